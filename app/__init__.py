@@ -1,0 +1,1 @@
+"""The desktop workbench: all the Qt of calibwb."""

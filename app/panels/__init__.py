@@ -1,0 +1,1 @@
+"""Panels: one operator task each, a view and its presenter."""

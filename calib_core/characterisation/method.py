@@ -1,0 +1,177 @@
+"""What a characterisation declares and how it works on data, without files, threads or plots.
+
+A method is a frozen set of parameters. The driver feeds it work units (one module, one run, one block of memory
+cells); per unit it makes an accumulator for each pass, and reduces the last one to maps per memory cell.
+:meth:`Method.combine` then makes the maps of one memory cell that need all gain stages at once.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from calib_core.constant import ConstantKind
+from calib_core.detector import DetectorType, Frames
+from calib_core.params import Knobs
+
+Array = npt.NDArray[Any]
+Maps = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class RunRole:
+    """A run that a method needs: name (``high`` → ``--run-high``), label for the screen, its gain stage."""
+
+    name: str
+    label: str
+    stage: int
+
+
+@dataclass(frozen=True)
+class MapSpec:
+    """A map per memory cell that a method makes.
+
+    ``planes`` names what the first axis counts; empty means one plane per gain stage. ``flags`` marks bad-pixel
+    masks, ``hidden`` maps that are kept but not offered on the screen.
+    """
+
+    name: str
+    title: str
+    unit: str
+    dtype: str
+    help: str
+    planes: tuple[str, ...] = ()
+    flags: bool = False
+    hidden: bool = False
+
+    @property
+    def missing(self) -> float:
+        """Value where there is no data: NaN for floating point, 0 for counts and flags."""
+        return float("nan") if np.dtype(self.dtype).kind == "f" else 0.0
+
+
+@dataclass(frozen=True)
+class Product:
+    """A constant made of a map: its kind, the map, and the map with the number of samples behind it."""
+
+    kind: ConstantKind
+    map: str
+    count: str | None = None
+
+
+@dataclass(frozen=True)
+class Unit:
+    """An independent piece of work: one module, one run, one block of memory cells.
+
+    Attributes
+    ----------
+    detector : DetectorType
+    module : int
+    role : str
+        Role of the run in the method.
+    stage : int
+        Gain stage of that run.
+    cells : tuple of int
+        Memory cells of this block, ascending.
+    samples : int
+        Largest number of frames that any of these cells has.
+    """
+
+    detector: DetectorType
+    module: int
+    role: str
+    stage: int
+    cells: tuple[int, ...]
+    samples: int
+
+
+class Accumulator(Protocol):
+    """Mergeable partial result of a unit."""
+
+    def update(self, frames: Frames) -> None:
+        """Add frames; all their cells belong to the unit."""
+
+    def merge(self, other: Any) -> None:
+        """Add another accumulator of the same unit and pass."""
+
+    def snapshot(self, cell: int) -> Maps:
+        """Maps (slow_scan, fast_scan) of one memory cell as far as the data go; new arrays."""
+
+    @property
+    def coverage(self) -> Array:
+        """Frames seen per cell of the unit, (cells,) int64."""
+
+
+class Method(Knobs):
+    """A characterisation; its fields are its parameters.
+
+    Subclasses set ``command`` (command line), ``title`` (screen), ``use_when`` and ``caution`` (help).
+    """
+
+    command: ClassVar[str]
+    title: ClassVar[str]
+    use_when: ClassVar[str] = ""
+    caution: ClassVar[str] = ""
+
+    @abstractmethod
+    def roles(self, detector: DetectorType) -> tuple[RunRole, ...]:
+        """Runs that this method takes for a detector type."""
+
+    @abstractmethod
+    def maps(self, detector: DetectorType) -> tuple[MapSpec, ...]:
+        """Maps that this method makes, in the order of the screen."""
+
+    @abstractmethod
+    def products(self, detector: DetectorType) -> tuple[Product, ...]:
+        """Constants that this method makes."""
+
+    @abstractmethod
+    def passes(self, unit: Unit) -> tuple[int | None, ...]:
+        """Frames per memory cell that each pass over the data wants; None means all."""
+
+    @abstractmethod
+    def bytes_per_cell(self, detector: DetectorType, samples: int) -> int:
+        """Largest working memory for one memory cell of a unit, bytes."""
+
+    @abstractmethod
+    def begin(self, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
+        """Accumulator for pass ``index``; ``previous`` is the finished one of the pass before."""
+
+    @abstractmethod
+    def reduce(self, unit: Unit, accumulator: Accumulator) -> Maps:
+        """Maps (cells, slow_scan, fast_scan) of a finished unit."""
+
+    @abstractmethod
+    def combine(self, detector: DetectorType, maps: Mapping[str, Array], stages: Sequence[int]) -> Maps:
+        """Maps of one memory cell that need its stage maps.
+
+        Parameters
+        ----------
+        maps : mapping of (gain stages, slow_scan, fast_scan) arrays
+            What :meth:`reduce` made; stages without a run hold the map's missing value.
+        stages : sequence of int
+            Stages that have a run.
+
+        Returns
+        -------
+        dict of (planes, slow_scan, fast_scan) arrays
+        """
+
+    @abstractmethod
+    def frame_selection(self) -> FrameSelection:
+        """Which trains of a run this method uses."""
+
+
+@dataclass(frozen=True)
+class FrameSelection:
+    """Trains of a run that are used: how many are skipped first, the most and the least that are taken."""
+
+    skip_first: int = 0
+    max_trains: int | None = None
+    min_trains: int = 1
+    keep_suspect: bool = False

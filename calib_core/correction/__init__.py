@@ -1,0 +1,1 @@
+"""Correction steps: one file each."""

@@ -1,0 +1,366 @@
+"""Detector types, the modules of an installed detector, and decoded frames.
+
+A family's name lives in its descriptor (``calib_core/detectors``) and nowhere else; everything that the rest of
+the program needs to know of a family is a field of :class:`DetectorType`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from calib_core.condition import ConditionParameter, Found
+from calib_core.errors import BadParameter
+
+if TYPE_CHECKING:
+    from calib_core.characterisation.method import Method
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Decoded frames of one module, in the order of their trains.
+
+    Attributes
+    ----------
+    block : (n, planes, slow_scan, fast_scan) uint16, C-contiguous, ADU
+        Raw samples; plane 0 is the analogue signal.
+    cell : (n,) int64
+        Memory cell of each frame, checked to lie within the detector's range.
+    train : (n,) uint64
+        Train id of each frame.
+    gain : (n, slow_scan, fast_scan) uint8, optional
+        Gain bits as stored, for detectors that have them.
+    signal_plane : int, optional
+        Plane of the analogue gain signal, for detectors that have one.
+    """
+
+    block: Array
+    cell: Array
+    train: Array
+    gain: Array | None = None
+    signal_plane: int | None = None
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.cell)
+
+    @property
+    def adc(self) -> Array:
+        """View of the analogue samples, (n, slow_scan, fast_scan)."""
+        return self.block[:, 0]
+
+    @property
+    def gain_signal(self) -> Array | None:
+        """View of the analogue gain signal, (n, slow_scan, fast_scan), or None."""
+        return None if self.signal_plane is None else self.block[:, self.signal_plane]
+
+
+@dataclass(frozen=True)
+class GainStage:
+    """A gain stage and the run that characterises it in the dark.
+
+    ``short`` labels it on the screen and in flags (HG, G0), ``role`` names the run (``high`` → ``--run-high``),
+    ``code`` is its value in the raw gain bits, ``label`` is for people.
+    """
+
+    short: str
+    role: str
+    label: str
+    code: int = 0
+
+
+@dataclass(frozen=True)
+class RawLayout:
+    """Where a family's raw data are in a run.
+
+    Attributes
+    ----------
+    source : str
+        Regular expression of the instrument source with groups ``detector`` and ``module``.
+    source_format : str
+        Source name from ``detector`` and ``module`` for the simulator.
+    aggregator : str
+        Format of the file aggregator from ``module``, such as ``X{module:02d}``.
+    group : str
+        Index group of the pixel data (``image``, ``data``).
+    pixels : str
+        Key of the pixel data; its trailing axes are (planes…, slow_scan, fast_scan).
+    gain_bits : str, optional
+        Key of gain bits with the same leading axes as ``pixels``.
+    cell, pulse, train : str
+        Keys with one value per frame (train: per frame or per entry).
+    frames_per_entry : bool
+        True where one row of the dataset holds several frames (trains, cells, …); False where a row is a frame.
+    first_module : int
+        Number of the first module.
+    no_frame_cell : int, optional
+        Cell number that marks a missing frame within an entry.
+    """
+
+    source: str
+    source_format: str
+    aggregator: str
+    group: str
+    pixels: str
+    cell: str
+    train: str
+    gain_bits: str | None = None
+    pulse: str | None = None
+    frames_per_entry: bool = False
+    first_module: int = 0
+    no_frame_cell: int | None = None
+
+    def match(self, source: str) -> tuple[str, int] | None:
+        """Detector name and module number of a source, or None where it is not this family's."""
+        found = re.fullmatch(self.source, source)
+        return (found["detector"], int(found["module"])) if found else None
+
+
+class ControlReader(Protocol):
+    """What descriptors may ask of a run: its control values, by source and key."""
+
+    def sources(self, pattern: str) -> list[str]:
+        """Control sources that match a regular expression, sorted."""
+
+    def run_value(self, source: str, key: str) -> Any | None:
+        """Value at the start of the run, or None where there is no such source or key."""
+
+    def largest(self, source: str, key: str) -> float | None:
+        """Largest value over the run, or None where there is no such source or key."""
+
+    def cells(self) -> Array:
+        """Distinct memory cells of the first module's frames, sorted (may be empty)."""
+
+    def pulses(self) -> Array:
+        """Pulse ids of the first train that has frames (may be empty)."""
+
+
+@dataclass(frozen=True)
+class StageEvidence:
+    """What a run says about its gain stage: by slow control, by gain bits, or only its mean gain signal."""
+
+    stage: int | None
+    origin: str
+    gain_signal: float | None = None
+
+
+@dataclass(frozen=True)
+class SampleStatistics:
+    """Statistics of a few raw frames, from which a descriptor recognises the gain stage."""
+
+    median_gain_signal: float | None
+    modal_gain_bits: int | None
+
+
+@dataclass(frozen=True)
+class DetectorType:
+    """Frozen descriptor of a detector family's variant; the only home of its name, shapes, keys and quirks.
+
+    Attributes
+    ----------
+    family : str
+        Name on the command line; several types may share it.
+    name : str
+        Name of this type, unique.
+    database_type : str
+        Detector type in the constants' database, such as ``…-Type``.
+    title : str
+        For the screen.
+    shape : (int, int)
+        Pixels of a module (slow_scan, fast_scan).
+    planes : int
+        Raw planes per frame (2 where an analogue gain signal is stored beside the signal).
+    signal_plane : int, optional
+    max_modules : int
+    max_cells : int
+    saturation : int
+        Largest code of the converter, ADU.
+    asic_shape : (int, int)
+        Pixels of one ASIC (slow_scan, fast_scan); ASICs tile the module.
+    stages : tuple of GainStage
+    raw : RawLayout
+    decode : callable
+        ``decode(arrays by key) -> Frames``; arrays are flat in frames. Pure.
+    encode : callable
+        ``encode(block, gain stage, gain bits) -> arrays by key``; the inverse, for the simulator. Pure.
+    condition : tuple of ConditionParameter
+    find_condition : callable
+        ``find_condition(ControlReader, detector name) -> {name: Found}``.
+    find_stage : callable
+        ``find_stage(ControlReader, detector name, SampleStatistics) -> StageEvidence``.
+    calibrations : mapping
+        Canonical kind → database name, e.g. ``{"Offset": "Offset10Hz"}``.
+    file_dims : tuple of str
+        Order of the axes in constant files, slowest first.
+    methods : tuple of Method
+        Characterisations with this family's defaults.
+    geometry : callable
+        ``geometry(n_modules)`` → EXtra-geom geometry for the assembled view; imports it lazily.
+    geometry_note : str
+        Where the default geometry comes from, for the screen.
+    truth : mapping
+        Parameters of the simulator's truth model.
+    simulate_control : callable
+        ``simulate_control(detector name, stage, settings) -> {source: {key: value}}`` for the simulator.
+    """
+
+    family: str
+    name: str
+    database_type: str
+    title: str
+    shape: tuple[int, int]
+    planes: int
+    max_modules: int
+    max_cells: int
+    saturation: int
+    asic_shape: tuple[int, int]
+    stages: tuple[GainStage, ...]
+    raw: RawLayout
+    decode: Callable[[Mapping[str, Array]], Frames]
+    encode: Callable[[Array, int, Array | None], Mapping[str, Array]]
+    condition: tuple[ConditionParameter, ...]
+    find_condition: Callable[[ControlReader, str], dict[str, Found]]
+    find_stage: Callable[[ControlReader, str, SampleStatistics], StageEvidence]
+    calibrations: Mapping[str, str]
+    file_dims: tuple[str, ...]
+    methods: tuple[Method, ...]
+    geometry: Callable[[int], Any]
+    geometry_note: str = ""
+    signal_plane: int | None = None
+    truth: Mapping[str, Any] = field(default_factory=dict)
+    simulate_control: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of one module."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def has_gain_bits(self) -> bool:
+        """Whether raw data carry digital gain bits."""
+        return self.raw.gain_bits is not None
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one raw frame, all planes and gain bits."""
+        return self.pixels * (2 * self.planes + self.has_gain_bits)
+
+    def method(self, command: str) -> Method:
+        """Characterisation by its command name.
+
+        Raises
+        ------
+        BadParameter
+            This family has no such characterisation.
+        """
+        for method in self.methods:
+            if method.command == command.upper():
+                return method
+        known = ", ".join(m.command for m in self.methods)
+        raise BadParameter(f"{self.family} has no characterisation “{command}”; it has {known}.")
+
+
+@dataclass(frozen=True)
+class Module:
+    """One module of an installed detector: number, source, aggregator (file) and physical detector unit."""
+
+    number: int
+    source: str
+    aggregator: str
+    pdu: str
+
+
+@dataclass(frozen=True)
+class Detector:
+    """An installed detector as a run shows it."""
+
+    identifier: str
+    type: DetectorType
+    modules: tuple[Module, ...]
+
+    def module(self, number: int) -> Module:
+        """Module by its number; BadParameter where the run has none such."""
+        for module in self.modules:
+            if module.number == number:
+                return module
+        have = ", ".join(str(m.number) for m in self.modules)
+        raise BadParameter(f"{self.identifier} has no module {number} in this run; it has {have}.")
+
+
+_declared: dict[str, DetectorType] = {}
+
+
+def declare(detector: DetectorType) -> DetectorType:
+    """Add a detector type to the registry; a name that exists is replaced."""
+    _declared[detector.name] = detector
+    return detector
+
+
+def withdraw(name: str) -> None:
+    """Remove a detector type from the registry (tests that declare their own)."""
+    _declared.pop(name, None)
+
+
+@cache
+def _discover() -> None:
+    package = importlib.import_module("calib_core.detectors")
+    for found in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{found.name}")
+    for point in entry_points(group="calibwb.detectors"):
+        point.load()
+
+
+def detector_types() -> tuple[DetectorType, ...]:
+    """All known detector types: our own files and those that entry points ``calibwb.detectors`` declare."""
+    _discover()
+    return tuple(_declared[name] for name in sorted(_declared))
+
+
+def family(name: str) -> tuple[DetectorType, ...]:
+    """Types of a family by its command-line name.
+
+    Raises
+    ------
+    BadParameter
+        No such family.
+    """
+    found = tuple(t for t in detector_types() if t.family == name.upper())
+    if not found:
+        known = ", ".join(sorted({t.family for t in detector_types()}))
+        raise BadParameter(f"There is no detector family “{name}”; known families are {known}.")
+    return found
+
+
+def identify(sources: Sequence[str]) -> tuple[Detector, ...]:
+    """Detectors that a run's instrument sources show, with their modules in order."""
+    found: dict[tuple[str, str], list[Module]] = {}
+    for kind in detector_types():
+        for source in sources:
+            match = kind.raw.match(source)
+            if match:
+                found.setdefault((kind.name, match[0]), []).append(_module(kind, source, *match))
+    return tuple(
+        Detector(identifier, _declared[name], tuple(sorted(modules, key=lambda m: m.number)))
+        for (name, identifier), modules in sorted(found.items())
+    )
+
+
+def _module(kind: DetectorType, source: str, identifier: str, number: int) -> Module:
+    aggregator = kind.raw.aggregator.format(module=number)
+    return Module(number, source, aggregator, f"{identifier}_{aggregator}")
+
+
+def cell_range_mask(cell: Array, max_cells: int) -> npt.NDArray[np.bool_]:
+    """True where a memory cell number lies within the detector's range."""
+    return np.asarray((cell >= 0) & (cell < max_cells), dtype=np.bool_)

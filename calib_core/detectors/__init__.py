@@ -1,0 +1,1 @@
+"""One file per detector family; found by :mod:`calib_core.detector`."""

@@ -1,0 +1,193 @@
+"""AGIPD: 1M (16 modules) and 500K (8 modules), 352 memory cells, three gain stages by an analogue gain signal.
+
+Sources: European-XFEL/EXtra-data (raw layout), European-XFEL/EXtra (conditions), public European XFEL notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from calib_core.characterisation.dark import Dark
+from calib_core.condition import ConditionParameter, Found
+from calib_core.defaults import defaults
+from calib_core.detector import (
+    Array,
+    ControlReader,
+    DetectorType,
+    Frames,
+    GainStage,
+    RawLayout,
+    SampleStatistics,
+    StageEvidence,
+    declare,
+)
+
+_CELL_COUNTS = (4, 32, 64, 76, 128, 176, 202, 250, 352)
+_STAGES = (
+    GainStage("HG", "high", "high gain"),
+    GainStage("MG", "med", "medium gain"),
+    GainStage("LG", "low", "low gain"),
+)
+_CONDITION = (
+    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),
+    ConditionParameter("pixels_x", "Pixels X", help="Pixels along slow scan"),
+    ConditionParameter("pixels_y", "Pixels Y", help="Pixels along fast scan"),
+    ConditionParameter("memory_cells", "Memory cells", help="Memory cells in use"),
+    ConditionParameter("acquisition_rate", "Acquisition rate", "MHz", 0.1, help="Repetition rate of the cells"),
+    ConditionParameter("gain_setting", "Gain setting", help="0 standard, 1 high CDS gain"),
+    ConditionParameter("gain_mode", "Gain mode", left_out_at=0.0, help="0 adaptive, 1 to 3 fixed HG, MG, LG"),
+    ConditionParameter("integration_time", "Integration time", "", left_out_at=12.0, help="Integration time steps"),
+)
+
+
+def _decode(arrays: Mapping[str, Array]) -> Frames:
+    return Frames(
+        block=arrays["image.data"], cell=arrays["image.cellId"], train=arrays["image.trainId"], signal_plane=1
+    )
+
+
+def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
+    return {"image.data": block}
+
+
+def _found(run: ControlReader, source: str, key: str) -> Found | None:
+    value = run.run_value(source, key)
+    return None if value is None else Found(float(value), f"{source} {key}")
+
+
+def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
+    comp = next(iter(run.sources(r".*AGIPD.*/MDL/FPGA_COMP")), "")
+    found = {
+        "bias_voltage": _bias(run),
+        "pixels_x": Found(512.0, "detector type"),
+        "pixels_y": Found(128.0, "detector type"),
+        "memory_cells": _memory_cells(run, comp),
+        "acquisition_rate": _acquisition_rate(run, comp),
+        "gain_setting": _gain_setting(run, comp),
+        "gain_mode": _found(run, comp, "gainModeIndex") or Found.by_default(0.0, "adaptive"),
+        "integration_time": _found(run, comp, "integrationTime") or Found.by_default(12.0, "old default"),
+    }
+    return found
+
+
+def _bias(run: ControlReader) -> Found:
+    for source in run.sources(r".*AGIPD.*/PSC/HV"):
+        for channel in range(16):
+            found = _found(run, source, f"channels.U{channel}.voltage")
+            if found and float(found.value) > 0:
+                return replace(found, value=float(int(float(found.value))))
+    targets = [_found(run, source, "highVoltage.target") for source in run.sources(r".*AGIPD.*/FPGA/M_\d+")]
+    valid = [float(t.value) for t in targets if t and float(t.value) < 1000]
+    if valid:
+        return Found(float(np.median(valid)), "…/FPGA/M_* highVoltage.target, median")
+    return Found.by_default(300.0, "no bias voltage in the run")
+
+
+def _memory_cells(run: ControlReader, comp: str) -> Found:
+    pulses = run.largest(comp, "bunchStructure.nPulses")
+    if pulses is not None:
+        return Found(float(pulses), f"{comp} bunchStructure.nPulses, largest")
+    cells = run.cells()
+    if cells.size == 0:
+        return Found.by_default(352.0, "no frames in the run")
+    fitting = [n for n in _CELL_COUNTS if n > int(cells.max())]
+    return Found(float(fitting[0] if fitting else _CELL_COUNTS[-1]), "image.cellId, next count in use")
+
+
+def _acquisition_rate(run: ControlReader, comp: str) -> Found:
+    found = _found(run, comp, "bunchStructure.repetitionRate")
+    if found:
+        return replace(found, value=round(float(found.value), 1))
+    steps = np.diff(run.pulses().astype(np.int64))
+    if steps.size == 0 or steps.min() <= 0:
+        return Found.by_default(1.1, "one pulse per train or none")
+    return Found(round(np.floor(45 / steps.min()) / 10, 1), "image.pulseId, smallest step")
+
+
+def _gain_setting(run: ControlReader, comp: str) -> Found:
+    found = _found(run, comp, "gain")
+    if found:
+        return found
+    setup, pattern = run.run_value(comp, "setupr"), run.run_value(comp, "patternTypeIndex")
+    if setup is None or pattern is None:
+        return Found.by_default(0.0, "no gain setting in the run")
+    known = {(0, False): 0.0, (32, True): 0.0, (8, False): 1.0, (40, True): 1.0}
+    value = known.get((int(setup), int(pattern) == 4))
+    origin = f"{comp} setupr, patternTypeIndex"
+    return Found.by_default(0.0, f"{origin} unknown") if value is None else Found(value, origin)
+
+
+def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
+    comp = next(iter(run.sources(r".*AGIPD.*/MDL/FPGA_COMP")), "")
+    mode = run.run_value(comp, "gainModeIndex")
+    if mode is not None and int(mode) in (1, 2, 3):
+        return StageEvidence(int(mode) - 1, f"{comp} gainModeIndex", sample.median_gain_signal)
+    return StageEvidence(None, "median of the gain signal", sample.median_gain_signal)
+
+
+def _geometry_1m(n_modules: int) -> Any:
+    from extra_geom import AGIPD_1MGeometry
+
+    return AGIPD_1MGeometry.from_quad_positions([(-525, 625), (-550, -10), (520, -160), (542.5, 475)])
+
+
+def _geometry_500k(n_modules: int) -> Any:
+    from extra_geom import AGIPD_500K2GGeometry
+
+    return AGIPD_500K2GGeometry.from_origin()
+
+
+def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Control sources of a dark with adaptive gain, see formats of the slow data."""
+    return {}
+
+
+AGIPD1M = declare(DetectorType(
+    family="AGIPD",
+    name="AGIPD1M",
+    database_type="AGIPD-Type",
+    title="AGIPD 1M",
+    shape=(512, 128),
+    planes=2,
+    signal_plane=1,
+    max_modules=16,
+    max_cells=352,
+    saturation=16383,
+    asic_shape=(64, 64),
+    stages=_STAGES,
+    raw=RawLayout(
+        source=r"(?P<detector>\w+_AGIPD1M[^/]*)/DET/(?P<module>\d+)CH0:xtdf",
+        source_format="{detector}/DET/{module}CH0:xtdf",
+        aggregator="AGIPD{module:02d}",
+        group="image",
+        pixels="image.data",
+        cell="image.cellId",
+        pulse="image.pulseId",
+        train="image.trainId",
+    ),
+    decode=_decode,
+    encode=_encode,
+    condition=_CONDITION,
+    find_condition=_find_condition,
+    find_stage=_find_stage,
+    calibrations={k: k for k in ("Offset", "Noise", "ThresholdsDark", "BadPixelsDark")},
+    file_dims=("fast_scan", "slow_scan", "cell", "gain"),
+    methods=(Dark(**defaults("agipd", "dark")),),
+    geometry=_geometry_1m,
+    geometry_note="EXtra-geom, default quadrant positions",
+    simulate_control=_simulate_control,
+))
+
+AGIPD500K = declare(replace(
+    AGIPD1M,
+    name="AGIPD500K",
+    title="AGIPD 500K",
+    max_modules=8,
+    raw=replace(AGIPD1M.raw, source=r"(?P<detector>\w+_AGIPD500K[^/]*)/DET/(?P<module>\d+)CH0:xtdf"),
+    geometry=_geometry_500k,
+    geometry_note="EXtra-geom, from origin",
+))

@@ -1,0 +1,182 @@
+"""JUNGFRAU: 1 to 8 modules, 1 or 16 memory cells, three gain stages by gain bits 0, 1, 3.
+
+Sources: European-XFEL/Karabo-slsDetectors (bit layout), European-XFEL/EXtra (conditions), public facility notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from calib_core.characterisation.dark import Dark
+from calib_core.condition import ConditionParameter, Found
+from calib_core.defaults import defaults
+from calib_core.detector import (
+    Array,
+    ControlReader,
+    DetectorType,
+    Frames,
+    GainStage,
+    RawLayout,
+    SampleStatistics,
+    StageEvidence,
+    declare,
+)
+
+_STAGES = (
+    GainStage("G0", "high", "gain 0 (dynamic)", code=0),
+    GainStage("G1", "med", "gain 1 (forced)", code=1),
+    GainStage("G2", "low", "gain 2 (forced)", code=3),
+)
+_CONDITION = (
+    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),
+    ConditionParameter("memory_cells", "Memory Cells", help="Memory cells in use, 1 or 16"),
+    ConditionParameter("pixels_x", "Pixels X", help="Pixels along fast scan"),
+    ConditionParameter("pixels_y", "Pixels Y", help="Pixels along slow scan"),
+    ConditionParameter("integration_time", "Integration Time", "µs", 0.025, help="Exposure time"),
+    ConditionParameter("sensor_temperature", "Sensor temperature", "K", 5.0, help="Temperature of the sensor"),
+    ConditionParameter("gain_setting", "Gain Setting", help="0 low, 1 high CDS gain"),
+    ConditionParameter("gain_mode", "Gain mode", left_out_at=0.0, help="0 dynamic, 1 to 3 fixed"),
+    ConditionParameter("exposure_timeout", "Exposure timeout", "ns", left_out_at=25.0, help="Timeout, darks only"),
+)
+_STAGE_OF_MODE = {
+    "dynamic": 0, "fixg0": 0, "forceswitchg1": 1, "fixg1": 1, "forceswitchg2": 2, "fixg2": 2,
+    "dynamicgain": 0, "dynamichg0": 0, "fixgain1": 1, "fixgain2": 2,
+}
+_FIXED_MODE = {"fixg0": 1.0, "fixg1": 2.0, "fixg2": 3.0, "fixgain1": 2.0, "fixgain2": 3.0}
+_STAGE_OF_BITS = {0: 0, 1: 1, 3: 2}
+
+
+def _decode(arrays: Mapping[str, Array]) -> Frames:
+    return Frames(
+        block=arrays["data.adc"], cell=arrays["data.memoryCell"], train=arrays["data.trainId"],
+        gain=arrays["data.gain"],
+    )
+
+
+def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
+    return {"data.adc": block[:, 0], "data.gain": gain if gain is not None else block[:, 0] * 0}
+
+
+def _control(run: ControlReader, detector: str) -> str:
+    mine = run.sources(rf"{detector}/DET/CONTROL")
+    return next(iter(mine or run.sources(r".*/DET/CONTROL")), "")
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _mode(run: ControlReader, control: str) -> tuple[str, str]:
+    for key in ("gainMode", "settings"):
+        value = run.run_value(control, key)
+        if value is not None and _text(value) in _STAGE_OF_MODE:
+            return _text(value), f"{control} {key}"
+    return "", ""
+
+
+def _number(run: ControlReader, control: str, *keys: str) -> Found | None:
+    for key in keys:
+        value = run.run_value(control, key)
+        if value is not None:
+            first = value[0] if getattr(value, "ndim", 0) else value
+            return Found(float(first), f"{control} {key}")
+    return None
+
+
+def _scaled(found: Found | None, factor: float, shift: float, default: float, why: str) -> Found:
+    if found is None:
+        return Found.by_default(default, why)
+    return Found(round(float(found.value) * factor + shift, 3), found.origin)
+
+
+def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
+    control = _control(run, detector)
+    mode, origin = _mode(run, control)
+    return {
+        "bias_voltage": _scaled(_number(run, control, "highVoltage", "vHighVoltage"), 1, 0, 90, "no bias voltage"),
+        "memory_cells": _memory_cells(run, control),
+        "pixels_x": Found(1024.0, "detector type"),
+        "pixels_y": Found(512.0, "detector type"),
+        "integration_time": _scaled(_number(run, control, "exposureTime"), 1e6, 0, 10, "no exposure time"),
+        "sensor_temperature": Found.by_default(291.0, "not in the run"),
+        "gain_setting": _gain_setting(run, control),
+        "gain_mode": Found(_FIXED_MODE.get(mode, 0.0), origin) if mode else Found.by_default(0.0, "dynamic"),
+        "exposure_timeout": _number(run, control, "exposureTimeout") or Found.by_default(25.0, "not in the run"),
+    }
+
+
+def _memory_cells(run: ControlReader, control: str) -> Found:
+    found = _number(run, control, "storageCells")
+    if found:
+        return Found(float(found.value) + 1, f"{found.origin} + 1")
+    cells = run.cells()
+    return Found(16.0 if cells.size > 1 else 1.0, "data.memoryCell")
+
+
+def _gain_setting(run: ControlReader, control: str) -> Found:
+    value = run.run_value(control, "settings")
+    if value is None:
+        return Found.by_default(0.0, "no settings in the run")
+    return Found(1.0 if "high" in _text(value) or "hg0" in _text(value) else 0.0, f"{control} settings")
+
+
+def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
+    mode, origin = _mode(run, _control(run, detector))
+    if mode:
+        return StageEvidence(_STAGE_OF_MODE[mode], origin)
+    bits = sample.modal_gain_bits
+    return StageEvidence(None if bits is None else _STAGE_OF_BITS.get(bits), "most frequent gain bits")
+
+
+def _geometry(n_modules: int) -> Any:
+    from extra_geom import JUNGFRAUGeometry
+
+    return JUNGFRAUGeometry.example(n_modules=n_modules)
+
+
+def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Control source of a dark run."""
+    return {}
+
+
+JUNGFRAU = declare(DetectorType(
+    family="JUNGFRAU",
+    name="JUNGFRAU",
+    database_type="jungfrau-Type",
+    title="JUNGFRAU",
+    shape=(512, 1024),
+    planes=1,
+    max_modules=8,
+    max_cells=16,
+    saturation=16383,
+    asic_shape=(256, 256),
+    stages=_STAGES,
+    raw=RawLayout(
+        source=(
+            r"(?P<detector>\w+_(?:JNGFR|JF[14]M|JUNGF|JF|JF500K\d*))"
+            r"/DET/(?:MODULE_|RECEIVER-|JNGFR)(?P<module>\d+):daqOutput"
+        ),
+        source_format="{detector}/DET/JNGFR{module:02d}:daqOutput",
+        aggregator="JNGFR{module:02d}",
+        group="data",
+        pixels="data.adc",
+        gain_bits="data.gain",
+        cell="data.memoryCell",
+        train="data.trainId",
+        frames_per_entry=True,
+        first_module=1,
+        no_frame_cell=255,
+    ),
+    decode=_decode,
+    encode=_encode,
+    condition=_CONDITION,
+    find_condition=_find_condition,
+    find_stage=_find_stage,
+    calibrations={"Offset": "Offset10Hz", "Noise": "Noise10Hz", "BadPixelsDark": "BadPixelsDark10Hz"},
+    file_dims=("fast_scan", "slow_scan", "cell", "gain"),
+    methods=(Dark(**defaults("jungfrau", "dark")),),
+    geometry=_geometry,
+    geometry_note="EXtra-geom, example arrangement",
+    simulate_control=_simulate_control,
+))

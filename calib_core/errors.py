@@ -1,0 +1,21 @@
+"""The few named exceptions of the core; each carries one sentence that an operator can act on."""
+
+
+class CalibrationError(Exception):
+    """Base of every error that is the input's or the environment's, not the program's."""
+
+
+class BadInput(CalibrationError):
+    """A file, folder or run that cannot be used; the message names it and says what to do."""
+
+
+class BadParameter(CalibrationError):
+    """A parameter that does not exist or lies outside its range; the message has value and range."""
+
+
+class OutputFailed(CalibrationError):
+    """A result that could not be written; the message names the path and the reason."""
+
+
+class Cancelled(CalibrationError):
+    """The operator cancelled the job."""

@@ -1,0 +1,1 @@
+"""Reading runs: finding them, taking stock, and streaming frames in bounded memory."""

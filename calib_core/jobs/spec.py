@@ -1,0 +1,85 @@
+"""The plain-JSON specification of a job, the same for window, command line and job file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from calib_core.errors import BadInput, BadParameter
+
+DEFAULT_MEMORY_MB = 2048
+
+
+class JobSpec(BaseModel):
+    """Everything that decides a job's results, and where they go.
+
+    Attributes
+    ----------
+    family, method : str
+        Detector family and characterisation, as on the command line (``… DARK``).
+    runs : dict
+        Run folder of each role.
+    detector : str
+        Identifier of the detector, where a run holds several; empty takes the only one.
+    modules : tuple of int
+        Modules to work on; empty takes all.
+    parameters : dict
+        Parameters that differ from the family's defaults.
+    conditions : dict
+        Operating conditions that the operator gives in place of those found.
+    pdus : dict
+        Physical detector unit by module number, where known.
+    keep_order : bool
+        Keep the operator's assignment of runs to gain stages even if the data say otherwise.
+    out_folder : Path
+    memory_mb : int
+        Memory budget, MiB.
+    threads : int
+        Worker threads; 0 takes one per processor.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    family: str
+    method: str
+    runs: dict[str, Path]
+    out_folder: Path
+    detector: str = ""
+    modules: tuple[int, ...] = ()
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    conditions: dict[str, float | str] = Field(default_factory=dict)
+    pdus: dict[int, str] = Field(default_factory=dict)
+    keep_order: bool = False
+    memory_mb: int = Field(DEFAULT_MEMORY_MB, ge=128)
+    threads: int = Field(0, ge=0, le=256)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a job file.
+
+        Raises
+        ------
+        BadInput
+            The file cannot be read or is no job file.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise BadInput(f"Job file {path} cannot be read: {error.strerror}.") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the file"
+            raise BadInput(f"Job file {path} is not valid: {where}: {first['msg']}.") from error
+
+    @classmethod
+    def checked(cls, **fields: Any) -> Self:
+        """Specification from given fields; BadParameter with one sentence where one is not allowed."""
+        try:
+            return cls(**fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise BadParameter(f"{name} = {first['input']!r} is not allowed: {first['msg']}.") from error

@@ -1,0 +1,1 @@
+"""Kernels on bare arrays: numba, ``nogil``, no knowledge of detectors."""

@@ -1,0 +1,1 @@
+"""Raw runs with known truth, made through each descriptor's ``encode``."""

@@ -1,0 +1,1 @@
+"""Icons, colour maps, help texts, and defaults with their sources."""
