@@ -182,6 +182,8 @@ class DetectorType:
     planes : int
         Raw planes per frame (2 where an analogue gain signal is stored beside the signal).
     signal_plane : int, optional
+    least_signal_step : float
+        Smallest difference of the mean gain signal between two stages, ADU; below it they are the same stage.
     max_modules : int
     max_cells : int
     saturation : int
@@ -238,6 +240,7 @@ class DetectorType:
     geometry: Callable[[int], Any]
     geometry_note: str = ""
     signal_plane: int | None = None
+    least_signal_step: float = 0.0
     truth: Mapping[str, Any] = field(default_factory=dict)
     simulate_control: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
 

@@ -27,6 +27,8 @@ def run_unit(method: Method, unit: Unit, chunks: Chunks, progress: Progress) -> 
         for frames in chunks(limit):
             accumulator.update(frames)
             progress(accumulator, len(frames))
+        for _ in accumulator.settle():
+            progress(accumulator, 0)
     if accumulator is None:
         raise ValueError(f"{method.title} declares no pass over the data")
     return method.reduce(unit, accumulator)

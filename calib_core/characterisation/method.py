@@ -8,11 +8,10 @@ cells); per unit it makes an accumulator for each pass, and reduces the last one
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
 from calib_core.constant import ConstantKind
@@ -37,7 +36,8 @@ class MapSpec:
     """A map per memory cell that a method makes.
 
     ``planes`` names what the first axis counts; empty means one plane per gain stage. ``flags`` marks bad-pixel
-    masks, ``hidden`` maps that are kept but not offered on the screen.
+    masks, ``hidden`` maps that are kept but not offered on the screen. ``missing`` stands in a constant where
+    there are no data.
     """
 
     name: str
@@ -48,11 +48,7 @@ class MapSpec:
     planes: tuple[str, ...] = ()
     flags: bool = False
     hidden: bool = False
-
-    @property
-    def missing(self) -> float:
-        """Value where there is no data: NaN for floating point, 0 for counts and flags."""
-        return float("nan") if np.dtype(self.dtype).kind == "f" else 0.0
+    missing: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -98,6 +94,9 @@ class Accumulator(Protocol):
 
     def merge(self, other: Any) -> None:
         """Add another accumulator of the same unit and pass."""
+
+    def settle(self) -> Iterator[None]:
+        """Finish the pass after its last chunk, in steps short enough to cancel between them."""
 
     def snapshot(self, cell: int) -> Maps:
         """Maps (slow_scan, fast_scan) of one memory cell as far as the data go; new arrays."""
@@ -148,12 +147,12 @@ class Method(Knobs):
 
     @abstractmethod
     def combine(self, detector: DetectorType, maps: Mapping[str, Array], stages: Sequence[int]) -> Maps:
-        """Maps of one memory cell that need its stage maps.
+        """Maps of one memory cell that need several gain stages, and maps that several stages change.
 
         Parameters
         ----------
         maps : mapping of (gain stages, slow_scan, fast_scan) arrays
-            What :meth:`reduce` made; stages without a run hold the map's missing value.
+            What :meth:`reduce` made; stages without data hold the map's missing value.
         stages : sequence of int
             Stages that have a run.
 

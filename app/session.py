@@ -1,0 +1,112 @@
+"""What is open, chosen and looked at: the only state that panels share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from calib_core.jobs.board import View
+from calib_core.jobs.job import Job
+from calib_core.jobs.spec import JobSpec
+from calib_core.jobs.survey import Survey
+
+LAYOUTS = ("assembled", "stacked", "module")
+
+
+class Session(QObject):
+    """Shared state of the window; every change has a signal, nothing else connects panels.
+
+    Attributes
+    ----------
+    survey : Survey, optional
+        What is known of the runs that were opened.
+    spec : JobSpec, optional
+        What the form would run.
+    job : Job, optional
+        The job whose maps are shown.
+    view : View
+        Memory cell and gain stage that are looked at.
+    module : int
+        Module that is looked at.
+    pixel : (module, row, column), optional
+        Selected pixel.
+    arrangement : str
+        One of :data:`LAYOUTS`.
+    """
+
+    survey_changed = pyqtSignal(object)
+    spec_changed = pyqtSignal(object)
+    job_changed = pyqtSignal(object)
+    view_changed = pyqtSignal(object)
+    module_changed = pyqtSignal(int)
+    pixel_changed = pyqtSignal(object)
+    arrangement_changed = pyqtSignal(str)
+    overlay_changed = pyqtSignal(int)
+    message = pyqtSignal(str, str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.survey: Survey | None = None
+        self.spec: JobSpec | None = None
+        self.job: Job | None = None
+        self.view = View()
+        self.module = 0
+        self.pixel: tuple[int, int, int] | None = None
+        self.arrangement = LAYOUTS[0]
+        self.overlay = 0xFFFFFFFF
+        self.out_folder = Path.cwd() / "constants"
+
+    def set_survey(self, survey: Survey | None) -> None:
+        """Take the survey of newly opened runs."""
+        self.survey = survey
+        self.survey_changed.emit(survey)
+
+    def set_spec(self, spec: JobSpec | None) -> None:
+        """Take what the form would run."""
+        self.spec = spec
+        self.spec_changed.emit(spec)
+
+    def set_job(self, job: Job | None) -> None:
+        """Show another job and tell it what is looked at."""
+        self.job = job
+        if job is not None:
+            job.look_at(self.view)
+        self.job_changed.emit(job)
+
+    def look_at(self, *, cell: int | None = None, stage: int | None = None, maps: tuple[str, ...] | None = None,
+                modules: tuple[int, ...] | None = None) -> None:
+        """Change the memory cell, gain stage, maps or modules that are looked at."""
+        changes = {"cell": cell, "stage": stage, "maps": maps, "modules": modules}
+        view = replace(self.view, **{name: value for name, value in changes.items() if value is not None})
+        if view != self.view:
+            self.view = view
+            if self.job is not None:
+                self.job.look_at(view)
+            self.view_changed.emit(view)
+
+    def set_module(self, module: int) -> None:
+        """Change the module that is looked at."""
+        if module != self.module:
+            self.module = module
+            self.module_changed.emit(module)
+
+    def set_pixel(self, pixel: tuple[int, int, int] | None) -> None:
+        """Select a pixel (module number, row, column), or none."""
+        self.pixel = pixel
+        self.pixel_changed.emit(pixel)
+
+    def set_arrangement(self, arrangement: str) -> None:
+        """Show modules assembled, stacked, or one alone."""
+        self.arrangement = arrangement
+        self.arrangement_changed.emit(arrangement)
+
+    def set_overlay(self, bits: int) -> None:
+        """Choose the bad-pixel flags that are drawn over the maps and left out of statistics."""
+        self.overlay = bits
+        self.overlay_changed.emit(bits)
+
+    def say(self, level: str, text: str) -> None:
+        """Tell the operator something: level INFO, WARN or ERROR."""
+        self.message.emit(level, text)

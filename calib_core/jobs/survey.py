@@ -1,0 +1,244 @@
+"""Survey of runs: which detector, which run is which gain stage, which condition, and where each came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from calib_core.characterisation.method import Method, RunRole
+from calib_core.condition import Condition
+from calib_core.detector import Detector, StageEvidence
+from calib_core.errors import BadInput, BadParameter
+from calib_core.io.inventory import Problem
+from calib_core.io.run import Run
+from calib_core.jobs.spec import JobSpec
+
+
+@dataclass(frozen=True)
+class SurveyedRun:
+    """A run as the survey saw it: what it holds and what it says about its gain stage."""
+
+    path: Path
+    label: str
+    detectors: tuple[Detector, ...]
+    start: datetime | None
+    trains: int
+    evidence: StageEvidence | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class RoleChoice:
+    """Which run takes a role, why, and whether that differs from the order in which it was given."""
+
+    role: RunRole
+    run: SurveyedRun | None
+    origin: str
+    moved: bool = False
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of some runs before a job starts.
+
+    ``notes`` are sentences for the log and the provenance (runs re-ordered, a stage missing).
+    """
+
+    runs: tuple[SurveyedRun, ...]
+    detector: Detector
+    method: Method
+    roles: tuple[RoleChoice, ...]
+    condition: Condition
+    notes: tuple[str, ...] = ()
+
+    @property
+    def moved(self) -> bool:
+        """Whether the runs were re-ordered."""
+        return any(choice.moved for choice in self.roles)
+
+    def spec(self, out_folder: Path, **changes: object) -> JobSpec:
+        """Job specification for these runs; ``changes`` are further fields of it."""
+        runs = {choice.role.name: choice.run.path for choice in self.roles if choice.run}
+        return JobSpec.checked(
+            **{
+                "family": self.detector.type.family, "method": self.method.command, "runs": runs,
+                "detector": self.detector.identifier, "out_folder": out_folder, **changes,
+            }
+        )
+
+
+def survey(
+    paths: Sequence[Path], family: str = "", detector: str = "", method: str = "DARK", keep_order: bool = False
+) -> Survey:
+    """Survey runs given in the order of the method's roles.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Run folders; a run that is not given at its place leaves its role open only by :func:`survey_roles`.
+    family, detector : str
+        Restrict to a detector family, to one detector of the runs.
+    method : str
+        Command of the characterisation.
+    keep_order : bool
+        Take the order as given, whatever the data say.
+
+    Raises
+    ------
+    BadInput
+        A run cannot be used, has no such detector, or two runs are of the same gain stage.
+    """
+    with _Opened(paths) as runs:
+        chosen = choose_detector(runs, family, detector)
+        roles = chosen.type.method(method).roles(chosen.type)
+        if len(runs) > len(roles):
+            raise BadInput(f"{len(runs)} runs were given; {chosen.type.family} {method} takes {len(roles)}.")
+        given = {role.name: run for role, run in zip(roles, runs, strict=False)}
+        return assign(chosen, chosen.type.method(method), given, keep_order)
+
+
+class _Opened:
+    """Open several runs and close all of them at the end."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self._runs: list[Run] = []
+
+    def __enter__(self) -> list[Run]:
+        for path in self._paths:
+            self._runs.append(Run.open(path))
+        return self._runs
+
+    def __exit__(self, *exc: object) -> None:
+        for run in self._runs:
+            run.close()
+
+
+def choose_detector(runs: Sequence[Run], family: str = "", identifier: str = "") -> Detector:
+    """The one detector of the runs that fits, with the modules of the first run that has it.
+
+    Raises
+    ------
+    BadInput
+        No run has a fitting detector, or several fit.
+    """
+    fitting = _fitting(runs[0], family, identifier)
+    if not fitting:
+        wanted = identifier or family or "a known"
+        have = ", ".join(d.identifier for d in runs[0].detectors) or "none that is known"
+        raise BadInput(f"Run {runs[0].label} has no {wanted} detector; its detectors: {have}.")
+    if len(fitting) > 1:
+        names = ", ".join(d.identifier for d in fitting)
+        raise BadInput(f"Run {runs[0].label} has several detectors ({names}); name one of them.")
+    for run in runs[1:]:
+        if not any(d.identifier == fitting[0].identifier for d in run.detectors):
+            raise BadInput(f"Run {run.label} has no detector {fitting[0].identifier}; give runs of one detector.")
+    return fitting[0]
+
+
+def _fitting(run: Run, family: str, identifier: str) -> list[Detector]:
+    return [
+        d for d in run.detectors
+        if (not family or d.type.family == family.upper()) and (not identifier or d.identifier == identifier)
+    ]
+
+
+def assign(
+    detector: Detector, method: Method, given: Mapping[str, Run], keep_order: bool = False
+) -> Survey:
+    """Decide which run is which gain stage and find the condition.
+
+    Parameters
+    ----------
+    given : mapping
+        Run by role as the operator gave them; roles may be missing.
+    """
+    roles = [role for role in method.roles(detector.type) if role.name in given]
+    unknown = set(given) - {role.name for role in method.roles(detector.type)}
+    if unknown:
+        raise BadParameter(f"{detector.type.family} {method.command} has no run “{sorted(unknown)[0]}”.")
+    surveyed = [_look(given[role.name], detector) for role in roles]
+    found = roles if keep_order else _order(detector, roles, surveyed)
+    by_role = {role.name: run for role, run in zip(found, surveyed, strict=True)}
+    choices = tuple(
+        _choice(role, by_role.get(role.name), dict(zip((r.name for r in roles), surveyed, strict=True)))
+        for role in method.roles(detector.type)
+    )
+    first = next(given[r.name] for r in roles)
+    condition = Condition(
+        detector.type.condition, detector.type.find_condition(first.control(detector), detector.identifier)
+    )
+    return Survey(tuple(surveyed), detector, method, choices, condition, tuple(_notes(choices, keep_order)))
+
+
+def _look(run: Run, detector: Detector) -> SurveyedRun:
+    here = next(d for d in run.detectors if d.identifier == detector.identifier)
+    sample = run.sample(here, here.modules[0])
+    evidence = detector.type.find_stage(run.control(here), here.identifier, sample)
+    inventory = run.inventory(here)
+    trains = max((m.trains for m in inventory.modules), default=0)
+    return SurveyedRun(run.path, run.label, run.detectors, run.start_time, trains, evidence, inventory.problems)
+
+
+def _order(detector: Detector, roles: Sequence[RunRole], runs: Sequence[SurveyedRun]) -> list[RunRole]:
+    """Roles that the runs really have, in the order of the runs."""
+    evidence = [run.evidence for run in runs]
+    if all(e is not None and e.stage is not None for e in evidence):
+        return _by_stage(detector, runs)
+    signals = [e.gain_signal for e in evidence if e is not None and e.gain_signal is not None]
+    return _by_signal(detector, roles, runs, signals) if len(signals) == len(runs) else list(roles)
+
+
+def _by_stage(detector: Detector, runs: Sequence[SurveyedRun]) -> list[RunRole]:
+    stages = [run.evidence.stage for run in runs if run.evidence and run.evidence.stage is not None]
+    for first, stage in enumerate(stages):
+        if stage in stages[first + 1 :]:
+            second = stages.index(stage, first + 1)
+            _refuse_twice(runs[first], runs[second], detector.type.stages[stage].label)
+    names = detector.type.stages
+    return [RunRole(names[s].role, names[s].label, s) for s in stages]
+
+
+def _by_signal(
+    detector: Detector, roles: Sequence[RunRole], runs: Sequence[SurveyedRun], signals: Sequence[float]
+) -> list[RunRole]:
+    rising = sorted(range(len(runs)), key=lambda i: signals[i])
+    for low, high in zip(rising, rising[1:], strict=False):
+        if signals[high] - signals[low] < detector.type.least_signal_step:
+            _refuse_twice(runs[low], runs[high], f"gain signal {signals[low]:.0f} and {signals[high]:.0f} ADU")
+    ordered = sorted(roles, key=lambda role: role.stage)
+    found = {run: role for run, role in zip(rising, ordered, strict=True)}
+    return [found[i] for i in range(len(runs))]
+
+
+def _refuse_twice(first: SurveyedRun, second: SurveyedRun, why: str) -> None:
+    raise BadInput(
+        f"Runs {first.label} and {second.label} are of the same gain stage ({why}); give one run per gain stage."
+    )
+
+
+def _choice(role: RunRole, run: SurveyedRun | None, given: Mapping[str, SurveyedRun]) -> RoleChoice:
+    if run is None:
+        return RoleChoice(role, None, "no run given")
+    origin = run.evidence.origin if run.evidence else "as given"
+    return RoleChoice(role, run, origin, moved=given.get(role.name) is not run)
+
+
+def _notes(choices: Sequence[RoleChoice], keep_order: bool) -> list[str]:
+    notes = []
+    if any(choice.moved for choice in choices):
+        order = ", ".join(f"{c.role.label} = {c.run.label} ({c.origin})" for c in choices if c.run)
+        notes.append(f"Runs re-ordered by gain stage: {order}.")
+    notes += [
+        f"No run for {c.role.label}: its constants are marked as without dark data." for c in choices if c.run is None
+    ]
+    if keep_order:
+        notes.append("The order of the runs was kept as given.")
+    return notes
+
+
+def with_overrides(found: Survey, conditions: Mapping[str, float | str]) -> Survey:
+    """Survey with the operator's conditions in place of those found."""
+    return replace(found, condition=found.condition.overridden(conditions))
