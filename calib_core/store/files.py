@@ -1,0 +1,175 @@
+"""Files that appear whole or not at all.
+
+Data go to a temporary name in the target's folder, are forced to the disk and then renamed. A crash leaves at most a
+temporary file, which :func:`sweep` removes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from calib_core.errors import OutputFailed
+
+TEMPORARY_PREFIX = ".tmp-"
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
+
+
+def write_atomically(path: Path, data: memoryview | bytes, overwrite: bool = False) -> None:
+    """Write a file so that its name shows the whole content or does not exist.
+
+    Parameters
+    ----------
+    path : Path
+        Target; missing folders are made.
+    data : bytes-like
+    overwrite : bool
+        Replace a file of this name; readers that have it open keep the old content.
+
+    Raises
+    ------
+    OutputFailed
+        The file exists and ``overwrite`` is false, or the system refuses; nothing is left behind.
+    """
+    view = memoryview(data).cast("B")
+    with _explained(path, len(view)):
+        _make_folder(path.parent)
+        _refuse_existing(path, overwrite)
+        temporary = _write_temporary(path.parent, view)
+        try:
+            _refuse_existing(path, overwrite)
+            os.rename(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_or_withdraw(path)
+
+
+def check_writable(folder: Path, needed_bytes: int = 0) -> None:
+    """Make sure before a job that a folder takes files and has room for its results.
+
+    Raises
+    ------
+    OutputFailed
+        The folder cannot be made or written, or has less than ``needed_bytes`` free.
+    """
+    with _explained(folder, needed_bytes):
+        _make_folder(folder)
+        _write_temporary(folder, memoryview(b"")).unlink()
+        if shutil.disk_usage(folder).free < needed_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def sweep(folder: Path, older_than: float = 3600.0) -> tuple[Path, ...]:
+    """Remove temporary files that an interrupted program left in a folder and below.
+
+    Parameters
+    ----------
+    older_than : float
+        Least age in seconds, so that files that are being written now are kept.
+
+    Returns
+    -------
+    tuple of Path
+        What was removed.
+    """
+    latest = time.time() - older_than
+    old = [path for path in sorted(folder.rglob(TEMPORARY_PREFIX + "*")) if _is_left_over(path, latest)]
+    for path in old:
+        with _explained(path, 0):
+            path.unlink(missing_ok=True)
+    return tuple(old)
+
+
+def _is_left_over(path: Path, latest: float) -> bool:
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_mtime < latest
+
+
+def _refuse_existing(path: Path, overwrite: bool) -> None:
+    if not overwrite and os.path.lexists(path):
+        raise OSError(errno.EEXIST, "it exists already; choose another folder or allow to replace it")
+
+
+def _write_temporary(folder: Path, view: memoryview) -> Path:
+    path = folder / (TEMPORARY_PREFIX + secrets.token_hex(8))
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            _fill(descriptor, view)
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _fill(descriptor: int, view: memoryview) -> None:
+    _reserve(descriptor, len(view))
+    written = 0
+    while written < len(view):
+        written += os.write(descriptor, view[written:])
+    os.fsync(descriptor)
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Claim the space first, so that a full disk shows before anything is written."""
+    try:
+        if size:
+            os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno not in _CANNOT_RESERVE:
+            raise
+
+
+def _sync_or_withdraw(path: Path) -> None:
+    """Force the new name to the disk; a name that might vanish with the power is taken back."""
+    try:
+        _sync_folder(path.parent)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_folder(folder: Path) -> None:
+    missing = [f for f in (folder, *folder.parents) if not f.exists()]
+    for new in reversed(missing):
+        new.mkdir(exist_ok=True)
+        _sync_folder(new.parent)
+
+
+@contextmanager
+def _explained(path: Path, needed: int) -> Iterator[None]:
+    """Turn the system's error into one sentence for the operator."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        room = _room(path, needed) if error.errno in _NO_SPACE else ""
+        raise OutputFailed(f"{path} could not be written: {reason}{room}.") from error
+
+
+def _room(path: Path, needed: int) -> str:
+    existing = next(f for f in (path, *path.parents) if f.exists())
+    free = shutil.disk_usage(existing).free
+    return f"; it needs {needed / 1e6:.1f} MB and {free / 1e6:.1f} MB are free"
