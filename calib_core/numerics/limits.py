@@ -1,0 +1,174 @@
+"""Soft limits of a map, taken from the spread of its pixels in blocks, and the pixels outside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from calib_core.numerics.robust import MAD_TO_SIGMA
+
+_Array = NDArray[Any]
+_Float = NDArray[np.float32]
+
+
+def group_limits(
+    values: _Array, block_shape: tuple[int, int], sigma: float, robust: bool = True, passes: int = 3,
+    floor: float = 0.0,
+) -> tuple[_Float, _Float]:
+    """Take the soft limits of each block of a map: median ± sigma · s over the block's finite values.
+
+    Robust limits use s = max(1.4826 · MAD, floor) and are taken again from the values inside them until nothing
+    more falls out, at most `passes` times in all. The others use s = `np.std` of all finite values, as the original
+    notebooks do, once and without the floor.
+
+    Parameters
+    ----------
+    values : (slow_scan, fast_scan) float32
+        The map.
+    block_shape : (int, int)
+        Shape of a block, such as an ASIC; the shape of the map for one block.
+    sigma : float
+        Half width of the limits in units of s.
+    robust : bool
+        Which scale to use.
+    passes : int
+        Largest number of times the robust limits are taken, at least 1.
+    floor : float, unit of the map
+        Smallest robust s, so that a block whose values are mostly equal (such as a quantised map) does not flag
+        the pixels that differ a little; 0 for none.
+
+    Returns
+    -------
+    low, high : (blocks along slow_scan, blocks along fast_scan) float32
+        Limits; NaN for a block without a finite value.
+
+    Raises
+    ------
+    ValueError
+        If the blocks do not tile the map or a number is out of range.
+    """
+    blocks = _blocks(values, block_shape)
+    if sigma < 0 or passes < 1 or floor < 0:
+        raise ValueError(f"sigma {sigma}, passes {passes} and floor {floor} must not be negative, passes at least 1")
+    low = np.full(blocks, np.nan, np.float32)
+    high = np.full(blocks, np.nan, np.float32)
+    _group(_kernel_map(values), *block_shape, float(sigma), bool(robust), int(passes), float(floor), low, high)
+    return low, high
+
+
+def outside(
+    values: _Array, low: _Array, high: _Array, block_shape: tuple[int, int],
+    hard_low: float, hard_high: float,
+) -> NDArray[np.bool_]:
+    """Find the pixels outside the soft limits of their block or outside the hard limits.
+
+    Parameters
+    ----------
+    values : (slow_scan, fast_scan) float32
+        The map.
+    low, high : (blocks along slow_scan, blocks along fast_scan) float32
+        Soft limits from `group_limits`; NaN limits flag nothing.
+    block_shape : (int, int)
+        Shape of a block.
+    hard_low, hard_high : float, unit of the map
+        Hard limits.
+
+    Returns
+    -------
+    (slow_scan, fast_scan) bool
+        True outside; False where the value is NaN.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+    """
+    blocks = _blocks(values, block_shape)
+    if low.shape != blocks or high.shape != blocks:
+        raise ValueError(f"limits of shape {low.shape} and {high.shape} do not fit {blocks} blocks")
+    flagged = np.empty(values.shape, np.bool_)
+    limits = (np.array(limit, np.float32) for limit in (low, high))
+    _outside(_kernel_map(values), *limits, *block_shape, float(hard_low), float(hard_high), flagged)
+    return flagged
+
+
+def _blocks(values: _Array, block_shape: tuple[int, int]) -> tuple[int, int]:
+    """Number of blocks along both axes of the map."""
+    if values.ndim != 2:
+        raise ValueError(f"a map has 2 axes, but this one has shape {values.shape}")
+    slow, fast = block_shape
+    if slow < 1 or fast < 1 or values.shape[0] % slow or values.shape[1] % fast:
+        raise ValueError(f"blocks of {slow} x {fast} pixels do not tile a map of {values.shape}")
+    return values.shape[0] // slow, values.shape[1] // fast
+
+
+def _kernel_map(values: _Array) -> _Float:
+    """Give the map the one type and layout that kernels are compiled for."""
+    return np.require(values, np.float32, ["C", "W"])
+
+
+@njit(nogil=True, cache=True)
+def _middle(kept):  # type: ignore[no-untyped-def]
+    return np.float64(np.median(kept))
+
+
+@njit(nogil=True, cache=True)
+def _robust(kept, size, sigma, passes, floor):  # type: ignore[no-untyped-def]
+    for _ in range(passes):
+        centre = _middle(kept[:size])
+        away = np.abs(kept[:size].astype(np.float64) - centre).astype(np.float32)
+        half = sigma * max(MAD_TO_SIGMA * _middle(away), floor)
+        inside = 0
+        for i in range(size):
+            if abs(np.float64(kept[i]) - centre) <= half:
+                kept[inside] = kept[i]
+                inside += 1
+        if inside == size:
+            break
+        size = inside
+    return centre, half
+
+
+@njit(nogil=True, cache=True)
+def _plain(kept, size, sigma):  # type: ignore[no-untyped-def]
+    return _middle(kept[:size]), sigma * np.std(kept[:size].astype(np.float64))
+
+
+@njit(nogil=True, cache=True)
+def _gather(values, top, left, slow, fast, kept):  # type: ignore[no-untyped-def]
+    size = 0
+    for y in range(top, top + slow):
+        for x in range(left, left + fast):
+            if np.isfinite(values[y, x]):
+                kept[size] = values[y, x]
+                size += 1
+    return size
+
+
+@njit(nogil=True, cache=True)
+def _group(values, slow, fast, sigma, robust, passes, floor, low, high):  # type: ignore[no-untyped-def]
+    kept = np.empty(slow * fast, np.float32)
+    for row in range(low.shape[0]):
+        for column in range(low.shape[1]):
+            size = _gather(values, row * slow, column * fast, slow, fast, kept)
+            if size == 0:
+                continue
+            if robust:
+                centre, half = _robust(kept, size, sigma, passes, floor)
+            else:
+                centre, half = _plain(kept, size, sigma)
+            low[row, column] = np.float32(centre - half)
+            high[row, column] = np.float32(centre + half)
+
+
+@njit(nogil=True, cache=True)
+def _outside(values, low, high, slow, fast, hard_low, hard_high, flagged):  # type: ignore[no-untyped-def]
+    for y in range(values.shape[0]):
+        for column in range(low.shape[1]):
+            bottom, top = low[y // slow, column], high[y // slow, column]
+            for x in range(column * fast, (column + 1) * fast):
+                v = values[y, x]
+                flagged[y, x] = (v < bottom) | (v > top) | (v < hard_low) | (v > hard_high)

@@ -1,0 +1,52 @@
+"""Compile or load every kernel before it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from calib_core.numerics import limits, moments, robust
+
+
+def warm_up(progress: Callable[[int, int], None] | None = None) -> None:
+    """Call every kernel of the package once on tiny arrays, so that the cache of compiled code is filled or loaded.
+
+    Safe in a background thread: kernels release the interpreter lock, compiling gives way to other threads.
+
+    Parameters
+    ----------
+    progress : callable, optional
+        Called with the number of kernels ready and the number of all kernels, first with 0.
+    """
+    calls = _calls()
+    for done, call in enumerate(calls):
+        if progress:
+            progress(done, len(calls))
+        call()
+    if progress:
+        progress(len(calls), len(calls))
+
+
+def _calls() -> list[Callable[[], object]]:
+    """One call per kernel, with the types and layouts that the program uses."""
+    block = np.ones((2, 1, 4), np.uint16)
+    gain = np.zeros((2, 4), np.uint8)
+    slot = np.zeros(2, np.int64)
+    total = np.zeros((1, 4), moments.TOTAL_DTYPE)
+    squares = np.zeros((1, 4), moments.SQUARES_DTYPE)
+    count = np.zeros((1, 4), moments.COUNT_DTYPE)
+    frames = np.zeros(1, np.int64)
+    low, high = np.zeros((1, 4), np.uint16), np.ones((1, 4), np.uint16)
+    values = np.ones((2, 2), np.float32)
+    soft = np.ones((1, 1), np.float32)
+    return [
+        lambda: moments.add(block, 0, slot, total, squares, frames),
+        lambda: moments.add_bits(block, 0, gain, 0, slot, total, squares, count, count),
+        lambda: moments.add_gated(block, 0, slot, low, high, total, squares, count),
+        lambda: moments.add_gated_bits(block, 0, gain, 0, slot, low, high, total, squares, count, count),
+        lambda: moments.finish(total, squares, frames),
+        lambda: robust.median_mad(block[:, 0], 0, 65535),
+        lambda: limits.group_limits(values, (2, 2), 5.0),
+        lambda: limits.outside(values, soft, soft, (2, 2), 0.0, 1.0),
+    ]
