@@ -1,6 +1,6 @@
 """Constant files: one version of one constant of one module per HDF5 file, in the layout that EXtra reads.
 
-The image of a file is built in memory and written whole, because HDF5 that meets a full disk can end the process.
+The image of a file is built in memory and written whole, because HDF5 can end the process at a full disk.
 Metadata carry checksums (file format 1.10) and so does every numeric dataset (Fletcher-32).
 """
 
@@ -11,6 +11,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ import numpy.typing as npt
 
 from calib_core.condition import Condition
 from calib_core.constant import INTERNAL_DIMS, Constant
-from calib_core.errors import BadParameter
+from calib_core.errors import BadInput, BadParameter
 from calib_core.store.files import write_atomically
 
 Array = npt.NDArray[Any]
@@ -32,7 +33,13 @@ REQUIRED_PROVENANCE = ("detector_type", "aggregator", "module", "raw_data", "sof
 #: More than 32 MiB, so that the C library gives each slab's memory back at once.
 _SLAB_BYTES = 40 << 20
 _CHUNK_BYTES = 4 << 20
+_GROWTH_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")
+
+
+_JSON_ATTRIBUTES = ("planes", "raw_data", "software", "parameters", "conditions", "provenance")
+#: What HDF5 and our own decoding raise on files that are damaged or something else.
+_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, StopIteration, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -44,12 +51,72 @@ class WrittenConstant:
     bytes: int
 
 
+@dataclass(frozen=True)
+class StoredConstant:
+    """A constant in a file: its metadata; the values are read on demand.
+
+    Attributes
+    ----------
+    path : Path
+    pdu, calibration : str
+        Physical detector unit and the family's database name.
+    shape : tuple of int
+        In the order of ``dims``, as in the file.
+    dims : tuple of str
+        Names of the axes, slowest first; empty in files without names.
+    dtype : str
+    attributes : mapping
+        Attributes of the group; those that are JSON are decoded. Files of other programs may have none.
+    """
+
+    path: Path
+    pdu: str
+    calibration: str
+    shape: tuple[int, ...]
+    dims: tuple[str, ...]
+    dtype: str
+    attributes: Mapping[str, Any]
+
+    @property
+    def created(self) -> datetime | None:
+        """Time at which the file was made, aware UTC, where known."""
+        return _time(self.attributes.get("creation_time"))
+
+    @property
+    def begin(self) -> datetime | None:
+        """Begin of validity, aware UTC, where known."""
+        return _time(self.attributes.get("begin_validity"))
+
+    def values(self) -> Array:
+        """All values in internal order (gain, cell, slow_scan, fast_scan).
+
+        Raises
+        ------
+        BadInput
+            The data are damaged, or the file does not name its axes.
+        """
+        return self._read("data")
+
+    def count(self) -> Array | None:
+        """Number of samples behind each value, in internal order, or None where the file has none."""
+        with _understood(self.path), h5py.File(self.path, "r") as file:
+            present = "count" in _group(file)
+        return self._read("count") if present else None
+
+    def _read(self, name: str) -> Array:
+        if sorted(self.dims) != sorted(INTERNAL_DIMS):
+            raise BadInput(f"{self.path} has the axes {self.dims or 'without names'}, not {INTERNAL_DIMS}.")
+        with _understood(self.path), h5py.File(self.path, "r") as file:
+            stored = _group(file)[name][()]
+        return np.ascontiguousarray(stored.transpose([self.dims.index(dim) for dim in INTERNAL_DIMS]))
+
+
 def write_constant(constant: Constant, folder: Path) -> WrittenConstant:
     """Write one constant below a folder that EXtra takes as root of its constants.
 
     The path is ``xfel/cal/<detector type>/<PDU>/cal.<unix time>.h5`` in lower case, the dataset
-    ``/<PDU>/<Calibration>/0/data`` with attribute ``dims``; the number of samples behind each value is in ``count``
-    beside it. Working memory is twice the size of the file: HDF5's image and its copy.
+    ``/<PDU>/<Calibration>/0/data`` with attribute ``dims``; the number of samples behind each value is in
+    ``count`` beside it. Working memory is twice the size of the file: HDF5's image and its copy.
 
     Parameters
     ----------
@@ -73,9 +140,9 @@ def write_constant(constant: Constant, folder: Path) -> WrittenConstant:
 
 
 def _check(constant: Constant) -> None:
-    missing = [name for name in REQUIRED_PROVENANCE if name not in constant.provenance]
+    missing = ", ".join(name for name in REQUIRED_PROVENANCE if name not in constant.provenance)
     if missing:
-        raise BadParameter(f"{constant.calibration} of {constant.pdu} lacks provenance: {', '.join(missing)}.")
+        raise BadParameter(f"{constant.calibration} of {constant.pdu} lacks provenance: {missing}.")
     for name in (constant.provenance["detector_type"], constant.pdu, constant.calibration):
         if not _NAME.fullmatch(str(name)):
             raise BadParameter(f"“{name}” cannot name a constant; use letters, digits and _ . + - only.")
@@ -90,7 +157,8 @@ def _relative_path(constant: Constant, created: int) -> Path:
 
 
 def _image(constant: Constant, created: datetime) -> bytes:
-    with h5py.File("constant", "w", driver="core", backing_store=False, libver=("v110", "v110")) as file:
+    in_memory = {"driver": "core", "backing_store": False, "block_size": _GROWTH_BYTES}
+    with h5py.File("constant", "w", libver=("v110", "v110"), **in_memory) as file:
         group = file.create_group(constant.dataset)
         for name, text in _attributes(constant, created).items():
             group.attrs[name] = text
@@ -98,8 +166,8 @@ def _image(constant: Constant, created: datetime) -> bytes:
         _put(group, "data", constant, constant.read, constant.kind.dtype)
         group["data"].attrs["unit"] = constant.kind.unit
         if constant.read_count is not None:
-            count_type = constant.read_count(np.s_[:1]).dtype
-            _put(group, "count", constant, constant.read_count, count_type, compression="gzip", compression_opts=1)
+            dtype = constant.read_count(np.s_[:1]).dtype
+            _put(group, "count", constant, constant.read_count, dtype, compression="gzip", compression_opts=1)
         file.flush()
         image: bytes = file.id.get_file_image()
     return image
@@ -108,6 +176,14 @@ def _image(constant: Constant, created: datetime) -> bytes:
 def _attributes(constant: Constant, created: datetime) -> dict[str, str]:
     """Attributes of the group as text; structured ones as JSON."""
     known = constant.provenance
+    structured = {
+        "planes": constant.kind.planes,
+        "raw_data": known["raw_data"],
+        "software": known["software"],
+        "parameters": known["parameters"],
+        "conditions": conditions_as_json(constant.condition),
+        "provenance": dict(known),
+    }
     return {
         "creation_time": created.isoformat(),
         "begin_validity": constant.begin.isoformat(),
@@ -117,12 +193,7 @@ def _attributes(constant: Constant, created: datetime) -> dict[str, str]:
         "calibration": constant.calibration,
         "kind": constant.kind.name,
         "unit": constant.kind.unit,
-        "planes": _json(constant.kind.planes),
-        "raw_data": _json(known["raw_data"]),
-        "software": _json(known["software"]),
-        "parameters": _json(known["parameters"]),
-        "conditions": _json(conditions_as_json(constant.condition)),
-        "provenance": _json(known),
+        **{name: json.dumps(value, ensure_ascii=False, sort_keys=True) for name, value in structured.items()},
     }
 
 
@@ -136,10 +207,6 @@ def conditions_as_json(condition: Condition) -> dict[str, Any]:
         for p in condition.parameters
         if p.database_name in condition.as_database()
     }
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _put(group: h5py.Group, name: str, constant: Constant, read: Callable[[slice], Array], dtype: Any,
@@ -160,3 +227,75 @@ def _put(group: h5py.Group, name: str, constant: Constant, read: Callable[[slice
 
 def _slabs(length: int, step: int) -> Iterator[slice]:
     return (slice(start, min(start + step, length)) for start in range(0, length, step))
+
+
+def read_constant(path: Path, sha256: str | None = None) -> StoredConstant:
+    """Read the metadata of a constant file, ours or another program's in the same layout.
+
+    Parameters
+    ----------
+    sha256 : str, optional
+        Checksum that the whole file must have.
+
+    Raises
+    ------
+    BadInput
+        The file is missing, damaged, no constant, or has another checksum.
+    """
+    with _understood(path):
+        if not path.is_file():
+            raise OSError("there is no such file")
+        if sha256 is not None and _sha256(path) != sha256:
+            raise ValueError("its checksum differs from the one that was recorded")
+        with h5py.File(path, "r") as file:
+            return _stored(path, _group(file))
+
+
+def list_constants(folder: Path) -> tuple[StoredConstant, ...]:
+    """Constants below a folder, sorted by path.
+
+    Raises
+    ------
+    BadInput
+        A constant file cannot be read.
+    """
+    return tuple(read_constant(path) for path in sorted(folder.glob("xfel/cal/*/*/cal.*.h5")))
+
+
+def _stored(path: Path, group: h5py.Group) -> StoredConstant:
+    data = group["data"]
+    _, pdu, calibration, _ = group.name.split("/")
+    dims = tuple(data.attrs["dims"].tolist()) if "dims" in data.attrs else ()
+    attributes = {name: _decoded(name, value) for name, value in group.attrs.items()}
+    return StoredConstant(path, pdu, calibration, data.shape, dims, data.dtype.str, attributes)
+
+
+def _group(file: h5py.File) -> h5py.Group:
+    """The group ``/<PDU>/<Calibration>/0``: a constant file has one."""
+    pdu = next(iter(file.values()))
+    return next(iter(pdu.values()))["0"]
+
+
+def _decoded(name: str, value: Any) -> Any:
+    if name in _JSON_ATTRIBUTES:
+        return json.loads(value)
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _understood(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged file causes into one sentence."""
+    try:
+        yield
+    except _DAMAGE as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise BadInput(f"{path} cannot be read as a calibration constant: {reason}.") from error

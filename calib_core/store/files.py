@@ -1,7 +1,7 @@
 """Files that appear whole or not at all.
 
-Data go to a temporary name in the target's folder, are forced to the disk and then renamed. A crash leaves at most a
-temporary file, which :func:`sweep` removes.
+Data go to a temporary name in the target's folder, are forced to the disk and then renamed. A crash leaves at
+most a temporary file, which :func:`sweep` removes.
 """
 
 from __future__ import annotations

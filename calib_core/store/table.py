@@ -36,7 +36,8 @@ def write_csv(path: Path, columns: Sequence[Column], rows: Iterable[Sequence[Cel
     columns : sequence of Column
         Headings carry the units.
     rows : iterable of sequences
-        One value per column; missing values are None. Text that a spreadsheet would take for a formula is quoted.
+        One value per column; missing values are None. Text that a spreadsheet would take for a formula
+        gets a quote in front.
     comment : str
         Lines before the heading, each behind ``# ``.
 
