@@ -141,9 +141,71 @@ def _geometry_500k(n_modules: int) -> Any:
     return AGIPD_500K2GGeometry.from_origin()
 
 
+def _control_domain(detector: str) -> str:
+    instrument, kind = detector.split("_DET_", 1)
+    return f"{instrument}_EXP_{kind}" if "500K" in kind else f"{instrument}_IRU_{kind.replace('-', '')}"
+
+
 def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Control sources of a dark with adaptive gain, see formats of the slow data."""
-    return {}
+    """Control sources of a dark run: composite device of the FPGAs, and the bias supply."""
+    domain = _control_domain(detector)
+    return {f"{domain}/MDL/FPGA_COMP": _simulate_comp(stage, settings), **_simulate_bias(domain, settings)}
+
+
+def _simulate_comp(stage: int, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "acquisitionTime": np.uint16(20),
+        "bunchStructure.firstPulse": np.uint16(0),
+        "bunchStructure.methodIndex": np.uint16(0),
+        "bunchStructure.nPulses": np.uint16(settings["memory_cells"]),
+        "bunchStructure.repetitionRate": np.float64(settings["acquisition_rate"]),
+        "gain": np.uint16(settings["gain_setting"]),
+        "gainModeIndex": np.uint16(stage + 1 if settings["fixed_gain"] else 0),
+        "integrationTime": np.uint16(settings["integration_time"]),
+        "patternTypeIndex": np.uint16(stage + 1),
+        "pcRowNr": np.uint16(0),
+        "setupr": np.uint16(8 if settings["gain_setting"] else 0),
+    }
+
+
+def _simulate_bias(domain: str, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    voltage = np.float32(settings["bias_voltage"])
+    if "500K" in domain:
+        return {f"{domain}/FPGA/M_{i}": {"highVoltage.target": voltage} for i in range(8)}
+    return {f"{domain[:-1]}/PSC/HV": {f"channels.U{i}.voltage": voltage for i in range(16)}}
+
+
+#: Truth of the simulator: means and spreads in ADU. Offsets and noise after public facility notes; the levels of the
+#: gain signal are steps from the stage before.
+_TRUTH: dict[str, Any] = {
+    "offset": (
+        {"mean": 4950, "asic": 150, "column": 15, "pixel": 70, "cell_row": 25, "cell": 12, "cell_pixel": 8},
+        {"mean": 4700, "asic": 150, "column": 15, "pixel": 70, "cell_row": 25, "cell": 12, "cell_pixel": 8},
+        {"mean": 4600, "asic": 150, "column": 15, "pixel": 70, "cell_row": 25, "cell": 12, "cell_pixel": 8},
+    ),
+    "noise": (
+        {"mean": 11, "asic": 0.5, "pixel": 0.3}, {"mean": 8, "asic": 0.3, "pixel": 0.2},
+        {"mean": 8, "asic": 0.3, "pixel": 0.2},
+    ),
+    "gain_signal": (
+        {"mean": 5750, "asic": 150, "pixel": 60, "cell_row": 10, "cell": 5},
+        {"mean": 1500, "asic": 30, "pixel": 25, "cell": 5},
+        {"mean": 1200, "asic": 30, "pixel": 25, "cell": 5},
+    ),
+    "gain_signal_noise": ({"mean": 40, "pixel": 1}, {"mean": 40, "pixel": 1}, {"mean": 40, "pixel": 1}),
+    "converter_block": (64, 16),
+    "telemetry_bytes": 5408,
+    "control_aggregator": "AGIPD1MCTRL00",
+    "settings": {
+        "identifier": "SPB_DET_AGIPD1M-1", "instrument": "SPB", "memory_cells": 4, "bias_voltage": 300.0,
+        "acquisition_rate": 1.1, "integration_time": 12.0,
+    },
+}
+_TRUTH_500K = {
+    **_TRUTH,
+    "control_aggregator": "AGIPD500K2G00",
+    "settings": {**_TRUTH["settings"], "identifier": "HED_DET_AGIPD500K2G", "instrument": "HED"},
+}
 
 
 AGIPD1M = declare(DetectorType(
@@ -154,6 +216,7 @@ AGIPD1M = declare(DetectorType(
     shape=(512, 128),
     planes=2,
     signal_plane=1,
+    least_signal_step=300.0,
     max_modules=16,
     max_cells=352,
     saturation=16383,
@@ -179,6 +242,7 @@ AGIPD1M = declare(DetectorType(
     methods=(Dark(**defaults("agipd", "dark")),),
     geometry=_geometry_1m,
     geometry_note="EXtra-geom, default quadrant positions",
+    truth=_TRUTH,
     simulate_control=_simulate_control,
 ))
 
@@ -190,4 +254,5 @@ AGIPD500K = declare(replace(
     raw=replace(AGIPD1M.raw, source=r"(?P<detector>\w+_AGIPD500K[^/]*)/DET/(?P<module>\d+)CH0:xtdf"),
     geometry=_geometry_500k,
     geometry_note="EXtra-geom, from origin",
+    truth=_TRUTH_500K,
 ))

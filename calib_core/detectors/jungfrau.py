@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from calib_core.characterisation.dark import Dark
 from calib_core.condition import ConditionParameter, Found
 from calib_core.defaults import defaults
@@ -135,9 +137,47 @@ def _geometry(n_modules: int) -> Any:
     return JUNGFRAUGeometry.example(n_modules=n_modules)
 
 
+_MODES = ("dynamic", "forceswitchg1", "forceswitchg2")
+_MODES_FIXED = ("dynamic", "fixg1", "fixg2")
+
+
 def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Control source of a dark run."""
-    return {}
+    """Control source of a dark run; vectors have the device's fixed length."""
+    voltage = np.zeros(1000, np.uint32)
+    voltage[0] = settings["bias_voltage"]
+    burst = settings["memory_cells"] > 1
+    return {f"{detector}/DET/CONTROL": {
+        "gainMode": (_MODES_FIXED if settings["fixed_gain"] else _MODES)[stage],
+        "settings": "highgain0" if settings["gain_setting"] else "gain0",
+        "highVoltage": voltage,
+        "storageCells": np.int16(15 if burst else 0),
+        "storageCellStart": np.int16(15),
+        "exposureTime": np.float32(settings["integration_time"] * 1e-6),
+        "exposureTimeout": np.uint32(25),
+        "exposurePeriod": np.float32(0.1),
+        "bitDepth": np.int32(16),
+    }}
+
+
+#: Truth of the simulator: means and spreads in ADU, after public facility notes and logs of pedestals.
+_TRUTH: dict[str, Any] = {
+    "offset": (
+        {"mean": 2900, "asic": 150, "column": 10, "pixel": 60, "cell": 15, "cell_pixel": 5},
+        {"mean": 14200, "asic": 200, "column": 10, "pixel": 60, "cell": 10, "cell_pixel": 5},
+        {"mean": 14200, "asic": 200, "column": 10, "pixel": 60, "cell": 10, "cell_pixel": 5},
+    ),
+    "noise": (
+        {"mean": 12, "asic": 0.4, "pixel": 0.3}, {"mean": 4.8, "asic": 0.2, "pixel": 0.15},
+        {"mean": 4.8, "asic": 0.2, "pixel": 0.15},
+    ),
+    "converter_block": (256, 64),
+    "control_aggregator": "JNGFRCTRL00",
+    "cell_orders": {1: (15,), 16: (15, *range(15))},
+    "settings": {
+        "identifier": "SPB_IRDA_JF4M", "instrument": "SPB", "modules": "1-8", "memory_cells": 1,
+        "bias_voltage": 90.0, "integration_time": 10.0, "acquisition_rate": 0.1,
+    },
+}
 
 
 JUNGFRAU = declare(DetectorType(
@@ -178,5 +218,6 @@ JUNGFRAU = declare(DetectorType(
     methods=(Dark(**defaults("jungfrau", "dark")),),
     geometry=_geometry,
     geometry_note="EXtra-geom, example arrangement",
+    truth=_TRUTH,
     simulate_control=_simulate_control,
 ))

@@ -1,0 +1,146 @@
+"""What a simulated proposal is: settings, their families' defaults, and their check."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from calib_core.detector import DetectorType, detector_types, family
+from calib_core.errors import BadParameter
+from calib_core.params import Knobs, knob
+
+_SHARE = "Share of the pixels that"
+
+
+class Settings(Knobs):
+    """Settings of a simulated set of dark runs; the same settings give the same data."""
+
+    detector_type: str = knob("", help="Name of the detector type")
+    identifier: str = knob("", help="Identifier of the detector, the first part of its source names")
+    modules: str = knob("", help="Modules, such as 0-3,7; empty takes all that the type has")
+    memory_cells: int = knob(1, ge=1, le=4096, help="Memory cells in use")
+    trains: int = knob(60, ge=1, le=100000, unit="trains", help="Trains of each run")
+    proposal: int = knob(900000, ge=1, le=999999, help="Proposal number")
+    first_run: int = knob(1, ge=1, le=9990, help="Number of the first run; the others follow")
+    instrument: str = knob("SPB", help="Instrument, the first folder below the data root")
+    cycle: str = knob("202601", help="Cycle, the second folder below the data root")
+    begin: str = knob("2026-03-02T08:00:00", help="Begin of the first run, UTC")
+    trains_per_sequence: int = knob(250, ge=1, le=100000, unit="trains", help="Trains in one file")
+    format_version: Literal["1.2", "1.3"] = knob("1.2", expert=True, help="Version of the file format")
+    seed: int = knob(1, ge=0, le=2**31 - 1, help="Another seed is another detector")
+    bias_voltage: float = knob(300.0, ge=0, le=1000, unit="V", help="Bias of the sensor")
+    acquisition_rate: float = knob(1.1, ge=0.1, le=4.5, unit="MHz", help="Repetition rate of the cells")
+    gain_setting: int = knob(0, ge=0, le=1, help="0 standard, 1 high charge amplification")
+    fixed_gain: bool = knob(False, help="Runs in fixed gain instead of forced switching")
+    integration_time: float = knob(12.0, ge=0, le=1e6, help="Integration time in the unit of the condition")
+    swap_runs: bool = knob(False, help="Record the runs in the reverse order of the gain stages")
+    drift: float = knob(0.0, ge=-1000, le=1000, unit="ADU",
+                        help="Change of all offsets from the first train to the last, zero on average")
+    common_mode: float = knob(0.0, ge=0, le=1000, unit="ADU", help="Common shift of a frame, standard deviation")
+    outlier_share: float = knob(0.0, ge=0, le=0.5, help="Share of the samples with an additional signal")
+    outlier_mean: float = knob(400.0, ge=0, le=10000, unit="ADU", help="Mean of that signal, exponential")
+    dead_share: float = knob(0.0005, ge=0, le=0.2, help=f"{_SHARE} always give 0")
+    noisy_share: float = knob(0.001, ge=0, le=0.2, help=f"{_SHARE} have four times the noise")
+    high_offset_share: float = knob(0.001, ge=0, le=0.2, help=f"{_SHARE} have a high offset")
+    wrong_gain_share: float = knob(0.0005, ge=0, le=0.2,
+                                   help=f"{_SHARE} show wrong gain bits in some frames, where there are gain bits")
+    dead_block_module: int = knob(-1, ge=-1, le=4096, help="Module with a dead converter block; -1 for none")
+    dead_module: int = knob(-1, ge=-1, le=4096, help="Module that gives only zeros; -1 for none")
+    vetoed_cells: float = knob(0.0, ge=0, le=0.9, help="Share of the memory cells that are never recorded")
+    lost_trains: float = knob(0.0, ge=0, le=0.9, help="Share of the trains that a module loses")
+    suspect_trains: float = knob(0.0, ge=0, le=0.9, help="Share of the trains without confirmed train id")
+
+    @property
+    def detector(self) -> DetectorType:
+        """Detector type; BadParameter where there is none of this name."""
+        for kind in detector_types():
+            if kind.name == self.detector_type:
+                return kind
+        known = ", ".join(kind.name for kind in detector_types())
+        raise BadParameter(f"There is no detector type “{self.detector_type}”; known types are {known}.")
+
+    @property
+    def module_numbers(self) -> tuple[int, ...]:
+        """Modules in ascending order; BadParameter where the type has no such module."""
+        kind = self.detector
+        all_modules = range(kind.raw.first_module, kind.raw.first_module + kind.max_modules)
+        chosen = number_list(self.modules) if self.modules.strip() else tuple(all_modules)
+        if unknown := [m for m in chosen if m not in all_modules]:
+            raise BadParameter(
+                f"modules = {self.modules!r} is not allowed; {kind.title} has no module {unknown[0]}, "
+                f"its modules are {all_modules[0]} to {all_modules[-1]}."
+            )
+        return chosen
+
+    @property
+    def cell_order(self) -> npt.NDArray[np.int64]:
+        """Memory cells in the order of recording."""
+        kind = self.detector
+        orders = kind.truth.get("cell_orders", {})
+        if self.memory_cells > kind.max_cells or (orders and self.memory_cells not in orders):
+            allowed = " or ".join(map(str, orders)) if orders else f"1 to {kind.max_cells}"
+            raise BadParameter(f"memory_cells = {self.memory_cells} is not allowed; it takes {allowed}.")
+        return np.array(orders.get(self.memory_cells, range(self.memory_cells)), np.int64)
+
+    @property
+    def begins(self) -> datetime:
+        """Begin of the first run, aware UTC."""
+        try:
+            return datetime.fromisoformat(self.begin).replace(tzinfo=UTC)
+        except ValueError as error:
+            raise BadParameter(f"begin = {self.begin!r} is not allowed; it takes a date such as "
+                               "2026-03-02T08:00:00.") from error
+
+    def source(self, module: int) -> str:
+        """Instrument source of a module; BadParameter where the identifier does not fit the type."""
+        raw = self.detector.raw
+        source = raw.source_format.format(detector=self.identifier, module=module)
+        if raw.match(source) != (self.identifier, module):
+            raise BadParameter(f"identifier = {self.identifier!r} is not allowed; a {self.detector.title} is "
+                               f"recognised by sources like {raw.source}.")
+        return source
+
+
+def default_settings(name: str) -> Settings:
+    """Settings of a family (its first type) or of a detector type with its defaults.
+
+    Raises
+    ------
+    BadParameter
+        There is no such family or type.
+    """
+    named = [kind for kind in detector_types() if kind.name == name.upper()]
+    kind = (named or sorted(family(name), key=lambda k: k.name))[0]
+    return Settings(detector_type=kind.name).with_changes(kind.truth.get("settings", {}))
+
+
+def number_list(text: str) -> tuple[int, ...]:
+    """Whole numbers of a text such as ``0-3,7``, ascending and without repetition.
+
+    Raises
+    ------
+    BadParameter
+        The text is no list of numbers and ranges.
+    """
+    numbers: set[int] = set()
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        if not found or int(found[2] or found[1]) < int(found[1]):
+            raise BadParameter(f"“{text}” is no list of numbers; write it like 0-3,7.")
+        numbers.update(range(int(found[1]), int(found[2] or found[1]) + 1))
+    return tuple(sorted(numbers))
+
+
+def demo_settings() -> dict[str, Settings]:
+    """Small proposals to show the program with, by the name of their detector type.
+
+    Each type's ``truth`` mapping says under ``demo`` what differs from its defaults; types without it have none.
+    """
+    return {
+        kind.name: default_settings(kind.name).with_changes(kind.truth["demo"])
+        for kind in detector_types() if "demo" in kind.truth
+    }

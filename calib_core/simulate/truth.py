@@ -1,0 +1,187 @@
+"""The truth: what each pixel, memory cell and gain stage of a simulated module is really like.
+
+Levels come from the descriptor's ``truth`` mapping; see :class:`Level` for their structure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calib_core.simulate.noise import key_of, normals, uniforms
+from calib_core.simulate.settings import Settings
+
+Array = npt.NDArray[Any]
+
+#: Variance that digitisation adds to that of the signal, ADU².
+DIGITISATION_VARIANCE = 1 / 12
+#: Rows of the analogue memory, in cells.
+CELLS_PER_ROW = 32
+_NOISY_FACTOR = 4
+#: A high offset lies this many standard deviations of its ASIC above the ASIC's mean.
+_HIGH_OFFSET = (14.0, 18.0)
+#: Distinguish the random fields of a module.
+_OFFSET, _NOISE, _SIGNAL, _SIGNAL_NOISE, _BAD, _HIGH = range(6)
+
+
+class BadKind(IntFlag):
+    """Kinds of bad pixels that the simulator makes."""
+
+    DEAD = 1
+    NOISY = 2
+    HIGH_OFFSET = 4
+    DEAD_BLOCK = 8
+    WRONG_GAIN = 16
+
+
+@dataclass(frozen=True)
+class Level:
+    """A quantity's mean and standard deviations of its parts, all in its unit.
+
+    Attributes
+    ----------
+    mean : float
+    asic : float
+        Between ASICs, cut at two standard deviations.
+    column : float
+        Between the columns (fast_scan) of an ASIC.
+    pixel : float
+        Between pixels.
+    cell_row : float
+        Between rows of 32 memory cells, cut at two standard deviations.
+    cell : float
+        Between memory cells, cut at two standard deviations.
+    cell_pixel : float
+        Between the memory cells of a pixel, independently for each pixel.
+    """
+
+    mean: float
+    asic: float = 0.0
+    column: float = 0.0
+    pixel: float = 0.0
+    cell_row: float = 0.0
+    cell: float = 0.0
+    cell_pixel: float = 0.0
+
+    @property
+    def within_asic(self) -> float:
+        """Standard deviation within one ASIC and memory cell."""
+        return float(np.sqrt(self.column**2 + self.pixel**2 + self.cell_pixel**2))
+
+
+class ModuleTruth:
+    """Truth of one module; arrays are (slow_scan, fast_scan) float32, ADU, and depend on the settings only."""
+
+    def __init__(self, settings: Settings, module: int) -> None:
+        self.module = module
+        self.settings = settings
+        self.detector = settings.detector
+        self._key = (settings.seed, module)
+        self._shape = self.detector.shape
+
+    @cached_property
+    def bad(self) -> npt.NDArray[np.uint32]:
+        """Kinds of bad pixels, (slow_scan, fast_scan) bits of :class:`BadKind`; the same in all cells and stages."""
+        if self.settings.dead_module == self.module:
+            return np.full(self._shape, BadKind.DEAD, np.uint32)
+        shares = self._bad_shares()
+        edges = np.cumsum(list(shares.values()))
+        drawn = uniforms(key_of(*self._key, _BAD), self.detector.pixels).reshape(self._shape)
+        kinds = np.array([*shares, 0], np.uint32)
+        bad = kinds[np.searchsorted(edges, drawn, side="right")]
+        if self.settings.dead_block_module == self.module:
+            bad[self._dead_block()] = BadKind.DEAD_BLOCK
+        return bad
+
+    @property
+    def dead(self) -> npt.NDArray[np.bool_]:
+        """True where a pixel always gives 0."""
+        return (self.bad & (BadKind.DEAD | BadKind.DEAD_BLOCK)) > 0
+
+    def offset(self, stage: int, cell: int) -> Array:
+        """Mean signal, 0 where the pixel is dead."""
+        level = self._levels("offset")[stage]
+        values = self._offset_pixels(stage) + self._cell_part(level, _OFFSET, stage, cell)
+        return np.where(self.dead, np.float32(0), values)
+
+    def sigma(self, stage: int) -> Array:
+        """Noise before digitisation, the same in all memory cells."""
+        values = self._pixel_part(self._levels("noise")[stage], _NOISE, stage)
+        return np.where(self.bad & BadKind.NOISY, values * np.float32(_NOISY_FACTOR), values)
+
+    def noise(self, stage: int) -> Array:
+        """Noise of the digitised values, sqrt(sigma² + 1/12), 0 where the pixel is dead."""
+        return self._digitised(self.sigma(stage))
+
+    def gain_signal(self, stage: int, cell: int) -> Array:
+        """Mean gain signal of detectors that have one; the levels of the stages are steps from the one before."""
+        steps = self._levels("gain_signal")[: stage + 1]
+        total = np.zeros(self._shape, np.float32)
+        for index, step in enumerate(steps):
+            total += self._pixel_part(step, _SIGNAL, index) + self._cell_part(step, _SIGNAL, index, cell)
+        return np.where(self.dead, np.float32(0), total)
+
+    def gain_signal_sigma(self, stage: int) -> Array:
+        """Noise of the gain signal before digitisation."""
+        return self._pixel_part(self._levels("gain_signal_noise")[stage], _SIGNAL_NOISE, stage)
+
+    def gain_signal_noise(self, stage: int) -> Array:
+        """Noise of the digitised gain signal, 0 where the pixel is dead."""
+        return self._digitised(self.gain_signal_sigma(stage))
+
+    def _digitised(self, sigma: Array) -> Array:
+        digitised = np.sqrt(sigma**2 + np.float32(DIGITISATION_VARIANCE))
+        return np.where(self.dead, np.float32(0), digitised)
+
+    def _levels(self, quantity: str) -> list[Level]:
+        return [Level(**level) for level in self.detector.truth[quantity]]
+
+    def _offset_pixels(self, stage: int) -> Array:
+        level = self._levels("offset")[stage]
+        values = self._pixel_part(level, _OFFSET, stage)
+        low, high = _HIGH_OFFSET
+        drawn = uniforms(key_of(*self._key, _HIGH, stage), self.detector.pixels).reshape(self._shape)
+        raised = self._asic_part(level, _OFFSET, stage) + (low + (high - low) * drawn) * level.within_asic
+        return np.where(self.bad & BadKind.HIGH_OFFSET, raised.astype(np.float32), values)
+
+    def _pixel_part(self, level: Level, field: int, stage: int) -> Array:
+        slow, fast = self._shape
+        rows = slow // self.detector.asic_shape[0]
+        columns = normals(key_of(*self._key, field, stage, 1), rows, fast) * np.float32(level.column)
+        pixels = normals(key_of(*self._key, field, stage, 2), slow, fast) * np.float32(level.pixel)
+        spread = pixels + np.repeat(columns, self.detector.asic_shape[0], axis=0)
+        return self._asic_part(level, field, stage) + spread
+
+    def _asic_part(self, level: Level, field: int, stage: int) -> Array:
+        high, wide = self.detector.asic_shape
+        slow, fast = self._shape
+        drawn = normals(key_of(*self._key, field, stage, 3), slow // high, fast // wide)
+        values = np.float32(level.mean) + _cut(drawn) * np.float32(level.asic)
+        return np.asarray(np.repeat(np.repeat(values, high, axis=0), wide, axis=1))
+
+    def _cell_part(self, level: Level, field: int, stage: int, cell: int) -> Array:
+        row = _cut(normals(key_of(*self._key, field, stage, 4, cell // CELLS_PER_ROW), 1)) * level.cell_row
+        single = _cut(normals(key_of(*self._key, field, stage, 5, cell), 1)) * level.cell
+        pixels = normals(key_of(*self._key, field, stage, 6, cell), *self._shape) * np.float32(level.cell_pixel)
+        return pixels + (row + single).astype(np.float32)
+
+    def _bad_shares(self) -> dict[BadKind, float]:
+        settings = self.settings
+        wrong = settings.wrong_gain_share if self.detector.has_gain_bits else 0.0
+        return {BadKind.DEAD: settings.dead_share, BadKind.NOISY: settings.noisy_share,
+                BadKind.HIGH_OFFSET: settings.high_offset_share, BadKind.WRONG_GAIN: wrong}
+
+    def _dead_block(self) -> tuple[slice, slice]:
+        shape = self.detector.truth["converter_block"]
+        drawn = uniforms(key_of(*self._key, _BAD, 1), 2)
+        starts = [int(u * (n // b)) * b for u, n, b in zip(drawn, self._shape, shape, strict=True)]
+        return slice(starts[0], starts[0] + shape[0]), slice(starts[1], starts[1] + shape[1])
+
+
+def _cut(values: Array) -> Array:
+    return np.asarray(np.clip(values, np.float32(-2), np.float32(2)))
