@@ -11,7 +11,7 @@ from pathlib import Path
 from calib_core.store.files import write_atomically
 
 Cell = float | int | str | bool | None
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ def write_csv(path: Path, columns: Sequence[Column], rows: Iterable[Sequence[Cel
     columns : sequence of Column
         Headings carry the units.
     rows : iterable of sequences
-        One value per column; missing values are None. Text that a spreadsheet would take for a formula
-        gets a quote in front.
+        One value per column; missing values are None. Text becomes one line, and gets a quote in
+        front where a spreadsheet would take it for a formula.
     comment : str
         Lines before the heading, each behind ``# ``.
 
@@ -62,5 +62,6 @@ def _text(value: Cell) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return "'" + value if value.startswith(_FORMULA_STARTS) else value
+        line = " ".join(value.split())
+        return "'" + line if line.startswith(_FORMULA_STARTS) else line
     return repr(value.item() if hasattr(value, "item") else value)

@@ -1,0 +1,268 @@
+"""Constant files: EXtra reads them bit for bit, they carry checksums, and damage is told."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import h5py
+import numpy as np
+import pytest
+from extra.calibration import MultiModuleConstant, SingleConstant
+from extra.calibration.calcat import set_default_caldb_root
+
+from calib_core.condition import Condition, ConditionParameter, Found
+from calib_core.constant import BAD_PIXELS_DARK, NOISE, OFFSET, Constant
+from calib_core.errors import BadInput, BadParameter, OutputFailed
+from calib_core.store import constants
+from calib_core.store.constants import list_constants, read_constant, write_constant
+
+FILE_DIMS = ("fast_scan", "slow_scan", "cell", "gain")
+CONDITION = Condition(
+    (
+        ConditionParameter("bias", "Sensor Bias Voltage", "V", 5.0),
+        ConditionParameter("mode", "Gain mode", left_out_at=0.0),
+    ),
+    {"bias": Found(300.0, "SOURCE key"), "mode": Found(0.0, "default: adaptive")},
+)
+PROVENANCE = {
+    "detector_type": "AGIPD-Type", "aggregator": "AGIPD03", "module": 3,
+    "raw_data": ["/raw/r0001"], "software": {"calibwb": "0.1.0"}, "parameters": {"max_trains": 500},
+    "operator_note": "µ ± σ",
+}
+
+
+def constant(values, count=None, kind=OFFSET, file_dims=FILE_DIMS, **changes):
+    return replace(Constant(
+        kind=kind, calibration=kind.name, pdu="AGIPD_SIV1_AGIPDV11_M305", shape=values.shape, file_dims=file_dims,
+        condition=CONDITION, begin=datetime(2026, 3, 1, 12, 30, tzinfo=UTC), provenance=PROVENANCE,
+        read=lambda part: values[..., part],
+        read_count=None if count is None else lambda part: count[..., part], cells=(0, 2, 4, 6),
+    ), **changes)
+
+
+@pytest.fixture
+def values():
+    """(gain, cell, slow_scan, fast_scan) with no symmetry, and a NaN with payload."""
+    made = np.random.default_rng(1).normal(5000, 100, (3, 4, 32, 20))
+    made[1, 2, 3, 4] = np.nan
+    return made
+
+
+@pytest.fixture
+def caldb(tmp_path):
+    set_default_caldb_root(tmp_path)
+    yield tmp_path
+    set_default_caldb_root(None)
+
+
+def for_extra(written, root, pdu="AGIPD_SIV1_AGIPDV11_M305", calibration="Offset"):
+    return SingleConstant(written.path.relative_to(root), f"/{pdu}/{calibration}/0", 1, pdu)
+
+
+def test_extra_reads_the_same_bits(caldb, values):
+    single = for_extra(write_constant(constant(values), caldb), caldb)
+    assert single.dimensions == FILE_DIMS
+    read = single.ndarray()
+    assert read.dtype == np.float64
+    assert read.tobytes() == np.ascontiguousarray(values.transpose(3, 2, 1, 0)).tobytes()
+
+
+def test_extra_labels_the_axes_of_several_modules(caldb, values):
+    written = [write_constant(constant(values + n), caldb) for n in range(2)]
+    names = ["AGIPD00", "AGIPD01"]
+    details = [{"karabo_da": a, "module_number": n, "physical_name": a} for n, a in enumerate(names)]
+    singles = {a: for_extra(w, caldb) for a, w in zip(names, written, strict=True)}
+    array = MultiModuleConstant(singles, details, "DETECTOR", "Offset").xarray()
+    assert array.dims == ("module", *FILE_DIMS)
+    expected = np.stack([values, values + 1])
+    ordered = array.transpose("module", "gain", "cell", "slow_scan", "fast_scan").values
+    np.testing.assert_array_equal(ordered, expected)
+
+
+def test_path_is_as_in_the_facility(tmp_path, values):
+    relative = write_constant(constant(values), tmp_path).path.relative_to(tmp_path)
+    assert str(relative.parent) == "xfel/cal/agipd-type/agipd_siv1_agipdv11_m305"
+    assert re.fullmatch(r"cal\.\d{10}\.\d{7,9}\.h5", relative.name)
+
+
+def test_checksum_and_size_are_the_file_s(tmp_path, values):
+    written = write_constant(constant(values), tmp_path)
+    content = written.path.read_bytes()
+    assert written.sha256 == hashlib.sha256(content).hexdigest()
+    assert written.bytes == len(content)
+
+
+@pytest.mark.parametrize("file_dims", [FILE_DIMS, ("cell", "gain", "fast_scan", "slow_scan")])
+def test_any_order_of_axes_and_many_slabs(tmp_path, monkeypatch, values, file_dims):
+    monkeypatch.setattr(constants, "_SLAB_BYTES", 20_000)
+    monkeypatch.setattr(constants, "_CHUNK_BYTES", 7_000)
+    written = write_constant(constant(values, file_dims=file_dims), tmp_path)
+    with h5py.File(written.path) as file:
+        data = file["AGIPD_SIV1_AGIPDV11_M305/Offset/0/data"]
+        internal = ("gain", "cell", "slow_scan", "fast_scan")
+        order = [internal.index(d) for d in file_dims]
+        assert data.chunks != data.shape
+        np.testing.assert_array_equal(data[()], values.transpose(order))
+    np.testing.assert_array_equal(read_constant(written.path).values(), values)
+
+
+def test_count_and_flags_keep_their_type(tmp_path, values):
+    flags = np.arange(values.size, dtype=np.uint32).reshape(values.shape)
+    count = (flags % 500).astype(np.uint16)
+    written = write_constant(constant(flags, count, kind=BAD_PIXELS_DARK), tmp_path)
+    stored = read_constant(written.path, written.sha256)
+    np.testing.assert_array_equal(stored.values(), flags, strict=True)
+    np.testing.assert_array_equal(stored.count(), count, strict=True)
+
+
+def test_no_count(tmp_path, values):
+    assert read_constant(write_constant(constant(values), tmp_path).path).count() is None
+
+
+def test_metadata_come_back(tmp_path, values):
+    before = datetime.now(UTC)
+    stored = read_constant(write_constant(constant(values, kind=NOISE), tmp_path).path)
+    assert (stored.pdu, stored.calibration) == ("AGIPD_SIV1_AGIPDV11_M305", "Noise")
+    assert (stored.shape, stored.dims, stored.dtype) == ((20, 32, 4, 3), FILE_DIMS, "<f8")
+    assert stored.begin == datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+    assert before <= stored.created <= datetime.now(UTC)
+    attributes = stored.attributes
+    assert attributes["detector_type"] == "AGIPD-Type"
+    assert (attributes["karabo_da"], attributes["module"]) == ("AGIPD03", "3")
+    assert attributes["unit"] == "ADU"
+    assert attributes["cells"] == [0, 2, 4, 6]
+    assert attributes["provenance"] == PROVENANCE
+    assert {k: PROVENANCE[k] for k in ("raw_data", "software", "parameters")}.items() <= attributes.items()
+    assert attributes["conditions"] == {
+        "Sensor Bias Voltage": {"value": 300.0, "unit": "V", "tolerance": 5.0, "origin": "SOURCE key"},
+    }
+
+
+def test_large_provenance(tmp_path, values):
+    """HDF5's old limit of an attribute is 64 KiB."""
+    provenance = {**PROVENANCE, "notes": ["x" * 1000] * 300}
+    stored = read_constant(write_constant(constant(values, provenance=provenance), tmp_path).path)
+    assert stored.attributes["provenance"] == provenance
+
+
+def test_metadata_and_data_carry_checksums(tmp_path, values):
+    count = np.ones(values.shape, np.uint32)
+    written = write_constant(constant(values, count), tmp_path)
+    assert written.path.read_bytes()[8] == 3, "superblock version 3: checksummed metadata"
+    with h5py.File(written.path) as file:
+        group = file["AGIPD_SIV1_AGIPDV11_M305/Offset/0"]
+        for name in ("data", "count"):
+            assert group[name].fletcher32
+            plist = group[name].id.get_create_plist()
+            codes = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
+            assert h5py.h5z.FILTER_FLETCHER32 in codes
+
+
+def test_a_flipped_bit_is_told(tmp_path, values):
+    written = write_constant(constant(values), tmp_path)
+    content = bytearray(written.path.read_bytes())
+    where = content.find(np.ascontiguousarray(values.transpose(3, 2, 1, 0)).tobytes()[:64])
+    content[where + 5] ^= 1
+    written.path.write_bytes(content)
+    with pytest.raises(BadInput, match="checksum differs"):
+        read_constant(written.path, written.sha256)
+    with pytest.raises(BadInput, match=re.escape(str(written.path))):
+        read_constant(written.path).values()
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a\n" + bytes(200)])
+def test_other_files_are_told(tmp_path, content):
+    path = tmp_path / "other.h5"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=re.escape(str(path))):
+        read_constant(path)
+
+
+@pytest.mark.parametrize("length", [10, 1000, 20_000])
+def test_files_that_were_cut_are_told(tmp_path, values, length):
+    written = write_constant(constant(values), tmp_path)
+    os.truncate(written.path, length)
+    with pytest.raises(BadInput, match="cannot be read as a calibration constant"):
+        read_constant(written.path)
+
+
+def test_missing_files_folders_and_pipes_are_told(tmp_path):
+    os.mkfifo(tmp_path / "pipe.h5")
+    for path in (tmp_path / "missing.h5", tmp_path, tmp_path / "pipe.h5"):
+        with pytest.raises(BadInput, match="there is no such file"):
+            read_constant(path)
+
+
+def test_hdf5_files_that_are_no_constants(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x/y/z"] = [1, 2]
+    with h5py.File(tmp_path / "b.h5", "w"):
+        pass
+    for name in ("a.h5", "b.h5"):
+        with pytest.raises(BadInput, match=name):
+            read_constant(tmp_path / name)
+
+
+def test_files_of_others_without_attributes(tmp_path):
+    with h5py.File(tmp_path / "cal.h5", "w") as file:
+        file["PDU/Offset/0/data"] = np.zeros((4, 5, 6, 3))
+    stored = read_constant(tmp_path / "cal.h5")
+    assert (stored.pdu, stored.calibration, stored.shape, stored.dims) == ("PDU", "Offset", (4, 5, 6, 3), ())
+    assert stored.created is None
+    with pytest.raises(BadInput, match="axes without names"):
+        stored.values()
+
+
+def test_constants_are_listed(tmp_path, values):
+    assert list_constants(tmp_path) == ()
+    written = [write_constant(constant(values), tmp_path) for _ in range(3)]
+    assert [s.path for s in list_constants(tmp_path)] == sorted(w.path for w in written)
+
+
+@pytest.mark.parametrize("changes", [
+    {"pdu": "../../etc"}, {"pdu": ""}, {"pdu": ".hidden"}, {"calibration": "a/b"},
+    {"provenance": {**PROVENANCE, "detector_type": "x\ny"}},
+    {"provenance": {"detector_type": "T"}}, {"file_dims": ("cell", "gain", "x", "y")},
+])
+def test_constants_that_cannot_be_stored(tmp_path, values, changes):
+    with pytest.raises(BadParameter):
+        write_constant(constant(values, **changes), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_takes_nothing(tmp_path, values):
+    (tmp_path / "xfel").touch()
+    with pytest.raises(OutputFailed, match="could not be written"):
+        write_constant(constant(values), tmp_path)
+
+
+def test_working_memory_is_twice_the_file(tmp_path):
+    """In a process of its own: HDF5's image, its copy, and a few slabs."""
+    script = textwrap.dedent(f"""
+        import re, sys
+        from pathlib import Path
+        import numpy as np
+        sys.path.insert(0, {os.path.dirname(__file__)!r})
+        from test_constants import constant
+        from calib_core.store import constants
+        constants._SLAB_BYTES = 4 << 20
+        def peak():
+            return int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+        class Values:
+            shape = (3, 60, 512, 128)
+            def __getitem__(self, key):
+                return np.full((3, 60, 512, len(range(*key[1].indices(128)))), 7.0)
+        made = constant(Values())
+        before = peak()
+        written = constants.write_constant(made, Path({str(tmp_path)!r}))
+        print((peak() - before) / written.bytes)
+    """)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert 1.0 < float(done.stdout) < 2.5

@@ -1,0 +1,207 @@
+"""Files appear whole or not at all, whatever the system refuses."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from calib_core.errors import OutputFailed
+from calib_core.store import files
+from calib_core.store.files import check_writable, sweep, write_atomically
+
+CONTENT = bytes(range(256)) * 40
+
+
+def everything_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+class FailingCall:
+    """A system call that fails the n-th time and works otherwise."""
+
+    def __init__(self, name: str, nth: int, code: int):
+        self.original, self.nth, self.code, self.calls = getattr(os, name), nth, code, 0
+
+    def __call__(self, *args, **kwargs):
+        self.calls += 1
+        if self.calls == self.nth:
+            raise OSError(self.code, os.strerror(self.code))
+        return self.original(*args, **kwargs)
+
+
+@pytest.fixture
+def short_writes(monkeypatch):
+    """os.write takes at most 1000 bytes, as a pipe or a signal may cause."""
+    original = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: original(fd, data[:1000]))
+
+
+def test_content_is_whole(tmp_path):
+    write_atomically(tmp_path / "new" / "folder" / "file", CONTENT)
+    assert (tmp_path / "new" / "folder" / "file").read_bytes() == CONTENT
+    assert len(everything_below(tmp_path)) == 1
+
+
+def test_short_writes_are_continued(tmp_path, short_writes):
+    write_atomically(tmp_path / "file", memoryview(CONTENT))
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_empty_content(tmp_path):
+    write_atomically(tmp_path / "file", b"")
+    assert (tmp_path / "file").read_bytes() == b""
+
+
+def write_or_reason(target: Path) -> str:
+    """Empty where the file was written, else what the operator is told."""
+    try:
+        write_atomically(target, CONTENT)
+    except OutputFailed as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
+@pytest.mark.parametrize(("name", "calls"), [
+    ("write", 11), ("fsync", 2), ("rename", 1), ("posix_fallocate", 1), ("open", 2), ("close", 2),
+])
+def test_a_failure_of_any_call_leaves_nothing(tmp_path, monkeypatch, short_writes, name, calls, code):
+    target = tmp_path / "file"
+    for nth in range(1, calls + 1):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, FailingCall(name, nth, code))
+            reason = write_or_reason(target)
+        assert reason.startswith(f"{target} could not be written: {os.strerror(code)}")
+        assert everything_below(tmp_path) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, FailingCall(name, calls + 1, code))
+        assert write_or_reason(target) == ""
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_says_what_is_needed(tmp_path, monkeypatch, code):
+    monkeypatch.setattr(os, "posix_fallocate", FailingCall("posix_fallocate", 1, code))
+    with pytest.raises(OutputFailed, match=r"needs 0\.0 MB and [\d.]+ MB are free"):
+        write_atomically(tmp_path / "file", CONTENT)
+
+
+def test_a_file_system_that_cannot_reserve_is_used_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "posix_fallocate", FailingCall("posix_fallocate", 1, errno.EOPNOTSUPP))
+    write_atomically(tmp_path / "file", CONTENT)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_an_interruption_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "file", CONTENT)
+    assert everything_below(tmp_path) == []
+
+
+def test_an_existing_file_is_kept(tmp_path):
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    with pytest.raises(OutputFailed, match="exists already"):
+        write_atomically(target, CONTENT)
+    assert target.read_bytes() == b"old"
+    assert everything_below(tmp_path) == [target]
+
+
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path, monkeypatch):
+    target, original = tmp_path / "file", os.fsync
+
+    def somebody_else(descriptor):
+        original(descriptor)
+        target.write_bytes(b"theirs")
+
+    monkeypatch.setattr(os, "fsync", somebody_else)
+    with pytest.raises(OutputFailed, match="exists already"):
+        write_atomically(target, CONTENT)
+    assert target.read_bytes() == b"theirs"
+    assert everything_below(tmp_path) == [target]
+
+
+def test_readers_of_a_replaced_file_keep_the_old_content(tmp_path):
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    with target.open("rb") as reader:
+        write_atomically(target, CONTENT, overwrite=True)
+        assert reader.read() == b"old"
+    assert target.read_bytes() == CONTENT
+
+
+def test_order_of_the_calls(tmp_path, monkeypatch):
+    calls = []
+    for name in ("write", "fsync", "rename"):
+        original = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *a, _n=name, _o=original: (calls.append(_n), _o(*a))[1])
+    write_atomically(tmp_path / "file", CONTENT)
+    assert calls == ["write", "fsync", "rename", "fsync"]
+
+
+def test_folder_that_takes_no_files(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputFailed, match="could not be written"):
+        check_writable(tmp_path / "file" / "below")
+
+
+def test_folder_without_permission(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "open", FailingCall("open", 1, errno.EROFS))
+    with pytest.raises(OutputFailed, match="Read-only file system"):
+        check_writable(tmp_path)
+
+
+def test_folder_without_room(tmp_path):
+    with pytest.raises(OutputFailed, match=r"No space left on device; it needs 1000000000000\.0 MB"):
+        check_writable(tmp_path, 10**18)
+    assert everything_below(tmp_path) == []
+
+
+def test_folder_with_room(tmp_path):
+    check_writable(tmp_path / "new", 1000)
+    assert everything_below(tmp_path) == []
+    assert (tmp_path / "new").is_dir()
+
+
+def test_sweep_removes_only_old_temporary_files(tmp_path):
+    old, young, other = tmp_path / "a" / ".tmp-1", tmp_path / ".tmp-2", tmp_path / "constant.h5"
+    old.parent.mkdir()
+    for path in (old, young, other):
+        path.write_bytes(b"x")
+    for path in (old, other):
+        os.utime(path, (time.time() - 7200,) * 2)
+    assert sweep(tmp_path) == (old,)
+    assert sorted(everything_below(tmp_path)) == sorted((young, other))
+
+
+def test_sweep_bears_files_that_vanish(tmp_path):
+    assert not files._is_left_over(tmp_path / "gone", time.time())
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 4 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"a small file system cannot be mounted here: {error}")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_disk_that_is_really_full(small_disk):
+    write_atomically(small_disk / "first", bytes(3_000_000))
+    with pytest.raises(OutputFailed, match=r"needs 3\.0 MB and 1\.\d MB are free"):
+        write_atomically(small_disk / "second", bytes(3_000_000))
+    assert everything_below(small_disk) == [small_disk / "first"]
