@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,7 @@ class Session(QObject):
     pixel_changed = pyqtSignal(object)
     arrangement_changed = pyqtSignal(str)
     overlay_changed = pyqtSignal(int)
+    open_requested = pyqtSignal(object, str)
     message = pyqtSignal(str, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -57,6 +59,17 @@ class Session(QObject):
         self.arrangement = LAYOUTS[0]
         self.overlay = 0xFFFFFFFF
         self.out_folder = Path.cwd() / "constants"
+
+    def open_runs(self, paths: Sequence[Path], detector: str = "") -> None:
+        """Ask for a survey of run folders, for one detector where they hold several; whoever surveys listens."""
+        self.open_requested.emit(tuple(paths), detector)
+
+    def start(self, spec: JobSpec) -> Job:
+        """Start a job and show it."""
+        job = Job(spec)
+        job.start()
+        self.set_job(job)
+        return job
 
     def set_survey(self, survey: Survey | None) -> None:
         """Take the survey of newly opened runs."""

@@ -9,6 +9,14 @@ class BadInput(CalibrationError):
     """A file, folder or run that cannot be used; the message names it and says what to do."""
 
 
+class SeveralDetectors(BadInput):
+    """A run that holds several fitting detectors; one of ``identifiers`` has to be named."""
+
+    def __init__(self, sentence: str, identifiers: tuple[str, ...]) -> None:
+        super().__init__(sentence)
+        self.identifiers = identifiers
+
+
 class BadParameter(CalibrationError):
     """A parameter that does not exist or lies outside its range; the message has value and range."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from calib_core.characterisation.method import Method, RunRole
 from calib_core.condition import Condition
 from calib_core.detector import Detector, StageEvidence
-from calib_core.errors import BadInput, BadParameter
+from calib_core.errors import BadInput, BadParameter, SeveralDetectors
 from calib_core.io.inventory import Problem
 from calib_core.io.run import Run
 from calib_core.jobs.spec import JobSpec
@@ -130,8 +130,9 @@ def choose_detector(runs: Sequence[Run], family: str = "", identifier: str = "")
         have = ", ".join(d.identifier for d in runs[0].detectors) or "none that is known"
         raise BadInput(f"Run {runs[0].label} has no {wanted} detector; its detectors: {have}.")
     if len(fitting) > 1:
-        names = ", ".join(d.identifier for d in fitting)
-        raise BadInput(f"Run {runs[0].label} has several detectors ({names}); name one of them.")
+        names = tuple(d.identifier for d in fitting)
+        sentence = f"Run {runs[0].label} has several detectors ({', '.join(names)}); name one of them."
+        raise SeveralDetectors(sentence, names)
     for run in runs[1:]:
         if not any(d.identifier == fitting[0].identifier for d in run.detectors):
             raise BadInput(f"Run {run.label} has no detector {fitting[0].identifier}; give runs of one detector.")
