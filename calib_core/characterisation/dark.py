@@ -2,10 +2,47 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar, Literal
 
-from calib_core.characterisation.method import Method
-from calib_core.params import LimitsPerStage, knob
+import numpy as np
+import numpy.typing as npt
+
+from calib_core.badpixels import BadPixels
+from calib_core.characterisation.accumulators import GateSamples, MedianSamples, Moments, Sampling, Statistics
+from calib_core.characterisation.method import (
+    Accumulator,
+    FrameSelection,
+    Maps,
+    MapSpec,
+    Method,
+    Product,
+    RunRole,
+    Unit,
+)
+from calib_core.constant import BAD_PIXELS_DARK, NOISE, OFFSET, THRESHOLDS_DARK
+from calib_core.detector import DetectorType
+from calib_core.numerics import limits
+from calib_core.params import Limits, LimitsPerStage, knob
+
+Array = npt.NDArray[Any]
+
+#: Rounding to whole ADU already spreads values by this much, ADU.
+_SMALLEST_SPREAD = 1 / np.sqrt(12)
+
+_OFFSET = MapSpec("offset", "Offset", "ADU", "f4", "Mean dark signal")
+_NOISE = MapSpec("noise", "Noise", "ADU", "f4", "Standard deviation of the dark signal")
+_BAD_PIXELS = MapSpec("bad_pixels", "Bad pixels", "", "u4", "Why a pixel is not to be trusted", flags=True,
+                      missing=float(BadPixels.NO_DARK_DATA))
+_SAMPLES = MapSpec("samples", "Samples", "frames", "u4", "Samples behind offset and noise", missing=0.0)
+_SIGNAL = MapSpec("gain_signal", "Gain signal", "ADU", "f4", "Mean of the analogue gain signal")
+_SIGNAL_NOISE = MapSpec("gain_signal_noise", "Gain signal noise", "ADU", "f4",
+                        "Standard deviation of the gain signal", hidden=True)
+_THRESHOLDS = MapSpec("thresholds", "Thresholds", "ADU", "f4", "Gain signal that separates the gain stages",
+                      planes=THRESHOLDS_DARK.planes)
+_WRONG = MapSpec("wrong_gain", "Wrong gain", "frames", "u4", "Samples whose gain bits are not the run's stage",
+                 missing=0.0)
 
 
 class Dark(Method):
@@ -42,3 +79,112 @@ class Dark(Method):
     min_trains: int = knob(10, ge=1, le=65536, unit="trains", help="Least trains a run must have")
     skip_first_trains: int = knob(0, ge=0, le=10000, unit="trains", help="Trains left out at the start")
     keep_suspect_trains: bool = knob(False, expert=True, help="Use trains whose id the time server did not confirm")
+
+    def roles(self, detector: DetectorType) -> tuple[RunRole, ...]:
+        """One run per gain stage."""
+        return tuple(RunRole(s.role, s.label, i) for i, s in enumerate(detector.stages))
+
+    def maps(self, detector: DetectorType) -> tuple[MapSpec, ...]:
+        """Offset, noise, bad pixels and samples; gain signal and thresholds, or wrong gain bits, where there are."""
+        signal = (_SIGNAL, _SIGNAL_NOISE, _THRESHOLDS) if detector.signal_plane is not None else ()
+        return (_OFFSET, _NOISE, _BAD_PIXELS, _SAMPLES, *signal, *((_WRONG,) if detector.has_gain_bits else ()))
+
+    def products(self, detector: DetectorType) -> tuple[Product, ...]:
+        """Offset, Noise, BadPixelsDark, and ThresholdsDark for families with an analogue gain signal."""
+        common = (
+            Product(OFFSET, "offset", "samples"), Product(NOISE, "noise", "samples"),
+            Product(BAD_PIXELS_DARK, "bad_pixels"),
+        )
+        return common if detector.signal_plane is None else (*common, Product(THRESHOLDS_DARK, "thresholds"))
+
+    def frame_selection(self) -> FrameSelection:
+        """Trains that are used."""
+        return FrameSelection(
+            self.skip_first_trains, self.max_trains, self.min_trains, self.keep_suspect_trains
+        )
+
+    def passes(self, unit: Unit) -> tuple[int | None, ...]:
+        """Two passes for the robust estimator where the samples of the first are not all there is."""
+        if self.estimator != "robust":
+            return (None,)
+        return (self.gate_samples,) if unit.samples <= self.gate_samples else (self.gate_samples, None)
+
+    def bytes_per_cell(self, detector: DetectorType, samples: int) -> int:
+        """Kept samples, sums with gates, and the maps made of them."""
+        planes = 1 if detector.signal_plane is None else 2
+        kept = {"robust": min(self.gate_samples, samples), "median": samples, "plain": 0}[self.estimator]
+        return detector.pixels * planes * (2 * kept + 2 * 24 + 16)
+
+    def begin(self, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
+        """Samples for the gate first, then moments inside it; or what the legacy estimators need."""
+        sampling, describe = Sampling.of(unit, self.ddof), partial(self._describe, unit)
+        if isinstance(previous, GateSamples):
+            return previous.gated
+        if self.estimator == "robust":
+            depth = min(self.gate_samples, unit.samples)
+            return GateSamples(unit, sampling, describe, depth, self.gate_sigma, self.gate_floor)
+        if self.estimator == "median":
+            return MedianSamples(unit, sampling, describe, unit.samples)
+        return Moments(unit, sampling, describe, gated=False)
+
+    def reduce(self, unit: Unit, accumulator: Accumulator) -> Maps:
+        """Maps of all memory cells of a unit."""
+        assert isinstance(accumulator, Moments | GateSamples | MedianSamples)  # what begin() makes
+        cells = [self._describe(unit, accumulator.statistics(slot)) for slot in range(len(unit.cells))]
+        return {name: np.stack([cell[name] for cell in cells]) for name in cells[0]}
+
+    def combine(self, detector: DetectorType, maps: Mapping[str, Array], stages: Sequence[int]) -> Maps:
+        """Thresholds between gain stages, and the flag of pixels whose stages cannot be told apart."""
+        if detector.signal_plane is None:
+            return {}
+        signal, noise = maps["gain_signal"], maps["gain_signal_noise"]
+        bad = maps["bad_pixels"].copy()
+        with np.errstate(invalid="ignore"):
+            thresholds = (signal[:-1] + signal[1:]) / 2
+            separation = np.diff(signal, axis=0) / np.hypot(noise[:-1], noise[1:])
+            close = separation < self.thresholds_gain_sigma
+        flag = np.where(close, np.uint32(BadPixels.GAIN_THRESHOLDING_ERROR), np.uint32(0))
+        bad[:-1] |= flag
+        bad[1:] |= flag
+        return {"thresholds": np.concatenate([thresholds, signal]), "bad_pixels": bad}
+
+    def _describe(self, unit: Unit, statistics: Statistics) -> Maps:
+        """Maps of one memory cell, with the bad pixels that its own gain stage shows."""
+        shape = unit.detector.shape
+        maps: Maps = {
+            "offset": statistics.mean[0].reshape(shape), "noise": statistics.std[0].reshape(shape),
+            "samples": statistics.count[0].reshape(shape),
+        }
+        if unit.detector.signal_plane is not None:
+            maps["gain_signal"] = statistics.mean[1].reshape(shape)
+            maps["gain_signal_noise"] = statistics.std[1].reshape(shape)
+        if statistics.wrong is not None:
+            maps["wrong_gain"] = statistics.wrong.reshape(shape)
+        maps["bad_pixels"] = self._flags(unit, maps, statistics.seen)
+        return maps
+
+    def _flags(self, unit: Unit, maps: Maps, seen: int) -> Array:
+        offset, noise, samples = maps["offset"], maps["noise"], maps["samples"]
+        bad = np.zeros(unit.detector.shape, np.uint32)
+        empty = samples == 0
+        bad[empty] |= BadPixels.NO_DARK_DATA
+        bad[~empty & ~(np.isfinite(offset) & np.isfinite(noise))] |= BadPixels.OFFSET_NOISE_EVAL_ERROR
+        hard_offset, hard_noise = self._hard(unit.stage)
+        sigmas = self.thresholds_offset_sigma, self.thresholds_noise_sigma
+        bad[self._outside(unit.detector, offset, sigmas[0], hard_offset)] |= BadPixels.OFFSET_OUT_OF_THRESHOLD
+        bad[self._outside(unit.detector, noise, sigmas[1], hard_noise)] |= BadPixels.NOISE_OUT_OF_THRESHOLD
+        bad[noise == 0] |= BadPixels.NOISE_OUT_OF_THRESHOLD
+        if "wrong_gain" in maps:
+            bad[maps["wrong_gain"] > self.max_wrong_gain * seen] |= BadPixels.WRONG_GAIN_VALUE
+        return bad
+
+    def _hard(self, stage: int) -> tuple[Limits, Limits]:
+        offset, noise = self.thresholds_offset_hard, self.thresholds_noise_hard
+        return offset[min(stage, len(offset) - 1)], noise[min(stage, len(noise) - 1)]
+
+    def _outside(self, detector: DetectorType, values: Array, sigma: float, hard: Limits) -> Array:
+        block = detector.asic_shape if self.group == "asic" else detector.shape
+        low, high = limits.group_limits(
+            values, block, sigma, robust=self.spread == "robust", floor=_SMALLEST_SPREAD
+        )
+        return limits.outside(values, low, high, block, *hard)

@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from calib_core.characterisation.method import MapSpec, Method
-from calib_core.condition import Condition
-from calib_core.detector import Detector
-from calib_core.jobs.board import Board, View
+from calib_core.characterisation.driver import run_unit
+from calib_core.characterisation.method import Accumulator, Unit
+from calib_core.errors import CalibrationError, Cancelled
+from calib_core.io.budget import MemoryBudget
+from calib_core.jobs.board import Board, Message, Picture, State, TaskProgress, View
+from calib_core.jobs.finishing import combine_stages, largest_constant, output_bytes, write_module
+from calib_core.jobs.live import Live
+from calib_core.jobs.plan import Plan, make_plan
+from calib_core.jobs.progress import Progress
+from calib_core.jobs.queue import WorkQueue
 from calib_core.jobs.spec import JobSpec
+from calib_core.jobs.spool import Spool
+from calib_core.numerics.robust import gate, median_mad
+from calib_core.store.files import check_writable
 
 Array = npt.NDArray[Any]
+
+#: Workers leave the processor to whoever shows their pictures.
+_NICENESS = 10
+
+
+@dataclass(frozen=True)
+class PixelSamples:
+    """Raw samples of one pixel and memory cell: values (n,) uint16 ADU, their trains, gate, mean and deviation."""
+
+    values: Array
+    trains: Array
+    gate: tuple[float, float] | None
+    mean: float
+    std: float
 
 
 class Job:
@@ -25,25 +54,240 @@ class Job:
     spec : JobSpec
     plan : Plan, optional
         None until the input has been surveyed.
+    board : Board
+        Newest state, replaced whole.
     """
 
     def __init__(self, spec: JobSpec) -> None:
         self.spec = spec
-        self.plan: Any = None
-        self.board = Board()
+        self.plan: Plan | None = None
+        self.board = Board(tasks=(TaskProgress("survey", "look at the runs", 0.0, State.QUEUED),))
+        self._view = View()
+        self._lock = threading.Lock()
+        self._cancel, self._ended = threading.Event(), threading.Event()
+        self._spools: dict[int, Spool] = {}
+        self._live: Live | None = None
+        self._progress: Progress | None = None
+        self._thread = threading.Thread(target=self._run, name="calibwb-job", daemon=True)
 
     def start(self) -> None:
         """Start in a thread of its own and return at once."""
+        self._thread.start()
 
     def look_at(self, view: View) -> None:
         """Say what is being looked at; its picture comes on the board as soon as there is one."""
+        self._view = view
+        live = self._live
+        if live is not None:
+            live.look_at(view)
 
     def cancel(self) -> None:
         """Ask the job to stop; nothing half-written remains."""
+        self._cancel.set()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end; False where the time ran out first."""
-        return True
+        return self._ended.wait(timeout)
 
     def close(self) -> None:
-        """Cancel, wait, and free the scratch space."""
+        """Cancel, wait, and free the scratch space and the runs."""
+        self.cancel()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        for spool in self._spools.values():
+            spool.close()
+        self._spools.clear()
+        if self.plan is not None:
+            self.plan.close()
+
+    def pixel_over_cells(self, name: str, module: int, row: int, col: int, stage: int) -> tuple[Array, Array]:
+        """One pixel of a map over memory cells: (cells,) int64 and (cells,) float64, NaN where not done."""
+        plan, spool = self.plan, self._spools.get(module)
+        if plan is None or spool is None:
+            return np.empty(0, np.int64), np.empty(0)
+        return np.asarray(plan.cells, np.int64), spool.pixel(name, stage, row, col)
+
+    def cell_map(self, name: str, module: int, stage: int, cell: int) -> Array | None:
+        """One map of one memory cell, (slow_scan, fast_scan), or None where it is not done."""
+        plan, spool = self.plan, self._spools.get(module)
+        if plan is None or spool is None or cell not in plan.cells:
+            return None
+        return spool.read(name, stage, plan.cells.index(cell))
+
+    def pixel_samples(self, module: int, row: int, col: int, cell: int, stage: int) -> PixelSamples:
+        """Raw samples of one pixel in the dark, with the gate that the robust estimator takes; reads the run.
+
+        Raises
+        ------
+        CalibrationError
+            There is no such run, or it cannot be read.
+        """
+        plan = self.plan
+        role = next((c.role.name for c in plan.survey.roles if c.role.stage == stage), "") if plan else ""
+        if plan is None or (module, role) not in plan.frames:
+            raise CalibrationError(f"Module {module} has no run for this gain stage yet.")
+        trains, values, _ = plan.frames[module, role].read_pixel(row, col, cell)
+        column = np.ascontiguousarray(values)[:, None]
+        highest = plan.detector.type.saturation - 1
+        median, mad, _ = median_mad(column, 1, highest)
+        low, high = gate(median, mad, 5.0, 3.0, 1, highest)
+        inside = values[(values >= low[0]) & (values <= high[0])].astype(np.float64)
+        mean, std = (inside.mean(), inside.std(ddof=1)) if inside.size > 1 else (np.nan, np.nan)
+        return PixelSamples(values, trains, (float(low[0]), float(high[0])), float(mean), float(std))
+
+    def _run(self) -> None:
+        try:
+            self._publish(state=State.RUNNING)
+            self._work()
+        except Cancelled:
+            self._end(State.CANCELLED, "Cancelled.")
+        except CalibrationError as error:
+            self._end(State.FAILED, str(error))
+        except Exception as error:
+            self._say("ERROR", traceback.format_exc())
+            self._end(State.FAILED, f"Unexpected error: {error}")
+        finally:
+            self._ended.set()
+
+    def _work(self) -> None:
+        check_writable(self.spec.out_folder)
+        plan = make_plan(self.spec)
+        self.plan = plan
+        self._check()
+        check_writable(self.spec.out_folder, output_bytes(plan))
+        for note in plan.notes:
+            self._say("WARN", note)
+        kind = plan.detector.type
+        for module in plan.modules:
+            self._spools[module] = Spool(
+                self.spec.out_folder, plan.maps, len(kind.stages), len(plan.cells), kind.shape)
+        self._progress = Progress(plan)
+        self._live = Live(plan, self._spools, self._show, self._view)
+        _Workers(self, plan, self._live, self._progress).run()
+        self._check()
+        failed = self._progress.failures
+        self._end(State.FAILED if failed else State.DONE, " ".join(failed))
+
+    def _check(self) -> None:
+        if self._cancel.is_set():
+            raise Cancelled("The job was cancelled.")
+
+    def _show(self, picture: Picture) -> None:
+        with self._lock:
+            self.board = replace(
+                self.board, version=self.board.version + 1, picture=picture,
+                picture_version=self.board.picture_version + 1, published=time.time(),
+            )
+
+    def _publish(self, **changes: Any) -> None:
+        with self._lock:
+            self.board = replace(self.board, version=self.board.version + 1, **changes)
+
+    def _say(self, level: str, text: str) -> None:
+        with self._lock:
+            message = Message(time.time(), level, text)
+            self.board = replace(
+                self.board, version=self.board.version + 1, messages=(*self.board.messages, message))
+
+    def _end(self, state: State, text: str) -> None:
+        if text:
+            self._say({State.FAILED: "ERROR", State.CANCELLED: "WARN"}.get(state, "INFO"), text)
+        tasks = self._progress.tasks(state) if self._progress else tuple(
+            replace(task, state=state) for task in self.board.tasks)
+        done = 1.0 if state is State.DONE else self.board.done
+        self._publish(state=state, tasks=tasks, error=text if state is State.FAILED else "", eta=None, done=done)
+
+
+class _Workers:
+    """The threads of a job; each takes work until there is none."""
+
+    def __init__(self, job: Job, plan: Plan, live: Live, progress: Progress) -> None:
+        self._job, self._plan, self._live, self._progress = job, plan, live, progress
+        self._queue = WorkQueue(plan.units, lambda: live.view)
+        self._budget = MemoryBudget(plan.spec.memory_mb << 20, job._cancel.is_set)
+        self._announced = 0.0
+
+    def run(self) -> None:
+        """Work until everything is done or the job is cancelled."""
+        threads = [
+            threading.Thread(target=self._loop, name=f"calibwb-worker-{i}", daemon=True)
+            for i in range(self._plan.threads)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _loop(self) -> None:
+        with suppress(OSError, AttributeError):  # niceness of one thread is Linux's; elsewhere do without
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        while not self._job._cancel.is_set() and (work := self._queue.next()) is not None:
+            if isinstance(work, Unit):
+                self._guard(work.module, lambda unit=work: self._unit(unit))
+                self._queue.done(work, finish=work.module not in self._progress.failed_modules)
+            else:
+                self._guard(work, lambda module=work: self._finish(module))
+            self._announce(force=True)
+
+    def _guard(self, module: int, work: Callable[[], None]) -> None:
+        """Do a piece of work; what goes wrong fails its module and leaves the others."""
+        try:
+            work()
+        except Cancelled:
+            self._queue.drop()
+        except CalibrationError as error:
+            self._fail(module, str(error))
+        except Exception as error:
+            self._job._say("ERROR", traceback.format_exc())
+            self._fail(module, f"unexpected error: {error}")
+
+    def _fail(self, module: int, why: str) -> None:
+        if self._progress.fail(module, f"Module {module} failed: {why}"):
+            self._job._say("ERROR", f"Module {module} failed: {why}")
+        self._queue.drop(module)
+
+    def _unit(self, unit: Unit) -> None:
+        plan, frames = self._plan, self._plan.frames[unit.module, unit.role]
+
+        def progress(accumulator: Accumulator, n: int) -> None:
+            self._job._check()
+            self._progress.add(unit, n)
+            self._live.offer(unit, accumulator)
+            self._announce()
+
+        with self._budget.reserve(plan.unit_bytes(unit)):
+            maps = run_unit(
+                plan.method, unit, lambda limit: frames.chunks(unit.cells, plan.chunk_bytes, limit), progress)
+            at = [plan.cells.index(cell) for cell in unit.cells]
+            self._spools[unit.module].write_all(unit.stage, at, maps)
+        self._progress.finish(unit)
+        self._live.finished(unit)
+
+    @property
+    def _spools(self) -> dict[int, Spool]:
+        return self._job._spools
+
+    def _finish(self, number: int) -> None:
+        spool, module = self._spools[number], self._plan.detector.module(number)
+
+        def step(share: float) -> None:
+            self._job._check()
+            self._progress.finishing(number, share)
+            self._announce()
+
+        combine_stages(self._plan, spool, lambda share: step(share / 2))
+        self._live.changed(number)
+        with self._budget.reserve(largest_constant(self._plan)):
+            written = write_module(self._plan, module, spool, lambda share: step(0.5 + share / 2))
+        self._job._publish(outputs=(*self._job.board.outputs, *(str(one.path) for one in written)))
+        self._job._say("INFO", f"Module {number}: {len(written)} constants written.")
+
+    def _announce(self, force: bool = False) -> None:
+        now = time.monotonic()
+        if force or now - self._announced > 0.1:
+            self._announced = now
+            done, eta = self._progress.total()
+            self._job._publish(tasks=self._progress.tasks(State.RUNNING), done=done, eta=eta)

@@ -1,0 +1,211 @@
+"""Plan of a job: the runs as they are, and the work units that they make."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from calib_core.characterisation.method import MapSpec, Method, Unit
+from calib_core.condition import Condition
+from calib_core.detector import Detector, Module
+from calib_core.errors import BadInput
+from calib_core.io.budget import cells_per_block
+from calib_core.io.frames import ModuleFrames
+from calib_core.io.run import Run
+from calib_core.jobs.spec import JobSpec
+from calib_core.jobs.survey import Survey, assign, choose_detector, with_overrides
+
+#: Frames of a chunk together, bytes: long enough to stay near the speed of memory, short enough to cancel.
+_CHUNK_BYTES = 32 << 20
+#: Blocks longer than this bring nothing and make priorities coarse.
+_LONGEST_BLOCK = 16
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a job will do; frozen once the input has been surveyed.
+
+    Attributes
+    ----------
+    modules : tuple of int
+        Modules that take part.
+    cells : tuple of int
+        Memory cells of the constants, in the order of their axis.
+    stages : tuple of int
+        Gain stages that have a run.
+    units : tuple of Unit
+    frames : dict
+        Frames by (module, role).
+    left_out : dict
+        Why a module does not take part, by number.
+    """
+
+    spec: JobSpec
+    survey: Survey
+    detector: Detector
+    method: Method
+    modules: tuple[int, ...]
+    cells: tuple[int, ...]
+    stages: tuple[int, ...]
+    maps: tuple[MapSpec, ...]
+    condition: Condition
+    units: tuple[Unit, ...]
+    frames: dict[tuple[int, str], ModuleFrames] = field(repr=False)
+    runs: dict[str, Run] = field(repr=False)
+    threads: int
+    chunk_bytes: int
+    left_out: dict[int, str]
+    notes: tuple[str, ...]
+
+    def unit_bytes(self, unit: Unit) -> int:
+        """Working memory of a unit, bytes."""
+        per_cell = self.method.bytes_per_cell(unit.detector, unit.samples)
+        return len(unit.cells) * per_cell + 2 * self.chunk_bytes
+
+    def run_label(self, role: str) -> str:
+        """Name of a role's run for the screen."""
+        return self.runs[role].label
+
+    def close(self) -> None:
+        """Close the runs."""
+        for run in self.runs.values():
+            run.close()
+
+
+def make_plan(spec: JobSpec) -> Plan:
+    """Open the runs of a job and plan its work units.
+
+    Raises
+    ------
+    BadInput, BadParameter
+        A run, a module or a parameter cannot be used.
+    """
+    opened: dict[str, Run] = {}
+    try:
+        for role, path in spec.runs.items():
+            opened[role] = Run.open(path)
+        return _plan(spec, opened)
+    except BaseException:
+        for run in opened.values():
+            run.close()
+        raise
+
+
+def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
+    if not opened:
+        raise BadInput("The job has no run; give at least one.")
+    chosen = choose_detector(list(opened.values()), spec.family, spec.detector)
+    method = chosen.type.method(spec.method).with_changes(spec.parameters)
+    found = with_overrides(assign(chosen, method, opened, spec.keep_order), spec.conditions)
+    by_path = {run.path: run for run in opened.values()}
+    runs = {c.role.name: by_path[c.run.path] for c in found.roles if c.run}
+    detector = _named(chosen, runs, spec)
+    frames, left_out = _frames(detector, method, runs, spec)
+    modules = tuple(m.number for m in detector.modules if m.number not in left_out)
+    if not modules:
+        raise BadInput("No module can be characterised: " + " ".join(dict.fromkeys(left_out.values())))
+    threads = spec.threads or os.cpu_count() or 1
+    plan = Plan(
+        spec, found, detector, method, modules, _cells(found.condition, frames),
+        tuple(c.role.stage for c in found.roles if c.run), method.maps(chosen.type), found.condition, (), frames,
+        runs, threads, _chunk_bytes(spec, chosen.type.frame_bytes, threads), left_out, _notes(found, left_out),
+    )
+    return replace(plan, units=tuple(_units(plan)))
+
+
+def _named(chosen: Detector, runs: dict[str, Run], spec: JobSpec) -> Detector:
+    """The detector with all modules that any run has, restricted to those asked for, with the operator's PDUs."""
+    seen = {m.number: m for run in runs.values() for d in run.detectors if d.identifier == chosen.identifier
+            for m in d.modules}
+    whole = replace(chosen, modules=tuple(seen[n] for n in sorted(seen)))
+    wanted = [whole.module(n) for n in spec.modules] if spec.modules else whole.modules
+    return replace(chosen, modules=tuple(replace(m, pdu=spec.pdus.get(m.number, m.pdu)) for m in wanted))
+
+
+def _frames(
+    detector: Detector, method: Method, runs: dict[str, Run], spec: JobSpec
+) -> tuple[dict[tuple[int, str], ModuleFrames], dict[int, str]]:
+    frames: dict[tuple[int, str], ModuleFrames] = {}
+    left_out: dict[int, str] = {}
+    for role, run in runs.items():
+        refused = _refused(run, detector)
+        for module in detector.modules:
+            if module.number in left_out:
+                continue
+            try:
+                if module.number in refused:
+                    raise BadInput(refused[module.number])
+                frames[module.number, role] = _module_frames(detector, method, run, module)
+            except BadInput as error:
+                left_out[module.number] = str(error)
+    return frames, left_out
+
+
+def _refused(run: Run, detector: Detector) -> dict[int, str]:
+    problems = run.inventory(detector).problems
+    return {p.module: p.sentence() for p in problems if p.severity == "refuse" and p.module is not None}
+
+
+def _module_frames(detector: Detector, method: Method, run: Run, module: Module) -> ModuleFrames:
+    here = next(d for d in run.detectors if d.identifier == detector.identifier)
+    if all(m.number != module.number for m in here.modules):
+        raise BadInput(f"Run {run.label} has no data of module {module.number} ({module.aggregator}).")
+    selection = method.frame_selection()
+    frames = run.frames(detector, module, selection)
+    if frames.trains < selection.min_trains:
+        raise BadInput(
+            f"Run {run.label} has {frames.trains} trains with frames of module {module.number}; "
+            f"at least {selection.min_trains} are needed (--min-trains)."
+        )
+    return frames
+
+
+def _cells(condition: Condition, frames: dict[tuple[int, str], ModuleFrames]) -> tuple[int, ...]:
+    """Memory cells of the constants: all in use, also those that no frame was stored for."""
+    seen = sorted({cell for one in frames.values() for cell in one.cells})
+    found = condition.values.get("memory_cells")
+    in_use = int(float(found.value)) if found else 0
+    if in_use <= 1 and len(seen) == 1:
+        return tuple(seen)
+    return tuple(range(max(in_use, seen[-1] + 1)))
+
+
+def _chunk_bytes(spec: JobSpec, frame_bytes: int, threads: int) -> int:
+    return max(frame_bytes, min(_CHUNK_BYTES, (spec.memory_mb << 20) // (8 * threads)))
+
+
+def _units(plan: Plan) -> list[Unit]:
+    units = []
+    for module in plan.modules:
+        for role in plan.survey.roles:
+            if role.run is not None:
+                units += _blocks(plan, module, role.role.name, role.role.stage)
+    return units
+
+
+def _blocks(plan: Plan, module: int, role: str, stage: int) -> list[Unit]:
+    frames = plan.frames[module, role]
+    samples = max(frames.frames_per_cell.values(), default=0)
+    per_cell = plan.method.bytes_per_cell(plan.detector.type, samples)
+    length = min(_LONGEST_BLOCK, cells_per_block(per_cell, _room(plan), len(frames.cells)))
+    return [
+        Unit(plan.detector.type, module, role, stage, tuple(block), samples)
+        for block in _split(frames.cells, length)
+    ]
+
+
+def _room(plan: Plan) -> int:
+    """Working memory of one thread: the budget without what the process holds already, shared evenly."""
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    free = max((plan.spec.memory_mb << 20) - held, 64 << 20)
+    return free // plan.threads - 2 * plan.chunk_bytes
+
+
+def _split(cells: Sequence[int], length: int) -> list[Sequence[int]]:
+    return [cells[i : i + length] for i in range(0, len(cells), length)]
+
+
+def _notes(found: Survey, left_out: dict[int, str]) -> tuple[str, ...]:
+    return (*found.notes, *(f"Module {number} left out: {why}" for number, why in sorted(left_out.items())))

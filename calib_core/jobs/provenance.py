@@ -1,0 +1,51 @@
+"""Provenance of a job's constants: inputs, parameters, condition, versions, times, as plain JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from importlib.metadata import version
+from typing import Any
+
+from calib_core import __version__
+from calib_core.detector import Module
+from calib_core.jobs.plan import Plan
+
+_LIBRARIES = ("numpy", "numba", "h5py", "extra_data")
+
+
+def provenance(plan: Plan, module: Module) -> dict[str, Any]:
+    """Everything that decided the constants of one module; the keys that every constant file has come first."""
+    inputs = [_input(plan, module.number, role) for role in plan.runs]
+    return {
+        "detector_type": plan.detector.type.database_type,
+        "detector": plan.detector.identifier,
+        "aggregator": module.aggregator,
+        "module": module.number,
+        "raw_data": inputs,
+        "software": {"calibwb": __version__, "python": platform.python_version(),
+                     **{name: version(name) for name in _LIBRARIES}},
+        "parameters": {"method": plan.method.command, **plan.method.model_dump(mode="json")},
+        "job": plan.spec.model_dump(mode="json"),
+        "notes": list(plan.notes),
+    }
+
+
+def _input(plan: Plan, module: int, role: str) -> dict[str, Any]:
+    frames = plan.frames[module, role]
+    choice = next(c for c in plan.survey.roles if c.role.name == role)
+    run = plan.runs[role]
+    return {
+        "role": role, "run": run.label, "proposal": run.proposal, "run_number": run.run_number,
+        "path": str(run.path), "decided_by": choice.origin, "moved": choice.moved, "trains": frames.trains,
+        "frames": len(frames.cell), "excluded": dict(frames.excluded), "index_sha256": _index_hash(plan, module, role),
+    }
+
+
+def _index_hash(plan: Plan, module: int, role: str) -> str:
+    """Digest of which frames were used: train id and memory cell of each, in order."""
+    frames = plan.frames[module, role]
+    digest = hashlib.sha256()
+    for array in (frames.train, frames.cell):
+        digest.update(array.tobytes())
+    return digest.hexdigest()
