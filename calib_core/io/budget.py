@@ -1,0 +1,83 @@
+"""Sharing one memory budget fairly between workers, and cutting memory cells into blocks that fit."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from calib_core.errors import BadParameter, Cancelled
+
+#: Longest time between two looks at whether the operator cancelled, seconds.
+POLL_SECONDS = 0.1
+
+
+class MemoryBudget:
+    """A number of bytes that workers reserve parts of; they are served in the order in which they ask.
+
+    Parameters
+    ----------
+    total_bytes : int
+        Size of the budget. A request for more than that is served once nothing else is reserved.
+    cancelled : callable, optional
+        Asked at least every 0.1 s by those who wait; where it says True they raise Cancelled.
+    """
+
+    def __init__(self, total_bytes: int, cancelled: Callable[[], bool] = lambda: False) -> None:
+        if total_bytes <= 0:
+            raise BadParameter(f"A memory budget of {total_bytes} bytes is not allowed; it takes at least 1.")
+        self.total_bytes = total_bytes
+        self.cancelled = cancelled
+        self._reserved = 0
+        self._changed = threading.Condition()
+        self._waiting: deque[object] = deque()
+
+    @property
+    def reserved(self) -> int:
+        """Bytes that are reserved now, never more than the budget."""
+        return self._reserved
+
+    @contextmanager
+    def reserve(self, n: int) -> Iterator[None]:
+        """Wait until ``n`` bytes are free and hold them inside the ``with`` block.
+
+        Raises
+        ------
+        Cancelled
+            The operator cancelled while this waited.
+        """
+        size = min(max(n, 0), self.total_bytes)
+        self._take(size)
+        try:
+            yield
+        finally:
+            self._give_back(size)
+
+    def _take(self, size: int) -> None:
+        ticket = object()
+        with self._changed:
+            self._waiting.append(ticket)
+            try:
+                while self._waiting[0] is not ticket or self._reserved + size > self.total_bytes:
+                    if self.cancelled():
+                        raise Cancelled("The job was cancelled while it waited for memory.")
+                    self._changed.wait(POLL_SECONDS)
+                self._reserved += size
+            finally:
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
+
+    def _give_back(self, size: int) -> None:
+        with self._changed:
+            self._reserved -= size
+            self._changed.notify_all()
+
+
+def cells_per_block(bytes_per_cell: int, available: int, n_cells: int) -> int:
+    """Memory cells per block such that a block fits and all blocks are about equally large; at least one."""
+    if n_cells <= 0:
+        return 1
+    fitting = min(n_cells, max(1, available // max(1, bytes_per_cell)))
+    blocks = -(-n_cells // fitting)
+    return -(-n_cells // blocks)

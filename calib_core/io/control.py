@@ -1,0 +1,96 @@
+"""Control values of a run: at its start, and their largest over it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from calib_core.errors import BadInput
+from calib_core.io.entries import train_ids
+from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
+from calib_core.io.module_index import ModuleIndex
+
+
+class RunControl:
+    """What descriptors may ask of a run (see :class:`calib_core.detector.ControlReader`)."""
+
+    def __init__(self, files: Sequence[RunFile], pulse_key: str | None, index: Callable[[], ModuleIndex]) -> None:
+        self._files = files
+        self._pulse_key = pulse_key
+        self._index = index
+        self._names = sorted({s for f in files for s in f.access.control_sources})
+
+    def sources(self, pattern: str) -> list[str]:
+        """Control sources whose whole name matches a regular expression, sorted."""
+        rule = re.compile(pattern)
+        return [name for name in self._names if rule.fullmatch(name)]
+
+    def run_value(self, source: str, key: str) -> Any | None:
+        """Value at the start of the run, from RUN, else the first one of CONTROL; text as str."""
+        for section in ("RUN", "CONTROL"):
+            for values in self._values(section, source, key):
+                if len(values):
+                    return _text(values[0])
+        return None
+
+    def largest(self, source: str, key: str) -> float | None:
+        """Largest value over the run, from CONTROL, else the one of RUN; None where there is none."""
+        for section in ("CONTROL", "RUN"):
+            found = [float(np.nanmax(v)) for v in self._values(section, source, key) if _has_numbers(v)]
+            if found:
+                return max(found)
+        return None
+
+    def cells(self) -> npt.NDArray[np.int64]:
+        """Distinct memory cells of the first module's frames, sorted."""
+        return np.unique(self._index().cell)
+
+    def pulses(self) -> npt.NDArray[Any]:
+        """Pulse ids of the first train that has frames."""
+        index = self._index()
+        if self._pulse_key is None or not len(index.train):
+            return np.empty(0, np.uint64)
+        part = index.parts[index.part[0]]
+        first = index.row[(index.train == index.train[0]) & (index.part == index.part[0])]
+        path = f"INSTRUMENT/{index.module.source}/{self._pulse_key.replace('.', '/')}"
+        found = _read(part.file, lambda: part.file.h5.get(path))
+        if not isinstance(found, h5py.Dataset) or len(found) <= first.max():
+            return np.empty(0, np.uint64)
+        return np.asarray(_read(part.file, lambda: found[first.min():first.max() + 1]).reshape(-1))
+
+    def _values(self, section: str, source: str, key: str) -> Iterator[npt.NDArray[Any]]:
+        path = f"{section}/{source}/{key.replace('.', '/')}/value"
+        for file in self._files:
+            if source in file.access.control_sources:
+                values = _read(file, lambda: _rows(file, section, path))  # noqa: B023
+                if values is not None:
+                    yield values
+
+
+def _rows(file: RunFile, section: str, path: str) -> npt.NDArray[Any] | None:
+    dataset = file.h5.get(path)
+    if not isinstance(dataset, h5py.Dataset) or not dataset.shape:
+        return None
+    # Datasets are padded: rows behind the last train are no values.
+    rows = 1 if section == "RUN" else len(train_ids(file))
+    return np.asarray(dataset[:rows])
+
+
+def _read(file: RunFile, call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except HDF5_ERRORS as error:
+        raise BadInput(f"{file.name} cannot be read: {cause_of(error)}.") from error
+
+
+def _text(value: Any) -> Any:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+
+
+def _has_numbers(values: npt.NDArray[Any]) -> bool:
+    return values.size > 0 and values.dtype.kind in "biuf" and not bool(np.all(np.isnan(values.astype(float))))

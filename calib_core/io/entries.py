@@ -1,0 +1,137 @@
+"""Trains of one module: where each train's rows are, and which train ids and index rows cannot be trusted."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from calib_core.io.files import RunFile
+
+Mask = npt.NDArray[np.bool_]
+
+#: A jump of the train id beyond this (10 minutes) does not belong to the same run.
+MAX_TRAIN_JUMP = 6000
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Index of one module in one file, one value per train of the file.
+
+    Attributes
+    ----------
+    train : (m,) uint64
+    suspect : (m,) bool
+        True where the train id did not come from the time server.
+    first, count : (m,) int64
+        Rows of the train; -1 where the index has no row for it.
+    """
+
+    train: npt.NDArray[np.uint64]
+    suspect: Mask
+    first: npt.NDArray[np.int64]
+    count: npt.NDArray[np.int64]
+
+
+def read_entries(file: RunFile, source: str, group: str) -> Entries:
+    """Read the index of a source; h5py's exceptions pass through to the caller."""
+    train = train_ids(file)
+    first, count = _first_and_count(file.h5[f"INDEX/{source}/{group}"])
+    return Entries(train, suspect_trains(file, train), _fitted(first, len(train)), _fitted(count, len(train)))
+
+
+def train_ids(file: RunFile) -> npt.NDArray[np.uint64]:
+    """Train ids of a file without the zeros that pad their end; zeros in between stay."""
+    stored = file.h5["INDEX/trainId"][()]
+    if stored.ndim != 1 or stored.dtype.kind not in "ui":
+        raise ValueError(f"INDEX/trainId holds {stored.dtype} with {stored.ndim} axes instead of train ids")
+    used = np.flatnonzero(stored)
+    return np.asarray(stored[: used[-1] + 1 if used.size else 0], np.uint64)
+
+
+def suspect_trains(file: RunFile, train: npt.NDArray[np.uint64]) -> Mask:
+    """True where the DAQ marked a train id as not from the time server (guessed in the oldest files)."""
+    flags = file.h5.get("INDEX/flag")
+    suspect = np.zeros(len(train), bool)
+    if flags is None or file.access.format_version == "0.5":
+        known = train != 0
+        suspect[known] = ~file.access.validity_flag[: int(known.sum())]
+        return suspect
+    valid = flags[: len(train)].astype(bool)
+    suspect[: len(valid)] = valid if file.access.format_version == "1.1" else ~valid
+    return suspect
+
+
+def _first_and_count(index: h5py.Group) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    first = index["first"][()].astype(np.int64)
+    if "count" in index:
+        return first, index["count"][()].astype(np.int64)
+    last, status = index["last"][()].astype(np.int64), index["status"][()].astype(np.int64)
+    return first, (last - first + 1) * (status != 0)
+
+
+def _fitted(values: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
+    fitted = np.full(n, -1, np.int64)
+    fitted[: len(values)] = values[:n]
+    return fitted
+
+
+def bad_rows(entries: Entries, rows: int) -> Mask:
+    """Trains whose index lies outside the data, overlaps the train before, or is missing.
+
+    Parameters
+    ----------
+    rows : int
+        Rows that the data have.
+
+    Returns
+    -------
+    (m,) bool
+    """
+    first, count = entries.first, entries.count
+    outside = (first < 0) | (count < 0) | (count > rows) | ((count > 0) & (first > rows - np.clip(count, 0, rows)))
+    held = ~outside & (count > 0)
+    end = np.where(held, first + count, 0)
+    before = np.concatenate([[0], np.maximum.accumulate(end)[:-1]]) if len(end) else end
+    return np.asarray(outside | (held & (first < before)))
+
+
+def repeated_trains(train: npt.NDArray[np.uint64]) -> Mask:
+    """True for every occurrence of a train id after its first; zeros do not count."""
+    repeated = np.ones(len(train), bool)
+    repeated[np.unique(train, return_index=True)[1]] = False
+    return np.asarray(repeated & (train != 0))
+
+
+def absurd_trains(train: npt.NDArray[np.uint64]) -> Mask:
+    """True for train ids that are zero or more than 10 minutes away from the run's largest group of trains."""
+    ordered = np.sort(train[train != 0])
+    if ordered.size == 0:
+        return np.ones(len(train), bool)
+    groups = np.split(ordered, np.flatnonzero(np.diff(ordered) > np.uint64(MAX_TRAIN_JUMP)) + 1)
+    largest = max(groups, key=len)
+    return np.asarray((train < largest[0]) | (train > largest[-1]) | (train == 0))
+
+
+def unordered_trains(train: npt.NDArray[np.uint64]) -> Mask:
+    """True for the fewest trains without which the ids increase; the ids must differ from each other."""
+    if np.all(train[1:] > train[:-1]):
+        return np.zeros(len(train), bool)
+    tails: list[int] = []
+    where: list[int] = []
+    before = np.full(len(train), -1)
+    for i, tid in enumerate(train.tolist()):
+        at = bisect_left(tails, tid)
+        tails[at:at + 1] = [tid]
+        where[at:at + 1] = [i]
+        before[i] = where[at - 1] if at else -1
+    unordered = np.ones(len(train), bool)
+    i = where[-1]
+    while i >= 0:
+        unordered[i] = False
+        i = int(before[i])
+    return unordered

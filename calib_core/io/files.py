@@ -1,0 +1,146 @@
+"""Opening the files of a run: what is wrong with one becomes a problem with a code, never an exception."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+from extra_data.exceptions import FileStructureError
+from extra_data.file_access import FileAccess
+
+from calib_core.errors import BadInput
+from calib_core.io.inventory import Problem, Severity
+
+_NAME = re.compile(r"(?P<category>[A-Z]+)-R(?P<run>\d{4})-(?P<aggregator>\w+?)(?:-S(?P<sequence>\d{5}))?\.h5")
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_LOCKED = (errno.EAGAIN, errno.EDEADLK, 524)
+#: Everything that HDF5, h5py and EXtra-data raise on a damaged file.
+HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError,
+               MemoryError, FileStructureError)
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """A usable file of a run; ``category`` is ``RAW`` or ``CORR``, empty where the name does not tell."""
+
+    path: Path
+    category: str
+    aggregator: str
+    sequence: int
+    access: FileAccess
+
+    @property
+    def name(self) -> str:
+        """Name of the file; bytes that are no text are shown as escapes."""
+        return shown(self.path.name)
+
+    @property
+    def h5(self) -> h5py.File:
+        """The open HDF5 file."""
+        return self.access.file
+
+    def problem(self, severity: Severity, code: str, path: str, detail: str, module: int | None = None) -> Problem:
+        """A problem in this file."""
+        return Problem(severity, code, self.name, path, detail, module)
+
+
+def shown(name: str) -> str:
+    """File name for people: bytes that are no text become backslash escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def cause_of(error: BaseException) -> str:
+    """Cause of an error in HDF5 as one short line."""
+    text = " ".join(str(error.args[0] if len(error.args) == 1 else error).split())
+    inner = re.search(r"\((.*)\)", text)
+    return (inner[1] if inner else text)[:160] or type(error).__name__
+
+
+def open_run_files(folder: Path) -> tuple[tuple[RunFile, ...], tuple[Problem, ...]]:
+    """Open every HDF5 file of a run folder.
+
+    Returns
+    -------
+    files : tuple of RunFile
+        Those that can be used, by aggregator and sequence.
+    problems : tuple of Problem
+        One for each file that cannot.
+
+    Raises
+    ------
+    BadInput
+        The folder itself cannot be read.
+    """
+    opened = [open_file(path) for path in _candidates(folder)]
+    files = sorted((f for f in opened if isinstance(f, RunFile)), key=lambda f: (f.aggregator, f.sequence, f.name))
+    return tuple(files), tuple(p for p in opened if isinstance(p, Problem))
+
+
+def _candidates(folder: Path) -> list[Path]:
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise BadInput(f"Run folder {folder} cannot be read: {error.strerror}.") from error
+    return [folder / n for n in names if n.endswith(".h5") and not n.lower().endswith("overview.h5")]
+
+
+def open_file(path: Path) -> RunFile | Problem:
+    """Open one file, or say in a problem why it cannot be used."""
+    code, reason = _unsuitable(path)
+    if code:
+        return Problem("refuse", code, shown(path.name), "", reason)
+    try:
+        access = FileAccess(str(path))
+    except FileStructureError as error:
+        return Problem("refuse", "R03", shown(path.name), _missing_path(error), f"this is no raw file: {error}")
+    except OSError as error:
+        return Problem("refuse", *_open_failure(path, error))
+    except HDF5_ERRORS as error:
+        return Problem("refuse", "R03", shown(path.name), "", f"METADATA or INDEX cannot be read: {cause_of(error)}")
+    return _described(path, access)
+
+
+def _described(path: Path, access: FileAccess) -> RunFile:
+    match = _NAME.fullmatch(path.name)
+    named: dict[str, Any] = match.groupdict() if match else {}
+    return RunFile(path, named.get("category") or "", named.get("aggregator") or path.stem,
+                   int(named.get("sequence") or 0), access)
+
+
+def _unsuitable(path: Path) -> tuple[str, str]:
+    """Code and reason why a file must not even be given to HDF5; empty where it may."""
+    try:
+        info = os.stat(path)
+        if not stat.S_ISREG(info.st_mode):
+            return "R25", "this is not a regular file"
+        if info.st_size == 0:
+            return "R02", "the file is empty (0 bytes)"
+        return ("", "") if _has_signature(path) else ("R02", "this is not an HDF5 file")
+    except PermissionError:
+        return "R26", "there is no permission to read this file"
+    except OSError as error:
+        code = "R25" if path.is_symlink() else "R24"
+        return code, f"the file cannot be reached: {error.strerror}"
+
+
+def _has_signature(path: Path) -> bool:
+    with open(path, "rb") as file:
+        start = file.read(1 << 13)
+    return any(start[at:at + 8] == _SIGNATURE for at in (0, 512, 1024, 2048, 4096))
+
+
+def _open_failure(path: Path, error: OSError) -> tuple[str, str, str, str]:
+    name, cause = shown(path.name), cause_of(error)
+    if error.errno in _LOCKED or "unable to lock" in str(error):
+        return "R23", name, "", f"the file is still being written or locked: {cause}"
+    return "R01", name, "", f"the file is damaged: {cause}"
+
+
+def _missing_path(error: FileStructureError) -> str:
+    return str(error).split(" ")[0] if "/" in str(error) else ""

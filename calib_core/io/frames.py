@@ -1,0 +1,233 @@
+"""Streaming the frames of one module in bounded memory, in train order, without inventing data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calib_core.characterisation.method import FrameSelection
+from calib_core.detector import DetectorType, Frames
+from calib_core.errors import BadInput, BadParameter
+from calib_core.io.module_index import ModuleIndex
+from calib_core.io.storage import FrameStore, open_store
+
+Array = npt.NDArray[Any]
+Indices = npt.NDArray[np.int64]
+
+#: Samples at the start of a frame that are looked at first when all-zero frames are sought.
+_PROBE = 64
+
+
+class ModuleFrames:
+    """Frames of one module of one run after selection.
+
+    Attributes
+    ----------
+    cell : (n,) int64
+        Memory cell of each valid frame, in train order.
+    train : (n,) uint64
+        Train id of each valid frame.
+    """
+
+    def __init__(self, run: str, detector: DetectorType, index: ModuleIndex, selection: FrameSelection) -> None:
+        self.detector = detector
+        self.name = f"{run} {index.module.aggregator}"
+        slots = detector.raw.frames_per_entry
+        self._pixels = [open_store(p.file, p.pixels, slots) for p in index.parts]
+        self._gain = [open_store(p.file, p.gain, slots) for p in index.parts if p.gain is not None]
+        self._index = _in_train_order(_selected(self._written(index), selection))
+        self.cell: npt.NDArray[np.int64] = self._index.cell
+        self.train: npt.NDArray[np.uint64] = self._index.train
+        self.trains = len(np.unique(self.train))
+        self._zero = np.zeros(len(self.cell), bool)
+        if self.trains < max(1, selection.min_trains):
+            raise BadInput(f"{self.name} has {self.trains} trains with usable frames; at least"
+                           f" {max(1, selection.min_trains)} are needed.")
+
+    def __len__(self) -> int:
+        """Number of valid frames."""
+        return len(self.cell)
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        """Distinct memory cells, ascending."""
+        return tuple(self.frames_per_cell)
+
+    @property
+    def frames_per_cell(self) -> dict[int, int]:
+        """Valid frames of each memory cell."""
+        cells, counts = np.unique(self.cell, return_counts=True)
+        return dict(zip(cells.tolist(), counts.tolist(), strict=True))
+
+    @property
+    def excluded(self) -> dict[str, int]:
+        """Frames left out, by reason; all-zero frames are counted as the reading comes upon them."""
+        zero = int(self._zero.sum())
+        return {**self._index.excluded, **({"all zero": zero} if zero else {})}
+
+    def chunks(self, cells: Sequence[int], chunk_bytes: int, limit: int | None = None) -> Iterator[Frames]:
+        """Frames of some memory cells in train order.
+
+        The arrays of a chunk are valid until the next one is asked for: all chunks share one buffer.
+
+        Parameters
+        ----------
+        cells : sequence of int
+            Memory cells to read.
+        chunk_bytes : int
+            Largest size of a chunk; a chunk holds at least one frame.
+        limit : int, optional
+            Largest number of frames per memory cell, the first ones.
+
+        Raises
+        ------
+        BadInput
+            The file cannot be read; the message names it.
+        """
+        chosen = self._chosen(cells, limit)
+        length = max(1, chunk_bytes // self.detector.frame_bytes)
+        buffers = self._buffers(min(length, len(chosen)))
+        blocks = [chosen[i:i + length] for i in range(0, len(chosen), length)]
+        for block, following in zip(blocks, [*blocks[1:], chosen[:0]], strict=True):
+            frames = self._read(block, buffers)
+            self._advise(following)
+            if len(frames):
+                yield frames
+
+    def read_pixel(self, row: int, col: int, cell: int, plane: int = 0) -> tuple[Array, Array, Array | None]:
+        """Samples of one pixel in all frames of one memory cell.
+
+        Returns
+        -------
+        train : (n,) uint64
+        samples : (n,) uint16
+        gain : (n,) uint8 or None
+            Gain bits, for detectors that have them.
+        """
+        slow, fast = self.detector.shape
+        if not (0 <= row < slow and 0 <= col < fast):
+            raise BadParameter(f"pixel = ({row}, {col}) is not allowed; it takes (0, 0) to ({slow - 1}, {fast - 1}).")
+        chosen = self._without_zeros(self._chosen([cell], None), row, col)
+        samples = self._points(self._pixels, chosen, (plane, row, col)).astype(np.uint16)
+        gain = self._points(self._gain, chosen, (row, col)).astype(np.uint8) if self._gain else None
+        return self.train[chosen], samples, gain
+
+    def some(self, n: int) -> Frames:
+        """Up to ``n`` frames spread evenly over the run, without all-zero ones."""
+        chosen = np.unique(np.linspace(0, len(self) - 1, n).astype(np.int64))
+        return self._read(chosen, self._buffers(len(chosen)))
+
+    def _written(self, index: ModuleIndex) -> ModuleIndex:
+        missing = np.zeros(len(index.cell), bool)
+        for stores in (self._pixels, self._gain):
+            for i, store in enumerate(stores):
+                mine = index.part == i
+                missing[mine] |= ~store.present(index.row[mine], index.slot[mine])
+        return index.left_out(missing, "never written")
+
+    def _chosen(self, cells: Sequence[int], limit: int | None) -> Indices:
+        chosen = np.flatnonzero(np.isin(self.cell, np.asarray(cells)))
+        if limit is None or not chosen.size:
+            return chosen
+        by_cell = np.argsort(self.cell[chosen], kind="stable")
+        _, counts = np.unique(self.cell[chosen], return_counts=True)
+        rank = np.empty(len(chosen), np.int64)
+        rank[by_cell] = np.arange(len(chosen)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return chosen[rank < limit]
+
+    def _buffers(self, n: int) -> tuple[Array, Array | None]:
+        kind = self.detector
+        gain = np.empty((n, *kind.shape), np.uint8) if kind.has_gain_bits else None
+        return np.empty((n, kind.planes, *kind.shape), np.uint16), gain
+
+    def _read(self, chosen: Indices, buffers: tuple[Array, Array | None]) -> Frames:
+        block, gain = buffers[0], buffers[1]
+        self._fill(self._pixels, chosen, block)
+        if gain is not None:
+            self._fill(self._gain, chosen, gain)
+        zero = _all_zero(block[:len(chosen)])
+        if zero.any():
+            self._zero[chosen[zero]] = True
+            for buffer in (block, gain):
+                _close_up(buffer, zero)
+            chosen = chosen[~zero]
+        return self._decoded(chosen, block[:len(chosen)], None if gain is None else gain[:len(chosen)])
+
+    def _decoded(self, chosen: Indices, block: Array, gain: Array | None) -> Frames:
+        raw = self.detector.raw
+        arrays = {raw.pixels: block, raw.cell: self.cell[chosen], raw.train: self.train[chosen]}
+        if raw.gain_bits and gain is not None:
+            arrays[raw.gain_bits] = gain
+        return self.detector.decode(arrays)
+
+    def _by_file(self, chosen: Indices) -> Iterator[tuple[int, int, int]]:
+        """File, first and last (exclusive) of neighbouring frames from the same file."""
+        part = self._index.part[chosen]
+        edges = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), len(chosen)] if len(chosen) else []
+        for first, last in pairwise(edges):
+            yield int(part[first]), first, last
+
+    def _fill(self, stores: Sequence[FrameStore], chosen: Indices, out: Array) -> None:
+        for part, first, last in self._by_file(chosen):
+            which = chosen[first:last]
+            stores[part].read(self._index.row[which], self._index.slot[which], out[first:last])
+
+    def _points(self, stores: Sequence[FrameStore], chosen: Indices, point: tuple[int, ...]) -> Array:
+        found = [np.empty(0, np.uint16)]
+        for part, first, last in self._by_file(chosen):
+            which = chosen[first:last]
+            found.append(stores[part].read_points(self._index.row[which], self._index.slot[which], point))
+        return np.concatenate(found[1:] or found)
+
+    def _without_zeros(self, chosen: Indices, row: int, col: int) -> Indices:
+        """Frames that are not all zero; only those whose sample is zero must be read to know."""
+        doubtful = chosen[self._points(self._pixels, chosen, (0, row, col)) == 0]
+        buffers = self._buffers(1)
+        for i in doubtful[~self._zero[doubtful]]:
+            self._read(np.array([i]), buffers)
+        return chosen[~self._zero[chosen]]
+
+    def _advise(self, chosen: Indices) -> None:
+        for stores in (self._pixels, self._gain):
+            for part, first, last in self._by_file(chosen) if stores else ():
+                which = chosen[first:last]
+                stores[part].advise(self._index.row[which], self._index.slot[which])
+
+
+def _selected(index: ModuleIndex, selection: FrameSelection) -> ModuleIndex:
+    if not selection.keep_suspect:
+        index = index.left_out(index.suspect, "suspect train")
+    trains = np.unique(index.train)
+    stop = None if selection.max_trains is None else selection.skip_first + selection.max_trains
+    place = np.searchsorted(trains, index.train)
+    index, place = index.left_out(place < selection.skip_first, "first trains skipped"), place[
+        place >= selection.skip_first]
+    return index if stop is None else index.left_out(place >= stop, "beyond the trains wanted")
+
+
+def _in_train_order(index: ModuleIndex) -> ModuleIndex:
+    if np.all(index.train[1:] >= index.train[:-1]):
+        return index
+    return index.kept(np.argsort(index.train, kind="stable"))
+
+
+def _all_zero(block: Array) -> npt.NDArray[np.bool_]:
+    """True for frames without any sample above zero; a few samples settle it for nearly all."""
+    flat = block.reshape(len(block), -1)
+    zero: npt.NDArray[np.bool_] = np.logical_not(flat[:, :_PROBE].any(axis=1))
+    for i in np.flatnonzero(zero):
+        zero[i] = not flat[i].any()
+    return zero
+
+
+def _close_up(buffer: Array | None, gone: npt.NDArray[np.bool_]) -> None:
+    """Move the frames that stay to the front of the buffer, in order and in place."""
+    if buffer is None:
+        return
+    for target, source in enumerate(np.flatnonzero(~gone)):
+        if target != source:
+            buffer[target] = buffer[source]

@@ -1,0 +1,96 @@
+"""What a run holds, module by module, and every problem with it under a code that help and tests share."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Severity = Literal["refuse", "exclude", "warn"]
+_VERDICT = {"refuse": "refused", "exclude": "left out", "warn": "check"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a run.
+
+    Attributes
+    ----------
+    severity : {"refuse", "exclude", "warn"}
+        The file or module cannot be used at all; some of its trains or frames are left out; it is used as it is.
+    code : str
+        Code of the fault, such as ``R04`` for a missing sequence.
+    file : str
+        Name of the file, or of the detector where the problem is not in one file.
+    path : str
+        Path inside the file, may be empty.
+    detail : str
+        What is wrong, in words, with numbers.
+    module : int, optional
+        Module that is concerned.
+    """
+
+    severity: Severity
+    code: str
+    file: str
+    path: str
+    detail: str
+    module: int | None = None
+
+    def sentence(self) -> str:
+        """One clear line for the screen and the log."""
+        where = f"{self.file}, {self.path}" if self.path else self.file
+        return f"{where}: {self.detail} ({_VERDICT[self.severity]}, {self.code})"
+
+
+@dataclass(frozen=True)
+class ModuleInventory:
+    """What can be used of one module.
+
+    Attributes
+    ----------
+    number : int
+    trains, frames : int
+        Trains that have frames, and frames, after everything bad and all suspect trains are left out.
+    cells : tuple of int
+        Distinct memory cells, ascending.
+    files : tuple of str
+        Names of the files that hold it, in order of their sequence.
+    missing_sequences : tuple of int
+    trains_lost : int
+        Trains that other modules of the detector have and this one has not.
+    """
+
+    number: int
+    trains: int
+    frames: int
+    cells: tuple[int, ...]
+    files: tuple[str, ...]
+    missing_sequences: tuple[int, ...]
+    trains_lost: int
+
+
+@dataclass(frozen=True)
+class RunInventory:
+    """Stock of one detector in one run."""
+
+    run: str
+    modules: tuple[ModuleInventory, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def usable(self) -> tuple[int, ...]:
+        """Numbers of the modules that have frames."""
+        return tuple(m.number for m in self.modules if m.frames)
+
+    def of_module(self, number: int) -> tuple[Problem, ...]:
+        """Problems that concern one module."""
+        return tuple(p for p in self.problems if p.module == number)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, each problem with its sentence."""
+        problems = [{**asdict(p), "sentence": p.sentence()} for p in self.problems]
+        return {"run": self.run, "modules": [_plain(m) for m in self.modules], "problems": problems}
+
+
+def _plain(module: ModuleInventory) -> dict[str, Any]:
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(module).items()}

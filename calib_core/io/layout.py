@@ -1,0 +1,147 @@
+"""Datasets of one module in one file, checked against the detector type before anything is read from them."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from calib_core.detector import DetectorType, Module
+from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
+from calib_core.io.inventory import Problem
+
+MAX_CHUNK_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file's share of a module.
+
+    Attributes
+    ----------
+    file : RunFile
+    pixels : h5py.Dataset
+        (rows, …, slow_scan, fast_scan) uint16.
+    gain : h5py.Dataset, optional
+        Gain bits with the same leading axes.
+    cell : (rows, frames per row) int64
+    train : (rows,) uint64, optional
+        Train ids beside the pixels, where the file has them.
+    """
+
+    file: RunFile
+    pixels: h5py.Dataset
+    gain: h5py.Dataset | None
+    cell: np.ndarray
+    train: np.ndarray | None
+
+    @property
+    def rows(self) -> int:
+        """Rows that all datasets have."""
+        return min(len(d) for d in (self.pixels, self.gain, self.cell, self.train) if d is not None)
+
+    @property
+    def per_row(self) -> int:
+        """Frames in one row."""
+        return int(self.cell.shape[1])
+
+
+class UnfitError(Exception):
+    """Why a file cannot serve a module; becomes a problem."""
+
+    def __init__(self, code: str, path: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code, self.path, self.detail = code, path, detail
+
+
+def open_part(detector: DetectorType, module: Module, file: RunFile) -> Part | Problem:
+    """Datasets of a module in a file, or the problem that forbids their use."""
+    base = f"INSTRUMENT/{module.source}"
+    try:
+        return _part(detector, base, file)
+    except UnfitError as unfit:
+        return file.problem("refuse", unfit.code, unfit.path, unfit.detail, module.number)
+    except HDF5_ERRORS as error:
+        return file.problem("refuse", "R01", base, f"the data cannot be read: {cause_of(error)}", module.number)
+
+
+def _part(detector: DetectorType, base: str, file: RunFile) -> Part:
+    raw = detector.raw
+    if file.category not in ("RAW", ""):
+        raise UnfitError("R17", base, f"this is a {file.category} file; raw data are needed")
+    pixels = _dataset(file, base, raw.pixels)
+    _check_pixels(detector, pixels)
+    gain = _dataset(file, base, raw.gain_bits) if raw.gain_bits else None
+    if gain is not None:
+        _check_gain(detector, pixels, gain)
+    cell = _dataset(file, base, raw.cell)
+    per_row = pixels.shape[1] if raw.frames_per_entry else 1
+    if cell.dtype.kind not in "ui" or math.prod(cell.shape[1:]) != per_row:
+        raise UnfitError("R17", cell.name, f"expected (n, {per_row}) integers, got {_what(cell)}")
+    cells = cell[()].reshape(len(cell), per_row).astype(np.int64)
+    return Part(file, pixels, gain, cells, _train_ids(file, base, raw.train))
+
+
+def _train_ids(file: RunFile, base: str, key: str) -> np.ndarray | None:
+    try:
+        found = _dataset(file, base, key)
+    except UnfitError as unfit:
+        if unfit.code == "R29":
+            raise
+        return None
+    if found.dtype.kind not in "ui" or math.prod(found.shape[1:]) != 1:
+        raise UnfitError("R17", found.name, f"expected (n,) integers, got {_what(found)}")
+    return np.asarray(found[()], np.uint64).reshape(len(found))
+
+
+def _dataset(file: RunFile, base: str, key: str) -> h5py.Dataset:
+    path = f"{base}/{key.replace('.', '/')}"
+    found = file.h5.get(path)
+    if not isinstance(found, h5py.Dataset):
+        raise UnfitError("R17", path, "this dataset is missing")
+    if found.file.filename != file.h5.filename or found.external:
+        raise UnfitError("R29", path, "the data lie in another file, which is not followed")
+    if found.dtype.kind not in "uif":
+        raise UnfitError("R31", path, f"this holds {found.dtype} instead of numbers")
+    if found.is_virtual:
+        _check_virtual(path, found, file.path.parent)
+    if found.chunks and math.prod(found.chunks) * found.dtype.itemsize > MAX_CHUNK_BYTES:
+        raise UnfitError("R28", path, f"its chunks of {found.chunks} are larger than {MAX_CHUNK_BYTES >> 20} MiB")
+    return found
+
+
+def _check_virtual(path: str, dataset: h5py.Dataset, folder: Path) -> None:
+    for source in dataset.virtual_sources():
+        target = Path(os.path.realpath(folder / source.file_name))
+        inside = source.file_name == "." or target.parent == folder.resolve()
+        if not inside or not target.exists():
+            detail = f"its virtual source {source.file_name} is missing or outside the run folder"
+            raise UnfitError("R30", path, detail)
+
+
+def _what(dataset: h5py.Dataset) -> str:
+    return f"({', '.join(map(str, dataset.shape))}) {dataset.dtype}"
+
+
+def _check_pixels(detector: DetectorType, pixels: h5py.Dataset) -> None:
+    lead = ("n", "frames") if detector.raw.frames_per_entry else ("n",)
+    trailing = pixels.shape[len(lead):]
+    allowed = [(detector.planes, *detector.shape)] + ([detector.shape] if detector.planes == 1 else [])
+    if trailing in allowed and pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:
+        return
+    shape = (*lead, *(allowed[-1] if len(trailing) == 2 else allowed[0]))
+    hint = "; this looks like corrected data" if pixels.dtype.kind == "f" else ""
+    raise UnfitError("R17", pixels.name,
+                f"expected ({', '.join(map(str, shape))}) uint16, got {_what(pixels)}{hint}")
+
+
+def _check_gain(detector: DetectorType, pixels: h5py.Dataset, gain: h5py.Dataset) -> None:
+    lead = 2 if detector.raw.frames_per_entry else 1
+    expected = (*pixels.shape[1:lead], *detector.shape)
+    if gain.shape[1:] != expected or gain.dtype != np.uint8:
+        shape = ", ".join(map(str, expected))
+        raise UnfitError("R17", gain.name, f"expected (n, {shape}) uint8, got {_what(gain)}")

@@ -1,0 +1,165 @@
+"""A run opened for reading: its detectors, control values, inventory and frames."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from calib_core.characterisation.method import FrameSelection
+from calib_core.detector import Array, ControlReader, Detector, Module, SampleStatistics, identify
+from calib_core.errors import BadInput
+from calib_core.io.control import RunControl
+from calib_core.io.files import HDF5_ERRORS, RunFile, open_run_files
+from calib_core.io.frames import ModuleFrames
+from calib_core.io.inventory import Problem, RunInventory
+from calib_core.io.locate import label
+from calib_core.io.module_index import ModuleIndex, index_module
+from calib_core.io.stocktaking import take_stock
+
+_FIRST_LIGHT = datetime(2017, 1, 1, tzinfo=UTC)
+
+
+class Run:
+    """A run folder opened for reading; may be used from several threads.
+
+    Opening writes nothing into the folder. Files that cannot be used are in :attr:`problems` and in every inventory.
+    """
+
+    def __init__(self, path: Path, files: Sequence[RunFile], problems: Sequence[Problem]) -> None:
+        self.path = path
+        self.label = label(path)
+        self.files = tuple(files)
+        self._lock = threading.RLock()
+        self._indexes: dict[str, ModuleIndex] = {}
+        self.proposal = self._number("proposalNumber", r"p(\d{6})")
+        self.run_number = self._number("runNumber", r"r(\d{4})")
+        self.start_time, clock = self._start()
+        self.problems = (*problems, *clock)
+        self.detectors: tuple[Detector, ...] = identify(
+            sorted({s for f in self.files for s in f.access.instrument_sources}))
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a run folder.
+
+        Raises
+        ------
+        BadInput
+            There is no such folder or no file in it can be used; the message names the first and its cause.
+        """
+        path = Path(path)
+        files, problems = open_run_files(path)
+        if not files:
+            reason = problems[0].sentence() if problems else "it holds no file that ends in .h5"
+            raise BadInput(f"Run {path} cannot be used: {reason}.")
+        return cls(path, files, problems)
+
+    def __enter__(self) -> Self:
+        """Use the run in a ``with`` block."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close the run."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the files; frames that were taken from the run stay readable."""
+        with self._lock:
+            self._indexes.clear()
+            for file in self.files:
+                file.access.close()
+
+    def detector(self, identifier: str = "") -> Detector:
+        """Detector by its identifier, or the only one; BadInput where that is not clear."""
+        found = [d for d in self.detectors if identifier in ("", d.identifier)]
+        if len(found) == 1:
+            return found[0]
+        have = ", ".join(d.identifier for d in self.detectors) or "no detector that is known"
+        wanted = f"not {identifier}" if identifier else "exactly one is needed"
+        raise BadInput(f"{self.label} holds {have}; {wanted}.")
+
+    def control(self, detector: Detector) -> ControlReader:
+        """Control values, for the detector's descriptor."""
+        return RunControl(self.files, detector.type.raw.pulse, lambda: self._index(detector, detector.modules[0]))
+
+    def inventory(self, detector: Detector, modules: Sequence[int] | None = None) -> RunInventory:
+        """Stock of a detector with all problems; reads indexes, train ids and memory cells but no pixel."""
+        chosen = [m for m in detector.modules if modules is None or m.number in modules]
+        return take_stock(self.label, detector, [self._index(detector, m) for m in chosen], self.problems,
+                          complete=modules is None)
+
+    def frames(self, detector: Detector, module: Module, selection: FrameSelection) -> ModuleFrames:
+        """Frames of one module.
+
+        Raises
+        ------
+        BadInput
+            The module has fewer usable trains than the selection needs.
+        """
+        with self._lock:
+            return ModuleFrames(self.label, detector.type, self._index(detector, module), selection)
+
+    def sample(self, detector: Detector, module: Module) -> SampleStatistics:
+        """Statistics of three frames spread over the run; both None where there is no frame."""
+        try:
+            frames = self.frames(detector, module, FrameSelection()).some(3)
+        except BadInput:
+            return SampleStatistics(None, None)
+        return SampleStatistics(_median(frames.gain_signal), _mode(frames.gain))
+
+    def _index(self, detector: Detector, module: Module) -> ModuleIndex:
+        with self._lock:
+            if module.source not in self._indexes:
+                self._indexes[module.source] = index_module(detector.type, module, self.files)
+            return self._indexes[module.source]
+
+    def _number(self, key: str, folder: str) -> int | None:
+        named = [m for p in reversed(self.path.absolute().parts) if (m := re.fullmatch(folder, p))]
+        if named:
+            return int(named[0][1])
+        return next((int(value) for value in self._metadata(key)), None)
+
+    def _metadata(self, key: str) -> Iterator[Any]:
+        for file in self.files:
+            with suppress(*HDF5_ERRORS):  # these are for the screen only; many old files lack them
+                yield file.h5[f"METADATA/{key}"][0]
+
+    def _start(self) -> tuple[datetime | None, tuple[Problem, ...]]:
+        """Time of the first train; the files' own where the clock of the trains cannot be right."""
+        written = min((t for t in map(_parsed, self._metadata("creationDate")) if t), default=None)
+        first = min((t for t in map(_first_timestamp, self.files) if t), default=None)
+        if first is None:
+            return written, ()
+        if _FIRST_LIGHT < first < datetime.now(UTC) + timedelta(days=1):
+            return first, ()
+        detail = f"the trains say {first:%Y-%m-%d %H:%M}, which cannot be; the time of the files is used"
+        return written, (Problem("warn", "R35", self.label, "INDEX/timestamp", detail),)
+
+
+def _first_timestamp(file: RunFile) -> datetime | None:
+    with suppress(*HDF5_ERRORS):
+        stamps = file.h5["INDEX/timestamp"][()]
+        used = stamps[stamps > 0]
+        return datetime.fromtimestamp(int(used.min()) / 1e9, UTC) if used.size else None
+    return None
+
+
+def _parsed(text: bytes) -> datetime | None:
+    with suppress(ValueError, AttributeError):
+        return datetime.strptime(text.decode(), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return None
+
+
+def _median(values: Array | None) -> float | None:
+    return None if values is None or not values.size else float(np.median(values))
+
+
+def _mode(bits: Array | None) -> int | None:
+    return None if bits is None or not bits.size else int(np.bincount(bits.ravel()).argmax())

@@ -1,0 +1,100 @@
+"""Comparing the modules of a detector with each other: lost trains, missing modules and sequences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import reduce
+
+import numpy as np
+import numpy.typing as npt
+
+from calib_core.detector import Detector
+from calib_core.io.inventory import ModuleInventory, Problem, RunInventory
+from calib_core.io.module_index import ModuleIndex
+
+
+def take_stock(
+    run: str, detector: Detector, indexes: Sequence[ModuleIndex], opening: Sequence[Problem], complete: bool = True,
+) -> RunInventory:
+    """Inventory of a detector from the indexes of its modules.
+
+    ``opening`` are the problems of whole files; ``complete`` says that all modules of the run are there, so that
+    missing ones can be told.
+    """
+    clean = [index.kept(~index.suspect) for index in indexes]
+    trains = [np.unique(index.train) for index in clean]
+    union = np.unique(np.concatenate(trains)) if trains else np.empty(0, np.uint64)
+    sequences = {s for index in indexes for s in index.sequences}
+    expected = set(range(max(sequences, default=-1) + 1))
+    modules = tuple(
+        _module(index, mine, len(union) - len(mine), sorted(expected - set(index.sequences)))
+        for index, mine in zip(clean, trains, strict=True)
+    )
+    problems = [*opening, *(p for index in indexes for p in index.problems)]
+    problems += _missing_modules(detector, modules) if complete else []
+    for module, index in zip(modules, indexes, strict=True):
+        problems += _module_problems(module, index)
+    problems += _odd_ones(clean)
+    if not any(m.frames for m in modules):
+        problems.append(Problem("refuse", "R06", detector.identifier, "", "the run holds no usable frames"))
+    return RunInventory(run, modules, tuple(problems))
+
+
+def _module(
+    index: ModuleIndex, trains: npt.NDArray[np.uint64], lost: int, missing: Sequence[int],
+) -> ModuleInventory:
+    cells = tuple(int(c) for c in np.unique(index.cell))
+    return ModuleInventory(index.module.number, len(trains), len(index.train), cells, index.files,
+                           tuple(missing), lost)
+
+
+def _missing_modules(detector: Detector, modules: Sequence[ModuleInventory]) -> list[Problem]:
+    """Modules that the type may have and the run has not; how many are installed only the operator knows."""
+    start = detector.type.raw.first_module
+    missing = sorted(set(range(start, start + detector.type.max_modules)) - {m.number for m in modules})
+    if not missing:
+        return []
+    numbers = ", ".join(map(str, missing))
+    detail = (f"{len(modules)} of up to {detector.type.max_modules} modules are in the run;"
+              f" there is no module {numbers}")
+    return [Problem("warn", "R05", detector.identifier, "", detail)]
+
+
+def _module_problems(module: ModuleInventory, index: ModuleIndex) -> list[Problem]:
+    problems = []
+    if module.missing_sequences and index.parts:
+        numbers = ", ".join(map(str, module.missing_sequences))
+        problems.append(("R04", f"sequence {numbers} is missing; its trains have no data"))
+    if module.trains_lost and module.frames:
+        problems.append(("R10", f"{module.trains_lost} trains of other modules are not in this one"))
+    if index.suspect.any():
+        n = len(np.unique(index.train[index.suspect]))
+        problems.append(("R09", f"{n} trains are marked as suspect and left out unless they are asked for"))
+    return [Problem("warn", code, index.module.aggregator, "", detail, module.number) for code, detail in problems]
+
+
+def _odd_ones(indexes: Sequence[ModuleIndex]) -> list[Problem]:
+    """Modules whose frames per train or order of memory cells differ from those of most others."""
+    filled = [index for index in indexes if len(index.train)]
+    counts = [np.unique(index.train, return_counts=True) for index in filled]
+    typical = [tuple(np.unique(n).tolist()) for _, n in counts]
+    common = reduce(np.intersect1d, [ids for ids, _ in counts]) if counts else np.empty(0)
+    orders = [tuple(index.cell[index.train == tid].tolist()) for index in filled for tid in common[:1]]
+    return [
+        *_minority(filled, typical, "R11", "the number of frames per train differs from that of most other modules"),
+        *_minority(filled, orders, "R13", "the order of memory cells differs from that of most other modules"),
+    ]
+
+
+def _minority(
+    indexes: Sequence[ModuleIndex], values: Sequence[tuple[int, ...]], code: str, detail: str,
+) -> list[Problem]:
+    if len(set(values)) < 2:  # also where there is no train that all have
+        return []
+    usual = Counter(values).most_common(1)[0][0]
+    return [
+        Problem("warn", code, index.module.aggregator, "", detail, index.module.number)
+        for index, value in zip(indexes, values, strict=True)
+        if value != usual
+    ]

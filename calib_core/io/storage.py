@@ -1,0 +1,216 @@
+"""Reading whole frames of one dataset: straight from the file where its layout allows, through HDF5 otherwise.
+
+The straight way needs only where each frame starts. It is about three times faster than HDF5's own reading, because
+HDF5 serialises all threads and copies every chunk once more.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any, Protocol
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from calib_core.errors import BadInput
+from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
+
+Indices = npt.NDArray[np.int64]
+
+
+class FrameStore(Protocol):
+    """Whole frames of one dataset; a frame is named by its row and its slot within the row."""
+
+    def present(self, row: Indices, slot: Indices) -> npt.NDArray[np.bool_]:
+        """True where a frame was ever written; where not, the file holds no data but would read as zeros."""
+
+    def read(self, row: Indices, slot: Indices, out: npt.NDArray[Any]) -> None:
+        """Read frames into ``out``, C-contiguous with one frame per step of its first axis."""
+
+    def read_points(self, row: Indices, slot: Indices, point: tuple[int, ...]) -> npt.NDArray[Any]:
+        """One sample of each frame; ``point`` are its indices within the frame."""
+
+    def advise(self, row: Indices, slot: Indices) -> None:
+        """Tell the system that these frames are read soon."""
+
+
+def open_store(file: RunFile, dataset: h5py.Dataset, slots: bool) -> FrameStore:
+    """Fastest store for a dataset; ``slots`` says that its second axis counts frames within a row."""
+    map_ = _FrameMap(dataset, 2 if slots else 1)
+    return DirectStore(file, map_) if map_.is_plain and file.h5.userblock_size == 0 else LibraryStore(file, map_)
+
+
+class _FrameMap:
+    """Where the frames of a dataset are stored."""
+
+    def __init__(self, dataset: h5py.Dataset, lead: int) -> None:
+        self.dataset = dataset
+        self.lead = lead
+        self.frame_shape = tuple(int(n) for n in dataset.shape[lead:])
+        self.frame_bytes = math.prod(self.frame_shape) * dataset.dtype.itemsize
+        self.per_row = int(dataset.shape[1]) if lead == 2 else 1
+        layout = dataset.id.get_create_plist()
+        self.layout = layout.get_layout()
+        self.native = bool(dataset.dtype.isnative) and layout.get_nfilters() == 0
+        self.chunk: tuple[int, ...] = dataset.chunks or ()
+        self.whole = self.chunk[lead:] == self.frame_shape
+        self.start, self.written = self._chunks() if self.chunk else self._plain()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each frame is one stretch of bytes in the file, exactly as it is in memory."""
+        contiguous = self.layout == h5py.h5d.CONTIGUOUS and self.start.size > 0
+        return self.native and (contiguous or (self.layout == h5py.h5d.CHUNKED and self.whole))
+
+    def _plain(self) -> tuple[Indices, npt.NDArray[np.bool_]]:
+        offset = self.dataset.id.get_offset()
+        never = self.layout == h5py.h5d.CONTIGUOUS and offset is None
+        return np.array([] if offset is None else [offset], np.int64), np.array([not never])
+
+    def _chunks(self) -> tuple[Indices, npt.NDArray[np.bool_]]:
+        """Start of each chunk of whole frames, and whether all chunks of a frame were written."""
+        step = self._lead_chunk
+        grid = -(-int(self.dataset.shape[0]) // step[0]), -(-self.per_row // step[1])
+        found: list[tuple[int, ...]] = []
+        self.dataset.id.chunk_iter(lambda c: found.append((*c.chunk_offset[:self.lead], 0, c.byte_offset)))
+        start, pieces = np.full(grid, -1, np.int64), np.zeros(grid, np.int64)
+        if found:
+            table = np.array([(f[0], f[1], f[-1]) for f in found], np.int64)
+            at = table[:, 0] // step[0], table[:, 1] // step[1]
+            start[at] = table[:, 2]
+            np.add.at(pieces, at, 1)
+        needed = math.prod(-(-n // c) for n, c in zip(self.frame_shape, self.chunk[self.lead:], strict=True))
+        return start, pieces == needed
+
+    @property
+    def _lead_chunk(self) -> tuple[int, int]:
+        return (int(self.chunk[0]), int(self.chunk[1]) if self.lead == 2 else 1)
+
+    def present(self, row: Indices, slot: Indices) -> npt.NDArray[np.bool_]:
+        if not self.chunk:
+            return np.full(len(row), bool(self.written[0]))
+        step = self._lead_chunk
+        return np.asarray(self.written[row // step[0], slot // step[1]])
+
+    def offsets(self, row: Indices, slot: Indices) -> Indices:
+        """Byte at which each frame starts; only for plain layouts and frames that are present."""
+        if not self.chunk:
+            return np.asarray(self.start[0] + (row * self.per_row + slot) * self.frame_bytes)
+        a, b = self._lead_chunk
+        within = (row % a) * b + slot % b
+        return np.asarray(self.start[row // a, slot // b] + within * self.frame_bytes)
+
+
+class DirectStore:
+    """Frames read with ``pread`` at their places in the file, adjacent ones together."""
+
+    def __init__(self, file: RunFile, map_: _FrameMap) -> None:
+        self._path, self._map, self._name = file.path, map_, file.name
+        self._fd = -1
+        self._lock = threading.Lock()
+        self.present = map_.present
+
+    def __del__(self) -> None:
+        """Close the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+
+    def _file(self) -> int:
+        with self._lock:
+            if self._fd < 0:
+                self._fd = _guarded(self._name, lambda: os.open(self._path, os.O_RDONLY | os.O_CLOEXEC))
+        return self._fd
+
+    def read(self, row: Indices, slot: Indices, out: npt.NDArray[Any]) -> None:
+        """Read frames into ``out``; BadInput where the file ends early or cannot be read."""
+        fd, size = self._file(), self._map.frame_bytes
+        target = memoryview(out.data).cast("B")
+        for first, last, offset in _stretches(self._map.offsets(row, slot), size):
+            self._fill(fd, target[first * size:last * size], offset)
+
+    def _fill(self, fd: int, target: memoryview, offset: int) -> None:
+        while len(target):
+            n = _guarded(self._name, lambda: os.preadv(fd, [target], offset))  # noqa: B023
+            if n == 0:
+                raise BadInput(f"{self._name} ends before its data do; the file is damaged or was cut.")
+            target, offset = target[n:], offset + n
+
+    def read_points(self, row: Indices, slot: Indices, point: tuple[int, ...]) -> npt.NDArray[Any]:
+        """One sample of each frame."""
+        dtype = self._map.dataset.dtype
+        values = np.empty(len(row), dtype)
+        inside = int(np.ravel_multi_index(point, self._map.frame_shape)) * dtype.itemsize
+        target, fd = memoryview(values.data).cast("B"), self._file()
+        for i, offset in enumerate((self._map.offsets(row, slot) + inside).tolist()):
+            self._fill(fd, target[i * dtype.itemsize:(i + 1) * dtype.itemsize], offset)
+        return values
+
+    def advise(self, row: Indices, slot: Indices) -> None:
+        """Let the system read ahead."""
+        fd, size = self._file(), self._map.frame_bytes
+        for first, last, offset in _stretches(self._map.offsets(row, slot), size):
+            os.posix_fadvise(fd, offset, (last - first) * size, os.POSIX_FADV_WILLNEED)
+
+
+class LibraryStore:
+    """Frames read through HDF5: compressed, virtual, other byte order, or chunks that cut frames."""
+
+    def __init__(self, file: RunFile, map_: _FrameMap) -> None:
+        self._map, self._name = map_, file.name
+        self.present = map_.present
+
+    def read(self, row: Indices, slot: Indices, out: npt.NDArray[Any]) -> None:
+        """Read frames into ``out``; BadInput where HDF5 fails."""
+        for first, last in _neighbours(row * self._map.per_row + slot, self._map.per_row):
+            piece, shape = self._selection(int(row[first]), int(slot[first]), last - first)
+            target = out[first:last].reshape(*shape, *self._map.frame_shape)
+            _guarded(self._name, lambda: self._map.dataset.read_direct(target, piece))  # noqa: B023
+
+    def _selection(self, row: int, slot: int, n: int) -> tuple[tuple[slice, ...], tuple[int, ...]]:
+        """Selection of ``n`` neighbouring frames that keeps every axis; dropping one is 60 times slower."""
+        if self._map.lead == 1:
+            return (slice(row, row + n),), (n,)
+        rows, slots = (n // self._map.per_row, self._map.per_row) if n >= self._map.per_row else (1, n)
+        return (slice(row, row + rows), slice(slot, slot + slots)), (rows, slots)
+
+    def read_points(self, row: Indices, slot: Indices, point: tuple[int, ...]) -> npt.NDArray[Any]:
+        """One sample of each frame."""
+        dataset, at = self._map.dataset, tuple(slice(p, p + 1) for p in point)
+        places = zip(row.tolist(), slot.tolist(), strict=True)
+        lead = [(slice(r, r + 1), slice(s, s + 1))[:self._map.lead] for r, s in places]
+        values = _guarded(self._name, lambda: [dataset[(*where, *at)].reshape(()) for where in lead])
+        return np.array(values, dataset.dtype.newbyteorder("="))
+
+    def advise(self, row: Indices, slot: Indices) -> None:
+        """HDF5 decides itself."""
+
+
+def _stretches(offsets: Indices, size: int) -> Iterator[tuple[int, int, int]]:
+    """First and last frame (exclusive) and byte offset of frames that follow each other in the file."""
+    breaks = np.flatnonzero(np.diff(offsets) != size) + 1
+    edges = [0, *breaks.tolist(), len(offsets)] if len(offsets) else []
+    for first, last in pairwise(edges):
+        yield first, last, int(offsets[first])
+
+
+def _neighbours(position: Indices, per_row: int) -> Iterator[tuple[int, int]]:
+    """Neighbouring frames that one box selects: whole rows, or a piece of one row."""
+    for first, last, start in _stretches(position, 1):
+        while first < last:
+            to_end = per_row - start % per_row
+            whole = (last - first) // per_row * per_row
+            n = whole if start % per_row == 0 and whole else min(to_end, last - first)
+            yield first, first + n
+            first, start = first + n, start + n
+
+
+def _guarded(name: str, call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except HDF5_ERRORS as error:
+        raise BadInput(f"{name} cannot be read: {cause_of(error)}.") from error
