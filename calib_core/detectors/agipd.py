@@ -200,9 +200,10 @@ _TRUTH: dict[str, Any] = {
         "identifier": "SPB_DET_AGIPD1M-1", "instrument": "SPB", "memory_cells": 4, "bias_voltage": 300.0,
         "acquisition_rate": 1.1, "integration_time": 12.0,
     },
+    "demo": {"proposal": 900100, "trains": 30, "dead_block_module": 5, "drift": 1.0, "outlier_share": 1e-4},
 }
 _TRUTH_500K = {
-    **_TRUTH,
+    **{key: value for key, value in _TRUTH.items() if key != "demo"},
     "control_aggregator": "AGIPD500K2G00",
     "settings": {**_TRUTH["settings"], "identifier": "HED_DET_AGIPD500K2G", "instrument": "HED"},
 }

@@ -177,6 +177,10 @@ _TRUTH: dict[str, Any] = {
         "identifier": "SPB_IRDA_JF4M", "instrument": "SPB", "modules": "1-8", "memory_cells": 1,
         "bias_voltage": 90.0, "integration_time": 10.0, "acquisition_rate": 0.1,
     },
+    "demo": {
+        "identifier": "FXE_XAD_JF1M", "instrument": "FXE", "modules": "1-2", "proposal": 900101, "trains": 100,
+        "dead_block_module": 2, "drift": 1.0, "outlier_share": 1e-4,
+    },
 }
 
 

@@ -143,7 +143,7 @@ def _task(settings: Settings, progress: Progress | None, cancelled: Callable[[],
 
 
 def _plan(settings: Settings, root: Path) -> list[PlannedRun]:
-    proposal = root / settings.instrument / settings.cycle / f"p{settings.proposal:06d}"
+    proposal = settings.proposal_folder(root)
     order = list(enumerate(settings.detector.stages))
     if settings.swap_runs:
         order.reverse()
@@ -239,6 +239,8 @@ def _write_module(
     present, in_file = _lost(settings, run, truth.module)
     for sequence, part in _sequences(settings, len(run.trains)):
         kept = np.arange(len(run.trains))[part][in_file[part]]
+        if kept.size == 0:
+            continue
         data = ModuleTrains(run.trains.select(kept), present[kept], cells)
         path = run.file(settings.detector.raw.aggregator.format(module=truth.module), sequence)
         with ExdfFile(path, data.trains, _header(settings, run, sequence)) as file:

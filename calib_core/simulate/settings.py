@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -85,6 +86,13 @@ class Settings(Knobs):
             allowed = " or ".join(map(str, orders)) if orders else f"1 to {kind.max_cells}"
             raise BadParameter(f"memory_cells = {self.memory_cells} is not allowed; it takes {allowed}.")
         return np.array(orders.get(self.memory_cells, range(self.memory_cells)), np.int64)
+
+    def proposal_folder(self, root: Path) -> Path:
+        """Folder of the proposal below the data root; BadParameter where a part is no plain name."""
+        for name in ("instrument", "cycle"):
+            if not re.fullmatch(r"[A-Za-z0-9]+", getattr(self, name)):
+                raise BadParameter(f"{name} = {getattr(self, name)!r} is not allowed; it takes letters and digits.")
+        return root / self.instrument / self.cycle / f"p{self.proposal:06d}"
 
     @property
     def begins(self) -> datetime:

@@ -155,7 +155,7 @@ class ModuleTruth:
         columns = normals(key_of(*self._key, field, stage, 1), rows, fast) * np.float32(level.column)
         pixels = normals(key_of(*self._key, field, stage, 2), slow, fast) * np.float32(level.pixel)
         spread = pixels + np.repeat(columns, self.detector.asic_shape[0], axis=0)
-        return self._asic_part(level, field, stage) + spread
+        return np.asarray(self._asic_part(level, field, stage) + spread)
 
     def _asic_part(self, level: Level, field: int, stage: int) -> Array:
         high, wide = self.detector.asic_shape
