@@ -1,0 +1,33 @@
+# Every target sets up what it needs: a fresh machine wants Python 3.11 or newer, make, and Qt's libraries (README).
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: demo test bench lint venv clean
+
+demo: venv
+	$(BIN)/calibwb demo
+
+test: venv
+	$(BIN)/pytest
+
+bench: venv
+	$(BIN)/pytest -s -o addopts="--import-mode=importlib" tests/benchmarks
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+venv: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "$(PYTHON) is older than 3.11; use make PYTHON=/path/to/a/newer/python3"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $(INSTALLED)
+
+clean:
+	rm -rf .venv build dist *.egg-info
