@@ -163,9 +163,11 @@ class SampleStatistics:
     modal_gain_bits: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DetectorType:
     """Frozen descriptor of a detector family's variant; the only home of its name, shapes, keys and quirks.
+
+    Two descriptors are the same only if they are the same object.
 
     Attributes
     ----------

@@ -133,7 +133,7 @@ class Moments:
                 self._add_all(block, plane, gain, slot, total, squares, count)
                 continue
             low, high = self.low[index], self.high[index]
-            if gain is None or self.wrong is None:
+            if gain is None or self.wrong is None or self.sampling.code is None:
                 moments.add_gated(block, plane, slot, low, high, total, squares, count)
             else:
                 moments.add_gated_bits(
@@ -142,7 +142,7 @@ class Moments:
 
     def _add_all(self, block: Array, plane: int, gain: Array | None, slot: Array,
                  total: Array, squares: Array, count: Array) -> None:
-        if gain is not None and self.wrong is not None:
+        if gain is not None and self.wrong is not None and self.sampling.code is not None:
             moments.add_bits(block, plane, gain, self.sampling.code, slot, total, squares, count, self.wrong)
             return
         frames = np.zeros(len(self.seen), np.int64)

@@ -165,17 +165,22 @@ class Dark(Method):
 
     def _flags(self, unit: Unit, maps: Maps, seen: int) -> Array:
         offset, noise, samples = maps["offset"], maps["noise"], maps["samples"]
-        bad = np.zeros(unit.detector.shape, np.uint32)
         empty = samples == 0
-        bad[empty] |= BadPixels.NO_DARK_DATA
-        bad[~empty & ~(np.isfinite(offset) & np.isfinite(noise))] |= BadPixels.OFFSET_NOISE_EVAL_ERROR
+        finite = np.isfinite(offset) & np.isfinite(noise)
         hard_offset, hard_noise = self._hard(unit.stage)
-        sigmas = self.thresholds_offset_sigma, self.thresholds_noise_sigma
-        bad[self._outside(unit.detector, offset, sigmas[0], hard_offset)] |= BadPixels.OFFSET_OUT_OF_THRESHOLD
-        bad[self._outside(unit.detector, noise, sigmas[1], hard_noise)] |= BadPixels.NOISE_OUT_OF_THRESHOLD
-        bad[noise == 0] |= BadPixels.NOISE_OUT_OF_THRESHOLD
+        found = {
+            BadPixels.NO_DARK_DATA: empty,
+            BadPixels.OFFSET_NOISE_EVAL_ERROR: ~empty & ~finite,
+            BadPixels.OFFSET_OUT_OF_THRESHOLD:
+                self._outside(unit.detector, offset, self.thresholds_offset_sigma, hard_offset),
+            BadPixels.NOISE_OUT_OF_THRESHOLD:
+                self._outside(unit.detector, noise, self.thresholds_noise_sigma, hard_noise) | (noise == 0),
+        }
         if "wrong_gain" in maps:
-            bad[maps["wrong_gain"] > self.max_wrong_gain * seen] |= BadPixels.WRONG_GAIN_VALUE
+            found[BadPixels.WRONG_GAIN_VALUE] = maps["wrong_gain"] > self.max_wrong_gain * seen
+        bad = np.zeros(unit.detector.shape, np.uint32)
+        for flag, where in found.items():
+            bad[where] |= np.uint32(flag)
         return bad
 
     def _hard(self, stage: int) -> tuple[Limits, Limits]:

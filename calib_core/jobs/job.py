@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -226,10 +227,10 @@ class _Workers:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while not self._job._cancel.is_set() and (work := self._queue.next()) is not None:
             if isinstance(work, Unit):
-                self._guard(work.module, lambda unit=work: self._unit(unit))
+                self._guard(work.module, partial(self._unit, work))
                 self._queue.done(work, finish=work.module not in self._progress.failed_modules)
             else:
-                self._guard(work, lambda module=work: self._finish(module))
+                self._guard(work, partial(self._finish, work))
             self._announce(force=True)
 
     def _guard(self, module: int, work: Callable[[], None]) -> None:

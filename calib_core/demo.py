@@ -1,0 +1,49 @@
+"""The demo: simulated proposals, their darks live in the window, or headless with pictures of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from calib_core.simulate.run import simulate
+from calib_core.simulate.settings import demo_settings
+
+Window = Callable[[Sequence[str]], int]
+
+
+def run(folder: Path, headless: bool, window: Window) -> int:
+    """Make the demo's runs where they are missing, then open the window on them.
+
+    Without a display the same window is drawn off screen, and its pictures and the constants stay in ``folder``.
+    """
+    folder = folder.absolute()
+    runs = [_prepared(folder, name) for name in demo_settings()]
+    words = ["--out-folder", str(folder / "constants"), "--data-root", str(folder / "data"), "--start"]
+    words += [word for one in runs for word in ("--runs", one)]
+    if headless or not _has_display():
+        print("No display: the same jobs run headless; constants and pictures of the window go to", folder)
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+        words += ["--pictures", str(folder / "pictures")]
+    return window(words)
+
+
+def _has_display() -> bool:
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _prepared(folder: Path, name: str) -> str:
+    """Text of a demo's dark runs, such as ``p900450 r1-3``; simulated on first use."""
+    settings, note = demo_settings()[name], folder / "data" / f"{name}.txt"
+    if not note.exists():
+        print(f"Simulating {name} ({settings.trains} trains) …", flush=True)
+        made = simulate(settings, folder / "data", progress=_percent)
+        paths = [str(path) for path in made.runs.values()]
+        note.write_text("\n".join(paths) + "\n", "utf-8")
+        print()
+    return " ".join(note.read_text("utf-8").split())
+
+
+def _percent(share: float) -> None:
+    print(f"\r  {share:4.0%}", end="", flush=True)
