@@ -166,8 +166,7 @@ def _image(constant: Constant, created: datetime) -> bytes:
         _put(group, "data", constant, constant.read, constant.kind.dtype)
         group["data"].attrs["unit"] = constant.kind.unit
         if constant.read_count is not None:
-            dtype = constant.read_count(np.s_[:1]).dtype
-            _put(group, "count", constant, constant.read_count, dtype, compression="gzip", compression_opts=1)
+            _put(group, "count", constant, constant.read_count, "u4", compression="gzip", compression_opts=1)
         file.flush()
         image: bytes = file.id.get_file_image()
     return image
