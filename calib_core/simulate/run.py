@@ -121,7 +121,7 @@ def simulate(
         A run exists already or cannot be written.
     Cancelled
     """
-    settings.source(settings.module_numbers[0])
+    settings.check()
     runs = _plan(settings, root)
     truth_file = runs[0].folder.parents[1] / "usr" / "simulation" / f"truth_r{settings.first_run:04d}.h5"
     for run in runs:

@@ -103,6 +103,11 @@ class Settings(Knobs):
             raise BadParameter(f"begin = {self.begin!r} is not allowed; it takes a date such as "
                                "2026-03-02T08:00:00.") from error
 
+    def check(self) -> None:
+        """Raise BadParameter where a setting does not fit the detector type."""
+        self.source(self.module_numbers[0])
+        _ = self.cell_order
+
     def source(self, module: int) -> str:
         """Instrument source of a module; BadParameter where the identifier does not fit the type."""
         raw = self.detector.raw

@@ -27,6 +27,7 @@ _NOISY_FACTOR = 4
 _HIGH_OFFSET = (14.0, 18.0)
 #: Distinguish the random fields of a module.
 _OFFSET, _NOISE, _SIGNAL, _SIGNAL_NOISE, _BAD, _HIGH = range(6)
+_QUANTITIES = ("offset", "noise", "gain_signal", "gain_signal_noise")
 
 
 class BadKind(IntFlag):
@@ -83,6 +84,7 @@ class ModuleTruth:
         self.detector = settings.detector
         self._key = (settings.seed, module)
         self._shape = self.detector.shape
+        self._pixel_maps: dict[tuple[int, int], Array] = {}
 
     @cached_property
     def bad(self) -> npt.NDArray[np.uint32]:
@@ -106,12 +108,12 @@ class ModuleTruth:
     def offset(self, stage: int, cell: int) -> Array:
         """Mean signal, 0 where the pixel is dead."""
         level = self._levels("offset")[stage]
-        values = self._offset_pixels(stage) + self._cell_part(level, _OFFSET, stage, cell)
+        values = self._pixel_map(_OFFSET, stage) + self._cell_part(level, _OFFSET, stage, cell)
         return np.where(self.dead, np.float32(0), values)
 
     def sigma(self, stage: int) -> Array:
         """Noise before digitisation, the same in all memory cells."""
-        values = self._pixel_part(self._levels("noise")[stage], _NOISE, stage)
+        values = self._pixel_map(_NOISE, stage)
         return np.where(self.bad & BadKind.NOISY, values * np.float32(_NOISY_FACTOR), values)
 
     def noise(self, stage: int) -> Array:
@@ -123,12 +125,12 @@ class ModuleTruth:
         steps = self._levels("gain_signal")[: stage + 1]
         total = np.zeros(self._shape, np.float32)
         for index, step in enumerate(steps):
-            total += self._pixel_part(step, _SIGNAL, index) + self._cell_part(step, _SIGNAL, index, cell)
+            total += self._pixel_map(_SIGNAL, index) + self._cell_part(step, _SIGNAL, index, cell)
         return np.where(self.dead, np.float32(0), total)
 
     def gain_signal_sigma(self, stage: int) -> Array:
         """Noise of the gain signal before digitisation."""
-        return self._pixel_part(self._levels("gain_signal_noise")[stage], _SIGNAL_NOISE, stage)
+        return self._pixel_map(_SIGNAL_NOISE, stage)
 
     def gain_signal_noise(self, stage: int) -> Array:
         """Noise of the digitised gain signal, 0 where the pixel is dead."""
@@ -141,9 +143,14 @@ class ModuleTruth:
     def _levels(self, quantity: str) -> list[Level]:
         return [Level(**level) for level in self.detector.truth[quantity]]
 
-    def _offset_pixels(self, stage: int) -> Array:
-        level = self._levels("offset")[stage]
-        values = self._pixel_part(level, _OFFSET, stage)
+    def _pixel_map(self, field: int, stage: int) -> Array:
+        if (field, stage) not in self._pixel_maps:
+            level = self._levels(_QUANTITIES[field])[stage]
+            values = self._pixel_part(level, field, stage)
+            self._pixel_maps[field, stage] = self._raised(values, level, stage) if field == _OFFSET else values
+        return self._pixel_maps[field, stage]
+
+    def _raised(self, values: Array, level: Level, stage: int) -> Array:
         low, high = _HIGH_OFFSET
         drawn = uniforms(key_of(*self._key, _HIGH, stage), self.detector.pixels).reshape(self._shape)
         raised = self._asic_part(level, _OFFSET, stage) + (low + (high - low) * drawn) * level.within_asic
@@ -167,8 +174,11 @@ class ModuleTruth:
     def _cell_part(self, level: Level, field: int, stage: int, cell: int) -> Array:
         row = _cut(normals(key_of(*self._key, field, stage, 4, cell // CELLS_PER_ROW), 1)) * level.cell_row
         single = _cut(normals(key_of(*self._key, field, stage, 5, cell), 1)) * level.cell
-        pixels = normals(key_of(*self._key, field, stage, 6, cell), *self._shape) * np.float32(level.cell_pixel)
-        return pixels + (row + single).astype(np.float32)
+        common = (row + single).astype(np.float32)
+        if not level.cell_pixel:
+            return common
+        pixels = normals(key_of(*self._key, field, stage, 6, cell), *self._shape)
+        return np.asarray(pixels * np.float32(level.cell_pixel) + common)
 
     def _bad_shares(self) -> dict[BadKind, float]:
         settings = self.settings
