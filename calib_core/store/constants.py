@@ -162,6 +162,7 @@ def _image(constant: Constant, created: datetime) -> bytes:
         group = file.create_group(constant.dataset)
         for name, text in _attributes(constant, created).items():
             group.attrs[name] = text
+        group.attrs["module"] = int(constant.provenance["module"])
         group.attrs["cells"] = np.asarray(constant.cells, "u2")
         _put(group, "data", constant, constant.read, constant.kind.dtype)
         group["data"].attrs["unit"] = constant.kind.unit
@@ -188,7 +189,6 @@ def _attributes(constant: Constant, created: datetime) -> dict[str, str]:
         "begin_validity": constant.begin.isoformat(),
         "detector_type": str(known["detector_type"]),
         "karabo_da": str(known["aggregator"]),
-        "module": str(known["module"]),
         "calibration": constant.calibration,
         "kind": constant.kind.name,
         "unit": constant.kind.unit,

@@ -37,7 +37,8 @@ def write_atomically(path: Path, data: memoryview | bytes, overwrite: bool = Fal
     Raises
     ------
     OutputFailed
-        The file exists and ``overwrite`` is false, or the system refuses; nothing is left behind.
+        The file exists and ``overwrite`` is false, or the system refuses. Nothing is left behind; a file that was
+        to be replaced holds its old or its new content, whole.
     """
     view = memoryview(data).cast("B")
     with _explained(path, len(view)):
@@ -50,7 +51,7 @@ def write_atomically(path: Path, data: memoryview | bytes, overwrite: bool = Fal
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_or_withdraw(path)
+        _sync_name(path, withdraw=not overwrite)
 
 
 def check_writable(folder: Path, needed_bytes: int = 0) -> None:
@@ -134,12 +135,13 @@ def _reserve(descriptor: int, size: int) -> None:
             raise
 
 
-def _sync_or_withdraw(path: Path) -> None:
-    """Force the new name to the disk; a name that might vanish with the power is taken back."""
+def _sync_name(path: Path, withdraw: bool) -> None:
+    """Force the new name to the disk; where it replaced nothing, a name that may not last is taken back."""
     try:
         _sync_folder(path.parent)
     except BaseException:
-        path.unlink(missing_ok=True)
+        if withdraw:
+            path.unlink(missing_ok=True)
         raise
 
 

@@ -135,7 +135,7 @@ def test_metadata_come_back(tmp_path, values):
     assert before <= stored.created <= datetime.now(UTC)
     attributes = stored.attributes
     assert attributes["detector_type"] == "AGIPD-Type"
-    assert (attributes["karabo_da"], attributes["module"]) == ("AGIPD03", "3")
+    assert (attributes["karabo_da"], attributes["module"]) == ("AGIPD03", 3)
     assert attributes["unit"] == "ADU"
     assert attributes["cells"] == [0, 2, 4, 6]
     assert attributes["provenance"] == PROVENANCE

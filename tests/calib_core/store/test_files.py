@@ -139,6 +139,19 @@ def test_readers_of_a_replaced_file_keep_the_old_content(tmp_path):
     assert target.read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize(("name", "nth", "kept"), [
+    ("write", 1, b"old"), ("fsync", 1, b"old"), ("rename", 1, b"old"), ("fsync", 2, CONTENT),
+])
+def test_a_file_that_was_to_be_replaced_is_whole_after_a_failure(tmp_path, monkeypatch, name, nth, kept):
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    monkeypatch.setattr(os, name, FailingCall(name, nth, errno.EIO))
+    with pytest.raises(OutputFailed, match="Input/output error"):
+        write_atomically(target, CONTENT, overwrite=True)
+    assert everything_below(tmp_path) == [target]
+    assert target.read_bytes() == kept
+
+
 def test_order_of_the_calls(tmp_path, monkeypatch):
     calls = []
     for name in ("write", "fsync", "rename"):
