@@ -51,10 +51,9 @@ def normal_table() -> npt.NDArray[np.float32]:
 
 def uniforms(key: int, n: int) -> npt.NDArray[np.float64]:
     """Give ``n`` numbers in [0, 1) that depend on the key only."""
-    x = np.uint64(key) + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(_STEP)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    words = np.empty(n, np.uint64)
+    _words(words, np.uint64(key))
+    return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def normals(key: int, *shape: int) -> npt.NDArray[np.float32]:
@@ -109,14 +108,27 @@ def add_outliers(frame: Array, share: float, mean: float, top: int, key: int) ->
 
 
 @njit(nogil=True, cache=True)
+def _word(key, position):  # type: ignore[no-untyped-def]
+    """Splitmix64: the 64-bit word at a position, from 0, of a key's sequence; both uint64."""
+    x = key + (position + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@njit(nogil=True, cache=True)
+def _words(out, key):  # type: ignore[no-untyped-def]
+    """Kernel of :func:`uniforms`: the first words of a key's sequence."""
+    for i in range(out.size):
+        out[i] = _word(key, np.uint64(i))
+
+
+@njit(nogil=True, cache=True)
 def _fill(out, offset, sigma, shift, top, key, table):  # type: ignore[no-untyped-def]
     """Kernel of :func:`fill_frame`: flat arrays of one length divisible by 4, ``shift`` includes the half."""
     zero = np.float32(0)
     for quad in range(out.size // 4):
-        x = key + np.uint64(quad + 1) * np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        x = x ^ (x >> np.uint64(31))
+        x = _word(key, np.uint64(quad))
         for lane in range(4):
             i = quad * 4 + lane
             z = table[(x >> np.uint64(16 * lane)) & np.uint64(0xFFFF)]
@@ -128,17 +140,18 @@ def _fill(out, offset, sigma, shift, top, key, table):  # type: ignore[no-untype
 def _outliers(frame, log_miss, mean, top, key):  # type: ignore[no-untyped-def]
     """Kernel of :func:`add_outliers`: jumps from hit to hit with geometrically distributed gaps."""
     i = -1
-    state = key
+    drawn = np.uint64(0)
     while True:
-        for draw in range(2):
-            state += np.uint64(0x9E3779B97F4A7C15)
-            x = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            x = x ^ (x >> np.uint64(31))
-            log_u = np.log((np.float64(x >> np.uint64(11)) + 0.5) * 2.0**-53)
-            if draw == 0:
-                i += 1 + int(log_u / log_miss)
-                if i >= frame.size:
-                    return
-            elif frame[i] > 0:
-                frame[i] = np.uint16(min(frame[i] - mean * log_u + 0.5, top))
+        i += 1 + int(_log_uniform(key, drawn) / log_miss)
+        if i >= frame.size:
+            return
+        signal = -mean * _log_uniform(key, drawn + np.uint64(1))
+        drawn += np.uint64(2)
+        if frame[i] > 0:
+            frame[i] = np.uint16(min(frame[i] + signal + 0.5, top))
+
+
+@njit(nogil=True, cache=True)
+def _log_uniform(key, position):  # type: ignore[no-untyped-def]
+    """Logarithm of a number between 0 and 1, never infinite."""
+    return np.log((np.float64(_word(key, position) >> np.uint64(11)) + 0.5) * 2.0**-53)
