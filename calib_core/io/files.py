@@ -94,15 +94,16 @@ def open_file(path: Path) -> RunFile | Problem:
     """Open one file, or say in a problem why it cannot be used."""
     code, reason = _unsuitable(path)
     if code:
-        return Problem("refuse", code, shown(path.name), "", reason)
+        return Problem("exclude", code, shown(path.name), "", reason)
     try:
         access = FileAccess(str(path))
     except FileStructureError as error:
-        return Problem("refuse", "R03", shown(path.name), _missing_path(error), f"this is no raw file: {error}")
+        return Problem("exclude", "R03", shown(path.name), "", f"this is no complete raw file: {error}")
     except OSError as error:
-        return Problem("refuse", *_open_failure(path, error))
+        return Problem("exclude", *_open_failure(path, error))
     except HDF5_ERRORS as error:
-        return Problem("refuse", "R03", shown(path.name), "", f"METADATA or INDEX cannot be read: {cause_of(error)}")
+        detail = f"METADATA or INDEX cannot be read: {cause_of(error)}"
+        return Problem("exclude", "R03", shown(path.name), "", detail)
     return _described(path, access)
 
 
@@ -141,6 +142,3 @@ def _open_failure(path: Path, error: OSError) -> tuple[str, str, str, str]:
         return "R23", name, "", f"the file is still being written or locked: {cause}"
     return "R01", name, "", f"the file is damaged: {cause}"
 
-
-def _missing_path(error: FileStructureError) -> str:
-    return str(error).split(" ")[0] if "/" in str(error) else ""

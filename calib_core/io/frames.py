@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any
 
 import numpy as np
@@ -44,9 +44,7 @@ class ModuleFrames:
         self.train: npt.NDArray[np.uint64] = self._index.train
         self.trains = len(np.unique(self.train))
         self._zero = np.zeros(len(self.cell), bool)
-        if self.trains < max(1, selection.min_trains):
-            raise BadInput(f"{self.name} has {self.trains} trains with usable frames; at least"
-                           f" {max(1, selection.min_trains)} are needed.")
+        self._check_enough(max(1, selection.min_trains))
 
     def __len__(self) -> int:
         """Number of valid frames."""
@@ -92,7 +90,7 @@ class ModuleFrames:
         length = max(1, chunk_bytes // self.detector.frame_bytes)
         buffers = self._buffers(min(length, len(chosen)))
         blocks = [chosen[i:i + length] for i in range(0, len(chosen), length)]
-        for block, following in zip(blocks, [*blocks[1:], chosen[:0]], strict=True):
+        for block, following in zip_longest(blocks, blocks[1:], fillvalue=chosen[:0]):
             frames = self._read(block, buffers)
             self._advise(following)
             if len(frames):
@@ -120,6 +118,16 @@ class ModuleFrames:
         """Up to ``n`` frames spread evenly over the run, without all-zero ones."""
         chosen = np.unique(np.linspace(0, len(self) - 1, n).astype(np.int64))
         return self._read(chosen, self._buffers(len(chosen)))
+
+    def _check_enough(self, least: int) -> None:
+        if self.trains >= least:
+            return
+        causes = [f"{frames} frames {reason}" for reason, frames in self.excluded.items()]
+        causes += [p.sentence() for p in self._index.problems if p.severity != "warn"][:1]
+        because = f" Left out: {'; '.join(causes)}." if causes else ""
+        raise BadInput(
+            f"{self.name} has {self.trains} trains with usable frames; at least {least} are needed (--min-trains)."
+            f"{because}")
 
     def _written(self, index: ModuleIndex) -> ModuleIndex:
         missing = np.zeros(len(index.cell), bool)

@@ -16,11 +16,12 @@ class Problem:
     Attributes
     ----------
     severity : {"refuse", "exclude", "warn"}
-        The file or module cannot be used at all; some of its trains or frames are left out; it is used as it is.
+        The module, or where ``module`` is None the whole run, cannot be used; a file, trains or frames are left out;
+        everything is used as it is.
     code : str
         Code of the fault, such as ``R04`` for a missing sequence.
     file : str
-        Name of the file, or of the detector where the problem is not in one file.
+        Name of the file, or of the aggregator or detector where the problem is not in one file.
     path : str
         Path inside the file, may be empty.
     detail : str

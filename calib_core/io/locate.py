@@ -126,11 +126,11 @@ def _words(text: str) -> list[str]:
         quoted = shlex.split(text)
     except ValueError as error:
         raise BadParameter(f"{text!r} is not understood: a quotation mark is not closed; {_EXAMPLE}.") from error
-    return [word for part in quoted for word in ([part] if _is_path(part) else re.split(r"[,;]+", part)) if word]
+    return [word for part in quoted for word in ([part] if os.path.isdir(part) else re.split(r"[,;]+", part)) if word]
 
 
 def _is_path(word: str) -> bool:
-    return "/" in word and not _BOTH.fullmatch(word.rstrip(",;"))
+    return "/" in word and not _BOTH.fullmatch(word)
 
 
 def _parsed(words: list[str], root: Path | None) -> Iterator[Path]:

@@ -85,14 +85,18 @@ def index_module(detector: DetectorType, module: Module, files: Iterable[RunFile
                   key=lambda f: (f.sequence, f.name))
     parts, tables, problems = _read(detector, module, mine)
     empty = ModuleIndex(module, tuple(parts), tuple(f.name for f in mine), tuple(p.file.sequence for p in parts))
-    if not parts:
-        return replace(empty, problems=tuple(problems))
-    index, found = _trains_to_frames(empty, tables)
-    problems += found
-    index, found = _checked_cells(detector, index)
-    problems += found
-    if not len(index.train):
-        problems.append(Problem("exclude", "R06", module.aggregator, "", "the module holds no frames", module.number))
+    index, more = _trains_to_frames(empty, tables) if parts else (empty, [])
+    index, cells = _checked_cells(detector, index)
+    return _judged(index, [*problems, *more, *cells])
+
+
+def _judged(index: ModuleIndex, problems: list[Problem]) -> ModuleIndex:
+    module = index.module
+    if len(index.train):  # what forbids one file does not forbid the module
+        problems = [replace(p, severity="exclude") if p.severity == "refuse" else p for p in problems]
+    elif not any(p.severity == "refuse" for p in problems):
+        detail = "the module holds no frames that can be used"
+        problems.append(Problem("refuse", "R06", module.aggregator, "", detail, module.number))
     return replace(index, problems=tuple(problems))
 
 
@@ -188,6 +192,8 @@ def _train_problems(
 def _gaps(index: ModuleIndex, tables: Sequence[Entries]) -> list[Problem]:
     problems = []
     for part, table in zip(index.parts, tables, strict=True):
+        if bad_rows(table, part.rows).any():  # which is said already, and leaves gaps
+            continue
         held = table.count > 0
         first, end = table.first[held], (table.first + table.count)[held]
         gaps = int((first[1:] > end[:-1]).sum()) + int(first[:1].sum() > 0)

@@ -33,7 +33,7 @@ class FrameStore(Protocol):
         """Read frames into ``out``, C-contiguous with one frame per step of its first axis."""
 
     def read_points(self, row: Indices, slot: Indices, point: tuple[int, ...]) -> npt.NDArray[Any]:
-        """One sample of each frame; ``point`` are its indices within the frame."""
+        """One sample of each frame; ``point`` are its indices (plane, slow_scan, fast_scan)."""
 
     def advise(self, row: Indices, slot: Indices) -> None:
         """Tell the system that these frames are read soon."""
@@ -91,6 +91,10 @@ class _FrameMap:
     def _lead_chunk(self) -> tuple[int, int]:
         return (int(self.chunk[0]), int(self.chunk[1]) if self.lead == 2 else 1)
 
+    def inside(self, point: tuple[int, ...]) -> tuple[int, ...]:
+        """Indices within a stored frame, which may lack the axis of planes."""
+        return point[-len(self.frame_shape):]
+
     def present(self, row: Indices, slot: Indices) -> npt.NDArray[np.bool_]:
         if not self.chunk:
             return np.full(len(row), bool(self.written[0]))
@@ -144,7 +148,7 @@ class DirectStore:
         """One sample of each frame."""
         dtype = self._map.dataset.dtype
         values = np.empty(len(row), dtype)
-        inside = int(np.ravel_multi_index(point, self._map.frame_shape)) * dtype.itemsize
+        inside = int(np.ravel_multi_index(self._map.inside(point), self._map.frame_shape)) * dtype.itemsize
         target, fd = memoryview(values.data).cast("B"), self._file()
         for i, offset in enumerate((self._map.offsets(row, slot) + inside).tolist()):
             self._fill(fd, target[i * dtype.itemsize:(i + 1) * dtype.itemsize], offset)
@@ -180,7 +184,7 @@ class LibraryStore:
 
     def read_points(self, row: Indices, slot: Indices, point: tuple[int, ...]) -> npt.NDArray[Any]:
         """One sample of each frame."""
-        dataset, at = self._map.dataset, tuple(slice(p, p + 1) for p in point)
+        dataset, at = self._map.dataset, tuple(slice(p, p + 1) for p in self._map.inside(point))
         places = zip(row.tolist(), slot.tolist(), strict=True)
         lead = [(slice(r, r + 1), slice(s, s + 1))[:self._map.lead] for r, s in places]
         values = _guarded(self._name, lambda: [dataset[(*where, *at)].reshape(()) for where in lead])
