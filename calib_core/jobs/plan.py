@@ -110,7 +110,7 @@ def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
     plan = Plan(
         spec, found, detector, method, modules, _cells(found.condition, frames),
         tuple(c.role.stage for c in found.roles if c.run), method.maps(chosen.type), found.condition, (), frames,
-        runs, threads, _chunk_bytes(spec, chosen.type.frame_bytes, threads), left_out, _notes(found, left_out),
+        runs, threads, _chunk_bytes(spec, chosen.type.frame_bytes, threads), left_out, _notes(spec, found, left_out),
     )
     return replace(plan, units=tuple(_units(plan)))
 
@@ -207,5 +207,6 @@ def _split(cells: Sequence[int], length: int) -> list[Sequence[int]]:
     return [cells[i : i + length] for i in range(0, len(cells), length)]
 
 
-def _notes(found: Survey, left_out: dict[int, str]) -> tuple[str, ...]:
-    return (*found.notes, *(f"Module {number} left out: {why}" for number, why in sorted(left_out.items())))
+def _notes(spec: JobSpec, found: Survey, left_out: dict[int, str]) -> tuple[str, ...]:
+    modules = (f"Module {number} left out: {why}" for number, why in sorted(left_out.items()))
+    return tuple(dict.fromkeys((*spec.notes, *found.notes, *modules)))

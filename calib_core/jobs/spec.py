@@ -33,6 +33,8 @@ class JobSpec(BaseModel):
         Physical detector unit by module number, where known.
     keep_order : bool
         Keep the operator's assignment of runs to gain stages even if the data say otherwise.
+    notes : tuple of str
+        Sentences to record with the constants, such as that runs were re-ordered before the job was specified.
     out_folder : Path
     memory_mb : int
         Memory budget, MiB.
@@ -53,6 +55,7 @@ class JobSpec(BaseModel):
     conditions: dict[str, float | str] = Field(default_factory=dict)
     pdus: dict[int, str] = Field(default_factory=dict)
     keep_order: bool = False
+    notes: tuple[str, ...] = ()
     memory_mb: int = Field(DEFAULT_MEMORY_MB, ge=128)
     threads: int = Field(0, ge=0, le=256)
 

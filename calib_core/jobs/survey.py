@@ -64,7 +64,7 @@ class Survey:
         return JobSpec.checked(
             **{
                 "family": self.detector.type.family, "method": self.method.command, "runs": runs,
-                "detector": self.detector.identifier, "out_folder": out_folder, **changes,
+                "detector": self.detector.identifier, "out_folder": out_folder, "notes": self.notes, **changes,
             }
         )
 

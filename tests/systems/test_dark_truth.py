@@ -1,0 +1,159 @@
+"""Darks find what the simulator put in, within the errors that statistics predict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calib_core.badpixels import BadPixels
+from calib_core.simulate.truth import BadKind
+
+from .conftest import Dataset, Outcome, characterise
+
+
+def good(data: Dataset) -> Any:
+    """Pixels into which the simulator put nothing bad, (stage, cell, slow_scan, fast_scan)."""
+    return np.broadcast_to(data.truth.bad(data.module) == 0, data.truth.offset(data.module).shape)
+
+
+def pulls(values: Any, truth: Any, error: Any, where: Any) -> Any:
+    return ((values - truth) / error)[where]
+
+
+def test_pulls_of_the_offset_are_standard_normal_in_every_stage_and_cell(clean: Dataset, darks: Outcome) -> None:
+    offset, noise, count = darks.values("Offset"), darks.values("Noise"), darks.counts("Offset")
+    truth, where = clean.truth.offset(clean.module), good(clean)
+    for index in np.ndindex(offset.shape[:2]):
+        error = noise[index] / np.sqrt(np.maximum(count[index], 1))
+        found = pulls(offset[index], truth[index], error, where[index])
+        assert abs(found.mean()) < 0.05, index
+        assert abs(found.std() - 1) < 0.05, index
+
+
+def test_pulls_of_the_noise_are_standard_normal_in_every_stage_and_cell(clean: Dataset, darks: Outcome) -> None:
+    noise, count = darks.values("Noise"), darks.counts("Noise")
+    truth, where = clean.truth.noise(clean.module), good(clean)
+    truth = np.broadcast_to(truth, noise.shape)
+    for index in np.ndindex(noise.shape[:2]):
+        error = truth[index] / np.sqrt(2 * np.maximum(count[index] - 1.0, 1.0))
+        found = pulls(noise[index], truth[index], error, where[index])
+        assert abs(found.mean()) < 0.05, index
+        assert abs(found.std() - 1) < 0.05, index
+
+
+def test_thresholds_lie_within_five_adu(clean: Dataset, darks: Outcome) -> None:
+    if clean.truth.settings.detector.signal_plane is None:
+        assert "ThresholdsDark" not in {kind for _, kind in darks.constants}
+        return
+    thresholds, truth = darks.values("ThresholdsDark"), clean.truth.thresholds(clean.module)
+    signal_noise = np.broadcast_to(clean.truth.gain_signal_noise(clean.module), good(clean).shape)
+    error = np.hypot(signal_noise[:-1], signal_noise[1:]) / 2 / np.sqrt(clean.truth.settings.trains)
+    where = good(clean)[:-1]
+    off = thresholds[: len(truth)] - truth
+    assert np.sqrt(np.mean(off[where] ** 2)) < 5
+    assert abs((off / error)[where].mean()) < 0.05
+    assert abs((off / error)[where].std() - 1) < 0.05
+
+
+@pytest.mark.parametrize("kind", [BadKind.DEAD, BadKind.NOISY, BadKind.HIGH_OFFSET])
+def test_injected_bad_pixels_are_found(clean: Dataset, darks: Outcome, kind: BadKind) -> None:
+    flags = darks.values("BadPixelsDark")
+    injected = np.broadcast_to(clean.truth.bad(clean.module) & kind != 0, flags.shape)
+    assert injected.any()
+    assert (flags[injected] != 0).mean() >= 0.99
+
+
+def test_pixels_with_wrong_gain_bits_are_found(clean: Dataset, darks: Outcome) -> None:
+    if not clean.truth.settings.detector.has_gain_bits:
+        return
+    flags = darks.values("BadPixelsDark")
+    injected = np.broadcast_to(clean.truth.bad(clean.module) & BadKind.WRONG_GAIN != 0, flags.shape)
+    assert injected.any()
+    assert ((flags[injected] & BadPixels.WRONG_GAIN_VALUE) != 0).mean() >= 0.99
+
+
+def test_false_alarms_are_rare(clean: Dataset, darks: Outcome) -> None:
+    flags = darks.values("BadPixelsDark")
+    assert (flags[good(clean)] != 0).mean() < 0.001
+
+
+def test_each_kind_of_bad_pixel_has_its_flag(clean: Dataset, darks: Outcome) -> None:
+    flags = darks.values("BadPixelsDark")
+    expected = {
+        BadKind.DEAD: BadPixels.NO_DARK_DATA,
+        BadKind.NOISY: BadPixels.NOISE_OUT_OF_THRESHOLD,
+        BadKind.HIGH_OFFSET: BadPixels.OFFSET_OUT_OF_THRESHOLD,
+    }
+    bad = clean.truth.bad(clean.module)
+    for kind, flag in expected.items():
+        only = np.broadcast_to(bad == kind, flags.shape)
+        assert ((flags[only] & flag) != 0).mean() >= 0.99, kind
+
+
+@pytest.mark.parametrize("kind", ["AGIPD1M", "JUNGFRAU"])
+def test_one_percent_of_outliers_hardly_moves_the_constants(
+    kind: str, make_dataset: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    data = make_dataset(kind, memory_cells=1, trains=150, outlier_share=0.01, outlier_mean=400.0)
+    found = characterise(data.simulated, tmp_path)
+    where = good(data)
+    offset = (found.values("Offset") - data.truth.offset(data.module))[where]
+    noise = (found.values("Noise") / data.truth.noise(data.module))[where]
+    assert abs(offset.mean()) < 0.2
+    assert abs(noise.mean() - 1) < 0.03
+
+
+def test_all_sixteen_memory_cells_of_a_burst_are_told_apart(
+    make_dataset: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    data = make_dataset("JUNGFRAU", memory_cells=16, trains=12)
+    found = characterise(data.simulated, tmp_path)
+    offset, truth, where = found.values("Offset"), data.truth.offset(data.module), good(data)
+    error = data.truth.noise(data.module) / np.sqrt(12)
+    for index in np.ndindex(offset.shape[:2]):
+        spread = pulls(offset[index], truth[index], np.broadcast_to(error, truth.shape)[index], where[index])
+        assert abs(np.nanmean(spread)) < 0.05, index
+        assert abs(np.nanstd(spread) - 1) < 0.05, index
+
+
+def test_vetoed_cells_are_flagged_and_never_zero(make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:
+    data = make_dataset("AGIPD1M", memory_cells=8, trains=12, vetoed_cells=0.3)
+    found = characterise(data.simulated, tmp_path)
+    vetoed = ~data.truth.recorded
+    assert vetoed.any()
+    assert not vetoed.all()
+    assert np.isnan(found.values("Offset")[:, vetoed]).all()
+    assert (found.values("BadPixelsDark")[:, vetoed] & BadPixels.NO_DARK_DATA).all()
+    assert np.isfinite(found.values("Offset")[:, ~vetoed][good(data)[:, ~vetoed]]).all()
+
+
+def test_a_missing_gain_run_leaves_its_stage_without_data(
+    make_dataset: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    data = make_dataset("AGIPD1M", memory_cells=1, trains=12)
+    runs = dict(data.simulated.runs)
+    del runs["low"]
+    found = characterise(replace(data.simulated, runs=runs), tmp_path)
+    assert np.isnan(found.values("Offset")[2]).all()
+    assert (found.values("BadPixelsDark")[2] & BadPixels.NO_DARK_DATA).all()
+    assert np.isfinite(found.values("Offset")[:2][good(data)[:2]]).all()
+    assert any("No run for low gain" in m.text for m in found.board.messages)
+
+
+def test_swapped_runs_are_sorted_said_and_recorded(make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:
+    data = make_dataset("AGIPD1M", memory_cells=1, trains=12, swap_runs=True)
+    in_order_of_number = sorted(data.simulated.runs.values())
+    assert in_order_of_number != list(data.simulated.runs.values())
+    given = dict(zip(("high", "med", "low"), in_order_of_number, strict=True))
+    found = characterise(replace(data.simulated, runs=given), tmp_path)
+    signal = np.nanmedian(found.values("ThresholdsDark")[2:], axis=(1, 2, 3))
+    truth = data.truth.gain_signal(data.module).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(signal, truth, atol=20)
+    assert any("re-ordered" in m.text for m in found.board.messages)
+    [constant] = [c for (_, k), c in found.constants.items() if k == "Offset"]
+    assert any("re-ordered" in note for note in constant.attributes["provenance"]["notes"])
