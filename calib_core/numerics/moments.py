@@ -16,18 +16,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from calib_core.numerics._integers import add as add32
-from calib_core.numerics._integers import larger, mul, smaller, wide
+from calib_core.numerics._sweep import ROWS, sweep, sweep_bits, sweep_gated, sweep_gated_bits
 
 TOTAL_DTYPE = np.uint32
 SQUARES_DTYPE = np.uint64
 COUNT_DTYPE = np.uint32
 MAX_FRAMES = 65536
 
-_TILE = 4096
-_GROUP = 8
-#: Largest OR of samples for which 16 squares fit in 32 bits.
-_NARROW = 0x3FFF
+#: Pixels of a tile: a row of 32 KiB, accumulators of 192 KiB.
+_TILE = 16384
 
 _Array = NDArray[Any]
 
@@ -60,7 +57,7 @@ def add(block: _Array, plane: int, slot: _Array, total: _Array, squares: _Array,
     added = np.bincount(slot, minlength=count.size)
     if (count + added).max(initial=0) > MAX_FRAMES:
         raise ValueError(f"more than {MAX_FRAMES} frames in one memory cell: the sums would overflow; use fewer trains")
-    _plain(_writable(block), plane, *_grouped(slot), total, squares)
+    _accumulate(block, plane, slot, total, squares)
     count += added
 
 
@@ -88,7 +85,7 @@ def add_bits(
     """
     _check_block(block, plane, slot, total, squares)
     _check_bits(block, gain, expected, count, wrong, total.shape)
-    _bits(_writable(block), plane, _writable(gain), np.uint8(expected), *_grouped(slot), total, squares, count, wrong)
+    _accumulate(block, plane, slot, total, squares, count, bits=(gain, expected, wrong))
 
 
 def add_gated(
@@ -113,7 +110,7 @@ def add_gated(
     """
     _check_block(block, plane, slot, total, squares)
     _check_gate(low, high, count, total.shape)
-    _gated(_writable(block), plane, *_grouped(slot), _writable(low), _writable(high), total, squares, count)
+    _accumulate(block, plane, slot, total, squares, count, gate=(low, high))
 
 
 def add_gated_bits(
@@ -139,8 +136,7 @@ def add_gated_bits(
     _check_block(block, plane, slot, total, squares)
     _check_gate(low, high, count, total.shape)
     _check_bits(block, gain, expected, count, wrong, total.shape)
-    _gated_bits(_writable(block), plane, _writable(gain), np.uint8(expected), *_grouped(slot),
-                _writable(low), _writable(high), total, squares, count, wrong)
+    _accumulate(block, plane, slot, total, squares, count, gate=(low, high), bits=(gain, expected, wrong))
 
 
 def finish(
@@ -148,7 +144,8 @@ def finish(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Turn moments into mean and standard deviation.
 
-    The variance is (n·q − s²) / (n·(n − ddof)) with an exact integer numerator, so nothing cancels. The mean is
+    The variance is (n·q − s²) / (n·(n − ddof)) with an exact integer numerator, so nothing cancels; the standard
+    deviation is good to 2 parts in 10⁷. The mean is
     the exact quotient rounded once to float32: with n ≤ 65536 a quotient that is not itself halfway between two
     float32 lies further from halfway than float64 rounding moves it.
 
@@ -210,7 +207,7 @@ def _check_block(block: _Array, plane: int, slot: _Array, total: _Array, squares
     _check(squares, "squares", (cells, pixels), SQUARES_DTYPE)
     if not 0 <= plane < planes:
         raise ValueError(f"plane {plane} is outside 0 to {planes - 1}")
-    if frames and not (0 <= slot.min() and slot.max() < cells):
+    if frames and not (slot.min() >= 0 and slot.max() < cells):
         raise ValueError(f"slot {slot.min()} to {slot.max()} reaches outside 0 to {cells - 1}")
 
 
@@ -230,6 +227,20 @@ def _check_bits(
         raise ValueError(f"expected gain bits {expected} are outside 0 to 255")
 
 
+def _accumulate(
+    block: _Array, plane: int, slot: _Array, total: _Array, squares: _Array, count: _Array | None = None,
+    gate: tuple[_Array, _Array] | None = None, bits: tuple[_Array, int, _Array] | None = None,
+) -> None:
+    """Run the kernel on checked arguments; what a variant does not use is a single pixel."""
+    low, high = gate or (np.zeros((1, 1), np.uint16), np.zeros((1, 1), np.uint16))
+    gain, expected, wrong = bits or (np.zeros((1, 1), np.uint8), 0, np.zeros((1, 1), COUNT_DTYPE))
+    counts = np.zeros((1, 1), COUNT_DTYPE) if count is None else count
+    _moments(
+        _writable(block), plane, _writable(gain)[:, np.newaxis], np.uint8(expected), *_grouped(slot),
+        gate is not None, bits is not None, _writable(low), _writable(high), total, squares, counts, wrong,
+    )
+
+
 def _writable(array: _Array) -> _Array:
     """Copy a read-only array: kernels are compiled for writable arrays only, to keep their number small."""
     return array if array.flags.writeable else array.copy()
@@ -243,269 +254,96 @@ def _grouped(slot: _Array) -> tuple[_Array, _Array, _Array]:
 
 
 @njit(nogil=True, cache=True)
-def _row(block, plane, order, frame, end, start, stop, zero):  # type: ignore[no-untyped-def]
-    """Samples of one frame in a tile; zeros beyond the last frame, which add nothing."""
+def _row(block, plane, order, frame, end, start, stop, padding):  # type: ignore[no-untyped-def]
+    """One frame in a tile, or the padding beyond the last frame."""
     if frame < end:
         return block[order[frame], plane, start:stop]
-    return zero[: stop - start]
+    return padding[: stop - start]
 
 
 @njit(nogil=True, cache=True)
-def _rows(block, plane, order, frame, end, start, stop, zero):  # type: ignore[no-untyped-def]
+def _rows(block, plane, order, frame, end, start, stop, padding):  # type: ignore[no-untyped-def]
+    """Eight frames of a memory cell in a tile."""
     return (
-        _row(block, plane, order, frame, end, start, stop, zero),
-        _row(block, plane, order, frame + 1, end, start, stop, zero),
-        _row(block, plane, order, frame + 2, end, start, stop, zero),
-        _row(block, plane, order, frame + 3, end, start, stop, zero),
-        _row(block, plane, order, frame + 4, end, start, stop, zero),
-        _row(block, plane, order, frame + 5, end, start, stop, zero),
-        _row(block, plane, order, frame + 6, end, start, stop, zero),
-        _row(block, plane, order, frame + 7, end, start, stop, zero),
+        _row(block, plane, order, frame, end, start, stop, padding),
+        _row(block, plane, order, frame + 1, end, start, stop, padding),
+        _row(block, plane, order, frame + 2, end, start, stop, padding),
+        _row(block, plane, order, frame + 3, end, start, stop, padding),
+        _row(block, plane, order, frame + 4, end, start, stop, padding),
+        _row(block, plane, order, frame + 5, end, start, stop, padding),
+        _row(block, plane, order, frame + 6, end, start, stop, padding),
+        _row(block, plane, order, frame + 7, end, start, stop, padding),
     )
 
 
 @njit(nogil=True, cache=True)
-def _bits_of(r0, r1, r2, r3, r4, r5, r6, r7):  # type: ignore[no-untyped-def]
-    """OR of all samples of eight rows."""
-    seen = np.uint16(0)
-    for i in range(r0.size):
-        seen |= r0[i] | r1[i] | r2[i] | r3[i] | r4[i] | r5[i] | r6[i] | r7[i]
-    return seen
-
-
-@njit(nogil=True, cache=True)
-def _sum8(r0, r1, r2, r3, r4, r5, r6, r7, total):  # type: ignore[no-untyped-def]
-    for i in range(total.size):
-        a = add32(add32(wide(r0[i]), wide(r1[i])), add32(wide(r2[i]), wide(r3[i])))
-        b = add32(add32(wide(r4[i]), wide(r5[i])), add32(wide(r6[i]), wide(r7[i])))
-        total[i] = add32(total[i], add32(a, b))
-
-
-@njit(nogil=True, cache=True)
-def _square(value):  # type: ignore[no-untyped-def]
-    return mul(wide(value), wide(value))
-
-
-@njit(nogil=True, cache=True)
-def _square8(r0, r1, r2, r3, r4, r5, r6, r7, part):  # type: ignore[no-untyped-def]
-    for i in range(part.size):
-        a = add32(add32(_square(r0[i]), _square(r1[i])), add32(_square(r2[i]), _square(r3[i])))
-        b = add32(add32(_square(r4[i]), _square(r5[i])), add32(_square(r6[i]), _square(r7[i])))
-        part[i] = add32(part[i], add32(a, b))
-
-
-@njit(nogil=True, cache=True)
-def _square_wide(row, squares):  # type: ignore[no-untyped-def]
-    """Squares of one row of full 16 bit samples."""
-    for i in range(squares.size):
-        squares[i] += np.uint64(_square(row[i]))
-
-
-@njit(nogil=True, cache=True)
-def _flush(part, squares):  # type: ignore[no-untyped-def]
-    for i in range(part.size):
-        squares[i] += np.uint64(part[i])
-    part[:] = 0
-
-
-@njit(nogil=True, cache=True)
-def _add_rows(rows, total, squares, part, held):  # type: ignore[no-untyped-def]
-    """Add eight rows; return how many groups of squares `part` holds now."""
-    r0, r1, r2, r3, r4, r5, r6, r7 = rows
-    _sum8(r0, r1, r2, r3, r4, r5, r6, r7, total)
-    if _bits_of(r0, r1, r2, r3, r4, r5, r6, r7) > _NARROW:
-        for k in range(_GROUP):
-            _square_wide(rows[k], squares)
-        return held
-    _square8(r0, r1, r2, r3, r4, r5, r6, r7, part)
-    if held == 1:
-        _flush(part, squares)
-        return 0
-    return 1
-
-
-@njit(nogil=True, cache=True)
-def _plain(block, plane, order, cells, first, total, squares):  # type: ignore[no-untyped-def]
-    pixels = block.shape[2]
-    zero = np.zeros(_TILE, np.uint16)
-    partial = np.zeros(_TILE, np.uint32)
-    for run in range(cells.size):
-        end = first[run + 1]
-        for start in range(0, pixels, _TILE):
-            stop = min(start + _TILE, pixels)
-            t = total[cells[run], start:stop]
-            q = squares[cells[run], start:stop]
-            part = partial[: stop - start]
-            held = 0
-            for frame in range(first[run], end, _GROUP):
-                rows = _rows(block, plane, order, frame, end, start, stop, zero)
-                held = _add_rows(rows, t, q, part, held)
-            if held:
-                _flush(part, q)
-
-
-@njit(nogil=True, cache=True)
-def _wrong_in(bits, expected):  # type: ignore[no-untyped-def]
-    """Non-zero where any gain bits of the row differ from the expected ones."""
-    differ = np.uint8(0)
-    for i in range(bits.size):
-        differ |= bits[i] ^ expected
-    return differ
-
-
-@njit(nogil=True, cache=True)
-def _mask_bits(row, bits, expected, count, wrong, kept):  # type: ignore[no-untyped-def]
-    """Copy a row with zeros where the gain bits are wrong; correct the counts."""
-    for i in range(row.size):
-        kept[i] = row[i] if bits[i] == expected else np.uint16(0)
-    for i in range(row.size):
-        differs = np.uint32(bits[i] != expected)
-        wrong[i] = add32(wrong[i], differs)
-    for i in range(row.size):
-        differs = np.uint32(bits[i] != expected)
-        count[i] -= differs
-
-
-@njit(nogil=True, cache=True)
-def _right_row(  # type: ignore[no-untyped-def]
-    block, plane, gain, expected, order, frame, end, start, stop, zero, count, wrong, kept
+def _moments(  # type: ignore[no-untyped-def]
+    block, plane, gain, expected, order, cells, first, gated, checked, low, high, total, squares, count, wrong
 ):
-    row = _row(block, plane, order, frame, end, start, stop, zero)
-    if frame < end:
-        bits = gain[order[frame], start:stop]
-        if _wrong_in(bits, expected):
-            _mask_bits(row, bits, expected, count, wrong, kept)
-            return kept[: stop - start]
-    return row
-
-
-@njit(nogil=True, cache=True)
-def _bits(  # type: ignore[no-untyped-def]
-    block, plane, gain, expected, order, cells, first, total, squares, count, wrong
-):
+    """Add a block; where not gated or not checked, the arrays for that have one pixel and are not used."""
     pixels = block.shape[2]
-    zero = np.zeros(_TILE, np.uint16)
-    kept = np.zeros((_GROUP, _TILE), np.uint16)
-    partial = np.zeros(_TILE, np.uint32)
+    counted = gated or checked
+    zeros = np.zeros(_TILE, np.uint16)
+    right = np.full(_TILE, expected, np.uint8)
     for run in range(cells.size):
-        end = first[run + 1]
-        frames = np.uint32(end - first[run])
+        begin, end = first[run], first[run + 1]
+        padded = -(end - begin) % ROWS
         for start in range(0, pixels, _TILE):
             stop = min(start + _TILE, pixels)
-            t = total[cells[run], start:stop]
-            q = squares[cells[run], start:stop]
-            c = count[cells[run], start:stop]
-            w = wrong[cells[run], start:stop]
-            part = partial[: stop - start]
-            held = 0
-            for i in range(c.size):
-                c[i] = add32(c[i], frames)
-            for frame in range(first[run], end, _GROUP):
-                a = (block, plane, gain, expected, order)
-                b = (end, start, stop, zero, c, w)
-                rows = (
-                    _right_row(*a, frame, *b, kept[0]), _right_row(*a, frame + 1, *b, kept[1]),
-                    _right_row(*a, frame + 2, *b, kept[2]), _right_row(*a, frame + 3, *b, kept[3]),
-                    _right_row(*a, frame + 4, *b, kept[4]), _right_row(*a, frame + 5, *b, kept[5]),
-                    _right_row(*a, frame + 6, *b, kept[6]), _right_row(*a, frame + 7, *b, kept[7]),
-                )
-                held = _add_rows(rows, t, q, part, held)
-            if held:
-                _flush(part, q)
+            t, q = total[cells[run], start:stop], squares[cells[run], start:stop]
+            gate_cell, count_cell = cells[run] if gated else 0, cells[run] if counted else 0
+            wrong_cell = cells[run] if checked else 0
+            low_tile, high_tile = low[gate_cell, start:stop], high[gate_cell, start:stop]
+            c, w = count[count_cell, start:stop], wrong[wrong_cell, start:stop]
+            if checked and not gated:
+                c += np.uint32(end - begin)
+            for frame in range(begin, end, ROWS):
+                rows = _rows(block, plane, order, frame, end, start, stop, zeros)
+                if frame + ROWS < end:
+                    ahead = _rows(block, plane, order, frame + ROWS, end, start, stop, zeros)
+                elif stop < pixels:
+                    ahead = _rows(block, plane, order, begin, end, stop, min(stop + _TILE, pixels), zeros)
+                else:
+                    ahead = _rows(block, plane, order, end, order.size, 0, min(_TILE, pixels), zeros)
+                bits = _rows(gain, 0, order, frame, end if checked else frame, start, stop, right)
+                if gated and checked:
+                    sweep_gated_bits(rows, ahead, bits, expected, low_tile, high_tile, t, q, c, w)
+                elif gated:
+                    sweep_gated(rows, ahead, bits, expected, low_tile, high_tile, t, q, c, w)
+                elif checked:
+                    sweep_bits(rows, ahead, bits, expected, low_tile, high_tile, t, q, c, w)
+                else:
+                    sweep(rows, ahead, bits, expected, low_tile, high_tile, t, q, c, w)
+            if gated and padded:
+                _uncount(c, low_tile, padded)
 
 
 @njit(nogil=True, cache=True)
-def _gate_row(row, low, high, count, kept):  # type: ignore[no-untyped-def]
-    for i in range(row.size):
-        inside = (row[i] >= low[i]) & (row[i] <= high[i])
-        kept[i] = row[i] if inside else np.uint16(0)
-    for i in range(row.size):
-        inside = (row[i] >= low[i]) & (row[i] <= high[i])
-        count[i] = add32(count[i], np.uint32(inside))
-
-
-@njit(nogil=True, cache=True)
-def _gated(block, plane, order, cells, first, low, high, total, squares, count):  # type: ignore[no-untyped-def]
-    pixels = block.shape[2]
-    kept = np.zeros((_GROUP, _TILE), np.uint16)
-    partial = np.zeros(_TILE, np.uint32)
-    for run in range(cells.size):
-        cell = cells[run]
-        end = first[run + 1]
-        for start in range(0, pixels, _TILE):
-            stop = min(start + _TILE, pixels)
-            size = stop - start
-            held = 0
-            for frame in range(first[run], end, _GROUP):
-                for k in range(_GROUP):
-                    if frame + k < end:
-                        row = block[order[frame + k], plane, start:stop]
-                        _gate_row(row, low[cell, start:stop], high[cell, start:stop], count[cell, start:stop], kept[k])
-                    else:
-                        kept[k] = 0
-                rows = (
-                    kept[0, :size], kept[1, :size], kept[2, :size], kept[3, :size],
-                    kept[4, :size], kept[5, :size], kept[6, :size], kept[7, :size],
-                )
-                held = _add_rows(rows, total[cell, start:stop], squares[cell, start:stop], partial[:size], held)
-            if held:
-                _flush(partial[:size], squares[cell, start:stop])
-
-
-@njit(nogil=True, cache=True)
-def _gate_bits_row(row, bits, expected, low, high, count, wrong, kept):  # type: ignore[no-untyped-def]
-    for i in range(row.size):
-        right = bits[i] == expected
-        inside = right & (row[i] >= low[i]) & (row[i] <= high[i])
-        kept[i] = row[i] if inside else np.uint16(0)
-        count[i] = add32(count[i], np.uint32(inside))
-        wrong[i] = add32(wrong[i], np.uint32(not right))
-
-
-@njit(nogil=True, cache=True)
-def _gated_bits(  # type: ignore[no-untyped-def]
-    block, plane, gain, expected, order, cells, first, low, high, total, squares, count, wrong
-):
-    pixels = block.shape[2]
-    kept = np.zeros((_GROUP, _TILE), np.uint16)
-    partial = np.zeros(_TILE, np.uint32)
-    for run in range(cells.size):
-        cell = cells[run]
-        end = first[run + 1]
-        for start in range(0, pixels, _TILE):
-            stop = min(start + _TILE, pixels)
-            size = stop - start
-            held = 0
-            for frame in range(first[run], end, _GROUP):
-                for k in range(_GROUP):
-                    if frame + k < end:
-                        row = block[order[frame + k], plane, start:stop]
-                        bits = gain[order[frame + k], start:stop]
-                        c = count[cell, start:stop]
-                        if _wrong_in(bits, expected):
-                            _gate_bits_row(row, bits, expected, low[cell, start:stop], high[cell, start:stop],
-                                           c, wrong[cell, start:stop], kept[k])
-                        else:
-                            _gate_row(row, low[cell, start:stop], high[cell, start:stop], c, kept[k])
-                    else:
-                        kept[k] = 0
-                rows = (
-                    kept[0, :size], kept[1, :size], kept[2, :size], kept[3, :size],
-                    kept[4, :size], kept[5, :size], kept[6, :size], kept[7, :size],
-                )
-                held = _add_rows(rows, total[cell, start:stop], squares[cell, start:stop], partial[:size], held)
-            if held:
-                _flush(partial[:size], squares[cell, start:stop])
+def _uncount(count, low, padded):  # type: ignore[no-untyped-def]
+    """Take back the zeros of the padding that lay inside the gate."""
+    for i in range(count.size):
+        if low[i] == 0:
+            count[i] -= np.uint32(padded)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _finish(total, squares, count, ddof, mean, std):  # type: ignore[no-untyped-def]
-    each = count.shape[1] > 1 or total.shape[1] == 1
+    pixels = total.shape[1]
+    each = count.shape[1] == pixels
+    same = np.empty(pixels, np.uint32)
     for cell in range(total.shape[0]):
-        for i in range(total.shape[1]):
-            n = np.uint64(count[cell, i if each else 0])
-            s = np.uint64(total[cell, i])
-            over = np.float64(n * squares[cell, i] - s * s)
-            degrees = np.float64(n) * (np.float64(n) - ddof)
-            mean[cell, i] = np.float32(np.float64(s) / np.float64(n)) if n else np.float32(np.nan)
-            std[cell, i] = np.float32(np.sqrt(over / degrees)) if np.int64(n) > ddof else np.float32(np.nan)
+        if not each:
+            same[:] = count[cell, 0]
+        _finish_row(total[cell], squares[cell], count[cell] if each else same, ddof, mean[cell], std[cell])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _finish_row(total, squares, count, ddof, mean, std):  # type: ignore[no-untyped-def]
+    for i in range(total.size):
+        mean[i] = np.float32(np.float64(total[i]) / np.float64(count[i]))
+    for i in range(total.size):
+        n, s = np.uint64(count[i]), np.uint64(total[i])
+        over = np.float32(np.float64(n * squares[i] - s * s))
+        degrees = np.float32(np.float64(n) * (np.float64(n) - ddof))
+        root = np.sqrt(over / degrees)
+        std[i] = root if np.float64(n) > ddof else np.float32(np.nan)

@@ -6,21 +6,22 @@ once, and halve the bracket. No sample moves, each pass is one vectorised compar
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from calib_core.numerics._integers import add as add16
-from calib_core.numerics._integers import at_most, larger, smaller, sub
+from calib_core.numerics._bisect import bisect, bisect_spread
+from calib_core.numerics._vectors import LANES
 
 MAX_SAMPLES = 65535
 #: Standard deviation of a normal distribution per median absolute deviation.
 MAD_TO_SIGMA = 1.4826
 
-_LANES = 512
+_TILE = 512
+#: Pixels from one staged frame to the next; not a power of two, so that frames do not share cache sets.
+_STRIDE = _TILE + LANES
 
 _Array = NDArray[Any]
 _Float = NDArray[np.float32]
@@ -117,15 +118,31 @@ def _run(samples: _Array, lowest: int, highest: int, spread: bool) -> tuple[_Flo
 @njit(nogil=True, cache=True)
 def _medians(samples, lowest, highest, spread, middle, mad, count):  # type: ignore[no-untyped-def]
     frames, pixels = samples.shape
-    for i in range(pixels):
-        column = samples[:, i]
-        kept = np.sort(column[(column >= lowest) & (column <= highest)])
-        n = kept.size
-        count[i] = n
-        if n == 0:
-            continue
-        twice = np.int64(kept[(n - 1) // 2]) + np.int64(kept[n // 2])
-        middle[i] = np.float32(twice / 2)
-        if spread:
-            away = np.sort(np.abs(2 * kept.astype(np.int64) - twice))
-            mad[i] = np.float32((away[(n - 1) // 2] + away[n // 2]) / 4)
+    staged = np.zeros(frames * _STRIDE, np.uint16)
+    work = np.empty(frames * LANES, np.uint16)
+    found = np.zeros((5, _TILE), np.uint16)
+    for start in range(0, pixels, _TILE):
+        size = min(_TILE, pixels - start)
+        for frame in range(frames):
+            staged[frame * _STRIDE : frame * _STRIDE + size] = samples[frame, start : start + size]
+        for i in range(0, size, LANES):
+            lower, upper = found[0, i : i + LANES], found[1, i : i + LANES]
+            near, far, valid = found[2, i : i + LANES], found[3, i : i + LANES], found[4, i : i + LANES]
+            if spread:
+                bisect_spread(staged[i:], frames, _STRIDE, lowest, highest, work, lower, upper, near, far, valid)
+            else:
+                bisect(staged[i:], frames, _STRIDE, lowest, highest, work, lower, upper, near, far, valid)
+        stop = start + size
+        _convert(found[:, :size], middle[start:stop], mad[start:stop], count[start:stop])
+
+
+@njit(nogil=True, cache=True)
+def _convert(found, middle, mad, count):  # type: ignore[no-untyped-def]
+    """Turn the middle samples and whole distances of a tile into medians; NaN without samples."""
+    for i in range(middle.size):
+        twice = np.int32(found[0, i]) + np.int32(found[1, i])
+        distances = np.int32(found[2, i]) + np.int32(found[3, i]) + (twice & 1)
+        count[i] = found[4, i]
+        none = found[4, i] == 0
+        middle[i] = np.float32(np.nan) if none else np.float32(twice / 2)
+        mad[i] = np.float32(np.nan) if none else np.float32(distances / 2)
