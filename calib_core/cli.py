@@ -85,7 +85,8 @@ def _add_input(parser: argparse.ArgumentParser, kind: DetectorType, method: Meth
     runs = parser.add_argument_group("input and output")
     runs.add_argument("--in-folder", type=Path, metavar="FOLDER",
                       help="folder with the runs (…/raw); run numbers are looked up there")
-    runs.add_argument("--proposal", type=int, metavar="N", help="proposal below the data root, instead of --in-folder")
+    runs.add_argument("--proposal", type=int, metavar="N",
+                      help="proposal below the data root, instead of --in-folder")
     for role in method.roles(kind):
         runs.add_argument(f"--run-{role.name}", metavar="RUN", help=f"run of {role.label}: number or folder")
     runs.add_argument("--out-folder", type=Path, required=True, metavar="FOLDER", help="where constants go")

@@ -61,7 +61,7 @@ def _found(run: ControlReader, source: str, key: str) -> Found | None:
 
 def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
     comp = next(iter(run.sources(r".*AGIPD.*/MDL/FPGA_COMP")), "")
-    found = {
+    return {
         "bias_voltage": _bias(run),
         "pixels_x": Found(512.0, "detector type"),
         "pixels_y": Found(128.0, "detector type"),
@@ -71,7 +71,6 @@ def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
         "gain_mode": _found(run, comp, "gainModeIndex") or Found.by_default(0.0, "adaptive"),
         "integration_time": _found(run, comp, "integrationTime") or Found.by_default(12.0, "old default"),
     }
-    return found
 
 
 def _bias(run: ControlReader) -> Found:

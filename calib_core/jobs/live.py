@@ -28,7 +28,9 @@ class Live:
     A thread of its own composes, so that neither workers nor watchers wait; it sleeps while nothing changes.
     """
 
-    def __init__(self, plan: Plan, spools: Mapping[int, Spool], publish: Callable[[Picture], None], view: View) -> None:
+    def __init__(
+        self, plan: Plan, spools: Mapping[int, Spool], publish: Callable[[Picture], None], view: View
+    ) -> None:
         self._plan, self._spools, self._publish, self._view = plan, spools, publish, view
         self._partial: dict[int, tuple[Unit, int, Maps, float]] = {}
         self._last: dict[int, float] = {}

@@ -38,7 +38,8 @@ def _input(plan: Plan, module: int, role: str) -> dict[str, Any]:
     return {
         "role": role, "run": run.label, "proposal": run.proposal, "run_number": run.run_number,
         "path": str(run.path), "decided_by": choice.origin, "moved": choice.moved, "trains": frames.trains,
-        "frames": len(frames.cell), "excluded": dict(frames.excluded), "index_sha256": _index_hash(plan, module, role),
+        "frames": len(frames.cell), "excluded": dict(frames.excluded),
+        "index_sha256": _index_hash(plan, module, role),
     }
 
 

@@ -36,7 +36,9 @@ class Spool:
         Pixels (slow_scan, fast_scan).
     """
 
-    def __init__(self, folder: Path, specs: Sequence[MapSpec], stages: int, cells: int, shape: tuple[int, int]) -> None:
+    def __init__(
+        self, folder: Path, specs: Sequence[MapSpec], stages: int, cells: int, shape: tuple[int, int]
+    ) -> None:
         self._folder, self._shape, self._cells = folder, shape, cells
         self._specs = {spec.name: spec for spec in specs}
         self._planes = {spec.name: len(spec.planes) or stages for spec in specs}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from calib_core.characterisation.method import Method, RunRole
@@ -206,7 +207,7 @@ def _by_signal(
     detector: Detector, roles: Sequence[RunRole], runs: Sequence[SurveyedRun], signals: Sequence[float]
 ) -> list[RunRole]:
     rising = sorted(range(len(runs)), key=lambda i: signals[i])
-    for low, high in zip(rising, rising[1:], strict=False):
+    for low, high in pairwise(rising):
         if signals[high] - signals[low] < detector.type.least_signal_step:
             _refuse_twice(runs[low], runs[high], f"gain signal {signals[low]:.0f} and {signals[high]:.0f} ADU")
     ordered = sorted(roles, key=lambda role: role.stage)

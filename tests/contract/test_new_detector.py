@@ -1,0 +1,117 @@
+"""A detector declared in a few lines gets darks, flags, form, simulator and export for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calib_core.badpixels import BadPixels
+from calib_core.characterisation.dark import Dark
+from calib_core.cli import main
+from calib_core.condition import ConditionParameter, Found
+from calib_core.detector import (
+    Array,
+    ControlReader,
+    DetectorType,
+    Frames,
+    GainStage,
+    RawLayout,
+    SampleStatistics,
+    StageEvidence,
+    declare,
+    withdraw,
+)
+from calib_core.geometry import single, stacked
+from calib_core.simulate import default_settings, read_truth, simulate
+from calib_core.simulate.truth import BadKind
+from calib_core.store.constants import list_constants
+
+
+def decode(arrays: Mapping[str, Array]) -> Frames:
+    return Frames(arrays["data.pixels"], arrays["data.cell"], arrays["data.trainId"])
+
+
+def encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
+    return {"data.pixels": block[:, 0]}
+
+
+def find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
+    return {"bias": Found.by_default(12.0, "a toy has no supply"), "memory_cells": Found(2.0, "detector type")}
+
+
+def find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
+    return StageEvidence(0, "it has but one")
+
+
+@pytest.fixture
+def toy() -> Iterator[DetectorType]:
+    kind = declare(DetectorType(
+        family="TOY", name="TOY", database_type="Toy-Type", title="Toy", shape=(32, 48), planes=1, max_modules=2,
+        max_cells=2, saturation=4095, asic_shape=(16, 24), stages=(GainStage("G", "dark", "the only gain"),),
+        raw=RawLayout(
+            source=r"(?P<detector>\w+_TOY)/DET/(?P<module>\d+):out", source_format="{detector}/DET/{module}:out",
+            aggregator="TOY{module:02d}", group="data", pixels="data.pixels", cell="data.cell", train="data.trainId",
+            frames_per_entry=True,
+        ),
+        decode=decode, encode=encode, condition=(ConditionParameter("bias", "Bias", "V", 1.0, help="Bias"),),
+        find_condition=find_condition, find_stage=find_stage, file_dims=("cell", "gain", "slow_scan", "fast_scan"),
+        calibrations={"Offset": "OffsetToy", "Noise": "NoiseToy", "BadPixelsDark": "BadPixelsDarkToy"},
+        methods=(Dark(thresholds_noise_hard=((0.5, 50.0),)),), geometry=lambda n: None,
+        truth={
+            "offset": ({"mean": 800, "asic": 30, "pixel": 10, "cell": 5},), "noise": ({"mean": 6, "pixel": 0.3},),
+            "converter_block": (16, 8), "control_aggregator": "DA01",
+            "settings": {"identifier": "LAB_TOY", "memory_cells": 2, "trains": 300, "dead_share": 0.01},
+        },
+        simulate_control=lambda detector, stage, settings: {},
+    ))
+    yield kind
+    withdraw("TOY")
+
+
+@pytest.fixture
+def constants(toy: DetectorType, tmp_path: Path) -> tuple[dict[str, Any], Any]:
+    made = simulate(default_settings("TOY"), tmp_path / "data")
+    run = made.runs["dark"]
+    status = main(["TOY", "DARK", "--in-folder", str(run.parent), "--run-dark", run.name, "--modules", "1",
+                   "--bias", "13", "--thresholds-offset-hard-g", "100", "4000", "--out-folder", str(tmp_path / "out")])
+    assert status == 0
+    found = {c.calibration: c for c in list_constants(tmp_path / "out")}
+    return found, read_truth(made.truth_file)
+
+
+def test_the_command_line_makes_its_constants(constants: tuple[dict[str, Any], Any]) -> None:
+    found, truth = constants
+    assert found.keys() == {"OffsetToy", "NoiseToy", "BadPixelsDarkToy"}
+    offset = found["OffsetToy"]
+    assert offset.dims == ("cell", "gain", "slow_scan", "fast_scan")
+    assert offset.shape == (2, 1, 32, 48)
+    assert offset.attributes["conditions"]["Bias"] == {
+        "value": 13.0, "unit": "V", "tolerance": 1.0, "origin": "operator"}
+    good = np.broadcast_to(truth.bad(1) == 0, offset.values().shape)
+    pulls = ((offset.values() - truth.offset(1)) / (truth.noise(1) / np.sqrt(300) + (truth.bad(1) != 0)))[good]
+    assert abs(pulls.mean()) < 5 / np.sqrt(good.sum())
+    assert abs(pulls.std() - 1) < 5 / np.sqrt(2 * good.sum())
+    dead = np.broadcast_to(truth.bad(1) & BadKind.DEAD != 0, good.shape)
+    assert dead.any()
+    assert (found["BadPixelsDarkToy"].values()[dead] & BadPixels.NO_DARK_DATA).all()
+
+
+def test_it_has_help_and_info(toy: DetectorType, constants: Any, capsys: pytest.CaptureFixture[str],
+                              tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["TOY", "DARK", "--help"])
+    text = capsys.readouterr().out
+    assert "--run-dark" in text
+    assert "--thresholds-noise-hard-g" in text
+    run = next((tmp_path / "data").rglob("r0001"))
+    assert main(["info", str(run)]) == 0
+    assert "LAB_TOY" in capsys.readouterr().out
+
+
+def test_it_can_be_shown(toy: DetectorType) -> None:
+    assert single(toy, (0, 1), 1).index.max() == 2 * 32 * 48 - 1
+    assert (stacked(toy, (0, 1)).index >= 0).sum() == 2 * 32 * 48
