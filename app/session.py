@@ -35,6 +35,10 @@ class Session(QObject):
         Selected pixel.
     arrangement : str
         One of :data:`LAYOUTS`.
+    overlay : int
+        Bad-pixel flags that are drawn over the maps and left out of statistics.
+    frozen : bool
+        Whether the maps stay as they are while the job goes on.
     """
 
     survey_changed = pyqtSignal(object)
@@ -44,7 +48,8 @@ class Session(QObject):
     module_changed = pyqtSignal(int)
     pixel_changed = pyqtSignal(object)
     arrangement_changed = pyqtSignal(str)
-    overlay_changed = pyqtSignal(int)
+    overlay_changed = pyqtSignal(object)
+    frozen_changed = pyqtSignal(bool)
     open_requested = pyqtSignal(object, str)
     message = pyqtSignal(str, str)
 
@@ -58,6 +63,7 @@ class Session(QObject):
         self.pixel: tuple[int, int, int] | None = None
         self.arrangement = LAYOUTS[0]
         self.overlay = 0xFFFFFFFF
+        self.frozen = False
         self.out_folder = Path.cwd() / "constants"
 
     def open_runs(self, paths: Sequence[Path], detector: str = "") -> None:
@@ -119,6 +125,12 @@ class Session(QObject):
         """Choose the bad-pixel flags that are drawn over the maps and left out of statistics."""
         self.overlay = bits
         self.overlay_changed.emit(bits)
+
+    def set_frozen(self, frozen: bool) -> None:
+        """Keep the maps as they are, or follow the job again."""
+        if frozen != self.frozen:
+            self.frozen = frozen
+            self.frozen_changed.emit(frozen)
 
     def say(self, level: str, text: str) -> None:
         """Tell the operator something: level INFO, WARN or ERROR."""

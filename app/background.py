@@ -1,0 +1,82 @@
+"""Long calls away from the window's thread; of several with the same name only the newest is answered."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from PyQt6.QtCore import QObject, Qt, pyqtSignal
+
+Done = Callable[[Any], None]
+Failed = Callable[[Exception], None]
+
+_log = logging.getLogger(__name__)
+
+
+class Background(QObject):
+    """Runs functions in two threads and answers in the window's thread.
+
+    The signal between the threads carries a name and a number; results wait in a dictionary, so that no array
+    ever travels in a signal.
+    """
+
+    failed = pyqtSignal(str)
+    _ready = pyqtSignal(str, int)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="calibwb-window")
+        self._newest: dict[str, int] = {}
+        self._waiting: dict[str, tuple[Done, Failed | None]] = {}
+        self._results: dict[tuple[str, int], tuple[Any, Exception | None]] = {}
+        self._closed = False
+        self._ready.connect(self._answer, Qt.ConnectionType.QueuedConnection)
+
+    def run(self, name: str, function: Callable[[], Any], done: Done, failed: Failed | None = None) -> None:
+        """Call ``function`` in a thread, then ``done`` with its result; an older call of this name is dropped.
+
+        Without ``failed`` an error goes out as the signal :attr:`failed`, one sentence.
+        """
+        if self._closed:
+            return
+        number = self._newest.get(name, 0) + 1
+        self._newest[name] = number
+        self._waiting[name] = (done, failed)
+        self._pool.submit(self._call, name, number, function)
+
+    def drop(self, name: str) -> None:
+        """Forget a call of this name that has not been answered."""
+        self._newest[name] = self._newest.get(name, 0) + 1
+        self._waiting.pop(name, None)
+
+    def close(self) -> None:
+        """Take no more calls and answer none."""
+        self._closed = True
+        self._waiting.clear()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _call(self, name: str, number: int, function: Callable[[], Any]) -> None:
+        if self._closed or self._newest.get(name) != number:
+            return
+        try:
+            result, error = function(), None
+        except Exception as caught:
+            result, error = None, caught
+            _log.warning("%s failed", name, exc_info=caught)
+        self._results[name, number] = (result, error)
+        if not self._closed:
+            self._ready.emit(name, number)
+
+    def _answer(self, name: str, number: int) -> None:
+        result, error = self._results.pop((name, number))
+        if self._newest.get(name) != number or name not in self._waiting:
+            return
+        done, failed = self._waiting.pop(name)
+        if error is None:
+            done(result)
+        elif failed is not None:
+            failed(error)
+        else:
+            self.failed.emit(f"{name} failed: {error}")

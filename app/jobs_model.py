@@ -1,0 +1,193 @@
+"""Jobs and their tasks as a table; one timer pulls all boards, newest wins."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from PyQt6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, QTimer, pyqtSignal
+
+from calib_core.jobs.board import Board, State, TaskProgress
+from calib_core.jobs.job import Job
+
+COLUMNS = ("Task", "Progress", "State", "ETA")
+TASK, PROGRESS, STATE, ETA = range(len(COLUMNS))
+
+#: The job of a row; its :class:`TaskProgress`, None in the row of the job itself; its progress, 0 to 1; its state.
+JOB_ROLE, TASK_ROLE, PROGRESS_ROLE, STATE_ROLE = (Qt.ItemDataRole.UserRole + i for i in range(4))
+
+#: Milliseconds between two looks at the boards, for a visible and for a hidden window.
+LIVE_INTERVAL = 16
+HIDDEN_INTERVAL = 250
+
+
+@dataclass(frozen=True)
+class _Row:
+    job: Job
+    task: TaskProgress | None
+
+
+class JobsModel(QAbstractTableModel):
+    """Rows: each job, then its tasks; newest job first.
+
+    Signals
+    -------
+    board_changed(job, board)
+        Something of a job changed.
+    picture_changed(picture)
+        The shown job has a new picture.
+    ended(job)
+        A job has come to its end.
+    """
+
+    board_changed = pyqtSignal(object, object)
+    picture_changed = pyqtSignal(object)
+    ended = pyqtSignal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._boards: dict[Job, Board] = {}
+        self._rows: list[_Row] = []
+        self._shown: Job | None = None
+        self._picture_version = -1
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self.poll)
+        self.set_interval(LIVE_INTERVAL)
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """All jobs, newest first."""
+        return tuple(self._boards)
+
+    @property
+    def running(self) -> tuple[Job, ...]:
+        """Jobs that have not ended."""
+        return tuple(job for job, board in self._boards.items() if not board.state.ended)
+
+    def add(self, job: Job) -> None:
+        """Watch a job; one that is watched already stays where it is."""
+        if job not in self._boards:
+            self._boards = {job: job.board, **self._boards}
+            self._arrange()
+            self.board_changed.emit(job, job.board)
+
+    def remove(self, job: Job) -> None:
+        """Forget a job."""
+        if self._boards.pop(job, None) is not None:
+            self._arrange()
+
+    def show_job(self, job: Job | None) -> None:
+        """Say whose pictures are wanted."""
+        self._shown, self._picture_version = job, -1
+
+    def set_interval(self, milliseconds: int | None) -> None:
+        """Look at the boards at this interval; None stops looking."""
+        if milliseconds is None:
+            self._timer.stop()
+        else:
+            self._timer.start(milliseconds)
+
+    def poll(self) -> None:
+        """Look at all boards now."""
+        for job, before in list(self._boards.items()):
+            board = job.board
+            if board.version != before.version:
+                self._take(job, before, board)
+        self._pull_picture()
+
+    def renew_picture(self) -> None:
+        """Send the shown job's picture again at the next look."""
+        self._picture_version = -1
+
+    def _take(self, job: Job, before: Board, board: Board) -> None:
+        self._boards[job] = board
+        if board.tasks != before.tasks or board.state != before.state or board.done != before.done:
+            self._update_rows(len(board.tasks) == len(before.tasks))
+        self.board_changed.emit(job, board)
+        if board.state.ended and not before.state.ended:
+            self.ended.emit(job)
+
+    def _pull_picture(self) -> None:
+        board = self._boards.get(self._shown) if self._shown else None
+        if board is not None and board.picture is not None and board.picture_version != self._picture_version:
+            self._picture_version = board.picture_version
+            self.picture_changed.emit(board.picture)
+
+    def _make_rows(self) -> list[_Row]:
+        return [_Row(job, task) for job, board in self._boards.items() for task in (None, *board.tasks)]
+
+    def _arrange(self) -> None:
+        self.beginResetModel()
+        self._rows = self._make_rows()
+        self.endResetModel()
+
+    def _update_rows(self, same_length: bool) -> None:
+        if not same_length:
+            self._arrange()
+            return
+        rows, self._rows = self._rows, self._make_rows()
+        for i, (old, new) in enumerate(zip(rows, self._rows, strict=True)):
+            if old != new or new.task is None:
+                self.dataChanged.emit(self.index(i, 0), self.index(i, len(COLUMNS) - 1))
+
+    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
+        """Jobs and tasks."""
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
+        """Columns of :data:`COLUMNS`."""
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Headings."""
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return COLUMNS[section]
+        return None
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Texts of a cell, and the roles of this module."""
+        if not index.isValid() or index.row() >= len(self._rows):
+            return None
+        row = self._rows[index.row()]
+        board = self._boards[row.job]
+        line = row.task or TaskProgress("", job_label(row.job), board.done, board.state, board.eta, board.error)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _text(line, index.column(), row.task is None)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return line.detail or None
+        roles = {JOB_ROLE: row.job, TASK_ROLE: row.task, PROGRESS_ROLE: line.done, STATE_ROLE: line.state}
+        return roles.get(role)
+
+
+def job_label(job: Job) -> str:
+    """Name of a job for the screen: method, detector and the runs that it takes."""
+    runs = ", ".join(path.name for path in job.spec.runs.values())
+    return f"{job.spec.method} {job.spec.detector or job.spec.family} {runs}"
+
+
+def eta_text(seconds: float | None) -> str:
+    """Remaining time as ``m:ss`` or ``h:mm:ss``, empty where it is not known."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def data_age(board: Board) -> float | None:
+    """Seconds since a running job published, None where nothing more is expected."""
+    if board.state.ended or board.state is State.QUEUED or not board.published:
+        return None
+    return max(0.0, time.time() - board.published)
+
+
+def _text(line: TaskProgress, column: int, is_job: bool) -> str:
+    if column == TASK:
+        return line.label if is_job else f"   {line.label}"
+    if column == PROGRESS:
+        return f"{line.done:.0%}"
+    if column == STATE:
+        return line.state.value
+    return "" if line.state.ended else eta_text(line.eta)

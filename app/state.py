@@ -1,0 +1,116 @@
+"""What a session keeps from one start of the window to the next, as JSON that appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from calib_core.errors import CalibrationError
+from calib_core.jobs.spec import JobSpec
+from calib_core.store.files import write_atomically
+
+STATE_VARIABLE = "CALIBWB_STATE_DIR"
+MOST_RECENT = 12
+
+
+class SavedState(BaseModel):
+    """The kept state; keys of a newer version are carried along unread.
+
+    Attributes
+    ----------
+    clean : bool
+        False while a window is open: what is found so at a start was left by a crash.
+    runs, detector : opened run folders, and which of their detectors
+    spec : JobSpec, optional
+        What the form would run.
+    maps : tuple of str
+        Map of each slot.
+    recent : tuple of tuples of Path
+        Run folders that were opened together, newest first.
+    docks, geometry : str
+        What Qt keeps of docks and window, base64.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    version: Literal[1] = 1
+    clean: bool = True
+    runs: tuple[Path, ...] = ()
+    detector: str = ""
+    spec: JobSpec | None = None
+    out_folder: Path | None = None
+    cell: int = Field(0, ge=0)
+    stage: int = Field(0, ge=0)
+    module: int = Field(0, ge=0)
+    pixel: tuple[int, int, int] | None = None
+    arrangement: Literal["assembled", "stacked", "module"] = "assembled"
+    overlay: int = Field(0xFFFFFFFF, ge=0, le=0xFFFFFFFF)
+    theme: Literal["dark", "light"] = "dark"
+    slots: Literal[1, 2, 4, 6] = 4
+    maps: tuple[str, ...] = ()
+    percentiles: tuple[float, float] = (1.0, 99.0)
+    recent: tuple[tuple[Path, ...], ...] = ()
+    docks: str = ""
+    geometry: str = ""
+
+    def with_recent(self, runs: tuple[Path, ...]) -> tuple[tuple[Path, ...], ...]:
+        """Recent runs with these in front."""
+        return (runs, *(r for r in self.recent if r != runs))[:MOST_RECENT]
+
+
+def state_folder() -> Path:
+    """Folder of the kept state and of the logs; the environment's CALIBWB_STATE_DIR, or the user's."""
+    given = os.environ.get(STATE_VARIABLE)
+    return Path(given) if given else Path(platformdirs.user_state_dir("calibwb"))
+
+
+def state_path(folder: Path) -> Path:
+    """File of the kept state."""
+    return folder / "session.json"
+
+
+def read_state(folder: Path) -> tuple[SavedState, str]:
+    """Read the kept state; a damaged file is put aside as ``.bad``.
+
+    Returns
+    -------
+    state : SavedState
+        Defaults where there is no usable file.
+    note : str
+        Sentence for the log, empty where all is well.
+    """
+    path = state_path(folder)
+    try:
+        return SavedState.model_validate_json(path.read_bytes()), ""
+    except FileNotFoundError:
+        return SavedState(), ""
+    except (OSError, ValidationError) as error:
+        return SavedState(), _put_aside(path, error)
+
+
+def _put_aside(path: Path, error: Exception) -> str:
+    bad = path.with_name(path.name + ".bad")
+    try:
+        path.replace(bad)
+    except OSError as refused:
+        return f"The saved session {path} cannot be read ({refused.strerror}); the window starts with defaults."
+    reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+    return f"The saved session was damaged ({reason}); it was kept as {bad} and the window starts with defaults."
+
+
+def write_state(folder: Path, state: SavedState) -> str:
+    """Write the state; returns a sentence for the log where that fails, else nothing."""
+    try:
+        write_atomically(state_path(folder), state.model_dump_json(indent=1).encode(), overwrite=True)
+    except CalibrationError as error:
+        return f"The session was not saved: {error}"
+    return ""
+
+
+def changed_state(state: SavedState, **changes: Any) -> SavedState:
+    """State with some fields changed."""
+    return state.model_copy(update=changes)

@@ -1,0 +1,138 @@
+"""A job of given maps that answers at once: what panels are tested with."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+
+from calib_core.badpixels import BadPixels
+from calib_core.characterisation.method import MapSpec
+from calib_core.condition import Condition
+from calib_core.detector import Detector, Module, family
+from calib_core.jobs.board import Board, Message, Picture, State, TaskProgress, View
+from calib_core.jobs.spec import JobSpec
+
+MAPS = (
+    MapSpec("offset", "Offset", "ADU", "f4", "Mean dark signal"),
+    MapSpec("noise", "Noise", "ADU", "f4", "Standard deviation"),
+    MapSpec("bad_pixels", "Bad pixels", "", "u4", "Flags", flags=True, missing=8.0),
+    MapSpec("samples", "Samples", "frames", "u4", "Samples", missing=0.0),
+    MapSpec("thresholds", "Thresholds", "ADU", "f4", "Gain signal", planes=("HG-MG", "MG-LG")),
+)
+
+
+class FakeJob:
+    """Same face as a job; its maps are known functions of module, pixel, cell and stage."""
+
+    def __init__(self, kind="AGIPD", modules=16, cells=352, out_folder="constants", coverage=1.0):
+        self.type = family(kind)[0]
+        first = self.type.raw.first_module
+        numbers = tuple(range(first, first + modules))
+        detector = Detector("SPB_DET_AGIPD1M-1", self.type, tuple(Module(n, "", "", "") for n in numbers))
+        self.spec = JobSpec(
+            family=self.type.family, method="DARK", detector=detector.identifier, out_folder=out_folder,
+            runs={"high": "/gpfs/r0012", "med": "/gpfs/r0013", "low": "/gpfs/r0014"},
+        )
+        self.plan = SimpleNamespace(
+            detector=detector, method=self.type.methods[0], modules=numbers, cells=tuple(range(cells)),
+            stages=(0, 1, 2), maps=MAPS, condition=Condition(self.type.condition), notes=(),
+        )
+        self.coverage = coverage
+        self.looks, self.cancelled, self.closed = [], False, False
+        slow, fast = self.type.shape
+        rng = np.random.default_rng(1)
+        self._grain = rng.normal(size=(modules, slow, fast)).astype(np.float32)
+        asic = self.type.asic_shape
+        blocks = rng.normal(size=(modules, slow // asic[0], fast // asic[1])).repeat(asic[0], 1).repeat(asic[1], 2)
+        self._blocks = blocks.astype(np.float32)
+        self._flags = self._make_flags(rng)
+        self.board = Board(1, State.RUNNING, self._tasks(), 0.46, 97.0, published=time.time(), messages=(
+            Message(time.time(), "INFO", "SPB_DET_AGIPD1M-1: 16 modules, 352 memory cells, 1.1 MHz."),
+            Message(time.time(), "WARN", "Module 5 ASIC 2: no data in 100 % of the memory cells."),
+        ))
+        self.look_at(View())
+
+    @staticmethod
+    def _tasks():
+        return (
+            TaskProgress("r12", "r0012 HG offset, noise", 1.0, State.DONE),
+            TaskProgress("r13", "r0013 MG offset, noise", 0.74, State.RUNNING, 21.0),
+            TaskProgress("r14", "r0014 LG offset, noise", 0.12, State.RUNNING, 97.0),
+            TaskProgress("write", "thresholds, constants", 0.0, State.QUEUED),
+        )
+
+    def _make_flags(self, rng):
+        flags = np.zeros(self._grain.shape, np.uint32)
+        flags[rng.random(flags.shape) < 2e-3] |= BadPixels.OFFSET_OUT_OF_THRESHOLD
+        flags[rng.random(flags.shape) < 1e-3] |= BadPixels.NOISE_OUT_OF_THRESHOLD
+        flags[5 % len(flags), 64:128, 64:128] |= BadPixels.NO_DARK_DATA
+        return flags
+
+    def map_values(self, name, cell, stage):
+        """Maps (modules, slow, fast), the truth that tests compare with."""
+        if name == "offset":
+            values = 5500 + 150 * self._blocks + 12 * self._grain + 50 * np.sin(cell / 9) + 1000 * stage
+            return np.where(self._flags & BadPixels.NO_DARK_DATA, np.nan, values).astype(np.float32)
+        if name == "noise":
+            return (10 + 1.5 * self._blocks[:, ::-1] + np.abs(self._grain)).astype(np.float32)
+        if name == "samples":
+            return np.where(self._flags & BadPixels.NO_DARK_DATA, 0, 500).astype(np.uint32)
+        if name == "thresholds":
+            return np.stack([6400 + 90 * self._blocks, 7300 + 80 * self._blocks], 1).astype(np.float32)
+        return self._flags
+
+    def look_at(self, view):
+        self.looks.append(view)
+        numbers = [m for m in self.plan.modules if not view.modules or m in view.modules]
+        rows = [self.plan.modules.index(m) for m in numbers]
+        names = [s.name for s in MAPS if not view.maps or s.name in view.maps]
+        maps = {name: self.map_values(name, view.cell, view.stage)[rows] for name in names}
+        coverage = np.full(len(rows), self.coverage)
+        self.publish(picture=Picture(view, tuple(numbers), maps, coverage))
+
+    def publish(self, **changes):
+        step = 1 if "picture" in changes else 0
+        self.board = replace(
+            self.board, version=self.board.version + 1, picture_version=self.board.picture_version + step,
+            published=time.time(), **changes)
+
+    def start(self):
+        pass
+
+    def cancel(self):
+        self.cancelled = True
+        self.publish(state=State.CANCELLED)
+
+    def finish(self, outputs=()):
+        self.publish(state=State.DONE, done=1.0, outputs=tuple(map(str, outputs)))
+
+    def wait(self, timeout=None):
+        return self.board.state.ended
+
+    def close(self):
+        self.cancel()
+        self.closed = True
+
+    def pixel_over_cells(self, map_name, module, row, col, stage):
+        i, cells = self.plan.modules.index(module), np.array(self.plan.cells)
+        values = np.array([self._pixel(map_name, i, row, col, c, stage) for c in cells])
+        return cells, values
+
+    def _pixel(self, name, i, row, col, cell, stage):
+        wave = 50 * np.sin(cell / 9) + 1000 * stage if name == "offset" else 0
+        base = 5500 + 150 * self._blocks[i, row, col] + 12 * self._grain[i, row, col]
+        return float(base + wave) if name == "offset" else float(10 + abs(self._grain[i, row, col]))
+
+    def pixel_samples(self, module, row, col, cell, stage):
+        i = self.plan.modules.index(module)
+        mean, std = self._pixel("offset", i, row, col, cell, stage), 11.0
+        values = np.random.default_rng(cell).normal(mean, std, 500).round().astype(np.uint16)
+        values[:3] += 120
+        return SimpleNamespace(values=values, trains=np.arange(10000, 10500), gate=(mean - 55, mean + 55),
+                               mean=mean, std=std)
+
+    def cell_map(self, map_name, module, stage, cell):
+        return self.map_values(map_name, cell, stage)[self.plan.modules.index(module)]
