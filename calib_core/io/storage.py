@@ -10,6 +10,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -59,19 +60,23 @@ class _FrameMap:
         self.native = bool(dataset.dtype.isnative) and layout.get_nfilters() == 0
         self.chunk: tuple[int, ...] = dataset.chunks or ()
         self.whole = self.chunk[lead:] == self.frame_shape
-        self.start, self.written = self._chunks() if self.chunk else self._plain()
+        self.offset = None if self.chunk else dataset.id.get_offset()
+        self.complete = self._is_complete()
 
     @property
     def is_plain(self) -> bool:
         """Whether each frame is one stretch of bytes in the file, exactly as it is in memory."""
-        contiguous = self.layout == h5py.h5d.CONTIGUOUS and self.start.size > 0
+        contiguous = self.layout == h5py.h5d.CONTIGUOUS and self.offset is not None
         return self.native and (contiguous or (self.layout == h5py.h5d.CHUNKED and self.whole))
 
-    def _plain(self) -> tuple[Indices, npt.NDArray[np.bool_]]:
-        offset = self.dataset.id.get_offset()
-        never = self.layout == h5py.h5d.CONTIGUOUS and offset is None
-        return np.array([] if offset is None else [offset], np.int64), np.array([not never])
+    def _is_complete(self) -> bool:
+        """Whether all of the data was ever written; counting chunks is much cheaper than finding them."""
+        if not self.chunk:
+            return self.layout != h5py.h5d.CONTIGUOUS or self.offset is not None
+        grid = [-(-int(n) // c) for n, c in zip(self.dataset.shape, self.chunk, strict=True)]
+        return int(self.dataset.id.get_num_chunks()) == math.prod(grid)
 
+    @cached_property
     def _chunks(self) -> tuple[Indices, npt.NDArray[np.bool_]]:
         """Start of each chunk of whole frames, and whether all chunks of a frame were written."""
         step = self._lead_chunk
@@ -96,18 +101,18 @@ class _FrameMap:
         return point[-len(self.frame_shape):]
 
     def present(self, row: Indices, slot: Indices) -> npt.NDArray[np.bool_]:
-        if not self.chunk:
-            return np.full(len(row), bool(self.written[0]))
+        if self.complete or not self.chunk:
+            return np.full(len(row), self.complete)
         step = self._lead_chunk
-        return np.asarray(self.written[row // step[0], slot // step[1]])
+        return np.asarray(self._chunks[1][row // step[0], slot // step[1]])
 
     def offsets(self, row: Indices, slot: Indices) -> Indices:
         """Byte at which each frame starts; only for plain layouts and frames that are present."""
         if not self.chunk:
-            return np.asarray(self.start[0] + (row * self.per_row + slot) * self.frame_bytes)
+            return np.asarray(self.offset + (row * self.per_row + slot) * self.frame_bytes)
         a, b = self._lead_chunk
         within = (row % a) * b + slot % b
-        return np.asarray(self.start[row // a, slot // b] + within * self.frame_bytes)
+        return np.asarray(self._chunks[0][row // a, slot // b] + within * self.frame_bytes)
 
 
 class DirectStore:

@@ -81,4 +81,4 @@ def test_streaming_is_at_least_as_fast_as_bare_hdf5(run):
     size = TRAINS * CELLS * (1 << 18) / 1e9
     print(f"\nbar READ_RATE ratio={bare / one:.2f} two_threads={bare / two:.2f} "
           f"GB/s={size / one:.1f}, {size / two:.1f}, HDF5 {size / bare:.1f}")
-    assert bare / one > 1
+    assert bare / min(one, two) > 1
