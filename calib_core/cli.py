@@ -199,3 +199,7 @@ def _window(words: Sequence[str]) -> int:
         status: int = point.load()(list(words))
         return status
     raise CalibrationError("The window is not installed; install calibwb with its Qt parts.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from calib_core.detector import DetectorType, detector_types, family
 from calib_core.errors import BadParameter
 from calib_core.params import Knobs, knob
+from calib_core.ranges import parse_numbers
 
 _SHARE = "Share of the pixels that"
 
@@ -69,7 +70,7 @@ class Settings(Knobs):
         """Modules in ascending order; BadParameter where the type has no such module."""
         kind = self.detector
         all_modules = range(kind.raw.first_module, kind.raw.first_module + kind.max_modules)
-        chosen = number_list(self.modules) if self.modules.strip() else tuple(all_modules)
+        chosen = parse_numbers(self.modules) if self.modules.strip() else tuple(all_modules)
         if unknown := [m for m in chosen if m not in all_modules]:
             raise BadParameter(
                 f"modules = {self.modules!r} is not allowed; {kind.title} has no module {unknown[0]}, "
@@ -129,23 +130,6 @@ def default_settings(name: str) -> Settings:
     named = [kind for kind in detector_types() if kind.name == name.upper()]
     kind = (named or sorted(family(name), key=lambda k: k.name))[0]
     return Settings(detector_type=kind.name).with_changes(kind.truth.get("settings", {}))
-
-
-def number_list(text: str) -> tuple[int, ...]:
-    """Whole numbers of a text such as ``0-3,7``, ascending and without repetition.
-
-    Raises
-    ------
-    BadParameter
-        The text is no list of numbers and ranges.
-    """
-    numbers: set[int] = set()
-    for part in text.split(","):
-        found = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
-        if not found or int(found[2] or found[1]) < int(found[1]):
-            raise BadParameter(f"“{text}” is no list of numbers; write it like 0-3,7.")
-        numbers.update(range(int(found[1]), int(found[2] or found[1]) + 1))
-    return tuple(sorted(numbers))
 
 
 def demo_settings() -> dict[str, Settings]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -158,7 +159,9 @@ def _relative_path(constant: Constant, created: int) -> Path:
 
 def _image(constant: Constant, created: datetime) -> bytes:
     in_memory = {"driver": "core", "backing_store": False, "block_size": _GROWTH_BYTES}
-    with h5py.File("constant", "w", libver=("v110", "v110"), **in_memory) as file:
+    # HDF5 takes files in memory of one name for one file, also those of other threads.
+    unique = f"constant-{threading.get_ident()}"
+    with h5py.File(unique, "w", libver=("v110", "v110"), **in_memory) as file:
         group = file.create_group(constant.dataset)
         for name, text in _attributes(constant, created).items():
             group.attrs[name] = text

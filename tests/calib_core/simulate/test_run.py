@@ -10,7 +10,6 @@ import pytest
 
 from calib_core.errors import BadInput, BadParameter, Cancelled, OutputFailed
 from calib_core.simulate import Simulated, default_settings, demo_settings, read_truth, simulate
-from calib_core.simulate.settings import number_list
 
 IMAGE = "INSTRUMENT/HED_DET_AGIPD500K2G/DET/{}CH0:xtdf/image/data"
 SMALL = default_settings("AGIPD500K").with_changes({"modules": "3", "memory_cells": 2, "trains": 3})
@@ -103,12 +102,6 @@ def test_settings_that_do_not_fit_are_refused_before_anything_is_written(
 def test_cell_counts_of_the_family_are_named() -> None:
     with pytest.raises(BadParameter, match="1 or 16"):
         _ = default_settings("JUNGFRAU").with_changes({"memory_cells": 4}).cell_order
-
-
-def test_number_lists() -> None:
-    assert number_list("0-3, 7,7") == (0, 1, 2, 3, 7)
-    with pytest.raises(BadParameter):
-        number_list("3-1")
 
 
 def test_family_defaults_and_demo_settings() -> None:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -90,6 +91,20 @@ def test_path_is_as_in_the_facility(tmp_path, values):
     relative = write_constant(constant(values), tmp_path).path.relative_to(tmp_path)
     assert str(relative.parent) == "xfel/cal/agipd-type/agipd_siv1_agipdv11_m305"
     assert re.fullmatch(r"cal\.\d{10}\.\d{7,9}\.h5", relative.name)
+
+
+def test_threads_write_at_the_same_time(tmp_path, values):
+    """While one constant is being put together, another thread writes a whole one."""
+
+    def interrupted(part):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(write_constant, constant(values + 1), tmp_path / "second").result()
+        return values[..., part]
+
+    written = write_constant(constant(values, read=interrupted), tmp_path / "first")
+    np.testing.assert_array_equal(read_constant(written.path).values(), values)
+    [other] = list_constants(tmp_path / "second")
+    np.testing.assert_array_equal(other.values(), values + 1)
 
 
 def test_checksum_and_size_are_the_file_s(tmp_path, values):
