@@ -78,15 +78,6 @@ class RunInventory:
     modules: tuple[ModuleInventory, ...]
     problems: tuple[Problem, ...]
 
-    @property
-    def usable(self) -> tuple[int, ...]:
-        """Numbers of the modules that have frames."""
-        return tuple(m.number for m in self.modules if m.frames)
-
-    def of_module(self, number: int) -> tuple[Problem, ...]:
-        """Problems that concern one module."""
-        return tuple(p for p in self.problems if p.module == number)
-
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, each problem with its sentence."""
         problems = [{**asdict(p), "sentence": p.sentence()} for p in self.problems]

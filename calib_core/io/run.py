@@ -76,15 +76,6 @@ class Run:
             for file in self.files:
                 file.access.close()
 
-    def detector(self, identifier: str = "") -> Detector:
-        """Detector by its identifier, or the only one; BadInput where that is not clear."""
-        found = [d for d in self.detectors if identifier in ("", d.identifier)]
-        if len(found) == 1:
-            return found[0]
-        have = ", ".join(d.identifier for d in self.detectors) or "no detector that is known"
-        wanted = f"not {identifier}" if identifier else "exactly one is needed"
-        raise BadInput(f"{self.label} holds {have}; {wanted}.")
-
     def control(self, detector: Detector) -> ControlReader:
         """Control values, for the detector's descriptor."""
         return RunControl(self.files, detector.type.raw.pulse, lambda: self._index(detector, detector.modules[0]))
@@ -133,12 +124,14 @@ class Run:
 
     def _start(self) -> tuple[datetime | None, tuple[Problem, ...]]:
         """Time of the first train; the files' own where the clock of the trains cannot be right."""
+        earliest = min(f.sequence for f in self.files)
+        opening = [f for f in self.files if f.sequence == earliest]
+        first = min((t for t in map(_first_timestamp, opening) if t), default=None)
+        if first and _FIRST_LIGHT < first < datetime.now(UTC) + timedelta(days=1):
+            return first, ()
         written = min((t for t in map(_parsed, self._metadata("creationDate")) if t), default=None)
-        first = min((t for t in map(_first_timestamp, self.files) if t), default=None)
         if first is None:
             return written, ()
-        if _FIRST_LIGHT < first < datetime.now(UTC) + timedelta(days=1):
-            return first, ()
         detail = f"the trains say {first:%Y-%m-%d %H:%M}, which cannot be; the time of the files is used"
         return written, (Problem("warn", "R35", self.label, "INDEX/timestamp", detail),)
 

@@ -12,6 +12,7 @@ from extra_data.tests.make_examples import make_reduced_spb_run
 
 from calib_core.characterisation.method import FrameSelection
 from calib_core.errors import BadInput, BadParameter
+from calib_core.io import storage
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 
@@ -210,6 +211,23 @@ def test_a_file_cut_while_it_is_read_is_named(agipd_run):
         file.truncate(5000)
     with pytest.raises(BadInput, match=r"RAW-R0012-AGIPD00-S00000\.h5 ends before"):
         whole(frames)
+
+
+def test_a_module_that_was_refused_says_why(agipd_run):
+    run = agipd_run(modules=1)
+    rewrite(run.file(), f"INSTRUMENT/{run.image()}/data", lambda f, n, d: f.create_dataset(n, data=d.astype("f4")))
+    with pytest.raises(BadInput, match=r"0 trains.*expected \(n, 2, 512, 128\) uint16, got .* float32"):
+        frames_of(run)
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_the_next_chunk_is_announced_only_where_reading_is_slow(agipd_run, monkeypatch, slow):
+    frames = frames_of(agipd_run(modules=1, trains=3, frames=4, pixels=True))
+    announced = []
+    monkeypatch.setattr(storage.os, "posix_fadvise", lambda fd, offset, length, advice: announced.append(length))
+    monkeypatch.setattr("calib_core.io.frames._MEMORY_RATE", float("inf") if slow else 0.0)
+    assert len(list(frames.chunks(range(4), 5 * ONE_FRAME))) == 3
+    assert sum(announced) == (7 * ONE_FRAME if slow else 0)
 
 
 def test_threads_read_the_same_bits(agipd_run):

@@ -110,7 +110,7 @@ def test_a_half_detector(tmp_path):
     run = Run.open(tmp_path)
     assert [d.type.name for d in run.detectors] == ["AGIPD500K"]
     inventory = run.inventory(run.detectors[0])
-    assert inventory.usable == tuple(range(8))
+    assert [(m.number, m.frames) for m in inventory.modules] == [(n, 6400) for n in range(8)]
     assert [p for p in inventory.problems if p.code == "R05"] == []
 
 
@@ -156,13 +156,6 @@ def test_the_start_is_the_first_train(agipd_run):
     with h5py.File(run.file(1, 0), "r+") as file:
         file["INDEX/timestamp"][:3] = [0, 1_700_000_000 * 10**9, 1_700_000_001 * 10**9]  # 0 is no time
     assert Run.open(run.path).start_time == datetime.fromtimestamp(1_700_000_000, UTC)
-
-
-def test_one_detector_is_chosen_by_name(agipd_run):
-    opened = Run.open(agipd_run(modules=1).path)
-    assert opened.detector() == opened.detector("SPB_DET_AGIPD1M-1") == opened.detectors[0]
-    with pytest.raises(BadInput, match="SPB_DET_AGIPD1M-1"):
-        opened.detector("MID_DET_AGIPD1M-1")
 
 
 def test_a_selection_needs_frames(agipd_run):
