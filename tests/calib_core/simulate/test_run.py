@@ -84,7 +84,7 @@ def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     [
         ({"detector_type": "NONE"}, "no detector type “NONE”"),
         ({"modules": "7-9"}, "no module 8"),
-        ({"modules": "a"}, "no list of numbers"),
+        ({"modules": "a"}, "not a number or a range"),
         ({"memory_cells": 353}, "1 to 352"),
         ({"identifier": "SPB_IRDA_JF4M"}, "identifier"),
         ({"instrument": "../up"}, "letters and digits"),
