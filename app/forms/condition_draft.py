@@ -1,0 +1,58 @@
+"""The operator's conditions in place of those found; knows no widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.forms.knob_draft import value_text
+from calib_core.condition import Condition, ConditionParameter, Found, Value
+from calib_core.errors import BadParameter
+
+
+def read_value(name: str, typed: str, found: Found | None) -> Value | None:
+    """Value that an operator typed for a parameter; None where it is the one found.
+
+    Raises
+    ------
+    BadParameter
+        The parameter is a number and the text is none.
+    """
+    text = typed.strip()
+    if found is not None and text == value_text(found.value):
+        return None
+    if found is not None and isinstance(found.value, str):
+        return text
+    value = _number(name, text, found)
+    return None if found is not None and value == found.value else value
+
+
+def overrides(condition: Condition, typed: Mapping[str, str]) -> dict[str, Value]:
+    """Values that differ from those found, by parameter."""
+    values = {name: read_value(name, text, condition.values.get(name)) for name, text in typed.items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def tooltip(parameter: ConditionParameter, found: Found | None) -> str:
+    """Help, where the value came from, its tolerance, database name, and command-line flag."""
+    unit = f" {parameter.unit}" if parameter.unit else ""
+    lines = (
+        parameter.help,
+        f"Found: {value_text(found.value)}{unit}" if found else "Not found in the run.",
+        f"From: {found.origin}" if found else "",
+        f"Constants agree within: {parameter.tolerance:g}{unit}" if parameter.tolerance else "",
+        f"Database: {parameter.database_name}",
+        f"Command line: --{parameter.name.replace('_', '-')}",
+    )
+    return "\n".join(line for line in lines if line)
+
+
+def _number(name: str, text: str, found: Found | None) -> float | None:
+    if not text and found is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not abs(value) < float("inf"):
+        raise BadParameter(f"{name} = {text!r} is not allowed; it takes a number.")
+    return value

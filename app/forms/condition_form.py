@@ -1,0 +1,121 @@
+"""Form of an operating condition: what was found, where, and what the operator says instead."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import QLabel, QWidget
+
+from app.forms.condition_draft import overrides, read_value, tooltip
+from app.forms.editors import TextEdit
+from app.forms.field import Field, Mark, form_grid
+from app.forms.knob_draft import title, value_text
+from calib_core.condition import Condition, ConditionParameter, Value
+from calib_core.errors import BadParameter
+
+
+class ConditionForm(QWidget):
+    """Editors of the parameters of a condition; gives the operator's values that differ from those found.
+
+    Values that nothing in the run tells are marked with ``?`` until somebody confirms or changes them.
+    """
+
+    changed = pyqtSignal()
+
+    def __init__(self, condition: Condition, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.condition = condition
+        self.fields: dict[str, Field] = {}
+        self.origins: dict[str, OriginLabel] = {}
+        grid, row = form_grid(self), 0
+        for parameter in condition.parameters:
+            row = self._add(parameter, row, grid)
+        self._said: dict[str, Value] | None = {}
+
+    @property
+    def unsure(self) -> tuple[str, ...]:
+        """Parameters that the operator should look at."""
+        return tuple(name for name, field in self.fields.items() if field.mark is Mark.UNSURE)
+
+    def changes(self) -> dict[str, Value]:
+        """Values that differ from those found, as the editors show them now.
+
+        Raises
+        ------
+        BadParameter
+            A value is not allowed; the sentence also stands in the form.
+        """
+        for name in self.fields:
+            self._mark(name)
+        return overrides(self.condition, {name: field.value() for name, field in self.fields.items()})
+
+    def _add(self, parameter: ConditionParameter, row: int, grid: object) -> int:
+        name, found = parameter.name, self.condition.values.get(parameter.name)
+        editor = TextEdit()
+        editor.set_value(found.value if found else None)
+        editor.setPlaceholderText("" if found else "not found")
+        field = Field(name, title(name), editor, parameter.unit, tooltip(parameter, found), self)
+        field.edited.connect(lambda name: self.fields[name].show_mark(Mark.PENDING))
+        field.committed.connect(self._settle)
+        field.reset.connect(self._reset)
+        self.fields[name] = field
+        self.origins[name] = OriginLabel()
+        row = field.add_to(grid, row)
+        grid.addWidget(self.origins[name], row, 1, 1, 4)
+        self._mark(name)
+        return row + 1
+
+    def _reset(self, name: str) -> None:
+        found = self.condition.values.get(name)
+        self.fields[name].editor.set_value(found.value if found else None)
+        self._settle(name)
+
+    def _settle(self, name: str) -> None:
+        self._mark(name)
+        try:
+            said = self.changes()
+        except BadParameter:
+            said = None
+        if said != self._said:
+            self._said = said
+            self.changed.emit()
+
+    def _mark(self, name: str) -> None:
+        field, found = self.fields[name], self.condition.values.get(name)
+        try:
+            value = read_value(name, field.value(), found)
+        except BadParameter as error:
+            field.show_mark(Mark.WRONG, str(error))
+            return
+        unsure = found is None or not found.sure
+        field.show_mark(Mark.CHANGED if value is not None else Mark.UNSURE if unsure else Mark.PLAIN)
+        origin = found.origin if found else "not found in the run"
+        self.origins[name].say(f"operator, in place of {value_text(found.value)}" if found and value is not None
+                               else "operator" if value is not None else origin)
+
+
+class OriginLabel(QLabel):
+    """Where a value came from, cut in the middle where there is no room; the tooltip has all of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = ""
+        self.setMinimumWidth(40)
+        self.setForegroundRole(self.foregroundRole().PlaceholderText)
+        font = self.font()
+        font.setPointSizeF(font.pointSizeF() * 0.85)
+        self.setFont(font)
+
+    def say(self, text: str) -> None:
+        """Show a text."""
+        self._text = text
+        self.setToolTip(text)
+        self._cut()
+
+    def resizeEvent(self, event: object) -> None:
+        """Cut the text to the new width."""
+        super().resizeEvent(event)
+        self._cut()
+
+    def _cut(self) -> None:
+        room = max(self.width(), 40)
+        self.setText(self.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideMiddle, room))

@@ -1,0 +1,191 @@
+"""One line of a form: mark, label, editor, unit, reset button, and a sentence below where something is wrong."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from PyQt6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QIcon, QPainter, QPalette, QPen, QPixmap, QPolygonF
+from PyQt6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
+
+from app.forms.editors import ChoiceEdit, Editor, NumberEdit, TextEdit
+from app.widgets.tones import Tones, tones_of
+
+COLUMNS = 5
+
+
+class Mark(Enum):
+    """What a field tells besides its value: a sign, the tone of its colour, and words for the tooltip."""
+
+    PLAIN = ("", "text", "")
+    PENDING = ("…", "pending", "typed, not applied yet")
+    CHANGED = ("*", "pending", "changed")
+    UNSURE = ("?", "pending", "please check")
+    WRONG = ("!", "error", "not allowed")
+
+    @property
+    def sign(self) -> str:
+        """Sign in front of the label, so that colour is never alone."""
+        return self.value[0]
+
+    def colour(self, tones: Tones) -> str:
+        """Colour name in a theme."""
+        return getattr(tones, self.value[1])
+
+    @property
+    def words(self) -> str:
+        """Meaning for the tooltip of the sign."""
+        return self.value[2]
+
+
+class Field(QObject):
+    """A labelled editor inside a form's grid.
+
+    ``tall`` puts the editor below the label, over the whole width. The owner decides what the field's mark is.
+    """
+
+    edited = pyqtSignal(str)
+    committed = pyqtSignal(str)
+    reset = pyqtSignal(str)
+
+    def __init__(self, name: str, label: str, editor: Editor, unit: str = "", tooltip: str = "",
+                 parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.name, self.editor, self.mark = name, editor, Mark.PLAIN
+        self.sign, self.label, self.unit = QLabel(), QLabel(label), QLabel(unit)
+        self.error, self.button = note_label(), _reset_button(label)
+        self._tooltip = tooltip
+        editor.setObjectName(name)
+        editor.edited.connect(lambda: self.edited.emit(name))
+        editor.committed.connect(lambda: self.committed.emit(name))
+        self.button.clicked.connect(lambda: self.reset.emit(name))
+        self.show_mark(Mark.PLAIN)
+        editor.installEventFilter(self)
+
+    @property
+    def widgets(self) -> tuple[QWidget, ...]:
+        """All widgets of this line."""
+        return self.sign, self.label, self.editor, self.unit, self.button, self.error
+
+    def add_to(self, grid: QGridLayout, row: int, tall: bool = False) -> int:
+        """Place the widgets from a row of the grid on; the row that follows."""
+        top = Qt.AlignmentFlag.AlignTop if tall else Qt.AlignmentFlag.AlignVCenter
+        grid.addWidget(self.sign, row, 0, top)
+        grid.addWidget(self.label, row, 1, 1, 2 if tall else 1, top)
+        grid.addWidget(self.button, row, 4)
+        below = row + 1 if tall else row
+        grid.addWidget(self.editor, below, 1 if tall else 2, 1, 2 if tall else 1)
+        grid.addWidget(self.unit, below, 3)
+        grid.addWidget(self.error, below + 1, 1, 1, COLUMNS - 1)
+        self.label.setBuddy(self.editor)
+        return below + 2
+
+    def show_mark(self, mark: Mark, sentence: str = "") -> None:
+        """Show what the owner decided: the sign, its colour on the editor, and a sentence below."""
+        self.mark = mark
+        self._paint()
+        self.sign.setText(mark.sign)
+        self.error.setText(sentence)
+        self.error.setVisible(bool(sentence))
+        set_shown(self.button, mark in (Mark.CHANGED, Mark.WRONG, Mark.PENDING))
+        words = f"{self._tooltip}\n({mark.words})" if mark.words else self._tooltip
+        for widget in (self.sign, self.label, self.editor, self.unit):
+            widget.setToolTip(words)
+
+    def set_tooltip(self, text: str) -> None:
+        """Replace the tooltip."""
+        self._tooltip = text
+        self.show_mark(self.mark, self.error.text())
+
+    def value(self) -> Any:
+        """What the editor shows now."""
+        return self.editor.value()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Colours follow the theme."""
+        if event.type() == QEvent.Type.ApplicationPaletteChange:
+            self._paint()
+        return super().eventFilter(watched, event)
+
+    def _paint(self) -> None:
+        tones = tones_of(self.editor.window().palette())
+        colour = self.mark.colour(tones)
+        self.sign.setStyleSheet(f"color: {colour}; font-weight: bold")
+        self.error.setStyleSheet(f"color: {tones.error if self.mark is Mark.WRONG else tones.muted}")
+        self.unit.setStyleSheet(f"color: {tones.muted}")
+        self.button.setIcon(_reset_icon(QColor(tones.muted)))
+        plain = self.mark is Mark.PLAIN
+        for part in self._inner():
+            colour_text(part, None if plain else colour)
+
+    def _inner(self) -> list[QWidget]:
+        if isinstance(self.editor, (NumberEdit, TextEdit, ChoiceEdit)):
+            return [self.editor]
+        return self.editor.findChildren(NumberEdit) or [self.editor]
+
+
+def colour_text(widget: QWidget, name: str | None) -> None:
+    """Colour the text of one widget by its palette; None gives it back to the theme."""
+    if name is None:
+        widget.setPalette(QPalette())
+        return
+    palette = widget.palette()
+    for role in (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText):
+        palette.setColor(role, QColor(name))
+    widget.setPalette(palette)
+
+
+def note_label() -> QLabel:
+    """Label for sentences: wraps, can be selected, and takes no room while it is empty."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setVisible(False)
+    return label
+
+
+def set_shown(widget: QWidget, shown: bool) -> None:
+    """Show or hide without moving its neighbours."""
+    policy = widget.sizePolicy()
+    policy.setRetainSizeWhenHidden(True)
+    widget.setSizePolicy(policy)
+    widget.setVisible(shown)
+
+
+def form_grid(parent: QWidget | None = None) -> QGridLayout:
+    """Empty grid for fields: sign, label, editor, unit, reset button."""
+    grid = QGridLayout(parent) if parent is not None else QGridLayout()
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(4)
+    grid.setVerticalSpacing(3)
+    grid.setColumnMinimumWidth(0, 10)
+    grid.setColumnStretch(2, 1)
+    return grid
+
+
+def _reset_button(label: str) -> QToolButton:
+    button = QToolButton()
+    button.setAutoRaise(True)
+    button.setToolTip(f"Back to the default of {label}")
+    button.setAccessibleName(f"Reset {label}")
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+    button.setFixedSize(20, 20)
+    return button
+
+
+def _reset_icon(colour: QColor) -> QIcon:
+    """Arrow that turns back, drawn because fonts of control rooms lack the sign."""
+    pixmap = QPixmap(32, 32)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(colour, 3.2))
+    painter.drawArc(QRectF(7, 7, 18, 18), -150 * 16, 270 * 16)
+    painter.setBrush(colour)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.drawPolygon(QPolygonF([QPointF(2, 16), QPointF(14, 18), QPointF(6, 27)]))
+    painter.end()
+    return QIcon(pixmap)
