@@ -16,7 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from calib_core.numerics._vectors import I8, I16, I32, I64, LANES, Value, Vectors, pointer, tree
+from calib_core.numerics._vectors import I8, I16, I32, I64, LANES, Value, Vectors, pointer
 
 ROWS = 8
 #: Bits that no sample of a patch may have, so that eight squares are sure to fit in 32 bits.

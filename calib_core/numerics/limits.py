@@ -21,8 +21,8 @@ def group_limits(
     """Take the soft limits of each block of a map: median ± sigma · s over the block's finite values.
 
     Robust limits use s = max(1.4826 · MAD, floor) and are taken again from the values inside them until nothing
-    more falls out, at most `passes` times in all. The others use s = `np.std` of all finite values, as the original
-    notebooks do, once and without the floor.
+    more falls out (or everything would), at most `passes` times in all. The others use s = `np.std` of all finite
+    values, as the original notebooks do, once and without the floor.
 
     Parameters
     ----------
@@ -111,55 +111,106 @@ def _kernel_map(values: _Array) -> _Float:
 
 
 @njit(nogil=True, cache=True)
-def _middle(kept):  # type: ignore[no-untyped-def]
-    return np.float64(np.median(kept))
+def _sortable(bits):  # type: ignore[no-untyped-def]
+    """Turn the bits of a float32 into an integer of the same order, and back."""
+    return np.int32(bits ^ ((bits >> 31) & 0x7FFFFFFF))
 
 
 @njit(nogil=True, cache=True)
-def _robust(kept, size, sigma, passes, floor):  # type: ignore[no-untyped-def]
+def _at_most(keys, threshold):  # type: ignore[no-untyped-def]
+    """Number of keys not above the threshold."""
+    count = 0
+    for i in range(keys.size):
+        count += keys[i] <= threshold
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _value(key):  # type: ignore[no-untyped-def]
+    """Value of a sortable integer."""
+    bits = np.empty(1, np.int32)
+    bits[0] = _sortable(key)
+    return np.float64(bits.view(np.float32)[0])
+
+
+@njit(nogil=True, cache=True)
+def _median(values, keys):  # type: ignore[no-untyped-def]
+    """Exact median by bisection on the order of float32; `keys` is room for as many int32."""
+    bits = values.view(np.int32)
+    for i in range(bits.size):
+        keys[i] = _sortable(bits[i])
+    rank = (keys.size + 1) // 2
+    low, high = np.int64(keys.min()), np.int64(keys.max())
+    while low < high:
+        threshold = (low + high) >> 1
+        if _at_most(keys, np.int32(threshold)) >= rank:
+            high = threshold
+        else:
+            low = threshold + 1
+    if keys.size % 2 or _at_most(keys, np.int32(low)) > rank:
+        return _value(np.int32(low))
+    above = np.int32(0x7FFFFFFF)
+    for i in range(keys.size):
+        above = min(above, keys[i] if keys[i] > low else above)
+    return (_value(np.int32(low)) + _value(above)) / 2
+
+
+@njit(nogil=True, cache=True)
+def _robust(kept, away, keys, sigma, passes, floor):  # type: ignore[no-untyped-def]
+    """Median of the values and half width of the limits."""
+    size = kept.size
     for _ in range(passes):
-        centre = _middle(kept[:size])
-        away = np.abs(kept[:size].astype(np.float64) - centre).astype(np.float32)
-        half = sigma * max(MAD_TO_SIGMA * _middle(away), floor)
+        centre = _median(kept[:size], keys[:size])
+        for i in range(size):
+            away[i] = np.float32(abs(np.float64(kept[i]) - centre))
+        half = sigma * max(MAD_TO_SIGMA * _median(away[:size], keys[:size]), floor)
         inside = 0
         for i in range(size):
-            if abs(np.float64(kept[i]) - centre) <= half:
-                kept[inside] = kept[i]
-                inside += 1
-        if inside == size:
+            kept[inside] = kept[i]
+            inside += abs(np.float64(kept[i]) - centre) <= half
+        if inside in (0, size):
             break
         size = inside
     return centre, half
 
 
 @njit(nogil=True, cache=True)
-def _plain(kept, size, sigma):  # type: ignore[no-untyped-def]
-    return _middle(kept[:size]), sigma * np.std(kept[:size].astype(np.float64))
+def _plain(kept, keys, sigma):  # type: ignore[no-untyped-def]
+    """Median of the values and half width of the limits."""
+    total = 0.0
+    for i in range(kept.size):
+        total += np.float64(kept[i])
+    mean, squares = total / kept.size, 0.0
+    for i in range(kept.size):
+        squares += (np.float64(kept[i]) - mean) ** 2
+    return _median(kept, keys), sigma * np.sqrt(squares / kept.size)
 
 
 @njit(nogil=True, cache=True)
 def _gather(values, top, left, slow, fast, kept):  # type: ignore[no-untyped-def]
+    """Copy the finite values of a block, without a branch for each; return their number."""
     size = 0
     for y in range(top, top + slow):
         for x in range(left, left + fast):
-            if np.isfinite(values[y, x]):
-                kept[size] = values[y, x]
-                size += 1
+            kept[size] = values[y, x]
+            size += np.isfinite(values[y, x])
     return size
 
 
 @njit(nogil=True, cache=True)
 def _group(values, slow, fast, sigma, robust, passes, floor, low, high):  # type: ignore[no-untyped-def]
     kept = np.empty(slow * fast, np.float32)
+    away = np.empty(slow * fast, np.float32)
+    keys = np.empty(slow * fast, np.int32)
     for row in range(low.shape[0]):
         for column in range(low.shape[1]):
             size = _gather(values, row * slow, column * fast, slow, fast, kept)
             if size == 0:
                 continue
             if robust:
-                centre, half = _robust(kept, size, sigma, passes, floor)
+                centre, half = _robust(kept[:size], away, keys, sigma, passes, floor)
             else:
-                centre, half = _plain(kept, size, sigma)
+                centre, half = _plain(kept[:size], keys[:size], sigma)
             low[row, column] = np.float32(centre - half)
             high[row, column] = np.float32(centre + half)
 

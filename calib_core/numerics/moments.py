@@ -56,7 +56,7 @@ def add(block: _Array, plane: int, slot: _Array, total: _Array, squares: _Array,
     _check(count, "count", total.shape[:1], np.int64)
     added = np.bincount(slot, minlength=count.size)
     if (count + added).max(initial=0) > MAX_FRAMES:
-        raise ValueError(f"more than {MAX_FRAMES} frames in one memory cell: the sums would overflow; use fewer trains")
+        raise ValueError(f"more than {MAX_FRAMES} frames in one memory cell overflow the sums; use fewer trains")
     _accumulate(block, plane, slot, total, squares)
     count += added
 
@@ -277,6 +277,17 @@ def _rows(block, plane, order, frame, end, start, stop, padding):  # type: ignor
 
 
 @njit(nogil=True, cache=True)
+def _ahead(block, plane, order, begin, frame, end, start, stop, padding):  # type: ignore[no-untyped-def]
+    """Eight frames that come next: in the tile, else in the next tile, else of the next memory cell."""
+    pixels = block.shape[2]
+    if frame < end:
+        return _rows(block, plane, order, frame, end, start, stop, padding)
+    if stop < pixels:
+        return _rows(block, plane, order, begin, end, stop, min(stop + _TILE, pixels), padding)
+    return _rows(block, plane, order, end, order.size, 0, min(_TILE, pixels), padding)
+
+
+@njit(nogil=True, cache=True)
 def _moments(  # type: ignore[no-untyped-def]
     block, plane, gain, expected, order, cells, first, gated, checked, low, high, total, squares, count, wrong
 ):
@@ -299,12 +310,7 @@ def _moments(  # type: ignore[no-untyped-def]
                 c += np.uint32(end - begin)
             for frame in range(begin, end, ROWS):
                 rows = _rows(block, plane, order, frame, end, start, stop, zeros)
-                if frame + ROWS < end:
-                    ahead = _rows(block, plane, order, frame + ROWS, end, start, stop, zeros)
-                elif stop < pixels:
-                    ahead = _rows(block, plane, order, begin, end, stop, min(stop + _TILE, pixels), zeros)
-                else:
-                    ahead = _rows(block, plane, order, end, order.size, 0, min(_TILE, pixels), zeros)
+                ahead = _ahead(block, plane, order, begin, frame + ROWS, end, start, stop, zeros)
                 bits = _rows(gain, 0, order, frame, end if checked else frame, start, stop, right)
                 if gated and checked:
                     sweep_gated_bits(rows, ahead, bits, expected, low_tile, high_tile, t, q, c, w)

@@ -32,8 +32,8 @@ def median_mad(samples: _Array, lowest: int, highest: int) -> tuple[_Float, _Flo
 
     Parameters
     ----------
-    samples : (n, P) uint16, C-contiguous, ADU
-        Frames of one memory cell, at most `MAX_SAMPLES`.
+    samples : (n, P) uint16, ADU
+        Frames of one memory cell, at most `MAX_SAMPLES`; copied unless C-contiguous.
     lowest, highest : int, ADU
         Samples outside lowest ≤ v ≤ highest do not count (missing, saturated, of another gain stage).
 
@@ -102,15 +102,15 @@ def _check_range(lowest: int, highest: int) -> None:
 
 def _run(samples: _Array, lowest: int, highest: int, spread: bool) -> tuple[_Float, _Float, NDArray[np.uint32]]:
     _check_range(lowest, highest)
-    if samples.ndim != 2 or samples.dtype != np.uint16 or not samples.flags.c_contiguous:
-        raise ValueError(f"samples must be C-contiguous (n, P) uint16, but are {samples.dtype} {samples.shape}")
+    if samples.ndim != 2 or samples.dtype != np.uint16:
+        raise ValueError(f"samples must be (n, P) uint16, but are {samples.dtype} of shape {samples.shape}")
     frames, pixels = samples.shape
     if frames > MAX_SAMPLES:
         raise ValueError(f"{frames} frames are more than {MAX_SAMPLES}; use fewer for the median")
     middle = np.full(pixels, np.nan, np.float32)
     mad = np.full(pixels, np.nan, np.float32)
     count = np.zeros(pixels, np.uint32)
-    rows = samples if samples.flags.writeable else samples.copy()
+    rows = np.require(samples, np.uint16, ["C", "W"])
     _medians(rows, np.uint16(lowest), np.uint16(highest), spread, middle, mad, count)
     return middle, mad, count
 

@@ -1,0 +1,90 @@
+"""Rules that every kernel of the core obeys, read from the source; and the warm-up that reaches them all."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numba.core.dispatcher import Dispatcher
+
+import calib_core
+from calib_core.numerics import limits, moments, robust
+from calib_core.numerics.warmup import warm_up
+
+SOURCES = sorted(Path(calib_core.__file__).parent.rglob("*.py"))
+
+
+def name_of(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def broken_rules(tree: ast.AST) -> list[str]:
+    """Jitted functions without nogil and cache, and any parallel=True."""
+    called = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    broken = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "parallel" and getattr(node.value, "value", None):
+            broken.append("parallel=True")
+        if name_of(node) in ("njit", "jit") and isinstance(node, ast.Name | ast.Attribute):
+            call = called.get(id(node))
+            options = {k.arg: getattr(k.value, "value", None) for k in call.keywords} if call else {}
+            broken += [f"line {node.lineno}: no {rule}=True" for rule in ("nogil", "cache") if not options.get(rule)]
+    return broken
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_kernels_release_the_lock_are_cached_and_single_threaded(path):
+    assert broken_rules(ast.parse(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("source", [
+    "@njit\ndef f(): pass", "@njit(cache=True)\ndef f(): pass", "@numba.njit(nogil=True)\ndef f(): pass",
+    "@njit(nogil=True, cache=True, parallel=True)\ndef f(): pass",
+])
+def test_the_rules_find_what_they_forbid(source):
+    assert broken_rules(ast.parse(source))
+
+
+def kernels():
+    """Kernels that Python code calls; those that only kernels call are compiled into them."""
+    found = {}
+    for module in (moments, robust, limits):
+        functions = [n for n in ast.parse(inspect.getsource(module)).body if isinstance(n, ast.FunctionDef)]
+        plain = [node for function in functions if not function.decorator_list for node in ast.walk(function)]
+        for name in {name_of(node.func) for node in plain if isinstance(node, ast.Call)}:
+            if isinstance(getattr(module, name, None), Dispatcher):
+                found[name] = getattr(module, name)
+    return list(found.values())
+
+
+def test_warm_up_reaches_every_kernel_and_reports_progress():
+    steps: list[tuple[int, int]] = []
+    thread = threading.Thread(target=warm_up, args=(lambda done, all_: steps.append((done, all_)),))
+    thread.start()
+    thread.join()
+    count = steps[0][1]
+    assert steps == [(done, count) for done in range(count + 1)]
+    assert len(kernels()) >= 5
+    assert [kernel.__name__ for kernel in kernels() if not kernel.signatures] == []
+
+
+def test_warmed_kernels_are_not_compiled_again():
+    """The types that the warm-up uses are those that the public functions use, read-only arrays too."""
+    warm_up()
+    before = {kernel.__name__: len(kernel.signatures) for kernel in kernels()}
+    block, slot = np.ones((3, 2, 40), np.uint16), np.zeros(3, np.int64)
+    block.flags.writeable = slot.flags.writeable = False
+    total, squares = np.zeros((1, 40), np.uint32), np.zeros((1, 40), np.uint64)
+    moments.add(block, 1, slot, total, squares, np.zeros(1, np.int64))
+    moments.finish(total[0], squares[0], 3, ddof=0)
+    moments.finish(total, squares, np.full((1, 40), 3, np.uint32))
+    middle = robust.median(block[:, 0], 0, 10)
+    robust.median_mad(block[:, 1], 0, 10)
+    values = middle.reshape(4, 10)
+    soft = limits.group_limits(values, (2, 5), 5, robust=False, floor=1)
+    limits.outside(values, *soft, (2, 5), 0, 10)
+    assert {kernel.__name__: len(kernel.signatures) for kernel in kernels()} == before

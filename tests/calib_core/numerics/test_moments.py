@@ -1,0 +1,241 @@
+"""Moments against plain NumPy sums of integers."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calib_core.numerics import moments
+
+CELLS = 5
+#: Gate and gain-bit check on or off.
+VARIANTS = [(False, False), (True, False), (False, True), (True, True)]
+
+
+def make_data(frames: int, pixels: int, top: int = 16384, seed: int = 0, planes: int = 2) -> SimpleNamespace:
+    rng = np.random.default_rng(seed)
+    centre = rng.integers(0, top, (CELLS, pixels))
+    gain = np.where(rng.random((frames, pixels)) < 0.05, 3, 1).astype(np.uint8)
+    return SimpleNamespace(
+        block=rng.integers(0, top, (frames, planes, pixels), dtype=np.uint16),
+        gain=gain, slot=rng.integers(0, CELLS - 1, frames),
+        low=np.maximum(centre - top // 3, 0).astype(np.uint16),
+        high=np.minimum(centre + top // 3, 65535).astype(np.uint16),
+    )
+
+
+def empty_sums(pixels: int, per_pixel: bool) -> SimpleNamespace:
+    count = np.zeros((CELLS, pixels), np.uint32) if per_pixel else np.zeros(CELLS, np.int64)
+    return SimpleNamespace(
+        total=np.zeros((CELLS, pixels), moments.TOTAL_DTYPE), count=count,
+        squares=np.zeros((CELLS, pixels), moments.SQUARES_DTYPE), wrong=np.zeros((CELLS, pixels), np.uint32),
+    )
+
+
+def accumulate(data: SimpleNamespace, gated: bool, checked: bool, parts: list[np.ndarray] | None = None):
+    """Sums of the kernels over the given parts of the frames, in that order."""
+    sums = empty_sums(data.block.shape[2], gated or checked)
+    for part in [np.arange(len(data.slot))] if parts is None else parts:
+        bits = (data.gain[part], 1) if checked else ()
+        gate = (data.low, data.high) if gated else ()
+        name = "add" + "_gated" * gated + "_bits" * checked
+        wrong = (sums.wrong,) if checked else ()
+        getattr(moments, name)(
+            data.block[part], 1, *bits, data.slot[part], *gate, sums.total, sums.squares, sums.count, *wrong)
+    return sums
+
+
+def reference(data: SimpleNamespace, gated: bool, checked: bool) -> SimpleNamespace:
+    """The same with NumPy, one memory cell at a time."""
+    sums = empty_sums(data.block.shape[2], gated or checked)
+    for cell in range(CELLS):
+        mine = data.slot == cell
+        value = data.block[mine, 1].astype(np.uint64)
+        right = (data.gain[mine] == 1) | (not checked)
+        kept = right & (((value >= data.low[cell]) & (value <= data.high[cell])) | (not gated))
+        sums.total[cell] = (value * kept).sum(axis=0)
+        sums.squares[cell] = (value * value * kept).sum(axis=0)
+        sums.wrong[cell] = (~right).sum(axis=0)
+        sums.count[cell] = kept.sum(axis=0) if gated or checked else mine.sum()
+    return sums
+
+
+def assert_equal(left: SimpleNamespace, right: SimpleNamespace) -> None:
+    for name in ("total", "squares", "count", "wrong"):
+        np.testing.assert_array_equal(getattr(left, name), getattr(right, name), err_msg=name)
+
+
+@pytest.mark.parametrize(("gated", "checked"), VARIANTS)
+@pytest.mark.parametrize("pixels", [1, 31, 32, 100, 16384, 16421])
+@pytest.mark.parametrize("top", [16384, 65536])
+def test_sums_equal_numpy(gated, checked, pixels, top):
+    data = make_data(frames=37, pixels=pixels, top=top)
+    assert_equal(accumulate(data, gated, checked), reference(data, gated, checked))
+
+
+@pytest.mark.parametrize(("gated", "checked"), VARIANTS)
+@given(frames=st.integers(0, 60), pixels=st.integers(1, 70), top=st.sampled_from([2, 300, 16384, 65536]),
+       seed=st.integers(0, 2**32 - 1), cuts=st.lists(st.integers(0, 60), max_size=5))
+@settings(deadline=None, max_examples=25)
+def test_chunks_and_order_do_not_matter(gated, checked, frames, pixels, top, seed, cuts):
+    data = make_data(frames, pixels, top, seed)
+    order = np.random.default_rng(seed).permutation(frames)
+    edges = [0, *sorted(min(cut, frames) for cut in cuts), frames]
+    parts = [order[a:b] for a, b in pairwise(edges)]
+    assert_equal(accumulate(data, gated, checked, parts), reference(data, gated, checked))
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_one_large_sample_among_small_ones(checked):
+    """A patch with one sample above 14 bits takes the long way; its neighbours must not notice."""
+    data = make_data(frames=16, pixels=200)
+    data.block[3, 1, 77] = 65535
+    data.block[9, 1, 199] = 16384
+    assert_equal(accumulate(data, False, checked), reference(data, False, checked))
+
+
+def test_empty_gate_keeps_nothing_even_zeros():
+    data = make_data(frames=11, pixels=40)
+    data.block[:] = np.arange(11)[:, np.newaxis, np.newaxis] % 2
+    data.low[:], data.high[:] = 1, 0
+    sums = accumulate(data, True, False)
+    assert not sums.count.any()
+    assert not sums.total.any()
+
+
+@pytest.mark.parametrize("frames", range(1, 18))
+def test_gate_from_zero_counts_only_real_frames(frames):
+    data = make_data(frames, pixels=40)
+    data.slot[:] = 2
+    data.block[:] = 0
+    data.low[:], data.high[:] = 0, 10
+    np.testing.assert_array_equal(accumulate(data, True, True).count[2], (data.gain == 1).sum(axis=0))
+
+
+def test_most_frames_of_largest_samples_stay_exact():
+    """65536 frames of 65535 are the bound that the types are made for."""
+    n = moments.MAX_FRAMES
+    block = np.full((n // 64, 1, 33), 65535, np.uint16)
+    total, squares = np.zeros((1, 33), np.uint32), np.zeros((1, 33), np.uint64)
+    count = np.zeros(1, np.int64)
+    for _ in range(64):
+        moments.add(block, 0, np.zeros(n // 64, np.int64), total, squares, count)
+    assert set(total[0].tolist()) == {n * 65535}
+    assert set(squares[0].tolist()) == {n * 65535**2}
+    mean, std = moments.finish(total, squares, count)
+    assert set(mean[0].tolist()) == {65535.0}
+    assert set(std[0].tolist()) == {0.0}
+    with pytest.raises(ValueError, match="65536 frames"):
+        moments.add(block[:1], 0, np.zeros(1, np.int64), total, squares, count)
+
+
+def test_read_only_block_is_accepted():
+    data = make_data(frames=9, pixels=50)
+    expected = reference(data, True, True)
+    for name in ("block", "gain", "low", "high", "slot"):
+        getattr(data, name).flags.writeable = False
+    assert_equal(accumulate(data, True, True), expected)
+
+
+def to_float32(value: Fraction) -> np.float32:
+    """Round an exact value once to float32, ties to even."""
+    near = np.float32(float(value))
+    options = [np.nextafter(near, np.float32(-np.inf)), near, np.nextafter(near, np.float32(np.inf))]
+    return min(options, key=lambda x: (abs(Fraction(float(x)) - value), int(x.view(np.uint32)) & 1))
+
+
+@given(n=st.integers(2, 65536), samples=st.lists(st.integers(0, 65535), min_size=1, max_size=4),
+       seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=200)
+def test_mean_is_rounded_once_and_std_is_exact(n, samples, seed):
+    rng = np.random.default_rng(seed)
+    weights = rng.multinomial(n, np.full(len(samples), 1 / len(samples)))
+    total = sum(int(w) * v for w, v in zip(weights, samples, strict=True))
+    squares = sum(int(w) * v * v for w, v in zip(weights, samples, strict=True))
+    mean, std = moments.finish(np.array([total], np.uint32), np.array([squares], np.uint64), np.int64(n))
+    assert mean[0] == to_float32(Fraction(total, n))
+    variance = Fraction(n * squares - total * total, n * (n - 1))
+    assert float(std[0]) == pytest.approx(float(variance) ** 0.5, rel=1e-6, abs=0)
+
+
+@pytest.mark.parametrize("ddof", [0, 1, 2])
+def test_finish_equals_numpy_and_knows_too_few_samples(ddof):
+    rng = np.random.default_rng(5)
+    values = rng.integers(0, 16384, (7, 40))
+    counts = np.arange(40) % 8
+    kept = values * (np.arange(7)[:, np.newaxis] < counts)
+    total, squares = kept.sum(axis=0).astype(np.uint32), (kept * kept).sum(axis=0).astype(np.uint64)
+    mean, std = moments.finish(total, squares, counts, ddof)
+    for i, n in enumerate(counts):
+        sample = values[:n, i]
+        assert (mean[i] == np.float32(sample.mean())) if n else np.isnan(mean[i])
+        enough = n > ddof
+        assert std[i] == pytest.approx(sample.std(ddof=ddof), rel=1e-6) if enough else np.isnan(std[i])
+
+
+def test_counts_per_cell_and_per_pixel_agree():
+    data = make_data(frames=40, pixels=30)
+    sums = accumulate(data, False, False)
+    each = np.broadcast_to(sums.count[:, np.newaxis], sums.total.shape)
+    for one, other in zip(moments.finish(sums.total, sums.squares, sums.count),
+                          moments.finish(sums.total, sums.squares, each), strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert np.isnan(one[CELLS - 1]).all()
+        assert one.dtype == np.float32
+
+
+def test_noise_is_the_truth_within_statistics():
+    """Mean and noise of simulated samples agree with the truth to five standard errors."""
+    sigma, n = 9.0, 400
+    rng = np.random.default_rng(3)
+    block = rng.normal(5000.0, sigma, (n, 1, 500)).round().astype(np.uint16)
+    total, squares = np.zeros((1, 500), np.uint32), np.zeros((1, 500), np.uint64)
+    count = np.zeros(1, np.int64)
+    moments.add(block, 0, np.zeros(n, np.int64), total, squares, count)
+    mean, std = moments.finish(total, squares, count)
+    spread = np.sqrt(sigma**2 + 1 / 12)
+    assert np.abs(mean - 5000).max() < 5 * spread / np.sqrt(n)
+    assert np.abs(std - spread).max() < 5 * spread / np.sqrt(2 * n)
+
+
+@pytest.mark.parametrize("bad", [-1, CELLS, 60000])
+@pytest.mark.parametrize(("gated", "checked"), VARIANTS)
+def test_memory_cell_out_of_range_never_reaches_the_kernel(bad, gated, checked):
+    data = make_data(frames=4, pixels=8)
+    data.slot[2] = bad
+    with pytest.raises(ValueError, match="reaches outside 0 to 4"):
+        accumulate(data, gated, checked)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"block": np.zeros((4, 2, 8), np.int16)}, "block must be"),
+    ({"block": np.zeros((4, 2, 16), np.uint16)[:, :, ::2]}, "block must be"),
+    ({"block": np.zeros((4, 1, 8), np.uint16)}, "plane 1 is outside"),
+    ({"block": np.zeros((4, 8), np.uint16)}, "3 and 2 axes"),
+    ({"block": np.zeros((4, 2, 9), np.uint16)}, "total must be"),
+    ({"slot": np.zeros(3, np.int64)}, "slot must be"),
+    ({"slot": np.zeros(4, np.uint16)}, "slot must be"),
+    ({"gain": np.zeros((4, 9), np.uint8)}, "gain must be"),
+    ({"low": np.zeros((CELLS, 7), np.uint16)}, "low must be"),
+    ({"high": np.zeros((CELLS, 8), np.int64)}, "high must be"),
+])
+def test_wrong_shapes_and_types_are_refused(change, message):
+    data = SimpleNamespace(**(vars(make_data(frames=4, pixels=8)) | change))
+    sums = empty_sums(8, per_pixel=True)
+    with pytest.raises(ValueError, match=message):
+        moments.add_gated_bits(data.block, 1, data.gain, 1, data.slot, data.low, data.high,
+                               sums.total, sums.squares, sums.count, sums.wrong)
+
+
+def test_finish_refuses_counts_that_do_not_fit():
+    sums = empty_sums(8, per_pixel=False)
+    with pytest.raises(ValueError, match="do not fit"):
+        moments.finish(sums.total, sums.squares, np.zeros(CELLS + 1, np.int64))
+    with pytest.raises(ValueError, match="ddof"):
+        moments.finish(sums.total, sums.squares, sums.count, ddof=-1)

@@ -1,0 +1,138 @@
+"""Medians against NumPy, one pixel at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calib_core.numerics import robust
+
+
+def reference(samples, lowest, highest):
+    pixels = samples.shape[1]
+    middle, mad = np.full(pixels, np.nan, np.float32), np.full(pixels, np.nan, np.float32)
+    count = np.zeros(pixels, np.uint32)
+    for i in range(pixels):
+        kept = samples[(samples[:, i] >= lowest) & (samples[:, i] <= highest), i].astype(np.float64)
+        count[i] = kept.size
+        if kept.size:
+            middle[i] = np.median(kept)
+            mad[i] = np.median(np.abs(kept - np.median(kept)))
+    return middle, mad, count
+
+
+def assert_equal_reference(samples, lowest=0, highest=65535):
+    expected = reference(samples, lowest, highest)
+    for found, truth in zip(robust.median_mad(samples, lowest, highest), expected, strict=True):
+        np.testing.assert_array_equal(found, truth, strict=True)
+    np.testing.assert_array_equal(robust.median(samples, lowest, highest), expected[0], strict=True)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 7, 8, 33, 128, 300])
+@pytest.mark.parametrize("pixels", [1, 31, 33, 545])
+@pytest.mark.parametrize(("bottom", "top"), [(0, 65536), (0, 2), (4990, 5010), (65530, 65536)])
+def test_equal_to_numpy_with_ties_and_even_numbers(frames, pixels, bottom, top):
+    rng = np.random.default_rng(frames * pixels)
+    assert_equal_reference(rng.integers(bottom, top, (frames, pixels), dtype=np.uint16))
+
+
+@given(frames=st.integers(1, 40), pixels=st.integers(1, 40), seed=st.integers(0, 2**32 - 1),
+       limits=st.tuples(st.integers(0, 30), st.integers(0, 30)).map(sorted),
+       base=st.sampled_from([0, 5000, 65535 - 30]))
+@settings(deadline=None, max_examples=150)
+def test_samples_outside_the_limits_do_not_count(frames, pixels, seed, limits, base):
+    rng = np.random.default_rng(seed)
+    samples = (base + rng.integers(0, 31, (frames, pixels))).astype(np.uint16)
+    assert_equal_reference(samples, base + limits[0], base + limits[1])
+
+
+@given(seed=st.integers(0, 2**32 - 1), lost=st.floats(0, 1))
+@settings(deadline=None, max_examples=30)
+def test_many_missing_and_saturated_samples(seed, lost):
+    rng = np.random.default_rng(seed)
+    samples = rng.normal(5000, 10, (60, 70)).round().astype(np.uint16)
+    samples[rng.random(samples.shape) < lost] = rng.choice([0, 16383])
+    assert_equal_reference(samples, 1, 16382)
+
+
+def test_order_of_frames_does_not_matter():
+    rng = np.random.default_rng(1)
+    samples = rng.integers(0, 16384, (51, 64), dtype=np.uint16)
+    mixed = rng.permutation(samples, axis=0)
+    for one, other in zip(robust.median_mad(samples, 0, 16383), robust.median_mad(mixed, 0, 16383), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_no_frame_and_no_pixel():
+    middle, mad, count = robust.median_mad(np.zeros((0, 5), np.uint16), 0, 65535)
+    assert np.isnan(middle).all()
+    assert np.isnan(mad).all()
+    assert not count.any()
+    assert robust.median(np.zeros((3, 0), np.uint16), 0, 65535).shape == (0,)
+
+
+def test_saturated_pixel_has_no_median():
+    samples = np.full((9, 40), 5000, np.uint16)
+    samples[:, 7] = 16383
+    middle, mad, count = robust.median_mad(samples, 1, 16382)
+    assert np.flatnonzero(np.isnan(middle)).tolist() == [7]
+    assert np.isnan(mad[7])
+    assert count[7] == 0
+    assert (np.delete(mad, 7) == 0).all()
+
+
+def test_read_only_and_strided_samples():
+    block = np.random.default_rng(2).integers(0, 9000, (20, 2, 50), dtype=np.uint16)
+    block.flags.writeable = False
+    assert_equal_reference(block[:, 1])
+
+
+@pytest.mark.parametrize(("samples", "lowest", "highest"), [
+    (np.zeros((3, 3), np.int16), 0, 10),
+    (np.zeros(3, np.uint16), 0, 10),
+    (np.zeros((3, 3), np.uint16), 10, 0),
+    (np.zeros((3, 3), np.uint16), -1, 10),
+    (np.zeros((3, 3), np.uint16), 0, 65536),
+    (np.zeros((65536, 1), np.uint16), 0, 10),
+])
+def test_bad_input_is_refused(samples, lowest, highest):
+    with pytest.raises(ValueError, match=r"limits|samples|frames"):
+        robust.median_mad(samples, lowest, highest)
+
+
+@given(middle=st.integers(0, 131070).map(lambda v: v / 2), mad=st.integers(0, 4000).map(lambda v: v / 2),
+       sigma=st.floats(1, 20), floor=st.floats(0, 100))
+@settings(deadline=None)
+def test_gate_holds_exactly_the_whole_values_inside(middle, mad, sigma, floor):
+    low, high = robust.gate(np.array([middle], np.float32), np.array([mad], np.float32), sigma, floor, 1, 16382)
+    half = max(sigma * 1.4826 * mad, floor)
+    values = np.arange(65536)
+    wanted = (np.abs(values - middle) <= half) & (values >= 1) & (values <= 16382)
+    found = (values >= int(low[0])) & (values <= int(high[0]))
+    # A value whose distance is the half width to the last bit may fall on either side.
+    unsure = np.isclose(np.abs(values - middle), half, rtol=1e-12, atol=1e-9)
+    np.testing.assert_array_equal(found[~unsure], wanted[~unsure])
+
+
+def test_gate_is_empty_without_median_and_outside_the_limits():
+    low, high = robust.gate(np.float32([np.nan, 5000, 200]), np.float32([np.nan, 2, 0]), 5, 3, 1, 1000)
+    assert (low > high).tolist() == [True, True, False]
+    assert (low[2], high[2]) == (197, 203)
+    assert low.dtype == high.dtype == np.uint16
+    with pytest.raises(ValueError, match="limits"):
+        robust.gate(np.float32([1]), np.float32([1]), 5, 3, 10, 5)
+
+
+def test_gate_recovers_offset_and_noise_from_outliers():
+    """One per cent of outliers: the gate keeps the core of the samples and drops the outliers."""
+    rng = np.random.default_rng(4)
+    samples = rng.normal(5000, 9, (128, 300)).round()
+    outlier = rng.random(samples.shape) < 0.01
+    samples = np.where(outlier, samples + 400, samples).astype(np.uint16)
+    middle, mad, _ = robust.median_mad(samples, 1, 16382)
+    low, high = robust.gate(middle, mad, 5.0, 3.0, 1, 16382)
+    inside = (samples >= low) & (samples <= high)
+    assert not inside[outlier].any()
+    assert inside[~outlier].mean() > 0.999
