@@ -1,0 +1,336 @@
+"""From values and flags to the colours of device pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numba import njit
+
+#: Name on the screen → name of the map in pyqtgraph's collection.
+COLOUR_MAPS = {
+    "viridis": "viridis",
+    "cividis": "cividis",
+    "inferno": "inferno",
+    "magma": "magma",
+    "grey": "CET-L1",
+    "CET-CBL1": "CET-CBL1",
+    "CET-CBD1": "CET-CBD1",
+    "cool–warm": "CET-D1",
+}
+
+#: Curves on the position between the levels, 0 … 1 to 0 … 1; the constants are those of SAOImage DS9.
+SCALES = {
+    "linear": lambda t: t,
+    "log": lambda t: np.log1p(1000 * t) / math.log(1001),
+    "sqrt": np.sqrt,
+    "asinh": lambda t: np.arcsinh(10 * t) / math.asinh(10),
+}
+
+#: Colours of Okabe and Ito, in the order in which neighbouring flags are told apart best.
+OKABE_ITO = (0x56B4E9, 0xE69F00, 0xF0E442, 0xD55E00, 0x009E73, 0xCC79A7, 0x0072B2)
+
+SAMPLE_LIMIT = 1 << 16
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Colours that are not in the colour map, as 0xAARRGGBB."""
+
+    gap: int
+    nan: int
+    good: int
+
+
+DARK_GROUND = Ground(gap=0xFF121417, nan=0xFF7A7D82, good=0xFF2C3138)
+LIGHT_GROUND = Ground(gap=0xFFDCDFE4, nan=0xFF96999E, good=0xFFF7F8FA)
+
+
+@dataclass(frozen=True)
+class Viewport:
+    """Part of a placement that a canvas of ``width`` × ``height`` device pixels shows.
+
+    ``x`` and ``y`` are the placement point in the middle, ``scale`` device pixels per placement pixel.
+    """
+
+    width: int
+    height: int
+    x: float
+    y: float
+    scale: float
+
+    def window(self, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+        """First row, last row + 1, first column, last column + 1 of a placement that are in sight."""
+        rows, columns = shape
+        half_w, half_h = self.width / 2 / self.scale, self.height / 2 / self.scale
+        top, bottom = _clip(self.y - half_h, self.y + half_h, rows)
+        left, right = _clip(self.x - half_w, self.x + half_w, columns)
+        return top, bottom, left, right
+
+
+def _clip(first: float, last: float, size: int) -> tuple[int, int]:
+    start = min(max(math.floor(first), 0), size)
+    return start, max(start, min(math.ceil(last), size))
+
+
+@dataclass(frozen=True)
+class Paint:
+    """How values become colours.
+
+    Parameters
+    ----------
+    table : (n,) uint32
+        Colours from ``low`` to ``high``, 0xAARRGGBB.
+    flag_colours : (32,) uint32
+        Colour of each flag bit.
+    selected : int
+        Flag bits that are drawn over the values.
+    under, over : int or None
+        Colours of values outside the levels; by default the ends of the table.
+    """
+
+    table: np.ndarray
+    low: float
+    high: float
+    flag_colours: np.ndarray
+    selected: int
+    ground: Ground
+    under: int | None = None
+    over: int | None = None
+
+    def colours(self) -> np.ndarray:
+        """Colours of no value, of values under and over the levels, then the table."""
+        under = self.table[0] if self.under is None else self.under
+        over = self.table[-1] if self.over is None else self.over
+        return np.concatenate([np.array([self.ground.nan, under, over], np.uint32), self.table])
+
+
+@lru_cache(maxsize=64)
+def colour_table(name: str, scale: str = "linear", reverse: bool = False) -> np.ndarray:
+    """Return the colours of a named map under a scale, from the low to the high level.
+
+    Returns
+    -------
+    (n,) uint32, read-only, as 0xAARRGGBB; n is larger for curved scales, whose first colours are close.
+    """
+    from pyqtgraph import colormap
+
+    if name not in COLOUR_MAPS or scale not in SCALES:
+        known = f"{', '.join(COLOUR_MAPS)} with {', '.join(SCALES)}"
+        raise ValueError(f"no colours for {name!r} on a {scale!r} scale; use one of {known}")
+    size = 256 if scale == "linear" else 8192
+    positions = SCALES[scale](np.linspace(0, 1, size))
+    rgb = colormap.get(COLOUR_MAPS[name]).map(positions, mode="byte").astype(np.uint32)
+    table = 0xFF000000 | rgb[:, 0] << 16 | rgb[:, 1] << 8 | rgb[:, 2]
+    return _frozen((table[::-1] if reverse else table).astype(np.uint32))
+
+
+@lru_cache(maxsize=1)
+def flag_table() -> np.ndarray:
+    """Return the default colour of each of 32 flag bits: Okabe–Ito, then lighter and darker variants.
+
+    Returns
+    -------
+    (32,) uint32, read-only, as 0xAARRGGBB.
+    """
+    mixes = ((0xFFFFFF, 0.0), (0xFFFFFF, 0.5), (0x000000, 0.35), (0xFFFFFF, 0.75), (0x000000, 0.55))
+    colours = [_mix(base, towards, part) for towards, part in mixes for base in OKABE_ITO]
+    return _frozen(np.array(colours[:32], np.uint32))
+
+
+def _mix(colour: int, towards: int, part: float) -> int:
+    def channel(shift: int) -> int:
+        return round((colour >> shift & 255) * (1 - part) + (towards >> shift & 255) * part) << shift
+
+    return 0xFF000000 | channel(16) | channel(8) | channel(0)
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
+
+
+def first_bit(bits: int) -> int:
+    """Return the number of the lowest set bit, -1 when none is set."""
+    return (bits & -bits).bit_length() - 1
+
+
+def footprints(view_size: int, centre: float, scale: float, size: int) -> np.ndarray:
+    """Return which placement pixels lie under each device pixel along one axis.
+
+    Returns
+    -------
+    (view_size, 3) int64
+        Pixel under the middle (-1 outside), first pixel, last pixel + 1 of the footprint.
+    """
+    edges = np.floor((np.arange(view_size + 1) - view_size / 2) / scale + centre)
+    middle = np.floor((np.arange(view_size) + 0.5 - view_size / 2) / scale + centre)
+    first = np.minimum(edges[:-1], middle) if scale < 1 else middle
+    last = np.maximum(edges[1:], middle + 1) if scale < 1 else middle + 1
+    middle[(middle < 0) | (middle >= size)] = -1
+    return np.stack([middle, first.clip(0, size), last.clip(0, size)], axis=1).astype(np.int64)
+
+
+def render(
+    out: np.ndarray,
+    view: Viewport,
+    index: np.ndarray,
+    values: np.ndarray | None,
+    flags: np.ndarray | None,
+    paint: Paint,
+) -> None:
+    """Colour every device pixel of a view.
+
+    A flag that is set anywhere under a device pixel is shown, so that single bad pixels survive zooming out;
+    values are those of the placement pixel under its middle.
+
+    Parameters
+    ----------
+    out : (height, width) uint32
+        Written, as 0xAARRGGBB.
+    index : (rows, columns) int32
+        Flat index of the pixel shown at each place, -1 for none; must be within ``values`` and ``flags``.
+    values : (n,) float32 or None
+        Without values all pixels have the colour of good ones, so that only flags are seen.
+    flags : (n,) uint32 or None
+        Bad-pixel flags.
+    """
+    rows = footprints(view.height, view.y, view.scale, index.shape[0])
+    columns = footprints(view.width, view.x, view.scale, index.shape[1])
+    span = paint.high - paint.low
+    _render(
+        out, rows, columns, index,
+        np.empty(0, np.float32) if values is None else values,
+        np.empty(0, np.uint32) if flags is None else flags,
+        np.uint32(0 if flags is None else paint.selected), values is not None,
+        paint.colours(), float(paint.low), len(paint.table) / span if span > 0 else 0.0,
+        paint.flag_colours, np.uint32(paint.ground.gap), np.uint32(paint.ground.good),
+    )  # fmt: skip
+
+
+@njit(nogil=True, cache=True)
+def _lowest(bits):
+    bit = 0
+    while bits & np.uint32(1) == 0:
+        bits >>= np.uint32(1)
+        bit += 1
+    return bit
+
+
+@njit(nogil=True, cache=True)
+def _place(value, low, factor, size):
+    """Place in [nan, under, over, table…]; only numbers come and go, for arrays cost reference counts."""
+    if np.isnan(value):
+        return 0
+    position = (value - low) * factor
+    if position < 0:
+        return 1
+    if position > size:
+        return 2
+    # the high level itself is inside the levels
+    return 3 + min(int(position), size - 1)
+
+
+@njit(nogil=True, cache=True)
+def _render(  # noqa: C901 - one pass over the device pixels is what makes it fast
+    out, rows, columns, index, values, flags, selected, has_values, colours, low, factor, flag_colours, gap, good
+):
+    size = len(colours) - 3
+    # element by element: unpacking a row of ``columns`` would make an array object for every pixel
+    for i in range(out.shape[0]):
+        y = rows[i, 0]
+        for j in range(out.shape[1]):
+            x = columns[j, 0]
+            if y < 0 or x < 0:
+                out[i, j] = gap
+                continue
+            bits = np.uint32(0)
+            if selected != 0:
+                for under_y in range(rows[i, 1], rows[i, 2]):
+                    for under_x in range(columns[j, 1], columns[j, 2]):
+                        source = index[under_y, under_x]
+                        if source >= 0:
+                            bits |= flags[source]
+            if bits & selected != 0:
+                out[i, j] = flag_colours[_lowest(bits & selected)]
+                continue
+            source = index[y, x]
+            if source < 0:
+                out[i, j] = gap
+            elif has_values:
+                out[i, j] = colours[_place(values[source], low, factor, size)]
+            else:
+                out[i, j] = good
+
+
+def good_sample(
+    values: np.ndarray,
+    flags: np.ndarray | None,
+    selected: int,
+    index: np.ndarray,
+    window: tuple[int, int, int, int] | None = None,
+) -> np.ndarray:
+    """Return values of shown pixels that are finite and have none of the selected flags.
+
+    Parameters
+    ----------
+    values : (n,) float32
+    flags : (n,) uint32 or None
+    index : (rows, columns) int32
+        Placement; gaps (-1) are left out.
+    window : (top, bottom, left, right), optional
+        Part of the placement to look at, by default all.
+
+    Returns
+    -------
+    (m,) float32
+        At most about 65 000 values, taken at a regular stride.
+    """
+    top, bottom, left, right = window or (0, index.shape[0], 0, index.shape[1])
+    part = index[top:bottom, left:right]
+    if part.size == 0:
+        return np.empty(0, np.float32)
+    stride = max(1, part.size // SAMPLE_LIMIT)
+    # a stride that shares a factor with the width would look at a few columns only
+    while math.gcd(stride, part.shape[1]) != 1:
+        stride += 1
+    no_flags = np.empty(0, np.uint32)
+    return _sample(values, no_flags if flags is None else flags, np.uint32(selected), part, stride)
+
+
+@njit(nogil=True, cache=True)
+def _sample(values, flags, selected, index, stride):
+    rows, columns = index.shape
+    out = np.empty(rows * columns // stride + 1, np.float32)
+    count = 0
+    for k in range(0, rows * columns, stride):
+        source = index[k // columns, k % columns]
+        if source < 0 or (len(flags) and flags[source] & selected):
+            continue
+        if np.isfinite(values[source]):
+            out[count] = values[source]
+            count += 1
+    return out[:count]
+
+
+def percentile_levels(sample: np.ndarray, low: float, high: float) -> tuple[float, float]:
+    """Return the values at two percentiles of a sample; (0, 1) without values, never equal levels."""
+    if len(sample) == 0:
+        return 0.0, 1.0
+    last = len(sample) - 1
+    places = [round(last * low / 100), round(last * high / 100)]
+    ordered = np.partition(sample, places)
+    first, second = (float(ordered[place]) for place in places)
+    return (first, second) if second > first else (first - 0.5, second + 0.5)
+
+
+@njit(nogil=True, cache=True)
+def count_bins(sample, low, high, counts):
+    """Add the histogram of a sample over ``len(counts)`` equal bins from low to high to ``counts``."""
+    factor = len(counts) / (high - low)
+    for value in sample:
+        place = int(np.floor((value - low) * factor))
+        if 0 <= place < len(counts):
+            counts[place] += 1

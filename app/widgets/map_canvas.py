@@ -1,0 +1,269 @@
+"""The picture of one map: colours at device resolution, marks, and the mouse."""
+
+from __future__ import annotations
+
+import math
+from time import perf_counter
+
+import numpy as np
+from PyQt6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PyQt6.QtWidgets import QApplication, QSizePolicy, QWidget
+
+from app.widgets import map_marks as marks
+from app.widgets.camera import CameraModel
+from app.widgets.colour import Paint, Viewport, render
+from app.widgets.placement import Pixel, Placement
+from app.widgets.tones import tones_of
+
+WHEEL_FACTOR = 1.25
+
+
+class MapCanvas(QWidget):
+    """Shows values and flags of a placement through a camera; a click selects, a drag pans, the wheel zooms."""
+
+    hovered = pyqtSignal(object)
+    clicked = pyqtSignal(int, int, int)
+    painted = pyqtSignal(float)
+    menu_requested = pyqtSignal(QPoint)
+    view_changed = pyqtSignal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("map_canvas")
+        self.setMouseTracking(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(40, 40)
+        self.paint_count = 0
+        self.last_paint = 0.0
+        self._placement: Placement | None = None
+        self._values: np.ndarray | None = None
+        self._flags: np.ndarray | None = None
+        self._paint: Paint | None = None
+        self._coverage: np.ndarray | None = None
+        self._selected: Pixel | None = None
+        self._selected_place: tuple[int, int] | None = None
+        self._pressed: QPointF | None = None
+        self._dragged = False
+        self._buffer = np.empty((0, 0), np.uint32)
+        self._stale = True
+        self._camera = CameraModel(self)
+        self._link(self._camera)
+
+    def sizeHint(self) -> QSize:
+        """Return a size that leaves room for four maps in a window."""
+        return QSize(360, 300)
+
+    # -- what is shown
+
+    def set_placement(self, placement: Placement | None) -> None:
+        """Show another layout; the view fits again when the picture has another shape."""
+        before = None if self._placement is None else self._placement.index.shape
+        self._placement = placement
+        self._mark_selected()
+        if placement is not None and placement.index.shape != before:
+            self.fit()
+        self.invalidate()
+
+    def set_picture(self, values: np.ndarray | None, flags: np.ndarray | None, paint: Paint | None) -> None:
+        """Show flat values and flags with the given colours; without colours the canvas is empty."""
+        self._values, self._flags, self._paint = values, flags, paint
+        self.invalidate()
+
+    def set_coverage(self, coverage: np.ndarray | None) -> None:
+        """Show how much of each module has been read: (modules,) from 0 to 1."""
+        self._coverage = coverage
+        self.update()
+
+    def set_selected(self, pixel: Pixel | None) -> None:
+        """Mark a detector pixel."""
+        self._selected = pixel
+        self._mark_selected()
+        self.update()
+
+    def _mark_selected(self) -> None:
+        known = self._selected is not None and self._placement is not None
+        self._selected_place = self._placement.place_of(self._selected) if known else None
+
+    def invalidate(self) -> None:
+        """Colour anew at the next paint."""
+        self._stale = True
+        self.update()
+
+    # -- camera
+
+    @property
+    def camera(self) -> CameraModel:
+        """The camera through which this canvas looks."""
+        return self._camera
+
+    def set_camera(self, camera: CameraModel) -> None:
+        """Look through a camera, usually one shared with other maps."""
+        self._camera.changed.disconnect(self._camera_moved)
+        self._camera.cursor_moved.disconnect(self.update)
+        self._camera = camera
+        self._link(camera)
+        self._camera_moved()
+
+    def _link(self, camera: CameraModel) -> None:
+        camera.changed.connect(self._camera_moved)
+        camera.cursor_moved.connect(self.update)
+
+    def _camera_moved(self) -> None:
+        self.invalidate()
+        self.view_changed.emit()
+
+    def fit(self) -> None:
+        """Show the whole placement."""
+        if self._placement is not None:
+            width, height = self._device_size()
+            self._camera.fit(width, height, self._placement.index.shape)
+
+    def viewport(self) -> Viewport:
+        """Return which part of the placement is in sight."""
+        width, height = self._device_size()
+        x, y = self._camera.centre
+        return Viewport(width, height, x, y, self._camera.scale)
+
+    def _device_size(self) -> tuple[int, int]:
+        ratio = self.devicePixelRatioF()
+        return round(self.width() * ratio), round(self.height() * ratio)
+
+    def place_at(self, position: QPointF) -> QPointF:
+        """Return the placement point under a point of the widget."""
+        view, ratio = self.viewport(), self.devicePixelRatioF()
+        return QPointF(
+            view.x + (position.x() * ratio - view.width / 2) / view.scale,
+            view.y + (position.y() * ratio - view.height / 2) / view.scale,
+        )
+
+    def area_of(self, left: float, top: float, right: float, bottom: float) -> QRectF:
+        """Return the part of the widget that a rectangle of placement points covers."""
+        view, ratio = self.viewport(), self.devicePixelRatioF()
+        scale = view.scale / ratio
+        x = (left - view.x) * scale + view.width / 2 / ratio
+        y = (top - view.y) * scale + view.height / 2 / ratio
+        return QRectF(x, y, (right - left) * scale, (bottom - top) * scale)
+
+    def pixel_at(self, position: QPointF) -> Pixel | None:
+        """Return the detector pixel under a point of the widget."""
+        if self._placement is None:
+            return None
+        place = self.place_at(position)
+        return self._placement.pixel_at(math.floor(place.x()), math.floor(place.y()))
+
+    # -- painting
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw the coloured picture and the marks over it."""
+        painter = QPainter(self)
+        if self._placement is None or self._paint is None or min(self._device_size()) <= 0:
+            painter.fillRect(self.rect(), self.palette().base())
+            painter.setPen(self.palette().placeholderText().color())
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "no map")
+        else:
+            painter.drawImage(0, 0, self._picture())
+            self._draw_marks(painter)
+        painter.end()
+        self.paint_count += 1
+        self.last_paint = perf_counter()
+        self.painted.emit(self.last_paint)
+
+    def _picture(self) -> QImage:
+        view = self.viewport()
+        if self._buffer.shape != (view.height, view.width):
+            self._buffer = np.empty((view.height, view.width), np.uint32)
+            self._stale = True
+        if self._stale:
+            render(self._buffer, view, self._placement.index, self._values, self._flags, self._paint)
+            self._stale = False
+        image = QImage(self._buffer.data, view.width, view.height, 4 * view.width, QImage.Format.Format_RGB32)
+        image.setDevicePixelRatio(self.devicePixelRatioF())
+        return image
+
+    def _draw_marks(self, painter: QPainter) -> None:
+        bounds = QRectF(self.rect())
+        if self._coverage is not None:
+            self._draw_coverage(painter)
+        cell = self._cell(0, 0)
+        if cell.width() >= marks.NUMBER_WIDTH:
+            shown = self._flags if self._values is None else self._values
+            if shown is not None:
+                window = self.viewport().window(self._placement.index.shape)
+                marks.draw_numbers(painter, self._cell, self._placement, shown, window)
+        if self._selected_place is not None:
+            marks.draw_selected(painter, self._cell(*self._selected_place), bounds)
+        if self._camera.cursor is not None and not self.underMouse():
+            marks.draw_cursor(painter, self._cell(*self._camera.cursor), bounds)
+
+    def _cell(self, x: int, y: int) -> QRectF:
+        return self.area_of(x, y, x + 1, y + 1)
+
+    def _draw_coverage(self, painter: QPainter) -> None:
+        tones = tones_of(self.palette())
+        for module, (box, part) in enumerate(zip(self._placement.module_boxes, self._coverage, strict=False)):
+            if box[2] > box[0] and part < 1:
+                tile = self.area_of(*(float(edge) for edge in box))
+                marks.draw_coverage(painter, tile, float(part), f"m{module}", tones)
+
+    # -- events
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Keep centre and scale, but fit again while the whole placement is being shown."""
+        if self._camera.follows_size:
+            self.fit()
+        self.invalidate()
+        self.view_changed.emit()
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """Begin a click or a drag."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._pressed, self._dragged = event.position(), False
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
+        """Pan while dragging; otherwise tell which pixel is under the pointer."""
+        if self._pressed is None:
+            self._hover(event.position())
+            return
+        moved = event.position() - self._pressed
+        if self._dragged or moved.manhattanLength() >= QApplication.startDragDistance():
+            self._dragged = True
+            self._pressed = event.position()
+            ratio = self.devicePixelRatioF()
+            self._camera.pan(moved.x() * ratio, moved.y() * ratio)
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
+        """Select the pixel under the pointer, unless it was a drag."""
+        if event.button() != Qt.MouseButton.LeftButton or self._pressed is None:
+            return
+        self._pressed = None
+        pixel = self.pixel_at(event.position())
+        if not self._dragged and pixel is not None:
+            self.clicked.emit(*pixel)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
+        """Show the whole placement."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.fit()
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
+        """Zoom around the pointer."""
+        steps = event.angleDelta().y() / 120
+        place = self.place_at(event.position())
+        self._camera.zoom(WHEEL_FACTOR**steps, (place.x(), place.y()))
+        event.accept()
+
+    def contextMenuEvent(self, event) -> None:
+        """Ask the owner for a menu."""
+        self.menu_requested.emit(event.globalPos())
+
+    def leaveEvent(self, event) -> None:
+        """Forget the pointer in all linked maps."""
+        self._camera.set_cursor(None)
+        self.hovered.emit(None)
+
+    def _hover(self, position: QPointF) -> None:
+        place = self.place_at(position)
+        self._camera.set_cursor(math.floor(place.x()), math.floor(place.y()))
+        self.hovered.emit(self.pixel_at(position))

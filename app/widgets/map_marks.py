@@ -1,0 +1,88 @@
+"""What is drawn over a map: the selected pixel, the shared cursor, modules without data, numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+from PyQt6.QtCore import QLineF, QPointF, QRectF, Qt
+from PyQt6.QtGui import QBrush, QColor, QPainter, QPen
+
+from app.widgets.placement import Placement
+from app.widgets.tones import Tones
+
+#: Smallest width, in logical pixels, of a pixel with its number in it.
+NUMBER_WIDTH = 46
+WHITE_HALO = QColor(255, 255, 255, 210)
+BLACK_HALO = QColor(0, 0, 0, 170)
+
+
+def draw_selected(painter: QPainter, cell: QRectF, bounds: QRectF) -> None:
+    """Mark the selected pixel by a box and lines to the edges, readable on light and dark colours."""
+    box = (
+        cell
+        if cell.width() >= 9
+        else QRectF(cell.center() - QPointF(4.5, 4.5), cell.center() + QPointF(4.5, 4.5))
+    )
+    centre = box.center()
+    lines = [
+        QLineF(bounds.left(), centre.y(), box.left() - 4, centre.y()),
+        QLineF(box.right() + 4, centre.y(), bounds.right(), centre.y()),
+        QLineF(centre.x(), bounds.top(), centre.x(), box.top() - 4),
+        QLineF(centre.x(), box.bottom() + 4, centre.x(), bounds.bottom()),
+    ]
+    for colour, width in ((BLACK_HALO, 3.0), (WHITE_HALO, 1.0)):
+        painter.setPen(QPen(colour, width))
+        painter.drawLines(lines)
+        painter.drawRect(box)
+
+
+def draw_cursor(painter: QPainter, cell: QRectF, bounds: QRectF) -> None:
+    """Show where the pointer is in a linked map by thin dashed lines."""
+    centre = cell.center()
+    pen = QPen(QColor(255, 255, 255, 150), 1, Qt.PenStyle.CustomDashLine)
+    pen.setDashPattern([2, 4])
+    painter.setPen(pen)
+    painter.drawLine(QPointF(bounds.left(), centre.y()), QPointF(bounds.right(), centre.y()))
+    painter.drawLine(QPointF(centre.x(), bounds.top()), QPointF(centre.x(), bounds.bottom()))
+
+
+def draw_coverage(painter: QPainter, tile: QRectF, part: float, name: str, tones: Tones) -> None:
+    """Hatch a module that has no data yet; a bar at its lower edge shows how much of it has been read."""
+    if part <= 0:
+        painter.fillRect(tile, QBrush(QColor(tones.base)))
+        painter.fillRect(tile, QBrush(QColor(tones.border), Qt.BrushStyle.BDiagPattern))
+        text = f"{name} · no data"
+        if painter.fontMetrics().horizontalAdvance(text) < tile.width() - 6 and tile.height() > 14:
+            painter.setPen(QColor(tones.muted))
+            painter.drawText(tile, Qt.AlignmentFlag.AlignCenter, text)
+    elif part < 1:
+        height = min(4.0, tile.height())
+        track = QRectF(tile.left(), tile.bottom() - height, tile.width(), height)
+        painter.fillRect(track, QColor(0, 0, 0, 160))
+        painter.fillRect(QRectF(track.topLeft(), track.bottomRight() - QPointF((1 - part) * track.width(), 0)),
+                         QColor(tones.accent))  # fmt: skip
+
+
+def draw_numbers(painter: QPainter, image_of, placement: Placement, values: np.ndarray, window) -> None:
+    """Write the value into each pixel in sight, when pixels are large enough.
+
+    Parameters
+    ----------
+    image_of : callable
+        Logical rectangle of the placement pixel (x, y).
+    values : (n,) float32 or uint32
+    window : (top, bottom, left, right)
+        Part of the placement in sight.
+    """
+    top, bottom, left, right = window
+    for y in range(top, bottom):
+        for x in range(left, right):
+            source = placement.index[y, x]
+            if source >= 0:
+                _draw_number(painter, image_of(x, y), values[source])
+
+
+def _draw_number(painter: QPainter, cell: QRectF, value: np.generic) -> None:
+    text = f"{int(value):#x}" if value.dtype.kind == "u" else f"{float(value):.5g}"
+    for shift, colour in ((1, Qt.GlobalColor.black), (0, Qt.GlobalColor.white)):
+        painter.setPen(colour)
+        painter.drawText(cell.translated(shift, shift), Qt.AlignmentFlag.AlignCenter, text)

@@ -1,0 +1,314 @@
+"""A map with its title, its picture and its colour bar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PyQt6.QtCore import QEvent, QPoint, Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QImage
+from PyQt6.QtWidgets import QGridLayout, QLabel, QWidget
+
+from app.widgets import colour
+from app.widgets.camera import CameraModel
+from app.widgets.histogram_bar import HistogramBar
+from app.widgets.map_canvas import MapCanvas
+from app.widgets.placement import Pixel, Placement
+from app.widgets.tones import is_dark
+
+ALL_FLAGS = 0xFFFFFFFF
+
+
+class MapView(QWidget):
+    """One map: values of (modules, slow_scan, fast_scan), or flags when the values are uint32.
+
+    Nothing is coloured or counted while the view is hidden. ``level_changed`` tells levels that the operator has
+    set on the bar, not those that follow from percentiles.
+    """
+
+    pixel_hovered = pyqtSignal(object)
+    pixel_clicked = pyqtSignal(int, int, int)
+    level_changed = pyqtSignal(float, float)
+    menu_requested = pyqtSignal(QPoint)
+    painted = pyqtSignal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._placement: Placement | None = None
+        self._default_placement = False
+        self._values: np.ndarray | None = None
+        self._flags: np.ndarray | None = None
+        self._is_flag_map = False
+        self._selected, self._overlay = ALL_FLAGS, False
+        self._colour_map, self._scale, self._reverse = "viridis", "linear", False
+        self._flag_colours = colour.flag_table()
+        self._out_of_range: tuple[int | None, int | None] = (None, None)
+        self._percentiles: tuple[float, float] | None = (1.0, 99.0)
+        self._middle: float | None = None
+        self._levels = (0.0, 1.0)
+        self._levels_stale = True
+        self._build()
+        self._tick = QTimer(self, singleShot=True, interval=0)
+        self._tick.timeout.connect(self._refresh)
+        self._histogram_tick = QTimer(self, singleShot=True, interval=60)
+        self._histogram_tick.timeout.connect(self._count)
+
+    def _build(self) -> None:
+        self._title = QLabel(objectName="map_title", alignment=Qt.AlignmentFlag.AlignCenter)
+        self._title.setTextFormat(Qt.TextFormat.PlainText)
+        self.canvas = MapCanvas(self)
+        self.bar = HistogramBar(self)
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self._title, 0, 0)
+        layout.addWidget(self.canvas, 1, 0)
+        layout.addWidget(self.bar, 0, 1, 2, 1)
+        layout.setRowStretch(1, 1)
+        layout.setColumnStretch(0, 1)
+        self.canvas.hovered.connect(self.pixel_hovered)
+        self.canvas.clicked.connect(self.pixel_clicked)
+        self.canvas.painted.connect(self.painted)
+        self.canvas.menu_requested.connect(self.menu_requested)
+        self.canvas.view_changed.connect(lambda: self._histogram_tick.start())
+        self.bar.levels_dragged.connect(self._take_levels)
+        self.bar.auto_requested.connect(self._reset_levels)
+
+    # -- data
+
+    def set_placement(self, index: np.ndarray, shape: Pixel) -> None:
+        """Use a layout: (rows, columns) int32 of flat indices into ``shape``, -1 where there is no pixel.
+
+        A map of another shape is forgotten, since it no longer fits.
+        """
+        self._use(Placement(index, shape))
+        self._default_placement = False
+
+    def _use(self, placement: Placement) -> None:
+        if self._placement is not None and self._placement.shape != placement.shape:
+            self._values = self._flags = None
+            self.canvas.set_picture(None, None, None)
+            self.canvas.set_coverage(None)
+        self._placement = placement
+        self.canvas.set_placement(placement)
+        self._schedule()
+
+    def set_map(self, values: np.ndarray, unit: str = "", title: str = "") -> None:
+        """Show values: (modules, slow_scan, fast_scan) float32, or uint32 for a map of flags.
+
+        The array is kept, not copied, and must not be changed afterwards.
+        """
+        values = np.asarray(values)
+        if self._placement is None or (self._default_placement and self._placement.shape != values.shape):
+            self._use(Placement.stacked(values.shape))
+            self._default_placement = True
+        self._is_flag_map = values.dtype == np.uint32
+        self._values = self._flat(values, np.uint32 if self._is_flag_map else np.float32)
+        self._title.setText(f"{title}  [{unit}]" if unit else title)
+        self.bar.set_unit(unit)
+        self._schedule()
+
+    def set_flags(self, flags: np.ndarray | None) -> None:
+        """Use bad-pixel flags, (modules, slow_scan, fast_scan) uint32, for the overlay and the statistics."""
+        self._flags = None if flags is None else self._flat(np.asarray(flags), np.uint32)
+        self._schedule()
+
+    def clear(self) -> None:
+        """Forget map, flags and coverage; the layout stays."""
+        self._values = self._flags = None
+        self._title.clear()
+        self.set_coverage(None)
+        self._schedule()
+
+    def _flat(self, array: np.ndarray, dtype: type) -> np.ndarray:
+        if self._placement is None or array.shape != self._placement.shape:
+            expected = None if self._placement is None else self._placement.shape
+            raise ValueError(
+                f"an array of shape {array.shape} does not fit the layout, which is for {expected}"
+            )
+        return np.ascontiguousarray(array, dtype).reshape(-1)
+
+    def set_coverage(self, coverage: np.ndarray | None) -> None:
+        """Show how much of each module has been read, (modules,) from 0 to 1; None when all is there."""
+        self.canvas.set_coverage(None if coverage is None else np.asarray(coverage, float))
+
+    # -- looks
+
+    def set_overlay(self, selected_bits: int, visible: bool = True) -> None:
+        """Choose the flags that count as bad, and whether they are drawn over the values.
+
+        Flagged pixels are left out of percentiles and histogram whether they are drawn or not.
+        """
+        changed = (selected_bits, visible) != (self._selected, self._overlay)
+        self._selected, self._overlay = selected_bits, visible
+        if changed:
+            self._schedule()
+
+    def set_levels(self, low: float, high: float) -> None:
+        """Fix the values of the first and the last colour."""
+        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+            raise ValueError(f"colour levels must be two rising numbers, not {low} and {high}")
+        self._percentiles, self._levels = None, (float(low), float(high))
+        self._schedule()
+
+    def set_percentiles(self, low: float, high: float, middle: float | None = None) -> None:
+        """Let the levels follow each new map; with ``middle`` they lie symmetrically about that value."""
+        if not 0 <= low < high <= 100:
+            raise ValueError(f"percentiles must be rising numbers from 0 to 100, not {low} and {high}")
+        self._percentiles, self._middle = (low, high), middle
+        self._schedule()
+
+    def fit_levels_to_view(self) -> None:
+        """Fix the levels at the percentiles of the pixels in sight."""
+        self._levels = colour.percentile_levels(
+            self._sample(in_sight=True), *(self._percentiles or (1.0, 99.0))
+        )
+        self._percentiles = None
+        self._schedule()
+
+    def set_scale(self, scale: str) -> None:
+        """Choose how colours follow values between the levels: linear, log, sqrt or asinh."""
+        colour.colour_table(self._colour_map, scale)
+        self._scale = scale
+        self._schedule()
+
+    def set_colour_map(self, name: str, reverse: bool = False) -> None:
+        """Choose the colours by name, one of ``colour.COLOUR_MAPS``."""
+        colour.colour_table(name, self._scale)
+        self._colour_map, self._reverse = name, reverse
+        self._schedule()
+
+    def set_out_of_range_colours(self, under: int | None, over: int | None) -> None:
+        """Choose colours (0xAARRGGBB) for values outside the levels; None for the ends of the colour map."""
+        self._out_of_range = (under, over)
+        self._schedule()
+
+    def set_flag_colours(self, colours: np.ndarray) -> None:
+        """Choose the colour of each of the 32 flags, (32,) uint32 as 0xAARRGGBB."""
+        self._flag_colours = np.ascontiguousarray(colours, np.uint32)
+        if self._flag_colours.shape != (32,):
+            raise ValueError(f"there are 32 flags, not {self._flag_colours.shape}, to be coloured")
+        self._schedule()
+
+    def set_camera(self, camera: CameraModel) -> None:
+        """Look through a camera shared with other maps."""
+        self.canvas.set_camera(camera)
+
+    def set_crosshair(self, module: int | None, row: int | None = None, col: int | None = None) -> None:
+        """Mark the selected pixel; None removes the mark."""
+        self.canvas.set_selected(None if module is None else (module, row or 0, col or 0))
+
+    # -- what is being shown
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """Values of the first and the last colour."""
+        return self._levels
+
+    @property
+    def percentiles(self) -> tuple[float, float] | None:
+        """Percentiles that the levels follow, None when the levels are fixed."""
+        return self._percentiles
+
+    @property
+    def paint_count(self) -> int:
+        """How often the picture has been painted."""
+        return self.canvas.paint_count
+
+    @property
+    def last_paint(self) -> float:
+        """Time of the last painting, on the clock of ``time.perf_counter``."""
+        return self.canvas.last_paint
+
+    def value_at(self, module: int, row: int, col: int) -> float | int | None:
+        """Return the value of a detector pixel as it is, whatever its flags; None without a map."""
+        if self._values is None:
+            return None
+        return self._values.reshape(self._placement.shape)[module, row, col].item()
+
+    def image(self) -> QImage:
+        """Return the picture with title and colour bar as it is on the screen."""
+        self._refresh()
+        self._count()
+        return self.grab().toImage()
+
+    def grab_map(self, path: str | Path) -> None:
+        """Write the picture with title and colour bar into an image file, its format by the suffix."""
+        if not self.image().save(str(path)):
+            raise OSError(f"cannot write the picture {path}: choose a writable folder and .png as suffix")
+
+    # -- from state to picture
+
+    def _schedule(self) -> None:
+        self._levels_stale = True
+        if self.isVisible():
+            self._tick.start()
+
+    def _refresh(self) -> None:
+        if not self._levels_stale:
+            return
+        self._levels_stale = False
+        if self._values is None:
+            self.canvas.set_picture(None, None, None)
+            self.bar.set_message("")
+        elif self._is_flag_map:
+            self.canvas.set_picture(None, self._values, self._paint(self._selected))
+        else:
+            self._show_values()
+        self._histogram_tick.start()
+
+    def _show_values(self) -> None:
+        if self._percentiles is not None:
+            low, high = colour.percentile_levels(self._sample(), *self._percentiles)
+            if self._middle is not None:
+                reach = max(high - self._middle, self._middle - low, 1e-12)
+                low, high = self._middle - reach, self._middle + reach
+            self._levels = (low, high)
+        self.bar.set_levels(*self._levels)
+        self.bar.set_colours(self._table())
+        self.canvas.set_picture(
+            self._values, self._flags, self._paint(self._selected if self._overlay else 0)
+        )
+
+    def _paint(self, selected: int) -> colour.Paint:
+        ground = colour.DARK_GROUND if is_dark(self.palette()) else colour.LIGHT_GROUND
+        return colour.Paint(
+            self._table(), *self._levels, self._flag_colours, selected, ground, *self._out_of_range
+        )
+
+    def _table(self) -> np.ndarray:
+        return colour.colour_table(self._colour_map, self._scale, self._reverse)
+
+    def _sample(self, in_sight: bool = False) -> np.ndarray:
+        if self._values is None or self._is_flag_map:
+            return np.empty(0, np.float32)
+        index = self._placement.index
+        window = self.canvas.viewport().window(index.shape) if in_sight else None
+        return colour.good_sample(self._values, self._flags, self._selected, index, window)
+
+    def _count(self) -> None:
+        if not self._is_flag_map or self._values is None:
+            self.bar.set_sample(self._sample(in_sight=True))
+            return
+        index = self._placement.index
+        shown = self._values[index[index >= 0]]
+        bad = np.count_nonzero(shown & np.uint32(self._selected)) / max(1, shown.size)
+        self.bar.set_message(f"{bad:.2%}\nflagged")
+
+    def _take_levels(self, low: float, high: float) -> None:
+        self.set_levels(low, high)
+        self.level_changed.emit(low, high)
+
+    def _reset_levels(self) -> None:
+        self.set_percentiles(1.0, 99.0, self._middle)
+
+    def showEvent(self, event) -> None:
+        """Bring the picture up to date."""
+        super().showEvent(event)
+        self._tick.start()
+
+    def changeEvent(self, event) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._schedule()
