@@ -101,10 +101,11 @@ class Slots:
 class Moments:
     """Sums, sums of squares and counts of raw samples, per memory cell, plane and pixel.
 
-    With gates only samples between ``low`` and ``high`` (planes, cells, pixels; uint16, inclusive) count.
+    Only samples between ``low`` and ``high`` (planes, cells, pixels; uint16, inclusive) count: everything that is
+    a measurement, until narrower gates are set.
     """
 
-    def __init__(self, unit: Unit, sampling: Sampling, describe: Describe, gated: bool) -> None:
+    def __init__(self, unit: Unit, sampling: Sampling, describe: Describe) -> None:
         self.unit, self.sampling, self._describe = unit, sampling, describe
         self._slots = Slots(unit)
         shape = (len(sampling.planes), len(unit.cells), unit.detector.pixels)
@@ -113,8 +114,8 @@ class Moments:
         self.count = np.zeros(shape, np.uint32)
         self.seen = np.zeros(len(unit.cells), np.int64)
         self.wrong = None if sampling.code is None else np.zeros(shape[1:], np.uint32)
-        self.low = np.full(shape, sampling.lowest, np.uint16) if gated else None
-        self.high = np.full(shape, sampling.highest, np.uint16) if gated else None
+        self.low = np.full(shape, sampling.lowest, np.uint16)
+        self.high = np.full(shape, sampling.highest, np.uint16)
 
     def update(self, frames: Frames) -> None:
         """Add frames."""
@@ -129,9 +130,6 @@ class Moments:
         """Add samples (n, planes, pixels); ``planes`` are taken in the order of :attr:`Sampling.planes`."""
         for index, plane in enumerate(planes):
             total, squares, count = self.total[index], self.squares[index], self.count[index]
-            if self.low is None or self.high is None:
-                self._add_all(block, plane, gain, slot, total, squares, count)
-                continue
             low, high = self.low[index], self.high[index]
             if gain is None or self.wrong is None or self.sampling.code is None:
                 moments.add_gated(block, plane, slot, low, high, total, squares, count)
@@ -139,15 +137,6 @@ class Moments:
                 moments.add_gated_bits(
                     block, plane, gain, self.sampling.code, slot, low, high, total, squares, count, self.wrong
                 )
-
-    def _add_all(self, block: Array, plane: int, gain: Array | None, slot: Array,
-                 total: Array, squares: Array, count: Array) -> None:
-        if gain is not None and self.wrong is not None and self.sampling.code is not None:
-            moments.add_bits(block, plane, gain, self.sampling.code, slot, total, squares, count, self.wrong)
-            return
-        frames = np.zeros(len(self.seen), np.int64)
-        moments.add(block, plane, slot, total, squares, frames)
-        count += frames[:, None].astype(np.uint32)
 
     def merge(self, other: Moments) -> None:
         """Add the sums of another accumulator of the same unit."""
@@ -231,8 +220,8 @@ class Samples:
         """Moments of one memory cell's samples, inside a gate (planes, pixels) where one is given."""
         cell = Unit(self.unit.detector, self.unit.module, self.unit.role, self.unit.stage,
                     (self.unit.cells[slot],), self.unit.samples)
-        result = Moments(cell, self.sampling, self.describe, gated=True)
-        if low is not None and high is not None and result.low is not None and result.high is not None:
+        result = Moments(cell, self.sampling, self.describe)
+        if low is not None and high is not None:
             result.low[:, 0], result.high[:, 0] = low, high
         self._add_to(result, slot)
         return result
@@ -242,7 +231,7 @@ class Samples:
         at = np.zeros(n, np.int64)
         for index in range(len(self.sampling.planes)):
             block = self.rows(index, slot)[:, None, :]
-            if result.low is not None and result.high is not None and n:
+            if n:
                 moments.add_gated(block, 0, at, result.low[index], result.high[index],
                                   result.total[index], result.squares[index], result.count[index])
         result.seen[0] += n
@@ -269,7 +258,7 @@ class GateSamples(Samples):
                  sigma: float, floor: float) -> None:
         super().__init__(unit, sampling, describe, depth)
         self.complete = unit.samples <= depth
-        self.gated = Moments(unit, sampling, describe, gated=True)
+        self.gated = Moments(unit, sampling, describe)
         self._sigma, self._floor = sigma, floor
 
     def settle(self) -> Iterator[None]:
@@ -285,13 +274,10 @@ class GateSamples(Samples):
         lowest, highest = self.sampling.lowest, self.sampling.highest
         median, mad, _ = robust.median_mad(self.rows(index, slot), lowest, highest)
         low, high = robust.gate(median, mad, self._sigma, self._floor, lowest, highest)
-        if self.gated.low is not None and self.gated.high is not None:
-            self.gated.low[index, slot], self.gated.high[index, slot] = low, high
+        self.gated.low[index, slot], self.gated.high[index, slot] = low, high
 
     def _take_over(self, slot: int) -> None:
         gated = self.gated
-        if gated.low is None or gated.high is None:
-            return
         cell = self.moments(slot, gated.low[:, slot], gated.high[:, slot])
         gated.total[:, slot], gated.squares[:, slot] = cell.total[:, 0], cell.squares[:, 0]
         gated.count[:, slot], gated.seen[slot] = cell.count[:, 0], cell.seen[0]

@@ -125,7 +125,7 @@ class Dark(Method):
             return GateSamples(unit, sampling, describe, depth, self.gate_sigma, self.gate_floor)
         if self.estimator == "median":
             return MedianSamples(unit, sampling, describe, unit.samples)
-        return Moments(unit, sampling, describe, gated=False)
+        return Moments(unit, sampling, describe)
 
     def reduce(self, unit: Unit, accumulator: Accumulator) -> Maps:
         """Maps of all memory cells of a unit."""
