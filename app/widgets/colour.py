@@ -235,7 +235,20 @@ def _place(value, low, factor, size):
 
 @njit(nogil=True, cache=True)
 def _render(  # noqa: C901 - one pass over the device pixels is what makes it fast
-    out, rows, columns, index, values, flags, selected, has_values, colours, low, factor, flag_colours, gap, good
+    out,
+    rows,
+    columns,
+    index,
+    values,
+    flags,
+    selected,
+    has_values,
+    colours,
+    low,
+    factor,
+    flag_colours,
+    gap,
+    good,
 ):
     size = len(colours) - 3
     # element by element: unpacking a row of ``columns`` would make an array object for every pixel

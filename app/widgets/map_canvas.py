@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 from PyQt6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PyQt6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from app.widgets import map_marks as marks
@@ -186,12 +186,9 @@ class MapCanvas(QWidget):
         bounds = QRectF(self.rect())
         if self._coverage is not None:
             self._draw_coverage(painter)
-        cell = self._cell(0, 0)
-        if cell.width() >= marks.NUMBER_WIDTH:
-            shown = self._flags if self._values is None else self._values
-            if shown is not None:
-                window = self.viewport().window(self._placement.index.shape)
-                marks.draw_numbers(painter, self._cell, self._placement, shown, window)
+        shown = self._flags if self._values is None else self._values
+        if shown is not None and self._cell(0, 0).width() >= marks.NUMBER_WIDTH:
+            self._draw_numbers(painter, shown)
         if self._selected_place is not None:
             marks.draw_selected(painter, self._cell(*self._selected_place), bounds)
         if self._camera.cursor is not None and not self.underMouse():
@@ -199,6 +196,17 @@ class MapCanvas(QWidget):
 
     def _cell(self, x: int, y: int) -> QRectF:
         return self.area_of(x, y, x + 1, y + 1)
+
+    def _draw_numbers(self, painter: QPainter, shown: np.ndarray) -> None:
+        view, index = self.viewport(), self._placement.index
+        top, bottom, left, right = view.window(index.shape)
+        for y in range(top, bottom):
+            i = min(max(0, round((y + 0.5 - view.y) * view.scale + view.height / 2)), view.height - 1)
+            for x in range(left, right):
+                j = min(max(0, round((x + 0.5 - view.x) * view.scale + view.width / 2)), view.width - 1)
+                if index[y, x] >= 0:
+                    ground = QColor(int(self._buffer[i, j]))
+                    marks.draw_number(painter, self._cell(x, y), shown[index[y, x]], ground)
 
     def _draw_coverage(self, painter: QPainter) -> None:
         tones = tones_of(self.palette())

@@ -6,7 +6,6 @@ import numpy as np
 from PyQt6.QtCore import QLineF, QPointF, QRectF, Qt
 from PyQt6.QtGui import QBrush, QColor, QPainter, QPen
 
-from app.widgets.placement import Placement
 from app.widgets.tones import Tones
 
 #: Smallest width, in logical pixels, of a pixel with its number in it.
@@ -62,27 +61,10 @@ def draw_coverage(painter: QPainter, tile: QRectF, part: float, name: str, tones
                          QColor(tones.accent))  # fmt: skip
 
 
-def draw_numbers(painter: QPainter, image_of, placement: Placement, values: np.ndarray, window) -> None:
-    """Write the value into each pixel in sight, when pixels are large enough.
-
-    Parameters
-    ----------
-    image_of : callable
-        Logical rectangle of the placement pixel (x, y).
-    values : (n,) float32 or uint32
-    window : (top, bottom, left, right)
-        Part of the placement in sight.
-    """
-    top, bottom, left, right = window
-    for y in range(top, bottom):
-        for x in range(left, right):
-            source = placement.index[y, x]
-            if source >= 0:
-                _draw_number(painter, image_of(x, y), values[source])
-
-
-def _draw_number(painter: QPainter, cell: QRectF, value: np.generic) -> None:
+def draw_number(painter: QPainter, cell: QRectF, value: np.generic, ground: QColor) -> None:
+    """Write the value of a pixel into it: black or white, whichever is readable; a mask of 0 stays empty."""
+    if value.dtype.kind == "u" and value == 0:
+        return
     text = f"{int(value):#x}" if value.dtype.kind == "u" else f"{float(value):.5g}"
-    for shift, colour in ((1, Qt.GlobalColor.black), (0, Qt.GlobalColor.white)):
-        painter.setPen(colour)
-        painter.drawText(cell.translated(shift, shift), Qt.AlignmentFlag.AlignCenter, text)
+    painter.setPen(Qt.GlobalColor.black if ground.lightnessF() > 0.55 else Qt.GlobalColor.white)
+    painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, text)

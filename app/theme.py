@@ -1,0 +1,77 @@
+"""The dark and the light look of the window."""
+
+from __future__ import annotations
+
+from PyQt6.QtGui import QColor, QPalette
+from PyQt6.QtWidgets import QApplication
+
+from app.widgets.tones import DARK, LIGHT, Tones, is_dark
+
+THEMES = {"dark": DARK, "light": LIGHT}
+
+
+def apply(app: QApplication, theme: str = "dark") -> None:
+    """Give the whole program one of the ``THEMES``; widgets that exist follow at once."""
+    if theme not in THEMES:
+        raise ValueError(f"there is no theme {theme!r}; use one of {', '.join(THEMES)}")
+    tones = THEMES[theme]
+    app.setStyle("Fusion")
+    app.setPalette(palette(tones))
+    app.setStyleSheet(style_sheet(tones))
+
+
+def current(app: QApplication) -> str:
+    """Return the name of the theme in use."""
+    return "dark" if is_dark(app.palette()) else "light"
+
+
+def palette(tones: Tones) -> QPalette:
+    """Return a palette for Fusion made of a theme's tones."""
+    role = QPalette.ColorRole
+    colours = {
+        role.Window: tones.window,
+        role.WindowText: tones.text,
+        role.Base: tones.base,
+        role.AlternateBase: tones.raised,
+        role.Text: tones.text,
+        role.PlaceholderText: tones.muted,
+        role.Button: tones.raised,
+        role.ButtonText: tones.text,
+        role.BrightText: tones.error,
+        role.ToolTipBase: tones.raised,
+        role.ToolTipText: tones.text,
+        role.Highlight: tones.accent,
+        role.HighlightedText: tones.base,
+        role.Link: tones.accent,
+        role.Accent: tones.accent,
+        role.Mid: tones.border,
+    }
+    made = QPalette()
+    for name, colour in colours.items():
+        made.setColor(name, QColor(colour))
+    for name in (role.WindowText, role.Text, role.ButtonText):
+        made.setColor(QPalette.ColorGroup.Disabled, name, QColor(tones.border).lighter(130))
+    return made
+
+
+def style_sheet(tones: Tones) -> str:
+    """Return what a palette cannot say: quiet docks, flat bars and tables."""
+    return f"""
+QToolTip {{ color: {tones.text}; background: {tones.raised}; border: 1px solid {tones.border}; padding: 3px; }}
+QToolBar {{ background: {tones.window}; border: none; border-bottom: 1px solid {tones.border}; padding: 3px;
+    spacing: 3px; }}
+QToolBar::separator {{ background: {tones.border}; width: 1px; margin: 4px 6px; }}
+QToolButton {{ border: 1px solid transparent; border-radius: 4px; padding: 4px 7px; }}
+QToolButton:hover {{ background: {tones.raised}; border-color: {tones.border}; }}
+QToolButton:checked {{ background: {tones.raised}; border-color: {tones.accent}; }}
+QToolButton:focus {{ border-color: {tones.accent}; }}
+QDockWidget::title {{ background: {tones.window}; padding: 5px 8px; }}
+QMainWindow::separator {{ background: {tones.window}; width: 5px; height: 5px; }}
+QMainWindow::separator:hover {{ background: {tones.accent}; }}
+QHeaderView::section {{ background: {tones.window}; color: {tones.muted}; border: none;
+    border-bottom: 1px solid {tones.border}; padding: 4px 6px; }}
+QTableView, QTreeView, QListView, QPlainTextEdit {{ border: 1px solid {tones.border}; }}
+QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ padding: 2px 4px; min-height: 18px; }}
+QStatusBar {{ border-top: 1px solid {tones.border}; }}
+QLabel#map_title {{ font-weight: 600; padding: 3px; }}
+"""
