@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -81,3 +82,11 @@ def cells_per_block(bytes_per_cell: int, available: int, n_cells: int) -> int:
     fitting = min(n_cells, max(1, available // max(1, bytes_per_cell)))
     blocks = -(-n_cells // fitting)
     return -(-n_cells // blocks)
+
+
+def resident_bytes() -> int:
+    """Memory that this process holds now, bytes; its peak where the system does not tell."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text("ascii").split()[1]) * resource.getpagesize()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10

@@ -12,7 +12,7 @@ from typing import Any
 
 import h5py
 from extra_data.exceptions import FileStructureError
-from extra_data.file_access import FileAccess
+from extra_data.file_access import FileAccess, file_access_registry
 
 from calib_core.errors import BadInput
 from calib_core.io.inventory import Problem, Severity
@@ -44,6 +44,11 @@ class RunFile:
     def h5(self) -> h5py.File:
         """The open HDF5 file."""
         return self.access.file
+
+    def close(self) -> None:
+        """Let go of the file; EXtra-data must forget it too, or it would hand out the old index of a changed file."""
+        self.access.close()
+        file_access_registry.pop(self.access.filename, None)
 
     def problem(self, severity: Severity, code: str, path: str, detail: str, module: int | None = None) -> Problem:
         """A problem in this file."""

@@ -74,7 +74,7 @@ class Run:
         with self._lock:
             self._indexes.clear()
             for file in self.files:
-                file.access.close()
+                file.close()
 
     def control(self, detector: Detector) -> ControlReader:
         """Control values, for the detector's descriptor."""

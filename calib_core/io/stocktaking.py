@@ -12,6 +12,7 @@ import numpy.typing as npt
 from calib_core.detector import Detector
 from calib_core.io.inventory import ModuleInventory, Problem, RunInventory
 from calib_core.io.module_index import ModuleIndex
+from calib_core.ranges import format_numbers
 
 
 def take_stock(
@@ -55,22 +56,21 @@ def _missing_modules(detector: Detector, modules: Sequence[ModuleInventory]) -> 
     missing = sorted(set(range(start, start + detector.type.max_modules)) - {m.number for m in modules})
     if not missing:
         return []
-    numbers = ", ".join(map(str, missing))
     detail = (f"{len(modules)} of up to {detector.type.max_modules} modules are in the run;"
-              f" there is no module {numbers}")
+              f" there is no module {format_numbers(missing)}")
     return [Problem("warn", "R05", detector.identifier, "", detail)]
 
 
 def _module_problems(module: ModuleInventory, index: ModuleIndex) -> list[Problem]:
     problems = []
     if module.missing_sequences and index.parts:
-        numbers = ", ".join(map(str, module.missing_sequences))
+        numbers = format_numbers(module.missing_sequences)
         problems.append(("R04", f"sequence {numbers} is missing; its trains have no data"))
     if module.trains_lost and module.frames:
-        problems.append(("R10", f"{module.trains_lost} trains of other modules are not in this one"))
+        problems.append(("R10", f"has {module.trains} of the {module.trains + module.trains_lost} trains of the run"))
     if index.suspect.any():
         n = len(np.unique(index.train[index.suspect]))
-        problems.append(("R09", f"{n} trains are marked as suspect and left out unless they are asked for"))
+        problems.append(("R09", f"suspect trains, left out unless they are asked for: {n}"))
     return [Problem("warn", code, index.module.aggregator, "", detail, module.number) for code, detail in problems]
 
 

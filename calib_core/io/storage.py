@@ -42,14 +42,20 @@ class FrameStore(Protocol):
 
 def open_store(file: RunFile, dataset: h5py.Dataset, slots: bool) -> FrameStore:
     """Fastest store for a dataset; ``slots`` says that its second axis counts frames within a row."""
-    map_ = _FrameMap(dataset, 2 if slots else 1)
-    return DirectStore(file, map_) if map_.is_plain and file.h5.userblock_size == 0 else LibraryStore(file, map_)
+    def choose() -> FrameStore:
+        map_ = _FrameMap(file.name, dataset, 2 if slots else 1)
+        plain = map_.is_plain and file.h5.userblock_size == 0
+        return DirectStore(file, map_) if plain else LibraryStore(file, map_)
+
+    store: FrameStore = _guarded(file.name, choose)
+    return store
 
 
 class _FrameMap:
     """Where the frames of a dataset are stored."""
 
-    def __init__(self, dataset: h5py.Dataset, lead: int) -> None:
+    def __init__(self, name: str, dataset: h5py.Dataset, lead: int) -> None:
+        self.name = name
         self.dataset = dataset
         self.lead = lead
         self.frame_shape = tuple(int(n) for n in dataset.shape[lead:])
@@ -79,6 +85,10 @@ class _FrameMap:
     @cached_property
     def _chunks(self) -> tuple[Indices, npt.NDArray[np.bool_]]:
         """Start of each chunk of whole frames, and whether all chunks of a frame were written."""
+        found: tuple[Indices, npt.NDArray[np.bool_]] = _guarded(self.name, self._find_chunks)
+        return found
+
+    def _find_chunks(self) -> tuple[Indices, npt.NDArray[np.bool_]]:
         step = self._lead_chunk
         grid = -(-int(self.dataset.shape[0]) // step[0]), -(-self.per_row // step[1])
         found: list[tuple[int, ...]] = []
