@@ -1,0 +1,176 @@
+"""Kernels of darks against reading the same memory and against NumPy, on one thread.
+
+Each test compares results first and fails where they differ; ratios are reported, not asserted.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from calib_core.numerics import moments, robust
+
+PIXELS = 512 * 128
+
+
+def make_run(cells: int, trains: int, pixels: int = PIXELS) -> SimpleNamespace:
+    """Frames of a run, memory cells cycling within each train, with sums to fill."""
+    frames = cells * trains
+    rng = np.random.default_rng(cells)
+    block = rng.integers(0, 128, (frames, 1, pixels), np.uint8).astype(np.uint16)
+    block += 5000
+    return SimpleNamespace(
+        block=block, slot=np.tile(np.arange(cells), trains), cells=cells, trains=trains,
+        total=np.zeros((cells, pixels), np.uint32), squares=np.zeros((cells, pixels), np.uint64),
+        frames=np.zeros(cells, np.int64), count=np.zeros((cells, pixels), np.uint32),
+        wrong=np.zeros((cells, pixels), np.uint32),
+        low=np.full((cells, pixels), 5003, np.uint16), high=np.full((cells, pixels), 5120, np.uint16),
+    )
+
+
+def clear(run: SimpleNamespace) -> None:
+    for sums in (run.total, run.squares, run.frames, run.count, run.wrong):
+        sums.fill(0)
+
+
+def mean_and_noise(run: SimpleNamespace, trains: int | None = None):
+    """Everything from empty sums to maps, in blocks of the given number of trains."""
+    clear(run)
+    step = (trains or run.trains) * run.cells
+    for i in range(0, len(run.slot), step):
+        moments.add(run.block[i:i + step], 0, run.slot[i:i + step], run.total, run.squares, run.frames)
+    return moments.finish(run.total, run.squares, run.frames)
+
+
+def numpy_mean_and_noise(run: SimpleNamespace):
+    """What a script does: pick the frames of each memory cell, take mean and std."""
+    picked = (run.block[run.slot == cell, 0] for cell in range(run.cells))
+    return [(frames.mean(axis=0), frames.std(axis=0, ddof=1)) for frames in picked]
+
+
+def assert_means_equal(run: SimpleNamespace) -> None:
+    mean, std = mean_and_noise(run)
+    for cell, (expected, noise) in enumerate(numpy_mean_and_noise(run)):
+        np.testing.assert_array_equal(mean[cell], expected.astype(np.float32))
+        np.testing.assert_allclose(std[cell], noise, rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def few():
+    """32 memory cells of 48 trains, 201 MB."""
+    return make_run(32, 48)
+
+
+@pytest.fixture(scope="module")
+def many():
+    """8 memory cells of 200 trains, 210 MB."""
+    return make_run(8, 200)
+
+
+def test_mean(bar, read_limit, few, many):
+    assert_means_equal(few)
+    bar("dark_mean_48", lambda: mean_and_noise(few), read_limit(few.block), goal=0.60, rounds=15)
+    bar("dark_mean_numpy", lambda: mean_and_noise(few), lambda: numpy_mean_and_noise(few), goal=15, rounds=5)
+    assert_means_equal(many)
+    bar("dark_mean_200", lambda: mean_and_noise(many), read_limit(many.block), goal=0.70, rounds=15)
+
+
+def test_streamed_blocks(bar, read_limit, few):
+    """Blocks of 16 trains give the bits of the whole run."""
+    whole = mean_and_noise(few)
+    for one, other in zip(mean_and_noise(few, trains=16), whole, strict=True):
+        np.testing.assert_array_equal(one, other)
+    bar("dark_stream_16", lambda: mean_and_noise(few, trains=16), read_limit(few.block), goal=0.40, rounds=15)
+
+
+def numpy_median_and_mad(samples: np.ndarray):
+    middle = np.median(samples, axis=0)
+    return middle, np.median(np.abs(samples - middle), axis=0)
+
+
+@pytest.mark.parametrize("frames", [48, 128])
+def test_median_and_mad(bar, frames):
+    rng = np.random.default_rng(frames)
+    samples = rng.normal(5000, 10, (frames, PIXELS // 2)).round().astype(np.uint16)
+    samples[rng.random(samples.shape) < 0.01] += 400
+    found = robust.median_mad(samples, 1, 16382)
+    for one, other in zip(found[:2], numpy_median_and_mad(samples), strict=True):
+        np.testing.assert_array_equal(one, other.astype(np.float32))
+    bar(f"dark_median_mad_{frames}", lambda: robust.median_mad(samples, 1, 16382),
+        lambda: numpy_median_and_mad(samples), goal=20)
+
+
+def test_mean_noise_and_median(bar):
+    run = make_run(4, 48)
+    picked = [np.ascontiguousarray(run.block[run.slot == cell, 0]) for cell in range(run.cells)]
+
+    def ours():
+        return mean_and_noise(run), [robust.median(frames, 0, 65535) for frames in picked]
+
+    def other():
+        return [(np.median(frames, axis=0), frames.std(axis=0, ddof=1)) for frames in picked]
+
+    for one, (expected, _) in zip(ours()[1], other(), strict=True):
+        np.testing.assert_array_equal(one, expected.astype(np.float32))
+    bar("dark_median_numpy", ours, other, goal=22, rounds=5)
+
+
+def gated(run: SimpleNamespace):
+    clear(run)
+    moments.add_gated(run.block, 0, run.slot, run.low, run.high, run.total, run.squares, run.count)
+    return moments.finish(run.total, run.squares, run.count)
+
+
+def robust_dark(run: SimpleNamespace, samples: np.ndarray):
+    """Gate from the first frames of each memory cell, then mean and noise inside it."""
+    for cell in range(run.cells):
+        middle, mad, _ = robust.median_mad(samples[cell], 1, 16382)
+        run.low[cell], run.high[cell] = robust.gate(middle, mad, 5.0, 3.0, 1, 16382)
+    return gated(run)
+
+
+def test_gated(bar, read_limit, few, many):
+    for run in (few, many):
+        mean, _ = gated(run)
+        for cell in range(run.cells):
+            frames = run.block[run.slot == cell, 0]
+            inside = (frames >= run.low[cell]) & (frames <= run.high[cell])
+            count = inside.sum(axis=0)
+            np.testing.assert_array_equal(run.count[cell], count)
+            total = np.where(inside, frames, 0).sum(axis=0)
+            np.testing.assert_array_equal(mean[cell], (total / count).astype(np.float32))
+    bar("dark_gated_48", lambda: gated(few), read_limit(few.block), goal=0.40, rounds=15)
+    bar("dark_gated_200", lambda: gated(many), read_limit(many.block), goal=0.40, rounds=15)
+
+
+def test_robust(bar, read_limit, many):
+    """Median and MAD of 128 frames, gate, gated mean and noise of 200 frames, as in a job."""
+    samples = np.stack([many.block[many.slot == cell, 0][:128] for cell in range(many.cells)])
+    bar("dark_robust_200", lambda: robust_dark(many, samples), read_limit(many.block), goal=0.12)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 1e-5])
+@pytest.mark.parametrize("gate", [False, True])
+def test_gain_bits(bar, read_limit, wrong, gate):
+    """64 frames of 512 x 1024 pixels of one memory cell, 67 MB, all or nearly all with the right gain bits."""
+    run = make_run(1, 64, pixels=512 * 1024)
+    gain = (np.random.default_rng(1).random(run.block[:, 0].shape) < wrong).astype(np.uint8)
+
+    def ours():
+        clear(run)
+        if gate:
+            moments.add_gated_bits(run.block, 0, gain, 0, run.slot, run.low, run.high,
+                                   run.total, run.squares, run.count, run.wrong)
+        else:
+            moments.add_bits(run.block, 0, gain, 0, run.slot, run.total, run.squares, run.count, run.wrong)
+
+    ours()
+    frames = run.block[:, 0]
+    kept = (gain == 0) & ((frames >= run.low) & (frames <= run.high) | (not gate))
+    np.testing.assert_array_equal(run.count[0], kept.sum(axis=0))
+    np.testing.assert_array_equal(run.wrong[0], (gain != 0).sum(axis=0))
+    np.testing.assert_array_equal(run.total[0], np.where(kept, frames, 0).sum(axis=0))
+    name = f"dark_bits{'_gated' if gate else ''}_{'rare' if wrong else 'clean'}"
+    bar(name, ours, read_limit(run.block), goal=0.25, rounds=15)
