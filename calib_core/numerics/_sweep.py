@@ -80,14 +80,28 @@ def _add_samples(v: Vectors, p: _Pointers, kept: list[Value], short: bool) -> No
     v.add_to(p["squares"], I64, v.sum([v.widen(x, I64) for x in squares]))
 
 
-_ARGUMENTS = ("rows", "ahead", "bits", "expected", "low", "high", "total", "squares", "count", "wrong")
+_ARGUMENTS = (
+    "block", "zeros", "rows", "ahead", "gain", "right", "bits", "expected",
+    "low", "high", "total", "squares", "count", "wrong",
+)
+
+
+def _row_pointers(builder: Any, samples: Value, padding: Value, offsets: list[Value], scalar: Any) -> list[Value]:
+    """Addresses of rows at offsets into the samples; of the padding where the offset is negative."""
+    pointers = []
+    for offset in offsets:
+        row = builder.gep(samples, [offset], source_etype=scalar)
+        beyond = builder.icmp_signed("<", offset, ir.Constant(offset.type, 0))
+        pointers.append(builder.select(beyond, padding, row))
+    return pointers
 
 
 def _make_sweep(gated: bool, checked: bool) -> Any:
     """Make the inner loop with or without a gate, with or without a check of gain bits.
 
-    It is called with the names of `_ARGUMENTS`: tuples of eight uint16 rows, of the eight rows that come next and of
-    eight uint8 rows of gain bits, the expected gain bits, and slices of the accumulators, all of one size.
+    It is called with the names of `_ARGUMENTS`: uint16 samples; a tile of zeros; tuples of eight offsets of the rows
+    and of the eight rows that come next, negative beyond the last frame; gain bits, a tile of right ones and eight
+    offsets of their rows; the expected gain bits; and slices of gate and accumulators, all of the tile's size.
     Arguments that the variant does not use may be of any size.
     """
 
@@ -96,6 +110,9 @@ def _make_sweep(gated: bool, checked: bool) -> Any:
             name: pointer(context, builder, kind, value)
             for name, kind, value in zip(_ARGUMENTS, signature.args, arguments, strict=True)
         }
+        p["rows"] = _row_pointers(builder, p["block"], p["zeros"], p["rows"], I16)
+        p["ahead"] = _row_pointers(builder, p["block"], p["zeros"], p["ahead"], I16)
+        p["bits"] = _row_pointers(builder, p["gain"], p["right"], p["bits"], I8)
         total = _ARGUMENTS.index("total")
         size = context.make_array(signature.args[total])(context, builder, arguments[total]).nitems
         whole = builder.and_(size, ir.Constant(size.type, -LANES))
@@ -106,10 +123,12 @@ def _make_sweep(gated: bool, checked: bool) -> Any:
         return context.get_dummy_value()
 
     def build(
-        typing_context: Any, rows: Any, ahead: Any, bits: Any, expected: Any, low: Any, high: Any,
-        total: Any, squares: Any, count: Any, wrong: Any,
+        typing_context: Any, block: Any, zeros: Any, rows: Any, ahead: Any, gain: Any, right: Any, bits: Any,
+        expected: Any, low: Any, high: Any, total: Any, squares: Any, count: Any, wrong: Any,
     ) -> Any:
-        given = (rows, ahead, bits, expected, low, high, total, squares, count, wrong)
+        given = (
+            block, zeros, rows, ahead, gain, right, bits, expected, low, high, total, squares, count, wrong
+        )
         return types.void(*given), generate
 
     return intrinsic(build)

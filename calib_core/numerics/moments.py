@@ -23,8 +23,8 @@ SQUARES_DTYPE = np.uint64
 COUNT_DTYPE = np.uint32
 MAX_FRAMES = 65536
 
-#: Pixels of a tile: a row of 32 KiB, accumulators of 192 KiB.
-_TILE = 16384
+#: Pixels of a tile: a row of 16 KiB, accumulators of 96 KiB.
+_TILE = 8192
 
 _Array = NDArray[Any]
 
@@ -141,6 +141,7 @@ def add_gated_bits(
 
 def finish(
     total: _Array, squares: _Array, count: _Array | int, ddof: int = 1,
+    out: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Turn moments into mean and standard deviation.
 
@@ -159,6 +160,8 @@ def finish(
         Samples per memory cell, or per memory cell and pixel, at most `MAX_FRAMES`.
     ddof : int
         Degrees of freedom lost: 1 for the unbiased variance, 0 for NumPy's default.
+    out : pair of (..., P) float32, C-contiguous, optional
+        Where to write the mean and the standard deviation; fresh memory costs more than the calculation.
 
     Returns
     -------
@@ -177,8 +180,9 @@ def finish(
         raise ValueError(f"ddof must not be negative, but is {ddof}")
     pixels = total.shape[-1]
     each = samples.shape == total.shape
-    mean = np.empty(total.shape, np.float32)
-    std = np.empty(total.shape, np.float32)
+    mean, std = out or (np.empty(total.shape, np.float32), np.empty(total.shape, np.float32))
+    _check(mean, "mean", total.shape, np.float32)
+    _check(std, "std", total.shape, np.float32)
     _finish(
         np.ascontiguousarray(total, TOTAL_DTYPE).reshape(-1, pixels),
         np.ascontiguousarray(squares, SQUARES_DTYPE).reshape(-1, pixels),
@@ -236,7 +240,7 @@ def _accumulate(
     gain, expected, wrong = bits or (np.zeros((1, 1), np.uint8), 0, np.zeros((1, 1), COUNT_DTYPE))
     counts = np.zeros((1, 1), COUNT_DTYPE) if count is None else count
     _moments(
-        _writable(block), plane, _writable(gain)[:, np.newaxis], np.uint8(expected), *_grouped(slot),
+        _writable(block), plane, _writable(gain), np.uint8(expected), *_grouped(slot),
         gate is not None, bits is not None, _writable(low), _writable(high), total, squares, counts, wrong,
     )
 
@@ -254,37 +258,30 @@ def _grouped(slot: _Array) -> tuple[_Array, _Array, _Array]:
 
 
 @njit(nogil=True, cache=True)
-def _row(block, plane, order, frame, end, start, stop, padding):  # type: ignore[no-untyped-def]
-    """One frame in a tile, or the padding beyond the last frame."""
-    if frame < end:
-        return block[order[frame], plane, start:stop]
-    return padding[: stop - start]
+def _row(order, frame, end, stride, start):  # type: ignore[no-untyped-def]
+    """Offset of a frame's row; negative beyond the last frame."""
+    return order[frame] * stride + start if frame < end else -1
 
 
 @njit(nogil=True, cache=True)
-def _rows(block, plane, order, frame, end, start, stop, padding):  # type: ignore[no-untyped-def]
-    """Eight frames of a memory cell in a tile."""
+def _rows(order, frame, end, stride, start):  # type: ignore[no-untyped-def]
+    """Offsets of the rows of eight frames."""
     return (
-        _row(block, plane, order, frame, end, start, stop, padding),
-        _row(block, plane, order, frame + 1, end, start, stop, padding),
-        _row(block, plane, order, frame + 2, end, start, stop, padding),
-        _row(block, plane, order, frame + 3, end, start, stop, padding),
-        _row(block, plane, order, frame + 4, end, start, stop, padding),
-        _row(block, plane, order, frame + 5, end, start, stop, padding),
-        _row(block, plane, order, frame + 6, end, start, stop, padding),
-        _row(block, plane, order, frame + 7, end, start, stop, padding),
+        _row(order, frame, end, stride, start), _row(order, frame + 1, end, stride, start),
+        _row(order, frame + 2, end, stride, start), _row(order, frame + 3, end, stride, start),
+        _row(order, frame + 4, end, stride, start), _row(order, frame + 5, end, stride, start),
+        _row(order, frame + 6, end, stride, start), _row(order, frame + 7, end, stride, start),
     )
 
 
 @njit(nogil=True, cache=True)
-def _ahead(block, plane, order, begin, frame, end, start, stop, padding):  # type: ignore[no-untyped-def]
-    """Eight frames that come next: in the tile, else in the next tile, else of the next memory cell."""
-    pixels = block.shape[2]
+def _ahead(order, begin, frame, end, stride, start, stop, base, pixels):  # type: ignore[no-untyped-def]
+    """Offsets of the rows that come next: in the tile, else in the next tile, else of the next memory cell."""
     if frame < end:
-        return _rows(block, plane, order, frame, end, start, stop, padding)
+        return _rows(order, frame, end, stride, base + start)
     if stop < pixels:
-        return _rows(block, plane, order, begin, end, stop, min(stop + _TILE, pixels), padding)
-    return _rows(block, plane, order, end, order.size, 0, min(_TILE, pixels), padding)
+        return _rows(order, begin, end, stride, base + stop)
+    return _rows(order, end, order.size, stride, base)
 
 
 @njit(nogil=True, cache=True)
@@ -293,6 +290,7 @@ def _moments(  # type: ignore[no-untyped-def]
 ):
     """Add a block; where not gated or not checked, the arrays for that have one pixel and are not used."""
     pixels = block.shape[2]
+    stride, base = block.shape[1] * pixels, plane * pixels
     counted = gated or checked
     zeros = np.zeros(_TILE, np.uint16)
     right = np.full(_TILE, expected, np.uint8)
@@ -309,17 +307,20 @@ def _moments(  # type: ignore[no-untyped-def]
             if checked and not gated:
                 c += np.uint32(end - begin)
             for frame in range(begin, end, ROWS):
-                rows = _rows(block, plane, order, frame, end, start, stop, zeros)
-                ahead = _ahead(block, plane, order, begin, frame + ROWS, end, start, stop, zeros)
-                bits = _rows(gain, 0, order, frame, end if checked else frame, start, stop, right)
+                rows = _rows(order, frame, end, stride, base + start)
+                ahead = _ahead(order, begin, frame + ROWS, end, stride, start, stop, base, pixels)
+                bits = _rows(order, frame, end, pixels, start)
                 if gated and checked:
-                    sweep_gated_bits(rows, ahead, bits, expected, low_tile, high_tile, t, q, c, w)
+                    sweep_gated_bits(
+                        block, zeros, rows, ahead, gain, right, bits, expected, low_tile, high_tile, t, q, c, w)
                 elif gated:
-                    sweep_gated(rows, ahead, bits, expected, low_tile, high_tile, t, q, c, w)
+                    sweep_gated(
+                        block, zeros, rows, ahead, gain, right, bits, expected, low_tile, high_tile, t, q, c, w)
                 elif checked:
-                    sweep_bits(rows, ahead, bits, expected, low_tile, high_tile, t, q, c, w)
+                    sweep_bits(
+                        block, zeros, rows, ahead, gain, right, bits, expected, low_tile, high_tile, t, q, c, w)
                 else:
-                    sweep(rows, ahead, bits, expected, low_tile, high_tile, t, q, c, w)
+                    sweep(block, zeros, rows, ahead, gain, right, bits, expected, low_tile, high_tile, t, q, c, w)
             if gated and padded:
                 _uncount(c, low_tile, padded)
 

@@ -19,7 +19,7 @@ MAX_SAMPLES = 65535
 #: Standard deviation of a normal distribution per median absolute deviation.
 MAD_TO_SIGMA = 1.4826
 
-_TILE = 512
+_TILE = 1024
 #: Pixels from one staged frame to the next; not a power of two, so that frames do not share cache sets.
 _STRIDE = _TILE + LANES
 

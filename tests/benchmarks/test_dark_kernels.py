@@ -26,22 +26,23 @@ def make_run(cells: int, trains: int, pixels: int = PIXELS) -> SimpleNamespace:
         total=np.zeros((cells, pixels), np.uint32), squares=np.zeros((cells, pixels), np.uint64),
         frames=np.zeros(cells, np.int64), count=np.zeros((cells, pixels), np.uint32),
         wrong=np.zeros((cells, pixels), np.uint32),
+        maps=(np.zeros((cells, pixels), np.float32), np.zeros((cells, pixels), np.float32)),
         low=np.full((cells, pixels), 5003, np.uint16), high=np.full((cells, pixels), 5120, np.uint16),
     )
 
 
-def clear(run: SimpleNamespace) -> None:
-    for sums in (run.total, run.squares, run.frames, run.count, run.wrong):
-        sums.fill(0)
+def clear(*sums: np.ndarray) -> None:
+    for each in sums:
+        each.fill(0)
 
 
 def mean_and_noise(run: SimpleNamespace, trains: int | None = None):
     """Everything from empty sums to maps, in blocks of the given number of trains."""
-    clear(run)
+    clear(run.total, run.squares, run.frames)
     step = (trains or run.trains) * run.cells
     for i in range(0, len(run.slot), step):
         moments.add(run.block[i:i + step], 0, run.slot[i:i + step], run.total, run.squares, run.frames)
-    return moments.finish(run.total, run.squares, run.frames)
+    return moments.finish(run.total, run.squares, run.frames, out=run.maps)
 
 
 def numpy_mean_and_noise(run: SimpleNamespace):
@@ -79,7 +80,7 @@ def test_mean(bar, read_limit, few, many):
 
 def test_streamed_blocks(bar, read_limit, few):
     """Blocks of 16 trains give the bits of the whole run."""
-    whole = mean_and_noise(few)
+    whole = [values.copy() for values in mean_and_noise(few)]
     for one, other in zip(mean_and_noise(few, trains=16), whole, strict=True):
         np.testing.assert_array_equal(one, other)
     bar("dark_stream_16", lambda: mean_and_noise(few, trains=16), read_limit(few.block), goal=0.40, rounds=15)
@@ -118,9 +119,9 @@ def test_mean_noise_and_median(bar):
 
 
 def gated(run: SimpleNamespace):
-    clear(run)
+    clear(run.total, run.squares, run.count)
     moments.add_gated(run.block, 0, run.slot, run.low, run.high, run.total, run.squares, run.count)
-    return moments.finish(run.total, run.squares, run.count)
+    return moments.finish(run.total, run.squares, run.count, out=run.maps)
 
 
 def robust_dark(run: SimpleNamespace, samples: np.ndarray):
@@ -159,7 +160,7 @@ def test_gain_bits(bar, read_limit, wrong, gate):
     gain = (np.random.default_rng(1).random(run.block[:, 0].shape) < wrong).astype(np.uint8)
 
     def ours():
-        clear(run)
+        clear(run.total, run.squares, run.count, run.wrong)
         if gate:
             moments.add_gated_bits(run.block, 0, gain, 0, run.slot, run.low, run.high,
                                    run.total, run.squares, run.count, run.wrong)
