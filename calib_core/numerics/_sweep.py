@@ -72,12 +72,28 @@ def _add_count(v: Vectors, p: _Pointers, inside: list[Value]) -> None:
 
 
 def _add_samples(v: Vectors, p: _Pointers, kept: list[Value], short: bool) -> None:
+    if short and v.lanes == LANES:
+        total, squares = _sum_pairs(v, kept)
+        v.add_to(p["total"], I32, total)
+        v.add_to(p["squares"], I64, v.widen(squares, I64))
+        return
     wide = [v.widen(x, I32) for x in kept]
     v.add_to(p["total"], I32, v.sum(wide))
-    squares = [v.builder.mul(x, x) for x in wide]
-    if short:
-        squares = [v.sum(squares)]
-    v.add_to(p["squares"], I64, v.sum([v.widen(x, I64) for x in squares]))
+    v.add_to(p["squares"], I64, v.sum([v.widen(v.builder.mul(x, x), I64) for x in wide]))
+
+
+def _sum_pairs(v: Vectors, kept: list[Value]) -> tuple[Value, Value]:
+    """Sum samples and squares, even and odd lanes apart: masks and shifts are cheaper than widening each row."""
+    b = v.builder
+    half = ir.VectorType(I32, LANES // 2)
+    low, shift = (ir.Constant(half, [value] * (LANES // 2)) for value in (0xFFFF, 16))
+    pairs = [b.bitcast(x, half) for x in kept]
+    halves = [b.and_(x, low) for x in pairs], [b.lshr(x, shift) for x in pairs]
+    order = [k // 2 + k % 2 * (LANES // 2) for k in range(LANES)]
+    merge = ir.Constant(ir.VectorType(I32, LANES), order)
+    total = b.shuffle_vector(*[v.sum(x) for x in halves], merge)
+    squares = b.shuffle_vector(*[v.sum([b.mul(y, y) for y in x]) for x in halves], merge)
+    return total, squares
 
 
 _ARGUMENTS = (
