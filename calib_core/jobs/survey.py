@@ -132,7 +132,7 @@ def choose_detector(runs: Sequence[Run], family: str = "", identifier: str = "")
         raise BadInput(f"Run {runs[0].label} has no {wanted} detector; its detectors: {have}.")
     if len(fitting) > 1:
         names = tuple(d.identifier for d in fitting)
-        sentence = f"Run {runs[0].label} has several detectors ({', '.join(names)}); name one of them."
+        sentence = f"Run {runs[0].label} has several detectors ({', '.join(names)}); name one of them (--karabo-id)."
         raise SeveralDetectors(sentence, names)
     for run in runs[1:]:
         if not any(d.identifier == fitting[0].identifier for d in run.detectors):
