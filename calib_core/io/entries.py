@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.io.files import RunFile
+from calib_core.io.files import RunFile, read_whole
 
 Mask = npt.NDArray[np.bool_]
 
@@ -46,7 +46,7 @@ def read_entries(file: RunFile, source: str, group: str) -> Entries:
 
 def train_ids(file: RunFile) -> npt.NDArray[np.uint64]:
     """Train ids of a file without the zeros that pad their end; zeros in between stay."""
-    stored = file.h5["INDEX/trainId"][()]
+    stored = read_whole(file.h5["INDEX/trainId"])
     if stored.ndim != 1 or stored.dtype.kind not in "ui":
         raise ValueError(f"INDEX/trainId holds {stored.dtype} with {stored.ndim} axes instead of train ids")
     used = np.flatnonzero(stored)
@@ -67,10 +67,10 @@ def suspect_trains(file: RunFile, train: npt.NDArray[np.uint64]) -> Mask:
 
 
 def _first_and_count(index: h5py.Group) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    first = index["first"][()].astype(np.int64)
+    first = read_whole(index["first"]).astype(np.int64)
     if "count" in index:
-        return first, index["count"][()].astype(np.int64)
-    last, status = index["last"][()].astype(np.int64), index["status"][()].astype(np.int64)
+        return first, read_whole(index["count"]).astype(np.int64)
+    last, status = read_whole(index["last"]).astype(np.int64), read_whole(index["status"])
     return first, (last - first + 1) * (status != 0)
 
 

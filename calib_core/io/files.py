@@ -6,11 +6,14 @@ import errno
 import os
 import re
 import stat
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
+import numpy.typing as npt
 from extra_data.exceptions import FileStructureError
 from extra_data.file_access import FileAccess, file_access_registry
 
@@ -20,6 +23,8 @@ from calib_core.io.inventory import Problem, Severity
 _NAME = re.compile(r"(?P<category>[A-Z]+)-R(?P<run>\d{4})-(?P<aggregator>\w+?)(?:-S(?P<sequence>\d{5}))?\.h5")
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _LOCKED = (errno.EAGAIN, errno.EDEADLK, 524)
+#: Index, train ids or memory cells of one file never need more.
+MAX_INDEX_BYTES = 1 << 30
 #: Everything that HDF5, h5py and EXtra-data raise on a damaged file.
 HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError,
                MemoryError, FileStructureError)
@@ -67,6 +72,13 @@ def cause_of(error: BaseException) -> str:
     return (inner[1] if inner else text)[:160] or type(error).__name__
 
 
+def read_whole(dataset: h5py.Dataset) -> npt.NDArray[Any]:
+    """All values of a small dataset; ValueError where a damaged file claims an absurd number of them."""
+    if dataset.size * dataset.dtype.itemsize > MAX_INDEX_BYTES:
+        raise ValueError(f"{dataset.name} claims {dataset.size} values")
+    return np.asarray(dataset[()])
+
+
 def open_run_files(folder: Path) -> tuple[tuple[RunFile, ...], tuple[Problem, ...]]:
     """Open every HDF5 file of a run folder.
 
@@ -101,7 +113,8 @@ def open_file(path: Path) -> RunFile | Problem:
     if code:
         return Problem("exclude", code, shown(path.name), "", reason)
     try:
-        access = FileAccess(str(path))
+        _check_claims(path)
+        access = _access(path)
     except FileStructureError as error:
         return Problem("exclude", "R03", shown(path.name), "", f"this is no complete raw file: {error}")
     except OSError as error:
@@ -110,6 +123,22 @@ def open_file(path: Path) -> RunFile | Problem:
         detail = f"METADATA or INDEX cannot be read: {cause_of(error)}"
         return Problem("exclude", "R03", shown(path.name), "", detail)
     return _described(path, access)
+
+
+def _check_claims(path: Path) -> None:
+    """Look at the sizes of what EXtra-data reads on opening, before it reads them."""
+    with h5py.File(path, "r") as file:
+        for name in ("INDEX/trainId", "METADATA/dataSources/dataSourceId", "METADATA/dataSourceId"):
+            found = file.get(name)
+            if isinstance(found, h5py.Dataset) and found.size > MAX_INDEX_BYTES // 16:
+                raise ValueError(f"{name} claims {found.size} values")
+
+
+def _access(path: Path) -> FileAccess:
+    with warnings.catch_warnings():
+        # What EXtra-data warns of in version 1.1, other flags of trains, is heeded where they are read.
+        warnings.filterwarnings("ignore", "Train validation is not fully supported", UserWarning)
+        return FileAccess(str(path))
 
 
 def _described(path: Path, access: FileAccess) -> RunFile:

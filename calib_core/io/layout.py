@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from calib_core.detector import DetectorType, Module
-from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
+from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of, read_whole
 from calib_core.io.inventory import Problem
 
 MAX_CHUNK_BYTES = 256 << 20
@@ -82,7 +82,7 @@ def _part(detector: DetectorType, base: str, file: RunFile) -> Part:
     per_row = pixels.shape[1] if raw.frames_per_entry else 1
     if cell.dtype.kind not in "ui" or math.prod(cell.shape[1:]) != per_row:
         raise UnfitError("R17", cell.name, f"expected (n, {per_row}) integers, got {_what(cell)}")
-    cells = cell[()].reshape(len(cell), per_row).astype(np.int64)
+    cells = read_whole(cell).reshape(len(cell), per_row).astype(np.int64)
     return Part(file, pixels, gain, cells, _train_ids(file, base, raw.train))
 
 
@@ -95,7 +95,7 @@ def _train_ids(file: RunFile, base: str, key: str) -> np.ndarray | None:
         return None
     if found.dtype.kind not in "ui" or math.prod(found.shape[1:]) != 1:
         raise UnfitError("R17", found.name, f"expected (n,) integers, got {_what(found)}")
-    return np.asarray(found[()], np.uint64).reshape(len(found))
+    return np.asarray(read_whole(found), np.uint64).reshape(len(found))
 
 
 def _dataset(file: RunFile, base: str, key: str) -> h5py.Dataset:

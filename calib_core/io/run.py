@@ -138,7 +138,7 @@ class Run:
 
 def _first_timestamp(file: RunFile) -> datetime | None:
     with suppress(*HDF5_ERRORS):
-        stamps = file.h5["INDEX/timestamp"][()]
+        stamps = file.h5["INDEX/timestamp"][:len(file.access.train_ids)]
         used = stamps[stamps > 0]
         return datetime.fromtimestamp(int(used.min()) / 1e9, UTC) if used.size else None
     return None

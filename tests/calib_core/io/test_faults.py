@@ -72,6 +72,14 @@ def without(*names: str) -> Callable:
     return damage
 
 
+def claiming(name: str) -> Callable:
+    def damage(path):
+        with h5py.File(path, "r+") as file:
+            del file[name]
+            file.create_dataset(name, (1 << 40,), "u8", chunks=(1 << 16,))
+    return damage
+
+
 FILE_FAULTS = {
     "cut to nothing": (cut(0), "R02"),
     "cut to 1 %": (cut(0.01), "R01"),
@@ -82,6 +90,8 @@ FILE_FAULTS = {
     "no INDEX": (without("INDEX"), "R03"),
     "no METADATA": (without("METADATA"), "R03"),
     "no list of sources": (without("METADATA/dataSources/dataSourceId"), "R03"),
+    "absurd number of trains": (claiming("INDEX/trainId"), "R03"),
+    "absurd number of sources": (claiming("METADATA/dataSources/dataSourceId"), "R03"),
     "FIFO": (replaced(os.mkfifo), "R25"),
     "socket": (replaced(bind), "R25"),
     "folder": (replaced(lambda p: p.mkdir()), "R25"),
@@ -165,10 +175,10 @@ def at(place, value) -> Callable:
     return lambda values: values.__setitem__(place, value)
 
 
-def anew(name: str, shape: tuple[int, ...], dtype: str) -> Callable:
+def anew(name: str, shape: tuple[int, ...], dtype: str, **layout) -> Callable:
     def damage(file):
         del file[name]
-        file.create_dataset(name, shape, dtype)
+        file.create_dataset(name, shape, dtype, **layout)
     return damage
 
 
@@ -228,6 +238,8 @@ DATA_FAULTS = {
     "no pixel data": (lambda f: f.__delitem__(f"{IMAGE}/data"), "R17", "refuse", 0),
     "no memory cells": (lambda f: f.__delitem__(f"{IMAGE}/cellId"), "R17", "refuse", 0),
     "memory cells as float": (anew(f"{IMAGE}/cellId", (12, 1), "f4"), "R17", "refuse", 0),
+    "absurd number of cells": (anew(f"{IMAGE}/cellId", (1 << 40, 1), "u2", chunks=(1 << 16, 1)), "R01", "refuse", 0),
+    "absurd index": (anew(f"{INDEX}/count", (1 << 40,), "u8", chunks=(1 << 16,)), "R03", "refuse", 0),
     "data too short": (anew(f"{IMAGE}/data", (8, 2, 512, 128), "u2"), "R12", "refuse", 0),
     "huge chunks": (huge_chunks, "R28", "refuse", 0),
     "external storage": (elsewhere, "R29", "refuse", 0),
