@@ -161,9 +161,9 @@ def _make_bisection(spread: bool) -> Any:
         results = {"lower": lower, "upper": upper, "count": count}
         if spread:
             # Whole distances: of a middle between two integers, one half less than the distance.
-            total = builder.add(builder.and_(lower, upper), builder.lshr(builder.xor(lower, upper), v.constant(I16, 1)))
-            half = builder.and_(builder.xor(lower, upper), v.constant(I16, 1))
-            _fill(column, *source, (total, builder.add(total, half)))
+            one, differ = v.constant(I16, 1), builder.xor(lower, upper)
+            middle = builder.add(builder.and_(lower, upper), builder.lshr(differ, one))
+            _fill(column, *source, (middle, builder.add(middle, builder.and_(differ, one))))
             results["near"], results["far"] = _middle_pair(column, count)
         for name, value in results.items():
             builder.store(value, v.place(p[name], I16), align=2)

@@ -252,9 +252,10 @@ def _writable(array: _Array) -> _Array:
 
 def _grouped(slot: _Array) -> tuple[_Array, _Array, _Array]:
     """Frame order by memory cell, the cells met, and where each cell's frames start in that order."""
-    order = np.argsort(slot, kind="stable")
-    cells, first = np.unique(slot[order], return_index=True)
-    return order, cells, np.append(first, slot.size)
+    counts = np.bincount(slot)
+    cells = np.flatnonzero(counts)
+    first = np.concatenate(([0], np.cumsum(counts[cells])))
+    return np.argsort(slot, kind="stable"), cells, first
 
 
 @njit(nogil=True, cache=True)

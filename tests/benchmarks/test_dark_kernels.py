@@ -147,7 +147,10 @@ def test_gated(bar, read_limit, few, many):
 
 
 def test_robust(bar, read_limit, many):
-    """Median and MAD of 128 frames, gate, gated mean and noise of 200 frames, as in a job."""
+    """Median and MAD of 128 frames, gate, gated mean and noise of 200 frames, as in a job.
+
+    The goal is that of clipping around mean and standard deviation, which needs no median.
+    """
     samples = np.stack([many.block[many.slot == cell, 0][:128] for cell in range(many.cells)])
     bar("dark_robust_200", lambda: robust_dark(many, samples), read_limit(many.block), goal=0.12)
 
