@@ -65,6 +65,9 @@ class FlagPanel(QWidget):
 
     def set_flags(self, flags: Sequence[tuple[int, str]]) -> None:
         """Offer flags, each a mask of one bit and its name; the choice is kept where flags stay, new ones are on."""
+        wrong = [flag for flag, _ in flags if flag.bit_count() != 1 or flag >> 32]
+        if wrong:
+            raise ValueError(f"a flag is a mask with one of 32 bits set, unlike {wrong}")
         off = self._known() & ~self.selection
         self._boxes, self._numbers = {}, {}
         rows = QWidget()

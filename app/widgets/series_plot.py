@@ -1,0 +1,185 @@
+"""Small plots of one pixel: values over memory cells, and its histogram."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from PyQt6.QtCore import QEvent, Qt, pyqtSignal
+from PyQt6.QtGui import QColor
+from PyQt6.QtWidgets import QLabel, QStackedLayout, QWidget
+
+from app.widgets.colour import OKABE_ITO
+from app.widgets.tones import tones_of
+
+BAND_ALPHA = 70
+
+
+class PixelPlot(QWidget):
+    """A plot with axis labels that shows a hint while it has nothing to show."""
+
+    def __init__(self, hint: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.plot = pg.PlotWidget()
+        self.plot.setMenuEnabled(False)
+        self.plot.hideButtons()
+        self._hint = QLabel(hint, alignment=Qt.AlignmentFlag.AlignCenter, objectName="plot_hint")
+        self._layout = QStackedLayout(self)
+        self._layout.addWidget(self._hint)
+        self._layout.addWidget(self.plot)
+        self._take_colours()
+
+    def set_labels(self, title: str, x: str, y: str, x_unit: str = "", y_unit: str = "") -> None:
+        """Name the axes, with units in square brackets; units are not rescaled to kilo or mega."""
+        self.plot.setTitle(_escaped(title), size="10pt")
+        for side, name, unit in (("bottom", x, x_unit), ("left", y, y_unit)):
+            axis = self.plot.getAxis(side)
+            axis.enableAutoSIPrefix(False)
+            axis.setLabel(_escaped(f"{name} [{unit}]" if unit else name))
+
+    def clear(self) -> None:
+        """Show the hint again."""
+        self.plot.clear()
+        self._layout.setCurrentWidget(self._hint)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the hint is being shown."""
+        return self._layout.currentWidget() is self._hint
+
+    def _begin(self) -> None:
+        self.plot.clear()
+        self._layout.setCurrentWidget(self.plot)
+
+    def _line(self, x: float, label: str, colour: QColor) -> pg.InfiniteLine:
+        pen = pg.mkPen(colour, style=Qt.PenStyle.DashLine)
+        options = {"position": 0.92, "color": colour}
+        line = pg.InfiniteLine(x, angle=90, pen=pen, label=label or None, labelOpts=options)
+        self.plot.addItem(line, ignoreBounds=True)
+        return line
+
+    def _take_colours(self) -> None:
+        tones = tones_of(self.palette())
+        self.plot.setBackground(tones.base)
+        for side in ("left", "bottom"):
+            self.plot.getAxis(side).setPen(tones.border)
+            self.plot.getAxis(side).setTextPen(tones.muted)
+        self.plot.showGrid(x=True, y=True, alpha=0.12)
+
+    def changeEvent(self, event) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_layout"):
+            self._take_colours()
+
+
+class SeriesPlot(PixelPlot):
+    """Curves over the memory cells (or trains, or scan points) with bands of their errors and a marker."""
+
+    x_clicked = pyqtSignal(float)
+
+    def __init__(
+        self, parent: QWidget | None = None, hint: str = "Click a pixel to see it over the cells"
+    ) -> None:
+        super().__init__(hint, parent)
+        self.setObjectName("series_plot")
+        self._count = 0
+        self._marker: pg.InfiniteLine | None = None
+        self._marker_x: float | None = None
+        self.plot.addLegend(offset=(-6, 6), labelTextSize="9pt")
+        self.plot.scene().sigMouseClicked.connect(self._clicked)
+
+    def set_curve(
+        self, x: np.ndarray, y: np.ndarray, error: np.ndarray | None = None, name: str = ""
+    ) -> None:
+        """Show one curve alone: (n,) positions, values (NaN leaves a gap) and optional errors."""
+        self.clear()
+        self.add_curve(x, y, error, name)
+
+    def add_curve(
+        self, x: np.ndarray, y: np.ndarray, error: np.ndarray | None = None, name: str = ""
+    ) -> None:
+        """Add a curve in the next colour."""
+        x, y = np.asarray(x, float), np.asarray(y, float)
+        if x.shape != y.shape or x.ndim != 1:
+            raise ValueError(f"a curve needs as many positions as values, not {x.shape} and {y.shape}")
+        if self._count == 0:
+            self._begin()
+        colour = QColor(curve_colour(self._count))
+        if error is not None:
+            self._add_band(x, y, np.asarray(error, float), colour)
+        self.plot.plot(x, y, pen=pg.mkPen(colour, width=1), name=_escaped(name) or None, connect="finite")
+        self._count += 1
+        self.set_marker(self._marker_x)
+
+    def _add_band(self, x: np.ndarray, y: np.ndarray, error: np.ndarray, colour: QColor) -> None:
+        fine = np.isfinite(x) & np.isfinite(y) & np.isfinite(error)
+        edges = [pg.PlotCurveItem(x[fine], (y + sign * error)[fine], pen=None) for sign in (-1, 1)]
+        colour = QColor(colour)
+        colour.setAlpha(BAND_ALPHA)
+        for item in (*edges, pg.FillBetweenItem(*edges, brush=colour)):
+            self.plot.addItem(item)
+
+    def set_marker(self, x: float | None) -> None:
+        """Mark a position, usually the chosen memory cell, by a line; None removes it."""
+        self._marker_x = x
+        if self._marker is not None:
+            self.plot.removeItem(self._marker)
+            self._marker = None
+        if x is not None and self._count:
+            self._marker = self._line(x, "", QColor(tones_of(self.palette()).pending))
+
+    def clear(self) -> None:
+        """Remove all curves."""
+        self._count, self._marker = 0, None
+        super().clear()
+
+    def _clicked(self, event) -> None:
+        if self._count and event.button() == Qt.MouseButton.LeftButton:
+            self.x_clicked.emit(self.plot.getViewBox().mapSceneToView(event.scenePos()).x())
+
+
+class HistogramPlot(PixelPlot):
+    """The histogram of one pixel as steps, with its gates and its mean."""
+
+    def __init__(
+        self, parent: QWidget | None = None, hint: str = "Click a pixel to see its histogram"
+    ) -> None:
+        super().__init__(hint, parent)
+        self.setObjectName("histogram_plot")
+
+    def set_histogram(
+        self,
+        edges: np.ndarray,
+        counts: np.ndarray,
+        mean: float | None = None,
+        gates: Sequence[float] = (),
+    ) -> None:
+        """Show counts (n,) between edges (n + 1,), and lines at the mean and at the gates."""
+        edges, counts = np.asarray(edges, float), np.asarray(counts, float)
+        if len(edges) != len(counts) + 1:
+            raise ValueError(f"{len(counts)} bins have {len(counts) + 1} edges, not {len(edges)}")
+        if len(counts) == 0:
+            self.clear()
+            return
+        self._begin()
+        colour = QColor(curve_colour(0))
+        fill = QColor(colour)
+        fill.setAlpha(BAND_ALPHA)
+        self.plot.plot(edges, counts, stepMode="center", fillLevel=0, pen=pg.mkPen(colour), brush=fill)
+        tones = tones_of(self.palette())
+        for gate in gates:
+            self._line(float(gate), "gate", QColor(tones.muted))
+        if mean is not None and np.isfinite(mean):
+            self._line(float(mean), f"mean {mean:.6g}", QColor(tones.pending))
+
+
+def curve_colour(number: int) -> str:
+    """Return the colour of the n-th curve, told apart by colour-blind eyes."""
+    return f"#{OKABE_ITO[number % len(OKABE_ITO)]:06x}"
+
+
+def _escaped(text: str) -> str:
+    """Return text that a rich-text label shows as it is."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
