@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from calib_core.errors import BadParameter
@@ -23,6 +23,11 @@ LimitsPerStage = tuple[Limits, ...]
 
 _KINDS: dict[Any, Kind] = {
     int: "int", float: "float", bool: "bool", str: "text", Limits: "limits", LimitsPerStage: "limits_per_stage",
+}
+_IN_WORDS: dict[Kind, str] = {
+    "int": "a whole number", "float": "a number", "bool": "yes or no", "text": "text", "choice": "a choice",
+    "limits": "a low and a high limit, in this order",
+    "limits_per_stage": "a low and a high limit for each gain stage, in this order",
 }
 
 
@@ -69,6 +74,16 @@ class Knobs(BaseModel):
     """A frozen set of declared parameters; unknown names and values out of range are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _limits_rise(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse limits whose low end lies above the high one: nothing would lie between them."""
+        kind = _KINDS.get(_without_none(cls.model_fields[info.field_name or ""].annotation)[0])
+        pairs = {"limits": (value,), "limits_per_stage": value}.get(kind or "", ())
+        if value is not None and not all(low <= high for low, high in pairs):
+            raise ValueError("the low limit lies above the high one")
+        return value
 
     @classmethod
     def knobs(cls) -> tuple[Knob, ...]:
@@ -119,5 +134,5 @@ def _sentence(model: Knobs, error: ValidationError) -> str:
     known = {k.name: k for k in model.knobs()}
     if name not in known:
         return f"There is no parameter “{name}”; known parameters are {', '.join(known)}."
-    allowed = known[name].range_text or known[name].kind.replace("_", " ")
+    allowed = known[name].range_text or _IN_WORDS[known[name].kind]
     return f"{name} = {first['input']!r} is not allowed; it takes {allowed}."

@@ -67,7 +67,8 @@ def shown(name: str) -> str:
 
 def cause_of(error: BaseException) -> str:
     """Cause of an error in HDF5 as one short line."""
-    text = " ".join(str(error.args[0] if len(error.args) == 1 else error).split())
+    said = error.strerror if isinstance(error, OSError) else None
+    text = " ".join(str(said or (error.args[0] if len(error.args) == 1 else error)).split())
     inner = re.search(r"\((.*)\)", text)
     return (inner[1] if inner else text)[:160] or type(error).__name__
 

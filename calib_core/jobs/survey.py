@@ -242,5 +242,15 @@ def _notes(choices: Sequence[RoleChoice], keep_order: bool) -> list[str]:
 
 
 def with_overrides(found: Survey, conditions: Mapping[str, float | str]) -> Survey:
-    """Survey with the operator's conditions in place of those found."""
+    """Survey with the operator's conditions in place of those found.
+
+    Raises
+    ------
+    BadParameter
+        The detector has no condition of such a name.
+    """
+    known = [parameter.name for parameter in found.condition.parameters]
+    for name in conditions:
+        if name not in known:
+            raise BadParameter(f"There is no condition “{name}”; known conditions are {', '.join(known)}.")
     return replace(found, condition=found.condition.overridden(conditions))

@@ -67,7 +67,9 @@ def test_exactly_the_declared_range_is_allowed(trains):
 @pytest.mark.parametrize(("changes", "sentence"), [
     ({"trains": 0}, "trains = 0 is not allowed; it takes 1 to 1000 trains."),
     ({"mode": "slow"}, "mode = 'slow' is not allowed; it takes one of fast, exact."),
-    ({"keep": "perhaps"}, "keep = 'perhaps' is not allowed; it takes bool."),
+    ({"keep": "perhaps"}, "keep = 'perhaps' is not allowed; it takes yes or no."),
+    ({"hard": ((0.0, 1.0), (4.0, 2.0))}, "hard = ((0.0, 1.0), (4.0, 2.0)) is not allowed; "
+     "it takes a low and a high limit for each gain stage, in this order."),
     ({"trian": 3}, "There is no parameter “trian”; known parameters are " + ", ".join(KNOBS) + "."),
 ])
 def test_refusals_name_value_and_range(changes, sentence):
