@@ -20,6 +20,7 @@ from calib_core.jobs.spec import DEFAULT_MEMORY_MB, JobSpec
 from calib_core.params_cli import add_knob_arguments, changes_from
 from calib_core.ranges import parse_numbers
 from calib_core.simulate import command as simulation
+from calib_core.store.files import write_atomically
 
 Namespace = argparse.Namespace
 
@@ -33,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CalibrationError as error:
         print(f"calibwb: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("calibwb: interrupted", file=sys.stderr)
+        return 130
     return status
 
 
@@ -130,7 +134,7 @@ def _add_demo(commands: Any) -> None:
 def _characterise(namespace: Namespace, kind: DetectorType, method: Method) -> int:
     spec = _spec(namespace, kind, method)
     if namespace.write_job:
-        namespace.write_job.write_text(spec.model_dump_json(indent=2) + "\n", "utf-8")
+        write_atomically(namespace.write_job, (spec.model_dump_json(indent=2) + "\n").encode(), overwrite=True)
         print(f"Job file {namespace.write_job} written; run it with: calibwb run {namespace.write_job}")
         return 0
     return terminal.follow(Job(spec))

@@ -42,13 +42,19 @@ def _flag(spec: JobSpec, name: str, value: Any) -> list[str]:
     if isinstance(value, list | tuple) and value and isinstance(value[0], list | tuple):
         return _per_stage(spec, flag, value)
     if isinstance(value, list | tuple):
-        return [flag, *(f"{v:g}" for v in value)]
-    return [flag, f"{value:g}" if isinstance(value, float) else str(value)]
+        return [flag, *map(_number, value)]
+    return [flag, _number(value) if isinstance(value, float) else str(value)]
 
 
 def _per_stage(spec: JobSpec, flag: str, pairs: Any) -> list[str]:
     words = []
     for index, stage in enumerate(family(spec.family)[0].stages):
         low, high = pairs[min(index, len(pairs) - 1)]
-        words += [f"{flag}-{stage.short.lower()}", f"{low:g}", f"{high:g}"]
+        words += [f"{flag}-{stage.short.lower()}", _number(low), _number(high)]
     return words
+
+
+def _number(value: float) -> str:
+    """Shortest text that reads back as the same number."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
