@@ -6,6 +6,7 @@ steps and simulator settings are such models; nobody reads a parameter from a di
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -78,11 +79,11 @@ class Knobs(BaseModel):
     @field_validator("*")
     @classmethod
     def _limits_rise(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse limits whose low end lies above the high one: nothing would lie between them."""
+        """Refuse limits between which nothing would lie, and those that JSON cannot hold."""
         kind = _KINDS.get(_without_none(cls.model_fields[info.field_name or ""].annotation)[0])
         pairs = {"limits": (value,), "limits_per_stage": value}.get(kind or "", ())
-        if value is not None and not all(low <= high for low, high in pairs):
-            raise ValueError("the low limit lies above the high one")
+        if value is not None and not all(-math.inf < low <= high < math.inf for low, high in pairs):
+            raise ValueError("the limits are not finite or not in order")
         return value
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -247,10 +248,12 @@ def with_overrides(found: Survey, conditions: Mapping[str, float | str]) -> Surv
     Raises
     ------
     BadParameter
-        The detector has no condition of such a name.
+        The detector has no condition of such a name, or it takes a number.
     """
     known = [parameter.name for parameter in found.condition.parameters]
-    for name in conditions:
+    for name, value in conditions.items():
         if name not in known:
             raise BadParameter(f"There is no condition “{name}”; known conditions are {', '.join(known)}.")
+        if not (isinstance(value, float | int) and math.isfinite(value)):
+            raise BadParameter(f"{name} = {value!r} is not allowed; a condition takes a number.")
     return replace(found, condition=found.condition.overridden(conditions))

@@ -177,6 +177,11 @@ WORDS: dict[str, tuple[Callable[[list[str]], list[str]], tuple[str, ...]]] = {
                                          ("Run 12 is a number", "--in-folder or --proposal")),
     "run that is not there": (lambda w: [*w, "--run-high", "/no/such/run"], ("/no/such/run does not exist",)),
     "PDU without a number": (lambda w: [*w, "--pdu", "UNIT"], ("--pdu UNIT", "N=NAME")),
+    "PDU of a module that is not there": (lambda w: [*w, "--pdu", "9=UNIT"], ("has no module 9",)),
+    "PDU that cannot be a name": (lambda w: [*w, "--pdu", "1=../up"], ("“../up” cannot name a constant",)),
+    "PDU of two modules": (lambda w: [*w, "--pdu", "1=UNIT", "--pdu", "2=UNIT"], ("Modules 1 and 2 are both given",)),
+    "limits without end": (lambda w: [*w, "--thresholds-noise-hard-hg", "4", "inf"], ("noise_hard", "low")),
+    "condition of no number": (lambda w: [*w, "--bias-voltage", "nan"], ("bias_voltage = nan", "takes a number")),
     "memory below the least": (lambda w: [*w, "--memory-mb", "64"], ("memory_mb = 64", "128")),
     "no run": (lambda w: [*w[:2], *w[-2:]], ("No run was given", "--run-high, --run-med, --run-low")),
 }
@@ -219,7 +224,8 @@ JOBS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "unknown family": ({"family": "LPDX"}, ("LPDX",)),
     "unknown method": ({"method": "FLAT"}, ("FLAT", "DARK")),
     "unknown run": ({"runs": {"dark": "/no/such/run"}}, ("/no/such/run",)),
-    "unknown condition": ({"conditions": {"colour": 1}}, ("colour",)),
+    "unknown condition": ({"conditions": {"colour": 1}}, ("no condition “colour”", "bias_voltage")),
+    "condition in words": ({"conditions": {"bias_voltage": "high"}}, ("bias_voltage = 'high'", "takes a number")),
     "no run": ({"runs": {}}, ("no run",)),
     "newer format": ({"format": 2}, ("job.json", "format")),
 }
@@ -232,6 +238,12 @@ def test_job_files_that_cannot_be_meant_are_refused(
     changes, told = JOBS[fault]
     path = job_file(clean, tmp_path, **changes)
     refused(["run", str(path)], tmp_path / "out", capsys, *told)
+
+
+def test_a_module_named_twice_is_done_once(clean: Runs, tmp_path: Path, capsys: Capture) -> None:
+    path = job_file(clean, tmp_path, modules=[1, 1])
+    assert Result(["run", str(path)], tmp_path / "out", capsys).status == 0
+    assert len(list_constants(tmp_path / "out")) == len(KINDS)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", "\x00\xff"])
@@ -389,7 +401,7 @@ def test_an_output_folder_that_may_not_be_written(
 
 @pytest.mark.parametrize("cause", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
 @pytest.mark.parametrize(("call", "good"), [("write", 0), ("write", 2), ("write", 5), ("pwrite", 0), ("pwrite", 9),
-                                            ("fsync", 4)])
+                                            ("fsync", 4), ("preadv", 0), ("preadv", 30), ("preadv", 80)])
 def test_a_disk_that_fails_from_some_moment_on(
     call: str, good: int, cause: int, clean: Runs, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
