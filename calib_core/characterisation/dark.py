@@ -139,7 +139,7 @@ class Dark(Method):
             return {}
         signal, noise = maps["gain_signal"], maps["gain_signal_noise"]
         bad = maps["bad_pixels"].copy()
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             thresholds = (signal[:-1] + signal[1:]) / 2
             separation = np.diff(signal, axis=0) / np.hypot(noise[:-1], noise[1:])
             close = separation < self.thresholds_gain_sigma
