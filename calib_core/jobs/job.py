@@ -28,7 +28,7 @@ from calib_core.jobs.queue import WorkQueue
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.spool import Spool
 from calib_core.numerics.robust import gate, median_mad
-from calib_core.store.files import check_writable
+from calib_core.store.files import check_writable, sweep
 
 Array = npt.NDArray[Any]
 
@@ -155,6 +155,7 @@ class Job:
 
     def _work(self) -> None:
         check_writable(self.spec.out_folder)
+        sweep(self.spec.out_folder)
         plan = make_plan(self.spec)
         self.plan = plan
         self._check()
@@ -166,11 +167,11 @@ class Job:
             self._spools[module] = Spool(
                 self.spec.out_folder, plan.maps, len(kind.stages), len(plan.cells), kind.shape)
         self._progress = Progress(plan)
-        self._live = Live(plan, self._spools, self._show, self._view)
+        self._live = Live(plan, self._spools, self._show, self._view, partial(self._say, "WARN"))
         _Workers(self, plan, self._live, self._progress).run()
         self._check()
         failed = self._progress.failures
-        self._end(State.FAILED if failed else State.DONE, " ".join(failed))
+        self._end(State.FAILED if failed else State.DONE, " ".join(failed), told=True)
 
     def _check(self) -> None:
         if self._cancel.is_set():
@@ -193,8 +194,9 @@ class Job:
             self.board = replace(
                 self.board, version=self.board.version + 1, messages=(*self.board.messages, message))
 
-    def _end(self, state: State, text: str) -> None:
-        if text:
+    def _end(self, state: State, text: str, told: bool = False) -> None:
+        """End with a reason, which goes to the log unless it was told there already."""
+        if text and not told:
             self._say({State.FAILED: "ERROR", State.CANCELLED: "WARN"}.get(state, "INFO"), text)
         tasks = self._progress.tasks(state) if self._progress else tuple(
             replace(task, state=state) for task in self.board.tasks)

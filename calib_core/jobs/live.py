@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calib_core.characterisation.method import Accumulator, Maps, MapSpec, Unit
+from calib_core.errors import CalibrationError
 from calib_core.jobs.board import Picture, View
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.spool import Spool
@@ -29,9 +30,11 @@ class Live:
     """
 
     def __init__(
-        self, plan: Plan, spools: Mapping[int, Spool], publish: Callable[[Picture], None], view: View
+        self, plan: Plan, spools: Mapping[int, Spool], publish: Callable[[Picture], None], view: View,
+        warn: Callable[[str], None],
     ) -> None:
-        self._plan, self._spools, self._publish, self._view = plan, spools, publish, view
+        self._plan, self._spools, self._publish, self._view, self._warn = plan, spools, publish, view, warn
+        self._trouble = ""
         self._partial: dict[int, tuple[Unit, int, Maps, float]] = {}
         self._last: dict[int, float] = {}
         self._changed = threading.Condition()
@@ -107,10 +110,19 @@ class Live:
                 stop, dirty, view, partial = self._stopped, self._dirty, self._view, dict(self._partial)
                 self._dirty = False
             if dirty:
-                self._publish(self._compose(view, partial))
+                self._show(view, partial)
             if stop:
                 return
             time.sleep(0 if view is not self._view else _PICTURE_INTERVAL)
+
+    def _show(self, view: View, partial: dict[int, tuple[Unit, int, Maps, float]]) -> None:
+        """Publish a picture; trouble with one is told once and leaves the job alone."""
+        try:
+            self._publish(self._compose(view, partial))
+        except CalibrationError as error:
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                self._warn(f"The picture of the running job is not up to date: {error}")
 
     def _compose(self, view: View, partial: dict[int, tuple[Unit, int, Maps, float]]) -> Picture:
         modules = tuple(m for m in self._plan.modules if not view.modules or m in view.modules)

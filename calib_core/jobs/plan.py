@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from calib_core.characterisation.method import MapSpec, Method, Unit
 from calib_core.condition import Condition
 from calib_core.detector import Detector, Module
-from calib_core.errors import BadInput
+from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import cells_per_block
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey, assign, choose_detector, with_overrides
+from calib_core.store.constants import check_name
 
 #: Frames of a chunk together, bytes: long enough to stay near the speed of memory, short enough to cancel.
 _CHUNK_BYTES = 32 << 20
@@ -105,7 +106,7 @@ def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
     frames, left_out = _frames(detector, method, runs, spec)
     modules = tuple(m.number for m in detector.modules if m.number not in left_out)
     if not modules:
-        raise BadInput("No module can be characterised: " + " ".join(dict.fromkeys(left_out.values())))
+        raise BadInput(_none_left(left_out))
     threads = spec.threads or os.cpu_count() or 1
     plan = Plan(
         spec, found, detector, method, modules, _cells(found.condition, frames),
@@ -120,8 +121,20 @@ def _named(chosen: Detector, runs: dict[str, Run], spec: JobSpec) -> Detector:
     seen = {m.number: m for run in runs.values() for d in run.detectors if d.identifier == chosen.identifier
             for m in d.modules}
     whole = replace(chosen, modules=tuple(seen[n] for n in sorted(seen)))
-    wanted = [whole.module(n) for n in spec.modules] if spec.modules else whole.modules
+    wanted = [whole.module(n) for n in sorted(set(spec.modules))] if spec.modules else whole.modules
+    _check_units(spec, whole)
     return replace(chosen, modules=tuple(replace(m, pdu=spec.pdus.get(m.number, m.pdu)) for m in wanted))
+
+
+def _check_units(spec: JobSpec, detector: Detector) -> None:
+    """Refuse physical detector units that cannot be meant before the work, not when constants are written."""
+    for number, pdu in spec.pdus.items():
+        detector.module(number)
+        check_name(pdu)
+    for pdu in spec.pdus.values():
+        same = [str(number) for number, other in spec.pdus.items() if other == pdu]
+        if len(same) > 1:
+            raise BadParameter(f"Modules {' and '.join(same)} are both given as {pdu}; name each unit once.")
 
 
 def _frames(
@@ -130,14 +143,15 @@ def _frames(
     frames: dict[tuple[int, str], ModuleFrames] = {}
     left_out: dict[int, str] = {}
     for role, run in runs.items():
-        refused = _refused(run, detector)
+        here = next(d for d in run.detectors if d.identifier == detector.identifier)
+        refused = _refused(run, here)
         for module in detector.modules:
             if module.number in left_out:
                 continue
             try:
                 if module.number in refused:
                     raise BadInput(refused[module.number])
-                frames[module.number, role] = _module_frames(detector, method, run, module)
+                frames[module.number, role] = _module_frames(here, method, run, module)
             except BadInput as error:
                 left_out[module.number] = str(error)
     return frames, left_out
@@ -149,8 +163,7 @@ def _refused(run: Run, detector: Detector) -> dict[int, str]:
 
 
 def _module_frames(detector: Detector, method: Method, run: Run, module: Module) -> ModuleFrames:
-    here = next(d for d in run.detectors if d.identifier == detector.identifier)
-    if all(m.number != module.number for m in here.modules):
+    if all(m.number != module.number for m in detector.modules):
         raise BadInput(f"Run {run.label} has no data of module {module.number} ({module.aggregator}).")
     selection = method.frame_selection()
     frames = run.frames(detector, module, selection)
@@ -160,6 +173,12 @@ def _module_frames(detector: Detector, method: Method, run: Run, module: Module)
             f"at least {selection.min_trains} are needed (--min-trains)."
         )
     return frames
+
+
+def _none_left(left_out: dict[int, str]) -> str:
+    first, *others = left_out.values()
+    more = f" So it is, or alike, with {len(others)} other modules; calibwb info shows each." if others else ""
+    return f"No module can be characterised: {first}{more}"
 
 
 def _cells(condition: Condition, frames: dict[tuple[int, str], ModuleFrames]) -> tuple[int, ...]:
@@ -208,5 +227,13 @@ def _split(cells: Sequence[int], length: int) -> list[Sequence[int]]:
 
 
 def _notes(spec: JobSpec, found: Survey, left_out: dict[int, str]) -> tuple[str, ...]:
+    """Everything about the input that an operator should know, in the log and with the constants."""
     modules = (f"Module {number} left out: {why}" for number, why in sorted(left_out.items()))
-    return tuple(dict.fromkeys((*spec.notes, *found.notes, *modules)))
+    problems = (f"{run.label}: {problem.sentence()}" for run in found.runs for problem in run.problems
+                if _concerns(spec, left_out, problem.module))
+    return tuple(dict.fromkeys((*spec.notes, *found.notes, *modules, *problems)))
+
+
+def _concerns(spec: JobSpec, left_out: dict[int, str], module: int | None) -> bool:
+    """Whether a problem of a module (None: of the run) is to be told: not of modules that take no part anyway."""
+    return module not in left_out and (module is None or not spec.modules or module in spec.modules)

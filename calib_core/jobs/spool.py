@@ -5,9 +5,11 @@ The file has no name, so it vanishes with the process. What was never written re
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,8 @@ class Spool:
         for spec in specs:
             self._start[spec.name] = end
             end += self._planes[spec.name] * cells * self._bytes(spec.name)
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed by close()
+        with _explained(folder, "made"):
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed by close()
 
     def _bytes(self, name: str) -> int:
         return self._shape[0] * self._shape[1] * np.dtype(self._specs[name].dtype).itemsize
@@ -68,13 +71,11 @@ class Spool:
         OutputFailed
             The disk is full or fails.
         """
-        data = np.ascontiguousarray(values, self._specs[name].dtype)
-        try:
-            os.pwrite(self._file.fileno(), data.data, self._offset(name, plane, cell))
-        except OSError as error:
-            raise OutputFailed(
-                f"Scratch file in {self._folder} cannot be written: {error.strerror}; free some space there."
-            ) from error
+        data = np.ascontiguousarray(values, self._specs[name].dtype).data.cast("B")
+        at, written = self._offset(name, plane, cell), 0
+        with _explained(self._folder, "written"):
+            while written < len(data):  # a disk that fills up takes a part
+                written += os.pwrite(self._file.fileno(), data[written:], at + written)
         self._written[name][plane, cell] = True
 
     def write_all(self, plane: int, cells: Sequence[int], maps: Mapping[str, Array]) -> None:
@@ -92,7 +93,8 @@ class Spool:
         if not self.has(name, plane, cell):
             return None
         out = np.empty(self._shape, self._specs[name].dtype)
-        os.preadv(self._file.fileno(), [out.data.cast("B")], self._offset(name, plane, cell))
+        with _explained(self._folder, "read"):
+            os.preadv(self._file.fileno(), [out.data.cast("B")], self._offset(name, plane, cell))
         return out
 
     def filled(self, name: str, plane: int, cell: int) -> Array:
@@ -126,3 +128,13 @@ class Spool:
     def close(self) -> None:
         """Free the space."""
         self._file.close()
+
+
+@contextmanager
+def _explained(folder: Path, what: str) -> Iterator[None]:
+    """Turn the system's error into one sentence for the operator."""
+    try:
+        yield
+    except OSError as error:
+        room = "; free some space there" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        raise OutputFailed(f"Scratch file in {folder} cannot be {what}: {error.strerror}{room}.") from error

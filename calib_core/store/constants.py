@@ -140,13 +140,18 @@ def write_constant(constant: Constant, folder: Path) -> WrittenConstant:
     return WrittenConstant(path, hashlib.sha256(image).hexdigest(), len(image))
 
 
+def check_name(name: str) -> None:
+    """Raise BadParameter where a name, such as that of a detector unit, cannot be part of a constant's path."""
+    if not _NAME.fullmatch(name):
+        raise BadParameter(f"“{name}” cannot name a constant; use letters, digits and _ . + - only.")
+
+
 def _check(constant: Constant) -> None:
     missing = ", ".join(name for name in REQUIRED_PROVENANCE if name not in constant.provenance)
     if missing:
         raise BadParameter(f"{constant.calibration} of {constant.pdu} lacks provenance: {missing}.")
     for name in (constant.provenance["detector_type"], constant.pdu, constant.calibration):
-        if not _NAME.fullmatch(str(name)):
-            raise BadParameter(f"“{name}” cannot name a constant; use letters, digits and _ . + - only.")
+        check_name(str(name))
     if sorted(constant.file_dims) != sorted(INTERNAL_DIMS):
         raise BadParameter(f"Axes {constant.file_dims} of {constant.calibration} are not {INTERNAL_DIMS}.")
 
