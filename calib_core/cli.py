@@ -13,7 +13,7 @@ from typing import Any
 from calib_core import __version__, demo, report, terminal
 from calib_core.characterisation.method import Method
 from calib_core.detector import DetectorType, detector_types
-from calib_core.errors import BadParameter, CalibrationError
+from calib_core.errors import BadInput, BadParameter, CalibrationError
 from calib_core.io.locate import parse_runs
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import DEFAULT_MEMORY_MB, JobSpec
@@ -189,12 +189,18 @@ def _run_file(namespace: Namespace) -> int:
 
 
 def _info(namespace: Namespace) -> int:
-    found = [report.look(path) for path in parse_runs(" ".join(namespace.runs))]
+    found, status = [], 0
+    for path in parse_runs(" ".join(namespace.runs)):
+        try:
+            found.append(report.look(path))
+        except BadInput as error:  # the others are told all the same
+            print(f"calibwb: {error}", file=sys.stderr)
+            status = 2
     if namespace.json:
         print(json.dumps([one.to_json() for one in found], indent=2, ensure_ascii=False))
     else:
         print("\n\n".join(one.text() for one in found))
-    return 0
+    return status
 
 
 def _window(words: Sequence[str]) -> int:

@@ -74,7 +74,7 @@ def look(path: Path) -> RunReport:
 def _look_at(run: Run, detector: Detector) -> DetectorReport:
     kind, control = detector.type, run.control(detector)
     inventory = run.inventory(detector)
-    evidence = kind.find_stage(control, detector.identifier, run.sample(detector, detector.modules[0]))
+    evidence = kind.find_stage(control, detector.identifier, run.sample(detector))
     condition = Condition(kind.condition, kind.find_condition(control, detector.identifier))
     return DetectorReport(detector, inventory, condition, evidence)
 

@@ -122,6 +122,16 @@ def test_info_as_text_and_json(runs: dict[str, Path], capsys: Capture) -> None:
     assert [(m["number"], m["trains"], m["frames"]) for m in detector["inventory"]["modules"]] == [(3, 10, 10)]
 
 
+def test_info_of_several_runs_tells_all_that_can_be_read(
+    runs: dict[str, Path], tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "r0009").mkdir()
+    assert main(["info", str(tmp_path / "r0009"), str(runs["high"])]) == 2
+    printed = capsys.readouterr()
+    assert f"Run {tmp_path / 'r0009'} cannot be used" in printed.err
+    assert "SPB_DET_AGIPD1M-1" in printed.out
+
+
 def test_info_of_nothing_is_refused(tmp_path: Path, capsys: Capture) -> None:
     assert main(["info", str(tmp_path / "r0001")]) == 2
     assert capsys.readouterr().err == f"calibwb: {tmp_path / 'r0001'} does not exist.\n"

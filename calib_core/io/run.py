@@ -78,7 +78,7 @@ class Run:
 
     def control(self, detector: Detector) -> ControlReader:
         """Control values, for the detector's descriptor."""
-        return RunControl(self.files, detector.type.raw.pulse, lambda: self._index(detector, detector.modules[0]))
+        return RunControl(self.files, detector.type.raw.pulse, lambda: self._first_index(detector))
 
     def inventory(self, detector: Detector, modules: Sequence[int] | None = None) -> RunInventory:
         """Stock of a detector with all problems; reads indexes, train ids and memory cells but no pixel."""
@@ -97,13 +97,21 @@ class Run:
         with self._lock:
             return ModuleFrames(self.label, detector.type, self._index(detector, module), selection)
 
-    def sample(self, detector: Detector, module: Module) -> SampleStatistics:
-        """Statistics of three frames spread over the run; both None where there is no frame."""
-        try:
-            frames = self.frames(detector, module, FrameSelection()).some(3)
-        except BadInput:
-            return SampleStatistics(None, None)
-        return SampleStatistics(_median(frames.gain_signal), _mode(frames.gain))
+    def sample(self, detector: Detector) -> SampleStatistics:
+        """Statistics of three frames of the first module that has any; both None where none has."""
+        for module in detector.modules:
+            try:
+                frames = self.frames(detector, module, FrameSelection()).some(3)
+            except BadInput:
+                continue
+            if len(frames):
+                return SampleStatistics(_median(frames.gain_signal), _mode(frames.gain))
+        return SampleStatistics(None, None)
+
+    def _first_index(self, detector: Detector) -> ModuleIndex:
+        """Index of the first module that has frames, or of the first where none has."""
+        indexes = (self._index(detector, module) for module in detector.modules)
+        return next((one for one in indexes if len(one.train)), self._index(detector, detector.modules[0]))
 
     def _index(self, detector: Detector, module: Module) -> ModuleIndex:
         with self._lock:

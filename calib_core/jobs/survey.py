@@ -178,7 +178,7 @@ def assign(
 
 def _look(run: Run, detector: Detector) -> SurveyedRun:
     here = next(d for d in run.detectors if d.identifier == detector.identifier)
-    sample = run.sample(here, here.modules[0])
+    sample = run.sample(here)
     evidence = detector.type.find_stage(run.control(here), here.identifier, sample)
     inventory = run.inventory(here)
     trains = max((m.trains for m in inventory.modules), default=0)

@@ -294,6 +294,17 @@ def test_a_module_missing_in_one_run_is_left_out_and_said(runs: Runs, tmp_path: 
     assert "r0002 has no data of module 2 (AGIPD02)" in told
 
 
+def test_a_first_module_without_frames_does_not_hide_the_order_of_the_runs(
+    make_dataset: Callable[..., Dataset], tmp_path: Path, capsys: Capture
+) -> None:
+    dead = make_dataset("AGIPD1M", modules="1-2", memory_cells=1, trains=10, dead_module=1).simulated.runs
+    swapped = {"high": dead["low"], "med": dead["med"], "low": dead["high"]}
+    result = Result(words(swapped, tmp_path / "out"), tmp_path / "out", capsys)
+    assert [line for line in result.warnings if line.startswith("Runs re-ordered by gain stage")]
+    signal = np.nanmedian(result.constants[2]["ThresholdsDark"][2:], axis=(1, 2, 3))
+    assert (np.diff(signal) > 500).all()
+
+
 def test_trains_that_differ_between_modules_are_said(
     make_dataset: Callable[..., Dataset], tmp_path: Path, capsys: Capture
 ) -> None:

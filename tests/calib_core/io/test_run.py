@@ -119,7 +119,7 @@ def test_the_sample_tells_signal_and_bits(agipd_run):
     with h5py.File(run.file(), "r+") as file:
         file[f"INSTRUMENT/{run.image()}/data"][:, 1] = 6100
     opened = Run.open(run.path)
-    sample = opened.sample(opened.detectors[0], opened.detectors[0].modules[0])
+    sample = opened.sample(opened.detectors[0])
     assert (sample.median_gain_signal, sample.modal_gain_bits) == (6100.0, None)
 
 
@@ -130,13 +130,13 @@ def test_the_sample_of_a_detector_with_gain_bits(jungfrau_run):
         bits[..., :500] = 1
         file[f"INSTRUMENT/{run.module()}/gain"][...] = bits
     opened = Run.open(run.path)
-    sample = opened.sample(opened.detectors[0], opened.detectors[0].modules[0])
+    sample = opened.sample(opened.detectors[0])
     assert (sample.median_gain_signal, sample.modal_gain_bits) == (None, 3)
 
 
 def test_a_sample_of_nothing_is_none(agipd_run):
     opened = Run.open(agipd_run(modules=1).path)
-    sample = opened.sample(opened.detectors[0], opened.detectors[0].modules[0])
+    sample = opened.sample(opened.detectors[0])
     assert (sample.median_gain_signal, sample.modal_gain_bits) == (None, None)
 
 
