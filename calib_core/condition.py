@@ -24,6 +24,8 @@ class ConditionParameter:
         Largest difference at which two values still agree, in units of the value.
     left_out_at : float, optional
         Value that the database neither stores nor asks for (the old default of a newer parameter).
+    per_stage : bool
+        Whether the runs of one characterisation may differ in it, as each is of another gain stage.
     help : str
     """
 
@@ -32,6 +34,7 @@ class ConditionParameter:
     unit: str = ""
     tolerance: float = 0.0
     left_out_at: float | None = None
+    per_stage: bool = False
     help: str = ""
 
 

@@ -39,7 +39,8 @@ _CONDITION = (
     ConditionParameter("memory_cells", "Memory cells", help="Memory cells in use"),
     ConditionParameter("acquisition_rate", "Acquisition rate", "MHz", 0.1, help="Repetition rate of the cells"),
     ConditionParameter("gain_setting", "Gain setting", help="0 standard, 1 high CDS gain"),
-    ConditionParameter("gain_mode", "Gain mode", left_out_at=0.0, help="0 adaptive, 1 to 3 fixed HG, MG, LG"),
+    ConditionParameter("gain_mode", "Gain mode", left_out_at=0.0, per_stage=True,
+                       help="0 adaptive, 1 to 3 fixed HG, MG, LG"),
     ConditionParameter("integration_time", "Integration time", "", left_out_at=12.0, help="Integration time steps"),
 )
 

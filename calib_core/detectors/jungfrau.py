@@ -38,7 +38,8 @@ _CONDITION = (
     ConditionParameter("integration_time", "Integration Time", "µs", 0.025, help="Exposure time"),
     ConditionParameter("sensor_temperature", "Sensor temperature", "K", 5.0, help="Temperature of the sensor"),
     ConditionParameter("gain_setting", "Gain Setting", help="0 low, 1 high CDS gain"),
-    ConditionParameter("gain_mode", "Gain mode", left_out_at=0.0, help="0 dynamic, 1 to 3 fixed"),
+    ConditionParameter("gain_mode", "Gain mode", left_out_at=0.0, per_stage=True,
+                       help="0 dynamic, 1 to 3 fixed"),
     ConditionParameter("exposure_timeout", "Exposure timeout", "ns", left_out_at=25.0, help="Timeout, darks only"),
 )
 _STAGE_OF_MODE = {
@@ -120,6 +121,8 @@ def _gain_setting(run: ControlReader, control: str) -> Found:
     value = run.run_value(control, "settings")
     if value is None:
         return Found.by_default(0.0, "no settings in the run")
+    if _STAGE_OF_MODE.get(_text(value), 0):
+        return Found.by_default(0.0, f"settings {_text(value)} tell the gain stage only")
     return Found(1.0 if "high" in _text(value) or "hg0" in _text(value) else 0.0, f"{control} settings")
 
 

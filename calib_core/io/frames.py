@@ -16,6 +16,10 @@ from calib_core.errors import BadInput, BadParameter
 from calib_core.io.module_index import ModuleIndex
 from calib_core.io.storage import FrameStore, open_store
 
+ALL_ZERO, NEVER_WRITTEN = "all zero", "never written"
+#: Reasons of frames that hold nothing; no index tells them.
+NO_DATA = (ALL_ZERO, NEVER_WRITTEN)
+
 Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.int64]
 
@@ -82,7 +86,7 @@ class ModuleFrames:
     def excluded(self) -> dict[str, int]:
         """Frames left out, by reason; all-zero frames are counted as the reading comes upon them."""
         zero = int(self._zero.sum())
-        return {**self._index.excluded, **({"all zero": zero} if zero else {})}
+        return {**self._index.excluded, **({ALL_ZERO: zero} if zero else {})}
 
     def chunks(self, cells: Sequence[int], chunk_bytes: int, limit: int | None = None) -> Iterator[Frames]:
         """Frames of some memory cells in train order.
@@ -155,7 +159,7 @@ class ModuleFrames:
             for i, store in enumerate(stores):
                 mine = index.part == i
                 missing[mine] |= ~store.present(index.row[mine], index.slot[mine])
-        return index.left_out(missing, "never written")
+        return index.left_out(missing, NEVER_WRITTEN)
 
     def _chosen(self, cells: Sequence[int], limit: int | None) -> Indices:
         chosen = np.flatnonzero(np.isin(self.cell, np.asarray(cells)))

@@ -19,6 +19,7 @@ from calib_core.characterisation.driver import run_unit
 from calib_core.characterisation.method import Accumulator, Unit
 from calib_core.errors import CalibrationError, Cancelled
 from calib_core.io.budget import MemoryBudget
+from calib_core.io.frames import NO_DATA
 from calib_core.jobs.board import Board, Message, Picture, State, TaskProgress, View
 from calib_core.jobs.finishing import combine_stages, largest_constant, output_bytes, write_module
 from calib_core.jobs.live import Live
@@ -286,7 +287,17 @@ class _Workers:
         with self._budget.reserve(largest_constant(self._plan)):
             written = write_module(self._plan, module, spool, lambda share: step(0.5 + share / 2))
         self._job._publish(outputs=(*self._job.board.outputs, *(str(one.path) for one in written)))
+        self._tell_left_out(number)
         self._job._say("INFO", f"Module {number}: {len(written)} constants written.")
+
+    def _tell_left_out(self, number: int) -> None:
+        """Tell which frames had no data, which only the reading shows."""
+        for role, run in self._plan.runs.items():
+            frames = self._plan.frames[number, role]
+            empty = [f"{n} {why}" for why, n in frames.excluded.items() if why in NO_DATA]
+            if empty:
+                self._job._say("WARN", f"Module {number}: frames of {run.label} without data are left out: "
+                                       f"{', '.join(empty)}.")
 
     def _announce(self, force: bool = False) -> None:
         now = time.monotonic()

@@ -15,7 +15,7 @@ from calib_core.io.budget import cells_per_block
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.jobs.spec import JobSpec
-from calib_core.jobs.survey import Survey, assign, choose_detector, with_overrides
+from calib_core.jobs.survey import Survey, assign, check_same_condition, choose_detector, with_overrides
 from calib_core.store.constants import check_name
 
 #: Frames of a chunk together, bytes: long enough to stay near the speed of memory, short enough to cancel.
@@ -100,6 +100,7 @@ def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
     chosen = choose_detector(list(opened.values()), spec.family, spec.detector)
     method = chosen.type.method(spec.method).with_changes(spec.parameters)
     found = with_overrides(assign(chosen, method, opened, spec.keep_order), spec.conditions)
+    check_same_condition(found, spec.conditions)
     by_path = {run.path: run for run in opened.values()}
     runs = {c.role.name: by_path[c.run.path] for c in found.roles if c.run}
     detector = _named(chosen, runs, spec)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
 from calib_core.characterisation.method import Method, RunRole
-from calib_core.condition import Condition
+from calib_core.condition import Condition, ConditionParameter
 from calib_core.detector import Detector, StageEvidence
 from calib_core.errors import BadInput, BadParameter, SeveralDetectors
 from calib_core.io.inventory import Problem
@@ -29,6 +29,7 @@ class SurveyedRun:
     trains: int
     evidence: StageEvidence | None = None
     problems: tuple[Problem, ...] = ()
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True)
@@ -169,20 +170,20 @@ def assign(
         _choice(role, by_role.get(role.name), dict(zip((r.name for r in roles), surveyed, strict=True)))
         for role in method.roles(detector.type)
     )
-    first = next(given[r.name] for r in roles)
-    condition = Condition(
-        detector.type.condition, detector.type.find_condition(first.control(detector), detector.identifier)
-    )
+    condition = surveyed[0].condition or Condition(detector.type.condition)
     return Survey(tuple(surveyed), detector, method, choices, condition, tuple(_notes(choices, keep_order)))
 
 
 def _look(run: Run, detector: Detector) -> SurveyedRun:
     here = next(d for d in run.detectors if d.identifier == detector.identifier)
     sample = run.sample(here)
-    evidence = detector.type.find_stage(run.control(here), here.identifier, sample)
+    control = run.control(here)
+    evidence = detector.type.find_stage(control, here.identifier, sample)
+    condition = Condition(detector.type.condition, detector.type.find_condition(control, here.identifier))
     inventory = run.inventory(here)
     trains = max((m.trains for m in inventory.modules), default=0)
-    return SurveyedRun(run.path, run.label, run.detectors, run.start_time, trains, evidence, inventory.problems)
+    return SurveyedRun(run.path, run.label, run.detectors, run.start_time, trains, evidence, inventory.problems,
+                       condition)
 
 
 def _order(detector: Detector, roles: Sequence[RunRole], runs: Sequence[SurveyedRun]) -> list[RunRole]:
@@ -240,6 +241,36 @@ def _notes(choices: Sequence[RoleChoice], keep_order: bool) -> list[str]:
     if keep_order:
         notes.append("The order of the runs was kept as given.")
     return notes
+
+
+def check_same_condition(found: Survey, given: Collection[str] = ()) -> None:
+    """Make sure that all runs are of one operating condition.
+
+    Parameters
+    ----------
+    given : collection of str
+        Conditions that the operator gives himself, whatever the runs say.
+
+    Raises
+    ------
+    BadInput
+        Two runs differ in what both are sure of; the message has both values.
+    """
+    compared = [p for p in found.condition.parameters if not p.per_stage and p.name not in given]
+    first, *others = found.runs
+    for run in others:
+        for parameter in compared:
+            _compare(parameter, first, run)
+
+
+def _compare(parameter: ConditionParameter, first: SurveyedRun, second: SurveyedRun) -> None:
+    both = [run.condition.values.get(parameter.name) for run in (first, second) if run.condition]
+    sure = [{parameter.name: value} for value in both if value is not None and value.sure]
+    if len(sure) == 2 and (reason := Condition((parameter,), sure[0]).matches(Condition((parameter,), sure[1]))):
+        flag = "--" + parameter.name.replace("_", "-")
+        raise BadInput(
+            f"Runs {first.label} and {second.label} are not of one operating condition: {reason}; give other runs, "
+            f"or {flag} if it is known to be the same.")
 
 
 def with_overrides(found: Survey, conditions: Mapping[str, float | str]) -> Survey:

@@ -465,3 +465,28 @@ def test_what_an_interrupted_job_left_is_swept(clean: Runs, tmp_path: Path, caps
     assert not old.exists()
     assert fresh.exists()
     assert len(list_constants(tmp_path / "out")) == 2 * len(KINDS)
+
+
+@pytest.mark.parametrize(("setting", "value", "told", "flag"), [
+    ("bias_voltage", 200.0, "Sensor Bias Voltage differs: 300.0 V and 200.0 V", ["--bias-voltage", "300"]),
+    ("memory_cells", 2, "Memory cells differs: 1.0 and 2.0", ["--memory-cells", "2"]),
+])
+def test_runs_of_different_conditions_are_refused_unless_the_operator_knows_better(
+    setting: str, value: float, told: str, flag: list[str], clean: Runs, make_dataset: Callable[..., Dataset],
+    tmp_path: Path, capsys: Capture
+) -> None:
+    changes = {"modules": "1-2", "memory_cells": 1, "trains": 12, "first_run": 7, setting: value}
+    other = make_dataset("AGIPD1M", **changes).simulated.runs
+    mixed = words({**clean, "med": other["med"]}, tmp_path / "out")
+    refused(mixed, tmp_path / "out", capsys, "r0001 and", "r0008 are not of one operating condition", told, flag[0])
+    assert Result([*mixed, *flag], tmp_path / "out", capsys).status == 0
+
+
+def test_a_module_of_nothing_but_zeros_is_told(
+    make_dataset: Callable[..., Dataset], tmp_path: Path, capsys: Capture
+) -> None:
+    dead = make_dataset("JUNGFRAU", modules="1", memory_cells=1, trains=10, dead_module=1).simulated.runs
+    result = Result(words({"high": dead["high"]}, tmp_path / "out", "JUNGFRAU"), tmp_path / "out", capsys)
+    [told] = [line for line in result.warnings if "without data" in line]
+    assert told == "Module 1: frames of p900000 r0001 without data are left out: 10 all zero."
+    assert np.isnan(result.constants[1]["Offset"]).all()
