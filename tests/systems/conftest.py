@@ -94,3 +94,10 @@ def clean(request: pytest.FixtureRequest, make_dataset: Callable[..., Dataset]) 
 def darks(clean: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """Their constants."""
     return characterise(clean.simulated, tmp_path_factory.mktemp("constants"))
+
+
+@pytest.fixture(scope="session")
+def small_runs(make_dataset: Callable[..., Dataset]) -> dict[str, Path]:
+    """Dark runs of two modules in three sequences of 5, 5 and 2 trains; not to be changed."""
+    made = make_dataset("AGIPD1M", modules="1-2", memory_cells=1, trains=12, trains_per_sequence=5)
+    return made.simulated.runs

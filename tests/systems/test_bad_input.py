@@ -1,4 +1,4 @@
-"""Bad input, full disks and forbidden folders: one clear sentence, nothing half-written, nothing else lost."""
+"""Bad input: one clear sentence, nothing half-written, nothing else lost."""
 
 from __future__ import annotations
 
@@ -18,30 +18,18 @@ import pytest
 from calib_core.cli import main
 from calib_core.io import files
 from calib_core.jobs import job as jobs
-from calib_core.store.constants import list_constants, read_constant
+from calib_core.store.constants import list_constants
 
+from .command import KINDS, Capture, Result, Runs, constants_in, refused, words
 from .conftest import Dataset
 
-Array = Any
-Capture = pytest.CaptureFixture[str]
-Runs = dict[str, Path]
-
-ROLES = ("high", "med", "low")
-KINDS = {"Offset", "Noise", "BadPixelsDark", "ThresholdsDark"}
 IMAGE = "SPB_DET_AGIPD1M-1/DET/{}CH0:xtdf/image"
 
 
-@pytest.fixture(scope="module")
-def clean(make_dataset: Callable[..., Dataset]) -> Runs:
-    """Dark runs of two modules in three sequences of 5, 5 and 2 trains."""
-    made = make_dataset("AGIPD1M", modules="1-2", memory_cells=1, trains=12, trains_per_sequence=5)
-    return made.simulated.runs
-
-
 @pytest.fixture
-def runs(clean: Runs, tmp_path: Path) -> Runs:
+def runs(small_runs: Runs, tmp_path: Path) -> Runs:
     """A copy that may be damaged."""
-    return {role: shutil.copytree(path, tmp_path / "raw" / path.name) for role, path in clean.items()}
+    return {role: shutil.copytree(path, tmp_path / "raw" / path.name) for role, path in small_runs.items()}
 
 
 def file_of(run: Path, module: int, sequence: int = 0) -> Path:
@@ -51,49 +39,6 @@ def file_of(run: Path, module: int, sequence: int = 0) -> Path:
 
 def all_of(runs: Runs, module: int = 1, sequence: int = 0) -> Iterator[Path]:
     return (file_of(run, module, sequence) for run in runs.values())
-
-
-def words(runs: Runs, out: Path, family: str = "AGIPD") -> list[str]:
-    given = [word for role, path in runs.items() for word in (f"--run-{role}", str(path))]
-    return [family, "DARK", *given, "--out-folder", str(out)]
-
-
-class Result:
-    """Exit status of the command line, its sentences about what is wrong, and the constants that it left."""
-
-    def __init__(self, argv: list[str], out: Path, capsys: Capture) -> None:
-        capsys.readouterr()
-        try:
-            self.status = main(argv)
-        except SystemExit as stop:  # argparse refuses
-            self.status = int(stop.code or 0)
-        printed = capsys.readouterr()
-        assert "Traceback" not in printed.err
-        lines = printed.err.splitlines()
-        self.warnings = [line[6:] for line in lines if line.startswith("WARN")]
-        self.errors = [line.partition(" ")[2] for line in lines if line.startswith(("ERROR", "calibwb"))]
-        self.constants = constants_in(out)
-
-
-def constants_in(out: Path) -> dict[int, dict[str, Array]]:
-    """Values of all constants below a folder by module and kind; every file there must be one and whole."""
-    found: dict[int, dict[str, Array]] = {}
-    for path in out.rglob("*") if out.is_dir() else ():
-        if path.is_file():
-            assert path.suffix == ".h5", f"{path} is left over"
-            constant = read_constant(path)
-            found.setdefault(constant.attributes["module"], {})[constant.attributes["kind"]] = constant.values()
-    return found
-
-
-def refused(argv: list[str], out: Path, capsys: Capture, *told: str) -> None:
-    """The command line refuses with one sentence that holds all of ``told``, and leaves no constant."""
-    result = Result(argv, out, capsys)
-    assert result.status in (1, 2)
-    assert result.constants == {}
-    assert len(result.errors) == 1, result.errors
-    for text in told:
-        assert text in result.errors[0]
 
 
 def empty_folder(runs: Runs) -> None:
@@ -188,10 +133,12 @@ WORDS: dict[str, tuple[Callable[[list[str]], list[str]], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("fault", WORDS)
-def test_words_that_cannot_be_meant_are_refused(fault: str, clean: Runs, tmp_path: Path, capsys: Capture) -> None:
+def test_words_that_cannot_be_meant_are_refused(
+    fault: str, small_runs: Runs, tmp_path: Path, capsys: Capture
+) -> None:
     change, told = WORDS[fault]
     out = tmp_path / "out"
-    given = change(words(clean, out))
+    given = change(words(small_runs, out))
     capsys.readouterr()
     try:
         status = main(given)
@@ -205,14 +152,14 @@ def test_words_that_cannot_be_meant_are_refused(fault: str, clean: Runs, tmp_pat
         assert text in printed
 
 
-def test_a_file_given_as_a_run_is_refused(clean: Runs, tmp_path: Path, capsys: Capture) -> None:
-    given = {**clean, "high": file_of(clean["high"], 1)}
+def test_a_file_given_as_a_run_is_refused(small_runs: Runs, tmp_path: Path, capsys: Capture) -> None:
+    given = {**small_runs, "high": file_of(small_runs["high"], 1)}
     refused(words(given, tmp_path / "out"), tmp_path / "out", capsys, "is a file; give the folder of its run")
 
 
-def job_file(clean: Runs, tmp_path: Path, **changes: Any) -> Path:
+def job_file(small_runs: Runs, tmp_path: Path, **changes: Any) -> Path:
     path = tmp_path / "job.json"
-    assert main([*words(clean, tmp_path / "out"), "--write-job", str(path)]) == 0
+    assert main([*words(small_runs, tmp_path / "out"), "--write-job", str(path)]) == 0
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     return path
 
@@ -233,15 +180,15 @@ JOBS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("fault", JOBS)
 def test_job_files_that_cannot_be_meant_are_refused(
-    fault: str, clean: Runs, tmp_path: Path, capsys: Capture
+    fault: str, small_runs: Runs, tmp_path: Path, capsys: Capture
 ) -> None:
     changes, told = JOBS[fault]
-    path = job_file(clean, tmp_path, **changes)
+    path = job_file(small_runs, tmp_path, **changes)
     refused(["run", str(path)], tmp_path / "out", capsys, *told)
 
 
-def test_a_module_named_twice_is_done_once(clean: Runs, tmp_path: Path, capsys: Capture) -> None:
-    path = job_file(clean, tmp_path, modules=[1, 1])
+def test_a_module_named_twice_is_done_once(small_runs: Runs, tmp_path: Path, capsys: Capture) -> None:
+    path = job_file(small_runs, tmp_path, modules=[1, 1])
     assert Result(["run", str(path)], tmp_path / "out", capsys).status == 0
     assert len(list_constants(tmp_path / "out")) == len(KINDS)
 
@@ -356,14 +303,14 @@ VALID = {
 
 @pytest.mark.parametrize("fault", VALID)
 def test_damage_gives_the_same_bits_as_a_run_of_the_valid_frames(
-    fault: str, runs: Runs, clean: Runs, tmp_path: Path, capsys: Capture
+    fault: str, runs: Runs, small_runs: Runs, tmp_path: Path, capsys: Capture
 ) -> None:
     damage, valid = VALID[fault]
     for path in all_of(runs):
         damage(path)
     given = ["--min-trains", "5", "--modules", "1"]
     found = Result([*words(runs, tmp_path / "out"), *given], tmp_path / "out", capsys)
-    whole = restricted(clean, valid, tmp_path / "valid")
+    whole = restricted(small_runs, valid, tmp_path / "valid")
     expected = Result([*words(whole, tmp_path / "expected"), *given], tmp_path / "expected", capsys)
     assert (found.status, expected.status) == (0, 0)
     assert found.constants[1].keys() == expected.constants[1].keys() == KINDS
@@ -389,95 +336,17 @@ def test_a_file_that_vanishes_while_the_job_runs_fails_its_module(
     assert told == "Module 1 failed: RAW-R0003-AGIPD01-S00001.h5 cannot be read: No such file or directory."
 
 
-def test_a_file_in_the_place_of_the_output_folder(clean: Runs, tmp_path: Path, capsys: Capture) -> None:
-    out = tmp_path / "out"
-    out.write_text("a file")
-    refused(words(clean, out), out, capsys, str(out), "could not be written")
-    assert out.read_text() == "a file"
-
-
-def test_an_output_folder_that_may_not_be_written(
-    clean: Runs, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    really = os.open
-
-    def denied(path: Any, flags: int, *rest: Any, **named: Any) -> int:
-        if flags & os.O_CREAT and str(path).startswith(str(tmp_path / "out")):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-        return really(path, flags, *rest, **named)
-
-    monkeypatch.setattr(os, "open", denied)
-    refused(words(clean, tmp_path / "out"), tmp_path / "out", capsys, "out could not be written: Permission denied")
-
-
-@pytest.mark.parametrize("cause", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
-@pytest.mark.parametrize(("call", "good"), [("write", 0), ("write", 2), ("write", 5), ("pwrite", 0), ("pwrite", 9),
-                                            ("fsync", 4), ("preadv", 0), ("preadv", 30), ("preadv", 80)])
-def test_a_disk_that_fails_from_some_moment_on(
-    call: str, good: int, cause: int, clean: Runs, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    really, calls = getattr(os, call), iter(range(10**6))
-
-    def failing(*given: Any) -> int:
-        if next(calls) >= good:
-            raise OSError(cause, os.strerror(cause))
-        return int(really(*given) or 0)
-
-    monkeypatch.setattr(os, call, failing)
-    result = Result(words(clean, tmp_path / "out"), tmp_path / "out", capsys)
-    monkeypatch.undo()
-    assert result.status == 1
-    assert result.errors
-    assert all(os.strerror(cause) in line for line in result.errors)
-    again = Result(words(clean, tmp_path / "again"), tmp_path / "again", capsys)
-    assert (again.status, again.constants.keys()) == (0, {1, 2})
-
-
-def test_a_scratch_file_that_takes_a_part_at_a_time(
-    clean: Runs, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A disk that is nearly full writes less than it was asked to; nothing may be lost by that."""
-    expected = Result(words(clean, tmp_path / "expected"), tmp_path / "expected", capsys)
-    really = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda file, data, at: really(file, data[:max(1, len(data) // 2)], at))
-    found = Result(words(clean, tmp_path / "out"), tmp_path / "out", capsys)
-    assert found.status == 0
-    for module, kinds in expected.constants.items():
-        for kind, values in kinds.items():
-            np.testing.assert_array_equal(found.constants[module][kind], values, err_msg=f"{module} {kind}")
-
-
-def test_no_room_for_the_results_is_said_before_the_work(
-    clean: Runs, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
-    refused(words(clean, tmp_path / "out"), tmp_path / "out", capsys, "No space left", "MB are free")
-
-
-def test_what_an_interrupted_job_left_is_swept(clean: Runs, tmp_path: Path, capsys: Capture) -> None:
-    old, fresh = tmp_path / "out" / ".tmp-old", tmp_path / "out" / ".tmp-fresh"
-    old.parent.mkdir()
-    for path in (old, fresh):
-        path.write_bytes(b"half a constant")
-    os.utime(old, (0, 0))
-    assert main(words(clean, tmp_path / "out")) == 0
-    assert not old.exists()
-    assert fresh.exists()
-    assert len(list_constants(tmp_path / "out")) == 2 * len(KINDS)
-
-
 @pytest.mark.parametrize(("setting", "value", "told", "flag"), [
     ("bias_voltage", 200.0, "Sensor Bias Voltage differs: 300.0 V and 200.0 V", ["--bias-voltage", "300"]),
     ("memory_cells", 2, "Memory cells differs: 1.0 and 2.0", ["--memory-cells", "2"]),
 ])
 def test_runs_of_different_conditions_are_refused_unless_the_operator_knows_better(
-    setting: str, value: float, told: str, flag: list[str], clean: Runs, make_dataset: Callable[..., Dataset],
+    setting: str, value: float, told: str, flag: list[str], small_runs: Runs, make_dataset: Callable[..., Dataset],
     tmp_path: Path, capsys: Capture
 ) -> None:
     changes = {"modules": "1-2", "memory_cells": 1, "trains": 12, "first_run": 7, setting: value}
     other = make_dataset("AGIPD1M", **changes).simulated.runs
-    mixed = words({**clean, "med": other["med"]}, tmp_path / "out")
+    mixed = words({**small_runs, "med": other["med"]}, tmp_path / "out")
     refused(mixed, tmp_path / "out", capsys, "r0001 and", "r0008 are not of one operating condition", told, flag[0])
     assert Result([*mixed, *flag], tmp_path / "out", capsys).status == 0
 

@@ -19,9 +19,9 @@ from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import survey
 from calib_core.store.constants import list_constants, read_constant
 
+from .command import KINDS, constants_in
 from .conftest import Dataset
 
-KINDS = {"Offset", "Noise", "BadPixelsDark", "ThresholdsDark"}
 #: Files of the process that have no name any more: scratch files must be among them only while a job runs.
 _DESCRIPTORS = Path("/proc/self/fd")
 
@@ -40,15 +40,9 @@ def mine(spec: JobSpec, tmp_path: Path) -> JobSpec:
     return spec.model_copy(update={"out_folder": tmp_path / "out"})
 
 
-def constants_in(out: Path) -> dict[int, set[str]]:
-    """Kinds of the constants of each module; every file below the folder must be one and whole."""
-    found: dict[int, set[str]] = {}
-    for path in out.rglob("*"):
-        if path.is_file():
-            constant = read_constant(path)
-            assert constant.values().size
-            found.setdefault(constant.attributes["module"], set()).add(constant.attributes["kind"])
-    return found
+def kinds_in(spec: JobSpec) -> dict[int, set[str]]:
+    """Kinds of the constants that a job left of each module."""
+    return {module: set(kinds) for module, kinds in constants_in(spec.out_folder).items()}
 
 
 def scratch_files(out: Path) -> list[str]:
@@ -118,16 +112,16 @@ def test_cancelled_at_any_moment_nothing_half_written_is_left(
     assert all(task.state in (State.CANCELLED, State.DONE) for task in made.board.tasks)
     assert made.board.messages[-1].text == "Cancelled."
     # Constants that were whole before stay; those of a module may be some of its kinds.
-    left = constants_in(mine.out_folder)
+    left = kinds_in(mine)
     assert sum(map(len, left.values())) < 2 * len(KINDS)
     assert finish(mine).board.state is State.DONE
-    assert constants_in(mine.out_folder) == {1: KINDS, 2: KINDS}
+    assert kinds_in(mine) == {1: KINDS, 2: KINDS}
 
 
 def test_cancelled_before_it_starts(mine: JobSpec) -> None:
     made = finish(mine, Job.cancel)
     assert made.board.state is State.CANCELLED
-    assert constants_in(mine.out_folder) == {}
+    assert kinds_in(mine) == {}
 
 
 def test_a_cancelled_job_names_the_constants_that_it_wrote(mine: JobSpec, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +137,7 @@ def test_a_cancelled_job_names_the_constants_that_it_wrote(mine: JobSpec, monkey
 
     made = finish(one, arm)
     assert made.board.state is State.CANCELLED
-    assert list(constants_in(mine.out_folder).values()) == [KINDS]
+    assert list(kinds_in(mine).values()) == [KINDS]
     assert sorted(made.board.outputs) == [str(c.path) for c in list_constants(mine.out_folder)]
 
 
@@ -170,7 +164,7 @@ def test_a_module_that_fails_leaves_the_others(part: str, mine: JobSpec, monkeyp
     assert board.error == "Module 1 failed: unexpected error: a kernel is broken"
     assert [m.text for m in board.messages if m.text == board.error] == [board.error]
     assert any("ZeroDivisionError" in m.text for m in board.messages), "the log has what developers need"
-    assert constants_in(mine.out_folder) == {2: KINDS}
+    assert kinds_in(mine) == {2: KINDS}
 
 
 def test_ctrl_c_cancels_and_says_so(
@@ -190,7 +184,7 @@ def test_ctrl_c_cancels_and_says_so(
     printed = capsys.readouterr()
     assert "Cancelled." in printed.err
     assert "cancelled after" in printed.out
-    assert sum(map(len, constants_in(mine.out_folder).values())) < 2 * len(KINDS)
+    assert sum(map(len, kinds_in(mine).values())) < 2 * len(KINDS)
 
 
 def test_the_same_job_twice_keeps_the_first_constants(mine: JobSpec) -> None:
