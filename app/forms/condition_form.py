@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QLabel, QWidget
 
@@ -16,7 +18,7 @@ from calib_core.errors import BadParameter
 class ConditionForm(QWidget):
     """Editors of the parameters of a condition; gives the operator's values that differ from those found.
 
-    Values that nothing in the run tells are marked with ``?`` until somebody confirms or changes them.
+    Values that nothing in the run tells are marked with ``?``.
     """
 
     changed = pyqtSignal()
@@ -47,6 +49,13 @@ class ConditionForm(QWidget):
         for name in self.fields:
             self._mark(name)
         return overrides(self.condition, {name: field.value() for name, field in self.fields.items()})
+
+    def set_changes(self, changes: Mapping[str, Value]) -> None:
+        """Show these values in place of those found; names that the condition does not have are left out."""
+        for name in self.fields:
+            found = self.condition.values.get(name)
+            self.fields[name].editor.set_value(changes.get(name, found.value if found else None))
+            self._settle(name)
 
     def _add(self, parameter: ConditionParameter, row: int, grid: object) -> int:
         name, found = parameter.name, self.condition.values.get(parameter.name)

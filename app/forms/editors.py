@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtGui import QKeyEvent, QWheelEvent
+from PyQt6.QtGui import QKeyEvent
 from PyQt6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -24,18 +24,8 @@ from PyQt6.QtWidgets import (
 )
 
 from app.forms.knob_draft import value_text
+from app.widgets.wheel_guard import guard_wheel
 from calib_core.params import Knob
-
-
-class _NoStrayWheel:
-    """The wheel scrolls the form; only an editor that has the focus takes it."""
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """Pass the wheel on unless this editor has the focus."""
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
 
 
 class _Restores:
@@ -68,7 +58,7 @@ class _Restores:
         self.editingFinished.connect(self._commit)
 
 
-class NumberEdit(_NoStrayWheel, _Restores, QAbstractSpinBox):
+class NumberEdit(_Restores, QAbstractSpinBox):
     """A number with arrows that stay inside the range; typing is free and judged by the declaration."""
 
     edited = pyqtSignal()
@@ -80,7 +70,7 @@ class NumberEdit(_NoStrayWheel, _Restores, QAbstractSpinBox):
         self._whole, self._optional = kind == "int", optional
         self._lower = float("-inf") if lower is None else lower
         self._upper = float("inf") if upper is None else upper
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        guard_wheel(self)
         self.setMinimumWidth(56)
         self.lineEdit().setPlaceholderText("no limit" if optional else "")
         self._connect()
@@ -160,7 +150,7 @@ class CheckEdit(QCheckBox):
         self._show()
 
 
-class ChoiceEdit(_NoStrayWheel, QComboBox):
+class ChoiceEdit(QComboBox):
     """One of several words; it applies at once."""
 
     edited = pyqtSignal()
@@ -169,7 +159,7 @@ class ChoiceEdit(_NoStrayWheel, QComboBox):
     def __init__(self, choices: Sequence[str] = ()) -> None:
         super().__init__()
         self.addItems(choices)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        guard_wheel(self)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(6)
         self.activated.connect(lambda _: self.committed.emit())

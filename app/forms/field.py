@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from PyQt6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QIcon, QPainter, QPalette, QPen, QPixmap, QPolygonF
+from PyQt6.QtCore import QEvent, QObject, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from app.forms.editors import ChoiceEdit, Editor, NumberEdit, TextEdit
@@ -114,7 +114,7 @@ class Field(QObject):
         self.sign.setStyleSheet(f"color: {colour}; font-weight: bold")
         self.error.setStyleSheet(f"color: {tones.error if self.mark is Mark.WRONG else tones.muted}")
         self.unit.setStyleSheet(f"color: {tones.muted}")
-        self.button.setIcon(_reset_icon(QColor(tones.muted)))
+        self.button.setIcon(icon("undo", QColor(tones.muted)))
         plain = self.mark is Mark.PLAIN
         for part in self._inner():
             colour_text(part, None if plain else colour)
@@ -172,20 +172,6 @@ def _reset_button(label: str) -> QToolButton:
     button.setAccessibleName(f"Reset {label}")
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+    button.setStyleSheet("padding: 1px")
     button.setFixedSize(20, 20)
     return button
-
-
-def _reset_icon(colour: QColor) -> QIcon:
-    """Arrow that turns back, drawn because fonts of control rooms lack the sign."""
-    pixmap = QPixmap(32, 32)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(QPen(colour, 3.2))
-    painter.drawArc(QRectF(7, 7, 18, 18), -150 * 16, 270 * 16)
-    painter.setBrush(colour)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.drawPolygon(QPolygonF([QPointF(2, 16), QPointF(14, 18), QPointF(6, 27)]))
-    painter.end()
-    return QIcon(pixmap)

@@ -83,6 +83,7 @@ class KnobForm(QWidget):
             rows[knob.expert] = field.add_to(expert if knob.expert else common, rows[knob.expert], tall)
         column.addLayout(common)
         column.addWidget(self.more)
+        column.addStretch(1)
         self.more.setVisible(any(knob.expert for knob in self._knobs))
 
     def _reset(self, name: str) -> None:

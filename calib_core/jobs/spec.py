@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from calib_core.errors import BadInput, BadParameter
 
 DEFAULT_MEMORY_MB = 2048
+LEAST_MEMORY_MB = 128
+MOST_THREADS = 256
 
 
 class JobSpec(BaseModel):
@@ -56,8 +58,8 @@ class JobSpec(BaseModel):
     pdus: dict[int, str] = Field(default_factory=dict)
     keep_order: bool = False
     notes: tuple[str, ...] = ()
-    memory_mb: int = Field(DEFAULT_MEMORY_MB, ge=128)
-    threads: int = Field(0, ge=0, le=256)
+    memory_mb: int = Field(DEFAULT_MEMORY_MB, ge=LEAST_MEMORY_MB)
+    threads: int = Field(0, ge=0, le=MOST_THREADS)
 
     @classmethod
     def read(cls, path: Path) -> Self:
