@@ -10,6 +10,7 @@ from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from app.forms.editors import ChoiceEdit, Editor, NumberEdit, TextEdit
+from app.widgets.icons import icon
 from app.widgets.tones import Tones, tones_of
 
 COLUMNS = 5
