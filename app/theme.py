@@ -71,7 +71,7 @@ QMainWindow::separator:hover {{ background: {tones.accent}; }}
 QHeaderView::section {{ background: {tones.window}; color: {tones.muted}; border: none;
     border-bottom: 1px solid {tones.border}; padding: 4px 6px; }}
 QTableView, QTreeView, QListView, QPlainTextEdit {{ border: 1px solid {tones.border}; }}
-QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ padding: 2px 4px; min-height: 18px; }}
+QLineEdit, QAbstractSpinBox, QComboBox {{ padding: 2px 4px; min-height: 18px; }}
 QStatusBar {{ border-top: 1px solid {tones.border}; }}
 QLabel#map_title {{ font-weight: 600; padding: 3px; }}
 """

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QLabel, QWidget
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import QWidget
 
 from app.forms.condition_draft import overrides, read_value, tooltip
 from app.forms.editors import TextEdit
 from app.forms.field import Field, Mark, form_grid
 from app.forms.knob_draft import title, value_text
+from app.forms.tone_label import OriginLabel
 from calib_core.condition import Condition, ConditionParameter, Value
 from calib_core.errors import BadParameter
 
@@ -100,31 +101,3 @@ class ConditionForm(QWidget):
         origin = found.origin if found else "not found in the run"
         self.origins[name].say(f"operator, in place of {value_text(found.value)}" if found and value is not None
                                else "operator" if value is not None else origin)
-
-
-class OriginLabel(QLabel):
-    """Where a value came from, cut in the middle where there is no room; the tooltip has all of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._text = ""
-        self.setMinimumWidth(40)
-        self.setForegroundRole(self.foregroundRole().PlaceholderText)
-        font = self.font()
-        font.setPointSizeF(font.pointSizeF() * 0.85)
-        self.setFont(font)
-
-    def say(self, text: str) -> None:
-        """Show a text."""
-        self._text = text
-        self.setToolTip(text)
-        self._cut()
-
-    def resizeEvent(self, event: object) -> None:
-        """Cut the text to the new width."""
-        super().resizeEvent(event)
-        self._cut()
-
-    def _cut(self) -> None:
-        room = max(self.width(), 40)
-        self.setText(self.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideMiddle, room))

@@ -33,6 +33,11 @@ class _Restores:
 
     _applied = ""
 
+    @property
+    def coloured(self) -> tuple[QWidget, ...]:
+        """Widgets whose text shows the state."""
+        return (self._line(),)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Restore on Escape; without anything to restore the window gets the key."""
         if event.key() != Qt.Key.Key_Escape:
@@ -140,6 +145,11 @@ class CheckEdit(QCheckBox):
     def _show(self) -> None:
         self.setText(value_text(self.isChecked()))
 
+    @property
+    def coloured(self) -> tuple[QWidget, ...]:
+        """Widgets whose text shows the state."""
+        return (self,)
+
     def value(self) -> bool:
         """Whether it is on."""
         return self.isChecked()
@@ -163,6 +173,11 @@ class ChoiceEdit(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(6)
         self.activated.connect(lambda _: self.committed.emit())
+
+    @property
+    def coloured(self) -> tuple[QWidget, ...]:
+        """Widgets whose text shows the state."""
+        return (self,)
 
     def value(self) -> str:
         """Word that is chosen."""
@@ -189,6 +204,11 @@ class LimitsEdit(QWidget):
             row.addWidget(widget, 1 if isinstance(widget, NumberEdit) else 0)
         _follow(self, self.ends)
 
+    @property
+    def coloured(self) -> tuple[QWidget, ...]:
+        """Widgets whose text shows the state."""
+        return tuple(widget for end in self.ends for widget in end.coloured)
+
     def value(self) -> tuple[Any, Any]:
         """Both limits as they are shown."""
         return self.ends[0].value(), self.ends[1].value()
@@ -214,6 +234,11 @@ class LimitsTable(QWidget):
         for row in self.rows:
             column.addWidget(row)
         _follow(self, self.rows)
+
+    @property
+    def coloured(self) -> tuple[QWidget, ...]:
+        """Widgets whose text shows the state."""
+        return tuple(widget for row in self.rows for widget in row.coloured)
 
     def value(self) -> tuple[tuple[Any, Any], ...]:
         """Limits of all stages as they are shown."""

@@ -6,12 +6,13 @@ from enum import Enum
 from typing import Any
 
 from PyQt6.QtCore import QEvent, QObject, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QPalette
+from PyQt6.QtGui import QColor, QGuiApplication
 from PyQt6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
-from app.forms.editors import ChoiceEdit, Editor, NumberEdit, TextEdit
+from app.forms.editors import Editor
+from app.forms.tone_label import NoteLabel, ToneLabel, colour_text
 from app.widgets.icons import icon
-from app.widgets.tones import Tones, tones_of
+from app.widgets.tones import tones_of
 
 COLUMNS = 5
 
@@ -30,9 +31,10 @@ class Mark(Enum):
         """Sign in front of the label, so that colour is never alone."""
         return self.value[0]
 
-    def colour(self, tones: Tones) -> str:
-        """Colour name in a theme."""
-        return getattr(tones, self.value[1])
+    @property
+    def tone(self) -> str:
+        """Tone of its colour."""
+        return self.value[1]
 
     @property
     def words(self) -> str:
@@ -54,8 +56,8 @@ class Field(QObject):
                  parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.name, self.editor, self.mark = name, editor, Mark.PLAIN
-        self.sign, self.label, self.unit = QLabel(), QLabel(label), QLabel(unit)
-        self.error, self.button = note_label(), _reset_button(label)
+        self.sign, self.label, self.unit = _sign_label(), QLabel(label), ToneLabel(unit, "muted")
+        self.error, self.button = NoteLabel("error"), _reset_button(label)
         self._tooltip = tooltip
         editor.setObjectName(name)
         editor.edited.connect(lambda: self.edited.emit(name))
@@ -87,8 +89,8 @@ class Field(QObject):
         self.mark = mark
         self._paint()
         self.sign.setText(mark.sign)
-        self.error.setText(sentence)
-        self.error.setVisible(bool(sentence))
+        self.sign.set_tone(mark.tone)
+        self.error.say(sentence)
         set_shown(self.button, mark in (Mark.CHANGED, Mark.WRONG, Mark.PENDING))
         words = f"{self._tooltip}\n({mark.words})" if mark.words else self._tooltip
         for widget in (self.sign, self.label, self.editor, self.unit):
@@ -104,47 +106,15 @@ class Field(QObject):
         return self.editor.value()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Colours follow the theme."""
-        if event.type() == QEvent.Type.ApplicationPaletteChange:
+        """Follow the theme."""
+        if event.type() == QEvent.Type.StyleChange:
             self._paint()
         return super().eventFilter(watched, event)
 
     def _paint(self) -> None:
-        tones = tones_of(self.editor.window().palette())
-        colour = self.mark.colour(tones)
-        self.sign.setStyleSheet(f"color: {colour}; font-weight: bold")
-        self.error.setStyleSheet(f"color: {tones.error if self.mark is Mark.WRONG else tones.muted}")
-        self.unit.setStyleSheet(f"color: {tones.muted}")
-        self.button.setIcon(icon("undo", QColor(tones.muted)))
-        plain = self.mark is Mark.PLAIN
-        for part in self._inner():
-            colour_text(part, None if plain else colour)
-
-    def _inner(self) -> list[QWidget]:
-        if isinstance(self.editor, (NumberEdit, TextEdit, ChoiceEdit)):
-            return [self.editor]
-        return self.editor.findChildren(NumberEdit) or [self.editor]
-
-
-def colour_text(widget: QWidget, name: str | None) -> None:
-    """Colour the text of one widget by its palette; None gives it back to the theme."""
-    if name is None:
-        widget.setPalette(QPalette())
-        return
-    palette = widget.palette()
-    for role in (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText):
-        palette.setColor(role, QColor(name))
-    widget.setPalette(palette)
-
-
-def note_label() -> QLabel:
-    """Label for sentences: wraps, can be selected, and takes no room while it is empty."""
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setVisible(False)
-    return label
+        self.button.setIcon(icon("undo", QColor(tones_of(QGuiApplication.palette()).muted)))
+        for part in self.editor.coloured:
+            colour_text(part, None if self.mark is Mark.PLAIN else self.mark.tone)
 
 
 def set_shown(widget: QWidget, shown: bool) -> None:
@@ -164,6 +134,14 @@ def form_grid(parent: QWidget | None = None) -> QGridLayout:
     grid.setColumnMinimumWidth(0, 10)
     grid.setColumnStretch(2, 1)
     return grid
+
+
+def _sign_label() -> ToneLabel:
+    label = ToneLabel()
+    font = label.font()
+    font.setBold(True)
+    label.setFont(font)
+    return label
 
 
 def _reset_button(label: str) -> QToolButton:

@@ -8,11 +8,10 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import QFileDialog, QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from app.forms.field import note_label
+from app.forms.tone_label import NoteLabel
 from app.panels.job_page import JobPage
 from app.session import Session
 from app.widgets.icons import icon
-from app.widgets.tones import tones_of
 from calib_core.errors import CalibrationError
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey
@@ -31,7 +30,7 @@ class JobForm(QWidget):
         self._session = session
         self.page: JobPage | None = None
         self.run_action = QAction("Run", self)
-        self.run_button, self.reason = QPushButton("Run"), note_label()
+        self.run_button, self.reason = QPushButton("Run"), NoteLabel()
         self._scroll = QScrollArea()
         self._lay_out()
         self.run_action.setShortcuts([QKeySequence("Ctrl+Return"), QKeySequence("Ctrl+Enter")])
@@ -132,10 +131,7 @@ class JobForm(QWidget):
 
     def _say(self, sentence: str, wrong: bool) -> None:
         """Why Run cannot be pressed; a wrong value can be corrected and Run tried again at once."""
-        tones = tones_of(self.palette())
-        self.reason.setStyleSheet(f"color: {tones.error if wrong else tones.muted}")
-        self.reason.setText(f"! {sentence}" if wrong else sentence)
-        self.reason.setVisible(bool(sentence))
+        self.reason.say(f"! {sentence}" if wrong else sentence, "error" if wrong else "muted")
         self.run_button.setEnabled(self.page is not None)
         self.run_action.setEnabled(self.page is not None)
 

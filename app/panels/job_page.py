@@ -10,9 +10,10 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidg
 
 from app.forms.condition_form import ConditionForm
 from app.forms.editors import ChoiceEdit, TextEdit
-from app.forms.field import Field, Mark, form_grid, note_label
+from app.forms.field import Field, Mark, form_grid
 from app.forms.fold import Fold
 from app.forms.knob_form import KnobForm
+from app.forms.tone_label import NoteLabel
 from app.panels.job_draft import (
     Choices,
     Resources,
@@ -27,7 +28,6 @@ from app.panels.job_draft import (
     read_modules,
 )
 from app.panels.role_table import RoleTableView
-from app.widgets.tones import tones_of
 from calib_core.errors import CalibrationError
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey
@@ -60,7 +60,7 @@ class JobPage(QWidget):
         self.knobs = KnobForm(survey.method, [stage.short for stage in kind.stages])
         self.resources = KnobForm(Resources())
         self.detector = ChoiceEdit(detectors(survey))
-        self.banner = note_label()
+        self.banner = NoteLabel("warning")
         self._readers: dict[str, tuple[Field, Callable[[str], object]]] = {}
         self._defaults = {"modules": modules_text(survey), "out_folder": str(out_folder)}
         self.modules = self._line("modules", "Modules", "Modules to work on, such as 0-3,7; empty takes all\n"
@@ -168,9 +168,8 @@ class JobPage(QWidget):
     def _problems(self) -> Fold:
         found = problems(self.survey)
         fold = Fold(f"! {len(found)} problem{'s' if len(found) > 1 else ''} in the files")
-        text = note_label()
-        text.setText("\n".join(found))
-        text.setVisible(True)
+        text = NoteLabel()
+        text.say("\n".join(found))
         QVBoxLayout(fold.content).addWidget(text)
         fold.setVisible(bool(found))
         return fold
@@ -204,6 +203,4 @@ class JobPage(QWidget):
 
     def _show_banner(self) -> None:
         sentences = banners(self.roles.table)
-        self.banner.setStyleSheet(f"color: {tones_of(self.palette()).warning}")
-        self.banner.setText("\n".join(f"! {sentence}" for sentence in sentences))
-        self.banner.setVisible(bool(sentences))
+        self.banner.say("\n".join(f"! {sentence}" for sentence in sentences))

@@ -5,11 +5,9 @@ from __future__ import annotations
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QGridLayout, QLabel, QWidget
 
-from app.forms.condition_form import OriginLabel
 from app.forms.editors import ChoiceEdit
-from app.forms.field import colour_text
+from app.forms.tone_label import OriginLabel, colour_text
 from app.panels.job_draft import RoleTable, run_choices
-from app.widgets.tones import tones_of
 
 NO_RUN = "no run"
 
@@ -52,10 +50,9 @@ class RoleTableView(QWidget):
 
     def _show(self) -> None:
         none = len(self.table.survey.runs)
-        pending = tones_of(self.palette()).pending
         for choice in self.table.survey.roles:
             name, run = choice.role.name, self.table.assigned[choice.role.name]
             self.combos[name].setCurrentIndex(none if run is None else run)
             own = self.table.overridden_at(choice)
             self.origins[name].say(("* " if own else "") + self.table.origin(choice))
-            colour_text(self.combos[name], pending if own else None)
+            colour_text(self.combos[name], "pending" if own else None)

@@ -18,18 +18,18 @@ from PyQt6.QtWidgets import (
     QListWidgetItem,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from app.background import Background
-from app.forms.field import note_label
 from app.forms.fold import Fold
+from app.forms.tone_label import NoteLabel
 from app.panels.opening import Opener, accept_drop
 from app.panels.proposal_tree import ProposalTree
 from app.session import Session
-from app.widgets.tones import tones_of
 from calib_core.io.locate import data_root, label
 
 _BUSY, _ERROR, _ASK = "busy", "error", "pending"
@@ -52,7 +52,7 @@ class RunPicker(QWidget):
         self._background = background or Background(self)
         self.opener = Opener(session, self._background, self)
         self.box, self.open_button = QLineEdit(), QPushButton("Open")
-        self.message, self.progress = note_label(), QProgressBar()
+        self.message, self.progress = NoteLabel(), QProgressBar()
         self.detectors = QComboBox()
         self.root_label, self.root_button = QLabel(), QPushButton("Data root…")
         self.tree, self.recent_list = ProposalTree(self._background), QListWidget()
@@ -153,6 +153,7 @@ class RunPicker(QWidget):
         self.recent_list.itemActivated.connect(self._open_recent)
         self.detectors.activated.connect(self._choose_detector)
         self.root_button.clicked.connect(self._ask_root)
+        self.browse.toggled.connect(self._give_room)
         self.tabs.currentChanged.connect(lambda _: self._fill_tree())
         self.opener.busy.connect(lambda text: self._say(_BUSY, text))
         self.opener.failed.connect(lambda sentence: self._say(_ERROR, sentence))
@@ -171,15 +172,16 @@ class RunPicker(QWidget):
         self._say("", "")
         self.browse.open(False)
 
+    def _give_room(self, shown: bool) -> None:
+        """A folded browser leaves its height to the panel below."""
+        height = QSizePolicy.Policy.Preferred if shown else QSizePolicy.Policy.Maximum
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, height)
+
     def _say(self, kind: str, text: str) -> None:
         """Show what is going on below the box; an error says so with a word as well as a colour."""
         self.progress.setVisible(kind == _BUSY)
         self.detectors.setVisible(kind == _ASK)
-        tones = tones_of(self.palette())
-        colour = tones.muted if kind in ("", _BUSY) else getattr(tones, kind)
-        self.message.setStyleSheet(f"color: {colour}")
-        self.message.setText(f"! {text}" if kind == _ERROR else text)
-        self.message.setVisible(bool(text))
+        self.message.say(f"! {text}" if kind == _ERROR else text, kind if kind in (_ERROR, _ASK) else "muted")
 
     def _ask_detector(self, identifiers: tuple[str, ...]) -> None:
         self._say(_ASK, "? These runs hold several detectors.")

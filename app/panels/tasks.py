@@ -98,6 +98,7 @@ class TaskPanel(QWidget):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
         self.table.setTabKeyNavigation(False)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(25)
@@ -112,7 +113,7 @@ class TaskPanel(QWidget):
         header, letters = self.table.horizontalHeader(), self.table.fontMetrics()
         header.setSectionResizeMode(TASK, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(40)
-        for column, text in ((PROGRESS, "cancelledMM"), (STATE, "MMcancelled"), (ETA, "0:00:00MMM")):
+        for column, text in ((PROGRESS, "100 %MMM"), (STATE, "MMMcancelled"), (ETA, "00:00MMMM")):
             header.resizeSection(column, letters.horizontalAdvance(text))
 
     def _connect(self) -> None:
@@ -148,7 +149,7 @@ class TaskPanel(QWidget):
 
 
 class _TaskRows(QIdentityProxyModel):
-    """Rows of the jobs' model as the cells want them: a number and a state word, an icon, a tooltip."""
+    """Rows of the jobs' model as the cells want them: a number, an icon beside the state, a tooltip."""
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Value of a cell."""
@@ -156,7 +157,7 @@ class _TaskRows(QIdentityProxyModel):
         if index.column() == PROGRESS and role == Qt.ItemDataRole.DisplayRole:
             return super().data(index, jobs_model.PROGRESS_ROLE)
         if index.column() == PROGRESS and role == progress_cell.STATE_ROLE:
-            return state.value
+            return None
         if index.column() == STATE and role in (Qt.ItemDataRole.DecorationRole, Qt.ItemDataRole.ForegroundRole):
             return _look(state, role)
         if role == Qt.ItemDataRole.ToolTipRole and not super().data(index, role):

@@ -1,0 +1,85 @@
+"""Texts in the colour of a state, which follow the theme."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtGui import QColor, QGuiApplication, QPalette
+from PyQt6.QtWidgets import QLabel, QWidget
+
+from app.widgets.tones import tones_of
+
+_ROLES = (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText)
+
+
+class ToneLabel(QLabel):
+    """Label with the colour of a tone such as ``muted`` or ``error``."""
+
+    def __init__(self, text: str = "", tone: str = "text") -> None:
+        super().__init__(text)
+        self.set_tone(tone)
+
+    def set_tone(self, tone: str) -> None:
+        """Take the colour of a tone."""
+        self.tone = tone
+        colour_text(self, tone)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            colour_text(self, self.tone)
+
+
+class NoteLabel(ToneLabel):
+    """Sentences: they wrap, can be selected, and take no room while there are none."""
+
+    def __init__(self, tone: str = "text") -> None:
+        super().__init__("", tone)
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setVisible(False)
+
+    def say(self, text: str, tone: str | None = None) -> None:
+        """Show a text, in another tone where one is given; an empty text hides the label."""
+        if tone is not None:
+            self.set_tone(tone)
+        self.setText(text)
+        self.setVisible(bool(text))
+
+
+class OriginLabel(ToneLabel):
+    """A small line, cut in the middle where there is no room; the tooltip has all of it."""
+
+    def __init__(self) -> None:
+        super().__init__("", "muted")
+        self._text = ""
+        self.setMinimumWidth(40)
+        font = self.font()
+        font.setPointSizeF(font.pointSizeF() * 0.85)
+        self.setFont(font)
+
+    def say(self, text: str) -> None:
+        """Show a text."""
+        self._text = text
+        self.setToolTip(text)
+        self._cut()
+
+    def resizeEvent(self, event: object) -> None:
+        """Cut the text to the new width."""
+        super().resizeEvent(event)
+        self._cut()
+
+    def _cut(self) -> None:
+        room = max(self.width(), 40)
+        self.setText(self.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideMiddle, room))
+
+
+def colour_text(widget: QWidget, tone: str | None) -> None:
+    """Colour the text of one widget by its palette; None gives it back to the theme."""
+    palette = QPalette()
+    if tone is not None:
+        colour = QColor(getattr(tones_of(QGuiApplication.palette()), tone))
+        for role in _ROLES:
+            palette.setColor(role, colour)
+    widget.setPalette(palette)
