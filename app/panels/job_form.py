@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QEvent, Qt
 from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import QFileDialog, QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
@@ -85,6 +85,12 @@ class JobForm(QWidget):
         if job is not None and job.spec == spec and not job.board.state.ended:
             raise CalibrationError("This job is running already; change something or cancel it first.")
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self.run_button.setIcon(icon("play"))
+
     def _connect(self, page: JobPage, before: JobPage | None) -> None:
         page.changed.connect(self._update)
         page.browse.connect(self._ask_folder)
@@ -97,6 +103,7 @@ class JobForm(QWidget):
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.run_button.setObjectName("run")
+        self.run_button.setIcon(icon("play"))
         self.run_button.setMinimumHeight(36)
         self.run_button.setToolTip("Start the job (Ctrl+Enter)")
         font = self.run_button.font()
@@ -126,7 +133,6 @@ class JobForm(QWidget):
     def _name_run(self) -> None:
         word = self.page.survey.method.title.lower() if self.page else ""
         self.run_button.setText(f"Run {word}   Ctrl+Enter" if word else "Run")
-        self.run_button.setIcon(icon("play"))
         self.run_action.setText(f"Run {word}".strip())
 
     def _say(self, sentence: str, wrong: bool) -> None:
