@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from app.forms.knob_draft import value_text
 from calib_core.condition import Condition, ConditionParameter, Found, Value
@@ -26,10 +26,19 @@ def read_value(name: str, typed: str, found: Found | None) -> Value | None:
     return None if found is not None and value == found.value else value
 
 
-def overrides(condition: Condition, typed: Mapping[str, str]) -> dict[str, Value]:
-    """Values that differ from those found, by parameter."""
+def overrides(condition: Condition, typed: Mapping[str, str], confirmed: Collection[str] = ()) -> dict[str, Value]:
+    """Values that differ from those found, and those that the operator took as right."""
     values = {name: read_value(name, text, condition.values.get(name)) for name, text in typed.items()}
-    return {name: value for name, value in values.items() if value is not None}
+    changed = {name: value for name, value in values.items() if value is not None}
+    same = {name: condition[name] for name in confirmed if name in typed and name not in changed}
+    return {**same, **changed}
+
+
+def origin_text(found: Found | None, own: bool) -> str:
+    """Where a value came from, for the line below it."""
+    if own:
+        return f"operator, in place of {value_text(found.value)} ({found.origin})" if found else "operator"
+    return found.origin if found else "not found in the run"
 
 
 def tooltip(parameter: ConditionParameter, found: Found | None) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QWidget
 
-from app.forms.condition_draft import overrides, read_value, tooltip
+from app.forms.condition_draft import origin_text, overrides, tooltip
 from app.forms.editors import TextEdit
 from app.forms.field import Field, Mark, form_grid
-from app.forms.knob_draft import title, value_text
+from app.forms.knob_draft import title
 from app.forms.tone_label import OriginLabel
 from calib_core.condition import Condition, ConditionParameter, Value
 from calib_core.errors import BadParameter
@@ -19,14 +19,18 @@ from calib_core.errors import BadParameter
 class ConditionForm(QWidget):
     """Editors of the parameters of a condition; gives the operator's values that differ from those found.
 
-    Values that nothing in the run tells are marked with ``?``.
+    Values that nothing in the run tells, and the ``doubtful`` ones, are marked with ``?`` until somebody takes them
+    as right or gives another.
     """
 
     changed = pyqtSignal()
 
-    def __init__(self, condition: Condition, parent: QWidget | None = None) -> None:
+    def __init__(self, condition: Condition, doubtful: Collection[str] = (),
+                 parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.condition = condition
+        self._doubtful = frozenset(doubtful)
+        self._confirmed: set[str] = set()
         self.fields: dict[str, Field] = {}
         self.origins: dict[str, OriginLabel] = {}
         grid, row = form_grid(self), 0
@@ -49,13 +53,17 @@ class ConditionForm(QWidget):
         """
         for name in self.fields:
             self._mark(name)
-        return overrides(self.condition, {name: field.value() for name, field in self.fields.items()})
+        typed = {name: field.value() for name, field in self.fields.items()}
+        return overrides(self.condition, typed, self._confirmed)
 
     def set_changes(self, changes: Mapping[str, Value]) -> None:
         """Show these values in place of those found; names that the condition does not have are left out."""
         for name in self.fields:
             found = self.condition.values.get(name)
-            self.fields[name].editor.set_value(changes.get(name, found.value if found else None))
+            value = changes.get(name, found.value if found else None)
+            self.fields[name].editor.set_value(value)
+            if name in changes and found and value == found.value:
+                self._confirmed.add(name)
             self._settle(name)
 
     def _add(self, parameter: ConditionParameter, row: int, grid: object) -> int:
@@ -67,6 +75,7 @@ class ConditionForm(QWidget):
         field.edited.connect(lambda name: self.fields[name].show_mark(Mark.PENDING))
         field.committed.connect(self._settle)
         field.reset.connect(self._reset)
+        field.confirmed.connect(self._confirm)
         self.fields[name] = field
         self.origins[name] = OriginLabel()
         row = field.add_to(grid, row)
@@ -74,8 +83,13 @@ class ConditionForm(QWidget):
         self._mark(name)
         return row + 1
 
+    def _confirm(self, name: str) -> None:
+        self._confirmed.add(name)
+        self._settle(name)
+
     def _reset(self, name: str) -> None:
         found = self.condition.values.get(name)
+        self._confirmed.discard(name)
         self.fields[name].editor.set_value(found.value if found else None)
         self._settle(name)
 
@@ -92,12 +106,10 @@ class ConditionForm(QWidget):
     def _mark(self, name: str) -> None:
         field, found = self.fields[name], self.condition.values.get(name)
         try:
-            value = read_value(name, field.value(), found)
+            own = name in overrides(self.condition, {name: field.value()}, self._confirmed)
         except BadParameter as error:
             field.show_mark(Mark.WRONG, str(error))
             return
-        unsure = found is None or not found.sure
-        field.show_mark(Mark.CHANGED if value is not None else Mark.UNSURE if unsure else Mark.PLAIN)
-        origin = found.origin if found else "not found in the run"
-        self.origins[name].say(f"operator, in place of {value_text(found.value)}" if found and value is not None
-                               else "operator" if value is not None else origin)
+        unsure = found is not None and (not found.sure or name in self._doubtful)
+        field.show_mark(Mark.CHANGED if own else Mark.UNSURE if unsure else Mark.PLAIN)
+        self.origins[name].say(origin_text(found, own))

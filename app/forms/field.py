@@ -51,18 +51,19 @@ class Field(QObject):
     edited = pyqtSignal(str)
     committed = pyqtSignal(str)
     reset = pyqtSignal(str)
+    confirmed = pyqtSignal(str)
 
     def __init__(self, name: str, label: str, editor: Editor, unit: str = "", tooltip: str = "",
                  parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.name, self.editor, self.mark = name, editor, Mark.PLAIN
         self.sign, self.label, self.unit = _sign_label(), QLabel(label), ToneLabel(unit, "muted")
-        self.error, self.button = NoteLabel("error"), _reset_button(label)
+        self.error, self.button = NoteLabel("error"), _button()
         self._tooltip = tooltip
         editor.setObjectName(name)
         editor.edited.connect(lambda: self.edited.emit(name))
         editor.committed.connect(lambda: self.committed.emit(name))
-        self.button.clicked.connect(lambda: self.reset.emit(name))
+        self.button.clicked.connect(self._press)
         self.show_mark(Mark.PLAIN)
         editor.installEventFilter(self)
 
@@ -91,7 +92,7 @@ class Field(QObject):
         self.sign.setText(mark.sign)
         self.sign.set_tone(mark.tone)
         self.error.say(sentence)
-        set_shown(self.button, mark in (Mark.CHANGED, Mark.WRONG, Mark.PENDING))
+        self._name_button()
         words = f"{self._tooltip}\n({mark.words})" if mark.words else self._tooltip
         for widget in (self.sign, self.label, self.editor, self.unit):
             widget.setToolTip(words)
@@ -111,8 +112,19 @@ class Field(QObject):
             self._paint()
         return super().eventFilter(watched, event)
 
+    def _press(self) -> None:
+        (self.confirmed if self.mark is Mark.UNSURE else self.reset).emit(self.name)
+
+    def _name_button(self) -> None:
+        """One button: it takes a doubtful value as right, or brings a changed one back."""
+        word = "Take this value as right" if self.mark is Mark.UNSURE else "Back to the value before the change"
+        self.button.setToolTip(word)
+        self.button.setAccessibleName(f"{word}: {self.label.text()}")
+        set_shown(self.button, self.mark is not Mark.PLAIN)
+
     def _paint(self) -> None:
-        self.button.setIcon(icon("undo", QColor(tones_of(QGuiApplication.palette()).muted)))
+        shape = "approve" if self.mark is Mark.UNSURE else "undo"
+        self.button.setIcon(icon(shape, QColor(tones_of(QGuiApplication.palette()).muted)))
         for part in self.editor.coloured:
             colour_text(part, None if self.mark is Mark.PLAIN else self.mark.tone)
 
@@ -144,11 +156,9 @@ def _sign_label() -> ToneLabel:
     return label
 
 
-def _reset_button(label: str) -> QToolButton:
+def _button() -> QToolButton:
     button = QToolButton()
     button.setAutoRaise(True)
-    button.setToolTip(f"Back to the default of {label}")
-    button.setAccessibleName(f"Reset {label}")
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
     button.setStyleSheet("padding: 1px")

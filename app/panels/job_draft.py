@@ -9,7 +9,7 @@ from typing import Any
 
 from calib_core.errors import BadInput, BadParameter
 from calib_core.jobs.spec import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB, MOST_THREADS, JobSpec
-from calib_core.jobs.survey import RoleChoice, Survey
+from calib_core.jobs.survey import RoleChoice, Survey, SurveyedRun, check_same_condition
 from calib_core.params import Knobs, knob
 from calib_core.ranges import format_numbers, parse_numbers
 
@@ -51,6 +51,12 @@ class RoleTable:
         """Table as the survey decided."""
         return cls(survey, {choice.role.name: _index(survey, choice) for choice in survey.roles})
 
+    @classmethod
+    def of_spec(cls, survey: Survey, spec: JobSpec) -> RoleTable:
+        """Table of a specification, as far as the survey has its runs."""
+        index = {run.path: i for i, run in enumerate(survey.runs)}
+        return cls(survey, {choice.role.name: index.get(spec.runs.get(choice.role.name)) for choice in survey.roles})
+
     def assign(self, role: str, run: int | None) -> RoleTable:
         """Give a run to a role; the role that had it takes this role's run in exchange."""
         new = dict(self.assigned)
@@ -75,12 +81,12 @@ class RoleTable:
             return f"operator (the data say otherwise: {choice.origin})" if choice.run else "operator"
         return choice.origin
 
-    def runs(self) -> dict[str, Path]:
-        """Run folder of each role that has one."""
-        paths = {name: self.survey.runs[i].path for name, i in self.assigned.items() if i is not None}
-        if not paths:
+    def runs(self) -> dict[str, SurveyedRun]:
+        """Run of each role that has one; BadInput where none has."""
+        runs = {name: self.survey.runs[i] for name, i in self.assigned.items() if i is not None}
+        if not runs:
             raise BadInput("No gain stage has a run; choose at least one.")
-        return paths
+        return runs
 
 
 def build_spec(roles: RoleTable, choices: Choices) -> JobSpec:
@@ -91,10 +97,13 @@ def build_spec(roles: RoleTable, choices: Choices) -> JobSpec:
     BadParameter, BadInput
         A choice is not allowed.
     """
+    runs = roles.runs()
+    check_same_condition(replace(roles.survey, runs=tuple(runs.values())), choices.conditions)
+    own_order: dict[str, Any] = {"keep_order": True, "notes": ()} if roles.overridden else {}
     return roles.survey.spec(
-        choices.out_folder, runs=roles.runs(), modules=read_modules(roles.survey, choices.modules),
-        parameters=dict(choices.parameters), conditions=dict(choices.conditions), keep_order=roles.overridden,
-        **choices.resources,
+        choices.out_folder, runs={name: run.path for name, run in runs.items()}, **own_order,
+        modules=read_modules(roles.survey, choices.modules),
+        parameters=dict(choices.parameters), conditions=dict(choices.conditions), **choices.resources,
     )
 
 
@@ -136,6 +145,20 @@ def banners(roles: RoleTable) -> list[str]:
 def problems(survey: Survey) -> list[str]:
     """All problems of the runs, a sentence each, with the run's name."""
     return [f"{run.label}: {problem.sentence()}" for run in survey.runs for problem in run.problems]
+
+
+def differing(survey: Survey) -> tuple[str, ...]:
+    """Conditions in which the runs differ; the operator has to say which value holds."""
+    names = [parameter.name for parameter in survey.condition.parameters]
+    return tuple(name for name in names if not _same(survey, set(names) - {name}))
+
+
+def _same(survey: Survey, left_out: set[str]) -> bool:
+    try:
+        check_same_condition(survey, left_out)
+    except BadInput:
+        return False
+    return True
 
 
 def detectors(survey: Survey) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from app.panels.job_draft import (
     banners,
     build_spec,
     detectors,
+    differing,
     facts,
     modules_text,
     problems,
@@ -56,7 +57,7 @@ class JobPage(QWidget):
         self.survey = survey
         kind = survey.detector.type
         self.roles = RoleTableView(RoleTable.found(survey))
-        self.condition = ConditionForm(survey.condition)
+        self.condition = ConditionForm(survey.condition, differing(survey))
         self.knobs = KnobForm(survey.method, [stage.short for stage in kind.stages])
         self.resources = KnobForm(Resources())
         self.detector = ChoiceEdit(detectors(survey))
@@ -87,7 +88,8 @@ class JobPage(QWidget):
         ))
 
     def show_spec(self, spec: JobSpec) -> None:
-        """Show parameters, modules, folder and resources of a specification."""
+        """Show all choices of a specification."""
+        self.roles.set_table(RoleTable.of_spec(self.survey, spec))
         self.knobs.set_changes(spec.parameters)
         self.resources.set_changes({"memory_mb": spec.memory_mb, "threads": spec.threads})
         self.condition.set_changes(spec.conditions)
@@ -169,6 +171,7 @@ class JobPage(QWidget):
         found = problems(self.survey)
         fold = Fold(f"! {len(found)} problem{'s' if len(found) > 1 else ''} in the files")
         text = NoteLabel()
+        text.setObjectName("problems")
         text.say("\n".join(found))
         QVBoxLayout(fold.content).addWidget(text)
         fold.setVisible(bool(found))

@@ -31,6 +31,12 @@ class RoleTableView(QWidget):
             self._add(2 * row, choice.role.name, choice.role.label)
         self._show()
 
+    def set_table(self, table: RoleTable) -> None:
+        """Show another table of the same survey."""
+        self.table = table
+        self._show()
+        self.changed.emit()
+
     def _add(self, row: int, name: str, label: str) -> None:
         combo = ChoiceEdit([*run_choices(self.table.survey), NO_RUN])
         combo.setObjectName(f"role_{name}")
@@ -44,9 +50,7 @@ class RoleTableView(QWidget):
 
     def _choose(self, name: str, index: int) -> None:
         run = index if index < len(self.table.survey.runs) else None
-        self.table = self.table.assign(name, run)
-        self._show()
-        self.changed.emit()
+        self.set_table(self.table.assign(name, run))
 
     def _show(self) -> None:
         none = len(self.table.survey.runs)

@@ -46,7 +46,7 @@ def test_what_was_found_is_no_change(form):
 
 
 def test_unsure_values_are_marked_by_sign_and_word(form):
-    assert form.unsure == ("bias_voltage", "lost")
+    assert form.unsure == ("bias_voltage",)
     assert form.fields["bias_voltage"].sign.text() == "?"
     assert "please check" in form.fields["bias_voltage"].sign.toolTip()
     assert form.fields["rate"].mark is Mark.PLAIN
@@ -61,7 +61,7 @@ def test_the_operators_value(form, qtbot):
     with qtbot.waitSignal(form.changed):
         type_into(form, "bias_voltage", "200")
     assert form.changes() == {"bias_voltage": 200.0}
-    assert form.origins["bias_voltage"].toolTip() == "operator, in place of 300"
+    assert form.origins["bias_voltage"].toolTip() == "operator, in place of 300 (default: no bias voltage in the run)"
     assert form.fields["bias_voltage"].mark is Mark.CHANGED
     QTest.mouseClick(form.fields["bias_voltage"].button, Qt.MouseButton.LeftButton)
     assert form.changes() == {}
@@ -71,6 +71,23 @@ def test_the_operators_value(form, qtbot):
 def test_a_value_that_was_not_found_can_be_given(form):
     type_into(form, "lost", "7")
     assert form.changes() == {"lost": 7.0}
+
+
+def test_a_doubtful_value_can_be_taken_as_right(form, qtbot):
+    with qtbot.waitSignal(form.changed):
+        QTest.mouseClick(form.fields["bias_voltage"].button, Qt.MouseButton.LeftButton)
+    assert form.changes() == {"bias_voltage": 300.0}
+    assert form.unsure == ()
+    other = ConditionForm(CONDITION)
+    qtbot.addWidget(other)
+    other.set_changes({"bias_voltage": 300.0})
+    assert other.changes() == {"bias_voltage": 300.0}
+
+
+def test_what_the_runs_disagree_in_is_doubtful(qtbot):
+    form = ConditionForm(CONDITION, ["rate"])
+    qtbot.addWidget(form)
+    assert form.unsure == ("bias_voltage", "rate")
 
 
 def test_words_stay_words(form):

@@ -1,0 +1,89 @@
+"""A survey made by hand, a session that starts jobs of a stand-in, and its panels."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app import session as session_module
+from app.session import Session
+from calib_core.condition import Condition, Found
+from calib_core.detector import Detector, Module, StageEvidence, family
+from calib_core.io.inventory import Problem
+from calib_core.jobs.board import Board, State
+from calib_core.jobs.survey import RoleChoice, Survey, SurveyedRun
+
+KIND = family("AGIPD")[0]
+
+
+class StandIn:
+    """Job that only remembers what was asked of it."""
+
+    def __init__(self, spec):
+        self.spec, self.plan, self.calls = spec, None, []
+        self.board = Board(1, State.RUNNING)
+
+    def start(self):
+        self.calls.append("start")
+
+    def cancel(self):
+        self.calls.append("cancel")
+
+    def look_at(self, view):
+        pass
+
+
+def _condition(rate):
+    return Condition(KIND.condition, {
+        "memory_cells": Found(352.0, "FPGA_COMP nPulses"), "acquisition_rate": Found(rate, "FPGA_COMP rate"),
+        "bias_voltage": Found.by_default(300.0, "not in the run"),
+    })
+
+
+def _survey(n_runs=3, order=None, identifiers=("SPB_DET_AGIPD1M-1",), problems=(), rates=()):
+    """Survey of runs r0012…; ``order`` gives the run of each role."""
+    detectors = tuple(Detector(name, KIND, tuple(Module(n, "", "", "") for n in range(4))) for name in identifiers)
+    runs = tuple(
+        SurveyedRun(Path(f"/data/SPB/202601/p900450/raw/r{12 + i:04d}"), f"p900450 r{12 + i:04d}", detectors,
+                    datetime(2026, 3, 2, tzinfo=UTC), 500 + i, StageEvidence(None, "gain signal"), problems,
+                    _condition(rates[i]) if rates else None)
+        for i in range(n_runs)
+    )
+    method = KIND.method("DARK")
+    order = order or range(n_runs)
+    moved = list(order) != list(range(n_runs))
+    given = dict(zip((role.name for role in method.roles(KIND)), order, strict=False))
+    roles = tuple(
+        RoleChoice(role, runs[given[role.name]] if role.name in given else None,
+                   "gain signal" if role.name in given else "no run given", moved)
+        for role in method.roles(KIND)
+    )
+    notes = ("Runs re-ordered by gain stage: …",) if moved else ()
+    return Survey(runs, detectors[0], method, roles, _condition(rates[0] if rates else 1.1), notes)
+
+
+@pytest.fixture
+def make_survey():
+    return _survey
+
+
+@pytest.fixture
+def problem():
+    return Problem("warn", "R04", "RAW-R0012-AGIPD00-S00001.h5", "", "sequence 1 is missing", 0)
+
+
+@pytest.fixture
+def session(monkeypatch, tmp_path):
+    monkeypatch.setattr(session_module, "Job", StandIn)
+    session = Session()
+    session.out_folder = tmp_path / "constants"
+    session.said = []
+    session.message.connect(lambda level, text: session.said.append((level, text)))
+    return session
+
+
+@pytest.fixture
+def job(tmp_path):
+    return StandIn(_survey().spec(tmp_path))
