@@ -71,8 +71,9 @@ QMainWindow::separator:hover {{ background: {tones.accent}; }}
 QHeaderView::section {{ background: {tones.window}; color: {tones.muted}; border: none;
     border-bottom: 1px solid {tones.border}; padding: 4px 6px; }}
 QTableView, QTreeView, QListView, QPlainTextEdit {{ border: 1px solid {tones.border}; }}
-QLineEdit, QAbstractSpinBox, QComboBox {{ padding: 2px 4px; min-height: 18px; }}
-QAbstractSpinBox QLineEdit {{ padding: 0; min-height: 0; }}
+QLineEdit, QComboBox {{ padding: 2px 4px; min-height: 18px; }}
+QAbstractSpinBox {{ min-height: 18px; max-height: 18px; }}
+QAbstractSpinBox QLineEdit {{ padding: 0 2px; min-height: 0; }}
 QStatusBar {{ border-top: 1px solid {tones.border}; }}
 QLabel#map_title {{ font-weight: 600; padding: 3px; }}
 """
