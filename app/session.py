@@ -8,8 +8,9 @@ from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from calib_core.jobs.board import View
+from calib_core.jobs.board import Picture, View
 from calib_core.jobs.job import Job
+from calib_core.jobs.plan import Plan
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey
 
@@ -39,6 +40,10 @@ class Session(QObject):
         Bad-pixel flags that are drawn over the maps and left out of statistics.
     frozen : bool
         Whether the maps stay as they are while the job goes on.
+    plan : Plan, optional
+        Plan of the shown job, once its input has been surveyed.
+    picture : Picture, optional
+        The maps that are shown.
     """
 
     survey_changed = pyqtSignal(object)
@@ -50,6 +55,8 @@ class Session(QObject):
     arrangement_changed = pyqtSignal(str)
     overlay_changed = pyqtSignal(object)
     frozen_changed = pyqtSignal(bool)
+    plan_changed = pyqtSignal(object)
+    picture_changed = pyqtSignal(object)
     open_requested = pyqtSignal(object, str)
     message = pyqtSignal(str, str)
 
@@ -64,6 +71,9 @@ class Session(QObject):
         self.arrangement = LAYOUTS[0]
         self.overlay = 0xFFFFFFFF
         self.frozen = False
+        self.plan: Plan | None = None
+        self.picture: Picture | None = None
+        self._newest: Picture | None = None
         self.out_folder = Path.cwd() / "constants"
 
     def open_runs(self, paths: Sequence[Path], detector: str = "") -> None:
@@ -90,9 +100,40 @@ class Session(QObject):
     def set_job(self, job: Job | None) -> None:
         """Show another job and tell it what is looked at."""
         self.job = job
+        self.plan = self.picture = self._newest = None
         if job is not None:
             job.look_at(self.view)
         self.job_changed.emit(job)
+        self.plan_changed.emit(None)
+        self.picture_changed.emit(None)
+        self.take_plan(job)
+
+    def take_plan(self, job: Job | None) -> None:
+        """Take the plan of the shown job as soon as it has one, and look at something that it has."""
+        if job is None or job is not self.job or self.plan is not None or job.plan is None:
+            return
+        plan = self.plan = job.plan
+        self.plan_changed.emit(plan)
+        self.look_at(cell=_nearest(plan.cells, self.view.cell), stage=_nearest(plan.stages, self.view.stage))
+        if self.module not in plan.modules:
+            self.set_module(plan.modules[0])
+        if self.pixel is not None and not self.has_pixel(self.pixel):
+            self.set_pixel(None)
+
+    def has_pixel(self, pixel: tuple[int, int, int]) -> bool:
+        """Whether the shown job's modules have this pixel."""
+        if self.plan is None:
+            return False
+        module, row, column = pixel
+        slow, fast = self.plan.detector.type.shape
+        return module in self.plan.modules and 0 <= row < slow and 0 <= column < fast
+
+    def take_picture(self, picture: Picture) -> None:
+        """Show a new picture, or keep it for later where the maps are frozen."""
+        self._newest = picture
+        if not self.frozen and self.plan is not None:
+            self.picture = picture
+            self.picture_changed.emit(picture)
 
     def look_at(self, *, cell: int | None = None, stage: int | None = None, maps: tuple[str, ...] | None = None,
                 modules: tuple[int, ...] | None = None) -> None:
@@ -131,7 +172,13 @@ class Session(QObject):
         if frozen != self.frozen:
             self.frozen = frozen
             self.frozen_changed.emit(frozen)
+            if not frozen and self._newest is not None and self._newest is not self.picture:
+                self.take_picture(self._newest)
 
     def say(self, level: str, text: str) -> None:
         """Tell the operator something: level INFO, WARN or ERROR."""
         self.message.emit(level, text)
+
+
+def _nearest(numbers: Sequence[int], wanted: int) -> int:
+    return min(numbers, key=lambda number: abs(number - wanted), default=wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,7 +14,6 @@ from calib_core.jobs.spec import JobSpec
 from calib_core.store.files import write_atomically
 
 STATE_VARIABLE = "CALIBWB_STATE_DIR"
-MOST_RECENT = 12
 
 
 class SavedState(BaseModel):
@@ -29,8 +28,8 @@ class SavedState(BaseModel):
         What the form would run.
     maps : tuple of str
         Map of each slot.
-    recent : tuple of tuples of Path
-        Run folders that were opened together, newest first.
+    recent : tuple of str
+        Texts that open recent runs again, newest first.
     docks, geometry : str
         What Qt keeps of docks and window, base64.
     """
@@ -53,13 +52,9 @@ class SavedState(BaseModel):
     slots: Literal[1, 2, 4, 6] = 4
     maps: tuple[str, ...] = ()
     percentiles: tuple[float, float] = (1.0, 99.0)
-    recent: tuple[tuple[Path, ...], ...] = ()
+    recent: tuple[str, ...] = ()
     docks: str = ""
     geometry: str = ""
-
-    def with_recent(self, runs: tuple[Path, ...]) -> tuple[tuple[Path, ...], ...]:
-        """Recent runs with these in front."""
-        return (runs, *(r for r in self.recent if r != runs))[:MOST_RECENT]
 
 
 def state_folder() -> Path:
@@ -109,8 +104,3 @@ def write_state(folder: Path, state: SavedState) -> str:
     except CalibrationError as error:
         return f"The session was not saved: {error}"
     return ""
-
-
-def changed_state(state: SavedState, **changes: Any) -> SavedState:
-    """State with some fields changed."""
-    return state.model_copy(update=changes)

@@ -1,0 +1,36 @@
+"""A pixel in words: where it is, its values, and why it is not to be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.panels.slots import Choice
+from calib_core.badpixels import BadPixels
+from calib_core.detector import DetectorType
+
+Pixel = tuple[int, int, int]
+
+
+def asic_number(kind: DetectorType, row: int, column: int) -> int:
+    """Number of a pixel's ASIC within the module, counted from 0 along fast_scan, then along slow_scan."""
+    high, wide = kind.asic_shape
+    return row // high * (kind.shape[1] // wide) + column // wide
+
+
+def place_text(kind: DetectorType, pixel: Pixel) -> str:
+    """Module, ASIC, row and column."""
+    module, row, column = pixel
+    return f"module {module} · ASIC {asic_number(kind, row, column)} · row {row} · column {column}"
+
+
+def values_text(values: Iterable[tuple[Choice, float]]) -> str:
+    """Value of each map with its unit, flags by their names."""
+    return "   ".join(
+        f"flags {flag_names(int(value))}" if choice.spec.flags else f"{choice.title} {choice.value_text(value)}"
+        for choice, value in values
+    )
+
+
+def flag_names(bits: int) -> str:
+    """Names of the flags that are set, a dash where there are none."""
+    return ", ".join(flag.label for flag in BadPixels if bits & flag) or "–"
