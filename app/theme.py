@@ -16,6 +16,7 @@ def apply(app: QApplication, theme: str = "dark") -> None:
         raise ValueError(f"there is no theme {theme!r}; use one of {', '.join(THEMES)}")
     tones = THEMES[theme]
     app.setStyle("Fusion")
+    # in this order: widgets take their palette from the program when the style sheet polishes them
     app.setPalette(palette(tones))
     app.setStyleSheet(style_sheet(tones))
 

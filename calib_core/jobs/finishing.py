@@ -10,11 +10,16 @@ import numpy as np
 from calib_core.characterisation.method import MapSpec, Product
 from calib_core.constant import Constant
 from calib_core.detector import Array, Module
+from calib_core.errors import BadParameter
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.provenance import provenance
 from calib_core.jobs.spool import Spool
 from calib_core.store.constants import WrittenConstant, write_constant
 
+#: Slabs that are transposed on the way into a constant's file, bytes.
+_WRITING_BYTES = 112 << 20
+#: Columns of fast_scan that are read at once.
+_WINDOW = 32
 #: Called between steps with the share that is done; may raise Cancelled.
 Step = Callable[[float], None]
 
@@ -48,10 +53,30 @@ def write_module(plan: Plan, module: Module, spool: Spool, step: Step) -> list[W
 def largest_constant(plan: Plan) -> int:
     """Working memory for writing a module's largest constant, bytes."""
     kind = plan.detector.type
-    planes = [len(p.kind.planes) or len(kind.stages) for p in plan.method.products(kind)]
-    values = max(n * np.dtype(p.kind.dtype).itemsize
-                 for n, p in zip(planes, plan.method.products(kind), strict=True))
-    return int(2.3 * values * len(plan.cells) * kind.pixels) + (128 << 20)
+    columns = len(plan.cells) * kind.shape[0]
+    needs = []
+    for product in plan.method.products(kind):
+        planes = len(product.kind.planes) or len(kind.stages)
+        image = 1.15 * planes * columns * kind.shape[1] * np.dtype(product.kind.dtype).itemsize
+        needs.append(int(image) + 4 * planes * columns * _WINDOW)
+    return max(needs) + _WRITING_BYTES
+
+
+def check_memory(plan: Plan) -> None:
+    """Make sure before a job that its largest constant fits into the memory budget.
+
+    Raises
+    ------
+    BadParameter
+        It does not; the message says how much would do.
+    """
+    lacking = largest_constant(plan) - plan.room
+    if lacking > 0:
+        enough = plan.spec.memory_mb + (lacking >> 20) + 1
+        raise BadParameter(
+            f"memory_mb = {plan.spec.memory_mb} is too small: writing a constant of {len(plan.cells)} memory cells "
+            f"needs a budget of {enough} MiB."
+        )
 
 
 def output_bytes(plan: Plan) -> int:
@@ -67,20 +92,38 @@ def _constant(plan: Plan, module: Module, spool: Spool, product: Product, known:
               step: Step, share: float) -> Constant:
     kind = plan.detector.type
 
-    def read(fast: slice) -> Array:
-        step(share)
-        return spool.columns(product.map, fast, product.kind.dtype)
+    def reader(name: str) -> Callable[[slice], Array]:
+        columns = _Columns(spool, name)
 
-    def read_count(fast: slice) -> Array:
-        step(share)
-        return spool.columns(product.count or "", fast, "u4")
+        def read(fast: slice) -> Array:
+            step(share)
+            return columns(fast)
+
+        return read
 
     return Constant(
         kind=product.kind, calibration=kind.calibrations[product.kind.name], pdu=module.pdu,
         shape=(spool.planes(product.map), len(plan.cells), *kind.shape), file_dims=kind.file_dims,
-        condition=plan.condition, begin=_begin(plan), provenance=known, read=read,
-        read_count=read_count if product.count else None, cells=plan.cells,
+        condition=plan.condition, begin=_begin(plan), provenance=known, read=reader(product.map),
+        read_count=reader(product.count) if product.count else None, cells=plan.cells,
     )
+
+
+class _Columns:
+    """Columns of a map on the spool; reads many at once, since each read goes through all planes and cells."""
+
+    def __init__(self, spool: Spool, name: str) -> None:
+        self._spool, self._name, self._start = spool, name, 0
+        self._window = np.empty((0, 0, 0, 0))
+
+    def __call__(self, fast: slice) -> Array:
+        """Columns, (planes, cells, slow_scan, columns); a view that lasts until others are asked for."""
+        start, stop, _ = fast.indices(self._spool.shape[1])
+        if start < self._start or stop > self._start + self._window.shape[-1]:
+            self._window = np.empty((0, 0, 0, 0))  # give it back before the next one is made
+            self._window = self._spool.columns(self._name, slice(start, max(stop, start + _WINDOW)))
+            self._start = start
+        return self._window[..., start - self._start : stop - self._start]
 
 
 def _begin(plan: Plan) -> datetime:

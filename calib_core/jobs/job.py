@@ -21,7 +21,7 @@ from calib_core.errors import CalibrationError, Cancelled
 from calib_core.io.budget import MemoryBudget
 from calib_core.io.frames import NO_DATA
 from calib_core.jobs.board import Board, Message, Picture, State, TaskProgress, View
-from calib_core.jobs.finishing import combine_stages, largest_constant, output_bytes, write_module
+from calib_core.jobs.finishing import check_memory, combine_stages, largest_constant, output_bytes, write_module
 from calib_core.jobs.live import Live
 from calib_core.jobs.plan import Plan, make_plan
 from calib_core.jobs.progress import Progress
@@ -160,6 +160,7 @@ class Job:
         plan = make_plan(self.spec)
         self.plan = plan
         self._check()
+        check_memory(plan)
         check_writable(self.spec.out_folder, output_bytes(plan))
         for note in plan.notes:
             self._say("WARN", note)
@@ -211,7 +212,7 @@ class _Workers:
     def __init__(self, job: Job, plan: Plan, live: Live, progress: Progress) -> None:
         self._job, self._plan, self._live, self._progress = job, plan, live, progress
         self._queue = WorkQueue(plan.units, lambda: live.view)
-        self._budget = MemoryBudget(plan.spec.memory_mb << 20, job._cancel.is_set)
+        self._budget = MemoryBudget(plan.room, job._cancel.is_set)
         self._announced = 0.0
 
     def run(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +10,7 @@ from calib_core.characterisation.method import MapSpec, Method, Unit
 from calib_core.condition import Condition
 from calib_core.detector import Detector, Module
 from calib_core.errors import BadInput, BadParameter
-from calib_core.io.budget import cells_per_block
+from calib_core.io.budget import cells_per_block, resident_bytes
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.jobs.spec import JobSpec
@@ -20,6 +19,8 @@ from calib_core.store.constants import check_name
 
 #: Frames of a chunk together, bytes: long enough to stay near the speed of memory, short enough to cancel.
 _CHUNK_BYTES = 32 << 20
+#: A job that has less than this is not slower but impossible.
+_LEAST_ROOM = 64 << 20
 #: Blocks longer than this bring nothing and make priorities coarse.
 _LONGEST_BLOCK = 16
 
@@ -39,6 +40,8 @@ class Plan:
     units : tuple of Unit
     frames : dict
         Frames by (module, role).
+    room : int
+        Working memory of all threads together, bytes: the budget without what the process holds already.
     left_out : dict
         Why a module does not take part, by number.
     """
@@ -56,6 +59,7 @@ class Plan:
     frames: dict[tuple[int, str], ModuleFrames] = field(repr=False)
     runs: dict[str, Run] = field(repr=False)
     threads: int
+    room: int
     chunk_bytes: int
     left_out: dict[int, str]
     notes: tuple[str, ...]
@@ -109,10 +113,12 @@ def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
     if not modules:
         raise BadInput(_none_left(left_out))
     threads = spec.threads or os.cpu_count() or 1
+    room = max((spec.memory_mb << 20) - resident_bytes(), _LEAST_ROOM)
     plan = Plan(
         spec, found, detector, method, modules, _cells(found.condition, frames),
         tuple(c.role.stage for c in found.roles if c.run), method.maps(chosen.type), found.condition, (), frames,
-        runs, threads, _chunk_bytes(spec, chosen.type.frame_bytes, threads), left_out, _notes(spec, found, left_out),
+        runs, threads, room, _chunk_bytes(room, chosen.type.frame_bytes, threads), left_out,
+        _notes(spec, found, left_out),
     )
     return replace(plan, units=tuple(_units(plan)))
 
@@ -192,8 +198,8 @@ def _cells(condition: Condition, frames: dict[tuple[int, str], ModuleFrames]) ->
     return tuple(range(max(in_use, seen[-1] + 1)))
 
 
-def _chunk_bytes(spec: JobSpec, frame_bytes: int, threads: int) -> int:
-    return max(frame_bytes, min(_CHUNK_BYTES, (spec.memory_mb << 20) // (8 * threads)))
+def _chunk_bytes(room: int, frame_bytes: int, threads: int) -> int:
+    return max(frame_bytes, min(_CHUNK_BYTES, room // (8 * threads)))
 
 
 def _units(plan: Plan) -> list[Unit]:
@@ -209,18 +215,12 @@ def _blocks(plan: Plan, module: int, role: str, stage: int) -> list[Unit]:
     frames = plan.frames[module, role]
     samples = max(frames.frames_per_cell.values(), default=0)
     per_cell = plan.method.bytes_per_cell(plan.detector.type, samples)
-    length = min(_LONGEST_BLOCK, cells_per_block(per_cell, _room(plan), len(frames.cells)))
+    available = plan.room // plan.threads - 2 * plan.chunk_bytes
+    length = min(_LONGEST_BLOCK, cells_per_block(per_cell, available, len(frames.cells)))
     return [
         Unit(plan.detector.type, module, role, stage, tuple(block), samples)
         for block in _split(frames.cells, length)
     ]
-
-
-def _room(plan: Plan) -> int:
-    """Working memory of one thread: the budget without what the process holds already, shared evenly."""
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
-    free = max((plan.spec.memory_mb << 20) - held, 64 << 20)
-    return free // plan.threads - 2 * plan.chunk_bytes
 
 
 def _split(cells: Sequence[int], length: int) -> list[Sequence[int]]:

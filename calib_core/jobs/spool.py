@@ -59,6 +59,11 @@ class Spool:
     def _offset(self, name: str, plane: int, cell: int) -> int:
         return self._start[name] + (plane * self._cells + cell) * self._bytes(name)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Pixels (slow_scan, fast_scan)."""
+        return self._shape
+
     def planes(self, name: str) -> int:
         """Planes of a map."""
         return self._planes[name]
@@ -116,10 +121,11 @@ class Spool:
             values[cell] = np.frombuffer(raw, dtype)[0]
         return values
 
-    def columns(self, name: str, fast: slice, dtype: str) -> Array:
+    def columns(self, name: str, fast: slice) -> Array:
         """Columns of all planes and cells, (planes, cells, slow_scan, columns), missing values filled in."""
         start, stop, _ = fast.indices(self._shape[1])
-        out = np.empty((self._planes[name], self._cells, self._shape[0], stop - start), dtype)
+        shape = (self._planes[name], self._cells, self._shape[0], stop - start)
+        out = np.empty(shape, self._specs[name].dtype)
         for plane in range(self._planes[name]):
             for cell in range(self._cells):
                 out[plane, cell] = self.filled(name, plane, cell)[:, fast]

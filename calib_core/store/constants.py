@@ -7,9 +7,9 @@ Metadata carry checksums (file format 1.10) and so does every numeric dataset (F
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -34,7 +34,6 @@ REQUIRED_PROVENANCE = ("detector_type", "aggregator", "module", "raw_data", "sof
 #: More than 32 MiB, so that the C library gives each slab's memory back at once.
 _SLAB_BYTES = 40 << 20
 _CHUNK_BYTES = 4 << 20
-_GROWTH_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")
 
 
@@ -117,7 +116,7 @@ def write_constant(constant: Constant, folder: Path) -> WrittenConstant:
 
     The path is ``xfel/cal/<detector type>/<PDU>/cal.<unix time>.h5`` in lower case, the dataset
     ``/<PDU>/<Calibration>/0/data`` with attribute ``dims``; the number of samples behind each value is in
-    ``count`` beside it. Working memory is twice the size of the file: HDF5's image and its copy.
+    ``count`` beside it. Working memory is little more than the size of the file.
 
     Parameters
     ----------
@@ -134,10 +133,10 @@ def write_constant(constant: Constant, folder: Path) -> WrittenConstant:
     """
     _check(constant)
     created = time.time_ns()
-    image = _image(constant, datetime.fromtimestamp(created / 1e9, UTC))
     path = folder / _relative_path(constant, created)
-    write_atomically(path, image)
-    return WrittenConstant(path, hashlib.sha256(image).hexdigest(), len(image))
+    with _image(constant, datetime.fromtimestamp(created / 1e9, UTC)).getbuffer() as image:
+        write_atomically(path, image)
+        return WrittenConstant(path, hashlib.sha256(image).hexdigest(), len(image))
 
 
 def check_name(name: str) -> None:
@@ -162,11 +161,10 @@ def _relative_path(constant: Constant, created: int) -> Path:
     return Path("xfel", "cal", kind, constant.pdu.lower(), f"cal.{seconds}.{fraction:09d}.h5")
 
 
-def _image(constant: Constant, created: datetime) -> bytes:
-    in_memory = {"driver": "core", "backing_store": False, "block_size": _GROWTH_BYTES}
-    # HDF5 takes files in memory of one name for one file, also those of other threads.
-    unique = f"constant-{threading.get_ident()}"
-    with h5py.File(unique, "w", libver=("v110", "v110"), **in_memory) as file:
+def _image(constant: Constant, created: datetime) -> io.BytesIO:
+    """The whole file in memory; HDF5's own memory driver would hand out a copy of its image."""
+    image = io.BytesIO()
+    with h5py.File(image, "w", libver=("v110", "v110")) as file:
         group = file.create_group(constant.dataset)
         for name, text in _attributes(constant, created).items():
             group.attrs[name] = text
@@ -176,8 +174,6 @@ def _image(constant: Constant, created: datetime) -> bytes:
         group["data"].attrs["unit"] = constant.kind.unit
         if constant.read_count is not None:
             _put(group, "count", constant, constant.read_count, "u4", compression="gzip", compression_opts=1)
-        file.flush()
-        image: bytes = file.id.get_file_image()
     return image
 
 

@@ -258,8 +258,8 @@ def test_a_folder_that_takes_nothing(tmp_path, values):
         write_constant(constant(values), tmp_path)
 
 
-def test_working_memory_is_twice_the_file(tmp_path):
-    """In a process of its own: HDF5's image, its copy, and a few slabs."""
+def test_working_memory_is_little_more_than_the_file(tmp_path):
+    """In a process of its own: HDF5's image and a few slabs."""
     script = textwrap.dedent(f"""
         import re, sys
         from pathlib import Path
@@ -280,4 +280,4 @@ def test_working_memory_is_twice_the_file(tmp_path):
         print((peak() - before) / written.bytes)
     """)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert 1.0 < float(done.stdout) < 2.5
+    assert 1.0 < float(done.stdout) < 1.5

@@ -1,0 +1,67 @@
+import numpy as np
+import pyqtgraph as pg
+import pytest
+
+from app.widgets.series_plot import HistogramPlot, SeriesPlot
+
+
+@pytest.fixture
+def series(qtbot):
+    made = SeriesPlot()
+    qtbot.addWidget(made)
+    made.show()
+    return made
+
+
+def curves(plot):
+    return [item for item in plot.plot.listDataItems() if isinstance(item, pg.PlotDataItem)]
+
+
+def test_hint_until_there_is_a_curve(series):
+    assert series.is_empty
+    series.set_curve(np.arange(4), [1, 2, np.nan, 4], np.ones(4), "offset")
+    assert not series.is_empty
+    np.testing.assert_array_equal(curves(series)[0].getData()[1], [1, 2, np.nan, 4])
+    series.clear()
+    assert series.is_empty
+
+
+def test_marker_moves_and_outlives_new_curves(series):
+    series.set_marker(3)
+    for _ in range(2):
+        series.set_curve(np.arange(5), np.arange(5))
+    lines = [item for item in series.plot.items() if isinstance(item, pg.InfiniteLine)]
+    assert [line.value() for line in lines] == [3]
+    series.set_marker(None)
+    assert not [item for item in series.plot.items() if isinstance(item, pg.InfiniteLine)]
+
+
+def test_labels_have_units_and_no_markup(series):
+    series.set_labels("pixel <b>", "memory cell", "offset", y_unit="ADU")
+    assert series.plot.getAxis("left").labelText == "offset [ADU]"
+    assert series.plot.getPlotItem().titleLabel.text == "pixel &lt;b&gt;"
+
+
+@pytest.mark.parametrize("y", [[], [np.nan, np.nan]])
+def test_empty_and_all_nan(series, y):
+    series.set_curve(np.arange(len(y)), y, np.array(y))
+    assert not series.grab().isNull()
+
+
+def test_curve_needs_matching_arrays(series):
+    with pytest.raises(ValueError, match="as many positions"):
+        series.set_curve(np.arange(3), np.arange(4))
+
+
+def test_histogram_with_mean_and_gates(qtbot):
+    plot = HistogramPlot()
+    qtbot.addWidget(plot)
+    plot.show()
+    plot.set_histogram(np.arange(5), [1, 5, 2, 0], mean=1.6, gates=(0.5, 3.5))
+    lines = [item.value() for item in plot.plot.items() if isinstance(item, pg.InfiniteLine)]
+    assert sorted(lines) == [0.5, 1.6, 3.5]
+    assert not plot.grab().isNull()
+    with pytest.raises(ValueError, match="5 edges"):
+        plot.set_histogram(np.arange(4), [1, 5, 2, 0])
+    plot.set_histogram([0], [])
+    assert plot.is_empty

@@ -1,0 +1,61 @@
+"""Peak memory stays within the budget, also for all 352 memory cells of a module."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from calib_core.jobs.board import State
+
+from .conftest import Dataset, run_job, survey
+
+SCRIPT = textwrap.dedent("""
+    import json, re, sys
+    from pathlib import Path
+    from calib_core.jobs.job import Job
+    from calib_core.jobs.spec import JobSpec
+
+    job = Job(JobSpec.read(Path(sys.argv[1])))
+    job.start()
+    job.wait()
+    peak = int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+    print(json.dumps({"state": job.board.state.value, "error": job.board.error, "peak": peak}))
+    job.close()
+""")
+
+
+@pytest.fixture(scope="module")
+def whole(make_dataset: Callable[..., Dataset]) -> Dataset:
+    return make_dataset("AGIPD1M", memory_cells=352, trains=2)
+
+
+def peak_of(data: Dataset, folder: Path, memory_mb: int) -> float:
+    spec = survey(list(data.simulated.runs.values())).spec(
+        folder / "out", memory_mb=memory_mb, parameters={"min_trains": 1})
+    job = folder / "job.json"
+    job.write_text(spec.model_dump_json())
+    done = subprocess.run([sys.executable, "-c", SCRIPT, str(job)], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert found["state"] == "done", found["error"]
+    return float(found["peak"])
+
+
+def test_peak_memory_of_352_cells_stays_within_the_budget(whole: Dataset, tmp_path: Path) -> None:
+    assert peak_of(whole, tmp_path, 1536) < 1.1 * 1536
+
+
+def test_a_budget_that_cannot_do_is_refused_with_one_that_can(whole: Dataset, tmp_path: Path) -> None:
+    spec = survey(list(whole.simulated.runs.values())).spec(
+        tmp_path, memory_mb=512, parameters={"min_trains": 1})
+    board = run_job(spec).board
+    assert board.state is State.FAILED
+    assert "memory_mb = 512 is too small" in board.error
+    enough = int(board.error.split("budget of ")[1].split(" MiB")[0])
+    assert 512 < enough < 2048
+    assert not list(tmp_path.rglob("*.h5"))
