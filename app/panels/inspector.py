@@ -11,6 +11,7 @@ from PyQt6.QtCore import QObject, QSignalBlocker, Qt, QTimer, pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from app.background import Background
+from app.panels.map_statistics import asic_blocks
 from app.panels.maps import MapsPresenter
 from app.panels.pixel_text import place_text, values_text
 from app.panels.slots import Choice, flags_of
@@ -193,8 +194,7 @@ def asic_histograms(values: Array, bad: Array, asic_shape: tuple[int, int]) -> t
         return np.empty(0), np.empty((0, 0), np.int64)
     low, high = np.percentile(finite, (0.1, 99.9))
     edges = np.linspace(low, high if high > low else low + 1, _ASIC_BINS + 1)
-    slow, fast = asic_shape
-    blocks = values.reshape(values.shape[0] // slow, slow, -1, fast).swapaxes(1, 2).reshape(-1, slow * fast)
+    blocks = asic_blocks(values, asic_shape)
     counts = np.stack([np.histogram(block[np.isfinite(block)], edges)[0] for block in blocks])
     return (edges[:-1] + edges[1:]) / 2, counts
 

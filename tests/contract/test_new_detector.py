@@ -77,7 +77,8 @@ def constants(toy: DetectorType, tmp_path: Path) -> tuple[dict[str, Any], Any]:
     made = simulate(default_settings("TOY"), tmp_path / "data")
     run = made.runs["dark"]
     status = main(["TOY", "DARK", "--in-folder", str(run.parent), "--run-dark", run.name, "--modules", "1",
-                   "--bias", "13", "--thresholds-offset-hard-g", "100", "4000", "--out-folder", str(tmp_path / "out")])
+                   "--bias", "13", "--thresholds-offset-hard-g", "100", "4000",
+                   "--out-folder", str(tmp_path / "out")])
     assert status == 0
     found = {c.calibration: c for c in list_constants(tmp_path / "out")}
     return found, read_truth(made.truth_file)
