@@ -85,7 +85,8 @@ def make_actions(parent: QWidget, calls: Mapping[str, Callable[..., None]]) -> d
 
 def key_text(key: str) -> str:
     """Key as it stands on a keyboard and in the navigator."""
-    return {"Left": "←", "Right": "→", "Up": "↑", "Down": "↓", "PgDown": "PgDn", "Ctrl+Return": "Ctrl+Enter"}.get(key, key)
+    drawn = {"Left": "←", "Right": "→", "Up": "↑", "Down": "↓", "PgDown": "PgDn", "Ctrl+Return": "Ctrl+Enter"}
+    return drawn.get(key, key)
 
 
 def fill_bar(bar: QToolBar, actions: Mapping[str, QAction], spacer_before: str, extra: QWidget) -> None:

@@ -79,6 +79,9 @@ class MainWindow(QMainWindow):
         self._dock("Navigator and flags", self.navigation, right)
         self._dock("Inspector", self.inspector, right)
         self._dock("Log", self.log_view, Qt.DockWidgetArea.BottomDockWidgetArea)
+        self.resizeDocks(self.findChildren(QDockWidget)[:1], [330], Qt.Orientation.Horizontal)
+        self.resizeDocks([self.findChild(QDockWidget, "dock_inspector")], [360], Qt.Orientation.Horizontal)
+        self.resizeDocks([self.findChild(QDockWidget, "dock_log")], [130], Qt.Orientation.Vertical)
         self.statusBar().addWidget(self._cursor, 1)
         self.statusBar().addPermanentWidget(self._numbers)
 
