@@ -64,23 +64,41 @@ ENTRIES = (
     Entry("log", "Log", "Show the log", ("L",)),
     Entry("flag_list", "Flag list", "Show the list of flags", ("F",)),
 )
+_KEY_TEXTS = {
+    "Left": "←", "Right": "→", "Up": "↑", "Down": "↓", "PgDown": "PgDn", "Ctrl+Return": "Ctrl+Enter",
+}
 
 
-def make_actions(parent: QWidget, calls: Mapping[str, Callable[..., None]]) -> dict[str, QAction]:
-    """Actions by name, each with its keys; ``calls`` says what each does (toggles get their new state)."""
+def make_actions(
+    parent: QWidget, calls: Mapping[str, Callable[..., None]], given: Mapping[str, QAction]
+) -> dict[str, QAction]:
+    """Actions by name, each with its keys.
+
+    Parameters
+    ----------
+    calls : mapping
+        What each action does; toggles get their new state.
+    given : mapping
+        Actions that a panel has already; they only get keys and help.
+    """
     actions, groups = {}, {}
     for entry in ENTRIES:
-        action = QAction(entry.text, parent, objectName=f"action_{entry.name}")
-        action.setCheckable(bool(entry.group) or entry.toggles)
+        action = given.get(entry.name) or QAction(entry.text, parent)
+        action.setObjectName(f"action_{entry.name}")
         action.setShortcuts([QKeySequence(key) for key in entry.keys])
-        action.setToolTip(f"{entry.help} ({', '.join(map(key_text, entry.keys))})")
+        action.setToolTip(f"{entry.help} ({', '.join(dict.fromkeys(map(key_text, entry.keys)))})")
+        if entry.name not in given:
+            _connect(action, entry, calls[entry.name])
+            parent.addAction(action)
         if entry.group:
             groups.setdefault(entry.group, QActionGroup(parent)).addAction(action)
-        call = calls[entry.name]
-        action.triggered.connect(call if entry.toggles else lambda _checked, call=call: call())
-        parent.addAction(action)
         actions[entry.name] = action
     return actions
+
+
+def _connect(action: QAction, entry: Entry, call: Callable[..., None]) -> None:
+    action.setCheckable(bool(entry.group) or entry.toggles)
+    action.triggered.connect(call if entry.toggles else lambda _checked: call())
 
 
 def key_text(key: str) -> str:

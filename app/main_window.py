@@ -1,228 +1,373 @@
-"""The window: what starts work on the left, maps in the middle, looking closer on the right, the log below."""
+"""The window: maps in the middle, panels around them, one session that they share."""
 
 from __future__ import annotations
 
-from functools import partial
+import threading
 from pathlib import Path
+from typing import Any
 
-from PyQt6.QtCore import Qt, QTimer
-from PyQt6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QKeySequence, QShortcut
+from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer
+from PyQt6.QtGui import QCloseEvent, QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
 from PyQt6.QtWidgets import (
+    QAbstractItemView,
+    QAbstractSpinBox,
     QApplication,
-    QDockWidget,
-    QFileDialog,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
     QLabel,
     QMainWindow,
+    QPlainTextEdit,
+    QPushButton,
     QToolBar,
     QVBoxLayout,
     QWidget,
 )
 
 from app import theme
+from app.actions import draw_icons, fill_bar, make_actions, sheet_rows
 from app.background import Background
-from app.jobs_model import JobsModel, data_age
+from app.docks import Docks
+from app.jobs_model import HIDDEN_INTERVAL, LIVE_INTERVAL, JobsModel
+from app.keeper import Keeper
+from app.panels.export import ExportPanel
 from app.panels.inspector import InspectorPanel
 from app.panels.job_form import JobForm
 from app.panels.log import LogPresenter
-from app.panels.maps import MapsPanel, save_image
+from app.panels.maps import MapsPanel
 from app.panels.navigation import NavigationPanel
 from app.panels.opening import accept_drop
-from app.panels.pixel_text import place_text, values_text
 from app.panels.run_picker import RunPicker
+from app.panels.slots import SLOT_COUNTS
 from app.panels.tasks import TaskPanel
 from app.session import LAYOUTS, Session
+from app.state import SavedState
+from app.status import StatusBar
 from app.supervision import LoopProbe, Supervisor
 from app.widgets.banner import Banner
-from app.widgets.icons import icon
+from app.widgets.key_sheet import KeySheet
 from app.widgets.log_view import LogView
-from calib_core.io.budget import resident_bytes
 from calib_core.jobs.command import command_line
 from calib_core.jobs.job import Job
 
-_STATUS_INTERVAL = 250
-_CLOSING_SECONDS = 5.0
+CLOSE_TIMEOUT = 5.0
+_SIZE = (1680, 1020)
+_KEYS_OF_EDITORS = (
+    Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown,
+    Qt.Key.Key_Home, Qt.Key.Key_Space,
+)
 
 
 class MainWindow(QMainWindow):
-    """Panels around one session; it knows where they stand, they know nothing of each other."""
+    """Makes the panels, connects them to the session, and ends what is running when it closes.
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    Parameters
+    ----------
+    folder : Path
+        Where the session is kept.
+    supervisor : Supervisor, optional
+        Whose errors are shown.
+    """
+
+    def __init__(self, folder: Path, supervisor: Supervisor | None = None) -> None:
         super().__init__()
-        self.setWindowTitle("calibwb")
+        self.setWindowTitle("Calibration workbench")
         self.setAcceptDrops(True)
-        self.session, self.background, self.jobs = Session(self), Background(self), JobsModel(self)
-        self.banner, self.log_view, self.probe = Banner(self), LogView(self), LoopProbe(self)
-        self.maps = MapsPanel(self.session, self.background)
-        self.picker = RunPicker(self.session, self.background)
-        self.form = JobForm(self.session)
-        self.tasks = TaskPanel(self.session, self.jobs)
-        self.navigation = NavigationPanel(self.session, self.background)
-        self.inspector = InspectorPanel(self.session, self.background, self.maps.presenter)
-        self.log = LogPresenter(self.session, self.jobs, self.log_view, self.banner, self)
-        self._cursor, self._numbers = QLabel("move over a map"), QLabel()
-        self._lay_out()
-        self._add_tools()
-        self._add_keys()
+        self.session, self.background = Session(self), Background(self)
+        self.jobs, self.probe = JobsModel(self), LoopProbe(self)
+        self.keeper = Keeper(folder, self.session, self.background, self._own_state, self)
+        self._restoring: SavedState | None = None
+        self._ended = False
+        self._make_panels()
+        self._make_centre()
+        self._make_actions()
+        self.status = StatusBar(self.session, self.maps.presenter, self.probe, supervisor, self)
+        self.setStatusBar(self.status)
+        self.sheet = KeySheet(sheet_rows(), self)
+        self.resize(*_fitting_size())
+        self.docks = Docks(self, self._panels)
         self._connect(supervisor)
+        self._bring_back()
+        self.probe.start()
 
-    def _lay_out(self) -> None:
+    # -- making
+
+    def _make_panels(self) -> None:
+        session, background = self.session, self.background
+        self.maps = MapsPanel(session, background)
+        self.picker, self.form = RunPicker(session, Background(self)), JobForm(session)
+        self.tasks = TaskPanel(session, self.jobs)
+        self.navigation = NavigationPanel(session, background)
+        self.inspector = InspectorPanel(session, background, self.maps.presenter)
+        self.log = LogView()
+        self.export = ExportPanel(session, self.jobs, background, self.maps, self.inspector.presenter)
+        self._panels = {
+            "runs": self.picker, "job": self.form, "tasks": self.tasks, "navigation": self.navigation,
+            "inspector": self.inspector, "log": self.log, "export": self.export,
+        }
+
+    def _make_centre(self) -> None:
+        self.banner = Banner()
+        self.restore_button = QPushButton("Restore", objectName="restore")
+        self.restore_button.clicked.connect(self.restore_runs)
+        self.restore_button.hide()
+        self.banner.closed.connect(self.restore_button.hide)
+        top = QHBoxLayout()
+        top.addWidget(self.banner, 1)
+        top.addWidget(self.restore_button)
         centre = QWidget()
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.banner)
+        column.setSpacing(0)
+        column.addLayout(top)
         column.addWidget(self.maps, 1)
         self.setCentralWidget(centre)
-        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
-        self._dock("Runs", self.picker, left)
-        self._dock("Job", self.form, left)
-        self._dock("Tasks", self.tasks, left)
-        self._dock("Navigator and flags", self.navigation, right)
-        self._dock("Inspector", self.inspector, right)
-        self._dock("Log", self.log_view, Qt.DockWidgetArea.BottomDockWidgetArea)
-        self.resizeDocks(self.findChildren(QDockWidget)[:1], [330], Qt.Orientation.Horizontal)
-        self.resizeDocks([self.findChild(QDockWidget, "dock_inspector")], [360], Qt.Orientation.Horizontal)
-        self.resizeDocks([self.findChild(QDockWidget, "dock_log")], [130], Qt.Orientation.Vertical)
-        self.statusBar().addWidget(self._cursor, 1)
-        self.statusBar().addPermanentWidget(self._numbers)
+        self.logger = LogPresenter(self.session, self.jobs, self.log, self.banner, self)
 
-    def _dock(self, title: str, panel: QWidget, area: Qt.DockWidgetArea) -> None:
-        dock = QDockWidget(title, self, objectName=f"dock_{title.split()[0].lower()}")
-        dock.setWidget(panel)
-        self.addDockWidget(area, dock)
-
-    def _add_tools(self) -> None:
-        bar = QToolBar("Tools", self, objectName="tools")
-        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.addToolBar(bar)
-        self.form.run_action.setIcon(icon("play"))
-        bar.addAction(self.form.run_action)
-        bar.addAction(self._action("Cancel", "stop", self.cancel))
-        bar.addSeparator()
-        for name in LAYOUTS:
-            chosen = partial(self.session.set_arrangement, name)
-            bar.addAction(self._action(name.capitalize(), name, chosen, name[0].upper()))
-        for count in (1, 2, 4):
-            bar.addAction(self._action(f"{count} maps" if count > 1 else "1 map", "layout",
-                                       partial(self.maps.set_slots, count)))
-        self.flags_action = self._action("Flags", "flags", None, "F")
-        self.flags_action.setCheckable(True)
-        self.flags_action.setChecked(True)
-        self.flags_action.toggled.connect(self.maps.presenter.set_flags_visible)
-        bar.addAction(self.flags_action)
-        bar.addSeparator()
-        bar.addAction(self._action("Export picture", "export", self.export_picture))
-        bar.addAction(self._action("Copy as command line", "copy", self.copy_command))
-        bar.addAction(self._action("Theme", "theme", self.toggle_theme))
-
-    def _action(self, text: str, name: str, call: object, key: str = "") -> QAction:
-        action = QAction(icon(name), text, self)
-        if key:
-            action.setShortcut(QKeySequence(key))
-            action.setToolTip(f"{text} ({key})")
-        if call is not None:
-            action.triggered.connect(lambda: call())
-        return action
-
-    def _add_keys(self) -> None:
-        navigator, presenter = self.navigation.navigator, self.navigation.presenter
-        keys = {
-            "Left": partial(navigator.step_cell, -1), "Right": partial(navigator.step_cell, 1),
-            "Up": partial(navigator.step_module, -1), "Down": partial(navigator.step_module, 1),
-            "PgUp": partial(navigator.step_module, -1), "PgDown": partial(navigator.step_module, 1),
-            "Space": lambda: self.session.set_frozen(not self.session.frozen),
-            **{str(n + 1): partial(presenter.choose_stage, n) for n in range(3)},
+    def _make_actions(self) -> None:
+        session, maps = self.session, self.maps
+        navigator, choose_stage = self.navigation.navigator, self.navigation.presenter.choose_stage
+        calls = {
+            "cancel": self.cancel_job, "flags": maps.presenter.set_flags_visible, "freeze": session.set_frozen,
+            "fit": maps.fit, "export": lambda: self.docks.bring("export"), "copy": self.copy_command,
+            "theme": self.toggle_theme, "layout": self.reset_layout, "keys": lambda: self.sheet.toggle(),
+            "next_cell": lambda: navigator.step_cell(1), "previous_cell": lambda: navigator.step_cell(-1),
+            "next_module": lambda: navigator.step_module(1), "previous_module": lambda: navigator.step_module(-1),
+            "log": lambda: self.docks.toggle("log"), "flag_list": lambda: self.docks.toggle("navigation"),
+            **{name: lambda name=name: session.set_arrangement(name) for name in LAYOUTS},
+            **{f"slots_{n}": lambda n=n: self.set_slots(n) for n in SLOT_COUNTS},
+            **{f"stage_{n + 1}": lambda n=n: choose_stage(n) for n in range(3)},
         }
-        for key, call in keys.items():
-            QShortcut(QKeySequence(key), self).activated.connect(call)
+        given = {"open": self.picker.focus_action, "run": self.form.run_action}
+        self.actions_by_name = make_actions(self, calls, given)
+        self.actions_by_name["flags"].setChecked(True)
+        bar = QToolBar("Tools", self, objectName="tool_bar", movable=False)
+        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        fill_bar(bar, self.actions_by_name, "export", self._make_scale())
+        self.addToolBar(bar)
+        draw_icons(self.actions_by_name)
 
-    def _connect(self, supervisor: Supervisor) -> None:
-        self.session.job_changed.connect(self._take_job)
-        self.session.job_changed.connect(self.jobs.show_job)
-        self.jobs.board_changed.connect(lambda job, board: self.session.take_plan(job))
-        self.jobs.picture_changed.connect(self.session.take_picture)
-        self.session.plan_changed.connect(lambda plan: self.jobs.renew_picture())
-        self.maps.presenter.hovered.connect(self._show_cursor)
-        self.background.failed.connect(partial(self.session.say, "ERROR"))
-        supervisor.failed.connect(partial(self.session.say, "ERROR"))
-        self._status = QTimer(self, interval=_STATUS_INTERVAL)
-        self._status.timeout.connect(self._show_numbers)
-        self._status.start()
-        self.probe.start()
+    def _make_scale(self) -> QWidget:
+        """Editors of the percentiles that the colours follow."""
+        self.low, self.high = QDoubleSpinBox(objectName="low"), QDoubleSpinBox(objectName="high")
+        row = QHBoxLayout(scale := QWidget())
+        row.setContentsMargins(4, 0, 4, 0)
+        row.addWidget(QLabel("Scale"))
+        for spin, (least, most) in ((self.low, (0.0, 49.0)), (self.high, (51.0, 100.0))):
+            spin.setRange(least, most)
+            spin.setDecimals(1)
+            spin.setSuffix(" %")
+            spin.setKeyboardTracking(False)
+            spin.setToolTip("Percentiles of the good pixels at the ends of the colour scale")
+            spin.valueChanged.connect(self._scale)
+            row.addWidget(spin)
+        self._show_percentiles((1.0, 99.0))
+        return scale
+
+    def _connect(self, supervisor: Supervisor | None) -> None:
+        session, jobs, keeper = self.session, self.jobs, self.keeper
+        session.job_changed.connect(self._take_job)
+        session.arrangement_changed.connect(self._show_arrangement)
+        session.frozen_changed.connect(self.actions_by_name["freeze"].setChecked)
+        session.survey_changed.connect(self._take_survey)
+        jobs.board_changed.connect(session.take_plan)
+        jobs.picture_changed.connect(session.take_picture)
+        self.maps.presenter.slots_changed.connect(keeper.touch)
+        self.picker.recent_changed.connect(keeper.touch)
+        self.tasks.log_wanted.connect(lambda _: self.docks.bring("log"))
+        self.background.failed.connect(lambda text: session.say("ERROR", text))
+        if supervisor is not None:
+            supervisor.failed.connect(self.report, Qt.ConnectionType.QueuedConnection)
+
+    # -- what the actions do
+
+    def report(self, sentence: str) -> None:
+        """Show an unexpected error in banner and log."""
+        self.session.say("ERROR", sentence)
+
+    def cancel_job(self) -> None:
+        """Cancel the job whose maps are shown."""
+        self.tasks.cancel(self.session.job)
+
+    def copy_command(self) -> None:
+        """Copy the command line of what the form shows, or of the shown job."""
+        spec = self.session.spec or (self.session.job.spec if self.session.job else None)
+        if spec is None:
+            self.session.say("WARN", "There is no job to copy yet; open runs first.")
+            return
+        QGuiApplication.clipboard().setText(command_line(spec))
+        self.session.say("INFO", f"Copied: {command_line(spec)}")
+
+    def toggle_theme(self) -> None:
+        """Change between the dark and the light look."""
+        self.set_theme("light" if theme.current(QApplication.instance()) == "dark" else "dark")
+        self.keeper.touch()
+
+    def set_theme(self, name: str) -> None:
+        """Take the dark or the light look."""
+        theme.apply(QApplication.instance(), name)
+        draw_icons(self.actions_by_name)
+
+    def set_slots(self, count: int) -> None:
+        """Show this many maps."""
+        self.maps.set_slots(count)
+        self.actions_by_name[f"slots_{count}"].setChecked(True)
+        self.keeper.touch()
+
+    def reset_layout(self) -> None:
+        """Put all panels back."""
+        self.docks.reset()
+        self.keeper.touch()
+
+    def _scale(self) -> None:
+        self.maps.presenter.set_percentiles(self.low.value(), self.high.value())
+        self.keeper.touch()
+
+    def _show_percentiles(self, percentiles: tuple[float, float]) -> None:
+        for spin, value in zip((self.low, self.high), percentiles, strict=True):
+            spin.blockSignals(True)
+            spin.setValue(value)
+            spin.blockSignals(False)
+        self.maps.presenter.set_percentiles(self.low.value(), self.high.value())
+
+    def _show_arrangement(self, arrangement: str) -> None:
+        self.actions_by_name[arrangement].setChecked(True)
 
     def _take_job(self, job: Job | None) -> None:
         if job is not None:
             self.jobs.add(job)
+        self.jobs.show_job(job)
 
-    def cancel(self) -> None:
-        """Cancel the job whose maps are shown."""
-        if self.session.job is not None:
-            self.session.job.cancel()
+    # -- the kept session
 
-    def toggle_theme(self) -> None:
-        """Change between the dark and the light theme."""
-        application = QApplication.instance()
-        theme.apply(application, "light" if theme.current(application) == "dark" else "dark")
+    def _own_state(self) -> dict[str, Any]:
+        return {
+            "theme": theme.current(QApplication.instance()),
+            "slots": self.maps.slots,
+            "maps": tuple(c.key for c in self.maps.presenter.chosen) or self.maps.presenter.wanted,
+            "percentiles": self.maps.presenter.percentiles,
+            "recent": tuple(self.picker.recent),
+            "docks": _text(self.saveState()),
+            "geometry": _text(self.saveGeometry()),
+        }
 
-    def copy_command(self) -> None:
-        """Put the command line of the job on the clipboard."""
-        spec = self.session.job.spec if self.session.job is not None else self.session.spec
-        if spec is None:
-            self.session.say("WARN", "There is no job to copy; open runs first.")
-            return
-        QGuiApplication.clipboard().setText(command_line(spec))
-        self.session.say("INFO", "Command line copied: " + command_line(spec))
+    def _bring_back(self) -> None:
+        """Bring back how the window looked; runs too, or after a crash the offer to do so."""
+        keeper, found, session = self.keeper, self.keeper.found, self.session
+        self.set_theme(found.theme)
+        self.maps.presenter.wanted = found.maps
+        self._show_percentiles(found.percentiles)
+        self.set_slots(found.slots)
+        self.picker.recent = list(found.recent)
+        session.set_arrangement(found.arrangement)
+        session.set_overlay(found.overlay)
+        if found.geometry:
+            self.restoreGeometry(_bytes(found.geometry))
+        if found.docks:
+            self.restoreState(_bytes(found.docks))
+        for note in keeper.notes:
+            session.say("WARN", note)
+        if found.runs and keeper.was_clean:
+            self.restore_runs()
+        elif found.runs:
+            self._offer_restore()
+        keeper.begin()
 
-    def export_picture(self) -> None:
-        """Ask for a file and write the picture of all maps."""
-        name, _ = QFileDialog.getSaveFileName(self, "Export picture", "maps.png", "Pictures (*.png)")
-        if name:
-            self.save_picture(Path(name))
+    def _offer_restore(self) -> None:
+        names = ", ".join(path.name for path in self.keeper.found.runs)
+        self.session.say("WARN", f"The last session ended unexpectedly. “Restore” opens {names} again as they were.")
+        self.restore_button.show()
 
-    def save_picture(self, path: Path) -> None:
-        """Write the picture of all maps; a failure is told in the banner."""
-        try:
-            save_image(self.maps.image(), path)
-        except OSError as error:
-            self.session.say("ERROR", str(error))
-            return
-        self.session.say("INFO", f"Picture written to {path}.")
+    def restore_runs(self) -> None:
+        """Open the runs of the last session, with its parameters and its view."""
+        found = self.keeper.found
+        self.banner.dismiss()
+        self._restoring = found
+        self.session.module = found.module
+        self.session.pixel = found.pixel
+        self.session.look_at(cell=found.cell, stage=found.stage)
+        self.session.open_runs(found.runs, found.detector)
 
-    def _show_cursor(self, pixel: tuple[int, int, int] | None) -> None:
-        plan = self.session.plan
-        if pixel is None or plan is None:
-            self._cursor.setText("move over a map")
-            return
-        view, stage = self.session.view, plan.detector.type.stages[self.session.view.stage]
-        values = values_text(self.maps.presenter.values_at(pixel))
-        where = place_text(plan.detector.type, pixel)
-        self._cursor.setText(f"{where} · cell {view.cell} · {stage.short} │ {values}")
+    def _take_survey(self, survey: object) -> None:
+        found, self._restoring = self._restoring, None
+        if survey is not None and found is not None and found.spec is not None:
+            self.form.show_spec(found.spec)
 
-    def _show_numbers(self) -> None:
-        parts = [f"scale {self.maps.presenter.percentiles[0]:g}–{self.maps.presenter.percentiles[1]:g} %"]
-        age = data_age(self.session.job.board) if self.session.job is not None else None
-        if age is not None:
-            parts.append(f"data age {age:.1f} s")
-        parts += [f"loop p95 {self.probe.percentile(95):.0f} ms", f"RAM {resident_bytes() / 2**30:.2f} GiB"]
-        self._numbers.setText(" │ ".join(parts))
+    # -- events
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+    def event(self, event: QEvent | None) -> bool:
+        """Leave keys to whoever edits; only what nobody takes moves through cells and modules."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._is_edited(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def _is_edited(self, event: QKeyEvent) -> bool:
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        editors = (QAbstractSpinBox, QComboBox, QAbstractItemView, QPlainTextEdit)
+        return plain and event.key() in _KEYS_OF_EDITORS and isinstance(QApplication.focusWidget(), editors)
+
+    def dragEnterEvent(self, event: Any) -> None:
         """Take run folders."""
         accept_drop(self.session, event)
 
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Open run folders."""
+    def dropEvent(self, event: Any) -> None:
+        """Open dropped run folders."""
         accept_drop(self.session, event)
 
-    def closeEvent(self, event: QCloseEvent) -> None:
-        """Cancel what runs, wait a bounded time, and let go."""
-        self._status.stop()
-        self.probe.stop()
-        self.jobs.set_interval(None)
-        for job in self.jobs.running:
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Look at the boards often; nothing has the keyboard's focus but the maps."""
+        super().showEvent(event)
+        self.jobs.set_interval(LIVE_INTERVAL)
+        QTimer.singleShot(0, self.maps.fit)
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Look at the boards seldom."""
+        super().hideEvent(event)
+        if not self._ended:
+            self.jobs.set_interval(HIDDEN_INTERVAL)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Do not look at the boards while minimised."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange:
+            self.jobs.set_interval(None if self.isMinimized() else LIVE_INTERVAL)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Keep the session, cancel the jobs, wait for them a few seconds, then let go."""
+        if not self._ended:
+            self._ended = True
+            self.keeper.end()
+            self.hide()
+            self.jobs.set_interval(None)
+            self.probe.stop()
+            self.background.close()
+            self.picker.close_background()
+            self._end_jobs()
+        super().closeEvent(event)
+
+    def _end_jobs(self) -> None:
+        jobs = self.jobs.jobs
+        for job in jobs:
             job.cancel()
-        for job in self.jobs.jobs:
-            if job.wait(_CLOSING_SECONDS):
-                job.close()
-        self.picker.close_background()
-        self.background.close()
-        event.accept()
+        closer = threading.Thread(target=_close_all, args=(jobs,), name="calibwb-close", daemon=True)
+        closer.start()
+        closer.join(CLOSE_TIMEOUT)
+
+
+def _close_all(jobs: tuple[Job, ...]) -> None:
+    for job in jobs:
+        job.close()
+
+
+def _fitting_size() -> tuple[int, int]:
+    screen = QGuiApplication.primaryScreen().availableGeometry()
+    return min(_SIZE[0], screen.width()), min(_SIZE[1], screen.height())
+
+
+def _text(state: QByteArray) -> str:
+    return bytes(state.toBase64()).decode()
+
+
+def _bytes(text: str) -> QByteArray:
+    return QByteArray.fromBase64(text.encode())

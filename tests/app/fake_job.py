@@ -66,20 +66,20 @@ class FakeJob:
 
     def _make_flags(self, rng):
         flags = np.zeros(self._grain.shape, np.uint32)
-        flags[rng.random(flags.shape) < 2e-3] |= BadPixels.OFFSET_OUT_OF_THRESHOLD
-        flags[rng.random(flags.shape) < 1e-3] |= BadPixels.NOISE_OUT_OF_THRESHOLD
-        flags[5 % len(flags), 64:128, 64:128] |= BadPixels.NO_DARK_DATA
+        flags[rng.random(flags.shape) < 2e-3] |= np.uint32(BadPixels.OFFSET_OUT_OF_THRESHOLD)
+        flags[rng.random(flags.shape) < 1e-3] |= np.uint32(BadPixels.NOISE_OUT_OF_THRESHOLD)
+        flags[5 % len(flags), 64:128, 64:128] |= np.uint32(BadPixels.NO_DARK_DATA)
         return flags
 
     def map_values(self, name, cell, stage):
         """Maps (modules, slow, fast), the truth that tests compare with."""
         if name == "offset":
             values = 5500 + 150 * self._blocks + 12 * self._grain + 50 * np.sin(cell / 9) + 1000 * stage
-            return np.where(self._flags & BadPixels.NO_DARK_DATA, np.nan, values).astype(np.float32)
+            return np.where(self._flags & np.uint32(BadPixels.NO_DARK_DATA), np.nan, values).astype(np.float32)
         if name == "noise":
             return (10 + 1.5 * self._blocks[:, ::-1] + np.abs(self._grain)).astype(np.float32)
         if name == "samples":
-            return np.where(self._flags & BadPixels.NO_DARK_DATA, 0, 500).astype(np.uint32)
+            return np.where(self._flags & np.uint32(BadPixels.NO_DARK_DATA), 0, 500).astype(np.uint32)
         if name == "thresholds":
             return np.stack([6400 + 90 * self._blocks, 7300 + 80 * self._blocks], 1).astype(np.float32)
         return self._flags
