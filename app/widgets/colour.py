@@ -83,10 +83,6 @@ class Paint:
     ----------
     table : (n,) uint32
         Colours from ``low`` to ``high``, 0xAARRGGBB.
-    flag_colours : (32,) uint32
-        Colour of each flag bit.
-    selected : int
-        Flag bits that are drawn over the values.
     under, over : int or None
         Colours of values outside the levels; by default the ends of the table.
     """
@@ -94,8 +90,6 @@ class Paint:
     table: np.ndarray
     low: float
     high: float
-    flag_colours: np.ndarray
-    selected: int
     ground: Ground
     under: int | None = None
     over: int | None = None
@@ -173,41 +167,34 @@ def footprints(view_size: int, centre: float, scale: float, size: int) -> np.nda
     return np.stack([middle, first.clip(0, size), last.clip(0, size)], axis=1).astype(np.int64)
 
 
-def render(
+def lay_flags(
     out: np.ndarray,
     view: Viewport,
     index: np.ndarray,
-    values: np.ndarray | None,
-    flags: np.ndarray | None,
-    paint: Paint,
+    flags: np.ndarray,
+    selected: int,
+    flag_colours: np.ndarray,
 ) -> None:
-    """Colour every device pixel of a view.
+    """Colour the device pixels of a view that cover a flagged pixel.
 
-    A flag that is set anywhere under a device pixel is shown, so that single bad pixels survive zooming out;
-    values are those of the placement pixel under its middle.
+    A flag that is set anywhere under a device pixel is shown, so that single bad pixels survive zooming out.
 
     Parameters
     ----------
     out : (height, width) uint32
-        Written, as 0xAARRGGBB.
+        Written, as 0xAARRGGBB, 0 where no selected flag is set.
     index : (rows, columns) int32
-        Flat index of the pixel shown at each place, -1 for none; must be within ``values`` and ``flags``.
-    values : (n,) float32 or None
-        Without values all pixels have the colour of good ones, so that only flags are seen.
-    flags : (n,) uint32 or None
+        Flat index of the pixel shown at each place, -1 for none; must be within ``flags``.
+    flags : (n,) uint32
         Bad-pixel flags.
+    selected : int
+        Bits that count.
+    flag_colours : (32,) uint32
+        Colour of each bit; the lowest one that is set wins.
     """
     rows = footprints(view.height, view.y, view.scale, index.shape[0])
     columns = footprints(view.width, view.x, view.scale, index.shape[1])
-    span = paint.high - paint.low
-    _render(
-        out, rows, columns, index,
-        np.empty(0, np.float32) if values is None else values,
-        np.empty(0, np.uint32) if flags is None else flags,
-        np.uint32(0 if flags is None else paint.selected), values is not None,
-        paint.colours(), float(paint.low), len(paint.table) / span if span > 0 else 0.0,
-        paint.flag_colours, np.uint32(paint.ground.gap), np.uint32(paint.ground.good),
-    )  # fmt: skip
+    _lay_flags(out, rows, columns, index, flags, np.uint32(selected), flag_colours)
 
 
 @njit(nogil=True, cache=True)
@@ -217,6 +204,54 @@ def _lowest(bits):
         bits >>= np.uint32(1)
         bit += 1
     return bit
+
+
+@njit(nogil=True, cache=True)
+def _lay_flags(out, rows, columns, index, flags, selected, flag_colours):
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            bits = np.uint32(0)
+            if rows[i, 0] >= 0 and columns[j, 0] >= 0:
+                for y in range(rows[i, 1], rows[i, 2]):
+                    for x in range(columns[j, 1], columns[j, 2]):
+                        source = index[y, x]
+                        if source >= 0:
+                            bits |= flags[source]
+            bits &= selected
+            out[i, j] = flag_colours[_lowest(bits)] if bits != 0 else np.uint32(0)
+
+
+def render(
+    out: np.ndarray,
+    view: Viewport,
+    index: np.ndarray,
+    values: np.ndarray | None,
+    layer: np.ndarray | None,
+    paint: Paint,
+) -> None:
+    """Colour every device pixel of a view by the value of the placement pixel under its middle.
+
+    Parameters
+    ----------
+    out : (height, width) uint32
+        Written, as 0xAARRGGBB.
+    index : (rows, columns) int32
+        Flat index of the pixel shown at each place, -1 for none; must be within ``values``.
+    values : (n,) float32 or None
+        Without values all pixels have the colour of good ones, so that only flags are seen.
+    layer : (height, width) uint32 or None
+        Colours that go over the values, 0 where the values are seen; made by ``lay_flags``.
+    """
+    rows = footprints(view.height, view.y, view.scale, index.shape[0])[:, 0]
+    columns = footprints(view.width, view.x, view.scale, index.shape[1])[:, 0]
+    span = paint.high - paint.low
+    _render(
+        out, rows, np.ascontiguousarray(columns), index,
+        np.empty(0, np.float32) if values is None else values, values is not None,
+        np.empty((0, 0), np.uint32) if layer is None else layer, layer is not None,
+        paint.colours(), float(paint.low), len(paint.table) / span if span > 0 else 0.0,
+        np.uint32(paint.ground.gap), np.uint32(paint.ground.good),
+    )  # fmt: skip
 
 
 @njit(nogil=True, cache=True)
@@ -234,43 +269,16 @@ def _place(value, low, factor, size):
 
 
 @njit(nogil=True, cache=True)
-def _render(  # noqa: C901 - one pass over the device pixels is what makes it fast
-    out,
-    rows,
-    columns,
-    index,
-    values,
-    flags,
-    selected,
-    has_values,
-    colours,
-    low,
-    factor,
-    flag_colours,
-    gap,
-    good,
-):
+def _render(out, rows, columns, index, values, has_values, layer, has_layer, colours, low, factor, gap, good):
     size = len(colours) - 3
-    # element by element: unpacking a row of ``columns`` would make an array object for every pixel
     for i in range(out.shape[0]):
-        y = rows[i, 0]
+        y = rows[i]
         for j in range(out.shape[1]):
-            x = columns[j, 0]
-            if y < 0 or x < 0:
-                out[i, j] = gap
-                continue
-            bits = np.uint32(0)
-            if selected != 0:
-                for under_y in range(rows[i, 1], rows[i, 2]):
-                    for under_x in range(columns[j, 1], columns[j, 2]):
-                        source = index[under_y, under_x]
-                        if source >= 0:
-                            bits |= flags[source]
-            if bits & selected != 0:
-                out[i, j] = flag_colours[_lowest(bits & selected)]
-                continue
-            source = index[y, x]
-            if source < 0:
+            x = columns[j]
+            source = index[y, x] if y >= 0 and x >= 0 else -1
+            if has_layer and layer[i, j] != 0:
+                out[i, j] = layer[i, j]
+            elif source < 0:
                 out[i, j] = gap
             elif has_values:
                 out[i, j] = colours[_place(values[source], low, factor, size)]

@@ -12,7 +12,7 @@ from PyQt6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from app.widgets import map_marks as marks
 from app.widgets.camera import CameraModel
-from app.widgets.colour import Paint, Viewport, render
+from app.widgets.colour import Paint, Viewport, flag_table, lay_flags, render
 from app.widgets.placement import Pixel, Placement
 from app.widgets.tones import tones_of
 
@@ -39,7 +39,7 @@ class MapCanvas(QWidget):
         self.last_paint = 0.0
         self._placement: Placement | None = None
         self._values: np.ndarray | None = None
-        self._flags: np.ndarray | None = None
+        self._flag_state: tuple[np.ndarray | None, int, np.ndarray] = (None, 0, flag_table())
         self._paint: Paint | None = None
         self._coverage: np.ndarray | None = None
         self._selected: Pixel | None = None
@@ -47,7 +47,9 @@ class MapCanvas(QWidget):
         self._pressed: QPointF | None = None
         self._dragged = False
         self._buffer = np.empty((0, 0), np.uint32)
-        self._stale = True
+        self._layer = np.empty((0, 0), np.uint32)
+        # new levels or values leave the layer of flags as it is
+        self._stale = self._layer_stale = True
         self._camera = CameraModel(self)
         self._link(self._camera)
 
@@ -66,10 +68,19 @@ class MapCanvas(QWidget):
             self.fit()
         self.invalidate()
 
-    def set_picture(self, values: np.ndarray | None, flags: np.ndarray | None, paint: Paint | None) -> None:
-        """Show flat values and flags with the given colours; without colours the canvas is empty."""
-        self._values, self._flags, self._paint = values, flags, paint
-        self.invalidate()
+    def set_picture(self, values: np.ndarray | None, paint: Paint | None) -> None:
+        """Show flat values, or good pixels in one colour; without ``paint`` the canvas is empty."""
+        self._values, self._paint = values, paint
+        self._stale = True
+        self.update()
+
+    def set_flags(self, flags: np.ndarray | None, selected: int, colours: np.ndarray) -> None:
+        """Lay the selected flags, (n,) uint32, over the values in the colours of their bits."""
+        flags = flags if selected else None
+        old_flags, old_selected, old_colours = self._flag_state
+        if flags is not old_flags or colours is not old_colours or selected != old_selected:
+            self._flag_state = (flags, selected, colours)
+            self.invalidate()
 
     def set_coverage(self, coverage: np.ndarray | None) -> None:
         """Show how much of each module has been read: (modules,) from 0 to 1."""
@@ -88,7 +99,7 @@ class MapCanvas(QWidget):
 
     def invalidate(self) -> None:
         """Colour anew at the next paint."""
-        self._stale = True
+        self._stale = self._layer_stale = True
         self.update()
 
     # -- camera
@@ -173,20 +184,31 @@ class MapCanvas(QWidget):
     def _picture(self) -> QImage:
         view = self.viewport()
         if self._buffer.shape != (view.height, view.width):
-            self._buffer = np.empty((view.height, view.width), np.uint32)
-            self._stale = True
+            self._buffer, self._layer = (np.empty((view.height, view.width), np.uint32) for _ in range(2))
+            self._stale = self._layer_stale = True
         if self._stale:
-            render(self._buffer, view, self._placement.index, self._values, self._flags, self._paint)
+            render(
+                self._buffer, view, self._placement.index, self._values, self._flag_layer(view), self._paint
+            )
             self._stale = False
         image = QImage(self._buffer.data, view.width, view.height, 4 * view.width, QImage.Format.Format_RGB32)
         image.setDevicePixelRatio(self.devicePixelRatioF())
         return image
 
+    def _flag_layer(self, view: Viewport) -> np.ndarray | None:
+        flags, selected, colours = self._flag_state
+        if flags is None:
+            return None
+        if self._layer_stale:
+            lay_flags(self._layer, view, self._placement.index, flags, selected, colours)
+            self._layer_stale = False
+        return self._layer
+
     def _draw_marks(self, painter: QPainter) -> None:
         bounds = QRectF(self.rect())
         if self._coverage is not None:
             self._draw_coverage(painter)
-        shown = self._flags if self._values is None else self._values
+        shown = self._flag_state[0] if self._values is None else self._values
         if shown is not None and self._cell(0, 0).width() >= marks.NUMBER_WIDTH:
             self._draw_numbers(painter, shown)
         if self._selected_place is not None:

@@ -87,7 +87,8 @@ class MapView(QWidget):
     def _use(self, placement: Placement) -> None:
         if self._placement is not None and self._placement.shape != placement.shape:
             self._values = self._flags = None
-            self.canvas.set_picture(None, None, None)
+            self.canvas.set_flags(None, 0, self._flag_colours)
+            self.canvas.set_picture(None, None)
             self.canvas.set_coverage(None)
         self._placement = placement
         self.canvas.set_placement(placement)
@@ -249,10 +250,11 @@ class MapView(QWidget):
             return
         self._levels_stale = False
         if self._values is None:
-            self.canvas.set_picture(None, None, None)
+            self.canvas.set_picture(None, None)
             self.bar.set_message("")
         elif self._is_flag_map:
-            self.canvas.set_picture(None, self._values, self._paint(self._selected))
+            self.canvas.set_flags(self._values, self._selected, self._flag_colours)
+            self.canvas.set_picture(None, self._paint())
         else:
             self._show_values()
         self._histogram_tick.start()
@@ -270,11 +272,9 @@ class MapView(QWidget):
             self._values, self._flags, self._paint(self._selected if self._overlay else 0)
         )
 
-    def _paint(self, selected: int) -> colour.Paint:
+    def _paint(self) -> colour.Paint:
         ground = colour.DARK_GROUND if is_dark(self.palette()) else colour.LIGHT_GROUND
-        return colour.Paint(
-            self._table(), *self._levels, self._flag_colours, selected, ground, *self._out_of_range
-        )
+        return colour.Paint(self._table(), *self._levels, ground, *self._out_of_range)
 
     def _table(self) -> np.ndarray:
         return colour.colour_table(self._colour_map, self._scale, self._reverse)

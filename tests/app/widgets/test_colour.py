@@ -7,12 +7,22 @@ from app.widgets import colour
 from app.widgets.colour import DARK_GROUND, Paint, Viewport
 
 
-def paint(low=0.0, high=10.0, selected=0, **kw):
-    return Paint(colour.colour_table("viridis"), low, high, colour.flag_table(), selected, DARK_GROUND, **kw)
+def paint(low=0.0, high=10.0, **kw):
+    return Paint(colour.colour_table("viridis"), low, high, DARK_GROUND, **kw)
 
 
-def twin(view, index, values, flags, paint):
-    """Say pixel by pixel what ``render`` must do."""
+def draw(view, index, values, flags, selected, paint):
+    layer, out = np.empty((2, view.height, view.width), np.uint32)
+    if flags is None:
+        layer = None
+    else:
+        colour.lay_flags(layer, view, index, flags, selected, colour.flag_table())
+    colour.render(out, view, index, values, layer, paint)
+    return out
+
+
+def twin(view, index, values, flags, selected, paint):
+    """Say pixel by pixel what ``lay_flags`` and ``render`` must do together."""
     out = np.empty((view.height, view.width), np.uint32)
     for i, j in np.ndindex(out.shape):
         x0, x1 = ((j + side - view.width / 2) / view.scale + view.x for side in (0, 1))
@@ -33,9 +43,9 @@ def twin(view, index, values, flags, paint):
             else slice(x, x + 1)
         )
         under = index[rows, cols]
-        bits = int(np.bitwise_or.reduce(flags[under[under >= 0]], initial=np.uint32(0))) & paint.selected
+        bits = int(np.bitwise_or.reduce(flags[under[under >= 0]], initial=np.uint32(0))) & selected
         if bits:
-            out[i, j] = paint.flag_colours[next(b for b in range(32) if bits >> b & 1)]
+            out[i, j] = colour.flag_table()[next(b for b in range(32) if bits >> b & 1)]
         elif index[y, x] >= 0:
             value = float(values[index[y, x]])
             if np.isnan(value):
@@ -60,10 +70,9 @@ def test_kernel_agrees_with_its_twin(scale, x, y, selected, seed):
     scale, x, y = (round(number * 16) / 16 for number in (scale, x, y))
     scale = 2.0 ** round(np.log2(max(scale, 0.25)))
     view = Viewport(31, 17, x, y, scale)
-    out = np.empty((17, 31), np.uint32)
     with np.errstate(invalid="ignore"):
-        expected = twin(view, index, np.clip(values, -1e9, 1e9), flags, paint(0, 8, selected))
-    colour.render(out, view, index, values, flags, paint(0, 8, selected))
+        expected = twin(view, index, np.clip(values, -1e9, 1e9), flags, selected, paint(0, 8))
+    out = draw(view, index, values, flags, selected, paint(0, 8))
     np.testing.assert_array_equal(out, expected)
 
 
@@ -72,26 +81,23 @@ def test_single_bad_pixel_survives_zooming_out():
     for bad in (0, 99, 5037, 9999):
         flags = np.zeros(10_000, np.uint32)
         flags[bad] = 1 << 31
-        out = np.empty((9, 9), np.uint32)
         view = Viewport(9, 9, 50, 50, 0.09)
-        colour.render(out, view, index, np.zeros(10_000, "f4"), flags, paint(selected=1 << 31))
+        out = draw(view, index, np.zeros(10_000, "f4"), flags, 1 << 31, paint())
         assert (out == colour.flag_table()[31]).sum() == 1
 
 
 def test_levels_belong_to_the_map_and_the_rest_is_under_or_over():
     values = np.array([-1, 0, 10, 11], "f4")
-    out = np.empty((1, 4), np.uint32)
     index = np.arange(4, dtype=np.int32)[None]
-    colour.render(out, Viewport(4, 1, 2, 0.5, 1), index, values, None, paint(under=1, over=2))
+    out = draw(Viewport(4, 1, 2, 0.5, 1), index, values, None, 0, paint(under=1, over=2))
     table = colour.colour_table("viridis")
     assert out[0].tolist() == [1, table[0], table[-1], 2]
 
 
 def test_flags_alone():
     flags = np.array([0, 2, 6, 4], "u4")
-    out = np.empty((1, 5), np.uint32)
     index = np.array([[0, 1, 2, 3, -1]], np.int32)
-    colour.render(out, Viewport(5, 1, 2.5, 0.5, 1), index, None, flags, paint(selected=4))
+    out = draw(Viewport(5, 1, 2.5, 0.5, 1), index, None, flags, 4, paint())
     bad = colour.flag_table()[2]
     assert out[0].tolist() == [DARK_GROUND.good, DARK_GROUND.good, bad, bad, DARK_GROUND.gap]
 
