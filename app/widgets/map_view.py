@@ -268,9 +268,8 @@ class MapView(QWidget):
             self._levels = (low, high)
         self.bar.set_levels(*self._levels)
         self.bar.set_colours(self._table())
-        self.canvas.set_picture(
-            self._values, self._flags, self._paint(self._selected if self._overlay else 0)
-        )
+        self.canvas.set_flags(self._flags, self._selected if self._overlay else 0, self._flag_colours)
+        self.canvas.set_picture(self._values, self._paint())
 
     def _paint(self) -> colour.Paint:
         ground = colour.DARK_GROUND if is_dark(self.palette()) else colour.LIGHT_GROUND
