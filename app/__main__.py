@@ -16,7 +16,6 @@ from app.supervision import Supervisor
 
 #: The window's thread waits no longer than this for a thread that holds the interpreter, s.
 SWITCH_INTERVAL = 0.0005
-_SETTLE = 500
 
 
 class _Kernels(QObject):
@@ -48,17 +47,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="calibwb", description="Window of the calibration workbench.")
     parser.add_argument("--theme", choices=("dark", "light"), help="look of the window; kept for the next start")
-    parser.add_argument("--runs", metavar="TEXT", default="", help="open runs, such as 'p900450 r12-14' or paths")
-    parser.add_argument("--start", action="store_true", help="run the job as soon as the runs are known")
-    parser.add_argument(
-        "--screenshot", type=Path, metavar="FILE",
-        help="save a picture of the window once the job has ended, then close",
-    )
+    parser.add_argument("--runs", metavar="TEXT", action="append", default=[],
+                        help="open runs, such as 'p900450 r12-14' or paths; several are opened one after the other")
+    parser.add_argument("--start", action="store_true", help="run their jobs as soon as they are known")
+    parser.add_argument("--out-folder", type=Path, metavar="FOLDER", help="where constants go")
+    parser.add_argument("--data-root", type=Path, metavar="FOLDER", help="root of the tree of proposals")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER",
+                        help="save pictures of the window once all is done, then close")
     return parser
 
 
 def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace) -> int:
     from app.main_window import MainWindow
+    from app.tour import Tour
 
     window = MainWindow(state_folder(), supervisor)
     if options.theme:
@@ -69,27 +70,14 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
     kernels = _Kernels()
     kernels.progress.connect(window.status.show_kernels)
     QTimer.singleShot(0, lambda: window.background.run("Preparing kernels", kernels.warm_up, lambda _: None))
-    if options.start:
-        window.session.survey_changed.connect(lambda survey: QTimer.singleShot(0, window.form.run))
-    if options.runs:
-        window.picker.opener.open_text(options.runs)
-    if options.screenshot:
-        _photograph(window, options)
-    return app.exec()
-
-
-def _photograph(window: object, options: argparse.Namespace) -> None:
-    """Save a picture and close: after the job where one is started, else once the window has settled."""
-    def take() -> None:
-        if not window.grab().save(str(options.screenshot)):
-            print(f"The picture {options.screenshot} cannot be written.", file=sys.stderr)
-        window.close()
-
-    if options.start:
-        window.jobs.ended.connect(lambda _: QTimer.singleShot(_SETTLE, take))
-        window.picker.opener.failed.connect(lambda _: QTimer.singleShot(_SETTLE, take))
-    else:
-        QTimer.singleShot(_SETTLE, take)
+    if options.out_folder:
+        window.session.out_folder = options.out_folder.absolute()
+    if options.data_root:
+        window.picker.set_root(options.data_root)
+    if options.runs or options.pictures:
+        Tour(window, options.runs, options.start, options.pictures).begin()
+    status: int = app.exec()
+    return status or int(any(job.board.error for job in window.jobs.jobs))
 
 
 if __name__ == "__main__":

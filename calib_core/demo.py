@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from calib_core.numerics.warmup import warm_up
 from calib_core.simulate.run import simulate
 from calib_core.simulate.settings import demo_settings
 
@@ -20,6 +21,8 @@ def run(folder: Path, headless: bool, window: Window) -> int:
     """
     folder = folder.absolute()
     runs = [_prepared(folder, name) for name in demo_settings()]
+    print("Preparing kernels …", flush=True)
+    warm_up()
     words = ["--out-folder", str(folder / "constants"), "--data-root", str(folder / "data"), "--start"]
     words += [word for one in runs for word in ("--runs", one)]
     if headless or not _has_display():

@@ -1,0 +1,94 @@
+"""Opens runs one after the other, starts their jobs, and takes pictures of the window at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PyQt6.QtCore import QObject, QTimer
+
+from app.session import LAYOUTS
+from app.theme import THEMES
+
+if TYPE_CHECKING:
+    from app.main_window import MainWindow
+
+#: Time for maps and plots to settle before a picture is taken, ms.
+_SETTLE = 700
+_PICTURE_SIZE = (1680, 1020)
+
+
+class Tour(QObject):
+    """A walk through runs without an operator; each job starts when the one before has ended.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Runs to open, as an operator would type them.
+    start : bool
+        Whether to run their jobs.
+    pictures : Path, optional
+        Folder for pictures of each job in each arrangement and theme; the window closes after the last.
+    """
+
+    def __init__(self, window: MainWindow, texts: Sequence[str], start: bool, pictures: Path | None) -> None:
+        super().__init__(window)
+        self._window, self._waiting, self._start, self._pictures = window, list(texts), start, pictures
+        self._steps: Iterator[Callable[[], None]] = iter(())
+        window.picker.opener.opened.connect(self._run)
+        window.picker.opener.failed.connect(self._go_on)
+        window.jobs.ended.connect(self._go_on)
+
+    def begin(self) -> None:
+        """Open the first runs."""
+        self._go_on()
+
+    def _run(self) -> None:
+        if self._start:
+            QTimer.singleShot(0, self._window.form.run)
+        else:
+            self._go_on()
+
+    def _go_on(self, _: object = None) -> None:
+        if self._waiting:
+            self._window.picker.opener.open_text(self._waiting.pop(0))
+        elif self._pictures is not None:
+            self._steps = self._photographs(self._pictures)
+            self._step()
+
+    def _step(self) -> None:
+        step = next(self._steps, None)
+        if step is None:
+            self._window.close()
+            return
+        step()
+        QTimer.singleShot(_SETTLE, self._step)
+
+    def _photographs(self, folder: Path) -> Iterator[Callable[[], None]]:
+        """Changes of the window, each followed by its picture."""
+        folder.mkdir(parents=True, exist_ok=True)
+        window = self._window
+        window.resize(*_PICTURE_SIZE)
+        for job in reversed(window.jobs.jobs):
+            yield lambda job=job: window.session.set_job(job)
+            yield lambda: _select_middle(window)
+            for theme in THEMES:
+                yield lambda theme=theme: window.set_theme(theme)
+                for arrangement in LAYOUTS:
+                    yield lambda arrangement=arrangement: window.session.set_arrangement(arrangement)
+                    name = f"{job.spec.family.lower()}-{arrangement}-{theme}.png"
+                    yield lambda name=name: _save(window, folder / name)
+
+
+def _select_middle(window: MainWindow) -> None:
+    plan = window.session.plan
+    if plan is not None:
+        slow, fast = plan.detector.type.shape
+        window.session.set_pixel((plan.modules[0], slow // 2, fast // 2))
+
+
+def _save(window: MainWindow, path: Path) -> None:
+    if not window.grab().save(str(path)):
+        print(f"The picture {path} cannot be written.", file=sys.stderr)
