@@ -30,8 +30,9 @@ PLACES = {
     "log": Place("Log", _BOTTOM, 100),
     "export": Place("Export", _BOTTOM, 100),
 }
-#: Width of the side areas and height of the bottom area, as shares of the window.
-_LEFT_SHARE, _RIGHT_SHARE, _BOTTOM_SHARE = 0.22, 0.27, 0.17
+#: Width of the side areas and height of the bottom area: least in pixels, and as shares of the window.
+_WIDTHS = {_LEFT: (300, 0.2), _RIGHT: (320, 0.25)}
+_BOTTOM_SHARE = 0.16
 
 
 class Docks:
@@ -61,15 +62,17 @@ class Docks:
             dock.show()
         self._window.tabifyDockWidget(self._docks["log"], self._docks["export"])
         self._docks["log"].raise_()
-        self._share()
+        self.share()
 
-    def _share(self) -> None:
+    def share(self) -> None:
+        """Give each dock its share of the window; Qt follows only once the window is shown."""
         width, height = self._window.width(), self._window.height()
-        for area, share in ((_LEFT, _LEFT_SHARE), (_RIGHT, _RIGHT_SHARE)):
-            docks = [self._docks[name] for name in self._docks if PLACES[name].area == area]
-            heights = [PLACES[name].share * height // 100 for name in self._docks if PLACES[name].area == area]
+        for area, (least, share) in _WIDTHS.items():
+            names = [name for name in self._docks if PLACES[name].area == area]
+            docks = [self._docks[name] for name in names]
+            heights = [PLACES[name].share * height // 100 for name in names]
             self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
-            self._window.resizeDocks(docks[:1], [round(share * width)], Qt.Orientation.Horizontal)
+            self._window.resizeDocks(docks[:1], [max(least, round(share * width))], Qt.Orientation.Horizontal)
         self._window.resizeDocks([self._docks["log"]], [round(_BOTTOM_SHARE * height)], Qt.Orientation.Vertical)
 
     def bring(self, name: str) -> None:

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer
+from PyQt6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
 from PyQt6.QtWidgets import (
     QAbstractItemView,
@@ -77,7 +77,7 @@ class MainWindow(QMainWindow):
         self.jobs, self.probe = JobsModel(self), LoopProbe(self)
         self.keeper = Keeper(folder, self.session, self.background, self._own_state, self)
         self._restoring: SavedState | None = None
-        self._ended = False
+        self._ended = self._shown = False
         self._make_panels()
         self._make_centre()
         self._make_actions()
@@ -143,6 +143,7 @@ class MainWindow(QMainWindow):
         self.actions_by_name["flags"].setChecked(True)
         bar = QToolBar("Tools", self, objectName="tool_bar", movable=False)
         bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        bar.setIconSize(QSize(18, 18))
         fill_bar(bar, self.actions_by_name, "export", self._make_scale())
         self.addToolBar(bar)
         draw_icons(self.actions_by_name)
@@ -157,7 +158,10 @@ class MainWindow(QMainWindow):
             spin.setRange(least, most)
             spin.setDecimals(1)
             spin.setSuffix(" %")
+            spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+            spin.setFixedWidth(58)
             spin.setKeyboardTracking(False)
+            spin.lineEdit().returnPressed.connect(self.maps.setFocus)
             spin.setToolTip("Percentiles of the good pixels at the ends of the colour scale")
             spin.valueChanged.connect(self._scale)
             row.addWidget(spin)
@@ -316,10 +320,19 @@ class MainWindow(QMainWindow):
         accept_drop(self.session, event)
 
     def showEvent(self, event: QShowEvent | None) -> None:
-        """Look at the boards often; nothing has the keyboard's focus but the maps."""
+        """Look at the boards often; the maps have the keyboard."""
         super().showEvent(event)
         self.jobs.set_interval(LIVE_INTERVAL)
-        QTimer.singleShot(0, self.maps.fit)
+        if not self._shown:
+            self._shown = True
+            self.maps.setFocus()
+            QTimer.singleShot(0, self._settle)
+
+    def _settle(self) -> None:
+        """Share the room out and fit the maps, which takes a window that is shown."""
+        if not self.keeper.found.docks:
+            self.docks.share()
+        self.maps.fit()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Look at the boards seldom."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from pathlib import Path
 
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
@@ -14,12 +13,11 @@ from app.panels.maps import MapsPresenter
 from app.panels.pixel_text import Pixel, place_text, values_text
 from app.session import Session
 from app.supervision import LoopProbe, Supervisor
+from calib_core.io.budget import resident_bytes
 
 _INTERVAL = 500
 _RATE_SPAN = 2.0
 _GIB = 1 << 30
-_STATM = Path("/proc/self/statm")
-_PAGE = 4096
 
 
 class StatusBar(QStatusBar):
@@ -85,7 +83,7 @@ class StatusBar(QStatusBar):
         self.live.setText(self._freshness())
         self.loop.setText(f"loop p95 {self._probe.percentile(95):.0f} ms")
         self.loop.setToolTip("How late the event loop is, 95th percentile of the last 10 s")
-        self.memory.setText(f"RAM {used_memory() / _GIB:.1f}/{self._budget() / 1024:.1f} GiB")
+        self.memory.setText(f"RAM {resident_bytes() / _GIB:.1f}/{self._budget() / 1024:.1f} GiB")
         self.memory.setToolTip("Memory of the program, and the job's budget")
         errors = self._supervisor.errors if self._supervisor is not None else 0
         self.errors.setText(f"{errors} unexpected error{'s' if errors > 1 else ''}" if errors else "")
@@ -104,14 +102,6 @@ class StatusBar(QStatusBar):
     def _budget(self) -> float:
         spec = self._session.job.spec if self._session.job is not None else self._session.spec
         return float(spec.memory_mb) if spec is not None else 2048.0
-
-
-def used_memory() -> int:
-    """Resident memory of this process, bytes; 0 where the system does not tell."""
-    try:
-        return int(_STATM.read_text().split()[1]) * _PAGE
-    except OSError:
-        return 0
 
 
 def _label(name: str) -> QLabel:

@@ -8,7 +8,17 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 from PyQt6.QtCore import QObject, QSignalBlocker, Qt, QTimer, pyqtSignal
-from PyQt6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.background import Background
 from app.panels.map_statistics import asic_blocks
@@ -229,7 +239,10 @@ class InspectorPanel(QWidget):
         self.samples = HistogramPlot(self, "Raw samples of the pixel: press “Read raw”")
         self.read_button = QPushButton("Read raw", objectName="read_raw")
         self.always = QCheckBox("always", objectName="read_always")
-        self.samples_text = QLabel("")
+        self.samples_text = QLabel("", objectName="samples_text")
+        # a long text must not widen the panel
+        for label in (self.text, self.samples_text):
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._lay_out()
         self._connect()
 
@@ -241,7 +254,7 @@ class InspectorPanel(QWidget):
         parts.setChildrenCollapsible(False)
         parts.addWidget(_column(_row(QLabel("Over memory cells"), self.choice), self.curve_plot))
         parts.addWidget(self.histograms)
-        parts.addWidget(_column(_row(self.read_button, self.always, self.samples_text), self.samples))
+        parts.addWidget(_column(_row(self.read_button, self.always), self.samples, self.samples_text))
         for plot in (self.curve_plot, self.histograms, self.samples):
             plot.setMinimumHeight(90)
         layout = QVBoxLayout(self)
@@ -308,7 +321,7 @@ class InspectorPanel(QWidget):
         edges, counts = sample_histogram(samples.values)
         self.samples.set_histogram(edges, counts, samples.mean, samples.gate or ())
         self.samples_text.setText(
-            f"{samples.values.size} samples, mean {samples.mean:.6g} ADU, σ {samples.std:.3g} ADU")
+            f"{samples.values.size} samples, mean {samples.mean:.6g} ADU, σ {samples.std:.4g} ADU")
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:
@@ -319,11 +332,13 @@ def _row(*widgets: QWidget) -> QHBoxLayout:
     return row
 
 
-def _column(row: QHBoxLayout, plot: QWidget) -> QWidget:
+def _column(row: QHBoxLayout, plot: QWidget, *below: QWidget) -> QWidget:
     whole = QWidget()
     column = QVBoxLayout(whole)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(2)
     column.addLayout(row)
     column.addWidget(plot, 1)
+    for widget in below:
+        column.addWidget(widget)
     return whole

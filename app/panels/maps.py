@@ -238,6 +238,8 @@ class MapsPanel(QWidget):
     def __init__(self, session: Session, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("maps")
+        # a click on a map takes the keyboard back from editors
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.camera = CameraModel(self)
         self.presenter = MapsPresenter(session, background, self)
         self.views: list[MapView] = []
