@@ -51,8 +51,13 @@ def palette(tones: Tones) -> QPalette:
     for name, colour in colours.items():
         made.setColor(name, QColor(colour))
     for name in (role.WindowText, role.Text, role.ButtonText):
-        made.setColor(QPalette.ColorGroup.Disabled, name, QColor(tones.border).lighter(130))
+        made.setColor(QPalette.ColorGroup.Disabled, name, _between(tones.muted, tones.window))
     return made
+
+
+def _between(first: str, second: str) -> QColor:
+    a, b = QColor(first), QColor(second)
+    return QColor(*((x + y) // 2 for x, y in zip(a.getRgb(), b.getRgb(), strict=True)))
 
 
 def style_sheet(tones: Tones) -> str:

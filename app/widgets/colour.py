@@ -45,7 +45,7 @@ class Ground:
 
 
 DARK_GROUND = Ground(gap=0xFF121417, nan=0xFF7A7D82, good=0xFF2C3138)
-LIGHT_GROUND = Ground(gap=0xFFDCDFE4, nan=0xFF96999E, good=0xFFF7F8FA)
+LIGHT_GROUND = Ground(gap=0xFFADB3BC, nan=0xFF75787D, good=0xFFF7F8FA)
 
 
 @dataclass(frozen=True)

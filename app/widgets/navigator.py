@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from PyQt6.QtCore import QSignalBlocker, Qt, pyqtSignal
+from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import (
     QButtonGroup,
     QGridLayout,
@@ -167,7 +168,9 @@ class Navigator(QWidget):
             label = QLabel(name)
             label.setBuddy(buddy)
             layout.addWidget(label, row, 0)
-            layout.addWidget(QLabel(keys, enabled=False), row, 1)
+            hint = QLabel(keys)
+            hint.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+            layout.addWidget(hint, row, 1)
             layout.addWidget(control, row, 2)
         layout.setColumnStretch(2, 1)
         layout.setRowStretch(len(rows), 1)

@@ -32,7 +32,7 @@ class PixelPlot(QWidget):
 
     def set_labels(self, title: str, x: str, y: str, x_unit: str = "", y_unit: str = "") -> None:
         """Name the axes, with units in square brackets; units are not rescaled to kilo or mega."""
-        self.plot.setTitle(_escaped(title), size="10pt")
+        self.plot.setTitle(_escaped(title), size="10pt", color=tones_of(self.palette()).text)
         for side, name, unit in (("bottom", x, x_unit), ("left", y, y_unit)):
             axis = self.plot.getAxis(side)
             axis.enableAutoSIPrefix(False)
@@ -65,6 +65,10 @@ class PixelPlot(QWidget):
         for side in ("left", "bottom"):
             self.plot.getAxis(side).setPen(tones.border)
             self.plot.getAxis(side).setTextPen(tones.muted)
+        title = self.plot.getPlotItem().titleLabel
+        title.setText(title.text, color=tones.text)
+        if self.plot.getPlotItem().legend is not None:
+            self.plot.getPlotItem().legend.setLabelTextColor(tones.text)
         self.plot.showGrid(x=True, y=True, alpha=0.12)
 
     def changeEvent(self, event) -> None:
@@ -87,7 +91,7 @@ class SeriesPlot(PixelPlot):
         self._count = 0
         self._marker: pg.InfiniteLine | None = None
         self._marker_x: float | None = None
-        self.plot.addLegend(offset=(-6, 6), labelTextSize="9pt")
+        self.plot.addLegend(offset=(-6, 6), labelTextSize="9pt", labelTextColor=tones_of(self.palette()).text)
         self.plot.scene().sigMouseClicked.connect(self._clicked)
 
     def set_curve(
@@ -168,6 +172,8 @@ class HistogramPlot(PixelPlot):
         fill = QColor(colour)
         fill.setAlpha(BAND_ALPHA)
         self.plot.plot(edges, counts, stepMode="center", fillLevel=0, pen=pg.mkPen(colour), brush=fill)
+        # lines do not count for the automatic range, yet the gates must be in sight
+        self.plot.setXRange(min(edges[0], *gates, edges[-1]), max(edges[-1], *gates, edges[0]), padding=0.04)
         tones = tones_of(self.palette())
         for gate in gates:
             self._line(float(gate), "gate", QColor(tones.muted))
