@@ -43,7 +43,7 @@ ENTRIES = (
     Entry("slots_2", "2", "Two maps", ("Ctrl+2",), "", "slots", bar="text"),
     Entry("slots_4", "4", "Four maps", ("Ctrl+4",), "", "slots", bar="text"),
     Entry("slots_6", "6", "Six maps", ("Ctrl+6",), "", "slots", bar="text"),
-    Entry("flags", "Flags", "Draw bad-pixel flags over the maps", ("B",), "flags", toggles=True, bar="text",
+    Entry("flags", "Flags", "Draw bad-pixel flags over the maps", ("B",), "flags", toggles=True, bar="icon",
           before=True),
     Entry("freeze", "Freeze", "Keep the maps as they are while the job goes on", ("Space",), "pause", toggles=True,
           bar="icon"),

@@ -15,7 +15,6 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QPlainTextEdit,
     QPushButton,
@@ -153,7 +152,6 @@ class MainWindow(QMainWindow):
         self.low, self.high = QDoubleSpinBox(objectName="low"), QDoubleSpinBox(objectName="high")
         row = QHBoxLayout(scale := QWidget())
         row.setContentsMargins(4, 0, 4, 0)
-        row.addWidget(QLabel("Scale"))
         for spin, (least, most) in ((self.low, (0.0, 49.0)), (self.high, (51.0, 100.0))):
             spin.setRange(least, most)
             spin.setDecimals(1)

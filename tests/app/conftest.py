@@ -1,0 +1,52 @@
+"""A window on a job of known maps."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture
+def open_window(qtbot, qapp, tmp_path):
+    """Open windows that keep their session in one folder; all are closed at the end."""
+    from app.main_window import MainWindow
+
+    look = qapp.palette(), qapp.style().objectName(), qapp.styleSheet()
+    opened = []
+
+    def make(folder=tmp_path / "state", supervisor=None):
+        window = MainWindow(folder, supervisor)
+        opened.append(window)
+        window.resize(1280, 800)
+        window.show()
+        qtbot.waitExposed(window)
+        return window
+
+    yield make
+    for window in opened:
+        window.close()
+        window.deleteLater()
+    qapp.setStyleSheet(look[2])
+    qapp.setStyle(look[1])
+    qapp.setPalette(look[0])
+
+
+@pytest.fixture
+def fake_job(tmp_path):
+    from fake_job import FakeJob
+
+    return FakeJob(modules=4, cells=32, out_folder=tmp_path / "constants")
+
+
+@pytest.fixture
+def window(open_window, fake_job, qtbot):
+    """A window that shows the job's maps, assembled."""
+    window = open_window()
+    window.session.set_job(fake_job)
+    qtbot.waitUntil(lambda: window.maps.presenter.placement is not None, timeout=20000)
+    qtbot.waitUntil(lambda: window.maps.presenter.placement.title == "Assembled", timeout=20000)
+    return window
