@@ -127,11 +127,10 @@ class Dark(Method):
             return MedianSamples(unit, sampling, describe, unit.samples)
         return Moments(unit, sampling, describe)
 
-    def reduce(self, unit: Unit, accumulator: Accumulator) -> Maps:
-        """Maps of all memory cells of a unit."""
+    def reduce(self, unit: Unit, accumulator: Accumulator, cell: int) -> Maps:
+        """Maps of one memory cell."""
         assert isinstance(accumulator, Moments | GateSamples | MedianSamples)  # what begin() makes
-        cells = [self._describe(unit, accumulator.statistics(slot)) for slot in range(len(unit.cells))]
-        return {name: np.stack([cell[name] for cell in cells]) for name in cells[0]}
+        return self._describe(unit, accumulator.statistics(unit.cells.index(cell)))
 
     def combine(self, detector: DetectorType, maps: Mapping[str, Array], stages: Sequence[int]) -> Maps:
         """Thresholds between gain stages, and the flag of pixels whose stages cannot be told apart."""

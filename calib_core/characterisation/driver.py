@@ -13,13 +13,14 @@ Chunks = Callable[[int | None], Iterator[Frames]]
 Progress = Callable[[Accumulator, int], None]
 
 
-def run_unit(method: Method, unit: Unit, chunks: Chunks, progress: Progress) -> Maps:
+def run_unit(method: Method, unit: Unit, chunks: Chunks, progress: Progress) -> Iterator[tuple[int, Maps]]:
     """Run all passes of a method over one unit.
 
-    Returns
-    -------
-    dict of (cells, slow_scan, fast_scan) arrays
-        The unit's maps, in the order of ``unit.cells``.
+    Yields
+    ------
+    cell : int
+    maps : dict of (slow_scan, fast_scan) arrays
+        Made when asked for, so that only one memory cell's maps are held.
     """
     accumulator: Accumulator | None = None
     for index, limit in enumerate(method.passes(unit)):
@@ -31,4 +32,6 @@ def run_unit(method: Method, unit: Unit, chunks: Chunks, progress: Progress) -> 
             progress(accumulator, 0)
     if accumulator is None:
         raise ValueError(f"{method.title} declares no pass over the data")
-    return method.reduce(unit, accumulator)
+    for cell in unit.cells:
+        yield cell, method.reduce(unit, accumulator, cell)
+        progress(accumulator, 0)

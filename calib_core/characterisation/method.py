@@ -142,8 +142,8 @@ class Method(Knobs):
         """Accumulator for pass ``index``; ``previous`` is the finished one of the pass before."""
 
     @abstractmethod
-    def reduce(self, unit: Unit, accumulator: Accumulator) -> Maps:
-        """Maps (cells, slow_scan, fast_scan) of a finished unit."""
+    def reduce(self, unit: Unit, accumulator: Accumulator, cell: int) -> Maps:
+        """Maps (slow_scan, fast_scan) of one memory cell of a finished unit."""
 
     @abstractmethod
     def combine(self, detector: DetectorType, maps: Mapping[str, Array], stages: Sequence[int]) -> Maps:

@@ -264,10 +264,10 @@ class _Workers:
             self._announce()
 
         with self._budget.reserve(plan.unit_bytes(unit)):
-            maps = run_unit(
+            done = run_unit(
                 plan.method, unit, lambda limit: frames.chunks(unit.cells, plan.chunk_bytes, limit), progress)
-            at = [plan.cells.index(cell) for cell in unit.cells]
-            self._spools[unit.module].write_all(unit.stage, at, maps)
+            for cell, maps in done:
+                self._spools[unit.module].write_cell(unit.stage, plan.cells.index(cell), maps)
         self._progress.finish(unit)
         self._live.finished(unit)
 

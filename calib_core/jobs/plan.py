@@ -21,8 +21,8 @@ from calib_core.store.constants import check_name
 _CHUNK_BYTES = 32 << 20
 #: A job that has less than this is not slower but impossible.
 _LEAST_ROOM = 64 << 20
-#: Blocks longer than this bring nothing and make priorities coarse.
-_LONGEST_BLOCK = 16
+#: Frames of one memory cell in a chunk: with fewer, sums are carried to memory and back too often.
+_FRAMES_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,8 @@ def _blocks(plan: Plan, module: int, role: str, stage: int) -> list[Unit]:
     samples = max(frames.frames_per_cell.values(), default=0)
     per_cell = plan.method.bytes_per_cell(plan.detector.type, samples)
     available = plan.room // plan.threads - 2 * plan.chunk_bytes
-    length = min(_LONGEST_BLOCK, cells_per_block(per_cell, available, len(frames.cells)))
+    longest = max(1, plan.chunk_bytes // (_FRAMES_AT_ONCE * plan.detector.type.frame_bytes))
+    length = min(longest, cells_per_block(per_cell, available, len(frames.cells)))
     return [
         Unit(plan.detector.type, module, role, stage, tuple(block), samples)
         for block in _split(frames.cells, length)

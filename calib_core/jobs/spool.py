@@ -83,11 +83,10 @@ class Spool:
                 written += os.pwrite(self._file.fileno(), data[written:], at + written)
         self._written[name][plane, cell] = True
 
-    def write_all(self, plane: int, cells: Sequence[int], maps: Mapping[str, Array]) -> None:
-        """Keep maps (cells, slow_scan, fast_scan) of one plane for the given cell indices."""
+    def write_cell(self, plane: int, cell: int, maps: Mapping[str, Array]) -> None:
+        """Keep maps (slow_scan, fast_scan) of one plane of one memory cell."""
         for name, values in maps.items():
-            for cell, one in zip(cells, values, strict=True):
-                self.write(name, plane, cell, one)
+            self.write(name, plane, cell, values)
 
     def has(self, name: str, plane: int, cell: int) -> bool:
         """Whether a plane was written."""
