@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from PyQt6.QtCore import QObject, QTimer, pyqtSignal
+from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 
 from app.state import state_folder
@@ -16,18 +16,6 @@ from app.supervision import Supervisor
 
 #: The window's thread waits no longer than this for a thread that holds the interpreter, s.
 SWITCH_INTERVAL = 0.0005
-
-
-class _Kernels(QObject):
-    """Prepares kernels in the background and tells how far it is."""
-
-    progress = pyqtSignal(int, int)
-
-    def warm_up(self) -> None:
-        """Prepare all kernels; runs in a thread."""
-        from calib_core.numerics.warmup import warm_up
-
-        warm_up(self.progress.emit)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace) -> int:
     from app.main_window import MainWindow
     from app.tour import Tour
+    from app.warmup import Preparation
 
     window = MainWindow(state_folder(), supervisor)
     if options.theme:
@@ -67,9 +56,9 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
     window.show()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: QTimer.singleShot(0, window.close))
-    kernels = _Kernels()
-    kernels.progress.connect(window.status.show_kernels)
-    QTimer.singleShot(0, lambda: window.background.run("Preparing kernels", kernels.warm_up, lambda _: None))
+    preparation = Preparation()
+    preparation.progress.connect(window.status.show_kernels)
+    QTimer.singleShot(0, lambda: window.background.run("Preparing kernels", preparation.prepare, lambda _: None))
     if options.out_folder:
         window.session.out_folder = options.out_folder.absolute()
     if options.data_root:

@@ -74,8 +74,8 @@ class InspectorPresenter(QObject):
         self._session, self._background, self._maps = session, background, maps
         self._key = ""
         self._curve_of: tuple[int, ...] = ()
-        self._curve_timer = _single_shot(self, 700, self.read_curve)
-        self._histogram_timer = _single_shot(self, 200, self._count)
+        self._curve_timer = _single_shot(self, 1000, self.read_curve)
+        self._histogram_timer = _single_shot(self, 400, self._count)
         session.pixel_changed.connect(self._take_pixel)
         session.view_changed.connect(self._take_view)
         session.plan_changed.connect(self._take_pixel)

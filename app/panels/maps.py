@@ -58,6 +58,7 @@ class MapsPresenter(QObject):
         self._views: Sequence[SlotView] = ()
         self._shown: list[Placement | None] = []
         self._placements: dict[tuple[str, tuple[int, ...], int], Placement] = {}
+        self._assembling: tuple[object, tuple[int, ...]] | None = None
         session.plan_changed.connect(self._take_plan)
         session.picture_changed.connect(self._draw)
         session.arrangement_changed.connect(self._rearrange)
@@ -137,6 +138,7 @@ class MapsPresenter(QObject):
 
     def _take_plan(self) -> None:
         self._placements.clear()
+        self._assembling = None
         self._dress()
         if self._session.plan is not None and self._session.arrangement == "assembled":
             self._assemble(self._session.plan.modules)
@@ -210,10 +212,18 @@ class MapsPresenter(QObject):
     def _assemble(self, modules: tuple[int, ...]) -> None:
         """Assemble in the background, since reading the geometry takes its time."""
         kind = self._session.plan.detector.type
-        self._background.run(_ASSEMBLING, lambda: (kind, assembled(kind, modules)), self._take_assembled)
+        if self._assembling == (kind, modules):
+            return
+        self._assembling = (kind, modules)
+        self._background.run(
+            _ASSEMBLING, lambda: (kind, assembled(kind, modules)), self._take_assembled, self._fail)
+
+    def _fail(self, error: Exception) -> None:
+        self._session.say("WARN", f"The modules cannot be assembled, they stay stacked: {error}")
 
     def _take_assembled(self, found: tuple[object, Placement]) -> None:
         kind, placement = found
+        self._assembling = None
         if self._session.plan is not None and self._session.plan.detector.type is kind:
             self._placements["assembled", placement.modules, 0] = placement
             self._draw()

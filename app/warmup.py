@@ -1,0 +1,40 @@
+"""Prepares in the background what would otherwise make the first maps late."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from app.widgets import colour
+from app.widgets.placement import Placement
+from calib_core.numerics import warmup
+
+
+class Preparation(QObject):
+    """Loads kernels and the geometry library; ``progress`` tells how many of how many are ready."""
+
+    progress = pyqtSignal(int, int)
+
+    def prepare(self) -> None:
+        """Prepare all; to be run in a thread, which compiles or loads without stopping the window."""
+        draw_once()
+        warmup.warm_up(self.progress.emit)
+        # the first assembled picture would otherwise wait for this import
+        importlib.import_module("extra_geom")
+
+
+def draw_once() -> None:
+    """Call each kernel of the maps once, on the types that the maps use."""
+    placement = Placement.stacked((1, 2, 2))
+    view = colour.Viewport(2, 2, 1.0, 1.0, 1.0)
+    values, flags, canvas = np.zeros(4, np.float32), np.ones(4, np.uint32), np.zeros((2, 2), np.uint32)
+    layer = np.zeros((2, 2), np.uint32)
+    paint = colour.Paint(colour.colour_table("viridis"), 0.0, 1.0, colour.DARK_GROUND)
+    colour.lay_flags(layer, view, placement.index, flags, 1, colour.flag_table())
+    for shown in (values, None):
+        colour.render(canvas, view, placement.index, shown, layer, paint)
+    sample = colour.good_sample(values, flags, 0, placement.index)
+    colour.count_bins(sample, 0.0, 1.0, np.zeros(8, np.int64))
+    assert placement.module_boxes.shape == (1, 4)

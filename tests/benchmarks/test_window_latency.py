@@ -1,0 +1,125 @@
+"""The window with a real job: from a key to the painted memory cell, and how late the event loop is meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from time import perf_counter
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QEventLoop, Qt, QTimer
+from PyQt6.QtTest import QTest
+
+from app.__main__ import SWITCH_INTERVAL
+from app.main_window import MainWindow
+from app.warmup import Preparation
+from calib_core.jobs.survey import survey
+from calib_core.simulate import Settings, simulate
+
+STEPS = 60
+PROBE = 5
+GOALS = {"p95": 50.0}, {"p95": 35.0, "p99": 60.0, "max": 200.0}
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory):
+    """Darks of a whole detector of 1 Mpx with two memory cells, 24 trains, three gain stages."""
+    folder = tmp_path_factory.mktemp("latency")
+    settings = Settings(detector_type="AGIPD1M", identifier="SPB_DET_AGIPD1M-1", memory_cells=2, trains=24)
+    made = simulate(settings, folder / "data")
+    Preparation().prepare()
+    return survey(list(made.runs.values())).spec(folder / "constants")
+
+
+@pytest.fixture
+def window(qtbot, tmp_path):
+    """The window as it starts, with four maps."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    window = MainWindow(tmp_path)
+    window.show()
+    qtbot.waitExposed(window)
+    yield window
+    window.close()
+    sys.setswitchinterval(before)
+
+
+def report(capsys, name: str, found: dict[str, float], goals: dict[str, float]) -> None:
+    verdict = "PASS" if all(found[key] <= goal for key, goal in goals.items()) else "FAIL"
+    with capsys.disabled():
+        numbers = " ".join(f"{key}={value:.1f}" for key, value in found.items())
+        print(f"\nbar {name} {numbers} ms goal={goals} {verdict}", end="")
+    path = os.environ.get("CALIBWB_BENCH_OUT")
+    if path:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"name": name, **found, "goal": goals, "verdict": verdict}) + "\n")
+
+
+def wait(qapp, done, seconds: float) -> None:
+    """Let the event loop run, without adding a delay of its own, until something is true."""
+    end = perf_counter() + seconds
+    while not done():
+        assert perf_counter() < end, "nothing happened in time"
+        qapp.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+
+
+def spread(milliseconds) -> dict[str, float]:
+    values = np.percentile(milliseconds, (50, 95, 99, 100))
+    return dict(zip(("p50", "p95", "p99", "max"), map(float, values), strict=True))
+
+
+def test_event_loop_while_a_job_runs_and_key_to_painted_cell(window, spec, qapp, capsys):
+    gaps, last = [], [perf_counter()]
+
+    def tick() -> None:
+        now = perf_counter()
+        gaps.append(1e3 * (now - last[0]))
+        last[0] = now
+
+    pictures = []
+    window.session.picture_changed.connect(lambda picture: pictures.append(perf_counter()))
+    QTest.qWait(1500)
+    probe = QTimer(window, interval=PROBE)
+    probe.setTimerType(Qt.TimerType.PreciseTimer)
+    probe.timeout.connect(tick)
+    begin = last[0] = perf_counter()
+    probe.start()
+    job = window.session.start(spec)
+    wait(qapp, lambda: job.board.state.ended, 120)
+    probe.stop()
+    seconds = perf_counter() - begin
+    assert job.board.error == ""
+    report(capsys, "window_event_loop_gap_during_job", spread(gaps), GOALS[1])
+    with capsys.disabled():
+        rate = len(pictures) / seconds
+        print(f"\nbar window_live_pictures rate={rate:.1f} per second, job {seconds:.1f} s", end="")
+    wait(qapp, lambda: window.maps.presenter.placement.title == "Assembled", 30)
+    QTest.qWait(1000)
+    steps = [step(window, qapp, number % 2 == 0) for number in range(STEPS)]
+    report(capsys, "window_key_to_painted_cell_4_maps", spread(steps), GOALS[0])
+    window.set_slots(1)
+    QTest.qWait(500)
+    steps = [step(window, qapp, number % 2 == 0) for number in range(STEPS)]
+    report(capsys, "window_key_to_painted_cell_1_map", spread(steps), GOALS[0])
+
+
+def step(window, qapp, forward: bool) -> float:
+    """Milliseconds from a key to the next cell in all visible maps."""
+    views = [view for view in window.maps.views if view.isVisible()]
+    target, before = int(forward), []
+
+    def arrived(picture) -> None:
+        # the maps have the picture by now; only what is painted from here on shows it
+        if picture.view.cell == target and not before:
+            before.extend(view.paint_count for view in views)
+
+    window.session.picture_changed.connect(arrived)
+    begin = perf_counter()
+    QTest.keyClick(window.maps, Qt.Key.Key_Right if forward else Qt.Key.Key_Left)
+    wait(qapp, lambda: before and all(v.paint_count > n for v, n in zip(views, before, strict=True)), 10)
+    elapsed = 1e3 * (max(view.last_paint for view in views) - begin)
+    window.session.picture_changed.disconnect(arrived)
+    QTest.qWait(120)
+    return elapsed
