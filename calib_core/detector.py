@@ -187,6 +187,8 @@ class DetectorType:
     least_signal_step : float
         Smallest difference of the mean gain signal between two stages, ADU; below it they are the same stage.
     max_modules : int
+    always_whole : bool
+        Whether an installed detector has all of them; where not, only gaps between its modules are remarkable.
     max_cells : int
     saturation : int
         Largest code of the converter, ADU.
@@ -243,6 +245,7 @@ class DetectorType:
     geometry_note: str = ""
     signal_plane: int | None = None
     least_signal_step: float = 0.0
+    always_whole: bool = True
     truth: Mapping[str, Any] = field(default_factory=dict)
     simulate_control: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
 

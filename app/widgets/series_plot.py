@@ -15,6 +15,9 @@ from app.widgets.tones import tones_of
 
 BAND_ALPHA = 70
 
+#: Curves of no more points have them drawn: a single one has no line.
+_FEW = 40
+
 
 class PixelPlot(QWidget):
     """A plot with axis labels that shows a hint while it has nothing to show."""
@@ -114,6 +117,9 @@ class SeriesPlot(PixelPlot):
         if error is not None:
             self._add_band(x, y, np.asarray(error, float), colour)
         self.plot.plot(x, y, pen=pg.mkPen(colour, width=1), name=_escaped(name) or None, connect="finite")
+        shown = np.isfinite(y)
+        if x.size <= _FEW and shown.any():
+            self.plot.plot(x[shown], y[shown], pen=None, symbol="o", symbolSize=5, symbolPen=None, symbolBrush=colour)
         self._count += 1
         self.set_marker(self._marker_x)
 

@@ -195,6 +195,7 @@ JUNGFRAU = declare(DetectorType(
     shape=(512, 1024),
     planes=1,
     max_modules=8,
+    always_whole=False,
     max_cells=16,
     saturation=16383,
     asic_shape=(256, 256),

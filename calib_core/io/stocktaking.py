@@ -51,13 +51,15 @@ def _module(
 
 
 def _missing_modules(detector: Detector, modules: Sequence[ModuleInventory]) -> list[Problem]:
-    """Modules that the type may have and the run has not; how many are installed only the operator knows."""
-    start = detector.type.raw.first_module
-    missing = sorted(set(range(start, start + detector.type.max_modules)) - {m.number for m in modules})
+    """Modules that an installed detector should have and the run has not."""
+    present = {m.number for m in modules}
+    start, end = detector.type.raw.first_module, detector.type.raw.first_module + detector.type.max_modules
+    if not detector.type.always_whole:
+        start, end = min(present, default=0), max(present, default=0) + 1
+    missing = sorted(set(range(start, end)) - present)
     if not missing:
         return []
-    detail = (f"{len(modules)} of up to {detector.type.max_modules} modules are in the run;"
-              f" there is no module {format_numbers(missing)}")
+    detail = f"{len(modules)} of {end - start} modules are in the run; there is no module {format_numbers(missing)}"
     return [Problem("warn", "R05", detector.identifier, "", detail)]
 
 

@@ -14,6 +14,7 @@ from calib_core.characterisation.method import FrameSelection
 from calib_core.errors import BadInput
 from calib_core.io import files
 from calib_core.io.run import Run
+from calib_core.simulate import default_settings, simulate
 
 IMAGE = "INSTRUMENT/SPB_DET_AGIPD1M-1/DET/1CH0:xtdf/image"
 INDEX = "INDEX/SPB_DET_AGIPD1M-1/DET/1CH0:xtdf/image"
@@ -323,7 +324,7 @@ def test_a_missing_module_is_named(agipd_run):
     assert found(inventory_of(run), "R05") == []
     run.file(7).unlink()
     (problem,) = found(inventory_of(run), "R05")
-    assert "15 of up to 16" in problem.detail
+    assert "15 of 16" in problem.detail
     assert problem.detail.endswith("no module 7")
 
 
@@ -370,3 +371,12 @@ def test_problems_are_plain_json(agipd_run):
     assert plain["modules"][0]["cells"] == [0, 1, 2, 3]
     assert "RAW-R0012-AGIPD01-S00000.h5: the file is empty (0 bytes) (left out, R02)" in [
         p["sentence"] for p in plain["problems"]]
+
+
+def test_a_detector_of_few_modules_is_whole_without_gaps(tmp_path):
+    for modules, expected in (("1-2", []), ("1,3", ["there is no module 2"])):
+        settings = default_settings("JUNGFRAU").with_changes({"modules": modules, "trains": 1})
+        run = simulate(settings, tmp_path / modules.replace(",", "_")).runs["high"]
+        with Run.open(run) as opened:
+            found = [p.detail for p in opened.inventory(opened.detectors[0]).problems if p.code == "R05"]
+        assert [detail.split("; ")[1] for detail in found] == expected
