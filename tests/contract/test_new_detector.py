@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.forms.knob_form import KnobForm
 from calib_core.badpixels import BadPixels
 from calib_core.characterisation.dark import Dark
 from calib_core.cli import main
@@ -111,6 +112,17 @@ def test_it_has_help_and_info(toy: DetectorType, constants: Any, capsys: pytest.
     run = next((tmp_path / "data").rglob("r0001"))
     assert main(["info", str(run)]) == 0
     assert "LAB_TOY" in capsys.readouterr().out
+
+
+def test_it_has_a_form_with_an_editor_for_each_parameter(toy: DetectorType, qtbot: Any) -> None:
+    method = toy.method("DARK")
+    form = KnobForm(method, [stage.short for stage in toy.stages])
+    qtbot.addWidget(form)
+    assert form.changes() == {}
+    form.set_changes({"max_trains": 77, "thresholds_noise_hard": ((1.0, 40.0),)})
+    changed = method.with_changes(form.changes())
+    assert changed.max_trains == 77
+    assert changed.thresholds_noise_hard == ((1.0, 40.0),)
 
 
 def test_it_can_be_shown(toy: DetectorType) -> None:
