@@ -1,0 +1,79 @@
+"""The whole way of an operator: type runs, press Run, watch maps fill, get the constants that the command line gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import Qt
+
+from calib_core.cli import main
+from calib_core.jobs.board import State
+from calib_core.simulate import default_settings, simulate
+from calib_core.store.constants import list_constants
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    settings = default_settings("AGIPD1M").with_changes(
+        {"modules": "0-1", "memory_cells": 3, "trains": 14, "proposal": 900450, "first_run": 12})
+    return simulate(settings, tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def operator(open_window, simulated, tmp_path, qtbot):
+    """A window in which the runs have been opened by typing them."""
+    window = open_window()
+    window.session.out_folder = tmp_path / "constants"
+    window.picker.set_root(simulated.data_root)
+    qtbot.keyClicks(window.picker.box, "p900450 r12-14")
+    with qtbot.waitSignal(window.picker.opener.opened, timeout=30000):
+        qtbot.keyClick(window.picker.box, Qt.Key.Key_Return)
+    return window
+
+
+def run(window, qtbot):
+    qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.session.job is not None, timeout=5000)
+    return window.session.job
+
+
+def test_the_window_gives_the_bits_of_the_command_line(operator, simulated, qtbot, tmp_path):
+    pictures = []
+    operator.jobs.picture_changed.connect(pictures.append)
+    job = run(operator, qtbot)
+    qtbot.waitUntil(lambda: job.board.state.ended, timeout=60000)
+    assert job.board.state is State.DONE
+    qtbot.waitUntil(lambda: operator.session.picture is not None and operator.session.picture.coverage.min() == 1)
+    assert len(pictures) > 1
+
+    folder = simulated.runs["high"].parent
+    words = ["AGIPD", "DARK", "--in-folder", str(folder), "--run-high", "12", "--run-med", "13", "--run-low", "14",
+             "--out-folder", str(tmp_path / "typed")]
+    assert main(words) == 0
+    shown = {f"{c.pdu}/{c.calibration}": c.values() for c in list_constants(tmp_path / "constants")}
+    typed = {f"{c.pdu}/{c.calibration}": c.values() for c in list_constants(tmp_path / "typed")}
+    assert len(shown) == 8
+    assert shown.keys() == typed.keys()
+    for name, values in shown.items():
+        np.testing.assert_array_equal(values, typed[name], err_msg=name)
+
+
+def test_the_shown_map_is_that_of_the_constant(operator, qtbot, tmp_path):
+    job = run(operator, qtbot)
+    qtbot.waitUntil(lambda: job.board.state.ended, timeout=60000)
+    operator.session.look_at(cell=2, stage=1)
+    qtbot.waitUntil(lambda: operator.session.picture.view.cell == 2 and operator.session.picture.view.stage == 1)
+    stored = {c.pdu: c.values() for c in list_constants(tmp_path / "constants") if c.calibration == "Offset"}
+    for module, pdu in enumerate(sorted(stored)):
+        np.testing.assert_array_equal(
+            operator.session.picture.maps["offset"][module], stored[pdu][1, 2].astype(np.float32))
+
+
+def test_cancel_leaves_nothing_half_written(operator, qtbot, tmp_path):
+    job = run(operator, qtbot)
+    operator.cancel_job()
+    qtbot.waitUntil(lambda: job.board.state.ended, timeout=10000)
+    assert job.board.state in (State.CANCELLED, State.DONE)
+    whole = [str(c.path) for c in list_constants(tmp_path / "constants")] if job.board.outputs else []
+    assert sorted(job.board.outputs) == sorted(whole)
+    assert operator.isVisible()
