@@ -1,4 +1,4 @@
-"""The whole way of an operator: type runs, press Run, watch maps fill, get the constants that the command line gives."""
+"""The whole way of an operator: type runs, press Run, watch maps fill, get the bits of the command line."""
 
 from __future__ import annotations
 
