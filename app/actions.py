@@ -47,7 +47,7 @@ ENTRIES = (
           before=True),
     Entry("freeze", "Freeze", "Keep the maps as they are while the job goes on", ("Space",), "pause", toggles=True,
           bar="icon"),
-    Entry("fit", "Show everything", "Fit all maps into their slots", ("0", "Home"), "fit", bar="icon"),
+    Entry("fit", "Show everything", "Fit all maps into their slots", ("0", "Home"), "fit"),
     Entry("export", "Export", "Show the export panel", ("Ctrl+E",), "export", bar="icon", before=True),
     Entry("copy", "Copy as command", "Copy the command line that gives the same constants", ("Ctrl+Shift+C",), "copy",
           bar="icon"),

@@ -30,8 +30,9 @@ PLACES = {
     "log": Place("Log", _BOTTOM, 100),
     "export": Place("Export", _BOTTOM, 100),
 }
-#: Width of the side areas and height of the bottom area: least in pixels, and as shares of the window.
-_WIDTHS = {_LEFT: (300, 0.2), _RIGHT: (320, 0.25)}
+#: Width of the side areas and height of the bottom area, as shares of the window; least width in pixels.
+_WIDTHS = {_LEFT: 0.2, _RIGHT: 0.25}
+_LEAST_WIDTHS = {_LEFT: 320, _RIGHT: 300}
 _BOTTOM_SHARE = 0.16
 
 
@@ -51,6 +52,7 @@ class Docks:
 
     def _make(self, name: str, place: Place, panel: QWidget) -> QDockWidget:
         dock = QDockWidget(place.title, self._window, objectName=f"dock_{name}")
+        panel.setMinimumWidth(_LEAST_WIDTHS.get(place.area, 0))
         dock.setWidget(panel)
         return dock
 
@@ -67,12 +69,12 @@ class Docks:
     def share(self) -> None:
         """Give each dock its share of the window; Qt follows only once the window is shown."""
         width, height = self._window.width(), self._window.height()
-        for area, (least, share) in _WIDTHS.items():
+        for area, share in _WIDTHS.items():
             names = [name for name in self._docks if PLACES[name].area == area]
             docks = [self._docks[name] for name in names]
             heights = [PLACES[name].share * height // 100 for name in names]
             self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
-            self._window.resizeDocks(docks[:1], [max(least, round(share * width))], Qt.Orientation.Horizontal)
+            self._window.resizeDocks(docks[:1], [round(share * width)], Qt.Orientation.Horizontal)
         self._window.resizeDocks([self._docks["log"]], [round(_BOTTOM_SHARE * height)], Qt.Orientation.Vertical)
 
     def bring(self, name: str) -> None:

@@ -235,6 +235,7 @@ class InspectorPanel(QWidget):
         self.text = QLabel("Click a pixel to inspect it.", wordWrap=True, objectName="pixel_text")
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.choice = QComboBox(objectName="curve_map")
+        self.choice.setMinimumContentsLength(16)
         self.curve_plot, self.histograms = SeriesPlot(self), SeriesPlot(self, "Histogram of the map, per ASIC")
         self.samples = HistogramPlot(self, "Raw samples of the pixel: press “Read raw”")
         self.read_button = QPushButton("Read raw", objectName="read_raw")
