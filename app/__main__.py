@@ -47,12 +47,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace) -> int:
     from app.main_window import MainWindow
-    from app.tour import Tour
+    from app.tour import PICTURE_SIZE, Tour
     from app.warmup import Preparation
 
     window = MainWindow(state_folder(), supervisor)
     if options.theme:
         window.set_theme(options.theme)
+    if options.pictures:
+        window.resize(*PICTURE_SIZE)
     window.show()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: QTimer.singleShot(0, window.close))

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 #: Time for maps and plots to settle before a picture is taken, ms.
 _SETTLE = 700
-_PICTURE_SIZE = (1680, 1020)
+#: Size of the window in pictures.
+PICTURE_SIZE = (1680, 1020)
 
 
 class Tour(QObject):
@@ -70,7 +71,6 @@ class Tour(QObject):
         """Changes of the window, each followed by its picture."""
         folder.mkdir(parents=True, exist_ok=True)
         window = self._window
-        window.resize(*_PICTURE_SIZE)
         for job in reversed(window.jobs.jobs):
             yield lambda job=job: window.session.set_job(job)
             yield lambda: _select_middle(window)
