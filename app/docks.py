@@ -32,7 +32,7 @@ PLACES = {
 }
 #: Width of the side areas and height of the bottom area, as shares of the window; least width in pixels.
 _WIDTHS = {_LEFT: 0.2, _RIGHT: 0.25}
-_LEAST_WIDTHS = {_LEFT: 320, _RIGHT: 300}
+_LEAST_WIDTHS = {_LEFT: 315, _RIGHT: 325}
 _BOTTOM_SHARE = 0.16
 
 

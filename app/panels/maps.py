@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from PyQt6.QtCore import QEvent, QObject, QPoint, Qt, pyqtSignal
 from PyQt6.QtGui import QAction, QActionGroup, QImage, QMouseEvent
-from PyQt6.QtWidgets import QGridLayout, QLabel, QMenu, QWidget
+from PyQt6.QtWidgets import QGridLayout, QLabel, QMenu, QSizePolicy, QWidget
 
 from app.background import Background
 from app.panels.slots import SLOT_COUNTS, Choice, choices, fill, flags_of
@@ -299,6 +299,8 @@ class MapsPanel(QWidget):
         view.pixel_clicked.connect(self.presenter.click)
         view.menu_requested.connect(partial(self._show_menu, slot))
         title = view.findChild(QLabel, "map_title")
+        # a long title must not widen the window
+        title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         title.setCursor(Qt.CursorShape.PointingHandCursor)
         title.setToolTip("Click to put another map here")
         title.setProperty("slot", slot)

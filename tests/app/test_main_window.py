@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import QPoint, Qt, QTimer
 from PyQt6.QtGui import QGuiApplication, QImage
-from PyQt6.QtWidgets import QCheckBox
+from PyQt6.QtWidgets import QCheckBox, QToolBar
 
 from app.supervision import Supervisor
 from app.widgets.map_view import MapView
@@ -240,3 +240,13 @@ def test_failed_job_is_told_in_banner_and_log(window, fake_job, qtbot):
     fake_job.publish(state=State.FAILED, error="Run r0013 cannot be read.")
     qtbot.waitUntil(lambda: "Run r0013 cannot be read." in window.banner.message)
     assert not any(job.board.state is State.RUNNING for job in window.jobs.running)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 4, 6])
+def test_window_fits_a_small_screen(window, qtbot, slots):
+    window.set_slots(slots)
+    qtbot.wait(50)
+    assert (window.width(), window.height()) == (1280, 800)
+    bar = window.findChild(QToolBar)
+    hidden = [action.text() for action in bar.actions() if not bar.widgetForAction(action).isVisible()]
+    assert hidden == []
