@@ -215,6 +215,9 @@ class DetectorType:
         ``geometry(n_modules)`` → EXtra-geom geometry for the assembled view; imports it lazily.
     geometry_note : str
         Where the default geometry comes from, for the screen.
+    operated : callable, optional
+        ``operated(this type, values of the condition) -> DetectorType`` where an operating condition changes what
+        the data mean.
     truth : mapping
         Parameters of the simulator's truth model.
     simulate_control : callable
@@ -246,6 +249,7 @@ class DetectorType:
     signal_plane: int | None = None
     least_signal_step: float = 0.0
     always_whole: bool = True
+    operated: Callable[[DetectorType, Mapping[str, Found]], DetectorType] | None = None
     truth: Mapping[str, Any] = field(default_factory=dict)
     simulate_control: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
 

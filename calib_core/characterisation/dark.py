@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal
 
@@ -19,11 +20,12 @@ from calib_core.characterisation.method import (
     Method,
     Product,
     RunRole,
+    SampleSummary,
     Unit,
 )
 from calib_core.constant import BAD_PIXELS_DARK, NOISE, OFFSET, THRESHOLDS_DARK
 from calib_core.detector import DetectorType
-from calib_core.numerics import limits
+from calib_core.numerics import limits, robust
 from calib_core.params import Limits, LimitsPerStage, knob
 
 Array = npt.NDArray[Any]
@@ -126,6 +128,18 @@ class Dark(Method):
         if self.estimator == "median":
             return MedianSamples(unit, sampling, describe, unit.samples)
         return Moments(unit, sampling, describe)
+
+    def summarise(self, samples: Array, detector: DetectorType) -> SampleSummary:
+        """Gate, mean and deviation of one pixel as the robust estimator takes them; no gate for the others."""
+        highest = detector.saturation - 1
+        measured = samples[(samples >= 1) & (samples <= highest)]
+        if self.estimator != "robust" or measured.size == 0:
+            return super().summarise(measured, detector)
+        first = np.ascontiguousarray(samples[: self.gate_samples])[:, None]
+        median, mad, _ = robust.median_mad(first, 1, highest)
+        low, high = robust.gate(median, mad, self.gate_sigma, self.gate_floor, 1, highest)
+        inside = super().summarise(measured[(measured >= low[0]) & (measured <= high[0])], detector)
+        return replace(inside, gate=(float(low[0]), float(high[0])))
 
     def reduce(self, unit: Unit, accumulator: Accumulator, cell: int) -> Maps:
         """Maps of one memory cell."""

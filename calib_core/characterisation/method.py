@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from calib_core.constant import ConstantKind
@@ -58,6 +59,18 @@ class Product:
     kind: ConstantKind
     map: str
     count: str | None = None
+
+
+@dataclass(frozen=True)
+class SampleSummary:
+    """One pixel's samples in numbers: inclusive gate where there is one, mean and standard deviation inside it."""
+
+    gate: tuple[float, float] | None
+    mean: float
+    std: float
+
+
+_NOTHING = SampleSummary(None, float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
@@ -160,6 +173,17 @@ class Method(Knobs):
         -------
         dict of (planes, slow_scan, fast_scan) arrays
         """
+
+    def summarise(self, samples: Array, detector: DetectorType) -> SampleSummary:
+        """What this method makes of the samples of one pixel, for its inspector; all of them unless it gates.
+
+        Parameters
+        ----------
+        samples : (n,) uint16, ADU
+            In the order of their trains, with the right gain bits.
+        """
+        values = samples.astype(np.float64)
+        return SampleSummary(None, float(values.mean()), float(values.std(ddof=1))) if len(values) > 1 else _NOTHING
 
     @abstractmethod
     def frame_selection(self) -> FrameSelection:

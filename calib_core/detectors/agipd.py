@@ -129,6 +129,12 @@ def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> 
     return StageEvidence(None, "median of the gain signal", sample.median_gain_signal)
 
 
+def _operated(kind: DetectorType, found: Mapping[str, Found]) -> DetectorType:
+    """In fixed gain the gain signal says nothing, so there are no thresholds."""
+    fixed = "gain_mode" in found and float(found["gain_mode"].value) != 0
+    return replace(kind, signal_plane=None) if fixed else kind
+
+
 def _geometry_1m(n_modules: int) -> Any:
     from extra_geom import AGIPD_1MGeometry
 
@@ -238,6 +244,7 @@ AGIPD1M = declare(DetectorType(
     condition=_CONDITION,
     find_condition=_find_condition,
     find_stage=_find_stage,
+    operated=_operated,
     calibrations={k: k for k in ("Offset", "Noise", "ThresholdsDark", "BadPixelsDark")},
     file_dims=("fast_scan", "slow_scan", "cell", "gain"),
     methods=(Dark(**defaults("agipd", "dark")),),

@@ -28,7 +28,6 @@ from calib_core.jobs.progress import Progress
 from calib_core.jobs.queue import WorkQueue
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.spool import Spool
-from calib_core.numerics.robust import gate, median_mad
 from calib_core.store.files import check_writable, sweep
 
 Array = npt.NDArray[Any]
@@ -131,14 +130,11 @@ class Job:
         role = next((c.role.name for c in plan.survey.roles if c.role.stage == stage), "") if plan else ""
         if plan is None or (module, role) not in plan.frames:
             raise CalibrationError(f"Module {module} has no run for this gain stage yet.")
-        trains, values, _ = plan.frames[module, role].read_pixel(row, col, cell)
-        column = np.ascontiguousarray(values)[:, None]
-        highest = plan.detector.type.saturation - 1
-        median, mad, _ = median_mad(column, 1, highest)
-        low, high = gate(median, mad, 5.0, 3.0, 1, highest)
-        inside = values[(values >= low[0]) & (values <= high[0])].astype(np.float64)
-        mean, std = (inside.mean(), inside.std(ddof=1)) if inside.size > 1 else (np.nan, np.nan)
-        return PixelSamples(values, trains, (float(low[0]), float(high[0])), float(mean), float(std))
+        kind = plan.detector.type
+        trains, values, bits = plan.frames[module, role].read_pixel(row, col, cell)
+        right = values if bits is None else values[bits == kind.stages[stage].code]
+        found = plan.method.summarise(right, kind)
+        return PixelSamples(values, trains, found.gate, found.mean, found.std)
 
     def _run(self) -> None:
         try:

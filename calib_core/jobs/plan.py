@@ -107,7 +107,7 @@ def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
     check_same_condition(found, spec.conditions)
     by_path = {run.path: run for run in opened.values()}
     runs = {c.role.name: by_path[c.run.path] for c in found.roles if c.run}
-    detector = _named(chosen, runs, spec)
+    detector = _operated(_named(chosen, runs, spec), found.condition)
     frames, left_out = _frames(detector, method, runs, spec)
     modules = tuple(m.number for m in detector.modules if m.number not in left_out)
     if not modules:
@@ -116,11 +116,16 @@ def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
     room = max((spec.memory_mb << 20) - resident_bytes(), _LEAST_ROOM)
     plan = Plan(
         spec, found, detector, method, modules, _cells(found.condition, frames),
-        tuple(c.role.stage for c in found.roles if c.run), method.maps(chosen.type), found.condition, (), frames,
+        tuple(c.role.stage for c in found.roles if c.run), method.maps(detector.type), found.condition, (), frames,
         runs, threads, room, _chunk_bytes(room, chosen.type.frame_bytes, threads), left_out,
         _notes(spec, found, left_out),
     )
     return replace(plan, units=tuple(_units(plan)))
+
+
+def _operated(detector: Detector, condition: Condition) -> Detector:
+    kind = detector.type
+    return detector if kind.operated is None else replace(detector, type=kind.operated(kind, condition.values))
 
 
 def _named(chosen: Detector, runs: dict[str, Run], spec: JobSpec) -> Detector:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from calib_core.badpixels import BadPixels
+from calib_core.jobs.job import Job
 from calib_core.simulate.truth import BadKind
 
 from .conftest import Dataset, Outcome, characterise
@@ -157,3 +158,27 @@ def test_swapped_runs_are_sorted_said_and_recorded(make_dataset: Callable[..., D
     assert any("re-ordered" in m.text for m in found.board.messages)
     [constant] = [c for (_, k), c in found.constants.items() if k == "Offset"]
     assert any("re-ordered" in note for note in constant.attributes["provenance"]["notes"])
+
+
+def test_fixed_gain_has_no_thresholds_and_flags_nobody_for_them(
+    make_dataset: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    data = make_dataset("AGIPD1M", memory_cells=1, trains=60, fixed_gain=True)
+    found = characterise(data.simulated, tmp_path)
+    assert {kind for _, kind in found.constants} == {"Offset", "Noise", "BadPixelsDark"}
+    flags = found.values("BadPixelsDark")
+    assert not (flags & BadPixels.GAIN_THRESHOLDING_ERROR).any()
+    assert (flags[good(data)] != 0).mean() < 0.001
+
+
+def test_the_inspected_pixel_has_the_numbers_of_the_constants(clean: Dataset, darks: Outcome) -> None:
+    job = Job(darks.spec.model_copy(update={"out_folder": darks.spec.out_folder / "again"}))
+    job.start()
+    assert job.wait(120)
+    cells = job.plan.cells
+    for row, col, stage in [(10, 20, 0), (200, 100, 1), (300, 7, 2)]:
+        samples = job.pixel_samples(clean.module, row, col, cells[-1], stage)
+        where = (stage, len(cells) - 1, row, col)
+        np.testing.assert_allclose(samples.mean, darks.values("Offset")[where], rtol=1e-6)
+        np.testing.assert_allclose(samples.std, darks.values("Noise")[where], rtol=1e-5)
+    job.close()
