@@ -123,3 +123,23 @@ def step(window, qapp, forward: bool) -> float:
     window.session.picture_changed.disconnect(arrived)
     QTest.qWait(120)
     return elapsed
+
+
+def test_first_map_after_run_and_cancel(window, spec, qapp, capsys, tmp_path):
+    """From the start of a job to the first painted data, and from Cancel to its end, several times."""
+    first, ended = [], []
+    for turn in range(5):
+        covered = []
+        window.session.picture_changed.connect(
+            lambda picture, seen=covered: seen.append(1) if picture is not None and picture.coverage.any() else None)
+        begin = perf_counter()
+        job = window.session.start(spec.model_copy(update={"out_folder": tmp_path / str(turn)}))
+        wait(qapp, lambda seen=covered: bool(seen), 30)
+        first.append(1e3 * (perf_counter() - begin))
+        begin = perf_counter()
+        job.cancel()
+        wait(qapp, lambda job=job: job.board.state.ended, 30)
+        ended.append(1e3 * (perf_counter() - begin))
+        assert not list((tmp_path / str(turn)).rglob(".tmp-*"))
+    report(capsys, "window_run_to_first_map", {"max": max(first)}, {"max": 3000.0})
+    report(capsys, "window_cancel_to_end", {"max": max(ended)}, {"max": 500.0})

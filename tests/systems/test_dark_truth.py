@@ -112,14 +112,19 @@ def test_one_percent_of_outliers_hardly_moves_the_constants(
 def test_all_sixteen_memory_cells_of_a_burst_are_told_apart(
     make_dataset: Callable[..., Dataset], tmp_path: Path
 ) -> None:
-    data = make_dataset("JUNGFRAU", memory_cells=16, trains=12)
+    data = make_dataset("JUNGFRAU", memory_cells=16, trains=36)
     found = characterise(data.simulated, tmp_path)
     offset, truth, where = found.values("Offset"), data.truth.offset(data.module), good(data)
-    error = data.truth.noise(data.module) / np.sqrt(12)
+    noise, sigma = found.values("Noise"), np.broadcast_to(data.truth.noise(data.module), truth.shape)
+    count = np.maximum(found.counts("Noise"), 2)
     for index in np.ndindex(offset.shape[:2]):
-        spread = pulls(offset[index], truth[index], np.broadcast_to(error, truth.shape)[index], where[index])
-        assert abs(np.nanmean(spread)) < 0.05, index
-        assert abs(np.nanstd(spread) - 1) < 0.05, index
+        of_offset = pulls(offset[index], truth[index], sigma[index] / np.sqrt(count[index]), where[index])
+        # the variance, since that of few samples is unbiased and their deviation is not
+        error = np.maximum(sigma[index], 1e-3) ** 2 * np.sqrt(2 / (count[index] - 1))
+        of_variance = pulls(noise[index] ** 2, sigma[index] ** 2, error, where[index])
+        for found_pulls in (of_offset, of_variance):
+            assert abs(found_pulls.mean()) < 0.05, index
+            assert abs(found_pulls.std() - 1) < 0.05, index
 
 
 def test_vetoed_cells_are_flagged_and_never_zero(make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:
