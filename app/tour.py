@@ -86,6 +86,7 @@ def _select_middle(window: MainWindow) -> None:
     plan = window.session.plan
     if plan is not None:
         slow, fast = plan.detector.type.shape
+        window.session.set_module(plan.modules[0])
         window.session.set_pixel((plan.modules[0], slow // 2, fast // 2))
 
 

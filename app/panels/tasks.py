@@ -113,7 +113,7 @@ class TaskPanel(QWidget):
         header, letters = self.table.horizontalHeader(), self.table.fontMetrics()
         header.setSectionResizeMode(TASK, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(40)
-        for column, text in ((PROGRESS, "100 %M"), (STATE, "MMcancelled"), (ETA, "00:00MM")):
+        for column, text in ((PROGRESS, "ProgressMM"), (STATE, "MMcancelled"), (ETA, "00:00MM")):
             header.resizeSection(column, letters.horizontalAdvance(text))
 
     def _connect(self) -> None:
