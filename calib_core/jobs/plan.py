@@ -19,6 +19,8 @@ from calib_core.store.constants import check_name
 
 #: Frames of a chunk together, bytes: long enough to stay near the speed of memory, short enough to cancel.
 _CHUNK_BYTES = 32 << 20
+#: Share of the budget that what the process holds already may take: the rest is not this job's.
+_MOST_HELD = 4
 #: A job that has less than this is not slower but impossible.
 _LEAST_ROOM = 64 << 20
 #: Frames of one memory cell in a chunk: with fewer, sums are carried to memory and back too often.
@@ -113,7 +115,7 @@ def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
     if not modules:
         raise BadInput(_none_left(left_out))
     threads = spec.threads or os.cpu_count() or 1
-    room = max((spec.memory_mb << 20) - resident_bytes(), _LEAST_ROOM)
+    room = _room(spec.memory_mb << 20)
     plan = Plan(
         spec, found, detector, method, modules, _cells(found.condition, frames),
         tuple(c.role.stage for c in found.roles if c.run), method.maps(detector.type), found.condition, (), frames,
@@ -201,6 +203,11 @@ def _cells(condition: Condition, frames: dict[tuple[int, str], ModuleFrames]) ->
     if in_use <= 1 and len(seen) == 1:
         return tuple(seen)
     return tuple(range(max(in_use, seen[-1] + 1)))
+
+
+def _room(budget: int) -> int:
+    """Working memory: the budget without what the process holds, of which only a part is held against the job."""
+    return max(budget - min(resident_bytes(), budget // _MOST_HELD), _LEAST_ROOM)
 
 
 def _chunk_bytes(room: int, frame_bytes: int, threads: int) -> int:

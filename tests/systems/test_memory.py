@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from calib_core.jobs import plan
 from calib_core.jobs.board import State
 
 from .conftest import Dataset, run_job, survey
@@ -59,3 +60,12 @@ def test_a_budget_that_cannot_do_is_refused_with_one_that_can(whole: Dataset, tm
     enough = int(board.error.split("budget of ")[1].split(" MiB")[0])
     assert 512 < enough < 2048
     assert not list(tmp_path.rglob("*.h5"))
+
+
+def test_what_the_process_holds_already_takes_a_quarter_of_the_budget_at_most(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "resident_bytes", lambda: 100 << 20)
+    assert plan._room(2048 << 20) == 1948 << 20
+    monkeypatch.setattr(plan, "resident_bytes", lambda: 9000 << 20)
+    assert plan._room(2048 << 20) == 1536 << 20
