@@ -81,6 +81,32 @@ class GainStage:
 
 
 @dataclass(frozen=True)
+class Region:
+    """Part of a module that is flagged whatever its values, and left out of limits.
+
+    Attributes
+    ----------
+    name : str
+    flag : int
+        Bad-pixel flag.
+    boxes : tuple of (row from, row to, column from, column to)
+        Half-open; together they are the region.
+    from_pass : int
+        Pass of a refined dark from which on it is flagged, counted from 1.
+    """
+
+    name: str
+    flag: int
+    boxes: tuple[tuple[int, int, int, int], ...]
+    from_pass: int = 1
+
+    def mark(self, flags: Array) -> None:
+        """Set the flag in (slow_scan, fast_scan) uint32."""
+        for top, bottom, left, right in self.boxes:
+            flags[top:bottom, left:right] |= np.uint32(self.flag)
+
+
+@dataclass(frozen=True)
 class RawLayout:
     """Where a family's raw data are in a run.
 
@@ -99,7 +125,14 @@ class RawLayout:
     gain_bits : str, optional
         Key of gain bits with the same leading axes as ``pixels``.
     cell, pulse, train : str
-        Keys with one value per frame (train: per frame or per entry).
+        Keys with one value per frame (train: per frame or per entry). No ``cell``: all frames are memory cell 0.
+    adc_mask : int
+        Bits of a raw word that are the sample.
+    gain_shift : int, optional
+        Where the two gain bits stand in the same word, for detectors that have them there; the reader splits words
+        and hands the bits to ``decode`` under the key ``gain_bits``.
+    strips : bool
+        True where a frame has one axis; it is read as (1, strips).
     frames_per_entry : bool
         True where one row of the dataset holds several frames (trains, cells, …); False where a row is a frame.
     first_module : int
@@ -113,9 +146,12 @@ class RawLayout:
     aggregator: str
     group: str
     pixels: str
-    cell: str
+    cell: str | None
     train: str
     gain_bits: str | None = None
+    adc_mask: int = 0xFFFF
+    gain_shift: int | None = None
+    strips: bool = False
     pulse: str | None = None
     frames_per_entry: bool = False
     first_module: int = 0
@@ -187,6 +223,10 @@ class DetectorType:
     least_signal_step : float
         Smallest difference of the mean gain signal between two stages, ADU; below it they are the same stage.
     max_modules : int
+    regions : tuple of Region
+        Parts of a module that are no ordinary pixels.
+    bank_shape : (int, int), optional
+        Pixels (slow_scan, fast_scan) that share one amplifier and so a common mode; the ASIC where not given.
     always_whole : bool
         Whether an installed detector has all of them; where not, only gaps between its modules are remarkable.
     max_cells : int
@@ -248,6 +288,8 @@ class DetectorType:
     geometry_note: str = ""
     signal_plane: int | None = None
     least_signal_step: float = 0.0
+    regions: tuple[Region, ...] = ()
+    bank_shape: tuple[int, int] | None = None
     always_whole: bool = True
     operated: Callable[[DetectorType, Mapping[str, Found]], DetectorType] | None = None
     truth: Mapping[str, Any] = field(default_factory=dict)
@@ -261,7 +303,7 @@ class DetectorType:
     @property
     def has_gain_bits(self) -> bool:
         """Whether raw data carry digital gain bits."""
-        return self.raw.gain_bits is not None
+        return self.raw.gain_bits is not None or self.raw.gain_shift is not None
 
     @property
     def frame_bytes(self) -> int:

@@ -1,1 +1,1 @@
-"""Correction steps: one file each."""
+"""Correction steps: one file each; pure functions of their inputs."""
