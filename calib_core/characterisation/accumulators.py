@@ -6,7 +6,7 @@ number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +105,8 @@ class Moments:
     a measurement, until narrower gates are set.
     """
 
+    notes: Sequence[str] = ()
+
     def __init__(self, unit: Unit, sampling: Sampling, describe: Describe) -> None:
         self.unit, self.sampling, self._describe = unit, sampling, describe
         self._slots = Slots(unit)
@@ -174,6 +176,8 @@ class Samples:
 
     Samples with wrong gain bits are kept as 0, which is no measurement.
     """
+
+    notes: Sequence[str] = ()
 
     def __init__(self, unit: Unit, sampling: Sampling, describe: Describe, depth: int) -> None:
         self.unit, self.sampling, self.describe = unit, sampling, describe

@@ -34,7 +34,7 @@ Array = npt.NDArray[Any]
 _SMALLEST_SPREAD = 1 / np.sqrt(12)
 
 _OFFSET = MapSpec("offset", "Offset", "ADU", "f4", "Mean dark signal")
-_NOISE = MapSpec("noise", "Noise", "ADU", "f4", "Standard deviation of the dark signal")
+NOISE_MAP = MapSpec("noise", "Noise", "ADU", "f4", "Standard deviation of the dark signal")
 _BAD_PIXELS = MapSpec("bad_pixels", "Bad pixels", "", "u4", "Why a pixel is not to be trusted", flags=True,
                       missing=float(BadPixels.NO_DARK_DATA))
 _SAMPLES = MapSpec("samples", "Samples", "frames", "u4", "Samples behind offset and noise", missing=0.0)
@@ -89,7 +89,7 @@ class Dark(Method):
     def maps(self, detector: DetectorType) -> tuple[MapSpec, ...]:
         """Offset, noise, bad pixels and samples; gain signal and thresholds, or wrong gain bits, where there are."""
         signal = (_SIGNAL, _SIGNAL_NOISE, _THRESHOLDS) if detector.signal_plane is not None else ()
-        return (_OFFSET, _NOISE, _BAD_PIXELS, _SAMPLES, *signal, *((_WRONG,) if detector.has_gain_bits else ()))
+        return (_OFFSET, NOISE_MAP, _BAD_PIXELS, _SAMPLES, *signal, *((_WRONG,) if detector.has_gain_bits else ()))
 
     def products(self, detector: DetectorType) -> tuple[Product, ...]:
         """Offset, Noise, BadPixelsDark, and ThresholdsDark for families with an analogue gain signal."""

@@ -118,6 +118,10 @@ class Accumulator(Protocol):
     def coverage(self) -> Array:
         """Frames seen per cell of the unit, (cells,) int64."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """Sentences for the log on what was decided on the way."""
+
 
 class Method(Knobs):
     """A characterisation; its fields are its parameters.

@@ -210,6 +210,7 @@ class _Workers:
         self._queue = WorkQueue(plan.units, lambda: live.view)
         self._budget = MemoryBudget(plan.room, job._cancel.is_set)
         self._announced = 0.0
+        self._told: set[str] = set()
 
     def run(self) -> None:
         """Work until everything is done or the job is cancelled."""
@@ -257,6 +258,7 @@ class _Workers:
             self._job._check()
             self._progress.add(unit, n)
             self._live.offer(unit, accumulator)
+            self._tell_notes(unit, accumulator)
             self._announce()
 
         with self._budget.reserve(plan.unit_bytes(unit)):
@@ -266,6 +268,13 @@ class _Workers:
                 self._spools[unit.module].write_cell(unit.stage, plan.cells.index(cell), maps)
         self._progress.finish(unit)
         self._live.finished(unit)
+
+    def _tell_notes(self, unit: Unit, accumulator: Accumulator) -> None:
+        for note in accumulator.notes:
+            text = f"Module {unit.module}, {self._plan.run_label(unit.role)}: {note}"
+            if text not in self._told:
+                self._told.add(text)
+                self._job._say("INFO", text)
 
     @property
     def _spools(self) -> dict[int, Spool]:

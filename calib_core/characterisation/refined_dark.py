@@ -1,0 +1,285 @@
+"""Darks of detectors whose amplifiers share a common mode: further passes over corrected images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from calib_core.characterisation.accumulators import (
+    GateSamples,
+    MedianSamples,
+    Moments,
+    Sampling,
+    Slots,
+    Statistics,
+)
+from calib_core.characterisation.dark import NOISE_MAP, Dark
+from calib_core.characterisation.method import Accumulator, Maps, MapSpec, Unit
+from calib_core.correction.common_mode import CommonMode
+from calib_core.correction.cosmics import RejectCosmics
+from calib_core.correction.offset import Offset
+from calib_core.correction.step import Images, Reference, Step
+from calib_core.detector import DetectorType, Frames
+from calib_core.numerics import residuals
+from calib_core.params import knob
+
+Array = npt.NDArray[Any]
+
+#: Frames that are corrected together; more only need more memory.
+_BATCH = 8
+
+_COSMICS = MapSpec("cosmic_rays", "Cosmic rays", "samples", "u4", "Samples left out as tracks of cosmic rays",
+                   missing=0.0)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A sequence of steps whose noise is compared with that of others."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+
+class RefinedDark(Dark):
+    """Offset and noise after common mode, cosmic rays left out, and bad pixels pass by pass."""
+
+    title: ClassVar[str] = "Darks"
+    use_when: ClassVar[str] = "Daily, and after each change of the operating condition."
+    caution: ClassVar[str] = "Compare the noise before and after common mode: it must not grow anywhere."
+
+    iterations: int = knob(
+        2, ge=0, le=5, unit="passes", help="Further passes over offset- and common-mode-corrected images; each "
+        "leaves out the bad pixels of the one before")
+    common_mode: Literal[
+        "none", "auto", "block", "row", "column", "block row", "block column", "row column", "block row column"
+    ] = knob("auto", help="Medians that are subtracted from each bank, in this order; auto: rows or columns, "
+             "whichever gives the lower noise")
+    common_mode_share: float = knob(
+        0.25, ge=0, le=1, help="Least share of good pixels for a median to be subtracted")
+    common_mode_sigma: float = knob(5.0, ge=1, le=100, unit="σ",
+                                    help="Samples farther from the offset do not count in the median")
+    common_mode_limit: float = knob(1000.0, ge=0, le=65535, unit="ADU", help="Larger medians are not subtracted")
+    cosmics: bool = knob(False, help="Leave out tracks of cosmic rays in the last pass")
+    cosmic_sigma: float = knob(5.0, ge=3, le=100, unit="σ", help="Least signal of the strongest pixel of a track")
+
+    def maps(self, detector: DetectorType) -> tuple[MapSpec, ...]:
+        """Those of darks, the noise before common mode, cosmic rays, and bad pixels pass by pass."""
+        names = tuple(f"pass {number}" for number in range(self.iterations + 1))
+        passes = MapSpec("bad_pixels_passes", "Bad pixels by pass", "", "u4", "Flags that each pass found",
+                         planes=names, flags=True, missing=0.0)
+        before = replace(NOISE_MAP, name="noise_raw", title="Noise before common mode",
+                         help="Standard deviation of the raw dark signal")
+        more = (before, *((_COSMICS,) if self.cosmics else ()), *((passes,) if len(detector.stages) == 1 else ()))
+        return (*super().maps(detector), *more)
+
+    def passes(self, unit: Unit) -> tuple[int | None, ...]:
+        """Those of darks, then one over all frames for each iteration."""
+        return (*super().passes(unit), *((None,) * self.iterations))
+
+    def bytes_per_cell(self, detector: DetectorType, samples: int) -> int:
+        """Memory of plain darks, sums of residuals for each trial, and corrected images."""
+        trials = 2 if self.common_mode == "auto" else 1
+        return super().bytes_per_cell(detector, samples) + detector.pixels * (24 * trials + 40 + 8 * _BATCH)
+
+    def begin(self, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
+        """The accumulators of plain darks, then refined ones that know what the pass before found."""
+        first = len(super().passes(unit))
+        if index < first or previous is None:
+            return super().begin(unit, index, previous)
+        number = index - first + 1
+        return Refined(
+            unit, Sampling.of(unit, self.ddof), self._known(unit, previous), self._trials(number, previous),
+            partial(self._describe_pass, unit), (self.gate_sigma, self.gate_floor))
+
+    def reduce(self, unit: Unit, accumulator: Accumulator, cell: int) -> Maps:
+        """Maps of one memory cell."""
+        slot = unit.cells.index(cell)
+        if isinstance(accumulator, Refined):
+            return accumulator.snapshot(cell)
+        assert isinstance(accumulator, Moments | GateSamples | MedianSamples)  # what begin() makes
+        maps = super().reduce(unit, accumulator, cell)
+        return self._with_passes(unit, maps, [maps["bad_pixels"]], accumulator.statistics(slot), None)
+
+    def _known(self, unit: Unit, previous: Any) -> list[Known]:
+        known = []
+        for slot in range(len(unit.cells)):
+            statistics = previous.statistics(slot)
+            flags = self._describe(unit, statistics)["bad_pixels"]
+            earlier = previous.known[slot] if isinstance(previous, Refined) else None
+            shape = unit.detector.shape
+            reference = Reference(
+                statistics.mean[0].reshape(shape), statistics.std[0].reshape(shape), flags != 0)
+            known.append(Known(
+                reference, statistics if earlier is None else earlier.raw,
+                (*(earlier.flags if earlier else ()), flags)))
+        return known
+
+    def _trials(self, number: int, previous: Accumulator) -> tuple[Trial, ...]:
+        """Steps of a pass; the first decides between axes where the operator has not."""
+        last = number == self.iterations
+        cosmics = (RejectCosmics(sigma=self.cosmic_sigma),) if self.cosmics and last else ()
+        if self.common_mode == "none":
+            return (Trial("none", cosmics),)
+        axes: list[str] = ["row", "column"]
+        if self.common_mode != "auto":
+            axes = [self.common_mode]
+        elif isinstance(previous, Refined):
+            axes = [previous.trial.name]
+        return tuple(Trial(axis, (self._step(axis), *cosmics)) for axis in axes)
+
+    def _step(self, axis: str) -> Step:
+        knobs = {"axis": axis, "min_share": self.common_mode_share, "sigma": self.common_mode_sigma,
+                 "limit": self.common_mode_limit}
+        return CommonMode().with_changes(knobs)
+
+    def _describe_pass(self, unit: Unit, known: Known, statistics: Statistics, tracks: Array) -> Maps:
+        maps = self._describe(unit, statistics)
+        flags = [*known.flags, maps["bad_pixels"]]
+        return self._with_passes(unit, maps, flags, known.raw, tracks)
+
+    def _with_passes(self, unit: Unit, maps: Maps, flags: Sequence[Array], raw: Statistics,
+                     tracks: Array | None) -> Maps:
+        shape = unit.detector.shape
+        maps["noise_raw"] = raw.std[0].reshape(shape)
+        if self.cosmics:
+            maps["cosmic_rays"] = np.zeros(shape, np.uint32) if tracks is None else tracks.reshape(shape)
+        if len(unit.detector.stages) == 1:
+            missing = [flags[-1]] * (self.iterations + 1 - len(flags))
+            maps["bad_pixels_passes"] = np.stack([*_by_pass(unit.detector, flags), *missing])
+        return maps
+
+
+def _by_pass(detector: DetectorType, flags: Sequence[Array]) -> Iterator[Array]:
+    """Flags of each pass without the regions that only later passes add."""
+    for number, one in enumerate(flags, 1):
+        later = np.zeros(detector.shape, np.uint32)
+        for region in detector.regions:
+            if region.from_pass > number:
+                region.mark(later)
+        yield one & ~later
+
+
+@dataclass(frozen=True)
+class Known:
+    """What earlier passes found of one memory cell: the reference, the raw statistics, the flags of each pass."""
+
+    reference: Reference
+    raw: Statistics
+    flags: tuple[Array, ...]
+
+
+#: ``describe(what is known, statistics, samples left out as tracks)``
+DescribePass = Callable[[Known, Statistics, Array], Maps]
+
+
+class Refined:
+    """Exact moments of what is left of the samples after offset and correction steps.
+
+    Of several trials the one with the lowest median noise is kept when the pass ends.
+    """
+
+    def __init__(self, unit: Unit, sampling: Sampling, known: Sequence[Known], trials: Sequence[Trial],
+                 describe: DescribePass, gate: tuple[float, float]) -> None:
+        self.unit, self.sampling, self.known, self._describe = unit, sampling, list(known), describe
+        self.trials = tuple(trials)
+        self.notes: Sequence[str] = ()
+        self._slots, self._gate = Slots(unit), gate
+        shape = (len(self.trials), len(unit.cells), unit.detector.pixels)
+        self.total, self.squares = np.zeros(shape, np.int64), np.zeros(shape, residuals.SQUARES_DTYPE)
+        self.count, self.tracks = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)
+        self.seen = np.zeros(len(unit.cells), np.int64)
+        self.wrong = None if sampling.code is None else np.zeros(shape[1:], np.uint32)
+        self._width = np.stack([self._half_width(one.reference).ravel() for one in self.known])
+
+    @property
+    def trial(self) -> Trial:
+        """The trial that is kept, or the first while several go on."""
+        return self.trials[0]
+
+    def update(self, frames: Frames) -> None:
+        """Correct and add frames, a few at a time."""
+        slots = self._slots(frames.cell)
+        for slot in np.unique(slots):
+            chosen = np.flatnonzero(slots == slot)
+            for at in range(0, len(chosen), _BATCH):
+                self._add(frames, chosen[at : at + _BATCH], int(slot))
+        self.seen += np.bincount(slots, minlength=len(self.seen))
+
+    def _add(self, frames: Frames, chosen: Array, slot: int) -> None:
+        adc = frames.adc[chosen]
+        use = (adc >= self.sampling.lowest) & (adc <= self.sampling.highest)
+        if frames.gain is not None and self.wrong is not None:
+            right = frames.gain[chosen] == self.sampling.code
+            self.wrong[slot] += (~right).sum(axis=0, dtype=np.uint32).ravel()
+            use &= right
+        for index, trial in enumerate(self.trials):
+            images = Images(adc.astype(np.float32), use.copy())
+            self._correct(images, trial, slot)
+            self.tracks[index, slot] += (use & ~images.use).sum(axis=0, dtype=np.uint32).ravel()
+            n = len(chosen)
+            residuals.add(images.values.reshape(n, -1), images.use.reshape(n, -1), self._width[slot],
+                          self.total[index, slot], self.squares[index, slot], self.count[index, slot])
+
+    def _correct(self, images: Images, trial: Trial, slot: int) -> None:
+        reference = self.known[slot].reference
+        for step in (Offset(), *trial.steps):
+            step.apply(images, reference, self.unit.detector)
+
+    def _half_width(self, reference: Reference) -> Array:
+        sigma, floor = self._gate
+        width = np.maximum(sigma * reference.noise, floor)
+        return np.where(np.isfinite(width), width, -1).astype(np.float32)
+
+    def merge(self, other: Refined) -> None:
+        """Add the sums of another accumulator of the same unit and pass."""
+        self.total += other.total
+        self.squares += other.squares
+        self.count += other.count
+        self.tracks += other.tracks
+        self.seen += other.seen
+        if self.wrong is not None and other.wrong is not None:
+            self.wrong += other.wrong
+
+    def settle(self) -> Iterator[None]:
+        """Keep the trial with the lowest noise."""
+        if len(self.trials) > 1:
+            noises = [self._median_noise(index) for index in range(len(self.trials))]
+            yield
+            best = int(np.argmin(noises))
+            told = ", ".join(f"{t.name} {n:.3g} ADU" for t, n in zip(self.trials, noises, strict=True))
+            self.notes = (f"Common mode by {self.trials[best].name}: median noise after it {told}.",)
+            self._keep(best)
+
+    def _median_noise(self, index: int) -> float:
+        _, std = residuals.finish(self.total[index], self.squares[index], self.count[index], self.sampling.ddof)
+        return float(np.nanmedian(std)) if np.isfinite(std).any() else np.inf
+
+    def _keep(self, best: int) -> None:
+        kept = slice(best, best + 1)
+        self.trials = self.trials[kept]
+        self.total, self.squares = self.total[kept], self.squares[kept]
+        self.count, self.tracks = self.count[kept], self.tracks[kept]
+
+    def statistics(self, slot: int) -> Statistics:
+        """Offset and noise of one memory cell after this pass."""
+        mean, std = residuals.finish(
+            self.total[0, slot], self.squares[0, slot], self.count[0, slot], self.sampling.ddof)
+        offset = self.known[slot].reference.offset.ravel() + mean
+        wrong = None if self.wrong is None else self.wrong[slot].copy()
+        return Statistics(offset[None].astype(np.float32), std[None], self.count[:1, slot].copy(),
+                          int(self.seen[slot]), wrong)
+
+    def snapshot(self, cell: int) -> Maps:
+        """Maps of one memory cell."""
+        slot = self.unit.cells.index(cell)
+        return self._describe(self.known[slot], self.statistics(slot), self.tracks[0, slot])
+
+    @property
+    def coverage(self) -> Array:
+        """Frames seen per memory cell."""
+        return self.seen
