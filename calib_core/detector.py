@@ -116,6 +116,8 @@ class RawLayout:
         Regular expression of the instrument source with groups ``detector`` and ``module``.
     source_format : str
         Source name from ``detector`` and ``module`` for the simulator.
+    module_words : tuple of str
+        What stands for ``module`` in sources without numbers, in the order of the modules.
     aggregator : str
         Format of the file aggregator from ``module``, such as ``X{module:02d}``.
     group : str
@@ -152,6 +154,7 @@ class RawLayout:
     adc_mask: int = 0xFFFF
     gain_shift: int | None = None
     strips: bool = False
+    module_words: tuple[str, ...] = ()
     pulse: str | None = None
     frames_per_entry: bool = False
     first_module: int = 0
@@ -160,7 +163,15 @@ class RawLayout:
     def match(self, source: str) -> tuple[str, int] | None:
         """Detector name and module number of a source, or None where it is not this family's."""
         found = re.fullmatch(self.source, source)
-        return (found["detector"], int(found["module"])) if found else None
+        if found is None:
+            return None
+        words, word = self.module_words, found["module"]
+        return found["detector"], self.first_module + words.index(word) if words else int(word)
+
+    def source_name(self, detector: str, module: int) -> str:
+        """Source of a module; the inverse of :meth:`match`."""
+        word = self.module_words[module - self.first_module] if self.module_words else module
+        return self.source_format.format(detector=detector, module=word)
 
 
 class ControlReader(Protocol):

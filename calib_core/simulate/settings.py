@@ -112,7 +112,7 @@ class Settings(Knobs):
     def source(self, module: int) -> str:
         """Instrument source of a module; BadParameter where the identifier does not fit the type."""
         raw = self.detector.raw
-        source = raw.source_format.format(detector=self.identifier, module=module)
+        source = raw.source_name(self.identifier, module)
         if raw.match(source) != (self.identifier, module):
             raise BadParameter(f"identifier = {self.identifier!r} is not allowed; a {self.detector.title} is "
                                f"recognised by sources like {raw.source}.")
