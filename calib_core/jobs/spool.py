@@ -84,7 +84,7 @@ class Spool:
         self._written[name][plane, cell] = True
 
     def write_cell(self, plane: int, cell: int, maps: Mapping[str, Array]) -> None:
-        """Keep maps (slow_scan, fast_scan) of one plane of one memory cell, and maps that have planes of their own."""
+        """Keep maps (slow_scan, fast_scan) of one plane of one memory cell, and maps with planes of their own."""
         for name, values in maps.items():
             planes = [(plane, values)] if values.ndim == 2 else list(enumerate(values))
             for at, one in planes:
