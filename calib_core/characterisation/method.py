@@ -38,7 +38,7 @@ class MapSpec:
 
     ``planes`` names what the first axis counts; empty means one plane per gain stage. ``flags`` marks bad-pixel
     masks, ``hidden`` maps that are kept but not offered on the screen. ``missing`` stands in a constant where
-    there are no data.
+    there are no data. ``scale_of`` names the map whose colour levels this one shares, so that both can be compared.
     """
 
     name: str
@@ -50,6 +50,7 @@ class MapSpec:
     flags: bool = False
     hidden: bool = False
     missing: float = float("nan")
+    scale_of: str | None = None
 
 
 @dataclass(frozen=True)
