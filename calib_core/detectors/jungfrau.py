@@ -24,6 +24,7 @@ from calib_core.detector import (
     StageEvidence,
     declare,
 )
+from calib_core.found import control_source, number, scaled, word
 
 _STAGES = (
     GainStage("G0", "high", "gain 0 (dynamic)", code=0),
@@ -61,56 +62,24 @@ def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]
     return {"data.adc": block[:, 0], "data.gain": gain if gain is not None else block[:, 0] * 0}
 
 
-def _control(run: ControlReader, detector: str) -> str:
-    mine = run.sources(rf"{detector}/DET/CONTROL")
-    return next(iter(mine or run.sources(r".*/DET/CONTROL")), "")
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _mode(run: ControlReader, control: str) -> tuple[str, str]:
-    for key in ("gainMode", "settings"):
-        value = run.run_value(control, key)
-        if value is not None and _text(value) in _STAGE_OF_MODE:
-            return _text(value), f"{control} {key}"
-    return "", ""
-
-
-def _number(run: ControlReader, control: str, *keys: str) -> Found | None:
-    for key in keys:
-        value = run.run_value(control, key)
-        if value is not None:
-            first = value[0] if getattr(value, "ndim", 0) else value
-            return Found(float(first), f"{control} {key}")
-    return None
-
-
-def _scaled(found: Found | None, factor: float, shift: float, default: float, why: str) -> Found:
-    if found is None:
-        return Found.by_default(default, why)
-    return Found(round(float(found.value) * factor + shift, 3), found.origin)
-
-
 def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
-    control = _control(run, detector)
-    mode, origin = _mode(run, control)
+    control = control_source(run, detector)
+    mode, origin = word(run, control, _STAGE_OF_MODE, "gainMode", "settings")
     return {
-        "bias_voltage": _scaled(_number(run, control, "highVoltage", "vHighVoltage"), 1, 0, 90, "no bias voltage"),
+        "bias_voltage": scaled(number(run, control, "highVoltage", "vHighVoltage"), 90, "no bias voltage"),
         "memory_cells": _memory_cells(run, control),
         "pixels_x": Found(1024.0, "detector type"),
         "pixels_y": Found(512.0, "detector type"),
-        "integration_time": _scaled(_number(run, control, "exposureTime"), 1e6, 0, 10, "no exposure time"),
+        "integration_time": scaled(number(run, control, "exposureTime"), 10, "no exposure time", 1e6),
         "sensor_temperature": Found.by_default(291.0, "not in the run"),
         "gain_setting": _gain_setting(run, control),
         "gain_mode": Found(_FIXED_MODE.get(mode, 0.0), origin) if mode else Found.by_default(0.0, "dynamic"),
-        "exposure_timeout": _number(run, control, "exposureTimeout") or Found.by_default(25.0, "not in the run"),
+        "exposure_timeout": number(run, control, "exposureTimeout") or Found.by_default(25.0, "not in the run"),
     }
 
 
 def _memory_cells(run: ControlReader, control: str) -> Found:
-    found = _number(run, control, "storageCells")
+    found = number(run, control, "storageCells")
     if found:
         return Found(float(found.value) + 1, f"{found.origin} + 1")
     cells = run.cells()
@@ -121,13 +90,13 @@ def _gain_setting(run: ControlReader, control: str) -> Found:
     value = run.run_value(control, "settings")
     if value is None:
         return Found.by_default(0.0, "no settings in the run")
-    if _STAGE_OF_MODE.get(_text(value), 0):
-        return Found.by_default(0.0, f"settings {_text(value)} tell the gain stage only")
-    return Found(1.0 if "high" in _text(value) or "hg0" in _text(value) else 0.0, f"{control} settings")
+    if _STAGE_OF_MODE.get(str(value), 0):
+        return Found.by_default(0.0, f"settings {value} tell the gain stage only")
+    return Found(1.0 if "high" in str(value) or "hg0" in str(value) else 0.0, f"{control} settings")
 
 
 def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
-    mode, origin = _mode(run, _control(run, detector))
+    mode, origin = word(run, control_source(run, detector), _STAGE_OF_MODE, "gainMode", "settings")
     if mode:
         return StageEvidence(_STAGE_OF_MODE[mode], origin)
     bits = sample.modal_gain_bits
