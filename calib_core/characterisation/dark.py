@@ -177,9 +177,10 @@ class Dark(Method):
         return maps
 
     def _flags(self, unit: Unit, maps: Maps, seen: int) -> Array:
-        offset, noise, samples = maps["offset"], maps["noise"], maps["samples"]
-        empty = samples == 0
-        finite = np.isfinite(offset) & np.isfinite(noise)
+        bad = _regions(unit.detector)
+        offset, noise = (_left_out(maps[name], bad != 0) for name in ("offset", "noise"))
+        empty = maps["samples"] == 0
+        finite = np.isfinite(maps["offset"]) & np.isfinite(maps["noise"])
         hard_offset, hard_noise = self._hard(unit.stage)
         found = {
             BadPixels.NO_DARK_DATA: empty,
@@ -191,7 +192,6 @@ class Dark(Method):
         }
         if "wrong_gain" in maps:
             found[BadPixels.WRONG_GAIN_VALUE] = maps["wrong_gain"] > self.max_wrong_gain * seen
-        bad = np.zeros(unit.detector.shape, np.uint32)
         for flag, where in found.items():
             bad[where] |= np.uint32(flag)
         return bad
@@ -206,3 +206,16 @@ class Dark(Method):
             values, block, sigma, robust=self.spread == "robust", floor=_SMALLEST_SPREAD
         )
         return limits.outside(values, low, high, block, *hard)
+
+
+def _regions(detector: DetectorType) -> Array:
+    """Flags of the parts that are no ordinary pixels, (slow_scan, fast_scan) uint32."""
+    flags = np.zeros(detector.shape, np.uint32)
+    for region in detector.regions:
+        region.mark(flags)
+    return flags
+
+
+def _left_out(values: Array, region: Array) -> Array:
+    """Values without those of regions, so that they do not move the limits of the ordinary pixels beside them."""
+    return np.where(region, np.float32(np.nan), values) if region.any() else values
