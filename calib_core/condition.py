@@ -22,10 +22,12 @@ class ConditionParameter:
     unit : str
     tolerance : float
         Largest difference at which two values still agree, in units of the value.
-    left_out_at : float, optional
+    left_out_at : float or str, optional
         Value that the database neither stores nor asks for (the old default of a newer parameter).
     per_stage : bool
         Whether the runs of one characterisation may differ in it, as each is of another gain stage.
+    text : bool
+        Whether its values are text; else they are numbers.
     help : str
     """
 
@@ -33,8 +35,9 @@ class ConditionParameter:
     database_name: str
     unit: str = ""
     tolerance: float = 0.0
-    left_out_at: float | None = None
+    left_out_at: Value | None = None
     per_stage: bool = False
+    text: bool = False
     help: str = ""
 
 

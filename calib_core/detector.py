@@ -189,6 +189,9 @@ class ControlReader(Protocol):
     def cells(self) -> Array:
         """Distinct memory cells of the first module's frames, sorted (may be empty)."""
 
+    def cell_order(self) -> Array:
+        """Memory cells of the first train that has frames, in the order of recording (may be empty)."""
+
     def pulses(self) -> Array:
         """Pulse ids of the first train that has frames (may be empty)."""
 
@@ -266,6 +269,9 @@ class DetectorType:
         ``geometry(n_modules)`` → EXtra-geom geometry for the assembled view; imports it lazily.
     geometry_note : str
         Where the default geometry comes from, for the screen.
+    stages_in_run : callable, optional
+        ``stages_in_run(values of the condition) -> int`` where one run may hold all gain stages, one after the other
+        in each train: how many it holds, or 1. Without it a run is of one stage.
     operated : callable, optional
         ``operated(this type, values of the condition) -> DetectorType`` where an operating condition changes what
         the data mean.
@@ -302,6 +308,7 @@ class DetectorType:
     regions: tuple[Region, ...] = ()
     bank_shape: tuple[int, int] | None = None
     always_whole: bool = True
+    stages_in_run: Callable[[Mapping[str, Found]], int] | None = None
     operated: Callable[[DetectorType, Mapping[str, Found]], DetectorType] | None = None
     truth: Mapping[str, Any] = field(default_factory=dict)
     simulate_control: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
