@@ -104,11 +104,14 @@ class StoredConstant:
         return self._read("count") if present else None
 
     def _read(self, name: str) -> Array:
-        if sorted(self.dims) != sorted(INTERNAL_DIMS):
+        if not _are_axes(self.dims):
             raise BadInput(f"{self.path} has the axes {self.dims or 'without names'}, not {INTERNAL_DIMS}.")
         with _understood(self.path), h5py.File(self.path, "r") as file:
             stored = _group(file)[name][()]
-        return np.ascontiguousarray(stored.transpose([self.dims.index(dim) for dim in INTERNAL_DIMS]))
+        missing = _left_out(self.dims)
+        dims = (*missing, *self.dims)
+        whole = stored[(np.newaxis,) * len(missing)]
+        return np.ascontiguousarray(whole.transpose([dims.index(dim) for dim in INTERNAL_DIMS]))
 
 
 def write_constant(constant: Constant, folder: Path) -> WrittenConstant:
@@ -151,8 +154,18 @@ def _check(constant: Constant) -> None:
         raise BadParameter(f"{constant.calibration} of {constant.pdu} lacks provenance: {missing}.")
     for name in (constant.provenance["detector_type"], constant.pdu, constant.calibration):
         check_name(str(name))
-    if sorted(constant.file_dims) != sorted(INTERNAL_DIMS):
+    longer = [dim for dim in _left_out(constant.file_dims) if constant.shape[INTERNAL_DIMS.index(dim)] != 1]
+    if longer or not _are_axes(constant.file_dims):
         raise BadParameter(f"Axes {constant.file_dims} of {constant.calibration} are not {INTERNAL_DIMS}.")
+
+
+def _are_axes(dims: tuple[str, ...]) -> bool:
+    """Whether names are axes of a constant, each once; without ``gain`` or ``cell`` they have length 1."""
+    return len(set(dims)) == len(dims) and set(INTERNAL_DIMS[-2:]) <= set(dims) <= set(INTERNAL_DIMS)
+
+
+def _left_out(dims: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dim for dim in INTERNAL_DIMS if dim not in dims)
 
 
 def _relative_path(constant: Constant, created: int) -> Path:
@@ -216,6 +229,7 @@ def _put(group: h5py.Group, name: str, constant: Constant, read: Callable[[slice
          **options: Any) -> None:
     """Store an array in the file's order of axes, by slabs of fast_scan that are whole chunks."""
     order = [INTERNAL_DIMS.index(dim) for dim in constant.file_dims]
+    missing = [INTERNAL_DIMS.index(dim) for dim in _left_out(constant.file_dims)]
     shape = tuple(constant.shape[axis] for axis in order)
     fast = constant.file_dims.index("fast_scan")
     column = np.dtype(dtype).itemsize * int(np.prod(shape)) // shape[fast]
@@ -225,7 +239,8 @@ def _put(group: h5py.Group, name: str, constant: Constant, read: Callable[[slice
     dataset.attrs.create("dims", list(constant.file_dims), dtype=h5py.string_dtype())
     for part in _slabs(shape[fast], step * max(1, _SLAB_BYTES // (step * column))):
         target = tuple(part if axis == fast else np.s_[:] for axis in range(len(shape)))
-        dataset[target] = np.ascontiguousarray(read(part).transpose(order), dtype=dtype)
+        values = read(part).transpose((*missing, *order))[(0,) * len(missing)]
+        dataset[target] = np.ascontiguousarray(values, dtype=dtype)
 
 
 def _slabs(length: int, step: int) -> Iterator[slice]:

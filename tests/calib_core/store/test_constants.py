@@ -128,6 +128,28 @@ def test_any_order_of_axes_and_many_slabs(tmp_path, monkeypatch, values, file_di
     np.testing.assert_array_equal(read_constant(written.path).values(), values)
 
 
+@pytest.mark.parametrize(("left_out", "file_dims"), [
+    ({"gain"}, ("fast_scan", "slow_scan", "cell")), ({"cell"}, ("slow_scan", "fast_scan", "gain")),
+    ({"gain", "cell"}, ("slow_scan", "fast_scan")),
+])
+def test_axes_of_length_one_may_be_left_out(tmp_path, values, left_out, file_dims):
+    kept = values[:1 if "gain" in left_out else 3, :1 if "cell" in left_out else 4]
+    written = write_constant(constant(kept, file_dims=file_dims), tmp_path)
+    internal = ["gain", "cell", "slow_scan", "fast_scan"]
+    expected = np.einsum(kept, [0, 1, 2, 3], [internal.index(dim) for dim in file_dims])
+    with h5py.File(written.path) as file:
+        stored = file["AGIPD_SIV1_AGIPDV11_M305/Offset/0/data"]
+        assert tuple(stored.attrs["dims"]) == file_dims
+        np.testing.assert_array_equal(stored, expected)
+    np.testing.assert_array_equal(read_constant(written.path).values(), kept)
+
+
+def test_axes_with_more_than_one_value_are_not_left_out(tmp_path, values):
+    with pytest.raises(BadParameter, match="Axes"):
+        write_constant(constant(values, file_dims=("slow_scan", "fast_scan", "gain")), tmp_path)
+    assert not list(tmp_path.rglob("*.h5"))
+
+
 def test_count_and_flags_keep_their_type(tmp_path, values):
     flags = np.arange(values.size, dtype=np.uint32).reshape(values.shape)
     count = flags % 500
