@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from calib_core.numerics._arrays import check_array as _check
 from calib_core.numerics._sweep import ROWS, sweep, sweep_bits, sweep_gated, sweep_gated_bits
 
 TOTAL_DTYPE = np.uint32
@@ -190,14 +191,6 @@ def finish(
         ddof, mean.reshape(-1, pixels), std.reshape(-1, pixels),
     )
     return mean, std
-
-
-def _check(array: _Array, name: str, shape: tuple[int, ...], dtype: Any) -> None:
-    if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
-        raise ValueError(
-            f"{name} must be a C-contiguous {np.dtype(dtype)} array of shape {shape}, "
-            f"but is {array.dtype} of shape {array.shape}"
-        )
 
 
 def _check_block(block: _Array, plane: int, slot: _Array, total: _Array, squares: _Array) -> None:

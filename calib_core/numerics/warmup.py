@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from calib_core.numerics import limits, moments, robust
+from calib_core.numerics import common_mode, limits, moments, residuals, robust, tracks
 
 
 def warm_up(progress: Callable[[int, int], None] | None = None) -> None:
@@ -40,6 +40,8 @@ def _calls() -> list[Callable[[], object]]:
     low, high = np.zeros((1, 4), np.uint16), np.ones((1, 4), np.uint16)
     values = np.ones((2, 2), np.float32)
     soft = np.ones((1, 1), np.float32)
+    image, use, reach = np.ones((1, 2, 2), np.float32), np.ones((1, 2, 2), np.bool_), np.ones((2, 2), np.float32)
+    sums = np.zeros(2, residuals.TOTAL_DTYPE)
     return [
         lambda: moments.add(block, 0, slot, total, squares, frames),
         lambda: moments.add_bits(block, 0, gain, 0, slot, total, squares, count, count),
@@ -49,4 +51,9 @@ def _calls() -> list[Callable[[], object]]:
         lambda: robust.median_mad(block[:, 0], 0, 65535),
         lambda: limits.group_limits(values, (2, 2), 5.0),
         lambda: limits.outside(values, soft, soft, (2, 2), 0.0, 1.0),
+        lambda: common_mode.near(image, use, reach),
+        lambda: common_mode.subtract_medians(image, use, (2, 2), "row", 0.5, 1.0),
+        lambda: common_mode.subtract_medians(image, use, (2, 2), "column", 0.5, 1.0),
+        lambda: residuals.add(image[0], use[0], reach[0], sums, sums.copy(), sums.astype(residuals.COUNT_DTYPE)),
+        lambda: tracks.take_out(image, use, reach, reach, 2),
     ]
