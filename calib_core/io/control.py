@@ -50,18 +50,31 @@ class RunControl:
         """Distinct memory cells of the first module's frames, sorted."""
         return np.unique(self._index().cell)
 
+    def cell_order(self) -> npt.NDArray[np.int64]:
+        """Memory cells of the first train that has frames, in the order of recording."""
+        index = self._index()
+        return index.cell[_first_train(index)]
+
     def pulses(self) -> npt.NDArray[Any]:
         """Pulse ids of the first train that has frames."""
         index = self._index()
         if self._pulse_key is None or not len(index.train):
             return np.empty(0, np.uint64)
         part = index.parts[index.part[0]]
-        first = index.row[(index.train == index.train[0]) & (index.part == index.part[0])]
+        first = index.row[_first_train(index)]
         path = f"INSTRUMENT/{index.module.source}/{self._pulse_key.replace('.', '/')}"
         found = _read(part.file, lambda: part.file.h5.get(path))
         if not isinstance(found, h5py.Dataset) or len(found) <= first.max():
             return np.empty(0, np.uint64)
         return np.asarray(_read(part.file, lambda: found[first.min():first.max() + 1]).reshape(-1))
+
+    def mean_beside(self, key: str) -> float | None:
+        """Mean of a key beside the pixels of the first module, over the trains of its files."""
+        index = self._index()
+        path = f"INSTRUMENT/{index.module.source}/{key.replace('.', '/')}"
+        found = [_read(part.file, lambda: _rows(part.file, "INSTRUMENT", path)) for part in index.parts]  # noqa: B023
+        numbers = [values.ravel() for values in found if values is not None and _has_numbers(values)]
+        return float(np.nanmean(np.concatenate(numbers))) if numbers else None
 
     def _values(self, section: str, source: str, key: str) -> Iterator[npt.NDArray[Any]]:
         path = f"{section}/{source}/{key.replace('.', '/')}/value"
@@ -70,6 +83,11 @@ class RunControl:
                 values = _read(file, lambda: _rows(file, section, path))  # noqa: B023
                 if values is not None:
                     yield values
+
+
+def _first_train(index: ModuleIndex) -> npt.NDArray[np.bool_]:
+    """Frames of the first train; of those that hold several gain stages, the first stage's."""
+    return np.asarray((index.train == index.train[:1]) & (index.part == index.part[:1]) & (index.piece == 0))
 
 
 def _rows(file: RunFile, section: str, path: str) -> npt.NDArray[Any] | None:

@@ -15,6 +15,7 @@ from calib_core.detector import DetectorType, Frames
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.module_index import ModuleIndex
 from calib_core.io.storage import FrameStore, open_store
+from calib_core.io.words import BITS_KEY, are_signed, clip_negative, samples_of, split_words
 
 ALL_ZERO, NEVER_WRITTEN = "all zero", "never written"
 #: Reasons of frames that hold nothing; no index tells them.
@@ -23,6 +24,8 @@ NO_DATA = (ALL_ZERO, NEVER_WRITTEN)
 Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.int64]
 
+#: Key under which the memory cells, all 0, of detectors without any are handed to the descriptor.
+CELL_KEY = "cell"
 #: Samples at the start of a frame that are looked at first when all-zero frames are sought.
 _PROBE = 64
 #: Slower than this, bytes per second, data come from a disk and not from the page cache.
@@ -60,6 +63,7 @@ class ModuleFrames:
         slots = detector.raw.frames_per_entry
         self._pixels = [open_store(p.file, p.pixels, slots) for p in index.parts]
         self._gain = [open_store(p.file, p.gain, slots) for p in index.parts if p.gain is not None]
+        self._signed = [are_signed(detector.raw, p.pixels.dtype) for p in index.parts]
         self._index = _in_train_order(_selected(self._written(index), selection))
         self.cell: npt.NDArray[np.int64] = self._index.cell
         self.train: npt.NDArray[np.uint64] = self._index.train
@@ -134,9 +138,12 @@ class ModuleFrames:
         if not (0 <= row < slow and 0 <= col < fast):
             raise BadParameter(f"pixel = ({row}, {col}) is not allowed; it takes (0, 0) to ({slow - 1}, {fast - 1}).")
         chosen = self._without_zeros(self._chosen([cell], None), row, col)
-        samples = self._points(self._pixels, chosen, (plane, row, col)).astype(np.uint16)
-        gain = self._points(self._gain, chosen, (row, col)).astype(np.uint8) if self._gain else None
-        return self.train[chosen], samples, gain
+        samples, bits = self._samples(chosen, plane, row, col)
+        if self._gain:
+            bits = self._points(self._gain, chosen, self._place(row, col)).astype(np.uint8)
+        elif bits is not None and plane:
+            _, bits = self._samples(chosen, 0, row, col)
+        return self.train[chosen], samples, bits
 
     def some(self, n: int) -> Frames:
         """Up to ``n`` frames spread evenly over the run, without all-zero ones."""
@@ -146,7 +153,7 @@ class ModuleFrames:
     def _check_enough(self, least: int) -> None:
         if self.trains >= least:
             return
-        causes = [f"{frames} frames {reason}" for reason, frames in self.excluded.items()]
+        causes = [f"{frames} frames {reason.removeprefix('frames ')}" for reason, frames in self.excluded.items()]
         causes += [p.sentence() for p in self._index.problems if p.severity != "warn"][:1]
         because = f" Left out: {'; '.join(causes)}." if causes else ""
         raise BadInput(
@@ -179,8 +186,9 @@ class ModuleFrames:
     def _read(self, chosen: Indices, buffers: tuple[Array, Array | None]) -> Frames:
         block, gain = buffers[0], buffers[1]
         self._fill(self._pixels, chosen, block)
-        if gain is not None:
+        if self._gain and gain is not None:
             self._fill(self._gain, chosen, gain)
+        self._to_samples(chosen, block[:len(chosen)], None if gain is None else gain[:len(chosen)])
         zero = _all_zero(block[:len(chosen)])
         if zero.any():
             self._zero[chosen[zero]] = True
@@ -189,11 +197,18 @@ class ModuleFrames:
             chosen = chosen[~zero]
         return self._decoded(chosen, block[:len(chosen)], None if gain is None else gain[:len(chosen)])
 
+    def _to_samples(self, chosen: Indices, words: Array, bits: Array | None) -> None:
+        split_words(self.detector.raw, words, bits)
+        if any(self._signed):
+            for part, first, last in self._by_file(chosen):
+                if self._signed[part]:
+                    clip_negative(words[first:last])
+
     def _decoded(self, chosen: Indices, block: Array, gain: Array | None) -> Frames:
         raw = self.detector.raw
-        arrays = {raw.pixels: block, raw.cell: self.cell[chosen], raw.train: self.train[chosen]}
-        if raw.gain_bits and gain is not None:
-            arrays[raw.gain_bits] = gain
+        arrays = {raw.pixels: block, raw.cell or CELL_KEY: self.cell[chosen], raw.train: self.train[chosen]}
+        if gain is not None:
+            arrays[raw.gain_bits or BITS_KEY] = gain
         return self.detector.decode(arrays)
 
     def _by_file(self, chosen: Indices) -> Iterator[tuple[int, int, int]]:
@@ -215,9 +230,17 @@ class ModuleFrames:
             found.append(stores[part].read_points(self._index.row[which], self._index.slot[which], point))
         return np.concatenate(found[1:] or found)
 
+    def _samples(self, chosen: Indices, plane: int, row: int, col: int) -> tuple[Array, Array | None]:
+        words = self._points(self._pixels, chosen, (plane, *self._place(row, col)))
+        return samples_of(self.detector.raw, words)
+
+    def _place(self, row: int, col: int) -> tuple[int, ...]:
+        """Indices within a stored plane."""
+        return (col,) if self.detector.raw.strips else (row, col)
+
     def _without_zeros(self, chosen: Indices, row: int, col: int) -> Indices:
         """Frames that are not all zero; only those whose sample is zero must be read to know."""
-        doubtful = chosen[self._points(self._pixels, chosen, (0, row, col)) == 0]
+        doubtful = chosen[self._samples(chosen, 0, row, col)[0] == 0]
         buffers = self._buffers(1)
         for i in doubtful[~self._zero[doubtful]]:
             self._read(np.array([i]), buffers)
@@ -231,6 +254,8 @@ class ModuleFrames:
 
 
 def _selected(index: ModuleIndex, selection: FrameSelection) -> ModuleIndex:
+    if selection.parts > 1:
+        index = index.kept(index.piece == selection.part)
     if not selection.keep_suspect:
         index = index.left_out(index.suspect, "suspect train")
     trains = np.unique(index.train)

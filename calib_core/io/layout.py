@@ -25,7 +25,7 @@ class Part:
     ----------
     file : RunFile
     pixels : h5py.Dataset
-        (rows, …, slow_scan, fast_scan) uint16.
+        (rows, …, slow_scan, fast_scan) uint16 or int16; without slow_scan for strips.
     gain : h5py.Dataset, optional
         Gain bits with the same leading axes.
     cell : (rows, frames per row) int64
@@ -78,12 +78,19 @@ def _part(detector: DetectorType, base: str, file: RunFile) -> Part:
     gain = _dataset(file, base, raw.gain_bits) if raw.gain_bits else None
     if gain is not None:
         _check_gain(detector, pixels, gain)
-    cell = _dataset(file, base, raw.cell)
-    per_row = pixels.shape[1] if raw.frames_per_entry else 1
+    per_row = int(pixels.shape[1]) if raw.frames_per_entry else 1
+    return Part(file, pixels, gain, _cells(file, base, raw.cell, len(pixels), per_row),
+                _train_ids(file, base, raw.train))
+
+
+def _cells(file: RunFile, base: str, key: str | None, rows: int, per_row: int) -> np.ndarray:
+    """Memory cells (rows, frames per row); all 0 for detectors that have none."""
+    if key is None:
+        return np.broadcast_to(np.int64(0), (rows, per_row))
+    cell = _dataset(file, base, key)
     if cell.dtype.kind not in "ui" or math.prod(cell.shape[1:]) != per_row:
         raise UnfitError("R17", cell.name, f"expected (n, {per_row}) integers, got {_what(cell)}")
-    cells = read_whole(cell).reshape(len(cell), per_row).astype(np.int64)
-    return Part(file, pixels, gain, cells, _train_ids(file, base, raw.train))
+    return read_whole(cell).reshape(len(cell), per_row).astype(np.int64)
 
 
 def _train_ids(file: RunFile, base: str, key: str) -> np.ndarray | None:
@@ -130,18 +137,24 @@ def _what(dataset: h5py.Dataset) -> str:
 def _check_pixels(detector: DetectorType, pixels: h5py.Dataset) -> None:
     lead = ("n", "frames") if detector.raw.frames_per_entry else ("n",)
     trailing = pixels.shape[len(lead):]
-    allowed = [(detector.planes, *detector.shape)] + ([detector.shape] if detector.planes == 1 else [])
-    if trailing in allowed and pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:
+    frame = _frame_shape(detector)
+    allowed = [(detector.planes, *frame), *([frame] if detector.planes == 1 else [])]
+    if trailing in allowed and pixels.dtype.kind in "ui" and pixels.dtype.itemsize == 2:
         return
-    shape = (*lead, *(allowed[-1] if len(trailing) == 2 else allowed[0]))
+    shape = (*lead, *(allowed[-1] if len(trailing) == len(frame) else allowed[0]))
     hint = "; this looks like corrected data" if pixels.dtype.kind == "f" else ""
     raise UnfitError("R17", pixels.name,
                 f"expected ({', '.join(map(str, shape))}) uint16, got {_what(pixels)}{hint}")
 
 
+def _frame_shape(detector: DetectorType) -> tuple[int, ...]:
+    """Axes of a stored plane: strips have no slow_scan axis."""
+    return detector.shape[1:] if detector.raw.strips else detector.shape
+
+
 def _check_gain(detector: DetectorType, pixels: h5py.Dataset, gain: h5py.Dataset) -> None:
     lead = 2 if detector.raw.frames_per_entry else 1
-    expected = (*pixels.shape[1:lead], *detector.shape)
+    expected = (*pixels.shape[1:lead], *_frame_shape(detector))
     if gain.shape[1:] != expected or gain.dtype != np.uint8:
         shape = ", ".join(map(str, expected))
         raise UnfitError("R17", gain.name, f"expected (n, {shape}) uint8, got {_what(gain)}")

@@ -44,6 +44,8 @@ class ModuleIndex:
     cell : (n,) int64
     train : (n,) uint64
     suspect : (n,) bool
+    piece : (n,) uint8
+        Which of the equal parts of its train a frame is in; 0 where trains are not cut.
     excluded : dict
         Frames left out, by reason.
     problems : tuple of Problem
@@ -59,13 +61,14 @@ class ModuleIndex:
     cell: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     train: npt.NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
     suspect: Mask = field(default_factory=lambda: np.empty(0, bool))
+    piece: npt.NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
     excluded: dict[str, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
     def kept(self, mask: Mask | npt.NDArray[np.int64]) -> ModuleIndex:
         """Index of those frames where ``mask`` is True, or of the frames at these places in their order."""
         return replace(self, part=self.part[mask], row=self.row[mask], slot=self.slot[mask], cell=self.cell[mask],
-                       train=self.train[mask], suspect=self.suspect[mask])
+                       train=self.train[mask], suspect=self.suspect[mask], piece=self.piece[mask])
 
     def left_out(self, mask: Mask, reason: str) -> ModuleIndex:
         """Index without the frames where ``mask`` is True, which are counted under ``reason``."""
@@ -79,15 +82,22 @@ def _counted(index: ModuleIndex, reason: str, frames: int) -> ModuleIndex:
     return replace(index, excluded=excluded)
 
 
-def index_module(detector: DetectorType, module: Module, files: Iterable[RunFile]) -> ModuleIndex:
-    """Index one module from the files that list it; never raises on what is wrong with them."""
+def index_module(
+    detector: DetectorType, module: Module, files: Iterable[RunFile], pieces: int = 1,
+) -> ModuleIndex:
+    """Index one module from the files that list it; never raises on what is wrong with them.
+
+    With ``pieces`` above 1 the frames of each train are that many equal parts, of which only the first part's memory
+    cells are valid and hold for all.
+    """
     mine = sorted((f for f in files if module.source in f.access.instrument_sources),
                   key=lambda f: (f.sequence, f.name))
     parts, tables, problems = _read(detector, module, mine)
     empty = ModuleIndex(module, tuple(parts), tuple(f.name for f in mine), tuple(p.file.sequence for p in parts))
     index, more = _trains_to_frames(empty, tables) if parts else (empty, [])
+    index, uneven = _cut(index, pieces)
     index, cells = _checked_cells(detector, index)
-    return _judged(index, [*problems, *more, *cells])
+    return _judged(index, [*problems, *more, *uneven, *cells])
 
 
 def _judged(index: ModuleIndex, problems: list[Problem]) -> ModuleIndex:
@@ -219,7 +229,8 @@ def _expanded(
             return index, [problem]
         pieces.append(_frames_of_rows(i, part, row, train, suspect))
     part_, row_, slot, cell, train_, suspect_ = (np.concatenate(column) for column in zip(*pieces, strict=True))
-    return replace(index, part=part_, row=row_, slot=slot, cell=cell, train=train_, suspect=suspect_), []
+    return replace(index, part=part_, row=row_, slot=slot, cell=cell, train=train_, suspect=suspect_,
+                   piece=np.zeros(len(cell), np.uint8)), []
 
 
 def _rows(
@@ -250,9 +261,41 @@ def _frames_of_rows(
             part.cell[row].reshape(-1), np.repeat(train, n), np.repeat(suspect, n))
 
 
+def _cut(index: ModuleIndex, pieces: int) -> tuple[ModuleIndex, list[Problem]]:
+    """Cut each train's frames into equal parts and give all parts the memory cells of the first."""
+    if pieces == 1 or not len(index.train):
+        return index, []
+    _, count = _lengths(index.train)
+    uneven = np.repeat(count % pieces != 0, count)
+    problems = _uneven_problems(index, uneven, pieces)
+    index = index.left_out(uneven, f"frames not divisible by {pieces}")
+    first, count = _lengths(index.train)
+    start, length = np.repeat(first, count), np.repeat(count // pieces, count)
+    place = np.arange(len(index.train)) - start
+    return replace(index, cell=index.cell[start + place % length], piece=(place // length).astype(np.uint8)), problems
+
+
+def _lengths(train: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """First frame and number of frames of each train; the frames of a train follow each other."""
+    first = np.flatnonzero(np.diff(train, prepend=train[:1] - np.uint64(1)))
+    return first, np.diff(first, append=len(train))
+
+
+def _uneven_problems(index: ModuleIndex, uneven: Mask, pieces: int) -> list[Problem]:
+    trains = np.unique(index.train[uneven])
+    if not trains.size:
+        return []
+    detail = (f"{trains.size} trains have a number of frames that is not divisible by {pieces} gain stages"
+              f" (first {trains[0]})")
+    return [Problem("exclude", "R11", index.module.aggregator, "", detail, index.module.number)]
+
+
 def _checked_cells(detector: DetectorType, index: ModuleIndex) -> tuple[ModuleIndex, list[Problem]]:
-    if detector.raw.no_frame_cell is not None:
-        index = index.left_out(index.cell == detector.raw.no_frame_cell, "no frame in this place")
+    raw = detector.raw
+    if raw.cell is None:
+        return index, []
+    if raw.no_frame_cell is not None:
+        index = index.left_out(index.cell == raw.no_frame_cell, "no frame in this place")
     outside = ~cell_range_mask(index.cell, detector.max_cells)
     problems = []
     for i, part in enumerate(index.parts):
@@ -260,6 +303,6 @@ def _checked_cells(detector: DetectorType, index: ModuleIndex) -> tuple[ModuleIn
         if mine.any():
             detail = (f"{int(mine.sum())} frames have memory cells outside 0 to {detector.max_cells - 1}"
                       f" (first {index.cell[mine][0]})")
-            path = f"INSTRUMENT/{index.module.source}/{detector.raw.cell.replace('.', '/')}"
+            path = f"INSTRUMENT/{index.module.source}/{raw.cell.replace('.', '/')}"
             problems.append(part.file.problem("exclude", "R14", path, detail, index.module.number))
     return index.left_out(outside, "memory cell out of range"), problems

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -37,13 +38,13 @@ class Run:
         self.label = label(path)
         self.files = tuple(files)
         self._lock = threading.RLock()
-        self._indexes: dict[str, ModuleIndex] = {}
+        self._indexes: dict[tuple[str, int], ModuleIndex] = {}
         self.proposal = self._number("proposalNumber", r"p(\d{6})")
         self.run_number = self._number("runNumber", r"r(\d{4})")
         self.start_time, clock = self._start()
         self.problems = (*problems, *clock)
-        self.detectors: tuple[Detector, ...] = identify(
-            sorted({s for f in self.files for s in f.access.instrument_sources}))
+        sources = sorted({s for f in self.files for s in f.access.instrument_sources})
+        self.detectors: tuple[Detector, ...] = tuple(map(self._of_shape, identify(sources)))
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -76,14 +77,18 @@ class Run:
             for file in self.files:
                 file.close()
 
-    def control(self, detector: Detector) -> ControlReader:
-        """Control values, for the detector's descriptor."""
-        return RunControl(self.files, detector.type.raw.pulse, lambda: self._first_index(detector))
+    def control(self, detector: Detector, parts: int = 1) -> ControlReader:
+        """Control values, for the detector's descriptor; cells and pulses are of the first of ``parts``."""
+        return RunControl(self.files, detector.type.raw.pulse, lambda: self._first_index(detector, parts))
 
-    def inventory(self, detector: Detector, modules: Sequence[int] | None = None) -> RunInventory:
-        """Stock of a detector with all problems; reads indexes, train ids and memory cells but no pixel."""
+    def inventory(self, detector: Detector, modules: Sequence[int] | None = None, parts: int = 1) -> RunInventory:
+        """Stock of a detector with all problems; reads indexes, train ids and memory cells but no pixel.
+
+        ``parts`` says of how many gain stages a train holds the frames, one after the other; only those of the first
+        have valid memory cells, which are taken for all.
+        """
         chosen = [m for m in detector.modules if modules is None or m.number in modules]
-        return take_stock(self.label, detector, [self._index(detector, m) for m in chosen], self.problems,
+        return take_stock(self.label, detector, [self._index(detector, m, parts) for m in chosen], self.problems,
                           complete=modules is None)
 
     def frames(self, detector: Detector, module: Module, selection: FrameSelection) -> ModuleFrames:
@@ -95,29 +100,41 @@ class Run:
             The module has fewer usable trains than the selection needs.
         """
         with self._lock:
-            return ModuleFrames(self.label, detector.type, self._index(detector, module), selection)
+            return ModuleFrames(self.label, detector.type, self._index(detector, module, selection.parts), selection)
 
-    def sample(self, detector: Detector) -> SampleStatistics:
+    def sample(self, detector: Detector, selection: FrameSelection | None = None) -> SampleStatistics:
         """Statistics of three frames of the first module that has any; both None where none has."""
         for module in detector.modules:
             try:
-                frames = self.frames(detector, module, FrameSelection()).some(3)
+                frames = self.frames(detector, module, selection or FrameSelection()).some(3)
             except BadInput:
                 continue
             if len(frames):
                 return SampleStatistics(_median(frames.gain_signal), _mode(frames.gain))
         return SampleStatistics(None, None)
 
-    def _first_index(self, detector: Detector) -> ModuleIndex:
-        """Index of the first module that has frames, or of the first where none has."""
-        indexes = (self._index(detector, module) for module in detector.modules)
-        return next((one for one in indexes if len(one.train)), self._index(detector, detector.modules[0]))
+    def _of_shape(self, detector: Detector) -> Detector:
+        """The detector, of that variant of its type whose shape its data have."""
+        raw, first = detector.type.raw, detector.modules[0].source
+        path = f"INSTRUMENT/{first}/{raw.pixels.replace('.', '/')}"
+        for file in self.files if detector.type.variants else ():
+            with suppress(*HDF5_ERRORS):  # what cannot be read is told with the module's other problems
+                shape = file.h5[path].shape[-2:]
+                fitting = (kind for kind in detector.type.variants if kind.shape == shape)
+                return replace(detector, type=next(fitting, detector.type))
+        return detector
 
-    def _index(self, detector: Detector, module: Module) -> ModuleIndex:
+    def _first_index(self, detector: Detector, parts: int) -> ModuleIndex:
+        """Index of the first module that has frames, or of the first where none has."""
+        indexes = (self._index(detector, module, parts) for module in detector.modules)
+        return next((one for one in indexes if len(one.train)), self._index(detector, detector.modules[0], parts))
+
+    def _index(self, detector: Detector, module: Module, parts: int) -> ModuleIndex:
         with self._lock:
-            if module.source not in self._indexes:
-                self._indexes[module.source] = index_module(detector.type, module, self.files)
-            return self._indexes[module.source]
+            key = module.source, parts
+            if key not in self._indexes:
+                self._indexes[key] = index_module(detector.type, module, self.files, parts)
+            return self._indexes[key]
 
     def _number(self, key: str, folder: str) -> int | None:
         named = [m for p in reversed(self.path.absolute().parts) if (m := re.fullmatch(folder, p))]

@@ -23,6 +23,11 @@ from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
 
 Indices = npt.NDArray[np.int64]
 
+#: A call costs as much as reading so many bytes from memory; frames and gaps up to that are read together.
+_SMALL = 32 << 10
+#: Largest stretch of small frames that is read at once, bytes.
+_SPAN = 4 << 20
+
 
 class FrameStore(Protocol):
     """Whole frames of one dataset; a frame is named by its row and its slot within the row."""
@@ -31,7 +36,7 @@ class FrameStore(Protocol):
         """True where a frame was ever written; where not, the file holds no data but would read as zeros."""
 
     def read(self, row: Indices, slot: Indices, out: npt.NDArray[Any]) -> None:
-        """Read frames into ``out``, C-contiguous with one frame per step of its first axis."""
+        """Read frames bit by bit into ``out``, C-contiguous with one frame per step of its first axis."""
 
     def read_points(self, row: Indices, slot: Indices, point: tuple[int, ...]) -> npt.NDArray[Any]:
         """One sample of each frame; ``point`` are its indices (plane, slow_scan, fast_scan)."""
@@ -147,10 +152,27 @@ class DirectStore:
 
     def read(self, row: Indices, slot: Indices, out: npt.NDArray[Any]) -> None:
         """Read frames into ``out``; BadInput where the file ends early or cannot be read."""
-        fd, size = self._file(), self._map.frame_bytes
-        target = memoryview(out.data).cast("B")
-        for first, last, offset in _stretches(self._map.offsets(row, slot), size):
+        offsets, size = self._map.offsets(row, slot), self._map.frame_bytes
+        if size <= _SMALL:
+            self._read_small(offsets, out)
+            return
+        fd, target = self._file(), memoryview(out.data).cast("B")
+        for first, last, offset in _stretches(offsets, size):
             self._fill(fd, target[first * size:last * size], offset)
+
+    def _read_small(self, offsets: Indices, out: npt.NDArray[Any]) -> None:
+        """Small frames with what lies between them, as far as that is quicker than a call for each stretch."""
+        fd, size = self._file(), self._map.frame_bytes
+        frames = out[:len(offsets)].reshape(len(offsets), -1).view(np.uint8)
+        for first, last in _near(offsets, size):
+            offset = int(offsets[first])
+            length = int(offsets[last - 1]) - offset + size
+            if length == (last - first) * size:
+                self._fill(fd, memoryview(frames[first:last].data).cast("B"), offset)
+                continue
+            span = np.empty((length // size, size), np.uint8)
+            self._fill(fd, memoryview(span.data).cast("B"), offset)
+            np.take(span, (offsets[first:last] - offset) // size, axis=0, out=frames[first:last], mode="clip")
 
     def _fill(self, fd: int, target: memoryview, offset: int) -> None:
         while len(target):
@@ -162,11 +184,25 @@ class DirectStore:
     def read_points(self, row: Indices, slot: Indices, point: tuple[int, ...]) -> npt.NDArray[Any]:
         """One sample of each frame."""
         dtype = self._map.dataset.dtype
+        if self._map.frame_bytes <= _SMALL:
+            return self._points_of_frames(row, slot, point)
         values = np.empty(len(row), dtype)
         inside = int(np.ravel_multi_index(self._map.inside(point), self._map.frame_shape)) * dtype.itemsize
         target, fd = memoryview(values.data).cast("B"), self._file()
         for i, offset in enumerate((self._map.offsets(row, slot) + inside).tolist()):
             self._fill(fd, target[i * dtype.itemsize:(i + 1) * dtype.itemsize], offset)
+        return values
+
+    def _points_of_frames(self, row: Indices, slot: Indices, point: tuple[int, ...]) -> npt.NDArray[Any]:
+        map_, step = self._map, max(1, _SPAN // self._map.frame_bytes)
+        place: tuple[Any, ...] = (slice(None), *map_.inside(point))
+        values = np.empty(len(row), map_.dataset.dtype)
+        frames = np.empty((min(step, len(row)), *map_.frame_shape), values.dtype)
+        for first in range(0, len(row), step):
+            part = slice(first, first + step)
+            piece = frames[:len(row[part])]
+            self.read(row[part], slot[part], piece)
+            values[part] = piece[place]
         return values
 
     def advise(self, row: Indices, slot: Indices) -> None:
@@ -181,13 +217,14 @@ class LibraryStore:
 
     def __init__(self, file: RunFile, map_: _FrameMap) -> None:
         self._map, self._name = map_, file.name
+        self._stored = map_.dataset.dtype.newbyteorder("=")
         self.present = map_.present
 
     def read(self, row: Indices, slot: Indices, out: npt.NDArray[Any]) -> None:
         """Read frames into ``out``; BadInput where HDF5 fails."""
         for first, last in _neighbours(row * self._map.per_row + slot, self._map.per_row):
             piece, shape = self._selection(int(row[first]), int(slot[first]), last - first)
-            target = out[first:last].reshape(*shape, *self._map.frame_shape)
+            target = out[first:last].reshape(*shape, *self._map.frame_shape).view(self._stored)
             _guarded(self._name, lambda: self._map.dataset.read_direct(target, piece))  # noqa: B023
 
     def _selection(self, row: int, slot: int, n: int) -> tuple[tuple[slice, ...], tuple[int, ...]]:
@@ -203,7 +240,7 @@ class LibraryStore:
         places = zip(row.tolist(), slot.tolist(), strict=True)
         lead = [(slice(r, r + 1), slice(s, s + 1))[:self._map.lead] for r, s in places]
         values = _guarded(self._name, lambda: [dataset[(*where, *at)].reshape(()) for where in lead])
-        return np.array(values, dataset.dtype.newbyteorder("="))
+        return np.array(values, self._stored)
 
     def advise(self, row: Indices, slot: Indices) -> None:
         """HDF5 decides itself."""
@@ -215,6 +252,18 @@ def _stretches(offsets: Indices, size: int) -> Iterator[tuple[int, int, int]]:
     edges = [0, *breaks.tolist(), len(offsets)] if len(offsets) else []
     for first, last in pairwise(edges):
         yield first, last, int(offsets[first])
+
+
+def _near(offsets: Indices, size: int) -> Iterator[tuple[int, int]]:
+    """First and last frame (exclusive) of frames that one call reads with the whole frames between them."""
+    step = np.diff(offsets)
+    apart = np.flatnonzero((step < size) | (step > size + _SMALL) | (step % size != 0)) + 1
+    edges = [0, *apart.tolist(), len(offsets)] if len(offsets) else []
+    for begin, end in pairwise(edges):
+        while begin < end:
+            stop = int(np.searchsorted(offsets[begin:end], offsets[begin] + _SPAN)) + begin
+            yield begin, max(stop, begin + 1)
+            begin = max(stop, begin + 1)
 
 
 def _neighbours(position: Indices, per_row: int) -> Iterator[tuple[int, int]]:

@@ -233,7 +233,7 @@ DATA_FAULTS = {
     "cell 700": (put(f"{IMAGE}/cellId", at((3, 0), 700)), "R14", "exclude", 11),
     "cell 352": (put(f"{IMAGE}/cellId", at(slice(0, 2), 352)), "R14", "exclude", 10),
     "float data": (anew(f"{IMAGE}/data", (12, 2, 512, 128), "f8"), "R17", "refuse", 0),
-    "signed data": (anew(f"{IMAGE}/data", (12, 2, 512, 128), "i2"), "R17", "refuse", 0),
+    "wide data": (anew(f"{IMAGE}/data", (12, 2, 512, 128), "i4"), "R17", "refuse", 0),
     "corrected shape": (anew(f"{IMAGE}/data", (12, 512, 128), "f4"), "R17", "refuse", 0),
     "wrong shape": (anew(f"{IMAGE}/data", (12, 2, 256, 256), "u2"), "R17", "refuse", 0),
     "no pixel data": (lambda f: f.__delitem__(f"{IMAGE}/data"), "R17", "refuse", 0),
