@@ -67,7 +67,7 @@ def assembled(kind: DetectorType, modules: Sequence[int]) -> Placement:
     """
     chosen = _checked(kind, modules)
     geometry = kind.geometry(max(chosen) - kind.raw.first_module + 1)
-    sources = _sources(kind, chosen, int(np.prod(geometry.expected_data_shape)) // kind.pixels)
+    sources = _sources(kind, chosen, max(1, int(np.prod(geometry.expected_data_shape)) // kind.pixels))
     return Placement(placed(geometry, sources), chosen, "Assembled", f"{kind.geometry_note}; seen along the beam")
 
 
@@ -88,8 +88,14 @@ def placed(geometry: Any, sources: npt.NDArray[np.int32]) -> npt.NDArray[np.int3
     """
     picture = geometry.output_array_for_position(dtype=np.int32)
     picture.fill(NO_PIXEL)
-    geometry.position_modules(sources, out=picture)
+    geometry.position_modules(_modules_of(geometry, sources), out=picture)
     return np.ascontiguousarray(picture[::-1, ::-1])
+
+
+def _modules_of(geometry: Any, sources: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Pixels in the geometry's modules, which a family may store as one; rows without pixels are the geometry's."""
+    shape = geometry.expected_data_shape
+    return sources.reshape(shape) if sources.size == np.prod(shape) else sources
 
 
 def stacked(kind: DetectorType, modules: Sequence[int]) -> Placement:
