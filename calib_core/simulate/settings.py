@@ -36,7 +36,7 @@ class Settings(Knobs):
     seed: int = knob(1, ge=0, le=2**31 - 1, help="Another seed is another detector")
     bias_voltage: float = knob(300.0, ge=0, le=1000, unit="V", help="Bias of the sensor")
     acquisition_rate: float = knob(1.1, ge=0.1, le=4.5, unit="MHz", help="Repetition rate of the cells")
-    gain_setting: int = knob(0, ge=0, le=1, help="0 standard, 1 high charge amplification")
+    gain_setting: int = knob(0, ge=0, le=1000, help="Gain setting in the numbers of the condition")
     fixed_gain: bool = knob(False, help="Runs in fixed gain instead of forced switching")
     integration_time: float = knob(12.0, ge=0, le=1e6, help="Integration time in the unit of the condition")
     swap_runs: bool = knob(False, help="Record the runs in the reverse order of the gain stages")
