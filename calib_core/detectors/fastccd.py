@@ -1,0 +1,184 @@
+"""FastCCD: one frame of two hemispheres a train, three gain stages in the two top bits of each word.
+
+Sources: European-XFEL/EXtra-foam (source, shape, pixel size), the facility's dark notebook, background for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from calib_core.badpixels import BadPixels
+from calib_core.characterisation.refined_dark import RefinedDark
+from calib_core.condition import ConditionParameter, Found
+from calib_core.defaults import defaults
+from calib_core.detector import (
+    Array,
+    ControlReader,
+    DetectorType,
+    Frames,
+    GainStage,
+    RawLayout,
+    Region,
+    SampleStatistics,
+    StageEvidence,
+    declare,
+)
+from calib_core.found import control_source, number, scaled
+
+_SHAPE = (1934, 960)
+_HEMISPHERE = (967, 960)
+_PIXEL = 30e-6
+_GAIN_SHIFT = 14
+_ZERO_CELSIUS = 273.15
+_STAGES = (
+    GainStage("x8", "high", "gain x8", code=0),
+    GainStage("x2", "med", "gain x2", code=1),
+    GainStage("x1", "low", "gain x1", code=3),
+)
+#: Gain settings that keep all pixels in one stage, and their stage; 0 switches automatically.
+_FORCED = {8.0: 0, 2.0: 1, 1.0: 2}
+_STAGE_OF_BITS = {stage.code: index for index, stage in enumerate(_STAGES)}
+_CONDITION = (
+    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 1.0, help="Bias of the sensor, without its sign"),
+    ConditionParameter("memory_cells", "Memory cells", help="Always 1"),
+    ConditionParameter("pixels_x", "Pixels X", help="Pixels along slow scan"),
+    ConditionParameter("pixels_y", "Pixels Y", help="Pixels along fast scan"),
+    ConditionParameter("integration_time", "Integration Time", "ms", help="Exposure time"),
+    ConditionParameter("sensor_temperature", "Sensor Temperature", "K", 5.0, help="Temperature of the sensor"),
+    ConditionParameter("gain_setting", "Gain Setting", per_stage=True,
+                       help="0 switches automatically; 8, 2 and 1 keep to one gain"),
+)
+
+
+def _decode(arrays: Mapping[str, Array]) -> Frames:
+    return Frames(
+        block=arrays["data.image.pixels"], cell=arrays["cell"], train=arrays["data.trainId"],
+        gain=arrays["gain_bits"],
+    )
+
+
+def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
+    bits = np.uint16(_STAGES[stage].code) if gain is None else gain.astype(np.uint16)
+    return {"data.image.pixels": block[:, 0] | bits << np.uint16(_GAIN_SHIFT)}
+
+
+def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
+    camera = control_source(run, detector, "/DET/FCCD")
+    voltage = number(run, camera, "biasclock.bias")
+    sign = -1.0 if voltage and float(voltage.value) < 0 else 1.0
+    return {
+        "bias_voltage": scaled(voltage, 79, "no bias voltage in the run", sign),
+        "memory_cells": Found(1.0, "detector type"),
+        "pixels_x": Found(float(_SHAPE[0]), "detector type"),
+        "pixels_y": Found(float(_SHAPE[1]), "detector type"),
+        "integration_time": scaled(number(run, camera, "exposure.exposure_time"), 1, "no exposure time in the run"),
+        "sensor_temperature": _temperature(run, detector),
+        "gain_setting": scaled(number(run, camera, "exposure.gain"), 0, "no gain in the run"),
+    }
+
+
+def _temperature(run: ControlReader, detector: str) -> Found:
+    """Temperature from the controller that tells it in degrees Celsius."""
+    celsius = number(run, control_source(run, detector, "/CTRL/LSLAN"), "inputA.crdg")
+    return scaled(celsius, 233, "no temperature in the run", shift=_ZERO_CELSIUS)
+
+
+def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
+    gain = number(run, control_source(run, detector, "/DET/FCCD"), "exposure.gain")
+    if gain is not None and gain.value in _FORCED:
+        return StageEvidence(_FORCED[float(gain.value)], gain.origin)
+    bits = sample.modal_gain_bits
+    return StageEvidence(None if bits is None else _STAGE_OF_BITS.get(bits), "most frequent gain bits")
+
+
+def _geometry(n_modules: int) -> Any:
+    """Both hemispheres one above the other; no published geometry tells the distance between them."""
+    from extra_geom import GenericGeometry
+
+    slow, fast = _HEMISPHERE
+    corner = np.array([_PIXEL * fast / 2, _PIXEL * slow, 0.0])
+    return GenericGeometry.from_simple_description(
+        _PIXEL, slow, fast, [corner], ss_vec=np.array([0, -1, 0]), fs_vec=np.array([-1, 0, 0]), n_tiles_per_module=2)
+
+
+def _regions(gap_rows: int) -> tuple[Region, ...]:
+    """What lies between the imaging halves."""
+    top = (_SHAPE[0] - gap_rows) // 2
+    return (Region("gap", BadPixels.OVERSCAN, ((top, top + gap_rows, 0, _SHAPE[1]),)),)
+
+
+def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Control sources of a dark run, each in its own gain."""
+    forced = {stage: gain for gain, stage in _FORCED.items()}
+    return {
+        f"{detector}/DET/FCCD": {
+            "biasclock.bias": np.float32(settings["bias_voltage"]),
+            "exposure.exposure_time": np.float32(settings["integration_time"]),
+            "exposure.gain": np.int32(forced[stage]),
+        },
+        f"{detector}/CTRL/LSLAN": {"inputA.crdg": np.float32(-40.15)},
+    }
+
+
+#: Truth of the simulator: means and spreads in ADU; background.
+_TRUTH: dict[str, Any] = {
+    "offset": (
+        {"mean": 4000, "asic": 75, "column": 60, "pixel": 60},
+        {"mean": 4200, "asic": 75, "column": 60, "pixel": 60},
+        {"mean": 4300, "asic": 75, "column": 60, "pixel": 60},
+    ),
+    "noise": (
+        {"mean": 7.0, "asic": 0.2, "pixel": 0.2}, {"mean": 5.0, "asic": 0.2, "pixel": 0.15},
+        {"mean": 4.5, "asic": 0.2, "pixel": 0.15},
+    ),
+    "converter_block": (967, 10),
+    "control_aggregator": "DA01",
+    "settings": {
+        "identifier": "SCS_CDIDET_FCCD2M", "instrument": "SCS", "memory_cells": 1, "bias_voltage": 79.0,
+        "integration_time": 1.0, "acquisition_rate": 0.1, "common_mode": 5.0,
+    },
+    "demo": {"proposal": 900105, "trains": 30, "drift": 1.0, "dead_block_module": 0},
+}
+
+
+FASTCCD = declare(DetectorType(
+    family="FASTCCD",
+    name="FASTCCD",
+    database_type="FastCCD-Type",
+    title="FastCCD",
+    shape=_SHAPE,
+    planes=1,
+    max_modules=1,
+    max_cells=1,
+    saturation=0x3FFF,
+    asic_shape=_HEMISPHERE,
+    regions=_regions(**defaults("fastccd", "regions")),
+    stages=_STAGES,
+    raw=RawLayout(
+        source=r"(?P<detector>\w+_FCCD\w*)/DAQ/(?P<module>FCCD):daqOutput",
+        source_format="{detector}/DAQ/{module}:daqOutput",
+        module_words=("FCCD",),
+        aggregator="DA05",
+        group="data",
+        pixels="data.image.pixels",
+        cell=None,
+        train="data.trainId",
+        adc_mask=0x3FFF,
+        gain_shift=_GAIN_SHIFT,
+    ),
+    decode=_decode,
+    encode=_encode,
+    condition=_CONDITION,
+    find_condition=_find_condition,
+    find_stage=_find_stage,
+    calibrations={"Offset": "OffsetCCD", "Noise": "NoiseCCD", "BadPixelsDark": "BadPixelsDarkCCD"},
+    file_dims=("slow_scan", "fast_scan", "gain"),
+    methods=(RefinedDark(**defaults("fastccd", "dark")),),
+    geometry=_geometry,
+    geometry_note="hemispheres one above the other, as they are stored",
+    truth=_TRUTH,
+    simulate_control=_simulate_control,
+))

@@ -1,0 +1,152 @@
+"""pnCCD: one frame of 1024 × 1024 pixels a train from two sensors around a hole, one of several fixed gains.
+
+Sources: European-XFEL/EXtra-data and its predecessor's calibration data (keys, conditions), EXtra-geom, the
+facility's pnCCD analysis manual and dark notebook, SLAC psana (banks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from calib_core.badpixels import BadPixels
+from calib_core.characterisation.refined_dark import RefinedDark
+from calib_core.condition import ConditionParameter, Found
+from calib_core.defaults import defaults
+from calib_core.detector import (
+    Array,
+    ControlReader,
+    DetectorType,
+    Frames,
+    GainStage,
+    RawLayout,
+    Region,
+    SampleStatistics,
+    StageEvidence,
+    declare,
+)
+from calib_core.found import control_source, number, scaled
+
+_SHAPE = (1024, 1024)
+_CONDITION = (
+    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 1.0, help="Bias of the sensor, without its sign"),
+    ConditionParameter("memory_cells", "Memory cells", help="Always 1"),
+    ConditionParameter("pixels_x", "Pixels X", help="Pixels along fast scan"),
+    ConditionParameter("pixels_y", "Pixels Y", help="Pixels along slow scan"),
+    ConditionParameter("integration_time", "Integration Time", "ms", help="Integration time"),
+    ConditionParameter("sensor_temperature", "Sensor Temperature", "K", 5.0, help="Temperature of the upper sensor"),
+    ConditionParameter("gain_setting", "Gain Setting", help="Divisor of the gain: 1, 4, 16, 64, 256 or 340"),
+)
+
+
+def _decode(arrays: Mapping[str, Array]) -> Frames:
+    return Frames(block=arrays["data.image"], cell=arrays["cell"], train=arrays["data.trainId"])
+
+
+def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
+    return {"data.image": block[:, 0]}
+
+
+def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
+    voltage = number(run, control_source(run, detector, "/MDL/DAQ_MPOD"), "u0voltage")
+    sign = -1.0 if voltage and float(voltage.value) < 0 else 1.0
+    temperature = number(run, control_source(run, detector, "/CTRL/TCTRL"), "inputA.krdg")
+    gain = number(run, control_source(run, detector, "/MDL/DAQ_GAIN"), "pNCCDGain")
+    return {
+        "bias_voltage": scaled(voltage, 270, "no bias voltage in the run", sign),
+        "memory_cells": Found(1.0, "detector type"),
+        "pixels_x": Found(float(_SHAPE[1]), "detector type"),
+        "pixels_y": Found(float(_SHAPE[0]), "detector type"),
+        "integration_time": Found.by_default(70.0, "not in the run"),
+        "sensor_temperature": scaled(temperature, 243.347, "no temperature in the run"),
+        "gain_setting": scaled(gain, 64, "no gain in the run"),
+    }
+
+
+def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
+    return StageEvidence(0, "it has one gain stage")
+
+
+def _geometry(n_modules: int) -> Any:
+    from extra_geom import PNCCDGeometry
+
+    return PNCCDGeometry.example()
+
+
+def _regions(edge_rows: int, edge_columns: int, hole_rows: int, hole_columns: int) -> tuple[Region, ...]:
+    """The frame's edges, from the first pass on, and the hole around the beam at its centre, from the second."""
+    slow, fast = _SHAPE
+    edges = (
+        (0, edge_rows, 0, fast), (slow - edge_rows, slow, 0, fast),
+        (0, slow, 0, edge_columns), (0, slow, fast - edge_columns, fast),
+    )
+    top, left = (slow - hole_rows) // 2, (fast - hole_columns) // 2
+    hole = (top, top + hole_rows, left, left + hole_columns)
+    return (
+        Region("edges", BadPixels.OVERSCAN, edges),
+        Region("hole", BadPixels.NON_SENSITIVE, (hole,), from_pass=2),
+    )
+
+
+def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Control sources of a dark run; the supply tells its voltage with its sign."""
+    return {
+        f"{detector}/MDL/DAQ_GAIN": {"pNCCDGain": np.int32(settings["gain_setting"])},
+        f"{detector}/MDL/DAQ_MPOD": {"u0voltage": np.float32(-settings["bias_voltage"])},
+        f"{detector}/CTRL/TCTRL": {"inputA.krdg": np.float32(243.3), "inputB.krdg": np.float32(243.9)},
+    }
+
+
+#: Truth of the simulator: means and spreads in ADU; levels are background, at the gain 1/64.
+_TRUTH: dict[str, Any] = {
+    "offset": ({"mean": 7000, "asic": 700, "column": 140, "pixel": 60},),
+    "noise": ({"mean": 12, "asic": 0.5, "pixel": 0.4},),
+    "converter_block": (128, 512),
+    "control_aggregator": "PNCCD02",
+    "settings": {
+        "identifier": "SQS_NQS_PNCCD1MP", "instrument": "SQS", "memory_cells": 1, "bias_voltage": 270.0,
+        "gain_setting": 64, "integration_time": 70.0, "acquisition_rate": 0.1, "common_mode": 15.0,
+    },
+    "demo": {"proposal": 900106, "trains": 60, "drift": 1.0},
+}
+
+
+PNCCD = declare(DetectorType(
+    family="PNCCD",
+    name="PNCCD",
+    database_type="pnCCD-Type",
+    title="pnCCD",
+    shape=_SHAPE,
+    planes=1,
+    max_modules=1,
+    max_cells=1,
+    # No smaller range of the converter is published, and illuminated pixels are kept up to 32000 ADU.
+    saturation=65535,
+    # 128 rows of a sensor's left or right half go to one CAMEX, which reads a column of them at a time.
+    asic_shape=(128, 512),
+    regions=_regions(**defaults("pnccd", "regions")),
+    stages=(GainStage("G", "dark", "the gain setting"),),
+    raw=RawLayout(
+        source=r"(?P<detector>\w+_PNCCD\w*)/CAL/PNCCD_FMT-(?P<module>\d+):output",
+        source_format="{detector}/CAL/PNCCD_FMT-{module}:output",
+        aggregator="PNCCD01",
+        group="data",
+        pixels="data.image",
+        cell=None,
+        train="data.trainId",
+    ),
+    decode=_decode,
+    encode=_encode,
+    condition=_CONDITION,
+    find_condition=_find_condition,
+    find_stage=_find_stage,
+    calibrations={"Offset": "OffsetCCD", "Noise": "NoiseCCD", "BadPixelsDark": "BadPixelsDarkCCD"},
+    file_dims=("slow_scan", "fast_scan", "cell"),
+    methods=(RefinedDark(**defaults("pnccd", "dark")),),
+    geometry=_geometry,
+    geometry_note="EXtra-geom, example positions",
+    truth=_TRUTH,
+    simulate_control=_simulate_control,
+))
