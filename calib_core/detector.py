@@ -195,6 +195,9 @@ class ControlReader(Protocol):
     def pulses(self) -> Array:
         """Pulse ids of the first train that has frames (may be empty)."""
 
+    def mean_beside(self, key: str) -> float | None:
+        """Mean of a key beside the pixels of the first module, such as a temperature; None where there is none."""
+
 
 @dataclass(frozen=True)
 class StageEvidence:
@@ -241,6 +244,10 @@ class DetectorType:
         Parts of a module that are no ordinary pixels.
     bank_shape : (int, int), optional
         Pixels (slow_scan, fast_scan) that share one amplifier and so a common mode; the ASIC where not given.
+    variants : tuple of DetectorType
+        Types with the same sources whose modules have another shape; taken where the data have it.
+    remark : str
+        Sentence for the log of every job with this type.
     always_whole : bool
         Whether an installed detector has all of them; where not, only gaps between its modules are remarkable.
     max_cells : int
@@ -262,7 +269,7 @@ class DetectorType:
     calibrations : mapping
         Canonical kind → database name, e.g. ``{"Offset": "Offset10Hz"}``.
     file_dims : tuple of str
-        Order of the axes in constant files, slowest first.
+        Order of the axes in constant files, slowest first; axes of length 1 may be left out.
     methods : tuple of Method
         Characterisations with this family's defaults.
     geometry : callable
@@ -307,6 +314,8 @@ class DetectorType:
     least_signal_step: float = 0.0
     regions: tuple[Region, ...] = ()
     bank_shape: tuple[int, int] | None = None
+    variants: tuple[DetectorType, ...] = ()
+    remark: str = ""
     always_whole: bool = True
     stages_in_run: Callable[[Mapping[str, Found]], int] | None = None
     operated: Callable[[DetectorType, Mapping[str, Found]], DetectorType] | None = None
