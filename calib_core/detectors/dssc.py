@@ -1,0 +1,203 @@
+"""DSSC: 16 modules of hexagonal pixels with one linear gain, codes of 8 or 9 bits, up to 800 memory cells.
+
+Sources: European-XFEL/EXtra-data (raw layout, keys of the control sources), European-XFEL/EXtra (conditions).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from calib_core.characterisation.dark import Dark
+from calib_core.condition import ConditionParameter, Found
+from calib_core.defaults import defaults
+from calib_core.detector import (
+    Array,
+    ControlReader,
+    DetectorType,
+    Frames,
+    GainStage,
+    RawLayout,
+    SampleStatistics,
+    StageEvidence,
+    declare,
+)
+
+_CONDITION = (
+    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),
+    ConditionParameter("memory_cells", "Memory cells", help="Memory cells in use"),
+    ConditionParameter("pixels_x", "Pixels X", help="Pixels along fast scan"),
+    ConditionParameter("pixels_y", "Pixels Y", help="Pixels along slow scan"),
+    ConditionParameter("pulse_id_checksum", "Pulse id checksum",
+                       help="Checksum of the pulse ids of a train; the offset depends on the pattern of pulses"),
+    ConditionParameter("acquisition_rate", "Acquisition rate", "MHz", 0.1, help="Repetition rate of the cells"),
+    ConditionParameter("target_gain", "Target gain", help="Gain that the configuration was trimmed to"),
+    ConditionParameter("encoded_gain", "Encoded gain", help="Gain registers in one number"),
+)
+#: Cycles of the sequencer in a period of the 4.5 MHz grid.
+_CYCLES_PER_PULSE = 22
+_PULSE_GRID_MHZ = 4.5
+_TRIMMED = "Various"
+
+
+def _decode(arrays: Mapping[str, Array]) -> Frames:
+    return Frames(block=arrays["image.data"], cell=arrays["image.cellId"], train=arrays["image.trainId"])
+
+
+def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
+    return {"image.data": block}
+
+
+def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
+    """Conditions; those that the database takes optionally are left out where nothing tells them."""
+    optional = {
+        "pulse_id_checksum": _checksum(run),
+        "acquisition_rate": _of_quadrants(run, "sequencer.cycleLength", _acquisition_rate),
+        "target_gain": _of_quadrants(run, "epcRegisterFilePath", _target_gain),
+        "encoded_gain": _of_quadrants(run, "gain.csaFbCap, fcfEnCap, csaResistor, irampFineTrm", _encoded_gain),
+    }
+    return {
+        "bias_voltage": Found.by_default(100.0, "no bias voltage in the run"),
+        "memory_cells": _memory_cells(run),
+        "pixels_x": Found(512.0, "detector type"),
+        "pixels_y": Found(128.0, "detector type"),
+        **{name: found for name, found in optional.items() if found is not None},
+    }
+
+
+def _memory_cells(run: ControlReader) -> Found:
+    cells = run.cells()
+    if cells.size == 0:
+        return Found.by_default(400.0, "no frames in the run")
+    return Found(float(cells.max() + 1), "image.cellId, highest + 1")
+
+
+def _checksum(run: ControlReader) -> Found | None:
+    """Eight bytes of BLAKE2b over the pulse ids, read as a float64; a few of these are no number."""
+    pulses = run.pulses()
+    digest = hashlib.blake2b(pulses.astype("<u8").tobytes(), digest_size=8).digest()
+    value: float = struct.unpack("<d", digest)[0]
+    if pulses.size == 0 or not math.isfinite(value):
+        return None
+    return Found(value, "image.pulseId of the first train")
+
+
+def _of_quadrants(
+    run: ControlReader, keys: str, find: Callable[[ControlReader, str], float | None]
+) -> Found | None:
+    """Value of the first quadrant that has one; doubtful where the quadrants differ."""
+    values = {source: find(run, source) for source in run.sources(r".*DSSC.*/FPGA/PPT_Q[1-4]")}
+    told = [(source, value) for source, value in values.items() if value is not None]
+    if not told:
+        return None
+    same = len({value for _, value in told}) == 1
+    source, first = told[0]
+    return Found(first, f"{source} {keys}" + ("" if same else "; the quadrants differ"), sure=same)
+
+
+def _acquisition_rate(run: ControlReader, source: str) -> float | None:
+    length = run.run_value(source, "sequencer.cycleLength")
+    return round(_PULSE_GRID_MHZ * _CYCLES_PER_PULSE / float(length), 3) if length else None
+
+
+def _target_gain(run: ControlReader, source: str) -> float | None:
+    named = re.search(r"_TG(\d+(?:\.\d+)?)", str(run.run_value(source, "epcRegisterFilePath")))
+    return float(named[1]) if named else None
+
+
+def _encoded_gain(run: ControlReader, source: str) -> float | None:
+    registers = [run.run_value(source, f"gain.{key}") for key in ("csaFbCap", "fcfEnCap", "csaResistor")]
+    if any(value is None for value in registers):
+        return None
+    trimmed = run.run_value(source, "gain.irampFineTrm") == _TRIMMED
+    capacitor, enabled, resistor = (int(value) for value in registers if value is not None)
+    return float(capacitor + (enabled << 8) + (resistor << 16) + (trimmed << 32))
+
+
+def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
+    return StageEvidence(0, "the detector has one gain")
+
+
+def _geometry(n_modules: int) -> Any:
+    from extra_geom import DSSC_1MGeometry
+
+    return DSSC_1MGeometry.example()
+
+
+def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Control sources of a dark run: one per quadrant that has modules."""
+    instrument = detector.split("_DET_", 1)[0]
+    quadrants = sorted({module // 4 + 1 for module in settings["module_numbers"]})
+    return {f"{instrument}_CDIDET_DSSC/FPGA/PPT_Q{quadrant}": _simulate_quadrant(settings) for quadrant in quadrants}
+
+
+def _simulate_quadrant(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "epcRegisterFilePath": "/config/DSSC_Q_TG2.5_trimmed.epc",
+        "gain.csaFbCap": np.uint32(2 if settings["gain_setting"] else 8),
+        "gain.csaResistor": np.uint32(1),
+        "gain.fcfEnCap": np.uint32(15),
+        "gain.gainHash": np.uint64(0),
+        "gain.irampFineTrm": _TRIMMED,
+        "sequencer.cycleLength": np.uint32(round(_PULSE_GRID_MHZ * _CYCLES_PER_PULSE / settings["acquisition_rate"])),
+        "sequencer.integrationTime": np.uint32(25),
+    }
+
+
+#: Truth of the simulator: means and spreads in ADU, background knowledge of the MiniSDD sensors.
+_TRUTH: dict[str, Any] = {
+    "offset": (
+        {"mean": 55, "asic": 3, "column": 0.5, "pixel": 2.5, "cell_row": 0.5, "cell": 0.5, "cell_pixel": 0.3},
+    ),
+    "noise": ({"mean": 0.85, "asic": 0.05, "pixel": 0.03},),
+    "converter_block": (64, 64),
+    "telemetry_bytes": 416,
+    "control_aggregator": "DA01",
+    "settings": {
+        "identifier": "SCS_DET_DSSC1M-1", "instrument": "SCS", "memory_cells": 4, "bias_voltage": 100.0,
+        "acquisition_rate": 1.1, "outlier_mean": 40.0,
+    },
+}
+
+
+DSSC1M = declare(DetectorType(
+    family="DSSC",
+    name="DSSC1M",
+    database_type="DSSC-Type",
+    title="DSSC 1M",
+    shape=(128, 512),
+    planes=1,
+    max_modules=16,
+    max_cells=800,
+    saturation=511,
+    asic_shape=(64, 64),
+    stages=(GainStage("LIN", "dark", "linear gain"),),
+    raw=RawLayout(
+        source=r"(?P<detector>\w+_DSSC1M[^/]*)/DET/(?P<module>\d+)CH0:xtdf",
+        source_format="{detector}/DET/{module}CH0:xtdf",
+        aggregator="DSSC{module:02d}",
+        group="image",
+        pixels="image.data",
+        cell="image.cellId",
+        pulse="image.pulseId",
+        train="image.trainId",
+    ),
+    decode=_decode,
+    encode=_encode,
+    condition=_CONDITION,
+    find_condition=_find_condition,
+    find_stage=_find_stage,
+    calibrations={k: k for k in ("Offset", "Noise", "BadPixelsDark")},
+    file_dims=("fast_scan", "slow_scan", "cell"),
+    methods=(Dark(**defaults("dssc", "dark")),),
+    geometry=_geometry,
+    geometry_note="EXtra-geom, example arrangement",
+    truth=_TRUTH,
+    simulate_control=_simulate_control,
+))

@@ -1,0 +1,207 @@
+"""LPD: 1M (16 modules) and Mini, 512 memory cells, three gain stages by two bits of each word or in parallel.
+
+In parallel gain each train holds all memory cells in high gain, then all in medium, then all in low gain; only the
+cell numbers of the first third are right.
+
+Sources: European-XFEL/EXtra-data (raw layout, parallel gain), European-XFEL/EXtra (conditions); that the word has the
+gain bits 12 and 13 is background knowledge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from calib_core.characterisation.dark import Dark
+from calib_core.condition import ConditionParameter, Found
+from calib_core.defaults import defaults
+from calib_core.detector import (
+    Array,
+    ControlReader,
+    DetectorType,
+    Frames,
+    GainStage,
+    RawLayout,
+    SampleStatistics,
+    StageEvidence,
+    declare,
+)
+
+_STAGES = (
+    GainStage("HG", "high", "high gain", code=0),
+    GainStage("MG", "med", "medium gain", code=1),
+    GainStage("LG", "low", "low gain", code=2),
+)
+_GAIN_SHIFT = 12
+_CONDITION = (
+    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),
+    ConditionParameter("memory_cells", "Memory cells", help="Memory cells of the constants"),
+    ConditionParameter("memory_cell_order", "Memory cell order", left_out_at="", text=True,
+                       help="Memory cells in the order of recording, where it is not ascending"),
+    ConditionParameter("feedback_capacitor", "Feedback capacitor", "pF", 1.0, help="5 or 50"),
+    ConditionParameter("pixels_x", "Pixels X", help="Pixels along fast scan"),
+    ConditionParameter("pixels_y", "Pixels Y", help="Pixels along slow scan"),
+    ConditionParameter("parallel_gain", "Parallel gain", left_out_at=0.0,
+                       help="1 where each train holds all gain stages, else 0"),
+)
+
+
+def _decode(arrays: Mapping[str, Array]) -> Frames:
+    return Frames(block=arrays["image.data"], cell=arrays["image.cellId"], train=arrays["image.trainId"],
+                  gain=arrays["gain_bits"])
+
+
+def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
+    code = np.uint16(_STAGES[stage].code) if gain is None else gain[:, None].astype(np.uint16)
+    return {"image.data": block | code << np.uint16(_GAIN_SHIFT)}
+
+
+def _control(run: ControlReader, detector: str) -> str:
+    """Device of the front-end modules; the database does not always name the right one."""
+    mine = run.sources(rf"{detector}/COMP/FEM_MDL_COMP")
+    return next(iter(mine or run.sources(r".*LPD.*/COMP/FEM_MDL_COMP")), "")
+
+
+def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
+    return {
+        "bias_voltage": Found.by_default(250.0, "no bias voltage in the run"),
+        "memory_cells": Found(512.0, "detector type"),
+        "memory_cell_order": _cell_order(run),
+        "feedback_capacitor": Found.by_default(5.0, "no capacitor in the run"),
+        "pixels_x": Found(256.0, "detector type"),
+        "pixels_y": Found(256.0, "detector type"),
+        "parallel_gain": _parallel_gain(run, _control(run, detector)),
+    }
+
+
+def _parallel_gain(run: ControlReader, control: str) -> Found:
+    value = run.run_value(control, "femAsicGainOverride")
+    if value is not None:
+        return Found(float(bool(value)), f"{control} femAsicGainOverride")
+    if control:
+        return Found(0.0, f"{control} is from before parallel gain")
+    return Found.by_default(0.0, "no FEM_MDL_COMP in the run")
+
+
+def _cell_order(run: ControlReader) -> Found:
+    """Text of the cells with a comma after each, as the database has it; empty where the order is ascending."""
+    order = run.cell_order()
+    jumps_back = len(order) > 2 and bool((np.diff(order.astype(np.int64)) < 0).any())
+    text = "".join(f"{cell}," for cell in order) if jumps_back else ""
+    return Found(text, "image.cellId of the first train")
+
+
+def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
+    control = _control(run, detector)
+    if _parallel_gain(run, control).value:
+        return StageEvidence(None, f"{control} femAsicGainOverride")
+    fixed = run.run_value(control, "femAsicGain")
+    if fixed is not None and int(fixed) in range(len(_STAGES)):
+        return StageEvidence(int(fixed), f"{control} femAsicGain")
+    stages = {stage.code: number for number, stage in enumerate(_STAGES)}
+    bits = sample.modal_gain_bits
+    return StageEvidence(None if bits is None else stages.get(bits), "most frequent gain bits")
+
+
+def _stages_in_run(found: Mapping[str, Found]) -> int:
+    return len(_STAGES) if "parallel_gain" in found and found["parallel_gain"].value else 1
+
+
+def _geometry(n_modules: int) -> Any:
+    from extra_geom import LPD_1MGeometry
+
+    return LPD_1MGeometry.example()
+
+
+def _geometry_mini(n_modules: int) -> Any:
+    from extra_geom import LPD_MiniGeometry
+
+    return LPD_MiniGeometry.example(n_modules=8)
+
+
+def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Control source of a dark run: the front-end modules."""
+    return {f"{detector}/COMP/FEM_MDL_COMP": {
+        "femAsicGain": np.int32(stage),
+        "femAsicGainOverride": np.int32(bool(settings.get("parallel_gain"))),
+    }}
+
+
+#: Truth of the simulator: means and spreads in ADU, background knowledge of its electronics.
+_TRUTH: dict[str, Any] = {
+    "offset": (
+        {"mean": 750, "asic": 40, "column": 5, "pixel": 30, "cell_row": 3, "cell": 3, "cell_pixel": 3},
+        {"mean": 650, "asic": 20, "column": 5, "pixel": 20, "cell_row": 2, "cell": 2, "cell_pixel": 2},
+        {"mean": 640, "asic": 20, "column": 5, "pixel": 20, "cell_row": 2, "cell": 2, "cell_pixel": 2},
+    ),
+    "noise": (
+        {"mean": 8, "asic": 0.3, "pixel": 0.2}, {"mean": 4, "asic": 0.15, "pixel": 0.1},
+        {"mean": 3, "asic": 0.1, "pixel": 0.08},
+    ),
+    "converter_block": (32, 128),
+    "telemetry_bytes": 416,
+    "control_aggregator": "DA01",
+    "settings": {
+        "identifier": "FXE_DET_LPD1M-1", "instrument": "FXE", "memory_cells": 4, "bias_voltage": 250.0,
+        "acquisition_rate": 4.5,
+    },
+}
+
+
+LPD1M = declare(DetectorType(
+    family="LPD",
+    name="LPD1M",
+    database_type="LPD-Type",
+    title="LPD 1M",
+    shape=(256, 256),
+    planes=1,
+    max_modules=16,
+    max_cells=512,
+    saturation=4095,
+    asic_shape=(32, 16),
+    stages=_STAGES,
+    raw=RawLayout(
+        source=r"(?P<detector>\w+_LPD1M[^/]*)/DET/(?P<module>\d+)CH0:xtdf",
+        source_format="{detector}/DET/{module}CH0:xtdf",
+        aggregator="LPD{module:02d}",
+        group="image",
+        pixels="image.data",
+        adc_mask=0x0FFF,
+        gain_shift=_GAIN_SHIFT,
+        cell="image.cellId",
+        pulse="image.pulseId",
+        train="image.trainId",
+    ),
+    decode=_decode,
+    encode=_encode,
+    condition=_CONDITION,
+    find_condition=_find_condition,
+    find_stage=_find_stage,
+    stages_in_run=_stages_in_run,
+    calibrations={k: k for k in ("Offset", "Noise", "BadPixelsDark")},
+    file_dims=("fast_scan", "slow_scan", "cell", "gain"),
+    methods=(Dark(**defaults("lpd", "dark")),),
+    geometry=_geometry,
+    geometry_note="EXtra-geom, example arrangement",
+    truth=_TRUTH,
+    simulate_control=_simulate_control,
+))
+
+#: Minis are read out together, 32 rows each; eight of them are taken as one module of 256 × 256 pixels. That there
+#: are eight is background knowledge: no public file of one was found.
+LPDMINI = declare(replace(
+    LPD1M,
+    name="LPDMINI",
+    title="LPD Mini",
+    max_modules=1,
+    raw=replace(
+        LPD1M.raw, source=r"(?P<detector>\w+_LPD_MINI[^/]*)/DET/(?P<module>\d+)CH0:xtdf",
+        aggregator="LPDMINI{module:02d}",
+    ),
+    geometry=_geometry_mini,
+    geometry_note="EXtra-geom, example of eight minis in a column",
+    truth={**_TRUTH, "settings": {**_TRUTH["settings"], "identifier": "FXE_DET_LPD_MINI"}},
+))
