@@ -78,7 +78,7 @@ def _add_method(commands: Any, kind: DetectorType, method: Method) -> None:
     conditions = parser.add_argument_group("operating condition (found in the run unless given)")
     for one in kind.condition:
         unit = f" [{one.unit}]" if one.unit else ""
-        conditions.add_argument(f"--{one.name.replace('_', '-')}", type=float, metavar="VALUE",
+        conditions.add_argument(f"--{one.name.replace('_', '-')}", type=str if one.text else float, metavar="VALUE",
                                 dest=f"condition_{one.name}", help=f"{one.help}{unit}")
     add_knob_arguments(parser, method, [stage.short for stage in kind.stages])
     _add_running(parser)

@@ -10,17 +10,19 @@ from calib_core.condition import Condition
 from calib_core.detector import Detector, StageEvidence
 from calib_core.io.inventory import RunInventory
 from calib_core.io.run import Run
+from calib_core.jobs.survey import found_condition
 from calib_core.ranges import format_numbers
 
 
 @dataclass(frozen=True)
 class DetectorReport:
-    """One detector of a run: its stock, condition, and gain stage."""
+    """One detector of a run: its stock, condition, gain stage, and how many stages each of its trains holds."""
 
     detector: Detector
     inventory: RunInventory
     condition: Condition
     evidence: StageEvidence
+    stages: int = 1
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class RunReport:
                 {
                     "identifier": one.detector.identifier, "type": one.detector.type.name,
                     "condition": {n: asdict(f) for n, f in one.condition.values.items()},
-                    "gain_stage": asdict(one.evidence), "inventory": one.inventory.to_json(),
+                    "gain_stage": asdict(one.evidence), "stages_in_run": one.stages,
+                    "inventory": one.inventory.to_json(),
                 }
                 for one in self.detectors
             ],
@@ -72,11 +75,10 @@ def look(path: Path) -> RunReport:
 
 
 def _look_at(run: Run, detector: Detector) -> DetectorReport:
-    kind, control = detector.type, run.control(detector)
-    inventory = run.inventory(detector)
-    evidence = kind.find_stage(control, detector.identifier, run.sample(detector))
-    condition = Condition(kind.condition, kind.find_condition(control, detector.identifier))
-    return DetectorReport(detector, inventory, condition, evidence)
+    condition, stages = found_condition(run, detector)
+    inventory = run.inventory(detector, parts=stages)
+    evidence = detector.type.find_stage(run.control(detector), detector.identifier, run.sample(detector))
+    return DetectorReport(detector, inventory, condition, evidence, stages)
 
 
 def _lines(one: DetectorReport) -> list[str]:
@@ -97,6 +99,8 @@ def _lines(one: DetectorReport) -> list[str]:
 
 
 def _stage(one: DetectorReport) -> str:
+    if one.stages > 1:
+        return f"all {one.stages} in each train ({one.evidence.origin})"
     if one.evidence.stage is not None:
         return f"{one.detector.type.stages[one.evidence.stage].label} ({one.evidence.origin})"
     if one.evidence.gain_signal is not None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from calib_core.characterisation.method import MapSpec, Method, Unit
+from calib_core.characterisation.method import FrameSelection, MapSpec, Method, Unit
 from calib_core.condition import Condition
 from calib_core.detector import Detector, Module
 from calib_core.errors import BadInput, BadParameter
@@ -14,7 +14,7 @@ from calib_core.io.budget import cells_per_block, resident_bytes
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.jobs.spec import JobSpec
-from calib_core.jobs.survey import Survey, assign, check_same_condition, choose_detector, with_overrides
+from calib_core.jobs.survey import Survey, assign, check_same_condition, choose_detector
 from calib_core.store.constants import check_name
 
 #: Frames of a chunk together, bytes: long enough to stay near the speed of memory, short enough to cancel.
@@ -77,8 +77,7 @@ class Plan:
 
     def close(self) -> None:
         """Close the runs."""
-        for run in self.runs.values():
-            run.close()
+        _close(self.runs)
 
 
 def make_plan(spec: JobSpec) -> Plan:
@@ -92,12 +91,17 @@ def make_plan(spec: JobSpec) -> Plan:
     opened: dict[str, Run] = {}
     try:
         for role, path in spec.runs.items():
-            opened[role] = Run.open(path)
+            same = (run for run in opened.values() if run.path == path)
+            opened[role] = next(same, None) or Run.open(path)
         return _plan(spec, opened)
     except BaseException:
-        for run in opened.values():
-            run.close()
+        _close(opened)
         raise
+
+
+def _close(runs: dict[str, Run]) -> None:
+    for run in set(runs.values()):
+        run.close()
 
 
 def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
@@ -105,12 +109,12 @@ def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
         raise BadInput("The job has no run; give at least one.")
     chosen = choose_detector(list(opened.values()), spec.family, spec.detector)
     method = chosen.type.method(spec.method).with_changes(spec.parameters)
-    found = with_overrides(assign(chosen, method, opened, spec.keep_order), spec.conditions)
+    found = assign(chosen, method, opened, spec.keep_order, spec.conditions)
     check_same_condition(found, spec.conditions)
     by_path = {run.path: run for run in opened.values()}
     runs = {c.role.name: by_path[c.run.path] for c in found.roles if c.run}
     detector = _operated(_named(chosen, runs, spec), found.condition)
-    frames, left_out = _frames(detector, method, runs, spec)
+    frames, left_out = _frames(detector, method, runs, found)
     modules = tuple(m.number for m in detector.modules if m.number not in left_out)
     if not modules:
         raise BadInput(_none_left(left_out))
@@ -152,34 +156,41 @@ def _check_units(spec: JobSpec, detector: Detector) -> None:
 
 
 def _frames(
-    detector: Detector, method: Method, runs: dict[str, Run], spec: JobSpec
+    detector: Detector, method: Method, runs: dict[str, Run], found: Survey
 ) -> tuple[dict[tuple[int, str], ModuleFrames], dict[int, str]]:
     frames: dict[tuple[int, str], ModuleFrames] = {}
     left_out: dict[int, str] = {}
     for role, run in runs.items():
         here = next(d for d in run.detectors if d.identifier == detector.identifier)
-        refused = _refused(run, here)
+        selection = _selection(method, found, role)
+        refused = _refused(run, here, selection.parts)
         for module in detector.modules:
             if module.number in left_out:
                 continue
             try:
                 if module.number in refused:
                     raise BadInput(refused[module.number])
-                frames[module.number, role] = _module_frames(here, method, run, module)
+                frames[module.number, role] = _module_frames(here, selection, run, module)
             except BadInput as error:
                 left_out[module.number] = str(error)
     return frames, left_out
 
 
-def _refused(run: Run, detector: Detector) -> dict[int, str]:
-    problems = run.inventory(detector).problems
+def _selection(method: Method, found: Survey, role: str) -> FrameSelection:
+    """Frames of a role: all of its run, or the part of each train that is of its gain stage."""
+    parts = found.stages_in_run
+    stage = next(c.role.stage for c in found.roles if c.role.name == role)
+    return replace(method.frame_selection(), part=stage if parts > 1 else 0, parts=parts)
+
+
+def _refused(run: Run, detector: Detector, parts: int) -> dict[int, str]:
+    problems = run.inventory(detector, parts=parts).problems
     return {p.module: p.sentence() for p in problems if p.severity == "refuse" and p.module is not None}
 
 
-def _module_frames(detector: Detector, method: Method, run: Run, module: Module) -> ModuleFrames:
+def _module_frames(detector: Detector, selection: FrameSelection, run: Run, module: Module) -> ModuleFrames:
     if all(m.number != module.number for m in detector.modules):
         raise BadInput(f"Run {run.label} has no data of module {module.number} ({module.aggregator}).")
-    selection = method.frame_selection()
     frames = run.frames(detector, module, selection)
     if frames.trains < selection.min_trains:
         raise BadInput(

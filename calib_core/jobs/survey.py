@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,11 @@ from calib_core.jobs.spec import JobSpec
 
 @dataclass(frozen=True)
 class SurveyedRun:
-    """A run as the survey saw it: what it holds and what it says about its gain stage."""
+    """A run as the survey saw it: what it holds and what it says about its gain stage.
+
+    ``stages`` is the number of gain stages that each of its trains holds, one after the other; ``gain_bits`` are the
+    most frequent ones, where the detector has any.
+    """
 
     path: Path
     label: str
@@ -30,6 +34,8 @@ class SurveyedRun:
     evidence: StageEvidence | None = None
     problems: tuple[Problem, ...] = ()
     condition: Condition | None = None
+    stages: int = 1
+    gain_bits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,9 +67,15 @@ class Survey:
         """Whether the runs were re-ordered."""
         return any(choice.moved for choice in self.roles)
 
+    @property
+    def stages_in_run(self) -> int:
+        """Gain stages that each run holds: 1, or all where one run takes every role."""
+        return max(run.stages for run in self.runs)
+
     def spec(self, out_folder: Path, **changes: object) -> JobSpec:
         """Job specification for these runs; ``changes`` are further fields of it."""
-        runs = {choice.role.name: choice.run.path for choice in self.roles if choice.run}
+        given = [(choice.role.name, choice.run.path) for choice in self.roles if choice.run]
+        runs = dict(given[:1] if self.stages_in_run > 1 else given)
         return JobSpec.checked(
             **{
                 "family": self.detector.type.family, "method": self.method.command, "runs": runs,
@@ -150,7 +162,8 @@ def _fitting(run: Run, family: str, identifier: str) -> list[Detector]:
 
 
 def assign(
-    detector: Detector, method: Method, given: Mapping[str, Run], keep_order: bool = False
+    detector: Detector, method: Method, given: Mapping[str, Run], keep_order: bool = False,
+    conditions: Mapping[str, float | str] | None = None,
 ) -> Survey:
     """Decide which run is which gain stage and find the condition.
 
@@ -158,12 +171,24 @@ def assign(
     ----------
     given : mapping
         Run by role as the operator gave them; roles may be missing.
+    conditions : mapping, optional
+        The operator's conditions in place of those found.
+
+    Raises
+    ------
+    BadInput
+        Two runs are of the same gain stage.
+    BadParameter
+        The detector has no condition of such a name, or its value is not allowed.
     """
+    said = _checked_conditions(detector.type.condition, conditions or {})
     roles = [role for role in method.roles(detector.type) if role.name in given]
     unknown = set(given) - {role.name for role in method.roles(detector.type)}
     if unknown:
         raise BadParameter(f"{detector.type.family} {method.command} has no run “{sorted(unknown)[0]}”.")
-    surveyed = [_look(given[role.name], detector) for role in roles]
+    surveyed = [_look(given[role.name], detector, said) for role in roles]
+    if any(run.stages > 1 for run in surveyed):
+        return _all_of_one(detector, method, surveyed)
     found = roles if keep_order else _order(detector, roles, surveyed)
     by_role = {role.name: run for role, run in zip(found, surveyed, strict=True)}
     choices = tuple(
@@ -171,19 +196,48 @@ def assign(
         for role in method.roles(detector.type)
     )
     condition = surveyed[0].condition or Condition(detector.type.condition)
-    return Survey(tuple(surveyed), detector, method, choices, condition, tuple(_notes(choices, keep_order)))
+    notes = (*_notes(choices, keep_order), *_other_bits(detector, choices))
+    return Survey(tuple(surveyed), detector, method, choices, condition, notes)
 
 
-def _look(run: Run, detector: Detector) -> SurveyedRun:
+def _all_of_one(detector: Detector, method: Method, surveyed: Sequence[SurveyedRun]) -> Survey:
+    """Survey of one run that holds all gain stages, one after the other in each train."""
+    run = next(run for run in surveyed if run.stages > 1)
+    others = [other.label for other in surveyed if other.path != run.path]
+    if others:
+        raise BadInput(f"Run {run.label} holds all gain stages in each train; give it alone, without {others[0]}.")
+    choices = tuple(
+        RoleChoice(role, run, f"part {role.stage + 1} of {run.stages} of each train")
+        for role in method.roles(detector.type)
+    )
+    note = f"Run {run.label} holds all gain stages: each train is cut into {run.stages} equal parts."
+    return Survey((run,), detector, method, choices, run.condition or Condition(detector.type.condition), (note,))
+
+
+def found_condition(
+    run: Run, detector: Detector, said: Mapping[str, float | str] | None = None
+) -> tuple[Condition, int]:
+    """Operating condition of a run with the operator's values, and how many gain stages each of its trains holds."""
+    stages = detector.type.stages_in_run
+    condition = _condition(run, detector, said or {}, 1)
+    held = 1 if stages is None else stages(condition.values)
+    return condition if held == 1 else _condition(run, detector, said or {}, held), held
+
+
+def _condition(run: Run, detector: Detector, said: Mapping[str, float | str], parts: int) -> Condition:
+    found = detector.type.find_condition(run.control(detector, parts), detector.identifier)
+    return Condition(detector.type.condition, found).overridden(said)
+
+
+def _look(run: Run, detector: Detector, said: Mapping[str, float | str]) -> SurveyedRun:
     here = next(d for d in run.detectors if d.identifier == detector.identifier)
+    condition, stages = found_condition(run, here, said)
     sample = run.sample(here)
-    control = run.control(here)
-    evidence = detector.type.find_stage(control, here.identifier, sample)
-    condition = Condition(detector.type.condition, detector.type.find_condition(control, here.identifier))
-    inventory = run.inventory(here)
+    evidence = detector.type.find_stage(run.control(here), here.identifier, sample)
+    inventory = run.inventory(here, parts=stages)
     trains = max((m.trains for m in inventory.modules), default=0)
     return SurveyedRun(run.path, run.label, run.detectors, run.start_time, trains, evidence, inventory.problems,
-                       condition)
+                       condition, stages, sample.modal_gain_bits)
 
 
 def _order(detector: Detector, roles: Sequence[RunRole], runs: Sequence[SurveyedRun]) -> list[RunRole]:
@@ -243,6 +297,16 @@ def _notes(choices: Sequence[RoleChoice], keep_order: bool) -> list[str]:
     return notes
 
 
+def _other_bits(detector: Detector, choices: Sequence[RoleChoice]) -> list[str]:
+    """Sentences on runs whose gain bits are not those of the stage that they are taken for."""
+    taken = [(c.role, c.run, detector.type.stages[c.role.stage].code) for c in choices if c.run]
+    return [
+        f"Run {run.label} is taken for {role.label}, but most of its gain bits are {run.gain_bits}, not {code}; "
+        "samples with other bits are left out."
+        for role, run, code in taken if run.gain_bits not in (None, code)
+    ]
+
+
 def check_same_condition(found: Survey, given: Collection[str] = ()) -> None:
     """Make sure that all runs are of one operating condition.
 
@@ -273,18 +337,15 @@ def _compare(parameter: ConditionParameter, first: SurveyedRun, second: Surveyed
             f"or {flag} if it is known to be the same.")
 
 
-def with_overrides(found: Survey, conditions: Mapping[str, float | str]) -> Survey:
-    """Survey with the operator's conditions in place of those found.
-
-    Raises
-    ------
-    BadParameter
-        The detector has no condition of such a name, or it takes a number.
-    """
-    known = [parameter.name for parameter in found.condition.parameters]
+def _checked_conditions(
+    parameters: Sequence[ConditionParameter], conditions: Mapping[str, float | str]
+) -> Mapping[str, float | str]:
+    known = {parameter.name: parameter for parameter in parameters}
     for name, value in conditions.items():
         if name not in known:
             raise BadParameter(f"There is no condition “{name}”; known conditions are {', '.join(known)}.")
-        if not (isinstance(value, float | int) and math.isfinite(value)):
-            raise BadParameter(f"{name} = {value!r} is not allowed; a condition takes a number.")
-    return replace(found, condition=found.condition.overridden(conditions))
+        number = isinstance(value, float | int) and math.isfinite(value)
+        if not (isinstance(value, str) if known[name].text else number):
+            takes = "text" if known[name].text else "a number"
+            raise BadParameter(f"{name} = {value!r} is not allowed; it takes {takes}.")
+    return conditions
