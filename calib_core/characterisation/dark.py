@@ -30,8 +30,10 @@ from calib_core.params import Limits, LimitsPerStage, knob
 
 Array = npt.NDArray[Any]
 
-#: Rounding to whole ADU already spreads values by this much, ADU.
-_SMALLEST_SPREAD = 1 / np.sqrt(12)
+#: Rounding to whole ADU adds this variance, ADU².
+_ROUNDING_VARIANCE = 1 / 12
+#: So it already spreads values by this much, ADU.
+_SMALLEST_SPREAD = np.sqrt(_ROUNDING_VARIANCE)
 
 _OFFSET = MapSpec("offset", "Offset", "ADU", "f4", "Mean dark signal")
 NOISE_MAP = MapSpec("noise", "Noise", "ADU", "f4", "Standard deviation of the dark signal")
@@ -63,6 +65,7 @@ class Dark(Method):
     gate_samples: int = knob(128, ge=3, le=256, unit="frames", expert=True,
                              help="Frames per memory cell from which the gate is taken")
     ddof: int = knob(1, ge=0, le=1, expert=True, help="Degrees of freedom lost in the standard deviation")
+    quantisation: bool = knob(False, help="Subtract the variance of rounding to whole ADU, 1/12 ADU², from the noise")
     thresholds_offset_sigma: float = knob(5.0, ge=1, le=100, unit="σ", help="Soft limit of the offset")
     thresholds_offset_hard: LimitsPerStage = knob(
         ((0.0, 65535.0),), unit="ADU", help="Hard limits of the offset, one pair per gain stage")
@@ -134,12 +137,13 @@ class Dark(Method):
         highest = detector.saturation - 1
         measured = samples[(samples >= 1) & (samples <= highest)]
         if self.estimator != "robust" or measured.size == 0:
-            return super().summarise(measured, detector)
+            plain = super().summarise(measured, detector)
+            return replace(plain, std=float(self._noise(plain.std)))
         first = np.ascontiguousarray(samples[: self.gate_samples])[:, None]
         median, mad, _ = robust.median_mad(first, 1, highest)
         low, high = robust.gate(median, mad, self.gate_sigma, self.gate_floor, 1, highest)
         inside = super().summarise(measured[(measured >= low[0]) & (measured <= high[0])], detector)
-        return replace(inside, gate=(float(low[0]), float(high[0])))
+        return replace(inside, std=float(self._noise(inside.std)), gate=(float(low[0]), float(high[0])))
 
     def reduce(self, unit: Unit, accumulator: Accumulator, cell: int) -> Maps:
         """Maps of one memory cell."""
@@ -165,7 +169,7 @@ class Dark(Method):
         """Maps of one memory cell, with the bad pixels that its own gain stage shows."""
         shape = unit.detector.shape
         maps: Maps = {
-            "offset": statistics.mean[0].reshape(shape), "noise": statistics.std[0].reshape(shape),
+            "offset": statistics.mean[0].reshape(shape), "noise": self._noise(statistics.std[0]).reshape(shape),
             "samples": statistics.count[0].reshape(shape),
         }
         if unit.detector.signal_plane is not None:
@@ -173,10 +177,15 @@ class Dark(Method):
             maps["gain_signal_noise"] = statistics.std[1].reshape(shape)
         if statistics.wrong is not None:
             maps["wrong_gain"] = statistics.wrong.reshape(shape)
-        maps["bad_pixels"] = self._flags(unit, maps, statistics.seen)
+        stuck = (statistics.std[0] == 0) & (statistics.count[0] > 1)
+        maps["bad_pixels"] = self._flags(unit, maps, statistics.seen, stuck.reshape(shape))
         return maps
 
-    def _flags(self, unit: Unit, maps: Maps, seen: int) -> Array:
+    def _noise(self, std: Any) -> Any:
+        """Standard deviations, ADU, without that of rounding where asked for; 0 where rounding explains all."""
+        return np.sqrt(np.maximum(np.square(std) - _ROUNDING_VARIANCE, 0)) if self.quantisation else std
+
+    def _flags(self, unit: Unit, maps: Maps, seen: int, stuck: Array) -> Array:
         bad = _regions(unit.detector)
         offset, noise = (_left_out(maps[name], bad != 0) for name in ("offset", "noise"))
         empty = maps["samples"] == 0
@@ -185,6 +194,7 @@ class Dark(Method):
         found = {
             BadPixels.NO_DARK_DATA: empty,
             BadPixels.OFFSET_NOISE_EVAL_ERROR: ~empty & ~finite,
+            BadPixels.DATA_STD_IS_ZERO: stuck,
             BadPixels.OFFSET_OUT_OF_THRESHOLD:
                 self._outside(unit.detector, offset, self.thresholds_offset_sigma, hard_offset),
             BadPixels.NOISE_OUT_OF_THRESHOLD:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from calib_core.constant import ConstantKind
 from calib_core.detector import DetectorType, Frames
 from calib_core.errors import BadParameter
-from calib_core.params import Knobs
+from calib_core.params import Knobs, knob
 
 Array = npt.NDArray[Any]
 Maps = dict[str, Array]
@@ -135,6 +135,9 @@ class Method(Knobs):
     title: ClassVar[str]
     use_when: ClassVar[str] = ""
     caution: ClassVar[str] = ""
+
+    legacy_zeros: bool = knob(False, expert=True, help="Write 0 instead of NaN into constants where there are no "
+                              "data, as the original notebooks did; the flags stay")
 
     @abstractmethod
     def roles(self, detector: DetectorType) -> tuple[RunRole, ...]:

@@ -97,7 +97,7 @@ def _constant(plan: Plan, module: Module, spool: Spool, product: Product, known:
 
         def read(fast: slice) -> Array:
             step(share)
-            return columns(fast)
+            return _with_zeros(columns(fast)) if plan.method.legacy_zeros else columns(fast)
 
         return read
 
@@ -107,6 +107,13 @@ def _constant(plan: Plan, module: Module, spool: Spool, product: Product, known:
         condition=plan.condition, begin=_begin(plan), provenance=known, read=reader(product.map),
         read_count=reader(product.count) if product.count else None, cells=plan.cells,
     )
+
+
+def _with_zeros(values: Array) -> Array:
+    """Values with 0 instead of NaN, changed in place."""
+    if values.dtype.kind == "f":
+        values[np.isnan(values)] = 0
+    return values
 
 
 class _Columns:

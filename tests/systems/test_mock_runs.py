@@ -58,7 +58,7 @@ RUNS: dict[str, tuple[Callable[[str], None], str, str, str]] = {
                       "320 frames never written"),
     "JUNGFRAU, corrected": (make_examples.make_jungfrau_run, "JUNGFRAU", "0 trains, 0 frames",
                             "this looks like corrected data"),
-    "no detector of ours": (make_examples.make_scs_run, "AGIPD", "no detector that is known", "no AGIPD detector"),
+    "no detector of ours": (make_examples.make_remi_run, "AGIPD", "no detector that is known", "no AGIPD detector"),
 }
 
 
