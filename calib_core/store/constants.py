@@ -97,6 +97,17 @@ class StoredConstant:
         """
         return self._read("data")
 
+    def stored_values(self) -> Array:
+        """All values with the axes as they are in the file, for constants whose axes are not those of pixels.
+
+        Raises
+        ------
+        BadInput
+            The data are damaged.
+        """
+        with _understood(self.path), h5py.File(self.path, "r") as file:
+            return np.asarray(_group(file)["data"][()])
+
     def count(self) -> Array | None:
         """Number of samples behind each value, in internal order, or None where the file has none."""
         with _understood(self.path), h5py.File(self.path, "r") as file:
@@ -160,8 +171,8 @@ def _check(constant: Constant) -> None:
 
 
 def _are_axes(dims: tuple[str, ...]) -> bool:
-    """Whether names are axes of a constant, each once; without ``gain`` or ``cell`` they have length 1."""
-    return len(set(dims)) == len(dims) and set(INTERNAL_DIMS[-2:]) <= set(dims) <= set(INTERNAL_DIMS)
+    """Whether names are axes of a constant, each once; those left out have length 1, ``fast_scan`` never is."""
+    return len(set(dims)) == len(dims) and {"fast_scan"} <= set(dims) <= set(INTERNAL_DIMS)
 
 
 def _left_out(dims: tuple[str, ...]) -> tuple[str, ...]:

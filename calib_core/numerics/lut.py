@@ -1,0 +1,52 @@
+"""Look-up tables: the code of each sample replaced by what its converter really means by it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from calib_core.numerics._arrays import check_array
+
+_Array = NDArray[Any]
+
+
+def look_up(samples: _Array, cell: _Array, table: _Array) -> None:
+    """Replace samples by their entries of a table, in place.
+
+    A pixel's entries lie together: dark samples of one pixel spread over a few codes, so that its entries stay in the
+    cache. Entries of neighbouring pixels beside each other, as tables are stored, need a line of it for every code.
+
+    Parameters
+    ----------
+    samples : (n, pixels) uint16, C-contiguous, ADU
+        Changed in place.
+    cell : (n,) int64
+        Memory cell of each frame.
+    table : (cells, pixels, codes) uint16, C-contiguous, ADU
+
+    Raises
+    ------
+    ValueError
+        A shape or type does not fit, or a memory cell or code is not in the table; nothing is changed then.
+    """
+    cells, pixels, codes = table.shape
+    check_array(table, "table", (cells, pixels, codes), np.uint16)
+    check_array(samples, "samples", (len(samples), pixels), np.uint16)
+    check_array(cell, "cell", (len(samples),), np.int64)
+    if not samples.size:
+        return
+    if cell.min() < 0 or cell.max() >= cells or samples.max() >= codes:
+        raise ValueError(f"memory cells to {cell.max()} or codes to {samples.max()} are not in table {table.shape}")
+    _look_up(samples, cell, table)
+
+
+@njit(nogil=True, cache=True)
+def _look_up(samples, cell, table):  # type: ignore[no-untyped-def]
+    """Kernel of :func:`look_up`: samples (n, pixels) uint16, cell (n,) int64, table (cells, pixels, codes) uint16."""
+    for frame in range(samples.shape[0]):
+        row, entries = samples[frame], table[cell[frame]]
+        for pixel in range(row.size):
+            row[pixel] = entries[pixel, row[pixel]]
