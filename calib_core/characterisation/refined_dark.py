@@ -249,11 +249,11 @@ class Refined:
         """Keep the trial with the lowest noise."""
         if len(self.trials) > 1:
             noises = [self._median_noise(index) for index in range(len(self.trials))]
-            yield
             best = int(np.argmin(noises))
             told = ", ".join(f"{t.name} {n:.3g} ADU" for t, n in zip(self.trials, noises, strict=True))
             self.notes = (f"Common mode by {self.trials[best].name}: median noise after it {told}.",)
             self._keep(best)
+            yield
 
     def _median_noise(self, index: int) -> float:
         _, std = residuals.finish(self.total[index], self.squares[index], self.count[index], self.sampling.ddof)
