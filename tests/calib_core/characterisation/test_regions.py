@@ -37,7 +37,7 @@ def samples():
     """Frames of noise 5 ADU at 1000 ADU; what is no sensor is elsewhere and mostly louder."""
     rng = np.random.default_rng(3)
     values = rng.normal(1000, 5, (FRAMES, *SHAPE))
-    values[:, *EDGE] = 9000
+    values[:, *EDGE] += 8000
     values[:, *HOLE] = rng.normal(400, 90, values[:, *HOLE].shape)
     return np.rint(values).astype(np.uint16)[:, None]
 
