@@ -16,8 +16,8 @@ from calib_core.params import knob
 class RejectCosmics(Step):
     """Take clusters of signal and one pixel around them out of frames that should be dark.
 
-    With the defaults pure noise makes 2e-12 clusters per sample, less than one in a thousand runs of 300 frames of
-    1 Mpx; it takes noise that is 1.5 times the given one to make one per such run.
+    With the defaults pure noise makes 2.5e-13 clusters per sample, one in ten thousand runs of 300 frames of 1 Mpx;
+    where the true noise is 1.25 times the given one it makes about one in each such run.
     """
 
     title: ClassVar[str] = "Reject cosmic rays"

@@ -1,8 +1,8 @@
 """Tracks of charged particles: clusters of samples far above the noise, found and taken out frame by frame.
 
 In Gaussian noise without signal a sample exceeds s σ with the probability Q(s). A cluster of at least two neighbours,
-one above s σ and the other above t σ, is expected 4 · (2 Q(s) Q(t) − Q(s)²) times per sample: 2e-12 with s = 6 and
-t = 4, 6e-4 in 300 frames of 1 Mpx.
+one above s σ and the other above t σ, is expected 4 · (2 Q(s) Q(t) − Q(s)²) times per sample: 2.5e-13 with s = 6 and
+t = 4, 8e-5 in 300 frames of 1 Mpx.
 """
 
 from __future__ import annotations

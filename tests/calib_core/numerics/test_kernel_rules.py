@@ -12,7 +12,7 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 
 import calib_core
-from calib_core.numerics import limits, moments, robust
+from calib_core.numerics import common_mode, limits, moments, residuals, robust, tracks
 from calib_core.numerics.warmup import warm_up
 
 SOURCES = sorted(Path(calib_core.__file__).parent.rglob("*.py"))
@@ -52,7 +52,7 @@ def test_the_rules_find_what_they_forbid(source):
 def kernels():
     """Kernels that Python code calls; those that only kernels call are compiled into them."""
     found = {}
-    for module in (moments, robust, limits):
+    for module in (moments, robust, limits, common_mode, residuals, tracks):
         functions = [n for n in ast.parse(inspect.getsource(module)).body if isinstance(n, ast.FunctionDef)]
         plain = [node for function in functions if not function.decorator_list for node in ast.walk(function)]
         for name in {name_of(node.func) for node in plain if isinstance(node, ast.Call)}:
@@ -87,4 +87,12 @@ def test_warmed_kernels_are_not_compiled_again():
     values = middle.reshape(4, 10)
     soft = limits.group_limits(values, (2, 5), 5, robust=False, floor=1)
     limits.outside(values, *soft, (2, 5), 0, 10)
+    images, use = np.ones((2, 4, 10), np.float32), np.ones((2, 4, 10), np.bool_)
+    reach = np.ones((4, 10), np.float32)
+    for axis in ("block", "row", "column"):
+        common_mode.subtract_medians(images, common_mode.near(images, use, reach), (2, 5), axis, 0.25, 10)
+    tracks.take_out(images, use, reach, reach, 1)
+    images.flags.writeable = use.flags.writeable = reach.flags.writeable = False
+    sums = (np.zeros(20, np.int64), np.zeros(20, np.int64), np.zeros(20, np.uint32))
+    residuals.add(images.reshape(4, 20), use.reshape(4, 20), reach.reshape(2, 20)[0], *sums)
     assert {kernel.__name__: len(kernel.signatures) for kernel in kernels()} == before

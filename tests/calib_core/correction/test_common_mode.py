@@ -1,0 +1,115 @@
+"""Common mode put into noise is found again, within the error of a median and without bias."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calib_core.correction.common_mode import CommonMode
+from calib_core.correction.step import Images
+
+BANK = (48, 64)
+BANKS = (2, 2)
+NOISE = 3.0
+SEGMENT = {"block": BANK, "row": (1, BANK[1]), "column": (BANK[0], 1)}
+
+
+def put_in(images: Images, truth: np.ndarray, axis: str) -> None:
+    """Add shifts (n, banks, banks, segments) to the frames."""
+    frames = len(truth)
+    down, across = BANK[0] // SEGMENT[axis][0], BANK[1] // SEGMENT[axis][1]
+    grid = truth.reshape(frames, *BANKS, down, across).transpose(0, 1, 3, 2, 4)
+    grid = grid.reshape(frames, BANKS[0] * down, BANKS[1] * across)
+    images.values[...] += np.repeat(np.repeat(grid, SEGMENT[axis][0], axis=1), SEGMENT[axis][1], axis=2)
+
+
+def segments(axis: str) -> int:
+    return BANK[0] * BANK[1] // (SEGMENT[axis][0] * SEGMENT[axis][1])
+
+
+def median_error(axis: str) -> float:
+    """Standard error of a median of Gaussian noise."""
+    return np.sqrt(np.pi / 2) * NOISE / np.sqrt(SEGMENT[axis][0] * SEGMENT[axis][1])
+
+
+@pytest.mark.parametrize("axis", ["block", "row", "column"])
+@pytest.mark.parametrize("centre", [0.0, 7.5, 40.0])
+def test_the_truth_is_found_within_its_error_also_far_from_0(axis, centre, noise_images, reference, detector):
+    images = noise_images(60)
+    truth = np.random.default_rng(9).normal(centre, 4, (60, *BANKS, segments(axis))).astype(np.float32)
+    put_in(images, truth, axis)
+    found = CommonMode(axis=axis).apply(images, reference, detector)
+    pulls = (found - truth).ravel() / median_error(axis)
+    assert abs(pulls.mean()) < 5 / np.sqrt(pulls.size)
+    assert abs(pulls.std() - 1) < max(5 / np.sqrt(2 * pulls.size), 0.03)
+
+
+def test_noise_is_that_without_common_mode(noise_images, reference, detector):
+    images = noise_images(200)
+    put_in(images, np.random.default_rng(3).normal(0, 6, (200, *BANKS, segments("row"))).astype("f4"), "row")
+    raw = images.values.std(axis=0, ddof=1)
+    CommonMode().apply(images, reference, detector)
+    noise = images.values.std(axis=0, ddof=1)
+    # Taking off a median changes σ² by a part of the order of one over the length of a segment.
+    assert np.sqrt((noise**2).mean()) == pytest.approx(NOISE, rel=2 / BANK[1])
+    assert np.sqrt((raw**2).mean()) == pytest.approx(np.hypot(NOISE, 6), rel=0.05)
+
+
+def test_bad_pixels_signal_and_samples_out_of_use_do_not_count(noise_images, reference, detector):
+    images = noise_images(40)
+    clean = CommonMode().apply(Images(images.values.copy(), images.use), reference, detector)
+    rng = np.random.default_rng(4)
+    bad = rng.random(reference.bad.shape) < 0.1
+    signal = rng.random(images.values.shape) < 0.1
+    out = rng.random(images.values.shape) < 0.1
+    images.values[...] += 60 * bad + np.float32(5000) * signal + 30 * out
+    images.use[out] = False
+    found = CommonMode().apply(images, replace(reference, bad=bad), detector)
+    assert abs((found - clean).mean()) < 5 * median_error("row") / np.sqrt(found.size)
+    assert np.abs(found - clean).max() < 7 * median_error("row")
+
+
+def test_several_axes_follow_each_other(noise_images, reference, detector):
+    images = noise_images(10)
+    truth = {axis: np.random.default_rng(2).normal(0, 5, (10, *BANKS, segments(axis))).astype("f4")
+             for axis in ("block", "row", "column")}
+    for axis, shifts in truth.items():
+        put_in(images, shifts, axis)
+    shifts = CommonMode(axis="block row column").apply(images, reference, detector)
+    assert shifts.shape == (10, *BANKS, 1 + BANK[0] + BANK[1])
+    assert images.values.std() == pytest.approx(NOISE, rel=0.05)
+    by_hand = noise_images(10)
+    for axis, added in truth.items():
+        put_in(by_hand, added, axis)
+    parts = [CommonMode(axis=axis).apply(by_hand, reference, detector) for axis in ("block", "row", "column")]
+    np.testing.assert_array_equal(shifts, np.concatenate(parts, axis=-1))
+    np.testing.assert_array_equal(images.values, by_hand.values)
+
+
+def test_the_right_axis_gives_the_lower_noise(noise_images, reference, detector):
+    left = {}
+    for axis in ("row", "column"):
+        images = noise_images(20)
+        put_in(images, np.random.default_rng(6).normal(0, 5, (20, *BANKS, segments("column"))).astype("f4"), "column")
+        CommonMode(axis=axis).apply(images, reference, detector)
+        left[axis] = images.values.std()
+    assert left["column"] < 1.05 * NOISE < left["row"]
+
+
+def test_larger_shifts_and_masked_segments_are_left(noise_images, reference, detector):
+    images = noise_images(2)
+    images.values[0] += 150
+    images.use[1, :, :60] = False
+    before = images.values.copy()
+    shifts = CommonMode(limit=100).apply(images, reference, detector)
+    assert (shifts[0] == 0).all()
+    assert (shifts[1, :, 0] == 0).all()
+    assert (shifts[1, :, 1] != 0).any()
+    np.testing.assert_array_equal(images.values[0], before[0])
+
+
+def test_without_banks_an_asic_shares_the_shift(noise_images, reference, detector):
+    whole = replace(detector, bank_shape=None)
+    assert CommonMode().apply(noise_images(2), reference, whole).shape == (2, 1, 1, 96)

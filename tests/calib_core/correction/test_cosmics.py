@@ -1,0 +1,101 @@
+"""Tracks put into noise are found and taken out whole; nothing else is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calib_core.correction.cosmics import RejectCosmics
+from calib_core.errors import BadParameter
+
+SHAPE = (96, 128)
+NOISE = 3.0
+
+
+def draw_track(rng: np.random.Generator) -> np.ndarray:
+    """Pixels of a straight track of 2 to 40 pixels, (k, 2)."""
+    length, angle = rng.integers(2, 41), rng.uniform(0, 2 * np.pi)
+    step = np.array([np.sin(angle), np.cos(angle)]) / max(abs(np.sin(angle)), abs(np.cos(angle)))
+    pixels = np.rint(rng.uniform(0, SHAPE) + np.arange(length)[:, None] * step).astype(int)
+    return pixels[((pixels >= 0) & (pixels < SHAPE)).all(axis=1)]
+
+
+@pytest.fixture
+def hit(noise_images):
+    """Frames with one track each, the charge of each of its pixels between 8 and 30 σ; the tracks."""
+    images, rng, tracks = noise_images(400, seed=8), np.random.default_rng(5), []
+    while len(tracks) < 400:
+        pixels = draw_track(rng)
+        if len(pixels) >= 2:
+            charge = NOISE * rng.uniform(8, 30, len(pixels)).astype(np.float32)
+            images.values[len(tracks), pixels[:, 0], pixels[:, 1]] += charge
+            tracks.append((pixels, charge.sum()))
+    return images, tracks
+
+
+def test_tracks_are_found_whole(hit, reference, detector):
+    images, tracks = hit
+    events = RejectCosmics().apply(images, reference, detector)
+    whole = [not images.use[frame, p[:, 0], p[:, 1]].any() for frame, (p, _) in enumerate(tracks)]
+    assert np.mean(whole) >= 0.95
+    found = np.bincount(events["frame"], minlength=400)
+    assert np.mean(found == 1) >= 0.95
+    assert found.max() <= 2
+
+
+def test_events_say_where_and_how_much(hit, reference, detector):
+    images, tracks = hit
+    events = RejectCosmics().apply(images, reference, detector)
+    once = np.bincount(events["frame"], minlength=400)[events["frame"]] == 1
+    pulls = []
+    for event in events[once]:
+        pixels, charge = tracks[event["frame"]]
+        assert [event["row"], event["column"]] in pixels.tolist()
+        if event["pixels"] == len(pixels):
+            pulls.append((event["charge"] - charge) / (NOISE * np.sqrt(len(pixels))))
+    assert len(pulls) > 350
+    assert abs(np.mean(pulls)) < 5 / np.sqrt(len(pulls))
+    assert np.std(pulls) == pytest.approx(1, abs=5 / np.sqrt(2 * len(pulls)))
+
+
+def test_only_tracks_and_one_pixel_around_them_are_taken_out(hit, reference, detector):
+    images, tracks = hit
+    RejectCosmics().apply(images, reference, detector)
+    allowed = np.zeros(images.use.shape, bool)
+    for frame, (pixels, _) in enumerate(tracks):
+        for row, column in pixels:
+            # A sample of noise above 4 σ may lie beside a track and bring its own neighbours.
+            allowed[frame, max(row - 2, 0):row + 3, max(column - 2, 0):column + 3] = True
+    assert images.use[~allowed].all()
+
+
+def test_bad_pixels_make_no_tracks(noise_images, reference, detector):
+    images = noise_images(5)
+    images.values[:, 20, 30:33] += 500
+    bad = np.zeros(SHAPE, bool)
+    bad[20, 30:33] = True
+    noise = reference.noise.copy()
+    images.values[:, 60, 30:34] += 500
+    noise[60, 30:34] = [0, 0, np.nan, np.nan]
+    events = RejectCosmics().apply(images, replace(reference, bad=bad, noise=noise), detector)
+    assert len(events) == 0
+    assert images.use.all()
+
+
+def test_single_pixels_are_left_unless_asked_for(noise_images, reference, detector):
+    for wanted, found in ((2, 0), (1, 1)):
+        images = noise_images(1)
+        images.values[0, 40, 40] = 200
+        assert len(RejectCosmics(min_pixels=wanted).apply(images, reference, detector)) == found
+        assert images.use.all() == (found == 0)
+
+
+def test_no_frames(noise_images, reference, detector):
+    assert RejectCosmics().apply(noise_images(0), reference, detector).shape == (0,)
+
+
+def test_a_threshold_of_neighbours_above_that_of_seeds_is_refused(noise_images, reference, detector):
+    with pytest.raises(BadParameter, match=r"neighbour_sigma = 8 .* sigma = 6"):
+        RejectCosmics(neighbour_sigma=8).apply(noise_images(1), reference, detector)
