@@ -1,0 +1,65 @@
+"""Bad-pixel masks that people made: arrays in HDF5 files, read as flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from calib_core.badpixels import BadPixels
+from calib_core.detector import DetectorType
+from calib_core.errors import BadInput
+
+
+def read_mask(
+    path: Path, detector: DetectorType, dataset: str = "bad_pixels", flag: BadPixels = BadPixels.EXPERT_CHOICE
+) -> npt.NDArray[np.uint32]:
+    """Read a mask of all modules of a detector.
+
+    Parameters
+    ----------
+    path : Path
+        HDF5 file.
+    detector : DetectorType
+        Says which shape the mask must have.
+    dataset : str
+        Path of a (modules, slow_scan, fast_scan) or, for one module, (slow_scan, fast_scan) array: bool, where True
+        is a bad pixel, or uint32 flags, which are kept.
+    flag : BadPixels
+        Flag of the pixels that are True.
+
+    Returns
+    -------
+    (modules, slow_scan, fast_scan) uint32
+        Bits of :class:`~calib_core.badpixels.BadPixels`; the first entry is the detector's first module.
+
+    Raises
+    ------
+    BadInput
+        The file cannot be read, or the array is no mask of such a detector.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            found = file.get(dataset)
+            if not isinstance(found, h5py.Dataset):
+                have = ", ".join(name for name, node in file.items() if isinstance(node, h5py.Dataset)) or "none"
+                raise BadInput(f"{path} has no array {dataset}; its arrays are {have}.")
+            values = _checked(path, found, detector)
+    except (OSError, RuntimeError) as error:
+        raise BadInput(f"{path} cannot be read as a mask: {error}.") from error
+    flags = values * np.uint32(flag) if values.dtype == bool else values
+    return np.asarray(flags, np.uint32).reshape(-1, *detector.shape)
+
+
+def _checked(path: Path, found: h5py.Dataset, detector: DetectorType) -> npt.NDArray[Any]:
+    """Values of a dataset that can be a mask, checked before anything large is read."""
+    shape, most = found.shape, detector.max_modules
+    fits = shape == detector.shape or (shape[1:] == detector.shape and 1 <= shape[0] <= most)
+    if not fits or found.dtype not in (np.dtype(bool), np.dtype(np.uint32)):
+        slow, fast = detector.shape
+        raise BadInput(f"{found.name} of {path} is {shape} {found.dtype}; a mask of {detector.title} has up to "
+                       f"{most} modules of {slow} × {fast} pixels, bool or uint32.")
+    return np.asarray(found[()])
