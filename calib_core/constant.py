@@ -33,6 +33,7 @@ class ConstantKind:
 OFFSET = ConstantKind("Offset", "ADU", "f8", "Pedestal of each pixel")
 NOISE = ConstantKind("Noise", "ADU", "f8", "Standard deviation of each pixel in the dark")
 BAD_PIXELS_DARK = ConstantKind("BadPixelsDark", "", "u4", "Bad-pixel flags found in the dark")
+LUT = ConstantKind("Lut", "ADU", "u2", "Linear code of each code of the converter")
 THRESHOLDS_DARK = ConstantKind(
     "ThresholdsDark", "ADU", "f8", "Thresholds between gain stages and mean gain signal of each stage",
     planes=("threshold 1-2", "threshold 2-3", "mean signal 1", "mean signal 2", "mean signal 3"),

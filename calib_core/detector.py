@@ -273,7 +273,7 @@ class DetectorType:
     methods : tuple of Method
         Characterisations with this family's defaults.
     geometry : callable
-        ``geometry(n_modules)`` → EXtra-geom geometry for the assembled view; imports it lazily.
+        ``geometry(n_modules)`` → EXtra-geom geometry for the assembled view, or None for strips; imports it lazily.
     geometry_note : str
         Where the default geometry comes from, for the screen.
     stages_in_run : callable, optional

@@ -52,7 +52,7 @@ def assembled(kind: DetectorType, modules: Sequence[int]) -> Placement:
     """Modules where they are in the detector, seen along the beam: up is up, and x grows to the left.
 
     This is how EXtra-geom draws a detector (``frontview``). Pixels are snapped to a grid; modules of the detector
-    that are not in ``modules`` stay gaps.
+    that are not in ``modules`` stay gaps. Modules of families without such a geometry are stacked.
 
     Parameters
     ----------
@@ -67,6 +67,8 @@ def assembled(kind: DetectorType, modules: Sequence[int]) -> Placement:
     """
     chosen = _checked(kind, modules)
     geometry = kind.geometry(max(chosen) - kind.raw.first_module + 1)
+    if geometry is None:
+        return stacked(kind, modules)
     sources = _sources(kind, chosen, max(1, int(np.prod(geometry.expected_data_shape)) // kind.pixels))
     return Placement(placed(geometry, sources), chosen, "Assembled", f"{kind.geometry_note}; seen along the beam")
 

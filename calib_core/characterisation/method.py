@@ -194,6 +194,13 @@ class Method(Knobs):
         values = samples.astype(np.float64)
         return SampleSummary(None, float(values.mean()), float(values.std(ddof=1))) if len(values) > 1 else _NOTHING
 
+    def table_path(self) -> str | None:
+        """Constant file or folder with look-up tables that samples go through first; empty where none was given.
+
+        None for methods that take the codes of the converter as they are.
+        """
+        return None
+
     @abstractmethod
     def frame_selection(self) -> FrameSelection:
         """Which trains of a run this method uses."""

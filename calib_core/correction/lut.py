@@ -26,9 +26,12 @@ class Lut:
     ----------
     table : (cells, pixels, codes) uint16, ADU
         New code of each code.
+    name : str
+        File that it comes from.
     """
 
     table: Array
+    name: str
 
     @classmethod
     def of(cls, stored: Array, dims: Sequence[str], kind: DetectorType, name: str) -> Lut:
@@ -42,7 +45,7 @@ class Lut:
             Names of the axes; where they do not tell, the axes are known by their lengths.
         kind : DetectorType
         name : str
-            File, for messages.
+            File, for messages and provenance.
 
         Raises
         ------
@@ -60,7 +63,7 @@ class Lut:
         if codes.max() > kind.saturation or not np.array_equal(codes, stored):
             raise BadInput(f"{name} holds values that are no codes from 0 to {kind.saturation}.")
         order = [axes.index(axis) for axis in ("cell", "fast_scan", CODES)]
-        return cls(np.ascontiguousarray(codes.transpose(order)))
+        return cls(np.ascontiguousarray(codes.transpose(order)), name)
 
     @property
     def saturation(self) -> int:

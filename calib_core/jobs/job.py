@@ -132,7 +132,10 @@ class Job:
             raise CalibrationError(f"Module {module} has no run for this gain stage yet.")
         kind = plan.detector.type
         trains, values, bits = plan.frames[module, role].read_pixel(row, col, cell)
-        right = values if bits is None else values[bits == kind.stages[stage].code]
+        table = plan.tables.get(module)
+        values = values if table is None else table.of_pixel(values, cell, row * kind.shape[1] + col)
+        told = bits is not None and kind.has_gain_bits
+        right = values[bits == kind.stages[stage].code] if told else values
         found = plan.method.summarise(right, kind)
         return PixelSamples(values, trains, found.gate, found.mean, found.std)
 
@@ -252,7 +255,7 @@ class _Workers:
         self._queue.drop(module)
 
     def _unit(self, unit: Unit) -> None:
-        plan, frames = self._plan, self._plan.frames[unit.module, unit.role]
+        plan = self._plan
 
         def progress(accumulator: Accumulator, n: int) -> None:
             self._job._check()
@@ -262,9 +265,7 @@ class _Workers:
             self._announce()
 
         with self._budget.reserve(plan.unit_bytes(unit)):
-            done = run_unit(
-                plan.method, unit, lambda limit: frames.chunks(unit.cells, plan.chunk_bytes, limit), progress)
-            for cell, maps in done:
+            for cell, maps in run_unit(plan.method, unit, partial(plan.chunks, unit), progress):
                 self._spools[unit.module].write_cell(unit.stage, plan.cells.index(cell), maps)
         self._progress.finish(unit)
         self._live.finished(unit)

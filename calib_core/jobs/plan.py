@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from calib_core.characterisation.method import FrameSelection, MapSpec, Method, Unit
 from calib_core.condition import Condition
-from calib_core.detector import Detector, Module
+from calib_core.correction.lut import Lut
+from calib_core.detector import Detector, Frames, Module
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import cells_per_block, resident_bytes
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey, assign, check_same_condition, choose_detector
+from calib_core.jobs.tables import find_tables, linearised
 from calib_core.store.constants import check_name
 
 #: Frames of a chunk together, bytes: long enough to stay near the speed of memory, short enough to cancel.
@@ -46,6 +48,8 @@ class Plan:
         Working memory of all threads together, bytes: the budget without what the process holds already.
     left_out : dict
         Why a module does not take part, by number.
+    tables : dict
+        Look-up tables that samples go through first, by module number.
     """
 
     spec: JobSpec
@@ -65,11 +69,18 @@ class Plan:
     chunk_bytes: int
     left_out: dict[int, str]
     notes: tuple[str, ...]
+    tables: dict[int, Lut] = field(default_factory=dict, repr=False)
 
     def unit_bytes(self, unit: Unit) -> int:
         """Working memory of a unit, bytes."""
         per_cell = self.method.bytes_per_cell(unit.detector, unit.samples)
         return len(unit.cells) * per_cell + 2 * self.chunk_bytes
+
+    def chunks(self, unit: Unit, limit: int | None) -> Iterator[Frames]:
+        """Frames of a unit as its method takes them: after the module's look-up table, where it has one."""
+        frames = self.frames[unit.module, unit.role].chunks(unit.cells, self.chunk_bytes, limit)
+        table = self.tables.get(unit.module)
+        return frames if table is None else map(table.apply, frames)
 
     def run_label(self, role: str) -> str:
         """Name of a role's run for the screen."""
@@ -118,13 +129,15 @@ def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
     modules = tuple(m.number for m in detector.modules if m.number not in left_out)
     if not modules:
         raise BadInput(_none_left(left_out))
+    tables, told = find_tables(method, detector, modules)
+    detector = linearised(detector, tables)
     threads = spec.threads or os.cpu_count() or 1
     room = _room(spec.memory_mb << 20)
     plan = Plan(
         spec, found, detector, method, modules, _cells(found.condition, frames),
         tuple(c.role.stage for c in found.roles if c.run), method.maps(detector.type), found.condition, (), frames,
         runs, threads, room, _chunk_bytes(room, chosen.type.frame_bytes, threads), left_out,
-        _notes(spec, found, left_out),
+        (*_notes(spec, found, left_out), *told), tables,
     )
     return replace(plan, units=tuple(_units(plan)))
 
@@ -256,7 +269,8 @@ def _notes(spec: JobSpec, found: Survey, left_out: dict[int, str]) -> tuple[str,
     modules = (f"Module {number} left out: {why}" for number, why in sorted(left_out.items()))
     problems = (f"{run.label}: {problem.sentence()}" for run in found.runs for problem in run.problems
                 if _concerns(spec, left_out, problem.module))
-    return tuple(dict.fromkeys((*spec.notes, *found.notes, *modules, *problems)))
+    remark = filter(None, [found.detector.type.remark])
+    return tuple(dict.fromkeys((*spec.notes, *found.notes, *remark, *modules, *problems)))
 
 
 def _concerns(spec: JobSpec, left_out: dict[int, str], module: int | None) -> bool:

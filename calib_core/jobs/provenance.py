@@ -27,6 +27,7 @@ def provenance(plan: Plan, module: Module) -> dict[str, Any]:
                      **{name: version(name) for name in _LIBRARIES}},
         "parameters": {"method": plan.method.command, **plan.method.model_dump(mode="json")},
         "job": plan.spec.model_dump(mode="json"),
+        **({"look_up_table": plan.tables[module.number].name} if module.number in plan.tables else {}),
         "notes": list(plan.notes),
     }
 

@@ -14,6 +14,7 @@ from calib_core.errors import BadParameter
 from calib_core.geometry import NO_PIXEL, assembled, placed, single, stacked
 
 KINDS = {kind.name: kind for kind in detector_types()}
+PICTURED = [one for kind in KINDS.values() if not kind.raw.strips for one in (kind, *kind.variants)]
 AGIPD = KINDS["AGIPD1M"]
 JUNGFRAU = KINDS["JUNGFRAU"]
 
@@ -32,7 +33,7 @@ def random_data(kind, count):
     return np.random.default_rng(count).normal(size=(count, *kind.shape)).astype(np.float32)
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", PICTURED, ids=lambda kind: kind.name)
 def test_whole_detectors_are_as_extra_geom_assembles_them(kind):
     modules = [kind.raw.first_module + n for n in range(kind.max_modules)]
     data = random_data(kind, kind.max_modules)
@@ -40,6 +41,13 @@ def test_whole_detectors_are_as_extra_geom_assembles_them(kind):
     shape = geometry.expected_data_shape
     expected, _ = geometry.position_modules(data.reshape(shape) if data.size == np.prod(shape) else data)
     np.testing.assert_array_equal(looked_up(assembled(kind, modules), data), seen_along_the_beam(expected))
+
+
+def test_strips_have_no_geometry_and_are_stacked():
+    kind = KINDS["GOTTHARD2_25UM"]
+    placement = assembled(kind, (1, 2))
+    assert placement.title == "Stacked"
+    np.testing.assert_array_equal(placement.index, stacked(kind, (1, 2)).index)
 
 
 def test_missing_modules_of_a_fixed_detector_are_gaps():

@@ -1,0 +1,133 @@
+"""ePix10K: one module of four ASICs, gain fixed or switching by itself once, told by bit 14 of a word.
+
+Each gain setting has constants of its own, so a run is of one stage; in fixed gain bit 14 says nothing.
+Sources: EXtra-geom (layout), SLAC's psana (gain modes, gain bit, pedestals), public facility notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from calib_core.characterisation.refined_dark import RefinedDark
+from calib_core.condition import ConditionParameter, Found
+from calib_core.defaults import defaults
+from calib_core.detector import Array, ControlReader, DetectorType, Frames, GainStage, RawLayout, declare
+from calib_core.detectors.epix100 import (
+    CONDITION,
+    TEMPERATURE,
+    active_only,
+    calibration_rows,
+    find_condition,
+    find_stage,
+    simulate_control,
+)
+from calib_core.found import control_source, number
+
+_SHAPE = (356, 384)
+#: Gain settings from which on the gain switches by itself.
+_FIRST_SWITCHING = 3
+_GAIN_SHIFT = 14
+_CONDITION = (
+    *CONDITION,
+    ConditionParameter("gain_setting", "Gain Setting",
+                       help="0 high, 1 medium, 2 low, 3 high to low by itself, 4 medium to low by itself"),
+)
+
+
+def _decode(arrays: Mapping[str, Array]) -> Frames:
+    return Frames(block=arrays["data.image.pixels"], cell=arrays["cell"], train=arrays["data.trainId"],
+                  gain=arrays["gain_bits"])
+
+
+def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
+    bits = block[:, 0] * 0 if gain is None else gain.astype(np.uint16) << _GAIN_SHIFT
+    return {"data.image.pixels": block[:, 0] | bits, TEMPERATURE: np.full(len(block), 1485, np.uint16)}
+
+
+def _find_condition(shape: tuple[int, int], run: ControlReader, detector: str) -> dict[str, Found]:
+    setting = number(run, control_source(run, detector), "gainSetting")
+    return {
+        **find_condition(shape, run, detector),
+        "gain_setting": setting or Found.by_default(0.0, "no gain setting in the run"),
+    }
+
+
+def _operated(kind: DetectorType, found: Mapping[str, Found]) -> DetectorType:
+    """In fixed gain the gain bit says nothing, so no sample is left out for it."""
+    setting = found.get("gain_setting")
+    switching = setting is not None and float(setting.value) >= _FIRST_SWITCHING
+    return kind if switching else replace(kind, raw=replace(kind.raw, gain_shift=None))
+
+
+def _geometry(n_modules: int) -> Any:
+    from extra_geom import Epix10KGeometry
+
+    return Epix10KGeometry.monolithic_geometry()
+
+
+def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Control source of a dark run."""
+    made = simulate_control(detector, stage, settings)
+    setting = {"gainSetting": np.uint16(settings["gain_setting"])}
+    return {source: {**keys, **setting} for source, keys in made.items()}
+
+
+#: Truth of the simulator: means and spreads in ADU, after the pedestals of fixed high gain in SLAC's logs.
+_TRUTH: dict[str, Any] = {
+    "offset": ({"mean": 2354, "asic": 80, "column": 10, "pixel": 60},),
+    "noise": ({"mean": 2.8, "asic": 0.15, "pixel": 0.1},),
+    "converter_block": (178, 48),
+    "control_aggregator": "DA01",
+    "settings": {
+        "identifier": "HED_IA1_EPIX10K-1", "instrument": "HED", "bias_voltage": 200.0, "integration_time": 10.0,
+    },
+    "demo": {"proposal": 900103, "trains": 100, "outlier_share": 1e-4},
+}
+
+_WHOLE = DetectorType(
+    family="EPIX10K",
+    name="EPIX10K",
+    database_type="ePix10K-Type",
+    title="ePix10K",
+    shape=_SHAPE,
+    planes=1,
+    max_modules=1,
+    max_cells=1,
+    saturation=16383,
+    asic_shape=(178, 192),
+    bank_shape=(178, 48),
+    regions=(calibration_rows(_SHAPE),),
+    stages=(GainStage("G", "dark", "dark", code=0),),
+    raw=RawLayout(
+        source=r"(?P<detector>\w+_(?:EPIX10K|EPX10K)-\d+)/DET/(?P<module>RECEIVER):daqOutput",
+        source_format="{detector}/DET/{module}:daqOutput",
+        module_words=("RECEIVER",),
+        aggregator="EPIX{module:02d}",
+        group="data",
+        pixels="data.image.pixels",
+        cell=None,
+        train="data.trainId",
+        first_module=1,
+        adc_mask=0x3FFF,
+        gain_shift=_GAIN_SHIFT,
+    ),
+    decode=_decode,
+    encode=_encode,
+    condition=_CONDITION,
+    find_condition=partial(_find_condition, _SHAPE),
+    find_stage=find_stage,
+    operated=_operated,
+    calibrations={k: f"{k}EPix10K" for k in ("Offset", "Noise", "BadPixelsDark")},
+    file_dims=("slow_scan", "fast_scan", "cell"),
+    methods=(RefinedDark(**defaults("epix10k", "dark")),),
+    geometry=_geometry,
+    geometry_note="EXtra-geom, one sensor without a gap",
+    truth=_TRUTH,
+    simulate_control=_simulate_control,
+)
+EPIX10K = declare(replace(_WHOLE, variants=(active_only(_WHOLE, _find_condition),)))

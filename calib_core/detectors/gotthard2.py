@@ -1,0 +1,177 @@
+"""Gotthard-II: strips of 50 µm, or of 25 µm with two interleaved modules; two memory cells, three gain stages.
+
+Frames of a train go to the two memory cells in turn. The 12-bit codes of the converters are not linear; a look-up
+table for each memory cell and strip makes linear 10-bit codes of them.
+Sources: European-XFEL/Karabo-slsDetectors (keys, bits, settings), public facility notes, background (numbers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from calib_core.characterisation.lut_dark import LutDark
+from calib_core.condition import ConditionParameter, Found
+from calib_core.defaults import defaults
+from calib_core.detector import (
+    Array,
+    ControlReader,
+    DetectorType,
+    Frames,
+    GainStage,
+    RawLayout,
+    SampleStatistics,
+    StageEvidence,
+    declare,
+)
+from calib_core.found import control_source, number, scaled, word
+
+_STAGES = (
+    GainStage("G0", "high", "gain 0 (dynamic)", code=0),
+    GainStage("G1", "med", "gain 1 (fixed)", code=1),
+    GainStage("G2", "low", "gain 2 (fixed)", code=3),
+)
+_MODES = ("dynamicgain", "fixgain1", "fixgain2")
+_STAGE_OF_MODE = {mode: stage for stage, mode in enumerate(_MODES)}
+_STAGE_OF_BITS = {stage.code: index for index, stage in enumerate(_STAGES)}
+_CONDITION = (
+    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),
+    ConditionParameter("exposure_time", "Exposure time", "s", 1e-8, help="Exposure time of a frame"),
+    ConditionParameter("exposure_period", "Exposure period", "s", 1e-8, help="Time from frame to frame"),
+    ConditionParameter("acquisition_rate", "Acquisition rate", "MHz", 0.1, help="Repetition rate of the frames"),
+    ConditionParameter("single_photon", "Single photon", help="1 for the single-photon high gain, else 0"),
+)
+
+
+def _decode(arrays: Mapping[str, Array]) -> Frames:
+    return Frames(
+        block=arrays["data.adc"], cell=arrays["data.memoryCell"], train=arrays["data.trainId"],
+        gain=arrays["data.gain"],
+    )
+
+
+def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
+    bits = np.full(block[:, 0, 0].shape, _STAGES[stage].code, np.uint8) if gain is None else gain[:, 0]
+    return {"data.adc": block[:, 0, 0], "data.gain": bits}
+
+
+def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
+    control = control_source(run, detector)
+
+    def found(key: str, default: float) -> Found:
+        return number(run, control, key) or Found.by_default(default, f"no {key} in the run")
+
+    return {
+        "bias_voltage": scaled(number(run, control, "highVoltage"), 200, "no highVoltage in the run"),
+        "exposure_time": found("exposureTime", 2.2e-7),
+        "exposure_period": found("exposurePeriod", 0.1),
+        "acquisition_rate": found("acquisitionRate", 1.1),
+        "single_photon": found("singlePhoton", 0.0),
+    }
+
+
+def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
+    mode, origin = word(run, control_source(run, detector), _STAGE_OF_MODE, "settings")
+    if mode:
+        return StageEvidence(_STAGE_OF_MODE[mode], origin)
+    bits = sample.modal_gain_bits
+    return StageEvidence(None if bits is None else _STAGE_OF_BITS.get(bits), "most frequent gain bits")
+
+
+def _no_geometry(n_modules: int) -> None:
+    """Strips make no picture."""
+
+
+def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Control source of a dark run."""
+    return {f"{detector}/DET/CONTROL": {
+        "settings": _MODES[stage],
+        "highVoltage": np.uint32(settings["bias_voltage"]),
+        "exposureTime": np.float32(2.2e-7),
+        "exposurePeriod": np.float32(0.1),
+        "acquisitionRate": f"{settings['acquisition_rate']:g}",
+        "singlePhoton": np.bool_(False),
+        "burstMode": "burst_internal",
+    }}
+
+
+#: Truth of the simulator (background): means and spreads in codes of the 12-bit converter, four to a 10-bit code.
+_TRUTH: dict[str, Any] = {
+    "offset": (
+        {"mean": 600, "asic": 40, "pixel": 60, "cell": 30, "cell_pixel": 12},
+        {"mean": 3000, "asic": 40, "pixel": 60, "cell": 30, "cell_pixel": 12},
+        {"mean": 3120, "asic": 40, "pixel": 60, "cell": 30, "cell_pixel": 12},
+    ),
+    "noise": (
+        {"mean": 9.2, "asic": 0.2, "pixel": 0.3}, {"mean": 4.8, "asic": 0.1, "pixel": 0.2},
+        {"mean": 4.8, "asic": 0.1, "pixel": 0.2},
+    ),
+    "converter_block": (1, 128),
+    "control_aggregator": "GH2CTRL00",
+    "cell_orders": {1: (0,), 2: (0, 1)},
+    "settings": {
+        "identifier": "SPB_50UM_GH2", "instrument": "SPB", "memory_cells": 2, "bias_voltage": 200.0,
+        "acquisition_rate": 1.1,
+    },
+    "demo": {"proposal": 900104, "trains": 200, "dead_share": 0.002, "noisy_share": 0.002},
+}
+
+
+GOTTHARD2 = declare(DetectorType(
+    family="GOTTHARD2",
+    name="GOTTHARD2",
+    database_type="gotthard2-Type",
+    title="Gotthard-II 50 µm",
+    shape=(1, 1280),
+    planes=1,
+    max_modules=1,
+    max_cells=2,
+    saturation=4095,
+    asic_shape=(1, 128),
+    stages=_STAGES,
+    raw=RawLayout(
+        source=r"(?P<detector>\w+_GH2[\d-]*)/DET/(?P<module>RECEIVER):daqOutput",
+        source_format="{detector}/DET/{module}:daqOutput",
+        module_words=("RECEIVER",),
+        aggregator="GH20{module}",
+        group="data",
+        pixels="data.adc",
+        gain_bits="data.gain",
+        cell="data.memoryCell",
+        train="data.trainId",
+        strips=True,
+        frames_per_entry=True,
+        first_module=1,
+        no_frame_cell=255,
+    ),
+    decode=_decode,
+    encode=_encode,
+    condition=_CONDITION,
+    find_condition=_find_condition,
+    find_stage=_find_stage,
+    calibrations={k: f"{k}Gotthard2" for k in ("Offset", "Noise", "BadPixelsDark")} | {"Lut": "LUTGotthard2"},
+    file_dims=("fast_scan", "cell", "gain"),
+    methods=(LutDark(**defaults("gotthard2", "dark")),),
+    geometry=_no_geometry,
+    truth=_TRUTH,
+    simulate_control=_simulate_control,
+))
+
+GOTTHARD2_25UM = declare(replace(
+    GOTTHARD2,
+    name="GOTTHARD2_25UM",
+    title="Gotthard-II 25 µm",
+    max_modules=2,
+    raw=replace(
+        GOTTHARD2.raw, source=r"(?P<detector>\w+)/DET/(?P<module>GOTTHARD2_(?:MASTER|SLAVE)):daqOutput",
+        module_words=("GOTTHARD2_MASTER", "GOTTHARD2_SLAVE"),
+    ),
+    truth={
+        **_TRUTH,
+        "settings": {**_TRUTH["settings"], "identifier": "SA1_XTD9_HIREX", "instrument": "SA1"},
+        "demo": {**_TRUTH["demo"], "proposal": 900105},
+    },
+))
