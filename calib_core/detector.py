@@ -337,6 +337,10 @@ class DetectorType:
         """Bytes of one raw frame, all planes and gain bits."""
         return self.pixels * (2 * self.planes + self.has_gain_bits)
 
+    def operated_at(self, found: Mapping[str, Found]) -> DetectorType:
+        """Type as its data are to be understood at an operating condition."""
+        return self if self.operated is None else self.operated(self, found)
+
     def method(self, command: str) -> Method:
         """Characterisation by its command name.
 

@@ -121,9 +121,11 @@ _TRUTH: dict[str, Any] = {
     "offset": ({"mean": 2900, "asic": 120, "column": 15, "pixel": 50},),
     "noise": ({"mean": 3.0, "asic": 0.2, "pixel": 0.1},),
     "converter_block": (354, 96),
+    "common_mode_axis": ("bank", "row"),
     "control_aggregator": "DA01",
     "settings": {
         "identifier": "MID_EXP_EPIX-1", "instrument": "MID", "bias_voltage": 200.0, "integration_time": 10.0,
+        "common_mode": 4.0,
     },
     "demo": {"proposal": 900102, "trains": 100, "drift": 0.5, "outlier_share": 1e-4},
 }

@@ -82,6 +82,7 @@ _TRUTH: dict[str, Any] = {
     "offset": ({"mean": 2354, "asic": 80, "column": 10, "pixel": 60},),
     "noise": ({"mean": 2.8, "asic": 0.15, "pixel": 0.1},),
     "converter_block": (178, 48),
+    "common_mode_axis": "bank",
     "control_aggregator": "DA01",
     "settings": {
         "identifier": "HED_IA1_EPIX10K-1", "instrument": "HED", "bias_voltage": 200.0, "integration_time": 10.0,

@@ -62,7 +62,8 @@ def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
     control = control_source(run, detector)
 
     def found(key: str, default: float) -> Found:
-        return number(run, control, key) or Found.by_default(default, f"no {key} in the run")
+        value = number(run, control, key)
+        return _rounded(value) if value else Found.by_default(default, f"no {key} in the run")
 
     return {
         "bias_voltage": scaled(number(run, control, "highVoltage"), 200, "no highVoltage in the run"),
@@ -71,6 +72,11 @@ def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
         "acquisition_rate": found("acquisitionRate", 1.1),
         "single_photon": found("singlePhoton", 0.0),
     }
+
+
+def _rounded(found: Found) -> Found:
+    """Value without the digits that single precision invents."""
+    return replace(found, value=float(f"{float(found.value):.6g}"))
 
 
 def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
@@ -114,9 +120,9 @@ _TRUTH: dict[str, Any] = {
     "cell_orders": {1: (0,), 2: (0, 1)},
     "settings": {
         "identifier": "SPB_50UM_GH2", "instrument": "SPB", "memory_cells": 2, "bias_voltage": 200.0,
-        "acquisition_rate": 1.1,
+        "acquisition_rate": 1.1, "dead_share": 0.002, "noisy_share": 0.002,
     },
-    "demo": {"proposal": 900104, "trains": 200, "dead_share": 0.002, "noisy_share": 0.002},
+    "demo": {"proposal": 900104, "trains": 4, "frames_per_train": 2720},
 }
 
 
@@ -172,6 +178,6 @@ GOTTHARD2_25UM = declare(replace(
     truth={
         **_TRUTH,
         "settings": {**_TRUTH["settings"], "identifier": "SA1_XTD9_HIREX", "instrument": "SA1"},
-        "demo": {**_TRUTH["demo"], "proposal": 900105},
+        "demo": {**_TRUTH["demo"], "proposal": 900105, "trains": 2},
     },
 ))

@@ -124,7 +124,8 @@ def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
     check_same_condition(found, spec.conditions)
     by_path = {run.path: run for run in opened.values()}
     runs = {c.role.name: by_path[c.run.path] for c in found.roles if c.run}
-    detector = _operated(_named(chosen, runs, spec), found.condition)
+    named = _named(chosen, runs, spec)
+    detector = replace(named, type=named.type.operated_at(found.condition.values))
     frames, left_out = _frames(detector, method, runs, found)
     modules = tuple(m.number for m in detector.modules if m.number not in left_out)
     if not modules:
@@ -140,11 +141,6 @@ def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
         (*_notes(spec, found, left_out), *told), tables,
     )
     return replace(plan, units=tuple(_units(plan)))
-
-
-def _operated(detector: Detector, condition: Condition) -> Detector:
-    kind = detector.type
-    return detector if kind.operated is None else replace(detector, type=kind.operated(kind, condition.values))
 
 
 def _named(chosen: Detector, runs: dict[str, Run], spec: JobSpec) -> Detector:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from calib_core.characterisation.method import Method, RunRole
 from calib_core.condition import Condition, ConditionParameter
-from calib_core.detector import Detector, StageEvidence
+from calib_core.detector import Detector, DetectorType, StageEvidence
 from calib_core.errors import BadInput, BadParameter, SeveralDetectors
 from calib_core.io.inventory import Problem
 from calib_core.io.run import Run
@@ -196,7 +196,7 @@ def assign(
         for role in method.roles(detector.type)
     )
     condition = surveyed[0].condition or Condition(detector.type.condition)
-    notes = (*_notes(choices, keep_order), *_other_bits(detector, choices))
+    notes = (*_notes(choices, keep_order), *_other_bits(detector.type.operated_at(condition.values), choices))
     return Survey(tuple(surveyed), detector, method, choices, condition, notes)
 
 
@@ -297,9 +297,9 @@ def _notes(choices: Sequence[RoleChoice], keep_order: bool) -> list[str]:
     return notes
 
 
-def _other_bits(detector: Detector, choices: Sequence[RoleChoice]) -> list[str]:
+def _other_bits(kind: DetectorType, choices: Sequence[RoleChoice]) -> list[str]:
     """Sentences on runs whose gain bits are not those of the stage that they are taken for."""
-    taken = [(c.role, c.run, detector.type.stages[c.role.stage].code) for c in choices if c.run]
+    taken = [(c.role, c.run, kind.stages[c.role.stage].code) for c in choices if c.run and kind.has_gain_bits]
     return [
         f"Run {run.label} is taken for {role.label}, but most of its gain bits are {run.gain_bits}, not {code}; "
         "samples with other bits are left out."
