@@ -18,6 +18,10 @@ Array = npt.NDArray[Any]
 #: Slots of the pulse grid of a train per microsecond.
 PULSE_GRID_MHZ = 4.5
 _XTDF_SUFFIX = ":xtdf"
+#: Keys of the control system's image type end so.
+_IMAGE_SUFFIX = "image.pixels"
+#: Memory cell and pulse of frames whose own are not recorded.
+_RUBBISH = 65535
 #: Link id of module 0.
 _LINK = 0xFFFFFFFF00000000
 
@@ -32,11 +36,28 @@ class ModuleTrains:
     present : (n,) bool
     cells : (m,) int64
         Recorded memory cells in the order of recording, -1 where the frame is missing.
+    slots : (m,) int64
+        Place of these cells in the order of recording before any is vetoed.
+    kept : (trains with frames, m) bool
+        Which of them a train has, the same in all gain stages; False is only possible where rows are frames.
+    empty : (trains with frames,) bool
+        Trains whose frames hold only zeros.
+    stages : int
+        Gain stages whose frames follow each other in each train.
     """
 
     trains: Trains
     present: Array
     cells: Array
+    slots: Array
+    kept: Array
+    empty: Array
+    stages: int = 1
+
+    @property
+    def stored(self) -> Array:
+        """Which frames each train has, of all stages, (trains with frames, stages·m) bool."""
+        return np.tile(self.kept, (1, self.stages))
 
     @property
     def ids(self) -> Array:
@@ -51,7 +72,9 @@ def write_companions(file: ExdfFile, settings: Settings, source: str, data: Modu
         file.instrument(source, detector.raw.group, data.present)
         columns = _entry_columns(detector, data)
     else:
-        file.instrument(source, detector.raw.group, data.present * len(data.cells))
+        counts = np.zeros(len(data.trains), np.int64)
+        counts[data.present] = data.stored.sum(axis=1)
+        file.instrument(source, detector.raw.group, counts)
         columns = _frame_columns(settings, data)
     for key, values in columns:
         file.column(source, key, values)
@@ -63,15 +86,41 @@ def write_companions(file: ExdfFile, settings: Settings, source: str, data: Modu
 
 
 def _frame_columns(settings: Settings, data: ModuleTrains) -> Iterator[tuple[str, Array]]:
-    raw, ids = settings.detector.raw, data.ids
-    step = max(1, round(PULSE_GRID_MHZ / settings.acquisition_rate))
-    n = (len(ids) * len(data.cells), 1)
-    yield raw.train, np.repeat(ids, len(data.cells)).reshape(n)
-    yield raw.cell, np.tile(data.cells, len(ids)).astype(np.uint16).reshape(n)
+    raw, stored = settings.detector.raw, data.stored
+    xtdf = raw.source_format.endswith(_XTDF_SUFFIX)
+    shape = (int(stored.sum()), 1)[:1 + xtdf]
+    yield raw.train, np.repeat(data.ids, stored.sum(axis=1)).reshape(shape)
+    if raw.cell:
+        yield raw.cell, _per_frame(data.cells, data).astype(np.uint16).reshape(shape)
     if raw.pulse:
-        yield raw.pulse, np.tile(data.cells * step, len(ids)).astype(np.uint64).reshape(n)
-    yield f"{raw.group}.length", np.full(n, settings.detector.frame_bytes, np.uint32)
-    yield f"{raw.group}.status", np.zeros(n, np.uint16)
+        step = max(1, round(PULSE_GRID_MHZ / settings.acquisition_rate))
+        yield raw.pulse, _per_frame(data.slots * step, data).astype(np.uint64).reshape(shape)
+    if xtdf:
+        size = settings.detector.pixels * settings.detector.planes * 2
+        yield f"{raw.group}.length", np.full(shape, size, np.uint32)
+        yield f"{raw.group}.status", np.zeros(shape, np.uint16)
+    if raw.pixels.endswith(_IMAGE_SUFFIX):
+        yield from _image_columns(settings.detector, shape[0])
+
+
+def _per_frame(values: Array, data: ModuleTrains) -> Array:
+    """Values of the first stage for each frame; behind them stands rubbish, as only the first stage's are valid."""
+    rubbish = np.full(len(values) * (data.stages - 1), _RUBBISH)
+    return np.broadcast_to(np.concatenate([values, rubbish]), data.stored.shape)[data.stored]
+
+
+def _image_columns(detector: DetectorType, n: int) -> Iterator[tuple[str, Array]]:
+    """What the control system's image type says beside the pixels."""
+    base = detector.raw.pixels.removesuffix("pixels")
+    pair = (n, 2)
+    yield f"{base}dims", np.broadcast_to(np.array(detector.shape, np.uint64), pair)
+    yield f"{base}dimTypes", np.zeros(pair, np.int32)
+    yield f"{base}roiOffsets", np.zeros(pair, np.uint64)
+    yield f"{base}binning", np.ones(pair, np.uint64)
+    for name, value in (("bitsPerPixel", 16), ("encoding", 0), ("rotation", 0)):
+        yield f"{base}{name}", np.full(n, value, np.int32)
+    for name in ("flipX", "flipY"):
+        yield f"{base}{name}", np.zeros(n, np.uint8)
 
 
 def _entry_columns(detector: DetectorType, data: ModuleTrains) -> Iterator[tuple[str, Array]]:
@@ -81,7 +130,8 @@ def _entry_columns(detector: DetectorType, data: ModuleTrains) -> Iterator[tuple
     seconds = data.trains.times[data.present] * 1e-9
     stored = np.where(data.cells < 0, raw.no_frame_cell or 0, data.cells).astype(np.uint8)
     yield raw.train, ids
-    yield raw.cell, np.broadcast_to(stored, shape)
+    if raw.cell:
+        yield raw.cell, np.broadcast_to(stored, shape)
     yield f"{raw.group}.frameNumber", number
     yield f"{raw.group}.bunchId", np.repeat(ids, len(data.cells)).reshape(shape)
     yield f"{raw.group}.timestamp", np.repeat(seconds, len(data.cells)).reshape(shape)
@@ -97,7 +147,7 @@ def _xtdf_groups(source: str, detector: DetectorType, data: ModuleTrains) -> dic
             "magicNumberBegin": np.zeros((n, 8), np.int8),
             "majorTrainFormatVersion": np.full(n, 2, np.uint32),
             "minorTrainFormatVersion": np.zeros(n, np.uint32),
-            "pulseCount": np.full(n, len(data.cells), np.uint64),
+            "pulseCount": data.stored.sum(axis=1).astype(np.uint64),
             "reserved": np.zeros((n, 16), np.uint8),
         },
         "detector": {"data": np.zeros((n, detector.truth["telemetry_bytes"]), np.uint8)},

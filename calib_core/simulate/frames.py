@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.simulate.noise import DEAD_OFFSET, add_outliers, fill_frame, key_of, normals, uniforms
+from calib_core.simulate.common_mode import frame_key, shifts_of
+from calib_core.simulate.cosmics import add_tracks, tracks_of
+from calib_core.simulate.noise import DEAD_OFFSET, add_outliers, fill_frame, uniforms
 from calib_core.simulate.settings import Settings
 from calib_core.simulate.truth import BadKind, ModuleTruth
 
@@ -16,17 +19,20 @@ Array = npt.NDArray[Any]
 #: Share of the frames in which a wrong-gain pixel shows another stage.
 WRONG_GAIN_RATE = 0.25
 #: Distinguish the random numbers of a frame.
-_ADC, _SIGNAL, _OUTLIERS, _COMMON, _WRONG = range(10, 15)
+_ADC, _SIGNAL, _OUTLIERS, _WRONG = 10, 11, 12, 14
+#: Train, memory cell, and how many frames of this cell the train has before.
+_Frame = tuple[int, int, int]
 
 
 class StageSource:
-    """Makes the raw frames of one module in one gain stage; each depends on its train and memory cell only."""
+    """Makes the raw frames of one module in one gain stage; each depends on what it is only."""
 
     def __init__(self, settings: Settings, truth: ModuleTruth, stage: int, cells: Array) -> None:
         self._settings = settings
         self.detector = truth.detector
         self.stage = stage
         self._key = (settings.seed, truth.module, stage)
+        cells = np.array(list(dict.fromkeys(cells.tolist())))
         self._place = {int(cell): index for index, cell in enumerate(cells)}
         self._offset = _working([truth.offset(stage, int(cell)) for cell in cells], truth.dead)
         self._sigma = np.ascontiguousarray(truth.sigma(stage), np.float32)
@@ -43,7 +49,7 @@ class StageSource:
         trains : (t,) uint64
             Train ids.
         cells : (c,) int64
-            Memory cells in the order of recording, -1 for a missing frame.
+            Memory cells in the order of recording, -1 for a missing frame; a cell may come several times.
         position : (t,) float64
             Place of the train in the run, -0.5 to 0.5, for the drift.
 
@@ -56,40 +62,40 @@ class StageSource:
         shape = self.detector.shape
         block = np.zeros((len(trains) * len(cells), self.detector.planes, *shape), np.uint16)
         gain = self._gain_bits(len(block))
-        row = 0
-        for train, place in zip(trains, position, strict=True):
-            for cell in cells:
+        row, repeats = 0, _repeats(cells)
+        for train, place in zip(trains.tolist(), position, strict=True):
+            for cell, repeat in zip(cells.tolist(), repeats, strict=True):
                 if cell >= 0:
-                    self._frame(block[row], None if gain is None else gain[row], int(train), int(cell), place)
+                    self._frame(block[row], None if gain is None else gain[row], (train, cell, repeat), place)
                 row += 1
         return block, gain
 
-    def _frame(self, planes: Array, gain: Array | None, train: int, cell: int, place: float) -> None:
+    def _frame(self, planes: Array, gain: Array | None, frame: _Frame, place: float) -> None:
         settings, top = self._settings, self.detector.saturation
-        index = self._place[cell]
-        shift = settings.drift * place + self._common(train, cell)
-        fill_frame(planes[0], self._offset[index], self._sigma, shift, top, self._frame_key(train, cell, _ADC))
+        index = self._place[frame[1]]
+        common, map_ = shifts_of(self.detector, settings.common_mode, self._key, frame)
+        offset = self._offset[index] if map_ is None else self._offset[index] + map_
+        shift = settings.drift * place + common
+        fill_frame(planes[0], offset, self._sigma, shift, top, frame_key(self._key, _ADC, frame))
         if self._signal is not None:
             plane, maps, sigma = self._signal
-            fill_frame(planes[plane], maps[index], sigma, 0.0, top, self._frame_key(train, cell, _SIGNAL))
+            fill_frame(planes[plane], maps[index], sigma, 0.0, top, frame_key(self._key, _SIGNAL, frame))
         if gain is not None and self._wrong.size:
-            self._spoil(planes[0], gain, train, cell)
-        key = self._frame_key(train, cell, _OUTLIERS)
-        add_outliers(planes[0], settings.outlier_share, settings.outlier_mean, top, key)
+            self._spoil(planes[0], gain, frame)
+        self._add_signals(planes[0], frame)
 
-    def _spoil(self, adc: Array, gain: Array, train: int, cell: int) -> None:
-        drawn = uniforms(self._frame_key(train, cell, _WRONG), self._wrong.size) < WRONG_GAIN_RATE
+    def _add_signals(self, adc: Array, frame: _Frame) -> None:
+        settings, top = self._settings, self.detector.saturation
+        if settings.outlier_share:
+            key = frame_key(self._key, _OUTLIERS, frame)
+            add_outliers(adc, settings.outlier_share, settings.outlier_mean, top, key)
+        add_tracks(adc, tracks_of(self.detector, settings.cosmic_rate, self._key, frame), top)
+
+    def _spoil(self, adc: Array, gain: Array, frame: _Frame) -> None:
+        drawn = uniforms(frame_key(self._key, _WRONG, frame), self._wrong.size) < WRONG_GAIN_RATE
         pixels = self._wrong[drawn]
         gain.reshape(-1)[pixels] = self.detector.stages[self._other].code
         adc.reshape(-1)[pixels] = self._other_offset[drawn] + 0.5
-
-    def _common(self, train: int, cell: int) -> float:
-        if not self._settings.common_mode:
-            return 0.0
-        return self._settings.common_mode * float(normals(self._frame_key(train, cell, _COMMON), 1)[0])
-
-    def _frame_key(self, train: int, cell: int, what: int) -> int:
-        return key_of(*self._key, what, train, cell)
 
     def _gain_bits(self, n: int) -> Array | None:
         if not self.detector.has_gain_bits:
@@ -103,6 +109,16 @@ class StageSource:
         signal = [truth.gain_signal(self.stage, int(cell)) for cell in cells]
         sigma = np.ascontiguousarray(truth.gain_signal_sigma(self.stage), np.float32)
         return plane, _working(signal, truth.dead), sigma
+
+
+def _repeats(cells: Array) -> list[int]:
+    """How many frames of the same memory cell come before each one."""
+    seen: Counter[int] = Counter()
+    repeats = []
+    for cell in cells.tolist():
+        repeats.append(seen[cell])
+        seen[cell] += 1
+    return repeats
 
 
 def _working(maps: list[Array], dead: Array) -> Array:

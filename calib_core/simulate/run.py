@@ -20,6 +20,7 @@ from calib_core.simulate.channels import ModuleTrains, write_companions
 from calib_core.simulate.exdf import TRAIN_PERIOD, ExdfFile, FileHeader, Trains
 from calib_core.simulate.frames import StageSource
 from calib_core.simulate.noise import key_of, uniforms
+from calib_core.simulate.recording import write_frames
 from calib_core.simulate.settings import Settings
 from calib_core.simulate.truth import ModuleTruth
 from calib_core.simulate.truth_file import TruthWriter
@@ -29,9 +30,8 @@ Progress = Callable[[float], None]
 
 _FIRST_TRAIN = 2_000_000_000
 _PAUSE = timedelta(minutes=1)
-_BLOCK_BYTES = 16 << 20
 #: Distinguish the random choices of a run.
-_LOST, _SUSPECT, _VETO = range(20, 23)
+_LOST, _SUSPECT, _VETO, _SHORT = range(20, 24)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Simulated:
     data_root : Path
         Folder for ``EXTRA_DATA_DATA_ROOT``.
     runs : dict of Path
-        Raw run folder by the role of its gain stage (``high``, ``med``, ``low``).
+        Raw run folder by the role of its gain stage (``high``, ``med``, ``low``), of its first stage where it holds
+        several.
     truth_file : Path
     size : int
         Bytes of raw data.
@@ -57,14 +58,19 @@ class Simulated:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run to write: its gain stage, number, trains and the folder that it is written to first."""
+    """A run to write: its gain stages, number, trains and the folder that it is written to first."""
 
     role: str
-    stage: int
+    stages: tuple[int, ...]
     number: int
     folder: Path
     trains: Trains
     begin: datetime
+
+    @property
+    def stage(self) -> int:
+        """The only gain stage, or the first."""
+        return self.stages[0]
 
     @property
     def draft(self) -> Path:
@@ -138,21 +144,23 @@ def simulate(
 
 
 def _task(settings: Settings, progress: Progress | None, cancelled: Callable[[], bool] | None) -> _Task:
-    per_run = settings.trains * settings.memory_cells * len(settings.module_numbers)
+    per_run = settings.trains * len(settings.cell_order) * len(settings.module_numbers)
     return _Task(per_run * len(settings.detector.stages), progress, cancelled)
 
 
 def _plan(settings: Settings, root: Path) -> list[PlannedRun]:
     proposal = settings.proposal_folder(root)
-    order = list(enumerate(settings.detector.stages))
+    declared = settings.detector.stages
+    order = [(stage,) for stage in range(len(declared))]
     if settings.swap_runs:
         order.reverse()
     runs = []
-    for place, (stage, declared) in enumerate(order):
+    for place, stages in enumerate([tuple(range(len(declared)))] if settings.parallel_gain else order):
         number = settings.first_run + place
         begin = settings.begins + place * (settings.trains * TRAIN_PERIOD + _PAUSE)
         folder = proposal / "raw" / f"r{number:04d}"
-        runs.append(PlannedRun(declared.role, stage, number, folder, _trains(settings, stage, begin), begin))
+        trains = _trains(settings, stages[0], begin)
+        runs.append(PlannedRun(declared[stages[0]].role, stages, number, folder, trains, begin))
     return runs
 
 
@@ -186,7 +194,7 @@ def _drafts(runs: list[PlannedRun], truth_file: Path) -> Iterator[Path]:
 def _write(settings: Settings, runs: list[PlannedRun], truth_draft: Path, task: _Task, threads: int) -> None:
     order = settings.cell_order
     recorded = _recorded(settings, order)
-    cells = np.sort(order)
+    cells = np.unique(order)
     writer = TruthWriter(truth_draft, settings, cells, np.isin(cells, order[recorded]))
 
     def work(module: int) -> None:
@@ -211,9 +219,10 @@ def _write(settings: Settings, runs: list[PlannedRun], truth_draft: Path, task: 
 
 
 def _recorded(settings: Settings, order: Array) -> Array:
-    vetoed = int(settings.vetoed_cells * len(order))
-    ranks = np.argsort(np.argsort(uniforms(key_of(settings.seed, _VETO), len(order))))
-    return ranks >= vetoed
+    cells = np.array(list(dict.fromkeys(order.tolist())))
+    vetoed = int(settings.vetoed_cells * len(cells))
+    ranks = np.argsort(np.argsort(uniforms(key_of(settings.seed, _VETO), len(cells))))
+    return np.isin(order, cells[ranks >= vetoed])
 
 
 def _write_control(settings: Settings, run: PlannedRun) -> None:
@@ -232,21 +241,40 @@ def _write_control(settings: Settings, run: PlannedRun) -> None:
 def _write_module(
     settings: Settings, run: PlannedRun, truth: ModuleTruth, order: Array, recorded: Array, task: _Task
 ) -> None:
-    source = StageSource(settings, truth, run.stage, order[recorded])
-    entry = settings.detector.raw.frames_per_entry
-    cells = np.where(recorded, order, -1) if entry else order[recorded]
+    sources = [StageSource(settings, truth, stage, order[recorded]) for stage in run.stages]
+    cells, slots = _cells(settings, order, recorded)
+    kept_frames, empty = _filled(settings, run, len(cells))
     position = np.linspace(-0.5, 0.5, len(run.trains)) if len(run.trains) > 1 else np.zeros(1)
     present, in_file = _lost(settings, run, truth.module)
     for sequence, part in _sequences(settings, len(run.trains)):
         kept = np.arange(len(run.trains))[part][in_file[part]]
         if kept.size == 0:
             continue
-        data = ModuleTrains(run.trains.select(kept), present[kept], cells)
+        held = kept[present[kept]]
+        data = ModuleTrains(run.trains.select(kept), present[kept], cells, slots, kept_frames[held], empty[held],
+                            len(sources))
         path = run.file(settings.detector.raw.aggregator.format(module=truth.module), sequence)
         with ExdfFile(path, data.trains, _header(settings, run, sequence)) as file:
             name = settings.source(truth.module)
             write_companions(file, settings, name, data)
-            _write_frames(file, name, source, data, position[kept[data.present]], task)
+            write_frames(file, name, sources, data, position[held], task.advance)
+
+
+def _cells(settings: Settings, order: Array, recorded: Array) -> tuple[Array, Array]:
+    """Memory cells of a train's frames, and their places before the veto; entries keep the place of a vetoed one."""
+    if settings.detector.raw.frames_per_entry:
+        return np.where(recorded, order, -1), np.arange(len(order))
+    return order[recorded], np.flatnonzero(recorded)
+
+
+def _filled(settings: Settings, run: PlannedRun, n_cells: int) -> tuple[Array, Array]:
+    """Frames (trains, cells) that each train has, and trains whose frames hold only zeros."""
+    n = len(run.trains)
+    drawn = uniforms(key_of(settings.seed, run.stage, _SHORT), 2 * n).reshape(2, n)
+    counts = np.where(drawn[0] < settings.short_trains, 1 + (drawn[1] * (n_cells - 1)).astype(int), n_cells)
+    place = np.arange(n)
+    empty = (place < settings.empty_first) | (place >= n - settings.empty_last)
+    return np.arange(n_cells) < counts[:, None], empty
 
 
 def _lost(settings: Settings, run: PlannedRun, module: int) -> tuple[Array, Array]:
@@ -255,39 +283,6 @@ def _lost(settings: Settings, run: PlannedRun, module: int) -> tuple[Array, Arra
     lost = drawn < settings.lost_trains
     missing = lost & (np.cumsum(lost) % 2 == 0)
     return ~lost, ~missing
-
-
-def _write_frames(
-    file: ExdfFile, name: str, source: StageSource, data: ModuleTrains, position: Array, task: _Task
-) -> None:
-    detector = source.detector
-    n_cells, stored = len(data.cells), {}
-    step = max(1, _BLOCK_BYTES // max(1, n_cells * detector.frame_bytes))
-    block, gain = source.block(data.ids[:0], data.cells, position[:0])
-    for key, empty in detector.encode(block, source.stage, gain).items():
-        stored[key] = _dataset(file, name, key, empty, data, detector.raw.frames_per_entry)
-    for begin in range(0, len(data.ids), step):
-        part = slice(begin, begin + step)
-        block, gain = source.block(data.ids[part], data.cells, position[part])
-        for key, values in detector.encode(block, source.stage, gain).items():
-            _put(stored[key], values, begin, n_cells, detector.raw.frames_per_entry)
-        task.advance(len(block))
-
-
-def _dataset(file: ExdfFile, name: str, key: str, like: Array, data: ModuleTrains, entry: bool) -> Any:
-    frame = like.shape[1:]
-    n, c = len(data.ids), len(data.cells)
-    if entry:
-        return file.frames(name, key, (n, c, *frame), like.dtype, (1, 1, *frame))
-    return file.frames(name, key, (n * c, *frame), like.dtype, (1, *frame))
-
-
-def _put(dataset: Any, values: Array, train: int, n_cells: int, entry: bool) -> None:
-    if entry:
-        values = values.reshape(-1, n_cells, *values.shape[1:])
-        dataset[train : train + len(values)] = values
-    else:
-        dataset[train * n_cells : train * n_cells + len(values)] = values
 
 
 def _sequences(settings: Settings, n_trains: int) -> Iterator[tuple[int, slice]]:

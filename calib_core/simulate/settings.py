@@ -25,6 +25,8 @@ class Settings(Knobs):
     identifier: str = knob("", help="Identifier of the detector, the first part of its source names")
     modules: str = knob("", help="Modules, such as 0-3,7; empty takes all that the type has")
     memory_cells: int = knob(1, ge=1, le=4096, help="Memory cells in use")
+    frames_per_train: int = knob(0, ge=0, le=10000, help="Frames of a train; 0 takes one of each memory cell")
+    first_cell: int = knob(0, ge=0, le=4096, help="Memory cell that is recorded first; after the last comes cell 0")
     trains: int = knob(60, ge=1, le=100000, unit="trains", help="Trains of each run")
     proposal: int = knob(900000, ge=1, le=999999, help="Proposal number")
     first_run: int = knob(1, ge=1, le=9990, help="Number of the first run; the others follow")
@@ -38,11 +40,14 @@ class Settings(Knobs):
     acquisition_rate: float = knob(1.1, ge=0.1, le=4.5, unit="MHz", help="Repetition rate of the cells")
     gain_setting: int = knob(0, ge=0, le=1000, help="Gain setting in the numbers of the condition")
     fixed_gain: bool = knob(False, help="Runs in fixed gain instead of forced switching")
+    parallel_gain: bool = knob(False, help="One run whose trains hold the frames of all gain stages in turn")
     integration_time: float = knob(12.0, ge=0, le=1e6, help="Integration time in the unit of the condition")
     swap_runs: bool = knob(False, help="Record the runs in the reverse order of the gain stages")
     drift: float = knob(0.0, ge=-1000, le=1000, unit="ADU",
                         help="Change of all offsets from the first train to the last, zero on average")
-    common_mode: float = knob(0.0, ge=0, le=1000, unit="ADU", help="Common shift of a frame, standard deviation")
+    common_mode: float = knob(0.0, ge=0, le=1000, unit="ADU",
+                              help="Common shift of the pixels of an amplifier, standard deviation")
+    cosmic_rate: float = knob(0.0, ge=0, le=100, help="Tracks of cosmic rays per frame")
     outlier_share: float = knob(0.0, ge=0, le=0.5, help="Share of the samples with an additional signal")
     outlier_mean: float = knob(400.0, ge=0, le=10000, unit="ADU", help="Mean of that signal, exponential")
     dead_share: float = knob(0.0005, ge=0, le=0.2, help=f"{_SHARE} always give 0")
@@ -54,6 +59,9 @@ class Settings(Knobs):
     dead_module: int = knob(-1, ge=-1, le=4096, help="Module that gives only zeros; -1 for none")
     vetoed_cells: float = knob(0.0, ge=0, le=0.9, help="Share of the memory cells that are never recorded")
     lost_trains: float = knob(0.0, ge=0, le=0.9, help="Share of the trains that a module loses")
+    short_trains: float = knob(0.0, ge=0, le=1, help="Share of the trains with fewer frames than the others")
+    empty_first: int = knob(0, ge=0, le=100000, unit="trains", help="First trains whose frames hold only zeros")
+    empty_last: int = knob(0, ge=0, le=100000, unit="trains", help="Last trains whose frames hold only zeros")
     suspect_trains: float = knob(0.0, ge=0, le=0.9, help="Share of the trains without confirmed train id")
 
     @property
@@ -80,13 +88,17 @@ class Settings(Knobs):
 
     @property
     def cell_order(self) -> npt.NDArray[np.int64]:
-        """Memory cells in the order of recording."""
+        """Memory cells in the order of recording; a cell comes several times where a train has more frames."""
         kind = self.detector
         orders = kind.truth.get("cell_orders", {})
         if self.memory_cells > kind.max_cells or (orders and self.memory_cells not in orders):
             allowed = " or ".join(map(str, orders)) if orders else f"1 to {kind.max_cells}"
             raise BadParameter(f"memory_cells = {self.memory_cells} is not allowed; it takes {allowed}.")
-        return np.array(orders.get(self.memory_cells, range(self.memory_cells)), np.int64)
+        if self.first_cell >= self.memory_cells:
+            last = self.memory_cells - 1
+            raise BadParameter(f"first_cell = {self.first_cell} is not allowed; it takes 0 to {last}.")
+        order = np.array(orders.get(self.memory_cells, range(self.memory_cells)), np.int64)
+        return np.resize(np.roll(order, -self.first_cell), self.frames_per_train or len(order))
 
     def proposal_folder(self, root: Path) -> Path:
         """Folder of the proposal below the data root; BadParameter where a part is no plain name."""
@@ -108,6 +120,13 @@ class Settings(Knobs):
         """Raise BadParameter where a setting does not fit the detector type."""
         self.source(self.module_numbers[0])
         _ = self.cell_order
+        kind = self.detector
+        if self.short_trains and kind.raw.frames_per_entry:
+            raise BadParameter(f"short_trains = {self.short_trains} is not allowed; {kind.title} has the same number "
+                               "of frames in every train.")
+        if self.parallel_gain and kind.stages_in_run is None:
+            raise BadParameter(f"parallel_gain = {self.parallel_gain} is not allowed; {kind.title} has no run of all "
+                               "gain stages.")
 
     def source(self, module: int) -> str:
         """Instrument source of a module; BadParameter where the identifier does not fit the type."""

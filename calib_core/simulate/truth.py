@@ -117,7 +117,13 @@ class ModuleTruth:
         return np.where(self.bad & BadKind.NOISY, values * np.float32(_NOISY_FACTOR), values)
 
     def noise(self, stage: int) -> Array:
-        """Noise of the digitised values, sqrt(sigma² + 1/12), 0 where the pixel is dead."""
+        """Noise of the digitised values, sqrt(sigma² + 1/12), 0 where the pixel is dead.
+
+        For few-bit converters: this and the offset hold within 0.2 % and 0.0003 ADU for sigma from 0.6 ADU.
+        At 0.5 ADU they depend on the offset's fraction by up to 1.2 % and 0.003 ADU, at 0.3 ADU by a quarter and
+        0.06 ADU.
+        Codes cut at 0 or at the top change them as well.
+        """
         return self._digitised(self.sigma(stage))
 
     def gain_signal(self, stage: int, cell: int) -> Array:
