@@ -159,7 +159,9 @@ def _subtract_lines(values, use, height, width, least, limit, shifts):  # type: 
             left, right = j * width, (j + 1) * width
             for y in range(height):
                 row = i * height + y
-                _fill(values[row, left:right], use[row, left:right], samples[y * width : (y + 1) * width])
+                v, u, s = values[row, left:right], use[row, left:right], samples[y * width : (y + 1) * width]
+                for x in range(width):
+                    s[x] = _counted(v[x], u[x])
             shift = _shift(samples, number, least, limit)
             shifts[i, j] = shift
             if shift != 0:
@@ -172,7 +174,7 @@ def _subtract_lines(values, use, height, width, least, limit, shifts):  # type: 
 @njit(nogil=True, cache=True)
 def _subtract_columns(values, use, height, _width, least, limit, shifts):  # type: ignore[no-untyped-def]
     """Segments one pixel wide, several side by side at once."""
-    samples = np.empty((_COLUMNS, height), np.float32)
+    samples = np.empty(_COLUMNS * height, np.float32)
     line = np.empty(_COLUMNS, np.float32)
     number = np.empty(1, np.float32)
     for i in range(shifts.shape[0]):
@@ -180,12 +182,14 @@ def _subtract_columns(values, use, height, _width, least, limit, shifts):  # typ
             right = min(left + _COLUMNS, shifts.shape[1])
             for y in range(height):
                 row = i * height + y
-                _fill(values[row, left:right], use[row, left:right], line)
-                for x in range(right - left):
-                    samples[x, y] = line[x]
+                v, u = values[row, left:right], use[row, left:right]
+                for x in range(v.size):
+                    line[x] = _counted(v[x], u[x])
+                for x in range(v.size):
+                    samples[x * height + y] = line[x]
             found = shifts[i, left:right]
-            for x in range(right - left):
-                found[x] = _shift(samples[x], number, least, limit)
+            for x in range(found.size):
+                found[x] = _shift(samples[x * height : (x + 1) * height], number, least, limit)
             for row in range(i * height, (i + 1) * height):
                 part = values[row, left:right]
                 for x in range(part.size):
@@ -193,11 +197,9 @@ def _subtract_columns(values, use, height, _width, least, limit, shifts):  # typ
 
 
 @njit(nogil=True, cache=True)
-def _fill(values, use, samples):  # type: ignore[no-untyped-def]
-    """Copy the samples that count, others as infinity: no threshold reaches it."""
-    for i in range(values.size):
-        v = values[i]
-        samples[i] = v if use[i] & (abs(v) < _INFINITE) else _INFINITE
+def _counted(value, use):  # type: ignore[no-untyped-def]
+    """Return a sample that counts, else infinity: no threshold reaches it."""
+    return value if use & (abs(value) < _INFINITE) else _INFINITE
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

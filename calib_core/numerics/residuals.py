@@ -25,8 +25,8 @@ SCALE = 256
 MAX_RESIDUAL = 32768.0
 MAX_FRAMES = 65536
 
-#: Pixels of a tile: 20 bytes of sums per pixel stay in the first cache.
-_TILE = 1024
+#: Pixels of a tile: a row of 32 KiB, accumulators of 160 KiB.
+_TILE = 8192
 
 _Array = NDArray[Any]
 

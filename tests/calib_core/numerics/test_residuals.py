@@ -50,9 +50,9 @@ def test_equal_to_numpy_in_any_chunks_and_order(frames, pixels, seed, scale, sha
 
 
 def test_halves_are_rounded_to_even_and_tiles_do_not_matter():
-    values = np.tile((np.arange(3000) / 512).astype("f4"), (3, 1)) * np.float32([[1], [-1], [1]])
+    values = np.tile((np.arange(20000) / 512).astype("f4"), (3, 1)) * np.float32([[1], [-1], [1]])
     use = np.ones(values.shape, bool)
-    half_width = np.full(3000, np.inf, np.float32)
+    half_width = np.full(20000, np.inf, np.float32)
     assert_same(summed(values, use, half_width), twin(values, use, half_width))
     assert summed(values, use, half_width)[0][:6].tolist() == [0, 0, 1, 2, 2, 2]
 
