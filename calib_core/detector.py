@@ -123,11 +123,13 @@ class RawLayout:
     group : str
         Index group of the pixel data (``image``, ``data``).
     pixels : str
-        Key of the pixel data; its trailing axes are (planes…, slow_scan, fast_scan).
+        Key of the pixel data, uint16 or int16 (below 0 reads as 0); its trailing axes are (planes…, slow_scan,
+        fast_scan).
     gain_bits : str, optional
         Key of gain bits with the same leading axes as ``pixels``.
     cell, pulse, train : str
-        Keys with one value per frame (train: per frame or per entry). No ``cell``: all frames are memory cell 0.
+        Keys with one value per frame (train: per frame or per entry). No ``cell``: all frames are memory cell 0,
+        which ``decode`` finds under the key ``cell``.
     adc_mask : int
         Bits of a raw word that are the sample.
     gain_shift : int, optional
@@ -334,7 +336,7 @@ class DetectorType:
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes of one raw frame, all planes and gain bits."""
+        """Bytes of one raw frame in memory, all planes and gain bits."""
         return self.pixels * (2 * self.planes + self.has_gain_bits)
 
     def operated_at(self, found: Mapping[str, Found]) -> DetectorType:
