@@ -28,6 +28,8 @@ PLACES = {
     "navigation": Place("Navigator · bad-pixel flags", _RIGHT, 36),
     "inspector": Place("Inspector", _RIGHT, 64),
     "log": Place("Log", _BOTTOM, 100),
+    "asics": Place("ASICs", _BOTTOM, 100),
+    "stages": Place("Gain stages", _BOTTOM, 100),
     "export": Place("Export", _BOTTOM, 100),
 }
 #: Width of the side areas and height of the bottom area, as shares of the window; least width in pixels.
@@ -62,7 +64,8 @@ class Docks:
             dock.setFloating(False)
             self._window.addDockWidget(PLACES[name].area, dock)
             dock.show()
-        self._window.tabifyDockWidget(self._docks["log"], self._docks["export"])
+        for name in ("asics", "stages", "export"):
+            self._window.tabifyDockWidget(self._docks["log"], self._docks[name])
         self._docks["log"].raise_()
         self.share()
 

@@ -38,6 +38,7 @@ from app.panels.navigation import NavigationPanel
 from app.panels.opening import accept_drop
 from app.panels.run_picker import RunPicker
 from app.panels.slots import SLOT_COUNTS
+from app.panels.tables import AsicTable, StageTable
 from app.panels.tasks import TaskPanel
 from app.session import LAYOUTS, Session
 from app.state import SavedState
@@ -99,10 +100,13 @@ class MainWindow(QMainWindow):
         self.navigation = NavigationPanel(session, background)
         self.inspector = InspectorPanel(session, background, self.maps.presenter)
         self.log = LogView()
+        self.asics = AsicTable(session, background, self.maps.presenter)
+        self.stages = StageTable(session, background, self.maps.presenter)
         self.export = ExportPanel(session, self.jobs, background, self.maps, self.inspector.presenter)
         self._panels = {
             "runs": self.picker, "job": self.form, "tasks": self.tasks, "navigation": self.navigation,
-            "inspector": self.inspector, "log": self.log, "export": self.export,
+            "inspector": self.inspector, "log": self.log, "asics": self.asics, "stages": self.stages,
+            "export": self.export,
         }
 
     def _make_centre(self) -> None:
@@ -176,6 +180,8 @@ class MainWindow(QMainWindow):
         jobs.picture_changed.connect(session.take_picture)
         self.maps.presenter.slots_changed.connect(keeper.touch)
         self.picker.recent_changed.connect(keeper.touch)
+        for name, table in (("asics", self.asics), ("stages", self.stages)):
+            self.docks[name].visibilityChanged.connect(table.presenter.set_shown)
         self.tasks.log_wanted.connect(lambda _: self.docks.bring("log"))
         self.background.failed.connect(lambda text: session.say("ERROR", text))
         if supervisor is not None:

@@ -9,7 +9,7 @@ from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
 
 from app.jobs_model import data_age
-from app.panels.maps import MapsPresenter
+from app.panels.maps_presenter import MapsPresenter
 from app.panels.pixel_text import Pixel, place_text, values_text
 from app.session import Session
 from app.supervision import LoopProbe, Supervisor

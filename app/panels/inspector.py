@@ -22,9 +22,10 @@ from PyQt6.QtWidgets import (
 
 from app.background import Background
 from app.panels.map_statistics import asic_blocks
-from app.panels.maps import MapsPresenter
+from app.panels.maps_presenter import MapsPresenter
+from app.panels.module_curve import ModuleCurve, ModuleCurvePresenter
 from app.panels.pixel_text import place_text, values_text
-from app.panels.slots import Choice, flags_of
+from app.panels.slots import ERROR_OF, Choice, flags_of
 from app.session import Session
 from app.widgets.icons import icon
 from app.widgets.series_plot import HistogramPlot, SeriesPlot
@@ -33,8 +34,6 @@ from calib_core.jobs.job import PixelSamples
 Array = npt.NDArray[np.generic]
 
 _CURVE, _SAMPLES, _HISTOGRAM = "Reading the pixel over cells", "Reading raw samples", "Histogram per ASIC"
-#: Map whose values are the error of another map's.
-_BAND_OF = {"offset": "noise", "gain_signal": "gain_signal_noise"}
 _MOST_BINS = 200
 _ASIC_BINS = 80
 
@@ -89,6 +88,11 @@ class InspectorPresenter(QObject):
         """Maps that have a value per memory cell and gain stage."""
         return tuple(c for c in self._maps.offered if c.plane is None and not c.spec.flags)
 
+    @property
+    def chosen(self) -> Choice | None:
+        """The map that is shown over memory cells."""
+        return next((c for c in self.offered if c.key == self._key), next(iter(self.offered), None))
+
     def choose(self, key: str) -> None:
         """Show another map over memory cells."""
         self._key = key
@@ -97,13 +101,13 @@ class InspectorPresenter(QObject):
     def read_curve(self) -> None:
         """Read the selected pixel over memory cells."""
         job, pixel, stage = self._session.job, self._session.pixel, self._session.view.stage
-        choice = next((c for c in self.offered if c.key == self._key), next(iter(self.offered), None))
+        choice = self.chosen
         if job is None or pixel is None or choice is None or not self._session.has_pixel(pixel):
             self._background.drop(_CURVE)
             self._show_curve(None)
             return
         maps = {spec.name for spec in self._session.plan.maps}
-        band = _BAND_OF.get(choice.spec.name)
+        band = ERROR_OF.get(choice.spec.name)
         self._background.run(
             _CURVE, partial(read_curve, job, choice, band if band in maps else None, pixel, stage),
             self._show_curve,
@@ -231,11 +235,14 @@ class InspectorPanel(QWidget):
     ) -> None:
         super().__init__(parent)
         self.presenter = InspectorPresenter(session, background, maps, self)
+        self.module_curve = ModuleCurvePresenter(session, background, lambda: self.presenter.chosen, self)
         self._session = session
+        self._module: ModuleCurve | None = None
         self.text = QLabel("Click a pixel to inspect it.", wordWrap=True, objectName="pixel_text")
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.choice = QComboBox(objectName="curve_map")
-        self.choice.setMinimumContentsLength(16)
+        self.choice.setMinimumContentsLength(12)
+        self.with_module = QCheckBox("module", objectName="with_module", checked=True)
         self.curve_plot, self.histograms = SeriesPlot(self), SeriesPlot(self, "Histogram of the map, per ASIC")
         self.samples = HistogramPlot(self, "Raw samples of the pixel: press “Read raw”")
         self.read_button = QPushButton("Read raw", objectName="read_raw")
@@ -250,10 +257,11 @@ class InspectorPanel(QWidget):
     def _lay_out(self) -> None:
         self.read_button.setIcon(icon("chart"))
         self.read_button.setToolTip("Read the raw samples of this pixel, memory cell and gain stage from the run")
+        self.with_module.setToolTip("Median and robust standard deviation of the module's good pixels")
         self.always.setToolTip("Read raw samples at each click")
         parts = QSplitter(Qt.Orientation.Vertical, objectName="inspector_parts")
         parts.setChildrenCollapsible(False)
-        parts.addWidget(_column(_row(QLabel("Over memory cells"), self.choice), self.curve_plot))
+        parts.addWidget(_column(_row(QLabel("Over memory cells"), self.choice, self.with_module), self.curve_plot))
         parts.addWidget(self.histograms)
         parts.addWidget(_column(_row(self.read_button, self.always), self.samples, self.samples_text))
         for plot in (self.curve_plot, self.histograms, self.samples):
@@ -270,12 +278,18 @@ class InspectorPanel(QWidget):
         shown.samples_ready.connect(self._show_samples)
         shown.histograms_ready.connect(self._show_histograms)
         shown.text_changed.connect(lambda text: self.text.setText(text or "Click a pixel to inspect it."))
-        self.choice.activated.connect(lambda: shown.choose(self.choice.currentData()))
+        self.choice.activated.connect(self._choose)
+        self.with_module.toggled.connect(self.module_curve.set_wanted)
+        self.module_curve.ready.connect(self._take_module)
         self.read_button.clicked.connect(shown.read_samples)
         self.always.toggled.connect(self._read_always)
         self.curve_plot.x_clicked.connect(self._go_to_cell)
         self._session.plan_changed.connect(self._offer)
         self._session.view_changed.connect(lambda view: self.curve_plot.set_marker(view.cell))
+
+    def _choose(self) -> None:
+        self.presenter.choose(self.choice.currentData())
+        self.module_curve.refresh()
 
     def _read_always(self, always: bool) -> None:
         self.presenter.reads_always = always
@@ -292,14 +306,25 @@ class InspectorPanel(QWidget):
             for choice in self.presenter.offered:
                 self.choice.addItem(choice.heading, choice.key)
 
+    def _take_module(self, curve: ModuleCurve | None) -> None:
+        self._module = curve
+        self._show_curve(self.presenter.curve)
+
     def _show_curve(self, curve: Curve | None) -> None:
-        if curve is None or not np.isfinite(curve.values).any():
-            self.curve_plot.clear()
-            return
-        spec = curve.choice.spec
-        self.curve_plot.set_labels("", "memory cell", spec.title, "", spec.unit)
-        self.curve_plot.set_curve(curve.cells, curve.values, curve.error)
+        """The pixel, and its module in another colour; either may be missing."""
+        module = self._module
+        self.curve_plot.clear()
+        if curve is not None and np.isfinite(curve.values).any():
+            self._name_axes(curve.choice)
+            self.curve_plot.add_curve(curve.cells, curve.values, curve.error, "pixel ± noise" if module else "")
+        if module is not None and np.isfinite(module.median).any():
+            self._name_axes(module.choice)
+            self.curve_plot.add_curve(
+                module.cells, module.median, module.spread, f"module {module.module} ± σ")
         self.curve_plot.set_marker(self._session.view.cell)
+
+    def _name_axes(self, choice: Choice) -> None:
+        self.curve_plot.set_labels("", "memory cell", choice.spec.title, "", choice.spec.unit)
 
     def _show_histograms(self, found: tuple[Choice, int, Array, Array] | None) -> None:
         self.histograms.clear()

@@ -14,6 +14,8 @@ from calib_core.store.table import Cell, Column
 
 Array = npt.NDArray[np.generic]
 
+#: Standard deviation of a Gaussian over its median absolute deviation.
+MAD_TO_SIGMA = 1.4826
 COLUMNS = tuple(Column(name) for name in (
     "map", "unit", "module", "asic", "pixels", "left out", "mean", "standard deviation", "median", "smallest",
     "largest",
@@ -32,13 +34,29 @@ def statistics_rows(
         values = choice.values(picture)
         if values is None or choice.spec.flags:
             continue
-        good = values.astype(np.float64)
-        if flags is not None:
-            good[(flags & np.uint32(overlay)) != 0] = np.nan
+        good = good_values(values, flags, overlay)[0]
         for module, one in zip(picture.modules, good, strict=True):
             yield (choice.title, choice.spec.unit, module, None, *describe(one))
             for asic, block in enumerate(asic_blocks(one, plan.detector.type.asic_shape)):
                 yield (choice.title, choice.spec.unit, module, asic, *describe(block))
+
+
+def good_values(
+    values: Array, flags: npt.NDArray[np.uint32] | None, overlay: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Values with NaN where a pixel has one of the flags ``overlay``, and where it has; same shape."""
+    good = values.astype(np.float64)
+    bad = np.zeros(values.shape, bool) if flags is None else (flags & np.uint32(overlay)) != 0
+    good[bad] = np.nan
+    return good, bad
+
+
+def median_spread(finite: npt.NDArray[np.float64]) -> tuple[float | None, float | None]:
+    """Median, and 1.4826 × median absolute deviation, of finite values; None without any."""
+    if finite.size == 0:
+        return None, None
+    median = np.median(finite)
+    return float(median), float(MAD_TO_SIGMA * np.median(np.abs(finite - median)))
 
 
 def asic_blocks(values: Array, asic_shape: tuple[int, int]) -> Array:

@@ -18,17 +18,23 @@ def asic_number(kind: DetectorType, row: int, column: int) -> int:
 
 
 def place_text(kind: DetectorType, pixel: Pixel) -> str:
-    """Module, ASIC, row and column."""
+    """Module, ASIC, row and column; the strip where a module has but one row."""
     module, row, column = pixel
-    return f"module {module} · ASIC {asic_number(kind, row, column)} · row {row} · column {column}"
+    place = f"row {row} · column {column}" if kind.shape[0] > 1 else f"strip {column}"
+    return f"module {module} · ASIC {asic_number(kind, row, column)} · {place}"
 
 
 def values_text(values: Iterable[tuple[Choice, float]]) -> str:
     """Value of each map with its unit, flags by their names."""
     return "   ".join(
-        f"flags {flag_names(int(value))}" if choice.spec.flags else f"{choice.title} {choice.value_text(value)}"
+        f"{_flags_title(choice)} {flag_names(int(value))}" if choice.spec.flags
+        else f"{choice.title} {choice.value_text(value)}"
         for choice, value in values
     )
+
+
+def _flags_title(choice: Choice) -> str:
+    return "flags" if choice.plane is None else f"flags {choice.spec.planes[choice.plane]}"
 
 
 def flag_names(bits: int) -> str:

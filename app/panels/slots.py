@@ -13,6 +13,9 @@ from calib_core.jobs.board import Picture
 
 SLOT_COUNTS = (1, 2, 4, 6)
 
+#: Map whose values are the error of another map's.
+ERROR_OF = {"offset": "noise", "gain_signal": "gain_signal_noise"}
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -65,7 +68,26 @@ def choices(maps: Sequence[MapSpec]) -> tuple[Choice, ...]:
 
 def flags_of(picture: Picture, maps: Sequence[MapSpec]) -> npt.NDArray[np.uint32] | None:
     """Bad-pixel flags (modules, slow_scan, fast_scan) of a picture, None where it has none."""
-    return next((picture.maps[spec.name] for spec in maps if spec.flags and spec.name in picture.maps), None)
+    name = flags_name(maps)
+    return None if name is None else picture.maps.get(name)
+
+
+def flags_name(maps: Sequence[MapSpec]) -> str | None:
+    """Name of the map of final flags, one per gain stage; maps of flags with planes tell how they came about."""
+    return next((spec.name for spec in maps if spec.flags and not spec.planes), None)
+
+
+def scale_owner(choice: Choice, offered: Sequence[Choice]) -> Choice:
+    """The map whose levels a map shares; itself where it has its own or the other is not offered."""
+    return next((c for c in offered if c.spec.name == choice.spec.scale_of), choice)
+
+
+def names_behind(chosen: Sequence[Choice], maps: Sequence[MapSpec], *, errors: bool) -> tuple[str, ...]:
+    """Names of all maps that are needed to show some: themselves, flags, owners of levels, and errors if wanted."""
+    names = {choice.spec.name for choice in chosen} | {choice.spec.scale_of for choice in chosen} | {flags_name(maps)}
+    if errors:
+        names |= {ERROR_OF.get(choice.spec.name) for choice in chosen}
+    return tuple(sorted(spec.name for spec in maps if spec.name in names))
 
 
 def fill(keys: Sequence[str], offered: Sequence[Choice], count: int) -> tuple[str, ...]:

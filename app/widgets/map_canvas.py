@@ -232,10 +232,11 @@ class MapCanvas(QWidget):
 
     def _draw_coverage(self, painter: QPainter) -> None:
         tones = tones_of(self.palette())
-        for module, (box, part) in enumerate(zip(self._placement.module_boxes, self._coverage, strict=False)):
+        names, boxes = self._placement.names, self._placement.module_boxes
+        for name, box, part in zip(names, boxes, self._coverage, strict=False):
             if box[2] > box[0] and part < 1:
                 tile = self.area_of(*(float(edge) for edge in box))
-                marks.draw_coverage(painter, tile, float(part), f"m{module}", tones)
+                marks.draw_coverage(painter, tile, float(part), name, tones)
 
     # -- events
 

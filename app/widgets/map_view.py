@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PyQt6.QtCore import QEvent, QPoint, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QEvent, QPoint, QTimer, pyqtSignal
 from PyQt6.QtGui import QImage
-from PyQt6.QtWidgets import QGridLayout, QLabel, QWidget
+from PyQt6.QtWidgets import QGridLayout, QWidget
 
 from app.widgets import colour
 from app.widgets.camera import CameraModel
 from app.widgets.histogram_bar import HistogramBar
 from app.widgets.map_canvas import MapCanvas
+from app.widgets.map_title import MapTitle
 from app.widgets.placement import Pixel, Placement
 from app.widgets.tones import is_dark
 
@@ -23,12 +25,13 @@ class MapView(QWidget):
     """One map: values of (modules, slow_scan, fast_scan), or flags when the values are uint32.
 
     Nothing is coloured or counted while the view is hidden. ``level_changed`` tells levels that the operator has
-    set on the bar, not those that follow from percentiles.
+    set on the bar, not those that follow from percentiles; ``levels_reset`` that these are wanted again.
     """
 
     pixel_hovered = pyqtSignal(object)
     pixel_clicked = pyqtSignal(int, int, int)
     level_changed = pyqtSignal(float, float)
+    levels_reset = pyqtSignal()
     menu_requested = pyqtSignal(QPoint)
     painted = pyqtSignal(float)
 
@@ -38,6 +41,7 @@ class MapView(QWidget):
         self._default_placement = False
         self._values: np.ndarray | None = None
         self._flags: np.ndarray | None = None
+        self._level_values: list[np.ndarray] = []
         self._is_flag_map = False
         self._selected, self._overlay = ALL_FLAGS, False
         self._colour_map, self._scale, self._reverse = "viridis", "linear", False
@@ -54,8 +58,7 @@ class MapView(QWidget):
         self._histogram_tick.timeout.connect(self._count)
 
     def _build(self) -> None:
-        self._title = QLabel(objectName="map_title", alignment=Qt.AlignmentFlag.AlignCenter)
-        self._title.setTextFormat(Qt.TextFormat.PlainText)
+        self._title = MapTitle(self)
         self.canvas = MapCanvas(self)
         self.bar = HistogramBar(self)
         layout = QGridLayout(self)
@@ -76,17 +79,18 @@ class MapView(QWidget):
 
     # -- data
 
-    def set_placement(self, index: np.ndarray, shape: Pixel) -> None:
+    def set_placement(self, index: np.ndarray, shape: Pixel, names: Sequence[str] = ()) -> None:
         """Use a layout: (rows, columns) int32 of flat indices into ``shape``, -1 where there is no pixel.
 
-        A map of another shape is forgotten, since it no longer fits.
+        A map of another shape is forgotten, since it no longer fits. ``names`` are those of the modules.
         """
-        self._use(Placement(index, shape))
+        self._use(Placement(index, shape, names))
         self._default_placement = False
 
     def _use(self, placement: Placement) -> None:
         if self._placement is not None and self._placement.shape != placement.shape:
             self._values = self._flags = None
+            self._level_values = []
             self.canvas.set_flags(None, 0, self._flag_colours)
             self.canvas.set_picture(None, None)
             self.canvas.set_coverage(None)
@@ -105,7 +109,7 @@ class MapView(QWidget):
             self._default_placement = True
         self._is_flag_map = values.dtype == np.uint32
         self._values = self._flat(values, np.uint32 if self._is_flag_map else np.float32)
-        self._title.setText(f"{title}  [{unit}]" if unit else title)
+        self._title.show_map(title, unit)
         self.bar.set_unit(unit)
         self._schedule()
 
@@ -114,9 +118,18 @@ class MapView(QWidget):
         self._flags = None if flags is None else self._flat(np.asarray(flags), np.uint32)
         self._schedule()
 
+    def set_errors(self, errors: np.ndarray | None) -> None:
+        """Take errors of the values; an image has no place for them."""
+
+    def set_level_values(self, values: Sequence[np.ndarray]) -> None:
+        """Let levels follow the percentiles of other values of the same shape; none for those of the map itself."""
+        self._level_values = [self._flat(np.asarray(one), np.float32) for one in values]
+        self._schedule()
+
     def clear(self) -> None:
         """Forget map, flags and coverage; the layout stays."""
         self._values = self._flags = None
+        self._level_values = []
         self._title.clear()
         self.set_coverage(None)
         self._schedule()
@@ -261,7 +274,8 @@ class MapView(QWidget):
 
     def _show_values(self) -> None:
         if self._percentiles is not None:
-            low, high = colour.percentile_levels(self._sample(), *self._percentiles)
+            samples = [self._sample(values) for values in self._level_values] or [self._sample()]
+            low, high = colour.percentile_levels(np.concatenate(samples), *self._percentiles)
             if self._middle is not None:
                 reach = max(high - self._middle, self._middle - low, 1e-12)
                 low, high = self._middle - reach, self._middle + reach
@@ -278,12 +292,14 @@ class MapView(QWidget):
     def _table(self) -> np.ndarray:
         return colour.colour_table(self._colour_map, self._scale, self._reverse)
 
-    def _sample(self, in_sight: bool = False) -> np.ndarray:
+    def _sample(self, values: np.ndarray | None = None, in_sight: bool = False) -> np.ndarray:
+        """Good values of the map, or of others that go with it."""
         if self._values is None or self._is_flag_map:
             return np.empty(0, np.float32)
+        values = self._values if values is None else values
         index = self._placement.index
         window = self.canvas.viewport().window(index.shape) if in_sight else None
-        return colour.good_sample(self._values, self._flags, self._selected, index, window)
+        return colour.good_sample(values, self._flags, self._selected, index, window)
 
     def _count(self) -> None:
         if not self._is_flag_map or self._values is None:
@@ -300,6 +316,7 @@ class MapView(QWidget):
 
     def _reset_levels(self) -> None:
         self.set_percentiles(1.0, 99.0, self._middle)
+        self.levels_reset.emit()
 
     def showEvent(self, event) -> None:
         """Bring the picture up to date."""

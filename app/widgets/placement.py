@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -18,10 +19,13 @@ class Placement:
     index : (rows, columns) int32
         Flat index into (modules, slow_scan, fast_scan), -1 where there is no pixel.
     shape : (modules, slow_scan, fast_scan)
+    names : sequence of str, optional
+        Name of each module for the screen; by default its place on the first axis.
     """
 
-    def __init__(self, index: np.ndarray, shape: Pixel) -> None:
+    def __init__(self, index: np.ndarray, shape: Pixel, names: Sequence[str] = ()) -> None:
         self.index = np.ascontiguousarray(index, np.int32)
+        self.names = tuple(names) or tuple(f"m{module}" for module in range(shape[0]))
         self.shape = (int(shape[0]), int(shape[1]), int(shape[2]))
         if self.index.ndim != 2:
             raise ValueError(f"a placement has rows and columns, not the shape {self.index.shape}")
@@ -44,13 +48,13 @@ class Placement:
         return int(module), int(row), int(column)
 
     def place_of(self, pixel: Pixel) -> tuple[int, int] | None:
-        """Return the place (x, y) of a detector pixel, None if the layout does not show it."""
+        """Return the place (x, y) of a detector pixel, the middle of several, None if the layout does not show it."""
         if not all(0 <= at < size for at, size in zip(pixel, self.shape, strict=True)):
             return None
         found = np.flatnonzero(self.index.reshape(-1) == np.ravel_multi_index(pixel, self.shape))
         if len(found) == 0:
             return None
-        y, x = divmod(int(found[0]), self.index.shape[1])
+        y, x = divmod(int(found[len(found) // 2]), self.index.shape[1])
         return x, y
 
     @cached_property

@@ -35,7 +35,7 @@ class PixelPlot(QWidget):
 
     def set_labels(self, title: str, x: str, y: str, x_unit: str = "", y_unit: str = "") -> None:
         """Name the axes, with units in square brackets; units are not rescaled to kilo or mega."""
-        self.plot.setTitle(_escaped(title), size="10pt", color=tones_of(self.palette()).text)
+        self.plot.setTitle(_escaped(title) or None, size="10pt", color=tones_of(self.palette()).text)
         for side, name, unit in (("bottom", x, x_unit), ("left", y, y_unit)):
             axis = self.plot.getAxis(side)
             axis.enableAutoSIPrefix(False)
@@ -92,9 +92,11 @@ class SeriesPlot(PixelPlot):
         super().__init__(hint, parent)
         self.setObjectName("series_plot")
         self._count = 0
-        self._marker: pg.InfiniteLine | None = None
-        self._marker_x: float | None = None
-        self.plot.addLegend(offset=(-6, 6), labelTextSize="9pt", labelTextColor=tones_of(self.palette()).text)
+        self._marker: list[pg.GraphicsObject] = []
+        self._marker_at: tuple[float | None, float] = (None, np.nan)
+        # two names side by side leave room for the curves of low plots
+        self.plot.addLegend(offset=(-6, 2), labelTextSize="9pt", labelTextColor=tones_of(self.palette()).text,
+                            colCount=2, verSpacing=-4)
         self.plot.scene().sigMouseClicked.connect(self._clicked)
 
     def set_curve(
@@ -121,7 +123,14 @@ class SeriesPlot(PixelPlot):
         if x.size <= _FEW and shown.any():
             self.plot.plot(x[shown], y[shown], pen=None, symbol="o", symbolSize=5, symbolPen=None, symbolBrush=colour)
         self._count += 1
-        self.set_marker(self._marker_x)
+        self.set_marker(*self._marker_at)
+
+    def add_marks(self, x: np.ndarray, y: np.ndarray, colours: Sequence[str], size: int = 7) -> None:
+        """Add a mark at each of (n,) positions and values, in its colour."""
+        if len(x):
+            known = {one: pg.mkBrush(one) for one in set(colours)}
+            marks = pg.ScatterPlotItem(x, y, brush=[known[one] for one in colours], pen=None, size=size)
+            self.plot.addItem(marks, ignoreBounds=True)
 
     def _add_band(self, x: np.ndarray, y: np.ndarray, error: np.ndarray, colour: QColor) -> None:
         fine = np.isfinite(x) & np.isfinite(y) & np.isfinite(error)
@@ -131,18 +140,24 @@ class SeriesPlot(PixelPlot):
         for item in (*edges, pg.FillBetweenItem(*edges, brush=colour)):
             self.plot.addItem(item)
 
-    def set_marker(self, x: float | None) -> None:
-        """Mark a position, usually the chosen memory cell, by a line; None removes it."""
-        self._marker_x = x
-        if self._marker is not None:
-            self.plot.removeItem(self._marker)
-            self._marker = None
-        if x is not None and self._count:
-            self._marker = self._line(x, "", QColor(tones_of(self.palette()).pending))
+    def set_marker(self, x: float | None, y: float = np.nan) -> None:
+        """Mark a position, usually the memory cell, by a line and a value there by a ring; None removes both."""
+        self._marker_at = (x, y)
+        for item in self._marker:
+            self.plot.removeItem(item)
+        self._marker = []
+        if x is None or not self._count:
+            return
+        colour = QColor(tones_of(self.palette()).pending)
+        self._marker.append(self._line(x, "", colour))
+        if np.isfinite(y):
+            ring = pg.ScatterPlotItem([x], [y], size=11, pen=pg.mkPen(colour, width=2), brush=None)
+            self.plot.addItem(ring, ignoreBounds=True)
+            self._marker.append(ring)
 
     def clear(self) -> None:
         """Remove all curves."""
-        self._count, self._marker = 0, None
+        self._count, self._marker = 0, []
         super().clear()
 
     def _clicked(self, event) -> None:

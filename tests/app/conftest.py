@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from calib_core.detector import declare, family, withdraw
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -40,6 +43,23 @@ def fake_job(tmp_path):
     from fake_job import FakeJob
 
     return FakeJob(modules=4, cells=32, out_folder=tmp_path / "constants")
+
+
+@pytest.fixture
+def strips():
+    """A detector of strips with two memory cells and three gain stages, of which no geometry is known."""
+    kind = declare(replace(
+        family("AGIPD")[0], family="STRIPS", name="STRIPS", title="Strips", shape=(1, 1280), asic_shape=(1, 128),
+        max_modules=4, max_cells=2, geometry=lambda n: None))
+    yield kind
+    withdraw("STRIPS")
+
+
+@pytest.fixture
+def strip_job(strips, tmp_path):
+    from fake_job import REFINED, FakeJob
+
+    return FakeJob("STRIPS", modules=2, cells=2, out_folder=tmp_path / "constants", maps=REFINED)
 
 
 @pytest.fixture

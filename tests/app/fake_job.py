@@ -22,12 +22,19 @@ MAPS = (
     MapSpec("samples", "Samples", "frames", "u4", "Samples", missing=0.0),
     MapSpec("thresholds", "Thresholds", "ADU", "f4", "Gain signal", planes=("HG-MG", "MG-LG")),
 )
+#: Maps of a dark that looks at the data more than once.
+REFINED = (
+    *MAPS[:3],
+    MapSpec("noise_raw", "Noise before common mode", "ADU", "f4", "Standard deviation", scale_of="noise"),
+    MapSpec("bad_pixels_passes", "Bad pixels", "", "u4", "Flags", planes=("pass 1", "pass 2"), flags=True),
+    MapSpec("cosmic_rays", "Cosmic rays", "hits", "u4", "Hits left out", missing=0.0),
+)
 
 
 class FakeJob:
     """Same face as a job; its maps are known functions of module, pixel, cell and stage."""
 
-    def __init__(self, kind="AGIPD", modules=16, cells=352, out_folder="constants", coverage=1.0):
+    def __init__(self, kind="AGIPD", modules=16, cells=352, out_folder="constants", coverage=1.0, maps=MAPS):
         self.type = family(kind)[0]
         first = self.type.raw.first_module
         numbers = tuple(range(first, first + modules))
@@ -38,7 +45,7 @@ class FakeJob:
         )
         self.plan = SimpleNamespace(
             detector=detector, method=self.type.methods[0], modules=numbers, cells=tuple(range(cells)),
-            stages=(0, 1, 2), maps=MAPS, condition=Condition(self.type.condition), notes=(),
+            stages=(0, 1, 2), maps=maps, condition=Condition(self.type.condition), notes=(),
         )
         self.coverage = coverage
         self.looks, self.cancelled, self.closed = [], False, False
@@ -66,9 +73,10 @@ class FakeJob:
 
     def _make_flags(self, rng):
         flags = np.zeros(self._grain.shape, np.uint32)
+        self._dead = (slice(64, 128), slice(64, 128)) if self.type.shape[0] > 1 else (slice(None), slice(64, 128))
         flags[rng.random(flags.shape) < 2e-3] |= np.uint32(BadPixels.OFFSET_OUT_OF_THRESHOLD)
         flags[rng.random(flags.shape) < 1e-3] |= np.uint32(BadPixels.NOISE_OUT_OF_THRESHOLD)
-        flags[5 % len(flags), 64:128, 64:128] |= np.uint32(BadPixels.NO_DARK_DATA)
+        flags[(5 % len(flags), *self._dead)] |= np.uint32(BadPixels.NO_DARK_DATA)
         return flags
 
     def map_values(self, name, cell, stage):
@@ -78,6 +86,12 @@ class FakeJob:
             return np.where(self._flags & np.uint32(BadPixels.NO_DARK_DATA), np.nan, values).astype(np.float32)
         if name == "noise":
             return (10 + 1.5 * self._blocks[:, ::-1] + np.abs(self._grain)).astype(np.float32)
+        if name == "noise_raw":
+            return 3 * self.map_values("noise", cell, stage)
+        if name == "cosmic_rays":
+            return (self._grain > 3).astype(np.uint32)
+        if name == "bad_pixels_passes":
+            return np.stack([self._flags & np.uint32(BadPixels.NO_DARK_DATA), self._flags], 1)
         if name == "samples":
             return np.where(self._flags & np.uint32(BadPixels.NO_DARK_DATA), 0, 500).astype(np.uint32)
         if name == "thresholds":
@@ -88,7 +102,7 @@ class FakeJob:
         self.looks.append(view)
         numbers = [m for m in self.plan.modules if not view.modules or m in view.modules]
         rows = [self.plan.modules.index(m) for m in numbers]
-        names = [s.name for s in MAPS if not view.maps or s.name in view.maps]
+        names = [s.name for s in self.plan.maps if not view.maps or s.name in view.maps]
         maps = {name: self.map_values(name, view.cell, view.stage)[rows] for name in names}
         coverage = np.full(len(rows), self.coverage)
         self.publish(picture=Picture(view, tuple(numbers), maps, coverage))
@@ -134,5 +148,6 @@ class FakeJob:
         return SimpleNamespace(values=values, trains=np.arange(10000, 10500), gate=(mean - 55, mean + 55),
                                mean=mean, std=std)
 
-    def cell_map(self, map_name, module, stage, cell):
-        return self.map_values(map_name, cell, stage)[self.plan.modules.index(module)]
+    def cell_map(self, map_name, module, plane, cell):
+        values = self.map_values(map_name, cell, plane)[self.plan.modules.index(module)]
+        return values[plane] if values.ndim == 3 else values
