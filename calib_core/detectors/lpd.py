@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -65,14 +66,14 @@ def _control(run: ControlReader, detector: str) -> str:
     return next(iter(mine or run.sources(r".*LPD.*/COMP/FEM_MDL_COMP")), "")
 
 
-def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
+def _find_condition(run: ControlReader, detector: str, rows: int = 256) -> dict[str, Found]:
     return {
         "bias_voltage": Found.by_default(250.0, "no bias voltage in the run"),
         "memory_cells": Found(512.0, "detector type"),
         "memory_cell_order": _cell_order(run),
         "feedback_capacitor": Found.by_default(5.0, "no capacitor in the run"),
         "pixels_x": Found(256.0, "detector type"),
-        "pixels_y": Found(256.0, "detector type"),
+        "pixels_y": Found(float(rows), "detector type"),
         "parallel_gain": _parallel_gain(run, _control(run, detector)),
     }
 
@@ -116,10 +117,10 @@ def _geometry(n_modules: int) -> Any:
     return LPD_1MGeometry.example()
 
 
-def _geometry_mini(n_modules: int) -> Any:
+def _geometry_mini(count: int, n_modules: int) -> Any:
     from extra_geom import LPD_MiniGeometry
 
-    return LPD_MiniGeometry.example(n_modules=8)
+    return LPD_MiniGeometry.example(n_modules=count)
 
 
 def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
@@ -190,9 +191,24 @@ LPD1M = declare(DetectorType(
     simulate_control=_simulate_control,
 ))
 
-#: Minis are read out together, 32 rows each; eight of them are taken as one module of 256 × 256 pixels. That there
-#: are eight is background knowledge: no public file of one was found.
-LPDMINI = declare(replace(
+#: Rows of a mini, and the most minis that one source is taken to hold.
+_MINI_ROWS, _MOST_MINIS = 32, 8
+
+
+def _minis(count: int, whole: DetectorType) -> DetectorType:
+    """Type of a source of ``count`` minis: one module, the minis one below the other."""
+    rows = count * _MINI_ROWS
+    return replace(
+        whole,
+        shape=(rows, whole.shape[1]),
+        find_condition=partial(_find_condition, rows=rows),
+        geometry=partial(_geometry_mini, count),
+        geometry_note=f"EXtra-geom, example of {count} in a column",
+        remark=f"The source holds {count} minis; they are taken as one module of {rows} × {whole.shape[1]} pixels.",
+    )
+
+
+_MINIS = replace(
     LPD1M,
     name="LPDMINI",
     title="LPD Mini",
@@ -201,7 +217,9 @@ LPDMINI = declare(replace(
         LPD1M.raw, source=r"(?P<detector>\w+_LPD_MINI[^/]*)/DET/(?P<module>\d+)CH0:xtdf",
         aggregator="LPDMINI{module:02d}",
     ),
-    geometry=_geometry_mini,
-    geometry_note="EXtra-geom, example of eight minis in a column",
     truth={**_TRUTH, "settings": {**_TRUTH["settings"], "identifier": "FXE_DET_LPD_MINI"}},
+)
+#: That minis are stacked in one source is background knowledge; no public file of one was found.
+LPDMINI = declare(replace(
+    _minis(_MOST_MINIS, _MINIS), variants=tuple(_minis(count, _MINIS) for count in range(1, _MOST_MINIS))
 ))

@@ -1,0 +1,282 @@
+"""Darks of LPD: the truth is found again, from one run per gain stage and from one run of all in parallel gain."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from extra_data import RunDirectory
+from extra_data.components import LPD1M
+from extra_data.tests import make_examples
+
+from calib_core.badpixels import BadPixels
+from calib_core.cli import main
+from calib_core.jobs.survey import survey
+from calib_core.simulate.truth import BadKind
+
+from .command import Result, refused, words
+from .conftest import Dataset, Outcome, characterise
+from .test_dark_truth import good, pulls
+
+Capture = pytest.CaptureFixture[str]
+Runs = dict[str, Path]
+TRAINS, CELLS = 120, 3
+IN_USE = {"conditions": {"memory_cells": CELLS}}
+SOURCE = "FXE_DET_LPD1M-1/DET/{}CH0:xtdf"
+FEM = "FXE_DET_LPD1M-1/COMP/FEM_MDL_COMP"
+
+
+@pytest.fixture(scope="module")
+def data(make_dataset: Callable[..., Dataset]) -> Dataset:
+    """Runs of one gain stage each, whose memory cells are recorded in the order 1, 2, 0."""
+    return make_dataset("LPD1M", memory_cells=CELLS, first_cell=1, trains=TRAINS, dead_block_module=2)
+
+
+@pytest.fixture(scope="module")
+def lpd(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return characterise(data.simulated, tmp_path_factory.mktemp("constants"), **IN_USE)
+
+
+def file_of(run: Path, module: int) -> Path:
+    return next(run.glob(f"RAW-*-LPD{module:02d}-S00000.h5"))
+
+
+def in_parallel(runs: Runs, run: Path, module: int) -> Path:
+    """A run in parallel gain of the frames of three runs; cells and pulses of medium and low gain are junk."""
+    run.mkdir()
+    for path in runs["high"].iterdir():
+        shutil.copy(path, run)
+    with h5py.File(next(run.glob("RAW-*-DA01-S00000.h5")), "r+") as file:
+        for section in ("RUN", "CONTROL"):
+            file[f"{section}/{FEM}/femAsicGainOverride/value"][:] = 1
+    with h5py.File(file_of(run, module), "r+") as file:
+        source = SOURCE.format(module)
+        trains = len(file["INDEX/trainId"])
+        for name in ("first", "count"):
+            file[f"INDEX/{source}/image/{name}"][:] *= 3
+        for key in list(file[f"INSTRUMENT/{source}/image"]):
+            together = np.concatenate([_by_train(runs[role], module, key, trains) for role in runs], axis=1)
+            if key in ("cellId", "pulseId"):
+                together[:, together.shape[1] // 3:] = 65535
+            if key == "trainId":
+                together[:] = together[:, :1]
+            del file[f"INSTRUMENT/{source}/image/{key}"]
+            file[f"INSTRUMENT/{source}/image/{key}"] = together.reshape(-1, *together.shape[2:])
+    return run
+
+
+def _by_train(run: Path, module: int, key: str, trains: int) -> Any:
+    with h5py.File(file_of(run, module)) as file:
+        values = file[f"INSTRUMENT/{SOURCE.format(module)}/image/{key}"][:]
+    return values.reshape(trains, -1, *values.shape[1:])
+
+
+@pytest.fixture(scope="module")
+def parallel_run(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return in_parallel(data.simulated.runs, tmp_path_factory.mktemp("raw") / "r0007", data.module)
+
+
+@pytest.fixture(scope="module")
+def parallel(data: Dataset, parallel_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    simulated = replace(data.simulated, runs={"high": parallel_run})
+    return characterise(simulated, tmp_path_factory.mktemp("constants"), **IN_USE)
+
+
+@pytest.fixture(params=["lpd", "parallel"])
+def either(request: pytest.FixtureRequest) -> Outcome:
+    found: Outcome = request.getfixturevalue(request.param)
+    return found
+
+
+def test_offset_and_noise_of_each_stage_and_cell_are_the_truth(data: Dataset, either: Outcome) -> None:
+    offset, noise, where = either.values("Offset"), either.values("Noise"), good(data)
+    count = np.maximum(either.counts("Offset"), 2)
+    truth, sigma = data.truth.offset(data.module), np.broadcast_to(data.truth.noise(data.module), count.shape)
+    assert offset.shape == (3, CELLS, 256, 256)
+    for index in np.ndindex(offset.shape[:2]):
+        of_offset = pulls(offset[index], truth[index], noise[index] / np.sqrt(count[index]), where[index])
+        of_noise = pulls(noise[index], sigma[index], sigma[index] / np.sqrt(2 * (count[index] - 1)), where[index])
+        for found in (of_offset, of_noise):
+            assert abs(found.mean()) < 0.05, index
+            assert abs(found.std() - 1) < 0.05, index
+
+
+def test_bad_pixels_are_found_and_good_ones_left_alone(data: Dataset, either: Outcome) -> None:
+    flags, bad = either.values("BadPixelsDark"), data.truth.bad(data.module)
+    kinds = (BadKind.DEAD, BadKind.NOISY, BadKind.HIGH_OFFSET, BadKind.DEAD_BLOCK, BadKind.WRONG_GAIN)
+    for kind in kinds:
+        injected = np.broadcast_to(bad & kind != 0, flags.shape)
+        assert injected.any()
+        assert (flags[injected] != 0).mean() >= 0.99, kind
+    wrong = np.broadcast_to(bad == BadKind.WRONG_GAIN, flags.shape)
+    assert (flags[wrong] & BadPixels.WRONG_GAIN_VALUE != 0).mean() >= 0.99
+    assert (flags[good(data)] != 0).mean() < 0.001
+
+
+def test_both_ways_give_the_same_bits(lpd: Outcome, parallel: Outcome) -> None:
+    for kind in ("Offset", "Noise", "BadPixelsDark"):
+        np.testing.assert_array_equal(parallel.values(kind), lpd.values(kind))
+
+
+def test_extra_data_sees_the_same_parallel_frames(parallel_run: Path, data: Dataset) -> None:
+    """The run of this test is what EXtra-data takes as parallel gain."""
+    detector = LPD1M(RunDirectory(parallel_run), raw=True, modules=[data.module], parallel_gain=True)
+    frames = detector.get_array("image.data")
+    assert frames.shape == (1, TRAINS, 3, CELLS, 256, 256)
+    assert [np.bincount((stage >> 12).ravel()).argmax() for stage in np.asarray(frames)[0, 0]] == [0, 1, 2]
+
+
+def test_provenance_says_which_part_of_the_trains_was_taken(parallel: Outcome) -> None:
+    assert set(parallel.spec.runs) == {"high"}
+    for constant in parallel.constants.values():
+        inputs = constant.attributes["raw_data"]
+        assert [one["decided_by"] for one in inputs] == [f"part {n} of 3 of each train" for n in (1, 2, 3)]
+        assert {one["run"] for one in inputs} == {inputs[0]["run"]}
+        assert {one["frames"] for one in inputs} == {TRAINS * CELLS}
+        assert any("holds all gain stages" in note for note in constant.attributes["provenance"]["notes"])
+
+
+def test_conditions_are_those_of_extra(data: Dataset, lpd: Outcome, parallel: Outcome, parallel_run: Path) -> None:
+    conditions = pytest.importorskip("extra.calibration")
+    module = [SOURCE.format(data.module)]
+    for outcome, run in ((lpd, data.simulated.runs["med"]), (parallel, parallel_run)):
+        [constant] = [c for (_, kind), c in outcome.constants.items() if kind == "Offset"]
+        ours = {name: entry["value"] for name, entry in constant.attributes["conditions"].items()}
+        theirs = conditions.LPDConditions.from_data(RunDirectory(run), None, fem_comp=FEM, xtdf=module)
+        assert bool(ours.get("Parallel gain", 0)) == theirs.parallel_gain
+        assert ours["Memory cell order"] == "1,2,0,"
+        # EXtra's text goes on with the junk of medium and low gain where they are in the same train
+        assert theirs.memory_cell_order.startswith(ours["Memory cell order"])
+        known = theirs.make_dict(theirs.calibration_types["Offset"])
+        assert set(known) == set(ours)
+        assert {name: known[name] for name in set(known) - {"Memory cells", "Memory cell order"}} == {
+            name: ours[name] for name in set(known) - {"Memory cells", "Memory cell order"}}
+
+
+def test_the_runs_are_sorted_by_their_front_ends(data: Dataset, tmp_path: Path) -> None:
+    runs = data.simulated.runs
+    found = survey([runs["low"], runs["high"], runs["med"]])
+    assert [(c.role.name, c.run.path, c.moved) for c in found.roles] == [
+        (role, runs[role], True) for role in ("high", "med", "low")]
+    assert [c.origin for c in found.roles] == [f"{FEM} femAsicGain"] * 3
+    assert found.stages_in_run == 1
+
+
+def test_one_of_three_runs_in_parallel_gain_is_refused(
+    data: Dataset, parallel_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    runs = {**data.simulated.runs, "med": parallel_run}
+    refused(words(runs, tmp_path, "LPD"), tmp_path, capsys, "Run r0007 holds all gain stages", "give it alone")
+    same = dict.fromkeys(("high", "med", "low"), parallel_run)
+    assert survey(list(same.values())).spec(tmp_path).runs == {"high": parallel_run}
+
+
+def test_parallel_gain_may_be_said_by_the_operator(
+    data: Dataset, parallel_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    run, out = tmp_path / "r0008", tmp_path / "out"
+    run.mkdir()
+    shutil.copy(file_of(parallel_run, data.module), run)  # no control sources
+    told = words({"high": run}, out, "LPD")
+    result = Result([*told, "--parallel-gain", "1", "--memory-cells", str(CELLS), "--max-trains", "20"], out, capsys)
+    assert result.status == 0
+    offset = result.constants[data.module]["Offset"]
+    assert np.isfinite(offset[good(data)]).all()
+    np.testing.assert_allclose(offset[good(data)], data.truth.offset(data.module)[good(data)], atol=15)
+
+
+def test_trains_that_cannot_be_cut_are_left_out_and_told(
+    data: Dataset, parallel_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    run, out = tmp_path / "r0009", tmp_path / "out"
+    shutil.copytree(parallel_run, run)
+    with h5py.File(file_of(run, data.module), "r+") as file:
+        file[f"INDEX/{SOURCE.format(data.module)}/image/count"][4] -= 1
+    few = ["--memory-cells", str(CELLS), "--max-trains", "20"]
+    result = Result([*words({"high": run}, out, "LPD"), *few], out, capsys)
+    assert result.status == 0
+    assert any("3 equal parts" in warning for warning in result.warnings), result.warnings
+    assert np.isfinite(result.constants[data.module]["Offset"][good(data)]).all()
+
+
+def test_vetoed_cells_of_parallel_gain_are_flagged(
+    make_dataset: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    data = make_dataset("LPD1M", memory_cells=6, trains=12, vetoed_cells=0.4)
+    run = in_parallel(data.simulated.runs, tmp_path / "r0001", data.module)
+    found = characterise(replace(data.simulated, runs={"high": run}), tmp_path / "out",
+                         conditions={"memory_cells": 6})
+    vetoed = ~data.truth.recorded
+    assert vetoed.sum() == 2
+    assert np.isnan(found.values("Offset")[:, vetoed]).all()
+    assert (found.values("BadPixelsDark")[:, vetoed] & BadPixels.NO_DARK_DATA).all()
+    assert np.isfinite(found.values("Offset")[:, ~vetoed][good(data)[:, ~vetoed]]).all()
+
+
+def test_wrong_gain_bits_of_a_whole_run_are_told_and_flagged(
+    make_dataset: Callable[..., Dataset], tmp_path: Path, capsys: Capture
+) -> None:
+    data, out = make_dataset("LPD1M", memory_cells=1, trains=12), tmp_path / "out"
+    with h5py.File(file_of(data.simulated.runs["med"], 2), "r+") as file:
+        words_of = file[f"INSTRUMENT/{SOURCE.format(2)}/image/data"]
+        words_of[:] = words_of[:] | 0x3000
+    result = Result([*words(data.simulated.runs, out, "LPD"), "--memory-cells", "1"], out, capsys)
+    assert result.status == 0
+    assert any("taken for medium gain, but most of its gain bits are 3, not 1" in w for w in result.warnings)
+    flags = result.constants[2]["BadPixelsDark"]
+    assert (flags[1] & BadPixels.WRONG_GAIN_VALUE).all()
+    assert (flags[1] & BadPixels.NO_DARK_DATA).all()
+    assert (flags[0] & BadPixels.WRONG_GAIN_VALUE != 0).mean() < 0.01
+
+
+def test_minis_are_taken_together_as_many_as_there_are(
+    make_dataset: Callable[..., Dataset], tmp_path: Path, capsys: Capture
+) -> None:
+    data = make_dataset("LPDMINI", modules="0", memory_cells=1, trains=12)
+    for minis in (8, 2):
+        runs = {role: _cut(run, tmp_path / f"{minis}" / run.name, 32 * minis)
+                for role, run in data.simulated.runs.items()}
+        found = characterise(replace(data.simulated, runs=runs), tmp_path / f"out{minis}",
+                             conditions={"memory_cells": 1})
+        offset, where = found.values("Offset"), good(data)[:, :, :32 * minis]
+        assert offset.shape == (3, 1, 32 * minis, 256)
+        truth = data.truth.offset(0)[:, :, :32 * minis]
+        np.testing.assert_allclose(offset[where], truth[where], atol=20)
+        [constant] = [c for (_, kind), c in found.constants.items() if kind == "Offset"]
+        assert constant.pdu == "FXE_DET_LPD_MINI_LPDMINI00"
+        assert any(f"holds {minis} minis" in note for note in constant.attributes["provenance"]["notes"])
+
+
+def _cut(run: Path, copy: Path, rows: int) -> Path:
+    """Copy of a run whose modules have the first rows only."""
+    shutil.copytree(run, copy)
+    with h5py.File(next(copy.glob("RAW-*-LPDMINI00-S00000.h5")), "r+") as file:
+        image = file["INSTRUMENT/FXE_DET_LPD_MINI/DET/0CH0:xtdf/image"]
+        values = image["data"][:, :, :rows]
+        del image["data"]
+        image["data"] = values
+    return copy
+
+
+@pytest.mark.parametrize(("write", "frames", "held"), [
+    (make_examples.make_fxe_run, "480 trains, 61440 frames, memory cells 0-127", []),
+    (make_examples.make_lpd_parallelgain_run, "100 trains, 30000 frames, memory cells 0-299",
+     ["--parallel-gain", "1"]),
+])
+def test_mock_runs_without_pixels_are_told_and_refused(
+    write: Callable[[str], None], frames: str, held: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    run, out = tmp_path / "r0450", tmp_path / "out"
+    run.mkdir()
+    write(str(run))
+    assert main(["info", str(run)]) == 0
+    told = capsys.readouterr().out
+    assert "FXE_DET_LPD1M-1 (LPD 1M), 16 modules" in told
+    assert f"modules 0-15: {frames}" in told
+    refused([*words({"high": run}, out, "LPD"), *held], out, capsys, "frames never written")
