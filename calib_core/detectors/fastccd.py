@@ -134,6 +134,7 @@ _TRUTH: dict[str, Any] = {
         {"mean": 7.0, "asic": 0.2, "pixel": 0.2}, {"mean": 5.0, "asic": 0.2, "pixel": 0.15},
         {"mean": 4.5, "asic": 0.2, "pixel": 0.15},
     ),
+    "common_mode_axis": "row",
     "converter_block": (967, 10),
     "control_aggregator": "DA01",
     "settings": {

@@ -99,17 +99,20 @@ def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) ->
     }
 
 
-#: Truth of the simulator: means and spreads in ADU; levels are background, at the gain 1/64.
+#: Truth of the simulator: means and spreads in ADU of 1 eV, those of the highest gain; background. Cosmic rays leave
+#: 80 electrons of 3.65 eV per µm.
 _TRUTH: dict[str, Any] = {
     "offset": ({"mean": 7000, "asic": 700, "column": 140, "pixel": 60},),
     "noise": ({"mean": 12, "asic": 0.5, "pixel": 0.4},),
+    "common_mode_axis": "column",
+    "cosmic_adu_per_pixel": 75 * 80 * 3.65,
     "converter_block": (128, 512),
     "control_aggregator": "PNCCD02",
     "settings": {
         "identifier": "SQS_NQS_PNCCD1MP", "instrument": "SQS", "memory_cells": 1, "bias_voltage": 270.0,
-        "gain_setting": 64, "integration_time": 70.0, "acquisition_rate": 0.1, "common_mode": 15.0,
+        "gain_setting": 1, "integration_time": 70.0, "acquisition_rate": 0.1, "common_mode": 15.0,
     },
-    "demo": {"proposal": 900106, "trains": 60, "drift": 1.0},
+    "demo": {"proposal": 900106, "trains": 60, "drift": 1.0, "cosmic_rate": 0.2, "empty_last": 5},
 }
 
 
