@@ -17,11 +17,13 @@ from extra_data.tests import make_examples
 
 from calib_core.badpixels import BadPixels
 from calib_core.cli import main
+from calib_core.jobs.board import State
 from calib_core.jobs.survey import survey
 from calib_core.simulate.truth import BadKind
+from calib_core.store.constants import list_constants
 
 from .command import Result, refused, words
-from .conftest import Dataset, Outcome, characterise
+from .conftest import Dataset, Outcome, characterise, run_job
 from .test_dark_truth import good, pulls
 
 Capture = pytest.CaptureFixture[str]
@@ -175,6 +177,53 @@ def test_one_of_three_runs_in_parallel_gain_is_refused(
     refused(words(runs, tmp_path, "LPD"), tmp_path, capsys, "Run r0007 holds all gain stages", "give it alone")
     same = dict.fromkeys(("high", "med", "low"), parallel_run)
     assert survey(list(same.values())).spec(tmp_path).runs == {"high": parallel_run}
+
+
+def test_the_run_may_be_given_at_every_place(
+    parallel: Outcome, parallel_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """The window gives a run at each place that it takes."""
+    same = dict.fromkeys(("high", "med", "low"), parallel_run)
+    found = run_job(parallel.spec.model_copy(update={"runs": same, "out_folder": tmp_path}))
+    np.testing.assert_array_equal(found.values("Offset"), parallel.values("Offset"))
+
+
+def test_the_look_at_a_run_tells_of_parallel_gain(parallel_run: Path, capsys: Capture) -> None:
+    assert main(["info", str(parallel_run)]) == 0
+    told = capsys.readouterr().out
+    assert f"gain stage: all 3 in each train ({FEM} femAsicGainOverride)" in told
+    assert f"modules 2: {TRAINS} trains, {3 * CELLS * TRAINS} frames, memory cells 0-{CELLS - 1}" in told
+    assert "Memory cell order      1,2,0," in told
+
+
+@pytest.mark.parametrize(("conditions", "told"), [
+    ({"memory_cell_order": 3.0}, "memory_cell_order = 3.0 is not allowed; it takes text"),
+    ({"parallel_gain": "yes"}, "parallel_gain = 'yes' is not allowed; it takes a number"),
+    ({"gain": 1.0}, "There is no condition “gain”; known conditions are bias_voltage, "),
+])
+def test_conditions_of_the_wrong_kind_are_refused(
+    parallel: Outcome, tmp_path: Path, conditions: dict[str, Any], told: str
+) -> None:
+    found = run_job(parallel.spec.model_copy(update={"conditions": conditions, "out_folder": tmp_path}))
+    assert found.board.state is State.FAILED
+    assert told in found.board.error
+
+
+def test_another_order_of_the_cells_may_be_said(
+    data: Dataset, parallel_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    few = ["--memory-cells", str(CELLS), "--max-trains", "10", "--memory-cell-order", "2,1,0,"]
+    assert Result([*words({"high": parallel_run}, tmp_path, "LPD"), *few], tmp_path, capsys).status == 0
+    conditions = [one.attributes["conditions"]["Memory cell order"] for one in list_constants(tmp_path)]
+    assert [(one["value"], one["origin"]) for one in conditions] == [("2,1,0,", "operator")] * 3
+
+
+def test_runs_of_different_order_are_refused(
+    data: Dataset, make_dataset: Callable[..., Dataset], tmp_path: Path, capsys: Capture
+) -> None:
+    other = make_dataset("LPD1M", memory_cells=CELLS, trains=12)
+    runs = {**data.simulated.runs, "low": other.simulated.runs["low"]}
+    refused(words(runs, tmp_path, "LPD"), tmp_path, capsys, "Memory cell order differs: 1,2,0, and ")
 
 
 def test_parallel_gain_may_be_said_by_the_operator(
