@@ -64,7 +64,8 @@ def test_bad_pixels_signal_and_samples_out_of_use_do_not_count(noise_images, ref
     bad = rng.random(reference.bad.shape) < 0.1
     signal = rng.random(images.values.shape) < 0.1
     out = rng.random(images.values.shape) < 0.1
-    images.values[...] += 60 * bad + np.float32(5000) * signal + 30 * out
+    # What only the mask can tell is within 5 σ; the signal is above, but below the largest shift.
+    images.values[...] += 12 * bad + 60 * signal + 12 * out
     images.use[out] = False
     found = CommonMode().apply(images, replace(reference, bad=bad), detector)
     assert abs((found - clean).mean()) < 5 * median_error("row") / np.sqrt(found.size)
