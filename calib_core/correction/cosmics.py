@@ -8,7 +8,6 @@ import numpy as np
 
 from calib_core.correction.step import Array, Images, Reference, Step
 from calib_core.detector import DetectorType
-from calib_core.errors import BadParameter
 from calib_core.numerics import tracks
 from calib_core.params import knob
 
@@ -25,7 +24,8 @@ class RejectCosmics(Step):
     caution: ClassVar[str] = "Takes photons out too: for frames without light only."
 
     sigma: float = knob(6.0, ge=3, le=100, unit="σ", help="A cluster has a sample above this")
-    neighbour_sigma: float = knob(4.0, ge=2, le=100, unit="σ", help="A cluster is of samples above this that touch")
+    neighbour_sigma: float = knob(4.0, ge=2, le=100, unit="σ", help="A cluster is of samples above this that touch, "
+                                  "or above sigma where that is lower")
     min_pixels: int = knob(2, ge=1, le=1000, help="Smallest cluster; single pixels may just be unstable")
 
     def apply(self, images: Images, reference: Reference, detector: DetectorType) -> Array | None:
@@ -35,16 +35,8 @@ class RejectCosmics(Step):
         -------
         events : (k,) `calib_core.numerics.tracks.EVENT_DTYPE`
             Frame, row and column of the largest sample, pixels, and charge in ADU of each cluster.
-
-        Raises
-        ------
-        BadParameter
-            The threshold of clusters is above that of their largest sample.
         """
-        if self.neighbour_sigma > self.sigma:
-            raise BadParameter(
-                f"neighbour_sigma = {self.neighbour_sigma:g} is above sigma = {self.sigma:g}; it must not be."
-            )
+        thresholds = self.sigma, min(self.neighbour_sigma, self.sigma)
         unit = np.where(reference.bad | ~(reference.noise > 0), np.nan, reference.noise)
-        seed, neighbour = ((sigma * unit).astype(np.float32) for sigma in (self.sigma, self.neighbour_sigma))
+        seed, neighbour = ((sigma * unit).astype(np.float32) for sigma in thresholds)
         return tracks.take_out(images.values, images.use, seed, neighbour, self.min_pixels)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from calib_core.correction.cosmics import RejectCosmics
-from calib_core.errors import BadParameter
 
 SHAPE = (96, 128)
 NOISE = 3.0
@@ -96,6 +95,12 @@ def test_no_frames(noise_images, reference, detector):
     assert RejectCosmics().apply(noise_images(0), reference, detector).shape == (0,)
 
 
-def test_a_threshold_of_neighbours_above_that_of_seeds_is_refused(noise_images, reference, detector):
-    with pytest.raises(BadParameter, match=r"neighbour_sigma = 8 .* sigma = 6"):
-        RejectCosmics(neighbour_sigma=8).apply(noise_images(1), reference, detector)
+@pytest.mark.parametrize(("neighbour_sigma", "found"), [(8, 3), (6, 3), (4, 4)])
+def test_neighbours_need_no_more_than_the_largest(neighbour_sigma, found, noise_images, reference, detector):
+    images = noise_images(1)
+    images.values[0, 38:43, 60:70] = 0
+    images.values[0, 40, 63:67] = NOISE * np.float32([7, 5, 7, 7])
+    images.values[0, 41, 64] = NOISE * 7
+    images.values[0, 40, 66] = 0
+    events = RejectCosmics(neighbour_sigma=neighbour_sigma).apply(images, reference, detector)
+    assert events["pixels"].tolist() == [found]
