@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from calib_core import __version__, demo, report, terminal
+from calib_core import __version__, demo, reference, report, terminal
 from calib_core.characterisation.method import Method
 from calib_core.detector import DetectorType, detector_types
 from calib_core.errors import BadInput, BadParameter, CalibrationError
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     simulation.add_arguments(simulate)
     simulate.set_defaults(act=simulation.run)
     _add_demo(commands)
+    _add_docs(commands)
     window = commands.add_parser("window", help="open the workbench", add_help=False)
     window.add_argument("words", nargs=argparse.REMAINDER)
     window.set_defaults(act=lambda n: _window(n.words))
@@ -129,6 +130,18 @@ def _add_demo(commands: Any) -> None:
     parser.add_argument("--folder", type=Path, default=Path("demo"), help="where the demo's data go (default: demo)")
     parser.add_argument("--headless", action="store_true", help="no window even where there is a display")
     parser.set_defaults(act=lambda n: demo.run(n.folder, n.headless, _window))
+
+
+def _add_docs(commands: Any) -> None:
+    parser = commands.add_parser("docs", help="write reference pages of all detectors")
+    parser.add_argument("folder", type=Path, help="where the pages go, such as docs/detectors")
+    parser.set_defaults(act=_docs)
+
+
+def _docs(namespace: Namespace) -> int:
+    for path in reference.write_pages(namespace.folder):
+        print(path)
+    return 0
 
 
 def _characterise(namespace: Namespace, kind: DetectorType, method: Method) -> int:

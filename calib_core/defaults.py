@@ -18,5 +18,16 @@ def defaults(name: str, section: str) -> dict[str, Any]:
     section : str
         Characterisation, such as ``dark``.
     """
-    text = (files("resources") / "defaults" / f"{name}.yaml").read_text("utf-8")
-    return {key: entry["value"] for key, entry in yaml.safe_load(text)[section].items()}
+    return {key: entry["value"] for key, entry in _read(name)[section].items()}
+
+
+def sources(name: str, section: str) -> dict[str, str]:
+    """Where the default values of one characterisation come from, in words; empty where a family has none."""
+    path = files("resources") / "defaults" / f"{name}.yaml"
+    entries = _read(name).get(section, {}) if path.is_file() else {}
+    return {key: entry["source"] for key, entry in entries.items()}
+
+
+def _read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((files("resources") / "defaults" / f"{name}.yaml").read_text("utf-8"))
+    return found
