@@ -141,7 +141,7 @@ _TRUTH: dict[str, Any] = {
         "identifier": "SCS_CDIDET_FCCD2M", "instrument": "SCS", "memory_cells": 1, "bias_voltage": 79.0,
         "integration_time": 1.0, "acquisition_rate": 0.1, "common_mode": 5.0,
     },
-    "demo": {"proposal": 900105, "trains": 30, "drift": 1.0, "dead_block_module": 0},
+    "demo": {"proposal": 900107, "trains": 20, "drift": 1.0, "dead_block_module": 0},
 }
 
 
