@@ -65,7 +65,7 @@ class RefinedDark(Dark):
                                     help="Samples farther from the offset do not count in the median")
     common_mode_limit: float = knob(1000.0, ge=0, le=65535, unit="ADU", help="Larger medians are not subtracted")
     cosmics: bool = knob(False, help="Leave out tracks of cosmic rays in the last pass")
-    cosmic_sigma: float = knob(5.0, ge=3, le=100, unit="σ", help="Least signal of the strongest pixel of a track")
+    cosmic_sigma: float = knob(6.0, ge=3, le=100, unit="σ", help="Least signal of the strongest pixel of a track")
 
     def maps(self, detector: DetectorType) -> tuple[MapSpec, ...]:
         """Those of darks, the noise before common mode, cosmic rays, and bad pixels pass by pass."""

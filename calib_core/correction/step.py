@@ -31,7 +31,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Reference:
-    """What is known of the pixels of one memory cell: (slow_scan, fast_scan) offset and noise, ADU, and bad pixels."""
+    """What is known of one memory cell's pixels: (slow_scan, fast_scan) offset and noise, ADU, and bad pixels."""
 
     offset: Array
     noise: Array
