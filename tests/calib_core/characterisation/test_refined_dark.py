@@ -1,4 +1,4 @@
-"""Refined darks on frames whose truth is known: common mode, cosmic rays, regions, and the same bits in any pieces."""
+"""Refined darks on frames of known truth: common mode, cosmic rays, regions, the same bits in any pieces."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def truth() -> dict[str, Any]:
             "shifts": shifts, "track": track}
 
 
-def characterise(kind: DetectorType, values: Any, chunk: int = 50, **changes: Any) -> tuple[dict[str, Any], list[str]]:
+def characterise(
+    kind: DetectorType, values: Any, chunk: int = 50, **changes: Any
+) -> tuple[dict[str, Any], list[str]]:
     method = RefinedDark(thresholds_noise_hard=((0.5, 1000.0),)).with_changes(changes)
     unit = Unit(kind, 0, "dark", 0, (0,), len(values))
 
