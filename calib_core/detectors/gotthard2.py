@@ -107,9 +107,9 @@ def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) ->
 #: Truth of the simulator (background): means and spreads in codes of the 12-bit converter, four to a 10-bit code.
 _TRUTH: dict[str, Any] = {
     "offset": (
-        {"mean": 600, "asic": 40, "pixel": 60, "cell": 30, "cell_pixel": 12},
-        {"mean": 3000, "asic": 40, "pixel": 60, "cell": 30, "cell_pixel": 12},
-        {"mean": 3120, "asic": 40, "pixel": 60, "cell": 30, "cell_pixel": 12},
+        {"mean": 600, "asic": 40, "pixel": 40, "cell": 30, "cell_pixel": 12},
+        {"mean": 3000, "asic": 40, "pixel": 40, "cell": 30, "cell_pixel": 12},
+        {"mean": 3120, "asic": 40, "pixel": 40, "cell": 30, "cell_pixel": 12},
     ),
     "noise": (
         {"mean": 9.2, "asic": 0.2, "pixel": 0.3}, {"mean": 4.8, "asic": 0.1, "pixel": 0.2},
