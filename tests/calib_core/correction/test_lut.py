@@ -1,0 +1,77 @@
+"""Look-up tables as they come from files, and what they do to frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calib_core.correction.lut import Lut
+from calib_core.detector import Frames, family
+from calib_core.errors import BadInput
+
+#: Strips with few codes, so that tables are small.
+KIND = replace(family("gotthard2")[0], shape=(1, 24), saturation=99)
+
+
+@pytest.fixture
+def stored() -> np.ndarray:
+    """(cell, adc, strip)."""
+    return np.random.default_rng(1).integers(0, 50, (2, 100, 24)).astype(np.uint16)
+
+
+def frames_of(samples: np.ndarray, cell: np.ndarray) -> Frames:
+    return Frames(samples[:, None, None, :].copy(), cell, np.zeros(len(cell), np.uint64))
+
+
+def test_frames_are_looked_up_in_place(stored: np.ndarray) -> None:
+    draw = np.random.default_rng(2)
+    samples, cell = draw.integers(0, 100, (30, 24)).astype(np.uint16), draw.integers(0, 2, 30)
+    frames = frames_of(samples, cell)
+    lut = Lut.of(stored, (), KIND, "a.h5")
+    assert lut.apply(frames) is frames
+    np.testing.assert_array_equal(frames.block[:, 0, 0], stored[cell[:, None], samples, np.arange(24)])
+    assert lut.saturation == 49
+
+
+def test_one_strip_is_looked_up_alike(stored: np.ndarray) -> None:
+    samples = np.array([0, 99, 42, 42], np.uint16)
+    found = Lut.of(stored, (), KIND, "a.h5").of_pixel(samples, 1, 7)
+    np.testing.assert_array_equal(found, stored[1, samples, 7])
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (0, 2, 1), (1, 2, 0), (2, 1, 0)])
+@pytest.mark.parametrize("named", [True, False])
+def test_axes_are_known_by_their_names_or_lengths(stored: np.ndarray, axes: tuple[int, ...], named: bool) -> None:
+    dims = tuple(("cell", "adc", "fast_scan")[axis] for axis in axes) if named else ()
+    found = Lut.of(stored.transpose(axes), dims, KIND, "a.h5")
+    np.testing.assert_array_equal(found.table, stored.transpose(0, 2, 1))
+
+
+def test_axes_of_one_length_are_taken_in_the_usual_order() -> None:
+    square = np.random.default_rng(3).integers(0, 24, (2, 24, 24)).astype(np.uint16)
+    found = Lut.of(square, (), replace(KIND, saturation=23), "a.h5")
+    np.testing.assert_array_equal(found.table, square.transpose(0, 2, 1))
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    (lambda table: table[:, :, :23], r"a\.h5 holds an array of \(2, 100, 23\); .* 2 memory cells, 100 codes and 24"),
+    (lambda table: table[0], r"holds an array of \(100, 24\)"),
+    (lambda table: table[:1], r"holds an array of \(1, 100, 24\)"),
+    (lambda table: table + np.uint16(60), "no codes from 0 to 99"),
+    (lambda table: table.astype(np.int64) - 1, "no codes from 0 to 99"),
+    (lambda table: np.where(table == 7, np.nan, table), "no codes from 0 to 99"),
+    (lambda table: table / 2, "no codes from 0 to 99"),
+])
+def test_what_is_no_table_of_this_detector_is_refused(stored, change, told) -> None:
+    with pytest.raises(BadInput, match=told):
+        Lut.of(change(stored), (), KIND, "a.h5")
+
+
+def test_strips_whose_codes_fall_are_counted() -> None:
+    rising = np.broadcast_to(np.arange(100, dtype=np.uint16)[:, None], (2, 100, 24)).copy()
+    assert Lut.of(rising, (), KIND, "a.h5").falling == 0
+    rising[1, 50, 3] = 0
+    rising[0, 60, 3:5] = 0
+    assert Lut.of(rising, (), KIND, "a.h5").falling == 3
