@@ -130,7 +130,7 @@ PNCCD = declare(DetectorType(
     # 128 rows of a sensor's left or right half go to one CAMEX, which reads a column of them at a time.
     asic_shape=(128, 512),
     regions=_regions(**defaults("pnccd", "regions")),
-    stages=(GainStage("G", "dark", "the gain setting"),),
+    stages=(GainStage("G", "dark", "dark"),),
     raw=RawLayout(
         source=r"(?P<detector>\w+_PNCCD\w*)/CAL/PNCCD_FMT-(?P<module>\d+):output",
         source_format="{detector}/CAL/PNCCD_FMT-{module}:output",
