@@ -24,7 +24,7 @@ class Lut:
 
     Attributes
     ----------
-    table : (cells, pixels, codes) uint16, ADU
+    table : (cells, codes, pixels) uint16, ADU
         New code of each code.
     name : str
         File that it comes from.
@@ -62,7 +62,7 @@ class Lut:
             codes = stored.astype(np.uint16)
         if codes.max() > kind.saturation or not np.array_equal(codes, stored):
             raise BadInput(f"{name} holds values that are no codes from 0 to {kind.saturation}.")
-        order = [axes.index(axis) for axis in ("cell", "fast_scan", CODES)]
+        order = [axes.index(axis) for axis in _ORDER]
         return cls(np.ascontiguousarray(codes.transpose(order)), name)
 
     @property
@@ -73,7 +73,7 @@ class Lut:
     @property
     def falling(self) -> int:
         """Pixels whose codes fall somewhere, which no converter's should, counted over memory cells."""
-        return int((self.table[:, :, 1:] < self.table[:, :, :-1]).any(axis=2).sum())
+        return int((self.table[:, 1:] < self.table[:, :-1]).any(axis=1).sum())
 
     def apply(self, frames: Frames) -> Frames:
         """Replace the samples of frames with one plane, in place; the frames are handed on."""
@@ -82,7 +82,7 @@ class Lut:
 
     def of_pixel(self, samples: Array, cell: int, pixel: int) -> Array:
         """New codes (n,) uint16 of the samples of one pixel, counted along the module's rows."""
-        return np.asarray(self.table[cell, pixel, samples])
+        return np.asarray(self.table[cell, samples, pixel])
 
 
 def _by_length(shape: tuple[int, ...], lengths: dict[str, int]) -> list[str]:

@@ -16,8 +16,8 @@ _Array = NDArray[Any]
 def look_up(samples: _Array, cell: _Array, table: _Array) -> None:
     """Replace samples by their entries of a table, in place.
 
-    A pixel's entries lie together: dark samples of one pixel spread over a few codes, so that its entries stay in the
-    cache. Entries of neighbouring pixels beside each other, as tables are stored, need a line of it for every code.
+    Entries of neighbouring pixels lie side by side, as tables are stored. With those of one pixel side by side all
+    pixels would compete for the same few lines of the cache, since the number of codes is a power of two.
 
     Parameters
     ----------
@@ -25,15 +25,15 @@ def look_up(samples: _Array, cell: _Array, table: _Array) -> None:
         Changed in place.
     cell : (n,) int64
         Memory cell of each frame.
-    table : (cells, pixels, codes) uint16, C-contiguous, ADU
+    table : (cells, codes, pixels) uint16, C-contiguous, ADU
 
     Raises
     ------
     ValueError
         A shape or type does not fit, or a memory cell or code is not in the table; nothing is changed then.
     """
-    cells, pixels, codes = table.shape
-    check_array(table, "table", (cells, pixels, codes), np.uint16)
+    cells, codes, pixels = table.shape
+    check_array(table, "table", (cells, codes, pixels), np.uint16)
     check_array(samples, "samples", (len(samples), pixels), np.uint16)
     check_array(cell, "cell", (len(samples),), np.int64)
     if not samples.size:
@@ -45,8 +45,8 @@ def look_up(samples: _Array, cell: _Array, table: _Array) -> None:
 
 @njit(nogil=True, cache=True)
 def _look_up(samples, cell, table):  # type: ignore[no-untyped-def]
-    """Kernel of :func:`look_up`: samples (n, pixels) uint16, cell (n,) int64, table (cells, pixels, codes) uint16."""
+    """Kernel of :func:`look_up`: samples (n, pixels) uint16, cell (n,) int64, table (cells, codes, pixels) uint16."""
     for frame in range(samples.shape[0]):
         row, entries = samples[frame], table[cell[frame]]
         for pixel in range(row.size):
-            row[pixel] = entries[pixel, row[pixel]]
+            row[pixel] = entries[row[pixel], pixel]

@@ -55,6 +55,6 @@ def _calls() -> list[Callable[[], object]]:
         lambda: common_mode.subtract_medians(image, use, (2, 2), "row", 0.5, 1.0),
         lambda: common_mode.subtract_medians(image, use, (2, 2), "column", 0.5, 1.0),
         lambda: residuals.add(image[0], use[0], reach[0], sums, sums.copy(), sums.astype(residuals.COUNT_DTYPE)),
-        lambda: lut.look_up(block[:, 0].copy(), slot, np.ones((1, 4, 2), np.uint16)),
+        lambda: lut.look_up(block[:, 0].copy(), slot, np.ones((1, 2, 4), np.uint16)),
         lambda: tracks.take_out(image, use, reach, reach, 2),
     ]

@@ -12,14 +12,14 @@ CELLS, PIXELS, CODES = 2, 37, 64
 
 @pytest.fixture
 def table() -> np.ndarray:
-    return np.random.default_rng(1).integers(0, 1024, (CELLS, PIXELS, CODES)).astype(np.uint16)
+    return np.random.default_rng(1).integers(0, 1024, (CELLS, CODES, PIXELS)).astype(np.uint16)
 
 
 def test_every_sample_becomes_its_entry(table: np.ndarray) -> None:
     draw = np.random.default_rng(2)
     samples = draw.integers(0, CODES, (50, PIXELS)).astype(np.uint16)
     cell = draw.integers(0, CELLS, 50)
-    expected = table[cell[:, None], np.arange(PIXELS), samples]
+    expected = table[cell[:, None], samples, np.arange(PIXELS)]
     look_up(samples, cell, table)
     np.testing.assert_array_equal(samples, expected)
 
