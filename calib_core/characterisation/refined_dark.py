@@ -111,12 +111,10 @@ class RefinedDark(Dark):
             statistics = previous.statistics(slot)
             flags = self._describe(unit, statistics)["bad_pixels"]
             earlier = previous.known[slot] if isinstance(previous, Refined) else None
-            shape = unit.detector.shape
-            reference = Reference(
-                statistics.mean[0].reshape(shape), statistics.std[0].reshape(shape), flags != 0)
-            known.append(Known(
-                reference, statistics if earlier is None else earlier.raw,
-                (*(earlier.flags if earlier else ()), flags)))
+            # always from the raw offset: the mean error of the medians would add up from pass to pass
+            raw, shape = statistics if earlier is None else earlier.raw, unit.detector.shape
+            reference = Reference(raw.mean[0].reshape(shape), statistics.std[0].reshape(shape), flags != 0)
+            known.append(Known(reference, raw, (*(earlier.flags if earlier else ()), flags)))
         return known
 
     def _trials(self, number: int, previous: Accumulator) -> tuple[Trial, ...]:
