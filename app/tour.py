@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QObject, QTimer
+from PyQt6.QtWidgets import QWidget
 
 from app.session import LAYOUTS
 from app.theme import THEMES
@@ -31,7 +33,8 @@ class Tour(QObject):
     start : bool
         Whether to run their jobs.
     pictures : Path, optional
-        Folder for pictures of each job in each arrangement and theme; the window closes after the last.
+        Folder for pictures of each job in each arrangement (strips: form) and theme, and of its maps alone under the
+        name of the detector type; the window closes after the last.
     """
 
     def __init__(self, window: MainWindow, texts: Sequence[str], start: bool, pictures: Path | None) -> None:
@@ -74,12 +77,24 @@ class Tour(QObject):
         for job in reversed(window.jobs.jobs):
             yield lambda job=job: window.session.set_job(job)
             yield lambda: _select_middle(window)
+            kind = job.plan.detector.type.name.lower() if job.plan is not None else job.spec.family.lower()
             for theme in THEMES:
                 yield lambda theme=theme: window.set_theme(theme)
-                for arrangement in LAYOUTS:
-                    yield lambda arrangement=arrangement: window.session.set_arrangement(arrangement)
-                    name = f"{job.spec.family.lower()}-{arrangement}-{theme}.png"
-                    yield lambda name=name: _save(window, folder / name)
+                for name, show in _looks(window):
+                    yield show
+                    yield partial(_save, window, folder / f"{kind}-{name}-{theme}.png")
+            name, show = _looks(window)[0]
+            yield lambda: window.set_theme(next(iter(THEMES)))
+            yield show
+            yield partial(_save, window.maps, folder / f"{kind}.png")
+
+
+def _looks(window: MainWindow) -> list[tuple[str, Callable[[], None]]]:
+    """Names of the ways to look at the shown job, each with the call that changes to it, the usual one first."""
+    maps, session = window.maps.presenter, window.session
+    if len(maps.forms) > 1:
+        return [(form, partial(maps.set_form, form)) for form in maps.forms]
+    return [(arrangement, partial(session.set_arrangement, arrangement)) for arrangement in LAYOUTS]
 
 
 def _select_middle(window: MainWindow) -> None:
@@ -90,6 +105,6 @@ def _select_middle(window: MainWindow) -> None:
         window.session.set_pixel((plan.modules[0], slow // 2, fast // 2))
 
 
-def _save(window: MainWindow, path: Path) -> None:
-    if not window.grab().save(str(path)):
+def _save(widget: QWidget, path: Path) -> None:
+    if not widget.grab().save(str(path)):
         print(f"The picture {path} cannot be written.", file=sys.stderr)

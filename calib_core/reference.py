@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from calib_core.detector import DetectorType, detector_types
 from calib_core.params import Knob
 from calib_core.store.files import write_atomically
 
-#: Folder of pictures beside the folder of the pages; a family's picture has its name in small letters.
+#: Folder of pictures beside the folder of the pages; a detector type's picture has its name in small letters.
 PICTURES = "pictures"
 _INDEX = "README.md"
 
@@ -29,7 +29,7 @@ def write_pages(folder: Path) -> list[Path]:
         The folder cannot be written.
     """
     families = _families()
-    texts = {f"{name.lower()}.md": page(types, _picture(folder, name)) for name, types in families.items()}
+    texts = {f"{name.lower()}.md": page(types, _pictures(folder, types)) for name, types in families.items()}
     texts[_INDEX] = _index(families)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
@@ -37,20 +37,19 @@ def write_pages(folder: Path) -> list[Path]:
     return [folder / name for name in texts]
 
 
-def page(types: Sequence[DetectorType], picture: str | None = None) -> str:
+def page(types: Sequence[DetectorType], pictures: Mapping[str, str] | None = None) -> str:
     """Markdown page of a family.
 
     Parameters
     ----------
     types : sequence of DetectorType
         All types of the family; what they have in common is told of the first.
-    picture : str, optional
-        Link to a picture of its dark maps.
+    pictures : mapping, optional
+        Title of a type → link to a picture of its dark maps.
     """
     kind = types[0]
     parts = [f"# {kind.family}", inspect.cleandoc(inspect.getmodule(kind.decode).__doc__ or "")]
-    if picture:
-        parts.append(f"![Darks of a simulated {kind.title}]({picture})")
+    parts += [f"![Darks of a simulated {title}]({link})" for title, link in (pictures or {}).items()]
     parts += ["## Modules", _modules([t for one in types for t in (one, *one.variants)])]
     parts += [t.remark for t in types if t.remark]
     parts += ["## Gain stages", _stages(kind), "## Raw data", _raw(types)]
@@ -69,9 +68,10 @@ def _families() -> dict[str, list[DetectorType]]:
     return dict(sorted(found.items()))
 
 
-def _picture(folder: Path, family: str) -> str | None:
-    name = f"{family.lower()}.png"
-    return f"../{PICTURES}/{name}" if (folder.absolute().parent / PICTURES / name).exists() else None
+def _pictures(folder: Path, types: Sequence[DetectorType]) -> dict[str, str]:
+    names = {kind.title: f"{kind.name.lower()}.png" for kind in types}
+    there = folder.absolute().parent / PICTURES
+    return {title: f"../{PICTURES}/{name}" for title, name in names.items() if (there / name).exists()}
 
 
 def _index(families: dict[str, list[DetectorType]]) -> str:
