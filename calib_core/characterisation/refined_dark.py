@@ -70,9 +70,9 @@ class RefinedDark(Dark):
     def maps(self, detector: DetectorType) -> tuple[MapSpec, ...]:
         """Those of darks, the noise before common mode, cosmic rays, and bad pixels pass by pass."""
         names = tuple(f"pass {number}" for number in range(self.iterations + 1))
-        passes = MapSpec("bad_pixels_passes", "Bad pixels by pass", "", "u4", "Flags that each pass found",
+        passes = MapSpec("bad_pixels_passes", "Bad pixels", "", "u4", "Flags that each pass found",
                          planes=names, flags=True, missing=0.0)
-        before = replace(NOISE_MAP, name="noise_raw", title="Noise before common mode",
+        before = replace(NOISE_MAP, name="noise_raw", title="Noise before common mode", scale_of=NOISE_MAP.name,
                          help="Standard deviation of the raw dark signal")
         more = (before, *((_COSMICS,) if self.cosmics else ()), *((passes,) if len(detector.stages) == 1 else ()))
         return (*super().maps(detector), *more)
