@@ -329,3 +329,16 @@ def test_mock_runs_without_pixels_are_told_and_refused(
     assert "FXE_DET_LPD1M-1 (LPD 1M), 16 modules" in told
     assert f"modules 0-15: {frames}" in told
     refused([*words({"high": run}, out, "LPD"), *held], out, capsys, "frames never written")
+
+
+def test_a_simulated_run_in_parallel_gain_has_the_truth_of_all_stages(
+    make_dataset: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    data = make_dataset("LPD1M", memory_cells=2, trains=40, parallel_gain=True)
+    assert list(data.simulated.runs) == ["high"]
+    found = characterise(data.simulated, tmp_path, conditions={"memory_cells": 2})
+    sigma = np.broadcast_to(data.truth.noise(data.module), good(data).shape)
+    count, where = np.maximum(found.counts("Offset"), 1), good(data)
+    of_offset = pulls(found.values("Offset"), data.truth.offset(data.module), sigma / np.sqrt(count), where)
+    assert abs(of_offset.mean()) < 0.02
+    assert abs(of_offset.std() - 1) < 0.02
