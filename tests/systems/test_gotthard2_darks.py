@@ -24,7 +24,7 @@ from calib_core.simulate.truth import BadKind
 from calib_core.simulate.truth_file import read_truth
 
 from .command import refused, words
-from .conftest import Dataset, Outcome, characterise
+from .conftest import Dataset, Outcome, characterise, run_job
 
 Array = Any
 GOTTHARD2, GOTTHARD2_25UM = family("gotthard2")
@@ -274,6 +274,37 @@ def test_continuous_running_has_one_memory_cell_and_empty_first_frames(
     assert found.counts("Offset").max() == 35
 
 
+def write_run(folder: Path, n: int, sources: Mapping[str, Mapping[str, Array]]) -> None:
+    """A run of one file with keys of the group ``data`` of some sources, one row for each of ``n`` trains."""
+    folder.mkdir()
+    ids = np.uint64(1000) + np.arange(n, dtype=np.uint64)
+    times = np.uint64(BEGIN.timestamp() * 1e9) + np.arange(n, dtype=np.uint64) * np.uint64(10**8)
+    header = FileHeader(900001, int(folder.name[1:]), 0, BEGIN)
+    path = folder / f"RAW-{folder.name.upper()}-GH200-S00000.h5"
+    with ExdfFile(path, Trains(ids, times, np.ones(n, bool)), header) as file:
+        for source, keys in sources.items():
+            file.instrument(source, "data", np.ones(n))
+            file.column(source, "data.trainId", ids)
+            for key, values in keys.items():
+                file.column(source, f"data.{key}", values)
+
+
+def test_both_modules_may_be_in_one_file(tmp_path: Path) -> None:
+    """Codes that tell module, memory cell and strip, without noise."""
+    cell = np.tile(np.arange(8, dtype=np.uint8) % 2, (3, 1))
+    code = np.arange(1280, dtype=np.uint16) + 100 * cell[:, :, None].astype(np.uint16)
+    write_run(tmp_path / "r0001", 3, {
+        f"SA1_XTD9_HIREX/DET/GOTTHARD2_{word}:daqOutput": {
+            "adc": code + np.uint16(step), "gain": np.zeros(code.shape, np.uint8), "memoryCell": cell}
+        for word, step in (("MASTER", 1), ("SLAVE", 2000))})
+    found = run_job(survey([tmp_path / "r0001"]).spec(tmp_path / "out"))
+    assert found.board.error == ""
+    for pdu, step in (("SA1_XTD9_HIREX_GH201", 1), ("SA1_XTD9_HIREX_GH202", 2000)):
+        offset = found.values("Offset", pdu)[0, :, 0]
+        np.testing.assert_array_equal(offset, step + np.arange(1280) + 100 * np.arange(2)[:, None])
+        assert (found.values("BadPixelsDark", pdu)[1:] & BadPixels.NO_DARK_DATA).all()
+
+
 @pytest.fixture
 def old_strips() -> Iterator[DetectorType]:
     """A line of 1280 strips with one memory cell and one gain stage, whose words hold two gain bits on top."""
@@ -302,14 +333,7 @@ def test_real_strips_without_a_sensor_are_found_by_their_missing_noise(
 ) -> None:
     raw = real_words(real_data)
     n, folder = len(raw), tmp_path / "r0001"
-    folder.mkdir()
-    source, ids = "LAB_STRIPS/DET/RECEIVER:daqOutput", np.uint64(1000) + np.arange(n, dtype=np.uint64)
-    times = np.uint64(BEGIN.timestamp() * 1e9) + np.arange(n, dtype=np.uint64) * np.uint64(10**8)
-    header = FileHeader(900001, 1, 0, BEGIN)
-    with ExdfFile(folder / "RAW-R0001-GH201-S00000.h5", Trains(ids, times, np.ones(n, bool)), header) as file:
-        file.instrument(source, "data", np.ones(n))
-        file.column(source, "data.trainId", ids)
-        file.column(source, "data.adc", raw)
+    write_run(folder, n, {"LAB_STRIPS/DET/RECEIVER:daqOutput": {"adc": raw}})
     job = Job(survey([folder]).spec(tmp_path / "out", parameters={"estimator": "plain"}))
     job.start()
     assert job.wait(60)
