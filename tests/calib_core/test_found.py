@@ -10,7 +10,6 @@ from calib_core.found import control_source, number, scaled, word
 
 from .detectors.fake_run import FakeRun
 
-
 RUN = FakeRun({
     "A_DET/DET/CONTROL": {"vector": np.array([7, 8]), "text": "2.25", "word": "fixed", "number": np.float32(0.5)},
     "B_DET/DET/CONTROL": {},
