@@ -30,6 +30,7 @@ PLACES = {
     "log": Place("Log", _BOTTOM, 100),
     "asics": Place("ASICs", _BOTTOM, 100),
     "stages": Place("Gain stages", _BOTTOM, 100),
+    "frames": Place("Frames", _BOTTOM, 100),
     "export": Place("Export", _BOTTOM, 100),
 }
 #: Width of the side areas and height of the bottom area, as shares of the window; least width in pixels.
@@ -64,7 +65,7 @@ class Docks:
             dock.setFloating(False)
             self._window.addDockWidget(PLACES[name].area, dock)
             dock.show()
-        for name in ("asics", "stages", "export"):
+        for name in ("asics", "stages", "frames", "export"):
             self._window.tabifyDockWidget(self._docks["log"], self._docks[name])
         self._docks["log"].raise_()
         self.share()

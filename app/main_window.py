@@ -30,6 +30,7 @@ from app.docks import Docks
 from app.jobs_model import HIDDEN_INTERVAL, LIVE_INTERVAL, JobsModel
 from app.keeper import Keeper
 from app.panels.export import ExportPanel
+from app.panels.frames import FramesPanel
 from app.panels.inspector import InspectorPanel
 from app.panels.job_form import JobForm
 from app.panels.log import LogPresenter
@@ -102,11 +103,12 @@ class MainWindow(QMainWindow):
         self.log = LogView()
         self.asics = AsicTable(session, background, self.maps.presenter)
         self.stages = StageTable(session, background, self.maps.presenter)
+        self.frames = FramesPanel(session, background)
         self.export = ExportPanel(session, self.jobs, background, self.maps, self.inspector.presenter)
         self._panels = {
             "runs": self.picker, "job": self.form, "tasks": self.tasks, "navigation": self.navigation,
             "inspector": self.inspector, "log": self.log, "asics": self.asics, "stages": self.stages,
-            "export": self.export,
+            "frames": self.frames, "export": self.export,
         }
 
     def _make_centre(self) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from PyQt6.QtCore import QObject, QTimer
 from PyQt6.QtWidgets import QWidget
 
+from app.panels.slots import SLOT_COUNTS
 from app.session import LAYOUTS
 from app.theme import THEMES
 
@@ -86,7 +87,11 @@ class Tour(QObject):
             name, show = _looks(window)[0]
             yield lambda: window.set_theme(next(iter(THEMES)))
             yield show
+            most = max(SLOT_COUNTS)
+            if len(window.maps.presenter.offered) >= most:
+                yield partial(window.set_slots, most)
             yield partial(_save, window.maps, folder / f"{kind}.png")
+            yield partial(window.set_slots, 4)
 
 
 def _looks(window: MainWindow) -> list[tuple[str, Callable[[], None]]]:

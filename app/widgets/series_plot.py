@@ -134,6 +134,10 @@ class SeriesPlot(PixelPlot):
 
     def _add_band(self, x: np.ndarray, y: np.ndarray, error: np.ndarray, colour: QColor) -> None:
         fine = np.isfinite(x) & np.isfinite(y) & np.isfinite(error)
+        if np.count_nonzero(fine) == 1:  # a band has no width there
+            self.plot.addItem(pg.ErrorBarItem(
+                x=x[fine], y=y[fine], height=2 * error[fine], pen=pg.mkPen(colour, width=2)))
+            return
         edges = [pg.PlotCurveItem(x[fine], (y + sign * error)[fine], pen=None) for sign in (-1, 1)]
         colour = QColor(colour)
         colour.setAlpha(BAND_ALPHA)

@@ -145,6 +145,21 @@ class ModuleFrames:
             _, bits = self._samples(chosen, 0, row, col)
         return self.train[chosen], samples, bits
 
+    def read_row(self, row: int, cell: int, limit: int) -> tuple[Array, Array]:
+        """Samples of a row of pixels in the first frames of one memory cell, without all-zero frames.
+
+        Returns
+        -------
+        train : (n,) uint64
+        samples : (n, fast_scan) uint16
+        """
+        slow, _ = self.detector.shape
+        if not 0 <= row < slow:
+            raise BadParameter(f"row = {row} is not allowed; it takes 0 to {slow - 1}.")
+        chosen = self._chosen([cell], limit)
+        frames = self._read(chosen, self._buffers(len(chosen)))
+        return frames.train.copy(), frames.adc[:, row].copy()
+
     def some(self, n: int) -> Frames:
         """Up to ``n`` frames spread evenly over the run, without all-zero ones."""
         chosen = np.unique(np.linspace(0, len(self) - 1, n).astype(np.int64))

@@ -19,7 +19,7 @@ from calib_core.characterisation.driver import run_unit
 from calib_core.characterisation.method import Accumulator, Unit
 from calib_core.errors import CalibrationError, Cancelled
 from calib_core.io.budget import MemoryBudget
-from calib_core.io.frames import NO_DATA
+from calib_core.io.frames import NO_DATA, ModuleFrames
 from calib_core.jobs.board import Board, Message, Picture, State, TaskProgress, View
 from calib_core.jobs.finishing import check_memory, combine_stages, largest_constant, output_bytes, write_module
 from calib_core.jobs.live import Live
@@ -32,6 +32,8 @@ from calib_core.store.files import check_writable, sweep
 
 Array = npt.NDArray[Any]
 
+#: Most frames, and bytes of them, behind a row of pixels over frames.
+_ROW_FRAMES, _ROW_BYTES = 512, 1 << 26
 #: Workers leave the processor to whoever shows their pictures.
 _NICENESS = 10
 
@@ -45,6 +47,14 @@ class PixelSamples:
     gate: tuple[float, float] | None
     mean: float
     std: float
+
+
+@dataclass(frozen=True)
+class RowSamples:
+    """Raw samples of a row of pixels and one memory cell: values (frames, fast_scan) uint16 ADU, and their trains."""
+
+    values: Array
+    trains: Array
 
 
 class Job:
@@ -126,18 +136,35 @@ class Job:
         CalibrationError
             There is no such run, or it cannot be read.
         """
-        plan = self.plan
-        role = next((c.role.name for c in plan.survey.roles if c.role.stage == stage), "") if plan else ""
-        if plan is None or (module, role) not in plan.frames:
-            raise CalibrationError(f"Module {module} has no run for this gain stage yet.")
+        plan, frames = self._frames(module, stage)
         kind = plan.detector.type
-        trains, values, bits = plan.frames[module, role].read_pixel(row, col, cell)
+        trains, values, bits = frames.read_pixel(row, col, cell)
         table = plan.tables.get(module)
         values = values if table is None else table.of_pixel(values, cell, row * kind.shape[1] + col)
         told = bits is not None and kind.has_gain_bits
         right = values[bits == kind.stages[stage].code] if told else values
         found = plan.method.summarise(right, kind)
         return PixelSamples(values, trains, found.gate, found.mean, found.std)
+
+    def row_samples(self, module: int, row: int, cell: int, stage: int) -> RowSamples:
+        """Raw samples of a row of pixels in the first frames of a run, as many as fit into bounded memory.
+
+        Raises
+        ------
+        CalibrationError
+            There is no such run, or it cannot be read.
+        """
+        plan, frames = self._frames(module, stage)
+        limit = min(_ROW_FRAMES, max(1, _ROW_BYTES // plan.detector.type.frame_bytes))
+        trains, values = frames.read_row(row, cell, limit)
+        return RowSamples(values, trains)
+
+    def _frames(self, module: int, stage: int) -> tuple[Plan, ModuleFrames]:
+        plan = self.plan
+        role = next((c.role.name for c in plan.survey.roles if c.role.stage == stage), "") if plan else ""
+        if plan is None or (module, role) not in plan.frames:
+            raise CalibrationError(f"Module {module} has no run for this gain stage yet.")
+        return plan, plan.frames[module, role]
 
     def _run(self) -> None:
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from calib_core.detector import declare, family, withdraw
+from calib_core.registry import declare, family, withdraw
 
 sys.path.insert(0, str(Path(__file__).parent))
 

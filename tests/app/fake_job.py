@@ -11,9 +11,10 @@ import numpy as np
 from calib_core.badpixels import BadPixels
 from calib_core.characterisation.method import MapSpec
 from calib_core.condition import Condition
-from calib_core.detector import Detector, Module, family
+from calib_core.detector import Detector, Module
 from calib_core.jobs.board import Board, Message, Picture, State, TaskProgress, View
 from calib_core.jobs.spec import JobSpec
+from calib_core.registry import family
 
 MAPS = (
     MapSpec("offset", "Offset", "ADU", "f4", "Mean dark signal"),
@@ -147,6 +148,12 @@ class FakeJob:
         values[:3] += 120
         return SimpleNamespace(values=values, trains=np.arange(10000, 10500), gate=(mean - 55, mean + 55),
                                mean=mean, std=std)
+
+    def row_samples(self, module, row, cell, stage):
+        i, (_, fast) = self.plan.modules.index(module), self.type.shape
+        base = np.nan_to_num(self.map_values("offset", cell, stage)[i, row])
+        noise = np.random.default_rng(cell).normal(0, 10, (60, fast)) + 20 * np.sin(np.arange(60))[:, None]
+        return SimpleNamespace(values=(base + noise).clip(0, 65535).astype(np.uint16), trains=np.arange(10000, 10060))
 
     def cell_map(self, map_name, module, plane, cell):
         values = self.map_values(map_name, cell, plane)[self.plan.modules.index(module)]

@@ -13,7 +13,7 @@ from app.panels.maps_presenter import MapsPresenter
 from app.panels.slots import choices, flags_of, names_behind, scale_owner
 from app.session import Session
 from calib_core.characterisation.method import MapSpec
-from calib_core.detector import declare, family, withdraw
+from calib_core.registry import declare, family, withdraw
 
 
 class View:

@@ -26,6 +26,14 @@ def test_hint_until_there_is_a_curve(series):
     assert series.is_empty
 
 
+def test_one_value_has_an_error_bar(series, qtbot):
+    series.set_curve(np.array([3.0]), [100.0], np.array([2.0]))
+    (bar,) = [item for item in series.plot.items() if isinstance(item, pg.ErrorBarItem)]
+    assert bar.opts["height"] == 4.0
+    box = series.plot.getViewBox()
+    qtbot.waitUntil(lambda: 90 < box.viewRange()[1][0] < 98 and 102 < box.viewRange()[1][1] < 110)
+
+
 def test_marker_moves_and_outlives_new_curves(series):
     series.set_marker(3)
     for _ in range(2):

@@ -198,10 +198,22 @@ def test_trains_are_selected(agipd_run):
         frames_of(run, selection=FrameSelection(min_trains=5))
 
 
+def test_a_row_over_the_first_frames_of_a_cell(agipd_run):
+    run = agipd_run(modules=1, trains=5, frames=3, pixels=True)
+    data, cell, train = reference(run, "SPB_DET_AGIPD1M-1/DET/0CH0:xtdf", "image.data", "image.cellId",
+                                  "image.trainId")
+    chosen = np.flatnonzero(cell.ravel() == 2)[:4]
+    got_train, got = frames_of(run).read_row(17, 2, 4)
+    np.testing.assert_array_equal(got_train, train.ravel()[chosen])
+    np.testing.assert_array_equal(got, data[chosen, 0, 17])
+
+
 def test_a_pixel_outside_the_module_is_refused(agipd_run):
     frames = frames_of(agipd_run(modules=1, trains=1, frames=1, pixels=True))
     with pytest.raises(BadParameter, match="511, 127"):
         frames.read_pixel(512, 0, 0)
+    with pytest.raises(BadParameter, match="0 to 511"):
+        frames.read_row(512, 0, 4)
 
 
 def test_a_file_cut_while_it_is_read_is_named(agipd_run):
