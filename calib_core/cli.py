@@ -12,13 +12,14 @@ from typing import Any
 
 from calib_core import __version__, demo, reference, report, terminal
 from calib_core.characterisation.method import Method
-from calib_core.detector import DetectorType, detector_types
+from calib_core.detector import DetectorType
 from calib_core.errors import BadInput, BadParameter, CalibrationError
 from calib_core.io.locate import parse_runs
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import DEFAULT_MEMORY_MB, JobSpec
 from calib_core.params_cli import add_knob_arguments, changes_from
 from calib_core.ranges import parse_numbers
+from calib_core.registry import detector_types
 from calib_core.simulate import command as simulation
 from calib_core.store.files import write_atomically
 

@@ -6,13 +6,9 @@ the program needs to know of a family is a field of :class:`DetectorType`.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -383,71 +379,3 @@ class Detector:
                 return module
         have = ", ".join(str(m.number) for m in self.modules)
         raise BadParameter(f"{self.identifier} has no module {number} in this run; it has {have}.")
-
-
-_declared: dict[str, DetectorType] = {}
-
-
-def declare(detector: DetectorType) -> DetectorType:
-    """Add a detector type to the registry; a name that exists is replaced."""
-    _declared[detector.name] = detector
-    return detector
-
-
-def withdraw(name: str) -> None:
-    """Remove a detector type from the registry (tests that declare their own)."""
-    _declared.pop(name, None)
-
-
-@cache
-def _discover() -> None:
-    package = importlib.import_module("calib_core.detectors")
-    for found in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{found.name}")
-    for point in entry_points(group="calibwb.detectors"):
-        point.load()
-
-
-def detector_types() -> tuple[DetectorType, ...]:
-    """All known detector types: our own files and those that entry points ``calibwb.detectors`` declare."""
-    _discover()
-    return tuple(_declared[name] for name in sorted(_declared))
-
-
-def family(name: str) -> tuple[DetectorType, ...]:
-    """Types of a family by its command-line name.
-
-    Raises
-    ------
-    BadParameter
-        No such family.
-    """
-    found = tuple(t for t in detector_types() if t.family == name.upper())
-    if not found:
-        known = ", ".join(sorted({t.family for t in detector_types()}))
-        raise BadParameter(f"There is no detector family “{name}”; known families are {known}.")
-    return found
-
-
-def identify(sources: Sequence[str]) -> tuple[Detector, ...]:
-    """Detectors that a run's instrument sources show, with their modules in order."""
-    found: dict[tuple[str, str], list[Module]] = {}
-    for kind in detector_types():
-        for source in sources:
-            match = kind.raw.match(source)
-            if match:
-                found.setdefault((kind.name, match[0]), []).append(_module(kind, source, *match))
-    return tuple(
-        Detector(identifier, _declared[name], tuple(sorted(modules, key=lambda m: m.number)))
-        for (name, identifier), modules in sorted(found.items())
-    )
-
-
-def _module(kind: DetectorType, source: str, identifier: str, number: int) -> Module:
-    aggregator = kind.raw.aggregator.format(module=number)
-    return Module(number, source, aggregator, f"{identifier}_{aggregator}")
-
-
-def cell_range_mask(cell: Array, max_cells: int) -> npt.NDArray[np.bool_]:
-    """True where a memory cell number lies within the detector's range."""
-    return np.asarray((cell >= 0) & (cell < max_cells), dtype=np.bool_)

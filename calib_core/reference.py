@@ -11,8 +11,9 @@ import numpy as np
 
 from calib_core.characterisation.method import Method
 from calib_core.defaults import sources
-from calib_core.detector import DetectorType, detector_types
+from calib_core.detector import DetectorType
 from calib_core.params import Knob
+from calib_core.registry import detector_types
 from calib_core.store.files import write_atomically
 
 #: Folder of pictures beside the folder of the pages; a detector type's picture has its name in small letters.

@@ -15,10 +15,11 @@ import pytest
 from calib_core import __version__, cli
 from calib_core.characterisation.method import Method
 from calib_core.cli import main
-from calib_core.detector import DetectorType, detector_types, family
+from calib_core.detector import DetectorType
 from calib_core.jobs.command import command_line
 from calib_core.jobs.spec import JobSpec
 from calib_core.params import Knob
+from calib_core.registry import detector_types, family
 from calib_core.simulate import default_settings, simulate
 
 Capture = pytest.CaptureFixture[str]

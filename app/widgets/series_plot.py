@@ -70,8 +70,11 @@ class PixelPlot(QWidget):
             self.plot.getAxis(side).setTextPen(tones.muted)
         title = self.plot.getPlotItem().titleLabel
         title.setText(title.text, color=tones.text)
-        if self.plot.getPlotItem().legend is not None:
-            self.plot.getPlotItem().legend.setLabelTextColor(tones.text)
+        legend = self.plot.getPlotItem().legend
+        if legend is not None:
+            legend.setLabelTextColor(tones.text)
+            for _, label in legend.items:  # the colour alone is not drawn
+                label.setText(label.text)
         self.plot.showGrid(x=True, y=True, alpha=0.12)
 
     def changeEvent(self, event) -> None:

@@ -23,8 +23,8 @@ from calib_core.detector import (
     RawLayout,
     SampleStatistics,
     StageEvidence,
-    declare,
 )
+from calib_core.registry import declare
 
 _CELL_COUNTS = (4, 32, 64, 76, 128, 176, 202, 250, 352)
 _STAGES = (

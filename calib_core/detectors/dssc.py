@@ -26,8 +26,8 @@ from calib_core.detector import (
     RawLayout,
     SampleStatistics,
     StageEvidence,
-    declare,
 )
+from calib_core.registry import declare
 
 _CONDITION = (
     ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),

@@ -27,9 +27,9 @@ from calib_core.detector import (
     Region,
     SampleStatistics,
     StageEvidence,
-    declare,
 )
 from calib_core.found import control_source, number, scaled
+from calib_core.registry import declare
 
 _SHAPE = (708, 768)
 CONDITION = (

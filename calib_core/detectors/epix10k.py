@@ -16,7 +16,7 @@ import numpy as np
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.condition import ConditionParameter, Found
 from calib_core.defaults import defaults
-from calib_core.detector import Array, ControlReader, DetectorType, Frames, GainStage, RawLayout, declare
+from calib_core.detector import Array, ControlReader, DetectorType, Frames, GainStage, RawLayout
 from calib_core.detectors.epix100 import (
     CONDITION,
     TEMPERATURE,
@@ -27,6 +27,7 @@ from calib_core.detectors.epix100 import (
     simulate_control,
 )
 from calib_core.found import control_source, number
+from calib_core.registry import declare
 
 _SHAPE = (356, 384)
 #: Gain settings from which on the gain switches by itself.

@@ -24,9 +24,9 @@ from calib_core.detector import (
     Region,
     SampleStatistics,
     StageEvidence,
-    declare,
 )
 from calib_core.found import control_source, number, scaled
+from calib_core.registry import declare
 
 _SHAPE = (1934, 960)
 _HEMISPHERE = (967, 960)

@@ -22,9 +22,9 @@ from calib_core.detector import (
     RawLayout,
     SampleStatistics,
     StageEvidence,
-    declare,
 )
 from calib_core.found import control_source, number, scaled, word
+from calib_core.registry import declare
 
 _STAGES = (
     GainStage("G0", "high", "gain 0 (dynamic)", code=0),

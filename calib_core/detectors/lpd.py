@@ -28,8 +28,8 @@ from calib_core.detector import (
     RawLayout,
     SampleStatistics,
     StageEvidence,
-    declare,
 )
+from calib_core.registry import declare
 
 _STAGES = (
     GainStage("HG", "high", "high gain", code=0),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.detector import DetectorType, Module, cell_range_mask
+from calib_core.detector import DetectorType, Module
 from calib_core.io.entries import (
     Entries,
     Mask,
@@ -296,7 +296,7 @@ def _checked_cells(detector: DetectorType, index: ModuleIndex) -> tuple[ModuleIn
         return index, []
     if raw.no_frame_cell is not None:
         index = index.left_out(index.cell == raw.no_frame_cell, "no frame in this place")
-    outside = ~cell_range_mask(index.cell, detector.max_cells)
+    outside = (index.cell < 0) | (index.cell >= detector.max_cells)
     problems = []
     for i, part in enumerate(index.parts):
         mine = outside & (index.part == i)

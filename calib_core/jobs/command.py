@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from calib_core.detector import family
 from calib_core.jobs.spec import DEFAULT_MEMORY_MB, JobSpec
 from calib_core.ranges import format_numbers
+from calib_core.registry import family
 
 
 def command_line(spec: JobSpec) -> str:

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from calib_core.detector import detector_types
 from calib_core.params_cli import add_knob_arguments, changes_from
+from calib_core.registry import detector_types
 from calib_core.simulate.run import Simulated, simulate
 from calib_core.simulate.settings import default_settings, demo_settings
 

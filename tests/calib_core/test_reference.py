@@ -10,7 +10,8 @@ import yaml
 
 from calib_core import reference
 from calib_core.cli import _parser, main
-from calib_core.detector import Region, detector_types, family
+from calib_core.detector import Region
+from calib_core.registry import detector_types, family
 
 FAMILIES = sorted({kind.family for kind in detector_types()})
 

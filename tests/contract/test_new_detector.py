@@ -23,10 +23,9 @@ from calib_core.detector import (
     RawLayout,
     SampleStatistics,
     StageEvidence,
-    declare,
-    withdraw,
 )
 from calib_core.geometry import single, stacked
+from calib_core.registry import declare, withdraw
 from calib_core.simulate import default_settings, read_truth, simulate
 from calib_core.simulate.truth import BadKind
 from calib_core.store.constants import list_constants

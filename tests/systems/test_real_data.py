@@ -23,9 +23,8 @@ from calib_core.detector import (
     RawLayout,
     SampleStatistics,
     StageEvidence,
-    declare,
-    withdraw,
 )
+from calib_core.registry import declare, withdraw
 from calib_core.simulate.exdf import ExdfFile, FileHeader, Trains
 from calib_core.store.constants import StoredConstant, list_constants
 

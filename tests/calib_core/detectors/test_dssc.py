@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from calib_core.condition import Condition
-from calib_core.detector import SampleStatistics, family, identify
+from calib_core.detector import SampleStatistics
+from calib_core.registry import family, identify
 
 from .fake_run import FakeRun
 

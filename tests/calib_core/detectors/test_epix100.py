@@ -8,7 +8,7 @@ import pytest
 from calib_core.badpixels import BadPixels
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.condition import Condition
-from calib_core.detector import family, identify
+from calib_core.registry import family, identify
 
 from .fake_run import FakeRun
 

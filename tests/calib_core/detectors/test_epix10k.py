@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from calib_core.condition import Condition
-from calib_core.detector import family, identify
 from calib_core.io.words import split_words
+from calib_core.registry import family, identify
 
 from .fake_run import FakeRun
 

@@ -7,9 +7,10 @@ import pytest
 from extra_geom import LPD_MiniGeometry
 
 from calib_core.condition import Condition
-from calib_core.detector import SampleStatistics, family, identify
+from calib_core.detector import SampleStatistics
 from calib_core.geometry import assembled
 from calib_core.io.words import split_words
+from calib_core.registry import family, identify
 
 from .fake_run import FakeRun
 
