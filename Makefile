@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 .PHONY: demo test bench lint venv clean
 
 demo: venv
-	$(BIN)/calibwb demo
+	$(BIN)/calibwb demo $(DETECTORS)
 
 test: venv
 	$(BIN)/pytest

@@ -128,9 +128,11 @@ def _add_info(commands: Any) -> None:
 
 def _add_demo(commands: Any) -> None:
     parser = commands.add_parser("demo", help="simulate runs and show their darks live")
+    parser.add_argument("detectors", nargs="*", metavar="DETECTOR",
+                        help="detector types to show, or all (default: the first two); made on first use")
     parser.add_argument("--folder", type=Path, default=Path("demo"), help="where the demo's data go (default: demo)")
     parser.add_argument("--headless", action="store_true", help="no window even where there is a display")
-    parser.set_defaults(act=lambda n: demo.run(n.folder, n.headless, _window))
+    parser.set_defaults(act=lambda n: demo.run(n.detectors, n.folder, n.headless, _window))
 
 
 def _add_docs(commands: Any) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from calib_core.errors import BadParameter
 from calib_core.numerics.warmup import warm_up
 from calib_core.simulate.run import simulate
 from calib_core.simulate.settings import demo_settings
@@ -14,13 +15,36 @@ from calib_core.simulate.settings import demo_settings
 Window = Callable[[Sequence[str]], int]
 
 
-def run(folder: Path, headless: bool, window: Window) -> int:
+#: Families that are shown where none is named.
+SHOWN_FIRST = 2
+
+
+def names(wanted: Sequence[str]) -> tuple[str, ...]:
+    """Detector types to show: those named, all of them for ``all``, or the first few.
+
+    Raises
+    ------
+    BadParameter
+        There is no demo of that name.
+    """
+    known = tuple(sorted(demo_settings(), key=lambda name: demo_settings()[name].proposal))
+    if not wanted:
+        return known[:SHOWN_FIRST]
+    if [word.lower() for word in wanted] == ["all"]:
+        return known
+    for word in wanted:
+        if word.upper() not in known:
+            raise BadParameter(f"There is no demo of “{word}”; there are {', '.join(known)}, and all.")
+    return tuple(word.upper() for word in wanted)
+
+
+def run(wanted: Sequence[str], folder: Path, headless: bool, window: Window) -> int:
     """Make the demo's runs where they are missing, then open the window on them.
 
     Without a display the same window is drawn off screen, and its pictures and the constants stay in ``folder``.
     """
     folder = folder.absolute()
-    runs = [_prepared(folder, name) for name in demo_settings()]
+    runs = [_prepared(folder, name) for name in names(wanted)]
     print("Preparing kernels …", flush=True)
     warm_up()
     words = ["--out-folder", str(folder / "constants"), "--data-root", str(folder / "data"), "--start"]

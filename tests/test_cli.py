@@ -234,3 +234,16 @@ def test_a_command_gives_back_everything_else(name: str, command: str, what: str
         changes["conditions"] = {one: value for one, value in changes["conditions"].items() if one in known}
     spec = example(name, command, tmp_path, **changes)
     assert parsed(command_line(spec), tmp_path) == spec
+
+
+def test_the_demo_shows_the_types_that_are_named():
+    from calib_core import demo
+    from calib_core.errors import BadParameter
+
+    assert demo.names([]) == ("AGIPD1M", "JUNGFRAU")
+    of_name = {kind.name: kind.family for kind in detector_types()}
+    assert {of_name[name] for name in demo.names(["all"])} == {
+        "AGIPD", "DSSC", "EPIX100", "EPIX10K", "FASTCCD", "GOTTHARD2", "JUNGFRAU", "LPD", "PNCCD"}
+    assert demo.names(["lpd1m"]) == ("LPD1M",)
+    with pytest.raises(BadParameter, match="no demo of “TOASTER”"):
+        demo.names(["toaster"])

@@ -163,6 +163,7 @@ _TRUTH: dict[str, Any] = {
         "identifier": "SCS_DET_DSSC1M-1", "instrument": "SCS", "memory_cells": 4, "bias_voltage": 100.0,
         "acquisition_rate": 1.1, "outlier_mean": 40.0,
     },
+    "demo": {"proposal": 900108, "trains": 60},
 }
 
 

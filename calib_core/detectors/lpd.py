@@ -149,6 +149,7 @@ _TRUTH: dict[str, Any] = {
         "identifier": "FXE_DET_LPD1M-1", "instrument": "FXE", "memory_cells": 4, "bias_voltage": 250.0,
         "acquisition_rate": 4.5,
     },
+    "demo": {"proposal": 900109, "trains": 24, "dead_block_module": 3},
 }
 
 
@@ -217,7 +218,10 @@ _MINIS = replace(
         LPD1M.raw, source=r"(?P<detector>\w+_LPD_MINI[^/]*)/DET/(?P<module>\d+)CH0:xtdf",
         aggregator="LPDMINI{module:02d}",
     ),
-    truth={**_TRUTH, "settings": {**_TRUTH["settings"], "identifier": "FXE_DET_LPD_MINI"}},
+    truth={
+        **_TRUTH, "settings": {**_TRUTH["settings"], "identifier": "FXE_DET_LPD_MINI"},
+        "demo": {"proposal": 900110, "trains": 60},
+    },
 )
 #: That minis are stacked in one source is background knowledge; no public file of one was found.
 LPDMINI = declare(replace(
