@@ -260,9 +260,9 @@ class MapsPresenter(QObject):
         view.set_coverage(None if picture.coverage.min(initial=1.0) >= 1 else picture.coverage)
 
     def _level_values(self, choice: Choice, picture: Picture) -> list[np.ndarray]:
-        """What the levels follow: the owner of the scale; for curves, which must stay in sight, all that share it."""
+        """What the levels follow: the owner of the scale and all shown maps that share it, so that none saturates."""
         owner = scale_owner(choice, self.offered)
-        sharing = [c for c in self.chosen if scale_owner(c, self.offered) == owner] if self.form == "curves" else []
+        sharing = [other for other in self.chosen if scale_owner(other, self.offered) == owner]
         found = [one.values(picture) for one in dict.fromkeys([owner, *sharing])]
         return [values for values in found if values is not None]
 

@@ -337,13 +337,18 @@ def _sample(values, flags, selected, index, stride):
 
 
 def percentile_levels(sample: np.ndarray, low: float, high: float) -> tuple[float, float]:
-    """Return the values at two percentiles of a sample; (0, 1) without values, never equal levels."""
+    """Return the values at two percentiles of a sample, its ends where they are equal; (0, 1) without values.
+
+    The ends show rare values, such as hits, in a map that is constant else; levels are never equal.
+    """
     if len(sample) == 0:
         return 0.0, 1.0
     last = len(sample) - 1
     places = [round(last * low / 100), round(last * high / 100)]
     ordered = np.partition(sample, places)
     first, second = (float(ordered[place]) for place in places)
+    if second <= first:
+        first, second = float(sample.min()), float(sample.max())
     return (first, second) if second > first else (first - 0.5, second + 0.5)
 
 

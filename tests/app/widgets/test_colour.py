@@ -160,6 +160,12 @@ def test_levels_always_rise(sample, expected):
     assert colour.percentile_levels(np.array(sample, "f4"), 1, 99) == expected
 
 
+def test_rare_values_of_a_map_that_is_constant_else_are_in_the_levels():
+    hits = np.zeros(1000, "f4")
+    hits[17] = 3
+    assert colour.percentile_levels(hits, 1, 99) == (0.0, 3.0)
+
+
 def test_histogram_agrees_with_numpy():
     sample = (np.random.default_rng(0).integers(-40, 200, 999) / 8).astype("f4")
     counts = np.zeros(16, np.int64)
