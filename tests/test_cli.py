@@ -245,5 +245,5 @@ def test_the_demo_shows_the_types_that_are_named():
     assert {of_name[name] for name in demo.names(["all"])} == {
         "AGIPD", "DSSC", "EPIX100", "EPIX10K", "FASTCCD", "GOTTHARD2", "JUNGFRAU", "LPD", "PNCCD"}
     assert demo.names(["lpd1m"]) == ("LPD1M",)
-    with pytest.raises(BadParameter, match="no demo of “TOASTER”"):
+    with pytest.raises(BadParameter, match="no demo of “toaster”"):
         demo.names(["toaster"])
