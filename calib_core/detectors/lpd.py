@@ -37,6 +37,7 @@ _STAGES = (
     GainStage("LG", "low", "low gain", code=2),
 )
 _GAIN_SHIFT = 12
+_MOST_CELLS, _USABLE_CELLS = 512, 510
 _CONDITION = (
     ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),
     ConditionParameter("memory_cells", "Memory cells", help="Memory cells of the constants"),
@@ -66,10 +67,19 @@ def _control(run: ControlReader, detector: str) -> str:
     return next(iter(mine or run.sources(r".*LPD.*/COMP/FEM_MDL_COMP")), "")
 
 
+def _memory_cells(run: ControlReader) -> Found:
+    """All cells, or as many as the run uses: a recorded constant has 200 of them."""
+    cells = run.cells()
+    used = int(cells.max()) + 1 if cells.size else _MOST_CELLS
+    if used > _USABLE_CELLS - 10:
+        return Found(float(_MOST_CELLS), "detector type")
+    return Found(float(used), "image.cellId, largest + 1", sure=False)
+
+
 def _find_condition(run: ControlReader, detector: str, rows: int = 256) -> dict[str, Found]:
     return {
         "bias_voltage": Found.by_default(250.0, "no bias voltage in the run"),
-        "memory_cells": Found(512.0, "detector type"),
+        "memory_cells": _memory_cells(run),
         "memory_cell_order": _cell_order(run),
         "feedback_capacitor": Found.by_default(5.0, "no capacitor in the run"),
         "pixels_x": Found(256.0, "detector type"),
@@ -161,7 +171,7 @@ LPD1M = declare(DetectorType(
     shape=(256, 256),
     planes=1,
     max_modules=16,
-    max_cells=512,
+    max_cells=_MOST_CELLS,
     saturation=4095,
     asic_shape=(32, 16),
     stages=_STAGES,

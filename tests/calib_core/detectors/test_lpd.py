@@ -8,6 +8,7 @@ from extra_geom import LPD_MiniGeometry
 
 from calib_core.condition import Condition
 from calib_core.detector import SampleStatistics
+from calib_core.detectors import lpd
 from calib_core.geometry import assembled
 from calib_core.io.words import split_words
 from calib_core.registry import family, identify
@@ -104,3 +105,16 @@ def test_eight_minis_are_one_module_and_drawn_as_eight():
     index = assembled(MINI, [0]).index
     drawn = np.where(index >= 0, data.ravel()[index], np.nan)
     np.testing.assert_array_equal(drawn[::-1, ::-1], expected)
+
+
+@pytest.mark.parametrize(("cells", "expected", "sure"), [
+    (range(510), 512.0, True), (range(512), 512.0, True), (range(200), 200.0, False), ((3, 1, 2), 4.0, False),
+    ((), 512.0, True),
+])
+def test_memory_cells_are_all_or_those_in_use(cells, expected, sure):
+    class Cells:
+        def cells(self):
+            return np.unique(np.array(list(cells), np.int64))
+
+    found = lpd._memory_cells(Cells())
+    assert (found.value, found.sure) == (expected, sure)
