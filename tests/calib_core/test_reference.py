@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -81,3 +85,14 @@ def test_pages_are_written_with_their_pictures(tmp_path, capsys):
     assert "![" not in (tmp_path / "detectors" / "agipd.md").read_text("utf-8")
     index = (tmp_path / "detectors" / "README.md").read_text("utf-8")
     assert all(f"[{name}]({name.lower()}.md)" in index for name in FAMILIES)
+
+
+def test_the_pages_in_the_repository_are_those_of_the_descriptors(tmp_path):
+    """`calibwb docs docs/detectors` brings them up to date."""
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    shutil.copytree(docs / "pictures", tmp_path / "pictures")
+    script = ("import sys; from pathlib import Path; from calib_core.reference import write_pages; "
+              "write_pages(Path(sys.argv[1]))")
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "detectors")], check=True, cwd=docs.parent)
+    fresh = {path.name: path.read_text("utf-8") for path in (tmp_path / "detectors").iterdir()}
+    assert fresh == {path.name: path.read_text("utf-8") for path in (docs / "detectors").iterdir()}
