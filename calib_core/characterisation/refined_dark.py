@@ -84,7 +84,7 @@ class RefinedDark(Dark):
     def bytes_per_cell(self, detector: DetectorType, samples: int) -> int:
         """Memory of plain darks, sums of residuals for each trial, and corrected images."""
         trials = 2 if self.common_mode == "auto" else 1
-        return super().bytes_per_cell(detector, samples) + detector.pixels * (24 * trials + 40 + 8 * _BATCH)
+        return super().bytes_per_cell(detector, samples) + detector.pixels * (24 * trials + 40 + 14 * _BATCH)
 
     def begin(self, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
         """The accumulators of plain darks, then refined ones that know what the pass before found."""

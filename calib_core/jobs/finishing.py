@@ -63,20 +63,24 @@ def largest_constant(plan: Plan) -> int:
 
 
 def check_memory(plan: Plan) -> None:
-    """Make sure before a job that its largest constant fits into the memory budget.
+    """Make sure before a job that its largest work unit and its largest constant fit into the memory budget.
 
     Raises
     ------
     BadParameter
-        It does not; the message says how much would do.
+        One does not; the message says how much would do.
     """
-    lacking = largest_constant(plan) - plan.room
+    needs = {
+        f"writing a constant of {len(plan.cells)} memory cells": largest_constant(plan),
+        "characterising one memory cell": max(plan.unit_bytes(unit) for unit in plan.units),
+    }
+    what = max(needs, key=lambda name: needs[name])
+    lacking = needs[what] - plan.room
     if lacking > 0:
-        enough = plan.spec.memory_mb + (lacking >> 20) + 1
+        # chunks grow a little with the budget
+        enough = plan.spec.memory_mb + (lacking * 5 // 4 >> 20) + 1
         raise BadParameter(
-            f"memory_mb = {plan.spec.memory_mb} is too small: writing a constant of {len(plan.cells)} memory cells "
-            f"needs a budget of {enough} MiB."
-        )
+            f"memory_mb = {plan.spec.memory_mb} is too small: {what} needs a budget of {enough} MiB.")
 
 
 def output_bytes(plan: Plan) -> int:

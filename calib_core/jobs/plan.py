@@ -21,6 +21,8 @@ from calib_core.store.constants import check_name
 
 #: Frames of a chunk together, bytes: long enough to stay near the speed of memory, short enough to cancel.
 _CHUNK_BYTES = 32 << 20
+#: What a process needs before it works on anything: libraries and compiled kernels.
+_PROCESS_BYTES = 240 << 20
 #: Share of the budget that what the process holds already may take: the rest is not this job's.
 _MOST_HELD = 4
 #: A job that has less than this is not slower but impossible.
@@ -227,7 +229,8 @@ def _cells(condition: Condition, frames: dict[tuple[int, str], ModuleFrames]) ->
 
 def _room(budget: int) -> int:
     """Working memory: the budget without what the process holds, of which only a part is held against the job."""
-    return max(budget - min(resident_bytes(), budget // _MOST_HELD), _LEAST_ROOM)
+    held = max(_PROCESS_BYTES, min(resident_bytes(), budget // _MOST_HELD))
+    return max(budget - held, _LEAST_ROOM)
 
 
 def _chunk_bytes(room: int, frame_bytes: int, threads: int) -> int:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from calib_core.errors import BadInput, BadParameter
 
 DEFAULT_MEMORY_MB = 2048
-LEAST_MEMORY_MB = 128
+LEAST_MEMORY_MB = 384
 MOST_THREADS = 256
 
 

@@ -127,7 +127,7 @@ WORDS: dict[str, tuple[Callable[[list[str]], list[str]], tuple[str, ...]]] = {
     "PDU of two modules": (lambda w: [*w, "--pdu", "1=UNIT", "--pdu", "2=UNIT"], ("Modules 1 and 2 are both given",)),
     "limits without end": (lambda w: [*w, "--thresholds-noise-hard-hg", "4", "inf"], ("noise_hard", "low")),
     "condition of no number": (lambda w: [*w, "--bias-voltage", "nan"], ("bias_voltage = nan", "takes a number")),
-    "memory below the least": (lambda w: [*w, "--memory-mb", "64"], ("memory_mb = 64", "128")),
+    "memory below the least": (lambda w: [*w, "--memory-mb", "64"], ("memory_mb = 64", "384")),
     "no run": (lambda w: [*w[:2], *w[-2:]], ("No run was given", "--run-high, --run-med, --run-low")),
 }
 

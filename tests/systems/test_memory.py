@@ -62,10 +62,25 @@ def test_a_budget_that_cannot_do_is_refused_with_one_that_can(whole: Dataset, tm
     assert not list(tmp_path.rglob("*.h5"))
 
 
+@pytest.mark.parametrize(("kind", "changes"), [
+    ("PNCCD", {"trains": 140}), ("FASTCCD", {"trains": 40}), ("LPD1M", {"trains": 12, "memory_cells": 40}),
+])
+def test_each_kind_of_dark_stays_within_the_budget_that_it_asks_for(
+    kind: str, changes: dict[str, int], make_dataset: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    data = make_dataset(kind, **{"modules": "0", **changes})
+    spec = survey(list(data.simulated.runs.values())).spec(tmp_path / "tried", memory_mb=384)
+    error = run_job(spec).board.error
+    enough = int(error.split("budget of ")[1].split(" MiB")[0]) if error else 384
+    assert peak_of(data, tmp_path, enough) < 1.1 * enough
+
+
 def test_what_the_process_holds_already_takes_a_quarter_of_the_budget_at_most(
     monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan, "resident_bytes", lambda: 100 << 20)
-    assert plan._room(2048 << 20) == 1948 << 20
+    assert plan._room(2048 << 20) == 1808 << 20
+    monkeypatch.setattr(plan, "resident_bytes", lambda: 400 << 20)
+    assert plan._room(2048 << 20) == 1648 << 20
     monkeypatch.setattr(plan, "resident_bytes", lambda: 9000 << 20)
     assert plan._room(2048 << 20) == 1536 << 20

@@ -97,7 +97,7 @@ def test_the_output_folder_is_a_whole_path(tmp_path):
             read_folder(text)
 
 
-@pytest.mark.parametrize("changes", [{"memory_mb": 127}, {"threads": 257}, {"threads": -1}])
+@pytest.mark.parametrize("changes", [{"memory_mb": 383}, {"threads": 257}, {"threads": -1}])
 def test_resources_have_the_specifications_range(tmp_path, changes):
     with pytest.raises(BadParameter):
         Resources().with_changes(changes)
