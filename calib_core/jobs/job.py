@@ -21,6 +21,7 @@ from calib_core.errors import CalibrationError, Cancelled
 from calib_core.io.budget import MemoryBudget
 from calib_core.io.frames import NO_DATA, ModuleFrames
 from calib_core.jobs.board import Board, Message, Picture, State, TaskProgress, View
+from calib_core.jobs.drifts import drifts
 from calib_core.jobs.finishing import check_memory, combine_stages, largest_constant, output_bytes, write_module
 from calib_core.jobs.live import Live
 from calib_core.jobs.plan import Plan, make_plan
@@ -322,6 +323,8 @@ class _Workers:
             written = write_module(self._plan, module, spool, lambda share: step(0.5 + share / 2))
         self._job._publish(outputs=(*self._job.board.outputs, *(str(one.path) for one in written)))
         self._tell_left_out(number)
+        for sentence in drifts(self._plan, number, spool):
+            self._job._say("WARN", sentence)
         self._job._say("INFO", f"Module {number}: {len(written)} constants written.")
 
     def _tell_left_out(self, number: int) -> None:

@@ -187,3 +187,15 @@ def test_the_inspected_pixel_has_the_numbers_of_the_constants(clean: Dataset, da
         np.testing.assert_allclose(samples.mean, darks.values("Offset")[where], rtol=1e-6)
         np.testing.assert_allclose(samples.std, darks.values("Noise")[where], rtol=1e-5)
     job.close()
+
+
+@pytest.mark.parametrize(("drift", "told"), [(0.0, False), (40.0, True)])
+def test_a_drift_beyond_the_noise_is_told(
+    drift: float, told: bool, make_dataset: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    data = make_dataset("AGIPD1M", memory_cells=2, trains=30, drift=drift)
+    found = characterise(data.simulated, tmp_path)
+    sentences = [m.text for m in found.board.messages if "drifts by" in m.text]
+    assert len(sentences) == (3 if told else 0)
+    for sentence in sentences:
+        assert float(sentence.split("drifts by ")[1].split(" ADU")[0]) == pytest.approx(drift, rel=0.05)
