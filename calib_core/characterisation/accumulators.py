@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from calib_core.characterisation.method import Maps, Unit
 from calib_core.detector import Frames
-from calib_core.numerics import moments, robust
+from calib_core.numerics import moments, normality, robust
 
 Array = npt.NDArray[Any]
 
@@ -34,6 +34,8 @@ class Statistics:
         Frames of the cell.
     wrong : (pixels,) uint32, optional
         Samples left out because of their gain bits.
+    normality : (pixels,) float32, optional
+        Probability that normal samples look at least so little normal, where it was asked for.
     """
 
     mean: Array
@@ -41,6 +43,7 @@ class Statistics:
     count: Array
     seen: int
     wrong: Array | None = None
+    normality: Array | None = None
 
 
 Describe = Callable[[Statistics], Maps]
@@ -118,6 +121,7 @@ class Moments:
         self.wrong = None if sampling.code is None else np.zeros(shape[1:], np.uint32)
         self.low = np.full(shape, sampling.lowest, np.uint16)
         self.high = np.full(shape, sampling.highest, np.uint16)
+        self.normality: Array | None = None
 
     def update(self, frames: Frames) -> None:
         """Add frames."""
@@ -159,7 +163,8 @@ class Moments:
             self.total[:, slot], self.squares[:, slot], self.count[:, slot], ddof=self.sampling.ddof
         )
         wrong = None if self.wrong is None else self.wrong[slot].copy()
-        return Statistics(mean, std, self.count[:, slot].copy(), int(self.seen[slot]), wrong)
+        normal = None if self.normality is None else self.normality[slot]
+        return Statistics(mean, std, self.count[:, slot].copy(), int(self.seen[slot]), wrong, normal)
 
     def snapshot(self, cell: int) -> Maps:
         """Maps of one memory cell."""
@@ -255,15 +260,18 @@ class Samples:
 class GateSamples(Samples):
     """First pass of the robust estimator: takes the gates of a second pass from the first samples.
 
-    Where the samples are all there is (``complete``), the statistics inside the gate are made at once.
+    Where the samples are all there is (``complete``), the statistics inside the gate are made at once. On demand
+    the samples inside the gate are tested for normality.
     """
 
     def __init__(self, unit: Unit, sampling: Sampling, describe: Describe, depth: int,
-                 sigma: float, floor: float) -> None:
+                 sigma: float, floor: float, normality: bool = False) -> None:
         super().__init__(unit, sampling, describe, depth)
         self.complete = unit.samples <= depth
         self.gated = Moments(unit, sampling, describe)
         self._sigma, self._floor = sigma, floor
+        if normality:
+            self.gated.normality = np.full((len(unit.cells), unit.detector.pixels), np.nan, np.float32)
 
     def settle(self) -> Iterator[None]:
         """Find the gate of each memory cell, one plane a step."""
@@ -279,6 +287,8 @@ class GateSamples(Samples):
         median, mad, _ = robust.median_mad(self.rows(index, slot), lowest, highest)
         low, high = robust.gate(median, mad, self._sigma, self._floor, lowest, highest)
         self.gated.low[index, slot], self.gated.high[index, slot] = low, high
+        if index == 0 and self.gated.normality is not None:
+            self.gated.normality[slot] = normality.normality(self.rows(0, slot), low, high)
 
     def _take_over(self, slot: int) -> None:
         gated = self.gated

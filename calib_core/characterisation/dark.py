@@ -45,6 +45,8 @@ _SIGNAL_NOISE = MapSpec("gain_signal_noise", "Gain signal noise", "ADU", "f4",
                         "Standard deviation of the gain signal", hidden=True)
 _THRESHOLDS = MapSpec("thresholds", "Thresholds", "ADU", "f4", "Gain signal that separates the gain stages",
                       planes=THRESHOLDS_DARK.planes)
+_NORMALITY = MapSpec("normality", "Normality", "", "f4",
+                     "Probability that normal samples look at least so little normal")
 _WRONG = MapSpec("wrong_gain", "Wrong gain", "frames", "u4", "Samples whose gain bits are not the run's stage",
                  missing=0.0)
 
@@ -64,6 +66,8 @@ class Dark(Method):
     gate_floor: float = knob(3.0, ge=0, le=1000, unit="ADU", expert=True, help="Smallest half width of the gate")
     gate_samples: int = knob(128, ge=3, le=256, unit="frames", expert=True,
                              help="Frames per memory cell from which the gate is taken")
+    test_for_normality: bool = knob(
+        False, help="Test the samples from which the gate is taken for normality (robust estimator, from 20 frames)")
     ddof: int = knob(1, ge=0, le=1, expert=True, help="Degrees of freedom lost in the standard deviation")
     quantisation: bool = knob(False, help="Subtract the variance of rounding to whole ADU, 1/12 ADU², from the noise")
     thresholds_offset_sigma: float = knob(5.0, ge=1, le=100, unit="σ", help="Soft limit of the offset")
@@ -92,7 +96,9 @@ class Dark(Method):
     def maps(self, detector: DetectorType) -> tuple[MapSpec, ...]:
         """Offset, noise, bad pixels and samples; gain signal and thresholds, or wrong gain bits, where there are."""
         signal = (_SIGNAL, _SIGNAL_NOISE, _THRESHOLDS) if detector.signal_plane is not None else ()
-        return (_OFFSET, NOISE_MAP, _BAD_PIXELS, _SAMPLES, *signal, *((_WRONG,) if detector.has_gain_bits else ()))
+        wrong = (_WRONG,) if detector.has_gain_bits else ()
+        tested = (_NORMALITY,) if self.test_for_normality else ()
+        return (_OFFSET, NOISE_MAP, _BAD_PIXELS, _SAMPLES, *signal, *wrong, *tested)
 
     def products(self, detector: DetectorType) -> tuple[Product, ...]:
         """Offset, Noise, BadPixelsDark, and ThresholdsDark for families with an analogue gain signal."""
@@ -127,7 +133,8 @@ class Dark(Method):
             return previous.gated
         if self.estimator == "robust":
             depth = min(self.gate_samples, unit.samples)
-            return GateSamples(unit, sampling, describe, depth, self.gate_sigma, self.gate_floor)
+            return GateSamples(
+                unit, sampling, describe, depth, self.gate_sigma, self.gate_floor, self.test_for_normality)
         if self.estimator == "median":
             return MedianSamples(unit, sampling, describe, unit.samples)
         return Moments(unit, sampling, describe)
@@ -177,6 +184,9 @@ class Dark(Method):
             maps["gain_signal_noise"] = statistics.std[1].reshape(shape)
         if statistics.wrong is not None:
             maps["wrong_gain"] = statistics.wrong.reshape(shape)
+        if self.test_for_normality:
+            none = np.full(unit.detector.pixels, np.nan, np.float32)
+            maps["normality"] = (none if statistics.normality is None else statistics.normality).reshape(shape)
         stuck = (statistics.std[0] == 0) & (statistics.count[0] > 1)
         maps["bad_pixels"] = self._flags(unit, maps, statistics.seen, stuck.reshape(shape))
         return maps

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from calib_core.numerics import common_mode, limits, lut, moments, residuals, robust, tracks
+from calib_core.numerics import common_mode, limits, lut, moments, normality, residuals, robust, tracks
 
 
 def warm_up(progress: Callable[[int, int], None] | None = None) -> None:
@@ -56,5 +56,6 @@ def _calls() -> list[Callable[[], object]]:
         lambda: common_mode.subtract_medians(image, use, (2, 2), "column", 0.5, 1.0),
         lambda: residuals.add(image[0], use[0], reach[0], sums, sums.copy(), sums.astype(residuals.COUNT_DTYPE)),
         lambda: lut.look_up(block[:, 0].copy(), slot, np.ones((1, 2, 4), np.uint16)),
+        lambda: normality.normality(block[:, 0], low[0], high[0]),
         lambda: tracks.take_out(image, use, reach, reach, 2),
     ]

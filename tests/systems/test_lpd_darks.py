@@ -18,6 +18,7 @@ from extra_data.tests import make_examples
 from calib_core.badpixels import BadPixels
 from calib_core.cli import main
 from calib_core.jobs.board import State
+from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey
 from calib_core.simulate.truth import BadKind
 from calib_core.store.constants import list_constants
@@ -342,3 +343,15 @@ def test_a_simulated_run_in_parallel_gain_has_the_truth_of_all_stages(
     of_offset = pulls(found.values("Offset"), data.truth.offset(data.module), sigma / np.sqrt(count), where)
     assert abs(of_offset.mean()) < 0.02
     assert abs(of_offset.std() - 1) < 0.02
+
+
+def test_normality_is_tested_on_demand(make_dataset, tmp_path):
+    data = make_dataset("LPD1M", modules="2", memory_cells=1, trains=40)
+    spec = survey(list(data.simulated.runs.values())).spec(tmp_path, parameters={"test_for_normality": True})
+    job = Job(spec)
+    job.start()
+    assert job.wait(60)
+    tested = job.cell_map("normality", 2, 0, 0)
+    good = data.truth.bad(2) == 0
+    assert abs((tested[good] < 0.05).mean() - 0.05) < 0.02
+    job.close()

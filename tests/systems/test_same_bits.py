@@ -57,7 +57,7 @@ def test_two_threads(spec: JobSpec, reference: dict[str, Any], tmp_path: Path) -
     assert_same(reference, tmp_path)
 
 
-@pytest.mark.parametrize("chunk_bytes", [1, 1 << 20, 1 << 30])
+@pytest.mark.parametrize("chunk_bytes", [1, 1 << 20, 1 << 28])
 def test_any_length_of_chunks(spec: JobSpec, reference: dict[str, Any], tmp_path: Path, chunk_bytes: int,
                               monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "_chunk_bytes", lambda *_: chunk_bytes)
