@@ -12,12 +12,13 @@ from typing import Any
 
 from calib_core import __version__, demo, reference, report, terminal
 from calib_core.characterisation.method import Method
+from calib_core.defaults import notebook_names
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput, BadParameter, CalibrationError
 from calib_core.io.locate import parse_runs
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import DEFAULT_MEMORY_MB, JobSpec
-from calib_core.params_cli import add_knob_arguments, changes_from
+from calib_core.params_cli import add_knob_arguments, changes_from, with_known_names
 from calib_core.ranges import parse_numbers
 from calib_core.registry import detector_types
 from calib_core.simulate import command as simulation
@@ -42,10 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _upper_case_names(words: list[str]) -> list[str]:
-    """Families and methods are accepted in any case."""
+    """Families and methods are accepted in any case, parameters by the names of the original notebooks too."""
     families = {kind.family for kind in detector_types()}
     if words and words[0].upper() in families:
-        return [word.upper() if i < 2 and not word.startswith("-") else word for i, word in enumerate(words)]
+        upper = [word.upper() if i < 2 and not word.startswith("-") else word for i, word in enumerate(words)]
+        return with_known_names(upper, notebook_names(upper[0].lower()))
     return words
 
 
@@ -75,6 +77,7 @@ def _add_method(commands: Any, kind: DetectorType, method: Method) -> None:
     parser = commands.add_parser(
         method.command, help=method.title, formatter_class=argparse.RawDescriptionHelpFormatter,
         description=f"{method.__doc__}\n\nUse when: {method.use_when}\nCaution: {method.caution}",
+        epilog=_other_names(kind),
     )
     _add_input(parser, kind, method)
     conditions = parser.add_argument_group("operating condition (found in the run unless given)")
@@ -85,6 +88,14 @@ def _add_method(commands: Any, kind: DetectorType, method: Method) -> None:
     add_knob_arguments(parser, method, [stage.short for stage in kind.stages])
     _add_running(parser)
     parser.set_defaults(act=lambda n: _characterise(n, kind, method))
+
+
+def _other_names(kind: DetectorType) -> str:
+    """Names of the original notebooks, for the end of the help."""
+    names = notebook_names(kind.family.lower())
+    lines = [f"  --{old.replace('_', '-')}: {', '.join('--' + n.replace('_', '-') for n in new)}"
+             for old, new in names.items()]
+    return "\n".join(["names of the original notebooks:", *lines]) if lines else ""
 
 
 def _add_input(parser: argparse.ArgumentParser, kind: DetectorType, method: Method) -> None:

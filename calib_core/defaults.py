@@ -28,6 +28,16 @@ def sources(name: str, section: str) -> dict[str, str]:
     return {key: entry["source"] for key, entry in entries.items()}
 
 
+def notebook_names(name: str) -> dict[str, list[str]]:
+    """Parameters of the original notebooks that have another name here, and the parameters that they stand for.
+
+    Empty where a family has no file or names none.
+    """
+    path = files("resources") / "defaults" / f"{name}.yaml"
+    found = _read(name).get("notebook_names", {}) if path.is_file() else {}
+    return {old: new if isinstance(new, list) else [new] for old, new in found.items()}
+
+
 def _read(name: str) -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load((files("resources") / "defaults" / f"{name}.yaml").read_text("utf-8"))
     return found

@@ -59,7 +59,7 @@ def flags_of(kind: DetectorType, one: Knob) -> list[str]:
 def test_help_of_a_characterisation_tells_every_parameter(
     name: str, command: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = help_of(capsys, monkeypatch, name, command)
+    text = help_of(capsys, monkeypatch, name, command).split("names of the original notebooks:")[0]
     kind, method = kind_and_method(name, command)
     for one in method.knobs():
         for flag in flags_of(kind, one):
@@ -247,3 +247,27 @@ def test_the_demo_shows_the_types_that_are_named():
     assert demo.names(["lpd1m"]) == ("LPD1M",)
     with pytest.raises(BadParameter, match="no demo of “toaster”"):
         demo.names(["toaster"])
+
+
+@pytest.mark.parametrize("kind", {k.family: k for k in detector_types()}.values(), ids=lambda kind: kind.family)
+def test_names_of_the_original_notebooks_stand_for_parameters_that_exist(kind, capsys):
+    from calib_core.defaults import notebook_names
+
+    known = {knob.name for method in kind.methods for knob in method.knobs()}
+    names = notebook_names(kind.family.lower())
+    assert all(set(new) <= known for new in names.values())
+    with pytest.raises(SystemExit):
+        main([kind.family, "DARK", "--help"])
+    text = capsys.readouterr().out
+    assert all("--" + old.replace("_", "-") in text for old in names)
+
+
+def test_a_notebooks_name_sets_all_that_it_stands_for(tmp_path):
+    job = tmp_path / "job.json"
+    run = tmp_path / "r0001"
+    run.mkdir()
+    words = ["jungfrau", "dark", "--run-high", str(run), "--out-folder", str(tmp_path), "--write-job", str(job)]
+    assert main([*words, "--badpixel-threshold-sigma", "7"]) == 0
+    assert JobSpec.read(job).parameters == {"thresholds_offset_sigma": 7.0, "thresholds_noise_sigma": 7.0}
+    assert main([*words, "--badpixel_threshold_sigma=8"]) == 0
+    assert JobSpec.read(job).parameters == {"thresholds_offset_sigma": 8.0, "thresholds_noise_sigma": 8.0}
