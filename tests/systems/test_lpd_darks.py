@@ -288,7 +288,7 @@ def test_wrong_gain_bits_of_a_whole_run_are_told_and_flagged(
 def test_minis_are_taken_together_as_many_as_there_are(
     make_dataset: Callable[..., Dataset], tmp_path: Path, capsys: Capture
 ) -> None:
-    data = make_dataset("LPDMINI", modules="0", memory_cells=1, trains=12)
+    data = make_dataset("LPDMINI", modules="0", memory_cells=1, trains=80)
     for minis in (8, 2):
         runs = {role: _cut(run, tmp_path / f"{minis}" / run.name, 32 * minis)
                 for role, run in data.simulated.runs.items()}
@@ -297,7 +297,12 @@ def test_minis_are_taken_together_as_many_as_there_are(
         offset, where = found.values("Offset"), good(data)[:, :, :32 * minis]
         assert offset.shape == (3, 1, 32 * minis, 256)
         truth = data.truth.offset(0)[:, :, :32 * minis]
-        np.testing.assert_allclose(offset[where], truth[where], atol=20)
+        noise = np.broadcast_to(data.truth.noise(0), data.truth.offset(0).shape)[:, :, :32 * minis]
+        of_offset = (offset - truth)[where] / (noise[where] / np.sqrt(80))
+        of_variance = (found.values("Noise")[where] ** 2 / noise[where] ** 2 - 1) / np.sqrt(2 / 79)
+        for found_pulls in (of_offset, of_variance):
+            assert abs(found_pulls.mean()) < 0.05
+            assert abs(found_pulls.std() - 1) < 0.05
         [constant] = [c for (_, kind), c in found.constants.items() if kind == "Offset"]
         assert constant.pdu == "FXE_DET_LPD_MINI_LPDMINI00"
         assert any(f"holds {minis} minis" in note for note in constant.attributes["provenance"]["notes"])
