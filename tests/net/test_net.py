@@ -1,0 +1,70 @@
+"""Constants, maps and sentences of small darks are what they were before the program changed its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calib_core.cli import main
+from calib_core.jobs.command import command_line
+from calib_core.simulate.run import Simulated
+
+from .cases import CASES, Case, raw_runs
+from .digests import of_constants, of_run
+from .running import recorded, run, spec_of
+
+RECORDED = recorded()
+BY_NAME = {case.name: case for case in CASES}
+#: Cases in which threads, budgets, ways of starting and parts could make a difference: several cells, two passes,
+#: two modules, refined passes, a table, parts of a train.
+SPLIT = ("agipd two passes", "epix100 auto", "gotthard2 25 um table", "lpd parallel gain")
+Make = Callable[[Case], Simulated]
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """Raw runs of a case; cases of the same data share them."""
+    made: dict[str, Simulated] = {}
+
+    def make(case: Case) -> Simulated:
+        if case.data not in made:
+            made[case.data] = raw_runs(case, tmp_path_factory.mktemp("net"))
+            digests = [of_run(path) for path in made[case.data].runs.values()]
+            assert digests == RECORDED["runs"][case.data], "the simulator, not the dark, has changed"
+        return made[case.data]
+
+    return make
+
+
+def constants(case: Case) -> Any:
+    return RECORDED["cases"][case.name]["constants"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_results_and_sentences(case: Case, simulated: Make, tmp_path: Path) -> None:
+    assert run(spec_of(case, simulated(case), tmp_path)) == RECORDED["cases"][case.name]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("memory_mb", [448, 640, 2048])
+@pytest.mark.parametrize("name", SPLIT)
+def test_any_threads_and_budget(name: str, threads: int, memory_mb: int, simulated: Make, tmp_path: Path) -> None:
+    case = BY_NAME[name]
+    spec = spec_of(case, simulated(case), tmp_path, threads=threads, memory_mb=memory_mb)
+    assert run(spec) == RECORDED["cases"][name]
+
+
+@pytest.mark.parametrize("name", SPLIT)
+def test_the_command_line_and_a_job_file(name: str, simulated: Make, tmp_path: Path) -> None:
+    case = BY_NAME[name]
+    spec = spec_of(case, simulated(case), tmp_path)
+    typed = command_line(spec.model_copy(update={"out_folder": tmp_path / "typed"})).split()
+    assert main(typed[1:]) == 0
+    assert of_constants(tmp_path / "typed") == constants(case)
+    job = tmp_path / "job.json"
+    job.write_text(spec.model_copy(update={"out_folder": tmp_path / "file"}).model_dump_json())
+    assert main(["run", str(job)]) == 0
+    assert of_constants(tmp_path / "file") == constants(case)
