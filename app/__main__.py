@@ -11,8 +11,8 @@ from pathlib import Path
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 
-from app.state import state_folder
-from app.supervision import Supervisor
+from app.running.supervision import Supervisor
+from app.session.state import state_folder
 
 #: The window's thread waits no longer than this for a thread that holds the interpreter, s.
 SWITCH_INTERVAL = 0.0005
@@ -46,9 +46,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace) -> int:
-    from app.main_window import MainWindow
-    from app.tour import PICTURE_SIZE, Tour
-    from app.warmup import Preparation
+    from app.running.warmup import Preparation
+    from app.window.main_window import MainWindow
+    from app.window.tour import PICTURE_SIZE, Tour
 
     window = MainWindow(state_folder(), supervisor)
     if options.theme:

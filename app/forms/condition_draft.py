@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from app.forms.knob_draft import value_text
-from calib_core.condition import Condition, ConditionParameter, Found, Value
+from calib_core.constants.condition import Condition, ConditionParameter, Found, Value
 from calib_core.errors import BadParameter
 
 

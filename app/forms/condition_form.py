@@ -12,7 +12,7 @@ from app.forms.editors import TextEdit
 from app.forms.field import Field, Mark, form_grid
 from app.forms.knob_draft import title
 from app.forms.tone_label import OriginLabel
-from calib_core.condition import Condition, ConditionParameter, Value
+from calib_core.constants.condition import Condition, ConditionParameter, Value
 from calib_core.errors import BadParameter
 
 

@@ -10,11 +10,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.badpixels import BadPixels
 from calib_core.characterisation.accumulators import GateSamples, MedianSamples, Moments, Sampling, Statistics
 from calib_core.characterisation.method import (
     Accumulator,
-    FrameSelection,
     Maps,
     MapSpec,
     Method,
@@ -23,8 +21,9 @@ from calib_core.characterisation.method import (
     SampleSummary,
     Unit,
 )
-from calib_core.constant import BAD_PIXELS_DARK, NOISE, OFFSET, THRESHOLDS_DARK
-from calib_core.detector import DetectorType
+from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET, THRESHOLDS_DARK
+from calib_core.detector import DetectorType, FrameSelection
 from calib_core.numerics import limits, robust
 from calib_core.params import Limits, LimitsPerStage, knob
 

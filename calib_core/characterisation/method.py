@@ -15,9 +15,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.constant import ConstantKind
-from calib_core.detector import DetectorType, Frames
-from calib_core.errors import BadParameter
+from calib_core.constants.constant import ConstantKind
+from calib_core.detector import DetectorType, Frames, FrameSelection
 from calib_core.params import Knobs, knob
 
 Array = npt.NDArray[Any]
@@ -204,32 +203,3 @@ class Method(Knobs):
     @abstractmethod
     def frame_selection(self) -> FrameSelection:
         """Which trains of a run this method uses."""
-
-
-@dataclass(frozen=True)
-class FrameSelection:
-    """Frames of a run that are used.
-
-    Attributes
-    ----------
-    skip_first : int
-        Trains that are skipped first.
-    max_trains, min_trains : int
-        The most and the least trains that are taken.
-    keep_suspect : bool
-        Whether trains without confirmed train id are used.
-    part, parts : int
-        A train's frames are cut into ``parts`` equal parts, such as one for each gain stage, and part ``part``,
-        counted from 0, is used with the memory cells of the first part.
-    """
-
-    skip_first: int = 0
-    max_trains: int | None = None
-    min_trains: int = 1
-    keep_suspect: bool = False
-    part: int = 0
-    parts: int = 1
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.part < self.parts:
-            raise BadParameter(f"part = {self.part} is not allowed; it takes 0 to {self.parts - 1}.")

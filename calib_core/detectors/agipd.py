@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.characterisation.dark import Dark
-from calib_core.condition import ConditionParameter, Found
-from calib_core.defaults import defaults
+from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
     ControlReader,
@@ -24,7 +23,8 @@ from calib_core.detector import (
     SampleStatistics,
     StageEvidence,
 )
-from calib_core.registry import declare
+from calib_core.detector.defaults import defaults
+from calib_core.detector.registry import declare
 
 _CELL_COUNTS = (4, 32, 64, 76, 128, 176, 202, 250, 352)
 _STAGES = (

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.characterisation.dark import Dark
-from calib_core.condition import ConditionParameter, Found
-from calib_core.defaults import defaults
+from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
     ControlReader,
@@ -27,7 +26,8 @@ from calib_core.detector import (
     SampleStatistics,
     StageEvidence,
 )
-from calib_core.registry import declare
+from calib_core.detector.defaults import defaults
+from calib_core.detector.registry import declare
 
 _CONDITION = (
     ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),

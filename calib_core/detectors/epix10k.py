@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from calib_core.characterisation.refined_dark import RefinedDark
-from calib_core.condition import ConditionParameter, Found
-from calib_core.defaults import defaults
+from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import Array, ControlReader, DetectorType, Frames, GainStage, RawLayout
+from calib_core.detector.control_values import control_source, number
+from calib_core.detector.defaults import defaults
+from calib_core.detector.registry import declare
 from calib_core.detectors.epix100 import (
     CONDITION,
     TEMPERATURE,
@@ -26,8 +28,6 @@ from calib_core.detectors.epix100 import (
     find_stage,
     simulate_control,
 )
-from calib_core.found import control_source, number
-from calib_core.registry import declare
 
 _SHAPE = (356, 384)
 #: Gain settings from which on the gain switches by itself.

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.characterisation.lut_dark import LutDark
-from calib_core.condition import ConditionParameter, Found
-from calib_core.defaults import defaults
+from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
     ControlReader,
@@ -26,8 +25,9 @@ from calib_core.detector import (
     SampleStatistics,
     StageEvidence,
 )
-from calib_core.found import control_source, number, scaled, word
-from calib_core.registry import declare
+from calib_core.detector.control_values import control_source, number, scaled, word
+from calib_core.detector.defaults import defaults
+from calib_core.detector.registry import declare
 
 _STAGES = (
     GainStage("G0", "high", "gain 0 (dynamic)", code=0),

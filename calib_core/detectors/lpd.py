@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.characterisation.dark import Dark
-from calib_core.condition import ConditionParameter, Found
-from calib_core.defaults import defaults
+from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
     ControlReader,
@@ -29,7 +28,8 @@ from calib_core.detector import (
     SampleStatistics,
     StageEvidence,
 )
-from calib_core.registry import declare
+from calib_core.detector.defaults import defaults
+from calib_core.detector.registry import declare
 
 _STAGES = (
     GainStage("HG", "high", "high gain", code=0),

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.characterisation.method import FrameSelection
-from calib_core.detector import DetectorType, Frames
+from calib_core.detector import DetectorType, Frames, FrameSelection
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.module_index import ModuleIndex
 from calib_core.io.storage import FrameStore, open_store

@@ -13,8 +13,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from calib_core.characterisation.method import FrameSelection
-from calib_core.detector import Array, ControlReader, Detector, Module, SampleStatistics
+from calib_core.detector import Array, ControlReader, Detector, FrameSelection, Module, SampleStatistics
+from calib_core.detector.registry import identify
 from calib_core.errors import BadInput
 from calib_core.io.control import RunControl
 from calib_core.io.files import HDF5_ERRORS, RunFile, open_run_files
@@ -23,7 +23,6 @@ from calib_core.io.inventory import Problem, RunInventory
 from calib_core.io.locate import label
 from calib_core.io.module_index import ModuleIndex, index_module
 from calib_core.io.stocktaking import take_stock
-from calib_core.registry import identify
 
 _FIRST_LIGHT = datetime(2017, 1, 1, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from calib_core.characterisation.method import MapSpec, Product
-from calib_core.constant import Constant
+from calib_core.constants.constant import Constant
 from calib_core.detector import Array, Module
 from calib_core.errors import BadParameter
 from calib_core.jobs.plan import Plan

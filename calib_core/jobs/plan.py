@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from calib_core.characterisation.method import FrameSelection, MapSpec, Method, Unit
-from calib_core.condition import Condition
+from calib_core.characterisation.method import MapSpec, Method, Unit
+from calib_core.constants.condition import Condition
 from calib_core.correction.lut import Lut
-from calib_core.detector import Detector, Frames, Module
+from calib_core.detector import Detector, Frames, FrameSelection, Module
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import cells_per_block, resident_bytes
 from calib_core.io.frames import ModuleFrames

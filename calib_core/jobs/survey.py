@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from calib_core.characterisation.method import Method, RunRole
-from calib_core.condition import Condition, ConditionParameter
+from calib_core.constants.condition import Condition, ConditionParameter
 from calib_core.detector import Detector, DetectorType, StageEvidence
 from calib_core.errors import BadInput, BadParameter, SeveralDetectors
 from calib_core.io.inventory import Problem

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from calib_core.characterisation.method import Method
-from calib_core.constant import LUT
+from calib_core.constants.constant import LUT
 from calib_core.correction.lut import Lut
 from calib_core.detector import Detector, DetectorType
 from calib_core.errors import BadInput

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from calib_core.detector import DetectorType
+from calib_core.detector.registry import detector_types, family
 from calib_core.errors import BadParameter
 from calib_core.params import Knobs, knob
 from calib_core.ranges import parse_numbers
-from calib_core.registry import detector_types, family
 
 _SHARE = "Share of the pixels that"
 

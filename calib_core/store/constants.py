@@ -22,8 +22,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.condition import Condition
-from calib_core.constant import INTERNAL_DIMS, Constant
+from calib_core.constants.condition import Condition
+from calib_core.constants.constant import INTERNAL_DIMS, Constant
 from calib_core.errors import BadInput, BadParameter
 from calib_core.store.files import write_atomically
 

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.badpixels import BadPixels
+from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 
@@ -34,7 +34,7 @@ def read_mask(
     Returns
     -------
     (modules, slow_scan, fast_scan) uint32
-        Bits of :class:`~calib_core.badpixels.BadPixels`; the first entry is the detector's first module.
+        Bits of :class:`~calib_core.constants.badpixels.BadPixels`; the first entry is the detector's first module.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from calib_core.registry import declare, family, withdraw
+from calib_core.detector.registry import declare, family, withdraw
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture
 def open_window(qtbot, qapp, tmp_path):
     """Open windows that keep their session in one folder; all are closed at the end."""
-    from app.main_window import MainWindow
+    from app.window.main_window import MainWindow
 
     look = qapp.palette(), qapp.style().objectName(), qapp.styleSheet()
     opened = []

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from calib_core.badpixels import BadPixels
 from calib_core.characterisation.method import MapSpec
-from calib_core.condition import Condition
+from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.condition import Condition
 from calib_core.detector import Detector, Module
+from calib_core.detector.registry import family
 from calib_core.jobs.board import Board, Message, Picture, State, TaskProgress, View
 from calib_core.jobs.spec import JobSpec
-from calib_core.registry import family
 
 MAPS = (
     MapSpec("offset", "Offset", "ADU", "f4", "Mean dark signal"),

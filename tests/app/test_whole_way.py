@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import Qt
 
-from calib_core.cli import main
+from calib_core.cli.main import main
 from calib_core.jobs.board import State
 from calib_core.simulate import default_settings, simulate
 from calib_core.store.constants import list_constants

@@ -12,7 +12,7 @@ import pytest
 from extra_data.tests.mockdata import write_file
 from extra_data.tests.mockdata.detectors import AGIPDModule
 
-from calib_core.characterisation.method import FrameSelection
+from calib_core.detector import FrameSelection
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 

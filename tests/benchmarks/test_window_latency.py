@@ -13,8 +13,8 @@ from PyQt6.QtCore import QEventLoop, Qt, QTimer
 from PyQt6.QtTest import QTest
 
 from app.__main__ import SWITCH_INTERVAL
-from app.main_window import MainWindow
-from app.warmup import Preparation
+from app.running.warmup import Preparation
+from app.window.main_window import MainWindow
 from calib_core.jobs.survey import survey
 from calib_core.simulate import Settings, simulate
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from extra_geom import AGIPD_1MGeometry, JUNGFRAUGeometry, LPD_1MGeometry
 
+from calib_core.detector.registry import detector_types
 from calib_core.errors import BadParameter
 from calib_core.geometry import NO_PIXEL, assembled, placed, single, stacked
-from calib_core.registry import detector_types
 
 KINDS = {kind.name: kind for kind in detector_types()}
 PICTURED = [one for kind in KINDS.values() if not kind.raw.strips for one in (kind, *kind.variants)]

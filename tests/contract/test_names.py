@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import calib_core
+from calib_core.detector.registry import detector_types
 from calib_core.params import Knobs
-from calib_core.registry import detector_types
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME_OF_NAMES = ROOT / "calib_core" / "detectors"

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from app.forms.knob_form import KnobForm
-from calib_core.badpixels import BadPixels
 from calib_core.characterisation.dark import Dark
-from calib_core.cli import main
-from calib_core.condition import ConditionParameter, Found
+from calib_core.cli.main import main
+from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
     ControlReader,
@@ -24,8 +24,8 @@ from calib_core.detector import (
     SampleStatistics,
     StageEvidence,
 )
+from calib_core.detector.registry import declare, withdraw
 from calib_core.geometry import single, stacked
-from calib_core.registry import declare, withdraw
 from calib_core.simulate import default_settings, read_truth, simulate
 from calib_core.simulate.truth import BadKind
 from calib_core.store.constants import list_constants

@@ -13,9 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from net.cases import CASES, raw_runs
-from net.digests import of_run
-from net.running import RECORD, run, spec_of
+from net.cases import CASES, raw_runs  # noqa: E402  after the path
+from net.digests import of_run  # noqa: E402  after the path
+from net.running import RECORD, run, spec_of  # noqa: E402  after the path
 
 
 def main() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from calib_core.cli import main
-from calib_core.jobs.command import command_line
+from calib_core.cli.command_line import command_line
+from calib_core.cli.main import main
 from calib_core.simulate.run import Simulated
 
 from .cases import CASES, Case, raw_runs

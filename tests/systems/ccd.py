@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from calib_core.badpixels import BadPixels
+from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.step import Images, Reference
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job

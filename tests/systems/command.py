@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from calib_core.cli import main
+from calib_core.cli.main import main
 from calib_core.store.constants import read_constant
 
 Array = Any

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 
-from calib_core.cli import main
+from calib_core.cli.main import main
 from calib_core.io import files
 from calib_core.jobs import job as jobs
 from calib_core.store.constants import list_constants

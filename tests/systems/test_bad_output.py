@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calib_core.cli import main
+from calib_core.cli.main import main
 from calib_core.store.constants import list_constants
 
 from .command import KINDS, Capture, Result, Runs, refused, words

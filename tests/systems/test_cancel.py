@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calib_core.cli import main
+from calib_core.cli.command_line import command_line
+from calib_core.cli.main import main
 from calib_core.jobs import finishing, job
 from calib_core.jobs.board import State
-from calib_core.jobs.command import command_line
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import survey

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calib_core.badpixels import BadPixels
+from calib_core.constants.badpixels import BadPixels
 from calib_core.jobs.job import Job
 from calib_core.simulate.truth import BadKind
 

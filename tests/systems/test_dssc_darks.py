@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from extra_data.tests import make_examples
 
-from calib_core.badpixels import BadPixels
-from calib_core.cli import main
+from calib_core.cli.main import main
+from calib_core.constants.badpixels import BadPixels
 from calib_core.simulate.truth import BadKind
 
 from .command import Result, refused, words

@@ -12,11 +12,11 @@ import h5py
 import numpy as np
 import pytest
 
-from calib_core.badpixels import BadPixels
+from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.step import Images, Reference
+from calib_core.detector.registry import family
 from calib_core.jobs.survey import survey
-from calib_core.registry import family
 from calib_core.simulate.exdf import ExdfFile, FileHeader, Trains
 from calib_core.simulate.run import simulate
 from calib_core.simulate.settings import default_settings

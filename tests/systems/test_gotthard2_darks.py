@@ -12,12 +12,12 @@ import h5py
 import numpy as np
 import pytest
 
-from calib_core.badpixels import BadPixels
 from calib_core.characterisation.dark import Dark
+from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType
+from calib_core.detector.registry import declare, family, withdraw
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey
-from calib_core.registry import declare, family, withdraw
 from calib_core.simulate.exdf import ExdfFile, FileHeader, Trains
 from calib_core.simulate.run import simulate
 from calib_core.simulate.settings import default_settings

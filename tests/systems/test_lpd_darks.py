@@ -15,8 +15,8 @@ from extra_data import RunDirectory
 from extra_data.components import LPD1M
 from extra_data.tests import make_examples
 
-from calib_core.badpixels import BadPixels
-from calib_core.cli import main
+from calib_core.cli.main import main
+from calib_core.constants.badpixels import BadPixels
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey

@@ -16,7 +16,7 @@ from extra_data.tests.mockdata.agipd import AGIPDMDL
 from extra_data.tests.mockdata.detectors import AGIPDModule
 from extra_data.tests.mockdata.jungfrau import JUNGFRAUControl, JUNGFRAUModule
 
-from calib_core.cli import main
+from calib_core.cli.main import main
 from calib_core.store.constants import StoredConstant, list_constants
 
 Capture = pytest.CaptureFixture[str]

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from calib_core.badpixels import BadPixels
+from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.cosmics import RejectCosmics
 from calib_core.jobs.survey import survey

@@ -11,10 +11,10 @@ import h5py
 import numpy as np
 import pytest
 
-from calib_core.badpixels import BadPixels
 from calib_core.characterisation.dark import Dark
-from calib_core.cli import main
-from calib_core.condition import ConditionParameter, Found
+from calib_core.cli.main import main
+from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     ControlReader,
     DetectorType,
@@ -24,7 +24,7 @@ from calib_core.detector import (
     SampleStatistics,
     StageEvidence,
 )
-from calib_core.registry import declare, withdraw
+from calib_core.detector.registry import declare, withdraw
 from calib_core.simulate.exdf import ExdfFile, FileHeader, Trains
 from calib_core.store.constants import StoredConstant, list_constants
 

@@ -12,7 +12,7 @@ import extra_data
 import numpy as np
 import pytest
 
-from calib_core.badpixels import BadPixels
+from calib_core.constants.badpixels import BadPixels
 
 from .conftest import Dataset, Outcome, characterise
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calib_core.cli import main
+from calib_core.cli.command_line import command_line
+from calib_core.cli.main import main
 from calib_core.jobs import plan as planning
-from calib_core.jobs.command import command_line
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import survey
 from calib_core.store.constants import list_constants

@@ -9,7 +9,7 @@ from PyQt6.QtTest import QTest
 from app.forms.condition_draft import read_value
 from app.forms.condition_form import ConditionForm
 from app.forms.field import Mark
-from calib_core.condition import Condition, ConditionParameter, Found
+from calib_core.constants.condition import Condition, ConditionParameter, Found
 from calib_core.errors import BadParameter
 
 LONG = "SOME_DOMAIN_OF_A_DETECTOR/MDL/COMPOSITE_OF_ALL_MODULES bunchStructure.repetitionRate"

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from app import session as session_module
-from app.session import Session
-from calib_core.condition import Condition, Found
+from app.session import session as session_module
+from app.session.session import Session
+from calib_core.constants.condition import Condition, Found
 from calib_core.detector import Detector, Module, StageEvidence
+from calib_core.detector.registry import family
 from calib_core.io.inventory import Problem
 from calib_core.jobs.board import Board, State
 from calib_core.jobs.survey import RoleChoice, Survey, SurveyedRun
-from calib_core.registry import family
 
 KIND = family("AGIPD")[0]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calib_core.badpixels import BadPixels
 from calib_core.characterisation.driver import run_unit
 from calib_core.characterisation.method import Unit
 from calib_core.characterisation.refined_dark import RefinedDark
+from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType, Frames, GainStage, Region
 from calib_core.detectors.jungfrau import JUNGFRAU
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calib_core.badpixels import BadPixels
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.driver import run_unit
 from calib_core.characterisation.method import Unit
 from calib_core.characterisation.refined_dark import RefinedDark
+from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType, Frames, Region
-from calib_core.registry import detector_types
+from calib_core.detector.registry import detector_types
 
 FRAMES, SHAPE = 60, (32, 48)
 EDGE, HOLE = np.s_[:2, :], np.s_[8:24, 8:40]

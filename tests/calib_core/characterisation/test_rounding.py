@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calib_core.badpixels import BadPixels
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.driver import run_unit
 from calib_core.characterisation.method import Unit
+from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType, Frames
-from calib_core.registry import detector_types
+from calib_core.detector.registry import detector_types
 
 FRAMES, SHAPE, SIGMA = 200, (64, 64), 0.7
 STUCK = (5, 6)

@@ -9,8 +9,8 @@ import pytest
 
 from calib_core.correction.lut import Lut
 from calib_core.detector import Frames
+from calib_core.detector.registry import family
 from calib_core.errors import BadInput
-from calib_core.registry import family
 
 #: Strips with few codes, so that tables are small.
 KIND = replace(family("gotthard2")[0], shape=(1, 24), saturation=99)

@@ -7,9 +7,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from calib_core.condition import Condition
+from calib_core.constants.condition import Condition
 from calib_core.detector import SampleStatistics
-from calib_core.registry import family, identify
+from calib_core.detector.registry import family, identify
 
 from .fake_run import FakeRun
 

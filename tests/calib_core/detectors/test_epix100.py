@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calib_core.badpixels import BadPixels
 from calib_core.characterisation.refined_dark import RefinedDark
-from calib_core.condition import Condition
-from calib_core.registry import family, identify
+from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.condition import Condition
+from calib_core.detector.registry import family, identify
 
 from .fake_run import FakeRun
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calib_core.condition import Condition
+from calib_core.constants.condition import Condition
+from calib_core.detector.registry import family, identify
 from calib_core.io.words import split_words
-from calib_core.registry import family, identify
 
 from .fake_run import FakeRun
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from extra_geom import LPD_MiniGeometry
 
-from calib_core.condition import Condition
+from calib_core.constants.condition import Condition
 from calib_core.detector import SampleStatistics
+from calib_core.detector.registry import family, identify
 from calib_core.detectors import lpd
 from calib_core.geometry import assembled
 from calib_core.io.words import split_words
-from calib_core.registry import family, identify
 
 from .fake_run import FakeRun
 

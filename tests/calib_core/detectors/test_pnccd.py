@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from extra_geom import PNCCDGeometry
 
-from calib_core.badpixels import BadPixels
 from calib_core.characterisation.refined_dark import RefinedDark
-from calib_core.condition import Condition
+from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.condition import Condition
 from calib_core.detector import SampleStatistics
-from calib_core.registry import family, identify
+from calib_core.detector.registry import family, identify
 from calib_core.simulate.settings import default_settings
 
 from .fake_run import FakeRun

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from calib_core.characterisation.method import FrameSelection
+from calib_core.detector import FrameSelection
 from calib_core.errors import BadInput
 from calib_core.io import files
 from calib_core.io.run import Run

@@ -10,7 +10,7 @@ import pytest
 from extra_data import H5File, RunDirectory
 from extra_data.tests.make_examples import make_reduced_spb_run
 
-from calib_core.characterisation.method import FrameSelection
+from calib_core.detector import FrameSelection
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io import storage
 from calib_core.io.frames import ModuleFrames

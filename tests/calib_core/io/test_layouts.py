@@ -13,12 +13,11 @@ from extra_data import RunDirectory
 from extra_data.tests.mockdata import write_file
 from extra_data.tests.mockdata.base import DeviceBase
 
-from calib_core.characterisation.method import FrameSelection
-from calib_core.detector import DetectorType, Frames, RawLayout
+from calib_core.detector import DetectorType, Frames, FrameSelection, RawLayout
+from calib_core.detector.registry import declare, family, withdraw
 from calib_core.io import storage
 from calib_core.io.run import Run
 from calib_core.io.words import split_words
-from calib_core.registry import declare, family, withdraw
 
 ALL = FrameSelection()
 SOURCE = "TOY_EXP_CAM-1/DET/RECEIVER0:daqOutput"

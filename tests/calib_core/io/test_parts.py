@@ -14,11 +14,10 @@ from extra_data.tests import make_examples
 from extra_data.tests.mockdata import write_file
 from extra_data.tests.mockdata.detectors import LPDModule
 
-from calib_core.characterisation.method import FrameSelection
-from calib_core.detector import DetectorType, Frames, RawLayout
+from calib_core.detector import DetectorType, Frames, FrameSelection, RawLayout
+from calib_core.detector.registry import declare, family, withdraw
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.run import Run
-from calib_core.registry import declare, family, withdraw
 
 SOURCE = "FXE_DET_LPD1M-1/DET/0CH0:xtdf"
 IMAGE = f"INSTRUMENT/{SOURCE}/image"

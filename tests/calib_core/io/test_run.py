@@ -10,7 +10,7 @@ import pytest
 from extra_data import RunDirectory
 from extra_data.tests import make_examples
 
-from calib_core.characterisation.method import FrameSelection
+from calib_core.detector import FrameSelection
 from calib_core.errors import BadInput
 from calib_core.io.run import Run
 

@@ -13,8 +13,8 @@ import pytest
 from extra_data import RunDirectory
 
 from calib_core.detector import DetectorType, GainStage, RawLayout
+from calib_core.detector.registry import declare, family, withdraw
 from calib_core.errors import BadParameter
-from calib_core.registry import declare, family, withdraw
 from calib_core.simulate import Simulated, default_settings, read_truth, simulate
 
 CAMERA = "TOY_EXP_CAM-1/DET/RECEIVER0:daqOutput"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from extra_data import RunDirectory
 
-from calib_core.defaults import defaults
+from calib_core.detector.defaults import defaults
 from calib_core.simulate import BadKind, Simulated, default_settings, read_truth
 from calib_core.simulate.truth import ModuleTruth
 

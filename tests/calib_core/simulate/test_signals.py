@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calib_core.registry import declare, family, withdraw
+from calib_core.detector.registry import declare, family, withdraw
 from calib_core.simulate import Settings, common_mode_of, cosmics_of, default_settings
 from calib_core.simulate.frames import StageSource
 from calib_core.simulate.truth import ModuleTruth

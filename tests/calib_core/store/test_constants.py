@@ -18,8 +18,8 @@ import pytest
 from extra.calibration import MultiModuleConstant, SingleConstant
 from extra.calibration.calcat import set_default_caldb_root
 
-from calib_core.condition import Condition, ConditionParameter, Found
-from calib_core.constant import BAD_PIXELS_DARK, INTERNAL_DIMS, NOISE, OFFSET, Constant
+from calib_core.constants.condition import Condition, ConditionParameter, Found
+from calib_core.constants.constant import BAD_PIXELS_DARK, INTERNAL_DIMS, NOISE, OFFSET, Constant
 from calib_core.errors import BadInput, BadParameter, OutputFailed
 from calib_core.store import constants
 from calib_core.store.constants import list_constants, read_constant, write_constant

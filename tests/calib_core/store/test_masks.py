@@ -8,9 +8,9 @@ import h5py
 import numpy as np
 import pytest
 
-from calib_core.badpixels import BadPixels
+from calib_core.constants.badpixels import BadPixels
+from calib_core.detector.registry import family
 from calib_core.errors import BadInput
-from calib_core.registry import family
 from calib_core.store.masks import read_mask
 
 [DSSC] = family("DSSC")

@@ -1,0 +1,1 @@
+"""Panels that hand results on."""

@@ -1,0 +1,1 @@
+"""Panels that look closer at what the maps show."""

@@ -1,0 +1,370 @@
+"""The inspector: the selected pixel over memory cells and in its raw samples, and the map's histograms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from PyQt6.QtCore import QObject, QSignalBlocker, Qt, QTimer, pyqtSignal
+from PyQt6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.panels.inspect.module_curve import ModuleCurve, ModuleCurvePresenter
+from app.panels.maps.map_statistics import asic_blocks
+from app.panels.maps.maps_presenter import MapsPresenter
+from app.panels.maps.pixel_text import place_text, values_text
+from app.panels.maps.slots import ERROR_OF, Choice, flags_of
+from app.running.background import Background
+from app.session.session import Session
+from app.widgets.icons import icon
+from app.widgets.series_plot import HistogramPlot, SeriesPlot
+from calib_core.jobs.job import PixelSamples
+
+Array = npt.NDArray[np.generic]
+
+_CURVE, _SAMPLES, _HISTOGRAM = "Reading the pixel over cells", "Reading raw samples", "Histogram per ASIC"
+_MOST_BINS = 200
+_ASIC_BINS = 80
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A pixel over memory cells: (n,) cells, values and their error, or no error."""
+
+    choice: Choice
+    cells: Array
+    values: Array
+    error: Array | None
+
+
+class InspectorPresenter(QObject):
+    """Reads what the inspector shows in the background; answers to old questions are dropped.
+
+    Signals
+    -------
+    curve_ready(curve), samples_ready(samples), histograms_ready(centres, counts)
+        Something to be drawn; None clears.
+    text_changed(text)
+        The selected pixel in words.
+    """
+
+    curve_ready = pyqtSignal(object)
+    samples_ready = pyqtSignal(object)
+    histograms_ready = pyqtSignal(object)
+    text_changed = pyqtSignal(str)
+
+    def __init__(
+        self, session: Session, background: Background, maps: MapsPresenter, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.reads_always = False
+        self.curve: Curve | None = None
+        self._session, self._background, self._maps = session, background, maps
+        self._key = ""
+        self._curve_of: tuple[int, ...] = ()
+        self._curve_timer = _single_shot(self, 1000, self.read_curve)
+        self._histogram_timer = _single_shot(self, 400, self._count)
+        session.pixel_changed.connect(self._take_pixel)
+        session.view_changed.connect(self._take_view)
+        session.plan_changed.connect(self._take_pixel)
+        session.picture_changed.connect(self._take_picture)
+        session.module_changed.connect(self._histogram_timer.start)
+        session.overlay_changed.connect(self._histogram_timer.start)
+        maps.slots_changed.connect(self._histogram_timer.start)
+
+    @property
+    def offered(self) -> tuple[Choice, ...]:
+        """Maps that have a value per memory cell and gain stage."""
+        return tuple(c for c in self._maps.offered if c.plane is None and not c.spec.flags)
+
+    @property
+    def chosen(self) -> Choice | None:
+        """The map that is shown over memory cells."""
+        return next((c for c in self.offered if c.key == self._key), next(iter(self.offered), None))
+
+    def choose(self, key: str) -> None:
+        """Show another map over memory cells."""
+        self._key = key
+        self.read_curve()
+
+    def read_curve(self) -> None:
+        """Read the selected pixel over memory cells."""
+        job, pixel, stage = self._session.job, self._session.pixel, self._session.view.stage
+        choice = self.chosen
+        if job is None or pixel is None or choice is None or not self._session.has_pixel(pixel):
+            self._background.drop(_CURVE)
+            self._show_curve(None)
+            return
+        maps = {spec.name for spec in self._session.plan.maps}
+        band = ERROR_OF.get(choice.spec.name)
+        self._background.run(
+            _CURVE, partial(read_curve, job, choice, band if band in maps else None, pixel, stage),
+            self._show_curve,
+        )
+
+    def read_samples(self) -> None:
+        """Read the raw samples of the selected pixel, memory cell and gain stage from the run."""
+        job, pixel, view = self._session.job, self._session.pixel, self._session.view
+        if job is not None and pixel is not None:
+            self._background.run(
+                _SAMPLES, partial(job.pixel_samples, *pixel, view.cell, view.stage),
+                self.samples_ready.emit, lambda error: self._session.say("WARN", str(error)),
+            )
+
+    def _take_pixel(self) -> None:
+        self._background.drop(_SAMPLES)
+        self.samples_ready.emit(None)
+        self._describe()
+        self.read_curve()
+        if self.reads_always:
+            self.read_samples()
+
+    def _take_view(self) -> None:
+        view = self._session.view
+        shown = (view.cell, view.stage)
+        if shown != self._curve_of:
+            moved_stage = self._curve_of[1:] != shown[1:]
+            self._curve_of = shown
+            self._background.drop(_SAMPLES)
+            self.samples_ready.emit(None)
+            if moved_stage:
+                self.read_curve()
+            if self.reads_always:
+                self.read_samples()
+
+    def _take_picture(self) -> None:
+        self._describe()
+        if not self._histogram_timer.isActive():
+            self._histogram_timer.start()
+        job = self._session.job
+        if job is not None and not job.board.state.ended and not self._curve_timer.isActive():
+            self._curve_timer.start()
+
+    def _describe(self) -> None:
+        pixel, plan = self._session.pixel, self._session.plan
+        if pixel is None or plan is None or not self._session.has_pixel(pixel):
+            self.text_changed.emit("")
+            return
+        values = values_text(self._maps.values_at(pixel))
+        self.text_changed.emit(f"{place_text(plan.detector.type, pixel)}\n{values}")
+
+    def _show_curve(self, curve: Curve | None) -> None:
+        self.curve = curve
+        self.curve_ready.emit(curve)
+
+    def _count(self) -> None:
+        picture, plan, module = self._session.picture, self._session.plan, self._session.module
+        choice = next((c for c in self._maps.chosen if not c.spec.flags), None)
+        if picture is None or plan is None or choice is None or module not in picture.modules:
+            self.histograms_ready.emit(None)
+            return
+        at, values, flags = picture.modules.index(module), choice.values(picture), flags_of(picture, plan.maps)
+        if values is None:
+            return
+        bad = np.zeros(plan.detector.type.shape, bool) if flags is None else (
+            flags[at] & np.uint32(self._session.overlay)) != 0
+        count = partial(asic_histograms, values[at], bad, plan.detector.type.asic_shape)
+        self._background.run(
+            _HISTOGRAM, count, lambda found: self.histograms_ready.emit((choice, module, *found)))
+
+
+def read_curve(job: object, choice: Choice, band: str | None, pixel: tuple[int, int, int], stage: int) -> Curve:
+    """Read a pixel of a map over memory cells, with the map of its errors where there is one."""
+    cells, values = job.pixel_over_cells(choice.spec.name, *pixel, stage)
+    error = job.pixel_over_cells(band, *pixel, stage)[1] if band else None
+    return Curve(choice, cells, values, error)
+
+
+def asic_histograms(values: Array, bad: Array, asic_shape: tuple[int, int]) -> tuple[Array, Array]:
+    """Histogram of each ASIC of a module over common bins, without bad pixels.
+
+    Parameters
+    ----------
+    values, bad : (slow_scan, fast_scan)
+        The map, and where it is not to be trusted.
+    asic_shape : (int, int)
+
+    Returns
+    -------
+    centres : (bins,) float64
+        Middles of the bins, from the 0.1st to the 99.9th percentile; empty without values.
+    counts : (asics, bins) int64
+        In the order of :func:`app.panels.maps.pixel_text.asic_number`.
+    """
+    values = np.where(bad, np.nan, values.astype(np.float64))
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return np.empty(0), np.empty((0, 0), np.int64)
+    low, high = np.percentile(finite, (0.1, 99.9))
+    edges = np.linspace(low, high if high > low else low + 1, _ASIC_BINS + 1)
+    blocks = asic_blocks(values, asic_shape)
+    counts = np.stack([np.histogram(block[np.isfinite(block)], edges)[0] for block in blocks])
+    return (edges[:-1] + edges[1:]) / 2, counts
+
+
+def sample_histogram(values: Array) -> tuple[Array, Array]:
+    """Histogram of raw codes with bins of whole ADU: (n + 1,) edges and (n,) counts."""
+    low, high = int(values.min()), int(values.max())
+    width = max(1, -(-(high - low + 1) // _MOST_BINS))
+    edges = np.arange(low, high + width + 1, width) - 0.5
+    return edges, np.histogram(values, edges)[0]
+
+
+def _single_shot(parent: QObject, interval: int, call: object) -> QTimer:
+    timer = QTimer(parent, singleShot=True, interval=interval)
+    timer.timeout.connect(call)
+    return timer
+
+
+class InspectorPanel(QWidget):
+    """Three plots, one below the other, under the selected pixel in words."""
+
+    def __init__(
+        self, session: Session, background: Background, maps: MapsPresenter, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.presenter = InspectorPresenter(session, background, maps, self)
+        self.module_curve = ModuleCurvePresenter(session, background, lambda: self.presenter.chosen, self)
+        self._session = session
+        self._module: ModuleCurve | None = None
+        self.text = QLabel("Click a pixel to inspect it.", wordWrap=True, objectName="pixel_text")
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.choice = QComboBox(objectName="curve_map")
+        self.choice.setMinimumContentsLength(12)
+        self.with_module = QCheckBox("module", objectName="with_module", checked=True)
+        self.curve_plot, self.histograms = SeriesPlot(self), SeriesPlot(self, "Histogram of the map, per ASIC")
+        self.samples = HistogramPlot(self, "Raw samples of the pixel: press “Read raw”")
+        self.read_button = QPushButton("Read raw", objectName="read_raw")
+        self.always = QCheckBox("always", objectName="read_always")
+        self.samples_text = QLabel("", objectName="samples_text")
+        # a long text must not widen the panel
+        for label in (self.text, self.samples_text):
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        self.read_button.setIcon(icon("chart"))
+        self.read_button.setToolTip("Read the raw samples of this pixel, memory cell and gain stage from the run")
+        self.with_module.setToolTip("Median and robust standard deviation of the module's good pixels")
+        self.always.setToolTip("Read raw samples at each click")
+        parts = QSplitter(Qt.Orientation.Vertical, objectName="inspector_parts")
+        parts.setChildrenCollapsible(False)
+        parts.addWidget(_column(_row(QLabel("Over memory cells"), self.choice, self.with_module), self.curve_plot))
+        parts.addWidget(self.histograms)
+        parts.addWidget(_column(_row(self.read_button, self.always), self.samples, self.samples_text))
+        for plot in (self.curve_plot, self.histograms, self.samples):
+            plot.setMinimumHeight(90)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addWidget(self.text)
+        layout.addWidget(parts, 1)
+
+    def _connect(self) -> None:
+        shown = self.presenter
+        shown.curve_ready.connect(self._show_curve)
+        shown.samples_ready.connect(self._show_samples)
+        shown.histograms_ready.connect(self._show_histograms)
+        shown.text_changed.connect(lambda text: self.text.setText(text or "Click a pixel to inspect it."))
+        self.choice.activated.connect(self._choose)
+        self.with_module.toggled.connect(self.module_curve.set_wanted)
+        self.module_curve.ready.connect(self._take_module)
+        self.read_button.clicked.connect(shown.read_samples)
+        self.always.toggled.connect(self._read_always)
+        self.curve_plot.x_clicked.connect(self._go_to_cell)
+        self._session.plan_changed.connect(self._offer)
+        self._session.view_changed.connect(lambda view: self.curve_plot.set_marker(view.cell))
+
+    def _choose(self) -> None:
+        self.presenter.choose(self.choice.currentData())
+        self.module_curve.refresh()
+
+    def _read_always(self, always: bool) -> None:
+        self.presenter.reads_always = always
+        if always:
+            self.presenter.read_samples()
+
+    def _go_to_cell(self, x: float) -> None:
+        if self._session.plan is not None:
+            self._session.look_at(cell=min(self._session.plan.cells, key=lambda cell: abs(cell - x)))
+
+    def _offer(self) -> None:
+        with QSignalBlocker(self.choice):
+            self.choice.clear()
+            for choice in self.presenter.offered:
+                self.choice.addItem(choice.heading, choice.key)
+
+    def _take_module(self, curve: ModuleCurve | None) -> None:
+        self._module = curve
+        self._show_curve(self.presenter.curve)
+
+    def _show_curve(self, curve: Curve | None) -> None:
+        """The pixel, and its module in another colour; either may be missing."""
+        module = self._module
+        self.curve_plot.clear()
+        if curve is not None and np.isfinite(curve.values).any():
+            self._name_axes(curve.choice)
+            self.curve_plot.add_curve(curve.cells, curve.values, curve.error, "pixel ± noise" if module else "")
+        if module is not None and np.isfinite(module.median).any():
+            self._name_axes(module.choice)
+            self.curve_plot.add_curve(
+                module.cells, module.median, module.spread, f"module {module.module} ± σ")
+        self.curve_plot.set_marker(self._session.view.cell)
+
+    def _name_axes(self, choice: Choice) -> None:
+        self.curve_plot.set_labels("", "memory cell", choice.spec.title, "", choice.spec.unit)
+
+    def _show_histograms(self, found: tuple[Choice, int, Array, Array] | None) -> None:
+        self.histograms.clear()
+        if found is None or found[2].size == 0:
+            return
+        choice, module, centres, counts = found
+        title = f"Module {module}: {choice.title} per ASIC"
+        self.histograms.set_labels(title, choice.title, "log₁₀ pixels", choice.spec.unit)
+        with np.errstate(divide="ignore"):
+            heights = np.where(counts > 0, np.log10(counts), np.nan)
+        for height in heights:
+            self.histograms.add_curve(centres, height)
+
+    def _show_samples(self, samples: PixelSamples | None) -> None:
+        self.samples_text.clear()
+        if samples is None or samples.values.size == 0:
+            self.samples.clear()
+            return
+        self.samples.set_labels("", "raw sample", "samples", "ADU")
+        edges, counts = sample_histogram(samples.values)
+        self.samples.set_histogram(edges, counts, samples.mean, samples.gate or ())
+        self.samples_text.setText(
+            f"{samples.values.size} samples, mean {samples.mean:.6g} ADU, σ {samples.std:.4g} ADU")
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    row.addStretch(1)
+    return row
+
+
+def _column(row: QHBoxLayout, plot: QWidget, *below: QWidget) -> QWidget:
+    whole = QWidget()
+    column = QVBoxLayout(whole)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(2)
+    column.addLayout(row)
+    column.addWidget(plot, 1)
+    for widget in below:
+        column.addWidget(widget)
+    return whole

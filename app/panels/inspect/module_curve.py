@@ -1,0 +1,112 @@
+"""A module over memory cells: median and spread of its good pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
+
+from app.panels.maps.map_statistics import good_values, median_spread
+from app.panels.maps.slots import Choice, flags_name
+from app.running.background import Background
+from app.session.session import Session
+from calib_core.jobs.job import Job
+
+_READING = "Reading the module over cells"
+_INTERVAL = 400
+#: Shortest time between two readings of a running job, ms: each reads a map of every memory cell.
+_LIVE_INTERVAL = 3000
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ModuleCurve:
+    """A module over memory cells: (n,) cells, medians and robust standard deviations, NaN where nothing is done."""
+
+    choice: Choice
+    module: int
+    cells: npt.NDArray[np.int64]
+    median: Array
+    spread: Array
+
+
+class ModuleCurvePresenter(QObject):
+    """Reads the looked-at module over memory cells in the background while it is wanted.
+
+    ``ready`` brings a :class:`ModuleCurve`, or None where there is none.
+    """
+
+    ready = pyqtSignal(object)
+
+    def __init__(
+        self, session: Session, background: Background, choice: Callable[[], Choice | None],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._background, self._choice = session, background, choice
+        self._wanted, self._number, self._stage = True, 0, session.view.stage
+        self._timer = QTimer(self, singleShot=True)
+        self._timer.timeout.connect(self._start)
+        for signal in (session.plan_changed, session.module_changed, session.overlay_changed):
+            signal.connect(self.refresh)
+        session.view_changed.connect(self._take_view)
+        session.picture_changed.connect(self._take_picture)
+
+    def set_wanted(self, wanted: bool) -> None:
+        """Tell whether anybody wants to see it."""
+        self._wanted = wanted
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read again soon; what is being read now is given up."""
+        self._number += 1
+        self._background.drop(_READING)
+        self.ready.emit(None)
+        self._timer.start(_INTERVAL)
+
+    def _take_view(self) -> None:
+        if self._session.view.stage != self._stage:
+            self._stage = self._session.view.stage
+            self.refresh()
+
+    def _take_picture(self) -> None:
+        job = self._session.job
+        if job is not None and not self._timer.isActive() and not job.board.state.ended:
+            self._timer.start(_LIVE_INTERVAL)
+
+    def _start(self) -> None:
+        job, plan, choice = self._session.job, self._session.plan, self._choice()
+        if not self._wanted or job is None or plan is None or choice is None:
+            return
+        number = self._number
+        self._background.run(_READING, partial(
+            read_module, job, choice, flags_name(plan.maps), self._session.module, self._session.view.stage,
+            self._session.overlay, lambda: number != self._number), self.ready.emit)
+
+
+def read_module(
+    job: Job, choice: Choice, flags: str | None, module: int, stage: int, overlay: int, stopped: Callable[[], bool]
+) -> ModuleCurve | None:
+    """Median and spread of a map over the pixels of a module without the flags ``overlay``, per memory cell.
+
+    Returns
+    -------
+    ModuleCurve or None
+        None where ``stopped`` told to give up, or the job has no such module.
+    """
+    cells = job.plan.cells
+    found = np.full((2, len(cells)), np.nan)
+    for i, cell in enumerate(cells):
+        if stopped():
+            return None
+        values = job.cell_map(choice.spec.name, module, stage, cell)
+        if values is not None:
+            marked = None if flags is None else job.cell_map(flags, module, stage, cell)
+            good = good_values(values, marked, overlay)[0]
+            found[:, i] = [np.nan if one is None else one for one in median_spread(good[np.isfinite(good)])]
+    return ModuleCurve(choice, module, np.asarray(cells, np.int64), found[0], found[1])

@@ -1,0 +1,202 @@
+"""Tables beside the maps: the shown map per ASIC, and all maps per gain stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from PyQt6.QtCore import QObject, QSignalBlocker, QTimer, pyqtSignal
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from app.panels.maps.map_statistics import asic_blocks, good_values, median_spread
+from app.panels.maps.maps_presenter import MapsPresenter
+from app.panels.maps.slots import Choice, flags_name, flags_of
+from app.running.background import Background
+from app.session.session import Session
+from app.widgets.number_table import NumberTable, Row, TableColumn
+from calib_core.jobs.board import Picture, View
+from calib_core.jobs.job import Job
+from calib_core.jobs.plan import Plan
+
+_ASICS, _STAGES = "Statistics per ASIC", "Statistics per gain stage"
+_INTERVAL = 400
+_MODULE, _BAD = TableColumn("module"), TableColumn("bad", "{:.2%}", "Share of pixels with one of the chosen flags")
+
+
+class TablePresenter(QObject):
+    """Makes the rows of one table in the background while it is to be seen; ``ready`` brings columns and rows.
+
+    Parameters
+    ----------
+    name : str
+        What is being done, for messages.
+    make : callable
+        ``make() -> callable or None``: what to call in the background, None where there is nothing.
+    """
+
+    ready = pyqtSignal(object, object)
+
+    def __init__(
+        self, session: Session, background: Background, name: str, make: Callable[[], Callable[[], tuple] | None],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._background, self._name, self._make = background, name, make
+        self._shown = False
+        self._timer = QTimer(self, singleShot=True, interval=_INTERVAL)
+        self._timer.timeout.connect(self._start)
+        for signal in (session.picture_changed, session.overlay_changed, session.plan_changed):
+            signal.connect(self.refresh)
+
+    def set_shown(self, shown: bool) -> None:
+        """Tell whether the table is to be seen; nothing is computed while it is not."""
+        self._shown = shown
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Make the rows again soon, if somebody looks at them."""
+        if self._shown and not self._timer.isActive():
+            self._timer.start()
+
+    def _start(self) -> None:
+        work = self._make()
+        if work is None:
+            self._background.drop(self._name)
+            self.ready.emit((), ())
+        else:
+            self._background.run(self._name, work, lambda found: self.ready.emit(*found))
+
+
+class AsicTable(QWidget):
+    """One of the shown maps per module and ASIC."""
+
+    def __init__(
+        self, session: Session, background: Background, maps: MapsPresenter, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._maps = session, maps
+        self.choice = QComboBox(objectName="asic_map")
+        self.choice.setMinimumContentsLength(18)
+        self.table = NumberTable(self)
+        self.table.setObjectName("asic_table")
+        self.presenter = TablePresenter(session, background, _ASICS, self._work, self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.addLayout(_row(QLabel("Map"), self.choice))
+        layout.addWidget(self.table, 1)
+        self.presenter.ready.connect(self.table.set_rows)
+        self.table.row_chosen.connect(lambda row: session.set_module(row[0]))
+        self.choice.activated.connect(self.presenter.refresh)
+        maps.slots_changed.connect(self._offer)
+
+    def _offer(self) -> None:
+        shown = [choice for choice in dict.fromkeys(self._maps.chosen) if not choice.spec.flags]
+        current = self.choice.currentData()
+        with QSignalBlocker(self.choice):
+            self.choice.clear()
+            for choice in shown:
+                self.choice.addItem(choice.heading, choice.key)
+            self.choice.setCurrentIndex(max(0, self.choice.findData(current)))
+        self.presenter.refresh()
+
+    def _work(self) -> Callable[[], tuple] | None:
+        picture, plan = self._session.picture, self._session.plan
+        choice = next((c for c in self._maps.offered if c.key == self.choice.currentData()), None)
+        if picture is None or plan is None or choice is None or choice.values(picture) is None:
+            return None
+        return partial(asic_table, picture, plan, choice, self._session.overlay)
+
+
+class StageTable(QWidget):
+    """Medians of all maps per module and gain stage, of the memory cell that is looked at."""
+
+    def __init__(
+        self, session: Session, background: Background, maps: MapsPresenter, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._maps = session, maps
+        self.heading = QLabel("", objectName="stage_heading")
+        self.table = NumberTable(self)
+        self.table.setObjectName("stage_table")
+        self.presenter = TablePresenter(session, background, _STAGES, self._work, self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.addLayout(_row(self.heading))
+        layout.addWidget(self.table, 1)
+        self.presenter.ready.connect(self.table.set_rows)
+        self.table.row_chosen.connect(self._go)
+        session.view_changed.connect(self.presenter.refresh)
+
+    def _work(self) -> Callable[[], tuple] | None:
+        job, plan, view = self._session.job, self._session.plan, self._session.view
+        self.heading.setText("" if plan is None else f"Medians of the good pixels, memory cell {view.cell}")
+        if job is None or plan is None:
+            return None
+        valued = [c for c in self._maps.offered if c.plane is None and np.dtype(c.spec.dtype).kind == "f"]
+        return partial(stage_table, job, plan, view, valued, self._session.overlay)
+
+    def _go(self, row: Row) -> None:
+        stages = self._session.plan.detector.type.stages
+        self._session.set_module(row[0])
+        self._session.look_at(stage=next(i for i, stage in enumerate(stages) if stage.short == row[1]))
+
+
+def asic_table(
+    picture: Picture, plan: Plan, choice: Choice, overlay: int
+) -> tuple[tuple[TableColumn, ...], list[Row]]:
+    """Columns and rows of a map per module and ASIC; pixels with a flag of ``overlay`` count as bad."""
+    unit = f" [{choice.spec.unit}]" if choice.spec.unit else ""
+    columns = (
+        _MODULE, TableColumn("ASIC"), TableColumn("pixels"), _BAD, TableColumn(f"median{unit}", "{:.5g}"),
+        TableColumn(f"σ{unit}", "{:.4g}", "1.4826 × median absolute deviation of the good pixels"),
+        TableColumn(f"smallest{unit}", "{:.5g}"), TableColumn(f"largest{unit}", "{:.5g}"),
+    )
+    flags, rows = flags_of(picture, plan.maps), []
+    for i, module in enumerate(picture.modules):
+        good, bad = good_values(choice.values(picture)[i], None if flags is None else flags[i], overlay)
+        shape = plan.detector.type.asic_shape
+        blocks = zip(asic_blocks(good, shape), asic_blocks(bad, shape), strict=True)
+        rows += [(module, asic, *_described(values, flagged)) for asic, (values, flagged) in enumerate(blocks)]
+    return columns, rows
+
+
+def _described(values: npt.NDArray[np.float64], bad: npt.NDArray[np.bool_]) -> Row:
+    finite = values[np.isfinite(values)]
+    ends = (None, None) if finite.size == 0 else (float(finite.min()), float(finite.max()))
+    return (bad.size, float(bad.mean()), *median_spread(finite), *ends)
+
+
+def stage_table(
+    job: Job, plan: Plan, view: View, valued: Sequence[Choice], overlay: int
+) -> tuple[tuple[TableColumn, ...], list[Row]]:
+    """Columns and rows of the maps' medians per module and gain stage; stages that are not done have none."""
+    medians = [TableColumn(choice.heading, "{:.5g}", "Median of the good pixels") for choice in valued]
+    columns = (_MODULE, TableColumn("gain stage"), *medians, _BAD)
+    stages = plan.detector.type.stages
+    rows = [(module, stages[stage].short, *_stage(job, plan, view.cell, module, stage, valued, overlay))
+            for module in plan.modules for stage in plan.stages]
+    return columns, rows
+
+
+def _stage(
+    job: Job, plan: Plan, cell: int, module: int, stage: int, valued: Sequence[Choice], overlay: int
+) -> tuple[float | None, ...]:
+    name = flags_name(plan.maps)
+    flags = None if name is None else job.cell_map(name, module, stage, cell)
+    medians = []
+    for choice in valued:
+        values = job.cell_map(choice.spec.name, module, stage, cell)
+        good = np.empty(0) if values is None else good_values(values, flags, overlay)[0]
+        medians.append(median_spread(good[np.isfinite(good)])[0])
+    bad = None if flags is None else float(((flags & np.uint32(overlay)) != 0).mean())
+    return (*medians, bad)
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    row.addStretch(1)
+    return row

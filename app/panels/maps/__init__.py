@@ -1,0 +1,1 @@
+"""The maps, what they show and where one looks."""

@@ -1,0 +1,75 @@
+"""Statistics of the shown maps per module and ASIC, and the table that is exported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from app.panels.maps.slots import Choice, flags_of
+from calib_core.jobs.board import Picture
+from calib_core.jobs.plan import Plan
+from calib_core.store.table import Cell, Column
+
+Array = npt.NDArray[np.generic]
+
+#: Standard deviation of a Gaussian over its median absolute deviation.
+MAD_TO_SIGMA = 1.4826
+COLUMNS = tuple(Column(name) for name in (
+    "map", "unit", "module", "asic", "pixels", "left out", "mean", "standard deviation", "median", "smallest",
+    "largest",
+))
+
+
+def statistics_rows(
+    picture: Picture, plan: Plan, choices: Sequence[Choice], overlay: int
+) -> Iterator[tuple[Cell, ...]]:
+    """Rows of :data:`COLUMNS`: each map that is not of flags, each module as a whole, then each of its ASICs.
+
+    Pixels that have one of the flags ``overlay``, or no value, are left out.
+    """
+    flags = flags_of(picture, plan.maps)
+    for choice in dict.fromkeys(choices):
+        values = choice.values(picture)
+        if values is None or choice.spec.flags:
+            continue
+        good = good_values(values, flags, overlay)[0]
+        for module, one in zip(picture.modules, good, strict=True):
+            yield (choice.title, choice.spec.unit, module, None, *describe(one))
+            for asic, block in enumerate(asic_blocks(one, plan.detector.type.asic_shape)):
+                yield (choice.title, choice.spec.unit, module, asic, *describe(block))
+
+
+def good_values(
+    values: Array, flags: npt.NDArray[np.uint32] | None, overlay: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Values with NaN where a pixel has one of the flags ``overlay``, and where it has; same shape."""
+    good = values.astype(np.float64)
+    bad = np.zeros(values.shape, bool) if flags is None else (flags & np.uint32(overlay)) != 0
+    good[bad] = np.nan
+    return good, bad
+
+
+def median_spread(finite: npt.NDArray[np.float64]) -> tuple[float | None, float | None]:
+    """Median, and 1.4826 × median absolute deviation, of finite values; None without any."""
+    if finite.size == 0:
+        return None, None
+    median = np.median(finite)
+    return float(median), float(MAD_TO_SIGMA * np.median(np.abs(finite - median)))
+
+
+def asic_blocks(values: Array, asic_shape: tuple[int, int]) -> Array:
+    """Pixels by ASIC: (slow_scan, fast_scan) to (asics, pixels of one), in the order of the ASICs' numbers."""
+    slow, fast = asic_shape
+    tiles = values.reshape(values.shape[0] // slow, slow, values.shape[1] // fast, fast)
+    return tiles.swapaxes(1, 2).reshape(-1, slow * fast)
+
+
+def describe(values: Array) -> tuple[Cell, ...]:
+    """Number of values, how many are NaN, and mean, standard deviation, median, least and largest of the rest."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return (values.size, values.size, None, None, None, None, None)
+    numbers = (finite.mean(), finite.std(), np.median(finite), finite.min(), finite.max())
+    return (values.size, values.size - finite.size, *map(float, numbers))

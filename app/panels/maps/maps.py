@@ -1,0 +1,192 @@
+"""The maps: slots that share one camera and one cursor, in one of three arrangements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from PyQt6.QtCore import QEvent, QObject, QPoint, Qt
+from PyQt6.QtGui import QAction, QActionGroup, QImage, QMouseEvent
+from PyQt6.QtWidgets import QGridLayout, QLabel, QMenu, QSizePolicy, QStackedWidget, QWidget
+
+from app.panels.maps.maps_presenter import FORMS, MapsPresenter
+from app.panels.maps.slots import SLOT_COUNTS
+from app.running.background import Background
+from app.session.session import Session
+from app.widgets.camera import CameraModel
+from app.widgets.colour import COLOUR_MAPS, SCALES
+from app.widgets.curve_view import CurveView
+from app.widgets.map_view import MapView
+
+
+class _Slot(QStackedWidget):
+    """Room for one map, as an image or as curves; curves are made when they are wanted first."""
+
+    def __init__(self, number: int, panel: MapsPanel) -> None:
+        super().__init__(panel)
+        self.number, self._panel = number, panel
+        self.image = panel.wired(MapView(self), number)
+        self.curves: CurveView | None = None
+        self.addWidget(self.image)
+
+    def show_form(self, form: str) -> MapView | CurveView:
+        """Show the view for a way of showing maps, and return it."""
+        if form != "curves":
+            self.setCurrentWidget(self.image)
+            return self.image
+        if self.curves is None:
+            self.curves = self._panel.wired(CurveView(self), self.number)
+            self.addWidget(self.curves)
+        self.setCurrentWidget(self.curves)
+        return self.curves
+
+
+class MapsPanel(QWidget):
+    """Slots in a grid, each with a menu on its title and its picture."""
+
+    def __init__(self, session: Session, background: Background, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("maps")
+        # a click on a map takes the keyboard back from editors
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.camera = CameraModel(self)
+        self.presenter = MapsPresenter(session, background, self)
+        self._slots: list[_Slot] = []
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(4, 2, 4, 2)
+        self._grid.setSpacing(6)
+        self.set_slots(4)
+        self.presenter.form_changed.connect(self._change_form)
+
+    def set_slots(self, count: int) -> None:
+        """Show this many maps, one of :data:`SLOT_COUNTS`."""
+        if count not in SLOT_COUNTS:
+            raise ValueError(f"there are {SLOT_COUNTS} slots, not {count}")
+        while len(self._slots) < count:
+            self._slots.append(_Slot(len(self._slots), self))
+        columns = {1: 1, 2: 2, 4: 2, 6: 3}[count]
+        for i in range(3):
+            self._grid.setColumnStretch(i, int(i < columns))
+            self._grid.setRowStretch(i, int(i < count // columns))
+        for i, slot in enumerate(self._slots):
+            self._grid.removeWidget(slot)
+            slot.setVisible(i < count)
+            if i < count:
+                self._grid.addWidget(slot, i // columns, i % columns)
+        self._change_form(self.presenter.form)
+        self.fit()
+
+    def _change_form(self, form: str) -> None:
+        views = [slot.show_form(form) for slot in self._slots]
+        if form == "curves":
+            for view in views[1:]:
+                view.link(views[0])
+        self.presenter.set_views(views[:self.slots])
+
+    @property
+    def slots(self) -> int:
+        """Number of maps that are shown."""
+        return sum(not slot.isHidden() for slot in self._slots)
+
+    @property
+    def views(self) -> list[MapView | CurveView]:
+        """View of each slot, hidden slots too."""
+        return [slot.currentWidget() for slot in self._slots]
+
+    def fit(self) -> None:
+        """Show everything."""
+        if self.presenter.form != "curves":
+            self.views[0].canvas.fit()
+            return
+        for view in self.views:
+            view.fit()
+
+    def image(self) -> QImage:
+        """Picture of all slots."""
+        return self.grab().toImage()
+
+    def slot_images(self) -> list[tuple[str, QImage]]:
+        """Title and picture of each slot."""
+        shown = zip(self.presenter.chosen, self.views, strict=False)
+        return [(choice.title, view.image()) for choice, view in shown]
+
+    def wired(self, view: MapView | CurveView, slot: int) -> MapView | CurveView:
+        """Connect a slot's new view to the presenter, and return it."""
+        view.setObjectName(f"slot_{slot}")
+        view.pixel_hovered.connect(self.presenter.hover)
+        view.pixel_clicked.connect(self.presenter.click)
+        view.menu_requested.connect(partial(self._show_menu, slot))
+        if isinstance(view, MapView):
+            view.set_camera(self.camera)
+            view.level_changed.connect(partial(self.presenter.share_levels, slot))
+            view.levels_reset.connect(partial(self.presenter.share_percentiles, slot))
+        title = view.findChild(QLabel, "map_title")
+        # a long title must not widen the window
+        title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        title.setCursor(Qt.CursorShape.PointingHandCursor)
+        title.setToolTip("Click to put another map here")
+        title.setProperty("slot", slot)
+        title.installEventFilter(self)
+        return view
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Open the menu by a click on a title."""
+        if event.type() == QEvent.Type.MouseButtonPress and isinstance(event, QMouseEvent):
+            self._show_menu(watched.property("slot"), event.globalPosition().toPoint())
+            return True
+        return super().eventFilter(watched, event)
+
+    def _show_menu(self, slot: int, position: QPoint) -> None:
+        self.slot_menu(slot).popup(position)
+
+    def slot_menu(self, slot: int) -> QMenu:
+        """Menu of a slot: its map, how maps are shown, colours, scale and levels."""
+        view, menu = self.views[slot], QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        current = self.presenter.chosen[slot].key if self.presenter.chosen else ""
+        offered = {choice.key: choice.heading for choice in self.presenter.offered}
+        _one_of(menu, offered, current, partial(self._assign, slot))
+        menu.addSeparator()
+        if len(self.presenter.forms) > 1:
+            _one_of(menu, {form: FORMS[form] for form in self.presenter.forms}, self.presenter.form,
+                    self.presenter.set_form)
+            menu.addSeparator()
+        if isinstance(view, MapView):
+            _submenu(menu, "Colours", COLOUR_MAPS, view.set_colour_map)
+            _submenu(menu, "Scale", SCALES, view.set_scale)
+            menu.addAction("Levels from what is in sight", view.fit_levels_to_view)
+        menu.addAction("Levels from percentiles", partial(self.presenter.share_percentiles, slot))
+        menu.addSeparator()
+        menu.addAction("Show everything", self.fit)
+        return menu
+
+    def _assign(self, slot: int, key: str) -> None:
+        self.presenter.assign(slot, key)
+
+
+def _one_of(menu: QMenu, titles: Mapping[str, str], current: str, chosen: Callable[[str], None]) -> None:
+    """Add entries of which one is marked; choosing one calls ``chosen`` with its name."""
+    group = QActionGroup(menu)
+    for name, title in titles.items():
+        action = QAction(title, menu, checkable=True, checked=name == current)
+        action.triggered.connect(lambda _checked, name=name: chosen(name))
+        menu.addAction(group.addAction(action))
+
+
+def _submenu(menu: QMenu, title: str, names: object, chosen: object) -> None:
+    under = menu.addMenu(title)
+    for name in names:
+        under.addAction(name, partial(chosen, name))
+
+
+def save_image(image: QImage, path: Path) -> None:
+    """Write a picture; its format follows from the suffix.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    if not image.save(str(path)):
+        raise OSError(f"The picture {path} cannot be written; choose another folder and .png as suffix.")

@@ -1,0 +1,327 @@
+"""What each slot shows, without the widgets that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from app.panels.maps.pixel_text import Pixel
+from app.panels.maps.slots import ERROR_OF, Choice, choices, fill, flags_of, names_behind, scale_owner
+from app.panels.maps.strips import CellImages, strip_rows
+from app.running.background import Background
+from app.session.session import Session
+from calib_core.geometry import Placement, assembled, single, stacked
+from calib_core.jobs.board import Picture
+
+#: Ways to show a map by their titles: an image of pixels, curves over strips, an image of strips and memory cells.
+FORMS = {"image": "Image", "curves": "Curves over strips", "cells": "Image of strips × memory cells"}
+#: Colour maps of the first, second, … map that is not of flags, so that neighbours do not look alike.
+_COLOUR_MAPS = ("viridis", "cividis", "magma", "CET-CBL1")
+_ASSEMBLING = "Assembling the picture"
+
+
+class SlotView(Protocol):
+    """What the presenter asks of a slot; maps and curves both have it."""
+
+    def set_placement(self, index: np.ndarray, shape: Pixel, names: Sequence[str] = ()) -> None: ...  # noqa: D102
+    def set_map(self, values: np.ndarray, unit: str = "", title: str = "") -> None: ...  # noqa: D102
+    def set_errors(self, errors: np.ndarray | None) -> None: ...  # noqa: D102
+    def set_level_values(self, values: Sequence[np.ndarray]) -> None: ...  # noqa: D102
+    def set_flags(self, flags: np.ndarray | None) -> None: ...  # noqa: D102
+    def set_coverage(self, coverage: np.ndarray | None) -> None: ...  # noqa: D102
+    def set_overlay(self, selected_bits: int, visible: bool = True) -> None: ...  # noqa: D102
+    def set_levels(self, low: float, high: float) -> None: ...  # noqa: D102
+    def set_percentiles(self, low: float, high: float) -> None: ...  # noqa: D102
+    def set_colour_map(self, name: str) -> None: ...  # noqa: D102
+    def set_crosshair(self, module: int | None, row: int | None = None, col: int | None = None) -> None: ...  # noqa: D102
+    def clear(self) -> None: ...  # noqa: D102
+
+
+class MapsPresenter(QObject):
+    """Decides what each slot shows; holds no widget but the slots that it was given.
+
+    Signals
+    -------
+    hovered(pixel)
+        The pixel (module number, row, column) under the cursor, or None.
+    slots_changed()
+        Other maps are shown.
+    form_changed(name)
+        Maps are shown in another way, one of :data:`FORMS`; whoever owns the slots gives others.
+    """
+
+    hovered = pyqtSignal(object)
+    slots_changed = pyqtSignal()
+    form_changed = pyqtSignal(str)
+
+    def __init__(self, session: Session, background: Background, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.flags_visible = True
+        self.percentiles = (1.0, 99.0)
+        self.wanted: tuple[str, ...] = ()
+        self.form = "image"
+        self._session, self._background = session, background
+        self._cells = CellImages(session, background, self)
+        self._views: Sequence[SlotView] = ()
+        self._shown: list[Placement | None] = []
+        self._placements: dict[tuple[str, tuple[int, ...], int], Placement] = {}
+        self._assembling: tuple[object, tuple[int, ...]] | None = None
+        session.plan_changed.connect(self._take_plan)
+        session.picture_changed.connect(self._take_picture)
+        session.arrangement_changed.connect(self._rearrange)
+        session.module_changed.connect(self._rearrange)
+        session.overlay_changed.connect(self._overlay)
+        session.pixel_changed.connect(self._mark)
+        self._cells.ready.connect(self._draw)
+
+    @property
+    def offered(self) -> tuple[Choice, ...]:
+        """Maps that the shown job offers."""
+        return choices(self._session.plan.maps) if self._session.plan else ()
+
+    @property
+    def chosen(self) -> tuple[Choice, ...]:
+        """Map of each slot."""
+        known = {choice.key: choice for choice in self.offered}
+        return tuple(known[key] for key in fill(self.wanted, self.offered, len(self._views)))
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Ways in which the shown job's maps can be shown, the usual one first: modules of one row have no image."""
+        plan = self._session.plan
+        return ("image",) if plan is None or plan.detector.type.shape[0] > 1 else ("curves", "cells")
+
+    @property
+    def placement(self) -> Placement | None:
+        """Arrangement that is shown."""
+        return self._shown[0] if self._shown else None
+
+    def set_views(self, views: Sequence[SlotView]) -> None:
+        """Use other slots."""
+        self._views = views
+        self._shown = [None] * len(views)
+        self.set_percentiles(*self.percentiles)
+        self._overlay()
+        self._dress()
+        self._draw()
+
+    def set_form(self, form: str) -> None:
+        """Show maps in another way, one of :attr:`forms`."""
+        if form not in self.forms:
+            raise ValueError(f"these maps are shown as {', '.join(self.forms)}, not as {form}")
+        if form != self.form:
+            self.form = form
+            self._placements.clear()
+            self.form_changed.emit(form)
+            self._take_picture()
+
+    def assign(self, slot: int, key: str) -> None:
+        """Put a map into a slot."""
+        keys = [choice.key for choice in self.chosen]
+        keys[slot] = key
+        self.wanted = tuple(keys)
+        self._dress()
+        self._take_picture()
+
+    def set_percentiles(self, low: float, high: float) -> None:
+        """Let the colours of all slots follow these percentiles."""
+        self.percentiles = (low, high)
+        for view in self._views:
+            view.set_percentiles(low, high)
+
+    def share_levels(self, slot: int, low: float, high: float) -> None:
+        """Give levels that the operator has set in one slot to all that share its scale."""
+        for view in self._sharing(slot):
+            view.set_levels(low, high)
+
+    def share_percentiles(self, slot: int) -> None:
+        """Let the levels of a slot, and of all that share its scale, follow percentiles again."""
+        for view in self._sharing(slot):
+            view.set_percentiles(*self.percentiles)
+
+    def set_flags_visible(self, visible: bool) -> None:
+        """Draw bad-pixel flags over the maps, or not."""
+        self.flags_visible = visible
+        self._overlay()
+
+    def hover(self, pixel: Pixel | None) -> None:
+        """Take the pixel under the cursor; its first number counts the picture's modules."""
+        self.hovered.emit(self._numbered(pixel) if pixel is not None else None)
+
+    def click(self, *pixel: int) -> None:
+        """Select a pixel; its first number counts the picture's modules."""
+        chosen = self._numbered(pixel)
+        if chosen is not None:
+            if self.form == "cells":
+                self._session.look_at(cell=self._session.plan.cells[pixel[1]])
+            self._session.set_module(chosen[0])
+            self._session.set_pixel(chosen)
+
+    def values_at(self, pixel: Pixel) -> list[tuple[Choice, float]]:
+        """Value of each slot's map at a pixel."""
+        picture = self._session.picture
+        if picture is None or pixel[0] not in picture.modules or not self._session.has_pixel(pixel):
+            return []
+        at = (picture.modules.index(pixel[0]), *pixel[1:])
+        found = [(choice, choice.values(picture)) for choice in dict.fromkeys(self.chosen)]
+        return [(choice, float(values[at])) for choice, values in found if values is not None]
+
+    def _sharing(self, slot: int) -> list[SlotView]:
+        owners = [scale_owner(choice, self.offered) for choice in self.chosen]
+        return [view for view, owner in zip(self._views, owners, strict=False) if owner == owners[slot]]
+
+    def _numbered(self, pixel: Sequence[int]) -> Pixel | None:
+        placement = self.placement
+        if placement is None or pixel[0] >= len(placement.modules):
+            return None
+        return placement.modules[pixel[0]], 0 if self.form == "cells" else pixel[1], pixel[2]
+
+    def _take_plan(self) -> None:
+        self._placements.clear()
+        self._assembling = None
+        self._cells.forget()
+        if self._session.plan is not None and self.form not in self.forms:
+            self.form = self.forms[0]
+            self.form_changed.emit(self.form)
+        self._dress()
+        if self._session.plan is not None and self._arrangement == "assembled":
+            self._assemble(self._session.plan.modules)
+
+    def _take_picture(self) -> None:
+        if self.form == "cells":
+            self._cells.read(self.chosen)
+        self._draw()
+
+    @property
+    def _arrangement(self) -> str:
+        """The session's arrangement; strips are never assembled, since they have no image."""
+        wanted = self._session.arrangement
+        return "stacked" if wanted == "assembled" and self.form != "image" else wanted
+
+    @property
+    def _drawn(self) -> Picture | None:
+        return self._cells.picture if self.form == "cells" else self._session.picture
+
+    def _dress(self) -> None:
+        """Tell session and slots which maps are wanted and in which colours."""
+        valued = [choice for choice in self.offered if not choice.spec.flags and not choice.spec.scale_of]
+        for view, choice in zip(self._views, self.chosen, strict=False):
+            owner = scale_owner(choice, self.offered)
+            if owner in valued:
+                view.set_colour_map(_COLOUR_MAPS[valued.index(owner) % len(_COLOUR_MAPS)])
+        if self._session.plan is not None:
+            maps = self._session.plan.maps
+            self._session.look_at(maps=names_behind(self.chosen, maps, errors=self.form == "curves"))
+            self._rearrange()
+        self.slots_changed.emit()
+
+    def _rearrange(self) -> None:
+        alone = self._session.arrangement == "module"
+        self._session.look_at(modules=(self._session.module,) if alone else ())
+        self._draw()
+
+    def _draw(self) -> None:
+        picture, plan = self._drawn, self._session.plan
+        if picture is None or plan is None:
+            self._shown = [None] * len(self._views)
+            for view in self._views:
+                view.clear()
+            return
+        placement = self._place(picture)
+        for i, choice in enumerate(self.chosen):
+            self._place_slot(i, placement)
+            self._fill(self._views[i], choice, picture)
+        self._mark()
+
+    def _place_slot(self, slot: int, placement: Placement) -> None:
+        if self._shown[slot] is not placement:
+            self._shown[slot] = placement
+            shape = self._session.plan.detector.type.shape
+            if self.form == "cells":
+                shape = (len(self._session.plan.cells), shape[1])
+            names = [f"m{module}" for module in placement.modules]
+            self._views[slot].set_placement(placement.index, (len(placement.modules), *shape), names)
+
+    def _fill(self, view: SlotView, choice: Choice, picture: Picture) -> None:
+        values = choice.values(picture)
+        if values is None:
+            view.clear()
+            return
+        if not choice.spec.flags:
+            values = np.asarray(values, np.float32)
+            view.set_flags(flags_of(picture, self._session.plan.maps))
+            view.set_level_values(self._level_values(choice, picture))
+            view.set_errors(picture.maps.get(ERROR_OF.get(choice.spec.name, "")))
+        view.set_map(values, choice.spec.unit, choice.title)
+        view.set_coverage(None if picture.coverage.min(initial=1.0) >= 1 else picture.coverage)
+
+    def _level_values(self, choice: Choice, picture: Picture) -> list[np.ndarray]:
+        """What the levels follow: the owner of the scale and all shown maps that share it, so that none saturates."""
+        owner = scale_owner(choice, self.offered)
+        sharing = [other for other in self.chosen if scale_owner(other, self.offered) == owner]
+        found = [one.values(picture) for one in dict.fromkeys([owner, *sharing])]
+        return [values for values in found if values is not None]
+
+    def _place(self, picture: Picture) -> Placement:
+        """Arrangement for a picture; modules are stacked until they have been assembled."""
+        plan, modules, module = self._session.plan, picture.modules, self._session.module
+        kind, alone = plan.detector.type, self._arrangement == "module"
+        shown = (module if module in modules else modules[0]) if alone else 0
+        if self.form == "cells":
+            make = partial(strip_rows, modules, len(plan.cells), kind.shape[1], shown if alone else None)
+            return self._keep((self._arrangement, modules, shown), make)
+        if alone:
+            return self._keep(("module", modules, shown), partial(single, kind, modules, shown))
+        if self._arrangement == "assembled":
+            found = self._placements.get(("assembled", modules, 0))
+            if found is not None:
+                return found
+            self._assemble(modules)
+        return self._keep(("stacked", modules, 0), partial(stacked, kind, modules))
+
+    def _keep(self, key: tuple[str, tuple[int, ...], int], make: Callable[[], Placement]) -> Placement:
+        if key not in self._placements:
+            self._placements[key] = make()
+        return self._placements[key]
+
+    def _assemble(self, modules: tuple[int, ...]) -> None:
+        """Assemble in the background, since reading the geometry takes its time."""
+        kind = self._session.plan.detector.type
+        if self._assembling == (kind, modules):
+            return
+        self._assembling = (kind, modules)
+        self._background.run(
+            _ASSEMBLING, lambda: (kind, assembled(kind, modules)), self._take_assembled, self._fail)
+
+    def _fail(self, error: Exception) -> None:
+        self._session.say("WARN", f"The modules cannot be assembled, they stay stacked: {error}")
+
+    def _take_assembled(self, found: tuple[object, Placement]) -> None:
+        kind, placement = found
+        self._assembling = None
+        if self._session.plan is not None and self._session.plan.detector.type is kind:
+            self._placements["assembled", placement.modules, 0] = placement
+            if placement.title != "Assembled":
+                self._session.say("INFO", f"No geometry of {kind.title} is known; its modules stay in rows.")
+            self._draw()
+
+    def _overlay(self) -> None:
+        for view in self._views:
+            view.set_overlay(self._session.overlay, self.flags_visible)
+
+    def _mark(self) -> None:
+        placement, pixel = self.placement, self._session.pixel
+        hidden = placement is None or pixel is None or pixel[0] not in placement.modules
+        for view in self._views:
+            if hidden:
+                view.set_crosshair(None)
+            else:
+                view.set_crosshair(placement.modules.index(pixel[0]), self._row(pixel), pixel[2])
+
+    def _row(self, pixel: Pixel) -> int:
+        plan, cell = self._session.plan, self._session.view.cell
+        return pixel[1] if self.form != "cells" else plan.cells.index(cell) if cell in plan.cells else 0

@@ -1,0 +1,101 @@
+"""Navigator and bad-pixel flags, wired to the session."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from PyQt6.QtCore import QObject, Qt, QTimer
+from PyQt6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+
+from app.panels.maps.slots import flags_of
+from app.running.background import Background
+from app.session.session import Session
+from app.widgets.flag_panel import FlagPanel
+from app.widgets.navigator import Navigator
+from calib_core.constants.badpixels import BadPixels
+
+_COUNT_INTERVAL = 150
+
+
+class NavigationPresenter(QObject):
+    """Keeps navigator, flags and session in step; stages without a run are not offered."""
+
+    def __init__(
+        self, session: Session, background: Background, navigator: Navigator, flags: FlagPanel,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._background = session, background
+        self._navigator, self._flags = navigator, flags
+        self._count_timer = QTimer(self, singleShot=True, interval=_COUNT_INTERVAL)
+        self._count_timer.timeout.connect(self._count)
+        flags.set_flags([(int(flag), flag.label) for flag in BadPixels])
+        flags.selection_changed.connect(session.set_overlay)
+        navigator.module_changed.connect(session.set_module)
+        navigator.cell_changed.connect(lambda cell: session.look_at(cell=cell))
+        navigator.stage_changed.connect(self.choose_stage)
+        session.overlay_changed.connect(flags.set_selection)
+        session.plan_changed.connect(self._take_plan)
+        session.view_changed.connect(self._show_state)
+        session.module_changed.connect(self._show_state)
+        session.picture_changed.connect(self._count_soon)
+        self._take_plan()
+
+    def choose_stage(self, number: int) -> None:
+        """Look at the n-th gain stage (from 0) of those that have a run."""
+        plan = self._session.plan
+        if plan is not None and 0 <= number < len(plan.stages):
+            self._session.look_at(stage=plan.stages[number])
+            self._show_state()
+
+    def _take_plan(self) -> None:
+        plan = self._session.plan
+        if plan is None:
+            self._navigator.set_ranges([], [], [])
+            self._flags.set_counts({}, 0)
+            return
+        names = [plan.detector.type.stages[stage].short for stage in plan.stages]
+        self._navigator.set_ranges(plan.modules, plan.cells, names)
+        self._show_state()
+
+    def _show_state(self) -> None:
+        plan, view = self._session.plan, self._session.view
+        if plan is not None:
+            stage = plan.stages.index(view.stage) if view.stage in plan.stages else 0
+            self._navigator.set_state(self._session.module, view.cell, stage)
+
+    def _count_soon(self) -> None:
+        if not self._count_timer.isActive():
+            self._count_timer.start()
+
+    def _count(self) -> None:
+        picture, plan = self._session.picture, self._session.plan
+        flags = flags_of(picture, plan.maps) if picture is not None and plan is not None else None
+        if flags is not None:
+            self._background.run("Counting flags", lambda: (count_flags(flags), flags.size), self._show_counts)
+
+    def _show_counts(self, found: tuple[dict[int, int], int]) -> None:
+        self._flags.set_counts(*found)
+
+
+def count_flags(flags: npt.NDArray[np.uint32]) -> dict[int, int]:
+    """Number of pixels that have each flag."""
+    bad = flags[flags != 0]
+    return {int(flag): int(np.count_nonzero(bad & np.uint32(flag))) for flag in BadPixels}
+
+
+class NavigationPanel(QWidget):
+    """Module, memory cell and gain stage above the flags."""
+
+    def __init__(self, session: Session, background: Background, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.navigator, self.flags = Navigator(self), FlagPanel(self)
+        self.presenter = NavigationPresenter(session, background, self.navigator, self.flags, self)
+        parts = QSplitter(Qt.Orientation.Vertical)
+        parts.addWidget(self.navigator)
+        parts.addWidget(self.flags)
+        parts.setStretchFactor(1, 1)
+        parts.setChildrenCollapsible(False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(parts)

@@ -1,0 +1,42 @@
+"""A pixel in words: where it is, its values, and why it is not to be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.panels.maps.slots import Choice
+from calib_core.constants.badpixels import BadPixels
+from calib_core.detector import DetectorType
+
+Pixel = tuple[int, int, int]
+
+
+def asic_number(kind: DetectorType, row: int, column: int) -> int:
+    """Number of a pixel's ASIC within the module, counted from 0 along fast_scan, then along slow_scan."""
+    high, wide = kind.asic_shape
+    return row // high * (kind.shape[1] // wide) + column // wide
+
+
+def place_text(kind: DetectorType, pixel: Pixel) -> str:
+    """Module, ASIC, row and column; the strip where a module has but one row."""
+    module, row, column = pixel
+    place = f"row {row} · column {column}" if kind.shape[0] > 1 else f"strip {column}"
+    return f"module {module} · ASIC {asic_number(kind, row, column)} · {place}"
+
+
+def values_text(values: Iterable[tuple[Choice, float]]) -> str:
+    """Value of each map with its unit, flags by their names."""
+    return "   ".join(
+        f"{_flags_title(choice)} {flag_names(int(value))}" if choice.spec.flags
+        else f"{choice.title} {choice.value_text(value)}"
+        for choice, value in values
+    )
+
+
+def _flags_title(choice: Choice) -> str:
+    return "flags" if choice.plane is None else f"flags {choice.spec.planes[choice.plane]}"
+
+
+def flag_names(bits: int) -> str:
+    """Names of the flags that are set, a dash where there are none."""
+    return ", ".join(flag.label for flag in BadPixels if bits & flag) or "–"

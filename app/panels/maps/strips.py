@@ -1,0 +1,116 @@
+"""Strip detectors as images: memory cells downwards, strips to the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
+
+from app.panels.maps.slots import Choice, names_behind
+from app.running.background import Background
+from app.session.session import Session
+from calib_core.characterisation.method import MapSpec
+from calib_core.geometry import NO_PIXEL, Placement
+from calib_core.jobs.board import Picture, View
+from calib_core.jobs.job import Job
+from calib_core.jobs.plan import Plan
+
+_READING = "Reading all memory cells of the strips"
+_INTERVAL = 300
+_ASPECT = 4 / 3
+
+
+class CellImages(QObject):
+    """Reads maps of all memory cells in the background while somebody looks at them.
+
+    ``ready`` tells that :attr:`picture` is new: its maps are (modules, memory cells, strips).
+    """
+
+    ready = pyqtSignal()
+
+    def __init__(self, session: Session, background: Background, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.picture: Picture | None = None
+        self._session, self._background = session, background
+        self._chosen: tuple[Choice, ...] = ()
+        self._timer = QTimer(self, singleShot=True, interval=_INTERVAL)
+        self._timer.timeout.connect(self._start)
+
+    def read(self, chosen: Sequence[Choice]) -> None:
+        """Read these maps, at once where others were read before, else at most every few tenths of a second."""
+        changed, self._chosen = tuple(chosen) != self._chosen, tuple(chosen)
+        if changed or self.picture is None:
+            self._start()
+        elif not self._timer.isActive():
+            self._timer.start()
+
+    def forget(self) -> None:
+        """Forget what was read of another job."""
+        self._timer.stop()
+        self._background.drop(_READING)
+        self.picture = None
+        self._chosen = ()
+
+    def _start(self) -> None:
+        job, plan, view = self._session.job, self._session.plan, self._session.view
+        if job is not None and plan is not None:
+            names = names_behind(self._chosen, plan.maps, errors=False)
+            self._background.run(_READING, partial(read_cells, job, plan, view, names), self._take)
+
+    def _take(self, picture: Picture) -> None:
+        self.picture = picture
+        self.ready.emit()
+
+
+def read_cells(job: Job, plan: Plan, view: View, names: Sequence[str]) -> Picture:
+    """Maps of all memory cells for modules of one row, in the layout of a picture.
+
+    Returns
+    -------
+    Picture
+        Maps are (modules, memory cells, strips), with planes (modules, planes, memory cells, strips).
+    """
+    modules = tuple(m for m in plan.modules if not view.modules or m in view.modules)
+    specs = [spec for spec in plan.maps if spec.name in names]
+    found = {spec.name: [_module(job, plan, spec, module, view.stage) for module in modules] for spec in specs}
+    return Picture(view, modules, {name: np.stack(stacks) for name, stacks in found.items()}, np.ones(len(modules)))
+
+
+def _module(job: Job, plan: Plan, spec: MapSpec, module: int, stage: int) -> npt.NDArray[np.generic]:
+    planes = range(len(spec.planes)) if spec.planes else (stage,)
+    stack = np.stack([np.stack([_row(job, plan, spec, module, plane, cell) for cell in plan.cells])
+                      for plane in planes])
+    return stack if spec.planes else stack[0]
+
+
+def _row(job: Job, plan: Plan, spec: MapSpec, module: int, plane: int, cell: int) -> npt.NDArray[np.generic]:
+    found = job.cell_map(spec.name, module, plane, cell)
+    if found is not None:
+        return found[0]
+    blank = np.nan if np.dtype(spec.dtype).kind == "f" else 0
+    return np.full(plan.detector.type.shape[1], blank, spec.dtype)
+
+
+def strip_rows(modules: Sequence[int], cells: int, strips: int, only: int | None = None) -> Placement:
+    """Modules below each other, memory cells downwards and strips to the right; few cells become high rows.
+
+    Parameters
+    ----------
+    modules : sequence of int
+        Numbers of all modules that there are data of.
+    cells, strips : int
+    only : int, optional
+        The one module to show.
+    """
+    shown = [i for i, module in enumerate(modules) if only in (None, module)]
+    height = max(1, round(strips / _ASPECT / (len(shown) * cells)))
+    gap = np.full((max(1, height * cells // 12), strips), NO_PIXEL, np.int32)
+    parts = []
+    for i in shown:
+        rows = np.arange(cells * strips, dtype=np.int32).reshape(cells, strips) + np.int32(i * cells * strips)
+        parts += [gap, rows.repeat(height, axis=0)]
+    title = "Strips × memory cells"
+    return Placement(np.concatenate(parts[1:]), tuple(modules), title, "memory cells downwards, strips to the right")

@@ -1,0 +1,1 @@
+"""Panels that open runs, choose a job and follow it."""

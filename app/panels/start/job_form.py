@@ -1,0 +1,165 @@
+"""Panel that says what a job will do, and starts it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtGui import QAction, QKeySequence
+from PyQt6.QtWidgets import QFileDialog, QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from app.forms.tone_label import NoteLabel
+from app.panels.start.job_page import JobPage
+from app.session.session import Session
+from app.widgets.icons import icon
+from calib_core.errors import CalibrationError
+from calib_core.jobs.spec import JobSpec
+from calib_core.jobs.survey import Survey
+
+NOTHING_OPEN = "Open runs first: type proposal and runs above, or drop run folders."
+
+
+class JobForm(QWidget):
+    """Form of a job for the session's survey; its specification follows every valid change.
+
+    ``run_action`` (Ctrl+Enter) may also stand in a tool bar.
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.page: JobPage | None = None
+        self.run_action = QAction("Run", self)
+        self.run_button, self.reason = QPushButton("Run"), NoteLabel()
+        self._scroll = QScrollArea()
+        self._lay_out()
+        self.run_action.setShortcuts([QKeySequence("Ctrl+Return"), QKeySequence("Ctrl+Enter")])
+        self.run_action.triggered.connect(self.run)
+        self.addAction(self.run_action)
+        self.run_button.clicked.connect(self.run)
+        session.survey_changed.connect(self.show_survey)
+        self.show_survey(session.survey)
+
+    def show_survey(self, survey: Survey | None) -> None:
+        """Make the form anew; parameters that were changed for the same characterisation stay changed."""
+        before = self.page
+        self.page = None if survey is None else JobPage(survey, self._session.out_folder)
+        if self.page is None:
+            self._scroll.setWidget(_empty_page())
+        else:
+            self._connect(self.page, before)
+            self._scroll.setWidget(self.page)
+        self._update()
+
+    def spec(self) -> JobSpec:
+        """Specification of what the form shows at this moment, half-typed values included.
+
+        Raises
+        ------
+        BadParameter, BadInput
+            Nothing is open, or a value is not allowed.
+        """
+        if self.page is None:
+            raise CalibrationError(NOTHING_OPEN)
+        return self.page.spec()
+
+    def show_spec(self, spec: JobSpec) -> None:
+        """Show a specification's choices over the survey that is open, as after a restart."""
+        if self.page is not None:
+            self.page.show_spec(spec)
+            self._update()
+
+    def run(self) -> None:
+        """Start what the form shows now; a value that is not allowed is told and nothing starts."""
+        try:
+            spec = self.spec()
+            self._refuse_twice(spec)
+            self._session.set_spec(spec)
+            self._session.start(spec)
+        except CalibrationError as error:
+            self._session.say("ERROR", str(error))
+            self._say(str(error), self.page is not None)
+
+    def _refuse_twice(self, spec: JobSpec) -> None:
+        job = self._session.job
+        if job is not None and job.spec == spec and not job.board.state.ended:
+            raise CalibrationError("This job is running already; change something or cancel it first.")
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self.run_button.setIcon(icon("play"))
+
+    def _connect(self, page: JobPage, before: JobPage | None) -> None:
+        page.changed.connect(self._update)
+        page.browse.connect(self._ask_folder)
+        page.detector_chosen.connect(self._choose_detector)
+        if before is not None:
+            page.take_parameters(before)
+
+    def _lay_out(self) -> None:
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.run_button.setObjectName("run")
+        self.run_button.setIcon(icon("play"))
+        self.run_button.setMinimumHeight(36)
+        self.run_button.setToolTip("Start the job (Ctrl+Enter)")
+        font = self.run_button.font()
+        font.setBold(True)
+        self.run_button.setFont(font)
+        self.reason.setObjectName("run_reason")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 6, 6, 6)
+        column.addWidget(self._scroll, 1)
+        column.addWidget(self.reason)
+        column.addWidget(self.run_button)
+
+    def _update(self) -> None:
+        """Tell the session what would run, and the operator why nothing can."""
+        self._name_run()
+        try:
+            spec = self.spec()
+        except CalibrationError as error:
+            self._session.set_spec(None)
+            self._say(str(error), self.page is not None)
+            return
+        self._say("", False)
+        if spec != self._session.spec:
+            self._session.set_spec(spec)
+        self._session.out_folder = spec.out_folder
+
+    def _name_run(self) -> None:
+        word = self.page.survey.method.title.lower() if self.page else ""
+        self.run_button.setText(f"Run {word}   Ctrl+Enter" if word else "Run")
+        self.run_action.setText(f"Run {word}".strip())
+
+    def _say(self, sentence: str, wrong: bool) -> None:
+        """Why Run cannot be pressed; a wrong value can be corrected and Run tried again at once."""
+        self.reason.say(f"! {sentence}" if wrong else sentence, "error" if wrong else "muted")
+        self.run_button.setEnabled(self.page is not None)
+        self.run_action.setEnabled(self.page is not None)
+
+    def _choose_detector(self, identifier: str) -> None:
+        survey = self._session.survey
+        if survey is not None and identifier != survey.detector.identifier:
+            self._session.open_runs([run.path for run in survey.runs], identifier)
+
+    def _ask_folder(self) -> None:
+        found = QFileDialog.getExistingDirectory(self, "Folder for the constants", str(self._session.out_folder))
+        if found and self.page is not None:
+            self.page.set_out_folder(Path(found))
+
+
+def _empty_page() -> QWidget:
+    page = QWidget()
+    column = QVBoxLayout(page)
+    text = QLabel("Nothing is open yet.\n\nType for example  p900450 r12-14  above and press Enter, "
+                  "or drop the folders of the runs onto this window.")
+    text.setWordWrap(True)
+    text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    text.setForegroundRole(text.foregroundRole().PlaceholderText)
+    column.addWidget(text)
+    column.addStretch(1)
+    return page

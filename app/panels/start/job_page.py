@@ -1,0 +1,209 @@
+"""Contents of the job's form for one survey: roles, modules, condition, parameters, output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.forms.condition_form import ConditionForm
+from app.forms.editors import ChoiceEdit, TextEdit
+from app.forms.field import Field, Mark, form_grid
+from app.forms.fold import Fold
+from app.forms.knob_form import KnobForm
+from app.forms.tone_label import NoteLabel
+from app.panels.start.input_table import RoleTableView
+from app.panels.start.job_draft import (
+    Choices,
+    Resources,
+    RoleTable,
+    banners,
+    build_spec,
+    detectors,
+    differing,
+    facts,
+    modules_text,
+    problems,
+    read_folder,
+    read_modules,
+)
+from calib_core.errors import CalibrationError
+from calib_core.jobs.spec import JobSpec
+from calib_core.jobs.survey import Survey
+from calib_core.ranges import format_numbers
+
+
+class JobPage(QWidget):
+    """Everything that can be chosen for the runs of a survey.
+
+    Signals
+    -------
+    changed()
+        A value applies that differs from before.
+    detector_chosen(identifier)
+        The operator wants another detector of the same runs.
+    browse()
+        The operator wants to choose the output folder.
+    """
+
+    changed = pyqtSignal()
+    detector_chosen = pyqtSignal(str)
+    browse = pyqtSignal()
+
+    def __init__(self, survey: Survey, out_folder: Path, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.survey = survey
+        kind = survey.detector.type
+        self.roles = RoleTableView(RoleTable.found(survey))
+        self.condition = ConditionForm(survey.condition, differing(survey))
+        self.knobs = KnobForm(survey.method, [stage.short for stage in kind.stages])
+        self.resources = KnobForm(Resources())
+        self.detector = ChoiceEdit(detectors(survey))
+        self.banner = NoteLabel("warning")
+        self._readers: dict[str, tuple[Field, Callable[[str], object]]] = {}
+        self._defaults = {"modules": modules_text(survey), "out_folder": str(out_folder)}
+        self.modules = self._line("modules", "Modules", "Modules to work on, such as 0-3,7; empty takes all\n"
+                                  "Command line: --modules", lambda text: read_modules(survey, text))
+        self.folder = self._line("out_folder", "Output folder", "Folder that the constants are written to\n"
+                                 "Command line: --out-folder", read_folder)
+        self._lay_out()
+        self._connect()
+        self._show_banner()
+
+    def spec(self) -> JobSpec:
+        """Specification of what is shown at this moment.
+
+        Raises
+        ------
+        BadParameter, BadInput
+            A value is not allowed; the sentence also stands at its editor.
+        """
+        parameters, conditions = self.knobs.changes(), self.condition.changes()
+        for name in self._readers:
+            self._mark(name)
+        return build_spec(self.roles.table, Choices(
+            read_folder(self.folder.value()), self.modules.value(), parameters, conditions, self.resources.changes(),
+        ))
+
+    def show_spec(self, spec: JobSpec) -> None:
+        """Show all choices of a specification."""
+        self.roles.set_table(RoleTable.of_spec(self.survey, spec))
+        self.knobs.set_changes(spec.parameters)
+        self.resources.set_changes({"memory_mb": spec.memory_mb, "threads": spec.threads})
+        self.condition.set_changes(spec.conditions)
+        self.set_out_folder(spec.out_folder)
+        if spec.modules:
+            self.modules.editor.set_value(format_numbers(spec.modules))
+        self._mark("modules")
+
+    def take_parameters(self, other: JobPage) -> None:
+        """Keep what the operator changed for the same characterisation with the same defaults."""
+        if other.knobs.baseline == self.knobs.baseline:
+            self.knobs.set_changes(other.knobs.draft().changes)
+        self.resources.set_changes(other.resources.draft().changes)
+
+    def set_out_folder(self, folder: Path) -> None:
+        """Write constants to another folder."""
+        self.folder.editor.set_value(str(folder))
+        self._settle("out_folder")
+
+    def _line(self, name: str, label: str, tooltip: str, read: Callable[[str], object]) -> Field:
+        editor = TextEdit()
+        editor.set_value(self._defaults[name])
+        field = Field(name, label, editor, "", tooltip, self)
+        self._readers[name] = (field, read)
+        field.edited.connect(lambda _: field.show_mark(Mark.PENDING))
+        field.committed.connect(self._settle)
+        field.reset.connect(self._reset)
+        return field
+
+    def _reset(self, name: str) -> None:
+        self._readers[name][0].editor.set_value(self._defaults[name])
+        self._settle(name)
+
+    def _settle(self, name: str) -> None:
+        self._mark(name)
+        self.changed.emit()
+
+    def _mark(self, name: str) -> None:
+        field, read = self._readers[name]
+        try:
+            read(field.value())
+        except CalibrationError as error:
+            field.show_mark(Mark.WRONG, str(error))
+        else:
+            own = field.value().strip() not in ("", self._defaults[name])
+            field.show_mark(Mark.CHANGED if own else Mark.PLAIN)
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 8, 0)
+        column.setSpacing(6)
+        column.addWidget(self._heading())
+        column.addWidget(self.banner)
+        column.addWidget(self.roles)
+        for part in (self._problems(), self._lines(), self._fold("Operating condition", self.condition),
+                     self._fold("Parameters", self.knobs), self._fold("Memory and threads", self.resources, False)):
+            column.addWidget(part)
+        column.addStretch(1)
+
+    def _heading(self) -> QWidget:
+        heading = QWidget()
+        column = QVBoxLayout(heading)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        title = QLabel(f"{self.survey.detector.type.title} · {self.survey.method.title}")
+        font = title.font()
+        font.setBold(True)
+        font.setPointSizeF(font.pointSizeF() * 1.15)
+        title.setFont(font)
+        self.detector.set_value(self.survey.detector.identifier)
+        self.detector.setObjectName("detector")
+        alone = self.detector.count() == 1
+        for widget in (title, QLabel(self.survey.detector.identifier) if alone else self.detector,
+                       QLabel(facts(self.survey))):
+            column.addWidget(widget)
+        return heading
+
+    def _problems(self) -> Fold:
+        found = problems(self.survey)
+        fold = Fold(f"! {len(found)} problem{'s' if len(found) > 1 else ''} in the files")
+        text = NoteLabel()
+        text.setObjectName("problems")
+        text.say("\n".join(found))
+        QVBoxLayout(fold.content).addWidget(text)
+        fold.setVisible(bool(found))
+        return fold
+
+    def _lines(self) -> QWidget:
+        lines = QWidget()
+        grid = form_grid(lines)
+        button = QPushButton("Choose…")
+        button.setObjectName("choose_out_folder")
+        button.clicked.connect(self.browse)
+        row = self.modules.add_to(grid, 0)
+        row = self.folder.add_to(grid, row)
+        below = QHBoxLayout()
+        below.addStretch(1)
+        below.addWidget(button)
+        grid.addLayout(below, row, 2)
+        return lines
+
+    def _fold(self, title: str, content: QWidget, shown: bool = True) -> Fold:
+        fold = Fold(title, shown)
+        column = QVBoxLayout(fold.content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(content)
+        return fold
+
+    def _connect(self) -> None:
+        self.detector.activated.connect(lambda _: self.detector_chosen.emit(self.detector.value()))
+        self.roles.changed.connect(self._show_banner)
+        for part in (self.roles, self.condition, self.knobs, self.resources):
+            part.changed.connect(self.changed)
+
+    def _show_banner(self) -> None:
+        sentences = banners(self.roles.table)
+        self.banner.say("\n".join(f"! {sentence}" for sentence in sentences))

@@ -1,0 +1,52 @@
+"""The log: what jobs and the window tell, each line once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from PyQt6.QtCore import QObject
+
+from app.running.jobs_model import JobsModel
+from app.session.session import Session
+from app.widgets.banner import Banner
+from app.widgets.log_view import LogView
+from calib_core.jobs.board import Board
+from calib_core.jobs.job import Job
+
+_LEVELS = {"WARN": "WARNING"}
+
+
+class LogPresenter(QObject):
+    """Feeds log and banner; errors and warnings are shown above the maps as well."""
+
+    def __init__(
+        self, session: Session, jobs: JobsModel, view: LogView, banner: Banner, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._view, self._banner = view, banner
+        self._told: dict[Job, int] = {}
+        session.message.connect(self.say)
+        jobs.board_changed.connect(self._take_board)
+        jobs.ended.connect(self._take_end)
+
+    def say(self, level: str, text: str) -> None:
+        """Tell something of the window itself."""
+        self._view.append(datetime.now(), _LEVELS.get(level, level), text)
+        if level == "ERROR":
+            self._banner.show_message("error", text)
+        elif level == "WARN" and not (self._banner.message and self._banner.level == "error"):
+            self._banner.show_message("warning", text)
+
+    def _take_board(self, job: Job, board: Board) -> None:
+        for message in board.messages[self._told.get(job, 0):]:
+            level = _LEVELS.get(message.level, message.level)
+            self._view.append(datetime.fromtimestamp(message.time), level, message.text)
+        self._told[job] = len(board.messages)
+
+    def _take_end(self, job: Job) -> None:
+        board = job.board
+        if board.error:
+            self._banner.show_message("error", board.error)
+        elif board.outputs:
+            count = len(board.outputs)
+            self._banner.show_message("ok", f"{count} constants were written to {job.spec.out_folder}.")

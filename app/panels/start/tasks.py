@@ -1,0 +1,223 @@
+"""Panel of jobs and their tasks: progress, state, remaining time, and a way to stop each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PyQt6.QtCore import QEvent, QIdentityProxyModel, QModelIndex, QPoint, QRect, QSize, Qt, QUrl, pyqtSignal
+from PyQt6.QtGui import (
+    QColor,
+    QDesktopServices,
+    QGuiApplication,
+    QIcon,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QShortcut,
+)
+from PyQt6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QLabel,
+    QMenu,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.running import jobs_model
+from app.running.jobs_model import ETA, PROGRESS, STATE, TASK, JobsModel
+from app.session.session import Session
+from app.widgets import progress_cell
+from app.widgets.icons import icon
+from app.widgets.tones import Tones, tones_of
+from calib_core.cli.command_line import command_line
+from calib_core.jobs.board import State
+from calib_core.jobs.job import Job
+
+#: Icon and tone of each state; the word stands beside them.
+_LOOKS = {
+    State.QUEUED: ("pause", "muted"), State.RUNNING: ("play", "info"), State.FINISHING: ("export", "info"),
+    State.DONE: ("approve", "ok"), State.FAILED: ("error", "error"), State.CANCELLED: ("reject", "muted"),
+}
+
+
+class TaskPanel(QWidget):
+    """Table of jobs and tasks; cancel by the cross, by Delete, or by the menu.
+
+    Signals
+    -------
+    log_wanted(task)
+        The operator wants the log of a task, or of the whole job where the text is empty.
+    """
+
+    log_wanted = pyqtSignal(str)
+
+    def __init__(self, session: Session, model: JobsModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._model = session, model
+        self.table, self.empty = QTableView(), QLabel("No job yet.")
+        self._proxy = _TaskRows(self)
+        self._proxy.setSourceModel(model)
+        self._lay_out()
+        self._connect()
+        self._show_emptiness()
+
+    def cancel(self, job: Job | None) -> None:
+        """Ask a job to stop; nothing happens where it has ended."""
+        if job is not None and not job.board.state.ended:
+            job.cancel()
+
+    def current_job(self) -> Job | None:
+        """Job of the current row."""
+        return _job_of(self.table.currentIndex())
+
+    def menu_for(self, index: QModelIndex) -> QMenu:
+        """Context menu of a row."""
+        job, task, menu = _job_of(index), _task_name(index), QMenu(self)
+        if job is None:
+            return menu
+        folder = job.spec.out_folder
+        cancel = menu.addAction(icon("stop"), "Cancel job", lambda: self.cancel(job))
+        cancel.setEnabled(not job.board.state.ended)
+        menu.addAction(icon("assembled"), "Show maps", lambda: self._session.set_job(job))
+        menu.addSeparator()
+        menu.addAction(icon("copy"), "Copy as command line", lambda: self._copy(job))
+        menu.addAction(icon("open"), "Open output folder", lambda: self._open(folder)).setEnabled(folder.is_dir())
+        menu.addAction(icon("report"), "Show log", lambda: self.log_wanted.emit(task))
+        return menu
+
+    def _lay_out(self) -> None:
+        self.table.setModel(self._proxy)
+        self.table.setObjectName("tasks")
+        self.table.setItemDelegateForColumn(PROGRESS, progress_cell.ProgressDelegate(self.table))
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        self.table.setTabKeyNavigation(False)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(25)
+        self._size_columns()
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.table)
+        column.addWidget(self.empty)
+
+    def _size_columns(self) -> None:
+        header, letters = self.table.horizontalHeader(), self.table.fontMetrics()
+        header.setSectionResizeMode(TASK, QHeaderView.ResizeMode.Stretch)
+        header.setMinimumSectionSize(40)
+        for column, text in ((PROGRESS, "ProgressMM"), (STATE, "MMcancelled"), (ETA, "00:00MM")):
+            header.resizeSection(column, letters.horizontalAdvance(text))
+
+    def _connect(self) -> None:
+        self._cancel_cell = _CancelDelegate(self.table)
+        self._cancel_cell.cancelled.connect(self.cancel)
+        self.table.setItemDelegateForColumn(ETA, self._cancel_cell)
+        self.table.customContextMenuRequested.connect(self._show_menu)
+        self.table.doubleClicked.connect(lambda index: self._session.set_job(_job_of(index)))
+        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        delete.activated.connect(lambda: self.cancel(self.current_job()))
+        for signal in (self._model.modelReset, self._model.rowsInserted, self._model.rowsRemoved):
+            signal.connect(self._show_emptiness)
+
+    def _show_emptiness(self, *_: object) -> None:
+        empty = self._model.rowCount() == 0
+        self.table.setVisible(not empty)
+        self.empty.setVisible(empty)
+
+    def _show_menu(self, at: QPoint) -> None:
+        menu = self.menu_for(self.table.indexAt(at))
+        if menu.actions():
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(self.table.viewport().mapToGlobal(at))
+
+    def _copy(self, job: Job) -> None:
+        QGuiApplication.clipboard().setText(command_line(job.spec))
+        self._session.say("INFO", "The command line of the job was copied.")
+
+    def _open(self, folder: Path) -> None:
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            self._session.say("WARN", f"No program opens folders here; the constants are in {folder}.")
+
+
+class _TaskRows(QIdentityProxyModel):
+    """Rows of the jobs' model as the cells want them: a number, an icon beside the state, a tooltip."""
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Value of a cell."""
+        state = super().data(index, jobs_model.STATE_ROLE)
+        if index.column() == PROGRESS and role == Qt.ItemDataRole.DisplayRole:
+            return super().data(index, jobs_model.PROGRESS_ROLE)
+        if index.column() == PROGRESS and role == progress_cell.STATE_ROLE:
+            return None
+        if index.column() == STATE and role in (Qt.ItemDataRole.DecorationRole, Qt.ItemDataRole.ForegroundRole):
+            return _look(state, role)
+        if role == Qt.ItemDataRole.ToolTipRole and not super().data(index, role):
+            return super().data(index.siblingAtColumn(TASK), Qt.ItemDataRole.DisplayRole)
+        return super().data(index, role)
+
+
+class _CancelDelegate(QStyledItemDelegate):
+    """Remaining time, and a cross that cancels the job in the row of a job that has not ended."""
+
+    cancelled = pyqtSignal(object)
+
+    def paint(self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Draw the text, then the cross."""
+        super().paint(painter, option, index)
+        if _can_cancel(index):
+            icon("close", QColor(_tones().error)).paint(painter, cross_rect(option.rect))
+
+    def editorEvent(self, event: QEvent | None, model: Any, option: QStyleOptionViewItem, index: QModelIndex) -> bool:
+        """Cancel where the cross is clicked."""
+        released = event.type() == QEvent.Type.MouseButtonRelease and isinstance(event, QMouseEvent)
+        if released and _can_cancel(index) and cross_rect(option.rect).contains(event.position().toPoint()):
+            self.cancelled.emit(_job_of(index))
+            return True
+        return super().editorEvent(event, model, option, index)
+
+    def helpEvent(self, event: Any, view: Any, option: QStyleOptionViewItem, index: QModelIndex) -> bool:
+        """Say what the cross does."""
+        if _can_cancel(index) and cross_rect(option.rect).contains(event.pos()):
+            view.setToolTip("Cancel this job (Delete)")
+        else:
+            view.setToolTip("")
+        return super().helpEvent(event, view, option, index)
+
+
+def cross_rect(cell: QRect) -> QRect:
+    """Where in a cell the cross is."""
+    size = QSize(18, 18)
+    return QRect(QPoint(cell.right() - size.width() - 3, cell.center().y() - size.height() // 2), size)
+
+
+def _can_cancel(index: QModelIndex) -> bool:
+    job = _job_of(index)
+    return job is not None and not _task_name(index) and not job.board.state.ended
+
+
+def _job_of(index: QModelIndex) -> Job | None:
+    return index.data(jobs_model.JOB_ROLE) if index.isValid() else None
+
+
+def _task_name(index: QModelIndex) -> str:
+    task = index.siblingAtColumn(TASK).data(jobs_model.TASK_ROLE)
+    return task.name if task is not None else ""
+
+
+def _tones() -> Tones:
+    return tones_of(QGuiApplication.palette())
+
+
+def _look(state: State, role: int) -> QIcon | QColor:
+    name, tone = _LOOKS[state]
+    colour = QColor(getattr(_tones(), tone))
+    return icon(name, colour) if role == Qt.ItemDataRole.DecorationRole else colour

@@ -1,0 +1,1 @@
+"""The state that panels share, and what of it is kept."""

@@ -1,0 +1,392 @@
+"""The window: maps in the middle, panels around them, one session that they share."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from PyQt6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer
+from PyQt6.QtGui import QCloseEvent, QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
+from PyQt6.QtWidgets import (
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QMainWindow,
+    QPlainTextEdit,
+    QPushButton,
+    QToolBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.panels.deliver.export import ExportPanel
+from app.panels.inspect.frames import FramesPanel
+from app.panels.inspect.inspector import InspectorPanel
+from app.panels.inspect.tables import AsicTable, StageTable
+from app.panels.maps.maps import MapsPanel
+from app.panels.maps.navigation import NavigationPanel
+from app.panels.maps.slots import SLOT_COUNTS
+from app.panels.start.job_form import JobForm
+from app.panels.start.log import LogPresenter
+from app.panels.start.opening import accept_drop
+from app.panels.start.run_picker import RunPicker
+from app.panels.start.tasks import TaskPanel
+from app.running.background import Background
+from app.running.jobs_model import HIDDEN_INTERVAL, LIVE_INTERVAL, JobsModel
+from app.running.supervision import LoopProbe, Supervisor
+from app.session.keeper import Keeper
+from app.session.session import LAYOUTS, Session
+from app.session.state import SavedState
+from app.widgets.banner import Banner
+from app.widgets.key_sheet import KeySheet
+from app.widgets.log_view import LogView
+from app.window import theme
+from app.window.actions import draw_icons, fill_bar, make_actions, sheet_rows
+from app.window.docks import Docks
+from app.window.status import StatusBar
+from calib_core.cli.command_line import command_line
+from calib_core.jobs.job import Job
+
+CLOSE_TIMEOUT = 5.0
+_SIZE = (1680, 1020)
+_KEYS_OF_EDITORS = (
+    Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown,
+    Qt.Key.Key_Home, Qt.Key.Key_Space,
+)
+
+
+class MainWindow(QMainWindow):
+    """Makes the panels, connects them to the session, and ends what is running when it closes.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the session is kept.
+    supervisor : Supervisor, optional
+        Whose errors are shown.
+    """
+
+    def __init__(self, folder: Path, supervisor: Supervisor | None = None) -> None:
+        super().__init__()
+        self.setWindowTitle("Calibration workbench")
+        self.setAcceptDrops(True)
+        self.session, self.background = Session(self), Background(self)
+        self.jobs, self.probe = JobsModel(self), LoopProbe(self)
+        self.keeper = Keeper(folder, self.session, self.background, self._own_state, self)
+        self._restoring: SavedState | None = None
+        self._ended = self._shown = False
+        self._make_panels()
+        self._make_centre()
+        self._make_actions()
+        self.status = StatusBar(self.session, self.maps.presenter, self.probe, supervisor, self)
+        self.setStatusBar(self.status)
+        self.sheet = KeySheet(sheet_rows(), self)
+        self.resize(*_fitting_size())
+        self.docks = Docks(self, self._panels)
+        self._connect(supervisor)
+        self._bring_back()
+        self.probe.start()
+
+    # -- making
+
+    def _make_panels(self) -> None:
+        session, background = self.session, self.background
+        self.maps = MapsPanel(session, background)
+        self.picker, self.form = RunPicker(session, Background(self)), JobForm(session)
+        self.tasks = TaskPanel(session, self.jobs)
+        self.navigation = NavigationPanel(session, background)
+        self.inspector = InspectorPanel(session, background, self.maps.presenter)
+        self.log = LogView()
+        self.asics = AsicTable(session, background, self.maps.presenter)
+        self.stages = StageTable(session, background, self.maps.presenter)
+        self.frames = FramesPanel(session, background)
+        self.export = ExportPanel(session, self.jobs, background, self.maps, self.inspector.presenter)
+        self._panels = {
+            "runs": self.picker, "job": self.form, "tasks": self.tasks, "navigation": self.navigation,
+            "inspector": self.inspector, "log": self.log, "asics": self.asics, "stages": self.stages,
+            "frames": self.frames, "export": self.export,
+        }
+
+    def _make_centre(self) -> None:
+        self.banner = Banner()
+        self.restore_button = QPushButton("Restore", objectName="restore")
+        self.restore_button.clicked.connect(self.restore_runs)
+        self.restore_button.hide()
+        self.banner.closed.connect(self.restore_button.hide)
+        top = QHBoxLayout()
+        top.addWidget(self.banner, 1)
+        top.addWidget(self.restore_button)
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(top)
+        column.addWidget(self.maps, 1)
+        self.setCentralWidget(centre)
+        self.logger = LogPresenter(self.session, self.jobs, self.log, self.banner, self)
+
+    def _make_actions(self) -> None:
+        session, maps = self.session, self.maps
+        navigator, choose_stage = self.navigation.navigator, self.navigation.presenter.choose_stage
+        calls = {
+            "cancel": self.cancel_job, "flags": maps.presenter.set_flags_visible, "freeze": session.set_frozen,
+            "fit": maps.fit, "export": lambda: self.docks.bring("export"), "copy": self.copy_command,
+            "theme": self.toggle_theme, "layout": self.reset_layout, "keys": lambda: self.sheet.toggle(),
+            "next_cell": lambda: navigator.step_cell(1), "previous_cell": lambda: navigator.step_cell(-1),
+            "next_module": lambda: navigator.step_module(1), "previous_module": lambda: navigator.step_module(-1),
+            "log": lambda: self.docks.toggle("log"), "flag_list": lambda: self.docks.toggle("navigation"),
+            **{name: lambda name=name: session.set_arrangement(name) for name in LAYOUTS},
+            **{f"slots_{n}": lambda n=n: self.set_slots(n) for n in SLOT_COUNTS},
+            **{f"stage_{n + 1}": lambda n=n: choose_stage(n) for n in range(3)},
+        }
+        given = {"open": self.picker.focus_action, "run": self.form.run_action}
+        self.actions_by_name = make_actions(self, calls, given)
+        self.actions_by_name["flags"].setChecked(True)
+        bar = QToolBar("Tools", self, objectName="tool_bar", movable=False)
+        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        bar.setIconSize(QSize(18, 18))
+        fill_bar(bar, self.actions_by_name, "export", self._make_scale())
+        self.addToolBar(bar)
+        draw_icons(self.actions_by_name)
+
+    def _make_scale(self) -> QWidget:
+        """Editors of the percentiles that the colours follow."""
+        self.low, self.high = QDoubleSpinBox(objectName="low"), QDoubleSpinBox(objectName="high")
+        row = QHBoxLayout(scale := QWidget())
+        row.setContentsMargins(4, 0, 4, 0)
+        for spin, (least, most) in ((self.low, (0.0, 49.0)), (self.high, (51.0, 100.0))):
+            spin.setRange(least, most)
+            spin.setDecimals(1)
+            spin.setSuffix(" %")
+            spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+            spin.setFixedWidth(58)
+            spin.setKeyboardTracking(False)
+            spin.lineEdit().returnPressed.connect(self.maps.setFocus)
+            spin.setToolTip("Percentiles of the good pixels at the ends of the colour scale")
+            spin.valueChanged.connect(self._scale)
+            row.addWidget(spin)
+        self._show_percentiles((1.0, 99.0))
+        return scale
+
+    def _connect(self, supervisor: Supervisor | None) -> None:
+        session, jobs, keeper = self.session, self.jobs, self.keeper
+        session.job_changed.connect(self._take_job)
+        session.arrangement_changed.connect(self._show_arrangement)
+        session.frozen_changed.connect(self.actions_by_name["freeze"].setChecked)
+        session.survey_changed.connect(self._take_survey)
+        jobs.board_changed.connect(session.take_plan)
+        jobs.picture_changed.connect(session.take_picture)
+        self.maps.presenter.slots_changed.connect(keeper.touch)
+        self.picker.recent_changed.connect(keeper.touch)
+        for name, table in (("asics", self.asics), ("stages", self.stages)):
+            self.docks[name].visibilityChanged.connect(table.presenter.set_shown)
+        self.tasks.log_wanted.connect(lambda _: self.docks.bring("log"))
+        self.background.failed.connect(lambda text: session.say("ERROR", text))
+        if supervisor is not None:
+            supervisor.failed.connect(self.report, Qt.ConnectionType.QueuedConnection)
+
+    # -- what the actions do
+
+    def report(self, sentence: str) -> None:
+        """Show an unexpected error in banner and log."""
+        self.session.say("ERROR", sentence)
+
+    def cancel_job(self) -> None:
+        """Cancel the job whose maps are shown."""
+        self.tasks.cancel(self.session.job)
+
+    def copy_command(self) -> None:
+        """Copy the command line of what the form shows, or of the shown job."""
+        spec = self.session.spec or (self.session.job.spec if self.session.job else None)
+        if spec is None:
+            self.session.say("WARN", "There is no job to copy yet; open runs first.")
+            return
+        QGuiApplication.clipboard().setText(command_line(spec))
+        self.session.say("INFO", f"Copied: {command_line(spec)}")
+
+    def toggle_theme(self) -> None:
+        """Change between the dark and the light look."""
+        self.set_theme("light" if theme.current(QApplication.instance()) == "dark" else "dark")
+        self.keeper.touch()
+
+    def set_theme(self, name: str) -> None:
+        """Take the dark or the light look."""
+        theme.apply(QApplication.instance(), name)
+        draw_icons(self.actions_by_name)
+
+    def set_slots(self, count: int) -> None:
+        """Show this many maps."""
+        self.maps.set_slots(count)
+        self.actions_by_name[f"slots_{count}"].setChecked(True)
+        self.keeper.touch()
+
+    def reset_layout(self) -> None:
+        """Put all panels back."""
+        self.docks.reset()
+        self.keeper.touch()
+
+    def _scale(self) -> None:
+        self.maps.presenter.set_percentiles(self.low.value(), self.high.value())
+        self.keeper.touch()
+
+    def _show_percentiles(self, percentiles: tuple[float, float]) -> None:
+        for spin, value in zip((self.low, self.high), percentiles, strict=True):
+            spin.blockSignals(True)
+            spin.setValue(value)
+            spin.blockSignals(False)
+        self.maps.presenter.set_percentiles(self.low.value(), self.high.value())
+
+    def _show_arrangement(self, arrangement: str) -> None:
+        self.actions_by_name[arrangement].setChecked(True)
+
+    def _take_job(self, job: Job | None) -> None:
+        if job is not None:
+            self.jobs.add(job)
+        self.jobs.show_job(job)
+
+    # -- the kept session
+
+    def _own_state(self) -> dict[str, Any]:
+        return {
+            "theme": theme.current(QApplication.instance()),
+            "slots": self.maps.slots,
+            "maps": tuple(c.key for c in self.maps.presenter.chosen) or self.maps.presenter.wanted,
+            "percentiles": self.maps.presenter.percentiles,
+            "recent": tuple(self.picker.recent),
+            "docks": _text(self.saveState()),
+            "geometry": _text(self.saveGeometry()),
+        }
+
+    def _bring_back(self) -> None:
+        """Bring back how the window looked; runs too, or after a crash the offer to do so."""
+        keeper, found, session = self.keeper, self.keeper.found, self.session
+        self.set_theme(found.theme)
+        self.maps.presenter.wanted = found.maps
+        self._show_percentiles(found.percentiles)
+        self.set_slots(found.slots)
+        self.picker.recent = list(found.recent)
+        session.set_arrangement(found.arrangement)
+        session.set_overlay(found.overlay)
+        if found.geometry:
+            self.restoreGeometry(_bytes(found.geometry))
+        if found.docks:
+            self.restoreState(_bytes(found.docks))
+        for note in keeper.notes:
+            session.say("WARN", note)
+        if found.runs and keeper.was_clean:
+            self.restore_runs()
+        elif found.runs:
+            self._offer_restore()
+        keeper.begin()
+
+    def _offer_restore(self) -> None:
+        names = ", ".join(path.name for path in self.keeper.found.runs)
+        self.session.say("WARN", f"The last session ended unexpectedly. “Restore” opens {names} again as they were.")
+        self.restore_button.show()
+
+    def restore_runs(self) -> None:
+        """Open the runs of the last session, with its parameters and its view."""
+        found = self.keeper.found
+        self.banner.dismiss()
+        self._restoring = found
+        self.session.module = found.module
+        self.session.pixel = found.pixel
+        self.session.look_at(cell=found.cell, stage=found.stage)
+        self.session.open_runs(found.runs, found.detector)
+
+    def _take_survey(self, survey: object) -> None:
+        found, self._restoring = self._restoring, None
+        if survey is not None and found is not None and found.spec is not None:
+            self.form.show_spec(found.spec)
+
+    # -- events
+
+    def event(self, event: QEvent | None) -> bool:
+        """Leave keys to whoever edits; only what nobody takes moves through cells and modules."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._is_edited(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def _is_edited(self, event: QKeyEvent) -> bool:
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        editors = (QAbstractSpinBox, QComboBox, QAbstractItemView, QPlainTextEdit)
+        return plain and event.key() in _KEYS_OF_EDITORS and isinstance(QApplication.focusWidget(), editors)
+
+    def dragEnterEvent(self, event: Any) -> None:
+        """Take run folders."""
+        accept_drop(self.session, event)
+
+    def dropEvent(self, event: Any) -> None:
+        """Open dropped run folders."""
+        accept_drop(self.session, event)
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Look at the boards often; the maps have the keyboard."""
+        super().showEvent(event)
+        self.jobs.set_interval(LIVE_INTERVAL)
+        if not self._shown:
+            self._shown = True
+            self.maps.setFocus()
+            QTimer.singleShot(0, self._settle)
+
+    def _settle(self) -> None:
+        """Share the room out and fit the maps, which takes a window that is shown."""
+        if not self.keeper.found.docks:
+            self.docks.share()
+        self.maps.fit()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Look at the boards seldom."""
+        super().hideEvent(event)
+        if not self._ended:
+            self.jobs.set_interval(HIDDEN_INTERVAL)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Do not look at the boards while minimised."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange:
+            self.jobs.set_interval(None if self.isMinimized() else LIVE_INTERVAL)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Keep the session, cancel the jobs, wait for them a few seconds, then let go."""
+        if not self._ended:
+            self._ended = True
+            self.keeper.end()
+            self.hide()
+            self.jobs.set_interval(None)
+            self.probe.stop()
+            self.background.close()
+            self.picker.close_background()
+            self._end_jobs()
+        super().closeEvent(event)
+
+    def _end_jobs(self) -> None:
+        jobs = self.jobs.jobs
+        for job in jobs:
+            job.cancel()
+        closer = threading.Thread(target=_close_all, args=(jobs,), name="calibwb-close", daemon=True)
+        closer.start()
+        closer.join(CLOSE_TIMEOUT)
+
+
+def _close_all(jobs: tuple[Job, ...]) -> None:
+    for job in jobs:
+        job.close()
+
+
+def _fitting_size() -> tuple[int, int]:
+    screen = QGuiApplication.primaryScreen().availableGeometry()
+    return min(_SIZE[0], screen.width()), min(_SIZE[1], screen.height())
+
+
+def _text(state: QByteArray) -> str:
+    return bytes(state.toBase64()).decode()
+
+
+def _bytes(text: str) -> QByteArray:
+    return QByteArray.fromBase64(text.encode())

@@ -1,0 +1,110 @@
+"""The status bar: the pixel under the cursor, how fresh the maps are, and how the program fares."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from PyQt6.QtCore import QTimer
+from PyQt6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
+
+from app.panels.maps.maps_presenter import MapsPresenter
+from app.panels.maps.pixel_text import Pixel, place_text, values_text
+from app.running.jobs_model import data_age
+from app.running.supervision import LoopProbe, Supervisor
+from app.session.session import Session
+from calib_core.io.budget import resident_bytes
+
+_INTERVAL = 500
+_RATE_SPAN = 2.0
+_GIB = 1 << 30
+
+
+class StatusBar(QStatusBar):
+    """Left: pixel and values; right: scale, rate and age of the data, event loop, memory."""
+
+    def __init__(
+        self, session: Session, maps: MapsPresenter, probe: LoopProbe, supervisor: Supervisor | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._maps, self._probe, self._supervisor = session, maps, probe, supervisor
+        self._pixel: Pixel | None = None
+        self._pictures: deque[float] = deque(maxlen=100)
+        self.pixel, self.view, self.scale = _label("status_pixel"), _label("status_view"), _label("status_scale")
+        self.live, self.loop, self.memory = _label("status_live"), _label("status_loop"), _label("status_memory")
+        self.kernels, self.errors = _label("status_kernels"), _label("status_errors")
+        # a long text must not widen the window
+        self.pixel.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.addWidget(self.pixel, 1)
+        for label in (self.errors, self.kernels, self.view, self.scale, self.live, self.loop, self.memory):
+            self.addPermanentWidget(label)
+        maps.hovered.connect(self.show_pixel)
+        session.picture_changed.connect(self._take_picture)
+        session.view_changed.connect(self._show_view)
+        session.pixel_changed.connect(self._show)
+        session.plan_changed.connect(self._show_view)
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._refresh)
+        self._timer.start(_INTERVAL)
+        self._refresh()
+
+    def show_pixel(self, pixel: Pixel | None) -> None:
+        """Show the pixel under the cursor; without one, the selected pixel."""
+        self._pixel = pixel
+        self._show()
+
+    def show_kernels(self, ready: int, total: int) -> None:
+        """Tell how many kernels are prepared; nothing once all are."""
+        self.kernels.setText(f"preparing kernels {ready}/{total}" if ready < total else "")
+        self.kernels.setVisible(ready < total)
+
+    def _take_picture(self) -> None:
+        self._pictures.append(time.monotonic())
+        self._show()
+
+    def _show(self) -> None:
+        pixel, plan = self._pixel or self._session.pixel, self._session.plan
+        if pixel is None or plan is None:
+            self.pixel.setText("")
+            return
+        values = values_text(self._maps.values_at(pixel))
+        self.pixel.setText(f"{place_text(plan.detector.type, pixel)}   │   {values}")
+        self.pixel.setToolTip(values)
+
+    def _show_view(self) -> None:
+        plan, view = self._session.plan, self._session.view
+        stage = plan.detector.type.stages[view.stage].short if plan is not None else ""
+        size = f" · {len(plan.modules)} × {len(plan.cells)} cells" if plan is not None else ""
+        self.view.setText(f"cell {view.cell} {stage}{size}" if plan is not None else "")
+
+    def _refresh(self) -> None:
+        self.scale.setText("scale {:g}–{:g} %".format(*self._maps.percentiles))
+        self.live.setText(self._freshness())
+        self.loop.setText(f"loop p95 {self._probe.percentile(95):.0f} ms")
+        self.loop.setToolTip("How late the event loop is, 95th percentile of the last 10 s")
+        self.memory.setText(f"RAM {resident_bytes() / _GIB:.1f}/{self._budget() / 1024:.1f} GiB")
+        self.memory.setToolTip("Memory of the program, and the job's budget")
+        errors = self._supervisor.errors if self._supervisor is not None else 0
+        self.errors.setText(f"{errors} unexpected error{'s' if errors > 1 else ''}" if errors else "")
+
+    def _freshness(self) -> str:
+        if self._session.frozen:
+            return "frozen (Space)"
+        job = self._session.job
+        age = data_age(job.board) if job is not None else None
+        if age is None:
+            return "" if job is None else job.board.state.value
+        since = time.monotonic() - _RATE_SPAN
+        rate = sum(at > since for at in self._pictures) / _RATE_SPAN
+        return f"live {rate:.0f} Hz · data age {age:.1f} s"
+
+    def _budget(self) -> float:
+        spec = self._session.job.spec if self._session.job is not None else self._session.spec
+        return float(spec.memory_mb) if spec is not None else 2048.0
+
+
+def _label(name: str) -> QLabel:
+    label = QLabel(objectName=name)
+    label.setContentsMargins(6, 0, 6, 0)
+    return label

@@ -1,0 +1,60 @@
+"""The command line of a job: what to type to get the same constants."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from calib_core.detector.registry import family
+from calib_core.jobs.spec import DEFAULT_MEMORY_MB, JobSpec
+from calib_core.ranges import format_numbers
+
+
+def command_line(spec: JobSpec) -> str:
+    """Shell command that runs a job; only what differs from the defaults is named."""
+    words = ["calibwb", spec.family, spec.method]
+    for role, path in spec.runs.items():
+        words += [f"--run-{role}", str(path)]
+    words += ["--out-folder", str(spec.out_folder)]
+    if spec.detector:
+        words += ["--karabo-id", spec.detector]
+    if spec.modules:
+        words += ["--modules", format_numbers(spec.modules)]
+    for name, value in spec.parameters.items():
+        words += _flag(spec, name, value)
+    for name, value in spec.conditions.items():
+        words += ["--" + name.replace("_", "-"), str(value)]
+    words += [w for number, pdu in spec.pdus.items() for w in ("--pdu", f"{number}={pdu}")]
+    return shlex.join(words + _running(spec))
+
+
+def _running(spec: JobSpec) -> list[str]:
+    words = ["--keep-order"] if spec.keep_order else []
+    if spec.memory_mb != DEFAULT_MEMORY_MB:
+        words += ["--memory-mb", str(spec.memory_mb)]
+    return words + (["--threads", str(spec.threads)] if spec.threads else [])
+
+
+def _flag(spec: JobSpec, name: str, value: Any) -> list[str]:
+    flag = "--" + name.replace("_", "-")
+    if isinstance(value, bool):
+        return [flag if value else "--no-" + flag[2:]]
+    if isinstance(value, list | tuple) and value and isinstance(value[0], list | tuple):
+        return _per_stage(spec, flag, value)
+    if isinstance(value, list | tuple):
+        return [flag, *map(_number, value)]
+    return [flag, _number(value) if isinstance(value, float) else str(value)]
+
+
+def _per_stage(spec: JobSpec, flag: str, pairs: Any) -> list[str]:
+    words = []
+    for index, stage in enumerate(family(spec.family)[0].stages):
+        low, high = pairs[min(index, len(pairs) - 1)]
+        words += [f"{flag}-{stage.short.lower()}", _number(low), _number(high)]
+    return words
+
+
+def _number(value: float) -> str:
+    """Shortest text that reads back as the same number."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)

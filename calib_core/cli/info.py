@@ -1,0 +1,108 @@
+"""What a run holds, for people and as JSON: detectors, modules, condition with origins, and problems."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from calib_core.constants.condition import Condition
+from calib_core.detector import Detector, StageEvidence
+from calib_core.io.inventory import RunInventory
+from calib_core.io.run import Run
+from calib_core.jobs.survey import found_condition
+from calib_core.ranges import format_numbers
+
+
+@dataclass(frozen=True)
+class DetectorReport:
+    """One detector of a run: its stock, condition, gain stage, and how many stages each of its trains holds."""
+
+    detector: Detector
+    inventory: RunInventory
+    condition: Condition
+    evidence: StageEvidence
+    stages: int = 1
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a look at a run found."""
+
+    label: str
+    path: Path
+    start: str
+    detectors: tuple[DetectorReport, ...]
+
+    def text(self) -> str:
+        """Lines for a terminal."""
+        head = [f"Run {self.label}  {self.path}", f"  started   {self.start or 'unknown'}"]
+        if not self.detectors:
+            head.append("  no detector that is known")
+        return "\n".join(head + [line for one in self.detectors for line in _lines(one)])
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain JSON."""
+        return {
+            "run": self.label, "path": str(self.path), "start": self.start,
+            "detectors": [
+                {
+                    "identifier": one.detector.identifier, "type": one.detector.type.name,
+                    "condition": {n: asdict(f) for n, f in one.condition.values.items()},
+                    "gain_stage": asdict(one.evidence), "stages_in_run": one.stages,
+                    "inventory": one.inventory.to_json(),
+                }
+                for one in self.detectors
+            ],
+        }
+
+
+def look(path: Path) -> RunReport:
+    """Take stock of a run.
+
+    Raises
+    ------
+    BadInput
+        The folder is no run that can be read.
+    """
+    run = Run.open(path)
+    try:
+        found = tuple(_look_at(run, detector) for detector in run.detectors)
+        start = run.start_time.isoformat() if run.start_time else ""
+        return RunReport(run.label, run.path, start, found)
+    finally:
+        run.close()
+
+
+def _look_at(run: Run, detector: Detector) -> DetectorReport:
+    condition, stages = found_condition(run, detector)
+    inventory = run.inventory(detector, parts=stages)
+    evidence = detector.type.find_stage(run.control(detector), detector.identifier, run.sample(detector))
+    return DetectorReport(detector, inventory, condition, evidence, stages)
+
+
+def _lines(one: DetectorReport) -> list[str]:
+    kind, modules = one.detector.type, one.inventory.modules
+    lines = [f"  detector  {one.detector.identifier} ({kind.title}), {len(modules)} modules"]
+    for same in dict.fromkeys((m.trains, m.frames, m.cells) for m in modules):
+        numbers = format_numbers(m.number for m in modules if (m.trains, m.frames, m.cells) == same)
+        cells = format_numbers(same[2]) or "none"
+        lines.append(f"    modules {numbers}: {same[0]} trains, {same[1]} frames, memory cells {cells}")
+    lines.append(f"    gain stage: {_stage(one)}")
+    for parameter in kind.condition:
+        found = one.condition.values.get(parameter.name)
+        if found:
+            unit = f" {parameter.unit}" if parameter.unit else ""
+            doubt = "" if found.sure else " ?"
+            lines.append(f"    {parameter.database_name:22} {found.value}{unit}{doubt}  ({found.origin})")
+    return lines + [f"    ! {problem.sentence()}" for problem in one.inventory.problems]
+
+
+def _stage(one: DetectorReport) -> str:
+    if one.stages > 1:
+        return f"all {one.stages} in each train ({one.evidence.origin})"
+    if one.evidence.stage is not None:
+        return f"{one.detector.type.stages[one.evidence.stage].label} ({one.evidence.origin})"
+    if one.evidence.gain_signal is not None:
+        return f"told by comparing runs; gain signal {one.evidence.gain_signal:.0f} ADU"
+    return "not told by this run alone"

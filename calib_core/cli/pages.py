@@ -1,0 +1,208 @@
+"""Reference pages of the detector families, written from their descriptors alone."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calib_core.characterisation.method import Method
+from calib_core.detector import DetectorType
+from calib_core.detector.defaults import sources
+from calib_core.detector.registry import detector_types
+from calib_core.params import Knob
+from calib_core.store.files import write_atomically
+
+#: Folder of pictures beside the folder of the pages; a detector type's picture has its name in small letters.
+PICTURES = "pictures"
+_INDEX = "README.md"
+
+
+def write_pages(folder: Path) -> list[Path]:
+    """Write a page for each family, and an index of them; what is there is replaced.
+
+    Raises
+    ------
+    OutputFailed
+        The folder cannot be written.
+    """
+    families = _families()
+    texts = {f"{name.lower()}.md": page(types, _pictures(folder, types)) for name, types in families.items()}
+    texts[_INDEX] = _index(families)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        write_atomically(folder / name, text.encode(), overwrite=True)
+    return [folder / name for name in texts]
+
+
+def page(types: Sequence[DetectorType], pictures: Mapping[str, str] | None = None) -> str:
+    """Markdown page of a family.
+
+    Parameters
+    ----------
+    types : sequence of DetectorType
+        All types of the family; what they have in common is told of the first.
+    pictures : mapping, optional
+        Title of a type → link to a picture of its dark maps.
+    """
+    kind = types[0]
+    parts = [f"# {kind.family}", inspect.cleandoc(inspect.getmodule(kind.decode).__doc__ or "")]
+    parts += [f"![Darks of a simulated {title}]({link})" for title, link in (pictures or {}).items()]
+    parts += ["## Modules", _modules([t for one in types for t in (one, *one.variants)])]
+    parts += [t.remark for t in types if t.remark]
+    parts += ["## Gain stages", _stages(kind), "## Raw data", _raw(types)]
+    if kind.regions:
+        parts += ["## Regions", _regions(kind)]
+    parts += ["## Operating condition", "Found in the run unless the operator gives it.", _condition(kind)]
+    for method in kind.methods:
+        parts += _method(kind, method)
+    return "\n\n".join(parts) + "\n"
+
+
+def _families() -> dict[str, list[DetectorType]]:
+    found: dict[str, list[DetectorType]] = {}
+    for kind in detector_types():
+        found.setdefault(kind.family, []).append(kind)
+    return dict(sorted(found.items()))
+
+
+def _pictures(folder: Path, types: Sequence[DetectorType]) -> dict[str, str]:
+    names = {kind.title: f"{kind.name.lower()}.png" for kind in types}
+    there = folder.absolute().parent / PICTURES
+    return {title: f"../{PICTURES}/{name}" for title, name in names.items() if (there / name).exists()}
+
+
+def _index(families: dict[str, list[DetectorType]]) -> str:
+    rows = [(f"[{name}]({name.lower()}.md)", ", ".join(t.title for t in types),
+             ", ".join(method.title for method in types[0].methods)) for name, types in families.items()]
+    return "\n\n".join([
+        "# Detectors", "Written by `calibwb docs` from the descriptors; edit those, not these pages.",
+        _table(("family", "types", "characterisations"), rows)]) + "\n"
+
+
+def _modules(types: Iterable[DetectorType]) -> str:
+    head = ("type", "modules", "pixels of a module (slow_scan × fast_scan)", "ASIC", "common-mode bank",
+            "memory cells", "largest code [ADU]")
+    return _table(head, [
+        (t.title, f"up to {t.max_modules}" if t.max_modules > 1 else "1", _size(t.shape), _size(t.asic_shape),
+         _size(t.bank_shape or t.asic_shape), t.max_cells, t.saturation) for t in types])
+
+
+def _stages(kind: DetectorType) -> str:
+    bits = [(f"`{stage.code:02b}`",) if kind.has_gain_bits else () for stage in kind.stages]
+    return _table(("stage", "meaning", "run", *(("gain bits",) if kind.has_gain_bits else ())), [
+        (stage.short, stage.label, f"`--run-{stage.role}`", *one)
+        for stage, one in zip(kind.stages, bits, strict=True)])
+
+
+def _raw(types: Sequence[DetectorType]) -> str:
+    raw = types[0].raw
+    keys = [("instrument source", t.raw.source) for t in types] + [
+        ("file aggregator", raw.aggregator), ("pixels", raw.pixels), ("gain bits", raw.gain_bits),
+        ("memory cell", raw.cell), ("pulse", raw.pulse), ("train", raw.train),
+    ]
+    lines = [f"* {what}: `{key}`" for what, key in dict.fromkeys(keys) if key]
+    return "\n".join((*lines, *(f"* {sentence}" for sentence in _raw_remarks(types[0]))))
+
+
+def _raw_remarks(kind: DetectorType) -> Iterator[str]:
+    raw = kind.raw
+    if kind.signal_plane is not None:
+        yield "an analogue gain signal is stored beside each sample"
+    if raw.adc_mask != 0xFFFF:
+        yield f"a word holds the sample in the bits `{raw.adc_mask:#06x}`"
+    if raw.gain_shift is not None:
+        yield f"a word holds the gain bits from bit {raw.gain_shift} on"
+    if raw.strips:
+        yield "a frame is one row of strips"
+    if raw.frames_per_entry:
+        yield "a row of the file holds the frames of several memory cells"
+    if raw.no_frame_cell is not None:
+        yield f"memory cell {raw.no_frame_cell} marks a missing frame"
+
+
+def _regions(kind: DetectorType) -> str:
+    rows = [(region.name, "; ".join(f"{_span('row', *box[:2])}, {_span('column', *box[2:])}" for box in region.boxes),
+             f"from pass {region.from_pass} on") for region in kind.regions]
+    return _table(("region", "pixels", "flagged"), rows)
+
+
+def _span(what: str, start: int, stop: int) -> str:
+    return f"{what} {start}" if stop - start == 1 else f"{what}s {start} to {stop - 1}"
+
+
+def _condition(kind: DetectorType) -> str:
+    rows = [(f"`{_flag(p.name)}`", p.database_name, p.unit, "" if p.text else f"{p.tolerance:g}",
+             "" if p.left_out_at is None else p.left_out_at, p.help) for p in kind.condition]
+    return _table(("flag", "name in the database", "unit", "tolerance", "not stored at", "meaning"), rows)
+
+
+def _method(kind: DetectorType, method: Method) -> list[str]:
+    runs = " ".join(f"--run-{role.name} N" for role in method.roles(kind))
+    command = f"calibwb {kind.family} {method.command} --in-folder FOLDER {runs} --out-folder FOLDER"
+    parts = [f"## {method.title}", inspect.cleandoc(method.__doc__ or ""), f"```\n{command}\n```"]
+    said = (("Use when", method.use_when), ("Caution", method.caution))
+    parts += [f"{what}: {text}" for what, text in said if text]
+    return [*parts, "### Maps", _maps(kind, method), "### Constants", _constants(kind, method),
+            "### Parameters", _parameters(kind, method)]
+
+
+def _maps(kind: DetectorType, method: Method) -> str:
+    return _table(("map", "unit", "planes", "meaning"), [
+        (spec.title, spec.unit, ", ".join(spec.planes) or "one per gain stage", spec.help)
+        for spec in method.maps(kind) if not spec.hidden])
+
+
+def _constants(kind: DetectorType, method: Method) -> str:
+    axes = ", ".join(kind.file_dims)
+    return _table(("constant", "name in the database", "unit", "dtype", "axes, slowest first", "meaning"), [
+        (p.kind.name, kind.calibrations[p.kind.name], p.kind.unit, np.dtype(p.kind.dtype).name, axes, p.kind.help)
+        for p in method.products(kind)])
+
+
+def _parameters(kind: DetectorType, method: Method) -> str:
+    known = sources(kind.family.lower(), method.command.lower())
+    stages = [stage.short for stage in kind.stages]
+    rows = [(f"`{_knob_flag(knob, stages)}`", _value(getattr(method, knob.name), stages), knob.unit,
+             knob.range_text, knob.help + (" (for experts)" if knob.expert else ""), known.get(knob.name, ""))
+            for knob in method.knobs()]
+    return _table(("flag", "default", "unit", "range", "meaning", "source of the default"), rows)
+
+
+def _knob_flag(knob: Knob, stages: Sequence[str]) -> str:
+    """Flag on the command line; limits per stage have one for each stage."""
+    names = ",".join(stage.lower() for stage in stages)
+    if knob.kind != "limits_per_stage" or not stages:
+        return knob.flag
+    return f"{knob.flag}-{names}" if len(stages) == 1 else f"{knob.flag}-{{{names}}}"
+
+
+def _value(value: Any, stages: Sequence[str]) -> str:
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, tuple):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    if value and isinstance(value[0], tuple):
+        same = len(set(value)) == 1
+        named = zip(stages, value, strict=False)
+        return _value(value[0], ()) if same else "; ".join(f"{stage} {_value(one, ())}" for stage, one in named)
+    return " to ".join(f"{one:g}" for one in value)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _size(shape: tuple[int, int]) -> str:
+    return f"{shape[0]} × {shape[1]}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Markdown table; a bar inside a value would end its column."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(value).replace("|", "\\|") for value in line) + " |" for line in lines)

@@ -1,0 +1,1 @@
+"""Constants: conditions, kinds of constants, bad-pixel flags."""

@@ -1,0 +1,205 @@
+"""Detector types: what the rest of the program needs to know of a family.
+
+A family's name lives in its descriptor (``calib_core/detectors``) and nowhere else; everything that the rest of
+the program needs to know of a family is a field of :class:`DetectorType`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
+from calib_core.detector.frames import Frames
+from calib_core.detector.raw_layout import RawLayout
+from calib_core.errors import BadParameter
+
+if TYPE_CHECKING:
+    from calib_core.characterisation.method import Method
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class GainStage:
+    """A gain stage and the run that characterises it in the dark.
+
+    ``short`` labels it on the screen and in flags (HG, G0), ``role`` names the run (``high`` → ``--run-high``),
+    ``code`` is its value in the raw gain bits, ``label`` is for people.
+    """
+
+    short: str
+    role: str
+    label: str
+    code: int = 0
+
+
+@dataclass(frozen=True)
+class Region:
+    """Part of a module that is flagged whatever its values, and left out of limits.
+
+    Attributes
+    ----------
+    name : str
+    flag : int
+        Bad-pixel flag.
+    boxes : tuple of (row from, row to, column from, column to)
+        Half-open; together they are the region.
+    from_pass : int
+        Pass of a refined dark from which on it is flagged, counted from 1.
+    """
+
+    name: str
+    flag: int
+    boxes: tuple[tuple[int, int, int, int], ...]
+    from_pass: int = 1
+
+    def mark(self, flags: Array) -> None:
+        """Set the flag in (slow_scan, fast_scan) uint32."""
+        for top, bottom, left, right in self.boxes:
+            flags[top:bottom, left:right] |= np.uint32(self.flag)
+
+
+@dataclass(frozen=True, eq=False)
+class DetectorType:
+    """Frozen descriptor of a detector family's variant; the only home of its name, shapes, keys and quirks.
+
+    Two descriptors are the same only if they are the same object.
+
+    Attributes
+    ----------
+    family : str
+        Name on the command line; several types may share it.
+    name : str
+        Name of this type, unique.
+    database_type : str
+        Detector type in the constants' database, such as ``…-Type``.
+    title : str
+        For the screen.
+    shape : (int, int)
+        Pixels of a module (slow_scan, fast_scan).
+    planes : int
+        Raw planes per frame (2 where an analogue gain signal is stored beside the signal).
+    signal_plane : int, optional
+    least_signal_step : float
+        Smallest difference of the mean gain signal between two stages, ADU; below it they are the same stage.
+    max_modules : int
+    regions : tuple of Region
+        Parts of a module that are no ordinary pixels.
+    bank_shape : (int, int), optional
+        Pixels (slow_scan, fast_scan) that share one amplifier and so a common mode; the ASIC where not given.
+    variants : tuple of DetectorType
+        Types with the same sources whose modules have another shape; taken where the data have it.
+    remark : str
+        Sentence for the log of every job with this type.
+    always_whole : bool
+        Whether an installed detector has all of them; where not, only gaps between its modules are remarkable.
+    max_cells : int
+    saturation : int
+        Largest code of the converter, ADU.
+    asic_shape : (int, int)
+        Pixels of one ASIC (slow_scan, fast_scan); ASICs tile the module.
+    stages : tuple of GainStage
+    raw : RawLayout
+    decode : callable
+        ``decode(arrays by key) -> Frames``; arrays are flat in frames. Pure.
+    encode : callable
+        ``encode(block, gain stage, gain bits) -> arrays by key``; the inverse, for the simulator. Pure.
+    condition : tuple of ConditionParameter
+    find_condition : callable
+        ``find_condition(ControlReader, detector name) -> {name: Found}``.
+    find_stage : callable
+        ``find_stage(ControlReader, detector name, SampleStatistics) -> StageEvidence``.
+    calibrations : mapping
+        Canonical kind → database name, e.g. ``{"Offset": "Offset10Hz"}``.
+    file_dims : tuple of str
+        Order of the axes in constant files, slowest first; axes of length 1 may be left out.
+    methods : tuple of Method
+        Characterisations with this family's defaults.
+    geometry : callable
+        ``geometry(n_modules)`` → EXtra-geom geometry for the assembled view, or None for strips; imports it lazily.
+    geometry_note : str
+        Where the default geometry comes from, for the screen.
+    stages_in_run : callable, optional
+        ``stages_in_run(values of the condition) -> int`` where one run may hold all gain stages, one after the other
+        in each train: how many it holds, or 1. Without it a run is of one stage.
+    operated : callable, optional
+        ``operated(this type, values of the condition) -> DetectorType`` where an operating condition changes what
+        the data mean.
+    truth : mapping
+        Parameters of the simulator's truth model.
+    simulate_control : callable
+        ``simulate_control(detector name, stage, settings) -> {source: {key: value}}`` for the simulator.
+    """
+
+    family: str
+    name: str
+    database_type: str
+    title: str
+    shape: tuple[int, int]
+    planes: int
+    max_modules: int
+    max_cells: int
+    saturation: int
+    asic_shape: tuple[int, int]
+    stages: tuple[GainStage, ...]
+    raw: RawLayout
+    decode: Callable[[Mapping[str, Array]], Frames]
+    encode: Callable[[Array, int, Array | None], Mapping[str, Array]]
+    condition: tuple[ConditionParameter, ...]
+    find_condition: Callable[[ControlReader, str], dict[str, Found]]
+    find_stage: Callable[[ControlReader, str, SampleStatistics], StageEvidence]
+    calibrations: Mapping[str, str]
+    file_dims: tuple[str, ...]
+    methods: tuple[Method, ...]
+    geometry: Callable[[int], Any]
+    geometry_note: str = ""
+    signal_plane: int | None = None
+    least_signal_step: float = 0.0
+    regions: tuple[Region, ...] = ()
+    bank_shape: tuple[int, int] | None = None
+    variants: tuple[DetectorType, ...] = ()
+    remark: str = ""
+    always_whole: bool = True
+    stages_in_run: Callable[[Mapping[str, Found]], int] | None = None
+    operated: Callable[[DetectorType, Mapping[str, Found]], DetectorType] | None = None
+    truth: Mapping[str, Any] = field(default_factory=dict)
+    simulate_control: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of one module."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def has_gain_bits(self) -> bool:
+        """Whether raw data carry digital gain bits."""
+        return self.raw.gain_bits is not None or self.raw.gain_shift is not None
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one raw frame in memory, all planes and gain bits."""
+        return self.pixels * (2 * self.planes + self.has_gain_bits)
+
+    def operated_at(self, found: Mapping[str, Found]) -> DetectorType:
+        """Type as its data are to be understood at an operating condition."""
+        return self if self.operated is None else self.operated(self, found)
+
+    def method(self, command: str) -> Method:
+        """Characterisation by its command name.
+
+        Raises
+        ------
+        BadParameter
+            This family has no such characterisation.
+        """
+        for method in self.methods:
+            if method.command == command.upper():
+                return method
+        known = ", ".join(m.command for m in self.methods)
+        raise BadParameter(f"{self.family} has no characterisation “{command}”; it has {known}.")

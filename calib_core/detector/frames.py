@@ -1,0 +1,80 @@
+"""Decoded frames of a module, and which frames of a run are used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from calib_core.errors import BadParameter
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Decoded frames of one module, in the order of their trains.
+
+    Attributes
+    ----------
+    block : (n, planes, slow_scan, fast_scan) uint16, C-contiguous, ADU
+        Raw samples; plane 0 is the analogue signal.
+    cell : (n,) int64
+        Memory cell of each frame, checked to lie within the detector's range.
+    train : (n,) uint64
+        Train id of each frame.
+    gain : (n, slow_scan, fast_scan) uint8, optional
+        Gain bits as stored, for detectors that have them.
+    signal_plane : int, optional
+        Plane of the analogue gain signal, for detectors that have one.
+    """
+
+    block: Array
+    cell: Array
+    train: Array
+    gain: Array | None = None
+    signal_plane: int | None = None
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.cell)
+
+    @property
+    def adc(self) -> Array:
+        """View of the analogue samples, (n, slow_scan, fast_scan)."""
+        return self.block[:, 0]
+
+    @property
+    def gain_signal(self) -> Array | None:
+        """View of the analogue gain signal, (n, slow_scan, fast_scan), or None."""
+        return None if self.signal_plane is None else self.block[:, self.signal_plane]
+
+
+@dataclass(frozen=True)
+class FrameSelection:
+    """Frames of a run that are used.
+
+    Attributes
+    ----------
+    skip_first : int
+        Trains that are skipped first.
+    max_trains, min_trains : int
+        The most and the least trains that are taken.
+    keep_suspect : bool
+        Whether trains without confirmed train id are used.
+    part, parts : int
+        A train's frames are cut into ``parts`` equal parts, such as one for each gain stage, and part ``part``,
+        counted from 0, is used with the memory cells of the first part.
+    """
+
+    skip_first: int = 0
+    max_trains: int | None = None
+    min_trains: int = 1
+    keep_suspect: bool = False
+    part: int = 0
+    parts: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.part < self.parts:
+            raise BadParameter(f"part = {self.part} is not allowed; it takes 0 to {self.parts - 1}.")

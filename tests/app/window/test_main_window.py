@@ -1,0 +1,252 @@
+"""The window, driven as an operator does: keys, clicks, closing."""
+
+from __future__ import annotations
+
+import csv
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QPoint, Qt, QTimer
+from PyQt6.QtGui import QGuiApplication, QImage
+from PyQt6.QtWidgets import QCheckBox, QToolBar
+
+from app.running.supervision import Supervisor
+from app.widgets.map_view import MapView
+from calib_core.constants.badpixels import BadPixels
+from calib_core.jobs.board import State
+
+
+def press(qtbot, window, *keys):
+    for key in keys:
+        qtbot.keyClick(window.maps, key)
+
+
+def click_pixel(qtbot, view, pixel):
+    """Click where a pixel (index of the module, row, column) is on the canvas."""
+    canvas = view.canvas
+    x, y = canvas._placement.place_of(pixel)
+    window, ratio = canvas.viewport(), canvas.devicePixelRatioF()
+    across = (x + 0.5 - window.x) * window.scale + window.width / 2
+    down = (y + 0.5 - window.y) * window.scale + window.height / 2
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=QPoint(int(across / ratio), int(down / ratio)))
+
+
+def test_keys_move_through_cells_modules_and_stages(window, fake_job, qtbot):
+    offset = window.maps.views[0]
+    press(qtbot, window, Qt.Key.Key_Right, Qt.Key.Key_Right, Qt.Key.Key_2)
+    expected = float(fake_job.map_values("offset", 2, 1)[1, 3, 4])
+    qtbot.waitUntil(lambda: offset.value_at(1, 3, 4) == pytest.approx(expected))
+    press(qtbot, window, Qt.Key.Key_PageDown, Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_Left)
+    assert window.navigation.navigator.state == (1, 1, 1)
+    # a cell's number that is typed stays with the editor
+    spin = window.navigation.navigator.findChild(type(window.navigation.navigator._cell.spin), "cell_spin")
+    spin.setFocus()
+    qtbot.keyClick(spin, Qt.Key.Key_Up)
+    assert (window.session.module, window.session.view.cell) == (1, 2)
+
+
+def test_module_arrangement_makes_one_module_only(window, fake_job, qtbot):
+    press(qtbot, window, Qt.Key.Key_M, Qt.Key.Key_PageDown)
+    assert fake_job.looks[-1].modules == (1,)
+    shape = fake_job.type.shape
+    qtbot.waitUntil(lambda: window.maps.presenter.placement.modules == (1,))
+    assert window.maps.presenter.placement.index.shape == shape
+    press(qtbot, window, Qt.Key.Key_S)
+    assert fake_job.looks[-1].modules == ()
+
+
+def test_click_selects_a_pixel_and_inspects_it(window, fake_job, qtbot):
+    qtbot.waitUntil(lambda: window.maps.views[0].paint_count > 0)
+    click_pixel(qtbot, window.maps.views[1], (2, 200, 60))
+    module, row, column = window.session.pixel
+    assert module == 2
+    assert abs(row - 200) <= 8
+    assert abs(column - 60) <= 8
+    inspector = window.inspector
+    qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty)
+    wave = 50 * np.sin(np.arange(32) / 9)
+    assert np.ptp(inspector.presenter.curve.values - wave) == pytest.approx(0, abs=1e-6)
+    noise = float(fake_job.map_values("noise", 0, 0)[2, row, column])
+    assert f"Noise {noise:.5g} ADU" in inspector.text.text()
+    assert inspector.samples.is_empty
+    qtbot.mouseClick(inspector.read_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not inspector.samples.is_empty)
+    assert "500 samples" in inspector.samples_text.text()
+    press(qtbot, window, Qt.Key.Key_Right)
+    assert inspector.samples.is_empty, "samples of another cell must not stay"
+
+
+def test_flags_are_counted_and_drawn(window, fake_job, qtbot):
+    flags = fake_job.map_values("bad_pixels", 0, 0)
+    counted = window.navigation.flags._numbers[int(BadPixels.NO_DARK_DATA)][0]
+    expected = np.count_nonzero(flags & np.uint32(BadPixels.NO_DARK_DATA))
+    qtbot.waitUntil(lambda: counted.text() == f"{expected:,}")
+    canvas = window.maps.views[1].canvas
+    before = canvas.grab().toImage()
+    box = window.navigation.flags.findChild(QCheckBox, "flag_3")
+    box.click()
+    assert window.session.overlay & BadPixels.NO_DARK_DATA == 0
+    qtbot.waitUntil(lambda: canvas.grab().toImage() != before)
+    press(qtbot, window, Qt.Key.Key_B)
+    assert not window.maps.presenter.flags_visible
+    box.click()
+    press(qtbot, window, Qt.Key.Key_B)
+    qtbot.waitUntil(lambda: canvas.grab().toImage() == before)
+
+
+def test_any_map_goes_into_any_slot(window, qtbot):
+    action = next(a for a in window.maps.slot_menu(0).actions() if a.text() == "Thresholds MG-LG [ADU]")
+    action.trigger()
+    assert window.maps.presenter.chosen[0].key == "thresholds/1"
+    qtbot.waitUntil(lambda: window.maps.views[0].value_at(0, 0, 0) is not None)
+    assert window.maps.views[0].value_at(0, 0, 0) > 7000
+    window.actions_by_name["slots_1"].trigger()
+    assert [view.isVisible() for view in window.maps.views] == [True, False, False, False]
+
+
+def test_space_freezes_the_maps(window, fake_job, qtbot):
+    shown = window.session.picture
+    press(qtbot, window, Qt.Key.Key_Space, Qt.Key.Key_Right)
+    window.jobs.poll()
+    assert window.session.picture is shown
+    press(qtbot, window, Qt.Key.Key_Space)
+    assert window.session.picture.view.cell == 1
+
+
+def test_export_writes_what_is_shown(window, fake_job, qtbot, tmp_path):
+    window.session.set_pixel((2, 10, 20))
+    qtbot.waitUntil(lambda: window.inspector.presenter.curve is not None)
+    targets = {name: tmp_path / name for name in ("maps.png", "statistics.csv", "pixel.csv")}
+    window.export.ask_file = lambda title, name, kinds: str(targets[name])
+    window.export.export_picture()
+    window.export.export_statistics()
+    window.export.export_curve()
+    qtbot.waitUntil(lambda: all(path.exists() for path in targets.values()))
+    assert not QImage(str(targets["maps.png"])).isNull()
+    lines = [line for line in targets["statistics.csv"].read_text().splitlines() if not line.startswith("#")]
+    noise = [row for row in csv.DictReader(lines) if row["map"] == "Noise" and row["module"] == "2"]
+    rows = [row for row in noise if not row["asic"]]
+    good = fake_job.map_values("noise", 0, 0)[2][fake_job.map_values("bad_pixels", 0, 0)[2] == 0]
+    assert float(rows[0]["mean"]) == pytest.approx(good.mean(dtype=np.float64), rel=1e-6)
+    curve = [line.split(",") for line in targets["pixel.csv"].read_text().splitlines() if line[0].isdigit()]
+    _, values = fake_job.pixel_over_cells("offset", 2, 10, 20, 0)
+    np.testing.assert_allclose([float(row[1]) for row in curve], values)
+
+
+def test_export_into_a_folder_that_is_none_is_told_in_the_banner(window, qtbot, tmp_path):
+    (tmp_path / "file").touch()
+    window.export.presenter.picture(tmp_path / "file" / "maps.png")
+    qtbot.waitUntil(lambda: window.banner.isVisible())
+    assert "maps.png cannot be written" in window.banner.message
+
+
+def test_constants_are_listed_and_copied(window, fake_job, qtbot, tmp_path):
+    made = tmp_path / "made.h5"
+    made.write_bytes(b"constant")
+    fake_job.finish([made])
+    qtbot.waitUntil(lambda: window.export.outputs.count() == 1)
+    (tmp_path / "copies").mkdir()
+    window.export.ask_folder = lambda title: str(tmp_path / "copies")
+    window.export.copy_constants()
+    qtbot.waitUntil(lambda: (tmp_path / "copies" / "made.h5").exists())
+
+
+def test_copied_command_line_names_the_runs(window):
+    window.actions_by_name["copy"].trigger()
+    assert "--run-med /gpfs/r0013" in QGuiApplication.clipboard().text()
+
+
+def test_session_survives_a_kill(open_window, fake_job, qtbot, monkeypatch):
+    first = open_window()
+    folder = Path(first.keeper._folder)
+    first.session.set_job(fake_job)
+    qtbot.waitUntil(lambda: first.session.picture is not None)
+    first.set_theme("light")
+    first.set_slots(2)
+    first.maps.presenter.assign(1, "samples")
+    first.session.set_arrangement("stacked")
+    first.session.look_at(cell=17)
+    first.high.setValue(98.0)
+    first.keeper.found = first.keeper.found.model_copy(update={"runs": (Path("/gpfs/r0012"),)})
+    first.keeper.save()
+    saved = folder / "session.json"
+    qtbot.waitUntil(lambda: '"cell": 17' in saved.read_text())
+    # as a kill would leave it: no closing, and the lock of a process that is gone
+    monkeypatch.setattr(first.keeper, "end", lambda: None)
+    first.keeper._timer.stop()
+    first.keeper._lock.unlock()
+    second = open_window(folder)
+    assert second.maps.slots == 2
+    assert second.session.arrangement == "stacked"
+    assert second.maps.presenter.percentiles == (1.0, 98.0)
+    assert second.restore_button.isVisible()
+    assert "ended unexpectedly" in second.banner.message
+    asked = []
+    second.session.open_requested.connect(lambda paths, detector: asked.append(paths))
+    qtbot.mouseClick(second.restore_button, Qt.MouseButton.LeftButton)
+    assert asked == [(Path("/gpfs/r0012"),)]
+    assert second.session.view.cell == 17
+    second.session.set_job(fake_job)
+    qtbot.waitUntil(lambda: second.session.picture is not None)
+    assert [choice.key for choice in second.maps.presenter.chosen] == ["offset", "samples"]
+
+
+def test_damaged_session_is_put_aside(open_window, tmp_path):
+    folder = tmp_path / "state"
+    folder.mkdir()
+    (folder / "session.json").write_bytes(b"{\x00 not JSON")
+    window = open_window(folder)
+    assert (folder / "session.json.bad").read_bytes() == b"{\x00 not JSON"
+    assert "was damaged" in window.log.text()
+
+
+@pytest.mark.parametrize("where", ["slot", "event", "thread"])
+def test_unexpected_errors_are_told_and_the_window_lives(where, open_window, qtbot, tmp_path, monkeypatch):
+    supervisor = Supervisor(tmp_path / "log")
+    supervisor.install()
+    try:
+        window = open_window(supervisor=supervisor)
+
+        def fail(*_):
+            raise RuntimeError("broken kernel")
+
+        if where == "slot":
+            QTimer.singleShot(0, fail)
+        elif where == "event":
+            monkeypatch.setattr(MapView, "changeEvent", fail)
+            window.set_theme("light")
+        else:
+            threading.Thread(target=fail).start()
+        qtbot.waitUntil(lambda: "broken kernel" in window.banner.message)
+        monkeypatch.undo()
+        assert "broken kernel" in supervisor.log_path.read_text()
+        window.actions_by_name["stacked"].trigger()
+        assert window.session.arrangement == "stacked"
+    finally:
+        supervisor.uninstall()
+
+
+def test_closing_ends_the_job(window, fake_job):
+    assert fake_job.board.state is State.RUNNING
+    window.close()
+    assert fake_job.cancelled
+    assert fake_job.closed
+    assert not window.isVisible()
+
+
+def test_failed_job_is_told_in_banner_and_log(window, fake_job, qtbot):
+    fake_job.publish(state=State.FAILED, error="Run r0013 cannot be read.")
+    qtbot.waitUntil(lambda: "Run r0013 cannot be read." in window.banner.message)
+    assert not any(job.board.state is State.RUNNING for job in window.jobs.running)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 4, 6])
+def test_window_fits_a_small_screen(window, qtbot, slots):
+    window.set_slots(slots)
+    qtbot.wait(50)
+    assert (window.width(), window.height()) == (1280, 800)
+    bar = window.findChild(QToolBar)
+    hidden = [action.text() for action in bar.actions() if not bar.widgetForAction(action).isVisible()]
+    assert hidden == []

@@ -1,0 +1,53 @@
+import pytest
+from PyQt6.QtGui import QColor, QPalette
+from PyQt6.QtWidgets import QApplication
+
+from app.widgets.map_view import MapView
+from app.window import theme
+
+
+@pytest.fixture
+def looks(qapp):
+    before, style, sheet = qapp.palette(), qapp.style().objectName(), qapp.styleSheet()
+    yield qapp
+    qapp.setStyleSheet(sheet)
+    qapp.setStyle(style)
+    qapp.setPalette(before)
+
+
+def luminance(colour):
+    def linear(part):
+        return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = (linear(part) for part in (colour.redF(), colour.greenF(), colour.blueF()))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(first, second):
+    """Contrast ratio of WCAG 2.1."""
+    dark, light = sorted((luminance(QColor(first)), luminance(QColor(second))))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("name", theme.THEMES)
+@pytest.mark.parametrize("tone", ["text", "muted", "accent", "ok", "info", "warning", "error", "pending"])
+@pytest.mark.parametrize("ground", ["base", "window"])
+def test_texts_and_states_are_readable(name, tone, ground):
+    tones = theme.THEMES[name]
+    assert contrast(getattr(tones, tone), getattr(tones, ground)) >= 4.5
+
+
+@pytest.mark.parametrize("name", theme.THEMES)
+def test_theme_reaches_new_and_old_widgets(looks, qtbot, name):
+    view = MapView()
+    qtbot.addWidget(view)
+    view.show()
+    theme.apply(looks, name)
+    looks.processEvents()
+    assert theme.current(QApplication.instance()) == name
+    assert view.palette().color(QPalette.ColorRole.Base) == QColor(theme.THEMES[name].base)
+
+
+def test_unknown_theme_is_named(looks):
+    with pytest.raises(ValueError, match=r"'neon'.*dark"):
+        theme.apply(looks, "neon")

@@ -1,0 +1,274 @@
+"""The command line: help that is complete, job files, a look at runs, and commands that give back their job."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calib_core import __version__
+from calib_core.characterisation.method import Method
+from calib_core.cli import main as command
+from calib_core.cli.command_line import command_line
+from calib_core.cli.main import main
+from calib_core.detector import DetectorType
+from calib_core.detector.registry import detector_types, family
+from calib_core.jobs.spec import JobSpec
+from calib_core.params import Knob
+from calib_core.simulate import default_settings, simulate
+
+Capture = pytest.CaptureFixture[str]
+
+METHODS = [(kind.family, method.command) for kind in {k.family: k for k in detector_types()}.values()
+           for method in kind.methods]
+
+
+def kind_and_method(name: str, command: str) -> tuple[DetectorType, Method]:
+    kind = family(name)[0]
+    return kind, kind.method(command)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Small dark runs of one module."""
+    settings = default_settings("AGIPD1M").with_changes({"modules": "3", "memory_cells": 1, "trains": 10})
+    return simulate(settings, tmp_path_factory.mktemp("runs")).runs
+
+
+def help_of(capsys: Capture, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
+    """Help text with its wraps undone."""
+    monkeypatch.setenv("COLUMNS", "1000")
+    with pytest.raises(SystemExit) as stop:
+        main([*words, "--help"])
+    assert stop.value.code == 0
+    return re.sub(r"\s+", " ", capsys.readouterr().out)
+
+
+def flags_of(kind: DetectorType, one: Knob) -> list[str]:
+    if one.kind == "limits_per_stage":
+        return [f"{one.flag}-{stage.short.lower()}" for stage in kind.stages]
+    return [one.flag]
+
+
+@pytest.mark.parametrize(("name", "command"), METHODS)
+def test_help_of_a_characterisation_tells_every_parameter(
+    name: str, command: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = help_of(capsys, monkeypatch, name, command).split("names of the original notebooks:")[0]
+    kind, method = kind_and_method(name, command)
+    for one in method.knobs():
+        for flag in flags_of(kind, one):
+            [told] = re.findall(rf"(?<= ){flag}[ ,].*?(?= --[a-z]|$)", text.split("parameters:", 1)[1])
+            if one.kind == "bool":
+                told = text[text.index(flag):]
+            assert re.sub(r"\s+", " ", one.help) in told, flag
+            assert one.unit in told, flag
+            allowed = "{" + ",".join(one.choices) + "}" if one.choices else one.range_text
+            assert allowed in told, flag
+    for parameter in kind.condition:
+        assert f"--{parameter.name.replace('_', '-')} VALUE {parameter.help}" in text
+    for role in method.roles(kind):
+        assert f"--run-{role.name} RUN run of {role.label}" in text
+    for sentence in (method.use_when, method.caution):
+        assert sentence in text
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    ((), ("AGIPD", "JUNGFRAU", "run a job file", "simulate", "demo", "info", "window")),
+    (("AGIPD",), ("DARK", "Darks")),
+    (("run",), ("job file (JSON)", "--out-folder")),
+    (("info",), ("run folders", "p900450 r12-14", "--json")),
+    (("demo",), ("--folder", "--headless")),
+    (("simulate",), ("AGIPD1M", "AGIPD500K", "JUNGFRAU")),
+    (("simulate", "JUNGFRAU"), ("--trains", "--drift", "[-1000 to 1000 ADU; default 0]", "--out")),
+    (("agipd", "dark"), ("--gate-sigma", "Light on the detector")),
+])
+def test_help_of_the_other_commands(
+    words: tuple[str, ...], told: tuple[str, ...], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = help_of(capsys, monkeypatch, *words)
+    for part in told:
+        assert part in text
+
+
+def test_version_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "calib_core.cli.main", "--version"], capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, f"calibwb {__version__}\n")
+
+
+def test_no_command_is_refused(capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    assert stop.value.code == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+def test_info_as_text_and_json(runs: dict[str, Path], capsys: Capture) -> None:
+    assert main(["info", str(runs["high"]), str(runs["low"])]) == 0
+    text = capsys.readouterr().out
+    assert text.count("SPB_DET_AGIPD1M-1 (AGIPD 1M), 1 modules") == 2
+    assert "modules 3: 10 trains, 10 frames, memory cells 0" in text
+    assert re.search(r"Sensor Bias Voltage +300.0 V +\(SPB_IRU_AGIPD1M/PSC/HV", text)
+    assert main(["info", str(runs["high"]), "--json"]) == 0
+    [report] = json.loads(capsys.readouterr().out)
+    assert report["path"] == str(runs["high"])
+    [detector] = report["detectors"]
+    assert detector["condition"]["bias_voltage"]["value"] == 300.0
+    assert [(m["number"], m["trains"], m["frames"]) for m in detector["inventory"]["modules"]] == [(3, 10, 10)]
+
+
+def test_info_of_several_runs_tells_all_that_can_be_read(
+    runs: dict[str, Path], tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "r0009").mkdir()
+    assert main(["info", str(tmp_path / "r0009"), str(runs["high"])]) == 2
+    printed = capsys.readouterr()
+    assert f"Run {tmp_path / 'r0009'} cannot be used" in printed.err
+    assert "SPB_DET_AGIPD1M-1" in printed.out
+
+
+def test_info_of_nothing_is_refused(tmp_path: Path, capsys: Capture) -> None:
+    assert main(["info", str(tmp_path / "r0001")]) == 2
+    assert capsys.readouterr().err == f"calibwb: {tmp_path / 'r0001'} does not exist.\n"
+
+
+def test_a_job_is_written_and_run(runs: dict[str, Path], tmp_path: Path, capsys: Capture) -> None:
+    job, out = tmp_path / "new" / "job.json", tmp_path / "out"
+    given = [word for role, path in runs.items() for word in (f"--run-{role}", path.name.lstrip("r0"))]
+    folder = next(iter(runs.values())).parent
+    words = ["AGIPD", "DARK", "--in-folder", str(folder), *given, "--out-folder", str(out), "--gate-sigma", "6",
+             "--bias-voltage", "290", "--pdu", "3=UNIT_M305", "--write-job", str(job)]
+    assert main(words) == 0
+    assert f"calibwb run {job}" in capsys.readouterr().out
+    assert not out.exists()
+    spec = JobSpec.read(job)
+    assert spec == JobSpec(family="AGIPD", method="DARK", runs=runs, out_folder=out, parameters={"gate_sigma": 6.0},
+                           conditions={"bias_voltage": 290.0}, pdus={3: "UNIT_M305"})
+    assert main(["run", str(job)]) == 0
+    assert {path.parent.name for path in out.rglob("*.h5")} == {"unit_m305"}
+
+
+def test_a_job_file_that_cannot_be_written_is_said(runs: dict[str, Path], tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "file").write_text("in the way")
+    words = ["AGIPD", "DARK", "--run-high", str(runs["high"]), "--out-folder", str(tmp_path), "--write-job",
+             str(tmp_path / "file" / "job.json")]
+    assert main(words) == 2
+    assert re.fullmatch(r"calibwb: \S+job.json could not be written: .*\.\n", capsys.readouterr().err)
+
+
+def test_an_interrupt_anywhere_ends_with_130(
+    runs: dict[str, Path], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command.info, "look", interrupted)
+    assert main(["info", str(runs["high"])]) == 130
+    assert capsys.readouterr().err == "calibwb: interrupted\n"
+
+
+def other_value(kind: DetectorType, one: Knob, default: Any) -> Any:
+    """An allowed value that is not the default, with digits that a short text would lose."""
+    if one.kind == "bool":
+        return not default
+    if one.kind == "choice":
+        return next(choice for choice in one.choices if choice != default)
+    if one.kind == "limits_per_stage":
+        return [[-1.5 * (i + 1), 1234.0625678 + i] for i in range(len(kind.stages))]
+    if one.kind == "text":
+        return "a folder/of another text.h5"
+    low, high = one.lower or 0, one.upper or 1
+    middle = low + (high - low) * 0.123456789
+    value = round(middle) if one.kind == "int" else middle
+    return value if value != default else value + 1
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "detector": {"detector": "SPB_DET_AGIPD1M-1"},
+    "modules": {"modules": (0, 1, 2, 5)},
+    "conditions": {"conditions": {"bias_voltage": 291.23456789, "memory_cells": 4.0}},
+    "PDUs": {"pdus": {0: "UNIT_M305", 12: "Q1 M2"}},
+    "order": {"keep_order": True},
+    "memory and threads": {"memory_mb": 4096, "threads": 3},
+}
+
+
+def parsed(line: str, tmp_path: Path) -> JobSpec:
+    words = shlex.split(line)
+    assert words[0] == "calibwb"
+    assert main([*words[1:], "--write-job", str(tmp_path / "job.json")]) == 0
+    return JobSpec.read(tmp_path / "job.json")
+
+
+def example(name: str, command: str, tmp_path: Path, **changes: Any) -> JobSpec:
+    """A job whose folders have blanks in their names; the runs hold nothing, for nobody looks at them."""
+    kind, method = kind_and_method(name, command)
+    folders = {role.name: tmp_path / "a folder" / f"r{i:04d}" for i, role in enumerate(method.roles(kind))}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+    return JobSpec(family=name, method=command, runs=folders, out_folder=tmp_path / "the out", **changes)
+
+
+@pytest.mark.parametrize(("name", "command"), METHODS)
+def test_a_command_gives_back_every_parameter(name: str, command: str, tmp_path: Path) -> None:
+    kind, method = kind_and_method(name, command)
+    values = {one.name: other_value(kind, one, getattr(method, one.name)) for one in method.knobs()}
+    spec = example(name, command, tmp_path, parameters=values)
+    assert parsed(command_line(spec), tmp_path) == spec
+    assert method.with_changes(values).changed_from(method).keys() == values.keys()
+
+
+@pytest.mark.parametrize("what", CHANGES)
+@pytest.mark.parametrize(("name", "command"), METHODS)
+def test_a_command_gives_back_everything_else(name: str, command: str, what: str, tmp_path: Path) -> None:
+    kind, _ = kind_and_method(name, command)
+    known = {parameter.name for parameter in kind.condition}
+    changes = dict(CHANGES[what])
+    if "conditions" in changes:
+        changes["conditions"] = {one: value for one, value in changes["conditions"].items() if one in known}
+    spec = example(name, command, tmp_path, **changes)
+    assert parsed(command_line(spec), tmp_path) == spec
+
+
+def test_the_demo_shows_the_types_that_are_named():
+    from calib_core.cli import demo
+    from calib_core.errors import BadParameter
+
+    assert demo.names([]) == ("AGIPD1M", "JUNGFRAU")
+    of_name = {kind.name: kind.family for kind in detector_types()}
+    assert {of_name[name] for name in demo.names(["all"])} == {
+        "AGIPD", "DSSC", "EPIX100", "EPIX10K", "FASTCCD", "GOTTHARD2", "JUNGFRAU", "LPD", "PNCCD"}
+    assert demo.names(["lpd1m"]) == ("LPD1M",)
+    with pytest.raises(BadParameter, match="no demo of “toaster”"):
+        demo.names(["toaster"])
+
+
+@pytest.mark.parametrize("kind", {k.family: k for k in detector_types()}.values(), ids=lambda kind: kind.family)
+def test_names_of_the_original_notebooks_stand_for_parameters_that_exist(kind, capsys):
+    from calib_core.detector.defaults import notebook_names
+
+    known = {knob.name for method in kind.methods for knob in method.knobs()}
+    names = notebook_names(kind.family.lower())
+    assert all(set(new) <= known for new in names.values())
+    with pytest.raises(SystemExit):
+        main([kind.family, "DARK", "--help"])
+    text = capsys.readouterr().out
+    assert all("--" + old.replace("_", "-") in text for old in names)
+
+
+def test_a_notebooks_name_sets_all_that_it_stands_for(tmp_path):
+    job = tmp_path / "job.json"
+    run = tmp_path / "r0001"
+    run.mkdir()
+    words = ["jungfrau", "dark", "--run-high", str(run), "--out-folder", str(tmp_path), "--write-job", str(job)]
+    assert main([*words, "--badpixel-threshold-sigma", "7"]) == 0
+    assert JobSpec.read(job).parameters == {"thresholds_offset_sigma": 7.0, "thresholds_noise_sigma": 7.0}
+    assert main([*words, "--badpixel_threshold_sigma=8"]) == 0
+    assert JobSpec.read(job).parameters == {"thresholds_offset_sigma": 8.0, "thresholds_noise_sigma": 8.0}

@@ -1,0 +1,51 @@
+"""The command that writes simulated runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from calib_core.cli.simulate import add_arguments, run
+from calib_core.simulate import demo_settings, read_truth
+
+
+def parsed(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(list(words))
+
+
+def test_command_writes_what_its_flags_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("AGIPD500K", "--out", str(tmp_path), "--modules", "1", "--trains", "2", "--memory-cells", "1")
+    assert run(parsed(*words, "--dead-module", "-1", "--swap-runs")) == 0
+    said = capsys.readouterr()
+    folder = tmp_path / "HED" / "202601" / "p900000"
+    assert f"low: {folder / 'raw' / 'r0001'}" in said.out
+    assert "100 %" in said.err
+    settings = read_truth(folder / "usr" / "simulation" / "truth_r0001.h5").settings
+    assert (settings.trains, settings.memory_cells, settings.swap_runs) == (2, 1, True)
+
+
+def test_flags_win_over_the_demo(tmp_path: Path) -> None:
+    words = ("JUNGFRAU", "--demo", "--out", str(tmp_path), "--trains", "1", "--modules", "1")
+    assert run(parsed(*words)) == 0
+    truth = read_truth(next(tmp_path.rglob("truth_r*.h5")))
+    expected = demo_settings()["JUNGFRAU"].with_changes({"trains": 1, "modules": "1"})
+    assert truth.settings == expected
+
+
+def test_family_without_a_type_takes_its_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parsed("AGIPD", "--out", "x").simulated == "AGIPD"
+    with pytest.raises(SystemExit):
+        parsed("NONE", "--out", "x")
+    assert "AGIPD500K" in capsys.readouterr().err
+
+
+def test_help_shows_the_defaults_of_the_type(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed("JUNGFRAU", "--help")
+    text = " ".join(capsys.readouterr().out.split())
+    assert "default SPB_IRDA_JF4M" in text
+    assert "Bias of the sensor [0 to 1000 V; default 90]" in text
