@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from calib_core.detector.registry import family
+from calib_core.characterisation.family import named
 from calib_core.jobs.spec import DEFAULT_MEMORY_MB, JobSpec
 from calib_core.ranges import format_numbers
 
@@ -48,7 +48,7 @@ def _flag(spec: JobSpec, name: str, value: Any) -> list[str]:
 
 def _per_stage(spec: JobSpec, flag: str, pairs: Any) -> list[str]:
     words = []
-    for index, stage in enumerate(family(spec.family)[0].stages):
+    for index, stage in enumerate(named(spec.family).stages):
         low, high = pairs[min(index, len(pairs) - 1)]
         words += [f"{flag}-{stage.short.lower()}", _number(low), _number(high)]
     return words

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.family import Family, families
 from calib_core.characterisation.method import Method
 from calib_core.detector import DetectorType
 from calib_core.detector.defaults import sources
-from calib_core.detector.registry import detector_types
 from calib_core.params import Knob
 from calib_core.store.files import write_atomically
 
@@ -29,44 +29,42 @@ def write_pages(folder: Path) -> list[Path]:
     OutputFailed
         The folder cannot be written.
     """
-    families = _families()
-    texts = {f"{name.lower()}.md": page(types, _pictures(folder, types)) for name, types in families.items()}
-    texts[_INDEX] = _index(families)
+    texts = {f"{one.name.lower()}.md": page(one, _pictures(folder, one.types)) for one in families()}
+    texts[_INDEX] = _index(families())
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         write_atomically(folder / name, text.encode(), overwrite=True)
     return [folder / name for name in texts]
 
 
-def page(types: Sequence[DetectorType], pictures: Mapping[str, str] | None = None) -> str:
+def page(family: Family, pictures: Mapping[str, str] | None = None) -> str:
     """Markdown page of a family.
 
     Parameters
     ----------
-    types : sequence of DetectorType
-        All types of the family; what they have in common is told of the first.
+    family : Family
+        What its types have in common is told of the first.
     pictures : mapping, optional
         Title of a type → link to a picture of its dark maps.
     """
-    kind = types[0]
-    parts = [f"# {kind.family}", inspect.cleandoc(inspect.getmodule(kind.decode).__doc__ or "")]
+    parts = [f"# {family.name}", inspect.cleandoc(family.about)]
     parts += [f"![Darks of a simulated {title}]({link})" for title, link in (pictures or {}).items()]
-    parts += ["## Modules", _modules([t for one in types for t in (one, *one.variants)])]
+    if family.types:
+        parts += _instrument(family.types)
+    for method in family.methods:
+        parts += _method(family, method)
+    return "\n\n".join(parts) + "\n"
+
+
+def _instrument(types: Sequence[DetectorType]) -> list[str]:
+    kind = types[0]
+    parts = ["## Modules", _modules([t for one in types for t in (one, *one.variants)])]
     parts += [t.remark for t in types if t.remark]
     parts += ["## Gain stages", _stages(kind), "## Raw data", _raw(types)]
     if kind.regions:
         parts += ["## Regions", _regions(kind)]
     parts += ["## Operating condition", "Found in the run unless the operator gives it.", _condition(kind)]
-    for method in kind.methods:
-        parts += _method(kind, method)
-    return "\n\n".join(parts) + "\n"
-
-
-def _families() -> dict[str, list[DetectorType]]:
-    found: dict[str, list[DetectorType]] = {}
-    for kind in detector_types():
-        found.setdefault(kind.family, []).append(kind)
-    return dict(sorted(found.items()))
+    return parts
 
 
 def _pictures(folder: Path, types: Sequence[DetectorType]) -> dict[str, str]:
@@ -75,9 +73,9 @@ def _pictures(folder: Path, types: Sequence[DetectorType]) -> dict[str, str]:
     return {title: f"../{PICTURES}/{name}" for title, name in names.items() if (there / name).exists()}
 
 
-def _index(families: dict[str, list[DetectorType]]) -> str:
-    rows = [(f"[{name}]({name.lower()}.md)", ", ".join(t.title for t in types),
-             ", ".join(method.title for method in types[0].methods)) for name, types in families.items()]
+def _index(known: Sequence[Family]) -> str:
+    rows = [(f"[{one.name}]({one.name.lower()}.md)", ", ".join(t.title for t in one.types),
+             ", ".join(method.title for method in one.methods)) for one in known]
     return "\n\n".join([
         "# Detectors", "Written by `calibwb docs` from the descriptors; edit those, not these pages.",
         _table(("family", "types", "characterisations"), rows)]) + "\n"
@@ -140,14 +138,15 @@ def _condition(kind: DetectorType) -> str:
     return _table(("flag", "name in the database", "unit", "tolerance", "not stored at", "meaning"), rows)
 
 
-def _method(kind: DetectorType, method: Method) -> list[str]:
+def _method(family: Family, method: Method) -> list[str]:
+    kind = family.types[0]
     runs = " ".join(f"--run-{role.name} N" for role in method.roles(kind))
-    command = f"calibwb {kind.family} {method.command} --in-folder FOLDER {runs} --out-folder FOLDER"
+    command = f"calibwb {family.name} {method.command} --in-folder FOLDER {runs} --out-folder FOLDER"
     parts = [f"## {method.title}", inspect.cleandoc(method.__doc__ or ""), f"```\n{command}\n```"]
     said = (("Use when", method.use_when), ("Caution", method.caution))
     parts += [f"{what}: {text}" for what, text in said if text]
     return [*parts, "### Maps", _maps(kind, method), "### Constants", _constants(kind, method),
-            "### Parameters", _parameters(kind, method)]
+            "### Parameters", _parameters(family, method)]
 
 
 def _maps(kind: DetectorType, method: Method) -> str:
@@ -163,9 +162,9 @@ def _constants(kind: DetectorType, method: Method) -> str:
         for p in method.products(kind)])
 
 
-def _parameters(kind: DetectorType, method: Method) -> str:
-    known = sources(kind.family.lower(), method.command.lower())
-    stages = [stage.short for stage in kind.stages]
+def _parameters(family: Family, method: Method) -> str:
+    known = sources(family.name.lower(), method.command.lower())
+    stages = [stage.short for stage in family.stages]
     rows = [(f"`{_knob_flag(knob, stages)}`", _value(getattr(method, knob.name), stages), knob.unit,
              knob.range_text, knob.help + (" (for experts)" if knob.expert else ""), known.get(knob.name, ""))
             for knob in method.knobs()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,6 @@ from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
 from calib_core.detector.frames import Frames
 from calib_core.detector.raw_layout import RawLayout
-from calib_core.errors import BadParameter
-
-if TYPE_CHECKING:
-    from calib_core.characterisation.method import Method
 
 Array = npt.NDArray[Any]
 
@@ -73,8 +69,6 @@ class DetectorType:
 
     Attributes
     ----------
-    family : str
-        Name on the command line; several types may share it.
     name : str
         Name of this type, unique.
     database_type : str
@@ -119,8 +113,6 @@ class DetectorType:
         Canonical kind → database name, e.g. ``{"Offset": "Offset10Hz"}``.
     file_dims : tuple of str
         Order of the axes in constant files, slowest first; axes of length 1 may be left out.
-    methods : tuple of Method
-        Characterisations with this family's defaults.
     geometry : callable
         ``geometry(n_modules)`` → EXtra-geom geometry for the assembled view, or None for strips; imports it lazily.
     geometry_note : str
@@ -137,7 +129,6 @@ class DetectorType:
         ``simulate_control(detector name, stage, settings) -> {source: {key: value}}`` for the simulator.
     """
 
-    family: str
     name: str
     database_type: str
     title: str
@@ -156,7 +147,6 @@ class DetectorType:
     find_stage: Callable[[ControlReader, str, SampleStatistics], StageEvidence]
     calibrations: Mapping[str, str]
     file_dims: tuple[str, ...]
-    methods: tuple[Method, ...]
     geometry: Callable[[int], Any]
     geometry_note: str = ""
     signal_plane: int | None = None
@@ -189,17 +179,3 @@ class DetectorType:
     def operated_at(self, found: Mapping[str, Found]) -> DetectorType:
         """Type as its data are to be understood at an operating condition."""
         return self if self.operated is None else self.operated(self, found)
-
-    def method(self, command: str) -> Method:
-        """Characterisation by its command name.
-
-        Raises
-        ------
-        BadParameter
-            This family has no such characterisation.
-        """
-        for method in self.methods:
-            if method.command == command.upper():
-                return method
-        known = ", ".join(m.command for m in self.methods)
-        raise BadParameter(f"{self.family} has no characterisation “{command}”; it has {known}.")

@@ -26,7 +26,8 @@ def withdraw(name: str) -> None:
 
 
 @cache
-def _discover() -> None:
+def discover() -> None:
+    """Load all descriptors, our own and those that entry points declare."""
     package = importlib.import_module("calib_core.detectors")
     for found in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{found.name}")
@@ -36,23 +37,23 @@ def _discover() -> None:
 
 def detector_types() -> tuple[DetectorType, ...]:
     """All known detector types: our own files and those that entry points ``calibwb.detectors`` declare."""
-    _discover()
+    discover()
     return tuple(_declared[name] for name in sorted(_declared))
 
 
-def family(name: str) -> tuple[DetectorType, ...]:
-    """Types of a family by its command-line name.
+def detector_type(name: str) -> DetectorType:
+    """Detector type by its name, in any case.
 
     Raises
     ------
     BadParameter
-        No such family.
+        There is none of this name.
     """
-    found = tuple(t for t in detector_types() if t.family == name.upper())
-    if not found:
-        known = ", ".join(sorted({t.family for t in detector_types()}))
-        raise BadParameter(f"There is no detector family “{name}”; known families are {known}.")
-    return found
+    for kind in detector_types():
+        if kind.name == name.upper():
+            return kind
+    known = ", ".join(kind.name for kind in detector_types())
+    raise BadParameter(f"There is no detector type “{name}”; known types are {known}.")
 
 
 def identify(sources: Sequence[str]) -> tuple[Detector, ...]:

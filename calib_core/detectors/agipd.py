@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.characterisation.dark import Dark
+from calib_core.characterisation.family import Family, declare
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
@@ -24,7 +25,6 @@ from calib_core.detector import (
     StageEvidence,
 )
 from calib_core.detector.defaults import defaults
-from calib_core.detector.registry import declare
 
 _CELL_COUNTS = (4, 32, 64, 76, 128, 176, 202, 250, 352)
 _STAGES = (
@@ -215,8 +215,7 @@ _TRUTH_500K = {
 }
 
 
-AGIPD1M = declare(DetectorType(
-    family="AGIPD",
+AGIPD1M = DetectorType(
     name="AGIPD1M",
     database_type="AGIPD-Type",
     title="AGIPD 1M",
@@ -247,14 +246,13 @@ AGIPD1M = declare(DetectorType(
     operated=_operated,
     calibrations={k: k for k in ("Offset", "Noise", "ThresholdsDark", "BadPixelsDark")},
     file_dims=("fast_scan", "slow_scan", "cell", "gain"),
-    methods=(Dark(**defaults("agipd", "dark")),),
     geometry=_geometry_1m,
     geometry_note="EXtra-geom, default quadrant positions",
     truth=_TRUTH,
     simulate_control=_simulate_control,
-))
+)
 
-AGIPD500K = declare(replace(
+AGIPD500K = replace(
     AGIPD1M,
     name="AGIPD500K",
     title="AGIPD 500K",
@@ -263,4 +261,6 @@ AGIPD500K = declare(replace(
     geometry=_geometry_500k,
     geometry_note="EXtra-geom, from origin",
     truth=_TRUTH_500K,
-))
+)
+
+declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), (Dark(**defaults("agipd", "dark")),), about=__doc__ or ""))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.characterisation.dark import Dark
+from calib_core.characterisation.family import Family, declare
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
@@ -27,7 +28,6 @@ from calib_core.detector import (
     StageEvidence,
 )
 from calib_core.detector.defaults import defaults
-from calib_core.detector.registry import declare
 
 _CONDITION = (
     ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),
@@ -167,8 +167,7 @@ _TRUTH: dict[str, Any] = {
 }
 
 
-DSSC1M = declare(DetectorType(
-    family="DSSC",
+DSSC1M = DetectorType(
     name="DSSC1M",
     database_type="DSSC-Type",
     title="DSSC 1M",
@@ -196,9 +195,10 @@ DSSC1M = declare(DetectorType(
     find_stage=_find_stage,
     calibrations={k: k for k in ("Offset", "Noise", "BadPixelsDark")},
     file_dims=("fast_scan", "slow_scan", "cell"),
-    methods=(Dark(**defaults("dssc", "dark")),),
     geometry=_geometry,
     geometry_note="EXtra-geom, example arrangement",
     truth=_TRUTH,
     simulate_control=_simulate_control,
-))
+)
+
+declare(Family("DSSC", "DSSC", (DSSC1M,), (Dark(**defaults("dssc", "dark")),), about=__doc__ or ""))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.family import Family, declare
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
@@ -29,7 +30,6 @@ from calib_core.detector import (
 )
 from calib_core.detector.control_values import control_source, number, scaled
 from calib_core.detector.defaults import defaults
-from calib_core.detector.registry import declare
 
 _SHAPE = (708, 768)
 CONDITION = (
@@ -131,7 +131,6 @@ _TRUTH: dict[str, Any] = {
 }
 
 _WHOLE = DetectorType(
-    family="EPIX100",
     name="EPIX100",
     database_type="ePix100-Type",
     title="ePix100",
@@ -162,10 +161,11 @@ _WHOLE = DetectorType(
     find_stage=find_stage,
     calibrations={k: f"{k}EPix100" for k in ("Offset", "Noise", "BadPixelsDark")},
     file_dims=("slow_scan", "fast_scan", "cell"),
-    methods=(RefinedDark(**defaults("epix100", "dark")),),
     geometry=_geometry,
     geometry_note="EXtra-geom, one sensor without a gap",
     truth=_TRUTH,
     simulate_control=simulate_control,
 )
-EPIX100 = declare(replace(_WHOLE, variants=(active_only(_WHOLE, find_condition),)))
+EPIX100 = replace(_WHOLE, variants=(active_only(_WHOLE, find_condition),))
+
+declare(Family("EPIX100", "ePix100", (EPIX100,), (RefinedDark(**defaults("epix100", "dark")),), about=__doc__ or ""))

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.family import Family, declare
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import Array, ControlReader, DetectorType, Frames, GainStage, RawLayout
 from calib_core.detector.control_values import control_source, number
 from calib_core.detector.defaults import defaults
-from calib_core.detector.registry import declare
 from calib_core.detectors.epix100 import (
     CONDITION,
     TEMPERATURE,
@@ -92,7 +92,6 @@ _TRUTH: dict[str, Any] = {
 }
 
 _WHOLE = DetectorType(
-    family="EPIX10K",
     name="EPIX10K",
     database_type="ePix10K-Type",
     title="ePix10K",
@@ -126,10 +125,11 @@ _WHOLE = DetectorType(
     operated=_operated,
     calibrations={k: f"{k}EPix10K" for k in ("Offset", "Noise", "BadPixelsDark")},
     file_dims=("slow_scan", "fast_scan", "cell"),
-    methods=(RefinedDark(**defaults("epix10k", "dark")),),
     geometry=_geometry,
     geometry_note="EXtra-geom, one sensor without a gap",
     truth=_TRUTH,
     simulate_control=_simulate_control,
 )
-EPIX10K = declare(replace(_WHOLE, variants=(active_only(_WHOLE, _find_condition),)))
+EPIX10K = replace(_WHOLE, variants=(active_only(_WHOLE, _find_condition),))
+
+declare(Family("EPIX10K", "ePix10K", (EPIX10K,), (RefinedDark(**defaults("epix10k", "dark")),), about=__doc__ or ""))

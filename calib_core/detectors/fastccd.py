@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.family import Family, declare
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
@@ -26,7 +27,6 @@ from calib_core.detector import (
 )
 from calib_core.detector.control_values import control_source, number, scaled
 from calib_core.detector.defaults import defaults
-from calib_core.detector.registry import declare
 
 _SHAPE = (1934, 960)
 _HEMISPHERE = (967, 960)
@@ -145,8 +145,7 @@ _TRUTH: dict[str, Any] = {
 }
 
 
-FASTCCD = declare(DetectorType(
-    family="FASTCCD",
+FASTCCD = DetectorType(
     name="FASTCCD",
     database_type="FastCCD-Type",
     title="FastCCD",
@@ -177,9 +176,10 @@ FASTCCD = declare(DetectorType(
     find_stage=_find_stage,
     calibrations={"Offset": "OffsetCCD", "Noise": "NoiseCCD", "BadPixelsDark": "BadPixelsDarkCCD"},
     file_dims=("slow_scan", "fast_scan", "gain"),
-    methods=(RefinedDark(**defaults("fastccd", "dark")),),
     geometry=_geometry,
     geometry_note="hemispheres one above the other, as they are stored",
     truth=_TRUTH,
     simulate_control=_simulate_control,
-))
+)
+
+declare(Family("FASTCCD", "FastCCD", (FASTCCD,), (RefinedDark(**defaults("fastccd", "dark")),), about=__doc__ or ""))

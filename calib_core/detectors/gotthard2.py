@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.family import Family, declare
 from calib_core.characterisation.lut_dark import LutDark
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
@@ -27,7 +28,6 @@ from calib_core.detector import (
 )
 from calib_core.detector.control_values import control_source, number, scaled, word
 from calib_core.detector.defaults import defaults
-from calib_core.detector.registry import declare
 
 _STAGES = (
     GainStage("G0", "high", "gain 0 (dynamic)", code=0),
@@ -126,8 +126,7 @@ _TRUTH: dict[str, Any] = {
 }
 
 
-GOTTHARD2 = declare(DetectorType(
-    family="GOTTHARD2",
+GOTTHARD2 = DetectorType(
     name="GOTTHARD2",
     database_type="gotthard2-Type",
     title="Gotthard-II 50 µm",
@@ -160,13 +159,12 @@ GOTTHARD2 = declare(DetectorType(
     find_stage=_find_stage,
     calibrations={k: f"{k}Gotthard2" for k in ("Offset", "Noise", "BadPixelsDark")} | {"Lut": "LUTGotthard2"},
     file_dims=("fast_scan", "cell", "gain"),
-    methods=(LutDark(**defaults("gotthard2", "dark")),),
     geometry=_no_geometry,
     truth=_TRUTH,
     simulate_control=_simulate_control,
-))
+)
 
-GOTTHARD2_25UM = declare(replace(
+GOTTHARD2_25UM = replace(
     GOTTHARD2,
     name="GOTTHARD2_25UM",
     title="Gotthard-II 25 µm",
@@ -180,4 +178,9 @@ GOTTHARD2_25UM = declare(replace(
         "settings": {**_TRUTH["settings"], "identifier": "SA1_XTD9_HIREX", "instrument": "SA1"},
         "demo": {**_TRUTH["demo"], "proposal": 900105, "trains": 2},
     },
+)
+
+declare(Family(
+    "GOTTHARD2", "Gotthard-II", (GOTTHARD2, GOTTHARD2_25UM), (LutDark(**defaults("gotthard2", "dark")),),
+    about=__doc__ or "",
 ))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.characterisation.dark import Dark
+from calib_core.characterisation.family import Family, declare
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
@@ -24,7 +25,6 @@ from calib_core.detector import (
 )
 from calib_core.detector.control_values import control_source, number, scaled, word
 from calib_core.detector.defaults import defaults
-from calib_core.detector.registry import declare
 
 _STAGES = (
     GainStage("G0", "high", "gain 0 (dynamic)", code=0),
@@ -156,8 +156,7 @@ _TRUTH: dict[str, Any] = {
 }
 
 
-JUNGFRAU = declare(DetectorType(
-    family="JUNGFRAU",
+JUNGFRAU = DetectorType(
     name="JUNGFRAU",
     database_type="jungfrau-Type",
     title="JUNGFRAU",
@@ -192,9 +191,10 @@ JUNGFRAU = declare(DetectorType(
     find_stage=_find_stage,
     calibrations={"Offset": "Offset10Hz", "Noise": "Noise10Hz", "BadPixelsDark": "BadPixelsDark10Hz"},
     file_dims=("fast_scan", "slow_scan", "cell", "gain"),
-    methods=(Dark(**defaults("jungfrau", "dark")),),
     geometry=_geometry,
     geometry_note="EXtra-geom, example arrangement",
     truth=_TRUTH,
     simulate_control=_simulate_control,
-))
+)
+
+declare(Family("JUNGFRAU", "JUNGFRAU", (JUNGFRAU,), (Dark(**defaults("jungfrau", "dark")),), about=__doc__ or ""))

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.characterisation.dark import Dark
+from calib_core.characterisation.family import Family, declare
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
@@ -29,7 +30,6 @@ from calib_core.detector import (
     StageEvidence,
 )
 from calib_core.detector.defaults import defaults
-from calib_core.detector.registry import declare
 
 _STAGES = (
     GainStage("HG", "high", "high gain", code=0),
@@ -163,8 +163,7 @@ _TRUTH: dict[str, Any] = {
 }
 
 
-LPD1M = declare(DetectorType(
-    family="LPD",
+LPD1M = DetectorType(
     name="LPD1M",
     database_type="LPD-Type",
     title="LPD 1M",
@@ -195,12 +194,11 @@ LPD1M = declare(DetectorType(
     stages_in_run=_stages_in_run,
     calibrations={k: k for k in ("Offset", "Noise", "BadPixelsDark")},
     file_dims=("fast_scan", "slow_scan", "cell", "gain"),
-    methods=(Dark(**defaults("lpd", "dark")),),
     geometry=_geometry,
     geometry_note="EXtra-geom, example arrangement",
     truth=_TRUTH,
     simulate_control=_simulate_control,
-))
+)
 
 #: Rows of a mini, and the most minis that one source is taken to hold.
 _MINI_ROWS, _MOST_MINIS = 32, 8
@@ -234,6 +232,8 @@ _MINIS = replace(
     },
 )
 #: That minis are stacked in one source is background knowledge; no public file of one was found.
-LPDMINI = declare(replace(
+LPDMINI = replace(
     _minis(_MOST_MINIS, _MINIS), variants=tuple(_minis(count, _MINIS) for count in range(1, _MOST_MINIS))
-))
+)
+
+declare(Family("LPD", "LPD", (LPD1M, LPDMINI), (Dark(**defaults("lpd", "dark")),), about=__doc__ or ""))

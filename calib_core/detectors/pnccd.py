@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.family import Family, declare
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
@@ -27,7 +28,6 @@ from calib_core.detector import (
 )
 from calib_core.detector.control_values import control_source, number, scaled
 from calib_core.detector.defaults import defaults
-from calib_core.detector.registry import declare
 
 _SHAPE = (1024, 1024)
 _CONDITION = (
@@ -116,8 +116,7 @@ _TRUTH: dict[str, Any] = {
 }
 
 
-PNCCD = declare(DetectorType(
-    family="PNCCD",
+PNCCD = DetectorType(
     name="PNCCD",
     database_type="pnCCD-Type",
     title="pnCCD",
@@ -147,9 +146,10 @@ PNCCD = declare(DetectorType(
     find_stage=_find_stage,
     calibrations={"Offset": "OffsetCCD", "Noise": "NoiseCCD", "BadPixelsDark": "BadPixelsDarkCCD"},
     file_dims=("slow_scan", "fast_scan", "cell"),
-    methods=(RefinedDark(**defaults("pnccd", "dark")),),
     geometry=_geometry,
     geometry_note="EXtra-geom, example positions",
     truth=_TRUTH,
     simulate_control=_simulate_control,
-))
+)
+
+declare(Family("PNCCD", "pnCCD", (PNCCD,), (RefinedDark(**defaults("pnccd", "dark")),), about=__doc__ or ""))

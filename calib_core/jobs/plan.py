@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from calib_core.characterisation.family import named
 from calib_core.characterisation.method import MapSpec, Method, Unit
 from calib_core.constants.condition import Condition
 from calib_core.correction.lut import Lut
@@ -120,14 +121,15 @@ def _close(runs: dict[str, Run]) -> None:
 def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
     if not opened:
         raise BadInput("The job has no run; give at least one.")
-    chosen = choose_detector(list(opened.values()), spec.family, spec.detector)
-    method = chosen.type.method(spec.method).with_changes(spec.parameters)
-    found = assign(chosen, method, opened, spec.keep_order, spec.conditions)
+    family = named(spec.family)
+    chosen = choose_detector(list(opened.values()), family, spec.detector)
+    method = family.method(spec.method).with_changes(spec.parameters)
+    found = assign(chosen, family, method, opened, spec.keep_order, spec.conditions)
     check_same_condition(found, spec.conditions)
     by_path = {run.path: run for run in opened.values()}
     runs = {c.role.name: by_path[c.run.path] for c in found.roles if c.run}
-    named = _named(chosen, runs, spec)
-    detector = replace(named, type=named.type.operated_at(found.condition.values))
+    asked = _named(chosen, runs, spec)
+    detector = replace(asked, type=asked.type.operated_at(found.condition.values))
     frames, left_out = _frames(detector, method, runs, found)
     modules = tuple(m.number for m in detector.modules if m.number not in left_out)
     if not modules:

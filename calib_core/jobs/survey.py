@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+from calib_core.characterisation.family import Family, characterisations, named
 from calib_core.characterisation.method import Method, RunRole
 from calib_core.constants.condition import Condition, ConditionParameter
 from calib_core.detector import Detector, DetectorType, StageEvidence
@@ -57,6 +58,7 @@ class Survey:
 
     runs: tuple[SurveyedRun, ...]
     detector: Detector
+    family: Family
     method: Method
     roles: tuple[RoleChoice, ...]
     condition: Condition
@@ -78,14 +80,14 @@ class Survey:
         runs = dict(given[:1] if self.stages_in_run > 1 else given)
         return JobSpec.checked(
             **{
-                "family": self.detector.type.family, "method": self.method.command, "runs": runs,
+                "family": self.family.name, "method": self.method.command, "runs": runs,
                 "detector": self.detector.identifier, "out_folder": out_folder, "notes": self.notes, **changes,
             }
         )
 
 
 def survey(
-    paths: Sequence[Path], family: str = "", detector: str = "", method: str = "DARK", keep_order: bool = False
+    paths: Sequence[Path], family: str = "", detector: str = "", method: str = "", keep_order: bool = False
 ) -> Survey:
     """Survey runs given in the order of the method's roles.
 
@@ -96,7 +98,7 @@ def survey(
     family, detector : str
         Restrict to a detector family, to one detector of the runs.
     method : str
-        Command of the characterisation.
+        Command of the characterisation; empty takes the first that there is for the detector.
     keep_order : bool
         Take the order as given, whatever the data say.
 
@@ -106,12 +108,26 @@ def survey(
         A run cannot be used, has no such detector, or two runs are of the same gain stage.
     """
     with _Opened(paths) as runs:
-        chosen = choose_detector(runs, family, detector)
-        roles = chosen.type.method(method).roles(chosen.type)
+        wanted = named(family) if family else None
+        chosen = choose_detector(runs, wanted, detector)
+        task = _task(chosen, wanted, method)
+        roles = task[1].roles(chosen.type)
         if len(runs) > len(roles):
-            raise BadInput(f"{len(runs)} runs were given; {chosen.type.family} {method} takes {len(roles)}.")
+            raise BadInput(f"{len(runs)} runs were given; {task[0].name} {task[1].command} takes {len(roles)}.")
         given = {role.name: run for role, run in zip(roles, runs, strict=False)}
-        return assign(chosen, chosen.type.method(method), given, keep_order)
+        return assign(chosen, *task, given, keep_order)
+
+
+def _task(detector: Detector, wanted: Family | None, method: str) -> tuple[Family, Method]:
+    """Family and characterisation: those wanted, or the first that there are for a detector."""
+    if wanted is not None:
+        return wanted, wanted.method(method) if method else wanted.methods[0]
+    offered = characterisations(detector.type)
+    fitting = [task for task in offered if not method or task[1].command == method.upper()]
+    if not fitting:
+        known = ", ".join(f"{family.name} {one.command}" for family, one in offered)
+        raise BadParameter(f"There is no characterisation “{method}” of {detector.identifier}; there are {known}.")
+    return fitting[0]
 
 
 class _Opened:
@@ -131,7 +147,7 @@ class _Opened:
             run.close()
 
 
-def choose_detector(runs: Sequence[Run], family: str = "", identifier: str = "") -> Detector:
+def choose_detector(runs: Sequence[Run], family: Family | None = None, identifier: str = "") -> Detector:
     """The one detector of the runs that fits, with the modules of the first run that has it.
 
     Raises
@@ -141,7 +157,7 @@ def choose_detector(runs: Sequence[Run], family: str = "", identifier: str = "")
     """
     fitting = _fitting(runs[0], family, identifier)
     if not fitting:
-        wanted = identifier or family or "a known"
+        wanted = identifier or (family.name if family else "a known")
         have = ", ".join(d.identifier for d in runs[0].detectors) or "none that is known"
         raise BadInput(f"Run {runs[0].label} has no {wanted} detector; its detectors: {have}.")
     if len(fitting) > 1:
@@ -154,15 +170,15 @@ def choose_detector(runs: Sequence[Run], family: str = "", identifier: str = "")
     return fitting[0]
 
 
-def _fitting(run: Run, family: str, identifier: str) -> list[Detector]:
+def _fitting(run: Run, family: Family | None, identifier: str) -> list[Detector]:
     return [
         d for d in run.detectors
-        if (not family or d.type.family == family.upper()) and (not identifier or d.identifier == identifier)
+        if (family is None or family.has(d.type)) and (not identifier or d.identifier == identifier)
     ]
 
 
 def assign(
-    detector: Detector, method: Method, given: Mapping[str, Run], keep_order: bool = False,
+    detector: Detector, family: Family, method: Method, given: Mapping[str, Run], keep_order: bool = False,
     conditions: Mapping[str, float | str] | None = None,
 ) -> Survey:
     """Decide which run is which gain stage and find the condition.
@@ -185,10 +201,10 @@ def assign(
     roles = [role for role in method.roles(detector.type) if role.name in given]
     unknown = set(given) - {role.name for role in method.roles(detector.type)}
     if unknown:
-        raise BadParameter(f"{detector.type.family} {method.command} has no run “{sorted(unknown)[0]}”.")
+        raise BadParameter(f"{family.name} {method.command} has no run “{sorted(unknown)[0]}”.")
     surveyed = [_look(given[role.name], detector, said) for role in roles]
     if any(run.stages > 1 for run in surveyed):
-        return _all_of_one(detector, method, surveyed)
+        return _all_of_one(detector, family, method, surveyed)
     found = roles if keep_order else _order(detector, roles, surveyed)
     by_role = {role.name: run for role, run in zip(found, surveyed, strict=True)}
     choices = tuple(
@@ -197,10 +213,12 @@ def assign(
     )
     condition = surveyed[0].condition or Condition(detector.type.condition)
     notes = (*_notes(choices, keep_order), *_other_bits(detector.type.operated_at(condition.values), choices))
-    return Survey(tuple(surveyed), detector, method, choices, condition, notes)
+    return Survey(tuple(surveyed), detector, family, method, choices, condition, notes)
 
 
-def _all_of_one(detector: Detector, method: Method, surveyed: Sequence[SurveyedRun]) -> Survey:
+def _all_of_one(
+    detector: Detector, family: Family, method: Method, surveyed: Sequence[SurveyedRun]
+) -> Survey:
     """Survey of one run that holds all gain stages, one after the other in each train."""
     run = next(run for run in surveyed if run.stages > 1)
     others = [other.label for other in surveyed if other.path != run.path]
@@ -211,7 +229,8 @@ def _all_of_one(detector: Detector, method: Method, surveyed: Sequence[SurveyedR
         for role in method.roles(detector.type)
     )
     note = f"Run {run.label} holds all gain stages: each train is cut into {run.stages} equal parts."
-    return Survey((run,), detector, method, choices, run.condition or Condition(detector.type.condition), (note,))
+    condition = run.condition or Condition(detector.type.condition)
+    return Survey((run,), detector, family, method, choices, condition, (note,))
 
 
 def found_condition(

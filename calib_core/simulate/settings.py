@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calib_core.detector import DetectorType
-from calib_core.detector.registry import detector_types, family
+from calib_core.detector.registry import detector_type, detector_types
 from calib_core.errors import BadParameter
 from calib_core.params import Knobs, knob
 from calib_core.ranges import parse_numbers
@@ -68,11 +68,7 @@ class Settings(Knobs):
     @property
     def detector(self) -> DetectorType:
         """Detector type; BadParameter where there is none of this name."""
-        for kind in detector_types():
-            if kind.name == self.detector_type:
-                return kind
-        known = ", ".join(kind.name for kind in detector_types())
-        raise BadParameter(f"There is no detector type “{self.detector_type}”; known types are {known}.")
+        return detector_type(self.detector_type)
 
     @property
     def module_numbers(self) -> tuple[int, ...]:
@@ -140,15 +136,14 @@ class Settings(Knobs):
 
 
 def default_settings(name: str) -> Settings:
-    """Settings of a family (its first type) or of a detector type with its defaults.
+    """Settings of a detector type with its defaults.
 
     Raises
     ------
     BadParameter
-        There is no such family or type.
+        There is no such type.
     """
-    named = [kind for kind in detector_types() if kind.name == name.upper()]
-    kind = (named or sorted(family(name), key=lambda k: k.name))[0]
+    kind = detector_type(name)
     return Settings(detector_type=kind.name).with_changes(kind.truth.get("settings", {}))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from calib_core.detector.registry import declare, family, withdraw
+from calib_core.detector.registry import declare, detector_type, withdraw
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -49,7 +49,7 @@ def fake_job(tmp_path):
 def strips():
     """A detector of strips with two memory cells and three gain stages, of which no geometry is known."""
     kind = declare(replace(
-        family("AGIPD")[0], family="STRIPS", name="STRIPS", title="Strips", shape=(1, 1280), asic_shape=(1, 128),
+        detector_type("AGIPD1M"), name="STRIPS", title="Strips", shape=(1, 1280), asic_shape=(1, 128),
         max_modules=4, max_cells=2, geometry=lambda n: None))
     yield kind
     withdraw("STRIPS")

@@ -8,11 +8,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from calib_core.characterisation.family import named
 from calib_core.characterisation.method import MapSpec
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import Condition
 from calib_core.detector import Detector, Module
-from calib_core.detector.registry import family
+from calib_core.detector.registry import detector_type
 from calib_core.jobs.board import Board, Message, Picture, State, TaskProgress, View
 from calib_core.jobs.spec import JobSpec
 
@@ -35,17 +36,17 @@ REFINED = (
 class FakeJob:
     """Same face as a job; its maps are known functions of module, pixel, cell and stage."""
 
-    def __init__(self, kind="AGIPD", modules=16, cells=352, out_folder="constants", coverage=1.0, maps=MAPS):
-        self.type = family(kind)[0]
+    def __init__(self, kind="AGIPD1M", modules=16, cells=352, out_folder="constants", coverage=1.0, maps=MAPS):
+        self.type = detector_type(kind)
         first = self.type.raw.first_module
         numbers = tuple(range(first, first + modules))
         detector = Detector("SPB_DET_AGIPD1M-1", self.type, tuple(Module(n, "", "", "") for n in numbers))
         self.spec = JobSpec(
-            family=self.type.family, method="DARK", detector=detector.identifier, out_folder=out_folder,
+            family="AGIPD", method="DARK", detector=detector.identifier, out_folder=out_folder,
             runs={"high": "/gpfs/r0012", "med": "/gpfs/r0013", "low": "/gpfs/r0014"},
         )
         self.plan = SimpleNamespace(
-            detector=detector, method=self.type.methods[0], modules=numbers, cells=tuple(range(cells)),
+            detector=detector, method=named("AGIPD").methods[0], modules=numbers, cells=tuple(range(cells)),
             stages=(0, 1, 2), maps=maps, condition=Condition(self.type.condition), notes=(),
         )
         self.coverage = coverage

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 import calib_core
+from calib_core.characterisation.family import families
 from calib_core.detector.registry import detector_types
 from calib_core.params import Knobs
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME_OF_NAMES = ROOT / "calib_core" / "detectors"
-NAMES = sorted({name for kind in detector_types() for name in (kind.family, kind.name)})
+NAMES = sorted({kind.name for kind in detector_types()} | {family.name for family in families()})
 MENTIONED = re.compile(rf"(?<![a-z])({'|'.join(map(re.escape, NAMES))})", re.IGNORECASE)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from app.forms.knob_form import KnobForm
 from calib_core.characterisation.dark import Dark
+from calib_core.characterisation.family import Family, declare, named, withdraw
 from calib_core.cli.main import main
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
@@ -24,7 +25,6 @@ from calib_core.detector import (
     SampleStatistics,
     StageEvidence,
 )
-from calib_core.detector.registry import declare, withdraw
 from calib_core.geometry import single, stacked
 from calib_core.simulate import default_settings, read_truth, simulate
 from calib_core.simulate.truth import BadKind
@@ -49,8 +49,8 @@ def find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> S
 
 @pytest.fixture
 def toy() -> Iterator[DetectorType]:
-    kind = declare(DetectorType(
-        family="TOY", name="TOY", database_type="Toy-Type", title="Toy", shape=(32, 48), planes=1, max_modules=2,
+    kind = DetectorType(
+        name="TOY", database_type="Toy-Type", title="Toy", shape=(32, 48), planes=1, max_modules=2,
         max_cells=2, saturation=4095, asic_shape=(16, 24), stages=(GainStage("G", "dark", "the only gain"),),
         raw=RawLayout(
             source=r"(?P<detector>\w+_TOY)/DET/(?P<module>\d+):out", source_format="{detector}/DET/{module}:out",
@@ -60,16 +60,17 @@ def toy() -> Iterator[DetectorType]:
         decode=decode, encode=encode, condition=(ConditionParameter("bias", "Bias", "V", 1.0, help="Bias"),),
         find_condition=find_condition, find_stage=find_stage, file_dims=("cell", "gain", "slow_scan", "fast_scan"),
         calibrations={"Offset": "OffsetToy", "Noise": "NoiseToy", "BadPixelsDark": "BadPixelsDarkToy"},
-        methods=(Dark(thresholds_noise_hard=((0.5, 50.0),)),), geometry=lambda n: None,
+        geometry=lambda n: None,
         truth={
             "offset": ({"mean": 800, "asic": 30, "pixel": 10, "cell": 5},), "noise": ({"mean": 6, "pixel": 0.3},),
             "converter_block": (16, 8), "control_aggregator": "DA01",
             "settings": {"identifier": "LAB_TOY", "memory_cells": 2, "trains": 300, "dead_share": 0.01},
         },
         simulate_control=lambda detector, stage, settings: {},
-    ))
+    )
+    family = declare(Family("TOY", "Toy", (kind,), (Dark(thresholds_noise_hard=((0.5, 50.0),)),)))
     yield kind
-    withdraw("TOY")
+    withdraw(family)
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_it_has_help_and_info(toy: DetectorType, constants: Any, capsys: pytest.
 
 
 def test_it_has_a_form_with_an_editor_for_each_parameter(toy: DetectorType, qtbot: Any) -> None:
-    method = toy.method("DARK")
+    method = named("TOY").method("DARK")
     form = KnobForm(method, [stage.short for stage in toy.stages])
     qtbot.addWidget(form)
     assert form.changes() == {}

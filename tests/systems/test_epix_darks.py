@@ -15,7 +15,7 @@ import pytest
 from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.step import Images, Reference
-from calib_core.detector.registry import family
+from calib_core.detector.registry import detector_type
 from calib_core.jobs.survey import survey
 from calib_core.simulate.exdf import ExdfFile, FileHeader, Trains
 from calib_core.simulate.run import simulate
@@ -207,7 +207,7 @@ def real_frames(real_data: Path) -> Any:
 @pytest.mark.real
 def test_the_shift_between_real_frames_is_found(real_frames: Any) -> None:
     """Difference of two frames: 16 ADU more in each whole panel, noise of 3.15 ADU after that is taken off."""
-    [kind] = family("epix10k")
+    kind = detector_type("EPIX10K")
     panel = replace(kind.variants[0], bank_shape=(352, 384))
     adc = (real_frames & 0x3FFF).astype(np.float32)
     images = Images(np.ascontiguousarray(adc[1] - adc[0]), np.ones(adc.shape[1:], bool))

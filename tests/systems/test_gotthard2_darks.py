@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from calib_core.characterisation.dark import Dark
+from calib_core.characterisation.family import Family, withdraw
+from calib_core.characterisation.family import declare as declare_family
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType
-from calib_core.detector.registry import declare, family, withdraw
+from calib_core.detector.registry import declare, detector_type
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey
 from calib_core.simulate.exdf import ExdfFile, FileHeader, Trains
@@ -28,7 +30,7 @@ from .command import refused, words
 from .conftest import Dataset, Outcome, characterise, run_job
 
 Array = Any
-GOTTHARD2, GOTTHARD2_25UM = family("gotthard2")
+GOTTHARD2, GOTTHARD2_25UM = detector_type("GOTTHARD2"), detector_type("GOTTHARD2_25UM")
 PDU = "SPB_50UM_GH2_GH201"
 SHARES = {"dead_share": 0.01, "noisy_share": 0.01, "high_offset_share": 0.01, "wrong_gain_share": 0.01}
 BEGIN = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -309,16 +311,18 @@ def test_both_modules_may_be_in_one_file(tmp_path: Path) -> None:
 @pytest.fixture
 def old_strips() -> Iterator[DetectorType]:
     """A line of 1280 strips with one memory cell and one gain stage, whose words hold two gain bits on top."""
-    [like] = [kind for kind in family("gotthard2") if kind.name == "GOTTHARD2"]
-    yield declare(replace(
-        like, family="STRIPS", name="STRIPS", title="Strips", stages=like.stages[:1], max_cells=1, saturation=16383,
+    like = detector_type("GOTTHARD2")
+    kind = replace(
+        like, name="STRIPS", title="Strips", stages=like.stages[:1], max_cells=1, saturation=16383,
         raw=replace(like.raw, source=r"(?P<detector>\w+_STRIPS)/DET/(?P<module>RECEIVER):daqOutput", cell=None,
                     gain_bits=None, adc_mask=0x3FFF, gain_shift=14, frames_per_entry=False),
         decode=lambda arrays: replace(like.decode({
             **arrays, "data.memoryCell": arrays["cell"], "data.gain": arrays["gain_bits"]}), signal_plane=None),
-        file_dims=("fast_scan", "cell", "gain"), methods=(Dark(),),
-    ))
-    withdraw("STRIPS")
+        file_dims=("fast_scan", "cell", "gain"),
+    )
+    family = declare_family(Family("STRIPS", "Strips", (kind,), (Dark(),)))
+    yield kind
+    withdraw(family)
 
 
 def real_words(real_data: Path) -> Array:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from calib_core.characterisation.dark import Dark
+from calib_core.characterisation.family import Family, declare, withdraw
 from calib_core.cli.main import main
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
@@ -24,7 +25,6 @@ from calib_core.detector import (
     SampleStatistics,
     StageEvidence,
 )
-from calib_core.detector.registry import declare, withdraw
 from calib_core.simulate.exdf import ExdfFile, FileHeader, Trains
 from calib_core.store.constants import StoredConstant, list_constants
 
@@ -151,8 +151,8 @@ def find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> S
 @pytest.fixture
 def camera() -> Iterator[DetectorType]:
     """A 12-bit camera with one gain stage and one memory cell."""
-    yield declare(DetectorType(
-        family="CAMERA", name="CAMERA", database_type="Camera-Type", title="Camera", shape=(480, 640), planes=1,
+    kind = DetectorType(
+        name="CAMERA", database_type="Camera-Type", title="Camera", shape=(480, 640), planes=1,
         max_modules=1, max_cells=1, saturation=4095, asic_shape=(480, 640),
         stages=(GainStage("G", "dark", "the only gain"),),
         raw=RawLayout(
@@ -164,9 +164,11 @@ def camera() -> Iterator[DetectorType]:
         condition=(ConditionParameter("exposure", "Exposure", "ms", 0.01, help="Exposure time"),),
         find_condition=find_condition, find_stage=find_stage, file_dims=("cell", "gain", "slow_scan", "fast_scan"),
         calibrations={"Offset": "Offset", "Noise": "Noise", "BadPixelsDark": "BadPixelsDark"},
-        methods=(Dark(),), geometry=lambda n: None,
-    ))
-    withdraw("CAMERA")
+        geometry=lambda n: None,
+    )
+    family = declare(Family("CAMERA", "Camera", (kind,), (Dark(),)))
+    yield kind
+    withdraw(family)
 
 
 def test_temporal_noise_of_a_camera(real_data: Path, camera: DetectorType, tmp_path: Path) -> None:

@@ -9,14 +9,15 @@ import pytest
 
 from app.session import session as session_module
 from app.session.session import Session
+from calib_core.characterisation.family import named
 from calib_core.constants.condition import Condition, Found
 from calib_core.detector import Detector, Module, StageEvidence
-from calib_core.detector.registry import family
+from calib_core.detector.registry import detector_type
 from calib_core.io.inventory import Problem
 from calib_core.jobs.board import Board, State
 from calib_core.jobs.survey import RoleChoice, Survey, SurveyedRun
 
-KIND = family("AGIPD")[0]
+KIND = detector_type("AGIPD1M")
 
 
 class StandIn:
@@ -52,7 +53,8 @@ def _survey(n_runs=3, order=None, identifiers=("SPB_DET_AGIPD1M-1",), problems=(
                     _condition(rates[i]) if rates else None)
         for i in range(n_runs)
     )
-    method = KIND.method("DARK")
+    family = named("AGIPD")
+    method = family.method("DARK")
     order = order or range(n_runs)
     moved = list(order) != list(range(n_runs))
     given = dict(zip((role.name for role in method.roles(KIND)), order, strict=False))
@@ -62,7 +64,7 @@ def _survey(n_runs=3, order=None, identifiers=("SPB_DET_AGIPD1M-1",), problems=(
         for role in method.roles(KIND)
     )
     notes = ("Runs re-ordered by gain stage: …",) if moved else ()
-    return Survey(runs, detectors[0], method, roles, _condition(rates[0] if rates else 1.1), notes)
+    return Survey(runs, detectors[0], family, method, roles, _condition(rates[0] if rates else 1.1), notes)
 
 
 @pytest.fixture

@@ -13,25 +13,23 @@ from typing import Any
 import pytest
 
 from calib_core import __version__
+from calib_core.characterisation.family import families, named
 from calib_core.characterisation.method import Method
 from calib_core.cli import main as command
 from calib_core.cli.command_line import command_line
 from calib_core.cli.main import main
 from calib_core.detector import DetectorType
-from calib_core.detector.registry import detector_types, family
 from calib_core.jobs.spec import JobSpec
 from calib_core.params import Knob
 from calib_core.simulate import default_settings, simulate
 
 Capture = pytest.CaptureFixture[str]
 
-METHODS = [(kind.family, method.command) for kind in {k.family: k for k in detector_types()}.values()
-           for method in kind.methods]
+METHODS = [(family.name, method.command) for family in families() for method in family.methods]
 
 
 def kind_and_method(name: str, command: str) -> tuple[DetectorType, Method]:
-    kind = family(name)[0]
-    return kind, kind.method(command)
+    return named(name).types[0], named(name).method(command)
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +240,7 @@ def test_the_demo_shows_the_types_that_are_named():
     from calib_core.errors import BadParameter
 
     assert demo.names([]) == ("AGIPD1M", "JUNGFRAU")
-    of_name = {kind.name: kind.family for kind in detector_types()}
+    of_name = {kind.name: family.name for family in families() for kind in family.types}
     assert {of_name[name] for name in demo.names(["all"])} == {
         "AGIPD", "DSSC", "EPIX100", "EPIX10K", "FASTCCD", "GOTTHARD2", "JUNGFRAU", "LPD", "PNCCD"}
     assert demo.names(["lpd1m"]) == ("LPD1M",)
@@ -250,15 +248,13 @@ def test_the_demo_shows_the_types_that_are_named():
         demo.names(["toaster"])
 
 
-@pytest.mark.parametrize("kind", {k.family: k for k in detector_types()}.values(), ids=lambda kind: kind.family)
-def test_names_of_the_original_notebooks_stand_for_parameters_that_exist(kind, capsys):
-    from calib_core.detector.defaults import notebook_names
-
-    known = {knob.name for method in kind.methods for knob in method.knobs()}
-    names = notebook_names(kind.family.lower())
+@pytest.mark.parametrize("family", families(), ids=lambda family: family.name)
+def test_names_of_the_original_notebooks_stand_for_parameters_that_exist(family, capsys):
+    known = {knob.name for method in family.methods for knob in method.knobs()}
+    names = family.notebook_names
     assert all(set(new) <= known for new in names.values())
     with pytest.raises(SystemExit):
-        main([kind.family, "DARK", "--help"])
+        main([family.name, "DARK", "--help"])
     text = capsys.readouterr().out
     assert all("--" + old.replace("_", "-") in text for old in names)
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from calib_core.characterisation.family import families, named
 from calib_core.cli.main import _parser, main
 from calib_core.cli.pages import _table, page
 from calib_core.detector import Region
-from calib_core.detector.registry import detector_types, family
 
-FAMILIES = sorted({kind.family for kind in detector_types()})
+FAMILIES = [family.name for family in families()]
 
 
 def rows(page, heading):
@@ -30,16 +30,16 @@ def rows(page, heading):
 
 @pytest.fixture(scope="module")
 def pages():
-    return {name: page(family(name)) for name in FAMILIES}
+    return {name: page(named(name)) for name in FAMILIES}
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_parameter_has_default_meaning_and_the_source_that_its_family_gives(pages, name, request):
-    kind = family(name)[0]
+    family = named(name)
     found = {row[0].strip("`"): row for row in rows(pages[name], "Parameters")}
     file = request.config.rootpath / "resources" / "defaults" / f"{name.lower()}.yaml"
     given = yaml.safe_load(file.read_text("utf-8"))["dark"]
-    for knob in kind.methods[0].knobs():
+    for knob in family.methods[0].knobs():
         (row,) = [row for flag, row in found.items() if flag == knob.flag or (flag.startswith(f"{knob.flag}-")
                   and knob.kind == "limits_per_stage")]
         assert row[1], knob.name
@@ -57,8 +57,8 @@ def test_the_command_line_of_the_page_is_understood(pages, name):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_constants_stages_and_conditions_are_listed(pages, name):
-    kind = family(name)[0]
-    products = kind.methods[0].products(kind)
+    kind = named(name).types[0]
+    products = named(name).methods[0].products(kind)
     assert [row[1] for row in rows(pages[name], "Constants")] == [kind.calibrations[p.kind.name] for p in products]
     assert [row[0] for row in rows(pages[name], "Gain stages")] == [stage.short for stage in kind.stages]
     assert [row[1] for row in rows(pages[name], "Operating condition")] == [
@@ -66,10 +66,10 @@ def test_constants_stages_and_conditions_are_listed(pages, name):
 
 
 def test_limits_regions_and_bars_are_written_for_people():
-    kind = family("JUNGFRAU")[0]
-    method = kind.methods[0].with_changes({"thresholds_offset_hard": ((1, 2), (3, 4), (3, 4))})
-    changed = replace(kind, methods=(method,), regions=(Region("edge", 8, ((0, 1, 0, 1024), (3, 5, 7, 8)), 2),))
-    text = page([changed])
+    family = named("JUNGFRAU")
+    method = family.methods[0].with_changes({"thresholds_offset_hard": ((1, 2), (3, 4), (3, 4))})
+    changed = replace(family.types[0], regions=(Region("edge", 8, ((0, 1, 0, 1024), (3, 5, 7, 8)), 2),))
+    text = page(replace(family, types=(changed,), methods=(method,)))
     assert "| G0 1 to 2; G1 3 to 4; G2 3 to 4 |" in text
     assert "| edge | row 0, columns 0 to 1023; rows 3 to 4, column 7 | from pass 2 on |" in text
     assert _table(("a",), [("x|y",)]).endswith("| x\\|y |")

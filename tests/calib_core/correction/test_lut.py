@@ -9,11 +9,11 @@ import pytest
 
 from calib_core.correction.lut import Lut
 from calib_core.detector import Frames
-from calib_core.detector.registry import family
+from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput
 
 #: Strips with few codes, so that tables are small.
-KIND = replace(family("gotthard2")[0], shape=(1, 24), saturation=99)
+KIND = replace(detector_type("GOTTHARD2"), shape=(1, 24), saturation=99)
 
 
 @pytest.fixture

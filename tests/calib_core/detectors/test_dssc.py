@@ -7,13 +7,14 @@ import hashlib
 import numpy as np
 import pytest
 
+from calib_core.characterisation.family import named
 from calib_core.constants.condition import Condition
 from calib_core.detector import SampleStatistics
-from calib_core.detector.registry import family, identify
+from calib_core.detector.registry import detector_type, identify
 
 from .fake_run import FakeRun
 
-[DSSC] = family("dssc")
+DSSC = detector_type("DSSC1M")
 DETECTOR = "SCS_DET_DSSC1M-1"
 QUADRANT = "SCS_CDIDET_DSSC/FPGA/PPT_Q{}"
 REGISTERS = {
@@ -105,4 +106,4 @@ def test_checksums_that_are_no_number_are_left_out():
 
 def test_it_has_one_gain():
     assert DSSC.find_stage(Run({}), DETECTOR, SampleStatistics(None, None)).stage == 0
-    assert [role.name for role in DSSC.method("dark").roles(DSSC)] == ["dark"]
+    assert [role.name for role in named("DSSC").method("dark").roles(DSSC)] == ["dark"]

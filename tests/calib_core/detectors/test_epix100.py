@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from calib_core.characterisation.family import named
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import Condition
-from calib_core.detector.registry import family, identify
+from calib_core.detector.registry import detector_type, identify
 
 from .fake_run import FakeRun
 
-[EPIX100] = family("epix100")
+EPIX100 = detector_type("EPIX100")
 DETECTOR = "MID_EXP_EPIX-1"
 CONTROL = f"{DETECTOR}/DET/CONTROL"
 
@@ -97,6 +98,6 @@ def test_the_type_without_calibration_rows():
 
 
 def test_common_mode_is_taken_in_blocks_rows_and_columns():
-    method = EPIX100.method("dark")
+    method = named("EPIX100").method("dark")
     assert isinstance(method, RefinedDark)
     assert (method.iterations, method.common_mode) == (2, "block row column")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from calib_core.constants.condition import Condition
-from calib_core.detector.registry import family, identify
+from calib_core.detector.registry import detector_type, identify
 from calib_core.io.words import split_words
 
 from .fake_run import FakeRun
 
-[EPIX10K] = family("epix10k")
+EPIX10K = detector_type("EPIX10K")
 DETECTOR = "HED_IA1_EPIX10K-1"
 CONTROL = f"{DETECTOR}/DET/CONTROL"
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from calib_core.characterisation.family import named
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import Condition
 from calib_core.detector import SampleStatistics
-from calib_core.detector.registry import family, identify
+from calib_core.detector.registry import detector_type, identify
 from calib_core.simulate.settings import default_settings
 
 from .fake_run import FakeRun
 
-[FASTCCD] = family("fastccd")
+FASTCCD = detector_type("FASTCCD")
 DETECTOR = "SCS_CDIDET_FCCD2M"
 CAMERA, COLD = f"{DETECTOR}/DET/FCCD", f"{DETECTOR}/CTRL/LSLAN"
 CONTROL = {
@@ -115,7 +116,7 @@ def test_the_gap_lies_between_two_halves_of_960_rows():
 
 
 def test_darks_have_three_passes_with_rows_of_each_hemisphere():
-    dark = FASTCCD.method("DARK")
+    dark = named("FASTCCD").method("DARK")
     assert isinstance(dark, RefinedDark)
     assert (dark.iterations, dark.common_mode, dark.cosmics) == (2, "row", False)
     assert (FASTCCD.bank_shape or FASTCCD.asic_shape) == (967, 960)

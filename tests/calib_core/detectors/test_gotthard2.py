@@ -7,11 +7,11 @@ import pytest
 
 from calib_core.constants.condition import Condition
 from calib_core.detector import SampleStatistics
-from calib_core.detector.registry import family, identify
+from calib_core.detector.registry import detector_type, identify
 
 from .fake_run import FakeRun
 
-WIDE, NARROW = family("gotthard2")
+WIDE, NARROW = detector_type("GOTTHARD2"), detector_type("GOTTHARD2_25UM")
 DETECTOR = "SPB_50UM_GH2"
 CONTROL = f"{DETECTOR}/DET/CONTROL"
 

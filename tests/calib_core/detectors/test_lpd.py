@@ -8,14 +8,14 @@ from extra_geom import LPD_MiniGeometry
 
 from calib_core.constants.condition import Condition
 from calib_core.detector import SampleStatistics
-from calib_core.detector.registry import family, identify
+from calib_core.detector.registry import detector_type, identify
 from calib_core.detectors import lpd
 from calib_core.geometry import assembled
 from calib_core.io.words import split_words
 
 from .fake_run import FakeRun
 
-LPD1M, MINI = family("lpd")
+LPD1M, MINI = detector_type("LPD1M"), detector_type("LPDMINI")
 DETECTOR = "FXE_DET_LPD1M-1"
 FEM = f"{DETECTOR}/COMP/FEM_MDL_COMP"
 NO_SAMPLE = SampleStatistics(None, None)

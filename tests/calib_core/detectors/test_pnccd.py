@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 from extra_geom import PNCCDGeometry
 
+from calib_core.characterisation.family import named
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import Condition
 from calib_core.detector import SampleStatistics
-from calib_core.detector.registry import family, identify
+from calib_core.detector.registry import detector_type, identify
 from calib_core.simulate.settings import default_settings
 
 from .fake_run import FakeRun
 
-[PNCCD] = family("pnccd")
+PNCCD = detector_type("PNCCD")
 DETECTOR = "SQS_NQS_PNCCD1MP"
 CONTROL = {
     f"{DETECTOR}/MDL/DAQ_GAIN": {"pNCCDGain": np.int32(16)},
@@ -119,6 +120,6 @@ def test_the_edges_are_one_pixel_around_the_frame():
 
 
 def test_darks_have_three_passes_with_the_better_axis_and_without_cosmic_rays():
-    dark = PNCCD.method("DARK")
+    dark = named("PNCCD").method("DARK")
     assert isinstance(dark, RefinedDark)
     assert (dark.iterations, dark.common_mode, dark.cosmics) == (2, "auto", True)

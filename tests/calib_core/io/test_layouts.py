@@ -14,7 +14,7 @@ from extra_data.tests.mockdata import write_file
 from extra_data.tests.mockdata.base import DeviceBase
 
 from calib_core.detector import DetectorType, Frames, FrameSelection, RawLayout
-from calib_core.detector.registry import declare, family, withdraw
+from calib_core.detector.registry import declare, detector_type, withdraw
 from calib_core.io import storage
 from calib_core.io.run import Run
 from calib_core.io.words import split_words
@@ -41,7 +41,7 @@ def toy() -> Iterator[Callable[..., DetectorType]]:
             "source": r"(?P<detector>TOY_EXP_CAM-1)/DET/RECEIVER(?P<module>\d+):daqOutput",
             "source_format": "{detector}/DET/RECEIVER{module}:daqOutput", "aggregator": "DA{module:02d}",
             "group": "data", "pixels": "data.image.pixels", "cell": None, "train": "data.trainId", **layout})
-        return declare(replace(family("JUNGFRAU")[0], family="TOY", name="TOY", shape=shape, raw=raw, planes=planes,
+        return declare(replace(detector_type("JUNGFRAU"), name="TOY", shape=shape, raw=raw, planes=planes,
                                max_cells=max_cells, decode=decode_with(raw)))
 
     yield make
@@ -147,7 +147,7 @@ def test_bits_of_a_word_without_sample_make_no_frame(tmp_path, toy):
 
 
 def test_words_and_bits_must_fit():
-    layout = replace(family("JUNGFRAU")[0].raw, gain_shift=14, adc_mask=0x3FFF)
+    layout = replace(detector_type("JUNGFRAU").raw, gain_shift=14, adc_mask=0x3FFF)
     with pytest.raises(ValueError, match="do not fit"):
         split_words(layout, np.zeros((2, 1, 4, 4), np.uint16), np.zeros((2, 4, 5), np.uint8))
 

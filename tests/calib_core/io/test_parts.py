@@ -15,7 +15,7 @@ from extra_data.tests.mockdata import write_file
 from extra_data.tests.mockdata.detectors import LPDModule
 
 from calib_core.detector import DetectorType, Frames, FrameSelection, RawLayout
-from calib_core.detector.registry import declare, family, withdraw
+from calib_core.detector.registry import declare, detector_type, withdraw
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.run import Run
 
@@ -37,7 +37,7 @@ def toy() -> Iterator[Callable[..., DetectorType]]:
             source=rf"(?P<detector>\w+_{name}1M[^/]*)/DET/(?P<module>\d+)CH0:xtdf",
             source_format="{detector}/DET/{module}CH0:xtdf", aggregator=name + "{module:02d}", group="image",
             pixels="image.data", cell="image.cellId", pulse="image.pulseId", train="image.trainId", **layout)
-        return declare(replace(family("AGIPD")[0], family="TOY", name="TOY", shape=shape, raw=raw, planes=1,
+        return declare(replace(detector_type("AGIPD1M"), name="TOY", shape=shape, raw=raw, planes=1,
                                signal_plane=None, max_cells=max_cells, decode=decode))
 
     yield make

@@ -13,7 +13,7 @@ import pytest
 from extra_data import RunDirectory
 
 from calib_core.detector import DetectorType, GainStage, RawLayout
-from calib_core.detector.registry import declare, family, withdraw
+from calib_core.detector.registry import declare, detector_type, withdraw
 from calib_core.errors import BadParameter
 from calib_core.simulate import Simulated, default_settings, read_truth, simulate
 
@@ -46,9 +46,9 @@ def run_of(tmp_path: Path) -> Iterator[Callable[..., Simulated]]:
     """Simulate a toy detector: shape, layout and encode, fields of its type under ``kind``, settings by keyword."""
 
     def make(shape, raw, encode, kind=None, **settings) -> Simulated:
-        base: DetectorType = family("AGIPD")[0]
+        base: DetectorType = detector_type("AGIPD1M")
         declare(replace(
-            base, family="TOY", name="TOY", shape=shape, asic_shape=shape, raw=raw, planes=1, signal_plane=None,
+            base, name="TOY", shape=shape, asic_shape=shape, raw=raw, planes=1, signal_plane=None,
             max_modules=4, max_cells=64, saturation=4095, encode=encode, simulate_control=None,
             **{"stages": base.stages[:1], "truth": TRUTH, **(kind or {})}))
         identifier = "TOY_DET_TOY1M-1" if "xtdf" in raw.source_format else "TOY_EXP_CAM-1"

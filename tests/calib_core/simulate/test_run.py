@@ -105,7 +105,7 @@ def test_cell_counts_of_the_family_are_named() -> None:
 
 
 def test_family_defaults_and_demo_settings() -> None:
-    assert default_settings("agipd").detector_type == "AGIPD1M"
+    assert default_settings("agipd1m").detector_type == "AGIPD1M"
     for name, settings in demo_settings().items():
         assert settings.detector.name == name
         frames = settings.trains * settings.memory_cells * len(settings.module_numbers) * 3

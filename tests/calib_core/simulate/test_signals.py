@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calib_core.detector.registry import declare, family, withdraw
+from calib_core.detector.registry import declare, detector_type, withdraw
 from calib_core.simulate import Settings, common_mode_of, cosmics_of, default_settings
 from calib_core.simulate.frames import StageSource
 from calib_core.simulate.truth import ModuleTruth
@@ -24,9 +24,9 @@ def settings() -> Iterator[Callable[..., Settings]]:
     """Settings of a toy camera with four by two banks."""
 
     def make(truth=None, shape=SHAPE, **changes) -> Settings:
-        base = family("AGIPD")[0]
+        base = detector_type("AGIPD1M")
         declare(replace(
-            base, family="TOY", name="TOY", shape=shape, asic_shape=shape, bank_shape=(min(32, shape[0]), 24),
+            base, name="TOY", shape=shape, asic_shape=shape, bank_shape=(min(32, shape[0]), 24),
             planes=1, signal_plane=None, stages=base.stages[:1], saturation=4095, truth={**TRUTH, **(truth or {})}))
         return default_settings("TOY").with_changes({**GOOD, **changes})
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from calib_core.constants.badpixels import BadPixels
-from calib_core.detector.registry import family
+from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput
 from calib_core.store.masks import read_mask
 
-[DSSC] = family("DSSC")
+DSSC = detector_type("DSSC1M")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from app.panels.maps.slots import choices, flags_of, names_behind, scale_owner
 from app.running.background import Background
 from app.session.session import Session
 from calib_core.characterisation.method import MapSpec
-from calib_core.detector.registry import declare, family, withdraw
+from calib_core.detector.registry import declare, detector_type, withdraw
 
 
 class View:
@@ -132,7 +132,7 @@ def test_cells_are_read_from_the_job_and_clicked(presenter, strip_job, qtbot):
 
 
 def test_without_geometry_modules_stay_in_rows_and_it_is_told(presenter, qtbot, tmp_path):
-    declare(replace(family("AGIPD")[0], family="FLAT", name="FLAT", title="Flat", geometry=lambda n: None))
+    declare(replace(detector_type("AGIPD1M"), name="FLAT", title="Flat", geometry=lambda n: None))
     try:
         show(presenter, FakeJob("FLAT", modules=2, cells=1, out_folder=tmp_path))
         qtbot.waitUntil(lambda: bool(presenter.session.said))

@@ -1,0 +1,116 @@
+"""Families: what is done with a kind of instrument, and all families that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from calib_core.characterisation.method import Method
+from calib_core.detector import DetectorType, GainStage, registry
+from calib_core.detector.defaults import notebook_names
+from calib_core.errors import BadParameter
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """What is done with a kind of instrument: its types and its characterisations.
+
+    Attributes
+    ----------
+    name : str
+        First word of the command line.
+    title : str
+        For the screen.
+    types : tuple of DetectorType
+        Types of detectors; a family may name types that another declares too. Without any, its characterisations
+        read no pixels of a detector.
+    methods : tuple of Method
+        Characterisations with this family's defaults.
+    about : str
+        What is to be known of the instrument, for its page.
+    """
+
+    name: str
+    title: str
+    types: tuple[DetectorType, ...] = ()
+    methods: tuple[Method, ...] = ()
+    about: str = ""
+
+    @property
+    def kind(self) -> DetectorType | None:
+        """The type that stands for what all types of the family have in common; None where it has none."""
+        return self.types[0] if self.types else None
+
+    @property
+    def stages(self) -> tuple[GainStage, ...]:
+        """Gain stages that all its types have; none where it has no types."""
+        return self.types[0].stages if self.types else ()
+
+    @cached_property
+    def notebook_names(self) -> Mapping[str, list[str]]:
+        """Parameters of the original notebooks under other names, and those that they stand for."""
+        return notebook_names(self.name.lower())
+
+    def method(self, command: str) -> Method:
+        """Characterisation by its command name, in any case.
+
+        Raises
+        ------
+        BadParameter
+            This family has no such characterisation.
+        """
+        for method in self.methods:
+            if method.command == command.upper():
+                return method
+        known = ", ".join(m.command for m in self.methods)
+        raise BadParameter(f"{self.name} has no characterisation “{command}”; it has {known}.")
+
+    def has(self, kind: DetectorType) -> bool:
+        """Whether a type, or the type that it is a variant of, is one of this family's."""
+        return any(kind.name in (one.name, *(v.name for v in one.variants)) for one in self.types)
+
+
+_declared: dict[str, Family] = {}
+
+
+def declare(family: Family) -> Family:
+    """Add a family and its types to those that are known; a name that exists is replaced."""
+    for kind in family.types:
+        registry.declare(kind)
+    _declared[family.name] = family
+    return family
+
+
+def withdraw(family: Family) -> None:
+    """Remove a family, and those of its types that no other names (tests that declare their own)."""
+    _declared.pop(family.name, None)
+    for kind in family.types:
+        if not any(kind in other.types for other in _declared.values()):
+            registry.withdraw(kind.name)
+
+
+def families() -> tuple[Family, ...]:
+    """All known families by their names: our own files and those that entry points declare."""
+    registry.discover()
+    return tuple(_declared[name] for name in sorted(_declared))
+
+
+def named(name: str) -> Family:
+    """Family by its name, in any case.
+
+    Raises
+    ------
+    BadParameter
+        There is none of this name.
+    """
+    found = [one for one in families() if one.name == name.upper()]
+    if not found:
+        known = ", ".join(one.name for one in families())
+        raise BadParameter(f"There is no detector family “{name}”; known families are {known}.")
+    return found[0]
+
+
+def characterisations(kind: DetectorType) -> tuple[tuple[Family, Method], ...]:
+    """What can be done with a detector type: each characterisation of each family that has it."""
+    return tuple((one, method) for one in families() if one.has(kind) for method in one.methods)
