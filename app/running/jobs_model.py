@@ -163,7 +163,7 @@ class JobsModel(QAbstractTableModel):
 
 def job_label(job: Job) -> str:
     """Name of a job for the screen: method, detector and the runs that it takes."""
-    runs = ", ".join(path.name for path in job.spec.runs.values())
+    runs = ", ".join(path.name for name in job.spec.inputs for path in job.spec.paths(name))
     return f"{job.spec.method} {job.spec.detector or job.spec.family} {runs}"
 
 

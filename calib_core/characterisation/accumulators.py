@@ -7,17 +7,14 @@ number of threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from calib_core.characterisation.method import Maps, Unit
+from calib_core.characterisation.by_gain_stage import stage_of
+from calib_core.characterisation.unit import Array, Context, Maps, Unit
 from calib_core.detector import Frames
 from calib_core.numerics import moments, normality, robust
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -72,20 +69,21 @@ class Sampling:
     ddof: int
 
     @classmethod
-    def of(cls, unit: Unit, ddof: int) -> Sampling:
-        """Sampling that a unit's detector type asks for."""
-        kind = unit.detector
+    def of(cls, context: Context, unit: Unit, ddof: int) -> Sampling:
+        """Sampling that the detector type and the gain stage of a unit's run ask for."""
+        kind = context.detector
         planes = (0,) if kind.signal_plane is None else (0, kind.signal_plane)
-        code = kind.stages[unit.stage].code if kind.has_gain_bits else None
+        code = kind.stages[stage_of(context, unit)].code if kind.has_gain_bits else None
         return cls(planes, 1, kind.saturation - 1, code, ddof)
 
 
 class Slots:
     """Where each memory cell of a unit stands in its arrays."""
 
-    def __init__(self, unit: Unit) -> None:
-        self._slot = np.full(unit.detector.max_cells, -1, np.int64)
-        self._slot[list(unit.cells)] = np.arange(len(unit.cells))
+    def __init__(self, context: Context, unit: Unit) -> None:
+        cells = context.labels(unit, "cell")
+        self._slot = np.full(context.detector.max_cells, -1, np.int64)
+        self._slot[cells] = np.arange(len(cells))
 
     def __call__(self, cell: Array) -> Array:
         """Slots of memory cells, (n,) int64.
@@ -110,20 +108,20 @@ class Moments:
 
     notes: Sequence[str] = ()
 
-    def __init__(self, unit: Unit, sampling: Sampling, describe: Describe) -> None:
+    def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe) -> None:
         self.unit, self.sampling, self._describe = unit, sampling, describe
-        self._slots = Slots(unit)
-        shape = (len(sampling.planes), len(unit.cells), unit.detector.pixels)
+        self._slots = Slots(context, unit)
+        shape = (len(sampling.planes), len(unit.block), context.detector.pixels)
         self.total = np.zeros(shape, moments.TOTAL_DTYPE)
         self.squares = np.zeros(shape, moments.SQUARES_DTYPE)
         self.count = np.zeros(shape, np.uint32)
-        self.seen = np.zeros(len(unit.cells), np.int64)
+        self.seen = np.zeros(len(unit.block), np.int64)
         self.wrong = None if sampling.code is None else np.zeros(shape[1:], np.uint32)
         self.low = np.full(shape, sampling.lowest, np.uint16)
         self.high = np.full(shape, sampling.highest, np.uint16)
         self.normality: Array | None = None
 
-    def update(self, frames: Frames) -> None:
+    def update(self, name: str, frames: Frames) -> None:
         """Add frames."""
         slot = self._slots(frames.cell)
         n, planes = frames.block.shape[:2]
@@ -166,9 +164,9 @@ class Moments:
         normal = None if self.normality is None else self.normality[slot]
         return Statistics(mean, std, self.count[:, slot].copy(), int(self.seen[slot]), wrong, normal)
 
-    def snapshot(self, cell: int) -> Maps:
+    def snapshot(self, index: int) -> Maps:
         """Maps of one memory cell."""
-        return self._describe(self.statistics(self.unit.cells.index(cell)))
+        return self._describe(self.statistics(self.unit.block.index(index)))
 
     @property
     def coverage(self) -> Array:
@@ -184,15 +182,15 @@ class Samples:
 
     notes: Sequence[str] = ()
 
-    def __init__(self, unit: Unit, sampling: Sampling, describe: Describe, depth: int) -> None:
-        self.unit, self.sampling, self.describe = unit, sampling, describe
-        self._slots = Slots(unit)
-        cells, pixels = len(unit.cells), unit.detector.pixels
+    def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe, depth: int) -> None:
+        self.context, self.unit, self.sampling, self.describe = context, unit, sampling, describe
+        self._slots = Slots(context, unit)
+        cells, pixels = len(unit.block), context.detector.pixels
         self.values = np.empty((len(sampling.planes), cells, depth, pixels), np.uint16)
         self.filled = np.zeros(cells, np.int64)
         self.wrong = None if sampling.code is None else np.zeros((cells, pixels), np.uint32)
 
-    def update(self, frames: Frames) -> None:
+    def update(self, name: str, frames: Frames) -> None:
         """Keep frames while there is room for their memory cell."""
         for i, slot in enumerate(self._slots(frames.cell)):
             if self.filled[slot] < self.values.shape[2]:
@@ -227,9 +225,8 @@ class Samples:
 
     def moments(self, slot: int, low: Array | None = None, high: Array | None = None) -> Moments:
         """Moments of one memory cell's samples, inside a gate (planes, pixels) where one is given."""
-        cell = Unit(self.unit.detector, self.unit.module, self.unit.role, self.unit.stage,
-                    (self.unit.cells[slot],), self.unit.samples)
-        result = Moments(cell, self.sampling, self.describe)
+        cell = replace(self.unit, block=(self.unit.block[slot],))
+        result = Moments(self.context, cell, self.sampling, self.describe)
         if low is not None and high is not None:
             result.low[:, 0], result.high[:, 0] = low, high
         self._add_to(result, slot)
@@ -247,9 +244,9 @@ class Samples:
         if result.wrong is not None and self.wrong is not None:
             result.wrong[0] = self.wrong[slot]
 
-    def snapshot(self, cell: int) -> Maps:
+    def snapshot(self, index: int) -> Maps:
         """Maps of one memory cell from its samples so far."""
-        return self.describe(self.moments(self.unit.cells.index(cell)).statistics(0))
+        return self.describe(self.moments(self.unit.block.index(index)).statistics(0))
 
     @property
     def coverage(self) -> Array:
@@ -264,18 +261,18 @@ class GateSamples(Samples):
     the samples inside the gate are tested for normality.
     """
 
-    def __init__(self, unit: Unit, sampling: Sampling, describe: Describe, depth: int,
+    def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe, depth: int,
                  sigma: float, floor: float, normality: bool = False) -> None:
-        super().__init__(unit, sampling, describe, depth)
+        super().__init__(context, unit, sampling, describe, depth)
         self.complete = unit.samples <= depth
-        self.gated = Moments(unit, sampling, describe)
+        self.gated = Moments(context, unit, sampling, describe)
         self._sigma, self._floor = sigma, floor
         if normality:
-            self.gated.normality = np.full((len(unit.cells), unit.detector.pixels), np.nan, np.float32)
+            self.gated.normality = np.full((len(unit.block), context.detector.pixels), np.nan, np.float32)
 
     def settle(self) -> Iterator[None]:
         """Find the gate of each memory cell, one plane a step."""
-        for slot in range(len(self.unit.cells)):
+        for slot in range(len(self.unit.block)):
             for index in range(len(self.sampling.planes)):
                 self._find_gate(index, slot)
                 yield
@@ -306,13 +303,13 @@ class GateSamples(Samples):
 class MedianSamples(Samples):
     """The legacy estimator: median of all samples and their plain standard deviation."""
 
-    def __init__(self, unit: Unit, sampling: Sampling, describe: Describe, depth: int) -> None:
-        super().__init__(unit, sampling, describe, depth)
-        self._median = np.full((len(sampling.planes), len(unit.cells), unit.detector.pixels), np.nan, np.float32)
+    def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe, depth: int) -> None:
+        super().__init__(context, unit, sampling, describe, depth)
+        self._median = np.full((len(sampling.planes), len(unit.block), context.detector.pixels), np.nan, np.float32)
 
     def settle(self) -> Iterator[None]:
         """Take the median of each memory cell, one plane a step."""
-        for slot in range(len(self.unit.cells)):
+        for slot in range(len(self.unit.block)):
             for index in range(len(self.sampling.planes)):
                 rows = self.rows(index, slot)
                 self._median[index, slot] = robust.median(rows, self.sampling.lowest, self.sampling.highest)

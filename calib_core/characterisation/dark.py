@@ -8,26 +8,25 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from calib_core.characterisation.accumulators import GateSamples, MedianSamples, Moments, Sampling, Statistics
-from calib_core.characterisation.method import (
-    Accumulator,
-    Maps,
-    MapSpec,
-    Method,
-    Product,
-    RunRole,
-    SampleSummary,
-    Unit,
+from calib_core.characterisation import by_gain_stage
+from calib_core.characterisation.accumulators import (
+    Describe,
+    GateSamples,
+    MedianSamples,
+    Moments,
+    Sampling,
+    Statistics,
 )
+from calib_core.characterisation.inputs import Arrangement, Given, Input
+from calib_core.characterisation.method import MapSpec, Method, Product, SampleSummary
+from calib_core.characterisation.train_selection import TrainSelection
+from calib_core.characterisation.unit import Accumulator, Array, Context, Maps, Unit
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET, THRESHOLDS_DARK
-from calib_core.detector import DetectorType, FrameSelection
+from calib_core.detector import DetectorType
 from calib_core.numerics import limits, robust
 from calib_core.params import Limits, LimitsPerStage, knob
-
-Array = npt.NDArray[Any]
 
 #: Rounding to whole ADU adds this variance, ADU².
 _ROUNDING_VARIANCE = 1 / 12
@@ -50,12 +49,13 @@ _WRONG = MapSpec("wrong_gain", "Wrong gain", "frames", "u4", "Samples whose gain
                  missing=0.0)
 
 
-class Dark(Method):
+class Dark(TrainSelection, Method):
     """Offset, noise, thresholds and bad pixels from runs without light."""
 
     command: ClassVar[str] = "DARK"
     title: ClassVar[str] = "Darks"
     use_when: ClassVar[str] = "Daily, and after each change of the operating condition."
+    combines: ClassVar[str] = "gain"
     caution: ClassVar[str] = "Light on the detector shifts the offset; look at the drift and the count map."
 
     estimator: Literal["robust", "median", "plain"] = knob(
@@ -83,14 +83,14 @@ class Dark(Method):
         "robust", help="Scale of the soft limits: 1.4826 MAD, or the standard deviation of the original notebooks")
     max_wrong_gain: float = knob(
         0.0, ge=0, le=1, help="Share of samples with wrong gain bits above which a pixel is flagged")
-    max_trains: int = knob(1000, ge=1, le=65536, unit="trains", help="Most trains used of each run")
-    min_trains: int = knob(10, ge=1, le=65536, unit="trains", help="Least trains a run must have")
-    skip_first_trains: int = knob(0, ge=0, le=10000, unit="trains", help="Trains left out at the start")
-    keep_suspect_trains: bool = knob(False, expert=True, help="Use trains whose id the time server did not confirm")
 
-    def roles(self, detector: DetectorType) -> tuple[RunRole, ...]:
+    def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
         """One run per gain stage."""
-        return tuple(RunRole(s.role, s.label, i) for i, s in enumerate(detector.stages))
+        return () if kind is None else by_gain_stage.inputs_of(kind)
+
+    def arrange(self, kind: DetectorType, given: Given, keep: bool) -> Arrangement:
+        """Which run is of which gain stage."""
+        return by_gain_stage.arrange(kind, given, keep)
 
     def maps(self, detector: DetectorType) -> tuple[MapSpec, ...]:
         """Offset, noise, bad pixels and samples; gain signal and thresholds, or wrong gain bits, where there are."""
@@ -107,36 +107,30 @@ class Dark(Method):
         )
         return common if detector.signal_plane is None else (*common, Product(THRESHOLDS_DARK, "thresholds"))
 
-    def frame_selection(self) -> FrameSelection:
-        """Trains that are used."""
-        return FrameSelection(
-            self.skip_first_trains, self.max_trains, self.min_trains, self.keep_suspect_trains
-        )
-
-    def passes(self, unit: Unit) -> tuple[int | None, ...]:
+    def passes(self, context: Context, unit: Unit) -> tuple[int | None, ...]:
         """Two passes for the robust estimator where the samples of the first are not all there is."""
         if self.estimator != "robust":
             return (None,)
         return (self.gate_samples,) if unit.samples <= self.gate_samples else (self.gate_samples, None)
 
-    def bytes_per_cell(self, detector: DetectorType, samples: int) -> int:
+    def bytes_per_item(self, kind: DetectorType, samples: int) -> int:
         """Kept samples, sums with gates, and the maps made of them."""
-        planes = 1 if detector.signal_plane is None else 2
+        planes = 1 if kind.signal_plane is None else 2
         kept = {"robust": min(self.gate_samples, samples), "median": samples, "plain": 0}[self.estimator]
-        return detector.pixels * planes * (2 * kept + 2 * 24 + 16)
+        return kind.pixels * planes * (2 * kept + 2 * 24 + 16)
 
-    def begin(self, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
+    def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
         """Samples for the gate first, then moments inside it; or what the legacy estimators need."""
-        sampling, describe = Sampling.of(unit, self.ddof), partial(self._describe, unit)
+        sampling, describe = Sampling.of(context, unit, self.ddof), self._describing(context, unit)
         if isinstance(previous, GateSamples):
             return previous.gated
         if self.estimator == "robust":
             depth = min(self.gate_samples, unit.samples)
             return GateSamples(
-                unit, sampling, describe, depth, self.gate_sigma, self.gate_floor, self.test_for_normality)
+                context, unit, sampling, describe, depth, self.gate_sigma, self.gate_floor, self.test_for_normality)
         if self.estimator == "median":
-            return MedianSamples(unit, sampling, describe, unit.samples)
-        return Moments(unit, sampling, describe)
+            return MedianSamples(context, unit, sampling, describe, unit.samples)
+        return Moments(context, unit, sampling, describe)
 
     def summarise(self, samples: Array, detector: DetectorType) -> SampleSummary:
         """Gate, mean and deviation of one pixel as the robust estimator takes them; no gate for the others."""
@@ -151,10 +145,10 @@ class Dark(Method):
         inside = super().summarise(measured[(measured >= low[0]) & (measured <= high[0])], detector)
         return replace(inside, std=float(self._noise(inside.std)), gate=(float(low[0]), float(high[0])))
 
-    def reduce(self, unit: Unit, accumulator: Accumulator, cell: int) -> Maps:
+    def reduce(self, context: Context, unit: Unit, accumulator: Accumulator, index: int) -> Maps:
         """Maps of one memory cell."""
         assert isinstance(accumulator, Moments | GateSamples | MedianSamples)  # what begin() makes
-        return self._describe(unit, accumulator.statistics(unit.cells.index(cell)))
+        return self._describing(context, unit)(accumulator.statistics(unit.block.index(index)))
 
     def combine(self, detector: DetectorType, maps: Mapping[str, Array], stages: Sequence[int]) -> Maps:
         """Thresholds between gain stages, and the flag of pixels whose stages cannot be told apart."""
@@ -171,43 +165,46 @@ class Dark(Method):
         bad[1:] |= flag
         return {"thresholds": np.concatenate([thresholds, signal]), "bad_pixels": bad}
 
-    def _describe(self, unit: Unit, statistics: Statistics) -> Maps:
+    def _describing(self, context: Context, unit: Unit) -> Describe:
+        return partial(self._describe, context.detector, by_gain_stage.stage_of(context, unit))
+
+    def _describe(self, kind: DetectorType, stage: int, statistics: Statistics) -> Maps:
         """Maps of one memory cell, with the bad pixels that its own gain stage shows."""
-        shape = unit.detector.shape
+        shape = kind.shape
         maps: Maps = {
             "offset": statistics.mean[0].reshape(shape), "noise": self._noise(statistics.std[0]).reshape(shape),
             "samples": statistics.count[0].reshape(shape),
         }
-        if unit.detector.signal_plane is not None:
+        if kind.signal_plane is not None:
             maps["gain_signal"] = statistics.mean[1].reshape(shape)
             maps["gain_signal_noise"] = statistics.std[1].reshape(shape)
         if statistics.wrong is not None:
             maps["wrong_gain"] = statistics.wrong.reshape(shape)
         if self.test_for_normality:
-            none = np.full(unit.detector.pixels, np.nan, np.float32)
+            none = np.full(kind.pixels, np.nan, np.float32)
             maps["normality"] = (none if statistics.normality is None else statistics.normality).reshape(shape)
         stuck = (statistics.std[0] == 0) & (statistics.count[0] > 1)
-        maps["bad_pixels"] = self._flags(unit, maps, statistics.seen, stuck.reshape(shape))
+        maps["bad_pixels"] = self._flags(kind, stage, maps, statistics.seen, stuck.reshape(shape))
         return maps
 
     def _noise(self, std: Any) -> Any:
         """Standard deviations, ADU, without that of rounding where asked for; 0 where rounding explains all."""
         return np.sqrt(np.maximum(np.square(std) - _ROUNDING_VARIANCE, 0)) if self.quantisation else std
 
-    def _flags(self, unit: Unit, maps: Maps, seen: int, stuck: Array) -> Array:
-        bad = _regions(unit.detector)
+    def _flags(self, kind: DetectorType, stage: int, maps: Maps, seen: int, stuck: Array) -> Array:
+        bad = _regions(kind)
         offset, noise = (_left_out(maps[name], bad != 0) for name in ("offset", "noise"))
         empty = maps["samples"] == 0
         finite = np.isfinite(maps["offset"]) & np.isfinite(maps["noise"])
-        hard_offset, hard_noise = self._hard(unit.stage)
+        hard_offset, hard_noise = self._hard(stage)
         found = {
             BadPixels.NO_DARK_DATA: empty,
             BadPixels.OFFSET_NOISE_EVAL_ERROR: ~empty & ~finite,
             BadPixels.DATA_STD_IS_ZERO: stuck,
             BadPixels.OFFSET_OUT_OF_THRESHOLD:
-                self._outside(unit.detector, offset, self.thresholds_offset_sigma, hard_offset),
+                self._outside(kind, offset, self.thresholds_offset_sigma, hard_offset),
             BadPixels.NOISE_OUT_OF_THRESHOLD:
-                self._outside(unit.detector, noise, self.thresholds_noise_sigma, hard_noise) | (noise == 0),
+                self._outside(kind, noise, self.thresholds_noise_sigma, hard_noise) | (noise == 0),
         }
         if "wrong_gain" in maps:
             found[BadPixels.WRONG_GAIN_VALUE] = maps["wrong_gain"] > self.max_wrong_gain * seen

@@ -8,28 +8,17 @@ cells); per unit it makes an accumulator for each pass, and reduces the last one
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from calib_core.characterisation.inputs import Arrangement, Given, Input, as_given
+from calib_core.characterisation.unit import Accumulator, Array, Context, Maps, Unit
 from calib_core.constants.constant import ConstantKind
-from calib_core.detector import DetectorType, Frames, FrameSelection
+from calib_core.detector import DetectorType, FrameSelection
 from calib_core.params import Knobs, knob
-
-Array = npt.NDArray[Any]
-Maps = dict[str, Array]
-
-
-@dataclass(frozen=True)
-class RunRole:
-    """A run that a method needs: name (``high`` → ``--run-high``), label for the screen, its gain stage."""
-
-    name: str
-    label: str
-    stage: int
 
 
 @dataclass(frozen=True)
@@ -74,56 +63,6 @@ class SampleSummary:
 _NOTHING = SampleSummary(None, float("nan"), float("nan"))
 
 
-@dataclass(frozen=True)
-class Unit:
-    """An independent piece of work: one module, one run, one block of memory cells.
-
-    Attributes
-    ----------
-    detector : DetectorType
-    module : int
-    role : str
-        Role of the run in the method.
-    stage : int
-        Gain stage of that run.
-    cells : tuple of int
-        Memory cells of this block, ascending.
-    samples : int
-        Largest number of frames that any of these cells has.
-    """
-
-    detector: DetectorType
-    module: int
-    role: str
-    stage: int
-    cells: tuple[int, ...]
-    samples: int
-
-
-class Accumulator(Protocol):
-    """Mergeable partial result of a unit."""
-
-    def update(self, frames: Frames) -> None:
-        """Add frames; all their cells belong to the unit."""
-
-    def merge(self, other: Any) -> None:
-        """Add another accumulator of the same unit and pass."""
-
-    def settle(self) -> Iterator[None]:
-        """Finish the pass after its last chunk, in steps short enough to cancel between them."""
-
-    def snapshot(self, cell: int) -> Maps:
-        """Maps (slow_scan, fast_scan) of one memory cell as far as the data go; new arrays."""
-
-    @property
-    def coverage(self) -> Array:
-        """Frames seen per cell of the unit, (cells,) int64."""
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """Sentences for the log on what was decided on the way."""
-
-
 class Method(Knobs):
     """A characterisation; its fields are its parameters.
 
@@ -138,9 +77,18 @@ class Method(Knobs):
     legacy_zeros: bool = knob(False, expert=True, help="Write 0 instead of NaN into constants where there are no "
                               "data, as the original notebooks did; the flags stay")
 
+    #: Axis of the results along which work is cut into units, and the one whose entries :meth:`combine` brings
+    #: together: each of its inputs is a unit's own.
+    split: ClassVar[str] = "cell"
+    combines: ClassVar[str] = ""
+
     @abstractmethod
-    def roles(self, detector: DetectorType) -> tuple[RunRole, ...]:
-        """Runs that this method takes for a detector type."""
+    def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
+        """What this method reads, for a detector type."""
+
+    def arrange(self, kind: DetectorType, given: Given, keep: bool) -> Arrangement:
+        """Where each given run belongs; as given unless the data tell better and ``keep`` does not forbid it."""
+        return as_given(self.inputs(kind), given)
 
     @abstractmethod
     def maps(self, detector: DetectorType) -> tuple[MapSpec, ...]:
@@ -151,20 +99,20 @@ class Method(Knobs):
         """Constants that this method makes."""
 
     @abstractmethod
-    def passes(self, unit: Unit) -> tuple[int | None, ...]:
+    def passes(self, context: Context, unit: Unit) -> tuple[int | None, ...]:
         """Frames per memory cell that each pass over the data wants; None means all."""
 
     @abstractmethod
-    def bytes_per_cell(self, detector: DetectorType, samples: int) -> int:
-        """Largest working memory for one memory cell of a unit, bytes."""
+    def bytes_per_item(self, kind: DetectorType, samples: int) -> int:
+        """Largest working memory for one entry of a unit's block, bytes."""
 
     @abstractmethod
-    def begin(self, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
+    def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
         """Accumulator for pass ``index``; ``previous`` is the finished one of the pass before."""
 
     @abstractmethod
-    def reduce(self, unit: Unit, accumulator: Accumulator, cell: int) -> Maps:
-        """Maps (slow_scan, fast_scan) of one memory cell of a finished unit."""
+    def reduce(self, context: Context, unit: Unit, accumulator: Accumulator, index: int) -> Maps:
+        """Maps (slow_scan, fast_scan) of one entry of a finished unit's block."""
 
     @abstractmethod
     def combine(self, detector: DetectorType, maps: Mapping[str, Array], stages: Sequence[int]) -> Maps:
@@ -200,6 +148,6 @@ class Method(Knobs):
         """
         return None
 
-    @abstractmethod
     def frame_selection(self) -> FrameSelection:
-        """Which trains of a run this method uses."""
+        """Which trains of a run this method uses; all unless it lets the operator choose."""
+        return FrameSelection()

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from calib_core.characterisation.accumulators import (
     GateSamples,
@@ -19,7 +18,8 @@ from calib_core.characterisation.accumulators import (
     Statistics,
 )
 from calib_core.characterisation.dark import NOISE_MAP, Dark
-from calib_core.characterisation.method import Accumulator, Maps, MapSpec, Unit
+from calib_core.characterisation.method import MapSpec
+from calib_core.characterisation.unit import Accumulator, Array, Context, Maps, Unit
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.cosmics import RejectCosmics
 from calib_core.correction.offset import Offset
@@ -27,8 +27,6 @@ from calib_core.correction.step import Images, Reference, Step
 from calib_core.detector import DetectorType, Frames
 from calib_core.numerics import residuals
 from calib_core.params import knob
-
-Array = npt.NDArray[Any]
 
 #: Frames that are corrected together; more only need more memory.
 _BATCH = 8
@@ -77,42 +75,43 @@ class RefinedDark(Dark):
         more = (before, *((_COSMICS,) if self.cosmics else ()), *((passes,) if len(detector.stages) == 1 else ()))
         return (*super().maps(detector), *more)
 
-    def passes(self, unit: Unit) -> tuple[int | None, ...]:
+    def passes(self, context: Context, unit: Unit) -> tuple[int | None, ...]:
         """Those of darks, then one over all frames for each iteration."""
-        return (*super().passes(unit), *((None,) * self.iterations))
+        return (*super().passes(context, unit), *((None,) * self.iterations))
 
-    def bytes_per_cell(self, detector: DetectorType, samples: int) -> int:
+    def bytes_per_item(self, kind: DetectorType, samples: int) -> int:
         """Memory of plain darks, sums of residuals for each trial, and corrected images."""
         trials = 2 if self.common_mode == "auto" else 1
-        return super().bytes_per_cell(detector, samples) + detector.pixels * (24 * trials + 40 + 14 * _BATCH)
+        return super().bytes_per_item(kind, samples) + kind.pixels * (24 * trials + 40 + 14 * _BATCH)
 
-    def begin(self, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
+    def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
         """The accumulators of plain darks, then refined ones that know what the pass before found."""
-        first = len(super().passes(unit))
+        first = len(super().passes(context, unit))
         if index < first or previous is None:
-            return super().begin(unit, index, previous)
+            return super().begin(context, unit, index, previous)
         number = index - first + 1
         return Refined(
-            unit, Sampling.of(unit, self.ddof), self._known(unit, previous), self._trials(number, previous),
-            partial(self._describe_pass, unit), (self.gate_sigma, self.gate_floor))
+            context, unit, Sampling.of(context, unit, self.ddof), self._known(context, unit, previous),
+            self._trials(number, previous), partial(self._describe_pass, context, unit),
+            (self.gate_sigma, self.gate_floor))
 
-    def reduce(self, unit: Unit, accumulator: Accumulator, cell: int) -> Maps:
+    def reduce(self, context: Context, unit: Unit, accumulator: Accumulator, index: int) -> Maps:
         """Maps of one memory cell."""
-        slot = unit.cells.index(cell)
+        slot = unit.block.index(index)
         if isinstance(accumulator, Refined):
-            return accumulator.snapshot(cell)
+            return accumulator.snapshot(index)
         assert isinstance(accumulator, Moments | GateSamples | MedianSamples)  # what begin() makes
-        maps = super().reduce(unit, accumulator, cell)
-        return self._with_passes(unit, maps, [maps["bad_pixels"]], accumulator.statistics(slot), None)
+        maps = super().reduce(context, unit, accumulator, index)
+        return self._with_passes(context.detector, maps, [maps["bad_pixels"]], accumulator.statistics(slot), None)
 
-    def _known(self, unit: Unit, previous: Any) -> list[Known]:
-        known = []
-        for slot in range(len(unit.cells)):
+    def _known(self, context: Context, unit: Unit, previous: Any) -> list[Known]:
+        known, describe, shape = [], self._describing(context, unit), context.detector.shape
+        for slot in range(len(unit.block)):
             statistics = previous.statistics(slot)
-            flags = self._describe(unit, statistics)["bad_pixels"]
+            flags = describe(statistics)["bad_pixels"]
             earlier = previous.known[slot] if isinstance(previous, Refined) else None
             # always from the raw offset: the mean error of the medians would add up from pass to pass
-            raw, shape = statistics if earlier is None else earlier.raw, unit.detector.shape
+            raw = statistics if earlier is None else earlier.raw
             reference = Reference(raw.mean[0].reshape(shape), statistics.std[0].reshape(shape), flags != 0)
             known.append(Known(reference, raw, (*(earlier.flags if earlier else ()), flags)))
         return known
@@ -135,20 +134,22 @@ class RefinedDark(Dark):
                  "limit": self.common_mode_limit}
         return CommonMode().with_changes(knobs)
 
-    def _describe_pass(self, unit: Unit, known: Known, statistics: Statistics, tracks: Array) -> Maps:
-        maps = self._describe(unit, statistics)
+    def _describe_pass(
+        self, context: Context, unit: Unit, known: Known, statistics: Statistics, tracks: Array
+    ) -> Maps:
+        maps = self._describing(context, unit)(statistics)
         flags = [*known.flags, maps["bad_pixels"]]
-        return self._with_passes(unit, maps, flags, known.raw, tracks)
+        return self._with_passes(context.detector, maps, flags, known.raw, tracks)
 
-    def _with_passes(self, unit: Unit, maps: Maps, flags: Sequence[Array], raw: Statistics,
+    def _with_passes(self, kind: DetectorType, maps: Maps, flags: Sequence[Array], raw: Statistics,
                      tracks: Array | None) -> Maps:
-        shape = unit.detector.shape
+        shape = kind.shape
         maps["noise_raw"] = raw.std[0].reshape(shape)
         if self.cosmics:
             maps["cosmic_rays"] = np.zeros(shape, np.uint32) if tracks is None else tracks.reshape(shape)
-        if len(unit.detector.stages) == 1:
+        if len(kind.stages) == 1:
             missing = [flags[-1]] * (self.iterations + 1 - len(flags))
-            maps["bad_pixels_passes"] = np.stack([*_by_pass(unit.detector, flags), *missing])
+            maps["bad_pixels_passes"] = np.stack([*_by_pass(kind, flags), *missing])
         return maps
 
 
@@ -181,16 +182,19 @@ class Refined:
     Of several trials the one with the lowest median noise is kept when the pass ends.
     """
 
-    def __init__(self, unit: Unit, sampling: Sampling, known: Sequence[Known], trials: Sequence[Trial],
-                 describe: DescribePass, gate: tuple[float, float]) -> None:
+    def __init__(
+        self, context: Context, unit: Unit, sampling: Sampling, known: Sequence[Known], trials: Sequence[Trial],
+        describe: DescribePass, gate: tuple[float, float],
+    ) -> None:
         self.unit, self.sampling, self.known, self._describe = unit, sampling, list(known), describe
+        self._kind = context.detector
         self.trials = tuple(trials)
         self.notes: Sequence[str] = ()
-        self._slots, self._gate = Slots(unit), gate
-        shape = (len(self.trials), len(unit.cells), unit.detector.pixels)
+        self._slots, self._gate = Slots(context, unit), gate
+        shape = (len(self.trials), len(unit.block), context.detector.pixels)
         self.total, self.squares = np.zeros(shape, np.int64), np.zeros(shape, residuals.SQUARES_DTYPE)
         self.count, self.tracks = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)
-        self.seen = np.zeros(len(unit.cells), np.int64)
+        self.seen = np.zeros(len(unit.block), np.int64)
         self.wrong = None if sampling.code is None else np.zeros(shape[1:], np.uint32)
         self._width = np.stack([self._half_width(one.reference).ravel() for one in self.known])
 
@@ -199,7 +203,7 @@ class Refined:
         """The trial that is kept, or the first while several go on."""
         return self.trials[0]
 
-    def update(self, frames: Frames) -> None:
+    def update(self, name: str, frames: Frames) -> None:
         """Correct and add frames, a few at a time."""
         slots = self._slots(frames.cell)
         for slot in np.unique(slots):
@@ -226,7 +230,7 @@ class Refined:
     def _correct(self, images: Images, trial: Trial, slot: int) -> None:
         reference = self.known[slot].reference
         for step in (Offset(), *trial.steps):
-            step.apply(images, reference, self.unit.detector)
+            step.apply(images, reference, self._kind)
 
     def _half_width(self, reference: Reference) -> Array:
         sigma, floor = self._gate
@@ -272,9 +276,9 @@ class Refined:
         return Statistics(offset[None].astype(np.float32), std[None], self.count[:1, slot].copy(),
                           int(self.seen[slot]), wrong)
 
-    def snapshot(self, cell: int) -> Maps:
+    def snapshot(self, index: int) -> Maps:
         """Maps of one memory cell."""
-        slot = self.unit.cells.index(cell)
+        slot = self.unit.block.index(index)
         return self._describe(self.known[slot], self.statistics(slot), self.tracks[0, slot])
 
     @property

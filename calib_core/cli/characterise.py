@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from calib_core.characterisation.family import Family
+from calib_core.characterisation.inputs import Input
 from calib_core.characterisation.method import Method
 from calib_core.cli.follow import follow
 from calib_core.cli.knob_flags import add_knob_arguments, changes_from
@@ -52,19 +53,44 @@ def _other_names(family: Family) -> str:
 
 
 def _add_input(parser: argparse.ArgumentParser, family: Family, method: Method) -> None:
-    runs = parser.add_argument_group("input and output")
-    runs.add_argument("--in-folder", type=Path, metavar="FOLDER",
-                      help="folder with the runs (…/raw); run numbers are looked up there")
-    runs.add_argument("--proposal", type=int, metavar="N",
-                      help="proposal below the data root, instead of --in-folder")
-    for role in method.roles(family.types[0]):
-        runs.add_argument(f"--run-{role.name}", metavar="RUN", help=f"run of {role.label}: number or folder")
-    runs.add_argument("--out-folder", type=Path, required=True, metavar="FOLDER", help="where constants go")
-    runs.add_argument("--karabo-id", default="", metavar="DETECTOR", help="detector, where a run has several")
-    runs.add_argument("--modules", default="", metavar="RANGE", help="modules, such as 0-3,7 (default: all)")
-    runs.add_argument("--pdu", action="append", default=[], metavar="N=NAME",
-                      help="physical detector unit of module N; may be given several times")
-    runs.add_argument("--keep-order", action="store_true", help="take the runs as given, do not sort by gain stage")
+    group = parser.add_argument_group("input and output")
+    inputs = method.inputs(family.kind)
+    if any(one.of == "raw" for one in inputs):
+        _add_runs(group)
+    for one in inputs:
+        _add_one(group, one, alone=sum(other.many for other in inputs) == 1)
+    group.add_argument("--out-folder", type=Path, required=True, metavar="FOLDER", help="where results go")
+    if family.types:
+        group.add_argument("--karabo-id", default="", metavar="DETECTOR", help="detector, where a run has several")
+        group.add_argument("--modules", default="", metavar="RANGE", help="modules, such as 0-3,7 (default: all)")
+        group.add_argument("--pdu", action="append", default=[], metavar="N=NAME",
+                           help="physical detector unit of module N; may be given several times")
+
+
+def _add_runs(group: Any) -> None:
+    group.add_argument("--in-folder", type=Path, metavar="FOLDER",
+                       help="folder with the runs (…/raw); run numbers are looked up there")
+    group.add_argument("--proposal", type=int, metavar="N",
+                       help="proposal below the data root, instead of --in-folder")
+    group.add_argument("--keep-order", action="store_true",
+                       help="take the runs as given, do not sort by what the data say")
+
+
+def _add_one(group: Any, one: Input, alone: bool) -> None:
+    """Flag of an input; ``--runs`` too where it is the only one that takes several runs."""
+    if one.of == "raw" and one.many:
+        flags = (one.flag, "--runs") if alone else (one.flag,)
+        group.add_argument(*flags, nargs="+", default=[], metavar="RUN", dest=_dest(one),
+                           help=one.help or f"runs of {one.label}: numbers such as 1-8, or folders")
+    elif one.of == "raw":
+        group.add_argument(one.flag, metavar="RUN", dest=_dest(one),
+                           help=one.help or f"run of {one.label}: number or folder")
+    else:
+        group.add_argument(one.flag, metavar="PATH", dest=_dest(one), help=one.help or f"{one.label}: file or folder")
+
+
+def _dest(one: Input) -> str:
+    return f"input_{one.name}"
 
 
 def _add_running(parser: argparse.ArgumentParser) -> None:
@@ -91,31 +117,45 @@ def _spec(namespace: Namespace, family: Family, method: Method) -> JobSpec:
     method.with_changes(parameters)
     given = {p.name: getattr(namespace, f"condition_{p.name}") for p in _conditions(family)}
     return JobSpec.checked(
-        family=family.name, method=method.command, runs=_runs(namespace, family, method),
-        detector=namespace.karabo_id, modules=parse_numbers(namespace.modules), parameters=parameters,
+        family=family.name, method=method.command, inputs=_inputs(namespace, family, method), parameters=parameters,
         conditions={name: value for name, value in given.items() if value is not None},
-        pdus=dict(_pdu(text) for text in namespace.pdu), keep_order=namespace.keep_order,
         out_folder=namespace.out_folder.absolute(), memory_mb=namespace.memory_mb, threads=namespace.threads,
+        keep_order=getattr(namespace, "keep_order", False), **(_of_detector(namespace) if family.types else {}),
     )
 
 
-def _runs(namespace: Namespace, family: Family, method: Method) -> dict[str, Path]:
-    given = {role.name: getattr(namespace, f"run_{role.name}") for role in method.roles(family.types[0])}
-    runs = {name: _run_folder(text, namespace) for name, text in given.items() if text}
-    if not runs:
-        flags = ", ".join(f"--run-{name}" for name in given)
-        raise BadParameter(f"No run was given; give {flags}.")
-    return runs
+def _of_detector(namespace: Namespace) -> dict[str, Any]:
+    return {"detector": namespace.karabo_id, "modules": parse_numbers(namespace.modules),
+            "pdus": dict(_pdu(text) for text in namespace.pdu)}
 
 
-def _run_folder(text: str, namespace: Namespace) -> Path:
-    if not text.lstrip("r").isdigit():
-        return parse_runs(text)[0]
-    number = int(text.lstrip("r"))
+def _inputs(namespace: Namespace, family: Family, method: Method) -> dict[str, tuple[str, ...]]:
+    inputs = method.inputs(family.kind)
+    found = {one.name: _given(namespace, one) for one in inputs}
+    raw = [one for one in inputs if one.of == "raw"]
+    if raw and not any(found[one.name] for one in raw):
+        raise BadParameter(f"No run was given; give {', '.join(one.flag for one in raw)}.")
+    return {name: paths for name, paths in found.items() if paths}
+
+
+def _given(namespace: Namespace, one: Input) -> tuple[str, ...]:
+    given = getattr(namespace, _dest(one))
+    if one.of != "raw":
+        return (str(Path(given).absolute()),) if given else ()
+    words = given if one.many else [given] if given else []
+    return tuple(str(path) for word in words for path in _run_folders(word, namespace, one.many))
+
+
+def _run_folders(text: str, namespace: Namespace, many: bool) -> list[Path]:
+    """Run folders of a number, of a range where an input takes several, or of a path."""
+    plain = text.removeprefix("r") if many else text.lstrip("r")
+    if not (plain.replace("-", "").replace(",", "").isdigit() if many else plain.isdigit()):
+        return parse_runs(text)[:None if many else 1]
+    numbers = parse_numbers(plain) if many else (int(plain),)
     if namespace.in_folder:
-        return Path(namespace.in_folder).absolute() / f"r{number:04d}"
+        return [Path(namespace.in_folder).absolute() / f"r{number:04d}" for number in numbers]
     if namespace.proposal:
-        return parse_runs(f"p{namespace.proposal} r{number}")[0]
+        return [parse_runs(f"p{namespace.proposal} r{number}")[0] for number in numbers]
     raise BadParameter(f"Run {text} is a number; say where it is with --in-folder or --proposal.")
 
 

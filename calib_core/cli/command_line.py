@@ -12,9 +12,10 @@ from calib_core.ranges import format_numbers
 
 def command_line(spec: JobSpec) -> str:
     """Shell command that runs a job; only what differs from the defaults is named."""
+    family = named(spec.family)
     words = ["calibwb", spec.family, spec.method]
-    for role, path in spec.runs.items():
-        words += [f"--run-{role}", str(path)]
+    for one in family.method(spec.method).inputs(family.types[0] if family.types else None):
+        words += [word for path in spec.inputs.get(one.name, ()) for word in (one.flag, path)]
     words += ["--out-folder", str(spec.out_folder)]
     if spec.detector:
         words += ["--karabo-id", spec.detector]

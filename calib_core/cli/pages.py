@@ -140,13 +140,21 @@ def _condition(kind: DetectorType) -> str:
 
 def _method(family: Family, method: Method) -> list[str]:
     kind = family.types[0]
-    runs = " ".join(f"--run-{role.name} N" for role in method.roles(kind))
-    command = f"calibwb {family.name} {method.command} --in-folder FOLDER {runs} --out-folder FOLDER"
+    command = f"calibwb {family.name} {method.command} {_input_words(family, method)}--out-folder FOLDER"
     parts = [f"## {method.title}", inspect.cleandoc(method.__doc__ or ""), f"```\n{command}\n```"]
     said = (("Use when", method.use_when), ("Caution", method.caution))
     parts += [f"{what}: {text}" for what, text in said if text]
     return [*parts, "### Maps", _maps(kind, method), "### Constants", _constants(kind, method),
             "### Parameters", _parameters(family, method)]
+
+
+def _input_words(family: Family, method: Method) -> str:
+    """Flags of all inputs that have to be given, with a blank behind them."""
+    inputs = method.inputs(family.kind)
+    words = ["--in-folder FOLDER"] if any(one.of == "raw" for one in inputs) else []
+    words += [f"{one.flag} {'PATH' if one.of != 'raw' else '1-8' if one.many else 'N'}" for one in inputs
+              if one.of == "raw" or not one.optional]
+    return "".join(f"{word} " for word in words)
 
 
 def _maps(kind: DetectorType, method: Method) -> str:

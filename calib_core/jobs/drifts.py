@@ -17,8 +17,8 @@ def drifts(plan: Plan, module: int, spool: Spool) -> list[str]:
     """
     if plan.tables or not {"offset", "noise", "bad_pixels"} <= {spec.name for spec in plan.maps}:
         return []
-    choices = [choice for choice in plan.survey.roles if choice.run is not None]
-    found = [(plan.run_label(c.role.name), *_drift(plan, module, c.role.name, c.role.stage, spool)) for c in choices]
+    taken = zip(plan.context.arranged, plan.stages, strict=True)
+    found = [(plan.runs[key].label, *_drift(plan, module, key, stage, spool)) for key, stage in taken]
     return [
         f"Module {module}: the offset of {run} drifts by {drift:+.1f} ADU over the run, more than the noise of "
         f"{noise:.1f} ADU; look at the count map and at the light."
@@ -26,8 +26,8 @@ def drifts(plan: Plan, module: int, spool: Spool) -> list[str]:
     ]
 
 
-def _drift(plan: Plan, module: int, role: str, stage: int, spool: Spool) -> tuple[float, float]:
-    frames = plan.frames[module, role].some(FRAMES)
+def _drift(plan: Plan, module: int, key: str, stage: int, spool: Spool) -> tuple[float, float]:
+    frames = plan.frames[module, key].some(FRAMES)
     offsets: dict[int, Array] = {}
     good: dict[int, Array] = {}
     noises = []

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calib_core.characterisation.by_gain_stage import stage_of
 from calib_core.characterisation.driver import run_unit
-from calib_core.characterisation.method import Accumulator, Unit
+from calib_core.characterisation.unit import Accumulator, Unit
 from calib_core.errors import CalibrationError, Cancelled
 from calib_core.io.budget import MemoryBudget
 from calib_core.io.frames import NO_DATA, ModuleFrames
@@ -162,10 +163,10 @@ class Job:
 
     def _frames(self, module: int, stage: int) -> tuple[Plan, ModuleFrames]:
         plan = self.plan
-        role = next((c.role.name for c in plan.survey.roles if c.role.stage == stage), "") if plan else ""
-        if plan is None or (module, role) not in plan.frames:
+        key = plan.detector.type.stages[stage].role if plan else ""
+        if plan is None or (module, key) not in plan.frames:
             raise CalibrationError(f"Module {module} has no run for this gain stage yet.")
-        return plan, plan.frames[module, role]
+        return plan, plan.frames[module, key]
 
     def _run(self) -> None:
         try:
@@ -238,7 +239,7 @@ class _Workers:
 
     def __init__(self, job: Job, plan: Plan, live: Live, progress: Progress) -> None:
         self._job, self._plan, self._live, self._progress = job, plan, live, progress
-        self._queue = WorkQueue(plan.units, lambda: live.view)
+        self._queue = WorkQueue(plan.units, live.away)
         self._budget = MemoryBudget(plan.room, job._cancel.is_set)
         self._announced = 0.0
         self._told: set[str] = set()
@@ -259,7 +260,7 @@ class _Workers:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while not self._job._cancel.is_set() and (work := self._queue.next()) is not None:
             if isinstance(work, Unit):
-                self._guard(work.module, partial(self._unit, work))
+                self._guard(work.module or 0, partial(self._unit, work))
                 self._queue.done(work, finish=work.module not in self._progress.failed_modules)
             else:
                 self._guard(work, partial(self._finish, work))
@@ -293,14 +294,15 @@ class _Workers:
             self._announce()
 
         with self._budget.reserve(plan.unit_bytes(unit)):
-            for cell, maps in run_unit(plan.method, unit, partial(plan.chunks, unit), progress):
-                self._spools[unit.module].write_cell(unit.stage, plan.cells.index(cell), maps)
+            stage, spool = stage_of(plan.context, unit), self._spools[unit.module or 0]
+            for index, maps in run_unit(plan.method, plan.context, unit, plan, progress):
+                spool.write_cell(stage, index, maps)
         self._progress.finish(unit)
         self._live.finished(unit)
 
     def _tell_notes(self, unit: Unit, accumulator: Accumulator) -> None:
         for note in accumulator.notes:
-            text = f"Module {unit.module}, {self._plan.run_label(unit.role)}: {note}"
+            text = f"Module {unit.module}, {self._plan.label(unit)}: {note}"
             if text not in self._told:
                 self._told.add(text)
                 self._job._say("INFO", text)
@@ -329,8 +331,8 @@ class _Workers:
 
     def _tell_left_out(self, number: int) -> None:
         """Tell which frames had no data, which only the reading shows."""
-        for role, run in self._plan.runs.items():
-            frames = self._plan.frames[number, role]
+        for key, run in self._plan.runs.items():
+            frames = self._plan.frames[number, key]
             empty = [f"{n} {why}" for why, n in frames.excluded.items() if why in NO_DATA]
             if empty:
                 self._job._say("WARN", f"Module {number}: frames of {run.label} without data are left out: "

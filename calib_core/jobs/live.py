@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.characterisation.method import Accumulator, Maps, MapSpec, Unit
+from calib_core.characterisation.by_gain_stage import stage_of
+from calib_core.characterisation.method import MapSpec
+from calib_core.characterisation.unit import Accumulator, Maps, Unit
 from calib_core.errors import CalibrationError
 from calib_core.jobs.board import Picture, View
 from calib_core.jobs.plan import Plan
@@ -35,8 +37,8 @@ class Live:
     ) -> None:
         self._plan, self._spools, self._publish, self._view, self._warn = plan, spools, publish, view, warn
         self._trouble = ""
-        self._partial: dict[int, tuple[Unit, int, Maps, float]] = {}
-        self._last: dict[int, float] = {}
+        self._partial: dict[int | None, tuple[Unit, int, Maps, float]] = {}
+        self._last: dict[int | None, float] = {}
         self._changed = threading.Condition()
         self._dirty, self._stopped = True, False
         self._thread = threading.Thread(target=self._run, name="calibwb-live", daemon=True)
@@ -61,12 +63,13 @@ class Live:
         cell = self._cell(view)
         if not self._sees(view, unit, cell) or now - self._last.get(unit.module, 0.0) < _SNAPSHOT_INTERVAL:
             return
-        slot = unit.cells.index(cell)
+        index = self._plan.cells.index(cell)
+        slot = unit.block.index(index)
         if accumulator.coverage[slot] == 0:
             return
         self._last[unit.module] = now
         share = min(1.0, float(accumulator.coverage[slot]) / max(unit.samples, 1))
-        maps = accumulator.snapshot(cell)
+        maps = accumulator.snapshot(index)
         with self._changed:
             self._partial[unit.module] = (unit, cell, maps, share)
             self._dirty = True
@@ -90,7 +93,7 @@ class Live:
             self._changed.notify()
         self._thread.join()
 
-    def _touch_if(self, module: int) -> None:
+    def _touch_if(self, module: int | None) -> None:
         if not self._view.modules or module in self._view.modules:
             self._dirty = True
             self._changed.notify()
@@ -101,7 +104,19 @@ class Live:
             self._plan.cells, key=lambda cell: abs(cell - view.cell))
 
     def _sees(self, view: View, unit: Unit, cell: int) -> bool:
-        return unit.stage == view.stage and cell in unit.cells and (not view.modules or unit.module in view.modules)
+        return self._stage(unit) == view.stage and self._plan.cells.index(cell) in unit.block and (
+            not view.modules or unit.module in view.modules)
+
+    def _stage(self, unit: Unit) -> int:
+        return stage_of(self._plan.context, unit)
+
+    def away(self, unit: Unit) -> tuple[bool, int]:
+        """Whether nobody looks at a unit, and its distance in memory cells from what somebody looks at."""
+        view = self._view
+        seen = self._stage(unit) == view.stage and (not view.modules or unit.module in view.modules)
+        # A cell that no unit has (one cell numbered 15, looked at as 0) must not hide that the module is seen.
+        cells = (self._plan.cells[index] for index in unit.block)
+        return not seen, min((abs(cell - view.cell) for cell in cells), default=0) if seen else 0
 
     def _run(self) -> None:
         while True:
@@ -115,7 +130,7 @@ class Live:
                 return
             time.sleep(0 if view is not self._view else _PICTURE_INTERVAL)
 
-    def _show(self, view: View, partial: dict[int, tuple[Unit, int, Maps, float]]) -> None:
+    def _show(self, view: View, partial: dict[int | None, tuple[Unit, int, Maps, float]]) -> None:
         """Publish a picture; trouble with one is told once and leaves the job alone."""
         try:
             self._publish(self._compose(view, partial))
@@ -124,7 +139,7 @@ class Live:
                 self._trouble = str(error)
                 self._warn(f"The picture of the running job is not up to date: {error}")
 
-    def _compose(self, view: View, partial: dict[int, tuple[Unit, int, Maps, float]]) -> Picture:
+    def _compose(self, view: View, partial: dict[int | None, tuple[Unit, int, Maps, float]]) -> Picture:
         modules = tuple(m for m in self._plan.modules if not view.modules or m in view.modules)
         specs = [s for s in self._plan.maps if (s.name in view.maps if view.maps else not s.hidden)]
         cell = self._cell(view)
@@ -153,7 +168,7 @@ class Live:
         if done or partial is None:
             return float(done)
         unit, of_cell, running, share = partial
-        if unit.stage != view.stage or of_cell != cell:
+        if self._stage(unit) != view.stage or of_cell != cell:
             return 0.0
         for name in maps.keys() & running.keys():
             maps[name][i] = running[name]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from calib_core.axes import Axis
 from calib_core.characterisation.family import named
-from calib_core.characterisation.method import MapSpec, Method, Unit
+from calib_core.characterisation.method import MapSpec, Method
+from calib_core.characterisation.unit import Context, Unit
 from calib_core.constants.condition import Condition
 from calib_core.correction.lut import Lut
-from calib_core.detector import Detector, Frames, FrameSelection, Module
+from calib_core.detector import Detector, DetectorType, Frames, FrameSelection, Module
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import cells_per_block, resident_bytes
 from calib_core.io.frames import ModuleFrames
@@ -26,6 +29,8 @@ _CHUNK_BYTES = 32 << 20
 _PROCESS_BYTES = 240 << 20
 #: Share of the budget that what the process holds already may take: the rest is not this job's.
 _MOST_HELD = 4
+#: Share of the budget, without what a process needs, that a unit of several memory cells may take.
+_UNIT_SHARE = 8
 #: A job that has less than this is not slower but impossible.
 _LEAST_ROOM = 64 << 20
 #: Frames of one memory cell in a chunk: with fewer, sums are carried to memory and back too often.
@@ -44,11 +49,18 @@ class Plan:
         Memory cells of the constants, in the order of their axis.
     stages : tuple of int
         Gain stages that have a run.
+    context : Context
+        What the method may know.
     units : tuple of Unit
+        Cut by the specification and the data alone, so that they are the same wherever they are planned.
     frames : dict
-        Frames by (module, role).
+        Frames by (module, key of the arranged input).
+    runs : dict
+        Open runs by the same key.
     room : int
         Working memory of all threads together, bytes: the budget without what the process holds already.
+    chunk_bytes : int
+        Length of a chunk of frames.
     left_out : dict
         Why a module does not take part, by number.
     tables : dict
@@ -64,6 +76,7 @@ class Plan:
     stages: tuple[int, ...]
     maps: tuple[MapSpec, ...]
     condition: Condition
+    context: Context
     units: tuple[Unit, ...]
     frames: dict[tuple[int, str], ModuleFrames] = field(repr=False)
     runs: dict[str, Run] = field(repr=False)
@@ -76,22 +89,24 @@ class Plan:
 
     def unit_bytes(self, unit: Unit) -> int:
         """Working memory of a unit, bytes."""
-        per_cell = self.method.bytes_per_cell(unit.detector, unit.samples)
-        return len(unit.cells) * per_cell + 2 * self.chunk_bytes
+        per_item = self.method.bytes_per_item(self.detector.type, unit.samples)
+        return len(unit.block) * per_item + 2 * self.chunk_bytes
 
-    def chunks(self, unit: Unit, limit: int | None) -> Iterator[Frames]:
+    def chunks(self, unit: Unit, name: str, limit: int | None) -> Iterator[Frames]:
         """Frames of a unit as its method takes them: after the module's look-up table, where it has one."""
-        frames = self.frames[unit.module, unit.role].chunks(unit.cells, self.chunk_bytes, limit)
+        assert unit.module is not None  # units without module have no frames
+        cells = self.context.labels(unit, "cell")
+        frames = self.frames[unit.module, name].chunks(cells, self.chunk_bytes, limit)
         table = self.tables.get(unit.module)
         return frames if table is None else map(table.apply, frames)
 
-    def run_label(self, role: str) -> str:
-        """Name of a role's run for the screen."""
-        return self.runs[role].label
+    def label(self, unit: Unit) -> str:
+        """Runs of a unit for the screen."""
+        return ", ".join(self.runs[key].label for key in unit.inputs)
 
     def close(self) -> None:
         """Close the runs."""
-        _close(self.runs)
+        _close(self.runs.values())
 
 
 def make_plan(spec: JobSpec) -> Plan:
@@ -102,32 +117,32 @@ def make_plan(spec: JobSpec) -> Plan:
     BadInput, BadParameter
         A run, a module or a parameter cannot be used.
     """
-    opened: dict[str, Run] = {}
+    opened: dict[Path, Run] = {}
     try:
-        for role, path in spec.runs.items():
-            same = (run for run in opened.values() if run.path == path)
-            opened[role] = next(same, None) or Run.open(path)
+        for path in (path for name in spec.inputs for path in spec.paths(name)):
+            if path not in opened:
+                opened[path] = Run.open(path)
         return _plan(spec, opened)
     except BaseException:
-        _close(opened)
+        _close(opened.values())
         raise
 
 
-def _close(runs: dict[str, Run]) -> None:
-    for run in set(runs.values()):
+def _close(runs: Iterable[Run]) -> None:
+    for run in set(runs):
         run.close()
 
 
-def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
+def _plan(spec: JobSpec, opened: dict[Path, Run]) -> Plan:
     if not opened:
         raise BadInput("The job has no run; give at least one.")
     family = named(spec.family)
     chosen = choose_detector(list(opened.values()), family, spec.detector)
     method = family.method(spec.method).with_changes(spec.parameters)
-    found = assign(chosen, family, method, opened, spec.keep_order, spec.conditions)
+    given = {name: tuple(opened[path] for path in spec.paths(name)) for name in spec.inputs}
+    found = assign(chosen, family, method, given, spec.keep_order, spec.conditions)
     check_same_condition(found, spec.conditions)
-    by_path = {run.path: run for run in opened.values()}
-    runs = {c.role.name: by_path[c.run.path] for c in found.roles if c.run}
+    runs = {one.key: opened[one.run.path] for one in found.taken if one.run}
     asked = _named(chosen, runs, spec)
     detector = replace(asked, type=asked.type.operated_at(found.condition.values))
     frames, left_out = _frames(detector, method, runs, found)
@@ -136,15 +151,26 @@ def _plan(spec: JobSpec, opened: dict[str, Run]) -> Plan:
         raise BadInput(_none_left(left_out))
     tables, told = find_tables(method, detector, modules)
     detector = linearised(detector, tables)
-    threads = spec.threads or os.cpu_count() or 1
-    room = _room(spec.memory_mb << 20)
+    cells = _cells(found.condition, frames)
+    context = _context(detector.type, found, cells)
     plan = Plan(
-        spec, found, detector, method, modules, _cells(found.condition, frames),
-        tuple(c.role.stage for c in found.roles if c.run), method.maps(detector.type), found.condition, (), frames,
-        runs, threads, room, _chunk_bytes(room, chosen.type.frame_bytes, threads), left_out,
+        spec, found, detector, method, modules, cells, tuple(_stages(detector.type, found)),
+        method.maps(detector.type), found.condition, context, (), frames, runs, spec.threads or os.cpu_count() or 1,
+        _room(spec.memory_mb << 20), _chunk_bytes(spec, chosen.type.frame_bytes), left_out,
         (*_notes(spec, found, left_out), *told), tables,
     )
     return replace(plan, units=tuple(_units(plan)))
+
+
+def _context(kind: DetectorType, found: Survey, cells: tuple[int, ...]) -> Context:
+    gains = tuple(kind.stages[stage].short for stage in _stages(kind, found))
+    axes = (Axis("gain", "Gain stage", gains), Axis("cell", "Memory cell", cells))
+    return Context(kind, {axis.name: axis for axis in axes}, {one.key: one for one in found.taken})
+
+
+def _stages(kind: DetectorType, found: Survey) -> Iterator[int]:
+    roles = [stage.role for stage in kind.stages]
+    return (roles.index(one.input.name) for one in found.taken)
 
 
 def _named(chosen: Detector, runs: dict[str, Run], spec: JobSpec) -> Detector:
@@ -173,9 +199,10 @@ def _frames(
 ) -> tuple[dict[tuple[int, str], ModuleFrames], dict[int, str]]:
     frames: dict[tuple[int, str], ModuleFrames] = {}
     left_out: dict[int, str] = {}
-    for role, run in runs.items():
+    for one in found.taken:
+        run = runs[one.key]
         here = next(d for d in run.detectors if d.identifier == detector.identifier)
-        selection = _selection(method, found, role)
+        selection = replace(method.frame_selection(), part=one.part, parts=one.parts)
         refused = _refused(run, here, selection.parts)
         for module in detector.modules:
             if module.number in left_out:
@@ -183,17 +210,10 @@ def _frames(
             try:
                 if module.number in refused:
                     raise BadInput(refused[module.number])
-                frames[module.number, role] = _module_frames(here, selection, run, module)
+                frames[module.number, one.key] = _module_frames(here, selection, run, module)
             except BadInput as error:
                 left_out[module.number] = str(error)
     return frames, left_out
-
-
-def _selection(method: Method, found: Survey, role: str) -> FrameSelection:
-    """Frames of a role: all of its run, or the part of each train that is of its gain stage."""
-    parts = found.stages_in_run
-    stage = next(c.role.stage for c in found.roles if c.role.name == role)
-    return replace(method.frame_selection(), part=stage if parts > 1 else 0, parts=parts)
 
 
 def _refused(run: Run, detector: Detector, parts: int) -> dict[int, str]:
@@ -235,34 +255,40 @@ def _room(budget: int) -> int:
     return max(budget - held, _LEAST_ROOM)
 
 
-def _chunk_bytes(room: int, frame_bytes: int, threads: int) -> int:
-    return max(frame_bytes, min(_CHUNK_BYTES, room // (8 * threads)))
+def _share(spec: JobSpec) -> int:
+    """Working memory that a unit of several memory cells may take, bytes; asks nothing of this machine."""
+    return max((spec.memory_mb << 20) - _PROCESS_BYTES, _LEAST_ROOM) // _UNIT_SHARE
 
 
-def _units(plan: Plan) -> list[Unit]:
-    units = []
+def _chunk_bytes(spec: JobSpec, frame_bytes: int) -> int:
+    return max(frame_bytes, min(_CHUNK_BYTES, _share(spec) // 4))
+
+
+def _units(plan: Plan) -> Iterator[Unit]:
+    index = 0
     for module in plan.modules:
-        for role in plan.survey.roles:
-            if role.run is not None:
-                units += _blocks(plan, module, role.role.name, role.role.stage)
-    return units
+        for keys in _together(plan):
+            for block, samples in _blocks(plan, module, keys):
+                yield Unit(index, module, keys, block, samples)
+                index += 1
 
 
-def _blocks(plan: Plan, module: int, role: str, stage: int) -> list[Unit]:
-    frames = plan.frames[module, role]
-    samples = max(frames.frames_per_cell.values(), default=0)
-    per_cell = plan.method.bytes_per_cell(plan.detector.type, samples)
-    available = plan.room // plan.threads - 2 * plan.chunk_bytes
+def _together(plan: Plan) -> list[tuple[str, ...]]:
+    """Inputs that units read together: each alone where the method combines their results later."""
+    keys = tuple(plan.context.arranged)
+    apart = plan.method.combines and all(plan.method.combines in plan.context.arranged[key].at for key in keys)
+    return [(key,) for key in keys] if apart else [keys]
+
+
+def _blocks(plan: Plan, module: int, keys: tuple[str, ...]) -> Iterator[tuple[tuple[int, ...], int]]:
+    counts = [plan.frames[module, key].frames_per_cell for key in keys]
+    samples = max((max(count.values(), default=0) for count in counts), default=0)
+    cells = sorted({cell for count in counts for cell in count})
+    per_item = plan.method.bytes_per_item(plan.detector.type, samples)
     longest = max(1, plan.chunk_bytes // (_FRAMES_AT_ONCE * plan.detector.type.frame_bytes))
-    length = min(longest, cells_per_block(per_cell, available, len(frames.cells)))
-    return [
-        Unit(plan.detector.type, module, role, stage, tuple(block), samples)
-        for block in _split(frames.cells, length)
-    ]
-
-
-def _split(cells: Sequence[int], length: int) -> list[Sequence[int]]:
-    return [cells[i : i + length] for i in range(0, len(cells), length)]
+    length = min(longest, cells_per_block(per_item, _share(plan.spec) - 2 * plan.chunk_bytes, len(cells)))
+    axis = plan.context.axes[plan.method.split]
+    return ((axis.indices(cells[i : i + length]), samples) for i in range(0, len(cells), length))
 
 
 def _notes(spec: JobSpec, found: Survey, left_out: dict[int, str]) -> tuple[str, ...]:

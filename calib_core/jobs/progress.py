@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from calib_core.characterisation.method import Unit
+from calib_core.characterisation.unit import Unit
 from calib_core.jobs.board import State, TaskProgress
 from calib_core.jobs.plan import Plan
 
@@ -14,14 +14,14 @@ _FINISHING_SHARE = 0.1
 
 
 class Progress:
-    """Counts frames per run role and finished modules; threads may add at once."""
+    """Counts frames per group of inputs that are read together, and finished modules; threads may add at once."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._lock, self._started = plan, threading.Lock(), time.monotonic()
-        self._due = {role: 0 for role in plan.runs}
+        self._due: dict[tuple[str, ...], int] = {}
         for unit in plan.units:
-            self._due[unit.role] += self._frames(unit)
-        self._done = {role: 0 for role in plan.runs}
+            self._due[unit.inputs] = self._due.get(unit.inputs, 0) + self._frames(unit)
+        self._done = dict.fromkeys(self._due, 0)
         self._of_unit: dict[Unit, int] = {}
         self._modules = {module: 0.0 for module in plan.modules}
         self.failed_modules: set[int] = set()
@@ -29,20 +29,21 @@ class Progress:
 
     def _frames(self, unit: Unit) -> int:
         """Frames that all passes over a unit read."""
-        have = self._plan.frames[unit.module, unit.role].frames_per_cell
-        per_pass = (min(have[c], limit or have[c]) for limit in self._plan.method.passes(unit) for c in unit.cells)
-        return sum(per_pass)
+        assert unit.module is not None
+        cells, limits = self._plan.context.labels(unit, "cell"), self._plan.method.passes(self._plan.context, unit)
+        have = [self._plan.frames[unit.module, key].frames_per_cell for key in unit.inputs]
+        return sum(min(one.get(c, 0), limit or one.get(c, 0)) for limit in limits for one in have for c in cells)
 
     def add(self, unit: Unit, frames: int) -> None:
         """Count frames of a running unit."""
         with self._lock:
             self._of_unit[unit] = self._of_unit.get(unit, 0) + frames
-            self._done[unit.role] += frames
+            self._done[unit.inputs] += frames
 
     def finish(self, unit: Unit) -> None:
         """Count a unit as done, also the frames that turned out to be left out."""
         with self._lock:
-            self._done[unit.role] += self._frames(unit) - self._of_unit.pop(unit, 0)
+            self._done[unit.inputs] += self._frames(unit) - self._of_unit.pop(unit, 0)
 
     def finishing(self, module: int, share: float) -> None:
         """Note how far a module's finishing is, 0 to 1."""
@@ -67,15 +68,21 @@ class Progress:
         return done, elapsed * (1 - done) / done if done > 0.01 else None
 
     def tasks(self, state: State) -> tuple[TaskProgress, ...]:
-        """Lines of the task list: one per run, and one for finishing and writing."""
+        """Lines of the task list: one per group of runs, and one for finishing and writing."""
         elapsed = time.monotonic() - self._started
         lines = [
-            self._line(choice.role.name, f"{choice.run.label} {choice.role.label}",
-                       self._done[choice.role.name] / max(self._due[choice.role.name], 1), state, elapsed)
-            for choice in self._plan.survey.roles if choice.run is not None
+            self._line("+".join(keys), self._label(keys), self._done[keys] / max(due, 1), state, elapsed)
+            for keys, due in self._due.items()
         ]
         finished = sum(self._modules.values()) / max(len(self._modules), 1)
         return (*lines, self._line("finish", "combine and write constants", finished, state, elapsed))
+
+    def _label(self, keys: tuple[str, ...]) -> str:
+        """One run and what it is taken for, or how many runs of which input."""
+        taken = [self._plan.context.arranged[key] for key in keys]
+        if len(keys) == 1 and taken[0].run is not None:
+            return f"{taken[0].run.label} {taken[0].label}"
+        return f"{len(keys)} runs: {', '.join(dict.fromkeys(one.input.label for one in taken))}"
 
     def _line(self, name: str, label: str, done: float, state: State, elapsed: float) -> TaskProgress:
         if done >= 1:

@@ -16,7 +16,7 @@ _LIBRARIES = ("numpy", "numba", "h5py", "extra_data")
 
 def provenance(plan: Plan, module: Module) -> dict[str, Any]:
     """Everything that decided the constants of one module; the keys that every constant file has come first."""
-    inputs = [_input(plan, module.number, role) for role in plan.runs]
+    inputs = [_input(plan, module.number, key) for key in plan.runs]
     return {
         "detector_type": plan.detector.type.database_type,
         "detector": plan.detector.identifier,
@@ -32,21 +32,19 @@ def provenance(plan: Plan, module: Module) -> dict[str, Any]:
     }
 
 
-def _input(plan: Plan, module: int, role: str) -> dict[str, Any]:
-    frames = plan.frames[module, role]
-    choice = next(c for c in plan.survey.roles if c.role.name == role)
-    run = plan.runs[role]
+def _input(plan: Plan, module: int, key: str) -> dict[str, Any]:
+    frames, choice, run = plan.frames[module, key], plan.context.arranged[key], plan.runs[key]
     return {
-        "role": role, "run": run.label, "proposal": run.proposal, "run_number": run.run_number,
+        "input": key, "run": run.label, "proposal": run.proposal, "run_number": run.run_number,
         "path": str(run.path), "decided_by": choice.origin, "moved": choice.moved, "trains": frames.trains,
         "frames": len(frames.cell), "excluded": dict(frames.excluded),
-        "index_sha256": _index_hash(plan, module, role),
+        "index_sha256": _index_hash(plan, module, key),
     }
 
 
-def _index_hash(plan: Plan, module: int, role: str) -> str:
+def _index_hash(plan: Plan, module: int, key: str) -> str:
     """Digest of which frames were used: train id and memory cell of each, in order."""
-    frames = plan.frames[module, role]
+    frames = plan.frames[module, key]
     digest = hashlib.sha256()
     for array in (frames.train, frames.cell):
         digest.update(array.tobytes())

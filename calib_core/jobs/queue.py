@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 
-from calib_core.characterisation.method import Unit
-from calib_core.jobs.board import View
+from calib_core.characterisation.unit import Unit
 
 
 class WorkQueue:
-    """Work units and the finishing of modules, handed out to worker threads one by one."""
+    """Work units and the finishing of modules, handed out to worker threads one by one.
 
-    def __init__(self, units: Sequence[Unit], view: Callable[[], View]) -> None:
+    ``away(unit)`` says whether nobody looks at a unit, and how far it is from what somebody looks at.
+    """
+
+    def __init__(self, units: Sequence[Unit], away: Callable[[Unit], tuple[bool, int]]) -> None:
         self._waiting = list(units)
-        self._open = {m: sum(u.module == m for u in units) for m in {u.module for u in units}}
+        self._open = Counter(_module(unit) for unit in units)
         self._ready: list[int] = []
-        self._view = view
+        self._away = away
         self._changed = threading.Condition()
 
     def next(self) -> Unit | int | None:
@@ -36,9 +39,9 @@ class WorkQueue:
     def done(self, unit: Unit, finish: bool = True) -> None:
         """Tell that a unit has ended; its module is finished next when it was the last (and ``finish`` holds)."""
         with self._changed:
-            self._open[unit.module] -= 1
-            if self._open[unit.module] == 0 and finish:
-                self._ready.append(unit.module)
+            self._open[_module(unit)] -= 1
+            if self._open[_module(unit)] == 0 and finish:
+                self._ready.append(_module(unit))
             self._changed.notify_all()
 
     def drop(self, module: int | None = None) -> None:
@@ -46,14 +49,15 @@ class WorkQueue:
         with self._changed:
             for unit in [u for u in self._waiting if module in (None, u.module)]:
                 self._waiting.remove(unit)
-                self._open[unit.module] -= 1
+                self._open[_module(unit)] -= 1
             if module is None:
                 self._ready.clear()
             self._changed.notify_all()
 
-    def _rank(self, unit: Unit) -> tuple[bool, int, int, int]:
-        view = self._view()
-        seen = unit.stage == view.stage and (not view.modules or unit.module in view.modules)
-        # A cell that no unit has (one cell numbered 15, looked at as 0) must not hide that the module is seen.
-        away = min((abs(cell - view.cell) for cell in unit.cells), default=0) if seen else 0
-        return (not seen, away, unit.module, unit.stage)
+    def _rank(self, unit: Unit) -> tuple[bool, int, int]:
+        return (*self._away(unit), unit.index)
+
+
+def _module(unit: Unit) -> int:
+    assert unit.module is not None
+    return unit.module

@@ -21,8 +21,8 @@ class JobSpec(BaseModel):
     ----------
     family, method : str
         Detector family and characterisation, as on the command line (``… DARK``).
-    runs : dict
-        Run folder of each role.
+    inputs : dict
+        What each input of the characterisation reads: run folders, files or folders of constants.
     detector : str
         Identifier of the detector, where a run holds several; empty takes the only one.
     modules : tuple of int
@@ -34,7 +34,7 @@ class JobSpec(BaseModel):
     pdus : dict
         Physical detector unit by module number, where known.
     keep_order : bool
-        Keep the operator's assignment of runs to gain stages even if the data say otherwise.
+        Keep the operator's assignment of runs to inputs even if the data say otherwise.
     notes : tuple of str
         Sentences to record with the constants, such as that runs were re-ordered before the job was specified.
     out_folder : Path
@@ -46,10 +46,10 @@ class JobSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     family: str
     method: str
-    runs: dict[str, Path]
+    inputs: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     out_folder: Path
     detector: str = ""
     modules: tuple[int, ...] = ()
@@ -60,6 +60,10 @@ class JobSpec(BaseModel):
     notes: tuple[str, ...] = ()
     memory_mb: int = Field(DEFAULT_MEMORY_MB, ge=LEAST_MEMORY_MB)
     threads: int = Field(0, ge=0, le=MOST_THREADS)
+
+    def paths(self, name: str) -> tuple[Path, ...]:
+        """Folders or files of an input; none where it was left out."""
+        return tuple(map(Path, self.inputs.get(name, ())))
 
     @classmethod
     def read(cls, path: Path) -> Self:

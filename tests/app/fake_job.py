@@ -43,7 +43,7 @@ class FakeJob:
         detector = Detector("SPB_DET_AGIPD1M-1", self.type, tuple(Module(n, "", "", "") for n in numbers))
         self.spec = JobSpec(
             family="AGIPD", method="DARK", detector=detector.identifier, out_folder=out_folder,
-            runs={"high": "/gpfs/r0012", "med": "/gpfs/r0013", "low": "/gpfs/r0014"},
+            inputs={"high": ("/gpfs/r0012",), "med": ("/gpfs/r0013",), "low": ("/gpfs/r0014",)},
         )
         self.plan = SimpleNamespace(
             detector=detector, method=named("AGIPD").methods[0], modules=numbers, cells=tuple(range(cells)),

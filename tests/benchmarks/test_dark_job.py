@@ -47,13 +47,9 @@ def characterise(plan: Plan, keep: bool = False) -> dict[tuple[str, int], Any]:
     """All units of a plan, one after the other, without writing; the maps of the cells where they are kept."""
     found = {}
     for unit in plan.units:
-        frames = plan.frames[unit.module, unit.role]
-        done = run_unit(
-            plan.method, unit, lambda limit, f=frames, u=unit: f.chunks(u.cells, plan.chunk_bytes, limit),
-            lambda accumulator, n: None)
-        for cell, maps in done:
+        for index, maps in run_unit(plan.method, plan.context, unit, plan, lambda accumulator, n: None):
             if keep:
-                found[unit.role, cell] = maps
+                found[unit.inputs[0], plan.cells[index]] = maps
     return found
 
 

@@ -170,11 +170,11 @@ JOBS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "parameter out of range": ({"parameters": {"ddof": 2}}, ("ddof = 2 is not allowed", "0 to 1")),
     "unknown family": ({"family": "LPDX"}, ("LPDX",)),
     "unknown method": ({"method": "FLAT"}, ("FLAT", "DARK")),
-    "unknown run": ({"runs": {"dark": "/no/such/run"}}, ("/no/such/run",)),
+    "unknown run": ({"inputs": {"dark": ["/no/such/run"]}}, ("/no/such/run",)),
     "unknown condition": ({"conditions": {"colour": 1}}, ("no condition “colour”", "bias_voltage")),
     "condition in words": ({"conditions": {"bias_voltage": "high"}}, ("bias_voltage = 'high'", "takes a number")),
-    "no run": ({"runs": {}}, ("no run",)),
-    "newer format": ({"format": 2}, ("job.json", "format")),
+    "no run": ({"inputs": {}}, ("no run",)),
+    "newer format": ({"format": 3}, ("job.json", "format")),
 }
 
 

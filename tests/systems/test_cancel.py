@@ -146,10 +146,10 @@ def test_a_module_that_fails_leaves_the_others(part: str, mine: JobSpec, monkeyp
     if part == "update":
         really = job.run_unit
 
-        def failing(method: Any, unit: Any, *rest: Any) -> Any:
-            if unit.module == 1 and unit.role == "med":
+        def failing(method: Any, context: Any, unit: Any, *rest: Any) -> Any:
+            if unit.module == 1 and unit.inputs == ("med",):
                 raise ZeroDivisionError("a kernel is broken")
-            return really(method, unit, *rest)
+            return really(method, context, unit, *rest)
 
         monkeypatch.setattr(job, "run_unit", failing)
     else:

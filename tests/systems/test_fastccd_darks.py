@@ -120,7 +120,7 @@ def test_false_alarms_are_rare(stage: Stage) -> None:
 def test_runs_in_any_order_are_told_apart_by_their_gain(data: Dataset) -> None:
     runs = data.simulated.runs
     found = survey([runs["low"], runs["high"], runs["med"]])
-    assert {choice.role.name: choice.run.path for choice in found.roles if choice.run} == runs
+    assert {one.key: one.run.path for one in found.taken} == runs
     assert found.moved
 
 

@@ -136,7 +136,7 @@ def test_extra_data_sees_the_same_parallel_frames(parallel_run: Path, data: Data
 
 
 def test_provenance_says_which_part_of_the_trains_was_taken(parallel: Outcome) -> None:
-    assert set(parallel.spec.runs) == {"high"}
+    assert set(parallel.spec.inputs) == {"high"}
     for constant in parallel.constants.values():
         inputs = constant.attributes["raw_data"]
         assert [one["decided_by"] for one in inputs] == [f"part {n} of 3 of each train" for n in (1, 2, 3)]
@@ -165,10 +165,10 @@ def test_conditions_are_those_of_extra(data: Dataset, lpd: Outcome, parallel: Ou
 def test_the_runs_are_sorted_by_their_front_ends(data: Dataset, tmp_path: Path) -> None:
     runs = data.simulated.runs
     found = survey([runs["low"], runs["high"], runs["med"]])
-    assert [(c.role.name, c.run.path, c.moved) for c in found.roles] == [
+    assert [(one.key, one.run.path, one.moved) for one in found.arranged] == [
         (role, runs[role], True) for role in ("high", "med", "low")]
-    assert [c.origin for c in found.roles] == [f"{FEM} femAsicGain"] * 3
-    assert found.stages_in_run == 1
+    assert [one.origin for one in found.arranged] == [f"{FEM} femAsicGain"] * 3
+    assert all(one.parts == 1 for one in found.arranged)
 
 
 def test_one_of_three_runs_in_parallel_gain_is_refused(
@@ -177,15 +177,15 @@ def test_one_of_three_runs_in_parallel_gain_is_refused(
     runs = {**data.simulated.runs, "med": parallel_run}
     refused(words(runs, tmp_path, "LPD"), tmp_path, capsys, "Run r0007 holds all gain stages", "give it alone")
     same = dict.fromkeys(("high", "med", "low"), parallel_run)
-    assert survey(list(same.values())).spec(tmp_path).runs == {"high": parallel_run}
+    assert survey(list(same.values())).spec(tmp_path).inputs == {"high": (str(parallel_run),)}
 
 
 def test_the_run_may_be_given_at_every_place(
     parallel: Outcome, parallel_run: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     """The window gives a run at each place that it takes."""
-    same = dict.fromkeys(("high", "med", "low"), parallel_run)
-    found = run_job(parallel.spec.model_copy(update={"runs": same, "out_folder": tmp_path}))
+    same = dict.fromkeys(("high", "med", "low"), (str(parallel_run),))
+    found = run_job(parallel.spec.model_copy(update={"inputs": same, "out_folder": tmp_path}))
     np.testing.assert_array_equal(found.values("Offset"), parallel.values("Offset"))
 
 

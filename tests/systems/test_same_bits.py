@@ -73,8 +73,8 @@ def test_blocks_of_one_cell(spec: JobSpec, reference: dict[str, Any], tmp_path: 
 
 
 def test_the_command_line(spec: JobSpec, reference: dict[str, Any], tmp_path: Path) -> None:
-    runs = [word for role, path in spec.runs.items() for word in (f"--run-{role}", path.name.lstrip("r0"))]
-    folder = next(iter(spec.runs.values())).parent
+    runs = [word for name in spec.inputs for word in (f"--run-{name}", spec.paths(name)[0].name.lstrip("r0"))]
+    folder = spec.paths(next(iter(spec.inputs)))[0].parent
     status = main([spec.family, spec.method, "--in-folder", str(folder), *runs, "--out-folder", str(tmp_path),
                    "--gate-samples", "9"])
     assert status == 0

@@ -90,7 +90,7 @@ class ExportPresenter(QObject):
 
     def _heading(self) -> str:
         plan, view, job = self._session.plan, self._session.view, self._session.job
-        runs = ", ".join(f"{role} {path}" for role, path in job.spec.runs.items())
+        runs = ", ".join(f"{name} {path}" for name in job.spec.inputs for path in job.spec.paths(name))
         stage = plan.detector.type.stages[view.stage].short
         return f"{plan.detector.identifier}, memory cell {view.cell}, gain stage {stage}\nruns: {runs}"
 

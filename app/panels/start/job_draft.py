@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from calib_core.characterisation.inputs import Arranged, RunFacts
 from calib_core.errors import BadInput, BadParameter
 from calib_core.jobs.spec import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB, MOST_THREADS, JobSpec
-from calib_core.jobs.survey import RoleChoice, Survey, SurveyedRun, check_same_condition
+from calib_core.jobs.survey import Survey, check_same_condition
 from calib_core.params import Knobs, knob
 from calib_core.ranges import format_numbers, parse_numbers
 
@@ -33,63 +34,72 @@ class Choices:
 
 
 @dataclass(frozen=True)
-class RoleTable:
-    """Which run takes which role: the survey's decision, or the operator's.
+class InputTable:
+    """Which run is taken at which place: the survey's decision, or the operator's.
 
     Attributes
     ----------
     survey : Survey
     assigned : dict
-        Index into the survey's runs by role; None where a role has no run.
+        Index into the survey's runs by key of the arranged input; None where it has no run.
     """
 
     survey: Survey
     assigned: Mapping[str, int | None]
 
     @classmethod
-    def found(cls, survey: Survey) -> RoleTable:
+    def found(cls, survey: Survey) -> InputTable:
         """Table as the survey decided."""
-        return cls(survey, {choice.role.name: _index(survey, choice) for choice in survey.roles})
+        return cls(survey, {one.key: _index(survey, one) for one in survey.arranged})
 
     @classmethod
-    def of_spec(cls, survey: Survey, spec: JobSpec) -> RoleTable:
+    def of_spec(cls, survey: Survey, spec: JobSpec) -> InputTable:
         """Table of a specification, as far as the survey has its runs."""
         index = {run.path: i for i, run in enumerate(survey.runs)}
-        return cls(survey, {choice.role.name: index.get(spec.runs.get(choice.role.name)) for choice in survey.roles})
+        return cls(survey, {one.key: index.get(_path(spec, one)) for one in survey.arranged})
 
-    def assign(self, role: str, run: int | None) -> RoleTable:
-        """Give a run to a role; the role that had it takes this role's run in exchange."""
+    def assign(self, key: str, run: int | None) -> InputTable:
+        """Give a run to a place; the place that had it takes this one's run in exchange."""
         new = dict(self.assigned)
         holder = next((name for name, index in new.items() if index == run and run is not None), None)
         if holder is not None:
-            new[holder] = new[role]
-        new[role] = run
+            new[holder] = new[key]
+        new[key] = run
         return replace(self, assigned=new)
 
     @property
     def overridden(self) -> bool:
         """Whether the operator decided otherwise than the survey."""
-        return any(self.overridden_at(choice) for choice in self.survey.roles)
+        return any(self.overridden_at(one) for one in self.survey.arranged)
 
-    def overridden_at(self, choice: RoleChoice) -> bool:
-        """Whether the operator gave another run to one role."""
-        return self.assigned[choice.role.name] != _index(self.survey, choice)
+    def overridden_at(self, one: Arranged) -> bool:
+        """Whether the operator gave another run to one place."""
+        return self.assigned[one.key] != _index(self.survey, one)
 
-    def origin(self, choice: RoleChoice) -> str:
-        """Where the decision for a role came from."""
-        if self.overridden_at(choice):
-            return f"operator (the data say otherwise: {choice.origin})" if choice.run else "operator"
-        return choice.origin
+    def origin(self, one: Arranged) -> str:
+        """Where the decision for a place came from."""
+        if self.overridden_at(one):
+            return f"operator (the data say otherwise: {one.origin})" if one.run else "operator"
+        return one.origin
 
-    def runs(self) -> dict[str, SurveyedRun]:
-        """Run of each role that has one; BadInput where none has."""
-        runs = {name: self.survey.runs[i] for name, i in self.assigned.items() if i is not None}
-        if not runs:
+    def runs(self) -> dict[str, RunFacts]:
+        """Run of each place that has one, by key; BadInput where none has."""
+        runs = {key: self.survey.runs[i] for key, i in self.assigned.items() if i is not None}
+        if not runs and self.assigned:
             raise BadInput("No gain stage has a run; choose at least one.")
         return runs
 
+    def inputs(self) -> dict[str, tuple[str, ...]]:
+        """Run folders of each input, as a specification takes them; a run in parts once."""
+        found: dict[str, tuple[str, ...]] = {}
+        runs = self.runs()
+        for one in self.survey.arranged:
+            if one.key in runs and one.part == 0:
+                found[one.input.name] = (*found.get(one.input.name, ()), str(runs[one.key].path))
+        return found
 
-def build_spec(roles: RoleTable, choices: Choices) -> JobSpec:
+
+def build_spec(table: InputTable, choices: Choices) -> JobSpec:
     """Specification of the job that the form shows.
 
     Raises
@@ -97,12 +107,12 @@ def build_spec(roles: RoleTable, choices: Choices) -> JobSpec:
     BadParameter, BadInput
         A choice is not allowed.
     """
-    runs = roles.runs()
-    check_same_condition(replace(roles.survey, runs=tuple(runs.values())), choices.conditions)
-    own_order: dict[str, Any] = {"keep_order": True, "notes": ()} if roles.overridden else {}
-    return roles.survey.spec(
-        choices.out_folder, runs={name: run.path for name, run in runs.items()}, **own_order,
-        modules=read_modules(roles.survey, choices.modules),
+    runs = tuple(table.runs().values())
+    check_same_condition(replace(table.survey, runs=runs), choices.conditions)
+    own_order: dict[str, Any] = {"keep_order": True, "notes": ()} if table.overridden else {}
+    return table.survey.spec(
+        choices.out_folder, inputs=table.inputs(), **own_order,
+        modules=read_modules(table.survey, choices.modules),
         parameters=dict(choices.parameters), conditions=dict(choices.conditions), **choices.resources,
     )
 
@@ -136,10 +146,10 @@ def run_choices(survey: Survey) -> list[str]:
     return [f"{run.label}  ·  {_count(run.trains, 'train')}" for run in survey.runs]
 
 
-def banners(roles: RoleTable) -> list[str]:
+def banners(table: InputTable) -> list[str]:
     """Sentences that should not be missed: runs re-ordered, a gain stage without run, an override."""
-    own = ["You decided which run is which gain stage; the data are not asked."] if roles.overridden else []
-    return own + [note for note in roles.survey.notes if not roles.overridden or "re-ordered" not in note]
+    own = ["You decided which run is which gain stage; the data are not asked."] if table.overridden else []
+    return own + [note for note in table.survey.notes if not table.overridden or "re-ordered" not in note]
 
 
 def problems(survey: Survey) -> list[str]:
@@ -183,8 +193,14 @@ def read_modules(survey: Survey, text: str) -> tuple[int, ...]:
     return () if set(chosen) == everything else chosen
 
 
-def _index(survey: Survey, choice: RoleChoice) -> int | None:
-    return next((i for i, run in enumerate(survey.runs) if run is choice.run), None)
+def _index(survey: Survey, one: Arranged) -> int | None:
+    return next((i for i, run in enumerate(survey.runs) if run is one.run), None)
+
+
+def _path(spec: JobSpec, one: Arranged) -> Path | None:
+    """Run folder that a specification has at a place; a run in parts is at the first of them."""
+    paths, number = spec.paths(one.input.name), int(one.key.partition("/")[2] or 0)
+    return paths[number] if number < len(paths) else None
 
 
 def _count(number: int, noun: str) -> str:

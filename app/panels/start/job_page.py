@@ -1,4 +1,4 @@
-"""Contents of the job's form for one survey: roles, modules, condition, parameters, output."""
+"""Contents of the job's form for one survey: inputs, modules, condition, parameters, output."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from app.forms.field import Field, Mark, form_grid
 from app.forms.fold import Fold
 from app.forms.knob_form import KnobForm
 from app.forms.tone_label import NoteLabel
-from app.panels.start.input_table import RoleTableView
+from app.panels.start.input_table import InputTableView
 from app.panels.start.job_draft import (
     Choices,
+    InputTable,
     Resources,
-    RoleTable,
     banners,
     build_spec,
     detectors,
@@ -56,7 +56,7 @@ class JobPage(QWidget):
         super().__init__(parent)
         self.survey = survey
         kind = survey.detector.type
-        self.roles = RoleTableView(RoleTable.found(survey))
+        self.inputs = InputTableView(InputTable.found(survey))
         self.condition = ConditionForm(survey.condition, differing(survey))
         self.knobs = KnobForm(survey.method, [stage.short for stage in kind.stages])
         self.resources = KnobForm(Resources())
@@ -83,13 +83,13 @@ class JobPage(QWidget):
         parameters, conditions = self.knobs.changes(), self.condition.changes()
         for name in self._readers:
             self._mark(name)
-        return build_spec(self.roles.table, Choices(
+        return build_spec(self.inputs.table, Choices(
             read_folder(self.folder.value()), self.modules.value(), parameters, conditions, self.resources.changes(),
         ))
 
     def show_spec(self, spec: JobSpec) -> None:
         """Show all choices of a specification."""
-        self.roles.set_table(RoleTable.of_spec(self.survey, spec))
+        self.inputs.set_table(InputTable.of_spec(self.survey, spec))
         self.knobs.set_changes(spec.parameters)
         self.resources.set_changes({"memory_mb": spec.memory_mb, "threads": spec.threads})
         self.condition.set_changes(spec.conditions)
@@ -143,7 +143,7 @@ class JobPage(QWidget):
         column.setSpacing(6)
         column.addWidget(self._heading())
         column.addWidget(self.banner)
-        column.addWidget(self.roles)
+        column.addWidget(self.inputs)
         for part in (self._problems(), self._lines(), self._fold("Operating condition", self.condition),
                      self._fold("Parameters", self.knobs), self._fold("Memory and threads", self.resources, False)):
             column.addWidget(part)
@@ -200,10 +200,10 @@ class JobPage(QWidget):
 
     def _connect(self) -> None:
         self.detector.activated.connect(lambda _: self.detector_chosen.emit(self.detector.value()))
-        self.roles.changed.connect(self._show_banner)
-        for part in (self.roles, self.condition, self.knobs, self.resources):
+        self.inputs.changed.connect(self._show_banner)
+        for part in (self.inputs, self.condition, self.knobs, self.resources):
             part.changed.connect(self.changed)
 
     def _show_banner(self) -> None:
-        sentences = banners(self.roles.table)
+        sentences = banners(self.inputs.table)
         self.banner.say("\n".join(f"! {sentence}" for sentence in sentences))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from calib_core.characterisation.driver import run_unit
-from calib_core.characterisation.method import Unit
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
-from calib_core.detector import DetectorType, Frames, GainStage, Region
+from calib_core.detector import DetectorType, GainStage, Region
 from calib_core.detectors.jungfrau import JUNGFRAU
+
+from . import one_unit
 
 SHAPE, BANK, N = (64, 96), (32, 48), 160
 SIGMA, COMMON = 4.0, 12.0
@@ -50,17 +49,7 @@ def characterise(
     kind: DetectorType, values: Any, chunk: int = 50, **changes: Any
 ) -> tuple[dict[str, Any], list[str]]:
     method = RefinedDark(thresholds_noise_hard=((0.5, 1000.0),)).with_changes(changes)
-    unit = Unit(kind, 0, "dark", 0, (0,), len(values))
-
-    def chunks(limit: int | None) -> Iterator[Frames]:
-        for at in range(0, min(len(values), limit or len(values)), chunk):
-            part = values[at : min(at + chunk, limit or len(values))]
-            n = len(part)
-            yield Frames(np.ascontiguousarray(part[:, None]), np.zeros(n, np.int64), np.arange(at, at + n))
-
-    notes: list[str] = []
-    [(_, maps)] = run_unit(method, unit, chunks, lambda accumulator, _: notes.extend(accumulator.notes))
-    return maps, list(dict.fromkeys(notes))
+    return one_unit.characterise(method, kind, values, chunk)
 
 
 @pytest.fixture(scope="module")

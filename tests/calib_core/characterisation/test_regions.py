@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from calib_core.characterisation.dark import Dark
-from calib_core.characterisation.driver import run_unit
-from calib_core.characterisation.method import Unit
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
-from calib_core.detector import DetectorType, Frames, Region
+from calib_core.detector import DetectorType, Region
 from calib_core.detector.registry import detector_types
+
+from .one_unit import characterise
 
 FRAMES, SHAPE = 60, (32, 48)
 EDGE, HOLE = np.s_[:2, :], np.s_[8:24, 8:40]
@@ -44,13 +43,7 @@ def samples():
 
 
 def flags(method: Dark, kind: DetectorType, samples):
-    def chunks(limit: int | None) -> Iterator[Frames]:
-        n = FRAMES if limit is None else min(limit, FRAMES)
-        yield Frames(samples[:n], np.zeros(n, np.int64), np.arange(n, dtype=np.uint64))
-
-    unit = Unit(kind, 0, "dark", 0, (0,), FRAMES)
-    [(_, maps)] = run_unit(method, unit, chunks, lambda *_: None)
-    return maps
+    return characterise(method, kind, samples[:, 0])[0]
 
 
 WIDE = {"thresholds_offset_hard": ((0.0, 20000.0),), "thresholds_noise_hard": ((0.0, 1000.0),)}

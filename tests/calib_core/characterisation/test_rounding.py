@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +9,11 @@ import numpy as np
 import pytest
 
 from calib_core.characterisation.dark import Dark
-from calib_core.characterisation.driver import run_unit
-from calib_core.characterisation.method import Unit
 from calib_core.constants.badpixels import BadPixels
-from calib_core.detector import DetectorType, Frames
+from calib_core.detector import DetectorType
 from calib_core.detector.registry import detector_types
+
+from .one_unit import characterise
 
 FRAMES, SHAPE, SIGMA = 200, (64, 64), 0.7
 STUCK = (5, 6)
@@ -36,13 +35,7 @@ def samples() -> Any:
 
 
 def maps(kind: DetectorType, samples: Any, **changes: Any) -> dict[str, Any]:
-    def chunks(limit: int | None) -> Iterator[Frames]:
-        n = len(samples) if limit is None else min(limit, len(samples))
-        yield Frames(samples[:n], np.zeros(n, np.int64), np.arange(n, dtype=np.uint64))
-
-    method = Dark(gate_floor=5.0, **changes)
-    [(_, found)] = run_unit(method, Unit(kind, 0, "dark", 0, (0,), len(samples)), chunks, lambda *_: None)
-    return found
+    return characterise(Dark(gate_floor=5.0, **changes), kind, samples[:, 0])[0]
 
 
 def good(values: Any) -> Any:

@@ -71,8 +71,8 @@ def test_help_of_a_characterisation_tells_every_parameter(
             assert allowed in told, flag
     for parameter in kind.condition:
         assert f"--{parameter.name.replace('_', '-')} VALUE {parameter.help}" in text
-    for role in method.roles(kind):
-        assert f"--run-{role.name} RUN run of {role.label}" in text
+    for one in method.inputs(kind):
+        assert f"{one.flag} RUN run of {one.label}" in text
     for sentence in (method.use_when, method.caution):
         assert sentence in text
 
@@ -147,8 +147,9 @@ def test_a_job_is_written_and_run(runs: dict[str, Path], tmp_path: Path, capsys:
     assert f"calibwb run {job}" in capsys.readouterr().out
     assert not out.exists()
     spec = JobSpec.read(job)
-    assert spec == JobSpec(family="AGIPD", method="DARK", runs=runs, out_folder=out, parameters={"gate_sigma": 6.0},
-                           conditions={"bias_voltage": 290.0}, pdus={3: "UNIT_M305"})
+    inputs = {role: (str(path),) for role, path in runs.items()}
+    assert spec == JobSpec(family="AGIPD", method="DARK", inputs=inputs, out_folder=out,
+                           parameters={"gate_sigma": 6.0}, conditions={"bias_voltage": 290.0}, pdus={3: "UNIT_M305"})
     assert main(["run", str(job)]) == 0
     assert {path.parent.name for path in out.rglob("*.h5")} == {"unit_m305"}
 
@@ -208,10 +209,11 @@ def parsed(line: str, tmp_path: Path) -> JobSpec:
 def example(name: str, command: str, tmp_path: Path, **changes: Any) -> JobSpec:
     """A job whose folders have blanks in their names; the runs hold nothing, for nobody looks at them."""
     kind, method = kind_and_method(name, command)
-    folders = {role.name: tmp_path / "a folder" / f"r{i:04d}" for i, role in enumerate(method.roles(kind))}
+    folders = {one.name: tmp_path / "a folder" / f"r{i:04d}" for i, one in enumerate(method.inputs(kind))}
     for folder in folders.values():
         folder.mkdir(parents=True)
-    return JobSpec(family=name, method=command, runs=folders, out_folder=tmp_path / "the out", **changes)
+    inputs = {name: (str(folder),) for name, folder in folders.items()}
+    return JobSpec(family=name, method=command, inputs=inputs, out_folder=tmp_path / "the out", **changes)
 
 
 @pytest.mark.parametrize(("name", "command"), METHODS)

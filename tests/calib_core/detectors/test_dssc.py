@@ -106,4 +106,4 @@ def test_checksums_that_are_no_number_are_left_out():
 
 def test_it_has_one_gain():
     assert DSSC.find_stage(Run({}), DETECTOR, SampleStatistics(None, None)).stage == 0
-    assert [role.name for role in named("DSSC").method("dark").roles(DSSC)] == ["dark"]
+    assert [one.name for one in named("DSSC").method("dark").inputs(DSSC)] == ["dark"]

@@ -92,7 +92,8 @@ def test_two_rows_at_the_top_and_two_at_the_bottom_see_no_sensor():
 
 def test_the_type_without_calibration_rows():
     [active] = EPIX100.variants
-    assert (active.shape, active.regions, active.family) == ((704, 768), (), "EPIX100")
+    assert (active.shape, active.regions) == ((704, 768), ())
+    assert named("EPIX100").has(active)
     assert "704 rows instead of 708" in active.remark
     assert active.find_condition(FakeRun({}), DETECTOR)["pixels_x"].value == 704
 

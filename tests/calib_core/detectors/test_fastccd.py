@@ -120,4 +120,4 @@ def test_darks_have_three_passes_with_rows_of_each_hemisphere():
     assert isinstance(dark, RefinedDark)
     assert (dark.iterations, dark.common_mode, dark.cosmics) == (2, "row", False)
     assert (FASTCCD.bank_shape or FASTCCD.asic_shape) == (967, 960)
-    assert [role.name for role in dark.roles(FASTCCD)] == ["high", "med", "low"]
+    assert [one.name for one in dark.inputs(FASTCCD)] == ["high", "med", "low"]

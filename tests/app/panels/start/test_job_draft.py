@@ -8,8 +8,8 @@ import pytest
 
 from app.panels.start.job_draft import (
     Choices,
+    InputTable,
     Resources,
-    RoleTable,
     banners,
     build_spec,
     detectors,
@@ -25,45 +25,45 @@ from calib_core.jobs.spec import JobSpec
 
 
 def names(spec):
-    return {role: path.name for role, path in spec.runs.items()}
+    return {name: path.name for name in spec.inputs for path in spec.paths(name)}
 
 
 def test_the_surveys_decision_is_kept(make_survey, tmp_path):
     survey = make_survey(order=(2, 1, 0))
-    spec = build_spec(RoleTable.found(survey), Choices(tmp_path))
+    spec = build_spec(InputTable.found(survey), Choices(tmp_path))
     assert names(spec) == {"high": "r0014", "med": "r0013", "low": "r0012"}
     assert not spec.keep_order
     assert spec.notes == survey.notes
 
 
 def test_an_override_exchanges_runs_and_keeps_the_order(make_survey, tmp_path):
-    table = RoleTable.found(make_survey()).assign("high", 1)
+    table = InputTable.found(make_survey()).assign("high", 1)
     spec = build_spec(table, Choices(tmp_path))
     assert names(spec) == {"high": "r0013", "med": "r0012", "low": "r0014"}
     assert spec.keep_order
     assert table.overridden
-    assert "operator" in table.origin(table.survey.roles[0])
-    assert table.origin(table.survey.roles[2]) == "gain signal"
+    assert "operator" in table.origin(table.survey.arranged[0])
+    assert table.origin(table.survey.arranged[2]) == "gain signal"
 
 
 def test_an_override_that_is_taken_back_is_none(make_survey, tmp_path):
-    table = RoleTable.found(make_survey()).assign("high", 1).assign("high", 0)
+    table = InputTable.found(make_survey()).assign("high", 1).assign("high", 0)
     assert not build_spec(table, Choices(tmp_path)).keep_order
 
 
-def test_a_role_without_run_is_left_out(make_survey, tmp_path):
-    table = RoleTable.found(make_survey()).assign("low", None)
+def test_an_input_without_run_is_left_out(make_survey, tmp_path):
+    table = InputTable.found(make_survey()).assign("low", None)
     assert names(build_spec(table, Choices(tmp_path))) == {"high": "r0012", "med": "r0013"}
 
 
 def test_no_run_at_all_is_refused(make_survey, tmp_path):
-    table = RoleTable.found(make_survey(n_runs=1)).assign("high", None)
+    table = InputTable.found(make_survey(n_runs=1)).assign("high", None)
     with pytest.raises(BadInput, match="choose at least one"):
         build_spec(table, Choices(tmp_path))
 
 
 def test_an_override_hides_the_note_of_the_reordering(make_survey):
-    table = RoleTable.found(make_survey(order=(2, 1, 0)))
+    table = InputTable.found(make_survey(order=(2, 1, 0)))
     assert any("re-ordered" in text for text in banners(table))
     assert not any("re-ordered" in text for text in banners(table.assign("high", 0)))
 
@@ -71,7 +71,7 @@ def test_an_override_hides_the_note_of_the_reordering(make_survey):
 def test_runs_that_differ_need_a_word_of_the_operator(make_survey, tmp_path):
     survey = make_survey(rates=(1.1, 1.1, 4.5))
     assert differing(survey) == ("acquisition_rate",)
-    table = RoleTable.found(survey)
+    table = InputTable.found(survey)
     with pytest.raises(BadInput, match="r0012 and p900450 r0014 are not of one operating condition"):
         build_spec(table, Choices(tmp_path))
     assert build_spec(table, Choices(tmp_path, conditions={"acquisition_rate": 1.1})).conditions
@@ -102,11 +102,11 @@ def test_resources_have_the_specifications_range(tmp_path, changes):
     with pytest.raises(BadParameter):
         Resources().with_changes(changes)
     with pytest.raises(BadParameter):
-        JobSpec.checked(family="AGIPD", method="DARK", runs={}, out_folder=tmp_path, **changes)
+        JobSpec.checked(family="AGIPD", method="DARK", out_folder=tmp_path, **changes)
 
 
 def test_resources_have_the_specifications_defaults(tmp_path):
-    spec = JobSpec(family="AGIPD", method="DARK", runs={}, out_folder=tmp_path)
+    spec = JobSpec(family="AGIPD", method="DARK", out_folder=tmp_path)
     assert dict(Resources()) == {"memory_mb": spec.memory_mb, "threads": spec.threads}
 
 

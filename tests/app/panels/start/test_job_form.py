@@ -105,15 +105,16 @@ def test_the_same_job_does_not_start_twice(form, session, make_survey):
     assert session.job is not first
 
 
-def test_roles_can_be_overridden(form, session, make_survey):
+def test_inputs_can_be_overridden(form, session, make_survey):
     session.set_survey(make_survey())
-    combo = form.page.roles.combos["high"]
+    combo = form.page.inputs.combos["high"]
     combo.setFocus()
     QTest.keyClick(combo, Qt.Key.Key_Down)
-    assert [path.name for path in session.spec.runs.values()] == ["r0013", "r0012", "r0014"]
+    spec = session.spec
+    assert [path.name for name in spec.inputs for path in spec.paths(name)] == ["r0013", "r0012", "r0014"]
     assert session.spec.keep_order
-    assert form.page.roles.combos["med"].currentIndex() == 0
-    assert form.page.roles.origins["high"].toolTip().startswith("* operator")
+    assert form.page.inputs.combos["med"].currentIndex() == 0
+    assert form.page.inputs.origins["high"].toolTip().startswith("* operator")
     assert "You decided" in form.page.banner.text()
 
 
@@ -159,8 +160,8 @@ def test_a_saved_specification_comes_back(form, session, make_survey, tmp_path):
 
 def test_a_saved_override_comes_back(form, session, make_survey, tmp_path):
     survey = make_survey()
-    runs = {"high": survey.runs[1].path, "med": survey.runs[0].path, "low": survey.runs[2].path}
-    spec = survey.spec(tmp_path, runs=runs, keep_order=True, notes=())
+    inputs = {name: (str(survey.runs[i].path),) for name, i in (("high", 1), ("med", 0), ("low", 2))}
+    spec = survey.spec(tmp_path, inputs=inputs, keep_order=True, notes=())
     session.set_survey(survey)
     form.show_spec(spec)
     assert session.spec == spec

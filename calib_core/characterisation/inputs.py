@@ -1,0 +1,129 @@
+"""What a characterisation reads: its inputs as declared, runs as they were seen, and how a method arranges them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from calib_core.constants.condition import Condition
+from calib_core.constants.constant import ConstantKind
+from calib_core.detector import Detector, StageEvidence
+from calib_core.io.inventory import Problem
+
+
+@dataclass(frozen=True)
+class Input:
+    """Something that a method reads.
+
+    Attributes
+    ----------
+    name : str
+        ``high`` → ``--run-high``; of constants, ``dark`` → ``--constants-dark``.
+    label : str
+        For the screen.
+    of : str
+        Raw runs, or files of constants.
+    many : bool
+        Whether it takes several.
+    optional : bool
+        Whether it may be left out, which is then said.
+    kinds : tuple of ConstantKind
+        Constants that are read of a file or folder.
+    help : str
+        For the command line and the form.
+    """
+
+    name: str
+    label: str
+    of: Literal["raw", "constants"] = "raw"
+    many: bool = False
+    optional: bool = False
+    kinds: tuple[ConstantKind, ...] = ()
+    help: str = ""
+
+    @property
+    def flag(self) -> str:
+        """Its flag on the command line."""
+        return f"--{'run' if self.of == 'raw' else 'constants'}-{self.name.replace('_', '-')}"
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """A run as it was looked at once: what it holds and what it says about its gain stage.
+
+    ``stages`` is the number of gain stages that each of its trains holds, one after the other; ``gain_bits`` are the
+    most frequent ones, where the detector has any.
+    """
+
+    path: Path
+    label: str
+    detectors: tuple[Detector, ...]
+    start: datetime | None
+    trains: int
+    evidence: StageEvidence | None = None
+    problems: tuple[Problem, ...] = ()
+    condition: Condition | None = None
+    stages: int = 1
+    gain_bits: int | None = None
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """One run, or its absence, at the place where a method takes it.
+
+    Attributes
+    ----------
+    key : str
+        ``high``; ``scan/0``, ``scan/1`` … where the input takes several. Units and provenance name it.
+    input : Input
+    run : RunFacts, optional
+        None where the input has none.
+    origin : str
+        What decided.
+    moved : bool
+        Whether that differs from the order in which the runs were given.
+    at : mapping
+        Index along the method's axes, such as ``{"gain": 1}``.
+    part, parts : int
+        Of each train: a run whose trains hold the frames of several gain stages is arranged several times.
+    """
+
+    key: str
+    input: Input
+    run: RunFacts | None
+    origin: str = "as given"
+    moved: bool = False
+    at: Mapping[str, int] = field(default_factory=dict)
+    part: int = 0
+    parts: int = 1
+
+    @property
+    def label(self) -> str:
+        """Input, and the number of the run where there are several, for the screen."""
+        number = self.key.partition("/")[2]
+        return f"{self.input.label} {int(number) + 1}" if number else self.input.label
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """All runs of a job at their places, and sentences for the log on how they came there."""
+
+    runs: tuple[Arranged, ...]
+    notes: tuple[str, ...] = ()
+
+
+#: Runs by the name of the input that they were given for.
+Given = Mapping[str, tuple[RunFacts, ...]]
+
+
+def as_given(inputs: tuple[Input, ...], given: Given) -> Arrangement:
+    """Runs in the order in which they were given, those of an input with several along an axis of its name."""
+    found = []
+    for one in (one for one in inputs if one.of == "raw"):
+        for index, run in enumerate(given.get(one.name, ())):
+            key = f"{one.name}/{index}" if one.many else one.name
+            found.append(Arranged(key, one, run, at={one.name: index} if one.many else {}))
+    return Arrangement(tuple(found))

@@ -1,0 +1,21 @@
+"""Which trains of its runs a characterisation uses, as its parameters."""
+
+from __future__ import annotations
+
+from calib_core.detector import FrameSelection
+from calib_core.params import Knobs, knob
+
+
+class TrainSelection(Knobs):
+    """Parameters of methods that read raw runs train by train."""
+
+    max_trains: int = knob(1000, ge=1, le=65536, unit="trains", help="Most trains used of each run")
+    min_trains: int = knob(10, ge=1, le=65536, unit="trains", help="Least trains a run must have")
+    skip_first_trains: int = knob(0, ge=0, le=10000, unit="trains", help="Trains left out at the start")
+    keep_suspect_trains: bool = knob(False, expert=True, help="Use trains whose id the time server did not confirm")
+
+    def frame_selection(self) -> FrameSelection:
+        """Trains that are used."""
+        return FrameSelection(
+            self.skip_first_trains, self.max_trains, self.min_trains, self.keep_suspect_trains
+        )

@@ -1,0 +1,49 @@
+"""One unit of a characterisation over frames in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from calib_core.axes import Axis
+from calib_core.characterisation.driver import run_unit
+from calib_core.characterisation.method import Method
+from calib_core.characterisation.unit import Context, Unit
+from calib_core.detector import DetectorType, Frames
+
+
+@dataclass
+class Memory:
+    """Source of frames (n, slow_scan, fast_scan) uint16 of one memory cell, in chunks of some frames."""
+
+    values: Any
+    chunk: int = 10_000
+
+    def chunks(self, unit: Unit, name: str, limit: int | None) -> Iterator[Frames]:
+        stop = len(self.values) if limit is None else min(limit, len(self.values))
+        for at in range(0, stop, self.chunk):
+            part = self.values[at : min(at + self.chunk, stop)]
+            yield Frames(np.array(part[:, None]), np.zeros(len(part), np.int64), np.arange(at, at + len(part)))
+
+
+def context_of(method: Method, kind: DetectorType) -> Context:
+    """What a method may know of a job with a run of the first gain stage and one memory cell."""
+    [first] = [one for one in method.arrange(kind, {}, keep=True).runs][:1]
+    axes = (Axis("gain", "Gain stage", (kind.stages[0].short,)), Axis("cell", "Memory cell", (0,)))
+    arranged = type(first)(first.key, first.input, None, at={"gain": 0})
+    return Context(kind, {axis.name: axis for axis in axes}, {first.key: arranged})
+
+
+def characterise(
+    method: Method, kind: DetectorType, values: Any, chunk: int = 10_000
+) -> tuple[dict[str, Any], list[str]]:
+    """Maps that a method makes of frames (n, slow_scan, fast_scan), and what it said on the way."""
+    context = context_of(method, kind)
+    unit = Unit(0, 0, tuple(context.arranged), (0,), len(values))
+    notes: list[str] = []
+    [(_, maps)] = run_unit(
+        method, context, unit, Memory(values, chunk), lambda accumulator, _: notes.extend(accumulator.notes))
+    return maps, list(dict.fromkeys(notes))

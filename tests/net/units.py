@@ -1,0 +1,24 @@
+"""Prints the units of a job file as JSON, seeing some processors and holding some memory more.
+
+``python units.py JOB PROCESSORS MIB``
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from calib_core.jobs.plan import make_plan
+from calib_core.jobs.spec import JobSpec
+
+job, processors, more = sys.argv[1:]
+os.cpu_count = lambda: int(processors)
+held = np.ones(int(more) << 20, np.uint8)
+plan = make_plan(JobSpec.read(Path(job)))
+print(json.dumps([asdict(unit) for unit in plan.units]))
+plan.close()
