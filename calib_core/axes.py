@@ -1,10 +1,18 @@
-"""Named axes of results: what the program counts besides pixels."""
+"""Named axes, results over them, and what somebody looks at."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+#: Indices along some axes, by their names.
+At = Mapping[str, int]
 #: What an entry of an axis is called: a gain stage's name, the number of a memory cell, a current.
 Label = str | int | float
 
@@ -57,3 +65,117 @@ class Axis:
 
 def _both_numbers(one: Label, other: Label) -> bool:
     return isinstance(one, int | float) and isinstance(other, int | float)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Something that a characterisation makes, over named axes.
+
+    Attributes
+    ----------
+    name, title, unit, help : str
+    dtype : str, or tuple of (name, dtype) pairs
+        Of several named columns for a table, whose rows are as many as there are.
+    over : tuple of str
+        Axes before the pixels, by name; none where there is one of it.
+    pixels : bool
+        Whether images (slow_scan, fast_scan) follow; else a curve, a table or a number.
+    role : str
+        Values, bad-pixel flags, or counts.
+    error : str
+        Result that is the spread of one sample of this one.
+    scale_of : str
+        Result whose colour levels this one shares, so that both can be compared.
+    missing : float
+        Stands in a constant where there are no data.
+    hidden : bool
+        Kept, but not offered on the screen.
+    """
+
+    name: str
+    title: str
+    unit: str
+    dtype: str | tuple[tuple[str, str], ...]
+    help: str
+    over: tuple[str, ...] = ("gain", "cell")
+    pixels: bool = True
+    role: Literal["value", "flags", "count"] = "value"
+    error: str = ""
+    scale_of: str = ""
+    missing: float = float("nan")
+    hidden: bool = False
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it has named columns."""
+        return not isinstance(self.dtype, str)
+
+    @property
+    def numpy_dtype(self) -> np.dtype[Any]:
+        """Type of its values."""
+        return np.dtype(self.dtype if isinstance(self.dtype, str) else list(self.dtype))
+
+    @property
+    def blank(self) -> float | int:
+        """What stands on the screen where there are no data: NaN, or 0 for whole numbers."""
+        return float("nan") if self.numpy_dtype.kind == "f" else 0
+
+    @property
+    def filling(self) -> float | int:
+        """What stands in files where there are no data."""
+        return self.missing if self.numpy_dtype.kind == "f" or not np.isnan(self.missing) else 0
+
+    def shape(self, axes: Mapping[str, Axis]) -> tuple[int, ...]:
+        """Lengths of the axes that it is over."""
+        return tuple(len(axes[name]) for name in self.over)
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A result, at fixed entries of the axes whose entries are looked at side by side."""
+
+    result: str
+    at: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class View:
+    """What somebody looks at: indices along axes, some modules (empty: all), some results (empty: all offered)."""
+
+    at: At = field(default_factory=dict)
+    modules: tuple[int, ...] = ()
+    picks: tuple[Pick, ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Maps of a view.
+
+    Attributes
+    ----------
+    view : View
+        What was asked for.
+    modules : tuple of int
+        Module numbers in the order of the first axis of the maps.
+    maps : mapping of (modules, slow_scan, fast_scan) arrays
+        By pick; read-only; missing data are NaN (0 in flags and counts).
+    coverage : (modules,) array
+        Share of the frames behind each module's maps, 0 to 1.
+    """
+
+    view: View
+    modules: tuple[int, ...]
+    maps: Mapping[Pick, Array]
+    coverage: Array
+
+
+def picks_of(result: Result, axes: Mapping[str, Axis]) -> tuple[Pick, ...]:
+    """All that can be looked at of a result: one, or each entry of its axes of slots."""
+    side = [name for name in result.over if axes[name].of_slot]
+    entries = product(*(range(len(axes[name])) for name in side))
+    return tuple(Pick(result.name, tuple(zip(side, entry, strict=True))) for entry in entries)
+
+
+def index_of(result: Result, at: At, axes: Mapping[str, Axis]) -> tuple[int, ...]:
+    """Indices of a result along the axes that it is over, the last entry where an axis has fewer; 0 if not given."""
+    return tuple(min(max(at.get(name, 0), 0), max(len(axes[name]) - 1, 0)) for name in result.over)

@@ -152,11 +152,11 @@ class JobsModel(QAbstractTableModel):
             return None
         row = self._rows[index.row()]
         board = self._boards[row.job]
-        line = row.task or TaskProgress("", job_label(row.job), board.done, board.state, board.eta, board.error)
+        line = row.task or TaskProgress("", job_label(row.job), board.done, board.state, board.eta)
         if role == Qt.ItemDataRole.DisplayRole:
             return _text(line, index.column(), row.task is None)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return line.detail or None
+            return board.error or None
         roles = {JOB_ROLE: row.job, TASK_ROLE: row.task, PROGRESS_ROLE: line.done, STATE_ROLE: line.state}
         return roles.get(role)
 

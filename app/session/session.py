@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from calib_core.jobs.board import Picture, View
+from calib_core.axes import At, Axis, Label, Pick, Picture, View
 from calib_core.jobs.job import Job
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.spec import JobSpec
@@ -29,7 +29,9 @@ class Session(QObject):
     job : Job, optional
         The job whose maps are shown.
     view : View
-        Memory cell and gain stage that are looked at.
+        What is looked at, by indices along the axes of the shown job.
+    place : dict
+        The same by labels, also of axes that the shown job does not have: it outlives the job.
     module : int
         Module that is looked at.
     pixel : (module, row, column), optional
@@ -66,6 +68,7 @@ class Session(QObject):
         self.spec: JobSpec | None = None
         self.job: Job | None = None
         self.view = View()
+        self.place: dict[str, Label] = {}
         self.module = 0
         self.pixel: tuple[int, int, int] | None = None
         self.arrangement = LAYOUTS[0]
@@ -114,18 +117,20 @@ class Session(QObject):
             return
         plan = self.plan = job.plan
         self.plan_changed.emit(plan)
-        self.look_at(cell=_nearest(plan.cells, self.view.cell), stage=_nearest(plan.stages, self.view.stage))
-        if self.module not in plan.modules:
-            self.set_module(plan.modules[0])
+        self.look_at({axis.name: axis.nearest(self.place[axis.name]) if axis.name in self.place else 0
+                      for axis in self.axes.values() if not axis.of_slot})
+        modules = [module for module in plan.modules if module is not None]
+        if modules and self.module not in modules:
+            self.set_module(modules[0])
         if self.pixel is not None and not self.has_pixel(self.pixel):
             self.set_pixel(None)
 
     def has_pixel(self, pixel: tuple[int, int, int]) -> bool:
         """Whether the shown job's modules have this pixel."""
-        if self.plan is None:
+        if self.plan is None or self.plan.kind is None:
             return False
         module, row, column = pixel
-        slow, fast = self.plan.detector.type.shape
+        slow, fast = self.plan.kind.shape
         return module in self.plan.modules and 0 <= row < slow and 0 <= column < fast
 
     def take_picture(self, picture: Picture) -> None:
@@ -135,11 +140,27 @@ class Session(QObject):
             self.picture = picture
             self.picture_changed.emit(picture)
 
-    def look_at(self, *, cell: int | None = None, stage: int | None = None, maps: tuple[str, ...] | None = None,
+    @property
+    def axes(self) -> Mapping[str, Axis]:
+        """Axes of the shown job's results by name."""
+        return {} if self.plan is None else self.plan.context.axes
+
+    def index(self, axis: str) -> int:
+        """Index along an axis that is looked at."""
+        return self.view.at.get(axis, 0)
+
+    def label(self, axis: str) -> Label:
+        """Label along an axis that is looked at; empty where the shown job has no such axis."""
+        labels = self.axes[axis].labels if axis in self.axes else ()
+        return labels[min(self.index(axis), len(labels) - 1)] if labels else ""
+
+    def look_at(self, at: At | None = None, *, picks: tuple[Pick, ...] | None = None,
                 modules: tuple[int, ...] | None = None) -> None:
-        """Change the memory cell, gain stage, maps or modules that are looked at."""
-        changes = {"cell": cell, "stage": stage, "maps": maps, "modules": modules}
+        """Change the indices along some axes, the results or the modules that are looked at."""
+        changes = {"at": {**self.view.at, **(at or {})}, "picks": picks, "modules": modules}
         view = replace(self.view, **{name: value for name, value in changes.items() if value is not None})
+        self.place.update({name: axis.labels[i] for name, axis in self.axes.items()
+                           if (i := view.at.get(name, len(axis))) < len(axis)})
         if view != self.view:
             self.view = view
             if self.job is not None:
@@ -178,7 +199,3 @@ class Session(QObject):
     def say(self, level: str, text: str) -> None:
         """Tell the operator something: level INFO, WARN or ERROR."""
         self.message.emit(level, text)
-
-
-def _nearest(numbers: Sequence[int], wanted: int) -> int:
-    return min(numbers, key=lambda number: abs(number - wanted), default=wanted)

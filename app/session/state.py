@@ -26,6 +26,8 @@ class SavedState(BaseModel):
     runs, detector : opened run folders, and which of their detectors
     spec : JobSpec, optional
         What the form would run.
+    place : dict
+        Labels along axes that are looked at, such as a memory cell.
     maps : tuple of str
         Map of each slot.
     recent : tuple of str
@@ -42,8 +44,7 @@ class SavedState(BaseModel):
     detector: str = ""
     spec: JobSpec | None = None
     out_folder: Path | None = None
-    cell: int = Field(0, ge=0)
-    stage: int = Field(0, ge=0)
+    place: dict[str, str | int | float] = Field(default_factory=dict)
     module: int = Field(0, ge=0)
     pixel: tuple[int, int, int] | None = None
     arrangement: Literal["assembled", "stacked", "module"] = "assembled"

@@ -295,7 +295,7 @@ class MainWindow(QMainWindow):
         self._restoring = found
         self.session.module = found.module
         self.session.pixel = found.pixel
-        self.session.look_at(cell=found.cell, stage=found.stage)
+        self.session.place.update(found.place)
         self.session.open_runs(found.runs, found.detector)
 
     def _take_survey(self, survey: object) -> None:

@@ -65,18 +65,20 @@ class StatusBar(QStatusBar):
 
     def _show(self) -> None:
         pixel, plan = self._pixel or self._session.pixel, self._session.plan
-        if pixel is None or plan is None:
+        if pixel is None or plan is None or plan.kind is None:
             self.pixel.setText("")
             return
         values = values_text(self._maps.values_at(pixel))
-        self.pixel.setText(f"{place_text(plan.detector.type, pixel)}   │   {values}")
+        self.pixel.setText(f"{place_text(plan.kind, pixel)}   │   {values}")
         self.pixel.setToolTip(values)
 
     def _show_view(self) -> None:
-        plan, view = self._session.plan, self._session.view
-        stage = plan.detector.type.stages[view.stage].short if plan is not None else ""
-        size = f" · {len(plan.modules)} × {len(plan.cells)} cells" if plan is not None else ""
-        self.view.setText(f"cell {view.cell} {stage}{size}" if plan is not None else "")
+        plan, session = self._session.plan, self._session
+        if plan is None or "cell" not in session.axes:
+            self.view.setText("")
+            return
+        size = f"{len(plan.modules)} × {len(session.axes['cell'])} cells"
+        self.view.setText(f"cell {session.label('cell')} {session.label('gain')} · {size}")
 
     def _refresh(self) -> None:
         self.scale.setText("scale {:g}–{:g} %".format(*self._maps.percentiles))

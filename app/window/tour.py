@@ -78,7 +78,7 @@ class Tour(QObject):
         for job in reversed(window.jobs.jobs):
             yield lambda job=job: window.session.set_job(job)
             yield lambda: _select_middle(window)
-            kind = job.plan.detector.type.name.lower() if job.plan is not None else job.spec.family.lower()
+            kind = job.plan.kind.name.lower() if job.plan is not None and job.plan.kind else job.spec.family.lower()
             for theme in THEMES:
                 yield lambda theme=theme: window.set_theme(theme)
                 for name, show in _looks(window):
@@ -104,8 +104,8 @@ def _looks(window: MainWindow) -> list[tuple[str, Callable[[], None]]]:
 
 def _select_middle(window: MainWindow) -> None:
     plan = window.session.plan
-    if plan is not None:
-        slow, fast = plan.detector.type.shape
+    if plan is not None and plan.kind is not None:
+        slow, fast = plan.kind.shape
         window.session.set_module(plan.modules[0])
         window.session.set_pixel((plan.modules[0], slow // 2, fast // 2))
 

@@ -6,13 +6,14 @@ number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from calib_core.characterisation.by_gain_stage import stage_of
-from calib_core.characterisation.unit import Array, Context, Maps, Unit
+from calib_core.axes import Array
+from calib_core.characterisation.by_gain_stage import code_of
+from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.detector import Frames
 from calib_core.numerics import moments, normality, robust
 
@@ -73,8 +74,7 @@ class Sampling:
         """Sampling that the detector type and the gain stage of a unit's run ask for."""
         kind = context.detector
         planes = (0,) if kind.signal_plane is None else (0, kind.signal_plane)
-        code = kind.stages[stage_of(context, unit)].code if kind.has_gain_bits else None
-        return cls(planes, 1, kind.saturation - 1, code, ddof)
+        return cls(planes, 1, kind.saturation - 1, code_of(context, unit.inputs[0]), ddof)
 
 
 class Slots:
@@ -99,14 +99,12 @@ class Slots:
         return slots
 
 
-class Moments:
+class Moments(Accumulator):
     """Sums, sums of squares and counts of raw samples, per memory cell, plane and pixel.
 
     Only samples between ``low`` and ``high`` (planes, cells, pixels; uint16, inclusive) count: everything that is
     a measurement, until narrower gates are set.
     """
-
-    notes: Sequence[str] = ()
 
     def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe) -> None:
         self.unit, self.sampling, self._describe = unit, sampling, describe
@@ -121,12 +119,12 @@ class Moments:
         self.high = np.full(shape, sampling.highest, np.uint16)
         self.normality: Array | None = None
 
-    def update(self, name: str, frames: Frames) -> None:
+    def update(self, name: str, chunk: Frames) -> None:
         """Add frames."""
-        slot = self._slots(frames.cell)
-        n, planes = frames.block.shape[:2]
-        block = frames.block.reshape(n, planes, -1)
-        gain = None if frames.gain is None else frames.gain.reshape(n, -1)
+        slot = self._slots(chunk.cell)
+        n, planes = chunk.block.shape[:2]
+        block = chunk.block.reshape(n, planes, -1)
+        gain = None if chunk.gain is None else chunk.gain.reshape(n, -1)
         self.add(block, self.sampling.planes, gain, slot)
         self.seen += np.bincount(slot, minlength=len(self.seen))
 
@@ -151,10 +149,6 @@ class Moments:
         if self.wrong is not None and other.wrong is not None:
             self.wrong += other.wrong
 
-    def settle(self) -> Iterator[None]:
-        """Nothing is left to do after the last chunk."""
-        return iter(())
-
     def statistics(self, slot: int) -> Statistics:
         """Statistics of one memory cell."""
         mean, std = moments.finish(
@@ -174,13 +168,11 @@ class Moments:
         return self.seen
 
 
-class Samples:
+class Samples(Accumulator):
     """Samples of the first frames of each memory cell, kept whole until the pass ends.
 
     Samples with wrong gain bits are kept as 0, which is no measurement.
     """
-
-    notes: Sequence[str] = ()
 
     def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe, depth: int) -> None:
         self.context, self.unit, self.sampling, self.describe = context, unit, sampling, describe
@@ -190,11 +182,11 @@ class Samples:
         self.filled = np.zeros(cells, np.int64)
         self.wrong = None if sampling.code is None else np.zeros((cells, pixels), np.uint32)
 
-    def update(self, name: str, frames: Frames) -> None:
+    def update(self, name: str, chunk: Frames) -> None:
         """Keep frames while there is room for their memory cell."""
-        for i, slot in enumerate(self._slots(frames.cell)):
+        for i, slot in enumerate(self._slots(chunk.cell)):
             if self.filled[slot] < self.values.shape[2]:
-                self._keep(frames, i, int(slot))
+                self._keep(chunk, i, int(slot))
 
     def _keep(self, frames: Frames, i: int, slot: int) -> None:
         wrong = None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, RunFacts
-from calib_core.characterisation.unit import Context, Unit
+from calib_core.characterisation.unit import Context
 from calib_core.constants.condition import Condition
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
@@ -43,10 +43,21 @@ def arrange(kind: DetectorType, given: Given, keep: bool) -> Arrangement:
     return Arrangement(found, (*_notes(found, keep), *_other_bits(kind, found, runs[0].condition if runs else None)))
 
 
-def stage_of(context: Context, unit: Unit) -> int:
-    """Gain stage of a unit's run, as its number in the detector type."""
-    label = context.axes["gain"].labels[context.arranged[unit.inputs[0]].at["gain"]]
-    return [stage.short for stage in context.detector.stages].index(str(label))
+def number_of(context: Context, key: str) -> int:
+    """Number, in the detector type, of the gain stage that an arranged input is of."""
+    roles = [stage.role for stage in context.detector.stages]
+    return roles.index(context.arranged[key].input.name)
+
+
+def code_of(context: Context, key: str) -> int | None:
+    """Gain bits that the samples of an arranged input should have; None where there are none or any will do."""
+    stages = {stage.role: stage.code for stage in context.detector.stages}
+    return stages.get(context.arranged[key].input.name) if context.detector.has_gain_bits else None
+
+
+def label_of(context: Context, key: str) -> str:
+    """Short name of the gain stage that an arranged input is of."""
+    return context.detector.stages[number_of(context, key)].short
 
 
 def _at_places(kind: DetectorType, choices: Sequence[Arranged]) -> tuple[Arranged, ...]:
@@ -54,7 +65,7 @@ def _at_places(kind: DetectorType, choices: Sequence[Arranged]) -> tuple[Arrange
     place = {one.key: index for index, one in enumerate(one for one in choices if one.run is not None)}
     return tuple(
         Arranged(one.key, one.input, one.run, one.origin, one.moved,
-                 {"gain": place[one.key]} if one.key in place else {}, one.part, one.parts)
+                 {"gain": place[one.key]} if one.key in place else {}, part=one.part, parts=one.parts)
         for one in choices
     )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import by_gain_stage
 from calib_core.characterisation.accumulators import (
     Describe,
@@ -18,10 +19,12 @@ from calib_core.characterisation.accumulators import (
     Sampling,
     Statistics,
 )
+from calib_core.characterisation.dark_checks import drifts
 from calib_core.characterisation.inputs import Arrangement, Given, Input
-from calib_core.characterisation.method import MapSpec, Method, Product, SampleSummary
+from calib_core.characterisation.method import Method, SampleSummary
+from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.train_selection import TrainSelection
-from calib_core.characterisation.unit import Accumulator, Array, Context, Maps, Unit
+from calib_core.characterisation.unit import Accumulator, Context, Finished, Maps, Unit
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET, THRESHOLDS_DARK
 from calib_core.detector import DetectorType
@@ -33,20 +36,24 @@ _ROUNDING_VARIANCE = 1 / 12
 #: So it already spreads values by this much, ADU.
 _SMALLEST_SPREAD = np.sqrt(_ROUNDING_VARIANCE)
 
-_OFFSET = MapSpec("offset", "Offset", "ADU", "f4", "Mean dark signal")
-NOISE_MAP = MapSpec("noise", "Noise", "ADU", "f4", "Standard deviation of the dark signal")
-_BAD_PIXELS = MapSpec("bad_pixels", "Bad pixels", "", "u4", "Why a pixel is not to be trusted", flags=True,
-                      missing=float(BadPixels.NO_DARK_DATA))
-_SAMPLES = MapSpec("samples", "Samples", "frames", "u4", "Samples behind offset and noise", missing=0.0)
-_SIGNAL = MapSpec("gain_signal", "Gain signal", "ADU", "f4", "Mean of the analogue gain signal")
-_SIGNAL_NOISE = MapSpec("gain_signal_noise", "Gain signal noise", "ADU", "f4",
-                        "Standard deviation of the gain signal", hidden=True)
-_THRESHOLDS = MapSpec("thresholds", "Thresholds", "ADU", "f4", "Gain signal that separates the gain stages",
-                      planes=THRESHOLDS_DARK.planes)
-_NORMALITY = MapSpec("normality", "Normality", "", "f4",
-                     "Probability that normal samples look at least so little normal")
-_WRONG = MapSpec("wrong_gain", "Wrong gain", "frames", "u4", "Samples whose gain bits are not the run's stage",
-                 missing=0.0)
+THRESHOLD = Axis("threshold", "Threshold", (
+    "threshold 1-2", "threshold 2-3", "mean signal 1", "mean signal 2", "mean signal 3"), of_slot=True)
+
+_OFFSET = Result("offset", "Offset", "ADU", "f4", "Mean dark signal", error="noise")
+NOISE_MAP = Result("noise", "Noise", "ADU", "f4", "Standard deviation of the dark signal")
+_BAD_PIXELS = Result("bad_pixels", "Bad pixels", "", "u4", "Why a pixel is not to be trusted", role="flags",
+                     missing=float(BadPixels.NO_DARK_DATA))
+_SAMPLES = Result("samples", "Samples", "frames", "u4", "Samples behind offset and noise", role="count", missing=0.0)
+_SIGNAL = Result("gain_signal", "Gain signal", "ADU", "f4", "Mean of the analogue gain signal",
+                 error="gain_signal_noise")
+_SIGNAL_NOISE = Result("gain_signal_noise", "Gain signal noise", "ADU", "f4",
+                       "Standard deviation of the gain signal", hidden=True)
+_THRESHOLDS = Result("thresholds", "Thresholds", "ADU", "f4", "Gain signal that separates the gain stages",
+                     over=("threshold", "cell"))
+_NORMALITY = Result("normality", "Normality", "", "f4",
+                    "Probability that normal samples look at least so little normal")
+_WRONG = Result("wrong_gain", "Wrong gain", "frames", "u4", "Samples whose gain bits are not the run's stage",
+                role="count", missing=0.0)
 
 
 class Dark(TrainSelection, Method):
@@ -83,6 +90,8 @@ class Dark(TrainSelection, Method):
         "robust", help="Scale of the soft limits: 1.4826 MAD, or the standard deviation of the original notebooks")
     max_wrong_gain: float = knob(
         0.0, ge=0, le=1, help="Share of samples with wrong gain bits above which a pixel is flagged")
+    legacy_zeros: bool = knob(False, expert=True, help="Write 0 instead of NaN into constants where there are no "
+                              "data, as the original notebooks did; the flags stay")
 
     def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
         """One run per gain stage."""
@@ -92,20 +101,28 @@ class Dark(TrainSelection, Method):
         """Which run is of which gain stage."""
         return by_gain_stage.arrange(kind, given, keep)
 
-    def maps(self, detector: DetectorType) -> tuple[MapSpec, ...]:
+    def axes(self, context: Context) -> tuple[Axis, ...]:
+        """Gain stages that have a run, and memory cells; thresholds where there is a gain signal."""
+        stages = (str(by_gain_stage.label_of(context, key)) for key in context.arranged)
+        common = (Axis("gain", "Gain stage", tuple(stages)), Axis("cell", "Memory cell", context.cells))
+        return common if context.detector.signal_plane is None else (*common, THRESHOLD)
+
+    def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
         """Offset, noise, bad pixels and samples; gain signal and thresholds, or wrong gain bits, where there are."""
-        signal = (_SIGNAL, _SIGNAL_NOISE, _THRESHOLDS) if detector.signal_plane is not None else ()
-        wrong = (_WRONG,) if detector.has_gain_bits else ()
+        signal = (_SIGNAL, _SIGNAL_NOISE, _THRESHOLDS) if kind and kind.signal_plane is not None else ()
+        wrong = (_WRONG,) if kind and kind.has_gain_bits else ()
         tested = (_NORMALITY,) if self.test_for_normality else ()
         return (_OFFSET, NOISE_MAP, _BAD_PIXELS, _SAMPLES, *signal, *wrong, *tested)
 
-    def products(self, detector: DetectorType) -> tuple[Product, ...]:
+    def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
         """Offset, Noise, BadPixelsDark, and ThresholdsDark for families with an analogue gain signal."""
+        zeros = self.legacy_zeros
         common = (
-            Product(OFFSET, "offset", "samples"), Product(NOISE, "noise", "samples"),
-            Product(BAD_PIXELS_DARK, "bad_pixels"),
+            ConstantOutput(OFFSET, "offset", "samples", zeros), ConstantOutput(NOISE, "noise", "samples", zeros),
+            ConstantOutput(BAD_PIXELS_DARK, "bad_pixels"),
         )
-        return common if detector.signal_plane is None else (*common, Product(THRESHOLDS_DARK, "thresholds"))
+        signal = kind is not None and kind.signal_plane is not None
+        return (*common, ConstantOutput(THRESHOLDS_DARK, "thresholds", zeros=zeros)) if signal else common
 
     def passes(self, context: Context, unit: Unit) -> tuple[int | None, ...]:
         """Two passes for the robust estimator where the samples of the first are not all there is."""
@@ -113,8 +130,9 @@ class Dark(TrainSelection, Method):
             return (None,)
         return (self.gate_samples,) if unit.samples <= self.gate_samples else (self.gate_samples, None)
 
-    def bytes_per_item(self, kind: DetectorType, samples: int) -> int:
+    def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
         """Kept samples, sums with gates, and the maps made of them."""
+        assert kind is not None
         planes = 1 if kind.signal_plane is None else 2
         kept = {"robust": min(self.gate_samples, samples), "median": samples, "plain": 0}[self.estimator]
         return kind.pixels * planes * (2 * kept + 2 * 24 + 16)
@@ -145,28 +163,39 @@ class Dark(TrainSelection, Method):
         inside = super().summarise(measured[(measured >= low[0]) & (measured <= high[0])], detector)
         return replace(inside, std=float(self._noise(inside.std)), gate=(float(low[0]), float(high[0])))
 
-    def reduce(self, context: Context, unit: Unit, accumulator: Accumulator, index: int) -> Maps:
-        """Maps of one memory cell."""
+    def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
+        """Maps of each memory cell."""
         assert isinstance(accumulator, Moments | GateSamples | MedianSamples)  # what begin() makes
-        return self._describing(context, unit)(accumulator.statistics(unit.block.index(index)))
+        describe, place = self._describing(context, unit), context.place(unit)
+        for slot, index in enumerate(unit.block):
+            yield {**place, "cell": index}, describe(accumulator.statistics(slot))
 
-    def combine(self, detector: DetectorType, maps: Mapping[str, Array], stages: Sequence[int]) -> Maps:
+    def combined(self, kind: DetectorType | None) -> tuple[str, ...]:
+        """Gain signal and flags, where there is a gain signal."""
+        signal = kind is not None and kind.signal_plane is not None
+        return ("gain_signal", "gain_signal_noise", "bad_pixels") if signal else ()
+
+    def combine(self, context: Context, at: At, results: Mapping[str, Array]) -> Maps:
         """Thresholds between gain stages, and the flag of pixels whose stages cannot be told apart."""
-        if detector.signal_plane is None:
-            return {}
-        signal, noise = maps["gain_signal"], maps["gain_signal_noise"]
-        bad = maps["bad_pixels"].copy()
+        present = [by_gain_stage.number_of(context, key) for key in context.arranged]
+        signal, noise = (_of_all_stages(results[name], present, len(context.detector.stages))
+                         for name in ("gain_signal", "gain_signal_noise"))
         with np.errstate(invalid="ignore", divide="ignore"):
             thresholds = (signal[:-1] + signal[1:]) / 2
             separation = np.diff(signal, axis=0) / np.hypot(noise[:-1], noise[1:])
             close = separation < self.thresholds_gain_sigma
-        flag = np.where(close, np.uint32(BadPixels.GAIN_THRESHOLDING_ERROR), np.uint32(0))
-        bad[:-1] |= flag
-        bad[1:] |= flag
-        return {"thresholds": np.concatenate([thresholds, signal]), "bad_pixels": bad}
+        flag = np.zeros(signal.shape, np.uint32)
+        flag[:-1][close] |= np.uint32(BadPixels.GAIN_THRESHOLDING_ERROR)
+        flag[1:][close] |= np.uint32(BadPixels.GAIN_THRESHOLDING_ERROR)
+        whole = np.concatenate([thresholds, signal])
+        return {"thresholds": whole, "bad_pixels": results["bad_pixels"] | flag[present]}
+
+    def remarks(self, context: Context, module: int, finished: Finished) -> Iterable[str]:
+        """Runs whose offset drifts."""
+        return drifts(context, module, finished)
 
     def _describing(self, context: Context, unit: Unit) -> Describe:
-        return partial(self._describe, context.detector, by_gain_stage.stage_of(context, unit))
+        return partial(self._describe, context.detector, by_gain_stage.number_of(context, unit.inputs[0]))
 
     def _describe(self, kind: DetectorType, stage: int, statistics: Statistics) -> Maps:
         """Maps of one memory cell, with the bad pixels that its own gain stage shows."""
@@ -230,6 +259,13 @@ def _regions(detector: DetectorType) -> Array:
     for region in detector.regions:
         region.mark(flags)
     return flags
+
+
+def _of_all_stages(values: Array, present: list[int], stages: int) -> Array:
+    """Values (stages that have a run, …) among all stages, NaN for the others."""
+    whole = np.full((stages, *values.shape[1:]), np.nan, values.dtype)
+    whole[present] = values
+    return whole
 
 
 def _left_out(values: Array, region: Array) -> Array:

@@ -80,13 +80,15 @@ class Arranged:
         ``high``; ``scan/0``, ``scan/1`` … where the input takes several. Units and provenance name it.
     input : Input
     run : RunFacts, optional
-        None where the input has none.
+        None where the input has none, and for inputs of constants.
     origin : str
         What decided.
     moved : bool
         Whether that differs from the order in which the runs were given.
     at : mapping
         Index along the method's axes, such as ``{"gain": 1}``.
+    path : str
+        File or folder of constants, for inputs of constants.
     part, parts : int
         Of each train: a run whose trains hold the frames of several gain stages is arranged several times.
     """
@@ -97,6 +99,7 @@ class Arranged:
     origin: str = "as given"
     moved: bool = False
     at: Mapping[str, int] = field(default_factory=dict)
+    path: str = ""
     part: int = 0
     parts: int = 1
 

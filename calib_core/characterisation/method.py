@@ -1,54 +1,25 @@
 """What a characterisation declares and how it works on data, without files, threads or plots.
 
-A method is a frozen set of parameters. The driver feeds it work units (one module, one run, one block of memory
-cells); per unit it makes an accumulator for each pass, and reduces the last one to maps per memory cell.
-:meth:`Method.combine` then makes the maps of one memory cell that need all gain stages at once.
+A method is a frozen set of parameters. The driver feeds it units of work (one module, some of its inputs, one block
+of an axis); per unit it makes an accumulator for each pass, and reduces the last one to results over named axes.
+:meth:`Method.combine` then makes what needs several units at once.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.inputs import Arrangement, Given, Input, as_given
-from calib_core.characterisation.unit import Accumulator, Array, Context, Maps, Unit
-from calib_core.constants.constant import ConstantKind
+from calib_core.characterisation.outputs import Output
+from calib_core.characterisation.unit import Accumulator, Context, Finished, Maps, Unit
 from calib_core.detector import DetectorType, FrameSelection
-from calib_core.params import Knobs, knob
-
-
-@dataclass(frozen=True)
-class MapSpec:
-    """A map per memory cell that a method makes.
-
-    ``planes`` names what the first axis counts; empty means one plane per gain stage. ``flags`` marks bad-pixel
-    masks, ``hidden`` maps that are kept but not offered on the screen. ``missing`` stands in a constant where
-    there are no data. ``scale_of`` names the map whose colour levels this one shares, so that both can be compared.
-    """
-
-    name: str
-    title: str
-    unit: str
-    dtype: str
-    help: str
-    planes: tuple[str, ...] = ()
-    flags: bool = False
-    hidden: bool = False
-    missing: float = float("nan")
-    scale_of: str | None = None
-
-
-@dataclass(frozen=True)
-class Product:
-    """A constant made of a map: its kind, the map, and the map with the number of samples behind it."""
-
-    kind: ConstantKind
-    map: str
-    count: str | None = None
+from calib_core.params import Knobs
 
 
 @dataclass(frozen=True)
@@ -74,9 +45,6 @@ class Method(Knobs):
     use_when: ClassVar[str] = ""
     caution: ClassVar[str] = ""
 
-    legacy_zeros: bool = knob(False, expert=True, help="Write 0 instead of NaN into constants where there are no "
-                              "data, as the original notebooks did; the flags stay")
-
     #: Axis of the results along which work is cut into units, and the one whose entries :meth:`combine` brings
     #: together: each of its inputs is a unit's own.
     split: ClassVar[str] = "cell"
@@ -91,44 +59,61 @@ class Method(Knobs):
         return as_given(self.inputs(kind), given)
 
     @abstractmethod
-    def maps(self, detector: DetectorType) -> tuple[MapSpec, ...]:
-        """Maps that this method makes, in the order of the screen."""
+    def axes(self, context: Context) -> tuple[Axis, ...]:
+        """Axes of the results; the context has everything but them."""
 
     @abstractmethod
-    def products(self, detector: DetectorType) -> tuple[Product, ...]:
-        """Constants that this method makes."""
+    def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
+        """What this method makes, in the order of the screen."""
 
     @abstractmethod
+    def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
+        """Files that are made of the results."""
+
     def passes(self, context: Context, unit: Unit) -> tuple[int | None, ...]:
         """Frames per memory cell that each pass over the data wants; None means all."""
+        return (None,)
 
-    @abstractmethod
-    def bytes_per_item(self, kind: DetectorType, samples: int) -> int:
+    def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
         """Largest working memory for one entry of a unit's block, bytes."""
+        return 0
 
     @abstractmethod
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
         """Accumulator for pass ``index``; ``previous`` is the finished one of the pass before."""
 
     @abstractmethod
-    def reduce(self, context: Context, unit: Unit, accumulator: Accumulator, index: int) -> Maps:
-        """Maps (slow_scan, fast_scan) of one entry of a finished unit's block."""
+    def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
+        """Results of a finished unit, one place after the other.
 
-    @abstractmethod
-    def combine(self, detector: DetectorType, maps: Mapping[str, Array], stages: Sequence[int]) -> Maps:
-        """Maps of one memory cell that need several gain stages, and maps that several stages change.
+        Yields
+        ------
+        at : mapping
+            Indices along axes; it may name axes that a result does not have.
+        results : dict of arrays
+            Over those axes of each result that ``at`` leaves open, then its pixels.
+        """
+
+    def combined(self, kind: DetectorType | None) -> tuple[str, ...]:
+        """Results that :meth:`combine` needs; none where there is nothing to combine."""
+        return ()
+
+    def combine(self, context: Context, at: At, results: Mapping[str, Array]) -> Maps:
+        """Results at one index of the axis of units that need all entries of the combined axis, or change them.
 
         Parameters
         ----------
-        maps : mapping of (gain stages, slow_scan, fast_scan) arrays
-            What :meth:`reduce` made; stages without data hold the map's missing value.
-        stages : sequence of int
-            Stages that have a run.
-
-        Returns
-        -------
-        dict of (planes, slow_scan, fast_scan) arrays
+        context : Context
+        at : mapping
+            Index along the axis by which work is split.
+        results : mapping of (combined axis, slow_scan, fast_scan) arrays
+            Those of :meth:`combined`, as :meth:`reduce` made them.
         """
+        return {}
+
+    def remarks(self, context: Context, module: int, finished: Finished) -> Iterable[str]:
+        """Sentences for the log on a finished module, of what is to be looked at."""
+        return ()
 
     def summarise(self, samples: Array, detector: DetectorType) -> SampleSummary:
         """What this method makes of the samples of one pixel, for its inspector; all of them unless it gates.

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.accumulators import (
     GateSamples,
     MedianSamples,
@@ -18,8 +19,7 @@ from calib_core.characterisation.accumulators import (
     Statistics,
 )
 from calib_core.characterisation.dark import NOISE_MAP, Dark
-from calib_core.characterisation.method import MapSpec
-from calib_core.characterisation.unit import Accumulator, Array, Context, Maps, Unit
+from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.cosmics import RejectCosmics
 from calib_core.correction.offset import Offset
@@ -31,8 +31,10 @@ from calib_core.params import knob
 #: Frames that are corrected together; more only need more memory.
 _BATCH = 8
 
-_COSMICS = MapSpec("cosmic_rays", "Cosmic rays", "samples", "u4", "Samples left out as tracks of cosmic rays",
-                   missing=0.0)
+_COSMICS = Result("cosmic_rays", "Cosmic rays", "samples", "u4", "Samples left out as tracks of cosmic rays",
+                  role="count", missing=0.0)
+_PASSES = Result("bad_pixels_passes", "Bad pixels", "", "u4", "Flags that each pass found", role="flags", missing=0.0,
+                 over=("gain", "pass", "cell"))
 
 
 @dataclass(frozen=True)
@@ -65,22 +67,24 @@ class RefinedDark(Dark):
     cosmics: bool = knob(False, help="Leave out tracks of cosmic rays in the last pass")
     cosmic_sigma: float = knob(6.0, ge=3, le=100, unit="σ", help="Least signal of the strongest pixel of a track")
 
-    def maps(self, detector: DetectorType) -> tuple[MapSpec, ...]:
-        """Those of darks, the noise before common mode, cosmic rays, and bad pixels pass by pass."""
+    def axes(self, context: Context) -> tuple[Axis, ...]:
+        """Those of darks, and the passes."""
         names = tuple(f"pass {number}" for number in range(self.iterations + 1))
-        passes = MapSpec("bad_pixels_passes", "Bad pixels", "", "u4", "Flags that each pass found",
-                         planes=names, flags=True, missing=0.0)
+        return (*super().axes(context), Axis("pass", "Pass", names, of_slot=True))
+
+    def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
+        """Those of darks, the noise before common mode, cosmic rays, and bad pixels pass by pass."""
         before = replace(NOISE_MAP, name="noise_raw", title="Noise before common mode", scale_of=NOISE_MAP.name,
                          help="Standard deviation of the raw dark signal")
-        more = (before, *((_COSMICS,) if self.cosmics else ()), *((passes,) if len(detector.stages) == 1 else ()))
-        return (*super().maps(detector), *more)
+        return (*super().results(kind), before, *((_COSMICS,) if self.cosmics else ()), _PASSES)
 
     def passes(self, context: Context, unit: Unit) -> tuple[int | None, ...]:
         """Those of darks, then one over all frames for each iteration."""
         return (*super().passes(context, unit), *((None,) * self.iterations))
 
-    def bytes_per_item(self, kind: DetectorType, samples: int) -> int:
+    def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
         """Memory of plain darks, sums of residuals for each trial, and corrected images."""
+        assert kind is not None
         trials = 2 if self.common_mode == "auto" else 1
         return super().bytes_per_item(kind, samples) + kind.pixels * (24 * trials + 40 + 14 * _BATCH)
 
@@ -95,14 +99,16 @@ class RefinedDark(Dark):
             self._trials(number, previous), partial(self._describe_pass, context, unit),
             (self.gate_sigma, self.gate_floor))
 
-    def reduce(self, context: Context, unit: Unit, accumulator: Accumulator, index: int) -> Maps:
-        """Maps of one memory cell."""
-        slot = unit.block.index(index)
+    def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
+        """Maps of each memory cell."""
         if isinstance(accumulator, Refined):
-            return accumulator.snapshot(index)
+            place = context.place(unit)
+            yield from (({**place, "cell": index}, accumulator.snapshot(index)) for index in unit.block)
+            return
         assert isinstance(accumulator, Moments | GateSamples | MedianSamples)  # what begin() makes
-        maps = super().reduce(context, unit, accumulator, index)
-        return self._with_passes(context.detector, maps, [maps["bad_pixels"]], accumulator.statistics(slot), None)
+        for slot, (at, maps) in enumerate(super().reduce(context, unit, accumulator)):
+            raw = accumulator.statistics(slot)
+            yield at, self._with_passes(context.detector, maps, [maps["bad_pixels"]], raw, None)
 
     def _known(self, context: Context, unit: Unit, previous: Any) -> list[Known]:
         known, describe, shape = [], self._describing(context, unit), context.detector.shape
@@ -147,9 +153,8 @@ class RefinedDark(Dark):
         maps["noise_raw"] = raw.std[0].reshape(shape)
         if self.cosmics:
             maps["cosmic_rays"] = np.zeros(shape, np.uint32) if tracks is None else tracks.reshape(shape)
-        if len(kind.stages) == 1:
-            missing = [flags[-1]] * (self.iterations + 1 - len(flags))
-            maps["bad_pixels_passes"] = np.stack([*_by_pass(kind, flags), *missing])
+        missing = [flags[-1]] * (self.iterations + 1 - len(flags))
+        maps["bad_pixels_passes"] = np.stack([*_by_pass(kind, flags), *missing])
         return maps
 
 
@@ -176,7 +181,7 @@ class Known:
 DescribePass = Callable[[Known, Statistics, Array], Maps]
 
 
-class Refined:
+class Refined(Accumulator):
     """Exact moments of what is left of the samples after offset and correction steps.
 
     Of several trials the one with the lowest median noise is kept when the pass ends.
@@ -203,13 +208,13 @@ class Refined:
         """The trial that is kept, or the first while several go on."""
         return self.trials[0]
 
-    def update(self, name: str, frames: Frames) -> None:
+    def update(self, name: str, chunk: Frames) -> None:
         """Correct and add frames, a few at a time."""
-        slots = self._slots(frames.cell)
+        slots = self._slots(chunk.cell)
         for slot in np.unique(slots):
             chosen = np.flatnonzero(slots == slot)
             for at in range(0, len(chosen), _BATCH):
-                self._add(frames, chosen[at : at + _BATCH], int(slot))
+                self._add(chunk, chosen[at : at + _BATCH], int(slot))
         self.seen += np.bincount(slots, minlength=len(self.seen))
 
     def _add(self, frames: Frames, chosen: Array, slot: int) -> None:

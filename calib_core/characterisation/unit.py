@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy.typing as npt
+import numpy as np
 
-from calib_core.axes import Axis
+from calib_core.axes import Array, At, Axis
 from calib_core.characterisation.inputs import Arranged
 from calib_core.detector import DetectorType, Frames
 
-Array = npt.NDArray[Any]
 Maps = dict[str, Array]
 
 
@@ -49,15 +49,18 @@ class Context:
     ----------
     kind : DetectorType, optional
         As the data are to be understood at the operating condition; None where there is no detector.
+    cells : tuple of int
+        Memory cells of the detector, also those that no frame was stored for.
+    arranged : mapping
+        Arranged inputs that there is something of, by key.
     axes : mapping
         Axes of the method's results by name.
-    arranged : mapping
-        Arranged inputs that have a run, by key.
     """
 
     kind: DetectorType | None = None
-    axes: Mapping[str, Axis] = field(default_factory=dict)
+    cells: tuple[int, ...] = ()
     arranged: Mapping[str, Arranged] = field(default_factory=dict)
+    axes: Mapping[str, Axis] = field(default_factory=dict)
 
     @property
     def detector(self) -> DetectorType:
@@ -70,33 +73,79 @@ class Context:
         """Labels of a unit's block along the axis by which work is split."""
         return [self.axes[axis].labels[index] for index in unit.block]
 
+    def place(self, unit: Unit) -> dict[str, int]:
+        """Indices that all inputs of a unit have in common, such as its gain stage."""
+        places = [dict(self.arranged[key].at) for key in unit.inputs]
+        return {name: index for name, index in (places[0] if places else {}).items()
+                if all(place.get(name) == index for place in places)}
+
+
+@dataclass(frozen=True)
+class Block:
+    """One entry of constants.
+
+    Attributes
+    ----------
+    index : int
+        Along the axis by which work is split.
+    values : mapping of (gain, slow_scan, fast_scan) arrays
+        By the name of the constant's kind.
+    """
+
+    index: int
+    values: Mapping[str, Array]
+
+    def __len__(self) -> int:
+        """It counts as one item of progress."""
+        return 1
+
+
+#: What the driver hands to an accumulator.
+Chunk = Frames | Block
+
 
 class ChunkSource(Protocol):
     """Where the driver gets a unit's data."""
 
-    def chunks(self, unit: Unit, name: str, limit: int | None) -> Iterator[Frames]:
-        """Frames of one arranged input in the order of their trains, at most ``limit`` per memory cell."""
+    def chunks(self, unit: Unit, name: str, limit: int | None) -> Iterator[Any]:
+        """Chunks of one arranged input: frames in the order of their trains, at most ``limit`` per memory cell."""
 
 
-class Accumulator(Protocol):
-    """Mergeable partial result of a unit."""
+class Finished(Protocol):
+    """What a method may ask of a module that is finished: its results, and a few frames of its runs."""
 
-    def update(self, name: str, frames: Frames) -> None:
-        """Add frames of an arranged input; all their cells belong to the unit."""
+    def has(self, name: str, at: At) -> bool:
+        """Whether something was made at a place."""
 
+    def filled(self, name: str, at: At) -> Array:
+        """Image (slow_scan, fast_scan) at a place, the result's missing value where nothing was made."""
+
+    def some(self, key: str, n: int) -> Frames:
+        """Up to ``n`` frames, as they are stored, spread evenly over the run of an arranged input."""
+
+
+class Accumulator:
+    """Mergeable partial result of a unit; most have nothing to settle, to tell or to show before they end."""
+
+    notes: Sequence[str] = ()
+
+    @abstractmethod
+    def update(self, name: str, chunk: Any) -> None:
+        """Add a chunk of an arranged input; all its memory cells belong to the unit."""
+
+    @abstractmethod
     def merge(self, other: Any) -> None:
         """Add another accumulator of the same unit and pass."""
 
     def settle(self) -> Iterator[None]:
         """Finish the pass after its last chunk, in steps short enough to cancel between them."""
+        return iter(())
 
     def snapshot(self, index: int) -> Maps:
-        """Maps (slow_scan, fast_scan) of one entry of the unit's block as far as the data go; new arrays."""
+        """Results of one entry of the unit's block as far as the data go; new arrays."""
+        return {}
 
     @property
     def coverage(self) -> Array:
-        """Frames seen per entry of the unit's block, (block,) int64."""
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """Sentences for the log on what was decided on the way."""
+        """Frames seen per entry of the unit's block, (block,) int64; empty where nothing can be shown yet."""
+        return np.empty(0, np.int64)

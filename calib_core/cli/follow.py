@@ -7,6 +7,7 @@ import time
 
 from calib_core.jobs.board import Board, State
 from calib_core.jobs.job import Job
+from calib_core.jobs.outputs import told
 
 _STATUS = {State.DONE: 0, State.FAILED: 1, State.CANCELLED: 130}
 _WIDTH = 30
@@ -45,7 +46,7 @@ class _Screen:
             print(_bar(board), file=sys.stderr, flush=True)
         if last:
             seconds = time.monotonic() - self._started
-            print(f"{board.state.value} after {seconds:.1f} s, {len(board.outputs)} constants written")
+            print(f"{board.state.value} after {seconds:.1f} s, {told(board.outputs)} written")
 
     def _line(self, text: str) -> None:
         print(f"\r\x1b[K{text}" if self._live else text, file=sys.stderr, flush=True)

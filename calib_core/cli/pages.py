@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.axes import Result
 from calib_core.characterisation.family import Family, families
 from calib_core.characterisation.method import Method
+from calib_core.characterisation.outputs import ConstantOutput
 from calib_core.detector import DetectorType
 from calib_core.detector.defaults import sources
 from calib_core.params import Knob
@@ -139,13 +141,15 @@ def _condition(kind: DetectorType) -> str:
 
 
 def _method(family: Family, method: Method) -> list[str]:
-    kind = family.types[0]
     command = f"calibwb {family.name} {method.command} {_input_words(family, method)}--out-folder FOLDER"
     parts = [f"## {method.title}", inspect.cleandoc(method.__doc__ or ""), f"```\n{command}\n```"]
     said = (("Use when", method.use_when), ("Caution", method.caution))
     parts += [f"{what}: {text}" for what, text in said if text]
-    return [*parts, "### Maps", _maps(kind, method), "### Constants", _constants(kind, method),
-            "### Parameters", _parameters(family, method)]
+    parts += ["### Results", _results(method.results(family.kind))]
+    constants = [one for one in method.outputs(family.kind) if isinstance(one, ConstantOutput)]
+    if constants and family.kind:
+        parts += ["### Constants", _constants(family.kind, constants)]
+    return [*parts, "### Parameters", _parameters(family, method)]
 
 
 def _input_words(family: Family, method: Method) -> str:
@@ -157,17 +161,16 @@ def _input_words(family: Family, method: Method) -> str:
     return "".join(f"{word} " for word in words)
 
 
-def _maps(kind: DetectorType, method: Method) -> str:
-    return _table(("map", "unit", "planes", "meaning"), [
-        (spec.title, spec.unit, ", ".join(spec.planes) or "one per gain stage", spec.help)
-        for spec in method.maps(kind) if not spec.hidden])
+def _results(results: Sequence[Result]) -> str:
+    return _table(("result", "unit", "over", "meaning"), [
+        (one.title, one.unit, ", ".join(one.over), one.help) for one in results if not one.hidden])
 
 
-def _constants(kind: DetectorType, method: Method) -> str:
-    axes = ", ".join(kind.file_dims)
+def _constants(kind: DetectorType, outputs: Sequence[ConstantOutput]) -> str:
+    known = kind.calibrations
     return _table(("constant", "name in the database", "unit", "dtype", "axes, slowest first", "meaning"), [
-        (p.kind.name, kind.calibrations[p.kind.name], p.kind.unit, np.dtype(p.kind.dtype).name, axes, p.kind.help)
-        for p in method.products(kind)])
+        (one.kind.name, known[one.kind.name].name, one.kind.unit, np.dtype(one.kind.dtype).name,
+         ", ".join(known[one.kind.name].dims), one.kind.help) for one in outputs if one.kind.name in known])
 
 
 def _parameters(family: Family, method: Method) -> str:

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from calib_core.axes import Label
 from calib_core.constants.condition import Condition
 
-#: Canonical order of the axes of a constant inside the program.
+#: Usual order of the axes of a constant inside the program.
 INTERNAL_DIMS = ("gain", "cell", "slow_scan", "fast_scan")
 
 
 @dataclass(frozen=True)
 class ConstantKind:
-    """What a calibration is: canonical name, unit, dtype in the file, and which axis replaces ``gain``.
-
-    ``planes`` names what the first axis counts: gain stages, or for thresholds the five stored planes.
-    """
+    """What a calibration is: canonical name, unit, dtype in the file, meaning."""
 
     name: str
     unit: str
     dtype: str
     help: str
-    planes: tuple[str, ...] = ()
 
 
 OFFSET = ConstantKind("Offset", "ADU", "f8", "Pedestal of each pixel")
@@ -35,9 +32,7 @@ NOISE = ConstantKind("Noise", "ADU", "f8", "Standard deviation of each pixel in 
 BAD_PIXELS_DARK = ConstantKind("BadPixelsDark", "", "u4", "Bad-pixel flags found in the dark")
 LUT = ConstantKind("Lut", "ADU", "u2", "Linear code of each code of the converter")
 THRESHOLDS_DARK = ConstantKind(
-    "ThresholdsDark", "ADU", "f8", "Thresholds between gain stages and mean gain signal of each stage",
-    planes=("threshold 1-2", "threshold 2-3", "mean signal 1", "mean signal 2", "mean signal 3"),
-)
+    "ThresholdsDark", "ADU", "f8", "Thresholds between gain stages and mean gain signal of each stage")
 
 
 @dataclass(frozen=True)
@@ -51,35 +46,43 @@ class Constant:
         The family's database name, such as ``Offset10Hz``.
     pdu : str
         Physical detector unit.
+    dims : tuple of str
+        Names of the axes of the values, as files call them; the last two are slow_scan and fast_scan.
     shape : tuple of int
-        In the order of :data:`INTERNAL_DIMS`: (gain or planes, cell, slow_scan, fast_scan).
+        In the order of ``dims``.
     file_dims : tuple of str
-        Order of the axes in the file, slowest first.
+        Order of the axes in the file, slowest first; those that are left out have one entry.
+    labels : mapping
+        Labels of the entries of axes, by their names.
     condition : Condition
     begin : datetime
         Begin of validity, aware UTC.
     provenance : mapping
         Plain JSON: inputs, parameters, versions, times.
     read : callable
-        ``read(slice over fast_scan) -> ndarray`` of the values in internal order.
+        ``read(slice) -> ndarray`` of the values in the order of ``dims``, of a part of the axis ``split``.
     read_count : callable, optional
         The same for the number of samples behind each value (uint32).
+    split : str
+        Axis of which parts are read and written.
     """
 
     kind: ConstantKind
     calibration: str
     pdu: str
+    dims: tuple[str, ...]
     shape: tuple[int, ...]
     file_dims: tuple[str, ...]
+    labels: Mapping[str, tuple[Label, ...]]
     condition: Condition
     begin: datetime
     provenance: Mapping[str, Any]
     read: Callable[[slice], npt.NDArray[Any]]
     read_count: Callable[[slice], npt.NDArray[Any]] | None = None
-    cells: tuple[int, ...] = field(default=())
+    split: str = "cell"
 
     def values(self) -> npt.NDArray[Any]:
-        """All values in internal order (gain, cell, slow_scan, fast_scan)."""
+        """All values in the order of ``dims``."""
         return self.read(np.s_[:])
 
     @property

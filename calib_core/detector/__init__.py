@@ -1,12 +1,12 @@
 """Detectors: their types, what is installed, decoded frames, and what runs tell of them."""
 
-from calib_core.detector.detector_type import Array, DetectorType, GainStage, Region
+from calib_core.detector.detector_type import Array, Calibration, DetectorType, GainStage, Region
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
 from calib_core.detector.frames import Frames, FrameSelection
 from calib_core.detector.installed import Detector, Module
 from calib_core.detector.raw_layout import RawLayout
 
 __all__ = [
-    "Array", "ControlReader", "Detector", "DetectorType", "FrameSelection", "Frames", "GainStage", "Module",
-    "RawLayout", "Region", "SampleStatistics", "StageEvidence",
+    "Array", "Calibration", "ControlReader", "Detector", "DetectorType", "FrameSelection", "Frames", "GainStage",
+    "Module", "RawLayout", "Region", "SampleStatistics", "StageEvidence",
 ]

@@ -61,6 +61,25 @@ class Region:
             flags[top:bottom, left:right] |= np.uint32(self.flag)
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """How a kind of constant stands in the database and in files.
+
+    Attributes
+    ----------
+    name : str
+        In the database, e.g. ``Offset10Hz``.
+    dims : tuple of str
+        Order of the axes in the file, slowest first; axes of length 1 may be left out.
+    written_as : mapping
+        Axes of results that have another name in the file.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    written_as: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class DetectorType:
     """Frozen descriptor of a detector family's variant; the only home of its name, shapes, keys and quirks.
@@ -110,9 +129,7 @@ class DetectorType:
     find_stage : callable
         ``find_stage(ControlReader, detector name, SampleStatistics) -> StageEvidence``.
     calibrations : mapping
-        Canonical kind → database name, e.g. ``{"Offset": "Offset10Hz"}``.
-    file_dims : tuple of str
-        Order of the axes in constant files, slowest first; axes of length 1 may be left out.
+        How constants stand in the database and in files, by their kind.
     geometry : callable
         ``geometry(n_modules)`` → EXtra-geom geometry for the assembled view, or None for strips; imports it lazily.
     geometry_note : str
@@ -145,8 +162,7 @@ class DetectorType:
     condition: tuple[ConditionParameter, ...]
     find_condition: Callable[[ControlReader, str], dict[str, Found]]
     find_stage: Callable[[ControlReader, str, SampleStatistics], StageEvidence]
-    calibrations: Mapping[str, str]
-    file_dims: tuple[str, ...]
+    calibrations: Mapping[str, Calibration]
     geometry: Callable[[int], Any]
     geometry_note: str = ""
     signal_plane: int | None = None

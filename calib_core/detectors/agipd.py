@@ -16,6 +16,7 @@ from calib_core.characterisation.family import Family, declare
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
+    Calibration,
     ControlReader,
     DetectorType,
     Frames,
@@ -43,6 +44,8 @@ _CONDITION = (
                        help="0 adaptive, 1 to 3 fixed HG, MG, LG"),
     ConditionParameter("integration_time", "Integration time", "", left_out_at=12.0, help="Integration time steps"),
 )
+#: Axes in constant files, slowest first.
+_DIMS = ("fast_scan", "slow_scan", "cell", "gain")
 
 
 def _decode(arrays: Mapping[str, Array]) -> Frames:
@@ -244,8 +247,8 @@ AGIPD1M = DetectorType(
     find_condition=_find_condition,
     find_stage=_find_stage,
     operated=_operated,
-    calibrations={k: k for k in ("Offset", "Noise", "ThresholdsDark", "BadPixelsDark")},
-    file_dims=("fast_scan", "slow_scan", "cell", "gain"),
+    calibrations={k: Calibration(k, _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")} | {
+        "ThresholdsDark": Calibration("ThresholdsDark", _DIMS, {"threshold": "gain"})},
     geometry=_geometry_1m,
     geometry_note="EXtra-geom, default quadrant positions",
     truth=_TRUTH,

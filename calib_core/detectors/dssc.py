@@ -19,6 +19,7 @@ from calib_core.characterisation.family import Family, declare
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
+    Calibration,
     ControlReader,
     DetectorType,
     Frames,
@@ -44,6 +45,8 @@ _CONDITION = (
 _CYCLES_PER_PULSE = 22
 _PULSE_GRID_MHZ = 4.5
 _TRIMMED = "Various"
+#: Axes in constant files, slowest first.
+_DIMS = ("fast_scan", "slow_scan", "cell")
 
 
 def _decode(arrays: Mapping[str, Array]) -> Frames:
@@ -193,8 +196,7 @@ DSSC1M = DetectorType(
     condition=_CONDITION,
     find_condition=_find_condition,
     find_stage=_find_stage,
-    calibrations={k: k for k in ("Offset", "Noise", "BadPixelsDark")},
-    file_dims=("fast_scan", "slow_scan", "cell"),
+    calibrations={k: Calibration(k, _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="EXtra-geom, example arrangement",
     truth=_TRUTH,

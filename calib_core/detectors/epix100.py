@@ -19,6 +19,7 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
+    Calibration,
     ControlReader,
     DetectorType,
     Frames,
@@ -45,6 +46,8 @@ CONDITION = (
 _ZERO_CELSIUS, _CENTI = 273.15, 0.01
 #: Key of the temperature beside the pixels.
 TEMPERATURE = "data.backTemp"
+#: Axes in constant files, slowest first.
+_DIMS = ("slow_scan", "fast_scan", "cell")
 
 
 def _decode(arrays: Mapping[str, Array]) -> Frames:
@@ -159,8 +162,7 @@ _WHOLE = DetectorType(
     condition=CONDITION,
     find_condition=partial(find_condition, _SHAPE),
     find_stage=find_stage,
-    calibrations={k: f"{k}EPix100" for k in ("Offset", "Noise", "BadPixelsDark")},
-    file_dims=("slow_scan", "fast_scan", "cell"),
+    calibrations={k: Calibration(f"{k}EPix100", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="EXtra-geom, one sensor without a gap",
     truth=_TRUTH,

@@ -16,7 +16,7 @@ import numpy as np
 from calib_core.characterisation.family import Family, declare
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import Array, ControlReader, DetectorType, Frames, GainStage, RawLayout
+from calib_core.detector import Array, Calibration, ControlReader, DetectorType, Frames, GainStage, RawLayout
 from calib_core.detector.control_values import control_source, number
 from calib_core.detector.defaults import defaults
 from calib_core.detectors.epix100 import (
@@ -38,6 +38,8 @@ _CONDITION = (
     ConditionParameter("gain_setting", "Gain Setting",
                        help="0 high, 1 medium, 2 low, 3 high to low by itself, 4 medium to low by itself"),
 )
+#: Axes in constant files, slowest first.
+_DIMS = ("slow_scan", "fast_scan", "cell")
 
 
 def _decode(arrays: Mapping[str, Array]) -> Frames:
@@ -123,8 +125,7 @@ _WHOLE = DetectorType(
     find_condition=partial(_find_condition, _SHAPE),
     find_stage=find_stage,
     operated=_operated,
-    calibrations={k: f"{k}EPix10K" for k in ("Offset", "Noise", "BadPixelsDark")},
-    file_dims=("slow_scan", "fast_scan", "cell"),
+    calibrations={k: Calibration(f"{k}EPix10K", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="EXtra-geom, one sensor without a gap",
     truth=_TRUTH,

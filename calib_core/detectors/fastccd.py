@@ -16,6 +16,7 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
+    Calibration,
     ControlReader,
     DetectorType,
     Frames,
@@ -51,6 +52,8 @@ _CONDITION = (
     ConditionParameter("gain_setting", "Gain Setting", per_stage=True,
                        help="0 switches automatically; 8, 2 and 1 keep to one gain"),
 )
+#: Axes in constant files, slowest first.
+_DIMS = ("slow_scan", "fast_scan", "gain")
 
 
 def _decode(arrays: Mapping[str, Array]) -> Frames:
@@ -174,8 +177,7 @@ FASTCCD = DetectorType(
     condition=_CONDITION,
     find_condition=_find_condition,
     find_stage=_find_stage,
-    calibrations={"Offset": "OffsetCCD", "Noise": "NoiseCCD", "BadPixelsDark": "BadPixelsDarkCCD"},
-    file_dims=("slow_scan", "fast_scan", "gain"),
+    calibrations={k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="hemispheres one above the other, as they are stored",
     truth=_TRUTH,

@@ -18,6 +18,7 @@ from calib_core.characterisation.lut_dark import LutDark
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
+    Calibration,
     ControlReader,
     DetectorType,
     Frames,
@@ -44,6 +45,8 @@ _CONDITION = (
     ConditionParameter("acquisition_rate", "Acquisition rate", "MHz", 0.1, help="Repetition rate of the frames"),
     ConditionParameter("single_photon", "Single photon", help="1 for the single-photon high gain, else 0"),
 )
+#: Axes in constant files, slowest first.
+_DIMS = ("fast_scan", "cell", "gain")
 
 
 def _decode(arrays: Mapping[str, Array]) -> Frames:
@@ -157,8 +160,8 @@ GOTTHARD2 = DetectorType(
     condition=_CONDITION,
     find_condition=_find_condition,
     find_stage=_find_stage,
-    calibrations={k: f"{k}Gotthard2" for k in ("Offset", "Noise", "BadPixelsDark")} | {"Lut": "LUTGotthard2"},
-    file_dims=("fast_scan", "cell", "gain"),
+    calibrations={k: Calibration(f"{k}Gotthard2", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")} | {
+        "Lut": Calibration("LUTGotthard2", ("cell", "adc", "fast_scan"))},
     geometry=_no_geometry,
     truth=_TRUTH,
     simulate_control=_simulate_control,

@@ -15,6 +15,7 @@ from calib_core.characterisation.family import Family, declare
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
+    Calibration,
     ControlReader,
     DetectorType,
     Frames,
@@ -49,6 +50,8 @@ _STAGE_OF_MODE = {
 }
 _FIXED_MODE = {"fixg0": 1.0, "fixg1": 2.0, "fixg2": 3.0, "fixgain1": 2.0, "fixgain2": 3.0}
 _STAGE_OF_BITS = {0: 0, 1: 1, 3: 2}
+#: Axes in constant files, slowest first.
+_DIMS = ("fast_scan", "slow_scan", "cell", "gain")
 
 
 def _decode(arrays: Mapping[str, Array]) -> Frames:
@@ -189,8 +192,7 @@ JUNGFRAU = DetectorType(
     condition=_CONDITION,
     find_condition=_find_condition,
     find_stage=_find_stage,
-    calibrations={"Offset": "Offset10Hz", "Noise": "Noise10Hz", "BadPixelsDark": "BadPixelsDark10Hz"},
-    file_dims=("fast_scan", "slow_scan", "cell", "gain"),
+    calibrations={k: Calibration(f"{k}10Hz", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="EXtra-geom, example arrangement",
     truth=_TRUTH,

@@ -21,6 +21,7 @@ from calib_core.characterisation.family import Family, declare
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
+    Calibration,
     ControlReader,
     DetectorType,
     Frames,
@@ -49,6 +50,8 @@ _CONDITION = (
     ConditionParameter("parallel_gain", "Parallel gain", left_out_at=0.0,
                        help="1 where each train holds all gain stages, else 0"),
 )
+#: Axes in constant files, slowest first.
+_DIMS = ("fast_scan", "slow_scan", "cell", "gain")
 
 
 def _decode(arrays: Mapping[str, Array]) -> Frames:
@@ -192,8 +195,7 @@ LPD1M = DetectorType(
     find_condition=_find_condition,
     find_stage=_find_stage,
     stages_in_run=_stages_in_run,
-    calibrations={k: k for k in ("Offset", "Noise", "BadPixelsDark")},
-    file_dims=("fast_scan", "slow_scan", "cell", "gain"),
+    calibrations={k: Calibration(k, _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="EXtra-geom, example arrangement",
     truth=_TRUTH,

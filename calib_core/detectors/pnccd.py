@@ -17,6 +17,7 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
+    Calibration,
     ControlReader,
     DetectorType,
     Frames,
@@ -39,6 +40,8 @@ _CONDITION = (
     ConditionParameter("sensor_temperature", "Sensor Temperature", "K", 5.0, help="Temperature of the upper sensor"),
     ConditionParameter("gain_setting", "Gain Setting", help="Divisor of the gain: 1, 4, 16, 64, 256 or 340"),
 )
+#: Axes in constant files, slowest first.
+_DIMS = ("slow_scan", "fast_scan", "cell")
 
 
 def _decode(arrays: Mapping[str, Array]) -> Frames:
@@ -144,8 +147,7 @@ PNCCD = DetectorType(
     condition=_CONDITION,
     find_condition=_find_condition,
     find_stage=_find_stage,
-    calibrations={"Offset": "OffsetCCD", "Noise": "NoiseCCD", "BadPixelsDark": "BadPixelsDarkCCD"},
-    file_dims=("slow_scan", "fast_scan", "cell"),
+    calibrations={k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="EXtra-geom, example positions",
     truth=_TRUTH,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from pathlib import Path
 
-import numpy.typing as npt
-
-Array = npt.NDArray[Any]
+from calib_core.axes import Picture
 
 
 class State(Enum):
@@ -17,7 +14,6 @@ class State(Enum):
 
     QUEUED = "queued"
     RUNNING = "running"
-    FINISHING = "finishing"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -29,16 +25,6 @@ class State(Enum):
 
 
 @dataclass(frozen=True)
-class View:
-    """What somebody looks at: one memory cell and gain stage of some modules (empty: all), some maps."""
-
-    cell: int = 0
-    stage: int = 0
-    modules: tuple[int, ...] = ()
-    maps: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class TaskProgress:
     """One line of the task list: a run's characterisation, or finishing and writing."""
 
@@ -47,29 +33,6 @@ class TaskProgress:
     done: float
     state: State
     eta: float | None = None
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Maps of the looked-at view.
-
-    Attributes
-    ----------
-    view : View
-        What was asked for.
-    modules : tuple of int
-        Module numbers in the order of the first axis of the maps.
-    maps : mapping of (modules, slow_scan, fast_scan) arrays
-        Read-only; missing data are NaN (0 in flags and counts).
-    coverage : (modules,) array
-        Share of the frames behind each module's maps, 0 to 1.
-    """
-
-    view: View
-    modules: tuple[int, ...]
-    maps: Mapping[str, Array]
-    coverage: Array
 
 
 @dataclass(frozen=True)
@@ -79,7 +42,16 @@ class Message:
     time: float
     level: str
     text: str
-    task: str = ""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that a job left: what it is, its SHA-256 (hexadecimal) and its size in bytes."""
+
+    path: Path
+    what: str
+    sha256: str
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -96,4 +68,4 @@ class Board:
     published: float = 0.0
     messages: tuple[Message, ...] = ()
     error: str = ""
-    outputs: tuple[str, ...] = field(default=())
+    outputs: tuple[Written, ...] = ()

@@ -5,39 +5,43 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from calib_core.characterisation.by_gain_stage import stage_of
-from calib_core.characterisation.method import MapSpec
+from calib_core.axes import Array, At, Pick, Picture, Result, View, picks_of
 from calib_core.characterisation.unit import Accumulator, Maps, Unit
 from calib_core.errors import CalibrationError
-from calib_core.jobs.board import Picture, View
 from calib_core.jobs.plan import Plan
-from calib_core.jobs.spool import Spool
-
-Array = npt.NDArray[Any]
+from calib_core.jobs.results import Results
 
 #: Shortest time between two snapshots of a unit, and between two pictures, s.
 _SNAPSHOT_INTERVAL = 0.1
 _PICTURE_INTERVAL = 0.05
 
 
+@dataclass(frozen=True)
+class _Partial:
+    """A snapshot of a running unit: where it is, what there is, and the share of the frames behind it."""
+
+    at: At
+    maps: Maps
+    share: float
+
+
 class Live:
-    """Composes :class:`Picture` of the current view from finished maps and from running units.
+    """Composes :class:`Picture` of the current view from finished results and from running units.
 
     A thread of its own composes, so that neither workers nor watchers wait; it sleeps while nothing changes.
     """
 
     def __init__(
-        self, plan: Plan, spools: Mapping[int, Spool], publish: Callable[[Picture], None], view: View,
+        self, plan: Plan, results: Mapping[int | None, Results], publish: Callable[[Picture], None], view: View,
         warn: Callable[[str], None],
     ) -> None:
-        self._plan, self._spools, self._publish, self._view, self._warn = plan, spools, publish, view, warn
+        self._plan, self._results, self._publish, self._view, self._warn = plan, results, publish, view, warn
         self._trouble = ""
-        self._partial: dict[int | None, tuple[Unit, int, Maps, float]] = {}
+        self._partial: dict[int | None, _Partial] = {}
         self._last: dict[int | None, float] = {}
         self._changed = threading.Condition()
         self._dirty, self._stopped = True, False
@@ -60,31 +64,39 @@ class Live:
     def offer(self, unit: Unit, accumulator: Accumulator) -> None:
         """Take a snapshot of a running unit if it is being looked at and the last one is old enough."""
         view, now = self._view, time.monotonic()
-        cell = self._cell(view)
-        if not self._sees(view, unit, cell) or now - self._last.get(unit.module, 0.0) < _SNAPSHOT_INTERVAL:
+        index = self._index(view)
+        if now - self._last.get(unit.module, 0.0) < _SNAPSHOT_INTERVAL or not self._sees(view, unit, index):
             return
-        index = self._plan.cells.index(cell)
-        slot = unit.block.index(index)
-        if accumulator.coverage[slot] == 0:
+        coverage = accumulator.coverage
+        frames = float(coverage[unit.block.index(index)]) if coverage.size else 0.0
+        if not frames:
             return
         self._last[unit.module] = now
-        share = min(1.0, float(accumulator.coverage[slot]) / max(unit.samples, 1))
-        maps = accumulator.snapshot(index)
+        at = {**self._plan.context.place(unit), self._plan.method.split: index}
+        partial = _Partial(at, accumulator.snapshot(index), min(1.0, frames / max(unit.samples, 1)))
         with self._changed:
-            self._partial[unit.module] = (unit, cell, maps, share)
+            self._partial[unit.module] = partial
             self._dirty = True
             self._changed.notify()
 
     def finished(self, unit: Unit) -> None:
-        """Tell that a unit's maps are on the spool."""
+        """Tell that a unit's results are kept."""
         with self._changed:
             self._partial.pop(unit.module, None)
             self._touch_if(unit.module)
 
-    def changed(self, module: int) -> None:
-        """Tell that maps of a module were written again."""
+    def changed(self, module: int | None) -> None:
+        """Tell that results of a module were written again."""
         with self._changed:
             self._touch_if(module)
+
+    def away(self, unit: Unit) -> tuple[bool, int]:
+        """Whether nobody looks at a unit, and its distance along the axis of units from what somebody looks at."""
+        view = self._view
+        if not self._is_at(view, self._plan.context.place(unit)) or not _of(view, unit.module):
+            return True, 0
+        index = self._index(view)
+        return False, min((abs(one - index) for one in unit.block), default=0)
 
     def stop(self) -> None:
         """End the thread after the last picture."""
@@ -94,29 +106,24 @@ class Live:
         self._thread.join()
 
     def _touch_if(self, module: int | None) -> None:
-        if not self._view.modules or module in self._view.modules:
+        if _of(self._view, module):
             self._dirty = True
             self._changed.notify()
 
-    def _cell(self, view: View) -> int:
-        """Memory cell of the view, or the nearest that the constants have."""
-        return view.cell if view.cell in self._plan.cells else min(
-            self._plan.cells, key=lambda cell: abs(cell - view.cell))
+    def _along(self, view: View, axis: str) -> int:
+        """Index of a view along an axis, or the last that the axis has."""
+        return max(0, min(view.at.get(axis, 0), len(self._plan.context.axes[axis]) - 1))
 
-    def _sees(self, view: View, unit: Unit, cell: int) -> bool:
-        return self._stage(unit) == view.stage and self._plan.cells.index(cell) in unit.block and (
-            not view.modules or unit.module in view.modules)
+    def _index(self, view: View) -> int:
+        """Index of a view along the axis of units."""
+        split = self._plan.method.split
+        return self._along(view, split) if split in self._plan.context.axes else 0
 
-    def _stage(self, unit: Unit) -> int:
-        return stage_of(self._plan.context, unit)
+    def _is_at(self, view: View, at: At) -> bool:
+        return all(self._along(view, axis) == index for axis, index in at.items() if axis in self._plan.context.axes)
 
-    def away(self, unit: Unit) -> tuple[bool, int]:
-        """Whether nobody looks at a unit, and its distance in memory cells from what somebody looks at."""
-        view = self._view
-        seen = self._stage(unit) == view.stage and (not view.modules or unit.module in view.modules)
-        # A cell that no unit has (one cell numbered 15, looked at as 0) must not hide that the module is seen.
-        cells = (self._plan.cells[index] for index in unit.block)
-        return not seen, min((abs(cell - view.cell) for cell in cells), default=0) if seen else 0
+    def _sees(self, view: View, unit: Unit, index: int) -> bool:
+        return index in unit.block and _of(view, unit.module) and self._is_at(view, self._plan.context.place(unit))
 
     def _run(self) -> None:
         while True:
@@ -130,7 +137,7 @@ class Live:
                 return
             time.sleep(0 if view is not self._view else _PICTURE_INTERVAL)
 
-    def _show(self, view: View, partial: dict[int | None, tuple[Unit, int, Maps, float]]) -> None:
+    def _show(self, view: View, partial: Mapping[int | None, _Partial]) -> None:
         """Publish a picture; trouble with one is told once and leaves the job alone."""
         try:
             self._publish(self._compose(view, partial))
@@ -139,37 +146,51 @@ class Live:
                 self._trouble = str(error)
                 self._warn(f"The picture of the running job is not up to date: {error}")
 
-    def _compose(self, view: View, partial: dict[int | None, tuple[Unit, int, Maps, float]]) -> Picture:
-        modules = tuple(m for m in self._plan.modules if not view.modules or m in view.modules)
-        specs = [s for s in self._plan.maps if (s.name in view.maps if view.maps else not s.hidden)]
-        cell = self._cell(view)
-        maps = {spec.name: self._blank(spec, len(modules)) for spec in specs}
+    def _compose(self, view: View, partial: Mapping[int | None, _Partial]) -> Picture:
+        modules = tuple(m for m in self._plan.modules if m is not None and _of(view, m))
+        maps = {pick: self._blank(result, len(modules)) for pick, result in self._picked(view).items()}
         coverage = np.zeros(len(modules))
         for i, module in enumerate(modules):
-            coverage[i] = self._fill(i, module, view, cell, maps, partial.get(module))
+            coverage[i] = self._fill(i, module, view, maps, partial.get(module))
         for array in maps.values():
             array.setflags(write=False)
         return Picture(view, modules, maps, coverage)
 
-    def _blank(self, spec: MapSpec, modules: int) -> Array:
-        shape = (modules, *((len(spec.planes),) if spec.planes else ()), *self._plan.detector.type.shape)
-        return np.full(shape, np.nan if np.dtype(spec.dtype).kind == "f" else 0, spec.dtype)
+    def _picked(self, view: View) -> dict[Pick, Result]:
+        """Results of images that the view wants, or all that are offered."""
+        images = {one.name: one for one in self._plan.results if one.pixels}
+        picks = view.picks or [pick for one in images.values() if not one.hidden
+                               for pick in picks_of(one, self._plan.context.axes)]
+        return {pick: images[pick.result] for pick in picks if pick.result in images}
 
-    def _fill(self, i: int, module: int, view: View, cell: int, maps: dict[str, Array],
-              partial: tuple[Unit, int, Maps, float] | None) -> float:
-        at, spool, done = self._plan.cells.index(cell), self._spools[module], False
-        for name, out in maps.items():
-            if out.ndim == 4:
-                for plane in range(out.shape[1]):
-                    out[i, plane] = spool.filled(name, plane, at)
-            elif spool.has(name, view.stage, at):
-                out[i] = spool.filled(name, view.stage, at)
-                done = True
-        if done or partial is None:
+    def _blank(self, result: Result, modules: int) -> Array:
+        return np.full((modules, *self._plan.detector_type.shape), result.blank, result.numpy_dtype)
+
+    def _fill(
+        self, i: int, module: int, view: View, maps: Mapping[Pick, Array], partial: _Partial | None
+    ) -> float:
+        """Put a module into the picture; returns the share of the frames behind it."""
+        results, done = self._results[module], False
+        for pick, out in maps.items():
+            at = {**view.at, **dict(pick.at)}
+            if pick.at or results.has(pick.result, at):
+                out[i] = results.filled(pick.result, at)
+                done |= not pick.at
+        if done or partial is None or not self._is_at(view, partial.at):
             return float(done)
-        unit, of_cell, running, share = partial
-        if self._stage(unit) != view.stage or of_cell != cell:
-            return 0.0
-        for name in maps.keys() & running.keys():
-            maps[name][i] = running[name]
-        return share
+        for pick, out in maps.items():
+            if pick.result in partial.maps:
+                out[i] = self._of_pick(partial, pick)
+        return partial.share
+
+    def _of_pick(self, partial: _Partial, pick: Pick) -> Array:
+        """Image of a pick in a snapshot, whose arrays begin with those axes that its place leaves open."""
+        result = next(one for one in self._plan.results if one.name == pick.result)
+        chosen = dict(pick.at)
+        index = tuple(chosen.get(axis, 0) for axis in result.over if axis not in partial.at)
+        image: Array = partial.maps[pick.result][index]
+        return image
+
+
+def _of(view: View, module: int | None) -> bool:
+    return not view.modules or module in view.modules

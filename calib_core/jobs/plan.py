@@ -7,17 +7,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from calib_core.axes import Axis
-from calib_core.characterisation.family import named
-from calib_core.characterisation.method import MapSpec, Method
+from calib_core.axes import At, Result
+from calib_core.characterisation.family import Family, named
+from calib_core.characterisation.method import Method
+from calib_core.characterisation.outputs import Output
 from calib_core.characterisation.unit import Context, Unit
 from calib_core.constants.condition import Condition
 from calib_core.correction.lut import Lut
-from calib_core.detector import Detector, DetectorType, Frames, FrameSelection, Module
+from calib_core.detector import Detector, DetectorType, FrameSelection, Module
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import cells_per_block, resident_bytes
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
+from calib_core.jobs.given import constants_of
+from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey, assign, check_same_condition, choose_detector
 from calib_core.jobs.tables import find_tables, linearised
@@ -43,70 +46,93 @@ class Plan:
 
     Attributes
     ----------
-    modules : tuple of int
-        Modules that take part.
-    cells : tuple of int
-        Memory cells of the constants, in the order of their axis.
-    stages : tuple of int
-        Gain stages that have a run.
+    spec, method
+        What was asked for.
+    survey : Survey, optional
+        What the runs hold; None for a job without raw runs.
+    detector : Detector, optional
+        With the modules that are asked for; its type as the data are to be understood. None for a job without one.
+    modules : tuple of int or None
+        Modules that take part; one None for a job without modules.
     context : Context
         What the method may know.
+    results, outputs
+        What is made, and the files made of it.
+    condition : Condition
+        Empty for a job without a detector.
     units : tuple of Unit
         Cut by the specification and the data alone, so that they are the same wherever they are planned.
-    frames : dict
-        Frames by (module, key of the arranged input).
-    runs : dict
-        Open runs by the same key.
+    source : Source
+        Where the units' data come from.
+    threads : int
     room : int
         Working memory of all threads together, bytes: the budget without what the process holds already.
-    chunk_bytes : int
-        Length of a chunk of frames.
     left_out : dict
         Why a module does not take part, by number.
+    notes : tuple of str
+        Sentences for the log and the provenance.
     tables : dict
         Look-up tables that samples go through first, by module number.
     """
 
     spec: JobSpec
-    survey: Survey
-    detector: Detector
+    survey: Survey | None
+    detector: Detector | None
     method: Method
-    modules: tuple[int, ...]
-    cells: tuple[int, ...]
-    stages: tuple[int, ...]
-    maps: tuple[MapSpec, ...]
-    condition: Condition
+    modules: tuple[int | None, ...]
     context: Context
+    results: tuple[Result, ...]
+    outputs: tuple[Output, ...]
+    condition: Condition
     units: tuple[Unit, ...]
-    frames: dict[tuple[int, str], ModuleFrames] = field(repr=False)
-    runs: dict[str, Run] = field(repr=False)
+    source: Source = field(repr=False)
     threads: int
     room: int
-    chunk_bytes: int
     left_out: dict[int, str]
     notes: tuple[str, ...]
     tables: dict[int, Lut] = field(default_factory=dict, repr=False)
 
+    @property
+    def kind(self) -> DetectorType | None:
+        """Detector type as the data are to be understood; None for a job without a detector."""
+        return self.context.kind
+
+    @property
+    def detector_type(self) -> DetectorType:
+        """The detector type, where there must be one; ValueError where there is none."""
+        return self.context.detector
+
+    @property
+    def frames(self) -> dict[tuple[int, str], ModuleFrames]:
+        """Frames by (module, key of the arranged input)."""
+        return self.source.frames
+
+    @property
+    def runs(self) -> dict[str, Run]:
+        """Open runs by key of the arranged input."""
+        return self.source.runs
+
     def unit_bytes(self, unit: Unit) -> int:
         """Working memory of a unit, bytes."""
-        per_item = self.method.bytes_per_item(self.detector.type, unit.samples)
-        return len(unit.block) * per_item + 2 * self.chunk_bytes
+        per_item = self.method.bytes_per_item(self.kind, unit.samples)
+        return len(unit.block) * per_item + 2 * self.source.chunk_bytes
 
-    def chunks(self, unit: Unit, name: str, limit: int | None) -> Iterator[Frames]:
-        """Frames of a unit as its method takes them: after the module's look-up table, where it has one."""
-        assert unit.module is not None  # units without module have no frames
-        cells = self.context.labels(unit, "cell")
-        frames = self.frames[unit.module, name].chunks(cells, self.chunk_bytes, limit)
-        table = self.tables.get(unit.module)
-        return frames if table is None else map(table.apply, frames)
+    def key_at(self, at: At) -> str:
+        """Key of the arranged input at some indices; empty where there is none."""
+        return next((key for key, one in self.context.arranged.items()
+                     if one.run is not None and all(at.get(axis) == i for axis, i in one.at.items())), "")
+
+    def cell_at(self, at: At) -> int:
+        """Memory cell at some indices."""
+        return self.context.cells[max(0, min(at.get("cell", 0), len(self.context.cells) - 1))]
 
     def label(self, unit: Unit) -> str:
         """Runs of a unit for the screen."""
-        return ", ".join(self.runs[key].label for key in unit.inputs)
+        return ", ".join(one.run.label for key in unit.inputs if (one := self.context.arranged[key]).run)
 
     def close(self) -> None:
         """Close the runs."""
-        _close(self.runs.values())
+        self.source.close()
 
 
 def make_plan(spec: JobSpec) -> Plan:
@@ -117,12 +143,17 @@ def make_plan(spec: JobSpec) -> Plan:
     BadInput, BadParameter
         A run, a module or a parameter cannot be used.
     """
+    family = named(spec.family)
+    method = family.method(spec.method).with_changes(spec.parameters)
+    inputs = {one.name: one for one in method.inputs(family.kind)}
+    if unknown := sorted(set(spec.inputs) - set(inputs)):
+        raise BadParameter(f"{family.name} {method.command} has no input “{unknown[0]}”; it has {', '.join(inputs)}.")
     opened: dict[Path, Run] = {}
     try:
-        for path in (path for name in spec.inputs for path in spec.paths(name)):
+        for path in (path for name, one in inputs.items() if one.of == "raw" for path in spec.paths(name)):
             if path not in opened:
                 opened[path] = Run.open(path)
-        return _plan(spec, opened)
+        return _plan(spec, family, method, opened)
     except BaseException:
         _close(opened.values())
         raise
@@ -133,13 +164,35 @@ def _close(runs: Iterable[Run]) -> None:
         run.close()
 
 
-def _plan(spec: JobSpec, opened: dict[Path, Run]) -> Plan:
-    if not opened:
-        raise BadInput("The job has no run; give at least one.")
-    family = named(spec.family)
+def _plan(spec: JobSpec, family: Family, method: Method, opened: dict[Path, Run]) -> Plan:
+    if any(one.of == "raw" for one in method.inputs(family.kind)):
+        if not opened:
+            raise BadInput("The job has no run; give at least one.")
+        return _of_runs(spec, family, method, opened)
+    given = constants_of(spec, family, method)
+    source = Source({}, {}, given.stored, _chunk_bytes(spec, 0))
+    context = Context(given.kind, given.cells, given.arranged)
+    made = Plan(
+        spec, None, given.detector, method, given.modules, _with_axes(method, context), method.results(given.kind),
+        method.outputs(given.kind), given.condition, (), source, spec.threads or os.cpu_count() or 1,
+        _room(spec.memory_mb << 20), {}, (*spec.notes, *given.notes),
+    )
+    return _with_units(made)
+
+
+def _with_axes(method: Method, context: Context) -> Context:
+    return replace(context, axes={axis.name: axis for axis in method.axes(context)})
+
+
+def _with_units(plan: Plan) -> Plan:
+    planned = replace(plan, units=tuple(_units(plan)))
+    return replace(planned, source=replace(planned.source, context=planned.context))
+
+
+def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, Run]) -> Plan:
     chosen = choose_detector(list(opened.values()), family, spec.detector)
-    method = family.method(spec.method).with_changes(spec.parameters)
-    given = {name: tuple(opened[path] for path in spec.paths(name)) for name in spec.inputs}
+    raw = {one.name for one in method.inputs(chosen.type) if one.of == "raw"}
+    given = {name: tuple(opened[path] for path in spec.paths(name)) for name in spec.inputs if name in raw}
     found = assign(chosen, family, method, given, spec.keep_order, spec.conditions)
     check_same_condition(found, spec.conditions)
     runs = {one.key: opened[one.run.path] for one in found.taken if one.run}
@@ -151,26 +204,14 @@ def _plan(spec: JobSpec, opened: dict[Path, Run]) -> Plan:
         raise BadInput(_none_left(left_out))
     tables, told = find_tables(method, detector, modules)
     detector = linearised(detector, tables)
-    cells = _cells(found.condition, frames)
-    context = _context(detector.type, found, cells)
-    plan = Plan(
-        spec, found, detector, method, modules, cells, tuple(_stages(detector.type, found)),
-        method.maps(detector.type), found.condition, context, (), frames, runs, spec.threads or os.cpu_count() or 1,
-        _room(spec.memory_mb << 20), _chunk_bytes(spec, chosen.type.frame_bytes), left_out,
-        (*_notes(spec, found, left_out), *told), tables,
-    )
-    return replace(plan, units=tuple(_units(plan)))
-
-
-def _context(kind: DetectorType, found: Survey, cells: tuple[int, ...]) -> Context:
-    gains = tuple(kind.stages[stage].short for stage in _stages(kind, found))
-    axes = (Axis("gain", "Gain stage", gains), Axis("cell", "Memory cell", cells))
-    return Context(kind, {axis.name: axis for axis in axes}, {one.key: one for one in found.taken})
-
-
-def _stages(kind: DetectorType, found: Survey) -> Iterator[int]:
-    roles = [stage.role for stage in kind.stages]
-    return (roles.index(one.input.name) for one in found.taken)
+    kind = detector.type
+    context = Context(kind, _cells(found.condition, frames), {one.key: one for one in found.taken})
+    source = Source(frames, runs, {}, _chunk_bytes(spec, chosen.type.frame_bytes), tables=tables)
+    return _with_units(Plan(
+        spec, found, detector, method, modules, _with_axes(method, context), method.results(kind),
+        method.outputs(kind), found.condition, (), source, spec.threads or os.cpu_count() or 1,
+        _room(spec.memory_mb << 20), left_out, (*_notes(spec, found, left_out), *told), tables,
+    ))
 
 
 def _named(chosen: Detector, runs: dict[str, Run], spec: JobSpec) -> Detector:
@@ -275,20 +316,23 @@ def _units(plan: Plan) -> Iterator[Unit]:
 
 def _together(plan: Plan) -> list[tuple[str, ...]]:
     """Inputs that units read together: each alone where the method combines their results later."""
-    keys = tuple(plan.context.arranged)
-    apart = plan.method.combines and all(plan.method.combines in plan.context.arranged[key].at for key in keys)
+    keys, combines = tuple(plan.context.arranged), plan.method.combines
+    apart = combines and all(combines in plan.context.arranged[key].at for key in keys)
     return [(key,) for key in keys] if apart else [keys]
 
 
-def _blocks(plan: Plan, module: int, keys: tuple[str, ...]) -> Iterator[tuple[tuple[int, ...], int]]:
-    counts = [plan.frames[module, key].frames_per_cell for key in keys]
-    samples = max((max(count.values(), default=0) for count in counts), default=0)
-    cells = sorted({cell for count in counts for cell in count})
-    per_item = plan.method.bytes_per_item(plan.detector.type, samples)
-    longest = max(1, plan.chunk_bytes // (_FRAMES_AT_ONCE * plan.detector.type.frame_bytes))
-    length = min(longest, cells_per_block(per_item, _share(plan.spec) - 2 * plan.chunk_bytes, len(cells)))
-    axis = plan.context.axes[plan.method.split]
-    return ((axis.indices(cells[i : i + length]), samples) for i in range(0, len(cells), length))
+def _blocks(plan: Plan, module: int | None, keys: tuple[str, ...]) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Blocks of the axis along which work is cut, as long as a unit's share of the budget allows; one without it."""
+    axis = plan.context.axes.get(plan.method.split)
+    if axis is None:
+        yield (), 0
+        return
+    entries, samples = plan.source.entries(axis, module, keys)
+    kind, chunk_bytes = plan.kind, plan.source.chunk_bytes
+    per_item = plan.method.bytes_per_item(kind, samples)
+    longest = max(1, chunk_bytes // (_FRAMES_AT_ONCE * kind.frame_bytes)) if kind else len(entries)
+    length = min(longest, cells_per_block(per_item, _share(plan.spec) - 2 * chunk_bytes, len(entries)))
+    yield from ((entries[i : i + length], samples) for i in range(0, len(entries), length))
 
 
 def _notes(spec: JobSpec, found: Survey, left_out: dict[int, str]) -> tuple[str, ...]:

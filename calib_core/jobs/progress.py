@@ -24,15 +24,13 @@ class Progress:
         self._done = dict.fromkeys(self._due, 0)
         self._of_unit: dict[Unit, int] = {}
         self._modules = {module: 0.0 for module in plan.modules}
-        self.failed_modules: set[int] = set()
+        self.failed_modules: set[int | None] = set()
         self.failures: list[str] = []
 
     def _frames(self, unit: Unit) -> int:
-        """Frames that all passes over a unit read."""
-        assert unit.module is not None
-        cells, limits = self._plan.context.labels(unit, "cell"), self._plan.method.passes(self._plan.context, unit)
-        have = [self._plan.frames[unit.module, key].frames_per_cell for key in unit.inputs]
-        return sum(min(one.get(c, 0), limit or one.get(c, 0)) for limit in limits for one in have for c in cells)
+        """Items that all passes over a unit read, at least one."""
+        limits = self._plan.method.passes(self._plan.context, unit)
+        return max(1, sum(self._plan.source.items(unit, key, limit) for limit in limits for key in unit.inputs))
 
     def add(self, unit: Unit, frames: int) -> None:
         """Count frames of a running unit."""
@@ -45,12 +43,12 @@ class Progress:
         with self._lock:
             self._done[unit.inputs] += self._frames(unit) - self._of_unit.pop(unit, 0)
 
-    def finishing(self, module: int, share: float) -> None:
+    def finishing(self, module: int | None, share: float) -> None:
         """Note how far a module's finishing is, 0 to 1."""
         with self._lock:
             self._modules[module] = share
 
-    def fail(self, module: int, why: str) -> bool:
+    def fail(self, module: int | None, why: str) -> bool:
         """Note that a module failed; False where it had already."""
         with self._lock:
             if module in self.failed_modules:
@@ -80,9 +78,11 @@ class Progress:
     def _label(self, keys: tuple[str, ...]) -> str:
         """One run and what it is taken for, or how many runs of which input."""
         taken = [self._plan.context.arranged[key] for key in keys]
-        if len(keys) == 1 and taken[0].run is not None:
-            return f"{taken[0].run.label} {taken[0].label}"
-        return f"{len(keys)} runs: {', '.join(dict.fromkeys(one.input.label for one in taken))}"
+        runs = [one.run.label for one in taken if one.run is not None]
+        labels = ", ".join(dict.fromkeys(one.input.label for one in taken))
+        if len(runs) > 1:
+            return f"{len(runs)} runs: {labels}"
+        return " ".join((*runs, labels)) or self._plan.method.title
 
     def _line(self, name: str, label: str, done: float, state: State, elapsed: float) -> TaskProgress:
         if done >= 1:

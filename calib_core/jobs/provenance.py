@@ -8,7 +8,9 @@ from importlib.metadata import version
 from typing import Any
 
 from calib_core import __version__
+from calib_core.characterisation.inputs import Arranged
 from calib_core.detector import Module
+from calib_core.io.frames import ModuleFrames
 from calib_core.jobs.plan import Plan
 
 _LIBRARIES = ("numpy", "numba", "h5py", "extra_data")
@@ -16,10 +18,10 @@ _LIBRARIES = ("numpy", "numba", "h5py", "extra_data")
 
 def provenance(plan: Plan, module: Module) -> dict[str, Any]:
     """Everything that decided the constants of one module; the keys that every constant file has come first."""
-    inputs = [_input(plan, module.number, key) for key in plan.runs]
+    inputs = [_input(plan, module.number, key, one) for key, one in plan.context.arranged.items()]
     return {
-        "detector_type": plan.detector.type.database_type,
-        "detector": plan.detector.identifier,
+        "detector_type": plan.detector_type.database_type,
+        "detector": plan.detector.identifier if plan.detector else "",
         "aggregator": module.aggregator,
         "module": module.number,
         "raw_data": inputs,
@@ -32,19 +34,20 @@ def provenance(plan: Plan, module: Module) -> dict[str, Any]:
     }
 
 
-def _input(plan: Plan, module: int, key: str) -> dict[str, Any]:
-    frames, choice, run = plan.frames[module, key], plan.context.arranged[key], plan.runs[key]
+def _input(plan: Plan, module: int, key: str, arranged: Arranged) -> dict[str, Any]:
+    if arranged.run is None:
+        stored = plan.source.constants.get((module, key), {})
+        return {"input": key, "path": arranged.path, "constants": [str(one.path) for one in stored.values()]}
+    frames, run = plan.frames[module, key], plan.runs[key]
     return {
         "input": key, "run": run.label, "proposal": run.proposal, "run_number": run.run_number,
-        "path": str(run.path), "decided_by": choice.origin, "moved": choice.moved, "trains": frames.trains,
-        "frames": len(frames.cell), "excluded": dict(frames.excluded),
-        "index_sha256": _index_hash(plan, module, key),
+        "path": str(run.path), "decided_by": arranged.origin, "moved": arranged.moved, "trains": frames.trains,
+        "frames": len(frames.cell), "excluded": dict(frames.excluded), "index_sha256": _index_hash(frames),
     }
 
 
-def _index_hash(plan: Plan, module: int, key: str) -> str:
+def _index_hash(frames: ModuleFrames) -> str:
     """Digest of which frames were used: train id and memory cell of each, in order."""
-    frames = plan.frames[module, key]
     digest = hashlib.sha256()
     for array in (frames.train, frames.cell):
         digest.update(array.tobytes())

@@ -5,8 +5,16 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from calib_core.characterisation.unit import Unit
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A module all of whose units are done; None stands for a job without modules."""
+
+    module: int | None
 
 
 class WorkQueue:
@@ -17,13 +25,13 @@ class WorkQueue:
 
     def __init__(self, units: Sequence[Unit], away: Callable[[Unit], tuple[bool, int]]) -> None:
         self._waiting = list(units)
-        self._open = Counter(_module(unit) for unit in units)
-        self._ready: list[int] = []
+        self._open = Counter(unit.module for unit in units)
+        self._ready: list[Ready] = []
         self._away = away
         self._changed = threading.Condition()
 
-    def next(self) -> Unit | int | None:
-        """Next unit, or the number of a module to finish, or None when all is done; waits for the last units."""
+    def next(self) -> Unit | Ready | None:
+        """Next unit, or a module to finish, or None when all is done; waits for the last units."""
         with self._changed:
             while True:
                 if self._ready:
@@ -39,25 +47,27 @@ class WorkQueue:
     def done(self, unit: Unit, finish: bool = True) -> None:
         """Tell that a unit has ended; its module is finished next when it was the last (and ``finish`` holds)."""
         with self._changed:
-            self._open[_module(unit)] -= 1
-            if self._open[_module(unit)] == 0 and finish:
-                self._ready.append(_module(unit))
+            self._open[unit.module] -= 1
+            if self._open[unit.module] == 0 and finish:
+                self._ready.append(Ready(unit.module))
             self._changed.notify_all()
 
-    def drop(self, module: int | None = None) -> None:
-        """Forget the waiting units of a module that has failed, or all of them."""
+    def drop(self, module: int | None) -> None:
+        """Forget the waiting units of a module that has failed."""
         with self._changed:
-            for unit in [u for u in self._waiting if module in (None, u.module)]:
-                self._waiting.remove(unit)
-                self._open[_module(unit)] -= 1
-            if module is None:
-                self._ready.clear()
-            self._changed.notify_all()
+            self._forget([unit for unit in self._waiting if unit.module == module])
+
+    def clear(self) -> None:
+        """Forget all work that waits."""
+        with self._changed:
+            self._ready.clear()
+            self._forget(list(self._waiting))
+
+    def _forget(self, units: Sequence[Unit]) -> None:
+        for unit in units:
+            self._waiting.remove(unit)
+            self._open[unit.module] -= 1
+        self._changed.notify_all()
 
     def _rank(self, unit: Unit) -> tuple[bool, int, int]:
         return (*self._away(unit), unit.index)
-
-
-def _module(unit: Unit) -> int:
-    assert unit.module is not None
-    return unit.module

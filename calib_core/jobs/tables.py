@@ -45,7 +45,7 @@ def linearised(detector: Detector, tables: Mapping[int, Lut]) -> Detector:
 
 def _stored(path: Path, kind: DetectorType) -> list[StoredConstant]:
     """Look-up tables of a file or folder, the newest last."""
-    name = kind.calibrations[LUT.name]
+    name = kind.calibrations[LUT.name].name
     found = list_constants(path) if path.is_dir() else (read_constant(path),)
     fitting = [one for one in found if one.calibration == name]
     if not fitting:
@@ -60,7 +60,7 @@ def _table(stored: Sequence[StoredConstant], given: str, detector: Detector, num
     if not mine:
         raise BadInput(f"{given} has no look-up table of module {number} ({pdu}); it has those of "
                        f"{', '.join(sorted({one.pdu for one in stored}))}.")
-    return Lut.of(mine[-1].stored_values(), mine[-1].dims, detector.type, str(mine[-1].path))
+    return Lut.of(mine[-1].data(), mine[-1].dims, detector.type, str(mine[-1].path))
 
 
 def _told(tables: Mapping[int, Lut]) -> list[str]:

@@ -11,7 +11,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,11 +33,12 @@ Array = npt.NDArray[Any]
 REQUIRED_PROVENANCE = ("detector_type", "aggregator", "module", "raw_data", "software", "parameters")
 #: More than 32 MiB, so that the C library gives each slab's memory back at once.
 _SLAB_BYTES = 40 << 20
-_CHUNK_BYTES = 4 << 20
+#: Whole images of a few cells, so that one cell can be read alone without reading many times what it needs.
+_LEAST_CHUNK_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")
 
 
-_JSON_ATTRIBUTES = ("planes", "raw_data", "software", "parameters", "conditions", "provenance")
+_JSON_ATTRIBUTES = ("axes", "raw_data", "software", "parameters", "conditions", "provenance")
 #: What HDF5 and our own decoding raise on files that are damaged or something else.
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, StopIteration, MemoryError)
 
@@ -87,18 +88,23 @@ class StoredConstant:
         """Begin of validity, aware UTC, where known."""
         return _time(self.attributes.get("begin_validity"))
 
-    def values(self) -> Array:
-        """All values in internal order (gain, cell, slow_scan, fast_scan).
+    def values(self, dims: Sequence[str] = INTERNAL_DIMS) -> Array:
+        """All values with their axes in some order.
+
+        Parameters
+        ----------
+        dims : sequence of str
+            Axes of what comes back; those that the file does not have get one entry.
 
         Raises
         ------
         BadInput
-            The data are damaged, or the file does not name its axes.
+            The data are damaged, or the file has other axes or does not name them.
         """
-        return self._read("data")
+        return self._ordered("data", dims)
 
-    def stored_values(self) -> Array:
-        """All values with the axes as they are in the file, for constants whose axes are not those of pixels.
+    def data(self) -> Array:
+        """All values with the axes as they are in the file, named or not.
 
         Raises
         ------
@@ -108,21 +114,26 @@ class StoredConstant:
         with _understood(self.path), h5py.File(self.path, "r") as file:
             return np.asarray(_group(file)["data"][()])
 
-    def count(self) -> Array | None:
-        """Number of samples behind each value, in internal order, or None where the file has none."""
+    def count(self, dims: Sequence[str] = INTERNAL_DIMS) -> Array | None:
+        """Number of samples behind each value, like :meth:`values`, or None where the file has none."""
         with _understood(self.path), h5py.File(self.path, "r") as file:
             present = "count" in _group(file)
-        return self._read("count") if present else None
+        return self._ordered("count", dims) if present else None
 
-    def _read(self, name: str) -> Array:
-        if not _are_axes(self.dims):
-            raise BadInput(f"{self.path} has the axes {self.dims or 'without names'}, not {INTERNAL_DIMS}.")
+    def entries(self, indices: Sequence[int], split: str = "cell", dims: Sequence[str] = INTERNAL_DIMS) -> Array:
+        """Like :meth:`values`, of some entries of one axis, ascending; all of it where the file has no such axis."""
+        part = tuple(list(indices) if dim == split else slice(None) for dim in self.dims)
+        return self._ordered("data", dims, part)
+
+    def _ordered(self, name: str, dims: Sequence[str], part: tuple[Any, ...] = ()) -> Array:
+        if not self.dims or not set(self.dims) <= set(dims):
+            raise BadInput(f"{self.path} has the axes {self.dims or 'without names'}, not {tuple(dims)}.")
         with _understood(self.path), h5py.File(self.path, "r") as file:
-            stored = _group(file)[name][()]
-        missing = _left_out(self.dims)
-        dims = (*missing, *self.dims)
+            stored = _group(file)[name][part or ()]
+        missing = [dim for dim in dims if dim not in self.dims]
+        order = [*missing, *self.dims]
         whole = stored[(np.newaxis,) * len(missing)]
-        return np.ascontiguousarray(whole.transpose([dims.index(dim) for dim in INTERNAL_DIMS]))
+        return np.ascontiguousarray(whole.transpose([order.index(dim) for dim in dims]))
 
 
 def write_constant(constant: Constant, folder: Path) -> WrittenConstant:
@@ -165,18 +176,15 @@ def _check(constant: Constant) -> None:
         raise BadParameter(f"{constant.calibration} of {constant.pdu} lacks provenance: {missing}.")
     for name in (constant.provenance["detector_type"], constant.pdu, constant.calibration):
         check_name(str(name))
-    longer = [dim for dim in _left_out(constant.file_dims) if constant.shape[INTERNAL_DIMS.index(dim)] != 1]
-    if longer or not _are_axes(constant.file_dims):
-        raise BadParameter(f"Axes {constant.file_dims} of {constant.calibration} are not {INTERNAL_DIMS}.")
+    left_out = [dim for dim in constant.dims if dim not in constant.file_dims]
+    longer = any(constant.shape[constant.dims.index(dim)] != 1 for dim in left_out)
+    if longer or not _are_axes(constant.file_dims, constant.dims):
+        raise BadParameter(f"Axes {constant.file_dims} of {constant.calibration} are not {constant.dims}.")
 
 
-def _are_axes(dims: tuple[str, ...]) -> bool:
-    """Whether names are axes of a constant, each once; those left out have length 1, ``fast_scan`` never is."""
-    return len(set(dims)) == len(dims) and {"fast_scan"} <= set(dims) <= set(INTERNAL_DIMS)
-
-
-def _left_out(dims: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dim for dim in INTERNAL_DIMS if dim not in dims)
+def _are_axes(file_dims: tuple[str, ...], dims: tuple[str, ...]) -> bool:
+    """Whether names are axes of a constant, each once; ``fast_scan`` is never left out."""
+    return len(set(file_dims)) == len(file_dims) and {"fast_scan"} <= set(file_dims) <= set(dims)
 
 
 def _relative_path(constant: Constant, created: int) -> Path:
@@ -193,7 +201,7 @@ def _image(constant: Constant, created: datetime) -> io.BytesIO:
         for name, text in _attributes(constant, created).items():
             group.attrs[name] = text
         group.attrs["module"] = int(constant.provenance["module"])
-        group.attrs["cells"] = np.asarray(constant.cells, "u2")
+        group.attrs["cells"] = np.asarray(constant.labels.get("cell", ()), "u2")
         _put(group, "data", constant, constant.read, constant.kind.dtype)
         group["data"].attrs["unit"] = constant.kind.unit
         if constant.read_count is not None:
@@ -205,7 +213,7 @@ def _attributes(constant: Constant, created: datetime) -> dict[str, str]:
     """Attributes of the group as text; structured ones as JSON."""
     known = constant.provenance
     structured = {
-        "planes": constant.kind.planes,
+        "axes": {name: list(labels) for name, labels in constant.labels.items()},
         "raw_data": known["raw_data"],
         "software": known["software"],
         "parameters": known["parameters"],
@@ -238,18 +246,19 @@ def conditions_as_json(condition: Condition) -> dict[str, Any]:
 
 def _put(group: h5py.Group, name: str, constant: Constant, read: Callable[[slice], Array], dtype: Any,
          **options: Any) -> None:
-    """Store an array in the file's order of axes, by slabs of fast_scan that are whole chunks."""
-    order = [INTERNAL_DIMS.index(dim) for dim in constant.file_dims]
-    missing = [INTERNAL_DIMS.index(dim) for dim in _left_out(constant.file_dims)]
+    """Store an array in the file's order of axes, by slabs of the axis that is split, which are whole chunks."""
+    dims, split = constant.dims, constant.split
+    missing = [dims.index(dim) for dim in dims if dim not in constant.file_dims]
+    order = [dims.index(dim) for dim in constant.file_dims]
     shape = tuple(constant.shape[axis] for axis in order)
-    fast = constant.file_dims.index("fast_scan")
-    column = np.dtype(dtype).itemsize * int(np.prod(shape)) // shape[fast]
-    step = int(np.clip(_CHUNK_BYTES // column, 1, shape[fast]))
-    chunks = tuple(step if axis == fast else length for axis, length in enumerate(shape))
+    length = constant.shape[dims.index(split)] if split in dims else 1
+    entry = np.dtype(dtype).itemsize * int(np.prod(shape)) // length
+    step = min(-(-_LEAST_CHUNK_BYTES // entry), length)
+    chunks = tuple(step if dim == split else n for dim, n in zip(constant.file_dims, shape, strict=True))
     dataset = group.create_dataset(name, shape, dtype, chunks=chunks, fletcher32=True, **options)
     dataset.attrs.create("dims", list(constant.file_dims), dtype=h5py.string_dtype())
-    for part in _slabs(shape[fast], step * max(1, _SLAB_BYTES // (step * column))):
-        target = tuple(part if axis == fast else np.s_[:] for axis in range(len(shape)))
+    for part in _slabs(length, step * max(1, _SLAB_BYTES // (step * entry))):
+        target = tuple(part if dim == split else np.s_[:] for dim in constant.file_dims)
         values = read(part).transpose((*missing, *order))[(0,) * len(missing)]
         dataset[target] = np.ascontiguousarray(values, dtype=dtype)
 

@@ -4,33 +4,46 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
+from calib_core.axes import Axis, Picture, Result, View, picks_of
 from calib_core.characterisation.family import named
-from calib_core.characterisation.method import MapSpec
+from calib_core.characterisation.unit import Context
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import Condition
 from calib_core.detector import Detector, Module
 from calib_core.detector.registry import detector_type
-from calib_core.jobs.board import Board, Message, Picture, State, TaskProgress, View
+from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
 from calib_core.jobs.spec import JobSpec
 
 MAPS = (
-    MapSpec("offset", "Offset", "ADU", "f4", "Mean dark signal"),
-    MapSpec("noise", "Noise", "ADU", "f4", "Standard deviation"),
-    MapSpec("bad_pixels", "Bad pixels", "", "u4", "Flags", flags=True, missing=8.0),
-    MapSpec("samples", "Samples", "frames", "u4", "Samples", missing=0.0),
-    MapSpec("thresholds", "Thresholds", "ADU", "f4", "Gain signal", planes=("HG-MG", "MG-LG")),
+    Result("offset", "Offset", "ADU", "f4", "Mean dark signal", error="noise"),
+    Result("noise", "Noise", "ADU", "f4", "Standard deviation"),
+    Result("bad_pixels", "Bad pixels", "", "u4", "Flags", role="flags", missing=8.0),
+    Result("samples", "Samples", "frames", "u4", "Samples", role="count", missing=0.0),
+    Result("thresholds", "Thresholds", "ADU", "f4", "Gain signal", over=("threshold", "cell")),
 )
 #: Maps of a dark that looks at the data more than once.
 REFINED = (
     *MAPS[:3],
-    MapSpec("noise_raw", "Noise before common mode", "ADU", "f4", "Standard deviation", scale_of="noise"),
-    MapSpec("bad_pixels_passes", "Bad pixels", "", "u4", "Flags", planes=("pass 1", "pass 2"), flags=True),
-    MapSpec("cosmic_rays", "Cosmic rays", "hits", "u4", "Hits left out", missing=0.0),
+    Result("noise_raw", "Noise before common mode", "ADU", "f4", "Standard deviation", scale_of="noise"),
+    Result("bad_pixels_passes", "Bad pixels", "", "u4", "Flags", role="flags", over=("gain", "pass", "cell")),
+    Result("cosmic_rays", "Cosmic rays", "hits", "u4", "Hits left out", role="count", missing=0.0),
 )
+
+
+def axes_of(kind, cells):
+    """Axes of the made-up results."""
+    axes = (
+        Axis("gain", "Gain stage", tuple(stage.short for stage in kind.stages)),
+        Axis("cell", "Memory cell", tuple(range(cells))),
+        Axis("threshold", "Threshold", ("HG-MG", "MG-LG"), of_slot=True),
+        Axis("pass", "Pass", ("pass 1", "pass 2"), of_slot=True),
+    )
+    return {axis.name: axis for axis in axes}
 
 
 class FakeJob:
@@ -46,8 +59,9 @@ class FakeJob:
             inputs={"high": ("/gpfs/r0012",), "med": ("/gpfs/r0013",), "low": ("/gpfs/r0014",)},
         )
         self.plan = SimpleNamespace(
-            detector=detector, method=named("AGIPD").methods[0], modules=numbers, cells=tuple(range(cells)),
-            stages=(0, 1, 2), maps=maps, condition=Condition(self.type.condition), notes=(),
+            detector=detector, kind=self.type, method=named("AGIPD").methods[0], modules=numbers, results=maps,
+            context=Context(self.type, tuple(range(cells)), axes=axes_of(self.type, cells)),
+            condition=Condition(self.type.condition), notes=(),
         )
         self.coverage = coverage
         self.looks, self.cancelled, self.closed = [], False, False
@@ -100,12 +114,18 @@ class FakeJob:
             return np.stack([6400 + 90 * self._blocks, 7300 + 80 * self._blocks], 1).astype(np.float32)
         return self._flags
 
+    def values_at(self, name, at):
+        """Map (modules, slow, fast) of a result at indices along axes."""
+        values = self.map_values(name, at.get("cell", 0), at.get("gain", 0))
+        return values if values.ndim == 3 else values[:, at.get("threshold", at.get("pass", 0))]
+
     def look_at(self, view):
         self.looks.append(view)
         numbers = [m for m in self.plan.modules if not view.modules or m in view.modules]
         rows = [self.plan.modules.index(m) for m in numbers]
-        names = [s.name for s in self.plan.maps if not view.maps or s.name in view.maps]
-        maps = {name: self.map_values(name, view.cell, view.stage)[rows] for name in names}
+        axes = self.plan.context.axes
+        picks = view.picks or [pick for one in self.plan.results for pick in picks_of(one, axes)]
+        maps = {pick: self.values_at(pick.result, {**view.at, **dict(pick.at)})[rows] for pick in picks}
         coverage = np.full(len(rows), self.coverage)
         self.publish(picture=Picture(view, tuple(numbers), maps, coverage))
 
@@ -123,7 +143,8 @@ class FakeJob:
         self.publish(state=State.CANCELLED)
 
     def finish(self, outputs=()):
-        self.publish(state=State.DONE, done=1.0, outputs=tuple(map(str, outputs)))
+        files = tuple(Written(Path(path), "constant", "", 0) for path in outputs)
+        self.publish(state=State.DONE, done=1.0, outputs=files)
 
     def wait(self, timeout=None):
         return self.board.state.ended
@@ -132,30 +153,28 @@ class FakeJob:
         self.cancel()
         self.closed = True
 
-    def pixel_over_cells(self, map_name, module, row, col, stage):
-        i, cells = self.plan.modules.index(module), np.array(self.plan.cells)
-        values = np.array([self._pixel(map_name, i, row, col, c, stage) for c in cells])
-        return cells, values
+    def along(self, result, axis, module, row, col, at):
+        i, gain = self.plan.modules.index(module), at.get("gain", 0)
+        return np.array([self._pixel(result, i, row, col, c, gain) for c in self.plan.context.cells])
 
     def _pixel(self, name, i, row, col, cell, stage):
         wave = 50 * np.sin(cell / 9) + 1000 * stage if name == "offset" else 0
         base = 5500 + 150 * self._blocks[i, row, col] + 12 * self._grain[i, row, col]
         return float(base + wave) if name == "offset" else float(10 + abs(self._grain[i, row, col]))
 
-    def pixel_samples(self, module, row, col, cell, stage):
-        i = self.plan.modules.index(module)
-        mean, std = self._pixel("offset", i, row, col, cell, stage), 11.0
+    def pixel_samples(self, module, row, col, at):
+        i, cell = self.plan.modules.index(module), at.get("cell", 0)
+        mean, std = self._pixel("offset", i, row, col, cell, at.get("gain", 0)), 11.0
         values = np.random.default_rng(cell).normal(mean, std, 500).round().astype(np.uint16)
         values[:3] += 120
         return SimpleNamespace(values=values, trains=np.arange(10000, 10500), gate=(mean - 55, mean + 55),
                                mean=mean, std=std)
 
-    def row_samples(self, module, row, cell, stage):
-        i, (_, fast) = self.plan.modules.index(module), self.type.shape
-        base = np.nan_to_num(self.map_values("offset", cell, stage)[i, row])
+    def row_samples(self, module, row, at):
+        i, (_, fast), cell = self.plan.modules.index(module), self.type.shape, at.get("cell", 0)
+        base = np.nan_to_num(self.map_values("offset", cell, at.get("gain", 0))[i, row])
         noise = np.random.default_rng(cell).normal(0, 10, (60, fast)) + 20 * np.sin(np.arange(60))[:, None]
         return SimpleNamespace(values=(base + noise).clip(0, 65535).astype(np.uint16), trains=np.arange(10000, 10060))
 
-    def cell_map(self, map_name, module, plane, cell):
-        values = self.map_values(map_name, cell, plane)[self.plan.modules.index(module)]
-        return values[plane] if values.ndim == 3 else values
+    def plane(self, result, module, at):
+        return self.values_at(result, at)[self.plan.modules.index(module)]

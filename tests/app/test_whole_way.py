@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import Qt
 
+from calib_core.axes import Pick
 from calib_core.cli.main import main
 from calib_core.jobs.board import State
 from calib_core.simulate import default_settings, simulate
@@ -61,12 +62,12 @@ def test_the_window_gives_the_bits_of_the_command_line(operator, simulated, qtbo
 def test_the_shown_map_is_that_of_the_constant(operator, qtbot, tmp_path):
     job = run(operator, qtbot)
     qtbot.waitUntil(lambda: job.board.state.ended, timeout=60000)
-    operator.session.look_at(cell=2, stage=1)
-    qtbot.waitUntil(lambda: operator.session.picture.view.cell == 2 and operator.session.picture.view.stage == 1)
+    operator.session.look_at({"cell": 2, "gain": 1})
+    qtbot.waitUntil(lambda: operator.session.picture.view.at == {"cell": 2, "gain": 1})
     stored = {c.pdu: c.values() for c in list_constants(tmp_path / "constants") if c.calibration == "Offset"}
     for module, pdu in enumerate(sorted(stored)):
         np.testing.assert_array_equal(
-            operator.session.picture.maps["offset"][module], stored[pdu][1, 2].astype(np.float32))
+            operator.session.picture.maps[Pick("offset")][module], stored[pdu][1, 2].astype(np.float32))
 
 
 def test_cancel_leaves_nothing_half_written(operator, qtbot, tmp_path):

@@ -18,6 +18,8 @@ from calib_core.store.constants import StoredConstant, list_constants
 
 #: Stands for a plane that nothing was written to.
 MISSING = "missing"
+#: Results whose planes were recorded under the labels of another axis than the gain stage's.
+LABELLED_BY = {"thresholds": "threshold", "bad_pixels_passes": "pass"}
 _PATH = re.compile(r"(?<![\w.])/[\w./-]+")
 
 
@@ -66,22 +68,26 @@ def _constant(one: StoredConstant) -> dict[str, Any]:
     }
 
 
-def of_maps(job: Job) -> dict[str, str]:
-    """Digest of every map over all memory cells, hidden ones too, by module, name and label of the plane."""
-    return {key: of_arrays(cells) if cells else MISSING for key, cells in sorted(maps_of(job))}
+def of_maps(job: Job, names: Iterable[str]) -> dict[str, str]:
+    """Digest of each of some maps, or of all, over all memory cells; missing where there is none."""
+    found = {key: of_arrays(cells) if cells else MISSING for key, cells in maps_of(job)}
+    return {name: found.get(name, MISSING) for name in names or sorted(found)}
 
 
 def maps_of(job: Job) -> Iterator[tuple[str, list[Any]]]:
-    """Key of each plane of each map, and its images over all memory cells; none where all of them are missing."""
-    plan = job.plan
-    for module, spool in job._spools.items():
-        for spec in plan.maps:
-            labels = spec.planes or tuple(stage.short for stage in plan.detector.type.stages)
-            for plane, label in enumerate(labels):
-                cells = [spool.filled(spec.name, plane, cell) for cell in range(len(plan.cells))]
-                blank = np.full_like(cells[0], np.nan if cells[0].dtype.kind == "f" else spec.missing)
+    """Key of each image of each result but for its memory cell, and the images; none where all of them are missing.
+
+    Recorded keys had one label: the gain stage's, or that of the axis that :data:`LABELLED_BY` has for a result.
+    """
+    for module, results in job._results.items():
+        axes = results.axes
+        for one in job.plan.results:
+            by = LABELLED_BY.get(one.name, "gain")
+            for index, label in enumerate(axes[by].labels):
+                cells = [results.filled(one.name, {by: index, "cell": cell}) for cell in range(len(axes["cell"]))]
+                blank = np.full_like(cells[0], np.nan if cells[0].dtype.kind == "f" else one.missing)
                 empty = all(np.array_equal(cell, blank, equal_nan=True) for cell in cells)
-                yield f"{module} {spec.name} {label}", [] if empty else cells
+                yield f"{module} {one.name} {label}", [] if empty else cells
 
 
 def of_messages(messages: Iterable[Message]) -> list[str]:

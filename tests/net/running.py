@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,15 @@ def tables_of(found: Any, folder: Path) -> Path:
     return look_up_tables(folder / "tables", tuple(module.pdu for module in found.detector.modules))
 
 
-def run(spec: JobSpec) -> dict[str, Any]:
-    """Digests of a job's results and its sentences; the job must succeed."""
+def run(spec: JobSpec, maps: Iterable[str] = ()) -> dict[str, Any]:
+    """Digests of a job's constants, of some maps or all, and its sentences; the job must succeed."""
     job = Job(spec)
     job.start()
     assert job.wait(240)
     board = job.board
     assert board.state is State.DONE, board.error
-    found = {"constants": of_constants(spec.out_folder), "maps": of_maps(job), "said": of_messages(board.messages)}
+    found = {"constants": of_constants(spec.out_folder), "maps": of_maps(job, maps),
+             "said": of_messages(board.messages)}
     job.close()
     return json.loads(json.dumps(found))
 

@@ -67,7 +67,7 @@ class ExportPresenter(QObject):
         if curve is None:
             self._session.say("ERROR", "There is no curve to export; click a pixel first.")
             return
-        spec = curve.choice.spec
+        spec = curve.choice.result
         columns = [Column("memory cell"), Column(spec.title, spec.unit)]
         data = [curve.cells.tolist(), curve.values.tolist()]
         if curve.error is not None:
@@ -89,10 +89,10 @@ class ExportPresenter(QObject):
             self._session.say("WARN", f"No program opens folders here; the constants are in {folder}.")
 
     def _heading(self) -> str:
-        plan, view, job = self._session.plan, self._session.view, self._session.job
+        session, job = self._session, self._session.job
         runs = ", ".join(f"{name} {path}" for name in job.spec.inputs for path in job.spec.paths(name))
-        stage = plan.detector.type.stages[view.stage].short
-        return f"{plan.detector.identifier}, memory cell {view.cell}, gain stage {stage}\nruns: {runs}"
+        place = f"memory cell {session.label('cell')}, gain stage {session.label('gain')}"
+        return f"{session.plan.detector.identifier}, {place}\nruns: {runs}"
 
     def _write(self, path: Path, write: Callable[[], object]) -> None:
         self._background.run(
@@ -201,7 +201,7 @@ class ExportPanel(QWidget):
 
     def _list(self) -> None:
         job = self._session.job
-        outputs = list(job.board.outputs) if job is not None else []
+        outputs = [str(one.path) for one in job.board.outputs] if job is not None else []
         if len(outputs) != self.outputs.count():
             self.outputs.clear()
             self.outputs.addItems(outputs)

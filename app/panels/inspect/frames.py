@@ -13,6 +13,7 @@ from app.running.background import Background
 from app.session.session import Session
 from app.widgets.icons import icon
 from app.widgets.map_view import MapView
+from calib_core.axes import At
 from calib_core.jobs.job import RowSamples
 
 _READING = "Reading raw frames"
@@ -30,19 +31,19 @@ class FramesPresenter(QObject):
     def __init__(self, session: Session, background: Background, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session, self._background = session, background
-        self._at: tuple[int, ...] | None = None
+        self._at: tuple[int, int, At] | None = None
         for signal in (session.plan_changed, session.pixel_changed, session.module_changed, session.view_changed):
             signal.connect(self._move)
 
     @property
-    def place(self) -> tuple[int, int, int, int] | None:
-        """Module, row, memory cell and gain stage whose frames would be read; None where nothing is selected."""
-        plan, pixel, view = self._session.plan, self._session.pixel, self._session.view
-        if plan is None:
+    def place(self) -> tuple[int, int, At] | None:
+        """Module, row, and indices along axes of the frames that would be read; None where nothing is selected."""
+        plan, pixel, at = self._session.plan, self._session.pixel, self._session.view.at
+        if plan is None or plan.kind is None:
             return None
-        if plan.detector.type.shape[0] == 1:
-            return self._session.module, 0, view.cell, view.stage
-        return (*pixel[:2], view.cell, view.stage) if pixel is not None and self._session.has_pixel(pixel) else None
+        if plan.kind.shape[0] == 1:
+            return self._session.module, 0, at
+        return (*pixel[:2], at) if pixel is not None and self._session.has_pixel(pixel) else None
 
     def read(self) -> None:
         """Read the frames."""
@@ -63,10 +64,9 @@ class FramesPresenter(QObject):
     def _words(self) -> str:
         if self.place is None:
             return ""
-        module, row, cell, stage = self.place
-        kind = self._session.plan.detector.type
-        of = f", row {row}" if kind.shape[0] > 1 else ""
-        return f"module {module}{of}, memory cell {cell}, {kind.stages[stage].short}"
+        module, row, _ = self.place
+        of = f", row {row}" if self._session.plan.kind.shape[0] > 1 else ""
+        return f"module {module}{of}, memory cell {self._session.label('cell')}, {self._session.label('gain')}"
 
 
 class FramesPanel(QWidget):

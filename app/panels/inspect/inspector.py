@@ -24,11 +24,12 @@ from app.panels.inspect.module_curve import ModuleCurve, ModuleCurvePresenter
 from app.panels.maps.map_statistics import asic_blocks
 from app.panels.maps.maps_presenter import MapsPresenter
 from app.panels.maps.pixel_text import place_text, values_text
-from app.panels.maps.slots import ERROR_OF, Choice, flags_of
+from app.panels.maps.slots import Choice, flags_of
 from app.running.background import Background
 from app.session.session import Session
 from app.widgets.icons import icon
 from app.widgets.series_plot import HistogramPlot, SeriesPlot
+from calib_core.axes import At
 from calib_core.jobs.job import PixelSamples
 
 Array = npt.NDArray[np.generic]
@@ -72,7 +73,7 @@ class InspectorPresenter(QObject):
         self.curve: Curve | None = None
         self._session, self._background, self._maps = session, background, maps
         self._key = ""
-        self._curve_of: tuple[int, ...] = ()
+        self._curve_of: dict[str, int] = {}
         self._curve_timer = _single_shot(self, 1000, self.read_curve)
         self._histogram_timer = _single_shot(self, 400, self._count)
         session.pixel_changed.connect(self._take_pixel)
@@ -85,8 +86,8 @@ class InspectorPresenter(QObject):
 
     @property
     def offered(self) -> tuple[Choice, ...]:
-        """Maps that have a value per memory cell and gain stage."""
-        return tuple(c for c in self._maps.offered if c.plane is None and not c.spec.flags)
+        """Maps that have a value per memory cell and are no flags."""
+        return tuple(c for c in self._maps.offered if not c.pick.at and not c.is_flags and "cell" in c.result.over)
 
     @property
     def chosen(self) -> Choice | None:
@@ -100,25 +101,21 @@ class InspectorPresenter(QObject):
 
     def read_curve(self) -> None:
         """Read the selected pixel over memory cells."""
-        job, pixel, stage = self._session.job, self._session.pixel, self._session.view.stage
-        choice = self.chosen
+        job, pixel, choice = self._session.job, self._session.pixel, self.chosen
         if job is None or pixel is None or choice is None or not self._session.has_pixel(pixel):
             self._background.drop(_CURVE)
             self._show_curve(None)
             return
-        maps = {spec.name for spec in self._session.plan.maps}
-        band = ERROR_OF.get(choice.spec.name)
+        cells = np.asarray(self._session.axes["cell"].labels)
         self._background.run(
-            _CURVE, partial(read_curve, job, choice, band if band in maps else None, pixel, stage),
-            self._show_curve,
-        )
+            _CURVE, partial(read_curve, job, choice, cells, pixel, self._session.view.at), self._show_curve)
 
     def read_samples(self) -> None:
         """Read the raw samples of the selected pixel, memory cell and gain stage from the run."""
         job, pixel, view = self._session.job, self._session.pixel, self._session.view
         if job is not None and pixel is not None:
             self._background.run(
-                _SAMPLES, partial(job.pixel_samples, *pixel, view.cell, view.stage),
+                _SAMPLES, partial(job.pixel_samples, *pixel, view.at),
                 self.samples_ready.emit, lambda error: self._session.say("WARN", str(error)),
             )
 
@@ -131,10 +128,9 @@ class InspectorPresenter(QObject):
             self.read_samples()
 
     def _take_view(self) -> None:
-        view = self._session.view
-        shown = (view.cell, view.stage)
+        shown = dict(self._session.view.at)
         if shown != self._curve_of:
-            moved_stage = self._curve_of[1:] != shown[1:]
+            moved_stage = {**self._curve_of, "cell": 0} != {**shown, "cell": 0}
             self._curve_of = shown
             self._background.drop(_SAMPLES)
             self.samples_ready.emit(None)
@@ -157,7 +153,7 @@ class InspectorPresenter(QObject):
             self.text_changed.emit("")
             return
         values = values_text(self._maps.values_at(pixel))
-        self.text_changed.emit(f"{place_text(plan.detector.type, pixel)}\n{values}")
+        self.text_changed.emit(f"{place_text(plan.kind, pixel)}\n{values}")
 
     def _show_curve(self, curve: Curve | None) -> None:
         self.curve = curve
@@ -165,24 +161,24 @@ class InspectorPresenter(QObject):
 
     def _count(self) -> None:
         picture, plan, module = self._session.picture, self._session.plan, self._session.module
-        choice = next((c for c in self._maps.chosen if not c.spec.flags), None)
+        choice = next((c for c in self._maps.chosen if not c.is_flags), None)
         if picture is None or plan is None or choice is None or module not in picture.modules:
             self.histograms_ready.emit(None)
             return
-        at, values, flags = picture.modules.index(module), choice.values(picture), flags_of(picture, plan.maps)
+        at, values, flags = picture.modules.index(module), choice.values(picture), flags_of(picture, plan.results)
         if values is None:
             return
-        bad = np.zeros(plan.detector.type.shape, bool) if flags is None else (
+        bad = np.zeros(plan.kind.shape, bool) if flags is None else (
             flags[at] & np.uint32(self._session.overlay)) != 0
-        count = partial(asic_histograms, values[at], bad, plan.detector.type.asic_shape)
+        count = partial(asic_histograms, values[at], bad, plan.kind.asic_shape)
         self._background.run(
             _HISTOGRAM, count, lambda found: self.histograms_ready.emit((choice, module, *found)))
 
 
-def read_curve(job: object, choice: Choice, band: str | None, pixel: tuple[int, int, int], stage: int) -> Curve:
+def read_curve(job: object, choice: Choice, cells: Array, pixel: tuple[int, int, int], at: At) -> Curve:
     """Read a pixel of a map over memory cells, with the map of its errors where there is one."""
-    cells, values = job.pixel_over_cells(choice.spec.name, *pixel, stage)
-    error = job.pixel_over_cells(band, *pixel, stage)[1] if band else None
+    values = job.along(choice.result.name, "cell", *pixel, at)
+    error = job.along(choice.result.error, "cell", *pixel, at) if choice.result.error else None
     return Curve(choice, cells, values, error)
 
 
@@ -285,7 +281,7 @@ class InspectorPanel(QWidget):
         self.always.toggled.connect(self._read_always)
         self.curve_plot.x_clicked.connect(self._go_to_cell)
         self._session.plan_changed.connect(self._offer)
-        self._session.view_changed.connect(lambda view: self.curve_plot.set_marker(view.cell))
+        self._session.view_changed.connect(lambda _: self._mark())
 
     def _choose(self) -> None:
         self.presenter.choose(self.choice.currentData())
@@ -297,8 +293,12 @@ class InspectorPanel(QWidget):
             self.presenter.read_samples()
 
     def _go_to_cell(self, x: float) -> None:
-        if self._session.plan is not None:
-            self._session.look_at(cell=min(self._session.plan.cells, key=lambda cell: abs(cell - x)))
+        if "cell" in self._session.axes:
+            self._session.look_at({"cell": self._session.axes["cell"].nearest(x)})
+
+    def _mark(self) -> None:
+        if "cell" in self._session.axes:
+            self.curve_plot.set_marker(self._session.label("cell"))
 
     def _offer(self) -> None:
         with QSignalBlocker(self.choice):
@@ -321,10 +321,10 @@ class InspectorPanel(QWidget):
             self._name_axes(module.choice)
             self.curve_plot.add_curve(
                 module.cells, module.median, module.spread, f"module {module.module} ± σ")
-        self.curve_plot.set_marker(self._session.view.cell)
+        self._mark()
 
     def _name_axes(self, choice: Choice) -> None:
-        self.curve_plot.set_labels("", "memory cell", choice.spec.title, "", choice.spec.unit)
+        self.curve_plot.set_labels("", "memory cell", choice.result.title, "", choice.result.unit)
 
     def _show_histograms(self, found: tuple[Choice, int, Array, Array] | None) -> None:
         self.histograms.clear()
@@ -332,7 +332,7 @@ class InspectorPanel(QWidget):
             return
         choice, module, centres, counts = found
         title = f"Module {module}: {choice.title} per ASIC"
-        self.histograms.set_labels(title, choice.title, "log₁₀ pixels", choice.spec.unit)
+        self.histograms.set_labels(title, choice.title, "log₁₀ pixels", choice.result.unit)
         with np.errstate(divide="ignore"):
             heights = np.where(counts > 0, np.log10(counts), np.nan)
         for height in heights:

@@ -14,6 +14,7 @@ from app.panels.maps.map_statistics import good_values, median_spread
 from app.panels.maps.slots import Choice, flags_name
 from app.running.background import Background
 from app.session.session import Session
+from calib_core.axes import View
 from calib_core.jobs.job import Job
 
 _READING = "Reading the module over cells"
@@ -49,7 +50,7 @@ class ModuleCurvePresenter(QObject):
     ) -> None:
         super().__init__(parent)
         self._session, self._background, self._choice = session, background, choice
-        self._wanted, self._number, self._stage = True, 0, session.view.stage
+        self._wanted, self._number, self._others = True, 0, _but_cell(session.view)
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._start)
         for signal in (session.plan_changed, session.module_changed, session.overlay_changed):
@@ -70,8 +71,8 @@ class ModuleCurvePresenter(QObject):
         self._timer.start(_INTERVAL)
 
     def _take_view(self) -> None:
-        if self._session.view.stage != self._stage:
-            self._stage = self._session.view.stage
+        if _but_cell(self._session.view) != self._others:
+            self._others = _but_cell(self._session.view)
             self.refresh()
 
     def _take_picture(self) -> None:
@@ -81,16 +82,16 @@ class ModuleCurvePresenter(QObject):
 
     def _start(self) -> None:
         job, plan, choice = self._session.job, self._session.plan, self._choice()
-        if not self._wanted or job is None or plan is None or choice is None:
+        if not self._wanted or job is None or plan is None or choice is None or "cell" not in self._session.axes:
             return
         number = self._number
         self._background.run(_READING, partial(
-            read_module, job, choice, flags_name(plan.maps), self._session.module, self._session.view.stage,
+            read_module, job, choice, flags_name(plan.results), self._session.module, self._session.view,
             self._session.overlay, lambda: number != self._number), self.ready.emit)
 
 
 def read_module(
-    job: Job, choice: Choice, flags: str | None, module: int, stage: int, overlay: int, stopped: Callable[[], bool]
+    job: Job, choice: Choice, flags: str | None, module: int, view: View, overlay: int, stopped: Callable[[], bool]
 ) -> ModuleCurve | None:
     """Median and spread of a map over the pixels of a module without the flags ``overlay``, per memory cell.
 
@@ -99,14 +100,20 @@ def read_module(
     ModuleCurve or None
         None where ``stopped`` told to give up, or the job has no such module.
     """
-    cells = job.plan.cells
+    cells = job.plan.context.axes["cell"].labels
     found = np.full((2, len(cells)), np.nan)
-    for i, cell in enumerate(cells):
+    for i in range(len(cells)):
         if stopped():
             return None
-        values = job.cell_map(choice.spec.name, module, stage, cell)
+        at = {**view.at, "cell": i}
+        values = job.plane(choice.result.name, module, at)
         if values is not None:
-            marked = None if flags is None else job.cell_map(flags, module, stage, cell)
+            marked = None if flags is None else job.plane(flags, module, at)
             good = good_values(values, marked, overlay)[0]
             found[:, i] = [np.nan if one is None else one for one in median_spread(good[np.isfinite(good)])]
     return ModuleCurve(choice, module, np.asarray(cells, np.int64), found[0], found[1])
+
+
+def _but_cell(view: View) -> dict[str, int]:
+    """Indices along all axes but that of memory cells."""
+    return {axis: index for axis, index in view.at.items() if axis != "cell"}

@@ -16,7 +16,7 @@ from app.panels.maps.slots import Choice, flags_name, flags_of
 from app.running.background import Background
 from app.session.session import Session
 from app.widgets.number_table import NumberTable, Row, TableColumn
-from calib_core.jobs.board import Picture, View
+from calib_core.axes import At, Picture, View
 from calib_core.jobs.job import Job
 from calib_core.jobs.plan import Plan
 
@@ -92,7 +92,7 @@ class AsicTable(QWidget):
         maps.slots_changed.connect(self._offer)
 
     def _offer(self) -> None:
-        shown = [choice for choice in dict.fromkeys(self._maps.chosen) if not choice.spec.flags]
+        shown = [choice for choice in dict.fromkeys(self._maps.chosen) if not choice.is_flags]
         current = self.choice.currentData()
         with QSignalBlocker(self.choice):
             self.choice.clear()
@@ -131,32 +131,32 @@ class StageTable(QWidget):
 
     def _work(self) -> Callable[[], tuple] | None:
         job, plan, view = self._session.job, self._session.plan, self._session.view
-        self.heading.setText("" if plan is None else f"Medians of the good pixels, memory cell {view.cell}")
-        if job is None or plan is None:
+        self.heading.setText(
+            "" if plan is None else f"Medians of the good pixels, memory cell {self._session.label('cell')}")
+        if job is None or plan is None or plan.kind is None or "gain" not in self._session.axes:
             return None
-        valued = [c for c in self._maps.offered if c.plane is None and np.dtype(c.spec.dtype).kind == "f"]
+        valued = [c for c in self._maps.offered if not c.pick.at and c.result.numpy_dtype.kind == "f"]
         return partial(stage_table, job, plan, view, valued, self._session.overlay)
 
     def _go(self, row: Row) -> None:
-        stages = self._session.plan.detector.type.stages
         self._session.set_module(row[0])
-        self._session.look_at(stage=next(i for i, stage in enumerate(stages) if stage.short == row[1]))
+        self._session.look_at({"gain": self._session.axes["gain"].index(row[1])})
 
 
 def asic_table(
     picture: Picture, plan: Plan, choice: Choice, overlay: int
 ) -> tuple[tuple[TableColumn, ...], list[Row]]:
     """Columns and rows of a map per module and ASIC; pixels with a flag of ``overlay`` count as bad."""
-    unit = f" [{choice.spec.unit}]" if choice.spec.unit else ""
+    unit = f" [{choice.result.unit}]" if choice.result.unit else ""
     columns = (
         _MODULE, TableColumn("ASIC"), TableColumn("pixels"), _BAD, TableColumn(f"median{unit}", "{:.5g}"),
         TableColumn(f"σ{unit}", "{:.4g}", "1.4826 × median absolute deviation of the good pixels"),
         TableColumn(f"smallest{unit}", "{:.5g}"), TableColumn(f"largest{unit}", "{:.5g}"),
     )
-    flags, rows = flags_of(picture, plan.maps), []
+    flags, rows = flags_of(picture, plan.results), []
     for i, module in enumerate(picture.modules):
         good, bad = good_values(choice.values(picture)[i], None if flags is None else flags[i], overlay)
-        shape = plan.detector.type.asic_shape
+        shape = plan.kind.asic_shape
         blocks = zip(asic_blocks(good, shape), asic_blocks(bad, shape), strict=True)
         rows += [(module, asic, *_described(values, flagged)) for asic, (values, flagged) in enumerate(blocks)]
     return columns, rows
@@ -174,20 +174,19 @@ def stage_table(
     """Columns and rows of the maps' medians per module and gain stage; stages that are not done have none."""
     medians = [TableColumn(choice.heading, "{:.5g}", "Median of the good pixels") for choice in valued]
     columns = (_MODULE, TableColumn("gain stage"), *medians, _BAD)
-    stages = plan.detector.type.stages
-    rows = [(module, stages[stage].short, *_stage(job, plan, view.cell, module, stage, valued, overlay))
-            for module in plan.modules for stage in plan.stages]
+    rows = [(module, label, *_stage(job, plan, {**view.at, "gain": gain}, module, valued, overlay))
+            for module in plan.modules for gain, label in enumerate(plan.context.axes["gain"].labels)]
     return columns, rows
 
 
 def _stage(
-    job: Job, plan: Plan, cell: int, module: int, stage: int, valued: Sequence[Choice], overlay: int
+    job: Job, plan: Plan, at: At, module: int, valued: Sequence[Choice], overlay: int
 ) -> tuple[float | None, ...]:
-    name = flags_name(plan.maps)
-    flags = None if name is None else job.cell_map(name, module, stage, cell)
+    name = flags_name(plan.results)
+    flags = None if name is None else job.plane(name, module, at)
     medians = []
     for choice in valued:
-        values = job.cell_map(choice.spec.name, module, stage, cell)
+        values = job.plane(choice.result.name, module, at)
         good = np.empty(0) if values is None else good_values(values, flags, overlay)[0]
         medians.append(median_spread(good[np.isfinite(good)])[0])
     bad = None if flags is None else float(((flags & np.uint32(overlay)) != 0).mean())

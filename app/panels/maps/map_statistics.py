@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.panels.maps.slots import Choice, flags_of
-from calib_core.jobs.board import Picture
+from calib_core.axes import Picture
 from calib_core.jobs.plan import Plan
 from calib_core.store.table import Cell, Column
 
@@ -29,16 +29,16 @@ def statistics_rows(
 
     Pixels that have one of the flags ``overlay``, or no value, are left out.
     """
-    flags = flags_of(picture, plan.maps)
+    flags = flags_of(picture, plan.results)
     for choice in dict.fromkeys(choices):
         values = choice.values(picture)
-        if values is None or choice.spec.flags:
+        if values is None or choice.is_flags:
             continue
         good = good_values(values, flags, overlay)[0]
         for module, one in zip(picture.modules, good, strict=True):
-            yield (choice.title, choice.spec.unit, module, None, *describe(one))
-            for asic, block in enumerate(asic_blocks(one, plan.detector.type.asic_shape)):
-                yield (choice.title, choice.spec.unit, module, asic, *describe(block))
+            yield (choice.title, choice.result.unit, module, None, *describe(one))
+            for asic, block in enumerate(asic_blocks(one, plan.kind.asic_shape)):
+                yield (choice.title, choice.result.unit, module, asic, *describe(block))
 
 
 def good_values(

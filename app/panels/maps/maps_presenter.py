@@ -10,12 +10,12 @@ import numpy as np
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from app.panels.maps.pixel_text import Pixel
-from app.panels.maps.slots import ERROR_OF, Choice, choices, fill, flags_of, names_behind, scale_owner
+from app.panels.maps.slots import Choice, choices, fill, flags_of, picks_behind, scale_owner
 from app.panels.maps.strips import CellImages, strip_rows
 from app.running.background import Background
 from app.session.session import Session
+from calib_core.axes import Pick, Picture
 from calib_core.geometry import Placement, assembled, single, stacked
-from calib_core.jobs.board import Picture
 
 #: Ways to show a map by their titles: an image of pixels, curves over strips, an image of strips and memory cells.
 FORMS = {"image": "Image", "curves": "Curves over strips", "cells": "Image of strips × memory cells"}
@@ -81,7 +81,7 @@ class MapsPresenter(QObject):
     @property
     def offered(self) -> tuple[Choice, ...]:
         """Maps that the shown job offers."""
-        return choices(self._session.plan.maps) if self._session.plan else ()
+        return choices(self._session.plan.results, self._session.axes) if self._session.plan else ()
 
     @property
     def chosen(self) -> tuple[Choice, ...]:
@@ -93,7 +93,7 @@ class MapsPresenter(QObject):
     def forms(self) -> tuple[str, ...]:
         """Ways in which the shown job's maps can be shown, the usual one first: modules of one row have no image."""
         plan = self._session.plan
-        return ("image",) if plan is None or plan.detector.type.shape[0] > 1 else ("curves", "cells")
+        return ("image",) if plan is None or plan.kind is None or plan.kind.shape[0] > 1 else ("curves", "cells")
 
     @property
     def placement(self) -> Placement | None:
@@ -157,7 +157,7 @@ class MapsPresenter(QObject):
         chosen = self._numbered(pixel)
         if chosen is not None:
             if self.form == "cells":
-                self._session.look_at(cell=self._session.plan.cells[pixel[1]])
+                self._session.look_at({"cell": pixel[1]})
             self._session.set_module(chosen[0])
             self._session.set_pixel(chosen)
 
@@ -188,7 +188,7 @@ class MapsPresenter(QObject):
             self.form = self.forms[0]
             self.form_changed.emit(self.form)
         self._dress()
-        if self._session.plan is not None and self._arrangement == "assembled":
+        if self._session.plan is not None and self._session.plan.kind and self._arrangement == "assembled":
             self._assemble(self._session.plan.modules)
 
     def _take_picture(self) -> None:
@@ -208,14 +208,14 @@ class MapsPresenter(QObject):
 
     def _dress(self) -> None:
         """Tell session and slots which maps are wanted and in which colours."""
-        valued = [choice for choice in self.offered if not choice.spec.flags and not choice.spec.scale_of]
+        valued = [choice for choice in self.offered if not choice.is_flags and not choice.result.scale_of]
         for view, choice in zip(self._views, self.chosen, strict=False):
             owner = scale_owner(choice, self.offered)
             if owner in valued:
                 view.set_colour_map(_COLOUR_MAPS[valued.index(owner) % len(_COLOUR_MAPS)])
         if self._session.plan is not None:
-            maps = self._session.plan.maps
-            self._session.look_at(maps=names_behind(self.chosen, maps, errors=self.form == "curves"))
+            results = self._session.plan.results
+            self._session.look_at(picks=picks_behind(self.chosen, results, errors=self.form == "curves"))
             self._rearrange()
         self.slots_changed.emit()
 
@@ -226,7 +226,7 @@ class MapsPresenter(QObject):
 
     def _draw(self) -> None:
         picture, plan = self._drawn, self._session.plan
-        if picture is None or plan is None:
+        if picture is None or plan is None or not picture.modules:
             self._shown = [None] * len(self._views)
             for view in self._views:
                 view.clear()
@@ -240,9 +240,9 @@ class MapsPresenter(QObject):
     def _place_slot(self, slot: int, placement: Placement) -> None:
         if self._shown[slot] is not placement:
             self._shown[slot] = placement
-            shape = self._session.plan.detector.type.shape
+            shape = self._session.plan.kind.shape
             if self.form == "cells":
-                shape = (len(self._session.plan.cells), shape[1])
+                shape = (len(self._session.axes["cell"]), shape[1])
             names = [f"m{module}" for module in placement.modules]
             self._views[slot].set_placement(placement.index, (len(placement.modules), *shape), names)
 
@@ -251,12 +251,12 @@ class MapsPresenter(QObject):
         if values is None:
             view.clear()
             return
-        if not choice.spec.flags:
+        if not choice.is_flags:
             values = np.asarray(values, np.float32)
-            view.set_flags(flags_of(picture, self._session.plan.maps))
+            view.set_flags(flags_of(picture, self._session.plan.results))
             view.set_level_values(self._level_values(choice, picture))
-            view.set_errors(picture.maps.get(ERROR_OF.get(choice.spec.name, "")))
-        view.set_map(values, choice.spec.unit, choice.title)
+            view.set_errors(picture.maps.get(Pick(choice.result.error)))
+        view.set_map(values, choice.result.unit, choice.title)
         view.set_coverage(None if picture.coverage.min(initial=1.0) >= 1 else picture.coverage)
 
     def _level_values(self, choice: Choice, picture: Picture) -> list[np.ndarray]:
@@ -269,10 +269,11 @@ class MapsPresenter(QObject):
     def _place(self, picture: Picture) -> Placement:
         """Arrangement for a picture; modules are stacked until they have been assembled."""
         plan, modules, module = self._session.plan, picture.modules, self._session.module
-        kind, alone = plan.detector.type, self._arrangement == "module"
+        kind, alone = plan.kind, self._arrangement == "module"
         shown = (module if module in modules else modules[0]) if alone else 0
         if self.form == "cells":
-            make = partial(strip_rows, modules, len(plan.cells), kind.shape[1], shown if alone else None)
+            cells, only = len(self._session.axes["cell"]), shown if alone else None
+            make = partial(strip_rows, modules, cells, kind.shape[1], only)
             return self._keep((self._arrangement, modules, shown), make)
         if alone:
             return self._keep(("module", modules, shown), partial(single, kind, modules, shown))
@@ -290,7 +291,7 @@ class MapsPresenter(QObject):
 
     def _assemble(self, modules: tuple[int, ...]) -> None:
         """Assemble in the background, since reading the geometry takes its time."""
-        kind = self._session.plan.detector.type
+        kind = self._session.plan.kind
         if self._assembling == (kind, modules):
             return
         self._assembling = (kind, modules)
@@ -303,7 +304,7 @@ class MapsPresenter(QObject):
     def _take_assembled(self, found: tuple[object, Placement]) -> None:
         kind, placement = found
         self._assembling = None
-        if self._session.plan is not None and self._session.plan.detector.type is kind:
+        if self._session.plan is not None and self._session.plan.kind is kind:
             self._placements["assembled", placement.modules, 0] = placement
             if placement.title != "Assembled":
                 self._session.say("INFO", f"No geometry of {kind.title} is known; its modules stay in rows.")
@@ -323,5 +324,4 @@ class MapsPresenter(QObject):
                 view.set_crosshair(placement.modules.index(pixel[0]), self._row(pixel), pixel[2])
 
     def _row(self, pixel: Pixel) -> int:
-        plan, cell = self._session.plan, self._session.view.cell
-        return pixel[1] if self.form != "cells" else plan.cells.index(cell) if cell in plan.cells else 0
+        return pixel[1] if self.form != "cells" else self._session.index("cell")

@@ -12,6 +12,7 @@ from app.running.background import Background
 from app.session.session import Session
 from app.widgets.flag_panel import FlagPanel
 from app.widgets.navigator import Navigator
+from calib_core.axes import Label
 from calib_core.constants.badpixels import BadPixels
 
 _COUNT_INTERVAL = 150
@@ -32,7 +33,7 @@ class NavigationPresenter(QObject):
         flags.set_flags([(int(flag), flag.label) for flag in BadPixels])
         flags.selection_changed.connect(session.set_overlay)
         navigator.module_changed.connect(session.set_module)
-        navigator.cell_changed.connect(lambda cell: session.look_at(cell=cell))
+        navigator.cell_changed.connect(lambda cell: session.look_at({"cell": session.axes["cell"].index(cell)}))
         navigator.stage_changed.connect(self.choose_stage)
         session.overlay_changed.connect(flags.set_selection)
         session.plan_changed.connect(self._take_plan)
@@ -43,10 +44,14 @@ class NavigationPresenter(QObject):
 
     def choose_stage(self, number: int) -> None:
         """Look at the n-th gain stage (from 0) of those that have a run."""
-        plan = self._session.plan
-        if plan is not None and 0 <= number < len(plan.stages):
-            self._session.look_at(stage=plan.stages[number])
+        if 0 <= number < len(self._labels("gain")):
+            self._session.look_at({"gain": number})
             self._show_state()
+
+    def _labels(self, axis: str) -> tuple[Label, ...]:
+        """Labels of an axis of the shown job; none where it has no such axis."""
+        axes = self._session.axes
+        return axes[axis].labels if axis in axes else ()
 
     def _take_plan(self) -> None:
         plan = self._session.plan
@@ -54,15 +59,14 @@ class NavigationPresenter(QObject):
             self._navigator.set_ranges([], [], [])
             self._flags.set_counts({}, 0)
             return
-        names = [plan.detector.type.stages[stage].short for stage in plan.stages]
-        self._navigator.set_ranges(plan.modules, plan.cells, names)
+        modules = [module for module in plan.modules if module is not None]
+        self._navigator.set_ranges(modules, self._labels("cell"), self._labels("gain"))
         self._show_state()
 
     def _show_state(self) -> None:
-        plan, view = self._session.plan, self._session.view
-        if plan is not None:
-            stage = plan.stages.index(view.stage) if view.stage in plan.stages else 0
-            self._navigator.set_state(self._session.module, view.cell, stage)
+        if self._session.plan is not None:
+            cell = self._session.label("cell") if self._labels("cell") else 0
+            self._navigator.set_state(self._session.module, cell, self._session.index("gain"))
 
     def _count_soon(self) -> None:
         if not self._count_timer.isActive():
@@ -70,7 +74,7 @@ class NavigationPresenter(QObject):
 
     def _count(self) -> None:
         picture, plan = self._session.picture, self._session.plan
-        flags = flags_of(picture, plan.maps) if picture is not None and plan is not None else None
+        flags = flags_of(picture, plan.results) if picture is not None and plan is not None else None
         if flags is not None:
             self._background.run("Counting flags", lambda: (count_flags(flags), flags.size), self._show_counts)
 

@@ -27,14 +27,14 @@ def place_text(kind: DetectorType, pixel: Pixel) -> str:
 def values_text(values: Iterable[tuple[Choice, float]]) -> str:
     """Value of each map with its unit, flags by their names."""
     return "   ".join(
-        f"{_flags_title(choice)} {flag_names(int(value))}" if choice.spec.flags
+        f"{_flags_title(choice)} {flag_names(int(value))}" if choice.is_flags
         else f"{choice.title} {choice.value_text(value)}"
         for choice, value in values
     )
 
 
 def _flags_title(choice: Choice) -> str:
-    return "flags" if choice.plane is None else f"flags {choice.spec.planes[choice.plane]}"
+    return f"flags {choice.entry}".rstrip()
 
 
 def flag_names(bits: int) -> str:

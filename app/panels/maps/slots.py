@@ -2,92 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.characterisation.method import MapSpec
-from calib_core.jobs.board import Picture
+from calib_core.axes import Axis, Pick, Picture, Result, picks_of
 
 SLOT_COUNTS = (1, 2, 4, 6)
-
-#: Map whose values are the error of another map's.
-ERROR_OF = {"offset": "noise", "gain_signal": "gain_signal_noise"}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A map, or one plane of a map that has several, as it can be put into a slot.
+    """A result, or one entry of its axes of slots, as it can be put into a slot.
 
     ``key`` names it in the kept session.
     """
 
-    spec: MapSpec
-    plane: int | None = None
+    result: Result
+    pick: Pick
+    entry: str = ""
 
     @property
     def key(self) -> str:
-        """Name of the map, with the number of the plane where it has several."""
-        return self.spec.name if self.plane is None else f"{self.spec.name}/{self.plane}"
+        """Name of the result, with the indices of the entry where it has several."""
+        return "/".join((self.result.name, *(str(index) for _, index in self.pick.at)))
 
     @property
     def title(self) -> str:
         """Name for the screen, without the unit."""
-        return self.spec.title if self.plane is None else f"{self.spec.title} {self.spec.planes[self.plane]}"
+        return f"{self.result.title} {self.entry}".strip()
 
     @property
     def heading(self) -> str:
         """Name for the screen, with the unit."""
-        return f"{self.title} [{self.spec.unit}]" if self.spec.unit else self.title
+        return f"{self.title} [{self.result.unit}]" if self.result.unit else self.title
+
+    @property
+    def is_flags(self) -> bool:
+        """Whether it shows bad-pixel flags."""
+        return self.result.role == "flags"
 
     def values(self, picture: Picture) -> npt.NDArray[np.generic] | None:
-        """The map's (modules, slow_scan, fast_scan) values in a picture, or None where it is not in it."""
-        values = picture.maps.get(self.spec.name)
-        if values is None or self.plane is None:
-            return values
-        return values[:, self.plane]
+        """The (modules, slow_scan, fast_scan) values in a picture, or None where they are not in it."""
+        return picture.maps.get(self.pick)
 
     def value_text(self, value: float) -> str:
         """Value with its unit; counts whole, five digits else, a dash without data."""
         if not np.isfinite(value):
             return "–"
-        text = f"{value:.0f}" if np.dtype(self.spec.dtype).kind in "ui" else f"{value:.5g}"
-        return f"{text} {self.spec.unit}".rstrip()
+        text = f"{value:.0f}" if self.result.numpy_dtype.kind in "ui" else f"{value:.5g}"
+        return f"{text} {self.result.unit}".rstrip()
 
 
-def choices(maps: Sequence[MapSpec]) -> tuple[Choice, ...]:
+def choices(results: Sequence[Result], axes: Mapping[str, Axis]) -> tuple[Choice, ...]:
     """All that can be put into a slot, in the order of the method."""
     return tuple(
-        Choice(spec, plane)
-        for spec in maps if not spec.hidden
-        for plane in (range(len(spec.planes)) if spec.planes else (None,))
+        Choice(one, pick, " ".join(str(axes[axis].labels[index]) for axis, index in pick.at))
+        for one in results if one.pixels and not one.hidden for pick in picks_of(one, axes)
     )
 
 
-def flags_of(picture: Picture, maps: Sequence[MapSpec]) -> npt.NDArray[np.uint32] | None:
+def flags_of(picture: Picture, results: Sequence[Result]) -> npt.NDArray[np.uint32] | None:
     """Bad-pixel flags (modules, slow_scan, fast_scan) of a picture, None where it has none."""
-    name = flags_name(maps)
-    return None if name is None else picture.maps.get(name)
+    name = flags_name(results)
+    return None if name is None else picture.maps.get(Pick(name))
 
 
-def flags_name(maps: Sequence[MapSpec]) -> str | None:
-    """Name of the map of final flags, one per gain stage; maps of flags with planes tell how they came about."""
-    return next((spec.name for spec in maps if spec.flags and not spec.planes), None)
+def flags_name(results: Sequence[Result]) -> str | None:
+    """Name of the final flags; those over more axes tell how they came about."""
+    flags = [one for one in results if one.role == "flags"]
+    return min(flags, key=lambda one: len(one.over)).name if flags else None
 
 
 def scale_owner(choice: Choice, offered: Sequence[Choice]) -> Choice:
     """The map whose levels a map shares; itself where it has its own or the other is not offered."""
-    return next((c for c in offered if c.spec.name == choice.spec.scale_of), choice)
+    return next((c for c in offered if c.result.name == choice.result.scale_of), choice)
 
 
-def names_behind(chosen: Sequence[Choice], maps: Sequence[MapSpec], *, errors: bool) -> tuple[str, ...]:
-    """Names of all maps that are needed to show some: themselves, flags, owners of levels, and errors if wanted."""
-    names = {choice.spec.name for choice in chosen} | {choice.spec.scale_of for choice in chosen} | {flags_name(maps)}
+def picks_behind(chosen: Sequence[Choice], results: Sequence[Result], *, errors: bool) -> tuple[Pick, ...]:
+    """All that is needed to show some: themselves, flags, owners of levels, and errors if wanted."""
+    names = {choice.result.scale_of for choice in chosen} | {flags_name(results)}
     if errors:
-        names |= {ERROR_OF.get(choice.spec.name) for choice in chosen}
-    return tuple(sorted(spec.name for spec in maps if spec.name in names))
+        names |= {choice.result.error for choice in chosen}
+    known = [one.name for one in results]
+    more = [Pick(name) for name in known if name in names]
+    return tuple(sorted({choice.pick for choice in chosen} | set(more), key=lambda pick: (pick.result, pick.at)))
 
 
 def fill(keys: Sequence[str], offered: Sequence[Choice], count: int) -> tuple[str, ...]:

@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
-from app.panels.maps.slots import Choice, names_behind
+from app.panels.maps.slots import Choice, picks_behind
 from app.running.background import Background
 from app.session.session import Session
-from calib_core.characterisation.method import MapSpec
+from calib_core.axes import At, Pick, Picture, Result, View
 from calib_core.geometry import NO_PIXEL, Placement
-from calib_core.jobs.board import Picture, View
 from calib_core.jobs.job import Job
 from calib_core.jobs.plan import Plan
 
@@ -57,41 +56,37 @@ class CellImages(QObject):
     def _start(self) -> None:
         job, plan, view = self._session.job, self._session.plan, self._session.view
         if job is not None and plan is not None:
-            names = names_behind(self._chosen, plan.maps, errors=False)
-            self._background.run(_READING, partial(read_cells, job, plan, view, names), self._take)
+            picks = picks_behind(self._chosen, plan.results, errors=False)
+            self._background.run(_READING, partial(read_cells, job, plan, view, picks), self._take)
 
     def _take(self, picture: Picture) -> None:
         self.picture = picture
         self.ready.emit()
 
 
-def read_cells(job: Job, plan: Plan, view: View, names: Sequence[str]) -> Picture:
-    """Maps of all memory cells for modules of one row, in the layout of a picture.
+def read_cells(job: Job, plan: Plan, view: View, picks: Sequence[Pick]) -> Picture:
+    """Results over all memory cells for modules of one row, in the layout of a picture.
 
     Returns
     -------
     Picture
-        Maps are (modules, memory cells, strips), with planes (modules, planes, memory cells, strips).
+        Maps are (modules, memory cells, strips).
     """
-    modules = tuple(m for m in plan.modules if not view.modules or m in view.modules)
-    specs = [spec for spec in plan.maps if spec.name in names]
-    found = {spec.name: [_module(job, plan, spec, module, view.stage) for module in modules] for spec in specs}
-    return Picture(view, modules, {name: np.stack(stacks) for name, stacks in found.items()}, np.ones(len(modules)))
+    modules = tuple(m for m in plan.modules if m is not None and (not view.modules or m in view.modules))
+    by_name = {one.name: one for one in plan.results}
+    found = {pick: np.stack([_module(job, plan, by_name[pick.result], pick, module, view) for module in modules])
+             for pick in picks}
+    return Picture(view, modules, found, np.ones(len(modules)))
 
 
-def _module(job: Job, plan: Plan, spec: MapSpec, module: int, stage: int) -> npt.NDArray[np.generic]:
-    planes = range(len(spec.planes)) if spec.planes else (stage,)
-    stack = np.stack([np.stack([_row(job, plan, spec, module, plane, cell) for cell in plan.cells])
-                      for plane in planes])
-    return stack if spec.planes else stack[0]
+def _module(job: Job, plan: Plan, one: Result, pick: Pick, module: int, view: View) -> npt.NDArray[np.generic]:
+    cells = range(len(plan.context.axes["cell"]))
+    return np.stack([_row(job, plan, one, module, {**view.at, **dict(pick.at), "cell": cell}) for cell in cells])
 
 
-def _row(job: Job, plan: Plan, spec: MapSpec, module: int, plane: int, cell: int) -> npt.NDArray[np.generic]:
-    found = job.cell_map(spec.name, module, plane, cell)
-    if found is not None:
-        return found[0]
-    blank = np.nan if np.dtype(spec.dtype).kind == "f" else 0
-    return np.full(plan.detector.type.shape[1], blank, spec.dtype)
+def _row(job: Job, plan: Plan, one: Result, module: int, at: At) -> npt.NDArray[np.generic]:
+    found = job.plane(one.name, module, at)
+    return np.full(plan.kind.shape[1], one.blank, one.numpy_dtype) if found is None else found[0]
 
 
 def strip_rows(modules: Sequence[int], cells: int, strips: int, only: int | None = None) -> Placement:

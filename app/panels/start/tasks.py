@@ -40,7 +40,7 @@ from calib_core.jobs.job import Job
 
 #: Icon and tone of each state; the word stands beside them.
 _LOOKS = {
-    State.QUEUED: ("pause", "muted"), State.RUNNING: ("play", "info"), State.FINISHING: ("export", "info"),
+    State.QUEUED: ("pause", "muted"), State.RUNNING: ("play", "info"),
     State.DONE: ("approve", "ok"), State.FAILED: ("error", "error"), State.CANCELLED: ("reject", "muted"),
 }
 

@@ -44,7 +44,7 @@ def test_keys_move_through_cells_modules_and_stages(window, fake_job, qtbot):
     spin = window.navigation.navigator.findChild(type(window.navigation.navigator._cell.spin), "cell_spin")
     spin.setFocus()
     qtbot.keyClick(spin, Qt.Key.Key_Up)
-    assert (window.session.module, window.session.view.cell) == (1, 2)
+    assert (window.session.module, window.session.label("cell")) == (1, 2)
 
 
 def test_module_arrangement_makes_one_module_only(window, fake_job, qtbot):
@@ -112,7 +112,7 @@ def test_space_freezes_the_maps(window, fake_job, qtbot):
     window.jobs.poll()
     assert window.session.picture is shown
     press(qtbot, window, Qt.Key.Key_Space)
-    assert window.session.picture.view.cell == 1
+    assert window.session.picture.view.at["cell"] == 1
 
 
 def test_export_writes_what_is_shown(window, fake_job, qtbot, tmp_path):
@@ -131,7 +131,7 @@ def test_export_writes_what_is_shown(window, fake_job, qtbot, tmp_path):
     good = fake_job.map_values("noise", 0, 0)[2][fake_job.map_values("bad_pixels", 0, 0)[2] == 0]
     assert float(rows[0]["mean"]) == pytest.approx(good.mean(dtype=np.float64), rel=1e-6)
     curve = [line.split(",") for line in targets["pixel.csv"].read_text().splitlines() if line[0].isdigit()]
-    _, values = fake_job.pixel_over_cells("offset", 2, 10, 20, 0)
+    values = fake_job.along("offset", "cell", 2, 10, 20, {})
     np.testing.assert_allclose([float(row[1]) for row in curve], values)
 
 
@@ -167,7 +167,7 @@ def test_session_survives_a_kill(open_window, fake_job, qtbot, monkeypatch):
     first.set_slots(2)
     first.maps.presenter.assign(1, "samples")
     first.session.set_arrangement("stacked")
-    first.session.look_at(cell=17)
+    first.session.look_at({"cell": 17})
     first.high.setValue(98.0)
     first.keeper.found = first.keeper.found.model_copy(update={"runs": (Path("/gpfs/r0012"),)})
     first.keeper.save()
@@ -187,9 +187,10 @@ def test_session_survives_a_kill(open_window, fake_job, qtbot, monkeypatch):
     second.session.open_requested.connect(lambda paths, detector: asked.append(paths))
     qtbot.mouseClick(second.restore_button, Qt.MouseButton.LeftButton)
     assert asked == [(Path("/gpfs/r0012"),)]
-    assert second.session.view.cell == 17
+    assert second.session.place["cell"] == 17
     second.session.set_job(fake_job)
     qtbot.waitUntil(lambda: second.session.picture is not None)
+    assert second.session.label("cell") == 17
     assert [choice.key for choice in second.maps.presenter.chosen] == ["offset", "samples"]
 
 

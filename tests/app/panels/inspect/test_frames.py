@@ -24,10 +24,10 @@ def test_the_row_of_the_selected_pixel_is_read(window, fake_job, qtbot):
     assert panel.place.text() == "module 2, row 10, memory cell 0, HG"
     qtbot.mouseClick(panel.read_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.view.value_at(0, 0, 0) is not None)
-    expected = fake_job.row_samples(2, 10, 0, 0).values
+    expected = fake_job.row_samples(2, 10, {}).values
     panel.minus_median.click()
     assert panel.view.value_at(0, 59, 127) == expected[59, 127]
-    window.session.look_at(cell=3)
+    window.session.look_at({"cell": 3})
     assert panel.view.value_at(0, 0, 0) is None, "frames of another cell must not stay"
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fake_job import REFINED, FakeJob
+from fake_job import REFINED, FakeJob, axes_of
 from PyQt6.QtWidgets import QCheckBox
 from scipy.stats import median_abs_deviation
 
 from app.panels.inspect.module_curve import read_module
 from app.panels.inspect.tables import asic_table, stage_table
 from app.panels.maps.slots import choices
+from calib_core.axes import View
 from calib_core.constants.badpixels import BadPixels
-from calib_core.jobs.board import View
+from calib_core.detector.registry import detector_type
 
 ALL = 0xFFFFFFFF
-CHOICES = {choice.key: choice for choice in choices(REFINED)}
+CHOICES = {choice.key: choice for choice in choices(REFINED, axes_of(detector_type("AGIPD1M"), 3))}
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_an_asic_without_good_pixels_has_no_numbers(job):
 
 def test_each_module_and_stage_has_its_medians(job):
     valued = [CHOICES["offset"], CHOICES["noise"]]
-    columns, rows = stage_table(job, job.plan, View(cell=2), valued, int(BadPixels.NO_DARK_DATA))
+    columns, rows = stage_table(job, job.plan, View({"cell": 2}), valued, int(BadPixels.NO_DARK_DATA))
     assert [column.title for column in columns] == ["module", "gain stage", "Offset [ADU]", "Noise [ADU]", "bad"]
     assert [row[:2] for row in rows] == [(m, s) for m in (0, 1) for s in ("HG", "MG", "LG")]
     offset, flags = (job.map_values(name, 2, 1)[1] for name in ("offset", "bad_pixels"))
@@ -58,19 +59,19 @@ def test_each_module_and_stage_has_its_medians(job):
 
 
 def test_a_stage_that_is_not_done_has_dashes(job):
-    job.cell_map = lambda name, module, stage, cell: None
+    job.plane = lambda result, module, at: None
     _, rows = stage_table(job, job.plan, View(), [CHOICES["offset"]], ALL)
     assert rows[0] == (0, "HG", None, None)
 
 
 def test_the_module_over_cells(job):
-    curve = read_module(job, CHOICES["offset"], "bad_pixels", 1, 0, ALL, lambda: False)
+    curve = read_module(job, CHOICES["offset"], "bad_pixels", 1, View(), ALL, lambda: False)
     good = job.map_values("bad_pixels", 0, 0)[1] == 0
     for i, cell in enumerate(curve.cells):
         values = job.map_values("offset", cell, 0)[1][good].astype(np.float64)
         assert curve.median[i] == pytest.approx(np.median(values))
         assert curve.spread[i] == pytest.approx(median_abs_deviation(values, scale="normal"), rel=1e-4)
-    assert read_module(job, CHOICES["offset"], None, 1, 0, ALL, lambda: True) is None
+    assert read_module(job, CHOICES["offset"], None, 1, View(), ALL, lambda: True) is None
 
 
 def test_tables_are_made_when_they_are_seen_and_rows_lead_to_their_module(window, fake_job, qtbot):
@@ -82,7 +83,7 @@ def test_tables_are_made_when_they_are_seen_and_rows_lead_to_their_module(window
     window.docks.bring("stages")
     qtbot.waitUntil(lambda: len(window.stages.table.rows) == 4 * 3)
     window.stages.table.row_chosen.emit(window.stages.table.rows[5])
-    assert (window.session.module, window.session.view.stage) == (1, 2)
+    assert (window.session.module, window.session.label("gain")) == (1, "LG")
 
 
 def test_the_inspector_shows_the_module_beside_the_pixel(window, fake_job, qtbot):

@@ -9,10 +9,10 @@ import pytest
 from fake_job import REFINED, FakeJob
 
 from app.panels.maps.maps_presenter import MapsPresenter
-from app.panels.maps.slots import choices, flags_of, names_behind, scale_owner
+from app.panels.maps.slots import choices, flags_of, picks_behind, scale_owner
 from app.running.background import Background
 from app.session.session import Session
-from calib_core.characterisation.method import MapSpec
+from calib_core.axes import Pick, Result
 from calib_core.detector.registry import declare, detector_type, withdraw
 
 
@@ -68,7 +68,7 @@ def test_curves_get_the_errors_of_their_values(presenter, strip_job):
     np.testing.assert_array_equal(offset.last["set_errors"][0], strip_job.map_values("noise", 0, 0))
     assert noise.last["set_errors"] == (None,)
     presenter.assign(1, "cosmic_rays")
-    assert "noise" in strip_job.looks[-1].maps, "the error of the offset is needed though no slot shows it"
+    assert Pick("noise") in strip_job.looks[-1].picks, "the error of the offset is needed though no slot shows it"
 
 
 def test_maps_share_levels_colours_and_what_the_operator_sets(presenter, refined_job):
@@ -83,7 +83,7 @@ def test_maps_share_levels_colours_and_what_the_operator_sets(presenter, refined
     presenter.share_levels(1, 3.0, 30.0)
     assert noise.last["set_levels"] == raw.last["set_levels"] == (3.0, 30.0)
     presenter.assign(0, "offset")
-    assert {"noise", "noise_raw"} <= set(refined_job.looks[-1].maps)
+    assert {Pick("noise"), Pick("noise_raw")} <= set(refined_job.looks[-1].picks)
     np.testing.assert_array_equal(raw.last["set_level_values"][0], expected)
     presenter.share_levels(1, 4.0, 5.0)
     assert noise.last["set_levels"] == (3.0, 30.0), "the offset has levels of its own"
@@ -93,8 +93,8 @@ def test_maps_share_levels_colours_and_what_the_operator_sets(presenter, refined
 
 def test_flags_of_each_pass_are_flag_maps_and_never_the_overlay(presenter, refined_job):
     show(presenter, refined_job)
-    offered = choices(REFINED)
-    titles = [choice.title for choice in offered if choice.spec.name == "bad_pixels_passes"]
+    offered = choices(REFINED, refined_job.plan.context.axes)
+    titles = [choice.title for choice in offered if choice.result.name == "bad_pixels_passes"]
     assert titles == ["Bad pixels pass 1", "Bad pixels pass 2"]
     presenter.assign(0, "bad_pixels_passes/0")
     shown = presenter._views[0].last["set_map"][0]
@@ -105,11 +105,11 @@ def test_flags_of_each_pass_are_flag_maps_and_never_the_overlay(presenter, refin
     np.testing.assert_array_equal(flags_of(picture, REFINED[::-1]), refined_job.map_values("bad_pixels", 0, 0))
 
 
-def test_names_behind_a_map_without_owner_or_error():
-    alone = MapSpec("noise_raw", "Noise before", "ADU", "f4", "", scale_of="noise")
-    (choice,) = choices((alone,))
+def test_what_is_behind_a_map_without_owner_or_error():
+    alone = Result("noise_raw", "Noise before", "ADU", "f4", "", scale_of="noise", over=())
+    (choice,) = choices((alone,), {})
     assert scale_owner(choice, (choice,)) == choice
-    assert names_behind((choice,), (alone,), errors=True) == ("noise_raw",)
+    assert picks_behind((choice,), (alone,), errors=True) == (Pick("noise_raw"),)
 
 
 def test_cells_are_read_from_the_job_and_clicked(presenter, strip_job, qtbot):
@@ -126,7 +126,7 @@ def test_cells_are_read_from_the_job_and_clicked(presenter, strip_job, qtbot):
     presenter.hover((1, 1, 77))
     assert hovered == [(1, 0, 77)]
     presenter.click(1, 1, 77)
-    assert presenter.session.view.cell == 1
+    assert presenter.session.label("cell") == 1
     assert presenter.session.pixel == (1, 0, 77)
     assert presenter._views[0].last["set_crosshair"] == (1, 1, 77)
 

@@ -13,8 +13,8 @@ from PyQt6.QtWidgets import QApplication
 from app.panels.maps.strips import read_cells, strip_rows
 from app.widgets.curve_view import CurveView
 from app.widgets.map_view import MapView
-from calib_core.characterisation.method import MapSpec
-from calib_core.jobs.board import View
+from calib_core.axes import Axis, Pick, Result, View
+from calib_core.characterisation.unit import Context
 
 
 def test_rows_of_cells_are_high_and_hold_every_strip():
@@ -33,18 +33,21 @@ def test_one_module_alone():
 
 
 def test_what_is_not_done_is_nan_or_zero():
-    specs = (MapSpec("noise", "", "", "f4", ""), MapSpec("passes", "", "", "u4", "", planes=("1", "2"), flags=True))
+    results = (Result("noise", "", "", "f4", ""),
+               Result("passes", "", "", "u4", "", over=("pass", "cell"), role="flags"))
 
-    def cell_map(name, module, plane, cell):
-        return None if cell == 1 else np.full((1, 4), 10 * plane + module, "f4" if name == "noise" else "u4")
+    def plane(name, module, at):
+        number = at["gain"] if name == "noise" else at["pass"]
+        return None if at["cell"] == 1 else np.full((1, 4), 10 * number + module, "f4" if name == "noise" else "u4")
 
-    plan = SimpleNamespace(
-        modules=(5, 6), cells=(0, 1), maps=specs, detector=SimpleNamespace(type=SimpleNamespace(shape=(1, 4))))
-    picture = read_cells(SimpleNamespace(cell_map=cell_map), plan, View(stage=2, modules=(6,)), ["noise", "passes"])
+    plan = SimpleNamespace(modules=(5, 6), results=results, kind=SimpleNamespace(shape=(1, 4)),
+                           context=Context(axes={"cell": Axis("cell", "", (0, 1))}))
+    picks = [Pick("noise"), Pick("passes", (("pass", 0),)), Pick("passes", (("pass", 1),))]
+    picture = read_cells(SimpleNamespace(plane=plane), plan, View({"gain": 2, "cell": 0}, (6,)), picks)
     assert picture.modules == (6,)
-    np.testing.assert_array_equal(picture.maps["noise"][0], [[26] * 4, [np.nan] * 4])
-    np.testing.assert_array_equal(picture.maps["passes"][0, :, 0], [[6] * 4, [16] * 4])
-    assert not picture.maps["passes"][0, :, 1].any()
+    np.testing.assert_array_equal(picture.maps[picks[0]][0], [[26] * 4, [np.nan] * 4])
+    for number, pick in enumerate(picks[1:]):
+        np.testing.assert_array_equal(picture.maps[pick][0], [[10 * number + 6] * 4, [0] * 4])
 
 
 @pytest.fixture

@@ -1,0 +1,155 @@
+"""Constants of a module made of its results: axes and labels as files have them, values read as they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from calib_core.axes import Array, Label, Result
+from calib_core.characterisation.outputs import ConstantOutput
+from calib_core.constants.constant import Constant
+from calib_core.detector import Calibration, Module
+from calib_core.jobs.plan import Plan
+from calib_core.jobs.results import Results
+
+#: Slabs that are transposed on the way into a constant's file, bytes.
+_WRITING_BYTES = 112 << 20
+_PIXELS = ("slow_scan", "fast_scan")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A constant as files have it.
+
+    Attributes
+    ----------
+    output : ConstantOutput
+    result : Result
+        What it is made of.
+    calibration : Calibration
+    labels : mapping
+        Labels of all entries of each leading axis, by the axis' name in the file.
+    shape : (int, int)
+        Pixels (slow_scan, fast_scan).
+    """
+
+    output: ConstantOutput
+    result: Result
+    calibration: Calibration
+    labels: Mapping[str, tuple[Label, ...]]
+    shape: tuple[int, int]
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Names of all axes, pixels last."""
+        return (*self.labels, *_PIXELS)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Entries along :attr:`dims`."""
+        return (*map(len, self.labels.values()), *self.shape)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the values in the file."""
+        return int(np.prod(self.lengths)) * np.dtype(self.output.kind.dtype).itemsize
+
+
+def layouts(plan: Plan) -> list[Layout]:
+    """Constants that a job writes of each module."""
+    return [_layout(plan, one) for one in plan.outputs if isinstance(one, ConstantOutput)]
+
+
+def _layout(plan: Plan, output: ConstantOutput) -> Layout:
+    kind, result = plan.detector_type, next(one for one in plan.results if one.name == output.result)
+    calibration = kind.calibrations.get(output.kind.name) or Calibration(output.kind.name, (*result.over, *_PIXELS))
+    labels = {calibration.written_as.get(name, name): _file_labels(plan, name) for name in result.over}
+    return Layout(output, result, calibration, labels, kind.shape)
+
+
+def _file_labels(plan: Plan, axis: str) -> tuple[Label, ...]:
+    """Entries of an axis in files: all gain stages of the detector, also those without a run."""
+    if axis == "gain":
+        return tuple(stage.short for stage in plan.detector_type.stages)
+    return plan.context.axes[axis].labels
+
+
+def largest_constant(plan: Plan) -> int:
+    """Working memory for writing a module's largest constant, bytes; 0 where none is written."""
+    needs = [int(1.15 * one.size) + _whole_chunk(one, plan.method.split) for one in layouts(plan)]
+    return max(needs) + _WRITING_BYTES if needs else 0
+
+
+def _whole_chunk(one: Layout, split: str) -> int:
+    """Bytes of a constant that is one chunk, which is held twice more while it is written."""
+    return 2 * one.size if len(one.labels.get(split, ())) <= 1 else 0
+
+
+def constant_of(
+    plan: Plan, module: Module, results: Results, layout: Layout, provenance: Mapping[str, object],
+    step: Callable[[], None],
+) -> Constant:
+    """A constant of a module.
+
+    Parameters
+    ----------
+    plan, module, results
+        Whose it is, and what its values are read from when it is written.
+    layout : Layout
+    provenance : mapping
+        Plain JSON.
+    step : callable
+        Called between readings; may raise Cancelled.
+    """
+    output = layout.output
+
+    def reader(name: str) -> Callable[[slice], Array]:
+        result = next(one for one in plan.results if one.name == name)
+
+        def read(part: slice) -> Array:
+            step()
+            values = _with_all_entries(plan, results, result, part)
+            return _with_zeros(values) if output.zeros else values
+
+        return read
+
+    return Constant(
+        kind=output.kind, calibration=layout.calibration.name, pdu=module.pdu, dims=layout.dims,
+        shape=layout.lengths, file_dims=layout.calibration.dims, labels=layout.labels,
+        condition=plan.condition, begin=_begin(plan), provenance=provenance, read=reader(output.result),
+        read_count=reader(output.count) if output.count else None, split=plan.method.split,
+    )
+
+
+def _with_all_entries(plan: Plan, results: Results, result: Result, part: slice) -> Array:
+    """Images over all axes of a result, a part of the axis of units; missing where an entry of the file has none."""
+    found = results.stack(result.name, result.over, {}, plan.method.split, part)
+    for place, axis in enumerate(result.over):
+        have, wanted = plan.context.axes[axis].labels, _file_labels(plan, axis)
+        if have != wanted:
+            shape = (*found.shape[:place], len(wanted), *found.shape[place + 1 :])
+            whole = np.full(shape, result.filling, found.dtype)
+            whole[(slice(None),) * place + ([wanted.index(label) for label in have],)] = found
+            found = whole
+    return found
+
+
+def _with_zeros(values: Array) -> Array:
+    """Values with 0 instead of NaN, changed in place."""
+    if values.dtype.kind == "f":
+        values[np.isnan(values)] = 0
+    return values
+
+
+def _begin(plan: Plan) -> datetime:
+    """Begin of validity: start of the earliest run, or of the earliest constant; now where nothing tells it."""
+    return min(_begins(plan), default=datetime.now(UTC))
+
+
+def _begins(plan: Plan) -> Iterator[datetime]:
+    yield from (run.start_time for run in plan.runs.values() if run.start_time is not None)
+    for stored in plan.source.constants.values():
+        yield from (one.begin for one in stored.values() if one.begin is not None)

@@ -1,0 +1,112 @@
+"""Files that are made of a job's results: constants after each module, tables after the job."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+
+from calib_core.axes import Array, Axis, Result
+from calib_core.characterisation.outputs import TableOutput
+from calib_core.detector import Module
+from calib_core.errors import BadParameter
+from calib_core.jobs.board import Written
+from calib_core.jobs.constant_files import constant_of, largest_constant, layouts
+from calib_core.jobs.plan import Plan
+from calib_core.jobs.provenance import provenance
+from calib_core.jobs.results import Results
+from calib_core.store.constants import write_constant
+from calib_core.store.table import Cell, Column, write_csv
+
+#: Called between steps with the share that is done; may raise Cancelled.
+Step = Callable[[float], None]
+
+
+def combine(plan: Plan, results: Results, step: Step) -> None:
+    """Make what needs all entries of the method's combined axis, entry by entry of the axis of units."""
+    method, names = plan.method, plan.method.combined(plan.kind)
+    length = len(plan.context.axes[method.split]) if names else 0
+    for index in range(length):
+        at = {method.split: index}
+        stacks = {name: results.stack(name, (method.combines,), at) for name in names}
+        results.write(at, method.combine(plan.context, at, stacks))
+        step((index + 1) / length)
+
+
+def write_module(plan: Plan, module: Module, results: Results, step: Step) -> list[Written]:
+    """Write all constants of a module; each file is whole or not there."""
+    wanted = layouts(plan)
+    known, written = provenance(plan, module) if wanted else {}, []
+    for index, layout in enumerate(wanted):
+        constant = constant_of(plan, module, results, layout, known, partial(step, index / len(wanted)))
+        made = write_constant(constant, plan.spec.out_folder)
+        written.append(Written(made.path, "constant", made.sha256, made.bytes))
+    step(1.0)
+    return written
+
+
+def write_tables(plan: Plan, results: Mapping[int | None, Results]) -> list[Written]:
+    """Write the tables of a job, those of all modules in one."""
+    wanted = [one.result for one in plan.outputs if isinstance(one, TableOutput)]
+    return [_write_table(plan, results, next(r for r in plan.results if r.name == name)) for name in wanted]
+
+
+def _write_table(plan: Plan, results: Mapping[int | None, Results], result: Result) -> Written:
+    axes = [plan.context.axes[axis] for axis in result.over]
+    columns = [Column(name) for name in result.numpy_dtype.names or ()] or [
+        *(Column(axis.title, axis.unit) for axis in axes), Column(result.title, result.unit)]
+    of_modules = [Column("module")] if plan.kind else []
+    rows = ((*([module] if of_modules else ()), *row) for module, found in results.items()
+            for row in _rows(found.values(result.name), axes))
+    path = plan.spec.out_folder / f"{plan.spec.family}_{plan.spec.method}_{result.name}.csv".lower()
+    words = f"{plan.spec.family} {plan.spec.method}: {result.title}\n{result.help}"
+    write_csv(path, [*of_modules, *columns], rows, words, overwrite=True)
+    data = path.read_bytes()
+    return Written(path, "table", hashlib.sha256(data).hexdigest(), len(data))
+
+
+def _rows(values: Array, axes: Sequence[Axis]) -> Iterator[tuple[Cell, ...]]:
+    """Rows of a table, or of numbers over axes: their labels first."""
+    if values.dtype.names:
+        yield from (tuple(row.tolist()) for row in values)
+        return
+    for index in np.ndindex(values.shape):
+        yield (*(axis.labels[i] for axis, i in zip(axes, index, strict=True)), values[index].item())
+
+
+def check_memory(plan: Plan) -> None:
+    """Make sure before a job that its largest work unit and its largest constant fit into the memory budget.
+
+    Raises
+    ------
+    BadParameter
+        One does not; the message says how much would do.
+    """
+    needs = {"characterising one memory cell": max((plan.unit_bytes(unit) for unit in plan.units), default=0)}
+    if largest := largest_constant(plan):
+        needs[f"writing a constant of {len(plan.context.cells)} memory cells"] = largest
+    what = max(needs, key=lambda name: needs[name])
+    lacking = needs[what] - plan.room
+    if lacking > 0:
+        # chunks grow a little with the budget
+        enough = plan.spec.memory_mb + (lacking * 5 // 4 >> 20) + 1
+        raise BadParameter(
+            f"memory_mb = {plan.spec.memory_mb} is too small: {what} needs a budget of {enough} MiB.")
+
+
+def output_bytes(plan: Plan) -> int:
+    """Space that the constants and the scratch files of a job need, bytes."""
+    images = sum(int(np.prod(one.shape(plan.context.axes))) * one.numpy_dtype.itemsize
+                 for one in plan.results if one.pixels) * (plan.kind.pixels if plan.kind else 0)
+    constants = sum(layout.size for layout in layouts(plan))
+    return (images + constants) * len(plan.modules)
+
+
+def told(written: Sequence[Written]) -> str:
+    """How many of what were written, such as ``4 constants``."""
+    numbers: dict[str, int] = {}
+    for one in written:
+        numbers[one.what] = numbers.get(one.what, 0) + 1
+    return ", ".join(f"{n} {what}{'s' if n != 1 else ''}" for what, n in numbers.items()) or "no file"

@@ -1,0 +1,182 @@
+"""What units of a job made of one module, kept over named axes.
+
+Images lie in a scratch file on disk so that memory stays bounded. The file has no name, so it vanishes with the
+process. What was never written reads as None, not as zeros. Results without pixels are small and kept in memory.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from calib_core.axes import Array, At, Axis, Result, index_of
+from calib_core.errors import OutputFailed
+
+#: Most that results without pixels may hold in memory, bytes.
+MOST_WITHOUT_PIXELS = 64 << 20
+
+
+class Results:
+    """Results of one module, or of a job without modules, by name and index along the axes that they are over.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the scratch file lies; it needs room for all images.
+    results : sequence of Result
+    axes : mapping
+        Axes by name.
+    shape : (int, int)
+        Pixels (slow_scan, fast_scan); (0, 0) where there are none.
+    """
+
+    def __init__(
+        self, folder: Path, results: Sequence[Result], axes: Mapping[str, Axis], shape: tuple[int, int]
+    ) -> None:
+        self._folder, self.shape, self.axes = folder, shape, axes
+        self._results = {one.name: one for one in results}
+        self._over = {one.name: one.shape(axes) for one in results}
+        self._written = {one.name: np.zeros(self._over[one.name], np.bool_) for one in results}
+        self._small = {one.name: _blank(one, self._over[one.name]) for one in results if not one.pixels}
+        self._start: dict[str, int] = {}
+        end = 0
+        for one in results:
+            if one.pixels:
+                self._start[one.name] = end
+                end += int(np.prod(self._over[one.name])) * self._bytes(one.name)
+        with _explained(folder, "made"):
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed by close()
+
+    def _bytes(self, name: str) -> int:
+        return self.shape[0] * self.shape[1] * self._results[name].numpy_dtype.itemsize
+
+    def _offset(self, name: str, index: tuple[int, ...]) -> int:
+        place = int(np.ravel_multi_index(index, self._over[name])) if index else 0
+        return self._start[name] + place * self._bytes(name)
+
+    def _index(self, name: str, at: At) -> tuple[int, ...]:
+        return index_of(self._results[name], at, self.axes)
+
+    def write(self, at: At, values: Mapping[str, Array]) -> None:
+        """Keep results at one place.
+
+        Parameters
+        ----------
+        at : mapping
+            Indices along axes; it may name axes that a result does not have.
+        values : mapping of arrays
+            Over those axes of each result that ``at`` leaves open, then (slow_scan, fast_scan); a table has rows.
+
+        Raises
+        ------
+        OutputFailed
+            The disk is full or fails.
+        """
+        for name, array in values.items():
+            one = self._results[name]
+            open_axes = [axis for axis in one.over if axis not in at]
+            for index in np.ndindex(*(len(self.axes[axis]) for axis in open_axes)):
+                place = {**at, **dict(zip(open_axes, index, strict=True))}
+                self._write_one(name, self._index(name, place), array if one.is_table else array[index])
+
+    def _write_one(self, name: str, index: tuple[int, ...], values: Array) -> None:
+        if name in self._small:
+            self._keep(name, index, values)
+            return
+        data = np.ascontiguousarray(values, self._results[name].numpy_dtype).data.cast("B")
+        at, written = self._offset(name, index), 0
+        with _explained(self._folder, "written"):
+            while written < len(data):  # a disk that fills up takes a part
+                written += os.pwrite(self._file.fileno(), data[written:], at + written)
+        self._written[name][index] = True
+
+    def _keep(self, name: str, index: tuple[int, ...], values: Array) -> None:
+        if self._results[name].is_table:
+            self._small[name] = np.asarray(values, self._results[name].numpy_dtype)
+        else:
+            self._small[name][index] = values
+        self._written[name][index] = True
+        if sum(array.nbytes for array in self._small.values()) > MOST_WITHOUT_PIXELS:
+            raise OutputFailed(f"The result {name} is larger than {MOST_WITHOUT_PIXELS >> 20} MiB.")
+
+    def has(self, name: str, at: At) -> bool:
+        """Whether something was written at a place."""
+        return bool(self._written[name][self._index(name, at)])
+
+    def read(self, name: str, at: At) -> Array | None:
+        """Image (slow_scan, fast_scan) at a place, or None where nothing was written."""
+        if not self.has(name, at):
+            return None
+        out = np.empty(self.shape, self._results[name].numpy_dtype)
+        with _explained(self._folder, "read"):
+            os.preadv(self._file.fileno(), [out.data.cast("B")], self._offset(name, self._index(name, at)))
+        return out
+
+    def filled(self, name: str, at: At) -> Array:
+        """Like :meth:`read`, with the result's missing value where nothing was written."""
+        found = self.read(name, at)
+        one = self._results[name]
+        return np.full(self.shape, one.filling, one.numpy_dtype) if found is None else found
+
+    def values(self, name: str) -> Array:
+        """A whole result without pixels: over its axes, or the rows of a table; blank where nothing was written."""
+        return self._small[name]
+
+    def along(self, name: str, axis: str, at: At, row: int, col: int) -> Array:
+        """One pixel along an axis, float64, NaN where nothing was written."""
+        dtype = self._results[name].numpy_dtype
+        pixel = (row * self.shape[1] + col) * dtype.itemsize
+        values = np.full(len(self.axes[axis]), np.nan)
+        for i in range(len(values)):
+            place = {**at, axis: i}
+            if self.has(name, place):
+                where = self._offset(name, self._index(name, place)) + pixel
+                values[i] = np.frombuffer(os.pread(self._file.fileno(), dtype.itemsize, where), dtype)[0]
+        return values
+
+    def stack(self, name: str, axes: Sequence[str], at: At, axis: str = "", part: slice = slice(None)) -> Array:
+        """Images over several axes, missing values filled in.
+
+        Parameters
+        ----------
+        name : str
+        axes : sequence of str
+            Leading axes of what comes back, in this order; ``at`` has the others.
+        at : mapping
+        axis, part : str, slice
+            Axis of which only a part is taken.
+
+        Returns
+        -------
+        (…, slow_scan, fast_scan) array
+        """
+        one = self._results[name]
+        ranges = [range(len(self.axes[a]))[part if a == axis else slice(None)] for a in axes]
+        out = np.empty((*map(len, ranges), *self.shape), one.numpy_dtype)
+        for index in np.ndindex(*map(len, ranges)):
+            out[index] = self.filled(name, {**at, **{a: r[i] for a, r, i in zip(axes, ranges, index, strict=True)}})
+        return out
+
+    def close(self) -> None:
+        """Free the space."""
+        self._file.close()
+
+
+def _blank(one: Result, shape: tuple[int, ...]) -> Array:
+    return np.empty(0, one.numpy_dtype) if one.is_table else np.full(shape, one.blank, one.numpy_dtype)
+
+
+@contextmanager
+def _explained(folder: Path, what: str) -> Iterator[None]:
+    """Turn the system's error into one sentence for the operator."""
+    try:
+        yield
+    except OSError as error:
+        room = "; free some space there" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        raise OutputFailed(f"Scratch file in {folder} cannot be {what}: {error.strerror}{room}.") from error

@@ -1,0 +1,78 @@
+"""Where the units of a job get their data: frames of raw runs, blocks of constants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from calib_core.axes import Axis
+from calib_core.characterisation.unit import Block, Chunk, Context, Unit
+from calib_core.correction.lut import Lut
+from calib_core.io.frames import ModuleFrames
+from calib_core.io.run import Run
+from calib_core.store.constants import StoredConstant
+
+#: Constants of one module by their kind.
+Stored = Mapping[str, StoredConstant]
+
+
+@dataclass(frozen=True)
+class Source:
+    """All data of a job.
+
+    Attributes
+    ----------
+    frames : dict
+        Frames by (module, key of the arranged input).
+    runs : dict
+        Open runs by key.
+    constants : dict
+        Constants by (module, key).
+    chunk_bytes : int
+        Length of a chunk of frames.
+    context : Context
+        Of the job.
+    """
+
+    frames: dict[tuple[int, str], ModuleFrames]
+    runs: dict[str, Run]
+    constants: dict[tuple[int, str], Stored]
+    chunk_bytes: int
+    context: Context = field(default_factory=Context)
+    tables: dict[int, Lut] = field(default_factory=dict)
+
+    def chunks(self, unit: Unit, name: str, limit: int | None) -> Iterator[Chunk]:
+        """Chunks of one arranged input of a unit, at most ``limit`` frames of each memory cell."""
+        assert unit.module is not None  # only modules have data
+        if (unit.module, name) in self.constants:
+            return self._blocks(unit, self.constants[unit.module, name])
+        cells = self.context.labels(unit, "cell")
+        frames = self.frames[unit.module, name].chunks(cells, self.chunk_bytes, limit)
+        table = self.tables.get(unit.module)
+        return frames if table is None else map(table.apply, frames)
+
+    def _blocks(self, unit: Unit, stored: Stored) -> Iterator[Block]:
+        """One entry of the unit's block after the other, so that large constants need little memory."""
+        for index in unit.block:
+            yield Block(index, {name: one.entries([index])[:, 0] for name, one in stored.items()})
+
+    def entries(self, axis: Axis, module: int | None, keys: tuple[str, ...]) -> tuple[tuple[int, ...], int]:
+        """Indices of an axis of memory cells that inputs have data of, and the most frames that one of them has."""
+        counts = [self.frames[module, key].frames_per_cell for key in keys if module is not None
+                  and (module, key) in self.frames]
+        if not counts or axis.name != "cell":
+            return tuple(range(len(axis))), 1
+        cells = sorted({cell for count in counts for cell in count})
+        return axis.indices(cells), max((max(count.values(), default=0) for count in counts), default=0)
+
+    def items(self, unit: Unit, name: str, limit: int | None) -> int:
+        """Frames, or blocks of constants, that one pass over an input of a unit reads."""
+        if unit.module is None or (unit.module, name) not in self.frames:
+            return len(unit.block)
+        have = self.frames[unit.module, name].frames_per_cell
+        return sum(min(have.get(c, 0), limit or have.get(c, 0)) for c in self.context.labels(unit, "cell"))
+
+    def close(self) -> None:
+        """Close the runs."""
+        for run in set(self.runs.values()):
+            run.close()

@@ -1,0 +1,197 @@
+"""The threads of a job: each takes units and finished modules until there is no work left."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from calib_core.axes import Array, At
+from calib_core.characterisation.driver import run_unit
+from calib_core.characterisation.unit import Accumulator, Unit
+from calib_core.detector import Frames
+from calib_core.errors import CalibrationError, Cancelled
+from calib_core.io.budget import MemoryBudget
+from calib_core.io.frames import NO_DATA
+from calib_core.jobs.board import Written
+from calib_core.jobs.constant_files import largest_constant
+from calib_core.jobs.live import Live
+from calib_core.jobs.outputs import combine, told, write_module
+from calib_core.jobs.plan import Plan
+from calib_core.jobs.progress import Progress
+from calib_core.jobs.queue import Ready, WorkQueue
+from calib_core.jobs.results import Results
+
+#: Workers leave the processor to whoever shows their pictures.
+_NICENESS = 10
+#: Shortest time between two reports of the progress, s.
+_ANNOUNCE_INTERVAL = 0.1
+
+
+class Report(Protocol):
+    """What workers may tell of their work, and ask."""
+
+    def check(self) -> None:
+        """Raise Cancelled where the job was cancelled."""
+
+    def say(self, level: str, text: str) -> None:
+        """Tell the log something."""
+
+    def wrote(self, files: list[Written]) -> None:
+        """Tell that files were written."""
+
+    def moved(self, progress: Progress) -> None:
+        """Tell that the work went on."""
+
+
+@dataclass(frozen=True)
+class FinishedModule:
+    """What a method may ask of a module that is finished."""
+
+    plan: Plan
+    module: int
+    results: Results
+
+    def has(self, name: str, at: At) -> bool:
+        """Whether something was made at a place."""
+        return self.results.has(name, at)
+
+    def filled(self, name: str, at: At) -> Array:
+        """Image (slow_scan, fast_scan) at a place, the result's missing value where nothing was made."""
+        return self.results.filled(name, at)
+
+    def some(self, key: str, n: int) -> Frames:
+        """Up to ``n`` frames, as they are stored, spread evenly over the run of an arranged input."""
+        return self.plan.frames[self.module, key].some(n)
+
+
+class Workers:
+    """Threads that work on a plan's units.
+
+    Parameters
+    ----------
+    plan : Plan
+    results : mapping
+        Where the results of each module go.
+    live, progress, report
+        Who is told.
+    cancelled : callable
+        Whether the job was cancelled.
+    """
+
+    def __init__(
+        self, plan: Plan, results: Mapping[int | None, Results], live: Live, progress: Progress, report: Report,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self._plan, self._results, self._live, self._progress = plan, results, live, progress
+        self._report, self._cancelled = report, cancelled
+        self._queue = WorkQueue(plan.units, live.away)
+        self._budget = MemoryBudget(plan.room, cancelled)
+        self._announced = 0.0
+        self._told: set[str] = set()
+
+    def run(self) -> None:
+        """Work until everything is done or the job is cancelled."""
+        threads = [
+            threading.Thread(target=self._loop, name=f"calibwb-worker-{i}", daemon=True)
+            for i in range(self._plan.threads)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _loop(self) -> None:
+        with suppress(OSError, AttributeError):  # niceness of one thread is Linux's; elsewhere do without
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        while not self._cancelled() and (work := self._queue.next()) is not None:
+            if isinstance(work, Ready):
+                self._guard(work.module, partial(self._finish, work.module))
+            else:
+                self._guard(work.module, partial(self._unit, work))
+                self._queue.done(work, finish=work.module not in self._progress.failed_modules)
+            self._announce(force=True)
+
+    def _guard(self, module: int | None, work: Callable[[], None]) -> None:
+        """Do a piece of work; what goes wrong fails its module and leaves the others."""
+        try:
+            work()
+        except Cancelled:
+            self._queue.clear()
+        except CalibrationError as error:
+            self._fail(module, str(error))
+        except Exception as error:
+            self._report.say("ERROR", traceback.format_exc())
+            self._fail(module, f"unexpected error: {error}")
+
+    def _fail(self, module: int | None, why: str) -> None:
+        sentence = why if module is None else f"Module {module} failed: {why}"
+        if self._progress.fail(module, sentence):
+            self._report.say("ERROR", sentence)
+        self._queue.drop(module)
+
+    def _unit(self, unit: Unit) -> None:
+        def progress(accumulator: Accumulator, n: int) -> None:
+            self._report.check()
+            self._progress.add(unit, n)
+            self._live.offer(unit, accumulator)
+            self._tell_notes(unit, accumulator)
+            self._announce()
+
+        plan = self._plan
+        with self._budget.reserve(plan.unit_bytes(unit)):
+            for at, values in run_unit(plan.method, plan.context, unit, plan.source, progress):
+                self._results[unit.module].write(at, values)
+        self._progress.finish(unit)
+        self._live.finished(unit)
+
+    def _tell_notes(self, unit: Unit, accumulator: Accumulator) -> None:
+        for note in accumulator.notes:
+            text = f"Module {unit.module}, {self._plan.label(unit)}: {note}"
+            if text not in self._told:
+                self._told.add(text)
+                self._report.say("INFO", text)
+
+    def _finish(self, number: int | None) -> None:
+        plan, results = self._plan, self._results[number]
+
+        def step(share: float) -> None:
+            self._report.check()
+            self._progress.finishing(number, share)
+            self._announce()
+
+        combine(plan, results, lambda share: step(share / 2))
+        self._live.changed(number)
+        if number is None or plan.detector is None:
+            step(1.0)
+            return
+        with self._budget.reserve(largest_constant(plan)):
+            written = write_module(plan, plan.detector.module(number), results, lambda share: step(0.5 + share / 2))
+        self._report.wrote(written)
+        self._tell_left_out(number)
+        if number not in plan.tables:
+            for sentence in plan.method.remarks(plan.context, number, FinishedModule(plan, number, results)):
+                self._report.say("WARN", sentence)
+        if written:
+            self._report.say("INFO", f"Module {number}: {told(written)} written.")
+
+    def _tell_left_out(self, number: int) -> None:
+        """Tell which frames had no data, which only the reading shows."""
+        for key, run in self._plan.runs.items():
+            frames = self._plan.frames[number, key]
+            empty = [f"{n} {why}" for why, n in frames.excluded.items() if why in NO_DATA]
+            if empty:
+                self._report.say("WARN", f"Module {number}: frames of {run.label} without data are left out: "
+                                         f"{', '.join(empty)}.")
+
+    def _announce(self, force: bool = False) -> None:
+        now = time.monotonic()
+        if force or now - self._announced > _ANNOUNCE_INTERVAL:
+            self._announced = now
+            self._report.moved(self._progress)
