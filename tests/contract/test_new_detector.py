@@ -17,6 +17,7 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
+    Calibration,
     ControlReader,
     DetectorType,
     Frames,
@@ -58,8 +59,9 @@ def toy() -> Iterator[DetectorType]:
             frames_per_entry=True,
         ),
         decode=decode, encode=encode, condition=(ConditionParameter("bias", "Bias", "V", 1.0, help="Bias"),),
-        find_condition=find_condition, find_stage=find_stage, file_dims=("cell", "gain", "slow_scan", "fast_scan"),
-        calibrations={"Offset": "OffsetToy", "Noise": "NoiseToy", "BadPixelsDark": "BadPixelsDarkToy"},
+        find_condition=find_condition, find_stage=find_stage,
+        calibrations={kind: Calibration(f"{kind}Toy", ("cell", "gain", "slow_scan", "fast_scan"))
+                      for kind in ("Offset", "Noise", "BadPixelsDark")},
         geometry=lambda n: None,
         truth={
             "offset": ({"mean": 800, "asic": 30, "pixel": 10, "cell": 5},), "noise": ({"mean": 6, "pixel": 0.3},),

@@ -40,9 +40,14 @@ class Stage:
     constants: dict[str, StoredConstant]
 
     def map(self, name: str) -> Array:
-        found = self.job.cell_map(name, self.data.module, self.index, 0)
+        found = self.job.plane(name, self.data.module, {"gain": self.gain})
         assert found is not None
         return found
+
+    @property
+    def gain(self) -> int:
+        """Place among the gain stages that have a run."""
+        return list(self.job.plan.context.arranged).index(self.role)
 
     @cached_property
     def flags(self) -> Array:
@@ -130,6 +135,6 @@ def finished(data: Dataset, out: Path, roles: tuple[str, ...] = (), **changes: A
 
 def stages_of(data: Dataset, job: Job) -> dict[str, Stage]:
     """Gain stages of a finished job by the role of their run."""
-    stored = {c.attributes["kind"]: c for c in (read_constant(Path(path)) for path in job.board.outputs)}
+    stored = {c.attributes["kind"]: c for c in (read_constant(one.path) for one in job.board.outputs)}
     roles = [stage.role for stage in data.truth.settings.detector.stages]
     return {role: Stage(data, job, role, index, stored) for index, role in enumerate(roles)}

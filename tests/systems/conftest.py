@@ -45,7 +45,7 @@ def run_job(spec: JobSpec) -> Outcome:
     assert job.wait(240)
     board = job.board
     job.close()
-    stored = [read_constant(Path(path)) for path in board.outputs]
+    stored = [read_constant(one.path) for one in board.outputs]
     return Outcome(spec, board, {(c.pdu, c.attributes["kind"]): c for c in stored})
 
 

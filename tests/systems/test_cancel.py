@@ -12,7 +12,7 @@ import pytest
 
 from calib_core.cli.command_line import command_line
 from calib_core.cli.main import main
-from calib_core.jobs import finishing, job
+from calib_core.jobs import outputs, threads
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
@@ -72,7 +72,7 @@ def cancelling_at(monkeypatch: pytest.MonkeyPatch, call: int, where: str) -> Cal
     calls = iter(range(10**6))
 
     def arm(made: Job) -> None:
-        really, looks = made._check, []
+        really, looks = made.check, []
 
         def check() -> None:
             if where == "anywhere" or running.get(where):
@@ -84,7 +84,7 @@ def cancelling_at(monkeypatch: pytest.MonkeyPatch, call: int, where: str) -> Cal
                     assert len(looks) <= 4
             really()
 
-        monkeypatch.setattr(made, "_check", check)
+        monkeypatch.setattr(made, "check", check)
 
     running: dict[str, bool] = {}
 
@@ -94,8 +94,8 @@ def cancelling_at(monkeypatch: pytest.MonkeyPatch, call: int, where: str) -> Cal
             return function(*given)
         return wrapped
 
-    monkeypatch.setattr(job, "combine_stages", marked("combining", finishing.combine_stages))
-    monkeypatch.setattr(job, "write_module", marked("writing", finishing.write_module))
+    monkeypatch.setattr(threads, "combine", marked("combining", outputs.combine))
+    monkeypatch.setattr(threads, "write_module", marked("writing", outputs.write_module))
     return arm
 
 
@@ -130,35 +130,35 @@ def test_a_cancelled_job_names_the_constants_that_it_wrote(mine: JobSpec, monkey
 
     def arm(made: Job) -> None:
         def written(*given: Any) -> Any:
-            found = finishing.write_module(*given)
+            found = outputs.write_module(*given)
             made.cancel()
             return found
-        monkeypatch.setattr(job, "write_module", written)
+        monkeypatch.setattr(threads, "write_module", written)
 
     made = finish(one, arm)
     assert made.board.state is State.CANCELLED
     assert list(kinds_in(mine).values()) == [KINDS]
-    assert sorted(made.board.outputs) == [str(c.path) for c in list_constants(mine.out_folder)]
+    assert sorted(one.path for one in made.board.outputs) == [c.path for c in list_constants(mine.out_folder)]
 
 
 @pytest.mark.parametrize("part", ["update", "finish"])
 def test_a_module_that_fails_leaves_the_others(part: str, mine: JobSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     if part == "update":
-        really = job.run_unit
+        really = threads.run_unit
 
         def failing(method: Any, context: Any, unit: Any, *rest: Any) -> Any:
             if unit.module == 1 and unit.inputs == ("med",):
                 raise ZeroDivisionError("a kernel is broken")
             return really(method, context, unit, *rest)
 
-        monkeypatch.setattr(job, "run_unit", failing)
+        monkeypatch.setattr(threads, "run_unit", failing)
     else:
         def broken(plan: Any, module: Any, *rest: Any) -> Any:
             if module.number == 1:
                 raise ZeroDivisionError("a kernel is broken")
-            return finishing.write_module(plan, module, *rest)
+            return outputs.write_module(plan, module, *rest)
 
-        monkeypatch.setattr(job, "write_module", broken)
+        monkeypatch.setattr(threads, "write_module", broken)
     board = finish(mine).board
     assert board.state is State.FAILED
     assert board.error == "Module 1 failed: unexpected error: a kernel is broken"

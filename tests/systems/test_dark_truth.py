@@ -180,9 +180,9 @@ def test_the_inspected_pixel_has_the_numbers_of_the_constants(clean: Dataset, da
     job = Job(darks.spec.model_copy(update={"out_folder": darks.spec.out_folder / "again"}))
     job.start()
     assert job.wait(120)
-    cells = job.plan.cells
+    cells = job.plan.context.cells
     for row, col, stage in [(10, 20, 0), (200, 100, 1), (300, 7, 2)]:
-        samples = job.pixel_samples(clean.module, row, col, cells[-1], stage)
+        samples = job.pixel_samples(clean.module, row, col, {"cell": len(cells) - 1, "gain": stage})
         where = (stage, len(cells) - 1, row, col)
         np.testing.assert_allclose(samples.mean, darks.values("Offset")[where], rtol=1e-6)
         np.testing.assert_allclose(samples.std, darks.values("Noise")[where], rtol=1e-5)

@@ -16,7 +16,7 @@ from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, withdraw
 from calib_core.characterisation.family import declare as declare_family
 from calib_core.constants.badpixels import BadPixels
-from calib_core.detector import DetectorType
+from calib_core.detector import Calibration, DetectorType
 from calib_core.detector.registry import declare, detector_type
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey
@@ -194,7 +194,7 @@ def test_the_inspected_strip_has_the_numbers_of_the_constants(linear: Case) -> N
     assert job.wait(120)
     good = np.flatnonzero(linear.data.truth.bad(1)[0] == 0)
     for strip, cell, stage in zip(good[[3, 700, -1]].tolist(), (0, 1, 1), (0, 1, 2), strict=True):
-        samples = job.pixel_samples(1, 0, strip, cell, stage)
+        samples = job.pixel_samples(1, 0, strip, {"cell": cell, "gain": stage})
         assert samples.values.max() <= 1023
         np.testing.assert_allclose(samples.mean, linear.found.values("Offset")[stage, cell, 0, strip], rtol=1e-6)
         np.testing.assert_allclose(samples.std, linear.found.values("Noise")[stage, cell, 0, strip], rtol=1e-5)
@@ -318,7 +318,8 @@ def old_strips() -> Iterator[DetectorType]:
                     gain_bits=None, adc_mask=0x3FFF, gain_shift=14, frames_per_entry=False),
         decode=lambda arrays: replace(like.decode({
             **arrays, "data.memoryCell": arrays["cell"], "data.gain": arrays["gain_bits"]}), signal_plane=None),
-        file_dims=("fast_scan", "cell", "gain"),
+        calibrations={kind: Calibration(f"{kind}Strips", ("fast_scan", "cell", "gain"))
+                      for kind in ("Offset", "Noise", "BadPixelsDark")},
     )
     family = declare_family(Family("STRIPS", "Strips", (kind,), (Dark(),)))
     yield kind
@@ -343,7 +344,7 @@ def test_real_strips_without_a_sensor_are_found_by_their_missing_noise(
     job.start()
     assert job.wait(60)
     assert job.board.error == ""
-    noise, flags = job.cell_map("noise", 1, 0, 0), job.cell_map("bad_pixels", 1, 0, 0)
+    noise, flags = (job.plane(name, 1, {}) for name in ("noise", "bad_pixels"))
     job.close()
     constant = raw.std(axis=0) == 0
     assert constant.sum() == 194

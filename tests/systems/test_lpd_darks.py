@@ -356,7 +356,7 @@ def test_normality_is_tested_on_demand(make_dataset, tmp_path):
     job = Job(spec)
     job.start()
     assert job.wait(60)
-    tested = job.cell_map("normality", 2, 0, 0)
+    tested = job.plane("normality", 2, {})
     good = data.truth.bad(2) == 0
     assert abs((tested[good] < 0.05).mean() - 0.05) < 0.02
     job.close()

@@ -142,7 +142,7 @@ def test_edges_and_hole_are_flagged(dark: Stage) -> None:
 
 
 def test_the_hole_comes_with_the_second_pass(dark: Stage) -> None:
-    passes = [dark.job.cell_map("bad_pixels_passes", 0, plane, 0) for plane in range(3)]
+    passes = [dark.job.plane("bad_pixels_passes", 0, {"pass": plane}) for plane in range(3)]
     assert [bool((one[HOLE] & BadPixels.NON_SENSITIVE).any()) for one in passes] == [False, True, True]
     assert all((one[EDGES] & BadPixels.OVERSCAN).all() for one in passes)
 

@@ -17,6 +17,7 @@ from calib_core.cli.main import main
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
+    Calibration,
     ControlReader,
     DetectorType,
     Frames,
@@ -162,8 +163,9 @@ def camera() -> Iterator[DetectorType]:
         decode=lambda arrays: Frames(arrays["data.pixels"], arrays["data.cell"], arrays["data.trainId"]),
         encode=lambda block, stage, gain: {"data.pixels": block[:, 0]},
         condition=(ConditionParameter("exposure", "Exposure", "ms", 0.01, help="Exposure time"),),
-        find_condition=find_condition, find_stage=find_stage, file_dims=("cell", "gain", "slow_scan", "fast_scan"),
-        calibrations={"Offset": "Offset", "Noise": "Noise", "BadPixelsDark": "BadPixelsDark"},
+        find_condition=find_condition, find_stage=find_stage,
+        calibrations={kind: Calibration(kind, ("cell", "gain", "slow_scan", "fast_scan"))
+                      for kind in ("Offset", "Noise", "BadPixelsDark")},
         geometry=lambda n: None,
     )
     family = declare(Family("CAMERA", "Camera", (kind,), (Dark(),)))

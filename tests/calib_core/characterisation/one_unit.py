@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from calib_core.axes import Axis
 from calib_core.characterisation.driver import run_unit
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.unit import Context, Unit
@@ -32,9 +31,8 @@ class Memory:
 def context_of(method: Method, kind: DetectorType) -> Context:
     """What a method may know of a job with a run of the first gain stage and one memory cell."""
     [first] = [one for one in method.arrange(kind, {}, keep=True).runs][:1]
-    axes = (Axis("gain", "Gain stage", (kind.stages[0].short,)), Axis("cell", "Memory cell", (0,)))
-    arranged = type(first)(first.key, first.input, None, at={"gain": 0})
-    return Context(kind, {axis.name: axis for axis in axes}, {first.key: arranged})
+    context = Context(kind, (0,), {first.key: replace(first, at={"gain": 0})})
+    return replace(context, axes={axis.name: axis for axis in method.axes(context)})
 
 
 def characterise(

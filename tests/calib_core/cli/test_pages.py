@@ -58,8 +58,9 @@ def test_the_command_line_of_the_page_is_understood(pages, name):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_constants_stages_and_conditions_are_listed(pages, name):
     kind = named(name).types[0]
-    products = named(name).methods[0].products(kind)
-    assert [row[1] for row in rows(pages[name], "Constants")] == [kind.calibrations[p.kind.name] for p in products]
+    outputs = named(name).methods[0].outputs(kind)
+    assert [row[1] for row in rows(pages[name], "Constants")] == [
+        kind.calibrations[one.kind.name].name for one in outputs]
     assert [row[0] for row in rows(pages[name], "Gain stages")] == [stage.short for stage in kind.stages]
     assert [row[1] for row in rows(pages[name], "Operating condition")] == [
         parameter.database_name for parameter in kind.condition]

@@ -41,10 +41,11 @@ PROVENANCE = {
 
 def constant(values, count=None, kind=OFFSET, file_dims=FILE_DIMS, **changes):
     return replace(Constant(
-        kind=kind, calibration=kind.name, pdu="AGIPD_SIV1_AGIPDV11_M305", shape=values.shape, file_dims=file_dims,
+        kind=kind, calibration=kind.name, pdu="AGIPD_SIV1_AGIPDV11_M305", dims=INTERNAL_DIMS, shape=values.shape,
+        file_dims=file_dims, labels={"cell": (0, 2, 4, 6)},
         condition=CONDITION, begin=datetime(2026, 3, 1, 12, 30, tzinfo=UTC), provenance=PROVENANCE,
-        read=lambda part: values[..., part],
-        read_count=None if count is None else lambda part: count[..., part], cells=(0, 2, 4, 6),
+        read=lambda part: values[:, part],
+        read_count=None if count is None else lambda part: count[:, part],
     ), **changes)
 
 
@@ -99,7 +100,7 @@ def test_threads_write_at_the_same_time(tmp_path, values):
     def interrupted(part):
         with ThreadPoolExecutor(1) as pool:
             pool.submit(write_constant, constant(values + 1), tmp_path / "second").result()
-        return values[..., part]
+        return values[:, part]
 
     written = write_constant(constant(values, read=interrupted), tmp_path / "first")
     np.testing.assert_array_equal(read_constant(written.path).values(), values)
@@ -117,7 +118,7 @@ def test_checksum_and_size_are_the_file_s(tmp_path, values):
 @pytest.mark.parametrize("file_dims", [FILE_DIMS, ("cell", "gain", "fast_scan", "slow_scan")])
 def test_any_order_of_axes_and_many_slabs(tmp_path, monkeypatch, values, file_dims):
     monkeypatch.setattr(constants, "_SLAB_BYTES", 20_000)
-    monkeypatch.setattr(constants, "_CHUNK_BYTES", 7_000)
+    monkeypatch.setattr(constants, "_LEAST_CHUNK_BYTES", 7_000)
     written = write_constant(constant(values, file_dims=file_dims), tmp_path)
     with h5py.File(written.path) as file:
         data = file["AGIPD_SIV1_AGIPDV11_M305/Offset/0/data"]
@@ -294,7 +295,7 @@ def test_working_memory_is_little_more_than_the_file(tmp_path):
         class Values:
             shape = (3, 60, 512, 128)
             def __getitem__(self, key):
-                return np.full((3, 60, 512, len(range(*key[1].indices(128)))), 7.0)
+                return np.full((3, len(range(*key[1].indices(60))), 512, 128), 7.0)
         made = constant(Values())
         before = peak()
         written = constants.write_constant(made, Path({str(tmp_path)!r}))
