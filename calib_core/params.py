@@ -2,6 +2,10 @@
 
 A parameter ("knob") is a field of a frozen :class:`Knobs` model, declared with :func:`knob`. Methods, correction
 steps and simulator settings are such models; nobody reads a parameter from a dict by its name.
+
+A model may be made of parts: a field that is a tuple of :class:`Part`. Their knobs have flat names everywhere, the
+part's word and their own (``common_mode_limit``); the bare word is the part's switch. The tuple itself has no name:
+which parts there are is the model's choice, not the operator's.
 """
 
 from __future__ import annotations
@@ -9,11 +13,11 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Self, Union, get_args, get_origin
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from calib_core.errors import BadParameter
@@ -34,7 +38,10 @@ _IN_WORDS: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Knob:
-    """One declared parameter, as the form, the command line and the documentation see it."""
+    """One declared parameter, as the form, the command line and the documentation see it.
+
+    ``default`` is the value of the model that it was asked of, ``part`` the title of the part that it belongs to.
+    """
 
     name: str
     kind: Kind
@@ -46,6 +53,7 @@ class Knob:
     choices: tuple[str, ...] = ()
     expert: bool = False
     optional: bool = False
+    part: str = ""
 
     @property
     def flag(self) -> str:
@@ -86,37 +94,125 @@ class Knobs(BaseModel):
             raise ValueError("the limits are not finite or not in order")
         return value
 
-    @classmethod
-    def knobs(cls) -> tuple[Knob, ...]:
-        """Declared parameters in the order of their declaration."""
-        return tuple(_describe(name, field) for name, field in cls.model_fields.items())
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [one.name for one in self.knobs()]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two parameters are named {', '.join(twice)}")
+        return self
+
+    def knobs(self) -> tuple[Knob, ...]:
+        """Declared parameters in the order of their declaration, those of parts at the place of their part."""
+        return tuple(one for one, _ in self._placed())
+
+    def value(self, name: str) -> Any:
+        """Value of a parameter by its flat name; BadParameter where there is none such."""
+        place = self._places([name])[name]
+        owner = self if place.index is None else getattr(self, place.field)[place.index]
+        return getattr(owner, place.inner)
+
+    def values(self) -> dict[str, Any]:
+        """All parameters by their flat names, as plain JSON values."""
+        parts = {place.field for _, place in self._placed() if place.index is not None}
+        own = self.model_dump(mode="json", exclude=parts)
+        inner = {(field, index): one.model_dump(mode="json") for field in parts
+                 for index, one in enumerate(getattr(self, field))}
+        return {one.name: (own if place.index is None else inner[place.field, place.index])[place.inner]
+                for one, place in self._placed()}
 
     def with_changes(self, changes: Mapping[str, Any]) -> Self:
-        """Copy with some parameters changed.
+        """Copy with some parameters changed, by their flat names.
 
         Raises
         ------
         BadParameter
             A name is not declared here or a value is not allowed; the message says which and the range.
         """
-        try:
-            return type(self).model_validate({**dict(self), **changes})
-        except ValidationError as error:
-            raise BadParameter(_sentence(self, error)) from error
+        places, new = self._places(changes), dict(self)
+        for name, value in changes.items():
+            field, index, inner = places[name].field, places[name].index, places[name].inner
+            if index is None:
+                new[field] = value
+                continue
+            parts = list(new[field])
+            parts[index] = parts[index]._checked({**dict(parts[index]), inner: value}, self, name)
+            new[field] = tuple(parts)
+        return self._checked(new, self)
 
     def changed_from(self, baseline: Self) -> dict[str, Any]:
         """Parameters that differ from ``baseline``, as plain JSON values."""
-        mine, theirs = self.model_dump(mode="json"), baseline.model_dump(mode="json")
+        mine, theirs = self.values(), baseline.values()
         return {name: value for name, value in mine.items() if value != theirs[name]}
 
+    def _checked(self, values: Mapping[str, Any], whole: Knobs, name: str = "") -> Self:
+        try:
+            return type(self).model_validate(values)
+        except ValidationError as error:
+            raise BadParameter(_sentence(whole, error, name)) from error
 
-def _describe(name: str, field: FieldInfo) -> Knob:
+    def _placed(self) -> Iterator[tuple[Knob, _Place]]:
+        for name, field in type(self).model_fields.items():
+            if not _is_of_parts(field):
+                yield _describe(name, field, getattr(self, name)), _Place(name)
+                continue
+            for index, part in enumerate(getattr(self, name)):
+                yield from ((one, _Place(name, index, inner)) for inner, one in part.flat())
+
+    def _places(self, names: Iterable[str]) -> dict[str, _Place]:
+        known = {one.name: place for one, place in self._placed()}
+        for name in names:
+            if name not in known:
+                raise BadParameter(f"There is no parameter “{name}”; known parameters are {', '.join(known)}.")
+        return known
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the value of a flat name is: a field, or a field of a part in a field."""
+
+    field: str
+    index: int | None = None
+    part_field: str = ""
+
+    @property
+    def inner(self) -> str:
+        return self.part_field or self.field
+
+
+class Part(Knobs):
+    """A set of parameters that is part of another; its switch is offered unless it is required.
+
+    Subclasses set ``word``, the beginning of its flat names, and ``title``.
+    """
+
+    word: ClassVar[str]
+    title: ClassVar[str]
+    required: ClassVar[bool] = False
+
+    on: bool = knob(True, help="Whether it is done")
+
+    def flat(self) -> Iterator[tuple[str, Knob]]:
+        """Own names of its knobs, and the knobs with their flat names."""
+        for inner, field in type(self).model_fields.items():
+            one = _describe(inner, field, getattr(self, inner))
+            if inner != "on":
+                yield inner, replace(one, name=f"{self.word}_{inner}", part=self.title)
+            elif not self.required:
+                yield inner, replace(one, name=self.word, part=self.title, help=self.title)
+
+
+def _is_of_parts(field: FieldInfo) -> bool:
+    inner = get_args(field.annotation)
+    return get_origin(field.annotation) is tuple and isinstance(inner[0], type) and issubclass(inner[0], Part)
+
+
+def _describe(name: str, field: FieldInfo, value: Any) -> Knob:
     annotation, optional = _without_none(field.annotation)
     extra = typing.cast(dict[str, Any], field.json_schema_extra or {})
     choices = tuple(str(c) for c in get_args(annotation)) if get_origin(annotation) is Literal else ()
     bounds = {bound: getattr(m, bound) for m in field.metadata for bound in ("ge", "le") if hasattr(m, bound)}
     return Knob(
-        name=name, kind="choice" if choices else _KINDS[annotation], default=field.get_default(),
+        name=name, kind="choice" if choices else _KINDS[annotation], default=value,
         unit=extra.get("unit", ""), help=field.description or "", lower=bounds.get("ge"), upper=bounds.get("le"),
         choices=choices, expert=extra.get("expert", False), optional=optional,
     )
@@ -129,11 +225,11 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
     return annotation, False
 
 
-def _sentence(model: Knobs, error: ValidationError) -> str:
+def _sentence(whole: Knobs, error: ValidationError, name: str) -> str:
     first = error.errors()[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
-    known = {k.name: k for k in model.knobs()}
+    known = {one.name: one for one in whole.knobs()}
+    name = name or (str(first["loc"][0]) if first["loc"] else "")
     if name not in known:
-        return f"There is no parameter “{name}”; known parameters are {', '.join(known)}."
+        return f"{first['msg'].removeprefix('Value error, ').capitalize()}."
     allowed = known[name].range_text or _IN_WORDS[known[name].kind]
     return f"{name} = {first['input']!r} is not allowed; it takes {allowed}."

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import field_validator
 
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import by_gain_stage
@@ -20,13 +21,14 @@ from calib_core.characterisation.accumulators import (
     Statistics,
 )
 from calib_core.characterisation.dark_checks import drifts
-from calib_core.characterisation.inputs import Arrangement, Given, Input
+from calib_core.characterisation.inputs import Arrangement, Given, Input, inputs_of_steps
 from calib_core.characterisation.method import Method, SampleSummary
 from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.train_selection import TrainSelection
 from calib_core.characterisation.unit import Accumulator, Context, Finished, Maps, Unit
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET, THRESHOLDS_DARK
+from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 from calib_core.numerics import limits, robust
 from calib_core.params import Limits, LimitsPerStage, knob
@@ -93,9 +95,25 @@ class Dark(TrainSelection, Method):
     legacy_zeros: bool = knob(False, expert=True, help="Write 0 instead of NaN into constants where there are no "
                               "data, as the original notebooks did; the flags stay")
 
+    before: tuple[Step, ...] = ()
+
+    @field_validator("before")
+    @classmethod
+    def _of_whole_numbers(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """The sums are exact on codes, so nothing may come before them that makes other numbers."""
+        for step in steps:
+            if not step.whole_numbers:
+                raise ValueError(f"{step.title} makes no whole numbers and cannot come before exact sums")
+        return steps
+
     def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
-        """One run per gain stage."""
-        return () if kind is None else by_gain_stage.inputs_of(kind)
+        """One run per gain stage, and constants of the steps before."""
+        runs = () if kind is None else by_gain_stage.inputs_of(kind)
+        return (*runs, *inputs_of_steps(self.before))
+
+    def steps_before(self) -> tuple[Step, ...]:
+        """Steps that codes go through before anything else."""
+        return self.before
 
     def arrange(self, kind: DetectorType, given: Given, keep: bool) -> Arrangement:
         """Which run is of which gain stage."""
@@ -191,8 +209,8 @@ class Dark(TrainSelection, Method):
         return {"thresholds": whole, "bad_pixels": results["bad_pixels"] | flag[present]}
 
     def remarks(self, context: Context, module: int, finished: Finished) -> Iterable[str]:
-        """Runs whose offset drifts."""
-        return drifts(context, module, finished)
+        """Runs whose offset drifts; codes that go through a step are not compared, since frames are as stored."""
+        return () if context.is_prepared(module) else drifts(context, module, finished)
 
     def _describing(self, context: Context, unit: Unit) -> Describe:
         return partial(self._describe, context.detector, by_gain_stage.number_of(context, unit.inputs[0]))

@@ -29,7 +29,7 @@ def run_unit(
         accumulator = method.begin(context, unit, number, accumulator)
         for name in unit.inputs:
             for chunk in source.chunks(unit, name, limit):
-                accumulator.update(name, chunk)
+                accumulator.update(name, context.prepared(unit, chunk))
                 progress(accumulator, len(chunk))
         for _ in accumulator.settle():
             progress(accumulator, 0)

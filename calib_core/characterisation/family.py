@@ -8,7 +8,7 @@ from functools import cached_property
 
 from calib_core.characterisation.method import Method
 from calib_core.detector import DetectorType, GainStage, registry
-from calib_core.detector.defaults import notebook_names
+from calib_core.detector.defaults import defaults, notebook_names
 from calib_core.errors import BadParameter
 
 
@@ -35,7 +35,7 @@ class Family:
     title: str
     types: tuple[DetectorType, ...] = ()
     methods: tuple[Method, ...] = ()
-    about: str = ""
+    about: str | None = ""
 
     @property
     def kind(self) -> DetectorType | None:
@@ -72,6 +72,11 @@ class Family:
 
 
 _declared: dict[str, Family] = {}
+
+
+def with_defaults(name: str, *methods: Method) -> tuple[Method, ...]:
+    """Characterisations with a family's default parameters, which have their source in ``resources/defaults``."""
+    return tuple(method.with_changes(defaults(name, method.command.lower())) for method in methods)
 
 
 def declare(family: Family) -> Family:

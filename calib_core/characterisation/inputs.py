@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +10,12 @@ from typing import Literal
 
 from calib_core.constants.condition import Condition
 from calib_core.constants.constant import ConstantKind
+from calib_core.correction.step import Step
 from calib_core.detector import Detector, StageEvidence
 from calib_core.io.inventory import Problem
+
+#: Name under which a file or folder is given for all inputs of constants that have none of their own.
+ALL_CONSTANTS = "constants"
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,15 @@ class Arrangement:
 
     runs: tuple[Arranged, ...]
     notes: tuple[str, ...] = ()
+
+
+def inputs_of_steps(steps: Sequence[Step]) -> tuple[Input, ...]:
+    """Inputs of constants that steps need; each may be left out where the step may."""
+    kinds = {kind: step.required for step in steps for kind in step.needs}
+    return tuple(
+        Input(kind.name.lower(), kind.title, "constants", optional=not required, kinds=(kind,),
+              help=f"{kind.title}: file, or folder of constants in which it is looked for by physical detector unit")
+        for kind, required in kinds.items())
 
 
 #: Runs by the name of the input that they were given for.

@@ -18,6 +18,7 @@ from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.inputs import Arrangement, Given, Input, as_given
 from calib_core.characterisation.outputs import Output
 from calib_core.characterisation.unit import Accumulator, Context, Finished, Maps, Unit
+from calib_core.correction.step import Step
 from calib_core.detector import DetectorType, FrameSelection
 from calib_core.params import Knobs
 
@@ -53,6 +54,10 @@ class Method(Knobs):
     @abstractmethod
     def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
         """What this method reads, for a detector type."""
+
+    def steps_before(self) -> tuple[Step, ...]:
+        """Correction steps that data go through before they are handed to this method."""
+        return ()
 
     def arrange(self, kind: DetectorType, given: Given, keep: bool) -> Arrangement:
         """Where each given run belongs; as given unless the data tell better and ``keep`` does not forbid it."""
@@ -125,13 +130,6 @@ class Method(Knobs):
         """
         values = samples.astype(np.float64)
         return SampleSummary(None, float(values.mean()), float(values.std(ddof=1))) if len(values) > 1 else _NOTHING
-
-    def table_path(self) -> str | None:
-        """Constant file or folder with look-up tables that samples go through first; empty where none was given.
-
-        None for methods that take the codes of the converter as they are.
-        """
-        return None
 
     def frame_selection(self) -> FrameSelection:
         """Which trains of a run this method uses; all unless it lets the operator choose."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,10 +20,12 @@ from calib_core.characterisation.accumulators import (
 )
 from calib_core.characterisation.dark import NOISE_MAP, Dark
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
+from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.cosmics import RejectCosmics
 from calib_core.correction.offset import Offset
-from calib_core.correction.step import Images, Reference, Step
+from calib_core.correction.pipeline import Pipeline
+from calib_core.correction.step import Images, Known, Step
 from calib_core.detector import DetectorType, Frames
 from calib_core.numerics import residuals
 from calib_core.params import knob
@@ -39,10 +41,11 @@ _PASSES = Result("bad_pixels_passes", "Bad pixels", "", "u4", "Flags that each p
 
 @dataclass(frozen=True)
 class Trial:
-    """A sequence of steps whose noise is compared with that of others."""
+    """Steps whose noise is compared with that of others; ``name`` is what the data decide of, ``of`` the step."""
 
     name: str
     steps: tuple[Step, ...]
+    of: str = ""
 
 
 class RefinedDark(Dark):
@@ -55,17 +58,7 @@ class RefinedDark(Dark):
     iterations: int = knob(
         2, ge=0, le=5, unit="passes", help="Further passes over offset- and common-mode-corrected images; each "
         "leaves out the bad pixels of the one before")
-    common_mode: Literal[
-        "none", "auto", "block", "row", "column", "block row", "block column", "row column", "block row column"
-    ] = knob("auto", help="Medians that are subtracted from each bank, in this order; auto: rows or columns, "
-             "whichever gives the lower noise")
-    common_mode_share: float = knob(
-        0.25, ge=0, le=1, help="Least share of good pixels for a median to be subtracted")
-    common_mode_sigma: float = knob(5.0, ge=1, le=100, unit="σ",
-                                    help="Samples farther from the offset do not count in the median")
-    common_mode_limit: float = knob(1000.0, ge=0, le=65535, unit="ADU", help="Larger medians are not subtracted")
-    cosmics: bool = knob(False, help="Leave out tracks of cosmic rays in the last pass")
-    cosmic_sigma: float = knob(6.0, ge=3, le=100, unit="σ", help="Least signal of the strongest pixel of a track")
+    refine: tuple[Step, ...] = (Offset(), CommonMode(axis="auto", limit=1000.0), RejectCosmics(on=False))
 
     def axes(self, context: Context) -> tuple[Axis, ...]:
         """Those of darks, and the passes."""
@@ -76,7 +69,7 @@ class RefinedDark(Dark):
         """Those of darks, the noise before common mode, cosmic rays, and bad pixels pass by pass."""
         before = replace(NOISE_MAP, name="noise_raw", title="Noise before common mode", scale_of=NOISE_MAP.name,
                          help="Standard deviation of the raw dark signal")
-        return (*super().results(kind), before, *((_COSMICS,) if self.cosmics else ()), _PASSES)
+        return (*super().results(kind), before, *((_COSMICS,) if self._takes_out else ()), _PASSES)
 
     def passes(self, context: Context, unit: Unit) -> tuple[int | None, ...]:
         """Those of darks, then one over all frames for each iteration."""
@@ -85,7 +78,7 @@ class RefinedDark(Dark):
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
         """Memory of plain darks, sums of residuals for each trial, and corrected images."""
         assert kind is not None
-        trials = 2 if self.common_mode == "auto" else 1
+        trials = max((len(step.alternatives()) for step in self.refine if step.on), default=0) or 1
         return super().bytes_per_item(kind, samples) + kind.pixels * (24 * trials + 40 + 14 * _BATCH)
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
@@ -110,7 +103,11 @@ class RefinedDark(Dark):
             raw = accumulator.statistics(slot)
             yield at, self._with_passes(context.detector, maps, [maps["bad_pixels"]], raw, None)
 
-    def _known(self, context: Context, unit: Unit, previous: Any) -> list[Known]:
+    @property
+    def _takes_out(self) -> bool:
+        return any(step.takes_out and step.on for step in self.refine)
+
+    def _known(self, context: Context, unit: Unit, previous: Any) -> list[KnownCell]:
         known, describe, shape = [], self._describing(context, unit), context.detector.shape
         for slot in range(len(unit.block)):
             statistics = previous.statistics(slot)
@@ -118,30 +115,25 @@ class RefinedDark(Dark):
             earlier = previous.known[slot] if isinstance(previous, Refined) else None
             # always from the raw offset: the mean error of the medians would add up from pass to pass
             raw = statistics if earlier is None else earlier.raw
-            reference = Reference(raw.mean[0].reshape(shape), statistics.std[0].reshape(shape), flags != 0)
-            known.append(Known(reference, raw, (*(earlier.flags if earlier else ()), flags)))
+            constants = Known({OFFSET.name: raw.mean[0].reshape(shape), NOISE.name: statistics.std[0].reshape(shape),
+                               BAD_PIXELS_DARK.name: flags})
+            known.append(KnownCell(constants, raw, (*(earlier.flags if earlier else ()), flags)))
         return known
 
     def _trials(self, number: int, previous: Accumulator) -> tuple[Trial, ...]:
-        """Steps of a pass; the first decides between axes where the operator has not."""
+        """Steps of a pass; the first decides between alternatives where the operator has not."""
         last = number == self.iterations
-        cosmics = (RejectCosmics(sigma=self.cosmic_sigma),) if self.cosmics and last else ()
-        if self.common_mode == "none":
-            return (Trial("none", cosmics),)
-        axes: list[str] = ["row", "column"]
-        if self.common_mode != "auto":
-            axes = [self.common_mode]
-        elif isinstance(previous, Refined):
-            axes = [previous.trial.name]
-        return tuple(Trial(axis, (self._step(axis), *cosmics)) for axis in axes)
-
-    def _step(self, axis: str) -> Step:
-        knobs = {"axis": axis, "min_share": self.common_mode_share, "sigma": self.common_mode_sigma,
-                 "limit": self.common_mode_limit}
-        return CommonMode().with_changes(knobs)
+        decided = previous.decided if isinstance(previous, Refined) else {}
+        taken = (step for step in self.refine if step.on and (last or not step.takes_out))
+        steps = tuple(decided.get(step.word, step) for step in taken)
+        for place, step in enumerate(steps):
+            if found := step.alternatives():
+                return tuple(Trial(name, (*steps[:place], one, *steps[place + 1 :]), step.title)
+                             for name, one in found.items())
+        return (Trial("", steps),)
 
     def _describe_pass(
-        self, context: Context, unit: Unit, known: Known, statistics: Statistics, tracks: Array
+        self, context: Context, unit: Unit, known: KnownCell, statistics: Statistics, tracks: Array
     ) -> Maps:
         maps = self._describing(context, unit)(statistics)
         flags = [*known.flags, maps["bad_pixels"]]
@@ -151,7 +143,7 @@ class RefinedDark(Dark):
                      tracks: Array | None) -> Maps:
         shape = kind.shape
         maps["noise_raw"] = raw.std[0].reshape(shape)
-        if self.cosmics:
+        if self._takes_out:
             maps["cosmic_rays"] = np.zeros(shape, np.uint32) if tracks is None else tracks.reshape(shape)
         missing = [flags[-1]] * (self.iterations + 1 - len(flags))
         maps["bad_pixels_passes"] = np.stack([*_by_pass(kind, flags), *missing])
@@ -169,16 +161,16 @@ def _by_pass(detector: DetectorType, flags: Sequence[Array]) -> Iterator[Array]:
 
 
 @dataclass(frozen=True)
-class Known:
-    """What earlier passes found of one memory cell: the reference, the raw statistics, the flags of each pass."""
+class KnownCell:
+    """What earlier passes found of one memory cell: constants, the raw statistics, the flags of each pass."""
 
-    reference: Reference
+    constants: Known
     raw: Statistics
     flags: tuple[Array, ...]
 
 
 #: ``describe(what is known, statistics, samples left out as tracks)``
-DescribePass = Callable[[Known, Statistics, Array], Maps]
+DescribePass = Callable[[KnownCell, Statistics, Array], Maps]
 
 
 class Refined(Accumulator):
@@ -188,12 +180,13 @@ class Refined(Accumulator):
     """
 
     def __init__(
-        self, context: Context, unit: Unit, sampling: Sampling, known: Sequence[Known], trials: Sequence[Trial],
+        self, context: Context, unit: Unit, sampling: Sampling, known: Sequence[KnownCell], trials: Sequence[Trial],
         describe: DescribePass, gate: tuple[float, float],
     ) -> None:
         self.unit, self.sampling, self.known, self._describe = unit, sampling, list(known), describe
-        self._kind = context.detector
         self.trials = tuple(trials)
+        self._pipelines = [[Pipeline(trial.steps).bind(one.constants, context.detector) for one in known]
+                           for trial in self.trials]
         self.notes: Sequence[str] = ()
         self._slots, self._gate = Slots(context, unit), gate
         shape = (len(self.trials), len(unit.block), context.detector.pixels)
@@ -201,12 +194,12 @@ class Refined(Accumulator):
         self.count, self.tracks = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)
         self.seen = np.zeros(len(unit.block), np.int64)
         self.wrong = None if sampling.code is None else np.zeros(shape[1:], np.uint32)
-        self._width = np.stack([self._half_width(one.reference).ravel() for one in self.known])
+        self._width = np.stack([self._half_width(one).ravel() for one in self.known])
 
     @property
-    def trial(self) -> Trial:
-        """The trial that is kept, or the first while several go on."""
-        return self.trials[0]
+    def decided(self) -> dict[str, Step]:
+        """Steps of the trial that is kept, by their words; those of the first while several go on."""
+        return {step.word: step for step in self.trials[0].steps}
 
     def update(self, name: str, chunk: Frames) -> None:
         """Correct and add frames, a few at a time."""
@@ -224,22 +217,17 @@ class Refined(Accumulator):
             right = frames.gain[chosen] == self.sampling.code
             self.wrong[slot] += (~right).sum(axis=0, dtype=np.uint32).ravel()
             use &= right
-        for index, trial in enumerate(self.trials):
-            images = Images(adc.astype(np.float32), use.copy())
-            self._correct(images, trial, slot)
+        for index, pipelines in enumerate(self._pipelines):
+            images = Images.of(adc.astype(np.float32), frames.cell[chosen], frames.train[chosen], use.copy())
+            pipelines[slot].apply(images)
             self.tracks[index, slot] += (use & ~images.use).sum(axis=0, dtype=np.uint32).ravel()
             n = len(chosen)
             residuals.add(images.values.reshape(n, -1), images.use.reshape(n, -1), self._width[slot],
                           self.total[index, slot], self.squares[index, slot], self.count[index, slot])
 
-    def _correct(self, images: Images, trial: Trial, slot: int) -> None:
-        reference = self.known[slot].reference
-        for step in (Offset(), *trial.steps):
-            step.apply(images, reference, self._kind)
-
-    def _half_width(self, reference: Reference) -> Array:
+    def _half_width(self, known: KnownCell) -> Array:
         sigma, floor = self._gate
-        width = np.maximum(sigma * reference.noise, floor)
+        width = np.maximum(sigma * known.constants.values[NOISE.name], floor)
         return np.where(np.isfinite(width), width, -1).astype(np.float32)
 
     def merge(self, other: Refined) -> None:
@@ -258,7 +246,8 @@ class Refined(Accumulator):
             noises = [self._median_noise(index) for index in range(len(self.trials))]
             best = int(np.argmin(noises))
             told = ", ".join(f"{t.name} {n:.3g} ADU" for t, n in zip(self.trials, noises, strict=True))
-            self.notes = (f"Common mode by {self.trials[best].name}: median noise after it {told}.",)
+            best_one = self.trials[best]
+            self.notes = (f"{best_one.of} by {best_one.name}: median noise after it {told}.",)
             self._keep(best)
             yield
 
@@ -268,7 +257,7 @@ class Refined(Accumulator):
 
     def _keep(self, best: int) -> None:
         kept = slice(best, best + 1)
-        self.trials = self.trials[kept]
+        self.trials, self._pipelines = self.trials[kept], self._pipelines[kept]
         self.total, self.squares = self.total[kept], self.squares[kept]
         self.count, self.tracks = self.count[kept], self.tracks[kept]
 
@@ -276,7 +265,7 @@ class Refined(Accumulator):
         """Offset and noise of one memory cell after this pass."""
         mean, std = residuals.finish(
             self.total[0, slot], self.squares[0, slot], self.count[0, slot], self.sampling.ddof)
-        offset = self.known[slot].reference.offset.ravel() + mean
+        offset = self.known[slot].constants.values[OFFSET.name].ravel() + mean
         wrong = None if self.wrong is None else self.wrong[slot].copy()
         return Statistics(offset[None].astype(np.float32), std[None], self.count[:1, slot].copy(),
                           int(self.seen[slot]), wrong)

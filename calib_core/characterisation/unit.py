@@ -11,6 +11,8 @@ import numpy as np
 
 from calib_core.axes import Array, At, Axis
 from calib_core.characterisation.inputs import Arranged
+from calib_core.correction.pipeline import BoundPipeline
+from calib_core.correction.step import Images
 from calib_core.detector import DetectorType, Frames
 
 Maps = dict[str, Array]
@@ -55,12 +57,15 @@ class Context:
         Arranged inputs that there is something of, by key.
     axes : mapping
         Axes of the method's results by name.
+    before : mapping
+        Steps that the codes of a module go through first, by its number.
     """
 
     kind: DetectorType | None = None
     cells: tuple[int, ...] = ()
     arranged: Mapping[str, Arranged] = field(default_factory=dict)
     axes: Mapping[str, Axis] = field(default_factory=dict)
+    before: Mapping[int, BoundPipeline] = field(default_factory=dict)
 
     @property
     def detector(self) -> DetectorType:
@@ -72,6 +77,16 @@ class Context:
     def labels(self, unit: Unit, axis: str) -> list[Any]:
         """Labels of a unit's block along the axis by which work is split."""
         return [self.axes[axis].labels[index] for index in unit.block]
+
+    def is_prepared(self, module: int | None) -> bool:
+        """Whether the codes of a module go through steps first."""
+        return module is not None and module in self.before and bool(self.before[module].steps)
+
+    def prepared(self, unit: Unit, chunk: Chunk) -> Chunk:
+        """A chunk after the steps before, which change its frames in place."""
+        if unit.module is not None and self.is_prepared(unit.module) and isinstance(chunk, Frames):
+            self.before[unit.module].apply(Images.of(chunk.adc, chunk.cell, chunk.train))
+        return chunk
 
     def place(self, unit: Unit) -> dict[str, int]:
         """Indices that all inputs of a unit have in common, such as its gain stage."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from calib_core.characterisation.family import Family
-from calib_core.characterisation.inputs import Input
+from calib_core.characterisation.inputs import ALL_CONSTANTS, Input
 from calib_core.characterisation.method import Method
 from calib_core.cli.follow import follow
 from calib_core.cli.knob_flags import add_knob_arguments, changes_from
@@ -20,6 +20,7 @@ from calib_core.ranges import parse_numbers
 from calib_core.store.files import write_atomically
 
 Namespace = argparse.Namespace
+_ALL = Input(ALL_CONSTANTS, "constants", "constants")
 
 
 def add_parser(commands: Any, family: Family, method: Method) -> None:
@@ -57,6 +58,9 @@ def _add_input(parser: argparse.ArgumentParser, family: Family, method: Method) 
     inputs = method.inputs(family.kind)
     if any(one.of == "raw" for one in inputs):
         _add_runs(group)
+    if any(one.of == "constants" for one in inputs):
+        group.add_argument("--constants", metavar="PATH", dest=_dest(_ALL),
+                           help="file or folder of constants, for all that are not given for themselves")
     for one in inputs:
         _add_one(group, one, alone=sum(other.many for other in inputs) == 1)
     group.add_argument("--out-folder", type=Path, required=True, metavar="FOLDER", help="where results go")
@@ -132,6 +136,8 @@ def _of_detector(namespace: Namespace) -> dict[str, Any]:
 def _inputs(namespace: Namespace, family: Family, method: Method) -> dict[str, tuple[str, ...]]:
     inputs = method.inputs(family.kind)
     found = {one.name: _given(namespace, one) for one in inputs}
+    if any(one.of == "constants" for one in inputs):
+        found[_ALL.name] = _given(namespace, _ALL)
     raw = [one for one in inputs if one.of == "raw"]
     if raw and not any(found[one.name] for one in raw):
         raise BadParameter(f"No run was given; give {', '.join(one.flag for one in raw)}.")

@@ -6,6 +6,7 @@ import shlex
 from typing import Any
 
 from calib_core.characterisation.family import named
+from calib_core.characterisation.inputs import ALL_CONSTANTS
 from calib_core.jobs.spec import DEFAULT_MEMORY_MB, JobSpec
 from calib_core.ranges import format_numbers
 
@@ -14,8 +15,11 @@ def command_line(spec: JobSpec) -> str:
     """Shell command that runs a job; only what differs from the defaults is named."""
     family = named(spec.family)
     words = ["calibwb", spec.family, spec.method]
-    for one in family.method(spec.method).inputs(family.types[0] if family.types else None):
-        words += [word for path in spec.inputs.get(one.name, ()) for word in (one.flag, path)]
+    for one in family.method(spec.method).inputs(family.kind):
+        if paths := spec.inputs.get(one.name, ()):
+            words += [one.flag, *paths]
+    if ALL_CONSTANTS in spec.inputs:
+        words += ["--constants", *spec.inputs[ALL_CONSTANTS]]
     words += ["--out-folder", str(spec.out_folder)]
     if spec.detector:
         words += ["--karabo-id", spec.detector]

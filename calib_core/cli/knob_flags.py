@@ -36,7 +36,7 @@ def add_knob_arguments(
                           (parser.add_argument_group("parameters for experts"), True)):
         for knob in baseline.knobs():
             if knob.expert == expert and knob.name not in leave_out:
-                _add(group, knob, getattr(baseline, knob.name), stage_names)
+                _add(group, knob, knob.default, stage_names)
 
 
 def changes_from(
@@ -51,7 +51,7 @@ def changes_from(
     """
     given: dict[str, Any] = {}
     for knob in baseline.knobs():
-        value = _given(namespace, knob, getattr(baseline, knob.name), stage_names)
+        value = _given(namespace, knob, knob.default, stage_names)
         if value is not None:
             given[knob.name] = value
     return baseline.with_changes(given).changed_from(baseline)

@@ -49,7 +49,7 @@ def page(family: Family, pictures: Mapping[str, str] | None = None) -> str:
     pictures : mapping, optional
         Title of a type → link to a picture of its dark maps.
     """
-    parts = [f"# {family.name}", inspect.cleandoc(family.about)]
+    parts = [f"# {family.name}", inspect.cleandoc(family.about or "")]
     parts += [f"![Darks of a simulated {title}]({link})" for title, link in (pictures or {}).items()]
     if family.types:
         parts += _instrument(family.types)
@@ -176,7 +176,7 @@ def _constants(kind: DetectorType, outputs: Sequence[ConstantOutput]) -> str:
 def _parameters(family: Family, method: Method) -> str:
     known = sources(family.name.lower(), method.command.lower())
     stages = [stage.short for stage in family.stages]
-    rows = [(f"`{_knob_flag(knob, stages)}`", _value(getattr(method, knob.name), stages), knob.unit,
+    rows = [(f"`{_knob_flag(knob, stages)}`", _value(knob.default, stages), knob.unit,
              knob.range_text, knob.help + (" (for experts)" if knob.expert else ""), known.get(knob.name, ""))
             for knob in method.knobs()]
     return _table(("flag", "default", "unit", "range", "meaning", "source of the default"), rows)

@@ -19,18 +19,24 @@ INTERNAL_DIMS = ("gain", "cell", "slow_scan", "fast_scan")
 
 @dataclass(frozen=True)
 class ConstantKind:
-    """What a calibration is: canonical name, unit, dtype in the file, meaning."""
+    """What a calibration is: canonical name, unit, dtype in the file, meaning, and a name for the screen."""
 
     name: str
     unit: str
     dtype: str
     help: str
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """Name for the screen."""
+        return self.label or self.name
 
 
 OFFSET = ConstantKind("Offset", "ADU", "f8", "Pedestal of each pixel")
 NOISE = ConstantKind("Noise", "ADU", "f8", "Standard deviation of each pixel in the dark")
 BAD_PIXELS_DARK = ConstantKind("BadPixelsDark", "", "u4", "Bad-pixel flags found in the dark")
-LUT = ConstantKind("Lut", "ADU", "u2", "Linear code of each code of the converter")
+LUT = ConstantKind("Lut", "ADU", "u2", "Linear code of each code of the converter", "look-up table")
 THRESHOLDS_DARK = ConstantKind(
     "ThresholdsDark", "ADU", "f8", "Thresholds between gain stages and mean gain signal of each stage")
 

@@ -6,12 +6,15 @@ from typing import ClassVar, Literal, cast
 
 import numpy as np
 
-from calib_core.correction.step import Array, Images, Reference, Step
+from calib_core.axes import Array
+from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, ConstantKind
+from calib_core.correction.step import Given, Images, Step
 from calib_core.detector import DetectorType
+from calib_core.errors import BadParameter
 from calib_core.numerics.common_mode import Axis, near, subtract_medians
 from calib_core.params import knob
 
-Axes = Literal["block", "row", "column", "block row", "block column", "row column", "block row column"]
+Axes = Literal["auto", "block", "row", "column", "block row", "block column", "row column", "block row column"]
 
 
 class CommonMode(Step):
@@ -21,33 +24,41 @@ class CommonMode(Step):
     of those within the noise about that. A cut about 0 alone would bias the median of shifted frames towards 0.
     """
 
+    word: ClassVar[str] = "common_mode"
     title: ClassVar[str] = "Common mode"
+    needs: ClassVar[tuple[ConstantKind, ...]] = (NOISE,)
+    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK,)
     use_when: ClassVar[str] = "Pixels of one amplifier rise and fall together from frame to frame."
     caution: ClassVar[str] = "Where light hits most pixels of a segment, their median is signal, not common mode."
 
-    axis: Axes = knob("row", help="Segments of a bank that share a shift; several are done in this order")
+    axis: Axes = knob("row", help="Segments of a bank whose median is subtracted; several are done in this order; "
+                      "auto: rows or columns, whichever gives the lower noise")
     min_share: float = knob(0.25, ge=0, le=1, help="Smallest share of usable samples; below it a segment is left")
     sigma: float = knob(5.0, ge=1, le=100, unit="σ", help="Samples further than this from the median do not count")
-    limit: float = knob(100.0, ge=0, unit="ADU", help="Largest shift that is believed to be common mode")
+    limit: float = knob(100.0, ge=0, le=65535, unit="ADU", help="Largest shift that is believed to be common mode")
 
-    def apply(self, images: Images, reference: Reference, detector: DetectorType) -> Array | None:
+    def alternatives(self) -> dict[str, Step]:
+        """Rows or columns, where the data are to decide."""
+        return {axis: self.with_changes({"axis": axis}) for axis in ("row", "column")} if self.axis == "auto" else {}
+
+    def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
         """Subtract the shifts.
 
-        Returns
-        -------
-        shifts : (n, banks along slow, banks along fast, segments) float32, ADU
-            What was subtracted; the segments of several axes follow each other.
+        They are found, (n, banks along slow, banks along fast, segments) float32, ADU; the segments of several axes
+        follow each other.
         """
-        reach = np.where(reference.bad, np.nan, self.sigma * reference.noise)
+        if self.axis == "auto":
+            raise BadParameter("common_mode_axis = 'auto' is not allowed here; only a dark can try both axes.")
+        bad, noise = given.get(BAD_PIXELS_DARK.name), given[NOISE.name].of(images)
+        reach = self.sigma * noise if bad is None else np.where(bad.of(images) != 0, np.nan, self.sigma * noise)
         axes = [cast(Axis, axis) for axis in self.axis.split()]
-        return np.concatenate([self._take_off(images, reach, detector, axis) for axis in axes], axis=-1)
+        found = [self._take_off(images, reach[0], kind, axis) for axis in axes]
+        images.found[self.word] = np.concatenate(found, axis=-1)
 
-    def _take_off(self, images: Images, reach: Array, detector: DetectorType, axis: Axis) -> Array:
-        bank = detector.bank_shape or detector.asic_shape
+    def _take_off(self, images: Images, reach: Array, kind: DetectorType, axis: Axis) -> Array:
+        bank = kind.bank_shape or kind.asic_shape
         shifts = []
         for far in (reach + self.limit, reach):
             use = near(images.values, images.use, far)
             shifts.append(subtract_medians(images.values, use, bank, axis, self.min_share, self.limit))
         return cast(Array, shifts[0] + shifts[1])
-
-

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from calib_core.correction.step import Array, Images, Reference, Step
+from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, ConstantKind
+from calib_core.correction.step import Given, Images, Step
 from calib_core.detector import DetectorType
 from calib_core.numerics import tracks
 from calib_core.params import knob
@@ -19,7 +20,11 @@ class RejectCosmics(Step):
     where the true noise is 1.25 times the given one it makes about one in each such run.
     """
 
+    word: ClassVar[str] = "cosmics"
     title: ClassVar[str] = "Reject cosmic rays"
+    needs: ClassVar[tuple[ConstantKind, ...]] = (NOISE,)
+    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK,)
+    takes_out: ClassVar[bool] = True
     use_when: ClassVar[str] = "Dark frames of thick sensors or long exposures, after offset and common mode."
     caution: ClassVar[str] = "Takes photons out too: for frames without light only."
 
@@ -28,15 +33,15 @@ class RejectCosmics(Step):
                                   "or above sigma where that is lower")
     min_pixels: int = knob(2, ge=1, le=1000, help="Smallest cluster; single pixels may just be unstable")
 
-    def apply(self, images: Images, reference: Reference, detector: DetectorType) -> Array | None:
+    def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
         """Take clusters out of use.
 
-        Returns
-        -------
-        events : (k,) `calib_core.numerics.tracks.EVENT_DTYPE`
-            Frame, row and column of the largest sample, pixels, and charge in ADU of each cluster.
+        They are found, (k,) `calib_core.numerics.tracks.EVENT_DTYPE`: frame, row and column of the largest sample,
+        pixels, and charge in ADU of each cluster.
         """
+        noise, bad = given[NOISE.name].of(images)[0], given.get(BAD_PIXELS_DARK.name)
+        unusable = ~(noise > 0) if bad is None else (bad.of(images)[0] != 0) | ~(noise > 0)
+        unit = np.where(unusable, np.nan, noise)
         thresholds = self.sigma, min(self.neighbour_sigma, self.sigma)
-        unit = np.where(reference.bad | ~(reference.noise > 0), np.nan, reference.noise)
         seed, neighbour = ((sigma * unit).astype(np.float32) for sigma in thresholds)
-        return tracks.take_out(images.values, images.use, seed, neighbour, self.min_pixels)
+        images.found[self.word] = tracks.take_out(images.values, images.use, seed, neighbour, self.min_pixels)

@@ -6,17 +6,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from calib_core.correction.step import Array, Images, Reference, Step
+from calib_core.constants.constant import OFFSET, ConstantKind
+from calib_core.correction.step import Given, Images, Step
 from calib_core.detector import DetectorType
 
 
 class Offset(Step):
     """Take the dark signal off; a pixel whose offset is not known has no signal (NaN)."""
 
+    word: ClassVar[str] = "offset"
     title: ClassVar[str] = "Offset"
+    required: ClassVar[bool] = True
+    needs: ClassVar[tuple[ConstantKind, ...]] = (OFFSET,)
     use_when: ClassVar[str] = "Always, and first: every later step works on signals about 0."
 
-    def apply(self, images: Images, reference: Reference, detector: DetectorType) -> Array | None:
+    def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
         """Subtract the offset; nothing is found on the way."""
-        np.subtract(images.values, reference.offset, out=images.values, casting="same_kind")
-        return None
+        np.subtract(images.values, given[OFFSET.name].of(images), out=images.values, casting="same_kind")

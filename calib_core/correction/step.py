@@ -1,59 +1,194 @@
-"""What a correction step is: a pure function of images and of what is known of their pixels."""
+"""What a correction step is: bound to constants it changes images in place, purely by its inputs."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol, Self
 
-import numpy.typing as npt
+import numpy as np
 
+from calib_core.axes import Array
+from calib_core.constants.constant import ConstantKind
 from calib_core.detector import DetectorType
-from calib_core.params import Knobs
+from calib_core.errors import BadInput
+from calib_core.params import Part
 
-Array = npt.NDArray[Any]
 
-
-@dataclass(frozen=True)
+@dataclass
 class Images:
-    """Frames of one memory cell on their way through a pipeline; steps change both arrays in place.
+    """Frames of one module on their way through steps, which change them in place.
 
     Attributes
     ----------
     values : (n, slow_scan, fast_scan) float32, ADU
+        Signals; uint16 codes while only steps of whole numbers have been at work.
+    stage : (n, slow_scan, fast_scan) uint8
+        Gain stage of each sample.
+    mask : (n, slow_scan, fast_scan) uint32
+        Bad-pixel flags so far.
     use : (n, slow_scan, fast_scan) bool
-        Samples that are a measurement; steps take others out.
+        Samples that are a measurement. Not those without flags: a bad pixel's own statistics go on, and a cosmic ray
+        has no flag.
+    cell, train : (n,)
+        Memory cell and train id of each frame.
+    pulse : (n,) or None
+        Pulse id, where it is known.
+    found : dict of arrays
+        What steps found on the way, by their word.
     """
 
     values: Array
+    stage: Array
+    mask: Array
     use: Array
+    cell: Array
+    train: Array
+    pulse: Array | None = None
+    found: dict[str, Array] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Array, cell: Array, train: Array, use: Array | None = None) -> Self:
+        """Images of the first gain stage without flags, all of whose samples are a measurement unless given."""
+        shape = values.shape
+        return cls(
+            values, np.broadcast_to(np.uint8(0), shape), np.broadcast_to(np.uint32(0), shape),
+            np.broadcast_to(np.True_, shape) if use is None else use, cell, train)
+
+    def copy(self) -> Self:
+        """Images that later steps can change without these."""
+        values, stage, mask, use = (np.array(one) for one in (self.values, self.stage, self.mask, self.use))
+        return type(self)(values, stage, mask, use, self.cell, self.train, self.pulse, dict(self.found))
+
+
+class BoundConstant(Protocol):
+    """One constant of one module."""
+
+    @property
+    def why(self) -> str:
+        """Where it comes from."""
+
+    @property
+    def dims(self) -> Sequence[str]:
+        """Names of the axes of :attr:`data`; none where they have no names."""
+
+    @property
+    def data(self) -> Array:
+        """The whole array."""
+
+    def of(self, images: Images) -> Array:
+        """Values for images, (n or 1, slow_scan, fast_scan), each sample's own."""
+
+
+class Constants(Protocol):
+    """Constants of one module that steps may ask for."""
+
+    def get(self, kind: ConstantKind) -> BoundConstant | None:
+        """The constant of a kind, or None where there is none."""
 
 
 @dataclass(frozen=True)
-class Reference:
-    """What is known of one memory cell's pixels: (slow_scan, fast_scan) offset and noise, ADU, and bad pixels."""
+class KnownConstant:
+    """What is known of the pixels of one memory cell and gain stage: (slow_scan, fast_scan)."""
 
-    offset: Array
-    noise: Array
-    bad: Array
+    data: Array
+    why: str = "the pass before"
+    dims: Sequence[str] = ("slow_scan", "fast_scan")
+
+    def of(self, images: Images) -> Array:
+        """The same for all images, without a copy."""
+        return self.data[None]
 
 
-class Step(Knobs):
+@dataclass(frozen=True)
+class Known:
+    """Constants of one memory cell and gain stage that a pass before found, by the name of their kind."""
+
+    values: Mapping[str, Array]
+
+    def get(self, kind: ConstantKind) -> KnownConstant | None:
+        """The constant of a kind, or None where there is none."""
+        found = self.values.get(kind.name)
+        return None if found is None else KnownConstant(found)
+
+
+#: Constants that a step was bound to, by the name of their kind.
+Given = Mapping[str, BoundConstant]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A step with its constants."""
+
+    step: Step
+    given: Given
+    kind: DetectorType
+
+    def apply(self, images: Images) -> None:
+        """Correct images in place."""
+        self.step.apply(images, self.given, self.kind)
+
+
+class Step(Part):
     """A correction; its fields are its parameters.
 
-    Subclasses set ``title``, ``use_when`` and ``caution``.
+    Subclasses set ``word``, ``title``, ``use_when`` and ``caution``.
+
+    Attributes
+    ----------
+    needs, optional : tuple of ConstantKind
+        Constants without which it cannot be done, and those that it takes where they are there.
+    unit_in, unit_out : str
+        Units of the values before and after it.
+    whole_numbers : bool
+        Whether codes come out where codes go in, so that it may stand before exact sums.
+    takes_out : bool
+        Whether it takes samples out of use.
     """
 
-    title: ClassVar[str]
     use_when: ClassVar[str] = ""
     caution: ClassVar[str] = ""
+    needs: ClassVar[tuple[ConstantKind, ...]] = ()
+    optional: ClassVar[tuple[ConstantKind, ...]] = ()
+    unit_in: ClassVar[str] = "ADU"
+    unit_out: ClassVar[str] = "ADU"
+    whole_numbers: ClassVar[bool] = False
+    takes_out: ClassVar[bool] = False
+
+    def alternatives(self) -> dict[str, Step]:
+        """Steps of which the data decide, by their names; none where the operator has decided."""
+        return {}
+
+    def bind(self, constants: Constants, kind: DetectorType) -> Bound:
+        """Take the constants that are there.
+
+        Raises
+        ------
+        BadInput
+            One is not there without which the step cannot be done; :meth:`without` says so.
+        """
+        found = {one.name: constants.get(one) for one in (*self.needs, *self.optional)}
+        if any(found[one.name] is None for one in self.needs):
+            raise BadInput(self.without(kind))
+        return Bound(self, {name: one for name, one in found.items() if one is not None}, kind)
+
+    def without(self, kind: DetectorType) -> str:
+        """Sentence on what follows where a constant is not there that the step needs."""
+        return f"{self.title} is left out: there is no {' or '.join(one.name for one in self.needs)}."
+
+    def saturation(self, given: Given, kind: DetectorType) -> int:
+        """Highest code that comes out."""
+        return kind.saturation
+
+    def told(self, given: Given, kind: DetectorType) -> Sequence[str]:
+        """Sentences on its constants that whoever looks at the results should know."""
+        return ()
 
     @abstractmethod
-    def apply(self, images: Images, reference: Reference, detector: DetectorType) -> Array | None:
-        """Correct images in place.
+    def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
+        """Correct images in place; what is found on the way goes to ``images.found`` under the step's word."""
 
-        Returns
-        -------
-        ndarray, optional
-            What was found on the way (shifts, events), for the screen.
-        """
+    def of_pixel(self, samples: Array, given: Given, kind: DetectorType, at: tuple[int, int, int]) -> Array:
+        """Samples (n,) of one pixel after a step of whole numbers; ``at`` is its memory cell, row and column."""
+        raise NotImplementedError(f"{self.title} works on whole images only")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.characterisation.dark import Dark
-from calib_core.characterisation.family import Family, declare
+from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
@@ -25,7 +25,6 @@ from calib_core.detector import (
     SampleStatistics,
     StageEvidence,
 )
-from calib_core.detector.defaults import defaults
 
 _CELL_COUNTS = (4, 32, 64, 76, 128, 176, 202, 250, 352)
 _STAGES = (
@@ -266,4 +265,4 @@ AGIPD500K = replace(
     truth=_TRUTH_500K,
 )
 
-declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), (Dark(**defaults("agipd", "dark")),), about=__doc__ or ""))
+declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark()), __doc__))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.characterisation.dark import Dark
-from calib_core.characterisation.family import Family, declare
+from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
@@ -28,7 +28,6 @@ from calib_core.detector import (
     SampleStatistics,
     StageEvidence,
 )
-from calib_core.detector.defaults import defaults
 
 _CONDITION = (
     ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),
@@ -203,4 +202,4 @@ DSSC1M = DetectorType(
     simulate_control=_simulate_control,
 )
 
-declare(Family("DSSC", "DSSC", (DSSC1M,), (Dark(**defaults("dssc", "dark")),), about=__doc__ or ""))
+declare(Family("DSSC", "DSSC", (DSSC1M,), with_defaults("dssc", Dark()), __doc__))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from calib_core.characterisation.family import Family, declare
+from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
@@ -30,7 +30,6 @@ from calib_core.detector import (
     StageEvidence,
 )
 from calib_core.detector.control_values import control_source, number, scaled
-from calib_core.detector.defaults import defaults
 
 _SHAPE = (708, 768)
 CONDITION = (
@@ -170,4 +169,4 @@ _WHOLE = DetectorType(
 )
 EPIX100 = replace(_WHOLE, variants=(active_only(_WHOLE, find_condition),))
 
-declare(Family("EPIX100", "ePix100", (EPIX100,), (RefinedDark(**defaults("epix100", "dark")),), about=__doc__ or ""))
+declare(Family("EPIX100", "ePix100", (EPIX100,), with_defaults("epix100", RefinedDark()), __doc__))

@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from calib_core.characterisation.family import Family, declare
+from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import Array, Calibration, ControlReader, DetectorType, Frames, GainStage, RawLayout
 from calib_core.detector.control_values import control_source, number
-from calib_core.detector.defaults import defaults
 from calib_core.detectors.epix100 import (
     CONDITION,
     TEMPERATURE,
@@ -133,4 +132,4 @@ _WHOLE = DetectorType(
 )
 EPIX10K = replace(_WHOLE, variants=(active_only(_WHOLE, _find_condition),))
 
-declare(Family("EPIX10K", "ePix10K", (EPIX10K,), (RefinedDark(**defaults("epix10k", "dark")),), about=__doc__ or ""))
+declare(Family("EPIX10K", "ePix10K", (EPIX10K,), with_defaults("epix10k", RefinedDark()), __doc__))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from calib_core.characterisation.family import Family, declare
+from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
@@ -184,4 +184,4 @@ FASTCCD = DetectorType(
     simulate_control=_simulate_control,
 )
 
-declare(Family("FASTCCD", "FastCCD", (FASTCCD,), (RefinedDark(**defaults("fastccd", "dark")),), about=__doc__ or ""))
+declare(Family("FASTCCD", "FastCCD", (FASTCCD,), with_defaults("fastccd", RefinedDark()), __doc__))

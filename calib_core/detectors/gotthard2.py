@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from calib_core.characterisation.family import Family, declare
-from calib_core.characterisation.lut_dark import LutDark
+from calib_core.characterisation.dark import Dark
+from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.correction.linearise import Linearise
 from calib_core.detector import (
     Array,
     Calibration,
@@ -28,7 +29,6 @@ from calib_core.detector import (
     StageEvidence,
 )
 from calib_core.detector.control_values import control_source, number, scaled, word
-from calib_core.detector.defaults import defaults
 
 _STAGES = (
     GainStage("G0", "high", "gain 0 (dynamic)", code=0),
@@ -183,7 +183,5 @@ GOTTHARD2_25UM = replace(
     },
 )
 
-declare(Family(
-    "GOTTHARD2", "Gotthard-II", (GOTTHARD2, GOTTHARD2_25UM), (LutDark(**defaults("gotthard2", "dark")),),
-    about=__doc__ or "",
-))
+declare(Family("GOTTHARD2", "Gotthard-II", (GOTTHARD2, GOTTHARD2_25UM),
+               with_defaults("gotthard2", Dark(before=(Linearise(),))), __doc__))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.characterisation.dark import Dark
-from calib_core.characterisation.family import Family, declare
+from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
@@ -25,7 +25,6 @@ from calib_core.detector import (
     StageEvidence,
 )
 from calib_core.detector.control_values import control_source, number, scaled, word
-from calib_core.detector.defaults import defaults
 
 _STAGES = (
     GainStage("G0", "high", "gain 0 (dynamic)", code=0),
@@ -199,4 +198,4 @@ JUNGFRAU = DetectorType(
     simulate_control=_simulate_control,
 )
 
-declare(Family("JUNGFRAU", "JUNGFRAU", (JUNGFRAU,), (Dark(**defaults("jungfrau", "dark")),), about=__doc__ or ""))
+declare(Family("JUNGFRAU", "JUNGFRAU", (JUNGFRAU,), with_defaults("jungfrau", Dark()), __doc__))

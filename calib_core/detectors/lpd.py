@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.characterisation.dark import Dark
-from calib_core.characterisation.family import Family, declare
+from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import (
     Array,
@@ -30,7 +30,6 @@ from calib_core.detector import (
     SampleStatistics,
     StageEvidence,
 )
-from calib_core.detector.defaults import defaults
 
 _STAGES = (
     GainStage("HG", "high", "high gain", code=0),
@@ -238,4 +237,4 @@ LPDMINI = replace(
     _minis(_MOST_MINIS, _MINIS), variants=tuple(_minis(count, _MINIS) for count in range(1, _MOST_MINIS))
 )
 
-declare(Family("LPD", "LPD", (LPD1M, LPDMINI), (Dark(**defaults("lpd", "dark")),), about=__doc__ or ""))
+declare(Family("LPD", "LPD", (LPD1M, LPDMINI), with_defaults("lpd", Dark()), __doc__))

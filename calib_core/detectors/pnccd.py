@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from calib_core.characterisation.family import Family, declare
+from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
@@ -154,4 +154,4 @@ PNCCD = DetectorType(
     simulate_control=_simulate_control,
 )
 
-declare(Family("PNCCD", "pnCCD", (PNCCD,), (RefinedDark(**defaults("pnccd", "dark")),), about=__doc__ or ""))
+declare(Family("PNCCD", "pnCCD", (PNCCD,), with_defaults("pnccd", RefinedDark()), __doc__))

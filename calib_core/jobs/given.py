@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.axes import Array
 from calib_core.characterisation.family import Family
-from calib_core.characterisation.inputs import Arranged, Input
+from calib_core.characterisation.inputs import ALL_CONSTANTS, Arranged, Input, inputs_of_steps
 from calib_core.characterisation.method import Method
 from calib_core.constants.condition import Condition, Found
+from calib_core.constants.constant import ConstantKind
+from calib_core.correction.pipeline import BoundPipeline, Pipeline
+from calib_core.correction.step import Images
 from calib_core.detector import Detector, DetectorType, Module
 from calib_core.errors import BadInput, BadParameter
 from calib_core.jobs.sources import Stored
@@ -44,7 +48,8 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
     BadParameter
         An input that is needed was not given.
     """
-    inputs = [one for one in method.inputs(family.kind) if one.of == "constants"]
+    of_steps = {one.name for one in inputs_of_steps(method.steps_before())}
+    inputs = [one for one in method.inputs(family.kind) if one.of == "constants" and one.name not in of_steps]
     arranged = {one.name: Arranged(one.name, one, None, path=path) for one in inputs for path in _path(spec, one)}
     found = {key: _found(family, one) for key, one in arranged.items()}
     every = [one for constants in found.values() for one in constants]
@@ -62,8 +67,97 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
                           _condition(kind, every[0]), notes)
 
 
+def bind_before(
+    spec: JobSpec, method: Method, detector: Detector, modules: Sequence[int]
+) -> tuple[dict[int, BoundPipeline], tuple[str, ...]]:
+    """Steps that codes go through first, bound to the constants of each module, and sentences for the log.
+
+    Raises
+    ------
+    BadInput
+        A file cannot be read, is not of the detector, or there is none for a module.
+    """
+    steps = method.steps_before()
+    inputs = inputs_of_steps(steps)
+    if not steps:
+        return {}, ()
+    files = {one.name: _files(one, path, detector.type) for one in inputs for path in _path(spec, one)}
+    alone = len(modules) == 1
+    constants = {number: _of_module(inputs, files, detector, number, alone) for number in modules}
+    bound = {number: Pipeline(steps).bind(found, detector.type) for number, found in constants.items()}
+    skipped = dict.fromkeys(one.reason for pipeline in bound.values() for one in pipeline.skipped)
+    told = (f"The {inputs[0].label} of module {number} {text}." for number, one in bound.items() for text in one.told)
+    return bound, (*skipped, *told)
+
+
+def _files(one: Input, given: str, kind: DetectorType) -> tuple[str, list[StoredConstant]]:
+    """Constants of an input's kind in the file or folder that was given for it."""
+    path, [wanted] = Path(given), one.kinds
+    name = kind.calibrations[wanted.name].name
+    found = list_constants(path) if path.is_dir() else (read_constant(path),)
+    fitting = [constant for constant in found if constant.calibration == name]
+    if not fitting:
+        raise BadInput(f"{path} has no {one.label} {name}; it has "
+                       f"{', '.join(sorted({constant.calibration for constant in found})) or 'no constants'}.")
+    return given, fitting
+
+
+def _of_module(
+    inputs: Sequence[Input], files: Mapping[str, tuple[str, list[StoredConstant]]], detector: Detector, number: int,
+    alone: bool,
+) -> FileConstants:
+    """Constants of one module; a single file serves a single module whatever its unit."""
+    found, pdu = {}, detector.module(number).pdu
+    for one in inputs:
+        given, stored = files.get(one.name, ("", []))
+        own = [constant for constant in stored if constant.pdu == pdu]
+        mine = own or (stored if alone and len(stored) == 1 else [])
+        if given and not mine:
+            raise BadInput(f"{given} has no {one.label} of module {number} ({pdu}); it has those of "
+                           f"{', '.join(sorted({constant.pdu for constant in stored}))}.")
+        found.update({kind.name: FileConstant(mine[-1]) for kind in one.kinds if mine})
+    return FileConstants(found)
+
+
+@dataclass(frozen=True)
+class FileConstant:
+    """A constant in a file as steps take it."""
+
+    stored: StoredConstant
+
+    @property
+    def why(self) -> str:
+        """Its file."""
+        return str(self.stored.path)
+
+    @property
+    def dims(self) -> Sequence[str]:
+        """Names of the axes as they are in the file."""
+        return self.stored.dims
+
+    @property
+    def data(self) -> Array:
+        """The whole array as it is in the file."""
+        return self.stored.data()
+
+    def of(self, images: Images) -> Array:
+        """Values for images, (n, slow_scan, fast_scan): no step that stands before codes asks for them."""
+        raise NotImplementedError("constants of files are taken whole")
+
+
+@dataclass(frozen=True)
+class FileConstants:
+    """Constants of one module in files, by the name of their kind."""
+
+    found: Mapping[str, FileConstant]
+
+    def get(self, kind: ConstantKind) -> FileConstant | None:
+        """The constant of a kind, or None where there is none."""
+        return self.found.get(kind.name)
+
+
 def _path(spec: JobSpec, one: Input) -> Sequence[str]:
-    given = spec.inputs.get(one.name, ())
+    given = spec.inputs.get(one.name, ()) or spec.inputs.get(ALL_CONSTANTS, ())
     if not given and not one.optional:
         raise BadParameter(f"No {one.label} were given; give {one.flag}.")
     return given[:1]

@@ -131,8 +131,8 @@ class Job:
         plan, frames, key = self._frames(module, at)
         kind, cell = plan.detector_type, plan.cell_at(at)
         trains, values, bits = frames.read_pixel(row, col, cell)
-        table = plan.tables.get(module)
-        values = values if table is None else table.of_pixel(values, cell, row * kind.shape[1] + col)
+        if plan.context.is_prepared(module):
+            values = plan.context.before[module].of_pixel(values, cell, row, col)
         code = code_of(plan.context, key)
         found = plan.method.summarise(values if bits is None or code is None else values[bits == code], kind)
         return PixelSamples(values, trains, found.gate, found.mean, found.std)

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from calib_core.axes import At, Result
 from calib_core.characterisation.family import Family, named
+from calib_core.characterisation.inputs import ALL_CONSTANTS
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import Output
 from calib_core.characterisation.unit import Context, Unit
 from calib_core.constants.condition import Condition
-from calib_core.correction.lut import Lut
+from calib_core.correction.pipeline import BoundPipeline
 from calib_core.detector import Detector, DetectorType, FrameSelection, Module
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import cells_per_block, resident_bytes
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
-from calib_core.jobs.given import constants_of
+from calib_core.jobs.given import bind_before, constants_of
 from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey, assign, check_same_condition, choose_detector
-from calib_core.jobs.tables import find_tables, linearised
 from calib_core.store.constants import check_name
 
 #: Frames of a chunk together, bytes: long enough to stay near the speed of memory, short enough to cancel.
@@ -71,8 +71,6 @@ class Plan:
         Why a module does not take part, by number.
     notes : tuple of str
         Sentences for the log and the provenance.
-    tables : dict
-        Look-up tables that samples go through first, by module number.
     """
 
     spec: JobSpec
@@ -90,7 +88,6 @@ class Plan:
     room: int
     left_out: dict[int, str]
     notes: tuple[str, ...]
-    tables: dict[int, Lut] = field(default_factory=dict, repr=False)
 
     @property
     def kind(self) -> DetectorType | None:
@@ -146,7 +143,7 @@ def make_plan(spec: JobSpec) -> Plan:
     family = named(spec.family)
     method = family.method(spec.method).with_changes(spec.parameters)
     inputs = {one.name: one for one in method.inputs(family.kind)}
-    if unknown := sorted(set(spec.inputs) - set(inputs)):
+    if unknown := sorted(set(spec.inputs) - {*inputs, ALL_CONSTANTS}):
         raise BadParameter(f"{family.name} {method.command} has no input “{unknown[0]}”; it has {', '.join(inputs)}.")
     opened: dict[Path, Run] = {}
     try:
@@ -202,16 +199,22 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     modules = tuple(m.number for m in detector.modules if m.number not in left_out)
     if not modules:
         raise BadInput(_none_left(left_out))
-    tables, told = find_tables(method, detector, modules)
-    detector = linearised(detector, tables)
-    kind = detector.type
-    context = Context(kind, _cells(found.condition, frames), {one.key: one for one in found.taken})
-    source = Source(frames, runs, {}, _chunk_bytes(spec, chosen.type.frame_bytes), tables=tables)
+    before, told = bind_before(spec, method, detector, modules)
+    kind = _after(detector.type, before)
+    arranged = {one.key: one for one in found.taken}
+    context = Context(kind, _cells(found.condition, frames), arranged, before=before)
+    source = Source(frames, runs, {}, _chunk_bytes(spec, chosen.type.frame_bytes))
     return _with_units(Plan(
         spec, found, detector, method, modules, _with_axes(method, context), method.results(kind),
         method.outputs(kind), found.condition, (), source, spec.threads or os.cpu_count() or 1,
-        _room(spec.memory_mb << 20), left_out, (*_notes(spec, found, left_out), *told), tables,
+        _room(spec.memory_mb << 20), left_out, (*_notes(spec, found, left_out), *told),
     ))
+
+
+def _after(kind: DetectorType, before: Mapping[int, BoundPipeline]) -> DetectorType:
+    """The detector type with the range of codes that comes out of the steps before, if there are any."""
+    codes = [one.saturation for one in before.values() if one.steps]
+    return replace(kind, saturation=max(codes)) if codes else kind
 
 
 def _named(chosen: Detector, runs: dict[str, Run], spec: JobSpec) -> Detector:

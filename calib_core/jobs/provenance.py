@@ -27,11 +27,17 @@ def provenance(plan: Plan, module: Module) -> dict[str, Any]:
         "raw_data": inputs,
         "software": {"calibwb": __version__, "python": platform.python_version(),
                      **{name: version(name) for name in _LIBRARIES}},
-        "parameters": {"method": plan.method.command, **plan.method.model_dump(mode="json")},
+        "parameters": {"method": plan.method.command, **plan.method.values()},
         "job": plan.spec.model_dump(mode="json"),
-        **({"look_up_table": plan.tables[module.number].name} if module.number in plan.tables else {}),
+        "constants": _taken(plan, module.number),
         "notes": list(plan.notes),
     }
+
+
+def _taken(plan: Plan, module: int) -> dict[str, dict[str, str]]:
+    """Constants that the steps before took, by the step's word and the constant's kind."""
+    steps = plan.context.before[module].steps if module in plan.context.before else ()
+    return {one.step.word: {kind: constant.why for kind, constant in one.given.items()} for one in steps}
 
 
 def _input(plan: Plan, module: int, key: str, arranged: Arranged) -> dict[str, Any]:

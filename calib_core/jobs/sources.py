@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from calib_core.axes import Axis
 from calib_core.characterisation.unit import Block, Chunk, Context, Unit
-from calib_core.correction.lut import Lut
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.store.constants import StoredConstant
@@ -39,7 +38,6 @@ class Source:
     constants: dict[tuple[int, str], Stored]
     chunk_bytes: int
     context: Context = field(default_factory=Context)
-    tables: dict[int, Lut] = field(default_factory=dict)
 
     def chunks(self, unit: Unit, name: str, limit: int | None) -> Iterator[Chunk]:
         """Chunks of one arranged input of a unit, at most ``limit`` frames of each memory cell."""
@@ -47,9 +45,7 @@ class Source:
         if (unit.module, name) in self.constants:
             return self._blocks(unit, self.constants[unit.module, name])
         cells = self.context.labels(unit, "cell")
-        frames = self.frames[unit.module, name].chunks(cells, self.chunk_bytes, limit)
-        table = self.tables.get(unit.module)
-        return frames if table is None else map(table.apply, frames)
+        return self.frames[unit.module, name].chunks(cells, self.chunk_bytes, limit)
 
     def _blocks(self, unit: Unit, stored: Stored) -> Iterator[Block]:
         """One entry of the unit's block after the other, so that large constants need little memory."""

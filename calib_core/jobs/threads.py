@@ -175,9 +175,8 @@ class Workers:
             written = write_module(plan, plan.detector.module(number), results, lambda share: step(0.5 + share / 2))
         self._report.wrote(written)
         self._tell_left_out(number)
-        if number not in plan.tables:
-            for sentence in plan.method.remarks(plan.context, number, FinishedModule(plan, number, results)):
-                self._report.say("WARN", sentence)
+        for sentence in plan.method.remarks(plan.context, number, FinishedModule(plan, number, results)):
+            self._report.say("WARN", sentence)
         if written:
             self._report.say("INFO", f"Module {number}: {told(written)} written.")
 

@@ -49,7 +49,7 @@ def test_families_are_named_by_their_descriptors_only():
 @pytest.mark.parametrize("parameters", every_set_of_parameters(), ids=lambda c: c.__qualname__)
 def test_every_parameter_has_help_and_a_known_kind(parameters):
     assert parameters.__doc__
-    assert [knob.name for knob in parameters.knobs() if not knob.help.strip()] == []
+    assert [knob.name for knob in parameters().knobs() if not knob.help.strip()] == []
 
 
 @pytest.mark.parametrize("kind", detector_types(), ids=lambda kind: kind.name)

@@ -75,13 +75,13 @@ CASES = (
     Case("agipd 500k", "AGIPD500K", {**_AGIPD_ONE, "modules": "3"}, conditions={"bias_voltage": 250.0}),
     Case("dssc", "DSSC1M", {"modules": "4", "memory_cells": 5, "trains": 12}),
     Case("epix100", "EPIX100", _EPIX),
-    Case("epix100 auto", "EPIX100", _EPIX, {"common_mode": "auto", "cosmics": True, "gate_samples": 10}),
-    Case("epix100 no common mode", "EPIX100", _EPIX, {"common_mode": "none", "iterations": 1}),
+    Case("epix100 auto", "EPIX100", _EPIX, {"common_mode_axis": "auto", "cosmics": True, "gate_samples": 10}),
+    Case("epix100 no common mode", "EPIX100", _EPIX, {"common_mode": False, "iterations": 1}),
     Case("epix100 plain", "EPIX100", _EPIX, {"estimator": "plain", "iterations": 0}),
     Case("epix10k", "EPIX10K", {**_EPIX, "common_mode": 3.0}),
     Case("epix10k switching", "EPIX10K", {**_EPIX, "gain_setting": 3, "wrong_gain_share": 1e-3}),
     Case("fastccd", "FASTCCD", _FASTCCD),
-    Case("fastccd missing stage", "FASTCCD", _FASTCCD, {"common_mode": "column", "common_mode_limit": 50.0},
+    Case("fastccd missing stage", "FASTCCD", _FASTCCD, {"common_mode_axis": "column", "common_mode_limit": 50.0},
          roles=("high", "med")),
     Case("gotthard2", "GOTTHARD2", _GH2),
     Case("gotthard2 table", "GOTTHARD2", _GH2, table=True),
@@ -97,7 +97,7 @@ CASES = (
                                        "first_cell": 2}),
     Case("lpd mini", "LPDMINI", {"modules": "0", "memory_cells": 3, "trains": 12}),
     Case("pnccd", "PNCCD", _PNCCD),
-    Case("pnccd cosmics", "PNCCD", _PNCCD, {"cosmics": True, "cosmic_sigma": 7.0, "common_mode_share": 0.3}),
+    Case("pnccd cosmics", "PNCCD", _PNCCD, {"cosmics": True, "cosmics_sigma": 7.0, "common_mode_min_share": 0.3}),
 )
 
 

@@ -20,6 +20,8 @@ from calib_core.store.constants import StoredConstant, list_constants
 MISSING = "missing"
 #: Results whose planes were recorded under the labels of another axis than the gain stage's.
 LABELLED_BY = {"thresholds": "threshold", "bad_pixels_passes": "pass"}
+#: Names in sentences, as recorded and as they are now.
+RENAMED = {"--lut-file": "--constants-lut"}
 _PATH = re.compile(r"(?<![\w.])/[\w./-]+")
 
 
@@ -92,4 +94,11 @@ def maps_of(job: Job) -> Iterator[tuple[str, list[Any]]]:
 
 def of_messages(messages: Iterable[Message]) -> list[str]:
     """What a job said, sorted since threads speak in any order, without paths."""
-    return sorted(f"{one.level} {_PATH.sub('<path>', one.text)}" for one in messages)
+    return sorted(renamed(f"{one.level} {_PATH.sub('<path>', one.text)}") for one in messages)
+
+
+def renamed(sentence: str) -> str:
+    """A sentence with the names that were recorded in it."""
+    for recorded, now in RENAMED.items():
+        sentence = sentence.replace(now, recorded)
+    return sentence

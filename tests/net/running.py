@@ -23,10 +23,9 @@ def spec_of(case: Case, made: Simulated, folder: Path, **changes: Any) -> JobSpe
     """Specification of a case's job; constants go to ``folder/out``."""
     paths = [path for role, path in made.runs.items() if not case.roles or role in case.roles]
     found = survey(paths)
-    parameters = dict(case.parameters)
-    if case.table:
-        parameters["lut_file"] = str(tables_of(found, folder))
-    return found.spec(folder / "out", parameters=parameters, conditions=case.conditions, **changes)
+    made_of = found.spec(folder / "out", parameters=case.parameters, conditions=case.conditions, **changes)
+    tables = {"lut": (str(tables_of(found, folder)),)} if case.table else {}
+    return made_of.model_copy(update={"inputs": {**made_of.inputs, **tables}})
 
 
 def tables_of(found: Any, folder: Path) -> Path:

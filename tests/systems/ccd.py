@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.constants.badpixels import BadPixels
-from calib_core.correction.step import Images, Reference
+from calib_core.correction.step import Images, Known
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey
@@ -18,6 +18,7 @@ from calib_core.simulate.common_mode import common_mode_of
 from calib_core.simulate.truth import BadKind
 from calib_core.store.constants import StoredConstant, read_constant
 
+from ..known import images_of, known
 from .conftest import Dataset
 
 Array = Any
@@ -103,14 +104,14 @@ class Stage:
         error = np.maximum(self.sigma, 1e-3) ** 2 * np.sqrt(2 / (count - 1.0))
         return ((noise**2 - self.sigma**2) / error)[self.good]
 
-    def images(self, n: int) -> tuple[Images, Reference, Array]:
+    def images(self, n: int) -> tuple[Images, Known, Array]:
         """The first frames less the offset found, what is known of the pixels, and their train ids."""
         samples, trains = (array[:n] for array in self.frames)
         offset, noise = (self.constants[kind].values()[self.index, 0] for kind in ("Offset", "Noise"))
         use = (samples > 0) & (self.flags == 0)
         values = np.where(use, samples - np.nan_to_num(offset), 0).astype(np.float32)
-        reference = Reference(offset.astype(np.float32), noise.astype(np.float32), self.flags != 0)
-        return Images(values, use), reference, trains
+        reference = known(offset.astype(np.float32), noise.astype(np.float32), self.flags)
+        return images_of(values, use), reference, trains
 
     def recall(self, kind: BadKind) -> float:
         """Share of the injected pixels of a kind that have its flag."""

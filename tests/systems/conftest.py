@@ -51,7 +51,9 @@ def run_job(spec: JobSpec) -> Outcome:
 
 def characterise(simulated: Simulated, out: Path, **changes: Any) -> Outcome:
     """Darks of simulated runs; they must succeed."""
+    inputs = changes.pop("inputs", {})
     spec = survey(list(simulated.runs.values())).spec(out, **changes)
+    spec = spec.model_copy(update={"inputs": {**spec.inputs, **inputs}})
     outcome = run_job(spec)
     assert outcome.board.state is State.DONE, outcome.board.error
     return outcome

@@ -14,7 +14,6 @@ import pytest
 
 from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.common_mode import CommonMode
-from calib_core.correction.step import Images, Reference
 from calib_core.detector.registry import detector_type
 from calib_core.jobs.survey import survey
 from calib_core.simulate.exdf import ExdfFile, FileHeader, Trains
@@ -22,6 +21,7 @@ from calib_core.simulate.run import simulate
 from calib_core.simulate.settings import default_settings
 from calib_core.simulate.truth import BadKind
 
+from ..known import corrected, images_of, known
 from .ccd import Stage, finished, stages_of
 from .command import Result, refused, words
 from .conftest import Dataset, characterise, run_job
@@ -116,7 +116,7 @@ def test_common_mode_of_the_truth_is_found_within_its_error(dark: Stage) -> None
     if not settings.common_mode:
         return
     images, reference, trains = dark.images(6)
-    shifts = CommonMode(axis="row").apply(images, reference, settings.detector)
+    shifts = corrected(CommonMode(axis="row"), images, reference, settings.detector)
     assert shifts is not None
     _, wide = settings.detector.bank_shape
     truth = np.stack([dark.shift(train) - dark.mean_shift for train in trains])[:, :, ::wide]
@@ -210,10 +210,10 @@ def test_the_shift_between_real_frames_is_found(real_frames: Any) -> None:
     kind = detector_type("EPIX10K")
     panel = replace(kind.variants[0], bank_shape=(352, 384))
     adc = (real_frames & 0x3FFF).astype(np.float32)
-    images = Images(np.ascontiguousarray(adc[1] - adc[0]), np.ones(adc.shape[1:], bool))
-    flat = Reference(np.zeros(panel.shape, np.float32), np.full(panel.shape, 3.15 * np.sqrt(2), np.float32),
+    images = images_of(np.ascontiguousarray(adc[1] - adc[0]))
+    flat = known(np.zeros(panel.shape, np.float32), np.full(panel.shape, 3.15 * np.sqrt(2), np.float32),
                      np.zeros(panel.shape, bool))
-    shifts = CommonMode(axis="block", limit=100.0).apply(images, flat, panel)
+    shifts = corrected(CommonMode(axis="block", limit=100.0), images, flat, panel)
     assert shifts is not None
     assert shifts.ravel().tolist() == [16, 16, 16, 16]
     left = np.abs(images.values.reshape(4, -1))

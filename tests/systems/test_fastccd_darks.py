@@ -17,6 +17,7 @@ from calib_core.errors import BadInput
 from calib_core.jobs.survey import survey
 from calib_core.simulate.truth import BadKind
 
+from ..known import corrected
 from .ccd import EXPECTED_FLAG, Stage, finished, stages_of
 from .conftest import Dataset
 
@@ -92,7 +93,7 @@ def test_the_common_mode_is_recovered_within_its_error(stages: Stages) -> None:
     stage = stages["high"]
     images, reference, trains = stage.images(6)
     used = images.use.sum(axis=2)
-    shifts = CommonMode(axis="row", sigma=10).apply(images, reference, stage.data.truth.settings.detector)
+    shifts = corrected(CommonMode(axis="row", sigma=10), images, reference, stage.data.truth.settings.detector)
     assert shifts is not None
     true = np.stack([stage.shift(train) - stage.mean_shift for train in trains])[:, :, 0]
     pulls = ((shifts.reshape(true.shape) - true) / (1.2533 * 7.0 / np.sqrt(np.maximum(used, 1))))[used > 800]

@@ -137,7 +137,7 @@ def table(response: Array, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def linear(curved: Dataset, table: Path, tmp_path_factory: pytest.TempPathFactory) -> Case:
-    found = characterise(curved.simulated, tmp_path_factory.mktemp("linear"), parameters={"lut_file": str(table)})
+    found = characterise(curved.simulated, tmp_path_factory.mktemp("linear"), inputs={"lut": (str(table),)})
     return Case(curved, found, 1, PDU)
 
 
@@ -185,7 +185,7 @@ def test_false_alarms_are_rare(narrow: list[Case], linear: Case) -> None:
 
 def test_the_table_is_in_the_provenance(linear: Case, table: Path) -> None:
     for stored in linear.found.constants.values():
-        assert stored.attributes["provenance"]["look_up_table"] == str(table)
+        assert stored.attributes["provenance"]["constants"] == {"linearise": {"Lut": str(table)}}
 
 
 def test_the_inspected_strip_has_the_numbers_of_the_constants(linear: Case) -> None:
@@ -219,7 +219,7 @@ def test_tables_may_be_stored_in_any_order(linear: Case, table: Path, tmp_path: 
         turned = file[f"{PDU}/LUTGotthard2/0/data"][()].transpose(axes).astype(np.float64)
     other = write_table(tmp_path / "xfel" / "cal" / "gotthard2-type" / "a" / "cal.1.h5", turned, dims=dims)
     found = characterise(linear.data.simulated, tmp_path / "out",
-                         parameters={"lut_file": str(tmp_path if dims else other)})
+                         inputs={"lut": (str(tmp_path if dims else other),)})
     for kind in ("Offset", "Noise", "BadPixelsDark"):
         np.testing.assert_array_equal(found.values(kind), linear.found.values(kind))
 
@@ -240,13 +240,13 @@ def test_tables_that_cannot_be_used_are_refused_in_one_sentence(
 ) -> None:
     (tmp_path / "tables").mkdir()
     given = make(tmp_path / "tables")
-    argv = [*words(curved.simulated.runs, tmp_path / "out", "GOTTHARD2"), "--lut-file", str(given)]
+    argv = [*words(curved.simulated.runs, tmp_path / "out", "GOTTHARD2"), "--constants-lut", str(given)]
     refused(argv, tmp_path / "out", capsys, str(given), told)
 
 
 def test_each_module_needs_its_own_table(narrow: list[Case], table: Path, tmp_path: Path,
                                          capsys: pytest.CaptureFixture[str]) -> None:
-    argv = [*words(narrow[0].data.simulated.runs, tmp_path / "out", "GOTTHARD2"), "--lut-file", str(table)]
+    argv = [*words(narrow[0].data.simulated.runs, tmp_path / "out", "GOTTHARD2"), "--constants-lut", str(table)]
     refused(argv, tmp_path / "out", capsys, "no look-up table of module 1 (SA1_XTD9_HIREX_GH201)", PDU)
 
 
@@ -254,7 +254,7 @@ def test_a_table_that_falls_is_told(curved: Dataset, response: Array, tmp_path: 
     falling = table_of(response)
     falling[1, 2000, 17] += 100
     path = write_table(tmp_path / "c.h5", falling)
-    found = characterise(curved.simulated, tmp_path / "out", parameters={"lut_file": str(path)})
+    found = characterise(curved.simulated, tmp_path / "out", inputs={"lut": (str(path),)})
     assert [m.text for m in found.board.messages if "falls" in m.text] == [
         "The look-up table of module 1 falls somewhere in 1 strips, counted over memory cells."]
 

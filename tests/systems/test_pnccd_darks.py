@@ -19,6 +19,7 @@ from calib_core.jobs.survey import survey
 from calib_core.simulate.cosmics import cosmics_of
 from calib_core.simulate.truth import BadKind
 
+from ..known import corrected
 from .ccd import EXPECTED_FLAG, Stage, finished, stages_of
 from .command import refused, words
 from .conftest import Dataset
@@ -98,7 +99,7 @@ def test_the_common_mode_is_recovered_within_its_error(dark: Stage) -> None:
     """The median of n normal samples has 1.253 times the error of their mean."""
     images, reference, trains = dark.images(8)
     used, detector = images.use.copy(), dark.data.truth.settings.detector
-    shifts = CommonMode(axis="column", sigma=10, limit=350).apply(images, reference, detector)
+    shifts = corrected(CommonMode(axis="column", sigma=10, limit=350), images, reference, detector)
     assert shifts is not None
     true = np.stack([dark.shift(train) - dark.mean_shift for train in trains])[:, ::128]
     samples = used.reshape(len(trains), 8, 128, 1024).sum(axis=2)
@@ -111,9 +112,9 @@ def test_the_common_mode_is_recovered_within_its_error(dark: Stage) -> None:
 def test_cosmic_rays_are_found_and_none_is_invented(dark: Stage) -> None:
     images, reference, trains = dark.images(40)
     detector = dark.data.truth.settings.detector
-    CommonMode(axis="column", sigma=10, limit=350).apply(images, reference, detector)
+    corrected(CommonMode(axis="column", sigma=10, limit=350), images, reference, detector)
     used = images.use.copy()
-    RejectCosmics(sigma=5.0).apply(images, reference, detector)
+    corrected(RejectCosmics(sigma=5.0), images, reference, detector)
     found = []
     for index, train in enumerate(trains):
         tracks = tracks_in(dark, train)

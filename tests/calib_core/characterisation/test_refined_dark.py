@@ -122,7 +122,7 @@ def test_without_iterations_it_is_a_plain_dark(kind: DetectorType, truth: dict[s
 
 
 def test_no_common_mode_leaves_the_noise(kind: DetectorType, truth: dict[str, Any]) -> None:
-    maps, _ = characterise(kind, truth["values"], iterations=1, common_mode="none")
+    maps, _ = characterise(kind, truth["values"], iterations=1, common_mode=False)
     where = ordinary()
     # gates around a median and around a mean differ by a sample in few pixels
     same = np.isclose(maps["noise"][where], maps["noise_raw"][where], rtol=2e-3)

@@ -47,7 +47,7 @@ def flags(method: Dark, kind: DetectorType, samples):
 
 
 WIDE = {"thresholds_offset_hard": ((0.0, 20000.0),), "thresholds_noise_hard": ((0.0, 1000.0),)}
-METHODS = [Dark(**WIDE), RefinedDark(iterations=2, common_mode="none", **WIDE)]
+METHODS = [Dark(**WIDE), RefinedDark(**WIDE).with_changes({"iterations": 2, "common_mode": False})]
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)

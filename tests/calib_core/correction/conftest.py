@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calib_core.correction.step import Images, Reference
+from calib_core.correction.step import Images
 from calib_core.detectors.jungfrau import JUNGFRAU
+
+from ...known import images_of, known
 
 SHAPE = (96, 128)
 BANK = (48, 64)
@@ -22,9 +24,7 @@ def detector():
 
 @pytest.fixture
 def reference():
-    return Reference(
-        offset=np.full(SHAPE, 100, np.float32), noise=np.full(SHAPE, NOISE, np.float32), bad=np.zeros(SHAPE, bool),
-    )
+    return known(np.full(SHAPE, 100, np.float32), np.full(SHAPE, NOISE, np.float32), np.zeros(SHAPE, bool))
 
 
 @pytest.fixture
@@ -33,6 +33,6 @@ def noise_images():
 
     def make(frames: int, seed: int = 1) -> Images:
         values = np.random.default_rng(seed).normal(0, NOISE, (frames, *SHAPE)).astype(np.float32)
-        return Images(values, np.ones(values.shape, bool))
+        return images_of(values)
 
     return make

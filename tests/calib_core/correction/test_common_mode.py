@@ -10,6 +10,8 @@ import pytest
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.step import Images
 
+from ...known import changed, corrected, images_of
+
 BANK = (48, 64)
 BANKS = (2, 2)
 NOISE = 3.0
@@ -40,7 +42,7 @@ def test_the_truth_is_found_within_its_error_also_far_from_0(axis, centre, noise
     images = noise_images(60)
     truth = np.random.default_rng(9).normal(centre, 4, (60, *BANKS, segments(axis))).astype(np.float32)
     put_in(images, truth, axis)
-    found = CommonMode(axis=axis).apply(images, reference, detector)
+    found = corrected(CommonMode(axis=axis), images, reference, detector)
     pulls = (found - truth).ravel() / median_error(axis)
     assert abs(pulls.mean()) < 5 / np.sqrt(pulls.size)
     assert abs(pulls.std() - 1) < max(5 / np.sqrt(2 * pulls.size), 0.03)
@@ -50,7 +52,7 @@ def test_noise_is_that_without_common_mode(noise_images, reference, detector):
     images = noise_images(200)
     put_in(images, np.random.default_rng(3).normal(0, 6, (200, *BANKS, segments("row"))).astype("f4"), "row")
     raw = images.values.std(axis=0, ddof=1)
-    CommonMode().apply(images, reference, detector)
+    corrected(CommonMode(), images, reference, detector)
     noise = images.values.std(axis=0, ddof=1)
     # Taking off a median changes σ² by a part of the order of one over the length of a segment.
     assert np.sqrt((noise**2).mean()) == pytest.approx(NOISE, rel=2 / BANK[1])
@@ -59,15 +61,15 @@ def test_noise_is_that_without_common_mode(noise_images, reference, detector):
 
 def test_bad_pixels_signal_and_samples_out_of_use_do_not_count(noise_images, reference, detector):
     images = noise_images(40)
-    clean = CommonMode().apply(Images(images.values.copy(), images.use), reference, detector)
+    clean = corrected(CommonMode(), images_of(images.values.copy(), images.use), reference, detector)
     rng = np.random.default_rng(4)
-    bad = rng.random(reference.bad.shape) < 0.1
+    bad = rng.random(images.values.shape[1:]) < 0.1
     signal = rng.random(images.values.shape) < 0.1
     out = rng.random(images.values.shape) < 0.1
     # What only the mask can tell is within 5 σ; the signal is above, but below the largest shift.
     images.values[...] += 12 * bad + 60 * signal + 12 * out
     images.use[out] = False
-    found = CommonMode().apply(images, replace(reference, bad=bad), detector)
+    found = corrected(CommonMode(), images, changed(reference, bad=bad), detector)
     assert abs((found - clean).mean()) < 5 * median_error("row") / np.sqrt(found.size)
     assert np.abs(found - clean).max() < 7 * median_error("row")
 
@@ -78,13 +80,13 @@ def test_several_axes_follow_each_other(noise_images, reference, detector):
              for axis in ("block", "row", "column")}
     for axis, shifts in truth.items():
         put_in(images, shifts, axis)
-    shifts = CommonMode(axis="block row column").apply(images, reference, detector)
+    shifts = corrected(CommonMode(axis="block row column"), images, reference, detector)
     assert shifts.shape == (10, *BANKS, 1 + BANK[0] + BANK[1])
     assert images.values.std() == pytest.approx(NOISE, rel=0.05)
     by_hand = noise_images(10)
     for axis, added in truth.items():
         put_in(by_hand, added, axis)
-    parts = [CommonMode(axis=axis).apply(by_hand, reference, detector) for axis in ("block", "row", "column")]
+    parts = [corrected(CommonMode(axis=axis), by_hand, reference, detector) for axis in ("block", "row", "column")]
     np.testing.assert_array_equal(shifts, np.concatenate(parts, axis=-1))
     np.testing.assert_array_equal(images.values, by_hand.values)
 
@@ -94,7 +96,7 @@ def test_the_right_axis_gives_the_lower_noise(noise_images, reference, detector)
     for axis in ("row", "column"):
         images = noise_images(20)
         put_in(images, np.random.default_rng(6).normal(0, 5, (20, *BANKS, segments("column"))).astype("f4"), "column")
-        CommonMode(axis=axis).apply(images, reference, detector)
+        corrected(CommonMode(axis=axis), images, reference, detector)
         left[axis] = images.values.std()
     assert left["column"] < 1.05 * NOISE < left["row"]
 
@@ -104,7 +106,7 @@ def test_larger_shifts_and_masked_segments_are_left(noise_images, reference, det
     images.values[0] += 150
     images.use[1, :, :60] = False
     before = images.values.copy()
-    shifts = CommonMode(limit=100).apply(images, reference, detector)
+    shifts = corrected(CommonMode(limit=100), images, reference, detector)
     assert (shifts[0] == 0).all()
     assert (shifts[1, :, 0] == 0).all()
     assert (shifts[1, :, 1] != 0).any()
@@ -113,4 +115,4 @@ def test_larger_shifts_and_masked_segments_are_left(noise_images, reference, det
 
 def test_without_banks_an_asic_shares_the_shift(noise_images, reference, detector):
     whole = replace(detector, bank_shape=None)
-    assert CommonMode().apply(noise_images(2), reference, whole).shape == (2, 1, 1, 96)
+    assert corrected(CommonMode(), noise_images(2), reference, whole).shape == (2, 1, 1, 96)

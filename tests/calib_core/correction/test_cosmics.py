@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from calib_core.correction.cosmics import RejectCosmics
+
+from ...known import changed, corrected
 
 SHAPE = (96, 128)
 NOISE = 3.0
@@ -36,7 +36,7 @@ def hit(noise_images):
 
 def test_tracks_are_found_whole(hit, reference, detector):
     images, tracks = hit
-    events = RejectCosmics().apply(images, reference, detector)
+    events = corrected(RejectCosmics(), images, reference, detector)
     whole = [not images.use[frame, p[:, 0], p[:, 1]].any() for frame, (p, _) in enumerate(tracks)]
     assert np.mean(whole) >= 0.95
     found = np.bincount(events["frame"], minlength=400)
@@ -46,7 +46,7 @@ def test_tracks_are_found_whole(hit, reference, detector):
 
 def test_events_say_where_and_how_much(hit, reference, detector):
     images, tracks = hit
-    events = RejectCosmics().apply(images, reference, detector)
+    events = corrected(RejectCosmics(), images, reference, detector)
     once = np.bincount(events["frame"], minlength=400)[events["frame"]] == 1
     pulls = []
     for event in events[once]:
@@ -61,7 +61,7 @@ def test_events_say_where_and_how_much(hit, reference, detector):
 
 def test_only_tracks_and_one_pixel_around_them_are_taken_out(hit, reference, detector):
     images, tracks = hit
-    RejectCosmics().apply(images, reference, detector)
+    corrected(RejectCosmics(), images, reference, detector)
     allowed = np.zeros(images.use.shape, bool)
     for frame, (pixels, _) in enumerate(tracks):
         for row, column in pixels:
@@ -78,7 +78,7 @@ def test_bad_pixels_make_no_tracks(noise_images, reference, detector):
     noise = reference.noise.copy()
     images.values[:, 60, 30:34] += 500
     noise[60, 30:34] = [0, 0, np.nan, np.nan]
-    events = RejectCosmics().apply(images, replace(reference, bad=bad, noise=noise), detector)
+    events = corrected(RejectCosmics(), images, changed(reference, bad=bad, noise=noise), detector)
     assert len(events) == 0
     assert images.use.all()
 
@@ -87,12 +87,12 @@ def test_single_pixels_are_left_unless_asked_for(noise_images, reference, detect
     for wanted, found in ((2, 0), (1, 1)):
         images = noise_images(1)
         images.values[0, 40, 40] = 200
-        assert len(RejectCosmics(min_pixels=wanted).apply(images, reference, detector)) == found
+        assert len(corrected(RejectCosmics(min_pixels=wanted), images, reference, detector)) == found
         assert images.use.all() == (found == 0)
 
 
 def test_no_frames(noise_images, reference, detector):
-    assert RejectCosmics().apply(noise_images(0), reference, detector).shape == (0,)
+    assert corrected(RejectCosmics(), noise_images(0), reference, detector).shape == (0,)
 
 
 @pytest.mark.parametrize(("neighbour_sigma", "found"), [(8, 3), (6, 3), (4, 4)])
@@ -102,5 +102,5 @@ def test_neighbours_need_no_more_than_the_largest(neighbour_sigma, found, noise_
     images.values[0, 40, 63:67] = NOISE * np.float32([7, 5, 7, 7])
     images.values[0, 41, 64] = NOISE * 7
     images.values[0, 40, 66] = 0
-    events = RejectCosmics(neighbour_sigma=neighbour_sigma).apply(images, reference, detector)
+    events = corrected(RejectCosmics(neighbour_sigma=neighbour_sigma), images, reference, detector)
     assert events["pixels"].tolist() == [found]

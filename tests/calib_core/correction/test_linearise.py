@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from calib_core.correction.lut import Lut
-from calib_core.detector import Frames
+from calib_core.constants.constant import ConstantKind
+from calib_core.correction.linearise import Linearise, Lut
+from calib_core.correction.pipeline import Pipeline
+from calib_core.correction.step import Images, Known
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput
 
@@ -22,38 +25,52 @@ def stored() -> np.ndarray:
     return np.random.default_rng(1).integers(0, 50, (2, 100, 24)).astype(np.uint16)
 
 
-def frames_of(samples: np.ndarray, cell: np.ndarray) -> Frames:
-    return Frames(samples[:, None, None, :].copy(), cell, np.zeros(len(cell), np.uint64))
+@dataclass
+class Table:
+    """A look-up table as a constant file gives it."""
+
+    data: Any
+    dims: tuple[str, ...] = ()
+    why: str = "a.h5"
+
+    def get(self, kind: ConstantKind) -> Table:
+        return self
 
 
-def test_frames_are_looked_up_in_place(stored: np.ndarray) -> None:
+def test_codes_are_looked_up_in_place(stored: np.ndarray) -> None:
     draw = np.random.default_rng(2)
     samples, cell = draw.integers(0, 100, (30, 24)).astype(np.uint16), draw.integers(0, 2, 30)
-    frames = frames_of(samples, cell)
-    lut = Lut.of(stored, (), KIND, "a.h5")
-    assert lut.apply(frames) is frames
-    np.testing.assert_array_equal(frames.block[:, 0, 0], stored[cell[:, None], samples, np.arange(24)])
-    assert lut.saturation == 49
+    block = samples[:, None, None, :].copy()
+    pipeline = Pipeline((Linearise(),)).bind(Table(stored), KIND)
+    pipeline.apply(Images.of(block[:, 0], cell, np.arange(30)))
+    np.testing.assert_array_equal(block[:, 0, 0], stored[cell[:, None], samples, np.arange(24)])
+    assert pipeline.saturation == 49
 
 
 def test_one_strip_is_looked_up_alike(stored: np.ndarray) -> None:
     samples = np.array([0, 99, 42, 42], np.uint16)
-    found = Lut.of(stored, (), KIND, "a.h5").of_pixel(samples, 1, 7)
+    found = Pipeline((Linearise(),)).bind(Table(stored), KIND).of_pixel(samples, 1, 0, 7)
     np.testing.assert_array_equal(found, stored[1, samples, 7])
+
+
+def test_without_a_table_it_is_left_out_and_told() -> None:
+    pipeline = Pipeline((Linearise(),)).bind(Known({}), KIND)
+    assert pipeline.steps == ()
+    assert "codes 0 to 99 of the converter, which is not linear" in pipeline.skipped[0].reason
 
 
 @pytest.mark.parametrize("axes", [(0, 1, 2), (0, 2, 1), (1, 2, 0), (2, 1, 0)])
 @pytest.mark.parametrize("named", [True, False])
 def test_axes_are_known_by_their_names_or_lengths(stored: np.ndarray, axes: tuple[int, ...], named: bool) -> None:
     dims = tuple(("cell", "adc", "fast_scan")[axis] for axis in axes) if named else ()
-    found = Lut.of(stored.transpose(axes), dims, KIND, "a.h5")
-    np.testing.assert_array_equal(found.table, stored)
+    found = Lut.checked(stored.transpose(axes), dims, KIND, "a.h5")
+    np.testing.assert_array_equal(found.data, stored)
 
 
 def test_axes_of_one_length_are_taken_in_the_usual_order() -> None:
     square = np.random.default_rng(3).integers(0, 24, (2, 24, 24)).astype(np.uint16)
-    found = Lut.of(square, (), replace(KIND, saturation=23), "a.h5")
-    np.testing.assert_array_equal(found.table, square)
+    found = Lut.checked(square, (), replace(KIND, saturation=23), "a.h5")
+    np.testing.assert_array_equal(found.data, square)
 
 
 @pytest.mark.parametrize(("change", "told"), [
@@ -67,12 +84,12 @@ def test_axes_of_one_length_are_taken_in_the_usual_order() -> None:
 ])
 def test_what_is_no_table_of_this_detector_is_refused(stored, change, told) -> None:
     with pytest.raises(BadInput, match=told):
-        Lut.of(change(stored), (), KIND, "a.h5")
+        Lut.checked(change(stored), (), KIND, "a.h5")
 
 
 def test_strips_whose_codes_fall_are_counted() -> None:
     rising = np.broadcast_to(np.arange(100, dtype=np.uint16)[:, None], (2, 100, 24)).copy()
-    assert Lut.of(rising, (), KIND, "a.h5").falling == 0
+    assert Lut.checked(rising, (), KIND, "a.h5").falling == 0
     rising[1, 50, 3] = 0
     rising[0, 60, 3:5] = 0
-    assert Lut.of(rising, (), KIND, "a.h5").falling == 3
+    assert Lut.checked(rising, (), KIND, "a.h5").falling == 3

@@ -1,0 +1,138 @@
+"""Look-up table: codes of a converter that is not linear become linear ones, before anything else is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from calib_core.axes import Array
+from calib_core.constants.constant import LUT, ConstantKind
+from calib_core.correction.step import Bound, Constants, Given, Images, Step
+from calib_core.detector import DetectorType
+from calib_core.errors import BadInput
+from calib_core.numerics.lut import look_up
+
+#: Axis of a stored table that counts the codes of the converter; the others have the names of constants' axes.
+CODES = "adc"
+#: How tables are stored by their shape where the axes have no names.
+_ORDER = ("cell", CODES, "fast_scan")
+
+
+@dataclass(frozen=True, eq=False)
+class Lut:
+    """A look-up table of one module.
+
+    Attributes
+    ----------
+    data : (cells, codes, pixels) uint16, ADU
+        New code of each code.
+    why : str
+        File that it comes from.
+    """
+
+    data: Array
+    why: str
+    dims: Sequence[str] = _ORDER
+
+    @classmethod
+    def checked(cls, stored: Array, dims: Sequence[str], kind: DetectorType, name: str) -> Lut:
+        """Look-up table from the array of a constant file.
+
+        Parameters
+        ----------
+        stored : ndarray of whole numbers
+            Axes are memory cells, codes and pixels of a line, in any order.
+        dims : sequence of str
+            Names of the axes; where they do not tell, the axes are known by their lengths.
+        kind : DetectorType
+        name : str
+            File, for messages and provenance.
+
+        Raises
+        ------
+        BadInput
+            The array is no look-up table of this detector type.
+        """
+        lengths = {"cell": kind.max_cells, CODES: kind.saturation + 1, "fast_scan": kind.pixels}
+        named = sorted(dims) == sorted(_ORDER)
+        axes = list(dims) if named else _by_length(stored.shape, lengths)
+        if not axes or stored.shape != tuple(lengths[axis] for axis in axes):
+            want = f"{kind.max_cells} memory cells, {kind.saturation + 1} codes and {kind.pixels} strips"
+            raise BadInput(f"{name} holds an array of {stored.shape}; a look-up table of {kind.title} has {want}.")
+        with np.errstate(invalid="ignore"):
+            codes = stored.astype(np.uint16)
+        if codes.max() > kind.saturation or not np.array_equal(codes, stored):
+            raise BadInput(f"{name} holds values that are no codes from 0 to {kind.saturation}.")
+        order = [axes.index(axis) for axis in _ORDER]
+        return cls(np.ascontiguousarray(codes.transpose(order)), name)
+
+    @property
+    def saturation(self) -> int:
+        """Largest code that comes out."""
+        return int(self.data.max())
+
+    @property
+    def falling(self) -> int:
+        """Pixels whose codes fall somewhere, which no converter's should, counted over memory cells."""
+        return int((self.data[:, 1:] < self.data[:, :-1]).any(axis=1).sum())
+
+    def of(self, images: Images) -> Array:
+        """New codes are looked up by memory cell and code, so there is no one value of a pixel."""
+        raise NotImplementedError("a look-up table has no value of a pixel")
+
+
+class Linearise(Step):
+    """Make linear codes of those of a converter that is not linear, by its look-up table."""
+
+    word: ClassVar[str] = "linearise"
+    title: ClassVar[str] = "Linear codes"
+    use_when: ClassVar[str] = "Converters that are not linear, before anything else is done."
+    caution: ClassVar[str] = "Constants with and without look-up table are in different codes; never mix them."
+    needs: ClassVar[tuple[ConstantKind, ...]] = (LUT,)
+    whole_numbers: ClassVar[bool] = True
+
+    def bind(self, constants: Constants, kind: DetectorType) -> Bound:
+        """Take the module's look-up table; BadInput where there is none or it is none of this detector type."""
+        found = constants.get(LUT)
+        if found is None:
+            raise BadInput(self.without(kind))
+        return Bound(self, {LUT.name: Lut.checked(found.data, found.dims, kind, found.why)}, kind)
+
+    def without(self, kind: DetectorType) -> str:
+        """What the codes are without a table."""
+        return (f"No look-up table was given (--constants-lut): offset and noise are codes 0 to {kind.saturation} of "
+                "the converter, which is not linear.")
+
+    def saturation(self, given: Given, kind: DetectorType) -> int:
+        """Largest code that comes out."""
+        return _table(given).saturation
+
+    def told(self, given: Given, kind: DetectorType) -> Sequence[str]:
+        """Strips whose codes fall somewhere."""
+        falling = _table(given).falling
+        return (f"falls somewhere in {falling} strips, counted over memory cells",) if falling else ()
+
+    def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
+        """Replace codes, (n, slow_scan, fast_scan) uint16, in place; nothing is found on the way."""
+        look_up(images.values.reshape(len(images.values), -1), images.cell, _table(given).data)
+
+    def of_pixel(self, samples: Array, given: Given, kind: DetectorType, at: tuple[int, int, int]) -> Array:
+        """New codes (n,) uint16 of the samples of one pixel; ``at`` is its memory cell, row and column."""
+        cell, row, col = at
+        return np.asarray(_table(given).data[cell, samples, row * kind.shape[1] + col])
+
+
+def _table(given: Given) -> Lut:
+    found = given[LUT.name]
+    assert isinstance(found, Lut)  # what bind() makes
+    return found
+
+
+def _by_length(shape: tuple[int, ...], lengths: dict[str, int]) -> list[str]:
+    """Names of the axes by their lengths; none where they do not fit or cannot be told apart."""
+    found = [[axis for axis, length in lengths.items() if length == n] for n in shape]
+    alone = len(shape) == len(lengths) and all(len(axes) == 1 for axes in found)
+    return [axes[0] for axes in found] if alone else list(_ORDER) if len(shape) == len(lengths) else []

@@ -1,0 +1,106 @@
+"""Steps in their order: checked, bound to constants, applied, and looked at one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from calib_core.axes import Array
+from calib_core.correction.step import Bound, Constants, Images, Step
+from calib_core.detector import DetectorType
+from calib_core.errors import BadInput, BadParameter
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A step that is not done, and why."""
+
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class BoundPipeline:
+    """Steps of one module with their constants.
+
+    Attributes
+    ----------
+    steps : tuple of Bound
+    skipped : tuple of Skipped
+        Those that are left out because a constant is not there.
+    kind : DetectorType
+    """
+
+    steps: tuple[Bound, ...]
+    skipped: tuple[Skipped, ...]
+    kind: DetectorType
+
+    @property
+    def saturation(self) -> int:
+        """Highest code that comes out."""
+        codes = [one.step.saturation(one.given, self.kind) for one in self.steps]
+        return codes[-1] if codes else self.kind.saturation
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Sentences on the constants."""
+        return tuple(text for one in self.steps for text in one.step.told(one.given, self.kind))
+
+    def apply(self, images: Images) -> None:
+        """Take images through all steps, in place."""
+        for one in self.steps:
+            one.apply(images)
+
+    def trace(self, images: Images) -> Iterator[tuple[Step, Images]]:
+        """Each step and a copy of the images after it; the images given are not changed."""
+        for one in self.steps:
+            images = images.copy()
+            one.apply(images)
+            yield one.step, images
+
+    def of_pixel(self, samples: Array, cell: int, row: int, col: int) -> Array:
+        """Samples (n,) of one pixel after steps of whole numbers."""
+        for one in self.steps:
+            samples = one.step.of_pixel(samples, one.given, self.kind, (cell, row, col))
+        return samples
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Steps in their order; those that are switched off are left out."""
+
+    steps: Sequence[Step]
+
+    def __post_init__(self) -> None:
+        """Make sure that each step takes the unit that the one before gives.
+
+        Raises
+        ------
+        BadParameter
+            One does not.
+        """
+        steps = [step for step in self.steps if step.on]
+        for before, after in pairwise(steps):
+            if before.unit_out != after.unit_in:
+                raise BadParameter(
+                    f"{after.title} takes {after.unit_in}, but {before.title} gives {before.unit_out}.")
+
+    def bind(self, constants: Constants, kind: DetectorType) -> BoundPipeline:
+        """Steps with the constants of one module.
+
+        Raises
+        ------
+        BadInput
+            A required step lacks a constant; others are left out.
+        """
+        bound: list[Bound] = []
+        skipped: list[Skipped] = []
+        for step in (step for step in self.steps if step.on):
+            try:
+                bound.append(step.bind(constants, kind))
+            except BadInput as error:
+                if step.required or any(constants.get(one) is not None for one in step.needs):
+                    raise
+                skipped.append(Skipped(step.title, str(error)))
+        return BoundPipeline(tuple(bound), tuple(skipped), kind)
