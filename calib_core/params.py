@@ -40,7 +40,8 @@ _IN_WORDS: dict[Kind, str] = {
 class Knob:
     """One declared parameter, as the form, the command line and the documentation see it.
 
-    ``default`` is the value of the model that it was asked of, ``part`` the title of the part that it belongs to.
+    ``default`` is the value of the model that it was asked of; ``part`` and ``word`` are the title and the word of
+    the part that it belongs to.
     """
 
     name: str
@@ -54,6 +55,12 @@ class Knob:
     expert: bool = False
     optional: bool = False
     part: str = ""
+    word: str = ""
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether it switches its part on or off."""
+        return self.name == self.word
 
     @property
     def flag(self) -> str:
@@ -96,9 +103,10 @@ class Knobs(BaseModel):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
+        """Two knobs of one name would be one flag; BadParameter, since a declaration is refused in one sentence."""
         names = [one.name for one in self.knobs()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two parameters are named {', '.join(twice)}")
+            raise BadParameter(f"{type(self).__name__} declares two parameters that are named {', '.join(twice)}.")
         return self
 
     def knobs(self) -> tuple[Knob, ...]:
@@ -191,14 +199,20 @@ class Part(Knobs):
 
     on: bool = knob(True, help="Whether it is done")
 
+    @model_validator(mode="after")
+    def _required_is_on(self) -> Self:
+        if self.required and not self.on:
+            raise BadParameter(f"{self.title} cannot be switched off.")
+        return self
+
     def flat(self) -> Iterator[tuple[str, Knob]]:
         """Own names of its knobs, and the knobs with their flat names."""
         for inner, field in type(self).model_fields.items():
             one = _describe(inner, field, getattr(self, inner))
             if inner != "on":
-                yield inner, replace(one, name=f"{self.word}_{inner}", part=self.title)
+                yield inner, replace(one, name=f"{self.word}_{inner}", part=self.title, word=self.word)
             elif not self.required:
-                yield inner, replace(one, name=self.word, part=self.title, help=self.title)
+                yield inner, replace(one, name=self.word, part=self.title, word=self.word, help=self.title)
 
 
 def _is_of_parts(field: FieldInfo) -> bool:
@@ -230,6 +244,6 @@ def _sentence(whole: Knobs, error: ValidationError, name: str) -> str:
     known = {one.name: one for one in whole.knobs()}
     name = name or (str(first["loc"][0]) if first["loc"] else "")
     if name not in known:
-        return f"{first['msg'].removeprefix('Value error, ').capitalize()}."
+        return f"{first['msg'].removeprefix('Value error, ')}."
     allowed = known[name].range_text or _IN_WORDS[known[name].kind]
     return f"{name} = {first['input']!r} is not allowed; it takes {allowed}."

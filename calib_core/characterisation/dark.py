@@ -30,6 +30,7 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET, THRESHOLDS_DARK
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
+from calib_core.errors import BadParameter
 from calib_core.numerics import limits, robust
 from calib_core.params import Limits, LimitsPerStage, knob
 
@@ -103,7 +104,7 @@ class Dark(TrainSelection, Method):
         """The sums are exact on codes, so nothing may come before them that makes other numbers."""
         for step in steps:
             if not step.whole_numbers:
-                raise ValueError(f"{step.title} makes no whole numbers and cannot come before exact sums")
+                raise BadParameter(f"{step.title} makes no whole numbers and cannot come before exact sums.")
         return steps
 
     def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:

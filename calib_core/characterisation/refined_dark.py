@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import field_validator
 
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.accumulators import (
@@ -18,6 +19,7 @@ from calib_core.characterisation.accumulators import (
     Slots,
     Statistics,
 )
+from calib_core.characterisation.by_gain_stage import number_of
 from calib_core.characterisation.dark import NOISE_MAP, Dark
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET
@@ -27,6 +29,7 @@ from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.step import Images, Known, Step
 from calib_core.detector import DetectorType, Frames
+from calib_core.errors import BadParameter
 from calib_core.numerics import residuals
 from calib_core.params import knob
 
@@ -59,6 +62,15 @@ class RefinedDark(Dark):
         2, ge=0, le=5, unit="passes", help="Further passes over offset- and common-mode-corrected images; each "
         "leaves out the bad pixels of the one before")
     refine: tuple[Step, ...] = (Offset(), CommonMode(axis="auto", limit=1000.0), RejectCosmics(on=False))
+
+    @field_validator("refine")
+    @classmethod
+    def _begins_with_offset(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """Residuals are summed about the offset, so it comes off first."""
+        if not steps or not isinstance(steps[0], Offset):
+            raise BadParameter("The steps of a refined dark begin with the offset.")
+        Pipeline(steps)
+        return steps
 
     def axes(self, context: Context) -> tuple[Axis, ...]:
         """Those of darks, and the passes."""
@@ -188,7 +200,7 @@ class Refined(Accumulator):
         self._pipelines = [[Pipeline(trial.steps).bind(one.constants, context.detector) for one in known]
                            for trial in self.trials]
         self.notes: Sequence[str] = ()
-        self._slots, self._gate = Slots(context, unit), gate
+        self._slots, self._gate, self._stage = Slots(context, unit), gate, number_of(context, unit.inputs[0])
         shape = (len(self.trials), len(unit.block), context.detector.pixels)
         self.total, self.squares = np.zeros(shape, np.int64), np.zeros(shape, residuals.SQUARES_DTYPE)
         self.count, self.tracks = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)
@@ -218,7 +230,8 @@ class Refined(Accumulator):
             self.wrong[slot] += (~right).sum(axis=0, dtype=np.uint32).ravel()
             use &= right
         for index, pipelines in enumerate(self._pipelines):
-            images = Images.of(adc.astype(np.float32), frames.cell[chosen], frames.train[chosen], use.copy())
+            values, flags = adc.astype(np.float32), self.known[slot].flags[-1]
+            images = Images.of(values, frames.cell[chosen], frames.train[chosen], use.copy(), self._stage, flags)
             pipelines[slot].apply(images)
             self.tracks[index, slot] += (use & ~images.use).sum(axis=0, dtype=np.uint32).ravel()
             n = len(chosen)

@@ -8,7 +8,7 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, ConstantKind
-from calib_core.correction.step import Given, Images, Step
+from calib_core.correction.step import Given, Images, Step, shared
 from calib_core.detector import DetectorType
 from calib_core.errors import BadParameter
 from calib_core.numerics.common_mode import Axis, near, subtract_medians
@@ -49,10 +49,11 @@ class CommonMode(Step):
         """
         if self.axis == "auto":
             raise BadParameter("common_mode_axis = 'auto' is not allowed here; only a dark can try both axes.")
-        bad, noise = given.get(BAD_PIXELS_DARK.name), given[NOISE.name].of(images)
-        reach = self.sigma * noise if bad is None else np.where(bad.of(images) != 0, np.nan, self.sigma * noise)
+        bad, reach = given.get(BAD_PIXELS_DARK.name), self.sigma * shared(given[NOISE.name].of(images))
+        if bad is not None:
+            reach = np.where(shared(bad.of(images)) != 0, np.nan, reach)
         axes = [cast(Axis, axis) for axis in self.axis.split()]
-        found = [self._take_off(images, reach[0], kind, axis) for axis in axes]
+        found = [self._take_off(images, reach, kind, axis) for axis in axes]
         images.found[self.word] = np.concatenate(found, axis=-1)
 
     def _take_off(self, images: Images, reach: Array, kind: DetectorType, axis: Axis) -> Array:

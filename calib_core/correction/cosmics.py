@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, ConstantKind
-from calib_core.correction.step import Given, Images, Step
+from calib_core.correction.step import Given, Images, Step, shared
 from calib_core.detector import DetectorType
 from calib_core.numerics import tracks
 from calib_core.params import knob
@@ -39,8 +39,8 @@ class RejectCosmics(Step):
         They are found, (k,) `calib_core.numerics.tracks.EVENT_DTYPE`: frame, row and column of the largest sample,
         pixels, and charge in ADU of each cluster.
         """
-        noise, bad = given[NOISE.name].of(images)[0], given.get(BAD_PIXELS_DARK.name)
-        unusable = ~(noise > 0) if bad is None else (bad.of(images)[0] != 0) | ~(noise > 0)
+        noise, bad = shared(given[NOISE.name].of(images)), given.get(BAD_PIXELS_DARK.name)
+        unusable = ~(noise > 0) if bad is None else (shared(bad.of(images)) != 0) | ~(noise > 0)
         unit = np.where(unusable, np.nan, noise)
         thresholds = self.sigma, min(self.neighbour_sigma, self.sigma)
         seed, neighbour = ((sigma * unit).astype(np.float32) for sigma in thresholds)

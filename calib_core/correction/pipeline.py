@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from calib_core.axes import Array
@@ -39,8 +39,10 @@ class BoundPipeline:
     @property
     def saturation(self) -> int:
         """Highest code that comes out."""
-        codes = [one.step.saturation(one.given, self.kind) for one in self.steps]
-        return codes[-1] if codes else self.kind.saturation
+        kind = self.kind
+        for one in self.steps:
+            kind = replace(kind, saturation=one.step.saturation(one.given, kind))
+        return kind.saturation
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -73,13 +75,16 @@ class Pipeline:
     steps: Sequence[Step]
 
     def __post_init__(self) -> None:
-        """Make sure that each step takes the unit that the one before gives.
+        """Make sure that steps have words of their own and each takes the unit that the one before gives.
 
         Raises
         ------
         BadParameter
             One does not.
         """
+        words = [step.word for step in self.steps]
+        if twice := sorted({word for word in words if words.count(word) > 1}):
+            raise BadParameter(f"Two steps are named {', '.join(twice)}.")
         steps = [step for step in self.steps if step.on]
         for before, after in pairwise(steps):
             if before.unit_out != after.unit_in:

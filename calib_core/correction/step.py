@@ -49,11 +49,26 @@ class Images:
     found: dict[str, Array] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, values: Array, cell: Array, train: Array, use: Array | None = None) -> Self:
-        """Images of the first gain stage without flags, all of whose samples are a measurement unless given."""
+    def of(
+        cls, values: Array, cell: Array, train: Array, use: Array | None = None, stage: int = 0,
+        mask: Array | None = None,
+    ) -> Self:
+        """Images of one gain stage.
+
+        Parameters
+        ----------
+        values : (n, slow_scan, fast_scan) float32 or uint16, ADU
+        cell, train : (n,)
+        use : (n, slow_scan, fast_scan) bool, optional
+            All samples are a measurement unless given.
+        stage : int
+        mask : (slow_scan, fast_scan) uint32, optional
+            Flags of all images; none unless given.
+        """
         shape = values.shape
         return cls(
-            values, np.broadcast_to(np.uint8(0), shape), np.broadcast_to(np.uint32(0), shape),
+            values, np.broadcast_to(np.uint8(stage), shape),
+            np.broadcast_to(np.uint32(0) if mask is None else mask, shape),
             np.broadcast_to(np.True_, shape) if use is None else use, cell, train)
 
     def copy(self) -> Self:
@@ -111,6 +126,19 @@ class Known:
         """The constant of a kind, or None where there is none."""
         found = self.values.get(kind.name)
         return None if found is None else KnownConstant(found)
+
+
+def shared(values: Array) -> Array:
+    """The one image (slow_scan, fast_scan) of a constant that all images share.
+
+    Raises
+    ------
+    ValueError
+        Images of several memory cells or gain stages were given to a step that takes one at a time.
+    """
+    if len(values) != 1:
+        raise ValueError("this step takes images of one memory cell and gain stage at a time")
+    return np.asarray(values[0])
 
 
 #: Constants that a step was bound to, by the name of their kind.

@@ -24,7 +24,7 @@ class Example(Knobs):
     keep: bool = knob(False, help="Keep")
 
 
-KNOBS = {k.name: k for k in Example.knobs()}
+KNOBS = {k.name: k for k in Example().knobs()}
 
 
 def test_knobs_are_in_the_order_of_declaration():

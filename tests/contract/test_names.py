@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import calib_core
 from calib_core.characterisation.family import families
 from calib_core.detector.registry import detector_types
-from calib_core.params import Knobs
+from calib_core.params import Knobs, Part
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME_OF_NAMES = ROOT / "calib_core" / "detectors"
@@ -49,7 +50,8 @@ def test_families_are_named_by_their_descriptors_only():
 @pytest.mark.parametrize("parameters", every_set_of_parameters(), ids=lambda c: c.__qualname__)
 def test_every_parameter_has_help_and_a_known_kind(parameters):
     assert parameters.__doc__
-    assert [knob.name for knob in parameters().knobs() if not knob.help.strip()] == []
+    if not inspect.isabstract(parameters) and parameters is not Part:
+        assert [knob.name for knob in parameters().knobs() if not knob.help.strip()] == []
 
 
 @pytest.mark.parametrize("kind", detector_types(), ids=lambda kind: kind.name)

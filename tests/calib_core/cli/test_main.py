@@ -72,7 +72,7 @@ def test_help_of_a_characterisation_tells_every_parameter(
     for parameter in kind.condition:
         assert f"--{parameter.name.replace('_', '-')} VALUE {parameter.help}" in text
     for one in method.inputs(kind):
-        assert f"{one.flag} RUN run of {one.label}" in text
+        assert f"{one.flag} RUN run of {one.label}" in text or f"{one.flag} PATH {one.help}" in text
     for sentence in (method.use_when, method.caution):
         assert sentence in text
 
@@ -219,7 +219,7 @@ def example(name: str, command: str, tmp_path: Path, **changes: Any) -> JobSpec:
 @pytest.mark.parametrize(("name", "command"), METHODS)
 def test_a_command_gives_back_every_parameter(name: str, command: str, tmp_path: Path) -> None:
     kind, method = kind_and_method(name, command)
-    values = {one.name: other_value(kind, one, getattr(method, one.name)) for one in method.knobs()}
+    values = {one.name: other_value(kind, one, one.default) for one in method.knobs()}
     spec = example(name, command, tmp_path, parameters=values)
     assert parsed(command_line(spec), tmp_path) == spec
     assert method.with_changes(values).changed_from(method).keys() == values.keys()

@@ -75,7 +75,7 @@ def test_bad_pixels_make_no_tracks(noise_images, reference, detector):
     images.values[:, 20, 30:33] += 500
     bad = np.zeros(SHAPE, bool)
     bad[20, 30:33] = True
-    noise = reference.noise.copy()
+    noise = reference.values["Noise"].copy()
     images.values[:, 60, 30:34] += 500
     noise[60, 30:34] = [0, 0, np.nan, np.nan]
     events = corrected(RejectCosmics(), images, changed(reference, bad=bad, noise=noise), detector)

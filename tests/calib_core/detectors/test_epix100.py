@@ -101,4 +101,4 @@ def test_the_type_without_calibration_rows():
 def test_common_mode_is_taken_in_blocks_rows_and_columns():
     method = named("EPIX100").method("dark")
     assert isinstance(method, RefinedDark)
-    assert (method.iterations, method.common_mode) == (2, "block row column")
+    assert (method.iterations, method.value("common_mode_axis")) == (2, "block row column")

@@ -118,6 +118,6 @@ def test_the_gap_lies_between_two_halves_of_960_rows():
 def test_darks_have_three_passes_with_rows_of_each_hemisphere():
     dark = named("FASTCCD").method("DARK")
     assert isinstance(dark, RefinedDark)
-    assert (dark.iterations, dark.common_mode, dark.cosmics) == (2, "row", False)
+    assert (dark.iterations, dark.value("common_mode_axis"), dark.value("cosmics")) == (2, "row", False)
     assert (FASTCCD.bank_shape or FASTCCD.asic_shape) == (967, 960)
     assert [one.name for one in dark.inputs(FASTCCD)] == ["high", "med", "low"]

@@ -122,4 +122,4 @@ def test_the_edges_are_one_pixel_around_the_frame():
 def test_darks_have_three_passes_with_the_better_axis_and_without_cosmic_rays():
     dark = named("PNCCD").method("DARK")
     assert isinstance(dark, RefinedDark)
-    assert (dark.iterations, dark.common_mode, dark.cosmics) == (2, "auto", True)
+    assert (dark.iterations, dark.value("common_mode_axis"), dark.value("cosmics")) == (2, "auto", True)
