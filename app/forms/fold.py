@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 _FLAT = """
 QToolButton { border: none; border-bottom: 1px solid palette(mid); border-radius: 0; padding: 3px 0;
@@ -32,10 +32,18 @@ class Fold(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addWidget(self.heading, 0, Qt.AlignmentFlag.AlignTop)
+        self._row = QHBoxLayout()
+        self._row.setSpacing(4)
+        self._row.addWidget(self.heading, 1)
+        column.addLayout(self._row)
         column.addWidget(self.content, 1)
         self.heading.setChecked(shown)
         self._show(shown)
+
+    def add_beside(self, *widgets: QWidget) -> None:
+        """Put widgets beside the heading, such as the switch of what it folds."""
+        for widget in widgets:
+            self._row.addWidget(widget)
 
     def open(self, shown: bool) -> None:
         """Show or hide the content."""

@@ -34,6 +34,7 @@ class KnobForm(QWidget):
         self._knobs = baseline.knobs()
         self.fields = {knob.name: self._field(knob, stages) for knob in self._knobs}
         self.more = Fold("More parameters")
+        self.parts = {knob.word: Fold(knob.part) for knob in self._knobs if knob.part}
         self._lay_out()
         self._said = self.draft()
 
@@ -59,35 +60,42 @@ class KnobForm(QWidget):
         """Show the baseline with these differences; BadParameter where one is not allowed."""
         values = self.baseline.with_changes(changes)
         for name, field in self.fields.items():
-            field.editor.set_value(getattr(values, name))
+            field.editor.set_value(values.value(name))
         self._settle(self.fields)
 
     def _field(self, knob: Knob, stages: Sequence[str]) -> Field:
-        default = getattr(self.baseline, knob.name)
-        editor = editor_for(knob, default, stages)
-        editor.set_value(default)
-        field = Field(knob.name, title(knob.name), editor, knob.unit, tooltip(knob, default), self)
+        editor = editor_for(knob, knob.default, stages)
+        editor.set_value(knob.default)
+        label = title(knob.name.removeprefix(f"{knob.word}_") if knob.word else knob.name)
+        field = Field(knob.name, label, editor, knob.unit, tooltip(knob, knob.default), self)
         field.edited.connect(lambda name: self.fields[name].show_mark(Mark.PENDING))
         field.committed.connect(lambda name: self._settle([name]))
         field.reset.connect(self._reset)
         return field
 
     def _lay_out(self) -> None:
+        """Common parameters, then a fold for each part with its switch in the heading, then those for experts."""
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        common, expert = form_grid(), form_grid(self.more.content)
-        rows = {False: 0, True: 0}
+        common = form_grid()
+        grids = {"": common, **{word: form_grid(fold.content) for word, fold in self.parts.items()}}
+        expert, rows = form_grid(self.more.content), dict.fromkeys([*grids, "expert"], 0)
         for knob in self._knobs:
             field = self.fields[knob.name]
+            if knob.is_switch:
+                self.parts[knob.word].add_beside(field.sign, field.editor, field.button)
+                continue
+            place = "expert" if knob.expert and not knob.part else knob.word
             tall = isinstance(field.editor, (LimitsEdit, LimitsTable))
-            rows[knob.expert] = field.add_to(expert if knob.expert else common, rows[knob.expert], tall)
+            rows[place] = field.add_to(expert if place == "expert" else grids[place], rows[place], tall)
         column.addLayout(common)
-        column.addWidget(self.more)
+        for fold in (*self.parts.values(), self.more):
+            column.addWidget(fold)
         column.addStretch(1)
-        self.more.setVisible(any(knob.expert for knob in self._knobs))
+        self.more.setVisible(bool(rows["expert"]))
 
     def _reset(self, name: str) -> None:
-        self.fields[name].editor.set_value(getattr(self.baseline, name))
+        self.fields[name].editor.set_value(self.baseline.value(name))
         self._settle([name])
 
     def _settle(self, names: Iterable[str]) -> None:
@@ -108,7 +116,10 @@ class KnobForm(QWidget):
 
     def _say_more(self, found: KnobDraft) -> None:
         """Nothing wrong stays hidden, and a fold says how much behind it was changed."""
-        expert = [knob.name for knob in self._knobs if knob.expert]
-        self.more.say_changed(sum(name in found.changes for name in expert))
-        if any(name in found.errors for name in expert):
-            self.more.open(True)
+        folds = [(self.more, [knob.name for knob in self._knobs if knob.expert and not knob.part])]
+        folds += [(fold, [knob.name for knob in self._knobs if knob.word == word])
+                  for word, fold in self.parts.items()]
+        for fold, names in folds:
+            fold.say_changed(sum(name in found.changes for name in names))
+            if any(name in found.errors for name in names):
+                fold.open(True)

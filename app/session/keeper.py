@@ -76,7 +76,7 @@ class Keeper(QObject):
         return found.model_copy(update={
             "clean": clean,
             "runs": tuple(run.path for run in survey.runs) if survey is not None else found.runs,
-            "detector": survey.detector.identifier if survey is not None else found.detector,
+            "detector": survey.detector.identifier if survey is not None and survey.detector else found.detector,
             "spec": session.spec or found.spec,
             "out_folder": session.out_folder,
             "place": dict(session.place),

@@ -59,7 +59,7 @@ class Session(QObject):
     frozen_changed = pyqtSignal(bool)
     plan_changed = pyqtSignal(object)
     picture_changed = pyqtSignal(object)
-    open_requested = pyqtSignal(object, str)
+    open_requested = pyqtSignal(object, str, object)
     message = pyqtSignal(str, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -79,9 +79,12 @@ class Session(QObject):
         self._newest: Picture | None = None
         self.out_folder = Path.cwd() / "constants"
 
-    def open_runs(self, paths: Sequence[Path], detector: str = "") -> None:
-        """Ask for a survey of run folders, for one detector where they hold several; whoever surveys listens."""
-        self.open_requested.emit(tuple(paths), detector)
+    def open_runs(self, paths: Sequence[Path], detector: str = "", task: tuple[str, str] = ("", "")) -> None:
+        """Ask for a survey of run folders; whoever surveys listens.
+
+        ``detector`` names one where they hold several, ``task`` a family and its characterisation, else the first.
+        """
+        self.open_requested.emit(tuple(paths), detector, task)
 
     def start(self, spec: JobSpec) -> Job:
         """Start a job and show it."""

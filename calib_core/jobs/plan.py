@@ -343,7 +343,7 @@ def _notes(spec: JobSpec, found: Survey, left_out: dict[int, str]) -> tuple[str,
     modules = (f"Module {number} left out: {why}" for number, why in sorted(left_out.items()))
     problems = (f"{run.label}: {problem.sentence()}" for run in found.runs for problem in run.problems
                 if _concerns(spec, left_out, problem.module))
-    remark = filter(None, [found.detector.type.remark])
+    remark = filter(None, [found.detector.type.remark if found.detector else ""])
     return tuple(dict.fromkeys((*spec.notes, *found.notes, *remark, *modules, *problems)))
 
 

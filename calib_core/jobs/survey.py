@@ -26,7 +26,7 @@ class Survey:
     runs : tuple of RunFacts
         Each run once, in the order of the inputs that they were given for.
     detector, family, method
-        What the job is about.
+        What the job is about; no detector where nothing was given that has one.
     arranged : tuple of Arranged
         What each input of the method takes.
     condition : Condition
@@ -35,7 +35,7 @@ class Survey:
     """
 
     runs: tuple[RunFacts, ...]
-    detector: Detector
+    detector: Detector | None
     family: Family
     method: Method
     arranged: tuple[Arranged, ...]
@@ -58,10 +58,11 @@ class Survey:
         for one in self.taken:
             if one.run is not None and one.part == 0:  # a run in parts is given once
                 inputs[one.input.name] = (*inputs.get(one.input.name, ()), str(one.run.path))
+        identifier = self.detector.identifier if self.detector else ""
         return JobSpec.checked(
             **{
                 "family": self.family.name, "method": self.method.command, "inputs": inputs,
-                "detector": self.detector.identifier, "out_folder": out_folder, "notes": self.notes, **changes,
+                "detector": identifier, "out_folder": out_folder, "notes": self.notes, **changes,
             }
         )
 
@@ -94,6 +95,24 @@ def survey(
         return assign(chosen, *task, _spread(*task, chosen.type, runs), keep_order)
 
 
+def without_runs(family: Family, method: Method) -> Survey:
+    """Survey of a characterisation that reads no raw runs: what it is given says the rest when the job is planned."""
+    return Survey((), None, family, method, (), Condition(()))
+
+
+def offered(survey: Survey) -> tuple[tuple[Family, Method], ...]:
+    """Characterisations to choose from for what was surveyed: those of raw runs for its detector, else its own."""
+    if survey.detector is None:
+        return ((survey.family, survey.method),)
+    found = characterisations(survey.detector.type)
+    return tuple(one for one in found if reads_runs(*one))
+
+
+def reads_runs(family: Family, method: Method) -> bool:
+    """Whether a characterisation reads raw runs."""
+    return any(one.of == "raw" for one in method.inputs(family.kind))
+
+
 def _spread(family: Family, method: Method, kind: DetectorType, runs: Sequence[Run]) -> dict[str, tuple[Run, ...]]:
     """Runs by input, in the order of the inputs; the first that takes several gets all that are left over."""
     inputs, waiting = [one for one in method.inputs(kind) if one.of == "raw"], list(runs)
@@ -112,10 +131,10 @@ def _task(detector: Detector, wanted: Family | None, method: str) -> tuple[Famil
     """Family and characterisation: those wanted, or the first that there are for a detector."""
     if wanted is not None:
         return wanted, wanted.method(method) if method else wanted.methods[0]
-    offered = characterisations(detector.type)
-    fitting = [task for task in offered if not method or task[1].command == method.upper()]
+    offers = [task for task in characterisations(detector.type) if reads_runs(*task)]
+    fitting = [task for task in offers if not method or task[1].command == method.upper()]
     if not fitting:
-        known = ", ".join(f"{family.name} {one.command}" for family, one in offered)
+        known = ", ".join(f"{family.name} {one.command}" for family, one in offers)
         raise BadParameter(f"There is no characterisation “{method}” of {detector.identifier}; there are {known}.")
     return fitting[0]
 

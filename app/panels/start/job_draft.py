@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from calib_core.characterisation.inputs import Arranged, RunFacts
+from calib_core.characterisation.inputs import Arranged, Input, RunFacts
 from calib_core.errors import BadInput, BadParameter
 from calib_core.jobs.spec import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB, MOST_THREADS, JobSpec
 from calib_core.jobs.survey import Survey, check_same_condition
@@ -28,6 +28,7 @@ class Choices:
 
     out_folder: Path
     modules: str = ""
+    constants: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     conditions: Mapping[str, float | str] = field(default_factory=dict)
     resources: Mapping[str, Any] = field(default_factory=dict)
@@ -111,10 +112,31 @@ def build_spec(table: InputTable, choices: Choices) -> JobSpec:
     check_same_condition(replace(table.survey, runs=runs), choices.conditions)
     own_order: dict[str, Any] = {"keep_order": True, "notes": ()} if table.overridden else {}
     return table.survey.spec(
-        choices.out_folder, inputs=table.inputs(), **own_order,
+        choices.out_folder, inputs={**table.inputs(), **_paths(table.survey, choices.constants)}, **own_order,
         modules=read_modules(table.survey, choices.modules),
         parameters=dict(choices.parameters), conditions=dict(choices.conditions), **choices.resources,
     )
+
+
+def constant_inputs(survey: Survey) -> tuple[Input, ...]:
+    """Inputs of constants of the survey's characterisation."""
+    kind = survey.detector.type if survey.detector else survey.family.kind
+    return tuple(one for one in survey.method.inputs(kind) if one.of == "constants")
+
+
+def read_constants(one: Input, text: str) -> tuple[str, ...]:
+    """File or folder of an input of constants; BadParameter where there is none, or none was given that is needed."""
+    path = text.strip()
+    if not path and not one.optional:
+        raise BadParameter(f"No {one.label} were given; choose a file or a folder of constants.")
+    if path and not Path(path).expanduser().exists():
+        raise BadParameter(f"{one.name} = {path!r} is not allowed; there is no such file or folder.")
+    return (str(Path(path).expanduser().absolute()),) if path else ()
+
+
+def _paths(survey: Survey, texts: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    found = {one.name: read_constants(one, texts.get(one.name, "")) for one in constant_inputs(survey)}
+    return {name: paths for name, paths in found.items() if paths}
 
 
 def read_folder(text: str) -> Path:
@@ -127,9 +149,10 @@ def read_folder(text: str) -> Path:
 
 def facts(survey: Survey) -> str:
     """Modules, memory cells and runs in one line."""
-    detector = survey.detector
+    if survey.detector is None:
+        return "no run needed"
     cells = survey.condition.values.get("memory_cells")
-    parts = [_count(len(detector.modules), "module")]
+    parts = [_count(len(survey.detector.modules), "module")]
     if cells is not None:
         parts.append(_count(int(float(cells.value)), "memory cell"))
     parts.append(_count(len(survey.runs), "run"))
@@ -138,7 +161,7 @@ def facts(survey: Survey) -> str:
 
 def modules_text(survey: Survey) -> str:
     """All modules that were found, as the box takes them."""
-    return format_numbers(module.number for module in survey.detector.modules)
+    return format_numbers(module.number for module in survey.detector.modules) if survey.detector else ""
 
 
 def run_choices(survey: Survey) -> list[str]:
@@ -175,7 +198,7 @@ def detectors(survey: Survey) -> tuple[str, ...]:
     """Identifiers of the detectors that every run has."""
     held = [{d.identifier for d in run.detectors} for run in survey.runs]
     common = set.intersection(*held) if held else set()
-    return tuple(sorted(common | {survey.detector.identifier}))
+    return tuple(sorted(common | ({survey.detector.identifier} if survey.detector else set())))
 
 
 def read_modules(survey: Survey, text: str) -> tuple[int, ...]:
@@ -187,6 +210,8 @@ def read_modules(survey: Survey, text: str) -> tuple[int, ...]:
         The text is no list of numbers, or the run has no such module.
     """
     chosen = parse_numbers(text)
+    if survey.detector is None:
+        return chosen
     for number in chosen:
         survey.detector.module(number)
     everything = {module.number for module in survey.detector.modules}

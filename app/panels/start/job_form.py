@@ -95,6 +95,7 @@ class JobForm(QWidget):
         page.changed.connect(self._update)
         page.browse.connect(self._ask_folder)
         page.detector_chosen.connect(self._choose_detector)
+        page.method_chosen.connect(self._choose_method)
         if before is not None:
             page.take_parameters(before)
 
@@ -143,8 +144,13 @@ class JobForm(QWidget):
 
     def _choose_detector(self, identifier: str) -> None:
         survey = self._session.survey
-        if survey is not None and identifier != survey.detector.identifier:
+        if survey is not None and survey.detector is not None and identifier != survey.detector.identifier:
             self._session.open_runs([run.path for run in survey.runs], identifier)
+
+    def _choose_method(self, family: str, command: str) -> None:
+        survey = self._session.survey
+        if survey is not None and survey.detector is not None:
+            self._session.open_runs([run.path for run in survey.runs], survey.detector.identifier, (family, command))
 
     def _ask_folder(self) -> None:
         found = QFileDialog.getExistingDirectory(self, "Folder for the constants", str(self._session.out_folder))

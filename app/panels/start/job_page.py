@@ -21,17 +21,20 @@ from app.panels.start.job_draft import (
     Resources,
     banners,
     build_spec,
+    constant_inputs,
     detectors,
     differing,
     facts,
     modules_text,
     problems,
+    read_constants,
     read_folder,
     read_modules,
 )
+from calib_core.characterisation.inputs import Input
 from calib_core.errors import CalibrationError
 from calib_core.jobs.spec import JobSpec
-from calib_core.jobs.survey import Survey
+from calib_core.jobs.survey import Survey, offered
 from calib_core.ranges import format_numbers
 
 
@@ -44,26 +47,31 @@ class JobPage(QWidget):
         A value applies that differs from before.
     detector_chosen(identifier)
         The operator wants another detector of the same runs.
+    method_chosen(family, command)
+        The operator wants another characterisation of the same runs.
     browse()
         The operator wants to choose the output folder.
     """
 
     changed = pyqtSignal()
     detector_chosen = pyqtSignal(str)
+    method_chosen = pyqtSignal(str, str)
     browse = pyqtSignal()
 
     def __init__(self, survey: Survey, out_folder: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.survey = survey
-        kind = survey.detector.type
         self.inputs = InputTableView(InputTable.found(survey))
         self.condition = ConditionForm(survey.condition, differing(survey))
-        self.knobs = KnobForm(survey.method, [stage.short for stage in kind.stages])
+        self.knobs = KnobForm(survey.method, [stage.short for stage in survey.family.stages])
         self.resources = KnobForm(Resources())
         self.detector = ChoiceEdit(detectors(survey))
+        self.offers = offered(survey)
+        self.method = ChoiceEdit([f"{one.title}  ·  {family.name} {one.command}" for family, one in self.offers])
         self.banner = NoteLabel("warning")
         self._readers: dict[str, tuple[Field, Callable[[str], object]]] = {}
         self._defaults = {"modules": modules_text(survey), "out_folder": str(out_folder)}
+        self.constants = {one.name: self._constants_line(one) for one in constant_inputs(survey)}
         self.modules = self._line("modules", "Modules", "Modules to work on, such as 0-3,7; empty takes all\n"
                                   "Command line: --modules", lambda text: read_modules(survey, text))
         self.folder = self._line("out_folder", "Output folder", "Folder that the constants are written to\n"
@@ -84,7 +92,9 @@ class JobPage(QWidget):
         for name in self._readers:
             self._mark(name)
         return build_spec(self.inputs.table, Choices(
-            read_folder(self.folder.value()), self.modules.value(), parameters, conditions, self.resources.changes(),
+            read_folder(self.folder.value()), self.modules.value(),
+            {name: line.value() for name, line in self.constants.items()}, parameters, conditions,
+            self.resources.changes(),
         ))
 
     def show_spec(self, spec: JobSpec) -> None:
@@ -96,6 +106,9 @@ class JobPage(QWidget):
         self.set_out_folder(spec.out_folder)
         if spec.modules:
             self.modules.editor.set_value(format_numbers(spec.modules))
+        for name, line in self.constants.items():
+            line.editor.set_value(next(iter(spec.inputs.get(name, ())), ""))
+            self._mark(name)
         self._mark("modules")
 
     def take_parameters(self, other: JobPage) -> None:
@@ -108,6 +121,12 @@ class JobPage(QWidget):
         """Write constants to another folder."""
         self.folder.editor.set_value(str(folder))
         self._settle("out_folder")
+
+    def _constants_line(self, one: Input) -> Field:
+        """Line for the file or folder of an input of constants."""
+        self._defaults[one.name] = ""
+        label, tooltip = one.label[:1].upper() + one.label[1:], f"{one.help or one.label}\nCommand line: {one.flag}"
+        return self._line(one.name, label, tooltip, lambda text: read_constants(one, text))
 
     def _line(self, name: str, label: str, tooltip: str, read: Callable[[str], object]) -> Field:
         editor = TextEdit()
@@ -154,18 +173,32 @@ class JobPage(QWidget):
         column = QVBoxLayout(heading)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        title = QLabel(f"{self.survey.detector.type.title} · {self.survey.method.title}")
+        title = QLabel(self._title())
         font = title.font()
         font.setBold(True)
         font.setPointSizeF(font.pointSizeF() * 1.15)
         title.setFont(font)
-        self.detector.set_value(self.survey.detector.identifier)
-        self.detector.setObjectName("detector")
-        alone = self.detector.count() == 1
-        for widget in (title, QLabel(self.survey.detector.identifier) if alone else self.detector,
+        self._fill_choices()
+        identifier = self.survey.detector.identifier if self.survey.detector else ""
+        for widget in (title, self.method, self.detector if self.detector.count() > 1 else QLabel(identifier),
                        QLabel(facts(self.survey))):
             column.addWidget(widget)
         return heading
+
+    def _title(self) -> str:
+        of = self.survey.detector.type.title if self.survey.detector else self.survey.family.title
+        return f"{of} · {self.survey.method.title}"
+
+    def _fill_choices(self) -> None:
+        """Show what was chosen; a choice of one is no choice."""
+        if self.survey.detector is not None:
+            self.detector.set_value(self.survey.detector.identifier)
+        self.detector.setObjectName("detector")
+        self.method.setObjectName("method")
+        self.method.setToolTip("Characterisation, and its command")
+        commands = [(family.name, method.command) for family, method in self.offers]
+        self.method.setCurrentIndex(commands.index((self.survey.family.name, self.survey.method.command)))
+        self.method.setVisible(len(commands) > 1)
 
     def _problems(self) -> Fold:
         found = problems(self.survey)
@@ -183,8 +216,9 @@ class JobPage(QWidget):
         button = QPushButton("Choose…")
         button.setObjectName("choose_out_folder")
         button.clicked.connect(self.browse)
-        row = self.modules.add_to(grid, 0)
-        row = self.folder.add_to(grid, row)
+        row = 0
+        for line in (*self.constants.values(), self.modules, self.folder):
+            row = line.add_to(grid, row)
         below = QHBoxLayout()
         below.addStretch(1)
         below.addWidget(button)
@@ -200,6 +234,8 @@ class JobPage(QWidget):
 
     def _connect(self) -> None:
         self.detector.activated.connect(lambda _: self.detector_chosen.emit(self.detector.value()))
+        self.method.activated.connect(
+            lambda index: self.method_chosen.emit(self.offers[index][0].name, self.offers[index][1].command))
         self.inputs.changed.connect(self._show_banner)
         for part in (self.inputs, self.condition, self.knobs, self.resources):
             part.changed.connect(self.changed)

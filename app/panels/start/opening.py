@@ -53,13 +53,13 @@ class Opener(QObject):
     def open_text(self, text: str) -> None:
         """Open what was typed, such as ``p900450 r12-14`` or paths; also the look-up happens elsewhere."""
         if text.strip():
-            self._start(f"Looking for {text.strip()} …", lambda: parse_runs(text, self.root), "")
+            self._start(f"Looking for {text.strip()} …", lambda: parse_runs(text, self.root), "", ("", ""))
 
-    def open_paths(self, paths: Sequence[Path], detector: str = "") -> None:
-        """Open run folders, for one detector where they hold several."""
+    def open_paths(self, paths: Sequence[Path], detector: str = "", task: tuple[str, str] = ("", "")) -> None:
+        """Open run folders, for one detector where they hold several, and for one characterisation."""
         if paths:
             names = ", ".join(label(path) for path in paths)
-            self._start(f"Looking at {names} …", lambda: list(paths), detector)
+            self._start(f"Looking at {names} …", lambda: list(paths), detector, task)
 
     def choose(self, detector: str) -> None:
         """Open the same runs for one of their detectors."""
@@ -69,15 +69,18 @@ class Opener(QObject):
         """Forget the request that is under way."""
         self._background.drop(_WORK)
 
-    def _start(self, text: str, find: Callable[[], list[Path]], detector: str) -> None:
+    def _start(self, text: str, find: Callable[[], list[Path]], detector: str, task: tuple[str, str]) -> None:
         self.busy.emit(text)
-        self._background.run(_WORK, lambda: self._look(find, detector), self._done, self._fail)
+        self._background.run(_WORK, lambda: self._look(find, detector, task), self._done, self._fail)
 
-    def _look(self, find: Callable[[], list[Path]], detector: str) -> tuple[tuple[Path, ...], Any]:
+    def _look(
+        self, find: Callable[[], list[Path]], detector: str, task: tuple[str, str]
+    ) -> tuple[tuple[Path, ...], Any]:
         """Survey in the worker's thread; the paths come back also where the detector is still open."""
         paths = tuple(find())
         try:
-            return paths, survey(paths, detector=detector)
+            family, method = task
+            return paths, survey(paths, detector=detector, family=family, method=method)
         except SeveralDetectors as error:
             return paths, error
 

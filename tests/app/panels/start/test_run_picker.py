@@ -29,7 +29,7 @@ def calls(monkeypatch, make_survey):
     """Surveys that were asked for, with the thread they ran in."""
     calls = []
 
-    def survey(paths, detector=""):
+    def survey(paths, detector="", **task):
         calls.append(([path.name for path in paths], detector, threading.current_thread()))
         return make_survey(len(paths))
 
@@ -85,7 +85,7 @@ def test_what_is_not_understood_is_told(picker, session, calls, qtbot):
 
 
 def test_an_unexpected_error_is_told_too(picker, session, monkeypatch, qtbot):
-    def survey(paths, detector=""):
+    def survey(paths, detector="", **task):
         raise ZeroDivisionError("oops")
 
     monkeypatch.setattr(opening, "survey", survey)
@@ -97,7 +97,7 @@ def test_an_unexpected_error_is_told_too(picker, session, monkeypatch, qtbot):
 def test_only_the_newest_request_counts(picker, session, monkeypatch, make_survey, qtbot):
     gate, got = threading.Event(), []
 
-    def survey(paths, detector=""):
+    def survey(paths, detector="", **task):
         if len(paths) == 1:
             gate.wait(10)
             raise BadInput("too late to matter")
@@ -118,7 +118,7 @@ def test_only_the_newest_request_counts(picker, session, monkeypatch, make_surve
 def test_several_detectors_ask_for_one(picker, session, monkeypatch, make_survey, qtbot):
     asked = []
 
-    def survey(paths, detector=""):
+    def survey(paths, detector="", **task):
         asked.append(detector)
         if not detector:
             raise SeveralDetectors("several", ("A", "B"))
