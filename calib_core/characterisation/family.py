@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from calib_core.characterisation.agreement import check
 from calib_core.characterisation.method import Method
 from calib_core.detector import DetectorType, GainStage, registry
 from calib_core.detector.defaults import defaults, notebook_names
@@ -80,7 +81,16 @@ def with_defaults(name: str, *methods: Method) -> tuple[Method, ...]:
 
 
 def declare(family: Family) -> Family:
-    """Add a family and its types to those that are known; a name that exists is replaced."""
+    """Add a family and its types to those that are known; a name that exists is replaced.
+
+    Raises
+    ------
+    BadParameter
+        What one of its characterisations declares does not agree.
+    """
+    for method in family.methods:
+        for kind in family.types or (None,):
+            check(family.name, method, kind)
     for kind in family.types:
         registry.declare(kind)
     _declared[family.name] = family

@@ -51,9 +51,9 @@ class Method(Knobs):
     split: ClassVar[str] = "cell"
     combines: ClassVar[str] = ""
 
-    @abstractmethod
     def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
-        """What this method reads, for a detector type."""
+        """What this method reads, for a detector type; nothing unless it says so."""
+        return ()
 
     def steps_before(self) -> tuple[Step, ...]:
         """Correction steps that data go through before they are handed to this method."""
@@ -63,9 +63,9 @@ class Method(Knobs):
         """Where each given run belongs; as given unless the data tell better and ``keep`` does not forbid it."""
         return as_given(self.inputs(kind), given)
 
-    @abstractmethod
     def axes(self, context: Context) -> tuple[Axis, ...]:
-        """Axes of the results; the context has everything but them."""
+        """Axes of the results; the context has everything but them. The memory cells, unless a method has others."""
+        return (Axis("cell", "Memory cell", context.cells),) if context.cells else ()
 
     @abstractmethod
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
@@ -83,9 +83,12 @@ class Method(Knobs):
         """Largest working memory for one entry of a unit's block, bytes."""
         return 0
 
-    @abstractmethod
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
-        """Accumulator for pass ``index``; ``previous`` is the finished one of the pass before."""
+        """Accumulator for pass ``index``; ``previous`` is the finished one of the pass before.
+
+        A method that reads nothing needs none of its own.
+        """
+        return Accumulator()
 
     @abstractmethod
     def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -144,13 +143,12 @@ class Accumulator:
 
     notes: Sequence[str] = ()
 
-    @abstractmethod
     def update(self, name: str, chunk: Any) -> None:
         """Add a chunk of an arranged input; all its memory cells belong to the unit."""
+        raise NotImplementedError(f"{type(self).__name__} takes no data")
 
-    @abstractmethod
     def merge(self, other: Any) -> None:
-        """Add another accumulator of the same unit and pass."""
+        """Add another accumulator of the same unit and pass, whose data come after this one's."""
 
     def settle(self) -> Iterator[None]:
         """Finish the pass after its last chunk, in steps short enough to cancel between them."""

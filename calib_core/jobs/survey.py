@@ -271,10 +271,9 @@ def check_same_condition(found: Survey, given: Collection[str] = ()) -> None:
         Two runs differ in what both are sure of; the message has both values.
     """
     compared = [p for p in found.condition.parameters if not p.per_stage and p.name not in given]
-    first, *others = found.runs
-    for run in others:
+    for run in found.runs[1:]:
         for parameter in compared:
-            _compare(parameter, first, run)
+            _compare(parameter, found.runs[0], run)
 
 
 def _compare(parameter: ConditionParameter, first: RunFacts, second: RunFacts) -> None:
