@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Callable, Iterator, Sequence
 
 from calib_core.axes import At
 from calib_core.characterisation.method import Method
@@ -13,9 +14,21 @@ Progress = Callable[[Accumulator, int], None]
 
 
 def run_unit(
-    method: Method, context: Context, unit: Unit, source: ChunkSource, progress: Progress
+    method: Method, context: Context, unit: Unit, source: ChunkSource, progress: Progress, parts: Sequence[Unit] = ()
 ) -> Iterator[tuple[At, Maps]]:
-    """Run all passes of a method over one unit.
+    """Run all passes of a method over one unit, which may be cut into parts of its frames.
+
+    Parts are merged pass by pass, in their order: a gate comes from the first samples of the whole run, and a pass
+    begins from what the whole pass before found, so the results are those of the unit in one piece, bit for bit.
+
+    Parameters
+    ----------
+    method, context, unit, source
+        What is done with which data.
+    progress : callable
+        Told of each chunk; may raise Cancelled.
+    parts : sequence of Unit, optional
+        The unit again, each with some of its sequences; the unit itself unless given.
 
     Yields
     ------
@@ -26,15 +39,30 @@ def run_unit(
     """
     accumulator: Accumulator | None = None
     for number, limit in enumerate(method.passes(context, unit)):
-        accumulator = method.begin(context, unit, number, accumulator)
-        for name in unit.inputs:
-            for chunk in source.chunks(unit, name, limit):
-                accumulator.update(name, context.prepared(unit, chunk))
-                progress(accumulator, len(chunk))
-        for _ in accumulator.settle():
-            progress(accumulator, 0)
+        merged: Accumulator | None = None
+        for part in parts or (unit,):
+            # what the pass before found is every part's own: passes change it
+            previous = copy.deepcopy(accumulator) if len(parts) > 1 else accumulator
+            taken = method.begin(context, part, number, previous)
+            for name in part.inputs:
+                for chunk in source.chunks(part, name, limit):
+                    taken.update(name, context.prepared(part, chunk))
+                    progress(taken, len(chunk))
+            merged = _merged(merged, taken)
+        accumulator = merged
+        if merged is not None:
+            for _ in merged.settle():
+                progress(merged, 0)
     if accumulator is None:
         raise ValueError(f"{method.title} declares no pass over the data")
     for at, results in method.reduce(context, unit, accumulator):
         yield at, results
         progress(accumulator, 0)
+
+
+def _merged(first: Accumulator | None, second: Accumulator) -> Accumulator:
+    """The first, with the second added to it."""
+    if first is None:
+        return second
+    first.merge(second)
+    return first

@@ -32,7 +32,9 @@ class Unit:
     block : tuple of int
         Indices along the axis by which the method's work is split, ascending.
     samples : int
-        Largest number of frames that any entry of the block has in any of the inputs.
+        Largest number of frames that any entry of the block has in any of the inputs, whatever the sequences.
+    sequences : tuple of int
+        Sequences of files that are read; empty takes all.
     """
 
     index: int
@@ -40,6 +42,7 @@ class Unit:
     inputs: tuple[str, ...]
     block: tuple[int, ...]
     samples: int
+    sequences: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

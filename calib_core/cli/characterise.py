@@ -103,6 +103,8 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
                        help=f"memory budget [MiB] (default: {DEFAULT_MEMORY_MB})")
     group.add_argument("--threads", type=int, default=0, metavar="N",
                        help="worker threads (default: one per processor)")
+    group.add_argument("--parts", type=int, default=1, metavar="N",
+                       help="parts, of whole sequences of files, in which work is done and merged (default: 1)")
     group.add_argument("--write-job", type=Path, metavar="FILE", help="write a job file instead of running")
 
 
@@ -124,6 +126,7 @@ def _spec(namespace: Namespace, family: Family, method: Method) -> JobSpec:
         family=family.name, method=method.command, inputs=_inputs(namespace, family, method), parameters=parameters,
         conditions={name: value for name, value in given.items() if value is not None},
         out_folder=namespace.out_folder.absolute(), memory_mb=namespace.memory_mb, threads=namespace.threads,
+        parts=namespace.parts,
         keep_order=getattr(namespace, "keep_order", False), **(_of_detector(namespace) if family.types else {}),
     )
 

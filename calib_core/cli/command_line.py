@@ -37,6 +37,7 @@ def _running(spec: JobSpec) -> list[str]:
     words = ["--keep-order"] if spec.keep_order else []
     if spec.memory_mb != DEFAULT_MEMORY_MB:
         words += ["--memory-mb", str(spec.memory_mb)]
+    words += ["--parts", str(spec.parts)] if spec.parts != 1 else []
     return words + (["--threads", str(spec.threads)] if spec.threads else [])
 
 

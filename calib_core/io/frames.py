@@ -62,6 +62,7 @@ class ModuleFrames:
         slots = detector.raw.frames_per_entry
         self._pixels = [open_store(p.file, p.pixels, slots) for p in index.parts]
         self._gain = [open_store(p.file, p.gain, slots) for p in index.parts if p.gain is not None]
+        self._sequence = np.array([p.file.sequence for p in index.parts], np.int64)
         self._signed = [are_signed(detector.raw, p.pixels.dtype) for p in index.parts]
         self._index = _in_train_order(_selected(self._written(index), selection))
         self.cell: npt.NDArray[np.int64] = self._index.cell
@@ -91,7 +92,9 @@ class ModuleFrames:
         zero = int(self._zero.sum())
         return {**self._index.excluded, **({ALL_ZERO: zero} if zero else {})}
 
-    def chunks(self, cells: Sequence[int], chunk_bytes: int, limit: int | None = None) -> Iterator[Frames]:
+    def chunks(
+        self, cells: Sequence[int], chunk_bytes: int, limit: int | None = None, sequences: Sequence[int] = ()
+    ) -> Iterator[Frames]:
         """Frames of some memory cells in train order.
 
         The arrays of a chunk are valid until the next one is asked for: all chunks share one buffer.
@@ -103,14 +106,16 @@ class ModuleFrames:
         chunk_bytes : int
             Largest size of a chunk; a chunk holds at least one frame.
         limit : int, optional
-            Largest number of frames per memory cell, the first ones.
+            Largest number of frames per memory cell, the first ones of the run.
+        sequences : sequence of int
+            Sequences of files to read of these; empty reads all.
 
         Raises
         ------
         BadInput
             The file cannot be read; the message names it.
         """
-        chosen = self._chosen(cells, limit)
+        chosen = self._of_sequences(self._chosen(cells, limit), sequences)
         length = max(1, chunk_bytes // self.detector.frame_bytes)
         buffers = self._buffers(min(length, len(chosen)))
         blocks = [chosen[i:i + length] for i in range(0, len(chosen), length)]
@@ -191,6 +196,16 @@ class ModuleFrames:
         rank = np.empty(len(chosen), np.int64)
         rank[by_cell] = np.arange(len(chosen)) - np.repeat(np.cumsum(counts) - counts, counts)
         return chosen[rank < limit]
+
+    @property
+    def sequences(self) -> tuple[int, ...]:
+        """Sequences of the files that have frames, ascending."""
+        return tuple(np.unique(self._sequence[self._index.part]).tolist())
+
+    def _of_sequences(self, chosen: Indices, sequences: Sequence[int]) -> Indices:
+        if not sequences:
+            return chosen
+        return chosen[np.isin(self._sequence[self._index.part[chosen]], np.asarray(sequences))]
 
     def _buffers(self, n: int) -> tuple[Array, Array | None]:
         kind = self.detector

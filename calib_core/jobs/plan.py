@@ -112,7 +112,13 @@ class Plan:
     def unit_bytes(self, unit: Unit) -> int:
         """Working memory of a unit, bytes."""
         per_item = self.method.bytes_per_item(self.kind, unit.samples)
-        return len(unit.block) * per_item + 2 * self.source.chunk_bytes
+        # in parts there are what is merged, the part that goes on, and its copy of the pass before
+        copies = 3 if self.spec.parts > 1 else 1
+        return copies * len(unit.block) * per_item + 2 * self.source.chunk_bytes
+
+    def parts(self, unit: Unit) -> tuple[Unit, ...]:
+        """Parts of a unit that are done one after the other and merged; none where it is done in one piece."""
+        return self.source.parts(unit, self.spec.parts) if self.spec.parts > 1 else ()
 
     def key_at(self, at: At) -> str:
         """Key of the arranged input at some indices; empty where there is none."""
@@ -207,7 +213,8 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     return _with_units(Plan(
         spec, found, detector, method, modules, _with_axes(method, context), method.results(kind),
         method.outputs(kind), found.condition, (), source, spec.threads or os.cpu_count() or 1,
-        _room(spec.memory_mb << 20), left_out, (*_notes(spec, found, left_out), *told),
+        _room(spec.memory_mb << 20), left_out,
+        (*_notes(spec, found, left_out), *told, *source.fewer_parts(spec.parts)),
     ))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from calib_core.axes import Axis
 from calib_core.characterisation.unit import Block, Chunk, Context, Unit
@@ -45,7 +46,7 @@ class Source:
         if (unit.module, name) in self.constants:
             return self._blocks(unit, self.constants[unit.module, name])
         cells = self.context.labels(unit, "cell")
-        return self.frames[unit.module, name].chunks(cells, self.chunk_bytes, limit)
+        return self.frames[unit.module, name].chunks(cells, self.chunk_bytes, limit, unit.sequences)
 
     def _blocks(self, unit: Unit, stored: Stored) -> Iterator[Block]:
         """One entry of the unit's block after the other, so that large constants need little memory."""
@@ -60,6 +61,25 @@ class Source:
             return tuple(range(len(axis))), 1
         cells = sorted({cell for count in counts for cell in count})
         return axis.indices(cells), max((max(count.values(), default=0) for count in counts), default=0)
+
+    def parts(self, unit: Unit, number: int) -> tuple[Unit, ...]:
+        """A unit again in so many parts, each some of its sequences, or as many as there are sequences."""
+        frames = [self.frames[unit.module, key] for key in unit.inputs if unit.module is not None
+                  and (unit.module, key) in self.frames]
+        sequences = sorted({sequence for one in frames for sequence in one.sequences})
+        cut = min(number, len(sequences))
+        if cut < 2:
+            return ()
+        edges = [len(sequences) * i // cut for i in range(cut + 1)]
+        return tuple(replace(unit, sequences=tuple(sequences[a:b])) for a, b in pairwise(edges))
+
+    def fewer_parts(self, number: int) -> list[str]:
+        """Sentences on runs that have fewer sequences than parts were asked for."""
+        most: dict[str, int] = {}
+        for (_, key), frames in self.frames.items():
+            most[key] = max(most.get(key, 0), len(frames.sequences))
+        return [f"{self.runs[key].label} is done in {n} of {number} parts, since it has no more sequences of files."
+                for key, n in most.items() if n < number]
 
     def items(self, unit: Unit, name: str, limit: int | None) -> int:
         """Frames, or blocks of constants, that one pass over an input of a unit reads."""

@@ -12,6 +12,7 @@ from calib_core.errors import BadInput, BadParameter
 DEFAULT_MEMORY_MB = 2048
 LEAST_MEMORY_MB = 384
 MOST_THREADS = 256
+MOST_PARTS = 1000
 
 
 class JobSpec(BaseModel):
@@ -42,6 +43,8 @@ class JobSpec(BaseModel):
         Memory budget, MiB.
     threads : int
         Worker threads; 0 takes one per processor.
+    parts : int
+        Parts, of whole sequences of files, in which work is done and merged; results do not depend on it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +63,7 @@ class JobSpec(BaseModel):
     notes: tuple[str, ...] = ()
     memory_mb: int = Field(DEFAULT_MEMORY_MB, ge=LEAST_MEMORY_MB)
     threads: int = Field(0, ge=0, le=MOST_THREADS)
+    parts: int = Field(1, ge=1, le=MOST_PARTS)
 
     def paths(self, name: str) -> tuple[Path, ...]:
         """Folders or files of an input; none where it was left out."""

@@ -146,7 +146,7 @@ class Workers:
 
         plan = self._plan
         with self._budget.reserve(plan.unit_bytes(unit)):
-            for at, values in run_unit(plan.method, plan.context, unit, plan.source, progress):
+            for at, values in run_unit(plan.method, plan.context, unit, plan.source, progress, plan.parts(unit)):
                 self._results[unit.module].write(at, values)
         self._progress.finish(unit)
         self._live.finished(unit)

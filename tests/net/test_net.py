@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,30 @@ def test_units_are_the_same_whatever_the_machine(name: str, simulated: Make, tmp
     }
     [units] = found
     assert json.loads(units)
+
+
+#: All estimators, refined passes, tracks of cosmic rays, gain bits, a table, a run with trains that modules lost.
+IN_PARTS = (*SPLIT, "agipd plain", "agipd median", "pnccd cosmics", "jungfrau", "agipd normality")
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+@pytest.mark.parametrize("name", IN_PARTS)
+def test_parts_that_are_merged_give_the_same_bits(name: str, parts: int, simulated: Make, tmp_path: Path) -> None:
+    """The same frames in several sequences of files, of which each part of a unit reads some."""
+    whole = BY_NAME[name]
+    trains = whole.settings["trains"]
+    case = replace(whole, settings={**whole.settings, "trains_per_sequence": max(1, -(-trains // 5))})
+    made = raw_runs(case, tmp_path / "data")
+    spec = spec_of(case, made, tmp_path, parts=parts)
+    expected = RECORDED["cases"][name]
+    found = run(spec, expected["maps"])
+    assert found["constants"] == expected["constants"]
+    assert found["maps"] == expected["maps"]
+    assert not [text for text in found["said"] if " of 2 parts" in text or " of 3 parts" in text]
+
+
+def test_fewer_sequences_than_parts_are_told(simulated: Make, tmp_path: Path) -> None:
+    case = BY_NAME["dssc"]
+    found = run(spec_of(case, simulated(case), tmp_path, parts=4))
+    assert "WARN p900000 r0001 is done in 1 of 4 parts, since it has no more sequences of files." in found["said"]
+    assert found["constants"] == constants(case)

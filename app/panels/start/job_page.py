@@ -101,7 +101,7 @@ class JobPage(QWidget):
         """Show all choices of a specification."""
         self.inputs.set_table(InputTable.of_spec(self.survey, spec))
         self.knobs.set_changes(spec.parameters)
-        self.resources.set_changes({"memory_mb": spec.memory_mb, "threads": spec.threads})
+        self.resources.set_changes({"memory_mb": spec.memory_mb, "threads": spec.threads, "parts": spec.parts})
         self.condition.set_changes(spec.conditions)
         self.set_out_folder(spec.out_folder)
         if spec.modules:

@@ -97,7 +97,7 @@ def test_the_output_folder_is_a_whole_path(tmp_path):
             read_folder(text)
 
 
-@pytest.mark.parametrize("changes", [{"memory_mb": 383}, {"threads": 257}, {"threads": -1}])
+@pytest.mark.parametrize("changes", [{"memory_mb": 383}, {"threads": 257}, {"threads": -1}, {"parts": 0}])
 def test_resources_have_the_specifications_range(tmp_path, changes):
     with pytest.raises(BadParameter):
         Resources().with_changes(changes)
@@ -107,7 +107,7 @@ def test_resources_have_the_specifications_range(tmp_path, changes):
 
 def test_resources_have_the_specifications_defaults(tmp_path):
     spec = JobSpec(family="AGIPD", method="DARK", out_folder=tmp_path)
-    assert dict(Resources()) == {"memory_mb": spec.memory_mb, "threads": spec.threads}
+    assert dict(Resources()) == {"memory_mb": spec.memory_mb, "threads": spec.threads, "parts": spec.parts}
 
 
 def test_sentences(make_survey, problem):

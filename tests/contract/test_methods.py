@@ -1,0 +1,135 @@
+"""Every characterisation of every family: parts merged are the whole, pickled too, and looks change nothing."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calib_core.axes import picks_of
+from calib_core.characterisation.agreement import check
+from calib_core.characterisation.driver import run_unit
+from calib_core.characterisation.family import Family, families
+from calib_core.characterisation.method import Method
+from calib_core.characterisation.unit import Accumulator, Context, Unit
+from calib_core.detector import DetectorType, Frames
+
+FRAMES, CHUNK = 24, 5
+CASES = [(family, method, kind) for family in families() for method in family.methods for kind in family.types]
+IDS = [f"{kind.name}-{method.command}" for _, method, kind in CASES]
+METHODS = pytest.mark.parametrize(("family", "method", "kind"), CASES, ids=IDS)
+
+
+def small(kind: DetectorType) -> DetectorType:
+    """The type with modules of few pixels, so that many frames are few bytes."""
+    slow = 1 if kind.shape[0] == 1 else 32
+    return replace(kind, shape=(slow, 64), asic_shape=(slow, 32), bank_shape=(slow, 16), regions=(), variants=())
+
+
+def context_of(method: Method, kind: DetectorType) -> Context:
+    first = method.arrange(kind, {}, keep=True).runs[0]
+    cells = tuple(range(min(2, kind.max_cells)))
+    context = Context(kind, cells, {first.key: replace(first, at={"gain": 0})})
+    return replace(context, axes={axis.name: axis for axis in method.axes(context)})
+
+
+class Memory:
+    """Frames of two memory cells in turn; a part has those of its sequences, of four frames each."""
+
+    def __init__(self, kind: DetectorType, context: Context) -> None:
+        rng = np.random.default_rng(7)
+        shape = (FRAMES, kind.planes, *kind.shape)
+        top = min(kind.saturation - 1, 300)
+        self.block = (rng.normal(top / 2, top / 60, shape) + rng.normal(0, top / 20, (FRAMES, 1, 1, 1))).round()
+        self.block[rng.random(shape) < 0.01] = top
+        self.block = self.block.clip(1, top).astype(np.uint16)
+        self.cell = np.arange(FRAMES) % len(context.cells)
+        code = kind.stages[0].code
+        bits = np.where(rng.random((FRAMES, *kind.shape)) < 0.02, code ^ 1, code).astype(np.uint8)
+        self.gain = bits if kind.has_gain_bits else None
+        self.signal = kind.signal_plane
+
+    def chunks(self, unit: Unit, name: str, limit: int | None) -> Iterator[Frames]:
+        rank = np.arange(FRAMES) // len(np.unique(self.cell))
+        chosen = np.flatnonzero(np.isin(self.cell, unit.block) & (rank < (FRAMES if limit is None else limit)))
+        if unit.sequences:
+            chosen = chosen[np.isin(chosen // 4, unit.sequences)]
+        for at in range(0, len(chosen), CHUNK):
+            part = chosen[at : at + CHUNK]
+            gain = None if self.gain is None else self.gain[part]
+            yield Frames(self.block[part], self.cell[part], part.astype(np.uint64), gain, self.signal)
+
+
+def found(
+    method: Method, context: Context, source: Memory, parts: tuple[tuple[int, ...], ...] = (), look: bool = False
+) -> dict[tuple[str, str], Any]:
+    """Results by name and place; a look takes a snapshot and pickles after each chunk."""
+
+    def progress(accumulator: Accumulator, n: int) -> None:
+        if look:
+            for index in unit.block:
+                accumulator.snapshot(index)
+            pickle.dumps(accumulator)
+
+    unit = Unit(0, 0, tuple(context.arranged), tuple(range(len(context.cells))), FRAMES // len(context.cells))
+    pieces = tuple(replace(unit, sequences=one) for one in parts)
+    made = run_unit(method, context, unit, source, progress, pieces)
+    return {(name, str(sorted(at.items()))): values for at, maps in made for name, values in maps.items()}
+
+
+@METHODS
+def test_declarations_agree(family: Family, method: Method, kind: DetectorType) -> None:
+    check(family.name, method, kind)
+    context = context_of(method, kind)
+    made = {name for name, _ in found(method, context_of(method, small(kind)), Memory(small(kind), context))}
+    declared = {one.name for one in method.results(kind)}
+    assert made | set(method.combined(kind)) <= declared
+    combined = method.combine(context_of(method, small(kind)), {method.split: 0}, {
+        name: np.zeros((1, 32, 64), np.uint32 if name == "bad_pixels" else np.float32)
+        for name in method.combined(kind)}) if method.combined(kind) else {}
+    assert made | set(combined) == declared, "everything that is declared is made"
+    assert all(picks_of(one, context.axes) for one in method.results(kind))
+
+
+@METHODS
+def test_every_parameter_has_help_and_numbers_have_a_unit_or_are_counts(
+    family: Family, method: Method, kind: DetectorType
+) -> None:
+    for knob in method.knobs():
+        assert knob.help
+        shares = knob.lower == 0 and knob.upper == 1
+        assert knob.kind not in ("float", "limits_per_stage") or knob.unit or shares, knob.name
+
+
+@METHODS
+@pytest.mark.parametrize("estimator", ["robust", "median", "plain"])
+def test_parts_merged_are_the_whole_and_looks_change_nothing(
+    family: Family, method: Method, kind: DetectorType, estimator: str
+) -> None:
+    kind = small(kind)
+    chosen = method.with_changes({"estimator": estimator, "gate_samples": 5})
+    source, context = Memory(kind, context_of(chosen, kind)), context_of(chosen, kind)
+    whole = found(chosen, context, source)
+    assert len(whole) > 3
+    for other in (
+        found(chosen, context, source, ((0, 1, 2), (3, 4, 5))),
+        found(chosen, context, source, ((0,), (1, 2), (3,), (4, 5))),
+        found(chosen, context, source, look=True),
+        found(*pickle.loads(pickle.dumps((chosen, context))), source),
+    ):
+        assert other.keys() == whole.keys()
+        for key, values in whole.items():
+            np.testing.assert_array_equal(other[key], values, err_msg=str(key))
+
+
+def test_units_are_plain_and_equal_anywhere() -> None:
+    unit = Unit(3, 5, ("high",), (0, 1), 17, (2, 4))
+    read = json.loads(json.dumps(asdict(unit)))
+    again = Unit(**{name: tuple(value) if isinstance(value, list) else value for name, value in read.items()})
+    assert again == unit == pickle.loads(pickle.dumps(unit))
+    assert hash(again) == hash(unit)
