@@ -14,17 +14,9 @@ import numpy as np
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import (
-    Array,
-    Calibration,
-    ControlReader,
-    DetectorType,
-    Frames,
-    GainStage,
-    RawLayout,
-    SampleStatistics,
-    StageEvidence,
-)
+from calib_core.detector import Array, Calibration, DetectorType, Frames, GainStage, RawLayout
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
+from calib_core.detector.simulated import Electronics, read_simulated
 
 _CELL_COUNTS = (4, 32, 64, 76, 128, 176, 202, 250, 352)
 _STAGES = (
@@ -45,6 +37,7 @@ _CONDITION = (
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell", "gain")
+_HARDWARE = Electronics((64, 16), "AGIPD1MCTRL00", telemetry_bytes=5408)
 
 
 def _decode(arrays: Mapping[str, Array]) -> Frames:
@@ -183,40 +176,6 @@ def _simulate_bias(domain: str, settings: Mapping[str, Any]) -> dict[str, dict[s
     return {f"{domain[:-1]}/PSC/HV": {f"channels.U{i}.voltage": voltage for i in range(16)}}
 
 
-#: Truth of the simulator: means and spreads in ADU. Offsets and noise after public facility notes; the levels of the
-#: gain signal are steps from the stage before.
-_TRUTH: dict[str, Any] = {
-    "offset": (
-        {"mean": 4950, "asic": 150, "column": 15, "pixel": 70, "cell_row": 25, "cell": 12, "cell_pixel": 8},
-        {"mean": 4700, "asic": 150, "column": 15, "pixel": 70, "cell_row": 25, "cell": 12, "cell_pixel": 8},
-        {"mean": 4600, "asic": 150, "column": 15, "pixel": 70, "cell_row": 25, "cell": 12, "cell_pixel": 8},
-    ),
-    "noise": (
-        {"mean": 11, "asic": 0.5, "pixel": 0.3}, {"mean": 8, "asic": 0.3, "pixel": 0.2},
-        {"mean": 8, "asic": 0.3, "pixel": 0.2},
-    ),
-    "gain_signal": (
-        {"mean": 5750, "asic": 150, "pixel": 60, "cell_row": 10, "cell": 5},
-        {"mean": 1500, "asic": 30, "pixel": 25, "cell": 5},
-        {"mean": 1200, "asic": 30, "pixel": 25, "cell": 5},
-    ),
-    "gain_signal_noise": ({"mean": 40, "pixel": 1}, {"mean": 40, "pixel": 1}, {"mean": 40, "pixel": 1}),
-    "converter_block": (64, 16),
-    "telemetry_bytes": 5408,
-    "control_aggregator": "AGIPD1MCTRL00",
-    "settings": {
-        "identifier": "SPB_DET_AGIPD1M-1", "instrument": "SPB", "memory_cells": 4, "bias_voltage": 300.0,
-        "acquisition_rate": 1.1, "integration_time": 12.0,
-    },
-    "demo": {"proposal": 900100, "trains": 30, "dead_block_module": 5, "drift": 1.0, "outlier_share": 1e-4},
-}
-_TRUTH_500K = {
-    **{key: value for key, value in _TRUTH.items() if key != "demo"},
-    "control_aggregator": "AGIPD500K2G00",
-    "settings": {**_TRUTH["settings"], "identifier": "HED_DET_AGIPD500K2G", "instrument": "HED"},
-}
-
-
 AGIPD1M = DetectorType(
     name="AGIPD1M",
     database_type="AGIPD-Type",
@@ -250,7 +209,7 @@ AGIPD1M = DetectorType(
         "ThresholdsDark": Calibration("ThresholdsDark", _DIMS, {"threshold": "gain"})},
     geometry=_geometry_1m,
     geometry_note="EXtra-geom, default quadrant positions",
-    truth=_TRUTH,
+    simulated=read_simulated("agipd", "AGIPD1M", _HARDWARE),
     simulate_control=_simulate_control,
 )
 
@@ -262,7 +221,7 @@ AGIPD500K = replace(
     raw=replace(AGIPD1M.raw, source=r"(?P<detector>\w+_AGIPD500K[^/]*)/DET/(?P<module>\d+)CH0:xtdf"),
     geometry=_geometry_500k,
     geometry_note="EXtra-geom, from origin",
-    truth=_TRUTH_500K,
+    simulated=read_simulated("agipd", "AGIPD500K", replace(_HARDWARE, control_aggregator="AGIPD500K2G00")),
 )
 
 declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark()), __doc__))

@@ -17,17 +17,9 @@ import numpy as np
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import (
-    Array,
-    Calibration,
-    ControlReader,
-    DetectorType,
-    Frames,
-    GainStage,
-    RawLayout,
-    SampleStatistics,
-    StageEvidence,
-)
+from calib_core.detector import Array, Calibration, DetectorType, Frames, GainStage, RawLayout
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
+from calib_core.detector.simulated import Electronics, read_simulated
 
 _CONDITION = (
     ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),
@@ -152,23 +144,6 @@ def _simulate_quadrant(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-#: Truth of the simulator: means and spreads in ADU, background knowledge of the MiniSDD sensors.
-_TRUTH: dict[str, Any] = {
-    "offset": (
-        {"mean": 55, "asic": 3, "column": 0.5, "pixel": 2.5, "cell_row": 0.5, "cell": 0.5, "cell_pixel": 0.3},
-    ),
-    "noise": ({"mean": 0.85, "asic": 0.05, "pixel": 0.03},),
-    "converter_block": (64, 64),
-    "telemetry_bytes": 416,
-    "control_aggregator": "DA01",
-    "settings": {
-        "identifier": "SCS_DET_DSSC1M-1", "instrument": "SCS", "memory_cells": 4, "bias_voltage": 100.0,
-        "acquisition_rate": 1.1, "outlier_mean": 40.0,
-    },
-    "demo": {"proposal": 900108, "trains": 60},
-}
-
-
 DSSC1M = DetectorType(
     name="DSSC1M",
     database_type="DSSC-Type",
@@ -198,7 +173,7 @@ DSSC1M = DetectorType(
     calibrations={k: Calibration(k, _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="EXtra-geom, example arrangement",
-    truth=_TRUTH,
+    simulated=read_simulated("dssc", "DSSC1M", Electronics((64, 64), "DA01", telemetry_bytes=416)),
     simulate_control=_simulate_control,
 )
 

@@ -17,19 +17,10 @@ from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import (
-    Array,
-    Calibration,
-    ControlReader,
-    DetectorType,
-    Frames,
-    GainStage,
-    RawLayout,
-    Region,
-    SampleStatistics,
-    StageEvidence,
-)
+from calib_core.detector import Array, Calibration, DetectorType, Frames, GainStage, RawLayout, Region
 from calib_core.detector.control_values import control_source, number, scaled
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
+from calib_core.detector.simulated import Electronics, read_simulated
 
 _SHAPE = (708, 768)
 CONDITION = (
@@ -118,20 +109,6 @@ def active_only(kind: DetectorType, finding: Callable[..., dict[str, Found]]) ->
     )
 
 
-#: Truth of the simulator: means and spreads in ADU; noise of 50 electrons, common mode of 2 to 6 ADU (background).
-_TRUTH: dict[str, Any] = {
-    "offset": ({"mean": 2900, "asic": 120, "column": 15, "pixel": 50},),
-    "noise": ({"mean": 3.0, "asic": 0.2, "pixel": 0.1},),
-    "converter_block": (354, 96),
-    "common_mode_axis": ("bank", "row"),
-    "control_aggregator": "DA01",
-    "settings": {
-        "identifier": "MID_EXP_EPIX-1", "instrument": "MID", "bias_voltage": 200.0, "integration_time": 10.0,
-        "common_mode": 4.0,
-    },
-    "demo": {"proposal": 900102, "trains": 100, "drift": 0.5, "outlier_share": 1e-4},
-}
-
 _WHOLE = DetectorType(
     name="EPIX100",
     database_type="ePix100-Type",
@@ -164,7 +141,7 @@ _WHOLE = DetectorType(
     calibrations={k: Calibration(f"{k}EPix100", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="EXtra-geom, one sensor without a gap",
-    truth=_TRUTH,
+    simulated=read_simulated("epix100", "EPIX100", Electronics((354, 96), "DA01", common_mode_axis=("bank", "row"))),
     simulate_control=simulate_control,
 )
 EPIX100 = replace(_WHOLE, variants=(active_only(_WHOLE, find_condition),))

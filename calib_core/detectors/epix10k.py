@@ -16,8 +16,10 @@ import numpy as np
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import Array, Calibration, ControlReader, DetectorType, Frames, GainStage, RawLayout
+from calib_core.detector import Array, Calibration, DetectorType, Frames, GainStage, RawLayout
 from calib_core.detector.control_values import control_source, number
+from calib_core.detector.evidence import ControlReader
+from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors.epix100 import (
     CONDITION,
     TEMPERATURE,
@@ -79,19 +81,6 @@ def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) ->
     return {source: {**keys, **setting} for source, keys in made.items()}
 
 
-#: Truth of the simulator: means and spreads in ADU, after the pedestals of fixed high gain in SLAC's logs.
-_TRUTH: dict[str, Any] = {
-    "offset": ({"mean": 2354, "asic": 80, "column": 10, "pixel": 60},),
-    "noise": ({"mean": 2.8, "asic": 0.15, "pixel": 0.1},),
-    "converter_block": (178, 48),
-    "common_mode_axis": "bank",
-    "control_aggregator": "DA01",
-    "settings": {
-        "identifier": "HED_IA1_EPIX10K-1", "instrument": "HED", "bias_voltage": 200.0, "integration_time": 10.0,
-    },
-    "demo": {"proposal": 900103, "trains": 100, "outlier_share": 1e-4},
-}
-
 _WHOLE = DetectorType(
     name="EPIX10K",
     database_type="ePix10K-Type",
@@ -127,7 +116,7 @@ _WHOLE = DetectorType(
     calibrations={k: Calibration(f"{k}EPix10K", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="EXtra-geom, one sensor without a gap",
-    truth=_TRUTH,
+    simulated=read_simulated("epix10k", "EPIX10K", Electronics((178, 48), "DA01", common_mode_axis=("bank",))),
     simulate_control=_simulate_control,
 )
 EPIX10K = replace(_WHOLE, variants=(active_only(_WHOLE, _find_condition),))

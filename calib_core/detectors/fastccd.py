@@ -14,20 +14,11 @@ from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import (
-    Array,
-    Calibration,
-    ControlReader,
-    DetectorType,
-    Frames,
-    GainStage,
-    RawLayout,
-    Region,
-    SampleStatistics,
-    StageEvidence,
-)
+from calib_core.detector import Array, Calibration, DetectorType, Frames, GainStage, RawLayout, Region
 from calib_core.detector.control_values import control_source, number, scaled
 from calib_core.detector.defaults import defaults
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
+from calib_core.detector.simulated import Electronics, read_simulated
 
 _SHAPE = (1934, 960)
 _HEMISPHERE = (967, 960)
@@ -126,28 +117,6 @@ def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) ->
     }
 
 
-#: Truth of the simulator: means and spreads in ADU; background.
-_TRUTH: dict[str, Any] = {
-    "offset": (
-        {"mean": 4000, "asic": 75, "column": 60, "pixel": 60},
-        {"mean": 4200, "asic": 75, "column": 60, "pixel": 60},
-        {"mean": 4300, "asic": 75, "column": 60, "pixel": 60},
-    ),
-    "noise": (
-        {"mean": 7.0, "asic": 0.2, "pixel": 0.2}, {"mean": 5.0, "asic": 0.2, "pixel": 0.15},
-        {"mean": 4.5, "asic": 0.2, "pixel": 0.15},
-    ),
-    "common_mode_axis": "row",
-    "converter_block": (967, 10),
-    "control_aggregator": "DA01",
-    "settings": {
-        "identifier": "SCS_CDIDET_FCCD2M", "instrument": "SCS", "memory_cells": 1, "bias_voltage": 79.0,
-        "integration_time": 1.0, "acquisition_rate": 0.1, "common_mode": 5.0,
-    },
-    "demo": {"proposal": 900107, "trains": 20, "drift": 1.0, "dead_block_module": 0},
-}
-
-
 FASTCCD = DetectorType(
     name="FASTCCD",
     database_type="FastCCD-Type",
@@ -180,7 +149,7 @@ FASTCCD = DetectorType(
     calibrations={k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="hemispheres one above the other, as they are stored",
-    truth=_TRUTH,
+    simulated=read_simulated("fastccd", "FASTCCD", Electronics((967, 10), "DA01", common_mode_axis=("row",))),
     simulate_control=_simulate_control,
 )
 

@@ -17,18 +17,10 @@ from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.correction.linearise import Linearise
-from calib_core.detector import (
-    Array,
-    Calibration,
-    ControlReader,
-    DetectorType,
-    Frames,
-    GainStage,
-    RawLayout,
-    SampleStatistics,
-    StageEvidence,
-)
+from calib_core.detector import Array, Calibration, DetectorType, Frames, GainStage, RawLayout
 from calib_core.detector.control_values import control_source, number, scaled, word
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
+from calib_core.detector.simulated import Electronics, read_simulated
 
 _STAGES = (
     GainStage("G0", "high", "gain 0 (dynamic)", code=0),
@@ -47,6 +39,7 @@ _CONDITION = (
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "cell", "gain")
+_HARDWARE = Electronics((1, 128), "GH2CTRL00", cell_orders={1: (0,), 2: (0, 1)})
 
 
 def _decode(arrays: Mapping[str, Array]) -> Frames:
@@ -107,28 +100,6 @@ def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) ->
     }}
 
 
-#: Truth of the simulator (background): means and spreads in codes of the 12-bit converter, four to a 10-bit code.
-_TRUTH: dict[str, Any] = {
-    "offset": (
-        {"mean": 600, "asic": 40, "pixel": 40, "cell": 30, "cell_pixel": 12},
-        {"mean": 3000, "asic": 40, "pixel": 40, "cell": 30, "cell_pixel": 12},
-        {"mean": 3120, "asic": 40, "pixel": 40, "cell": 30, "cell_pixel": 12},
-    ),
-    "noise": (
-        {"mean": 9.2, "asic": 0.2, "pixel": 0.3}, {"mean": 4.8, "asic": 0.1, "pixel": 0.2},
-        {"mean": 4.8, "asic": 0.1, "pixel": 0.2},
-    ),
-    "converter_block": (1, 128),
-    "control_aggregator": "GH2CTRL00",
-    "cell_orders": {1: (0,), 2: (0, 1)},
-    "settings": {
-        "identifier": "SPB_50UM_GH2", "instrument": "SPB", "memory_cells": 2, "bias_voltage": 200.0,
-        "acquisition_rate": 1.1, "dead_share": 0.002, "noisy_share": 0.002,
-    },
-    "demo": {"proposal": 900104, "trains": 4, "frames_per_train": 2720},
-}
-
-
 GOTTHARD2 = DetectorType(
     name="GOTTHARD2",
     database_type="gotthard2-Type",
@@ -163,7 +134,7 @@ GOTTHARD2 = DetectorType(
     calibrations={k: Calibration(f"{k}Gotthard2", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")} | {
         "Lut": Calibration("LUTGotthard2", ("cell", "adc", "fast_scan"))},
     geometry=_no_geometry,
-    truth=_TRUTH,
+    simulated=read_simulated("gotthard2", "GOTTHARD2", _HARDWARE),
     simulate_control=_simulate_control,
 )
 
@@ -176,11 +147,7 @@ GOTTHARD2_25UM = replace(
         GOTTHARD2.raw, source=r"(?P<detector>\w+)/DET/(?P<module>GOTTHARD2_(?:MASTER|SLAVE)):daqOutput",
         module_words=("GOTTHARD2_MASTER", "GOTTHARD2_SLAVE"),
     ),
-    truth={
-        **_TRUTH,
-        "settings": {**_TRUTH["settings"], "identifier": "SA1_XTD9_HIREX", "instrument": "SA1"},
-        "demo": {**_TRUTH["demo"], "proposal": 900105, "trains": 2},
-    },
+    simulated=read_simulated("gotthard2", "GOTTHARD2_25UM", _HARDWARE),
 )
 
 declare(Family("GOTTHARD2", "Gotthard-II", (GOTTHARD2, GOTTHARD2_25UM),

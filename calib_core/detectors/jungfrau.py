@@ -13,18 +13,10 @@ import numpy as np
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import (
-    Array,
-    Calibration,
-    ControlReader,
-    DetectorType,
-    Frames,
-    GainStage,
-    RawLayout,
-    SampleStatistics,
-    StageEvidence,
-)
+from calib_core.detector import Array, Calibration, DetectorType, Frames, GainStage, RawLayout
 from calib_core.detector.control_values import control_source, number, scaled, word
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
+from calib_core.detector.simulated import Electronics, read_simulated
 
 _STAGES = (
     GainStage("G0", "high", "gain 0 (dynamic)", code=0),
@@ -133,31 +125,6 @@ def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) ->
     }}
 
 
-#: Truth of the simulator: means and spreads in ADU, after public facility notes and logs of pedestals.
-_TRUTH: dict[str, Any] = {
-    "offset": (
-        {"mean": 2900, "asic": 150, "column": 10, "pixel": 60, "cell": 15, "cell_pixel": 5},
-        {"mean": 14200, "asic": 200, "column": 10, "pixel": 60, "cell": 10, "cell_pixel": 5},
-        {"mean": 14200, "asic": 200, "column": 10, "pixel": 60, "cell": 10, "cell_pixel": 5},
-    ),
-    "noise": (
-        {"mean": 12, "asic": 0.4, "pixel": 0.3}, {"mean": 4.8, "asic": 0.2, "pixel": 0.15},
-        {"mean": 4.8, "asic": 0.2, "pixel": 0.15},
-    ),
-    "converter_block": (256, 64),
-    "control_aggregator": "JNGFRCTRL00",
-    "cell_orders": {1: (15,), 16: (15, *range(15))},
-    "settings": {
-        "identifier": "SPB_IRDA_JF4M", "instrument": "SPB", "modules": "1-8", "memory_cells": 1,
-        "bias_voltage": 90.0, "integration_time": 10.0, "acquisition_rate": 0.1,
-    },
-    "demo": {
-        "identifier": "FXE_XAD_JF1M", "instrument": "FXE", "modules": "1-2", "proposal": 900101, "trains": 100,
-        "dead_block_module": 2, "drift": 1.0, "outlier_share": 1e-4,
-    },
-}
-
-
 JUNGFRAU = DetectorType(
     name="JUNGFRAU",
     database_type="jungfrau-Type",
@@ -194,7 +161,8 @@ JUNGFRAU = DetectorType(
     calibrations={k: Calibration(f"{k}10Hz", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="EXtra-geom, example arrangement",
-    truth=_TRUTH,
+    simulated=read_simulated("jungfrau", "JUNGFRAU", Electronics(
+        (256, 64), "JNGFRCTRL00", cell_orders={1: (15,), 16: (15, *range(15))})),
     simulate_control=_simulate_control,
 )
 

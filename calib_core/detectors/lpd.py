@@ -19,17 +19,9 @@ import numpy as np
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import (
-    Array,
-    Calibration,
-    ControlReader,
-    DetectorType,
-    Frames,
-    GainStage,
-    RawLayout,
-    SampleStatistics,
-    StageEvidence,
-)
+from calib_core.detector import Array, Calibration, DetectorType, Frames, GainStage, RawLayout
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
+from calib_core.detector.simulated import Electronics, read_simulated
 
 _STAGES = (
     GainStage("HG", "high", "high gain", code=0),
@@ -51,6 +43,7 @@ _CONDITION = (
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell", "gain")
+_HARDWARE = Electronics((32, 128), "DA01", telemetry_bytes=416)
 
 
 def _decode(arrays: Mapping[str, Array]) -> Frames:
@@ -143,28 +136,6 @@ def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) ->
     }}
 
 
-#: Truth of the simulator: means and spreads in ADU, background knowledge of its electronics.
-_TRUTH: dict[str, Any] = {
-    "offset": (
-        {"mean": 750, "asic": 40, "column": 5, "pixel": 30, "cell_row": 3, "cell": 3, "cell_pixel": 3},
-        {"mean": 650, "asic": 20, "column": 5, "pixel": 20, "cell_row": 2, "cell": 2, "cell_pixel": 2},
-        {"mean": 640, "asic": 20, "column": 5, "pixel": 20, "cell_row": 2, "cell": 2, "cell_pixel": 2},
-    ),
-    "noise": (
-        {"mean": 8, "asic": 0.3, "pixel": 0.2}, {"mean": 4, "asic": 0.15, "pixel": 0.1},
-        {"mean": 3, "asic": 0.1, "pixel": 0.08},
-    ),
-    "converter_block": (32, 128),
-    "telemetry_bytes": 416,
-    "control_aggregator": "DA01",
-    "settings": {
-        "identifier": "FXE_DET_LPD1M-1", "instrument": "FXE", "memory_cells": 4, "bias_voltage": 250.0,
-        "acquisition_rate": 4.5,
-    },
-    "demo": {"proposal": 900109, "trains": 24, "dead_block_module": 3},
-}
-
-
 LPD1M = DetectorType(
     name="LPD1M",
     database_type="LPD-Type",
@@ -197,7 +168,7 @@ LPD1M = DetectorType(
     calibrations={k: Calibration(k, _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="EXtra-geom, example arrangement",
-    truth=_TRUTH,
+    simulated=read_simulated("lpd", "LPD1M", _HARDWARE),
     simulate_control=_simulate_control,
 )
 
@@ -227,10 +198,7 @@ _MINIS = replace(
         LPD1M.raw, source=r"(?P<detector>\w+_LPD_MINI[^/]*)/DET/(?P<module>\d+)CH0:xtdf",
         aggregator="LPDMINI{module:02d}",
     ),
-    truth={
-        **_TRUTH, "settings": {**_TRUTH["settings"], "identifier": "FXE_DET_LPD_MINI"},
-        "demo": {"proposal": 900110, "trains": 60},
-    },
+    simulated=read_simulated("lpd", "LPDMINI", _HARDWARE),
 )
 #: That minis are stacked in one source is background knowledge; no public file of one was found.
 LPDMINI = replace(

@@ -15,20 +15,11 @@ from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import (
-    Array,
-    Calibration,
-    ControlReader,
-    DetectorType,
-    Frames,
-    GainStage,
-    RawLayout,
-    Region,
-    SampleStatistics,
-    StageEvidence,
-)
+from calib_core.detector import Array, Calibration, DetectorType, Frames, GainStage, RawLayout, Region
 from calib_core.detector.control_values import control_source, number, scaled
 from calib_core.detector.defaults import defaults
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
+from calib_core.detector.simulated import Electronics, read_simulated
 
 _SHAPE = (1024, 1024)
 _CONDITION = (
@@ -102,23 +93,6 @@ def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) ->
     }
 
 
-#: Truth of the simulator: means and spreads in ADU of 1 eV, those of the highest gain; background. Cosmic rays leave
-#: 80 electrons of 3.65 eV per µm.
-_TRUTH: dict[str, Any] = {
-    "offset": ({"mean": 7000, "asic": 700, "column": 140, "pixel": 60},),
-    "noise": ({"mean": 12, "asic": 0.5, "pixel": 0.4},),
-    "common_mode_axis": "column",
-    "cosmic_adu_per_pixel": 75 * 80 * 3.65,
-    "converter_block": (128, 512),
-    "control_aggregator": "PNCCD02",
-    "settings": {
-        "identifier": "SQS_NQS_PNCCD1MP", "instrument": "SQS", "memory_cells": 1, "bias_voltage": 270.0,
-        "gain_setting": 1, "integration_time": 70.0, "acquisition_rate": 0.1, "common_mode": 15.0,
-    },
-    "demo": {"proposal": 900106, "trains": 60, "drift": 1.0, "cosmic_rate": 0.2, "empty_last": 5},
-}
-
-
 PNCCD = DetectorType(
     name="PNCCD",
     database_type="pnCCD-Type",
@@ -150,7 +124,9 @@ PNCCD = DetectorType(
     calibrations={k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="EXtra-geom, example positions",
-    truth=_TRUTH,
+    # Cosmic rays leave 80 electrons of 3.65 eV per µm; the levels are in ADU of 1 eV.
+    simulated=read_simulated("pnccd", "PNCCD", Electronics(
+        (128, 512), "PNCCD02", common_mode_axis=("column",), cosmic_adu_per_pixel=75 * 80 * 3.65)),
     simulate_control=_simulate_control,
 )
 
