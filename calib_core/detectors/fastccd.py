@@ -14,10 +14,17 @@ from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import Array, Calibration, DetectorType, Frames, GainStage, RawLayout, Region
+from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout, Region
+from calib_core.detector.condition_parts import (
+    ONE_MEMORY_CELL,
+    PIXELS_SLOW_FAST,
+    UNSIGNED_BIAS_VOLTAGE,
+    one_memory_cell,
+    pixels,
+)
 from calib_core.detector.control_values import control_source, number, scaled
 from calib_core.detector.defaults import defaults
-from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
 from calib_core.detector.simulated import Electronics, read_simulated
 
 _SHAPE = (1934, 960)
@@ -32,12 +39,8 @@ _STAGES = (
 )
 #: Gain settings that keep all pixels in one stage, and their stage; 0 switches automatically.
 _FORCED = {8.0: 0, 2.0: 1, 1.0: 2}
-_STAGE_OF_BITS = {stage.code: index for index, stage in enumerate(_STAGES)}
 _CONDITION = (
-    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 1.0, help="Bias of the sensor, without its sign"),
-    ConditionParameter("memory_cells", "Memory cells", help="Always 1"),
-    ConditionParameter("pixels_x", "Pixels X", help="Pixels along slow scan"),
-    ConditionParameter("pixels_y", "Pixels Y", help="Pixels along fast scan"),
+    UNSIGNED_BIAS_VOLTAGE, ONE_MEMORY_CELL, *PIXELS_SLOW_FAST,
     ConditionParameter("integration_time", "Integration Time", "ms", help="Exposure time"),
     ConditionParameter("sensor_temperature", "Sensor Temperature", "K", 5.0, help="Temperature of the sensor"),
     ConditionParameter("gain_setting", "Gain Setting", per_stage=True,
@@ -45,13 +48,18 @@ _CONDITION = (
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("slow_scan", "fast_scan", "gain")
-
-
-def _decode(arrays: Mapping[str, Array]) -> Frames:
-    return Frames(
-        block=arrays["data.image.pixels"], cell=arrays["cell"], train=arrays["data.trainId"],
-        gain=arrays["gain_bits"],
-    )
+_RAW = RawLayout(
+    source=r"(?P<detector>\w+_FCCD\w*)/DAQ/(?P<module>FCCD):daqOutput",
+    source_format="{detector}/DAQ/{module}:daqOutput",
+    module_words=("FCCD",),
+    aggregator="DA05",
+    group="data",
+    pixels="data.image.pixels",
+    cell=None,
+    train="data.trainId",
+    adc_mask=0x3FFF,
+    gain_shift=_GAIN_SHIFT,
+)
 
 
 def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
@@ -65,9 +73,7 @@ def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
     sign = -1.0 if voltage and float(voltage.value) < 0 else 1.0
     return {
         "bias_voltage": scaled(voltage, 79, "no bias voltage in the run", sign),
-        "memory_cells": Found(1.0, "detector type"),
-        "pixels_x": Found(float(_SHAPE[0]), "detector type"),
-        "pixels_y": Found(float(_SHAPE[1]), "detector type"),
+        **one_memory_cell(), **pixels(*_SHAPE),
         "integration_time": scaled(number(run, camera, "exposure.exposure_time"), 1, "no exposure time in the run"),
         "sensor_temperature": _temperature(run, detector),
         "gain_setting": scaled(number(run, camera, "exposure.gain"), 0, "no gain in the run"),
@@ -84,8 +90,7 @@ def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> 
     gain = number(run, control_source(run, detector, "/DET/FCCD"), "exposure.gain")
     if gain is not None and gain.value in _FORCED:
         return StageEvidence(_FORCED[float(gain.value)], gain.origin)
-    bits = sample.modal_gain_bits
-    return StageEvidence(None if bits is None else _STAGE_OF_BITS.get(bits), "most frequent gain bits")
+    return stage_by_bits(_STAGES, sample)
 
 
 def _geometry(n_modules: int) -> Any:
@@ -129,19 +134,8 @@ FASTCCD = DetectorType(
     asic_shape=_HEMISPHERE,
     regions=_regions(**defaults("fastccd", "regions")),
     stages=_STAGES,
-    raw=RawLayout(
-        source=r"(?P<detector>\w+_FCCD\w*)/DAQ/(?P<module>FCCD):daqOutput",
-        source_format="{detector}/DAQ/{module}:daqOutput",
-        module_words=("FCCD",),
-        aggregator="DA05",
-        group="data",
-        pixels="data.image.pixels",
-        cell=None,
-        train="data.trainId",
-        adc_mask=0x3FFF,
-        gain_shift=_GAIN_SHIFT,
-    ),
-    decode=_decode,
+    raw=_RAW,
+    decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
     find_condition=_find_condition,

@@ -17,9 +17,10 @@ from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.correction.linearise import Linearise
-from calib_core.detector import Array, Calibration, DetectorType, Frames, GainStage, RawLayout
+from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout
+from calib_core.detector.condition_parts import BIAS_VOLTAGE
 from calib_core.detector.control_values import control_source, number, scaled, word
-from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
 from calib_core.detector.simulated import Electronics, read_simulated
 
 _STAGES = (
@@ -29,9 +30,8 @@ _STAGES = (
 )
 _MODES = ("dynamicgain", "fixgain1", "fixgain2")
 _STAGE_OF_MODE = {mode: stage for stage, mode in enumerate(_MODES)}
-_STAGE_OF_BITS = {stage.code: index for index, stage in enumerate(_STAGES)}
 _CONDITION = (
-    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),
+    BIAS_VOLTAGE,
     ConditionParameter("exposure_time", "Exposure time", "s", 1e-8, help="Exposure time of a frame"),
     ConditionParameter("exposure_period", "Exposure period", "s", 1e-8, help="Time from frame to frame"),
     ConditionParameter("acquisition_rate", "Acquisition rate", "MHz", 0.1, help="Repetition rate of the frames"),
@@ -40,13 +40,21 @@ _CONDITION = (
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "cell", "gain")
 _HARDWARE = Electronics((1, 128), "GH2CTRL00", cell_orders={1: (0,), 2: (0, 1)})
-
-
-def _decode(arrays: Mapping[str, Array]) -> Frames:
-    return Frames(
-        block=arrays["data.adc"], cell=arrays["data.memoryCell"], train=arrays["data.trainId"],
-        gain=arrays["data.gain"],
-    )
+_RAW = RawLayout(
+    source=r"(?P<detector>\w+_GH2[\d-]*)/DET/(?P<module>RECEIVER):daqOutput",
+    source_format="{detector}/DET/{module}:daqOutput",
+    module_words=("RECEIVER",),
+    aggregator="GH20{module}",
+    group="data",
+    pixels="data.adc",
+    gain_bits="data.gain",
+    cell="data.memoryCell",
+    train="data.trainId",
+    strips=True,
+    frames_per_entry=True,
+    first_module=1,
+    no_frame_cell=255,
+)
 
 
 def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
@@ -79,8 +87,7 @@ def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> 
     mode, origin = word(run, control_source(run, detector), _STAGE_OF_MODE, "settings")
     if mode:
         return StageEvidence(_STAGE_OF_MODE[mode], origin)
-    bits = sample.modal_gain_bits
-    return StageEvidence(None if bits is None else _STAGE_OF_BITS.get(bits), "most frequent gain bits")
+    return stage_by_bits(_STAGES, sample)
 
 
 def _no_geometry(n_modules: int) -> None:
@@ -111,22 +118,8 @@ GOTTHARD2 = DetectorType(
     saturation=4095,
     asic_shape=(1, 128),
     stages=_STAGES,
-    raw=RawLayout(
-        source=r"(?P<detector>\w+_GH2[\d-]*)/DET/(?P<module>RECEIVER):daqOutput",
-        source_format="{detector}/DET/{module}:daqOutput",
-        module_words=("RECEIVER",),
-        aggregator="GH20{module}",
-        group="data",
-        pixels="data.adc",
-        gain_bits="data.gain",
-        cell="data.memoryCell",
-        train="data.trainId",
-        strips=True,
-        frames_per_entry=True,
-        first_module=1,
-        no_frame_cell=255,
-    ),
-    decode=_decode,
+    raw=_RAW,
+    decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
     find_condition=_find_condition,
