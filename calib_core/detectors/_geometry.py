@@ -6,7 +6,7 @@ from typing import Any
 
 
 def known_geometry(name: str, arrangement: str, n_modules: int) -> Any:
-    """Geometry of a class of EXtra-geom by the name of the method that makes it; what there is to know, it knows."""
+    """Geometry by the name of its class in EXtra-geom and of the method that makes it with default positions."""
     import extra_geom
 
     return getattr(getattr(extra_geom, name), arrangement)()
