@@ -40,9 +40,10 @@ def run(namespace: argparse.Namespace) -> int:
 
 
 def _names() -> dict[str, DetectorType]:
-    """Detector types by their own names, and the first type of each family by the family's."""
-    found = {kind.name: kind for family in families() for kind in family.types}
-    return {**{family.name: family.types[0] for family in families() if family.types}, **found}
+    """Types that can be simulated by their own names, and the first one of each family by the family's."""
+    types = {family.name: [kind for kind in family.types if kind.simulated] for family in families()}
+    found = {kind.name: kind for kinds in types.values() for kind in kinds}
+    return {**{name: kinds[0] for name, kinds in types.items() if kinds}, **found}
 
 
 def _show(done: float) -> None:

@@ -5,8 +5,10 @@ from calib_core.detector.evidence import ControlReader, SampleStatistics, StageE
 from calib_core.detector.frames import Frames, FrameSelection
 from calib_core.detector.installed import Detector, Module
 from calib_core.detector.raw_layout import RawLayout
+from calib_core.detector.simulated import Electronics, Level, Levels, Simulated, read_simulated
 
 __all__ = [
-    "Array", "Calibration", "ControlReader", "Detector", "DetectorType", "FrameSelection", "Frames", "GainStage",
-    "Module", "RawLayout", "Region", "SampleStatistics", "StageEvidence",
+    "Array", "Calibration", "ControlReader", "Detector", "DetectorType", "Electronics", "FrameSelection", "Frames",
+    "GainStage", "Level", "Levels", "Module", "RawLayout", "Region", "SampleStatistics", "Simulated", "StageEvidence",
+    "read_simulated",
 ]

@@ -17,6 +17,7 @@ from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
 from calib_core.detector.frames import Frames
 from calib_core.detector.raw_layout import RawLayout
+from calib_core.detector.simulated import Simulated
 
 Array = npt.NDArray[Any]
 
@@ -140,8 +141,8 @@ class DetectorType:
     operated : callable, optional
         ``operated(this type, values of the condition) -> DetectorType`` where an operating condition changes what
         the data mean.
-    truth : mapping
-        Parameters of the simulator's truth model.
+    simulated : Simulated, optional
+        What the simulator knows of this type; None where it cannot be simulated.
     simulate_control : callable
         ``simulate_control(detector name, stage, settings) -> {source: {key: value}}`` for the simulator.
     """
@@ -174,7 +175,7 @@ class DetectorType:
     always_whole: bool = True
     stages_in_run: Callable[[Mapping[str, Found]], int] | None = None
     operated: Callable[[DetectorType, Mapping[str, Found]], DetectorType] | None = None
-    truth: Mapping[str, Any] = field(default_factory=dict)
+    simulated: Simulated | None = None
     simulate_control: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
 
     @property

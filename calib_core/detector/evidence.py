@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from calib_core.detector.detector_type import GainStage
 
 Array = npt.NDArray[Any]
 
@@ -50,3 +54,15 @@ class SampleStatistics:
 
     median_gain_signal: float | None
     modal_gain_bits: int | None
+
+
+def only_stage(why: str, run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
+    """Evidence of detectors whose runs are all of one gain stage."""
+    return StageEvidence(0, why)
+
+
+def stage_by_bits(stages: Sequence[GainStage], sample: SampleStatistics) -> StageEvidence:
+    """What the most frequent gain bits say; nothing where no stage has them."""
+    known = {stage.code: index for index, stage in enumerate(stages)}
+    bits = sample.modal_gain_bits
+    return StageEvidence(None if bits is None else known.get(bits), "most frequent gain bits")

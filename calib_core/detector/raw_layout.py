@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from calib_core.detector.frames import Frames
+
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,14 @@ class RawLayout:
             return None
         words, word = self.module_words, found["module"]
         return found["detector"], self.first_module + words.index(word) if words else int(word)
+
+    def frames(self, arrays: Mapping[str, Array], signal_plane: int | None = None) -> Frames:
+        """Frames of arrays by key that need no more than to be named."""
+        has_bits = self.gain_bits is not None or self.gain_shift is not None
+        return Frames(
+            block=arrays[self.pixels], cell=arrays[self.cell or "cell"], train=arrays[self.train],
+            gain=arrays[self.gain_bits or "gain_bits"] if has_bits else None, signal_plane=signal_plane,
+        )
 
     def source_name(self, detector: str, module: int) -> str:
         """Source of a module; the inverse of :meth:`match`."""

@@ -30,7 +30,8 @@ def discover() -> None:
     """Load all descriptors, our own and those that entry points declare."""
     package = importlib.import_module("calib_core.detectors")
     for found in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{found.name}")
+        if not found.name.startswith("_"):  # what several descriptors share
+            importlib.import_module(f"{package.__name__}.{found.name}")
     for point in entry_points(group="calibwb.detectors"):
         point.load()
 

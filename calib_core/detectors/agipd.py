@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,13 @@ import numpy as np
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import (
-    Array,
-    Calibration,
-    ControlReader,
-    DetectorType,
-    Frames,
-    GainStage,
-    RawLayout,
-    SampleStatistics,
-    StageEvidence,
-)
+from calib_core.detector import Calibration, DetectorType, GainStage
+from calib_core.detector.condition_parts import ACQUISITION_RATE, BIAS_VOLTAGE, MEMORY_CELLS, PIXELS_SLOW_FAST, pixels
+from calib_core.detector.control_values import number
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
+from calib_core.detector.simulated import Electronics, read_simulated
+from calib_core.detectors._geometry import known_geometry
+from calib_core.detectors._xtdf import channels, encode
 
 _CELL_COUNTS = (4, 32, 64, 76, 128, 176, 202, 250, 352)
 _STAGES = (
@@ -33,11 +30,7 @@ _STAGES = (
     GainStage("LG", "low", "low gain"),
 )
 _CONDITION = (
-    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),
-    ConditionParameter("pixels_x", "Pixels X", help="Pixels along slow scan"),
-    ConditionParameter("pixels_y", "Pixels Y", help="Pixels along fast scan"),
-    ConditionParameter("memory_cells", "Memory cells", help="Memory cells in use"),
-    ConditionParameter("acquisition_rate", "Acquisition rate", "MHz", 0.1, help="Repetition rate of the cells"),
+    BIAS_VOLTAGE, *PIXELS_SLOW_FAST, MEMORY_CELLS, ACQUISITION_RATE,
     ConditionParameter("gain_setting", "Gain setting", help="0 standard, 1 high CDS gain"),
     ConditionParameter("gain_mode", "Gain mode", left_out_at=0.0, per_stage=True,
                        help="0 adaptive, 1 to 3 fixed HG, MG, LG"),
@@ -45,44 +38,30 @@ _CONDITION = (
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell", "gain")
-
-
-def _decode(arrays: Mapping[str, Array]) -> Frames:
-    return Frames(
-        block=arrays["image.data"], cell=arrays["image.cellId"], train=arrays["image.trainId"], signal_plane=1
-    )
-
-
-def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
-    return {"image.data": block}
-
-
-def _found(run: ControlReader, source: str, key: str) -> Found | None:
-    value = run.run_value(source, key)
-    return None if value is None else Found(float(value), f"{source} {key}")
+_RAW = channels("AGIPD1M", "AGIPD")
+_HARDWARE = Electronics((64, 16), "AGIPD1MCTRL00", telemetry_bytes=5408)
 
 
 def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
     comp = next(iter(run.sources(r".*AGIPD.*/MDL/FPGA_COMP")), "")
     return {
         "bias_voltage": _bias(run),
-        "pixels_x": Found(512.0, "detector type"),
-        "pixels_y": Found(128.0, "detector type"),
+        **pixels(512, 128),
         "memory_cells": _memory_cells(run, comp),
         "acquisition_rate": _acquisition_rate(run, comp),
         "gain_setting": _gain_setting(run, comp),
-        "gain_mode": _found(run, comp, "gainModeIndex") or Found.by_default(0.0, "adaptive"),
-        "integration_time": _found(run, comp, "integrationTime") or Found.by_default(12.0, "old default"),
+        "gain_mode": number(run, comp, "gainModeIndex") or Found.by_default(0.0, "adaptive"),
+        "integration_time": number(run, comp, "integrationTime") or Found.by_default(12.0, "old default"),
     }
 
 
 def _bias(run: ControlReader) -> Found:
     for source in run.sources(r".*AGIPD.*/PSC/HV"):
         for channel in range(16):
-            found = _found(run, source, f"channels.U{channel}.voltage")
+            found = number(run, source, f"channels.U{channel}.voltage")
             if found and float(found.value) > 0:
                 return replace(found, value=float(int(float(found.value))))
-    targets = [_found(run, source, "highVoltage.target") for source in run.sources(r".*AGIPD.*/FPGA/M_\d+")]
+    targets = [number(run, source, "highVoltage.target") for source in run.sources(r".*AGIPD.*/FPGA/M_\d+")]
     valid = [float(t.value) for t in targets if t and float(t.value) < 1000]
     if valid:
         return Found(float(np.median(valid)), "…/FPGA/M_* highVoltage.target, median")
@@ -101,7 +80,7 @@ def _memory_cells(run: ControlReader, comp: str) -> Found:
 
 
 def _acquisition_rate(run: ControlReader, comp: str) -> Found:
-    found = _found(run, comp, "bunchStructure.repetitionRate")
+    found = number(run, comp, "bunchStructure.repetitionRate")
     if found:
         return replace(found, value=round(float(found.value), 1))
     steps = np.diff(run.pulses().astype(np.int64))
@@ -111,7 +90,7 @@ def _acquisition_rate(run: ControlReader, comp: str) -> Found:
 
 
 def _gain_setting(run: ControlReader, comp: str) -> Found:
-    found = _found(run, comp, "gain")
+    found = number(run, comp, "gain")
     if found:
         return found
     setup, pattern = run.run_value(comp, "setupr"), run.run_value(comp, "patternTypeIndex")
@@ -141,12 +120,6 @@ def _geometry_1m(n_modules: int) -> Any:
     from extra_geom import AGIPD_1MGeometry
 
     return AGIPD_1MGeometry.from_quad_positions([(-525, 625), (-550, -10), (520, -160), (542.5, 475)])
-
-
-def _geometry_500k(n_modules: int) -> Any:
-    from extra_geom import AGIPD_500K2GGeometry
-
-    return AGIPD_500K2GGeometry.from_origin()
 
 
 def _control_domain(detector: str) -> str:
@@ -183,40 +156,6 @@ def _simulate_bias(domain: str, settings: Mapping[str, Any]) -> dict[str, dict[s
     return {f"{domain[:-1]}/PSC/HV": {f"channels.U{i}.voltage": voltage for i in range(16)}}
 
 
-#: Truth of the simulator: means and spreads in ADU. Offsets and noise after public facility notes; the levels of the
-#: gain signal are steps from the stage before.
-_TRUTH: dict[str, Any] = {
-    "offset": (
-        {"mean": 4950, "asic": 150, "column": 15, "pixel": 70, "cell_row": 25, "cell": 12, "cell_pixel": 8},
-        {"mean": 4700, "asic": 150, "column": 15, "pixel": 70, "cell_row": 25, "cell": 12, "cell_pixel": 8},
-        {"mean": 4600, "asic": 150, "column": 15, "pixel": 70, "cell_row": 25, "cell": 12, "cell_pixel": 8},
-    ),
-    "noise": (
-        {"mean": 11, "asic": 0.5, "pixel": 0.3}, {"mean": 8, "asic": 0.3, "pixel": 0.2},
-        {"mean": 8, "asic": 0.3, "pixel": 0.2},
-    ),
-    "gain_signal": (
-        {"mean": 5750, "asic": 150, "pixel": 60, "cell_row": 10, "cell": 5},
-        {"mean": 1500, "asic": 30, "pixel": 25, "cell": 5},
-        {"mean": 1200, "asic": 30, "pixel": 25, "cell": 5},
-    ),
-    "gain_signal_noise": ({"mean": 40, "pixel": 1}, {"mean": 40, "pixel": 1}, {"mean": 40, "pixel": 1}),
-    "converter_block": (64, 16),
-    "telemetry_bytes": 5408,
-    "control_aggregator": "AGIPD1MCTRL00",
-    "settings": {
-        "identifier": "SPB_DET_AGIPD1M-1", "instrument": "SPB", "memory_cells": 4, "bias_voltage": 300.0,
-        "acquisition_rate": 1.1, "integration_time": 12.0,
-    },
-    "demo": {"proposal": 900100, "trains": 30, "dead_block_module": 5, "drift": 1.0, "outlier_share": 1e-4},
-}
-_TRUTH_500K = {
-    **{key: value for key, value in _TRUTH.items() if key != "demo"},
-    "control_aggregator": "AGIPD500K2G00",
-    "settings": {**_TRUTH["settings"], "identifier": "HED_DET_AGIPD500K2G", "instrument": "HED"},
-}
-
-
 AGIPD1M = DetectorType(
     name="AGIPD1M",
     database_type="AGIPD-Type",
@@ -230,18 +169,9 @@ AGIPD1M = DetectorType(
     saturation=16383,
     asic_shape=(64, 64),
     stages=_STAGES,
-    raw=RawLayout(
-        source=r"(?P<detector>\w+_AGIPD1M[^/]*)/DET/(?P<module>\d+)CH0:xtdf",
-        source_format="{detector}/DET/{module}CH0:xtdf",
-        aggregator="AGIPD{module:02d}",
-        group="image",
-        pixels="image.data",
-        cell="image.cellId",
-        pulse="image.pulseId",
-        train="image.trainId",
-    ),
-    decode=_decode,
-    encode=_encode,
+    raw=_RAW,
+    decode=partial(_RAW.frames, signal_plane=1),
+    encode=encode,
     condition=_CONDITION,
     find_condition=_find_condition,
     find_stage=_find_stage,
@@ -250,7 +180,7 @@ AGIPD1M = DetectorType(
         "ThresholdsDark": Calibration("ThresholdsDark", _DIMS, {"threshold": "gain"})},
     geometry=_geometry_1m,
     geometry_note="EXtra-geom, default quadrant positions",
-    truth=_TRUTH,
+    simulated=read_simulated("agipd", "AGIPD1M", _HARDWARE),
     simulate_control=_simulate_control,
 )
 
@@ -259,10 +189,10 @@ AGIPD500K = replace(
     name="AGIPD500K",
     title="AGIPD 500K",
     max_modules=8,
-    raw=replace(AGIPD1M.raw, source=r"(?P<detector>\w+_AGIPD500K[^/]*)/DET/(?P<module>\d+)CH0:xtdf"),
-    geometry=_geometry_500k,
+    raw=channels("AGIPD500K", "AGIPD"),
+    geometry=partial(known_geometry, "AGIPD_500K2GGeometry", "from_origin"),
     geometry_note="EXtra-geom, from origin",
-    truth=_TRUTH_500K,
+    simulated=read_simulated("agipd", "AGIPD500K", replace(_HARDWARE, control_aggregator="AGIPD500K2G00")),
 )
 
 declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark()), __doc__))

@@ -10,6 +10,7 @@ import math
 import re
 import struct
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,26 +18,18 @@ import numpy as np
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import (
-    Array,
-    Calibration,
-    ControlReader,
-    DetectorType,
-    Frames,
-    GainStage,
-    RawLayout,
-    SampleStatistics,
-    StageEvidence,
-)
+from calib_core.detector import Calibration, DetectorType, GainStage
+from calib_core.detector.condition_parts import ACQUISITION_RATE, BIAS_VOLTAGE, MEMORY_CELLS, PIXELS_FAST_SLOW, pixels
+from calib_core.detector.evidence import ControlReader, only_stage
+from calib_core.detector.simulated import Electronics, read_simulated
+from calib_core.detectors._geometry import known_geometry
+from calib_core.detectors._xtdf import channels, encode
 
 _CONDITION = (
-    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),
-    ConditionParameter("memory_cells", "Memory cells", help="Memory cells in use"),
-    ConditionParameter("pixels_x", "Pixels X", help="Pixels along fast scan"),
-    ConditionParameter("pixels_y", "Pixels Y", help="Pixels along slow scan"),
+    BIAS_VOLTAGE, MEMORY_CELLS, *PIXELS_FAST_SLOW,
     ConditionParameter("pulse_id_checksum", "Pulse id checksum",
                        help="Checksum of the pulse ids of a train; the offset depends on the pattern of pulses"),
-    ConditionParameter("acquisition_rate", "Acquisition rate", "MHz", 0.1, help="Repetition rate of the cells"),
+    ACQUISITION_RATE,
     ConditionParameter("target_gain", "Target gain", help="Gain that the configuration was trimmed to"),
     ConditionParameter("encoded_gain", "Encoded gain", help="Gain registers in one number"),
 )
@@ -46,14 +39,7 @@ _PULSE_GRID_MHZ = 4.5
 _TRIMMED = "Various"
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell")
-
-
-def _decode(arrays: Mapping[str, Array]) -> Frames:
-    return Frames(block=arrays["image.data"], cell=arrays["image.cellId"], train=arrays["image.trainId"])
-
-
-def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
-    return {"image.data": block}
+_RAW = channels("DSSC1M", "DSSC")
 
 
 def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
@@ -67,8 +53,7 @@ def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
     return {
         "bias_voltage": Found.by_default(100.0, "no bias voltage in the run"),
         "memory_cells": _memory_cells(run),
-        "pixels_x": Found(512.0, "detector type"),
-        "pixels_y": Found(128.0, "detector type"),
+        **pixels(512, 128),
         **{name: found for name, found in optional.items() if found is not None},
     }
 
@@ -122,16 +107,6 @@ def _encoded_gain(run: ControlReader, source: str) -> float | None:
     return float(capacitor + (enabled << 8) + (resistor << 16) + (trimmed << 32))
 
 
-def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
-    return StageEvidence(0, "the detector has one gain")
-
-
-def _geometry(n_modules: int) -> Any:
-    from extra_geom import DSSC_1MGeometry
-
-    return DSSC_1MGeometry.example()
-
-
 def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     """Control sources of a dark run: one per quadrant that has modules."""
     instrument = detector.split("_DET_", 1)[0]
@@ -152,23 +127,6 @@ def _simulate_quadrant(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-#: Truth of the simulator: means and spreads in ADU, background knowledge of the MiniSDD sensors.
-_TRUTH: dict[str, Any] = {
-    "offset": (
-        {"mean": 55, "asic": 3, "column": 0.5, "pixel": 2.5, "cell_row": 0.5, "cell": 0.5, "cell_pixel": 0.3},
-    ),
-    "noise": ({"mean": 0.85, "asic": 0.05, "pixel": 0.03},),
-    "converter_block": (64, 64),
-    "telemetry_bytes": 416,
-    "control_aggregator": "DA01",
-    "settings": {
-        "identifier": "SCS_DET_DSSC1M-1", "instrument": "SCS", "memory_cells": 4, "bias_voltage": 100.0,
-        "acquisition_rate": 1.1, "outlier_mean": 40.0,
-    },
-    "demo": {"proposal": 900108, "trains": 60},
-}
-
-
 DSSC1M = DetectorType(
     name="DSSC1M",
     database_type="DSSC-Type",
@@ -180,25 +138,16 @@ DSSC1M = DetectorType(
     saturation=511,
     asic_shape=(64, 64),
     stages=(GainStage("LIN", "dark", "linear gain"),),
-    raw=RawLayout(
-        source=r"(?P<detector>\w+_DSSC1M[^/]*)/DET/(?P<module>\d+)CH0:xtdf",
-        source_format="{detector}/DET/{module}CH0:xtdf",
-        aggregator="DSSC{module:02d}",
-        group="image",
-        pixels="image.data",
-        cell="image.cellId",
-        pulse="image.pulseId",
-        train="image.trainId",
-    ),
-    decode=_decode,
-    encode=_encode,
+    raw=_RAW,
+    decode=_RAW.frames,
+    encode=encode,
     condition=_CONDITION,
     find_condition=_find_condition,
-    find_stage=_find_stage,
+    find_stage=partial(only_stage, "the detector has one gain"),
     calibrations={k: Calibration(k, _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
-    geometry=_geometry,
+    geometry=partial(known_geometry, "DSSC_1MGeometry", "example"),
     geometry_note="EXtra-geom, example arrangement",
-    truth=_TRUTH,
+    simulated=read_simulated("dssc", "DSSC1M", Electronics((64, 64), "DA01", telemetry_bytes=416)),
     simulate_control=_simulate_control,
 )
 

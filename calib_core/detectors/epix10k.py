@@ -16,17 +16,21 @@ import numpy as np
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import Array, Calibration, ControlReader, DetectorType, Frames, GainStage, RawLayout
+from calib_core.detector import Array, Calibration, DetectorType, GainStage
 from calib_core.detector.control_values import control_source, number
-from calib_core.detectors.epix100 import (
+from calib_core.detector.evidence import ControlReader
+from calib_core.detector.simulated import Electronics, read_simulated
+from calib_core.detectors._epix import (
     CONDITION,
     TEMPERATURE,
     active_only,
     calibration_rows,
     find_condition,
     find_stage,
+    layout,
     simulate_control,
 )
+from calib_core.detectors._geometry import known_geometry
 
 _SHAPE = (356, 384)
 #: Gain settings from which on the gain switches by itself.
@@ -39,11 +43,7 @@ _CONDITION = (
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("slow_scan", "fast_scan", "cell")
-
-
-def _decode(arrays: Mapping[str, Array]) -> Frames:
-    return Frames(block=arrays["data.image.pixels"], cell=arrays["cell"], train=arrays["data.trainId"],
-                  gain=arrays["gain_bits"])
+_RAW = layout("EPIX10K|EPX10K", adc_mask=0x3FFF, gain_shift=_GAIN_SHIFT)
 
 
 def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
@@ -66,31 +66,12 @@ def _operated(kind: DetectorType, found: Mapping[str, Found]) -> DetectorType:
     return kind if switching else replace(kind, raw=replace(kind.raw, gain_shift=None))
 
 
-def _geometry(n_modules: int) -> Any:
-    from extra_geom import Epix10KGeometry
-
-    return Epix10KGeometry.monolithic_geometry()
-
-
 def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     """Control source of a dark run."""
     made = simulate_control(detector, stage, settings)
     setting = {"gainSetting": np.uint16(settings["gain_setting"])}
     return {source: {**keys, **setting} for source, keys in made.items()}
 
-
-#: Truth of the simulator: means and spreads in ADU, after the pedestals of fixed high gain in SLAC's logs.
-_TRUTH: dict[str, Any] = {
-    "offset": ({"mean": 2354, "asic": 80, "column": 10, "pixel": 60},),
-    "noise": ({"mean": 2.8, "asic": 0.15, "pixel": 0.1},),
-    "converter_block": (178, 48),
-    "common_mode_axis": "bank",
-    "control_aggregator": "DA01",
-    "settings": {
-        "identifier": "HED_IA1_EPIX10K-1", "instrument": "HED", "bias_voltage": 200.0, "integration_time": 10.0,
-    },
-    "demo": {"proposal": 900103, "trains": 100, "outlier_share": 1e-4},
-}
 
 _WHOLE = DetectorType(
     name="EPIX10K",
@@ -105,29 +86,17 @@ _WHOLE = DetectorType(
     bank_shape=(178, 48),
     regions=(calibration_rows(_SHAPE),),
     stages=(GainStage("G", "dark", "dark", code=0),),
-    raw=RawLayout(
-        source=r"(?P<detector>\w+_(?:EPIX10K|EPX10K)-\d+)/DET/(?P<module>RECEIVER):daqOutput",
-        source_format="{detector}/DET/{module}:daqOutput",
-        module_words=("RECEIVER",),
-        aggregator="EPIX{module:02d}",
-        group="data",
-        pixels="data.image.pixels",
-        cell=None,
-        train="data.trainId",
-        first_module=1,
-        adc_mask=0x3FFF,
-        gain_shift=_GAIN_SHIFT,
-    ),
-    decode=_decode,
+    raw=_RAW,
+    decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
     find_condition=partial(_find_condition, _SHAPE),
     find_stage=find_stage,
     operated=_operated,
     calibrations={k: Calibration(f"{k}EPix10K", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
-    geometry=_geometry,
+    geometry=partial(known_geometry, "Epix10KGeometry", "monolithic_geometry"),
     geometry_note="EXtra-geom, one sensor without a gap",
-    truth=_TRUTH,
+    simulated=read_simulated("epix10k", "EPIX10K", Electronics((178, 48), "DA01", common_mode_axis=("bank",))),
     simulate_control=_simulate_control,
 )
 EPIX10K = replace(_WHOLE, variants=(active_only(_WHOLE, _find_condition),))

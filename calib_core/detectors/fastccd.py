@@ -14,20 +14,18 @@ from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import (
-    Array,
-    Calibration,
-    ControlReader,
-    DetectorType,
-    Frames,
-    GainStage,
-    RawLayout,
-    Region,
-    SampleStatistics,
-    StageEvidence,
+from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout, Region
+from calib_core.detector.condition_parts import (
+    ONE_MEMORY_CELL,
+    PIXELS_SLOW_FAST,
+    UNSIGNED_BIAS_VOLTAGE,
+    one_memory_cell,
+    pixels,
 )
 from calib_core.detector.control_values import control_source, number, scaled
 from calib_core.detector.defaults import defaults
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
+from calib_core.detector.simulated import Electronics, read_simulated
 
 _SHAPE = (1934, 960)
 _HEMISPHERE = (967, 960)
@@ -41,12 +39,8 @@ _STAGES = (
 )
 #: Gain settings that keep all pixels in one stage, and their stage; 0 switches automatically.
 _FORCED = {8.0: 0, 2.0: 1, 1.0: 2}
-_STAGE_OF_BITS = {stage.code: index for index, stage in enumerate(_STAGES)}
 _CONDITION = (
-    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 1.0, help="Bias of the sensor, without its sign"),
-    ConditionParameter("memory_cells", "Memory cells", help="Always 1"),
-    ConditionParameter("pixels_x", "Pixels X", help="Pixels along slow scan"),
-    ConditionParameter("pixels_y", "Pixels Y", help="Pixels along fast scan"),
+    UNSIGNED_BIAS_VOLTAGE, ONE_MEMORY_CELL, *PIXELS_SLOW_FAST,
     ConditionParameter("integration_time", "Integration Time", "ms", help="Exposure time"),
     ConditionParameter("sensor_temperature", "Sensor Temperature", "K", 5.0, help="Temperature of the sensor"),
     ConditionParameter("gain_setting", "Gain Setting", per_stage=True,
@@ -54,13 +48,18 @@ _CONDITION = (
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("slow_scan", "fast_scan", "gain")
-
-
-def _decode(arrays: Mapping[str, Array]) -> Frames:
-    return Frames(
-        block=arrays["data.image.pixels"], cell=arrays["cell"], train=arrays["data.trainId"],
-        gain=arrays["gain_bits"],
-    )
+_RAW = RawLayout(
+    source=r"(?P<detector>\w+_FCCD\w*)/DAQ/(?P<module>FCCD):daqOutput",
+    source_format="{detector}/DAQ/{module}:daqOutput",
+    module_words=("FCCD",),
+    aggregator="DA05",
+    group="data",
+    pixels="data.image.pixels",
+    cell=None,
+    train="data.trainId",
+    adc_mask=0x3FFF,
+    gain_shift=_GAIN_SHIFT,
+)
 
 
 def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
@@ -74,9 +73,7 @@ def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
     sign = -1.0 if voltage and float(voltage.value) < 0 else 1.0
     return {
         "bias_voltage": scaled(voltage, 79, "no bias voltage in the run", sign),
-        "memory_cells": Found(1.0, "detector type"),
-        "pixels_x": Found(float(_SHAPE[0]), "detector type"),
-        "pixels_y": Found(float(_SHAPE[1]), "detector type"),
+        **one_memory_cell(), **pixels(*_SHAPE),
         "integration_time": scaled(number(run, camera, "exposure.exposure_time"), 1, "no exposure time in the run"),
         "sensor_temperature": _temperature(run, detector),
         "gain_setting": scaled(number(run, camera, "exposure.gain"), 0, "no gain in the run"),
@@ -93,8 +90,7 @@ def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> 
     gain = number(run, control_source(run, detector, "/DET/FCCD"), "exposure.gain")
     if gain is not None and gain.value in _FORCED:
         return StageEvidence(_FORCED[float(gain.value)], gain.origin)
-    bits = sample.modal_gain_bits
-    return StageEvidence(None if bits is None else _STAGE_OF_BITS.get(bits), "most frequent gain bits")
+    return stage_by_bits(_STAGES, sample)
 
 
 def _geometry(n_modules: int) -> Any:
@@ -126,28 +122,6 @@ def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) ->
     }
 
 
-#: Truth of the simulator: means and spreads in ADU; background.
-_TRUTH: dict[str, Any] = {
-    "offset": (
-        {"mean": 4000, "asic": 75, "column": 60, "pixel": 60},
-        {"mean": 4200, "asic": 75, "column": 60, "pixel": 60},
-        {"mean": 4300, "asic": 75, "column": 60, "pixel": 60},
-    ),
-    "noise": (
-        {"mean": 7.0, "asic": 0.2, "pixel": 0.2}, {"mean": 5.0, "asic": 0.2, "pixel": 0.15},
-        {"mean": 4.5, "asic": 0.2, "pixel": 0.15},
-    ),
-    "common_mode_axis": "row",
-    "converter_block": (967, 10),
-    "control_aggregator": "DA01",
-    "settings": {
-        "identifier": "SCS_CDIDET_FCCD2M", "instrument": "SCS", "memory_cells": 1, "bias_voltage": 79.0,
-        "integration_time": 1.0, "acquisition_rate": 0.1, "common_mode": 5.0,
-    },
-    "demo": {"proposal": 900107, "trains": 20, "drift": 1.0, "dead_block_module": 0},
-}
-
-
 FASTCCD = DetectorType(
     name="FASTCCD",
     database_type="FastCCD-Type",
@@ -160,19 +134,8 @@ FASTCCD = DetectorType(
     asic_shape=_HEMISPHERE,
     regions=_regions(**defaults("fastccd", "regions")),
     stages=_STAGES,
-    raw=RawLayout(
-        source=r"(?P<detector>\w+_FCCD\w*)/DAQ/(?P<module>FCCD):daqOutput",
-        source_format="{detector}/DAQ/{module}:daqOutput",
-        module_words=("FCCD",),
-        aggregator="DA05",
-        group="data",
-        pixels="data.image.pixels",
-        cell=None,
-        train="data.trainId",
-        adc_mask=0x3FFF,
-        gain_shift=_GAIN_SHIFT,
-    ),
-    decode=_decode,
+    raw=_RAW,
+    decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
     find_condition=_find_condition,
@@ -180,7 +143,7 @@ FASTCCD = DetectorType(
     calibrations={k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="hemispheres one above the other, as they are stored",
-    truth=_TRUTH,
+    simulated=read_simulated("fastccd", "FASTCCD", Electronics((967, 10), "DA01", common_mode_axis=("row",))),
     simulate_control=_simulate_control,
 )
 

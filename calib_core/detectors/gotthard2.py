@@ -17,18 +17,11 @@ from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.correction.linearise import Linearise
-from calib_core.detector import (
-    Array,
-    Calibration,
-    ControlReader,
-    DetectorType,
-    Frames,
-    GainStage,
-    RawLayout,
-    SampleStatistics,
-    StageEvidence,
-)
+from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout
+from calib_core.detector.condition_parts import BIAS_VOLTAGE
 from calib_core.detector.control_values import control_source, number, scaled, word
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
+from calib_core.detector.simulated import Electronics, read_simulated
 
 _STAGES = (
     GainStage("G0", "high", "gain 0 (dynamic)", code=0),
@@ -37,9 +30,8 @@ _STAGES = (
 )
 _MODES = ("dynamicgain", "fixgain1", "fixgain2")
 _STAGE_OF_MODE = {mode: stage for stage, mode in enumerate(_MODES)}
-_STAGE_OF_BITS = {stage.code: index for index, stage in enumerate(_STAGES)}
 _CONDITION = (
-    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),
+    BIAS_VOLTAGE,
     ConditionParameter("exposure_time", "Exposure time", "s", 1e-8, help="Exposure time of a frame"),
     ConditionParameter("exposure_period", "Exposure period", "s", 1e-8, help="Time from frame to frame"),
     ConditionParameter("acquisition_rate", "Acquisition rate", "MHz", 0.1, help="Repetition rate of the frames"),
@@ -47,13 +39,22 @@ _CONDITION = (
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "cell", "gain")
-
-
-def _decode(arrays: Mapping[str, Array]) -> Frames:
-    return Frames(
-        block=arrays["data.adc"], cell=arrays["data.memoryCell"], train=arrays["data.trainId"],
-        gain=arrays["data.gain"],
-    )
+_HARDWARE = Electronics((1, 128), "GH2CTRL00", cell_orders={1: (0,), 2: (0, 1)})
+_RAW = RawLayout(
+    source=r"(?P<detector>\w+_GH2[\d-]*)/DET/(?P<module>RECEIVER):daqOutput",
+    source_format="{detector}/DET/{module}:daqOutput",
+    module_words=("RECEIVER",),
+    aggregator="GH20{module}",
+    group="data",
+    pixels="data.adc",
+    gain_bits="data.gain",
+    cell="data.memoryCell",
+    train="data.trainId",
+    strips=True,
+    frames_per_entry=True,
+    first_module=1,
+    no_frame_cell=255,
+)
 
 
 def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
@@ -86,8 +87,7 @@ def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> 
     mode, origin = word(run, control_source(run, detector), _STAGE_OF_MODE, "settings")
     if mode:
         return StageEvidence(_STAGE_OF_MODE[mode], origin)
-    bits = sample.modal_gain_bits
-    return StageEvidence(None if bits is None else _STAGE_OF_BITS.get(bits), "most frequent gain bits")
+    return stage_by_bits(_STAGES, sample)
 
 
 def _no_geometry(n_modules: int) -> None:
@@ -107,28 +107,6 @@ def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) ->
     }}
 
 
-#: Truth of the simulator (background): means and spreads in codes of the 12-bit converter, four to a 10-bit code.
-_TRUTH: dict[str, Any] = {
-    "offset": (
-        {"mean": 600, "asic": 40, "pixel": 40, "cell": 30, "cell_pixel": 12},
-        {"mean": 3000, "asic": 40, "pixel": 40, "cell": 30, "cell_pixel": 12},
-        {"mean": 3120, "asic": 40, "pixel": 40, "cell": 30, "cell_pixel": 12},
-    ),
-    "noise": (
-        {"mean": 9.2, "asic": 0.2, "pixel": 0.3}, {"mean": 4.8, "asic": 0.1, "pixel": 0.2},
-        {"mean": 4.8, "asic": 0.1, "pixel": 0.2},
-    ),
-    "converter_block": (1, 128),
-    "control_aggregator": "GH2CTRL00",
-    "cell_orders": {1: (0,), 2: (0, 1)},
-    "settings": {
-        "identifier": "SPB_50UM_GH2", "instrument": "SPB", "memory_cells": 2, "bias_voltage": 200.0,
-        "acquisition_rate": 1.1, "dead_share": 0.002, "noisy_share": 0.002,
-    },
-    "demo": {"proposal": 900104, "trains": 4, "frames_per_train": 2720},
-}
-
-
 GOTTHARD2 = DetectorType(
     name="GOTTHARD2",
     database_type="gotthard2-Type",
@@ -140,22 +118,8 @@ GOTTHARD2 = DetectorType(
     saturation=4095,
     asic_shape=(1, 128),
     stages=_STAGES,
-    raw=RawLayout(
-        source=r"(?P<detector>\w+_GH2[\d-]*)/DET/(?P<module>RECEIVER):daqOutput",
-        source_format="{detector}/DET/{module}:daqOutput",
-        module_words=("RECEIVER",),
-        aggregator="GH20{module}",
-        group="data",
-        pixels="data.adc",
-        gain_bits="data.gain",
-        cell="data.memoryCell",
-        train="data.trainId",
-        strips=True,
-        frames_per_entry=True,
-        first_module=1,
-        no_frame_cell=255,
-    ),
-    decode=_decode,
+    raw=_RAW,
+    decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
     find_condition=_find_condition,
@@ -163,7 +127,7 @@ GOTTHARD2 = DetectorType(
     calibrations={k: Calibration(f"{k}Gotthard2", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")} | {
         "Lut": Calibration("LUTGotthard2", ("cell", "adc", "fast_scan"))},
     geometry=_no_geometry,
-    truth=_TRUTH,
+    simulated=read_simulated("gotthard2", "GOTTHARD2", _HARDWARE),
     simulate_control=_simulate_control,
 )
 
@@ -176,11 +140,7 @@ GOTTHARD2_25UM = replace(
         GOTTHARD2.raw, source=r"(?P<detector>\w+)/DET/(?P<module>GOTTHARD2_(?:MASTER|SLAVE)):daqOutput",
         module_words=("GOTTHARD2_MASTER", "GOTTHARD2_SLAVE"),
     ),
-    truth={
-        **_TRUTH,
-        "settings": {**_TRUTH["settings"], "identifier": "SA1_XTD9_HIREX", "instrument": "SA1"},
-        "demo": {**_TRUTH["demo"], "proposal": 900105, "trains": 2},
-    },
+    simulated=read_simulated("gotthard2", "GOTTHARD2_25UM", _HARDWARE),
 )
 
 declare(Family("GOTTHARD2", "Gotthard-II", (GOTTHARD2, GOTTHARD2_25UM),

@@ -13,18 +13,11 @@ import numpy as np
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import (
-    Array,
-    Calibration,
-    ControlReader,
-    DetectorType,
-    Frames,
-    GainStage,
-    RawLayout,
-    SampleStatistics,
-    StageEvidence,
-)
+from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout
+from calib_core.detector.condition_parts import BIAS_VOLTAGE, PIXELS_FAST_SLOW, SENSOR_TEMPERATURE, pixels
 from calib_core.detector.control_values import control_source, number, scaled, word
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
+from calib_core.detector.simulated import Electronics, read_simulated
 
 _STAGES = (
     GainStage("G0", "high", "gain 0 (dynamic)", code=0),
@@ -32,12 +25,11 @@ _STAGES = (
     GainStage("G2", "low", "gain 2 (forced)", code=3),
 )
 _CONDITION = (
-    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),
+    BIAS_VOLTAGE,
     ConditionParameter("memory_cells", "Memory Cells", help="Memory cells in use, 1 or 16"),
-    ConditionParameter("pixels_x", "Pixels X", help="Pixels along fast scan"),
-    ConditionParameter("pixels_y", "Pixels Y", help="Pixels along slow scan"),
+    *PIXELS_FAST_SLOW,
     ConditionParameter("integration_time", "Integration Time", "µs", 0.025, help="Exposure time"),
-    ConditionParameter("sensor_temperature", "Sensor temperature", "K", 5.0, help="Temperature of the sensor"),
+    SENSOR_TEMPERATURE,
     ConditionParameter("gain_setting", "Gain Setting", help="0 low, 1 high CDS gain"),
     ConditionParameter("gain_mode", "Gain mode", left_out_at=0.0, per_stage=True,
                        help="0 dynamic, 1 to 3 fixed"),
@@ -48,16 +40,24 @@ _STAGE_OF_MODE = {
     "dynamicgain": 0, "dynamichg0": 0, "fixgain1": 1, "fixgain2": 2,
 }
 _FIXED_MODE = {"fixg0": 1.0, "fixg1": 2.0, "fixg2": 3.0, "fixgain1": 2.0, "fixgain2": 3.0}
-_STAGE_OF_BITS = {0: 0, 1: 1, 3: 2}
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell", "gain")
-
-
-def _decode(arrays: Mapping[str, Array]) -> Frames:
-    return Frames(
-        block=arrays["data.adc"], cell=arrays["data.memoryCell"], train=arrays["data.trainId"],
-        gain=arrays["data.gain"],
-    )
+_RAW = RawLayout(
+    source=(
+        r"(?P<detector>\w+_(?:JNGFR|JF[14]M|JUNGF|JF|JF500K\d*))"
+        r"/DET/(?:MODULE_|RECEIVER-|JNGFR)(?P<module>\d+):daqOutput"
+    ),
+    source_format="{detector}/DET/JNGFR{module:02d}:daqOutput",
+    aggregator="JNGFR{module:02d}",
+    group="data",
+    pixels="data.adc",
+    gain_bits="data.gain",
+    cell="data.memoryCell",
+    train="data.trainId",
+    frames_per_entry=True,
+    first_module=1,
+    no_frame_cell=255,
+)
 
 
 def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
@@ -70,8 +70,7 @@ def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
     return {
         "bias_voltage": scaled(number(run, control, "highVoltage", "vHighVoltage"), 90, "no bias voltage"),
         "memory_cells": _memory_cells(run, control),
-        "pixels_x": Found(1024.0, "detector type"),
-        "pixels_y": Found(512.0, "detector type"),
+        **pixels(1024, 512),
         "integration_time": scaled(number(run, control, "exposureTime"), 10, "no exposure time", 1e6),
         "sensor_temperature": Found.by_default(291.0, "not in the run"),
         "gain_setting": _gain_setting(run, control),
@@ -101,8 +100,7 @@ def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> 
     mode, origin = word(run, control_source(run, detector), _STAGE_OF_MODE, "gainMode", "settings")
     if mode:
         return StageEvidence(_STAGE_OF_MODE[mode], origin)
-    bits = sample.modal_gain_bits
-    return StageEvidence(None if bits is None else _STAGE_OF_BITS.get(bits), "most frequent gain bits")
+    return stage_by_bits(_STAGES, sample)
 
 
 def _geometry(n_modules: int) -> Any:
@@ -133,31 +131,6 @@ def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) ->
     }}
 
 
-#: Truth of the simulator: means and spreads in ADU, after public facility notes and logs of pedestals.
-_TRUTH: dict[str, Any] = {
-    "offset": (
-        {"mean": 2900, "asic": 150, "column": 10, "pixel": 60, "cell": 15, "cell_pixel": 5},
-        {"mean": 14200, "asic": 200, "column": 10, "pixel": 60, "cell": 10, "cell_pixel": 5},
-        {"mean": 14200, "asic": 200, "column": 10, "pixel": 60, "cell": 10, "cell_pixel": 5},
-    ),
-    "noise": (
-        {"mean": 12, "asic": 0.4, "pixel": 0.3}, {"mean": 4.8, "asic": 0.2, "pixel": 0.15},
-        {"mean": 4.8, "asic": 0.2, "pixel": 0.15},
-    ),
-    "converter_block": (256, 64),
-    "control_aggregator": "JNGFRCTRL00",
-    "cell_orders": {1: (15,), 16: (15, *range(15))},
-    "settings": {
-        "identifier": "SPB_IRDA_JF4M", "instrument": "SPB", "modules": "1-8", "memory_cells": 1,
-        "bias_voltage": 90.0, "integration_time": 10.0, "acquisition_rate": 0.1,
-    },
-    "demo": {
-        "identifier": "FXE_XAD_JF1M", "instrument": "FXE", "modules": "1-2", "proposal": 900101, "trains": 100,
-        "dead_block_module": 2, "drift": 1.0, "outlier_share": 1e-4,
-    },
-}
-
-
 JUNGFRAU = DetectorType(
     name="JUNGFRAU",
     database_type="jungfrau-Type",
@@ -170,23 +143,8 @@ JUNGFRAU = DetectorType(
     saturation=16383,
     asic_shape=(256, 256),
     stages=_STAGES,
-    raw=RawLayout(
-        source=(
-            r"(?P<detector>\w+_(?:JNGFR|JF[14]M|JUNGF|JF|JF500K\d*))"
-            r"/DET/(?:MODULE_|RECEIVER-|JNGFR)(?P<module>\d+):daqOutput"
-        ),
-        source_format="{detector}/DET/JNGFR{module:02d}:daqOutput",
-        aggregator="JNGFR{module:02d}",
-        group="data",
-        pixels="data.adc",
-        gain_bits="data.gain",
-        cell="data.memoryCell",
-        train="data.trainId",
-        frames_per_entry=True,
-        first_module=1,
-        no_frame_cell=255,
-    ),
-    decode=_decode,
+    raw=_RAW,
+    decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
     find_condition=_find_condition,
@@ -194,7 +152,8 @@ JUNGFRAU = DetectorType(
     calibrations={k: Calibration(f"{k}10Hz", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,
     geometry_note="EXtra-geom, example arrangement",
-    truth=_TRUTH,
+    simulated=read_simulated("jungfrau", "JUNGFRAU", Electronics(
+        (256, 64), "JNGFRCTRL00", cell_orders={1: (15,), 16: (15, *range(15))})),
     simulate_control=_simulate_control,
 )
 

@@ -19,17 +19,12 @@ import numpy as np
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import (
-    Array,
-    Calibration,
-    ControlReader,
-    DetectorType,
-    Frames,
-    GainStage,
-    RawLayout,
-    SampleStatistics,
-    StageEvidence,
-)
+from calib_core.detector import Array, Calibration, DetectorType, GainStage
+from calib_core.detector.condition_parts import BIAS_VOLTAGE, PIXELS_FAST_SLOW, pixels
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
+from calib_core.detector.simulated import Electronics, read_simulated
+from calib_core.detectors._geometry import known_geometry
+from calib_core.detectors._xtdf import channels
 
 _STAGES = (
     GainStage("HG", "high", "high gain", code=0),
@@ -39,23 +34,19 @@ _STAGES = (
 _GAIN_SHIFT = 12
 _MOST_CELLS, _USABLE_CELLS = 512, 510
 _CONDITION = (
-    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias of the sensor"),
+    BIAS_VOLTAGE,
     ConditionParameter("memory_cells", "Memory cells", help="Memory cells of the constants"),
     ConditionParameter("memory_cell_order", "Memory cell order", left_out_at="", text=True,
                        help="Memory cells in the order of recording, where it is not ascending"),
     ConditionParameter("feedback_capacitor", "Feedback capacitor", "pF", 1.0, help="5 or 50"),
-    ConditionParameter("pixels_x", "Pixels X", help="Pixels along fast scan"),
-    ConditionParameter("pixels_y", "Pixels Y", help="Pixels along slow scan"),
+    *PIXELS_FAST_SLOW,
     ConditionParameter("parallel_gain", "Parallel gain", left_out_at=0.0,
                        help="1 where each train holds all gain stages, else 0"),
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell", "gain")
-
-
-def _decode(arrays: Mapping[str, Array]) -> Frames:
-    return Frames(block=arrays["image.data"], cell=arrays["image.cellId"], train=arrays["image.trainId"],
-                  gain=arrays["gain_bits"])
+_RAW = channels("LPD1M", "LPD", adc_mask=0x0FFF, gain_shift=_GAIN_SHIFT)
+_HARDWARE = Electronics((32, 128), "DA01", telemetry_bytes=416)
 
 
 def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
@@ -84,8 +75,7 @@ def _find_condition(run: ControlReader, detector: str, rows: int = 256) -> dict[
         "memory_cells": _memory_cells(run),
         "memory_cell_order": _cell_order(run),
         "feedback_capacitor": Found.by_default(5.0, "no capacitor in the run"),
-        "pixels_x": Found(256.0, "detector type"),
-        "pixels_y": Found(float(rows), "detector type"),
+        **pixels(256, rows),
         "parallel_gain": _parallel_gain(run, _control(run, detector)),
     }
 
@@ -114,19 +104,11 @@ def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> 
     fixed = run.run_value(control, "femAsicGain")
     if fixed is not None and int(fixed) in range(len(_STAGES)):
         return StageEvidence(int(fixed), f"{control} femAsicGain")
-    stages = {stage.code: number for number, stage in enumerate(_STAGES)}
-    bits = sample.modal_gain_bits
-    return StageEvidence(None if bits is None else stages.get(bits), "most frequent gain bits")
+    return stage_by_bits(_STAGES, sample)
 
 
 def _stages_in_run(found: Mapping[str, Found]) -> int:
     return len(_STAGES) if "parallel_gain" in found and found["parallel_gain"].value else 1
-
-
-def _geometry(n_modules: int) -> Any:
-    from extra_geom import LPD_1MGeometry
-
-    return LPD_1MGeometry.example()
 
 
 def _geometry_mini(count: int, n_modules: int) -> Any:
@@ -143,28 +125,6 @@ def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) ->
     }}
 
 
-#: Truth of the simulator: means and spreads in ADU, background knowledge of its electronics.
-_TRUTH: dict[str, Any] = {
-    "offset": (
-        {"mean": 750, "asic": 40, "column": 5, "pixel": 30, "cell_row": 3, "cell": 3, "cell_pixel": 3},
-        {"mean": 650, "asic": 20, "column": 5, "pixel": 20, "cell_row": 2, "cell": 2, "cell_pixel": 2},
-        {"mean": 640, "asic": 20, "column": 5, "pixel": 20, "cell_row": 2, "cell": 2, "cell_pixel": 2},
-    ),
-    "noise": (
-        {"mean": 8, "asic": 0.3, "pixel": 0.2}, {"mean": 4, "asic": 0.15, "pixel": 0.1},
-        {"mean": 3, "asic": 0.1, "pixel": 0.08},
-    ),
-    "converter_block": (32, 128),
-    "telemetry_bytes": 416,
-    "control_aggregator": "DA01",
-    "settings": {
-        "identifier": "FXE_DET_LPD1M-1", "instrument": "FXE", "memory_cells": 4, "bias_voltage": 250.0,
-        "acquisition_rate": 4.5,
-    },
-    "demo": {"proposal": 900109, "trains": 24, "dead_block_module": 3},
-}
-
-
 LPD1M = DetectorType(
     name="LPD1M",
     database_type="LPD-Type",
@@ -176,28 +136,17 @@ LPD1M = DetectorType(
     saturation=4095,
     asic_shape=(32, 16),
     stages=_STAGES,
-    raw=RawLayout(
-        source=r"(?P<detector>\w+_LPD1M[^/]*)/DET/(?P<module>\d+)CH0:xtdf",
-        source_format="{detector}/DET/{module}CH0:xtdf",
-        aggregator="LPD{module:02d}",
-        group="image",
-        pixels="image.data",
-        adc_mask=0x0FFF,
-        gain_shift=_GAIN_SHIFT,
-        cell="image.cellId",
-        pulse="image.pulseId",
-        train="image.trainId",
-    ),
-    decode=_decode,
+    raw=_RAW,
+    decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
     find_condition=_find_condition,
     find_stage=_find_stage,
     stages_in_run=_stages_in_run,
     calibrations={k: Calibration(k, _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
-    geometry=_geometry,
+    geometry=partial(known_geometry, "LPD_1MGeometry", "example"),
     geometry_note="EXtra-geom, example arrangement",
-    truth=_TRUTH,
+    simulated=read_simulated("lpd", "LPD1M", _HARDWARE),
     simulate_control=_simulate_control,
 )
 
@@ -223,14 +172,8 @@ _MINIS = replace(
     name="LPDMINI",
     title="LPD Mini",
     max_modules=1,
-    raw=replace(
-        LPD1M.raw, source=r"(?P<detector>\w+_LPD_MINI[^/]*)/DET/(?P<module>\d+)CH0:xtdf",
-        aggregator="LPDMINI{module:02d}",
-    ),
-    truth={
-        **_TRUTH, "settings": {**_TRUTH["settings"], "identifier": "FXE_DET_LPD_MINI"},
-        "demo": {"proposal": 900110, "trains": 60},
-    },
+    raw=channels("LPD_MINI", "LPDMINI", adc_mask=0x0FFF, gain_shift=_GAIN_SHIFT),
+    simulated=read_simulated("lpd", "LPDMINI", _HARDWARE),
 )
 #: That minis are stacked in one source is background knowledge; no public file of one was found.
 LPDMINI = replace(

@@ -7,6 +7,7 @@ facility's pnCCD analysis manual and dark notebook, SLAC psana (banks).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,37 +16,38 @@ from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import (
-    Array,
-    Calibration,
-    ControlReader,
-    DetectorType,
-    Frames,
-    GainStage,
-    RawLayout,
-    Region,
-    SampleStatistics,
-    StageEvidence,
+from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout, Region
+from calib_core.detector.condition_parts import (
+    ONE_MEMORY_CELL,
+    PIXELS_FAST_SLOW,
+    UNSIGNED_BIAS_VOLTAGE,
+    one_memory_cell,
+    pixels,
 )
 from calib_core.detector.control_values import control_source, number, scaled
 from calib_core.detector.defaults import defaults
+from calib_core.detector.evidence import ControlReader, only_stage
+from calib_core.detector.simulated import Electronics, read_simulated
+from calib_core.detectors._geometry import known_geometry
 
 _SHAPE = (1024, 1024)
 _CONDITION = (
-    ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 1.0, help="Bias of the sensor, without its sign"),
-    ConditionParameter("memory_cells", "Memory cells", help="Always 1"),
-    ConditionParameter("pixels_x", "Pixels X", help="Pixels along fast scan"),
-    ConditionParameter("pixels_y", "Pixels Y", help="Pixels along slow scan"),
+    UNSIGNED_BIAS_VOLTAGE, ONE_MEMORY_CELL, *PIXELS_FAST_SLOW,
     ConditionParameter("integration_time", "Integration Time", "ms", help="Integration time"),
     ConditionParameter("sensor_temperature", "Sensor Temperature", "K", 5.0, help="Temperature of the upper sensor"),
     ConditionParameter("gain_setting", "Gain Setting", help="Divisor of the gain: 1, 4, 16, 64, 256 or 340"),
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("slow_scan", "fast_scan", "cell")
-
-
-def _decode(arrays: Mapping[str, Array]) -> Frames:
-    return Frames(block=arrays["data.image"], cell=arrays["cell"], train=arrays["data.trainId"])
+_RAW = RawLayout(
+    source=r"(?P<detector>\w+_PNCCD\w*)/CAL/PNCCD_FMT-(?P<module>\d+):output",
+    source_format="{detector}/CAL/PNCCD_FMT-{module}:output",
+    aggregator="PNCCD01",
+    group="data",
+    pixels="data.image",
+    cell=None,
+    train="data.trainId",
+)
 
 
 def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
@@ -59,23 +61,11 @@ def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
     gain = number(run, control_source(run, detector, "/MDL/DAQ_GAIN"), "pNCCDGain")
     return {
         "bias_voltage": scaled(voltage, 270, "no bias voltage in the run", sign),
-        "memory_cells": Found(1.0, "detector type"),
-        "pixels_x": Found(float(_SHAPE[1]), "detector type"),
-        "pixels_y": Found(float(_SHAPE[0]), "detector type"),
+        **one_memory_cell(), **pixels(_SHAPE[1], _SHAPE[0]),
         "integration_time": Found.by_default(70.0, "not in the run"),
         "sensor_temperature": scaled(temperature, 243.347, "no temperature in the run"),
         "gain_setting": scaled(gain, 64, "no gain in the run"),
     }
-
-
-def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
-    return StageEvidence(0, "it has one gain stage")
-
-
-def _geometry(n_modules: int) -> Any:
-    from extra_geom import PNCCDGeometry
-
-    return PNCCDGeometry.example()
 
 
 def _regions(edge_rows: int, edge_columns: int, hole_rows: int, hole_columns: int) -> tuple[Region, ...]:
@@ -102,23 +92,6 @@ def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) ->
     }
 
 
-#: Truth of the simulator: means and spreads in ADU of 1 eV, those of the highest gain; background. Cosmic rays leave
-#: 80 electrons of 3.65 eV per µm.
-_TRUTH: dict[str, Any] = {
-    "offset": ({"mean": 7000, "asic": 700, "column": 140, "pixel": 60},),
-    "noise": ({"mean": 12, "asic": 0.5, "pixel": 0.4},),
-    "common_mode_axis": "column",
-    "cosmic_adu_per_pixel": 75 * 80 * 3.65,
-    "converter_block": (128, 512),
-    "control_aggregator": "PNCCD02",
-    "settings": {
-        "identifier": "SQS_NQS_PNCCD1MP", "instrument": "SQS", "memory_cells": 1, "bias_voltage": 270.0,
-        "gain_setting": 1, "integration_time": 70.0, "acquisition_rate": 0.1, "common_mode": 15.0,
-    },
-    "demo": {"proposal": 900106, "trains": 60, "drift": 1.0, "cosmic_rate": 0.2, "empty_last": 5},
-}
-
-
 PNCCD = DetectorType(
     name="PNCCD",
     database_type="pnCCD-Type",
@@ -133,24 +106,18 @@ PNCCD = DetectorType(
     asic_shape=(128, 512),
     regions=_regions(**defaults("pnccd", "regions")),
     stages=(GainStage("G", "dark", "dark"),),
-    raw=RawLayout(
-        source=r"(?P<detector>\w+_PNCCD\w*)/CAL/PNCCD_FMT-(?P<module>\d+):output",
-        source_format="{detector}/CAL/PNCCD_FMT-{module}:output",
-        aggregator="PNCCD01",
-        group="data",
-        pixels="data.image",
-        cell=None,
-        train="data.trainId",
-    ),
-    decode=_decode,
+    raw=_RAW,
+    decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
     find_condition=_find_condition,
-    find_stage=_find_stage,
+    find_stage=partial(only_stage, "it has one gain stage"),
     calibrations={k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
-    geometry=_geometry,
+    geometry=partial(known_geometry, "PNCCDGeometry", "example"),
     geometry_note="EXtra-geom, example positions",
-    truth=_TRUTH,
+    # Cosmic rays leave 80 electrons of 3.65 eV per µm; the levels are in ADU of 1 eV.
+    simulated=read_simulated("pnccd", "PNCCD", Electronics(
+        (128, 512), "PNCCD02", common_mode_axis=("column",), cosmic_adu_per_pixel=75 * 80 * 3.65)),
     simulate_control=_simulate_control,
 )
 

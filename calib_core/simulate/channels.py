@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from calib_core.detector import DetectorType
 from calib_core.simulate.exdf import ExdfFile, Trains
-from calib_core.simulate.settings import Settings
+from calib_core.simulate.settings import Settings, simulated
 
 Array = npt.NDArray[Any]
 
@@ -150,7 +150,7 @@ def _xtdf_groups(source: str, detector: DetectorType, data: ModuleTrains) -> dic
             "pulseCount": data.stored.sum(axis=1).astype(np.uint64),
             "reserved": np.zeros((n, 16), np.uint8),
         },
-        "detector": {"data": np.zeros((n, detector.truth["telemetry_bytes"]), np.uint8)},
+        "detector": {"data": np.zeros((n, simulated(detector).hardware.telemetry_bytes), np.uint8)},
         "trailer": {
             "checksum": np.zeros((n, 16), np.int8),
             "magicNumberEnd": np.zeros((n, 8), np.int8),

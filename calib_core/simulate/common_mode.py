@@ -1,8 +1,7 @@
 """Common mode of simulated frames: shifts that all pixels of one amplifier share for one read-out.
 
-A descriptor's ``truth`` mapping says under ``common_mode_axis`` what shares a shift: ``"frame"`` (the default) the
-whole frame, ``"bank"`` each bank, ``"row"`` or ``"column"`` each row or column of each bank. It may be several of
-them; their shifts are independent and each has the standard deviation of the setting ``common_mode``.
+The electronics of a detector type say what shares a shift (``common_mode_axis``). Where it is several things, their
+shifts are independent and each has the standard deviation of the setting ``common_mode``.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import numpy.typing as npt
 
 from calib_core.detector import DetectorType
 from calib_core.simulate.noise import key_of, normals
-from calib_core.simulate.settings import Settings
+from calib_core.simulate.settings import Settings, simulated
 
 Array = npt.NDArray[Any]
 
@@ -43,11 +42,10 @@ def shifts_of(
 
     ``source`` is (seed, module, gain stage), ``frame`` (train, memory cell, repeat).
     """
-    declared = detector.truth.get("common_mode_axis", "frame")
     number, map_ = 0.0, None
     if not sigma:
         return number, map_
-    for axis in (declared,) if isinstance(declared, str) else declared:
+    for axis in simulated(detector).hardware.common_mode_axis:
         if axis == "frame":
             number = sigma * float(normals(frame_key(source, _COMMON, frame), 1)[0])
         else:

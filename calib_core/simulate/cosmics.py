@@ -1,7 +1,4 @@
-"""Cosmic rays in simulated frames: straight tracks of charge.
-
-A descriptor's ``truth`` mapping may say the charge of a pixel under ``cosmic_adu_per_pixel``.
-"""
+"""Cosmic rays in simulated frames: straight tracks of charge."""
 
 from __future__ import annotations
 
@@ -13,14 +10,13 @@ import numpy.typing as npt
 
 from calib_core.detector import DetectorType
 from calib_core.simulate.noise import key_of, uniforms
-from calib_core.simulate.settings import Settings
+from calib_core.simulate.settings import Settings, simulated
 
 Array = npt.NDArray[Any]
 
 #: Fewest and most pixels of a track; where the module is narrower, tracks across it are shorter.
 TRACK_PIXELS = (2, 40)
-#: Charge in a pixel where the descriptor does not tell, ADU, and how far it may be from its mean.
-DEFAULT_CHARGE = 400.0
+#: How far the charge in a pixel may be from its mean.
 CHARGE_SPREAD = 0.3
 #: Distinguishes these random numbers from the others of a frame.
 _COSMICS = 15
@@ -63,7 +59,7 @@ def tracks_of(
         return ()
     key = (*source, _COSMICS, *frame)
     number = _poisson(float(uniforms(key_of(*key), 1)[0]), rate)
-    charge = float(detector.truth.get("cosmic_adu_per_pixel", DEFAULT_CHARGE))
+    charge = simulated(detector).hardware.cosmic_adu_per_pixel
     return tuple(_track(detector.shape, charge, key_of(*key, index + 1)) for index in range(number))
 
 

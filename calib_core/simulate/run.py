@@ -21,7 +21,7 @@ from calib_core.simulate.exdf import TRAIN_PERIOD, ExdfFile, FileHeader, Trains
 from calib_core.simulate.frames import StageSource
 from calib_core.simulate.noise import key_of, uniforms
 from calib_core.simulate.recording import write_frames
-from calib_core.simulate.settings import Settings
+from calib_core.simulate.settings import Settings, simulated
 from calib_core.simulate.truth import ModuleTruth
 from calib_core.simulate.truth_file import TruthWriter
 
@@ -232,7 +232,7 @@ def _write_control(settings: Settings, run: PlannedRun) -> None:
     values = {**dict(settings), "module_numbers": settings.module_numbers}
     sources = make(settings.identifier, run.stage, values)
     for sequence, part in _sequences(settings, len(run.trains)):
-        path = run.file(settings.detector.truth["control_aggregator"], sequence)
+        path = run.file(simulated(settings.detector).hardware.control_aggregator, sequence)
         with ExdfFile(path, run.trains.select(part), _header(settings, run, sequence)) as file:
             for source, keys in sources.items():
                 file.control(source, keys)

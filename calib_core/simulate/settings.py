@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.detector import DetectorType
+from calib_core.detector import DetectorType, Simulated
 from calib_core.detector.registry import detector_type, detector_types
 from calib_core.errors import BadParameter
 from calib_core.params import Knobs, knob
@@ -87,7 +87,7 @@ class Settings(Knobs):
     def cell_order(self) -> npt.NDArray[np.int64]:
         """Memory cells in the order of recording; a cell comes several times where a train has more frames."""
         kind = self.detector
-        orders = kind.truth.get("cell_orders", {})
+        orders = simulated(kind).hardware.cell_orders
         if self.memory_cells > kind.max_cells or (orders and self.memory_cells not in orders):
             allowed = " or ".join(map(str, orders)) if orders else f"1 to {kind.max_cells}"
             raise BadParameter(f"memory_cells = {self.memory_cells} is not allowed; it takes {allowed}.")
@@ -115,9 +115,10 @@ class Settings(Knobs):
 
     def check(self) -> None:
         """Raise BadParameter where a setting does not fit the detector type."""
+        kind = self.detector
+        simulated(kind)
         self.source(self.module_numbers[0])
         _ = self.cell_order
-        kind = self.detector
         if self.short_trains and kind.raw.frames_per_entry:
             raise BadParameter(f"short_trains = {self.short_trains} is not allowed; {kind.title} has the same number "
                                "of frames in every train.")
@@ -135,24 +136,34 @@ class Settings(Knobs):
         return source
 
 
+def simulated(kind: DetectorType) -> Simulated:
+    """What the simulator knows of a type.
+
+    Raises
+    ------
+    BadParameter
+        It knows nothing of it.
+    """
+    if kind.simulated is None:
+        raise BadParameter(f"{kind.title} cannot be simulated; its levels and electronics are not declared.")
+    return kind.simulated
+
+
 def default_settings(name: str) -> Settings:
     """Settings of a detector type with its defaults.
 
     Raises
     ------
     BadParameter
-        There is no such type.
+        There is no such type, or it cannot be simulated.
     """
     kind = detector_type(name)
-    return Settings(detector_type=kind.name).with_changes(kind.truth.get("settings", {}))
+    return Settings(detector_type=kind.name).with_changes(simulated(kind).settings)
 
 
 def demo_settings() -> dict[str, Settings]:
-    """Small proposals to show the program with, by the name of their detector type.
-
-    Each type's ``truth`` mapping says under ``demo`` what differs from its defaults; types without it have none.
-    """
+    """Small proposals to show the program with, by the name of their detector type; not every type has one."""
     return {
-        kind.name: default_settings(kind.name).with_changes(kind.truth["demo"])
-        for kind in detector_types() if "demo" in kind.truth
+        kind.name: default_settings(kind.name).with_changes(kind.simulated.demo)
+        for kind in detector_types() if kind.simulated is not None and kind.simulated.demo is not None
     }

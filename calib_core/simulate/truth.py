@@ -1,11 +1,10 @@
 """The truth: what each pixel, memory cell and gain stage of a simulated module is really like.
 
-Levels come from the descriptor's ``truth`` mapping; see :class:`Level` for their structure.
+Levels are those of the detector type; see :class:`Level` for their structure.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntFlag
 from functools import cached_property
 from typing import Any
@@ -13,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calib_core.detector import Level
 from calib_core.simulate.noise import key_of, normals, uniforms
-from calib_core.simulate.settings import Settings
+from calib_core.simulate.settings import Settings, simulated
 
 Array = npt.NDArray[Any]
 
@@ -27,7 +27,6 @@ _NOISY_FACTOR = 4
 _HIGH_OFFSET = (14.0, 18.0)
 #: Distinguish the random fields of a module.
 _OFFSET, _NOISE, _SIGNAL, _SIGNAL_NOISE, _BAD, _HIGH = range(6)
-_QUANTITIES = ("offset", "noise", "gain_signal", "gain_signal_noise")
 
 
 class BadKind(IntFlag):
@@ -40,41 +39,6 @@ class BadKind(IntFlag):
     WRONG_GAIN = 16
 
 
-@dataclass(frozen=True)
-class Level:
-    """A quantity's mean and standard deviations of its parts, all in its unit.
-
-    Attributes
-    ----------
-    mean : float
-    asic : float
-        Between ASICs, cut at two standard deviations.
-    column : float
-        Between the columns (fast_scan) of an ASIC.
-    pixel : float
-        Between pixels.
-    cell_row : float
-        Between rows of 32 memory cells, cut at two standard deviations.
-    cell : float
-        Between memory cells, cut at two standard deviations.
-    cell_pixel : float
-        Between the memory cells of a pixel, independently for each pixel.
-    """
-
-    mean: float
-    asic: float = 0.0
-    column: float = 0.0
-    pixel: float = 0.0
-    cell_row: float = 0.0
-    cell: float = 0.0
-    cell_pixel: float = 0.0
-
-    @property
-    def within_asic(self) -> float:
-        """Standard deviation within one ASIC and memory cell."""
-        return float(np.sqrt(self.column**2 + self.pixel**2 + self.cell_pixel**2))
-
-
 class ModuleTruth:
     """Truth of one module; arrays are (slow_scan, fast_scan) float32, ADU, and depend on the settings only."""
 
@@ -82,6 +46,8 @@ class ModuleTruth:
         self.module = module
         self.settings = settings
         self.detector = settings.detector
+        self._hardware, levels = simulated(self.detector).hardware, simulated(self.detector).levels
+        self._levels = (levels.offset, levels.noise, levels.gain_signal, levels.gain_signal_noise)
         self._key = (settings.seed, module)
         self._shape = self.detector.shape
         self._pixel_maps: dict[tuple[int, int], Array] = {}
@@ -107,7 +73,7 @@ class ModuleTruth:
 
     def offset(self, stage: int, cell: int) -> Array:
         """Mean signal, 0 where the pixel is dead."""
-        level = self._levels("offset")[stage]
+        level = self._levels[_OFFSET][stage]
         values = self._pixel_map(_OFFSET, stage) + self._cell_part(level, _OFFSET, stage, cell)
         return np.where(self.dead, np.float32(0), values)
 
@@ -128,7 +94,7 @@ class ModuleTruth:
 
     def gain_signal(self, stage: int, cell: int) -> Array:
         """Mean gain signal of detectors that have one; the levels of the stages are steps from the one before."""
-        steps = self._levels("gain_signal")[: stage + 1]
+        steps = self._levels[_SIGNAL][: stage + 1]
         total = np.zeros(self._shape, np.float32)
         for index, step in enumerate(steps):
             total += self._pixel_map(_SIGNAL, index) + self._cell_part(step, _SIGNAL, index, cell)
@@ -146,12 +112,9 @@ class ModuleTruth:
         digitised = np.sqrt(sigma**2 + np.float32(DIGITISATION_VARIANCE))
         return np.where(self.dead, np.float32(0), digitised)
 
-    def _levels(self, quantity: str) -> list[Level]:
-        return [Level(**level) for level in self.detector.truth[quantity]]
-
     def _pixel_map(self, field: int, stage: int) -> Array:
         if (field, stage) not in self._pixel_maps:
-            level = self._levels(_QUANTITIES[field])[stage]
+            level = self._levels[field][stage]
             values = self._pixel_part(level, field, stage)
             self._pixel_maps[field, stage] = self._raised(values, level, stage) if field == _OFFSET else values
         return self._pixel_maps[field, stage]
@@ -193,7 +156,7 @@ class ModuleTruth:
                 BadKind.HIGH_OFFSET: settings.high_offset_share, BadKind.WRONG_GAIN: wrong}
 
     def _dead_block(self) -> tuple[slice, slice]:
-        shape = self.detector.truth["converter_block"]
+        shape = self._hardware.converter_block
         drawn = uniforms(key_of(*self._key, _BAD, 1), 2)
         starts = [int(u * (n // b)) * b for u, n, b in zip(drawn, self._shape, shape, strict=True)]
         return slice(starts[0], starts[0] + shape[0]), slice(starts[1], starts[1] + shape[1])

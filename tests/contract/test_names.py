@@ -57,3 +57,13 @@ def test_every_parameter_has_help_and_a_known_kind(parameters):
 @pytest.mark.parametrize("kind", detector_types(), ids=lambda kind: kind.name)
 def test_every_parameter_of_a_condition_has_help(kind):
     assert [parameter.name for parameter in kind.condition if not parameter.help] == []
+
+
+def test_descriptors_are_short():
+    """What several families share is not written again; the numbers of the simulator are resources."""
+    lengths = {path.name: len(path.read_text("utf-8").splitlines())
+               for path in HOME_OF_NAMES.glob("*.py") if path.name != "__init__.py"}
+    descriptors = [length for name, length in lengths.items() if not name.startswith("_")]
+    assert len(descriptors) >= len(families())
+    assert sum(descriptors) / len(descriptors) <= 150
+    assert {name: length for name, length in lengths.items() if length > 200} == {}

@@ -20,10 +20,14 @@ from calib_core.detector import (
     Calibration,
     ControlReader,
     DetectorType,
+    Electronics,
     Frames,
     GainStage,
+    Level,
+    Levels,
     RawLayout,
     SampleStatistics,
+    Simulated,
     StageEvidence,
 )
 from calib_core.geometry import single, stacked
@@ -63,11 +67,9 @@ def toy() -> Iterator[DetectorType]:
         calibrations={kind: Calibration(f"{kind}Toy", ("cell", "gain", "slow_scan", "fast_scan"))
                       for kind in ("Offset", "Noise", "BadPixelsDark")},
         geometry=lambda n: None,
-        truth={
-            "offset": ({"mean": 800, "asic": 30, "pixel": 10, "cell": 5},), "noise": ({"mean": 6, "pixel": 0.3},),
-            "converter_block": (16, 8), "control_aggregator": "DA01",
-            "settings": {"identifier": "LAB_TOY", "memory_cells": 2, "trains": 300, "dead_share": 0.01},
-        },
+        simulated=Simulated(
+            Levels((Level(800, asic=30, pixel=10, cell=5),), (Level(6, pixel=0.3),)), Electronics((16, 8), "DA01"),
+            {"identifier": "LAB_TOY", "memory_cells": 2, "trains": 300, "dead_share": 0.01}),
         simulate_control=lambda detector, stage, settings: {},
     )
     family = declare(Family("TOY", "Toy", (kind,), (Dark(thresholds_noise_hard=((0.5, 50.0),)),)))

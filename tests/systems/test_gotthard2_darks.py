@@ -16,7 +16,7 @@ from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, withdraw
 from calib_core.characterisation.family import declare as declare_family
 from calib_core.constants.badpixels import BadPixels
-from calib_core.detector import Calibration, DetectorType
+from calib_core.detector import Calibration, DetectorType, Level, Levels
 from calib_core.detector.registry import declare, detector_type
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey
@@ -98,10 +98,10 @@ def write_table(path: Path, table: Array, pdu: str = PDU, dims: tuple[str, ...] 
 
 
 #: Truth in 10-bit codes.
-TRUTH_10_BIT = {
-    "offset": tuple({"mean": mean, "asic": 10, "pixel": 10, "cell": 7, "cell_pixel": 3} for mean in (150, 750, 780)),
-    "noise": ({"mean": 2.3, "pixel": 0.08}, {"mean": 1.2, "pixel": 0.05}, {"mean": 1.2, "pixel": 0.05}),
-}
+LEVELS_10_BIT = Levels(
+    tuple(Level(mean, asic=10, pixel=10, cell=7, cell_pixel=3) for mean in (150, 750, 780)),
+    (Level(2.3, pixel=0.08), Level(1.2, pixel=0.05), Level(1.2, pixel=0.05)),
+)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def curved(response: Array, tmp_path_factory: pytest.TempPathFactory) -> Dataset
         arrays["data.adc"][block[:, 0, 0] == 0] = 0
         return arrays
 
-    declare(replace(GOTTHARD2, encode=encode, truth={**GOTTHARD2.truth, **TRUTH_10_BIT}))
+    declare(replace(GOTTHARD2, encode=encode, simulated=replace(GOTTHARD2.simulated, levels=LEVELS_10_BIT)))
     try:
         settings = default_settings("GOTTHARD2").with_changes({"trains": 4, "frames_per_train": 600, **SHARES})
         made = simulate(settings, tmp_path_factory.mktemp("curved"))

@@ -12,19 +12,17 @@ import numpy as np
 import pytest
 from extra_data import RunDirectory
 
-from calib_core.detector import DetectorType, GainStage, RawLayout
+from calib_core.detector import DetectorType, Electronics, GainStage, Level, Levels, RawLayout, Simulated
 from calib_core.detector.registry import declare, detector_type, withdraw
 from calib_core.errors import BadParameter
-from calib_core.simulate import Simulated, default_settings, read_truth, simulate
+from calib_core.simulate import Simulated as Written
+from calib_core.simulate import default_settings, read_truth, simulate
 
 CAMERA = "TOY_EXP_CAM-1/DET/RECEIVER0:daqOutput"
 MODULE = "TOY_DET_TOY1M-1/DET/3CH0:xtdf"
 QUIET = {"dead_share": 0.0, "noisy_share": 0.0, "high_offset_share": 0.0, "wrong_gain_share": 0.0}
-TRUTH = {
-    "offset": ({"mean": 1000, "pixel": 5}, {"mean": 2000, "pixel": 5}, {"mean": 3000, "pixel": 5}),
-    "noise": ({"mean": 3}, {"mean": 2}, {"mean": 1}),
-    "converter_block": (4, 4), "telemetry_bytes": 416,
-}
+LEVELS = Levels((Level(1000, pixel=5), Level(2000, pixel=5), Level(3000, pixel=5)), (Level(3), Level(2), Level(1)))
+HARDWARE = Electronics((4, 4), "DA01", telemetry_bytes=416)
 
 
 def camera_layout(**layout) -> RawLayout:
@@ -42,15 +40,15 @@ def xtdf_layout(**layout) -> RawLayout:
 
 
 @pytest.fixture
-def run_of(tmp_path: Path) -> Iterator[Callable[..., Simulated]]:
+def run_of(tmp_path: Path) -> Iterator[Callable[..., Written]]:
     """Simulate a toy detector: shape, layout and encode, fields of its type under ``kind``, settings by keyword."""
 
-    def make(shape, raw, encode, kind=None, **settings) -> Simulated:
+    def make(shape, raw, encode, kind=None, **settings) -> Written:
         base: DetectorType = detector_type("AGIPD1M")
         declare(replace(
             base, name="TOY", shape=shape, asic_shape=shape, raw=raw, planes=1, signal_plane=None,
             max_modules=4, max_cells=64, saturation=4095, encode=encode, simulate_control=None,
-            **{"stages": base.stages[:1], "truth": TRUTH, **(kind or {})}))
+            **{"stages": base.stages[:1], "simulated": Simulated(LEVELS, HARDWARE), **(kind or {})}))
         identifier = "TOY_DET_TOY1M-1" if "xtdf" in raw.source_format else "TOY_EXP_CAM-1"
         changes = {"modules": "3" if "xtdf" in raw.source_format else "0", "identifier": identifier, **QUIET}
         return simulate(default_settings("TOY").with_changes({**changes, **settings}), tmp_path)
@@ -59,7 +57,7 @@ def run_of(tmp_path: Path) -> Iterator[Callable[..., Simulated]]:
     withdraw("TOY")
 
 
-def opened(simulated: Simulated, role: str = "high"):
+def opened(simulated: Written, role: str = "high"):
     return RunDirectory(simulated.runs[role], parallelize=False)
 
 
@@ -120,8 +118,9 @@ def test_the_first_cell_may_be_another(run_of):
 
 
 def test_orders_of_cells_may_be_any(run_of):
-    simulated = run_of((8, 12), xtdf_layout(), lambda b, s, g: {"image.data": b},
-                       {"truth": {**TRUTH, "cell_orders": {4: (2, 0, 3, 1)}}}, memory_cells=4, trains=1)
+    known = Simulated(LEVELS, replace(HARDWARE, cell_orders={4: (2, 0, 3, 1)}))
+    simulated = run_of((8, 12), xtdf_layout(), lambda b, s, g: {"image.data": b}, {"simulated": known},
+                       memory_cells=4, trains=1)
     np.testing.assert_array_equal(opened(simulated)[MODULE]["image.cellId"].ndarray()[:, 0], [2, 0, 3, 1])
     np.testing.assert_array_equal(read_truth(simulated.truth_file).cells, [0, 1, 2, 3])
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from calib_core.detector.registry import declare, detector_type, withdraw
 from calib_core.errors import BadInput, BadParameter, Cancelled, OutputFailed
 from calib_core.simulate import Simulated, default_settings, demo_settings, read_truth, simulate
 
@@ -102,6 +104,19 @@ def test_settings_that_do_not_fit_are_refused_before_anything_is_written(
 def test_cell_counts_of_the_family_are_named() -> None:
     with pytest.raises(BadParameter, match="1 or 16"):
         _ = default_settings("JUNGFRAU").with_changes({"memory_cells": 4}).cell_order
+
+
+def test_a_type_that_cannot_be_simulated_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    declare(replace(detector_type("AGIPD500K"), name="TOY", title="Toy", simulated=None))
+    try:
+        with pytest.raises(BadParameter, match=r"^Toy cannot be simulated; .*\.$"):
+            default_settings("TOY")
+        with pytest.raises(BadParameter, match=r"^Toy cannot be simulated; "):
+            simulate(SMALL.with_changes({"detector_type": "TOY"}), tmp_path)
+        assert "TOY" not in demo_settings()
+    finally:
+        withdraw("TOY")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_family_defaults_and_demo_settings() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from calib_core.detector import Electronics, Level, Levels, Simulated
 from calib_core.detector.registry import declare, detector_type, withdraw
 from calib_core.simulate import Settings, common_mode_of, cosmics_of, default_settings
 from calib_core.simulate.frames import StageSource
@@ -15,7 +16,7 @@ from calib_core.simulate.truth import ModuleTruth
 
 SHAPE, BANK = (64, 96), (32, 24)
 TRAINS = np.arange(2_000_000_000, 2_000_000_200, dtype=np.uint64)
-TRUTH = {"offset": ({"mean": 1000, "pixel": 20},), "noise": ({"mean": 2},), "converter_block": (4, 4)}
+LEVELS, HARDWARE = Levels((Level(1000, pixel=20),), (Level(2),)), Electronics((4, 4), "DA01")
 GOOD = {"dead_share": 0.0, "noisy_share": 0.0, "high_offset_share": 0.0}
 
 
@@ -23,11 +24,12 @@ GOOD = {"dead_share": 0.0, "noisy_share": 0.0, "high_offset_share": 0.0}
 def settings() -> Iterator[Callable[..., Settings]]:
     """Settings of a toy camera with four by two banks."""
 
-    def make(truth=None, shape=SHAPE, **changes) -> Settings:
+    def make(hardware=None, shape=SHAPE, **changes) -> Settings:
         base = detector_type("AGIPD1M")
         declare(replace(
             base, name="TOY", shape=shape, asic_shape=shape, bank_shape=(min(32, shape[0]), 24),
-            planes=1, signal_plane=None, stages=base.stages[:1], saturation=4095, truth={**TRUTH, **(truth or {})}))
+            planes=1, signal_plane=None, stages=base.stages[:1], saturation=4095,
+            simulated=Simulated(LEVELS, replace(HARDWARE, **(hardware or {})))))
         return default_settings("TOY").with_changes({**GOOD, **changes})
 
     yield make
@@ -44,7 +46,7 @@ def true_shifts(settings: Settings, n: int) -> np.ndarray:
     return np.array([common_mode_of(settings, 0, 0, int(train), 0) for train in TRAINS[:n]])
 
 
-@pytest.mark.parametrize("axis", ["frame", "bank", "row", "column", ("bank", "row", "column")])
+@pytest.mark.parametrize("axis", [("frame",), ("bank",), ("row",), ("column",), ("bank", "row", "column")])
 def test_frames_are_shifted_by_what_the_accessor_tells(settings, axis):
     chosen = settings({"common_mode_axis": axis}, common_mode=5.0)
     adc, truth = frames_of(chosen, n=50)
@@ -62,7 +64,7 @@ SHARED = {"frame": SHAPE, "bank": BANK, "row": (1, 24), "column": (32, 1)}
 
 @pytest.mark.parametrize("axis", SHARED)
 def test_shifts_are_shared_and_independent_between_amplifiers(settings, axis):
-    shifts = true_shifts(settings({"common_mode_axis": axis}, common_mode=5.0), 200)
+    shifts = true_shifts(settings({"common_mode_axis": (axis,)}, common_mode=5.0), 200)
     high, wide = SHARED[axis]
     blocks = shifts.reshape(200, SHAPE[0] // high, high, SHAPE[1] // wide, wide)
     assert np.ptp(blocks, axis=(2, 4)).max() == 0
@@ -74,7 +76,7 @@ def test_shifts_are_shared_and_independent_between_amplifiers(settings, axis):
 
 
 def test_shifts_depend_on_what_the_frame_is(settings):
-    chosen = settings({"common_mode_axis": "row"}, common_mode=5.0)
+    chosen = settings({"common_mode_axis": ("row",)}, common_mode=5.0)
     one = common_mode_of(chosen, 0, 0, 7, 0)
     np.testing.assert_array_equal(one, common_mode_of(chosen, 0, 0, 7, 0))
     for other in ((1, 0, 7, 0), (0, 1, 7, 0), (0, 0, 8, 0), (0, 0, 7, 1), (0, 0, 7, 0, 1)):

@@ -1,0 +1,149 @@
+"""What the simulator knows of a detector type: levels, electronics, and settings that differ from its defaults.
+
+Levels and settings are in ``resources/simulated``, where each group has its source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import yaml
+
+
+@dataclass(frozen=True)
+class Level:
+    """A quantity's mean and standard deviations of its parts, all in its unit.
+
+    Attributes
+    ----------
+    mean : float
+    asic : float
+        Between ASICs, cut at two standard deviations.
+    column : float
+        Between the columns (fast_scan) of an ASIC.
+    pixel : float
+        Between pixels.
+    cell_row : float
+        Between rows of 32 memory cells, cut at two standard deviations.
+    cell : float
+        Between memory cells, cut at two standard deviations.
+    cell_pixel : float
+        Between the memory cells of a pixel, independently for each pixel.
+    """
+
+    mean: float
+    asic: float = 0.0
+    column: float = 0.0
+    pixel: float = 0.0
+    cell_row: float = 0.0
+    cell: float = 0.0
+    cell_pixel: float = 0.0
+
+    @property
+    def within_asic(self) -> float:
+        """Standard deviation within one ASIC and memory cell."""
+        return float(np.sqrt(self.column**2 + self.pixel**2 + self.cell_pixel**2))
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Levels of each gain stage, ADU.
+
+    Attributes
+    ----------
+    offset, noise : tuple of Level
+    gain_signal : tuple of Level
+        Steps from the stage before, of detectors that have a gain signal.
+    gain_signal_noise : tuple of Level
+    """
+
+    offset: tuple[Level, ...]
+    noise: tuple[Level, ...]
+    gain_signal: tuple[Level, ...] = ()
+    gain_signal_noise: tuple[Level, ...] = ()
+
+
+@dataclass(frozen=True)
+class Electronics:
+    """Facts of the hardware that only the simulator needs.
+
+    Attributes
+    ----------
+    converter_block : (int, int)
+        Pixels (slow_scan, fast_scan) of one converter, which may be dead together.
+    control_aggregator : str
+        Aggregator of the files with the control sources.
+    telemetry_bytes : int
+        Length of a train's telemetry, where the data have any.
+    cell_orders : mapping
+        Memory cells in the order of recording by how many are in use; any number in ascending order where empty.
+    common_mode_axis : tuple of str
+        What shares a common mode: ``frame`` the whole frame, ``bank`` each bank, ``row`` or ``column`` each row or
+        column of each bank. The shifts of several are independent.
+    cosmic_adu_per_pixel : float
+        Mean charge that a cosmic ray leaves in a pixel, ADU.
+    """
+
+    converter_block: tuple[int, int]
+    control_aggregator: str
+    telemetry_bytes: int = 0
+    cell_orders: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    common_mode_axis: tuple[str, ...] = ("frame",)
+    cosmic_adu_per_pixel: float = 400.0
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """All that the simulator knows of a detector type.
+
+    Attributes
+    ----------
+    levels : Levels
+    hardware : Electronics
+    settings : mapping
+        Settings of the simulator whose defaults are others for this type.
+    demo : mapping, optional
+        What a small proposal to show the program with changes of these; None where there is none.
+    """
+
+    levels: Levels
+    hardware: Electronics
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    demo: Mapping[str, Any] | None = None
+
+
+def read_simulated(name: str, kind: str, hardware: Electronics) -> Simulated:
+    """What the simulator knows of a type, with levels and settings from ``resources/simulated``.
+
+    Parameters
+    ----------
+    name : str
+        File in ``resources/simulated`` without ending.
+    kind : str
+        Name of the type, a section of it.
+    hardware : Electronics
+    """
+    sections = _read(name)
+    levels = {quantity: tuple(Level(**level) for level in stages)
+              for quantity, stages in _group(sections, kind, "levels").items()}
+    demo = _group(sections, kind, "demo") if "demo" in sections[kind] else None
+    return Simulated(Levels(**levels), hardware, _group(sections, kind, "settings"), demo)
+
+
+def _group(sections: Mapping[str, Any], kind: str, group: str) -> dict[str, Any]:
+    """Values of a group, on top of those of the type that it is ``like``."""
+    values = dict(sections[kind][group])
+    del values["source"]
+    base = values.pop("like", None)
+    return values if base is None else {**_group(sections, base, group), **values}
+
+
+@cache
+def _read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((files("resources") / "simulated" / f"{name}.yaml").read_text("utf-8"))
+    return found
