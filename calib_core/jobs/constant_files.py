@@ -84,8 +84,8 @@ def largest_constant(plan: Plan) -> int:
 
 
 def _whole_chunk(one: Layout, split: str) -> int:
-    """Bytes of a constant that is one chunk, which is held twice more while it is written."""
-    return 2 * one.size if len(one.labels.get(split, ())) <= 1 else 0
+    """Bytes of a constant that is one chunk, which is held several times more while it is written."""
+    return 3 * one.size if len(one.labels.get(split, ())) <= 1 else 0
 
 
 def constant_of(
