@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +47,11 @@ from app.widgets.log_view import LogView
 from app.window import theme
 from app.window.actions import draw_icons, fill_bar, make_actions, sheet_rows
 from app.window.docks import Docks
+from app.window.menus import fill_menu
 from app.window.status import StatusBar
-from calib_core.characterisation.family import Family, families
-from calib_core.characterisation.method import Method
 from calib_core.cli.command_line import command_line
 from calib_core.jobs.job import Job
-from calib_core.jobs.survey import reads_runs, without_runs
+from calib_core.jobs.survey import Survey
 
 CLOSE_TIMEOUT = 5.0
 _SIZE = (1680, 1020)
@@ -155,23 +153,8 @@ class MainWindow(QMainWindow):
         bar.setIconSize(QSize(18, 18))
         fill_bar(bar, self.actions_by_name, "export", self._make_scale())
         self.addToolBar(bar)
-        self._make_menu()
+        fill_menu(self.menuBar(), self._take_without_runs)
         draw_icons(self.actions_by_name)
-
-    def _make_menu(self) -> None:
-        """Characterisations that need no run, which nothing that is opened would offer."""
-        without = [(family, method) for family in families() for method in family.methods
-                   if not reads_runs(family, method)]
-        menu = self.menuBar().addMenu("&Run")
-        for family, method in without:
-            action = menu.addAction(f"{family.title}: {method.title}…")
-            action.setObjectName(f"run_{family.name}_{method.command}".lower())
-            action.triggered.connect(partial(self._open_without_runs, family, method))
-        self.menuBar().setVisible(bool(without))
-
-    def _open_without_runs(self, family: Family, method: Method) -> None:
-        self.session.set_survey(without_runs(family, method))
-        self.docks.bring("job")
 
     def _make_scale(self) -> QWidget:
         """Editors of the percentiles that the colours follow."""
@@ -318,6 +301,10 @@ class MainWindow(QMainWindow):
         self.session.place.update(found.place)
         task = (found.spec.family, found.spec.method) if found.spec is not None else ("", "")
         self.session.open_runs(found.runs, found.detector, task)
+
+    def _take_without_runs(self, survey: Survey) -> None:
+        self.session.set_survey(survey)
+        self.docks.bring("job")
 
     def _take_survey(self, survey: object) -> None:
         found, self._restoring = self._restoring, None
