@@ -77,7 +77,22 @@ class MemoryBudget:
 
 
 def cells_per_block(bytes_per_cell: int, available: int, n_cells: int) -> int:
-    """Memory cells per block such that a block fits and all blocks are about equally large; at least one."""
+    """Memory cells per block such that a block fits and all blocks are about equally large.
+
+    Parameters
+    ----------
+    bytes_per_cell : int
+        Working memory for one memory cell, bytes.
+    available : int
+        Memory for one block, bytes.
+    n_cells : int
+        Memory cells that are to be cut into blocks.
+
+    Returns
+    -------
+    int
+        At least 1, also where not even one memory cell fits; not more than ``n_cells`` unless that is 0.
+    """
     if n_cells <= 0:
         return 1
     fitting = min(n_cells, max(1, available // max(1, bytes_per_cell)))

@@ -26,12 +26,39 @@ class RunControl:
         self._names = sorted({s for f in files for s in f.access.control_sources})
 
     def sources(self, pattern: str) -> list[str]:
-        """Control sources whose whole name matches a regular expression, sorted."""
+        """Control sources of all files of the run.
+
+        Parameters
+        ----------
+        pattern : str
+            Regular expression that the whole name must match, with regard to case.
+
+        Returns
+        -------
+        list of str
+            Sorted; empty where none matches.
+        """
         rule = re.compile(pattern)
         return [name for name in self._names if rule.fullmatch(name)]
 
     def run_value(self, source: str, key: str) -> Any | None:
-        """Value at the start of the run, from RUN, else the first one of CONTROL; text as str."""
+        """Value at the start of the run, from RUN, else the first one of CONTROL.
+
+        Parameters
+        ----------
+        source, key : str
+            As EXtra-data names them, but the key without its ending ``.value``.
+
+        Returns
+        -------
+        scalar, ndarray, str or None
+            In the type that is stored, an array where the key holds one per train; None where no file has a value.
+
+        Raises
+        ------
+        BadInput
+            A file that lists the source cannot be read; the message names it.
+        """
         for section in ("RUN", "CONTROL"):
             for values in self._values(section, source, key):
                 if len(values):
@@ -39,7 +66,23 @@ class RunControl:
         return None
 
     def largest(self, source: str, key: str) -> float | None:
-        """Largest value over the run, from CONTROL, else the one of RUN; None where there is none."""
+        """Largest value over the run, from CONTROL, else the one of RUN.
+
+        Parameters
+        ----------
+        source, key : str
+            As EXtra-data names them, but the key without its ending ``.value``.
+
+        Returns
+        -------
+        float or None
+            Over all trains, files and entries of arrays, NaN left out; None where nothing but NaN or text is stored.
+
+        Raises
+        ------
+        BadInput
+            A file that lists the source cannot be read; the message names it.
+        """
         for section in ("CONTROL", "RUN"):
             found = [float(np.nanmax(v)) for v in self._values(section, source, key) if _has_numbers(v)]
             if found:
@@ -69,7 +112,23 @@ class RunControl:
         return np.asarray(_read(part.file, lambda: found[first.min():first.max() + 1]).reshape(-1))
 
     def mean_beside(self, key: str) -> float | None:
-        """Mean of a key beside the pixels of the first module, over the trains of its files."""
+        """Mean of a key beside the pixels of the first module, over the trains of its files.
+
+        Parameters
+        ----------
+        key : str
+            Within the instrument source of the module, such as ``data.temperature``; it holds one row per train.
+
+        Returns
+        -------
+        float or None
+            Over all entries where a row is an array, NaN left out; None where there are no numbers or no files.
+
+        Raises
+        ------
+        BadInput
+            A file cannot be read; the message names it.
+        """
         index = self._index()
         path = f"INSTRUMENT/{index.module.source}/{key.replace('.', '/')}"
         found = [_read(part.file, lambda: _rows(part.file, "INSTRUMENT", path)) for part in index.parts]  # noqa: B023

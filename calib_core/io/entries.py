@@ -38,14 +38,48 @@ class Entries:
 
 
 def read_entries(file: RunFile, source: str, group: str) -> Entries:
-    """Read the index of a source; h5py's exceptions pass through to the caller."""
+    """Read the index of a source in one file.
+
+    Parameters
+    ----------
+    file : RunFile
+    source : str
+        Instrument source.
+    group : str
+        Index group, such as ``image`` or ``data``.
+
+    Returns
+    -------
+    Entries
+        One value for each train id of the file, also where the index of the source is shorter.
+
+    Raises
+    ------
+    calib_core.io.files.HDF5_ERRORS
+        As h5py raises them: the source has no such index, or the file is damaged.
+    """
     train = train_ids(file)
     first, count = _first_and_count(file.h5[f"INDEX/{source}/{group}"])
     return Entries(train, suspect_trains(file, train), _fitted(first, len(train)), _fitted(count, len(train)))
 
 
 def train_ids(file: RunFile) -> npt.NDArray[np.uint64]:
-    """Train ids of a file without the zeros that pad their end; zeros in between stay."""
+    """Train ids of a file without the zeros that pad their end.
+
+    Parameters
+    ----------
+    file : RunFile
+
+    Returns
+    -------
+    (m,) uint64
+        Zeros in between stay, so that places agree with the rows of the index; empty where all are zero.
+
+    Raises
+    ------
+    ValueError
+        The dataset has more than one axis, holds no whole numbers, or claims an absurd number of them.
+    """
     stored = read_whole(file.h5["INDEX/trainId"])
     if stored.ndim != 1 or stored.dtype.kind not in "ui":
         raise ValueError(f"INDEX/trainId holds {stored.dtype} with {stored.ndim} axes instead of train ids")
@@ -54,7 +88,21 @@ def train_ids(file: RunFile) -> npt.NDArray[np.uint64]:
 
 
 def suspect_trains(file: RunFile, train: npt.NDArray[np.uint64]) -> Mask:
-    """True where the DAQ marked a train id as not from the time server (guessed in the oldest files)."""
+    """Find train ids that the DAQ marked as not from the time server.
+
+    Parameters
+    ----------
+    file : RunFile
+        Its format version says what a flag means: 1 is suspect in version 1.1, and confirmed in others. Version 0.5
+        has no flags, and EXtra-data guesses.
+    train : (m,) uint64
+        From :func:`train_ids` of this file.
+
+    Returns
+    -------
+    (m,) bool
+        True where suspect; False where the flags are fewer than the trains.
+    """
     flags = file.h5.get("INDEX/flag")
     suspect = np.zeros(len(train), bool)
     if flags is None or file.access.format_version == "0.5":
@@ -101,14 +149,36 @@ def bad_rows(entries: Entries, rows: int) -> Mask:
 
 
 def repeated_trains(train: npt.NDArray[np.uint64]) -> Mask:
-    """True for every occurrence of a train id after its first; zeros do not count."""
+    """Find every occurrence of a train id after its first.
+
+    Parameters
+    ----------
+    train : (m,) uint64
+        In any order.
+
+    Returns
+    -------
+    (m,) bool
+        False for zeros, which are no train ids.
+    """
     repeated = np.ones(len(train), bool)
     repeated[np.unique(train, return_index=True)[1]] = False
     return np.asarray(repeated & (train != 0))
 
 
 def absurd_trains(train: npt.NDArray[np.uint64]) -> Mask:
-    """True for train ids that are zero or more than 10 minutes away from the run's largest group of trains."""
+    """Find train ids that cannot be of this run.
+
+    Parameters
+    ----------
+    train : (m,) uint64
+        In any order. Sorted, they are cut into groups where two are more than `MAX_TRAIN_JUMP` trains apart.
+
+    Returns
+    -------
+    (m,) bool
+        True for zeros and all ids outside the largest group, of equally large ones the earliest.
+    """
     ordered = np.sort(train[train != 0])
     if ordered.size == 0:
         return np.ones(len(train), bool)
@@ -118,7 +188,18 @@ def absurd_trains(train: npt.NDArray[np.uint64]) -> Mask:
 
 
 def unordered_trains(train: npt.NDArray[np.uint64]) -> Mask:
-    """True for the fewest trains without which the ids increase; the ids must differ from each other."""
+    """Find the fewest trains without which the ids increase.
+
+    Parameters
+    ----------
+    train : (m,) uint64
+        All different from each other.
+
+    Returns
+    -------
+    (m,) bool
+        Where several choices are equally few, one of them.
+    """
     if np.all(train[1:] > train[:-1]):
         return np.zeros(len(train), bool)
     tails: list[int] = []

@@ -56,17 +56,53 @@ class RunFile:
         file_access_registry.pop(self.access.filename, None)
 
     def problem(self, severity: Severity, code: str, path: str, detail: str, module: int | None = None) -> Problem:
-        """A problem in this file."""
+        """Say that something is wrong with this file.
+
+        Parameters
+        ----------
+        severity : {"refuse", "exclude", "warn"}
+        code : str
+            Such as ``R04``; the help has a page for it.
+        path : str
+            Dataset or group inside the file; empty for the file as a whole.
+        detail : str
+            Words that continue “<file>, <path>: ”, without full stop.
+        module : int, optional
+            None where the whole run is concerned.
+        """
         return Problem(severity, code, self.name, path, detail, module)
 
 
 def shown(name: str) -> str:
-    """File name for people: bytes that are no text become backslash escapes."""
+    """File name for people.
+
+    Parameters
+    ----------
+    name : str
+        As Python got it from the system, maybe with lone surrogates, which no screen or log can take.
+
+    Returns
+    -------
+    str
+        Bytes that are no UTF-8 are written as ``\\xNN``.
+    """
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def cause_of(error: BaseException) -> str:
-    """Cause of an error in HDF5 as one short line."""
+    """Cause of an error in HDF5 for the end of a sentence.
+
+    Parameters
+    ----------
+    error : BaseException
+        Of h5py, the system, or EXtra-data.
+
+    Returns
+    -------
+    str
+        One line of at most 160 characters: the system's words where there are any, else what HDF5 put in brackets;
+        never empty.
+    """
     said = error.strerror if isinstance(error, OSError) else None
     text = " ".join(str(said or (error.args[0] if len(error.args) == 1 else error)).split())
     inner = re.search(r"\((.*)\)", text)
@@ -74,7 +110,18 @@ def cause_of(error: BaseException) -> str:
 
 
 def read_whole(dataset: h5py.Dataset) -> npt.NDArray[Any]:
-    """All values of a small dataset; ValueError where a damaged file claims an absurd number of them."""
+    """Read all values of a small dataset, such as an index.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        Of any shape; its claims are not trusted.
+
+    Raises
+    ------
+    ValueError
+        It claims more than `MAX_INDEX_BYTES`, so the file is damaged; nothing was read.
+    """
     if dataset.size * dataset.dtype.itemsize > MAX_INDEX_BYTES:
         raise ValueError(f"{dataset.name} claims {dataset.size} values")
     return np.asarray(dataset[()])
@@ -109,7 +156,19 @@ def _candidates(folder: Path) -> list[Path]:
 
 
 def open_file(path: Path) -> RunFile | Problem:
-    """Open one file, or say in a problem why it cannot be used."""
+    """Open one file, or say in a problem why it cannot be used.
+
+    Parameters
+    ----------
+    path : Path
+        Looked at before HDF5 gets it: pipes and devices would block, and empty files make unclear errors.
+
+    Returns
+    -------
+    RunFile or Problem
+        Problems exclude the file: R01 damaged, R02 empty or no HDF5, R03 no complete raw file, R23 still being
+        written, R24 not reachable, R25 no regular file or a broken link, R26 no permission.
+    """
     code, reason = _unsuitable(path)
     if code:
         return Problem("exclude", code, shown(path.name), "", reason)

@@ -165,7 +165,23 @@ class ModuleFrames:
         return frames.train.copy(), frames.adc[:, row].copy()
 
     def some(self, n: int) -> Frames:
-        """Up to ``n`` frames spread evenly over the run, without all-zero ones."""
+        """Read a few frames spread evenly over the run, the first and the last among them.
+
+        Parameters
+        ----------
+        n : int
+            Number of frames; those of all memory cells count alike.
+
+        Returns
+        -------
+        Frames
+            In arrays of their own; fewer where the run has fewer, or where some of them are all zero.
+
+        Raises
+        ------
+        BadInput
+            A file cannot be read; the message names it.
+        """
         chosen = np.unique(np.linspace(0, len(self) - 1, n).astype(np.int64))
         return self._read(chosen, self._buffers(len(chosen)))
 

@@ -59,7 +59,21 @@ class UnfitError(Exception):
 
 
 def open_part(detector: DetectorType, module: Module, file: RunFile) -> Part | Problem:
-    """Datasets of a module in a file, or the problem that forbids their use."""
+    """Find the datasets of a module in a file, and check them before anything is read from them.
+
+    Parameters
+    ----------
+    detector : DetectorType
+        Says where they should be, and their shapes.
+    module : Module
+    file : RunFile
+
+    Returns
+    -------
+    Part or Problem
+        Problems refuse the module: R01 not readable, R17 missing or of another shape or type, R28 chunks too large,
+        R29 data in another file, R30 virtual sources missing or outside the run folder, R31 no numbers.
+    """
     base = f"INSTRUMENT/{module.source}"
     try:
         return _part(detector, base, file)

@@ -56,14 +56,38 @@ def data_root() -> Path | None:
 
 
 def label(path: Path) -> str:
-    """Short name of a run, such as ``p900450 r0012``; the folder's name where the path does not tell."""
+    """Short name of a run for the screen.
+
+    Parameters
+    ----------
+    path : Path
+        Run folder, also a relative one; it need not exist.
+
+    Returns
+    -------
+    str
+        Such as ``p900450 r0012``; the folder's name where the path does not tell both.
+    """
     parts = Path(path).absolute().parts
     found = [next((p for p in reversed(parts) if rule.fullmatch(p)), "") for rule in (_PROPOSAL_FOLDER, _RUN_FOLDER)]
     return " ".join(found) if all(found) else Path(path).absolute().name
 
 
 def proposals(root: Path, report: Report = log.warning) -> tuple[ProposalEntry, ...]:
-    """Proposals below a root, by number; folders that cannot be read are skipped and told to ``report``."""
+    """Find all proposals below a root.
+
+    Parameters
+    ----------
+    root : Path
+        Folder with instruments, which hold cycles, which hold proposals.
+    report : callable
+        Gets a sentence for each folder that cannot be read and is skipped.
+
+    Returns
+    -------
+    tuple of ProposalEntry
+        By number; a proposal that is in several cycles is there several times.
+    """
     found = [
         ProposalEntry(int(match[1]), instrument.name, cycle.name, folder)
         for instrument in _folders(root, report)
@@ -75,7 +99,20 @@ def proposals(root: Path, report: Report = log.warning) -> tuple[ProposalEntry, 
 
 
 def runs_of(proposal_path: Path, report: Report = log.warning) -> tuple[RunEntry, ...]:
-    """Raw and processed runs of a proposal, by number; unreadable folders are skipped and told to ``report``."""
+    """Find the raw and processed runs of a proposal.
+
+    Parameters
+    ----------
+    proposal_path : Path
+        Folder with ``raw`` and ``proc``, of which either may be missing.
+    report : callable
+        Gets a sentence for each folder that cannot be read and is skipped.
+
+    Returns
+    -------
+    tuple of RunEntry
+        By number, the raw one of a run first.
+    """
     found = [
         RunEntry(int(match[1]), folder, kind)
         for kind in ("raw", "proc")

@@ -66,12 +66,26 @@ class ModuleIndex:
     problems: tuple[Problem, ...] = ()
 
     def kept(self, mask: Mask | npt.NDArray[np.int64]) -> ModuleIndex:
-        """Index of those frames where ``mask`` is True, or of the frames at these places in their order."""
+        """Index of some of the frames, without counting the others.
+
+        Parameters
+        ----------
+        mask : (n,) bool, or (k,) int64
+            Frames that stay, or the places of frames in the order in which they shall be.
+        """
         return replace(self, part=self.part[mask], row=self.row[mask], slot=self.slot[mask], cell=self.cell[mask],
                        train=self.train[mask], suspect=self.suspect[mask], piece=self.piece[mask])
 
     def left_out(self, mask: Mask, reason: str) -> ModuleIndex:
-        """Index without the frames where ``mask`` is True, which are counted under ``reason``."""
+        """Index without some of the frames, which are counted.
+
+        Parameters
+        ----------
+        mask : (n,) bool
+            True for those that go.
+        reason : str
+            Key of :attr:`excluded` to whose count they are added; the screen shows it after the number.
+        """
         return _counted(self.kept(~mask), reason, int(mask.sum()))
 
 
@@ -87,8 +101,20 @@ def index_module(
 ) -> ModuleIndex:
     """Index one module from the files that list it; never raises on what is wrong with them.
 
-    With ``pieces`` above 1 the frames of each train are that many equal parts, of which only the first part's memory
-    cells are valid and hold for all.
+    Parameters
+    ----------
+    detector : DetectorType
+    module : Module
+    files : iterable of RunFile
+        Of the whole run, in any order; those without this module do not matter.
+    pieces : int
+        Gain stages whose frames a train holds, one after the other, as equal parts. Only the memory cells of the
+        first part are valid, and hold for all.
+
+    Returns
+    -------
+    ModuleIndex
+        With its problems, of which one refuses exactly where no frame is left.
     """
     mine = sorted((f for f in files if module.source in f.access.instrument_sources),
                   key=lambda f: (f.sequence, f.name))

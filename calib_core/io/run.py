@@ -78,14 +78,29 @@ class Run:
                 file.close()
 
     def control(self, detector: Detector, parts: int = 1) -> ControlReader:
-        """Control values, for the detector's descriptor; cells and pulses are of the first of ``parts``."""
+        """Control values for the detector's descriptor; nothing is read before it asks.
+
+        Parameters
+        ----------
+        detector : Detector
+            One of this run's: memory cells and pulses are those of its first module that has frames.
+        parts : int
+            Gain stages whose frames a train holds; memory cells and pulses are those of the first.
+        """
         return RunControl(self.files, detector.type.raw.pulse, lambda: self._first_index(detector, parts))
 
     def inventory(self, detector: Detector, modules: Sequence[int] | None = None, parts: int = 1) -> RunInventory:
         """Stock of a detector with all problems; reads indexes, train ids and memory cells but no pixel.
 
-        ``parts`` says of how many gain stages a train holds the frames, one after the other; only those of the first
-        have valid memory cells, which are taken for all.
+        Parameters
+        ----------
+        detector : Detector
+            One of this run's.
+        modules : sequence of int, optional
+            Numbers of those that are looked at; None means all, and then missing ones are told.
+        parts : int
+            Gain stages whose frames a train holds, one after the other; the memory cells of the first are taken for
+            all.
         """
         chosen = [m for m in detector.modules if modules is None or m.number in modules]
         return take_stock(self.label, detector, [self._index(detector, m, parts) for m in chosen], self.problems,
@@ -103,7 +118,21 @@ class Run:
             return ModuleFrames(self.label, detector.type, self._index(detector, module, selection.parts), selection)
 
     def sample(self, detector: Detector, selection: FrameSelection | None = None) -> SampleStatistics:
-        """Statistics of three frames of the first module that has any; both None where none has."""
+        """Statistics of three frames of the first module that has any.
+
+        Parameters
+        ----------
+        detector : Detector
+            One of this run's.
+        selection : FrameSelection, optional
+            None means all trains but suspect ones.
+
+        Returns
+        -------
+        SampleStatistics
+            Median gain signal in ADU and most frequent gain bits, each None where the detector has none; both None
+            where no module can be read.
+        """
         for module in detector.modules:
             try:
                 frames = self.frames(detector, module, selection or FrameSelection()).some(3)

@@ -18,10 +18,24 @@ from calib_core.ranges import format_numbers
 def take_stock(
     run: str, detector: Detector, indexes: Sequence[ModuleIndex], opening: Sequence[Problem], complete: bool = True,
 ) -> RunInventory:
-    """Inventory of a detector from the indexes of its modules.
+    """Compare the modules of a detector by their indexes.
 
-    ``opening`` are the problems of whole files; ``complete`` says that all modules of the run are there, so that
-    missing ones can be told.
+    Parameters
+    ----------
+    run : str
+        Label of the run.
+    detector : Detector
+    indexes : sequence of ModuleIndex
+        One for each module that is looked at; their suspect trains do not count.
+    opening : sequence of Problem
+        Those of whole files.
+    complete : bool
+        Whether these are all modules of the run, so that missing ones can be told.
+
+    Returns
+    -------
+    RunInventory
+        Problems of files first, then those of modules.
     """
     clean = [index.kept(~index.suspect) for index in indexes]
     trains = [np.unique(index.train) for index in clean]

@@ -33,20 +33,89 @@ class FrameStore(Protocol):
     """Whole frames of one dataset; a frame is named by its row and its slot within the row."""
 
     def present(self, row: Indices, slot: Indices) -> npt.NDArray[np.bool_]:
-        """True where a frame was ever written; where not, the file holds no data but would read as zeros."""
+        """Tell which frames were ever written; others would read as zeros though the file holds no data.
+
+        Parameters
+        ----------
+        row : (k,) int64
+            Row of the dataset.
+        slot : (k,) int64
+            Place within the row; 0 where a row is a frame.
+
+        Returns
+        -------
+        (k,) bool
+        """
 
     def read(self, row: Indices, slot: Indices, out: npt.NDArray[Any]) -> None:
-        """Read frames bit by bit into ``out``, C-contiguous with one frame per step of its first axis."""
+        """Read frames bit by bit.
+
+        Parameters
+        ----------
+        row, slot : (k,) int64
+            Frames that are present.
+        out : (k or more, …) C-contiguous
+            One frame per step of its first axis, with as many bytes per sample as are stored. Int16 samples arrive as
+            the bits that they are.
+
+        Raises
+        ------
+        BadInput
+            The file cannot be read or ends early; the message names it.
+        """
 
     def read_points(self, row: Indices, slot: Indices, point: tuple[int, ...]) -> npt.NDArray[Any]:
-        """One sample of each frame; ``point`` are its indices (plane, slow_scan, fast_scan)."""
+        """Read one sample of each frame.
+
+        Parameters
+        ----------
+        row, slot : (k,) int64
+            Frames that are present.
+        point : tuple of int
+            Indices (plane, slow_scan, fast_scan), as many of the last as a stored frame has axes.
+
+        Returns
+        -------
+        (k,) array
+            Of the stored type, in native byte order.
+
+        Raises
+        ------
+        BadInput
+            The file cannot be read or ends early; the message names it.
+        """
 
     def advise(self, row: Indices, slot: Indices) -> None:
-        """Tell the system that these frames are read soon."""
+        """Tell the system that these frames are read soon; returns at once.
+
+        Parameters
+        ----------
+        row, slot : (k,) int64
+            Frames that are present.
+        """
 
 
 def open_store(file: RunFile, dataset: h5py.Dataset, slots: bool) -> FrameStore:
-    """Fastest store for a dataset; ``slots`` says that its second axis counts frames within a row."""
+    """Choose the fastest store for a dataset.
+
+    Parameters
+    ----------
+    file : RunFile
+    dataset : h5py.Dataset
+        Frames behind one leading axis, or two; it must stay open while the store is used.
+    slots : bool
+        Whether there are two, of which the second counts frames within a row.
+
+    Returns
+    -------
+    FrameStore
+        Straight from the file where frames are stored whole, without filters and in native byte order.
+
+    Raises
+    ------
+    BadInput
+        HDF5 cannot tell the layout; the message names the file.
+    """
     def choose() -> FrameStore:
         map_ = _FrameMap(file.name, dataset, 2 if slots else 1)
         plain = map_.is_plain and file.h5.userblock_size == 0
@@ -151,7 +220,20 @@ class DirectStore:
         return self._fd
 
     def read(self, row: Indices, slot: Indices, out: npt.NDArray[Any]) -> None:
-        """Read frames into ``out``; BadInput where the file ends early or cannot be read."""
+        """Read frames, those that follow each other in the file in one call.
+
+        Parameters
+        ----------
+        row, slot : (k,) int64
+            Frames that are present: of others the place is not known, which is not checked.
+        out : (k or more, …) C-contiguous
+            One frame per step of its first axis.
+
+        Raises
+        ------
+        BadInput
+            The file ends early or cannot be read.
+        """
         offsets, size = self._map.offsets(row, slot), self._map.frame_bytes
         if size <= _SMALL:
             self._read_small(offsets, out)
@@ -182,7 +264,20 @@ class DirectStore:
             target, offset = target[n:], offset + n
 
     def read_points(self, row: Indices, slot: Indices, point: tuple[int, ...]) -> npt.NDArray[Any]:
-        """One sample of each frame."""
+        """Read one sample of each frame; small frames are read whole, which is quicker than a call for each sample.
+
+        Parameters
+        ----------
+        row, slot : (k,) int64
+            Frames that are present.
+        point : tuple of int
+            Indices (plane, slow_scan, fast_scan); the plane is ignored where the dataset has no such axis.
+
+        Raises
+        ------
+        BadInput
+            The file ends early or cannot be read.
+        """
         dtype = self._map.dataset.dtype
         if self._map.frame_bytes <= _SMALL:
             return self._points_of_frames(row, slot, point)
@@ -221,7 +316,20 @@ class LibraryStore:
         self.present = map_.present
 
     def read(self, row: Indices, slot: Indices, out: npt.NDArray[Any]) -> None:
-        """Read frames into ``out``; BadInput where HDF5 fails."""
+        """Read frames, whole rows or neighbours within a row in one call.
+
+        Parameters
+        ----------
+        row, slot : (k,) int64
+            Frames; those that are not present read as the fill value of the dataset.
+        out : (k or more, …) C-contiguous
+            With as many bytes per sample as are stored; HDF5 turns them into native byte order.
+
+        Raises
+        ------
+        BadInput
+            HDF5 fails; the message names the file and the cause.
+        """
         for first, last in _neighbours(row * self._map.per_row + slot, self._map.per_row):
             piece, shape = self._selection(int(row[first]), int(slot[first]), last - first)
             target = out[first:last].reshape(*shape, *self._map.frame_shape).view(self._stored)
@@ -235,7 +343,19 @@ class LibraryStore:
         return (slice(row, row + rows), slice(slot, slot + slots)), (rows, slots)
 
     def read_points(self, row: Indices, slot: Indices, point: tuple[int, ...]) -> npt.NDArray[Any]:
-        """One sample of each frame."""
+        """Read one sample of each frame, each in a call: compressed chunks are unpacked for every one of them.
+
+        Parameters
+        ----------
+        row, slot : (k,) int64
+        point : tuple of int
+            Indices (plane, slow_scan, fast_scan); the plane is ignored where the dataset has no such axis.
+
+        Raises
+        ------
+        BadInput
+            HDF5 fails; the message names the file and the cause.
+        """
         dataset, at = self._map.dataset, tuple(slice(p, p + 1) for p in self._map.inside(point))
         places = zip(row.tolist(), slot.tolist(), strict=True)
         lead = [(slice(r, r + 1), slice(s, s + 1))[:self._map.lead] for r, s in places]

@@ -22,7 +22,15 @@ _STAGE = 3
 
 
 def are_signed(raw: RawLayout, dtype: np.dtype[Any]) -> bool:
-    """Whether stored words are signed samples; with a mask a word is a set of bits, whatever its type."""
+    """Tell whether stored words are signed samples.
+
+    Parameters
+    ----------
+    raw : RawLayout
+        With a mask or gain bits a word is a set of bits, whatever its type.
+    dtype : dtype
+        As stored in the file.
+    """
     return dtype.kind == "i" and raw.adc_mask == ALL_BITS and raw.gain_shift is None
 
 
@@ -48,12 +56,32 @@ def split_words(raw: RawLayout, block: Array, bits: Array | None) -> None:
 
 
 def clip_negative(block: Array) -> None:
-    """Set signed samples below 0, held as uint16, to 0 in place: they are no measurement. ``block`` is contiguous."""
+    """Set signed samples below 0 to 0 in place: they are no measurement.
+
+    Parameters
+    ----------
+    block : (…) uint16, C-contiguous, ADU
+        The bits of int16 samples. Of an array that is not contiguous only a copy would be changed.
+    """
     _clip(block.reshape(-1))
 
 
 def samples_of(raw: RawLayout, words: Array) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8] | None]:
-    """Split single words, as stored, into samples and, where the words hold them, gain bits."""
+    """Split single words into samples and gain bits.
+
+    Parameters
+    ----------
+    raw : RawLayout
+        Says which bits are what.
+    words : (n,) integers of 16 bit
+        As stored; signed ones below 0 become 0 where a word is all sample.
+
+    Returns
+    -------
+    samples : (n,) uint16, ADU
+    bits : (n,) uint8 or None
+        0 to 3; None where the words hold none.
+    """
     if are_signed(raw, words.dtype):
         return np.maximum(words, 0).astype(np.uint16), None
     plain = words.astype(np.uint16)

@@ -33,55 +33,164 @@ class Vectors:
         self.offset = offset
 
     def type_of(self, scalar: Any) -> Any:
-        """Name the vector of a scalar type."""
+        """Name the vector of a scalar type.
+
+        Parameters
+        ----------
+        scalar : ir.IntType
+            Of one lane, such as `I16`.
+
+        Returns
+        -------
+        ir.VectorType
+            Of as many lanes as this object works on.
+        """
         return ir.VectorType(scalar, self.lanes)
 
     def constant(self, scalar: Any, value: int) -> Value:
-        """Make a constant vector."""
+        """Make a constant vector.
+
+        Parameters
+        ----------
+        scalar : ir.IntType
+            Of one lane.
+        value : int
+            The same in each lane; it must fit in the lane.
+        """
         return ir.Constant(self.type_of(scalar), [value] * self.lanes)
 
     def spread(self, value: Value) -> Value:
-        """Copy a scalar into all lanes."""
+        """Copy a scalar into all lanes.
+
+        Parameters
+        ----------
+        value : scalar
+            Known only when the kernel runs; for others see `constant`.
+
+        Returns
+        -------
+        vector
+            Of the type of the value in each lane.
+        """
         kind = self.type_of(value.type)
         first = self.builder.insert_element(ir.Constant(kind, ir.Undefined), value, I32(0))
         return self.builder.shuffle_vector(first, first, self.constant(I32, 0))
 
     def load(self, pointer: Value, scalar: Any) -> Value:
-        """Load the vector at the offset."""
+        """Load the vector at the offset.
+
+        Parameters
+        ----------
+        pointer : pointer to ``scalar``
+            Start of the array; the offset counts its elements, and need be no multiple of the lanes.
+        scalar : ir.IntType
+            Of one element.
+        """
         place = self.place(pointer, scalar)
         return self.builder.load(place, align=scalar.width // 8, typ=self.type_of(scalar))
 
     def add_to(self, pointer: Value, scalar: Any, value: Value) -> None:
-        """Add to the vector at the offset in memory."""
+        """Add to the vector at the offset in memory.
+
+        Parameters
+        ----------
+        pointer : pointer to ``scalar``
+            Start of the array.
+        scalar : ir.IntType
+            Of one element.
+        value : vector
+            Of that type; sums beyond it wrap around.
+        """
         total = self.builder.add(self.load(pointer, scalar), value)
         self.builder.store(total, self.place(pointer, scalar), align=scalar.width // 8)
 
     def place(self, pointer: Value, scalar: Any) -> Value:
+        """Point at the vector at the offset.
+
+        Parameters
+        ----------
+        pointer : pointer to ``scalar``
+            Start of the array.
+        scalar : ir.IntType
+            Of one element.
+
+        Returns
+        -------
+        pointer to a vector
+            Aligned like one element only, which loads and stores must be told.
+        """
         place = self.builder.gep(pointer, [self.offset], source_etype=scalar)
         return self.builder.bitcast(place, self.type_of(scalar).as_pointer())
 
     def widen(self, value: Value, scalar: Any) -> Value:
-        """Extend unsigned values."""
+        """Extend unsigned values.
+
+        Parameters
+        ----------
+        value : vector
+            Of unsigned integers, or of the bits of a comparison, which become 0 and 1.
+        scalar : ir.IntType
+            Of one lane afterwards, wider than before.
+        """
         return self.builder.zext(value, self.type_of(scalar))
 
     def sum(self, values: list[Value]) -> Value:
-        """Add vectors."""
+        """Add vectors.
+
+        Parameters
+        ----------
+        values : list of vectors
+            At least one, all of one type; sums beyond it wrap around.
+        """
         return tree(self.builder.add, values)
 
     def any(self, values: list[Value], bits: Value) -> Value:
-        """Whether any lane of any value has one of the bits."""
+        """Tell whether any lane of any value has one of the bits.
+
+        Parameters
+        ----------
+        values : list of vectors
+            At least one, all of one type.
+        bits : vector
+            Of the same type; each lane may ask for other bits.
+
+        Returns
+        -------
+        scalar
+            One bit, fit for a branch.
+        """
         met = self.builder.and_(tree(self.builder.or_, values), bits)
         lanes = self.builder.icmp_unsigned("!=", met, ir.Constant(met.type, [0] * self.lanes))
         packed = self.builder.bitcast(lanes, ir.IntType(self.lanes))
         return self.builder.icmp_unsigned("!=", packed, ir.Constant(packed.type, 0))
 
     def keep(self, masks: list[Value], values: list[Value]) -> list[Value]:
-        """Set the lanes outside the masks to zero."""
+        """Set the lanes outside the masks to zero.
+
+        Parameters
+        ----------
+        masks : list of vectors
+            Of one bit per lane, as comparisons give them, one for each value.
+        values : list of vectors
+            At least one, all of one type.
+
+        Raises
+        ------
+        ValueError
+            There are not as many masks as values.
+        """
         zero = ir.Constant(values[0].type, [0] * self.lanes)
         return [self.builder.select(m, v, zero) for m, v in zip(masks, values, strict=True)]
 
     def prefetch(self, pointer: Value) -> None:
-        """Ask for a cache line of samples; never fails, wherever the pointer leads."""
+        """Ask for a cache line of samples; never fails, wherever the pointer leads.
+
+        Parameters
+        ----------
+        pointer : pointer to uint16
+            Start of the array; the line that holds the sample at the offset is fetched for reading, into the second
+            level.
+        """
         place = self.builder.gep(pointer, [self.offset], source_etype=I16)
         kind = ir.FunctionType(ir.VoidType(), [place.type, I32, I32, I32])
         function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
@@ -89,16 +198,36 @@ class Vectors:
         self.builder.call(function, [place, read, second_level, data])
 
     def smaller(self, left: Value, right: Value) -> Value:
-        """Take the smaller of two unsigned values in each lane."""
+        """Take the smaller of two unsigned values in each lane.
+
+        Parameters
+        ----------
+        left, right : vectors
+            Of one integer type; the highest bit is no sign.
+        """
         return self.builder.select(self.builder.icmp_unsigned("<", left, right), left, right)
 
     def larger(self, left: Value, right: Value) -> Value:
-        """Take the larger of two unsigned values in each lane."""
+        """Take the larger of two unsigned values in each lane.
+
+        Parameters
+        ----------
+        left, right : vectors
+            Of one integer type; the highest bit is no sign.
+        """
         return self.builder.select(self.builder.icmp_unsigned(">", left, right), left, right)
 
 
 def tree(combine: Callable[[Value, Value], Value], values: list[Value]) -> Value:
-    """Combine values in pairs of pairs, so that few of them wait for each other."""
+    """Combine values in pairs of pairs, so that few of them wait for each other.
+
+    Parameters
+    ----------
+    combine : callable
+        Emits the instruction for two values. It must be associative: the values keep their order, not their brackets.
+    values : list
+        At least one; a single one comes back as it is.
+    """
     while len(values) > 1:
         pairs = [combine(*values[i:i + 2]) for i in range(0, len(values) - 1, 2)]
         values = pairs + values[2 * len(pairs):]
@@ -106,7 +235,22 @@ def tree(combine: Callable[[Value, Value], Value], values: list[Value]) -> Value
 
 
 def pointer(context: Any, builder: Any, kind: Any, value: Value) -> Any:
-    """Address of an array's data, or of each array's data of a tuple."""
+    """Address of an array's data, or of each array's data of a tuple.
+
+    Parameters
+    ----------
+    context, builder
+        As numba hands them to an intrinsic.
+    kind : numba type
+        Of the argument.
+    value : LLVM value
+        The argument.
+
+    Returns
+    -------
+    LLVM value, or list of them
+        A pointer to the first element for an array, a list for a tuple of arrays; the value itself for anything else.
+    """
     if isinstance(kind, types.UniTuple):
         items = [builder.extract_value(value, i) for i in range(kind.count)]
         return [pointer(context, builder, kind.dtype, item) for item in items]

@@ -55,7 +55,25 @@ def median_mad(samples: _Array, lowest: int, highest: int) -> tuple[_Float, _Flo
 
 
 def median(samples: _Array, lowest: int, highest: int) -> _Float:
-    """Take the exact median of each pixel over frames: the first part of `median_mad`."""
+    """Take the exact median of each pixel over frames: the first part of `median_mad` alone.
+
+    Parameters
+    ----------
+    samples : (n, P) uint16, ADU
+        Frames of one memory cell, at most `MAX_SAMPLES`; copied unless C-contiguous and writable.
+    lowest, highest : int, ADU
+        Samples outside lowest ≤ v ≤ highest do not count.
+
+    Returns
+    -------
+    (P,) float32, ADU
+        The mean of the two in the middle where their number is even; NaN where no sample counts.
+
+    Raises
+    ------
+    ValueError
+        If the shape, type or range does not fit.
+    """
     return _run(samples, lowest, highest, False)[0]
 
 
