@@ -350,11 +350,6 @@ class LibraryStore:
         row, slot : (k,) int64
         point : tuple of int
             Indices (plane, slow_scan, fast_scan); the plane is ignored where the dataset has no such axis.
-
-        Raises
-        ------
-        BadInput
-            HDF5 fails; the message names the file and the cause.
         """
         dataset, at = self._map.dataset, tuple(slice(p, p + 1) for p in self._map.inside(point))
         places = zip(row.tolist(), slot.tolist(), strict=True)
