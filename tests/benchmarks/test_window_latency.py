@@ -112,7 +112,7 @@ def step(window, qapp, forward: bool) -> float:
 
     def arrived(picture) -> None:
         # the maps have the picture by now; only what is painted from here on shows it
-        if picture.view.cell == target and not before:
+        if picture.view.at["cell"] == target and not before:
             before.extend(view.paint_count for view in views)
 
     window.session.picture_changed.connect(arrived)

@@ -217,7 +217,8 @@ class JobPage(QWidget):
         button.setObjectName("choose_out_folder")
         button.clicked.connect(self.browse)
         row = 0
-        for line in (*self.constants.values(), self.modules, self.folder):
+        modules = (self.modules,) if self.survey.family.types else ()
+        for line in (*self.constants.values(), *modules, self.folder):
             row = line.add_to(grid, row)
         below = QHBoxLayout()
         below.addStretch(1)
@@ -225,11 +226,12 @@ class JobPage(QWidget):
         grid.addLayout(below, row, 2)
         return lines
 
-    def _fold(self, title: str, content: QWidget, shown: bool = True) -> Fold:
+    def _fold(self, title: str, content: ConditionForm | KnobForm, shown: bool = True) -> Fold:
         fold = Fold(title, shown)
         column = QVBoxLayout(fold.content)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(content)
+        fold.setVisible(bool(content.fields))
         return fold
 
     def _connect(self) -> None:
