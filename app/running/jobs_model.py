@@ -97,10 +97,6 @@ class JobsModel(QAbstractTableModel):
                 self._take(job, before, board)
         self._pull_picture()
 
-    def renew_picture(self) -> None:
-        """Send the shown job's picture again at the next look."""
-        self._picture_version = -1
-
     def _take(self, job: Job, before: Board, board: Board) -> None:
         self._boards[job] = board
         if board.tasks != before.tasks or board.state != before.state or board.done != before.done:

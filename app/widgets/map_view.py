@@ -46,7 +46,6 @@ class MapView(QWidget):
         self._selected, self._overlay = ALL_FLAGS, False
         self._colour_map, self._scale, self._reverse = "viridis", "linear", False
         self._flag_colours = colour.flag_table()
-        self._out_of_range: tuple[int | None, int | None] = (None, None)
         self._percentiles: tuple[float, float] | None = (1.0, 99.0)
         self._middle: float | None = None
         self._levels = (0.0, 1.0)
@@ -192,18 +191,6 @@ class MapView(QWidget):
         self._colour_map, self._reverse = name, reverse
         self._schedule()
 
-    def set_out_of_range_colours(self, under: int | None, over: int | None) -> None:
-        """Choose colours (0xAARRGGBB) for values outside the levels; None for the ends of the colour map."""
-        self._out_of_range = (under, over)
-        self._schedule()
-
-    def set_flag_colours(self, colours: np.ndarray) -> None:
-        """Choose the colour of each of the 32 flags, (32,) uint32 as 0xAARRGGBB."""
-        self._flag_colours = np.ascontiguousarray(colours, np.uint32)
-        if self._flag_colours.shape != (32,):
-            raise ValueError(f"there are 32 flags, not {self._flag_colours.shape}, to be coloured")
-        self._schedule()
-
     def set_camera(self, camera: CameraModel) -> None:
         """Look through a camera shared with other maps."""
         self.canvas.set_camera(camera)
@@ -287,7 +274,7 @@ class MapView(QWidget):
 
     def _paint(self) -> colour.Paint:
         ground = colour.DARK_GROUND if is_dark(self.palette()) else colour.LIGHT_GROUND
-        return colour.Paint(self._table(), *self._levels, ground, *self._out_of_range)
+        return colour.Paint(self._table(), *self._levels, ground)
 
     def _table(self) -> np.ndarray:
         return colour.colour_table(self._colour_map, self._scale, self._reverse)
