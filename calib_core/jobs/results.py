@@ -77,13 +77,25 @@ class Results:
         ------
         OutputFailed
             The disk is full or fails.
+        ValueError
+            There is no such place, or the values have another shape than the result has there.
         """
         for name, array in values.items():
             one = self._results[name]
             open_axes = [axis for axis in one.over if axis not in at]
+            self._check(one, at, open_axes, np.shape(array))
             for index in np.ndindex(*(len(self.axes[axis]) for axis in open_axes)):
                 place = {**at, **dict(zip(open_axes, index, strict=True))}
                 self._write_one(name, self._index(name, place), array if one.is_table else array[index])
+
+    def _check(self, one: Result, at: At, open_axes: Sequence[str], shape: tuple[int, ...]) -> None:
+        """Refuse what would land somewhere else than it says: only a look may go to the nearest place."""
+        beyond = [axis for axis in one.over if axis in at and not 0 <= at[axis] < len(self.axes[axis])]
+        wanted = (*(len(self.axes[axis]) for axis in open_axes), *(self.shape if one.pixels else ()))
+        if beyond:
+            raise ValueError(f"the result {one.name} has no entry {at[beyond[0]]} along {beyond[0]}")
+        if shape != wanted and not one.is_table:
+            raise ValueError(f"the result {one.name} takes {wanted} at {dict(at)}, not {shape}")
 
     def _write_one(self, name: str, index: tuple[int, ...], values: Array) -> None:
         if name in self._small:
