@@ -86,7 +86,7 @@ class Results:
             self._check(one, at, open_axes, np.shape(array))
             for index in np.ndindex(*(len(self.axes[axis]) for axis in open_axes)):
                 place = {**at, **dict(zip(open_axes, index, strict=True))}
-                self._write_one(name, self._index(name, place), array if one.is_table else array[index])
+                self._write_one(name, self._index(name, place), array if one.is_table else np.asarray(array)[index])
 
     def _check(self, one: Result, at: At, open_axes: Sequence[str], shape: tuple[int, ...]) -> None:
         """Refuse what would land somewhere else than it says: only a look may go to the nearest place."""
