@@ -1,0 +1,92 @@
+"""Order in which work is handed out, and when a module is finished."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from calib_core.characterisation.unit import Unit
+from calib_core.jobs.queue import Ready, WorkQueue
+
+UNITS = [Unit(index, module, ("dark",), (block,), 10)
+         for index, (module, block) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)])]
+
+
+def away(module: int, block: int):
+    """Somebody looks at one block of one module: work there comes first, then the nearest blocks of that module."""
+    return lambda unit: (unit.module != module, abs(unit.block[0] - block))
+
+
+def order(queue: WorkQueue) -> list[object]:
+    """All work of a queue, done by one worker."""
+    found: list[object] = []
+    while (work := queue.next()) is not None:
+        found.append(work.module if isinstance(work, Ready) else (work.module, work.block[0]))
+        if isinstance(work, Unit):
+            queue.done(work)
+    return found
+
+
+def test_what_is_looked_at_comes_first_and_a_module_is_finished_after_its_last_unit() -> None:
+    assert order(WorkQueue(UNITS, away(1, 1))) == [(1, 1), (1, 0), 1, (0, 1), (0, 0), 0]
+
+
+def test_without_a_difference_units_come_in_their_order() -> None:
+    assert order(WorkQueue(UNITS[::-1], lambda unit: (False, 0))) == [(0, 0), (0, 1), 0, (1, 0), (1, 1), 1]
+
+
+def test_work_without_a_module_is_finished_too() -> None:
+    queue = WorkQueue([Unit(0, None, (), (), 0)], lambda unit: (False, 0))
+    unit = queue.next()
+    assert isinstance(unit, Unit)
+    queue.done(unit)
+    assert queue.next() == Ready(None)
+    assert queue.next() is None
+
+
+def test_a_module_that_failed_gives_no_more_work_and_is_not_finished() -> None:
+    queue = WorkQueue(UNITS, away(0, 0))
+    first = queue.next()
+    assert first == UNITS[0]
+    queue.drop(0)
+    queue.done(first, finish=False)
+    assert order(queue) == [(1, 0), (1, 1), 1]
+
+
+def test_nothing_is_left_after_clearing() -> None:
+    queue = WorkQueue(UNITS, away(0, 0))
+    queue.clear()
+    assert queue.next() is None
+
+
+def test_a_worker_waits_for_the_last_unit_of_another() -> None:
+    queue = WorkQueue(UNITS[:1], away(0, 0))
+    unit, got = queue.next(), []
+    assert isinstance(unit, Unit)
+    waiting = threading.Thread(target=lambda: got.append(queue.next()))
+    waiting.start()
+    queue.done(unit)
+    waiting.join(10)
+    assert got == [Ready(0)]
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_each_unit_is_handed_out_once_to_several_workers(workers: int) -> None:
+    units = [Unit(i, i % 7, ("dark",), (i,), 1) for i in range(200)]
+    queue, got, lock = WorkQueue(units, lambda unit: (False, unit.index)), [], threading.Lock()
+
+    def work() -> None:
+        while (one := queue.next()) is not None:
+            with lock:
+                got.append(one)
+            if isinstance(one, Unit):
+                queue.done(one)
+
+    threads = [threading.Thread(target=work) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(one.index for one in got if isinstance(one, Unit)) == list(range(200))
+    assert sorted(one.module for one in got if isinstance(one, Ready)) == list(range(7))
