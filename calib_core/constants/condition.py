@@ -55,12 +55,26 @@ class Found:
 
     @classmethod
     def by_operator(cls, value: Value) -> Self:
-        """A value that the operator gave."""
+        """A value that the operator gave; it is sure.
+
+        Parameters
+        ----------
+        value : float or str
+            In the unit of its parameter; neither range nor type is checked here.
+        """
         return cls(value, "operator")
 
     @classmethod
     def by_default(cls, value: Value, why: str) -> Self:
-        """A value that nothing in the run tells."""
+        """A value that nothing in the run tells; the operator should look at it.
+
+        Parameters
+        ----------
+        value : float or str
+            In the unit of its parameter.
+        why : str
+            Words that follow “default: ” on the screen and in provenance.
+        """
         return cls(value, f"default: {why}", sure=False)
 
 
@@ -76,7 +90,18 @@ class Condition:
         return self.values[name].value
 
     def overridden(self, changes: Mapping[str, Value]) -> Condition:
-        """Condition with the operator's values in place of those found."""
+        """Condition with the operator's values in place of those found.
+
+        Parameters
+        ----------
+        changes : mapping
+            Values by our names. Names that are not declared are kept, but neither compared nor written.
+
+        Returns
+        -------
+        Condition
+            A new one, whose changed values are sure.
+        """
         new = {name: Found.by_operator(value) for name, value in changes.items()}
         return replace(self, values={**self.values, **new})
 
@@ -89,7 +114,19 @@ class Condition:
         }
 
     def matches(self, other: Condition) -> str | None:
-        """None where both conditions agree within the tolerances, else the reason in words."""
+        """Compare with another condition by the tolerances of the declared parameters.
+
+        Parameters
+        ----------
+        other : Condition
+            Of the same detector type: only the parameters that this one declares are looked at.
+
+        Returns
+        -------
+        str or None
+            None where both agree; else the first difference in words, also where only one side knows a value. A
+            difference of just the tolerance still agrees; text must be equal.
+        """
         for parameter in self.parameters:
             reason = _disagreement(parameter, self.values.get(parameter.name), other.values.get(parameter.name))
             if reason:

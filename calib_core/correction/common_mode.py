@@ -46,6 +46,22 @@ class CommonMode(Step):
 
         They are found, (n, banks along slow, banks along fast, segments) float32, ADU; the segments of several axes
         follow each other.
+
+        Parameters
+        ----------
+        images : Images
+            Signals float32, C-contiguous, about 0. All of one memory cell: the noise of the first frame holds for
+            all.
+        given : mapping
+            Noise in ADU; a pixel where it is NaN, or that has bad-pixel flags, has no say in the shift but gets it
+            too.
+        kind : DetectorType
+            Its banks, or ASICs where it declares none, are what has a common mode.
+
+        Raises
+        ------
+        BadParameter
+            The axis is left for the data to decide.
         """
         if self.axis == "auto":
             raise BadParameter("common_mode_axis = 'auto' is not allowed here; only a dark can try both axes.")

@@ -38,6 +38,16 @@ class RejectCosmics(Step):
 
         They are found, (k,) `calib_core.numerics.tracks.EVENT_DTYPE`: frame, row and column of the largest sample,
         pixels, and charge in ADU of each cluster.
+
+        Parameters
+        ----------
+        images : Images
+            Signals float32, C-contiguous, about 0, which stay; ``use`` is changed and must be an array of its own.
+            All of one memory cell: the noise of the first frame holds for all.
+        given : mapping
+            Noise in ADU; a pixel where it is not above 0, or that has bad-pixel flags, is in no cluster.
+        kind : DetectorType
+            Not asked.
         """
         noise, bad = shared(given[NOISE.name].of(images)), given.get(BAD_PIXELS_DARK.name)
         unusable = ~(noise > 0) if bad is None else (shared(bad.of(images)) != 0) | ~(noise > 0)

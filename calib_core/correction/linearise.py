@@ -80,7 +80,18 @@ class Lut:
         return int((self.data[:, 1:] < self.data[:, :-1]).any(axis=1).sum())
 
     def of(self, images: Images) -> Array:
-        """New codes are looked up by memory cell and code, so there is no one value of a pixel."""
+        """New codes are looked up by memory cell and code, so there is no one value of a pixel.
+
+        Parameters
+        ----------
+        images : Images
+            Not looked at.
+
+        Raises
+        ------
+        NotImplementedError
+            Always; use :attr:`data`.
+        """
         raise NotImplementedError("a look-up table has no value of a pixel")
 
 
@@ -95,32 +106,120 @@ class Linearise(Step):
     whole_numbers: ClassVar[bool] = True
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
-        """Take the module's look-up table; BadInput where there is none or it is none of this detector type."""
+        """Take the module's look-up table, checked against the detector type.
+
+        Parameters
+        ----------
+        constants : Constants
+            Of one module; the table may have its axes in any order.
+        kind : DetectorType
+            Says how many memory cells, codes and pixels a table has.
+
+        Raises
+        ------
+        BadInput
+            There is no table, or it is none of this detector type; the message names the file.
+        """
         found = constants.get(LUT)
         if found is None:
             raise BadInput(self.without(kind))
         return Bound(self, {LUT.name: Lut.checked(found.data, found.dims, kind, found.why)}, kind)
 
     def without(self, kind: DetectorType) -> str:
-        """What the codes are without a table."""
+        """What the codes are without a table.
+
+        Parameters
+        ----------
+        kind : DetectorType
+            Says how many codes its converter has.
+
+        Returns
+        -------
+        str
+            A sentence that names the flag by which a table is given.
+        """
         return (f"No look-up table was given (--constants-lut): offset and noise are codes 0 to {kind.saturation} of "
                 "the converter, which is not linear.")
 
     def saturation(self, given: Given, kind: DetectorType) -> int:
-        """Largest code that comes out."""
+        """Largest code that comes out.
+
+        Parameters
+        ----------
+        given : mapping
+            What :meth:`bind` took.
+        kind : DetectorType
+            Not asked: a table need not reach the largest code of the converter.
+
+        Returns
+        -------
+        int
+            ADU, over all memory cells and pixels of the module.
+        """
         return _table(given).saturation
 
     def told(self, given: Given, kind: DetectorType) -> Sequence[str]:
-        """Strips whose codes fall somewhere."""
+        """What looks wrong in a table, without keeping it from being used.
+
+        Parameters
+        ----------
+        given : mapping
+            What :meth:`bind` took.
+        kind : DetectorType
+            Not asked.
+
+        Returns
+        -------
+        sequence of str
+            At most one, on strips whose codes fall somewhere; words that follow the name of the table and of the
+            module.
+        """
         falling = _table(given).falling
         return (f"falls somewhere in {falling} strips, counted over memory cells",) if falling else ()
 
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
-        """Replace codes, (n, slow_scan, fast_scan) uint16, in place; nothing is found on the way."""
+        """Replace codes in place; nothing is found on the way.
+
+        Parameters
+        ----------
+        images : Images
+            Values (n, slow_scan, fast_scan) uint16, C-contiguous, so of a type with one plane.
+        given : mapping
+            What :meth:`bind` took.
+        kind : DetectorType
+            Not asked.
+
+        Raises
+        ------
+        ValueError
+            The values are not uint16 or not contiguous, or a memory cell or code is not in the table; nothing is
+            changed then.
+        """
         look_up(images.values.reshape(len(images.values), -1), images.cell, _table(given).data)
 
     def of_pixel(self, samples: Array, given: Given, kind: DetectorType, at: tuple[int, int, int]) -> Array:
-        """New codes (n,) uint16 of the samples of one pixel; ``at`` is its memory cell, row and column."""
+        """Linear codes of one pixel, for its inspector.
+
+        Parameters
+        ----------
+        samples : (n,) uint16, ADU
+            Codes of the converter; they stay as they are.
+        given : mapping
+            What :meth:`bind` took.
+        kind : DetectorType
+            Says how long a row is.
+        at : (int, int, int)
+            Memory cell, row and column.
+
+        Returns
+        -------
+        (n,) uint16, ADU
+
+        Raises
+        ------
+        IndexError
+            The memory cell or a code is not in the table.
+        """
         cell, row, col = at
         return np.asarray(_table(given).data[cell, samples, row * kind.shape[1] + col])
 

@@ -21,5 +21,20 @@ class Offset(Step):
     use_when: ClassVar[str] = "Always, and first: every later step works on signals about 0."
 
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
-        """Subtract the offset; nothing is found on the way."""
+        """Subtract the offset; nothing is found on the way.
+
+        Parameters
+        ----------
+        images : Images
+            Values (n, slow_scan, fast_scan) float32, ADU. NaN in the offset makes them NaN; ``use`` does not change.
+        given : mapping
+            Offset in ADU.
+        kind : DetectorType
+            Not asked.
+
+        Raises
+        ------
+        TypeError
+            The values are still codes, which cannot be below 0.
+        """
         np.subtract(images.values, given[OFFSET.name].of(images), out=images.values, casting="same_kind")

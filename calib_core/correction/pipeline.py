@@ -50,19 +50,53 @@ class BoundPipeline:
         return tuple(text for one in self.steps for text in one.step.told(one.given, self.kind))
 
     def apply(self, images: Images) -> None:
-        """Take images through all steps, in place."""
+        """Take images through all steps, in place.
+
+        Parameters
+        ----------
+        images : Images
+            Their arrays are changed as each step says; after an error they are as the step before left them, or half
+            done.
+        """
         for one in self.steps:
             one.apply(images)
 
     def trace(self, images: Images) -> Iterator[tuple[Step, Images]]:
-        """Each step and a copy of the images after it; the images given are not changed."""
+        """Look at images after each step; those given are not changed.
+
+        Parameters
+        ----------
+        images : Images
+
+        Yields
+        ------
+        step : Step
+        images : Images
+            A copy after that step, made when it is asked for.
+        """
         for one in self.steps:
             images = images.copy()
             one.apply(images)
             yield one.step, images
 
     def of_pixel(self, samples: Array, cell: int, row: int, col: int) -> Array:
-        """Samples (n,) of one pixel after steps of whole numbers."""
+        """Take samples of one pixel through steps of whole numbers.
+
+        Parameters
+        ----------
+        samples : (n,) uint16, ADU
+            They stay as they are; the same array comes back where there are no steps.
+        cell, row, col : int
+
+        Returns
+        -------
+        (n,) uint16, ADU
+
+        Raises
+        ------
+        NotImplementedError
+            A step needs whole images.
+        """
         for one in self.steps:
             samples = one.step.of_pixel(samples, one.given, self.kind, (cell, row, col))
         return samples

@@ -60,7 +60,7 @@ class Images:
         values : (n, slow_scan, fast_scan) float32 or uint16, ADU
         cell, train : (n,)
         use : (n, slow_scan, fast_scan) bool, optional
-            All samples are a measurement unless given.
+            Not copied. All samples are a measurement unless given, in an array that no step can write to.
         stage : int
         mask : (slow_scan, fast_scan) uint32, optional
             Flags of all images; none unless given.
@@ -93,14 +93,41 @@ class BoundConstant(Protocol):
         """The whole array."""
 
     def of(self, images: Images) -> Array:
-        """Values for images, (n or 1, slow_scan, fast_scan), each sample's own."""
+        """Values that go with the samples of images.
+
+        Parameters
+        ----------
+        images : Images
+            Memory cells and gain stages of their samples say which values those are.
+
+        Returns
+        -------
+        (n or 1, slow_scan, fast_scan) array
+            Each sample's own; one for all frames where it is the same. Not to be changed.
+
+        Raises
+        ------
+        NotImplementedError
+            The constant has no one value of a pixel, as look-up tables have not.
+        """
 
 
 class Constants(Protocol):
     """Constants of one module that steps may ask for."""
 
     def get(self, kind: ConstantKind) -> BoundConstant | None:
-        """The constant of a kind, or None where there is none."""
+        """Ask for a constant.
+
+        Parameters
+        ----------
+        kind : ConstantKind
+            Known by its name.
+
+        Returns
+        -------
+        BoundConstant or None
+            None where the module has none.
+        """
 
 
 @dataclass(frozen=True)
@@ -112,7 +139,18 @@ class KnownConstant:
     dims: Sequence[str] = ("slow_scan", "fast_scan")
 
     def of(self, images: Images) -> Array:
-        """The same for all images, without a copy."""
+        """The same for all images.
+
+        Parameters
+        ----------
+        images : Images
+            Not looked at; they must be of the memory cell and gain stage of which this is known.
+
+        Returns
+        -------
+        (1, slow_scan, fast_scan) array
+            A view of :attr:`data`.
+        """
         return self.data[None]
 
 
@@ -123,7 +161,18 @@ class Known:
     values: Mapping[str, Array]
 
     def get(self, kind: ConstantKind) -> KnownConstant | None:
-        """The constant of a kind, or None where there is none."""
+        """Ask for a constant that the pass before found.
+
+        Parameters
+        ----------
+        kind : ConstantKind
+            Known by its name.
+
+        Returns
+        -------
+        KnownConstant or None
+            None where the pass found none of this kind.
+        """
         found = self.values.get(kind.name)
         return None if found is None else KnownConstant(found)
 
@@ -154,7 +203,13 @@ class Bound:
     kind: DetectorType
 
     def apply(self, images: Images) -> None:
-        """Correct images in place."""
+        """Correct images in place.
+
+        Parameters
+        ----------
+        images : Images
+            Of the module whose constants these are, in the unit that the step takes.
+        """
         self.step.apply(images, self.given, self.kind)
 
 
@@ -202,21 +257,88 @@ class Step(Part):
         return Bound(self, {name: one for name, one in found.items() if one is not None}, kind)
 
     def without(self, kind: DetectorType) -> str:
-        """Sentence on what follows where a constant is not there that the step needs."""
+        """Say what follows where a constant is not there that the step needs.
+
+        Parameters
+        ----------
+        kind : DetectorType
+            For steps whose sentence depends on it.
+
+        Returns
+        -------
+        str
+            A whole sentence for the log, with the names of all constants that are needed.
+        """
         return f"{self.title} is left out: there is no {' or '.join(one.name for one in self.needs)}."
 
     def saturation(self, given: Given, kind: DetectorType) -> int:
-        """Highest code that comes out."""
+        """Highest code that comes out.
+
+        Parameters
+        ----------
+        given : mapping
+            What :meth:`bind` took.
+        kind : DetectorType
+            Its own saturation is the answer unless the step makes other codes.
+
+        Returns
+        -------
+        int
+            ADU; samples at it are full.
+        """
         return kind.saturation
 
     def told(self, given: Given, kind: DetectorType) -> Sequence[str]:
-        """Sentences on its constants that whoever looks at the results should know."""
+        """What whoever looks at the results should know of its constants.
+
+        Parameters
+        ----------
+        given : mapping
+            What :meth:`bind` took.
+        kind : DetectorType
+
+        Returns
+        -------
+        sequence of str
+            Words that follow “The <label of the input> of module <number> ”, without full stop; empty where there is
+            nothing.
+        """
         return ()
 
     @abstractmethod
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
-        """Correct images in place; what is found on the way goes to ``images.found`` under the step's word."""
+        """Correct images in place; what is found on the way goes to ``images.found`` under the step's word.
+
+        Parameters
+        ----------
+        images : Images
+            Of one module; values in :attr:`unit_in` before and in :attr:`unit_out` after it.
+        given : mapping
+            Constants by the names of their kinds: all of :attr:`needs`, and those of :attr:`optional` that are there.
+        kind : DetectorType
+            As the data are to be understood at the operating condition.
+        """
 
     def of_pixel(self, samples: Array, given: Given, kind: DetectorType, at: tuple[int, int, int]) -> Array:
-        """Samples (n,) of one pixel after a step of whole numbers; ``at`` is its memory cell, row and column."""
+        """What becomes of the samples of one pixel, for its inspector.
+
+        Parameters
+        ----------
+        samples : (n,) uint16, ADU
+            Of one memory cell.
+        given : mapping
+            What :meth:`bind` took.
+        kind : DetectorType
+        at : (int, int, int)
+            Memory cell, row and column.
+
+        Returns
+        -------
+        (n,) uint16, ADU
+
+        Raises
+        ------
+        NotImplementedError
+            The step works on whole images only, as all do that make no whole numbers.
+        """
         raise NotImplementedError(f"{self.title} works on whole images only")
