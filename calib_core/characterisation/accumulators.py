@@ -1,4 +1,4 @@
-"""Accumulators that methods share: exact moments of raw samples, and samples kept for medians and gates.
+"""Exact moments of raw samples, which methods share, and what is taken from the frames.
 
 All sums are exact integers, so that results do not depend on the length of chunks, the order of frames, or the
 number of threads.
@@ -6,8 +6,8 @@ number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from calib_core.axes import Array
 from calib_core.characterisation.by_gain_stage import code_of
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.detector import Frames
-from calib_core.numerics import moments, normality, robust
+from calib_core.numerics import moments
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,19 @@ class Sampling:
 
     @classmethod
     def of(cls, context: Context, unit: Unit, ddof: int) -> Sampling:
-        """Sampling that the detector type and the gain stage of a unit's run ask for."""
+        """Sampling that the detector type and the gain stage of a unit's run ask for.
+
+        Parameters
+        ----------
+        context, unit
+        ddof : int
+            Degrees of freedom lost in the standard deviation.
+
+        Returns
+        -------
+        Sampling
+            Codes from 1, since 0 was never written, to one below saturation.
+        """
         kind = context.detector
         planes = (0,) if kind.signal_plane is None else (0, kind.signal_plane)
         return cls(planes, 1, kind.saturation - 1, code_of(context, unit.inputs[0]), ddof)
@@ -120,7 +132,20 @@ class Moments(Accumulator):
         self.normality: Array | None = None
 
     def update(self, name: str, chunk: Frames) -> None:
-        """Add frames."""
+        """Add frames.
+
+        Parameters
+        ----------
+        name : str
+            Not looked at: a unit has one run.
+        chunk : Frames
+            Blocks (n, planes, slow_scan, fast_scan) uint16, and gain bits where the detector has any.
+
+        Raises
+        ------
+        ValueError
+            A memory cell is not of this unit.
+        """
         slot = self._slots(chunk.cell)
         n, planes = chunk.block.shape[:2]
         block = chunk.block.reshape(n, planes, -1)
@@ -129,7 +154,18 @@ class Moments(Accumulator):
         self.seen += np.bincount(slot, minlength=len(self.seen))
 
     def add(self, block: Array, planes: tuple[int, ...], gain: Array | None, slot: Array) -> None:
-        """Add samples (n, planes, pixels); ``planes`` are taken in the order of :attr:`Sampling.planes`."""
+        """Add samples inside the gates, with the right gain bits where they are known.
+
+        Parameters
+        ----------
+        block : (n, planes, pixels) uint16, C-contiguous, ADU
+        planes : tuple of int
+            Planes of the block that are taken, in the order of :attr:`Sampling.planes`.
+        gain : (n, pixels) uint8, optional
+            Gain bits of each sample.
+        slot : (n,) int64
+            Place of each frame's memory cell in the unit's block.
+        """
         for index, plane in enumerate(planes):
             total, squares, count = self.total[index], self.squares[index], self.count[index]
             low, high = self.low[index], self.high[index]
@@ -141,7 +177,13 @@ class Moments(Accumulator):
                 )
 
     def merge(self, other: Moments) -> None:
-        """Add the sums of another accumulator of the same unit."""
+        """Add the sums of another accumulator of the same unit; whole numbers, so the order does not matter.
+
+        Parameters
+        ----------
+        other : Moments
+            With the same gates.
+        """
         self.total += other.total
         self.squares += other.squares
         self.count += other.count
@@ -150,7 +192,18 @@ class Moments(Accumulator):
             self.wrong += other.wrong
 
     def statistics(self, slot: int) -> Statistics:
-        """Statistics of one memory cell."""
+        """Statistics of one memory cell.
+
+        Parameters
+        ----------
+        slot : int
+            Its place in the unit's block.
+
+        Returns
+        -------
+        Statistics
+            Of the samples so far, ADU; NaN where too few are left.
+        """
         mean, std = moments.finish(
             self.total[:, slot], self.squares[:, slot], self.count[:, slot], ddof=self.sampling.ddof
         )
@@ -166,148 +219,3 @@ class Moments(Accumulator):
     def coverage(self) -> Array:
         """Frames seen per memory cell."""
         return self.seen
-
-
-class Samples(Accumulator):
-    """Samples of the first frames of each memory cell, kept whole until the pass ends.
-
-    Samples with wrong gain bits are kept as 0, which is no measurement.
-    """
-
-    def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe, depth: int) -> None:
-        self.context, self.unit, self.sampling, self.describe = context, unit, sampling, describe
-        self._slots = Slots(context, unit)
-        cells, pixels = len(unit.block), context.detector.pixels
-        self.values = np.empty((len(sampling.planes), cells, depth, pixels), np.uint16)
-        self.filled = np.zeros(cells, np.int64)
-        self.wrong = None if sampling.code is None else np.zeros((cells, pixels), np.uint32)
-
-    def update(self, name: str, chunk: Frames) -> None:
-        """Keep frames while there is room for their memory cell."""
-        for i, slot in enumerate(self._slots(chunk.cell)):
-            if self.filled[slot] < self.values.shape[2]:
-                self._keep(chunk, i, int(slot))
-
-    def _keep(self, frames: Frames, i: int, slot: int) -> None:
-        wrong = None
-        if frames.gain is not None and self.wrong is not None:
-            wrong = frames.gain[i].ravel() != self.sampling.code
-            self.wrong[slot] += wrong
-        for index, plane in enumerate(self.sampling.planes):
-            row = self.values[index, slot, self.filled[slot]]
-            row[:] = frames.block[i, plane].ravel()
-            if wrong is not None and wrong.any():
-                row[wrong] = 0
-        self.filled[slot] += 1
-
-    def merge(self, other: Samples) -> None:
-        """Append the other's samples while there is room."""
-        for slot, n in enumerate(other.filled):
-            start = int(self.filled[slot])
-            take = min(int(n), self.values.shape[2] - start)
-            self.values[:, slot, start : start + take] = other.values[:, slot, :take]
-            self.filled[slot] += take
-        if self.wrong is not None and other.wrong is not None:
-            self.wrong += other.wrong
-
-    def rows(self, index: int, slot: int) -> Array:
-        """Samples of one plane and memory cell, (frames, pixels) uint16."""
-        rows: Array = self.values[index, slot, : self.filled[slot]]
-        return rows
-
-    def moments(self, slot: int, low: Array | None = None, high: Array | None = None) -> Moments:
-        """Moments of one memory cell's samples, inside a gate (planes, pixels) where one is given."""
-        cell = replace(self.unit, block=(self.unit.block[slot],))
-        result = Moments(self.context, cell, self.sampling, self.describe)
-        if low is not None and high is not None:
-            result.low[:, 0], result.high[:, 0] = low, high
-        self._add_to(result, slot)
-        return result
-
-    def _add_to(self, result: Moments, slot: int) -> None:
-        n = int(self.filled[slot])
-        at = np.zeros(n, np.int64)
-        for index in range(len(self.sampling.planes)):
-            block = self.rows(index, slot)[:, None, :]
-            if n:
-                moments.add_gated(block, 0, at, result.low[index], result.high[index],
-                                  result.total[index], result.squares[index], result.count[index])
-        result.seen[0] += n
-        if result.wrong is not None and self.wrong is not None:
-            result.wrong[0] = self.wrong[slot]
-
-    def snapshot(self, index: int) -> Maps:
-        """Maps of one memory cell from its samples so far."""
-        return self.describe(self.moments(self.unit.block.index(index)).statistics(0))
-
-    @property
-    def coverage(self) -> Array:
-        """Frames kept per memory cell."""
-        return self.filled
-
-
-class GateSamples(Samples):
-    """First pass of the robust estimator: takes the gates of a second pass from the first samples.
-
-    Where the samples are all there is (``complete``), the statistics inside the gate are made at once. On demand
-    the samples inside the gate are tested for normality.
-    """
-
-    def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe, depth: int,
-                 sigma: float, floor: float, normality: bool = False) -> None:
-        super().__init__(context, unit, sampling, describe, depth)
-        self.complete = unit.samples <= depth
-        self.gated = Moments(context, unit, sampling, describe)
-        self._sigma, self._floor = sigma, floor
-        if normality:
-            self.gated.normality = np.full((len(unit.block), context.detector.pixels), np.nan, np.float32)
-
-    def settle(self) -> Iterator[None]:
-        """Find the gate of each memory cell, one plane a step."""
-        for slot in range(len(self.unit.block)):
-            for index in range(len(self.sampling.planes)):
-                self._find_gate(index, slot)
-                yield
-            if self.complete:
-                self._take_over(slot)
-
-    def _find_gate(self, index: int, slot: int) -> None:
-        lowest, highest = self.sampling.lowest, self.sampling.highest
-        median, mad, _ = robust.median_mad(self.rows(index, slot), lowest, highest)
-        low, high = robust.gate(median, mad, self._sigma, self._floor, lowest, highest)
-        self.gated.low[index, slot], self.gated.high[index, slot] = low, high
-        if index == 0 and self.gated.normality is not None:
-            self.gated.normality[slot] = normality.normality(self.rows(0, slot), low, high)
-
-    def _take_over(self, slot: int) -> None:
-        gated = self.gated
-        cell = self.moments(slot, gated.low[:, slot], gated.high[:, slot])
-        gated.total[:, slot], gated.squares[:, slot] = cell.total[:, 0], cell.squares[:, 0]
-        gated.count[:, slot], gated.seen[slot] = cell.count[:, 0], cell.seen[0]
-        if gated.wrong is not None and cell.wrong is not None:
-            gated.wrong[slot] = cell.wrong[0]
-
-    def statistics(self, slot: int) -> Statistics:
-        """Statistics of one memory cell inside its gate, after the pass has settled."""
-        return self.gated.statistics(slot)
-
-
-class MedianSamples(Samples):
-    """The legacy estimator: median of all samples and their plain standard deviation."""
-
-    def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe, depth: int) -> None:
-        super().__init__(context, unit, sampling, describe, depth)
-        self._median = np.full((len(sampling.planes), len(unit.block), context.detector.pixels), np.nan, np.float32)
-
-    def settle(self) -> Iterator[None]:
-        """Take the median of each memory cell, one plane a step."""
-        for slot in range(len(self.unit.block)):
-            for index in range(len(self.sampling.planes)):
-                rows = self.rows(index, slot)
-                self._median[index, slot] = robust.median(rows, self.sampling.lowest, self.sampling.highest)
-                yield
-
-    def statistics(self, slot: int) -> Statistics:
-        """Statistics of one memory cell, after the pass has settled."""
-        plain = self.moments(slot).statistics(0)
-        return Statistics(self._median[:, slot], plain.std, plain.count, plain.seen, plain.wrong)

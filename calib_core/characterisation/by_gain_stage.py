@@ -13,7 +13,17 @@ from calib_core.errors import BadInput
 
 
 def inputs_of(kind: DetectorType) -> tuple[Input, ...]:
-    """A run for each gain stage of a detector type."""
+    """A run for each gain stage of a detector type; each may be left out.
+
+    Parameters
+    ----------
+    kind : DetectorType
+
+    Returns
+    -------
+    tuple of Input
+        Named by the role of the gain stage, in the order of the stages.
+    """
     return tuple(Input(stage.role, stage.label, optional=True) for stage in kind.stages)
 
 
@@ -44,19 +54,50 @@ def arrange(kind: DetectorType, given: Given, keep: bool) -> Arrangement:
 
 
 def number_of(context: Context, key: str) -> int:
-    """Number, in the detector type, of the gain stage that an arranged input is of."""
+    """Number, in the detector type, of the gain stage that an arranged input is of.
+
+    Parameters
+    ----------
+    context : Context
+    key : str
+        Of the arranged input.
+
+    Returns
+    -------
+    int
+        From 0 for the highest gain; not the index along the axis of gain stages, which has only those with a run.
+    """
     roles = [stage.role for stage in context.detector.stages]
     return roles.index(context.arranged[key].input.name)
 
 
 def code_of(context: Context, key: str) -> int | None:
-    """Gain bits that the samples of an arranged input should have; None where there are none or any will do."""
+    """Gain bits that the samples of an arranged input should have.
+
+    Parameters
+    ----------
+    context : Context
+    key : str
+        Of the arranged input.
+
+    Returns
+    -------
+    int or None
+        None where there are no gain bits or any will do.
+    """
     stages = {stage.role: stage.code for stage in context.detector.stages}
     return stages.get(context.arranged[key].input.name) if context.detector.has_gain_bits else None
 
 
 def label_of(context: Context, key: str) -> str:
-    """Short name of the gain stage that an arranged input is of."""
+    """Short name of the gain stage that an arranged input is of.
+
+    Parameters
+    ----------
+    context : Context
+    key : str
+        Of the arranged input.
+    """
     return context.detector.stages[number_of(context, key)].short
 
 

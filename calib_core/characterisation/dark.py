@@ -12,18 +12,12 @@ from pydantic import field_validator
 
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import by_gain_stage
-from calib_core.characterisation.accumulators import (
-    Describe,
-    GateSamples,
-    MedianSamples,
-    Moments,
-    Sampling,
-    Statistics,
-)
+from calib_core.characterisation.accumulators import Describe, Moments, Sampling, Statistics
 from calib_core.characterisation.dark_checks import drifts
 from calib_core.characterisation.inputs import Arrangement, Given, Input, inputs_of_steps
 from calib_core.characterisation.method import Method, SampleSummary
 from calib_core.characterisation.outputs import ConstantOutput, Output
+from calib_core.characterisation.samples import GateSamples, MedianSamples
 from calib_core.characterisation.train_selection import TrainSelection
 from calib_core.characterisation.unit import Accumulator, Context, Finished, Maps, Unit
 from calib_core.constants.badpixels import BadPixels
@@ -144,7 +138,19 @@ class Dark(TrainSelection, Method):
         return (*common, ConstantOutput(THRESHOLDS_DARK, "thresholds", zeros=zeros)) if signal else common
 
     def passes(self, context: Context, unit: Unit) -> tuple[int | None, ...]:
-        """Two passes for the robust estimator where the samples of the first are not all there is."""
+        """Two passes for the robust estimator where the samples of the first are not all there is.
+
+        Parameters
+        ----------
+        context : Context
+        unit : Unit
+            Its largest number of samples decides, that of the whole run also in parts of it.
+
+        Returns
+        -------
+        tuple of int or None
+            Frames per memory cell of each pass; None means all.
+        """
         if self.estimator != "robust":
             return (None,)
         return (self.gate_samples,) if unit.samples <= self.gate_samples else (self.gate_samples, None)
@@ -170,7 +176,15 @@ class Dark(TrainSelection, Method):
         return Moments(context, unit, sampling, describe)
 
     def summarise(self, samples: Array, detector: DetectorType) -> SampleSummary:
-        """Gate, mean and deviation of one pixel as the robust estimator takes them; no gate for the others."""
+        """Gate, mean and deviation of one pixel as the robust estimator takes them; no gate for the others.
+
+        Parameters
+        ----------
+        samples : (n,) uint16, ADU
+            In the order of their trains; the gate is taken from the first :attr:`gate_samples` of them.
+        detector : DetectorType
+            Says from which code on the converter is full.
+        """
         highest = detector.saturation - 1
         measured = samples[(samples >= 1) & (samples <= highest)]
         if self.estimator != "robust" or measured.size == 0:
@@ -183,7 +197,21 @@ class Dark(TrainSelection, Method):
         return replace(inside, std=float(self._noise(inside.std)), gate=(float(low[0]), float(high[0])))
 
     def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
-        """Maps of each memory cell."""
+        """Maps of each memory cell.
+
+        Parameters
+        ----------
+        context, unit
+        accumulator : Moments, GateSamples or MedianSamples
+            What :meth:`begin` made for the last pass.
+
+        Yields
+        ------
+        at : dict
+            Gain stage and memory cell.
+        maps : dict of (slow_scan, fast_scan) arrays
+            In ADU, flags and samples; the thresholds come with :meth:`combine`.
+        """
         assert isinstance(accumulator, Moments | GateSamples | MedianSamples)  # what begin() makes
         describe, place = self._describing(context, unit), context.place(unit)
         for slot, index in enumerate(unit.block):
@@ -195,7 +223,23 @@ class Dark(TrainSelection, Method):
         return ("gain_signal", "gain_signal_noise", "bad_pixels") if signal else ()
 
     def combine(self, context: Context, at: At, results: Mapping[str, Array]) -> Maps:
-        """Thresholds between gain stages, and the flag of pixels whose stages cannot be told apart."""
+        """Thresholds between gain stages, and the flag of pixels whose stages cannot be told apart.
+
+        Parameters
+        ----------
+        context : Context
+        at : mapping
+            Index of the memory cell.
+        results : mapping of (gain, slow_scan, fast_scan) arrays
+            Gain signal and its deviation, ADU, and bad pixels, of the stages that have a run.
+
+        Returns
+        -------
+        dict
+            ``thresholds`` (threshold, slow_scan, fast_scan), ADU: midway between neighbouring stages, then the gain
+            signal of each stage; NaN where a stage has no run. ``bad_pixels`` with the flag added on both sides of a
+            threshold.
+        """
         present = [by_gain_stage.number_of(context, key) for key in context.arranged]
         signal, noise = (_of_all_stages(results[name], present, len(context.detector.stages))
                          for name in ("gain_signal", "gain_signal_noise"))

@@ -68,7 +68,13 @@ class Family:
         raise BadParameter(f"{self.name} has no characterisation “{command}”; it has {known}.")
 
     def has(self, kind: DetectorType) -> bool:
-        """Whether a type, or the type that it is a variant of, is one of this family's."""
+        """Whether a type, or the type that it is a variant of, is one of this family's.
+
+        Parameters
+        ----------
+        kind : DetectorType
+            Compared by its name.
+        """
         return any(kind.name in (one.name, *(v.name for v in one.variants)) for one in self.types)
 
 
@@ -76,17 +82,39 @@ _declared: dict[str, Family] = {}
 
 
 def with_defaults(name: str, *methods: Method) -> tuple[Method, ...]:
-    """Characterisations with a family's default parameters, which have their source in ``resources/defaults``."""
+    """Characterisations with a family's default parameters.
+
+    Parameters
+    ----------
+    name : str
+        Of the family, as in ``resources/defaults``, where each default has its source.
+    methods : Method
+        With the defaults of the method itself.
+
+    Raises
+    ------
+    BadParameter
+        A default is out of its parameter's range, or there is no such parameter.
+    """
     return tuple(method.with_changes(defaults(name, method.command.lower())) for method in methods)
 
 
 def declare(family: Family) -> Family:
     """Add a family and its types to those that are known; a name that exists is replaced.
 
+    Parameters
+    ----------
+    family : Family
+
+    Returns
+    -------
+    Family
+        The same, so that a module can declare and name it in one line.
+
     Raises
     ------
     BadParameter
-        What one of its characterisations declares does not agree.
+        What one of its characterisations declares does not agree; nothing is added then.
     """
     for method in family.methods:
         for kind in family.types or (None,):
@@ -98,7 +126,13 @@ def declare(family: Family) -> Family:
 
 
 def withdraw(family: Family) -> None:
-    """Remove a family, and those of its types that no other names (tests that declare their own)."""
+    """Remove a family, and those of its types that no other names.
+
+    Parameters
+    ----------
+    family : Family
+        One that was declared for a while, as tests do.
+    """
     _declared.pop(family.name, None)
     for kind in family.types:
         if not any(kind in other.types for other in _declared.values()):
@@ -112,12 +146,17 @@ def families() -> tuple[Family, ...]:
 
 
 def named(name: str) -> Family:
-    """Family by its name, in any case.
+    """Family by its name.
+
+    Parameters
+    ----------
+    name : str
+        In any case.
 
     Raises
     ------
     BadParameter
-        There is none of this name.
+        There is none of this name; the sentence has those that there are.
     """
     found = [one for one in families() if one.name == name.upper()]
     if not found:
@@ -127,5 +166,15 @@ def named(name: str) -> Family:
 
 
 def characterisations(kind: DetectorType) -> tuple[tuple[Family, Method], ...]:
-    """What can be done with a detector type: each characterisation of each family that has it."""
+    """What can be done with a detector type.
+
+    Parameters
+    ----------
+    kind : DetectorType
+
+    Returns
+    -------
+    tuple of (Family, Method)
+        Each characterisation of each family that has the type, families by their names.
+    """
     return tuple((one, method) for one in families() if one.has(kind) for method in one.methods)

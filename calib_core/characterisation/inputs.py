@@ -123,7 +123,18 @@ class Arrangement:
 
 
 def inputs_of_steps(steps: Sequence[Step]) -> tuple[Input, ...]:
-    """Inputs of constants that steps need; each may be left out where the step may."""
+    """Inputs of constants that steps need; each may be left out where the step may.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+
+    Returns
+    -------
+    tuple of Input
+        One for each kind of constant, named like it; of a kind that two steps need, the last says whether it may be
+        left out.
+    """
     kinds = {kind: step.required for step in steps for kind in step.needs}
     return tuple(
         Input(kind.name.lower(), kind.title, "constants", optional=not required, kinds=(kind,),
@@ -136,7 +147,20 @@ Given = Mapping[str, tuple[RunFacts, ...]]
 
 
 def as_given(inputs: tuple[Input, ...], given: Given) -> Arrangement:
-    """Runs in the order in which they were given, those of an input with several along an axis of its name."""
+    """Runs in the order in which they were given.
+
+    Parameters
+    ----------
+    inputs : tuple of Input
+        Those of constants are passed over.
+    given : mapping
+        Runs by the name of their input.
+
+    Returns
+    -------
+    Arrangement
+        Runs of an input that takes several have an index along an axis of its name.
+    """
     found = []
     for one in (one for one in inputs if one.of == "raw"):
         for index, run in enumerate(given.get(one.name, ())):

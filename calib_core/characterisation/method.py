@@ -52,7 +52,18 @@ class Method(Knobs):
     combines: ClassVar[str] = ""
 
     def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
-        """What this method reads, for a detector type; nothing unless it says so."""
+        """What this method reads; nothing unless it says so.
+
+        Parameters
+        ----------
+        kind : DetectorType or None
+            None for families without detector types, and before the type is known.
+
+        Returns
+        -------
+        tuple of Input
+            In the order in which runs that are given without a name are spread over them.
+        """
         return ()
 
     def steps_before(self) -> tuple[Step, ...]:
@@ -60,39 +71,131 @@ class Method(Knobs):
         return ()
 
     def arrange(self, kind: DetectorType, given: Given, keep: bool) -> Arrangement:
-        """Where each given run belongs; as given unless the data tell better and ``keep`` does not forbid it."""
+        """Where each given run belongs; as given unless the data tell better.
+
+        Parameters
+        ----------
+        kind : DetectorType
+        given : mapping of sequences of RunFacts
+            By the name of the input; inputs without a run may be left out.
+        keep : bool
+            Forbids to take them in another order than given.
+
+        Returns
+        -------
+        Arrangement
+            All runs at their places, and sentences on what was moved or is missing.
+
+        Raises
+        ------
+        BadInput
+            The runs do not go together.
+        """
         return as_given(self.inputs(kind), given)
 
     def axes(self, context: Context) -> tuple[Axis, ...]:
-        """Axes of the results; the context has everything but them. The memory cells, unless a method has others."""
+        """Axes of the results; the memory cells, unless a method has others.
+
+        Parameters
+        ----------
+        context : Context
+            With everything but the axes; its inputs are arranged.
+
+        Returns
+        -------
+        tuple of Axis
+            With the one of :attr:`split`, if the work is to be cut.
+        """
         return (Axis("cell", "Memory cell", context.cells),) if context.cells else ()
 
     @abstractmethod
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
-        """What this method makes, in the order of the screen."""
+        """What this method makes, in the order of the screen.
+
+        Parameters
+        ----------
+        kind : DetectorType or None
+            None for families without detector types.
+
+        Returns
+        -------
+        tuple of Result
+            Each over axes that :meth:`axes` declares.
+        """
 
     @abstractmethod
     def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
-        """Files that are made of the results."""
+        """Files that are made of the results.
+
+        Parameters
+        ----------
+        kind : DetectorType or None
+            None for families without detector types, which can have no constants.
+
+        Returns
+        -------
+        tuple of Output
+            Each names results that :meth:`results` declares.
+        """
 
     def passes(self, context: Context, unit: Unit) -> tuple[int | None, ...]:
-        """Frames per memory cell that each pass over the data wants; None means all."""
+        """How often the data of a unit are read.
+
+        Parameters
+        ----------
+        context, unit
+            Known before anything is read.
+
+        Returns
+        -------
+        tuple of int or None
+            Frames per memory cell that each pass wants, the first ones; None means all.
+        """
         return (None,)
 
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
-        """Largest working memory for one entry of a unit's block, bytes."""
+        """Largest working memory for one entry of a unit's block.
+
+        Parameters
+        ----------
+        kind : DetectorType or None
+        samples : int
+            Most frames that an entry has in any input.
+
+        Returns
+        -------
+        int
+            Bytes; units are cut, and run at once, as far as the budget holds them.
+        """
         return 0
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
-        """Accumulator for pass ``index``; ``previous`` is the finished one of the pass before.
+        """Accumulator for one pass over a unit; a method that reads nothing needs none of its own.
 
-        A method that reads nothing needs none of its own.
+        Parameters
+        ----------
+        context, unit
+            In parts of a run, the unit with the sequences of one part.
+        index : int
+            Number of the pass, from 0.
+        previous : Accumulator or None
+            That of the pass before, settled, which may be changed and given back; None in the first.
+
+        Returns
+        -------
+        Accumulator
         """
         return Accumulator()
 
     @abstractmethod
     def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
         """Results of a finished unit, one place after the other.
+
+        Parameters
+        ----------
+        context, unit
+        accumulator : Accumulator
+            Of the last pass, settled.
 
         Yields
         ------
@@ -103,7 +206,17 @@ class Method(Knobs):
         """
 
     def combined(self, kind: DetectorType | None) -> tuple[str, ...]:
-        """Results that :meth:`combine` needs; none where there is nothing to combine."""
+        """Results that :meth:`combine` needs; none where there is nothing to combine.
+
+        Parameters
+        ----------
+        kind : DetectorType or None
+
+        Returns
+        -------
+        tuple of str
+            Names of results over the axis that :attr:`combines` names.
+        """
         return ()
 
     def combine(self, context: Context, at: At, results: Mapping[str, Array]) -> Maps:
@@ -120,7 +233,20 @@ class Method(Knobs):
         return {}
 
     def remarks(self, context: Context, module: int, finished: Finished) -> Iterable[str]:
-        """Sentences for the log on a finished module, of what is to be looked at."""
+        """What is to be looked at in a finished module.
+
+        Parameters
+        ----------
+        context : Context
+        module : int
+        finished : Finished
+            Its results, and a few frames of its runs.
+
+        Returns
+        -------
+        iterable of str
+            Whole sentences for the log.
+        """
         return ()
 
     def summarise(self, samples: Array, detector: DetectorType) -> SampleSummary:

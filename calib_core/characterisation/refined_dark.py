@@ -11,16 +11,10 @@ import numpy as np
 from pydantic import field_validator
 
 from calib_core.axes import Array, At, Axis, Result
-from calib_core.characterisation.accumulators import (
-    GateSamples,
-    MedianSamples,
-    Moments,
-    Sampling,
-    Slots,
-    Statistics,
-)
+from calib_core.characterisation.accumulators import Moments, Sampling, Slots, Statistics
 from calib_core.characterisation.by_gain_stage import number_of
 from calib_core.characterisation.dark import NOISE_MAP, Dark
+from calib_core.characterisation.samples import GateSamples, MedianSamples
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET
 from calib_core.correction.common_mode import CommonMode

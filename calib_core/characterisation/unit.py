@@ -77,21 +77,61 @@ class Context:
         return self.kind
 
     def labels(self, unit: Unit, axis: str) -> list[Any]:
-        """Labels of a unit's block along the axis by which work is split."""
+        """Labels of a unit's block along the axis by which work is split.
+
+        Parameters
+        ----------
+        unit : Unit
+        axis : str
+            Name of that axis.
+
+        Returns
+        -------
+        list
+            Such as numbers of memory cells, in the order of the block.
+        """
         return [self.axes[axis].labels[index] for index in unit.block]
 
     def is_prepared(self, module: int | None) -> bool:
-        """Whether the codes of a module go through steps first."""
+        """Whether the codes of a module go through steps first.
+
+        Parameters
+        ----------
+        module : int or None
+            None stands for work of no module, which has no codes.
+        """
         return module is not None and module in self.before and bool(self.before[module].steps)
 
     def prepared(self, unit: Unit, chunk: Chunk) -> Chunk:
-        """A chunk after the steps before, which change its frames in place."""
+        """A chunk after the steps before.
+
+        Parameters
+        ----------
+        unit : Unit
+        chunk : Frames or Block
+            Codes of frames, (n, slow_scan, fast_scan) uint16, are changed in place; constants are left as they are.
+
+        Returns
+        -------
+        Frames or Block
+            The same object.
+        """
         if unit.module is not None and self.is_prepared(unit.module) and isinstance(chunk, Frames):
             self.before[unit.module].apply(Images.of(chunk.adc, chunk.cell, chunk.train))
         return chunk
 
     def place(self, unit: Unit) -> dict[str, int]:
-        """Indices that all inputs of a unit have in common, such as its gain stage."""
+        """Indices that all inputs of a unit have in common, such as its gain stage.
+
+        Parameters
+        ----------
+        unit : Unit
+
+        Returns
+        -------
+        dict
+            Index by the name of the axis; empty where the inputs lie at different places.
+        """
         places = [dict(self.arranged[key].at) for key in unit.inputs]
         return {name: index for name, index in (places[0] if places else {}).items()
                 if all(place.get(name) == index for place in places)}
@@ -125,20 +165,69 @@ class ChunkSource(Protocol):
     """Where the driver gets a unit's data."""
 
     def chunks(self, unit: Unit, name: str, limit: int | None) -> Iterator[Any]:
-        """Chunks of one arranged input: frames in the order of their trains, at most ``limit`` per memory cell."""
+        """Chunks of one arranged input.
+
+        Parameters
+        ----------
+        unit : Unit
+            Says which module, memory cells and sequences.
+        name : str
+            Key of the arranged input.
+        limit : int or None
+            Most frames of each memory cell, the first ones; None means all.
+
+        Yields
+        ------
+        Frames or Block
+            In the order of the trains, each within the memory that the plan counted.
+        """
 
 
 class Finished(Protocol):
     """What a method may ask of a module that is finished: its results, and a few frames of its runs."""
 
     def has(self, name: str, at: At) -> bool:
-        """Whether something was made at a place."""
+        """Whether something was made at a place.
+
+        Parameters
+        ----------
+        name : str
+            Of the result.
+        at : mapping
+            Indices along the axes that it is over.
+        """
 
     def filled(self, name: str, at: At) -> Array:
-        """Image (slow_scan, fast_scan) at a place, the result's missing value where nothing was made."""
+        """Image at a place.
+
+        Parameters
+        ----------
+        name : str
+            Of the result.
+        at : mapping
+            Indices along the axes that it is over.
+
+        Returns
+        -------
+        (slow_scan, fast_scan) array
+            The result's missing value where nothing was made.
+        """
 
     def some(self, key: str, n: int) -> Frames:
-        """Up to ``n`` frames, as they are stored, spread evenly over the run of an arranged input."""
+        """A few frames, as they are stored, spread evenly over a run.
+
+        Parameters
+        ----------
+        key : str
+            Of the arranged input.
+        n : int
+            Most frames that come back; fewer where the run has fewer.
+
+        Raises
+        ------
+        BadInput
+            The run cannot be read.
+        """
 
 
 class Accumulator:
@@ -147,18 +236,43 @@ class Accumulator:
     notes: Sequence[str] = ()
 
     def update(self, name: str, chunk: Any) -> None:
-        """Add a chunk of an arranged input; all its memory cells belong to the unit."""
+        """Add a chunk; all its memory cells belong to the unit.
+
+        Parameters
+        ----------
+        name : str
+            Key of the arranged input that it is of.
+        chunk : Frames or Block
+            Frames are valid during the call only: their memory is used again.
+        """
         raise NotImplementedError(f"{type(self).__name__} takes no data")
 
     def merge(self, other: Any) -> None:
-        """Add another accumulator of the same unit and pass, whose data come after this one's."""
+        """Add another accumulator of the same unit and pass.
+
+        Parameters
+        ----------
+        other : Accumulator
+            Of the same class, with data that come after this one's; it is not used afterwards.
+        """
 
     def settle(self) -> Iterator[None]:
         """Finish the pass after its last chunk, in steps short enough to cancel between them."""
         return iter(())
 
     def snapshot(self, index: int) -> Maps:
-        """Results of one entry of the unit's block as far as the data go; new arrays."""
+        """Results of one entry of the unit's block as far as the data go.
+
+        Parameters
+        ----------
+        index : int
+            Along the axis by which work is split; one of the unit's block.
+
+        Returns
+        -------
+        dict of arrays
+            By result, as :meth:`Method.reduce` gives them; new arrays, since data go on to come in.
+        """
         return {}
 
     @property

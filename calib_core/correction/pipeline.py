@@ -128,10 +128,22 @@ class Pipeline:
     def bind(self, constants: Constants, kind: DetectorType) -> BoundPipeline:
         """Steps with the constants of one module.
 
+        Parameters
+        ----------
+        constants : Constants
+            Of one module.
+        kind : DetectorType
+            Of the module.
+
+        Returns
+        -------
+        BoundPipeline
+            Steps that are switched off are in it nowhere; those of which no constant is there are in ``skipped``.
+
         Raises
         ------
         BadInput
-            A required step lacks a constant; others are left out.
+            A step cannot be bound that is required, or of which at least one needed constant is there.
         """
         bound: list[Bound] = []
         skipped: list[Skipped] = []

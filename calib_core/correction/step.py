@@ -178,7 +178,17 @@ class Known:
 
 
 def shared(values: Array) -> Array:
-    """The one image (slow_scan, fast_scan) of a constant that all images share.
+    """The one image of a constant that all images share.
+
+    Parameters
+    ----------
+    values : (n or 1, slow_scan, fast_scan) array
+        What :meth:`BoundConstant.of` gave.
+
+    Returns
+    -------
+    (slow_scan, fast_scan) array
+        A view, of the same dtype and unit.
 
     Raises
     ------
@@ -245,6 +255,18 @@ class Step(Part):
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
         """Take the constants that are there.
+
+        Parameters
+        ----------
+        constants : Constants
+            Of one module; asked for all of :attr:`needs` and :attr:`optional`.
+        kind : DetectorType
+            Of the module.
+
+        Returns
+        -------
+        Bound
+            With the constants by the names of their kinds; optional ones that are not there are left out.
 
         Raises
         ------

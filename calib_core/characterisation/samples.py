@@ -1,0 +1,216 @@
+"""Accumulators that keep the first samples of each memory cell, for gates and medians."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from calib_core.axes import Array
+from calib_core.characterisation.accumulators import Describe, Moments, Sampling, Slots, Statistics
+from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
+from calib_core.detector import Frames
+from calib_core.numerics import moments, normality, robust
+
+
+class Samples(Accumulator):
+    """Samples of the first frames of each memory cell, kept whole until the pass ends.
+
+    Samples with wrong gain bits are kept as 0, which is no measurement.
+    """
+
+    def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe, depth: int) -> None:
+        self.context, self.unit, self.sampling, self.describe = context, unit, sampling, describe
+        self._slots = Slots(context, unit)
+        cells, pixels = len(unit.block), context.detector.pixels
+        self.values = np.empty((len(sampling.planes), cells, depth, pixels), np.uint16)
+        self.filled = np.zeros(cells, np.int64)
+        self.wrong = None if sampling.code is None else np.zeros((cells, pixels), np.uint32)
+
+    def update(self, name: str, chunk: Frames) -> None:
+        """Keep frames while there is room for their memory cell.
+
+        Parameters
+        ----------
+        name : str
+            Not looked at: a unit has one run.
+        chunk : Frames
+            Copied.
+
+        Raises
+        ------
+        ValueError
+            A memory cell is not of this unit.
+        """
+        for i, slot in enumerate(self._slots(chunk.cell)):
+            if self.filled[slot] < self.values.shape[2]:
+                self._keep(chunk, i, int(slot))
+
+    def _keep(self, frames: Frames, i: int, slot: int) -> None:
+        wrong = None
+        if frames.gain is not None and self.wrong is not None:
+            wrong = frames.gain[i].ravel() != self.sampling.code
+            self.wrong[slot] += wrong
+        for index, plane in enumerate(self.sampling.planes):
+            row = self.values[index, slot, self.filled[slot]]
+            row[:] = frames.block[i, plane].ravel()
+            if wrong is not None and wrong.any():
+                row[wrong] = 0
+        self.filled[slot] += 1
+
+    def merge(self, other: Samples) -> None:
+        """Append the other's samples while there is room, so that the first ones of the whole run are kept.
+
+        Parameters
+        ----------
+        other : Samples
+            Of the same depth, with frames that come after this one's.
+        """
+        for slot, n in enumerate(other.filled):
+            start = int(self.filled[slot])
+            take = min(int(n), self.values.shape[2] - start)
+            self.values[:, slot, start : start + take] = other.values[:, slot, :take]
+            self.filled[slot] += take
+        if self.wrong is not None and other.wrong is not None:
+            self.wrong += other.wrong
+
+    def rows(self, index: int, slot: int) -> Array:
+        """Samples of one plane and memory cell, in the order of their trains.
+
+        Parameters
+        ----------
+        index : int
+            Place of the plane in :attr:`Sampling.planes`.
+        slot : int
+            Place of the memory cell in the unit's block.
+
+        Returns
+        -------
+        (frames, pixels) uint16, ADU
+            A view; 0 where the gain bits were wrong.
+        """
+        rows: Array = self.values[index, slot, : self.filled[slot]]
+        return rows
+
+    def moments(self, slot: int, low: Array | None = None, high: Array | None = None) -> Moments:
+        """Moments of one memory cell's samples.
+
+        Parameters
+        ----------
+        slot : int
+            Its place in the unit's block.
+        low, high : (planes, pixels) uint16, optional, ADU
+            Gate, both ends inside; without it every measurement counts.
+
+        Returns
+        -------
+        Moments
+            Of a unit with this memory cell alone.
+        """
+        cell = replace(self.unit, block=(self.unit.block[slot],))
+        result = Moments(self.context, cell, self.sampling, self.describe)
+        if low is not None and high is not None:
+            result.low[:, 0], result.high[:, 0] = low, high
+        self._add_to(result, slot)
+        return result
+
+    def _add_to(self, result: Moments, slot: int) -> None:
+        n = int(self.filled[slot])
+        at = np.zeros(n, np.int64)
+        for index in range(len(self.sampling.planes)):
+            block = self.rows(index, slot)[:, None, :]
+            if n:
+                moments.add_gated(block, 0, at, result.low[index], result.high[index],
+                                  result.total[index], result.squares[index], result.count[index])
+        result.seen[0] += n
+        if result.wrong is not None and self.wrong is not None:
+            result.wrong[0] = self.wrong[slot]
+
+    def snapshot(self, index: int) -> Maps:
+        """Maps of one memory cell from its samples so far."""
+        return self.describe(self.moments(self.unit.block.index(index)).statistics(0))
+
+    @property
+    def coverage(self) -> Array:
+        """Frames kept per memory cell."""
+        return self.filled
+
+
+class GateSamples(Samples):
+    """First pass of the robust estimator: takes the gates of a second pass from the first samples.
+
+    Where the samples are all there is (``complete``), the statistics inside the gate are made at once. On demand
+    the samples inside the gate are tested for normality.
+    """
+
+    def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe, depth: int,
+                 sigma: float, floor: float, normality: bool = False) -> None:
+        super().__init__(context, unit, sampling, describe, depth)
+        self.complete = unit.samples <= depth
+        self.gated = Moments(context, unit, sampling, describe)
+        self._sigma, self._floor = sigma, floor
+        if normality:
+            self.gated.normality = np.full((len(unit.block), context.detector.pixels), np.nan, np.float32)
+
+    def settle(self) -> Iterator[None]:
+        """Find the gate of each memory cell, one plane a step."""
+        for slot in range(len(self.unit.block)):
+            for index in range(len(self.sampling.planes)):
+                self._find_gate(index, slot)
+                yield
+            if self.complete:
+                self._take_over(slot)
+
+    def _find_gate(self, index: int, slot: int) -> None:
+        lowest, highest = self.sampling.lowest, self.sampling.highest
+        median, mad, _ = robust.median_mad(self.rows(index, slot), lowest, highest)
+        low, high = robust.gate(median, mad, self._sigma, self._floor, lowest, highest)
+        self.gated.low[index, slot], self.gated.high[index, slot] = low, high
+        if index == 0 and self.gated.normality is not None:
+            self.gated.normality[slot] = normality.normality(self.rows(0, slot), low, high)
+
+    def _take_over(self, slot: int) -> None:
+        gated = self.gated
+        cell = self.moments(slot, gated.low[:, slot], gated.high[:, slot])
+        gated.total[:, slot], gated.squares[:, slot] = cell.total[:, 0], cell.squares[:, 0]
+        gated.count[:, slot], gated.seen[slot] = cell.count[:, 0], cell.seen[0]
+        if gated.wrong is not None and cell.wrong is not None:
+            gated.wrong[slot] = cell.wrong[0]
+
+    def statistics(self, slot: int) -> Statistics:
+        """Statistics of one memory cell inside its gate.
+
+        Parameters
+        ----------
+        slot : int
+            Its place in the unit's block; the pass has settled.
+        """
+        return self.gated.statistics(slot)
+
+
+class MedianSamples(Samples):
+    """The legacy estimator: median of all samples and their plain standard deviation."""
+
+    def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe, depth: int) -> None:
+        super().__init__(context, unit, sampling, describe, depth)
+        self._median = np.full((len(sampling.planes), len(unit.block), context.detector.pixels), np.nan, np.float32)
+
+    def settle(self) -> Iterator[None]:
+        """Take the median of each memory cell, one plane a step."""
+        for slot in range(len(self.unit.block)):
+            for index in range(len(self.sampling.planes)):
+                rows = self.rows(index, slot)
+                self._median[index, slot] = robust.median(rows, self.sampling.lowest, self.sampling.highest)
+                yield
+
+    def statistics(self, slot: int) -> Statistics:
+        """Median, and plain standard deviation, of one memory cell.
+
+        Parameters
+        ----------
+        slot : int
+            Its place in the unit's block; the pass has settled.
+        """
+        plain = self.moments(slot).statistics(0)
+        return Statistics(self._median[:, slot], plain.std, plain.count, plain.seen, plain.wrong)
