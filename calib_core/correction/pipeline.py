@@ -133,12 +133,11 @@ class Pipeline:
         constants : Constants
             Of one module.
         kind : DetectorType
-            Of the module.
 
         Returns
         -------
         BoundPipeline
-            Steps that are switched off are in it nowhere; those of which no constant is there are in ``skipped``.
+            Steps that are switched off are in it nowhere; those of which no needed constant is there in ``skipped``.
 
         Raises
         ------

@@ -261,7 +261,6 @@ class Step(Part):
         constants : Constants
             Of one module; asked for all of :attr:`needs` and :attr:`optional`.
         kind : DetectorType
-            Of the module.
 
         Returns
         -------
