@@ -212,7 +212,23 @@ class Moments(Accumulator):
         return Statistics(mean, std, self.count[:, slot].copy(), int(self.seen[slot]), wrong, normal)
 
     def snapshot(self, index: int) -> Maps:
-        """Maps of one memory cell."""
+        """Maps of one memory cell.
+
+        Parameters
+        ----------
+        index : int
+            Along the axis of memory cells.
+
+        Returns
+        -------
+        dict of arrays
+            What the method's ``describe`` makes of :meth:`statistics`.
+
+        Raises
+        ------
+        ValueError
+            The cell is not of this unit.
+        """
         return self._describe(self.statistics(self.unit.block.index(index)))
 
     @property

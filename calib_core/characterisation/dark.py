@@ -102,7 +102,13 @@ class Dark(TrainSelection, Method):
         return steps
 
     def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
-        """One run per gain stage, and constants of the steps before."""
+        """One run per gain stage, and constants of the steps before.
+
+        Returns
+        -------
+        tuple of Input
+            Runs named by the roles of the stages, each optional, none where ``kind`` is None; then the constants.
+        """
         runs = () if kind is None else by_gain_stage.inputs_of(kind)
         return (*runs, *inputs_of_steps(self.before))
 
@@ -111,24 +117,48 @@ class Dark(TrainSelection, Method):
         return self.before
 
     def arrange(self, kind: DetectorType, given: Given, keep: bool) -> Arrangement:
-        """Which run is of which gain stage."""
+        """Which run is of which gain stage; BadInput where runs do not go together.
+
+        Returns
+        -------
+        Arrangement
+            As :func:`by_gain_stage.arrange` finds it; stages without a run are there too.
+        """
         return by_gain_stage.arrange(kind, given, keep)
 
     def axes(self, context: Context) -> tuple[Axis, ...]:
-        """Gain stages that have a run, and memory cells; thresholds where there is a gain signal."""
+        """Gain stages that have a run, and memory cells; thresholds where there is a gain signal.
+
+        Returns
+        -------
+        tuple of Axis
+            ``gain`` (short names), ``cell`` (numbers) and, if at all, ``threshold``: two limits, three mean signals.
+        """
         stages = (str(by_gain_stage.label_of(context, key)) for key in context.arranged)
         common = (Axis("gain", "Gain stage", tuple(stages)), Axis("cell", "Memory cell", context.cells))
         return common if context.detector.signal_plane is None else (*common, THRESHOLD)
 
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
-        """Offset, noise, bad pixels and samples; gain signal and thresholds, or wrong gain bits, where there are."""
+        """Offset, noise, bad pixels and samples; gain signal and thresholds, or wrong gain bits, where there are.
+
+        Returns
+        -------
+        tuple of Result
+            Over (gain, cell), thresholds over (threshold, cell); values float32, ADU but normality, others uint32.
+        """
         signal = (_SIGNAL, _SIGNAL_NOISE, _THRESHOLDS) if kind and kind.signal_plane is not None else ()
         wrong = (_WRONG,) if kind and kind.has_gain_bits else ()
         tested = (_NORMALITY,) if self.test_for_normality else ()
         return (_OFFSET, NOISE_MAP, _BAD_PIXELS, _SAMPLES, *signal, *wrong, *tested)
 
     def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
-        """Offset, Noise, BadPixelsDark, and ThresholdsDark for families with an analogue gain signal."""
+        """Offset, Noise, BadPixelsDark, and ThresholdsDark for families with an analogue gain signal.
+
+        Returns
+        -------
+        tuple of ConstantOutput
+            All but the flags with 0 for NaN where :attr:`legacy_zeros` asks for it.
+        """
         zeros = self.legacy_zeros
         common = (
             ConstantOutput(OFFSET, "offset", "samples", zeros), ConstantOutput(NOISE, "noise", "samples", zeros),
@@ -156,14 +186,26 @@ class Dark(TrainSelection, Method):
         return (self.gate_samples,) if unit.samples <= self.gate_samples else (self.gate_samples, None)
 
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
-        """Kept samples, sums with gates, and the maps made of them."""
+        """Kept samples, sums with gates, and the maps made of them.
+
+        Returns
+        -------
+        int
+            Bytes of one memory cell: for each pixel and plane 64, and 2 for each sample that the estimator keeps.
+        """
         assert kind is not None
         planes = 1 if kind.signal_plane is None else 2
         kept = {"robust": min(self.gate_samples, samples), "median": samples, "plain": 0}[self.estimator]
         return kind.pixels * planes * (2 * kept + 2 * 24 + 16)
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
-        """Samples for the gate first, then moments inside it; or what the legacy estimators need."""
+        """Samples for the gate first, then moments inside it; or what the legacy estimators need.
+
+        Returns
+        -------
+        GateSamples, MedianSamples or Moments
+            By :attr:`estimator`; in the second pass the Moments whose gates the first has settled.
+        """
         sampling, describe = Sampling.of(context, unit, self.ddof), self._describing(context, unit)
         if isinstance(previous, GateSamples):
             return previous.gated
@@ -218,7 +260,12 @@ class Dark(TrainSelection, Method):
             yield {**place, "cell": index}, describe(accumulator.statistics(slot))
 
     def combined(self, kind: DetectorType | None) -> tuple[str, ...]:
-        """Gain signal and flags, where there is a gain signal."""
+        """Gain signal, its noise and the flags, all over (gain, cell), where there is a gain signal.
+
+        Returns
+        -------
+        tuple of str
+        """
         signal = kind is not None and kind.signal_plane is not None
         return ("gain_signal", "gain_signal_noise", "bad_pixels") if signal else ()
 
@@ -254,7 +301,13 @@ class Dark(TrainSelection, Method):
         return {"thresholds": whole, "bad_pixels": results["bad_pixels"] | flag[present]}
 
     def remarks(self, context: Context, module: int, finished: Finished) -> Iterable[str]:
-        """Runs whose offset drifts; codes that go through a step are not compared, since frames are as stored."""
+        """Runs whose offset drifts; codes that go through a step are not compared, since frames are as stored.
+
+        Returns
+        -------
+        iterable of str
+            At most one sentence for each run, which is read, and may raise BadInput, when it is asked for.
+        """
         return () if context.is_prepared(module) else drifts(context, module, finished)
 
     def _describing(self, context: Context, unit: Unit) -> Describe:

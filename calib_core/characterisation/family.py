@@ -54,7 +54,17 @@ class Family:
         return notebook_names(self.name.lower())
 
     def method(self, command: str) -> Method:
-        """Characterisation by its command name, in any case.
+        """Characterisation by its command name.
+
+        Parameters
+        ----------
+        command : str
+            Such as ``DARK``, in any case.
+
+        Returns
+        -------
+        Method
+            With this family's defaults.
 
         Raises
         ------

@@ -67,28 +67,64 @@ class RefinedDark(Dark):
         return steps
 
     def axes(self, context: Context) -> tuple[Axis, ...]:
-        """Those of darks, and the passes."""
+        """Those of darks, and the passes.
+
+        Returns
+        -------
+        tuple of Axis
+            Last ``pass``, from 0 for the plain dark; its entries are looked at side by side.
+        """
         names = tuple(f"pass {number}" for number in range(self.iterations + 1))
         return (*super().axes(context), Axis("pass", "Pass", names, of_slot=True))
 
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
-        """Those of darks, the noise before common mode, cosmic rays, and bad pixels pass by pass."""
+        """Those of darks, the noise before common mode, cosmic rays, and bad pixels pass by pass.
+
+        Returns
+        -------
+        tuple of Result
+            ``noise_raw``, float32 in ADU, and ``cosmic_rays``, uint32 and only where a step takes samples out, over
+            (gain, cell); ``bad_pixels_passes``, uint32, over (gain, pass, cell).
+        """
         before = replace(NOISE_MAP, name="noise_raw", title="Noise before common mode", scale_of=NOISE_MAP.name,
                          help="Standard deviation of the raw dark signal")
         return (*super().results(kind), before, *((_COSMICS,) if self._takes_out else ()), _PASSES)
 
     def passes(self, context: Context, unit: Unit) -> tuple[int | None, ...]:
-        """Those of darks, then one over all frames for each iteration."""
+        """Those of darks, then one over all frames for each iteration.
+
+        Returns
+        -------
+        tuple of int or None
+            Frames per memory cell of each pass; None means all.
+        """
         return (*super().passes(context, unit), *((None,) * self.iterations))
 
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
-        """Memory of plain darks, sums of residuals for each trial, and corrected images."""
+        """Memory of plain darks, sums of residuals for each trial, and corrected images.
+
+        Returns
+        -------
+        int
+            Bytes of one memory cell, with as many trials as the step with most alternatives has.
+        """
         assert kind is not None
         trials = max((len(step.alternatives()) for step in self.refine if step.on), default=0) or 1
         return super().bytes_per_item(kind, samples) + kind.pixels * (24 * trials + 40 + 14 * _BATCH)
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
-        """The accumulators of plain darks, then refined ones that know what the pass before found."""
+        """The accumulators of plain darks, then refined ones that know what the pass before found.
+
+        Returns
+        -------
+        GateSamples, MedianSamples, Moments or Refined
+            Refined once the passes of the plain dark are done; steps that take samples out are in the last pass only.
+
+        Raises
+        ------
+        BadInput
+            A required step of :attr:`refine` needs a constant other than offset, noise and bad pixels.
+        """
         first = len(super().passes(context, unit))
         if index < first or previous is None:
             return super().begin(context, unit, index, previous)
@@ -99,7 +135,21 @@ class RefinedDark(Dark):
             (self.gate_sigma, self.gate_floor))
 
     def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
-        """Maps of each memory cell."""
+        """Maps of each memory cell.
+
+        Parameters
+        ----------
+        context, unit
+        accumulator : Refined, or Moments, GateSamples or MedianSamples
+            Of the last pass; those of plain darks where there are no iterations.
+
+        Yields
+        ------
+        at : dict
+            Gain stage and memory cell.
+        maps : dict of (slow_scan, fast_scan) arrays
+            Those of darks, and (pass, slow_scan, fast_scan) flags without regions that only later passes add.
+        """
         if isinstance(accumulator, Refined):
             place = context.place(unit)
             yield from (({**place, "cell": index}, accumulator.snapshot(index)) for index in unit.block)
@@ -208,7 +258,20 @@ class Refined(Accumulator):
         return {step.word: step for step in self.trials[0].steps}
 
     def update(self, name: str, chunk: Frames) -> None:
-        """Correct and add frames, a few at a time."""
+        """Correct and add frames, a few at a time.
+
+        Parameters
+        ----------
+        name : str
+            Not looked at: a unit has one run.
+        chunk : Frames
+            Left as it is; only analogue samples count, inside a gate about the raw offset.
+
+        Raises
+        ------
+        ValueError
+            A memory cell is not of this unit, or a pixel could count more than `residuals.MAX_FRAMES` samples.
+        """
         slots = self._slots(chunk.cell)
         for slot in np.unique(slots):
             chosen = np.flatnonzero(slots == slot)
@@ -238,7 +301,13 @@ class Refined(Accumulator):
         return np.where(np.isfinite(width), width, -1).astype(np.float32)
 
     def merge(self, other: Refined) -> None:
-        """Add the sums of another accumulator of the same unit and pass."""
+        """Add the sums of another accumulator of the same unit and pass.
+
+        Parameters
+        ----------
+        other : Refined
+            With the same trials; whole numbers, so the order does not matter.
+        """
         self.total += other.total
         self.squares += other.squares
         self.count += other.count
@@ -269,7 +338,18 @@ class Refined(Accumulator):
         self.count, self.tracks = self.count[kept], self.tracks[kept]
 
     def statistics(self, slot: int) -> Statistics:
-        """Offset and noise of one memory cell after this pass."""
+        """Offset and noise of one memory cell after this pass.
+
+        Parameters
+        ----------
+        slot : int
+            Its place in the unit's block.
+
+        Returns
+        -------
+        Statistics
+            Of plane 0 alone, ADU: raw offset plus mean residual, and the standard deviation of the residuals.
+        """
         mean, std = residuals.finish(
             self.total[0, slot], self.squares[0, slot], self.count[0, slot], self.sampling.ddof)
         offset = self.known[slot].constants.values[OFFSET.name].ravel() + mean
@@ -278,7 +358,13 @@ class Refined(Accumulator):
                           int(self.seen[slot]), wrong)
 
     def snapshot(self, index: int) -> Maps:
-        """Maps of one memory cell."""
+        """Maps of one memory cell.
+
+        Returns
+        -------
+        dict of arrays
+            As :meth:`RefinedDark.reduce` gives them; those of the first trial while several go on.
+        """
         slot = self.unit.block.index(index)
         return self._describe(self.known[slot], self.statistics(slot), self.tracks[0, slot])
 

@@ -128,7 +128,23 @@ class Samples(Accumulator):
             result.wrong[0] = self.wrong[slot]
 
     def snapshot(self, index: int) -> Maps:
-        """Maps of one memory cell from its samples so far."""
+        """Maps of one memory cell from its samples so far.
+
+        Parameters
+        ----------
+        index : int
+            Along the axis of memory cells.
+
+        Returns
+        -------
+        dict of arrays
+            Of plain moments, without a gate: gates and medians are found only when the pass ends.
+
+        Raises
+        ------
+        ValueError
+            The cell is not of this unit.
+        """
         return self.describe(self.moments(self.unit.block.index(index)).statistics(0))
 
     @property

@@ -1,0 +1,219 @@
+"""Constants made of results, as h5py sees them: all gain stages, whole images, whole files or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import h5py
+import numpy as np
+import pytest
+
+from calib_core.axes import Axis
+from calib_core.characterisation.outputs import ConstantOutput
+from calib_core.characterisation.unit import Context
+from calib_core.constants.constant import OFFSET
+from calib_core.errors import Cancelled
+from calib_core.jobs.constant_files import largest_constant
+from calib_core.jobs.outputs import write_module
+from calib_core.jobs.plan import Plan
+from calib_core.jobs.results import Results
+from calib_core.jobs.sources import Source
+from calib_core.store import constants
+
+from .tiny import KIND, MODULE, PDU, SHAPE, Tiny, plan_of, results_of
+
+STAGES = ("HG", "MG", "LG")
+Files = dict[str, tuple[Any, Any, dict[str, Any]]]
+
+
+def in_files(folder: Path) -> Files:
+    """Values (gain, cell, slow_scan, fast_scan), samples and attributes of all constants below a folder."""
+    found: Files = {}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with h5py.File(path) as file:
+                [(name, group)] = file[PDU].items()
+                data = group["0/data"]
+                assert data.attrs["dims"].tolist() == ["fast_scan", "slow_scan", "cell", "gain"]
+                count = group["0/count"][()].T if "count" in group["0"] else None
+                found[name] = (data[()].transpose(3, 2, 1, 0), count, {**group["0"].attrs, "chunks": data.chunks})
+    return found
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Any]:
+    """Write the constants of a plan of which all places but those left out have truth."""
+
+    def one(plan: Plan, truth: Any, step: Callable[[float], None] = lambda share: None, skip: Any = ()) -> Any:
+        results = results_of(plan, tmp_path)
+        ones = np.ones(truth.shape[2:])
+        try:
+            for gain, cell in set(np.ndindex(truth.shape[:2])) - set(skip):
+                results.write({"gain": gain, "cell": cell},
+                              {"mean": truth[gain, cell], "samples": (20 + gain) * ones, "flags": ones})
+            return write_module(plan, MODULE, results, step)
+        finally:
+            results.close()
+
+    return one
+
+
+def random(gains: int, cells: int, shape: tuple[int, int] = SHAPE) -> Any:
+    return np.random.default_rng(gains).normal(5000, 10, (gains, cells, *shape))
+
+
+@pytest.mark.parametrize("have", [("HG", "LG"), ("LG", "HG"), ("MG",), STAGES])
+def test_files_have_all_gain_stages_and_those_without_a_run_are_missing(
+    have: tuple[str, ...], write: Any, tmp_path: Path
+) -> None:
+    truth = random(len(have), 2)
+    write(plan_of(tmp_path, have), truth)
+    found = in_files(tmp_path / "out")
+    mean, samples, attributes = found["Offset"]
+    flags = found["BadPixelsDark"][0]
+    assert attributes["axes"] == '{"cell": [0, 4], "gain": ["HG", "MG", "LG"]}'
+    assert attributes["cells"].tolist() == [0, 4]
+    for place, stage in enumerate(STAGES):
+        if stage in have:
+            np.testing.assert_array_equal(mean[place], truth[have.index(stage)])
+            assert (samples[place] == 20 + have.index(stage)).all()
+            assert (flags[place] == 1).all()
+        else:
+            assert np.isnan(mean[place]).all()
+            assert (samples[place] == 0).all()
+            assert (flags[place] == 8).all()
+
+
+def test_a_memory_cell_without_data_is_missing_in_its_place_only(write: Any, tmp_path: Path) -> None:
+    truth = random(3, 2)
+    write(plan_of(tmp_path, STAGES), truth, skip={(1, 0)})
+    mean, samples, _ = in_files(tmp_path / "out")["Offset"]
+    missing = np.zeros((3, 2), bool)
+    missing[1, 0] = True
+    np.testing.assert_array_equal(np.isnan(mean).all((2, 3)), missing)
+    np.testing.assert_array_equal((samples == 0).all((2, 3)), missing)
+    np.testing.assert_array_equal(mean[~missing], truth[~missing])
+
+
+def test_a_constant_may_have_zeros_where_there_are_no_data(write: Any, tmp_path: Path) -> None:
+    truth = random(2, 2)
+    truth[0, 1, 1, 2] = np.nan
+    write(plan_of(tmp_path, outputs=(ConstantOutput(OFFSET, "mean", zeros=True),)), truth)
+    mean, samples, _ = in_files(tmp_path / "out")["Offset"]
+    assert samples is None
+    np.testing.assert_array_equal(mean, np.stack([np.where(np.isnan(truth[0]), 0, truth[0]), 0 * truth[1], truth[1]]))
+
+
+@pytest.fixture
+def larger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Plan:
+    """Of ten memory cells, 192 kiB each in three gain stages, of which files take six at a time."""
+    monkeypatch.setattr(constants, "_SLAB_BYTES", 1)
+    plan = plan_of(tmp_path, STAGES, tuple(range(10)))
+    return replace(plan, context=replace(plan.context, kind=replace(KIND, shape=(64, 128))))
+
+
+def test_chunks_hold_whole_images_of_a_few_cells_and_all_parts_come_together(
+    larger: Plan, write: Any, tmp_path: Path
+) -> None:
+    truth = random(3, 10, (64, 128))
+    write(larger, truth)
+    mean, samples, attributes = in_files(tmp_path / "out")["Offset"]
+    assert attributes["chunks"] == (128, 64, 6, 3)
+    np.testing.assert_array_equal(mean, truth)
+    np.testing.assert_array_equal(samples[:, :, 0, 0], np.repeat([[20], [21], [22]], 10, axis=1))
+
+
+#: Four readings: two parts of the offsets, all of their samples, all of the flags.
+@pytest.mark.parametrize(("reading", "whole"), [
+    (0, set()), (1, set()), (2, set()), (3, {"Offset"}), (4, {"Offset", "BadPixelsDark"}),
+])
+def test_a_cancelled_job_leaves_whole_files_only(
+    reading: int, whole: set[str], larger: Plan, write: Any, tmp_path: Path
+) -> None:
+    shares: list[float] = []
+
+    def step(share: float) -> None:
+        if len(shares) == reading:
+            raise Cancelled("The job was cancelled.")
+        shares.append(share)
+
+    truth = random(3, 10, (64, 128))
+    with pytest.raises(Cancelled):
+        write(larger, truth, step)
+    assert shares == [0, 0, 0, 0.5][:reading]
+    found = in_files(tmp_path / "out")
+    assert set(found) == whole
+    if "Offset" in whole:
+        np.testing.assert_array_equal(found["Offset"][0], truth)
+
+
+def test_each_file_is_told_with_what_it_holds(write: Any, tmp_path: Path) -> None:
+    shares: list[float] = []
+    written = write(plan_of(tmp_path), random(2, 2), shares.append)
+    assert shares[-1] == 1.0
+    assert {one.path for one in written} == {path for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert [(one.what, one.bytes) for one in written] == [("constant", one.path.stat().st_size) for one in written]
+
+
+@pytest.mark.parametrize(("runs", "stored", "begin"), [
+    ((10, 8), (), 8), ((None, 10), (), 10), ((), (12, 11, None), 11), ((10,), (9,), 9),
+])
+def test_constants_are_valid_from_the_earliest_of_their_inputs(
+    runs: tuple[int | None, ...], stored: tuple[int | None, ...], begin: int, write: Any, tmp_path: Path
+) -> None:
+    def times(days: tuple[int | None, ...], name: str) -> dict[int, Any]:
+        return {i: SimpleNamespace(**{name: day and datetime(2026, 3, day, tzinfo=UTC)})
+                for i, day in enumerate(days)}
+
+    runs_by_key: Any = {str(key): run for key, run in times(runs, "start_time").items()}
+    given: Any = {(3, "dark"): times(stored, "begin")}
+    write(plan_of(tmp_path, source=Source({}, runs_by_key, given, 1 << 20)), random(2, 2))
+    assert in_files(tmp_path / "out")["Offset"][2]["begin_validity"] == f"2026-03-{begin:02d}T00:00:00+00:00"
+
+
+class Scan(Tiny):
+    """Over an axis of its own, along which its work is cut."""
+
+    split: ClassVar[str] = "scan"
+
+    def axes(self, context: Context) -> tuple[Axis, ...]:
+        return (Axis("scan", "Current", (0.5, 1.5)),)
+
+
+@pytest.fixture
+def scanned(tmp_path: Path) -> Iterator[tuple[Plan, Results]]:
+    method = Scan()
+    mean = replace(method.results(KIND)[0], over=("scan",))
+    plan = plan_of(tmp_path, method=method, results=(mean,), outputs=(ConstantOutput(OFFSET, "mean"),))
+    axes = {axis.name: axis for axis in method.axes(plan.context)}
+    kind = replace(KIND, calibrations={})
+    plan = replace(plan, context=replace(plan.context, axes=axes, kind=kind))
+    results = results_of(plan, tmp_path)
+    yield plan, results
+    results.close()
+
+
+def test_a_kind_that_the_detector_does_not_declare_is_stored_over_its_own_axes(
+    scanned: tuple[Plan, Results], tmp_path: Path
+) -> None:
+    plan, results = scanned
+    truth = random(1, 2)[0]
+    results.write({}, {"mean": truth})
+    write_module(plan, MODULE, results, lambda share: None)
+    [path] = (tmp_path / "out").rglob("*.h5")
+    with h5py.File(path) as file:
+        data = file[f"{PDU}/Offset/0/data"]
+        assert data.attrs["dims"].tolist() == ["scan", "slow_scan", "fast_scan"]
+        assert data.parent.attrs["axes"] == '{"scan": [0.5, 1.5]}'
+        np.testing.assert_array_equal(data[()], truth)
+
+
+def test_a_job_without_constants_needs_no_memory_to_write_one(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    assert largest_constant(replace(plan, outputs=plan.outputs[2:])) == 0
+    assert largest_constant(plan) > 3 * 2 * 6 * 8
