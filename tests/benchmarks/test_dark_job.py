@@ -47,9 +47,9 @@ def characterise(plan: Plan, keep: bool = False) -> dict[tuple[str, int], Any]:
     """All units of a plan, one after the other, without writing; the maps of the cells where they are kept."""
     found = {}
     for unit in plan.units:
-        for index, maps in run_unit(plan.method, plan.context, unit, plan, lambda accumulator, n: None):
+        for at, maps in run_unit(plan.method, plan.context, unit, plan.source, lambda accumulator, n: None):
             if keep:
-                found[unit.inputs[0], plan.cells[index]] = maps
+                found[unit.inputs[0], plan.context.cells[at["cell"]]] = maps
     return found
 
 

@@ -41,6 +41,9 @@ class Tiny(Method):
     def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
         return (Input("dark", "dark constants", of="constants", kinds=(OFFSET,)),)
 
+    def axes(self, context: Context) -> tuple[Axis, ...]:
+        return (Axis("gain", "Gain stage", ("HG",)), *super().axes(context))
+
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
         return (
             Result("mean", "Mean", "ADU", "f8", "Mean"),

@@ -1,0 +1,164 @@
+"""Pictures of a running job: the nearest place is shown, running units fill gaps, and trouble is told once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calib_core.axes import Pick, Picture, View
+from calib_core.characterisation.inputs import Arranged, Input
+from calib_core.characterisation.unit import Accumulator, Maps, Unit
+from calib_core.errors import OutputFailed
+from calib_core.jobs.live import Live
+from calib_core.jobs.plan import Plan
+from calib_core.jobs.results import Results
+
+from .tiny import plan_of, results_of
+
+MEAN, FLAGS = Pick("mean"), Pick("flags")
+TRUTH = np.arange(36.0).reshape(2, 3, 2, 3)
+
+
+class Half(Accumulator):
+    """Has seen 10 of 20 frames of each memory cell, whose means are the number of the cell so far."""
+
+    coverage = np.array([10, 10])
+
+    def snapshot(self, index: int) -> Maps:
+        return {"mean": np.full((2, 3), float(index))}
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """Two modules, two gain stages with a run each, three memory cells."""
+    plan = plan_of(tmp_path, cells=(0, 4, 8), modules=(3, 5))
+    arranged = {key: Arranged(key, Input(key, key), None, at={"gain": i}) for i, key in enumerate(("high", "low"))}
+    return replace(plan, context=replace(plan.context, arranged=arranged))
+
+
+@pytest.fixture
+def results(plan: Plan, tmp_path: Path) -> Iterator[dict[int | None, Results]]:
+    """Means of module 3; there is nothing of module 5."""
+    found: dict[int | None, Results] = {3: results_of(plan, tmp_path), 5: results_of(plan, tmp_path)}
+    found[3].write({}, {"mean": TRUTH})
+    yield found
+    for one in found.values():
+        one.close()
+
+
+@pytest.fixture
+def last(plan: Plan, results: dict[int | None, Results]) -> Callable[..., Picture]:
+    """The last picture of a view after something has been done."""
+
+    def one(view: View, do: Callable[[Live], None] = lambda live: None) -> Picture:
+        pictures: list[Picture] = []
+        live = Live(plan, results, pictures.append, view, lambda text: None)
+        do(live)
+        live.stop()
+        return pictures[-1]
+
+    return one
+
+
+@pytest.mark.parametrize(("at", "gain", "cell"), [
+    ({"gain": 1, "cell": 1}, 1, 1), ({}, 0, 0), ({"gain": 9, "cell": 99}, 1, 2), ({"gain": -1, "cell": -7}, 0, 0),
+    ({"cell": 3, "threshold": 4}, 0, 2),
+])
+def test_a_view_beyond_the_data_shows_the_nearest_place(at: Any, gain: int, cell: int, last: Any) -> None:
+    picture = last(View(at, picks=(MEAN,)))
+    assert picture.modules == (3, 5)
+    np.testing.assert_array_equal(picture.maps[MEAN][0], TRUTH[gain, cell])
+    assert np.isnan(picture.maps[MEAN][1]).all()
+    assert picture.coverage.tolist() == [1.0, 0.0]
+    assert not picture.maps[MEAN].flags.writeable
+
+
+def test_all_images_are_shown_unless_some_are_picked_and_flags_are_blank_where_there_are_none(last: Any) -> None:
+    picture = last(View(modules=(3,)))
+    assert set(picture.maps) == {MEAN, Pick("samples"), FLAGS}
+    assert picture.modules == (3,)
+    assert picture.maps[FLAGS].dtype == np.uint32
+    assert (picture.maps[FLAGS] == 0).all()
+    assert set(last(View(picks=(FLAGS, Pick("spread")))).maps) == {FLAGS}
+
+
+@pytest.mark.parametrize(("gain", "cell", "seen"), [(0, 1, True), (0, 0, False), (1, 1, False), (0, 2, True),
+                                                    (0, 50, True)])
+def test_a_running_unit_is_shown_where_it_is_looked_at(gain: int, cell: int, seen: bool, last: Any) -> None:
+    unit = Unit(0, 5, ("high",), (1, 2), 20)
+    picture = last(View({"gain": gain, "cell": cell}, picks=(MEAN,)), lambda live: live.offer(unit, Half()))
+    assert picture.coverage.tolist() == [1.0, 0.5 if seen else 0.0]
+    expected = np.full((2, 3), float(min(cell, 2)) if seen else np.nan)
+    np.testing.assert_array_equal(picture.maps[MEAN][1], expected)
+
+
+def test_a_finished_unit_is_no_longer_shown_as_running(results: Any, last: Any) -> None:
+    unit = Unit(0, 5, ("high",), (1, 2), 20)
+
+    def finish(live: Live) -> None:
+        live.offer(unit, Half())
+        results[5].write({"gain": 0, "cell": 1}, {"mean": np.full((2, 3), 77.0)})
+        live.finished(unit)
+
+    picture = last(View({"cell": 1}, picks=(MEAN,)), finish)
+    assert (picture.maps[MEAN][1] == 77).all()
+    assert picture.coverage.tolist() == [1.0, 1.0]
+
+
+def test_results_that_were_written_again_are_shown_again(results: Any, last: Any) -> None:
+    def change(live: Live) -> None:
+        results[3].write({"gain": 0, "cell": 0}, {"mean": np.full((2, 3), -1.0)})
+        live.changed(3)
+
+    assert (last(View(picks=(MEAN,)), change).maps[MEAN][0] == -1).all()
+
+
+def test_what_is_looked_at_can_be_changed(last: Any) -> None:
+    view = View({"gain": 1, "cell": 2}, picks=(MEAN,))
+    picture = last(View(picks=(FLAGS,)), lambda live: live.look_at(view))
+    assert picture.view is view
+    np.testing.assert_array_equal(picture.maps[MEAN][0], TRUTH[1, 2])
+
+
+@pytest.mark.parametrize(("view", "module", "key", "block", "away"), [
+    (View({"gain": 0, "cell": 1}), 3, "high", (1,), (False, 0)),
+    (View({"gain": 0, "cell": 0}), 3, "high", (1, 2), (False, 1)),
+    (View({"gain": 0, "cell": 99}), 3, "high", (0,), (False, 2)),
+    (View({"gain": 99, "cell": -5}), 3, "low", (2,), (False, 2)),
+    (View({"gain": 1}), 3, "high", (0,), (True, 0)),
+    (View(modules=(5,)), 3, "high", (0,), (True, 0)),
+    (View(modules=(5,)), 5, "high", (0,), (False, 0)),
+])
+def test_work_is_as_far_away_as_it_is_from_what_is_looked_at(
+    view: View, module: int, key: str, block: tuple[int, ...], away: tuple[bool, int], plan: Plan, results: Any
+) -> None:
+    live = Live(plan, results, lambda picture: None, view, lambda text: None)
+    try:
+        assert live.away(Unit(0, module, (key,), block, 20)) == away
+    finally:
+        live.stop()
+
+
+def test_trouble_with_pictures_is_told_once_and_they_go_on(plan: Plan, results: Any) -> None:
+    told: list[str] = []
+    shown = threading.Semaphore(0)
+
+    def publish(picture: Picture) -> None:
+        shown.release()
+        raise OutputFailed("The scratch file is gone.")
+
+    live = Live(plan, results, publish, View(), told.append)
+    try:
+        for module in (3, 5, 3):
+            assert shown.acquire(timeout=30)
+            live.changed(module)
+        assert shown.acquire(timeout=30)
+    finally:
+        live.stop()
+    assert told == ["The picture of the running job is not up to date: The scratch file is gone."]
