@@ -111,6 +111,29 @@ def test_a_finished_unit_is_no_longer_shown_as_running(results: Any, last: Any) 
     assert picture.coverage.tolist() == [1.0, 1.0]
 
 
+def test_a_unit_that_ended_without_results_leaves_nothing_behind(last: Any) -> None:
+    unit = Unit(0, 5, ("high",), (1, 2), 20)
+
+    def fail(live: Live) -> None:
+        live.offer(unit, Half())
+        live.finished(unit)
+
+    picture = last(View({"cell": 1}, picks=(MEAN,)), fail)
+    assert np.isnan(picture.maps[MEAN][1]).all()
+    assert picture.coverage.tolist() == [1.0, 0.0]
+
+
+def test_another_look_takes_a_snapshot_at_once(last: Any) -> None:
+    unit = Unit(0, 5, ("high",), (1, 2), 20)
+
+    def look_on(live: Live) -> None:
+        live.offer(unit, Half())
+        live.look_at(View({"cell": 2}, picks=(MEAN,)))
+        live.offer(unit, Half())
+
+    assert (last(View({"cell": 1}, picks=(MEAN,)), look_on).maps[MEAN][1] == 2).all()
+
+
 def test_results_that_were_written_again_are_shown_again(results: Any, last: Any) -> None:
     def change(live: Live) -> None:
         results[3].write({"gain": 0, "cell": 0}, {"mean": np.full((2, 3), -1.0)})

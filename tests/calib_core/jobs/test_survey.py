@@ -104,7 +104,7 @@ def test_what_does_not_go_together_is_refused(
     names: tuple[str, ...], changes: dict[str, str], error: type[Exception], words: str, runs: dict[str, Path]
 ) -> None:
     with pytest.raises(error, match=re.escape(words)):
-        survey([runs[name] for name in names], **changes)  # type: ignore[arg-type]
+        survey([runs[name] for name in names], **changes)
 
 
 @pytest.mark.parametrize(("given", "conditions", "words"), [

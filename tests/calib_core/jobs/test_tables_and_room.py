@@ -80,7 +80,8 @@ class Differences(Tiny):
 
 
 def test_what_needs_all_gain_stages_is_made_of_each_memory_cell(tmp_path: Path) -> None:
-    plan, shares = plan_of(tmp_path, method=Differences()), []
+    plan = plan_of(tmp_path, method=Differences())
+    shares: list[float] = []
     results = results_of(plan, tmp_path)
     truth = np.arange(24.0).reshape(2, 2, 2, 3) ** 2
     results.write({}, {"mean": truth})
