@@ -21,6 +21,7 @@ from calib_core.detector import Detector, DetectorType, Module
 from calib_core.errors import BadInput, BadParameter
 from calib_core.jobs.sources import Stored
 from calib_core.jobs.spec import JobSpec
+from calib_core.ranges import format_numbers
 from calib_core.store.constants import StoredConstant, list_constants, read_constant
 
 
@@ -57,6 +58,9 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
         return GivenConstants(arranged=arranged)
     kind = _kind(family, every)
     modules = _modules(every)
+    if absent := sorted(set(spec.modules) - {module.number for module in modules}):
+        raise BadInput(f"There are no constants of module {absent[0]}; there are of "
+                       f"{format_numbers(sorted(module.number for module in modules))}.")
     wanted = [module for module in modules if not spec.modules or module.number in spec.modules]
     stored = {(module.number, key): _newest(constants, module.pdu) for key, constants in found.items()
               for module in wanted}

@@ -149,7 +149,8 @@ class Results:
             place = {**at, axis: i}
             if self.has(name, place):
                 where = self._offset(name, self._index(name, place)) + pixel
-                values[i] = np.frombuffer(os.pread(self._file.fileno(), dtype.itemsize, where), dtype)[0]
+                with _explained(self._folder, "read"):
+                    values[i] = np.frombuffer(os.pread(self._file.fileno(), dtype.itemsize, where), dtype)[0]
         return values
 
     def stack(self, name: str, axes: Sequence[str], at: At, axis: str = "", part: slice = slice(None)) -> Array:

@@ -187,3 +187,11 @@ def test_a_table_of_another_converter_is_named(values: Any, words: str, tmp_path
     path = put_constant(tmp_path, values, "GH2_A", "LUTGotthard2", dims=())
     with pytest.raises(BadInput, match=re.escape(f"{path} {words}")):
         bound(path, 1)
+
+
+@pytest.mark.parametrize("modules", [(9,), (2, 9)])
+def test_modules_without_constants_are_not_passed_over(modules: tuple[int, ...], tmp_path: Path) -> None:
+    put_constant(tmp_path, pdu="TINY_M009", module=2, karabo_da="TINY02")
+    put_constant(tmp_path, pdu="TINY_M001", module=7, karabo_da="TINY07")
+    with pytest.raises(BadInput, match="no constants of module 9; there are of 2,7"):
+        given(tmp_path, modules=modules)
