@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,13 +63,15 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
         raise BadInput(f"There are no constants of module {absent[0]}; there are of "
                        f"{format_numbers(sorted(module.number for module in modules))}.")
     wanted = [module for module in modules if not spec.modules or module.number in spec.modules]
-    stored = {(module.number, key): _newest(constants, module.pdu) for key, constants in found.items()
+    stored = {(module.number, key): _newest(one, found[key], module) for key, one in arranged.items()
               for module in wanted}
-    detector = Detector(str(every[0].attributes.get("provenance", {}).get("detector", "")), kind, tuple(wanted))
-    cells = tuple(np.atleast_1d(every[0].attributes.get("cells", [0])).tolist())
+    with _understood(every[0]):
+        identifier = str(every[0].attributes.get("provenance", {}).get("detector", ""))
+        condition = _condition(kind, every[0])
     notes = tuple(f"{one.input.label}: {len(found[key])} constants of {one.path}." for key, one in arranged.items())
-    return GivenConstants(kind, detector, tuple(m.number for m in wanted), cells, arranged, stored,
-                          _condition(kind, every[0]), notes)
+    return GivenConstants(
+        kind, Detector(identifier, kind, tuple(wanted)), tuple(m.number for m in wanted),
+        _same_cells([one for taken in stored.values() for one in taken.values()]), arranged, stored, condition, notes)
 
 
 def bind_before(
@@ -192,14 +195,58 @@ def _kind(family: Family, constants: Sequence[StoredConstant]) -> DetectorType:
 
 
 def _modules(constants: Sequence[StoredConstant]) -> list[Module]:
-    """Modules by number where the files tell it, else in the order of their units' names."""
-    units = {one.pdu: one for one in constants}
-    return [Module(int(one.attributes.get("module", i)), "", str(one.attributes.get("karabo_da", "")), pdu)
-            for i, (pdu, one) in enumerate(sorted(units.items()))]
+    """Modules by number where the files tell it, else in the order of their units' names; each has one unit."""
+    modules: dict[int, Module] = {}
+    for i, (pdu, one) in enumerate(sorted({one.pdu: one for one in constants}.items())):
+        with _understood(one):
+            number = int(one.attributes.get("module", i))
+        if number in modules:
+            raise BadInput(f"{modules[number].pdu} and {pdu} are both given as module {number}; "
+                           "give the constants of one of them.")
+        modules[number] = Module(number, "", str(one.attributes.get("karabo_da", "")), pdu)
+    return list(modules.values())
 
 
-def _newest(constants: Sequence[StoredConstant], pdu: str) -> Stored:
-    return {one.attributes.get("kind", one.calibration): one for one in constants if one.pdu == pdu}
+def _newest(arranged: Arranged, constants: Sequence[StoredConstant], module: Module) -> Stored:
+    """Constants of a module's unit by their kinds; all that the input reads must be there."""
+    found = {one.attributes.get("kind", one.calibration): one for one in constants if one.pdu == module.pdu}
+    for kind in arranged.input.kinds:
+        if kind.name not in found:
+            raise BadInput(f"{arranged.path} has no {kind.name} of {module.pdu} (module {module.number}), "
+                           f"which is read for {arranged.input.label}.")
+    return found
+
+
+def _same_cells(constants: Sequence[StoredConstant]) -> tuple[int, ...]:
+    """Memory cells of constants, which must be the same in all of them."""
+    first = constants[0]
+    for one in constants[1:]:
+        if _cells(one) != _cells(first):
+            raise BadInput(f"{one.path} has the memory cells {format_numbers(_cells(one))}, but {first.path} has "
+                           f"{format_numbers(_cells(first))}; give constants of the same ones.")
+    return _cells(first)
+
+
+def _cells(one: StoredConstant) -> tuple[int, ...]:
+    """Memory cells as the file names them; counted from 0 where it does not."""
+    if "cell" not in one.dims:
+        return (0,)
+    number = one.shape[one.dims.index("cell")]
+    with _understood(one):
+        cells = tuple(int(cell) for cell in np.atleast_1d(one.attributes.get("cells", np.arange(number))))
+    if len(cells) != number:
+        raise BadInput(f"{one.path} has {number} memory cells, but names {len(cells)}.")
+    return cells
+
+
+@contextmanager
+def _understood(one: StoredConstant) -> Iterator[None]:
+    """Turn attributes that are something else than they should be into one sentence."""
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise BadInput(f"{one.path} says of itself what cannot be understood ({type(error).__name__}: {error}); "
+                       "its attributes are damaged or another program's.") from error
 
 
 def _condition(kind: DetectorType, one: StoredConstant) -> Condition:

@@ -15,6 +15,7 @@ import calib_core.correction
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET, ConstantKind
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.cosmics import RejectCosmics
+from calib_core.correction.linearise import Linearise
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.step import Given, Images, Known, KnownConstant, Step
@@ -94,6 +95,22 @@ def test_it_depends_on_its_inputs_alone(step: type[Step], constants: Known, kind
     assert_same(first, again)
     assert_same(first, elsewhere)
     assert any(not np.array_equal(mine, old) for mine, old in zip(copy_of(first), before, strict=True))
+
+
+def test_a_table_of_codes_can_be_sent_too(kind: DetectorType) -> None:
+    one = replace(kind, shape=(1, 24), saturation=99)
+    table = np.random.default_rng(8).integers(0, 50, (1, 100, 24)).astype(np.uint16)
+    bound = Pipeline([Linearise()]).bind(Known({step.name: table for step in Linearise.needs}), one)
+    codes = np.random.default_rng(9).integers(0, 100, (FRAMES, 1, 24)).astype(np.uint16)
+    here, elsewhere = (Images.of(codes.copy(), np.zeros(FRAMES, np.int64), np.arange(FRAMES)) for _ in range(2))
+    bound.apply(here)
+    pickle.loads(pickle.dumps(bound)).apply(elsewhere)
+    np.testing.assert_array_equal(here.values, elsewhere.values)
+    np.testing.assert_array_equal(here.values[:, 0], table[0, codes[:, 0], np.arange(24)])
+
+
+def test_every_step_is_tried() -> None:
+    assert set(STEPS) == {Offset, CommonMode, RejectCosmics, Linearise}
 
 
 def test_the_trace_ends_where_the_pipeline_ends_and_changes_nothing(constants: Known, kind: DetectorType) -> None:

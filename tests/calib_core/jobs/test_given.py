@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from calib_core.characterisation.family import named
+from calib_core.characterisation.inputs import Input
+from calib_core.constants.constant import OFFSET
 from calib_core.detector import Detector, Module
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput, BadParameter
@@ -195,3 +197,56 @@ def test_modules_without_constants_are_not_passed_over(modules: tuple[int, ...],
     put_constant(tmp_path, pdu="TINY_M001", module=7, karabo_da="TINY07")
     with pytest.raises(BadInput, match="no constants of module 9; there are of 2,7"):
         given(tmp_path, modules=modules)
+
+
+@pytest.mark.parametrize("attributes", [
+    {"conditions": {"Sensor Bias Voltage": 300.0}}, {"conditions": {"Sensor Bias Voltage": {"unit": "V"}}},
+    {"module": "x"}, {"cells": "all"},
+])
+def test_attributes_that_are_something_else_are_told_with_the_file(
+    attributes: dict[str, Any], tmp_path: Path
+) -> None:
+    path = put_constant(tmp_path, **attributes)
+    with pytest.raises(BadInput, match=f"^{re.escape(str(path))} says of itself what cannot be understood"):
+        given(tmp_path)
+
+
+def test_memory_cells_that_a_file_does_not_name_are_all_read(tmp_path: Path) -> None:
+    put_constant(tmp_path)
+    assert given(tmp_path).cells == (0, 1)
+
+
+def test_names_of_memory_cells_must_be_as_many_as_there_are(tmp_path: Path) -> None:
+    put_constant(tmp_path, cells=np.array([0, 4, 8], "u2"))
+    with pytest.raises(BadInput, match="has 2 memory cells, but names 3"):
+        given(tmp_path)
+
+
+def test_modules_with_other_memory_cells_are_told(tmp_path: Path) -> None:
+    put_constant(tmp_path, pdu="TINY_A")
+    put_constant(tmp_path, np.zeros((3, 2, 5)), pdu="TINY_B")
+    with pytest.raises(BadInput, match=r"memory cells 0-4, but .* has 0-1"):
+        given(tmp_path)
+
+
+def test_two_units_of_one_module_are_told(tmp_path: Path) -> None:
+    put_constant(tmp_path, pdu="TINY_A", module=3)
+    put_constant(tmp_path, pdu="TINY_B", module=3)
+    with pytest.raises(BadInput, match="TINY_A and TINY_B are both given as module 3"):
+        given(tmp_path)
+
+
+class Both(Tiny):
+    """Reads two inputs of constants."""
+
+    def inputs(self, kind: Any) -> tuple[Input, ...]:
+        return (*super().inputs(kind), Input("other", "other constants", of="constants", kinds=(OFFSET,)))
+
+
+def test_an_input_without_constants_of_a_module_is_told(tmp_path: Path) -> None:
+    for folder, pdu in (("a", "TINY_A"), ("b", "TINY_B")):
+        put_constant(tmp_path / folder, pdu=pdu)
+    inputs = {"dark": (str(tmp_path / "a"),), "other": (str(tmp_path / "b"),)}
+    asked = spec(None).model_copy(update={"inputs": inputs})
+    with pytest.raises(BadInput, match=r"a has no Offset of TINY_B \(module 1\), which is read for dark constants"):
+        constants_of(asked, FAMILY, Both())
