@@ -153,7 +153,6 @@ class MainWindow(QMainWindow):
         bar.setIconSize(QSize(18, 18))
         fill_bar(bar, self.actions_by_name, "export", self._make_scale())
         self.addToolBar(bar)
-        fill_menu(self.menuBar(), self._take_without_runs)
         draw_icons(self.actions_by_name)
 
     def _make_scale(self) -> QWidget:
@@ -343,10 +342,11 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self._settle)
 
     def _settle(self) -> None:
-        """Share the room out and fit the maps, which takes a window that is shown."""
+        """What takes a window that is shown, or need not keep it from being shown."""
         if not self.keeper.found.docks:
             self.docks.share()
         self.maps.fit()
+        fill_menu(self.menuBar(), self._take_without_runs, self.background)
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Look at the boards seldom."""

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from PyQt6.QtWidgets import QMenuBar
 
+from app.running.background import Background
 from calib_core.characterisation.family import families
 from calib_core.jobs.survey import Survey, reads_runs, without_runs
 
 
-def fill_menu(bar: QMenuBar, take: Callable[[Survey], None]) -> None:
+def fill_menu(bar: QMenuBar, take: Callable[[Survey], None], background: Background) -> None:
     """Offer the characterisations that need no run, which no run that is opened would offer.
 
     Parameters
     ----------
     bar : QMenuBar
-        Shown only when there is something to offer.
+        Stays empty where there is nothing to offer.
     take : callable
         Called with the survey that stands for the characterisation that was chosen.
+    background : Background
+        Where all families are loaded, which takes longer than a window may wait.
     """
-    without = [(family, method) for family in families() for method in family.methods
-               if not reads_runs(family, method)]
+    background.run("menu", _offered, partial(_show, bar, take))
+
+
+def _offered() -> list[Survey]:
+    return [without_runs(family, method) for family in families() for method in family.methods
+            if not reads_runs(family, method)]
+
+
+def _show(bar: QMenuBar, take: Callable[[Survey], None], offered: Sequence[Survey]) -> None:
+    if not offered:
+        return
     menu = bar.addMenu("&Run")
-    for family, method in without:
-        action = menu.addAction(f"{family.title}: {method.title}…")
-        action.setObjectName(f"run_{family.name}_{method.command}".lower())
-        action.triggered.connect(partial(_begin, take, without_runs(family, method)))
-    bar.setVisible(bool(without))
+    for survey in offered:
+        action = menu.addAction(f"{survey.family.title}: {survey.method.title}…")
+        action.setObjectName(f"run_{survey.family.name}_{survey.method.command}".lower())
+        action.triggered.connect(partial(_begin, take, survey))
 
 
 def _begin(take: Callable[[Survey], None], survey: Survey) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import yaml
+
+#: libyaml, where PyYAML was built with it: every start of the program reads these files.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def defaults(name: str, section: str) -> dict[str, Any]:
@@ -18,13 +22,13 @@ def defaults(name: str, section: str) -> dict[str, Any]:
     section : str
         Characterisation, such as ``dark``.
     """
-    return {key: entry["value"] for key, entry in _read(name)[section].items()}
+    return {key: entry["value"] for key, entry in read_resource("defaults", name)[section].items()}
 
 
 def sources(name: str, section: str) -> dict[str, str]:
     """Where the default values of one characterisation come from, in words; empty where a family has none."""
     path = files("resources") / "defaults" / f"{name}.yaml"
-    entries = _read(name).get(section, {}) if path.is_file() else {}
+    entries = read_resource("defaults", name).get(section, {}) if path.is_file() else {}
     return {key: entry["source"] for key, entry in entries.items()}
 
 
@@ -34,10 +38,18 @@ def notebook_names(name: str) -> dict[str, list[str]]:
     Empty where a family has no file or names none.
     """
     path = files("resources") / "defaults" / f"{name}.yaml"
-    found = _read(name).get("notebook_names", {}) if path.is_file() else {}
+    found = read_resource("defaults", name).get("notebook_names", {}) if path.is_file() else {}
     return {old: new if isinstance(new, list) else [new] for old, new in found.items()}
 
 
-def _read(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((files("resources") / "defaults" / f"{name}.yaml").read_text("utf-8"))
+@cache
+def read_resource(folder: str, name: str) -> dict[str, Any]:
+    """Contents of ``resources/<folder>/<name>.yaml``, plain values; read once and not to be changed.
+
+    Parameters
+    ----------
+    folder, name : str
+    """
+    text = (files("resources") / folder / f"{name}.yaml").read_text("utf-8")
+    found: dict[str, Any] = yaml.load(text, Loader=_LOADER)
     return found

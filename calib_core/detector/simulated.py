@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
-import yaml
+
+from calib_core.detector.defaults import read_resource
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ def read_simulated(name: str, kind: str, hardware: Electronics) -> Simulated:
         Name of the type, a section of it.
     hardware : Electronics
     """
-    sections = _read(name)
+    sections = read_resource("simulated", name)
     levels = {quantity: tuple(Level(**level) for level in stages)
               for quantity, stages in _group(sections, kind, "levels").items()}
     demo = _group(sections, kind, "demo") if "demo" in sections[kind] else None
@@ -141,9 +140,3 @@ def _group(sections: Mapping[str, Any], kind: str, group: str) -> dict[str, Any]
     del values["source"]
     base = values.pop("like", None)
     return values if base is None else {**_group(sections, base, group), **values}
-
-
-@cache
-def _read(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((files("resources") / "simulated" / f"{name}.yaml").read_text("utf-8"))
-    return found

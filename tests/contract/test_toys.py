@@ -230,6 +230,7 @@ def choose(window: Any, words: str, qtbot: Any) -> None:
 
 
 def from_the_menu(window: Any, name: str, qtbot: Any) -> None:
+    qtbot.waitUntil(lambda: bool(window.menuBar().actions()))
     [action] = [one for menu in window.menuBar().actions() for one in menu.menu().actions()
                 if one.objectName() == f"run_{name}"]
     action.trigger()
