@@ -346,7 +346,7 @@ class MainWindow(QMainWindow):
         if not self.keeper.found.docks:
             self.docks.share()
         self.maps.fit()
-        fill_menu(self.menuBar(), self._take_without_runs, self.background)
+        QTimer.singleShot(0, lambda: fill_menu(self, self._take_without_runs, self.background))
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Look at the boards seldom."""
