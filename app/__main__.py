@@ -50,7 +50,7 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
     from app.window.main_window import MainWindow
     from app.window.tour import PICTURE_SIZE, Tour
 
-    window = MainWindow(state_folder(), supervisor)
+    window = MainWindow(state_folder(), supervisor, restores=not options.runs)
     if options.theme:
         window.set_theme(options.theme)
     if options.pictures:
@@ -65,10 +65,10 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
         window.session.out_folder = options.out_folder.absolute()
     if options.data_root:
         window.picker.set_root(options.data_root)
-    if options.runs or options.pictures:
-        Tour(window, options.runs, options.start, options.pictures).begin()
+    tour = Tour(window, options.runs, options.start, options.pictures)
+    tour.begin()
     status: int = app.exec()
-    return status or int(any(job.board.error for job in window.jobs.jobs))
+    return status or int(bool(tour.missed) or any(job.board.error for job in window.jobs.jobs))
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ class Keeper(QObject):
             "clean": clean,
             "runs": tuple(run.path for run in survey.runs) if survey is not None else found.runs,
             "detector": survey.detector.identifier if survey is not None and survey.detector else found.detector,
-            "spec": session.spec or found.spec,
+            "spec": session.spec if survey is not None else found.spec,
             "out_folder": session.out_folder,
             "place": dict(session.place),
             "module": session.module,

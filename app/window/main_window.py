@@ -13,7 +13,6 @@ from PyQt6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
-    QDoubleSpinBox,
     QHBoxLayout,
     QMainWindow,
     QPlainTextEdit,
@@ -48,6 +47,7 @@ from app.window import theme
 from app.window.actions import draw_icons, fill_bar, make_actions, sheet_rows
 from app.window.docks import Docks
 from app.window.menus import fill_menu
+from app.window.scale import ScaleEditor
 from app.window.status import StatusBar
 from calib_core.cli.command_line import command_line
 from calib_core.jobs.job import Job
@@ -70,9 +70,11 @@ class MainWindow(QMainWindow):
         Where the session is kept.
     supervisor : Supervisor, optional
         Whose errors are shown.
+    restores : bool, optional
+        Whether the runs of the last session are opened again, or offered after a crash.
     """
 
-    def __init__(self, folder: Path, supervisor: Supervisor | None = None) -> None:
+    def __init__(self, folder: Path, supervisor: Supervisor | None = None, restores: bool = True) -> None:
         super().__init__()
         self.setWindowTitle("Calibration workbench")
         self.setAcceptDrops(True)
@@ -91,6 +93,9 @@ class MainWindow(QMainWindow):
         self.docks = Docks(self, self._panels)
         self._connect(supervisor)
         self._bring_back()
+        if restores:
+            self._bring_back_runs()
+        self.keeper.begin()
         self.probe.start()
 
     # -- making
@@ -107,6 +112,7 @@ class MainWindow(QMainWindow):
         self.stages = StageTable(session, background, self.maps.presenter)
         self.frames = FramesPanel(session, background)
         self.export = ExportPanel(session, self.jobs, background, self.maps, self.inspector.presenter)
+        self.scale = ScaleEditor()
         self._panels = {
             "runs": self.picker, "job": self.form, "tasks": self.tasks, "navigation": self.navigation,
             "inspector": self.inspector, "log": self.log, "asics": self.asics, "stages": self.stages,
@@ -151,28 +157,9 @@ class MainWindow(QMainWindow):
         bar = QToolBar("Tools", self, objectName="tool_bar", movable=False)
         bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         bar.setIconSize(QSize(18, 18))
-        fill_bar(bar, self.actions_by_name, "export", self._make_scale())
+        fill_bar(bar, self.actions_by_name, "export", self.scale)
         self.addToolBar(bar)
         draw_icons(self.actions_by_name)
-
-    def _make_scale(self) -> QWidget:
-        """Editors of the percentiles that the colours follow."""
-        self.low, self.high = QDoubleSpinBox(objectName="low"), QDoubleSpinBox(objectName="high")
-        row = QHBoxLayout(scale := QWidget())
-        row.setContentsMargins(4, 0, 4, 0)
-        for spin, (least, most) in ((self.low, (0.0, 49.0)), (self.high, (51.0, 100.0))):
-            spin.setRange(least, most)
-            spin.setDecimals(1)
-            spin.setSuffix(" %")
-            spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-            spin.setFixedWidth(58)
-            spin.setKeyboardTracking(False)
-            spin.lineEdit().returnPressed.connect(self.maps.setFocus)
-            spin.setToolTip("Percentiles of the good pixels at the ends of the colour scale")
-            spin.valueChanged.connect(self._scale)
-            row.addWidget(spin)
-        self._show_percentiles((1.0, 99.0))
-        return scale
 
     def _connect(self, supervisor: Supervisor | None) -> None:
         session, jobs, keeper = self.session, self.jobs, self.keeper
@@ -182,6 +169,8 @@ class MainWindow(QMainWindow):
         session.survey_changed.connect(self._take_survey)
         jobs.board_changed.connect(session.take_plan)
         jobs.picture_changed.connect(session.take_picture)
+        self.scale.changed.connect(self._take_percentiles)
+        self.scale.left.connect(self.maps.setFocus)
         self.maps.presenter.slots_changed.connect(keeper.touch)
         self.picker.recent_changed.connect(keeper.touch)
         for name, table in (("asics", self.asics), ("stages", self.stages)):
@@ -231,16 +220,9 @@ class MainWindow(QMainWindow):
         self.docks.reset()
         self.keeper.touch()
 
-    def _scale(self) -> None:
-        self.maps.presenter.set_percentiles(self.low.value(), self.high.value())
+    def _take_percentiles(self, low: float, high: float) -> None:
+        self.maps.presenter.set_percentiles(low, high)
         self.keeper.touch()
-
-    def _show_percentiles(self, percentiles: tuple[float, float]) -> None:
-        for spin, value in zip((self.low, self.high), percentiles, strict=True):
-            spin.blockSignals(True)
-            spin.setValue(value)
-            spin.blockSignals(False)
-        self.maps.presenter.set_percentiles(self.low.value(), self.high.value())
 
     def _show_arrangement(self, arrangement: str) -> None:
         self.actions_by_name[arrangement].setChecked(True)
@@ -264,11 +246,12 @@ class MainWindow(QMainWindow):
         }
 
     def _bring_back(self) -> None:
-        """Bring back how the window looked; runs too, or after a crash the offer to do so."""
+        """Bring back how the window looked."""
         keeper, found, session = self.keeper, self.keeper.found, self.session
         self.set_theme(found.theme)
         self.maps.presenter.wanted = found.maps
-        self._show_percentiles(found.percentiles)
+        self.scale.show_percentiles(*found.percentiles)
+        self.maps.presenter.set_percentiles(*self.scale.percentiles)
         self.set_slots(found.slots)
         self.picker.recent = list(found.recent)
         session.set_arrangement(found.arrangement)
@@ -279,16 +262,17 @@ class MainWindow(QMainWindow):
             self.restoreState(_bytes(found.docks))
         for note in keeper.notes:
             session.say("WARN", note)
-        if found.runs and keeper.was_clean:
-            self.restore_runs()
-        elif found.runs:
-            self._offer_restore()
-        keeper.begin()
 
-    def _offer_restore(self) -> None:
-        names = ", ".join(path.name for path in self.keeper.found.runs)
-        self.session.say("WARN", f"The last session ended unexpectedly. “Restore” opens {names} again as they were.")
-        self.restore_button.show()
+    def _bring_back_runs(self) -> None:
+        """Open the runs of the last session, or after a crash offer to do so."""
+        runs = self.keeper.found.runs
+        if runs and self.keeper.was_clean:
+            self.restore_runs()
+        elif runs:
+            names = ", ".join(path.name for path in runs)
+            self.session.say(
+                "WARN", f"The last session ended unexpectedly. “Restore” opens {names} again as they were.")
+            self.restore_button.show()
 
     def restore_runs(self) -> None:
         """Open the runs of the last session, with its parameters and its view."""
@@ -305,9 +289,12 @@ class MainWindow(QMainWindow):
         self.session.set_survey(survey)
         self.docks.bring("job")
 
-    def _take_survey(self, survey: object) -> None:
+    def _take_survey(self, survey: Survey | None) -> None:
+        """Show the form of the last session once its runs, and no others, are open again."""
         found, self._restoring = self._restoring, None
-        if survey is not None and found is not None and found.spec is not None:
+        if survey is None or found is None or found.spec is None:
+            return
+        if {run.path for run in survey.runs} == set(found.runs):
             self.form.show_spec(found.spec)
 
     # -- events
@@ -346,7 +333,10 @@ class MainWindow(QMainWindow):
         if not self.keeper.found.docks:
             self.docks.share()
         self.maps.fit()
-        QTimer.singleShot(0, lambda: fill_menu(self, self._take_without_runs, self.background))
+        QTimer.singleShot(0, self._offer_menu)
+
+    def _offer_menu(self) -> None:
+        fill_menu(self, self._take_without_runs, self.background)
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Look at the boards seldom."""

@@ -14,6 +14,7 @@ from PyQt6.QtWidgets import QWidget
 from app.panels.maps.slots import SLOT_COUNTS
 from app.session.session import LAYOUTS
 from app.window.theme import THEMES
+from calib_core.cli.summary import closing_table
 
 if TYPE_CHECKING:
     from app.window.main_window import MainWindow
@@ -35,15 +36,23 @@ class Tour(QObject):
         Whether to run their jobs.
     pictures : Path, optional
         Folder for pictures of each job in each arrangement (strips: form) and theme, and of its maps alone under the
-        name of the detector type; the window closes after the last.
+        name of the detector type; after the last the closing table of all jobs is printed and the window closes.
+
+    Attributes
+    ----------
+    missed : list of str
+        Why runs were not opened or their job not started.
     """
 
     def __init__(self, window: MainWindow, texts: Sequence[str], start: bool, pictures: Path | None) -> None:
         super().__init__(window)
         self._window, self._waiting, self._start, self._pictures = window, list(texts), start, pictures
         self._steps: Iterator[Callable[[], None]] = iter(())
+        self.missed: list[str] = []
         window.picker.opener.opened.connect(self._run)
-        window.picker.opener.failed.connect(self._go_on)
+        window.picker.opener.failed.connect(self._miss)
+        window.picker.opener.several.connect(
+            lambda found: self._miss(f"The runs hold several detectors: {', '.join(found)}; none is opened."))
         window.jobs.ended.connect(self._go_on)
 
     def begin(self) -> None:
@@ -52,9 +61,19 @@ class Tour(QObject):
 
     def _run(self) -> None:
         if self._start:
-            QTimer.singleShot(0, self._window.form.run)
+            QTimer.singleShot(0, self._start_job)
         else:
             self._go_on()
+
+    def _start_job(self) -> None:
+        if not self._window.form.run():
+            self._miss(self._window.form.reason.text())
+
+    def _miss(self, why: str) -> None:
+        """Say what is left out, where nobody sees the window, and go on."""
+        self.missed.append(why)
+        print(f"calibwb: {why}", file=sys.stderr)
+        self._go_on()
 
     def _go_on(self, _: object = None) -> None:
         if self._waiting:
@@ -66,6 +85,7 @@ class Tour(QObject):
     def _step(self) -> None:
         step = next(self._steps, None)
         if step is None:
+            print(closing_table(self._window.jobs.jobs), flush=True)
             self._window.close()
             return
         step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import resource
 import threading
 from collections import deque
@@ -11,8 +12,12 @@ from pathlib import Path
 
 from calib_core.errors import BadParameter, Cancelled
 
+#: Freed memory of less than this is not worth asking the C library for, bytes.
+_WORTH_RETURNING = 64 << 20
 #: Longest time between two looks at whether the operator cancelled, seconds.
 POLL_SECONDS = 0.1
+#: Of glibc alone; other C libraries give memory back by themselves.
+_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 class MemoryBudget:
@@ -54,6 +59,8 @@ class MemoryBudget:
         try:
             yield
         finally:
+            if size >= _WORTH_RETURNING:
+                _return_to_system()
             self._give_back(size)
 
     def _take(self, size: int) -> None:
@@ -74,6 +81,12 @@ class MemoryBudget:
         with self._changed:
             self._reserved -= size
             self._changed.notify_all()
+
+
+def _return_to_system() -> None:
+    """Give freed memory back, which glibc keeps otherwise: the next reservation would come on top of it."""
+    if _TRIM is not None:
+        _TRIM(0)
 
 
 def cells_per_block(bytes_per_cell: int, available: int, n_cells: int) -> int:

@@ -69,8 +69,8 @@ class JobForm(QWidget):
             self.page.show_spec(spec)
             self._update()
 
-    def run(self) -> None:
-        """Start what the form shows now; a value that is not allowed is told and nothing starts."""
+    def run(self) -> bool:
+        """Start what the form shows now; a value that is not allowed is told and nothing starts (False)."""
         try:
             spec = self.spec()
             self._refuse_twice(spec)
@@ -79,6 +79,8 @@ class JobForm(QWidget):
         except CalibrationError as error:
             self._session.say("ERROR", str(error))
             self._say(str(error), self.page is not None)
+            return False
+        return True
 
     def _refuse_twice(self, spec: JobSpec) -> None:
         job = self._session.job

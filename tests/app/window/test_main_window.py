@@ -168,7 +168,7 @@ def test_session_survives_a_kill(open_window, fake_job, qtbot, monkeypatch):
     first.maps.presenter.assign(1, "samples")
     first.session.set_arrangement("stacked")
     first.session.look_at({"cell": 17})
-    first.high.setValue(98.0)
+    first.scale.high.setValue(98.0)
     first.keeper.found = first.keeper.found.model_copy(update={"runs": (Path("/gpfs/r0012"),)})
     first.keeper.save()
     saved = folder / "session.json"

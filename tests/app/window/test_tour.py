@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from PyQt6.QtGui import QImage
 
+from app.__main__ import main
+from app.session.state import STATE_VARIABLE, read_state
 from app.window import tour
 from app.window.tour import Tour
+from calib_core.errors import BadParameter
 from calib_core.simulate import default_settings, simulate
 from calib_core.store.constants import list_constants
 
 
-def test_each_job_is_run_and_photographed_in_each_arrangement_and_theme(open_window, qtbot, tmp_path, monkeypatch):
+def test_each_job_is_run_and_photographed_in_each_arrangement_and_theme(
+    open_window, qtbot, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setattr(tour, "_SETTLE", 50)
     settings = default_settings("JUNGFRAU").with_changes({"modules": "1", "trains": 12})
     made = simulate(settings, tmp_path / "data")
@@ -19,6 +24,10 @@ def test_each_job_is_run_and_photographed_in_each_arrangement_and_theme(open_win
     Tour(window, [" ".join(map(str, made.runs.values()))], True, tmp_path / "pictures").begin()
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=60000)
     assert len(list_constants(tmp_path / "constants")) == 3
+    table = capsys.readouterr().out.splitlines()
+    assert [line.split()[:4] for line in table[1:4]] == [
+        ["SPB_IRDA_JF4M", "JUNGFRAU", "DARK", stage] for stage in ("G0", "G1", "G2")]
+    assert table[4].startswith("JUNGFRAU DARK of SPB_IRDA_JF4M: done, 3 constants written to")
     pictures = sorted(path.name for path in (tmp_path / "pictures").iterdir())
     looks = [f"{look}-{theme}" for look in ("assembled", "stacked", "module") for theme in ("dark", "light")]
     assert pictures == sorted(["jungfrau.png", *(f"jungfrau-{look}.png" for look in looks)])
@@ -26,9 +35,47 @@ def test_each_job_is_run_and_photographed_in_each_arrangement_and_theme(open_win
     assert dark.pixelColor(5, dark.height() - 5).lightness() < 100 < light.pixelColor(5, 5).lightness()
 
 
-def test_runs_that_cannot_be_opened_do_not_stop_the_tour(open_window, qtbot, tmp_path, monkeypatch):
+def test_runs_that_cannot_be_opened_do_not_stop_the_tour(open_window, qtbot, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tour, "_SETTLE", 10)
     window = open_window()
-    Tour(window, [str(tmp_path / "nothing here")], True, tmp_path / "pictures").begin()
+    walk = Tour(window, [str(tmp_path / "nothing here")], True, tmp_path / "pictures")
+    walk.begin()
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=20000)
+    assert len(walk.missed) == 1
+    assert walk.missed[0] in capsys.readouterr().err
     assert not list((tmp_path / "pictures").iterdir())
+
+
+def test_a_job_that_cannot_start_does_not_stop_the_tour(open_window, qtbot, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tour, "_SETTLE", 10)
+    made = simulate(default_settings("JUNGFRAU").with_changes({"modules": "1", "trains": 2}), tmp_path / "data")
+    window = open_window()
+
+    def refuse(*_):
+        raise BadParameter("This job is not allowed.")
+
+    monkeypatch.setattr(window.session, "start", refuse)
+    walk = Tour(window, [" ".join(map(str, made.runs.values()))], True, tmp_path / "pictures")
+    walk.begin()
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=20000)
+    assert walk.missed == ["! This job is not allowed."]
+    assert "This job is not allowed." in capsys.readouterr().err
+
+
+def test_runs_that_are_asked_for_win_over_those_of_the_last_session(qtbot, tmp_path, monkeypatch, capsys):
+    """Both were opened at once, and the form of the one was shown over the runs of the other: nothing started."""
+    monkeypatch.setattr(tour, "_SETTLE", 10)
+    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
+    texts = []
+    for kind in ("JUNGFRAU", "AGIPD1M"):
+        settings = default_settings(kind).with_changes({"modules": "1", "trains": 12, "memory_cells": 1})
+        made = simulate(settings, tmp_path / kind)
+        texts.append(" ".join(map(str, made.runs.values())))
+    for number, text in enumerate(texts):
+        words = ["--runs", text, "--start", "--pictures", str(tmp_path / "pictures"),
+                 "--out-folder", str(tmp_path / f"constants{number}")]
+        assert main(words) == 0
+        assert f"constants written to {tmp_path}/constants{number}" in capsys.readouterr().out
+    kept = read_state(tmp_path / "state")[0]
+    assert {str(path) for path in kept.runs} == set(texts[1].split())
+    assert {str(path) for name in kept.spec.inputs for path in kept.spec.paths(name)} == set(texts[1].split())

@@ -1,0 +1,42 @@
+"""The closing table against NumPy on the constants that were written."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from calib_core.cli.summary import closing_table
+from calib_core.jobs.job import Job
+from calib_core.jobs.survey import survey
+from calib_core.simulate import default_settings, simulate
+from calib_core.store.constants import list_constants
+
+
+def test_medians_and_bad_pixels_are_those_of_the_constants(tmp_path):
+    settings = default_settings("JUNGFRAU").with_changes({"modules": "1-2", "trains": 12, "memory_cells": 1})
+    made = simulate(settings, tmp_path / "data")
+    job = Job(survey(list(made.runs.values())).spec(tmp_path / "constants"))
+    job.start()
+    job.wait()
+    table = closing_table([job])
+    job.close()
+    stored = {}
+    for one in list_constants(tmp_path / "constants"):
+        stored.setdefault(one.calibration, []).append(one.values())
+    offset, noise, bad = (np.stack(stored[name]) for name in ("Offset10Hz", "Noise10Hz", "BadPixelsDark10Hz"))
+    for stage in range(3):
+        good = bad[:, stage] == 0
+        row = next(line for line in table.splitlines() if f" G{stage} " in line)
+        found = [float(number) for number in re.findall(r"(?<= )[0-9]+\.[0-9]+", row)]
+        wanted = [np.median(offset[:, stage][good]), np.median(noise[:, stage][good]), 100 * np.mean(~good)]
+        np.testing.assert_allclose(found, wanted, atol=0.006)
+
+
+def test_a_job_without_a_plan_has_its_sentence(tmp_path):
+    made = simulate(default_settings("JUNGFRAU").with_changes({"modules": "1", "trains": 2}), tmp_path / "data")
+    spec = survey(list(made.runs.values())).spec(tmp_path / "constants")
+    job = Job(spec.model_copy(update={"modules": (7,)}))
+    job.start()
+    job.wait()
+    assert re.fullmatch(r"JUNGFRAU DARK of SPB_IRDA_JF4M: failed \(.+\), no file written to .+", closing_table([job]))
