@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -31,7 +32,7 @@ class Background(QObject):
         self._newest: dict[str, int] = {}
         self._waiting: dict[str, tuple[Done, Failed | None]] = {}
         self._results: dict[tuple[str, int], tuple[Any, Exception | None]] = {}
-        self._closed = False
+        self._closed, self._telling = False, threading.Lock()
         self._ready.connect(self._answer, Qt.ConnectionType.QueuedConnection)
 
     def run(self, name: str, function: Callable[[], Any], done: Done, failed: Failed | None = None) -> None:
@@ -52,8 +53,9 @@ class Background(QObject):
         self._waiting.pop(name, None)
 
     def close(self) -> None:
-        """Take no more calls and answer none."""
-        self._closed = True
+        """Take no more calls and answer none; no thread touches this object after that."""
+        with self._telling:
+            self._closed = True
         self._waiting.clear()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -66,8 +68,9 @@ class Background(QObject):
             result, error = None, caught
             _log.warning("%s failed", name, exc_info=caught)
         self._results[name, number] = (result, error)
-        if not self._closed:
-            self._ready.emit(name, number)
+        with self._telling:
+            if not self._closed:
+                self._ready.emit(name, number)
 
     def _answer(self, name: str, number: int) -> None:
         result, error = self._results.pop((name, number))
