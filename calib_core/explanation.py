@@ -1,0 +1,102 @@
+"""What a pixel's data say, as things to draw and numbers: made by whoever knows the data, drawn by whoever does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from calib_core.axes import Array
+
+
+@dataclass(frozen=True)
+class Bars:
+    """A histogram: (n + 1,) edges and (n,) counts."""
+
+    name: str
+    edges: Array
+    counts: Array
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A position along x."""
+
+    name: str
+    x: float
+
+
+@dataclass(frozen=True)
+class Span:
+    """A range along x, its ends inside."""
+
+    name: str
+    low: float
+    high: float
+
+
+Item = Bars | Mark | Span
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Items over common axes, whose names and units stand at them."""
+
+    title: str
+    x: str
+    y: str
+    x_unit: str = ""
+    y_unit: str = ""
+    items: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number with its name and unit; NaN where there is none."""
+
+    name: str
+    value: float
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Plots and numbers of one pixel at one place, and sentences on what they leave out."""
+
+    plots: tuple[Plot, ...] = ()
+    numbers: tuple[Number, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a pixel has a flag, or what a rule says of one that has not.
+
+    Attributes
+    ----------
+    flag : int
+        Mask of one bit.
+    what : str
+        Quantity that the rule looks at, such as ``Offset``.
+    value : float
+        Of the pixel, NaN where it has none.
+    unit : str
+    low, high : float
+        Limits of the rule, their ends inside; infinite where there is none on that side.
+    median, sigmas : float
+        Median of the group of pixels that the limit comes from, and the distance of the value from it in their
+        scale; NaN where the rule knows no group.
+    set : bool
+        Whether the rule sets the flag.
+    words : str
+        The rule in one sentence.
+    """
+
+    flag: int
+    what: str
+    value: float
+    unit: str
+    low: float
+    high: float
+    median: float
+    sigmas: float
+    set: bool
+    words: str

@@ -1,0 +1,1 @@
+"""What can be looked at: running jobs, constants on disk, pairs of both."""

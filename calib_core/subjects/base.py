@@ -1,0 +1,187 @@
+"""What is looked at, by axes and results: the one face that maps, curves, tables and exports know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from calib_core.axes import Array, At, Axis, Picture, Result, View
+from calib_core.detector import DetectorType
+from calib_core.explanation import Explanation
+
+
+@dataclass(frozen=True)
+class RowFrames:
+    """Raw samples of a row of pixels at one place: values (frames, fast_scan) uint16 ADU, and their train ids."""
+
+    values: Array
+    trains: Array
+
+
+class Subject(Protocol):
+    """Something with results over named axes.
+
+    Everything that may take time is asked for: a view with :meth:`look_at`, whose picture is there once
+    :attr:`version` has grown; curves, planes and explanations from a thread that may wait.
+
+    Attributes
+    ----------
+    title : str
+        Whose results these are: detector, runs, time.
+    identifier : str
+        Of the detector, such as ``SPB_DET_AGIPD1M-1``; empty where there is none.
+    kind : DetectorType, optional
+        None where there is no detector, or it is not known yet.
+    modules : tuple of int
+        Numbers of the modules that there are results of.
+    axes : mapping of str to Axis
+        Empty until it is known what there is; then they stay.
+    results : tuple of Result
+    ended : bool
+        Whether no more pictures come by themselves.
+    state : str
+        In words, such as ``running`` or ``on disk``.
+    about : mapping of str to str
+        What is known of where the results come from, by headings: runs, condition, parameters, versions.
+    notes : tuple of str
+        Sentences on what was guessed, left out or is not told.
+    version : int
+        Grows with each picture and when it is known what there is.
+    picture : Picture, optional
+        The newest; it carries the view that it is of.
+    """
+
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def identifier(self) -> str: ...  # noqa: D102
+    @property
+    def kind(self) -> DetectorType | None: ...  # noqa: D102
+    @property
+    def modules(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def axes(self) -> Mapping[str, Axis]: ...  # noqa: D102
+    @property
+    def results(self) -> tuple[Result, ...]: ...  # noqa: D102
+    @property
+    def ended(self) -> bool: ...  # noqa: D102
+    @property
+    def state(self) -> str: ...  # noqa: D102
+    @property
+    def about(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def notes(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def version(self) -> int: ...  # noqa: D102
+    @property
+    def picture(self) -> Picture | None: ...  # noqa: D102
+
+    def look_at(self, view: View) -> None:
+        """Ask for a picture of a view; returns at once, and only the newest view counts.
+
+        Parameters
+        ----------
+        view : View
+            Indices beyond an axis stand for its last entry.
+        """
+
+    def along(self, result: str, axis: str, module: int, row: int, col: int, at: At) -> Array:
+        """One pixel of a result along an axis.
+
+        Parameters
+        ----------
+        result, axis : str
+        module, row, col : int
+        at : mapping
+            Indices along the other axes.
+
+        Returns
+        -------
+        (n,) float64
+            NaN where there is nothing; empty before it is known what there is.
+
+        Raises
+        ------
+        CalibrationError
+            What it is read from cannot be read any more.
+        """
+
+    def plane(self, result: str, module: int, at: At) -> Array | None:
+        """Image of a result at a place.
+
+        Parameters
+        ----------
+        result : str
+        module : int
+        at : mapping
+            Indices along axes.
+
+        Returns
+        -------
+        (slow_scan, fast_scan) array or None
+            None where there is nothing.
+
+        Raises
+        ------
+        CalibrationError
+            What it is read from cannot be read any more.
+        """
+
+    def values(self, result: str, module: int | None = None) -> Array | None:
+        """A result without pixels.
+
+        Parameters
+        ----------
+        result : str
+        module : int, optional
+            None where results are not of modules.
+
+        Returns
+        -------
+        array or None
+            Over the result's axes, or the rows of a table; None where there is nothing.
+        """
+
+    def explain(self, module: int, row: int, col: int, at: At) -> Explanation | None:
+        """What the raw data of a pixel say.
+
+        Parameters
+        ----------
+        module, row, col : int
+        at : mapping
+            Indices along axes.
+
+        Returns
+        -------
+        Explanation or None
+            None where there are no raw data.
+
+        Raises
+        ------
+        CalibrationError
+            There is no such run, or it cannot be read.
+        """
+
+    def frames(self, module: int, row: int, at: At) -> RowFrames | None:
+        """Raw samples of a row of pixels in the first frames, as many as fit into bounded memory.
+
+        Parameters
+        ----------
+        module, row : int
+        at : mapping
+            Indices along axes.
+
+        Returns
+        -------
+        RowFrames or None
+            None where there are no raw data.
+
+        Raises
+        ------
+        CalibrationError
+            There is no such run, or it cannot be read.
+        """
+
+    def close(self) -> None:
+        """Free what is held; nothing may be asked for after that."""
