@@ -1,4 +1,4 @@
-"""What a pixel's data say, as things to draw and numbers: made by whoever knows the data, drawn by whoever does not."""
+"""What the data of a pixel say, as things to draw and numbers: made by who knows the data, drawn by who does not."""
 
 from __future__ import annotations
 
