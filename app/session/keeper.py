@@ -81,7 +81,7 @@ class Keeper(QObject):
             "out_folder": session.out_folder,
             "place": dict(session.place),
             "module": session.module,
-            "pixel": session.pixel,
+            "pixel": (session.module, *session.cross) if session.cross else None,
             "arrangement": session.arrangement,
             "overlay": session.overlay & 0xFFFFFFFF,
             **self._gather(),

@@ -52,6 +52,7 @@ from app.window.status import StatusBar
 from calib_core.cli.command_line import command_line
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import Survey
+from calib_core.subjects.job import JobSubject
 
 CLOSE_TIMEOUT = 5.0
 _SIZE = (1680, 1020)
@@ -103,7 +104,7 @@ class MainWindow(QMainWindow):
     def _make_panels(self) -> None:
         session, background = self.session, self.background
         self.maps = MapsPanel(session, background)
-        self.picker, self.form = RunPicker(session, Background(self)), JobForm(session)
+        self.picker, self.form = RunPicker(session, Background(self)), JobForm(session, self.jobs)
         self.tasks = TaskPanel(session, self.jobs)
         self.navigation = NavigationPanel(session, background)
         self.inspector = InspectorPanel(session, background, self.maps.presenter)
@@ -163,12 +164,11 @@ class MainWindow(QMainWindow):
 
     def _connect(self, supervisor: Supervisor | None) -> None:
         session, jobs, keeper = self.session, self.jobs, self.keeper
-        session.job_changed.connect(self._take_job)
+        session.job_started.connect(jobs.add)
+        jobs.polled.connect(session.refresh)
         session.arrangement_changed.connect(self._show_arrangement)
         session.frozen_changed.connect(self.actions_by_name["freeze"].setChecked)
         session.survey_changed.connect(self._take_survey)
-        jobs.board_changed.connect(session.take_plan)
-        jobs.picture_changed.connect(session.take_picture)
         self.scale.changed.connect(self._take_percentiles)
         self.scale.left.connect(self.maps.setFocus)
         self.maps.presenter.slots_changed.connect(keeper.touch)
@@ -188,11 +188,11 @@ class MainWindow(QMainWindow):
 
     def cancel_job(self) -> None:
         """Cancel the job whose maps are shown."""
-        self.tasks.cancel(self.session.job)
+        self.tasks.cancel(self._shown_job)
 
     def copy_command(self) -> None:
         """Copy the command line of what the form shows, or of the shown job."""
-        spec = self.session.spec or (self.session.job.spec if self.session.job else None)
+        spec = self.session.spec or (self._shown_job.spec if self._shown_job else None)
         if spec is None:
             self.session.say("WARN", "There is no job to copy yet; open runs first.")
             return
@@ -227,10 +227,10 @@ class MainWindow(QMainWindow):
     def _show_arrangement(self, arrangement: str) -> None:
         self.actions_by_name[arrangement].setChecked(True)
 
-    def _take_job(self, job: Job | None) -> None:
-        if job is not None:
-            self.jobs.add(job)
-        self.jobs.show_job(job)
+    @property
+    def _shown_job(self) -> Job | None:
+        subject = self.session.subject
+        return subject.job if isinstance(subject, JobSubject) else None
 
     # -- the kept session
 
@@ -280,7 +280,7 @@ class MainWindow(QMainWindow):
         self.banner.dismiss()
         self._restoring = found
         self.session.module = found.module
-        self.session.pixel = found.pixel
+        self.session.cross = found.pixel[1:] if found.pixel else None
         self.session.place.update(found.place)
         task = (found.spec.family, found.spec.method) if found.spec is not None else ("", "")
         self.session.open_runs(found.runs, found.detector, task)

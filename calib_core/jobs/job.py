@@ -54,6 +54,8 @@ class Job:
     Attributes
     ----------
     spec : JobSpec
+    created : float
+        Seconds since the epoch.
     plan : Plan, optional
         None until the input has been surveyed.
     board : Board
@@ -61,7 +63,7 @@ class Job:
     """
 
     def __init__(self, spec: JobSpec) -> None:
-        self.spec = spec
+        self.spec, self.created = spec, time.time()
         self.plan: Plan | None = None
         self.board = Board(tasks=(TaskProgress("survey", "look at the runs", 0.0, State.QUEUED),))
         self._view = View()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from calib_core.axes import Array, At, Axis, Picture, Result, View
@@ -44,6 +45,8 @@ class Subject(Protocol):
         In words, such as ``running`` or ``on disk``.
     about : mapping of str to str
         What is known of where the results come from, by headings: runs, condition, parameters, versions.
+    files : tuple of Path
+        Where the results are kept; none where they are in no file yet.
     notes : tuple of str
         Sentences on what was guessed, left out or is not told.
     version : int
@@ -70,6 +73,8 @@ class Subject(Protocol):
     def state(self) -> str: ...  # noqa: D102
     @property
     def about(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def files(self) -> tuple[Path, ...]: ...  # noqa: D102
     @property
     def notes(self) -> tuple[str, ...]: ...  # noqa: D102
     @property

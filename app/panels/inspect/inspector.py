@@ -28,21 +28,21 @@ from app.panels.maps.slots import Choice, flags_of
 from app.running.background import Background
 from app.session.session import Session
 from app.widgets.icons import icon
-from app.widgets.series_plot import HistogramPlot, SeriesPlot
-from calib_core.axes import At
-from calib_core.jobs.job import PixelSamples
+from app.widgets.series_plot import ExplanationPlot, SeriesPlot
+from calib_core.explanation import Explanation, Number
+from calib_core.subjects.shown import Shown
 
 Array = npt.NDArray[np.generic]
 
 _CURVE, _SAMPLES, _HISTOGRAM = "Reading the pixel over cells", "Reading raw samples", "Histogram per ASIC"
-_MOST_BINS = 200
 _ASIC_BINS = 80
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A pixel over memory cells: (n,) cells, values and their error, or no error."""
+    """A pixel over memory cells at the place that was shown: (n,) cells, values and their error, or no error."""
 
+    shown: Shown
     choice: Choice
     cells: Array
     values: Array
@@ -54,14 +54,14 @@ class InspectorPresenter(QObject):
 
     Signals
     -------
-    curve_ready(curve), samples_ready(samples), histograms_ready(centres, counts)
+    curve_ready(curve), explained(explanation), histograms_ready(centres, counts)
         Something to be drawn; None clears.
     text_changed(text)
         The selected pixel in words.
     """
 
     curve_ready = pyqtSignal(object)
-    samples_ready = pyqtSignal(object)
+    explained = pyqtSignal(object)
     histograms_ready = pyqtSignal(object)
     text_changed = pyqtSignal(str)
 
@@ -73,14 +73,12 @@ class InspectorPresenter(QObject):
         self.curve: Curve | None = None
         self._session, self._background, self._maps = session, background, maps
         self._key = ""
-        self._curve_of: dict[str, int] = {}
+        self._curve_of, self._explained_of = Shown(), Shown()
         self._curve_timer = _single_shot(self, 1000, self.read_curve)
         self._histogram_timer = _single_shot(self, 400, self._count)
-        session.pixel_changed.connect(self._take_pixel)
-        session.view_changed.connect(self._take_view)
-        session.plan_changed.connect(self._take_pixel)
+        session.pixel_changed.connect(self._take_place)
+        session.subject_changed.connect(self._take_place)
         session.picture_changed.connect(self._take_picture)
-        session.module_changed.connect(self._histogram_timer.start)
         session.overlay_changed.connect(self._histogram_timer.start)
         maps.slots_changed.connect(self._histogram_timer.start)
 
@@ -101,85 +99,91 @@ class InspectorPresenter(QObject):
 
     def read_curve(self) -> None:
         """Read the selected pixel over memory cells."""
-        job, pixel, choice = self._session.job, self._session.pixel, self.chosen
-        if job is None or pixel is None or choice is None or not self._session.has_pixel(pixel):
+        shown, choice = self._session.shown, self.chosen
+        self._curve_of = shown
+        if shown.pixel is None or choice is None or "cell" not in shown.at:
             self._background.drop(_CURVE)
             self._show_curve(None)
             return
-        cells = np.asarray(self._session.axes["cell"].labels)
-        self._background.run(
-            _CURVE, partial(read_curve, job, choice, cells, pixel, self._session.view.at), self._show_curve)
+        self._background.run(_CURVE, partial(read_curve, shown, choice), self._show_curve)
 
-    def read_samples(self) -> None:
-        """Read the raw samples of the selected pixel, memory cell and gain stage from the run."""
-        job, pixel, view = self._session.job, self._session.pixel, self._session.view
-        if job is not None and pixel is not None:
+    def explain(self) -> None:
+        """Read the raw samples of the selected pixel at the shown place, where the subject has them."""
+        shown = self._session.shown
+        if shown.pixel is not None and shown.picture is not None:
             self._background.run(
-                _SAMPLES, partial(job.pixel_samples, *pixel, view.at),
-                self.samples_ready.emit, lambda error: self._session.say("WARN", str(error)),
-            )
+                _SAMPLES, partial(shown.subject.explain, *shown.pixel, shown.at), self._take_explanation,
+                lambda error: self._session.say("WARN", str(error)))
 
-    def _take_pixel(self) -> None:
-        self._background.drop(_SAMPLES)
-        self.samples_ready.emit(None)
+    def _take_explanation(self, found: Explanation | None) -> None:
+        if found is None:
+            self._session.say("WARN", f"{self._session.shown.subject.title} has no raw samples to read.")
+        self.explained.emit(found)
+
+    def _take_place(self) -> None:
+        """Read again what belongs to another place than the one that is shown."""
+        shown = self._session.shown
         self._describe()
-        self.read_curve()
-        if self.reads_always:
-            self.read_samples()
-
-    def _take_view(self) -> None:
-        shown = dict(self._session.view.at)
-        if shown != self._curve_of:
-            moved_stage = {**self._curve_of, "cell": 0} != {**shown, "cell": 0}
-            self._curve_of = shown
+        if not _same_place(shown, self._curve_of, but="cell"):
+            self.read_curve()
+        if not _same_place(shown, self._explained_of):
+            self._explained_of = shown
             self._background.drop(_SAMPLES)
-            self.samples_ready.emit(None)
-            if moved_stage:
-                self.read_curve()
+            self.explained.emit(None)
             if self.reads_always:
-                self.read_samples()
+                self.explain()
 
     def _take_picture(self) -> None:
-        self._describe()
+        self._take_place()
         if not self._histogram_timer.isActive():
             self._histogram_timer.start()
-        job = self._session.job
-        if job is not None and not job.board.state.ended and not self._curve_timer.isActive():
+        subject = self._session.shown.subject
+        if subject is not None and not subject.ended and not self._curve_timer.isActive():
             self._curve_timer.start()
 
     def _describe(self) -> None:
-        pixel, plan = self._session.pixel, self._session.plan
-        if pixel is None or plan is None or not self._session.has_pixel(pixel):
+        shown = self._session.shown
+        if shown.pixel is None or shown.kind is None:
             self.text_changed.emit("")
             return
-        values = values_text(self._maps.values_at(pixel))
-        self.text_changed.emit(f"{place_text(plan.kind, pixel)}\n{values}")
+        values = values_text(self._maps.values_at(shown.pixel))
+        self.text_changed.emit(f"{place_text(shown.kind, shown.pixel)} · {shown.place_text}\n{values}")
 
     def _show_curve(self, curve: Curve | None) -> None:
         self.curve = curve
         self.curve_ready.emit(curve)
 
     def _count(self) -> None:
-        picture, plan, module = self._session.picture, self._session.plan, self._session.module
-        choice = next((c for c in self._maps.chosen if not c.is_flags), None)
-        if picture is None or plan is None or choice is None or module not in picture.modules:
+        shown, choice = self._session.shown, next((c for c in self._maps.chosen if not c.is_flags), None)
+        picture, module = shown.picture, shown.module
+        values = None if picture is None or choice is None else choice.values(picture)
+        if values is None or module not in picture.modules:
+            self._background.drop(_HISTOGRAM)
             self.histograms_ready.emit(None)
             return
-        at, values, flags = picture.modules.index(module), choice.values(picture), flags_of(picture, plan.results)
-        if values is None:
-            return
-        bad = np.zeros(plan.kind.shape, bool) if flags is None else (
+        at, flags = picture.modules.index(module), flags_of(picture, shown)
+        bad = np.zeros(shown.kind.shape, bool) if flags is None else (
             flags[at] & np.uint32(self._session.overlay)) != 0
-        count = partial(asic_histograms, values[at], bad, plan.kind.asic_shape)
-        self._background.run(
-            _HISTOGRAM, count, lambda found: self.histograms_ready.emit((choice, module, *found)))
+        count = partial(asic_histograms, values[at], bad, shown.kind.asic_shape)
+        self._background.run(_HISTOGRAM, count, partial(self._take_histograms, shown, choice))
+
+    def _take_histograms(self, of: Shown, choice: Choice, found: tuple[Array, Array]) -> None:
+        self.histograms_ready.emit((of, choice, *found))
 
 
-def read_curve(job: object, choice: Choice, cells: Array, pixel: tuple[int, int, int], at: At) -> Curve:
-    """Read a pixel of a map over memory cells, with the map of its errors where there is one."""
-    values = job.along(choice.result.name, "cell", *pixel, at)
-    error = job.along(choice.result.error, "cell", *pixel, at) if choice.result.error else None
-    return Curve(choice, cells, values, error)
+def read_curve(shown: Shown, choice: Choice) -> Curve:
+    """Read the selected pixel of a map over memory cells, with the map of its errors where there is one."""
+    result, along = choice.result, partial(shown.subject.along, axis="cell")
+    module, row, col = shown.pixel
+    place = {"module": module, "row": row, "col": col, "at": shown.at}
+    error = along(result.error, **place) if result.error else None
+    return Curve(shown, choice, np.asarray(shown.axes["cell"].labels), along(result.name, **place), error)
+
+
+def _same_place(one: Shown, other: Shown, but: str = "") -> bool:
+    """Whether two are the same pixel of the same subject at the same place, an axis left aside."""
+    at = [{**shown.at, but: 0} for shown in (one, other)]
+    return one.subject is other.subject and one.pixel == other.pixel and at[0] == at[1]
 
 
 def asic_histograms(values: Array, bad: Array, asic_shape: tuple[int, int]) -> tuple[Array, Array]:
@@ -209,14 +213,6 @@ def asic_histograms(values: Array, bad: Array, asic_shape: tuple[int, int]) -> t
     return (edges[:-1] + edges[1:]) / 2, counts
 
 
-def sample_histogram(values: Array) -> tuple[Array, Array]:
-    """Histogram of raw codes with bins of whole ADU: (n + 1,) edges and (n,) counts."""
-    low, high = int(values.min()), int(values.max())
-    width = max(1, -(-(high - low + 1) // _MOST_BINS))
-    edges = np.arange(low, high + width + 1, width) - 0.5
-    return edges, np.histogram(values, edges)[0]
-
-
 def _single_shot(parent: QObject, interval: int, call: object) -> QTimer:
     timer = QTimer(parent, singleShot=True, interval=interval)
     timer.timeout.connect(call)
@@ -240,7 +236,7 @@ class InspectorPanel(QWidget):
         self.choice.setMinimumContentsLength(12)
         self.with_module = QCheckBox("module", objectName="with_module", checked=True)
         self.curve_plot, self.histograms = SeriesPlot(self), SeriesPlot(self, "Histogram of the map, per ASIC")
-        self.samples = HistogramPlot(self, "Raw samples of the pixel: press “Read raw”")
+        self.samples = ExplanationPlot(self, "Raw samples of the pixel: press “Read raw”")
         self.read_button = QPushButton("Read raw", objectName="read_raw")
         self.always = QCheckBox("always", objectName="read_always")
         self.samples_text = QLabel("", objectName="samples_text")
@@ -271,17 +267,17 @@ class InspectorPanel(QWidget):
     def _connect(self) -> None:
         shown = self.presenter
         shown.curve_ready.connect(self._show_curve)
-        shown.samples_ready.connect(self._show_samples)
+        shown.explained.connect(self._show_explanation)
         shown.histograms_ready.connect(self._show_histograms)
         shown.text_changed.connect(lambda text: self.text.setText(text or "Click a pixel to inspect it."))
         self.choice.activated.connect(self._choose)
         self.with_module.toggled.connect(self.module_curve.set_wanted)
         self.module_curve.ready.connect(self._take_module)
-        self.read_button.clicked.connect(shown.read_samples)
+        self.read_button.clicked.connect(shown.explain)
         self.always.toggled.connect(self._read_always)
         self.curve_plot.x_clicked.connect(self._go_to_cell)
-        self._session.plan_changed.connect(self._offer)
-        self._session.view_changed.connect(lambda _: self._mark())
+        self._session.subject_changed.connect(self._offer)
+        self._session.picture_changed.connect(self._mark)
 
     def _choose(self) -> None:
         self.presenter.choose(self.choice.currentData())
@@ -290,15 +286,15 @@ class InspectorPanel(QWidget):
     def _read_always(self, always: bool) -> None:
         self.presenter.reads_always = always
         if always:
-            self.presenter.read_samples()
+            self.presenter.explain()
 
     def _go_to_cell(self, x: float) -> None:
         if "cell" in self._session.axes:
             self._session.look_at({"cell": self._session.axes["cell"].nearest(x)})
 
     def _mark(self) -> None:
-        if "cell" in self._session.axes:
-            self.curve_plot.set_marker(self._session.label("cell"))
+        if "cell" in self._session.shown.at:
+            self.curve_plot.set_marker(self._session.shown.label("cell"))
 
     def _offer(self) -> None:
         with QSignalBlocker(self.choice):
@@ -326,28 +322,30 @@ class InspectorPanel(QWidget):
     def _name_axes(self, choice: Choice) -> None:
         self.curve_plot.set_labels("", "memory cell", choice.result.title, "", choice.result.unit)
 
-    def _show_histograms(self, found: tuple[Choice, int, Array, Array] | None) -> None:
+    def _show_histograms(self, found: tuple[Shown, Choice, Array, Array] | None) -> None:
         self.histograms.clear()
         if found is None or found[2].size == 0:
             return
-        choice, module, centres, counts = found
-        title = f"Module {module}: {choice.title} per ASIC"
+        of, choice, centres, counts = found
+        title = f"Module {of.module} · {of.place_text}: {choice.title} per ASIC"
         self.histograms.set_labels(title, choice.title, "log₁₀ pixels", choice.result.unit)
         with np.errstate(divide="ignore"):
             heights = np.where(counts > 0, np.log10(counts), np.nan)
         for height in heights:
             self.histograms.add_curve(centres, height)
 
-    def _show_samples(self, samples: PixelSamples | None) -> None:
+    def _show_explanation(self, found: Explanation | None) -> None:
+        """Draw the first plot, whatever it is of, and write its numbers below."""
         self.samples_text.clear()
-        if samples is None or samples.values.size == 0:
+        if found is None or not found.plots:
             self.samples.clear()
             return
-        self.samples.set_labels("", "raw sample", "samples", "ADU")
-        edges, counts = sample_histogram(samples.values)
-        self.samples.set_histogram(edges, counts, samples.mean, samples.gate or ())
-        self.samples_text.setText(
-            f"{samples.values.size} samples, mean {samples.mean:.6g} ADU, σ {samples.std:.4g} ADU")
+        self.samples.show_plot(found.plots[0])
+        self.samples_text.setText("\n".join([", ".join(map(_number_text, found.numbers)), *found.notes]))
+
+
+def _number_text(number: Number) -> str:
+    return f"{number.name} {number.value:.6g} {number.unit}".rstrip()
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

@@ -36,11 +36,12 @@ class NavigationPresenter(QObject):
         navigator.cell_changed.connect(lambda cell: session.look_at({"cell": session.axes["cell"].index(cell)}))
         navigator.stage_changed.connect(self.choose_stage)
         session.overlay_changed.connect(flags.set_selection)
-        session.plan_changed.connect(self._take_plan)
+        session.subject_changed.connect(self._take_subject)
         session.view_changed.connect(self._show_state)
         session.module_changed.connect(self._show_state)
+        session.picture_changed.connect(self._show_state)
         session.picture_changed.connect(self._count_soon)
-        self._take_plan()
+        self._take_subject()
 
     def choose_stage(self, number: int) -> None:
         """Look at the n-th gain stage (from 0) of those that have a run."""
@@ -49,22 +50,20 @@ class NavigationPresenter(QObject):
             self._show_state()
 
     def _labels(self, axis: str) -> tuple[Label, ...]:
-        """Labels of an axis of the shown job; none where it has no such axis."""
+        """Labels of an axis of the subject; none where it has no such axis."""
         axes = self._session.axes
         return axes[axis].labels if axis in axes else ()
 
-    def _take_plan(self) -> None:
-        plan = self._session.plan
-        if plan is None:
+    def _take_subject(self) -> None:
+        if not self._session.axes:
             self._navigator.set_ranges([], [], [])
             self._flags.set_counts({}, 0)
             return
-        modules = [module for module in plan.modules if module is not None]
-        self._navigator.set_ranges(modules, self._labels("cell"), self._labels("gain"))
+        self._navigator.set_ranges(self._session.subject.modules, self._labels("cell"), self._labels("gain"))
         self._show_state()
 
     def _show_state(self) -> None:
-        if self._session.plan is not None:
+        if self._session.axes:
             cell = self._session.label("cell") if self._labels("cell") else 0
             self._navigator.set_state(self._session.module, cell, self._session.index("gain"))
 
@@ -73,10 +72,11 @@ class NavigationPresenter(QObject):
             self._count_timer.start()
 
     def _count(self) -> None:
-        picture, plan = self._session.picture, self._session.plan
-        flags = flags_of(picture, plan.results) if picture is not None and plan is not None else None
+        picture = self._session.shown.picture
+        flags = flags_of(picture, self._session.shown) if picture is not None else None
         if flags is not None:
-            self._background.run("Counting flags", lambda: (count_flags(flags), flags.size), self._show_counts)
+            seen = flags[picture.coverage > 0]
+            self._background.run("Counting flags", lambda: (count_flags(seen), seen.size), self._show_counts)
 
     def _show_counts(self, found: tuple[dict[int, int], int]) -> None:
         self._flags.set_counts(*found)
