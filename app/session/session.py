@@ -54,6 +54,8 @@ class Session(QObject):
     -------
     subject_changed()
         There is another subject, or it is known now what it has.
+    subject_told()
+        Something of the subject is new: its state, its notes, a picture.
     view_changed(view), module_changed(module)
         Something else is wished.
     picture_changed()
@@ -66,6 +68,7 @@ class Session(QObject):
     spec_changed = pyqtSignal(object)
     job_started = pyqtSignal(object)
     subject_changed = pyqtSignal()
+    subject_told = pyqtSignal()
     view_changed = pyqtSignal(object)
     module_changed = pyqtSignal(int)
     picture_changed = pyqtSignal()
@@ -136,6 +139,7 @@ class Session(QObject):
         if subject is None or subject.version == self._seen:
             return
         self._seen = subject.version
+        self.subject_told.emit()
         if not self._prepared and subject.results:
             self._prepare(subject)
         if self._prepared:

@@ -140,17 +140,17 @@ class MainWindow(QMainWindow):
 
     def _make_actions(self) -> None:
         session, maps = self.session, self.maps
-        navigator, choose_stage = self.navigation.navigator, self.navigation.presenter.choose_stage
+        navigator = self.navigation.navigator
         calls = {
             "cancel": self.cancel_job, "flags": maps.presenter.set_flags_visible, "freeze": session.set_frozen,
             "fit": maps.fit, "export": lambda: self.docks.bring("export"), "copy": self.copy_command,
             "theme": self.toggle_theme, "layout": self.reset_layout, "keys": lambda: self.sheet.toggle(),
-            "next_cell": lambda: navigator.step_cell(1), "previous_cell": lambda: navigator.step_cell(-1),
+            "next_cell": lambda: navigator.step(1), "previous_cell": lambda: navigator.step(-1),
             "next_module": lambda: navigator.step_module(1), "previous_module": lambda: navigator.step_module(-1),
             "log": lambda: self.docks.toggle("log"), "flag_list": lambda: self.docks.toggle("navigation"),
             **{name: lambda name=name: session.set_arrangement(name) for name in LAYOUTS},
             **{f"slots_{n}": lambda n=n: self.set_slots(n) for n in SLOT_COUNTS},
-            **{f"stage_{n + 1}": lambda n=n: choose_stage(n) for n in range(3)},
+            **{f"stage_{n + 1}": lambda n=n: navigator.choose(n) for n in range(3)},
         }
         given = {"open": self.picker.focus_action, "run": self.form.run_action}
         self.actions_by_name = make_actions(self, calls, given)
@@ -175,6 +175,7 @@ class MainWindow(QMainWindow):
         self.picker.recent_changed.connect(keeper.touch)
         for name, table in (("asics", self.asics), ("stages", self.stages)):
             self.docks[name].visibilityChanged.connect(table.presenter.set_shown)
+        self.maps.source.notes_wanted.connect(lambda: self.docks.bring("log"))
         self.tasks.log_wanted.connect(lambda _: self.docks.bring("log"))
         self.background.failed.connect(lambda text: session.say("ERROR", text))
         if supervisor is not None:

@@ -50,7 +50,7 @@ class Subject(Protocol):
     notes : tuple of str
         Sentences on what was guessed, left out or is not told.
     version : int
-        Grows with each picture and when it is known what there is.
+        Grows with each picture, and when something else is new: what there is, the state, a note.
     picture : Picture, optional
         The newest; it carries the view that it is of.
     """

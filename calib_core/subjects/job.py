@@ -92,8 +92,8 @@ class JobSubject:
 
     @property
     def version(self) -> int:
-        """Grows with each picture, and once the runs have been looked at."""
-        return self.job.board.picture_version + int(self.job.plan is not None)
+        """Grows with all that the job's board tells, and once the runs have been looked at."""
+        return self.job.board.version + int(self.job.plan is not None)
 
     @property
     def picture(self) -> Picture | None:

@@ -11,7 +11,7 @@ import pytest
 from fake_job import show
 from PyQt6.QtCore import QPoint, Qt, QTimer
 from PyQt6.QtGui import QGuiApplication, QImage
-from PyQt6.QtWidgets import QCheckBox, QToolBar
+from PyQt6.QtWidgets import QCheckBox, QSpinBox, QToolBar
 
 from app.running.supervision import Supervisor
 from app.widgets.map_view import MapView
@@ -40,9 +40,10 @@ def test_keys_move_through_cells_modules_and_stages(window, fake_job, qtbot):
     expected = float(fake_job.map_values("offset", 2, 1)[1, 3, 4])
     qtbot.waitUntil(lambda: offset.value_at(1, 3, 4) == pytest.approx(expected))
     press(qtbot, window, Qt.Key.Key_PageDown, Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_Left)
-    assert window.navigation.navigator.state == (1, 1, 1)
+    assert (window.session.module, window.session.view.at) == (1, {"gain": 1, "cell": 1})
     # a cell's number that is typed stays with the editor
-    spin = window.navigation.navigator.findChild(type(window.navigation.navigator._cell.spin), "cell_spin")
+    spin = window.navigation.navigator.findChild(QSpinBox, "cell_spin")
+    assert spin.value() == 1
     spin.setFocus()
     qtbot.keyClick(spin, Qt.Key.Key_Up)
     assert (window.session.module, window.session.label("cell")) == (1, 2)
