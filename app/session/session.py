@@ -180,11 +180,12 @@ class Session(QObject):
     # -- wishes
 
     @property
-    def is_pending(self) -> bool:
-        """Whether something is wished that is not on the screen yet."""
-        wished = {name: min(index, len(self.axes[name]) - 1) for name, index in self.view.at.items()
-                  if name in self.axes and not self.axes[name].of_slot}
-        return self.shown.picture is not None and (wished != self.shown.at or self.module != self.shown.module)
+    def pending(self) -> dict[str, Label]:
+        """What is wished that is not on the screen yet, by axis or ``module``; empty before there is a picture."""
+        if self.shown.picture is None:
+            return {}
+        places = {name: self.label(name) for name in self.shown.at if self.label(name) != self.shown.label(name)}
+        return places if self.module == self.shown.module else {"module": self.module, **places}
 
     def index(self, axis: str) -> int:
         """Index along an axis that is wished."""

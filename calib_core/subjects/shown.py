@@ -92,7 +92,7 @@ class Shown:
 
     def place(self, but: str = "") -> str:
         """Place in words along all axes but one."""
-        return " · ".join(_in_words(self.axes[name], self.axes[name].labels[i])
+        return " · ".join(in_words(self.axes[name], self.axes[name].labels[i])
                           for name, i in self.at.items() if name != but)
 
 
@@ -102,6 +102,17 @@ def final_flags(results: Sequence[Result]) -> Result | None:
     return min(found, key=lambda one: len(one.over)) if found else None
 
 
-def _in_words(axis: Axis, label: Label) -> str:
-    """Names speak for themselves, numbers need the name of their axis."""
+def in_words(axis: Axis, label: Label) -> str:
+    """A label in words: names speak for themselves, numbers need the name of their axis.
+
+    Parameters
+    ----------
+    axis : Axis
+    label : str or number
+
+    Returns
+    -------
+    str
+        Such as ``HG`` or ``memory cell 17``.
+    """
     return str(label) if isinstance(label, str) else f"{axis.title.lower()} {label} {axis.unit}".rstrip()

@@ -73,7 +73,7 @@ class InspectorPresenter(QObject):
         self.curve: Curve | None = None
         self._session, self._background, self._maps = session, background, maps
         self._key = ""
-        self._curve_of, self._explained_of = Shown(), Shown()
+        self._curve_of, self._explained_of, self._counted = Shown(), Shown(), -1
         self._curve_timer = _single_shot(self, 1000, self.read_curve)
         self._histogram_timer = _single_shot(self, 400, self._count)
         session.pixel_changed.connect(self._take_place)
@@ -124,6 +124,8 @@ class InspectorPresenter(QObject):
         """Read again what belongs to another place than the one that is shown."""
         shown = self._session.shown
         self._describe()
+        if shown.module != self._counted and not self._histogram_timer.isActive():
+            self._histogram_timer.start()
         if not _same_place(shown, self._curve_of, but="cell"):
             self.read_curve()
         if not _same_place(shown, self._explained_of):
@@ -156,6 +158,7 @@ class InspectorPresenter(QObject):
     def _count(self) -> None:
         shown, choice = self._session.shown, next((c for c in self._maps.chosen if not c.is_flags), None)
         picture, module = shown.picture, shown.module
+        self._counted = module
         values = None if picture is None or choice is None else choice.values(picture)
         if values is None or module not in picture.modules:
             self._background.drop(_HISTOGRAM)

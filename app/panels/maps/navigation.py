@@ -54,7 +54,7 @@ class NavigationPresenter(QObject):
     def _show_state(self) -> None:
         """Show what is wished, marked as long as something else is on the screen."""
         if self._session.axes:
-            self._navigator.set_state(self._session.module, self._session.view.at, self._session.is_pending)
+            self._navigator.set_state(self._session.module, self._session.view.at, bool(self._session.pending))
 
     def _count_soon(self) -> None:
         if not self._count_timer.isActive():

@@ -8,6 +8,7 @@ from PyQt6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from app.session.session import Session
 from app.widgets.tones import tones_of
+from calib_core.subjects.shown import in_words
 
 NOTHING = "Nothing is shown yet: open runs and press Run, or open constants."
 
@@ -50,16 +51,14 @@ class SourceLine(QLabel):
 
     def _state(self) -> str:
         session = self._session
+        wish = " · ".join(in_words(session.axes[name], label) if name in session.axes else f"{name} {label}"
+                          for name, label in session.pending.items())
         if session.frozen:
-            return f"frozen{f', {self._wish()} waits' if session.is_pending else ''}: Space goes on"
-        return f"on the way: {self._wish()}" if session.is_pending else session.shown.subject.state
-
-    def _wish(self) -> str:
-        session = self._session
-        return " · ".join([f"module {session.module}", *(str(session.label(name)) for name in session.shown.at)])
+            return f"frozen{f', {wish} waits' if wish else ''}: Space goes on"
+        return f"on the way: {wish}" if wish else session.shown.subject.state
 
     def _tone(self, has_notes: bool) -> str:
-        if self._session.frozen or self._session.is_pending:
+        if self._session.frozen or self._session.pending:
             return "pending"
         return "warning" if has_notes else "text"
 
