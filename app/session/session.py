@@ -46,7 +46,9 @@ class Session(QObject):
     arrangement : str
         One of :data:`LAYOUTS`.
     overlay : int
-        Bad-pixel flags that are drawn over the maps and left out of statistics.
+        Bad-pixel flags that are drawn over the maps.
+    excluded : int
+        Bad-pixel flags whose pixels are left out of statistics, levels and exports.
     frozen : bool
         Whether the picture stays as it is while the subject goes on.
 
@@ -75,6 +77,7 @@ class Session(QObject):
     pixel_changed = pyqtSignal()
     arrangement_changed = pyqtSignal(str)
     overlay_changed = pyqtSignal(object)
+    excluded_changed = pyqtSignal(object)
     frozen_changed = pyqtSignal(bool)
     open_requested = pyqtSignal(object, str, object)
     message = pyqtSignal(str, str)
@@ -89,7 +92,7 @@ class Session(QObject):
         self.module = 0
         self.cross: tuple[int, int] | None = None
         self.arrangement = LAYOUTS[0]
-        self.overlay = 0xFFFFFFFF
+        self.overlay = self.excluded = 0xFFFFFFFF
         self.frozen = False
         self.out_folder = Path.cwd() / "constants"
         self._prepared, self._seen = False, -1
@@ -242,9 +245,14 @@ class Session(QObject):
         self.arrangement_changed.emit(arrangement)
 
     def set_overlay(self, bits: int) -> None:
-        """Choose the bad-pixel flags that are drawn over the maps and left out of statistics."""
+        """Choose the bad-pixel flags that are drawn over the maps."""
         self.overlay = bits
         self.overlay_changed.emit(bits)
+
+    def set_excluded(self, bits: int) -> None:
+        """Choose the bad-pixel flags whose pixels are left out of statistics, levels and exports."""
+        self.excluded = bits
+        self.excluded_changed.emit(bits)
 
     def set_frozen(self, frozen: bool) -> None:
         """Keep the picture as it is, or follow the subject again."""

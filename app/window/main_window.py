@@ -257,6 +257,7 @@ class MainWindow(QMainWindow):
         self.picker.recent = list(found.recent)
         session.set_arrangement(found.arrangement)
         session.set_overlay(found.overlay)
+        session.set_excluded(found.excluded)
         if found.geometry:
             self.restoreGeometry(_bytes(found.geometry))
         if found.docks:

@@ -60,8 +60,8 @@ class ExportPresenter(QObject):
         if shown.picture is None or shown.kind is None:
             self._session.say("ERROR", "There are no maps to export yet; run a job first.")
             return
-        heading = f"{_heading(shown)}\nleft out are pixels with: {flag_names(self._session.overlay)}"
-        rows = partial(statistics_rows, shown, self._maps.presenter.chosen, self._session.overlay)
+        heading = f"{_heading(shown)}\nleft out are pixels with: {flag_names(self._session.excluded)}"
+        rows = partial(statistics_rows, shown, self._maps.presenter.chosen, self._session.excluded)
         self._write(path, lambda: write_csv(path, COLUMNS, rows(), heading, overwrite=True))
 
     def curve(self, path: Path) -> None:

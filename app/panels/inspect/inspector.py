@@ -79,7 +79,7 @@ class InspectorPresenter(QObject):
         session.pixel_changed.connect(self._take_place)
         session.subject_changed.connect(self._take_place)
         session.picture_changed.connect(self._take_picture)
-        session.overlay_changed.connect(self._histogram_timer.start)
+        session.excluded_changed.connect(self._histogram_timer.start)
         maps.slots_changed.connect(self._histogram_timer.start)
 
     @property
@@ -166,7 +166,7 @@ class InspectorPresenter(QObject):
             return
         at, flags = picture.modules.index(module), flags_of(picture, shown)
         bad = np.zeros(shown.kind.shape, bool) if flags is None else (
-            flags[at] & np.uint32(self._session.overlay)) != 0
+            flags[at] & np.uint32(self._session.excluded)) != 0
         count = partial(asic_histograms, values[at], bad, shown.kind.asic_shape)
         self._background.run(_HISTOGRAM, count, partial(self._take_histograms, shown, choice))
 

@@ -52,7 +52,7 @@ class ModuleCurvePresenter(QObject):
         self._wanted, self._number, self._others = True, 0, _but_cell(session.shown)
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._start)
-        for signal in (session.subject_changed, session.pixel_changed, session.overlay_changed):
+        for signal in (session.subject_changed, session.pixel_changed, session.excluded_changed):
             signal.connect(self.refresh)
         session.picture_changed.connect(self._take_picture)
 
@@ -82,11 +82,11 @@ class ModuleCurvePresenter(QObject):
             return
         number = self._number
         self._background.run(_READING, partial(
-            read_module, shown, choice, self._session.overlay, lambda: number != self._number), self.ready.emit)
+            read_module, shown, choice, self._session.excluded, lambda: number != self._number), self.ready.emit)
 
 
-def read_module(shown: Shown, choice: Choice, overlay: int, stopped: Callable[[], bool]) -> ModuleCurve | None:
-    """Median and spread of a map over the pixels of the shown module without the flags ``overlay``, per memory cell.
+def read_module(shown: Shown, choice: Choice, excluded: int, stopped: Callable[[], bool]) -> ModuleCurve | None:
+    """Median and spread of a map over the pixels of the shown module without the flags ``excluded``, per memory cell.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def read_module(shown: Shown, choice: Choice, overlay: int, stopped: Callable[[]
         values = subject.plane(choice.result.name, module, at)
         if values is not None:
             marked = None if shown.flags is None else subject.plane(shown.flags.name, module, at)
-            good = good_values(values, marked, overlay)[0]
+            good = good_values(values, marked, excluded)[0]
             found[:, i] = [np.nan if one is None else one for one in median_spread(good[np.isfinite(good)])]
     return ModuleCurve(choice, module, np.asarray(cells, np.int64), found[0], found[1])
 

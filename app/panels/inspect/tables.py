@@ -46,7 +46,7 @@ class TablePresenter(QObject):
         self._shown = False
         self._timer = QTimer(self, singleShot=True, interval=_INTERVAL)
         self._timer.timeout.connect(self._start)
-        for signal in (session.picture_changed, session.overlay_changed, session.subject_changed):
+        for signal in (session.picture_changed, session.excluded_changed, session.subject_changed):
             signal.connect(self.refresh)
 
     def set_shown(self, shown: bool) -> None:
@@ -105,7 +105,7 @@ class AsicTable(QWidget):
         choice = next((c for c in self._maps.offered if c.key == self.choice.currentData()), None)
         if shown.picture is None or shown.kind is None or choice is None or choice.values(shown.picture) is None:
             return None
-        return partial(asic_table, shown, choice, self._session.overlay)
+        return partial(asic_table, shown, choice, self._session.excluded)
 
 
 class StageTable(QWidget):
@@ -134,15 +134,15 @@ class StageTable(QWidget):
         if shown.kind is None or "gain" not in shown.at:
             return None
         valued = [c for c in self._maps.offered if not c.pick.at and c.result.numpy_dtype.kind == "f"]
-        return partial(stage_table, shown, valued, self._session.overlay)
+        return partial(stage_table, shown, valued, self._session.excluded)
 
     def _go(self, row: Row) -> None:
         self._session.set_module(row[0])
         self._session.look_at({"gain": self._session.axes["gain"].index(row[1])})
 
 
-def asic_table(shown: Shown, choice: Choice, overlay: int) -> tuple[tuple[TableColumn, ...], list[Row]]:
-    """Columns and rows of a shown map per module and ASIC; pixels with a flag of ``overlay`` count as bad."""
+def asic_table(shown: Shown, choice: Choice, excluded: int) -> tuple[tuple[TableColumn, ...], list[Row]]:
+    """Columns and rows of a shown map per module and ASIC; pixels with a flag of ``excluded`` count as bad."""
     unit = f" [{choice.result.unit}]" if choice.result.unit else ""
     columns = (
         _MODULE, TableColumn("ASIC"), TableColumn("pixels"), _BAD, TableColumn(f"median{unit}", "{:.5g}"),
@@ -152,7 +152,7 @@ def asic_table(shown: Shown, choice: Choice, overlay: int) -> tuple[tuple[TableC
     picture, shape, rows = shown.picture, shown.kind.asic_shape, []
     flags = flags_of(picture, shown)
     for i, module in enumerate(picture.modules):
-        good, bad = good_values(choice.values(picture)[i], None if flags is None else flags[i], overlay)
+        good, bad = good_values(choice.values(picture)[i], None if flags is None else flags[i], excluded)
         blocks = zip(asic_blocks(good, shape), asic_blocks(bad, shape), strict=True)
         rows += [(module, asic, *_described(values, flagged)) for asic, (values, flagged) in enumerate(blocks)]
     return columns, rows
@@ -165,26 +165,26 @@ def _described(values: npt.NDArray[np.float64], bad: npt.NDArray[np.bool_]) -> R
 
 
 def stage_table(
-    shown: Shown, valued: Sequence[Choice], overlay: int
+    shown: Shown, valued: Sequence[Choice], excluded: int
 ) -> tuple[tuple[TableColumn, ...], list[Row]]:
     """Columns and rows of the maps' medians per module and gain stage; stages that are not done have none."""
     medians = [TableColumn(choice.heading, "{:.5g}", "Median of the good pixels") for choice in valued]
     columns = (_MODULE, TableColumn("gain stage"), *medians, _BAD)
-    rows = [(module, label, *_stage(shown, {**shown.at, "gain": gain}, module, valued, overlay))
+    rows = [(module, label, *_stage(shown, {**shown.at, "gain": gain}, module, valued, excluded))
             for module in shown.subject.modules for gain, label in enumerate(shown.axes["gain"].labels)]
     return columns, rows
 
 
 def _stage(
-    shown: Shown, at: At, module: int, valued: Sequence[Choice], overlay: int
+    shown: Shown, at: At, module: int, valued: Sequence[Choice], excluded: int
 ) -> tuple[float | None, ...]:
     flags = None if shown.flags is None else shown.subject.plane(shown.flags.name, module, at)
     medians = []
     for choice in valued:
         values = shown.subject.plane(choice.result.name, module, at)
-        good = np.empty(0) if values is None else good_values(values, flags, overlay)[0]
+        good = np.empty(0) if values is None else good_values(values, flags, excluded)[0]
         medians.append(median_spread(good[np.isfinite(good)])[0])
-    bad = None if flags is None else float(((flags & np.uint32(overlay)) != 0).mean())
+    bad = None if flags is None else float(((flags & np.uint32(excluded)) != 0).mean())
     return (*medians, bad)
 
 

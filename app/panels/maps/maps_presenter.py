@@ -35,6 +35,7 @@ class SlotView(Protocol):
     def set_flags(self, flags: np.ndarray | None) -> None: ...  # noqa: D102
     def set_coverage(self, coverage: np.ndarray | None) -> None: ...  # noqa: D102
     def set_overlay(self, selected_bits: int, visible: bool = True) -> None: ...  # noqa: D102
+    def set_excluded(self, bits: int) -> None: ...  # noqa: D102
     def set_levels(self, low: float, high: float) -> None: ...  # noqa: D102
     def set_percentiles(self, low: float, high: float) -> None: ...  # noqa: D102
     def set_colour_map(self, name: str) -> None: ...  # noqa: D102
@@ -76,6 +77,7 @@ class MapsPresenter(QObject):
         session.arrangement_changed.connect(self._rearrange)
         session.module_changed.connect(self._rearrange)
         session.overlay_changed.connect(self._overlay)
+        session.excluded_changed.connect(self._overlay)
         session.pixel_changed.connect(self._mark)
         self._cells.ready.connect(self._draw)
 
@@ -317,6 +319,7 @@ class MapsPresenter(QObject):
     def _overlay(self) -> None:
         for view in self._views:
             view.set_overlay(self._session.overlay, self.flags_visible)
+            view.set_excluded(self._session.excluded)
 
     def _mark(self) -> None:
         placement, pixel = self.placement, self._session.shown.pixel

@@ -82,9 +82,11 @@ def test_click_selects_a_pixel_and_inspects_it(window, fake_job, qtbot):
 
 def test_flags_are_counted_and_drawn(window, fake_job, qtbot):
     flags = fake_job.map_values("bad_pixels", 0, 0)
-    counted = window.navigation.flags._numbers[int(BadPixels.NO_DARK_DATA)][0]
+    counted = window.navigation.flags._rows[int(BadPixels.NO_DARK_DATA)].count
     expected = np.count_nonzero(flags & np.uint32(BadPixels.NO_DARK_DATA))
     qtbot.waitUntil(lambda: counted.text() == f"{expected:,}")
+    assert window.navigation.flags.findChild(QCheckBox, "flag_3").isVisible()
+    assert not window.navigation.flags.findChild(QCheckBox, "flag_4").isVisible()
     canvas = window.maps.views[1].canvas
     before = canvas.grab().toImage()
     box = window.navigation.flags.findChild(QCheckBox, "flag_3")
