@@ -20,6 +20,7 @@ from calib_core.characterisation.outputs import Output
 from calib_core.characterisation.unit import Accumulator, Context, Finished, Maps, Unit
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType, FrameSelection
+from calib_core.explanation import Reason
 from calib_core.params import Knobs
 
 
@@ -246,6 +247,47 @@ class Method(Knobs):
         -------
         iterable of str
             Whole sentences for the log.
+        """
+        return ()
+
+    def judged(self, kind: DetectorType | None) -> tuple[str, ...]:
+        """Results that :meth:`reasons` looks at; none where a method gives no reasons.
+
+        Parameters
+        ----------
+        kind : DetectorType or None
+
+        Returns
+        -------
+        tuple of str
+            Names of results over the axis that :attr:`combines` names and that of :attr:`split`.
+        """
+        return ()
+
+    def reasons(
+        self, context: Context, at: At, maps: Mapping[str, Array], row: int, col: int, frames: float = np.nan
+    ) -> tuple[Reason, ...]:
+        """Why a pixel has the flags that it has: what each rule says of it that can set one.
+
+        It asks for no run: the results of a job or constants from a disk will do.
+
+        Parameters
+        ----------
+        context : Context
+            With the detector type and the axes; nothing else is looked at.
+        at : mapping
+            Indices along axes.
+        maps : mapping of (combined axis, slow_scan, fast_scan) arrays
+            Finished results of one module, those of :meth:`judged` that are there, at one index of the axis by which
+            work is split.
+        row, col : int
+        frames : float
+            Frames that the run has at this place; NaN where that is not known.
+
+        Returns
+        -------
+        tuple of Reason
+            Each flag that the maps have is set by at least one of them; what cannot be told is said.
         """
         return ()
 
