@@ -72,6 +72,12 @@ class Rule(ABC):
         """
         return self._reason(nan, is_set, untold(missing, is_set))
 
+    def _at(self, maps: Maps, row: int, col: int) -> bool:
+        """Whether the flag of one pixel is set, for rules that look at nothing but that pixel."""
+        pixel = {name: maps[name][row : row + 1, col : col + 1] if maps[name].ndim else maps[name]
+                 for name in self.needs}
+        return bool(self.sets(pixel)[0, 0])
+
     def _reason(self, value: float, is_set: bool, words: str, low: float = -inf, high: float = inf,
                 median: float = nan, sigmas: float = nan) -> Reason:
         return Reason(int(self.flag), self.what, value, self.unit, low, high, median, sigmas, is_set, words)
@@ -93,7 +99,7 @@ class NoData(Rule):
         """How many samples there are."""
         value = float(maps["samples"][row, col])
         words = f"{value:.0f} samples are behind offset and noise; at least one is needed."
-        return self._reason(value, bool(self.sets(maps)[row, col]), words, low=1)
+        return self._reason(value, self._at(maps, row, col), words, low=1.0)
 
 
 class NotEvaluated(Rule):
@@ -112,10 +118,11 @@ class NotEvaluated(Rule):
     def reason(self, maps: Maps, row: int, col: int) -> Reason:
         """Which of the two is no number."""
         found = {name: float(maps[name][row, col]) for name in ("offset", "noise")}
+        samples = int(maps["samples"][row, col])
         missing = " and ".join(name for name, value in found.items() if not np.isfinite(value))
-        said = f"no number comes out for {missing}" if missing else "offset and noise are numbers"
-        words = f"Of {int(maps['samples'][row, col])} samples {said}."
-        return self._reason(found["noise"], bool(self.sets(maps)[row, col]), words)
+        words = (f"No number comes out of {samples} samples for {missing}." if missing and samples else
+                 f"Offset and noise must be numbers where there are samples, of which there are {samples}.")
+        return self._reason(found["noise"], self._at(maps, row, col), words)
 
 
 class Stuck(Rule):
@@ -136,7 +143,7 @@ class Stuck(Rule):
         samples = int(maps["samples"][row, col])
         words = (f"The deviation of the {samples} samples cannot be told from these maps." if np.isnan(value) else
                  f"{samples} samples deviate by {value:.4g} ADU; a pixel is stuck where several deviate by 0.")
-        return self._reason(value, bool(self.sets(maps)[row, col]), words)
+        return self._reason(value, self._at(maps, row, col), words)
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +243,7 @@ class WrongGain(Rule):
         known = "" if np.isfinite(most) else "; how many frames the run has of this cell is not known"
         words = (f"{value:.0f} samples have gain bits of another stage; a share of {self.share:g} of the frames "
                  f"may{known}.")
-        return self._reason(value, bool(self.sets(maps)[row, col]), words, high=inf if np.isnan(most) else most)
+        return self._reason(value, self._at(maps, row, col), words, high=inf if np.isnan(most) else most)
 
     def _most(self, maps: Maps) -> float:
         return self.share * float(maps["frames"]) if self.share else 0.0

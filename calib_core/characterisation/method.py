@@ -17,10 +17,11 @@ import numpy as np
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.inputs import Arrangement, Given, Input, as_given
 from calib_core.characterisation.outputs import Output
+from calib_core.characterisation.sample_plot import sample_plot
 from calib_core.characterisation.unit import Accumulator, Context, Finished, Maps, Unit
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType, FrameSelection
-from calib_core.explanation import Reason
+from calib_core.explanation import Explanation, Reason
 from calib_core.params import Knobs
 
 
@@ -301,6 +302,23 @@ class Method(Knobs):
         """
         values = samples.astype(np.float64)
         return SampleSummary(None, float(values.mean()), float(values.std(ddof=1))) if len(values) > 1 else _NOTHING
+
+    def explain(self, samples: Array, detector: DetectorType) -> Explanation:
+        """What the raw samples of one pixel at one place look like, and what this method makes of them.
+
+        Parameters
+        ----------
+        samples : (n,) uint16, ADU
+            In the order of their trains, with the right gain bits.
+        detector : DetectorType
+
+        Returns
+        -------
+        Explanation
+            Histogram with the gate, where there is one, and the mean; number of samples, mean and σ.
+        """
+        found = self.summarise(samples, detector)
+        return sample_plot(samples, found.gate, found.mean, found.std)
 
     def frame_selection(self) -> FrameSelection:
         """Which trains of a run this method uses; all unless it lets the operator choose."""
