@@ -61,6 +61,8 @@ ENTRIES = (
     Entry("stage_1", "First gain stage", "First gain stage", ("1",)),
     Entry("stage_2", "Second gain stage", "Second gain stage", ("2",)),
     Entry("stage_3", "Third gain stage", "Third gain stage", ("3",)),
+    Entry("next_bad", "Next bad pixel", "Select the next pixel with one of the drawn flags", ("N",)),
+    Entry("previous_bad", "Previous bad pixel", "Select the pixel before with one of the drawn flags", ("Shift+N",)),
     Entry("log", "Log", "Show the log", ("L",)),
     Entry("flag_list", "Flag list", "Show the list of flags", ("F",)),
 )

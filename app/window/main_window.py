@@ -147,6 +147,7 @@ class MainWindow(QMainWindow):
             "theme": self.toggle_theme, "layout": self.reset_layout, "keys": lambda: self.sheet.toggle(),
             "next_cell": lambda: navigator.step(1), "previous_cell": lambda: navigator.step(-1),
             "next_module": lambda: navigator.step_module(1), "previous_module": lambda: navigator.step_module(-1),
+            "next_bad": lambda: maps.presenter.step_bad(1), "previous_bad": lambda: maps.presenter.step_bad(-1),
             "log": lambda: self.docks.toggle("log"), "flag_list": lambda: self.docks.toggle("navigation"),
             **{name: lambda name=name: session.set_arrangement(name) for name in LAYOUTS},
             **{f"slots_{n}": lambda n=n: self.set_slots(n) for n in SLOT_COUNTS},

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from calib_core.axes import Array, At, Axis, Picture, Result, View
 from calib_core.detector import DetectorType
-from calib_core.explanation import Explanation
+from calib_core.explanation import Explanation, Reason
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,26 @@ class Subject(Protocol):
         ------
         CalibrationError
             There is no such run, or it cannot be read.
+        """
+
+    def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
+        """Why a pixel has the flags that it has, and what the other rules say of it.
+
+        Parameters
+        ----------
+        module, row, col : int
+        at : mapping
+            Indices along axes.
+
+        Returns
+        -------
+        tuple of Reason
+            None of them where nothing is known of how the flags came about.
+
+        Raises
+        ------
+        CalibrationError
+            What it is read from cannot be read any more.
         """
 
     def frames(self, module: int, row: int, at: At) -> RowFrames | None:

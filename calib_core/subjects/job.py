@@ -9,7 +9,7 @@ from pathlib import Path
 from calib_core.axes import Array, At, Axis, Picture, Result, View
 from calib_core.constants.condition import Condition
 from calib_core.detector import DetectorType
-from calib_core.explanation import Explanation
+from calib_core.explanation import Explanation, Reason
 from calib_core.io.locate import label
 from calib_core.jobs.job import Job
 from calib_core.subjects.base import RowFrames
@@ -144,6 +144,15 @@ class JobSubject:
         Explanation
         """
         return self.job.explain(module, row, col, at)
+
+    def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
+        """Why a pixel has its flags; see `Subject.reasons`.
+
+        Returns
+        -------
+        tuple of Reason
+        """
+        return self.job.reasons(module, row, col, at)
 
     def frames(self, module: int, row: int, at: At) -> RowFrames | None:
         """Raw samples of a row of pixels; see `Subject.frames`.

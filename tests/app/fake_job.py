@@ -16,7 +16,7 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import Condition
 from calib_core.detector import Detector, Module
 from calib_core.detector.registry import detector_type
-from calib_core.explanation import Bars, Explanation, Mark, Number, Plot, Span
+from calib_core.explanation import Bars, Explanation, Mark, Number, Plot, Reason, Span
 from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
 from calib_core.jobs.spec import JobSpec
 from calib_core.subjects.job import JobSubject
@@ -157,7 +157,14 @@ class FakeJob:
 
     def along(self, result, axis, module, row, col, at):
         i, gain = self.plan.modules.index(module), at.get("gain", 0)
+        if result == "bad_pixels":
+            return np.full(len(self.plan.context.cells), float(self._flags[i, row, col]))
         return np.array([self._pixel(result, i, row, col, c, gain) for c in self.plan.context.cells])
+
+    def reasons(self, module, row, col, at):
+        value = float(self._grain[self.plan.modules.index(module), row, col])
+        return (Reason(1, "Offset", value, "ADU", -3.0, 3.0, 0.0, value, abs(value) > 3, "Offset is in limits."),
+                Reason(2, "Noise", 12.0, "ADU", 0.0, 10.0, 8.0, 2.5, True, "Noise 12 ADU is above its limit 10 ADU."))
 
     def _pixel(self, name, i, row, col, cell, stage):
         wave = 50 * np.sin(cell / 9) + 1000 * stage if name == "offset" else 0

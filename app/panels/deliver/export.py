@@ -19,7 +19,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from app.panels.inspect.inspector import InspectorPresenter
+from app.panels.inspect.inspector_presenter import InspectorPresenter
 from app.panels.maps.map_statistics import COLUMNS, statistics_rows
 from app.panels.maps.maps import MapsPanel, save_image
 from app.panels.maps.pixel_text import flag_names

@@ -65,6 +65,8 @@ class MapsPanel(QWidget):
         whole.addLayout(self._grid, 1)
         self.set_slots(4)
         self.presenter.form_changed.connect(self._change_form)
+        self.presenter.found.connect(self._bring_into_sight)
+        self.presenter.scale_of_screen = lambda: self.camera.scale
 
     def set_slots(self, count: int) -> None:
         """Show this many maps, one of :data:`SLOT_COUNTS`."""
@@ -108,6 +110,12 @@ class MapsPanel(QWidget):
             return
         for view in self.views:
             view.fit()
+
+    def _bring_into_sight(self, pixel: tuple[int, int, int]) -> None:
+        """Move the maps where a pixel is outside of them; a picture that shows everything stays."""
+        view = self.views[0]
+        if isinstance(view, MapView) and not self.camera.follows_size:
+            view.canvas.centre_on(pixel)
 
     def image(self) -> QImage:
         """Picture of all slots."""

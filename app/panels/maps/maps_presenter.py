@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from PyQt6.QtCore import QObject, pyqtSignal
 
+from app.panels.maps.bad_pixels import REACH, nearest_flagged, next_flagged
 from app.panels.maps.pixel_text import Pixel
 from app.panels.maps.slots import Choice, choices, fill, flags_of, picks_behind, scale_owner
 from app.panels.maps.strips import CellImages, strip_rows
@@ -50,6 +51,8 @@ class MapsPresenter(QObject):
     -------
     hovered(pixel)
         The pixel (module number, row, column) under the cursor, or None.
+    found(pixel)
+        A flagged pixel, by the place of its module in the picture, is to be brought into sight.
     slots_changed()
         Other maps are shown.
     form_changed(name)
@@ -57,6 +60,7 @@ class MapsPresenter(QObject):
     """
 
     hovered = pyqtSignal(object)
+    found = pyqtSignal(tuple)
     slots_changed = pyqtSignal()
     form_changed = pyqtSignal(str)
 
@@ -66,6 +70,8 @@ class MapsPresenter(QObject):
         self.percentiles = (1.0, 99.0)
         self.wanted: tuple[str, ...] = ()
         self.form = "image"
+        #: Device pixels per pixel of the picture, as whoever draws it has them.
+        self.scale_of_screen: Callable[[], float] = lambda: 1.0
         self._session, self._background = session, background
         self._cells = CellImages(session, background, self)
         self._views: Sequence[SlotView] = ()
@@ -157,11 +163,36 @@ class MapsPresenter(QObject):
 
     def click(self, *pixel: int) -> None:
         """Select a pixel; its first number counts the picture's modules."""
-        chosen = self._numbered(pixel)
+        chosen = self._numbered(self._snapped(pixel))
         if chosen is not None:
             if self.form == "cells":
                 self._session.look_at({"cell": pixel[1]})
             self._session.set_pixel(chosen)
+
+    def step_bad(self, steps: int) -> None:
+        """Select the next (1) or previous (-1) pixel with one of the flags that are drawn."""
+        shown = self._session.shown
+        flags = None if shown.picture is None else flags_of(shown.picture, shown)
+        if flags is None:
+            return
+        modules, pixel = shown.picture.modules, shown.pixel
+        start = (modules.index(pixel[0]), *pixel[1:]) if pixel is not None and pixel[0] in modules else None
+        found = next_flagged(flags, self._session.overlay, start, steps)
+        if found is None:
+            self._session.say("INFO", "No pixel has one of the flags that are drawn.")
+            return
+        self._session.set_pixel((modules[found[0]], *found[1:]))
+        self.found.emit(found)
+
+    def _snapped(self, pixel: Sequence[int]) -> Sequence[int]:
+        """The flagged pixel close to one that was clicked, where pixels are too small to be hit."""
+        picture, placement, scale = self._session.shown.picture, self.placement, self.scale_of_screen()
+        if picture is None or placement is None or self.form != "image" or not self.flags_visible:
+            return pixel
+        flags = flags_of(picture, self._session.shown)
+        if flags is None:
+            return pixel
+        return nearest_flagged(placement.index, flags, self._session.overlay, tuple(pixel), REACH / scale)
 
     def values_at(self, pixel: Pixel) -> list[tuple[Choice, float]]:
         """Value of each slot's map at a pixel."""
