@@ -80,6 +80,8 @@ def colour_text(widget: QWidget, tone: str | None) -> None:
     palette = QPalette()
     if tone is not None:
         colour = QColor(getattr(tones_of(QGuiApplication.palette()), tone))
+        if all(widget.palette().color(role) == colour for role in _ROLES):
+            return  # a palette that is set again is followed by another change of style
         for role in _ROLES:
             palette.setColor(role, colour)
     widget.setPalette(palette)

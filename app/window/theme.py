@@ -15,7 +15,8 @@ def apply(app: QApplication, theme: str = "dark") -> None:
     if theme not in THEMES:
         raise ValueError(f"there is no theme {theme!r}; use one of {', '.join(THEMES)}")
     tones = THEMES[theme]
-    app.setStyle("Fusion")
+    if not app.styleSheet():
+        app.setStyle("Fusion")
     # in this order: widgets take their palette from the program when the style sheet polishes them
     app.setPalette(palette(tones))
     app.setStyleSheet(style_sheet(tones))
