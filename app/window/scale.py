@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import QSignalBlocker, pyqtSignal
-from PyQt6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QWidget
+from PyQt6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
 _RANGES = ((0.0, 49.0), (51.0, 100.0))
 
@@ -27,6 +27,7 @@ class ScaleEditor(QWidget):
         self.low, self.high = QDoubleSpinBox(objectName="low"), QDoubleSpinBox(objectName="high")
         row = QHBoxLayout(self)
         row.setContentsMargins(4, 0, 4, 0)
+        row.addWidget(QLabel("scale", objectName="scale_label"))
         for spin, (least, most) in zip((self.low, self.high), _RANGES, strict=True):
             spin.setRange(least, most)
             spin.setDecimals(1)
