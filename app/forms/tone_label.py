@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtCore import QEvent, QSize, Qt
 from PyQt6.QtGui import QColor, QGuiApplication, QPalette
 from PyQt6.QtWidgets import QLabel, QWidget
 
@@ -46,6 +46,25 @@ class NoteLabel(ToneLabel):
             self.set_tone(tone)
         self.setText(text)
         self.setVisible(bool(text))
+
+
+class RowLabel(QLabel):
+    """Name of a form's row: in one line where there is room, else in several, never cut."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setWordWrap(True)
+
+    def sizeHint(self) -> QSize:
+        """Room for one line; a label that wraps would ask for a square."""
+        return QSize(self._width(self.text()), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for the longest word."""
+        return QSize(max(map(self._width, self.text().split() or [""])), super().minimumSizeHint().height())
+
+    def _width(self, text: str) -> int:
+        return self.fontMetrics().horizontalAdvance(text) + 2
 
 
 class OriginLabel(ToneLabel):

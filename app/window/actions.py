@@ -62,7 +62,7 @@ ENTRIES = (
     Entry("flag_list", "Flag list", "Show the list of flags", ("F",), menu="View"),
     Entry("theme", "Dark or light", "Change between the dark and the light look", ("Ctrl+Shift+T",), "theme",
           bar="icon", menu="View"),
-    Entry("layout", "Reset layout", "Put all panels back where they were", ("Ctrl+Shift+R",), "layout", bar="icon",
+    Entry("layout", "Reset layout", "Put all panels back where they were", ("Ctrl+Shift+R",), "layout",
           menu="View"),
     Entry("keys", "Keys", "Show or hide the sheet of keys", ("?", "F1"), "info", bar="icon", menu="Help"),
     Entry("escape", "Escape", "Close this sheet, else the message on the maps, else go on after a freeze", ("Esc",)),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from PyQt6.QtCore import QByteArray, Qt
 from PyQt6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 
-from app.window.layouts import BOTTOM, LEFT, MAPS_SHARE, NARROW, RIGHT, Layout, column_width
+from app.window.layouts import BOTTOM, LEFT, MAPS_SHARE, NARROW, RIGHT, Layout, Place, column_width
 
 _ACROSS, _DOWN = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
 
@@ -129,11 +129,14 @@ class Docks:
                 self._window.tabifyDockWidget(left[0], dock)
             else:
                 self._window.addDockWidget(LEFT, dock)
+        if left:
+            max(left, key=lambda dock: self._place(dock).share).raise_()
         self.share()
 
     def _unfold(self) -> None:
-        left = [dock for dock in self._in(LEFT) if dock.objectName()[5:] not in self._folded]
-        for area, docks in ((LEFT, left), (RIGHT, [self._docks[name] for name in self._folded])):
+        right = [self._docks[name] for name in self._folded]
+        left = [dock for dock in self._in(LEFT) if dock not in right]
+        for area, docks in ((LEFT, left), (RIGHT, right)):
             for dock in docks:
                 self._window.removeDockWidget(dock)
                 self._window.addDockWidget(area, dock)
@@ -143,23 +146,25 @@ class Docks:
 
     def share(self) -> None:
         """Give each dock its share of the window; Qt follows only once the window is shown."""
-        width, places = self._window.width(), self.layout.places
-        right = self._in(RIGHT)
+        width, right = self._window.width(), self._in(RIGHT)
         for area, docks in ((LEFT, self._in(LEFT)), (RIGHT, right)):
-            shares = [places[dock.objectName()[5:]].share for dock in docks]
-            self._window.resizeDocks(docks, [share * self._window.height() // 100 for share in shares], _DOWN)
-            self._window.resizeDocks(docks[:1], [column_width(area if right else None, width)] * len(docks[:1]), _ACROSS)
+            self._window.resizeDocks(docks, [self._height(dock) for dock in docks], _DOWN)
+            first = docks[:1]
+            self._window.resizeDocks(first, [column_width(area if right else None, width)] * len(first), _ACROSS)
         bottom = self._in(BOTTOM)[:1]
-        self._window.resizeDocks(bottom, [self._height(dock.objectName()[5:]) for dock in bottom], _DOWN)
+        self._window.resizeDocks(bottom, [self._height(dock) for dock in bottom], _DOWN)
 
-    def _height(self, name: str) -> int:
-        return self.layout.places[name].share * self._window.height() // 100
+    def _place(self, dock: QDockWidget) -> Place:
+        return self.layout.places[next(name for name, one in self._docks.items() if one is dock)]
+
+    def _height(self, dock: QDockWidget) -> int:
+        return self._place(dock).share * self._window.height() // 100
 
     def _give_height(self, name: str) -> None:
         """Let a panel at the bottom that comes to the front have the height that it can be read in."""
         dock = self._docks[name]
-        if self._area(name) == BOTTOM and not dock.isFloating() and dock.height() < self._height(name):
-            self._window.resizeDocks([dock], [self._height(name)], _DOWN)
+        if self._area(name) == BOTTOM and not dock.isFloating() and dock.height() < self._height(dock):
+            self._window.resizeDocks([dock], [self._height(dock)], _DOWN)
 
     # -- single panels
 

@@ -182,6 +182,8 @@ class JobPage(QWidget):
         identifier = self.survey.detector.identifier if self.survey.detector else ""
         for widget in (title, self.method, self.detector if self.detector.count() > 1 else QLabel(identifier),
                        QLabel(facts(self.survey))):
+            if isinstance(widget, QLabel):
+                widget.setWordWrap(True)
             column.addWidget(widget)
         return heading
 
