@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
-from PyQt6.QtCore import QByteArray, Qt
+from PyQt6.QtCore import QByteArray, Qt, QTimer
 from PyQt6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 
 from app.window.layouts import BOTTOM, LEFT, MAPS_SHARE, NARROW, RIGHT, Layout, Place, column_width
@@ -23,13 +24,16 @@ class Docks:
         self._window, self.layout = window, layout
         self._docks = {name: self._make(name, panel) for name, panel in panels.items()}
         self._folded: list[str] = []
+        self._foremost = ""
+        self._growth = QTimer(window, singleShot=True, interval=0)
+        self._growth.timeout.connect(self._give_height)
         self._states: dict[str, tuple[QByteArray, bool]] = {}
         window.setCorner(Qt.Corner.BottomLeftCorner, LEFT)
         window.setCorner(Qt.Corner.BottomRightCorner, RIGHT)
         window.setTabPosition(LEFT | RIGHT, QTabWidget.TabPosition.North)
         self.reset()
         for name, dock in self._docks.items():
-            dock.visibilityChanged.connect(lambda shown, name=name: self._give_height(name) if shown else None)
+            dock.visibilityChanged.connect(partial(self._come_forth, name))
 
     def __getitem__(self, name: str) -> QDockWidget:
         """Dock of a panel."""
@@ -136,9 +140,10 @@ class Docks:
     def _unfold(self) -> None:
         right = [self._docks[name] for name in self._folded]
         left = [dock for dock in self._in(LEFT) if dock not in right]
+        for dock in (*left, *right):
+            self._window.removeDockWidget(dock)
         for area, docks in ((LEFT, left), (RIGHT, right)):
             for dock in docks:
-                self._window.removeDockWidget(dock)
                 self._window.addDockWidget(area, dock)
                 dock.show()
         self._folded = []
@@ -160,10 +165,15 @@ class Docks:
     def _height(self, dock: QDockWidget) -> int:
         return self._place(dock).share * self._window.height() // 100
 
-    def _give_height(self, name: str) -> None:
+    def _come_forth(self, name: str, shown: bool) -> None:
+        if shown:  # Qt lays the window out once more after it has told
+            self._foremost = name
+            self._growth.start()
+
+    def _give_height(self) -> None:
         """Let a panel at the bottom that comes to the front have the height that it can be read in."""
-        dock = self._docks[name]
-        if self._area(name) == BOTTOM and not dock.isFloating() and dock.height() < self._height(dock):
+        dock = self._docks[self._foremost]
+        if self._area(self._foremost) == BOTTOM and not dock.isFloating() and dock.height() < self._height(dock):
             self._window.resizeDocks([dock], [self._height(dock)], _DOWN)
 
     # -- single panels

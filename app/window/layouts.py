@@ -64,7 +64,7 @@ NARROW = 1400
 #: What the maps keep of the width at least.
 MAPS_SHARE = 0.55
 #: Width of a side column: its share of the window, least, most; the third is the only column of a narrow window.
-_COLUMNS = {LEFT: (0.18, 260, 300), RIGHT: (0.24, 325, 480), None: (0.27, 330, 380)}
+_COLUMNS = {LEFT: (0.18, 285, 300), RIGHT: (0.23, 325, 480), None: (0.27, 330, 380)}
 
 
 def column_width(area: Qt.DockWidgetArea | None, width: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 from made_survey import made_survey
 
@@ -10,6 +9,7 @@ from app.session import session as session_module
 from app.session.session import Session
 from calib_core.io.inventory import Problem
 from calib_core.jobs.board import Board, State
+
 
 class StandIn:
     """Job that only remembers what was asked of it."""

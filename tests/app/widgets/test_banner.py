@@ -24,7 +24,7 @@ def below(qtbot):
     parent.resize(400, 300)
     parent.show()
     qtbot.waitExposed(parent)
-    yield widget
+    return widget
 
 
 @pytest.fixture

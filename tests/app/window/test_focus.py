@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtCore import QPoint, QPointF, Qt
 from PyQt6.QtWidgets import QApplication, QLabel
 
 from app.panels.start import opening
 from app.widgets.banner import Banner
 from calib_core.errors import BadInput
-from calib_core.jobs.board import Message, State
+from calib_core.jobs.board import Message, State, Written
 
 
 @pytest.fixture
@@ -101,7 +102,8 @@ def test_escape_in_an_editor_that_has_nothing_to_restore_is_the_windows(active, 
 
 def test_a_click_hits_the_same_pixel_before_and_after_a_message(active, qtbot):
     canvas = active.maps.views[2].canvas
-    place = QPoint(canvas.width() // 4, canvas.height() // 2)
+    points = [QPoint(x, y) for y in range(0, canvas.height(), 8) for x in range(0, canvas.width(), 8)]
+    place = [point for point in points if canvas.pixel_at(QPointF(point)) is not None][-1]
     qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=place)
     before, where = active.session.pixel, canvas.mapToGlobal(place)
     active.session.set_pixel(None)
@@ -116,7 +118,7 @@ def test_a_click_hits_the_same_pixel_before_and_after_a_message(active, qtbot):
 
 def test_done_with_warnings_is_amber_and_says_the_first(active, fake_job, qtbot):
     fake_job.publish(state=State.DONE, messages=(Message(time.time(), "WARN", "Codes are called ADU."),),
-                     outputs=("a", "b"))
+                     outputs=tuple(Written(Path(name), "constant", "", 0) for name in ("a", "b")))
     qtbot.waitUntil(lambda: active.banner.count == 1)
     assert active.banner.message.startswith("Done with 1 warning: Codes are called ADU. 2 constants were written to")
     assert active.banner._messages[0].level == "warning"

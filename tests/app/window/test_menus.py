@@ -26,9 +26,12 @@ def test_the_menu_bar_is_the_table(open_window):
         assert (window.actions_by_name[entry.name] in shown) == bool(entry.menu)
 
 
-def test_characterisations_without_runs_come_into_the_menu(open_window, qtbot):
-    menu = open_window().menus["Run"]
-    qtbot.waitUntil(lambda: any(one.objectName().startswith("run_") for one in menu.actions()), timeout=20000)
+def test_characterisations_without_runs_come_into_the_menu(open_window, make_survey, qtbot, monkeypatch):
+    monkeypatch.setattr(menus, "_offered", lambda: [make_survey()])
+    window = open_window()
+    qtbot.waitUntil(lambda: texts(window.menus["Run"])[-1] == "AGIPD: Darks…")
+    window.menus["Run"].actions()[-1].trigger()
+    assert window.session.survey.family.name == "AGIPD"
 
 
 def test_a_window_that_is_closed_meanwhile_is_left_alone(open_window, qtbot, monkeypatch):
