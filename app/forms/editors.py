@@ -171,7 +171,7 @@ class ChoiceEdit(QComboBox):
         self.addItems(choices)
         guard_wheel(self)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(6)
+        self.setMinimumContentsLength(5)
         self.activated.connect(lambda _: self.committed.emit())
 
     @property

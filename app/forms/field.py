@@ -7,10 +7,10 @@ from typing import Any
 
 from PyQt6.QtCore import QEvent, QObject, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QGuiApplication
-from PyQt6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PyQt6.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QWidget
 
 from app.forms.editors import Editor
-from app.forms.tone_label import NoteLabel, ToneLabel, colour_text
+from app.forms.tone_label import NoteLabel, RowLabel, ToneLabel, colour_text
 from app.widgets.icons import icon
 from app.widgets.tones import tones_of
 
@@ -57,7 +57,7 @@ class Field(QObject):
                  parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.name, self.editor, self.mark = name, editor, Mark.PLAIN
-        self.sign, self.label, self.unit = _sign_label(), QLabel(label), ToneLabel(unit, "muted")
+        self.sign, self.label, self.unit = _sign_label(), RowLabel(label), ToneLabel(unit, "muted")
         self.error, self.button = NoteLabel("error"), _button()
         self._tooltip = tooltip
         editor.setObjectName(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtCore import QEvent, QSize, Qt
 from PyQt6.QtGui import QColor, QGuiApplication, QPalette
 from PyQt6.QtWidgets import QLabel, QWidget
 
@@ -48,6 +48,25 @@ class NoteLabel(ToneLabel):
         self.setVisible(bool(text))
 
 
+class RowLabel(QLabel):
+    """Name of a form's row: in one line where there is room, else in several, never cut."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setWordWrap(True)
+
+    def sizeHint(self) -> QSize:
+        """Room for one line; a label that wraps would ask for a square."""
+        return QSize(self._width(self.text()), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for the longest word."""
+        return QSize(max(map(self._width, self.text().split() or [""])), super().minimumSizeHint().height())
+
+    def _width(self, text: str) -> int:
+        return self.fontMetrics().horizontalAdvance(text) + 2
+
+
 class OriginLabel(ToneLabel):
     """A small line, cut in the middle where there is no room; the tooltip has all of it."""
 
@@ -80,6 +99,8 @@ def colour_text(widget: QWidget, tone: str | None) -> None:
     palette = QPalette()
     if tone is not None:
         colour = QColor(getattr(tones_of(QGuiApplication.palette()), tone))
+        if all(widget.palette().color(role) == colour for role in _ROLES):
+            return  # a palette that is set again is followed by another change of style
         for role in _ROLES:
             palette.setColor(role, colour)
     widget.setPalette(palette)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from PyQt6.QtCore import QByteArray, QRectF, Qt
 from PyQt6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PyQt6.QtSvg import QSvgRenderer
@@ -46,18 +48,23 @@ def icon(name: str, colour: QColor | None = None) -> QIcon:
     """Return an icon by its name in ``SHAPES``; its colour is by default that of button texts."""
     if name not in SHAPES:
         raise ValueError(f"there is no icon {name!r}; use one of {', '.join(SHAPES)}")
-    palette = QGuiApplication.palette()
-    role = QPalette.ColorRole.ButtonText
+    palette, role = QGuiApplication.palette(), QPalette.ColorRole.ButtonText
+    faint = palette.color(QPalette.ColorGroup.Disabled, role)
+    return _made(name, (colour or palette.color(role)).name(), faint.name())
+
+
+@lru_cache(maxsize=256)
+def _made(name: str, colour: str, faint: str) -> QIcon:
+    """Return an icon that is drawn once: a theme that changes asks for hundreds."""
     made = QIcon()
     for size in _SIZES:
-        made.addPixmap(_drawn(name, colour or palette.color(role), size))
-        faint = palette.color(QPalette.ColorGroup.Disabled, role)
+        made.addPixmap(_drawn(name, colour, size))
         made.addPixmap(_drawn(name, faint, size), QIcon.Mode.Disabled)
     return made
 
 
-def _drawn(name: str, colour: QColor, size: int) -> QPixmap:
-    text = _FRAME.format(colour=colour.name(), shape=SHAPES[name].replace("currentColor", colour.name()))
+def _drawn(name: str, colour: str, size: int) -> QPixmap:
+    text = _FRAME.format(colour=colour, shape=SHAPES[name].replace("currentColor", colour))
     pixmap = QPixmap(size, size)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)

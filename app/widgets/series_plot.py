@@ -25,8 +25,8 @@ class PixelPlot(QWidget):
 
     def __init__(self, hint: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.plot = pg.PlotWidget()
-        self.plot.setMenuEnabled(False)
+        # menus are hundreds of widgets that would follow each change of the theme
+        self.plot = pg.PlotWidget(enableMenu=False)
         self.plot.hideButtons()
         self._hint = QLabel(hint, alignment=Qt.AlignmentFlag.AlignCenter, objectName="plot_hint")
         self._layout = QStackedLayout(self)

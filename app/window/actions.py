@@ -1,4 +1,4 @@
-"""Actions of the window: one table for tool bar, keys and the sheet that explains them."""
+"""Actions of the window: one table for menus, tool bar, keys and the sheet that explains them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction, QActionGroup, QKeySequence
-from PyQt6.QtWidgets import QSizePolicy, QToolBar, QToolButton, QWidget
+from PyQt6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from app.widgets.icons import icon
+from app.window.layouts import LAYOUTS
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Entry:
     """One action.
 
     ``group`` makes it one of several of which one is on; ``bar`` says how it stands in the tool bar: with its
-    text, as an icon, or not at all. ``before`` puts a separator in front.
+    text, as an icon in a narrow window ("short") or always ("icon"), or not at all; ``menu`` is where it is in the
+    menu bar. ``before`` puts a separator in front, in both.
     """
 
     name: str
@@ -29,31 +31,41 @@ class Entry:
     toggles: bool = False
     bar: str = ""
     before: bool = False
+    menu: str = ""
 
 
 ENTRIES = (
-    Entry("open", "Open run…", "Type proposal and runs, or a path", ("Ctrl+K", "Ctrl+O"), "open", bar="text"),
-    Entry("run", "Run", "Run what the form shows", ("Ctrl+Return", "Ctrl+Enter"), "play", bar="text"),
-    Entry("cancel", "Cancel", "Cancel the job whose maps are shown", ("Ctrl+.",), "stop", bar="text"),
+    *(Entry(f"layout_{one.name}", f"{one.title}  {one.key}", f"Panels for {one.title.lower()}", (one.key,), "",
+            "layouts", bar="text", menu="View") for one in LAYOUTS),
+    Entry("open", "Open run…", "Type proposal and runs, or a path", ("Ctrl+K", "Ctrl+O"), "open", bar="short",
+          before=True, menu="File"),
+    Entry("run", "Run", "Run what the form shows", ("Ctrl+Return", "Ctrl+Enter"), "play", bar="text", menu="Run"),
+    Entry("cancel", "Cancel", "Cancel the job whose maps are shown", ("Ctrl+.",), "stop", bar="short", menu="Run"),
     Entry("assembled", "Assembled", "Modules where they are in the detector", ("A",), "assembled", "arrangement",
-          bar="text", before=True),
-    Entry("stacked", "Stacked", "Modules in rows, as they are stored", ("S",), "stacked", "arrangement", bar="text"),
-    Entry("module", "Module", "One module alone", ("M",), "module", "arrangement", bar="text"),
-    Entry("slots_1", "1", "One map", ("Ctrl+1",), "", "slots", bar="text", before=True),
-    Entry("slots_2", "2", "Two maps", ("Ctrl+2",), "", "slots", bar="text"),
-    Entry("slots_4", "4", "Four maps", ("Ctrl+4",), "", "slots", bar="text"),
-    Entry("slots_6", "6", "Six maps", ("Ctrl+6",), "", "slots", bar="text"),
+          bar="short", before=True, menu="View"),
+    Entry("stacked", "Stacked", "Modules in rows, as they are stored", ("S",), "stacked", "arrangement", bar="short",
+          menu="View"),
+    Entry("module", "Module", "One module alone", ("M",), "module", "arrangement", bar="short", menu="View"),
+    Entry("slots_1", "1", "One map", ("Ctrl+1",), "", "slots", bar="text", before=True, menu="View"),
+    Entry("slots_2", "2", "Two maps", ("Ctrl+2",), "", "slots", bar="text", menu="View"),
+    Entry("slots_4", "4", "Four maps", ("Ctrl+4",), "", "slots", bar="text", menu="View"),
+    Entry("slots_6", "6", "Six maps", ("Ctrl+6",), "", "slots", bar="text", menu="View"),
     Entry("flags", "Flags", "Draw bad-pixel flags over the maps", ("B",), "flags", toggles=True, bar="icon",
-          before=True),
+          before=True, menu="View"),
     Entry("freeze", "Freeze", "Keep the maps as they are while the job goes on", ("Space",), "pause", toggles=True,
-          bar="icon"),
-    Entry("fit", "Show everything", "Fit all maps into their slots", ("0", "Home"), "fit"),
-    Entry("export", "Export", "Show the export panel", ("Ctrl+E",), "export", bar="icon", before=True),
+          bar="icon", menu="View"),
+    Entry("fit", "Show everything", "Fit all maps into their slots", ("0", "Home"), "fit", menu="View"),
+    Entry("export", "Export", "Show the export panel", ("Ctrl+E",), "export", bar="icon", before=True, menu="File"),
     Entry("copy", "Copy as command", "Copy the command line that gives the same constants", ("Ctrl+Shift+C",), "copy",
-          bar="icon"),
-    Entry("theme", "Theme", "Dark or light", ("Ctrl+Shift+T",), "theme", bar="icon"),
-    Entry("layout", "Reset layout", "Put all panels back where they were", ("Ctrl+Shift+R",), "layout", bar="icon"),
-    Entry("keys", "Keys", "Show or hide the sheet of keys", ("?", "F1"), "info", bar="icon"),
+          bar="icon", menu="Run"),
+    Entry("log", "Log", "Show the log", ("L",), before=True, menu="View"),
+    Entry("flag_list", "Flag list", "Show the list of flags", ("F",), menu="View"),
+    Entry("theme", "Dark or light", "Change between the dark and the light look", ("Ctrl+Shift+T",), "theme",
+          bar="icon", menu="View"),
+    Entry("layout", "Reset layout", "Put all panels back where they were", ("Ctrl+Shift+R",), "layout",
+          menu="View"),
+    Entry("keys", "Keys", "Show or hide the sheet of keys", ("?", "F1"), "info", bar="icon", menu="Help"),
+    Entry("escape", "Escape", "Close this sheet, else the message on the maps, else go on after a freeze", ("Esc",)),
     Entry("next_cell", "Next memory cell", "Next memory cell", ("Right",)),
     Entry("previous_cell", "Previous memory cell", "Previous memory cell", ("Left",)),
     Entry("next_module", "Next module", "Next module", ("PgDown", "Down")),
@@ -61,11 +73,13 @@ ENTRIES = (
     Entry("stage_1", "First gain stage", "First gain stage", ("1",)),
     Entry("stage_2", "Second gain stage", "Second gain stage", ("2",)),
     Entry("stage_3", "Third gain stage", "Third gain stage", ("3",)),
-    Entry("next_bad", "Next bad pixel", "Select the next pixel with one of the drawn flags", ("N",)),
-    Entry("previous_bad", "Previous bad pixel", "Select the pixel before with one of the drawn flags", ("Shift+N",)),
-    Entry("log", "Log", "Show the log", ("L",)),
-    Entry("flag_list", "Flag list", "Show the list of flags", ("F",)),
+    Entry("next_bad", "Next bad pixel", "Select the next pixel with one of the drawn flags", ("N",), menu="View",
+          before=True),
+    Entry("previous_bad", "Previous bad pixel", "Select the pixel before with one of the drawn flags", ("Shift+N",),
+          menu="View"),
+    Entry("quit", "Quit", "Close the window", ("Ctrl+Q",), before=True, menu="File"),
 )
+MENUS = ("File", "View", "Run", "Help")
 _KEY_TEXTS = {
     "Left": "←", "Right": "→", "Up": "↑", "Down": "↓", "PgDown": "PgDn", "Ctrl+Return": "Ctrl+Enter",
 }
@@ -105,8 +119,22 @@ def _connect(action: QAction, entry: Entry, call: Callable[..., None]) -> None:
 
 def key_text(key: str) -> str:
     """Key as it stands on a keyboard and in the navigator."""
-    drawn = {"Left": "←", "Right": "→", "Up": "↑", "Down": "↓", "PgDown": "PgDn", "Ctrl+Return": "Ctrl+Enter"}
-    return drawn.get(key, key)
+    return _KEY_TEXTS.get(key, key)
+
+
+def fill_menus(bar: QMenuBar, actions: Mapping[str, QAction]) -> dict[str, QMenu]:
+    """Put actions into the menus of :data:`MENUS`, which are returned by their names.
+
+    A menu bar that comes later would lay the window out anew.
+    """
+    menus = {name: bar.addMenu(f"&{name}") for name in MENUS}
+    for entry in ENTRIES:
+        if entry.menu:
+            menu = menus[entry.menu]
+            if entry.before and not menu.isEmpty():
+                menu.addSeparator()
+            menu.addAction(actions[entry.name])
+    return menus
 
 
 def fill_bar(bar: QToolBar, actions: Mapping[str, QAction], spacer_before: str, extra: QWidget) -> None:
@@ -123,9 +151,17 @@ def fill_bar(bar: QToolBar, actions: Mapping[str, QAction], spacer_before: str, 
         elif entry.before:
             bar.addSeparator()
         bar.addAction(actions[entry.name])
-        button = bar.widgetForAction(actions[entry.name])
-        if entry.bar == "text" and isinstance(button, QToolButton):
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    show_texts(bar, actions, True)
+
+
+def show_texts(bar: QToolBar, actions: Mapping[str, QAction], wide: bool) -> None:
+    """Let the buttons of a wide window have their texts; in a narrow one the maps need the room."""
+    style = Qt.ToolButtonStyle
+    for entry in ENTRIES:
+        button = bar.widgetForAction(actions[entry.name]) if entry.bar else None
+        if isinstance(button, QToolButton):
+            with_text = entry.bar == "text" or (wide and entry.bar == "short")
+            button.setToolButtonStyle(style.ToolButtonTextBesideIcon if with_text else style.ToolButtonIconOnly)
 
 
 def draw_icons(actions: Mapping[str, QAction]) -> None:

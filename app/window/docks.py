@@ -1,85 +1,182 @@
-"""Panels of the window in docks, and where they are when the layout is reset."""
+"""Panels of the window in docks: arranged by a layout, in one column or two, so that the maps keep their width."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from functools import partial
 
-from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QDockWidget, QMainWindow, QWidget
+from PyQt6.QtCore import QByteArray, Qt, QTimer
+from PyQt6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 
-_LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
-_RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
-_BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
+from app.window.layouts import BOTTOM, LEFT, MAPS_SHARE, NARROW, RIGHT, Layout, Place, column_width
 
-
-@dataclass(frozen=True)
-class Place:
-    """Where a dock is after a reset: area, and its share of the height of the area in per cent."""
-
-    title: str
-    area: Qt.DockWidgetArea
-    share: int
-
-
-PLACES = {
-    "runs": Place("Runs", _LEFT, 24),
-    "job": Place("Job", _LEFT, 50),
-    "tasks": Place("Tasks", _LEFT, 26),
-    "navigation": Place("Navigator · bad-pixel flags", _RIGHT, 36),
-    "inspector": Place("Inspector", _RIGHT, 64),
-    "log": Place("Log", _BOTTOM, 100),
-    "asics": Place("ASICs", _BOTTOM, 100),
-    "stages": Place("Gain stages", _BOTTOM, 100),
-    "frames": Place("Frames", _BOTTOM, 100),
-    "export": Place("Export", _BOTTOM, 100),
-}
-#: Width of the side areas and height of the bottom area, as shares of the window; least width in pixels.
-_WIDTHS = {_LEFT: 0.2, _RIGHT: 0.25}
-_LEAST_WIDTHS = {_LEFT: 315, _RIGHT: 325}
-_BOTTOM_SHARE = 0.16
+_ACROSS, _DOWN = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
 
 
 class Docks:
-    """The docks of a window by the name of their panel."""
+    """The docks of a window by the name of their panel.
 
-    def __init__(self, window: QMainWindow, panels: dict[str, QWidget]) -> None:
-        self._window = window
-        self._docks = {name: self._make(name, PLACES[name], panel) for name, panel in panels.items()}
-        window.setCorner(Qt.Corner.BottomLeftCorner, _LEFT)
-        window.setCorner(Qt.Corner.BottomRightCorner, _RIGHT)
+    A narrow window has the docks of the right side as tabs among those of the left; as soon as it is wide again they
+    go back, and what the operator has moved stays where it is.
+    """
+
+    def __init__(self, window: QMainWindow, panels: Mapping[str, QWidget], layout: Layout) -> None:
+        self._window, self.layout = window, layout
+        self._docks = {name: self._make(name, panel) for name, panel in panels.items()}
+        self._folded: list[str] = []
+        self._foremost = ""
+        self._growth = QTimer(window, singleShot=True, interval=0)
+        self._growth.timeout.connect(self._give_height)
+        self._states: dict[str, tuple[QByteArray, bool]] = {}
+        window.setCorner(Qt.Corner.BottomLeftCorner, LEFT)
+        window.setCorner(Qt.Corner.BottomRightCorner, RIGHT)
+        window.setTabPosition(LEFT | RIGHT, QTabWidget.TabPosition.North)
         self.reset()
+        for name, dock in self._docks.items():
+            dock.visibilityChanged.connect(partial(self._come_forth, name))
 
     def __getitem__(self, name: str) -> QDockWidget:
         """Dock of a panel."""
         return self._docks[name]
 
-    def _make(self, name: str, place: Place, panel: QWidget) -> QDockWidget:
-        dock = QDockWidget(place.title, self._window, objectName=f"dock_{name}")
-        panel.setMinimumWidth(_LEAST_WIDTHS.get(place.area, 0))
+    def _make(self, name: str, panel: QWidget) -> QDockWidget:
+        dock = QDockWidget(self._window, objectName=f"dock_{name}")
         dock.setWidget(panel)
         return dock
 
+    # -- layouts
+
+    def take(self, layout: Layout) -> None:
+        """Change to a layout, as it was when it was left."""
+        if layout is self.layout:
+            return
+        self._states[self.layout.name] = self.state()
+        self.layout = layout
+        self.reset()
+        if layout.name in self._states:
+            self.restore(*self._states[layout.name])
+
+    def state(self) -> tuple[QByteArray, bool]:
+        """What Qt keeps of the docks, and whether the right side is folded into the left."""
+        return self._window.saveState(int(bool(self._folded))), bool(self._folded)
+
+    def restore(self, state: QByteArray, folded: bool | None = None) -> None:
+        """Bring back a state; its version tells whether it is of a narrow window."""
+        for version in (0, 1) if folded is None else (int(folded),):
+            if self._window.restoreState(state, version):
+                self._folded = [name for name in self._of(RIGHT) if version and self._area(name) == LEFT]
+        self.fit()
+
     def reset(self) -> None:
         """Put all docks back where they belong."""
+        self._window.setUpdatesEnabled(False)
         for name, dock in self._docks.items():
             dock.setFloating(False)
-            self._window.addDockWidget(PLACES[name].area, dock)
-            dock.show()
-        for name in ("asics", "stages", "frames", "export"):
-            self._window.tabifyDockWidget(self._docks["log"], self._docks[name])
-        self._docks["log"].raise_()
+            self._window.removeDockWidget(dock)
+            dock.setWindowTitle(self.layout.places[name].title if name in self.layout.places else name)
+        self._folded = self._of(RIGHT) if self._is_narrow() else []
+        if self._folded:
+            self._pile(LEFT, [*self._of(LEFT), *self._folded])
+        else:
+            for area in (LEFT, RIGHT):
+                self._stack(area, self._of(area))
+        self._pile(BOTTOM, self._of(BOTTOM))
+        self.share()
+        self._window.setUpdatesEnabled(True)
+
+    def _of(self, area: Qt.DockWidgetArea) -> list[str]:
+        return [name for name, place in self.layout.places.items() if place.area == area and name in self._docks]
+
+    def _stack(self, area: Qt.DockWidgetArea, names: Iterable[str]) -> None:
+        """Put docks one below the other."""
+        for name in names:
+            self._window.addDockWidget(area, self._docks[name])
+            self._docks[name].show()
+
+    def _pile(self, area: Qt.DockWidgetArea, names: list[str]) -> None:
+        """Put docks into one place as tabs, at once: side by side they would widen the window."""
+        first = self._docks[names[0]]
+        self._window.addDockWidget(area, first)
+        for name in names[1:]:
+            self._window.tabifyDockWidget(first, self._docks[name])
+        for name in names:
+            self._docks[name].show()
+        first.raise_()
+
+    # -- sizes
+
+    def fit(self) -> None:
+        """One column or two by the width of the window; the maps keep their part of it."""
+        if self._is_narrow() and not self._folded:
+            self._fold()
+        elif self._folded and not self._is_narrow():
+            self._unfold()
+        elif self._window.centralWidget().width() < MAPS_SHARE * self._window.width():
+            self.share()
+
+    def _is_narrow(self) -> bool:
+        return self._window.width() < NARROW
+
+    def _area(self, name: str) -> Qt.DockWidgetArea:
+        return self._window.dockWidgetArea(self._docks[name])
+
+    def _in(self, area: Qt.DockWidgetArea) -> list[QDockWidget]:
+        """Docks that are at a side now, whoever put them there."""
+        return [dock for name, dock in self._docks.items()
+                if self._area(name) == area and not dock.isFloating() and not dock.isHidden()]
+
+    def _fold(self) -> None:
+        left = self._in(LEFT)
+        self._folded = [name for name in self._docks if self._docks[name] in self._in(RIGHT)]
+        for dock in [*left[1:], *(self._docks[name] for name in self._folded)]:
+            if left:
+                self._window.tabifyDockWidget(left[0], dock)
+            else:
+                self._window.addDockWidget(LEFT, dock)
+        if left:
+            max(left, key=lambda dock: self._place(dock).share).raise_()
+        self.share()
+
+    def _unfold(self) -> None:
+        right = [self._docks[name] for name in self._folded]
+        left = [dock for dock in self._in(LEFT) if dock not in right]
+        for dock in (*left, *right):
+            self._window.removeDockWidget(dock)
+        for area, docks in ((LEFT, left), (RIGHT, right)):
+            for dock in docks:
+                self._window.addDockWidget(area, dock)
+                dock.show()
+        self._folded = []
         self.share()
 
     def share(self) -> None:
         """Give each dock its share of the window; Qt follows only once the window is shown."""
-        width, height = self._window.width(), self._window.height()
-        for area, share in _WIDTHS.items():
-            names = [name for name in self._docks if PLACES[name].area == area]
-            docks = [self._docks[name] for name in names]
-            heights = [PLACES[name].share * height // 100 for name in names]
-            self._window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
-            self._window.resizeDocks(docks[:1], [round(share * width)], Qt.Orientation.Horizontal)
-        self._window.resizeDocks([self._docks["log"]], [round(_BOTTOM_SHARE * height)], Qt.Orientation.Vertical)
+        width, right = self._window.width(), self._in(RIGHT)
+        for area, docks in ((LEFT, self._in(LEFT)), (RIGHT, right)):
+            self._window.resizeDocks(docks, [self._height(dock) for dock in docks], _DOWN)
+            first = docks[:1]
+            self._window.resizeDocks(first, [column_width(area if right else None, width)] * len(first), _ACROSS)
+        bottom = self._in(BOTTOM)[:1]
+        self._window.resizeDocks(bottom, [self._height(dock) for dock in bottom], _DOWN)
+
+    def _place(self, dock: QDockWidget) -> Place:
+        return self.layout.places[next(name for name, one in self._docks.items() if one is dock)]
+
+    def _height(self, dock: QDockWidget) -> int:
+        return self._place(dock).share * self._window.height() // 100
+
+    def _come_forth(self, name: str, shown: bool) -> None:
+        if shown:  # Qt lays the window out once more after it has told
+            self._foremost = name
+            self._growth.start()
+
+    def _give_height(self) -> None:
+        """Let a panel at the bottom that comes to the front have the height that it can be read in."""
+        dock = self._docks[self._foremost]
+        if self._area(self._foremost) == BOTTOM and not dock.isFloating() and dock.height() < self._height(dock):
+            self._window.resizeDocks([dock], [self._height(dock)], _DOWN)
+
+    # -- single panels
 
     def bring(self, name: str) -> None:
         """Show a panel and put it in front."""

@@ -7,15 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer
-from PyQt6.QtGui import QCloseEvent, QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
+from PyQt6.QtGui import QCloseEvent, QGuiApplication, QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PyQt6.QtWidgets import (
-    QAbstractItemView,
-    QAbstractSpinBox,
     QApplication,
-    QComboBox,
-    QHBoxLayout,
     QMainWindow,
-    QPlainTextEdit,
     QPushButton,
     QToolBar,
     QVBoxLayout,
@@ -44,9 +39,12 @@ from app.widgets.banner import Banner
 from app.widgets.key_sheet import KeySheet
 from app.widgets.log_view import LogView
 from app.window import theme
-from app.window.actions import draw_icons, fill_bar, make_actions, sheet_rows
+from app.window.actions import draw_icons, fill_bar, fill_menus, make_actions, sheet_rows, show_texts
 from app.window.docks import Docks
-from app.window.menus import fill_menu
+from app.window.focus import Focus, is_edited
+from app.window.layouts import DARKS, NARROW, Layout
+from app.window.layouts import LAYOUTS as DOCK_LAYOUTS
+from app.window.menus import offer_without_runs
 from app.window.scale import ScaleEditor
 from app.window.status import StatusBar
 from calib_core.cli.command_line import command_line
@@ -56,10 +54,6 @@ from calib_core.subjects.job import JobSubject
 
 CLOSE_TIMEOUT = 5.0
 _SIZE = (1680, 1020)
-_KEYS_OF_EDITORS = (
-    Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown,
-    Qt.Key.Key_Home, Qt.Key.Key_Space,
-)
 
 
 class MainWindow(QMainWindow):
@@ -91,7 +85,8 @@ class MainWindow(QMainWindow):
         self.setStatusBar(self.status)
         self.sheet = KeySheet(sheet_rows(), self)
         self.resize(*_fitting_size())
-        self.docks = Docks(self, self._panels)
+        self.docks = Docks(self, self._panels, DARKS)
+        self.focus = Focus(self.session, self.picker, self.docks, self.maps, self.banner, self)
         self._connect(supervisor)
         self._bring_back()
         if restores:
@@ -121,20 +116,14 @@ class MainWindow(QMainWindow):
         }
 
     def _make_centre(self) -> None:
-        self.banner = Banner()
-        self.restore_button = QPushButton("Restore", objectName="restore")
-        self.restore_button.clicked.connect(self.restore_runs)
-        self.restore_button.hide()
-        self.banner.closed.connect(self.restore_button.hide)
-        top = QHBoxLayout()
-        top.addWidget(self.banner, 1)
-        top.addWidget(self.restore_button)
         centre = QWidget()
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(top)
         column.addWidget(self.maps, 1)
+        self.banner = Banner(self.maps)
+        self.restore_button = QPushButton("Restore", objectName="restore")
+        self.restore_button.clicked.connect(self.restore_runs)
         self.setCentralWidget(centre)
         self.logger = LogPresenter(self.session, self.jobs, self.log, self.banner, self)
 
@@ -148,6 +137,8 @@ class MainWindow(QMainWindow):
             "next_cell": lambda: navigator.step(1), "previous_cell": lambda: navigator.step(-1),
             "next_module": lambda: navigator.step_module(1), "previous_module": lambda: navigator.step_module(-1),
             "next_bad": lambda: maps.presenter.step_bad(1), "previous_bad": lambda: maps.presenter.step_bad(-1),
+            "escape": self.escape, "quit": self.close,
+            **{f"layout_{one.name}": lambda one=one: self.set_layout(one) for one in DOCK_LAYOUTS},
             "log": lambda: self.docks.toggle("log"), "flag_list": lambda: self.docks.toggle("navigation"),
             **{name: lambda name=name: session.set_arrangement(name) for name in LAYOUTS},
             **{f"slots_{n}": lambda n=n: self.set_slots(n) for n in SLOT_COUNTS},
@@ -156,7 +147,9 @@ class MainWindow(QMainWindow):
         given = {"open": self.picker.focus_action, "run": self.form.run_action}
         self.actions_by_name = make_actions(self, calls, given)
         self.actions_by_name["flags"].setChecked(True)
-        bar = QToolBar("Tools", self, objectName="tool_bar", movable=False)
+        self.actions_by_name[f"layout_{DARKS.name}"].setChecked(True)
+        self.menus = fill_menus(self.menuBar(), self.actions_by_name)
+        bar = self._bar = QToolBar("Tools", self, objectName="tool_bar", movable=False)
         bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         bar.setIconSize(QSize(18, 18))
         fill_bar(bar, self.actions_by_name, "export", self.scale)
@@ -217,6 +210,21 @@ class MainWindow(QMainWindow):
         self.actions_by_name[f"slots_{count}"].setChecked(True)
         self.keeper.touch()
 
+    def set_layout(self, layout: Layout) -> None:
+        """Change to another arrangement of the panels."""
+        self.docks.take(layout)
+        self.actions_by_name[f"layout_{layout.name}"].setChecked(True)
+        self.keeper.touch()
+
+    def escape(self) -> None:
+        """Close the sheet of keys, else the message over the maps, else go on after a freeze."""
+        if self.sheet.isVisible():
+            self.sheet.hide()
+        elif self.banner.isVisible():
+            self.banner.dismiss()
+        else:
+            self.session.set_frozen(False)
+
     def reset_layout(self) -> None:
         """Put all panels back."""
         self.docks.reset()
@@ -243,7 +251,7 @@ class MainWindow(QMainWindow):
             "maps": tuple(c.key for c in self.maps.presenter.chosen) or self.maps.presenter.wanted,
             "percentiles": self.maps.presenter.percentiles,
             "recent": tuple(self.picker.recent),
-            "docks": _text(self.saveState()),
+            "docks": _text(self.docks.state()[0]),
             "geometry": _text(self.saveGeometry()),
         }
 
@@ -262,7 +270,7 @@ class MainWindow(QMainWindow):
         if found.geometry:
             self.restoreGeometry(_bytes(found.geometry))
         if found.docks:
-            self.restoreState(_bytes(found.docks))
+            self.docks.restore(_bytes(found.docks))
         for note in keeper.notes:
             session.say("WARN", note)
 
@@ -273,14 +281,14 @@ class MainWindow(QMainWindow):
             self.restore_runs()
         elif runs:
             names = ", ".join(path.name for path in runs)
-            self.session.say(
-                "WARN", f"The last session ended unexpectedly. “Restore” opens {names} again as they were.")
-            self.restore_button.show()
+            text = f"The last session ended unexpectedly. “Restore” opens {names} again as they were."
+            self.session.say("WARN", text)
+            self.banner.say("warning", text, "crash", self.restore_button)
 
     def restore_runs(self) -> None:
         """Open the runs of the last session, with its parameters and its view."""
         found = self.keeper.found
-        self.banner.dismiss()
+        self.banner.clear("crash")
         self._restoring = found
         self.session.module = found.module
         self.session.cross = found.pixel[1:] if found.pixel else None
@@ -304,15 +312,17 @@ class MainWindow(QMainWindow):
 
     def event(self, event: QEvent | None) -> bool:
         """Leave keys to whoever edits; only what nobody takes moves through cells and modules."""
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._is_edited(event):
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and is_edited(event):
             event.accept()
             return True
         return super().event(event)
 
-    def _is_edited(self, event: QKeyEvent) -> bool:
-        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        editors = (QAbstractSpinBox, QComboBox, QAbstractItemView, QPlainTextEdit)
-        return plain and event.key() in _KEYS_OF_EDITORS and isinstance(QApplication.focusWidget(), editors)
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Take Esc that an editor had no use for."""
+        if event is not None and event.key() == Qt.Key.Key_Escape:
+            self.escape()
+        else:
+            super().keyPressEvent(event)
 
     def dragEnterEvent(self, event: Any) -> None:
         """Take run folders."""
@@ -333,13 +343,21 @@ class MainWindow(QMainWindow):
 
     def _settle(self) -> None:
         """What takes a window that is shown, or need not keep it from being shown."""
-        if not self.keeper.found.docks:
+        if self.keeper.found.docks:
+            self.docks.fit()
+        else:
             self.docks.share()
         self.maps.fit()
         QTimer.singleShot(0, self._offer_menu)
 
     def _offer_menu(self) -> None:
-        fill_menu(self, self._take_without_runs, self.background)
+        offer_without_runs(self.menus["Run"], self._take_without_runs, self.background)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Keep the maps their part of the width."""
+        super().resizeEvent(event)
+        show_texts(self._bar, self.actions_by_name, self.width() >= NARROW)
+        self.docks.fit()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Look at the boards seldom."""

@@ -1,30 +1,30 @@
-"""The menu of what begins without a run being opened."""
+"""Entries of the menu for what begins without a run being opened."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from PyQt6.QtWidgets import QMainWindow
+from PyQt6.QtWidgets import QMenu
 
 from app.running.background import Background
 from calib_core.characterisation.family import families
 from calib_core.jobs.survey import Survey, reads_runs, without_runs
 
 
-def fill_menu(window: QMainWindow, take: Callable[[Survey], None], background: Background) -> None:
+def offer_without_runs(menu: QMenu, take: Callable[[Survey], None], background: Background) -> None:
     """Offer the characterisations that need no run, which no run that is opened would offer.
 
     Parameters
     ----------
-    window : QMainWindow
-        It gets a menu bar only where there is something to offer.
+    menu : QMenu
+        It gets them at its end once they are known.
     take : callable
         Called with the survey that stands for the characterisation that was chosen.
     background : Background
         Where all families are loaded, which takes longer than a window may wait.
     """
-    background.run("menu", _offered, partial(_show, window, take))
+    background.run("menu", _offered, partial(_show, menu, take))
 
 
 def _offered() -> list[Survey]:
@@ -32,10 +32,9 @@ def _offered() -> list[Survey]:
             if not reads_runs(family, method)]
 
 
-def _show(window: QMainWindow, take: Callable[[Survey], None], offered: Sequence[Survey]) -> None:
-    if not offered:
-        return
-    menu = window.menuBar().addMenu("&Run")
+def _show(menu: QMenu, take: Callable[[Survey], None], offered: Sequence[Survey]) -> None:
+    if offered:
+        menu.addSeparator()
     for survey in offered:
         action = menu.addAction(f"{survey.family.title}: {survey.method.title}…")
         action.setObjectName(f"run_{survey.family.name}_{survey.method.command}".lower())

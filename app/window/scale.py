@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import QSignalBlocker, pyqtSignal
-from PyQt6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QWidget
+from PyQt6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
 _RANGES = ((0.0, 49.0), (51.0, 100.0))
 
@@ -26,13 +26,14 @@ class ScaleEditor(QWidget):
         super().__init__(parent)
         self.low, self.high = QDoubleSpinBox(objectName="low"), QDoubleSpinBox(objectName="high")
         row = QHBoxLayout(self)
-        row.setContentsMargins(4, 0, 4, 0)
+        row.setContentsMargins(2, 0, 2, 0)
+        row.addWidget(QLabel("scale", objectName="scale_label"))
         for spin, (least, most) in zip((self.low, self.high), _RANGES, strict=True):
             spin.setRange(least, most)
             spin.setDecimals(1)
             spin.setSuffix(" %")
             spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-            spin.setFixedWidth(58)
+            spin.setFixedWidth(54)
             spin.setKeyboardTracking(False)
             spin.lineEdit().returnPressed.connect(self.left)
             spin.setToolTip("Percentiles of the good pixels at the ends of the colour scale")

@@ -15,7 +15,8 @@ def apply(app: QApplication, theme: str = "dark") -> None:
     if theme not in THEMES:
         raise ValueError(f"there is no theme {theme!r}; use one of {', '.join(THEMES)}")
     tones = THEMES[theme]
-    app.setStyle("Fusion")
+    if not app.styleSheet():
+        app.setStyle("Fusion")
     # in this order: widgets take their palette from the program when the style sheet polishes them
     app.setPalette(palette(tones))
     app.setStyleSheet(style_sheet(tones))
@@ -66,12 +67,17 @@ def style_sheet(tones: Tones) -> str:
 QToolTip {{ color: {tones.text}; background: {tones.raised}; border: 1px solid {tones.border}; padding: 3px; }}
 QToolBar {{ background: {tones.window}; border: none; border-bottom: 1px solid {tones.border}; padding: 3px;
     spacing: 3px; }}
-QToolBar::separator {{ background: {tones.border}; width: 1px; margin: 4px 6px; }}
+QToolBar::separator {{ background: {tones.border}; width: 1px; margin: 4px 3px; }}
 QToolButton {{ border: 1px solid transparent; border-radius: 4px; padding: 4px 7px; }}
 QToolButton:hover {{ background: {tones.raised}; border-color: {tones.border}; }}
 QToolButton:checked {{ background: {tones.raised}; border-color: {tones.accent}; }}
 QToolButton:focus {{ border-color: {tones.accent}; }}
 QDockWidget::title {{ background: {tones.window}; padding: 5px 8px; }}
+QTabBar {{ qproperty-drawBase: 0; }}
+QTabBar::tab {{ color: {tones.muted}; background: {tones.window}; border: none; border-bottom: 2px solid transparent;
+    padding: 4px 8px; }}
+QTabBar::tab:selected {{ color: {tones.text}; border-bottom-color: {tones.accent}; }}
+QTabBar::tab:hover {{ color: {tones.text}; }}
 QMainWindow::separator {{ background: {tones.window}; width: 5px; height: 5px; }}
 QMainWindow::separator:hover {{ background: {tones.accent}; }}
 QHeaderView::section {{ background: {tones.window}; color: {tones.muted}; border: none;

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QGridLayout, QLabel, QWidget
+from PyQt6.QtWidgets import QGridLayout, QWidget
 
 from app.forms.editors import ChoiceEdit
-from app.forms.tone_label import OriginLabel, colour_text
+from app.forms.tone_label import OriginLabel, RowLabel, colour_text
 from app.panels.start.job_draft import InputTable, run_choices
 
 NO_RUN = "no run"
@@ -42,7 +42,7 @@ class InputTableView(QWidget):
         combo.setObjectName(f"input_{key}")
         combo.activated.connect(lambda index: self._choose(key, index))
         self.combos[key], self.origins[key] = combo, OriginLabel()
-        title = QLabel(label[:1].upper() + label[1:])
+        title = RowLabel(label[:1].upper() + label[1:])
         title.setBuddy(combo)
         self._grid.addWidget(title, row, 0)
         self._grid.addWidget(combo, row, 1)
@@ -57,6 +57,7 @@ class InputTableView(QWidget):
         for one in self.table.survey.arranged:
             combo, run = self.combos[one.key], self.table.assigned[one.key]
             combo.setCurrentIndex(none if run is None else run)
+            combo.setToolTip("" if run is None else self.table.survey.runs[run].label)
             own = self.table.overridden_at(one)
             self.origins[one.key].say(("* " if own else "") + self.table.origin(one))
             colour_text(combo, "pending" if own else None)

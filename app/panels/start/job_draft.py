@@ -167,8 +167,10 @@ def modules_text(survey: Survey) -> str:
 
 
 def run_choices(survey: Survey) -> list[str]:
-    """Texts of the runs to choose from."""
-    return [f"{run.label}  ·  {_count(run.trains, 'train')}" for run in survey.runs]
+    """Texts of the runs to choose from, without the proposal where it is that of all."""
+    proposals = {run.label.rpartition(" ")[0] for run in survey.runs}
+    names = [run.label.rpartition(" ")[2] if len(proposals) == 1 else run.label for run in survey.runs]
+    return [f"{name} · {_count(run.trains, 'train')}" for name, run in zip(names, survey.runs, strict=True)]
 
 
 def banners(table: InputTable) -> list[str]:

@@ -158,7 +158,7 @@ class JobPage(QWidget):
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 8, 0)
+        column.setContentsMargins(0, 0, 4, 0)
         column.setSpacing(6)
         column.addWidget(self._heading())
         column.addWidget(self.banner)
@@ -182,6 +182,8 @@ class JobPage(QWidget):
         identifier = self.survey.detector.identifier if self.survey.detector else ""
         for widget in (title, self.method, self.detector if self.detector.count() > 1 else QLabel(identifier),
                        QLabel(facts(self.survey))):
+            if isinstance(widget, QLabel):
+                widget.setWordWrap(True)
             column.addWidget(widget)
         return heading
 
@@ -198,7 +200,9 @@ class JobPage(QWidget):
         self.method.setToolTip("Characterisation, and its command")
         commands = [(family.name, method.command) for family, method in self.offers]
         self.method.setCurrentIndex(commands.index((self.survey.family.name, self.survey.method.command)))
-        self.method.setVisible(len(commands) > 1)
+        # what has no parent yet would be shown as a window of its own, which takes the keyboard
+        if len(commands) <= 1:
+            self.method.hide()
 
     def _problems(self) -> Fold:
         found = problems(self.survey)
@@ -207,7 +211,8 @@ class JobPage(QWidget):
         text.setObjectName("problems")
         text.say("\n".join(found))
         QVBoxLayout(fold.content).addWidget(text)
-        fold.setVisible(bool(found))
+        if not found:
+            fold.hide()
         return fold
 
     def _lines(self) -> QWidget:
@@ -231,7 +236,8 @@ class JobPage(QWidget):
         column = QVBoxLayout(fold.content)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(content)
-        fold.setVisible(bool(content.fields))
+        if not content.fields:
+            fold.hide()
         return fold
 
     def _connect(self) -> None:

@@ -32,10 +32,8 @@ class LogPresenter(QObject):
     def say(self, level: str, text: str) -> None:
         """Tell something of the window itself."""
         self._view.append(datetime.now(), _LEVELS.get(level, level), text)
-        if level == "ERROR":
-            self._banner.show_message("error", text)
-        elif level == "WARN" and not (self._banner.message and self._banner.level == "error"):
-            self._banner.show_message("warning", text)
+        if level in ("ERROR", "WARN"):
+            self._banner.say(_LEVELS.get(level, level).lower(), text)
 
     def _take_board(self, job: Job, board: Board) -> None:
         for message in board.messages[self._told.get(job, 0):]:
@@ -44,9 +42,13 @@ class LogPresenter(QObject):
         self._told[job] = len(board.messages)
 
     def _take_end(self, job: Job) -> None:
-        board = job.board
+        board, cause = job.board, f"job {id(job)}"
+        warnings = [message.text for message in board.messages if message.level == "WARN"]
+        made = f"{len(board.outputs)} constants were written to {job.spec.out_folder}."
         if board.error:
-            self._banner.show_message("error", board.error)
+            self._banner.say("error", board.error, cause)
+        elif board.outputs and warnings:
+            number = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
+            self._banner.say("warning", f"Done with {number}: {warnings[0]} {made}", cause)
         elif board.outputs:
-            count = len(board.outputs)
-            self._banner.show_message("ok", f"{count} constants were written to {job.spec.out_folder}.")
+            self._banner.say("ok", made, cause)

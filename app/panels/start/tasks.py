@@ -105,6 +105,8 @@ class TaskPanel(QWidget):
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.setShowGrid(False)
         self.table.setWordWrap(False)
+        # names differ at both ends: method and detector, and the runs
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.setTabKeyNavigation(False)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(25)
@@ -119,7 +121,7 @@ class TaskPanel(QWidget):
         header, letters = self.table.horizontalHeader(), self.table.fontMetrics()
         header.setSectionResizeMode(TASK, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(40)
-        for column, text in ((PROGRESS, "ProgressMM"), (STATE, "MMcancelled"), (ETA, "00:00MM")):
+        for column, text in ((PROGRESS, "ProgressM"), (STATE, "StateM"), (ETA, "00:00MM")):
             header.resizeSection(column, letters.horizontalAdvance(text))
 
     def _connect(self) -> None:
@@ -164,6 +166,10 @@ class _TaskRows(QIdentityProxyModel):
             return super().data(index, jobs_model.PROGRESS_ROLE)
         if index.column() == PROGRESS and role == progress_cell.STATE_ROLE:
             return None
+        if index.column() == STATE and role == Qt.ItemDataRole.DisplayRole:
+            return None  # the icon's shape says it; the names need the room
+        if index.column() == STATE and role == Qt.ItemDataRole.ToolTipRole:
+            return super().data(index, role) or state.value
         if index.column() == STATE and role in (Qt.ItemDataRole.DecorationRole, Qt.ItemDataRole.ForegroundRole):
             return _look(state, role)
         if role == Qt.ItemDataRole.ToolTipRole and not super().data(index, role):

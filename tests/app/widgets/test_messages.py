@@ -3,10 +3,9 @@ from datetime import datetime
 import pytest
 from PyQt6.QtCore import QModelIndex, Qt
 from PyQt6.QtGui import QStandardItem, QStandardItemModel
-from PyQt6.QtWidgets import QComboBox, QLabel, QLineEdit, QPlainTextEdit, QTableView, QToolButton, QWidget
+from PyQt6.QtWidgets import QComboBox, QLineEdit, QPlainTextEdit, QTableView
 
 from app.widgets import icons, log_view
-from app.widgets.banner import Banner
 from app.widgets.log_view import LogView
 from app.widgets.progress_cell import STATE_ROLE, ProgressDelegate
 
@@ -39,30 +38,6 @@ def test_number_of_lines_is_bounded(log):
     assert log.findChild(QPlainTextEdit).blockCount() <= log_view.MOST_LINES
     log.findChild(QLineEdit, "log_words").setText("r0012")
     assert log.text() == ""
-
-
-@pytest.mark.parametrize("level", ["error", "warn", "warning", "info", "ok"])
-def test_banner_shows_plain_text_and_closes(qtbot, level):
-    parent = QWidget()
-    qtbot.addWidget(parent)
-    banner = Banner(parent)
-    parent.show()
-    banner.show_message(level, "cannot read <i>r0012</i>\nuse another run")
-    text = banner.findChild(QLabel, "banner_text")
-    assert text.textFormat() == Qt.TextFormat.PlainText
-    assert text.text().endswith(": cannot read <i>r0012</i> use another run")
-    assert banner.message.startswith("cannot read")
-    with qtbot.waitSignal(banner.closed):
-        qtbot.mouseClick(banner.findChild(QToolButton), Qt.MouseButton.LeftButton)
-    assert banner.isHidden()
-    assert banner.message == ""
-
-
-def test_banner_knows_its_levels(qtbot):
-    banner = Banner()
-    qtbot.addWidget(banner)
-    with pytest.raises(ValueError, match="'fatal'"):
-        banner.show_message("fatal", "x")
 
 
 @pytest.mark.parametrize("name", icons.SHAPES)

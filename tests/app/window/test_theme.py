@@ -2,6 +2,8 @@ import pytest
 from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import QApplication
 
+from app.forms.tone_label import ToneLabel
+from app.widgets import icons
 from app.widgets.map_view import MapView
 from app.window import theme
 
@@ -51,3 +53,24 @@ def test_theme_reaches_new_and_old_widgets(looks, qtbot, name):
 def test_unknown_theme_is_named(looks):
     with pytest.raises(ValueError, match=r"'neon'.*dark"):
         theme.apply(looks, "neon")
+
+
+def test_a_theme_that_comes_back_draws_no_icon_again(window, monkeypatch):
+    for name in ("light", "dark", "light"):
+        window.set_theme(name)
+    drawn = []
+    monkeypatch.setattr(icons, "_drawn", lambda *what: drawn.append(what))
+    window.set_theme("dark")
+    assert drawn == []
+
+
+def test_a_text_of_the_right_colour_is_left_alone(looks, qtbot, monkeypatch):
+    theme.apply(looks, "dark")
+    label = ToneLabel("x", "muted")
+    qtbot.addWidget(label)
+    painted = []
+    monkeypatch.setattr(ToneLabel, "setPalette", lambda self, palette: painted.append(palette))
+    label.set_tone("muted")
+    assert painted == []
+    label.set_tone("error")
+    assert painted[0].color(QPalette.ColorRole.WindowText) == QColor(theme.DARK.error)

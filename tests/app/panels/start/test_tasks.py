@@ -54,7 +54,7 @@ def test_rows_show_progress_state_and_time(panel):
     assert cell(panel, 0, PROGRESS).data() == 0.46
     assert cell(panel, 2, PROGRESS).data() == 0.74
     assert cell(panel, 2, ETA).data() == "0:21"
-    assert cell(panel, 1, STATE).data() == "done"
+    assert cell(panel, 1, STATE).data(Qt.ItemDataRole.ToolTipRole) == "done"
     icons = [cell(panel, row, STATE).data(Qt.ItemDataRole.DecorationRole) for row in range(4)]
     assert all(not icon.isNull() for icon in icons)
     assert panel.grab().toImage().width() == 420

@@ -1,0 +1,73 @@
+"""Named arrangements of the panels, as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from PyQt6.QtCore import Qt
+
+LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
+RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
+BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the dock of a panel is.
+
+    ``share`` is its part of the height in per cent: of its column at a side, of the window at the bottom.
+    """
+
+    title: str
+    area: Qt.DockWidgetArea
+    share: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One arrangement of the panels.
+
+    Parameters
+    ----------
+    name, title, key : str
+        What it is called in the kept session and on the screen, and the key that brings it.
+    places : mapping
+        Place of each panel by its name; panels that are not named are hidden.
+    slots : int
+        Number of maps of a fresh window.
+    """
+
+    name: str
+    title: str
+    key: str
+    places: Mapping[str, Place]
+    slots: int = 4
+
+
+DARKS = Layout("darks", "Darks", "F5", {
+    "runs": Place("Runs", LEFT, 20),
+    "job": Place("Job", LEFT, 54),
+    "tasks": Place("Tasks", LEFT, 26),
+    "navigation": Place("Navigator", RIGHT, 36),
+    "inspector": Place("Inspector", RIGHT, 64),
+    "log": Place("Log", BOTTOM, 18),
+    "asics": Place("ASICs", BOTTOM, 30),
+    "stages": Place("Gain stages", BOTTOM, 30),
+    "frames": Place("Frames", BOTTOM, 30),
+    "export": Place("Export", BOTTOM, 30),
+})
+LAYOUTS = (DARKS,)
+
+#: Windows that are narrower have one column of tabs at the left in place of two columns.
+NARROW = 1400
+#: What the maps keep of the width at least.
+MAPS_SHARE = 0.55
+#: Width of a side column: its share of the window, least, most; the third is the only column of a narrow window.
+_COLUMNS = {LEFT: (0.18, 285, 300), RIGHT: (0.23, 325, 480), None: (0.27, 330, 380)}
+
+
+def column_width(area: Qt.DockWidgetArea | None, width: int) -> int:
+    """Width of a side column, or of the only one (None), in a window of this width."""
+    share, least, most = _COLUMNS[area]
+    return min(max(round(share * width), least), most)
