@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from PyQt6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, QTimer, pyqtSignal
 
-from calib_core.jobs.board import Board, State, TaskProgress
+from calib_core.jobs.board import Board, TaskProgress
 from calib_core.jobs.job import Job
 
 COLUMNS = ("Task", "Progress", "State", "ETA")
@@ -35,22 +34,20 @@ class JobsModel(QAbstractTableModel):
     -------
     board_changed(job, board)
         Something of a job changed.
-    picture_changed(picture)
-        The shown job has a new picture.
+    polled()
+        All boards were looked at.
     ended(job)
         A job has come to its end.
     """
 
     board_changed = pyqtSignal(object, object)
-    picture_changed = pyqtSignal(object)
+    polled = pyqtSignal()
     ended = pyqtSignal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._boards: dict[Job, Board] = {}
         self._rows: list[_Row] = []
-        self._shown: Job | None = None
-        self._picture_version = -1
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.poll)
@@ -78,10 +75,6 @@ class JobsModel(QAbstractTableModel):
         if self._boards.pop(job, None) is not None:
             self._arrange()
 
-    def show_job(self, job: Job | None) -> None:
-        """Say whose pictures are wanted."""
-        self._shown, self._picture_version = job, -1
-
     def set_interval(self, milliseconds: int | None) -> None:
         """Look at the boards at this interval; None stops looking."""
         if milliseconds is None:
@@ -95,7 +88,7 @@ class JobsModel(QAbstractTableModel):
             board = job.board
             if board.version != before.version:
                 self._take(job, before, board)
-        self._pull_picture()
+        self.polled.emit()
 
     def _take(self, job: Job, before: Board, board: Board) -> None:
         self._boards[job] = board
@@ -104,12 +97,6 @@ class JobsModel(QAbstractTableModel):
         self.board_changed.emit(job, board)
         if board.state.ended and not before.state.ended:
             self.ended.emit(job)
-
-    def _pull_picture(self) -> None:
-        board = self._boards.get(self._shown) if self._shown else None
-        if board is not None and board.picture is not None and board.picture_version != self._picture_version:
-            self._picture_version = board.picture_version
-            self.picture_changed.emit(board.picture)
 
     def _make_rows(self) -> list[_Row]:
         return [_Row(job, task) for job, board in self._boards.items() for task in (None, *board.tasks)]
@@ -170,13 +157,6 @@ def eta_text(seconds: float | None) -> str:
     minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def data_age(board: Board) -> float | None:
-    """Seconds since a running job published, None where nothing more is expected."""
-    if board.state.ended or board.state is State.QUEUED or not board.published:
-        return None
-    return max(0.0, time.time() - board.published)
 
 
 def _text(line: TaskProgress, column: int, is_job: bool) -> str:

@@ -48,6 +48,7 @@ class Keeper(QObject):
         for signal in (
             session.survey_changed, session.spec_changed, session.view_changed, session.module_changed,
             session.pixel_changed, session.arrangement_changed, session.overlay_changed,
+            session.excluded_changed,
         ):
             signal.connect(self.touch)
         self._write(self.found.model_copy(update={"clean": False}))
@@ -81,9 +82,10 @@ class Keeper(QObject):
             "out_folder": session.out_folder,
             "place": dict(session.place),
             "module": session.module,
-            "pixel": session.pixel,
+            "pixel": (session.module, *session.cross) if session.cross else None,
             "arrangement": session.arrangement,
             "overlay": session.overlay & 0xFFFFFFFF,
+            "excluded": session.excluded & 0xFFFFFFFF,
             **self._gather(),
         })
 

@@ -10,9 +10,11 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 from calib_core.axes import At, Axis, Label, Pick, Picture, View
 from calib_core.jobs.job import Job
-from calib_core.jobs.plan import Plan
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey
+from calib_core.subjects.base import Subject
+from calib_core.subjects.job import JobSubject
+from calib_core.subjects.shown import Pixel, Shown
 
 LAYOUTS = ("assembled", "stacked", "module")
 
@@ -20,45 +22,63 @@ LAYOUTS = ("assembled", "stacked", "module")
 class Session(QObject):
     """Shared state of the window; every change has a signal, nothing else connects panels.
 
+    What is wished (:attr:`view`, :attr:`module`) and what is on the screen (:attr:`shown`) are two things: labels,
+    numbers and exports come from what is on the screen alone.
+
     Attributes
     ----------
     survey : Survey, optional
         What is known of the runs that were opened.
     spec : JobSpec, optional
         What the form would run.
-    job : Job, optional
-        The job whose maps are shown.
+    subject : Subject, optional
+        What is looked at: a job, constants on disk, a pair.
     view : View
-        What is looked at, by indices along the axes of the shown job.
+        What was wished last, by indices along the axes of the subject.
+    shown : Shown
+        What is on the screen: the newest picture, or the one that was frozen.
     place : dict
-        The same by labels, also of axes that the shown job does not have: it outlives the job.
+        The wish by labels, also of axes that the subject does not have: it outlives the subject.
     module : int
-        Module that is looked at.
-    pixel : (module, row, column), optional
-        Selected pixel.
+        Module that is wished.
+    cross : (row, column), optional
+        Selected pixel; it is the same in every module.
     arrangement : str
         One of :data:`LAYOUTS`.
     overlay : int
-        Bad-pixel flags that are drawn over the maps and left out of statistics.
+        Bad-pixel flags that are drawn over the maps.
+    excluded : int
+        Bad-pixel flags whose pixels are left out of statistics, levels and exports.
     frozen : bool
-        Whether the maps stay as they are while the job goes on.
-    plan : Plan, optional
-        Plan of the shown job, once its input has been surveyed.
-    picture : Picture, optional
-        The maps that are shown.
+        Whether the picture stays as it is while the subject goes on.
+
+    Signals
+    -------
+    subject_changed()
+        There is another subject, or it is known now what it has.
+    subject_told()
+        Something of the subject is new: its state, its notes, a picture.
+    view_changed(view), module_changed(module)
+        Something else is wished.
+    picture_changed()
+        Another picture is on the screen, or none.
+    pixel_changed()
+        Another pixel is selected in what is on the screen.
     """
 
     survey_changed = pyqtSignal(object)
     spec_changed = pyqtSignal(object)
-    job_changed = pyqtSignal(object)
+    job_started = pyqtSignal(object)
+    subject_changed = pyqtSignal()
+    subject_told = pyqtSignal()
     view_changed = pyqtSignal(object)
     module_changed = pyqtSignal(int)
-    pixel_changed = pyqtSignal(object)
+    picture_changed = pyqtSignal()
+    pixel_changed = pyqtSignal()
     arrangement_changed = pyqtSignal(str)
     overlay_changed = pyqtSignal(object)
+    excluded_changed = pyqtSignal(object)
     frozen_changed = pyqtSignal(bool)
-    plan_changed = pyqtSignal(object)
-    picture_changed = pyqtSignal(object)
     open_requested = pyqtSignal(object, str, object)
     message = pyqtSignal(str, str)
 
@@ -66,18 +86,16 @@ class Session(QObject):
         super().__init__(parent)
         self.survey: Survey | None = None
         self.spec: JobSpec | None = None
-        self.job: Job | None = None
-        self.view = View()
+        self.subject: Subject | None = None
+        self.view, self.shown = View(), Shown()
         self.place: dict[str, Label] = {}
         self.module = 0
-        self.pixel: tuple[int, int, int] | None = None
+        self.cross: tuple[int, int] | None = None
         self.arrangement = LAYOUTS[0]
-        self.overlay = 0xFFFFFFFF
+        self.overlay = self.excluded = 0xFFFFFFFF
         self.frozen = False
-        self.plan: Plan | None = None
-        self.picture: Picture | None = None
-        self._newest: Picture | None = None
         self.out_folder = Path.cwd() / "constants"
+        self._prepared, self._seen = False, -1
 
     def open_runs(self, paths: Sequence[Path], detector: str = "", task: tuple[str, str] = ("", "")) -> None:
         """Ask for a survey of run folders; whoever surveys listens.
@@ -90,7 +108,8 @@ class Session(QObject):
         """Start a job and show it."""
         job = Job(spec)
         job.start()
-        self.set_job(job)
+        self.job_started.emit(job)
+        self.set_subject(JobSubject(job))
         return job
 
     def set_survey(self, survey: Survey | None) -> None:
@@ -103,83 +122,122 @@ class Session(QObject):
         self.spec = spec
         self.spec_changed.emit(spec)
 
-    def set_job(self, job: Job | None) -> None:
-        """Show another job and tell it what is looked at."""
-        self.job = job
-        self.plan = self.picture = self._newest = None
-        if job is not None:
-            job.look_at(self.view)
-        self.job_changed.emit(job)
-        self.plan_changed.emit(None)
-        self.picture_changed.emit(None)
-        self.take_plan(job)
+    # -- the subject and its pictures
 
-    def take_plan(self, job: Job | None) -> None:
-        """Take the plan of the shown job as soon as it has one, and look at something that it has."""
-        if job is None or job is not self.job or self.plan is not None or job.plan is None:
+    def set_subject(self, subject: Subject | None) -> None:
+        """Look at something else, at the same place as far as it has it; that is never frozen."""
+        self.subject = subject
+        self._prepared, self._seen = False, -1
+        self.shown = Shown(subject, None, self.module, self.cross)
+        self.set_frozen(False)
+        if subject is not None:
+            subject.look_at(self.view)
+        self.subject_changed.emit()
+        self.picture_changed.emit()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take what is new of the subject; to be called again and again."""
+        subject = self.subject
+        if subject is None or subject.version == self._seen:
             return
-        plan = self.plan = job.plan
-        self.plan_changed.emit(plan)
-        self.look_at({axis.name: axis.nearest(self.place[axis.name]) if axis.name in self.place else 0
-                      for axis in self.axes.values() if not axis.of_slot})
-        modules = [module for module in plan.modules if module is not None]
-        if modules and self.module not in modules:
-            self.set_module(modules[0])
-        if self.pixel is not None and not self.has_pixel(self.pixel):
-            self.set_pixel(None)
+        self._seen = subject.version
+        self.subject_told.emit()
+        if not self._prepared and subject.results:
+            self._prepare(subject)
+        if self._prepared:
+            self._take_newest()
 
-    def has_pixel(self, pixel: tuple[int, int, int]) -> bool:
-        """Whether the shown job's modules have this pixel."""
-        if self.plan is None or self.plan.kind is None:
-            return False
-        module, row, column = pixel
-        slow, fast = self.plan.kind.shape
-        return module in self.plan.modules and 0 <= row < slow and 0 <= column < fast
+    def _prepare(self, subject: Subject) -> None:
+        """Wish a place that the subject has."""
+        self._prepared = True
+        if subject.modules and self.module not in subject.modules:
+            self.module = subject.modules[0]
+        self.shown = replace(self.shown, module=self.module)
+        self.subject_changed.emit()
+        at = {axis.name: axis.nearest(self.place[axis.name]) if axis.name in self.place else 0
+              for axis in self.axes.values() if not axis.of_slot}
+        self._wish(View(at, self.view.modules, self.view.picks))
+        self.module_changed.emit(self.module)
+        self.pixel_changed.emit()
 
-    def take_picture(self, picture: Picture) -> None:
-        """Show a new picture, or keep it for later where the maps are frozen."""
-        self._newest = picture
-        if not self.frozen and self.plan is not None:
-            self.picture = picture
-            self.picture_changed.emit(picture)
+    def _take_newest(self) -> None:
+        picture = self.subject.picture if self.subject is not None else None
+        if self.frozen or picture is None or picture is self.shown.picture:
+            return
+        self.shown = replace(self.shown, picture=picture)
+        self._follow_module()
+        self.picture_changed.emit()
+
+    def _module_in(self, picture: Picture | None) -> int:
+        """The wished module where the picture has it; else the one that is on the screen."""
+        if picture is None or not picture.modules or self.module in picture.modules:
+            return self.module
+        return self.shown.module if self.shown.module in picture.modules else picture.modules[0]
 
     @property
     def axes(self) -> Mapping[str, Axis]:
-        """Axes of the shown job's results by name."""
-        return {} if self.plan is None else self.plan.context.axes
+        """Axes of the subject by name; empty until it is known what it has."""
+        return {} if self.subject is None or not self._prepared else self.subject.axes
+
+    # -- wishes
+
+    @property
+    def pending(self) -> dict[str, Label]:
+        """What is wished that is not on the screen yet, by axis or ``module``; empty before there is a picture."""
+        if self.shown.picture is None:
+            return {}
+        places = {name: self.label(name) for name in self.shown.at if self.label(name) != self.shown.label(name)}
+        return places if self.module == self.shown.module else {"module": self.module, **places}
 
     def index(self, axis: str) -> int:
-        """Index along an axis that is looked at."""
+        """Index along an axis that is wished."""
         return self.view.at.get(axis, 0)
 
     def label(self, axis: str) -> Label:
-        """Label along an axis that is looked at; empty where the shown job has no such axis."""
+        """Label along an axis that is wished; empty where the subject has no such axis."""
         labels = self.axes[axis].labels if axis in self.axes else ()
         return labels[min(self.index(axis), len(labels) - 1)] if labels else ""
 
     def look_at(self, at: At | None = None, *, picks: tuple[Pick, ...] | None = None,
                 modules: tuple[int, ...] | None = None) -> None:
-        """Change the indices along some axes, the results or the modules that are looked at."""
+        """Wish other indices along some axes, other results or modules."""
         changes = {"at": {**self.view.at, **(at or {})}, "picks": picks, "modules": modules}
-        view = replace(self.view, **{name: value for name, value in changes.items() if value is not None})
+        self._wish(replace(self.view, **{name: value for name, value in changes.items() if value is not None}))
+
+    def _wish(self, view: View) -> None:
         self.place.update({name: axis.labels[i] for name, axis in self.axes.items()
                            if (i := view.at.get(name, len(axis))) < len(axis)})
         if view != self.view:
             self.view = view
-            if self.job is not None:
-                self.job.look_at(view)
+            if self.subject is not None:
+                self.subject.look_at(view)
             self.view_changed.emit(view)
 
     def set_module(self, module: int) -> None:
-        """Change the module that is looked at."""
+        """Wish another module; the selected pixel goes with it as soon as the module is on the screen."""
+        if module != self.module:
+            self.module = module
+            self._follow_module()
+            self.module_changed.emit(module)
+
+    def _follow_module(self) -> None:
+        module = self._module_in(self.shown.picture)
+        if module != self.shown.module:
+            self.shown = replace(self.shown, module=module)
+            self.pixel_changed.emit()
+
+    def set_pixel(self, pixel: Pixel | None) -> None:
+        """Select a pixel (module number, row, column) of what is on the screen, or none."""
+        self.cross = None if pixel is None else pixel[1:]
+        module = self.shown.module if pixel is None else pixel[0]
+        self.shown = replace(self.shown, cross=self.cross, module=module)
         if module != self.module:
             self.module = module
             self.module_changed.emit(module)
+        self.pixel_changed.emit()
 
-    def set_pixel(self, pixel: tuple[int, int, int] | None) -> None:
-        """Select a pixel (module number, row, column), or none."""
-        self.pixel = pixel
-        self.pixel_changed.emit(pixel)
+    # -- how it is shown
 
     def set_arrangement(self, arrangement: str) -> None:
         """Show modules assembled, stacked, or one alone."""
@@ -187,17 +245,22 @@ class Session(QObject):
         self.arrangement_changed.emit(arrangement)
 
     def set_overlay(self, bits: int) -> None:
-        """Choose the bad-pixel flags that are drawn over the maps and left out of statistics."""
+        """Choose the bad-pixel flags that are drawn over the maps."""
         self.overlay = bits
         self.overlay_changed.emit(bits)
 
+    def set_excluded(self, bits: int) -> None:
+        """Choose the bad-pixel flags whose pixels are left out of statistics, levels and exports."""
+        self.excluded = bits
+        self.excluded_changed.emit(bits)
+
     def set_frozen(self, frozen: bool) -> None:
-        """Keep the maps as they are, or follow the job again."""
+        """Keep the picture as it is, or follow the subject again."""
         if frozen != self.frozen:
             self.frozen = frozen
             self.frozen_changed.emit(frozen)
-            if not frozen and self._newest is not None and self._newest is not self.picture:
-                self.take_picture(self._newest)
+            if not frozen and self._prepared:
+                self._take_newest()
 
     def say(self, level: str, text: str) -> None:
         """Tell the operator something: level INFO, WARN or ERROR."""

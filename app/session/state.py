@@ -49,6 +49,7 @@ class SavedState(BaseModel):
     pixel: tuple[int, int, int] | None = None
     arrangement: Literal["assembled", "stacked", "module"] = "assembled"
     overlay: int = Field(0xFFFFFFFF, ge=0, le=0xFFFFFFFF)
+    excluded: int = Field(0xFFFFFFFF, ge=0, le=0xFFFFFFFF)
     theme: Literal["dark", "light"] = "dark"
     slots: Literal[1, 2, 4, 6] = 4
     maps: tuple[str, ...] = ()

@@ -41,7 +41,7 @@ class CurveView(QWidget):
         self._errors: np.ndarray | None = None
         self._level_values: list[np.ndarray] = []
         self._coverage: np.ndarray | None = None
-        self._selected_bits, self._overlay = 0xFFFFFFFF, False
+        self._selected_bits, self._overlay, self._excluded = 0xFFFFFFFF, False, 0xFFFFFFFF
         self._percentiles: tuple[float, float] | None = (1.0, 99.0)
         self._levels = (0.0, 1.0)
         self._pixel: Pixel | None = None
@@ -115,8 +115,13 @@ class CurveView(QWidget):
     # -- looks
 
     def set_overlay(self, selected_bits: int, visible: bool = True) -> None:
-        """Choose the flags that count as bad, and whether flagged strips are marked."""
+        """Choose the flags that are drawn, and whether strips with them are marked on values too."""
         self._selected_bits, self._overlay = selected_bits, visible
+        self._schedule()
+
+    def set_excluded(self, bits: int) -> None:
+        """Choose the flags whose strips are left out of the range."""
+        self._excluded = bits
         self._schedule()
 
     def set_percentiles(self, low: float, high: float) -> None:
@@ -199,10 +204,11 @@ class CurveView(QWidget):
         value = np.nan if self._are_flags else float(self._values[module, strip])
         self.series.set_marker(strip, value)
 
-    def _bad(self, module: int) -> np.ndarray:
+    def _with(self, module: int, bits: int) -> np.ndarray:
+        """Which strips of a module have one of some flags."""
         if self._flags is None:
             return np.zeros(self._values.shape[1], bool)
-        return (self._flags[module] & np.uint32(self._selected_bits)) != 0
+        return (self._flags[module] & np.uint32(bits)) != 0
 
     def _draw_values(self) -> None:
         strips = np.arange(self._values.shape[1])
@@ -217,7 +223,7 @@ class CurveView(QWidget):
 
     def _mark_bad(self, module: int) -> None:
         """Mark flagged strips on their curve, at the edge of the range where they lie outside or have no value."""
-        bad = np.flatnonzero(self._bad(module))
+        bad = np.flatnonzero(self._with(module, self._selected_bits))
         low, high = self._range()
         inner = np.clip(np.nan_to_num(self._values[module, bad], nan=low), low, high)
         bits = self._flags[module, bad] & np.uint32(self._selected_bits) if len(bad) else ()
@@ -252,7 +258,7 @@ class CurveView(QWidget):
         return low - margin, high + margin
 
     def _good(self) -> np.ndarray:
-        good = [values[module][~self._bad(module)]
+        good = [values[module][~self._with(module, self._excluded)]
                 for values in self._level_values or [self._values] for module in self._modules]
         found = np.concatenate(good)
         return found[np.isfinite(found)]

@@ -1,10 +1,10 @@
-"""Bad-pixel flags: which of them are drawn, how many pixels have them."""
+"""Bad-pixel flags: which are drawn, which pixels are left out, how many pixels have them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-import numpy as np
 from PyQt6.QtCore import QEvent, QObject, QRectF, QSignalBlocker, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QPainter
 from PyQt6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QWidget
@@ -32,17 +32,42 @@ class Swatch(QWidget):
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._text)
 
 
+@dataclass(frozen=True)
+class _Row:
+    """Widgets of one flag: swatch, whether it is drawn, whether it is left out, and its numbers."""
+
+    swatch: Swatch
+    drawn: QCheckBox
+    excluded: QCheckBox
+    count: QLabel
+    part: QLabel
+
+    @property
+    def widgets(self) -> tuple[QWidget, ...]:
+        """All, in the order of the columns."""
+        return self.swatch, self.drawn, self.count, self.part, self.excluded
+
+
 class FlagPanel(QWidget):
-    """One row per flag: colour, check box with its name, number of pixels, per cent; Alt-click shows one alone."""
+    """One row per flag that occurs: colour, whether it is drawn, how many pixels have it, whether they are left out.
+
+    Alt-click on a flag draws it alone.
+
+    Signals
+    -------
+    selection_changed(bits), excluded_changed(bits)
+        Other flags are drawn; pixels with other flags are left out of statistics.
+    """
 
     # flags reach bit 31, beyond the range of a C++ int
     selection_changed = pyqtSignal(object)
+    excluded_changed = pyqtSignal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("flag_panel")
-        self._boxes: dict[int, QCheckBox] = {}
-        self._numbers: dict[int, tuple[QLabel, QLabel]] = {}
+        self._rows: dict[int, _Row] = {}
+        self._counts: Mapping[int, int] = {}
         self._colours = flag_table()
         self._before_solo: int | None = None
         layout = QGridLayout(self)
@@ -54,10 +79,14 @@ class FlagPanel(QWidget):
 
     def _make_buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        for name, selection in (("All", -1), ("None", 0)):
-            button = QPushButton(name, objectName=f"flags_{name.lower()}")
+        for name, selection in (("Draw all", -1), ("None", 0)):
+            button = QPushButton(name, objectName=f"flags_{name.split()[-1].lower()}")
             button.clicked.connect(lambda _, bits=selection: self._choose(bits & self._known()))
             row.addWidget(button)
+        self.every = QCheckBox("every flag", objectName="every_flag")
+        self.every.setToolTip("List flags that no pixel has, too")
+        self.every.toggled.connect(self._show_rows)
+        row.addWidget(self.every)
         row.addStretch(1)
         self._total = QLabel(objectName="flags_total")
         row.addWidget(self._total)
@@ -68,59 +97,88 @@ class FlagPanel(QWidget):
         wrong = [flag for flag, _ in flags if flag.bit_count() != 1 or flag >> 32]
         if wrong:
             raise ValueError(f"a flag is a mask with one of 32 bits set, unlike {wrong}")
-        off = self._known() & ~self.selection
-        self._boxes, self._numbers = {}, {}
+        off, kept = self._known() & ~self.selection, self._known() & ~self.excluded
+        self._rows = {}
         rows = QWidget()
         grid = QGridLayout(rows)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(3)
-        for row, (flag, name) in enumerate(flags):
-            self._add_row(grid, row, flag, name, checked=not flag & off)
+        for column, (text, tip) in enumerate(_HEADINGS):
+            grid.addWidget(_heading(text, tip), 0, column)
+        for row, (flag, name) in enumerate(flags, 1):
+            self._add_row(grid, row, flag, name, drawn=not flag & off, excluded=not flag & kept)
         grid.setColumnStretch(1, 1)
-        grid.setRowStretch(len(flags), 1)
+        grid.setRowStretch(len(flags) + 1, 1)
         self._area.setWidget(rows)
         self._before_solo = None
+        self._show_rows()
 
-    def _add_row(self, grid: QGridLayout, row: int, flag: int, name: str, checked: bool) -> None:
+    def _add_row(self, grid: QGridLayout, row: int, flag: int, name: str, drawn: bool, excluded: bool) -> None:
         bit = first_bit(flag)
         # an ampersand in a name must not become a shortcut
-        box = QCheckBox(name.replace("&", "&&"), checked=checked, objectName=f"flag_{bit}")
-        box.setToolTip(f"{name}: bit {bit}. Alt-click shows this flag alone")
+        box = QCheckBox(name.replace("&", "&&"), checked=drawn, objectName=f"flag_{bit}")
+        box.setToolTip(f"{name}: bit {bit}. Drawn over the maps; Alt-click draws this flag alone")
         box.toggled.connect(self._toggled)
         box.installEventFilter(self)
-        count, part = QLabel("–"), QLabel("")
-        grid.addWidget(Swatch(int(self._colours[bit]), str(bit)), row, 0)
-        grid.addWidget(box, row, 1)
-        for column, label in ((2, count), (3, part)):
+        out = QCheckBox(checked=excluded, objectName=f"exclude_{bit}")
+        out.setToolTip(f"Leave pixels with “{name}” out of statistics, colour levels and exports")
+        out.toggled.connect(lambda: self.excluded_changed.emit(self.excluded))
+        one = _Row(Swatch(int(self._colours[bit]), str(bit)), box, out, QLabel("–"), QLabel(""))
+        for label in (one.count, one.part):
             label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            grid.addWidget(label, row, column)
-        self._boxes[flag], self._numbers[flag] = box, (count, part)
+        for column, widget in enumerate(one.widgets):
+            grid.addWidget(widget, row, column)
+        self._rows[flag] = one
 
     def set_counts(self, counts: Mapping[int, int], total: int) -> None:
         """Show how many pixels of ``total`` have each flag; flags that are not named have none."""
-        for flag, (count, part) in self._numbers.items():
+        self._counts = dict(counts)
+        for flag, row in self._rows.items():
             number = int(counts.get(flag, 0))
-            count.setText(f"{number:,}")
-            part.setText(f"{number / total:.2%}" if total else "")
+            row.count.setText(f"{number:,}")
+            row.part.setText(f"{number / total:.2%}" if total else "")
         self._total.setText(f"of {total:,} pixels" if total else "")
+        self._show_rows()
 
-    def set_colours(self, colours: np.ndarray) -> None:
-        """Use the flag colours of the maps, (32,) uint32 as 0xAARRGGBB; takes effect at the next ``set_flags``."""
-        self._colours = colours
+    def set_changes(self, changes: Mapping[int, tuple[int, int]]) -> None:
+        """Show how many pixels are new and healed of each flag, beside the counts; for two that are compared."""
+        for flag, (new, healed) in changes.items():
+            if flag in self._rows and (new or healed):
+                row = self._rows[flag]
+                row.part.setText(f"+{new:,} −{healed:,}")
+                row.part.setToolTip(f"{new:,} new in A, {healed:,} in B alone")
+
+    def _show_rows(self) -> None:
+        """Hide flags that no pixel has, unless all are wanted."""
+        for flag, row in self._rows.items():
+            wanted = self.every.isChecked() or bool(self._counts.get(flag, 0))
+            for widget in row.widgets:
+                widget.setVisible(wanted)
 
     @property
     def selection(self) -> int:
-        """Mask of the flags that are on."""
-        return sum(flag for flag, box in self._boxes.items() if box.isChecked())
+        """Mask of the flags that are drawn."""
+        return sum(flag for flag, row in self._rows.items() if row.drawn.isChecked())
+
+    @property
+    def excluded(self) -> int:
+        """Mask of the flags whose pixels are left out."""
+        return sum(flag for flag, row in self._rows.items() if row.excluded.isChecked())
 
     def set_selection(self, selection: int) -> None:
-        """Switch flags on and off without a signal."""
-        for flag, box in self._boxes.items():
-            with QSignalBlocker(box):
-                box.setChecked(bool(flag & selection))
+        """Switch the drawing of flags on and off without a signal."""
+        for flag, row in self._rows.items():
+            with QSignalBlocker(row.drawn):
+                row.drawn.setChecked(bool(flag & selection))
+
+    def set_excluded(self, excluded: int) -> None:
+        """Choose without a signal the flags whose pixels are left out."""
+        for flag, row in self._rows.items():
+            with QSignalBlocker(row.excluded):
+                row.excluded.setChecked(bool(flag & excluded))
 
     def solo(self, flag: int) -> None:
-        """Show one flag alone; a second time brings back the choice before."""
+        """Draw one flag alone; a second time brings back the choice before."""
         if self.selection == flag and self._before_solo is not None:
             before, self._before_solo = self._before_solo, None
             self._choose(before)
@@ -135,11 +193,11 @@ class FlagPanel(QWidget):
         if not pressed or not event.modifiers() & Qt.KeyboardModifier.AltModifier:
             return False
         if event.type() == QEvent.Type.MouseButtonPress:
-            self.solo(next(flag for flag, box in self._boxes.items() if box is watched))
+            self.solo(next(flag for flag, row in self._rows.items() if row.drawn is watched))
         return True
 
     def _known(self) -> int:
-        return sum(self._boxes)
+        return sum(self._rows)
 
     def _choose(self, selection: int) -> None:
         self._before_solo = None
@@ -150,3 +208,17 @@ class FlagPanel(QWidget):
     def _toggled(self) -> None:
         self._before_solo = None
         self.selection_changed.emit(self.selection)
+
+
+_HEADINGS = (
+    ("", ""), ("drawn", "Flags that are drawn over the maps"), ("pixels", "Pixels that have the flag"),
+    ("share", "Of the pixels that there are data of"),
+    ("out", "Flags whose pixels are left out of statistics, colour levels and exports"),
+)
+
+
+def _heading(text: str, tip: str) -> QLabel:
+    label = QLabel(text)
+    label.setForegroundRole(label.foregroundRole().PlaceholderText)
+    label.setToolTip(tip)
+    return label

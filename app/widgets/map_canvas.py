@@ -125,6 +125,16 @@ class MapCanvas(QWidget):
         self.invalidate()
         self.view_changed.emit()
 
+    def centre_on(self, pixel: Pixel) -> None:
+        """Put a pixel (module, row, column) that is not in sight into the middle."""
+        place = None if self._placement is None else self._placement.place_of(pixel)
+        if place is None:
+            return
+        view = self.viewport()
+        x, y = place[0] + 0.5, place[1] + 0.5
+        if abs(x - view.x) * view.scale > view.width / 2 or abs(y - view.y) * view.scale > view.height / 2:
+            self.camera.look_at(x, y, self.camera.scale)
+
     def fit(self) -> None:
         """Show the whole placement."""
         if self._placement is not None:

@@ -43,7 +43,8 @@ class MapView(QWidget):
         self._flags: np.ndarray | None = None
         self._level_values: list[np.ndarray] = []
         self._is_flag_map = False
-        self._selected, self._overlay = ALL_FLAGS, False
+        self._selected, self._overlay, self._excluded = ALL_FLAGS, False, ALL_FLAGS
+        self._coverage: np.ndarray | None = None
         self._colour_map, self._scale, self._reverse = "viridis", "linear", False
         self._flag_colours = colour.flag_table()
         self._percentiles: tuple[float, float] | None = (1.0, 99.0)
@@ -143,18 +144,22 @@ class MapView(QWidget):
 
     def set_coverage(self, coverage: np.ndarray | None) -> None:
         """Show how much of each module has been read, (modules,) from 0 to 1; None when all is there."""
-        self.canvas.set_coverage(None if coverage is None else np.asarray(coverage, float))
+        self._coverage = None if coverage is None else np.asarray(coverage, float)
+        self.canvas.set_coverage(self._coverage)
 
     # -- looks
 
     def set_overlay(self, selected_bits: int, visible: bool = True) -> None:
-        """Choose the flags that count as bad, and whether they are drawn over the values.
-
-        Flagged pixels are left out of percentiles and histogram whether they are drawn or not.
-        """
+        """Choose the flags that are drawn, and whether they are drawn over values too."""
         changed = (selected_bits, visible) != (self._selected, self._overlay)
         self._selected, self._overlay = selected_bits, visible
         if changed:
+            self._schedule()
+
+    def set_excluded(self, bits: int) -> None:
+        """Choose the flags whose pixels are left out of percentiles and histogram, drawn or not."""
+        if bits != self._excluded:
+            self._excluded = bits
             self._schedule()
 
     def set_levels(self, low: float, high: float) -> None:
@@ -286,14 +291,17 @@ class MapView(QWidget):
         values = self._values if values is None else values
         index = self._placement.index
         window = self.canvas.viewport().window(index.shape) if in_sight else None
-        return colour.good_sample(values, self._flags, self._selected, index, window)
+        return colour.good_sample(values, self._flags, self._excluded, index, window)
 
     def _count(self) -> None:
         if not self._is_flag_map or self._values is None:
             self.bar.set_sample(self._sample(in_sight=True))
             return
         index = self._placement.index
-        shown = self._values[index[index >= 0]]
+        inside = index[index >= 0]
+        if self._coverage is not None:  # modules that nothing was read of have no flags yet
+            inside = inside[self._coverage[inside // (self._values.size // len(self._coverage))] > 0]
+        shown = self._values[inside]
         bad = np.count_nonzero(shown & np.uint32(self._selected)) / max(1, shown.size)
         self.bar.set_message(f"{bad:.2%}\nflagged")
 

@@ -1,13 +1,16 @@
-"""Choice of module, memory cell and gain stage."""
+"""Choice of a module and of a place along axes."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from PyQt6.QtCore import QSignalBlocker, Qt, pyqtSignal
-from PyQt6.QtGui import QPalette
+from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import (
+    QApplication,
     QButtonGroup,
     QGridLayout,
     QHBoxLayout,
@@ -18,7 +21,11 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from app.widgets.tones import tones_of
 from app.widgets.wheel_guard import guard_wheel
+
+#: Axes of no more entries have a button for each.
+MOST_BUTTONS = 5
 
 
 class NumberSpinBox(QSpinBox):
@@ -101,104 +108,206 @@ class NumberChoice(QWidget):
             self.chosen.emit(number)
 
 
-class StageButtons(QWidget):
-    """One button per gain stage, of which one is down."""
+class LabelButtons(QWidget):
+    """One button for each of a few labels, of which one is down."""
 
     chosen = pyqtSignal(int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, labels: Sequence[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._layout = QHBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.addStretch(1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
         self._group = QButtonGroup(self)
-        self._group.idClicked.connect(self._clicked)
-        self._stage = 0
-
-    @property
-    def stage(self) -> int:
-        """Number of the chosen stage."""
-        return self._stage
-
-    def set_stages(self, labels: Sequence[str]) -> None:
-        """Offer stages of these names."""
-        for button in self._group.buttons():
-            self._group.removeButton(button)
-            self._layout.removeWidget(button)
-            button.deleteLater()
         for number, label in enumerate(labels):
-            button = QToolButton(text=label, checkable=True, objectName=f"stage_{number}")
-            button.setToolTip(f"Gain stage {label}, key {number + 1}")
+            button = QToolButton(text=label, checkable=True, objectName=f"{name}_{number}")
             self._group.addButton(button, number)
-            self._layout.insertWidget(number, button)
-        self.set_stage(self._stage)
+            layout.addWidget(button)
+        layout.addStretch(1)
+        self._group.idClicked.connect(self._clicked)
+        self._index = 0
+        self.set_index(0)
 
-    def set_stage(self, stage: int) -> None:
-        """Choose a stage without a signal."""
-        self._stage = min(max(stage, 0), max(0, len(self._group.buttons()) - 1))
-        button = self._group.button(self._stage)
+    def set_index(self, index: int) -> None:
+        """Choose a label by its index without a signal."""
+        self._index = min(max(index, 0), max(0, len(self._group.buttons()) - 1))
+        button = self._group.button(self._index)
         if button is not None:
             button.setChecked(True)
 
-    def _clicked(self, stage: int) -> None:
-        if stage != self._stage:
-            self._stage = stage
-            self.chosen.emit(stage)
+    def step(self, steps: int) -> None:
+        """Go on by some places; stays at the ends."""
+        before = self._index
+        self.set_index(before + steps)
+        if self._index != before:
+            self.chosen.emit(self._index)
+
+    def _clicked(self, index: int) -> None:
+        if index != self._index:
+            self._index = index
+            self.chosen.emit(index)
+
+
+class NumberSlider(NumberChoice):
+    """Many whole numbers; its signal is the index of the chosen one."""
+
+    def __init__(self, name: str, numbers: Sequence[int], parent: QWidget | None = None) -> None:
+        super().__init__(name, parent)
+        self._labels = list(numbers)
+        self.set_numbers(numbers)
+
+    def set_index(self, index: int) -> None:
+        """Choose a number by its index without a signal."""
+        self.set_number(self._labels[min(max(index, 0), len(self._labels) - 1)])
+
+    def index_of(self, number: int) -> int:
+        """Index of a chosen number."""
+        return self._labels.index(number)
+
+
+class LabelSlider(QWidget):
+    """A slider over many labels that are no whole numbers, with the chosen one beside it."""
+
+    chosen = pyqtSignal(int)
+
+    def __init__(self, name: str, labels: Sequence[str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._labels = list(labels)
+        self.slider, self.label = QSlider(Qt.Orientation.Horizontal, objectName=f"{name}_slider"), QLabel()
+        self.slider.setRange(0, len(labels) - 1)
+        guard_wheel(self.slider)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.slider, 1)
+        layout.addWidget(self.label)
+        self.slider.valueChanged.connect(self._moved)
+        self.set_index(0)
+
+    def set_index(self, index: int) -> None:
+        """Choose a label by its index without a signal."""
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(index)
+        self.label.setText(self._labels[self.slider.value()])
+
+    def step(self, steps: int) -> None:
+        """Go on by some places; stays at the ends."""
+        self.slider.setValue(self.slider.value() + steps)
+
+    def _moved(self, index: int) -> None:
+        self.label.setText(self._labels[index])
+        self.chosen.emit(index)
+
+
+@dataclass(frozen=True)
+class AxisChoice:
+    """An axis as the navigator offers it: its name, its title, and the labels of its entries."""
+
+    name: str
+    title: str
+    labels: tuple[str | int | float, ...]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether each label has a button of its own."""
+        return len(self.labels) <= MOST_BUTTONS
 
 
 class Navigator(QWidget):
-    """Chooses module and memory cell by their numbers, which may have gaps, and the gain stage by its place."""
+    """Chooses the module by its number, and an entry of each axis by its index: few as buttons, many on a slider."""
 
     module_changed = pyqtSignal(int)
-    cell_changed = pyqtSignal(int)
-    stage_changed = pyqtSignal(int)
+    index_changed = pyqtSignal(str, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("navigator")
-        self._module, self._cell = NumberChoice("module", self), NumberChoice("cell", self)
-        self._stages = StageButtons(self)
-        layout = QGridLayout(self)
-        rows = (
-            ("&Module", "PgUp  PgDn", self._module, self._module.spin),
-            ("Memory &cell", "←  →", self._cell, self._cell.spin),
-            ("Gain stage", "1  2  3", self._stages, None),
-        )
-        for row, (name, keys, control, buddy) in enumerate(rows):
-            label = QLabel(name)
-            label.setBuddy(buddy)
-            layout.addWidget(label, row, 0)
-            hint = QLabel(keys)
-            hint.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-            layout.addWidget(hint, row, 1)
-            layout.addWidget(control, row, 2)
-        layout.setColumnStretch(2, 1)
-        layout.setRowStretch(len(rows), 1)
+        self._module = NumberChoice("module", self)
+        self._axes: tuple[AxisChoice, ...] = ()
+        self._controls: dict[str, LabelButtons | NumberSlider | LabelSlider] = {}
+        self._rows: list[QWidget] = []
+        self._grid = QGridLayout(self)
+        self._add_row(0, "&Module", "PgUp  PgDn", self._module)
+        self._rows.clear()  # the module stays
+        self._grid.setColumnStretch(2, 1)
         self._module.chosen.connect(self.module_changed)
-        self._cell.chosen.connect(self.cell_changed)
-        self._stages.chosen.connect(self.stage_changed)
 
-    def set_ranges(self, modules: Sequence[int], cells: Sequence[int], stages: Sequence[str]) -> None:
-        """Offer module numbers, memory cell numbers and names of gain stages."""
+    def set_ranges(self, modules: Sequence[int], axes: Sequence[AxisChoice]) -> None:
+        """Offer module numbers and the entries of axes, in their order."""
         self._module.set_numbers(modules)
-        self._cell.set_numbers(cells)
-        self._stages.set_stages(stages)
+        if tuple(axes) == self._axes:
+            return
+        for widget in self._rows:
+            self._grid.removeWidget(widget)
+            widget.hide()
+            widget.deleteLater()
+        self._rows.clear()
+        self._controls.clear()
+        self._axes = tuple(axes)
+        for row, axis in enumerate(self._axes, 1):
+            self._controls[axis.name] = control = _control(axis)
+            control.chosen.connect(partial(self._choose, axis.name))
+            self._add_row(row, axis.title, self._keys(axis), control)
+        self._grid.setRowStretch(len(self._axes) + 1, 1)
 
-    def set_state(self, module: int, cell: int, stage: int) -> None:
-        """Show a choice made elsewhere, without signals."""
+    def set_state(self, module: int, at: Mapping[str, int], pending: bool = False) -> None:
+        """Show a choice made elsewhere, without signals; one that is not on the screen yet in another colour."""
         self._module.set_number(module)
-        self._cell.set_number(cell)
-        self._stages.set_stage(stage)
-
-    @property
-    def state(self) -> tuple[int, int, int]:
-        """Module number, cell number and stage that are chosen."""
-        return self._module.number, self._cell.number, self._stages.stage
+        for name, index in at.items():
+            if name in self._controls:
+                self._controls[name].set_index(index)
+        marked = QPalette()  # an empty one follows the theme
+        if pending:
+            colour = QColor(tones_of(QApplication.palette()).pending)
+            for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText, QPalette.ColorRole.Text):
+                marked.setColor(role, colour)
+        self.setPalette(marked)
 
     def step_module(self, steps: int) -> None:
         """Go to the next (+1) or previous (-1) module."""
         self._module.step(steps)
 
-    def step_cell(self, steps: int) -> None:
-        """Go to the next (+1) or previous (-1) memory cell."""
-        self._cell.step(steps)
+    def step(self, steps: int) -> None:
+        """Go on along the axis of the arrow keys."""
+        if self._stepped is not None:
+            self._controls[self._stepped.name].step(steps)
+
+    def choose(self, number: int) -> None:
+        """Take the n-th entry (from 0) of the axis of the number keys."""
+        axis = self._numbered
+        if axis is not None and 0 <= number < len(axis.labels):
+            self._controls[axis.name].set_index(number)
+            self.index_changed.emit(axis.name, number)
+
+    @property
+    def _stepped(self) -> AxisChoice | None:
+        """The first long axis, or the last where all are short."""
+        return next((axis for axis in self._axes if not axis.is_short), self._axes[-1] if self._axes else None)
+
+    @property
+    def _numbered(self) -> AxisChoice | None:
+        """The first short axis that is not stepped already."""
+        return next((axis for axis in self._axes if axis.is_short and axis is not self._stepped), None)
+
+    def _keys(self, axis: AxisChoice) -> str:
+        if axis is self._stepped:
+            return "←  →"
+        return "  ".join(str(n + 1) for n in range(len(axis.labels))) if axis is self._numbered else ""
+
+    def _choose(self, axis: str, value: int) -> None:
+        control = self._controls[axis]
+        self.index_changed.emit(axis, control.index_of(value) if isinstance(control, NumberSlider) else value)
+
+    def _add_row(self, row: int, name: str, keys: str, control: QWidget) -> None:
+        label, hint = QLabel(name), QLabel(keys)
+        label.setBuddy(getattr(control, "spin", control))
+        hint.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        for column, widget in enumerate((label, hint, control)):
+            self._grid.addWidget(widget, row, column)
+            self._rows.append(widget)
+
+
+def _control(axis: AxisChoice) -> LabelButtons | NumberSlider | LabelSlider:
+    if axis.is_short:
+        return LabelButtons(axis.name, [str(label) for label in axis.labels])
+    if all(isinstance(label, int) for label in axis.labels) and list(axis.labels) == sorted(set(axis.labels)):
+        return NumberSlider(axis.name, axis.labels)
+    return LabelSlider(axis.name, [str(label) for label in axis.labels])

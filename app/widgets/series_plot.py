@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import QLabel, QStackedLayout, QWidget
 
 from app.widgets.colour import OKABE_ITO
 from app.widgets.tones import tones_of
+from calib_core.explanation import Bars, Mark, Plot, Span
 
 BAND_ALPHA = 70
 
@@ -172,8 +173,8 @@ class SeriesPlot(PixelPlot):
             self.x_clicked.emit(self.plot.getViewBox().mapSceneToView(event.scenePos()).x())
 
 
-class HistogramPlot(PixelPlot):
-    """The histogram of one pixel as steps, with its gates and its mean."""
+class ExplanationPlot(PixelPlot):
+    """A plot that somebody has made: bars as steps, spans as pairs of lines, marks as lines."""
 
     def __init__(
         self, parent: QWidget | None = None, hint: str = "Click a pixel to see its histogram"
@@ -181,32 +182,35 @@ class HistogramPlot(PixelPlot):
         super().__init__(hint, parent)
         self.setObjectName("histogram_plot")
 
-    def set_histogram(
-        self,
-        edges: np.ndarray,
-        counts: np.ndarray,
-        mean: float | None = None,
-        gates: Sequence[float] = (),
-    ) -> None:
-        """Show counts (n,) between edges (n + 1,), and lines at the mean and at the gates."""
-        edges, counts = np.asarray(edges, float), np.asarray(counts, float)
-        if len(edges) != len(counts) + 1:
-            raise ValueError(f"{len(counts)} bins have {len(counts) + 1} edges, not {len(edges)}")
-        if len(counts) == 0:
-            self.clear()
+    def show_plot(self, plot: Plot) -> None:
+        """Draw a plot in place of what was drawn before."""
+        self.clear()
+        bars = [item for item in plot.items if isinstance(item, Bars) and len(item.counts)]
+        if not bars:
             return
         self._begin()
-        colour = QColor(curve_colour(0))
+        self.set_labels(plot.title, plot.x, plot.y, plot.x_unit, plot.y_unit)
+        for number, one in enumerate(bars):
+            self._draw_bars(one, QColor(curve_colour(number)))
+        spans = [item for item in plot.items if isinstance(item, Span)]
+        # lines do not count for the automatic range, yet the spans must be in sight
+        ends = [*(end for one in bars for end in (one.edges[0], one.edges[-1])),
+                *(end for one in spans for end in (one.low, one.high) if np.isfinite(end))]
+        self.plot.setXRange(min(ends), max(ends), padding=0.04)
+        self._draw_lines(plot, QColor(tones_of(self.palette()).muted), QColor(tones_of(self.palette()).pending))
+
+    def _draw_bars(self, one: Bars, colour: QColor) -> None:
         fill = QColor(colour)
         fill.setAlpha(BAND_ALPHA)
-        self.plot.plot(edges, counts, stepMode="center", fillLevel=0, pen=pg.mkPen(colour), brush=fill)
-        # lines do not count for the automatic range, yet the gates must be in sight
-        self.plot.setXRange(min(edges[0], *gates, edges[-1]), max(edges[-1], *gates, edges[0]), padding=0.04)
-        tones = tones_of(self.palette())
-        for gate in gates:
-            self._line(float(gate), "gate", QColor(tones.muted))
-        if mean is not None and np.isfinite(mean):
-            self._line(float(mean), f"mean {mean:.6g}", QColor(tones.pending))
+        self.plot.plot(one.edges, one.counts, stepMode="center", fillLevel=0, pen=pg.mkPen(colour), brush=fill)
+
+    def _draw_lines(self, plot: Plot, of_spans: QColor, of_marks: QColor) -> None:
+        for item in plot.items:
+            if isinstance(item, Span):
+                for end in (item.low, item.high):
+                    self._line(float(end), item.name, of_spans)
+            elif isinstance(item, Mark) and np.isfinite(item.x):
+                self._line(float(item.x), f"{item.name} {item.x:.6g}", of_marks)
 
 
 def curve_colour(number: int) -> str:

@@ -73,6 +73,10 @@ ENTRIES = (
     Entry("stage_1", "First gain stage", "First gain stage", ("1",)),
     Entry("stage_2", "Second gain stage", "Second gain stage", ("2",)),
     Entry("stage_3", "Third gain stage", "Third gain stage", ("3",)),
+    Entry("next_bad", "Next bad pixel", "Select the next pixel with one of the drawn flags", ("N",), before=True,
+          menu="View"),
+    Entry("previous_bad", "Previous bad pixel", "Select the pixel before with one of the drawn flags", ("Shift+N",),
+          menu="View"),
     Entry("quit", "Quit", "Close the window", ("Ctrl+Q",), before=True, menu="File"),
 )
 MENUS = ("File", "View", "Run", "Help")

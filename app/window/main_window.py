@@ -43,6 +43,7 @@ from app.window.status import StatusBar
 from calib_core.cli.command_line import command_line
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import Survey
+from calib_core.subjects.job import JobSubject
 
 CLOSE_TIMEOUT = 5.0
 _SIZE = (1680, 1020)
@@ -91,7 +92,7 @@ class MainWindow(QMainWindow):
     def _make_panels(self) -> None:
         session, background = self.session, self.background
         self.maps = MapsPanel(session, background)
-        self.picker, self.form = RunPicker(session, Background(self)), JobForm(session)
+        self.picker, self.form = RunPicker(session, Background(self)), JobForm(session, self.jobs)
         self.tasks = TaskPanel(session, self.jobs)
         self.navigation = NavigationPanel(session, background)
         self.inspector = InspectorPanel(session, background, self.maps.presenter)
@@ -121,19 +122,20 @@ class MainWindow(QMainWindow):
 
     def _make_actions(self) -> None:
         session, maps = self.session, self.maps
-        navigator, choose_stage = self.navigation.navigator, self.navigation.presenter.choose_stage
+        navigator = self.navigation.navigator
         calls = {
             "cancel": self.cancel_job, "flags": maps.presenter.set_flags_visible, "freeze": session.set_frozen,
             "fit": maps.fit, "export": lambda: self.docks.bring("export"), "copy": self.copy_command,
             "theme": self.toggle_theme, "layout": self.reset_layout, "keys": lambda: self.sheet.toggle(),
-            "next_cell": lambda: navigator.step_cell(1), "previous_cell": lambda: navigator.step_cell(-1),
+            "next_cell": lambda: navigator.step(1), "previous_cell": lambda: navigator.step(-1),
             "next_module": lambda: navigator.step_module(1), "previous_module": lambda: navigator.step_module(-1),
             "escape": self.escape, "quit": self.close,
             **{f"layout_{one.name}": lambda one=one: self.set_layout(one) for one in DOCK_LAYOUTS},
+            "next_bad": lambda: maps.presenter.step_bad(1), "previous_bad": lambda: maps.presenter.step_bad(-1),
             "log": lambda: self.docks.toggle("log"), "flag_list": lambda: self.docks.toggle("navigation"),
             **{name: lambda name=name: session.set_arrangement(name) for name in LAYOUTS},
             **{f"slots_{n}": lambda n=n: self.set_slots(n) for n in SLOT_COUNTS},
-            **{f"stage_{n + 1}": lambda n=n: choose_stage(n) for n in range(3)},
+            **{f"stage_{n + 1}": lambda n=n: navigator.choose(n) for n in range(3)},
         }
         given = {"open": self.picker.focus_action, "run": self.form.run_action}
         self.actions_by_name = make_actions(self, calls, given)
@@ -149,18 +151,18 @@ class MainWindow(QMainWindow):
 
     def _connect(self, supervisor: Supervisor | None) -> None:
         session, jobs, keeper = self.session, self.jobs, self.keeper
-        session.job_changed.connect(self._take_job)
+        session.job_started.connect(jobs.add)
+        jobs.polled.connect(session.refresh)
         session.arrangement_changed.connect(self._show_arrangement)
         session.frozen_changed.connect(self.actions_by_name["freeze"].setChecked)
         session.survey_changed.connect(self._take_survey)
-        jobs.board_changed.connect(session.take_plan)
-        jobs.picture_changed.connect(session.take_picture)
         self.scale.changed.connect(self._take_percentiles)
         self.scale.left.connect(self.maps.setFocus)
         self.maps.presenter.slots_changed.connect(keeper.touch)
         self.picker.recent_changed.connect(keeper.touch)
         for name, table in (("asics", self.asics), ("stages", self.stages)):
             self.docks[name].visibilityChanged.connect(table.presenter.set_shown)
+        self.maps.source.notes_wanted.connect(lambda: self.docks.bring("log"))
         self.tasks.log_wanted.connect(lambda _: self.docks.bring("log"))
         self.background.failed.connect(lambda text: session.say("ERROR", text))
         if supervisor is not None:
@@ -174,11 +176,11 @@ class MainWindow(QMainWindow):
 
     def cancel_job(self) -> None:
         """Cancel the job whose maps are shown."""
-        self.tasks.cancel(self.session.job)
+        self.tasks.cancel(self._shown_job)
 
     def copy_command(self) -> None:
         """Copy the command line of what the form shows, or of the shown job."""
-        spec = self.session.spec or (self.session.job.spec if self.session.job else None)
+        spec = self.session.spec or (self._shown_job.spec if self._shown_job else None)
         if spec is None:
             self.session.say("WARN", "There is no job to copy yet; open runs first.")
             return
@@ -228,10 +230,10 @@ class MainWindow(QMainWindow):
     def _show_arrangement(self, arrangement: str) -> None:
         self.actions_by_name[arrangement].setChecked(True)
 
-    def _take_job(self, job: Job | None) -> None:
-        if job is not None:
-            self.jobs.add(job)
-        self.jobs.show_job(job)
+    @property
+    def _shown_job(self) -> Job | None:
+        subject = self.session.subject
+        return subject.job if isinstance(subject, JobSubject) else None
 
     # -- the kept session
 
@@ -257,6 +259,7 @@ class MainWindow(QMainWindow):
         self.picker.recent = list(found.recent)
         session.set_arrangement(found.arrangement)
         session.set_overlay(found.overlay)
+        session.set_excluded(found.excluded)
         if found.geometry:
             self.restoreGeometry(_bytes(found.geometry))
         if found.docks:
@@ -281,7 +284,7 @@ class MainWindow(QMainWindow):
         self.banner.clear("crash")
         self._restoring = found
         self.session.module = found.module
-        self.session.pixel = found.pixel
+        self.session.cross = found.pixel[1:] if found.pixel else None
         self.session.place.update(found.place)
         task = (found.spec.family, found.spec.method) if found.spec is not None else ("", "")
         self.session.open_runs(found.runs, found.detector, task)
@@ -378,14 +381,9 @@ class MainWindow(QMainWindow):
         jobs = self.jobs.jobs
         for job in jobs:
             job.cancel()
-        closer = threading.Thread(target=_close_all, args=(jobs,), name="calibwb-close", daemon=True)
+        closer = threading.Thread(target=lambda: [job.close() for job in jobs], name="calibwb-close", daemon=True)
         closer.start()
         closer.join(CLOSE_TIMEOUT)
-
-
-def _close_all(jobs: tuple[Job, ...]) -> None:
-    for job in jobs:
-        job.close()
 
 
 def _fitting_size() -> tuple[int, int]:

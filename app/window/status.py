@@ -10,7 +10,6 @@ from PyQt6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
 
 from app.panels.maps.maps_presenter import MapsPresenter
 from app.panels.maps.pixel_text import Pixel, place_text, values_text
-from app.running.jobs_model import data_age
 from app.running.supervision import LoopProbe, Supervisor
 from app.session.session import Session
 from calib_core.io.budget import resident_bytes
@@ -41,9 +40,8 @@ class StatusBar(QStatusBar):
             self.addPermanentWidget(label)
         maps.hovered.connect(self.show_pixel)
         session.picture_changed.connect(self._take_picture)
-        session.view_changed.connect(self._show_view)
         session.pixel_changed.connect(self._show)
-        session.plan_changed.connect(self._show_view)
+        session.subject_changed.connect(self._show_view)
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._refresh)
         self._timer.start(_INTERVAL)
@@ -62,23 +60,24 @@ class StatusBar(QStatusBar):
     def _take_picture(self) -> None:
         self._pictures.append(time.monotonic())
         self._show()
+        self._show_view()
 
     def _show(self) -> None:
-        pixel, plan = self._pixel or self._session.pixel, self._session.plan
-        if pixel is None or plan is None or plan.kind is None:
+        shown = self._session.shown
+        pixel = self._pixel or shown.pixel
+        if pixel is None or not shown.has_pixel(pixel):
             self.pixel.setText("")
             return
         values = values_text(self._maps.values_at(pixel))
-        self.pixel.setText(f"{place_text(plan.kind, pixel)}   │   {values}")
+        self.pixel.setText(f"{place_text(shown.kind, pixel)}   │   {values}")
         self.pixel.setToolTip(values)
 
     def _show_view(self) -> None:
-        plan, session = self._session.plan, self._session
-        if plan is None or "cell" not in session.axes:
-            self.view.setText("")
-            return
-        size = f"{len(plan.modules)} × {len(session.axes['cell'])} cells"
-        self.view.setText(f"cell {session.label('cell')} {session.label('gain')} · {size}")
+        shown = self._session.shown
+        sizes = [f"{len(shown.axes[name])} {shown.axes[name].title.lower()}s" for name in shown.at]
+        modules = [f"{len(shown.subject.modules)} modules"] if shown.picture is not None and shown.kind else []
+        self.view.setText(shown.place_text)
+        self.view.setToolTip(" × ".join([*modules, *sizes]))
 
     def _refresh(self) -> None:
         self.scale.setText("scale {:g}–{:g} %".format(*self._maps.percentiles))
@@ -93,16 +92,15 @@ class StatusBar(QStatusBar):
     def _freshness(self) -> str:
         if self._session.frozen:
             return "frozen (Space)"
-        job = self._session.job
-        age = data_age(job.board) if job is not None else None
-        if age is None:
-            return "" if job is None else job.board.state.value
-        since = time.monotonic() - _RATE_SPAN
-        rate = sum(at > since for at in self._pictures) / _RATE_SPAN
-        return f"live {rate:.0f} Hz · data age {age:.1f} s"
+        subject = self._session.subject
+        if subject is None or subject.ended or not self._pictures:
+            return "" if subject is None else subject.state
+        now = time.monotonic()
+        rate = sum(at > now - _RATE_SPAN for at in self._pictures) / _RATE_SPAN
+        return f"live {rate:.0f} Hz · data age {now - self._pictures[-1]:.1f} s"
 
     def _budget(self) -> float:
-        spec = self._session.job.spec if self._session.job is not None else self._session.spec
+        spec = self._session.spec
         return float(spec.memory_mb) if spec is not None else 2048.0
 
 

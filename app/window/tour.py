@@ -96,7 +96,7 @@ class Tour(QObject):
         folder.mkdir(parents=True, exist_ok=True)
         window = self._window
         for job in reversed(window.jobs.jobs):
-            yield lambda job=job: window.session.set_job(job)
+            yield partial(window.tasks.show_job, job)
             yield lambda: _select_middle(window)
             kind = job.plan.kind.name.lower() if job.plan is not None and job.plan.kind else job.spec.family.lower()
             for theme in THEMES:
@@ -123,11 +123,10 @@ def _looks(window: MainWindow) -> list[tuple[str, Callable[[], None]]]:
 
 
 def _select_middle(window: MainWindow) -> None:
-    plan = window.session.plan
-    if plan is not None and plan.kind is not None:
-        slow, fast = plan.kind.shape
-        window.session.set_module(plan.modules[0])
-        window.session.set_pixel((plan.modules[0], slow // 2, fast // 2))
+    shown = window.session.shown
+    if shown.kind is not None:
+        slow, fast = shown.kind.shape
+        window.session.set_pixel((shown.subject.modules[0], slow // 2, fast // 2))
 
 
 def _save(widget: QWidget, path: Path) -> None:

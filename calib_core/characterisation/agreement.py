@@ -46,8 +46,8 @@ def _faults(method: Method, kind: DetectorType | None) -> Iterator[str]:
         yield from _of_result(one, axes, set(results))
     for output in method.outputs(kind):
         yield from _of_output(output, results, kind)
-    yield from (f"combine needs a result “{name}” that is not declared" for name in method.combined(kind)
-                if name not in results)
+    for what, names in (("combine needs", method.combined(kind)), ("reasons look at", method.judged(kind))):
+        yield from (f"{what} a result “{name}” that is not declared" for name in names if name not in results)
     yield from _of_names(method, kind)
 
 

@@ -71,6 +71,22 @@ def number_of(context: Context, key: str) -> int:
     return roles.index(context.arranged[key].input.name)
 
 
+def numbers_along(context: Context) -> list[int]:
+    """Numbers, in the detector type, of the entries of the axis of gain stages.
+
+    Parameters
+    ----------
+    context : Context
+        With its axes, whose labels are short names of gain stages.
+
+    Returns
+    -------
+    list of int
+    """
+    shorts = [stage.short for stage in context.detector.stages]
+    return [shorts.index(str(label)) for label in context.axes["gain"].labels]
+
+
 def code_of(context: Context, key: str) -> int | None:
     """Gain bits that the samples of an arranged input should have.
 

@@ -11,9 +11,10 @@ import numpy as np
 from pydantic import field_validator
 
 from calib_core.axes import Array, At, Axis, Result
-from calib_core.characterisation import by_gain_stage
+from calib_core.characterisation import by_gain_stage, dark_reasons, dark_rules
 from calib_core.characterisation.accumulators import Describe, Moments, Sampling, Statistics
 from calib_core.characterisation.dark_checks import drifts
+from calib_core.characterisation.dark_separation import GAIN_SIGNAL, Separation, among_all_stages
 from calib_core.characterisation.inputs import Arrangement, Given, Input, inputs_of_steps
 from calib_core.characterisation.method import Method, SampleSummary
 from calib_core.characterisation.outputs import ConstantOutput, Output
@@ -25,13 +26,9 @@ from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET, THRESH
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadParameter
-from calib_core.numerics import limits, robust
-from calib_core.params import Limits, LimitsPerStage, knob
-
-#: Rounding to whole ADU adds this variance, ADU².
-_ROUNDING_VARIANCE = 1 / 12
-#: So it already spreads values by this much, ADU.
-_SMALLEST_SPREAD = np.sqrt(_ROUNDING_VARIANCE)
+from calib_core.explanation import Reason
+from calib_core.numerics import robust
+from calib_core.params import LimitsPerStage, knob
 
 THRESHOLD = Axis("threshold", "Threshold", (
     "threshold 1-2", "threshold 2-3", "mean signal 1", "mean signal 2", "mean signal 3"), of_slot=True)
@@ -287,18 +284,53 @@ class Dark(TrainSelection, Method):
             signal of each stage; NaN where a stage has no run. ``bad_pixels`` with the flag added on both sides of a
             threshold.
         """
-        present = [by_gain_stage.number_of(context, key) for key in context.arranged]
-        signal, noise = (_of_all_stages(results[name], present, len(context.detector.stages))
-                         for name in ("gain_signal", "gain_signal_noise"))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            thresholds = (signal[:-1] + signal[1:]) / 2
-            separation = np.diff(signal, axis=0) / np.hypot(noise[:-1], noise[1:])
-            close = separation < self.thresholds_gain_sigma
-        flag = np.zeros(signal.shape, np.uint32)
-        flag[:-1][close] |= np.uint32(BadPixels.GAIN_THRESHOLDING_ERROR)
-        flag[1:][close] |= np.uint32(BadPixels.GAIN_THRESHOLDING_ERROR)
-        whole = np.concatenate([thresholds, signal])
+        present = by_gain_stage.numbers_along(context)
+        signal, noise = (among_all_stages(results[name], present, len(context.detector.stages))
+                         for name in GAIN_SIGNAL)
+        flag = self._separation.flags(signal, noise)
+        whole = np.concatenate([(signal[:-1] + signal[1:]) / 2, signal])
         return {"thresholds": whole, "bad_pixels": results["bad_pixels"] | flag[present]}
+
+    def judged(self, kind: DetectorType | None) -> tuple[str, ...]:
+        """Offset, noise, samples and flags; gain signal and its noise, or wrong gain bits, where there are.
+
+        Returns
+        -------
+        tuple of str
+        """
+        signal = GAIN_SIGNAL if kind and kind.signal_plane is not None else ()
+        wrong = ("wrong_gain",) if kind and kind.has_gain_bits else ()
+        return ("offset", "noise", "samples", "bad_pixels", *signal, *wrong)
+
+    def reasons(
+        self, context: Context, at: At, maps: Mapping[str, Array], row: int, col: int, frames: float = np.nan
+    ) -> tuple[Reason, ...]:
+        """What each rule says of a pixel, in the order: regions, its own gain stage, separation of the stages.
+
+        Parameters
+        ----------
+        context : Context
+            Its axis of gain stages says which are there.
+        at : mapping
+            Index of the gain stage.
+        maps : mapping of (gain, slow_scan, fast_scan) arrays
+            Those of :meth:`judged` that there are.
+        row, col : int
+        frames : float
+            Frames that the run has of the memory cell.
+
+        Returns
+        -------
+        tuple of Reason
+        """
+        kind, here, present = context.detector, at.get("gain", 0), by_gain_stage.numbers_along(context)
+        known = dark_reasons.known({name: values[here] for name, values in maps.items()}, frames, self.quantisation,
+                                   self.legacy_zeros)
+        signals = {name: among_all_stages(maps[name][:, row, col], present, len(kind.stages))
+                   for name in GAIN_SIGNAL if name in maps}
+        close = "bad_pixels" in known and bool(known["bad_pixels"][row, col] & np.uint32(self._separation.flag))
+        apart = () if kind.signal_plane is None else self._separation.reasons(kind, present[here], signals, close)
+        return dark_reasons.reasons(kind, self._rules(kind, present[here]), known, row, col, tuple(apart))
 
     def remarks(self, context: Context, module: int, finished: Finished) -> Iterable[str]:
         """Runs whose offset drifts; codes that go through a step are not compared, since frames are as stored.
@@ -328,62 +360,31 @@ class Dark(TrainSelection, Method):
         if self.test_for_normality:
             none = np.full(kind.pixels, np.nan, np.float32)
             maps["normality"] = (none if statistics.normality is None else statistics.normality).reshape(shape)
-        stuck = (statistics.std[0] == 0) & (statistics.count[0] > 1)
-        maps["bad_pixels"] = self._flags(kind, stage, maps, statistics.seen, stuck.reshape(shape))
+        judged = {**maps, "deviation": statistics.std[0].reshape(shape), "frames": np.asarray(statistics.seen)}
+        maps["bad_pixels"] = dark_rules.flags_of(kind, self._rules(kind, stage), judged)
         return maps
 
     def _noise(self, std: Any) -> Any:
         """Standard deviations, ADU, without that of rounding where asked for; 0 where rounding explains all."""
-        return np.sqrt(np.maximum(np.square(std) - _ROUNDING_VARIANCE, 0)) if self.quantisation else std
+        return np.sqrt(np.maximum(np.square(std) - dark_rules.ROUNDING_VARIANCE, 0)) if self.quantisation else std
 
-    def _flags(self, kind: DetectorType, stage: int, maps: Maps, seen: int, stuck: Array) -> Array:
-        bad = _regions(kind)
-        offset, noise = (_left_out(maps[name], bad != 0) for name in ("offset", "noise"))
-        empty = maps["samples"] == 0
-        finite = np.isfinite(maps["offset"]) & np.isfinite(maps["noise"])
-        hard_offset, hard_noise = self._hard(stage)
-        found = {
-            BadPixels.NO_DARK_DATA: empty,
-            BadPixels.OFFSET_NOISE_EVAL_ERROR: ~empty & ~finite,
-            BadPixels.DATA_STD_IS_ZERO: stuck,
-            BadPixels.OFFSET_OUT_OF_THRESHOLD:
-                self._outside(kind, offset, self.thresholds_offset_sigma, hard_offset),
-            BadPixels.NOISE_OUT_OF_THRESHOLD:
-                self._outside(kind, noise, self.thresholds_noise_sigma, hard_noise) | (noise == 0),
-        }
-        if "wrong_gain" in maps:
-            found[BadPixels.WRONG_GAIN_VALUE] = maps["wrong_gain"] > self.max_wrong_gain * seen
-        for flag, where in found.items():
-            bad[where] |= np.uint32(flag)
-        return bad
+    @property
+    def _separation(self) -> Separation:
+        return Separation(self.thresholds_gain_sigma)
 
-    def _hard(self, stage: int) -> tuple[Limits, Limits]:
+    def _rules(self, kind: DetectorType, stage: int) -> tuple[dark_rules.Rule, ...]:
+        """All that a gain stage alone shows."""
+        wrong = (dark_rules.WrongGain(self.max_wrong_gain),) if kind.has_gain_bits else ()
         offset, noise = self.thresholds_offset_hard, self.thresholds_noise_hard
-        return offset[min(stage, len(offset) - 1)], noise[min(stage, len(noise) - 1)]
-
-    def _outside(self, detector: DetectorType, values: Array, sigma: float, hard: Limits) -> Array:
-        block = detector.asic_shape if self.group == "asic" else detector.shape
-        low, high = limits.group_limits(
-            values, block, sigma, robust=self.spread == "robust", floor=_SMALLEST_SPREAD
+        limited = partial(
+            dark_rules.Limited, block=kind.asic_shape if self.group == "asic" else kind.shape,
+            group="ASIC" if self.group == "asic" else "module", robust=self.spread == "robust",
+            ordinary=dark_rules.region_flags(kind) == 0)
+        return (
+            dark_rules.NoData(), dark_rules.NotEvaluated(), dark_rules.Stuck(),
+            limited(BadPixels.OFFSET_OUT_OF_THRESHOLD, ("offset",), "Offset", self.thresholds_offset_sigma,
+                    offset[min(stage, len(offset) - 1)]),
+            limited(BadPixels.NOISE_OUT_OF_THRESHOLD, ("noise",), "Noise", self.thresholds_noise_sigma,
+                    noise[min(stage, len(noise) - 1)], positive=True),
+            *wrong,
         )
-        return limits.outside(values, low, high, block, *hard)
-
-
-def _regions(detector: DetectorType) -> Array:
-    """Flags of the parts that are no ordinary pixels, (slow_scan, fast_scan) uint32."""
-    flags = np.zeros(detector.shape, np.uint32)
-    for region in detector.regions:
-        region.mark(flags)
-    return flags
-
-
-def _of_all_stages(values: Array, present: list[int], stages: int) -> Array:
-    """Values (stages that have a run, …) among all stages, NaN for the others."""
-    whole = np.full((stages, *values.shape[1:]), np.nan, values.dtype)
-    whole[present] = values
-    return whole
-
-
-def _left_out(values: Array, region: Array) -> Array:
-    """Values without those of regions, so that they do not move the limits of the ordinary pixels beside them."""
-    return np.where(region, np.float32(np.nan), values) if region.any() else values

@@ -17,9 +17,11 @@ import numpy as np
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.inputs import Arrangement, Given, Input, as_given
 from calib_core.characterisation.outputs import Output
+from calib_core.characterisation.sample_plot import sample_plot
 from calib_core.characterisation.unit import Accumulator, Context, Finished, Maps, Unit
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType, FrameSelection
+from calib_core.explanation import Explanation, Reason
 from calib_core.params import Knobs
 
 
@@ -249,6 +251,47 @@ class Method(Knobs):
         """
         return ()
 
+    def judged(self, kind: DetectorType | None) -> tuple[str, ...]:
+        """Results that :meth:`reasons` looks at; none where a method gives no reasons.
+
+        Parameters
+        ----------
+        kind : DetectorType or None
+
+        Returns
+        -------
+        tuple of str
+            Names of results over the axis that :attr:`combines` names and that of :attr:`split`.
+        """
+        return ()
+
+    def reasons(
+        self, context: Context, at: At, maps: Mapping[str, Array], row: int, col: int, frames: float = np.nan
+    ) -> tuple[Reason, ...]:
+        """Why a pixel has the flags that it has: what each rule says of it that can set one.
+
+        It asks for no run: the results of a job or constants from a disk will do.
+
+        Parameters
+        ----------
+        context : Context
+            With the detector type and the axes; nothing else is looked at.
+        at : mapping
+            Indices along axes.
+        maps : mapping of (combined axis, slow_scan, fast_scan) arrays
+            Finished results of one module, those of :meth:`judged` that are there, at one index of the axis by which
+            work is split.
+        row, col : int
+        frames : float
+            Frames that the run has at this place; NaN where that is not known.
+
+        Returns
+        -------
+        tuple of Reason
+            Each flag that the maps have is set by at least one of them; what cannot be told is said.
+        """
+        return ()
+
     def summarise(self, samples: Array, detector: DetectorType) -> SampleSummary:
         """What this method makes of the samples of one pixel, for its inspector; all of them unless it gates.
 
@@ -259,6 +302,23 @@ class Method(Knobs):
         """
         values = samples.astype(np.float64)
         return SampleSummary(None, float(values.mean()), float(values.std(ddof=1))) if len(values) > 1 else _NOTHING
+
+    def explain(self, samples: Array, detector: DetectorType) -> Explanation:
+        """What the raw samples of one pixel at one place look like, and what this method makes of them.
+
+        Parameters
+        ----------
+        samples : (n,) uint16, ADU
+            In the order of their trains, with the right gain bits.
+        detector : DetectorType
+
+        Returns
+        -------
+        Explanation
+            Histogram with the gate, where there is one, and the mean; number of samples, mean and σ.
+        """
+        found = self.summarise(samples, detector)
+        return sample_plot(samples, found.gate, found.mean, found.std)
 
     def frame_selection(self) -> FrameSelection:
         """Which trains of a run this method uses; all unless it lets the operator choose."""

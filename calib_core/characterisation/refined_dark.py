@@ -24,6 +24,7 @@ from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.step import Images, Known, Step
 from calib_core.detector import DetectorType, Frames
 from calib_core.errors import BadParameter
+from calib_core.explanation import Explanation
 from calib_core.numerics import residuals
 from calib_core.params import knob
 
@@ -158,6 +159,24 @@ class RefinedDark(Dark):
         for slot, (at, maps) in enumerate(super().reduce(context, unit, accumulator)):
             raw = accumulator.statistics(slot)
             yield at, self._with_passes(context.detector, maps, [maps["bad_pixels"]], raw, None)
+
+    def explain(self, samples: Array, detector: DetectorType) -> Explanation:
+        """Raw samples, of which the noise map has less than there is in them.
+
+        Parameters
+        ----------
+        samples : (n,) uint16, ADU
+        detector : DetectorType
+
+        Returns
+        -------
+        Explanation
+            With a note on the σ, unless there are no further passes.
+        """
+        found = super().explain(samples, detector)
+        steps = ", ".join(step.title.lower() for step in self.refine if step.on)
+        note = f"σ is that of the raw samples; the noise map is what is left of it after {steps}."
+        return replace(found, notes=(*found.notes, note)) if self.iterations else found
 
     @property
     def _takes_out(self) -> bool:

@@ -184,6 +184,11 @@ class DetectorType:
         return self.shape[0] * self.shape[1]
 
     @property
+    def is_strips(self) -> bool:
+        """Whether modules have but one row, which makes no image."""
+        return self.shape[0] == 1
+
+    @property
     def has_gain_bits(self) -> bool:
         """Whether raw data carry digital gain bits."""
         return self.raw.gain_bits is not None or self.raw.gain_shift is not None

@@ -14,12 +14,14 @@ import numpy as np
 from calib_core.axes import Array, At, Picture, View
 from calib_core.characterisation.by_gain_stage import code_of
 from calib_core.errors import CalibrationError, Cancelled
+from calib_core.explanation import Explanation, Reason
 from calib_core.io.frames import ModuleFrames
 from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
 from calib_core.jobs.live import Live
 from calib_core.jobs.outputs import check_memory, output_bytes, write_tables
 from calib_core.jobs.plan import Plan, make_plan
 from calib_core.jobs.progress import Progress
+from calib_core.jobs.reasons import reasons_of
 from calib_core.jobs.results import Results
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.threads import Workers
@@ -54,6 +56,8 @@ class Job:
     Attributes
     ----------
     spec : JobSpec
+    created : float
+        Seconds since the epoch.
     plan : Plan, optional
         None until the input has been surveyed.
     board : Board
@@ -61,7 +65,7 @@ class Job:
     """
 
     def __init__(self, spec: JobSpec) -> None:
-        self.spec = spec
+        self.spec, self.created = spec, time.time()
         self.plan: Plan | None = None
         self.board = Board(tasks=(TaskProgress("survey", "look at the runs", 0.0, State.QUEUED),))
         self._view = View()
@@ -128,14 +132,45 @@ class Job:
         CalibrationError
             There is no such run, or it cannot be read.
         """
-        plan, frames, key = self._frames(module, at)
-        kind, cell = plan.detector_type, plan.cell_at(at)
-        trains, values, bits = frames.read_pixel(row, col, cell)
-        if plan.context.is_prepared(module):
-            values = plan.context.before[module].of_pixel(values, cell, row, col)
-        code = code_of(plan.context, key)
-        found = plan.method.summarise(values if bits is None or code is None else values[bits == code], kind)
+        plan, trains, values, right = self._samples(module, row, col, at)
+        found = plan.method.summarise(values[right], plan.detector_type)
         return PixelSamples(values, trains, found.gate, found.mean, found.std)
+
+    def explain(self, module: int, row: int, col: int, at: At) -> Explanation:
+        """Raw samples of one pixel at a place, and what the method makes of them; reads the run.
+
+        Raises
+        ------
+        CalibrationError
+            There is no such run, or it cannot be read.
+        """
+        plan, _, values, right = self._samples(module, row, col, at)
+        found, wrong = plan.method.explain(values[right], plan.detector_type), int((~right).sum())
+        notes = [*found.notes, *([f"{wrong} samples with other gain bits are left out."] if wrong else [])]
+        if plan.context.is_prepared(module):
+            steps = ", ".join(one.step.title for one in plan.context.before[module].steps)
+            notes.append(f"The samples are not as they are stored, but after these steps: {steps}.")
+        return replace(found, notes=tuple(notes))
+
+    def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
+        """Why a pixel has the flags that it has at a place; reads results, not the run.
+
+        Returns
+        -------
+        tuple of Reason
+            Empty before there is a plan, where nothing was made yet, and from methods that give no reasons.
+
+        Raises
+        ------
+        CalibrationError
+            The module takes no part, there is no such pixel, or the results cannot be read.
+        """
+        plan = self.plan
+        if plan is None or not self._results or plan.kind is None:
+            return ()
+        if module not in self._results:
+            raise CalibrationError(f"Module {module} takes no part in this job.")
+        return reasons_of(plan, module, self._results[module], row, col, at)
 
     def row_samples(self, module: int, row: int, at: At) -> RowSamples:
         """Raw samples of a row of pixels in the first frames of a run, as many as fit into bounded memory.
@@ -156,6 +191,16 @@ class Job:
         if plan is None or (module, key) not in plan.frames:
             raise CalibrationError(f"Module {module} has no run for this gain stage yet.")
         return plan, plan.frames[module, key], key
+
+    def _samples(self, module: int, row: int, col: int, at: At) -> tuple[Plan, Array, Array, Array]:
+        """Trains and samples of a pixel as they go into the method, and which of them have the right gain bits."""
+        plan, frames, key = self._frames(module, at)
+        cell, code = plan.cell_at(at), code_of(plan.context, key)
+        trains, values, bits = frames.read_pixel(row, col, cell)
+        if plan.context.is_prepared(module):
+            values = plan.context.before[module].of_pixel(values, cell, row, col)
+        right = np.ones(len(values), np.bool_) if bits is None or code is None else bits == code
+        return plan, trains, values, right
 
     def _run(self) -> None:
         try:

@@ -50,13 +50,38 @@ def group_limits(
     ValueError
         If the blocks do not tile the map or a number is out of range.
     """
+    centre, scale = group_spread(values, block_shape, sigma, robust, passes, floor)
+    half = sigma * scale
+    return (centre - half).astype(np.float32), (centre + half).astype(np.float32)
+
+
+def group_spread(
+    values: _Array, block_shape: tuple[int, int], sigma: float, robust: bool = True, passes: int = 3,
+    floor: float = 0.0,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Take the median and the scale s that the soft limits of each block are made of.
+
+    Parameters
+    ----------
+    values, block_shape, sigma, robust, passes, floor
+        As of :func:`group_limits`.
+
+    Returns
+    -------
+    centre, scale : (blocks along slow_scan, blocks along fast_scan) float64
+        Median and s of the last pass; NaN for a block without a finite value.
+
+    Raises
+    ------
+    ValueError
+        If the blocks do not tile the map or a number is out of range.
+    """
     blocks = _blocks(values, block_shape)
     if sigma < 0 or passes < 1 or floor < 0:
         raise ValueError(f"sigma {sigma}, passes {passes} and floor {floor} must not be negative, passes at least 1")
-    low = np.full(blocks, np.nan, np.float32)
-    high = np.full(blocks, np.nan, np.float32)
-    _group(_kernel_map(values), *block_shape, float(sigma), bool(robust), int(passes), float(floor), low, high)
-    return low, high
+    centre, scale = np.full(blocks, np.nan), np.full(blocks, np.nan)
+    _group(_kernel_map(values), *block_shape, float(sigma), bool(robust), int(passes), float(floor), centre, scale)
+    return centre, scale
 
 
 def outside(
@@ -157,13 +182,14 @@ def _median(values, keys):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _robust(kept, away, keys, sigma, passes, floor):  # type: ignore[no-untyped-def]
-    """Median of the values and half width of the limits."""
+    """Median of the values and their scale, about which the limits lie."""
     size = kept.size
     for _ in range(passes):
         centre = _median(kept[:size], keys[:size])
         for i in range(size):
             away[i] = np.float32(abs(np.float64(kept[i]) - centre))
-        half = sigma * max(MAD_TO_SIGMA * _median(away[:size], keys[:size]), floor)
+        scale = max(MAD_TO_SIGMA * _median(away[:size], keys[:size]), floor)
+        half = sigma * scale
         inside = 0
         for i in range(size):
             kept[inside] = kept[i]
@@ -171,19 +197,19 @@ def _robust(kept, away, keys, sigma, passes, floor):  # type: ignore[no-untyped-
         if inside in (0, size):
             break
         size = inside
-    return centre, half
+    return centre, scale
 
 
 @njit(nogil=True, cache=True)
-def _plain(kept, keys, sigma):  # type: ignore[no-untyped-def]
-    """Median of the values and half width of the limits."""
+def _plain(kept, keys):  # type: ignore[no-untyped-def]
+    """Median of the values and their standard deviation."""
     total = 0.0
     for i in range(kept.size):
         total += np.float64(kept[i])
     mean, squares = total / kept.size, 0.0
     for i in range(kept.size):
         squares += (np.float64(kept[i]) - mean) ** 2
-    return _median(kept, keys), sigma * np.sqrt(squares / kept.size)
+    return _median(kept, keys), np.sqrt(squares / kept.size)
 
 
 @njit(nogil=True, cache=True)
@@ -198,21 +224,20 @@ def _gather(values, top, left, slow, fast, kept):  # type: ignore[no-untyped-def
 
 
 @njit(nogil=True, cache=True)
-def _group(values, slow, fast, sigma, robust, passes, floor, low, high):  # type: ignore[no-untyped-def]
+def _group(values, slow, fast, sigma, robust, passes, floor, centre, scale):  # type: ignore[no-untyped-def]
     kept = np.empty(slow * fast, np.float32)
     away = np.empty(slow * fast, np.float32)
     keys = np.empty(slow * fast, np.int32)
-    for row in range(low.shape[0]):
-        for column in range(low.shape[1]):
+    for row in range(centre.shape[0]):
+        for column in range(centre.shape[1]):
             size = _gather(values, row * slow, column * fast, slow, fast, kept)
             if size == 0:
                 continue
             if robust:
-                centre, half = _robust(kept[:size], away, keys, sigma, passes, floor)
+                middle, spread = _robust(kept[:size], away, keys, sigma, passes, floor)
             else:
-                centre, half = _plain(kept[:size], keys[:size], sigma)
-            low[row, column] = np.float32(centre - half)
-            high[row, column] = np.float32(centre + half)
+                middle, spread = _plain(kept[:size], keys[:size])
+            centre[row, column], scale[row, column] = middle, spread
 
 
 @njit(nogil=True, cache=True)

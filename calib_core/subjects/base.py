@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from calib_core.axes import Array, At, Axis, Picture, Result, View
 from calib_core.detector import DetectorType
-from calib_core.explanation import Explanation
+from calib_core.explanation import Explanation, Reason
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,12 @@ class Subject(Protocol):
         In words, such as ``running`` or ``on disk``.
     about : mapping of str to str
         What is known of where the results come from, by headings: runs, condition, parameters, versions.
+    files : tuple of Path
+        Where the results are kept; none where they are in no file yet.
     notes : tuple of str
         Sentences on what was guessed, left out or is not told.
     version : int
-        Grows with each picture and when it is known what there is.
+        Grows with each picture, and when something else is new: what there is, the state, a note.
     picture : Picture, optional
         The newest; it carries the view that it is of.
     """
@@ -70,6 +73,8 @@ class Subject(Protocol):
     def state(self) -> str: ...  # noqa: D102
     @property
     def about(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def files(self) -> tuple[Path, ...]: ...  # noqa: D102
     @property
     def notes(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
@@ -161,6 +166,26 @@ class Subject(Protocol):
         ------
         CalibrationError
             There is no such run, or it cannot be read.
+        """
+
+    def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
+        """Why a pixel has the flags that it has, and what the other rules say of it.
+
+        Parameters
+        ----------
+        module, row, col : int
+        at : mapping
+            Indices along axes.
+
+        Returns
+        -------
+        tuple of Reason
+            None of them where nothing is known of how the flags came about.
+
+        Raises
+        ------
+        CalibrationError
+            What it is read from cannot be read any more.
         """
 
     def frames(self, module: int, row: int, at: At) -> RowFrames | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from calib_core.axes import Axis, Label, Picture, Result
@@ -70,9 +70,8 @@ class Shown:
 
     @property
     def flags(self) -> Result | None:
-        """Final bad-pixel flags of the subject; those over more axes tell how they came about."""
-        found = [one for one in self.results if one.role == "flags"]
-        return min(found, key=lambda one: len(one.over)) if found else None
+        """Final bad-pixel flags of the subject."""
+        return final_flags(self.results)
 
     def has_pixel(self, pixel: Pixel) -> bool:
         """Whether the subject's modules have a pixel (module number, row, column)."""
@@ -88,10 +87,32 @@ class Shown:
 
     @property
     def place_text(self) -> str:
-        """Place along all axes in words, such as ``memory cell 17 · HG``; empty without a picture."""
-        return " · ".join(_in_words(self.axes[name], self.axes[name].labels[i]) for name, i in self.at.items())
+        """Place along all axes in words, such as ``HG · memory cell 17``; empty without a picture."""
+        return self.place()
+
+    def place(self, but: str = "") -> str:
+        """Place in words along all axes but one."""
+        return " · ".join(in_words(self.axes[name], self.axes[name].labels[i])
+                          for name, i in self.at.items() if name != but)
 
 
-def _in_words(axis: Axis, label: Label) -> str:
-    """Names speak for themselves, numbers need the name of their axis."""
+def final_flags(results: Sequence[Result]) -> Result | None:
+    """Final bad-pixel flags among results; those over more axes tell how they came about."""
+    found = [one for one in results if one.role == "flags"]
+    return min(found, key=lambda one: len(one.over)) if found else None
+
+
+def in_words(axis: Axis, label: Label) -> str:
+    """A label in words: names speak for themselves, numbers need the name of their axis.
+
+    Parameters
+    ----------
+    axis : Axis
+    label : str or number
+
+    Returns
+    -------
+    str
+        Such as ``HG`` or ``memory cell 17``.
+    """
     return str(label) if isinstance(label, str) else f"{axis.title.lower()} {label} {axis.unit}".rstrip()

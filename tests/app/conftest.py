@@ -65,8 +65,10 @@ def strip_job(strips, tmp_path):
 @pytest.fixture
 def window(open_window, fake_job, qtbot):
     """A window that shows the job's maps, assembled."""
+    from fake_job import show
+
     window = open_window()
-    window.session.set_job(fake_job)
+    show(window, fake_job)
     qtbot.waitUntil(lambda: window.maps.presenter.placement is not None, timeout=20000)
     qtbot.waitUntil(lambda: window.maps.presenter.placement.title == "Assembled", timeout=20000)
     return window

@@ -16,8 +16,10 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import Condition
 from calib_core.detector import Detector, Module
 from calib_core.detector.registry import detector_type
+from calib_core.explanation import Bars, Explanation, Mark, Number, Plot, Reason, Span
 from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
 from calib_core.jobs.spec import JobSpec
+from calib_core.subjects.job import JobSubject
 
 MAPS = (
     Result("offset", "Offset", "ADU", "f4", "Mean dark signal", error="noise"),
@@ -63,7 +65,7 @@ class FakeJob:
             context=Context(self.type, tuple(range(cells)), axes=axes_of(self.type, cells)),
             condition=Condition(self.type.condition), notes=(),
         )
-        self.coverage = coverage
+        self.coverage, self.created = coverage, time.time()
         self.looks, self.cancelled, self.closed = [], False, False
         slow, fast = self.type.shape
         rng = np.random.default_rng(1)
@@ -155,20 +157,30 @@ class FakeJob:
 
     def along(self, result, axis, module, row, col, at):
         i, gain = self.plan.modules.index(module), at.get("gain", 0)
+        if result == "bad_pixels":
+            return np.full(len(self.plan.context.cells), float(self._flags[i, row, col]))
         return np.array([self._pixel(result, i, row, col, c, gain) for c in self.plan.context.cells])
+
+    def reasons(self, module, row, col, at):
+        value = float(self._grain[self.plan.modules.index(module), row, col])
+        return (Reason(1, "Offset", value, "ADU", -3.0, 3.0, 0.0, value, abs(value) > 3, "Offset is in limits."),
+                Reason(2, "Noise", 12.0, "ADU", 0.0, 10.0, 8.0, 2.5, True, "Noise 12 ADU is above its limit 10 ADU."))
 
     def _pixel(self, name, i, row, col, cell, stage):
         wave = 50 * np.sin(cell / 9) + 1000 * stage if name == "offset" else 0
         base = 5500 + 150 * self._blocks[i, row, col] + 12 * self._grain[i, row, col]
         return float(base + wave) if name == "offset" else float(10 + abs(self._grain[i, row, col]))
 
-    def pixel_samples(self, module, row, col, at):
+    def explain(self, module, row, col, at):
         i, cell = self.plan.modules.index(module), at.get("cell", 0)
         mean, std = self._pixel("offset", i, row, col, cell, at.get("gain", 0)), 11.0
         values = np.random.default_rng(cell).normal(mean, std, 500).round().astype(np.uint16)
         values[:3] += 120
-        return SimpleNamespace(values=values, trains=np.arange(10000, 10500), gate=(mean - 55, mean + 55),
-                               mean=mean, std=std)
+        edges = np.arange(values.min(), values.max() + 2) - 0.5
+        items = (Bars("samples", edges, np.histogram(values, edges)[0]), Span("gate", mean - 55, mean + 55),
+                 Mark("mean", mean))
+        numbers = (Number("samples", values.size), Number("mean", mean, "ADU"), Number("σ", std, "ADU"))
+        return Explanation((Plot("Raw samples", "raw sample", "samples", "ADU", "", items),), numbers)
 
     def row_samples(self, module, row, at):
         i, (_, fast), cell = self.plan.modules.index(module), self.type.shape, at.get("cell", 0)
@@ -178,3 +190,9 @@ class FakeJob:
 
     def plane(self, result, module, at):
         return self.values_at(result, at)[self.plan.modules.index(module)]
+
+
+def show(window, job):
+    """Let a window watch a job and look at it."""
+    window.jobs.add(job)
+    window.session.set_subject(JobSubject(job))

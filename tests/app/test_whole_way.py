@@ -34,17 +34,17 @@ def operator(open_window, simulated, tmp_path, qtbot):
 
 def run(window, qtbot):
     qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.session.job is not None, timeout=5000)
-    return window.session.job
+    qtbot.waitUntil(lambda: window.session.subject is not None, timeout=5000)
+    return window.session.subject.job
 
 
 def test_the_window_gives_the_bits_of_the_command_line(operator, simulated, qtbot, tmp_path):
     pictures = []
-    operator.jobs.picture_changed.connect(pictures.append)
+    operator.session.picture_changed.connect(lambda: pictures.append(operator.session.shown.picture))
     job = run(operator, qtbot)
     qtbot.waitUntil(lambda: job.board.state.ended, timeout=60000)
     assert job.board.state is State.DONE
-    qtbot.waitUntil(lambda: operator.session.picture is not None and operator.session.picture.coverage.min() == 1)
+    qtbot.waitUntil(lambda: pictures[-1] is not None and pictures[-1].coverage.min() == 1)
     assert len(pictures) > 1
 
     folder = simulated.runs["high"].parent
@@ -63,11 +63,11 @@ def test_the_shown_map_is_that_of_the_constant(operator, qtbot, tmp_path):
     job = run(operator, qtbot)
     qtbot.waitUntil(lambda: job.board.state.ended, timeout=60000)
     operator.session.look_at({"cell": 2, "gain": 1})
-    qtbot.waitUntil(lambda: operator.session.picture.view.at == {"cell": 2, "gain": 1})
+    qtbot.waitUntil(lambda: operator.session.shown.picture.view.at == {"cell": 2, "gain": 1})
     stored = {c.pdu: c.values() for c in list_constants(tmp_path / "constants") if c.calibration == "Offset"}
     for module, pdu in enumerate(sorted(stored)):
         np.testing.assert_array_equal(
-            operator.session.picture.maps[Pick("offset")][module], stored[pdu][1, 2].astype(np.float32))
+            operator.session.shown.picture.maps[Pick("offset")][module], stored[pdu][1, 2].astype(np.float32))
 
 
 def test_cancel_leaves_nothing_half_written(operator, qtbot, tmp_path):

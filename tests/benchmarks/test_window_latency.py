@@ -79,7 +79,7 @@ def test_event_loop_while_a_job_runs_and_key_to_painted_cell(window, spec, qapp,
         last[0] = now
 
     pictures = []
-    window.session.picture_changed.connect(lambda picture: pictures.append(perf_counter()))
+    window.session.picture_changed.connect(lambda: pictures.append(perf_counter()))
     QTest.qWait(1500)
     probe = QTimer(window, interval=PROBE)
     probe.setTimerType(Qt.TimerType.PreciseTimer)
@@ -110,9 +110,9 @@ def step(window, qapp, forward: bool) -> float:
     views = [view for view in window.maps.views if view.isVisible()]
     target, before = int(forward), []
 
-    def arrived(picture) -> None:
+    def arrived() -> None:
         # the maps have the picture by now; only what is painted from here on shows it
-        if picture.view.at["cell"] == target and not before:
+        if window.session.shown.picture.view.at["cell"] == target and not before:
             before.extend(view.paint_count for view in views)
 
     window.session.picture_changed.connect(arrived)
@@ -130,8 +130,13 @@ def test_first_map_after_run_and_cancel(window, spec, qapp, capsys, tmp_path):
     first, ended = [], []
     for turn in range(5):
         covered = []
-        window.session.picture_changed.connect(
-            lambda picture, seen=covered: seen.append(1) if picture is not None and picture.coverage.any() else None)
+
+        def arrived(seen=covered) -> None:
+            picture = window.session.shown.picture
+            if picture is not None and picture.coverage.any():
+                seen.append(1)
+
+        window.session.picture_changed.connect(arrived)
         begin = perf_counter()
         job = window.session.start(spec.model_copy(update={"out_folder": tmp_path / str(turn)}))
         wait(qapp, lambda seen=covered: bool(seen), 30)

@@ -195,8 +195,9 @@ def window(qtbot: Any, tmp_path: Path) -> Iterator[Any]:
 def run_to_the_end(window: Any, qtbot: Any) -> None:
     qtbot.waitUntil(window.form.run_button.isEnabled)
     qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.session.job is not None and window.session.job.board.state.ended, timeout=60000)
-    assert window.session.job.board.state is State.DONE, window.session.job.board.error
+    qtbot.waitUntil(lambda: window.session.subject is not None and window.session.subject.ended, timeout=60000)
+    job = window.session.subject.job
+    assert job.board.state is State.DONE, job.board.error
 
 
 def type_into(editor: Any, text: str) -> None:

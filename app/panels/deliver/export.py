@@ -19,14 +19,16 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from app.panels.inspect.inspector import InspectorPresenter
+from app.panels.inspect.inspector_presenter import InspectorPresenter
 from app.panels.maps.map_statistics import COLUMNS, statistics_rows
 from app.panels.maps.maps import MapsPanel, save_image
+from app.panels.maps.pixel_text import flag_names
 from app.running.background import Background
 from app.running.jobs_model import JobsModel
 from app.session.session import Session
 from app.widgets.icons import icon
 from calib_core.store.table import Column, write_csv
+from calib_core.subjects.shown import Shown
 
 AskFile = Callable[[str, str, str], str]
 AskFolder = Callable[[str], str]
@@ -54,12 +56,13 @@ class ExportPresenter(QObject):
 
     def statistics(self, path: Path) -> None:
         """Write statistics of the shown maps per module and ASIC."""
-        picture, plan = self._session.picture, self._session.plan
-        if picture is None or plan is None:
+        shown = self._session.shown
+        if shown.picture is None or shown.kind is None:
             self._session.say("ERROR", "There are no maps to export yet; run a job first.")
             return
-        rows = partial(statistics_rows, picture, plan, self._maps.presenter.chosen, self._session.overlay)
-        self._write(path, lambda: write_csv(path, COLUMNS, rows(), self._heading(), overwrite=True))
+        heading = f"{_heading(shown)}\nleft out are pixels with: {flag_names(self._session.excluded)}"
+        rows = partial(statistics_rows, shown, self._maps.presenter.chosen, self._session.excluded)
+        self._write(path, lambda: write_csv(path, COLUMNS, rows(), heading, overwrite=True))
 
     def curve(self, path: Path) -> None:
         """Write the selected pixel over memory cells."""
@@ -73,7 +76,7 @@ class ExportPresenter(QObject):
         if curve.error is not None:
             columns.append(Column("error", spec.unit))
             data.append(curve.error.tolist())
-        comment = "{}\nmodule {}, row {}, column {}".format(self._heading(), *self._session.pixel)
+        comment = "{}\nmodule {}, row {}, column {}".format(_heading(curve.shown, but="cell"), *curve.shown.pixel)
         rows = zip(*data, strict=True)
         self._write(path, lambda: write_csv(path, columns, rows, comment, overwrite=True))
 
@@ -82,17 +85,11 @@ class ExportPresenter(QObject):
         self._write(folder, lambda: [_copy(path, folder) for path in paths])
 
     def open_folder(self) -> None:
-        """Show the folder of the job's constants."""
-        job = self._session.job
-        folder = job.spec.out_folder if job is not None else self._session.out_folder
+        """Show the folder of the subject's constants."""
+        files = self._session.subject.files if self._session.subject is not None else ()
+        folder = files[0].parent if files else self._session.out_folder
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
             self._session.say("WARN", f"No program opens folders here; the constants are in {folder}.")
-
-    def _heading(self) -> str:
-        session, job = self._session, self._session.job
-        runs = ", ".join(f"{name} {path}" for name in job.spec.inputs for path in job.spec.paths(name))
-        place = f"memory cell {session.label('cell')}, gain stage {session.label('gain')}"
-        return f"{session.plan.detector.identifier}, {place}\nruns: {runs}"
 
     def _write(self, path: Path, write: Callable[[], object]) -> None:
         self._background.run(
@@ -100,6 +97,12 @@ class ExportPresenter(QObject):
             lambda _: self._session.say("INFO", f"{path} was written."),
             lambda error: self._session.say("ERROR", str(error)),
         )
+
+
+def _heading(shown: Shown, but: str = "") -> str:
+    """Whose numbers these are, and at which place along all axes but one."""
+    about = [f"{name}: {text}" for name, text in shown.subject.about.items()]
+    return "\n".join([shown.subject.title, shown.place(but), *about])
 
 
 def _copy(path: Path, folder: Path) -> None:
@@ -130,7 +133,7 @@ class ExportPanel(QWidget):
         self.outputs.setTextElideMode(Qt.TextElideMode.ElideLeft)
         self.outputs.setToolTip("Constants that the job wrote, HDF5")
         self._lay_out()
-        session.job_changed.connect(self._list)
+        session.subject_changed.connect(self._list)
         jobs.board_changed.connect(self._list)
 
     def _lay_out(self) -> None:
@@ -200,8 +203,7 @@ class ExportPanel(QWidget):
         return QFileDialog.getExistingDirectory(self, title)
 
     def _list(self) -> None:
-        job = self._session.job
-        outputs = [str(one.path) for one in job.board.outputs] if job is not None else []
+        outputs = [str(path) for path in self._session.subject.files] if self._session.subject is not None else []
         if len(outputs) != self.outputs.count():
             self.outputs.clear()
             self.outputs.addItems(outputs)

@@ -14,7 +14,7 @@ from app.session.session import Session
 from app.widgets.icons import icon
 from app.widgets.map_view import MapView
 from calib_core.axes import At
-from calib_core.jobs.job import RowSamples
+from calib_core.subjects.base import RowFrames
 
 _READING = "Reading raw frames"
 
@@ -22,7 +22,7 @@ _READING = "Reading raw frames"
 class FramesPresenter(QObject):
     """Reads the row of the selected pixel, of strips all of them; what was read of another place is forgotten.
 
-    ``ready`` brings :class:`RowSamples` or None, ``place_changed`` the row in words.
+    ``ready`` brings :class:`RowFrames` or None, ``place_changed`` the row in words.
     """
 
     ready = pyqtSignal(object)
@@ -32,27 +32,32 @@ class FramesPresenter(QObject):
         super().__init__(parent)
         self._session, self._background = session, background
         self._at: tuple[int, int, At] | None = None
-        for signal in (session.plan_changed, session.pixel_changed, session.module_changed, session.view_changed):
+        for signal in (session.subject_changed, session.pixel_changed, session.picture_changed):
             signal.connect(self._move)
 
     @property
     def place(self) -> tuple[int, int, At] | None:
         """Module, row, and indices along axes of the frames that would be read; None where nothing is selected."""
-        plan, pixel, at = self._session.plan, self._session.pixel, self._session.view.at
-        if plan is None or plan.kind is None:
+        shown = self._session.shown
+        if shown.kind is None or shown.picture is None:
             return None
-        if plan.kind.shape[0] == 1:
-            return self._session.module, 0, at
-        return (*pixel[:2], at) if pixel is not None and self._session.has_pixel(pixel) else None
+        if shown.kind.is_strips:
+            return shown.module, 0, shown.at
+        return (*shown.pixel[:2], shown.at) if shown.pixel is not None else None
 
     def read(self) -> None:
         """Read the frames."""
-        if self._session.job is None or self.place is None:
+        if self.place is None:
             self._session.say("WARN", "No row is selected; click a pixel first.")
             return
         self._background.run(
-            _READING, partial(self._session.job.row_samples, *self.place), self.ready.emit,
+            _READING, partial(self._session.shown.subject.frames, *self.place), self._take,
             lambda error: self._session.say("WARN", str(error)))
+
+    def _take(self, frames: RowFrames | None) -> None:
+        if frames is None:
+            self._session.say("WARN", f"{self._session.shown.subject.title} has no raw frames to read.")
+        self.ready.emit(frames)
 
     def _move(self) -> None:
         if self.place != self._at:
@@ -64,9 +69,9 @@ class FramesPresenter(QObject):
     def _words(self) -> str:
         if self.place is None:
             return ""
-        module, row, _ = self.place
-        of = f", row {row}" if self._session.plan.kind.shape[0] > 1 else ""
-        return f"module {module}{of}, memory cell {self._session.label('cell')}, {self._session.label('gain')}"
+        (module, row, _), shown = self.place, self._session.shown
+        of = "" if shown.kind.is_strips else f" · row {row}"
+        return f"module {module}{of} · {shown.place_text}"
 
 
 class FramesPanel(QWidget):
@@ -82,7 +87,7 @@ class FramesPanel(QWidget):
         self.place = QLabel("", objectName="frames_place")
         self.view = MapView(self)
         self.view.setObjectName("frames_map")
-        self._samples: RowSamples | None = None
+        self._samples: RowFrames | None = None
         top = QHBoxLayout()
         for widget in (self.read_button, self.minus_median, self.place):
             top.addWidget(widget)
@@ -96,7 +101,7 @@ class FramesPanel(QWidget):
         self.presenter.ready.connect(self._show)
         self.presenter.place_changed.connect(self.place.setText)
 
-    def _show(self, samples: RowSamples | None) -> None:
+    def _show(self, samples: RowFrames | None) -> None:
         self._samples = samples
         if samples is None or samples.values.size == 0:
             self.view.clear()

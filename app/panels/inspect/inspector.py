@@ -1,13 +1,10 @@
-"""The inspector: the selected pixel over memory cells and in its raw samples, and the map's histograms."""
+"""The inspector: the selected pixel over memory cells, why it is flagged, its raw samples, the map's histograms."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
-
 import numpy as np
 import numpy.typing as npt
-from PyQt6.QtCore import QObject, QSignalBlocker, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QSignalBlocker, Qt
 from PyQt6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -15,216 +12,29 @@ from PyQt6.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
-    QSplitter,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
+from app.panels.inspect.inspector_presenter import Curve, InspectorPresenter
 from app.panels.inspect.module_curve import ModuleCurve, ModuleCurvePresenter
-from app.panels.maps.map_statistics import asic_blocks
+from app.panels.inspect.why import WhyTable
 from app.panels.maps.maps_presenter import MapsPresenter
-from app.panels.maps.pixel_text import place_text, values_text
-from app.panels.maps.slots import Choice, flags_of
+from app.panels.maps.slots import Choice
 from app.running.background import Background
 from app.session.session import Session
+from app.widgets.colour import first_bit, flag_table
 from app.widgets.icons import icon
-from app.widgets.series_plot import HistogramPlot, SeriesPlot
-from calib_core.axes import At
-from calib_core.jobs.job import PixelSamples
+from app.widgets.series_plot import ExplanationPlot, SeriesPlot
+from calib_core.explanation import Explanation, Number
+from calib_core.subjects.shown import Shown
 
 Array = npt.NDArray[np.generic]
 
-_CURVE, _SAMPLES, _HISTOGRAM = "Reading the pixel over cells", "Reading raw samples", "Histogram per ASIC"
-_MOST_BINS = 200
-_ASIC_BINS = 80
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A pixel over memory cells: (n,) cells, values and their error, or no error."""
-
-    choice: Choice
-    cells: Array
-    values: Array
-    error: Array | None
-
-
-class InspectorPresenter(QObject):
-    """Reads what the inspector shows in the background; answers to old questions are dropped.
-
-    Signals
-    -------
-    curve_ready(curve), samples_ready(samples), histograms_ready(centres, counts)
-        Something to be drawn; None clears.
-    text_changed(text)
-        The selected pixel in words.
-    """
-
-    curve_ready = pyqtSignal(object)
-    samples_ready = pyqtSignal(object)
-    histograms_ready = pyqtSignal(object)
-    text_changed = pyqtSignal(str)
-
-    def __init__(
-        self, session: Session, background: Background, maps: MapsPresenter, parent: QObject | None = None
-    ) -> None:
-        super().__init__(parent)
-        self.reads_always = False
-        self.curve: Curve | None = None
-        self._session, self._background, self._maps = session, background, maps
-        self._key = ""
-        self._curve_of: dict[str, int] = {}
-        self._curve_timer = _single_shot(self, 1000, self.read_curve)
-        self._histogram_timer = _single_shot(self, 400, self._count)
-        session.pixel_changed.connect(self._take_pixel)
-        session.view_changed.connect(self._take_view)
-        session.plan_changed.connect(self._take_pixel)
-        session.picture_changed.connect(self._take_picture)
-        session.module_changed.connect(self._histogram_timer.start)
-        session.overlay_changed.connect(self._histogram_timer.start)
-        maps.slots_changed.connect(self._histogram_timer.start)
-
-    @property
-    def offered(self) -> tuple[Choice, ...]:
-        """Maps that have a value per memory cell and are no flags."""
-        return tuple(c for c in self._maps.offered if not c.pick.at and not c.is_flags and "cell" in c.result.over)
-
-    @property
-    def chosen(self) -> Choice | None:
-        """The map that is shown over memory cells."""
-        return next((c for c in self.offered if c.key == self._key), next(iter(self.offered), None))
-
-    def choose(self, key: str) -> None:
-        """Show another map over memory cells."""
-        self._key = key
-        self.read_curve()
-
-    def read_curve(self) -> None:
-        """Read the selected pixel over memory cells."""
-        job, pixel, choice = self._session.job, self._session.pixel, self.chosen
-        if job is None or pixel is None or choice is None or not self._session.has_pixel(pixel):
-            self._background.drop(_CURVE)
-            self._show_curve(None)
-            return
-        cells = np.asarray(self._session.axes["cell"].labels)
-        self._background.run(
-            _CURVE, partial(read_curve, job, choice, cells, pixel, self._session.view.at), self._show_curve)
-
-    def read_samples(self) -> None:
-        """Read the raw samples of the selected pixel, memory cell and gain stage from the run."""
-        job, pixel, view = self._session.job, self._session.pixel, self._session.view
-        if job is not None and pixel is not None:
-            self._background.run(
-                _SAMPLES, partial(job.pixel_samples, *pixel, view.at),
-                self.samples_ready.emit, lambda error: self._session.say("WARN", str(error)),
-            )
-
-    def _take_pixel(self) -> None:
-        self._background.drop(_SAMPLES)
-        self.samples_ready.emit(None)
-        self._describe()
-        self.read_curve()
-        if self.reads_always:
-            self.read_samples()
-
-    def _take_view(self) -> None:
-        shown = dict(self._session.view.at)
-        if shown != self._curve_of:
-            moved_stage = {**self._curve_of, "cell": 0} != {**shown, "cell": 0}
-            self._curve_of = shown
-            self._background.drop(_SAMPLES)
-            self.samples_ready.emit(None)
-            if moved_stage:
-                self.read_curve()
-            if self.reads_always:
-                self.read_samples()
-
-    def _take_picture(self) -> None:
-        self._describe()
-        if not self._histogram_timer.isActive():
-            self._histogram_timer.start()
-        job = self._session.job
-        if job is not None and not job.board.state.ended and not self._curve_timer.isActive():
-            self._curve_timer.start()
-
-    def _describe(self) -> None:
-        pixel, plan = self._session.pixel, self._session.plan
-        if pixel is None or plan is None or not self._session.has_pixel(pixel):
-            self.text_changed.emit("")
-            return
-        values = values_text(self._maps.values_at(pixel))
-        self.text_changed.emit(f"{place_text(plan.kind, pixel)}\n{values}")
-
-    def _show_curve(self, curve: Curve | None) -> None:
-        self.curve = curve
-        self.curve_ready.emit(curve)
-
-    def _count(self) -> None:
-        picture, plan, module = self._session.picture, self._session.plan, self._session.module
-        choice = next((c for c in self._maps.chosen if not c.is_flags), None)
-        if picture is None or plan is None or choice is None or module not in picture.modules:
-            self.histograms_ready.emit(None)
-            return
-        at, values, flags = picture.modules.index(module), choice.values(picture), flags_of(picture, plan.results)
-        if values is None:
-            return
-        bad = np.zeros(plan.kind.shape, bool) if flags is None else (
-            flags[at] & np.uint32(self._session.overlay)) != 0
-        count = partial(asic_histograms, values[at], bad, plan.kind.asic_shape)
-        self._background.run(
-            _HISTOGRAM, count, lambda found: self.histograms_ready.emit((choice, module, *found)))
-
-
-def read_curve(job: object, choice: Choice, cells: Array, pixel: tuple[int, int, int], at: At) -> Curve:
-    """Read a pixel of a map over memory cells, with the map of its errors where there is one."""
-    values = job.along(choice.result.name, "cell", *pixel, at)
-    error = job.along(choice.result.error, "cell", *pixel, at) if choice.result.error else None
-    return Curve(choice, cells, values, error)
-
-
-def asic_histograms(values: Array, bad: Array, asic_shape: tuple[int, int]) -> tuple[Array, Array]:
-    """Histogram of each ASIC of a module over common bins, without bad pixels.
-
-    Parameters
-    ----------
-    values, bad : (slow_scan, fast_scan)
-        The map, and where it is not to be trusted.
-    asic_shape : (int, int)
-
-    Returns
-    -------
-    centres : (bins,) float64
-        Middles of the bins, from the 0.1st to the 99.9th percentile; empty without values.
-    counts : (asics, bins) int64
-        In the order of :func:`app.panels.maps.pixel_text.asic_number`.
-    """
-    values = np.where(bad, np.nan, values.astype(np.float64))
-    finite = values[np.isfinite(values)]
-    if finite.size == 0:
-        return np.empty(0), np.empty((0, 0), np.int64)
-    low, high = np.percentile(finite, (0.1, 99.9))
-    edges = np.linspace(low, high if high > low else low + 1, _ASIC_BINS + 1)
-    blocks = asic_blocks(values, asic_shape)
-    counts = np.stack([np.histogram(block[np.isfinite(block)], edges)[0] for block in blocks])
-    return (edges[:-1] + edges[1:]) / 2, counts
-
-
-def sample_histogram(values: Array) -> tuple[Array, Array]:
-    """Histogram of raw codes with bins of whole ADU: (n + 1,) edges and (n,) counts."""
-    low, high = int(values.min()), int(values.max())
-    width = max(1, -(-(high - low + 1) // _MOST_BINS))
-    edges = np.arange(low, high + width + 1, width) - 0.5
-    return edges, np.histogram(values, edges)[0]
-
-
-def _single_shot(parent: QObject, interval: int, call: object) -> QTimer:
-    timer = QTimer(parent, singleShot=True, interval=interval)
-    timer.timeout.connect(call)
-    return timer
-
 
 class InspectorPanel(QWidget):
-    """Three plots, one below the other, under the selected pixel in words."""
+    """Under the selected pixel in words, one tab for each way to look closer at it."""
 
     def __init__(
         self, session: Session, background: Background, maps: MapsPresenter, parent: QWidget | None = None
@@ -234,13 +44,15 @@ class InspectorPanel(QWidget):
         self.module_curve = ModuleCurvePresenter(session, background, lambda: self.presenter.chosen, self)
         self._session = session
         self._module: ModuleCurve | None = None
+        self._flag_colours = flag_table()
         self.text = QLabel("Click a pixel to inspect it.", wordWrap=True, objectName="pixel_text")
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.choice = QComboBox(objectName="curve_map")
         self.choice.setMinimumContentsLength(12)
+        self.tabs, self.why = QTabWidget(self, objectName="inspector_tabs"), WhyTable(self)
         self.with_module = QCheckBox("module", objectName="with_module", checked=True)
         self.curve_plot, self.histograms = SeriesPlot(self), SeriesPlot(self, "Histogram of the map, per ASIC")
-        self.samples = HistogramPlot(self, "Raw samples of the pixel: press “Read raw”")
+        self.samples = ExplanationPlot(self, "Raw samples of the pixel: press “Read raw”")
         self.read_button = QPushButton("Read raw", objectName="read_raw")
         self.always = QCheckBox("always", objectName="read_always")
         self.samples_text = QLabel("", objectName="samples_text")
@@ -255,33 +67,35 @@ class InspectorPanel(QWidget):
         self.read_button.setToolTip("Read the raw samples of this pixel, memory cell and gain stage from the run")
         self.with_module.setToolTip("Median and robust standard deviation of the module's good pixels")
         self.always.setToolTip("Read raw samples at each click")
-        parts = QSplitter(Qt.Orientation.Vertical, objectName="inspector_parts")
-        parts.setChildrenCollapsible(False)
-        parts.addWidget(_column(_row(QLabel("Over memory cells"), self.choice, self.with_module), self.curve_plot))
-        parts.addWidget(self.histograms)
-        parts.addWidget(_column(_row(self.read_button, self.always), self.samples, self.samples_text))
+        tabs = self.tabs
+        tabs.setDocumentMode(True)
+        tabs.addTab(_column(_row(self.choice, self.with_module), self.curve_plot), "Pixel")
+        tabs.addTab(self.why, "Why")
+        tabs.addTab(_column(_row(self.read_button, self.always), self.samples, self.samples_text), "Raw")
+        tabs.addTab(self.histograms, "Histogram")
         for plot in (self.curve_plot, self.histograms, self.samples):
             plot.setMinimumHeight(90)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)
         layout.addWidget(self.text)
-        layout.addWidget(parts, 1)
+        layout.addWidget(tabs, 1)
 
     def _connect(self) -> None:
         shown = self.presenter
         shown.curve_ready.connect(self._show_curve)
-        shown.samples_ready.connect(self._show_samples)
+        shown.explained.connect(self._show_explanation)
+        shown.reasoned.connect(self.why.show_reasons)
         shown.histograms_ready.connect(self._show_histograms)
         shown.text_changed.connect(lambda text: self.text.setText(text or "Click a pixel to inspect it."))
         self.choice.activated.connect(self._choose)
         self.with_module.toggled.connect(self.module_curve.set_wanted)
         self.module_curve.ready.connect(self._take_module)
-        self.read_button.clicked.connect(shown.read_samples)
+        self.read_button.clicked.connect(shown.explain)
         self.always.toggled.connect(self._read_always)
         self.curve_plot.x_clicked.connect(self._go_to_cell)
-        self._session.plan_changed.connect(self._offer)
-        self._session.view_changed.connect(lambda _: self._mark())
+        self._session.subject_changed.connect(self._offer)
+        self._session.picture_changed.connect(self._mark)
 
     def _choose(self) -> None:
         self.presenter.choose(self.choice.currentData())
@@ -290,15 +104,15 @@ class InspectorPanel(QWidget):
     def _read_always(self, always: bool) -> None:
         self.presenter.reads_always = always
         if always:
-            self.presenter.read_samples()
+            self.presenter.explain()
 
     def _go_to_cell(self, x: float) -> None:
         if "cell" in self._session.axes:
             self._session.look_at({"cell": self._session.axes["cell"].nearest(x)})
 
     def _mark(self) -> None:
-        if "cell" in self._session.axes:
-            self.curve_plot.set_marker(self._session.label("cell"))
+        if "cell" in self._session.shown.at:
+            self.curve_plot.set_marker(self._session.shown.label("cell"))
 
     def _offer(self) -> None:
         with QSignalBlocker(self.choice):
@@ -317,37 +131,46 @@ class InspectorPanel(QWidget):
         if curve is not None and np.isfinite(curve.values).any():
             self._name_axes(curve.choice)
             self.curve_plot.add_curve(curve.cells, curve.values, curve.error, "pixel ± noise" if module else "")
+            self._mark_flagged(curve)
         if module is not None and np.isfinite(module.median).any():
             self._name_axes(module.choice)
             self.curve_plot.add_curve(
                 module.cells, module.median, module.spread, f"module {module.module} ± σ")
         self._mark()
 
+    def _mark_flagged(self, curve: Curve) -> None:
+        """Mark memory cells in which the pixel is flagged, in the colours of the flags."""
+        bad = np.flatnonzero((curve.flags != 0) & np.isfinite(curve.values))
+        colours = [f"#{int(self._flag_colours[first_bit(int(curve.flags[i]))]) & 0xFFFFFF:06x}" for i in bad]
+        self.curve_plot.add_marks(curve.cells[bad], curve.values[bad], colours)
+
     def _name_axes(self, choice: Choice) -> None:
         self.curve_plot.set_labels("", "memory cell", choice.result.title, "", choice.result.unit)
 
-    def _show_histograms(self, found: tuple[Choice, int, Array, Array] | None) -> None:
+    def _show_histograms(self, found: tuple[Shown, Choice, Array, Array] | None) -> None:
         self.histograms.clear()
         if found is None or found[2].size == 0:
             return
-        choice, module, centres, counts = found
-        title = f"Module {module}: {choice.title} per ASIC"
+        of, choice, centres, counts = found
+        title = f"Module {of.module} · {of.place_text}: {choice.title} per ASIC"
         self.histograms.set_labels(title, choice.title, "log₁₀ pixels", choice.result.unit)
         with np.errstate(divide="ignore"):
             heights = np.where(counts > 0, np.log10(counts), np.nan)
         for height in heights:
             self.histograms.add_curve(centres, height)
 
-    def _show_samples(self, samples: PixelSamples | None) -> None:
+    def _show_explanation(self, found: Explanation | None) -> None:
+        """Draw the first plot, whatever it is of, and write its numbers below."""
         self.samples_text.clear()
-        if samples is None or samples.values.size == 0:
+        if found is None or not found.plots:
             self.samples.clear()
             return
-        self.samples.set_labels("", "raw sample", "samples", "ADU")
-        edges, counts = sample_histogram(samples.values)
-        self.samples.set_histogram(edges, counts, samples.mean, samples.gate or ())
-        self.samples_text.setText(
-            f"{samples.values.size} samples, mean {samples.mean:.6g} ADU, σ {samples.std:.4g} ADU")
+        self.samples.show_plot(found.plots[0])
+        self.samples_text.setText("\n".join([", ".join(map(_number_text, found.numbers)), *found.notes]))
+
+
+def _number_text(number: Number) -> str:
+    return f"{number.name} {number.value:.6g} {number.unit}".rstrip()
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

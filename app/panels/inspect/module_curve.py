@@ -11,11 +11,10 @@ import numpy.typing as npt
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from app.panels.maps.map_statistics import good_values, median_spread
-from app.panels.maps.slots import Choice, flags_name
+from app.panels.maps.slots import Choice
 from app.running.background import Background
 from app.session.session import Session
-from calib_core.axes import View
-from calib_core.jobs.job import Job
+from calib_core.subjects.shown import Shown
 
 _READING = "Reading the module over cells"
 _INTERVAL = 400
@@ -50,12 +49,11 @@ class ModuleCurvePresenter(QObject):
     ) -> None:
         super().__init__(parent)
         self._session, self._background, self._choice = session, background, choice
-        self._wanted, self._number, self._others = True, 0, _but_cell(session.view)
+        self._wanted, self._number, self._others = True, 0, _but_cell(session.shown)
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._start)
-        for signal in (session.plan_changed, session.module_changed, session.overlay_changed):
+        for signal in (session.subject_changed, session.pixel_changed, session.excluded_changed):
             signal.connect(self.refresh)
-        session.view_changed.connect(self._take_view)
         session.picture_changed.connect(self._take_picture)
 
     def set_wanted(self, wanted: bool) -> None:
@@ -70,50 +68,45 @@ class ModuleCurvePresenter(QObject):
         self.ready.emit(None)
         self._timer.start(_INTERVAL)
 
-    def _take_view(self) -> None:
-        if _but_cell(self._session.view) != self._others:
-            self._others = _but_cell(self._session.view)
-            self.refresh()
-
     def _take_picture(self) -> None:
-        job = self._session.job
-        if job is not None and not self._timer.isActive() and not job.board.state.ended:
+        shown = self._session.shown
+        if _but_cell(shown) != self._others:
+            self._others = _but_cell(shown)
+            self.refresh()
+        elif shown.subject is not None and not self._timer.isActive() and not shown.subject.ended:
             self._timer.start(_LIVE_INTERVAL)
 
     def _start(self) -> None:
-        job, plan, choice = self._session.job, self._session.plan, self._choice()
-        if not self._wanted or job is None or plan is None or choice is None or "cell" not in self._session.axes:
+        shown, choice = self._session.shown, self._choice()
+        if not self._wanted or choice is None or "cell" not in shown.at:
             return
         number = self._number
         self._background.run(_READING, partial(
-            read_module, job, choice, flags_name(plan.results), self._session.module, self._session.view,
-            self._session.overlay, lambda: number != self._number), self.ready.emit)
+            read_module, shown, choice, self._session.excluded, lambda: number != self._number), self.ready.emit)
 
 
-def read_module(
-    job: Job, choice: Choice, flags: str | None, module: int, view: View, overlay: int, stopped: Callable[[], bool]
-) -> ModuleCurve | None:
-    """Median and spread of a map over the pixels of a module without the flags ``overlay``, per memory cell.
+def read_module(shown: Shown, choice: Choice, excluded: int, stopped: Callable[[], bool]) -> ModuleCurve | None:
+    """Median and spread of a map over the pixels of the shown module without the flags ``excluded``, per memory cell.
 
     Returns
     -------
     ModuleCurve or None
-        None where ``stopped`` told to give up, or the job has no such module.
+        None where ``stopped`` told to give up.
     """
-    cells = job.plan.context.axes["cell"].labels
+    cells, module, subject = shown.axes["cell"].labels, shown.module, shown.subject
     found = np.full((2, len(cells)), np.nan)
     for i in range(len(cells)):
         if stopped():
             return None
-        at = {**view.at, "cell": i}
-        values = job.plane(choice.result.name, module, at)
+        at = {**shown.at, "cell": i}
+        values = subject.plane(choice.result.name, module, at)
         if values is not None:
-            marked = None if flags is None else job.plane(flags, module, at)
-            good = good_values(values, marked, overlay)[0]
+            marked = None if shown.flags is None else subject.plane(shown.flags.name, module, at)
+            good = good_values(values, marked, excluded)[0]
             found[:, i] = [np.nan if one is None else one for one in median_spread(good[np.isfinite(good)])]
     return ModuleCurve(choice, module, np.asarray(cells, np.int64), found[0], found[1])
 
 
-def _but_cell(view: View) -> dict[str, int]:
-    """Indices along all axes but that of memory cells."""
-    return {axis: index for axis, index in view.at.items() if axis != "cell"}
+def _but_cell(shown: Shown) -> tuple[int, dict[str, int]]:
+    """Module, and indices along all axes but that of memory cells."""
+    return shown.module, {axis: index for axis, index in shown.at.items() if axis != "cell"}

@@ -12,13 +12,12 @@ from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.panels.maps.map_statistics import asic_blocks, good_values, median_spread
 from app.panels.maps.maps_presenter import MapsPresenter
-from app.panels.maps.slots import Choice, flags_name, flags_of
+from app.panels.maps.slots import Choice, flags_of
 from app.running.background import Background
 from app.session.session import Session
 from app.widgets.number_table import NumberTable, Row, TableColumn
-from calib_core.axes import At, Picture, View
-from calib_core.jobs.job import Job
-from calib_core.jobs.plan import Plan
+from calib_core.axes import At
+from calib_core.subjects.shown import Shown
 
 _ASICS, _STAGES = "Statistics per ASIC", "Statistics per gain stage"
 _INTERVAL = 400
@@ -47,7 +46,7 @@ class TablePresenter(QObject):
         self._shown = False
         self._timer = QTimer(self, singleShot=True, interval=_INTERVAL)
         self._timer.timeout.connect(self._start)
-        for signal in (session.picture_changed, session.overlay_changed, session.plan_changed):
+        for signal in (session.picture_changed, session.excluded_changed, session.subject_changed):
             signal.connect(self.refresh)
 
     def set_shown(self, shown: bool) -> None:
@@ -102,11 +101,11 @@ class AsicTable(QWidget):
         self.presenter.refresh()
 
     def _work(self) -> Callable[[], tuple] | None:
-        picture, plan = self._session.picture, self._session.plan
+        shown = self._session.shown
         choice = next((c for c in self._maps.offered if c.key == self.choice.currentData()), None)
-        if picture is None or plan is None or choice is None or choice.values(picture) is None:
+        if shown.picture is None or shown.kind is None or choice is None or choice.values(shown.picture) is None:
             return None
-        return partial(asic_table, picture, plan, choice, self._session.overlay)
+        return partial(asic_table, shown, choice, self._session.excluded)
 
 
 class StageTable(QWidget):
@@ -127,36 +126,33 @@ class StageTable(QWidget):
         layout.addWidget(self.table, 1)
         self.presenter.ready.connect(self.table.set_rows)
         self.table.row_chosen.connect(self._go)
-        session.view_changed.connect(self.presenter.refresh)
 
     def _work(self) -> Callable[[], tuple] | None:
-        job, plan, view = self._session.job, self._session.plan, self._session.view
+        shown = self._session.shown
         self.heading.setText(
-            "" if plan is None else f"Medians of the good pixels, memory cell {self._session.label('cell')}")
-        if job is None or plan is None or plan.kind is None or "gain" not in self._session.axes:
+            f"Medians of the good pixels, memory cell {shown.label('cell')}" if "cell" in shown.at else "")
+        if shown.kind is None or "gain" not in shown.at:
             return None
         valued = [c for c in self._maps.offered if not c.pick.at and c.result.numpy_dtype.kind == "f"]
-        return partial(stage_table, job, plan, view, valued, self._session.overlay)
+        return partial(stage_table, shown, valued, self._session.excluded)
 
     def _go(self, row: Row) -> None:
         self._session.set_module(row[0])
         self._session.look_at({"gain": self._session.axes["gain"].index(row[1])})
 
 
-def asic_table(
-    picture: Picture, plan: Plan, choice: Choice, overlay: int
-) -> tuple[tuple[TableColumn, ...], list[Row]]:
-    """Columns and rows of a map per module and ASIC; pixels with a flag of ``overlay`` count as bad."""
+def asic_table(shown: Shown, choice: Choice, excluded: int) -> tuple[tuple[TableColumn, ...], list[Row]]:
+    """Columns and rows of a shown map per module and ASIC; pixels with a flag of ``excluded`` count as bad."""
     unit = f" [{choice.result.unit}]" if choice.result.unit else ""
     columns = (
         _MODULE, TableColumn("ASIC"), TableColumn("pixels"), _BAD, TableColumn(f"median{unit}", "{:.5g}"),
         TableColumn(f"σ{unit}", "{:.4g}", "1.4826 × median absolute deviation of the good pixels"),
         TableColumn(f"smallest{unit}", "{:.5g}"), TableColumn(f"largest{unit}", "{:.5g}"),
     )
-    flags, rows = flags_of(picture, plan.results), []
+    picture, shape, rows = shown.picture, shown.kind.asic_shape, []
+    flags = flags_of(picture, shown)
     for i, module in enumerate(picture.modules):
-        good, bad = good_values(choice.values(picture)[i], None if flags is None else flags[i], overlay)
-        shape = plan.kind.asic_shape
+        good, bad = good_values(choice.values(picture)[i], None if flags is None else flags[i], excluded)
         blocks = zip(asic_blocks(good, shape), asic_blocks(bad, shape), strict=True)
         rows += [(module, asic, *_described(values, flagged)) for asic, (values, flagged) in enumerate(blocks)]
     return columns, rows
@@ -169,27 +165,26 @@ def _described(values: npt.NDArray[np.float64], bad: npt.NDArray[np.bool_]) -> R
 
 
 def stage_table(
-    job: Job, plan: Plan, view: View, valued: Sequence[Choice], overlay: int
+    shown: Shown, valued: Sequence[Choice], excluded: int
 ) -> tuple[tuple[TableColumn, ...], list[Row]]:
     """Columns and rows of the maps' medians per module and gain stage; stages that are not done have none."""
     medians = [TableColumn(choice.heading, "{:.5g}", "Median of the good pixels") for choice in valued]
     columns = (_MODULE, TableColumn("gain stage"), *medians, _BAD)
-    rows = [(module, label, *_stage(job, plan, {**view.at, "gain": gain}, module, valued, overlay))
-            for module in plan.modules for gain, label in enumerate(plan.context.axes["gain"].labels)]
+    rows = [(module, label, *_stage(shown, {**shown.at, "gain": gain}, module, valued, excluded))
+            for module in shown.subject.modules for gain, label in enumerate(shown.axes["gain"].labels)]
     return columns, rows
 
 
 def _stage(
-    job: Job, plan: Plan, at: At, module: int, valued: Sequence[Choice], overlay: int
+    shown: Shown, at: At, module: int, valued: Sequence[Choice], excluded: int
 ) -> tuple[float | None, ...]:
-    name = flags_name(plan.results)
-    flags = None if name is None else job.plane(name, module, at)
+    flags = None if shown.flags is None else shown.subject.plane(shown.flags.name, module, at)
     medians = []
     for choice in valued:
-        values = job.plane(choice.result.name, module, at)
-        good = np.empty(0) if values is None else good_values(values, flags, overlay)[0]
+        values = shown.subject.plane(choice.result.name, module, at)
+        good = np.empty(0) if values is None else good_values(values, flags, excluded)[0]
         medians.append(median_spread(good[np.isfinite(good)])[0])
-    bad = None if flags is None else float(((flags & np.uint32(overlay)) != 0).mean())
+    bad = None if flags is None else float(((flags & np.uint32(excluded)) != 0).mean())
     return (*medians, bad)
 
 

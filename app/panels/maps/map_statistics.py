@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.panels.maps.slots import Choice, flags_of
-from calib_core.axes import Picture
-from calib_core.jobs.plan import Plan
 from calib_core.store.table import Cell, Column
+from calib_core.subjects.shown import Shown
 
 Array = npt.NDArray[np.generic]
 
@@ -22,31 +21,29 @@ COLUMNS = tuple(Column(name) for name in (
 ))
 
 
-def statistics_rows(
-    picture: Picture, plan: Plan, choices: Sequence[Choice], overlay: int
-) -> Iterator[tuple[Cell, ...]]:
+def statistics_rows(shown: Shown, choices: Sequence[Choice], excluded: int) -> Iterator[tuple[Cell, ...]]:
     """Rows of :data:`COLUMNS`: each map that is not of flags, each module as a whole, then each of its ASICs.
 
-    Pixels that have one of the flags ``overlay``, or no value, are left out.
+    Pixels that have one of the flags ``excluded``, or no value, are left out.
     """
-    flags = flags_of(picture, plan.results)
+    picture, flags = shown.picture, flags_of(shown.picture, shown)
     for choice in dict.fromkeys(choices):
         values = choice.values(picture)
         if values is None or choice.is_flags:
             continue
-        good = good_values(values, flags, overlay)[0]
+        good = good_values(values, flags, excluded)[0]
         for module, one in zip(picture.modules, good, strict=True):
             yield (choice.title, choice.result.unit, module, None, *describe(one))
-            for asic, block in enumerate(asic_blocks(one, plan.kind.asic_shape)):
+            for asic, block in enumerate(asic_blocks(one, shown.kind.asic_shape)):
                 yield (choice.title, choice.result.unit, module, asic, *describe(block))
 
 
 def good_values(
-    values: Array, flags: npt.NDArray[np.uint32] | None, overlay: int
+    values: Array, flags: npt.NDArray[np.uint32] | None, excluded: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Values with NaN where a pixel has one of the flags ``overlay``, and where it has; same shape."""
+    """Values with NaN where a pixel has one of the flags ``excluded``, and where it has; same shape."""
     good = values.astype(np.float64)
-    bad = np.zeros(values.shape, bool) if flags is None else (flags & np.uint32(overlay)) != 0
+    bad = np.zeros(values.shape, bool) if flags is None else (flags & np.uint32(excluded)) != 0
     good[bad] = np.nan
     return good, bad
 

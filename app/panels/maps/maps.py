@@ -8,10 +8,11 @@ from pathlib import Path
 
 from PyQt6.QtCore import QEvent, QObject, QPoint, Qt
 from PyQt6.QtGui import QAction, QActionGroup, QImage, QMouseEvent
-from PyQt6.QtWidgets import QGridLayout, QLabel, QMenu, QSizePolicy, QStackedWidget, QWidget
+from PyQt6.QtWidgets import QGridLayout, QLabel, QMenu, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from app.panels.maps.maps_presenter import FORMS, MapsPresenter
 from app.panels.maps.slots import SLOT_COUNTS
+from app.panels.maps.source_line import SourceLine
 from app.running.background import Background
 from app.session.session import Session
 from app.widgets.camera import CameraModel
@@ -52,12 +53,20 @@ class MapsPanel(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.camera = CameraModel(self)
         self.presenter = MapsPresenter(session, background, self)
+        self.source = SourceLine(session, self)
         self._slots: list[_Slot] = []
-        self._grid = QGridLayout(self)
+        self._grid = QGridLayout()
         self._grid.setContentsMargins(4, 2, 4, 2)
         self._grid.setSpacing(6)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(self.source)
+        whole.addLayout(self._grid, 1)
         self.set_slots(4)
         self.presenter.form_changed.connect(self._change_form)
+        self.presenter.found.connect(self._bring_into_sight)
+        self.presenter.scale_of_screen = lambda: self.camera.scale
 
     def set_slots(self, count: int) -> None:
         """Show this many maps, one of :data:`SLOT_COUNTS`."""
@@ -101,6 +110,12 @@ class MapsPanel(QWidget):
             return
         for view in self.views:
             view.fit()
+
+    def _bring_into_sight(self, pixel: tuple[int, int, int]) -> None:
+        """Move the maps where a pixel is outside of them; a picture that shows everything stays."""
+        view = self.views[0]
+        if isinstance(view, MapView) and not self.camera.follows_size:
+            view.canvas.centre_on(pixel)
 
     def image(self) -> QImage:
         """Picture of all slots."""

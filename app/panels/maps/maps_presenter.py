@@ -9,12 +9,14 @@ from typing import Protocol
 import numpy as np
 from PyQt6.QtCore import QObject, pyqtSignal
 
+from app.panels.maps.bad_pixels import REACH, nearest_flagged, next_flagged
 from app.panels.maps.pixel_text import Pixel
 from app.panels.maps.slots import Choice, choices, fill, flags_of, picks_behind, scale_owner
 from app.panels.maps.strips import CellImages, strip_rows
 from app.running.background import Background
 from app.session.session import Session
 from calib_core.axes import Pick, Picture
+from calib_core.detector import DetectorType
 from calib_core.geometry import Placement, assembled, single, stacked
 
 #: Ways to show a map by their titles: an image of pixels, curves over strips, an image of strips and memory cells.
@@ -34,6 +36,7 @@ class SlotView(Protocol):
     def set_flags(self, flags: np.ndarray | None) -> None: ...  # noqa: D102
     def set_coverage(self, coverage: np.ndarray | None) -> None: ...  # noqa: D102
     def set_overlay(self, selected_bits: int, visible: bool = True) -> None: ...  # noqa: D102
+    def set_excluded(self, bits: int) -> None: ...  # noqa: D102
     def set_levels(self, low: float, high: float) -> None: ...  # noqa: D102
     def set_percentiles(self, low: float, high: float) -> None: ...  # noqa: D102
     def set_colour_map(self, name: str) -> None: ...  # noqa: D102
@@ -48,6 +51,8 @@ class MapsPresenter(QObject):
     -------
     hovered(pixel)
         The pixel (module number, row, column) under the cursor, or None.
+    found(pixel)
+        A flagged pixel, by the place of its module in the picture, is to be brought into sight.
     slots_changed()
         Other maps are shown.
     form_changed(name)
@@ -55,6 +60,7 @@ class MapsPresenter(QObject):
     """
 
     hovered = pyqtSignal(object)
+    found = pyqtSignal(tuple)
     slots_changed = pyqtSignal()
     form_changed = pyqtSignal(str)
 
@@ -64,24 +70,27 @@ class MapsPresenter(QObject):
         self.percentiles = (1.0, 99.0)
         self.wanted: tuple[str, ...] = ()
         self.form = "image"
+        #: Device pixels per pixel of the picture, as whoever draws it has them.
+        self.scale_of_screen: Callable[[], float] = lambda: 1.0
         self._session, self._background = session, background
         self._cells = CellImages(session, background, self)
         self._views: Sequence[SlotView] = ()
         self._shown: list[Placement | None] = []
         self._placements: dict[tuple[str, tuple[int, ...], int], Placement] = {}
         self._assembling: tuple[object, tuple[int, ...]] | None = None
-        session.plan_changed.connect(self._take_plan)
+        session.subject_changed.connect(self._take_subject)
         session.picture_changed.connect(self._take_picture)
         session.arrangement_changed.connect(self._rearrange)
         session.module_changed.connect(self._rearrange)
         session.overlay_changed.connect(self._overlay)
+        session.excluded_changed.connect(self._overlay)
         session.pixel_changed.connect(self._mark)
         self._cells.ready.connect(self._draw)
 
     @property
     def offered(self) -> tuple[Choice, ...]:
-        """Maps that the shown job offers."""
-        return choices(self._session.plan.results, self._session.axes) if self._session.plan else ()
+        """Maps that the subject offers."""
+        return choices(self._session.subject.results, self._session.axes) if self._session.axes else ()
 
     @property
     def chosen(self) -> tuple[Choice, ...]:
@@ -91,9 +100,9 @@ class MapsPresenter(QObject):
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """Ways in which the shown job's maps can be shown, the usual one first: modules of one row have no image."""
-        plan = self._session.plan
-        return ("image",) if plan is None or plan.kind is None or plan.kind.shape[0] > 1 else ("curves", "cells")
+        """Ways in which the subject's maps can be shown, the usual one first: strips have no image."""
+        kind = self._kind
+        return ("image",) if kind is None or not kind.is_strips else ("curves", "cells")
 
     @property
     def placement(self) -> Placement | None:
@@ -154,17 +163,42 @@ class MapsPresenter(QObject):
 
     def click(self, *pixel: int) -> None:
         """Select a pixel; its first number counts the picture's modules."""
-        chosen = self._numbered(pixel)
+        chosen = self._numbered(self._snapped(pixel))
         if chosen is not None:
             if self.form == "cells":
                 self._session.look_at({"cell": pixel[1]})
-            self._session.set_module(chosen[0])
             self._session.set_pixel(chosen)
+
+    def step_bad(self, steps: int) -> None:
+        """Select the next (1) or previous (-1) pixel with one of the flags that are drawn."""
+        shown = self._session.shown
+        flags = None if shown.picture is None else flags_of(shown.picture, shown)
+        if flags is None:
+            return
+        modules, pixel = shown.picture.modules, shown.pixel
+        start = (modules.index(pixel[0]), *pixel[1:]) if pixel is not None and pixel[0] in modules else None
+        found = next_flagged(flags, self._session.overlay, start, steps)
+        if found is None:
+            self._session.say("INFO", "No pixel has one of the flags that are drawn.")
+            return
+        self._session.set_pixel((modules[found[0]], *found[1:]))
+        self.found.emit(found)
+
+    def _snapped(self, pixel: Sequence[int]) -> Sequence[int]:
+        """The flagged pixel close to one that was clicked, where pixels are too small to be hit."""
+        picture, placement, scale = self._session.shown.picture, self.placement, self.scale_of_screen()
+        if picture is None or placement is None or self.form != "image" or not self.flags_visible:
+            return pixel
+        flags = flags_of(picture, self._session.shown)
+        if flags is None:
+            return pixel
+        return nearest_flagged(placement.index, flags, self._session.overlay, tuple(pixel), REACH / scale)
 
     def values_at(self, pixel: Pixel) -> list[tuple[Choice, float]]:
         """Value of each slot's map at a pixel."""
-        picture = self._session.picture
-        if picture is None or pixel[0] not in picture.modules or not self._session.has_pixel(pixel):
+        shown = self._session.shown
+        picture = shown.picture
+        if picture is None or pixel[0] not in picture.modules or not shown.has_pixel(pixel):
             return []
         at = (picture.modules.index(pixel[0]), *pixel[1:])
         found = [(choice, choice.values(picture)) for choice in dict.fromkeys(self.chosen)]
@@ -180,16 +214,20 @@ class MapsPresenter(QObject):
             return None
         return placement.modules[pixel[0]], 0 if self.form == "cells" else pixel[1], pixel[2]
 
-    def _take_plan(self) -> None:
+    def _take_subject(self) -> None:
         self._placements.clear()
         self._assembling = None
         self._cells.forget()
-        if self._session.plan is not None and self.form not in self.forms:
+        if self._kind is not None and self.form not in self.forms:
             self.form = self.forms[0]
             self.form_changed.emit(self.form)
         self._dress()
-        if self._session.plan is not None and self._session.plan.kind and self._arrangement == "assembled":
-            self._assemble(self._session.plan.modules)
+        if self._kind is not None and self._arrangement == "assembled":
+            self._assemble(self._kind, self._session.subject.modules)
+
+    @property
+    def _kind(self) -> DetectorType | None:
+        return self._session.shown.kind
 
     def _take_picture(self) -> None:
         if self.form == "cells":
@@ -204,7 +242,7 @@ class MapsPresenter(QObject):
 
     @property
     def _drawn(self) -> Picture | None:
-        return self._cells.picture if self.form == "cells" else self._session.picture
+        return self._cells.picture if self.form == "cells" else self._session.shown.picture
 
     def _dress(self) -> None:
         """Tell session and slots which maps are wanted and in which colours."""
@@ -213,8 +251,8 @@ class MapsPresenter(QObject):
             owner = scale_owner(choice, self.offered)
             if owner in valued:
                 view.set_colour_map(_COLOUR_MAPS[valued.index(owner) % len(_COLOUR_MAPS)])
-        if self._session.plan is not None:
-            results = self._session.plan.results
+        if self._session.axes:
+            results = self._session.subject.results
             self._session.look_at(picks=picks_behind(self.chosen, results, errors=self.form == "curves"))
             self._rearrange()
         self.slots_changed.emit()
@@ -225,8 +263,8 @@ class MapsPresenter(QObject):
         self._draw()
 
     def _draw(self) -> None:
-        picture, plan = self._drawn, self._session.plan
-        if picture is None or plan is None or not picture.modules:
+        picture = self._drawn
+        if picture is None or self._kind is None or not picture.modules:
             self._shown = [None] * len(self._views)
             for view in self._views:
                 view.clear()
@@ -240,7 +278,7 @@ class MapsPresenter(QObject):
     def _place_slot(self, slot: int, placement: Placement) -> None:
         if self._shown[slot] is not placement:
             self._shown[slot] = placement
-            shape = self._session.plan.kind.shape
+            shape = self._kind.shape
             if self.form == "cells":
                 shape = (len(self._session.axes["cell"]), shape[1])
             names = [f"m{module}" for module in placement.modules]
@@ -253,7 +291,7 @@ class MapsPresenter(QObject):
             return
         if not choice.is_flags:
             values = np.asarray(values, np.float32)
-            view.set_flags(flags_of(picture, self._session.plan.results))
+            view.set_flags(flags_of(picture, self._session.shown))
             view.set_level_values(self._level_values(choice, picture))
             view.set_errors(picture.maps.get(Pick(choice.result.error)))
         view.set_map(values, choice.result.unit, choice.title)
@@ -268,8 +306,8 @@ class MapsPresenter(QObject):
 
     def _place(self, picture: Picture) -> Placement:
         """Arrangement for a picture; modules are stacked until they have been assembled."""
-        plan, modules, module = self._session.plan, picture.modules, self._session.module
-        kind, alone = plan.kind, self._arrangement == "module"
+        kind, modules, alone = self._kind, picture.modules, self._arrangement == "module"
+        module = self._session.shown.module
         shown = (module if module in modules else modules[0]) if alone else 0
         if self.form == "cells":
             cells, only = len(self._session.axes["cell"]), shown if alone else None
@@ -281,7 +319,7 @@ class MapsPresenter(QObject):
             found = self._placements.get(("assembled", modules, 0))
             if found is not None:
                 return found
-            self._assemble(modules)
+            self._assemble(kind, modules)
         return self._keep(("stacked", modules, 0), partial(stacked, kind, modules))
 
     def _keep(self, key: tuple[str, tuple[int, ...], int], make: Callable[[], Placement]) -> Placement:
@@ -289,9 +327,8 @@ class MapsPresenter(QObject):
             self._placements[key] = make()
         return self._placements[key]
 
-    def _assemble(self, modules: tuple[int, ...]) -> None:
+    def _assemble(self, kind: DetectorType, modules: tuple[int, ...]) -> None:
         """Assemble in the background, since reading the geometry takes its time."""
-        kind = self._session.plan.kind
         if self._assembling == (kind, modules):
             return
         self._assembling = (kind, modules)
@@ -304,7 +341,7 @@ class MapsPresenter(QObject):
     def _take_assembled(self, found: tuple[object, Placement]) -> None:
         kind, placement = found
         self._assembling = None
-        if self._session.plan is not None and self._session.plan.kind is kind:
+        if self._kind is kind:
             self._placements["assembled", placement.modules, 0] = placement
             if placement.title != "Assembled":
                 self._session.say("INFO", f"No geometry of {kind.title} is known; its modules stay in rows.")
@@ -313,9 +350,10 @@ class MapsPresenter(QObject):
     def _overlay(self) -> None:
         for view in self._views:
             view.set_overlay(self._session.overlay, self.flags_visible)
+            view.set_excluded(self._session.excluded)
 
     def _mark(self) -> None:
-        placement, pixel = self.placement, self._session.pixel
+        placement, pixel = self.placement, self._session.shown.pixel
         hidden = placement is None or pixel is None or pixel[0] not in placement.modules
         for view in self._views:
             if hidden:
@@ -324,4 +362,4 @@ class MapsPresenter(QObject):
                 view.set_crosshair(placement.modules.index(pixel[0]), self._row(pixel), pixel[2])
 
     def _row(self, pixel: Pixel) -> int:
-        return pixel[1] if self.form != "cells" else self._session.index("cell")
+        return pixel[1] if self.form != "cells" else self._session.shown.at.get("cell", 0)

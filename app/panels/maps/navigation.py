@@ -11,15 +11,14 @@ from app.panels.maps.slots import flags_of
 from app.running.background import Background
 from app.session.session import Session
 from app.widgets.flag_panel import FlagPanel
-from app.widgets.navigator import Navigator
-from calib_core.axes import Label
+from app.widgets.navigator import AxisChoice, Navigator
 from calib_core.constants.badpixels import BadPixels
 
 _COUNT_INTERVAL = 150
 
 
 class NavigationPresenter(QObject):
-    """Keeps navigator, flags and session in step; stages without a run are not offered."""
+    """Keeps navigator, flags and session in step; what is not there is not offered."""
 
     def __init__(
         self, session: Session, background: Background, navigator: Navigator, flags: FlagPanel,
@@ -32,51 +31,43 @@ class NavigationPresenter(QObject):
         self._count_timer.timeout.connect(self._count)
         flags.set_flags([(int(flag), flag.label) for flag in BadPixels])
         flags.selection_changed.connect(session.set_overlay)
+        flags.excluded_changed.connect(session.set_excluded)
         navigator.module_changed.connect(session.set_module)
-        navigator.cell_changed.connect(lambda cell: session.look_at({"cell": session.axes["cell"].index(cell)}))
-        navigator.stage_changed.connect(self.choose_stage)
+        navigator.index_changed.connect(lambda axis, index: session.look_at({axis: index}))
         session.overlay_changed.connect(flags.set_selection)
-        session.plan_changed.connect(self._take_plan)
+        session.excluded_changed.connect(flags.set_excluded)
+        session.subject_changed.connect(self._take_subject)
         session.view_changed.connect(self._show_state)
         session.module_changed.connect(self._show_state)
+        session.picture_changed.connect(self._show_state)
         session.picture_changed.connect(self._count_soon)
-        self._take_plan()
+        self._take_subject()
 
-    def choose_stage(self, number: int) -> None:
-        """Look at the n-th gain stage (from 0) of those that have a run."""
-        if 0 <= number < len(self._labels("gain")):
-            self._session.look_at({"gain": number})
-            self._show_state()
-
-    def _labels(self, axis: str) -> tuple[Label, ...]:
-        """Labels of an axis of the shown job; none where it has no such axis."""
-        axes = self._session.axes
-        return axes[axis].labels if axis in axes else ()
-
-    def _take_plan(self) -> None:
-        plan = self._session.plan
-        if plan is None:
-            self._navigator.set_ranges([], [], [])
+    def _take_subject(self) -> None:
+        if not self._session.axes:
+            self._navigator.set_ranges([], [])
             self._flags.set_counts({}, 0)
             return
-        modules = [module for module in plan.modules if module is not None]
-        self._navigator.set_ranges(modules, self._labels("cell"), self._labels("gain"))
+        offered = [AxisChoice(axis.name, axis.title, axis.labels) for axis in self._session.axes.values()
+                   if not axis.of_slot and len(axis)]
+        self._navigator.set_ranges(self._session.subject.modules, offered)
         self._show_state()
 
     def _show_state(self) -> None:
-        if self._session.plan is not None:
-            cell = self._session.label("cell") if self._labels("cell") else 0
-            self._navigator.set_state(self._session.module, cell, self._session.index("gain"))
+        """Show what is wished, marked as long as something else is on the screen."""
+        if self._session.axes:
+            self._navigator.set_state(self._session.module, self._session.view.at, bool(self._session.pending))
 
     def _count_soon(self) -> None:
         if not self._count_timer.isActive():
             self._count_timer.start()
 
     def _count(self) -> None:
-        picture, plan = self._session.picture, self._session.plan
-        flags = flags_of(picture, plan.results) if picture is not None and plan is not None else None
+        picture = self._session.shown.picture
+        flags = flags_of(picture, self._session.shown) if picture is not None else None
         if flags is not None:
-            self._background.run("Counting flags", lambda: (count_flags(flags), flags.size), self._show_counts)
+            seen = flags[picture.coverage > 0]
+            self._background.run("Counting flags", lambda: (count_flags(seen), seen.size), self._show_counts)
 
     def _show_counts(self, found: tuple[dict[int, int], int]) -> None:
         self._flags.set_counts(*found)
@@ -89,7 +80,7 @@ def count_flags(flags: npt.NDArray[np.uint32]) -> dict[int, int]:
 
 
 class NavigationPanel(QWidget):
-    """Module, memory cell and gain stage above the flags."""
+    """Module and place above the flags."""
 
     def __init__(self, session: Session, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)

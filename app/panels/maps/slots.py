@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calib_core.axes import Axis, Pick, Picture, Result, picks_of
+from calib_core.subjects.shown import Shown, final_flags
 
 SLOT_COUNTS = (1, 2, 4, 6)
 
@@ -64,16 +65,9 @@ def choices(results: Sequence[Result], axes: Mapping[str, Axis]) -> tuple[Choice
     )
 
 
-def flags_of(picture: Picture, results: Sequence[Result]) -> npt.NDArray[np.uint32] | None:
-    """Bad-pixel flags (modules, slow_scan, fast_scan) of a picture, None where it has none."""
-    name = flags_name(results)
-    return None if name is None else picture.maps.get(Pick(name))
-
-
-def flags_name(results: Sequence[Result]) -> str | None:
-    """Name of the final flags; those over more axes tell how they came about."""
-    flags = [one for one in results if one.role == "flags"]
-    return min(flags, key=lambda one: len(one.over)).name if flags else None
+def flags_of(picture: Picture, shown: Shown) -> npt.NDArray[np.uint32] | None:
+    """Bad-pixel flags (modules, slow_scan, fast_scan) in a picture of what is shown, None where there are none."""
+    return None if shown.flags is None else picture.maps.get(Pick(shown.flags.name))
 
 
 def scale_owner(choice: Choice, offered: Sequence[Choice]) -> Choice:
@@ -83,7 +77,8 @@ def scale_owner(choice: Choice, offered: Sequence[Choice]) -> Choice:
 
 def picks_behind(chosen: Sequence[Choice], results: Sequence[Result], *, errors: bool) -> tuple[Pick, ...]:
     """All that is needed to show some: themselves, flags, owners of levels, and errors if wanted."""
-    names = {choice.result.scale_of for choice in chosen} | {flags_name(results)}
+    flags = final_flags(results)
+    names = {choice.result.scale_of for choice in chosen} | ({flags.name} if flags else set())
     if errors:
         names |= {choice.result.error for choice in chosen}
     known = [one.name for one in results]

@@ -12,10 +12,9 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 from app.panels.maps.slots import Choice, picks_behind
 from app.running.background import Background
 from app.session.session import Session
-from calib_core.axes import At, Pick, Picture, Result, View
+from calib_core.axes import At, Pick, Picture, Result
 from calib_core.geometry import NO_PIXEL, Placement
-from calib_core.jobs.job import Job
-from calib_core.jobs.plan import Plan
+from calib_core.subjects.shown import Shown
 
 _READING = "Reading all memory cells of the strips"
 _INTERVAL = 300
@@ -47,46 +46,49 @@ class CellImages(QObject):
             self._timer.start()
 
     def forget(self) -> None:
-        """Forget what was read of another job."""
+        """Forget what was read of another subject."""
         self._timer.stop()
         self._background.drop(_READING)
         self.picture = None
         self._chosen = ()
 
     def _start(self) -> None:
-        job, plan, view = self._session.job, self._session.plan, self._session.view
-        if job is not None and plan is not None:
-            picks = picks_behind(self._chosen, plan.results, errors=False)
-            self._background.run(_READING, partial(read_cells, job, plan, view, picks), self._take)
+        shown = self._session.shown
+        if shown.picture is not None and "cell" in shown.axes:
+            picks = picks_behind(self._chosen, shown.results, errors=False)
+            self._background.run(_READING, partial(read_cells, shown, picks), partial(self._take, shown))
 
-    def _take(self, picture: Picture) -> None:
-        self.picture = picture
-        self.ready.emit()
+    def _take(self, of: Shown, picture: Picture) -> None:
+        """Show what was read, unless something else is shown since."""
+        shown = self._session.shown
+        if shown.subject is of.subject and {**shown.at, "cell": 0} == {**of.at, "cell": 0}:
+            self.picture = picture
+            self.ready.emit()
 
 
-def read_cells(job: Job, plan: Plan, view: View, picks: Sequence[Pick]) -> Picture:
-    """Results over all memory cells for modules of one row, in the layout of a picture.
+def read_cells(shown: Shown, picks: Sequence[Pick]) -> Picture:
+    """Results over all memory cells for modules of one row, at the place that is shown, in the layout of a picture.
 
     Returns
     -------
     Picture
         Maps are (modules, memory cells, strips).
     """
-    modules = tuple(m for m in plan.modules if m is not None and (not view.modules or m in view.modules))
-    by_name = {one.name: one for one in plan.results}
-    found = {pick: np.stack([_module(job, plan, by_name[pick.result], pick, module, view) for module in modules])
+    modules = shown.picture.modules
+    by_name = {one.name: one for one in shown.results}
+    found = {pick: np.stack([_module(shown, by_name[pick.result], pick, module) for module in modules])
              for pick in picks}
-    return Picture(view, modules, found, np.ones(len(modules)))
+    return Picture(shown.picture.view, modules, found, np.ones(len(modules)))
 
 
-def _module(job: Job, plan: Plan, one: Result, pick: Pick, module: int, view: View) -> npt.NDArray[np.generic]:
-    cells = range(len(plan.context.axes["cell"]))
-    return np.stack([_row(job, plan, one, module, {**view.at, **dict(pick.at), "cell": cell}) for cell in cells])
+def _module(shown: Shown, one: Result, pick: Pick, module: int) -> npt.NDArray[np.generic]:
+    places = ({**shown.at, **dict(pick.at), "cell": cell} for cell in range(len(shown.axes["cell"])))
+    return np.stack([_row(shown, one, module, at) for at in places])
 
 
-def _row(job: Job, plan: Plan, one: Result, module: int, at: At) -> npt.NDArray[np.generic]:
-    found = job.plane(one.name, module, at)
-    return np.full(plan.kind.shape[1], one.blank, one.numpy_dtype) if found is None else found[0]
+def _row(shown: Shown, one: Result, module: int, at: At) -> npt.NDArray[np.generic]:
+    found = shown.subject.plane(one.name, module, at)
+    return np.full(shown.kind.shape[1], one.blank, one.numpy_dtype) if found is None else found[0]
 
 
 def strip_rows(modules: Sequence[int], cells: int, strips: int, only: int | None = None) -> Placement:

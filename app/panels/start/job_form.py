@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QFileDialog, QFrame, QLabel, QPushButton, QScrollAre
 
 from app.forms.tone_label import NoteLabel
 from app.panels.start.job_page import JobPage
+from app.running.jobs_model import JobsModel
 from app.session.session import Session
 from app.widgets.icons import icon
 from calib_core.errors import CalibrationError
@@ -25,9 +26,9 @@ class JobForm(QWidget):
     ``run_action`` (Ctrl+Enter) may also stand in a tool bar.
     """
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, jobs: JobsModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._session, self._jobs = session, jobs
         self.page: JobPage | None = None
         self.run_action = QAction("Run", self)
         self.run_button, self.reason = QPushButton("Run"), NoteLabel()
@@ -83,8 +84,7 @@ class JobForm(QWidget):
         return True
 
     def _refuse_twice(self, spec: JobSpec) -> None:
-        job = self._session.job
-        if job is not None and job.spec == spec and not job.board.state.ended:
+        if any(job.spec == spec for job in self._jobs.running):
             raise CalibrationError("This job is running already; change something or cancel it first.")
 
     def changeEvent(self, event: QEvent) -> None:

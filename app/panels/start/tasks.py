@@ -37,6 +37,7 @@ from app.widgets.tones import Tones, tones_of
 from calib_core.cli.command_line import command_line
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job
+from calib_core.subjects.job import JobSubject
 
 #: Icon and tone of each state; the word stands beside them.
 _LOOKS = {
@@ -71,6 +72,11 @@ class TaskPanel(QWidget):
         if job is not None and not job.board.state.ended:
             job.cancel()
 
+    def show_job(self, job: Job | None) -> None:
+        """Look at the maps of a job."""
+        if job is not None:
+            self._session.set_subject(JobSubject(job))
+
     def current_job(self) -> Job | None:
         """Job of the current row."""
         return _job_of(self.table.currentIndex())
@@ -83,7 +89,7 @@ class TaskPanel(QWidget):
         folder = job.spec.out_folder
         cancel = menu.addAction(icon("stop"), "Cancel job", lambda: self.cancel(job))
         cancel.setEnabled(not job.board.state.ended)
-        menu.addAction(icon("assembled"), "Show maps", lambda: self._session.set_job(job))
+        menu.addAction(icon("assembled"), "Show maps", lambda: self.show_job(job))
         menu.addSeparator()
         menu.addAction(icon("copy"), "Copy as command line", lambda: self._copy(job))
         menu.addAction(icon("open"), "Open output folder", lambda: self._open(folder)).setEnabled(folder.is_dir())
@@ -123,7 +129,7 @@ class TaskPanel(QWidget):
         self._cancel_cell.cancelled.connect(self.cancel)
         self.table.setItemDelegateForColumn(ETA, self._cancel_cell)
         self.table.customContextMenuRequested.connect(self._show_menu)
-        self.table.doubleClicked.connect(lambda index: self._session.set_job(_job_of(index)))
+        self.table.doubleClicked.connect(lambda index: self.show_job(_job_of(index)))
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         delete.activated.connect(lambda: self.cancel(self.current_job()))

@@ -15,7 +15,7 @@ class StandIn:
     """Job that only remembers what was asked of it."""
 
     def __init__(self, spec):
-        self.spec, self.plan, self.calls = spec, None, []
+        self.spec, self.plan, self.calls, self.created = spec, None, [], 0.0
         self.board = Board(1, State.RUNNING)
 
     def start(self):

@@ -65,3 +65,29 @@ def test_selection_from_elsewhere_makes_no_signal(panel, qtbot):
 def test_masks_of_one_bit_only(panel, wrong):
     with pytest.raises(ValueError, match="one of 32 bits"):
         panel.set_flags([(wrong, "?")])
+
+
+def test_only_flags_that_occur_are_listed_unless_all_are_wanted(panel):
+    panel.set_counts({NOISE: 3}, 100)
+    shown = [bit for bit in (0, 1, 31) if panel.findChild(QCheckBox, f"flag_{bit}").isVisible()]
+    assert shown == [1]
+    panel.findChild(QCheckBox, "every_flag").click()
+    assert panel.findChild(QCheckBox, "flag_31").isVisible()
+
+
+def test_drawing_and_leaving_out_are_two_choices(panel, qtbot):
+    panel.set_counts({OFFSET: 1, NOISE: 1, USER: 1}, 10)
+    with qtbot.assertNotEmitted(panel.excluded_changed):
+        panel.findChild(QCheckBox, "flag_1").click()
+    assert (panel.selection, panel.excluded) == (OFFSET | USER, OFFSET | NOISE | USER)
+    with qtbot.assertNotEmitted(panel.selection_changed), qtbot.waitSignal(panel.excluded_changed) as heard:
+        panel.findChild(QCheckBox, "exclude_31").click()
+    assert heard.args == [OFFSET | NOISE]
+    panel.set_excluded(USER)
+    assert (panel.selection, panel.excluded) == (OFFSET | USER, USER)
+
+
+def test_new_and_healed_pixels_stand_beside_the_counts(panel):
+    panel.set_counts({OFFSET: 6}, 100)
+    panel.set_changes({OFFSET: (4, 1200), NOISE: (0, 0)})
+    assert "+4 −1,200" in {label.text() for label in panel.findChildren(QLabel)}

@@ -2,7 +2,8 @@ import numpy as np
 import pyqtgraph as pg
 import pytest
 
-from app.widgets.series_plot import HistogramPlot, SeriesPlot
+from app.widgets.series_plot import ExplanationPlot, SeriesPlot
+from calib_core.explanation import Bars, Mark, Plot, Span
 
 
 @pytest.fixture
@@ -61,17 +62,19 @@ def test_curve_needs_matching_arrays(series):
         series.set_curve(np.arange(3), np.arange(4))
 
 
+def plot_of(counts, *items):
+    return Plot("", "raw sample", "samples", "ADU", "", (Bars("samples", np.arange(len(counts) + 1), counts), *items))
+
+
 def test_histogram_with_mean_and_gates(qtbot):
-    plot = HistogramPlot()
+    plot = ExplanationPlot()
     qtbot.addWidget(plot)
     plot.show()
-    plot.set_histogram(np.arange(5), [1, 5, 2, 0], mean=1.6, gates=(0.0, 7.0))
+    plot.show_plot(plot_of(np.array([1, 5, 2, 0]), Span("gate", 0.0, 7.0), Mark("mean", 1.6)))
     lines = [item.value() for item in plot.plot.items() if isinstance(item, pg.InfiniteLine)]
     assert sorted(lines) == [0.0, 1.6, 7.0]
     low, high = plot.plot.getViewBox().viewRange()[0]
     assert low < 0
     assert high > 7
-    with pytest.raises(ValueError, match="5 edges"):
-        plot.set_histogram(np.arange(4), [1, 5, 2, 0])
-    plot.set_histogram([0], [])
+    plot.show_plot(plot_of(np.array([])))
     assert plot.is_empty

@@ -14,6 +14,8 @@ from app.panels.maps.slots import choices
 from calib_core.axes import View
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector.registry import detector_type
+from calib_core.subjects.job import JobSubject
+from calib_core.subjects.shown import Shown
 
 ALL = 0xFFFFFFFF
 CHOICES = {choice.key: choice for choice in choices(REFINED, axes_of(detector_type("AGIPD1M"), 3))}
@@ -24,8 +26,13 @@ def job(tmp_path):
     return FakeJob(modules=2, cells=3, out_folder=tmp_path, maps=REFINED)
 
 
+def shown(job, **at):
+    job.look_at(View(at))
+    return Shown(JobSubject(job), job.board.picture, module=1)
+
+
 def test_each_asic_has_median_spread_and_share_of_bad_pixels(job):
-    columns, rows = asic_table(job.board.picture, job.plan, CHOICES["offset"], ALL)
+    columns, rows = asic_table(shown(job), CHOICES["offset"], ALL)
     assert [column.title for column in columns][:5] == ["module", "ASIC", "pixels", "bad", "median [ADU]"]
     assert len(rows) == 2 * 16
     slow, fast = job.type.asic_shape
@@ -43,13 +50,13 @@ def test_each_asic_has_median_spread_and_share_of_bad_pixels(job):
 def test_an_asic_without_good_pixels_has_no_numbers(job):
     job._flags[:] = np.uint32(BadPixels.NO_DARK_DATA)
     job.look_at(View())
-    _, rows = asic_table(job.board.picture, job.plan, CHOICES["noise"], ALL)
+    _, rows = asic_table(shown(job), CHOICES["noise"], ALL)
     assert rows[0][2:] == (job.type.asic_shape[0] * job.type.asic_shape[1], 1.0, None, None, None, None)
 
 
 def test_each_module_and_stage_has_its_medians(job):
     valued = [CHOICES["offset"], CHOICES["noise"]]
-    columns, rows = stage_table(job, job.plan, View({"cell": 2}), valued, int(BadPixels.NO_DARK_DATA))
+    columns, rows = stage_table(shown(job, cell=2), valued, int(BadPixels.NO_DARK_DATA))
     assert [column.title for column in columns] == ["module", "gain stage", "Offset [ADU]", "Noise [ADU]", "bad"]
     assert [row[:2] for row in rows] == [(m, s) for m in (0, 1) for s in ("HG", "MG", "LG")]
     offset, flags = (job.map_values(name, 2, 1)[1] for name in ("offset", "bad_pixels"))
@@ -60,18 +67,18 @@ def test_each_module_and_stage_has_its_medians(job):
 
 def test_a_stage_that_is_not_done_has_dashes(job):
     job.plane = lambda result, module, at: None
-    _, rows = stage_table(job, job.plan, View(), [CHOICES["offset"]], ALL)
+    _, rows = stage_table(shown(job), [CHOICES["offset"]], ALL)
     assert rows[0] == (0, "HG", None, None)
 
 
 def test_the_module_over_cells(job):
-    curve = read_module(job, CHOICES["offset"], "bad_pixels", 1, View(), ALL, lambda: False)
+    curve = read_module(shown(job), CHOICES["offset"], ALL, lambda: False)
     good = job.map_values("bad_pixels", 0, 0)[1] == 0
     for i, cell in enumerate(curve.cells):
         values = job.map_values("offset", cell, 0)[1][good].astype(np.float64)
         assert curve.median[i] == pytest.approx(np.median(values))
         assert curve.spread[i] == pytest.approx(median_abs_deviation(values, scale="normal"), rel=1e-4)
-    assert read_module(job, CHOICES["offset"], None, 1, View(), ALL, lambda: True) is None
+    assert read_module(shown(job), CHOICES["offset"], ALL, lambda: True) is None
 
 
 def test_tables_are_made_when_they_are_seen_and_rows_lead_to_their_module(window, fake_job, qtbot):
@@ -93,9 +100,10 @@ def test_the_inspector_shows_the_module_beside_the_pixel(window, fake_job, qtbot
     def names():
         return [item.name() for item in plot.listDataItems() if item.name()]
 
-    qtbot.waitUntil(lambda: names() == ["pixel ± noise", "module 0 ± σ"])
-    window.session.set_module(2)
     qtbot.waitUntil(lambda: names() == ["pixel ± noise", "module 2 ± σ"])
+    window.session.set_module(1)
+    qtbot.waitUntil(lambda: names() == ["pixel ± noise", "module 1 ± σ"])
+    assert window.inspector.text.text().startswith("module 1 ·")
     window.inspector.findChild(QCheckBox, "with_module").click()
     qtbot.waitUntil(lambda: not names())
     assert not window.inspector.curve_plot.is_empty

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from app.running.background import Background
 from app.session.session import Session
 from calib_core.axes import Pick, Result
 from calib_core.detector.registry import declare, detector_type, withdraw
+from calib_core.subjects.job import JobSubject
+from calib_core.subjects.shown import Shown
 
 
 class View:
@@ -35,15 +38,14 @@ def presenter(qtbot):
     made = MapsPresenter(session, background)
     made.session = session
     made.form_changed.connect(lambda _: made.set_views([View() for _ in made._views]))
-    session.view_changed.connect(lambda _: session.job and session.take_picture(session.job.board.picture))
+    session.view_changed.connect(lambda _: session.refresh())
     made.set_views([View(), View()])
     yield made
     background.close()
 
 
 def show(presenter, job):
-    presenter.session.set_job(job)
-    presenter.session.take_picture(job.board.picture)
+    presenter.session.set_subject(JobSubject(job))
 
 
 @pytest.fixture
@@ -102,7 +104,8 @@ def test_flags_of_each_pass_are_flag_maps_and_never_the_overlay(presenter, refin
     np.testing.assert_array_equal(shown, refined_job.map_values("bad_pixels_passes", 0, 0)[:, 0])
     picture = refined_job.board.picture
     # whatever the order of the maps, the overlay is the final mask
-    np.testing.assert_array_equal(flags_of(picture, REFINED[::-1]), refined_job.map_values("bad_pixels", 0, 0))
+    shown = Shown(SimpleNamespace(results=REFINED[::-1]))
+    np.testing.assert_array_equal(flags_of(picture, shown), refined_job.map_values("bad_pixels", 0, 0))
 
 
 def test_what_is_behind_a_map_without_owner_or_error():
@@ -127,7 +130,7 @@ def test_cells_are_read_from_the_job_and_clicked(presenter, strip_job, qtbot):
     assert hovered == [(1, 0, 77)]
     presenter.click(1, 1, 77)
     assert presenter.session.label("cell") == 1
-    assert presenter.session.pixel == (1, 0, 77)
+    assert presenter.session.shown.pixel == (1, 0, 77)
     assert presenter._views[0].last["set_crosshair"] == (1, 1, 77)
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from fake_job import show
 from PyQt6.QtCore import QPoint, QPointF, Qt
 from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QApplication
@@ -13,8 +14,8 @@ from PyQt6.QtWidgets import QApplication
 from app.panels.maps.strips import read_cells, strip_rows
 from app.widgets.curve_view import CurveView
 from app.widgets.map_view import MapView
-from calib_core.axes import Axis, Pick, Result, View
-from calib_core.characterisation.unit import Context
+from calib_core.axes import Axis, Pick, Picture, Result, View
+from calib_core.subjects.shown import Shown
 
 
 def test_rows_of_cells_are_high_and_hold_every_strip():
@@ -40,10 +41,11 @@ def test_what_is_not_done_is_nan_or_zero():
         number = at["gain"] if name == "noise" else at["pass"]
         return None if at["cell"] == 1 else np.full((1, 4), 10 * number + module, "f4" if name == "noise" else "u4")
 
-    plan = SimpleNamespace(modules=(5, 6), results=results, kind=SimpleNamespace(shape=(1, 4)),
-                           context=Context(axes={"cell": Axis("cell", "", (0, 1))}))
+    axes = {"gain": Axis("gain", "", ("a", "b", "c")), "cell": Axis("cell", "", (0, 1))}
+    subject = SimpleNamespace(results=results, kind=SimpleNamespace(shape=(1, 4)), axes=axes, plane=plane)
+    shown = Shown(subject, Picture(View({"gain": 2, "cell": 0}), (6,), {}, np.ones(1)))
     picks = [Pick("noise"), Pick("passes", (("pass", 0),)), Pick("passes", (("pass", 1),))]
-    picture = read_cells(SimpleNamespace(plane=plane), plan, View({"gain": 2, "cell": 0}, (6,)), picks)
+    picture = read_cells(shown, picks)
     assert picture.modules == (6,)
     np.testing.assert_array_equal(picture.maps[picks[0]][0], [[26] * 4, [np.nan] * 4])
     for number, pick in enumerate(picks[1:]):
@@ -53,7 +55,7 @@ def test_what_is_not_done_is_nan_or_zero():
 @pytest.fixture
 def strip_window(open_window, strip_job, qtbot):
     window = open_window()
-    window.session.set_job(strip_job)
+    show(window, strip_job)
     qtbot.waitUntil(lambda: isinstance(window.maps.views[0], CurveView) and not window.maps.views[0].series.is_empty)
     return window
 
@@ -74,8 +76,8 @@ def test_a_click_selects_the_nearest_curve(strip_window, strip_job, qtbot):
     values = strip_job.map_values("offset", 0, 0)
     strip = int(np.nanargmax(np.abs(values[0, 0] - values[1, 0])))
     scene_click(strip_window.maps.views[0], strip, float(values[1, 0, strip]))
-    qtbot.waitUntil(lambda: strip_window.session.pixel is not None)
-    module, row, found = strip_window.session.pixel
+    qtbot.waitUntil(lambda: strip_window.session.shown.pixel is not None)
+    module, row, found = strip_window.session.shown.pixel
     assert (module, row) == (1, 0)
     assert abs(found - strip) <= 4
     assert f"strip {found}" in strip_window.inspector.text.text()

@@ -97,7 +97,7 @@ def test_the_menu_cancels_copies_and_shows(panel, session, job, qtbot):
         action(panel, 2, "Show log").trigger()
     assert wanted.args == ["med"]
     action(panel, 0, "Show maps").trigger()
-    assert session.job is job
+    assert session.subject.job is job
 
 
 def test_without_jobs_the_panel_says_so(panel, model, job):

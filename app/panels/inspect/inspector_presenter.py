@@ -1,0 +1,230 @@
+"""What the inspector shows of the selected pixel, read in the background, without the widgets that show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
+
+from app.panels.maps.map_statistics import asic_blocks
+from app.panels.maps.maps_presenter import MapsPresenter
+from app.panels.maps.pixel_text import place_text, values_text
+from app.panels.maps.slots import Choice, flags_of
+from app.running.background import Background
+from app.session.session import Session
+from calib_core.explanation import Explanation, Reason
+from calib_core.subjects.shown import Shown
+
+Array = npt.NDArray[np.generic]
+
+_CURVE, _SAMPLES, _HISTOGRAM = "Reading the pixel over cells", "Reading raw samples", "Histogram per ASIC"
+_WHY = "Reading why"
+_ASIC_BINS = 80
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A pixel over memory cells at the place that was shown: (n,) cells, values, flags and, if any, errors."""
+
+    shown: Shown
+    choice: Choice
+    cells: Array
+    values: Array
+    flags: npt.NDArray[np.uint32]
+    error: Array | None
+
+
+class InspectorPresenter(QObject):
+    """Reads what the inspector shows in the background; answers to old questions are dropped.
+
+    Signals
+    -------
+    curve_ready(curve), explained(explanation), reasoned(reasons), histograms_ready(centres, counts)
+        Something to be drawn; None clears.
+    text_changed(text)
+        The selected pixel in words.
+    """
+
+    curve_ready = pyqtSignal(object)
+    explained = pyqtSignal(object)
+    reasoned = pyqtSignal(tuple)
+    histograms_ready = pyqtSignal(object)
+    text_changed = pyqtSignal(str)
+
+    def __init__(
+        self, session: Session, background: Background, maps: MapsPresenter, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.reads_always = False
+        self.curve: Curve | None = None
+        self._session, self._background, self._maps = session, background, maps
+        self._key = ""
+        self._curve_of, self._explained_of, self._counted = Shown(), Shown(), -1
+        self._curve_timer = _single_shot(self, 1000, self.read_curve)
+        self._why_timer = _single_shot(self, 1000, self.reason)
+        self._histogram_timer = _single_shot(self, 400, self._count)
+        session.pixel_changed.connect(self._take_place)
+        session.subject_changed.connect(self._take_place)
+        session.picture_changed.connect(self._take_picture)
+        session.excluded_changed.connect(self._histogram_timer.start)
+        maps.slots_changed.connect(self._histogram_timer.start)
+
+    @property
+    def offered(self) -> tuple[Choice, ...]:
+        """Maps that have a value per memory cell and are no flags."""
+        return tuple(c for c in self._maps.offered if not c.pick.at and not c.is_flags and "cell" in c.result.over)
+
+    @property
+    def chosen(self) -> Choice | None:
+        """The map that is shown over memory cells."""
+        return next((c for c in self.offered if c.key == self._key), next(iter(self.offered), None))
+
+    def choose(self, key: str) -> None:
+        """Show another map over memory cells."""
+        self._key = key
+        self.read_curve()
+
+    def read_curve(self) -> None:
+        """Read the selected pixel over memory cells."""
+        shown, choice = self._session.shown, self.chosen
+        self._curve_of = shown
+        if shown.pixel is None or choice is None or "cell" not in shown.at:
+            self._background.drop(_CURVE)
+            self._show_curve(None)
+            return
+        self._background.run(_CURVE, partial(read_curve, shown, choice), self._show_curve)
+
+    def explain(self) -> None:
+        """Read the raw samples of the selected pixel at the shown place, where the subject has them."""
+        shown = self._session.shown
+        if shown.pixel is not None and shown.picture is not None:
+            self._background.run(
+                _SAMPLES, partial(shown.subject.explain, *shown.pixel, shown.at), self._take_explanation,
+                lambda error: self._session.say("WARN", str(error)))
+
+    def reason(self) -> None:
+        """Read why the selected pixel has its flags."""
+        shown = self._session.shown
+        if shown.pixel is None or shown.picture is None:
+            self._background.drop(_WHY)
+            self.reasoned.emit(())
+            return
+        self._background.run(
+            _WHY, partial(shown.subject.reasons, *shown.pixel, shown.at), self._take_reasons,
+            lambda error: self._session.say("WARN", str(error)))
+
+    def _take_reasons(self, found: tuple[Reason, ...]) -> None:
+        self.reasoned.emit(found)
+
+    def _take_explanation(self, found: Explanation | None) -> None:
+        if found is None:
+            self._session.say("WARN", f"{self._session.shown.subject.title} has no raw samples to read.")
+        self.explained.emit(found)
+
+    def _take_place(self) -> None:
+        """Read again what belongs to another place than the one that is shown."""
+        shown = self._session.shown
+        self._describe()
+        if shown.module != self._counted and not self._histogram_timer.isActive():
+            self._histogram_timer.start()
+        if not _same_place(shown, self._curve_of, but="cell"):
+            self.read_curve()
+        if not _same_place(shown, self._explained_of):
+            self._explained_of = shown
+            self._background.drop(_SAMPLES)
+            self.explained.emit(None)
+            self.reason()
+            if self.reads_always:
+                self.explain()
+
+    def _take_picture(self) -> None:
+        self._take_place()
+        if not self._histogram_timer.isActive():
+            self._histogram_timer.start()
+        subject = self._session.shown.subject
+        if subject is not None and not subject.ended and not self._curve_timer.isActive():
+            self._curve_timer.start()
+            self._why_timer.start()
+
+    def _describe(self) -> None:
+        shown = self._session.shown
+        if shown.pixel is None or shown.kind is None:
+            self.text_changed.emit("")
+            return
+        values = values_text(self._maps.values_at(shown.pixel))
+        self.text_changed.emit(f"{place_text(shown.kind, shown.pixel)} · {shown.place_text}\n{values}")
+
+    def _show_curve(self, curve: Curve | None) -> None:
+        self.curve = curve
+        self.curve_ready.emit(curve)
+
+    def _count(self) -> None:
+        shown, choice = self._session.shown, next((c for c in self._maps.chosen if not c.is_flags), None)
+        picture, module = shown.picture, shown.module
+        self._counted = module
+        values = None if picture is None or choice is None else choice.values(picture)
+        if values is None or module not in picture.modules:
+            self._background.drop(_HISTOGRAM)
+            self.histograms_ready.emit(None)
+            return
+        at, flags = picture.modules.index(module), flags_of(picture, shown)
+        bad = np.zeros(shown.kind.shape, bool) if flags is None else (
+            flags[at] & np.uint32(self._session.excluded)) != 0
+        count = partial(asic_histograms, values[at], bad, shown.kind.asic_shape)
+        self._background.run(_HISTOGRAM, count, partial(self._take_histograms, shown, choice))
+
+    def _take_histograms(self, of: Shown, choice: Choice, found: tuple[Array, Array]) -> None:
+        self.histograms_ready.emit((of, choice, *found))
+
+
+def read_curve(shown: Shown, choice: Choice) -> Curve:
+    """Read the selected pixel of a map over memory cells, with the map of its errors where there is one."""
+    result, along = choice.result, partial(shown.subject.along, axis="cell")
+    module, row, col = shown.pixel
+    place = {"module": module, "row": row, "col": col, "at": shown.at}
+    error = along(result.error, **place) if result.error else None
+    cells = np.asarray(shown.axes["cell"].labels)
+    flags = np.zeros(len(cells)) if shown.flags is None else np.nan_to_num(along(shown.flags.name, **place))
+    return Curve(shown, choice, cells, along(result.name, **place), flags.astype(np.uint32), error)
+
+
+def _same_place(one: Shown, other: Shown, but: str = "") -> bool:
+    """Whether two are the same pixel of the same subject at the same place, an axis left aside."""
+    at = [{**shown.at, but: 0} for shown in (one, other)]
+    return one.subject is other.subject and one.pixel == other.pixel and at[0] == at[1]
+
+
+def asic_histograms(values: Array, bad: Array, asic_shape: tuple[int, int]) -> tuple[Array, Array]:
+    """Histogram of each ASIC of a module over common bins, without bad pixels.
+
+    Parameters
+    ----------
+    values, bad : (slow_scan, fast_scan)
+        The map, and where it is not to be trusted.
+    asic_shape : (int, int)
+
+    Returns
+    -------
+    centres : (bins,) float64
+        Middles of the bins, from the 0.1st to the 99.9th percentile; empty without values.
+    counts : (asics, bins) int64
+        In the order of :func:`app.panels.maps.pixel_text.asic_number`.
+    """
+    values = np.where(bad, np.nan, values.astype(np.float64))
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return np.empty(0), np.empty((0, 0), np.int64)
+    low, high = np.percentile(finite, (0.1, 99.9))
+    edges = np.linspace(low, high if high > low else low + 1, _ASIC_BINS + 1)
+    blocks = asic_blocks(values, asic_shape)
+    counts = np.stack([np.histogram(block[np.isfinite(block)], edges)[0] for block in blocks])
+    return (edges[:-1] + edges[1:]) / 2, counts
+
+
+def _single_shot(parent: QObject, interval: int, call: object) -> QTimer:
+    timer = QTimer(parent, singleShot=True, interval=interval)
+    timer.timeout.connect(call)
+    return timer

@@ -1,0 +1,81 @@
+"""The line over the maps that says whose they are, of which place, and whether they are up to date."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QEvent, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QMouseEvent, QPalette
+from PyQt6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from app.session.session import Session
+from app.widgets.tones import tones_of
+from calib_core.subjects.shown import in_words
+
+NOTHING = "Nothing is shown yet: open runs and press Run, or open constants."
+
+
+class SourceLine(QLabel):
+    """One line, always there, so that it moves no map; its tool tip has the notes, a click asks for them.
+
+    Signals
+    -------
+    notes_wanted()
+        The line was clicked while the subject has notes.
+    """
+
+    notes_wanted = pyqtSignal()
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.setObjectName("source_line")
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setMargin(3)
+        # a long text must not widen the window
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        for signal in (session.subject_changed, session.subject_told, session.picture_changed, session.view_changed,
+                       session.module_changed, session.frozen_changed):
+            signal.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Say what is shown now."""
+        shown = self._session.shown
+        if shown.subject is None:
+            self._say(NOTHING, "muted", ())
+            return
+        notes = shown.subject.notes
+        parts = [shown.subject.title, shown.place_text or "waiting for the first picture", self._state()]
+        if notes:
+            parts.append(f"{len(notes)} note{'s' if len(notes) > 1 else ''}")
+        self._say("   │   ".join(filter(None, parts)), self._tone(bool(notes)), notes)
+
+    def _state(self) -> str:
+        session = self._session
+        wish = " · ".join(in_words(session.axes[name], label) if name in session.axes else f"{name} {label}"
+                          for name, label in session.pending.items())
+        if session.frozen:
+            return f"frozen{f', {wish} waits' if wish else ''}: Space goes on"
+        return f"on the way: {wish}" if wish else session.shown.subject.state
+
+    def _tone(self, has_notes: bool) -> str:
+        if self._session.frozen or self._session.pending:
+            return "pending"
+        return "warning" if has_notes else "text"
+
+    def _say(self, text: str, tone: str, notes: tuple[str, ...]) -> None:
+        self.setText(text)
+        self.setToolTip("\n".join((text, *(f"• {note}" for note in notes))))
+        palette = QPalette()
+        palette.setColor(QPalette.ColorRole.WindowText, QColor(getattr(tones_of(self.palette()), tone)))
+        self.setPalette(palette)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self.refresh()
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """Ask for the notes."""
+        if self._session.shown.subject is not None and self._session.shown.subject.notes:
+            self.notes_wanted.emit()

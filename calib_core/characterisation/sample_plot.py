@@ -1,0 +1,43 @@
+"""Raw samples of one pixel as a histogram with what is taken from them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calib_core.axes import Array
+from calib_core.explanation import Bars, Explanation, Mark, Number, Plot, Span
+
+_MOST_BINS = 200
+
+
+def sample_plot(samples: Array, gate: tuple[float, float] | None, mean: float, std: float) -> Explanation:
+    """Histogram with gate and mean.
+
+    Parameters
+    ----------
+    samples : (n,) uint16, ADU
+    gate : (float, float), optional, ADU
+        Its ends inside.
+    mean, std : float, ADU
+        Inside the gate; NaN where there are too few samples.
+
+    Returns
+    -------
+    Explanation
+        No plot where there are no samples, which is said.
+    """
+    numbers = (Number("samples", float(samples.size)), Number("mean", mean, "ADU"), Number("σ", std, "ADU"))
+    if not samples.size:
+        return Explanation(numbers=numbers, notes=("The run has no sample of this pixel here.",))
+    spans = () if gate is None else (Span("gate", *gate),)
+    marks = (Mark("mean", mean),) if np.isfinite(mean) else ()
+    items = (Bars("samples", *_histogram(samples)), *spans, *marks)
+    return Explanation((Plot("Raw samples", "raw sample", "samples", "ADU", "", items),), numbers)
+
+
+def _histogram(samples: Array) -> tuple[Array, Array]:
+    """Bins of whole ADU, so that none has more codes than the others: (n + 1,) edges and (n,) counts."""
+    low, high = int(samples.min()), int(samples.max())
+    width = max(1, -(-(high - low + 1) // _MOST_BINS))
+    edges = np.arange(low, high + width + 1, width) - 0.5
+    return edges, np.histogram(samples, edges)[0]

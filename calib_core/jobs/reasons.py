@@ -1,0 +1,61 @@
+"""Why a pixel of a job has the flags that it has: what the method needs for that, read from the results."""
+
+from __future__ import annotations
+
+from math import nan
+
+import numpy as np
+
+from calib_core.axes import At
+from calib_core.errors import BadParameter
+from calib_core.explanation import Reason
+from calib_core.io.frames import ALL_ZERO
+from calib_core.jobs.plan import Plan
+from calib_core.jobs.results import Results
+
+
+def reasons_of(plan: Plan, module: int, results: Results, row: int, col: int, at: At) -> tuple[Reason, ...]:
+    """Reasons of one pixel; only images of its memory cell are read, those of all gain stages.
+
+    Parameters
+    ----------
+    plan : Plan
+    module : int
+    results : Results
+        Of the module.
+    row, col : int
+    at : mapping
+        Indices along axes; beyond an axis its last entry is taken.
+
+    Raises
+    ------
+    BadParameter
+        There is no such pixel.
+    OutputFailed
+        The results cannot be read.
+    """
+    slow, fast = results.shape
+    if not (0 <= row < slow and 0 <= col < fast):
+        raise BadParameter(f"pixel = ({row}, {col}) is not allowed; it takes (0, 0) to ({slow - 1}, {fast - 1}).")
+    method, axes = plan.method, plan.context.axes
+    place = {name: min(max(at.get(name, 0), 0), len(axis) - 1) for name, axis in axes.items()}
+    names = method.judged(plan.kind)
+    if not all(results.has(name, place) for name in names) and _is_to_come(plan, module, place):
+        return ()
+    together = (method.combines,) if method.combines else ()
+    maps = {name: results.stack(name, together, place) for name in names}
+    return method.reasons(plan.context, place, maps, row, col, _frames(plan, module, place))
+
+
+def _is_to_come(plan: Plan, module: int, place: At) -> bool:
+    """Whether a unit makes the results at a place; nobody does where a run has no frame of a memory cell."""
+    key, index = plan.key_at(place), place.get(plan.method.split)
+    return any(unit.module == module and key in unit.inputs and index in unit.block for unit in plan.units)
+
+
+def _frames(plan: Plan, module: int, place: At) -> float:
+    """Frames that a run has at a place; NaN where some were left out that nobody counted cell by cell."""
+    frames = plan.frames.get((module, plan.key_at(place)))
+    if frames is None or ALL_ZERO in frames.excluded:
+        return nan
+    return float(np.count_nonzero(frames.cell == plan.cell_at(place)))

@@ -1,0 +1,189 @@
+"""A job, running or ended, as something to be looked at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from calib_core.axes import Array, At, Axis, Picture, Result, View
+from calib_core.constants.condition import Condition
+from calib_core.detector import DetectorType
+from calib_core.explanation import Explanation, Reason
+from calib_core.io.locate import label
+from calib_core.jobs.job import Job
+from calib_core.subjects.base import RowFrames
+
+
+class JobSubject:
+    """What a job has made so far; it closes the job that it stands for.
+
+    Parameters
+    ----------
+    job : Job
+        Started by whoever made it.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    @property
+    def title(self) -> str:
+        """Detector, runs, and when this job was begun."""
+        spec = self.job.spec
+        runs = runs_text([path for name in spec.inputs for path in spec.paths(name)])
+        begun = time.strftime("%d %b %H:%M", time.localtime(self.job.created))
+        return " · ".join(filter(None, (self.identifier or spec.family, runs, begun)))
+
+    @property
+    def identifier(self) -> str:
+        """Detector that is characterised; what was asked for until the runs have been looked at."""
+        plan = self.job.plan
+        return plan.detector.identifier if plan is not None and plan.detector is not None else self.job.spec.detector
+
+    @property
+    def kind(self) -> DetectorType | None:
+        """Type as the data are understood; None until the runs have been looked at, or without a detector."""
+        return None if self.job.plan is None else self.job.plan.kind
+
+    @property
+    def modules(self) -> tuple[int, ...]:
+        """Modules that take part."""
+        plan = self.job.plan
+        return () if plan is None else tuple(module for module in plan.modules if module is not None)
+
+    @property
+    def axes(self) -> Mapping[str, Axis]:
+        """Axes of the job's results."""
+        return {} if self.job.plan is None else self.job.plan.context.axes
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """What the job makes."""
+        return () if self.job.plan is None else self.job.plan.results
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job is done, failed or cancelled."""
+        return self.job.board.state.ended
+
+    @property
+    def state(self) -> str:
+        """State of the job in a word."""
+        return self.job.board.state.value
+
+    @property
+    def about(self) -> Mapping[str, str]:
+        """Runs, condition and parameters."""
+        spec, plan = self.job.spec, self.job.plan
+        runs = {name: ", ".join(map(str, spec.paths(name))) for name in spec.inputs}
+        known = {"characterisation": f"{spec.family} {spec.method}", **{f"input {k}": v for k, v in runs.items()}}
+        return known if plan is None else {**known, "condition": condition_text(plan.condition)}
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files that the job has written."""
+        return tuple(one.path for one in self.job.board.outputs)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the survey of the runs found, and warnings since."""
+        return tuple(dict.fromkeys(message.text for message in self.job.board.messages if message.level != "INFO"))
+
+    @property
+    def version(self) -> int:
+        """Grows with all that the job's board tells, and once the runs have been looked at."""
+        return self.job.board.version + int(self.job.plan is not None)
+
+    @property
+    def picture(self) -> Picture | None:
+        """The newest picture of the job's board."""
+        return self.job.board.picture
+
+    def look_at(self, view: View) -> None:
+        """Ask the job for a picture.
+
+        Parameters
+        ----------
+        view : View
+        """
+        self.job.look_at(view)
+
+    def along(self, result: str, axis: str, module: int, row: int, col: int, at: At) -> Array:
+        """One pixel of a result along an axis; see `Subject.along`.
+
+        Returns
+        -------
+        (n,) float64
+        """
+        return self.job.along(result, axis, module, row, col, at)
+
+    def plane(self, result: str, module: int, at: At) -> Array | None:
+        """Image of a result at a place; see `Subject.plane`.
+
+        Returns
+        -------
+        (slow_scan, fast_scan) array or None
+        """
+        return self.job.plane(result, module, at)
+
+    def values(self, result: str, module: int | None = None) -> Array | None:
+        """A result without pixels; see `Subject.values`.
+
+        Returns
+        -------
+        array or None
+        """
+        return self.job.values(result, module)
+
+    def explain(self, module: int, row: int, col: int, at: At) -> Explanation | None:
+        """Raw samples of a pixel; see `Subject.explain`.
+
+        Returns
+        -------
+        Explanation
+        """
+        return self.job.explain(module, row, col, at)
+
+    def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
+        """Why a pixel has its flags; see `Subject.reasons`.
+
+        Returns
+        -------
+        tuple of Reason
+        """
+        return self.job.reasons(module, row, col, at)
+
+    def frames(self, module: int, row: int, at: At) -> RowFrames | None:
+        """Raw samples of a row of pixels; see `Subject.frames`.
+
+        Returns
+        -------
+        RowFrames
+        """
+        found = self.job.row_samples(module, row, at)
+        return RowFrames(found.values, found.trains)
+
+    def close(self) -> None:
+        """Cancel the job where it runs, and free its space."""
+        self.job.close()
+
+
+def runs_text(paths: Sequence[Path]) -> str:
+    """Names of runs, those of one proposal together, such as ``p900450 r12, r13``."""
+    names = [label(path).split(" ") for path in paths]
+    proposals = dict.fromkeys(words[0] for words in names if len(words) == 2)
+    together = [f"{proposal} {', '.join(_short(words[1]) for words in names if words[0] == proposal)}"
+                for proposal in proposals]
+    return " · ".join([*together, *(words[0] for words in names if len(words) == 1)])
+
+
+def _short(run: str) -> str:
+    return f"r{int(run[1:])}"
+
+
+def condition_text(condition: Condition) -> str:
+    """Parameters of an operating condition with their values and units."""
+    return ", ".join(f"{parameter.database_name} {found.value} {parameter.unit}".rstrip()
+                     for parameter in condition.parameters
+                     if (found := condition.values.get(parameter.name)) is not None)
