@@ -8,7 +8,7 @@ from PyQt6.QtCore import QEvent, QObject, Qt
 from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QWidget
 
-_ROWS = 14
+_ROWS = 18
 
 
 class KeySheet(QFrame):

@@ -8,14 +8,7 @@ from typing import Any
 
 from PyQt6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QGuiApplication, QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
-from PyQt6.QtWidgets import (
-    QApplication,
-    QMainWindow,
-    QPushButton,
-    QToolBar,
-    QVBoxLayout,
-    QWidget,
-)
+from PyQt6.QtWidgets import QApplication, QMainWindow, QPushButton, QToolBar, QVBoxLayout, QWidget
 
 from app.panels.deliver.export import ExportPanel
 from app.panels.inspect.frames import FramesPanel
@@ -136,9 +129,9 @@ class MainWindow(QMainWindow):
             "theme": self.toggle_theme, "layout": self.reset_layout, "keys": lambda: self.sheet.toggle(),
             "next_cell": lambda: navigator.step(1), "previous_cell": lambda: navigator.step(-1),
             "next_module": lambda: navigator.step_module(1), "previous_module": lambda: navigator.step_module(-1),
-            "next_bad": lambda: maps.presenter.step_bad(1), "previous_bad": lambda: maps.presenter.step_bad(-1),
             "escape": self.escape, "quit": self.close,
             **{f"layout_{one.name}": lambda one=one: self.set_layout(one) for one in DOCK_LAYOUTS},
+            "next_bad": lambda: maps.presenter.step_bad(1), "previous_bad": lambda: maps.presenter.step_bad(-1),
             "log": lambda: self.docks.toggle("log"), "flag_list": lambda: self.docks.toggle("navigation"),
             **{name: lambda name=name: session.set_arrangement(name) for name in LAYOUTS},
             **{f"slots_{n}": lambda n=n: self.set_slots(n) for n in SLOT_COUNTS},
@@ -388,14 +381,9 @@ class MainWindow(QMainWindow):
         jobs = self.jobs.jobs
         for job in jobs:
             job.cancel()
-        closer = threading.Thread(target=_close_all, args=(jobs,), name="calibwb-close", daemon=True)
+        closer = threading.Thread(target=lambda: [job.close() for job in jobs], name="calibwb-close", daemon=True)
         closer.start()
         closer.join(CLOSE_TIMEOUT)
-
-
-def _close_all(jobs: tuple[Job, ...]) -> None:
-    for job in jobs:
-        job.close()
 
 
 def _fitting_size() -> tuple[int, int]:

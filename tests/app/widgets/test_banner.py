@@ -13,17 +13,24 @@ LONG = ("The run /gpfs/exfel/exp/SPB/202601/p900450/raw/r0012 cannot be opened: 
 
 
 @pytest.fixture
-def below(qtbot):
-    """A widget of 400 × 300 pixels that fills its parent."""
+def room(qtbot):
+    """A window of 400 × 300 pixels."""
     parent = QWidget()
     qtbot.addWidget(parent)
-    column = QVBoxLayout(parent)
-    column.setContentsMargins(0, 0, 0, 0)
-    widget = QWidget()
-    column.addWidget(widget)
     parent.resize(400, 300)
     parent.show()
     qtbot.waitExposed(parent)
+    return parent
+
+
+@pytest.fixture
+def below(room):
+    """A widget that fills it."""
+    column = QVBoxLayout(room)
+    column.setContentsMargins(0, 0, 0, 0)
+    widget = QWidget()
+    column.addWidget(widget)
+    column.activate()
     return widget
 
 
