@@ -83,9 +83,13 @@ class Result:
     role : str
         Values, bad-pixel flags, or counts.
     error : str
-        Result that is the spread of one sample of this one.
+        Result that is the spread of one sample of this one; to be named so makes that result a noise.
+    count : str
+        Result with the samples behind each value of this one; empty where it is not known.
     scale_of : str
         Result whose colour levels this one shares, so that both can be compared.
+    centre : float
+        Value that means no difference, about which colour levels lie symmetric; NaN where there is none such.
     missing : float
         Stands in a constant where there are no data.
     hidden : bool
@@ -101,7 +105,9 @@ class Result:
     pixels: bool = True
     role: Literal["value", "flags", "count"] = "value"
     error: str = ""
+    count: str = ""
     scale_of: str = ""
+    centre: float = float("nan")
     missing: float = float("nan")
     hidden: bool = False
 

@@ -86,8 +86,9 @@ class RefinedDark(Dark):
             ``noise_raw``, float32 in ADU, and ``cosmic_rays``, uint32 and only where a step takes samples out, over
             (gain, cell); ``bad_pixels_passes``, uint32, over (gain, pass, cell).
         """
+        # its samples are those before the last gate and before tracks were left out, which are not kept
         before = replace(NOISE_MAP, name="noise_raw", title="Noise before common mode", scale_of=NOISE_MAP.name,
-                         help="Standard deviation of the raw dark signal")
+                         help="Standard deviation of the raw dark signal", count="")
         return (*super().results(kind), before, *((_COSMICS,) if self._takes_out else ()), _PASSES)
 
     def passes(self, context: Context, unit: Unit) -> tuple[int | None, ...]:
@@ -158,6 +159,11 @@ class RefinedDark(Dark):
         for slot, (at, maps) in enumerate(super().reduce(context, unit, accumulator)):
             raw = accumulator.statistics(slot)
             yield at, self._with_passes(context.detector, maps, [maps["bad_pixels"]], raw, None)
+
+    @property
+    def _is_median(self) -> bool:
+        """Whether the offset is a median: further passes add the mean of the residuals about it."""
+        return super()._is_median and not self.iterations
 
     @property
     def _takes_out(self) -> bool:
