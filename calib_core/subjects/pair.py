@@ -241,7 +241,7 @@ class PairSubject:
         Returns
         -------
         str
-            For a ratio or (A−B)/σ that there is not A−B; else the name of the result itself.
+            A−B where there is no such; of flags, that of the result itself, which is A or B.
         """
         role = self.role_of(name)
         wanted = [variant_of(name, one, role) for one in (key, "difference")]
