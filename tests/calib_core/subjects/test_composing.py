@@ -94,13 +94,29 @@ def test_what_is_done_where_nobody_else_looks_comes_without_a_version() -> None:
         assert not one.picture.maps[Pick("offset.difference")].any()
 
 
+class Watched(Arrays):
+    """Counts how often somebody asks whether there is something new."""
+
+    asked = 0
+
+    @property
+    def version(self) -> int:
+        self.asked += 1
+        return 1
+
+    @version.setter
+    def version(self, number: int) -> None:
+        assert number
+
+
 def test_it_sleeps_once_both_have_ended() -> None:
-    a, b = Arrays(), Arrays()
+    a, b = Watched(), Watched()
     with compared(a, b) as one:
+        threading.Event().wait(0.6)
+        assert a.asked == 0
         pictured(one, View(picks=(Pick("offset.difference"),)))
-        reads = len(a.read), len(b.read)
         threading.Event().wait(1.2)  # more than two looks at something that runs
-        assert (len(a.read), len(b.read)) == reads == (2, 2)
+        assert (a.asked, b.asked, a.read, b.read) == (1, 1, ["offset"] * 2, ["offset"] * 2)
 
 
 @pytest.mark.parametrize("error", [OutputFailed("The disk is gone."), RuntimeError("The disk is gone.")])
@@ -130,6 +146,17 @@ def test_a_running_side_that_recovers_is_shown_without_being_asked_again() -> No
         wait_for(lambda: "The picture of the comparison is not up to date: ValueError" in one.notes)
         b.trouble = None
         wait_for(lambda: one.picture is not None and one.picture.view is view)
+
+
+def test_a_view_that_failed_after_a_whole_picture_is_made_again() -> None:
+    a, b = Arrays(), Arrays(ended=False)
+    with compared(a, b) as one:
+        assert pictured(one, View(picks=(Pick("offset.b"),))).coverage.tolist() == [1.0, 1.0]
+        b.trouble, view = OutputFailed("The disk is gone."), View({"cell": 1}, picks=(Pick("offset.b"),))
+        one.look_at(view)
+        wait_for(lambda: len(one.notes) == 3, "the sentence")
+        b.trouble = None
+        wait_for(lambda: one.picture is not None and one.picture.view is view, "the picture")
 
 
 def test_closing_ends_the_thread_and_leaves_both_open() -> None:
