@@ -83,9 +83,10 @@ class Result:
     role : str
         Values, bad-pixel flags, or counts.
     error : str
-        Result that is the spread of one sample of this one; to be named so makes that result a noise.
+        Result that is the spread of one sample of this one.
     count : str
-        Result with the samples behind each value of this one; empty where it is not known.
+        Result with the samples behind each value, where its statistical error follows from them: a value is the mean
+        of samples with the spread ``error`` or, without an ``error``, a spread of samples itself, a noise.
     scale_of : str
         Result whose colour levels this one shares, so that both can be compared.
     centre : float

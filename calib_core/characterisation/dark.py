@@ -148,7 +148,7 @@ class Dark(TrainSelection, Method):
             Over (gain, cell), thresholds over (threshold, cell); values float32, ADU but normality, others uint32.
             An offset that is a median names no samples: its statistical error is not noise / √samples.
         """
-        offset = replace(_OFFSET, count="") if self._is_median else _OFFSET
+        offset = replace(_OFFSET, count="") if self.estimator == "median" else _OFFSET
         signal = (_SIGNAL, _SIGNAL_NOISE, _THRESHOLDS) if kind and kind.signal_plane is not None else ()
         wrong = (_WRONG,) if kind and kind.has_gain_bits else ()
         tested = (_NORMALITY,) if self.test_for_normality else ()
@@ -312,11 +312,6 @@ class Dark(TrainSelection, Method):
             At most one sentence for each run, which is read, and may raise BadInput, when it is asked for.
         """
         return () if context.is_prepared(module) else drifts(context, module, finished)
-
-    @property
-    def _is_median(self) -> bool:
-        """Whether the offset is a median, not a mean."""
-        return self.estimator == "median"
 
     def _describing(self, context: Context, unit: Unit) -> Describe:
         return partial(self._describe, context.detector, by_gain_stage.number_of(context, unit.inputs[0]))

@@ -3,11 +3,12 @@
 The statistical error of a value is known where its :class:`Result` names the samples behind it (``count``), n:
 
 - of a mean, whose ``error`` names the spread s of one sample: s / √n;
-- of a noise s, which is a result that another one names as its ``error``: s / √(2 (n − 1)).
+- of a noise s, which is a value that names samples but no ``error``: s / √(2 (n − 1)).
 
 Both are NaN where n < 2; the error of a difference is √(σA² + σB²). They hold for Gaussian samples that are
 independent, also between A and B: of two results of the same run, (A−B)/σ is too narrow. That of a noise is the first
-order in 1/n, 1.5 % too large at n = 10, and as s is measured too, (A−B)/σ of means has the tails of Student's t. The
+order in 1/n, 1.5 % too large at n = 10, and as s is measured too, (A−B)/σ of means has the tails of Student's t. A
+common mode moves the means of all pixels that share it together, so there the mean of (A−B)/σ is not 0. The
 rounding of values to float32, up to 6e-8 of each, is no part of it: it is below a tenth of σ as long as an offset of
 10⁴ ADU with a noise of 3 ADU has less than 2.5e5 samples.
 """
@@ -158,11 +159,10 @@ def is_error_known(one: Result, results: Sequence[Result]) -> bool:
     ----------
     one : Result
     results : sequence of Result
-        Those that are at hand, itself among them.
+        Those that are at hand.
     """
     names = {other.name for other in results}
-    is_noise = any(other.error == one.name for other in results)
-    return one.role == "value" and one.count in names and (one.error in names if one.error else is_noise)
+    return one.role == "value" and one.count in names and (not one.error or one.error in names)
 
 
 def standard_error(one: Result, side: str, get: Get) -> Array | None:

@@ -89,7 +89,10 @@ def test_each_result_is_offered_in_all_its_variants() -> None:
     (DARK, DARK, {"offset", "noise"}),
     ((replace(OFFSET, count=""), *DARK[1:]), DARK, {"noise"}),
     (DARK, (OFFSET, replace(NOISE, count=""), SAMPLES), {"offset"}),
-    ((OFFSET, NOISE), DARK, set()), ((NOISE, SAMPLES), DARK, set()), ((OFFSET, SAMPLES), DARK, set()),
+    ((OFFSET, NOISE), DARK, set()), ((NOISE, SAMPLES), DARK, {"noise"}), ((OFFSET, SAMPLES), DARK, set()),
+    ((replace(OFFSET, error=RAW.name), *DARK[1:], RAW), DARK, {"noise"}),
+    ((replace(OFFSET, error=RAW.name), *DARK[1:], RAW), (replace(OFFSET, error=RAW.name), *DARK[1:], RAW),
+     {"offset", "noise"}),
 ])
 def test_pulls_are_offered_where_the_errors_of_both_are_known(of_a: Any, of_b: Any, with_pull: set[str]) -> None:
     with compared(Arrays(results=of_a), Arrays(results=of_b)) as one:
