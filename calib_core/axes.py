@@ -84,8 +84,13 @@ class Result:
         Values, bad-pixel flags, or counts.
     error : str
         Result that is the spread of one sample of this one.
+    count : str
+        Result with the samples behind each value, where its statistical error follows from them: a value is the mean
+        of samples with the spread ``error`` or, without an ``error``, a spread of samples itself, a noise.
     scale_of : str
         Result whose colour levels this one shares, so that both can be compared.
+    centre : float
+        Value that means no difference, about which colour levels lie symmetric; NaN where there is none such.
     missing : float
         Stands in a constant where there are no data.
     hidden : bool
@@ -101,7 +106,9 @@ class Result:
     pixels: bool = True
     role: Literal["value", "flags", "count"] = "value"
     error: str = ""
+    count: str = ""
     scale_of: str = ""
+    centre: float = float("nan")
     missing: float = float("nan")
     hidden: bool = False
 

@@ -33,11 +33,12 @@ from calib_core.params import LimitsPerStage, knob
 THRESHOLD = Axis("threshold", "Threshold", (
     "threshold 1-2", "threshold 2-3", "mean signal 1", "mean signal 2", "mean signal 3"), of_slot=True)
 
-_OFFSET = Result("offset", "Offset", "ADU", "f4", "Mean dark signal", error="noise")
-NOISE_MAP = Result("noise", "Noise", "ADU", "f4", "Standard deviation of the dark signal")
+_OFFSET = Result("offset", "Offset", "ADU", "f4", "Mean dark signal", error="noise", count="samples")
+NOISE_MAP = Result("noise", "Noise", "ADU", "f4", "Standard deviation of the dark signal", count="samples")
 _BAD_PIXELS = Result("bad_pixels", "Bad pixels", "", "u4", "Why a pixel is not to be trusted", role="flags",
                      missing=float(BadPixels.NO_DARK_DATA))
 _SAMPLES = Result("samples", "Samples", "frames", "u4", "Samples behind offset and noise", role="count", missing=0.0)
+#: Its samples are selected on their own, so those behind the offset are not behind it.
 _SIGNAL = Result("gain_signal", "Gain signal", "ADU", "f4", "Mean of the analogue gain signal",
                  error="gain_signal_noise")
 _SIGNAL_NOISE = Result("gain_signal_noise", "Gain signal noise", "ADU", "f4",
@@ -142,11 +143,13 @@ class Dark(TrainSelection, Method):
         -------
         tuple of Result
             Over (gain, cell), thresholds over (threshold, cell); values float32, ADU but normality, others uint32.
+            An offset that is a median names no samples: its statistical error is not noise / √samples.
         """
+        offset = replace(_OFFSET, count="") if self.estimator == "median" else _OFFSET
         signal = (_SIGNAL, _SIGNAL_NOISE, _THRESHOLDS) if kind and kind.signal_plane is not None else ()
         wrong = (_WRONG,) if kind and kind.has_gain_bits else ()
         tested = (_NORMALITY,) if self.test_for_normality else ()
-        return (_OFFSET, NOISE_MAP, _BAD_PIXELS, _SAMPLES, *signal, *wrong, *tested)
+        return (offset, NOISE_MAP, _BAD_PIXELS, _SAMPLES, *signal, *wrong, *tested)
 
     def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
         """Offset, Noise, BadPixelsDark, and ThresholdsDark for families with an analogue gain signal.

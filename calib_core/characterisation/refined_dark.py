@@ -84,12 +84,16 @@ class RefinedDark(Dark):
         Returns
         -------
         tuple of Result
-            ``noise_raw``, float32 in ADU, and ``cosmic_rays``, uint32 and only where a step takes samples out, over
-            (gain, cell); ``bad_pixels_passes``, uint32, over (gain, pass, cell).
+            ``noise_raw``, float32 in ADU, which is the spread behind the offset, and ``cosmic_rays``, uint32 and only
+            where a step takes samples out, over (gain, cell); ``bad_pixels_passes``, uint32, over (gain, pass, cell).
         """
+        # its samples are those before the last gate and before tracks were left out, which are not kept
         before = replace(NOISE_MAP, name="noise_raw", title="Noise before common mode", scale_of=NOISE_MAP.name,
-                         help="Standard deviation of the raw dark signal")
-        return (*super().results(kind), before, *((_COSMICS,) if self._takes_out else ()), _PASSES)
+                         help="Standard deviation of the raw dark signal", count="")
+        # the mean of the common mode stays in the offset, so its samples spread as they did before
+        offset, *others = super().results(kind)
+        cosmics = (_COSMICS,) if self._takes_out else ()
+        return (replace(offset, error=before.name), *others, before, *cosmics, _PASSES)
 
     def passes(self, context: Context, unit: Unit) -> tuple[int | None, ...]:
         """Those of darks, then one over all frames for each iteration.

@@ -269,6 +269,8 @@ def results(**changes: Any) -> Callable[..., Any]:
      "the result “faces” is over an axis “nowhere” that is not declared"),
     ("no_pixels", {"results": results(error="spread")},
      "the result “faces” names a result “spread” that is not declared"),
+    ("no_pixels", {"results": results(count="throws")},
+     "the result “faces” names a result “throws” that is not declared"),
     ("no_pixels", {"results": results(pixels=True)}, "a table is made of “faces”, which has pixels"),
     ("no_pixels", {"outputs": lambda self, kind: (ConstantOutput(OFFSET, "faces"),)},
      "a constant Offset needs a detector"),
