@@ -139,14 +139,18 @@ class ImageReader:
         keep = len(corners) * size <= self._memory // 2
         parts = []
         for corner in corners:
-            local = list(_less(index, corner))
-            block = self._block(stack, stack.steps, corner, keep)
-            parts.append(block[(*local[:axis], slice(None), *local[axis + 1 :], row, col)])
+            local: list[int | slice] = [*_less(index, corner), row, col]
+            local[axis] = slice(None)
+            parts.append(self._block(stack, stack.steps, corner, keep)[tuple(local)])
         return np.concatenate(parts)
 
-    def close(self) -> None:
-        """Free memory and space; what is being read as a whole stops with Cancelled."""
+    def stop(self) -> None:
+        """Make what is being read as a whole end with Cancelled."""
         self._closed.set()
+
+    def close(self) -> None:
+        """Free memory and space."""
+        self.stop()
         with self._filling:
             for scratch in self._scratch.values():
                 scratch.close()
