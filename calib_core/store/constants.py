@@ -332,7 +332,8 @@ def _stored(path: Path, group: h5py.Group) -> StoredConstant:
     data = group["data"]
     _, pdu, calibration, _ = group.name.split("/")
     dims = tuple(data.attrs["dims"].tolist()) if "dims" in data.attrs else ()
-    attributes = {name: _decoded(name, value) for name, value in group.attrs.items()}
+    # as a list: while its iterator lives, as in the traceback of an error, no other thread can use HDF5
+    attributes = {name: _decoded(name, value) for name, value in list(group.attrs.items())}
     chunks = {part: group[part].chunks for part in ("data", "count") if part in group}
     return StoredConstant(path, pdu, calibration, data.shape, dims, data.dtype.str, attributes, chunks)
 

@@ -55,11 +55,24 @@ def calibration_of(kind: DetectorType, name: str) -> tuple[str, Calibration | No
     return next(found, (name, None))
 
 
-def with_axes(stored: StoredConstant, kind: DetectorType) -> tuple[StoredConstant, str]:
+def with_axes(stored: StoredConstant, kind: DetectorType, cells: int = 0) -> tuple[StoredConstant, str]:
     """A constant with names of its axes, and a sentence where they were found by their lengths.
 
     Names in the file count. Else it is the order that the detector type declares; and where lengths contradict it,
     the order nearest to it that they allow.
+
+    Parameters
+    ----------
+    stored : StoredConstant
+    kind : DetectorType
+    cells : int
+        Memory cells of other constants beside it; 0 where there are none.
+
+    Returns
+    -------
+    stored : StoredConstant
+    sentence : str
+        Empty where the file names its axes.
 
     Raises
     ------
@@ -73,7 +86,7 @@ def with_axes(stored: StoredConstant, kind: DetectorType) -> tuple[StoredConstan
         return stored, ""
     declared = (calibration_of(kind, stored.calibration)[1] or next(iter(kind.calibrations.values()))).dims
     dims = min((one for one in _orders(declared, len(stored.shape)) if _fits(stored, one, kind)),
-               key=lambda one: _strangeness(stored, one, declared, kind), default=None)
+               key=lambda one: _strangeness(stored, one, declared, kind, cells), default=None)
     if dims is None:
         raise BadInput(f"{stored.path} has an array of {stored.shape}, which is no stack of images of a {kind.title} "
                        f"{kind.shape}.")
@@ -98,11 +111,12 @@ def _fits(stored: StoredConstant, dims: Sequence[str], kind: DetectorType) -> bo
 
 
 def _strangeness(
-    stored: StoredConstant, dims: Sequence[str], declared: Sequence[str], kind: DetectorType
-) -> tuple[bool, bool, int, list[int]]:
+    stored: StoredConstant, dims: Sequence[str], declared: Sequence[str], kind: DetectorType, cells: int
+) -> tuple[bool, bool, bool, int, list[int]]:
     """What speaks against an order of axes, the worst first.
 
-    A constant of all gain stages without an image of each; more gains than cells; another order than declared.
+    A constant of all gain stages without an image of each; another number of memory cells than beside it; more gains
+    than cells; another order than declared.
     """
     length = dict(zip(dims, stored.shape, strict=True))
     known = calibration_of(kind, stored.calibration)[1]
@@ -110,8 +124,8 @@ def _strangeness(
     of_stages = known is not None and "gain" not in known.written_as.values()
     places = [declared.index(dim) if dim in declared else len(declared) for dim in dims]
     swapped = sum(a > b for i, a in enumerate(places) for b in places[i:])
-    return (of_stages and length.get("gain", 1) != stages, length.get("gain", 0) > length.get("cell", 1 << 30),
-            swapped, places)
+    return (of_stages and length.get("gain", 1) != stages, cells not in (0, length.get("cell", 1)),
+            length.get("gain", 0) > length.get("cell", 1 << 30), swapped, places)
 
 
 def numbers_of(kind: DetectorType, pdus: Sequence[str]) -> tuple[dict[str, int], str]:

@@ -24,7 +24,7 @@ import numpy as np
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 from calib_core.store.constants import StoredConstant, read_constant
-from calib_core.subjects.bare_files import numbers_of, types_of, with_axes
+from calib_core.subjects.bare_files import calibration_of, numbers_of, types_of, with_axes
 from calib_core.subjects.provenance_words import runs_text, time_text
 
 #: Where constants lie below a root, the folder in it, its types, a type, a unit.
@@ -265,13 +265,14 @@ def _of_kind(
     kind: DetectorType, entries: Sequence[_Entry]
 ) -> tuple[tuple[StoredConstant, ...], list[str], list[str]]:
     """Files that a type has the shape of, with named axes, what is to be told of them, and why others are not."""
-    files, told, wrong = [], [], []
-    for one in entries:
+    files, told, wrong, cells = [], [], [], 0
+    for one in sorted(entries, key=lambda one: calibration_of(kind, one.stored.calibration)[1] is None):
         try:
-            named, sentence = with_axes(one.stored, kind)
+            named, sentence = with_axes(one.stored, kind, cells)
         except BadInput as error:
             wrong.append(str(error))
         else:
+            cells = dict(zip(named.dims, named.shape, strict=True)).get("cell", 1)
             files.append(named)
             told += [sentence] if sentence else []
     return tuple(files), told, wrong
