@@ -68,6 +68,8 @@ class StoredConstant:
     dtype : str
     attributes : mapping
         Attributes of the group; those that are JSON are decoded. Files of other programs may have none.
+    chunks : mapping
+        Shape of the chunks of ``data`` and, where there is one, of ``count``; None for what lies in one piece.
     """
 
     path: Path
@@ -77,6 +79,7 @@ class StoredConstant:
     dims: tuple[str, ...]
     dtype: str
     attributes: Mapping[str, Any]
+    chunks: Mapping[str, tuple[int, ...] | None]
 
     @property
     def created(self) -> datetime | None:
@@ -289,6 +292,31 @@ def read_constant(path: Path, sha256: str | None = None) -> StoredConstant:
             return _stored(path, _group(file))
 
 
+@contextmanager
+def opened(stored: StoredConstant, part: str = "data") -> Iterator[h5py.Dataset]:
+    """Values of a constant, or their samples, while the file is open.
+
+    Parameters
+    ----------
+    stored : StoredConstant
+    part : str
+        ``data`` or ``count``.
+
+    Raises
+    ------
+    BadInput
+        The file is gone, damaged, or another one by now.
+    """
+    with _understood(stored.path):
+        if not stored.path.is_file():
+            raise OSError("there is no such file")
+        with h5py.File(stored.path, "r") as file:
+            found = _group(file)[part]
+            if found.shape != stored.shape:
+                raise ValueError(f"its shape was {stored.shape} and is {found.shape} by now")
+            yield found
+
+
 def list_constants(folder: Path) -> tuple[StoredConstant, ...]:
     """Constants below a folder, sorted by path.
 
@@ -304,8 +332,10 @@ def _stored(path: Path, group: h5py.Group) -> StoredConstant:
     data = group["data"]
     _, pdu, calibration, _ = group.name.split("/")
     dims = tuple(data.attrs["dims"].tolist()) if "dims" in data.attrs else ()
-    attributes = {name: _decoded(name, value) for name, value in group.attrs.items()}
-    return StoredConstant(path, pdu, calibration, data.shape, dims, data.dtype.str, attributes)
+    # as a list: while its iterator lives, as in the traceback of an error, no other thread can use HDF5
+    attributes = {name: _decoded(name, value) for name, value in list(group.attrs.items())}
+    chunks = {part: group[part].chunks for part in ("data", "count") if part in group}
+    return StoredConstant(path, pdu, calibration, data.shape, dims, data.dtype.str, attributes, chunks)
 
 
 def _group(file: h5py.File) -> h5py.Group:

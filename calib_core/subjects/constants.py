@@ -1,0 +1,170 @@
+"""Constants on disk, looked at like the results of a job: :func:`find_sets` tells what there is in folders."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from calib_core.axes import Array, At, Axis, Pick, Picture, Result, View, picks_of
+from calib_core.errors import CalibrationError
+from calib_core.explanation import Explanation
+from calib_core.store.images import ImageReader
+from calib_core.subjects.base import RowFrames
+from calib_core.subjects.composer import Composer
+from calib_core.subjects.constant_results import contents_of
+from calib_core.subjects.constant_sets import ConstantSet, find_sets
+from calib_core.subjects.provenance_words import about
+
+__all__ = ["ConstantSet", "ConstantsSubject", "find_sets"]
+
+#: Longest time without a picture while modules are being read, s.
+_PICTURE_INTERVAL = 0.1
+
+
+class ConstantsSubject:
+    """Constants of a set, read where they are looked at; a :class:`~calib_core.subjects.base.Subject`.
+
+    Values come as they are in the files, in the type of their result: NaN, or 0 in flags, where there are no data.
+
+    Parameters
+    ----------
+    found : ConstantSet
+    memory_mb : int
+        Most memory that images which have been looked at may take, MiB.
+    """
+
+    ended, state = True, "on disk"
+
+    def __init__(self, found: ConstantSet, memory_mb: int = 512) -> None:
+        contents = contents_of(found)
+        self.title, self.identifier, self.kind = found.title, found.identifier, found.kind
+        self.axes: Mapping[str, Axis] = contents.axes
+        self.results: tuple[Result, ...] = contents.results
+        self.modules = tuple(sorted({module for _, module in contents.held}))
+        self.about: Mapping[str, str] = about(found.files)
+        self.notes = (*found.notes, *contents.notes)
+        self.version = 1
+        self.picture: Picture | None = None
+        self._held, self._reader = contents.held, ImageReader(memory_mb << 20)
+        self._first: tuple[int, ...] = ()
+        self._lock = threading.Lock()
+        self._composer = Composer(self._compose, self._show, self._tell)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of values that were read from the files, as they are stored."""
+        return self._reader.bytes_read
+
+    def look_at(self, view: View) -> None:
+        """Ask for a picture of a view; returns at once, and only the newest view counts."""
+        self._composer.look_at(view)
+
+    def along(self, result: str, axis: str, module: int, row: int, col: int, at: At) -> Array:
+        """One pixel (n,) of a result along an axis, float64; NaN where there is nothing.
+
+        Raises
+        ------
+        CalibrationError
+            A file cannot be read any more.
+        """
+        values = np.full(len(self.axes[axis]), np.nan)
+        held = self._held.get((result, module))
+        index = None if held is None else held.index(at, axis)
+        if held is None or index is None:
+            return values
+        places = held.places.get(axis, (0,) * len(values))
+        there = [i for i, place in enumerate(places) if place is not None]
+        if axis in held.axes:
+            curve = self._reader.curve(held.stack, index, held.axes.index(axis), row, col)
+            values[there] = curve[[place for place in places if place is not None]]
+        else:
+            values[there] = self._reader.image(held.stack, index)[row, col]
+        return values
+
+    def plane(self, result: str, module: int, at: At) -> Array | None:
+        """Image (slow_scan, fast_scan) of a result at a place, None where there is nothing.
+
+        Raises
+        ------
+        CalibrationError
+            A file cannot be read any more.
+        """
+        found = self._image(result, module, at)
+        return None if found is None else found.copy()
+
+    def values(self, result: str, module: int | None = None) -> Array | None:
+        """None: constants are images."""
+        return None
+
+    def explain(self, module: int, row: int, col: int, at: At) -> Explanation | None:
+        """None: there are no raw data."""
+        return None
+
+    def frames(self, module: int, row: int, at: At) -> RowFrames | None:
+        """None: there are no raw data."""
+        return None
+
+    def close(self) -> None:
+        """End the thread, free memory and scratch space."""
+        self._reader.stop()
+        self._composer.stop()
+        self._reader.close()
+
+    def _image(self, result: str, module: int, at: At) -> Array | None:
+        held = self._held.get((result, module))
+        index = None if held is None else held.index(at)
+        return None if held is None or index is None else self._reader.image(held.stack, index)
+
+    def _compose(self, view: View) -> Iterator[Picture | None]:
+        """Pictures of a view, the modules looked at last first; those that take long come before they are whole."""
+        self._first = view.modules or self._first
+        modules = tuple(module for module in self.modules if not view.modules or module in view.modules)
+        maps = {pick: np.full((len(modules), *self.kind.shape), result.blank, result.numpy_dtype)
+                for pick, result in self._picked(view).items()}
+        coverage, shown = np.zeros(len(modules)), time.monotonic()
+        for i, module in sorted(enumerate(modules), key=lambda one: one[1] not in self._first):
+            for pick, out in maps.items():
+                coverage[i] = max(coverage[i], self._fill(out[i], pick, module, view))
+                yield None
+            if time.monotonic() - shown > _PICTURE_INTERVAL:
+                yield _picture(view, modules, {pick: out.copy() for pick, out in maps.items()}, coverage.copy())
+                shown = time.monotonic()
+        yield _picture(view, modules, maps, coverage)
+
+    def _picked(self, view: View) -> dict[Pick, Result]:
+        """Results that the view wants, or all of them."""
+        names = {one.name: one for one in self.results}
+        picks = view.picks or [pick for one in self.results if not one.hidden for pick in picks_of(one, self.axes)]
+        return {pick: names[pick.result] for pick in picks if pick.result in names}
+
+    def _fill(self, out: Array, pick: Pick, module: int, view: View) -> float:
+        """Put an image into the picture; returns 1 where there is one. What cannot be read is told."""
+        try:
+            image = self._image(pick.result, module, {**view.at, **dict(pick.at)})
+        except CalibrationError as error:
+            self._tell(str(error))
+            return 0.0
+        if image is None:
+            return 0.0
+        out[:] = image
+        return 1.0
+
+    def _show(self, picture: Picture) -> None:
+        with self._lock:
+            self.picture = picture
+            self.version += 1
+
+    def _tell(self, sentence: str) -> None:
+        with self._lock:
+            if sentence not in self.notes:
+                self.notes = (*self.notes, sentence)
+                self.version += 1
+
+
+def _picture(view: View, modules: tuple[int, ...], maps: Mapping[Pick, Array], coverage: Array) -> Picture:
+    for array in maps.values():
+        array.setflags(write=False)
+    return Picture(view, modules, maps, coverage)
