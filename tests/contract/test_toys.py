@@ -280,6 +280,8 @@ def results(**changes: Any) -> Callable[..., Any]:
      "two of its parameters, inputs and conditions are named --bias-voltage"),
     ("no_pixels", {"__annotations__": {"threads": int}, "threads": knob(1, help="Taken")},
      "two of its parameters, inputs and conditions are named --threads"),
+    ("no_pixels", {"judged": lambda self, kind: ("nothing",)},
+     "reasons look at a result “nothing” that is not declared"),
 ])
 def test_what_does_not_agree_is_refused_when_it_is_declared(name: str, changes: Any, sentence: str) -> None:
     original = load(name)

@@ -68,6 +68,17 @@ def test_ties_and_negative_values(seed, levels, sigma, scale):
         limits.group_limits(values, (3, 4), sigma), reference(values, (3, 4), sigma), rtol=2e-7, atol=1e-6)
 
 
+@pytest.mark.parametrize(("robust", "floor"), [(True, 0.0), (True, 70.0), (False, 0.0)])
+def test_median_and_scale_are_those_of_the_limits(robust, floor):
+    values = make_map()
+    values[:16, :16] = np.nan
+    centre, scale = limits.group_spread(values, (16, 16), 3.0, robust, 3, floor)
+    low, high = reference(values, (16, 16), 3.0, robust=robust, floor=floor)
+    np.testing.assert_allclose(centre, (low + high) / 2, rtol=1e-12)
+    np.testing.assert_allclose(scale, (high - low) / 6, rtol=1e-9)
+    assert np.isnan(centre[0, 0])
+
+
 def test_truth_of_a_normal_map():
     """Of normal pixels, robust limits at five sigma lie where theory puts them, outliers or not."""
     low, high = limits.group_limits(make_map(shape=(256, 256)), (256, 256), 5.0)
