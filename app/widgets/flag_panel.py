@@ -73,8 +73,10 @@ class FlagPanel(QWidget):
         layout = QGridLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         self._area = QScrollArea(widgetResizable=True, frameShape=QScrollArea.Shape.NoFrame)
+        self._total = QLabel(objectName="flags_total")
         layout.addWidget(self._area, 0, 0)
         layout.addLayout(self._make_buttons(), 1, 0)
+        layout.addWidget(self._total, 2, 0)
         self.set_flags([])
 
     def _make_buttons(self) -> QHBoxLayout:
@@ -88,8 +90,6 @@ class FlagPanel(QWidget):
         self.every.toggled.connect(self._show_rows)
         row.addWidget(self.every)
         row.addStretch(1)
-        self._total = QLabel(objectName="flags_total")
-        row.addWidget(self._total)
         return row
 
     def set_flags(self, flags: Sequence[tuple[int, str]]) -> None:

@@ -31,7 +31,7 @@ class Subject(Protocol):
     title : str
         Whose results these are: detector, runs, time.
     identifier : str
-        Of the detector, such as ``SPB_DET_AGIPD1M-1``; empty where there is none.
+        Of the detector, as its sources begin; empty where there is none.
     kind : DetectorType, optional
         None where there is no detector, or it is not known yet.
     modules : tuple of int

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fake_job import show
 from PyQt6.QtCore import QPoint, QPointF, Qt
 from PyQt6.QtWidgets import QApplication, QLabel
 
@@ -62,7 +63,8 @@ def test_who_types_elsewhere_meanwhile_goes_on(active, openable, qtbot):
 def test_arrows_step_cells_once_a_job_is_shown(active, fake_job, qtbot):
     active.docks.bring("runs")
     active.picker.box.setFocus()
-    active.session.set_job(fake_job)
+    active.session.job_started.emit(fake_job)
+    show(active, fake_job)
     assert active.maps.hasFocus()
 
 
@@ -105,7 +107,7 @@ def test_a_click_hits_the_same_pixel_before_and_after_a_message(active, qtbot):
     points = [QPoint(x, y) for y in range(0, canvas.height(), 8) for x in range(0, canvas.width(), 8)]
     place = [point for point in points if canvas.pixel_at(QPointF(point)) is not None][-1]
     qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=place)
-    before, where = active.session.pixel, canvas.mapToGlobal(place)
+    before, where = active.session.shown.pixel, canvas.mapToGlobal(place)
     active.session.set_pixel(None)
     active.session.say("ERROR", "Something that takes several lines. " * 12)
     qtbot.wait(20)
@@ -113,7 +115,7 @@ def test_a_click_hits_the_same_pixel_before_and_after_a_message(active, qtbot):
     assert canvas.mapToGlobal(place) == where
     qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=place)
     assert before is not None
-    assert active.session.pixel == before
+    assert active.session.shown.pixel == before
 
 
 def test_done_with_warnings_is_amber_and_says_the_first(active, fake_job, qtbot):
