@@ -65,7 +65,7 @@ ENTRIES = (
     Entry("layout", "Reset layout", "Put all panels back where they were", ("Ctrl+Shift+R",), "layout",
           menu="View"),
     Entry("keys", "Keys", "Show or hide the sheet of keys", ("?", "F1"), "info", bar="icon", menu="Help"),
-    Entry("escape", "Escape", "Close this sheet, else the message on the maps, else go on after a freeze", ("Esc",)),
+    Entry("escape", "Escape", "Close this sheet, else a message, else go on after a freeze", ("Esc",)),
     Entry("next_cell", "Next memory cell", "Next memory cell", ("Right",)),
     Entry("previous_cell", "Previous memory cell", "Previous memory cell", ("Left",)),
     Entry("next_module", "Next module", "Next module", ("PgDown", "Down")),

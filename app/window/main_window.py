@@ -114,7 +114,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.maps, 1)
-        self.banner = Banner(self.maps)
+        self.banner = Banner(self.maps, self.maps.source)
         self.restore_button = QPushButton("Restore", objectName="restore")
         self.restore_button.clicked.connect(self.restore_runs)
         self.setCentralWidget(centre)

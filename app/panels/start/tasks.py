@@ -121,7 +121,7 @@ class TaskPanel(QWidget):
         header, letters = self.table.horizontalHeader(), self.table.fontMetrics()
         header.setSectionResizeMode(TASK, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(40)
-        for column, text in ((PROGRESS, "ProgressM"), (STATE, "StateM"), (ETA, "00:00MM")):
+        for column, text in ((PROGRESS, "DoneMM"), (STATE, "StateM"), (ETA, "00:00MM")):
             header.resizeSection(column, letters.horizontalAdvance(text))
 
     def _connect(self) -> None:
