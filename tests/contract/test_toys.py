@@ -231,10 +231,11 @@ def choose(window: Any, words: str, qtbot: Any) -> None:
 
 
 def from_the_menu(window: Any, name: str, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: bool(window.menuBar().actions()))
-    [action] = [one for menu in window.menuBar().actions() for one in menu.menu().actions()
-                if one.objectName() == f"run_{name}"]
-    action.trigger()
+    def entries() -> list[Any]:
+        return [one for one in window.menus["Run"].actions() if one.objectName() == f"run_{name}"]
+
+    qtbot.waitUntil(lambda: bool(entries()))
+    entries()[0].trigger()
     qtbot.waitUntil(lambda: window.form.page is not None)
 
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from PyQt6.QtCore import QEvent, QObject, QPoint, Qt
 from PyQt6.QtGui import QAction, QActionGroup, QImage, QMouseEvent
-from PyQt6.QtWidgets import QGridLayout, QLabel, QMenu, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
+from app.panels.maps.bad_pixels import BadPixelWalk
 from app.panels.maps.maps_presenter import FORMS, MapsPresenter
 from app.panels.maps.slots import SLOT_COUNTS
 from app.panels.maps.source_line import SourceLine
@@ -61,12 +72,27 @@ class MapsPanel(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
-        whole.addWidget(self.source)
+        self._ways = QHBoxLayout()
+        self._ways.setSpacing(2)
+        self._ways.addWidget(self.source, 1)
+        whole.addLayout(self._ways)
         whole.addLayout(self._grid, 1)
         self.set_slots(4)
         self.presenter.form_changed.connect(self._change_form)
-        self.presenter.found.connect(self._bring_into_sight)
+        self.walk = BadPixelWalk(session, self)
+        self.walk.found.connect(self._bring_into_sight)
         self.presenter.scale_of_screen = lambda: self.camera.scale
+
+    def offer(self, actions: Sequence[QAction]) -> None:
+        """Put buttons beside the line that says whose maps these are; each is there while its action is."""
+        for action in actions:
+            button = QToolButton(self, objectName=action.objectName())
+            button.setDefaultAction(action)
+            button.setAutoRaise(True)
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            button.setVisible(action.isVisible())
+            action.visibleChanged.connect(lambda button=button, action=action: button.setVisible(action.isVisible()))
+            self._ways.addWidget(button)
 
     def set_slots(self, count: int) -> None:
         """Show this many maps, one of :data:`SLOT_COUNTS`."""
