@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from calib_core.axes import Array, At, Axis, Pick, Picture, Result, View, picks_of
+from calib_core.composer import Composer
 from calib_core.errors import CalibrationError
 from calib_core.explanation import Explanation
 from calib_core.store.images import ImageReader
 from calib_core.subjects.base import RowFrames
-from calib_core.subjects.composer import Composer
 from calib_core.subjects.constant_results import contents_of
 from calib_core.subjects.constant_sets import ConstantSet, find_sets
 from calib_core.subjects.provenance_words import about
@@ -51,7 +51,7 @@ class ConstantsSubject:
         self._held, self._reader = contents.held, ImageReader(memory_mb << 20)
         self._first: tuple[int, ...] = ()
         self._lock = threading.Lock()
-        self._composer = Composer(self._compose, self._show, self._tell)
+        self._composer = Composer(self._compose, self._show, self._tell_trouble)
 
     @property
     def bytes_read(self) -> int:
@@ -156,6 +156,10 @@ class ConstantsSubject:
         with self._lock:
             self.picture = picture
             self.version += 1
+
+    def _tell_trouble(self, words: str) -> None:
+        if words:
+            self._tell(f"The picture could not be made: {words}")
 
     def _tell(self, sentence: str) -> None:
         with self._lock:

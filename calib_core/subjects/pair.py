@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from calib_core.axes import Array, At, Axis, Pick, Picture, Result, View, picks_of
+from calib_core.composer import Composer
 from calib_core.detector import DetectorType
 from calib_core.explanation import Explanation
 from calib_core.subjects.base import RowFrames, Subject
 from calib_core.subjects.common import Common, Planes, common_of
-from calib_core.subjects.composing import Composing
+from calib_core.subjects.news import News
 from calib_core.subjects.variants import (
     Get,
     Role,
@@ -70,7 +71,8 @@ class PairSubject:
         self._notes, self._trouble = (*common.notes, *_without_errors(self._made)), ""
         self._lock = threading.Lock()
         self._shown: tuple[int, Picture | None] = (1, None)
-        self._composing = Composing((a, b), self._compose, self._publish, self._tell)
+        self._news = News((a, b))
+        self._composer = Composer(self._pictures, self._publish, self._tell, self._news.again)
 
     @property
     def title(self) -> str:
@@ -118,7 +120,7 @@ class PairSubject:
         view : View
             Indices along the pair's axes; those beyond an axis stand for its last entry.
         """
-        self._composing.look_at(view)
+        self._composer.look_at(view)
 
     def along(self, result: str, axis: str, module: int, row: int, col: int, at: At) -> Array:
         """One pixel of a result along an axis of the pair.
@@ -250,7 +252,7 @@ class PairSubject:
 
     def close(self) -> None:
         """End the thread; A and B stay as they are."""
-        self._composing.stop()
+        self._composer.stop()
 
     def _plane(self, made: _Made, get: Get) -> Array | None:
         found = values_of(made.variant, made.of, get)
@@ -261,11 +263,15 @@ class PairSubject:
         with self._lock:
             self._shown = (self._shown[0] + 1, picture)
 
-    def _tell(self, sentence: str) -> None:
-        """Take a sentence on trouble with pictures, or that it is over."""
+    def _tell(self, words: str) -> None:
+        """Take words on trouble with pictures, or that it is over."""
+        sentence = f"The picture of the comparison is not up to date: {words}" if words else ""
         if sentence != self._trouble:
             self._trouble = sentence
             self._publish(self.picture)
+
+    def _pictures(self, view: View) -> Iterator[Picture]:
+        return self._news.pictures(view, self._compose)
 
     def _compose(self, view: View) -> Picture:
         modules = tuple(one for one in self.modules if not view.modules or one in view.modules)

@@ -144,4 +144,4 @@ def permuted() -> Arrays:
 
 def composing() -> int:
     """Threads that compose pictures."""
-    return sum(one.name == "calibwb-compose" for one in threading.enumerate())
+    return sum(one.name == "calibwb-composer" for one in threading.enumerate())
