@@ -13,9 +13,8 @@ from calib_core.axes import Array, At, Axis, Pick, Picture, Result, View, picks_
 from calib_core.characterisation.unit import Context
 from calib_core.composer import Composer
 from calib_core.errors import BadParameter, CalibrationError
-from calib_core.explanation import Explanation, Reason
+from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.store.images import ImageReader
-from calib_core.subjects.base import RowFrames
 from calib_core.subjects.constant_reasons import maker_of
 from calib_core.subjects.constant_results import contents_of
 from calib_core.subjects.constant_sets import ConstantSet, find_sets

@@ -12,8 +12,8 @@ import numpy as np
 from calib_core.axes import Array, At, Axis, Pick, Picture, Result, View, picks_of
 from calib_core.composer import Composer
 from calib_core.detector import DetectorType
-from calib_core.explanation import Explanation, Reason
-from calib_core.subjects.base import RowFrames, Subject
+from calib_core.explanation import Explanation, Reason, RowFrames
+from calib_core.subjects.base import Subject
 from calib_core.subjects.common import Common, Planes, common_of
 from calib_core.subjects.news import News
 from calib_core.subjects.variants import (

@@ -15,8 +15,7 @@ import numpy as np
 from calib_core.axes import Array, At, Axis, Picture, Result, View
 from calib_core.detector import DetectorType
 from calib_core.detector.registry import detector_types
-from calib_core.explanation import Explanation, Number, Reason
-from calib_core.subjects.base import RowFrames
+from calib_core.explanation import Explanation, Number, Reason, RowFrames
 from calib_core.subjects.pair import PairSubject, pair
 
 SHAPE = (2, 3)
