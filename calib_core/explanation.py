@@ -67,6 +67,14 @@ class Explanation:
 
 
 @dataclass(frozen=True)
+class RowFrames:
+    """Raw samples of a row of pixels at one place: values (frames, fast_scan) uint16 ADU, and their train ids."""
+
+    values: Array
+    trains: Array
+
+
+@dataclass(frozen=True)
 class Reason:
     """Why a pixel has a flag, or what a rule says of one that has not.
 

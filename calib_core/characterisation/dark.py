@@ -16,8 +16,9 @@ from calib_core.characterisation.accumulators import Describe, Moments, Sampling
 from calib_core.characterisation.dark_checks import drifts
 from calib_core.characterisation.dark_separation import GAIN_SIGNAL, Separation, among_all_stages
 from calib_core.characterisation.inputs import Arrangement, Given, Input, inputs_of_steps
-from calib_core.characterisation.method import Method, SampleSummary
+from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput, Output
+from calib_core.characterisation.sample_plot import moments, sample_plot
 from calib_core.characterisation.samples import GateSamples, MedianSamples
 from calib_core.characterisation.train_selection import TrainSelection
 from calib_core.characterisation.unit import Accumulator, Context, Finished, Maps, Unit
@@ -26,7 +27,7 @@ from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET, THRESH
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadParameter
-from calib_core.explanation import Reason
+from calib_core.explanation import Explanation, Reason
 from calib_core.numerics import robust
 from calib_core.params import LimitsPerStage, knob
 
@@ -217,7 +218,7 @@ class Dark(TrainSelection, Method):
             return MedianSamples(context, unit, sampling, describe, unit.samples)
         return Moments(context, unit, sampling, describe)
 
-    def summarise(self, samples: Array, detector: DetectorType) -> SampleSummary:
+    def explain(self, samples: Array, detector: DetectorType) -> Explanation:
         """Gate, mean and deviation of one pixel as the robust estimator takes them; no gate for the others.
 
         Parameters
@@ -226,17 +227,20 @@ class Dark(TrainSelection, Method):
             In the order of their trains; the gate is taken from the first :attr:`gate_samples` of them.
         detector : DetectorType
             Says from which code on the converter is full.
+
+        Returns
+        -------
+        Explanation
         """
-        highest = detector.saturation - 1
-        measured = samples[(samples >= 1) & (samples <= highest)]
-        if self.estimator != "robust" or measured.size == 0:
-            plain = super().summarise(measured, detector)
-            return replace(plain, std=float(self._noise(plain.std)))
-        first = np.ascontiguousarray(samples[: self.gate_samples])[:, None]
-        median, mad, _ = robust.median_mad(first, 1, highest)
-        low, high = robust.gate(median, mad, self.gate_sigma, self.gate_floor, 1, highest)
-        inside = super().summarise(measured[(measured >= low[0]) & (measured <= high[0])], detector)
-        return replace(inside, std=float(self._noise(inside.std)), gate=(float(low[0]), float(high[0])))
+        highest, gate = detector.saturation - 1, None
+        taken = samples[(samples >= 1) & (samples <= highest)]
+        if self.estimator == "robust" and taken.size:
+            first = np.ascontiguousarray(samples[: self.gate_samples])[:, None]
+            median, mad, _ = robust.median_mad(first, 1, highest)
+            low, high = robust.gate(median, mad, self.gate_sigma, self.gate_floor, 1, highest)
+            taken, gate = taken[(taken >= low[0]) & (taken <= high[0])], (float(low[0]), float(high[0]))
+        mean, std = moments(taken)
+        return sample_plot(samples, gate, mean, float(self._noise(std)))
 
     def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
         """Maps of each memory cell.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,24 +16,12 @@ import numpy as np
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.inputs import Arrangement, Given, Input, as_given
 from calib_core.characterisation.outputs import Output
-from calib_core.characterisation.sample_plot import sample_plot
+from calib_core.characterisation.sample_plot import moments, sample_plot
 from calib_core.characterisation.unit import Accumulator, Context, Finished, Maps, Unit
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType, FrameSelection
 from calib_core.explanation import Explanation, Reason
 from calib_core.params import Knobs
-
-
-@dataclass(frozen=True)
-class SampleSummary:
-    """One pixel's samples in numbers: inclusive gate where there is one, mean and standard deviation inside it."""
-
-    gate: tuple[float, float] | None
-    mean: float
-    std: float
-
-
-_NOTHING = SampleSummary(None, float("nan"), float("nan"))
 
 
 class Method(Knobs):
@@ -292,19 +279,10 @@ class Method(Knobs):
         """
         return ()
 
-    def summarise(self, samples: Array, detector: DetectorType) -> SampleSummary:
-        """What this method makes of the samples of one pixel, for its inspector; all of them unless it gates.
-
-        Parameters
-        ----------
-        samples : (n,) uint16, ADU
-            In the order of their trains, with the right gain bits.
-        """
-        values = samples.astype(np.float64)
-        return SampleSummary(None, float(values.mean()), float(values.std(ddof=1))) if len(values) > 1 else _NOTHING
-
     def explain(self, samples: Array, detector: DetectorType) -> Explanation:
         """What the raw samples of one pixel at one place look like, and what this method makes of them.
+
+        Their mean and deviation, unless it does something else.
 
         Parameters
         ----------
@@ -317,8 +295,7 @@ class Method(Knobs):
         Explanation
             Histogram with the gate, where there is one, and the mean; number of samples, mean and σ.
         """
-        found = self.summarise(samples, detector)
-        return sample_plot(samples, found.gate, found.mean, found.std)
+        return sample_plot(samples, None, *moments(samples))
 
     def frame_selection(self) -> FrameSelection:
         """Which trains of a run this method uses; all unless it lets the operator choose."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import numpy as np
 
 from calib_core.axes import Array
@@ -33,6 +35,22 @@ def sample_plot(samples: Array, gate: tuple[float, float] | None, mean: float, s
     marks = (Mark("mean", mean),) if np.isfinite(mean) else ()
     items = (Bars("samples", *_histogram(samples)), *spans, *marks)
     return Explanation((Plot("Raw samples", "raw sample", "samples", "ADU", "", items),), numbers)
+
+
+def moments(samples: Array) -> tuple[float, float]:
+    """Mean and standard deviation of a pixel's samples.
+
+    Parameters
+    ----------
+    samples : (n,) array, ADU
+
+    Returns
+    -------
+    mean, std : float, ADU
+        With n − 1; NaN where there are less than 2.
+    """
+    values = samples.astype(np.float64)
+    return (float(values.mean()), float(values.std(ddof=1))) if len(values) > 1 else (nan, nan)
 
 
 def _histogram(samples: Array) -> tuple[Array, Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from calib_core.axes import Array, At, Picture, View
 from calib_core.characterisation.by_gain_stage import code_of
 from calib_core.errors import CalibrationError, Cancelled
-from calib_core.explanation import Explanation, Reason
+from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.io.frames import ModuleFrames
 from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
 from calib_core.jobs.live import Live
@@ -29,25 +29,6 @@ from calib_core.store.files import check_writable, sweep
 
 #: Most frames, and bytes of them, behind a row of pixels over frames.
 _ROW_FRAMES, _ROW_BYTES = 512, 1 << 26
-
-
-@dataclass(frozen=True)
-class PixelSamples:
-    """Raw samples of one pixel at one place: values (n,) uint16 ADU, their trains, gate, mean and deviation."""
-
-    values: Array
-    trains: Array
-    gate: tuple[float, float] | None
-    mean: float
-    std: float
-
-
-@dataclass(frozen=True)
-class RowSamples:
-    """Raw samples of a row of pixels at one place: values (frames, fast_scan) uint16 ADU, and their trains."""
-
-    values: Array
-    trains: Array
 
 
 class Job:
@@ -124,18 +105,6 @@ class Job:
         results = self._results.get(module)
         return None if results is None else results.values(result)
 
-    def pixel_samples(self, module: int, row: int, col: int, at: At) -> PixelSamples:
-        """Raw samples of one pixel at a place, with the gate that the method takes; reads the run.
-
-        Raises
-        ------
-        CalibrationError
-            There is no such run, or it cannot be read.
-        """
-        plan, trains, values, right = self._samples(module, row, col, at)
-        found = plan.method.summarise(values[right], plan.detector_type)
-        return PixelSamples(values, trains, found.gate, found.mean, found.std)
-
     def explain(self, module: int, row: int, col: int, at: At) -> Explanation:
         """Raw samples of one pixel at a place, and what the method makes of them; reads the run.
 
@@ -144,7 +113,7 @@ class Job:
         CalibrationError
             There is no such run, or it cannot be read.
         """
-        plan, _, values, right = self._samples(module, row, col, at)
+        plan, values, right = self._samples(module, row, col, at)
         found, wrong = plan.method.explain(values[right], plan.detector_type), int((~right).sum())
         notes = [*found.notes, *([f"{wrong} samples with other gain bits are left out."] if wrong else [])]
         if plan.context.is_prepared(module):
@@ -172,7 +141,7 @@ class Job:
             raise CalibrationError(f"Module {module} takes no part in this job.")
         return reasons_of(plan, module, self._results[module], row, col, at)
 
-    def row_samples(self, module: int, row: int, at: At) -> RowSamples:
+    def frames(self, module: int, row: int, at: At) -> RowFrames:
         """Raw samples of a row of pixels in the first frames of a run, as many as fit into bounded memory.
 
         Raises
@@ -183,7 +152,7 @@ class Job:
         plan, frames, _ = self._frames(module, at)
         limit = min(_ROW_FRAMES, max(1, _ROW_BYTES // plan.detector_type.frame_bytes))
         trains, values = frames.read_row(row, plan.cell_at(at), limit)
-        return RowSamples(values, trains)
+        return RowFrames(values, trains)
 
     def _frames(self, module: int, at: At) -> tuple[Plan, ModuleFrames, str]:
         plan = self.plan
@@ -192,15 +161,15 @@ class Job:
             raise CalibrationError(f"Module {module} has no run for this gain stage yet.")
         return plan, plan.frames[module, key], key
 
-    def _samples(self, module: int, row: int, col: int, at: At) -> tuple[Plan, Array, Array, Array]:
-        """Trains and samples of a pixel as they go into the method, and which of them have the right gain bits."""
+    def _samples(self, module: int, row: int, col: int, at: At) -> tuple[Plan, Array, Array]:
+        """Samples of a pixel as they go into the method, and which of them have the right gain bits."""
         plan, frames, key = self._frames(module, at)
         cell, code = plan.cell_at(at), code_of(plan.context, key)
-        trains, values, bits = frames.read_pixel(row, col, cell)
+        _, values, bits = frames.read_pixel(row, col, cell)
         if plan.context.is_prepared(module):
             values = plan.context.before[module].of_pixel(values, cell, row, col)
         right = np.ones(len(values), np.bool_) if bits is None or code is None else bits == code
-        return plan, trains, values, right
+        return plan, values, right
 
     def _run(self) -> None:
         try:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from calib_core.axes import Array, At, Pick, Picture, Result, View, picks_of
 from calib_core.characterisation.unit import Accumulator, Maps, Unit
-from calib_core.errors import CalibrationError
+from calib_core.composer import Composer
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.results import Results
 
@@ -32,21 +32,21 @@ class _Partial:
 class Live:
     """Composes :class:`Picture` of the current view from finished results and from running units.
 
-    A thread of its own composes, so that neither workers nor watchers wait; it sleeps while nothing changes.
+    A thread of its own composes, so that neither workers nor watchers wait; it sleeps while nothing changes. Trouble
+    with a picture is told once and leaves the job alone.
     """
 
     def __init__(
         self, plan: Plan, results: Mapping[int | None, Results], publish: Callable[[Picture], None], view: View,
         warn: Callable[[str], None],
     ) -> None:
-        self._plan, self._results, self._publish, self._view, self._warn = plan, results, publish, view, warn
+        self._plan, self._results, self._view, self._warn = plan, results, view, warn
         self._trouble = ""
         self._partial: dict[int | None, _Partial] = {}
         self._last: dict[int | None, float] = {}
-        self._changed = threading.Condition()
-        self._dirty, self._stopped = True, False
-        self._thread = threading.Thread(target=self._run, name="calibwb-live", daemon=True)
-        self._thread.start()
+        self._lock = threading.Lock()
+        self._composer = Composer(self._pictures, publish, self._tell, pause=_PICTURE_INTERVAL)
+        self._composer.look_at(view)
 
     @property
     def view(self) -> View:
@@ -55,11 +55,9 @@ class Live:
 
     def look_at(self, view: View) -> None:
         """Look at something else."""
-        with self._changed:
-            self._view = view
-            self._last.clear()
-            self._dirty = True
-            self._changed.notify()
+        self._view = view
+        self._last.clear()
+        self._composer.look_at(view)
 
     def offer(self, unit: Unit, accumulator: Accumulator) -> None:
         """Take a snapshot of a running unit if it is being looked at and the last one is old enough."""
@@ -74,21 +72,20 @@ class Live:
         self._last[unit.module] = now
         at = {**self._plan.context.place(unit), self._plan.method.split: index}
         partial = _Partial(at, accumulator.snapshot(index), min(1.0, frames / max(unit.samples, 1)))
-        with self._changed:
+        with self._lock:
             self._partial[unit.module] = partial
-            self._dirty = True
-            self._changed.notify()
+        self._composer.renew()
 
     def finished(self, unit: Unit) -> None:
         """Tell that a unit's results are kept."""
-        with self._changed:
+        with self._lock:
             self._partial.pop(unit.module, None)
-            self._touch_if(unit.module)
+        self.changed(unit.module)
 
     def changed(self, module: int | None) -> None:
         """Tell that results of a module were written again."""
-        with self._changed:
-            self._touch_if(module)
+        if _of(self._view, module):
+            self._composer.renew()
 
     def away(self, unit: Unit) -> tuple[bool, int]:
         """Whether nobody looks at a unit, and its distance along the axis of units from what somebody looks at."""
@@ -100,15 +97,7 @@ class Live:
 
     def stop(self) -> None:
         """End the thread after the last picture."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify()
-        self._thread.join()
-
-    def _touch_if(self, module: int | None) -> None:
-        if _of(self._view, module):
-            self._dirty = True
-            self._changed.notify()
+        self._composer.stop(finish=True)
 
     def _along(self, view: View, axis: str) -> int:
         """Index of a view along an axis, or the last that the axis has."""
@@ -125,26 +114,15 @@ class Live:
     def _sees(self, view: View, unit: Unit, index: int) -> bool:
         return index in unit.block and _of(view, unit.module) and self._is_at(view, self._plan.context.place(unit))
 
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._dirty or self._stopped)
-                stop, dirty, view, partial = self._stopped, self._dirty, self._view, dict(self._partial)
-                self._dirty = False
-            if dirty:
-                self._show(view, partial)
-            if stop:
-                return
-            time.sleep(0 if view is not self._view else _PICTURE_INTERVAL)
+    def _pictures(self, view: View) -> Iterator[Picture]:
+        with self._lock:
+            partial = dict(self._partial)
+        yield self._compose(view, partial)
 
-    def _show(self, view: View, partial: Mapping[int | None, _Partial]) -> None:
-        """Publish a picture; trouble with one is told once and leaves the job alone."""
-        try:
-            self._publish(self._compose(view, partial))
-        except CalibrationError as error:
-            if str(error) != self._trouble:
-                self._trouble = str(error)
-                self._warn(f"The picture of the running job is not up to date: {error}")
+    def _tell(self, words: str) -> None:
+        if words not in ("", self._trouble):
+            self._trouble = words
+            self._warn(f"The picture of the running job is not up to date: {words}")
 
     def _compose(self, view: View, partial: Mapping[int | None, _Partial]) -> Picture:
         modules = tuple(m for m in self._plan.modules if m is not None and _of(view, m))

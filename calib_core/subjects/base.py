@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from calib_core.axes import Array, At, Axis, Picture, Result, View
 from calib_core.detector import DetectorType
-from calib_core.explanation import Explanation, Reason
-
-
-@dataclass(frozen=True)
-class RowFrames:
-    """Raw samples of a row of pixels at one place: values (frames, fast_scan) uint16 ADU, and their train ids."""
-
-    values: Array
-    trains: Array
+from calib_core.explanation import Explanation, Reason, RowFrames
 
 
 class Subject(Protocol):

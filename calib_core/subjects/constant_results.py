@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from calib_core.axes import At, Axis, Result
-from calib_core.characterisation.family import characterisations, families
+from calib_core.characterisation.family import characterisations
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput
 from calib_core.store.constants import StoredConstant
 from calib_core.store.images import Stack
 from calib_core.subjects.bare_files import calibration_of
 from calib_core.subjects.constant_axes import Labels, axes_of, known_axes, labels_of
+from calib_core.subjects.constant_reasons import named_method
 from calib_core.subjects.constant_sets import ConstantSet
 
 #: Place of what no characterisation declares: after all others.
@@ -110,11 +111,8 @@ def contents_of(found: ConstantSet) -> Contents:
 
 def _methods(found: ConstantSet) -> list[Method]:
     """Characterisations of a type, the one that made the set first."""
-    said = found.files[0].attributes.get("provenance")
-    job = said.get("job") if isinstance(said, Mapping) else None
-    wanted = (job.get("family"), job.get("method")) if isinstance(job, Mapping) else ("", "")
-    named = [method for family in families() for method in family.methods if (family.name, method.command) == wanted]
-    return [*named, *(method for _, method in characterisations(found.kind))]
+    named = named_method(found.files[0])
+    return [*([] if named is None else [named]), *(method for _, method in characterisations(found.kind))]
 
 
 def _all_declared(found: ConstantSet, methods: Sequence[Method]) -> dict[str, _Declared]:

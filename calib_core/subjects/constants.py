@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 
 from calib_core.axes import Array, At, Axis, Pick, Picture, Result, View, picks_of
-from calib_core.errors import CalibrationError
-from calib_core.explanation import Explanation
+from calib_core.characterisation.unit import Context
+from calib_core.composer import Composer
+from calib_core.errors import BadParameter, CalibrationError
+from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.store.images import ImageReader
-from calib_core.subjects.base import RowFrames
-from calib_core.subjects.composer import Composer
+from calib_core.subjects.constant_reasons import maker_of
 from calib_core.subjects.constant_results import contents_of
 from calib_core.subjects.constant_sets import ConstantSet, find_sets, holds_constants
 from calib_core.subjects.provenance_words import about
@@ -45,13 +47,15 @@ class ConstantsSubject:
         self.results: tuple[Result, ...] = contents.results
         self.modules = tuple(sorted({module for _, module in contents.held}))
         self.about: Mapping[str, str] = about(found.files)
-        self.notes = (*found.notes, *contents.notes)
+        self.files: tuple[Path, ...] = tuple(one.path for one in found.files)
+        self._maker, untold = maker_of(found)
+        self.notes = tuple(filter(None, (*found.notes, *contents.notes, untold)))
         self.version = 1
         self.picture: Picture | None = None
         self._held, self._reader = contents.held, ImageReader(memory_mb << 20)
         self._first: tuple[int, ...] = ()
         self._lock = threading.Lock()
-        self._composer = Composer(self._compose, self._show, self._tell)
+        self._composer = Composer(self._compose, self._show, self._tell_trouble)
 
     @property
     def bytes_read(self) -> int:
@@ -103,6 +107,41 @@ class ConstantsSubject:
         """None: there are no raw data."""
         return None
 
+    def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
+        """What the rules of the characterisation that made the constants say of a pixel; see `Subject.reasons`.
+
+        Parameters
+        ----------
+        module, row, col : int
+        at : mapping
+            Indices along axes.
+
+        Returns
+        -------
+        tuple of Reason
+            None of them where provenance does not tell a characterisation that is known, or the module has nothing.
+            What a rule needs and files do not have is said.
+
+        Raises
+        ------
+        BadParameter
+            There is no such pixel.
+        CalibrationError
+            A file cannot be read any more.
+        """
+        slow, fast = self.kind.shape
+        if not (0 <= row < slow and 0 <= col < fast):
+            raise BadParameter(
+                f"pixel = ({row}, {col}) is not allowed; it takes (0, 0) to ({slow - 1}, {fast - 1}).")
+        if self._maker is None:
+            return ()
+        method, context = self._maker.method, Context(self._maker.kind, axes=self.axes)
+        place = {name: min(max(at.get(name, 0), 0), len(axis) - 1) for name, axis in self.axes.items()}
+        judged = [one for one in self.results if one.name in method.judged(self._maker.kind)]
+        maps = {one.name: self._over(one, method.combines, module, place) for one in judged
+                if (one.name, module) in self._held}
+        return method.reasons(context, place, maps, row, col) if maps else ()
+
     def frames(self, module: int, row: int, at: At) -> RowFrames | None:
         """None: there are no raw data."""
         return None
@@ -117,6 +156,13 @@ class ConstantsSubject:
         held = self._held.get((result, module))
         index = None if held is None else held.index(at)
         return None if held is None or index is None else self._reader.image(held.stack, index)
+
+    def _over(self, result: Result, axis: str, module: int, at: At) -> Array:
+        """Images (axis, slow_scan, fast_scan) of a result over an axis, the missing value where files have none."""
+        entries = range(len(self.axes[axis]) if axis in self.axes else 1)
+        found = [self._image(result.name, module, {**at, axis: i}) for i in entries]
+        blank = np.full(self.kind.shape, result.filling, result.numpy_dtype)
+        return np.array([blank if image is None else image for image in found])
 
     def _compose(self, view: View) -> Iterator[Picture | None]:
         """Pictures of a view, the modules looked at last first; those that take long come before they are whole."""
@@ -156,6 +202,10 @@ class ConstantsSubject:
         with self._lock:
             self.picture = picture
             self.version += 1
+
+    def _tell_trouble(self, words: str) -> None:
+        if words:
+            self._tell(f"The picture could not be made: {words}")
 
     def _tell(self, sentence: str) -> None:
         with self._lock:

@@ -9,10 +9,9 @@ from pathlib import Path
 from calib_core.axes import Array, At, Axis, Picture, Result, View
 from calib_core.constants.condition import Condition
 from calib_core.detector import DetectorType
-from calib_core.explanation import Explanation, Reason
+from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.io.locate import label
 from calib_core.jobs.job import Job
-from calib_core.subjects.base import RowFrames
 
 
 class JobSubject:
@@ -161,8 +160,7 @@ class JobSubject:
         -------
         RowFrames
         """
-        found = self.job.row_samples(module, row, at)
-        return RowFrames(found.values, found.trains)
+        return self.job.frames(module, row, at)
 
     def close(self) -> None:
         """Cancel the job where it runs, and free its space."""

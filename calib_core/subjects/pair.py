@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from calib_core.axes import Array, At, Axis, Pick, Picture, Result, View, picks_of
+from calib_core.composer import Composer
 from calib_core.detector import DetectorType
-from calib_core.explanation import Explanation
-from calib_core.subjects.base import RowFrames, Subject
+from calib_core.explanation import Explanation, Reason, RowFrames
+from calib_core.subjects.base import Subject
 from calib_core.subjects.common import Common, Planes, common_of
-from calib_core.subjects.composing import Composing
+from calib_core.subjects.news import News
 from calib_core.subjects.variants import (
     Get,
     Role,
@@ -24,9 +26,6 @@ from calib_core.subjects.variants import (
     variant_of,
     variants_of,
 )
-
-#: Module number, row, column, and the value that has changed most.
-Change = tuple[int, int, int, float]
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,8 @@ class PairSubject:
         self._notes, self._trouble = (*common.notes, *_without_errors(self._made)), ""
         self._lock = threading.Lock()
         self._shown: tuple[int, Picture | None] = (1, None)
-        self._composing = Composing((a, b), self._compose, self._publish, self._tell)
+        self._news = News((a, b))
+        self._composer = Composer(self._pictures, self._publish, self._tell, self._news.again)
 
     @property
     def title(self) -> str:
@@ -93,6 +93,11 @@ class PairSubject:
         found = {"A": self.a.about, "B": self.b.about}
         return {f"{letter}: {heading}": one[heading] for heading in dict.fromkeys((*found["A"], *found["B"]))
                 for letter, one in found.items() if heading in one}
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files of both, each once."""
+        return tuple(dict.fromkeys((*self.a.files, *self.b.files)))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -118,7 +123,7 @@ class PairSubject:
         view : View
             Indices along the pair's axes; those beyond an axis stand for its last entry.
         """
-        self._composing.look_at(view)
+        self._composer.look_at(view)
 
     def along(self, result: str, axis: str, module: int, row: int, col: int, at: At) -> Array:
         """One pixel of a result along an axis of the pair.
@@ -203,6 +208,26 @@ class PairSubject:
         """
         return self.a.explain(module, row, col, self._sides["a"].at(at))
 
+    def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
+        """Why a pixel of A has the flags that it has there.
+
+        Parameters
+        ----------
+        module, row, col : int
+        at : mapping
+            Indices along axes of the pair.
+
+        Returns
+        -------
+        tuple of Reason
+
+        Raises
+        ------
+        CalibrationError
+            What it is read from cannot be read any more.
+        """
+        return self.a.reasons(module, row, col, self._sides["a"].at(at))
+
     def frames(self, module: int, row: int, at: At) -> RowFrames | None:
         """Raw samples of a row of pixels of A in the first frames.
 
@@ -250,7 +275,7 @@ class PairSubject:
 
     def close(self) -> None:
         """End the thread; A and B stay as they are."""
-        self._composing.stop()
+        self._composer.stop()
 
     def _plane(self, made: _Made, get: Get) -> Array | None:
         found = values_of(made.variant, made.of, get)
@@ -261,11 +286,15 @@ class PairSubject:
         with self._lock:
             self._shown = (self._shown[0] + 1, picture)
 
-    def _tell(self, sentence: str) -> None:
-        """Take a sentence on trouble with pictures, or that it is over."""
+    def _tell(self, words: str) -> None:
+        """Take words on trouble with pictures, or that it is over."""
+        sentence = f"The picture of the comparison is not up to date: {words}" if words else ""
         if sentence != self._trouble:
             self._trouble = sentence
             self._publish(self.picture)
+
+    def _pictures(self, view: View) -> Iterator[Picture]:
+        return self._news.pictures(view, self._compose)
 
     def _compose(self, view: View) -> Picture:
         modules = tuple(one for one in self.modules if not view.modules or one in view.modules)
@@ -307,50 +336,6 @@ def pair(a: Subject, b: Subject) -> PairSubject:
         They cannot be compared; one sentence with what does not fit.
     """
     return PairSubject(a, b)
-
-
-def most_changed(subject: PairSubject, result: str, at: At, n: int = 10) -> tuple[Change, ...]:
-    """Pixels in which A and B differ most.
-
-    Parameters
-    ----------
-    subject : PairSubject
-    result : str
-        Any variant; (A−B)/σ of it decides, or A−B where its errors are not known, or flags that are new or healed.
-    at : mapping
-        Indices along axes of the pair.
-    n : int
-        Most pixels.
-
-    Returns
-    -------
-    tuple of (module, row, column, value)
-        Largest first, those of the same size by module, row and column; finite values other than 0 only. Of flags,
-        those with most flags that came or went first: the value is the mask of the new ones, or less the mask of the
-        healed ones where none is new.
-    """
-    found: list[tuple[float, Change]] = []
-    for module in subject.modules:
-        values, sizes = _changes(subject, result, module, at)
-        rows, cols = np.nonzero(np.isfinite(values) & (values != 0))
-        size = sizes[rows, cols]
-        for i in np.argsort(-size, kind="stable")[: max(n, 0)]:
-            row, col = int(rows[i]), int(cols[i])
-            found.append((float(size[i]), (module, row, col, float(values[row, col]))))
-    return tuple(change for _, change in sorted(found, key=lambda one: -one[0])[: max(n, 0)])
-
-
-def _changes(subject: PairSubject, result: str, module: int, at: At) -> tuple[Array, Array]:
-    """Values (slow_scan, fast_scan) that tell how A and B differ, and how much they count."""
-    nothing = np.full(subject.kind.shape, np.nan)
-    if subject.role_of(result) != "flags":
-        values = subject.plane(subject.variant(result, "pull"), module, at)
-        return (nothing, nothing) if values is None else (values, np.abs(values))
-    new, healed = (subject.plane(variant_of(result, key), module, at) for key in ("new", "healed"))
-    if new is None or healed is None:
-        return nothing, nothing
-    values = np.where(new != 0, new.astype(np.float64), -healed.astype(np.float64))
-    return values, np.bitwise_count(new | healed).astype(np.float64)
 
 
 def _made_of(common: Common) -> dict[str, _Made]:

@@ -181,7 +181,7 @@ class FakeJob:
         numbers = (Number("samples", values.size), Number("mean", mean, "ADU"), Number("σ", std, "ADU"))
         return Explanation((Plot("Raw samples", "raw sample", "samples", "ADU", "", items),), numbers)
 
-    def row_samples(self, module, row, at):
+    def frames(self, module, row, at):
         i, (_, fast), cell = self.plan.modules.index(module), self.type.shape, at.get("cell", 0)
         base = np.nan_to_num(self.map_values("offset", cell, at.get("gain", 0))[i, row])
         noise = np.random.default_rng(cell).normal(0, 10, (60, fast)) + 20 * np.sin(np.arange(60))[:, None]

@@ -72,5 +72,5 @@ def test_the_inspector_shows_the_same_noise(kind, samples, estimator):
     method = Dark(gate_floor=5.0, quantisation=True, estimator=estimator)
     noise = maps(kind, samples, quantisation=True, estimator=estimator)["noise"]
     for row, col in [(0, 0), STUCK, (63, 20)]:
-        shown = method.summarise(samples[:, 0, row, col], kind)
-        np.testing.assert_allclose(shown.std, noise[row, col], rtol=1e-5)
+        shown = {one.name: one.value for one in method.explain(samples[:, 0, row, col], kind).numbers}
+        np.testing.assert_allclose(shown["σ"], noise[row, col], rtol=1e-5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -168,13 +169,19 @@ def test_work_is_as_far_away_as_it_is_from_what_is_looked_at(
         live.stop()
 
 
-def test_trouble_with_pictures_is_told_once_and_they_go_on(plan: Plan, results: Any) -> None:
+@pytest.mark.parametrize(("error", "words"), [
+    (OutputFailed("The scratch file is gone."), "The scratch file is gone."),
+    (IndexError("index 4 is out of bounds"), "index 4 is out of bounds"), (MemoryError(), "MemoryError"),
+])
+def test_trouble_with_pictures_is_told_once_and_they_go_on(
+    error: Exception, words: str, plan: Plan, results: Any
+) -> None:
     told: list[str] = []
     shown = threading.Semaphore(0)
 
     def publish(picture: Picture) -> None:
         shown.release()
-        raise OutputFailed("The scratch file is gone.")
+        raise error
 
     live = Live(plan, results, publish, View(), told.append)
     try:
@@ -184,4 +191,46 @@ def test_trouble_with_pictures_is_told_once_and_they_go_on(plan: Plan, results: 
         assert shown.acquire(timeout=30)
     finally:
         live.stop()
-    assert told == ["The picture of the running job is not up to date: The scratch file is gone."]
+    assert told == [f"The picture of the running job is not up to date: {words}"]
+
+
+def test_pictures_come_again_after_something_unexpected(plan: Plan, results: Any) -> None:
+    """Results that a method declares and does not make, until it does."""
+    told: list[str] = []
+    pictures: list[Picture] = []
+    good, broken = results[3], results_of(plan, plan.spec.out_folder.parent)
+    results[3] = broken
+    broken.filled = None  # type: ignore[method-assign,assignment]
+    broken.write({}, {"mean": TRUTH})
+    live = Live(plan, results, pictures.append, View(picks=(MEAN,)), told.append)
+    try:
+        end = time.monotonic() + 30
+        while not told and time.monotonic() < end:
+            time.sleep(0.002)
+        results[3] = good
+        live.changed(3)
+    finally:
+        live.stop()
+        broken.close()
+    np.testing.assert_array_equal(pictures[-1].maps[MEAN][0], TRUTH[0, 0])
+    assert len(told) == 1
+    assert "not up to date: 'NoneType'" in told[0]
+
+
+def test_snapshots_that_come_fast_are_shown_at_least_ten_times_a_second(plan: Plan, results: Any) -> None:
+    pictures: list[tuple[float, Picture]] = []
+    unit = Unit(0, 5, ("high",), (1, 2), 20)
+    live = Live(plan, results, lambda one: pictures.append((time.monotonic(), one)), View({"cell": 1}), _nobody)
+    begin = time.monotonic()
+    try:
+        while time.monotonic() < begin + 1.5:
+            live.finished(unit)
+            live.offer(unit, Half())
+            time.sleep(0.001)
+    finally:
+        live.stop()
+    assert 15 <= len(pictures) <= 32
+
+
+def _nobody(text: str) -> None:
+    raise AssertionError(text)

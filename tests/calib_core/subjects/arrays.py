@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,7 @@ import numpy as np
 from calib_core.axes import Array, At, Axis, Picture, Result, View
 from calib_core.detector import DetectorType
 from calib_core.detector.registry import detector_types
-from calib_core.explanation import Explanation, Number
-from calib_core.subjects.base import RowFrames
+from calib_core.explanation import Explanation, Number, Reason, RowFrames
 from calib_core.subjects.pair import PairSubject, pair
 
 SHAPE = (2, 3)
@@ -51,6 +51,7 @@ class Arrays:
         self.title, self.ended, self.version, self.picture = title, ended, 7, None
         self.state = "on disk" if ended else "running"
         self.about: dict[str, str] = {"runs": title}
+        self.files: tuple[Path, ...] = ()
         self.notes = (f"All of {title} is guessed.",)
         self.closed, self.looks, self.read = False, [], []
         self.trouble: Exception | None = None
@@ -105,6 +106,10 @@ class Arrays:
     def explain(self, module: int, row: int, col: int, at: At) -> Explanation | None:
         return Explanation(numbers=(Number(f"m{module} {row},{col} {sorted(at.items())}", 1.0),))
 
+    def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
+        words = f"m{module} {row},{col} {sorted(at.items())}"
+        return (Reason(1, "Told", 0.0, "", -1.0, 1.0, 0.0, 0.0, True, words),)
+
     def frames(self, module: int, row: int, at: At) -> RowFrames | None:
         return RowFrames(np.array([[module, row, at["gain"], at["cell"]]]), np.array([1]))
 
@@ -144,4 +149,4 @@ def permuted() -> Arrays:
 
 def composing() -> int:
     """Threads that compose pictures."""
-    return sum(one.name == "calibwb-compose" for one in threading.enumerate())
+    return sum(one.name == "calibwb-composer" for one in threading.enumerate())

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from calib_core.axes import Pick, View
-from calib_core.subjects.pair import most_changed
 from calib_core.subjects.shown import Shown
 
 from .arrays import DARK, KIND, NOISE, OFFSET, RAW, SAMPLES, SHAPE, Arrays, compared, permuted, pictured, told
@@ -59,6 +58,15 @@ def test_raw_data_are_those_of_a_at_its_own_place() -> None:
         assert frames.values.tolist() == [[5, 1, 1, 2]]
         assert explained is not None
         assert explained.numbers[0].name == "m5 1,2 [('cell', 0), ('gain', 2)]"
+
+
+def test_reasons_are_those_of_a_at_its_own_place_and_files_those_of_both() -> None:
+    a, b = permuted(), Arrays()
+    a.files, b.files = (Path("a.h5"), Path("both.h5")), (Path("both.h5"), Path("b.h5"))
+    with compared(a, b) as one:
+        [reason] = one.reasons(5, 1, 2, {"gain": 0, "cell": 1})
+        assert reason.words == "m5 1,2 [('cell', 2), ('gain', 1)]"
+        assert one.files == (Path("a.h5"), Path("both.h5"), Path("b.h5"))
 
 
 def test_each_result_is_offered_in_all_its_variants() -> None:
@@ -194,49 +202,3 @@ def test_where_one_has_nothing_no_flag_came_or_went_and_nothing_differs() -> Non
         assert not picture.maps[Pick("bad_pixels.new")].any()
         assert np.isnan(picture.maps[Pick("offset.difference")]).all()
         assert np.isnan(picture.maps[Pick("samples.difference")]).all()
-
-
-@pytest.fixture
-def changed() -> Callable[..., Any]:
-    def find(a: Any, b: Any, result: str, n: int = 10, at: Any = None) -> Any:
-        with compared(a, b) as one:
-            return most_changed(one, result, at or {}, n)
-    return find
-
-
-@pytest.mark.parametrize("result", ["offset", "offset.ratio", "offset.pull"])
-def test_pixels_that_changed_most_have_the_largest_pulls(result: str, changed: Any) -> None:
-    a, b = Arrays(), Arrays()
-    for side in (a, b):
-        side.put("noise", np.sqrt(8))
-        side.put("samples", 16)  # errors of both together are 1
-    a.arrays["offset", 3][1, 2] += [[0, 5, -7], [1, np.nan, np.inf]]
-    a.arrays["offset", 5][1, 2] += [[7, 0, 2], [0, 0, -1]]
-    at = {"gain": 1, "cell": 2}
-    expected = [(3, 0, 2, -7), (5, 0, 0, 7), (3, 0, 1, 5), (5, 0, 2, 2), (3, 1, 0, 1), (5, 1, 2, -1)]
-    for n in (10, 6, 3, 1, 0):
-        found = changed(a, b, result, n, at)
-        assert [one[:3] for one in found] == [one[:3] for one in expected[:n]]
-        np.testing.assert_allclose([one[3] for one in found], [one[3] for one in expected[:n]], rtol=1e-6)
-    assert changed(a, b, result, 10, {"gain": 0, "cell": 2}) == ()
-
-
-def test_differences_decide_where_errors_are_not_known(changed: Any) -> None:
-    a, b = Arrays(), Arrays()
-    a.put("samples", [[9, 3, 3], [3, 3, 3]])
-    b.put("samples", [[3, 3, 3], [3, 3, 30]])
-    assert changed(a, b, "samples", 2) == ((3, 1, 2, -27.0), (5, 1, 2, -27.0))
-    b.nowhere |= {("samples", 3), ("samples", 5)}
-    assert changed(a, b, "samples") == ()
-
-
-def test_flags_that_came_or_went_are_changes(changed: Any) -> None:
-    a, b = Arrays(), Arrays()
-    a.put("bad_pixels", [[0, 1, 1], [8, 0, 8]])
-    b.put("bad_pixels", [[0, 0, 2], [8, 12, 8]])
-    b.nowhere.add(("bad_pixels", 3))
-    expected = ((5, 0, 2, 1.0), (5, 1, 1, -12.0), (5, 0, 1, 1.0))
-    assert changed(a, b, "bad_pixels") == changed(a, b, "bad_pixels.new") == expected
-    assert changed(a, b, "bad_pixels.healed", 1) == expected[:1]
-    b.nowhere.add(("bad_pixels", 5))
-    assert changed(a, b, "bad_pixels") == ()

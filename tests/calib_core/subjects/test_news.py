@@ -159,6 +159,17 @@ def test_a_view_that_failed_after_a_whole_picture_is_made_again() -> None:
         wait_for(lambda: one.picture is not None and one.picture.view is view, "the picture")
 
 
+def test_a_new_view_of_what_runs_comes_also_after_nothing_was_new() -> None:
+    b = Watched(ended=False)
+    with compared(Arrays(), b) as one:
+        pictured(one, View(picks=(Pick("offset.b"),)))
+        asked = b.asked
+        wait_for(lambda: b.asked >= asked + 2, "another look")
+        assert one.version == 2
+        picture = pictured(one, View({"cell": 2}, picks=(Pick("offset.b"),)))
+        np.testing.assert_array_equal(picture.maps[Pick("offset.b")][0], told(3, "HG", 8))
+
+
 def test_closing_ends_the_thread_and_leaves_both_open() -> None:
     a, b, running = Arrays(), Arrays(ended=False), composing()
     one = pair(a, b)
