@@ -87,6 +87,8 @@ class MapsPresenter(QObject):
         self._cells = CellImages(session, background, self)
         self._views: Sequence[SlotView] = ()
         self._centres: dict[SlotView, float | None] = {}
+        #: Keys of what the slots showed last, also while it is not known what another subject has.
+        self._last: tuple[str, ...] = ()
         self._shown: list[Placement | None] = []
         self._placements: dict[tuple[str, tuple[int, ...], int], Placement] = {}
         self._assembling: tuple[object, tuple[int, ...]] | None = None
@@ -150,14 +152,11 @@ class MapsPresenter(QObject):
 
     def show_variant(self, pair: PairSubject, way: str) -> None:
         """Show another variant of a comparison in all slots, the nearest that there is of each map."""
-        self._want([(pair.variant(_result_of(key), way), key) for key in self._keys()])
+        self._want([(pair.variant(_result_of(key), way), key) for key in self._last])
 
     def show_bases(self) -> None:
         """Show what was compared instead of comparisons of it."""
-        self._want([(base_of(_result_of(key)), key) for key in self._keys()])
-
-    def _keys(self) -> tuple[str, ...]:
-        return tuple(choice.key for choice in self.chosen) or self.wanted
+        self._want([(base_of(_result_of(key)), key) for key in self._last])
 
     def _want(self, named: Sequence[tuple[str, str]]) -> None:
         """Put results into the slots, each with the entries that the key before had."""
@@ -260,6 +259,7 @@ class MapsPresenter(QObject):
 
     def _dress(self) -> None:
         """Tell session and slots which maps are wanted and in which colours."""
+        self._last = tuple(choice.key for choice in self.chosen) or self._last or self.wanted
         valued = [choice for choice in self.offered if not choice.is_flags and not choice.result.scale_of]
         for view, choice in zip(self._views, self.chosen, strict=False):
             owner = scale_owner(choice, self.offered)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from calib_core.axes import Axis, Pick, Picture, Result, picks_of
 from calib_core.subjects.shown import Shown, final_flags
+from calib_core.subjects.variants import variant_of
 
 SLOT_COUNTS = (1, 2, 4, 6)
 
@@ -70,6 +71,11 @@ def flags_of(picture: Picture, shown: Shown) -> npt.NDArray[np.uint32] | None:
     return None if shown.flags is None else picture.maps.get(Pick(shown.flags.name))
 
 
+def changes_of(flags: Result) -> tuple[str, str]:
+    """Names of the flags that a comparison finds new and healed."""
+    return variant_of(flags.name, "new", "flags"), variant_of(flags.name, "healed", "flags")
+
+
 def scale_owner(choice: Choice, offered: Sequence[Choice]) -> Choice:
     """The map whose levels a map shares; itself where it has its own or the other is not offered."""
     return next((c for c in offered if c.result.name == choice.result.scale_of), choice)
@@ -78,7 +84,9 @@ def scale_owner(choice: Choice, offered: Sequence[Choice]) -> Choice:
 def picks_behind(chosen: Sequence[Choice], results: Sequence[Result], *, errors: bool) -> tuple[Pick, ...]:
     """All that is needed to show some: themselves, flags, owners of levels, and errors if wanted."""
     flags = final_flags(results)
-    names = {choice.result.scale_of for choice in chosen} | ({flags.name} if flags else set())
+    names = {choice.result.scale_of for choice in chosen}
+    if flags is not None:
+        names |= {flags.name, *changes_of(flags)}
     if errors:
         names |= {choice.result.error for choice in chosen}
     known = [one.name for one in results]
