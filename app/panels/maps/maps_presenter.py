@@ -290,8 +290,9 @@ class MapsPresenter(QObject):
             return
         placement = self._place(picture)
         for i, choice in enumerate(self.chosen):
-            self._place_slot(i, placement)
-            self._fill(self._views[i], choice, picture)
+            if choice.result.pixels:
+                self._place_slot(i, placement)
+                self._fill(self._views[i], choice, picture)
         self._mark()
 
     def _place_slot(self, slot: int, placement: Placement) -> None:

@@ -62,7 +62,7 @@ def choices(results: Sequence[Result], axes: Mapping[str, Axis]) -> tuple[Choice
     """All that can be put into a slot, in the order of the method."""
     return tuple(
         Choice(one, pick, " ".join(str(axes[axis].labels[index]) for axis, index in pick.at))
-        for one in results if one.pixels and not one.hidden for pick in picks_of(one, axes)
+        for one in results if not one.hidden for pick in picks_of(one, axes)
     )
 
 
