@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from calib_core.axes import At, Axis, Label, Pick, Picture, View
+from calib_core.axes import At, Axis, Label, Pick, Picture, Result, View
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey
@@ -178,6 +178,11 @@ class Session(QObject):
     def axes(self) -> Mapping[str, Axis]:
         """Axes of the subject by name; empty until it is known what it has."""
         return {} if self.subject is None or not self._prepared else self.subject.axes
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """Results of the subject; none until it is known what it has."""
+        return () if self.subject is None or not self._prepared else self.subject.results
 
     # -- wishes
 

@@ -104,7 +104,7 @@ class MapsPresenter(QObject):
     @property
     def offered(self) -> tuple[Choice, ...]:
         """Maps that the subject offers."""
-        return choices(self._session.subject.results, self._session.axes) if self._session.axes else ()
+        return choices(self._session.results, self._session.axes)
 
     @property
     def chosen(self) -> tuple[Choice, ...]:
@@ -270,9 +270,9 @@ class MapsPresenter(QObject):
             if self._centres.get(view) != _centre(choice):  # levels that the operator has set stay else
                 self._centres[view] = _centre(choice)
                 view.set_percentiles(*self.percentiles, _centre(choice))
-        if self._session.axes:
-            results = self._session.subject.results
-            self._session.look_at(picks=picks_behind(self.chosen, results, errors=self.form == "curves"))
+        if self._session.results:
+            picks = picks_behind(self.chosen, self._session.results, errors=self.form == "curves")
+            self._session.look_at(picks=picks)
             self._rearrange()
         self.slots_changed.emit()
 
