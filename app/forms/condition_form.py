@@ -71,6 +71,7 @@ class ConditionForm(QWidget):
         editor = TextEdit()
         editor.set_value(found.value if found else None)
         editor.setPlaceholderText("" if found else "not found")
+        editor.setEnabled(not parameter.of_hardware or found is None)
         field = Field(name, title(name), editor, parameter.unit, tooltip(parameter, found), self)
         field.edited.connect(lambda name: self.fields[name].show_mark(Mark.PENDING))
         field.committed.connect(self._settle)

@@ -35,7 +35,8 @@ class Keeper(QObject):
         self._lock.setStaleLockTime(0)
         self.saves = self._lock.tryLock(0)
         self.found, note = read_state(folder)
-        self.was_clean = self.found.clean
+        # while another window is open, what it keeps is no crash
+        self.was_clean = self.found.clean or not self.saves
         self.notes = [note] if note else []
         if not self.saves:
             self.notes.append("Another window is open; this one does not save its session.")

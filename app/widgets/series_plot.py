@@ -47,6 +47,10 @@ class PixelPlot(QWidget):
         self.plot.clear()
         self._layout.setCurrentWidget(self._hint)
 
+    def say(self, hint: str) -> None:
+        """Show another hint while there is nothing to show."""
+        self._hint.setText(hint)
+
     @property
     def is_empty(self) -> bool:
         """Whether the hint is being shown."""

@@ -38,7 +38,7 @@ class Comeback(QObject):
         """Bring back how the window looked and, if wanted, its runs and results; then keep what changes."""
         window, keeper = self._window, self.keeper
         self._bring_back()
-        if restores:
+        if restores and keeper.saves:
             self._bring_back_runs()
             found = keeper.found
             if found.shown:

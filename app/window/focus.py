@@ -14,6 +14,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from app.panels.start.job_form import JobForm
 from app.panels.start.run_picker import RunPicker
 from app.session.session import Session
 from app.widgets.banner import Banner
@@ -30,7 +31,7 @@ class Focus(QObject):
     """Gives the keyboard to the maps once runs are open or a job runs, and takes messages away that this answers."""
 
     def __init__(
-        self, session: Session, picker: RunPicker, docks: Docks, maps: QWidget, banner: Banner,
+        self, session: Session, picker: RunPicker, form: JobForm, docks: Docks, maps: QWidget, banner: Banner,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -38,6 +39,7 @@ class Focus(QObject):
         opener = picker.opener
         opener.opened.connect(self._take_opened)
         opener.failed.connect(lambda sentence: banner.say("error", sentence, "opening"))
+        opener.failed.connect(lambda _: form.hold("What was opened last cannot be used; open runs again."))
         opener.several.connect(lambda _: docks.bring("runs"))
         picker.focus_action.triggered.connect(self._focus_box)
         session.job_started.connect(self._take_job)

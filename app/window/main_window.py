@@ -84,7 +84,7 @@ class MainWindow(QMainWindow):
         self.sheet = KeySheet(sheet_rows(), self)
         self.resize(*_fitting_size())
         self.docks = Docks(self, self._panels, DARKS)
-        self.focus = Focus(self.session, self.picker, self.docks, self.maps, self.banner, self)
+        self.focus = Focus(self.session, self.picker, self.form, self.docks, self.maps, self.banner, self)
         self._connect(supervisor)
         self.maps.offer([self.actions_by_name[f"compare_{way}"] for way in WAYS] + [self.actions_by_name["blink"]])
         self._show_comparison("")

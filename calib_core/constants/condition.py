@@ -28,6 +28,8 @@ class ConditionParameter:
         Whether the runs of one characterisation may differ in it, as each is of another gain stage.
     text : bool
         Whether its values are text; else they are numbers.
+    of_hardware : bool
+        Whether it belongs to the detector that is there, so that nobody sets it.
     help : str
     """
 
@@ -38,6 +40,7 @@ class ConditionParameter:
     left_out_at: Value | None = None
     per_stage: bool = False
     text: bool = False
+    of_hardware: bool = False
     help: str = ""
 
 

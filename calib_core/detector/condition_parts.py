@@ -16,12 +16,12 @@ SENSOR_TEMPERATURE = ConditionParameter(
     "sensor_temperature", "Sensor temperature", "K", 5.0, help="Temperature of the sensor")
 #: The database's x and y of families whose x is along slow scan, and of those whose x is along fast scan.
 PIXELS_SLOW_FAST = (
-    ConditionParameter("pixels_x", "Pixels X", help="Pixels along slow scan"),
-    ConditionParameter("pixels_y", "Pixels Y", help="Pixels along fast scan"),
+    ConditionParameter("pixels_x", "Pixels X", of_hardware=True, help="Pixels along slow scan"),
+    ConditionParameter("pixels_y", "Pixels Y", of_hardware=True, help="Pixels along fast scan"),
 )
 PIXELS_FAST_SLOW = (
-    ConditionParameter("pixels_x", "Pixels X", help="Pixels along fast scan"),
-    ConditionParameter("pixels_y", "Pixels Y", help="Pixels along slow scan"),
+    ConditionParameter("pixels_x", "Pixels X", of_hardware=True, help="Pixels along fast scan"),
+    ConditionParameter("pixels_y", "Pixels Y", of_hardware=True, help="Pixels along slow scan"),
 )
 
 

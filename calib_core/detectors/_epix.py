@@ -34,7 +34,7 @@ _ZERO_CELSIUS, _CENTI = 273.15, 0.01
 TEMPERATURE = "data.backTemp"
 
 #: A run of these cameras is of one gain stage.
-find_stage = partial(only_stage, "it has but one")
+find_stage = partial(only_stage, "cameras of this type have one gain stage")
 
 
 def layout(names: str, adc_mask: int = 0xFFFF, gain_shift: int | None = None) -> RawLayout:

@@ -226,6 +226,9 @@ def _proposal_folder(word: str, root: Path | None) -> Path:
     found = sorted(root.glob(f"*/*/p{number:06d}"))
     if not found:
         raise BadInput(f"There is no proposal {number} under {root}{_near_proposals(root, number)}.")
+    if len(found) > 1:
+        raise BadInput(f"Proposal {number} is in several folders, {' and '.join(map(str, found))}; give the paths of "
+                       "its run folders.")
     return _below(found[0], root)
 
 

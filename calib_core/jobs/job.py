@@ -48,7 +48,7 @@ class Job:
     def __init__(self, spec: JobSpec) -> None:
         self.spec, self.created = spec, time.time()
         self.plan: Plan | None = None
-        self.board = Board(tasks=(TaskProgress("survey", "look at the runs", 0.0, State.QUEUED),))
+        self.board = Board(tasks=(TaskProgress("survey", "Looking at the runs", 0.0, State.QUEUED),))
         self._view = View()
         self._lock = threading.Lock()
         self._cancel, self._ended = threading.Event(), threading.Event()

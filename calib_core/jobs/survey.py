@@ -166,9 +166,10 @@ def choose_detector(runs: Sequence[Run], family: Family | None = None, identifie
     """
     fitting = _fitting(runs[0], family, identifier)
     if not fitting:
-        wanted = identifier or (family.name if family else "a known")
-        have = ", ".join(d.identifier for d in runs[0].detectors) or "none that is known"
-        raise BadInput(f"Run {runs[0].label} has no {wanted} detector; its detectors: {have}.")
+        wanted = identifier or (family.name if family else "known")
+        have = ", ".join(d.identifier for d in runs[0].detectors)
+        others = f"; it has {have}" if have else ", and none of another known type"
+        raise BadInput(f"Run {runs[0].label} has no {wanted} detector{others if wanted != 'known' else ''}.")
     if len(fitting) > 1:
         names = tuple(d.identifier for d in fitting)
         sentence = f"Run {runs[0].label} has several detectors ({', '.join(names)}); name one of them (--karabo-id)."

@@ -33,6 +33,10 @@ from calib_core.subjects.shown import Shown
 
 Array = npt.NDArray[np.generic]
 
+HISTOGRAM_HINT = "Histogram of the map, per ASIC"
+#: More curves have no legend.
+_MOST_NAMES = 2
+
 
 class InspectorPanel(QWidget):
     """Under the selected pixel in words, one tab for each way to look closer at it."""
@@ -52,7 +56,7 @@ class InspectorPanel(QWidget):
         self.choice.setMinimumContentsLength(12)
         self.tabs, self.why = QTabWidget(self, objectName="inspector_tabs"), WhyTable(self)
         self.with_module = QCheckBox("module", objectName="with_module", checked=True)
-        self.curve_plot, self.histograms = SeriesPlot(self), SeriesPlot(self, "Histogram of the map, per ASIC")
+        self.curve_plot, self.histograms = SeriesPlot(self), SeriesPlot(self, HISTOGRAM_HINT)
         self.samples = ExplanationPlot(self, "Raw samples of the pixel: press “Read raw”")
         self.read_button = QPushButton("Read raw", objectName="read_raw")
         self.always = QCheckBox("always", objectName="read_always")
@@ -150,17 +154,19 @@ class InspectorPanel(QWidget):
     def _name_axes(self, choice: Choice, axis: Axis) -> None:
         self.curve_plot.set_labels("", axis.title.lower(), choice.result.title, axis.unit, choice.result.unit)
 
-    def _show_histograms(self, found: tuple[Shown, Choice, Array, Array] | None) -> None:
+    def _show_histograms(self, found: tuple[Shown, Choice, Array, list[tuple[str, Array]]] | None) -> None:
         self.histograms.clear()
-        if found is None or found[2].size == 0:
+        if found is None or not found[3]:
+            self.histograms.say("All good pixels have the same value." if found is not None else HISTOGRAM_HINT)
             return
         of, choice, centres, counts = found
         title = f"Module {of.module} · {of.place_text}: {choice.title} per ASIC"
         self.histograms.set_labels(title, choice.title, "log₁₀ pixels", choice.result.unit)
-        with np.errstate(divide="ignore"):
-            heights = np.where(counts > 0, np.log10(counts), np.nan)
-        for height in heights:
-            self.histograms.add_curve(centres, height)
+        names = len(counts) <= _MOST_NAMES
+        for name, one in counts:
+            with np.errstate(divide="ignore"):
+                height = np.where(one > 0, np.log10(one), np.nan)
+            self.histograms.add_curve(centres, height, None, name if names else "")
 
     def _show_explanation(self, found: Explanation | None) -> None:
         """Draw the first plot, whatever it is of, and write its numbers below."""

@@ -12,7 +12,7 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from app.panels.maps.map_statistics import asic_blocks
 from app.panels.maps.maps_presenter import MapsPresenter
-from app.panels.maps.pixel_text import place_text, values_text
+from app.panels.maps.pixel_text import asic_number_of, place_text, values_text
 from app.panels.maps.slots import Choice, flags_of
 from app.panels.maps.values import positions
 from app.running.background import Background
@@ -26,6 +26,8 @@ Array = npt.NDArray[np.generic]
 _CURVE, _SAMPLES, _HISTOGRAM = "Reading the pixel over cells", "Reading raw samples", "Histogram per ASIC"
 _WHY = "Reading why"
 _ASIC_BINS = 80
+#: As many lines can be told apart.
+_MOST_ASICS = 16
 
 
 @dataclass(frozen=True)
@@ -185,10 +187,10 @@ class InspectorPresenter(QObject):
         at, flags = picture.modules.index(module), flags_of(picture, shown)
         bad = np.zeros(shown.kind.shape, bool) if flags is None else (
             flags[at] & np.uint32(self._session.excluded)) != 0
-        count = partial(asic_histograms, values[at], bad, shown.kind.asic_shape)
+        count = partial(asic_histograms, values[at], bad, shown.kind.asic_shape, shown.cross)
         self._background.run(_HISTOGRAM, count, partial(self._take_histograms, shown, choice))
 
-    def _take_histograms(self, of: Shown, choice: Choice, found: tuple[Array, Array]) -> None:
+    def _take_histograms(self, of: Shown, choice: Choice, found: tuple[Array, list[tuple[str, Array]]]) -> None:
         self.histograms_ready.emit((of, choice, *found))
 
 
@@ -218,30 +220,39 @@ def _same_place(one: Shown, other: Shown, but: str = "") -> bool:
     return one.subject is other.subject and one.pixel == other.pixel and at[0] == at[1]
 
 
-def asic_histograms(values: Array, bad: Array, asic_shape: tuple[int, int]) -> tuple[Array, Array]:
-    """Histogram of each ASIC of a module over common bins, without bad pixels.
+def asic_histograms(
+    values: Array, bad: Array, asic_shape: tuple[int, int], cross: tuple[int, int] | None = None
+) -> tuple[Array, list[tuple[str, Array]]]:
+    """Histograms of a module over common bins, without bad pixels: of each ASIC while they can be told apart.
+
+    Of more ASICs than :data:`_MOST_ASICS` there is the whole module, and the ASIC of the selected pixel.
 
     Parameters
     ----------
     values, bad : (slow_scan, fast_scan)
         The map, and where it is not to be trusted.
     asic_shape : (int, int)
+    cross : (int, int), optional
+        Selected pixel.
 
     Returns
     -------
     centres : (bins,) float64
-        Middles of the bins, from the 0.1st to the 99.9th percentile; empty without values.
-    counts : (asics, bins) int64
-        In the order of :func:`app.panels.maps.pixel_text.asic_number`.
+        Middles of the bins, from the 0.1st to the 99.9th percentile; empty where all values are the same.
+    counts : list of (str, (bins,) int64)
+        With their names.
     """
     values = np.where(bad, np.nan, values.astype(np.float64))
     finite = values[np.isfinite(values)]
-    if finite.size == 0:
-        return np.empty(0), np.empty((0, 0), np.int64)
+    if finite.size == 0 or finite.min() == finite.max():
+        return np.empty(0), []
     low, high = np.percentile(finite, (0.1, 99.9))
     edges = np.linspace(low, high if high > low else low + 1, _ASIC_BINS + 1)
-    blocks = asic_blocks(values, asic_shape)
-    counts = np.stack([np.histogram(block[np.isfinite(block)], edges)[0] for block in blocks])
+    blocks = {f"ASIC {number}": block for number, block in enumerate(asic_blocks(values, asic_shape))}
+    if len(blocks) > _MOST_ASICS:
+        own = "" if cross is None else f"ASIC {asic_number_of(values.shape, asic_shape, *cross)}"
+        blocks = {"module": values, **({own: blocks[own]} if own else {})}
+    counts = [(name, np.histogram(block[np.isfinite(block)], edges)[0]) for name, block in blocks.items()]
     return (edges[:-1] + edges[1:]) / 2, counts
 
 

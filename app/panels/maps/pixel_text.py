@@ -13,8 +13,13 @@ Pixel = tuple[int, int, int]
 
 def asic_number(kind: DetectorType, row: int, column: int) -> int:
     """Number of a pixel's ASIC within the module, counted from 0 along fast_scan, then along slow_scan."""
-    high, wide = kind.asic_shape
-    return row // high * (kind.shape[1] // wide) + column // wide
+    return asic_number_of(kind.shape, kind.asic_shape, row, column)
+
+
+def asic_number_of(shape: tuple[int, int], asic_shape: tuple[int, int], row: int, column: int) -> int:
+    """The same by the shapes (slow_scan, fast_scan) of module and ASIC."""
+    high, wide = asic_shape
+    return row // high * (shape[1] // wide) + column // wide
 
 
 def place_text(kind: DetectorType, pixel: Pixel) -> str:

@@ -52,6 +52,13 @@ class JobForm(QWidget):
             self._scroll.setWidget(self.page)
         self._update()
 
+    def hold(self, reason: str) -> None:
+        """Let nothing start until runs are open again: what was opened last is not what the form shows."""
+        self._session.set_spec(None)
+        self.reason.say(f"! {reason}", "error")
+        self.run_button.setEnabled(False)
+        self.run_action.setEnabled(False)
+
     def spec(self) -> JobSpec:
         """Specification of what the form shows at this moment, half-typed values included.
 

@@ -255,3 +255,13 @@ def test_window_fits_a_small_screen(window, qtbot, slots):
     bar = window.findChild(QToolBar)
     hidden = [action.text() for action in bar.actions() if not bar.widgetForAction(action).isVisible()]
     assert hidden == []
+
+
+def test_a_second_window_claims_no_crash(open_window, fake_job, tmp_path):
+    first = open_window()
+    first.keeper.found = first.keeper.found.model_copy(update={"runs": (Path("/gpfs/r0012"),)})
+    first.keeper._write(first.keeper.state())
+    second = open_window(Path(first.keeper._folder))
+    assert "Another window is open" in second.log.text()
+    assert "ended unexpectedly" not in second.log.text()
+    assert not second.comeback.restore_button.isVisible()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io import locate
-from calib_core.io.locate import data_root, label, parse_runs, proposals, runs_of
+from calib_core.io.locate import data_root, holds_run, label, parse_runs, proposals, runs_of
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +133,24 @@ def test_the_root_is_that_of_the_environment(root, monkeypatch):
 def test_labels(tmp_path):
     assert label(Path("/gpfs/exfel/exp/SPB/202601/p900450/raw/r0012")) == "p900450 r0012"
     assert label(tmp_path / "some folder") == "some folder"
+
+
+def test_a_proposal_under_several_instruments_is_not_guessed(tmp_path):
+    folders = [tmp_path / instrument / "202601" / "p900000" for instrument in ("FXE", "SPB")]
+    for folder in folders:
+        (folder / "raw" / "r0001").mkdir(parents=True)
+    with pytest.raises(BadInput) as told:
+        parse_runs("p900000 r1", tmp_path)
+    assert all(str(folder) in str(told.value) for folder in folders)
+
+
+def test_files_of_runs_are_known_by_their_names(tmp_path):
+    (tmp_path / "r0001").mkdir()
+    (tmp_path / "r0001" / "RAW-R0001-AGIPD00-S00000.h5").touch()
+    (tmp_path / "constants").mkdir()
+    (tmp_path / "constants" / "cal.1.5.h5").touch()
+    assert holds_run(tmp_path / "r0001")
+    assert holds_run(tmp_path / "r0001" / "RAW-R0001-AGIPD00-S00000.h5")
+    assert not holds_run(tmp_path / "constants")
+    assert not holds_run(tmp_path / "constants" / "cal.1.5.h5")
+    assert not holds_run(tmp_path / "nothing here")

@@ -171,3 +171,16 @@ def test_a_saved_override_comes_back(form, session, make_survey, tmp_path):
     session.set_survey(survey)
     form.show_spec(spec)
     assert session.spec == spec
+
+
+def test_a_failed_opening_leaves_nothing_to_run(form, session, make_survey):
+    session.set_survey(make_survey())
+    form.hold("What was opened last cannot be used.")
+    form.run_action.trigger()
+    press(form)
+    assert not form.started
+    assert session.spec is None
+    assert "What was opened last" in form.reason.text()
+    session.set_survey(make_survey())
+    press(form)
+    assert len(form.started) == 1
