@@ -19,7 +19,9 @@ from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import survey
 from calib_core.simulate import Simulated, default_settings, simulate
+from calib_core.subjects.constants import ConstantsSubject, find_sets
 from calib_core.subjects.job import JobSubject, runs_text
+from calib_core.subjects.pair import pair
 
 DETECTOR = "SPB_IRDA_JF4M"
 STAGES = ("high", "med", "low")
@@ -165,3 +167,20 @@ def test_planes_curves_and_explanations_are_of_one_pixel_at_its_place(runs: Simu
         assert explained is not None
         assert {one.name: one.value for one in explained.numbers}["samples"] == len(codes)
         assert {one.what: one.value for one in done.reasons(2, 77, 300, {"gain": gain})}["Offset"] == curve[gain]
+
+
+def test_a_job_and_its_own_constants_are_not_independent(done: JobSubject) -> None:
+    constants = ConstantsSubject(find_sets([done.job.spec.out_folder])[0])
+    compared = pair(done, constants)
+    try:
+        assert compared.notes[0] == (
+            "A and B are both made of p900000 r0001, p900000 r0002, p900000 r0003, so they are not independent: they "
+            "differ less than two runs would, and (A−B)/σ is too narrow.")
+        for gain in range(3):
+            difference = compared.plane("offset.difference", 5, {"gain": gain, "cell": 0})
+            assert difference is not None
+            assert not difference[np.isfinite(difference)].any()
+            assert np.isfinite(difference).mean() > 0.9
+    finally:
+        compared.close()
+        constants.close()
