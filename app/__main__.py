@@ -34,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="calibwb", description="Window of the calibration workbench.")
+    parser.add_argument("constants", metavar="CONSTANTS", nargs="*", type=Path,
+                        help="folder of constants or constant files to look at")
+    parser.add_argument("--compare", metavar="CONSTANTS", type=Path, help="constants to compare them with")
     parser.add_argument("--theme", choices=("dark", "light"), help="look of the window; kept for the next start")
     parser.add_argument("--runs", metavar="TEXT", action="append", default=[],
                         help="open runs, such as 'p900450 r12-14' or paths; several are opened one after the other")
@@ -50,7 +53,7 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
     from app.window.main_window import MainWindow
     from app.window.tour import PICTURE_SIZE, Tour
 
-    window = MainWindow(state_folder(), supervisor, restores=not options.runs)
+    window = MainWindow(state_folder(), supervisor, restores=not (options.runs or options.constants))
     if options.theme:
         window.set_theme(options.theme)
     if options.pictures:
@@ -65,6 +68,9 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
         window.session.out_folder = options.out_folder.absolute()
     if options.data_root:
         window.picker.set_root(options.data_root)
+    if options.constants:
+        window.constants.bring_back([path.absolute() for path in options.constants],
+                                    [options.compare.absolute()] if options.compare else [])
     tour = Tour(window, options.runs, options.start, options.pictures)
     tour.begin()
     status: int = app.exec()

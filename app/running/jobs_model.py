@@ -10,7 +10,7 @@ from PyQt6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, QTimer, 
 from calib_core.jobs.board import Board, TaskProgress
 from calib_core.jobs.job import Job
 
-COLUMNS = ("Task", "Progress", "State", "ETA")
+COLUMNS = ("Task", "Done", "State", "ETA")
 TASK, PROGRESS, STATE, ETA = range(len(COLUMNS))
 
 #: The job of a row; its :class:`TaskProgress`, None in the row of the job itself; its progress, 0 to 1; its state.

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from calib_core.axes import At, Axis, Label, Pick, Picture, View
+from calib_core.axes import At, Axis, Label, Pick, Picture, Result, View
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey
 from calib_core.subjects.base import Subject
-from calib_core.subjects.job import JobSubject
 from calib_core.subjects.shown import Pixel, Shown
 
 LAYOUTS = ("assembled", "stacked", "module")
@@ -80,6 +79,7 @@ class Session(QObject):
     excluded_changed = pyqtSignal(object)
     frozen_changed = pyqtSignal(bool)
     open_requested = pyqtSignal(object, str, object)
+    constants_requested = pyqtSignal(tuple)
     message = pyqtSignal(str, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -105,11 +105,10 @@ class Session(QObject):
         self.open_requested.emit(tuple(paths), detector, task)
 
     def start(self, spec: JobSpec) -> Job:
-        """Start a job and show it."""
+        """Start a job; who keeps what can be looked at shows it."""
         job = Job(spec)
         job.start()
         self.job_started.emit(job)
-        self.set_subject(JobSubject(job))
         return job
 
     def set_survey(self, survey: Survey | None) -> None:
@@ -179,6 +178,11 @@ class Session(QObject):
     def axes(self) -> Mapping[str, Axis]:
         """Axes of the subject by name; empty until it is known what it has."""
         return {} if self.subject is None or not self._prepared else self.subject.axes
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """Results of the subject; none until it is known what it has."""
+        return () if self.subject is None or not self._prepared else self.subject.results
 
     # -- wishes
 

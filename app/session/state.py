@@ -32,6 +32,10 @@ class SavedState(BaseModel):
         Map of each slot.
     recent : tuple of str
         Texts that open recent runs again, newest first.
+    shown, compared : tuple of Path
+        Files of the constants that were looked at, and of those that they were compared with.
+    root : Path, optional
+        Folder above all instruments.
     docks, geometry : str
         What Qt keeps of docks and window, base64.
     """
@@ -55,6 +59,9 @@ class SavedState(BaseModel):
     maps: tuple[str, ...] = ()
     percentiles: tuple[float, float] = (1.0, 99.0)
     recent: tuple[str, ...] = ()
+    shown: tuple[Path, ...] = ()
+    compared: tuple[Path, ...] = ()
+    root: Path | None = None
     docks: str = ""
     geometry: str = ""
 

@@ -36,14 +36,16 @@ class Banner(QWidget):
     ----------
     over : QWidget
         Widget over whose top it lies; it has a parent.
+    below : QWidget, optional
+        Part of that widget, at its top, that stays in sight.
     """
 
     closed = pyqtSignal()
 
-    def __init__(self, over: QWidget) -> None:
+    def __init__(self, over: QWidget, below: QWidget | None = None) -> None:
         super().__init__(over.parentWidget())
         self.setObjectName("banner")
-        self._over = over
+        self._over, self._below = over, below
         self._messages: list[_Message] = []
         self._place = 0
         self._icon, self._text = QLabel(objectName="banner_icon"), _Text()
@@ -55,7 +57,8 @@ class Banner(QWidget):
         self._row.setContentsMargins(12, _EDGE, _EDGE, _EDGE)
         for widget in (self._icon, self._text, self._next, self._close):
             self._row.addWidget(widget, int(widget is self._text), Qt.AlignmentFlag.AlignTop)
-        over.installEventFilter(self)
+        for one in filter(None, (over, below)):
+            one.installEventFilter(self)
         self.hide()
 
     @property
@@ -135,7 +138,9 @@ class Banner(QWidget):
         used = sum(one.sizeHint().width() + self._row.spacing() for one in others
                    if one is not self._text and not one.isHidden())
         height = max(self._text.height_for(width - used - 12 - _EDGE), 24) + 2 * _EDGE
-        self.setGeometry(self._over.x(), self._over.y(), width, min(height, max(self._over.height() // 2, 32)))
+        shown = self._below is not None and not self._below.isHidden()
+        top = self._over.y() + (self._below.geometry().bottom() + 1 if shown else 0)
+        self.setGeometry(self._over.x(), top, width, min(height, max(self._over.height() // 2, 32)))
         self.raise_()
 
     def _take_colours(self) -> None:
@@ -159,7 +164,8 @@ class Banner(QWidget):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Follow the widget below."""
-        if event.type() in (QEvent.Type.Resize, QEvent.Type.Move) and not self.isHidden():
+        moves = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide)
+        if event.type() in moves and not self.isHidden():
             self._lie()
         return False
 

@@ -19,7 +19,14 @@ COLOUR_MAPS = {
     "CET-CBL1": "CET-CBL1",
     "CET-CBD1": "CET-CBD1",
     "cool–warm": "CET-D1",
+    "diverging": "",
 }
+#: Ends and middle of the map for differences: blue and orange, which colour-blind eyes tell apart, from a middle that
+#: is dark and no glare, brighter the further away.
+_DIVERGING = (
+    (0.0, (0xC9, 0xEA, 0xFF)), (0.25, (0x3B, 0x9A, 0xE8)), (0.5, (0x20, 0x22, 0x26)), (0.75, (0xD9, 0x6B, 0x00)),
+    (1.0, (0xFF, 0xE9, 0xA8)),
+)
 
 #: Curves on the position between the levels, 0 … 1 to 0 … 1; the constants are those of SAOImage DS9.
 SCALES = {
@@ -112,11 +119,15 @@ def colour_table(name: str, scale: str = "linear", reverse: bool = False) -> np.
     from pyqtgraph import colormap
 
     if name not in COLOUR_MAPS or scale not in SCALES:
-        known = f"{', '.join(COLOUR_MAPS)} with {', '.join(SCALES)}"
-        raise ValueError(f"no colours for {name!r} on a {scale!r} scale; use one of {known}")
+        offered = f"{', '.join(COLOUR_MAPS)} with {', '.join(SCALES)}"
+        raise ValueError(f"no colours for {name!r} on a {scale!r} scale; use one of {offered}")
     size = 256 if scale == "linear" else 8192
     positions = SCALES[scale](np.linspace(0, 1, size))
-    rgb = colormap.get(COLOUR_MAPS[name]).map(positions, mode="byte").astype(np.uint32)
+    if COLOUR_MAPS[name]:
+        known = colormap.get(COLOUR_MAPS[name])
+    else:
+        known = colormap.ColorMap(*map(np.array, zip(*_DIVERGING, strict=True)))
+    rgb = known.map(positions, mode="byte").astype(np.uint32)
     table = 0xFF000000 | rgb[:, 0] << 16 | rgb[:, 1] << 8 | rgb[:, 2]
     return _frozen((table[::-1] if reverse else table).astype(np.uint32))
 

@@ -41,6 +41,7 @@ class CurveView(QWidget):
         self._errors: np.ndarray | None = None
         self._level_values: list[np.ndarray] = []
         self._coverage: np.ndarray | None = None
+        self._middle: float | None = None
         self._selected_bits, self._overlay, self._excluded = 0xFFFFFFFF, False, 0xFFFFFFFF
         self._percentiles: tuple[float, float] | None = (1.0, 99.0)
         self._levels = (0.0, 1.0)
@@ -124,9 +125,9 @@ class CurveView(QWidget):
         self._excluded = bits
         self._schedule()
 
-    def set_percentiles(self, low: float, high: float) -> None:
-        """Let the range of the values follow percentiles of the good strips."""
-        self._percentiles = (low, high)
+    def set_percentiles(self, low: float, high: float, middle: float | None = None) -> None:
+        """Let the range of the values follow percentiles of the good strips, symmetric about a middle if there is."""
+        self._percentiles, self._middle = (low, high), middle
         self._schedule()
 
     def set_levels(self, low: float, high: float) -> None:
@@ -253,6 +254,9 @@ class CurveView(QWidget):
             return -1.0, float(max(bits.bit_length(), 4))
         if self._percentiles is not None:
             self._levels = colour.percentile_levels(self._good(), *self._percentiles)
+            if self._middle is not None:
+                reach = max(self._levels[1] - self._middle, self._middle - self._levels[0], 1e-12)
+                self._levels = (self._middle - reach, self._middle + reach)
         low, high = self._levels
         margin = _MARGIN * (high - low)
         return low - margin, high + margin

@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer
+from PyQt6.QtCore import QEvent, QSize, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QGuiApplication, QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
-from PyQt6.QtWidgets import QApplication, QMainWindow, QPushButton, QToolBar, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QTabWidget, QToolBar, QVBoxLayout, QWidget
 
 from app.panels.deliver.export import ExportPanel
 from app.panels.inspect.frames import FramesPanel
 from app.panels.inspect.inspector import InspectorPanel
 from app.panels.inspect.tables import AsicTable, StageTable
+from app.panels.maps.comparison import WAYS, Comparison
 from app.panels.maps.maps import MapsPanel
 from app.panels.maps.navigation import NavigationPanel
 from app.panels.maps.slots import SLOT_COUNTS
 from app.panels.start.job_form import JobForm
 from app.panels.start.log import LogPresenter
+from app.panels.start.open_constants import ConstantsOpener
 from app.panels.start.opening import accept_drop
 from app.panels.start.run_picker import RunPicker
+from app.panels.start.sources import SourcesPanel
 from app.panels.start.tasks import TaskPanel
 from app.running.background import Background
 from app.running.jobs_model import HIDDEN_INTERVAL, LIVE_INTERVAL, JobsModel
 from app.running.supervision import LoopProbe, Supervisor
-from app.session.keeper import Keeper
 from app.session.session import LAYOUTS, Session
-from app.session.state import SavedState
+from app.session.sources import Source, Sources
 from app.widgets.banner import Banner
 from app.widgets.key_sheet import KeySheet
 from app.widgets.log_view import LogView
 from app.window import theme
 from app.window.actions import draw_icons, fill_bar, fill_menus, make_actions, sheet_rows, show_texts
+from app.window.comeback import Comeback
 from app.window.docks import Docks
 from app.window.focus import Focus, is_edited
 from app.window.layouts import DARKS, NARROW, Layout
@@ -68,11 +72,12 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.session, self.background = Session(self), Background(self)
         self.jobs, self.probe = JobsModel(self), LoopProbe(self)
-        self.keeper = Keeper(folder, self.session, self.background, self._own_state, self)
-        self._restoring: SavedState | None = None
+        self.sources = Sources(self.session, self)
         self._ended = self._shown = False
         self._make_panels()
         self._make_centre()
+        self.comeback = Comeback(folder, self)
+        self.keeper = self.comeback.keeper
         self._make_actions()
         self.status = StatusBar(self.session, self.maps.presenter, self.probe, supervisor, self)
         self.setStatusBar(self.status)
@@ -81,10 +86,9 @@ class MainWindow(QMainWindow):
         self.docks = Docks(self, self._panels, DARKS)
         self.focus = Focus(self.session, self.picker, self.docks, self.maps, self.banner, self)
         self._connect(supervisor)
-        self._bring_back()
-        if restores:
-            self._bring_back_runs()
-        self.keeper.begin()
+        self.maps.offer([self.actions_by_name[f"compare_{way}"] for way in WAYS] + [self.actions_by_name["blink"]])
+        self._show_comparison("")
+        self.comeback.begin(restores)
         self.probe.start()
 
     # -- making
@@ -93,7 +97,14 @@ class MainWindow(QMainWindow):
         session, background = self.session, self.background
         self.maps = MapsPanel(session, background)
         self.picker, self.form = RunPicker(session, Background(self)), JobForm(session, self.jobs)
-        self.tasks = TaskPanel(session, self.jobs)
+        self.constants = ConstantsOpener(session, self.sources, background, self)
+        self.sources_panel = SourcesPanel(session, self.sources)
+        self.tasks = TaskPanel(session, self.jobs, self.sources)
+        self.comparison = Comparison(session, self.maps.presenter, self)
+        self.kept = QTabWidget(objectName="kept")
+        self.kept.setDocumentMode(True)
+        self.kept.addTab(self.sources_panel, "Sources")
+        self.kept.addTab(self.tasks, "Tasks")
         self.navigation = NavigationPanel(session, background)
         self.inspector = InspectorPanel(session, background, self.maps.presenter)
         self.log = LogView()
@@ -103,7 +114,7 @@ class MainWindow(QMainWindow):
         self.export = ExportPanel(session, self.jobs, background, self.maps, self.inspector.presenter)
         self.scale = ScaleEditor()
         self._panels = {
-            "runs": self.picker, "job": self.form, "tasks": self.tasks, "navigation": self.navigation,
+            "runs": self.picker, "job": self.form, "sources": self.kept, "navigation": self.navigation,
             "inspector": self.inspector, "log": self.log, "asics": self.asics, "stages": self.stages,
             "frames": self.frames, "export": self.export,
         }
@@ -114,9 +125,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.maps, 1)
-        self.banner = Banner(self.maps)
-        self.restore_button = QPushButton("Restore", objectName="restore")
-        self.restore_button.clicked.connect(self.restore_runs)
+        self.banner = Banner(self.maps, self.maps.source)
         self.setCentralWidget(centre)
         self.logger = LogPresenter(self.session, self.jobs, self.log, self.banner, self)
 
@@ -129,9 +138,12 @@ class MainWindow(QMainWindow):
             "theme": self.toggle_theme, "layout": self.reset_layout, "keys": lambda: self.sheet.toggle(),
             "next_cell": lambda: navigator.step(1), "previous_cell": lambda: navigator.step(-1),
             "next_module": lambda: navigator.step_module(1), "previous_module": lambda: navigator.step_module(-1),
+            "open_constants": self.ask_constants, "blink": self.comparison.blink,
+            "next_comparison": self.comparison.step,
+            **{f"compare_{way}": lambda way=way: self.comparison.choose(way) for way in WAYS},
             "escape": self.escape, "quit": self.close,
             **{f"layout_{one.name}": lambda one=one: self.set_layout(one) for one in DOCK_LAYOUTS},
-            "next_bad": lambda: maps.presenter.step_bad(1), "previous_bad": lambda: maps.presenter.step_bad(-1),
+            "next_bad": lambda: maps.walk.step(1), "previous_bad": lambda: maps.walk.step(-1),
             "log": lambda: self.docks.toggle("log"), "flag_list": lambda: self.docks.toggle("navigation"),
             **{name: lambda name=name: session.set_arrangement(name) for name in LAYOUTS},
             **{f"slots_{n}": lambda n=n: self.set_slots(n) for n in SLOT_COUNTS},
@@ -150,16 +162,18 @@ class MainWindow(QMainWindow):
         draw_icons(self.actions_by_name)
 
     def _connect(self, supervisor: Supervisor | None) -> None:
-        session, jobs, keeper = self.session, self.jobs, self.keeper
-        session.job_started.connect(jobs.add)
+        session, jobs = self.session, self.jobs
+        session.job_started.connect(self._take_job)
+        session.constants_requested.connect(self.constants.open)
+        self.comparison.changed.connect(self._show_comparison)
+        self.constants.several.connect(self.picker.ask_constants_of)
+        self.picker.constants_chosen.connect(self.constants.choose)
+        self.sources_panel.open_wanted.connect(self.ask_constants)
         jobs.polled.connect(session.refresh)
         session.arrangement_changed.connect(self._show_arrangement)
         session.frozen_changed.connect(self.actions_by_name["freeze"].setChecked)
-        session.survey_changed.connect(self._take_survey)
         self.scale.changed.connect(self._take_percentiles)
         self.scale.left.connect(self.maps.setFocus)
-        self.maps.presenter.slots_changed.connect(keeper.touch)
-        self.picker.recent_changed.connect(keeper.touch)
         for name, table in (("asics", self.asics), ("stages", self.stages)):
             self.docks[name].visibilityChanged.connect(table.presenter.set_shown)
         self.maps.source.notes_wanted.connect(lambda: self.docks.bring("log"))
@@ -169,6 +183,31 @@ class MainWindow(QMainWindow):
             supervisor.failed.connect(self.report, Qt.ConnectionType.QueuedConnection)
 
     # -- what the actions do
+
+    def ask_constants(self) -> None:
+        """Ask for a folder of constants and open it."""
+        folder = self.ask_folder("Folder of constants")
+        if folder:
+            self.constants.open([Path(folder)])
+
+    def ask_folder(self, title: str) -> str:
+        """Let the operator choose a folder; empty where it was left."""
+        return QFileDialog.getExistingDirectory(self, title, str(self.session.out_folder))
+
+    def _take_job(self, job: Job) -> None:
+        self.jobs.add(job)
+        self.kept.setCurrentWidget(self.tasks)
+        source = Source(job.spec.detector, partial(JobSubject, job))
+        self.sources.add(source)
+        self.sources.show(source)
+
+    def _show_comparison(self, way: str) -> None:
+        for name, action in self.actions_by_name.items():
+            if name.startswith("compare_") or name == "blink":
+                action.setVisible(bool(way))
+        if way:
+            self.actions_by_name[f"compare_{way}"].setChecked(True)
+        self.actions_by_name["blink"].setChecked(self.comparison.blinks)
 
     def report(self, sentence: str) -> None:
         """Show an unexpected error in banner and log."""
@@ -235,71 +274,9 @@ class MainWindow(QMainWindow):
         subject = self.session.subject
         return subject.job if isinstance(subject, JobSubject) else None
 
-    # -- the kept session
-
-    def _own_state(self) -> dict[str, Any]:
-        return {
-            "theme": theme.current(QApplication.instance()),
-            "slots": self.maps.slots,
-            "maps": tuple(c.key for c in self.maps.presenter.chosen) or self.maps.presenter.wanted,
-            "percentiles": self.maps.presenter.percentiles,
-            "recent": tuple(self.picker.recent),
-            "docks": _text(self.docks.state()[0]),
-            "geometry": _text(self.saveGeometry()),
-        }
-
-    def _bring_back(self) -> None:
-        """Bring back how the window looked."""
-        keeper, found, session = self.keeper, self.keeper.found, self.session
-        self.set_theme(found.theme)
-        self.maps.presenter.wanted = found.maps
-        self.scale.show_percentiles(*found.percentiles)
-        self.maps.presenter.set_percentiles(*self.scale.percentiles)
-        self.set_slots(found.slots)
-        self.picker.recent = list(found.recent)
-        session.set_arrangement(found.arrangement)
-        session.set_overlay(found.overlay)
-        session.set_excluded(found.excluded)
-        if found.geometry:
-            self.restoreGeometry(_bytes(found.geometry))
-        if found.docks:
-            self.docks.restore(_bytes(found.docks))
-        for note in keeper.notes:
-            session.say("WARN", note)
-
-    def _bring_back_runs(self) -> None:
-        """Open the runs of the last session, or after a crash offer to do so."""
-        runs = self.keeper.found.runs
-        if runs and self.keeper.was_clean:
-            self.restore_runs()
-        elif runs:
-            names = ", ".join(path.name for path in runs)
-            text = f"The last session ended unexpectedly. “Restore” opens {names} again as they were."
-            self.session.say("WARN", text)
-            self.banner.say("warning", text, "crash", self.restore_button)
-
-    def restore_runs(self) -> None:
-        """Open the runs of the last session, with its parameters and its view."""
-        found = self.keeper.found
-        self.banner.clear("crash")
-        self._restoring = found
-        self.session.module = found.module
-        self.session.cross = found.pixel[1:] if found.pixel else None
-        self.session.place.update(found.place)
-        task = (found.spec.family, found.spec.method) if found.spec is not None else ("", "")
-        self.session.open_runs(found.runs, found.detector, task)
-
     def _take_without_runs(self, survey: Survey) -> None:
         self.session.set_survey(survey)
         self.docks.bring("job")
-
-    def _take_survey(self, survey: Survey | None) -> None:
-        """Show the form of the last session once its runs, and no others, are open again."""
-        found, self._restoring = self._restoring, None
-        if survey is None or found is None or found.spec is None:
-            return
-        if {run.path for run in survey.runs} == set(found.runs):
-            self.form.show_spec(found.spec)
 
     # -- events
 
@@ -373,6 +350,7 @@ class MainWindow(QMainWindow):
             self.jobs.set_interval(None)
             self.probe.stop()
             self.background.close()
+            self.sources.close()
             self.picker.close_background()
             self._end_jobs()
         super().closeEvent(event)
@@ -389,11 +367,3 @@ class MainWindow(QMainWindow):
 def _fitting_size() -> tuple[int, int]:
     screen = QGuiApplication.primaryScreen().availableGeometry()
     return min(_SIZE[0], screen.width()), min(_SIZE[1], screen.height())
-
-
-def _text(state: QByteArray) -> str:
-    return bytes(state.toBase64()).decode()
-
-
-def _bytes(text: str) -> QByteArray:
-    return QByteArray.fromBase64(text.encode())

@@ -24,6 +24,7 @@ _RUNS = re.compile(r"r?(\d{1,4})(?:-r?(\d{1,4}))?", re.IGNORECASE | re.ASCII)
 _BOTH = re.compile(r"(p\d{1,6})/(?:raw/)?(r?\d{1,4})/?", re.IGNORECASE | re.ASCII)
 _PROPOSAL_FOLDER = re.compile(r"p(\d{6})", re.ASCII)
 _RUN_FOLDER = re.compile(r"r(\d{4})", re.ASCII)
+_RUN_FILE = re.compile(r"(RAW|CORR|PROC)-.*\.h5")
 _EXAMPLE = "type for example “p900450 r12-14” or the path of a run folder"
 
 Report = Callable[[str], None]
@@ -71,6 +72,23 @@ def label(path: Path) -> str:
     parts = Path(path).absolute().parts
     found = [next((p for p in reversed(parts) if rule.fullmatch(p)), "") for rule in (_PROPOSAL_FOLDER, _RUN_FOLDER)]
     return " ".join(found) if all(found) else Path(path).absolute().name
+
+
+def holds_run(path: Path) -> bool:
+    """Whether a folder has files of a raw or processed run, or a file is one.
+
+    Parameters
+    ----------
+    path : Path
+        False where it cannot be looked into.
+    """
+    if not path.is_dir():
+        return bool(_RUN_FILE.match(path.name))
+    try:
+        with os.scandir(path) as entries:
+            return any(_RUN_FILE.match(entry.name) for entry in entries)
+    except OSError:
+        return False
 
 
 def proposals(root: Path, report: Report = log.warning) -> tuple[ProposalEntry, ...]:

@@ -120,6 +120,16 @@ def find_sets(paths: Sequence[Path], detector_type: str = "") -> tuple[ConstantS
     return tuple(replace(one, notes=(*one.notes, *left_out)) for one in newest_first)
 
 
+def holds_constants(folder: Path) -> bool:
+    """Whether there are constants in a folder, or below it where a tree of constants has them; reads none of them.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+    return any(True for tree in _TREES for _ in folder.glob(f"{tree}cal.*.h5"))
+
+
 def _files(paths: Sequence[Path]) -> list[Path]:
     found: dict[Path, Path] = {}
     for path in paths:

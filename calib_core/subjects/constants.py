@@ -17,10 +17,10 @@ from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.store.images import ImageReader
 from calib_core.subjects.constant_reasons import maker_of
 from calib_core.subjects.constant_results import contents_of
-from calib_core.subjects.constant_sets import ConstantSet, find_sets
+from calib_core.subjects.constant_sets import ConstantSet, find_sets, holds_constants
 from calib_core.subjects.provenance_words import about
 
-__all__ = ["ConstantSet", "ConstantsSubject", "find_sets"]
+__all__ = ["ConstantSet", "ConstantsSubject", "find_sets", "holds_constants"]
 
 #: Longest time without a picture while modules are being read, s.
 _PICTURE_INTERVAL = 0.1

@@ -19,7 +19,6 @@ from calib_core.detector.registry import detector_type
 from calib_core.explanation import Bars, Explanation, Mark, Number, Plot, Reason, Span
 from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
 from calib_core.jobs.spec import JobSpec
-from calib_core.subjects.job import JobSubject
 
 MAPS = (
     Result("offset", "Offset", "ADU", "f4", "Mean dark signal", error="noise"),
@@ -194,5 +193,4 @@ class FakeJob:
 
 def show(window, job):
     """Let a window watch a job and look at it."""
-    window.jobs.add(job)
-    window.session.set_subject(JobSubject(job))
+    window.session.job_started.emit(job)

@@ -16,6 +16,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtTest import QTest
 
 from app.forms.fold import Fold
+from app.widgets.values_view import ValuesView
 from calib_core.axes import Result
 from calib_core.characterisation.family import Family, declare, families, withdraw
 from calib_core.characterisation.inputs import Input
@@ -217,6 +218,32 @@ def test_the_scan_is_chosen_and_run_in_the_window(window: Any, raw: Path, tmp_pa
     assert len(window.form.page.inputs.combos) == STEPS
     run_to_the_end(window, qtbot)
     assert_is_scan(tmp_path / "out", raw)
+    assert_a_click_shows_the_scan(window, tmp_path / "out", qtbot)
+
+
+def assert_a_click_shows_the_scan(window: Any, out: Path, qtbot: Any) -> None:
+    """A click on a map, the curve of that pixel over the steps, and a click on a step that takes the map there."""
+    qtbot.waitUntil(lambda: window.maps.presenter.placement is not None, timeout=20000)
+    window.set_slots(1)
+    window.session.set_arrangement("stacked")
+    qtbot.waitUntil(lambda: window.maps.presenter.placement.title != "Assembled")
+    canvas = window.maps.views[0].canvas
+    qtbot.waitUntil(lambda: window.maps.views[0].paint_count > 0)
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
+    inspector = window.inspector
+    qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty)
+    curve, (module, row, col) = inspector.presenter.curve, window.session.shown.pixel
+    assert curve.axis.name == "scan"
+    with h5py.File(sorted(out.rglob("cal.*.h5"))[list(window.session.subject.modules).index(module)]) as file:
+        data = next(iter(next(iter(file.values())).values()))["0/data"]
+        expected = data[:, window.session.shown.at["cell"], row, col]
+    np.testing.assert_array_equal(curve.values, expected)
+    window.activateWindow()
+    window.maps.setFocus()
+    qtbot.waitUntil(window.maps.hasFocus)
+    qtbot.keyClick(window.maps, Qt.Key.Key_Right)
+    qtbot.waitUntil(lambda: window.session.shown.label("scan") == 1)
+    assert f"{expected[1]:.5g} ADU" in inspector.text.text()
 
 
 def choose(window: Any, words: str, qtbot: Any) -> None:
@@ -231,11 +258,18 @@ def choose(window: Any, words: str, qtbot: Any) -> None:
 
 
 def from_the_menu(window: Any, name: str, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: bool(window.menuBar().actions()))
-    [action] = [one for menu in window.menuBar().actions() for one in menu.menu().actions()
-                if one.objectName() == f"run_{name}"]
-    action.trigger()
+    def entries() -> list[Any]:
+        return [one for one in window.menus["Run"].actions() if one.objectName() == f"run_{name}"]
+
+    qtbot.waitUntil(lambda: bool(entries()))
+    entries()[0].trigger()
     qtbot.waitUntil(lambda: window.form.page is not None)
+
+
+def values_view(window: Any, slot: int, qtbot: Any) -> Any:
+    """View of a slot whose result has no pixels."""
+    qtbot.waitUntil(lambda: isinstance(window.maps.views[slot], ValuesView))
+    return window.maps.views[slot]
 
 
 def test_a_method_of_constants_is_filled_in_and_run_in_the_window(
@@ -245,7 +279,14 @@ def test_a_method_of_constants_is_filled_in_and_run_in_the_window(
     assert "No dark constants were given" in window.form.reason.text()
     type_into(window.form.page.constants["dark"].editor, str(darks))
     run_to_the_end(window, qtbot)
-    assert len(table_in(tmp_path / "out")) == 3
+    written = table_in(tmp_path / "out")
+    assert len(written) == 3
+    window.set_slots(2)
+    view = values_view(window, 1, qtbot)
+    qtbot.waitUntil(lambda: not view.plot.is_empty)
+    [drawn] = [item for item in view.plot.plot.listDataItems() if item.name() == f"module {MODULE}"]
+    np.testing.assert_array_equal(drawn.getData()[0], [int(row["Memory cell"]) for row in written])
+    np.testing.assert_allclose(drawn.getData()[1], [float(row["Spread [ADU]"]) for row in written])
 
 
 def test_a_method_without_pixels_is_filled_in_and_run_in_the_window(window: Any, tmp_path: Path, qtbot: Any) -> None:
@@ -255,6 +296,10 @@ def test_a_method_without_pixels_is_filled_in_and_run_in_the_window(window: Any,
     type_into(window.form.page.knobs.fields["throws"].editor, "900")
     run_to_the_end(window, qtbot)
     assert_is_dice(tmp_path / "out", 900)
+    written = [tuple(map(int, row.values())) for row in table_in(tmp_path / "out")]
+    view = values_view(window, 0, qtbot)
+    qtbot.waitUntil(lambda: len(view.rows) == len(written))
+    assert [tuple(row) for row in view.rows] == written
 
 
 def results(**changes: Any) -> Callable[..., Any]:

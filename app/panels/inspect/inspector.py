@@ -27,6 +27,7 @@ from app.session.session import Session
 from app.widgets.colour import first_bit, flag_table
 from app.widgets.icons import icon
 from app.widgets.series_plot import ExplanationPlot, SeriesPlot
+from calib_core.axes import Axis
 from calib_core.explanation import Explanation, Number
 from calib_core.subjects.shown import Shown
 
@@ -107,12 +108,14 @@ class InspectorPanel(QWidget):
             self.presenter.explain()
 
     def _go_to_cell(self, x: float) -> None:
-        if "cell" in self._session.axes:
-            self._session.look_at({"cell": self._session.axes["cell"].nearest(x)})
+        curve = self.presenter.curve
+        if curve is not None:
+            self._session.look_at({curve.axis.name: int(np.abs(curve.cells - x).argmin())})
 
     def _mark(self) -> None:
-        if "cell" in self._session.shown.at:
-            self.curve_plot.set_marker(self._session.shown.label("cell"))
+        curve, at = self.presenter.curve, self._session.shown.at
+        if curve is not None and curve.axis.name in at:
+            self.curve_plot.set_marker(float(curve.cells[min(at[curve.axis.name], len(curve.cells) - 1)]))
 
     def _offer(self) -> None:
         with QSignalBlocker(self.choice):
@@ -129,11 +132,11 @@ class InspectorPanel(QWidget):
         module = self._module
         self.curve_plot.clear()
         if curve is not None and np.isfinite(curve.values).any():
-            self._name_axes(curve.choice)
+            self._name_axes(curve.choice, curve.axis)
             self.curve_plot.add_curve(curve.cells, curve.values, curve.error, "pixel ± noise" if module else "")
             self._mark_flagged(curve)
         if module is not None and np.isfinite(module.median).any():
-            self._name_axes(module.choice)
+            self._name_axes(module.choice, module.axis)
             self.curve_plot.add_curve(
                 module.cells, module.median, module.spread, f"module {module.module} ± σ")
         self._mark()
@@ -144,8 +147,8 @@ class InspectorPanel(QWidget):
         colours = [f"#{int(self._flag_colours[first_bit(int(curve.flags[i]))]) & 0xFFFFFF:06x}" for i in bad]
         self.curve_plot.add_marks(curve.cells[bad], curve.values[bad], colours)
 
-    def _name_axes(self, choice: Choice) -> None:
-        self.curve_plot.set_labels("", "memory cell", choice.result.title, "", choice.result.unit)
+    def _name_axes(self, choice: Choice, axis: Axis) -> None:
+        self.curve_plot.set_labels("", axis.title.lower(), choice.result.title, axis.unit, choice.result.unit)
 
     def _show_histograms(self, found: tuple[Shown, Choice, Array, Array] | None) -> None:
         self.histograms.clear()

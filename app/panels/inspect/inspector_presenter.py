@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,8 +14,10 @@ from app.panels.maps.map_statistics import asic_blocks
 from app.panels.maps.maps_presenter import MapsPresenter
 from app.panels.maps.pixel_text import place_text, values_text
 from app.panels.maps.slots import Choice, flags_of
+from app.panels.maps.values import positions
 from app.running.background import Background
 from app.session.session import Session
+from calib_core.axes import Axis, Result
 from calib_core.explanation import Explanation, Reason
 from calib_core.subjects.shown import Shown
 
@@ -27,10 +30,11 @@ _ASIC_BINS = 80
 
 @dataclass(frozen=True)
 class Curve:
-    """A pixel over memory cells at the place that was shown: (n,) cells, values, flags and, if any, errors."""
+    """A pixel along an axis at the place that was shown: (n,) positions, values, flags and, if any, errors."""
 
     shown: Shown
     choice: Choice
+    axis: Axis
     cells: Array
     values: Array
     flags: npt.NDArray[np.uint32]
@@ -74,24 +78,32 @@ class InspectorPresenter(QObject):
 
     @property
     def offered(self) -> tuple[Choice, ...]:
-        """Maps that have a value per memory cell and are no flags."""
-        return tuple(c for c in self._maps.offered if not c.pick.at and not c.is_flags and "cell" in c.result.over)
+        """Maps that have several values of a pixel along an axis and are no flags."""
+        axes = self._session.axes
+        return tuple(choice for choice in self._maps.offered if choice.result.pixels and not choice.pick.at
+                     and not choice.is_flags and long_axis(choice.result, axes))
 
     @property
     def chosen(self) -> Choice | None:
-        """The map that is shown over memory cells."""
+        """The map that is shown along an axis."""
         return next((c for c in self.offered if c.key == self._key), next(iter(self.offered), None))
 
+    @property
+    def axis(self) -> str:
+        """Name of the axis along which pixels are shown; empty where there is none."""
+        choice = self.chosen
+        return long_axis(choice.result, self._session.axes) if choice is not None else ""
+
     def choose(self, key: str) -> None:
-        """Show another map over memory cells."""
+        """Show another map along its axis."""
         self._key = key
         self.read_curve()
 
     def read_curve(self) -> None:
-        """Read the selected pixel over memory cells."""
+        """Read the selected pixel along the axis of the arrow keys."""
         shown, choice = self._session.shown, self.chosen
         self._curve_of = shown
-        if shown.pixel is None or choice is None or "cell" not in shown.at:
+        if shown.pixel is None or choice is None or shown.picture is None:
             self._background.drop(_CURVE)
             self._show_curve(None)
             return
@@ -130,7 +142,7 @@ class InspectorPresenter(QObject):
         self._describe()
         if shown.module != self._counted and not self._histogram_timer.isActive():
             self._histogram_timer.start()
-        if not _same_place(shown, self._curve_of, but="cell"):
+        if not _same_place(shown, self._curve_of, but=self.axis):
             self.read_curve()
         if not _same_place(shown, self._explained_of):
             self._explained_of = shown
@@ -181,14 +193,23 @@ class InspectorPresenter(QObject):
 
 
 def read_curve(shown: Shown, choice: Choice) -> Curve:
-    """Read the selected pixel of a map over memory cells, with the map of its errors where there is one."""
-    result, along = choice.result, partial(shown.subject.along, axis="cell")
+    """Read the selected pixel of a map along its axis, with the map of its errors where there is one."""
+    axis = shown.axes[long_axis(choice.result, shown.axes)]
+    result, along = choice.result, partial(shown.subject.along, axis=axis.name)
     module, row, col = shown.pixel
     place = {"module": module, "row": row, "col": col, "at": shown.at}
     error = along(result.error, **place) if result.error else None
-    cells = np.asarray(shown.axes["cell"].labels)
-    flags = np.zeros(len(cells)) if shown.flags is None else np.nan_to_num(along(shown.flags.name, **place))
-    return Curve(shown, choice, cells, along(result.name, **place), flags.astype(np.uint32), error)
+    cells = positions(axis)
+    has_flags = shown.flags is not None and axis.name in shown.flags.over
+    flags = np.nan_to_num(along(shown.flags.name, **place)) if has_flags else np.zeros(len(cells))
+    return Curve(shown, choice, axis, cells, along(result.name, **place), flags.astype(np.uint32), error)
+
+
+def long_axis(result: Result, axes: Mapping[str, Axis]) -> str:
+    """Axis along which a pixel is looked at: the longest one of numbers, the later of two as long; empty if none."""
+    known = [axes[name] for name in result.over if name in axes and not axes[name].of_slot and len(axes[name]) > 1
+             and not any(isinstance(label, str) for label in axes[name].labels)]
+    return max(reversed(known), key=len).name if known else ""
 
 
 def _same_place(one: Shown, other: Shown, but: str = "") -> bool:

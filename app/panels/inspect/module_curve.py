@@ -10,10 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
+from app.panels.inspect.inspector_presenter import long_axis
 from app.panels.maps.map_statistics import good_values, median_spread
 from app.panels.maps.slots import Choice
+from app.panels.maps.values import positions
 from app.running.background import Background
 from app.session.session import Session
+from calib_core.axes import Axis
 from calib_core.subjects.shown import Shown
 
 _READING = "Reading the module over cells"
@@ -26,11 +29,12 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ModuleCurve:
-    """A module over memory cells: (n,) cells, medians and robust standard deviations, NaN where nothing is done."""
+    """A module along an axis: (n,) positions, medians and robust standard deviations, NaN where nothing is done."""
 
     choice: Choice
+    axis: Axis
     module: int
-    cells: npt.NDArray[np.int64]
+    cells: npt.NDArray[np.float64]
     median: Array
     spread: Array
 
@@ -49,7 +53,7 @@ class ModuleCurvePresenter(QObject):
     ) -> None:
         super().__init__(parent)
         self._session, self._background, self._choice = session, background, choice
-        self._wanted, self._number, self._others = True, 0, _but_cell(session.shown)
+        self._wanted, self._number, self._others = True, 0, self._elsewhere()
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._start)
         for signal in (session.subject_changed, session.pixel_changed, session.excluded_changed):
@@ -70,15 +74,21 @@ class ModuleCurvePresenter(QObject):
 
     def _take_picture(self) -> None:
         shown = self._session.shown
-        if _but_cell(shown) != self._others:
-            self._others = _but_cell(shown)
+        if self._elsewhere() != self._others:
+            self._others = self._elsewhere()
             self.refresh()
         elif shown.subject is not None and not self._timer.isActive() and not shown.subject.ended:
             self._timer.start(_LIVE_INTERVAL)
 
+    def _elsewhere(self) -> tuple[int, dict[str, int]]:
+        """Module, and indices along all axes but the one that is read."""
+        shown, choice = self._session.shown, self._choice()
+        along = long_axis(choice.result, shown.axes) if choice is not None else ""
+        return shown.module, {axis: index for axis, index in shown.at.items() if axis != along}
+
     def _start(self) -> None:
         shown, choice = self._session.shown, self._choice()
-        if not self._wanted or choice is None or "cell" not in shown.at:
+        if not self._wanted or choice is None or shown.picture is None or not shown.subject.modules:
             return
         number = self._number
         self._background.run(_READING, partial(
@@ -86,27 +96,23 @@ class ModuleCurvePresenter(QObject):
 
 
 def read_module(shown: Shown, choice: Choice, excluded: int, stopped: Callable[[], bool]) -> ModuleCurve | None:
-    """Median and spread of a map over the pixels of the shown module without the flags ``excluded``, per memory cell.
+    """Median and spread of a map over the pixels of the shown module without the flags ``excluded``, along its axis.
 
     Returns
     -------
     ModuleCurve or None
         None where ``stopped`` told to give up.
     """
-    cells, module, subject = shown.axes["cell"].labels, shown.module, shown.subject
-    found = np.full((2, len(cells)), np.nan)
-    for i in range(len(cells)):
+    axis, module, subject = shown.axes[long_axis(choice.result, shown.axes)], shown.module, shown.subject
+    found = np.full((2, len(axis)), np.nan)
+    for i in range(len(axis)):
         if stopped():
             return None
-        at = {**shown.at, "cell": i}
+        at = {**shown.at, axis.name: i}
         values = subject.plane(choice.result.name, module, at)
         if values is not None:
             marked = None if shown.flags is None else subject.plane(shown.flags.name, module, at)
             good = good_values(values, marked, excluded)[0]
             found[:, i] = [np.nan if one is None else one for one in median_spread(good[np.isfinite(good)])]
-    return ModuleCurve(choice, module, np.asarray(cells, np.int64), found[0], found[1])
+    return ModuleCurve(choice, axis, module, positions(axis), found[0], found[1])
 
-
-def _but_cell(shown: Shown) -> tuple[int, dict[str, int]]:
-    """Module, and indices along all axes but that of memory cells."""
-    return shown.module, {axis: index for axis, index in shown.at.items() if axis != "cell"}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from PyQt6.QtCore import QObject, pyqtSignal
 
+from app.panels.maps.slots import flags_of
+from app.session.session import Session
 from calib_core.subjects.shown import Pixel
 
 #: A click snaps to a flagged pixel that is no further away than this on the screen, device pixels.
@@ -76,3 +79,31 @@ def nearest_flagged(
         return pixel
     module, row, col = np.unravel_index(near[tuple(bad[int(distance.argmin())])], flags.shape)
     return int(module), int(row), int(col)
+
+
+class BadPixelWalk(QObject):
+    """Selects one flagged pixel after the other.
+
+    ``found`` tells a pixel, by the place of its module in the picture, that is to be brought into sight.
+    """
+
+    found = pyqtSignal(tuple)
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+
+    def step(self, steps: int) -> None:
+        """Select the next (1) or previous (-1) pixel with one of the flags that are drawn."""
+        shown = self._session.shown
+        flags = None if shown.picture is None else flags_of(shown.picture, shown)
+        if flags is None:
+            return
+        modules, pixel = shown.picture.modules, shown.pixel
+        start = (modules.index(pixel[0]), *pixel[1:]) if pixel is not None and pixel[0] in modules else None
+        at = next_flagged(flags, self._session.overlay, start, steps)
+        if at is None:
+            self._session.say("INFO", "No pixel has one of the flags that are drawn.")
+            return
+        self._session.set_pixel((modules[at[0]], *at[1:]))
+        self.found.emit(at)

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from PyQt6.QtCore import QEvent, QObject, QPoint, Qt
 from PyQt6.QtGui import QAction, QActionGroup, QImage, QMouseEvent
-from PyQt6.QtWidgets import QGridLayout, QLabel, QMenu, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
+from app.panels.maps.bad_pixels import BadPixelWalk
 from app.panels.maps.maps_presenter import FORMS, MapsPresenter
-from app.panels.maps.slots import SLOT_COUNTS
+from app.panels.maps.slots import SLOT_COUNTS, Choice
 from app.panels.maps.source_line import SourceLine
+from app.panels.maps.values import ValuesPresenter
 from app.running.background import Background
 from app.session.session import Session
 from app.widgets.camera import CameraModel
 from app.widgets.colour import COLOUR_MAPS, SCALES
 from app.widgets.curve_view import CurveView
 from app.widgets.map_view import MapView
+from app.widgets.values_view import ValuesView
 
 
 class _Slot(QStackedWidget):
@@ -29,6 +42,7 @@ class _Slot(QStackedWidget):
         self.number, self._panel = number, panel
         self.image = panel.wired(MapView(self), number)
         self.curves: CurveView | None = None
+        self.values: ValuesView | None = None
         self.addWidget(self.image)
 
     def show_form(self, form: str) -> MapView | CurveView:
@@ -41,6 +55,15 @@ class _Slot(QStackedWidget):
             self.addWidget(self.curves)
         self.setCurrentWidget(self.curves)
         return self.curves
+
+
+    def show_values(self) -> ValuesView:
+        """Show the view of results without pixels, and return it."""
+        if self.values is None:
+            self.values = self._panel.titled(ValuesView(self), self.number)
+            self.addWidget(self.values)
+        self.setCurrentWidget(self.values)
+        return self.values
 
 
 class MapsPanel(QWidget):
@@ -61,12 +84,29 @@ class MapsPanel(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
-        whole.addWidget(self.source)
+        self._ways = QHBoxLayout()
+        self._ways.setSpacing(2)
+        self._ways.addWidget(self.source, 1)
+        whole.addLayout(self._ways)
         whole.addLayout(self._grid, 1)
+        self._values = ValuesPresenter(session, self._of_values, self)
         self.set_slots(4)
+        self.presenter.slots_changed.connect(self._choose_views)
         self.presenter.form_changed.connect(self._change_form)
-        self.presenter.found.connect(self._bring_into_sight)
+        self.walk = BadPixelWalk(session, self)
+        self.walk.found.connect(self._bring_into_sight)
         self.presenter.scale_of_screen = lambda: self.camera.scale
+
+    def offer(self, actions: Sequence[QAction]) -> None:
+        """Put buttons beside the line that says whose maps these are; each is there while its action is."""
+        for action in actions:
+            button = QToolButton(self, objectName=action.objectName())
+            button.setDefaultAction(action)
+            button.setAutoRaise(True)
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            button.setVisible(action.isVisible())
+            action.visibleChanged.connect(lambda button=button, action=action: button.setVisible(action.isVisible()))
+            self._ways.addWidget(button)
 
     def set_slots(self, count: int) -> None:
         """Show this many maps, one of :data:`SLOT_COUNTS`."""
@@ -92,6 +132,21 @@ class MapsPanel(QWidget):
             for view in views[1:]:
                 view.link(views[0])
         self.presenter.set_views(views[:self.slots])
+        self._choose_views()
+
+    def _choose_views(self) -> None:
+        """Give each slot the view that its result needs."""
+        for slot, choice in zip(self._slots, self.presenter.chosen, strict=False):
+            if not choice.result.pixels:
+                slot.show_values()
+            elif slot.currentWidget() is slot.values:
+                slot.show_form(self.presenter.form)
+        self._values.refresh()
+
+    def _of_values(self) -> list[tuple[ValuesView, Choice]]:
+        shown = zip(self._slots, self.presenter.chosen, strict=False)
+        return [(slot.values, choice) for slot, choice in shown
+                if slot.values is not None and not choice.result.pixels]
 
     @property
     def slots(self) -> int:
@@ -106,16 +161,16 @@ class MapsPanel(QWidget):
     def fit(self) -> None:
         """Show everything."""
         if self.presenter.form != "curves":
-            self.views[0].canvas.fit()
+            self._slots[0].image.canvas.fit()
             return
-        for view in self.views:
-            view.fit()
+        for slot in self._slots:
+            if slot.curves is not None:
+                slot.curves.fit()
 
     def _bring_into_sight(self, pixel: tuple[int, int, int]) -> None:
         """Move the maps where a pixel is outside of them; a picture that shows everything stays."""
-        view = self.views[0]
-        if isinstance(view, MapView) and not self.camera.follows_size:
-            view.canvas.centre_on(pixel)
+        if self.presenter.form == "image" and not self.camera.follows_size:
+            self._slots[0].image.canvas.centre_on(pixel)
 
     def image(self) -> QImage:
         """Picture of all slots."""
@@ -128,14 +183,18 @@ class MapsPanel(QWidget):
 
     def wired(self, view: MapView | CurveView, slot: int) -> MapView | CurveView:
         """Connect a slot's new view to the presenter, and return it."""
-        view.setObjectName(f"slot_{slot}")
         view.pixel_hovered.connect(self.presenter.hover)
         view.pixel_clicked.connect(self.presenter.click)
-        view.menu_requested.connect(partial(self._show_menu, slot))
         if isinstance(view, MapView):
             view.set_camera(self.camera)
             view.level_changed.connect(partial(self.presenter.share_levels, slot))
             view.levels_reset.connect(partial(self.presenter.share_percentiles, slot))
+        return self.titled(view, slot)
+
+    def titled(self, view: MapView | CurveView | ValuesView, slot: int) -> MapView | CurveView | ValuesView:
+        """Let a slot's new view open the slot's menu, by its title too, and return it."""
+        view.setObjectName(f"slot_{slot}")
+        view.menu_requested.connect(partial(self._show_menu, slot))
         title = view.findChild(QLabel, "map_title")
         # a long title must not widen the window
         title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

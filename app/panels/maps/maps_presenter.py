@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import zip_longest
 from typing import Protocol
 
 import numpy as np
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from app.panels.maps.bad_pixels import REACH, nearest_flagged, next_flagged
+from app.panels.maps.bad_pixels import REACH, nearest_flagged
 from app.panels.maps.pixel_text import Pixel
 from app.panels.maps.slots import Choice, choices, fill, flags_of, picks_behind, scale_owner
 from app.panels.maps.strips import CellImages, strip_rows
@@ -18,12 +20,24 @@ from app.session.session import Session
 from calib_core.axes import Pick, Picture
 from calib_core.detector import DetectorType
 from calib_core.geometry import Placement, assembled, single, stacked
+from calib_core.subjects.pair import PairSubject
+from calib_core.subjects.variants import base_of
 
 #: Ways to show a map by their titles: an image of pixels, curves over strips, an image of strips and memory cells.
 FORMS = {"image": "Image", "curves": "Curves over strips", "cells": "Image of strips × memory cells"}
 #: Colour maps of the first, second, … map that is not of flags, so that neighbours do not look alike.
 _COLOUR_MAPS = ("viridis", "cividis", "magma", "CET-CBL1")
+_DIVERGING = "diverging"
 _ASSEMBLING = "Assembling the picture"
+
+
+def _result_of(key: str) -> str:
+    return key.split("/", maxsplit=1)[0]
+
+
+def _centre(choice: Choice | None) -> float | None:
+    """Value that means no difference, None for maps that are no comparison."""
+    return None if choice is None or math.isnan(choice.result.centre) else choice.result.centre
 
 
 class SlotView(Protocol):
@@ -38,7 +52,7 @@ class SlotView(Protocol):
     def set_overlay(self, selected_bits: int, visible: bool = True) -> None: ...  # noqa: D102
     def set_excluded(self, bits: int) -> None: ...  # noqa: D102
     def set_levels(self, low: float, high: float) -> None: ...  # noqa: D102
-    def set_percentiles(self, low: float, high: float) -> None: ...  # noqa: D102
+    def set_percentiles(self, low: float, high: float, middle: float | None = None) -> None: ...  # noqa: D102
     def set_colour_map(self, name: str) -> None: ...  # noqa: D102
     def set_crosshair(self, module: int | None, row: int | None = None, col: int | None = None) -> None: ...  # noqa: D102
     def clear(self) -> None: ...  # noqa: D102
@@ -51,8 +65,6 @@ class MapsPresenter(QObject):
     -------
     hovered(pixel)
         The pixel (module number, row, column) under the cursor, or None.
-    found(pixel)
-        A flagged pixel, by the place of its module in the picture, is to be brought into sight.
     slots_changed()
         Other maps are shown.
     form_changed(name)
@@ -60,7 +72,6 @@ class MapsPresenter(QObject):
     """
 
     hovered = pyqtSignal(object)
-    found = pyqtSignal(tuple)
     slots_changed = pyqtSignal()
     form_changed = pyqtSignal(str)
 
@@ -75,6 +86,9 @@ class MapsPresenter(QObject):
         self._session, self._background = session, background
         self._cells = CellImages(session, background, self)
         self._views: Sequence[SlotView] = ()
+        self._centres: dict[SlotView, float | None] = {}
+        #: Keys of what the slots showed last, also while it is not known what another subject has.
+        self._last: tuple[str, ...] = ()
         self._shown: list[Placement | None] = []
         self._placements: dict[tuple[str, tuple[int, ...], int], Placement] = {}
         self._assembling: tuple[object, tuple[int, ...]] | None = None
@@ -90,7 +104,7 @@ class MapsPresenter(QObject):
     @property
     def offered(self) -> tuple[Choice, ...]:
         """Maps that the subject offers."""
-        return choices(self._session.subject.results, self._session.axes) if self._session.axes else ()
+        return choices(self._session.results, self._session.axes)
 
     @property
     def chosen(self) -> tuple[Choice, ...]:
@@ -136,11 +150,25 @@ class MapsPresenter(QObject):
         self._dress()
         self._take_picture()
 
+    def show_variant(self, pair: PairSubject, way: str) -> None:
+        """Show another variant of a comparison in all slots, the nearest that there is of each map."""
+        self._want([(pair.variant(_result_of(key), way), key) for key in self._last])
+
+    def show_bases(self) -> None:
+        """Show what was compared instead of comparisons of it."""
+        self._want([(base_of(_result_of(key)), key) for key in self._last])
+
+    def _want(self, named: Sequence[tuple[str, str]]) -> None:
+        """Put results into the slots, each with the entries that the key before had."""
+        self.wanted = tuple("/".join((name, *key.split("/")[1:])) for name, key in named)
+        self._dress()
+        self._take_picture()
+
     def set_percentiles(self, low: float, high: float) -> None:
         """Let the colours of all slots follow these percentiles."""
         self.percentiles = (low, high)
-        for view in self._views:
-            view.set_percentiles(low, high)
+        for view, choice in zip_longest(self._views, self.chosen[: len(self._views)]):
+            view.set_percentiles(low, high, _centre(choice))
 
     def share_levels(self, slot: int, low: float, high: float) -> None:
         """Give levels that the operator has set in one slot to all that share its scale."""
@@ -150,7 +178,7 @@ class MapsPresenter(QObject):
     def share_percentiles(self, slot: int) -> None:
         """Let the levels of a slot, and of all that share its scale, follow percentiles again."""
         for view in self._sharing(slot):
-            view.set_percentiles(*self.percentiles)
+            view.set_percentiles(*self.percentiles, _centre(self.chosen[slot]))
 
     def set_flags_visible(self, visible: bool) -> None:
         """Draw bad-pixel flags over the maps, or not."""
@@ -168,21 +196,6 @@ class MapsPresenter(QObject):
             if self.form == "cells":
                 self._session.look_at({"cell": pixel[1]})
             self._session.set_pixel(chosen)
-
-    def step_bad(self, steps: int) -> None:
-        """Select the next (1) or previous (-1) pixel with one of the flags that are drawn."""
-        shown = self._session.shown
-        flags = None if shown.picture is None else flags_of(shown.picture, shown)
-        if flags is None:
-            return
-        modules, pixel = shown.picture.modules, shown.pixel
-        start = (modules.index(pixel[0]), *pixel[1:]) if pixel is not None and pixel[0] in modules else None
-        found = next_flagged(flags, self._session.overlay, start, steps)
-        if found is None:
-            self._session.say("INFO", "No pixel has one of the flags that are drawn.")
-            return
-        self._session.set_pixel((modules[found[0]], *found[1:]))
-        self.found.emit(found)
 
     def _snapped(self, pixel: Sequence[int]) -> Sequence[int]:
         """The flagged pixel close to one that was clicked, where pixels are too small to be hit."""
@@ -246,14 +259,20 @@ class MapsPresenter(QObject):
 
     def _dress(self) -> None:
         """Tell session and slots which maps are wanted and in which colours."""
+        self._last = tuple(choice.key for choice in self.chosen) or self._last or self.wanted
         valued = [choice for choice in self.offered if not choice.is_flags and not choice.result.scale_of]
         for view, choice in zip(self._views, self.chosen, strict=False):
             owner = scale_owner(choice, self.offered)
-            if owner in valued:
+            if _centre(owner) is not None:
+                view.set_colour_map(_DIVERGING)
+            elif owner in valued:
                 view.set_colour_map(_COLOUR_MAPS[valued.index(owner) % len(_COLOUR_MAPS)])
-        if self._session.axes:
-            results = self._session.subject.results
-            self._session.look_at(picks=picks_behind(self.chosen, results, errors=self.form == "curves"))
+            if self._centres.get(view) != _centre(choice):  # levels that the operator has set stay else
+                self._centres[view] = _centre(choice)
+                view.set_percentiles(*self.percentiles, _centre(choice))
+        if self._session.results:
+            picks = picks_behind(self.chosen, self._session.results, errors=self.form == "curves")
+            self._session.look_at(picks=picks)
             self._rearrange()
         self.slots_changed.emit()
 
@@ -271,8 +290,9 @@ class MapsPresenter(QObject):
             return
         placement = self._place(picture)
         for i, choice in enumerate(self.chosen):
-            self._place_slot(i, placement)
-            self._fill(self._views[i], choice, picture)
+            if choice.result.pixels:
+                self._place_slot(i, placement)
+                self._fill(self._views[i], choice, picture)
         self._mark()
 
     def _place_slot(self, slot: int, placement: Placement) -> None:

@@ -7,11 +7,12 @@ import numpy.typing as npt
 from PyQt6.QtCore import QObject, Qt, QTimer
 from PyQt6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from app.panels.maps.slots import flags_of
+from app.panels.maps.slots import changes_of, flags_of
 from app.running.background import Background
 from app.session.session import Session
 from app.widgets.flag_panel import FlagPanel
 from app.widgets.navigator import AxisChoice, Navigator
+from calib_core.axes import Pick, Picture
 from calib_core.constants.badpixels import BadPixels
 
 _COUNT_INTERVAL = 150
@@ -66,11 +67,24 @@ class NavigationPresenter(QObject):
         picture = self._session.shown.picture
         flags = flags_of(picture, self._session.shown) if picture is not None else None
         if flags is not None:
-            seen = flags[picture.coverage > 0]
-            self._background.run("Counting flags", lambda: (count_flags(seen), seen.size), self._show_counts)
+            there = picture.coverage > 0
+            seen, changes = flags[there], self._changes(picture, there)
+            self._background.run(
+                "Counting flags", lambda: (count_flags(seen), seen.size, [count_flags(one) for one in changes]),
+                self._show_counts)
 
-    def _show_counts(self, found: tuple[dict[int, int], int]) -> None:
-        self._flags.set_counts(*found)
+    def _changes(self, picture: Picture, there: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.uint32]]:
+        """Flags that are new and healed in a comparison, of modules that there are data of; none else."""
+        names = changes_of(self._session.shown.flags)
+        found = [picture.maps.get(Pick(name)) for name in names]
+        return [one[there] for one in found if one is not None]
+
+    def _show_counts(self, found: tuple[dict[int, int], int, list[dict[int, int]]]) -> None:
+        counts, total, changes = found
+        self._flags.set_counts(counts, total)
+        if len(changes) == 2:
+            new, healed = changes
+            self._flags.set_changes({flag: (new[flag], healed[flag]) for flag in new})
 
 
 def count_flags(flags: npt.NDArray[np.uint32]) -> dict[int, int]:

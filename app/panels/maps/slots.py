@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from calib_core.axes import Axis, Pick, Picture, Result, picks_of
 from calib_core.subjects.shown import Shown, final_flags
+from calib_core.subjects.variants import variant_of
 
 SLOT_COUNTS = (1, 2, 4, 6)
 
@@ -61,13 +62,18 @@ def choices(results: Sequence[Result], axes: Mapping[str, Axis]) -> tuple[Choice
     """All that can be put into a slot, in the order of the method."""
     return tuple(
         Choice(one, pick, " ".join(str(axes[axis].labels[index]) for axis, index in pick.at))
-        for one in results if one.pixels and not one.hidden for pick in picks_of(one, axes)
+        for one in results if not one.hidden for pick in picks_of(one, axes)
     )
 
 
 def flags_of(picture: Picture, shown: Shown) -> npt.NDArray[np.uint32] | None:
     """Bad-pixel flags (modules, slow_scan, fast_scan) in a picture of what is shown, None where there are none."""
     return None if shown.flags is None else picture.maps.get(Pick(shown.flags.name))
+
+
+def changes_of(flags: Result) -> tuple[str, str]:
+    """Names of the flags that a comparison finds new and healed."""
+    return variant_of(flags.name, "new", "flags"), variant_of(flags.name, "healed", "flags")
 
 
 def scale_owner(choice: Choice, offered: Sequence[Choice]) -> Choice:
@@ -78,7 +84,9 @@ def scale_owner(choice: Choice, offered: Sequence[Choice]) -> Choice:
 def picks_behind(chosen: Sequence[Choice], results: Sequence[Result], *, errors: bool) -> tuple[Pick, ...]:
     """All that is needed to show some: themselves, flags, owners of levels, and errors if wanted."""
     flags = final_flags(results)
-    names = {choice.result.scale_of for choice in chosen} | ({flags.name} if flags else set())
+    names = {choice.result.scale_of for choice in chosen}
+    if flags is not None:
+        names |= {flags.name, *changes_of(flags)}
     if errors:
         names |= {choice.result.error for choice in chosen}
     known = [one.name for one in results]

@@ -44,7 +44,8 @@ class SourceLine(QLabel):
             self._say(NOTHING, "muted", ())
             return
         notes = shown.subject.notes
-        parts = [shown.subject.title, shown.place_text or "waiting for the first picture", self._state()]
+        # the place first: it is to be seen where there is no room for all
+        parts = [shown.place_text or "waiting for the first picture", shown.subject.title, self._state()]
         if notes:
             parts.append(f"{len(notes)} note{'s' if len(notes) > 1 else ''}")
         self._say("   │   ".join(filter(None, parts)), self._tone(bool(notes)), notes)

@@ -9,6 +9,7 @@ from typing import Any
 
 from PyQt6.QtCore import QMimeData, QObject, pyqtSignal
 
+from app.panels.start.open_constants import are_constants
 from app.running.background import Background
 from app.session.session import Session
 from calib_core.errors import CalibrationError, SeveralDetectors
@@ -52,7 +53,10 @@ class Opener(QObject):
 
     def open_text(self, text: str) -> None:
         """Open what was typed, such as ``p900450 r12-14`` or paths; also the look-up happens elsewhere."""
-        if text.strip():
+        paths = typed_paths(text)
+        if are_constants(paths):
+            self._session.constants_requested.emit(paths)
+        elif text.strip():
             self._start(f"Looking for {text.strip()} …", lambda: parse_runs(text, self.root), "", ("", ""))
 
     def open_paths(self, paths: Sequence[Path], detector: str = "", task: tuple[str, str] = ("", "")) -> None:
@@ -103,28 +107,44 @@ class Opener(QObject):
         self.recent_changed.emit()
 
 
+def typed_paths(text: str) -> tuple[Path, ...]:
+    """Paths that were typed, none unless each word is the path of something that is there."""
+    try:
+        words = [Path(word).expanduser() for word in shlex.split(text)]
+    except ValueError:
+        return ()
+    return tuple(words) if all(word.is_absolute() and word.exists() for word in words) else ()
+
+
 def recent_text(paths: Sequence[Path]) -> str:
     """Text for the list of recent runs; :func:`calib_core.io.locate.parse_runs` understands it."""
     return shlex.join(str(path) for path in paths)
 
 
+def dropped(mime: QMimeData) -> tuple[Path, ...]:
+    """Folders and files that were dropped and are there."""
+    local = (Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile())
+    return tuple(path for path in local if path.exists())
+
+
 def dropped_runs(mime: QMimeData) -> tuple[Path, ...]:
     """Run folders among what was dropped, by name; a file stands for the folder that it is in."""
-    local = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
-    folders = {path if path.is_dir() else path.parent for path in local if path.exists()}
-    return tuple(sorted(folders))
+    return tuple(sorted({path if path.is_dir() else path.parent for path in dropped(mime)}))
 
 
 def accept_drop(session: Session, event: Any) -> bool:
-    """Take a drag that enters, or a drop that opens runs, of any window; False where it holds no folders.
+    """Take a drag that enters, or a drop that opens runs or constants; False where it holds nothing that is there.
 
     Serves ``dragEnterEvent`` as well as ``dropEvent``: only a drop opens.
     """
-    paths = dropped_runs(event.mimeData())
+    paths = dropped(event.mimeData())
     if not paths:
         event.ignore()
         return False
     event.acceptProposedAction()
     if event.type() == event.Type.Drop:
-        session.open_runs(paths)
+        if are_constants(paths):
+            session.constants_requested.emit(paths)
+        else:
+            session.open_runs(dropped_runs(event.mimeData()))
     return True

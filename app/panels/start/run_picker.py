@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PyQt6.QtCore import Qt, pyqtSignal
@@ -42,9 +42,12 @@ class RunPicker(QWidget):
     -------
     recent_changed()
         Another entry is in front of :attr:`recent`.
+    constants_chosen(identifier)
+        The answer to :meth:`ask_constants_of`.
     """
 
     recent_changed = pyqtSignal()
+    constants_chosen = pyqtSignal(str)
 
     def __init__(self, session: Session, background: Background | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,6 +64,7 @@ class RunPicker(QWidget):
         self.tabs = QTabWidget()
         self.focus_action = QAction("Open run…", self)
         self._tree_filled = False
+        self._answer: Callable[[str], None] = self.opener.choose
         self._lay_out()
         self._connect()
         self.set_root(data_root())
@@ -183,15 +187,24 @@ class RunPicker(QWidget):
         self.detectors.setVisible(kind == _ASK)
         self.message.say(f"! {text}" if kind == _ERROR else text, kind if kind in (_ERROR, _ASK) else "muted")
 
+    def ask_constants_of(self, identifiers: tuple[str, ...]) -> None:
+        """Ask of which detector constants are to be shown."""
+        self._ask("? There are constants of several detectors.", identifiers, self.constants_chosen.emit)
+
     def _ask_detector(self, identifiers: tuple[str, ...]) -> None:
-        self._say(_ASK, "? These runs hold several detectors.")
+        self._ask("? These runs hold several detectors.", identifiers, self.opener.choose)
+
+    def _ask(self, question: str, identifiers: tuple[str, ...], answer: Callable[[str], None]) -> None:
+        self._say(_ASK, question)
+        self._answer = answer
         self.detectors.clear()
         self.detectors.addItems(["Choose a detector …", *identifiers])
         self.detectors.setFocus()
 
     def _choose_detector(self, index: int) -> None:
         if index > 0:
-            self.opener.choose(self.detectors.itemText(index))
+            self._say("", "")
+            self._answer(self.detectors.itemText(index))
 
     def _ask_root(self) -> None:
         found = QFileDialog.getExistingDirectory(self, "Folder above instruments and proposals",

@@ -31,6 +31,7 @@ from PyQt6.QtWidgets import (
 from app.running import jobs_model
 from app.running.jobs_model import ETA, PROGRESS, STATE, TASK, JobsModel
 from app.session.session import Session
+from app.session.sources import Sources
 from app.widgets import progress_cell
 from app.widgets.icons import icon
 from app.widgets.tones import Tones, tones_of
@@ -57,9 +58,11 @@ class TaskPanel(QWidget):
 
     log_wanted = pyqtSignal(str)
 
-    def __init__(self, session: Session, model: JobsModel, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, model: JobsModel, sources: Sources, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._session, self._model = session, model
+        self._session, self._model, self._sources = session, model, sources
         self.table, self.empty = QTableView(), QLabel("No job yet.")
         self._proxy = _TaskRows(self)
         self._proxy.setSourceModel(model)
@@ -74,8 +77,9 @@ class TaskPanel(QWidget):
 
     def show_job(self, job: Job | None) -> None:
         """Look at the maps of a job."""
-        if job is not None:
-            self._session.set_subject(JobSubject(job))
+        for source in self._sources.entries:
+            if job is not None and isinstance(source.opened, JobSubject) and source.opened.job is job:
+                self._sources.show(source)
 
     def current_job(self) -> Job | None:
         """Job of the current row."""
@@ -121,7 +125,7 @@ class TaskPanel(QWidget):
         header, letters = self.table.horizontalHeader(), self.table.fontMetrics()
         header.setSectionResizeMode(TASK, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(40)
-        for column, text in ((PROGRESS, "ProgressM"), (STATE, "StateM"), (ETA, "00:00MM")):
+        for column, text in ((PROGRESS, "DoneMM"), (STATE, "StateM"), (ETA, "00:00MM")):
             header.resizeSection(column, letters.horizontalAdvance(text))
 
     def _connect(self) -> None:

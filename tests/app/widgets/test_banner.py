@@ -136,3 +136,14 @@ def test_a_button_goes_with_its_message(banner):
     assert button.isVisible()
     banner.clear("crash")
     assert not button.isVisible()
+
+
+def test_a_part_at_the_top_stays_in_sight(below):
+    line = QWidget(below)
+    line.setGeometry(0, 0, 400, 24)
+    line.show()
+    banner = Banner(below, line)
+    banner.say("info", "short")
+    assert banner.y() == 24
+    line.hide()
+    assert banner.y() == 0

@@ -12,7 +12,7 @@ from app.window.layouts import DARKS, LAYOUTS, column_width
 
 SIZES = [(1024, 768), (1280, 800), (1399, 900), (1400, 900), (1680, 1050), (2560, 1440)]
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
-AT_LEFT, AT_RIGHT = ("runs", "job", "tasks"), ("navigation", "inspector")
+AT_LEFT, AT_RIGHT = ("runs", "job", "sources"), ("navigation", "inspector")
 
 
 def areas(window):
@@ -107,16 +107,16 @@ def test_layouts_are_left_and_found_as_they_were(open_window, qtbot):
     window.resize(1680, 1050)
     other = replace(DARKS, name="other", places={
         **{name: place for name, place in DARKS.places.items() if name != "runs"},
-        "tasks": replace(DARKS.places["tasks"], area=RIGHT)})
+        "sources": replace(DARKS.places["sources"], area=RIGHT)})
     window.docks["inspector"].hide()
     window.docks.take(other)
     assert window.docks["runs"].isHidden()
     assert not window.docks["inspector"].isHidden()
-    assert areas(window)["tasks"] == RIGHT
+    assert areas(window)["sources"] == RIGHT
     window.docks.take(DARKS)
     assert window.docks["inspector"].isHidden()
     assert not window.docks["runs"].isHidden()
-    assert areas(window)["tasks"] == LEFT
+    assert areas(window)["sources"] == LEFT
 
 
 @pytest.mark.parametrize(("area", "width", "expected"), [

@@ -185,11 +185,11 @@ def test_session_survives_a_kill(open_window, fake_job, qtbot, monkeypatch):
     assert second.maps.slots == 2
     assert second.session.arrangement == "stacked"
     assert second.maps.presenter.percentiles == (1.0, 98.0)
-    assert second.restore_button.isVisible()
+    assert second.comeback.restore_button.isVisible()
     assert "ended unexpectedly" in second.banner.message
     asked = []
     second.session.open_requested.connect(lambda paths, detector: asked.append(paths))
-    qtbot.mouseClick(second.restore_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(second.comeback.restore_button, Qt.MouseButton.LeftButton)
     assert asked == [(Path("/gpfs/r0012"),)]
     assert second.session.place["cell"] == 17
     show(second, fake_job)

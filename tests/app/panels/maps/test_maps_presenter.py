@@ -90,7 +90,7 @@ def test_maps_share_levels_colours_and_what_the_operator_sets(presenter, refined
     presenter.share_levels(1, 4.0, 5.0)
     assert noise.last["set_levels"] == (3.0, 30.0), "the offset has levels of its own"
     presenter.share_percentiles(1)
-    assert raw.last["set_percentiles"] == presenter.percentiles
+    assert raw.last["set_percentiles"] == (*presenter.percentiles, None)
 
 
 def test_flags_of_each_pass_are_flag_maps_and_never_the_overlay(presenter, refined_job):

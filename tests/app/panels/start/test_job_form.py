@@ -17,6 +17,8 @@ def form(qtbot, session):
     jobs = JobsModel()
     session.job_started.connect(jobs.add)
     form = JobForm(session, jobs)
+    form.started = []
+    session.job_started.connect(form.started.append)
     qtbot.addWidget(form)
     form.show()
     return form
@@ -36,7 +38,7 @@ def test_nothing_can_run_before_something_is_open(form, session):
     assert not form.run_button.isEnabled()
     assert "Open runs first" in form.reason.text()
     press(form)
-    assert session.subject is None
+    assert not form.started
 
 
 def test_a_survey_makes_a_specification(form, session, make_survey):
@@ -51,15 +53,15 @@ def test_a_survey_makes_a_specification(form, session, make_survey):
 def test_run_starts_the_job(form, session, make_survey):
     session.set_survey(make_survey())
     press(form)
-    assert session.subject.job.calls == ["start"]
-    assert session.subject.job.spec == session.spec
+    assert form.started[-1].calls == ["start"]
+    assert form.started[-1].spec == session.spec
 
 
 def test_run_takes_a_half_typed_value(form, session, make_survey):
     session.set_survey(make_survey())
     type_text(form.page.knobs.fields["max_trains"].editor, "77")
     form.run_action.trigger()
-    assert session.subject.job.spec.parameters == {"max_trains": 77}
+    assert form.started[-1].spec.parameters == {"max_trains": 77}
 
 
 def test_run_by_keyboard(form, session, make_survey, qtbot):
@@ -69,7 +71,7 @@ def test_run_by_keyboard(form, session, make_survey, qtbot):
     editor = form.page.knobs.fields["max_trains"].editor
     type_text(editor, "78")
     QTest.keyClick(editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-    assert session.subject.job.spec.parameters == {"max_trains": 78}
+    assert form.started[-1].spec.parameters == {"max_trains": 78}
 
 
 def test_a_wrong_value_starts_nothing_and_says_why(form, session, make_survey):
@@ -79,7 +81,7 @@ def test_a_wrong_value_starts_nothing_and_says_why(form, session, make_survey):
     press(form)
     with pytest.raises(BadParameter) as declared:
         survey.method.with_changes({"gate_sigma": 99.0})
-    assert session.subject is None
+    assert not form.started
     assert ("ERROR", str(declared.value)) in session.said
     assert str(declared.value) in form.reason.text()
     assert form.page.knobs.fields["gate_sigma"].error.text() == str(declared.value)
@@ -99,14 +101,14 @@ def test_a_wrong_value_takes_the_specification_away(form, session, make_survey):
 def test_the_same_job_does_not_start_twice(form, session, make_survey):
     session.set_survey(make_survey())
     press(form)
-    first = session.subject.job
+    first = form.started[-1]
     press(form)
-    assert session.subject.job is first
+    assert form.started[-1] is first
     assert session.said[-1] == ("ERROR", "This job is running already; change something or cancel it first.")
     first.board = Board(2, State.DONE)
     form._jobs.poll()
     press(form)
-    assert session.subject.job is not first
+    assert form.started[-1] is not first
 
 
 def test_inputs_can_be_overridden(form, session, make_survey):

@@ -9,8 +9,10 @@ from PyQt6.QtTest import QTest
 
 from app.panels.start.tasks import TaskPanel, cross_rect
 from app.running.jobs_model import ETA, PROGRESS, STATE, TASK, JobsModel
+from app.session.sources import Source, Sources
 from calib_core.cli.command_line import command_line
 from calib_core.jobs.board import Board, State, TaskProgress
+from calib_core.subjects.job import JobSubject
 
 TASKS = (
     TaskProgress("high", "r0012 high gain", 1.0, State.DONE), TaskProgress("med", "r0013", 0.74, State.RUNNING, 21.0),
@@ -28,8 +30,12 @@ def model(job):
 
 
 @pytest.fixture
-def panel(qtbot, session, model):
-    panel = TaskPanel(session, model)
+def panel(qtbot, session, model, job):
+    sources = Sources(session)
+    source = Source("a job", lambda: JobSubject(job))
+    assert source.subject
+    sources.add(source)
+    panel = TaskPanel(session, model, sources)
     qtbot.addWidget(panel)
     panel.resize(420, 220)
     panel.show()

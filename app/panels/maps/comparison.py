@@ -1,0 +1,77 @@
+"""Which side of a comparison all slots show: A, B, their difference, its pull, or A and B in turns."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
+
+from app.panels.maps.maps_presenter import MapsPresenter
+from app.session.session import Session
+from calib_core.subjects.pair import PairSubject
+
+#: Ways to compare by their keys, in the order of the key that goes through them.
+WAYS = ("a", "b", "difference", "ratio", "pull")
+_FIRST = "difference"
+_BLINK = 600
+
+
+class Comparison(QObject):
+    """Changes all slots together; other maps may be put into single slots as ever.
+
+    Signals
+    -------
+    changed(way)
+        One of :data:`WAYS` is shown; empty where nothing is compared.
+    """
+
+    changed = pyqtSignal(str)
+
+    def __init__(self, session: Session, maps: MapsPresenter, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._maps = session, maps
+        self._of: PairSubject | None = None
+        self._way = ""
+        self._blink = QTimer(self, interval=_BLINK)
+        self._blink.timeout.connect(lambda: self._show("b" if self._way == "a" else "a"))
+        session.subject_changed.connect(self._take_subject)
+
+    @property
+    def blinks(self) -> bool:
+        """Whether A and B are shown in turns."""
+        return self._blink.isActive()
+
+    def choose(self, way: str) -> None:
+        """Show one of :data:`WAYS` in all slots."""
+        self.blink(False)
+        self._show(way)
+
+    def step(self) -> None:
+        """Show the next way."""
+        self.choose(WAYS[(WAYS.index(self._way) + 1) % len(WAYS)] if self._way else _FIRST)
+
+    def blink(self, on: bool) -> None:
+        """Show A and B in turns, or stop."""
+        if on and self._of is not None:
+            self._show("a")
+            self._blink.start()
+        else:
+            self._blink.stop()
+
+    def _show(self, way: str) -> None:
+        if self._of is not None:
+            self._way = way
+            self._maps.show_variant(self._of, way)
+            self.changed.emit(way)
+
+    def _take_subject(self) -> None:
+        """A new comparison begins with the difference; without one the maps are those of A again."""
+        subject = self._session.subject
+        pair = subject if isinstance(subject, PairSubject) else None
+        if pair is self._of:
+            return
+        self.blink(False)
+        self._of, self._way = pair, ""
+        if pair is not None:
+            self._show(_FIRST)
+        else:
+            self._maps.show_bases()
+            self.changed.emit("")

@@ -1,0 +1,102 @@
+"""From folders and files of constants to sources that can be looked at, without waiting for a disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from app.running.background import Background
+from app.session.session import Session
+from app.session.sources import Source, Sources
+from calib_core.errors import CalibrationError
+from calib_core.io.locate import holds_run
+from calib_core.subjects.constants import ConstantSet, ConstantsSubject, find_sets, holds_constants
+
+_WORK = "Opening constants"
+
+
+class ConstantsOpener(QObject):
+    """Finds sets of constants away from the window's thread; the newest is shown, the others are listed.
+
+    Signals
+    -------
+    opened()
+        Constants are shown.
+    several(identifiers)
+        There are those of several detectors; one has to be chosen with :meth:`choose`.
+    failed(sentence)
+        There are none that can be used.
+    """
+
+    opened = pyqtSignal()
+    several = pyqtSignal(tuple)
+    failed = pyqtSignal(str)
+
+    def __init__(
+        self, session: Session, sources: Sources, background: Background, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._sources, self._background = session, sources, background
+        self._found: tuple[ConstantSet, ...] = ()
+        self._take: Callable[[Source], None] = sources.show
+
+    def open(self, paths: Sequence[Path], compare: bool = False) -> None:
+        """Open folders or files: as A, or as B to be compared with what is shown."""
+        self._take = self._sources.compare if compare else self._sources.show
+        self._session.say("INFO", f"Looking for constants in {', '.join(map(str, paths[:3]))} …")
+        self._background.run(_WORK, partial(find_sets, list(paths)), self._choose_detector, self._fail)
+
+    def bring_back(self, shown: Sequence[Path], compared: Sequence[Path]) -> None:
+        """Show constants of the last session again, two compared where they were; what is gone is told."""
+        def both() -> list[tuple[ConstantSet, ...]]:
+            return [find_sets(list(paths)) for paths in (shown, compared) if paths]
+
+        self._background.run(_WORK, both, self._show_again, lambda error: self._session.say("WARN", str(error)))
+
+    def choose(self, identifier: str) -> None:
+        """Open what was found of one detector."""
+        self._show([one for one in self._found if one.identifier == identifier])
+
+    def _choose_detector(self, found: tuple[ConstantSet, ...]) -> None:
+        self._found = found
+        names = tuple(dict.fromkeys(one.identifier for one in found))
+        if len(names) > 1:
+            self.several.emit(names)
+        else:
+            self._show(found)
+
+    def _show(self, found: Sequence[ConstantSet]) -> None:
+        made = [_source(one) for one in found]
+        self._sources.add(*made)
+        if len(made) > 1:
+            self._session.say("INFO", f"{len(made)} sets of constants are listed in Sources; the newest is shown.")
+        self._take(made[0])
+        self.opened.emit()
+
+    def _show_again(self, found: Sequence[tuple[ConstantSet, ...]]) -> None:
+        if self._session.subject is not None:
+            return  # something else was opened meanwhile
+        made = [_source(sets[0]) for sets in found if sets]
+        self._sources.add(*made)
+        self._sources.show(made[0])
+        for other in made[1:]:
+            self._sources.compare(other)
+
+    def _fail(self, error: Exception) -> None:
+        sentence = str(error) if isinstance(error, CalibrationError) else f"Constants cannot be opened: {error!r}."
+        self._session.say("ERROR", sentence)
+        self.failed.emit(sentence)
+
+
+def _source(found: ConstantSet) -> Source:
+    return Source(found.title, partial(ConstantsSubject, found))
+
+
+def are_constants(paths: Sequence[Path]) -> bool:
+    """Whether each path is a file that is none of a run, or a folder in which there are constants."""
+    return bool(paths) and all(
+        holds_constants(path) if path.is_dir() else path.suffix == ".h5" and path.is_file() and not holds_run(path)
+        for path in paths)

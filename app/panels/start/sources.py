@@ -1,0 +1,173 @@
+"""Panel of what can be looked at: jobs and opened constants, with the letters of those that are compared."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QPoint, Qt, pyqtSignal
+from PyQt6.QtGui import QKeySequence, QShortcut
+from PyQt6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.session.session import Session
+from app.session.sources import Source, Sources
+
+NOTHING = "Nothing to look at yet: run a job, or open constants."
+
+
+class SourcesPanel(QWidget):
+    """One row per source; a double click shows it as A, “Compare” takes the current one as B.
+
+    Signals
+    -------
+    open_wanted()
+        The operator wants to open constants.
+    """
+
+    open_wanted = pyqtSignal()
+
+    def __init__(self, session: Session, sources: Sources, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._sources = session, sources
+        self.table, self.empty = QTableWidget(0, 3), QLabel(NOTHING, wordWrap=True)
+        self.open_button = QPushButton("Open…", objectName="open_constants")
+        self.compare_button = QPushButton("Compare", objectName="compare_source")
+        self.close_button = QPushButton("Close", objectName="close_source")
+        self._lay_out()
+        self._connect()
+        self.refresh()
+
+    @property
+    def current(self) -> Source | None:
+        """Source of the current row."""
+        entries, row = self._sources.entries, self.table.currentRow()
+        return entries[row] if 0 <= row < len(entries) else None
+
+    def refresh(self) -> None:
+        """Show the sources as they are now; the current one stays."""
+        entries, row = self._sources.entries, self.table.currentRow()
+        self.table.setRowCount(len(entries))
+        for i, one in enumerate(entries):
+            for column, text in enumerate((self._sources.letter(one), _title(one), _state(one))):
+                item = QTableWidgetItem(text)
+                item.setToolTip(_tip(one))
+                self.table.setItem(i, column, item)
+        if entries:
+            self.table.setCurrentCell(min(max(row, 0), len(entries) - 1), 1)
+        self.table.setVisible(bool(entries))
+        self.empty.setVisible(not entries)
+        self._offer()
+
+    def menu_for(self, source: Source) -> QMenu:
+        """Context menu of a row."""
+        menu = QMenu(self)
+        menu.addAction("Show as A", lambda: self._sources.show(source))
+        compared = source is self._sources.b
+        menu.addAction("Stop comparing" if compared else "Compare A with this",
+                       lambda: self._sources.compare(None if compared else source))
+        menu.addSeparator()
+        menu.addAction("Close", lambda: self._remove(source)).setEnabled(_can_close(source))
+        return menu
+
+    def _lay_out(self) -> None:
+        self.table.setObjectName("sources")
+        self.table.horizontalHeader().hide()
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(25)
+        self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header, letters = self.table.horizontalHeader(), self.table.fontMetrics()
+        header.setMinimumSectionSize(22)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        header.resizeSection(0, letters.horizontalAdvance("AMM"))
+        header.resizeSection(2, letters.horizontalAdvance("cancelledM"))
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.open_button.setToolTip("Open a folder of constants (Ctrl+Shift+O)")
+        self.compare_button.setToolTip("Compare what is shown (A) with the current row (B), or end that")
+        for button in (self.open_button, self.compare_button, self.close_button):
+            button.setMinimumWidth(40)
+        buttons = QHBoxLayout()
+        for button in (self.open_button, self.compare_button, self.close_button):
+            buttons.addWidget(button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(4, 4, 4, 4)
+        column.setSpacing(4)
+        column.addWidget(self.table, 1)
+        column.addWidget(self.empty, 1)
+        column.addLayout(buttons)
+
+    def _connect(self) -> None:
+        self._sources.changed.connect(self.refresh)
+        self._session.subject_told.connect(self._show_states)
+        self.table.cellDoubleClicked.connect(lambda row, _: self._sources.show(self._sources.entries[row]))
+        self.table.currentCellChanged.connect(lambda *_: self._offer())
+        self.table.customContextMenuRequested.connect(self._show_menu)
+        self.open_button.clicked.connect(self.open_wanted)
+        self.compare_button.clicked.connect(self._compare)
+        self.close_button.clicked.connect(lambda: self._remove(self.current))
+        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        delete.activated.connect(lambda: self._remove(self.current))
+
+    def _offer(self) -> None:
+        """What can be done with the current row."""
+        current, sources = self.current, self._sources
+        compared = current is not None and current is sources.b
+        self.compare_button.setText("Stop" if compared else "Compare")
+        self.compare_button.setEnabled(current is not None and sources.a is not None and current is not sources.a)
+        self.close_button.setEnabled(current is not None and _can_close(current))
+
+    def _compare(self) -> None:
+        current = self.current
+        self._sources.compare(None if current is self._sources.b else current)
+
+    def _remove(self, source: Source | None) -> None:
+        if source is not None and _can_close(source):
+            self._sources.remove(source)
+
+    def _show_states(self) -> None:
+        for row, one in enumerate(self._sources.entries):
+            item = self.table.item(row, 2)
+            if item is not None and item.text() != _state(one):
+                item.setText(_state(one))
+                self._offer()
+
+    def _show_menu(self, at: QPoint) -> None:
+        row = self.table.rowAt(at.y())
+        if row >= 0:
+            menu = self.menu_for(self._sources.entries[row])
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(self.table.viewport().mapToGlobal(at))
+
+
+def _title(source: Source) -> str:
+    return source.opened.title if source.opened is not None else source.title
+
+
+def _state(source: Source) -> str:
+    """State, with a mark where there is something to be read; constants that nobody looked at yet are on disk."""
+    if source.opened is None:
+        return "on disk"
+    return f"{source.opened.state} !" if source.opened.notes else source.opened.state
+
+
+def _tip(source: Source) -> str:
+    notes = source.opened.notes if source.opened is not None else ()
+    return "\n".join((_title(source), *(f"• {note}" for note in notes)))
+
+
+def _can_close(source: Source) -> bool:
+    return source.opened is None or source.opened.ended

@@ -1,0 +1,130 @@
+"""What can be looked at: jobs and opened constants; one is A, and another may be B, with which it is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from app.session.session import Session
+from calib_core.errors import CalibrationError
+from calib_core.subjects.base import Subject
+from calib_core.subjects.pair import PairSubject
+
+
+@dataclass(eq=False)
+class Source:
+    """Something that can be looked at; what takes memory is made when somebody does.
+
+    Attributes
+    ----------
+    title : str
+    opens : callable
+        Makes the subject.
+    """
+
+    title: str
+    opens: Callable[[], Subject]
+    _subject: Subject | None = field(default=None, init=False)
+
+    @property
+    def subject(self) -> Subject:
+        """The subject, made at the first call."""
+        if self._subject is None:
+            self._subject = self.opens()
+        return self._subject
+
+    @property
+    def opened(self) -> Subject | None:
+        """The subject where it has been made."""
+        return self._subject
+
+
+class Sources(QObject):
+    """Keeps what was opened, and shows one of it or two compared.
+
+    ``changed`` tells that there is another source, or that A or B is another.
+    """
+
+    changed = pyqtSignal()
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._entries: list[Source] = []
+        self._pair: PairSubject | None = None
+        self.a: Source | None = None
+        self.b: Source | None = None
+
+    @property
+    def entries(self) -> tuple[Source, ...]:
+        """All sources, the newest first."""
+        return tuple(self._entries)
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Subjects of A and B, as far as there are."""
+        return tuple(one.subject for one in (self.a, self.b) if one is not None)
+
+    def letter(self, source: Source) -> str:
+        """``A``, ``B``, or nothing."""
+        return "A" if source is self.a else "B" if source is self.b else ""
+
+    def add(self, *sources: Source) -> None:
+        """Take sources, newest first, without showing them."""
+        self._entries = [*sources, *self._entries]
+        self.changed.emit()
+
+    def show(self, source: Source) -> None:
+        """Look at a source; it is compared with B, unless it is B."""
+        self.a, self.b = source, None if source is self.b else self.b
+        self._present()
+
+    def compare(self, source: Source | None) -> None:
+        """Compare A with a source, or with nothing any more; what cannot be compared is told and stays away."""
+        self.b = None if source is self.a else source
+        if self.a is None and source is not None:
+            self.a, self.b = source, None
+        self._present()
+
+    def remove(self, source: Source) -> None:
+        """Let a source go; another is shown in its place."""
+        self._entries.remove(source)
+        was_shown = source in (self.a, self.b)
+        if source is self.b:
+            self.b = None
+        elif source is self.a:
+            self.a, self.b = self.b or next(iter(self._entries), None), None
+        if was_shown:
+            self._present()
+        if source.opened is not None:
+            source.opened.close()
+        self.changed.emit()
+
+    def close(self) -> None:
+        """End what is compared and all subjects that are no jobs; those end by themselves."""
+        self._leave_pair()
+        for one in self._entries:
+            if one.opened is not None and one.opened.ended:
+                one.opened.close()
+
+    def _present(self) -> None:
+        before, self._pair = self._pair, None
+        subject = None if self.a is None else self.a.subject
+        if self.a is not None and self.b is not None:
+            try:
+                subject = self._pair = PairSubject(self.a.subject, self.b.subject)
+            except CalibrationError as error:
+                self.b = None
+                self._session.say("ERROR", str(error))
+        if subject is not self._session.subject:
+            self._session.set_subject(subject)
+        if before is not None:
+            before.close()
+        self.changed.emit()
+
+    def _leave_pair(self) -> None:
+        if self._pair is not None:
+            self._pair.close()
+            self._pair = None
