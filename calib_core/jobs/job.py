@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -188,7 +189,7 @@ class Job:
     def _work(self) -> None:
         check_writable(self.spec.out_folder)
         sweep(self.spec.out_folder)
-        plan = make_plan(self.spec)
+        plan = replace(make_plan(self.spec), started=datetime.fromtimestamp(self.created, UTC))
         self.plan = plan
         self.check()
         check_memory(plan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from calib_core.axes import At, Result
@@ -71,6 +72,8 @@ class Plan:
         Why a module does not take part, by number.
     notes : tuple of str
         Sentences for the log and the provenance.
+    started : datetime
+        When the job was begun, aware UTC; it tells apart what the same specification made at another time.
     """
 
     spec: JobSpec
@@ -88,6 +91,7 @@ class Plan:
     room: int
     left_out: dict[int, str]
     notes: tuple[str, ...]
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def kind(self) -> DetectorType | None:

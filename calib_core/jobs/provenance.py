@@ -29,6 +29,7 @@ def provenance(plan: Plan, module: Module) -> dict[str, Any]:
                      **{name: version(name) for name in _LIBRARIES}},
         "parameters": {"method": plan.method.command, **plan.method.values()},
         "job": plan.spec.model_dump(mode="json"),
+        "started": plan.started.isoformat(),
         "constants": _taken(plan, module.number),
         "notes": list(plan.notes),
     }

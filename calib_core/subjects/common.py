@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,9 @@ from calib_core.subjects.variants import Get, base_of
 
 #: Most names that a sentence lists.
 _MOST_NAMES = 8
+#: Run of a line on an input: its name, what the run is called, and its path; an input that is no run has no name.
+_RUN = re.compile(r"[^:]*: (?P<label>[^/\s].*?) (?P<path>/.*?)(?: \(\d+ trains, \d+ frames\))?")
+_IN_THE_FACILITY = re.compile(r"p\d{6} r\d{4}")
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Common:
     results : tuple of (Result, Result)
         As A and as B have it.
     notes : tuple of str
-        Sentences on what only one of them has.
+        Sentences on runs that both are made of, and on what only one of them has.
     """
 
     modules: tuple[int, ...]
@@ -168,6 +172,7 @@ def _alike(one: Result, other: Result) -> bool:
 def _notes(
     a: Subject, b: Subject, axes: Mapping[str, Axis], pairs: Sequence[tuple[Result, Result]]
 ) -> Iterator[str]:
+    yield from _same_runs(a, b)
     for letter, one, other in (("A", a, "B"), ("B", b, "A")):
         if not one.identifier:
             yield f"It is not known which detector {letter} is of; it is taken to be that of {other}."
@@ -203,3 +208,17 @@ def _listed(labels: Sequence[Label]) -> str:
         return format_numbers(int(label) for label in labels)
     more = len(labels) - _MOST_NAMES
     return ", ".join(map(str, labels[:_MOST_NAMES])) + (f" and {more} more" if more > 0 else "") or "none"
+
+
+def _runs(one: Subject) -> list[str]:
+    """Runs that a subject is made of, by proposal and number, or by path where the name does not tell both."""
+    found = [_RUN.fullmatch(line) for line in one.about.get("runs", "").splitlines()]
+    return [line["label"] if _IN_THE_FACILITY.fullmatch(line["label"]) else line["path"] for line in found if line]
+
+
+def _same_runs(a: Subject, b: Subject) -> Iterator[str]:
+    """Sentence on runs that both are made of."""
+    same = [run for run in dict.fromkeys(_runs(a)) if run in _runs(b)]
+    if same:
+        yield (f"A and B are both made of {_listed(same)}, so they are not independent: they differ less than two "
+               "runs would, and (A−B)/σ is too narrow.")

@@ -1,11 +1,12 @@
 """Sets of constants on disk: which files belong together, and whose they are.
 
-A set holds the constants of one detector that one job wrote. Files are of one job if
+A set holds the constants of one detector that one job wrote. Files are of one job if their provenance names the same
+job specification, detector, parameters and versions of software, the same time at which the job was started, and they
+lie in the same tree.
 
-* their provenance names the same job specification, detector, parameters and versions of software, and they lie in
-  the same tree;
-* none of them is a second file of a unit and a calibration, since a job writes each once: in the order of their
-  times, a second one begins the next job, as does one that comes more than an hour after the one before.
+Older files do not tell when their job was started. None of a job's files is a second one of a unit and a calibration,
+since it writes each once: in the order of their times, a second one begins the next job, as does one that comes more
+than an hour after the one before.
 
 So the same job that was run again makes a set of its own. Files without provenance make a set for each detector
 type, of the newest file of each unit and calibration.
@@ -34,7 +35,7 @@ _MOST_FILES = 20_000
 #: A job writes the constants of each module as soon as they are done, so that they come one soon after the other.
 _LONGEST_PAUSE = timedelta(hours=1)
 #: What the files of a job have in common in their provenance.
-_OF_JOB = ("job", "detector", "detector_type", "parameters", "software")
+_OF_JOB = ("job", "started", "detector", "detector_type", "parameters", "software")
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,16 @@ class ConstantSet:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A file, its time, what it has in common with the others of its job (empty: it is bare), and its module."""
+    """A file, its time, what it has in common with the others of its job (empty: it is bare), and its module.
+
+    ``exact`` is whether no other job has that in common.
+    """
 
     stored: StoredConstant
     time: datetime
     job: str
     module: int
+    exact: bool = False
 
 
 def find_sets(paths: Sequence[Path], detector_type: str = "") -> tuple[ConstantSet, ...]:
@@ -103,8 +108,9 @@ def find_sets(paths: Sequence[Path], detector_type: str = "") -> tuple[ConstantS
     for one in entries:
         jobs.setdefault(one.job, []).append(one)
     bare = _by_type(jobs.pop("", []), detector_type, left_out)
+    of_jobs = (run for group in jobs.values() for run in _runs(group, left_out))
     found = [
-        *_sets((run for group in jobs.values() for run in _runs(group)), _set_of_job, detector_type, left_out),
+        *_sets(of_jobs, _set_of_job, detector_type, left_out),
         *_sets(bare, _set_of_bare, detector_type, left_out),
     ]
     if not found:
@@ -167,7 +173,7 @@ def _entry(stored: StoredConstant) -> _Entry:
         return _Entry(stored, time, "", 0)
     tree = str(stored.path.absolute().parent.parent)
     job = json.dumps([tree, *(said.get(name) for name in _OF_JOB)], sort_keys=True)
-    return _Entry(stored, time, job, int(stored.attributes["module"]))
+    return _Entry(stored, time, job, int(stored.attributes["module"]), bool(said.get("started")))
 
 
 def _time_of(path: Path) -> datetime:
@@ -178,8 +184,14 @@ def _time_of(path: Path) -> datetime:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
-def _runs(entries: Sequence[_Entry]) -> Iterator[list[_Entry]]:
-    """Files of the same job, cut where it was run again."""
+def _runs(entries: Sequence[_Entry], left_out: list[str]) -> Iterator[list[_Entry]]:
+    """Files of the same job, cut where it was run again; copies of a file of one job are told."""
+    if entries[0].exact:
+        newest = {_place(one): one for one in sorted(entries, key=lambda one: one.time)}
+        left_out += [f"Left out: {one.stored.path} is a copy of {newest[_place(one)].stored.path}, of the same job."
+                     for one in entries if newest[_place(one)] is not one]
+        yield list(newest.values())
+        return
     run: list[_Entry] = []
     for one in sorted(entries, key=lambda one: one.time):
         again = any(_place(one) == _place(other) for other in run)

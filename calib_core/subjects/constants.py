@@ -110,12 +110,6 @@ class ConstantsSubject:
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
         """What the rules of the characterisation that made the constants say of a pixel; see `Subject.reasons`.
 
-        Parameters
-        ----------
-        module, row, col : int
-        at : mapping
-            Indices along axes.
-
         Returns
         -------
         tuple of Reason

@@ -12,6 +12,7 @@ from calib_core.detector import DetectorType
 from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.io.locate import label
 from calib_core.jobs.job import Job
+from calib_core.subjects.provenance_words import input_line
 
 
 class JobSubject:
@@ -73,11 +74,17 @@ class JobSubject:
 
     @property
     def about(self) -> Mapping[str, str]:
-        """Runs, condition and parameters."""
+        """Characterisation and inputs; condition and parameters once the runs have been looked at."""
         spec, plan = self.job.spec, self.job.plan
-        runs = {name: ", ".join(map(str, spec.paths(name))) for name in spec.inputs}
-        known = {"characterisation": f"{spec.family} {spec.method}", **{f"input {k}": v for k, v in runs.items()}}
-        return known if plan is None else {**known, "condition": condition_text(plan.condition)}
+        known = {"characterisation": f"{spec.family} {spec.method}"}
+        if plan is None:
+            given = (input_line(name, "", path) for name in spec.inputs for path in spec.paths(name))
+            return {**known, "runs": "\n".join(given)}
+        runs = {key: (run.label, str(run.path)) for key, run in plan.runs.items()}
+        taken = (input_line(key, *runs.get(key, ("", one.path))) for key, one in plan.context.arranged.items())
+        parameters = (f"{name}: {value}" for name, value in plan.method.values().items())
+        return {**known, "runs": "\n".join(taken), "condition": condition_text(plan.condition),
+                "parameters": "\n".join(parameters)}
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -126,25 +126,13 @@ class PairSubject:
         self._composer.look_at(view)
 
     def along(self, result: str, axis: str, module: int, row: int, col: int, at: At) -> Array:
-        """One pixel of a result along an axis of the pair.
-
-        Parameters
-        ----------
-        result, axis : str
-        module, row, col : int
-        at : mapping
-            Indices along the other axes.
+        """One pixel of a result along an axis of the pair; see `Subject.along`.
 
         Returns
         -------
         (n,) float64
             NaN where there is nothing, or where flags of A or B are not known; empty where A or B, if needed, has
             none yet.
-
-        Raises
-        ------
-        CalibrationError
-            What it is read from cannot be read any more.
         """
 
         def get(letter: str, name: str) -> Array | None:
@@ -156,96 +144,42 @@ class PairSubject:
         return np.empty(0) if found is None else found
 
     def plane(self, result: str, module: int, at: At) -> Array | None:
-        """Image of a result at a place of the pair.
-
-        Parameters
-        ----------
-        result : str
-        module : int
-        at : mapping
-            Indices along axes.
+        """Image of a result at a place of the pair; see `Subject.plane`.
 
         Returns
         -------
         (slow_scan, fast_scan) array or None
-            None where there is nothing.
-
-        Raises
-        ------
-        CalibrationError
-            What it is read from cannot be read any more.
         """
         return self._plane(self._made[result], Planes(self._sides, module).at(at))
 
     def values(self, result: str, module: int | None = None) -> Array | None:
-        """None: results without pixels are not compared.
-
-        Parameters
-        ----------
-        result : str
-        module : int, optional
-        """
+        """None: results without pixels are not compared."""
         return None
 
     def explain(self, module: int, row: int, col: int, at: At) -> Explanation | None:
-        """What the raw data of a pixel of A say.
-
-        Parameters
-        ----------
-        module, row, col : int
-        at : mapping
-            Indices along axes of the pair.
+        """What the raw data of a pixel of A say at a place of the pair; see `Subject.explain`.
 
         Returns
         -------
         Explanation or None
-            None where there are no raw data.
-
-        Raises
-        ------
-        CalibrationError
-            There is no such run, or it cannot be read.
         """
         return self.a.explain(module, row, col, self._sides["a"].at(at))
 
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
-        """Why a pixel of A has the flags that it has there.
-
-        Parameters
-        ----------
-        module, row, col : int
-        at : mapping
-            Indices along axes of the pair.
+        """Why a pixel of A has the flags that it has at a place of the pair; see `Subject.reasons`.
 
         Returns
         -------
         tuple of Reason
-
-        Raises
-        ------
-        CalibrationError
-            What it is read from cannot be read any more.
         """
         return self.a.reasons(module, row, col, self._sides["a"].at(at))
 
     def frames(self, module: int, row: int, at: At) -> RowFrames | None:
-        """Raw samples of a row of pixels of A in the first frames.
-
-        Parameters
-        ----------
-        module, row : int
-        at : mapping
-            Indices along axes of the pair.
+        """Raw samples of a row of pixels of A at a place of the pair; see `Subject.frames`.
 
         Returns
         -------
         RowFrames or None
-            None where there are no raw data.
-
-        Raises
-        ------
-        CalibrationError
-            There is no such run, or it cannot be read.
         """
         return self.a.frames(module, row, self._sides["a"].at(at))
 

@@ -61,11 +61,15 @@ def about(files: Sequence[StoredConstant]) -> dict[str, str]:
     ) if (text := "\n".join(lines))}
 
 
+def input_line(name: Any, run: Any, path: Any, more: str = "") -> str:
+    """Line on an input: its name, what its run is called, where it is; what is not known is left out."""
+    return " ".join(str(word) for word in (f"{name or ''}:", run, path, more) if word not in (None, "", ":"))
+
+
 def _runs(said: Mapping[str, Any]) -> Iterator[str]:
     for one in _inputs(said.get("raw_data")):
-        what = (f"{one.get('input', '')}:", one.get("run"), one.get("path"))
         frames = f"({one['trains']} trains, {one['frames']} frames)" if {"trains", "frames"} <= set(one) else ""
-        yield " ".join(str(word) for word in (*what, frames) if word not in (None, "", ":"))
+        yield input_line(one.get("input"), one.get("run"), one.get("path"), frames)
 
 
 def _condition(conditions: Any) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("numerics", "correction", "characterisation", "constants", "io")
+ROOMS = ("numerics", "correction", "characterisation", "constants", "io", "store", "subjects")
 SECTION = re.compile(r"^(?:Parameters|Returns|Yields)\n-{3,}$", re.MULTILINE)
 PARAMETERS = re.compile(r"^Parameters\n-{3,}\n(.*?)(?=^\S[^\n]*\n-{3,}$|\Z)", re.MULTILINE | re.DOTALL)
 

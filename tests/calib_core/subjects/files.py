@@ -28,7 +28,7 @@ def put_bare(folder: Path, pdu: str, name: str, values: Any, number: int = 0, di
 
 
 def put_ours(root: Path, module: int, name: str, values: Any, second: float, job: str = "first",
-             chunks: tuple[int, ...] | None = None, **changes: Any) -> Path:
+             chunks: tuple[int, ...] | None = None, started: str = "", **changes: Any) -> Path:
     """Constant (fast_scan, slow_scan, cell) of a module of a detector, as a job writes it, some seconds after the
     begin; what is given instead of the usual attributes is written as JSON."""
     created = datetime.fromtimestamp(BEGIN + second, UTC)
@@ -37,6 +37,7 @@ def put_ours(root: Path, module: int, name: str, values: Any, second: float, job
         "detector_type": "DSSC-Type", "detector": "SCS_DET_DSSC1M-1", "module": module,
         "job": {"family": "DSSC", "method": "DARK", "out_folder": str(root), "notes": [job]},
         "software": {"calibwb": "0.1.0"}, "parameters": {"max_trains": 500}, "notes": [f"A note of the {job} job."],
+        **({"started": started} if started else {}),
     }
     raw = [{"input": "dark", "run": "p002450 r0007", "proposal": 2450, "run_number": 7, "path": "/raw/r0007",
             "trains": 10, "frames": 20}]

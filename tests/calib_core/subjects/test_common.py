@@ -71,3 +71,34 @@ def test_modes_of_operation_of_one_type_can_be_compared_and_an_unknown_detector_
     with compared(Arrays(identifier=""), Arrays(kind=replace(KIND, signal_plane=None))) as one:
         assert one.identifier == "LAB_TINY"
         assert one.notes[0] == "It is not known which detector A is of; it is taken to be that of B."
+
+
+SAME = ("A and B are both made of {}, so they are not independent: they differ less than two runs would, and (A−B)/σ "
+        "is too narrow.")
+
+
+@pytest.mark.parametrize(("of_a", "of_b", "same"), [
+    (["high: p002450 r0007 /raw/r0007 (10 trains, 20 frames)", "low: p002450 r0008 /raw/r0008"],
+     ["high: p002450 r0008 /copy of/r0008 (9 trains, 9 frames)", "low: p002450 r0007 /raw/r0007"],
+     "p002450 r0007, p002450 r0008"),
+    (["dark: p002450 r0007 /raw/r0007"], ["dark: p002450 r0008 /raw/r0008"], ""),
+    (["dark: p002450 r0007 /raw/r0007"], ["dark: p002451 r0007 /raw/r0007"], ""),
+    (["dark: run one /data/run one"], ["dark: run one /data/run one (10 trains, 20 frames)"], "/data/run one"),
+    (["dark: run /data/run"], ["dark: run /elsewhere/run"], ""),
+    (["dark: p002450 r0007 /raw/r0007", "lut: /tables/lut.h5"],
+     ["dark: p002450 r0008 /raw/r0008", "lut: /tables/lut.h5"], ""),
+    (["runs 1-3"], ["runs 1-3"], ""), ([], [], ""),
+])
+def test_runs_that_both_are_made_of_are_told(of_a: list[str], of_b: list[str], same: str) -> None:
+    a, b = Arrays(), Arrays()
+    a.about, b.about = {"runs": "\n".join(of_a)}, {"runs": "\n".join(of_b)}
+    with compared(a, b) as one:
+        told = [note for note in one.notes if "independent" in note]
+        assert told == ([SAME.format(same)] if same else [])
+
+
+def test_nothing_is_told_of_runs_where_they_are_not_known() -> None:
+    a, b = Arrays(), Arrays()
+    a.about, b.about = {}, {"runs": "dark: p002450 r0007 /raw/r0007"}
+    with compared(a, b) as one:
+        assert not [note for note in one.notes if "independent" in note]

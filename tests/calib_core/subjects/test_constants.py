@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -217,6 +219,49 @@ def test_a_job_that_was_run_again_makes_another_set(second: Any, sets: Any, tmp_
     written = [(4, 0), (6, 10), *second]
     begin = {put_ours(tmp_path, module, "Offset", images(1), when): when for module, when in written}
     assert [[begin[one.path] for one in found.files] for found in find_sets([tmp_path])] == sets
+
+
+FIRST, SECOND = "2026-11-25T07:20:00+00:00", "2026-11-25T07:24:59.5+00:00"
+
+
+@pytest.mark.parametrize(("written", "sets"), [
+    ([(4, 0, FIRST), (6, 9000, FIRST)], [[0, 9000]]),  # hours between two modules
+    ([(4, 0, FIRST), (6, 1, SECOND), (8, 2, FIRST)], [[0, 2], [1]]),  # two at the same time
+    ([(4, 0, FIRST), (6, 1, SECOND), (4, 2, ""), (6, 3, "")], [[2, 3], [1], [0]]),  # and older files beside them
+])
+def test_files_that_tell_when_their_job_was_started_are_of_that_job(written: Any, sets: Any, tmp_path: Path) -> None:
+    begin = {put_ours(tmp_path, module, "Offset", images(1), when, started=started): when
+             for module, when, started in written}
+    assert [[begin[one.path] for one in found.files] for found in find_sets([tmp_path])] == sets
+
+
+def test_a_copy_of_a_file_beside_it_is_told_and_left_out(tmp_path: Path) -> None:
+    old = put_ours(tmp_path, 4, "Offset", images(1), 0, started=FIRST)
+    new = put_ours(tmp_path, 4, "Offset", images(1), 5, started=FIRST)
+    put_ours(tmp_path, 6, "Offset", images(1), 1, started=FIRST)
+    [found] = find_sets([tmp_path])
+    assert {one.path for one in found.files} == set(tmp_path.rglob("*.h5")) - {old}
+    assert found.notes[-1] == f"Left out: {old} is a copy of {new}, of the same job."
+
+
+def test_the_same_job_twice_at_once_makes_two_sets(tmp_path: Path) -> None:
+    settings = {"trains": 10, **SMALL["DSSC1M"]}
+    made = simulate(default_settings("DSSC1M").with_changes(settings), tmp_path)
+    spec = survey(list(made.runs.values())).spec(tmp_path / "out", parameters={"min_trains": 1})
+    jobs = [Job(spec), Job(spec)]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        assert job.wait(120)
+    written = {frozenset(one.path for one in job.board.outputs) for job in jobs}
+    assert {frozenset(one.path for one in found.files) for found in find_sets([tmp_path / "out"])} == written
+    for job in jobs:
+        for one in job.board.outputs:
+            with h5py.File(one.path) as file:
+                [constant] = next(iter(file.values())).values()
+                started = json.loads(constant["0"].attrs["provenance"])["started"]
+            assert datetime.fromisoformat(started) == datetime.fromtimestamp(job.created, UTC)
+        job.close()
 
 
 def test_a_damaged_file_is_told_and_the_others_are_shown(tmp_path: Path, opened: Any, show: Show) -> None:
