@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from PyQt6.QtCore import QEvent, QPoint, QTimer, pyqtSignal
@@ -14,6 +13,7 @@ from app.widgets import colour
 from app.widgets.camera import CameraModel
 from app.widgets.histogram_bar import HistogramBar
 from app.widgets.map_canvas import MapCanvas
+from app.widgets.map_picture import PaintedMap
 from app.widgets.map_title import MapTitle
 from app.widgets.placement import Pixel, Placement
 from app.widgets.tones import is_dark
@@ -238,10 +238,15 @@ class MapView(QWidget):
         self._count()
         return self.grab().toImage()
 
-    def grab_map(self, path: str | Path) -> None:
-        """Write the picture with title and colour bar into an image file, its format by the suffix."""
-        if not self.image().save(str(path)):
-            raise OSError(f"cannot write the picture {path}: choose a writable folder and .png as suffix")
+    def painted_map(self) -> PaintedMap | None:
+        """Return the map as it is on the screen, for a picture in a file; None without one."""
+        self._refresh()
+        if self._values is None or self._placement is None:
+            return None
+        flags, drawn = (self._values, self._selected) if self._is_flag_map else (
+            self._flags, self._selected if self._overlay else 0)
+        values = None if self._is_flag_map else self._values
+        return PaintedMap(self._placement.index, values, flags, drawn, self._paint())
 
     # -- from state to picture
 

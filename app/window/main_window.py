@@ -11,7 +11,7 @@ from PyQt6.QtCore import QEvent, QSize, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QGuiApplication, QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QTabWidget, QToolBar, QVBoxLayout, QWidget
 
-from app.panels.deliver.export import ExportPanel
+from app.panels.deliver.export_panel import ExportPanel
 from app.panels.inspect.frames import FramesPanel
 from app.panels.inspect.inspector import InspectorPanel
 from app.panels.inspect.tables import AsicTable, StageTable

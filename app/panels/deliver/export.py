@@ -1,41 +1,43 @@
-"""Export of what is shown: pictures, tables, and the constants that the job wrote."""
+"""Export of what is shown: pictures, tables, a selection, a mask, and copies of the files that it came from."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from threading import Event
 
-from PyQt6.QtCore import QObject, Qt, QUrl
-from PyQt6.QtGui import QDesktopServices
-from PyQt6.QtWidgets import (
-    QAbstractItemView,
-    QFileDialog,
-    QHBoxLayout,
-    QListWidget,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PyQt6.QtCore import QObject, QUrl, pyqtSignal
+from PyQt6.QtGui import QDesktopServices, QImage
 
+from app.panels.deliver.naming import caption, file_name, free_path, heading, left_out
 from app.panels.inspect.inspector_presenter import InspectorPresenter
 from app.panels.maps.map_statistics import COLUMNS, statistics_rows
 from app.panels.maps.maps import MapsPanel, save_image
-from app.panels.maps.pixel_text import flag_names
+from app.panels.maps.slots import Choice
 from app.running.background import Background
-from app.running.jobs_model import JobsModel
 from app.session.session import Session
-from app.widgets.icons import icon
+from app.widgets.map_picture import map_image, side_by_side, with_caption, with_words
+from app.widgets.map_view import MapView
+from calib_core.errors import Cancelled
 from calib_core.store.table import Column, write_csv
+from calib_core.subjects.selection import Selection, write_selection
 from calib_core.subjects.shown import Shown
 
-AskFile = Callable[[str, str, str], str]
-AskFolder = Callable[[str], str]
+NOTHING = "There are no maps to export yet; run a job or open constants first."
 
 
 class ExportPresenter(QObject):
-    """Writes files in the background and tells the session how it went."""
+    """Writes files in the background, each from what is on the screen when it is asked for.
+
+    Signals
+    -------
+    said(level, sentence, path)
+        How it went: level INFO or ERROR; the path is empty where nothing was written.
+    """
+
+    said = pyqtSignal(str, str, str)
 
     def __init__(
         self, session: Session, background: Background, maps: MapsPanel, inspector: InspectorPresenter,
@@ -43,66 +45,122 @@ class ExportPresenter(QObject):
     ) -> None:
         super().__init__(parent)
         self._session, self._background, self._maps, self._inspector = session, background, maps, inspector
+        self._stopped = Event()
+
+    def name(self, what: Sequence[str], suffix: str, place: bool = True) -> str:
+        """Name that is proposed for a file of what is shown."""
+        return file_name(self._session.shown, what, suffix, place)
 
     def picture(self, path: Path) -> None:
-        """Write the picture of all maps."""
-        image = self._maps.image()
-        self._write(path, lambda: save_image(image, path))
+        """Write one picture of all maps, at the resolution of the data."""
+        images = [image for _, image in self._images()]
+        if images:
+            path = free_path(path, ".png")
+            self._write(path, lambda: save_image(self._with_words(side_by_side(images, 2)), path))
 
     def pictures(self, folder: Path) -> None:
-        """Write a picture of each map into a folder."""
-        images = [(folder / f"{_file_name(title)}.png", image) for title, image in self._maps.slot_images()]
-        self._write(folder, lambda: [save_image(image, path) for path, image in images])
+        """Write a picture of each map into a folder, under names that tell the map and its place."""
+        images = [(free_path(folder / self.name([choice.title], ".png"), ".png"), image)
+                  for choice, image in self._images()]
+        if images:
+            self._write(folder, lambda: [save_image(image, path) for path, image in images])
 
     def statistics(self, path: Path) -> None:
         """Write statistics of the shown maps per module and ASIC."""
-        shown = self._session.shown
-        if shown.picture is None or shown.kind is None:
-            self._session.say("ERROR", "There are no maps to export yet; run a job first.")
-            return
-        heading = f"{_heading(shown)}\nleft out are pixels with: {flag_names(self._session.excluded)}"
-        rows = partial(statistics_rows, shown, self._maps.presenter.chosen, self._session.excluded)
-        self._write(path, lambda: write_csv(path, COLUMNS, rows(), heading, overwrite=True))
+        shown, excluded = self._session.shown, self._session.excluded
+        if self._has_maps(shown):
+            words = f"{heading(shown)}\n{left_out(excluded, shown)}"
+            rows = partial(statistics_rows, shown, self._maps.presenter.chosen, excluded)
+            path = free_path(path, ".csv")
+            self._write(path, lambda: write_csv(path, COLUMNS, rows(), words))
 
     def curve(self, path: Path) -> None:
-        """Write the selected pixel over memory cells."""
+        """Write the selected pixel along its axis, with the names of its flags."""
         curve = self._inspector.curve
-        if curve is None:
-            self._session.say("ERROR", "There is no curve to export; click a pixel first.")
+        if curve is None or curve.shown.pixel is None:
+            self.said.emit("ERROR", "There is no curve to export; click a pixel first.", "")
             return
-        spec = curve.choice.result
-        columns = [Column("memory cell"), Column(spec.title, spec.unit)]
-        data = [curve.cells.tolist(), curve.values.tolist()]
+        result, axis = curve.choice.result, curve.axis
+        columns = [Column(axis.title.lower(), axis.unit), Column(result.title, result.unit), Column("flags")]
+        data = [list(axis.labels), curve.values.tolist(), curve.flags.tolist()]
         if curve.error is not None:
-            columns.append(Column("error", spec.unit))
+            columns.append(Column("error", result.unit))
             data.append(curve.error.tolist())
-        comment = "{}\nmodule {}, row {}, column {}".format(_heading(curve.shown, but="cell"), *curve.shown.pixel)
-        rows = zip(*data, strict=True)
-        self._write(path, lambda: write_csv(path, columns, rows, comment, overwrite=True))
+        place = "module {}, row {}, column {}".format(*curve.shown.pixel)
+        words, path = f"{heading(curve.shown, but=axis.name)}\n{place}", free_path(path, ".csv")
+        self._write(path, lambda: write_csv(path, columns, zip(*data, strict=True), words))
 
-    def constants(self, paths: list[Path], folder: Path) -> None:
-        """Copy constant files into another folder; files of the same name there stay as they are."""
+    def selection(self, path: Path, all_modules: bool, all_places: bool, mask_only: bool = False) -> None:
+        """Write the shown maps, of the shown module and place or of all, as HDF5; or the mask of bad pixels alone."""
+        shown = self._session.shown
+        if not self._has_maps(shown):
+            return
+        flags = (shown.flags,) if shown.flags is not None else ()
+        maps = () if mask_only else tuple(one.result for one in self._maps.presenter.chosen if one.result.pixels)
+        results = tuple(dict.fromkeys((*maps, *flags)))
+        chosen = Selection(
+            results, shown.subject.modules if all_modules else (shown.module,),
+            {} if all_places else {name: (index,) for name, index in shown.at.items()}, self._session.excluded,
+            {"place": "all" if all_places else shown.place_text})
+        path, stopped = free_path(path, ".h5"), Event()
+        self._stopped = stopped
+
+        def step(share: float) -> None:
+            if stopped.is_set():
+                raise Cancelled("The export was cancelled.")
+
+        self._write(path, lambda: write_selection(path, shown.subject, chosen, step))
+
+    def cancel(self) -> None:
+        """Stop a selection that is being written; nothing of it stays."""
+        self._stopped.set()
+
+    def files(self, paths: Sequence[Path], folder: Path) -> None:
+        """Copy files into another folder under their own names; files of the same name there stay as they are."""
         self._write(folder, lambda: [_copy(path, folder) for path in paths])
 
-    def open_folder(self) -> None:
-        """Show the folder of the subject's constants."""
-        files = self._session.subject.files if self._session.subject is not None else ()
-        folder = files[0].parent if files else self._session.out_folder
+    def open_folder(self, folder: Path) -> None:
+        """Show a folder."""
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
-            self._session.say("WARN", f"No program opens folders here; the constants are in {folder}.")
+            self.said.emit("ERROR", f"No program opens folders here; the files are in {folder}.", "")
+
+    def _images(self) -> list[tuple[Choice, QImage]]:
+        """Each shown map with its caption, as the screen has it at this moment."""
+        shown = self._session.shown
+        if not self._has_maps(shown):
+            return []
+        found = []
+        for choice, view in self._maps.shown_views():
+            painted = view.painted_map() if isinstance(view, MapView) else None
+            lines = caption(shown, self._session.overlay if self._maps.presenter.flags_visible else 0,
+                            self._session.excluded)
+            if painted is not None:
+                found.append((choice, self._with_words(map_image(painted, choice.heading, lines), choice)))
+            elif not isinstance(view, MapView):
+                picture = view.grab().toImage()
+                found.append((choice, self._with_words(with_caption(picture, choice.heading, lines), choice)))
+        return found
+
+    def _with_words(self, image: QImage, choice: Choice | None = None) -> QImage:
+        shown = self._session.shown
+        words: Mapping[str, str] = {
+            "Title": choice.heading if choice is not None else "Maps", "Source": shown.subject.title,
+            "Place": shown.place_text, "Description": heading(shown)}
+        return with_words(image, words)
+
+    def _has_maps(self, shown: Shown) -> bool:
+        if shown.picture is None or shown.kind is None:
+            self.said.emit("ERROR", NOTHING, "")
+            return False
+        return True
 
     def _write(self, path: Path, write: Callable[[], object]) -> None:
-        self._background.run(
-            f"Writing {path}", write,
-            lambda _: self._session.say("INFO", f"{path} was written."),
-            lambda error: self._session.say("ERROR", str(error)),
-        )
+        self._background.run(f"Writing {path}", write, lambda _: self._tell("INFO", f"{path} was written.", path),
+                             lambda error: self._tell("ERROR", str(error), None))
 
-
-def _heading(shown: Shown, but: str = "") -> str:
-    """Whose numbers these are, and at which place along all axes but one."""
-    about = [f"{name}: {text}" for name, text in shown.subject.about.items()]
-    return "\n".join([shown.subject.title, shown.place(but), *about])
+    def _tell(self, level: str, sentence: str, path: Path | None) -> None:
+        self._session.say(level, sentence)
+        self.said.emit(level, sentence, str(path or ""))
 
 
 def _copy(path: Path, folder: Path) -> None:
@@ -110,100 +168,3 @@ def _copy(path: Path, folder: Path) -> None:
     if target.exists():
         raise FileExistsError(f"{target} exists already; choose another folder.")
     shutil.copy2(path, target)
-
-
-def _file_name(title: str) -> str:
-    return "".join(letter if letter.isalnum() else "_" for letter in title.lower())
-
-
-class ExportPanel(QWidget):
-    """Buttons for pictures and tables beside the list of constants; only file choosers open windows."""
-
-    def __init__(
-        self, session: Session, jobs: JobsModel, background: Background, maps: MapsPanel,
-        inspector: InspectorPresenter, parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self.presenter = ExportPresenter(session, background, maps, inspector, self)
-        self._session = session
-        self.ask_file: AskFile = self._ask_file
-        self.ask_folder: AskFolder = self._ask_folder
-        self.outputs = QListWidget(objectName="outputs")
-        self.outputs.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.outputs.setTextElideMode(Qt.TextElideMode.ElideLeft)
-        self.outputs.setToolTip("Constants that the job wrote, HDF5")
-        self._lay_out()
-        session.subject_changed.connect(self._list)
-        jobs.board_changed.connect(self._list)
-
-    def _lay_out(self) -> None:
-        buttons = QVBoxLayout()
-        for name, text, act in (
-            ("export_picture", "Picture of all maps…", self.export_picture),
-            ("export_pictures", "Picture of each map…", self.export_pictures),
-            ("export_statistics", "Statistics as CSV…", self.export_statistics),
-            ("export_curve", "Pixel curve as CSV…", self.export_curve),
-        ):
-            buttons.addWidget(self._button(name, text, "export", act))
-        buttons.addStretch(1)
-        files = QHBoxLayout()
-        files.addWidget(self._button("open_folder", "Open folder", "open", self.presenter.open_folder))
-        files.addWidget(self._button("copy_constants", "Copy to…", "copy", self.copy_constants))
-        files.addStretch(1)
-        right = QVBoxLayout()
-        right.addWidget(self.outputs, 1)
-        right.addLayout(files)
-        whole = QHBoxLayout(self)
-        whole.setContentsMargins(6, 4, 6, 4)
-        whole.addLayout(buttons)
-        whole.addLayout(right, 1)
-
-    def _button(self, name: str, text: str, picture: str, act: Callable[[], None]) -> QPushButton:
-        button = QPushButton(icon(picture), text, objectName=name)
-        button.clicked.connect(lambda: act())
-        return button
-
-    def export_picture(self) -> None:
-        """Ask for a file and write the picture of all maps."""
-        self._to_file("maps.png", "Pictures (*.png)", self.presenter.picture)
-
-    def export_pictures(self) -> None:
-        """Ask for a folder and write a picture of each map."""
-        self._to_folder("Folder for the pictures", self.presenter.pictures)
-
-    def export_statistics(self) -> None:
-        """Ask for a file and write the statistics."""
-        self._to_file("statistics.csv", "Tables (*.csv)", self.presenter.statistics)
-
-    def export_curve(self) -> None:
-        """Ask for a file and write the curve of the selected pixel."""
-        self._to_file("pixel.csv", "Tables (*.csv)", self.presenter.curve)
-
-    def copy_constants(self) -> None:
-        """Ask for a folder and copy the chosen constants, or all, into it."""
-        chosen = self.outputs.selectedItems() or [self.outputs.item(i) for i in range(self.outputs.count())]
-        paths = [Path(item.text()) for item in chosen]
-        if paths:
-            self._to_folder("Copy constants to", lambda folder: self.presenter.constants(paths, folder))
-
-    def _to_file(self, name: str, kinds: str, write: Callable[[Path], None]) -> None:
-        path = self.ask_file("Export", name, kinds)
-        if path:
-            write(Path(path))
-
-    def _to_folder(self, title: str, write: Callable[[Path], None]) -> None:
-        folder = self.ask_folder(title)
-        if folder:
-            write(Path(folder))
-
-    def _ask_file(self, title: str, name: str, kinds: str) -> str:
-        return QFileDialog.getSaveFileName(self, title, str(self._session.out_folder.parent / name), kinds)[0]
-
-    def _ask_folder(self, title: str) -> str:
-        return QFileDialog.getExistingDirectory(self, title)
-
-    def _list(self) -> None:
-        outputs = [str(path) for path in self._session.subject.files] if self._session.subject is not None else []
-        if len(outputs) != self.outputs.count():
-            self.outputs.clear()
-            self.outputs.addItems(outputs)

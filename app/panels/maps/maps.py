@@ -172,14 +172,9 @@ class MapsPanel(QWidget):
         if self.presenter.form == "image" and not self.camera.follows_size:
             self._slots[0].image.canvas.centre_on(pixel)
 
-    def image(self) -> QImage:
-        """Picture of all slots."""
-        return self.grab().toImage()
-
-    def slot_images(self) -> list[tuple[str, QImage]]:
-        """Title and picture of each slot."""
-        shown = zip(self.presenter.chosen, self.views, strict=False)
-        return [(choice.title, view.image()) for choice, view in shown]
+    def shown_views(self) -> list[tuple[Choice, QWidget]]:
+        """What each slot shows, and its view."""
+        return list(zip(self.presenter.chosen, self.views, strict=False))
 
     def wired(self, view: MapView | CurveView, slot: int) -> MapView | CurveView:
         """Connect a slot's new view to the presenter, and return it."""

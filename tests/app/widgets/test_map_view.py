@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from detector_scene import DEAD_MODULE, SHAPE, assembled_index, maps
 from PyQt6.QtCore import QPoint, Qt
-from PyQt6.QtGui import QColor, QImage
+from PyQt6.QtGui import QColor
 
 from app.widgets import colour
 from app.widgets.camera import CameraModel
@@ -242,14 +242,6 @@ def test_value_is_told_whatever_the_flags(view):
     small(view)
     view.set_flags(np.full((2, 4, 8), 1, "u4"))
     assert view.value_at(1, 1, 3) == 43.0
-
-
-def test_picture_file(view, tmp_path):
-    small(view)
-    view.grab_map(tmp_path / "offset.png")
-    assert QImage(str(tmp_path / "offset.png")).size() == view.size()
-    with pytest.raises(OSError, match="cannot write the picture"):
-        view.grab_map(tmp_path / "missing" / "offset.png")
 
 
 def test_module_without_data_is_hatched_and_painting_is_timed(view, qtbot, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import threading
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from fake_job import show
 from PyQt6.QtCore import QPoint, Qt, QTimer
-from PyQt6.QtGui import QGuiApplication, QImage
+from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QCheckBox, QSpinBox, QToolBar
 
 from app.running.supervision import Supervisor
@@ -117,44 +116,6 @@ def test_space_freezes_the_maps(window, fake_job, qtbot):
     assert window.session.shown.picture is shown
     press(qtbot, window, Qt.Key.Key_Space)
     assert window.session.shown.picture.view.at["cell"] == 1
-
-
-def test_export_writes_what_is_shown(window, fake_job, qtbot, tmp_path):
-    window.session.set_pixel((2, 10, 20))
-    qtbot.waitUntil(lambda: window.inspector.presenter.curve is not None)
-    targets = {name: tmp_path / name for name in ("maps.png", "statistics.csv", "pixel.csv")}
-    window.export.ask_file = lambda title, name, kinds: str(targets[name])
-    window.export.export_picture()
-    window.export.export_statistics()
-    window.export.export_curve()
-    qtbot.waitUntil(lambda: all(path.exists() for path in targets.values()))
-    assert not QImage(str(targets["maps.png"])).isNull()
-    lines = [line for line in targets["statistics.csv"].read_text().splitlines() if not line.startswith("#")]
-    noise = [row for row in csv.DictReader(lines) if row["map"] == "Noise" and row["module"] == "2"]
-    rows = [row for row in noise if not row["asic"]]
-    good = fake_job.map_values("noise", 0, 0)[2][fake_job.map_values("bad_pixels", 0, 0)[2] == 0]
-    assert float(rows[0]["mean"]) == pytest.approx(good.mean(dtype=np.float64), rel=1e-6)
-    curve = [line.split(",") for line in targets["pixel.csv"].read_text().splitlines() if line[0].isdigit()]
-    values = fake_job.along("offset", "cell", 2, 10, 20, {})
-    np.testing.assert_allclose([float(row[1]) for row in curve], values)
-
-
-def test_export_into_a_folder_that_is_none_is_told_in_the_banner(window, qtbot, tmp_path):
-    (tmp_path / "file").touch()
-    window.export.presenter.picture(tmp_path / "file" / "maps.png")
-    qtbot.waitUntil(lambda: window.banner.isVisible())
-    assert "maps.png cannot be written" in window.banner.message
-
-
-def test_constants_are_listed_and_copied(window, fake_job, qtbot, tmp_path):
-    made = tmp_path / "made.h5"
-    made.write_bytes(b"constant")
-    fake_job.finish([made])
-    qtbot.waitUntil(lambda: window.export.outputs.count() == 1)
-    (tmp_path / "copies").mkdir()
-    window.export.ask_folder = lambda title: str(tmp_path / "copies")
-    window.export.copy_constants()
-    qtbot.waitUntil(lambda: (tmp_path / "copies" / "made.h5").exists())
 
 
 def test_copied_command_line_names_the_runs(window):

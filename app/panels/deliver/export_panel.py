@@ -1,0 +1,207 @@
+"""Panel of the export: buttons, how it went beside them, and the files that the subject came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.forms.tone_label import NoteLabel
+from app.panels.deliver.export import ExportPresenter
+from app.panels.inspect.inspector_presenter import InspectorPresenter
+from app.panels.maps.maps import MapsPanel
+from app.running.background import Background
+from app.running.jobs_model import JobsModel
+from app.session.session import Session
+from app.widgets.icons import icon
+from calib_core.errors import BadInput
+from calib_core.store.constants import read_constant
+
+AskFile = Callable[[str, str, str], str]
+AskFolder = Callable[[str], str]
+
+_COLUMNS = ("kind", "unit", "written", "MiB")
+
+
+class ExportPanel(QWidget):
+    """Buttons beside the list of files; only file choosers open windows. How it went is said below the buttons."""
+
+    def __init__(
+        self, session: Session, jobs: JobsModel, background: Background, maps: MapsPanel,
+        inspector: InspectorPresenter, parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.presenter = ExportPresenter(session, background, maps, inspector, self)
+        self._session, self._background = session, background
+        self._listed: tuple[Path, ...] = ()
+        self.ask_file: AskFile = self._ask_file
+        self.ask_folder: AskFolder = self._ask_folder
+        self.said, self.open_button = NoteLabel(), QPushButton("Open folder", objectName="open_written")
+        self.all_modules = QCheckBox("all modules", objectName="all_modules")
+        self.all_places = QCheckBox("all cells and stages", objectName="all_places")
+        self.files = QTableWidget(0, len(_COLUMNS), objectName="outputs")
+        self._written = Path()
+        self._lay_out()
+        self._connect(jobs)
+
+    def _connect(self, jobs: JobsModel) -> None:
+        self.presenter.said.connect(self._tell)
+        self.open_button.clicked.connect(lambda: self.presenter.open_folder(self._written))
+        self._session.subject_changed.connect(self._list)
+        jobs.board_changed.connect(self._list)
+
+    def _lay_out(self) -> None:
+        buttons = QGridLayout()
+        for number, (name, text, act) in enumerate((
+            ("export_picture", "Picture of all maps…", self.export_picture),
+            ("export_pictures", "Picture of each map…", self.export_pictures),
+            ("export_statistics", "Statistics as CSV…", self.export_statistics),
+            ("export_curve", "Pixel curve as CSV…", self.export_curve),
+            ("export_selection", "Shown maps as HDF5…", self.export_selection),
+            ("export_mask", "Mask as HDF5…", self.export_mask),
+        )):
+            buttons.addWidget(self._button(name, text, "export", act), number // 2, number % 2)
+        choices = QHBoxLayout()
+        for widget in (self.all_modules, self.all_places):
+            choices.addWidget(widget)
+        choices.addStretch(1)
+        self.all_modules.setToolTip("HDF5 holds all modules, else the one that is looked at")
+        self.all_places.setToolTip("HDF5 holds all memory cells and gain stages, else those that are looked at")
+        told = QHBoxLayout()
+        told.addWidget(self.said, 1)
+        told.addWidget(self.open_button)
+        self.open_button.hide()
+        left = QVBoxLayout()
+        for part in (buttons, choices, told):
+            left.addLayout(part)
+        left.addStretch(1)
+        whole = QHBoxLayout(self)
+        whole.setContentsMargins(6, 4, 6, 4)
+        whole.addLayout(left, 1)
+        whole.addLayout(self._files_column(), 1)
+
+    def _files_column(self) -> QVBoxLayout:
+        self.files.setHorizontalHeaderLabels(_COLUMNS)
+        self.files.verticalHeader().hide()
+        self.files.verticalHeader().setDefaultSectionSize(22)
+        self.files.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.files.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.files.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        row = QHBoxLayout()
+        row.addWidget(self._button("copy_files", "Copy files to…", "copy", self.copy_files))
+        row.addStretch(1)
+        column = QVBoxLayout()
+        column.addWidget(self.files, 1)
+        column.addLayout(row)
+        return column
+
+    def _button(self, name: str, text: str, picture: str, act: Callable[[], None]) -> QPushButton:
+        button = QPushButton(icon(picture), text, objectName=name)
+        button.clicked.connect(lambda: act())
+        return button
+
+    def export_picture(self) -> None:
+        """Ask for a file and write the picture of all maps."""
+        self._to_file(self.presenter.name(["maps"], ".png"), "Pictures (*.png)", self.presenter.picture)
+
+    def export_pictures(self) -> None:
+        """Ask for a folder and write a picture of each map."""
+        self._to_folder("Folder for the pictures", self.presenter.pictures)
+
+    def export_statistics(self) -> None:
+        """Ask for a file and write the statistics."""
+        self._to_file(self.presenter.name(["statistics"], ".csv"), "Tables (*.csv)", self.presenter.statistics)
+
+    def export_curve(self) -> None:
+        """Ask for a file and write the curve of the selected pixel."""
+        self._to_file(self.presenter.name(["pixel"], ".csv", place=False), "Tables (*.csv)", self.presenter.curve)
+
+    def export_selection(self) -> None:
+        """Ask for a file and write the shown maps."""
+        self._to_hdf5("maps", mask_only=False)
+
+    def export_mask(self) -> None:
+        """Ask for a file and write the mask of the pixels with flags that are left out."""
+        self._to_hdf5("mask", mask_only=True)
+
+    def _to_hdf5(self, what: str, mask_only: bool) -> None:
+        modules, places = self.all_modules.isChecked(), self.all_places.isChecked()
+        words = [what] if modules else [f"m{self._session.shown.module:02d}", what]
+        self._to_file(self.presenter.name(words, ".h5", place=not places), "HDF5 (*.h5)",
+                      lambda path: self.presenter.selection(path, modules, places, mask_only))
+
+    def copy_files(self) -> None:
+        """Ask for a folder and copy the chosen files, or all, into it."""
+        rows = sorted({index.row() for index in self.files.selectedIndexes()}) or range(self.files.rowCount())
+        paths = [Path(self.files.item(row, 0).data(Qt.ItemDataRole.UserRole)) for row in rows]
+        if paths:
+            self._to_folder("Copy files to", lambda folder: self.presenter.files(paths, folder))
+
+    def _to_file(self, name: str, kinds: str, write: Callable[[Path], None]) -> None:
+        path = self.ask_file("Export", name, kinds)
+        if path:
+            write(Path(path))
+
+    def _to_folder(self, title: str, write: Callable[[Path], None]) -> None:
+        folder = self.ask_folder(title)
+        if folder:
+            write(Path(folder))
+
+    def _ask_file(self, title: str, name: str, kinds: str) -> str:
+        options = QFileDialog.Option.DontConfirmOverwrite  # nothing is ever replaced
+        return QFileDialog.getSaveFileName(
+            self, title, str(self._session.out_folder.parent / name), kinds, options=options)[0]
+
+    def _ask_folder(self, title: str) -> str:
+        return QFileDialog.getExistingDirectory(self, title)
+
+    def _tell(self, level: str, sentence: str, path: str) -> None:
+        self.said.say(sentence, "error" if level == "ERROR" else "ok")
+        written = Path(path)
+        self._written = written if written.is_dir() else written.parent
+        self.open_button.setVisible(bool(path))
+
+    def _list(self) -> None:
+        """List the files of the subject, as soon as it is known what they hold."""
+        paths = self._session.subject.files if self._session.subject is not None else ()
+        if paths != self._listed:
+            self._listed = paths
+            self._background.run("Listing files", lambda: [(path, _texts(path)) for path in paths], self._show_files)
+
+    def _show_files(self, found: list[tuple[Path, tuple[str, ...]]]) -> None:
+        self.files.setRowCount(len(found))
+        for row, (path, texts) in enumerate(found):
+            for column, text in enumerate(texts):
+                item = QTableWidgetItem(text)
+                item.setToolTip(str(path))
+                item.setData(Qt.ItemDataRole.UserRole, str(path))
+                self.files.setItem(row, column, item)
+
+
+def _texts(path: Path) -> tuple[str, ...]:
+    """Calibration, unit, time of writing and size of a file; its name where it is no constant."""
+    try:
+        told = path.stat()
+        written = datetime.fromtimestamp(told.st_mtime).strftime("%d %b %H:%M")
+        size = f"{told.st_size / (1 << 20):.1f}"
+        known = read_constant(path)
+    except OSError:
+        return path.name, path.parent.name, "gone", "–"
+    except BadInput:
+        return path.name, path.parent.name, written, size
+    return known.calibration, known.pdu, written, size

@@ -1,0 +1,72 @@
+"""Names of exported files that a person can read, and the words in which files say whose they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from app.panels.maps.pixel_text import flag_names
+from calib_core.subjects.shown import Shown
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9.+-]+")
+
+
+def file_name(shown: Shown, what: Sequence[str], suffix: str, place: bool = True) -> str:
+    """Name of a file, such as ``SPB_DET_AGIPD1M-1_p900100_r1-3_Noise_HG_cell17.png``.
+
+    ``what`` are words for its content; ``place`` adds that of the picture.
+    """
+    subject = shown.subject
+    runs = subject.title.split(" · ")[1:2] if subject is not None and subject.identifier else []
+    whose = [subject.identifier or subject.title, *runs] if subject is not None else ["nothing"]
+    labels = [str(shown.label(name)) if isinstance(shown.label(name), str) else f"{name}{shown.label(name)}"
+              for name in shown.at] if place else []
+    words = [_UNSAFE.sub("_", word).strip("_") for word in (*whose, *what, *labels)]
+    return "_".join(word for word in words if word)[:180] + suffix
+
+
+def free_path(path: Path, suffix: str) -> Path:
+    """The path with a suffix, and with a number where there is a file of that name already."""
+    path = path if path.suffix else path.with_suffix(suffix)
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_stem(f"{path.stem}_{number}")
+    return free
+
+
+def caption(shown: Shown, drawn: int, excluded: int) -> list[str]:
+    """Lines that say whose a picture is, at which place, and what is drawn and left out."""
+    return [
+        shown.subject.title if shown.subject is not None else "",
+        shown.place_text,
+        f"drawn: {_flags_text(drawn)} · left out of the colour levels: {_flags_text(excluded)}",
+        f"exported {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
+    ]
+
+
+def heading(shown: Shown, but: str = "") -> str:
+    """Whose numbers these are, and at which place along all axes but one."""
+    if shown.subject is None:
+        return ""
+    about = [f"{name}: {text}" for name, text in shown.subject.about.items()]
+    notes = [f"note: {one}" for one in shown.subject.notes]
+    return "\n".join([shown.subject.title, shown.place(but), *about, *notes])
+
+
+def left_out(excluded: int, shown: Shown) -> str:
+    """Sentence on the pixels that are left out of a table, with their number."""
+    if shown.picture is None or shown.flags is None:
+        return "left out: pixels without a value"
+    flags = next((maps for pick, maps in shown.picture.maps.items() if pick.result == shown.flags.name), None)
+    number = 0 if flags is None else int(((flags & excluded) != 0).sum())
+    share = 0.0 if flags is None else number / flags.size
+    return f"left out: pixels without a value, and {number} ({share:.2%}) with {_flags_text(excluded)}"
+
+
+def _flags_text(mask: int) -> str:
+    if mask & 0xFFFFFFFF == 0xFFFFFFFF:
+        return "every flag"
+    return flag_names(mask) if mask else "no flag"

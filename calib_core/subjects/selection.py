@@ -1,0 +1,138 @@
+"""Some of what a subject has, as one HDF5 file that says whose it is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from calib_core.axes import Axis, Result
+from calib_core.errors import BadParameter, OutputFailed
+from calib_core.subjects.base import Subject
+
+#: Called before each image with the share that is done; may raise Cancelled.
+Step = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is taken of a subject.
+
+    Attributes
+    ----------
+    results : tuple of Result
+        With pixels.
+    modules : tuple of int
+    at : mapping of str to tuple of int
+        Indices along each axis that the results are over; axes that are not named are taken whole.
+    excluded : int
+        Mask of the flags that make a pixel bad: the file has a mask of them too; 0 for none.
+    words : mapping of str to str
+        More attributes, such as the place on the screen.
+    """
+
+    results: tuple[Result, ...]
+    modules: tuple[int, ...]
+    at: Mapping[str, tuple[int, ...]]
+    excluded: int = 0
+    words: Mapping[str, str] | None = None
+
+
+def write_selection(path: Path, subject: Subject, selection: Selection, step: Step) -> None:
+    """Write images of a subject into one file, image by image, whole or not at all.
+
+    Each result is a dataset over ``module``, its axes and the pixels, with the attributes ``dims``, ``unit`` and
+    ``title``; labels of the axes are datasets in ``axes``. Missing images are NaN, or 0 in whole numbers.
+
+    Parameters
+    ----------
+    path : Path
+        It must not exist.
+    subject : Subject
+    selection : Selection
+    step : callable
+
+    Raises
+    ------
+    BadParameter
+        Nothing is selected.
+    OutputFailed
+        The file exists or cannot be written; nothing is left behind.
+    CalibrationError
+        The subject cannot be read.
+    """
+    if not selection.results or not selection.modules:
+        raise BadParameter("Nothing is selected; choose at least one map and one module.")
+    if path.exists():
+        raise OutputFailed(f"{path} exists already; choose another name.")
+    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    try:
+        with h5py.File(temporary, "x", libver=("v110", "v110")) as file:
+            _write(file, subject, selection, step)
+        os.rename(temporary, path)
+    except OSError as error:
+        raise OutputFailed(f"{path} could not be written: {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write(file: h5py.File, subject: Subject, selection: Selection, step: Step) -> None:
+    told = {"source": subject.title, "about": json.dumps(dict(subject.about), ensure_ascii=False),
+            "notes": "\n".join(subject.notes), **(selection.words or {})}
+    for name, text in told.items():
+        file.attrs[name] = text
+    file["axes/module"] = np.asarray(selection.modules)
+    for axis in _axes(subject, selection.results):
+        labels = [axis.labels[i] for i in _indices(axis, selection)]
+        file[f"axes/{axis.name}"] = labels if not isinstance(labels[0], str) else np.array(labels, object)
+    for number, result in enumerate(selection.results):
+        for share in _write_result(file, subject, selection, result):
+            step((number + share) / len(selection.results))
+
+
+def _axes(subject: Subject, results: Sequence[Result]) -> list[Axis]:
+    return [subject.axes[name] for name in dict.fromkeys(name for one in results for name in one.over)]
+
+
+def _indices(axis: Axis, selection: Selection) -> tuple[int, ...]:
+    return selection.at.get(axis.name, tuple(range(len(axis))))
+
+
+def _write_result(file: h5py.File, subject: Subject, selection: Selection, result: Result) -> Iterator[float]:
+    """Write a result image by image, and tell before each the share that is done."""
+    assert subject.kind is not None  # only modules have images
+    axes = [subject.axes[name] for name in result.over]
+    along = [_indices(axis, selection) for axis in axes]
+    shape = (len(selection.modules), *map(len, along), *subject.kind.shape)
+    chunk = (*((1,) * (len(shape) - 2)), *subject.kind.shape)
+    data = file.create_dataset(result.name, shape, result.numpy_dtype, chunks=chunk, fillvalue=result.blank)
+    mask = None
+    if result.role == "flags" and selection.excluded:
+        mask = file.create_dataset(f"{result.name}_mask", shape, np.bool_, chunks=chunk)
+        mask.attrs["flags"] = np.uint32(selection.excluded)
+    for one in (data, mask) if mask is not None else (data,):
+        one.attrs["dims"] = ["module", *result.over, "slow_scan", "fast_scan"]
+    data.attrs["unit"], data.attrs["title"] = result.unit, result.title
+    for share, place, module, at in _places(selection.modules, axes, along):
+        yield share
+        plane = subject.plane(result.name, module, at)
+        if plane is not None:
+            data[place] = plane
+            if mask is not None:
+                mask[place] = (plane & np.uint32(selection.excluded)) != 0
+
+
+def _places(
+    modules: Sequence[int], axes: Sequence[Axis], along: Sequence[Sequence[int]]
+) -> Iterator[tuple[float, tuple[int, ...], int, dict[str, int]]]:
+    """Share that is done, place in the dataset, module and indices of each image."""
+    places = list(product(range(len(modules)), *(range(len(one)) for one in along)))
+    for number, (first, *rest) in enumerate(places):
+        at = {axis.name: indices[i] for axis, indices, i in zip(axes, along, rest, strict=True)}
+        yield number / len(places), (first, *rest), modules[first], at
