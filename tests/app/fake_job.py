@@ -62,7 +62,7 @@ class FakeJob:
         self.plan = SimpleNamespace(
             detector=detector, kind=self.type, method=named("AGIPD").methods[0], modules=numbers, results=maps,
             context=Context(self.type, tuple(range(cells)), axes=axes_of(self.type, cells)),
-            condition=Condition(self.type.condition), notes=(),
+            condition=Condition(self.type.condition), notes=(), runs={},
         )
         self.coverage, self.created = coverage, time.time()
         self.looks, self.cancelled, self.closed = [], False, False
