@@ -17,6 +17,8 @@ from app.widgets.placement import Pixel, Placement
 from app.widgets.tones import tones_of
 
 WHEEL_FACTOR = 1.25
+#: Height of the names of modules, pixels.
+_NAME_SIZE = 10
 
 
 class MapCanvas(QWidget):
@@ -218,6 +220,7 @@ class MapCanvas(QWidget):
         bounds = QRectF(self.rect())
         if self._coverage is not None:
             self._draw_coverage(painter)
+        self._draw_names(painter)
         shown = self._flag_state[0] if self._values is None else self._values
         if shown is not None and self._cell(0, 0).width() >= marks.NUMBER_WIDTH:
             self._draw_numbers(painter, shown)
@@ -247,6 +250,18 @@ class MapCanvas(QWidget):
             if box[2] > box[0] and part < 1:
                 tile = self.area_of(*(float(edge) for edge in box))
                 marks.draw_coverage(painter, tile, float(part), name, tones)
+
+    def _draw_names(self, painter: QPainter) -> None:
+        """Names of the modules that have data; where there is none, the hatching has the name."""
+        boxes, parts = self._placement.module_boxes, self._coverage
+        painter.save()
+        font = painter.font()
+        font.setPixelSize(_NAME_SIZE)
+        painter.setFont(font)
+        for number, (name, box) in enumerate(zip(self._placement.names, boxes, strict=False)):
+            if box[2] > box[0] and (parts is None or parts[number] > 0):
+                marks.draw_name(painter, self.area_of(*(float(edge) for edge in box)), name)
+        painter.restore()
 
     # -- events
 

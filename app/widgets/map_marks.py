@@ -61,6 +61,18 @@ def draw_coverage(painter: QPainter, tile: QRectF, part: float, name: str, tones
                          QColor(tones.accent))  # fmt: skip
 
 
+def draw_name(painter: QPainter, tile: QRectF, name: str) -> None:
+    """Write the name of a module into its corner where there is room, readable on any colours."""
+    metrics = painter.fontMetrics()
+    wide, high = metrics.horizontalAdvance(name) + 6, metrics.height()
+    if tile.width() < wide + 4 or tile.height() < high + 2:
+        return
+    chip = QRectF(tile.left() + 1, tile.top() + 1, wide, high)
+    painter.fillRect(chip, BLACK_HALO)
+    painter.setPen(WHITE_HALO)
+    painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, name)
+
+
 def draw_number(painter: QPainter, cell: QRectF, value: np.generic, ground: QColor) -> None:
     """Write the value of a pixel into it: black or white, whichever is readable; a mask of 0 stays empty."""
     if value.dtype.kind == "u" and value == 0:

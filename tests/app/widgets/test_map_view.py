@@ -5,6 +5,7 @@ from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtGui import QColor
 
 from app.widgets import colour
+from app.widgets import map_marks as marks
 from app.widgets.camera import CameraModel
 from app.widgets.map_view import MapView
 
@@ -124,7 +125,22 @@ def test_levels_follow_percentiles_of_good_pixels(view, qtbot):
     assert view.levels == (-1e6, 1e6)
 
 
-def test_pixels_have_the_colours_of_values_flags_and_gaps(view, qtbot):
+def test_modules_with_data_have_their_names(view, qtbot, monkeypatch):
+    written = []
+    monkeypatch.setattr(marks, "draw_name", lambda painter, tile, name: written.append((name, tile.top())))
+    small(view)
+    settle(qtbot, view)
+    view.canvas.repaint()
+    assert {name for name, _ in written} == set(view.canvas._placement.names)
+    assert len({top for _, top in written}) == len(view.canvas._placement.names)
+    view.set_coverage(np.array([0.5, 0.0]))
+    written.clear()
+    view.canvas.repaint()
+    assert {name for name, _ in written} == {view.canvas._placement.names[0]}
+
+
+def test_pixels_have_the_colours_of_values_flags_and_gaps(view, qtbot, monkeypatch):
+    monkeypatch.setattr(marks, "draw_name", lambda *_: None)
     values = np.arange(64, dtype="f4").reshape(2, 4, 8)
     values[0, 0, 2] = np.nan
     flags = np.zeros((2, 4, 8), "u4")
