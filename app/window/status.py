@@ -65,7 +65,7 @@ class StatusBar(QStatusBar):
     def _show(self) -> None:
         shown = self._session.shown
         pixel = self._pixel or shown.pixel
-        if pixel is None or not shown.has_pixel(pixel):
+        if pixel is None or shown.picture is None or not shown.has_pixel(pixel):
             self.pixel.setText("")
             return
         values = values_text(self._maps.values_at(pixel))

@@ -14,7 +14,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9.+-]+")
 
 
 def file_name(shown: Shown, what: Sequence[str], suffix: str, place: bool = True) -> str:
-    """Name of a file, such as ``SPB_DET_AGIPD1M-1_p900100_r1-3_Noise_HG_cell17.png``.
+    """Name of a file, such as ``SPB_DET_X_p900100_r1-3_Noise_HG_cell17.png``.
 
     ``what`` are words for its content; ``place`` adds that of the picture.
     """

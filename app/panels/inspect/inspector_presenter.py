@@ -165,7 +165,7 @@ class InspectorPresenter(QObject):
 
     def _describe(self) -> None:
         shown = self._session.shown
-        if shown.pixel is None or shown.kind is None:
+        if shown.pixel is None or shown.picture is None:
             self.text_changed.emit("")
             return
         values = values_text(self._maps.values_at(shown.pixel))

@@ -1,0 +1,84 @@
+"""A subject whose values tell where they are, and whose pictures come when a test delivers them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calib_core.axes import Axis, Picture, Result, View, picks_of
+from calib_core.detector.registry import detector_type
+from calib_core.explanation import Reason
+
+#: Each result tells one coordinate; flags tell the place by their bits.
+RESULTS = (
+    *(Result(name, f"Where {name}", "", "f4", "A coordinate", error="") for name in (
+        "module", "gain", "cell", "row", "column")),
+    Result("bad_pixels", "Bad pixels", "", "u4", "Flags", role="flags"),
+)
+
+
+class TruthSubject:
+    """Looks are queued; ``deliver`` publishes the picture of any of them."""
+
+    ended, state, notes, files, about = False, "running", (), (), {"runs": "none"}
+    results = RESULTS
+
+    def __init__(self, title="Truth", modules=4, gains=("HG", "MG", "LG"), cells=tuple(range(0, 16, 2))):
+        self.title = self.identifier = title
+        self.kind = detector_type("AGIPD1M")
+        self.modules = tuple(range(modules))
+        self.axes = {axis.name: axis for axis in (
+            Axis("gain", "Gain stage", gains), Axis("cell", "Memory cell", cells))}
+        self.version, self.picture, self.queue = 1, None, []
+
+    def look_at(self, view):
+        self.queue.append(view)
+
+    def deliver(self, number=-1):
+        """Publish the picture of a view of the queue, which stays in it."""
+        view = self.queue[number]
+        modules = tuple(m for m in self.modules if not view.modules or m in view.modules)
+        picks = view.picks or [pick for one in RESULTS for pick in picks_of(one, self.axes)]
+        maps = {pick: np.stack([self.plane(pick.result, m, view.at) for m in modules]) for pick in picks}
+        self.picture = Picture(view, modules, maps, np.ones(len(modules)))
+        self.version += 1
+
+    def at(self, at):
+        """Index of the gain stage, and number of the memory cell."""
+        gain, cell = (min(max(at.get(name, 0), 0), len(self.axes[name]) - 1) for name in ("gain", "cell"))
+        return gain, self.axes["cell"].labels[cell]
+
+    def plane(self, result, module, at):
+        gain, cell = self.at(at)
+        rows, columns = np.indices(self.kind.shape)
+        if result == "bad_pixels":
+            return np.where((rows + columns + cell) % 97 == 0, 1, 0).astype(np.uint32)
+        flat = {"module": module, "gain": gain, "cell": cell}
+        known = {"row": rows, "column": columns}
+        return (known[result] if result in known else np.full(self.kind.shape, flat[result])).astype(np.float32)
+
+    def along(self, result, axis, module, row, col, at):
+        places = range(len(self.axes[axis]))
+        return np.array([float(self.plane(result, module, {**at, axis: i})[row, col]) for i in places])
+
+    def reasons(self, module, row, col, at):
+        gain, cell = self.at(at)
+        return (Reason(1, "Place", float(cell), "", 0.0, 1.0, float(gain), float(module), True,
+                       f"module {module} gain {gain} cell {cell} row {row} column {col}"),)
+
+    def values(self, result, module=None):
+        return None
+
+    def explain(self, module, row, col, at):
+        return None
+
+    def frames(self, module, row, at):
+        return None
+
+    def close(self):
+        pass
+
+
+def first_view(subject):
+    """The picture that a subject shows before anything is wished."""
+    subject.look_at(View())
+    subject.deliver()
