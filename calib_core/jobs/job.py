@@ -201,6 +201,7 @@ class Job:
             self._results[module] = Results(self.spec.out_folder, plan.results, plan.context.axes, shape)
         self._progress = Progress(plan)
         self._live = Live(plan, self._results, self._show, self._view, partial(self.say, "WARN"))
+        self._live.look_at(self._view)  # whoever looked elsewhere since then
         Workers(plan, self._results, self._live, self._progress, self, self._cancel.is_set).run()
         self.check()
         failed = self._progress.failures

@@ -16,9 +16,12 @@ from calib_core.axes import Pick, Picture, View
 from calib_core.characterisation.inputs import Arranged, Input
 from calib_core.characterisation.unit import Accumulator, Maps, Unit
 from calib_core.errors import OutputFailed
+from calib_core.jobs.job import Job
 from calib_core.jobs.live import Live
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.results import Results
+from calib_core.jobs.survey import survey
+from calib_core.simulate import default_settings, simulate
 
 from .tiny import plan_of, results_of
 
@@ -234,3 +237,23 @@ def test_snapshots_that_come_fast_are_shown_at_least_ten_times_a_second(plan: Pl
 
 def _nobody(text: str) -> None:
     raise AssertionError(text)
+
+
+def test_a_look_while_a_job_gets_ready_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window looks as soon as there is a plan, and the pictures begin a moment later."""
+    made = simulate(default_settings("DSSC1M").with_changes({"modules": "4", "memory_cells": 3, "trains": 4}), tmp_path)
+    job = Job(survey(list(made.runs.values())).spec(tmp_path / "out", parameters={"min_trains": 1}))
+
+    class Late(Live):
+        def __init__(self, plan: Plan, results: Any, show: Any, view: View, warn: Any) -> None:
+            job.look_at(View({"cell": 2}))
+            super().__init__(plan, results, show, view, warn)
+
+    monkeypatch.setattr("calib_core.jobs.job.Live", Late)
+    job.start()
+    assert job.wait(60)
+    end = time.monotonic() + 10
+    while job.board.picture is None or job.board.picture.view.at != {"cell": 2}:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    job.close()
