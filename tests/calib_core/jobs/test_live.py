@@ -241,7 +241,8 @@ def _nobody(text: str) -> None:
 
 def test_a_look_while_a_job_gets_ready_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A window looks as soon as there is a plan, and the pictures begin a moment later."""
-    made = simulate(default_settings("DSSC1M").with_changes({"modules": "4", "memory_cells": 3, "trains": 4}), tmp_path)
+    settings = default_settings("DSSC1M").with_changes({"modules": "4", "memory_cells": 3, "trains": 4})
+    made = simulate(settings, tmp_path)
     job = Job(survey(list(made.runs.values())).spec(tmp_path / "out", parameters={"min_trains": 1}))
 
     class Late(Live):
