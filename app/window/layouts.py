@@ -54,6 +54,7 @@ DARKS = Layout("darks", "Darks", "F5", {
     "log": Place("Log", BOTTOM, 18),
     "asics": Place("ASICs", BOTTOM, 30),
     "stages": Place("Gain stages", BOTTOM, 30),
+    "changes": Place("Changes", BOTTOM, 30),
     "frames": Place("Frames", BOTTOM, 30),
     "export": Place("Export", BOTTOM, 30),
 })

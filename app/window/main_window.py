@@ -12,6 +12,7 @@ from PyQt6.QtGui import QCloseEvent, QGuiApplication, QHideEvent, QKeyEvent, QRe
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QTabWidget, QToolBar, QVBoxLayout, QWidget
 
 from app.panels.deliver.export_panel import ExportPanel
+from app.panels.inspect.changes import ChangesTable
 from app.panels.inspect.frames import FramesPanel
 from app.panels.inspect.inspector import InspectorPanel
 from app.panels.inspect.tables import AsicTable, StageTable
@@ -110,12 +111,14 @@ class MainWindow(QMainWindow):
         self.log = LogView()
         self.asics = AsicTable(session, background, self.maps.presenter)
         self.stages = StageTable(session, background, self.maps.presenter)
+        self.changes = ChangesTable(session, background)
         self.frames = FramesPanel(session, background)
         self.export = ExportPanel(session, self.jobs, background, self.maps, self.inspector.presenter)
         self.scale = ScaleEditor()
         self._panels = {
             "runs": self.picker, "job": self.form, "sources": self.kept, "navigation": self.navigation,
             "inspector": self.inspector, "log": self.log, "asics": self.asics, "stages": self.stages,
+            "changes": self.changes,
             "frames": self.frames, "export": self.export,
         }
 
@@ -174,7 +177,7 @@ class MainWindow(QMainWindow):
         session.frozen_changed.connect(self.actions_by_name["freeze"].setChecked)
         self.scale.changed.connect(self._take_percentiles)
         self.scale.left.connect(self.maps.setFocus)
-        for name, table in (("asics", self.asics), ("stages", self.stages)):
+        for name, table in (("asics", self.asics), ("stages", self.stages), ("changes", self.changes)):
             self.docks[name].visibilityChanged.connect(table.presenter.set_shown)
         self.maps.source.notes_wanted.connect(lambda: self.docks.bring("log"))
         self.tasks.log_wanted.connect(lambda _: self.docks.bring("log"))

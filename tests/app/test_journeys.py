@@ -126,6 +126,7 @@ def test_yesterday_as_b_and_the_difference_in_sigma(operator, yesterday, tmp_pat
     assert operator.maps.presenter.chosen[0].title == "Offset (A−B)/σ"
 
     found = session.shown.picture.maps[Pick("offset.pull")]
+    check_the_largest(operator, found, qtbot)
     for i, module in enumerate(session.shown.picture.modules):
         sides = []
         for folder in (tmp_path / "constants", yesterday):
@@ -137,6 +138,21 @@ def test_yesterday_as_b_and_the_difference_in_sigma(operator, yesterday, tmp_pat
         fine = np.isfinite(pull) & np.isfinite(found[i])
         assert fine.mean() > 0.9
         np.testing.assert_allclose(found[i][fine], pull[fine], rtol=1e-3, atol=2e-3)
+
+
+def check_the_largest(window, pulls, qtbot):
+    """The ten pixels that changed most, by NumPy on the picture; a click on a row selects its pixel."""
+    window.docks.bring("changes")
+    table = window.changes.table
+    qtbot.waitUntil(lambda: len(table.rows) == 10, timeout=10000)
+    sizes = np.sort(np.abs(pulls[np.isfinite(pulls)]))[::-1][:10]
+    np.testing.assert_allclose([abs(row[3]) for row in table.rows], sizes, rtol=1e-6)
+    index = table.model().index(3, 0)
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(index).center())
+    module, row, col, value = table.rows[3]
+    assert window.session.shown.pixel == (module, row, col)
+    place = window.session.shown.picture.modules.index(module)
+    assert pulls[place, row, col] == np.float32(value)
 
 
 def test_the_next_day_everything_is_there(operator, open_window, qtbot, monkeypatch):
