@@ -18,6 +18,8 @@ from app.widgets.series_plot import SeriesPlot
 _MARGIN = 0.3
 #: More modules show the error band of the selected one only, else bands hide each other.
 _MOST_BANDS = 3
+#: Least width of the plot in a file, in its pixels.
+_PAPER_WIDTH = 1200
 
 
 class CurveView(QWidget):
@@ -170,6 +172,11 @@ class CurveView(QWidget):
         """Return the plot with its title as it is on the screen."""
         self.refresh()
         return self.grab().toImage()
+
+    def paper_image(self) -> QImage:
+        """Return the plot without its title as it is drawn, for a picture in a file."""
+        self.refresh()
+        return self.series.paper_image(_PAPER_WIDTH)
 
     # -- from state to plot
 

@@ -246,7 +246,8 @@ class MapView(QWidget):
         flags, drawn = (self._values, self._selected) if self._is_flag_map else (
             self._flags, self._selected if self._overlay else 0)
         values = None if self._is_flag_map else self._values
-        return PaintedMap(self._placement.index, values, flags, drawn, self._paint())
+        return PaintedMap(self._placement.index, values, flags, drawn, self._paint(), self._placement.names,
+                          self._placement.module_boxes)
 
     # -- from state to picture
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QEvent, Qt, pyqtSignal
-from PyQt6.QtGui import QColor
+from PyQt6.QtGui import QColor, QImage, QPainter, QPalette
 from PyQt6.QtWidgets import QLabel, QStackedLayout, QWidget
 
 from app.widgets.colour import OKABE_ITO
-from app.widgets.tones import tones_of
+from app.widgets.tones import LIGHT, tones_of
 from calib_core.explanation import Bars, Mark, Plot, Span
 
 BAND_ALPHA = 70
@@ -55,6 +55,21 @@ class PixelPlot(QWidget):
     def is_empty(self) -> bool:
         """Whether the hint is being shown."""
         return self._layout.currentWidget() is self._hint
+
+    def paper_image(self, least_width: int) -> QImage:
+        """Return the plot as it is drawn, on white whatever the theme, enlarged by a whole number."""
+        light = QPalette()
+        light.setColor(QPalette.ColorRole.Base, QColor(LIGHT.base))
+        self.setPalette(light)
+        factor = max(1, -(-least_width // max(1, self.plot.width())))
+        image = QImage(self.plot.size() * factor, QImage.Format.Format_RGB32)
+        image.fill(QColor(LIGHT.base))
+        painter = QPainter(image)
+        painter.scale(factor, factor)
+        self.plot.render(painter)
+        painter.end()
+        self.setPalette(QPalette())
+        return image
 
     def _begin(self) -> None:
         self.plot.clear()

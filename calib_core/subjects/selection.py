@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from calib_core.axes import Axis, Result
+from calib_core.constants.badpixels import BadPixels
 from calib_core.errors import BadParameter, OutputFailed
 from calib_core.subjects.base import Subject
 
@@ -48,7 +49,8 @@ def write_selection(path: Path, subject: Subject, selection: Selection, step: St
     """Write images of a subject into one file, image by image, whole or not at all.
 
     Each result is a dataset over ``module``, its axes and the pixels, with the attributes ``dims``, ``unit`` and
-    ``title``; labels of the axes are datasets in ``axes``. Missing images are NaN, or 0 in whole numbers.
+    ``title``; labels of the axes are datasets in ``axes``, with ``title`` and ``unit``. Missing images are NaN, or 0
+    in whole numbers. Beside flags there is a bool dataset ``…_mask`` of the excluded ones, with their ``flag_names``.
 
     Parameters
     ----------
@@ -91,6 +93,7 @@ def _write(file: h5py.File, subject: Subject, selection: Selection, step: Step) 
     for axis in _axes(subject, selection.results):
         labels = [axis.labels[i] for i in _indices(axis, selection)]
         file[f"axes/{axis.name}"] = labels if not isinstance(labels[0], str) else np.array(labels, object)
+        file[f"axes/{axis.name}"].attrs.update({"title": axis.title, "unit": axis.unit})
     for number, result in enumerate(selection.results):
         for share in _write_result(file, subject, selection, result):
             step((number + share) / len(selection.results))
@@ -116,6 +119,7 @@ def _write_result(file: h5py.File, subject: Subject, selection: Selection, resul
     if result.role == "flags" and selection.excluded:
         mask = file.create_dataset(f"{result.name}_mask", shape, np.bool_, chunks=chunk)
         mask.attrs["flags"] = np.uint32(selection.excluded)
+        mask.attrs["flag_names"] = [flag.label for flag in BadPixels if selection.excluded & flag]
     for one in (data, mask) if mask is not None else (data,):
         one.attrs["dims"] = ["module", *result.over, "slow_scan", "fast_scan"]
     data.attrs["unit"], data.attrs["title"] = result.unit, result.title

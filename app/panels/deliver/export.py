@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Event
 
 from PyQt6.QtCore import QObject, QUrl, pyqtSignal
-from PyQt6.QtGui import QDesktopServices, QImage
+from PyQt6.QtGui import QDesktopServices
 
-from app.panels.deliver.naming import caption, file_name, free_path, heading, left_out
-from app.panels.inspect.inspector_presenter import InspectorPresenter
+from app.panels.deliver.copies import copy_files
+from app.panels.deliver.naming import file_name, flags_text, free_path, heading, left_out
+from app.panels.deliver.pictures import Moment, Tile, moment
+from app.panels.inspect.inspector_presenter import Curve, InspectorPresenter
 from app.panels.maps.map_statistics import COLUMNS, statistics_rows
 from app.panels.maps.maps import MapsPanel, save_image
-from app.panels.maps.slots import Choice
 from app.running.background import Background
 from app.session.session import Session
-from app.widgets.map_picture import map_image, side_by_side, with_caption, with_words
-from app.widgets.map_view import MapView
+from calib_core.axes import Result
 from calib_core.errors import Cancelled
 from calib_core.store.table import Column, write_csv
 from calib_core.subjects.selection import Selection, write_selection
@@ -35,9 +34,12 @@ class ExportPresenter(QObject):
     -------
     said(level, sentence, path)
         How it went: level INFO or ERROR; the path is empty where nothing was written.
+    progressed(share)
+        Of a selection that is being written, 0 to 1; -1 when it has ended.
     """
 
     said = pyqtSignal(str, str, str)
+    progressed = pyqtSignal(float)
 
     def __init__(
         self, session: Session, background: Background, maps: MapsPanel, inspector: InspectorPresenter,
@@ -45,25 +47,33 @@ class ExportPresenter(QObject):
     ) -> None:
         super().__init__(parent)
         self._session, self._background, self._maps, self._inspector = session, background, maps, inspector
-        self._stopped = Event()
+        self._stop: Event | None = None
 
     def name(self, what: Sequence[str], suffix: str, place: bool = True) -> str:
-        """Name that is proposed for a file of what is shown."""
+        """Name that is proposed for a file of the selected pixel, or of everything that is shown."""
         return file_name(self._session.shown, what, suffix, place)
+
+    def picture_name(self, what: str) -> str:
+        """Name that is proposed for a picture."""
+        return _picture_name(moment(self._session, self._maps), what)
 
     def picture(self, path: Path) -> None:
         """Write one picture of all maps, at the resolution of the data."""
-        images = [image for _, image in self._images()]
-        if images:
-            path = free_path(path, ".png")
-            self._write(path, lambda: save_image(self._with_words(side_by_side(images, 2)), path))
+        taken = self._moment()
+        if taken is not None:
+            free = free_path(path, ".png")
+            self._write(free, lambda: save_image(taken.whole(), free), _replaced(path, free))
 
     def pictures(self, folder: Path) -> None:
         """Write a picture of each map into a folder, under names that tell the map and its place."""
-        images = [(free_path(folder / self.name([choice.title], ".png"), ".png"), image)
-                  for choice, image in self._images()]
-        if images:
-            self._write(folder, lambda: [save_image(image, path) for path, image in images])
+        taken = self._moment()
+        if taken is None:
+            return
+        images: dict[Path, Tile] = {}
+        for tile in taken.tiles:
+            images[free_path(folder / _picture_name(taken, tile.choice.title), ".png", images)] = tile
+        self._write(folder, lambda: [save_image(taken.single(tile), path) for path, tile in images.items()],
+                    f"{len(images)} pictures.")
 
     def statistics(self, path: Path) -> None:
         """Write statistics of the shown maps per module and ASIC."""
@@ -71,8 +81,8 @@ class ExportPresenter(QObject):
         if self._has_maps(shown):
             words = f"{heading(shown)}\n{left_out(excluded, shown)}"
             rows = partial(statistics_rows, shown, self._maps.presenter.chosen, excluded)
-            path = free_path(path, ".csv")
-            self._write(path, lambda: write_csv(path, COLUMNS, rows(), words))
+            free = free_path(path, ".csv")
+            self._write(free, lambda: write_csv(free, COLUMNS, rows(), words), _replaced(path, free))
 
     def curve(self, path: Path) -> None:
         """Write the selected pixel along its axis, with the names of its flags."""
@@ -80,73 +90,81 @@ class ExportPresenter(QObject):
         if curve is None or curve.shown.pixel is None:
             self.said.emit("ERROR", "There is no curve to export; click a pixel first.", "")
             return
-        result, axis = curve.choice.result, curve.axis
-        columns = [Column(axis.title.lower(), axis.unit), Column(result.title, result.unit), Column("flags")]
-        data = [list(axis.labels), curve.values.tolist(), curve.flags.tolist()]
-        if curve.error is not None:
-            columns.append(Column("error", result.unit))
-            data.append(curve.error.tolist())
+        columns, data = _columns(curve)
         place = "module {}, row {}, column {}".format(*curve.shown.pixel)
-        words, path = f"{heading(curve.shown, but=axis.name)}\n{place}", free_path(path, ".csv")
-        self._write(path, lambda: write_csv(path, columns, zip(*data, strict=True), words))
+        words = f"{heading(curve.shown, but=curve.axis.name)}\n{place}\nleft out: nothing"
+        free = free_path(path, ".csv")
+        self._write(free, lambda: write_csv(free, columns, zip(*data, strict=True), words), _replaced(path, free))
 
-    def selection(self, path: Path, all_modules: bool, all_places: bool, mask_only: bool = False) -> None:
-        """Write the shown maps, of the shown module and place or of all, as HDF5; or the mask of bad pixels alone."""
+    def selection(self, path: Path, all_modules: bool, all_places: bool, all_results: bool = False) -> None:
+        """Write maps as HDF5: the shown ones or all, of the shown module and place or of all."""
+        shown = self._session.shown
+        if self._has_maps(shown):
+            shown_maps = tuple(one.result for one in self._maps.presenter.chosen)
+            offered = tuple(one.result for one in self._maps.presenter.offered)
+            flags = () if shown.flags is None else (shown.flags,)
+            results = (*(offered if all_results else shown_maps), *flags)
+            self._select(path, shown, [one for one in results if one.pixels], all_modules, all_places)
+
+    def mask(self, path: Path, all_modules: bool, all_places: bool) -> None:
+        """Write as HDF5 which pixels have a flag that is left out, of the shown module and place or of all."""
         shown = self._session.shown
         if not self._has_maps(shown):
             return
-        flags = (shown.flags,) if shown.flags is not None else ()
-        maps = () if mask_only else tuple(one.result for one in self._maps.presenter.chosen if one.result.pixels)
-        results = tuple(dict.fromkeys((*maps, *flags)))
+        if shown.flags is None or not self._session.excluded:
+            why = "these results have no bad-pixel flags" if shown.flags is None else (
+                "no flag is left out; tick under “out” beside the maps the flags that make a pixel bad")
+            self.said.emit("ERROR", f"There is no mask to export: {why}.", "")
+            return
+        self._select(path, shown, [shown.flags], all_modules, all_places)
+
+    def _select(self, path: Path, shown: Shown, results: Sequence[Result], modules: bool, places: bool) -> None:
+        if self._stop is not None:
+            self.said.emit("ERROR", "A selection is being written already; cancel it or wait for its end.", "")
+            return
+        excluded = self._session.excluded
+        words = {"place": "all" if places else shown.place_text, "left_out": flags_text(excluded)}
         chosen = Selection(
-            results, shown.subject.modules if all_modules else (shown.module,),
-            {} if all_places else {name: (index,) for name, index in shown.at.items()}, self._session.excluded,
-            {"place": "all" if all_places else shown.place_text})
-        path, stopped = free_path(path, ".h5"), Event()
-        self._stopped = stopped
+            tuple(dict.fromkeys(results)), shown.subject.modules if modules else (shown.module,),
+            {} if places else {name: (index,) for name, index in shown.at.items()}, excluded, words)
+        free, stop = free_path(path, ".h5"), Event()
+        self._stop = stop
 
         def step(share: float) -> None:
-            if stopped.is_set():
-                raise Cancelled("The export was cancelled.")
+            if stop.is_set():
+                raise Cancelled(f"The export was cancelled; there is no {free}.")
+            self.progressed.emit(share)
 
-        self._write(path, lambda: write_selection(path, shown.subject, chosen, step))
+        self.progressed.emit(0.0)
+        write = partial(write_selection, free, shown.subject, chosen, step)
+        self._write(free, write, _replaced(path, free), self._end)
+
+    def _end(self) -> None:
+        self._stop = None
+        self.progressed.emit(-1.0)
 
     def cancel(self) -> None:
         """Stop a selection that is being written; nothing of it stays."""
-        self._stopped.set()
+        if self._stop is not None:
+            self._stop.set()
 
     def files(self, paths: Sequence[Path], folder: Path) -> None:
-        """Copy files into another folder under their own names; files of the same name there stay as they are."""
-        self._write(folder, lambda: [_copy(path, folder) for path in paths])
+        """Copy files into another folder; constants keep their names and their tree, nothing is replaced."""
+        self._write(folder, partial(copy_files, paths, folder), f"{len(paths)} files.")
 
     def open_folder(self, folder: Path) -> None:
         """Show a folder."""
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
             self.said.emit("ERROR", f"No program opens folders here; the files are in {folder}.", "")
 
-    def _images(self) -> list[tuple[Choice, QImage]]:
-        """Each shown map with its caption, as the screen has it at this moment."""
-        shown = self._session.shown
-        if not self._has_maps(shown):
-            return []
-        found = []
-        for choice, view in self._maps.shown_views():
-            painted = view.painted_map() if isinstance(view, MapView) else None
-            lines = caption(shown, self._session.overlay if self._maps.presenter.flags_visible else 0,
-                            self._session.excluded)
-            if painted is not None:
-                found.append((choice, self._with_words(map_image(painted, choice.heading, lines), choice)))
-            elif not isinstance(view, MapView):
-                picture = view.grab().toImage()
-                found.append((choice, self._with_words(with_caption(picture, choice.heading, lines), choice)))
-        return found
-
-    def _with_words(self, image: QImage, choice: Choice | None = None) -> QImage:
-        shown = self._session.shown
-        words: Mapping[str, str] = {
-            "Title": choice.heading if choice is not None else "Maps", "Source": shown.subject.title,
-            "Place": shown.place_text, "Description": heading(shown)}
-        return with_words(image, words)
+    def _moment(self) -> Moment | None:
+        """What is on the screen now, with pictures; None where there are no maps, which is said."""
+        if not self._has_maps(self._session.shown):
+            return None
+        taken = moment(self._session, self._maps, draw=True)
+        if not taken.tiles:
+            self.said.emit("ERROR", NOTHING, "")
+        return taken if taken.tiles else None
 
     def _has_maps(self, shown: Shown) -> bool:
         if shown.picture is None or shown.kind is None:
@@ -154,17 +172,44 @@ class ExportPresenter(QObject):
             return False
         return True
 
-    def _write(self, path: Path, write: Callable[[], object]) -> None:
-        self._background.run(f"Writing {path}", write, lambda _: self._tell("INFO", f"{path} was written.", path),
-                             lambda error: self._tell("ERROR", str(error), None))
+    def _write(
+        self, path: Path, write: Callable[[], object], more: str = "", ended: Callable[[], None] = lambda: None
+    ) -> None:
+        def tell(level: str, sentence: str, written: Path | None) -> None:
+            ended()
+            self._tell(level, sentence, written)
+
+        sentence = f"{path} was written. {more}".strip()
+        self._background.run(f"Writing {path}", write, lambda _: tell("INFO", sentence, path),
+                             lambda error: tell(_level(error), str(error), None))
 
     def _tell(self, level: str, sentence: str, path: Path | None) -> None:
         self._session.say(level, sentence)
         self.said.emit(level, sentence, str(path or ""))
 
 
-def _copy(path: Path, folder: Path) -> None:
-    target = folder / path.name
-    if target.exists():
-        raise FileExistsError(f"{target} exists already; choose another folder.")
-    shutil.copy2(path, target)
+def _level(error: Exception) -> str:
+    return "INFO" if isinstance(error, Cancelled) else "ERROR"
+
+
+def _picture_name(taken: Moment, what: str) -> str:
+    return file_name(taken.shown, [what], ".png", module=taken.module, but=taken.but)
+
+
+def _replaced(wished: Path, free: Path) -> str:
+    """Sentence on a file that has another name than was asked for, since that one is taken."""
+    return "" if free.stem in (wished.stem, wished.name) else "The name that was asked for is taken, that file stays."
+
+
+def _columns(curve: Curve) -> tuple[list[Column], list[list[object]]]:
+    """Columns of a curve: labels, values, flags by their names where they are known along it, errors if any."""
+    result, axis, flags = curve.choice.result, curve.axis, curve.shown.flags
+    columns = [Column(axis.title.lower(), axis.unit), Column(result.title, result.unit)]
+    data: list[list[object]] = [list(axis.labels), curve.values.tolist()]
+    if flags is not None and axis.name in flags.over:
+        columns.append(Column("flags"))
+        data.append([flags_text(int(bits)) if bits else "" for bits in curve.flags])
+    if curve.error is not None:
+        columns.append(Column("error", result.unit))
+        data.append(curve.error.tolist())
+    return columns, data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from PyQt6.QtCore import Qt
@@ -14,7 +15,9 @@ from PyQt6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QHeaderView,
+    QProgressBar,
     QPushButton,
+    QScrollArea,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -35,7 +38,7 @@ from calib_core.store.constants import read_constant
 AskFile = Callable[[str, str, str], str]
 AskFolder = Callable[[str], str]
 
-_COLUMNS = ("kind", "unit", "written", "MiB")
+_COLUMNS = ("kind", "module", "detector unit", "written", "MiB")
 
 
 class ExportPanel(QWidget):
@@ -54,6 +57,8 @@ class ExportPanel(QWidget):
         self.said, self.open_button = NoteLabel(), QPushButton("Open folder", objectName="open_written")
         self.all_modules = QCheckBox("all modules", objectName="all_modules")
         self.all_places = QCheckBox("all cells and stages", objectName="all_places")
+        self.all_results = QCheckBox("all results", objectName="all_results")
+        self.progress, self.cancel_button = QProgressBar(), QPushButton("Cancel", objectName="cancel_export")
         self.files = QTableWidget(0, len(_COLUMNS), objectName="outputs")
         self._written = Path()
         self._lay_out()
@@ -61,6 +66,8 @@ class ExportPanel(QWidget):
 
     def _connect(self, jobs: JobsModel) -> None:
         self.presenter.said.connect(self._tell)
+        self.presenter.progressed.connect(self._show_progress)
+        self.cancel_button.clicked.connect(self.presenter.cancel)
         self.open_button.clicked.connect(lambda: self.presenter.open_folder(self._written))
         self._session.subject_changed.connect(self._list)
         jobs.board_changed.connect(self._list)
@@ -77,22 +84,28 @@ class ExportPanel(QWidget):
         )):
             buttons.addWidget(self._button(name, text, "export", act), number // 2, number % 2)
         choices = QHBoxLayout()
-        for widget in (self.all_modules, self.all_places):
+        for widget in (self.all_modules, self.all_places, self.all_results):
             choices.addWidget(widget)
         choices.addStretch(1)
+        self.all_results.setToolTip("HDF5 holds all results that have pixels, else those that are shown as maps")
         self.all_modules.setToolTip("HDF5 holds all modules, else the one that is looked at")
         self.all_places.setToolTip("HDF5 holds all memory cells and gain stages, else those that are looked at")
         told = QHBoxLayout()
-        told.addWidget(self.said, 1)
-        told.addWidget(self.open_button)
-        self.open_button.hide()
+        for widget, stretch in ((self.progress, 1), (self.cancel_button, 0), (self.said, 1), (self.open_button, 0)):
+            told.addWidget(widget, stretch)
+            widget.hide()
+        self.progress.setRange(0, 100)
         left = QVBoxLayout()
-        for part in (buttons, choices, told):
+        left.setContentsMargins(0, 0, 0, 0)
+        for part in (buttons, choices):
             left.addLayout(part)
         left.addStretch(1)
+        beside = QVBoxLayout()
+        beside.addWidget(_scrolled(left), 1)
+        beside.addLayout(told)  # how it went is in sight however low the panel is
         whole = QHBoxLayout(self)
         whole.setContentsMargins(6, 4, 6, 4)
-        whole.addLayout(left, 1)
+        whole.addLayout(beside, 1)
         whole.addLayout(self._files_column(), 1)
 
     def _files_column(self) -> QVBoxLayout:
@@ -103,7 +116,10 @@ class ExportPanel(QWidget):
         self.files.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.files.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         row = QHBoxLayout()
-        row.addWidget(self._button("copy_files", "Copy files to…", "copy", self.copy_files))
+        button = self._button("copy_files", "Copy files to…", "copy", self.copy_files)
+        button.setToolTip("Copies the chosen files, or all; constants keep their names and folders, so that the copy "
+                          "can be opened like the original")
+        row.addWidget(button)
         row.addStretch(1)
         column = QVBoxLayout()
         column.addWidget(self.files, 1)
@@ -117,7 +133,7 @@ class ExportPanel(QWidget):
 
     def export_picture(self) -> None:
         """Ask for a file and write the picture of all maps."""
-        self._to_file(self.presenter.name(["maps"], ".png"), "Pictures (*.png)", self.presenter.picture)
+        self._to_file(self.presenter.picture_name("maps"), "Pictures (*.png)", self.presenter.picture)
 
     def export_pictures(self) -> None:
         """Ask for a folder and write a picture of each map."""
@@ -132,18 +148,19 @@ class ExportPanel(QWidget):
         self._to_file(self.presenter.name(["pixel"], ".csv", place=False), "Tables (*.csv)", self.presenter.curve)
 
     def export_selection(self) -> None:
-        """Ask for a file and write the shown maps."""
-        self._to_hdf5("maps", mask_only=False)
+        """Ask for a file and write the shown maps, or all."""
+        everything = self.all_results.isChecked()
+        self._to_hdf5("results" if everything else "maps", partial(self.presenter.selection, all_results=everything))
 
     def export_mask(self) -> None:
         """Ask for a file and write the mask of the pixels with flags that are left out."""
-        self._to_hdf5("mask", mask_only=True)
+        self._to_hdf5("mask", self.presenter.mask)
 
-    def _to_hdf5(self, what: str, mask_only: bool) -> None:
+    def _to_hdf5(self, what: str, write: Callable[[Path, bool, bool], None]) -> None:
         modules, places = self.all_modules.isChecked(), self.all_places.isChecked()
         words = [what] if modules else [f"m{self._session.shown.module:02d}", what]
         self._to_file(self.presenter.name(words, ".h5", place=not places), "HDF5 (*.h5)",
-                      lambda path: self.presenter.selection(path, modules, places, mask_only))
+                      lambda path: write(path, modules, places))
 
     def copy_files(self) -> None:
         """Ask for a folder and copy the chosen files, or all, into it."""
@@ -176,6 +193,15 @@ class ExportPanel(QWidget):
         self._written = written if written.is_dir() else written.parent
         self.open_button.setVisible(bool(path))
 
+    def _show_progress(self, share: float) -> None:
+        """Show how far a selection is, with a button that cancels it; a share below 0 hides both."""
+        for widget in (self.progress, self.cancel_button):
+            widget.setVisible(share >= 0)
+        if share >= 0:
+            self.said.say("")
+            self.open_button.hide()
+            self.progress.setValue(round(100 * share))
+
     def _list(self) -> None:
         """List the files of the subject, as soon as it is known what they hold."""
         paths = self._session.subject.files if self._session.subject is not None else ()
@@ -193,15 +219,27 @@ class ExportPanel(QWidget):
                 self.files.setItem(row, column, item)
 
 
+def _scrolled(layout: QVBoxLayout) -> QScrollArea:
+    """Room that scrolls where a layout is higher than the panel."""
+    inner, area = QWidget(), QScrollArea()
+    inner.setLayout(layout)
+    area.setWidget(inner)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setMinimumWidth(inner.minimumSizeHint().width() + area.verticalScrollBar().sizeHint().width())
+    return area
+
+
 def _texts(path: Path) -> tuple[str, ...]:
-    """Calibration, unit, time of writing and size of a file; its name where it is no constant."""
+    """Calibration, module, detector unit, time of writing and size; the name where a file is no constant."""
     try:
         told = path.stat()
-        written = datetime.fromtimestamp(told.st_mtime).strftime("%d %b %H:%M")
-        size = f"{told.st_size / (1 << 20):.1f}"
+        written, size = datetime.fromtimestamp(told.st_mtime).astimezone(), f"{told.st_size / (1 << 20):.1f}"
         known = read_constant(path)
     except OSError:
-        return path.name, path.parent.name, "gone", "–"
+        return path.name, "", path.parent.name, "gone", "–"
     except BadInput:
-        return path.name, path.parent.name, written, size
-    return known.calibration, known.pdu, written, size
+        return path.name, "", path.parent.name, f"{written:%d %b %H:%M}", size
+    written, module = known.created or written, known.attributes.get("module", "")
+    return known.calibration, str(module), known.pdu, f"{written.astimezone():%d %b %H:%M}", size

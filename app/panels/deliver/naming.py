@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -13,36 +13,43 @@ from calib_core.subjects.shown import Shown
 _UNSAFE = re.compile(r"[^A-Za-z0-9.+-]+")
 
 
-def file_name(shown: Shown, what: Sequence[str], suffix: str, place: bool = True) -> str:
-    """Name of a file, such as ``SPB_DET_X_p900100_r1-3_Noise_HG_cell17.png``.
+def file_name(
+    shown: Shown, what: Sequence[str], suffix: str, place: bool = True, module: int | None = None, but: str = ""
+) -> str:
+    """Name of a file, such as ``SPB_DET_X_p900100_r1-3_m05_Noise_HG_cell17.png``.
 
-    ``what`` are words for its content; ``place`` adds that of the picture.
+    ``what`` are words for its content; ``place`` adds that of the picture along all axes but ``but``, ``module`` the
+    one that the content is of.
     """
     subject = shown.subject
     runs = subject.title.split(" · ")[1:2] if subject is not None and subject.identifier else []
     whose = [subject.identifier or subject.title, *runs] if subject is not None else ["nothing"]
     labels = [str(shown.label(name)) if isinstance(shown.label(name), str) else f"{name}{shown.label(name)}"
-              for name in shown.at] if place else []
-    words = [_UNSAFE.sub("_", word).strip("_") for word in (*whose, *what, *labels)]
+              for name in shown.at if name != but] if place else []
+    modules = [] if module is None else [f"m{module:02d}"]
+    words = [_UNSAFE.sub("_", word).strip("_") for word in (*whose, *modules, *what, *labels)]
     return "_".join(word for word in words if word)[:180] + suffix
 
 
-def free_path(path: Path, suffix: str) -> Path:
-    """The path with a suffix, and with a number where there is a file of that name already."""
-    path = path if path.suffix else path.with_suffix(suffix)
+def free_path(path: Path, suffix: str, taken: Collection[Path] = ()) -> Path:
+    """The path with the suffix, and with a number where there is a file of that name, or one is about to be."""
+    path = path if path.suffix.lower() == suffix else path.with_name(path.name + suffix)
     number, free = 1, path
-    while free.exists():
+    while free.exists() or free in taken:
         number += 1
         free = path.with_stem(f"{path.stem}_{number}")
     return free
 
 
-def caption(shown: Shown, drawn: int, excluded: int) -> list[str]:
-    """Lines that say whose a picture is, at which place, and what is drawn and left out."""
+def place_words(shown: Shown, module: int | None = None, but: str = "") -> str:
+    """Place of what is shown along all axes but one, after the module where it is of one alone."""
+    return " · ".join(part for part in ("" if module is None else f"module {module}", shown.place(but)) if part)
+
+
+def caption(shown: Shown, place: str) -> list[str]:
+    """Lines that say whose pictures are, at which place, and when they were exported."""
     return [
-        shown.subject.title if shown.subject is not None else "",
-        shown.place_text,
-        f"drawn: {_flags_text(drawn)} · left out of the colour levels: {_flags_text(excluded)}",
+        shown.subject.title if shown.subject is not None else "", place,
         f"exported {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
     ]
 
@@ -63,10 +70,11 @@ def left_out(excluded: int, shown: Shown) -> str:
     flags = next((maps for pick, maps in shown.picture.maps.items() if pick.result == shown.flags.name), None)
     number = 0 if flags is None else int(((flags & excluded) != 0).sum())
     share = 0.0 if flags is None else number / flags.size
-    return f"left out: pixels without a value, and {number} ({share:.2%}) with {_flags_text(excluded)}"
+    return f"left out: pixels without a value, and {number} ({share:.2%}) with {flags_text(excluded)}"
 
 
-def _flags_text(mask: int) -> str:
+def flags_text(mask: int) -> str:
+    """Names of the flags of a mask."""
     if mask & 0xFFFFFFFF == 0xFFFFFFFF:
         return "every flag"
     return flag_names(mask) if mask else "no flag"
