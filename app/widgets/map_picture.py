@@ -25,7 +25,7 @@ _LEAST_HEIGHT = 240
 _GROUND, _TEXT, _MUTED = "#ffffff", "#1b1e23", "#5a616b"
 _MARGIN, _BAR, _LABELS = 18, 22, 96
 #: Longer texts are broken, in pixels of the smallest font.
-_LEAST_WIDTH = 460
+_LEAST_WIDTH = 560
 _TICKS = 6
 _PAGE_RATIO = 1.4
 
@@ -91,21 +91,24 @@ def map_image(
 
 
 def with_caption(
-    picture: QImage, title: str, caption: Sequence[str], beside: int = 0, legend: Sequence[tuple[int, str]] = ()
+    picture: QImage, title: str, caption: Sequence[str], beside: int = 0, legend: Sequence[tuple[int, str]] = (),
+    margin: int = _MARGIN, size: float = 0.0,
 ) -> QImage:
     """Put a title, lines and a legend of (0xAARRGGBB, text) over a picture, and room for something beside it.
 
-    Texts are as large as the picture wants them, and broken where they are wider than the page.
+    Texts are as large as the picture wants them, and broken where they are wider than the page. ``margin`` is that of
+    the picture, 0 where it has one itself; ``size`` enlarges texts, 0 as the picture wants it.
     """
-    size = min(max((picture.width() + picture.height()) / 2400, 1.0), 3.0)
+    size = size or min(max((picture.width() + picture.height()) / 1900, 1.0), 3.0)
     lines = [(_font(17 * size, bold=True), _TEXT, title), *((_font(13 * size), _MUTED, line) for line in caption)]
     needed = max(QFontMetricsF(font).horizontalAdvance(text) for font, _, text in lines) + 2
-    room = max(picture.width() + beside, math.ceil(min(needed, _LEAST_WIDTH * size)))
+    own = picture.width() + beside - 2 * (_MARGIN - margin)
+    room = max(own, math.ceil(min(needed, _LEAST_WIDTH * size)))
     boxes = [_box(font, text, room) for font, _, text in lines]
     marks = _flow(legend, _font(12 * size), room)
     below = marks[-1][0].bottom() + 4 if marks else 0.0
     top = _MARGIN + math.ceil(sum(box.height() for box in boxes) + below) + 8
-    image = QImage(room + 2 * _MARGIN, top + picture.height() + _MARGIN, QImage.Format.Format_RGB32)
+    image = QImage(room + 2 * _MARGIN, top + picture.height() + margin, QImage.Format.Format_RGB32)
     image.fill(QColor(_GROUND))
     painter, y = QPainter(image), float(_MARGIN)
     for (font, ink, text), box in zip(lines, boxes, strict=True):
@@ -114,7 +117,7 @@ def with_caption(
         painter.drawText(box.translated(_MARGIN, y), Qt.TextFlag.TextWordWrap, text)
         y += box.height()
     _draw_legend(painter, marks, _font(12 * size), y + 2)
-    painter.drawImage(_MARGIN, top, picture)
+    painter.drawImage(margin, top, picture)
     painter.end()
     return image
 

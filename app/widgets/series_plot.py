@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import QEvent, Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, QRectF, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QImage, QPainter, QPalette
 from PyQt6.QtWidgets import QLabel, QStackedLayout, QWidget
 
@@ -64,10 +64,11 @@ class PixelPlot(QWidget):
         factor = max(1, -(-least_width // max(1, self.plot.width())))
         image = QImage(self.plot.size() * factor, QImage.Format.Format_RGB32)
         image.fill(QColor(LIGHT.base))
+        image.setDevicePixelRatio(factor)  # the legend ignores other enlargements
         painter = QPainter(image)
-        painter.scale(factor, factor)
-        self.plot.render(painter)
+        self.plot.render(painter, QRectF(self.plot.rect()))
         painter.end()
+        image.setDevicePixelRatio(1)
         self.setPalette(QPalette())
         return image
 

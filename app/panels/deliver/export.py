@@ -123,7 +123,7 @@ class ExportPresenter(QObject):
             self.said.emit("ERROR", "A selection is being written already; cancel it or wait for its end.", "")
             return
         excluded = self._session.excluded
-        words = {"place": "all" if places else shown.place_text, "left_out": flags_text(excluded)}
+        words = {"place": "all" if places else shown.place_text, "left_out": flags_text(excluded, "any flag")}
         chosen = Selection(
             tuple(dict.fromkeys(results)), shown.subject.modules if modules else (shown.module,),
             {} if places else {name: (index,) for name, index in shown.at.items()}, excluded, words)

@@ -70,11 +70,11 @@ def left_out(excluded: int, shown: Shown) -> str:
     flags = next((maps for pick, maps in shown.picture.maps.items() if pick.result == shown.flags.name), None)
     number = 0 if flags is None else int(((flags & excluded) != 0).sum())
     share = 0.0 if flags is None else number / flags.size
-    return f"left out: pixels without a value, and {number} ({share:.2%}) with {flags_text(excluded)}"
+    return f"left out: pixels without a value, and {number} ({share:.2%}) with {flags_text(excluded, 'any flag')}"
 
 
-def flags_text(mask: int) -> str:
-    """Names of the flags of a mask."""
+def flags_text(mask: int, every: str = "every flag") -> str:
+    """Names of the flags of a mask; ``every`` stands for all."""
     if mask & 0xFFFFFFFF == 0xFFFFFFFF:
-        return "every flag"
+        return every
     return flag_names(mask) if mask else "no flag"

@@ -66,7 +66,7 @@ class Moment:
     def _finished(self, image: QImage, title: str) -> QImage:
         head, *lines = caption(self.shown, self.place)
         words = {"Title": title, "Source": head, "Place": self.place, "Description": heading(self.shown)}
-        return with_words(with_caption(image, head, lines), words)
+        return with_words(with_caption(image, head, lines, margin=0), words)
 
 
 def module_alone(session: Session, maps: MapsPanel) -> int | None:
@@ -101,7 +101,9 @@ def _drawing(session: Session, maps: MapsPanel, choice: Choice, view: QWidget) -
             lines.append(_levels(view, session.excluded))
         return None if painted is None else partial(map_image, painted, choice.heading, lines, FLAG_NAMES)
     if isinstance(view, CurveView):
-        return partial(with_caption, view.paper_image(), choice.heading, lines)
+        picture = view.paper_image()
+        size = 0.8 * picture.width() / max(1, view.width())  # texts as large as those of the plot
+        return partial(with_caption, picture, choice.heading, lines, size=size)
     return partial(with_caption, view.grab().toImage(), choice.heading, [])
 
 
@@ -109,4 +111,4 @@ def _levels(view: MapView, excluded: int) -> str:
     if view.percentiles is None:
         return "colour levels: set by hand"
     low, high = view.percentiles
-    return f"colour levels: {low:g} % to {high:g} %, left out: pixels with {flags_text(excluded)}"
+    return f"colour levels: {low:g} % to {high:g} %, left out: pixels with {flags_text(excluded, 'any flag')}"
