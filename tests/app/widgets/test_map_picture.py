@@ -70,7 +70,7 @@ def test_flags_cover_values_and_are_named_with_their_number(painted):
     above = image.height() - plain.height()
     assert above > 8  # a line of legend, in which the colour is seen again
     top = image.height() - MARGIN - 129 * 2
-    seen = {image.pixelColor(x, y).rgb() & 0xFFFFFF for x in range(MARGIN, 60) for y in range(top)}
+    seen = {image.pixelColor(x, y).rgb() & 0xFFFFFF for x in range(image.width()) for y in range(top)}
     assert int(colours[3]) & 0xFFFFFF in seen
     assert int(colours[5]) & 0xFFFFFF not in seen
 
