@@ -84,3 +84,27 @@ def test_pictures_of_a_subject_that_left_are_not_taken(truthful):
     assert window.session.shown.picture is None
     deliver(window)
     assert window.session.shown.picture is window.session.subject.picture
+
+
+def test_a_heading_comes_with_its_rows(truthful, qtbot):
+    window, subject = truthful, truthful.session.subject
+    window.docks.bring("stages")
+    qtbot.waitUntil(lambda: len(window.stages.table.rows) == 4 * 3)
+    assert named(window.stages.heading.text()) == {"cell": 0}
+    subject.gate.clear()
+    window.session.look_at({"cell": 3})
+    deliver(window)
+    qtbot.wait(600)
+    assert named(window.stages.heading.text()) == {"cell": 0}
+    check_tables(window)
+    subject.gate.set()
+    qtbot.waitUntil(lambda: named(window.stages.heading.text()) == {"cell": 6})
+    check_tables(window)
+    window.docks.bring("asics")
+    window.asics.choice.setCurrentIndex(window.asics.choice.findData("cell"))
+    window.asics.choice.activated.emit(window.asics.choice.currentIndex())
+    qtbot.waitUntil(lambda: window.asics.heading.text() == "Where cell · HG · memory cell 6")
+    check_tables(window)
+    put(window, other())
+    for table in (window.asics, window.stages):
+        assert (table.table.rows, table.heading.text()) == ([], "")
