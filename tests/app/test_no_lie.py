@@ -86,6 +86,28 @@ def test_pictures_of_a_subject_that_left_are_not_taken(truthful):
     assert window.session.shown.picture is window.session.subject.picture
 
 
+def test_nothing_of_the_place_before_stays_while_another_is_read(truthful, qtbot):
+    window, session, subject = truthful, truthful.session, truthful.session.subject
+    inspector = window.inspector
+    session.set_pixel((2, 100, 60))
+    qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty and inspector.why.words.text() != HINT)
+    subject.gate.clear()
+    session.set_pixel((2, 101, 60))
+    assert inspector.curve_plot.is_empty
+    assert inspector.why.table.rowCount() == 0
+    subject.gate.set()
+    qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty and inspector.why.words.text() != HINT)
+    check_now(window)
+    subject.gate.clear()
+    session.look_at({"gain": 1})
+    deliver(window)
+    assert inspector.curve_plot.is_empty
+    assert inspector.why.table.rowCount() == 0
+    subject.gate.set()
+    qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty and inspector.why.words.text() != HINT)
+    check_now(window)
+
+
 def test_a_heading_comes_with_its_rows(truthful, qtbot):
     window, subject = truthful, truthful.session.subject
     window.docks.bring("stages")
@@ -108,3 +130,16 @@ def test_a_heading_comes_with_its_rows(truthful, qtbot):
     put(window, other())
     for table in (window.asics, window.stages):
         assert (table.table.rows, table.heading.text()) == ([], "")
+
+
+def test_the_list_of_maps_names_the_curve_after_another_subject(truthful, qtbot):
+    window, box = truthful, truthful.inspector.choice
+    window.session.set_pixel((2, 100, 60))
+    box.setCurrentIndex(box.findData("column"))
+    box.activated.emit(box.currentIndex())
+    put(window, other())
+    deliver(window)
+    qtbot.waitUntil(lambda: window.inspector.presenter.curve is not None)
+    assert box.currentData() == "column"
+    check_curve(window)
+    assert window.inspector.presenter.curve.values.tolist() == [60] * 4
