@@ -143,3 +143,23 @@ def test_the_list_of_maps_names_the_curve_after_another_subject(truthful, qtbot)
     assert box.currentData() == "column"
     check_curve(window)
     assert window.inspector.presenter.curve.values.tolist() == [60] * 4
+
+
+def test_nothing_that_was_counted_of_another_subject_stays(truthful, qtbot, monkeypatch):
+    window = truthful
+    window.maps.presenter.assign(0, "place")
+    deliver(window)
+    qtbot.waitUntil(lambda: not window.inspector.histograms.is_empty)
+    check_histogram(window)
+    total, gate, counted = window.navigation.flags.findChild(QLabel, "flags_total"), Event(), count_flags
+    qtbot.waitUntil(lambda: total.text() == f"of {4 * 512 * 128:,} pixels")
+    begun = []
+    monkeypatch.setattr("app.panels.maps.navigation.count_flags",
+                        lambda flags: (begun.append(flags), gate.wait(20), counted(flags))[2])
+    deliver(window)
+    qtbot.waitUntil(lambda: len(begun) > 0)
+    put(window, other())
+    assert window.inspector.histograms.is_empty
+    gate.set()
+    qtbot.wait(100)
+    assert total.text() == ""
