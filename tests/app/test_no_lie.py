@@ -163,3 +163,23 @@ def test_nothing_that_was_counted_of_another_subject_stays(truthful, qtbot, monk
     gate.set()
     qtbot.wait(100)
     assert total.text() == ""
+
+
+def test_the_image_of_strips_is_of_the_stage_in_its_source_line(open_window, strips, qtbot):
+    window = open_window()
+    window.set_slots(1)
+    subject = TruthSubject(modules=(0, 1), cells=(0, 1), kind=strips.name)
+    put(window, subject)
+    deliver(window)
+    window.maps.presenter.set_form("cells")
+    window.maps.presenter.assign(0, "gain")
+    deliver(window)
+    view = window.maps.views[0]
+    qtbot.waitUntil(lambda: view.value_at(0, 0, 5) == 0)
+    subject.gate.clear()
+    window.session.look_at({"gain": 2})
+    deliver(window)
+    assert named(window.maps.source.text())["gain"] == 2
+    assert view.value_at(0, 0, 5) is None
+    subject.gate.set()
+    qtbot.waitUntil(lambda: view.value_at(0, 0, 5) == 2)
