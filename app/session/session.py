@@ -49,7 +49,7 @@ class Session(QObject):
     excluded : int
         Bad-pixel flags whose pixels are left out of statistics, levels and exports.
     frozen : bool
-        Whether the picture stays as it is while the subject goes on.
+        Whether the picture stays as it is while the subject goes on; where there is none yet, the first one comes.
 
     Signals
     -------
@@ -162,7 +162,8 @@ class Session(QObject):
 
     def _take_newest(self) -> None:
         picture = self.subject.picture if self.subject is not None else None
-        if self.frozen or picture is None or picture is self.shown.picture:
+        kept = self.frozen and self.shown.picture is not None
+        if kept or picture is None or picture is self.shown.picture:
             return
         self.shown = replace(self.shown, picture=picture)
         self._follow_module()

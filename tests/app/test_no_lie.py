@@ -76,6 +76,18 @@ def test_another_subject_unfreezes_and_clamps_the_place(truthful):
     check_now(window)
 
 
+def test_the_first_picture_comes_although_nothing_was_frozen(truthful, qtbot):
+    window = truthful
+    put(window, other())
+    qtbot.keyClick(window.maps, Qt.Key.Key_Space)
+    deliver(window)
+    assert truth(window) == {"gain": 0, "cell": 3}
+    window.session.look_at({"cell": 1})
+    deliver(window)
+    assert truth(window) == {"gain": 0, "cell": 3}
+    check_now(window)
+
+
 def test_pictures_of_a_subject_that_left_are_not_taken(truthful):
     window, first = truthful, truthful.session.subject
     put(window, other())
