@@ -61,6 +61,162 @@ def other():
     return TruthSubject("Other", modules=(0, 4), gains=("ONE",), cells=(3, 13, 14, 20), number=2)
 
 
+class Walk:
+    """Things that an operator and a late subject do, by chance; what was come through is counted."""
+
+    def __init__(self, window, qtbot, folder, seed):
+        self.window, self.qtbot, self.folder = window, qtbot, folder
+        self.session, self.rng = window.session, np.random.default_rng(seed)
+        self.acts = (*[self.press] * 6, *[self.click] * 3, *[self.deliver] * 6, self.freeze, self.hover, self.exclude,
+                     self.assign, self.choose, self.slots, self.change)
+        self.seen, self.files = Counter(), 0
+
+    def any(self, entries):
+        """One of some entries."""
+        return entries[self.rng.integers(len(entries))]
+
+    def step(self):
+        self.any(self.acts)()
+        if self.rng.integers(3):
+            self.window.jobs.poll()
+        if self.rng.integers(2):
+            self.qtbot.wait(int(self.rng.integers(1, 12)))
+        check_now(self.window)
+        self.count()
+
+    def count(self):
+        session, window = self.session, self.window
+        self.seen.update({
+            "pending": bool(session.pending), "frozen": session.frozen,
+            "frozen and pending": session.frozen and bool(session.pending),
+            "late": session.subject.picture is not session.shown.picture,
+            "waiting": session.shown.picture is None, "curve": window.inspector.presenter.curve is not None,
+            "why": window.inspector.why.words.text() != HINT, "other": session.subject.number == 2,
+            "hovered": named(window.status.pixel.text()) != {} and session.shown.pixel is not None
+            and named(window.status.pixel.text())["row"] != session.shown.pixel[1]})
+
+    def press(self):
+        self.qtbot.keyClick(self.window.maps, self.any(KEYS))
+
+    def freeze(self):
+        self.qtbot.keyClick(self.window.maps, Qt.Key.Key_Space)
+
+    def _pixel(self):
+        placement = self.window.maps.presenter.placement
+        if placement is None:
+            return None
+        return tuple(int(self.rng.integers(n)) for n in (len(placement.modules), 512, 128))
+
+    def click(self):
+        if (pixel := self._pixel()) is not None:
+            self.window.maps.presenter.click(*pixel)
+
+    def hover(self):
+        self.window.maps.presenter.hover(self._pixel() if self.rng.integers(2) else None)
+
+    def deliver(self):
+        queue = self.session.subject.queue
+        self.session.subject.deliver(int(self.rng.integers(-min(6, len(queue)), 0)))
+
+    def exclude(self):
+        self.window.navigation.flags.findChild(QCheckBox, "exclude_0").click()
+
+    def assign(self):
+        maps = self.window.maps.presenter
+        if maps.offered:
+            maps.assign(int(self.rng.integers(len(maps.chosen))), self.any(maps.offered).key)
+
+    def choose(self):
+        box = self.window.inspector.choice
+        if box.count():
+            box.setCurrentIndex(int(self.rng.integers(box.count())))
+            box.activated.emit(box.currentIndex())
+
+    def slots(self):
+        self.window.set_slots(self.any((1, 2, 4, 6)))
+
+    def change(self):
+        """Look at something new, or at what was opened before."""
+        if self.rng.integers(2):
+            put(self.window, self.any((TruthSubject, other))())
+        else:
+            self.window.sources.show(self.any(self.window.sources.entries))
+
+    def settle(self, dock):
+        """Wait until all that is read in the background is of what is on the screen, then read it and export it."""
+        window, session, wait = self.window, self.session, self.qtbot.waitUntil
+        window.maps.presenter.assign(0, "place")
+        if session.shown.picture is None or not session.frozen:
+            session.subject.deliver()
+            window.jobs.poll()
+        if session.cross is None:
+            session.set_pixel((session.shown.module, 300, 77))
+        window.docks.bring(dock)
+        place, picture = truth(window), session.shown.picture
+        wait(lambda: window.inspector.presenter.curve is not None and window.inspector.why.words.text() != HINT)
+        if Pick("place") in picture.maps:
+            table = window.asics if dock == "asics" else window.stages
+            known = place if dock == "asics" else {"cell": place["cell"]}
+            wait(lambda: len(table.table.rows) > 0 and named(table.heading.text()) == known)
+            title = window.inspector.histograms.plot.getPlotItem().titleLabel
+            wait(lambda: not window.inspector.histograms.is_empty and named(title.text) == place)
+            self.seen.update({f"settled {dock}": True})
+        check_now(window)
+        self.export(place)
+
+    def export(self, place):
+        presenter, pixel = self.window.export.presenter, self.session.shown.pixel
+        for what, check in ((presenter.statistics, lambda path: check_statistics(path, self.window, place)),
+                            (presenter.curve, check_curve_file)):
+            path = self.folder / f"{self.files}.csv"
+            self.files += 1
+            with self.qtbot.waitSignal(presenter.said) as said:
+                what(path)
+            assert said.args[0] == "INFO", said.args
+            found = check(path)
+        assert found == {"gain": place["gain"], **dict(zip(("module", "row", "column"), pixel, strict=True))}
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_walk_with_late_pictures_never_finds_a_wrong_name(truthful, qtbot, tmp_path, seed):
+    walk = Walk(truthful, qtbot, tmp_path, seed)
+    for number in range(STEPS):
+        walk.step()
+        if number % 40 == 39:
+            walk.settle("asics" if number % 80 == 39 else "stages")
+    seen = {name: walk.seen[name] for name in (
+        "pending", "frozen", "frozen and pending", "late", "waiting", "curve", "why", "other", "hovered")}
+    assert min(seen.values()) > 5, f"the walk must come through each of these: {walk.seen}"
+    assert walk.seen["settled asics"] > 0
+    assert walk.seen["settled stages"] > 0
+
+
+def test_what_is_frozen_keeps_its_name_while_the_pixel_moves(truthful, qtbot, tmp_path):
+    window, session = truthful, truthful.session
+    session.look_at({"gain": 1, "cell": 5})
+    deliver(window)
+    qtbot.keyClick(window.maps, Qt.Key.Key_Space)
+    session.look_at({"gain": 2, "cell": 0})
+    deliver(window)
+    assert session.pending == {"gain": "LG", "cell": 0}
+    assert "frozen, LG · memory cell 0 waits" in window.maps.source.text()
+    for number, pixel in enumerate([(2, 100, 60), (7, 3, 4)]):
+        session.set_pixel(pixel)
+        check_now(window)
+        qtbot.waitUntil(lambda: window.inspector.presenter.curve is not None)
+        check_curve(window)
+        with qtbot.waitSignal(window.export.presenter.said):
+            window.export.presenter.curve(tmp_path / f"{number}.csv")
+        assert check_curve_file(tmp_path / f"{number}.csv") == {
+            "gain": 1, "module": pixel[0], "row": pixel[1], "column": pixel[2]}
+    with qtbot.waitSignal(window.export.presenter.said):
+        window.export.presenter.statistics(tmp_path / "statistics.csv")
+    check_statistics(tmp_path / "statistics.csv", window, {"gain": 1, "cell": 10})
+    qtbot.keyClick(window.maps, Qt.Key.Key_Escape)
+    assert (session.frozen, truth(window)) == (False, {"gain": 2, "cell": 0})
+    check_now(window)
+
+
 def test_another_subject_unfreezes_and_clamps_the_place(truthful):
     window, session = truthful, truthful.session
     session.look_at({"gain": 2, "cell": 7})
