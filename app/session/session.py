@@ -126,6 +126,7 @@ class Session(QObject):
     def set_subject(self, subject: Subject | None) -> None:
         """Look at something else, at the same place as far as it has it; that is never frozen."""
         self.subject = subject
+        self.view = replace(self.view, modules=())  # those of the subject before may not be there
         self._prepared, self._seen = False, -1
         self.shown = Shown(subject, None, self.module, self.cross)
         self.set_frozen(False)
