@@ -49,7 +49,7 @@ class Session(QObject):
     excluded : int
         Bad-pixel flags whose pixels are left out of statistics, levels and exports.
     frozen : bool
-        Whether the picture stays as it is while the subject goes on.
+        Whether the picture stays as it is while the subject goes on; where there is none yet, the first one comes.
 
     Signals
     -------
@@ -126,6 +126,7 @@ class Session(QObject):
     def set_subject(self, subject: Subject | None) -> None:
         """Look at something else, at the same place as far as it has it; that is never frozen."""
         self.subject = subject
+        self.view = replace(self.view, modules=())  # those of the subject before may not be there
         self._prepared, self._seen = False, -1
         self.shown = Shown(subject, None, self.module, self.cross)
         self.set_frozen(False)
@@ -162,7 +163,8 @@ class Session(QObject):
 
     def _take_newest(self) -> None:
         picture = self.subject.picture if self.subject is not None else None
-        if self.frozen or picture is None or picture is self.shown.picture:
+        kept = self.frozen and self.shown.picture is not None
+        if kept or picture is None or picture is self.shown.picture:
             return
         self.shown = replace(self.shown, picture=picture)
         self._follow_module()

@@ -11,6 +11,7 @@ import pytest
 from calib_core.detector.registry import declare, detector_type, withdraw
 
 sys.path.insert(0, str(Path(__file__).parent))
+pytest.register_assert_rewrite("screen")
 
 
 @pytest.fixture

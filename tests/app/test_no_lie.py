@@ -2,183 +2,367 @@
 
 from __future__ import annotations
 
-import csv
-import re
+from collections import Counter
+from threading import Event
 
 import numpy as np
 import pytest
 from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QCheckBox, QLabel
+from screen import (
+    check_curve,
+    check_curve_file,
+    check_histogram,
+    check_now,
+    check_statistics,
+    check_tables,
+    named,
+    truth,
+)
 from truth import TruthSubject
 
+from app.panels.inspect.why import HINT
+from app.panels.maps.navigation import count_flags
 from app.session.sources import Source
+from calib_core.axes import Pick
 
-STEPS = 160
+STEPS = 200
 KEYS = (Qt.Key.Key_Right, Qt.Key.Key_Left, Qt.Key.Key_1, Qt.Key.Key_2, Qt.Key.Key_3, Qt.Key.Key_PageDown,
-        Qt.Key.Key_PageUp, Qt.Key.Key_Space, Qt.Key.Key_A, Qt.Key.Key_S, Qt.Key.Key_M)
-STAGES = {"HG": 0, "MG": 1, "LG": 2, "ONE": 0}
-_PLACE = re.compile(r"(\w+) · memory cell (\d+)")
-_PIXEL = re.compile(r"module (\d+) · ASIC \d+ · row (\d+) · column (\d+)")
-_VALUE = re.compile(r"Where (\w+) ([\d.]+)")
+        Qt.Key.Key_PageUp, Qt.Key.Key_Space, Qt.Key.Key_A, Qt.Key.Key_S, Qt.Key.Key_M, Qt.Key.Key_N, Qt.Key.Key_B,
+        Qt.Key.Key_Escape)
 
 
 @pytest.fixture
-def truthful(open_window, qtbot):
-    """A window on a subject that tells its coordinates, with a map of each of them."""
+def truthful(open_window):
+    """A window on a subject that tells its coordinates, with six maps."""
     window = open_window()
     window.set_slots(6)
-    subject = TruthSubject()
-    window.sources.add(source := Source("Truth", lambda: subject))
-    window.sources.show(source)
-    subject.deliver()
+    put(window, TruthSubject())
+    window.session.subject.deliver()
     window.jobs.poll()
-    assert window.session.shown.picture is subject.picture
+    assert window.session.shown.picture is window.session.subject.picture
     return window
 
 
-def named(text):
-    """Place that a text names: module, stage, cell, row and column, as far as it does."""
-    place, pixel = _PLACE.search(text), _PIXEL.search(text)
-    found = {} if place is None else {"gain": STAGES[place[1]], "cell": int(place[2])}
-    if pixel is not None:
-        found.update(zip(("module", "row", "column"), map(int, pixel.groups()), strict=True))
-    return found
+def put(window, subject):
+    """Add a source and look at it."""
+    window.sources.add(source := Source(subject.title, lambda: subject))
+    window.sources.show(source)
+    return source
 
 
-def told(text):
-    """Coordinates that the numbers of a text tell."""
-    return {name: round(float(value)) for name, value in _VALUE.findall(text)}
+def deliver(window, number=-1):
+    window.session.subject.deliver(number)
+    window.jobs.poll()
 
 
-def check_labels(window):
-    """Status bar, inspector and source line against the numbers that they show, and against the picture."""
-    shown = window.session.shown
-    inspector = window.inspector.text.text()
-    if shown.pixel is not None and shown.picture is not None and shown.pixel[0] in shown.picture.modules:
-        assert told(inspector) == named(inspector)
-        assert told(window.status.pixel.text()) == {**named(window.status.pixel.text()), **named(
-            window.status.view.text())}
-    if shown.picture is not None:
-        tells = {name: int(np.unique(values)[0]) for pick, values in shown.picture.maps.items()
-                 if (name := pick.result) in ("gain", "cell")}
-        for label in (window.maps.source, window.status.view):
-            assert {name: value for name, value in named(label.text()).items() if name in tells} == tells
+def other():
+    """A subject with other modules, stages and cells than the first."""
+    return TruthSubject("Other", modules=(0, 4), gains=("ONE",), cells=(3, 13, 14, 20), number=2)
 
 
-def check_curve(window):
-    curve = window.inspector.presenter.curve
-    if curve is not None:
-        name, gain = curve.choice.result.name, STAGES[str(curve.shown.label("gain"))]
-        known = dict(zip(("module", "row", "column"), curve.shown.pixel, strict=True)) | {"gain": gain}
-        expected = curve.cells if name == "cell" else np.full(len(curve.cells), known[name])
-        np.testing.assert_array_equal(curve.values, expected)
+class Walk:
+    """Things that an operator and a late subject do, by chance; what was come through is counted."""
 
+    def __init__(self, window, qtbot, folder, seed):
+        self.window, self.qtbot, self.folder = window, qtbot, folder
+        self.session, self.rng = window.session, np.random.default_rng(seed)
+        self.acts = (*[self.press] * 6, *[self.click] * 3, *[self.deliver] * 6, self.freeze, self.hover, self.exclude,
+                     self.assign, self.choose, self.slots, self.change)
+        self.seen, self.files = Counter(), 0
 
-def test_a_walk_with_late_pictures_never_finds_a_wrong_name(truthful, qtbot):
-    window, session, rng = truthful, truthful.session, np.random.default_rng(7)
-    seen = {"pending": 0, "frozen": 0, "stale": 0}
-    for _ in range(STEPS):
-        subject = session.subject
-        act = rng.integers(10)
-        if act < 4:
-            qtbot.keyClick(window.maps, KEYS[rng.integers(len(KEYS))])
-        elif act < 6:
-            pixel = (int(rng.integers(4)), int(rng.integers(512)), int(rng.integers(128)))
-            if session.shown.picture is not None and pixel[0] in session.shown.picture.modules:
-                session.set_pixel(pixel)
-        elif act < 9:
-            subject.deliver(int(rng.integers(-min(6, len(subject.queue)), 0)))
+    def any(self, entries):
+        """One of some entries."""
+        return entries[self.rng.integers(len(entries))]
+
+    def step(self):
+        self.any(self.acts)()
+        if self.rng.integers(3):
+            self.window.jobs.poll()
+        if self.rng.integers(2):
+            self.qtbot.wait(int(self.rng.integers(1, 12)))
+        check_now(self.window)
+        self.count()
+
+    def count(self):
+        session, window = self.session, self.window
+        self.seen.update({
+            "pending": bool(session.pending), "frozen": session.frozen,
+            "frozen and pending": session.frozen and bool(session.pending),
+            "late": session.subject.picture is not session.shown.picture,
+            "waiting": session.shown.picture is None, "curve": window.inspector.presenter.curve is not None,
+            "why": window.inspector.why.words.text() != HINT, "other": session.subject.number == 2,
+            "hovered": named(window.status.pixel.text()) != {} and session.shown.pixel is not None
+            and named(window.status.pixel.text())["row"] != session.shown.pixel[1]})
+
+    def press(self):
+        self.qtbot.keyClick(self.window.maps, self.any(KEYS))
+
+    def freeze(self):
+        self.qtbot.keyClick(self.window.maps, Qt.Key.Key_Space)
+
+    def _pixel(self):
+        placement = self.window.maps.presenter.placement
+        if placement is None:
+            return None
+        return tuple(int(self.rng.integers(n)) for n in (len(placement.modules), 512, 128))
+
+    def click(self):
+        if (pixel := self._pixel()) is not None:
+            self.window.maps.presenter.click(*pixel)
+
+    def hover(self):
+        self.window.maps.presenter.hover(self._pixel() if self.rng.integers(2) else None)
+
+    def deliver(self):
+        queue = self.session.subject.queue
+        self.session.subject.deliver(int(self.rng.integers(-min(6, len(queue)), 0)))
+
+    def exclude(self):
+        self.window.navigation.flags.findChild(QCheckBox, "exclude_0").click()
+
+    def assign(self):
+        maps = self.window.maps.presenter
+        if maps.offered:
+            maps.assign(int(self.rng.integers(len(maps.chosen))), self.any(maps.offered).key)
+
+    def choose(self):
+        box = self.window.inspector.choice
+        if box.count():
+            box.setCurrentIndex(int(self.rng.integers(box.count())))
+            box.activated.emit(box.currentIndex())
+
+    def slots(self):
+        self.window.set_slots(self.any((1, 2, 4, 6)))
+
+    def change(self):
+        """Look at something new, or at what was opened before."""
+        if self.rng.integers(2):
+            put(self.window, self.any((TruthSubject, other))())
         else:
-            session.set_excluded(int(rng.integers(2)))
-        window.jobs.poll()
-        check_labels(window)
-        seen["pending"] += bool(session.pending)
-        seen["frozen"] += session.frozen
-        seen["stale"] += subject.picture is not session.shown.picture
-    assert min(seen.values()) > 5, "the walk must come through each of these"
+            self.window.sources.show(self.any(self.window.sources.entries))
 
-
-def test_what_is_read_in_the_background_belongs_to_what_is_shown(truthful, qtbot):
-    window, session = truthful, truthful.session
-    rng = np.random.default_rng(11)
-    for _ in range(6):
-        session.set_pixel((int(rng.integers(4)), int(rng.integers(512)), int(rng.integers(128))))
-        session.look_at({"gain": int(rng.integers(3)), "cell": int(rng.integers(8))})
-        if rng.integers(2):
+    def settle(self, dock):
+        """Wait until all that is read in the background is of what is on the screen, then read it and export it."""
+        window, session, wait = self.window, self.session, self.qtbot.waitUntil
+        window.maps.presenter.assign(0, "place")
+        if session.shown.picture is None or not session.frozen:
             session.subject.deliver()
-        window.jobs.poll()
-        shown = session.shown
-        module, row, col = shown.pixel
-        words = f"module {module} gain {shown.at['gain']} cell {shown.label('cell')} row {row} column {col}"
-        qtbot.waitUntil(lambda words=words: window.inspector.why.words.text() == words)
-        qtbot.waitUntil(lambda shown=shown: window.inspector.presenter.curve is not None
-                        and window.inspector.presenter.curve.shown.pixel == shown.pixel
-                        and window.inspector.presenter.curve.shown.at["gain"] == shown.at["gain"])
-        check_curve(window)
+            window.jobs.poll()
+        if session.cross is None:
+            session.set_pixel((session.shown.module, 300, 77))
+        window.docks.bring(dock)
+        place, picture = truth(window), session.shown.picture
+        wait(lambda: window.inspector.presenter.curve is not None and window.inspector.why.words.text() != HINT)
+        if Pick("place") in picture.maps:
+            table = window.asics if dock == "asics" else window.stages
+            known = place if dock == "asics" else {"cell": place["cell"]}
+            wait(lambda: len(table.table.rows) > 0 and named(table.heading.text()) == known)
+            title = window.inspector.histograms.plot.getPlotItem().titleLabel
+            wait(lambda: not window.inspector.histograms.is_empty and named(title.text) == place)
+            self.seen.update({f"settled {dock}": True})
+        check_now(window)
+        self.export(place)
+
+    def export(self, place):
+        presenter, pixel = self.window.export.presenter, self.session.shown.pixel
+        for what, check in ((presenter.statistics, lambda path: check_statistics(path, self.window, place)),
+                            (presenter.curve, check_curve_file)):
+            path = self.folder / f"{self.files}.csv"
+            self.files += 1
+            with self.qtbot.waitSignal(presenter.said) as said:
+                what(path)
+            assert said.args[0] == "INFO", said.args
+            found = check(path)
+        assert found == {"gain": place["gain"], **dict(zip(("module", "row", "column"), pixel, strict=True))}
 
 
-def test_tables_and_files_are_of_the_frozen_picture(truthful, qtbot, tmp_path):
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_walk_with_late_pictures_never_finds_a_wrong_name(truthful, qtbot, tmp_path, seed):
+    walk = Walk(truthful, qtbot, tmp_path, seed)
+    for number in range(STEPS):
+        walk.step()
+        if number % 40 == 39:
+            walk.settle("asics" if number % 80 == 39 else "stages")
+    seen = {name: walk.seen[name] for name in (
+        "pending", "frozen", "frozen and pending", "late", "waiting", "curve", "why", "other", "hovered")}
+    assert min(seen.values()) > 3, f"the walk must come through each of these: {walk.seen}"
+    assert walk.seen["settled asics"] > 0
+    assert walk.seen["settled stages"] > 0
+
+
+def test_what_is_frozen_keeps_its_name_while_the_pixel_moves(truthful, qtbot, tmp_path):
     window, session = truthful, truthful.session
     session.look_at({"gain": 1, "cell": 5})
-    session.subject.deliver()
-    window.jobs.poll()
-    session.set_pixel((2, 100, 60))
+    deliver(window)
     qtbot.keyClick(window.maps, Qt.Key.Key_Space)
     session.look_at({"gain": 2, "cell": 0})
-    session.subject.deliver()
-    window.jobs.poll()
+    deliver(window)
     assert session.pending == {"gain": "LG", "cell": 0}
-    assert "memory cell 0" in window.maps.source.text().split("frozen")[1]
-    assert named(window.maps.source.text()) == {"gain": 1, "cell": 10}
-
-    window.docks.bring("asics")
-    window.asics.choice.setCurrentIndex(window.asics.choice.findData("cell"))
-    window.asics.presenter.refresh()
-    qtbot.waitUntil(lambda: len(window.asics.table.rows) == 4 * 16)
-    qtbot.waitUntil(lambda: {row[4] for row in window.asics.table.rows} == {10.0})
+    assert "frozen, LG · memory cell 0 waits" in window.maps.source.text()
+    for number, pixel in enumerate([(2, 100, 60), (7, 3, 4)]):
+        session.set_pixel(pixel)
+        check_now(window)
+        qtbot.waitUntil(lambda: window.inspector.presenter.curve is not None)
+        check_curve(window)
+        with qtbot.waitSignal(window.export.presenter.said):
+            window.export.presenter.curve(tmp_path / f"{number}.csv")
+        assert check_curve_file(tmp_path / f"{number}.csv") == {
+            "gain": 1, "module": pixel[0], "row": pixel[1], "column": pixel[2]}
     with qtbot.waitSignal(window.export.presenter.said):
         window.export.presenter.statistics(tmp_path / "statistics.csv")
-    lines = (tmp_path / "statistics.csv").read_text("utf-8").splitlines()
-    assert any("MG · memory cell 10" in line for line in lines if line.startswith("#"))
-    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
-    assert {float(row["median"]) for row in rows if row["map"] == "Where gain"} == {1.0}
-    assert {float(row["median"]) for row in rows if row["map"] == "Where cell"} == {10.0}
-    for row in rows:
-        if row["map"] == "Where module":
-            assert float(row["median"]) == int(row["module"])
+    check_statistics(tmp_path / "statistics.csv", window, {"gain": 1, "cell": 10})
+    qtbot.keyClick(window.maps, Qt.Key.Key_Escape)
+    assert (session.frozen, truth(window)) == (False, {"gain": 2, "cell": 0})
+    check_now(window)
 
 
-def test_another_subject_unfreezes_and_clamps_the_place(truthful, qtbot):
+def test_another_subject_unfreezes_and_clamps_the_place(truthful):
     window, session = truthful, truthful.session
     session.look_at({"gain": 2, "cell": 7})
-    session.subject.deliver()
-    window.jobs.poll()
-    session.set_pixel((3, 20, 30))
+    deliver(window)
+    session.set_pixel((7, 20, 30))
     session.set_frozen(True)
-    other = TruthSubject("Other", modules=2, gains=("ONE",), cells=(3, 13))
-    window.sources.add(source := Source("Other", lambda: other))
-    window.sources.show(source)
+    put(window, other())
     assert not session.frozen
-    assert window.status.pixel.text() == ""
-    other.deliver()
-    window.jobs.poll()
-    assert named(window.maps.source.text()) == {"gain": 0, "cell": 13}
+    check_now(window)
+    deliver(window)
+    assert truth(window) == named(window.maps.source.text()) == {"gain": 0, "cell": 14}
     assert session.shown.pixel == (0, 20, 30)
-    check_labels(window)
+    check_now(window)
+
+
+def test_the_first_picture_comes_although_nothing_was_frozen(truthful, qtbot):
+    window = truthful
+    put(window, other())
     qtbot.keyClick(window.maps, Qt.Key.Key_Space)
-    assert session.frozen
-    qtbot.keyClick(window.maps, Qt.Key.Key_Escape)
-    assert not session.frozen
+    deliver(window)
+    assert truth(window) == {"gain": 0, "cell": 3}
+    window.session.look_at({"cell": 1})
+    deliver(window)
+    assert truth(window) == {"gain": 0, "cell": 3}
+    check_now(window)
 
 
-def test_pictures_of_a_subject_that_left_are_not_taken(truthful, qtbot):
-    window, session = truthful, truthful.session
-    first = session.subject
-    other = TruthSubject("Other", modules=2, gains=("ONE",))
-    window.sources.add(source := Source("Other", lambda: other))
-    window.sources.show(source)
+def test_no_module_of_the_subject_before_is_asked_for(truthful, qtbot, tmp_path):
+    window, second = truthful, other()
+    qtbot.keyClick(window.maps, Qt.Key.Key_M)
+    window.session.set_module(7)
+    deliver(window)
+    put(window, second)
+    for number in range(len(second.queue)):
+        deliver(window, number)
+        assert set(window.session.shown.picture.modules) in ({0}, {0, 4})
+        check_now(window)
+    with qtbot.waitSignal(window.export.presenter.said):
+        window.export.presenter.statistics(tmp_path / "statistics.csv")
+    check_statistics(tmp_path / "statistics.csv", window, {"gain": 0, "cell": 3})
+
+
+def test_pictures_of_a_subject_that_left_are_not_taken(truthful):
+    window, first = truthful, truthful.session.subject
+    put(window, other())
     first.deliver()
     window.jobs.poll()
-    assert session.shown.picture is None
-    other.deliver()
-    window.jobs.poll()
-    assert session.shown.picture is other.picture
+    assert window.session.shown.picture is None
+    deliver(window)
+    assert window.session.shown.picture is window.session.subject.picture
+
+
+def test_nothing_of_the_place_before_stays_while_another_is_read(truthful, qtbot):
+    window, session, subject = truthful, truthful.session, truthful.session.subject
+    inspector = window.inspector
+    session.set_pixel((2, 100, 60))
+    qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty and inspector.why.words.text() != HINT)
+    subject.gate.clear()
+    session.set_pixel((2, 101, 60))
+    assert inspector.curve_plot.is_empty
+    assert inspector.why.table.rowCount() == 0
+    subject.gate.set()
+    qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty and inspector.why.words.text() != HINT)
+    check_now(window)
+    subject.gate.clear()
+    session.look_at({"gain": 1})
+    deliver(window)
+    assert inspector.curve_plot.is_empty
+    assert inspector.why.table.rowCount() == 0
+    subject.gate.set()
+    qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty and inspector.why.words.text() != HINT)
+    check_now(window)
+
+
+def test_a_heading_comes_with_its_rows(truthful, qtbot):
+    window, subject = truthful, truthful.session.subject
+    window.docks.bring("stages")
+    qtbot.waitUntil(lambda: len(window.stages.table.rows) == 4 * 3)
+    assert named(window.stages.heading.text()) == {"cell": 0}
+    subject.gate.clear()
+    window.session.look_at({"cell": 3})
+    deliver(window)
+    qtbot.wait(600)
+    assert named(window.stages.heading.text()) == {"cell": 0}
+    check_tables(window)
+    subject.gate.set()
+    qtbot.waitUntil(lambda: named(window.stages.heading.text()) == {"cell": 6})
+    check_tables(window)
+    window.docks.bring("asics")
+    window.asics.choice.setCurrentIndex(window.asics.choice.findData("cell"))
+    window.asics.choice.activated.emit(window.asics.choice.currentIndex())
+    qtbot.waitUntil(lambda: window.asics.heading.text() == "Where cell · HG · memory cell 6")
+    check_tables(window)
+    put(window, other())
+    for table in (window.asics, window.stages):
+        assert (table.table.rows, table.heading.text()) == ([], "")
+
+
+def test_the_list_of_maps_names_the_curve_after_another_subject(truthful, qtbot):
+    window, box = truthful, truthful.inspector.choice
+    window.session.set_pixel((2, 100, 60))
+    box.setCurrentIndex(box.findData("column"))
+    box.activated.emit(box.currentIndex())
+    put(window, other())
+    deliver(window)
+    qtbot.waitUntil(lambda: window.inspector.presenter.curve is not None)
+    assert box.currentData() == "column"
+    check_curve(window)
+    assert window.inspector.presenter.curve.values.tolist() == [60] * 4
+
+
+def test_nothing_that_was_counted_of_another_subject_stays(truthful, qtbot, monkeypatch):
+    window = truthful
+    window.maps.presenter.assign(0, "place")
+    deliver(window)
+    qtbot.waitUntil(lambda: not window.inspector.histograms.is_empty)
+    check_histogram(window)
+    total, gate, counted = window.navigation.flags.findChild(QLabel, "flags_total"), Event(), count_flags
+    qtbot.waitUntil(lambda: total.text() == f"of {4 * 512 * 128:,} pixels")
+    begun = []
+    monkeypatch.setattr("app.panels.maps.navigation.count_flags",
+                        lambda flags: (begun.append(flags), gate.wait(20), counted(flags))[2])
+    deliver(window)
+    qtbot.waitUntil(lambda: len(begun) > 0)
+    put(window, other())
+    assert window.inspector.histograms.is_empty
+    gate.set()
+    qtbot.wait(100)
+    assert total.text() == ""
+
+
+def test_the_image_of_strips_is_of_the_stage_in_its_source_line(open_window, strips, qtbot):
+    window = open_window()
+    window.set_slots(1)
+    subject = TruthSubject(modules=(0, 1), cells=(0, 1), kind=strips.name)
+    put(window, subject)
+    deliver(window)
+    window.maps.presenter.set_form("cells")
+    window.maps.presenter.assign(0, "gain")
+    deliver(window)
+    view = window.maps.views[0]
+    qtbot.waitUntil(lambda: view.value_at(0, 0, 5) == 0)
+    subject.gate.clear()
+    window.session.look_at({"gain": 2})
+    deliver(window)
+    assert named(window.maps.source.text())["gain"] == 2
+    assert view.value_at(0, 0, 5) is None
+    subject.gate.set()
+    qtbot.waitUntil(lambda: view.value_at(0, 0, 5) == 2)

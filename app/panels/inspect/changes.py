@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
 
-from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from app.panels.inspect.tables import TablePresenter
+from app.panels.inspect.tables import TablePresenter, Work, heading_label, show_rows
 from app.panels.maps.pixel_text import flag_names
 from app.running.background import Background
 from app.session.session import Session
@@ -28,10 +28,9 @@ class ChangesTable(QWidget):
     def __init__(self, session: Session, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.choice, self.heading = QComboBox(objectName="changed_map"), QLabel(_HINT, objectName="changes_heading")
+        self.choice, self.heading = QComboBox(objectName="changed_map"), heading_label("changes_heading")
         self.choice.setMinimumContentsLength(14)
-        # a long text must not widen the window
-        self.heading.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.heading.setText(_HINT)
         self.table = NumberTable(self)
         self.table.setObjectName("changes_table")
         self.presenter = TablePresenter(session, background, _WORK, self._work, self)
@@ -42,7 +41,7 @@ class ChangesTable(QWidget):
         column.setContentsMargins(6, 4, 6, 4)
         column.addLayout(top)
         column.addWidget(self.table, 1)
-        self.presenter.ready.connect(self.table.set_rows)
+        self.presenter.ready.connect(self._show)
         self.table.row_chosen.connect(lambda row: session.set_pixel(row[:3]))
         self.choice.activated.connect(self.presenter.refresh)
         session.subject_changed.connect(self._offer)
@@ -57,18 +56,20 @@ class ChangesTable(QWidget):
         self.choice.setCurrentIndex(max(0, self.choice.findData(before)))
         self.presenter.refresh()
 
+    def _show(self, heading: str, columns: Sequence[TableColumn], rows: Sequence[Row]) -> None:
+        show_rows(self.heading, self.table, heading or _HINT, columns, rows)
+
     @staticmethod
     def _pair(shown: Shown) -> PairSubject | None:
         return shown.subject if isinstance(shown.subject, PairSubject) else None
 
-    def _work(self) -> Callable[[], tuple] | None:
+    def _work(self) -> Work | None:
         shown = self._session.shown
         pair, name = self._pair(shown), self.choice.currentData()
         if pair is None or shown.picture is None or name is None:
-            self.heading.setText(_HINT)
             return None
-        self.heading.setText(f"{_MOST} pixels that changed most at {shown.place_text}")
-        return partial(changes_table, pair, name, shown.at)
+        heading = f"{_MOST} pixels whose {self.choice.currentText()} changed most at {shown.place_text}"
+        return heading, partial(changes_table, pair, name, shown.at)
 
 
 def changes_table(pair: PairSubject, name: str, at: dict[str, int]) -> tuple[tuple[TableColumn, ...], list[Row]]:

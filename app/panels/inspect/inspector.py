@@ -126,6 +126,8 @@ class InspectorPanel(QWidget):
             self.choice.clear()
             for choice in self.presenter.offered:
                 self.choice.addItem(choice.heading, choice.key)
+            chosen = self.presenter.chosen
+            self.choice.setCurrentIndex(-1 if chosen is None else self.choice.findData(chosen.key))
 
     def _take_module(self, curve: ModuleCurve | None) -> None:
         self._module = curve

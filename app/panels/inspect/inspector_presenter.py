@@ -73,7 +73,7 @@ class InspectorPresenter(QObject):
         self._why_timer = _single_shot(self, 1000, self.reason)
         self._histogram_timer = _single_shot(self, 400, self._count)
         session.pixel_changed.connect(self._take_place)
-        session.subject_changed.connect(self._take_place)
+        session.subject_changed.connect(self._take_subject)
         session.picture_changed.connect(self._take_picture)
         session.excluded_changed.connect(self._histogram_timer.start)
         maps.slots_changed.connect(self._histogram_timer.start)
@@ -99,6 +99,7 @@ class InspectorPresenter(QObject):
     def choose(self, key: str) -> None:
         """Show another map along its axis."""
         self._key = key
+        self._show_curve(None)
         self.read_curve()
 
     def read_curve(self) -> None:
@@ -138,18 +139,25 @@ class InspectorPresenter(QObject):
             self._session.say("WARN", f"{self._session.shown.subject.title} has no raw samples to read.")
         self.explained.emit(found)
 
+    def _take_subject(self) -> None:
+        self._background.drop(_HISTOGRAM)
+        self.histograms_ready.emit(None)
+        self._take_place()
+
     def _take_place(self) -> None:
-        """Read again what belongs to another place than the one that is shown."""
+        """Read again what belongs to another place than the one that is shown; until then there is nothing of it."""
         shown = self._session.shown
         self._describe()
         if shown.module != self._counted and not self._histogram_timer.isActive():
             self._histogram_timer.start()
         if not _same_place(shown, self._curve_of, but=self.axis):
+            self._show_curve(None)
             self.read_curve()
         if not _same_place(shown, self._explained_of):
             self._explained_of = shown
             self._background.drop(_SAMPLES)
             self.explained.emit(None)
+            self.reasoned.emit(())
             self.reason()
             if self.reads_always:
                 self.explain()

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 from PyQt6.QtCore import QObject, QSignalBlocker, QTimer, pyqtSignal
-from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.panels.maps.map_statistics import asic_blocks, good_values, median_spread
 from app.panels.maps.maps_presenter import MapsPresenter
@@ -24,21 +24,29 @@ _INTERVAL = 400
 _MODULE, _BAD = TableColumn("module"), TableColumn("bad", "{:.2%}", "Share of pixels with one of the chosen flags")
 
 
+#: Heading of rows, and what to call for columns and rows.
+Work = tuple[str, Callable[[], tuple]]
+
+
 class TablePresenter(QObject):
-    """Makes the rows of one table in the background while it is to be seen; ``ready`` brings columns and rows.
+    """Makes the rows of one table in the background while it is to be seen.
+
+    ``ready`` brings heading, columns and rows together, so that the heading is that of the rows; nothing of another
+    subject stays.
 
     Parameters
     ----------
     name : str
         What is being done, for messages.
     make : callable
-        ``make() -> callable or None``: what to call in the background, None where there is nothing.
+        ``make() -> (heading, callable) or None``: what is to be made and what to call in the background for it, None
+        where there is nothing.
     """
 
-    ready = pyqtSignal(object, object)
+    ready = pyqtSignal(str, object, object)
 
     def __init__(
-        self, session: Session, background: Background, name: str, make: Callable[[], Callable[[], tuple] | None],
+        self, session: Session, background: Background, name: str, make: Callable[[], Work | None],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -46,8 +54,9 @@ class TablePresenter(QObject):
         self._shown = False
         self._timer = QTimer(self, singleShot=True, interval=_INTERVAL)
         self._timer.timeout.connect(self._start)
-        for signal in (session.picture_changed, session.excluded_changed, session.subject_changed):
+        for signal in (session.picture_changed, session.excluded_changed):
             signal.connect(self.refresh)
+        session.subject_changed.connect(self.forget)
 
     def set_shown(self, shown: bool) -> None:
         """Tell whether the table is to be seen; nothing is computed while it is not."""
@@ -59,13 +68,20 @@ class TablePresenter(QObject):
         if self._shown and not self._timer.isActive():
             self._timer.start()
 
+    def forget(self) -> None:
+        """Show no rows until there are others."""
+        self._background.drop(self._name)
+        self.ready.emit("", (), ())
+        self.refresh()
+
     def _start(self) -> None:
-        work = self._make()
-        if work is None:
+        made = self._make()
+        if made is None:
             self._background.drop(self._name)
-            self.ready.emit((), ())
+            self.ready.emit("", (), ())
         else:
-            self._background.run(self._name, work, lambda found: self.ready.emit(*found))
+            heading, work = made
+            self._background.run(self._name, work, lambda found: self.ready.emit(heading, *found))
 
 
 class AsicTable(QWidget):
@@ -78,14 +94,15 @@ class AsicTable(QWidget):
         self._session, self._maps = session, maps
         self.choice = QComboBox(objectName="asic_map")
         self.choice.setMinimumContentsLength(18)
+        self.heading = heading_label("asic_heading")
         self.table = NumberTable(self)
         self.table.setObjectName("asic_table")
         self.presenter = TablePresenter(session, background, _ASICS, self._work, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
-        layout.addLayout(_row(QLabel("Map"), self.choice))
+        layout.addLayout(_row(QLabel("Map"), self.choice, self.heading))
         layout.addWidget(self.table, 1)
-        self.presenter.ready.connect(self.table.set_rows)
+        self.presenter.ready.connect(partial(show_rows, self.heading, self.table))
         self.table.row_chosen.connect(lambda row: session.set_module(row[0]))
         self.choice.activated.connect(self.presenter.refresh)
         maps.slots_changed.connect(self._offer)
@@ -100,12 +117,12 @@ class AsicTable(QWidget):
             self.choice.setCurrentIndex(max(0, self.choice.findData(current)))
         self.presenter.refresh()
 
-    def _work(self) -> Callable[[], tuple] | None:
+    def _work(self) -> Work | None:
         shown = self._session.shown
         choice = next((c for c in self._maps.offered if c.key == self.choice.currentData()), None)
         if shown.picture is None or shown.kind is None or choice is None or choice.values(shown.picture) is None:
             return None
-        return partial(asic_table, shown, choice, self._session.excluded)
+        return f"{choice.title} · {shown.place_text}", partial(asic_table, shown, choice, self._session.excluded)
 
 
 class StageTable(QWidget):
@@ -116,7 +133,7 @@ class StageTable(QWidget):
     ) -> None:
         super().__init__(parent)
         self._session, self._maps = session, maps
-        self.heading = QLabel("", objectName="stage_heading")
+        self.heading = heading_label("stage_heading")
         self.table = NumberTable(self)
         self.table.setObjectName("stage_table")
         self.presenter = TablePresenter(session, background, _STAGES, self._work, self)
@@ -124,17 +141,16 @@ class StageTable(QWidget):
         layout.setContentsMargins(6, 4, 6, 4)
         layout.addLayout(_row(self.heading))
         layout.addWidget(self.table, 1)
-        self.presenter.ready.connect(self.table.set_rows)
+        self.presenter.ready.connect(partial(show_rows, self.heading, self.table))
         self.table.row_chosen.connect(self._go)
 
-    def _work(self) -> Callable[[], tuple] | None:
+    def _work(self) -> Work | None:
         shown = self._session.shown
-        self.heading.setText(
-            f"Medians of the good pixels, memory cell {shown.label('cell')}" if "cell" in shown.at else "")
         if shown.kind is None or "gain" not in shown.at:
             return None
+        heading = ", ".join(filter(None, ("Medians of the good pixels", shown.place(but="gain"))))
         valued = [c for c in self._maps.offered if not c.pick.at and c.result.numpy_dtype.kind == "f"]
-        return partial(stage_table, shown, valued, self._session.excluded)
+        return heading, partial(stage_table, shown, valued, self._session.excluded)
 
     def _go(self, row: Row) -> None:
         self._session.set_module(row[0])
@@ -188,9 +204,25 @@ def _stage(
     return (*medians, bad)
 
 
+def heading_label(name: str) -> QLabel:
+    """Room for the words over a table; a long text must not widen the window."""
+    label = QLabel("", objectName=name)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label
+
+
+def show_rows(
+    label: QLabel, table: NumberTable, heading: str, columns: Sequence[TableColumn], rows: Sequence[Row]
+) -> None:
+    """Show rows under their heading."""
+    label.setText(heading)
+    table.set_rows(columns, rows)
+
+
 def _row(*widgets: QWidget) -> QHBoxLayout:
+    """Widgets beside each other; the last takes the room that is left."""
     row = QHBoxLayout()
     for widget in widgets:
         row.addWidget(widget)
-    row.addStretch(1)
+    row.setStretch(len(widgets) - 1, 1)
     return row

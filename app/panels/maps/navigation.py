@@ -15,6 +15,7 @@ from app.widgets.navigator import AxisChoice, Navigator
 from calib_core.axes import Pick, Picture
 from calib_core.constants.badpixels import BadPixels
 
+_COUNTING = "Counting flags"
 _COUNT_INTERVAL = 150
 
 
@@ -46,6 +47,7 @@ class NavigationPresenter(QObject):
 
     def _take_subject(self) -> None:
         if not self._session.axes:
+            self._background.drop(_COUNTING)
             self._navigator.set_ranges([], [])
             self._flags.set_counts({}, 0)
             return
@@ -70,7 +72,7 @@ class NavigationPresenter(QObject):
             there = picture.coverage > 0
             seen, changes = flags[there], self._changes(picture, there)
             self._background.run(
-                "Counting flags", lambda: (count_flags(seen), seen.size, [count_flags(one) for one in changes]),
+                _COUNTING, lambda: (count_flags(seen), seen.size, [count_flags(one) for one in changes]),
                 self._show_counts)
 
     def _changes(self, picture: Picture, there: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.uint32]]:

@@ -32,13 +32,19 @@ class CellImages(QObject):
     def __init__(self, session: Session, background: Background, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.picture: Picture | None = None
+        self._of = Shown()
         self._session, self._background = session, background
         self._chosen: tuple[Choice, ...] = ()
         self._timer = QTimer(self, singleShot=True, interval=_INTERVAL)
         self._timer.timeout.connect(self._start)
 
     def read(self, chosen: Sequence[Choice]) -> None:
-        """Read these maps, at once where others were read before, else at most every few tenths of a second."""
+        """Read these maps, at once where others were read before, else at most every few tenths of a second.
+
+        What was read at another place is forgotten: it has no name on the screen any more.
+        """
+        if not self._is_shown(self._of):
+            self.picture = None
         changed, self._chosen = tuple(chosen) != self._chosen, tuple(chosen)
         if changed or self.picture is None:
             self._start()
@@ -60,10 +66,14 @@ class CellImages(QObject):
 
     def _take(self, of: Shown, picture: Picture) -> None:
         """Show what was read, unless something else is shown since."""
-        shown = self._session.shown
-        if shown.subject is of.subject and {**shown.at, "cell": 0} == {**of.at, "cell": 0}:
-            self.picture = picture
+        if self._is_shown(of):
+            self._of, self.picture = of, picture
             self.ready.emit()
+
+    def _is_shown(self, of: Shown) -> bool:
+        """Whether something is of what is on the screen, in whichever memory cell."""
+        shown = self._session.shown
+        return shown.subject is of.subject and {**shown.at, "cell": 0} == {**of.at, "cell": 0}
 
 
 def read_cells(shown: Shown, picks: Sequence[Pick]) -> Picture:
