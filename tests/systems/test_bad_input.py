@@ -80,7 +80,7 @@ def short(runs: Runs) -> None:
 REFUSED: dict[str, tuple[Callable[[Runs], None], tuple[str, ...]]] = {
     "a folder that is no run": (empty_folder, ("r0001 cannot be used", "no file that ends in .h5")),
     "empty files": (empty_files, ("r0001 cannot be used", "empty (0 bytes)")),
-    "a run without the detector": (no_detector, ("has no AGIPD detector", "none that is known")),
+    "a run without the detector": (no_detector, ("has no AGIPD detector", "none of another known type")),
     "a run without frames": (no_frames, ("AGIPD01", "no frames")),
     "two runs of one gain stage": (same_stage, ("r0002 and", "r0003 are of the same gain stage", "one run per gain")),
     "corrected data": (corrected, ("this is a CORR file; raw data are needed",)),
