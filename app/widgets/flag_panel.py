@@ -137,6 +137,7 @@ class FlagPanel(QWidget):
             number = int(counts.get(flag, 0))
             row.count.setText(f"{number:,}")
             row.part.setText(f"{number / total:.2%}" if total else "")
+            row.part.setToolTip("")
         self._total.setText(f"of {total:,} pixels" if total else "")
         self._show_rows()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+import logging
+from functools import cache, partial
 from itertools import product
 
 import h5py
@@ -56,6 +57,7 @@ def watched(open_window):
     window = open_window()
     window.set_slots(1)
     window.session.set_arrangement("stacked")
+    window.jobs.set_interval(5)
     window.told = []
     window.session.message.connect(lambda level, text: window.told.append(text) if level == "ERROR" else None)
     return window
@@ -77,49 +79,66 @@ def show(window, folder, qtbot):
     return source
 
 
-def offset_of(folder, shown):
-    """Offset of the selected pixel at the shown place, by h5py alone."""
-    module, row, col = shown.pixel
+@cache
+def offset_file(folder, module):
+    """File of the offsets of a module, and the dataset in it."""
     for path in folder.rglob("cal.*.h5"):
         with h5py.File(path) as file:
             name, group = next(iter(next(iter(file.values())).items()))
             if name.startswith("Offset") and int(group["0"].attrs["module"]) == module:
-                data = group["0/data"]
-                gains = [stage.short for stage in shown.kind.stages]
-                place = {"gain": gains.index(shown.label("gain")), "cell": shown.at["cell"],
-                         "slow_scan": row, "fast_scan": col}
-                return np.float32(data[tuple(place[dim] for dim in data.attrs["dims"])])
+                return path, group["0/data"].name
     raise AssertionError(f"no offset of module {module} in {folder}")
 
 
+def offset_of(folder, shown):
+    """Offset of the selected pixel at the shown place, by h5py alone."""
+    module, row, col = shown.pixel
+    gains = [stage.short for stage in shown.kind.stages]
+    place = {"gain": gains.index(shown.label("gain")), "cell": shown.at["cell"], "slow_scan": row, "fast_scan": col}
+    path, name = offset_file(folder, module)
+    with h5py.File(path) as file:
+        data = file[name]
+        return np.float32(data[tuple(place[dim] for dim in data.attrs["dims"])])
+
+
+def select(window, module, part):
+    """Select a pixel of a module, as far along its rows and columns."""
+    slow, fast = window.session.shown.subject.kind.shape
+    window.session.set_pixel((module, int(part * (slow - 1)), int(part * (fast - 1))))
+
+
 def check(window, folder):
-    """The slot has a map of what is shown, and the status bar has the number of the file."""
-    shown, view = window.session.shown, window.maps.views[0]
+    """Each slot has a map of what is shown, at a place that it has; the status bar has the number of the file."""
+    shown = window.session.shown
+    assert all(0 <= index < len(shown.axes[name]) for name, index in shown.at.items())
+    for choice, view in window.maps.shown_views():
+        assert choice.result in shown.results
+        assert choice.values(shown.picture).shape == (len(shown.picture.modules), *shown.kind.shape)
+        assert view.isVisible()
     expected = offset_of(folder, shown)
     text = window.status.pixel.text()
     assert f"Offset {'–' if np.isnan(expected) else f'{expected:.5g} ADU'}" in text, (text, expected)
-    assert view.isVisible()
     assert shown.label("gain") in window.status.view.text()
 
 
 @pytest.mark.parametrize("first", SMALL)
-def test_any_family_can_be_looked_at_after_any_other(watched, constants, qtbot, first):
-    kinds = [kind for kind in SMALL if kind != first]
+def test_any_family_can_be_looked_at_after_every_place_of_any_other(watched, constants, qtbot, caplog, first):
     source = show(watched, constants[first], qtbot)
     gains, cells = (len(source.subject.axes[name]) for name in ("gain", "cell"))
-    for place, second in zip(list(product(range(gains), sorted({0, cells - 1}))) * len(kinds), kinds, strict=False):
-        watched.sources.show(source)
-        watched.session.look_at(dict(zip(("gain", "cell"), place, strict=True)))
-        settle(watched, qtbot)
-        slow, fast = source.subject.kind.shape
-        watched.session.set_pixel((source.subject.modules[-1], slow - 1, fast - 1))
-        check(watched, constants[first])
-        other = show(watched, constants[second], qtbot)
-        slow, fast = other.subject.kind.shape
-        watched.session.set_pixel((other.subject.modules[0], slow // 2, fast // 2))
-        check(watched, constants[second])
-        watched.sources.remove(other)
+    for place in product(range(gains), sorted({0, cells - 1})):
+        for second in (kind for kind in SMALL if kind != first):
+            watched.sources.show(source)
+            watched.session.look_at(dict(zip(("gain", "cell"), place, strict=True)))
+            settle(watched, qtbot)
+            select(watched, source.subject.modules[-1], 1)
+            assert tuple(watched.session.shown.at[name] for name in ("gain", "cell")) == place
+            check(watched, constants[first])
+            other = show(watched, constants[second], qtbot)
+            select(watched, other.subject.modules[0], 0.5)
+            check(watched, constants[second])
+            watched.sources.remove(other)
     assert not watched.told
+    assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize("second", RUNNING)

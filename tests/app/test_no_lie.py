@@ -181,6 +181,10 @@ class Walk:
 def test_a_walk_with_late_pictures_never_finds_a_wrong_name(truthful, qtbot, tmp_path, seed):
     walk = Walk(truthful, qtbot, tmp_path, seed)
     for number in range(STEPS):
+        if number % 50 in (10, 35):  # a walk by chance alone may come nowhere
+            put(truthful, (TruthSubject, other)[number % 2]())
+        if number % 50 == 20:
+            truthful.session.set_frozen(True)
         walk.step()
         if number % 40 == 39:
             walk.settle("asics" if number % 80 == 39 else "stages")

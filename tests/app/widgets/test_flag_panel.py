@@ -91,3 +91,11 @@ def test_new_and_healed_pixels_stand_beside_the_counts(panel):
     panel.set_counts({OFFSET: 6}, 100)
     panel.set_changes({OFFSET: (4, 1200), NOISE: (0, 0)})
     assert "+4 −1,200" in {label.text() for label in panel.findChildren(QLabel)}
+
+
+def test_changes_are_forgotten_where_nothing_is_compared_any_more(panel):
+    panel.set_counts({OFFSET: 4}, 1000)
+    panel.set_changes({OFFSET: (4, 1200)})
+    panel.set_counts({OFFSET: 4}, 1000)
+    labels = panel.findChildren(QLabel)
+    assert not [label for label in labels if "new in A" in label.toolTip() or "+4" in label.text()]
