@@ -69,8 +69,8 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
     if options.data_root:
         window.picker.set_root(options.data_root)
     if options.constants:
-        window.constants.bring_back([path.absolute() for path in options.constants],
-                                    [options.compare.absolute()] if options.compare else [])
+        window.constants.open([path.absolute() for path in options.constants],
+                              then=[options.compare.absolute()] if options.compare else [])
     tour = Tour(window, options.runs, options.start, options.pictures)
     tour.begin()
     status: int = app.exec()

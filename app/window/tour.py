@@ -12,6 +12,7 @@ from PyQt6.QtCore import QObject, QTimer
 from PyQt6.QtWidgets import QWidget
 
 from app.panels.maps.slots import SLOT_COUNTS
+from app.panels.start.log import GOOD_NEWS
 from app.session.session import LAYOUTS
 from app.window.theme import THEMES
 from calib_core.cli.summary import closing_table
@@ -95,6 +96,7 @@ class Tour(QObject):
         """Changes of the window, each followed by its picture."""
         folder.mkdir(parents=True, exist_ok=True)
         window = self._window
+        window.banner.clear(GOOD_NEWS)
         for job in reversed(window.jobs.jobs):
             yield partial(window.tasks.show_job, job)
             yield lambda: _select_middle(window)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from calib_core.axes import Array, At, Result
+from calib_core.axes import Array, At
 from calib_core.jobs.job import Job
 from calib_core.jobs.outputs import told
 from calib_core.jobs.plan import Plan
@@ -15,7 +15,7 @@ _FIRST, _BAD = ("Detector", "Characterisation", "Gain"), "Bad pixels"
 
 
 def closing_table(jobs: Sequence[Job]) -> str:
-    """Lines of a table: medians of the good pixels of all modules and memory cells, and how many are bad.
+    """Lines of a table: medians of the good pixels of all that is done, and how many are bad; dashes without any.
 
     Parameters
     ----------
@@ -59,21 +59,16 @@ def _rows(job: Job, plan: Plan) -> Iterator[dict[str, str]]:
     for index, stage in enumerate(axes["gain"].labels):
         places: list[tuple[int, At]] = [
             (module, {"gain": index, "cell": cell}) for module in modules for cell in range(len(axes["cell"]))]
-        bad = [_of(job, flags, module, at) != 0 for module, at in places]
+        known = [(place, flagged != 0) for place in places if (flagged := job.plane(flags.name, *place)) is not None]
         row = dict(zip(_FIRST, (*names, str(stage)), strict=True))
         for one in (one for one in images if one.role == "value"):
-            good = [_of(job, one, module, at)[~mask] for (module, at), mask in zip(places, bad, strict=True)]
-            row[f"{one.title} [{one.unit}]"] = _median(np.concatenate(good))
-        row[_BAD] = f"{np.mean(bad):.2%}"
+            good = [values[~bad] for place, bad in known if (values := job.plane(one.name, *place)) is not None]
+            row[f"{one.title} [{one.unit}]"] = _median(good)
+        row[_BAD] = f"{np.mean([bad for _, bad in known]):.2%}" if known else "–"
         yield row
 
 
-def _of(job: Job, result: Result, module: int, at: At) -> Array:
-    plane = job.plane(result.name, module, at)
-    shape = job.plan.detector_type.shape if job.plan is not None else ()
-    return np.full(shape, result.blank, result.numpy_dtype) if plane is None else plane
-
-
-def _median(values: Array) -> str:
+def _median(found: Sequence[Array]) -> str:
+    values = np.concatenate(found) if found else np.empty(0)
     finite = values[np.isfinite(values)]
     return f"{np.median(finite):.2f}" if finite.size else "–"

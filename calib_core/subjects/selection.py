@@ -15,6 +15,7 @@ import numpy as np
 from calib_core.axes import Axis, Result
 from calib_core.constants.badpixels import BadPixels
 from calib_core.errors import BadParameter, OutputFailed
+from calib_core.store.files import TEMPORARY_PREFIX
 from calib_core.subjects.base import Subject
 
 #: Called before each image with the share that is done; may raise Cancelled.
@@ -45,12 +46,13 @@ class Selection:
     words: Mapping[str, str] | None = None
 
 
-def write_selection(path: Path, subject: Subject, selection: Selection, step: Step) -> None:
+def write_selection(path: Path, subject: Subject, selection: Selection, step: Step) -> int:
     """Write images of a subject into one file, image by image, whole or not at all.
 
     Each result is a dataset over ``module``, its axes and the pixels, with the attributes ``dims``, ``unit`` and
     ``title``; labels of the axes are datasets in ``axes``, with ``title`` and ``unit``. Missing images are NaN, or 0
-    in whole numbers. Beside flags there is a bool dataset ``…_mask`` of the excluded ones, with their ``flag_names``.
+    in whole numbers; their number is the attribute ``missing_images``. Beside flags there is a bool dataset ``…_mask``
+    of the excluded ones, with their ``flag_names``; pixels of missing images are in it, as not known to be good.
 
     Parameters
     ----------
@@ -59,6 +61,11 @@ def write_selection(path: Path, subject: Subject, selection: Selection, step: St
     subject : Subject
     selection : Selection
     step : callable
+
+    Returns
+    -------
+    int
+        Number of images that are missing.
 
     Raises
     ------
@@ -73,15 +80,17 @@ def write_selection(path: Path, subject: Subject, selection: Selection, step: St
         raise BadParameter("Nothing is selected; choose at least one map and one module.")
     if path.exists():
         raise OutputFailed(f"{path} exists already; choose another name.")
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
     try:
         with h5py.File(temporary, "x", libver=("v110", "v110")) as file:
             _write(file, subject, selection, step)
+            missing = sum(int(file[one.name].attrs["missing_images"]) for one in selection.results)
         os.rename(temporary, path)
     except OSError as error:
         raise OutputFailed(f"{path} could not be written: {error.strerror or error}.") from error
     finally:
         temporary.unlink(missing_ok=True)
+    return missing
 
 
 def _write(file: h5py.File, subject: Subject, selection: Selection, step: Step) -> None:
@@ -117,19 +126,21 @@ def _write_result(file: h5py.File, subject: Subject, selection: Selection, resul
     data = file.create_dataset(result.name, shape, result.numpy_dtype, chunks=chunk, fillvalue=result.blank)
     mask = None
     if result.role == "flags" and selection.excluded:
-        mask = file.create_dataset(f"{result.name}_mask", shape, np.bool_, chunks=chunk)
+        mask = file.create_dataset(f"{result.name}_mask", shape, np.bool_, chunks=chunk, fillvalue=True)
         mask.attrs["flags"] = np.uint32(selection.excluded)
         mask.attrs["flag_names"] = [flag.label for flag in BadPixels if selection.excluded & flag]
     for one in (data, mask) if mask is not None else (data,):
         one.attrs["dims"] = ["module", *result.over, "slow_scan", "fast_scan"]
-    data.attrs["unit"], data.attrs["title"] = result.unit, result.title
+    data.attrs["unit"], data.attrs["title"], missing = result.unit, result.title, 0
     for share, place, module, at in _places(selection.modules, axes, along):
         yield share
         plane = subject.plane(result.name, module, at)
+        missing += plane is None
         if plane is not None:
             data[place] = plane
             if mask is not None:
                 mask[place] = (plane & np.uint32(selection.excluded)) != 0
+    data.attrs["missing_images"] = missing
 
 
 def _places(

@@ -136,7 +136,11 @@ class ExportPresenter(QObject):
             self.progressed.emit(share)
 
         self.progressed.emit(0.0)
-        write = partial(write_selection, free, shown.subject, chosen, step)
+
+        def write() -> str:
+            missing = write_selection(free, shown.subject, chosen, step)
+            return f"{missing} of its images are missing, since they are not done." if missing else ""
+
         self._write(free, write, _replaced(path, free), self._end)
 
     def _end(self) -> None:
@@ -179,8 +183,11 @@ class ExportPresenter(QObject):
             ended()
             self._tell(level, sentence, written)
 
-        sentence = f"{path} was written. {more}".strip()
-        self._background.run(f"Writing {path}", write, lambda _: tell("INFO", sentence, path),
+        def done(found: object) -> None:
+            words = (f"{path} was written.", more, found if isinstance(found, str) else "")
+            tell("INFO", " ".join(filter(None, words)), path)
+
+        self._background.run(f"Writing {path}", write, done,
                              lambda error: tell(_level(error), str(error), None))
 
     def _tell(self, level: str, sentence: str, path: Path | None) -> None:

@@ -69,7 +69,7 @@ def left_out(excluded: int, shown: Shown) -> str:
         return "left out: pixels without a value"
     flags = next((maps for pick, maps in shown.picture.maps.items() if pick.result == shown.flags.name), None)
     number = 0 if flags is None else int(((flags & excluded) != 0).sum())
-    share = 0.0 if flags is None else number / flags.size
+    share = number / flags.size if flags is not None and flags.size else 0.0
     return f"left out: pixels without a value, and {number} ({share:.2%}) with {flags_text(excluded, 'any flag')}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from PyQt6.QtCore import QObject
+from PyQt6.QtCore import QObject, QTimer
 
 from app.running.jobs_model import JobsModel
 from app.session.session import Session
@@ -12,8 +12,11 @@ from app.widgets.banner import Banner
 from app.widgets.log_view import LogView
 from calib_core.jobs.board import Board
 from calib_core.jobs.job import Job
+from calib_core.jobs.outputs import told
 
 _LEVELS = {"WARN": "WARNING"}
+#: Cause of messages of success; they go by themselves, after so many ms, since they lie over the maps.
+GOOD_NEWS, _FADING = "good news", 6000
 
 
 class LogPresenter(QObject):
@@ -25,6 +28,8 @@ class LogPresenter(QObject):
         super().__init__(parent)
         self._view, self._banner = view, banner
         self._told: dict[Job, int] = {}
+        self._fading = QTimer(self, singleShot=True, interval=_FADING)
+        self._fading.timeout.connect(lambda: banner.clear(GOOD_NEWS))
         session.message.connect(self.say)
         jobs.board_changed.connect(self._take_board)
         jobs.ended.connect(self._take_end)
@@ -44,11 +49,12 @@ class LogPresenter(QObject):
     def _take_end(self, job: Job) -> None:
         board, cause = job.board, f"job {id(job)}"
         warnings = [message.text for message in board.messages if message.level == "WARN"]
-        made = f"{len(board.outputs)} constants were written to {job.spec.out_folder}."
+        made = f"{told(board.outputs)} written to {job.spec.out_folder}."
         if board.error:
             self._banner.say("error", board.error, cause)
         elif board.outputs and warnings:
             number = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
             self._banner.say("warning", f"Done with {number}: {warnings[0]} {made}", cause)
         elif board.outputs:
-            self._banner.say("ok", made, cause)
+            self._banner.say("ok", made, GOOD_NEWS)
+            self._fading.start()

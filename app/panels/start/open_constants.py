@@ -41,10 +41,12 @@ class ConstantsOpener(QObject):
         super().__init__(parent)
         self._session, self._sources, self._background = session, sources, background
         self._found: tuple[ConstantSet, ...] = ()
+        self._then: tuple[Path, ...] = ()
         self._take: Callable[[Source], None] = sources.show
 
-    def open(self, paths: Sequence[Path], compare: bool = False) -> None:
-        """Open folders or files: as A, or as B to be compared with what is shown."""
+    def open(self, paths: Sequence[Path], compare: bool = False, then: Sequence[Path] = ()) -> None:
+        """Open folders or files: as A, or as B beside what is shown; ``then`` are opened as B after A."""
+        self._then = tuple(then)
         self._take = self._sources.compare if compare else self._sources.show
         self._session.say("INFO", f"Looking for constants in {', '.join(map(str, paths[:3]))} …")
         self._background.run(_WORK, partial(find_sets, list(paths)), self._choose_detector, self._fail)
@@ -75,6 +77,8 @@ class ConstantsOpener(QObject):
             self._session.say("INFO", f"{len(made)} sets of constants are listed in Sources; the newest is shown.")
         self._take(made[0])
         self.opened.emit()
+        if self._then:
+            self.open(self._then, compare=True)
 
     def _show_again(self, found: Sequence[tuple[ConstantSet, ...]]) -> None:
         if self._session.subject is not None:

@@ -80,6 +80,9 @@ class TaskPanel(QWidget):
         for source in self._sources.entries:
             if job is not None and isinstance(source.opened, JobSubject) and source.opened.job is job:
                 self._sources.show(source)
+                return
+        if job is not None:
+            self._session.say("WARN", f"This job was closed; its constants are in {job.spec.out_folder}.")
 
     def current_job(self) -> Job | None:
         """Job of the current row."""

@@ -122,7 +122,7 @@ def test_done_with_warnings_is_amber_and_says_the_first(active, fake_job, qtbot)
     fake_job.publish(state=State.DONE, messages=(Message(time.time(), "WARN", "Codes are called ADU."),),
                      outputs=tuple(Written(Path(name), "constant", "", 0) for name in ("a", "b")))
     qtbot.waitUntil(lambda: active.banner.count == 1)
-    assert active.banner.message.startswith("Done with 1 warning: Codes are called ADU. 2 constants were written to")
+    assert active.banner.message.startswith("Done with 1 warning: Codes are called ADU. 2 constants written to")
     assert active.banner._messages[0].level == "warning"
 
 

@@ -226,3 +226,14 @@ def test_a_second_window_claims_no_crash(open_window, fake_job, tmp_path):
     assert "Another window is open" in second.log.text()
     assert "ended unexpectedly" not in second.log.text()
     assert not second.comeback.restore_button.isVisible()
+
+
+def test_good_news_leave_the_maps_by_themselves(window, fake_job, qtbot, tmp_path):
+    window.logger._fading.setInterval(50)
+    fake_job.publish(messages=())
+    fake_job.finish([tmp_path / "cal.1.h5"])
+    qtbot.waitUntil(lambda: "1 constant written" in window.banner.message)
+    qtbot.waitUntil(lambda: not window.banner.isVisible())
+    window.session.say("ERROR", "An error stays.")
+    qtbot.wait(120)
+    assert window.banner.message == "An error stays."

@@ -40,3 +40,16 @@ def test_a_job_without_a_plan_has_its_sentence(tmp_path):
     job.start()
     job.wait()
     assert re.fullmatch(r"JUNGFRAU DARK of SPB_IRDA_JF4M: failed \(.+\), no file written to .+", closing_table([job]))
+
+
+def test_what_is_not_done_counts_neither_as_good_nor_as_bad(tmp_path):
+    """A module that failed has no flags, which are not 0: dashes where nothing is done."""
+    settings = default_settings("JUNGFRAU").with_changes({"modules": "1", "trains": 12, "memory_cells": 1})
+    made = simulate(settings, tmp_path / "data")
+    job = Job(survey(list(made.runs.values())).spec(tmp_path / "constants"))
+    job.start()
+    job.wait()
+    job.plane = lambda name, module, at: None
+    rows = [line for line in closing_table([job]).splitlines() if " DARK " in line and " G" in line]
+    job.close()
+    assert [row.split()[-1] for row in rows] == ["–"] * 3

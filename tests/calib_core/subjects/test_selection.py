@@ -117,3 +117,16 @@ def test_a_folder_that_is_missing_is_named(tmp_path):
 def test_nothing_selected_is_said(tmp_path, chosen):
     with pytest.raises(BadParameter, match="at least one map and one module"):
         write_selection(tmp_path / "some.h5", Arrays(), chosen, go_on)
+
+
+def test_pixels_of_missing_images_are_masked_and_counted(tmp_path):
+    subject = Arrays(modules=(3,), gains=("HG",), cells=(0, 4))
+    plane = subject.plane
+    subject.plane = lambda result, module, at: None if at["cell"] == 1 else plane(result, module, at)
+    subject.put("bad_pixels", np.zeros((2, 3), np.uint32))
+    missing = write_selection(tmp_path / "some.h5", subject, Selection((OFFSET, FLAGS), (3,), {}, EXCLUDED), go_on)
+    assert missing == 2
+    with h5py.File(tmp_path / "some.h5") as file:
+        assert file["bad_pixels"].attrs["missing_images"] == 1
+        assert not file["bad_pixels_mask"][0, 0, 0].any()
+        assert file["bad_pixels_mask"][0, 0, 1].all()
