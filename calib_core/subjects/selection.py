@@ -51,8 +51,9 @@ def write_selection(path: Path, subject: Subject, selection: Selection, step: St
 
     Each result is a dataset over ``module``, its axes and the pixels, with the attributes ``dims``, ``unit`` and
     ``title``; labels of the axes are datasets in ``axes``, with ``title`` and ``unit``. Missing images are NaN, or 0
-    in whole numbers; their number is the attribute ``missing_images``. Beside flags there is a bool dataset ``…_mask``
-    of the excluded ones, with their ``flag_names``; pixels of missing images are in it, as not known to be good.
+    in whole numbers; their number is the attribute ``missing_images``. Beside flags there is a bool dataset
+    ``…_mask`` of the excluded ones, with their ``flag_names``; pixels of missing images are in it, as not known to be
+    good.
 
     Parameters
     ----------
