@@ -55,6 +55,7 @@ class Supervisor(QObject):
         self.errors = 0
         self._folder = folder
         self._fault_file: IO[str] | None = None
+        self._had_faults = False
         self._handler: logging.Handler | None = None
         self._before = (sys.excepthook, threading.excepthook)
 
@@ -64,6 +65,7 @@ class Supervisor(QObject):
         self._handler = RotatingFileHandler(self.log_path, maxBytes=LOG_BYTES, backupCount=2, delay=True)
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(self._handler)
+        self._had_faults = faulthandler.is_enabled()
         self._fault_file = (self._folder / "faults.txt").open("a")
         faulthandler.enable(self._fault_file)
         sys.excepthook = self._uncaught
@@ -75,6 +77,8 @@ class Supervisor(QObject):
         sys.excepthook, threading.excepthook = self._before
         qInstallMessageHandler(None)
         faulthandler.disable()
+        if self._had_faults and sys.__stderr__ is not None:
+            faulthandler.enable(sys.__stderr__)
         if self._fault_file is not None:
             self._fault_file.close()
         if self._handler is not None:

@@ -31,7 +31,7 @@ class Comparison(QObject):
         self._of: PairSubject | None = None
         self._way = ""
         self._blink = QTimer(self, interval=_BLINK)
-        self._blink.timeout.connect(lambda: self._show("b" if self._way == "a" else "a"))
+        self._blink.timeout.connect(self._turn)
         session.subject_changed.connect(self._take_subject)
 
     @property
@@ -55,6 +55,9 @@ class Comparison(QObject):
             self._blink.start()
         else:
             self._blink.stop()
+
+    def _turn(self) -> None:
+        self._show("b" if self._way == "a" else "a")
 
     def _show(self, way: str) -> None:
         if self._of is not None:

@@ -29,7 +29,7 @@ class LogPresenter(QObject):
         self._view, self._banner = view, banner
         self._told: dict[Job, int] = {}
         self._fading = QTimer(self, singleShot=True, interval=_FADING)
-        self._fading.timeout.connect(lambda: banner.clear(GOOD_NEWS))
+        self._fading.timeout.connect(self._forget_good_news)
         session.message.connect(self.say)
         jobs.board_changed.connect(self._take_board)
         jobs.ended.connect(self._take_end)
@@ -39,6 +39,10 @@ class LogPresenter(QObject):
         self._view.append(datetime.now(), _LEVELS.get(level, level), text)
         if level in ("ERROR", "WARN"):
             self._banner.say(_LEVELS.get(level, level).lower(), text)
+
+    def _forget_good_news(self) -> None:
+        # a method, since Qt lets go of it with this object, and a lambda would outlive the banner
+        self._banner.clear(GOOD_NEWS)
 
     def _take_board(self, job: Job, board: Board) -> None:
         for message in board.messages[self._told.get(job, 0):]:
