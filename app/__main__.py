@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace) -> int:
+    from app.running.garbage import Garbage
     from app.running.warmup import Preparation
     from app.window.main_window import MainWindow
     from app.window.tour import PICTURE_SIZE, Tour
@@ -73,7 +74,12 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
                               then=[options.compare.absolute()] if options.compare else [])
     tour = Tour(window, options.runs, options.start, options.pictures)
     tour.begin()
-    status: int = app.exec()
+    garbage = Garbage()
+    garbage.start()
+    try:
+        status: int = app.exec()
+    finally:
+        garbage.stop()
     return status or int(bool(tour.missed) or any(job.board.error for job in window.jobs.jobs))
 
 

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PyQt6.QtCore import QCoreApplication, QEvent
 
 from calib_core.detector.registry import declare, detector_type, withdraw
 
 sys.path.insert(0, str(Path(__file__).parent))
 pytest.register_assert_rewrite("screen")
+
+
+@pytest.fixture(autouse=True)
+def garbage(qapp):
+    """Collect garbage after each test and at no other time, as the window does; what is left is left alone."""
+    gc.disable()
+    yield
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def python_collects_again():
+    """Leave garbage to Python once all is over."""
+    yield
+    gc.unfreeze()
+    gc.enable()
 
 
 @pytest.fixture
