@@ -48,7 +48,7 @@ class Keeper(QObject):
         session = self._session
         for signal in (
             session.survey_changed, session.spec_changed, session.view_changed, session.module_changed,
-            session.pixel_changed, session.arrangement_changed, session.overlay_changed,
+            session.pixel_changed, session.region_changed, session.arrangement_changed, session.overlay_changed,
             session.excluded_changed,
         ):
             signal.connect(self.touch)
@@ -84,6 +84,7 @@ class Keeper(QObject):
             "place": dict(session.place),
             "module": session.module,
             "pixel": (session.module, *session.cross) if session.cross else None,
+            "region": session.region,
             "arrangement": session.arrangement,
             "overlay": session.overlay & 0xFFFFFFFF,
             "excluded": session.excluded & 0xFFFFFFFF,

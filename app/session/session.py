@@ -13,6 +13,7 @@ from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey
 from calib_core.subjects.base import Subject
+from calib_core.subjects.region import Region
 from calib_core.subjects.shown import Pixel, Shown
 
 LAYOUTS = ("assembled", "stacked", "module")
@@ -42,6 +43,8 @@ class Session(QObject):
         Module that is wished.
     cross : (row, column), optional
         Selected pixel; it is the same in every module.
+    region : Region, optional
+        Marked pixels.
     arrangement : str
         One of :data:`LAYOUTS`.
     overlay : int
@@ -63,6 +66,8 @@ class Session(QObject):
         Another picture is on the screen, or none.
     pixel_changed()
         Another pixel is selected in what is on the screen.
+    region_changed()
+        Other pixels are marked in what is on the screen, or none.
     """
 
     survey_changed = pyqtSignal(object)
@@ -74,6 +79,7 @@ class Session(QObject):
     module_changed = pyqtSignal(int)
     picture_changed = pyqtSignal()
     pixel_changed = pyqtSignal()
+    region_changed = pyqtSignal()
     arrangement_changed = pyqtSignal(str)
     overlay_changed = pyqtSignal(object)
     excluded_changed = pyqtSignal(object)
@@ -91,6 +97,7 @@ class Session(QObject):
         self.place: dict[str, Label] = {}
         self.module = 0
         self.cross: tuple[int, int] | None = None
+        self.region: Region | None = None
         self.arrangement = LAYOUTS[0]
         self.overlay = self.excluded = 0xFFFFFFFF
         self.frozen = False
@@ -128,7 +135,7 @@ class Session(QObject):
         self.subject = subject
         self.view = replace(self.view, modules=())  # those of the subject before may not be there
         self._prepared, self._seen = False, -1
-        self.shown = Shown(subject, None, self.module, self.cross)
+        self.shown = Shown(subject, None, self.module, self.cross, self.region)
         self.set_frozen(False)
         if subject is not None:
             subject.look_at(self.view)
@@ -242,6 +249,12 @@ class Session(QObject):
             self.module = module
             self.module_changed.emit(module)
         self.pixel_changed.emit()
+
+    def set_region(self, region: Region | None) -> None:
+        """Mark pixels that are looked at together, or none."""
+        self.region = region
+        self.shown = replace(self.shown, marked=region)
+        self.region_changed.emit()
 
     # -- how it is shown
 

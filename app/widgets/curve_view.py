@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PyQt6.QtCore import QEvent, QPoint, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
@@ -32,6 +32,7 @@ class CurveView(QWidget):
     pixel_hovered = pyqtSignal(object)
     pixel_clicked = pyqtSignal(int, int, int)
     menu_requested = pyqtSignal(QPoint)
+    strips_marked = pyqtSignal(int, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,6 +44,9 @@ class CurveView(QWidget):
         self._errors: np.ndarray | None = None
         self._level_values: list[np.ndarray] = []
         self._coverage: np.ndarray | None = None
+        self._region: np.ndarray | None = None
+        self._drawing = False
+        self._first: float | None = None
         self._middle: float | None = None
         self._selected_bits, self._overlay, self._excluded = 0xFFFFFFFF, False, 0xFFFFFFFF
         self._percentiles: tuple[float, float] | None = (1.0, 99.0)
@@ -61,6 +65,7 @@ class CurveView(QWidget):
         self._tick.timeout.connect(self.refresh)
         self.series.plot.scene().sigMouseClicked.connect(self._clicked)
         self.series.plot.scene().sigMouseMoved.connect(self._moved)
+        self.series.plot.viewport().installEventFilter(self)
 
     # -- data
 
@@ -114,6 +119,16 @@ class CurveView(QWidget):
         if array is not None and array.shape != self._shape:
             raise ValueError(f"an array of shape {array.shape} does not fit curves for {self._shape}")
         return None if array is None else array.reshape(self._shape[0], -1)
+
+    def set_region(self, region: np.ndarray | None) -> None:
+        """Shade the strips of a region: (modules, 1, strips) bool; None for none."""
+        self._region = None if region is None else region.any(axis=(0, 1))
+        self._schedule()
+
+    def set_tool(self, form: str) -> None:
+        """Mark strips by the next drag, whatever the form; empty for none any more."""
+        self._drawing, self._first = bool(form), None
+        self.setCursor(Qt.CursorShape.CrossCursor if form else Qt.CursorShape.ArrowCursor)
 
     # -- looks
 
@@ -192,6 +207,8 @@ class CurveView(QWidget):
             return
         self.series.set_labels("", "strip", "flag bit" if self._are_flags else self._unit)
         self._draw_flags() if self._are_flags else self._draw_values()
+        if self._region is not None:
+            self.series.shade(self._region)
         self._mark_selected()
         if fresh:
             self.fit()
@@ -301,6 +318,21 @@ class CurveView(QWidget):
 
     def _moved(self, place: object) -> None:
         self.pixel_hovered.emit(self._pixel_at(place))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Let a drag mark strips while somebody wants to, where it would move the plot else."""
+        kinds = (QEvent.Type.MouseButtonPress, QEvent.Type.MouseMove, QEvent.Type.MouseButtonRelease)
+        if not self._drawing or self._values is None or event.type() not in kinds:
+            return super().eventFilter(watched, event)
+        scene = self.series.plot.mapToScene(event.position().toPoint())
+        strip = self.series.plot.getViewBox().mapSceneToView(scene).x()
+        if event.type() == QEvent.Type.MouseButtonPress:
+            self._first = strip
+        elif event.type() == QEvent.Type.MouseButtonRelease and self._first is not None:
+            ends = np.clip(np.rint(sorted((self._first, strip))), 0, self._values.shape[1] - 1)
+            self._first = None
+            self.strips_marked.emit(*map(int, ends))
+        return True
 
     # -- events
 

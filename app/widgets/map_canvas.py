@@ -7,13 +7,24 @@ from time import perf_counter
 
 import numpy as np
 from PyQt6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PyQt6.QtGui import (
+    QColor,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QResizeEvent,
+    QTransform,
+    QWheelEvent,
+)
 from PyQt6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from app.widgets import map_marks as marks
 from app.widgets.camera import CameraModel
 from app.widgets.colour import Paint, Viewport, flag_table, lay_flags, render
 from app.widgets.placement import Pixel, Placement
+from app.widgets.region_tool import RegionTool, border_path, draw_path
 from app.widgets.tones import tones_of
 
 WHEEL_FACTOR = 1.25
@@ -22,13 +33,17 @@ _NAME_SIZE = 10
 
 
 class MapCanvas(QWidget):
-    """Shows values and flags of a placement through a camera; a click selects, a drag pans, the wheel zooms."""
+    """Shows values and flags of a placement through a camera; a click selects, a drag pans, the wheel zooms.
+
+    While there is a tool a drag marks a region: ``marked`` has its form and its points.
+    """
 
     hovered = pyqtSignal(object)
     clicked = pyqtSignal(int, int, int)
     painted = pyqtSignal(float)
     menu_requested = pyqtSignal(QPoint)
     view_changed = pyqtSignal()
+    marked = pyqtSignal(str, tuple)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,6 +61,9 @@ class MapCanvas(QWidget):
         self._coverage: np.ndarray | None = None
         self._selected: Pixel | None = None
         self._selected_place: tuple[int, int] | None = None
+        self._tool = RegionTool()
+        self._region: np.ndarray | None = None
+        self._border: QPainterPath | None = None
         self._pressed: QPointF | None = None
         self._dragged = False
         self._buffer = np.empty((0, 0), np.uint32)
@@ -64,7 +82,7 @@ class MapCanvas(QWidget):
     def set_placement(self, placement: Placement | None) -> None:
         """Show another layout; the view fits again when the picture has another shape."""
         before = None if self._placement is None else self._placement.index.shape
-        self._placement = placement
+        self._placement, self._border = placement, None
         self._mark_selected()
         if placement is not None and placement.index.shape != before:
             self.fit()
@@ -98,6 +116,18 @@ class MapCanvas(QWidget):
     def _mark_selected(self) -> None:
         known = self._selected is not None and self._placement is not None
         self._selected_place = self._placement.place_of(self._selected) if known else None
+
+    def set_tool(self, form: str) -> None:
+        """Mark a region of a form by the next drag; empty for none any more."""
+        self._tool.begin(form)
+        self.setCursor(Qt.CursorShape.CrossCursor if form else Qt.CursorShape.ArrowCursor)
+        self.update()
+
+    def set_region(self, region: np.ndarray | None) -> None:
+        """Draw the border of a region: (n,) bool, flat; None for none."""
+        if region is not self._region:
+            self._region, self._border = region, None
+            self.update()
 
     def invalidate(self) -> None:
         """Colour anew at the next paint."""
@@ -169,6 +199,13 @@ class MapCanvas(QWidget):
         y = (top - view.y) * scale + view.height / 2 / ratio
         return QRectF(x, y, (right - left) * scale, (bottom - top) * scale)
 
+    def _to_widget(self) -> QTransform:
+        """From places of the picture to points of the widget."""
+        view, ratio = self.viewport(), self.devicePixelRatioF()
+        shift = QTransform.fromTranslate(view.width / 2 / ratio, view.height / 2 / ratio)
+        return QTransform.fromTranslate(-view.x, -view.y) * QTransform.fromScale(
+            view.scale / ratio, view.scale / ratio) * shift
+
     def pixel_at(self, position: QPointF) -> Pixel | None:
         """Return the detector pixel under a point of the widget."""
         if self._placement is None:
@@ -224,10 +261,20 @@ class MapCanvas(QWidget):
         shown = self._flag_state[0] if self._values is None else self._values
         if shown is not None and self._cell(0, 0).width() >= marks.NUMBER_WIDTH:
             self._draw_numbers(painter, shown)
+        self._draw_region(painter)
         if self._selected_place is not None:
             marks.draw_selected(painter, self._cell(*self._selected_place), bounds)
         if self._camera.cursor is not None and not self.underMouse():
             marks.draw_cursor(painter, self._cell(*self._camera.cursor), bounds)
+
+    def _draw_region(self, painter: QPainter) -> None:
+        if self._region is not None:
+            if self._border is None:
+                index = self._placement.index
+                self._border = border_path(self._region[index] & (index >= 0))
+            draw_path(painter, self._border, self._to_widget())
+        if self._tool.points:
+            draw_path(painter, self._tool.path, self._to_widget(), dashed=True)
 
     def _cell(self, x: int, y: int) -> QRectF:
         return self.area_of(x, y, x + 1, y + 1)
@@ -274,12 +321,23 @@ class MapCanvas(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """Begin a click or a drag."""
-        if event.button() == Qt.MouseButton.LeftButton:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        if self._tool.form:
+            self._tool.press(self._point(event))
+        else:
             self._pressed, self._dragged = event.position(), False
+
+    def _point(self, event: QMouseEvent) -> tuple[float, float]:
+        place = self.place_at(event.position())
+        return place.x(), place.y()
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         """Pan while dragging; otherwise tell which pixel is under the pointer."""
         if self._pressed is None:
+            if self._tool.form:
+                self._tool.move(self._point(event))
+                self.update()
             self._hover(event.position())
             return
         moved = event.position() - self._pressed
@@ -291,6 +349,11 @@ class MapCanvas(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
         """Select the pixel under the pointer, unless it was a drag."""
+        if event.button() == Qt.MouseButton.LeftButton and self._tool.form:
+            form, points = self._tool.form, self._tool.release(self._point(event))
+            self.update()
+            if points:
+                self.marked.emit(form, points)
         if event.button() != Qt.MouseButton.LeftButton or self._pressed is None:
             return
         self._pressed = None

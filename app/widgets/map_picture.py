@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from PyQt6.QtCore import QRectF, Qt
-from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter
+from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QTransform
 
 from app.widgets import colour
+from app.widgets.region_tool import border_path, draw_path
 
 #: Ground of files: gaps are nearly white, so that modules stand out.
 PAPER = colour.Ground(gap=0xFFE4E7EB, nan=0xFF75787D, good=0xFFFAFBFC)
@@ -48,6 +49,8 @@ class PaintedMap:
         Of the modules.
     boxes : (modules, 4) int64, optional
         Left, top, right and bottom of each module in the picture.
+    region : (n,) bool, optional
+        Pixels whose border is drawn.
     """
 
     index: np.ndarray
@@ -57,6 +60,7 @@ class PaintedMap:
     paint: colour.Paint
     names: tuple[str, ...] = ()
     boxes: np.ndarray | None = None
+    region: np.ndarray | None = None
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -183,6 +187,11 @@ def _drawn(painted: PaintedMap) -> QImage:
     out = np.ascontiguousarray(out.repeat(higher, 0))
     image = QImage(out.data, view.width, view.height * higher, 4 * view.width, QImage.Format.Format_RGB32).copy()
     _draw_names(image, painted, scale, scale * higher)
+    if painted.region is not None:
+        painter = QPainter(image)
+        border = border_path(painted.region[painted.index] & (painted.index >= 0))
+        draw_path(painter, border, QTransform.fromScale(scale, scale * higher))
+        painter.end()
     return image
 
 

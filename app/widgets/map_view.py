@@ -34,6 +34,7 @@ class MapView(QWidget):
     levels_reset = pyqtSignal()
     menu_requested = pyqtSignal(QPoint)
     painted = pyqtSignal(float)
+    region_marked = pyqtSignal(str, tuple)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,6 +46,7 @@ class MapView(QWidget):
         self._is_flag_map = False
         self._selected, self._overlay, self._excluded = ALL_FLAGS, False, ALL_FLAGS
         self._coverage: np.ndarray | None = None
+        self._region: np.ndarray | None = None
         self._colour_map, self._scale, self._reverse = "viridis", "linear", False
         self._flag_colours = colour.flag_table()
         self._percentiles: tuple[float, float] | None = (1.0, 99.0)
@@ -72,6 +74,7 @@ class MapView(QWidget):
         self.canvas.hovered.connect(self.pixel_hovered)
         self.canvas.clicked.connect(self.pixel_clicked)
         self.canvas.painted.connect(self.painted)
+        self.canvas.marked.connect(self.region_marked)
         self.canvas.menu_requested.connect(self.menu_requested)
         self.canvas.view_changed.connect(lambda: self._histogram_tick.start())
         self.bar.levels_dragged.connect(self._take_levels)
@@ -94,6 +97,7 @@ class MapView(QWidget):
             self.canvas.set_flags(None, 0, self._flag_colours)
             self.canvas.set_picture(None, None)
             self.canvas.set_coverage(None)
+            self.set_region(None)
         self._placement = placement
         self.canvas.set_placement(placement)
         self._schedule()
@@ -146,6 +150,18 @@ class MapView(QWidget):
         """Show how much of each module has been read, (modules,) from 0 to 1; None when all is there."""
         self._coverage = None if coverage is None else np.asarray(coverage, float)
         self.canvas.set_coverage(self._coverage)
+
+    def set_region(self, region: np.ndarray | None) -> None:
+        """Draw the border of a region: (modules, slow_scan, fast_scan) bool; None for none."""
+        if region is None:
+            self._region = None
+        elif self._region is None or self._region.base is not region:
+            self._region = self._flat(region, bool)
+        self.canvas.set_region(self._region)
+
+    def set_tool(self, form: str) -> None:
+        """Mark a region of a form by the next drag on the map; empty for none any more."""
+        self.canvas.set_tool(form)
 
     # -- looks
 
@@ -247,7 +263,7 @@ class MapView(QWidget):
             self._flags, self._selected if self._overlay else 0)
         values = None if self._is_flag_map else self._values
         return PaintedMap(self._placement.index, values, flags, drawn, self._paint(), self._placement.names,
-                          self._placement.module_boxes)
+                          self._placement.module_boxes, self._region)
 
     # -- from state to picture
 

@@ -156,6 +156,16 @@ class SeriesPlot(PixelPlot):
             marks = pg.ScatterPlotItem(x, y, brush=[known[one] for one in colours], pen=None, size=size)
             self.plot.addItem(marks, ignoreBounds=True)
 
+    def shade(self, chosen: np.ndarray) -> None:
+        """Shade the positions 0, 1, … of which (n,) bool tells that they are chosen."""
+        edges = np.diff(np.pad(chosen, 1).astype(np.int8))
+        colour = QColor(tones_of(self.palette()).pending)
+        colour.setAlpha(BAND_ALPHA // 2)
+        for first, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
+            shade = pg.LinearRegionItem((first - 0.5, end - 0.5), movable=False, brush=colour, pen=None)
+            shade.setZValue(-10)
+            self.plot.addItem(shade, ignoreBounds=True)
+
     def _add_band(self, x: np.ndarray, y: np.ndarray, error: np.ndarray, colour: QColor) -> None:
         fine = np.isfinite(x) & np.isfinite(y) & np.isfinite(error)
         if np.count_nonzero(fine) == 1:  # a band has no width there

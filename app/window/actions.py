@@ -9,6 +9,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction, QActionGroup, QKeySequence
 from PyQt6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QToolButton, QWidget
 
+from app.panels.maps.regions import FORMS as REGIONS
 from app.widgets.icons import icon
 from app.window.layouts import LAYOUTS
 
@@ -73,7 +74,8 @@ ENTRIES = (
     Entry("layout", "Reset layout", "Put all panels back where they were", ("Ctrl+Shift+R",), "layout",
           menu="View"),
     Entry("keys", "Keys", "Show or hide the sheet of keys", ("?", "F1"), "info", bar="icon", menu="Help"),
-    Entry("escape", "Escape", "Close this sheet, else a message, else go on after a freeze", ("Esc",)),
+    Entry("escape", "Escape", "Close this sheet, else a message, else stop marking, else go on after a freeze",
+          ("Esc",)),
     Entry("next_cell", "Next memory cell", "Next memory cell", ("Right",)),
     Entry("previous_cell", "Previous memory cell", "Previous memory cell", ("Left",)),
     Entry("next_module", "Next module", "Next module", ("PgDown", "Down")),
@@ -85,6 +87,9 @@ ENTRIES = (
           menu="View"),
     Entry("previous_bad", "Previous bad pixel", "Select the pixel before with one of the drawn flags", ("Shift+N",),
           menu="View"),
+    *(Entry(f"mark_{form}", f"Mark a {form}", how, (key,), before=form == "rectangle", menu="View")
+      for (form, how), key in zip(REGIONS.items(), ("R", "O", "P"), strict=True)),
+    Entry("no_region", "Remove the region", "Mark nothing any more", ("Shift+R",), menu="View"),
     Entry("quit", "Quit", "Close the window", ("Ctrl+Q",), before=True, menu="File"),
 )
 MENUS = ("File", "View", "Run", "Help")

@@ -82,6 +82,7 @@ class Comeback(QObject):
         session.module = found.module
         session.cross = found.pixel[1:] if found.pixel else None
         session.place.update(found.place)
+        session.set_region(found.region)
         if found.geometry:
             window.restoreGeometry(_bytes(found.geometry))
         if found.docks:

@@ -19,6 +19,7 @@ from app.panels.inspect.tables import AsicTable, StageTable
 from app.panels.maps.comparison import WAYS, Comparison
 from app.panels.maps.maps import MapsPanel
 from app.panels.maps.navigation import NavigationPanel
+from app.panels.maps.regions import FORMS as REGIONS
 from app.panels.maps.slots import SLOT_COUNTS
 from app.panels.start.job_form import JobForm
 from app.panels.start.log import LogPresenter
@@ -107,7 +108,7 @@ class MainWindow(QMainWindow):
         self.kept.addTab(self.sources_panel, "Sources")
         self.kept.addTab(self.tasks, "Tasks")
         self.navigation = NavigationPanel(session, background)
-        self.inspector = InspectorPanel(session, background, self.maps.presenter)
+        self.inspector = InspectorPanel(session, background, self.maps.presenter, self.maps.regions)
         self.log = LogView()
         self.asics = AsicTable(session, background, self.maps.presenter)
         self.stages = StageTable(session, background, self.maps.presenter)
@@ -147,6 +148,8 @@ class MainWindow(QMainWindow):
             "escape": self.escape, "quit": self.close,
             **{f"layout_{one.name}": lambda one=one: self.set_layout(one) for one in DOCK_LAYOUTS},
             "next_bad": lambda: maps.walk.step(1), "previous_bad": lambda: maps.walk.step(-1),
+            **{f"mark_{form}": lambda form=form: maps.regions.set_tool(form) for form in REGIONS},
+            "no_region": maps.regions.remove,
             "log": lambda: self.docks.toggle("log"), "flag_list": lambda: self.docks.toggle("navigation"),
             **{name: lambda name=name: session.set_arrangement(name) for name in LAYOUTS},
             **{f"slots_{n}": lambda n=n: self.set_slots(n) for n in SLOT_COUNTS},
@@ -252,11 +255,13 @@ class MainWindow(QMainWindow):
         self.keeper.touch()
 
     def escape(self) -> None:
-        """Close the sheet of keys, else the message over the maps, else go on after a freeze."""
+        """Close the sheet of keys, else the message over the maps, else stop marking, else go on after a freeze."""
         if self.sheet.isVisible():
             self.sheet.hide()
         elif self.banner.isVisible():
             self.banner.dismiss()
+        elif self.maps.regions.tool:
+            self.maps.regions.set_tool("")
         else:
             self.session.set_frozen(False)
 

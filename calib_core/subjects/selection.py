@@ -17,6 +17,7 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.errors import BadParameter, OutputFailed
 from calib_core.store.files import TEMPORARY_PREFIX
 from calib_core.subjects.base import Subject
+from calib_core.subjects.region import Region
 
 #: Called before each image with the share that is done; may raise Cancelled.
 Step = Callable[[float], None]
@@ -37,6 +38,8 @@ class Selection:
         Mask of the flags that make a pixel bad: the file has a mask of them too; 0 for none.
     words : mapping of str to str
         More attributes, such as the place on the screen.
+    region : Region, optional
+        Marked pixels, kept beside the results.
     """
 
     results: tuple[Result, ...]
@@ -44,6 +47,7 @@ class Selection:
     at: Mapping[str, tuple[int, ...]]
     excluded: int = 0
     words: Mapping[str, str] | None = None
+    region: Region | None = None
 
 
 def write_selection(path: Path, subject: Subject, selection: Selection, step: Step) -> int:
@@ -53,7 +57,7 @@ def write_selection(path: Path, subject: Subject, selection: Selection, step: St
     ``title``; labels of the axes are datasets in ``axes``, with ``title`` and ``unit``. Missing images are NaN, or 0
     in whole numbers; their number is the attribute ``missing_images``. Beside flags there is a bool dataset
     ``…_mask`` of the excluded ones, with their ``flag_names``; pixels of missing images are in it, as not known to be
-    good.
+    good. A region is the bool dataset ``region`` over module and pixels.
 
     Parameters
     ----------
@@ -104,6 +108,10 @@ def _write(file: h5py.File, subject: Subject, selection: Selection, step: Step) 
         labels = [axis.labels[i] for i in _indices(axis, selection)]
         file[f"axes/{axis.name}"] = labels if not isinstance(labels[0], str) else np.array(labels, object)
         file[f"axes/{axis.name}"].attrs.update({"title": axis.title, "unit": axis.unit})
+    if selection.region is not None:
+        file.create_dataset("region", data=selection.region.masks(selection.modules), compression=1)
+        file["region"].attrs["dims"] = ["module", "slow_scan", "fast_scan"]
+        file["region"].attrs["title"] = selection.region.words
     for number, result in enumerate(selection.results):
         for share in _write_result(file, subject, selection, result):
             step((number + share) / len(selection.results))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from calib_core.axes import Axis, Label, Picture, Result
 from calib_core.detector import DetectorType
 from calib_core.subjects.base import Subject
+from calib_core.subjects.region import Region
 
 #: Module number, row, column.
 Pixel = tuple[int, int, int]
@@ -29,12 +30,15 @@ class Shown:
         That is looked at; one of the picture's, where there is a picture of modules.
     cross : (row, column), optional
         Selected pixel of that module.
+    marked : Region, optional
+        Pixels that were marked, also on another detector.
     """
 
     subject: Subject | None = None
     picture: Picture | None = None
     module: int = 0
     cross: tuple[int, int] | None = None
+    marked: Region | None = None
 
     @property
     def axes(self) -> Mapping[str, Axis]:
@@ -67,6 +71,12 @@ class Shown:
             return None
         pixel = (self.module, *self.cross)
         return pixel if self.has_pixel(pixel) else None
+
+    @property
+    def region(self) -> Region | None:
+        """Marked pixels, None where there are none or the subject's modules have no such pixels."""
+        fits = self.marked is not None and self.kind is not None and self.marked.shape == self.kind.shape
+        return self.marked if fits else None
 
     @property
     def flags(self) -> Result | None:

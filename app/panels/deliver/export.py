@@ -79,7 +79,8 @@ class ExportPresenter(QObject):
         """Write statistics of the shown maps per module and ASIC."""
         shown, excluded = self._session.shown, self._session.excluded
         if self._has_maps(shown):
-            words = f"{heading(shown)}\n{left_out(excluded, shown)}"
+            region = "" if shown.region is None else f"\nregion: {shown.region.words}"
+            words = f"{heading(shown)}{region}\n{left_out(excluded, shown)}"
             rows = partial(statistics_rows, shown, self._maps.presenter.chosen, excluded)
             free = free_path(path, ".csv")
             self._write(free, lambda: write_csv(free, COLUMNS, rows(), words), _replaced(path, free))
@@ -126,7 +127,7 @@ class ExportPresenter(QObject):
         words = {"place": "all" if places else shown.place_text, "left_out": flags_text(excluded, "any flag")}
         chosen = Selection(
             tuple(dict.fromkeys(results)), shown.subject.modules if modules else (shown.module,),
-            {} if places else {name: (index,) for name, index in shown.at.items()}, excluded, words)
+            {} if places else {name: (index,) for name, index in shown.at.items()}, excluded, words, shown.region)
         free, stop = free_path(path, ".h5"), Event()
         self._stop = stop
 

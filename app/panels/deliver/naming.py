@@ -48,8 +48,9 @@ def place_words(shown: Shown, module: int | None = None, but: str = "") -> str:
 
 def caption(shown: Shown, place: str) -> list[str]:
     """Lines that say whose pictures are, at which place, and when they were exported."""
+    region = [] if shown.region is None else [f"region: {shown.region.words}"]
     return [
-        shown.subject.title if shown.subject is not None else "", place,
+        shown.subject.title if shown.subject is not None else "", place, *region,
         f"exported {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
     ]
 

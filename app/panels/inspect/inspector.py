@@ -19,8 +19,10 @@ from PyQt6.QtWidgets import (
 
 from app.panels.inspect.inspector_presenter import Curve, InspectorPresenter
 from app.panels.inspect.module_curve import ModuleCurve, ModuleCurvePresenter
+from app.panels.inspect.region import RegionPanel
 from app.panels.inspect.why import WhyTable
 from app.panels.maps.maps_presenter import MapsPresenter
+from app.panels.maps.regions import Regions
 from app.panels.maps.slots import Choice
 from app.running.background import Background
 from app.session.session import Session
@@ -42,9 +44,11 @@ class InspectorPanel(QWidget):
     """Under the selected pixel in words, one tab for each way to look closer at it."""
 
     def __init__(
-        self, session: Session, background: Background, maps: MapsPresenter, parent: QWidget | None = None
+        self, session: Session, background: Background, maps: MapsPresenter, regions: Regions,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self.region = RegionPanel(session, background, maps, regions)
         self.presenter = InspectorPresenter(session, background, maps, self)
         self.module_curve = ModuleCurvePresenter(session, background, lambda: self.presenter.chosen, self)
         self._session = session
@@ -78,6 +82,7 @@ class InspectorPanel(QWidget):
         tabs.addTab(self.why, "Why")
         tabs.addTab(_column(_row(self.read_button, self.always), self.samples, self.samples_text), "Raw")
         tabs.addTab(self.histograms, "Histogram")
+        tabs.addTab(self.region, "Region")
         for plot in (self.curve_plot, self.histograms, self.samples):
             plot.setMinimumHeight(90)
         layout = QVBoxLayout(self)
@@ -100,7 +105,11 @@ class InspectorPanel(QWidget):
         self.always.toggled.connect(self._read_always)
         self.curve_plot.x_clicked.connect(self._go_to_cell)
         self._session.subject_changed.connect(self._offer)
+        self.tabs.currentChanged.connect(self._take_tab)
         self._session.picture_changed.connect(self._mark)
+
+    def _take_tab(self, _index: int) -> None:
+        self.region.presenter.set_shown(self.tabs.currentWidget() is self.region)
 
     def _choose(self) -> None:
         self.presenter.choose(self.choice.currentData())
@@ -144,7 +153,7 @@ class InspectorPanel(QWidget):
         if module is not None and np.isfinite(module.median).any():
             self._name_axes(module.choice, module.axis)
             self.curve_plot.add_curve(
-                module.cells, module.median, module.spread, f"module {module.module} ± σ")
+                module.cells, module.median, module.spread, f"{module.name} ± σ")
         self._mark()
 
     def _mark_flagged(self, curve: Curve) -> None:

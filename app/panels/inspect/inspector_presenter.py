@@ -76,6 +76,7 @@ class InspectorPresenter(QObject):
         session.subject_changed.connect(self._take_subject)
         session.picture_changed.connect(self._take_picture)
         session.excluded_changed.connect(self._histogram_timer.start)
+        session.region_changed.connect(self._histogram_timer.start)
         maps.slots_changed.connect(self._histogram_timer.start)
 
     @property
@@ -195,7 +196,8 @@ class InspectorPresenter(QObject):
         at, flags = picture.modules.index(module), flags_of(picture, shown)
         bad = np.zeros(shown.kind.shape, bool) if flags is None else (
             flags[at] & np.uint32(self._session.excluded)) != 0
-        count = partial(asic_histograms, values[at], bad, shown.kind.asic_shape, shown.cross)
+        region = None if shown.region is None else shown.region.masks([module])[0]
+        count = partial(asic_histograms, values[at], bad, shown.kind.asic_shape, shown.cross, region)
         self._background.run(_HISTOGRAM, count, partial(self._take_histograms, shown, choice))
 
     def _take_histograms(self, of: Shown, choice: Choice, found: tuple[Array, list[tuple[str, Array]]]) -> None:
@@ -229,11 +231,13 @@ def _same_place(one: Shown, other: Shown, but: str = "") -> bool:
 
 
 def asic_histograms(
-    values: Array, bad: Array, asic_shape: tuple[int, int], cross: tuple[int, int] | None = None
+    values: Array, bad: Array, asic_shape: tuple[int, int], cross: tuple[int, int] | None = None,
+    region: Array | None = None,
 ) -> tuple[Array, list[tuple[str, Array]]]:
     """Histograms of a module over common bins, without bad pixels: of each ASIC while they can be told apart.
 
-    Of more ASICs than :data:`_MOST_ASICS` there is the whole module, and the ASIC of the selected pixel.
+    Of more ASICs than :data:`_MOST_ASICS` there is the whole module, and the ASIC of the selected pixel. Where a part
+    of the module is marked there are the whole module and that part.
 
     Parameters
     ----------
@@ -242,6 +246,8 @@ def asic_histograms(
     asic_shape : (int, int)
     cross : (int, int), optional
         Selected pixel.
+    region : (slow_scan, fast_scan) bool, optional
+        Marked pixels.
 
     Returns
     -------
@@ -257,7 +263,9 @@ def asic_histograms(
     low, high = np.percentile(finite, (0.1, 99.9))
     edges = np.linspace(low, high if high > low else low + 1, _ASIC_BINS + 1)
     blocks = {f"ASIC {number}": block for number, block in enumerate(asic_blocks(values, asic_shape))}
-    if len(blocks) > _MOST_ASICS:
+    if region is not None and region.any():
+        blocks = {"module": values, "region": values[region]}
+    elif len(blocks) > _MOST_ASICS:
         own = "" if cross is None else f"ASIC {asic_number_of(values.shape, asic_shape, *cross)}"
         blocks = {"module": values, **({own: blocks[own]} if own else {})}
     counts = [(name, np.histogram(block[np.isfinite(block)], edges)[0]) for name, block in blocks.items()]

@@ -1,4 +1,4 @@
-"""A module over memory cells: median and spread of its good pixels."""
+"""A module, or the region in it, over memory cells: median and spread of the good pixels."""
 
 from __future__ import annotations
 
@@ -29,18 +29,21 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ModuleCurve:
-    """A module along an axis: (n,) positions, medians and robust standard deviations, NaN where nothing is done."""
+    """Pixels along an axis: (n,) positions, medians and robust standard deviations, NaN where nothing is done.
+
+    ``name`` tells which pixels.
+    """
 
     choice: Choice
     axis: Axis
-    module: int
+    name: str
     cells: npt.NDArray[np.float64]
     median: Array
     spread: Array
 
 
 class ModuleCurvePresenter(QObject):
-    """Reads the looked-at module over memory cells in the background while it is wanted.
+    """Reads the looked-at module, or the region in it, over memory cells in the background while it is wanted.
 
     ``ready`` brings a :class:`ModuleCurve`, or None where there is none.
     """
@@ -56,7 +59,8 @@ class ModuleCurvePresenter(QObject):
         self._wanted, self._number, self._others = True, 0, self._elsewhere()
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._start)
-        for signal in (session.subject_changed, session.pixel_changed, session.excluded_changed):
+        for signal in (session.subject_changed, session.pixel_changed, session.excluded_changed,
+                       session.region_changed):
             signal.connect(self.refresh)
         session.picture_changed.connect(self._take_picture)
 
@@ -98,12 +102,16 @@ class ModuleCurvePresenter(QObject):
 def read_module(shown: Shown, choice: Choice, excluded: int, stopped: Callable[[], bool]) -> ModuleCurve | None:
     """Median and spread of a map over the pixels of the shown module without the flags ``excluded``, along its axis.
 
+    Where a part of the region is in the module, of that alone.
+
     Returns
     -------
     ModuleCurve or None
         None where ``stopped`` told to give up.
     """
     axis, module, subject = shown.axes[long_axis(choice.result, shown.axes)], shown.module, shown.subject
+    region = shown.region if shown.region is not None and module in shown.region.modules else None
+    inside = ... if region is None else region.masks([module])[0]
     found = np.full((2, len(axis)), np.nan)
     for i in range(len(axis)):
         if stopped():
@@ -112,7 +120,8 @@ def read_module(shown: Shown, choice: Choice, excluded: int, stopped: Callable[[
         values = subject.plane(choice.result.name, module, at)
         if values is not None:
             marked = None if shown.flags is None else subject.plane(shown.flags.name, module, at)
-            good = good_values(values, marked, excluded)[0]
+            good = good_values(values, marked, excluded)[0][inside]
             found[:, i] = [np.nan if one is None else one for one in median_spread(good[np.isfinite(good)])]
-    return ModuleCurve(choice, axis, module, positions(axis), found[0], found[1])
+    name = f"module {module}" if region is None else f"region in module {module}"
+    return ModuleCurve(choice, axis, name, positions(axis), found[0], found[1])
 

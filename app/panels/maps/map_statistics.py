@@ -16,13 +16,13 @@ Array = npt.NDArray[np.generic]
 #: Standard deviation of a Gaussian over its median absolute deviation.
 MAD_TO_SIGMA = 1.4826
 COLUMNS = tuple(Column(name) for name in (
-    "map", "unit", "module", "asic", "pixels", "left out", "mean", "standard deviation", "median", "smallest",
-    "largest",
+    "map", "unit", "module", "asic", "region", "pixels", "left out", "mean", "standard deviation", "median",
+    "smallest", "largest",
 ))
 
 
 def statistics_rows(shown: Shown, choices: Sequence[Choice], excluded: int) -> Iterator[tuple[Cell, ...]]:
-    """Rows of :data:`COLUMNS`: each map that is not of flags, each module as a whole, then each of its ASICs.
+    """Rows of :data:`COLUMNS`: each map that is not of flags, its region, each module as a whole and its ASICs.
 
     Pixels that have one of the flags ``excluded``, or no value, are left out.
     """
@@ -31,11 +31,29 @@ def statistics_rows(shown: Shown, choices: Sequence[Choice], excluded: int) -> I
         values = choice.values(picture)
         if values is None or choice.is_flags:
             continue
+        head = (choice.title, choice.result.unit)
+        inside = region_values(shown, choice, excluded)
+        if inside is not None:
+            yield (*head, None, None, shown.region.form, *describe(inside))
         good = good_values(values, flags, excluded)[0]
         for module, one in zip(picture.modules, good, strict=True):
-            yield (choice.title, choice.result.unit, module, None, *describe(one))
+            yield (*head, module, None, None, *describe(one))
             for asic, block in enumerate(asic_blocks(one, shown.kind.asic_shape)):
-                yield (choice.title, choice.result.unit, module, asic, *describe(block))
+                yield (*head, module, asic, None, *describe(block))
+
+
+def region_values(shown: Shown, choice: Choice, excluded: int) -> npt.NDArray[np.float64] | None:
+    """Values (n,) of a map in the region, with NaN where a pixel has one of the flags ``excluded``.
+
+    None where there is no region in the picture, or no such map.
+    """
+    picture, region = shown.picture, shown.region
+    values = None if picture is None else choice.values(picture)
+    if region is None or values is None:
+        return None
+    inside = region.masks(picture.modules)
+    good = good_values(values, flags_of(picture, shown), excluded)[0][inside]
+    return good if good.size else None
 
 
 def good_values(

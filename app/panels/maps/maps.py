@@ -22,6 +22,7 @@ from PyQt6.QtWidgets import (
 
 from app.panels.maps.bad_pixels import BadPixelWalk
 from app.panels.maps.maps_presenter import FORMS, MapsPresenter
+from app.panels.maps.regions import Regions
 from app.panels.maps.slots import SLOT_COUNTS, Choice
 from app.panels.maps.source_line import SourceLine
 from app.panels.maps.values import ValuesPresenter
@@ -76,6 +77,7 @@ class MapsPanel(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.camera = CameraModel(self)
         self.presenter = MapsPresenter(session, background, self)
+        self.regions = Regions(session, self.presenter, self)
         self.source = SourceLine(session, self)
         self._slots: list[_Slot] = []
         self._grid = QGridLayout()
@@ -182,8 +184,11 @@ class MapsPanel(QWidget):
         view.pixel_clicked.connect(self.presenter.click)
         if isinstance(view, MapView):
             view.set_camera(self.camera)
+            view.region_marked.connect(self.regions.take)
             view.level_changed.connect(partial(self.presenter.share_levels, slot))
             view.levels_reset.connect(partial(self.presenter.share_percentiles, slot))
+        else:
+            view.strips_marked.connect(self.regions.take_strips)
         return self.titled(view, slot)
 
     def titled(self, view: MapView | CurveView | ValuesView, slot: int) -> MapView | CurveView | ValuesView:

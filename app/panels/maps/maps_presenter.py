@@ -55,6 +55,8 @@ class SlotView(Protocol):
     def set_percentiles(self, low: float, high: float, middle: float | None = None) -> None: ...  # noqa: D102
     def set_colour_map(self, name: str) -> None: ...  # noqa: D102
     def set_crosshair(self, module: int | None, row: int | None = None, col: int | None = None) -> None: ...  # noqa: D102
+    def set_region(self, region: np.ndarray | None) -> None: ...  # noqa: D102
+    def set_tool(self, form: str) -> None: ...  # noqa: D102
     def clear(self) -> None: ...  # noqa: D102
 
 
@@ -67,12 +69,15 @@ class MapsPresenter(QObject):
         The pixel (module number, row, column) under the cursor, or None.
     slots_changed()
         Other maps are shown.
+    drawn()
+        The slots have their maps, in the arrangement that is shown.
     form_changed(name)
         Maps are shown in another way, one of :data:`FORMS`; whoever owns the slots gives others.
     """
 
     hovered = pyqtSignal(object)
     slots_changed = pyqtSignal()
+    drawn = pyqtSignal()
     form_changed = pyqtSignal(str)
 
     def __init__(self, session: Session, background: Background, parent: QObject | None = None) -> None:
@@ -122,6 +127,11 @@ class MapsPresenter(QObject):
     def placement(self) -> Placement | None:
         """Arrangement that is shown."""
         return self._shown[0] if self._shown else None
+
+    @property
+    def views(self) -> list[SlotView]:
+        """Slots that show maps of pixels."""
+        return [view for view, placement in zip(self._views, self._shown, strict=True) if placement is not None]
 
     def set_views(self, views: Sequence[SlotView]) -> None:
         """Use other slots."""
@@ -294,6 +304,7 @@ class MapsPresenter(QObject):
                 self._place_slot(i, placement)
                 self._fill(self._views[i], choice, picture)
         self._mark()
+        self.drawn.emit()
 
     def _place_slot(self, slot: int, placement: Placement) -> None:
         if self._shown[slot] is not placement:

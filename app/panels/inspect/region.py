@@ -1,0 +1,108 @@
+"""The marked region: how to mark one, and the statistics of its good pixels in each shown map."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PyQt6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from app.panels.inspect.tables import TablePresenter, Work, heading_label, show_rows
+from app.panels.maps.map_statistics import describe, region_values
+from app.panels.maps.maps_presenter import MapsPresenter
+from app.panels.maps.regions import FORMS, Regions
+from app.panels.maps.slots import Choice
+from app.running.background import Background
+from app.session.session import Session
+from app.widgets.number_table import NumberTable, Row, TableColumn
+from calib_core.store.table import Cell
+from calib_core.subjects.shown import Shown
+
+_NAME = "Statistics of the region"
+HINT = "Mark pixels in a map: all maps, the curve, the histogram and exports then have the region too."
+#: What is told of each map, as :func:`describe` has it.
+_TOLD = ("pixels", "left out", "mean", "σ", "median", "smallest", "largest")
+
+
+class RegionPanel(QWidget):
+    """Buttons that begin to mark, and a column for each shown map."""
+
+    def __init__(
+        self, session: Session, background: Background, maps: MapsPresenter, regions: Regions,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._maps, self._regions = session, maps, regions
+        self.buttons = {form: QPushButton(form.capitalize(), checkable=True, objectName=f"mark_{form}")
+                        for form in FORMS}
+        self.remove = QPushButton("Remove", objectName="remove_region")
+        self.heading = heading_label("region_heading")
+        self.heading.setWordWrap(True)
+        self.table = NumberTable(self)
+        self.table.setObjectName("region_table")
+        self.presenter = TablePresenter(session, background, _NAME, self._work, self)
+        row, column = QHBoxLayout(), QVBoxLayout(self)
+        row.setSpacing(2)
+        for form, button in self.buttons.items():
+            button.setToolTip(FORMS[form])
+            button.clicked.connect(partial(self._mark, form))
+            row.addWidget(button)
+        row.addWidget(self.remove)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addLayout(row)
+        column.addWidget(self.heading)
+        column.addWidget(self.table, 1)
+        self.remove.clicked.connect(regions.remove)
+        regions.tool_changed.connect(self._take_tool)
+        self.presenter.ready.connect(self._show)
+        maps.slots_changed.connect(self.presenter.refresh)
+        session.region_changed.connect(self._take_region)
+        session.subject_changed.connect(self._take_region)
+        self._take_region()
+
+    def _mark(self, form: str, on: bool) -> None:
+        self._regions.set_tool(form if on else "")
+
+    def _take_tool(self, tool: str) -> None:
+        for form, button in self.buttons.items():
+            button.setChecked(form == tool)
+        self.heading.setText(FORMS[tool] if tool else self._words)
+
+    @property
+    def _words(self) -> str:
+        region = self._session.shown.region
+        return HINT if region is None else region.words.capitalize()
+
+    def _take_region(self) -> None:
+        self.heading.setText(self._words)
+        self.remove.setEnabled(self._session.region is not None)
+        self.presenter.forget()
+
+    def _show(self, heading: str, columns: tuple[TableColumn, ...], rows: list[Row]) -> None:
+        show_rows(self.heading, self.table, heading or self.heading.text(), columns, rows)
+
+    def _work(self) -> Work | None:
+        shown = self._session.shown
+        if shown.region is None or shown.picture is None:
+            return None
+        heading = f"{shown.region.words.capitalize()} · {shown.place_text}"
+        chosen = [choice for choice in dict.fromkeys(self._maps.chosen) if not choice.is_flags]
+        return heading, partial(region_table, shown, chosen, self._session.excluded)
+
+
+def region_table(
+    shown: Shown, chosen: list[Choice], excluded: int
+) -> tuple[tuple[TableColumn, ...], list[Row]]:
+    """Columns, one for each map, and rows of the region without pixels that have a flag of ``excluded`` or no value.
+
+    What is told are the number of pixels, how many are left out, and mean, standard deviation, median, least and
+    largest of the rest.
+    """
+    found = {choice: values for choice in chosen if (values := region_values(shown, choice, excluded)) is not None}
+    columns = [TableColumn(""), *(TableColumn(choice.heading) for choice in found)]
+    told = zip(*map(describe, found.values()), strict=True)
+    return tuple(columns), [(name, *map(_text, row)) for name, row in zip(_TOLD, told, strict=False)]
+
+
+def _text(value: Cell) -> str:
+    return "–" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)

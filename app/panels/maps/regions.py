@@ -1,0 +1,96 @@
+"""Regions: marked by the mouse in any map, drawn in all of them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from app.panels.maps.maps_presenter import MapsPresenter
+from app.session.session import Session
+from calib_core.geometry import Placement
+from calib_core.subjects.region import Form, Outline, Point, Region, outlined, region_of
+
+#: Ways to mark a region, and how it is done.
+FORMS: dict[Form, str] = {
+    "rectangle": "Drag from corner to corner.",
+    "ring": "Drag from the middle to one circle, then click at the other.",
+    "lasso": "Drag around the pixels.",
+}
+
+
+class Regions(QObject):
+    """Takes what was marked in a map, and gives what is marked to all maps.
+
+    Signals
+    -------
+    tool_changed(form)
+        The next drag marks a region of this form; empty where it moves the map as ever.
+    """
+
+    tool_changed = pyqtSignal(str)
+
+    def __init__(self, session: Session, maps: MapsPresenter, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.tool: Form | Literal[""] = ""
+        self._session, self._maps = session, maps
+        self._made: tuple[Region | None, tuple[int, ...], int, np.ndarray | None] = (None, (), 0, None)
+        maps.drawn.connect(self._draw)
+        session.region_changed.connect(self._draw)
+
+    def set_tool(self, form: Form | Literal[""]) -> None:
+        """Mark a region of a form by the next drag; empty lets it move the map again."""
+        self.tool = form
+        for view in self._maps.views:
+            view.set_tool(form)
+        self.tool_changed.emit(form)
+
+    def take(self, form: Form, points: tuple[Point, ...]) -> None:
+        """Mark what was outlined in the picture of the maps."""
+        placement, kind = self._maps.placement, self._session.shown.kind
+        self.set_tool("")
+        if placement is None or kind is None:
+            return
+        modules, deep = placement.modules, self._depth
+        found = outlined(Outline(form, points), placement.index, modules, (deep or kind.shape[0], kind.shape[1]))
+        if found is not None and deep:  # strips over all memory cells
+            found = region_of(found.form, found.masks(modules).any(axis=1, keepdims=True), modules)
+        self._session.set_region(found)
+
+    def take_strips(self, first: int, last: int) -> None:
+        """Mark strips of all modules that are shown."""
+        placement, kind = self._maps.placement, self._session.shown.kind
+        self.set_tool("")
+        if placement is not None and kind is not None:
+            masks = np.zeros((len(placement.modules), *kind.shape), bool)
+            masks[_places(placement, kind.pixels), :, first : last + 1] = True
+            self._session.set_region(region_of("rectangle", masks, placement.modules))
+
+    def remove(self) -> None:
+        """Mark nothing."""
+        self.set_tool("")
+        self._session.set_region(None)
+
+    @property
+    def _depth(self) -> int:
+        """Memory cells of a picture of strips over them, else 0."""
+        return len(self._session.axes["cell"]) if self._maps.form == "cells" else 0
+
+    def _draw(self) -> None:
+        placement, region = self._maps.placement, self._session.shown.region
+        if placement is None:
+            return
+        key = (region, placement.modules, self._depth)
+        if key != self._made[:3]:
+            masks = None if region is None else region.masks(placement.modules)
+            if masks is not None and self._depth:
+                masks = masks.repeat(self._depth, axis=1)
+            self._made = (*key, masks)
+        for view in self._maps.views:
+            view.set_region(self._made[3])
+
+
+def _places(placement: Placement, pixels: int) -> np.ndarray:
+    """Which of a placement's modules it shows."""
+    return np.unique(placement.index[placement.index >= 0] // pixels)
