@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -101,6 +101,16 @@ class Region:
         named = ", ".join(map(str, modules)) if len(modules) <= 8 else f"{modules[0]} to {modules[-1]}"
         pixels, whose = ("pixel" if self.size == 1 else "pixels"), ("module" if len(modules) == 1 else "modules")
         return f"{self.form} of {self.size} {pixels} in {whose} {named}"
+
+    def within(self, modules: Collection[int]) -> Region | None:
+        """The part of it in some modules; None where there is none.
+
+        Parameters
+        ----------
+        modules : collection of int
+        """
+        spans = tuple(span for span in self.spans if span[0] in modules)
+        return self if spans == self.spans else replace(self, spans=spans) if spans else None
 
     def masks(self, modules: Sequence[int]) -> Mask:
         """Which pixels of some modules are in it.

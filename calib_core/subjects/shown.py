@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from calib_core.axes import Axis, Label, Picture, Result
@@ -74,9 +74,13 @@ class Shown:
 
     @property
     def region(self) -> Region | None:
-        """Marked pixels, None where there are none or the subject's modules have no such pixels."""
+        """Marked pixels of the modules in the picture, None where they have none, or no such pixels."""
+        return None if self.picture is None else self.region_in(self.picture.modules)
+
+    def region_in(self, modules: Collection[int]) -> Region | None:
+        """Marked pixels of some modules, None where they have none, or no such pixels."""
         fits = self.marked is not None and self.kind is not None and self.marked.shape == self.kind.shape
-        return self.marked if fits else None
+        return self.marked.within(modules) if self.marked is not None and fits else None
 
     @property
     def flags(self) -> Result | None:

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pyqtgraph as pg
+from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor
 
 from app.panels.inspect.why import HINT
@@ -175,6 +176,24 @@ def check_tables(window):
         assert_place(values[5], window, {"module": module, "gain": GAINS[stage], "cell": cell})
 
 
+    check_region(window)
+
+
+def check_region(window):
+    """Columns of the region's table against the place in its heading, and the region that it names."""
+    panel = window.inspector.region
+    if not panel.table.rows or not named(panel.heading.text()):
+        return
+    place, region = named(panel.heading.text()), window.session.shown.region
+    assert panel.heading.text().lower().startswith(region.words)
+    titles = [panel.table.model().headerData(i, Qt.Orientation.Horizontal) for i in range(len(panel.table.rows[0]))]
+    for title, *told in zip(titles, *panel.table.rows, strict=True):
+        if (name := title.removeprefix("Where ")) in place:
+            pixels, _, mean, _, median, least, most = told
+            assert int(pixels) == region.size
+            assert [float(one) for one in (mean, median, least, most)] == [place[name]] * 4
+
+
 def assert_same(names, tells):
     assert tells == {name: names[name] for name in tells}
 
@@ -192,11 +211,24 @@ def check_statistics(path, window, place):
     assert words.splitlines()[0] == window.session.shown.subject.title
     assert named(words.splitlines()[1]) == place
     for row in rows:
+        if row["region"]:
+            assert_region(row, window, place)
+            continue
         names, name = {"module": int(row["module"]), **place}, row["map"].removeprefix("Where ")
         if name == "place":
             assert_place(float(row["smallest"]), window, names)
         elif name in names:
             assert float(row["smallest"]) == float(row["median"]) == float(row["largest"]) == names[name]
+
+
+def assert_region(row, window, place):
+    """A row of the region in a file."""
+    name = row["map"].removeprefix("Where ")
+    inside = [module for module in window.session.shown.region.modules
+              if module in window.session.shown.picture.modules]
+    known = {"module": inside, **{axis: [at] for axis, at in place.items()}}
+    if name in known:
+        assert (float(row["smallest"]), float(row["largest"])) == (min(known[name]), max(known[name]))
 
 
 def check_curve_file(path):

@@ -25,6 +25,7 @@ from app.panels.inspect.why import HINT
 from app.panels.maps.navigation import count_flags
 from app.session.sources import Source
 from calib_core.axes import Pick
+from calib_core.subjects.region import Region
 
 STEPS = 200
 KEYS = (Qt.Key.Key_Right, Qt.Key.Key_Left, Qt.Key.Key_1, Qt.Key.Key_2, Qt.Key.Key_3, Qt.Key.Key_PageDown,
@@ -68,7 +69,8 @@ class Walk:
         self.window, self.qtbot, self.folder = window, qtbot, folder
         self.session, self.rng = window.session, np.random.default_rng(seed)
         self.acts = (*[self.press] * 6, *[self.click] * 3, *[self.deliver] * 6, self.freeze, self.hover, self.exclude,
-                     self.assign, self.choose, self.slots, self.change)
+                     self.assign, self.choose, self.slots, self.change, self.mark)
+        window.inspector.region.presenter.set_shown(True)
         self.seen, self.files = Counter(), 0
 
     def any(self, entries):
@@ -92,6 +94,7 @@ class Walk:
             "late": session.subject.picture is not session.shown.picture,
             "waiting": session.shown.picture is None, "curve": window.inspector.presenter.curve is not None,
             "why": window.inspector.why.words.text() != HINT, "other": session.subject.number == 2,
+            "region": len(window.inspector.region.table.rows) > 0,
             "hovered": named(window.status.pixel.text()) != {} and session.shown.pixel is not None
             and named(window.status.pixel.text())["row"] != session.shown.pixel[1]})
 
@@ -131,6 +134,12 @@ class Walk:
         if box.count():
             box.setCurrentIndex(int(self.rng.integers(box.count())))
             box.activated.emit(box.currentIndex())
+
+    def mark(self):
+        """Mark a few rows of a module that each subject has, or of two."""
+        modules, first = self.any(((4,), (2, 4))), int(self.rng.integers(400))
+        self.session.set_region(Region("rectangle", (512, 128), tuple(
+            (module, row, 3, 99) for module in modules for row in range(first, first + 9))))
 
     def slots(self):
         self.window.set_slots(self.any((1, 2, 4, 6)))
@@ -189,7 +198,8 @@ def test_a_walk_with_late_pictures_never_finds_a_wrong_name(truthful, qtbot, tmp
         if number % 40 == 39:
             walk.settle("asics" if number % 80 == 39 else "stages")
     seen = {name: walk.seen[name] for name in (
-        "pending", "frozen", "frozen and pending", "late", "waiting", "curve", "why", "other", "hovered")}
+        "pending", "frozen", "frozen and pending", "late", "waiting", "curve", "why", "other", "region",
+        "hovered")}
     assert min(seen.values()) > 3, f"the walk must come through each of these: {walk.seen}"
     assert walk.seen["settled asics"] > 0
     assert walk.seen["settled stages"] > 0

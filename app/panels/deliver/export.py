@@ -125,9 +125,11 @@ class ExportPresenter(QObject):
             return
         excluded = self._session.excluded
         words = {"place": "all" if places else shown.place_text, "left_out": flags_text(excluded, "any flag")}
+        numbers = shown.subject.modules if modules else (shown.module,)
         chosen = Selection(
-            tuple(dict.fromkeys(results)), shown.subject.modules if modules else (shown.module,),
-            {} if places else {name: (index,) for name, index in shown.at.items()}, excluded, words, shown.region)
+            tuple(dict.fromkeys(results)), numbers,
+            {} if places else {name: (index,) for name, index in shown.at.items()}, excluded, words,
+            shown.region_in(numbers))
         free, stop = free_path(path, ".h5"), Event()
         self._stop = stop
 

@@ -67,11 +67,14 @@ class RegionPanel(QWidget):
         for form, button in self.buttons.items():
             button.setChecked(form == tool)
         self.heading.setText(FORMS[tool] if tool else self._words)
+        self.presenter.refresh()
 
     @property
     def _words(self) -> str:
-        region = self._session.shown.region
-        return HINT if region is None else region.words.capitalize()
+        shown = self._session.shown
+        if shown.region is not None:
+            return shown.region.words.capitalize()
+        return HINT if shown.marked is None or shown.picture is None else "Nothing of the region is in this picture."
 
     def _take_region(self) -> None:
         self.heading.setText(self._words)
@@ -79,7 +82,7 @@ class RegionPanel(QWidget):
         self.presenter.forget()
 
     def _show(self, heading: str, columns: tuple[TableColumn, ...], rows: list[Row]) -> None:
-        show_rows(self.heading, self.table, heading or self.heading.text(), columns, rows)
+        show_rows(self.heading, self.table, FORMS.get(self._regions.tool) or heading or self._words, columns, rows)
 
     def _work(self) -> Work | None:
         shown = self._session.shown
