@@ -162,6 +162,7 @@ class FakeJob:
 
     def reasons(self, module, row, col, at):
         value = float(self._grain[self.plan.modules.index(module), row, col])
+        value += 0.25 * at.get("cell", 0) - 2 * at.get("gain", 0)
         return (Reason(1, "Offset", value, "ADU", -3.0, 3.0, 0.0, value, abs(value) > 3, "Offset is in limits."),
                 Reason(2, "Noise", 12.0, "ADU", 0.0, 10.0, 8.0, 2.5, True, "Noise 12 ADU is above its limit 10 ADU."))
 

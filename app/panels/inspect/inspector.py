@@ -21,6 +21,7 @@ from app.panels.inspect.inspector_presenter import Curve, InspectorPresenter
 from app.panels.inspect.module_curve import ModuleCurve, ModuleCurvePresenter
 from app.panels.inspect.region import RegionPanel
 from app.panels.inspect.why import WhyTable
+from app.panels.inspect.why_over import WhyOver
 from app.panels.maps.maps_presenter import MapsPresenter
 from app.panels.maps.regions import Regions
 from app.panels.maps.slots import Choice
@@ -51,6 +52,7 @@ class InspectorPanel(QWidget):
         self.region = RegionPanel(session, background, maps, regions)
         self.presenter = InspectorPresenter(session, background, maps, self)
         self.module_curve = ModuleCurvePresenter(session, background, lambda: self.presenter.chosen, self)
+        self.why_over = WhyOver(session, background, self)
         self._session = session
         self._module: ModuleCurve | None = None
         self._flag_colours = flag_table()
@@ -96,6 +98,8 @@ class InspectorPanel(QWidget):
         shown.curve_ready.connect(self._show_curve)
         shown.explained.connect(self._show_explanation)
         shown.reasoned.connect(self.why.show_reasons)
+        self.why_over.ready.connect(self.why.show_over)
+        self.why.place_chosen.connect(lambda axis, index: self._session.look_at({axis: index}))
         shown.histograms_ready.connect(self._show_histograms)
         shown.text_changed.connect(lambda text: self.text.setText(text or "Click a pixel to inspect it."))
         self.choice.activated.connect(self._choose)
@@ -110,6 +114,7 @@ class InspectorPanel(QWidget):
 
     def _take_tab(self, _index: int) -> None:
         self.region.presenter.set_shown(self.tabs.currentWidget() is self.region)
+        self.why_over.set_wanted(self.tabs.currentWidget() is self.why)
 
     def _choose(self) -> None:
         self.presenter.choose(self.choice.currentData())
@@ -127,6 +132,7 @@ class InspectorPanel(QWidget):
 
     def _mark(self) -> None:
         curve, at = self.presenter.curve, self._session.shown.at
+        self.why.set_place(at)
         if curve is not None and curve.axis.name in at:
             self.curve_plot.set_marker(float(curve.cells[min(at[curve.axis.name], len(curve.cells) - 1)]))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from PyQt6.QtCore import Qt
 
+from app.panels.inspect import why_over
 from app.panels.inspect.why import HINT, WhyTable, reason_texts
 from calib_core.explanation import Reason
 
@@ -48,3 +50,66 @@ def test_the_tab_follows_the_selected_pixel(window, fake_job, qtbot):
     assert why.table.item(1, 1).text() == f"{value:.5g} ADU"
     window.session.set_pixel(None)
     qtbot.waitUntil(lambda: why.table.rowCount() == 0)
+
+
+def bring_why(window, qtbot):
+    tabs = window.inspector.tabs
+    number = [tabs.tabText(i) for i in range(tabs.count())].index("Why")
+    window.docks.bring("inspector")
+    qtbot.mouseClick(tabs.tabBar(), Qt.MouseButton.LeftButton, pos=tabs.tabBar().tabRect(number).center())
+
+
+def test_each_rule_is_shown_over_all_cells_and_gains(window, fake_job, qtbot):
+    bring_why(window, qtbot)
+    why, pixel = window.inspector.why, (2, 10, 20)
+    window.session.look_at({"gain": 1, "cell": 4})
+    window.session.set_pixel(pixel)
+    grain = float(fake_job._grain[pixel])
+    values = {gain: [grain + 0.25 * cell - 2 * gain for cell in range(32)] for gain in range(3)}
+    bad = {gain: sum(abs(value) > 3 for value in values[gain]) for gain in values}
+    assert 0 < min(bad.values()) < max(bad.values()) < 32
+    qtbot.waitUntil(lambda: why.counts.text().endswith("cells."), timeout=10000)
+    row = next(i for i in range(2) if "offset" in why.table.item(i, 0).text())
+    why.table.setCurrentCell(row, 0)
+    assert why.counts.text() == (f"Set in: MG {bad[1]} of 32 memory cells, HG {bad[0]} of 32 memory cells, "
+                                 f"LG {bad[2]} of 32 memory cells.")
+    curves = {item.name(): item.getData() for item in why.over.plot.listDataItems() if item.name()}
+    np.testing.assert_allclose(curves["Offset"], [range(32), values[1]])
+    np.testing.assert_array_equal(curves["upper limit"][1], 3)
+    np.testing.assert_array_equal(curves["lower limit"][1], -3)
+    qtbot.keyClick(window.maps, Qt.Key.Key_3)
+    qtbot.waitUntil(lambda: why.over.plot.getPlotItem().titleLabel.text == "LG" and not why.over.isHidden())
+    curves = {item.name(): item.getData() for item in why.over.plot.listDataItems() if item.name()}
+    np.testing.assert_allclose(curves["Offset"][1], values[2])
+    why.over.x_clicked.emit(7.3)
+    assert window.session.label("cell") == 7
+
+
+def test_nothing_of_another_pixel_stays_and_nothing_is_read_for_nobody(window, fake_job, qtbot, monkeypatch):
+    asked = []
+    reasons = fake_job.reasons
+    monkeypatch.setattr(fake_job, "reasons", lambda *place: asked.append(place) or reasons(*place))
+    window.session.set_pixel((2, 10, 20))
+    qtbot.wait(700)
+    assert len(asked) == 1
+    bring_why(window, qtbot)
+    why = window.inspector.why
+    qtbot.waitUntil(lambda: why.counts.text().endswith("cells."), timeout=10000)
+    assert len(asked) >= 1 + 3 * 32
+    window.session.set_pixel((1, 10, 20))
+    assert why.counts.text() == ""
+    assert why.over.isHidden()
+    qtbot.waitUntil(lambda: why.counts.text().endswith("cells."), timeout=10000)
+
+
+def test_what_was_read_of_a_running_job_is_read_again_once_it_has_ended(window, fake_job, qtbot, monkeypatch):
+    monkeypatch.setattr(why_over, "_LIVE_INTERVAL", 50)
+    bring_why(window, qtbot)
+    reasons, why = fake_job.reasons, window.inspector.why
+    monkeypatch.setattr(fake_job, "reasons", lambda *place: () if place[3]["cell"] else reasons(*place))
+    window.session.set_pixel((2, 10, 20))
+    qtbot.waitUntil(lambda: why.counts.text().endswith("cells."), timeout=10000)
+    monkeypatch.setattr(fake_job, "reasons", reasons)
+    fake_job.finish()
+    window.jobs.poll()
+    qtbot.waitUntil(lambda: "HG 32 of 32" in why.counts.text(), timeout=10000)
