@@ -96,6 +96,19 @@ def variant_of(name: str, key: str, role: Role = "value") -> str:
     return base_of(name) + found.get(role, next(iter(found.values())))
 
 
+def variant_in(name: str, role: Role) -> Variant:
+    """Variant that the name of a result of a comparison ends with.
+
+    Parameters
+    ----------
+    name : str
+    role : str
+        Of the result that it is made of.
+    """
+    ending = name.removeprefix(base_of(name))
+    return next(one for one in VARIANTS if one.endings.get(role) == ending)
+
+
 def variants_of(
     one: Result, other: Result, shared: Sequence[str], *, error_known: bool
 ) -> Iterator[tuple[Variant, Result]]:

@@ -140,6 +140,39 @@ def test_yesterday_as_b_and_the_difference_in_sigma(operator, yesterday, tmp_pat
         np.testing.assert_allclose(found[i][fine], pull[fine], rtol=1e-3, atol=2e-3)
 
 
+def test_each_slot_has_its_own_side_of_a_comparison(operator, yesterday, qtbot):
+    session, sources = operator.session, operator.sources
+    today = sources.a
+    drop(operator, yesterday)
+    qtbot.waitUntil(lambda: len(sources.entries) == 2 and session.subject is sources.a.subject, timeout=20000)
+    b = sources.a
+    sources.show(today)
+    sources.compare(b)
+    qtbot.waitUntil(lambda: session.shown.picture is not None)
+    entries = [action.text() for action in operator.maps.slot_menu(0).actions()]
+    maps, variants = entries[:entries.index("")], entries[entries.index("") + 1:]
+    assert maps[:2] == ["Offset", "Noise"]
+    assert len(set(maps)) == len(maps)
+    assert variants[:variants.index("")] == ["A", "B", "A−B", "A/B", "(A−B)/σ"]
+
+    def choose(slot, text):
+        next(one for one in operator.maps.slot_menu(slot).actions() if one.text() == text).trigger()
+
+    choose(0, "A")
+    choose(1, "Offset")
+    choose(1, "B")
+    choose(2, "Bad pixels")
+    choose(2, "healed")
+    assert [choice.title for choice in operator.maps.presenter.chosen][:3] == [
+        "Offset A", "Offset B", "Bad pixels healed"]
+    picks = [choice.pick for choice in operator.maps.presenter.chosen[:3]]
+    qtbot.waitUntil(lambda: all(pick in session.shown.picture.maps for pick in picks), timeout=20000)
+    module = session.shown.picture.modules[0]
+    for folder_of, pick in ((operator.session.out_folder, picks[0]), (yesterday, picks[1])):
+        np.testing.assert_array_equal(
+            session.shown.picture.maps[pick][0], stored(folder_of, "Offset", module)[0][0, 0])
+
+
 def check_the_largest(window, pulls, qtbot):
     """The ten pixels that changed most, by NumPy on the picture; a click on a row selects its pixel."""
     window.docks.bring("changes")

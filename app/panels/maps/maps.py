@@ -23,7 +23,7 @@ from PyQt6.QtWidgets import (
 from app.panels.maps.bad_pixels import BadPixelWalk
 from app.panels.maps.maps_presenter import FORMS, MapsPresenter
 from app.panels.maps.regions import Regions
-from app.panels.maps.slots import SLOT_COUNTS, Choice
+from app.panels.maps.slots import SLOT_COUNTS, Choice, offered_in_menu
 from app.panels.maps.source_line import SourceLine
 from app.panels.maps.values import ValuesPresenter
 from app.running.background import Background
@@ -33,6 +33,7 @@ from app.widgets.colour import COLOUR_MAPS, SCALES
 from app.widgets.curve_view import CurveView
 from app.widgets.map_view import MapView
 from app.widgets.values_view import ValuesView
+from calib_core.subjects.pair import PairSubject
 
 
 class _Slot(QStackedWidget):
@@ -76,7 +77,7 @@ class MapsPanel(QWidget):
         # a click on a map takes the keyboard back from editors
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.camera = CameraModel(self)
-        self.presenter = MapsPresenter(session, background, self)
+        self._session, self.presenter = session, MapsPresenter(session, background, self)
         self.regions = Regions(session, self.presenter, self)
         self.source = SourceLine(session, self)
         self._slots: list[_Slot] = []
@@ -218,10 +219,10 @@ class MapsPanel(QWidget):
         """Menu of a slot: its map, how maps are shown, colours, scale and levels."""
         view, menu = self.views[slot], QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        current = self.presenter.chosen[slot].key if self.presenter.chosen else ""
-        offered = {choice.key: choice.heading for choice in self.presenter.offered}
-        _one_of(menu, offered, current, partial(self._assign, slot))
-        menu.addSeparator()
+        for entries in self._offered(slot):
+            current = self.presenter.chosen[slot].key
+            _one_of(menu, entries, current, partial(self._assign, slot))
+            menu.addSeparator()
         if len(self.presenter.forms) > 1:
             _one_of(menu, {form: FORMS[form] for form in self.presenter.forms}, self.presenter.form,
                     self.presenter.set_form)
@@ -234,6 +235,15 @@ class MapsPanel(QWidget):
         menu.addSeparator()
         menu.addAction("Show everything", self.fit)
         return menu
+
+    def _offered(self, slot: int) -> Sequence[Mapping[str, str]]:
+        """Headings of what a slot can show by their keys, of a comparison in two groups."""
+        subject, offered = self._session.shown.subject, self.presenter.offered
+        if not offered:
+            return ()
+        if isinstance(subject, PairSubject):
+            return offered_in_menu(subject, offered, self.presenter.chosen[slot])
+        return ({choice.key: choice.heading for choice in offered},)
 
     def _assign(self, slot: int, key: str) -> None:
         self.presenter.assign(slot, key)

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from calib_core.axes import Axis, Pick, Picture, Result, picks_of
+from calib_core.subjects.pair import PairSubject
 from calib_core.subjects.shown import Shown, final_flags
-from calib_core.subjects.variants import variant_of
+from calib_core.subjects.variants import base_of, variant_in, variant_of
 
 SLOT_COUNTS = (1, 2, 4, 6)
 
@@ -74,6 +75,39 @@ def flags_of(picture: Picture, shown: Shown) -> npt.NDArray[np.uint32] | None:
 def changes_of(flags: Result) -> tuple[str, str]:
     """Names of the flags that a comparison finds new and healed."""
     return variant_of(flags.name, "new", "flags"), variant_of(flags.name, "healed", "flags")
+
+
+def offered_in_menu(
+    pair: PairSubject, offered: Sequence[Choice], current: Choice
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What a slot can show of a comparison, in two steps: the map, and which side or difference of it.
+
+    Parameters
+    ----------
+    pair : PairSubject
+    offered : sequence of Choice
+    current : Choice
+        What the slot shows.
+
+    Returns
+    -------
+    maps : dict
+        Headings by the keys of choices: each map once, in the variant that is shown, or the nearest.
+    variants : dict
+        Titles of the variants of the shown map by the keys of choices.
+    """
+    maps: dict[str, str] = {}
+    variants: dict[str, str] = {}
+    shown = variant_in(current.result.name, pair.role_of(current.result.name))
+    for one in offered:
+        name, role = one.result.name, pair.role_of(one.result.name)
+        variant = variant_in(name, role)
+        if (base_of(name), one.pick.at) == (base_of(current.result.name), current.pick.at):
+            variants[one.key] = variant.title
+        if name == base_of(name):
+            key = "/".join((pair.variant(name, shown.key), *one.key.split("/")[1:]))
+            maps[key] = one.title.replace(f" {variant.title}", "", 1)
+    return maps, variants
 
 
 def scale_owner(choice: Choice, offered: Sequence[Choice]) -> Choice:
