@@ -39,8 +39,12 @@ class SavedState(BaseModel):
         Files of the constants that were looked at, and of those that they were compared with.
     root : Path, optional
         Folder above all instruments.
-    docks, geometry : str
-        What Qt keeps of docks and window, base64.
+    layout : str
+        Which arrangement of the panels was there.
+    layouts : dict
+        What Qt keeps of the docks in each arrangement, base64.
+    geometry : str
+        What Qt keeps of the window, base64.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -59,14 +63,15 @@ class SavedState(BaseModel):
     overlay: int = Field(0xFFFFFFFF, ge=0, le=0xFFFFFFFF)
     excluded: int = Field(0xFFFFFFFF, ge=0, le=0xFFFFFFFF)
     theme: Literal["dark", "light"] = "dark"
-    slots: Literal[1, 2, 4, 6] = 4
+    slots: Literal[1, 2, 4, 6] | None = None
     maps: tuple[str, ...] = ()
     percentiles: tuple[float, float] = (1.0, 99.0)
     recent: tuple[str, ...] = ()
     shown: tuple[Path, ...] = ()
     compared: tuple[Path, ...] = ()
     root: Path | None = None
-    docks: str = ""
+    layout: str = ""
+    layouts: dict[str, str] = Field(default_factory=dict)
     geometry: str = ""
 
 

@@ -11,6 +11,7 @@ from PyQt6.QtWidgets import QApplication, QPushButton
 from app.session.keeper import Keeper
 from app.session.state import SavedState
 from app.window import theme
+from app.window.layouts import LAYOUTS
 from calib_core.jobs.survey import Survey
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Comeback(QObject):
             "percentiles": window.maps.presenter.percentiles,
             "recent": tuple(window.picker.recent),
             "root": window.picker.opener.root,
-            "docks": _text(window.docks.state()[0]),
+            "layout": window.docks.layout.name,
+            "layouts": {name: _text(state) for name, state in window.docks.states().items()},
             "geometry": _text(window.saveGeometry()),
         }
 
@@ -72,7 +74,7 @@ class Comeback(QObject):
         window.maps.presenter.wanted = found.maps
         window.scale.show_percentiles(*found.percentiles)
         window.maps.presenter.set_percentiles(*window.scale.percentiles)
-        window.set_slots(found.slots)
+        window.set_slots(found.slots or window.docks.layout.slots)
         window.picker.recent = list(found.recent)
         if found.root is not None and found.root.is_dir():
             window.picker.set_root(found.root)
@@ -85,8 +87,10 @@ class Comeback(QObject):
         session.set_region(found.region)
         if found.geometry:
             window.restoreGeometry(_bytes(found.geometry))
-        if found.docks:
-            window.docks.restore(_bytes(found.docks))
+        if found.layouts:
+            layout = next((one for one in LAYOUTS if one.name == found.layout), window.docks.layout)
+            window.docks.restore({name: _bytes(state) for name, state in found.layouts.items()}, layout)
+            window.actions_by_name[f"layout_{layout.name}"].setChecked(True)
         for note in self.keeper.notes:
             session.say("WARN", note)
 

@@ -8,7 +8,7 @@ from functools import partial
 from PyQt6.QtCore import QByteArray, Qt, QTimer
 from PyQt6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 
-from app.window.layouts import BOTTOM, LEFT, MAPS_SHARE, NARROW, RIGHT, Layout, Place, column_width
+from app.window.layouts import BOTTOM, ELSEWHERE, LEFT, MAPS_SHARE, NARROW, RIGHT, Layout, Place, column_width
 
 _ACROSS, _DOWN = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
 
@@ -27,7 +27,7 @@ class Docks:
         self._foremost = ""
         self._growth = QTimer(window, singleShot=True, interval=0)
         self._growth.timeout.connect(self._give_height)
-        self._states: dict[str, tuple[QByteArray, bool]] = {}
+        self._states: dict[str, QByteArray] = {}
         window.setCorner(Qt.Corner.BottomLeftCorner, LEFT)
         window.setCorner(Qt.Corner.BottomRightCorner, RIGHT)
         window.setTabPosition(LEFT | RIGHT, QTabWidget.TabPosition.North)
@@ -50,19 +50,27 @@ class Docks:
         """Change to a layout, as it was when it was left."""
         if layout is self.layout:
             return
-        self._states[self.layout.name] = self.state()
+        self._states = self.states()
         self.layout = layout
         self.reset()
-        if layout.name in self._states:
-            self.restore(*self._states[layout.name])
+        self._restore()
 
-    def state(self) -> tuple[QByteArray, bool]:
-        """What Qt keeps of the docks, and whether the right side is folded into the left."""
-        return self._window.saveState(int(bool(self._folded))), bool(self._folded)
+    def states(self) -> dict[str, QByteArray]:
+        """What Qt keeps of the docks, by the names of the layouts that were there."""
+        return {**self._states, self.layout.name: self._window.saveState(int(bool(self._folded)))}
 
-    def restore(self, state: QByteArray, folded: bool | None = None) -> None:
-        """Bring back a state; its version tells whether it is of a narrow window."""
-        for version in (0, 1) if folded is None else (int(folded),):
+    def restore(self, states: Mapping[str, QByteArray], layout: Layout) -> None:
+        """Bring back states, and a layout as it was."""
+        self._states = dict(states)
+        if layout is not self.layout:
+            self.layout = layout
+            self.reset()
+        self._restore()
+
+    def _restore(self) -> None:
+        """The state's version tells whether it is of a narrow window."""
+        state = self._states.get(self.layout.name)
+        for version in () if state is None else (0, 1):
             if self._window.restoreState(state, version):
                 self._folded = [name for name in self._of(RIGHT) if version and self._area(name) == LEFT]
         self.fit()
@@ -73,7 +81,8 @@ class Docks:
         for name, dock in self._docks.items():
             dock.setFloating(False)
             self._window.removeDockWidget(dock)
-            dock.setWindowTitle(self.layout.places[name].title if name in self.layout.places else name)
+            dock.hide()  # else it comes back with the window
+            dock.setWindowTitle(self._place(dock).title or name.capitalize())
         self._folded = self._of(RIGHT) if self._is_narrow() else []
         if self._folded:
             self._pile(LEFT, [*self._of(LEFT), *self._folded])
@@ -160,7 +169,7 @@ class Docks:
         self._window.resizeDocks(bottom, [self._height(dock) for dock in bottom], _DOWN)
 
     def _place(self, dock: QDockWidget) -> Place:
-        return self.layout.places[next(name for name, one in self._docks.items() if one is dock)]
+        return self.layout.places.get(next(name for name, one in self._docks.items() if one is dock), ELSEWHERE)
 
     def _height(self, dock: QDockWidget) -> int:
         return self._place(dock).share * self._window.height() // 100
@@ -180,8 +189,11 @@ class Docks:
 
     def bring(self, name: str) -> None:
         """Show a panel and put it in front."""
-        self._docks[name].show()
-        self._docks[name].raise_()
+        dock = self._docks[name]
+        if self._area(name) == Qt.DockWidgetArea.NoDockWidgetArea:
+            self._window.addDockWidget(self._place(dock).area, dock)
+        dock.show()
+        dock.raise_()
 
     def toggle(self, name: str) -> None:
         """Hide a panel that is to be seen, show one that is not."""

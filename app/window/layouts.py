@@ -59,6 +59,8 @@ DARKS = Layout("darks", "Darks", "F5", {
     "export": Place("Export", BOTTOM, 30),
 })
 LAYOUTS = (DARKS,)
+#: Where a panel comes that a layout does not name, once somebody wants it.
+ELSEWHERE = Place("", BOTTOM, 30)
 
 #: Windows that are narrower have one column of tabs at the left in place of two columns.
 NARROW = 1400

@@ -321,7 +321,7 @@ class MainWindow(QMainWindow):
 
     def _settle(self) -> None:
         """What takes a window that is shown, or need not keep it from being shown."""
-        if self.keeper.found.docks:
+        if self.keeper.found.layouts:
             self.docks.fit()
         else:
             self.docks.share()

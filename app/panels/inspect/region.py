@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PyQt6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.panels.inspect.tables import TablePresenter, Work, heading_label, show_rows
 from app.panels.maps.map_statistics import describe, region_values
@@ -32,9 +32,9 @@ class RegionPanel(QWidget):
     ) -> None:
         super().__init__(parent)
         self._session, self._maps, self._regions = session, maps, regions
-        self.buttons = {form: QPushButton(form.capitalize(), checkable=True, objectName=f"mark_{form}")
+        self.buttons = {form: QToolButton(text=form.capitalize(), checkable=True, objectName=f"mark_{form}")
                         for form in FORMS}
-        self.remove = QPushButton("Remove", objectName="remove_region")
+        self.remove = QToolButton(text="Remove", objectName="remove_region")
         self.heading = heading_label("region_heading")
         self.heading.setWordWrap(True)
         self.table = NumberTable(self)
@@ -47,6 +47,7 @@ class RegionPanel(QWidget):
             button.clicked.connect(partial(self._mark, form))
             row.addWidget(button)
         row.addWidget(self.remove)
+        row.addStretch(1)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         column.addLayout(row)

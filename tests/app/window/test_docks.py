@@ -8,6 +8,7 @@ import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QToolBar
 
+from app.session.state import read_state
 from app.window.layouts import DARKS, LAYOUTS, column_width
 
 SIZES = [(1024, 768), (1280, 800), (1399, 900), (1400, 900), (1680, 1050), (2560, 1440)]
@@ -113,10 +114,38 @@ def test_layouts_are_left_and_found_as_they_were(open_window, qtbot):
     assert window.docks["runs"].isHidden()
     assert not window.docks["inspector"].isHidden()
     assert areas(window)["sources"] == RIGHT
+    window.docks.bring("runs")
+    assert window.docks["runs"].isVisible()
+    assert areas(window)["runs"] == Qt.DockWidgetArea.BottomDockWidgetArea
+    window.docks["runs"].hide()
     window.docks.take(DARKS)
     assert window.docks["inspector"].isHidden()
     assert not window.docks["runs"].isHidden()
     assert areas(window)["sources"] == LEFT
+
+    window.docks.take(other)
+    window.docks["navigation"].hide()
+    second = open_window()
+    second.resize(1680, 1050)
+    second.docks.restore(window.docks.states(), other)
+    assert areas(second)["sources"] == RIGHT
+    assert second.docks["navigation"].isHidden()
+    second.docks.take(DARKS)
+    assert areas(second)["sources"] == LEFT
+    assert (second.docks["inspector"].isHidden(), second.docks["navigation"].isHidden()) == (True, False)
+
+
+def test_the_next_window_has_the_layout_and_its_docks(open_window):
+    first = open_window()
+    first.docks["export"].hide()
+    folder = first.keeper._folder
+    first.close()
+    state = read_state(folder)[0]
+    assert (state.layout, list(state.layouts)) == ("darks", ["darks"])
+    second = open_window(folder)
+    assert second.docks["export"].isHidden()
+    assert second.actions_by_name["layout_darks"].isChecked()
+    assert second.maps.slots == DARKS.slots
 
 
 @pytest.mark.parametrize(("area", "width", "expected"), [
