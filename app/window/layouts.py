@@ -48,7 +48,7 @@ class Layout:
 DARKS = Layout("darks", "Darks", "F5", {
     "runs": Place("Runs", LEFT, 20),
     "job": Place("Job", LEFT, 54),
-    "sources": Place("Sources · tasks", LEFT, 26),
+    "sources": Place("Sources", LEFT, 26),
     "navigation": Place("Navigator", RIGHT, 36),
     "inspector": Place("Inspector", RIGHT, 64),
     "log": Place("Log", BOTTOM, 18),

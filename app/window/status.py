@@ -6,12 +6,15 @@ import time
 from collections import deque
 
 from PyQt6.QtCore import QTimer
-from PyQt6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
+from PyQt6.QtGui import QResizeEvent
+from PyQt6.QtWidgets import QLabel, QStatusBar, QWidget
 
 from app.panels.maps.maps_presenter import MapsPresenter
 from app.panels.maps.pixel_text import Pixel, place_text, values_text
 from app.running.supervision import LoopProbe, Supervisor
 from app.session.session import Session
+from app.widgets.elided_label import ElidedLabel
+from app.window.layouts import NARROW
 from calib_core.io.budget import resident_bytes
 
 _INTERVAL = 500
@@ -30,11 +33,11 @@ class StatusBar(QStatusBar):
         self._session, self._maps, self._probe, self._supervisor = session, maps, probe, supervisor
         self._pixel: Pixel | None = None
         self._pictures: deque[float] = deque(maxlen=100)
-        self.pixel, self.view, self.scale = _label("status_pixel"), _label("status_view"), _label("status_scale")
+        self.pixel, self.view, self.scale = ElidedLabel(), _label("status_view"), _label("status_scale")
+        self.pixel.setObjectName("status_pixel")
+        self.pixel.setContentsMargins(6, 0, 6, 0)
         self.live, self.loop, self.memory = _label("status_live"), _label("status_loop"), _label("status_memory")
         self.kernels, self.errors = _label("status_kernels"), _label("status_errors")
-        # a long text must not widen the window
-        self.pixel.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.addWidget(self.pixel, 1)
         for label in (self.errors, self.kernels, self.view, self.scale, self.live, self.loop, self.memory):
             self.addPermanentWidget(label)
@@ -57,6 +60,12 @@ class StatusBar(QStatusBar):
         self.kernels.setText(f"preparing kernels {ready}/{total}" if ready < total else "")
         self.kernels.setVisible(ready < total)
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Leave the room of a narrow window to pixel and place; the tool bar has the scale as well."""
+        super().resizeEvent(event)
+        for label in (self.scale, self.loop):
+            label.setVisible(self.width() >= NARROW)
+
     def _take_picture(self) -> None:
         self._pictures.append(time.monotonic())
         self._show()
@@ -70,7 +79,7 @@ class StatusBar(QStatusBar):
             return
         values = values_text(self._maps.values_at(pixel))
         self.pixel.setText(f"{place_text(shown.kind, pixel)}   │   {values}")
-        self.pixel.setToolTip(values)
+        self.pixel.setToolTip(self.pixel.text())
 
     def _show_view(self) -> None:
         shown = self._session.shown

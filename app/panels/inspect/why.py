@@ -37,7 +37,7 @@ class WhyTable(QWidget):
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
-        self.table.setWordWrap(False)
+        self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.table.setMinimumHeight(80)
@@ -118,11 +118,12 @@ class WhyTable(QWidget):
             return
         rule = self._reasons[row]
         x, found = here.positions, here.of(rule.flag, rule.what)
-        self.over.set_labels(here.words, axis.title.lower(), rule.what, axis.unit, rule.unit)
-        self.over.add_curve(x, found.values, None, rule.what)
-        for name, limit in (("lower limit", found.low), ("upper limit", found.high)):
+        title = " · ".join(filter(None, (here.words, f"{rule.what.lower()} and its limits")))
+        self.over.set_labels(title, axis.title.lower(), rule.what, axis.unit, rule.unit)
+        self.over.add_curve(x, found.values)
+        for limit in (found.low, found.high):
             if np.isfinite(limit).any():
-                self.over.add_curve(x, np.where(np.isfinite(limit), limit, np.nan), None, name)
+                self.over.add_curve(x, np.where(np.isfinite(limit), limit, np.nan))
         bad = found.set & np.isfinite(found.values)
         self.over.add_marks(x[bad], found.values[bad], [tones_of(self.palette()).error] * int(bad.sum()))
         if axis.name in self._at:
@@ -149,8 +150,9 @@ def reason_texts(one: Reason) -> tuple[str, ...]:
     """Cells of a rule's row: flag with a mark where it is set, value, limits, median of the group, distance."""
     name = BadPixels(one.flag).label
     limits = "–" if math.isinf(one.low) and math.isinf(one.high) else f"{_number(one.low)} … {_number(one.high)}"
-    return (f"{'✗' if one.set else '✓'} {name}", f"{_number(one.value)} {one.unit}".rstrip(), limits,
-            _number(one.median), "–" if math.isnan(one.sigmas) else f"{one.sigmas:+.1f}")
+    unit = f" [{one.unit}]" if one.unit else ""
+    return (f"{'✗' if one.set else '✓'} {name}{unit}", _number(one.value), limits, _number(one.median),
+            "–" if math.isnan(one.sigmas) else f"{one.sigmas:+.1f}")
 
 
 def _number(value: float) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QEvent, Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, pyqtSignal
 from PyQt6.QtGui import QColor, QMouseEvent, QPalette
-from PyQt6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from app.session.session import Session
+from app.widgets.elided_label import ElidedLabel
 from app.widgets.tones import tones_of
 from calib_core.subjects.shown import in_words
 
 NOTHING = "Nothing is shown yet: open runs and press Run, or open constants."
 
 
-class SourceLine(QLabel):
+class SourceLine(ElidedLabel):
     """One line, always there, so that it moves no map; its tool tip has the notes, a click asks for them.
 
     Signals
@@ -28,9 +29,7 @@ class SourceLine(QLabel):
         super().__init__(parent)
         self._session = session
         self.setObjectName("source_line")
-        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setMargin(3)
-        # a long text must not widen the window
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         for signal in (session.subject_changed, session.subject_told, session.picture_changed, session.view_changed,
                        session.module_changed, session.frozen_changed):

@@ -17,9 +17,9 @@ UNKNOWN = Reason(8, "Samples", math.nan, "frames", -math.inf, math.inf, math.nan
 
 
 def test_rows_tell_value_limits_median_and_distance():
-    assert reason_texts(KEPT) == ("✓ offset out of threshold", "5512.2 ADU", "5400 … 5600", "5500", "+0.6")
-    assert reason_texts(BROKEN) == ("✗ noise out of threshold", "14 ADU", "−∞ … 12.5", "10", "+8.0")
-    assert reason_texts(UNKNOWN) == ("✓ no dark data", "– frames", "–", "–", "–")
+    assert reason_texts(KEPT) == ("✓ offset out of threshold [ADU]", "5512.2", "5400 … 5600", "5500", "+0.6")
+    assert reason_texts(BROKEN) == ("✗ noise out of threshold [ADU]", "14", "−∞ … 12.5", "10", "+8.0")
+    assert reason_texts(UNKNOWN) == ("✓ no dark data [frames]", "–", "–", "–", "–")
 
 
 def test_broken_rules_come_first_and_speak(qtbot):
@@ -45,9 +45,9 @@ def test_the_tab_follows_the_selected_pixel(window, fake_job, qtbot):
     value = float(fake_job._grain[2, 10, 20])
     qtbot.waitUntil(lambda: why.table.rowCount() == 2)
     assert why.isVisible()
-    assert why.table.item(0, 1).text() == "12 ADU"
+    assert why.table.item(0, 1).text() == "12"
     assert why.words.text() == "Noise 12 ADU is above its limit 10 ADU."
-    assert why.table.item(1, 1).text() == f"{value:.5g} ADU"
+    assert why.table.item(1, 1).text() == f"{value:.5g}"
     window.session.set_pixel(None)
     qtbot.waitUntil(lambda: why.table.rowCount() == 0)
 
@@ -57,6 +57,11 @@ def bring_why(window, qtbot):
     number = [tabs.tabText(i) for i in range(tabs.count())].index("Why")
     window.docks.bring("inspector")
     qtbot.mouseClick(tabs.tabBar(), Qt.MouseButton.LeftButton, pos=tabs.tabBar().tabRect(number).center())
+
+
+def lines(plot):
+    """Data of the curves that have a line: a value, its lower and its upper limit."""
+    return [item.getData() for item in plot.plot.listDataItems() if item.opts["symbol"] is None]
 
 
 def test_each_rule_is_shown_over_all_cells_and_gains(window, fake_job, qtbot):
@@ -73,14 +78,14 @@ def test_each_rule_is_shown_over_all_cells_and_gains(window, fake_job, qtbot):
     why.table.setCurrentCell(row, 0)
     assert why.counts.text() == (f"Set in: MG {bad[1]} of 32 memory cells, HG {bad[0]} of 32 memory cells, "
                                  f"LG {bad[2]} of 32 memory cells.")
-    curves = {item.name(): item.getData() for item in why.over.plot.listDataItems() if item.name()}
-    np.testing.assert_allclose(curves["Offset"], [range(32), values[1]])
-    np.testing.assert_array_equal(curves["upper limit"][1], 3)
-    np.testing.assert_array_equal(curves["lower limit"][1], -3)
+    value, low, high = lines(why.over)
+    np.testing.assert_allclose(value, [range(32), values[1]])
+    np.testing.assert_array_equal(high[1], 3)
+    np.testing.assert_array_equal(low[1], -3)
     qtbot.keyClick(window.maps, Qt.Key.Key_3)
-    qtbot.waitUntil(lambda: why.over.plot.getPlotItem().titleLabel.text == "LG" and not why.over.isHidden())
-    curves = {item.name(): item.getData() for item in why.over.plot.listDataItems() if item.name()}
-    np.testing.assert_allclose(curves["Offset"][1], values[2])
+    title = why.over.plot.getPlotItem().titleLabel
+    qtbot.waitUntil(lambda: title.text.startswith("LG ·") and not why.over.isHidden())
+    np.testing.assert_allclose(lines(why.over)[0][1], values[2])
     why.over.x_clicked.emit(7.3)
     assert window.session.label("cell") == 7
 
