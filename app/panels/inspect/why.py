@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtGui import QColor
+from PyQt6.QtGui import QColor, QResizeEvent
 from PyQt6.QtWidgets import QHeaderView, QLabel, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from app.panels.inspect.why_over import Judged
@@ -17,6 +17,8 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.explanation import Reason
 
 COLUMNS = ("flag", "value", "limits", "median", "nσ")
+#: Columns that a narrow table does without; the line below it has the numbers of the current row.
+_SPARED, _WIDE = (COLUMNS.index("limits"), COLUMNS.index("median")), 400
 HINT = "Click a pixel to see which rules it keeps and which it breaks."
 
 
@@ -46,13 +48,14 @@ class WhyTable(QWidget):
         self._rule: tuple[int, str] | None = None
         self._judged: tuple[Judged, ...] = ()
         self._all, self._at = 0, dict[str, int]()
+        self.numbers = QLabel("", wordWrap=True, objectName="why_numbers")
         self.counts = QLabel("", wordWrap=True, objectName="why_counts")
         self.over = SeriesPlot(self)
         self.over.setMinimumHeight(90)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.table, 1)
-        for below in (self.words, self.counts):
+        for below in (self.words, self.numbers, self.counts):
             column.addWidget(below)
         column.addWidget(self.over, 1)
         self.over.hide()
@@ -108,6 +111,7 @@ class WhyTable(QWidget):
 
     def _draw(self, row: int) -> None:
         """The rule of a row at all places that are known."""
+        self.numbers.setText(_numbers(self._reasons[row]) if 0 <= row < len(self._reasons) else "")
         known = 0 <= row < len(self._reasons) and bool(self._judged)
         self.counts.setText(_counts(self._judged, self._all, self._reasons[row]) if known else "")
         here = next((one for one in self._judged if one.is_at(self._at)), None) if known else None
@@ -129,10 +133,24 @@ class WhyTable(QWidget):
         if axis.name in self._at:
             self.over.set_marker(float(x[self._at[axis.name]]))
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Spare columns where names of flags would be cut."""
+        super().resizeEvent(event)
+        for column in _SPARED:
+            self.table.setColumnHidden(column, self.width() < _WIDE)
+
     def _choose(self, x: float) -> None:
         here = next((one for one in self._judged if one.is_at(self._at)), None)
         if here is not None and here.axis is not None:
             self.place_chosen.emit(here.axis.name, int(np.abs(here.positions - x).argmin()))
+
+
+def _numbers(rule: Reason) -> str:
+    """What a rule compares, in one line."""
+    _, value, limits, median, sigmas = reason_texts(rule)
+    named = {"value": value, "limits": limits, "median of the group": median, "distance": sigmas}
+    units = {name: "σ" if name == "distance" else rule.unit for name in named}
+    return " · ".join(f"{name} {text} {units[name]}".rstrip() for name, text in named.items() if text != "–")
 
 
 def _counts(judged: Sequence[Judged], whole: int, rule: Reason) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 from PyQt6.QtCore import Qt
 
 from app.panels.inspect import why_over
@@ -29,10 +30,26 @@ def test_broken_rules_come_first_and_speak(qtbot):
     table.show_reasons((KEPT, UNKNOWN, BROKEN))
     assert table.table.item(0, 0).text().startswith("✗ noise")
     assert table.words.text() == "The noise is above its limit."
+    assert table.numbers.text() == (
+        "value 14 ADU · limits −∞ … 12.5 ADU · median of the group 10 ADU · distance +8.0 σ")
     table.table.setCurrentCell(1, 0)
     assert table.words.text() == "The offset is inside."
     table.show_reasons(())
     assert (table.table.rowCount(), table.words.text()) == (0, HINT)
+
+
+@pytest.mark.parametrize(("width", "columns"), [(300, 3), (500, 5)])
+def test_names_of_flags_are_whole_in_narrow_panels(qtbot, width, columns):
+    table = WhyTable()
+    qtbot.addWidget(table)
+    table.resize(width, 600)
+    table.show()
+    table.show_reasons((KEPT, BROKEN))
+    shown = [i for i in range(5) if not table.table.isColumnHidden(i)]
+    assert len(shown) == columns
+    longest = table.table.fontMetrics().horizontalAdvance("threshold")
+    assert table.table.columnWidth(0) > longest + 10
+    assert sum(table.table.columnWidth(i) for i in shown) <= table.table.viewport().width()
 
 
 def test_the_tab_follows_the_selected_pixel(window, fake_job, qtbot):
