@@ -103,8 +103,10 @@ class FlagPanel(QWidget):
         grid = QGridLayout(rows)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(3)
-        for column, (text, tip) in enumerate(_HEADINGS):
-            grid.addWidget(_heading(text, tip), 0, column)
+        headings = [_heading(text, tip) for text, tip in _HEADINGS]
+        for column, heading in enumerate(headings):
+            grid.addWidget(heading, 0, column)
+        self._part = headings[3]
         for row, (flag, name) in enumerate(flags, 1):
             self._add_row(grid, row, flag, name, drawn=not flag & off, excluded=not flag & kept)
         grid.setColumnStretch(1, 1)
@@ -133,6 +135,7 @@ class FlagPanel(QWidget):
     def set_counts(self, counts: Mapping[int, int], total: int) -> None:
         """Show how many pixels of ``total`` have each flag; flags that are not named have none."""
         self._counts = dict(counts)
+        self._part.setText("share")
         for flag, row in self._rows.items():
             number = int(counts.get(flag, 0))
             row.count.setText(f"{number:,}")
@@ -143,8 +146,10 @@ class FlagPanel(QWidget):
 
     def set_changes(self, changes: Mapping[int, tuple[int, int]]) -> None:
         """Show how many pixels are new and healed of each flag, beside the counts; for two that are compared."""
+        if changes:
+            self._part.setText("+ new − healed")
         for flag, (new, healed) in changes.items():
-            if flag in self._rows and (new or healed):
+            if flag in self._rows:
                 row = self._rows[flag]
                 row.part.setText(f"+{new:,} −{healed:,}")
                 row.part.setToolTip(f"{new:,} new in A, {healed:,} in B alone")

@@ -111,7 +111,7 @@ class SeriesPlot(PixelPlot):
     x_clicked = pyqtSignal(float)
 
     def __init__(
-        self, parent: QWidget | None = None, hint: str = "Click a pixel to see it over the cells"
+        self, parent: QWidget | None = None, hint: str = ""
     ) -> None:
         super().__init__(hint, parent)
         self.setObjectName("series_plot")

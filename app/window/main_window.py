@@ -172,6 +172,7 @@ class MainWindow(QMainWindow):
         session.job_started.connect(self._take_job)
         session.constants_requested.connect(self.constants.open)
         self.comparison.changed.connect(self._show_comparison)
+        self.constants.opened.connect(lambda: self.docks.bring("navigation"))
         self.constants.several.connect(self.picker.ask_constants_of)
         self.picker.constants_chosen.connect(self.constants.choose)
         self.sources_panel.open_wanted.connect(self.ask_constants)

@@ -74,8 +74,9 @@ class PairSubject:
 
     @property
     def title(self) -> str:
-        """Titles of both."""
-        return f"A: {self.a.title} │ B: {self.b.title}"
+        """Titles of both; the detector once where they are of the same."""
+        same = f"{self.a.identifier} · " if self.a.identifier == self.b.identifier != "" else ""
+        return f"A: {self.a.title} │ B: {self.b.title.removeprefix(same)}"
 
     @property
     def ended(self) -> bool:

@@ -36,6 +36,7 @@ from calib_core.subjects.shown import Shown
 
 Array = npt.NDArray[np.generic]
 
+CURVE_HINT, NO_CURVE = "Click a pixel to see it over the cells", "Each pixel has one value: there is no curve of it."
 HISTOGRAM_HINT = "Histogram of the map, per ASIC"
 #: More curves have no legend.
 _MOST_NAMES = 2
@@ -62,7 +63,7 @@ class InspectorPanel(QWidget):
         self.choice.setMinimumContentsLength(12)
         self.tabs, self.why = QTabWidget(self, objectName="inspector_tabs"), WhyTable(self)
         self.with_module = QCheckBox("module", objectName="with_module", checked=True)
-        self.curve_plot, self.histograms = SeriesPlot(self), SeriesPlot(self, HISTOGRAM_HINT)
+        self.curve_plot, self.histograms = SeriesPlot(self, CURVE_HINT), SeriesPlot(self, HISTOGRAM_HINT)
         self.samples = ExplanationPlot(self, "Raw samples of the pixel: press “Read raw”")
         self.read_button = QPushButton("Read raw", objectName="read_raw")
         self.always = QCheckBox("always", objectName="read_always")
@@ -142,6 +143,10 @@ class InspectorPanel(QWidget):
             for choice in self.presenter.offered:
                 self.choice.addItem(choice.heading, choice.key)
             chosen = self.presenter.chosen
+            for widget in (self.choice, self.with_module):
+                widget.setVisible(chosen is not None)
+            known = bool(self._session.results)
+            self.curve_plot.say(NO_CURVE if known and chosen is None else CURVE_HINT)
             self.choice.setCurrentIndex(-1 if chosen is None else self.choice.findData(chosen.key))
 
     def _take_module(self, curve: ModuleCurve | None) -> None:

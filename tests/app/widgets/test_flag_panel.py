@@ -99,3 +99,19 @@ def test_changes_are_forgotten_where_nothing_is_compared_any_more(panel):
     panel.set_counts({OFFSET: 4}, 1000)
     labels = panel.findChildren(QLabel)
     assert not [label for label in labels if "new in A" in label.toolTip() or "+4" in label.text()]
+
+
+def test_the_heading_tells_shares_from_changes(qtbot):
+    panel = FlagPanel()
+    qtbot.addWidget(panel)
+    panel.set_flags([(OFFSET, "offset"), (NOISE, "noise")])
+    panel.set_counts({OFFSET: 10, NOISE: 4}, 100)
+    headings = [label.text() for label in panel.findChildren(QLabel)]
+    assert "share" in headings
+    panel.set_changes({OFFSET: (3, 2), NOISE: (0, 0)})
+    texts = [label.text() for label in panel.findChildren(QLabel)]
+    assert {"+ new − healed", "+3 −2", "+0 −0"} <= set(texts)
+    assert "share" not in texts
+    panel.set_counts({OFFSET: 10}, 100)
+    texts = [label.text() for label in panel.findChildren(QLabel)]
+    assert {"share", "10.00%"} <= set(texts)

@@ -122,6 +122,12 @@ def test_the_nearest_variant_is_shown_where_one_is_not_there(name: str, key: str
         assert one.variant(name, key) == expected
 
 
+def test_the_detector_of_both_is_named_once() -> None:
+    twin = [Arrays(title=f"{Arrays().identifier} · {runs}") for runs in ("r1", "r2")]
+    with compared(*twin) as one:
+        assert one.title == f"A: {Arrays().identifier} · r1 │ B: r2"
+
+
 def test_both_are_described() -> None:
     a, b = Arrays(), Arrays(title="runs 7-9", ended=False)
     b.about = {"condition": "300 V", "runs": "7-9"}
