@@ -135,9 +135,9 @@ class JobsModel(QAbstractTableModel):
             return None
         row = self._rows[index.row()]
         board = self._boards[row.job]
-        line = row.task or TaskProgress("", job_label(row.job), board.done, board.state, board.eta)
+        line = row.task or TaskProgress("", job_label(row.job), board.done, board.state)
         if role == Qt.ItemDataRole.DisplayRole:
-            return _text(line, index.column(), row.task is None)
+            return _text(line, index.column(), board.eta if row.task is None else None, row.task is None)
         if role == Qt.ItemDataRole.ToolTipRole:
             return board.error or None
         roles = {JOB_ROLE: row.job, TASK_ROLE: row.task, PROGRESS_ROLE: line.done, STATE_ROLE: line.state}
@@ -159,11 +159,12 @@ def eta_text(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _text(line: TaskProgress, column: int, is_job: bool) -> str:
+def _text(line: TaskProgress, column: int, eta: float | None, is_job: bool) -> str:
+    """Text of a cell; only a job has a time to go, since its tasks share the threads."""
     if column == TASK:
         return line.label if is_job else f"   {line.label}"
     if column == PROGRESS:
         return f"{line.done:.0%}"
     if column == STATE:
         return line.state.value
-    return "" if line.state.ended else eta_text(line.eta)
+    return "" if line.state.ended else eta_text(eta)

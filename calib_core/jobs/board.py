@@ -32,7 +32,6 @@ class TaskProgress:
     label: str
     done: float
     state: State
-    eta: float | None = None
 
 
 @dataclass(frozen=True)

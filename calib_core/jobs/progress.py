@@ -67,13 +67,12 @@ class Progress:
 
     def tasks(self, state: State) -> tuple[TaskProgress, ...]:
         """Lines of the task list: one per group of runs, and one for finishing and writing."""
-        elapsed = time.monotonic() - self._started
         lines = [
-            self._line("+".join(keys), self._label(keys), self._done[keys] / max(due, 1), state, elapsed)
+            self._line("+".join(keys), self._label(keys), self._done[keys] / max(due, 1), state)
             for keys, due in self._due.items()
         ]
         finished = sum(self._modules.values()) / max(len(self._modules), 1)
-        return (*lines, self._line("finish", "combine and write constants", finished, state, elapsed))
+        return (*lines, self._line("finish", "combine and write constants", finished, state))
 
     def _label(self, keys: tuple[str, ...]) -> str:
         """One run and what it is taken for, or how many runs of which input."""
@@ -84,10 +83,9 @@ class Progress:
             return f"{len(runs)} runs: {labels}"
         return " ".join((*runs, labels)) or self._plan.method.title
 
-    def _line(self, name: str, label: str, done: float, state: State, elapsed: float) -> TaskProgress:
+    def _line(self, name: str, label: str, done: float, state: State) -> TaskProgress:
         if done >= 1:
             state = State.DONE
         elif state is State.RUNNING and done == 0:
             state = State.QUEUED
-        eta = elapsed * (1 - done) / done if state is State.RUNNING and done > 0.01 else None
-        return TaskProgress(name, label, min(done, 1.0), state, eta)
+        return TaskProgress(name, label, min(done, 1.0), state)

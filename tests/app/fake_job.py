@@ -83,8 +83,8 @@ class FakeJob:
     def _tasks():
         return (
             TaskProgress("r12", "r0012 HG offset, noise", 1.0, State.DONE),
-            TaskProgress("r13", "r0013 MG offset, noise", 0.74, State.RUNNING, 21.0),
-            TaskProgress("r14", "r0014 LG offset, noise", 0.12, State.RUNNING, 97.0),
+            TaskProgress("r13", "r0013 MG offset, noise", 0.74, State.RUNNING),
+            TaskProgress("r14", "r0014 LG offset, noise", 0.12, State.RUNNING),
             TaskProgress("write", "thresholds, constants", 0.0, State.QUEUED),
         )
 

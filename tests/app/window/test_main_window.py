@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PyQt6.QtWidgets import QCheckBox, QSpinBox, QToolBar
 
 from app.running.supervision import Supervisor
 from app.widgets.map_view import MapView
+from calib_core.axes import Pick, View
 from calib_core.constants.badpixels import BadPixels
 from calib_core.jobs.board import State
 
@@ -157,6 +159,38 @@ def test_session_survives_a_kill(open_window, fake_job, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: second.session.shown.picture is not None)
     assert second.session.label("cell") == 17
     assert [choice.key for choice in second.maps.presenter.chosen] == ["offset", "samples"]
+
+
+def test_the_data_root_is_kept(open_window, tmp_path):
+    root = tmp_path / "gpfs"
+    root.mkdir()
+    first = open_window()
+    first.picker.set_root(root)
+    folder = Path(first.keeper._folder)
+    first.close()
+    second = open_window(folder)
+    assert second.picker.opener.root == root
+    second.close()
+    root.rmdir()
+    assert open_window(folder).picker.opener.root is None
+
+
+def test_flags_are_those_of_the_modules_that_were_read(window, fake_job, qtbot):
+    """Neither ahead of the map nor behind it: pixels that nothing was read of count neither as bad nor as good."""
+    fake_job.look_at(View({"gain": 0, "cell": 0}))
+    whole = fake_job.board.picture
+    flags = whole.maps[Pick("bad_pixels")]
+    blank = np.where(np.array([1, 0, 1, 1])[:, None, None] == 1, 0, flags).astype(np.uint32)
+    fake_job.publish(picture=replace(whole, maps={**whole.maps, Pick("bad_pixels"): blank},
+                                     coverage=np.array([0.0, 1.0, 0.0, 0.0])))
+    window.jobs.poll()
+    bad = int((flags[1] & BadPixels.OFFSET_OUT_OF_THRESHOLD != 0).sum())
+    row = window.navigation.flags._rows[int(BadPixels.OFFSET_OUT_OF_THRESHOLD)]
+    qtbot.waitUntil(lambda: row.part.text() == f"{bad / flags[1].size:.2%}")
+    assert row.count.text() == f"{bad:,}"
+    shown = next(view for choice, view in window.maps.shown_views() if choice.is_flags)
+    share = np.count_nonzero(flags[1]) / flags[1].size
+    qtbot.waitUntil(lambda: shown.bar._message.startswith(f"{share:.2%}"))
 
 
 def test_damaged_session_is_put_aside(open_window, tmp_path):
