@@ -24,6 +24,8 @@ __all__ = ["ConstantSet", "ConstantsSubject", "find_sets", "holds_constants"]
 
 #: Longest time without a picture while modules are being read, s.
 _PICTURE_INTERVAL = 0.1
+#: As many sentences tell of files that cannot be read; of more there is the number.
+_MOST_TROUBLE = 2
 
 
 class ConstantsSubject:
@@ -49,13 +51,22 @@ class ConstantsSubject:
         self.about: Mapping[str, str] = about(found.files)
         self.files: tuple[Path, ...] = tuple(one.path for one in found.files)
         self._maker, untold = maker_of(found)
-        self.notes = tuple(filter(None, (*found.notes, *contents.notes, untold)))
+        self._notes = tuple(filter(None, (*found.notes, *contents.notes, untold)))
+        self._trouble: tuple[str, ...] = ()
         self.version = 1
         self.picture: Picture | None = None
         self._held, self._reader = contents.held, ImageReader(memory_mb << 20)
         self._first: tuple[int, ...] = ()
         self._lock = threading.Lock()
         self._composer = Composer(self._compose, self._show, self._tell_trouble)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was guessed, left out or is not told, then the first trouble with reading and how much more."""
+        more = len(self._trouble) - _MOST_TROUBLE
+        if more <= 0:
+            return (*self._notes, *self._trouble)
+        return (*self._notes, *self._trouble[:_MOST_TROUBLE], f"{more} more files cannot be read any more.")
 
     @property
     def bytes_read(self) -> int:
@@ -203,8 +214,8 @@ class ConstantsSubject:
 
     def _tell(self, sentence: str) -> None:
         with self._lock:
-            if sentence not in self.notes:
-                self.notes = (*self.notes, sentence)
+            if sentence not in self._trouble:
+                self._trouble = (*self._trouble, sentence)
                 self.version += 1
 
 

@@ -180,17 +180,16 @@ def check_tables(window):
 
 
 def check_region(window):
-    """Columns of the region's table against the place in its heading, and the region that it names."""
+    """Columns of the region's table against the place and the number of pixels in its own heading."""
     panel = window.inspector.region
     if not panel.table.rows or not named(panel.heading.text()):
         return
-    place, region = named(panel.heading.text()), window.session.shown.region
-    assert panel.heading.text().lower().startswith(region.words)
+    place, size = named(panel.heading.text()), re.search(r" of (\d+) pixels? in ", panel.heading.text())[1]
     titles = [panel.table.model().headerData(i, Qt.Orientation.Horizontal) for i in range(len(panel.table.rows[0]))]
     for title, *told in zip(titles, *panel.table.rows, strict=True):
         if (name := title.removeprefix("Where ")) in place:
             pixels, _, mean, _, median, least, most = told
-            assert int(pixels) == region.size
+            assert pixels == size
             assert [float(one) for one in (mean, median, least, most)] == [place[name]] * 4
 
 

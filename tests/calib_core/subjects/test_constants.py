@@ -498,3 +498,16 @@ def test_the_thread_survives_whatever_goes_wrong(
     assert subject.notes[-1] == "The picture could not be made: an odd number"
     picture = show(subject, View({"cell": 1}))
     np.testing.assert_array_equal(picture.maps[Pick("offset")][0], images()[:, :, 1].T.astype("f4"))
+
+
+def test_one_sentence_more_tells_of_many_files_that_are_gone(tmp_path: Path, opened: Any, show: Show) -> None:
+    gone = [put_ours(tmp_path, module, "Offset", images(), 1) for module in range(8)]
+    subject = opened(tmp_path)
+    before = len(subject.notes)
+    for path in gone:
+        path.unlink()
+    show(subject, View({"cell": 1}), coverage=0.0)
+    first, second, more = subject.notes[before:]
+    assert str(gone[0]) in first
+    assert str(gone[1]) in second
+    assert more == "6 more files cannot be read any more."
