@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
+from app.widgets.flag_layer import FlagLayers
+
 SMALLEST_SCALE = 1 / 64
 LARGEST_SCALE = 160.0
 
@@ -21,6 +23,8 @@ class CameraModel(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        #: Flags as all linked maps of one size show them.
+        self.layers = FlagLayers()
         self._centre: Point = (0.0, 0.0)
         self._scale = 1.0
         self._cursor: tuple[int, int] | None = None

@@ -22,7 +22,7 @@ from PyQt6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from app.widgets import map_marks as marks
 from app.widgets.camera import CameraModel
-from app.widgets.colour import Paint, Viewport, flag_table, lay_flags, render
+from app.widgets.colour import Paint, Viewport, flag_table, render
 from app.widgets.placement import Pixel, Placement
 from app.widgets.region_tool import RegionTool, border_path, draw_path
 from app.widgets.tones import tones_of
@@ -67,9 +67,7 @@ class MapCanvas(QWidget):
         self._pressed: QPointF | None = None
         self._dragged = False
         self._buffer = np.empty((0, 0), np.uint32)
-        self._layer = np.empty((0, 0), np.uint32)
-        # new levels or values leave the layer of flags as it is
-        self._stale = self._layer_stale = True
+        self._stale = True
         self._camera = CameraModel(self)
         self._link(self._camera)
 
@@ -131,7 +129,7 @@ class MapCanvas(QWidget):
 
     def invalidate(self) -> None:
         """Colour anew at the next paint."""
-        self._stale = self._layer_stale = True
+        self._stale = True
         self.update()
 
     # -- camera
@@ -233,8 +231,8 @@ class MapCanvas(QWidget):
     def _picture(self) -> QImage:
         view = self.viewport()
         if self._buffer.shape != (view.height, view.width):
-            self._buffer, self._layer = (np.empty((view.height, view.width), np.uint32) for _ in range(2))
-            self._stale = self._layer_stale = True
+            self._buffer = np.empty((view.height, view.width), np.uint32)
+            self._stale = True
         if self._stale:
             render(
                 self._buffer, view, self._placement.index, self._values, self._flag_layer(view), self._paint
@@ -248,10 +246,7 @@ class MapCanvas(QWidget):
         flags, selected, colours = self._flag_state
         if flags is None:
             return None
-        if self._layer_stale:
-            lay_flags(self._layer, view, self._placement.index, flags, selected, colours)
-            self._layer_stale = False
-        return self._layer
+        return self._camera.layers.layer(view, self._placement.index, flags, selected, colours)
 
     def _draw_marks(self, painter: QPainter) -> None:
         bounds = QRectF(self.rect())

@@ -115,6 +115,7 @@ class InspectorPanel(QWidget):
 
     def _take_tab(self, _index: int) -> None:
         self.region.presenter.set_shown(self.tabs.currentWidget() is self.region)
+        self.presenter.set_counts(self.tabs.currentWidget() is self.histograms)
         self.why_over.set_wanted(self.tabs.currentWidget() is self.why)
 
     def _choose(self) -> None:

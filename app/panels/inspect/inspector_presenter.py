@@ -26,6 +26,7 @@ Array = npt.NDArray[np.generic]
 _CURVE, _SAMPLES, _HISTOGRAM = "Reading the pixel over cells", "Reading raw samples", "Histogram per ASIC"
 _WHY = "Reading why"
 _ASIC_BINS = 80
+_INTERVAL = 400
 #: As many lines can be told apart.
 _MOST_ASICS = 16
 
@@ -64,14 +65,14 @@ class InspectorPresenter(QObject):
         self, session: Session, background: Background, maps: MapsPresenter, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self.reads_always = False
+        self.reads_always = self._counts = False
         self.curve: Curve | None = None
         self._session, self._background, self._maps = session, background, maps
         self._key = ""
         self._curve_of, self._explained_of, self._counted = Shown(), Shown(), -1
         self._curve_timer = _single_shot(self, 1000, self.read_curve)
         self._why_timer = _single_shot(self, 1000, self.reason)
-        self._histogram_timer = _single_shot(self, 400, self._count)
+        self._histogram_timer = _single_shot(self, _INTERVAL, self._count)
         session.pixel_changed.connect(self._take_place)
         session.subject_changed.connect(self._take_subject)
         session.picture_changed.connect(self._take_picture)
@@ -184,7 +185,16 @@ class InspectorPresenter(QObject):
         self.curve = curve
         self.curve_ready.emit(curve)
 
+    def set_counts(self, wanted: bool) -> None:
+        """Tell whether anybody looks at the histograms; nothing is counted while nobody does."""
+        self._counts = wanted
+        if wanted:
+            self._histogram_timer.start(0)
+
     def _count(self) -> None:
+        self._histogram_timer.setInterval(_INTERVAL)
+        if not self._counts:
+            return
         shown, choice = self._session.shown, next((c for c in self._maps.chosen if not c.is_flags), None)
         picture, module = shown.picture, shown.module
         self._counted = module
