@@ -1,6 +1,8 @@
 # Every target sets up what it needs: a fresh machine wants Python 3.11 or newer, make, and Qt's libraries (README).
 
 PYTHON ?= python3
+# tests run in so many processes, those of a file in one
+WORKERS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
@@ -10,7 +12,7 @@ demo: venv
 	$(BIN)/calibwb demo $(DETECTORS)
 
 test: venv
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 bench: venv
 	$(BIN)/pytest -s -o addopts="--import-mode=importlib" tests/benchmarks
