@@ -13,7 +13,7 @@ from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey
 from calib_core.subjects.base import Subject
-from calib_core.subjects.region import Region
+from calib_core.subjects.region import RegionOfInterest
 from calib_core.subjects.shown import Pixel, Shown
 
 LAYOUTS = ("assembled", "stacked", "module")
@@ -43,7 +43,7 @@ class Session(QObject):
         Module that is wished.
     cross : (row, column), optional
         Selected pixel; it is the same in every module.
-    region : Region, optional
+    region : RegionOfInterest, optional
         Marked pixels.
     arrangement : str
         One of :data:`LAYOUTS`.
@@ -97,7 +97,7 @@ class Session(QObject):
         self.place: dict[str, Label] = {}
         self.module = 0
         self.cross: tuple[int, int] | None = None
-        self.region: Region | None = None
+        self.region: RegionOfInterest | None = None
         self.arrangement = LAYOUTS[0]
         self.overlay = self.excluded = 0xFFFFFFFF
         self.frozen = False
@@ -250,7 +250,7 @@ class Session(QObject):
             self.module_changed.emit(module)
         self.pixel_changed.emit()
 
-    def set_region(self, region: Region | None) -> None:
+    def set_region(self, region: RegionOfInterest | None) -> None:
         """Mark pixels that are looked at together, or none."""
         self.region = region
         self.shown = replace(self.shown, marked=region)

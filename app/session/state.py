@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from calib_core.errors import CalibrationError
 from calib_core.jobs.spec import JobSpec
 from calib_core.store.files import write_atomically
-from calib_core.subjects.region import Region
+from calib_core.subjects.region import RegionOfInterest
 
 STATE_VARIABLE = "CALIBWB_STATE_DIR"
 
@@ -29,7 +29,7 @@ class SavedState(BaseModel):
         What the form would run.
     place : dict
         Labels along axes that are looked at, such as a memory cell.
-    region : Region, optional
+    region : RegionOfInterest, optional
         Marked pixels.
     maps : tuple of str
         Map of each slot.
@@ -58,7 +58,7 @@ class SavedState(BaseModel):
     place: dict[str, str | int | float] = Field(default_factory=dict)
     module: int = Field(0, ge=0)
     pixel: tuple[int, int, int] | None = None
-    region: Region | None = None
+    region: RegionOfInterest | None = None
     arrangement: Literal["assembled", "stacked", "module"] = "assembled"
     overlay: int = Field(0xFFFFFFFF, ge=0, le=0xFFFFFFFF)
     excluded: int = Field(0xFFFFFFFF, ge=0, le=0xFFFFFFFF)

@@ -67,7 +67,7 @@ class Outline:
 
 
 @dataclass(frozen=True)
-class Region:
+class RegionOfInterest:
     """Pixels of modules.
 
     Attributes
@@ -102,7 +102,7 @@ class Region:
         pixels, whose = ("pixel" if self.size == 1 else "pixels"), ("module" if len(modules) == 1 else "modules")
         return f"{self.form} of {self.size} {pixels} in {whose} {named}"
 
-    def within(self, modules: Collection[int]) -> Region | None:
+    def within(self, modules: Collection[int]) -> RegionOfInterest | None:
         """The part of it in some modules; None where there is none.
 
         Parameters
@@ -131,7 +131,7 @@ class Region:
         return found
 
 
-def region_of(form: Form, masks: Mask, modules: Sequence[int]) -> Region | None:
+def region_of(form: Form, masks: Mask, modules: Sequence[int]) -> RegionOfInterest | None:
     """Region of the pixels of some modules.
 
     Parameters
@@ -143,7 +143,7 @@ def region_of(form: Form, masks: Mask, modules: Sequence[int]) -> Region | None:
 
     Returns
     -------
-    Region or None
+    RegionOfInterest or None
         None where no pixel is in it.
     """
     slow, fast = masks.shape[1:]
@@ -151,12 +151,12 @@ def region_of(form: Form, masks: Mask, modules: Sequence[int]) -> Region | None:
     begins, ends = (np.argwhere(edges == sign) for sign in (1, -1))
     spans = tuple((int(modules[place]), int(row), int(first), int(end) - 1)
                   for (place, row, first), (_, _, end) in zip(begins, ends, strict=True))
-    return Region(form, (slow, fast), spans) if spans else None
+    return RegionOfInterest(form, (slow, fast), spans) if spans else None
 
 
 def outlined(
     outline: Outline, index: npt.NDArray[np.int32], modules: Sequence[int], shape: tuple[int, int]
-) -> Region | None:
+) -> RegionOfInterest | None:
     """Region of the detector pixels that were outlined in a picture.
 
     Parameters
@@ -169,7 +169,7 @@ def outlined(
 
     Returns
     -------
-    Region or None
+    RegionOfInterest or None
         None where no detector pixel is inside.
     """
     chosen = index[outline.inside(index.shape)]

@@ -17,7 +17,7 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.errors import BadParameter, OutputFailed
 from calib_core.store.files import TEMPORARY_PREFIX
 from calib_core.subjects.base import Subject
-from calib_core.subjects.region import Region
+from calib_core.subjects.region import RegionOfInterest
 
 #: Called before each image with the share that is done; may raise Cancelled.
 Step = Callable[[float], None]
@@ -38,7 +38,7 @@ class Selection:
         Mask of the flags that make a pixel bad: the file has a mask of them too; 0 for none.
     words : mapping of str to str
         More attributes, such as the place on the screen.
-    region : Region, optional
+    region : RegionOfInterest, optional
         Marked pixels, kept beside the results.
     """
 
@@ -47,7 +47,7 @@ class Selection:
     at: Mapping[str, tuple[int, ...]]
     excluded: int = 0
     words: Mapping[str, str] | None = None
-    region: Region | None = None
+    region: RegionOfInterest | None = None
 
 
 def write_selection(path: Path, subject: Subject, selection: Selection, step: Step) -> int:

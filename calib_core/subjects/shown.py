@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from calib_core.axes import Axis, Label, Picture, Result
 from calib_core.detector import DetectorType
 from calib_core.subjects.base import Subject
-from calib_core.subjects.region import Region
+from calib_core.subjects.region import RegionOfInterest
 
 #: Module number, row, column.
 Pixel = tuple[int, int, int]
@@ -30,7 +30,7 @@ class Shown:
         That is looked at; one of the picture's, where there is a picture of modules.
     cross : (row, column), optional
         Selected pixel of that module.
-    marked : Region, optional
+    marked : RegionOfInterest, optional
         Pixels that were marked, also on another detector.
     """
 
@@ -38,7 +38,7 @@ class Shown:
     picture: Picture | None = None
     module: int = 0
     cross: tuple[int, int] | None = None
-    marked: Region | None = None
+    marked: RegionOfInterest | None = None
 
     @property
     def axes(self) -> Mapping[str, Axis]:
@@ -73,11 +73,11 @@ class Shown:
         return pixel if self.has_pixel(pixel) else None
 
     @property
-    def region(self) -> Region | None:
+    def region(self) -> RegionOfInterest | None:
         """Marked pixels of the modules in the picture, None where they have none, or no such pixels."""
         return None if self.picture is None else self.region_in(self.picture.modules)
 
-    def region_in(self, modules: Collection[int]) -> Region | None:
+    def region_in(self, modules: Collection[int]) -> RegionOfInterest | None:
         """Marked pixels of some modules, None where they have none, or no such pixels."""
         fits = self.marked is not None and self.kind is not None and self.marked.shape == self.kind.shape
         return self.marked.within(modules) if self.marked is not None and fits else None

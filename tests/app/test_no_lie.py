@@ -25,7 +25,7 @@ from app.panels.inspect.why import HINT
 from app.panels.maps.navigation import count_flags
 from app.session.sources import Source
 from calib_core.axes import Pick
-from calib_core.subjects.region import Region
+from calib_core.subjects.region import RegionOfInterest
 
 STEPS = 200
 KEYS = (Qt.Key.Key_Right, Qt.Key.Key_Left, Qt.Key.Key_1, Qt.Key.Key_2, Qt.Key.Key_3, Qt.Key.Key_PageDown,
@@ -139,7 +139,7 @@ class Walk:
     def mark(self):
         """Mark a few rows of a module that each subject has, or of two."""
         modules, first = self.any(((4,), (2, 4))), int(self.rng.integers(400))
-        self.session.set_region(Region("rectangle", (512, 128), tuple(
+        self.session.set_region(RegionOfInterest("rectangle", (512, 128), tuple(
             (module, row, 3, 99) for module in modules for row in range(first, first + 9))))
 
     def slots(self):

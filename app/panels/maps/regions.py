@@ -10,7 +10,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from app.panels.maps.maps_presenter import MapsPresenter
 from app.session.session import Session
 from calib_core.geometry import Placement
-from calib_core.subjects.region import Form, Outline, Point, Region, outlined, region_of
+from calib_core.subjects.region import Form, Outline, Point, RegionOfInterest, outlined, region_of
 
 #: Ways to mark a region, and how it is done.
 FORMS: dict[Form, str] = {
@@ -35,7 +35,7 @@ class Regions(QObject):
         super().__init__(parent)
         self.tool: Form | Literal[""] = ""
         self._session, self._maps = session, maps
-        self._made: tuple[Region | None, tuple[int, ...], int, np.ndarray | None] = (None, (), 0, None)
+        self._made: tuple[RegionOfInterest | None, tuple[int, ...], int, np.ndarray | None] = (None, (), 0, None)
         maps.drawn.connect(self._draw)
         session.region_changed.connect(self._draw)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtGui import QPolygonF
 
-from calib_core.subjects.region import Outline, Region, outlined, region_of
+from calib_core.subjects.region import Outline, RegionOfInterest, outlined, region_of
 
 SHAPE = (12, 17)
 #: None of them goes through the middle of a pixel.
@@ -74,4 +74,4 @@ def test_masks_come_back_from_a_region(bits):
         return
     np.testing.assert_array_equal(found.masks([7, 9]), masks)
     assert found.size == masks.sum()
-    assert found == Region("lasso", (3, 4), found.spans)
+    assert found == RegionOfInterest("lasso", (3, 4), found.spans)
