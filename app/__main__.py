@@ -7,12 +7,16 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 
 from app.running.supervision import Supervisor
 from app.session.state import state_folder
+
+if TYPE_CHECKING:
+    from app.window.main_window import MainWindow
 
 #: The window's thread waits no longer than this for a thread that holds the interpreter, s.
 SWITCH_INTERVAL = 0.0005
@@ -51,9 +55,14 @@ def _parser() -> argparse.ArgumentParser:
 def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace) -> int:
     from app.running.garbage import Garbage
     from app.running.warmup import Preparation
+    from app.window.leaving import summon
     from app.window.main_window import MainWindow
     from app.window.tour import PICTURE_SIZE, Tour
 
+    asked = options.runs or options.constants or options.pictures
+    if not asked and summon(state_folder()):
+        print("The window whose jobs went on is shown again.")
+        return 0
     window = MainWindow(state_folder(), supervisor, restores=not (options.runs or options.constants))
     if options.theme:
         window.set_theme(options.theme)
@@ -61,7 +70,7 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
         window.resize(*PICTURE_SIZE)
     window.show()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: QTimer.singleShot(0, window.close))
+        signal.signal(number, lambda got, _: _take_signal(window, got))
     preparation = Preparation()
     preparation.progress.connect(window.status.show_kernels)
     QTimer.singleShot(0, lambda: window.background.run("Preparing kernels", preparation.prepare, lambda _: None))
@@ -81,6 +90,12 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
     finally:
         garbage.stop()
     return status or int(bool(tour.missed) or any(job.board.error for job in window.jobs.jobs))
+
+
+def _take_signal(window: MainWindow, number: int) -> None:
+    """End; but a terminal that goes away takes no job with it that was to go on."""
+    if not (number == signal.SIGHUP and window.leaving.hidden):
+        QTimer.singleShot(0, window.end)
 
 
 if __name__ == "__main__":

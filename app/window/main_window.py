@@ -43,6 +43,7 @@ from app.window.docks import Docks
 from app.window.focus import Focus, is_edited
 from app.window.layouts import DARKS, NARROW, Layout
 from app.window.layouts import LAYOUTS as DOCK_LAYOUTS
+from app.window.leaving import Answer, Leaving
 from app.window.menus import offer_without_runs
 from app.window.scale import ScaleEditor
 from app.window.status import StatusBar
@@ -80,6 +81,7 @@ class MainWindow(QMainWindow):
         self._make_centre()
         self.comeback = Comeback(folder, self)
         self.keeper = self.comeback.keeper
+        self.leaving = Leaving(folder, self.jobs, self)
         self._make_actions()
         self.status = StatusBar(self.session, self.maps.presenter, self.probe, supervisor, self)
         self.setStatusBar(self.status)
@@ -183,6 +185,8 @@ class MainWindow(QMainWindow):
         self.scale.left.connect(self.maps.setFocus)
         for name, table in (("asics", self.asics), ("stages", self.stages), ("changes", self.changes)):
             self.docks[name].visibilityChanged.connect(table.presenter.set_shown)
+        self.leaving.left.connect(self.keeper.save)
+        self.leaving.over.connect(self.end)
         self.maps.source.notes_wanted.connect(lambda: self.docks.bring("log"))
         self.tasks.log_wanted.connect(lambda _: self.docks.bring("log"))
         self.background.failed.connect(lambda text: session.say("ERROR", text))
@@ -351,8 +355,11 @@ class MainWindow(QMainWindow):
             self.jobs.set_interval(None if self.isMinimized() else LIVE_INTERVAL)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Keep the session, cancel the jobs, wait for them a few seconds, then let go."""
+        """Ask what becomes of running jobs; then keep the session, cancel, wait a few seconds, let go."""
         if not self._ended:
+            if not self.leaving.ends():
+                event.ignore()
+                return
             self._ended = True
             self.keeper.end()
             self.hide()
@@ -363,6 +370,13 @@ class MainWindow(QMainWindow):
             self.picker.close_background()
             self._end_jobs()
         super().closeEvent(event)
+
+    def end(self) -> None:
+        """Close without a question, whatever runs."""
+        self.leaving.ask = lambda _: Answer.CANCEL
+        self.close()
+        if not QApplication.quitOnLastWindowClosed():  # there was no window to be closed
+            QApplication.quit()
 
     def _end_jobs(self) -> None:
         jobs = self.jobs.jobs

@@ -37,6 +37,7 @@ def python_collects_again():
 @pytest.fixture
 def open_window(qtbot, qapp, tmp_path):
     """Open windows that keep their session in one folder; all are closed at the end."""
+    from app.window.leaving import Answer
     from app.window.main_window import MainWindow
 
     look = qapp.palette(), qapp.style().objectName(), qapp.styleSheet()
@@ -44,6 +45,7 @@ def open_window(qtbot, qapp, tmp_path):
 
     def make(folder=tmp_path / "state", supervisor=None):
         window = MainWindow(folder, supervisor)
+        window.leaving.ask = lambda _: Answer.CANCEL
         opened.append(window)
         window.resize(1280, 800)
         window.show()

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from PyQt6.QtCore import QObject, QTimer
 
-from app.running.jobs_model import JobsModel
+from app.running.jobs_model import JobsModel, job_label
 from app.session.session import Session
 from app.widgets.banner import Banner
 from app.widgets.log_view import LogView
-from calib_core.jobs.board import Board
+from calib_core.jobs.board import Board, State
 from calib_core.jobs.job import Job
 from calib_core.jobs.outputs import told
 
@@ -56,6 +56,9 @@ class LogPresenter(QObject):
         made = f"{told(board.outputs)} written to {job.spec.out_folder}."
         if board.error:
             self._banner.say("error", board.error, cause)
+        elif board.state is State.CANCELLED:
+            kept = f" The set is not complete: {made}" if board.outputs else " Nothing was written."
+            self._banner.say("warning", f"{job_label(job)} was cancelled.{kept}", cause)
         elif board.outputs and warnings:
             number = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
             self._banner.say("warning", f"Done with {number}: {warnings[0]} {made}", cause)
