@@ -34,6 +34,10 @@ class Statistics:
         Samples left out because of their gain bits.
     normality : (pixels,) float32, optional
         Probability that normal samples look at least so little normal, where it was asked for.
+    gate : pair of (pixels,) float32, optional, ADU
+        Ends of the gate of plane 0, of whole codes half a code further out; None where there was none.
+    tracks : (pixels,) uint32, optional
+        Samples left out since they belong to tracks that were recognised.
     """
 
     mean: Array
@@ -42,6 +46,17 @@ class Statistics:
     seen: int
     wrong: Array | None = None
     normality: Array | None = None
+    gate: tuple[Array, Array] | None = None
+    tracks: Array | None = None
+
+    @property
+    def tried(self) -> Array:
+        """Samples that could have been inside the gate, (pixels,) uint32."""
+        tried = np.full(self.mean.shape[1:], self.seen, np.int64)
+        for left_out in (self.wrong, self.tracks):
+            if left_out is not None:
+                tried -= left_out
+        return tried.astype(np.uint32)
 
 
 Describe = Callable[[Statistics], Maps]
@@ -115,7 +130,7 @@ class Moments(Accumulator):
     """Sums, sums of squares and counts of raw samples, per memory cell, plane and pixel.
 
     Only samples between ``low`` and ``high`` (planes, cells, pixels; uint16, inclusive) count: everything that is
-    a measurement, until narrower gates are set.
+    a measurement, until narrower gates are set, which ``is_gated`` then tells.
     """
 
     def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe) -> None:
@@ -130,6 +145,7 @@ class Moments(Accumulator):
         self.low = np.full(shape, sampling.lowest, np.uint16)
         self.high = np.full(shape, sampling.highest, np.uint16)
         self.normality: Array | None = None
+        self.is_gated = False
 
     def update(self, name: str, chunk: Frames) -> None:
         """Add frames.
@@ -209,7 +225,9 @@ class Moments(Accumulator):
         )
         wrong = None if self.wrong is None else self.wrong[slot].copy()
         normal = None if self.normality is None else self.normality[slot]
-        return Statistics(mean, std, self.count[:, slot].copy(), int(self.seen[slot]), wrong, normal)
+        half = np.float32(0.5)
+        gate = (self.low[0, slot] - half, self.high[0, slot] + half) if self.is_gated else None
+        return Statistics(mean, std, self.count[:, slot].copy(), int(self.seen[slot]), wrong, normal, gate)
 
     def snapshot(self, index: int) -> Maps:
         """Maps of one memory cell.

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import field_validator
 
 from calib_core.axes import Array, At, Axis, Result
-from calib_core.characterisation import by_gain_stage, dark_reasons, dark_rules
+from calib_core.characterisation import by_gain_stage, dark_reasons, dark_results, dark_rules, dark_unstable
 from calib_core.characterisation.accumulators import Describe, Moments, Sampling, Statistics
 from calib_core.characterisation.dark_checks import drifts
 from calib_core.characterisation.dark_separation import GAIN_SIGNAL, Separation, among_all_stages
@@ -30,26 +30,6 @@ from calib_core.errors import BadParameter
 from calib_core.explanation import Explanation, Reason
 from calib_core.numerics import robust
 from calib_core.params import LimitsPerStage, knob
-
-THRESHOLD = Axis("threshold", "Threshold", (
-    "threshold 1-2", "threshold 2-3", "mean signal 1", "mean signal 2", "mean signal 3"), of_slot=True)
-
-_OFFSET = Result("offset", "Offset", "ADU", "f4", "Mean dark signal", error="noise", count="samples")
-NOISE_MAP = Result("noise", "Noise", "ADU", "f4", "Standard deviation of the dark signal", count="samples")
-_BAD_PIXELS = Result("bad_pixels", "Bad pixels", "", "u4", "Why a pixel is not to be trusted", role="flags",
-                     missing=float(BadPixels.NO_DARK_DATA))
-_SAMPLES = Result("samples", "Samples", "frames", "u4", "Samples behind offset and noise", role="count", missing=0.0)
-#: Its samples are selected on their own, so those behind the offset are not behind it.
-_SIGNAL = Result("gain_signal", "Gain signal", "ADU", "f4", "Mean of the analogue gain signal",
-                 error="gain_signal_noise")
-_SIGNAL_NOISE = Result("gain_signal_noise", "Gain signal noise", "ADU", "f4",
-                       "Standard deviation of the gain signal", hidden=True)
-_THRESHOLDS = Result("thresholds", "Thresholds", "ADU", "f4", "Gain signal that separates the gain stages",
-                     over=("threshold", "cell"))
-_NORMALITY = Result("normality", "Normality", "", "f4",
-                    "Probability that normal samples look at least so little normal")
-_WRONG = Result("wrong_gain", "Wrong gain", "frames", "u4", "Samples whose gain bits are not the run's stage",
-                role="count", missing=0.0)
 
 
 class Dark(TrainSelection, Method):
@@ -84,6 +64,11 @@ class Dark(TrainSelection, Method):
         "asic", help="Pixels over which the soft limits are taken: each ASIC or the whole module")
     spread: Literal["robust", "plain"] = knob(
         "robust", help="Scale of the soft limits: 1.4826 MAD, or the standard deviation of the original notebooks")
+    unstable_alpha: float = knob(
+        1e-5, ge=0, le=0.01, expert=True, help="Probability of as many samples outside the gate by chance, and by "
+        "what the ASIC has in common, below which a pixel is flagged as unstable (robust estimator)")
+    unstable_share: float = knob(
+        0.01, ge=0, le=1, expert=True, help="Share of the samples that must be left unexplained outside the gate")
     max_wrong_gain: float = knob(
         0.0, ge=0, le=1, help="Share of samples with wrong gain bits above which a pixel is flagged")
     legacy_zeros: bool = knob(False, expert=True, help="Write 0 instead of NaN into constants where there are no "
@@ -135,7 +120,7 @@ class Dark(TrainSelection, Method):
         """
         stages = (str(by_gain_stage.label_of(context, key)) for key in context.arranged)
         common = (Axis("gain", "Gain stage", tuple(stages)), Axis("cell", "Memory cell", context.cells))
-        return common if context.detector.signal_plane is None else (*common, THRESHOLD)
+        return common if context.detector.signal_plane is None else (*common, dark_results.THRESHOLD)
 
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
         """Offset, noise, bad pixels and samples; gain signal and thresholds, or wrong gain bits, where there are.
@@ -146,11 +131,16 @@ class Dark(TrainSelection, Method):
             Over (gain, cell), thresholds over (threshold, cell); values float32, ADU but normality, others uint32.
             An offset that is a median names no samples: its statistical error is not noise / √samples.
         """
-        offset = replace(_OFFSET, count="") if self.estimator == "median" else _OFFSET
-        signal = (_SIGNAL, _SIGNAL_NOISE, _THRESHOLDS) if kind and kind.signal_plane is not None else ()
-        wrong = (_WRONG,) if kind and kind.has_gain_bits else ()
-        tested = (_NORMALITY,) if self.test_for_normality else ()
-        return (offset, NOISE_MAP, _BAD_PIXELS, _SAMPLES, *signal, *wrong, *tested)
+        offset = replace(dark_results.OFFSET, count="") if self.estimator == "median" else dark_results.OFFSET
+        wanted = {
+            (dark_results.OUTSIDE, dark_results.EXPLAINED): self._has_gate,
+            (dark_results.SIGNAL, dark_results.SIGNAL_NOISE, dark_results.THRESHOLDS):
+                kind is not None and kind.signal_plane is not None,
+            (dark_results.WRONG,): kind is not None and kind.has_gain_bits,
+            (dark_results.NORMALITY,): self.test_for_normality,
+        }
+        more = (one for results, there in wanted.items() if there for one in results)
+        return (offset, dark_results.NOISE_MAP, dark_results.BAD_PIXELS, dark_results.SAMPLES, *more)
 
     def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
         """Offset, Noise, BadPixelsDark, and ThresholdsDark for families with an analogue gain signal.
@@ -307,7 +297,8 @@ class Dark(TrainSelection, Method):
         """
         signal = GAIN_SIGNAL if kind and kind.signal_plane is not None else ()
         wrong = ("wrong_gain",) if kind and kind.has_gain_bits else ()
-        return ("offset", "noise", "samples", "bad_pixels", *signal, *wrong)
+        gated = ("outside", "explained") if self._has_gate else ()
+        return ("offset", "noise", "samples", "bad_pixels", *gated, *signal, *wrong)
 
     def reasons(
         self, context: Context, at: At, maps: Mapping[str, Array], row: int, col: int, frames: float = np.nan
@@ -368,8 +359,15 @@ class Dark(TrainSelection, Method):
             none = np.full(kind.pixels, np.nan, np.float32)
             maps["normality"] = (none if statistics.normality is None else statistics.normality).reshape(shape)
         judged = {**maps, "deviation": statistics.std[0].reshape(shape), "frames": np.asarray(statistics.seen)}
+        if self._has_gate:
+            judged |= dark_unstable.judged(kind, statistics)
+            maps |= dark_unstable.shares(judged)
         maps["bad_pixels"] = dark_rules.flags_of(kind, self._rules(kind, stage), judged)
         return maps
+
+    @property
+    def _has_gate(self) -> bool:
+        return self.estimator == "robust"
 
     def _noise(self, std: Any) -> Any:
         """Standard deviations, ADU, without that of rounding where asked for; 0 where rounding explains all."""
@@ -392,6 +390,7 @@ class Dark(TrainSelection, Method):
             limited(BadPixels.OFFSET_OUT_OF_THRESHOLD, ("offset",), "Offset", self.thresholds_offset_sigma,
                     offset[min(stage, len(offset) - 1)]),
             limited(BadPixels.NOISE_OUT_OF_THRESHOLD, ("noise",), "Noise", self.thresholds_noise_sigma,
-                    noise[min(stage, len(noise) - 1)], positive=True),
+                    noise[min(stage, len(noise) - 1)], positive=True, deviation=True),
+            *((dark_rules.Unstable(self.unstable_alpha, self.unstable_share),) if self._has_gate else ()),
             *wrong,
         )

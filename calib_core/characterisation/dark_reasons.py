@@ -8,7 +8,8 @@ from math import inf, nan
 
 import numpy as np
 
-from calib_core.characterisation.dark_rules import ROUNDING_VARIANCE, NoData, Rule
+from calib_core.axes import Array
+from calib_core.characterisation.dark_rules import PROOFS, ROUNDING_VARIANCE, NoData, Rule
 from calib_core.characterisation.unit import Maps
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType
@@ -33,7 +34,7 @@ def known(maps: Maps, frames: float, quantisation: bool, legacy_zeros: bool) -> 
     Returns
     -------
     dict
-        With ``frames``, and ``deviation`` where there is a noise.
+        With ``frames``, ``deviation`` where there is a noise, ``tried`` and ``chance`` where there was a gate.
     """
     made = {**maps, "frames": np.asarray(frames)}
     if legacy_zeros and "bad_pixels" in maps:
@@ -44,7 +45,20 @@ def known(maps: Maps, frames: float, quantisation: bool, legacy_zeros: bool) -> 
         noise = made["noise"]
         whole = np.where(noise > 0, np.sqrt(np.square(noise) + ROUNDING_VARIANCE), np.nan)
         made["deviation"] = whole if quantisation else noise
+    if "outside" in made:
+        made |= {"tried": _tried(made, frames), "chance": made["explained"].astype(np.float64) / 100}
     return made
+
+
+def _tried(maps: Maps, frames: float) -> Array:
+    """Samples that could have been inside the gate; from their share where the number of frames is not known."""
+    if np.isfinite(frames):
+        tried = np.full(maps["samples"].shape, frames)
+        for name in maps.keys() & {"wrong_gain", "cosmic_rays"}:
+            tried -= maps[name]
+        return tried
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nan_to_num(np.rint(maps["samples"] / (1 - maps["outside"].astype(np.float64) / 100)), posinf=0.0)
 
 
 def reasons(
@@ -72,15 +86,20 @@ def reasons(
     if flags is not None and (flags == BadPixels.NO_DARK_DATA).all():
         return (_nothing(),)
     here = 0 if flags is None else int(flags[row, col])
-    found = (*_of_regions(detector, row, col), *(_of_rule(rule, maps, row, col, here) for rule in rules), *further)
+    told = [rule for rule in rules if not _missing(rule, maps)]
+    known = {rule: rule.reason(maps, row, col) for rule in told}
+    explained = sum({one.flag for one in known.values() if one.set})
+    known |= {rule: rule.untold(missing, bool(here & rule.flag & ~explained))
+              for rule in rules if (missing := _missing(rule, maps))}
+    found = (*_of_regions(detector, row, col), *(known[rule] for rule in rules), *further)
     if flags is None:
         return found
     return (*(_held_against(one, here) for one in found), *_unexplained(found, here))
 
 
-def _of_rule(rule: Rule, maps: Maps, row: int, col: int, flags: int) -> Reason:
-    missing = next((name for name in rule.needs if name not in maps), None)
-    return rule.reason(maps, row, col) if missing is None else rule.untold(missing, bool(flags & rule.flag))
+def _missing(rule: Rule, maps: Maps) -> str:
+    """The first map that a rule needs and that is not there; empty where it has all."""
+    return next((name for name in rule.needs if name not in maps), "")
 
 
 def _of_regions(detector: DetectorType, row: int, col: int) -> Iterator[Reason]:
@@ -101,6 +120,9 @@ def _unexplained(found: Sequence[Reason], flags: int) -> Iterator[Reason]:
     for flag in BadPixels:
         if flags & flag and not any(one.set and one.flag & flag for one in found):
             words = f"The flag “{flag.label}” is set, but it cannot be told from these maps why."
+            if flag & PROOFS:
+                words = (f"The flag “{flag.label}” stands since the raw samples prove it, before anything was taken "
+                         "off; these maps do not tell more.")
             yield Reason(int(flag), "", nan, "", -inf, inf, nan, nan, True, words)
 
 

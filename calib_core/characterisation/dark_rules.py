@@ -1,8 +1,9 @@
 """Rules by which darks flag pixels, each written once: for whole maps, and for the reasons of one pixel.
 
 Rules look at maps of one module, memory cell and gain stage by name: ``offset``, ``noise``, ``samples`` and
-``wrong_gain`` as the results are, ``deviation`` (noise from which nothing is subtracted) and ``frames`` (one number:
-frames of the run).
+``wrong_gain`` as the results are, ``deviation`` (noise from which nothing is subtracted), ``frames`` (one number:
+frames of the run), ``tried`` (samples that could have been inside the gate) and ``chance`` (that one is not, by
+chance or by what the ASIC has in common, 0 to 1).
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ from calib_core.characterisation.unit import Maps
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType
 from calib_core.explanation import Reason
-from calib_core.numerics import limits
+from calib_core.numerics import limits, stability
 from calib_core.params import Limits
 
 #: Rounding to whole ADU adds this variance, ADU².
 ROUNDING_VARIANCE = 1 / 12
-#: So it already spreads values by this much, ADU.
+#: What raw samples prove; no correction takes it back.
+PROOFS = BadPixels.NO_DARK_DATA | BadPixels.OFFSET_NOISE_EVAL_ERROR | BadPixels.DATA_STD_IS_ZERO
+#: Fewer samples do not tell whether a pixel blinks.
+FEWEST = 20
+#: So it already spreads means by this much, ADU.
 _SMALLEST_SPREAD = np.sqrt(ROUNDING_VARIANCE)
 
 
@@ -170,6 +175,9 @@ class Limited(Rule):
         Pixels that are in no region; the others have no limits and do not move those of their group.
     positive : bool
         Whether 0 is outside too.
+    deviation : bool
+        Whether values are standard deviations of the ``samples``, which spread by median / √(2 · median samples) at
+        least; else they spread by the rounding to whole ADU.
     """
 
     flag: BadPixels
@@ -182,28 +190,37 @@ class Limited(Rule):
     robust: bool
     ordinary: Array
     positive: bool = False
+    deviation: bool = False
     unit: str = "ADU"
 
     def sets(self, maps: Maps) -> Array:
         """Where an ordinary pixel is outside of the limits."""
         values = _left_out(maps[self.needs[0]], ~self.ordinary)
-        return self._outside(values, *self._soft(values))
+        floor, relative = self._least(maps)
+        return self._outside(values, *limits.group_limits(
+            values, self.block, self.sigma, self.robust, floor=floor, relative=relative))
 
     def reason(self, maps: Maps, row: int, col: int) -> Reason:
         """Limits and median of the pixel's group, and how far away the pixel is."""
         rows, cols = (slice(i - i % n, i - i % n + n) for i, n in zip((row, col), self.block, strict=True))
         values = maps[self.needs[0]][rows, cols]
         group, at = _left_out(values, ~self.ordinary[rows, cols]), (row - rows.start, col - cols.start)
-        spread = limits.group_spread(group, self.block, self.sigma, self.robust, floor=_SMALLEST_SPREAD)
-        soft, value = self._soft(group), float(values[at])
+        floor, relative = self._least(maps)
+        spread, soft = (find(group, self.block, self.sigma, self.robust, floor=floor, relative=relative)
+                        for find in (limits.group_spread, limits.group_limits))
+        value = float(values[at])
         (centre, scale), (low, high) = ((float(one[0, 0]) for one in pair) for pair in (spread, soft))
         words = self._words(value, low, high, bool(self.ordinary[row, col]))
         return self._reason(
             value, bool(self._outside(group, *soft)[at]), words, float(np.fmax(low, self.hard[0])),
             float(np.fmin(high, self.hard[1])), centre, (value - centre) / scale if scale > 0 else nan)
 
-    def _soft(self, values: Array) -> tuple[Array, Array]:
-        return limits.group_limits(values, self.block, self.sigma, self.robust, floor=_SMALLEST_SPREAD)
+    def _least(self, maps: Maps) -> tuple[float, float]:
+        """By how much values spread at least, and by which share of their median."""
+        if not self.deviation:
+            return float(_SMALLEST_SPREAD), 0.0
+        typical = _median_count(maps["samples"], self.ordinary) if "samples" in maps else 0
+        return 0.0, 1 / float(np.sqrt(2 * typical)) if typical else 0.0
 
     def _outside(self, values: Array, low: Array, high: Array) -> Array:
         found = limits.outside(values, low, high, self.block, *self.hard)
@@ -249,6 +266,54 @@ class WrongGain(Rule):
         return self.share * float(maps["frames"]) if self.share else 0.0
 
 
+@dataclass(frozen=True, eq=False)
+class Unstable(Rule):
+    """No more samples lie outside the gate than chance and what the ASIC has in common explain.
+
+    Attributes
+    ----------
+    alpha : float
+        Probability below which nothing is explained any more.
+    least : float
+        Share of the samples that must be left unexplained.
+    """
+
+    flag = BadPixels.NOISE_OUT_OF_THRESHOLD
+    needs = ("outside", "samples", "tried", "chance")
+    what = "Samples outside the gate"
+    unit = "frames"
+    alpha: float
+    least: float
+
+    def sets(self, maps: Maps) -> Array:
+        """Where more lie outside; nowhere where there are fewer than :data:`FEWEST` samples."""
+        tried, chance = (maps[name].astype(np.float64) for name in ("tried", "chance"))
+        outside = tried - maps["samples"]
+        with np.errstate(invalid="ignore"):
+            asked = (tried >= FEWEST) & (outside >= 2) & (outside - tried * chance >= self.least * tried)
+        found = np.zeros(tried.shape, bool)
+        found[asked] = stability.improbable(outside[asked], tried[asked], chance[asked]) < self.alpha
+        return found
+
+    def reason(self, maps: Maps, row: int, col: int) -> Reason:
+        """How many samples lie outside, and how many are explained."""
+        tried, samples, chance = (float(maps[name][row, col]) for name in ("tried", "samples", "chance"))
+        outside = tried - samples
+        if np.isnan(chance) or tried < FEWEST:
+            why = f"fewer than {FEWEST} samples do not tell" if tried < FEWEST else "there is no gate or no spread"
+            return self._reason(outside, False, f"Whether the pixel blinks is not asked: {why}.")
+        words = (f"Outside of its gate in {outside:.0f} of {tried:.0f} samples ({outside / tried:.1%}); chance and "
+                 f"ASIC explain {tried * chance:.2g}.")
+        return self._reason(outside, self._at(maps, row, col), words, high=self._most(tried, chance))
+
+    def _most(self, tried: float, chance: float) -> float:
+        """Most samples outside that set no flag."""
+        numbers = np.arange(int(tried) + 1)
+        unlikely = stability.improbable(numbers, np.full(len(numbers), int(tried)), np.full(len(numbers), chance))
+        bad = (numbers >= 2) & (numbers - tried * chance >= self.least * tried) & (unlikely < self.alpha)
+        return float(bad.argmax() - 1) if bad.any() else inf
+
+
 def untold(missing: str, is_set: bool) -> str:
     """Why a rule says nothing, and what the flags have instead.
 
@@ -259,8 +324,9 @@ def untold(missing: str, is_set: bool) -> str:
     is_set : bool
         Whether the flag is set.
     """
-    return (f"It cannot be told from these maps, since there is no {missing.replace('_', ' ')}; the flag is "
-            f"{'set' if is_set else 'not set'}.")
+    name = {"outside": "share of samples outside the gate"}.get(missing, missing.replace("_", " "))
+    state = "set" if is_set else "not set"
+    return f"It cannot be told from these maps, since there is no {name}; the flag is {state}."
 
 
 def region_flags(detector: DetectorType) -> Array:
@@ -298,6 +364,14 @@ def flags_of(detector: DetectorType, rules: tuple[Rule, ...], maps: Maps) -> Arr
     for rule in rules:
         bad[rule.sets(maps)] |= np.uint32(rule.flag)
     return bad
+
+
+def _median_count(samples: Array, ordinary: Array) -> int:
+    """Median of the samples of ordinary pixels that have any, the lower of two; 0 where there are none."""
+    numbers = np.bincount((samples if ordinary.all() else samples[ordinary]).ravel())
+    numbers[:1] = 0
+    below = numbers.cumsum()
+    return int(np.searchsorted(below, (below[-1] + 1) // 2)) if below.size and below[-1] else 0
 
 
 def _left_out(values: Array, region: Array) -> Array:

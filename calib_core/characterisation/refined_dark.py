@@ -13,7 +13,9 @@ from pydantic import field_validator
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.accumulators import Moments, Sampling, Slots, Statistics
 from calib_core.characterisation.by_gain_stage import number_of
-from calib_core.characterisation.dark import NOISE_MAP, Dark
+from calib_core.characterisation.dark import Dark
+from calib_core.characterisation.dark_results import NOISE_MAP
+from calib_core.characterisation.dark_rules import PROOFS
 from calib_core.characterisation.samples import GateSamples, MedianSamples
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET
@@ -192,6 +194,8 @@ class RefinedDark(Dark):
             statistics = previous.statistics(slot)
             flags = describe(statistics)["bad_pixels"]
             earlier = previous.known[slot] if isinstance(previous, Refined) else None
+            if earlier is not None:
+                flags |= earlier.flags[0] & np.uint32(PROOFS)
             # always from the raw offset: the mean error of the medians would add up from pass to pass
             raw = statistics if earlier is None else earlier.raw
             constants = Known({OFFSET.name: raw.mean[0].reshape(shape), NOISE.name: statistics.std[0].reshape(shape),
@@ -215,6 +219,7 @@ class RefinedDark(Dark):
         self, context: Context, unit: Unit, known: KnownCell, statistics: Statistics, tracks: Array
     ) -> Maps:
         maps = self._describing(context, unit)(statistics)
+        maps["bad_pixels"] |= known.flags[0] & np.uint32(PROOFS)
         flags = [*known.flags, maps["bad_pixels"]]
         return self._with_passes(context.detector, maps, flags, known.raw, tracks)
 
@@ -375,10 +380,10 @@ class Refined(Accumulator):
         """
         mean, std = residuals.finish(
             self.total[0, slot], self.squares[0, slot], self.count[0, slot], self.sampling.ddof)
-        offset = self.known[slot].constants.values[OFFSET.name].ravel() + mean
-        wrong = None if self.wrong is None else self.wrong[slot].copy()
-        return Statistics(offset[None].astype(np.float32), std[None], self.count[:1, slot].copy(),
-                          int(self.seen[slot]), wrong)
+        raw = self.known[slot].constants.values[OFFSET.name].ravel()
+        wrong, width = None if self.wrong is None else self.wrong[slot].copy(), self._width[slot]
+        return Statistics((raw + mean)[None].astype(np.float32), std[None], self.count[:1, slot].copy(),
+                          int(self.seen[slot]), wrong, None, (raw - width, raw + width), self.tracks[0, slot].copy())
 
     def snapshot(self, index: int) -> Maps:
         """Maps of one memory cell.

@@ -165,6 +165,7 @@ class GateSamples(Samples):
         super().__init__(context, unit, sampling, describe, depth)
         self.complete = unit.samples <= depth
         self.gated = Moments(context, unit, sampling, describe)
+        self.gated.is_gated = True
         self._sigma, self._floor = sigma, floor
         if normality:
             self.gated.normality = np.full((len(unit.block), context.detector.pixels), np.nan, np.float32)

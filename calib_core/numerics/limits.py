@@ -16,13 +16,13 @@ _Float = NDArray[np.float32]
 
 def group_limits(
     values: _Array, block_shape: tuple[int, int], sigma: float, robust: bool = True, passes: int = 3,
-    floor: float = 0.0,
+    floor: float = 0.0, relative: float = 0.0,
 ) -> tuple[_Float, _Float]:
     """Take the soft limits of each block of a map: median ± sigma · s over the block's finite values.
 
-    Robust limits use s = max(1.4826 · MAD, floor) and are taken again from the values inside them until nothing
-    more falls out (or everything would), at most `passes` times in all. The others use s = `np.std` of all finite
-    values, as the original notebooks do, once and without the floor.
+    Robust limits use s = max(1.4826 · MAD, floor, relative · median) and are taken again from the values inside them
+    until nothing more falls out (or everything would), at most `passes` times in all. The others use s = `np.std` of
+    all finite values, as the original notebooks do, once and without the floor.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ def group_limits(
     floor : float, unit of the map
         Smallest robust s, so that a block whose values are mostly equal (such as a quantised map) does not flag
         the pixels that differ a little; 0 for none.
+    relative : float
+        Smallest robust s as a share of the block's median, such as the statistical error of a standard deviation.
 
     Returns
     -------
@@ -50,20 +52,20 @@ def group_limits(
     ValueError
         If the blocks do not tile the map or a number is out of range.
     """
-    centre, scale = group_spread(values, block_shape, sigma, robust, passes, floor)
+    centre, scale = group_spread(values, block_shape, sigma, robust, passes, floor, relative)
     half = sigma * scale
     return (centre - half).astype(np.float32), (centre + half).astype(np.float32)
 
 
 def group_spread(
     values: _Array, block_shape: tuple[int, int], sigma: float, robust: bool = True, passes: int = 3,
-    floor: float = 0.0,
+    floor: float = 0.0, relative: float = 0.0,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Take the median and the scale s that the soft limits of each block are made of.
 
     Parameters
     ----------
-    values, block_shape, sigma, robust, passes, floor
+    values, block_shape, sigma, robust, passes, floor, relative
         As of :func:`group_limits`.
 
     Returns
@@ -77,10 +79,12 @@ def group_spread(
         If the blocks do not tile the map or a number is out of range.
     """
     blocks = _blocks(values, block_shape)
-    if sigma < 0 or passes < 1 or floor < 0:
-        raise ValueError(f"sigma {sigma}, passes {passes} and floor {floor} must not be negative, passes at least 1")
+    if min(sigma, floor, relative) < 0 or passes < 1:
+        raise ValueError(
+            f"sigma {sigma}, floor {floor} and relative {relative} must not be negative, passes {passes} at least 1")
     centre, scale = np.full(blocks, np.nan), np.full(blocks, np.nan)
-    _group(_kernel_map(values), *block_shape, float(sigma), bool(robust), int(passes), float(floor), centre, scale)
+    _group(_kernel_map(values), *block_shape, float(sigma), bool(robust), int(passes), float(floor), float(relative),
+           centre, scale)
     return centre, scale
 
 
@@ -181,14 +185,14 @@ def _median(values, keys):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _robust(kept, away, keys, sigma, passes, floor):  # type: ignore[no-untyped-def]
+def _robust(kept, away, keys, sigma, passes, floor, relative):  # type: ignore[no-untyped-def]
     """Median of the values and their scale, about which the limits lie."""
     size = kept.size
     for _ in range(passes):
         centre = _median(kept[:size], keys[:size])
         for i in range(size):
             away[i] = np.float32(abs(np.float64(kept[i]) - centre))
-        scale = max(MAD_TO_SIGMA * _median(away[:size], keys[:size]), floor)
+        scale = max(MAD_TO_SIGMA * _median(away[:size], keys[:size]), floor, relative * centre)
         half = sigma * scale
         inside = 0
         for i in range(size):
@@ -224,7 +228,7 @@ def _gather(values, top, left, slow, fast, kept):  # type: ignore[no-untyped-def
 
 
 @njit(nogil=True, cache=True)
-def _group(values, slow, fast, sigma, robust, passes, floor, centre, scale):  # type: ignore[no-untyped-def]
+def _group(values, slow, fast, sigma, robust, passes, floor, relative, centre, scale):  # type: ignore[no-untyped-def]
     kept = np.empty(slow * fast, np.float32)
     away = np.empty(slow * fast, np.float32)
     keys = np.empty(slow * fast, np.int32)
@@ -234,7 +238,7 @@ def _group(values, slow, fast, sigma, robust, passes, floor, centre, scale):  # 
             if size == 0:
                 continue
             if robust:
-                middle, spread = _robust(kept[:size], away, keys, sigma, passes, floor)
+                middle, spread = _robust(kept[:size], away, keys, sigma, passes, floor, relative)
             else:
                 middle, spread = _plain(kept[:size], keys[:size])
             centre[row, column], scale[row, column] = middle, spread

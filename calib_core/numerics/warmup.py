@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from calib_core.numerics import common_mode, limits, lut, moments, normality, residuals, robust, tracks
+from calib_core.numerics import common_mode, limits, lut, moments, normality, residuals, robust, stability, tracks
 
 
 def warm_up(progress: Callable[[int, int], None] | None = None) -> None:
@@ -41,6 +41,7 @@ def _calls() -> list[Callable[[], object]]:
     values = np.ones((2, 2), np.float32)
     soft = np.ones((1, 1), np.float32)
     image, use, reach = np.ones((1, 2, 2), np.float32), np.ones((1, 2, 2), np.bool_), np.ones((2, 2), np.float32)
+    near = np.ones((2, 2), np.uint32)
     sums = np.zeros(2, residuals.TOTAL_DTYPE)
     return [
         lambda: moments.add(block, 0, slot, total, squares, frames),
@@ -57,5 +58,7 @@ def _calls() -> list[Callable[[], object]]:
         lambda: residuals.add(image[0], use[0], reach[0], sums, sums.copy(), sums.astype(residuals.COUNT_DTYPE)),
         lambda: lut.look_up(block[:, 0].copy(), slot, np.ones((1, 2, 4), np.uint16)),
         lambda: normality.normality(block[:, 0], low[0], high[0]),
+        lambda: stability.explained(values, values, values, values, near, near, near > 0, (2, 2)),
+        lambda: stability.improbable(frames, frames, np.ones(1)),
         lambda: tracks.take_out(image, use, reach, reach, 2),
     ]
