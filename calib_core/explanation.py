@@ -108,3 +108,25 @@ class Reason:
     sigmas: float
     set: bool
     words: str
+
+
+@dataclass(frozen=True)
+class RuleText:
+    """A rule in words, for a page.
+
+    Attributes
+    ----------
+    flag : int
+        Mask of one bit.
+    what : str
+        Statistic that it looks at.
+    limit : str
+        Where a pixel is good.
+    alarms : str
+        How often it flags a good pixel.
+    """
+
+    flag: int
+    what: str
+    limit: str
+    alarms: str

@@ -27,7 +27,7 @@ from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET, THRESH
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadParameter
-from calib_core.explanation import Explanation, Reason
+from calib_core.explanation import Explanation, Reason, RuleText
 from calib_core.numerics import robust
 from calib_core.params import LimitsPerStage, knob
 
@@ -65,7 +65,7 @@ class Dark(TrainSelection, Method):
     spread: Literal["robust", "plain"] = knob(
         "robust", help="Scale of the soft limits: 1.4826 MAD, or the standard deviation of the original notebooks")
     unstable_alpha: float = knob(
-        1e-5, ge=0, le=0.01, expert=True, help="Probability of as many samples outside the gate by chance, and by "
+        1e-5, ge=0, le=1, expert=True, help="Probability of as many samples outside the gate by chance, and by "
         "what the ASIC has in common, below which a pixel is flagged as unstable (robust estimator)")
     unstable_share: float = knob(
         0.01, ge=0, le=1, expert=True, help="Share of the samples that must be left unexplained outside the gate")
@@ -329,6 +329,16 @@ class Dark(TrainSelection, Method):
         close = "bad_pixels" in known and bool(known["bad_pixels"][row, col] & np.uint32(self._separation.flag))
         apart = () if kind.signal_plane is None else self._separation.reasons(kind, present[here], signals, close)
         return dark_reasons.reasons(kind, self._rules(kind, present[here]), known, row, col, tuple(apart))
+
+    def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
+        """The rules by which pixels are flagged, those of the first gain stage.
+
+        Returns
+        -------
+        tuple of RuleText
+        """
+        separation = () if kind.signal_plane is None else (self._separation.text,)
+        return (*(rule.text for rule in self._rules(kind, 0)), *separation)
 
     def remarks(self, context: Context, module: int, finished: Finished) -> Iterable[str]:
         """Runs whose offset drifts; codes that go through a step are not compared, since frames are as stored.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from math import inf, nan
+from math import erfc, inf, nan, sqrt
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from calib_core.axes import Array
 from calib_core.characterisation.unit import Maps
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType
-from calib_core.explanation import Reason
+from calib_core.explanation import Reason, RuleText
 from calib_core.numerics import limits, stability
 from calib_core.params import Limits
 
@@ -39,6 +39,13 @@ class Rule(ABC):
     needs: tuple[str, ...]
     what: str
     unit: str = ""
+    limit: str
+    alarms: str = "none"
+
+    @property
+    def text(self) -> RuleText:
+        """The rule in words."""
+        return RuleText(int(self.flag), self.what, self.limit, self.alarms)
 
     @abstractmethod
     def sets(self, maps: Maps) -> Array:
@@ -95,6 +102,7 @@ class NoData(Rule):
     needs = ("samples",)
     what = "Samples"
     unit = "frames"
+    limit = "at least one"
 
     def sets(self, maps: Maps) -> Array:
         """Where there are no samples."""
@@ -114,6 +122,7 @@ class NotEvaluated(Rule):
     needs = ("samples", "offset", "noise")
     what = "Noise"
     unit = "ADU"
+    limit = "offset and noise are numbers"
 
     def sets(self, maps: Maps) -> Array:
         """Where there are samples, and offset or noise is no number."""
@@ -137,6 +146,8 @@ class Stuck(Rule):
     needs = ("deviation", "samples")
     what = "Standard deviation"
     unit = "ADU"
+    limit = "above 0"
+    alarms = "where the noise is far below the rounding to whole ADU"
 
     def sets(self, maps: Maps) -> Array:
         """Where several samples have no deviation."""
@@ -192,6 +203,20 @@ class Limited(Rule):
     positive: bool = False
     deviation: bool = False
     unit: str = "ADU"
+
+    @property
+    def limit(self) -> str:  # type: ignore[override]
+        """Formula of the limits."""
+        scale = "standard deviation" if not self.robust else (
+            "1.4826 MAD, at least median / √(2 n) for n samples" if self.deviation else
+            f"1.4826 MAD, at least {_SMALLEST_SPREAD:.3f} ADU")
+        return (f"median ± {self.sigma:g} s of the {self.group}, s = {scale}; {self.hard[0]:g} to {self.hard[1]:g} "
+                f"ADU{'; not 0' if self.positive else ''}")
+
+    @property
+    def alarms(self) -> str:  # type: ignore[override]
+        """Those of a normal distribution."""
+        return f"{erfc(self.sigma / sqrt(2)):.1g} of normal values"
 
     def sets(self, maps: Maps) -> Array:
         """Where an ordinary pixel is outside of the limits."""
@@ -250,6 +275,11 @@ class WrongGain(Rule):
     unit = "frames"
     share: float
 
+    @property
+    def limit(self) -> str:  # type: ignore[override]
+        """Share that may be wrong."""
+        return f"at most {self.share:g} of the frames have gain bits of another stage"
+
     def sets(self, maps: Maps) -> Array:
         """Where more samples than that have wrong bits; nowhere while it is not known how many frames there are."""
         return np.asarray(maps["wrong_gain"] > self._most(maps))
@@ -284,6 +314,17 @@ class Unstable(Rule):
     unit = "frames"
     alpha: float
     least: float
+
+    @property
+    def limit(self) -> str:  # type: ignore[override]
+        """Formula of the limit."""
+        return (f"k of n samples outside, n ≥ {FEWEST}: k < 2, or P(X ≥ k of Binomial(n, p + q)) ≥ {self.alpha:g}, "
+                f"or k − n (p + q) < {self.least:g} n; p by chance, q by what the ASIC has in common")
+
+    @property
+    def alarms(self) -> str:  # type: ignore[override]
+        """What the rule allows, and what the scatter of the gates of few frames adds."""
+        return f"below {self.alpha:g} where gates are known, up to 4e-4 at {FEWEST} frames and 2e-5 from 60 on"
 
     def sets(self, maps: Maps) -> Array:
         """Where more lie outside; nowhere where there are fewer than :data:`FEWEST` samples."""

@@ -12,7 +12,7 @@ from calib_core.axes import Array
 from calib_core.characterisation.dark_rules import untold
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType
-from calib_core.explanation import Reason
+from calib_core.explanation import Reason, RuleText
 
 #: Results that the rule is about.
 GAIN_SIGNAL = ("gain_signal", "gain_signal_noise")
@@ -24,6 +24,12 @@ class Separation:
 
     flag = BadPixels.GAIN_THRESHOLDING_ERROR
     least: float
+
+    @property
+    def text(self) -> RuleText:
+        """The rule in words."""
+        return RuleText(int(self.flag), "Gain signal of neighbouring stages",
+                        f"at least {self.least:g} √(σ₁² + σ₂²) apart", "none where stages are set")
 
     def flags(self, signal: Array, noise: Array) -> Array:
         """Flags of all stages.

@@ -20,7 +20,7 @@ from calib_core.characterisation.sample_plot import moments, sample_plot
 from calib_core.characterisation.unit import Accumulator, Context, Finished, Maps, Unit
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType, FrameSelection
-from calib_core.explanation import Explanation, Reason
+from calib_core.explanation import Explanation, Reason, RuleText
 from calib_core.params import Knobs
 
 
@@ -249,6 +249,19 @@ class Method(Knobs):
         -------
         tuple of str
             Names of results over the axis that :attr:`combines` names and that of :attr:`split`.
+        """
+        return ()
+
+    def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
+        """Rules by which pixels are flagged, in words; none by default.
+
+        Parameters
+        ----------
+        kind : DetectorType
+
+        Returns
+        -------
+        tuple of RuleText
         """
         return ()
 

@@ -13,8 +13,10 @@ from calib_core.axes import Result
 from calib_core.characterisation.family import Family, families
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput
+from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType
 from calib_core.detector.defaults import sources
+from calib_core.explanation import RuleText
 from calib_core.params import Knob
 from calib_core.store.files import write_atomically
 
@@ -149,7 +151,15 @@ def _method(family: Family, method: Method) -> list[str]:
     constants = [one for one in method.outputs(family.kind) if isinstance(one, ConstantOutput)]
     if constants and family.kind:
         parts += ["### Constants", _constants(family.kind, constants)]
+    rules = () if family.kind is None else method.rules(family.kind)
+    if rules:
+        parts += ["### Bad pixels", "A pixel is flagged where it does not keep one of these.", _rules(rules)]
     return [*parts, "### Parameters", _parameters(family, method)]
+
+
+def _rules(rules: Sequence[RuleText]) -> str:
+    return _table(("flag", "statistic", "limit", "false alarms"), [
+        (BadPixels(one.flag).label, one.what, one.limit, one.alarms) for one in rules])
 
 
 def _input_words(family: Family, method: Method) -> str:

@@ -61,7 +61,8 @@ def _rows(job: Job, plan: Plan) -> Iterator[dict[str, str]]:
             (module, {"gain": index, "cell": cell}) for module in modules for cell in range(len(axes["cell"]))]
         known = [(place, flagged != 0) for place in places if (flagged := job.plane(flags.name, *place)) is not None]
         row = dict(zip(_FIRST, (*names, str(stage)), strict=True))
-        for one in (one for one in images if one.role == "value"):
+        written = {name for output in plan.method.outputs(plan.kind) for name in output.results}
+        for one in (one for one in images if one.role == "value" and one.name in written):
             good = [values[~bad] for place, bad in known if (values := job.plane(one.name, *place)) is not None]
             row[f"{one.title} [{one.unit}]"] = _median(good)
         row[_BAD] = f"{np.mean([bad for _, bad in known]):.2%}" if known else "–"

@@ -178,26 +178,29 @@ def test_samples_with_wrong_gain_bits_do_not_count_and_their_pixels_are_flagged(
         np.testing.assert_array_equal(flagged, wrong)
 
 
-def limits(values: Array, spread: str, sigma: float = 5.0) -> tuple[float, float]:
-    """Soft limits of a group of pixels: median ± sigma · s."""
+def limits(values: Array, spread: str, samples: float, sigma: float = 5.0) -> tuple[float, float]:
+    """Soft limits of a group of pixels: median ± sigma · s; of standard deviations of so many samples, else 0."""
     kept = values[np.isfinite(values)].astype(np.float64)
     if spread == "plain":
         return np.median(kept) - sigma * kept.std(), np.median(kept) + sigma * kept.std()
     for _ in range(3):
         middle = np.median(kept)
-        half = sigma * max(1.4826 * np.median(np.abs(kept - middle)), 1 / np.sqrt(12))
+        least = middle / np.sqrt(2 * samples) if samples else 1 / np.sqrt(12)
+        half = sigma * max(1.4826 * np.median(np.abs(kept - middle)), least)
         kept = kept[np.abs(kept - middle) <= half]
     return middle - half, middle + half
 
 
-def outside(values: Array, block: tuple[int, int], spread: str, hard: tuple[float, float]) -> Array:
+def outside(
+    values: Array, block: tuple[int, int], spread: str, hard: tuple[float, float], samples: float = 0
+) -> Array:
     """Pixels outside the limits of their block, (slow_scan, fast_scan) bool."""
     found = np.zeros(values.shape, bool)
     for y in range(0, values.shape[0], block[0]):
         for x in range(0, values.shape[1], block[1]):
             part = np.s_[y:y + block[0], x:x + block[1]]
             if np.isfinite(values[part]).any():
-                low, high = limits(values[part], spread)
+                low, high = limits(values[part], spread, samples)
                 found[part] = (values[part] < max(low, hard[0])) | (values[part] > min(high, hard[1]))
     return found
 
@@ -206,13 +209,14 @@ def outside(values: Array, block: tuple[int, int], spread: str, hard: tuple[floa
                                                ("module", "plain")])
 def test_pixels_outside_the_soft_and_hard_limits(case: Case, group: str, spread: str) -> None:
     hard = {"thresholds_offset_hard": ((2000.0, 20000.0),), "thresholds_noise_hard": ((1.0, 100.0),)}
-    found = case.job(group=group, spread=spread, **hard)
+    found = case.job(group=group, spread=spread, unstable_alpha=0.0, **hard)
     flags, offset, noise = (found.values(kind) for kind in ("BadPixelsDark", "Offset", "Noise"))
     block = case.layout.asic if group == "asic" else offset.shape[2:]
     for index in np.ndindex(offset.shape[:2]):
         expected = outside(offset[index], block, spread, (2000, 20000))
         np.testing.assert_array_equal(flags[index] & BadPixels.OFFSET_OUT_OF_THRESHOLD != 0, expected)
-        expected = outside(noise[index], block, spread, (1, 100))
+        samples = case.expected(index[0], "robust", 1)[2][0, index[1]]
+        expected = outside(noise[index], block, spread, (1, 100), float(np.median(samples[samples > 0])))
         np.testing.assert_array_equal(flags[index] & BadPixels.NOISE_OUT_OF_THRESHOLD != 0, expected)
 
 
