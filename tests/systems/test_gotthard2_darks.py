@@ -304,7 +304,7 @@ def test_both_modules_may_be_in_one_file(tmp_path: Path) -> None:
         for word, step in (("MASTER", 1), ("SLAVE", 2000))})
     found = run_job(survey([tmp_path / "r0001"]).spec(tmp_path / "out"))
     assert found.board.error == ""
-    for pdu, step in (("SA1_XTD9_HIREX_GH201", 1), ("SA1_XTD9_HIREX_GH202", 2000)):
+    for pdu, step in (("SA1_XTD9_HIREX_GH200_1", 1), ("SA1_XTD9_HIREX_GH200_2", 2000)):
         offset = found.values("Offset", pdu)[0, :, 0]
         np.testing.assert_array_equal(offset, step + np.arange(1280) + 100 * np.arange(2)[:, None])
         assert (found.values("BadPixelsDark", pdu)[1:] & BadPixels.NO_DARK_DATA).all()

@@ -23,8 +23,8 @@ def test_value_by_our_name():
 
 def test_database_names_without_old_defaults():
     made = condition(voltage=300.0, mode=0.0, order="0,1,2")
-    assert made.as_database() == {"Sensor Bias Voltage": 300.0, "Memory cell order": "0,1,2"}
-    assert condition(mode=1.0).as_database() == {"Gain mode": 1.0}
+    assert made.queries()[0] == {"Sensor Bias Voltage": 300.0, "Memory cell order": "0,1,2"}
+    assert condition(mode=1.0).queries()[0] == {"Gain mode": 1.0}
 
 
 def test_the_operator_s_value_replaces_the_one_found():
