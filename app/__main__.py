@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import QApplication
 
 from app.running.supervision import Supervisor
 from app.session.state import state_folder
+from calib_core.cli.words import Parser
 from calib_core.typed import parse_path
 
 #: The window's thread waits no longer than this for a thread that holds the interpreter, s.
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="calibwb", description="Window of the calibration workbench.")
+    parser = Parser(prog="calibwb", description="Window of the calibration workbench.")
     parser.add_argument("constants", metavar="CONSTANTS", nargs="*", type=parse_path,
                         help="folder of constants or constant files to look at")
     parser.add_argument("--compare", metavar="CONSTANTS", type=parse_path, help="constants to compare them with")

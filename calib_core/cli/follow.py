@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+from calib_core.cli.summary import warned
 from calib_core.jobs.board import Board, State
 from calib_core.jobs.job import Job
 from calib_core.jobs.outputs import told
@@ -46,18 +47,10 @@ class _Screen:
             print(_bar(board), file=sys.stderr, flush=True)
         if last:
             seconds = time.monotonic() - self._started
-            print(f"{board.state.value} after {seconds:.1f} s, {told(board.outputs)} written{_warnings(board)}")
+            print(f"{board.state.value} after {seconds:.1f} s, {told(board.outputs)} written{warned(board)}")
 
     def _line(self, text: str) -> None:
         print(f"\r\x1b[K{text}" if self._live else text, file=sys.stderr, flush=True)
-
-
-def _warnings(board: Board) -> str:
-    """Warnings of a job once more, each on a line, so that none is lost above the progress."""
-    texts = dict.fromkeys(message.text for message in board.messages if message.level == "WARN")
-    if not texts:
-        return ""
-    return "\n".join([f", with {len(texts)} warning{'s' if len(texts) > 1 else ''}:", *(f"  {t}" for t in texts)])
 
 
 def _bar(board: Board) -> str:

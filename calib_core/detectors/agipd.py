@@ -48,14 +48,14 @@ _NAMES = r"(?P<instrument>[A-Z0-9]+)_[A-Z0-9]+_(?P<kind>AGIPD(?:1M|500K))-?(?P<n
 _COMP = Device(r"{instrument}_[A-Z0-9]+_{kind}{number}/MDL/FPGA_COMP", _NAMES)
 _SUPPLY = Device(r"{instrument}_[A-Z0-9]+_{kind}/PSC/HV", _NAMES)
 _MODULES = Device(r"{instrument}_[A-Z0-9]+_{kind}{number}/FPGA/M_\d+", _NAMES)
-#: Gain setting by two registers of old versions of the composite device: setupr, and whether patternTypeIndex is 4.
+#: Gain setting by two registers of old versions of the composite device: setupr, and patternTypeIndex 4 or below.
 _OLD_SETTINGS = {(0, False): 0.0, (32, True): 0.0, (8, False): 1.0, (40, True): 1.0}
 
 
 def _next_count(run: ControlReader) -> Found | None:
     cells = run.cells()
     fitting = [n for n in _CELL_COUNTS if cells.size and n > int(cells.max())]
-    return Found(float(fitting[0]), "image.cellId, next count in use") if fitting else None
+    return Found(float(fitting[0]), "image.cellId, next count in use", sure=False) if fitting else None
 
 
 def _smallest_step(run: ControlReader) -> Found | None:
@@ -66,7 +66,7 @@ def _smallest_step(run: ControlReader) -> Found | None:
 
 
 def _old_setting(setup: Any, pattern: Any) -> float | None:
-    return _OLD_SETTINGS.get((int(setup), int(pattern) == 4))
+    return _OLD_SETTINGS.get((int(setup), int(pattern) == 4)) if int(pattern) <= 4 else None
 
 
 _CLUES = {

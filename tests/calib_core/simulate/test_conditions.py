@@ -15,6 +15,7 @@ from calib_core.io.run import Run
 from calib_core.jobs.survey import found_condition
 from calib_core.simulate import Simulated
 
+from ..detectors.fake_run import FakeRun
 from .conftest import Make
 
 AGIPD = {"fpga_comp": "SPB_IRU_AGIPD1M1/MDL/FPGA_COMP", "mpod": "SPB_IRU_AGIPD1M/PSC/HV", "fpga_control": [],
@@ -154,3 +155,35 @@ def test_gain_stage_is_told_by_the_control_values(agipd_500k: Simulated, burst: 
                 control = run.control(detector)
                 found.append(detector.type.find_stage(control, detector.identifier, nothing).stage)
         assert found == [0, 1, 2]
+
+
+def test_old_words_of_slow_control_mean_what_they_mean_to_extra(conditions: Any) -> None:
+    """Before there was a key for the gain mode, settings told both; what is not told is not sure."""
+    extra = conditions.JUNGFRAUConditions
+    for word, (settings, mode) in extra.legacy_settings.items():
+        found = detector_type("JUNGFRAU").find_condition(
+            FakeRun({"SPB_IRDA_JF4M/DET/CONTROL": {"settings": word}}), "SPB_IRDA_JF4M")
+        assert found["gain_mode"].value == extra.gain_mode_labels.get(mode, 0)
+        assert found["gain_setting"].value == int(settings == "highgain0")
+        assert found["gain_setting"].sure == word.startswith("dynamic")
+
+
+@pytest.mark.parametrize("setup", [0, 8, 32, 40, 7])
+@pytest.mark.parametrize("pattern", [1, 3, 4, 5])
+def test_registers_of_old_devices_mean_what_they_mean_to_extra(setup: int, pattern: int, conditions: Any) -> None:
+    class Register:
+        def __init__(self, value: int) -> None:
+            self.value = value
+
+        def as_single_value(self, **_: Any) -> int:
+            return self.value
+
+    registers = {"setupr": setup, "patternTypeIndex": pattern}
+    found = detector_type("AGIPD1M").find_condition(
+        FakeRun({"SPB_IRU_AGIPD1M1/MDL/FPGA_COMP": registers}), "SPB_DET_AGIPD1M-1")["gain_setting"]
+    try:
+        known = conditions.AGIPDConditions.gain_setting_from_comp({k: Register(v) for k, v in registers.items()})
+    except ValueError:
+        assert not found.sure
+    else:
+        assert (found.value, found.sure) == (known, True)
