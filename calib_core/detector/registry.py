@@ -82,12 +82,17 @@ def identify(sources: Sequence[str], files: Mapping[str, Sequence[str]] | None =
 
 
 def _module(kind: DetectorType, source: str, identifier: str, number: int, files: Sequence[str]) -> Module:
-    usual = kind.raw.aggregator.format(module=number)
-    return Module(number, source, usual if usual in files or not files else sorted(files)[0], "")
+    usual, behind = kind.raw.usual(number)
+    return Module(number, source, (usual if usual in files or not files else sorted(files)[0]) + behind, "")
 
 
 def _told_apart(identifier: str, modules: Sequence[Module]) -> tuple[Module, ...]:
-    """Modules with the names of their units; those that share files have their number behind the aggregator."""
+    """Modules with the names of their units; those that share an aggregator have their number behind it."""
     shared = Counter(module.aggregator for module in modules)
     named = [replace(m, aggregator=f"{m.aggregator}/{m.number}") if shared[m.aggregator] > 1 else m for m in modules]
-    return tuple(replace(m, pdu=f"{identifier}_{m.aggregator.replace('/', '_')}") for m in named)
+    return tuple(replace(m, pdu=unit_name(identifier, m.aggregator)) for m in named)
+
+
+def unit_name(identifier: str, aggregator: str) -> str:
+    """Name of a physical detector unit that nobody has named; it can be part of a path."""
+    return f"{identifier}_{aggregator.replace('/', '_')}"

@@ -138,7 +138,7 @@ GOTTHARD2_25UM = replace(
     max_modules=2,
     raw=replace(
         GOTTHARD2.raw, source=r"(?P<detector>\w+)/DET/(?P<module>GOTTHARD2_(?:MASTER|SLAVE)):daqOutput",
-        module_words=("GOTTHARD2_MASTER", "GOTTHARD2_SLAVE"),
+        module_words=("GOTTHARD2_MASTER", "GOTTHARD2_SLAVE"), aggregator="GH200/{module}",
     ),
     simulated=read_simulated("gotthard2", "GOTTHARD2_25UM", _HARDWARE),
 )

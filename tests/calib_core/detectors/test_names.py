@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 from calib_core.detector.registry import detector_types, identify
@@ -47,8 +48,9 @@ def test_no_source_is_of_two_types() -> None:
 @pytest.mark.parametrize(("files", "aggregators", "units"), [
     ({"GOTTHARD2_MASTER": ["GH200"], "GOTTHARD2_SLAVE": ["GH200"]}, ["GH200/1", "GH200/2"],
      ["SA1_XTD9_HIREX_GH200_1", "SA1_XTD9_HIREX_GH200_2"]),
-    ({"GOTTHARD2_MASTER": ["GH201"], "GOTTHARD2_SLAVE": ["DA07"]}, ["GH201", "DA07"],
-     ["SA1_XTD9_HIREX_GH201", "SA1_XTD9_HIREX_DA07"]),
+    ({"GOTTHARD2_SLAVE": ["GH200"]}, ["GH200/2"], ["SA1_XTD9_HIREX_GH200_2"]),
+    ({"GOTTHARD2_MASTER": ["GH201"], "GOTTHARD2_SLAVE": ["DA07"]}, ["GH201/1", "DA07/2"],
+     ["SA1_XTD9_HIREX_GH201_1", "SA1_XTD9_HIREX_DA07_2"]),
 ])
 def test_aggregators_are_those_of_the_files(
     files: dict[str, list[str]], aggregators: list[str], units: list[str]
@@ -78,22 +80,22 @@ def test_a_camera_in_a_file_of_another_aggregator(tmp_path: Path) -> None:
 
 
 def test_two_modules_in_one_file(tmp_path: Path) -> None:
-    made = simulate(default_settings("GOTTHARD2_25UM").with_changes({"trains": 2, "frames_per_train": 4}), tmp_path)
-    folder = made.runs["high"]
-    first, second = (next(folder.glob(f"*-GH20{number}-*")) for number in (1, 2))
-    with h5py.File(first, "r+") as one, h5py.File(second) as other:
-        for top in ("INSTRUMENT", "INDEX"):
-            device = other[f"{top}/SA1_XTD9_HIREX/DET"]
-            for name in device:
-                other.copy(device[name], one[f"{top}/SA1_XTD9_HIREX/DET"], name)
-        for key in ("dataSourceId", "root", "deviceId"):
-            path = f"METADATA/dataSources/{key}"
-            both = [*one[path][()], *other[path][()]]
-            del one[path]
-            one.create_dataset(path, data=both, dtype=h5py.special_dtype(vlen=bytes))
-    second.unlink()
-    first.rename(first.with_name(first.name.replace("GH201", "GH200")))
+    """As the database has them; the simulator writes them so too, each with the trains that it lost."""
+    settings = default_settings("GOTTHARD2_25UM").with_changes(
+        {"trains": 12, "frames_per_train": 4, "lost_trains": 0.4})
+    folder = simulate(settings, tmp_path).runs["high"]
+    [path] = folder.glob("*-GH200-*")
+    with h5py.File(path) as file:
+        counts = [int(np.count_nonzero(file[f"INDEX/SA1_XTD9_HIREX/DET/GOTTHARD2_{word}:daqOutput/data/count"][()]))
+                  for word in ("MASTER", "SLAVE")]
     with Run.open(folder) as run:
         [detector] = run.detectors
         assert [module.aggregator for module in detector.modules] == ["GH200/1", "GH200/2"]
-        assert [module.trains for module in run.inventory(detector).modules] == [2, 2]
+        assert [module.trains for module in run.inventory(detector).modules] == counts
+    assert 0 < min(counts) < 12
+
+
+def test_modules_of_a_type_that_usually_has_files_of_their_own_may_share_one(tmp_path: Path) -> None:
+    sources = [f"SPB_IRDA_JF4M/DET/JNGFR0{number}:daqOutput" for number in (1, 2)]
+    [found] = identify(sources, {source: ["DA05"] for source in sources})
+    assert [module.aggregator for module in found.modules] == ["DA05/1", "DA05/2"]
