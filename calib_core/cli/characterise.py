@@ -19,6 +19,7 @@ from calib_core.errors import BadParameter
 from calib_core.io.locate import parse_proposal, parse_runs
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import DEFAULT_MEMORY_MB, JobSpec
+from calib_core.jobs.survey import checked_conditions
 from calib_core.ranges import parse_numbers
 from calib_core.store.files import write_atomically
 from calib_core.typed import parse_path, parse_time, plain
@@ -131,9 +132,12 @@ def _spec(namespace: Namespace, family: Family, method: Method) -> JobSpec:
     parameters = changes_from(namespace, method, stages)
     method.with_changes(parameters)
     given = {p.name: getattr(namespace, f"condition_{p.name}") for p in _conditions(family)}
+    said = {name: value for name, value in given.items() if value is not None}
+    if family.types:
+        checked_conditions(_conditions(family), said)
     return JobSpec.checked(
         family=family.name, method=method.command, inputs=_inputs(namespace, family, method), parameters=parameters,
-        conditions={name: value for name, value in given.items() if value is not None},
+        conditions=said,
         out_folder=namespace.out_folder.absolute(), memory_mb=namespace.memory_mb, threads=namespace.threads,
         parts=namespace.parts, strict=namespace.strict,
         begin=parse_time(namespace.begin, "begin") if namespace.begin else None,

@@ -68,6 +68,11 @@ class ConditionParameter:
         ends = [f"{word} {end:g}" for word, end in (("from", self.lowest), ("to", self.highest)) if end is not None]
         return " ".join(["a number", *ends])
 
+    def shown(self, value: Value) -> str:
+        """A value with its unit, for people."""
+        text = value if isinstance(value, str) else f"{value:g}" if abs(value) < 1e6 else f"{value}"
+        return f"{text} {self.unit}".rstrip()
+
     def allows(self, value: object) -> bool:
         """Whether the detector can have a value, found or typed: a finite number in the range, or text.
 

@@ -304,7 +304,7 @@ def judged(
     told = [value for _, i in allowed if (value := values[i]) is not None]
     if len(allowed) < len(values) or not _agree(parameter, told):
         usual = max(told) if over == "largest" else values[max(allowed, key=lambda one: one[0])[1]]
-        return Said(usual, origin, f"changes over the trains that are used, {_spread(parameter, values)}")
+        return Said(usual, origin, f"changes over the trains that are used, {_spread(parameter, stored, values)}")
     taken = _taken(readings.values, over)
     return Said(coding(taken), origin, _untold(readings))
 
@@ -364,11 +364,16 @@ def _refused(parameter: ConditionParameter, value: Value | None) -> str:
     return f"{value:g} is not {parameter.takes}" if finite else f"what is stored is not {parameter.takes}"
 
 
-def _spread(parameter: ConditionParameter, values: Sequence[Value | None]) -> str:
-    unit = f" {parameter.unit}" if parameter.unit else ""
-    numbers = [value for value in values if isinstance(value, float | int) and np.isfinite(value)]
-    if len(numbers) == len(values) and min(numbers) < max(numbers):
-        return f"{min(numbers):g}{unit} to {max(numbers):g}{unit}"
-    known = [f"{value:g}{unit}" if isinstance(value, float | int) else f"“{value}”" for value in values
-             if isinstance(value, str) or (value is not None and np.isfinite(value))]
-    return "between " + " and ".join([*known[:3], *(["what is no such value"] if len(known) < len(values) else [])])
+def _spread(parameter: ConditionParameter, stored: Sequence[Any], values: Sequence[Value | None]) -> str:
+    """Values that readings change between; as they are stored where they say nothing."""
+    finite = [value for value in values if isinstance(value, float | int) and math.isfinite(value)]
+    if len(finite) == len(values):
+        return f"{parameter.shown(min(finite))} to {parameter.shown(max(finite))}"
+    words = [parameter.shown(value) if isinstance(value, str) or value in finite else _as_stored(one)
+             for one, value in zip(stored, values, strict=True) if value is not None or one is not None]
+    return "between " + " and ".join(words[:3])
+
+
+def _as_stored(stored: Any) -> str:
+    value = as_number(stored)
+    return f"{value:g}" if math.isfinite(value) else f"“{stored}”" if isinstance(stored, str) else "no number"

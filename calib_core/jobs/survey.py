@@ -208,7 +208,7 @@ def assign(
     BadParameter
         The detector has no condition of such a name, or its value is not allowed.
     """
-    said = _checked_conditions(detector.type.condition, conditions or {})
+    said = checked_conditions(detector.type.condition, conditions or {})
     asked = [(one.name, given[one.name]) for one in _checked_inputs(detector, family, method, given)]
     selection = method.frame_selection()
     looked = {run.path: _look(run, detector, said, selection) for _, runs in asked for run in runs}
@@ -283,7 +283,8 @@ def _together(parameter: ConditionParameter, found: Sequence[tuple[str, Found]])
     if not first.sure or doubtful is None:
         return first
     label, other = doubtful
-    return replace(first, sure=False, origin=f"{first.origin}; run {label}: {other.value} ({other.origin})")
+    more = f"run {label}: {parameter.shown(other.value)} ({other.origin})"
+    return replace(first, sure=False, origin=f"{first.origin}; {more}")
 
 
 def doubts(condition: Condition) -> Iterator[str]:
@@ -291,9 +292,8 @@ def doubts(condition: Condition) -> Iterator[str]:
     for parameter in condition.parameters:
         found = condition.values.get(parameter.name)
         if found is not None and not found.sure:
-            unit = f" {parameter.unit}" if parameter.unit else ""
-            yield (f"{parameter.database_name} is not sure: {found.value}{unit} is taken ({found.origin}); "
-                   f"give {parameter.flag}.")
+            yield (f"{parameter.database_name}: {parameter.shown(found.value)} is taken, but it is not sure "
+                   f"({found.origin}); give {parameter.flag}.")
 
 
 def check_same_condition(found: Survey, given: Collection[str] = ()) -> None:
@@ -324,9 +324,10 @@ def _compare(parameter: ConditionParameter, first: RunFacts, second: RunFacts) -
             f"or {parameter.flag} if it is known to be the same.")
 
 
-def _checked_conditions(
+def checked_conditions(
     parameters: Sequence[ConditionParameter], conditions: Mapping[str, float | str]
 ) -> Mapping[str, float | str]:
+    """Conditions that an operator gives; BadParameter where one is unknown or no value that the detector can have."""
     known = {parameter.name: parameter for parameter in parameters}
     for name, value in conditions.items():
         if name not in known:

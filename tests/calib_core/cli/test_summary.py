@@ -63,6 +63,6 @@ def test_warnings_of_a_job_end_in_its_closing_lines(tmp_path):
     job.wait()
     closing = closing_table([job])
     job.close()
-    [line] = [line for line in closing.splitlines() if "Sensor temperature is not sure: 291.0 K" in line]
+    [line] = [line for line in closing.splitlines() if "Sensor temperature: 291 K is taken, but it is" in line]
     assert line.endswith("give --sensor-temperature.")
     assert closing.index("written to") < closing.index("warnings:") < closing.index(line)

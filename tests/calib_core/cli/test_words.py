@@ -148,3 +148,12 @@ def test_a_begin_of_validity_may_be_given_with_its_offset(raw: Path, tmp_path: P
     found = spec("--in-folder", str(raw), "--run-high", "1", "--begin", "2026-05-01T09:00")
     assert found.begin.isoformat() == "2026-05-01T09:00:00+00:00"
     assert main([*words, "--begin", "soon"]) == 2
+
+
+@pytest.mark.parametrize("words", [("--bias-voltage", "-5"), ("--memory-cells", "9999"), ("--gain-mode=0,5",)])
+def test_conditions_that_the_detector_cannot_have_are_refused(
+    words: tuple[str, ...], raw: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    typed = ["JUNGFRAU", "DARK", "--in-folder", str(raw), "--run-high", "1", "--out-folder", str(tmp_path), *words]
+    assert main(typed) == 2
+    assert "is not allowed; it takes" in capsys.readouterr().err

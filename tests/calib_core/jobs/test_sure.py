@@ -110,12 +110,12 @@ def test_doubts_end_in_the_closing_lines_and_strict_refuses(
     assert main(words) == 0
     closing = capsys.readouterr().out
     assert "warnings:" in closing
-    assert "Integration Time is not sure: 10.0 µs is taken (" in closing
+    assert "Integration Time: 10 µs is taken, but it is not sure (" in closing
     assert main([*words, "--strict"]) == 1
-    assert "Integration Time is not sure" in capsys.readouterr().err
+    assert "Integration Time: 10 µs is taken" in capsys.readouterr().err
     sure = ["--integration-time", "10", "--sensor-temperature", "291"]
     assert main([*words, "--strict", *sure]) == 0
-    assert "is not sure" not in capsys.readouterr().out
+    assert "it is not sure" not in capsys.readouterr().out
 
 
 def test_a_doubt_in_another_run_than_the_first_is_told(
