@@ -82,8 +82,12 @@ def identify(sources: Sequence[str], files: Mapping[str, Sequence[str]] | None =
 
 
 def _module(kind: DetectorType, source: str, identifier: str, number: int, files: Sequence[str]) -> Module:
+    """A module at the aggregator whose files list it; a file of another module's name does not rename it."""
     usual, behind = kind.raw.usual(number)
-    return Module(number, source, (usual if usual in files or not files else sorted(files)[0]) + behind, "")
+    first = kind.raw.first_module
+    others = {kind.raw.usual(other)[0] for other in range(first, first + kind.max_modules)}
+    foreign = sorted(set(files) - others)
+    return Module(number, source, (usual if usual in files or not foreign else foreign[0]) + behind, "")
 
 
 def _told_apart(identifier: str, modules: Sequence[Module]) -> tuple[Module, ...]:

@@ -62,9 +62,11 @@ def test_aggregators_are_those_of_the_files(
     assert [module.pdu for module in found.modules] == units
 
 
-def test_a_file_that_also_holds_a_source_of_a_strange_name_does_not_rename_a_module() -> None:
+@pytest.mark.parametrize("files", [["AGIPD01", "AGIPD03"], ["AGIPD01"], ["AGIPD03", "DA01"]])
+def test_a_file_of_another_modules_name_does_not_rename_a_module(files: list[str]) -> None:
+    """A file was renamed or copied: its sources say which module it is of."""
     source = "SPB_DET_AGIPD1M-1/DET/3CH0:xtdf"
-    [found] = identify([source], {source: ["AGIPD01", "AGIPD03"]})
+    [found] = identify([source], {source: files})
     assert found.modules[0].aggregator == "AGIPD03"
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from calib_core.cli.main import main
 from calib_core.io.run import Run
+from calib_core.jobs.spec import JobSpec
 from calib_core.simulate import default_settings, simulate
 from calib_core.store.constants import list_constants
 
@@ -86,3 +87,8 @@ def test_the_simulator_keeps_the_offset(begin: str, first: datetime, tmp_path: P
     path = next(simulate(settings, tmp_path).runs["high"].glob("*GH201*"))
     with h5py.File(path) as file:
         assert int(file[CLOCK][0]) == int(first.timestamp()) * 10**9
+
+
+@pytest.mark.parametrize(("text", "utc"), [("2026-03-02T08:00:00", FIRST), ("2026-03-02T09:00:00+01:00", FIRST)])
+def test_times_of_job_files_are_utc_unless_they_say_otherwise(text: str, utc: datetime, tmp_path: Path) -> None:
+    assert JobSpec.checked(family="GOTTHARD2", method="DARK", out_folder=tmp_path, begin=text).begin == utc
