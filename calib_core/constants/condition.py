@@ -126,19 +126,6 @@ class Found:
         """
         return cls(value, "operator")
 
-    @classmethod
-    def by_default(cls, value: Value, why: str) -> Self:
-        """A value that nothing in the run tells; the operator should look at it.
-
-        Parameters
-        ----------
-        value : float or str
-            In the unit of its parameter.
-        why : str
-            Words that follow “default: ” on the screen and in provenance.
-        """
-        return cls(value, f"default: {why}", sure=False)
-
 
 @dataclass(frozen=True)
 class Condition:

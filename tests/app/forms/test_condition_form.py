@@ -19,7 +19,7 @@ CONDITION = Condition(
     (ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias"),
      ConditionParameter("rate", "Acquisition rate", "MHz"), ConditionParameter("mode", "Mode", text=True),
      ConditionParameter("lost", "Lost")),
-    {"bias_voltage": Found.by_default(300.0, "no bias voltage in the run"), "rate": Found(1.1, LONG),
+    {"bias_voltage": Found(300.0, "default: no bias voltage in the run", sure=False), "rate": Found(1.1, LONG),
      "mode": Found("dynamic", "CONTROL mode")},
 )
 
