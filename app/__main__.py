@@ -6,7 +6,6 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QTimer
@@ -14,6 +13,8 @@ from PyQt6.QtWidgets import QApplication
 
 from app.running.supervision import Supervisor
 from app.session.state import state_folder
+from calib_core.cli.words import Parser
+from calib_core.typed import parse_path
 
 if TYPE_CHECKING:
     from app.window.main_window import MainWindow
@@ -37,17 +38,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="calibwb", description="Window of the calibration workbench.")
-    parser.add_argument("constants", metavar="CONSTANTS", nargs="*", type=Path,
+    parser = Parser(prog="calibwb", description="Window of the calibration workbench.")
+    parser.add_argument("constants", metavar="CONSTANTS", nargs="*", type=parse_path,
                         help="folder of constants or constant files to look at")
-    parser.add_argument("--compare", metavar="CONSTANTS", type=Path, help="constants to compare them with")
+    parser.add_argument("--compare", metavar="CONSTANTS", type=parse_path, help="constants to compare them with")
     parser.add_argument("--theme", choices=("dark", "light"), help="look of the window; kept for the next start")
     parser.add_argument("--runs", metavar="TEXT", action="append", default=[],
                         help="open runs, such as 'p900450 r12-14' or paths; several are opened one after the other")
     parser.add_argument("--start", action="store_true", help="run their jobs as soon as they are known")
-    parser.add_argument("--out-folder", type=Path, metavar="FOLDER", help="where constants go")
-    parser.add_argument("--data-root", type=Path, metavar="FOLDER", help="root of the tree of proposals")
-    parser.add_argument("--pictures", type=Path, metavar="FOLDER",
+    parser.add_argument("--out-folder", type=parse_path, metavar="FOLDER", help="where constants go")
+    parser.add_argument("--data-root", type=parse_path, metavar="FOLDER", help="root of the tree of proposals")
+    parser.add_argument("--pictures", type=parse_path, metavar="FOLDER",
                         help="save pictures of the window once all is done, then close")
     return parser
 

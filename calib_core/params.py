@@ -94,8 +94,10 @@ class Knobs(BaseModel):
     @field_validator("*")
     @classmethod
     def _limits_rise(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse limits between which nothing would lie, and those that JSON cannot hold."""
+        """Refuse limits between which nothing would lie, and numbers that JSON cannot hold."""
         kind = _KINDS.get(_without_none(cls.model_fields[info.field_name or ""].annotation)[0])
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError("the number is not finite")
         pairs = {"limits": (value,), "limits_per_stage": value}.get(kind or "", ())
         if value is not None and not all(-math.inf < low <= high < math.inf for low, high in pairs):
             raise ValueError("the limits are not finite or not in order")

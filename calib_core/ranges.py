@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from calib_core.errors import BadParameter
+from calib_core.typed import plain
 
 #: A longer list is a slip of the keyboard, not something anybody means.
 MAX_NUMBERS = 100_000
@@ -21,7 +22,7 @@ def parse_numbers(text: str) -> tuple[int, ...]:
     BadParameter
         A part is neither a number nor a range; the message names it.
     """
-    parts = [part.strip() for part in text.split(",")]
+    parts = [part.strip() for part in plain(text).split(",")]
     if parts == [""]:
         return ()
     found: set[int] = set()

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from app.forms.knob_draft import value_text
 from calib_core.constants.condition import Condition, ConditionParameter, Found, Value
 from calib_core.errors import BadParameter
+from calib_core.typed import parse_number
 
 
 def read_value(name: str, typed: str, found: Found | None) -> Value | None:
@@ -31,6 +32,10 @@ def overrides(condition: Condition, typed: Mapping[str, str], confirmed: Collect
     values = {name: read_value(name, text, condition.values.get(name)) for name, text in typed.items()}
     changed = {name: value for name, value in values.items() if value is not None}
     same = {name: condition[name] for name in confirmed if name in typed and name not in changed}
+    for parameter in condition.parameters:
+        if parameter.name in changed and not parameter.allows(changed[parameter.name]):
+            raise BadParameter(
+                f"{parameter.name} = {typed[parameter.name]!r} is not allowed; it takes {parameter.takes}.")
     return {**same, **changed}
 
 
@@ -48,9 +53,10 @@ def tooltip(parameter: ConditionParameter, found: Found | None) -> str:
         parameter.help,
         f"Found: {value_text(found.value)}{unit}" if found else "Not found in the run.",
         f"From: {found.origin}" if found else "",
+        f"Takes: {parameter.takes}",
         f"Constants agree within: {parameter.tolerance:g}{unit}" if parameter.tolerance else "",
         f"Database: {parameter.database_name}",
-        f"Command line: --{parameter.name.replace('_', '-')}",
+        f"Command line: {parameter.flag}",
     )
     return "\n".join(line for line in lines if line)
 
@@ -59,9 +65,6 @@ def _number(name: str, text: str, found: Found | None) -> float | None:
     if not text and found is None:
         return None
     try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not abs(value) < float("inf"):
-        raise BadParameter(f"{name} = {text!r} is not allowed; it takes a number.")
-    return value
+        return parse_number(text)
+    except ValueError as error:
+        raise BadParameter(f"{name} = {text!r} is not allowed; it takes a number.") from error

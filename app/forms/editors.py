@@ -26,6 +26,7 @@ from PyQt6.QtWidgets import (
 from app.forms.knob_draft import value_text
 from app.widgets.wheel_guard import guard_wheel
 from calib_core.params import Knob
+from calib_core.typed import parse_number, parse_whole
 
 
 class _Restores:
@@ -88,7 +89,7 @@ class NumberEdit(_Restores, QAbstractSpinBox):
         text = self.text().strip()
         if not text and self._optional:
             return None
-        for read in (int, float) if self._whole else (float,):
+        for read in (parse_whole, parse_number) if self._whole else (parse_number,):
             try:
                 return read(text)
             except ValueError:

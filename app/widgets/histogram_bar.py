@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PyQt6.QtCore import QLocale, QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QDoubleValidator, QImage, QMouseEvent, QPainter, QPen, QPolygonF
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPen, QPolygonF
 from PyQt6.QtWidgets import QLineEdit, QSizePolicy, QWidget
 
 from app.widgets.colour import count_bins
 from app.widgets.tones import tones_of
+from calib_core.typed import is_number, parse_number
 
 BINS = 96
 HISTOGRAM = 30
@@ -47,9 +48,6 @@ class HistogramBar(QWidget):
 
     def _make_editor(self) -> QLineEdit:
         editor = QLineEdit(self, objectName="level_editor")
-        validator = QDoubleValidator(editor)
-        validator.setLocale(QLocale.c())
-        editor.setValidator(validator)
         editor.editingFinished.connect(self._take_number)
         editor.hide()
         return editor
@@ -285,9 +283,9 @@ class HistogramBar(QWidget):
 
     def _take_number(self) -> None:
         # hiding the editor takes its focus, which ends the editing a second time
-        if not self._editor.isVisible() or not self._editor.hasAcceptableInput():
+        if not self._editor.isVisible() or not is_number(self._editor.text()):
             return
-        value = float(self._editor.text())
+        value = parse_number(self._editor.text())
         self._editor.hide()
         low, high = self._levels
         self._propose(*((low, value) if self._edited == "high" else (value, high)))

@@ -3,9 +3,31 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import QSignalBlocker, pyqtSignal
+from PyQt6.QtGui import QValidator
 from PyQt6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
+from calib_core.typed import is_number, parse_number
+
 _RANGES = ((0.0, 49.0), (51.0, 100.0))
+
+
+class PercentBox(QDoubleSpinBox):
+    """Box for a percentage that takes a decimal point or comma whatever the locale."""
+
+    def textFromValue(self, value: float) -> str:
+        """Show one digit behind a point, as everywhere in the window."""
+        return f"{value:.1f}"
+
+    def valueFromText(self, text: str) -> float:
+        """Read a number; what is none leaves the value as it is."""
+        typed = text.replace("%", "")
+        return parse_number(typed) if is_number(typed) else self.value()
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        """Take numbers inside the range; all else may become one."""
+        typed = text.replace("%", "")
+        inside = is_number(typed) and self.minimum() <= parse_number(typed) <= self.maximum()
+        return (QValidator.State.Acceptable if inside else QValidator.State.Intermediate), text, position
 
 
 class ScaleEditor(QWidget):
@@ -24,7 +46,7 @@ class ScaleEditor(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.low, self.high = QDoubleSpinBox(objectName="low"), QDoubleSpinBox(objectName="high")
+        self.low, self.high = PercentBox(objectName="low"), PercentBox(objectName="high")
         row = QHBoxLayout(self)
         row.setContentsMargins(2, 0, 2, 0)
         row.addWidget(QLabel("scale", objectName="scale_label"))

@@ -193,6 +193,8 @@ def _notes(choices: Sequence[Arranged], keep: bool) -> Iterator[str]:
     for choice in choices:
         if choice.run is None:
             yield f"No run for {choice.input.label}: its constants are marked as without dark data."
+        elif choice.run.evidence and choice.run.evidence.conflict:
+            yield f"Run {choice.run.label}: {choice.run.evidence.conflict}."
     if keep:
         yield "The order of the runs was kept as given."
 

@@ -64,9 +64,8 @@ class Dark(TrainSelection, Method):
         "asic", help="Pixels over which the soft limits are taken: each ASIC or the whole module")
     spread: Literal["robust", "plain"] = knob(
         "robust", help="Scale of the soft limits: 1.4826 MAD, or the standard deviation of the original notebooks")
-    unstable_alpha: float = knob(
-        1e-5, ge=0, le=1, expert=True, help="Probability of as many samples outside the gate by chance, and by "
-        "what the ASIC has in common, below which a pixel is flagged as unstable (robust estimator)")
+    unstable_alpha: float = knob(1e-5, ge=0, le=1, expert=True, help="Probability of as many samples outside the "
+                                 "gate below which a pixel is flagged as unstable (robust estimator)")
     unstable_share: float = knob(
         0.01, ge=0, le=1, expert=True, help="Share of the samples that must be left unexplained outside the gate")
     max_wrong_gain: float = knob(
@@ -331,12 +330,7 @@ class Dark(TrainSelection, Method):
         return dark_reasons.reasons(kind, self._rules(kind, present[here]), known, row, col, tuple(apart))
 
     def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
-        """The rules by which pixels are flagged, those of the first gain stage.
-
-        Returns
-        -------
-        tuple of RuleText
-        """
+        """The rules by which pixels are flagged, those of the first gain stage."""
         separation = () if kind.signal_plane is None else (self._separation.text,)
         return (*(rule.text for rule in self._rules(kind, 0)), *separation)
 
@@ -401,6 +395,6 @@ class Dark(TrainSelection, Method):
                     offset[min(stage, len(offset) - 1)]),
             limited(BadPixels.NOISE_OUT_OF_THRESHOLD, ("noise",), "Noise", self.thresholds_noise_sigma,
                     noise[min(stage, len(noise) - 1)], positive=True, deviation=True),
-            *((dark_rules.Unstable(self.unstable_alpha, self.unstable_share),) if self._has_gate else ()),
+            *((dark_unstable.Unstable(self.unstable_alpha, self.unstable_share),) if self._has_gate else ()),
             *wrong,
         )

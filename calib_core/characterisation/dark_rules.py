@@ -19,15 +19,13 @@ from calib_core.characterisation.unit import Maps
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType
 from calib_core.explanation import Reason, RuleText
-from calib_core.numerics import limits, stability
+from calib_core.numerics import limits
 from calib_core.params import Limits
 
 #: Rounding to whole ADU adds this variance, ADU².
 ROUNDING_VARIANCE = 1 / 12
 #: What raw samples prove; no correction takes it back.
 PROOFS = BadPixels.NO_DARK_DATA | BadPixels.OFFSET_NOISE_EVAL_ERROR | BadPixels.DATA_STD_IS_ZERO
-#: Fewer samples do not tell whether a pixel blinks.
-FEWEST = 20
 #: So it already spreads means by this much, ADU.
 _SMALLEST_SPREAD = np.sqrt(ROUNDING_VARIANCE)
 
@@ -294,65 +292,6 @@ class WrongGain(Rule):
 
     def _most(self, maps: Maps) -> float:
         return self.share * float(maps["frames"]) if self.share else 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class Unstable(Rule):
-    """No more samples lie outside the gate than chance and what the ASIC has in common explain.
-
-    Attributes
-    ----------
-    alpha : float
-        Probability below which nothing is explained any more.
-    least : float
-        Share of the samples that must be left unexplained.
-    """
-
-    flag = BadPixels.NOISE_OUT_OF_THRESHOLD
-    needs = ("outside", "samples", "tried", "chance")
-    what = "Samples outside the gate"
-    unit = "frames"
-    alpha: float
-    least: float
-
-    @property
-    def limit(self) -> str:  # type: ignore[override]
-        """Formula of the limit."""
-        return (f"k of n samples outside, n ≥ {FEWEST}: k < 2, or P(X ≥ k of Binomial(n, p + q)) ≥ {self.alpha:g}, "
-                f"or k − n (p + q) < {self.least:g} n; p by chance, q by what the ASIC has in common")
-
-    @property
-    def alarms(self) -> str:  # type: ignore[override]
-        """What the rule allows, and what the scatter of the gates of few frames adds."""
-        return f"below {self.alpha:g} where gates are known, up to 4e-4 at {FEWEST} frames and 2e-5 from 60 on"
-
-    def sets(self, maps: Maps) -> Array:
-        """Where more lie outside; nowhere where there are fewer than :data:`FEWEST` samples."""
-        tried, chance = (maps[name].astype(np.float64) for name in ("tried", "chance"))
-        outside = tried - maps["samples"]
-        with np.errstate(invalid="ignore"):
-            asked = (tried >= FEWEST) & (outside >= 2) & (outside - tried * chance >= self.least * tried)
-        found = np.zeros(tried.shape, bool)
-        found[asked] = stability.improbable(outside[asked], tried[asked], chance[asked]) < self.alpha
-        return found
-
-    def reason(self, maps: Maps, row: int, col: int) -> Reason:
-        """How many samples lie outside, and how many are explained."""
-        tried, samples, chance = (float(maps[name][row, col]) for name in ("tried", "samples", "chance"))
-        outside = tried - samples
-        if np.isnan(chance) or tried < FEWEST:
-            why = f"fewer than {FEWEST} samples do not tell" if tried < FEWEST else "there is no gate or no spread"
-            return self._reason(outside, False, f"Whether the pixel blinks is not asked: {why}.")
-        words = (f"Outside of its gate in {outside:.0f} of {tried:.0f} samples ({outside / tried:.1%}); chance and "
-                 f"ASIC explain {tried * chance:.2g}.")
-        return self._reason(outside, self._at(maps, row, col), words, high=self._most(tried, chance))
-
-    def _most(self, tried: float, chance: float) -> float:
-        """Most samples outside that set no flag."""
-        numbers = np.arange(int(tried) + 1)
-        unlikely = stability.improbable(numbers, np.full(len(numbers), int(tried)), np.full(len(numbers), chance))
-        bad = (numbers >= 2) & (numbers - tried * chance >= self.least * tried) & (unlikely < self.alpha)
-        return float(bad.argmax() - 1) if bad.any() else inf
 
 
 def untold(missing: str, is_set: bool) -> str:

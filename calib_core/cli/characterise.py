@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,16 @@ from calib_core.characterisation.inputs import ALL_CONSTANTS, Input
 from calib_core.characterisation.method import Method
 from calib_core.cli.follow import follow
 from calib_core.cli.knob_flags import add_knob_arguments, changes_from
+from calib_core.cli.words import number, whole
 from calib_core.constants.condition import ConditionParameter
 from calib_core.errors import BadParameter
-from calib_core.io.locate import parse_runs
+from calib_core.io.locate import parse_proposal, parse_runs
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import DEFAULT_MEMORY_MB, JobSpec
+from calib_core.jobs.survey import checked_conditions
 from calib_core.ranges import parse_numbers
 from calib_core.store.files import write_atomically
+from calib_core.typed import parse_path, parse_time, plain
 
 Namespace = argparse.Namespace
 _ALL = Input(ALL_CONSTANTS, "constants", "constants")
@@ -34,7 +39,7 @@ def add_parser(commands: Any, family: Family, method: Method) -> None:
     conditions = parser.add_argument_group("operating condition (found in the run unless given)")
     for one in _conditions(family):
         unit = f" [{one.unit}]" if one.unit else ""
-        conditions.add_argument(f"--{one.name.replace('_', '-')}", type=str if one.text else float, metavar="VALUE",
+        conditions.add_argument(f"--{one.name.replace('_', '-')}", type=str if one.text else number, metavar="VALUE",
                                 dest=f"condition_{one.name}", help=f"{one.help}{unit}")
     add_knob_arguments(parser, method, [stage.short for stage in family.stages])
     _add_running(parser)
@@ -63,7 +68,7 @@ def _add_input(parser: argparse.ArgumentParser, family: Family, method: Method) 
                            help="file or folder of constants, for all that are not given for themselves")
     for one in inputs:
         _add_one(group, one, alone=sum(other.many for other in inputs) == 1)
-    group.add_argument("--out-folder", type=Path, required=True, metavar="FOLDER", help="where results go")
+    group.add_argument("--out-folder", type=parse_path, required=True, metavar="FOLDER", help="where results go")
     if family.types:
         group.add_argument("--karabo-id", default="", metavar="DETECTOR", help="detector, where a run has several")
         group.add_argument("--modules", default="", metavar="RANGE", help="modules, such as 0-3,7 (default: all)")
@@ -72,10 +77,10 @@ def _add_input(parser: argparse.ArgumentParser, family: Family, method: Method) 
 
 
 def _add_runs(group: Any) -> None:
-    group.add_argument("--in-folder", type=Path, metavar="FOLDER",
+    group.add_argument("--in-folder", type=parse_path, metavar="FOLDER",
                        help="folder with the runs (…/raw); run numbers are looked up there")
-    group.add_argument("--proposal", type=int, metavar="N",
-                       help="proposal below the data root, instead of --in-folder")
+    group.add_argument("--proposal", type=_proposal, metavar="N",
+                       help="proposal below the data root, such as 900450 or p900450, instead of --in-folder")
     group.add_argument("--keep-order", action="store_true",
                        help="take the runs as given, do not sort by what the data say")
 
@@ -99,13 +104,18 @@ def _dest(one: Input) -> str:
 
 def _add_running(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("running")
-    group.add_argument("--memory-mb", type=int, default=DEFAULT_MEMORY_MB, metavar="MIB",
+    group.add_argument("--memory-mb", type=whole, default=DEFAULT_MEMORY_MB, metavar="MIB",
                        help=f"memory budget [MiB] (default: {DEFAULT_MEMORY_MB})")
-    group.add_argument("--threads", type=int, default=0, metavar="N",
+    group.add_argument("--threads", type=whole, default=0, metavar="N",
                        help="worker threads (default: one per processor)")
-    group.add_argument("--parts", type=int, default=1, metavar="N",
+    group.add_argument("--parts", type=whole, default=1, metavar="N",
                        help="parts, of whole sequences of files, in which work is done and merged (default: 1)")
-    group.add_argument("--write-job", type=Path, metavar="FILE", help="write a job file instead of running")
+    group.add_argument("--strict", action="store_true",
+                       help="refuse where a value of the operating condition is not sure")
+    group.add_argument("--begin", metavar="TIME",
+                       help="begin of validity, such as 2026-03-02T09:00+01:00; UTC without an offset "
+                            "(default: begin of the earliest run)")
+    group.add_argument("--write-job", type=parse_path, metavar="FILE", help="write a job file instead of running")
 
 
 def _characterise(namespace: Namespace, family: Family, method: Method) -> int:
@@ -122,18 +132,22 @@ def _spec(namespace: Namespace, family: Family, method: Method) -> JobSpec:
     parameters = changes_from(namespace, method, stages)
     method.with_changes(parameters)
     given = {p.name: getattr(namespace, f"condition_{p.name}") for p in _conditions(family)}
+    said = {name: value for name, value in given.items() if value is not None}
+    if family.types:
+        checked_conditions(_conditions(family), said)
     return JobSpec.checked(
         family=family.name, method=method.command, inputs=_inputs(namespace, family, method), parameters=parameters,
-        conditions={name: value for name, value in given.items() if value is not None},
+        conditions=said,
         out_folder=namespace.out_folder.absolute(), memory_mb=namespace.memory_mb, threads=namespace.threads,
-        parts=namespace.parts,
+        parts=namespace.parts, strict=namespace.strict,
+        begin=parse_time(namespace.begin, "begin") if namespace.begin else None,
         keep_order=getattr(namespace, "keep_order", False), **(_of_detector(namespace) if family.types else {}),
     )
 
 
 def _of_detector(namespace: Namespace) -> dict[str, Any]:
     return {"detector": namespace.karabo_id, "modules": parse_numbers(namespace.modules),
-            "pdus": dict(_pdu(text) for text in namespace.pdu)}
+            "pdus": _pdus(namespace.pdu)}
 
 
 def _inputs(namespace: Namespace, family: Family, method: Method) -> dict[str, tuple[str, ...]]:
@@ -150,26 +164,47 @@ def _inputs(namespace: Namespace, family: Family, method: Method) -> dict[str, t
 def _given(namespace: Namespace, one: Input) -> tuple[str, ...]:
     given = getattr(namespace, _dest(one))
     if one.of != "raw":
-        return (str(Path(given).absolute()),) if given else ()
+        return (str(parse_path(given).absolute()),) if given else ()
     words = given if one.many else [given] if given else []
     return tuple(str(path) for word in words for path in _run_folders(word, namespace, one.many))
 
 
 def _run_folders(text: str, namespace: Namespace, many: bool) -> list[Path]:
     """Run folders of a number, of a range where an input takes several, or of a path."""
-    plain = text.removeprefix("r") if many else text.lstrip("r")
-    if not (plain.replace("-", "").replace(",", "").isdigit() if many else plain.isdigit()):
-        return parse_runs(text)[:None if many else 1]
-    numbers = parse_numbers(plain) if many else (int(plain),)
-    if namespace.in_folder:
-        return [Path(namespace.in_folder).absolute() / f"r{number:04d}" for number in numbers]
-    if namespace.proposal:
-        return [parse_runs(f"p{namespace.proposal} r{number}")[0] for number in numbers]
-    raise BadParameter(f"Run {text} is a number; say where it is with --in-folder or --proposal.")
+    numbers = _run_numbers(text)
+    if not numbers:
+        found = parse_runs([text])
+    elif namespace.in_folder:
+        found = [Path(namespace.in_folder).absolute() / f"r{number:04d}" for number in numbers]
+    elif namespace.proposal is not None:
+        found = [parse_runs(f"p{namespace.proposal} r{number}")[0] for number in numbers]
+    else:
+        raise BadParameter(f"Run {text} is a number; say where it is with --in-folder or --proposal.")
+    if len(found) > 1 and not many:
+        raise BadParameter(f"{text!r} are {len(found)} runs, and one is asked for; give one.")
+    return found
 
 
-def _pdu(text: str) -> tuple[int, str]:
-    number, _, name = text.partition("=")
-    if not number.isdigit() or not name:
-        raise BadParameter(f"--pdu {text} is not of the form N=NAME, such as 3=UNIT_M305.")
-    return int(number), name
+def _run_numbers(text: str) -> tuple[int, ...]:
+    """Numbers of runs such as ``12``, ``r12`` or ``R1-3,7``; none where the text is something else."""
+    numbers = re.sub(r"[rR](?=\d)", "", plain(text), flags=re.ASCII)
+    return parse_numbers(numbers) if re.fullmatch(r"[\d\s,-]+", numbers, re.ASCII) else ()
+
+
+def _proposal(text: str) -> int:
+    try:
+        return parse_proposal(text)
+    except BadParameter as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _pdus(texts: Sequence[str]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for text in texts:
+        number, _, name = (part.strip() for part in plain(text).partition("="))
+        if not re.fullmatch(r"\d{1,9}", number, re.ASCII) or not name:
+            raise BadParameter(f"--pdu {text} is not of the form N=NAME, such as 3=UNIT_M305.")
+        if int(number) in found:
+            raise BadParameter(f"--pdu names module {number} twice, {found[int(number)]} and {name}; name it once.")
+        found[int(number)] = name
+    return found

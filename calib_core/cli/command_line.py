@@ -35,6 +35,8 @@ def command_line(spec: JobSpec) -> str:
 
 def _running(spec: JobSpec) -> list[str]:
     words = ["--keep-order"] if spec.keep_order else []
+    words += ["--strict"] if spec.strict else []
+    words += ["--begin", spec.begin.isoformat()] if spec.begin else []
     if spec.memory_mb != DEFAULT_MEMORY_MB:
         words += ["--memory-mb", str(spec.memory_mb)]
     words += ["--parts", str(spec.parts)] if spec.parts != 1 else []

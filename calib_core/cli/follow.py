@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+from calib_core.cli.summary import warned
 from calib_core.jobs.board import Board, State
 from calib_core.jobs.job import Job
 from calib_core.jobs.outputs import told
@@ -46,7 +47,7 @@ class _Screen:
             print(_bar(board), file=sys.stderr, flush=True)
         if last:
             seconds = time.monotonic() - self._started
-            print(f"{board.state.value} after {seconds:.1f} s, {told(board.outputs)} written")
+            print(f"{board.state.value} after {seconds:.1f} s, {told(board.outputs)} written{warned(board)}")
 
     def _line(self, text: str) -> None:
         print(f"\r\x1b[K{text}" if self._live else text, file=sys.stderr, flush=True)

@@ -89,6 +89,7 @@ def _lines(one: DetectorReport) -> list[str]:
         cells = format_numbers(same[2]) or "none"
         lines.append(f"    modules {numbers}: {same[0]} trains, {same[1]} frames, memory cells {cells}")
     lines.append(f"    gain stage: {_stage(one)}")
+    lines += [f"    ! {one.evidence.conflict}"] if one.evidence.conflict else []
     for parameter in kind.condition:
         found = one.condition.values.get(parameter.name)
         if found:

@@ -6,12 +6,13 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from calib_core.cli.words import number, whole
 from calib_core.params import Kind, Knob, Knobs
 
 _PREFIX = "knob_"
 #: Meaning of a value in the usage line, and how its text is read; the range is checked by the model.
 _PLAIN: dict[Kind, tuple[str, Callable[[str], Any]]] = {
-    "int": ("N", int), "float": ("X", float), "text": ("TEXT", str),
+    "int": ("N", whole), "float": ("X", number), "text": ("TEXT", str),
 }
 
 
@@ -101,7 +102,7 @@ def _reading(knob: Knob) -> dict[str, Any]:
 
 def _add_pair(group: Any, flag: str, knob: Knob, default: Any, which: str) -> None:
     shown = "none" if default is None else f"{default[0]:g} {default[1]:g}"
-    group.add_argument(flag, dest=_dest(flag), nargs=2, type=float, metavar=("LOW", "HIGH"), default=None,
+    group.add_argument(flag, dest=_dest(flag), nargs=2, type=number, metavar=("LOW", "HIGH"), default=None,
                        help=_help(knob, shown, which))
 
 

@@ -15,10 +15,12 @@ from calib_core.characterisation.family import families
 from calib_core.cli import characterise, demo, follow, info, pages
 from calib_core.cli import simulate as simulation
 from calib_core.cli.knob_flags import with_known_names
+from calib_core.cli.words import Parser, with_negative_numbers
 from calib_core.errors import BadInput, CalibrationError
 from calib_core.io.locate import parse_runs
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
+from calib_core.typed import parse_path
 
 Namespace = argparse.Namespace
 
@@ -26,7 +28,7 @@ Namespace = argparse.Namespace
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status (0 done, 1 failed, 2 refused, 130 cancelled)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    namespace = _parser().parse_args(_upper_case_names(words))
+    namespace = _parser().parse_args(with_negative_numbers(_upper_case_names(words)))
     try:
         status: int = namespace.act(namespace)
     except CalibrationError as error:
@@ -48,7 +50,7 @@ def _upper_case_names(words: list[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("calibwb", description="Characterise the X-ray detectors of European XFEL.")
+    parser = Parser("calibwb", description="Characterise the X-ray detectors of European XFEL.")
     parser.add_argument("--version", action="version", version=f"calibwb {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for family in families():
@@ -71,8 +73,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_job_file(commands: Any) -> None:
     parser = commands.add_parser("run", help="run a job file")
-    parser.add_argument("job", type=Path, help="job file (JSON)")
-    parser.add_argument("--out-folder", type=Path, metavar="FOLDER", help="where constants go, instead of the file's")
+    parser.add_argument("job", type=parse_path, help="job file (JSON)")
+    parser.add_argument("--out-folder", type=parse_path, metavar="FOLDER",
+                        help="where constants go, instead of the file's")
     parser.set_defaults(act=_run_file)
 
 
@@ -87,14 +90,15 @@ def _add_demo(commands: Any) -> None:
     parser = commands.add_parser("demo", help="simulate runs and show their darks live")
     parser.add_argument("detectors", nargs="*", metavar="DETECTOR",
                         help="detector types to show, or all (default: the first two); made on first use")
-    parser.add_argument("--folder", type=Path, default=Path("demo"), help="where the demo's data go (default: demo)")
+    parser.add_argument("--folder", type=parse_path, default=Path("demo"),
+                        help="where the demo's data go (default: demo)")
     parser.add_argument("--headless", action="store_true", help="no window even where there is a display")
     parser.set_defaults(act=lambda n: demo.run(n.detectors, n.folder, n.headless, _window))
 
 
 def _add_docs(commands: Any) -> None:
     parser = commands.add_parser("docs", help="write reference pages of all detectors")
-    parser.add_argument("folder", type=Path, help="where the pages go, such as docs/detectors")
+    parser.add_argument("folder", type=parse_path, help="where the pages go, such as docs/detectors")
     parser.set_defaults(act=_docs)
 
 
@@ -113,14 +117,14 @@ def _run_file(namespace: Namespace) -> int:
 
 def _info(namespace: Namespace) -> int:
     found, status = [], 0
-    for path in parse_runs(" ".join(namespace.runs)):
+    for path in parse_runs(namespace.runs):
         try:
             found.append(info.look(path))
         except BadInput as error:  # the others are told all the same
             print(f"calibwb: {error}", file=sys.stderr)
             status = 2
     if namespace.json:
-        print(json.dumps([one.to_json() for one in found], indent=2, ensure_ascii=False))
+        print(json.dumps([one.to_json() for one in found], indent=2, ensure_ascii=False, allow_nan=False))
     else:
         print("\n\n".join(one.text() for one in found))
     return status

@@ -137,9 +137,12 @@ def _span(what: str, start: int, stop: int) -> str:
 
 
 def _condition(kind: DetectorType) -> str:
-    rows = [(f"`{_flag(p.name)}`", p.database_name, p.unit, "" if p.text else f"{p.tolerance:g}",
-             "" if p.left_out_at is None else p.left_out_at, p.help) for p in kind.condition]
-    return _table(("flag", "name in the database", "unit", "tolerance", "not stored at", "meaning"), rows)
+    queried = {name for one in kind.calibrations.values() for name in kind.condition_of(one)}
+    rows = [(f"`{p.flag}`", p.database_name, p.unit, p.takes, "" if p.text else f"{p.tolerance:g}",
+             "" if p.left_out_at is None else p.left_out_at, "yes" if p.name in queried else "no, an attribute",
+             p.help) for p in kind.condition]
+    head = ("flag", "name in the database", "unit", "takes", "tolerance", "not stored at", "in queries", "meaning")
+    return _table(head, rows)
 
 
 def _method(family: Family, method: Method) -> list[str]:
@@ -212,10 +215,6 @@ def _value(value: Any, stages: Sequence[str]) -> str:
         named = zip(stages, value, strict=False)
         return _value(value[0], ()) if same else "; ".join(f"{stage} {_value(one, ())}" for stage, one in named)
     return " to ".join(f"{one:g}" for one in value)
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def _size(shape: tuple[int, int]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from calib_core.characterisation.family import families
 from calib_core.cli.knob_flags import add_knob_arguments, changes_from
+from calib_core.cli.words import whole
 from calib_core.detector import DetectorType
 from calib_core.simulate.run import Simulated, simulate
 from calib_core.simulate.settings import default_settings, demo_settings
+from calib_core.typed import parse_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,9 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             name, help=f"dark runs of {kind.title}",
             description=f"Write simulated dark runs of {kind.title} with known truth."
         )
-        one.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="Data root to write below")
+        one.add_argument("--out", type=parse_path, required=True, metavar="FOLDER", help="Data root to write below")
         one.add_argument("--demo", action="store_true", help="Begin with the settings of the demonstration")
-        one.add_argument("--threads", type=int, default=2, metavar="N", help="Modules written at once [default 2]")
+        one.add_argument("--threads", type=whole, default=2, metavar="N", help="Modules written at once [default 2]")
         add_knob_arguments(one, default_settings(kind.name), leave_out=("detector_type",))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from calib_core.axes import Array, At
+from calib_core.jobs.board import Board
 from calib_core.jobs.job import Job
 from calib_core.jobs.outputs import told
 from calib_core.jobs.plan import Plan
@@ -44,7 +45,14 @@ def _closing(job: Job) -> str:
     spec, board = job.spec, job.board
     why = f" ({board.error})" if board.error else ""
     return (f"{spec.family} {spec.method} of {spec.detector or 'no detector'}: {board.state.value}{why}, "
-            f"{told(board.outputs)} written to {spec.out_folder}")
+            f"{told(board.outputs)} written to {spec.out_folder}{warned(board)}")
+
+
+def warned(board: Board) -> str:
+    """End of a job's closing line: its warnings once more, each on a line, so that none is lost."""
+    number = len(board.warnings)
+    head = f", with {number} warning{'s' if number > 1 else ''}:"
+    return "\n".join([head, *(f"  {text}" for text in board.warnings)]) if number else ""
 
 
 def _rows(job: Job, plan: Plan) -> Iterator[dict[str, str]]:

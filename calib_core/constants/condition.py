@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Self
 
 Value = float | str
@@ -25,7 +27,12 @@ class ConditionParameter:
     left_out_at : float or str, optional
         Value that the database neither stores nor asks for (the old default of a newer parameter).
     per_stage : bool
-        Whether the runs of one characterisation may differ in it, as each is of another gain stage.
+        Whether it follows the gain stage: the runs of one characterisation may differ in it, and what is made of
+        them holds the values of all.
+    lowest, highest : float, optional
+        Smallest and largest value that the detector can have, both allowed.
+    choices : tuple of float
+        The only values that the detector can have; empty where the range is all there is to say.
     text : bool
         Whether its values are text; else they are numbers.
     of_hardware : bool
@@ -41,20 +48,72 @@ class ConditionParameter:
     per_stage: bool = False
     text: bool = False
     of_hardware: bool = False
+    lowest: float | None = None
+    highest: float | None = None
+    choices: tuple[float, ...] = ()
     help: str = ""
+
+    @property
+    def flag(self) -> str:
+        """Its flag on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def takes(self) -> str:
+        """What it takes, in words: ``a number from 1 to 352``."""
+        if self.text:
+            return "text"
+        if self.choices:
+            return " or ".join(f"{choice:g}" for choice in self.choices)
+        ends = [f"{word} {end:g}" for word, end in (("from", self.lowest), ("to", self.highest)) if end is not None]
+        return " ".join(["a number", *ends])
+
+    def shown(self, value: Value) -> str:
+        """A value with its unit, for people."""
+        text = value if isinstance(value, str) else f"{value:g}" if abs(value) < 1e6 else f"{value}"
+        return f"{text} {self.unit}".rstrip()
+
+    def allows(self, value: object) -> bool:
+        """Whether the detector can have a value, found or typed: a finite number in the range, or text.
+
+        Parameters
+        ----------
+        value : object
+            Of any type; a truth value is no number.
+        """
+        if self.text or isinstance(value, str):
+            return self.text and isinstance(value, str)
+        if isinstance(value, bool) or not isinstance(value, float | int) or not math.isfinite(value):
+            return False
+        if self.choices:
+            return value in self.choices
+        return (self.lowest is None or value >= self.lowest) and (self.highest is None or value <= self.highest)
 
 
 @dataclass(frozen=True)
 class Found:
     """A value together with where it came from.
 
-    ``origin`` is a source and key of the run, ``operator``, or ``default: reason``; ``sure`` is False where
-    the operator should look at it.
+    Attributes
+    ----------
+    value : float or str
+    origin : str
+        A source and key of the run, ``operator``, or ``default: reason``; and why it is doubtful, where it is.
+    sure : bool
+        False where the operator should look at it.
+    others : tuple of float or str
+        Further values that hold as well: of a parameter that follows the gain stage, those of the other runs.
     """
 
     value: Value
     origin: str
     sure: bool = True
+    others: tuple[Value, ...] = ()
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """All values that hold, each once."""
+        return tuple(dict.fromkeys((self.value, *self.others)))
 
     @classmethod
     def by_operator(cls, value: Value) -> Self:
@@ -66,19 +125,6 @@ class Found:
             In the unit of its parameter; neither range nor type is checked here.
         """
         return cls(value, "operator")
-
-    @classmethod
-    def by_default(cls, value: Value, why: str) -> Self:
-        """A value that nothing in the run tells; the operator should look at it.
-
-        Parameters
-        ----------
-        value : float or str
-            In the unit of its parameter.
-        why : str
-            Words that follow “default: ” on the screen and in provenance.
-        """
-        return cls(value, f"default: {why}", sure=False)
 
 
 @dataclass(frozen=True)
@@ -103,18 +149,30 @@ class Condition:
         Returns
         -------
         Condition
-            A new one, whose changed values are sure.
+            A new one, whose changed values are sure and hold for all gain stages.
         """
         new = {name: Found.by_operator(value) for name, value in changes.items()}
         return replace(self, values={**self.values, **new})
 
-    def as_database(self) -> dict[str, Value]:
-        """Parameters under the database's names, without those that it leaves out."""
-        return {
-            p.database_name: self.values[p.name].value
-            for p in self.parameters
-            if p.name in self.values and self.values[p.name].value != p.left_out_at
-        }
+    def of(self, names: Iterable[str]) -> Condition:
+        """Condition of some parameters alone, by our names, in the order of the declaration."""
+        wanted = set(names)
+        return Condition(tuple(p for p in self.parameters if p.name in wanted),
+                         {name: found for name, found in self.values.items() if name in wanted})
+
+    def queries(self) -> tuple[dict[str, Value], ...]:
+        """Queries of the database that find what is of this condition.
+
+        Returns
+        -------
+        tuple of dict
+            Values under the database's names, without those that it leaves out; one for each value of a parameter
+            that follows the gain stage.
+        """
+        known = [p for p in self.parameters if p.name in self.values]
+        return tuple(
+            {p.database_name: value for p, value in zip(known, values, strict=True) if value != p.left_out_at}
+            for values in product(*(self.values[p.name].values for p in known)))
 
     def matches(self, other: Condition) -> str | None:
         """Compare with another condition by the tolerances of the declared parameters.
@@ -140,7 +198,11 @@ class Condition:
 def _disagreement(parameter: ConditionParameter, mine: Found | None, theirs: Found | None) -> str | None:
     if mine is None or theirs is None:
         return None if mine is theirs else f"{parameter.database_name} is known on one side only"
-    a, b = mine.value, theirs.value
-    same = a == b if isinstance(a, str) or isinstance(b, str) else abs(a - b) <= parameter.tolerance
+    if any(_same(parameter, a, b) for a in mine.values for b in theirs.values):
+        return None
     unit = f" {parameter.unit}" if parameter.unit else ""
-    return None if same else f"{parameter.database_name} differs: {a}{unit} and {b}{unit}"
+    return f"{parameter.database_name} differs: {mine.value}{unit} and {theirs.value}{unit}"
+
+
+def _same(parameter: ConditionParameter, a: Value, b: Value) -> bool:
+    return a == b if isinstance(a, str) or isinstance(b, str) else abs(a - b) <= parameter.tolerance

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +61,7 @@ class Constant:
     labels : mapping
         Labels of the entries of axes, by their names.
     condition : Condition
+        What the database's queries of this calibration have.
     begin : datetime
         Begin of validity, aware UTC.
     provenance : mapping
@@ -71,6 +72,8 @@ class Constant:
         The same for the number of samples behind each value (uint32).
     split : str
         Axis of which parts are read and written.
+    recorded : Condition
+        All that is known of the operating condition; what the queries do not have becomes an attribute.
     """
 
     kind: ConstantKind
@@ -86,6 +89,7 @@ class Constant:
     read: Callable[[slice], npt.NDArray[Any]]
     read_count: Callable[[slice], npt.NDArray[Any]] | None = None
     split: str = "cell"
+    recorded: Condition = field(default_factory=lambda: Condition(()))
 
     def values(self) -> npt.NDArray[Any]:
         """All values in the order of ``dims``."""

@@ -1,7 +1,7 @@
 """Detectors: their types, what is installed, decoded frames, and what runs tell of them."""
 
 from calib_core.detector.detector_type import Array, Calibration, DetectorType, GainStage, Region
-from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
+from calib_core.detector.evidence import ControlReader, Readings, SampleStatistics, StageEvidence
 from calib_core.detector.frames import Frames, FrameSelection
 from calib_core.detector.installed import Detector, Module
 from calib_core.detector.raw_layout import RawLayout
@@ -9,6 +9,6 @@ from calib_core.detector.simulated import Electronics, Level, Levels, Simulated,
 
 __all__ = [
     "Array", "Calibration", "ControlReader", "Detector", "DetectorType", "Electronics", "FrameSelection", "Frames",
-    "GainStage", "Level", "Levels", "Module", "RawLayout", "Region", "SampleStatistics", "Simulated", "StageEvidence",
-    "read_simulated",
+    "GainStage", "Level", "Levels", "Module", "RawLayout", "Readings", "Region", "SampleStatistics", "Simulated",
+    "StageEvidence", "read_simulated",
 ]

@@ -6,7 +6,7 @@ the program needs to know of a family is a field of :class:`DetectorType`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.detector.clues import Clue, found_values
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
 from calib_core.detector.frames import Frames
 from calib_core.detector.raw_layout import RawLayout
@@ -74,11 +75,15 @@ class Calibration:
         Order of the axes in the file, slowest first; axes of length 1 may be left out.
     written_as : mapping
         Axes of results that have another name in the file.
+    parameters : tuple of str, optional
+        Parameters of the operating condition that the database's queries have, by our names; None for all that the
+        type has. The others are attributes of the constant.
     """
 
     name: str
     dims: tuple[str, ...]
     written_as: Mapping[str, str] = field(default_factory=dict)
+    parameters: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,8 +130,11 @@ class DetectorType:
     encode : callable
         ``encode(block, gain stage, gain bits) -> arrays by key``; the inverse, for the simulator. Pure.
     condition : tuple of ConditionParameter
-    find_condition : callable
-        ``find_condition(ControlReader, detector name) -> {name: Found}``.
+    clues : mapping
+        Where each parameter of the condition is told, by its name, the best place first.
+    cells_told_by : str
+        Parameter of the condition that says how many memory cells are in use; empty where it says the same whatever
+        is in use, so that the frames tell.
     find_stage : callable
         ``find_stage(ControlReader, detector name, SampleStatistics) -> StageEvidence``.
     calibrations : mapping
@@ -161,7 +169,7 @@ class DetectorType:
     decode: Callable[[Mapping[str, Array]], Frames]
     encode: Callable[[Array, int, Array | None], Mapping[str, Array]]
     condition: tuple[ConditionParameter, ...]
-    find_condition: Callable[[ControlReader, str], dict[str, Found]]
+    clues: Mapping[str, Sequence[Clue]]
     find_stage: Callable[[ControlReader, str, SampleStatistics], StageEvidence]
     calibrations: Mapping[str, Calibration]
     geometry: Callable[[int], Any]
@@ -173,6 +181,7 @@ class DetectorType:
     variants: tuple[DetectorType, ...] = ()
     remark: str = ""
     always_whole: bool = True
+    cells_told_by: str = "memory_cells"
     stages_in_run: Callable[[Mapping[str, Found]], int] | None = None
     operated: Callable[[DetectorType, Mapping[str, Found]], DetectorType] | None = None
     simulated: Simulated | None = None
@@ -197,6 +206,14 @@ class DetectorType:
     def frame_bytes(self) -> int:
         """Bytes of one raw frame in memory, all planes and gain bits."""
         return self.pixels * (2 * self.planes + self.has_gain_bits)
+
+    def find_condition(self, run: ControlReader, detector: str) -> dict[str, Found]:
+        """Values of the operating condition that a run tells of a detector, by name, and whether they are sure."""
+        return found_values(self.condition, self.clues, run, detector)
+
+    def condition_of(self, calibration: Calibration) -> tuple[str, ...]:
+        """Names of the parameters that the database's queries of a calibration have."""
+        return tuple(p.name for p in self.condition) if calibration.parameters is None else calibration.parameters
 
     def operated_at(self, found: Mapping[str, Found]) -> DetectorType:
         """Type as its data are to be understood at an operating condition."""

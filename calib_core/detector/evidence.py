@@ -14,17 +14,34 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 
+@dataclass(frozen=True)
+class Readings:
+    """What is stored of one key over the trains that are used.
+
+    Attributes
+    ----------
+    values : (n,) array
+        Numbers or text, one for each train that is told; of vectors the first entry. Where only the start of the
+        run is told, the one value of it.
+    trains : int
+        Trains that are used.
+    told : int
+        How many of them are told; 0 where only the start of the run is.
+    """
+
+    values: Array
+    trains: int
+    told: int
+
+
 class ControlReader(Protocol):
     """What descriptors may ask of a run: its control values, by source and key."""
 
     def sources(self, pattern: str) -> list[str]:
         """Control sources that match a regular expression, sorted."""
 
-    def run_value(self, source: str, key: str) -> Any | None:
-        """Value at the start of the run, or None where there is no such source or key."""
-
-    def largest(self, source: str, key: str) -> float | None:
-        """Largest value over the run, or None where there is no such source or key."""
+    def told(self, source: str, key: str) -> Readings | None:
+        """What slow control tells of a key over the trains that are used, or None where it tells nothing."""
 
     def cells(self) -> Array:
         """Distinct memory cells of the first module's frames, sorted (may be empty)."""
@@ -35,17 +52,21 @@ class ControlReader(Protocol):
     def pulses(self) -> Array:
         """Pulse ids of the first train that has frames (may be empty)."""
 
-    def mean_beside(self, key: str) -> float | None:
-        """Mean of a key beside the pixels of the first module, such as a temperature; None where there is none."""
+    def beside(self, key: str) -> Readings | None:
+        """What a key beside the pixels of the first module tells, such as a temperature; None where there is none."""
 
 
 @dataclass(frozen=True)
 class StageEvidence:
-    """What a run says about its gain stage: by slow control, by gain bits, or only its mean gain signal."""
+    """What a run says about its gain stage: by slow control, by gain bits, or only its mean gain signal.
+
+    ``conflict`` are words on slow control and gain bits that say different things.
+    """
 
     stage: int | None
     origin: str
     gain_signal: float | None = None
+    conflict: str = ""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ class RawLayout:
     module_words : tuple of str
         What stands for ``module`` in sources without numbers, in the order of the modules.
     aggregator : str
-        Format of the file aggregator from ``module``, such as ``X{module:02d}``.
+        Format of the usual aggregator from ``module``, such as ``X{module:02d}``; modules in one file have the file's
+        and, behind a slash, their number.
     group : str
         Index group of the pixel data (``image``, ``data``).
     pixels : str
@@ -77,6 +78,11 @@ class RawLayout:
             return None
         words, word = self.module_words, found["module"]
         return found["detector"], self.first_module + words.index(word) if words else int(word)
+
+    def usual(self, module: int) -> tuple[str, str]:
+        """Usual aggregator of a module: what file names have, and what follows where modules share it."""
+        name, slash, rest = self.aggregator.format(module=module).partition("/")
+        return name, slash + rest
 
     def frames(self, arrays: Mapping[str, Array], signal_plane: int | None = None) -> Frames:
         """Frames of arrays by key that need no more than to be named."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 
@@ -57,20 +59,44 @@ def detector_type(name: str) -> DetectorType:
     raise BadParameter(f"There is no detector type “{name}”; known types are {known}.")
 
 
-def identify(sources: Sequence[str]) -> tuple[Detector, ...]:
-    """Detectors that a run's instrument sources show, with their modules in order."""
+def identify(sources: Sequence[str], files: Mapping[str, Sequence[str]] | None = None) -> tuple[Detector, ...]:
+    """Detectors that a run's instrument sources show, with their modules in order.
+
+    Parameters
+    ----------
+    sources : sequence of str
+    files : mapping, optional
+        Aggregators of the files that list each source; where they are not known, those that the type usually has.
+    """
     found: dict[tuple[str, str], list[Module]] = {}
     for kind in detector_types():
         for source in sources:
             match = kind.raw.match(source)
             if match:
-                found.setdefault((kind.name, match[0]), []).append(_module(kind, source, *match))
+                found.setdefault((kind.name, match[0]), []).append(
+                    _module(kind, source, *match, (files or {}).get(source, ())))
     return tuple(
-        Detector(identifier, _declared[name], tuple(sorted(modules, key=lambda m: m.number)))
+        Detector(identifier, _declared[name], _told_apart(identifier, sorted(modules, key=lambda m: m.number)))
         for (name, identifier), modules in sorted(found.items())
     )
 
 
-def _module(kind: DetectorType, source: str, identifier: str, number: int) -> Module:
-    aggregator = kind.raw.aggregator.format(module=number)
-    return Module(number, source, aggregator, f"{identifier}_{aggregator}")
+def _module(kind: DetectorType, source: str, identifier: str, number: int, files: Sequence[str]) -> Module:
+    """A module at the aggregator whose files list it; a file of another module's name does not rename it."""
+    usual, behind = kind.raw.usual(number)
+    first = kind.raw.first_module
+    others = {kind.raw.usual(other)[0] for other in range(first, first + kind.max_modules)}
+    foreign = sorted(set(files) - others)
+    return Module(number, source, (usual if usual in files or not foreign else foreign[0]) + behind, "")
+
+
+def _told_apart(identifier: str, modules: Sequence[Module]) -> tuple[Module, ...]:
+    """Modules with the names of their units; those that share an aggregator have their number behind it."""
+    shared = Counter(module.aggregator for module in modules)
+    named = [replace(m, aggregator=f"{m.aggregator}/{m.number}") if shared[m.aggregator] > 1 else m for m in modules]
+    return tuple(replace(m, pdu=unit_name(identifier, m.aggregator)) for m in named)
+
+
+def unit_name(identifier: str, aggregator: str) -> str:
+    """Name of a physical detector unit that nobody has named; it can be part of a path."""
+    return f"{identifier}_{aggregator.replace('/', '_')}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,23 +10,24 @@ from typing import Any
 import numpy as np
 
 from calib_core.constants.badpixels import BadPixels
-from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.constants.condition import ConditionParameter
 from calib_core.detector import DetectorType, RawLayout, Region
+from calib_core.detector.clues import Beside, Clue, Device, Fixed, Scaled, Told, Usual
 from calib_core.detector.condition_parts import (
     BIAS_VOLTAGE,
+    JUST_ONE_CELL,
     ONE_MEMORY_CELL,
     PIXELS_SLOW_FAST,
     SENSOR_TEMPERATURE,
-    one_memory_cell,
 )
-from calib_core.detector.control_values import control_source, number, scaled
-from calib_core.detector.evidence import ControlReader, only_stage
+from calib_core.detector.evidence import only_stage
 
 CONDITION = (
     BIAS_VOLTAGE, ONE_MEMORY_CELL, *PIXELS_SLOW_FAST,
-    ConditionParameter("integration_time", "Integration time", "µs", 0.5, help="Exposure time"),
+    ConditionParameter("integration_time", "Integration time", "µs", 0.5, lowest=0.1, highest=1e6,
+                       help="Exposure time"),
     SENSOR_TEMPERATURE,
-    ConditionParameter("in_vacuum", "In vacuum", help="0 in air, 1 in vacuum"),
+    ConditionParameter("in_vacuum", "In vacuum", choices=(0, 1), help="0 in air, 1 in vacuum"),
 )
 #: Kelvin of 0 °C, and hundredths of degrees in which the camera tells its temperature.
 _ZERO_CELSIUS, _CENTI = 273.15, 0.01
@@ -54,24 +55,24 @@ def layout(names: str, adc_mask: int = 0xFFFF, gain_shift: int | None = None) ->
     )
 
 
-def find_condition(shape: tuple[int, int], run: ControlReader, detector: str) -> dict[str, Found]:
-    """What the control device and the data tell of a camera of this read-out family."""
-    control = control_source(run, detector)
+CONTROL = Device(r"{detector}/DET/CONTROL")
+_CELSIUS = Scaled(_CENTI, _ZERO_CELSIUS)
+
+
+def clues(shape: tuple[int, int]) -> dict[str, Sequence[Clue]]:
+    """Where the control device and the data tell the condition of a camera whose data have some shape."""
     return {
-        "bias_voltage": scaled(number(run, control, "bias", "highVoltage"), 200, "no bias voltage in the run"),
-        **one_memory_cell(),
-        "pixels_x": Found(float(shape[0]), "shape of the data"),
-        "pixels_y": Found(float(shape[1]), "detector type"),
-        "integration_time": scaled(number(run, control, "expTime"), 10, "no exposure time in the run"),
-        "sensor_temperature": _temperature(run, control),
-        "in_vacuum": Found.by_default(0.0, "the run does not tell"),
+        "bias_voltage": (
+            Told(CONTROL, ("bias", "highVoltage"), Scaled()), Usual(200.0, "no bias voltage in the run")),
+        "memory_cells": JUST_ONE_CELL,
+        "pixels_x": (Fixed(float(shape[0]), "shape of the data"),),
+        "pixels_y": (Fixed(float(shape[1])),),
+        "integration_time": (Told(CONTROL, ("expTime",), Scaled()), Usual(10.0, "no exposure time in the run")),
+        "sensor_temperature": (
+            Beside(TEMPERATURE, _CELSIUS), Told(CONTROL, ("slowdata.backTemp",), _CELSIUS),
+            Usual(288.0, "no temperature in the run")),
+        "in_vacuum": (Usual(0.0, "the run does not tell"),),
     }
-
-
-def _temperature(run: ControlReader, control: str) -> Found:
-    beside = run.mean_beside(TEMPERATURE)
-    found = number(run, control, "slowdata.backTemp") if beside is None else Found(beside, f"{TEMPERATURE}, mean")
-    return scaled(found, 288, "no temperature in the run", _CENTI, _ZERO_CELSIUS)
 
 
 def simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
@@ -89,13 +90,13 @@ def calibration_rows(shape: tuple[int, int]) -> Region:
     return Region("calibration rows", BadPixels.NON_SENSITIVE, boxes)
 
 
-def active_only(kind: DetectorType, finding: Callable[..., dict[str, Found]]) -> DetectorType:
+def active_only(kind: DetectorType) -> DetectorType:
     """Variant of a camera type for data whose calibration rows were cut off."""
     rows, columns = kind.shape[0] - 4, kind.shape[1]
     high, wide = kind.bank_shape or kind.asic_shape
     return replace(
         kind, name=f"{kind.name}_ACTIVE", title=f"{kind.title} without calibration rows", shape=(rows, columns),
         regions=(), asic_shape=(rows // 2, columns // 2), bank_shape=(high - 2, wide),
-        find_condition=partial(finding, (rows, columns)),
+        clues={**kind.clues, **{name: clues((rows, columns))[name] for name in ("pixels_x", "pixels_y")}},
         remark=f"The data have no calibration rows: {rows} rows instead of {kind.shape[0]}.",
     )

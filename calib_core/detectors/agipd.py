@@ -16,8 +16,8 @@ from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import Calibration, DetectorType, GainStage
-from calib_core.detector.condition_parts import ACQUISITION_RATE, BIAS_VOLTAGE, MEMORY_CELLS, PIXELS_SLOW_FAST, pixels
-from calib_core.detector.control_values import number
+from calib_core.detector.clues import Coded, Combined, Device, Scaled, Seen, Told, Unknown, Usual, powered, stage_told
+from calib_core.detector.condition_parts import ACQUISITION_RATE, BIAS_VOLTAGE, PIXELS_SLOW_FAST, memory_cells, pixels
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
 from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors._geometry import known_geometry
@@ -30,11 +30,12 @@ _STAGES = (
     GainStage("LG", "low", "low gain"),
 )
 _CONDITION = (
-    BIAS_VOLTAGE, *PIXELS_SLOW_FAST, MEMORY_CELLS, ACQUISITION_RATE,
-    ConditionParameter("gain_setting", "Gain setting", help="0 standard, 1 high CDS gain"),
-    ConditionParameter("gain_mode", "Gain mode", left_out_at=0.0, per_stage=True,
+    BIAS_VOLTAGE, *PIXELS_SLOW_FAST, memory_cells(352), ACQUISITION_RATE,
+    ConditionParameter("gain_setting", "Gain setting", choices=(0, 1), help="0 standard, 1 high CDS gain"),
+    ConditionParameter("gain_mode", "Gain mode", left_out_at=0.0, per_stage=True, choices=(0, 1, 2, 3),
                        help="0 adaptive, 1 to 3 fixed HG, MG, LG"),
-    ConditionParameter("integration_time", "Integration time", "", left_out_at=12.0, help="Integration time steps"),
+    ConditionParameter("integration_time", "Integration time", "", left_out_at=12.0, lowest=1, highest=255,
+                       help="Integration time steps"),
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell", "gain")
@@ -42,71 +43,62 @@ _RAW = channels("AGIPD1M", "AGIPD")
 _HARDWARE = Electronics((64, 16), "AGIPD1MCTRL00", telemetry_bytes=5408)
 
 
-def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
-    comp = next(iter(run.sources(r".*AGIPD.*/MDL/FPGA_COMP")), "")
-    return {
-        "bias_voltage": _bias(run),
-        **pixels(512, 128),
-        "memory_cells": _memory_cells(run, comp),
-        "acquisition_rate": _acquisition_rate(run, comp),
-        "gain_setting": _gain_setting(run, comp),
-        "gain_mode": number(run, comp, "gainModeIndex") or Found.by_default(0.0, "adaptive"),
-        "integration_time": number(run, comp, "integrationTime") or Found.by_default(12.0, "old default"),
-    }
+#: Names of control devices have another word in the middle than their detector's; the supply's lacks the number.
+_NAMES = r"(?P<instrument>[A-Z0-9]+)_[A-Z0-9]+_(?P<kind>AGIPD(?:1M|500K))-?(?P<number>\w*)"
+_COMP = Device(r"{instrument}_[A-Z0-9]+_{kind}{number}/MDL/FPGA_COMP", _NAMES)
+_SUPPLY = Device(r"{instrument}_[A-Z0-9]+_{kind}/PSC/HV", _NAMES)
+_MODULES = Device(r"{instrument}_[A-Z0-9]+_{kind}{number}/FPGA/M_\d+", _NAMES)
+#: Gain setting by two registers of old versions of the composite device: setupr, and patternTypeIndex 4 or below.
+_OLD_SETTINGS = {(0, False): 0.0, (32, True): 0.0, (8, False): 1.0, (40, True): 1.0}
 
 
-def _bias(run: ControlReader) -> Found:
-    for source in run.sources(r".*AGIPD.*/PSC/HV"):
-        for channel in range(16):
-            found = number(run, source, f"channels.U{channel}.voltage")
-            if found and float(found.value) > 0:
-                return replace(found, value=float(int(float(found.value))))
-    targets = [number(run, source, "highVoltage.target") for source in run.sources(r".*AGIPD.*/FPGA/M_\d+")]
-    valid = [float(t.value) for t in targets if t and float(t.value) < 1000]
-    if valid:
-        return Found(float(np.median(valid)), "…/FPGA/M_* highVoltage.target, median")
-    return Found.by_default(300.0, "no bias voltage in the run")
-
-
-def _memory_cells(run: ControlReader, comp: str) -> Found:
-    pulses = run.largest(comp, "bunchStructure.nPulses")
-    if pulses is not None:
-        return Found(float(pulses), f"{comp} bunchStructure.nPulses, largest")
+def _next_count(run: ControlReader) -> Found | None:
     cells = run.cells()
-    if cells.size == 0:
-        return Found.by_default(352.0, "no frames in the run")
-    fitting = [n for n in _CELL_COUNTS if n > int(cells.max())]
-    return Found(float(fitting[0] if fitting else _CELL_COUNTS[-1]), "image.cellId, next count in use")
+    fitting = [n for n in _CELL_COUNTS if cells.size and n > int(cells.max())]
+    return Found(float(fitting[0]), "image.cellId, next count in use", sure=False) if fitting else None
 
 
-def _acquisition_rate(run: ControlReader, comp: str) -> Found:
-    found = number(run, comp, "bunchStructure.repetitionRate")
-    if found:
-        return replace(found, value=round(float(found.value), 1))
+def _smallest_step(run: ControlReader) -> Found | None:
     steps = np.diff(run.pulses().astype(np.int64))
     if steps.size == 0 or steps.min() <= 0:
-        return Found.by_default(1.1, "one pulse per train or none")
+        return None
     return Found(round(np.floor(45 / steps.min()) / 10, 1), "image.pulseId, smallest step")
 
 
-def _gain_setting(run: ControlReader, comp: str) -> Found:
-    found = number(run, comp, "gain")
-    if found:
-        return found
-    setup, pattern = run.run_value(comp, "setupr"), run.run_value(comp, "patternTypeIndex")
-    if setup is None or pattern is None:
-        return Found.by_default(0.0, "no gain setting in the run")
-    known = {(0, False): 0.0, (32, True): 0.0, (8, False): 1.0, (40, True): 1.0}
-    value = known.get((int(setup), int(pattern) == 4))
-    origin = f"{comp} setupr, patternTypeIndex"
-    return Found.by_default(0.0, f"{origin} unknown") if value is None else Found(value, origin)
+def _old_setting(setup: Any, pattern: Any) -> float | None:
+    return _OLD_SETTINGS.get((int(setup), int(pattern) == 4)) if int(pattern) <= 4 else None
+
+
+_CLUES = {
+    "bias_voltage": (
+        Told(_SUPPLY, tuple(f"channels.U{channel}.voltage" for channel in range(16)), powered, every=True),
+        # these devices now and then tell an absurd voltage
+        Told(_MODULES, ("highVoltage.target",), powered, every=True, glitch=1000),
+        Usual(300.0, "no bias voltage in the run")),
+    **pixels(512, 128),
+    "memory_cells": (
+        Told(_COMP, ("bunchStructure.nPulses",), over="largest", added=", largest"), Seen(_next_count),
+        Usual(352.0, "no frames in the run")),
+    "acquisition_rate": (
+        Told(_COMP, ("bunchStructure.repetitionRate",), Scaled(digits=1)), Seen(_smallest_step),
+        Usual(1.1, "one pulse per train or none")),
+    "gain_setting": (
+        Told(_COMP, ("gain",)),
+        Combined(_COMP, ("setupr", "patternTypeIndex"), _old_setting),
+        Usual(0.0, "no gain setting in the run")),
+    "gain_mode": (Told(_COMP, ("gainModeIndex",)), Usual(0.0, "adaptive")),
+    "integration_time": (
+        Told(_COMP, ("integrationTime",)), Unknown(_COMP, 12.0, "is from before integrationTime"),
+        Usual(12.0, "old default")),
+}
+#: Gain stage of each fixed gain mode.
+_FIXED = Told(_COMP, ("gainModeIndex",), Coded({1: 0.0, 2: 1.0, 3: 2.0}))
 
 
 def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
-    comp = next(iter(run.sources(r".*AGIPD.*/MDL/FPGA_COMP")), "")
-    mode = run.run_value(comp, "gainModeIndex")
-    if mode is not None and int(mode) in (1, 2, 3):
-        return StageEvidence(int(mode) - 1, f"{comp} gainModeIndex", sample.median_gain_signal)
+    fixed = stage_told(run, detector, _FIXED)
+    if fixed is not None:
+        return replace(fixed, gain_signal=sample.median_gain_signal)
     return StageEvidence(None, "median of the gain signal", sample.median_gain_signal)
 
 
@@ -173,7 +165,7 @@ AGIPD1M = DetectorType(
     decode=partial(_RAW.frames, signal_plane=1),
     encode=encode,
     condition=_CONDITION,
-    find_condition=_find_condition,
+    clues=_CLUES,
     find_stage=_find_stage,
     operated=_operated,
     calibrations={k: Calibration(k, _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")} | {

@@ -9,7 +9,7 @@ import hashlib
 import math
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -19,14 +19,15 @@ from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import Calibration, DetectorType, GainStage
-from calib_core.detector.condition_parts import ACQUISITION_RATE, BIAS_VOLTAGE, MEMORY_CELLS, PIXELS_FAST_SLOW, pixels
+from calib_core.detector.clues import Combined, Device, Seen, Told, Usual, as_number
+from calib_core.detector.condition_parts import ACQUISITION_RATE, BIAS_VOLTAGE, PIXELS_FAST_SLOW, memory_cells, pixels
 from calib_core.detector.evidence import ControlReader, only_stage
 from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors._geometry import known_geometry
 from calib_core.detectors._xtdf import channels, encode
 
 _CONDITION = (
-    BIAS_VOLTAGE, MEMORY_CELLS, *PIXELS_FAST_SLOW,
+    BIAS_VOLTAGE, memory_cells(800), *PIXELS_FAST_SLOW,
     ConditionParameter("pulse_id_checksum", "Pulse id checksum",
                        help="Checksum of the pulse ids of a train; the offset depends on the pattern of pulses"),
     ACQUISITION_RATE,
@@ -39,30 +40,18 @@ _PULSE_GRID_MHZ = 4.5
 _TRIMMED = "Various"
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell")
-_RAW = channels("DSSC1M", "DSSC")
+_RAW = channels("DSSC(?:1M|2)", "DSSC")
 
 
-def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
-    """Conditions; those that the database takes optionally are left out where nothing tells them."""
-    optional = {
-        "pulse_id_checksum": _checksum(run),
-        "acquisition_rate": _of_quadrants(run, "sequencer.cycleLength", _acquisition_rate),
-        "target_gain": _of_quadrants(run, "epcRegisterFilePath", _target_gain),
-        "encoded_gain": _of_quadrants(run, "gain.csaFbCap, fcfEnCap, csaResistor, irampFineTrm", _encoded_gain),
-    }
-    return {
-        "bias_voltage": Found.by_default(100.0, "no bias voltage in the run"),
-        "memory_cells": _memory_cells(run),
-        **pixels(512, 128),
-        **{name: found for name, found in optional.items() if found is not None},
-    }
+#: Quadrants: their names follow from the instrument and, of the second detector, its number.
+_QUADRANTS = Device(
+    r"{instrument}_[A-Z0-9]+_DSSC{number}/FPGA/PPT_Q[1-4]",
+    r"(?P<instrument>[A-Z0-9]+)_[A-Z0-9]+_DSSC(?:1M-\d|(?P<number>\d))")
 
 
-def _memory_cells(run: ControlReader) -> Found:
+def _highest_cell(run: ControlReader) -> Found | None:
     cells = run.cells()
-    if cells.size == 0:
-        return Found.by_default(400.0, "no frames in the run")
-    return Found(float(cells.max() + 1), "image.cellId, highest + 1")
+    return Found(float(cells.max() + 1), "image.cellId, highest + 1") if cells.size else None
 
 
 def _checksum(run: ControlReader) -> Found | None:
@@ -75,43 +64,42 @@ def _checksum(run: ControlReader) -> Found | None:
     return Found(value, "image.pulseId of the first train")
 
 
-def _of_quadrants(
-    run: ControlReader, keys: str, find: Callable[[ControlReader, str], float | None]
-) -> Found | None:
-    """Value of the first quadrant that has one; doubtful where the quadrants differ."""
-    values = {source: find(run, source) for source in run.sources(r".*DSSC.*/FPGA/PPT_Q[1-4]")}
-    told = [(source, value) for source, value in values.items() if value is not None]
-    if not told:
-        return None
-    same = len({value for _, value in told}) == 1
-    source, first = told[0]
-    return Found(first, f"{source} {keys}" + ("" if same else "; the quadrants differ"), sure=same)
+def _rate(cycle_length: Any) -> float | None:
+    cycles = as_number(cycle_length)
+    return round(_PULSE_GRID_MHZ * _CYCLES_PER_PULSE / cycles, 3) if cycles else None
 
 
-def _acquisition_rate(run: ControlReader, source: str) -> float | None:
-    length = run.run_value(source, "sequencer.cycleLength")
-    return round(_PULSE_GRID_MHZ * _CYCLES_PER_PULSE / float(length), 3) if length else None
-
-
-def _target_gain(run: ControlReader, source: str) -> float | None:
-    named = re.search(r"_TG(\d+(?:\.\d+)?)", str(run.run_value(source, "epcRegisterFilePath")))
+def _target_gain(path: Any) -> float | None:
+    named = re.search(r"_TG(\d+(?:\.\d+)?)", str(path))
     return float(named[1]) if named else None
 
 
-def _encoded_gain(run: ControlReader, source: str) -> float | None:
-    registers = [run.run_value(source, f"gain.{key}") for key in ("csaFbCap", "fcfEnCap", "csaResistor")]
-    if any(value is None for value in registers):
-        return None
-    trimmed = run.run_value(source, "gain.irampFineTrm") == _TRIMMED
-    capacitor, enabled, resistor = (int(value) for value in registers if value is not None)
-    return float(capacitor + (enabled << 8) + (resistor << 16) + (trimmed << 32))
+def _encoded_gain(capacitor: Any, enabled: Any, resistor: Any, trimming: Any) -> float:
+    return float(int(capacitor) + (int(enabled) << 8) + (int(resistor) << 16) + ((trimming == _TRIMMED) << 32))
+
+
+_CLUES = {
+    "bias_voltage": (Usual(100.0, "no bias voltage in the run"),),
+    "memory_cells": (Seen(_highest_cell), Usual(400.0, "no frames in the run")),
+    **pixels(512, 128),
+    "pulse_id_checksum": (Seen(_checksum),),
+    "acquisition_rate": (Told(_QUADRANTS, ("sequencer.cycleLength",), _rate, every=True),),
+    "target_gain": (Told(_QUADRANTS, ("epcRegisterFilePath",), _target_gain, every=True),),
+    "encoded_gain": (Combined(
+        _QUADRANTS, ("gain.csaFbCap", "gain.fcfEnCap", "gain.csaResistor", "gain.irampFineTrm"), _encoded_gain,
+        every=True),),
+}
+#: What the database's queries have; it cannot find a constant by what else is known of its darks.
+_QUERIED = ("bias_voltage", "memory_cells", "pixels_x", "pixels_y")
 
 
 def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     """Control sources of a dark run: one per quadrant that has modules."""
-    instrument = detector.split("_DET_", 1)[0]
+    instrument, _, kind = detector.split("_", 2)
+    number = "2" if kind.endswith("DSSC2") else ""
     quadrants = sorted({module // 4 + 1 for module in settings["module_numbers"]})
-    return {f"{instrument}_CDIDET_DSSC/FPGA/PPT_Q{quadrant}": _simulate_quadrant(settings) for quadrant in quadrants}
+    domain = f"{instrument}_CDIDET_DSSC{number}"
+    return {f"{domain}/FPGA/PPT_Q{quadrant}": _simulate_quadrant(settings) for quadrant in quadrants}
 
 
 def _simulate_quadrant(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,9 +130,9 @@ DSSC1M = DetectorType(
     decode=_RAW.frames,
     encode=encode,
     condition=_CONDITION,
-    find_condition=_find_condition,
+    clues=_CLUES,
     find_stage=partial(only_stage, "the detector has one gain"),
-    calibrations={k: Calibration(k, _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
+    calibrations={k: Calibration(k, _DIMS, parameters=_QUERIED) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=partial(known_geometry, "DSSC_1MGeometry", "example"),
     geometry_note="EXtra-geom, example arrangement",
     simulated=read_simulated("dssc", "DSSC1M", Electronics((64, 64), "DA01", telemetry_bytes=416)),

@@ -21,7 +21,7 @@ from calib_core.detectors._epix import (
     TEMPERATURE,
     active_only,
     calibration_rows,
-    find_condition,
+    clues,
     find_stage,
     layout,
     simulate_control,
@@ -58,7 +58,7 @@ _WHOLE = DetectorType(
     decode=_RAW.frames,
     encode=_encode,
     condition=CONDITION,
-    find_condition=partial(find_condition, _SHAPE),
+    clues=clues(_SHAPE),
     find_stage=find_stage,
     calibrations={k: Calibration(f"{k}EPix100", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=partial(known_geometry, "Epix100Geometry", "monolithic_geometry"),
@@ -66,6 +66,6 @@ _WHOLE = DetectorType(
     simulated=read_simulated("epix100", "EPIX100", Electronics((354, 96), "DA01", common_mode_axis=("bank", "row"))),
     simulate_control=simulate_control,
 )
-EPIX100 = replace(_WHOLE, variants=(active_only(_WHOLE, find_condition),))
+EPIX100 = replace(_WHOLE, variants=(active_only(_WHOLE),))
 
 declare(Family("EPIX100", "ePix100", (EPIX100,), with_defaults("epix100", RefinedDark()), __doc__))

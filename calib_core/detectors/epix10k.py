@@ -17,15 +17,15 @@ from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import Array, Calibration, DetectorType, GainStage
-from calib_core.detector.control_values import control_source, number
-from calib_core.detector.evidence import ControlReader
+from calib_core.detector.clues import Told, Usual
 from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors._epix import (
     CONDITION,
+    CONTROL,
     TEMPERATURE,
     active_only,
     calibration_rows,
-    find_condition,
+    clues,
     find_stage,
     layout,
     simulate_control,
@@ -38,7 +38,7 @@ _FIRST_SWITCHING = 3
 _GAIN_SHIFT = 14
 _CONDITION = (
     *CONDITION,
-    ConditionParameter("gain_setting", "Gain Setting",
+    ConditionParameter("gain_setting", "Gain Setting", choices=(0, 1, 2, 3, 4),
                        help="0 high, 1 medium, 2 low, 3 high to low by itself, 4 medium to low by itself"),
 )
 #: Axes in constant files, slowest first.
@@ -49,14 +49,6 @@ _RAW = layout("EPIX10K|EPX10K", adc_mask=0x3FFF, gain_shift=_GAIN_SHIFT)
 def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
     bits = block[:, 0] * 0 if gain is None else gain.astype(np.uint16) << _GAIN_SHIFT
     return {"data.image.pixels": block[:, 0] | bits, TEMPERATURE: np.full(len(block), 1485, np.uint16)}
-
-
-def _find_condition(shape: tuple[int, int], run: ControlReader, detector: str) -> dict[str, Found]:
-    setting = number(run, control_source(run, detector), "gainSetting")
-    return {
-        **find_condition(shape, run, detector),
-        "gain_setting": setting or Found.by_default(0.0, "no gain setting in the run"),
-    }
 
 
 def _operated(kind: DetectorType, found: Mapping[str, Found]) -> DetectorType:
@@ -90,7 +82,8 @@ _WHOLE = DetectorType(
     decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
-    find_condition=partial(_find_condition, _SHAPE),
+    clues={**clues(_SHAPE), "gain_setting": (
+        Told(CONTROL, ("gainSetting",)), Usual(0.0, "no gain setting in the run"))},
     find_stage=find_stage,
     operated=_operated,
     calibrations={k: Calibration(f"{k}EPix10K", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
@@ -99,6 +92,6 @@ _WHOLE = DetectorType(
     simulated=read_simulated("epix10k", "EPIX10K", Electronics((178, 48), "DA01", common_mode_axis=("bank",))),
     simulate_control=_simulate_control,
 )
-EPIX10K = replace(_WHOLE, variants=(active_only(_WHOLE, _find_condition),))
+EPIX10K = replace(_WHOLE, variants=(active_only(_WHOLE),))
 
 declare(Family("EPIX10K", "ePix10K", (EPIX10K,), with_defaults("epix10k", RefinedDark()), __doc__))

@@ -6,6 +6,7 @@ Sources: European-XFEL/EXtra-foam (source, shape, pixel size), the facility's da
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,17 @@ import numpy as np
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
-from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.constants.condition import ConditionParameter
 from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout, Region
+from calib_core.detector.clues import Coded, Device, Scaled, Told, Usual, magnitude, stage_told
 from calib_core.detector.condition_parts import (
+    JUST_ONE_CELL,
     ONE_MEMORY_CELL,
     PIXELS_SLOW_FAST,
+    SENSOR_TEMPERATURE,
     UNSIGNED_BIAS_VOLTAGE,
-    one_memory_cell,
     pixels,
 )
-from calib_core.detector.control_values import control_source, number, scaled
 from calib_core.detector.defaults import defaults
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
 from calib_core.detector.simulated import Electronics, read_simulated
@@ -41,9 +43,9 @@ _STAGES = (
 _FORCED = {8.0: 0, 2.0: 1, 1.0: 2}
 _CONDITION = (
     UNSIGNED_BIAS_VOLTAGE, ONE_MEMORY_CELL, *PIXELS_SLOW_FAST,
-    ConditionParameter("integration_time", "Integration Time", "ms", help="Exposure time"),
-    ConditionParameter("sensor_temperature", "Sensor Temperature", "K", 5.0, help="Temperature of the sensor"),
-    ConditionParameter("gain_setting", "Gain Setting", per_stage=True,
+    ConditionParameter("integration_time", "Integration Time", "ms", lowest=0, highest=1e5, help="Exposure time"),
+    replace(SENSOR_TEMPERATURE, database_name="Sensor Temperature"),
+    ConditionParameter("gain_setting", "Gain Setting", per_stage=True, choices=(0, 1, 2, 8),
                        help="0 switches automatically; 8, 2 and 1 keep to one gain"),
 )
 #: Axes in constant files, slowest first.
@@ -67,30 +69,24 @@ def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]
     return {"data.image.pixels": block[:, 0] | bits << np.uint16(_GAIN_SHIFT)}
 
 
-def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
-    camera = control_source(run, detector, "/DET/FCCD")
-    voltage = number(run, camera, "biasclock.bias")
-    sign = -1.0 if voltage and float(voltage.value) < 0 else 1.0
-    return {
-        "bias_voltage": scaled(voltage, 79, "no bias voltage in the run", sign),
-        **one_memory_cell(), **pixels(*_SHAPE),
-        "integration_time": scaled(number(run, camera, "exposure.exposure_time"), 1, "no exposure time in the run"),
-        "sensor_temperature": _temperature(run, detector),
-        "gain_setting": scaled(number(run, camera, "exposure.gain"), 0, "no gain in the run"),
-    }
-
-
-def _temperature(run: ControlReader, detector: str) -> Found:
-    """Temperature from the controller that tells it in degrees Celsius."""
-    celsius = number(run, control_source(run, detector, "/CTRL/LSLAN"), "inputA.crdg")
-    return scaled(celsius, 233, "no temperature in the run", shift=_ZERO_CELSIUS)
+_CAMERA = Device(r"{detector}/DET/FCCD")
+#: The controller tells degrees Celsius.
+_CONTROLLER = Device(r"{detector}/CTRL/LSLAN")
+_CLUES = {
+    "bias_voltage": (Told(_CAMERA, ("biasclock.bias",), magnitude), Usual(79.0, "no bias voltage in the run")),
+    "memory_cells": JUST_ONE_CELL,
+    **pixels(*_SHAPE),
+    "integration_time": (
+        Told(_CAMERA, ("exposure.exposure_time",), Scaled()), Usual(1.0, "no exposure time in the run")),
+    "sensor_temperature": (
+        Told(_CONTROLLER, ("inputA.crdg",), Scaled(shift=_ZERO_CELSIUS)), Usual(233.0, "no temperature in the run")),
+    "gain_setting": (Told(_CAMERA, ("exposure.gain",), Scaled()), Usual(0.0, "no gain in the run")),
+}
+_STAGE = Told(_CAMERA, ("exposure.gain",), Coded({gain: float(stage) for gain, stage in _FORCED.items()}))
 
 
 def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
-    gain = number(run, control_source(run, detector, "/DET/FCCD"), "exposure.gain")
-    if gain is not None and gain.value in _FORCED:
-        return StageEvidence(_FORCED[float(gain.value)], gain.origin)
-    return stage_by_bits(_STAGES, sample)
+    return stage_told(run, detector, _STAGE) or stage_by_bits(_STAGES, sample)
 
 
 def _geometry(n_modules: int) -> Any:
@@ -138,7 +134,7 @@ FASTCCD = DetectorType(
     decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
-    find_condition=_find_condition,
+    clues=_CLUES,
     find_stage=_find_stage,
     calibrations={k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,

@@ -15,11 +15,11 @@ import numpy as np
 
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
-from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.constants.condition import ConditionParameter
 from calib_core.correction.linearise import Linearise
 from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout
-from calib_core.detector.condition_parts import BIAS_VOLTAGE
-from calib_core.detector.control_values import control_source, number, scaled, word
+from calib_core.detector.clues import Coded, Device, Scaled, Told, Usual, as_number, stage_told
+from calib_core.detector.condition_parts import ACQUISITION_RATE, BIAS_VOLTAGE
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
 from calib_core.detector.simulated import Electronics, read_simulated
 
@@ -29,13 +29,15 @@ _STAGES = (
     GainStage("G2", "low", "gain 2 (fixed)", code=3),
 )
 _MODES = ("dynamicgain", "fixgain1", "fixgain2")
-_STAGE_OF_MODE = {mode: stage for stage, mode in enumerate(_MODES)}
 _CONDITION = (
     BIAS_VOLTAGE,
-    ConditionParameter("exposure_time", "Exposure time", "s", 1e-8, help="Exposure time of a frame"),
-    ConditionParameter("exposure_period", "Exposure period", "s", 1e-8, help="Time from frame to frame"),
-    ConditionParameter("acquisition_rate", "Acquisition rate", "MHz", 0.1, help="Repetition rate of the frames"),
-    ConditionParameter("single_photon", "Single photon", help="1 for the single-photon high gain, else 0"),
+    ConditionParameter("exposure_time", "Exposure time", "s", 1e-8, lowest=1e-9, highest=10,
+                       help="Exposure time of a frame"),
+    ConditionParameter("exposure_period", "Exposure period", "s", 1e-8, lowest=1e-9, highest=10,
+                       help="Time from frame to frame"),
+    replace(ACQUISITION_RATE, help="Repetition rate of the frames"),
+    ConditionParameter("single_photon", "Single photon", choices=(0, 1),
+                       help="1 for the single-photon high gain, else 0"),
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "cell", "gain")
@@ -62,32 +64,30 @@ def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]
     return {"data.adc": block[:, 0, 0], "data.gain": bits}
 
 
-def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
-    control = control_source(run, detector)
-
-    def found(key: str, default: float) -> Found:
-        value = number(run, control, key)
-        return _rounded(value) if value else Found.by_default(default, f"no {key} in the run")
-
-    return {
-        "bias_voltage": scaled(number(run, control, "highVoltage"), 200, "no highVoltage in the run"),
-        "exposure_time": found("exposureTime", 2.2e-7),
-        "exposure_period": found("exposurePeriod", 0.1),
-        "acquisition_rate": found("acquisitionRate", 1.1),
-        "single_photon": found("singlePhoton", 0.0),
-    }
+_CONTROL = Device(r"{detector}/DET/CONTROL")
 
 
-def _rounded(found: Found) -> Found:
-    """Value without the digits that single precision invents."""
-    return replace(found, value=float(f"{float(found.value):.6g}"))
+def _six_digits(stored: Any) -> float:
+    """A number without the digits that single precision invents."""
+    return float(f"{as_number(stored):.6g}")
+
+
+def _told(key: str, usual: float) -> tuple[Told, Usual]:
+    return Told(_CONTROL, (key,), _six_digits), Usual(usual, f"no {key} in the run")
+
+
+_CLUES = {
+    "bias_voltage": (Told(_CONTROL, ("highVoltage",), Scaled()), Usual(200.0, "no highVoltage in the run")),
+    "exposure_time": _told("exposureTime", 2.2e-7),
+    "exposure_period": _told("exposurePeriod", 0.1),
+    "acquisition_rate": _told("acquisitionRate", 1.1),
+    "single_photon": _told("singlePhoton", 0.0),
+}
+_STAGE = Told(_CONTROL, ("settings",), Coded({mode: float(stage) for stage, mode in enumerate(_MODES)}))
 
 
 def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
-    mode, origin = word(run, control_source(run, detector), _STAGE_OF_MODE, "settings")
-    if mode:
-        return StageEvidence(_STAGE_OF_MODE[mode], origin)
-    return stage_by_bits(_STAGES, sample)
+    return stage_told(run, detector, _STAGE) or stage_by_bits(_STAGES, sample)
 
 
 def _no_geometry(n_modules: int) -> None:
@@ -109,7 +109,7 @@ def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) ->
 
 GOTTHARD2 = DetectorType(
     name="GOTTHARD2",
-    database_type="gotthard2-Type",
+    database_type="Gotthard2-Type",
     title="Gotthard-II 50 µm",
     shape=(1, 1280),
     planes=1,
@@ -122,7 +122,7 @@ GOTTHARD2 = DetectorType(
     decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
-    find_condition=_find_condition,
+    clues=_CLUES,
     find_stage=_find_stage,
     calibrations={k: Calibration(f"{k}Gotthard2", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")} | {
         "Lut": Calibration("LUTGotthard2", ("cell", "adc", "fast_scan"))},
@@ -138,7 +138,7 @@ GOTTHARD2_25UM = replace(
     max_modules=2,
     raw=replace(
         GOTTHARD2.raw, source=r"(?P<detector>\w+)/DET/(?P<module>GOTTHARD2_(?:MASTER|SLAVE)):daqOutput",
-        module_words=("GOTTHARD2_MASTER", "GOTTHARD2_SLAVE"),
+        module_words=("GOTTHARD2_MASTER", "GOTTHARD2_SLAVE"), aggregator="GH200/{module}",
     ),
     simulated=read_simulated("gotthard2", "GOTTHARD2_25UM", _HARDWARE),
 )

@@ -14,8 +14,8 @@ from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout
+from calib_core.detector.clues import Coded, Device, Scaled, Seen, Told, Usual, stage_told
 from calib_core.detector.condition_parts import BIAS_VOLTAGE, PIXELS_FAST_SLOW, SENSOR_TEMPERATURE, pixels
-from calib_core.detector.control_values import control_source, number, scaled, word
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
 from calib_core.detector.simulated import Electronics, read_simulated
 
@@ -26,25 +26,31 @@ _STAGES = (
 )
 _CONDITION = (
     BIAS_VOLTAGE,
-    ConditionParameter("memory_cells", "Memory Cells", help="Memory cells in use, 1 or 16"),
+    ConditionParameter("memory_cells", "Memory Cells", choices=(1, 16), help="Memory cells in use, 1 or 16"),
     *PIXELS_FAST_SLOW,
-    ConditionParameter("integration_time", "Integration Time", "µs", 0.025, help="Exposure time"),
+    ConditionParameter("integration_time", "Integration Time", "µs", 0.025, lowest=0.01, highest=1e6,
+                       help="Exposure time"),
     SENSOR_TEMPERATURE,
-    ConditionParameter("gain_setting", "Gain Setting", help="0 low, 1 high CDS gain"),
-    ConditionParameter("gain_mode", "Gain mode", left_out_at=0.0, per_stage=True,
+    ConditionParameter("gain_setting", "Gain Setting", choices=(0, 1), help="0 low, 1 high CDS gain"),
+    ConditionParameter("gain_mode", "Gain mode", left_out_at=0.0, per_stage=True, choices=(0, 1, 2, 3),
                        help="0 dynamic, 1 to 3 fixed"),
-    ConditionParameter("exposure_timeout", "Exposure timeout", "ns", left_out_at=25.0, help="Timeout, darks only"),
+    ConditionParameter("exposure_timeout", "Exposure timeout", "ns", left_out_at=25.0, lowest=0, highest=1e9,
+                       help="Timeout, darks only"),
 )
 _STAGE_OF_MODE = {
     "dynamic": 0, "fixg0": 0, "forceswitchg1": 1, "fixg1": 1, "forceswitchg2": 2, "fixg2": 2,
     "dynamicgain": 0, "dynamichg0": 0, "fixgain1": 1, "fixgain2": 2,
 }
-_FIXED_MODE = {"fixg0": 1.0, "fixg1": 2.0, "fixg2": 3.0, "fixgain1": 2.0, "fixgain2": 3.0}
+#: Gain mode of each word; forced switching is of darks of the dynamic mode.
+_GAIN_MODE = dict.fromkeys(_STAGE_OF_MODE, 0.0) | {
+    "fixg0": 1.0, "fixg1": 2.0, "fixg2": 3.0, "fixgain1": 2.0, "fixgain2": 3.0}
+#: Gain setting of each word; of old words only those of dynamic gain tell it.
+_GAIN_SETTING = {"gain0": 0.0, "highgain0": 1.0, "dynamicgain": 0.0, "dynamichg0": 1.0}
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell", "gain")
 _RAW = RawLayout(
     source=(
-        r"(?P<detector>\w+_(?:JNGFR|JF[14]M|JUNGF|JF|JF500K\d*))"
+        r"(?P<detector>\w+_(?:JNGFR|JF[14]M|JUNGF|JF|JFHZ|JF500K\d*))"
         r"/DET/(?:MODULE_|RECEIVER-|JNGFR)(?P<module>\d+):daqOutput"
     ),
     source_format="{detector}/DET/JNGFR{module:02d}:daqOutput",
@@ -64,43 +70,32 @@ def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]
     return {"data.adc": block[:, 0], "data.gain": gain if gain is not None else block[:, 0] * 0}
 
 
-def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
-    control = control_source(run, detector)
-    mode, origin = word(run, control, _STAGE_OF_MODE, "gainMode", "settings")
-    return {
-        "bias_voltage": scaled(number(run, control, "highVoltage", "vHighVoltage"), 90, "no bias voltage"),
-        "memory_cells": _memory_cells(run, control),
-        **pixels(1024, 512),
-        "integration_time": scaled(number(run, control, "exposureTime"), 10, "no exposure time", 1e6),
-        "sensor_temperature": Found.by_default(291.0, "not in the run"),
-        "gain_setting": _gain_setting(run, control),
-        "gain_mode": Found(_FIXED_MODE.get(mode, 0.0), origin) if mode else Found.by_default(0.0, "dynamic"),
-        "exposure_timeout": number(run, control, "exposureTimeout") or Found.by_default(25.0, "not in the run"),
-    }
+_CONTROL = Device(r"{detector}/DET/CONTROL")
 
 
-def _memory_cells(run: ControlReader, control: str) -> Found:
-    found = number(run, control, "storageCells")
-    if found:
-        return Found(float(found.value) + 1, f"{found.origin} + 1")
+def _burst(run: ControlReader) -> Found | None:
     cells = run.cells()
-    return Found(16.0 if cells.size > 1 else 1.0, "data.memoryCell")
+    return Found(16.0 if cells.size > 1 else 1.0, "data.memoryCell", sure=False) if cells.size else None
 
 
-def _gain_setting(run: ControlReader, control: str) -> Found:
-    value = run.run_value(control, "settings")
-    if value is None:
-        return Found.by_default(0.0, "no settings in the run")
-    if _STAGE_OF_MODE.get(str(value), 0):
-        return Found.by_default(0.0, f"settings {value} tell the gain stage only")
-    return Found(1.0 if "high" in str(value) or "hg0" in str(value) else 0.0, f"{control} settings")
+_CLUES = {
+    "bias_voltage": (Told(_CONTROL, ("highVoltage", "vHighVoltage"), Scaled()), Usual(90.0, "no bias voltage")),
+    "memory_cells": (
+        Told(_CONTROL, ("storageCells",), Scaled(shift=1), added=" + 1"), Seen(_burst),
+        Usual(1.0, "no frames in the run")),
+    **pixels(1024, 512),
+    "integration_time": (Told(_CONTROL, ("exposureTime",), Scaled(1e6)), Usual(10.0, "no exposure time")),
+    "sensor_temperature": (Usual(291.0, "not in the run"),),
+    "gain_setting": (
+        Told(_CONTROL, ("settings",), Coded(_GAIN_SETTING)), Usual(0.0, "no settings in the run that tell it")),
+    "gain_mode": (Told(_CONTROL, ("gainMode", "settings"), Coded(_GAIN_MODE)), Usual(0.0, "dynamic")),
+    "exposure_timeout": (Told(_CONTROL, ("exposureTimeout",)), Usual(25.0, "not in the run")),
+}
+_STAGE = Told(_CONTROL, ("gainMode", "settings"), Coded(_STAGE_OF_MODE))
 
 
 def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
-    mode, origin = word(run, control_source(run, detector), _STAGE_OF_MODE, "gainMode", "settings")
-    if mode:
-        return StageEvidence(_STAGE_OF_MODE[mode], origin)
-    return stage_by_bits(_STAGES, sample)
+    return stage_told(run, detector, _STAGE) or stage_by_bits(_STAGES, sample)
 
 
 def _geometry(n_modules: int) -> Any:
@@ -147,7 +142,7 @@ JUNGFRAU = DetectorType(
     decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
-    find_condition=_find_condition,
+    clues=_CLUES,
     find_stage=_find_stage,
     calibrations={k: Calibration(f"{k}10Hz", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=_geometry,

@@ -20,7 +20,21 @@ from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import Array, Calibration, DetectorType, GainStage
-from calib_core.detector.condition_parts import BIAS_VOLTAGE, PIXELS_FAST_SLOW, pixels
+from calib_core.detector.clues import (
+    Clue,
+    Coded,
+    Device,
+    Fixed,
+    Seen,
+    Told,
+    Unknown,
+    Usual,
+    found_value,
+    stage_told,
+    switch,
+)
+from calib_core.detector.condition_parts import BIAS_VOLTAGE, PIXELS_FAST_SLOW, memory_cells, pixels
+from calib_core.detector.defaults import read_resource
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
 from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors._geometry import known_geometry
@@ -32,16 +46,18 @@ _STAGES = (
     GainStage("LG", "low", "low gain", code=2),
 )
 _GAIN_SHIFT = 12
-_MOST_CELLS, _USABLE_CELLS = 512, 510
+_MOST_CELLS = 512
+_PARALLEL_GAIN = ConditionParameter(
+    "parallel_gain", "Parallel gain", left_out_at=0.0, choices=(0, 1),
+    help="1 where each train holds all gain stages, else 0")
 _CONDITION = (
-    BIAS_VOLTAGE,
-    ConditionParameter("memory_cells", "Memory cells", help="Memory cells of the constants"),
+    replace(BIAS_VOLTAGE, tolerance=0.0),
+    replace(memory_cells(_MOST_CELLS), help="Always 512, whatever is in use; old constants have fewer"),
     ConditionParameter("memory_cell_order", "Memory cell order", left_out_at="", text=True,
                        help="Memory cells in the order of recording, where it is not ascending"),
-    ConditionParameter("feedback_capacitor", "Feedback capacitor", "pF", 1.0, help="5 or 50"),
+    ConditionParameter("feedback_capacitor", "Feedback capacitor", "pF", choices=(5, 50), help="5 or 50"),
     *PIXELS_FAST_SLOW,
-    ConditionParameter("parallel_gain", "Parallel gain", left_out_at=0.0,
-                       help="1 where each train holds all gain stages, else 0"),
+    _PARALLEL_GAIN,
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell", "gain")
@@ -54,39 +70,8 @@ def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]
     return {"image.data": block | code << np.uint16(_GAIN_SHIFT)}
 
 
-def _control(run: ControlReader, detector: str) -> str:
-    """Device of the front-end modules; the database does not always name the right one."""
-    mine = run.sources(rf"{detector}/COMP/FEM_MDL_COMP")
-    return next(iter(mine or run.sources(r".*LPD.*/COMP/FEM_MDL_COMP")), "")
-
-
-def _memory_cells(run: ControlReader) -> Found:
-    """All cells, or as many as the run uses: a recorded constant has 200 of them."""
-    cells = run.cells()
-    used = int(cells.max()) + 1 if cells.size else _MOST_CELLS
-    if used > _USABLE_CELLS - 10:
-        return Found(float(_MOST_CELLS), "detector type")
-    return Found(float(used), "image.cellId, largest + 1", sure=False)
-
-
-def _find_condition(run: ControlReader, detector: str, rows: int = 256) -> dict[str, Found]:
-    return {
-        "bias_voltage": Found.by_default(250.0, "no bias voltage in the run"),
-        "memory_cells": _memory_cells(run),
-        "memory_cell_order": _cell_order(run),
-        "feedback_capacitor": Found.by_default(5.0, "no capacitor in the run"),
-        **pixels(256, rows),
-        "parallel_gain": _parallel_gain(run, _control(run, detector)),
-    }
-
-
-def _parallel_gain(run: ControlReader, control: str) -> Found:
-    value = run.run_value(control, "femAsicGainOverride")
-    if value is not None:
-        return Found(float(bool(value)), f"{control} femAsicGainOverride")
-    if control:
-        return Found(0.0, f"{control} is from before parallel gain")
-    return Found.by_default(0.0, "no FEM_MDL_COMP in the run")
+#: Device of the front-end modules; the database does not always name the right one.
+_FRONT_END = Device(r"{detector}/COMP/FEM_MDL_COMP")
 
 
 def _cell_order(run: ControlReader) -> Found:
@@ -97,14 +82,40 @@ def _cell_order(run: ControlReader) -> Found:
     return Found(text, "image.cellId of the first train")
 
 
+_PARALLEL: tuple[Clue, ...] = (
+    Told(_FRONT_END, ("femAsicGainOverride",), switch), Unknown(_FRONT_END, 0.0, "is from before parallel gain"),
+    Usual(0.0, "no FEM_MDL_COMP in the run"),
+)
+_CLUES: dict[str, tuple[Clue, ...]] = {
+    "bias_voltage": (Usual(250.0, "no bias voltage in the run"),),
+    "memory_cells": (Fixed(float(_MOST_CELLS)),),
+    "memory_cell_order": (Seen(_cell_order),),
+    "feedback_capacitor": (Usual(5.0, "no capacitor in the run"),),
+    **pixels(256, 256),
+    "parallel_gain": _PARALLEL,
+}
+_CODINGS = [one["codes"] for one in read_resource("codings", "lpd")["femAsicGain"]]
+
+
+_ROLES = {stage.role: float(number) for number, stage in enumerate(_STAGES)}
+#: Gain stage of each code, of those on which all codings that have them agree.
+_CODES = {code: _ROLES[role] for codes in _CODINGS for code, role in codes.items()
+          if all(other.get(code, role) == role for other in _CODINGS)}
+_STAGE = Told(_FRONT_END, ("femAsicGain",), Coded(_CODES))
+
+
 def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
-    control = _control(run, detector)
-    if _parallel_gain(run, control).value:
-        return StageEvidence(None, f"{control} femAsicGainOverride")
-    fixed = run.run_value(control, "femAsicGain")
-    if fixed is not None and int(fixed) in range(len(_STAGES)):
-        return StageEvidence(int(fixed), f"{control} femAsicGain")
-    return stage_by_bits(_STAGES, sample)
+    """The gain bits decide; what slow control says stands beside them."""
+    parallel = found_value(_PARALLEL_GAIN, _PARALLEL, run, detector)
+    if parallel is not None and parallel.value:
+        return StageEvidence(None, parallel.origin)
+    bits, told = stage_by_bits(_STAGES, sample), stage_told(run, detector, _STAGE)
+    if bits.stage is None or told is None or told.stage is None:
+        return bits if bits.stage is not None else told or bits
+    if bits.stage == told.stage:
+        return replace(bits, origin=f"{bits.origin}, and {told.origin}")
+    return replace(bits, conflict=f"the gain bits say {_STAGES[bits.stage].label}, but {told.origin} says "
+                                  f"{_STAGES[told.stage].label}; the gain bits are taken")
 
 
 def _stages_in_run(found: Mapping[str, Found]) -> int:
@@ -118,10 +129,13 @@ def _geometry_mini(count: int, n_modules: int) -> Any:
 
 
 def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Control source of a dark run: the front-end modules."""
+    """Control source of a dark run: the front-end modules, which leave the stage to the chip in parallel gain."""
+    codes = _CODINGS[read_resource("codings", "lpd")["simulated"]]
+    parallel = bool(settings.get("parallel_gain"))
+    [code] = [code for code, role in codes.items() if role == _STAGES[stage].role]
     return {f"{detector}/COMP/FEM_MDL_COMP": {
-        "femAsicGain": np.int32(stage),
-        "femAsicGainOverride": np.int32(bool(settings.get("parallel_gain"))),
+        "femAsicGain": np.int32(0 if parallel else code),
+        "femAsicGainOverride": np.int32(parallel),
     }}
 
 
@@ -140,7 +154,8 @@ LPD1M = DetectorType(
     decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
-    find_condition=_find_condition,
+    clues=_CLUES,
+    cells_told_by="",
     find_stage=_find_stage,
     stages_in_run=_stages_in_run,
     calibrations={k: Calibration(k, _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
@@ -160,7 +175,7 @@ def _minis(count: int, whole: DetectorType) -> DetectorType:
     return replace(
         whole,
         shape=(rows, whole.shape[1]),
-        find_condition=partial(_find_condition, rows=rows),
+        clues={**whole.clues, **pixels(256, rows)},
         geometry=partial(_geometry_mini, count),
         geometry_note=f"EXtra-geom, example of {count} in a column",
         remark=f"The source holds {count} minis; they are taken as one module of {rows} × {whole.shape[1]} pixels.",

@@ -7,6 +7,7 @@ facility's pnCCD analysis manual and dark notebook, SLAC psana (banks).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,27 +16,29 @@ import numpy as np
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
-from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.constants.condition import ConditionParameter
 from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout, Region
+from calib_core.detector.clues import Device, Scaled, Told, Usual, magnitude
 from calib_core.detector.condition_parts import (
+    JUST_ONE_CELL,
     ONE_MEMORY_CELL,
     PIXELS_FAST_SLOW,
+    SENSOR_TEMPERATURE,
     UNSIGNED_BIAS_VOLTAGE,
-    one_memory_cell,
     pixels,
 )
-from calib_core.detector.control_values import control_source, number, scaled
 from calib_core.detector.defaults import defaults
-from calib_core.detector.evidence import ControlReader, only_stage
+from calib_core.detector.evidence import only_stage
 from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors._geometry import known_geometry
 
 _SHAPE = (1024, 1024)
 _CONDITION = (
     UNSIGNED_BIAS_VOLTAGE, ONE_MEMORY_CELL, *PIXELS_FAST_SLOW,
-    ConditionParameter("integration_time", "Integration Time", "ms", help="Integration time"),
-    ConditionParameter("sensor_temperature", "Sensor Temperature", "K", 5.0, help="Temperature of the upper sensor"),
-    ConditionParameter("gain_setting", "Gain Setting", help="Divisor of the gain: 1, 4, 16, 64, 256 or 340"),
+    ConditionParameter("integration_time", "Integration Time", "ms", lowest=0, highest=1e5, help="Integration time"),
+    replace(SENSOR_TEMPERATURE, database_name="Sensor Temperature", help="Temperature of the upper sensor"),
+    ConditionParameter("gain_setting", "Gain Setting", choices=(1, 4, 16, 64, 256, 340),
+                       help="Divisor of the gain: 1, 4, 16, 64, 256 or 340"),
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("slow_scan", "fast_scan", "cell")
@@ -54,18 +57,19 @@ def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]
     return {"data.image": block[:, 0]}
 
 
-def _find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
-    voltage = number(run, control_source(run, detector, "/MDL/DAQ_MPOD"), "u0voltage")
-    sign = -1.0 if voltage and float(voltage.value) < 0 else 1.0
-    temperature = number(run, control_source(run, detector, "/CTRL/TCTRL"), "inputA.krdg")
-    gain = number(run, control_source(run, detector, "/MDL/DAQ_GAIN"), "pNCCDGain")
-    return {
-        "bias_voltage": scaled(voltage, 270, "no bias voltage in the run", sign),
-        **one_memory_cell(), **pixels(_SHAPE[1], _SHAPE[0]),
-        "integration_time": Found.by_default(70.0, "not in the run"),
-        "sensor_temperature": scaled(temperature, 243.347, "no temperature in the run"),
-        "gain_setting": scaled(gain, 64, "no gain in the run"),
-    }
+_CLUES = {
+    "bias_voltage": (
+        Told(Device(r"{detector}/MDL/DAQ_MPOD"), ("u0voltage",), magnitude),
+        Usual(270.0, "no bias voltage in the run")),
+    "memory_cells": JUST_ONE_CELL,
+    **pixels(_SHAPE[1], _SHAPE[0]),
+    "integration_time": (Usual(70.0, "not in the run"),),
+    "sensor_temperature": (
+        Told(Device(r"{detector}/CTRL/TCTRL"), ("inputA.krdg",), Scaled()),
+        Usual(243.347, "no temperature in the run")),
+    "gain_setting": (
+        Told(Device(r"{detector}/MDL/DAQ_GAIN"), ("pNCCDGain",), Scaled()), Usual(64.0, "no gain in the run")),
+}
 
 
 def _regions(edge_rows: int, edge_columns: int, hole_rows: int, hole_columns: int) -> tuple[Region, ...]:
@@ -110,7 +114,7 @@ PNCCD = DetectorType(
     decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
-    find_condition=_find_condition,
+    clues=_CLUES,
     find_stage=partial(only_stage, "it has one gain stage"),
     calibrations={k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=partial(known_geometry, "PNCCDGeometry", "example"),

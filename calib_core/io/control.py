@@ -1,4 +1,4 @@
-"""Control values of a run: at its start, and their largest over it."""
+"""Control values of a run over the trains that are used."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from calib_core.detector import FrameSelection, Readings
 from calib_core.errors import BadInput
 from calib_core.io.entries import train_ids
 from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
@@ -19,10 +20,16 @@ from calib_core.io.module_index import ModuleIndex
 class RunControl:
     """What descriptors may ask of a run (see :class:`calib_core.detector.ControlReader`)."""
 
-    def __init__(self, files: Sequence[RunFile], pulse_key: str | None, index: Callable[[], ModuleIndex]) -> None:
+    def __init__(
+        self, files: Sequence[RunFile], pulse_key: str | None, index: Callable[[], ModuleIndex],
+        selection: FrameSelection,
+    ) -> None:
         self._files = files
         self._pulse_key = pulse_key
         self._index = index
+        self._selection = selection
+        self._used: npt.NDArray[np.uint64] | None = None
+        self._rows_of: dict[RunFile, npt.NDArray[np.int64]] = {}
         self._names = sorted({s for f in files for s in f.access.control_sources})
 
     def sources(self, pattern: str) -> list[str]:
@@ -41,8 +48,8 @@ class RunControl:
         rule = re.compile(pattern)
         return [name for name in self._names if rule.fullmatch(name)]
 
-    def run_value(self, source: str, key: str) -> Any | None:
-        """Value at the start of the run, from RUN, else the first one of CONTROL.
+    def told(self, source: str, key: str) -> Readings | None:
+        """Values over the trains that are used, from CONTROL; the one of RUN where CONTROL has none.
 
         Parameters
         ----------
@@ -51,52 +58,33 @@ class RunControl:
 
         Returns
         -------
-        scalar, ndarray, str or None
-            In the type that is stored, an array where the key holds one per train; None where no file has a value.
+        Readings or None
+            Numbers as they are stored or text; of vectors the first entries. None where no file has a value.
 
         Raises
         ------
         BadInput
             A file that lists the source cannot be read; the message names it.
         """
-        for section in ("RUN", "CONTROL"):
-            for values in self._values(section, source, key):
-                if len(values):
-                    return _text(values[0])
-        return None
-
-    def largest(self, source: str, key: str) -> float | None:
-        """Largest value over the run, from CONTROL, else the one of RUN.
-
-        Parameters
-        ----------
-        source, key : str
-            As EXtra-data names them, but the key without its ending ``.value``.
-
-        Returns
-        -------
-        float or None
-            Over all trains, files and entries of arrays, NaN left out; None where nothing but NaN or text is stored.
-
-        Raises
-        ------
-        BadInput
-            A file that lists the source cannot be read; the message names it.
-        """
-        for section in ("CONTROL", "RUN"):
-            found = [float(np.nanmax(v)) for v in self._values(section, source, key) if _has_numbers(v)]
-            if found:
-                return max(found)
-        return None
+        used = self._trains()
+        found = list(self._values("CONTROL", source, key))
+        if any(len(values) for values in found):
+            joined = np.concatenate([_first_entries(values) for values in found if len(values)])
+            return Readings(joined, len(used), min(len(joined), len(used)))
+        start = next((_first_entries(values) for values in self._values("RUN", source, key) if len(values)), None)
+        return None if start is None else Readings(start[:1], len(used), 0)
 
     def cells(self) -> npt.NDArray[np.int64]:
         """Distinct memory cells of the first module's frames, sorted."""
         return np.unique(self._index().cell)
 
     def cell_order(self) -> npt.NDArray[np.int64]:
-        """Memory cells of the first train that has frames, in the order of recording."""
+        """Memory cells of the first train that has frames, in the order of recording, as they are stored."""
         index = self._index()
-        return index.cell[_first_train(index)]
+        mine = (index.train == index.train[:1]) & (index.part == index.part[:1])
+        if not mine.any():
+            return np.empty(0, np.int64)
+        return np.asarray(index.parts[index.part[0]].cell[np.unique(index.row[mine])].reshape(-1), np.int64)
 
     def pulses(self) -> npt.NDArray[Any]:
         """Pulse ids of the first train that has frames."""
@@ -111,8 +99,8 @@ class RunControl:
             return np.empty(0, np.uint64)
         return np.asarray(_read(part.file, lambda: found[first.min():first.max() + 1]).reshape(-1))
 
-    def mean_beside(self, key: str) -> float | None:
-        """Mean of a key beside the pixels of the first module, over the trains of its files.
+    def beside(self, key: str) -> Readings | None:
+        """Values of a key beside the pixels of the first module, over the trains of its files.
 
         Parameters
         ----------
@@ -121,8 +109,8 @@ class RunControl:
 
         Returns
         -------
-        float or None
-            Over all entries where a row is an array, NaN left out; None where there are no numbers or no files.
+        Readings or None
+            All entries where a row is an array; None where there are no numbers or no files.
 
         Raises
         ------
@@ -131,17 +119,38 @@ class RunControl:
         """
         index = self._index()
         path = f"INSTRUMENT/{index.module.source}/{key.replace('.', '/')}"
-        found = [_read(part.file, lambda: _rows(part.file, "INSTRUMENT", path)) for part in index.parts]  # noqa: B023
-        numbers = [values.ravel() for values in found if values is not None and _has_numbers(values)]
-        return float(np.nanmean(np.concatenate(numbers))) if numbers else None
+        found = [_read(part.file, lambda: _dataset(part.file, path, len(train_ids(part.file))))  # noqa: B023
+                 for part in index.parts]
+        numbers = [values.ravel() for values in found if values is not None and values.size
+                   and values.dtype.kind in "biuf"]
+        trains = len(self._trains())
+        return Readings(np.concatenate(numbers), trains, trains) if numbers else None
+
+    def _trains(self) -> npt.NDArray[np.uint64]:
+        """Trains of the first module that are used, ascending."""
+        if self._used is None:
+            index, chosen = self._index(), self._selection
+            trains = np.unique(index.train[slice(None) if chosen.keep_suspect else ~index.suspect])
+            self._used = trains[chosen.skip_first:][:chosen.max_trains]
+        return self._used
 
     def _values(self, section: str, source: str, key: str) -> Iterator[npt.NDArray[Any]]:
         path = f"{section}/{source}/{key.replace('.', '/')}/value"
         for file in self._files:
             if source in file.access.control_sources:
-                values = _read(file, lambda: _rows(file, section, path))  # noqa: B023
+                values = _read(file, lambda: self._stored(file, section, path))  # noqa: B023
                 if values is not None:
                     yield values
+
+    def _stored(self, file: RunFile, section: str, path: str) -> npt.NDArray[Any] | None:
+        if section == "RUN":
+            return _dataset(file, path, 1)
+        if file not in self._rows_of:
+            ids, used = train_ids(file), self._trains()
+            self._rows_of[file] = np.flatnonzero(np.isin(ids, used)) if used.size else np.arange(len(ids))
+        rows = self._rows_of[file]
+        values = _dataset(file, path, int(rows[-1]) + 1 if rows.size else 0)
+        return None if values is None else values[rows[rows < len(values)]]
 
 
 def _first_train(index: ModuleIndex) -> npt.NDArray[np.bool_]:
@@ -149,13 +158,20 @@ def _first_train(index: ModuleIndex) -> npt.NDArray[np.bool_]:
     return np.asarray((index.train == index.train[:1]) & (index.part == index.part[:1]) & (index.piece == 0))
 
 
-def _rows(file: RunFile, section: str, path: str) -> npt.NDArray[Any] | None:
+def _dataset(file: RunFile, path: str, rows: int) -> npt.NDArray[Any] | None:
+    """First rows of a dataset, which is padded behind the last train."""
     dataset = file.h5.get(path)
     if not isinstance(dataset, h5py.Dataset) or not dataset.shape:
         return None
-    # Datasets are padded: rows behind the last train are no values.
-    rows = 1 if section == "RUN" else len(train_ids(file))
     return np.asarray(dataset[:rows])
+
+
+def _first_entries(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """One value per train: text as text, of vectors the first entry."""
+    flat = values.reshape(len(values), -1)[:, :1].ravel()
+    if flat.dtype.kind in "OS":
+        return np.array([_text(value) for value in flat], dtype=object)
+    return flat
 
 
 def _read(file: RunFile, call: Callable[[], Any]) -> Any:
@@ -167,7 +183,3 @@ def _read(file: RunFile, call: Callable[[], Any]) -> Any:
 
 def _text(value: Any) -> Any:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
-
-
-def _has_numbers(values: npt.NDArray[Any]) -> bool:
-    return values.size > 0 and values.dtype.kind in "biuf" and not bool(np.all(np.isnan(values.astype(float))))

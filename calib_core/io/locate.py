@@ -6,11 +6,12 @@ import logging
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from calib_core.errors import BadInput, BadParameter
+from calib_core.typed import plain
 
 log = logging.getLogger(__name__)
 
@@ -150,13 +151,14 @@ def _folders(path: Path, report: Report) -> list[Path]:
         return []
 
 
-def parse_runs(text: str, root: Path | None = None) -> list[Path]:
+def parse_runs(text: str | Sequence[str], root: Path | None = None) -> list[Path]:
     """Run folders that an operator means by ``p900450 r12-14``, ``900450 12 13``, or paths of run folders.
 
     Parameters
     ----------
-    text : str
-        Words separated by blanks or commas; a proposal may be followed by several runs and ranges of runs.
+    text : str or sequence of str
+        Words separated by blanks or commas, or words that are separated already, as a shell hands them over; a
+        proposal may be followed by several runs and ranges of runs.
     root : Path, optional
         Folder above all instruments; :func:`data_root` where not given.
 
@@ -167,21 +169,37 @@ def parse_runs(text: str, root: Path | None = None) -> list[Path]:
     BadInput
         The proposal or run does not exist; the message offers those nearby.
     """
-    whole = text.strip()
-    if os.path.isdir(whole):
-        return [Path(whole)]
-    found = list(_parsed(_words(whole), root))
+    words = [word for part in text for word in _split(part)] if not isinstance(text, str) else _words(text)
+    found = list(_parsed(words, root))
     if not found:
         raise BadParameter(f"No run is given; {_EXAMPLE}.")
     return list(dict.fromkeys(found))
 
 
 def _words(text: str) -> list[str]:
+    """Words of a line that was typed: a folder as it is, with its blanks, else as a shell separates them."""
+    if _is_folder(text.strip()):
+        return [text.strip()]
     try:
-        quoted = shlex.split(text)
+        return [word for part in shlex.split(plain(text)) for word in _split(part)]
     except ValueError as error:
         raise BadParameter(f"{text!r} is not understood: a quotation mark is not closed; {_EXAMPLE}.") from error
-    return [word for part in quoted for word in ([part] if os.path.isdir(part) else re.split(r"[,;]+", part)) if word]
+
+
+def _split(part: str) -> list[str]:
+    """Words of what is one word for a shell: paths stay whole, runs may be separated by blanks and commas."""
+    if _is_folder(part):
+        return [part]
+    if _is_path(plain(part)):
+        return [word for word in re.split(r"[,;]+", part) if word]
+    return [word for word in re.split(r"[,;\s]+", plain(part)) if word]
+
+
+def _is_folder(text: str) -> bool:
+    try:
+        return os.path.isdir(os.path.expanduser(text))
+    except ValueError:  # a NUL
+        return False
 
 
 def _is_path(word: str) -> bool:
@@ -189,18 +207,19 @@ def _is_path(word: str) -> bool:
 
 
 def _parsed(words: list[str], root: Path | None) -> Iterator[Path]:
-    folder: Path | None = None
+    """Runs of words, one after the other: a word of a run belongs to the proposal before it."""
+    folders: list[Path] = []
     for word in words:
         both = _BOTH.fullmatch(word)
-        if _is_path(word):
+        if _is_path(word) or (not folders and _is_folder(word) and not re.fullmatch(r"p\d+", word, re.IGNORECASE)):
             yield _given_folder(word)
         elif both:
-            folder = _proposal_folder(both[1], root)
-            yield from _run_folders(both[2], folder)
-        elif folder is None or word[:1] in "pP":
-            folder = _proposal_folder(word, root)
+            folders = _proposal_folders(both[1], root)
+            yield from _run_folders(both[2], folders)
+        elif not folders or word[:1] in "pP":
+            folders = _proposal_folders(word, root)
         else:
-            yield from _run_folders(word, folder)
+            yield from _run_folders(word, folders)
 
 
 def _given_folder(word: str) -> Path:
@@ -213,23 +232,26 @@ def _given_folder(word: str) -> Path:
     raise BadInput(f"{word} {reason}.")
 
 
-def _proposal_folder(word: str, root: Path | None) -> Path:
-    match = _PROPOSAL.fullmatch(word)
+def parse_proposal(text: str) -> int:
+    """Number of a proposal that is written as ``900450`` or ``p900450``; BadParameter where it is neither."""
+    match = _PROPOSAL.fullmatch(plain(text))
     if not match:
-        raise BadParameter(f"{word!r} is not a proposal; {_EXAMPLE}.")
+        raise BadParameter(f"{text!r} is not a proposal; {_EXAMPLE}.")
+    return int(match[1])
+
+
+def _proposal_folders(word: str, root: Path | None) -> list[Path]:
+    """Folders of a proposal: one, or several where it was given beam time in several cycles."""
+    number = parse_proposal(word)
     root = root or data_root()
     if root is None:
         raise BadInput(
             f"Proposal {word} cannot be looked up: {DEFAULT_ROOT} does not exist and EXTRA_DATA_DATA_ROOT names no"
             " folder; give the path of the run folder.")
-    number = int(match[1])
     found = sorted(root.glob(f"*/*/p{number:06d}"))
     if not found:
         raise BadInput(f"There is no proposal {number} under {root}{_near_proposals(root, number)}.")
-    if len(found) > 1:
-        raise BadInput(f"Proposal {number} is in several folders, {' and '.join(map(str, found))}; give the paths of "
-                       "its run folders.")
-    return _below(found[0], root)
+    return [_below(folder, root) for folder in found]
 
 
 def _near_proposals(root: Path, number: int) -> str:
@@ -237,7 +259,7 @@ def _near_proposals(root: Path, number: int) -> str:
     return f"; nearby are {', '.join(f'p{n:06d}' for n in sorted(known))}" if known else ""
 
 
-def _run_folders(word: str, folder: Path) -> Iterator[Path]:
+def _run_folders(word: str, folders: Sequence[Path]) -> Iterator[Path]:
     match = _RUNS.fullmatch(word)
     if not match:
         raise BadParameter(f"{word!r} is not a run or a range of runs; {_EXAMPLE}.")
@@ -245,17 +267,22 @@ def _run_folders(word: str, folder: Path) -> Iterator[Path]:
     if not first <= last < first + MAX_RUNS:
         raise BadParameter(f"{word!r} is not a range of runs; it takes first-last with at most {MAX_RUNS} runs.")
     for number in range(first, last + 1):
-        yield _run_folder(folder, number)
+        yield _run_folder(folders, number)
 
 
-def _run_folder(folder: Path, number: int) -> Path:
-    path = folder / "raw" / f"r{number:04d}"
-    if path.is_dir():
-        return _below(path, folder.parents[2])
-    known = {entry.number for entry in runs_of(folder) if entry.kind == "raw"}
+def _run_folder(folders: Sequence[Path], number: int) -> Path:
+    """The folder of a run below that folder of its proposal that has it."""
+    held = [path for folder in folders if (path := folder / "raw" / f"r{number:04d}").is_dir()]
+    if len(held) > 1:
+        raise BadInput(f"Run {number} of proposal {int(folders[0].name[1:])} is in several folders, "
+                       f"{' and '.join(map(str, held))}; give the path of the one that is meant.")
+    if held:
+        return _below(held[0], held[0].parents[4])
+    known = {entry.number for folder in folders for entry in runs_of(folder) if entry.kind == "raw"}
     near = sorted(sorted(known, key=lambda n: abs(n - number))[:5])
     offer = f"; nearby runs are {', '.join(map(str, near))}" if near else "; it has no raw runs"
-    raise BadInput(f"Proposal {folder.name} has no run {number}{offer}.")
+    where = f" in any of {', '.join(map(str, folders))}" if len(folders) > 1 else ""
+    raise BadInput(f"Proposal {folders[0].name} has no run {number}{where}{offer}.")
 
 
 def _below(path: Path, root: Path) -> Path:

@@ -43,8 +43,12 @@ class Run:
         self.run_number = self._number("runNumber", r"r(\d{4})")
         self.start_time, clock = self._start()
         self.problems = (*problems, *clock)
-        sources = sorted({s for f in self.files for s in f.access.instrument_sources})
-        self.detectors: tuple[Detector, ...] = tuple(map(self._of_shape, identify(sources)))
+        listed: dict[str, set[str]] = {}
+        for file in self.files:
+            for source in file.access.instrument_sources:
+                listed.setdefault(source, set()).add(file.aggregator)
+        known = identify(sorted(listed), {source: sorted(names) for source, names in listed.items()})
+        self.detectors: tuple[Detector, ...] = tuple(map(self._of_shape, known))
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -77,7 +81,9 @@ class Run:
             for file in self.files:
                 file.close()
 
-    def control(self, detector: Detector, parts: int = 1) -> ControlReader:
+    def control(
+        self, detector: Detector, parts: int = 1, selection: FrameSelection | None = None
+    ) -> ControlReader:
         """Control values for the detector's descriptor; nothing is read before it asks.
 
         Parameters
@@ -86,8 +92,11 @@ class Run:
             One of this run's: memory cells and pulses are those of its first module that has frames.
         parts : int
             Gain stages whose frames a train holds; memory cells and pulses are those of the first.
+        selection : FrameSelection, optional
+            Which trains are used; None means all but suspect ones.
         """
-        return RunControl(self.files, detector.type.raw.pulse, lambda: self._first_index(detector, parts))
+        return RunControl(self.files, detector.type.raw.pulse, lambda: self._first_index(detector, parts),
+                          selection or FrameSelection())
 
     def inventory(self, detector: Detector, modules: Sequence[int] | None = None, parts: int = 1) -> RunInventory:
         """Stock of a detector with all problems; reads indexes, train ids and memory cells but no pixel.
@@ -184,9 +193,9 @@ class Run:
         if first and _FIRST_LIGHT < first < datetime.now(UTC) + timedelta(days=1):
             return first, ()
         written = min((t for t in map(_parsed, self._metadata("creationDate")) if t), default=None)
-        if first is None:
-            return written, ()
-        detail = f"the trains say {first:%Y-%m-%d %H:%M}, which cannot be; the time of the files is used"
+        said = "no train has a time" if first is None else f"the trains say {first:%Y-%m-%d %H:%M}, which cannot be"
+        used = "the time of the files is used" if written else "nor do the files tell when it was recorded"
+        detail = f"{said}; {used}"
         return written, (Problem("warn", "R35", self.label, "INDEX/timestamp", detail),)
 
 

@@ -68,3 +68,8 @@ class Board:
     messages: tuple[Message, ...] = ()
     error: str = ""
     outputs: tuple[Written, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the job warned of, each sentence once."""
+        return tuple(dict.fromkeys(message.text for message in self.messages if message.level == "WARN"))

@@ -119,7 +119,8 @@ def constant_of(
     return Constant(
         kind=output.kind, calibration=layout.calibration.name, pdu=module.pdu, dims=layout.dims,
         shape=layout.lengths, file_dims=layout.calibration.dims, labels=layout.labels,
-        condition=plan.condition, begin=_begin(plan), provenance=provenance, read=reader(output.result),
+        condition=plan.condition.of(plan.detector_type.condition_of(layout.calibration)),
+        recorded=plan.condition, begin=_begin(plan), provenance=provenance, read=reader(output.result),
         read_count=reader(output.count) if output.count else None, split=plan.method.split,
     )
 
@@ -145,7 +146,9 @@ def _with_zeros(values: Array) -> Array:
 
 
 def _begin(plan: Plan) -> datetime:
-    """Begin of validity: start of the earliest run, or of the earliest constant; now where nothing tells it."""
+    """Begin of validity: the operator's, the start of the earliest run or constant; now where nothing tells it."""
+    if plan.spec.begin is not None:
+        return plan.spec.begin.astimezone(UTC)
     return min(_begins(plan), default=datetime.now(UTC))
 
 

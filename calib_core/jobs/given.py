@@ -59,19 +59,27 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
         return GivenConstants(arranged=arranged)
     kind = _kind(family, every)
     modules = _modules(every)
-    if absent := sorted(set(spec.modules) - {module.number for module in modules}):
-        raise BadInput(f"There are no constants of module {absent[0]}; there are of "
-                       f"{format_numbers(sorted(module.number for module in modules))}.")
-    wanted = [module for module in modules if not spec.modules or module.number in spec.modules]
+    wanted, missing = _asked(spec, modules)
     stored = {(module.number, key): _newest(one, found[key], module) for key, one in arranged.items()
               for module in wanted}
     with _understood(every[0]):
         identifier = str(every[0].attributes.get("provenance", {}).get("detector", ""))
         condition = _condition(kind, every[0])
-    notes = tuple(f"{one.input.label}: {len(found[key])} constants of {one.path}." for key, one in arranged.items())
-    return GivenConstants(
-        kind, Detector(identifier, kind, tuple(wanted)), tuple(m.number for m in wanted),
-        _same_cells([one for taken in stored.values() for one in taken.values()]), arranged, stored, condition, notes)
+    taken = (f"{one.input.label}: {len(found[key])} constants of {one.path}." for key, one in arranged.items())
+    cells = _same_cells([one for of_module in stored.values() for one in of_module.values()])
+    return GivenConstants(kind, Detector(identifier, kind, tuple(wanted)), tuple(m.number for m in wanted), cells,
+                          arranged, stored, condition, (*missing, *taken))
+
+
+def _asked(spec: JobSpec, modules: Sequence[Module]) -> tuple[list[Module], tuple[str, ...]]:
+    """Modules that are asked for and have constants, and a sentence on the others where there are any."""
+    absent = sorted(set(spec.modules) - {module.number for module in modules})
+    wanted = [module for module in modules if not spec.modules or module.number in spec.modules]
+    told = (f"There are no constants of module{'s' if len(absent) > 1 else ''} {format_numbers(absent)}; "
+            f"there are of {format_numbers(module.number for module in modules)}.")
+    if not wanted:
+        raise BadInput(told)
+    return wanted, (told,) if absent else ()
 
 
 def bind_before(
@@ -250,11 +258,13 @@ def _understood(one: StoredConstant) -> Iterator[None]:
 
 
 def _condition(kind: DetectorType, one: StoredConstant) -> Condition:
-    return Condition(kind.condition, dict(_values(kind, one.attributes.get("conditions", {}))))
+    said = {**one.attributes.get("recorded", {}), **one.attributes.get("conditions", {})}
+    return Condition(kind.condition, dict(_values(kind, said)))
 
 
 def _values(kind: DetectorType, said: Mapping[str, Any]) -> Iterator[tuple[str, Found]]:
     for parameter in kind.condition:
         if parameter.database_name in said:
             entry = said[parameter.database_name]
-            yield parameter.name, Found(entry["value"], f"constant: {entry.get('origin', '')}")
+            yield parameter.name, Found(entry["value"], f"constant: {entry.get('origin', '')}",
+                                        others=tuple(entry.get("values", ())))

@@ -24,7 +24,7 @@ from calib_core.io.run import Run
 from calib_core.jobs.given import bind_before, constants_of
 from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import JobSpec
-from calib_core.jobs.survey import Survey, assign, check_same_condition, choose_detector
+from calib_core.jobs.survey import Survey, assign, check_same_condition, choose_detector, doubts
 from calib_core.store.constants import check_name
 
 #: Frames of a chunk together, bytes: long enough to stay near the speed of memory, short enough to cancel.
@@ -202,8 +202,12 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     given = {name: tuple(opened[path] for path in spec.paths(name)) for name in spec.inputs if name in raw}
     found = assign(chosen, family, method, given, spec.keep_order, spec.conditions)
     check_same_condition(found, spec.conditions)
+    unsure = tuple(doubts(found.condition))
+    if spec.strict and unsure:
+        raise BadInput(f"Not every value of the operating condition is sure, and --strict asks for that: {unsure[0]}"
+                       + (f" So it is with {len(unsure) - 1} others." if len(unsure) > 1 else ""))
     runs = {one.key: opened[one.run.path] for one in found.taken if one.run}
-    asked = _named(chosen, runs, spec)
+    asked, absent = _named(chosen, runs, spec)
     detector = replace(asked, type=asked.type.operated_at(found.condition.values))
     frames, left_out = _frames(detector, method, runs, found)
     modules = tuple(m.number for m in detector.modules if m.number not in left_out)
@@ -212,13 +216,14 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     before, told = bind_before(spec, method, detector, modules)
     kind = _after(detector.type, before)
     arranged = {one.key: one for one in found.taken}
-    context = Context(kind, _cells(found.condition, frames), arranged, before=before)
+    context = Context(kind, _cells(kind, found.condition, frames), arranged, before=before)
     source = Source(frames, runs, {}, _chunk_bytes(spec, chosen.type.frame_bytes))
     return _with_units(Plan(
         spec, found, detector, method, modules, _with_axes(method, context), method.results(kind),
         method.outputs(kind), found.condition, (), source, spec.threads or os.cpu_count() or 1,
         _room(spec.memory_mb << 20), left_out,
-        (*_notes(spec, found, left_out), *told, *source.fewer_parts(spec.parts)),
+        (*_notes(spec, found, left_out), *absent, *unsure, *_of_time(spec, runs), *told,
+         *source.fewer_parts(spec.parts)),
     ))
 
 
@@ -228,14 +233,15 @@ def _after(kind: DetectorType, before: Mapping[int, BoundPipeline]) -> DetectorT
     return replace(kind, saturation=max(codes)) if codes else kind
 
 
-def _named(chosen: Detector, runs: dict[str, Run], spec: JobSpec) -> Detector:
-    """The detector with all modules that any run has, restricted to those asked for, with the operator's PDUs."""
+def _named(chosen: Detector, runs: dict[str, Run], spec: JobSpec) -> tuple[Detector, tuple[str, ...]]:
+    """The detector with those modules asked for that any run has, with the operator's PDUs, and what it has not."""
     seen = {m.number: m for run in runs.values() for d in run.detectors if d.identifier == chosen.identifier
             for m in d.modules}
     whole = replace(chosen, modules=tuple(seen[n] for n in sorted(seen)))
-    wanted = [whole.module(n) for n in sorted(set(spec.modules))] if spec.modules else whole.modules
+    wanted, absent = whole.held(spec.modules) if spec.modules else (whole.modules, "")
     _check_units(spec, whole)
-    return replace(chosen, modules=tuple(replace(m, pdu=spec.pdus.get(m.number, m.pdu)) for m in wanted))
+    named = tuple(replace(m, pdu=spec.pdus.get(m.number, m.pdu)) for m in wanted)
+    return replace(chosen, modules=named), (absent,) if absent else ()
 
 
 def _check_units(spec: JobSpec, detector: Detector) -> None:
@@ -294,10 +300,12 @@ def _none_left(left_out: dict[int, str]) -> str:
     return f"No module can be characterised: {first}{more}"
 
 
-def _cells(condition: Condition, frames: dict[tuple[int, str], ModuleFrames]) -> tuple[int, ...]:
+def _cells(
+    kind: DetectorType, condition: Condition, frames: dict[tuple[int, str], ModuleFrames]
+) -> tuple[int, ...]:
     """Memory cells of the constants: all in use, also those that no frame was stored for."""
     seen = sorted({cell for one in frames.values() for cell in one.cells})
-    found = condition.values.get("memory_cells")
+    found = condition.values.get(kind.cells_told_by)
     in_use = int(float(found.value)) if found else 0
     if in_use <= 1 and len(seen) == 1:
         return tuple(seen)
@@ -356,6 +364,13 @@ def _notes(spec: JobSpec, found: Survey, left_out: dict[int, str]) -> tuple[str,
                 if _concerns(spec, left_out, problem.module))
     remark = filter(None, [found.detector.type.remark if found.detector else ""])
     return tuple(dict.fromkeys((*spec.notes, *found.notes, *remark, *modules, *problems)))
+
+
+def _of_time(spec: JobSpec, runs: Mapping[str, Run]) -> Iterator[str]:
+    """Sentence on the begin of validity, where no run tells when it was recorded and the operator does not."""
+    if spec.begin is None and runs and all(run.start_time is None for run in runs.values()):
+        yield ("No run tells when it was recorded, so the constants are valid from the moment of this job on; "
+               "give --begin where it is known.")
 
 
 def _concerns(spec: JobSpec, left_out: dict[int, str], module: int | None) -> bool:

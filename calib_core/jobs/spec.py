@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from calib_core.errors import BadInput, BadParameter
 
@@ -36,6 +37,10 @@ class JobSpec(BaseModel):
         Physical detector unit by module number, where known.
     keep_order : bool
         Keep the operator's assignment of runs to inputs even if the data say otherwise.
+    strict : bool
+        Whether the job is refused where a value of the operating condition is not sure.
+    begin : datetime, optional
+        Begin of validity in place of the begin of the runs; aware, UTC where no offset is given.
     notes : tuple of str
         Sentences to record with the constants, such as that runs were re-ordered before the job was specified.
     out_folder : Path
@@ -60,10 +65,22 @@ class JobSpec(BaseModel):
     conditions: dict[str, float | str] = Field(default_factory=dict)
     pdus: dict[int, str] = Field(default_factory=dict)
     keep_order: bool = False
+    strict: bool = False
+    begin: datetime | None = None
     notes: tuple[str, ...] = ()
     memory_mb: int = Field(DEFAULT_MEMORY_MB, ge=LEAST_MEMORY_MB)
     threads: int = Field(0, ge=0, le=MOST_THREADS)
     parts: int = Field(1, ge=1, le=MOST_PARTS)
+
+    @field_validator("detector")
+    @classmethod
+    def _without_blanks(cls, value: str) -> str:
+        return value.strip()
+
+    @field_validator("begin")
+    @classmethod
+    def _aware(cls, value: datetime | None) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
     def paths(self, name: str) -> tuple[Path, ...]:
         """Folders or files of an input; none where it was left out."""

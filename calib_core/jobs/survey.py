@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calib_core.characterisation.family import Family, characterisations, named
 from calib_core.characterisation.inputs import Arranged, Input, RunFacts
 from calib_core.characterisation.method import Method
-from calib_core.constants.condition import Condition, ConditionParameter
-from calib_core.detector import Detector, DetectorType
+from calib_core.constants.condition import Condition, ConditionParameter, Found
+from calib_core.detector import Detector, DetectorType, FrameSelection
 from calib_core.errors import BadInput, BadParameter, SeveralDetectors
 from calib_core.io.run import Run
 from calib_core.jobs.spec import JobSpec
@@ -30,6 +30,7 @@ class Survey:
     arranged : tuple of Arranged
         What each input of the method takes.
     condition : Condition
+        Of all runs together: doubtful where it is in one of them.
     notes : tuple of str
         Sentences for the log and the provenance (runs re-ordered, a stage missing).
     """
@@ -207,14 +208,16 @@ def assign(
     BadParameter
         The detector has no condition of such a name, or its value is not allowed.
     """
-    said = _checked_conditions(detector.type.condition, conditions or {})
+    said = checked_conditions(detector.type.condition, conditions or {})
     asked = [(one.name, given[one.name]) for one in _checked_inputs(detector, family, method, given)]
-    looked = {run.path: _look(run, detector, said) for _, runs in asked for run in runs}
+    selection = method.frame_selection()
+    looked = {run.path: _look(run, detector, said, selection) for _, runs in asked for run in runs}
     facts = {name: tuple(looked[run.path] for run in runs) for name, runs in asked}
     found = method.arrange(detector.type, facts, keep_order)
     taken = {one.run.path for one in found.runs if one.run is not None}
     runs = tuple(run for run in looked.values() if run.path in taken)
-    condition = runs[0].condition or Condition(detector.type.condition)
+    in_order = [one.run for one in found.runs if one.run is not None]
+    condition = _of_all(detector.type.condition, list({run.path: run for run in in_order}.values()) or runs)
     return Survey(runs, detector, family, method, found.runs, condition, found.notes)
 
 
@@ -233,29 +236,64 @@ def _checked_inputs(
 
 
 def found_condition(
-    run: Run, detector: Detector, said: Mapping[str, float | str] | None = None
+    run: Run, detector: Detector, said: Mapping[str, float | str] | None = None,
+    selection: FrameSelection | None = None,
 ) -> tuple[Condition, int]:
     """Operating condition of a run with the operator's values, and how many gain stages each of its trains holds."""
     stages = detector.type.stages_in_run
-    condition = _condition(run, detector, said or {}, 1)
+    condition = _condition(run, detector, said or {}, 1, selection)
     held = 1 if stages is None else stages(condition.values)
-    return condition if held == 1 else _condition(run, detector, said or {}, held), held
+    return condition if held == 1 else _condition(run, detector, said or {}, held, selection), held
 
 
-def _condition(run: Run, detector: Detector, said: Mapping[str, float | str], parts: int) -> Condition:
-    found = detector.type.find_condition(run.control(detector, parts), detector.identifier)
+def _condition(
+    run: Run, detector: Detector, said: Mapping[str, float | str], parts: int, selection: FrameSelection | None
+) -> Condition:
+    found = detector.type.find_condition(run.control(detector, parts, selection), detector.identifier)
     return Condition(detector.type.condition, found).overridden(said)
 
 
-def _look(run: Run, detector: Detector, said: Mapping[str, float | str]) -> RunFacts:
+def _look(run: Run, detector: Detector, said: Mapping[str, float | str], selection: FrameSelection) -> RunFacts:
     here = next(d for d in run.detectors if d.identifier == detector.identifier)
-    condition, stages = found_condition(run, here, said)
+    condition, stages = found_condition(run, here, said, selection)
     sample = run.sample(here)
-    evidence = detector.type.find_stage(run.control(here), here.identifier, sample)
+    evidence = detector.type.find_stage(run.control(here, selection=selection), here.identifier, sample)
     inventory = run.inventory(here, parts=stages)
     trains = max((m.trains for m in inventory.modules), default=0)
     return RunFacts(run.path, run.label, run.detectors, run.start_time, trains, evidence, inventory.problems,
                        condition, stages, sample.modal_gain_bits)
+
+
+def _of_all(parameters: Sequence[ConditionParameter], runs: Sequence[RunFacts]) -> Condition:
+    """Condition of all runs: the first run's values; of what follows the gain stage, those of all."""
+    values: dict[str, Found] = {}
+    for parameter in parameters:
+        found = [(run.label, one) for run in runs
+                 if run.condition and (one := run.condition.values.get(parameter.name)) is not None]
+        if found:
+            values[parameter.name] = _together(parameter, found)
+    return Condition(tuple(parameters), values)
+
+
+def _together(parameter: ConditionParameter, found: Sequence[tuple[str, Found]]) -> Found:
+    _, first = found[0]
+    if parameter.per_stage:
+        first = replace(first, others=tuple(dict.fromkeys(one.value for _, one in found if one.value != first.value)))
+    doubtful = next(((label, one) for label, one in found if not one.sure), None)
+    if not first.sure or doubtful is None:
+        return first
+    label, other = doubtful
+    more = f"run {label}: {parameter.shown(other.value)} ({other.origin})"
+    return replace(first, sure=False, origin=f"{first.origin}; {more}")
+
+
+def doubts(condition: Condition) -> Iterator[str]:
+    """Sentences on the values of a condition that are not sure, and how to say what is right."""
+    for parameter in condition.parameters:
+        found = condition.values.get(parameter.name)
+        if found is not None and not found.sure:
+            yield (f"{parameter.database_name}: {parameter.shown(found.value)} is taken, but it is not sure "
+                   f"({found.origin}); give {parameter.flag}.")
 
 
 def check_same_condition(found: Survey, given: Collection[str] = ()) -> None:
@@ -281,21 +319,20 @@ def _compare(parameter: ConditionParameter, first: RunFacts, second: RunFacts) -
     both = [run.condition.values.get(parameter.name) for run in (first, second) if run.condition]
     sure = [{parameter.name: value} for value in both if value is not None and value.sure]
     if len(sure) == 2 and (reason := Condition((parameter,), sure[0]).matches(Condition((parameter,), sure[1]))):
-        flag = "--" + parameter.name.replace("_", "-")
         raise BadInput(
             f"Runs {first.label} and {second.label} are not of one operating condition: {reason}; give other runs, "
-            f"or {flag} if it is known to be the same.")
+            f"or {parameter.flag} if it is known to be the same.")
 
 
-def _checked_conditions(
+def checked_conditions(
     parameters: Sequence[ConditionParameter], conditions: Mapping[str, float | str]
 ) -> Mapping[str, float | str]:
+    """Conditions that an operator gives; BadParameter where one is unknown or no value that the detector can have."""
     known = {parameter.name: parameter for parameter in parameters}
     for name, value in conditions.items():
         if name not in known:
             raise BadParameter(f"There is no condition “{name}”; known conditions are {', '.join(known)}.")
-        number = isinstance(value, float | int) and math.isfinite(value)
-        if not (isinstance(value, str) if known[name].text else number):
-            takes = "text" if known[name].text else "a number"
-            raise BadParameter(f"{name} = {value!r} is not allowed; it takes {takes}.")
+        if not known[name].allows(value):
+            shown = repr(value) if isinstance(value, str) or math.isfinite(value) else "what is no number"
+            raise BadParameter(f"{name} = {shown} is not allowed; it takes {known[name].takes}.")
     return conditions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -197,17 +197,18 @@ def _write(settings: Settings, runs: list[PlannedRun], truth_draft: Path, task: 
     cells = np.unique(order)
     writer = TruthWriter(truth_draft, settings, cells, np.isin(cells, order[recorded]))
 
-    def work(module: int) -> None:
-        truth = ModuleTruth(settings, module)
-        writer.add(truth)
+    def work(modules: Sequence[int]) -> None:
+        truths = [ModuleTruth(settings, module) for module in modules]
+        for truth in truths:
+            writer.add(truth)
         for run in runs:
-            _write_module(settings, run, truth, order, recorded, task)
+            _write_modules(settings, run, truths, order, recorded, task)
 
     try:
         for run in runs:
             _write_control(settings, run)
         with ThreadPoolExecutor(max_workers=threads) as pool:
-            pending = [pool.submit(work, module) for module in settings.module_numbers]
+            pending = [pool.submit(work, modules) for modules in _of_one_file(settings)]
             try:
                 for future in pending:
                     future.result()
@@ -238,26 +239,37 @@ def _write_control(settings: Settings, run: PlannedRun) -> None:
                 file.control(source, keys)
 
 
-def _write_module(
-    settings: Settings, run: PlannedRun, truth: ModuleTruth, order: Array, recorded: Array, task: _Task
+def _of_one_file(settings: Settings) -> list[list[int]]:
+    """Modules, those together whose data are in one file."""
+    found: dict[str, list[int]] = {}
+    for module in settings.module_numbers:
+        found.setdefault(settings.detector.raw.usual(module)[0], []).append(module)
+    return list(found.values())
+
+
+def _write_modules(
+    settings: Settings, run: PlannedRun, truths: Sequence[ModuleTruth], order: Array, recorded: Array, task: _Task
 ) -> None:
-    sources = [StageSource(settings, truth, stage, order[recorded]) for stage in run.stages]
+    """Write the files of modules that share them; such files have all trains that one of the modules has there."""
     cells, slots = _cells(settings, order, recorded)
     kept_frames, empty = _filled(settings, run, len(cells))
     position = np.linspace(-0.5, 0.5, len(run.trains)) if len(run.trains) > 1 else np.zeros(1)
-    present, in_file = _lost(settings, run, truth.module)
+    lost = [_lost(settings, run, truth.module) for truth in truths]
+    in_file = np.any([there for _, there in lost], axis=0)
+    writer, _ = settings.detector.raw.usual(truths[0].module)
     for sequence, part in _sequences(settings, len(run.trains)):
         kept = np.arange(len(run.trains))[part][in_file[part]]
         if kept.size == 0:
             continue
-        held = kept[present[kept]]
-        data = ModuleTrains(run.trains.select(kept), present[kept], cells, slots, kept_frames[held], empty[held],
-                            len(sources))
-        path = run.file(settings.detector.raw.aggregator.format(module=truth.module), sequence)
-        with ExdfFile(path, data.trains, _header(settings, run, sequence)) as file:
-            name = settings.source(truth.module)
-            write_companions(file, settings, name, data)
-            write_frames(file, name, sources, data, position[held], task.advance)
+        trains = run.trains.select(kept)
+        with ExdfFile(run.file(writer, sequence), trains, _header(settings, run, sequence)) as file:
+            for truth, (present, _) in zip(truths, lost, strict=True):
+                sources = [StageSource(settings, truth, stage, order[recorded]) for stage in run.stages]
+                held = kept[present[kept]]
+                data = ModuleTrains(trains, present[kept], cells, slots, kept_frames[held], empty[held], len(sources))
+                name = settings.source(truth.module)
+                write_companions(file, settings, name, data)
+                write_frames(file, name, sources, data, position[held], task.advance)
 
 
 def _cells(settings: Settings, order: Array, recorded: Array) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ from calib_core.detector.registry import detector_type, detector_types
 from calib_core.errors import BadParameter
 from calib_core.params import Knobs, knob
 from calib_core.ranges import parse_numbers
+from calib_core.typed import parse_time
 
 _SHARE = "Share of the pixels that"
 
@@ -33,7 +34,7 @@ class Settings(Knobs):
     first_run: int = knob(1, ge=1, le=9990, help="Number of the first run; the others follow")
     instrument: str = knob("SPB", help="Instrument, the first folder below the data root")
     cycle: str = knob("202601", help="Cycle, the second folder below the data root")
-    begin: str = knob("2026-03-02T08:00:00", help="Begin of the first run, UTC")
+    begin: str = knob("2026-03-02T08:00:00", help="Begin of the first run; UTC without an offset")
     trains_per_sequence: int = knob(250, ge=1, le=100000, unit="trains", help="Trains in one file")
     format_version: Literal["1.2", "1.3"] = knob("1.2", expert=True, help="Version of the file format")
     seed: int = knob(1, ge=0, le=2**31 - 1, help="Another seed is another detector")
@@ -107,11 +108,7 @@ class Settings(Knobs):
     @property
     def begins(self) -> datetime:
         """Begin of the first run, aware UTC."""
-        try:
-            return datetime.fromisoformat(self.begin).replace(tzinfo=UTC)
-        except ValueError as error:
-            raise BadParameter(f"begin = {self.begin!r} is not allowed; it takes a date such as "
-                               "2026-03-02T08:00:00.") from error
+        return parse_time(self.begin, "begin")
 
     def check(self) -> None:
         """Raise BadParameter where a setting does not fit the detector type."""

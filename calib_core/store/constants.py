@@ -38,7 +38,7 @@ _LEAST_CHUNK_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")
 
 
-_JSON_ATTRIBUTES = ("axes", "raw_data", "software", "parameters", "conditions", "provenance")
+_JSON_ATTRIBUTES = ("axes", "raw_data", "software", "parameters", "conditions", "recorded", "provenance")
 #: What HDF5 and our own decoding raise on files that are damaged or something else.
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, StopIteration, MemoryError)
 
@@ -221,6 +221,7 @@ def _attributes(constant: Constant, created: datetime) -> dict[str, str]:
         "software": known["software"],
         "parameters": known["parameters"],
         "conditions": conditions_as_json(constant.condition),
+        "recorded": conditions_as_json(_beside(constant)),
         "provenance": dict(known),
     }
     return {
@@ -231,19 +232,29 @@ def _attributes(constant: Constant, created: datetime) -> dict[str, str]:
         "calibration": constant.calibration,
         "kind": constant.kind.name,
         "unit": constant.kind.unit,
-        **{name: json.dumps(value, ensure_ascii=False, sort_keys=True) for name, value in structured.items()},
+        **{name: json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
+           for name, value in structured.items()},
     }
 
 
+def _beside(constant: Constant) -> Condition:
+    """What is known of the operating condition beside what the database's queries have."""
+    queried = {p.name for p in constant.condition.parameters}
+    return constant.recorded.of(p.name for p in constant.recorded.parameters if p.name not in queried)
+
+
 def conditions_as_json(condition: Condition) -> dict[str, Any]:
-    """Operating condition as plain JSON under the database's names: value, unit, tolerance and origin."""
+    """Operating condition as plain JSON under the database's names: value, unit, tolerance, origin.
+
+    What the database leaves out is left out; ``values`` are there where several hold.
+    """
     return {
         p.database_name: {
-            "value": condition.values[p.name].value, "unit": p.unit, "tolerance": p.tolerance,
-            "origin": condition.values[p.name].origin,
+            "value": found.value, "unit": p.unit, "tolerance": p.tolerance, "origin": found.origin,
+            **({"values": list(found.values)} if found.others else {}),
         }
         for p in condition.parameters
-        if p.database_name in condition.as_database()
+        if (found := condition.values.get(p.name)) is not None and set(found.values) != {p.left_out_at}
     }
 
 

@@ -8,7 +8,7 @@ from itertools import combinations, permutations
 from pathlib import Path
 
 from calib_core.detector import Calibration, DetectorType
-from calib_core.detector.registry import detector_types
+from calib_core.detector.registry import detector_types, unit_name
 from calib_core.errors import BadInput
 from calib_core.store.constants import StoredConstant
 from calib_core.store.images import PIXELS
@@ -144,7 +144,8 @@ def numbers_of(kind: DetectorType, pdus: Sequence[str]) -> tuple[dict[str, int],
     sentence : str
     """
     every = range(kind.raw.first_module, kind.raw.first_module + kind.max_modules)
-    told = {pdu: n for pdu in sorted(pdus) for n in every if pdu.endswith(f"_{kind.raw.aggregator.format(module=n)}")}
+    ends = {n: unit_name("", "".join(kind.raw.usual(n))) for n in every}
+    told = {pdu: n for pdu in sorted(pdus) for n in every if pdu.endswith(ends[n])}
     if len(told) == len(pdus) == len(set(told.values())):
         return told, "The modules are those that the ends of the units' names tell."
     found = dict(zip(sorted(pdus), every, strict=False))

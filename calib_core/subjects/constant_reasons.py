@@ -78,7 +78,7 @@ def maker_of(found: ConstantSet) -> tuple[Maker | None, str]:
 
 def _condition(stored: StoredConstant, kind: DetectorType) -> dict[str, Found]:
     """Operating condition by our names; what the database leaves out is left out here too."""
-    said = _mapping(stored.attributes.get("conditions"))
+    said = {**_mapping(stored.attributes.get("recorded")), **_mapping(stored.attributes.get("conditions"))}
     values = {one.name: _mapping(said.get(one.database_name)) for one in kind.condition}
     return {name: Found(one["value"], str(one.get("origin", ""))) for name, one in values.items()
             if isinstance(one.get("value"), str | int | float)}

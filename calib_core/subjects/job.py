@@ -189,6 +189,6 @@ def _short(run: str) -> str:
 
 def condition_text(condition: Condition) -> str:
     """Parameters of an operating condition with their values and units."""
-    return ", ".join(f"{parameter.database_name} {found.value} {parameter.unit}".rstrip()
+    return ", ".join(f"{parameter.database_name} {' / '.join(map(str, found.values))} {parameter.unit}".rstrip()
                      for parameter in condition.parameters
                      if (found := condition.values.get(parameter.name)) is not None)

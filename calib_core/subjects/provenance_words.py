@@ -53,7 +53,7 @@ def about(files: Sequence[StoredConstant]) -> dict[str, str]:
     parameters = said.get("parameters")
     return {heading: text for heading, lines in (
         ("runs", _runs(said)),
-        ("condition", _condition(said.get("conditions"))),
+        ("condition", [*_condition(said.get("conditions")), *_condition(said.get("recorded"))]),
         ("parameters", _pairs(parameters)),
         ("versions", _pairs(said.get("software"))),
         ("times", _times(files)),
@@ -75,7 +75,8 @@ def _runs(said: Mapping[str, Any]) -> Iterator[str]:
 def _condition(conditions: Any) -> Iterator[str]:
     for name, entry in _items(conditions):
         found = entry if isinstance(entry, Mapping) else {"value": entry}
-        value = f"{name}: {_plain(found.get('value'))} {found.get('unit', '')}".rstrip()
+        values = found.get("values") or [found.get("value")]
+        value = f"{name}: {', '.join(map(_plain, values))} {found.get('unit', '')}".rstrip()
         yield f"{value} ({found['origin']})" if found.get("origin") else value
 
 

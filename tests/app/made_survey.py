@@ -18,7 +18,7 @@ KIND = detector_type("AGIPD1M")
 def _condition(rate):
     return Condition(KIND.condition, {
         "memory_cells": Found(352.0, "FPGA_COMP nPulses"), "acquisition_rate": Found(rate, "FPGA_COMP rate"),
-        "bias_voltage": Found.by_default(300.0, "not in the run"),
+        "bias_voltage": Found(300.0, "default: not in the run", sure=False),
     })
 
 

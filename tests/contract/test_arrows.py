@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 #: Explanations are arrays with names, made for whoever draws them.
 WIDGETS_MAY_IMPORT = {"numpy", "numba", "PyQt6", "pyqtgraph", "app.widgets", "calib_core.explanation",
-                      *sys.stdlib_module_names}
+                      "calib_core.typed", *sys.stdlib_module_names}
 
 
 def sources(*folders: str) -> list[Path]:

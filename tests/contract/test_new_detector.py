@@ -14,7 +14,7 @@ from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, named, withdraw
 from calib_core.cli.main import main
 from calib_core.constants.badpixels import BadPixels
-from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.constants.condition import ConditionParameter
 from calib_core.detector import (
     Array,
     Calibration,
@@ -30,6 +30,7 @@ from calib_core.detector import (
     Simulated,
     StageEvidence,
 )
+from calib_core.detector.clues import Usual
 from calib_core.geometry import single, stacked
 from calib_core.simulate import default_settings, read_truth, simulate
 from calib_core.simulate.truth import BadKind
@@ -42,10 +43,6 @@ def decode(arrays: Mapping[str, Array]) -> Frames:
 
 def encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
     return {"data.pixels": block[:, 0]}
-
-
-def find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
-    return {"bias": Found.by_default(12.0, "a toy has no supply"), "memory_cells": Found(2.0, "detector type")}
 
 
 def find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
@@ -63,7 +60,7 @@ def toy() -> Iterator[DetectorType]:
             frames_per_entry=True,
         ),
         decode=decode, encode=encode, condition=(ConditionParameter("bias", "Bias", "V", 1.0, help="Bias"),),
-        find_condition=find_condition, find_stage=find_stage,
+        clues={"bias": (Usual(12.0, "a toy has no supply"),)}, find_stage=find_stage,
         calibrations={kind: Calibration(f"{kind}Toy", ("cell", "gain", "slow_scan", "fast_scan"))
                       for kind in ("Offset", "Noise", "BadPixelsDark")},
         geometry=lambda n: None,

@@ -104,6 +104,12 @@ def test_two_runs_of_one_gain_stage_by_gain_bits(
     refused(given, tmp_path / "out", capsys, "r0009 are of the same gain stage (gain 0")
 
 
+def instead(words: list[str], run: str) -> list[str]:
+    """Words with another run for high gain."""
+    place = words.index("--run-high") + 1
+    return [*words[:place], run, *words[place + 1:]]
+
+
 #: Changes of the words of a good command line, and what is said.
 WORDS: dict[str, tuple[Callable[[list[str]], list[str]], tuple[str, ...]]] = {
     "another family": (lambda w: ["JUNGFRAU", *w[1:]], ("has no JUNGFRAU detector", "SPB_DET_AGIPD1M-1")),
@@ -111,22 +117,23 @@ WORDS: dict[str, tuple[Callable[[list[str]], list[str]], tuple[str, ...]]] = {
     "unknown method": (lambda w: ["AGIPD", "FLAT", *w[2:]], ("FLAT", "invalid choice", "DARK")),
     "unknown flag": (lambda w: [*w, "--max-train", "5", "--gaga", "1"], ("unrecognized arguments", "--gaga")),
     "value out of range": (lambda w: [*w, "--gate-sigma", "1"], ("gate_sigma = 1.0", "3 to 20 σ")),
-    "value of no number": (lambda w: [*w, "--max-trains", "many"], ("--max-trains", "invalid int value: 'many'")),
+    "value of no number": (lambda w: [*w, "--max-trains", "many"], ("--max-trains", "'many' is not a number")),
     "limits the wrong way round": (lambda w: [*w, "--thresholds-noise-hard-hg", "20", "4"],
                                    ("thresholds_noise_hard", "low")),
     "module that is not there": (lambda w: [*w, "--modules", "99"], ("has no module 99", "it has 1, 2")),
     "modules that are no numbers": (lambda w: [*w, "--modules", "1-x"], ("'1-x'", "0-3,7")),
     "detector that is not there": (lambda w: [*w, "--karabo-id", "MID_DET_AGIPD1M-1"],
                                    ("has no MID_DET_AGIPD1M-1 detector", "SPB_DET_AGIPD1M-1")),
-    "number of a run without a folder": (lambda w: [*w, "--run-high", "12"],
+    "number of a run without a folder": (lambda w: instead(w, "12"),
                                          ("Run 12 is a number", "--in-folder or --proposal")),
-    "run that is not there": (lambda w: [*w, "--run-high", "/no/such/run"], ("/no/such/run does not exist",)),
+    "run that is not there": (lambda w: instead(w, "/no/such/run"), ("/no/such/run does not exist",)),
     "PDU without a number": (lambda w: [*w, "--pdu", "UNIT"], ("--pdu UNIT", "N=NAME")),
     "PDU of a module that is not there": (lambda w: [*w, "--pdu", "9=UNIT"], ("has no module 9",)),
     "PDU that cannot be a name": (lambda w: [*w, "--pdu", "1=../up"], ("“../up” cannot name a constant",)),
     "PDU of two modules": (lambda w: [*w, "--pdu", "1=UNIT", "--pdu", "2=UNIT"], ("Modules 1 and 2 are both given",)),
-    "limits without end": (lambda w: [*w, "--thresholds-noise-hard-hg", "4", "inf"], ("noise_hard", "low")),
-    "condition of no number": (lambda w: [*w, "--bias-voltage", "nan"], ("bias_voltage = nan", "takes a number")),
+    "limits without end": (lambda w: [*w, "--thresholds-noise-hard-hg", "4", "inf"],
+                           ("noise-hard", "'inf' is not a number")),
+    "condition of no number": (lambda w: [*w, "--bias-voltage", "nan"], ("--bias-voltage", "'nan' is not a number")),
     "memory below the least": (lambda w: [*w, "--memory-mb", "64"], ("memory_mb = 64", "384")),
     "no run": (lambda w: [*w[:2], *w[-2:]], ("No run was given", "--run-high, --run-med, --run-low")),
 }

@@ -79,9 +79,11 @@ def test_constants_have_the_three_axes_of_the_database(dssc: Outcome) -> None:
 
 def test_the_condition_is_found_in_the_registers_of_the_quadrant(dssc: Outcome) -> None:
     [constant] = [c for (_, kind), c in dssc.constants.items() if kind == "Offset"]
-    condition = constant.attributes["conditions"]
+    queried = constant.attributes["conditions"]
+    assert set(queried) == {"Sensor Bias Voltage", "Memory cells", "Pixels X", "Pixels Y"}
+    assert queried["Memory cells"]["value"] == CELLS
+    condition = constant.attributes["recorded"]
     assert condition["Acquisition rate"]["value"] == 1.1
-    assert condition["Memory cells"]["value"] == CELLS
     assert condition["Target gain"]["value"] == 2.5
     assert condition["Encoded gain"]["value"] == 8 + (15 << 8) + (1 << 16) + (1 << 32)
     assert condition["Encoded gain"]["origin"].startswith("SCS_CDIDET_DSSC/FPGA/PPT_Q1 ")

@@ -67,7 +67,7 @@ def narrow(make_dataset: Callable[..., Dataset], tmp_path_factory: pytest.TempPa
     """Both modules of 25 µm strips in 2720 frames of each of two trains, without look-up table."""
     data = make_dataset("GOTTHARD2_25UM", modules="1-2", trains=2, frames_per_train=2720, **SHARES)
     found = characterise(data.simulated, tmp_path_factory.mktemp("narrow"))
-    return [Case(data, found, m, f"SA1_XTD9_HIREX_GH20{m}") for m in (1, 2)]
+    return [Case(data, found, m, f"SA1_XTD9_HIREX_GH200_{m}") for m in (1, 2)]
 
 
 def code_of_each(draw: Any) -> Array:
@@ -249,7 +249,7 @@ def test_tables_that_cannot_be_used_are_refused_in_one_sentence(
 def test_each_module_needs_its_own_table(narrow: list[Case], table: Path, tmp_path: Path,
                                          capsys: pytest.CaptureFixture[str]) -> None:
     argv = [*words(narrow[0].data.simulated.runs, tmp_path / "out", "GOTTHARD2"), "--constants-lut", str(table)]
-    refused(argv, tmp_path / "out", capsys, "no look-up table of module 1 (SA1_XTD9_HIREX_GH201)", PDU)
+    refused(argv, tmp_path / "out", capsys, "no look-up table of module 1 (SA1_XTD9_HIREX_GH200_1)", PDU)
 
 
 def test_a_table_that_falls_is_told(curved: Dataset, response: Array, tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_both_modules_may_be_in_one_file(tmp_path: Path) -> None:
         for word, step in (("MASTER", 1), ("SLAVE", 2000))})
     found = run_job(survey([tmp_path / "r0001"]).spec(tmp_path / "out"))
     assert found.board.error == ""
-    for pdu, step in (("SA1_XTD9_HIREX_GH201", 1), ("SA1_XTD9_HIREX_GH202", 2000)):
+    for pdu, step in (("SA1_XTD9_HIREX_GH200_1", 1), ("SA1_XTD9_HIREX_GH200_2", 2000)):
         offset = found.values("Offset", pdu)[0, :, 0]
         np.testing.assert_array_equal(offset, step + np.arange(1280) + 100 * np.arange(2)[:, None])
         assert (found.values("BadPixelsDark", pdu)[1:] & BadPixels.NO_DARK_DATA).all()

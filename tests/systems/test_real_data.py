@@ -15,7 +15,7 @@ from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, withdraw
 from calib_core.cli.main import main
 from calib_core.constants.badpixels import BadPixels
-from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.constants.condition import ConditionParameter
 from calib_core.detector import (
     Calibration,
     ControlReader,
@@ -26,6 +26,7 @@ from calib_core.detector import (
     SampleStatistics,
     StageEvidence,
 )
+from calib_core.detector.clues import Usual
 from calib_core.simulate.exdf import ExdfFile, FileHeader, Trains
 from calib_core.store.constants import StoredConstant, list_constants
 
@@ -141,10 +142,6 @@ def test_pedestals_come_back_exactly(m049: dict[str, Array], tmp_path: Path) -> 
     assert not (found["BadPixelsDark"].values() & BadPixels.WRONG_GAIN_VALUE).any()
 
 
-def find_condition(run: ControlReader, detector: str) -> dict[str, Found]:
-    return {"exposure": Found.by_default(0.04, "not in the run")}
-
-
 def find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
     return StageEvidence(0, "it has but one")
 
@@ -163,7 +160,7 @@ def camera() -> Iterator[DetectorType]:
         decode=lambda arrays: Frames(arrays["data.pixels"], arrays["data.cell"], arrays["data.trainId"]),
         encode=lambda block, stage, gain: {"data.pixels": block[:, 0]},
         condition=(ConditionParameter("exposure", "Exposure", "ms", 0.01, help="Exposure time"),),
-        find_condition=find_condition, find_stage=find_stage,
+        clues={"exposure": (Usual(0.04, "not in the run"),)}, find_stage=find_stage,
         calibrations={kind: Calibration(kind, ("cell", "gain", "slow_scan", "fast_scan"))
                       for kind in ("Offset", "Noise", "BadPixelsDark")},
         geometry=lambda n: None,

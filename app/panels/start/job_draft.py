@@ -13,6 +13,7 @@ from calib_core.jobs.spec import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB, MOST_PARTS,
 from calib_core.jobs.survey import Survey, check_same_condition
 from calib_core.params import Knobs, knob
 from calib_core.ranges import format_numbers, parse_numbers
+from calib_core.typed import parse_path
 
 
 class Resources(Knobs):
@@ -131,9 +132,9 @@ def read_constants(one: Input, text: str) -> tuple[str, ...]:
     path = text.strip()
     if not path and not one.optional:
         raise BadParameter(f"No {one.label} were given; choose a file or a folder of constants.")
-    if path and not Path(path).expanduser().exists():
+    if path and not parse_path(path).exists():
         raise BadParameter(f"{one.name} = {path!r} is not allowed; there is no such file or folder.")
-    return (str(Path(path).expanduser().absolute()),) if path else ()
+    return (str(parse_path(path).absolute()),) if path else ()
 
 
 def _paths(survey: Survey, texts: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
@@ -143,7 +144,7 @@ def _paths(survey: Survey, texts: Mapping[str, str]) -> dict[str, tuple[str, ...
 
 def read_folder(text: str) -> Path:
     """Output folder of a text; BadParameter where it is empty or no absolute path."""
-    folder = Path(text.strip()).expanduser()
+    folder = parse_path(text.strip())
     if not folder.is_absolute():
         raise BadParameter(f"out_folder = {text.strip()!r} is not allowed; it takes the whole path of a folder.")
     return folder
@@ -153,7 +154,7 @@ def facts(survey: Survey) -> str:
     """Modules, memory cells and runs in one line."""
     if survey.detector is None:
         return "no run needed"
-    cells = survey.condition.values.get("memory_cells")
+    cells = survey.condition.values.get(survey.detector.type.cells_told_by)
     parts = [_count(len(survey.detector.modules), "module")]
     if cells is not None:
         parts.append(_count(int(float(cells.value)), "memory cell"))
@@ -211,15 +212,14 @@ def read_modules(survey: Survey, text: str) -> tuple[int, ...]:
     Raises
     ------
     BadParameter
-        The text is no list of numbers, or the run has no such module.
+        The text is no list of numbers, or the run has none of these modules.
     """
     chosen = parse_numbers(text)
     if survey.detector is None:
         return chosen
-    for number in chosen:
-        survey.detector.module(number)
+    survey.detector.held(chosen)
     everything = {module.number for module in survey.detector.modules}
-    return () if set(chosen) == everything else chosen
+    return () if set(chosen) >= everything else chosen
 
 
 def _index(survey: Survey, one: Arranged) -> int | None:

@@ -15,6 +15,7 @@ from app.session.session import Session
 from calib_core.errors import CalibrationError, SeveralDetectors
 from calib_core.io.locate import label, parse_runs
 from calib_core.jobs.survey import Survey, survey
+from calib_core.typed import parse_path
 
 MOST_RECENT = 20
 _WORK = "survey"
@@ -110,7 +111,7 @@ class Opener(QObject):
 def typed_paths(text: str) -> tuple[Path, ...]:
     """Paths that were typed, none unless each word is the path of something that is there."""
     try:
-        words = [Path(word).expanduser() for word in shlex.split(text)]
+        words = [parse_path(word) for word in shlex.split(text)]
     except ValueError:
         return ()
     return tuple(words) if all(word.is_absolute() and word.exists() for word in words) else ()

@@ -232,9 +232,11 @@ class RunPicker(QWidget):
 
 
 def _recent_title(text: str) -> str:
-    """Short name of recent runs, without asking a disk."""
-    labels = [label(Path(word)) for word in shlex.split(text)]
-    first, *rest = labels
+    """Short name of recent runs, without asking a disk; the text itself where it is none of ours."""
+    try:
+        first, *rest = [label(Path(word)) for word in shlex.split(text)]
+    except (ValueError, OSError):
+        return text
     return ", ".join([first, *(_same_proposal(first, other) for other in rest)])
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtTest import QTest
 
-from app.forms.condition_draft import read_value
+from app.forms.condition_draft import overrides, read_value
 from app.forms.condition_form import ConditionForm
 from app.forms.field import Mark
 from calib_core.constants.condition import Condition, ConditionParameter, Found
@@ -15,9 +17,9 @@ from calib_core.errors import BadParameter
 LONG = "SOME_DOMAIN_OF_A_DETECTOR/MDL/COMPOSITE_OF_ALL_MODULES bunchStructure.repetitionRate"
 CONDITION = Condition(
     (ConditionParameter("bias_voltage", "Sensor Bias Voltage", "V", 5.0, help="Bias"),
-     ConditionParameter("rate", "Acquisition rate", "MHz"), ConditionParameter("mode", "Mode"),
+     ConditionParameter("rate", "Acquisition rate", "MHz"), ConditionParameter("mode", "Mode", text=True),
      ConditionParameter("lost", "Lost")),
-    {"bias_voltage": Found.by_default(300.0, "no bias voltage in the run"), "rate": Found(1.1, LONG),
+    {"bias_voltage": Found(300.0, "default: no bias voltage in the run", sure=False), "rate": Found(1.1, LONG),
      "mode": Found("dynamic", "CONTROL mode")},
 )
 
@@ -95,12 +97,25 @@ def test_words_stay_words(form):
     assert form.changes() == {"mode": "fixed"}
 
 
-@pytest.mark.parametrize("text", ["abc", "nan", "inf", "1,5"])
+@pytest.mark.parametrize("text", ["abc", "nan", "inf", "1,2,3"])
 def test_no_number_is_refused_in_place(form, text):
     type_into(form, "rate", text)
     with pytest.raises(BadParameter, match=r"rate = .* it takes a number"):
         form.changes()
     assert form.fields["rate"].error.isVisible()
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("2,5", 2.5), ("−2.5", -2.5), ("–2,5e−1", -0.25), ("1e-3", 1e-3), ("\u00a02.5 ", 2.5), (",5", 0.5),
+])
+def test_numbers_may_come_from_any_locale_and_program(text, value):
+    assert read_value("rate", text, Found(1.1, LONG)) == value
+
+
+def test_what_the_detector_cannot_have_is_refused():
+    ranged = replace(CONDITION, parameters=(replace(CONDITION.parameters[1], lowest=0.1, highest=5),))
+    with pytest.raises(BadParameter, match=r"rate = '-2' is not allowed; it takes a number from 0.1 to 5"):
+        overrides(ranged, {"rate": "-2"})
 
 
 def test_the_same_number_written_otherwise_is_no_change():

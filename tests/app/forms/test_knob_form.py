@@ -133,7 +133,7 @@ def test_arrows_stop_at_the_range(form):
 
 
 @pytest.mark.parametrize(("name", "text", "value"), [
-    ("count", "100", 100), ("count", "2.5", 2.5), ("count", "", ""), ("sigma", "nan", float("nan")),
+    ("count", "100", 100), ("count", "2.5", 2.5), ("count", "", ""), ("sigma", "nan", "nan"),
     ("sigma", "5 s", "5 s"), ("deep", "9", 9),
 ])
 def test_a_refused_value_says_what_the_command_line_says(form, name, text, value):

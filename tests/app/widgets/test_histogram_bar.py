@@ -56,6 +56,15 @@ def test_number_is_typed_after_a_double_click(bar, qtbot):
     assert editor.isHidden()
 
 
+@pytest.mark.parametrize(("text", "level"), [("70,5", 70.5), ("7.05e1", 70.5), ("−3", 80.0), ("7O", 80.0)])
+def test_numbers_of_any_locale_are_taken_and_others_are_not(bar, qtbot, text, level):
+    qtbot.mouseDClick(bar, Qt.MouseButton.LeftButton, pos=at(bar, 80))
+    editor = bar.findChild(QLineEdit, "level_editor")
+    editor.setText(text)
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    assert bar._levels == (20.0, level)
+
+
 def test_escape_leaves_the_number(bar, qtbot):
     qtbot.mouseDClick(bar, Qt.MouseButton.LeftButton, pos=at(bar, 80))
     editor = bar.findChild(QLineEdit, "level_editor")

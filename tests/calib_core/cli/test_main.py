@@ -192,7 +192,7 @@ def other_value(kind: DetectorType, one: Knob, default: Any) -> Any:
 CHANGES: dict[str, dict[str, Any]] = {
     "detector": {"detector": "SPB_DET_AGIPD1M-1"},
     "modules": {"modules": (0, 1, 2, 5)},
-    "conditions": {"conditions": {"bias_voltage": 291.23456789, "memory_cells": 4.0}},
+    "conditions": {"conditions": {"bias_voltage": 291.23456789, "memory_cells": 1.0}},
     "PDUs": {"pdus": {0: "UNIT_M305", 12: "Q1 M2"}},
     "order": {"keep_order": True},
     "memory and threads": {"memory_mb": 4096, "threads": 3},

@@ -53,3 +53,16 @@ def test_what_is_not_done_counts_neither_as_good_nor_as_bad(tmp_path):
     rows = [line for line in closing_table([job]).splitlines() if " DARK " in line and " G" in line]
     job.close()
     assert [row.split()[-1] for row in rows] == ["–"] * 3
+
+
+def test_warnings_of_a_job_end_in_its_closing_lines(tmp_path):
+    """JUNGFRAU's slow control tells no temperature of the sensor."""
+    made = simulate(default_settings("JUNGFRAU").with_changes({"modules": "1", "trains": 12}), tmp_path / "data")
+    job = Job(survey([made.runs["high"]]).spec(tmp_path / "constants"))
+    job.start()
+    job.wait()
+    closing = closing_table([job])
+    job.close()
+    [line] = [line for line in closing.splitlines() if "Sensor temperature: 291 K is taken, but it is" in line]
+    assert line.endswith("give --sensor-temperature.")
+    assert closing.index("written to") < closing.index("warnings:") < closing.index(line)

@@ -23,8 +23,8 @@ def test_value_by_our_name():
 
 def test_database_names_without_old_defaults():
     made = condition(voltage=300.0, mode=0.0, order="0,1,2")
-    assert made.as_database() == {"Sensor Bias Voltage": 300.0, "Memory cell order": "0,1,2"}
-    assert condition(mode=1.0).as_database() == {"Gain mode": 1.0}
+    assert made.queries()[0] == {"Sensor Bias Voltage": 300.0, "Memory cell order": "0,1,2"}
+    assert condition(mode=1.0).queries()[0] == {"Gain mode": 1.0}
 
 
 def test_the_operator_s_value_replaces_the_one_found():
@@ -35,8 +35,13 @@ def test_the_operator_s_value_replaces_the_one_found():
     assert found["voltage"] == 300.0
 
 
-def test_defaults_are_not_sure():
-    assert Found.by_default(1.1, "one pulse") == Found(1.1, "default: one pulse", sure=False)
+def test_values_of_all_stages_hold():
+    """A set of three fixed gain modes agrees with each of them and has a query for each."""
+    held = Condition(PARAMETERS, {"mode": Found(1.0, "run", others=(2.0, 3.0)), "voltage": Found(300.0, "run")})
+    assert [query["Gain mode"] for query in held.queries()] == [1.0, 2.0, 3.0]
+    assert held.matches(condition(mode=3.0, voltage=300.0)) is None
+    assert held.matches(condition(mode=4.0, voltage=300.0)) == "Gain mode differs: 1.0 and 4.0"
+    assert held.of(["voltage"]).queries() == ({"Sensor Bias Voltage": 300.0},)
 
 
 @pytest.mark.parametrize(("other", "agree"), [(300.0, True), (305.0, True), (295.0, True), (305.1, False)])

@@ -9,6 +9,7 @@ from calib_core.characterisation.family import named
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import Condition
+from calib_core.detector import Readings
 from calib_core.detector.registry import detector_type, identify
 
 from .fake_run import FakeRun
@@ -21,8 +22,8 @@ CONTROL = f"{DETECTOR}/DET/CONTROL"
 class WithTemperature(FakeRun):
     """A run whose frames have a temperature of 14.85 °C, in hundredths, beside them."""
 
-    def mean_beside(self, key: str) -> float | None:
-        return 1485.0 if key == "data.backTemp" else None
+    def beside(self, key: str) -> Readings | None:
+        return Readings(np.full(10, 1485, np.uint16), 10, 10) if key == "data.backTemp" else None
 
 
 def condition(run) -> Condition:
@@ -57,7 +58,7 @@ def test_frames_come_back_from_the_words_that_they_were_stored_as():
 
 def test_condition_of_a_run():
     run = WithTemperature({CONTROL: {"bias": np.float32(200.4), "expTime": np.float32(10)}})
-    assert condition(run).as_database() == {
+    assert condition(run).queries()[0] == {
         "Sensor Bias Voltage": pytest.approx(200.4), "Memory cells": 1, "Pixels X": 708, "Pixels Y": 768,
         "Integration time": 10, "Sensor temperature": 288, "In vacuum": 0}
     assert condition(run).values["sensor_temperature"].origin == "data.backTemp, mean"

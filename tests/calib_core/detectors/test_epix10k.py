@@ -51,7 +51,7 @@ def test_the_gain_bit_tells_something_only_where_the_gain_switches(setting, has_
 
 
 def test_conditions_have_the_shape_of_the_data_and_the_gain_setting():
-    found = condition({CONTROL: {"gainSetting": 1, "bias": 200, "expTime": 12.5}}).as_database()
+    found = condition({CONTROL: {"gainSetting": 1, "bias": 200, "expTime": 12.5}}).queries()[0]
     assert found == {"Sensor Bias Voltage": 200, "Memory cells": 1, "Pixels X": 356, "Pixels Y": 384,
                      "Integration time": 12.5, "Sensor temperature": 288, "In vacuum": 0, "Gain Setting": 1}
 

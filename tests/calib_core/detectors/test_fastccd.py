@@ -43,7 +43,7 @@ def test_its_source_without_a_number_is_recognised():
 
 
 def test_conditions_are_those_that_the_database_asks_for():
-    assert condition(CONTROL).as_database() == {
+    assert condition(CONTROL).queries()[0] == {
         "Sensor Bias Voltage": 79.5, "Memory cells": 1.0, "Pixels X": 1934.0, "Pixels Y": 960.0,
         "Integration Time": 2.0, "Sensor Temperature": 242.9, "Gain Setting": 0.0,
     }

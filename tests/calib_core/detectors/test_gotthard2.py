@@ -72,7 +72,7 @@ def test_condition_of_a_run():
     found = condition({CONTROL: {
         "highVoltage": np.array([110, 0, 0]), "exposureTime": np.float32(2.2e-7),
         "exposurePeriod": np.float32(8.9e-7), "acquisitionRate": "2.25", "singlePhoton": np.bool_(True)}})
-    assert found.as_database() == {
+    assert found.queries()[0] == {
         "Sensor Bias Voltage": 110, "Exposure time": 2.2e-7, "Exposure period": 8.9e-7, "Acquisition rate": 2.25,
         "Single photon": 1}
     assert all(value.sure for value in found.values.values())

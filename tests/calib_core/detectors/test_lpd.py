@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from extra_geom import LPD_MiniGeometry
 
-from calib_core.constants.condition import Condition
+from calib_core.constants.condition import Condition, Found
 from calib_core.detector import SampleStatistics
 from calib_core.detector.registry import detector_type, identify
-from calib_core.detectors import lpd
 from calib_core.geometry import assembled
 from calib_core.io.words import split_words
 
@@ -67,7 +66,7 @@ def test_each_pixel_keeps_its_own_gain_bits():
 
 
 def test_defaults_are_those_of_the_database():
-    assert Condition(LPD1M.condition, found({})).as_database() == {
+    assert Condition(LPD1M.condition, found({})).queries()[0] == {
         "Sensor Bias Voltage": 250, "Memory cells": 512, "Feedback capacitor": 5, "Pixels X": 256, "Pixels Y": 256}
 
 
@@ -77,7 +76,7 @@ def test_defaults_are_those_of_the_database():
 def test_the_order_of_the_cells_counts_only_where_it_jumps_back(order, text):
     values = found({}, order)
     assert values["memory_cell_order"].value == text
-    assert ("Memory cell order" in Condition(LPD1M.condition, values).as_database()) is bool(text)
+    assert ("Memory cell order" in Condition(LPD1M.condition, values).queries()[0]) is bool(text)
 
 
 @pytest.mark.parametrize(("values", "expected", "sure", "held"), [
@@ -90,13 +89,36 @@ def test_parallel_gain_is_told_by_the_front_end(values, expected, sure, held):
     values = found(values)
     assert (values["parallel_gain"].value, values["parallel_gain"].sure) == (expected, sure)
     assert LPD1M.stages_in_run(values) == held
-    assert ("Parallel gain" in Condition(LPD1M.condition, values).as_database()) is bool(expected)
+    assert ("Parallel gain" in Condition(LPD1M.condition, values).queries()[0]) is bool(expected)
 
 
-def test_the_stage_is_told_by_the_front_end_and_else_by_the_bits():
-    assert stage({FEM: {"femAsicGain": np.int32(2)}}, bits=1) == 2
+@pytest.mark.parametrize(("bits", "codes"), [(0, (3, 100)), (1, (2, 10)), (2, (1,))])
+def test_the_gain_bits_tell_the_stage_and_all_known_codings_confirm_it(bits, codes):
+    """×100 / ×10 / ×1 are 3 / 2 / 1 in one version of the control software and 100 / 10 / 1 in another."""
+    for code in codes:
+        said = LPD1M.find_stage(Run({FEM: {"femAsicGain": np.int32(code)}}), DETECTOR, SampleStatistics(None, bits))
+        assert (said.stage, said.conflict) == (bits, "")
+        assert FEM in said.origin
+        assert stage({FEM: {"femAsicGain": np.int32(code)}}) == bits
+
+
+@pytest.mark.parametrize(("code", "bits"), [(2, 2), (1, 1), (10, 0), (3, 1)])
+def test_slow_control_that_contradicts_the_bits_is_told(code, bits):
+    said = LPD1M.find_stage(Run({FEM: {"femAsicGain": np.int32(code)}}), DETECTOR, SampleStatistics(None, bits))
+    assert said.stage == bits
+    assert f"{FEM} femAsicGain says" in said.conflict
+
+
+def test_a_stage_that_the_chip_chooses_is_told_by_the_bits_alone():
+    chosen = {FEM: {"femAsicGain": np.int32(0)}}
+    assert [stage(chosen, bits) for bits in (0, 1, 2, 3, None)] == [0, 1, 2, None, None]
     assert [stage({}, bits) for bits in (0, 1, 2, 3, None)] == [0, 1, 2, None, None]
     assert stage({FEM: {"femAsicGain": np.int32(0), "femAsicGainOverride": np.int32(1)}}, bits=0) is None
+
+
+def test_the_simulator_writes_codes_of_the_control_software():
+    written = [LPD1M.simulate_control(DETECTOR, stage, {})[FEM]["femAsicGain"] for stage in range(3)]
+    assert written == [3, 2, 1]
 
 
 def test_eight_minis_are_one_module_and_drawn_as_eight():
@@ -107,14 +129,6 @@ def test_eight_minis_are_one_module_and_drawn_as_eight():
     np.testing.assert_array_equal(drawn[::-1, ::-1], expected)
 
 
-@pytest.mark.parametrize(("cells", "expected", "sure"), [
-    (range(510), 512.0, True), (range(512), 512.0, True), (range(200), 200.0, False), ((3, 1, 2), 4.0, False),
-    ((), 512.0, True),
-])
-def test_memory_cells_are_all_or_those_in_use(cells, expected, sure):
-    class Cells:
-        def cells(self):
-            return np.unique(np.array(list(cells), np.int64))
-
-    found = lpd._memory_cells(Cells())
-    assert (found.value, found.sure) == (expected, sure)
+def test_memory_cells_are_all_whatever_is_in_use():
+    """The database is asked for 512 cells, as EXtra does, also for runs of few cells."""
+    assert LPD1M.find_condition(Run({}, range(44)), DETECTOR)["memory_cells"] == Found(512.0, "detector type")

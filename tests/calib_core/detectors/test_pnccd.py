@@ -45,7 +45,7 @@ def test_other_sources_are_not(source):
 
 
 def test_conditions_are_those_that_the_database_asks_for():
-    assert condition(CONTROL).as_database() == {
+    assert condition(CONTROL).queries()[0] == {
         "Sensor Bias Voltage": 269.5, "Memory cells": 1.0, "Pixels X": 1024.0, "Pixels Y": 1024.0,
         "Integration Time": 70.0, "Sensor Temperature": 240.25, "Gain Setting": 16.0,
     }

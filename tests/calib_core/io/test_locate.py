@@ -154,3 +154,41 @@ def test_files_of_runs_are_known_by_their_names(tmp_path):
     assert not holds_run(tmp_path / "constants")
     assert not holds_run(tmp_path / "constants" / "cal.1.5.h5")
     assert not holds_run(tmp_path / "nothing here")
+
+
+def test_of_several_cycles_the_one_that_has_the_run_is_meant(tmp_path):
+    """A proposal with beam time in two cycles: run numbers go on."""
+    for cycle, runs in (("202501", (1, 2, 5)), ("202601", (3, 4, 5))):
+        for run in runs:
+            (tmp_path / "SPB" / cycle / "p900450" / "raw" / f"r{run:04d}").mkdir(parents=True)
+    found = parse_runs("p900450 r1-4", tmp_path)
+    assert [(path.parents[2].name, path.name) for path in found] == [
+        ("202501", "r0001"), ("202501", "r0002"), ("202601", "r0003"), ("202601", "r0004")]
+    with pytest.raises(BadInput, match=r"Run 5 of proposal 900450 is in several folders, .*202501.* and .*202601"):
+        parse_runs("p900450 r5", tmp_path)
+    with pytest.raises(BadInput, match=r"has no run 9 in any of .*202501.*202601.*nearby runs are 1, 2, 3, 4, 5"):
+        parse_runs("p900450 r9", tmp_path)
+
+
+@pytest.mark.parametrize("text", ["P900450 R12–14", "p900450\u00a0r12—14", "p900450 r12 – 14".replace(" – ", "–"),
+                                  "p900450, R12‑14"])
+def test_what_was_pasted_is_understood(root, text):
+    assert [path.name for path in parse_runs(text, root)] == ["r0012", "r0013", "r0014"]
+
+
+def test_words_that_are_separated_already_are_not_cut_again(root, tmp_path, monkeypatch):
+    folders = [tmp_path / name for name in ("o'brien", "my runs", "a,b")]
+    for folder in folders:
+        folder.mkdir()
+    assert parse_runs([str(folder) for folder in folders], root) == folders
+    monkeypatch.chdir(tmp_path)
+    assert parse_runs(["o'brien", "my runs"], root) == [Path("o'brien"), Path("my runs")]
+    assert parse_runs("o'brien", root) == [Path("o'brien")]
+    assert [path.name for path in parse_runs(["p900450", "r12-13"], root)] == ["r0012", "r0013"]
+
+
+def test_a_folder_with_the_name_of_a_run_does_not_stand_for_the_run_of_a_proposal(root, tmp_path, monkeypatch):
+    (tmp_path / "r0012").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert parse_runs(["p900450", "r0012"], root)[0].is_absolute()
+    assert parse_runs(["r0012"], root) == [Path("r0012")]

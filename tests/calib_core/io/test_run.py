@@ -55,11 +55,11 @@ def test_control_values_are_those_of_extra_data(with_control):
     run = Run.open(with_control)
     control = run.control(run.detectors[0])
     with RunDirectory(with_control, parallelize=False) as reference:
-        for key in ("bunchStructure.nPulses", "bunchStructure.repetitionRate", "gain", "integrationTime"):
-            assert control.run_value(COMP, key) == reference.get_run_value(COMP, key)
-            assert control.largest(COMP, key) == np.max(reference[COMP, key].ndarray())
-        voltage = control.run_value("SPB_IRU_AGIPD1M/PSC/HV", "channels.U0.voltage")
-        assert voltage == reference.get_run_value("SPB_IRU_AGIPD1M/PSC/HV", "channels.U0.voltage")
+        for source, key in ((COMP, "bunchStructure.nPulses"), (COMP, "bunchStructure.repetitionRate"), (COMP, "gain"),
+                            ("SPB_IRU_AGIPD1M/PSC/HV", "channels.U0.voltage")):
+            told = control.told(source, key)
+            np.testing.assert_array_equal(told.values, reference[source, key].ndarray())
+            assert told.told == told.trains == len(told.values)
 
 
 def test_sources_match_as_a_whole(with_control):
@@ -74,24 +74,50 @@ def test_sources_match_as_a_whole(with_control):
 def test_what_is_missing_is_none(with_control, source, key):
     run = Run.open(with_control)
     control = run.control(run.detectors[0])
-    assert control.run_value(source, key) is None
-    assert control.largest(source, key) is None
+    assert control.told(source, key) is None
 
 
-def test_control_serves_where_run_lacks_the_key(with_control, tmp_path):
-    (tmp_path / "r0001").mkdir()
-    for path in with_control.glob("RAW-*CTRL*"):
-        (tmp_path / "r0001" / path.name).write_bytes(path.read_bytes())
-    (path,) = (tmp_path / "r0001").iterdir()
-    with h5py.File(path, "r+") as file:
-        del file[f"RUN/{COMP}/gain"]
-        file[f"CONTROL/{COMP}/gain/value"][0] = 1
-        file[f"CONTROL/{COMP}/gain/value"][5] = 3
-    (tmp_path / "r0001" / "RAW-R9015-AGIPD00-S00000.h5").symlink_to(with_control / "RAW-R9015-AGIPD00-S00000.h5")
-    run = Run.open(tmp_path / "r0001")
-    control = run.control(run.detectors[0])
-    assert control.run_value(COMP, "gain") == 1
-    assert control.largest(COMP, "gain") == 3.0
+@pytest.fixture
+def control_of(with_control, tmp_path):
+    """Control values of a run whose control file was changed, over trains that a selection takes."""
+    def made(change, **selection):
+        folder = tmp_path / "r0001"
+        folder.mkdir()
+        for path in with_control.glob("RAW-*CTRL*"):
+            (folder / path.name).write_bytes(path.read_bytes())
+        (path,) = folder.iterdir()
+        with h5py.File(path, "r+") as file:
+            change(file)
+        (folder / "RAW-R9015-AGIPD00-S00000.h5").symlink_to(with_control / "RAW-R9015-AGIPD00-S00000.h5")
+        run = Run.open(folder)
+        return run.control(run.detectors[0], selection=FrameSelection(**selection))
+    return made
+
+
+def test_values_are_those_of_the_trains_that_are_used(control_of):
+    def ramp(file):
+        file[f"CONTROL/{COMP}/gain/value"][...] = np.arange(len(file[f"CONTROL/{COMP}/gain/value"]))
+
+    told = control_of(ramp, skip_first=2, max_trains=3).told(COMP, "gain")
+    assert (told.values.tolist(), told.trains, told.told) == ([2, 3, 4], 3, 3)
+
+
+def test_the_start_of_the_run_tells_where_the_trains_do_not(control_of):
+    def without(file):
+        del file[f"CONTROL/{COMP}/gain"]
+        file[f"RUN/{COMP}/gain/value"][...] = 1
+
+    told = control_of(without).told(COMP, "gain")
+    assert (told.values.tolist(), told.told) == ([1], 0)
+
+
+def test_trains_that_no_control_file_has_are_counted(control_of):
+    def cut(file):
+        kept = len(file["INDEX/trainId"]) // 2
+        file["INDEX/trainId"][kept:] = 0
+
+    told = control_of(cut).told(COMP, "gain")
+    assert 0 < told.told < told.trains
 
 
 def test_cells_and_pulses_of_the_first_train(agipd_run):

@@ -191,12 +191,14 @@ def test_a_table_of_another_converter_is_named(values: Any, words: str, tmp_path
         bound(path, 1)
 
 
-@pytest.mark.parametrize("modules", [(9,), (2, 9)])
-def test_modules_without_constants_are_not_passed_over(modules: tuple[int, ...], tmp_path: Path) -> None:
+def test_modules_without_constants_are_not_passed_over(tmp_path: Path) -> None:
     put_constant(tmp_path, pdu="TINY_M009", module=2, karabo_da="TINY02")
     put_constant(tmp_path, pdu="TINY_M001", module=7, karabo_da="TINY07")
     with pytest.raises(BadInput, match="no constants of module 9; there are of 2,7"):
-        given(tmp_path, modules=modules)
+        given(tmp_path, modules=(9,))
+    found = given(tmp_path, modules=(2, 8, 9))
+    assert found.modules == (2,)
+    assert found.notes[0] == "There are no constants of modules 8-9; there are of 2,7."
 
 
 @pytest.mark.parametrize("attributes", [

@@ -16,8 +16,10 @@ from calib_core.constants.condition import Condition, ConditionParameter, Found
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.run import Run
+from calib_core.jobs.job import Job
 from calib_core.jobs.survey import Survey, _spread, assign, check_same_condition, offered, survey, without_runs
 from calib_core.simulate import default_settings, simulate
+from calib_core.store.constants import list_constants
 
 from .tiny import FAMILY, KIND, Tiny
 
@@ -111,8 +113,11 @@ def test_what_does_not_go_together_is_refused(
     (("warm",), {}, "AGIPD DARK has no run “warm”."),
     (("high", "high"), {}, "--run-high takes one run; 2 were given."),
     (("high",), {"humidity": 3.0}, "There is no condition “humidity”; known conditions are "),
-    (("high",), {"bias_voltage": "much"}, "bias_voltage = 'much' is not allowed; it takes a number."),
-    (("high",), {"bias_voltage": float("nan")}, "bias_voltage = nan is not allowed; it takes a number."),
+    (("high",), {"bias_voltage": "much"}, "bias_voltage = 'much' is not allowed; it takes a number from 1 to 500."),
+    (("high",), {"bias_voltage": -5.0}, "bias_voltage = -5.0 is not allowed; it takes a number from 1 to 500."),
+    (("high",), {"memory_cells": 9999.0}, "memory_cells = 9999.0 is not allowed; it takes a number from 1 to 352."),
+    (("high",), {"gain_mode": 7.0}, "gain_mode = 7.0 is not allowed; it takes 0 or 1 or 2 or 3."),
+    (("high",), {"bias_voltage": float("nan")}, "bias_voltage = what is no number is not allowed; it takes a number"),
 ])
 def test_inputs_and_conditions_that_cannot_be_meant_are_refused(
     given: tuple[str, ...], conditions: dict[str, Any], words: str, runs: dict[str, Path]
@@ -159,3 +164,38 @@ def test_without_runs_there_is_its_own_characterisation_only() -> None:
     found = without_runs(family, family.methods[0])
     assert offered(found) == ((family, family.methods[0]),)
     assert found.spec(Path("/out")).inputs == {}
+
+
+@pytest.mark.parametrize(("kind", "changes", "name", "modes"), [
+    ("AGIPD1M", {"modules": "4", "fixed_gain": True}, "Gain mode", (1.0, 2.0, 3.0)),
+    ("AGIPD1M", {"modules": "4"}, "Gain mode", (None,)),
+    ("JUNGFRAU", {"modules": "1", "fixed_gain": True}, "Gain mode", (None, 2.0, 3.0)),
+    ("FASTCCD", {}, "Gain Setting", (8.0, 2.0, 1.0)),
+])
+def test_a_set_is_found_by_each_mode_that_it_holds(
+    kind: str, changes: dict[str, Any], name: str, modes: tuple[float | None, ...], tmp_path: Path
+) -> None:
+    """Each run is of another gain mode; a query for any of them finds the set, whatever the order of the runs."""
+    runs = list(simulate(default_settings(kind).with_changes({"trains": 2, **changes}), tmp_path).runs.values())
+    for order in (runs, runs[::-1]):
+        condition = survey(order).condition
+        queries = condition.queries()
+        assert tuple(query.get(name) for query in queries) == modes
+        assert len({tuple(sorted((n, v) for n, v in query.items() if n != name)) for query in queries}) == 1
+        for query in queries:
+            asked = condition.overridden({p.name: query.get(p.database_name, p.left_out_at or 0.0)
+                                          for p in condition.parameters if p.database_name == name})
+            assert condition.matches(asked) is None
+
+
+def test_the_modes_of_a_set_are_in_its_files(tmp_path: Path) -> None:
+    settings = default_settings("AGIPD1M").with_changes(
+        {"modules": "4", "memory_cells": 1, "trains": 12, "fixed_gain": True})
+    made = simulate(settings, tmp_path / "raw")
+    job = Job(survey(list(made.runs.values())).spec(tmp_path / "out"))
+    job.start()
+    assert job.wait(120)
+    job.close()
+    [offset] = [one for one in list_constants(tmp_path / "out") if one.calibration == "Offset"]
+    mode = offset.attributes["conditions"]["Gain mode"]
+    assert (mode["value"], mode["values"]) == (1.0, [1.0, 2.0, 3.0])

@@ -202,3 +202,11 @@ def test_the_box_is_one_key_away(picker, qtbot):
     picker.open_button.setFocus()
     QTest.keyClick(picker, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
     assert picker.box.hasFocus()
+
+
+@pytest.mark.parametrize("text", ["", " ", "p900450 'r12", "\"", "\\", "/x\x00y", "a" * 5000, "\n\t"])
+def test_recent_runs_that_make_no_sense_do_no_harm(picker, text):
+    picker.recent = [text, "/data/SPB/202601/p900450/raw/r0012"]
+    assert picker.recent_list.count() == 2
+    assert picker.recent_list.item(1).text() == "p900450 r0012"
+    assert picker.recent_list.item(0).data(Qt.ItemDataRole.UserRole) == text

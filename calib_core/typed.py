@@ -1,0 +1,83 @@
+"""Numbers, times and paths as people type them, in any locale and pasted from anywhere."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from calib_core.errors import BadParameter
+
+#: Dashes and minus signs that programs put in place of the one on the keyboard, and blanks that do not break.
+_PASTED = str.maketrans({**dict.fromkeys("‐‑‒–—―−", "-"), **dict.fromkeys("    ⁠", " ")})
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
+
+
+def plain(text: str) -> str:
+    """Text with plain dashes and blanks, without blanks around it."""
+    return text.translate(_PASTED).strip()
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is written as a number, with a decimal point or comma."""
+    return _NUMBER.fullmatch(plain(text)) is not None
+
+
+def parse_number(text: str) -> float:
+    """Number with a decimal point or comma: ``2.5``, ``2,5``, ``−1e-3``.
+
+    Raises
+    ------
+    ValueError
+        The text is no finite number; a comma that groups thousands is one of two, so it is refused.
+    """
+    value = float(plain(text).replace(",", ".")) if is_number(text) else math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r} is not a number")
+    return value
+
+
+def parse_whole(text: str) -> int:
+    """Whole number, also written as ``1e3``.
+
+    Raises
+    ------
+    ValueError
+        The text is no number, or not a whole one.
+    """
+    if re.fullmatch(r"[+-]?\d+", plain(text), re.ASCII):
+        return int(plain(text))
+    value = parse_number(text)
+    if not value.is_integer():
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(value)
+
+
+def parse_time(text: str, name: str) -> datetime:
+    """Time of a date with or without an offset, aware UTC.
+
+    Parameters
+    ----------
+    text : str
+        ISO 8601; UTC where there is no offset.
+    name : str
+        Parameter, for the error.
+
+    Raises
+    ------
+    BadParameter
+        The text is no date.
+    """
+    try:
+        found = datetime.fromisoformat(plain(text))
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadParameter(f"{name} = {text!r} is not allowed; it takes a date such as 2026-03-02T08:00:00 or "
+                           "2026-03-02T09:00:00+01:00.") from error
+
+
+def parse_path(text: str) -> Path:
+    """Path with ``~`` as the home folder, which shells leave alone behind ``=``; a user that is not known stays."""
+    return Path(os.path.expanduser(text))

@@ -1,0 +1,159 @@
+"""What people type on the command line is taken as they mean it, or refused with one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calib_core.cli.main import main
+from calib_core.jobs.spec import JobSpec
+from calib_core.simulate import default_settings, simulate
+from calib_core.store.constants import list_constants
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Raw folder of three dark runs of one module, below a data root."""
+    settings = default_settings("JUNGFRAU").with_changes({"modules": "2", "trains": 12, "proposal": 900808})
+    return simulate(settings, tmp_path_factory.mktemp("root")).runs["high"].parent
+
+
+@pytest.fixture
+def spec(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Job file that some words make."""
+    monkeypatch.setenv("EXTRA_DATA_DATA_ROOT", str(raw.parents[3]))
+
+    def make(*words: str) -> JobSpec:
+        job = tmp_path / "job.json"
+        status = main(["JUNGFRAU", "DARK", "--out-folder", str(tmp_path / "out"), "--write-job", str(job), *words])
+        assert status == 0
+        return JobSpec.read(job)
+
+    return make
+
+
+@pytest.mark.parametrize("words", [
+    ("--in-folder={raw}", "--run-high", "1"), ("--in-folder={raw}", "--run-high", "R1"),
+    ("--in-folder={raw}", "--run-high", "r0001"), ("--proposal", "p900808", "--run-high", "R1"),
+    ("--proposal", "P900808", "--run-high", "1"), ("--proposal", "900808", "--run-high", "r1"),
+    ("--run-high", "p900808 r1"), ("--run-high", "p900808\u00a0R1"), ("--run-high", "{raw}/r0001"),
+])
+def test_runs_and_proposals_are_written_in_many_ways(words: tuple[str, ...], raw: Path, spec: Any) -> None:
+    assert spec(*(word.format(raw=raw) for word in words)).inputs == {"high": (str(raw / "r0001"),)}
+
+
+@pytest.mark.parametrize("words", [
+    ("--run-high", "p900808 r1-3"), ("--in-folder={raw}", "--run-high", "1-3"),
+    ("--in-folder={raw}", "--run-high", "1,2"), ("--proposal", "900808", "--run-high", "1–2"),
+])
+def test_several_runs_for_one_stage_are_refused(
+    words: tuple[str, ...], raw: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXTRA_DATA_DATA_ROOT", str(raw.parents[3]))
+    typed = [word.format(raw=raw) for word in words]
+    assert main(["JUNGFRAU", "DARK", *typed, "--out-folder", str(tmp_path)]) == 2
+    assert "runs, and one is asked for" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("run", ["²", "1.5", "r", "one"])
+def test_what_is_no_run_is_refused(run: str, raw: Path, tmp_path: Path) -> None:
+    assert main(["JUNGFRAU", "DARK", "--in-folder", str(raw), "--run-high", run, "--out-folder", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize(("words", "parameters"), [
+    (("--gate-sigma", "5,5"), {"gate_sigma": 5.5}), (("--gate-sigma=5.5",), {"gate_sigma": 5.5}),
+    (("--max-trains", "2e3"), {"max_trains": 2000}),
+    (("--thresholds-offset-hard-g0", "-1e3", "5e3"), {"thresholds_offset_hard": (-1000.0, 5000.0)}),
+    (("--thresholds-offset-hard-g0", "−1,5", "5e3"), {"thresholds_offset_hard": (-1.5, 5000.0)}),
+])
+def test_numbers_of_parameters(words: tuple[str, ...], parameters: dict[str, Any], raw: Path, spec: Any) -> None:
+    found = spec("--in-folder", str(raw), "--run-high", "1", *words).parameters
+    [(name, value)] = parameters.items()
+    assert tuple(found[name][0]) == value if name.endswith("hard") else found[name] == value
+
+
+@pytest.mark.parametrize(("words", "conditions"), [
+    (("--integration-time", "12,5"), {"integration_time": 12.5}), (("--bias-voltage=1e2",), {"bias_voltage": 100.0}),
+])
+def test_numbers_of_conditions(words: tuple[str, ...], conditions: dict[str, float], raw: Path, spec: Any) -> None:
+    assert spec("--in-folder", str(raw), "--run-high", "1", *words).conditions == conditions
+
+
+def test_blanks_around_a_detector_do_not_matter(raw: Path, spec: Any) -> None:
+    words = ("--in-folder", str(raw), "--run-high", "1", "--karabo-id", " SPB_IRDA_JF4M\u00a0")
+    assert spec(*words).detector == "SPB_IRDA_JF4M"
+
+
+def test_home_is_known_behind_an_equals_sign(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: Any
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    found = spec("--in-folder", str(raw), "--run-high", "1")
+    assert found.out_folder == tmp_path / "out"
+    job = tmp_path / "home" / "job.json"
+    job.parent.mkdir()
+    words = ["JUNGFRAU", "DARK", f"--in-folder={raw}", "--run-high=1", "--out-folder=~/c", "--write-job=~/job.json"]
+    assert main(words) == 0
+    assert JobSpec.read(job).out_folder == tmp_path / "home" / "c"
+
+
+@pytest.mark.parametrize("words", [
+    ("--pdu", "2=A", "--pdu", "2=B"), ("--bias-voltage", "90", "--bias-voltage", "120"),
+    ("--modules", "1", "--modules", "2"), ("--max-trains", "5", "--max-trains", "5"),
+])
+def test_one_thing_said_twice_is_refused(words: tuple[str, ...], raw: Path, tmp_path: Path, capsys: Capture) -> None:
+    typed = ["JUNGFRAU", "DARK", "--in-folder", str(raw), "--run-high", "1", "--out-folder", str(tmp_path), *words]
+    try:
+        status = main(typed)
+    except SystemExit as end:
+        status = int(str(end.code))
+    assert status == 2
+    assert "twice" in capsys.readouterr().err
+
+
+def test_modules_that_are_not_there_are_told_and_the_others_done(raw: Path, tmp_path: Path, capsys: Capture) -> None:
+    words = ["JUNGFRAU", "DARK", "--in-folder", str(raw), "--run-high", "1", "--out-folder", str(tmp_path)]
+    assert main([*words, "--modules", "1–8"]) == 0
+    told = capsys.readouterr()
+    assert "has no modules 1,3-8 in this run; it has 2." in told.out
+    assert {one.attributes["module"] for one in list_constants(tmp_path)} == {2}
+    assert main([*words, "--modules", "5"]) == 1
+    assert "has no module 5 in this run; it has 2." in capsys.readouterr().err
+
+
+def test_words_that_the_shell_separated_stay_so(
+    raw: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(raw)
+    assert main(["info", "r0001", "r0002"]) == 0
+    assert capsys.readouterr().out.count("  started ") == 2
+    for name in ("my runs", "o'brien", "a, b"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "r0001").symlink_to(raw / "r0001")
+        (folder / "r0003").symlink_to(raw / "r0003")
+        assert main(["info", str(folder / "r0001"), str(folder / "r0003")]) == 0
+        assert capsys.readouterr().out.count("  started ") == 2
+
+
+def test_a_begin_of_validity_may_be_given_with_its_offset(raw: Path, tmp_path: Path, spec: Any) -> None:
+    words = ["JUNGFRAU", "DARK", "--in-folder", str(raw), "--run-high", "1", "--out-folder", str(tmp_path)]
+    assert main([*words, "--begin", "2026-05-01T09:00:00+02:00"]) == 0
+    begins = {one.begin.isoformat() for one in list_constants(tmp_path)}
+    assert begins == {"2026-05-01T07:00:00+00:00"}
+    found = spec("--in-folder", str(raw), "--run-high", "1", "--begin", "2026-05-01T09:00")
+    assert found.begin.isoformat() == "2026-05-01T09:00:00+00:00"
+    assert main([*words, "--begin", "soon"]) == 2
+
+
+@pytest.mark.parametrize("words", [("--bias-voltage", "-5"), ("--memory-cells", "9999"), ("--gain-mode=0,5",)])
+def test_conditions_that_the_detector_cannot_have_are_refused(
+    words: tuple[str, ...], raw: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    typed = ["JUNGFRAU", "DARK", "--in-folder", str(raw), "--run-high", "1", "--out-folder", str(tmp_path), *words]
+    assert main(typed) == 2
+    assert "is not allowed; it takes" in capsys.readouterr().err
