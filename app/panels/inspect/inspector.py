@@ -17,7 +17,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from app.panels.inspect.inspector_presenter import Curve, InspectorPresenter
+from app.panels.inspect.inspector_presenter import CURVE_HINT, WHY_HINT, Curve, InspectorPresenter
 from app.panels.inspect.module_curve import ModuleCurve, ModuleCurvePresenter
 from app.panels.inspect.why import WhyTable
 from app.panels.maps.maps_presenter import MapsPresenter
@@ -54,9 +54,9 @@ class InspectorPanel(QWidget):
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.choice = QComboBox(objectName="curve_map")
         self.choice.setMinimumContentsLength(12)
-        self.tabs, self.why = QTabWidget(self, objectName="inspector_tabs"), WhyTable(self)
+        self.tabs, self.why = QTabWidget(self, objectName="inspector_tabs"), WhyTable(WHY_HINT, self)
         self.with_module = QCheckBox("module", objectName="with_module", checked=True)
-        self.curve_plot, self.histograms = SeriesPlot(self), SeriesPlot(self, HISTOGRAM_HINT)
+        self.curve_plot, self.histograms = SeriesPlot(self, CURVE_HINT), SeriesPlot(self, HISTOGRAM_HINT)
         self.samples = ExplanationPlot(self, "Raw samples of the pixel: press “Read raw”")
         self.read_button = QPushButton("Read raw", objectName="read_raw")
         self.always = QCheckBox("always", objectName="read_always")
@@ -89,6 +89,8 @@ class InspectorPanel(QWidget):
     def _connect(self) -> None:
         shown = self.presenter
         shown.curve_ready.connect(self._show_curve)
+        shown.curve_hint.connect(self.curve_plot.say)
+        shown.why_hint.connect(self.why.say)
         shown.explained.connect(self._show_explanation)
         shown.reasoned.connect(self.why.show_reasons)
         shown.histograms_ready.connect(self._show_histograms)

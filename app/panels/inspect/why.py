@@ -14,7 +14,6 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.explanation import Reason
 
 COLUMNS = ("flag", "value", "limits", "median", "nσ")
-HINT = "Click a pixel to see which rules it keeps and which it breaks."
 
 
 class WhyTable(QWidget):
@@ -23,9 +22,10 @@ class WhyTable(QWidget):
     The sentence of the current row stands below.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, hint: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.table, self.words = QTableWidget(0, len(COLUMNS)), QLabel(HINT, wordWrap=True, objectName="why_words")
+        self._hint = hint
+        self.table, self.words = QTableWidget(0, len(COLUMNS)), QLabel(hint, wordWrap=True, objectName="why_words")
         self.table.setObjectName("why")
         self.table.setHorizontalHeaderLabels(COLUMNS)
         self.table.verticalHeader().hide()
@@ -50,10 +50,16 @@ class WhyTable(QWidget):
         for row, one in enumerate(self._reasons):
             for column, text in enumerate(reason_texts(one)):
                 self.table.setItem(row, column, self._item(text, one, column))
-        self.words.setText(HINT if not self._reasons else "")
+        self.words.setText(self._hint)
         if self._reasons:
             self.table.setCurrentCell(0, 0)
             self._tell(0)
+
+    def say(self, hint: str) -> None:
+        """Show another hint while there are no rules."""
+        self._hint = hint
+        if not self._reasons:
+            self.words.setText(hint)
 
     def _item(self, text: str, one: Reason, column: int) -> QTableWidgetItem:
         item = QTableWidgetItem(text)
