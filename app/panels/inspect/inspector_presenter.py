@@ -147,7 +147,7 @@ class InspectorPresenter(QObject):
         self.reasoned.emit(found)
 
     def _miss_reasons(self, error: Exception) -> None:
-        self._session.say("WARN", str(error))
+        self._session.tell_trouble(error)
         self.why_hint.emit("Rules could not be read; see the log.")
 
     def _take_explanation(self, found: Explanation | None) -> None:
@@ -203,7 +203,7 @@ class InspectorPresenter(QObject):
     def _miss_curve(self, error: Exception) -> None:
         self.curve_hint.emit("The curve could not be read; see the log.")
         self._show_curve(None)
-        self._background.failed.emit(f"{_CURVE} failed: {error}")
+        self._session.tell_trouble(error)
 
     def _show_curve(self, curve: Curve | None) -> None:
         self.curve, self.awaited = curve, None
