@@ -214,3 +214,13 @@ def test_a_file_that_goes_while_it_is_shown(said, qtbot, tmp_path):
     said.session.set_pixel((0, 10, 20))
     qtbot.waitUntil(lambda: not said.inspector.curve_plot.is_empty)
     assert len(said.said) == 1
+
+
+def test_what_was_shown_comes_back_although_what_it_was_compared_with_is_gone(open_window, good, qtbot, tmp_path):
+    window, said = open_window(), []
+    window.session.message.connect(lambda level, text: said.append((level, text)))
+    gone = tmp_path / "cal.1.h5"
+    window.constants.bring_back(sorted(good.rglob("*.h5")), [gone])
+    wait_for(window, qtbot, (0, 1, 2))
+    assert said == [("WARN", f"{gone} does not exist; name a folder with constants or a constant file.")]
+    assert window.sources.b is None
