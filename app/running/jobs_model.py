@@ -135,9 +135,11 @@ class JobsModel(QAbstractTableModel):
             return None
         row = self._rows[index.row()]
         board = self._boards[row.job]
-        line = row.task or TaskProgress("", job_label(row.job), board.done, board.state)
+        line = row.task or TaskProgress("", "", board.done, board.state)
         if role == Qt.ItemDataRole.DisplayRole:
-            return _text(line, index.column(), board.eta if row.task is None else None, row.task is None)
+            if index.column() == TASK and row.task is None:
+                return job_label(row.job)
+            return _text(line, index.column(), board.eta if row.task is None else None)
         if role == Qt.ItemDataRole.ToolTipRole:
             return board.error or None
         roles = {JOB_ROLE: row.job, TASK_ROLE: row.task, PROGRESS_ROLE: line.done, STATE_ROLE: line.state}
@@ -159,10 +161,10 @@ def eta_text(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _text(line: TaskProgress, column: int, eta: float | None, is_job: bool) -> str:
+def _text(line: TaskProgress, column: int, eta: float | None) -> str:
     """Text of a cell; only a job has a time to go, since its tasks share the threads."""
     if column == TASK:
-        return line.label if is_job else f"   {line.label}"
+        return f"   {line.label}"
     if column == PROGRESS:
         return f"{line.done:.0%}"
     if column == STATE:

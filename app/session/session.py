@@ -9,6 +9,7 @@ from pathlib import Path
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from calib_core.axes import At, Axis, Label, Pick, Picture, Result, View
+from calib_core.errors import CalibrationError
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey
@@ -102,6 +103,7 @@ class Session(QObject):
         self.overlay = self.excluded = 0xFFFFFFFF
         self.frozen = False
         self.out_folder = Path.cwd() / "constants"
+        self._troubles: set[str] = set()
         self._prepared, self._seen = False, -1
 
     def open_runs(self, paths: Sequence[Path], detector: str = "", task: tuple[str, str] = ("", "")) -> None:
@@ -135,6 +137,7 @@ class Session(QObject):
         self.subject = subject
         self.view = replace(self.view, modules=())  # those of the subject before may not be there
         self._prepared, self._seen = False, -1
+        self._troubles.clear()
         self.shown = Shown(subject, None, self.module, self.cross, self.region)
         self.set_frozen(False)
         if subject is not None:
@@ -284,3 +287,10 @@ class Session(QObject):
     def say(self, level: str, text: str) -> None:
         """Tell the operator something: level INFO, WARN or ERROR."""
         self.message.emit(level, text)
+
+    def tell_trouble(self, error: Exception) -> None:
+        """Tell what cannot be read of the subject; many look at it, yet each sentence is said once."""
+        sentence = str(error) if isinstance(error, CalibrationError) else f"Results cannot be read: {error!r}."
+        if sentence not in self._troubles:
+            self._troubles.add(sentence)
+            self.say("WARN", sentence)

@@ -341,7 +341,7 @@ class MapView(QWidget):
         self._tick.start()
 
     def changeEvent(self, event) -> None:
-        """Follow the theme; the levels stay."""
+        """Follow the theme: the ground alone has another colour."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and self._values is not None:
+        if event.type() == QEvent.Type.PaletteChange and not self._levels_stale and self._values is not None:
             self.canvas.set_picture(None if self._is_flag_map else self._values, self._paint())

@@ -32,6 +32,7 @@ class Comeback(QObject):
         self._window = window
         self.keeper = Keeper(folder, window.session, window.background, self._own_state, self)
         self._restoring: SavedState | None = None
+        self._first_folder = window.session.out_folder
         self.restore_button = QPushButton("Restore", objectName="restore")
         self.restore_button.clicked.connect(self.restore_runs)
 
@@ -119,7 +120,10 @@ class Comeback(QObject):
         if survey is None or found is None or found.spec is None:
             return
         if {run.path for run in survey.runs} == set(found.runs):
-            self._window.form.show_spec(found.spec)
+            folder, spec = self._window.session.out_folder, found.spec
+            if folder != self._first_folder:  # somebody has asked for it since the start
+                spec = spec.model_copy(update={"out_folder": folder})
+            self._window.form.show_spec(spec)
 
 
 def _text(state: QByteArray) -> str:

@@ -1,207 +1,226 @@
-"""Constants that cannot be opened, or not wholly: one sentence each, and the window shows what it showed before."""
+"""Constants that cannot be used as they are: one sentence that names them, and the window as it was."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from pathlib import Path
+import shlex
 
-import h5py
 import numpy as np
 import pytest
 from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
-from truth import TruthSubject
+from PyQt6.QtWidgets import QLabel
 
-from app.session.sources import Source
-from calib_core.axes import Pick
-from calib_core.cli.main import main
-from calib_core.simulate import default_settings, simulate
+from tests.calib_core.subjects.files import images, put_bare, put_ours
 
-KIND = "EPIX100"
+SHOWN = "SCS_DET_DSSC1M-1"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Constants of three modules, of one of them on another day, and of a camera."""
-    folders = {}
-    for name, kind, changes in (
-        ("modules", "AGIPD1M", {"modules": "1-3", "trains": 12, "memory_cells": 2}),
-        ("one module", "AGIPD1M", {"modules": "2", "trains": 12, "memory_cells": 2, "seed": 5}),
-        ("camera", KIND, {"trains": 12}),
-    ):
-        settings = default_settings(kind).with_changes(changes)
-        runs = simulate(settings, tmp_path_factory.mktemp("runs")).runs
-        out = tmp_path_factory.mktemp("constants") / name
-        raw = next(iter(runs.values())).parent
-        words = [kind.removesuffix("1M"), "DARK", "--in-folder", str(raw), "--out-folder", str(out)]
-        roles = ("high", "med", "low")[:len(runs)] if len(runs) > 1 else ("",)
-        for number, role in enumerate(roles, 1):
-            words += [f"--run-{role}" if role else "--run", str(number)]
-        assert main(words) == 0
-        folders[name] = out
-    return folders
+def good(tmp_path_factory):
+    """Offsets of three modules in two memory cells; module m is 1000 m higher."""
+    folder = tmp_path_factory.mktemp("good")
+    for module in (0, 1, 2):
+        put_ours(folder, module, "Offset", images(2, module) + 1000 * module, 0.1 * module)
+    return folder
 
 
 @pytest.fixture
-def folder(made, tmp_path):
-    """A copy of the constants of three modules that a test may damage."""
-    return Path(shutil.copytree(made["modules"], tmp_path / "copy"))
-
-
-@pytest.fixture
-def shown(open_window, made, qtbot):
-    """A window on the camera's constants; it collects what it tells."""
+def said(open_window, good, qtbot):
+    """A window that shows good constants, and the warnings and errors that it says from then on."""
     window = open_window()
-    window.told = []
-    window.session.message.connect(lambda level, text: window.told.append((level, text)))
-    drop(window, made["camera"])
-    wait_for(window, qtbot, "camera")
-    window.told.clear()
+    window.session.set_arrangement("stacked")
+    drop(window, good)
+    wait_for(window, qtbot, (0, 1, 2))
+    said = []
+    window.session.message.connect(lambda level, text: said.append((level, text)) if level != "INFO" else None)
+    window.said = said
     return window
 
 
-def wait_for(window, qtbot, name, before=None):
-    """Until constants below a folder of this name have their picture on the screen."""
-    qtbot.waitUntil(lambda: window.session.subject is not None and window.session.shown.picture is not None
-                    and name in str(window.session.subject.files[0]), timeout=20000)
-
-
 def drop(window, *paths):
-    """Let go of folders or files over the window."""
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    buttons, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    window.dropEvent(QDropEvent(QPointF(10, 10), Qt.DropAction.CopyAction, mime, buttons, none))
+    window.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton,
+                                Qt.KeyboardModifier.NoModifier))
 
 
-def files_of(folder, calibration):
-    """Files of a calibration by module."""
-    found = {}
-    for path in Path(folder).rglob("cal.*.h5"):
-        with h5py.File(path) as file:
-            name, group = next(iter(next(iter(file.values())).items()))
-            if name.startswith(calibration):
-                found[int(group["0"].attrs["module"])] = path
-    return found
+def menu(window, *paths):
+    window.ask_folder = lambda title: str(paths[0])
+    window.actions_by_name["open_constants"].trigger()
 
 
-def refused(window, qtbot, part):
-    """The one error that is told has these words; the window shows what it showed."""
-    subject, picture = window.session.subject, window.session.shown.picture
-    qtbot.waitUntil(lambda: any(level == "ERROR" for level, _ in window.told), timeout=10000)
-    errors = [text for level, text in window.told if level == "ERROR"]
-    assert len(errors) == 1
-    assert part in errors[0]
-    assert errors[0].endswith(".")
-    assert window.session.subject is subject
-    assert window.session.shown.picture is picture
-    assert window.banner.isVisible()
-    return errors[0]
+def typed(window, *paths):
+    window.picker.box.setText(shlex.join(map(str, paths)))
+    window.picker.box.returnPressed.emit()
 
 
-def test_an_empty_folder_from_the_menu(shown, qtbot, tmp_path):
-    empty = tmp_path / "empty"
+def wait_for(window, qtbot, modules):
+    session = window.session
+    qtbot.waitUntil(lambda: session.shown.picture is not None and session.shown.picture.modules == modules
+                    and (session.shown.picture.coverage == 1).all(), timeout=20000)
+
+
+def offsets(window):
+    """Rounded thousands of the median of each module in the picture."""
+    picture = window.session.shown.picture
+    values = next(values for pick, values in picture.maps.items() if pick.result == "offset")
+    return [round(float(np.median(one)), -3) / 1000 for one in values]
+
+
+@pytest.mark.parametrize("way", [drop, menu, typed])
+def test_an_empty_folder(said, qtbot, tmp_path, way):
+    before = said.session.shown
+    empty = tmp_path / "nothing here"
     empty.mkdir()
-    shown.ask_folder = lambda title: str(empty)
-    shown.actions_by_name["open_constants"].trigger()
-    assert str(empty) in refused(shown, qtbot, "has no constants")
+    way(said, empty)
+    qtbot.waitUntil(lambda: said.said != [])
+    qtbot.wait(50)
+    assert [level for level, _ in said.said] == ["ERROR"]
+    assert "nothing here" in said.said[0][1]
+    assert said.banner.message == said.said[0][1]
+    assert said.session.shown == before
+    assert len(said.sources.entries) == 1
 
 
-def test_an_empty_folder_that_is_dropped(shown, qtbot, tmp_path):
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    drop(shown, empty)
-    assert str(empty) in refused(shown, qtbot, "empty")
+def spoilt(folder, spoil):
+    """Offsets of three modules of which the second file is spoilt; the name of that file."""
+    paths = [put_ours(folder, module, "Offset", images(2, module) + 1000 * module, 0.1 * module, chunks=(512, 128, 1))
+             for module in (0, 1, 2)]
+    whole = bytearray(paths[1].read_bytes())
+    paths[1].write_bytes(spoil(whole))
+    return paths[1].name
 
 
-@pytest.mark.parametrize("damage", ["truncated", "damaged"])
-def test_a_file_that_cannot_be_read_is_named_and_the_others_are_shown(shown, folder, qtbot, damage):
-    bad = files_of(folder, "Offset")[2]
-    raw = bytearray(bad.read_bytes())
-    bad.write_bytes(raw[: len(raw) // 2] if damage == "truncated" else b"\0" * 64 + raw[64:])
-    drop(shown, folder)
-    wait_for(shown, qtbot, "copy")
-    notes = [note for note in shown.session.subject.notes if bad.name in note]
-    assert len(notes) == 1
-    assert bad.name in shown.maps.source.toolTip()
-    assert shown.session.subject.modules == (1, 2, 3)
-    assert shown.session.subject.plane("offset", 2, {}) is None
-    for module in (1, 3):
-        assert np.isfinite(shown.session.subject.plane("offset", module, {})).mean() > 0.9
+def flipped(whole):
+    """Bytes of pixels changed."""
+    at = len(whole) // 2
+    whole[at:at + 64] = bytes(byte ^ 0xFF for byte in whole[at:at + 64])
+    return whole
 
 
-def test_only_one_file_and_that_damaged(shown, folder, qtbot):
-    bad = files_of(folder, "Offset")[2]
-    bad.write_bytes(b"no HDF5")
-    drop(shown, bad)
-    refused(shown, qtbot, bad.name)
+@pytest.mark.parametrize(("spoil", "modules"), [
+    (lambda whole: whole[:len(whole) // 2], {0, 2}), (lambda whole: b"\0" * 512, {0, 2}),
+    (flipped, {0, 2}),
+], ids=["truncated", "no HDF5", "damaged pixels"])
+def test_a_spoilt_file_is_named_and_the_others_are_shown(said, qtbot, tmp_path, spoil, modules):
+    name = spoilt(tmp_path, spoil)
+    before = said.session.subject
+    drop(said, tmp_path)
+    qtbot.waitUntil(lambda: said.session.subject is not before, timeout=10000)
+    subject = said.session.subject
+    qtbot.waitUntil(lambda: subject.ended and said.session.shown.picture is not None, timeout=10000)
+    qtbot.waitUntil(lambda: any(name in note for note in subject.notes), timeout=10000)
+    assert sum(name in note for note in subject.notes) == 1
+    assert name in said.maps.source.toolTip()
+    qtbot.waitUntil(lambda: {m for m, share in zip(
+        said.session.shown.picture.modules, said.session.shown.picture.coverage, strict=True) if share} == modules)
 
 
-def test_a_and_b_of_different_detectors(shown, made, qtbot):
-    a = shown.sources.a
-    shown.constants.open([made["modules"]], compare=True)
-    error = refused(shown, qtbot, "choose results of one detector type")
-    assert "EPIX100" in error
-    assert "AGIPD" in error
-    assert (shown.sources.a, shown.sources.b) == (a, None)
+def test_of_two_detectors_one_is_asked_for(said, good, qtbot, tmp_path):
+    before = said.session.shown
+    for module in (0, 1):
+        put_ours(tmp_path, module, "Offset", images(2), 0.1 * module)
+    other = tmp_path / "xfel" / "cal" / "jungfrau-type"
+    put_bare(other, "Jungfrau_M035", "Offset10Hz", np.zeros((1024, 512, 1, 3)),
+             dims=("fast_scan", "slow_scan", "cell", "gain"))
+    with qtbot.waitSignal(said.constants.several, timeout=10000) as asked:
+        drop(said, tmp_path)
+    assert len(asked.args[0]) == 2
+    assert said.session.shown == before
+    assert said.picker.detectors.isVisibleTo(said.picker)
+    box = said.picker.detectors
+    box.setCurrentIndex(box.findText(SHOWN))
+    box.activated.emit(box.currentIndex())
+    wait_for(said, qtbot, (0, 1))
+    assert said.session.subject.identifier == SHOWN
 
 
-def test_b_with_fewer_modules(open_window, made, qtbot):
-    window = open_window()
-    window.constants.open([made["modules"]], then=[made["one module"]])
-    qtbot.waitUntil(lambda: window.sources.b is not None and window.session.shown.picture is not None, timeout=20000)
-    assert window.session.subject.modules == (2,)
-    assert window.session.shown.picture.modules == (2,)
-    assert any("1" in note and "3" in note and "module" in note.lower() for note in window.session.subject.notes)
-    assert "note" in window.maps.source.text()
+def compare(window, qtbot, folder):
+    """Open constants and ask to see A beside them."""
+    a = window.sources.a
+    window.constants.open([folder], compare=True)
+    qtbot.waitUntil(lambda: len(window.sources.entries) == 2, timeout=10000)
+    return a
 
 
-def test_a_and_b_without_a_common_cell(shown, qtbot):
-    subjects = [TruthSubject(title, cells=cells) for title, cells in (("even", (0, 2)), ("odd", (1, 3)))]
-    for subject in subjects:
-        subject.identifier = "SPB_DET_AGIPD1M-1"
-    sources = [Source(subject.title, lambda subject=subject: subject) for subject in subjects]
-    shown.sources.add(*sources)
-    shown.sources.show(sources[0])
-    subjects[0].deliver()
-    shown.jobs.poll()
-    shown.sources.compare(sources[1])
-    assert "Memory cell: A has 0,2 and B has 1,3" in refused(shown, qtbot, "choose")
-    assert (shown.sources.a, shown.sources.b) == (sources[0], None)
+def test_another_detector_is_not_compared(said, qtbot, tmp_path):
+    before = said.session.shown
+    put_ours(tmp_path, 0, "Offset", images(2), 0.0, provenance={
+        "detector_type": "DSSC-Type", "detector": "SQS_DET_DSSC1M-2", "module": 0, "job": {}})
+    compare(said, qtbot, tmp_path)
+    qtbot.waitUntil(lambda: said.said != [])
+    assert said.said == [("ERROR", "A is of SCS_DET_DSSC1M-1 and B of SQS_DET_DSSC1M-2; choose results of one "
+                                   "detector.")]
+    assert said.sources.b is None
+    assert said.session.shown == before
 
 
-def test_constants_of_several_jobs_are_never_mixed(shown, folder, made, qtbot):
-    """A second job wrote into the same folder: its module 2 is the newer set, the older one has all three modules."""
-    shutil.copytree(made["one module"], folder, dirs_exist_ok=True)
-    drop(shown, folder)
-    wait_for(shown, qtbot, "copy")
-    sets = [source.subject.modules for source in shown.sources.entries if "copy" in str(source.subject.files[0])]
-    assert sorted(sets) == [(1, 2, 3), (2,)]
-    assert any(level == "INFO" and "2 sets of constants" in text for level, text in shown.told)
-    newest = files_of(made["one module"], "Offset")[2]
-    assert newest.name in [path.name for path in shown.session.subject.files]
-    assert shown.session.subject.modules == (2,)
+def test_without_a_common_cell_nothing_is_compared(said, qtbot, tmp_path):
+    before = said.session.shown
+    put_ours(tmp_path, 0, "Offset", images(2), 0.0, axes={"gain": ["LIN"], "cell": [5, 6]})
+    compare(said, qtbot, tmp_path)
+    qtbot.waitUntil(lambda: said.said != [])
+    assert len(said.said) == 1
+    assert "Memory cell" in said.said[0][1]
+    assert said.sources.b is None
+    assert said.session.shown == before
 
 
-@pytest.mark.parametrize("how", ["removed", "cut"])
-def test_a_file_that_vanishes_while_it_is_shown(shown, folder, made, qtbot, how):
-    drop(shown, folder)
-    wait_for(shown, qtbot, "copy")
-    gone = files_of(folder, "Noise")[3]
-    if how == "removed":
-        gone.unlink()
-    else:
-        os.truncate(gone, 3000)
-    shown.session.look_at({"gain": 2, "cell": 1})
-    qtbot.waitUntil(lambda: shown.session.shown.label("gain") == "LG", timeout=10000)
-    noise = shown.session.shown.picture.maps[Pick("noise")]
-    told = [note for note in shown.session.subject.notes if gone.name in note]
-    assert len(told) == 1
-    assert np.isnan(noise[2]).all()
+def test_of_fewer_modules_and_cells_in_b_the_common_ones_are_shown_and_told(said, qtbot, tmp_path):
     for module in (1, 2):
-        with h5py.File(files_of(made["modules"], "Noise")[module]) as file:
-            data = next(iter(next(iter(file.values())).values()))["0/data"]
-            order = [list(data.attrs["dims"]).index(dim) for dim in ("gain", "cell", "slow_scan", "fast_scan")]
-            np.testing.assert_array_equal(noise[module - 1], data[()].transpose(order)[2, 1])
-    assert shown.isVisible()
+        put_ours(tmp_path, module, "Offset", images(1, module) + 1000 * module - 500, 0.1 * module)
+    compare(said, qtbot, tmp_path)
+    wait_for(said, qtbot, (1, 2))
+    assert said.session.axes["cell"].labels == (0,)
+    told = " ".join(said.session.subject.notes)
+    assert "module" in told.lower()
+    assert "cell" in told.lower()
+    assert said.said == []
+
+
+def test_of_two_jobs_in_one_folder_one_is_shown_and_never_both(said, qtbot, tmp_path):
+    for second, (job, lift, modules) in enumerate((("first", 3000, (0, 1, 2)), ("second", 6000, (0, 1)))):
+        for module in modules:
+            put_ours(tmp_path, module, "Offset", images(2, module) + lift, 10 * second + 0.1 * module, job)
+    before = said.session.subject
+    drop(said, tmp_path)
+    qtbot.waitUntil(lambda: said.session.subject is not before, timeout=10000)
+    wait_for(said, qtbot, (0, 1))
+    assert offsets(said) == [6, 6]
+    assert len(said.sources.entries) == 3
+    older = next(one for one in said.sources.entries if one is not said.sources.a and one.opened is None)
+    said.sources.show(older)
+    wait_for(said, qtbot, (0, 1, 2))
+    assert offsets(said) == [3, 3, 3]
+
+
+def test_a_file_that_goes_while_it_is_shown(said, qtbot, tmp_path):
+    paths = [put_ours(tmp_path, module, "Offset", images(3, module) + 1000 * module, 0.1 * module,
+                      chunks=(512, 128, 1)) for module in (0, 1)]
+    before = said.session.subject
+    drop(said, tmp_path)
+    qtbot.waitUntil(lambda: said.session.subject is not before, timeout=10000)
+    wait_for(said, qtbot, (0, 1))
+    paths[1].unlink()
+    said.session.look_at({"cell": 2})
+    said.session.set_pixel((1, 10, 20))
+    hint = said.inspector.curve_plot.findChild(QLabel, "plot_hint")
+    qtbot.waitUntil(lambda: "could not be read" in said.inspector.why.words.text()
+                    and "could not be read" in hint.text())
+    qtbot.waitUntil(lambda: said.session.shown.label("cell") == 2)
+    qtbot.wait(300)
+    assert said.said == [("WARN", f"{paths[1]} cannot be read as a calibration constant: there is no such file.")]
+    assert said.session.shown.picture.coverage.tolist() == [1, 0]
+    said.session.set_pixel((0, 10, 20))
+    qtbot.waitUntil(lambda: not said.inspector.curve_plot.is_empty)
+    assert len(said.said) == 1
+
+
+def test_what_was_shown_comes_back_although_what_it_was_compared_with_is_gone(open_window, good, qtbot, tmp_path):
+    window, said = open_window(), []
+    window.session.message.connect(lambda level, text: said.append((level, text)))
+    gone = tmp_path / "cal.1.h5"
+    window.constants.bring_back(sorted(good.rglob("*.h5")), [gone])
+    wait_for(window, qtbot, (0, 1, 2))
+    assert said == [("WARN", f"{gone} does not exist; name a folder with constants or a constant file.")]
+    assert window.sources.b is None

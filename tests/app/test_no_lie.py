@@ -21,10 +21,10 @@ from screen import (
 )
 from truth import TruthSubject
 
-from app.panels.inspect.why import HINT
 from app.panels.maps.navigation import count_flags
 from app.session.sources import Source
 from calib_core.axes import Pick
+from calib_core.errors import BadInput
 from calib_core.subjects.region import RegionOfInterest
 
 STEPS = 200
@@ -94,7 +94,7 @@ class Walk:
             "frozen and pending": session.frozen and bool(session.pending),
             "late": session.subject.picture is not session.shown.picture,
             "waiting": session.shown.picture is None, "curve": window.inspector.presenter.curve is not None,
-            "why": window.inspector.why.words.text() != HINT, "other": session.subject.number == 2,
+            "why": window.inspector.why.table.rowCount() > 0, "other": session.subject.number == 2,
             "region": len(window.inspector.region.table.rows) > 0,
             "hovered": named(window.status.pixel.text()) != {} and session.shown.pixel is not None
             and named(window.status.pixel.text())["row"] != session.shown.pixel[1]})
@@ -163,7 +163,7 @@ class Walk:
             session.set_pixel((session.shown.module, 300, 77))
         window.docks.bring(dock)
         place, picture = truth(window), session.shown.picture
-        wait(lambda: window.inspector.presenter.curve is not None and window.inspector.why.words.text() != HINT)
+        wait(lambda: window.inspector.presenter.curve is not None and window.inspector.why.table.rowCount() > 0)
         if Pick("place") in picture.maps:
             table = window.asics if dock == "asics" else window.stages
             known = place if dock == "asics" else {"cell": place["cell"]}
@@ -288,13 +288,13 @@ def test_nothing_of_the_place_before_stays_while_another_is_read(truthful, qtbot
     window, session, subject = truthful, truthful.session, truthful.session.subject
     inspector = window.inspector
     session.set_pixel((2, 100, 60))
-    qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty and inspector.why.words.text() != HINT)
+    qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty and inspector.why.table.rowCount() > 0)
     subject.gate.clear()
     session.set_pixel((2, 101, 60))
     assert inspector.curve_plot.is_empty
     assert inspector.why.table.rowCount() == 0
     subject.gate.set()
-    qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty and inspector.why.words.text() != HINT)
+    qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty and inspector.why.table.rowCount() > 0)
     check_now(window)
     subject.gate.clear()
     session.look_at({"gain": 1})
@@ -302,8 +302,49 @@ def test_nothing_of_the_place_before_stays_while_another_is_read(truthful, qtbot
     assert inspector.curve_plot.is_empty
     assert inspector.why.table.rowCount() == 0
     subject.gate.set()
-    qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty and inspector.why.words.text() != HINT)
+    qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty and inspector.why.table.rowCount() > 0)
     check_now(window)
+
+
+def test_what_is_being_read_is_named_and_its_export_says_to_wait(truthful, qtbot, tmp_path):
+    window, subject, inspector = truthful, truthful.session.subject, truthful.inspector
+    hint = inspector.curve_plot.findChild(QLabel, "plot_hint")
+    assert "Click a pixel" in hint.text()
+    assert "Click a pixel" in inspector.why.words.text()
+    said = []
+    window.export.presenter.said.connect(lambda level, text, *_: said.append((level, text)))
+    subject.gate.clear()
+    inspector.with_module.setChecked(False)
+    window.session.set_pixel((2, 101, 60))
+    assert hint.text() == inspector.why.words.text() == "Reading module 2, row 101, column 60 …"
+    window.export.presenter.curve(tmp_path / "curve.csv")
+    assert said == [("ERROR", "The curve of module 2, row 101, column 60 is still being read; "
+                              "export it in a moment.")]
+    subject.gate.set()
+    qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty and inspector.why.table.rowCount() > 0)
+    window.session.set_pixel(None)
+    assert inspector.curve_plot.is_empty
+    assert "Click a pixel" in hint.text()
+    assert "Click a pixel" in inspector.why.words.text()
+    window.export.presenter.curve(tmp_path / "curve.csv")
+    assert said[-1] == ("ERROR", "There is no curve to export; click a pixel first.")
+
+
+def test_a_curve_without_values_and_one_that_fails_ask_for_no_click(truthful, qtbot, monkeypatch):
+    window, subject, inspector = truthful, truthful.session.subject, truthful.inspector
+    hint = inspector.curve_plot.findChild(QLabel, "plot_hint")
+    inspector.with_module.setChecked(False)
+    monkeypatch.setattr(subject, "along", lambda *_, **__: np.full(len(subject.axes["cell"]), np.nan))
+    window.session.set_pixel((2, 101, 60))
+    qtbot.waitUntil(lambda: hint.text().startswith("There are no values of module 2, row 101, column 60"))
+
+    def fails(*_, **__):
+        raise BadInput("file is gone")
+
+    monkeypatch.setattr(subject, "along", fails)
+    monkeypatch.setattr(subject, "reasons", fails)
+    window.session.set_pixel((2, 102, 60))
+    qtbot.waitUntil(lambda: "could not be read" in hint.text() and "could not be read" in inspector.why.words.text())
 
 
 def test_a_heading_comes_with_its_rows(truthful, qtbot):

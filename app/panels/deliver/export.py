@@ -13,7 +13,7 @@ from PyQt6.QtGui import QDesktopServices
 from app.panels.deliver.copies import copy_files
 from app.panels.deliver.naming import file_name, flags_text, free_path, heading, left_out
 from app.panels.deliver.pictures import Moment, Tile, moment
-from app.panels.inspect.inspector_presenter import Curve, InspectorPresenter
+from app.panels.inspect.inspector_presenter import Curve, InspectorPresenter, pixel_text
 from app.panels.maps.map_statistics import COLUMNS, statistics_rows
 from app.panels.maps.maps import MapsPanel, save_image
 from app.running.background import Background
@@ -87,13 +87,13 @@ class ExportPresenter(QObject):
 
     def curve(self, path: Path) -> None:
         """Write the selected pixel along its axis, with the names of its flags."""
-        curve = self._inspector.curve
+        curve, awaited = self._inspector.curve, self._inspector.awaited
         if curve is None or curve.shown.pixel is None:
-            self.said.emit("ERROR", "There is no curve to export; click a pixel first.", "")
+            self.said.emit("ERROR", "There is no curve to export; click a pixel first." if awaited is None else (
+                f"The curve of {pixel_text(awaited)} is still being read; export it in a moment."), "")
             return
         columns, data = _columns(curve)
-        place = "module {}, row {}, column {}".format(*curve.shown.pixel)
-        words = f"{heading(curve.shown, but=curve.axis.name)}\n{place}\nleft out: nothing"
+        words = f"{heading(curve.shown, but=curve.axis.name)}\n{pixel_text(curve.shown)}\nleft out: nothing"
         free = free_path(path, ".csv")
         self._write(free, lambda: write_csv(free, columns, zip(*data, strict=True), words), _replaced(path, free))
 

@@ -17,7 +17,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from app.panels.inspect.inspector_presenter import Curve, InspectorPresenter
+from app.panels.inspect.inspector_presenter import CURVE_HINT, WHY_HINT, Curve, InspectorPresenter
 from app.panels.inspect.module_curve import ModuleCurve, ModuleCurvePresenter
 from app.panels.inspect.region import RegionPanel
 from app.panels.inspect.why import WhyTable
@@ -36,7 +36,6 @@ from calib_core.subjects.shown import Shown
 
 Array = npt.NDArray[np.generic]
 
-CURVE_HINT, NO_CURVE = "Click a pixel to see it over the cells", "Each pixel has one value: there is no curve of it."
 HISTOGRAM_HINT = "Histogram of the map, per ASIC"
 #: More curves have no legend.
 _MOST_NAMES = 2
@@ -61,7 +60,7 @@ class InspectorPanel(QWidget):
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.choice = QComboBox(objectName="curve_map")
         self.choice.setMinimumContentsLength(12)
-        self.tabs, self.why = QTabWidget(self, objectName="inspector_tabs"), WhyTable(self)
+        self.tabs, self.why = QTabWidget(self, objectName="inspector_tabs"), WhyTable(WHY_HINT, self)
         self.with_module = QCheckBox("module", objectName="with_module", checked=True)
         self.curve_plot, self.histograms = SeriesPlot(self, CURVE_HINT), SeriesPlot(self, HISTOGRAM_HINT)
         self.samples = ExplanationPlot(self, "Raw samples of the pixel: press “Read raw”")
@@ -97,6 +96,8 @@ class InspectorPanel(QWidget):
     def _connect(self) -> None:
         shown = self.presenter
         shown.curve_ready.connect(self._show_curve)
+        shown.curve_hint.connect(self.curve_plot.say)
+        shown.why_hint.connect(self.why.say)
         shown.explained.connect(self._show_explanation)
         shown.reasoned.connect(self.why.show_reasons)
         self.why_over.ready.connect(self.why.show_over)
@@ -146,8 +147,6 @@ class InspectorPanel(QWidget):
             chosen = self.presenter.chosen
             for widget in (self.choice, self.with_module):
                 widget.setVisible(chosen is not None)
-            known = bool(self._session.results)
-            self.curve_plot.say(NO_CURVE if known and chosen is None else CURVE_HINT)
             self.choice.setCurrentIndex(-1 if chosen is None else self.choice.findData(chosen.key))
 
     def _take_module(self, curve: ModuleCurve | None) -> None:

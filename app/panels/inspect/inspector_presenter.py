@@ -25,6 +25,9 @@ Array = npt.NDArray[np.generic]
 
 _CURVE, _SAMPLES, _HISTOGRAM = "Reading the pixel over cells", "Reading raw samples", "Histogram per ASIC"
 _WHY = "Reading why"
+CURVE_HINT = "Click a pixel to see it over the cells"
+NO_CURVE = "Each pixel has one value: there is no curve of it."
+WHY_HINT = "Click a pixel to see which rules it keeps and which it breaks."
 _ASIC_BINS = 80
 _INTERVAL = 400
 #: As many lines can be told apart.
@@ -51,6 +54,8 @@ class InspectorPresenter(QObject):
     -------
     curve_ready(curve), explained(explanation), reasoned(reasons), histograms_ready(centres, counts)
         Something to be drawn; None clears.
+    curve_hint(text), why_hint(text)
+        What to read while there is no curve, or while there are no rules.
     text_changed(text)
         The selected pixel in words.
     """
@@ -59,6 +64,8 @@ class InspectorPresenter(QObject):
     explained = pyqtSignal(object)
     reasoned = pyqtSignal(tuple)
     histograms_ready = pyqtSignal(object)
+    curve_hint = pyqtSignal(str)
+    why_hint = pyqtSignal(str)
     text_changed = pyqtSignal(str)
 
     def __init__(
@@ -67,6 +74,7 @@ class InspectorPresenter(QObject):
         super().__init__(parent)
         self.reads_always = self._counts = False
         self.curve: Curve | None = None
+        self.awaited: Shown | None = None
         self._session, self._background, self._maps = session, background, maps
         self._key = ""
         self._curve_of, self._explained_of, self._counted = Shown(), Shown(), -1
@@ -110,9 +118,12 @@ class InspectorPresenter(QObject):
         self._curve_of = shown
         if shown.pixel is None or choice is None or shown.picture is None:
             self._background.drop(_CURVE)
+            self.curve_hint.emit(NO_CURVE if choice is None and self._session.results else CURVE_HINT)
             self._show_curve(None)
             return
-        self._background.run(_CURVE, partial(read_curve, shown, choice), self._show_curve)
+        self.awaited = shown
+        self.curve_hint.emit(f"Reading {pixel_text(shown)} …")
+        self._background.run(_CURVE, partial(read_curve, shown, choice), self._take_curve, self._miss_curve)
 
     def explain(self) -> None:
         """Read the raw samples of the selected pixel at the shown place, where the subject has them."""
@@ -127,14 +138,20 @@ class InspectorPresenter(QObject):
         shown = self._session.shown
         if shown.pixel is None or shown.picture is None:
             self._background.drop(_WHY)
+            self.why_hint.emit(WHY_HINT)
             self.reasoned.emit(())
             return
+        self.why_hint.emit(f"Reading {pixel_text(shown)} …")
         self._background.run(
-            _WHY, partial(shown.subject.reasons, *shown.pixel, shown.at), self._take_reasons,
-            lambda error: self._session.say("WARN", str(error)))
+            _WHY, partial(shown.subject.reasons, *shown.pixel, shown.at), self._take_reasons, self._miss_reasons)
 
     def _take_reasons(self, found: tuple[Reason, ...]) -> None:
+        self.why_hint.emit("No rules are known for these results.")
         self.reasoned.emit(found)
+
+    def _miss_reasons(self, error: Exception) -> None:
+        self._session.tell_trouble(error)
+        self.why_hint.emit("Rules could not be read; see the log.")
 
     def _take_explanation(self, found: Explanation | None) -> None:
         if found is None:
@@ -181,8 +198,18 @@ class InspectorPresenter(QObject):
         values = values_text(self._maps.values_at(shown.pixel))
         self.text_changed.emit(f"{place_text(shown.kind, shown.pixel)} · {shown.place_text}\n{values}")
 
+    def _take_curve(self, curve: Curve) -> None:
+        self.curve_hint.emit(f"There are no values of {pixel_text(curve.shown)} yet." if not curve.shown.subject.ended
+                             else f"There are no values of {pixel_text(curve.shown)}.")
+        self._show_curve(curve)
+
+    def _miss_curve(self, error: Exception) -> None:
+        self.curve_hint.emit("The curve could not be read; see the log.")
+        self._show_curve(None)
+        self._session.tell_trouble(error)
+
     def _show_curve(self, curve: Curve | None) -> None:
-        self.curve = curve
+        self.curve, self.awaited = curve, None
         self.curve_ready.emit(curve)
 
     def set_counts(self, wanted: bool) -> None:
@@ -212,6 +239,11 @@ class InspectorPresenter(QObject):
 
     def _take_histograms(self, of: Shown, choice: Choice, found: tuple[Array, list[tuple[str, Array]]]) -> None:
         self.histograms_ready.emit((of, choice, *found))
+
+
+def pixel_text(shown: Shown) -> str:
+    """The selected pixel in words that fit into a sentence."""
+    return "module {}, row {}, column {}".format(*shown.pixel)
 
 
 def read_curve(shown: Shown, choice: Choice) -> Curve:

@@ -96,7 +96,8 @@ class ModuleCurvePresenter(QObject):
             return
         number = self._number
         self._background.run(_READING, partial(
-            read_module, shown, choice, self._session.excluded, lambda: number != self._number), self.ready.emit)
+            read_module, shown, choice, self._session.excluded, lambda: number != self._number), self.ready.emit,
+            self._session.tell_trouble)
 
 
 def read_module(shown: Shown, choice: Choice, excluded: int, stopped: Callable[[], bool]) -> ModuleCurve | None:

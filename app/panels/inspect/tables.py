@@ -50,7 +50,7 @@ class TablePresenter(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._background, self._name, self._make = background, name, make
+        self._session, self._background, self._name, self._make = session, background, name, make
         self._shown = False
         self._timer = QTimer(self, singleShot=True, interval=_INTERVAL)
         self._timer.timeout.connect(self._start)
@@ -81,7 +81,8 @@ class TablePresenter(QObject):
             self.ready.emit("", (), ())
         else:
             heading, work = made
-            self._background.run(self._name, work, lambda found: self.ready.emit(heading, *found))
+            self._background.run(self._name, work, lambda found: self.ready.emit(heading, *found),
+                                 self._session.tell_trouble)
 
 
 class AsicTable(QWidget):

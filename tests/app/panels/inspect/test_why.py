@@ -9,7 +9,7 @@ import pytest
 from PyQt6.QtCore import Qt
 
 from app.panels.inspect import why_over
-from app.panels.inspect.why import HINT, WhyTable, reason_texts
+from app.panels.inspect.why import WhyTable, reason_texts
 from calib_core.explanation import Reason
 
 KEPT = Reason(1, "Offset", 5512.25, "ADU", 5400.0, 5600.0, 5500.0, 0.6125, False, "The offset is inside.")
@@ -24,9 +24,9 @@ def test_rows_tell_value_limits_median_and_distance():
 
 
 def test_broken_rules_come_first_and_speak(qtbot):
-    table = WhyTable()
+    table = WhyTable("Nothing yet.")
     qtbot.addWidget(table)
-    assert table.words.text() == HINT
+    assert table.words.text() == "Nothing yet."
     table.show_reasons((KEPT, UNKNOWN, BROKEN))
     assert table.table.item(0, 0).text().startswith("✗ noise")
     assert table.words.text() == "The noise is above its limit."
@@ -35,12 +35,12 @@ def test_broken_rules_come_first_and_speak(qtbot):
     table.table.setCurrentCell(1, 0)
     assert table.words.text() == "The offset is inside."
     table.show_reasons(())
-    assert (table.table.rowCount(), table.words.text()) == (0, HINT)
+    assert (table.table.rowCount(), table.words.text()) == (0, "Nothing yet.")
 
 
 @pytest.mark.parametrize(("width", "columns"), [(300, 3), (500, 5)])
 def test_names_of_flags_are_whole_in_narrow_panels(qtbot, width, columns):
-    table = WhyTable()
+    table = WhyTable("nothing yet")
     qtbot.addWidget(table)
     table.resize(width, 600)
     table.show()
