@@ -31,7 +31,7 @@ def drift_over_run(frames: Frames, offsets: Mapping[int, Array], good: Mapping[i
     Returns
     -------
     float
-        NaN where fewer than three frames have good pixels.
+        NaN where fewer than three frames have good pixels, or all are of one train.
     """
     found = []
     for adc, cell, train in zip(frames.adc, frames.cell, frames.train, strict=True):
@@ -41,5 +41,7 @@ def drift_over_run(frames: Frames, offsets: Mapping[int, Array], good: Mapping[i
     if len(found) < 3:
         return float("nan")
     trains, residuals = np.array(found).T
+    if np.ptp(trains) == 0:
+        return float("nan")
     place = (trains - trains.min()) / max(np.ptp(trains), 1.0)
     return float(np.polyfit(place, residuals, 1)[0])

@@ -14,18 +14,20 @@ import numpy as np
 
 from calib_core.axes import Array, At, Picture, View
 from calib_core.characterisation.by_gain_stage import code_of
-from calib_core.errors import CalibrationError, Cancelled
+from calib_core.errors import BadParameter, CalibrationError, Cancelled
 from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.io.frames import ModuleFrames
+from calib_core.io.locate import holds_run
 from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
 from calib_core.jobs.live import Live
-from calib_core.jobs.outputs import check_memory, output_bytes, write_tables
+from calib_core.jobs.outputs import cancelled, check_memory, output_bytes, write_tables
 from calib_core.jobs.plan import Plan, make_plan
 from calib_core.jobs.progress import Progress
 from calib_core.jobs.reasons import reasons_of
 from calib_core.jobs.results import Results
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.threads import Workers
+from calib_core.store.constants import STORE
 from calib_core.store.files import check_writable, sweep
 
 #: Most frames, and bytes of them, behind a row of pixels over frames.
@@ -56,6 +58,7 @@ class Job:
         self._results: dict[int | None, Results] = {}
         self._live: Live | None = None
         self._progress: Progress | None = None
+        self._workers: Workers | None = None
         self._thread = threading.Thread(target=self._run, name="calibwb-job", daemon=True)
 
     def start(self) -> None:
@@ -177,7 +180,7 @@ class Job:
             self._publish(state=State.RUNNING)
             self._work()
         except Cancelled:
-            self._end(State.CANCELLED, "Cancelled.")
+            self._end(State.CANCELLED, cancelled(*self._workers.written) if self._workers else cancelled((), (), ()))
         except CalibrationError as error:
             self._end(State.FAILED, str(error))
         except Exception as error:
@@ -187,8 +190,12 @@ class Job:
             self._ended.set()
 
     def _work(self) -> None:
+        _refuse_runs(self.spec)
         check_writable(self.spec.out_folder)
-        sweep(self.spec.out_folder)
+        left_over = sweep(self.spec.out_folder / STORE)
+        if left_over:
+            self.say("INFO", f"{len(left_over)} unfinished file{'s' * (len(left_over) > 1)} of an interrupted job "
+                     f"below {self.spec.out_folder / STORE} removed.")
         plan = replace(make_plan(self.spec), started=datetime.fromtimestamp(self.created, UTC))
         self.plan = plan
         self.check()
@@ -202,7 +209,8 @@ class Job:
         self._progress = Progress(plan)
         self._live = Live(plan, self._results, self._show, self._view, partial(self.say, "WARN"))
         self._live.look_at(self._view)  # whoever looked elsewhere since then
-        Workers(plan, self._results, self._live, self._progress, self, self._cancel.is_set).run()
+        self._workers = Workers(plan, self._results, self._live, self._progress, self, self._cancel.is_set)
+        self._workers.run()
         self.check()
         failed = self._progress.failures
         if not failed:
@@ -251,3 +259,18 @@ class Job:
             replace(task, state=state) for task in self.board.tasks)
         done = 1.0 if state is State.DONE else self.board.done
         self._publish(state=state, tasks=tasks, error=text if state is State.FAILED else "", eta=None, done=done)
+
+
+def _refuse_runs(spec: JobSpec) -> None:
+    """Nothing is written into a folder that is read.
+
+    Raises
+    ------
+    BadParameter
+        The output folder is a run, or lies in one.
+    """
+    out = spec.out_folder.resolve()
+    for path in (path.resolve() for name in spec.inputs for path in spec.paths(name)):
+        if holds_run(path) and out.is_relative_to(path):
+            raise BadParameter(
+                f"{spec.out_folder} lies in the run {path}, which is read; choose another output folder.")

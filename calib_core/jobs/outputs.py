@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -35,16 +35,45 @@ def combine(plan: Plan, results: Results, step: Step) -> None:
         step((index + 1) / length)
 
 
-def write_module(plan: Plan, module: Module, results: Results, step: Step) -> list[Written]:
-    """Write all constants of a module; each file is whole or not there."""
+def write_module(
+    plan: Plan, module: Module, results: Results, step: Step, wrote: Callable[[Written], None]
+) -> None:
+    """Write all constants of a module; each file is whole or not there, and told as soon as it is."""
     wanted = layouts(plan)
-    known, written = provenance(plan, module) if wanted else {}, []
+    known = provenance(plan, module) if wanted else {}
     for index, layout in enumerate(wanted):
         constant = constant_of(plan, module, results, layout, known, partial(step, index / len(wanted)))
         made = write_constant(constant, plan.spec.out_folder)
-        written.append(Written(made.path, "constant", made.sha256, made.bytes))
+        wrote(Written(made.path, "constant", made.sha256, made.bytes))
     step(1.0)
-    return written
+
+
+def cancelled(modules: Sequence[int], whole: Collection[int], begun: Collection[int]) -> str:
+    """Sentence on a job that was cancelled: whose constants are there, and whose are not.
+
+    Parameters
+    ----------
+    modules : sequence of int
+        Of the job.
+    whole, begun : collection of int
+        Those that have all of their constants, and those that have some.
+    """
+    missing = [module for module in modules if module not in whole and module not in begun]
+    parts = [f"modules {numbers(whole)} were written" if whole else "",
+             f"of modules {numbers(begun)} only a part" if begun else "",
+             f"{numbers(missing)} not" if missing and (whole or begun) else ""]
+    return f"Cancelled: {', '.join(filter(None, parts)) or 'nothing was written'}."
+
+
+def numbers(chosen: Collection[int]) -> str:
+    """Numbers with their runs, such as ``0-4, 7``."""
+    runs: list[list[int]] = []
+    for number in sorted(chosen):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def write_tables(plan: Plan, results: Mapping[int | None, Results]) -> list[Written]:

@@ -30,6 +30,12 @@ class WorkQueue:
         self._away = away
         self._changed = threading.Condition()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits and nobody works."""
+        with self._changed:
+            return not (self._waiting or self._ready or any(self._open.values()))
+
     def next(self) -> Unit | Ready | None:
         """Next unit, or a module to finish, or None when all is done; waits for the last units."""
         with self._changed:

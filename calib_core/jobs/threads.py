@@ -95,9 +95,23 @@ class Workers:
         self._budget = MemoryBudget(plan.room, cancelled)
         self._announced = 0.0
         self._told: set[str] = set()
+        self._begun: set[int] = set()
+        self._whole: set[int] = set()
+
+    @property
+    def written(self) -> tuple[tuple[int, ...], set[int], set[int]]:
+        """Modules of the job, those that have all of their constants, and those that have some."""
+        modules = tuple(module for module in self._plan.modules if module is not None)
+        return modules, set(self._whole), self._begun - self._whole
 
     def run(self) -> None:
-        """Work until everything is done or the job is cancelled."""
+        """Work until everything is done or the job is cancelled.
+
+        Raises
+        ------
+        RuntimeError
+            Work is left although nobody cancelled: a thread has died.
+        """
         threads = [
             threading.Thread(target=self._loop, name=f"calibwb-worker-{i}", daemon=True)
             for i in range(self._plan.threads)
@@ -106,6 +120,8 @@ class Workers:
             thread.start()
         for thread in threads:
             thread.join()
+        if not self._cancelled() and not self._queue.is_empty:
+            raise RuntimeError("the threads ended before the work was done; details are in the log")
 
     def _loop(self) -> None:
         with suppress(OSError, AttributeError):  # niceness of one thread is Linux's; elsewhere do without
@@ -126,9 +142,11 @@ class Workers:
             self._queue.clear()
         except CalibrationError as error:
             self._fail(module, str(error))
-        except Exception as error:
+        except MemoryError:
+            self._fail(module, "the memory of the machine is used up; take a smaller memory budget or fewer threads")
+        except BaseException as error:  # whatever ends a thread would leave its work undone without a word
             self._report.say("ERROR", traceback.format_exc())
-            self._fail(module, f"unexpected error: {error}")
+            self._fail(module, f"unexpected error: {str(error) or type(error).__name__}")
 
     def _fail(self, module: int | None, why: str) -> None:
         sentence = why if module is None else f"Module {module} failed: {why}"
@@ -171,14 +189,33 @@ class Workers:
         if number is None or plan.detector is None:
             step(1.0)
             return
+        written: list[Written] = []
+
+        def wrote(one: Written) -> None:
+            written.append(one)
+            self._begun.add(number)
+            self._report.wrote([one])
+
         with self._budget.reserve(largest_constant(plan)):
-            written = write_module(plan, plan.detector.module(number), results, lambda share: step(0.5 + share / 2))
-        self._report.wrote(written)
+            write_module(plan, plan.detector.module(number), results, lambda share: step(0.5 + share / 2), wrote)
+        self._whole.add(number)
         self._tell_left_out(number)
-        for sentence in plan.method.remarks(plan.context, number, FinishedModule(plan, number, results)):
-            self._report.say("WARN", sentence)
+        self._remark(number, results)
         if written:
             self._report.say("INFO", f"Module {number}: {told(written)} written.")
+
+    def _remark(self, number: int, results: Results) -> None:
+        """Tell what is remarkable; a check that fails does not fail a module whose constants are there."""
+        plan = self._plan
+        try:
+            for sentence in plan.method.remarks(plan.context, number, FinishedModule(plan, number, results)):
+                self._report.say("WARN", sentence)
+        except Cancelled:
+            raise
+        except Exception as error:
+            why = str(error) or type(error).__name__
+            self._report.say("WARN", f"Module {number}: its constants are written, but the checks after that failed: "
+                                     f"{why.rstrip('.')}.")
 
     def _tell_left_out(self, number: int) -> None:
         """Tell which frames had no data, which only the reading shows."""

@@ -41,6 +41,8 @@ _NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")
 _JSON_ATTRIBUTES = ("axes", "raw_data", "software", "parameters", "conditions", "recorded", "provenance")
 #: What HDF5 and our own decoding raise on files that are damaged or something else.
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, StopIteration, MemoryError)
+#: Tree of constants below a folder, as the facility has it.
+STORE = Path("xfel", "cal")
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ def _are_axes(file_dims: tuple[str, ...], dims: tuple[str, ...]) -> bool:
 def _relative_path(constant: Constant, created: int) -> Path:
     kind = str(constant.provenance["detector_type"]).lower()
     seconds, fraction = divmod(created, 10**9)
-    return Path("xfel", "cal", kind, constant.pdu.lower(), f"cal.{seconds}.{fraction:09d}.h5")
+    return Path(STORE, kind, constant.pdu.lower(), f"cal.{seconds}.{fraction:09d}.h5")
 
 
 def _image(constant: Constant, created: datetime) -> io.BytesIO:

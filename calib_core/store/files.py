@@ -18,7 +18,8 @@ from pathlib import Path
 
 from calib_core.errors import OutputFailed
 
-TEMPORARY_PREFIX = ".tmp-"
+#: Of this program alone: what others leave behind is theirs.
+TEMPORARY_PREFIX = ".calibwb-tmp-"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 

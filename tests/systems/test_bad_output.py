@@ -86,8 +86,9 @@ def test_no_room_for_the_results_is_said_before_the_work(
 
 
 def test_what_an_interrupted_job_left_is_swept(small_runs: Runs, tmp_path: Path, capsys: Capture) -> None:
-    old, fresh = tmp_path / "out" / ".tmp-old", tmp_path / "out" / ".tmp-fresh"
-    old.parent.mkdir()
+    cal = tmp_path / "out" / "xfel" / "cal"
+    old, fresh = cal / ".calibwb-tmp-old", cal / ".calibwb-tmp-fresh"
+    cal.mkdir(parents=True)
     for path in (old, fresh):
         path.write_bytes(b"half a constant")
     os.utime(old, (0, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,12 @@ def test_cancelled_at_any_moment_nothing_half_written_is_left(
     monkeypatch.undo()
     assert made.board.state is State.CANCELLED
     assert all(task.state in (State.CANCELLED, State.DONE) for task in made.board.tasks)
-    assert made.board.messages[-1].text == "Cancelled."
+    text = made.board.messages[-1].text
+    assert text.startswith("Cancelled: ")
+    assert sorted(one.path for one in made.board.outputs) == [one.path for one in list_constants(mine.out_folder)]
+    named = {int(number) for number in re.findall(r"\d+", text.split(" not.")[0].rpartition(", ")[0]
+                                                 if " not." in text else text)}
+    assert named == set(kinds_in(mine))
     # Constants that were whole before stay; those of a module may be some of its kinds.
     left = kinds_in(mine)
     assert sum(map(len, left.values())) < 2 * len(KINDS)
@@ -130,9 +136,8 @@ def test_a_cancelled_job_names_the_constants_that_it_wrote(mine: JobSpec, monkey
 
     def arm(made: Job) -> None:
         def written(*given: Any) -> Any:
-            found = outputs.write_module(*given)
+            outputs.write_module(*given)
             made.cancel()
-            return found
         monkeypatch.setattr(threads, "write_module", written)
 
     made = finish(one, arm)
@@ -156,7 +161,7 @@ def test_a_module_that_fails_leaves_the_others(part: str, mine: JobSpec, monkeyp
         def broken(plan: Any, module: Any, *rest: Any) -> Any:
             if module.number == 1:
                 raise ZeroDivisionError("a kernel is broken")
-            return outputs.write_module(plan, module, *rest)
+            outputs.write_module(plan, module, *rest)
 
         monkeypatch.setattr(threads, "write_module", broken)
     board = finish(mine).board
@@ -182,7 +187,7 @@ def test_ctrl_c_cancels_and_says_so(
     monkeypatch.setattr(Job, "wait", wait)
     assert main(command_line(mine).split()[1:]) == 130
     printed = capsys.readouterr()
-    assert "Cancelled." in printed.err
+    assert "Cancelled: " in printed.err
     assert "cancelled after" in printed.out
     assert sum(map(len, kinds_in(mine).values())) < 2 * len(KINDS)
 

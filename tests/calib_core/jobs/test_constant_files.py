@@ -56,7 +56,9 @@ def write(tmp_path: Path) -> Callable[..., Any]:
             for gain, cell in set(np.ndindex(truth.shape[:2])) - set(skip):
                 results.write({"gain": gain, "cell": cell},
                               {"mean": truth[gain, cell], "samples": (20 + gain) * ones, "flags": ones})
-            return write_module(plan, MODULE, results, step)
+            written: list[Any] = []
+            write_module(plan, MODULE, results, step, written.append)
+            return written
         finally:
             results.close()
 
@@ -204,7 +206,7 @@ def test_a_kind_that_the_detector_does_not_declare_is_stored_over_its_own_axes(
     plan, results = scanned
     truth = random(1, 2)[0]
     results.write({}, {"mean": truth})
-    write_module(plan, MODULE, results, lambda share: None)
+    write_module(plan, MODULE, results, lambda share: None, lambda one: None)
     [path] = (tmp_path / "out").rglob("*.h5")
     with h5py.File(path) as file:
         data = file[f"{PDU}/Offset/0/data"]

@@ -186,7 +186,8 @@ def test_folder_with_room(tmp_path):
 
 
 def test_sweep_removes_only_old_temporary_files(tmp_path):
-    old, young, other = tmp_path / "a" / ".tmp-1", tmp_path / ".tmp-2", tmp_path / "constant.h5"
+    old, young = tmp_path / "a" / ".calibwb-tmp-1", tmp_path / ".calibwb-tmp-2"
+    other = tmp_path / ".tmp-of-another-program"
     old.parent.mkdir()
     for path in (old, young, other):
         path.write_bytes(b"x")

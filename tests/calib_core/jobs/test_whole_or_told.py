@@ -1,0 +1,157 @@
+"""What a job leaves is whole, or it is told what is missing; what belongs to others stays."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calib_core.characterisation.dark import Dark
+from calib_core.jobs import threads
+from calib_core.jobs.board import State
+from calib_core.jobs.job import Job
+from calib_core.jobs.outputs import cancelled, numbers
+from calib_core.jobs.survey import survey
+from calib_core.simulate import default_settings, simulate
+
+Start = Callable[..., Job]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Runs of four modules of a small camera."""
+    settings = default_settings("DSSC1M").with_changes({"modules": "0-3", "trains": 12, "memory_cells": 2})
+    return list(simulate(settings, tmp_path_factory.mktemp("runs")).runs.values())
+
+
+@pytest.fixture
+def start(runs: list[Path], tmp_path: Path) -> Iterator[Start]:
+    """Run a job to its end."""
+    made: list[Job] = []
+
+    def one(out: Path = tmp_path / "out", **changes: Any) -> Job:
+        made.append(Job(survey(runs).spec(out, parameters={"min_trains": 1}, **changes)))
+        made[-1].start()
+        assert made[-1].wait(120)
+        return made[-1]
+
+    yield one
+    for job in made:
+        job.close()
+
+
+def told(job: Job, level: str) -> list[str]:
+    return [one.text for one in job.board.messages if one.level == level]
+
+
+def test_files_of_other_programs_stay(start: Start, tmp_path: Path) -> None:
+    """Old and new, with the names that editors and copying programs give; ours that is old goes, and it is told."""
+    out, cal = tmp_path / "out", tmp_path / "out" / "xfel" / "cal" / "dssc"
+    cal.mkdir(parents=True)
+    foreign = [out / ".tmp-old", cal / ".tmp-1234", out / "notes" / ".tmp-editor", out / ".calibwb-tmp-beside",
+               cal / ".cal.1.h5.aZ3x", cal / ".calibwb-tmp-young"]
+    mine = cal / ".calibwb-tmp-0123"
+    for path in (*foreign, mine):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    for path in (*foreign[:-1], mine):
+        os.utime(path, (time.time() - 9000,) * 2)
+    job = start(out)
+    assert job.board.state is State.DONE
+    assert all(path.exists() for path in foreign)
+    assert not mine.exists()
+    assert [text for text in told(job, "INFO") if "unfinished file" in text] == [
+        f"1 unfinished file of an interrupted job below {out / 'xfel' / 'cal'} removed."]
+
+
+@pytest.mark.parametrize("below", ["", "constants", "a/b"])
+def test_nothing_is_written_into_a_run_that_is_read(start: Start, runs: list[Path], below: str) -> None:
+    before = {path: path.stat().st_mtime_ns for path in runs[0].rglob("*")}
+    job = start(runs[0] / below)
+    assert job.board.state is State.FAILED
+    assert job.board.error.endswith("which is read; choose another output folder.")
+    assert {path: path.stat().st_mtime_ns for path in runs[0].rglob("*")} == before
+
+
+@pytest.mark.parametrize(("error", "words"), [
+    (SystemExit(), "unexpected error: SystemExit"), (MemoryError(), "the memory of the machine is used up"),
+    (KeyboardInterrupt(), "unexpected error: KeyboardInterrupt")])
+def test_a_thread_that_dies_leaves_no_job_that_is_done(
+    start: Start, monkeypatch: pytest.MonkeyPatch, error: BaseException, words: str
+) -> None:
+    def die(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(threads, "run_unit", die)
+    job = start()
+    assert (job.board.state, job.board.outputs) == (State.FAILED, ())
+    assert words in job.board.error
+
+
+def test_a_thread_that_dies_outside_of_its_work_is_no_success(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: Any) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(threads.WorkQueue, "next", die)
+    monkeypatch.setattr("threading.excepthook", lambda _: None)
+    job = start()
+    assert job.board.state is State.FAILED
+    assert "before the work was done" in job.board.error
+
+
+def test_a_check_that_fails_after_the_constants_is_no_failure_of_the_module(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise ArithmeticError("SVD did not converge")
+
+    monkeypatch.setattr(Dark, "remarks", fail)
+    job = start()
+    assert job.board.state is State.DONE
+    assert len(job.board.outputs) == 3 * 4
+    assert [text for text in told(job, "WARN") if "SVD" in text] == [
+        f"Module {module}: its constants are written, but the checks after that failed: SVD did not converge."
+        for module in sorted(job.plan.modules)]
+
+
+@pytest.mark.parametrize("kind", ["GOTTHARD2", "LPDMINI"])
+def test_of_one_train_no_drift_is_told(tmp_path: Path, kind: str) -> None:
+    changes = {"frames_per_train": 40} if kind == "GOTTHARD2" else {"modules": "0", "memory_cells": 30}
+    settings = default_settings(kind).with_changes({"trains": 1, **changes})
+    made = simulate(settings, tmp_path / "data")
+    job = Job(survey(list(made.runs.values())).spec(tmp_path / "out", parameters={"min_trains": 1}))
+    job.start()
+    assert job.wait(60)
+    assert job.board.state is State.DONE, job.board.error
+    assert not [text for text in told(job, "WARN") if "drift" in text or "checks" in text]
+    job.close()
+
+
+def test_what_was_written_before_a_cancel_is_listed_and_named(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job is cancelled while the constants of its second module are written."""
+    wrote, seen = Job.wrote, []
+
+    def count(job: Job, files: list[Any]) -> None:
+        wrote(job, files)
+        seen.extend(files)
+        if len(seen) == 4:
+            job.cancel()
+
+    monkeypatch.setattr(Job, "wrote", count)
+    job = start(threads=1)
+    assert job.board.state is State.CANCELLED
+    on_disk = sorted(job.spec.out_folder.rglob("cal.*.h5"))
+    assert sorted(one.path for one in job.board.outputs) == on_disk
+    assert len(on_disk) == 4
+    [text] = [text for text in told(job, "WARN") if text.startswith("Cancelled")]
+    assert text == "Cancelled: modules 0 were written, of modules 1 only a part, 2-3 not."
+
+
+def test_numbers_and_sentences() -> None:
+    assert numbers([3, 0, 1, 2, 7, 9, 10]) == "0-3, 7, 9-10"
+    assert cancelled((0, 1), (), ()) == "Cancelled: nothing was written."
+    assert cancelled(tuple(range(16)), range(5), ()) == "Cancelled: modules 0-4 were written, 5-15 not."
