@@ -141,6 +141,9 @@ class Moments(Accumulator):
         self.squares = np.zeros(shape, moments.SQUARES_DTYPE)
         self.count = np.zeros(shape, np.uint32)
         self.seen = np.zeros(len(unit.block), np.int64)
+        #: Sums that were folded in time, of runs that are long enough, and frames since.
+        self.folded: tuple[Array, Array] | None = None
+        self._since = np.zeros(len(unit.block), np.int64)
         self.wrong = None if sampling.code is None else np.zeros(shape[1:], np.uint32)
         self.low = np.full(shape, sampling.lowest, np.uint16)
         self.high = np.full(shape, sampling.highest, np.uint16)
@@ -182,15 +185,36 @@ class Moments(Accumulator):
         slot : (n,) int64
             Place of each frame's memory cell in the unit's block.
         """
+        for start in range(0, len(slot), moments.MAX_FRAMES):
+            part = slice(start, start + moments.MAX_FRAMES)
+            self._add(block[part], planes, None if gain is None else gain[part], slot[part])
+
+    def _add(self, block: Array, planes: tuple[int, ...], gain: Array | None, slot: Array) -> None:
+        """Add no more frames than the sums can hold."""
+        added = np.bincount(slot, minlength=len(self._since))
+        if (self._since + added).max(initial=0) > moments.MAX_FRAMES:
+            self._fold()
         for index, plane in enumerate(planes):
             total, squares, count = self.total[index], self.squares[index], self.count[index]
             low, high = self.low[index], self.high[index]
             if gain is None or self.wrong is None or self.sampling.code is None:
-                moments.add_gated(block, plane, slot, low, high, total, squares, count)
+                moments.add_gated(block, plane, slot, low, high, total, squares, count, self._since)
             else:
                 moments.add_gated_bits(
-                    block, plane, gain, self.sampling.code, slot, low, high, total, squares, count, self.wrong
-                )
+                    block, plane, gain, self.sampling.code, slot, low, high, total, squares, count, self.wrong,
+                    self._since)
+        self._since += added
+
+    def _fold(self) -> None:
+        """Move the sums into wider ones, which cannot overflow."""
+        if self.folded is None:
+            self.folded = np.zeros(self.total.shape, np.uint64), np.zeros(self.total.shape, np.uint64)
+        total, squares = self.folded
+        total += self.total
+        squares += self.squares
+        self.total[...] = 0
+        self.squares[...] = 0
+        self._since[:] = 0
 
     def merge(self, other: Moments) -> None:
         """Add the sums of another accumulator of the same unit; whole numbers, so the order does not matter.
@@ -200,8 +224,15 @@ class Moments(Accumulator):
         other : Moments
             With the same gates.
         """
+        if self.folded is not None or other.folded is not None or (
+                (self._since + other._since).max(initial=0) > moments.MAX_FRAMES):
+            self._fold()
+            other._fold()
+            for mine, theirs in zip(self.folded or (), other.folded or (), strict=True):
+                mine += theirs
         self.total += other.total
         self.squares += other.squares
+        self._since += other._since
         self.count += other.count
         self.seen += other.seen
         if self.wrong is not None and other.wrong is not None:
@@ -220,9 +251,13 @@ class Moments(Accumulator):
         Statistics
             Of the samples so far, ADU; NaN where too few are left.
         """
-        mean, std = moments.finish(
-            self.total[:, slot], self.squares[:, slot], self.count[:, slot], ddof=self.sampling.ddof
-        )
+        if self.folded is None:
+            mean, std = moments.finish(
+                self.total[:, slot], self.squares[:, slot], self.count[:, slot], ddof=self.sampling.ddof)
+        else:
+            total, squares = self.folded[0][:, slot] + self.total[:, slot], (
+                self.folded[1][:, slot] + self.squares[:, slot])
+            mean, std = moments.finish_wide(total, squares, self.count[:, slot], ddof=self.sampling.ddof)
         wrong = None if self.wrong is None else self.wrong[slot].copy()
         normal = None if self.normality is None else self.normality[slot]
         half = np.float32(0.5)

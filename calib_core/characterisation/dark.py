@@ -29,6 +29,7 @@ from calib_core.detector import DetectorType
 from calib_core.errors import BadParameter
 from calib_core.explanation import Explanation, Reason, RuleText
 from calib_core.numerics import robust
+from calib_core.numerics.moments import MAX_FRAMES
 from calib_core.params import LimitsPerStage, knob
 
 
@@ -186,7 +187,8 @@ class Dark(TrainSelection, Method):
         assert kind is not None
         planes = 1 if kind.signal_plane is None else 2
         kept = {"robust": min(self.gate_samples, samples), "median": samples, "plain": 0}[self.estimator]
-        return kind.pixels * planes * (2 * kept + 2 * 24 + 16)
+        folded = 16 if samples > MAX_FRAMES else 0
+        return kind.pixels * planes * (2 * kept + 2 * 24 + 16 + folded)
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
         """Samples for the gate first, then moments inside it; or what the legacy estimators need.

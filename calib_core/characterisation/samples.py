@@ -121,8 +121,8 @@ class Samples(Accumulator):
         for index in range(len(self.sampling.planes)):
             block = self.rows(index, slot)[:, None, :]
             if n:
-                moments.add_gated(block, 0, at, result.low[index], result.high[index],
-                                  result.total[index], result.squares[index], result.count[index])
+                moments.add_gated(block, 0, at, result.low[index], result.high[index], result.total[index],
+                                  result.squares[index], result.count[index], np.zeros(1, np.int64))
         result.seen[0] += n
         if result.wrong is not None and self.wrong is not None:
             result.wrong[0] = self.wrong[slot]

@@ -2,7 +2,8 @@
 
 Sums of integers do not depend on the order or the chunking of the frames, so two jobs that see the same frames
 give the same bits. All sums stay exact up to `MAX_FRAMES` frames per memory cell, for any 16 bit data:
-65536 * 65535 < 2**32 bounds the sum and (65536 * 65535)**2 < 2**64 bounds every product in `finish`.
+65536 * 65535 < 2**32 bounds the sum and (65536 * 65535)**2 < 2**64 bounds every product in `finish`. Whatever adds
+refuses more; sums of longer runs are folded into wider ones in time, of which `finish_wide` makes mean and deviation.
 
 The kernels take frames grouped by memory cell and walk them in tiles of pixels, eight frames at a time, so the
 accumulators of a tile stay in the cache of the core.
@@ -55,16 +56,14 @@ def add(block: _Array, plane: int, slot: _Array, total: _Array, squares: _Array,
     """
     _check_block(block, plane, slot, total, squares)
     _check(count, "count", total.shape[:1], np.int64)
-    added = np.bincount(slot, minlength=count.size)
-    if (count + added).max(initial=0) > MAX_FRAMES:
-        raise ValueError(f"more than {MAX_FRAMES} frames in one memory cell overflow the sums; use fewer trains")
+    _check_number(slot, count)
     _accumulate(block, plane, slot, total, squares)
-    count += added
+    count += np.bincount(slot, minlength=count.size)
 
 
 def add_bits(
     block: _Array, plane: int, gain: _Array, expected: int, slot: _Array,
-    total: _Array, squares: _Array, count: _Array, wrong: _Array,
+    total: _Array, squares: _Array, count: _Array, wrong: _Array, seen: _Array,
 ) -> None:
     """Add the samples whose gain bits are as expected; count the others as wrong.
 
@@ -78,20 +77,23 @@ def add_bits(
         Gain bits of the gain stage under test.
     count, wrong : (C, P) uint32
         Samples with the expected and with other gain bits.
+    seen : (C,) int64
+        Frames of each memory cell that were added before; it is not changed.
 
     Raises
     ------
     ValueError
-        If a shape, type or index does not fit.
+        If a shape, type or index does not fit, or a memory cell would exceed `MAX_FRAMES`.
     """
     _check_block(block, plane, slot, total, squares)
+    _check_number(slot, seen)
     _check_bits(block, gain, expected, count, wrong, total.shape)
     _accumulate(block, plane, slot, total, squares, count, bits=(gain, expected, wrong))
 
 
 def add_gated(
     block: _Array, plane: int, slot: _Array, low: _Array, high: _Array,
-    total: _Array, squares: _Array, count: _Array,
+    total: _Array, squares: _Array, count: _Array, seen: _Array,
 ) -> None:
     """Add the samples inside the gate of their memory cell and pixel.
 
@@ -103,20 +105,23 @@ def add_gated(
         Gate, both ends inside; empty where low > high.
     count : (C, P) uint32
         Samples inside the gate.
+    seen : (C,) int64
+        Frames of each memory cell that were added before; it is not changed.
 
     Raises
     ------
     ValueError
-        If a shape, type or index does not fit.
+        If a shape, type or index does not fit, or a memory cell would exceed `MAX_FRAMES`.
     """
     _check_block(block, plane, slot, total, squares)
+    _check_number(slot, seen)
     _check_gate(low, high, count, total.shape)
     _accumulate(block, plane, slot, total, squares, count, gate=(low, high))
 
 
 def add_gated_bits(
     block: _Array, plane: int, gain: _Array, expected: int, slot: _Array, low: _Array, high: _Array,
-    total: _Array, squares: _Array, count: _Array, wrong: _Array,
+    total: _Array, squares: _Array, count: _Array, wrong: _Array, seen: _Array,
 ) -> None:
     """Add the samples inside the gate whose gain bits are as expected; count wrong gain bits.
 
@@ -126,15 +131,16 @@ def add_gated_bits(
     ----------
     block, plane, slot, low, high, total, squares, count
         As for `add_gated`.
-    gain, expected, wrong
+    gain, expected, wrong, seen
         As for `add_bits`.
 
     Raises
     ------
     ValueError
-        If a shape, type or index does not fit.
+        If a shape, type or index does not fit, or a memory cell would exceed `MAX_FRAMES`.
     """
     _check_block(block, plane, slot, total, squares)
+    _check_number(slot, seen)
     _check_gate(low, high, count, total.shape)
     _check_bits(block, gain, expected, count, wrong, total.shape)
     _accumulate(block, plane, slot, total, squares, count, gate=(low, high), bits=(gain, expected, wrong))
@@ -191,6 +197,47 @@ def finish(
         ddof, mean.reshape(-1, pixels), std.reshape(-1, pixels),
     )
     return mean, std
+
+
+def finish_wide(
+    total: _Array, squares: _Array, count: _Array, ddof: int = 1
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Turn moments of more than `MAX_FRAMES` frames into mean and standard deviation.
+
+    The sum of squares is moved to the whole number m = ⌊s/n⌋ next below the mean: q − m·(2s − n·m), which is exact
+    modulo 2⁶⁴ and equals Σ(x − m)², and r²/n, with the rest r = s − n·m, comes off it in float64.
+
+    Parameters
+    ----------
+    total, squares : (...) uint64, ADU and ADU²
+        Sums of at most 2³² samples.
+    count : (...) integer
+        Samples.
+    ddof : int
+        As of `finish`.
+
+    Returns
+    -------
+    mean, std : (...) float32, ADU
+        NaN where count is 0 (mean), where count ≤ ddof (std).
+    """
+    n = np.asarray(count).astype(np.uint64)
+    some = np.maximum(n, np.uint64(1))
+    whole = total // some
+    rest = (total - whole * some).astype(np.float64)
+    about_whole = (squares - whole * (np.uint64(2) * total - some * whole)).astype(np.float64)
+    samples = n.astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(n > 0, total.astype(np.float64) / samples, np.nan)
+        variance = (about_whole - rest * rest / samples) / np.where(samples > ddof, samples - ddof, np.nan)
+        return mean.astype(np.float32), np.sqrt(np.maximum(variance, 0)).astype(np.float32)
+
+
+def _check_number(slot: _Array, seen: _Array) -> None:
+    """Refuse more frames of a memory cell than sums can hold."""
+    _check(seen, "seen", seen.shape, np.int64)
+    if (seen + np.bincount(slot, minlength=seen.size)).max(initial=0) > MAX_FRAMES:
+        raise ValueError(f"more than {MAX_FRAMES} frames in one memory cell overflow the sums; fold them before")
 
 
 def _check_block(block: _Array, plane: int, slot: _Array, total: _Array, squares: _Array) -> None:

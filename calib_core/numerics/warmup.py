@@ -45,9 +45,9 @@ def _calls() -> list[Callable[[], object]]:
     sums = np.zeros(2, residuals.TOTAL_DTYPE)
     return [
         lambda: moments.add(block, 0, slot, total, squares, frames),
-        lambda: moments.add_bits(block, 0, gain, 0, slot, total, squares, count, count),
-        lambda: moments.add_gated(block, 0, slot, low, high, total, squares, count),
-        lambda: moments.add_gated_bits(block, 0, gain, 0, slot, low, high, total, squares, count, count),
+        lambda: moments.add_bits(block, 0, gain, 0, slot, total, squares, count, count, frames),
+        lambda: moments.add_gated(block, 0, slot, low, high, total, squares, count, frames),
+        lambda: moments.add_gated_bits(block, 0, gain, 0, slot, low, high, total, squares, count, count, frames),
         lambda: moments.finish(total, squares, frames),
         lambda: robust.median_mad(block[:, 0], 0, 65535),
         lambda: limits.group_limits(values, (2, 2), 5.0),

@@ -24,7 +24,7 @@ def make_run(cells: int, trains: int, pixels: int = PIXELS) -> SimpleNamespace:
     return SimpleNamespace(
         block=block, slot=np.tile(np.arange(cells), trains), cells=cells, trains=trains,
         total=np.zeros((cells, pixels), np.uint32), squares=np.zeros((cells, pixels), np.uint64),
-        frames=np.zeros(cells, np.int64), count=np.zeros((cells, pixels), np.uint32),
+        frames=np.zeros(cells, np.int64), seen=np.zeros(cells, np.int64), count=np.zeros((cells, pixels), np.uint32),
         wrong=np.zeros((cells, pixels), np.uint32),
         maps=(np.zeros((cells, pixels), np.float32), np.zeros((cells, pixels), np.float32)),
         low=np.full((cells, pixels), 5003, np.uint16), high=np.full((cells, pixels), 5120, np.uint16),
@@ -120,7 +120,7 @@ def test_mean_noise_and_median(bar):
 
 def gated(run: SimpleNamespace):
     clear(run.total, run.squares, run.count)
-    moments.add_gated(run.block, 0, run.slot, run.low, run.high, run.total, run.squares, run.count)
+    moments.add_gated(run.block, 0, run.slot, run.low, run.high, run.total, run.squares, run.count, run.seen)
     return moments.finish(run.total, run.squares, run.count, out=run.maps)
 
 
@@ -166,9 +166,10 @@ def test_gain_bits(bar, read_limit, wrong, gate):
         clear(run.total, run.squares, run.count, run.wrong)
         if gate:
             moments.add_gated_bits(run.block, 0, gain, 0, run.slot, run.low, run.high,
-                                   run.total, run.squares, run.count, run.wrong)
+                                   run.total, run.squares, run.count, run.wrong, run.seen)
         else:
-            moments.add_bits(run.block, 0, gain, 0, run.slot, run.total, run.squares, run.count, run.wrong)
+            moments.add_bits(run.block, 0, gain, 0, run.slot, run.total, run.squares, run.count, run.wrong,
+                             run.seen)
 
     ours()
     frames = run.block[:, 0]

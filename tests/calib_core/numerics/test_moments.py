@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from itertools import pairwise
 from types import SimpleNamespace
@@ -35,6 +36,7 @@ def empty_sums(pixels: int, per_pixel: bool) -> SimpleNamespace:
     return SimpleNamespace(
         total=np.zeros((CELLS, pixels), moments.TOTAL_DTYPE), count=count,
         squares=np.zeros((CELLS, pixels), moments.SQUARES_DTYPE), wrong=np.zeros((CELLS, pixels), np.uint32),
+        seen=np.zeros(CELLS, np.int64),
     )
 
 
@@ -45,9 +47,10 @@ def accumulate(data: SimpleNamespace, gated: bool, checked: bool, parts: list[np
         bits = (data.gain[part], 1) if checked else ()
         gate = (data.low, data.high) if gated else ()
         name = "add" + "_gated" * gated + "_bits" * checked
-        wrong = (sums.wrong,) if checked else ()
+        more = ((sums.wrong,) if checked else ()) + ((sums.seen,) if gated or checked else ())
         getattr(moments, name)(
-            data.block[part], 1, *bits, data.slot[part], *gate, sums.total, sums.squares, sums.count, *wrong)
+            data.block[part], 1, *bits, data.slot[part], *gate, sums.total, sums.squares, sums.count, *more)
+        sums.seen += np.bincount(data.slot[part], minlength=CELLS)
     return sums
 
 
@@ -230,7 +233,7 @@ def test_wrong_shapes_and_types_are_refused(change, message):
     sums = empty_sums(8, per_pixel=True)
     with pytest.raises(ValueError, match=message):
         moments.add_gated_bits(data.block, 1, data.gain, 1, data.slot, data.low, data.high,
-                               sums.total, sums.squares, sums.count, sums.wrong)
+                               sums.total, sums.squares, sums.count, sums.wrong, sums.seen)
 
 
 def test_finish_refuses_counts_that_do_not_fit():
@@ -239,3 +242,48 @@ def test_finish_refuses_counts_that_do_not_fit():
         moments.finish(sums.total, sums.squares, np.zeros(CELLS + 1, np.int64))
     with pytest.raises(ValueError, match="ddof"):
         moments.finish(sums.total, sums.squares, sums.count, ddof=-1)
+
+
+@pytest.mark.parametrize(("gated", "checked"), [(True, False), (False, True), (True, True), (False, False)])
+def test_no_variant_adds_more_than_its_sums_hold(gated, checked):
+    """At the bound all fit; one frame more is refused and changes nothing."""
+    data = make_data(frames=8, pixels=40)
+    data.slot[:], data.block[:], data.gain[:], data.low[:], data.high[:] = 1, 65535, 1, 0, 65535
+    for before, fits in ((moments.MAX_FRAMES - 8, True), (moments.MAX_FRAMES - 7, False)):
+        sums = empty_sums(40, gated or checked)
+        sums.total[1], sums.squares[1] = before * 65535, before * 65535**2
+        seen = np.zeros(CELLS, np.int64)
+        seen[1] = before
+        if not (gated or checked):
+            sums.count[1] = before
+        more = ((sums.wrong,) if checked else ()) + ((seen,) if gated or checked else ())
+        name = "add" + "_gated" * gated + "_bits" * checked
+        given = (data.block, 1, *((data.gain, 1) if checked else ()), data.slot,
+                 *((data.low, data.high) if gated else ()), sums.total, sums.squares, sums.count, *more)
+        if fits:
+            getattr(moments, name)(*given)
+            assert set(sums.total[1].tolist()) == {moments.MAX_FRAMES * 65535}
+            assert set(sums.squares[1].tolist()) == {moments.MAX_FRAMES * 65535**2}
+        else:
+            with pytest.raises(ValueError, match="overflow"):
+                getattr(moments, name)(*given)
+            assert set(sums.total[1].tolist()) == {before * 65535}
+
+
+@pytest.mark.parametrize(("n", "low", "high"), [
+    (70_000, 3990, 4010), (1_088_000, 3990, 4010), (3_000_000, 0, 65535), (65_537, 65534, 65535), (5, 7, 7)])
+def test_wide_sums_give_exact_mean_and_deviation(n, low, high):
+    values, numbers = np.unique(np.random.default_rng(n).integers(low, high + 1, n), return_counts=True)
+    total = sum(int(v) * int(k) for v, k in zip(values, numbers, strict=True))
+    squares = sum(int(v) ** 2 * int(k) for v, k in zip(values, numbers, strict=True))
+    mean, std = moments.finish_wide(np.array([total], np.uint64), np.array([squares], np.uint64), np.array([n]))
+    exact = Fraction(n * squares - total**2, n * (n - 1))
+    assert mean[0] == np.float32(total / n)
+    assert std[0] == pytest.approx(math.sqrt(exact), rel=3e-7)
+
+
+def test_wide_sums_of_nothing_have_no_number():
+    zero = np.zeros(1, np.uint64)
+    mean, std = moments.finish_wide(zero, zero, np.zeros(1, np.uint32))
+    assert np.isnan([mean[0], std[0]]).all()
+    assert np.isnan(moments.finish_wide(zero + 5, zero + 25, np.ones(1, np.uint32))[1][0])
