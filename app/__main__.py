@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PyQt6.QtCore import QTimer
+from PyQt6.QtCore import QCoreApplication, QEvent, QTimer
 from PyQt6.QtWidgets import QApplication
 
+from app.running.display import lacking_display
 from app.running.supervision import Supervisor
 from app.session.state import state_folder
 from calib_core.cli.words import Parser
@@ -27,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Open the window and return the exit status once it is closed."""
     options = _parser().parse_args(sys.argv[1:] if argv is None else argv)
     sys.setswitchinterval(SWITCH_INTERVAL)
+    if QApplication.instance() is None and (why := lacking_display()):
+        print(f"calibwb window: {why}", file=sys.stderr)
+        return 2
     app = QApplication.instance() or QApplication([sys.argv[0]])
     app.setApplicationName("calibwb")
     supervisor = Supervisor(state_folder())
@@ -38,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="calibwb", description="Window of the calibration workbench.")
+    parser = Parser(prog="calibwb window", description="Window of the calibration workbench.")
     parser.add_argument("constants", metavar="CONSTANTS", nargs="*", type=parse_path,
                         help="folder of constants or constant files to look at")
     parser.add_argument("--compare", metavar="CONSTANTS", type=parse_path, help="constants to compare them with")
@@ -90,7 +94,11 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
         status: int = app.exec()
     finally:
         garbage.stop()
-    return status or int(bool(tour.missed) or any(job.board.error for job in window.jobs.jobs))
+    failed = bool(tour.missed) or any(job.board.error for job in window.jobs.jobs)
+    # widgets go before the program does: Python's end would delete them in any order
+    window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    return status or int(failed)
 
 
 def _take_signal(window: MainWindow, number: int) -> None:

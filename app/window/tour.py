@@ -57,8 +57,8 @@ class Tour(QObject):
         window.jobs.ended.connect(self._go_on)
 
     def begin(self) -> None:
-        """Open the first runs."""
-        self._go_on()
+        """Open the first runs once the event loop runs: a window that closes before does not end it."""
+        QTimer.singleShot(0, self._go_on)
 
     def _run(self) -> None:
         if self._start:
@@ -76,7 +76,7 @@ class Tour(QObject):
         print(f"calibwb: {why}", file=sys.stderr)
         self._go_on()
 
-    def _go_on(self, _: object = None) -> None:
+    def _go_on(self, *_: object) -> None:
         if self._waiting:
             self._window.picker.opener.open_text(self._waiting.pop(0))
         elif self._pictures is not None:
@@ -87,7 +87,7 @@ class Tour(QObject):
         step = next(self._steps, None)
         if step is None:
             print(closing_table(self._window.jobs.jobs), flush=True)
-            self._window.close()
+            self._window.end()
             return
         step()
         QTimer.singleShot(_SETTLE, self._step)

@@ -13,7 +13,7 @@ from pydantic import field_validator
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import by_gain_stage, dark_reasons, dark_results, dark_rules, dark_unstable
 from calib_core.characterisation.accumulators import Describe, Moments, Sampling, Statistics
-from calib_core.characterisation.dark_checks import drifts
+from calib_core.characterisation.dark_checks import drifts, few_frames
 from calib_core.characterisation.dark_separation import GAIN_SIGNAL, Separation, among_all_stages
 from calib_core.characterisation.inputs import Arrangement, Given, Input, inputs_of_steps
 from calib_core.characterisation.method import Method
@@ -132,15 +132,9 @@ class Dark(TrainSelection, Method):
             An offset that is a median names no samples: its statistical error is not noise / √samples.
         """
         offset = replace(dark_results.OFFSET, count="") if self.estimator == "median" else dark_results.OFFSET
-        wanted = {
-            (dark_results.OUTSIDE, dark_results.EXPLAINED): self._has_gate,
-            (dark_results.SIGNAL, dark_results.SIGNAL_NOISE, dark_results.THRESHOLDS):
-                kind is not None and kind.signal_plane is not None,
-            (dark_results.WRONG,): kind is not None and kind.has_gain_bits,
-            (dark_results.NORMALITY,): self.test_for_normality,
-        }
-        more = (one for results, there in wanted.items() if there for one in results)
-        return (offset, dark_results.NOISE_MAP, dark_results.BAD_PIXELS, dark_results.SAMPLES, *more)
+        return (offset, *dark_results.FURTHER, *dark_results.on_demand(
+            gate=self._has_gate, signal=kind is not None and kind.signal_plane is not None,
+            bits=kind is not None and kind.has_gain_bits, normality=self.test_for_normality))
 
     def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
         """Offset, Noise, BadPixelsDark, and ThresholdsDark for families with an analogue gain signal.
@@ -330,6 +324,10 @@ class Dark(TrainSelection, Method):
         close = "bad_pixels" in known and bool(known["bad_pixels"][row, col] & np.uint32(self._separation.flag))
         apart = () if kind.signal_plane is None else self._separation.reasons(kind, present[here], signals, close)
         return dark_reasons.reasons(kind, self._rules(kind, present[here]), known, row, col, tuple(apart))
+
+    def cautions(self, frames: Mapping[str, int]) -> Iterable[str]:
+        """By how much the noise comes out low, and what is not tested, with few frames."""
+        return few_frames(frames, self._has_gate)
 
     def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
         """The rules by which pixels are flagged, those of the first gain stage."""

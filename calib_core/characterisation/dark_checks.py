@@ -1,12 +1,14 @@
-"""Runs whose offset drifts by more than their noise are told."""
+"""What is remarkable of a dark: runs whose offset drifts by more than their noise, and runs of few frames."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from math import exp, lgamma, sqrt
 
 import numpy as np
 
 from calib_core.axes import Array
+from calib_core.characterisation.dark_unstable import FEWEST
 from calib_core.characterisation.drift import FRAMES, drift_over_run
 from calib_core.characterisation.unit import Context, Finished
 
@@ -43,3 +45,32 @@ def _drift(context: Context, key: str, finished: Finished) -> tuple[float, float
                       if good[cell].any() else np.nan)
     noise = float(np.nanmedian(noises)) if np.isfinite(noises).any() else np.inf
     return drift_over_run(frames, offsets, good), noise
+
+
+def few_frames(frames: Mapping[str, int], gated: bool) -> Iterator[str]:
+    """What runs of few frames mean: the standard deviation of n normal samples is low by 1 − c₄(n) on average.
+
+    Parameters
+    ----------
+    frames : mapping of str to int
+        Fewest frames of a memory cell, by the label of each run.
+    gated : bool
+        Whether pixels that blink would be found with more.
+
+    Yields
+    ------
+    str
+        One sentence for all runs that have fewer than :data:`FEWEST` frames.
+    """
+    few = {label: n for label, n in frames.items() if n < FEWEST}
+    if few:
+        least = min(few.values())
+        low = f" too low by {1 - unbiasing(least):.1%}" if least > 1 else " as no number"
+        more = f" Whether pixels blink is not tested below {FEWEST} frames." if gated else ""
+        named = ", ".join(f"{label}: {n}" for label, n in few.items())
+        yield f"Few frames per memory cell ({named}): the noise comes out{low}.{more}"
+
+
+def unbiasing(n: int) -> float:
+    """c₄(n) = √(2/(n − 1)) Γ(n/2) / Γ((n − 1)/2): expected standard deviation of n normal samples over σ."""
+    return sqrt(2 / (n - 1)) * exp(lgamma(n / 2) - lgamma((n - 1) / 2))

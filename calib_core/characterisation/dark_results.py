@@ -27,3 +27,23 @@ EXPLAINED = Result("explained", "Explained outside the gate", "%", "f2", "Share 
                     "gate by chance, or by what the ASIC has in common", hidden=True)
 WRONG = Result("wrong_gain", "Wrong gain", "frames", "u4", "Samples whose gain bits are not the run's stage",
                 role="count", missing=0.0)
+
+#: What each dark has beside its offset.
+FURTHER = (NOISE_MAP, BAD_PIXELS, SAMPLES)
+
+
+def on_demand(*, gate: bool, signal: bool, bits: bool, normality: bool) -> tuple[Result, ...]:
+    """Results that only some darks have.
+
+    Parameters
+    ----------
+    gate, signal, bits, normality : bool
+        Whether there is a gate, an analogue gain signal, gain bits, and a test for normality.
+
+    Returns
+    -------
+    tuple of Result
+    """
+    wanted = {(OUTSIDE, EXPLAINED): gate, (SIGNAL, SIGNAL_NOISE, THRESHOLDS): signal, (WRONG,): bits,
+              (NORMALITY,): normality}
+    return tuple(one for results, there in wanted.items() if there for one in results)

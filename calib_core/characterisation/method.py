@@ -252,6 +252,21 @@ class Method(Knobs):
         """
         return ()
 
+    def cautions(self, frames: Mapping[str, int]) -> Iterable[str]:
+        """What few frames mean for the results; nothing by default.
+
+        Parameters
+        ----------
+        frames : mapping of str to int
+            Fewest frames of a memory cell, by the label of each run.
+
+        Returns
+        -------
+        iterable of str
+            Sentences for the operator, told before the work.
+        """
+        return ()
+
     def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
         """Rules by which pixels are flagged, in words; none by default.
 

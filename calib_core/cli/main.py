@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -28,16 +30,31 @@ Namespace = argparse.Namespace
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status (0 done, 1 failed, 2 refused, 130 cancelled)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    namespace = _parser().parse_args(with_negative_numbers(_upper_case_names(words)))
+    _show_any_character()
     try:
+        if words[:1] == ["window"]:  # it has its own words, and its own help
+            return _window(words[1:])
+        namespace = _parser().parse_args(with_negative_numbers(_upper_case_names(words)))
         status: int = namespace.act(namespace)
+        sys.stdout.flush()
     except CalibrationError as error:
         print(f"calibwb: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("calibwb: interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # nobody reads any more, such as head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return status
+
+
+def _show_any_character() -> None:
+    """What is not made for all characters gets ASCII, with escapes for the others, and never an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            whole = stream.encoding.lower().replace("-", "").startswith("utf")
+            stream.reconfigure(encoding=None if whole else "ascii", errors="backslashreplace")
 
 
 def _upper_case_names(words: list[str]) -> list[str]:
@@ -65,9 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.set_defaults(act=simulation.run)
     _add_demo(commands)
     _add_docs(commands)
-    window = commands.add_parser("window", help="open the workbench", add_help=False)
-    window.add_argument("words", nargs=argparse.REMAINDER)
-    window.set_defaults(act=lambda n: _window(n.words))
+    commands.add_parser("window", help="open the workbench", add_help=False)
     return parser
 
 
@@ -133,6 +148,7 @@ def _info(namespace: Namespace) -> int:
 def _window(words: Sequence[str]) -> int:
     """Open the window; it is another package, so it is found by its entry point."""
     for point in entry_points(group="calibwb.window"):
+        sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a package of its name elsewhere is not it
         status: int = point.load()(list(words))
         return status
     raise CalibrationError("The window is not installed; install calibwb with its Qt parts.")

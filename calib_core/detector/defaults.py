@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+#: By its place beside this package: a package of the same name elsewhere is somebody else's.
+RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 #: libyaml, where PyYAML was built with it: every start of the program reads these files.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -27,7 +29,7 @@ def defaults(name: str, section: str) -> dict[str, Any]:
 
 def sources(name: str, section: str) -> dict[str, str]:
     """Where the default values of one characterisation come from, in words; empty where a family has none."""
-    path = files("resources") / "defaults" / f"{name}.yaml"
+    path = RESOURCES / "defaults" / f"{name}.yaml"
     entries = read_resource("defaults", name).get(section, {}) if path.is_file() else {}
     return {key: entry["source"] for key, entry in entries.items()}
 
@@ -37,7 +39,7 @@ def notebook_names(name: str) -> dict[str, list[str]]:
 
     Empty where a family has no file or names none.
     """
-    path = files("resources") / "defaults" / f"{name}.yaml"
+    path = RESOURCES / "defaults" / f"{name}.yaml"
     found = read_resource("defaults", name).get("notebook_names", {}) if path.is_file() else {}
     return {old: new if isinstance(new, list) else [new] for old, new in found.items()}
 
@@ -50,6 +52,6 @@ def read_resource(folder: str, name: str) -> dict[str, Any]:
     ----------
     folder, name : str
     """
-    text = (files("resources") / folder / f"{name}.yaml").read_text("utf-8")
+    text = (RESOURCES / folder / f"{name}.yaml").read_text("utf-8")
     found: dict[str, Any] = yaml.load(text, Loader=_LOADER)
     return found

@@ -20,7 +20,11 @@ from calib_core.errors import OutputFailed
 
 #: Of this program alone: what others leave behind is theirs.
 TEMPORARY_PREFIX = ".calibwb-tmp-"
+#: Whatever the umask is, only the owner may write.
+_MODE, _FOLDER_MODE = 0o644, 0o755
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+#: File systems without it; a disk that fails says EIO.
+_CANNOT_SYNC_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 
@@ -106,7 +110,7 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
 
 def _write_temporary(folder: Path, view: memoryview) -> Path:
     path = folder / (TEMPORARY_PREFIX + secrets.token_hex(8))
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
     try:
         try:
             _fill(descriptor, view)
@@ -150,6 +154,9 @@ def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC_FOLDERS:
+            raise
     finally:
         os.close(descriptor)
 
@@ -157,7 +164,7 @@ def _sync_folder(folder: Path) -> None:
 def _make_folder(folder: Path) -> None:
     missing = [f for f in (folder, *folder.parents) if not f.exists()]
     for new in reversed(missing):
-        new.mkdir(exist_ok=True)
+        new.mkdir(_FOLDER_MODE, exist_ok=True)
         _sync_folder(new.parent)
 
 

@@ -79,8 +79,10 @@ def test_a_run_without_pixels_is_told_and_refused(name: str, tmp_path: Path, cap
 
 
 def test_a_run_of_two_detectors_asks_which(tmp_path: Path, capsys: Capture) -> None:
-    make_examples.make_fxe_jungfrau_run(str(tmp_path))
-    words = ["JUNGFRAU", "DARK", "--run-high", str(tmp_path), "--out-folder", str(tmp_path / "out")]
+    run = tmp_path / "r0001"
+    run.mkdir()
+    make_examples.make_fxe_jungfrau_run(str(run))
+    words = ["JUNGFRAU", "DARK", "--run-high", str(run), "--out-folder", str(tmp_path / "out")]
     assert main(words) == 1
     assert "(FXE_XAD_JF1M, FXE_XAD_JF500K); name one of them (--karabo-id)" in capsys.readouterr().err
     assert main([*words, "--karabo-id", "FXE_XAD_JF500K"]) == 1

@@ -1,0 +1,8 @@
+"""``python -m calib_core`` is ``calibwb``."""
+
+import sys
+
+from calib_core.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())
