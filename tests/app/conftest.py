@@ -24,14 +24,7 @@ def garbage(qapp):
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     gc.collect()
     gc.freeze()
-
-
-@pytest.fixture(autouse=True, scope="session")
-def python_collects_again():
-    """Leave garbage to Python once all is over."""
-    yield
-    gc.unfreeze()
-    gc.enable()
+    gc.enable()  # tests without a window come between
 
 
 @pytest.fixture

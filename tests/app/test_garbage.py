@@ -39,4 +39,3 @@ def test_cycles_are_collected_in_the_thread_of_the_window_alone(qtbot):
     finally:
         garbage.stop()
     assert gc.isenabled()
-    gc.disable()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtGui import QPolygonF
@@ -20,6 +20,7 @@ def middles():
     return [(y, x) for y in range(SHAPE[0]) for x in range(SHAPE[1])]
 
 
+@settings(deadline=None)
 @given(st.lists(place, min_size=3, max_size=9))
 def test_a_lasso_has_the_pixels_that_qt_says(points):
     polygon = QPolygonF([QPointF(*point) for point in points])
@@ -29,6 +30,7 @@ def test_a_lasso_has_the_pixels_that_qt_says(points):
     np.testing.assert_array_equal(Outline("lasso", tuple(points)).inside(SHAPE), expected)
 
 
+@settings(deadline=None)
 @given(place, place)
 def test_a_rectangle_has_the_pixels_between_its_corners(one, other):
     expected = [min(one[0], other[0]) <= x + 0.5 <= max(one[0], other[0])
@@ -65,6 +67,7 @@ def test_nothing_is_marked_in_a_gap():
     assert outlined(Outline("rectangle", ((0, 0), (4, 4))), index, [0], (2, 2)) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**24 - 1))
 def test_masks_come_back_from_a_region(bits):
     masks = np.array([bits >> i & 1 for i in range(24)], bool).reshape(2, 3, 4)
