@@ -35,6 +35,8 @@ class Leaving(QObject):
     folder : Path
         Of the window's state: another start with the same one finds this program.
     window : QWidget
+    first : bool
+        Whether no other window has this state; only the first can be found again.
 
     Signals
     -------
@@ -47,11 +49,11 @@ class Leaving(QObject):
     left = pyqtSignal()
     over = pyqtSignal()
 
-    def __init__(self, folder: Path, jobs: JobsModel, window: QWidget) -> None:
+    def __init__(self, folder: Path, jobs: JobsModel, window: QWidget, first: bool = True) -> None:
         super().__init__(window)
         self.ask: Callable[[Sequence[Job]], Answer] = self._ask
         self.hidden = False
-        self._name, self._jobs, self._window = _server_name(folder), jobs, window
+        self._name, self._jobs, self._window, self._first = _server_name(folder), jobs, window, first
         self._server: QLocalServer | None = None
         jobs.ended.connect(self._take_end)
 
@@ -69,15 +71,21 @@ class Leaving(QObject):
         QApplication.setQuitOnLastWindowClosed(False)
         self._window.hide()
         self.left.emit()
+        number = len(self._jobs.running)
+        jobs, them = (f"{number} jobs go on", "them") if number > 1 else ("1 job goes on", "it")
+        again = f"Start the window again to see {them}." if self._listen() else (
+            "It cannot be shown again; the constants are written all the same.")
+        print(f"The window is closed; {jobs} in process {os.getpid()}. {again}", file=sys.stderr, flush=True)
+
+    def _listen(self) -> bool:
+        """Wait for another start; False where there is another window, or the system refuses."""
+        if not self._first:
+            return False
         QLocalServer.removeServer(self._name)  # of a program that was killed
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         self._server.newConnection.connect(self._come_back)
-        self._server.listen(self._name)
-        number = len(self._jobs.running)
-        jobs = f"{number} job{'s go' if number > 1 else ' goes'} on"
-        print(f"The window is closed; {jobs} in process {os.getpid()}. Start the window again to see "
-              f"{'them' if number > 1 else 'it'}.", file=sys.stderr, flush=True)
+        return self._server.listen(self._name)
 
     def _come_back(self) -> None:
         assert self._server is not None

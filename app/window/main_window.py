@@ -81,7 +81,7 @@ class MainWindow(QMainWindow):
         self._make_centre()
         self.comeback = Comeback(folder, self)
         self.keeper = self.comeback.keeper
-        self.leaving = Leaving(folder, self.jobs, self)
+        self.leaving = Leaving(folder, self.jobs, self, self.keeper.saves)
         self._make_actions()
         self.status = StatusBar(self.session, self.maps.presenter, self.probe, supervisor, self)
         self.setStatusBar(self.status)

@@ -17,6 +17,7 @@ from calib_core.jobs.constant_files import constant_of, largest_constant, layout
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.provenance import provenance
 from calib_core.jobs.results import Results
+from calib_core.ranges import format_numbers
 from calib_core.store.constants import write_constant
 from calib_core.store.table import Cell, Column, write_csv
 
@@ -59,21 +60,14 @@ def cancelled(modules: Sequence[int], whole: Collection[int], begun: Collection[
         Those that have all of their constants, and those that have some.
     """
     missing = [module for module in modules if module not in whole and module not in begun]
-    parts = [f"modules {numbers(whole)} were written" if whole else "",
-             f"of modules {numbers(begun)} only a part" if begun else "",
-             f"{numbers(missing)} not" if missing and (whole or begun) else ""]
+    parts = [f"{_named(whole)} {'was' if len(whole) == 1 else 'were'} written" if whole else "",
+             f"of {_named(begun)} only a part" if begun else "",
+             f"{format_numbers(missing)} not" if missing and (whole or begun) else ""]
     return f"Cancelled: {', '.join(filter(None, parts)) or 'nothing was written'}."
 
 
-def numbers(chosen: Collection[int]) -> str:
-    """Numbers with their runs, such as ``0-4, 7``."""
-    runs: list[list[int]] = []
-    for number in sorted(chosen):
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+def _named(modules: Collection[int]) -> str:
+    return f"module{'s' * (len(modules) > 1)} {format_numbers(modules)}"
 
 
 def write_tables(plan: Plan, results: Mapping[int | None, Results]) -> list[Written]:

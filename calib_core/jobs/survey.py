@@ -293,7 +293,7 @@ def doubts(condition: Condition) -> Iterator[str]:
         found = condition.values.get(parameter.name)
         if found is not None and not found.sure:
             yield (f"{parameter.database_name}: {parameter.shown(found.value)} is taken, but it is not sure "
-                   f"({found.origin}); give {parameter.flag}.")
+                   f"({found.origin}); give the right one in the form, or with {parameter.flag}.")
 
 
 def check_same_condition(found: Survey, given: Collection[str] = ()) -> None:

@@ -53,15 +53,15 @@ class LogPresenter(QObject):
     def _take_end(self, job: Job) -> None:
         board, cause = job.board, f"job {id(job)}"
         warnings = [message.text for message in board.messages if message.level == "WARN"]
-        made = f"{told(board.outputs)} written to {job.spec.out_folder}."
+        name, made = job_label(job), f"{told(board.outputs)} written to {job.spec.out_folder}."
         if board.error:
-            self._banner.say("error", board.error, cause)
+            self._banner.say("error", f"{name}: {board.error}", cause)
         elif board.state is State.CANCELLED:
             kept = f" The set is not complete: {made}" if board.outputs else " Nothing was written."
-            self._banner.say("warning", f"{job_label(job)} was cancelled.{kept}", cause)
+            self._banner.say("warning", f"{name} was cancelled.{kept}", cause)
         elif board.outputs and warnings:
             number = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
-            self._banner.say("warning", f"Done with {number}: {warnings[0]} {made}", cause)
+            self._banner.say("warning", f"{name} is done with {number}: {warnings[0]} {made}", cause)
         elif board.outputs:
-            self._banner.say("ok", made, GOOD_NEWS)
+            self._banner.say("ok", f"{name}: {made}", GOOD_NEWS)
             self._fading.start()

@@ -12,6 +12,7 @@ from PyQt6.QtCore import QPoint, QPointF, Qt
 from PyQt6.QtWidgets import QApplication, QLabel
 
 from app.panels.start import opening
+from app.running.jobs_model import job_label
 from app.widgets.banner import Banner
 from calib_core.errors import BadInput
 from calib_core.jobs.board import Message, State, Written
@@ -122,7 +123,8 @@ def test_done_with_warnings_is_amber_and_says_the_first(active, fake_job, qtbot)
     fake_job.publish(state=State.DONE, messages=(Message(time.time(), "WARN", "Codes are called ADU."),),
                      outputs=tuple(Written(Path(name), "constant", "", 0) for name in ("a", "b")))
     qtbot.waitUntil(lambda: active.banner.count == 1)
-    assert active.banner.message.startswith("Done with 1 warning: Codes are called ADU. 2 constants written to")
+    assert active.banner.message.startswith(
+        f"{job_label(fake_job)} is done with 1 warning: Codes are called ADU. 2 constants written to")
     assert active.banner._messages[0].level == "warning"
 
 

@@ -9,6 +9,7 @@ import sys
 
 import h5py
 import pytest
+from fake_job import FakeJob, show
 from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtWidgets import QApplication, QMessageBox, QPushButton
 
@@ -66,6 +67,20 @@ def test_a_window_that_went_is_found_again(window, fake_job, qtbot, quits, tmp_p
     assert (other.returncode, window.leaving.hidden) == (0, False)
     assert not summon(tmp_path / "nowhere")
     window.leaving.ask = lambda _: Answer.CANCEL
+
+
+def test_a_second_window_does_not_take_the_place_of_the_first(window, open_window, fake_job, qtbot, quits, capsys):
+    window.leaving.ask = lambda _: Answer.GO_ON
+    window.close()
+    second = open_window(window.keeper._folder)
+    show(second, FakeJob(modules=2, cells=2, out_folder=fake_job.spec.out_folder))
+    second.leaving.ask = lambda _: Answer.GO_ON
+    second.close()
+    said = capsys.readouterr().err.splitlines()
+    assert [line.endswith("Start the window again to see it.") for line in said if "goes on" in line] == [True, False]
+    assert second.leaving._server is None
+    for one in (window, second):
+        one.leaving.ask = lambda _: Answer.CANCEL
 
 
 def test_the_program_ends_with_the_last_job(window, fake_job, qtbot, quits):

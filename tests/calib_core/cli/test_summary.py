@@ -64,5 +64,5 @@ def test_warnings_of_a_job_end_in_its_closing_lines(tmp_path):
     closing = closing_table([job])
     job.close()
     [line] = [line for line in closing.splitlines() if "Sensor temperature: 291 K is taken, but it is" in line]
-    assert line.endswith("give --sensor-temperature.")
+    assert line.endswith("or with --sensor-temperature.")
     assert closing.index("written to") < closing.index("warnings:") < closing.index(line)

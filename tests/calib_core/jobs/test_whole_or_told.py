@@ -14,7 +14,7 @@ from calib_core.characterisation.dark import Dark
 from calib_core.jobs import threads
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job
-from calib_core.jobs.outputs import cancelled, numbers
+from calib_core.jobs.outputs import cancelled
 from calib_core.jobs.survey import survey
 from calib_core.simulate import default_settings, simulate
 
@@ -148,10 +148,9 @@ def test_what_was_written_before_a_cancel_is_listed_and_named(start: Start, monk
     assert sorted(one.path for one in job.board.outputs) == on_disk
     assert len(on_disk) == 4
     [text] = [text for text in told(job, "WARN") if text.startswith("Cancelled")]
-    assert text == "Cancelled: modules 0 were written, of modules 1 only a part, 2-3 not."
+    assert text == "Cancelled: module 0 was written, of module 1 only a part, 2-3 not."
 
 
-def test_numbers_and_sentences() -> None:
-    assert numbers([3, 0, 1, 2, 7, 9, 10]) == "0-3, 7, 9-10"
+def test_sentences() -> None:
     assert cancelled((0, 1), (), ()) == "Cancelled: nothing was written."
     assert cancelled(tuple(range(16)), range(5), ()) == "Cancelled: modules 0-4 were written, 5-15 not."
