@@ -19,6 +19,7 @@ from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.locate import holds_run
 from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
+from calib_core.jobs.handed_over import in_constants, leaving
 from calib_core.jobs.live import Live
 from calib_core.jobs.outputs import cancelled, check_memory, output_bytes, write_tables
 from calib_core.jobs.plan import Plan, make_plan
@@ -29,9 +30,14 @@ from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.threads import Workers
 from calib_core.store.constants import STORE
 from calib_core.store.files import check_writable, sweep
+from calib_core.store.images import ImageReader
 
 #: Most frames, and bytes of them, behind a row of pixels over frames.
 _ROW_FRAMES, _ROW_BYTES = 512, 1 << 26
+#: Most memory for images of constants that are looked at after a job, bytes.
+_IMAGE_BYTES = 512 << 20
+#: Space that is taken after a job without a word, bytes.
+_SMALL = 1 << 30
 
 
 class Job:
@@ -56,6 +62,7 @@ class Job:
         self._lock = threading.Lock()
         self._cancel, self._ended = threading.Event(), threading.Event()
         self._results: dict[int | None, Results] = {}
+        self._reader = ImageReader(_IMAGE_BYTES)
         self._live: Live | None = None
         self._progress: Progress | None = None
         self._workers: Workers | None = None
@@ -91,8 +98,14 @@ class Job:
         for results in self._results.values():
             results.close()
         self._results.clear()
+        self._reader.close()
         if self.plan is not None:
             self.plan.close()
+
+    @property
+    def held_bytes(self) -> int:
+        """Space on the disk that only this job keeps for its maps."""
+        return sum(results.held_bytes for results in list(self._results.values()))
 
     def along(self, result: str, axis: str, module: int, row: int, col: int, at: At) -> Array:
         """One pixel of a result along an axis, float64, NaN where it is not done; empty before there is a plan."""
@@ -180,7 +193,7 @@ class Job:
             self._publish(state=State.RUNNING)
             self._work()
         except Cancelled:
-            self._end(State.CANCELLED, cancelled(*self._workers.written) if self._workers else cancelled((), (), ()))
+            self._end(State.CANCELLED, cancelled(*self._workers.reached) if self._workers else cancelled((), (), ()))
         except CalibrationError as error:
             self._end(State.FAILED, str(error))
         except Exception as error:
@@ -205,7 +218,8 @@ class Job:
             self.say("WARN", note)
         shape = plan.kind.shape if plan.kind else (0, 0)
         for module in plan.modules:
-            self._results[module] = Results(self.spec.out_folder, plan.results, plan.context.axes, shape)
+            self._results[module] = Results(
+                self.spec.out_folder, plan.results, plan.context.axes, shape, leaving(plan))
         self._progress = Progress(plan)
         self._live = Live(plan, self._results, self._show, self._view, partial(self.say, "WARN"))
         self._live.look_at(self._view)  # whoever looked elsewhere since then
@@ -251,8 +265,22 @@ class Job:
         with self._lock:
             self.board = replace(self.board, version=self.board.version + 1, **changes)
 
+    def _free(self) -> None:
+        """Free the space of what the constants hold; from now on it is read from there."""
+        written = self._workers.written if self._workers else {}
+        for module, files in written.items():
+            try:
+                assert self.plan is not None
+                self._results[module].hand_over(in_constants(self.plan, files, self._reader))
+            except CalibrationError as error:
+                self.say("WARN", f"{error} The maps of module {module} stay in a scratch file.")
+        if self.held_bytes > _SMALL:
+            self.say("INFO", f"Maps that are in no constant take {self.held_bytes / _SMALL:.1f} GiB in "
+                     f"{self.spec.out_folder} until the job is removed from the list or the program ends.")
+
     def _end(self, state: State, text: str, told: bool = False) -> None:
         """End with a reason, which goes to the log unless it was told there already."""
+        self._free()
         if text and not told:
             self.say({State.FAILED: "ERROR", State.CANCELLED: "WARN"}.get(state, "INFO"), text)
         tasks = self._progress.tasks(state) if self._progress else tuple(

@@ -12,6 +12,7 @@ import numpy as np
 from calib_core.axes import Array, At, Pick, Picture, Result, View, picks_of
 from calib_core.characterisation.unit import Accumulator, Maps, Unit
 from calib_core.composer import Composer
+from calib_core.errors import CalibrationError
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.results import Results
 
@@ -122,14 +123,17 @@ class Live:
     def _tell(self, words: str) -> None:
         if words not in ("", self._trouble):
             self._trouble = words
-            self._warn(f"The picture of the running job is not up to date: {words}")
+            self._warn(f"The picture of this job is not up to date: {words}")
 
     def _compose(self, view: View, partial: Mapping[int | None, _Partial]) -> Picture:
         modules = tuple(m for m in self._plan.modules if m is not None and _of(view, m))
         maps = {pick: self._blank(result, len(modules)) for pick, result in self._picked(view).items()}
         coverage = np.zeros(len(modules))
         for i, module in enumerate(modules):
-            coverage[i] = self._fill(i, module, view, maps, partial.get(module))
+            try:
+                coverage[i] = self._fill(i, module, view, maps, partial.get(module))
+            except CalibrationError as error:  # the others are there
+                self._tell(str(error))
         for array in maps.values():
             array.setflags(write=False)
         return Picture(view, modules, maps, coverage)

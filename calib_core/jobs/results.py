@@ -1,7 +1,8 @@
 """What units of a job made of one module, kept over named axes.
 
-Images lie in a scratch file on disk so that memory stays bounded. The file has no name, so it vanishes with the
-process. What was never written reads as None, not as zeros. Results without pixels are small and kept in memory.
+Images lie in scratch files on disk so that memory stays bounded. The files have no names, so they vanish with the
+process. Those that constants will hold lie in a file of their own, so that its space is free once they are written.
+What was never written reads as None, not as zeros. Results without pixels are small and kept in memory.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Protocol
 
 import numpy as np
 
@@ -22,22 +25,37 @@ from calib_core.errors import OutputFailed
 MOST_WITHOUT_PIXELS = 64 << 20
 
 
+class Elsewhere(Protocol):
+    """Where the images of a result lie that are no longer in a scratch file."""
+
+    def image(self, index: tuple[int, ...]) -> Array:
+        """Image (slow_scan, fast_scan) at indices along the axes of the result."""
+
+    def curve(self, index: tuple[int, ...], axis: int, row: int, col: int) -> Array:
+        """One pixel (n,) along one of these axes; ``index`` has the place along the others."""
+
+
 class Results:
     """Results of one module, or of a job without modules, by name and index along the axes that they are over.
+
+    Safe to use from several threads.
 
     Parameters
     ----------
     folder : Path
-        Where the scratch file lies; it needs room for all images.
+        Where the scratch files lie; they need room for all images.
     results : sequence of Result
     axes : mapping
         Axes by name.
     shape : (int, int)
         Pixels (slow_scan, fast_scan); (0, 0) where there are none.
+    leaving : collection of str
+        Names of those that :meth:`hand_over` may be called with.
     """
 
     def __init__(
-        self, folder: Path, results: Sequence[Result], axes: Mapping[str, Axis], shape: tuple[int, int]
+        self, folder: Path, results: Sequence[Result], axes: Mapping[str, Axis], shape: tuple[int, int],
+        leaving: Collection[str] = (),
     ) -> None:
         self._folder, self.shape, self.axes = folder, shape, axes
         self._results = {one.name: one for one in results}
@@ -45,13 +63,30 @@ class Results:
         self._written = {one.name: np.zeros(self._over[one.name], np.bool_) for one in results}
         self._small = {one.name: _blank(one, self._over[one.name]) for one in results if not one.pixels}
         self._start: dict[str, int] = {}
+        self._files: dict[str, IO[bytes]] = {}
+        self._elsewhere: dict[str, Elsewhere] = {}
+        self._lock = threading.RLock()
+        images = [one for one in results if one.pixels]
+        self._leaving = frozenset(one.name for one in images if one.name in leaving)
+        self._lay_out([one for one in images if one.name in self._leaving])
+        self._lay_out([one for one in images if one.name not in self._leaving])
+
+    def _lay_out(self, results: Sequence[Result]) -> None:
+        """Give results a file in which they lie one after the other."""
+        if not results:
+            return
+        with _explained(self._folder, "made"):
+            file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  closed by close()
         end = 0
         for one in results:
-            if one.pixels:
-                self._start[one.name] = end
-                end += int(np.prod(self._over[one.name])) * self._bytes(one.name)
-        with _explained(folder, "made"):
-            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed by close()
+            self._files[one.name], self._start[one.name] = file, end
+            end += int(np.prod(self._over[one.name])) * self._bytes(one.name)
+
+    @property
+    def held_bytes(self) -> int:
+        """Space that the scratch files take on the disk."""
+        with self._lock:
+            return sum(os.fstat(file.fileno()).st_blocks * 512 for file in set(self._files.values()))
 
     def _bytes(self, name: str) -> int:
         return self.shape[0] * self.shape[1] * self._results[name].numpy_dtype.itemsize
@@ -105,7 +140,7 @@ class Results:
         at, written = self._offset(name, index), 0
         with _explained(self._folder, "written"):
             while written < len(data):  # a disk that fills up takes a part
-                written += os.pwrite(self._file.fileno(), data[written:], at + written)
+                written += os.pwrite(self._files[name].fileno(), data[written:], at + written)
         self._written[name][index] = True
 
     def _keep(self, name: str, index: tuple[int, ...], values: Array) -> None:
@@ -118,16 +153,24 @@ class Results:
             raise OutputFailed(f"The result {name} is larger than {MOST_WITHOUT_PIXELS >> 20} MiB.")
 
     def has(self, name: str, at: At) -> bool:
-        """Whether something was written at a place."""
+        """Whether there is something at a place."""
         return bool(self._written[name][self._index(name, at)])
 
     def read(self, name: str, at: At) -> Array | None:
         """Image (slow_scan, fast_scan) at a place, or None where nothing was written."""
-        if not self.has(name, at):
-            return None
+        index = self._index(name, at)
+        with self._lock:
+            if not self._written[name][index]:
+                return None
+            elsewhere = self._elsewhere.get(name)
+            if elsewhere is None:
+                return self._read(name, index)
+        return elsewhere.image(index).copy()
+
+    def _read(self, name: str, index: tuple[int, ...]) -> Array:
         out = np.empty(self.shape, self._results[name].numpy_dtype)
         with _explained(self._folder, "read"):
-            os.preadv(self._file.fileno(), [out.data.cast("B")], self._offset(name, self._index(name, at)))
+            os.preadv(self._files[name].fileno(), [out.data.cast("B")], self._offset(name, index))
         return out
 
     def filled(self, name: str, at: At) -> Array:
@@ -142,16 +185,25 @@ class Results:
 
     def along(self, name: str, axis: str, at: At, row: int, col: int) -> Array:
         """One pixel along an axis, float64, NaN where nothing was written."""
-        dtype = self._results[name].numpy_dtype
-        pixel = (row * self.shape[1] + col) * dtype.itemsize
-        values = np.full(len(self.axes[axis]), np.nan)
-        for i in range(len(values)):
-            place = {**at, axis: i}
-            if self.has(name, place):
-                where = self._offset(name, self._index(name, place)) + pixel
-                with _explained(self._folder, "read"):
-                    values[i] = np.frombuffer(os.pread(self._file.fileno(), dtype.itemsize, where), dtype)[0]
+        over = self._results[name].over
+        indices = [self._index(name, {**at, axis: i}) for i in range(len(self.axes[axis]))]
+        with self._lock:
+            there = np.array([self._written[name][index] for index in indices])
+            elsewhere = self._elsewhere.get(name)
+            values = np.full(len(indices), np.nan)
+            if elsewhere is None:
+                values[there] = [self._value(name, indices[i], row, col) for i in np.flatnonzero(there)]
+                return values
+        if there.any():
+            values[there] = (elsewhere.curve(indices[0], over.index(axis), row, col)[there] if axis in over
+                             else elsewhere.image(indices[0])[row, col])
         return values
+
+    def _value(self, name: str, index: tuple[int, ...], row: int, col: int) -> float:
+        dtype = self._results[name].numpy_dtype
+        where = self._offset(name, index) + (row * self.shape[1] + col) * dtype.itemsize
+        with _explained(self._folder, "read"):
+            return float(np.frombuffer(os.pread(self._files[name].fileno(), dtype.itemsize, where), dtype)[0])
 
     def stack(self, name: str, axes: Sequence[str], at: At, axis: str = "", part: slice = slice(None)) -> Array:
         """Images over several axes, missing values filled in.
@@ -176,9 +228,28 @@ class Results:
             out[index] = self.filled(name, {**at, **{a: r[i] for a, r, i in zip(axes, ranges, index, strict=True)}})
         return out
 
+    def hand_over(self, elsewhere: Mapping[str, Elsewhere]) -> None:
+        """Read results from elsewhere from now on, and free the space that they took.
+
+        Parameters
+        ----------
+        elsewhere : mapping
+            By the names of all results that were said to leave; they have the same values there.
+        """
+        if elsewhere.keys() != self._leaving:
+            raise ValueError(f"{sorted(elsewhere)} are not the results that leave: {sorted(self._leaving)}")
+        with self._lock:
+            self._elsewhere = dict(elsewhere)
+            for file in {self._files.pop(name) for name in self._leaving & self._files.keys()}:
+                file.close()
+
     def close(self) -> None:
-        """Free the space."""
-        self._file.close()
+        """Free the space; nothing is there any more."""
+        with self._lock:
+            for written in self._written.values():
+                written[...] = False
+            for file in set(self._files.values()):
+                file.close()
 
 
 def _blank(one: Result, shape: tuple[int, ...]) -> Array:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from calib_core.axes import Array, At
@@ -95,14 +96,19 @@ class Workers:
         self._budget = MemoryBudget(plan.room, cancelled)
         self._announced = 0.0
         self._told: set[str] = set()
-        self._begun: set[int] = set()
+        self._written: dict[int, list[Path]] = {}
         self._whole: set[int] = set()
 
     @property
-    def written(self) -> tuple[tuple[int, ...], set[int], set[int]]:
+    def written(self) -> dict[int, tuple[Path, ...]]:
+        """Constants of the modules that have all of theirs."""
+        return {module: tuple(files) for module, files in self._written.items() if module in self._whole}
+
+    @property
+    def reached(self) -> tuple[tuple[int, ...], set[int], set[int]]:
         """Modules of the job, those that have all of their constants, and those that have some."""
         modules = tuple(module for module in self._plan.modules if module is not None)
-        return modules, set(self._whole), self._begun - self._whole
+        return modules, set(self._whole), self._written.keys() - self._whole
 
     def run(self) -> None:
         """Work until everything is done or the job is cancelled.
@@ -193,7 +199,7 @@ class Workers:
 
         def wrote(one: Written) -> None:
             written.append(one)
-            self._begun.add(number)
+            self._written.setdefault(number, []).append(one.path)
             self._report.wrote([one])
 
         with self._budget.reserve(largest_constant(plan)):

@@ -194,7 +194,7 @@ def test_trouble_with_pictures_is_told_once_and_they_go_on(
         assert shown.acquire(timeout=30)
     finally:
         live.stop()
-    assert told == [f"The picture of the running job is not up to date: {words}"]
+    assert told == [f"The picture of this job is not up to date: {words}"]
 
 
 def test_pictures_come_again_after_something_unexpected(plan: Plan, results: Any) -> None:
