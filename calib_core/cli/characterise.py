@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from calib_core.characterisation.family import Family
+from calib_core.characterisation.family import Family, named
 from calib_core.characterisation.inputs import ALL_CONSTANTS, Input
 from calib_core.characterisation.method import Method
 from calib_core.cli.follow import follow
-from calib_core.cli.knob_flags import add_knob_arguments, changes_from
+from calib_core.cli.knob_flags import add_knob_arguments, changes_from, with_known_names
 from calib_core.cli.words import number, whole
 from calib_core.constants.condition import ConditionParameter
 from calib_core.errors import BadParameter
@@ -28,13 +29,25 @@ Namespace = argparse.Namespace
 _ALL = Input(ALL_CONSTANTS, "constants", "constants")
 
 
-def add_parser(commands: Any, family: Family, method: Method) -> None:
-    """Add the command of a family's characterisation to the family's commands."""
-    parser = commands.add_parser(
-        method.command, help=method.title, formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=f"{method.__doc__}\n\nUse when: {method.use_when}\nCaution: {method.caution}",
-        epilog=_other_names(family),
-    )
+def add_family(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add a command for each characterisation of a family."""
+    family = named(name)
+    methods = parser.add_subparsers(title="characterisations", metavar="METHOD", required=True)
+    for method in family.methods:
+        methods.add_parser(
+            method.command, help=method.title, formatter_class=argparse.RawDescriptionHelpFormatter,
+            description=f"{method.__doc__}\n\nUse when: {method.use_when}\nCaution: {method.caution}",
+            epilog=_other_names(family), fill=partial(_fill, family, method))
+
+
+def with_known_words(words: list[str]) -> list[str]:
+    """Words behind a family: it and its method in capitals, names of the original notebooks translated."""
+    upper = [word.upper() if i < 2 and not word.startswith("-") else word for i, word in enumerate(words)]
+    return with_known_names(upper, named(words[0]).notebook_names)
+
+
+def _fill(family: Family, method: Method, parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a characterisation."""
     _add_input(parser, family, method)
     conditions = parser.add_argument_group("operating condition (found in the run unless given)")
     for one in _conditions(family):

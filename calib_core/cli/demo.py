@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from calib_core.cli.window import open_window
 from calib_core.errors import BadParameter
 from calib_core.numerics.warmup import warm_up
 from calib_core.simulate.run import simulate
 from calib_core.simulate.settings import demo_settings
-
-Window = Callable[[Sequence[str]], int]
-
+from calib_core.typed import parse_path
 
 #: Families that are shown where none is named.
 SHOWN_FIRST = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("detectors", nargs="*", metavar="DETECTOR",
+                        help="detector types to show, or all (default: the first two); made on first use")
+    parser.add_argument("--folder", type=parse_path, default=Path("demo"),
+                        help="where the demo's data go (default: demo)")
+    parser.add_argument("--headless", action="store_true", help="no window even where there is a display")
+    parser.set_defaults(act=lambda n: run(n.detectors, n.folder, n.headless))
 
 
 def names(wanted: Sequence[str]) -> tuple[str, ...]:
@@ -38,7 +48,7 @@ def names(wanted: Sequence[str]) -> tuple[str, ...]:
     return tuple(word.upper() for word in wanted)
 
 
-def run(wanted: Sequence[str], folder: Path, headless: bool, window: Window) -> int:
+def run(wanted: Sequence[str], folder: Path, headless: bool) -> int:
     """Make the demo's runs where they are missing, then open the window on them.
 
     Without a display the same window is drawn off screen, and its pictures and the constants stay in ``folder``.
@@ -53,7 +63,7 @@ def run(wanted: Sequence[str], folder: Path, headless: bool, window: Window) -> 
         print("No display: the same jobs run headless; constants and pictures of the window go to", folder)
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
         words += ["--pictures", str(folder / "pictures")]
-    return window(words)
+    return open_window(words)
 
 
 def _has_display() -> bool:

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import argparse
+import json
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from calib_core.constants.condition import Condition
 from calib_core.detector import Detector, StageEvidence
+from calib_core.errors import BadInput
 from calib_core.io.inventory import RunInventory
+from calib_core.io.locate import parse_runs
 from calib_core.io.run import Run
 from calib_core.jobs.survey import found_condition
 from calib_core.ranges import format_numbers
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("runs", nargs="+", help="run folders, or such as: p900450 r12-14")
+    parser.add_argument("--json", action="store_true", help="machine-readable")
+    parser.set_defaults(act=_info)
+
+
+def _info(namespace: argparse.Namespace) -> int:
+    found, status = [], 0
+    for path in parse_runs(namespace.runs):
+        try:
+            found.append(look(path))
+        except BadInput as error:  # the others are told all the same
+            print(f"calibwb: {error}", file=sys.stderr)
+            status = 2
+    if namespace.json:
+        print(json.dumps([one.to_json() for one in found], indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        print("\n\n".join(one.text() for one in found))
+    return status
 
 
 @dataclass(frozen=True)
@@ -83,7 +110,8 @@ def _look_at(run: Run, detector: Detector) -> DetectorReport:
 
 def _lines(one: DetectorReport) -> list[str]:
     kind, modules = one.detector.type, one.inventory.modules
-    lines = [f"  detector  {one.detector.identifier} ({kind.title}), {len(modules)} modules"]
+    number = f"{len(modules)} module{'s' * (len(modules) != 1)}"
+    lines = [f"  detector  {one.detector.identifier} ({kind.title}), {number}"]
     for same in dict.fromkeys((m.trains, m.frames, m.cells) for m in modules):
         numbers = format_numbers(m.number for m in modules if (m.trains, m.frames, m.cells) == same)
         cells = format_numbers(same[2]) or "none"

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
-from pathlib import Path
-from typing import Any
+from functools import partial
+from importlib import import_module
 
 from calib_core import __version__
-from calib_core.characterisation.family import families
-from calib_core.cli import characterise, demo, follow, info, pages
-from calib_core.cli import simulate as simulation
-from calib_core.cli.knob_flags import with_known_names
 from calib_core.cli.words import Parser, with_negative_numbers
-from calib_core.errors import BadInput, CalibrationError
-from calib_core.io.locate import parse_runs
-from calib_core.jobs.job import Job
-from calib_core.jobs.spec import JobSpec
-from calib_core.typed import parse_path
+from calib_core.detectors import names
+from calib_core.errors import CalibrationError
 
-Namespace = argparse.Namespace
+#: Module of each command and what it does; a module adds its arguments and says what acts on them.
+_COMMANDS = {
+    "run": ("job_file", "run a job file"), "info": ("info", "show what runs hold, and what is wrong with them"),
+    "simulate": ("simulate", "write raw runs with known truth"),
+    "demo": ("demo", "simulate runs and show their darks live"),
+    "docs": ("pages", "write reference pages of all detectors"),
+}
+_WINDOW = "window"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,10 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     _show_any_character()
     try:
-        if words[:1] == ["window"]:  # it has its own words, and its own help
-            return _window(words[1:])
-        namespace = _parser().parse_args(with_negative_numbers(_upper_case_names(words)))
-        status: int = namespace.act(namespace)
+        status = _act(words)
         sys.stdout.flush()
     except CalibrationError as error:
         print(f"calibwb: {error}", file=sys.stderr)
@@ -49,6 +44,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+def _act(words: list[str]) -> int:
+    if words[:1] == [_WINDOW]:  # it has its own words, and its own help
+        return int(import_module("calib_core.cli.window").open_window(words[1:]))
+    words = _in_their_case(words)
+    namespace = parser(words).parse_args(with_negative_numbers(words))
+    return int(namespace.act(namespace))
+
+
 def _show_any_character() -> None:
     """What is not made for all characters gets ASCII, with escapes for the others, and never an error."""
     for stream in (sys.stdout, sys.stderr):
@@ -57,101 +60,48 @@ def _show_any_character() -> None:
             stream.reconfigure(encoding=None if whole else "ascii", errors="backslashreplace")
 
 
-def _upper_case_names(words: list[str]) -> list[str]:
+def _in_their_case(words: list[str]) -> list[str]:
     """Families and methods are accepted in any case, parameters by the names of the original notebooks too."""
-    found = [family for family in families() if words and words[0].upper() == family.name]
-    if not found:
-        return words
-    upper = [word.upper() if i < 2 and not word.startswith("-") else word for i, word in enumerate(words)]
-    return with_known_names(upper, found[0].notebook_names)
+    if words[:1] and words[0].upper() in _families(words):
+        return list(import_module("calib_core.cli.characterise").with_known_words(words))
+    return words
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser("calibwb", description="Characterise the X-ray detectors of European XFEL.")
-    parser.add_argument("--version", action="version", version=f"calibwb {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for family in families():
-        parser_of = commands.add_parser(family.name, help=f"characterise {family.name} detectors")
-        methods = parser_of.add_subparsers(title="characterisations", metavar="METHOD", required=True)
-        for method in family.methods:
-            characterise.add_parser(methods, family, method)
-    _add_job_file(commands)
-    _add_info(commands)
-    simulate = commands.add_parser("simulate", help="write raw runs with known truth")
-    simulation.add_arguments(simulate)
-    simulate.set_defaults(act=simulation.run)
-    _add_demo(commands)
-    _add_docs(commands)
-    commands.add_parser("window", help="open the workbench", add_help=False)
-    return parser
+def _families(words: Sequence[str]) -> tuple[str, ...]:
+    """Names of families; all are loaded for a first word that no file has for its name."""
+    known = names()
+    word = words[0] if words else "-"
+    if word.startswith("-") or word in _COMMANDS or word.upper() in known:
+        return known
+    loaded = import_module("calib_core.characterisation.family").families()
+    return tuple(sorted({*known, *(family.name for family in loaded)}))
 
 
-def _add_job_file(commands: Any) -> None:
-    parser = commands.add_parser("run", help="run a job file")
-    parser.add_argument("job", type=parse_path, help="job file (JSON)")
-    parser.add_argument("--out-folder", type=parse_path, metavar="FOLDER",
-                        help="where constants go, instead of the file's")
-    parser.set_defaults(act=_run_file)
+def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Parser of all commands; the arguments of a command are added when it is the one that was typed.
+
+    Parameters
+    ----------
+    words : sequence of str
+        What will be parsed: a first word that nobody knows may be a family that was declared under way.
+    """
+    made = Parser("calibwb", description="Characterise the X-ray detectors of European XFEL.")
+    made.add_argument("--version", action="version", version=f"calibwb {__version__}")
+    commands = made.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name in _families(words):
+        commands.add_parser(name, help=f"characterise {name} detectors", fill=partial(_fill_family, name))
+    for name, (module, told) in _COMMANDS.items():
+        commands.add_parser(name, help=told, fill=partial(_fill, module))
+    commands.add_parser(_WINDOW, help="open the workbench", add_help=False)
+    return made
 
 
-def _add_info(commands: Any) -> None:
-    parser = commands.add_parser("info", help="show what runs hold, and what is wrong with them")
-    parser.add_argument("runs", nargs="+", help="run folders, or such as: p900450 r12-14")
-    parser.add_argument("--json", action="store_true", help="machine-readable")
-    parser.set_defaults(act=_info)
+def _fill(module: str, one: Parser) -> None:
+    import_module(f"calib_core.cli.{module}").add_arguments(one)
 
 
-def _add_demo(commands: Any) -> None:
-    parser = commands.add_parser("demo", help="simulate runs and show their darks live")
-    parser.add_argument("detectors", nargs="*", metavar="DETECTOR",
-                        help="detector types to show, or all (default: the first two); made on first use")
-    parser.add_argument("--folder", type=parse_path, default=Path("demo"),
-                        help="where the demo's data go (default: demo)")
-    parser.add_argument("--headless", action="store_true", help="no window even where there is a display")
-    parser.set_defaults(act=lambda n: demo.run(n.detectors, n.folder, n.headless, _window))
-
-
-def _add_docs(commands: Any) -> None:
-    parser = commands.add_parser("docs", help="write reference pages of all detectors")
-    parser.add_argument("folder", type=parse_path, help="where the pages go, such as docs/detectors")
-    parser.set_defaults(act=_docs)
-
-
-def _docs(namespace: Namespace) -> int:
-    for path in pages.write_pages(namespace.folder):
-        print(path)
-    return 0
-
-
-def _run_file(namespace: Namespace) -> int:
-    spec = JobSpec.read(namespace.job)
-    if namespace.out_folder:
-        spec = spec.model_copy(update={"out_folder": namespace.out_folder.absolute()})
-    return follow.follow(Job(spec))
-
-
-def _info(namespace: Namespace) -> int:
-    found, status = [], 0
-    for path in parse_runs(namespace.runs):
-        try:
-            found.append(info.look(path))
-        except BadInput as error:  # the others are told all the same
-            print(f"calibwb: {error}", file=sys.stderr)
-            status = 2
-    if namespace.json:
-        print(json.dumps([one.to_json() for one in found], indent=2, ensure_ascii=False, allow_nan=False))
-    else:
-        print("\n\n".join(one.text() for one in found))
-    return status
-
-
-def _window(words: Sequence[str]) -> int:
-    """Open the window; it is another package, so it is found by its entry point."""
-    for point in entry_points(group="calibwb.window"):
-        sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a package of its name elsewhere is not it
-        status: int = point.load()(list(words))
-        return status
-    raise CalibrationError("The window is not installed; install calibwb with its Qt parts.")
+def _fill_family(name: str, one: Parser) -> None:
+    import_module("calib_core.cli.characterise").add_family(one, name)
 
 
 if __name__ == "__main__":

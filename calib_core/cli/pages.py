@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,10 +20,23 @@ from calib_core.detector.defaults import sources
 from calib_core.explanation import RuleText
 from calib_core.params import Knob
 from calib_core.store.files import write_atomically
+from calib_core.typed import parse_path
 
 #: Folder of pictures beside the folder of the pages; a detector type's picture has its name in small letters.
 PICTURES = "pictures"
 _INDEX = "README.md"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("folder", type=parse_path, help="where the pages go, such as docs/detectors")
+    parser.set_defaults(act=_write)
+
+
+def _write(namespace: argparse.Namespace) -> int:
+    for path in write_pages(namespace.folder):
+        print(path)
+    return 0
 
 
 def write_pages(folder: Path) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 
 from calib_core.characterisation.family import families
 from calib_core.cli.knob_flags import add_knob_arguments, changes_from
@@ -18,18 +19,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add a sub-command per detector family and type, with a flag per setting and the defaults of the type."""
     commands = parser.add_subparsers(dest="simulated", required=True, metavar="DETECTOR")
     for name, kind in _names().items():
-        one = commands.add_parser(
-            name, help=f"dark runs of {kind.title}",
-            description=f"Write simulated dark runs of {kind.title} with known truth."
-        )
-        one.add_argument("--out", type=parse_path, required=True, metavar="FOLDER", help="Data root to write below")
-        one.add_argument("--demo", action="store_true", help="Begin with the settings of the demonstration")
-        one.add_argument("--threads", type=whole, default=2, metavar="N", help="Modules written at once [default 2]")
-        add_knob_arguments(one, default_settings(kind.name), leave_out=("detector_type",))
+        commands.add_parser(name, help=f"dark runs of {kind.title}", fill=partial(_fill, kind),
+                            description=f"Write simulated dark runs of {kind.title} with known truth.")
+    parser.set_defaults(act=_run)
 
 
-def run(namespace: argparse.Namespace) -> int:
-    """Write the runs that the parsed arguments describe; returns 0, errors are raised."""
+def _fill(kind: DetectorType, parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=parse_path, required=True, metavar="FOLDER", help="Data root to write below")
+    parser.add_argument("--demo", action="store_true", help="Begin with the settings of the demonstration")
+    parser.add_argument("--threads", type=whole, default=2, metavar="N", help="Modules written at once [default 2]")
+    add_knob_arguments(parser, default_settings(kind.name), leave_out=("detector_type",))
+
+
+def _run(namespace: argparse.Namespace) -> int:
+    """Write the runs that the parsed arguments describe."""
     baseline = default_settings(_names()[namespace.simulated].name)
     if namespace.demo:
         baseline = demo_settings().get(baseline.detector_type, baseline)

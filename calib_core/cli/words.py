@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import itertools
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from calib_core.typed import is_number, parse_number, parse_whole, plain
 
@@ -49,9 +52,53 @@ class _Once(argparse._StoreAction):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose flags are given once each; those of its sub-commands too."""
+    """A parser whose flags are given once each; those of its sub-commands too.
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    Parameters
+    ----------
+    fill : callable, optional
+        Adds the arguments, when the command is the one that was typed: most of the program is not loaded otherwise.
+    """
+
+    def __init__(self, *args: Any, fill: Callable[[Parser], None] | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._fill = fill
         for name in (None, "store"):
             self.register("action", name, _Once)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse words; a command refuses what it does not know itself, and so in its own name."""
+        fill, self._fill = self._fill, None
+        if fill is not None:
+            fill(self)
+        if self._subparsers is None:
+            self._refuse_flags(sys.argv[1:] if args is None else args)
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"{unknown[0]!r} is one word too many")
+        return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse words with one sentence, and say where there are more."""
+        stop = "" if message.endswith(("?", ".")) else "."
+        self.exit(2, f"{self.prog}: {message}{stop}\n{self.prog} --help shows what it takes.\n")
+
+    def _refuse_flags(self, words: Sequence[str]) -> None:
+        """Refuse a flag that nobody knows, before what is lacking is asked for."""
+        known = [flag for action in self._actions for flag in action.option_strings]
+        for word in itertools.takewhile("--".__ne__, words):
+            flag = word.partition("=")[0]
+            if flag.startswith("--") and not any(one.startswith(flag) for one in known):
+                self.error(f"there is no {flag}{_meant(flag, known)}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            known = [str(choice) for choice in action.choices]
+            told = _meant(str(value), known) or f"; there {'are' if len(known) > 1 else 'is'} {', '.join(known)}"
+            raise argparse.ArgumentError(action, f"there is no {value!r}{told}")
+
+
+def _meant(word: str, known: Sequence[str]) -> str:
+    """Question for the end of a sentence, where something that is known is near."""
+    near = difflib.get_close_matches(word, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -31,10 +30,9 @@ def withdraw(name: str) -> None:
 def discover() -> None:
     """Load all descriptors, our own and those that entry points declare."""
     package = importlib.import_module("calib_core.detectors")
-    for found in pkgutil.iter_modules(package.__path__):
-        if not found.name.startswith("_"):  # what several descriptors share
-            importlib.import_module(f"{package.__name__}.{found.name}")
-    for point in entry_points(group="calibwb.detectors"):
+    for name in package.files():
+        importlib.import_module(f"{package.__name__}.{name}")
+    for point in entry_points(group=package.GROUP):
         point.load()
 
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +13,7 @@ from calib_core.detector import FrameSelection, Readings
 from calib_core.errors import BadInput
 from calib_core.io.entries import train_ids
 from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
+from calib_core.io.libraries import h5py
 from calib_core.io.module_index import ModuleIndex
 
 

@@ -6,11 +6,11 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from calib_core.io.files import RunFile, read_whole
+from calib_core.io.libraries import h5py
 
 Mask = npt.NDArray[np.bool_]
 

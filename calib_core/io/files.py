@@ -11,23 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
-from extra_data.exceptions import FileStructureError
-from extra_data.file_access import FileAccess, file_access_registry
 
 from calib_core.errors import BadInput
 from calib_core.io.inventory import Problem, Severity
+from calib_core.io.libraries import extra_data_errors, file_access, h5py
 
 _NAME = re.compile(r"(?P<category>[A-Z]+)-R(?P<run>\d{4})-(?P<aggregator>\w+?)(?:-S(?P<sequence>\d{5}))?\.h5")
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _LOCKED = (errno.EAGAIN, errno.EDEADLK, 524)
 #: Index, train ids or memory cells of one file never need more.
 MAX_INDEX_BYTES = 1 << 30
-#: Everything that HDF5, h5py and EXtra-data raise on a damaged file.
+#: Everything that HDF5, h5py and EXtra-data raise on a damaged file that could be opened.
 HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError,
-               MemoryError, FileStructureError)
+               MemoryError)
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class RunFile:
     category: str
     aggregator: str
     sequence: int
-    access: FileAccess
+    access: file_access.FileAccess
 
     @property
     def name(self) -> str:
@@ -53,7 +51,7 @@ class RunFile:
     def close(self) -> None:
         """Let go of the file; EXtra-data must forget it too, or it would hand out the old index of a changed file."""
         self.access.close()
-        file_access_registry.pop(self.access.filename, None)
+        file_access.file_access_registry.pop(self.access.filename, None)
 
     def problem(self, severity: Severity, code: str, path: str, detail: str, module: int | None = None) -> Problem:
         """Say that something is wrong with this file.
@@ -175,7 +173,7 @@ def open_file(path: Path) -> RunFile | Problem:
     try:
         _check_claims(path)
         access = _access(path)
-    except FileStructureError as error:
+    except extra_data_errors.FileStructureError as error:
         return Problem("exclude", "R03", shown(path.name), "", f"this is no complete raw file: {error}")
     except OSError as error:
         return Problem("exclude", *_open_failure(path, error))
@@ -194,14 +192,14 @@ def _check_claims(path: Path) -> None:
                 raise ValueError(f"{name} claims {found.size} values")
 
 
-def _access(path: Path) -> FileAccess:
+def _access(path: Path) -> file_access.FileAccess:
     with warnings.catch_warnings():
         # What EXtra-data warns of in version 1.1, other flags of trains, is heeded where they are read.
         warnings.filterwarnings("ignore", "Train validation is not fully supported", UserWarning)
-        return FileAccess(str(path))
+        return file_access.FileAccess(str(path))
 
 
-def _described(path: Path, access: FileAccess) -> RunFile:
+def _described(path: Path, access: file_access.FileAccess) -> RunFile:
     match = _NAME.fullmatch(path.name)
     named: dict[str, Any] = match.groupdict() if match else {}
     return RunFile(path, named.get("category") or "", named.get("aggregator") or path.stem,

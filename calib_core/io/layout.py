@@ -7,12 +7,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from calib_core.detector import DetectorType, Module
 from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of, read_whole
 from calib_core.io.inventory import Problem
+from calib_core.io.libraries import h5py
 
 MAX_CHUNK_BYTES = 256 << 20
 

@@ -14,12 +14,12 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Protocol
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from calib_core.errors import BadInput
 from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
+from calib_core.io.libraries import h5py
 
 Indices = npt.NDArray[np.int64]
 

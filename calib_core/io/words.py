@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from calib_core.detector import RawLayout
+from calib_core.numerics.kernels import njit
 
 Array = npt.NDArray[Any]
 

@@ -17,7 +17,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from calib_core.numerics._vectors import I16, LANES, Value, Vectors, pointer
+from calib_core.numerics._vectors import I16, Value, Vectors, pointer
+from calib_core.numerics.kernels import LANES
 
 _ALL = 0xFFFF
 

@@ -16,9 +16,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from calib_core.numerics._vectors import I8, I16, I32, I64, LANES, Value, Vectors, pointer
+from calib_core.numerics._vectors import I8, I16, I32, I64, Value, Vectors, pointer
+from calib_core.numerics.kernels import LANES
 
-ROWS = 8
 #: Bits that no sample of a patch may have, so that eight squares are sure to fit in 32 bits.
 _WIDE_BITS = 0xC000
 

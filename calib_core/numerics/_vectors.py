@@ -17,8 +17,6 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-LANES = 32
-
 I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 
 Value = Any

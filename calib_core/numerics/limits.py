@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from calib_core.numerics.kernels import njit
 from calib_core.numerics.robust import MAD_TO_SIGMA
 
 _Array = NDArray[Any]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from calib_core.numerics._arrays import check_array
+from calib_core.numerics.kernels import njit
 
 _Array = NDArray[Any]
 

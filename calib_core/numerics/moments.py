@@ -14,11 +14,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from calib_core.numerics._arrays import check_array as _check
-from calib_core.numerics._sweep import ROWS, sweep, sweep_bits, sweep_gated, sweep_gated_bits
+from calib_core.numerics.kernels import ROWS, inner_loops, njit
 
 TOTAL_DTYPE = np.uint32
 SQUARES_DTYPE = np.uint64
@@ -27,6 +26,9 @@ MAX_FRAMES = 65536
 
 #: Pixels of a tile: a row of 16 KiB, accumulators of 96 KiB.
 _TILE = 8192
+
+sweep, sweep_bits, sweep_gated, sweep_gated_bits = inner_loops(
+    "calib_core.numerics._sweep", "sweep", "sweep_bits", "sweep_gated", "sweep_gated_bits")
 
 _Array = NDArray[Any]
 

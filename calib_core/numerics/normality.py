@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from calib_core.numerics._arrays import check_array
+from calib_core.numerics.kernels import njit
 
 Array = npt.NDArray[Any]
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from calib_core.numerics._arrays import check_array
+from calib_core.numerics.kernels import njit
 
 TOTAL_DTYPE = np.int64
 SQUARES_DTYPE = np.int64

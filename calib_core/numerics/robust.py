@@ -9,11 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from calib_core.numerics._bisect import bisect, bisect_spread
-from calib_core.numerics._vectors import LANES
+from calib_core.numerics.kernels import LANES, inner_loops, njit
 
 MAX_SAMPLES = 65535
 #: Standard deviation of a normal distribution per median absolute deviation.
@@ -22,6 +20,8 @@ MAD_TO_SIGMA = 1.4826
 _TILE = 1024
 #: Pixels from one staged frame to the next; not a power of two, so that frames do not share cache sets.
 _STRIDE = _TILE + LANES
+
+bisect, bisect_spread = inner_loops("calib_core.numerics._bisect", "bisect", "bisect_spread")
 
 _Array = NDArray[Any]
 _Float = NDArray[np.float32]

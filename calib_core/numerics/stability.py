@@ -14,10 +14,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from calib_core.numerics._arrays import check_array
+from calib_core.numerics.kernels import njit
 
 #: Pixels that are less probable than this do not tell what their ASIC has in common.
 KEPT = 1e-3

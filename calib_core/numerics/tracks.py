@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from calib_core.numerics._arrays import check_array
+from calib_core.numerics.kernels import njit
 
 #: A cluster: where its largest sample is, how many pixels it has, and the sum of their signals in ADU.
 EVENT_DTYPE = np.dtype([

@@ -12,15 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
+from calib_core.io.libraries import h5py
+
 Array = npt.NDArray[Any]
 TRAIN_PERIOD = timedelta(milliseconds=100)
-
-_BYTES = h5py.special_dtype(vlen=bytes)
-_ASCII = h5py.string_dtype("ascii")
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ class ExdfFile:
     def _write_metadata(self) -> None:
         group = self._h5.create_group("METADATA")
         for name, text in _texts(self._header, len(self._trains)).items():
-            group.create_dataset(name, data=[text.encode()], dtype=_BYTES)
+            group.create_dataset(name, data=[text.encode()], dtype=_ascii())
         numbers = {"proposalNumber": self._header.proposal, "runNumber": self._header.run,
                    "sequenceNumber": self._header.sequence}
         for name, number in numbers.items():
@@ -142,7 +140,7 @@ class ExdfFile:
         lists = {"dataSourceId": self._sources, "root": [p[0] for p in parts], "deviceId": [p[1] for p in parts]}
         for name, entries in lists.items():
             encoded = [entry.encode() for entry in entries]
-            group.create_dataset(f"dataSources/{name}", data=encoded, dtype=_BYTES, maxshape=(None,))
+            group.create_dataset(f"dataSources/{name}", data=encoded, dtype=_ascii(), maxshape=(None,))
 
 
 def _index(trains: Trains) -> dict[str, Array]:
@@ -167,9 +165,14 @@ def _texts(header: FileHeader, n_trains: int) -> dict[str, str]:
     }
 
 
+def _ascii() -> Any:
+    """Type of text, which h5py makes; not a constant, since the library would be imported for that."""
+    return h5py.string_dtype("ascii")
+
+
 def _row(value: Any) -> tuple[Any, Any]:
     if isinstance(value, str):
-        return value.encode("ascii"), _ASCII
+        return value.encode("ascii"), _ascii()
     array = np.asarray(value)
     return array, array.dtype
 

@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from calib_core.errors import BadInput
+from calib_core.io.libraries import h5py
 from calib_core.simulate.settings import Settings
 from calib_core.simulate.truth import ModuleTruth
 

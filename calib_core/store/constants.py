@@ -18,13 +18,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from calib_core.constants.condition import Condition
 from calib_core.constants.constant import INTERNAL_DIMS, Constant
 from calib_core.errors import BadInput, BadParameter
+from calib_core.io.libraries import h5py
 from calib_core.store.files import write_atomically
 
 Array = npt.NDArray[Any]

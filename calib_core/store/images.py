@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
-import h5py
 import numpy as np
 
 from calib_core.axes import Array
 from calib_core.errors import Cancelled
+from calib_core.io.libraries import h5py
 from calib_core.store.constants import StoredConstant, opened
 from calib_core.store.scratch import Scratch
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
+from calib_core.io.libraries import h5py
 
 
 def read_mask(

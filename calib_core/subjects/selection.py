@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from calib_core.axes import Axis, Result
 from calib_core.constants.badpixels import BadPixels
 from calib_core.errors import BadParameter, OutputFailed
+from calib_core.io.libraries import h5py
 from calib_core.store.files import TEMPORARY_PREFIX
 from calib_core.subjects.base import Subject
 from calib_core.subjects.region import RegionOfInterest

@@ -15,7 +15,7 @@ import pytest
 from calib_core import __version__
 from calib_core.characterisation.family import families, named
 from calib_core.characterisation.method import Method
-from calib_core.cli import main as command
+from calib_core.cli import info
 from calib_core.cli.command_line import command_line
 from calib_core.cli.main import main
 from calib_core.detector import DetectorType
@@ -111,7 +111,7 @@ def test_no_command_is_refused(capsys: Capture) -> None:
 def test_info_as_text_and_json(runs: dict[str, Path], capsys: Capture) -> None:
     assert main(["info", str(runs["high"]), str(runs["low"])]) == 0
     text = capsys.readouterr().out
-    assert text.count("SPB_DET_AGIPD1M-1 (AGIPD 1M), 1 modules") == 2
+    assert text.count("SPB_DET_AGIPD1M-1 (AGIPD 1M), 1 module\n") == 2
     assert "modules 3: 10 trains, 10 frames, memory cells 0" in text
     assert re.search(r"Sensor Bias Voltage +300.0 V +\(SPB_IRU_AGIPD1M/PSC/HV", text)
     assert main(["info", str(runs["high"]), "--json"]) == 0
@@ -168,7 +168,7 @@ def test_an_interrupt_anywhere_ends_with_130(
     def interrupted(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command.info, "look", interrupted)
+    monkeypatch.setattr(info, "look", interrupted)
     assert main(["info", str(runs["high"])]) == 130
     assert capsys.readouterr().err == "calibwb: interrupted\n"
 
@@ -270,3 +270,28 @@ def test_a_notebooks_name_sets_all_that_it_stands_for(tmp_path):
     assert JobSpec.read(job).parameters == {"thresholds_offset_sigma": 7.0, "thresholds_noise_sigma": 7.0}
     assert main([*words, "--badpixel_threshold_sigma=8"]) == 0
     assert JobSpec.read(job).parameters == {"thresholds_offset_sigma": 8.0, "thresholds_noise_sigma": 8.0}
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (("AGIPD", "DARK", "--nonsense"), "calibwb AGIPD DARK: there is no --nonsense."),
+    (("LPD", "DARK", "--out-foldr=x"), "calibwb LPD DARK: there is no --out-foldr; did you mean --out-folder?"),
+    (("PNCCD", "DARK", "--estimator", "robast"),
+     "calibwb PNCCD DARK: argument --estimator: there is no 'robast'; did you mean robust?"),
+    (("EPIX100", "DARK", "--max-trains", "few"),
+     "calibwb EPIX100 DARK: argument --max-trains: 'few' is not a number."),
+    (("simulate", "AGIPD", "--out", "x", "y"), "calibwb simulate AGIPD: 'y' is one word too many."),
+    (("AGPID", "DARK"), "calibwb: argument COMMAND: there is no 'AGPID'; did you mean AGIPD?"),
+    (("info",), "calibwb info: the following arguments are required: runs."),
+])
+def test_words_that_are_not_known_get_one_sentence(words: tuple[str, ...], told: str, capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(list(words))
+    assert stop.value.code == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == told
+    assert second.endswith("--help shows what it takes.")
+
+
+def test_families_are_in_the_order_of_the_alphabet(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = re.findall(r"characterise (\w+) detectors", help_of(capsys, monkeypatch))
+    assert listed == sorted(family.name for family in families())

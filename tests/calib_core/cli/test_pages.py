@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from calib_core.characterisation.family import families, named
-from calib_core.cli.main import _parser, main
+from calib_core.cli.main import main, parser
 from calib_core.cli.pages import _table, page
 from calib_core.detector import Region
 
@@ -51,7 +51,7 @@ def test_every_parameter_has_default_meaning_and_the_source_that_its_family_give
 def test_the_command_line_of_the_page_is_understood(pages, name):
     command = next(line for line in pages[name].splitlines() if line.startswith("calibwb "))
     words = shlex.split(command.replace(" N ", " 12 "))[1:]
-    namespace = _parser().parse_args(words)
+    namespace = parser().parse_args(words)
     assert namespace.act is not None
 
 

@@ -7,19 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from calib_core.cli.simulate import add_arguments, run
+from calib_core.cli.simulate import add_arguments
+from calib_core.cli.words import Parser
 from calib_core.simulate import demo_settings, read_truth
 
 
 def parsed(*words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
+    parser = Parser()
     add_arguments(parser)
     return parser.parse_args(list(words))
 
 
+def run(*words: str) -> int:
+    namespace = parsed(*words)
+    return int(namespace.act(namespace))
+
+
 def test_command_writes_what_its_flags_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("AGIPD500K", "--out", str(tmp_path), "--modules", "1", "--trains", "2", "--memory-cells", "1")
-    assert run(parsed(*words, "--dead-module", "-1", "--swap-runs")) == 0
+    assert run(*words, "--dead-module", "-1", "--swap-runs") == 0
     said = capsys.readouterr()
     folder = tmp_path / "HED" / "202601" / "p900000"
     assert f"low: {folder / 'raw' / 'r0001'}" in said.out
@@ -30,7 +36,7 @@ def test_command_writes_what_its_flags_say(tmp_path: Path, capsys: pytest.Captur
 
 def test_flags_win_over_the_demo(tmp_path: Path) -> None:
     words = ("JUNGFRAU", "--demo", "--out", str(tmp_path), "--trains", "1", "--modules", "1")
-    assert run(parsed(*words)) == 0
+    assert run(*words) == 0
     truth = read_truth(next(tmp_path.rglob("truth_r*.h5")))
     expected = demo_settings()["JUNGFRAU"].with_changes({"trains": 1, "modules": "1"})
     assert truth.settings == expected

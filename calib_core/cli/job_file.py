@@ -1,0 +1,25 @@
+"""The command that runs a job file."""
+
+from __future__ import annotations
+
+import argparse
+
+from calib_core.cli.follow import follow
+from calib_core.jobs.job import Job
+from calib_core.jobs.spec import JobSpec
+from calib_core.typed import parse_path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("job", type=parse_path, help="job file (JSON)")
+    parser.add_argument("--out-folder", type=parse_path, metavar="FOLDER",
+                        help="where constants go, instead of the file's")
+    parser.set_defaults(act=_run)
+
+
+def _run(namespace: argparse.Namespace) -> int:
+    spec = JobSpec.read(namespace.job)
+    if namespace.out_folder:
+        spec = spec.model_copy(update={"out_folder": namespace.out_folder.absolute()})
+    return follow(Job(spec))

@@ -1,0 +1,102 @@
+"""The door to numba: a kernel is declared where it stands, and numba is imported when the first one is called.
+
+Kernels call each other, and numba takes what a name means from the kernel's module when it compiles. So the first
+call of any kernel of a module puts numba's functions in place of all declarations of that module.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import update_wrapper
+from importlib import import_module
+from typing import Any
+
+#: Pixels that an inner loop takes at once.
+LANES = 32
+#: Frames that the inner loop of the moments takes at once.
+ROWS = 8
+
+_LOCK = threading.RLock()
+
+
+class Declared:
+    """Something that only compiled code uses: made when that code is needed, and then in place of this."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._made: Any = None
+
+    @property
+    def made(self) -> Any:
+        """What is compiled; numba is imported if it was not yet."""
+        with _LOCK:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+
+class Kernel(Declared):
+    """A function that is compiled when it is called.
+
+    Parameters
+    ----------
+    function : callable
+        As numba is to compile it; other kernels that it calls stand in its module.
+    options : dict
+        Of ``numba.njit``.
+    """
+
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
+        super().__init__(lambda: _compiled(function, options))
+        self._names: dict[str, Any] = function.__globals__
+        update_wrapper(self, function)
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the compiled function."""
+        if self._made is None:
+            _replace(self._names)
+        return self.made(*args)
+
+    def __getattr__(self, name: str) -> Any:
+        """What numba's function has, such as ``signatures``."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.made, name)
+
+
+def njit(**options: Any) -> Callable[[Callable[..., Any]], Kernel]:
+    """Declare a kernel; takes the options of numba's decorator of this name."""
+    return lambda function: Kernel(function, options)
+
+
+def inner_loops(module: str, *names: str) -> tuple[Any, ...]:
+    """Functions that emit instructions, of a module that imports numba; for kernels alone.
+
+    Parameters
+    ----------
+    module : str
+        Full name; it is imported when a kernel that uses them is called.
+    *names : str
+        Of the functions.
+
+    Returns
+    -------
+    tuple of Declared
+        One for each name; a kernel calls them like functions.
+    """
+    return tuple(Declared(lambda name=name: getattr(import_module(module), name)) for name in names)  # type: ignore[misc]
+
+
+def _compiled(function: Callable[..., Any], options: dict[str, Any]) -> Any:
+    import numba  # the one place where it is
+
+    return numba.njit(**options)(function)
+
+
+def _replace(names: dict[str, Any]) -> None:
+    """Put what is compiled in place of what is declared, in a module's names."""
+    with _LOCK:
+        for name, value in list(names.items()):
+            if isinstance(value, Declared):
+                names[name] = value.made

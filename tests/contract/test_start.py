@@ -1,0 +1,71 @@
+"""The program starts at once: heavy libraries are imported by what uses them, through the doors of their rooms."""
+
+from __future__ import annotations
+
+import ast
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import calib_core
+from calib_core.characterisation.family import families
+from calib_core.detectors import names
+
+HEAVY = ("numba", "llvmlite", "h5py", "extra_data", "scipy", "pandas", "PyQt6")
+#: Where each library may be imported; the modules of inner loops are loaded by kernels that are called.
+DOORS = {"numba": {"kernels.py", "_vectors.py", "_bisect.py", "_sweep.py"}, "h5py": {"libraries.py"},
+         "extra_data": {"libraries.py"}, "scipy": set(), "pandas": set()}
+
+
+def loaded(*words: str) -> list[str]:
+    """Heavy libraries that a command has loaded when it ends."""
+    code = ("import sys\nfrom calib_core.cli.main import main\n"
+            f"try:\n    main({list(words)!r})\nexcept SystemExit:\n    pass\n"
+            f"print('loaded', *sorted({{m.partition('.')[0] for m in sys.modules}} & set({HEAVY!r})))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout.splitlines()[-1].split()[1:]
+
+
+@pytest.mark.parametrize("words", [
+    ("--version",), ("--help",), ("AGIPD", "DARK", "--help"), ("info", "--help"), ("run", "--help"),
+    ("simulate", "LPD1M", "--help"), ("demo", "--help"), ("docs", "--help"), ("lpd", "dark", "--nonsense"),
+])
+def test_nothing_heavy_is_loaded_for_words_alone(words: tuple[str, ...]) -> None:
+    assert loaded(*words) == []
+
+
+def test_what_is_used_is_loaded(tmp_path: Path) -> None:
+    """So that the test above can fail."""
+    assert "h5py" in loaded("simulate", "JUNGFRAU", "--trains", "1", "--modules", "1", "--out", str(tmp_path))
+
+
+@pytest.mark.parametrize("word", ["--version", "--help"])
+def test_start_costs_little(word: str) -> None:
+    costs = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "calib_core", word], stdout=subprocess.DEVNULL, timeout=60, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        costs.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(costs) < 0.3, "s of processor time"
+
+
+def imports(tree: ast.Module) -> set[str]:
+    """Libraries that a module imports anywhere."""
+    nodes = list(ast.walk(tree))
+    whole = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    return {name.partition(".")[0] for name in whole | {
+        str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}}
+
+
+def test_each_library_has_one_door() -> None:
+    found = {name: {path.name for path in Path(calib_core.__file__).parent.rglob("*.py")
+                    if name in imports(ast.parse(path.read_text("utf-8")))} for name in DOORS}
+    assert found == DOORS
+
+
+def test_the_names_of_files_are_those_of_families() -> None:
+    assert list(names()) == sorted(family.name for family in families())
