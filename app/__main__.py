@@ -78,7 +78,8 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
         signal.signal(number, lambda got, _: _take_signal(window, got))
     preparation = Preparation()
     preparation.progress.connect(window.status.show_kernels)
-    QTimer.singleShot(0, lambda: window.background.run("Preparing kernels", preparation.prepare, lambda _: None))
+    QTimer.singleShot(0, lambda: window.background.run("Preparing kernels", preparation.prepare,
+                                                    lambda notes: _warn(window, notes)))
     if options.out_folder:
         window.session.out_folder = options.out_folder.absolute()
     if options.data_root:
@@ -99,6 +100,11 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
     window.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     return status or int(failed)
+
+
+def _warn(window: MainWindow, notes: Sequence[str]) -> None:
+    for note in notes:
+        window.session.say("WARN", note)
 
 
 def _take_signal(window: MainWindow, number: int) -> None:

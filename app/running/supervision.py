@@ -26,6 +26,8 @@ from PyQt6.QtCore import (
     qInstallMessageHandler,
 )
 
+from app.session.state import make_folder
+
 PROBE_INTERVAL = 20
 LONG_GAP = 0.2
 STUCK = 2.0
@@ -51,7 +53,7 @@ class Supervisor(QObject):
 
     def __init__(self, folder: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.log_path = folder / "calibwb.log"
+        self.log_path: Path | None = None
         self.errors = 0
         self._folder = folder
         self._fault_file: IO[str] | None = None
@@ -61,26 +63,30 @@ class Supervisor(QObject):
 
     def install(self) -> None:
         """Put all hooks in place; to be called before the first widget is made."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._handler = RotatingFileHandler(self.log_path, maxBytes=LOG_BYTES, backupCount=2, delay=True)
-        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        logging.getLogger().addHandler(self._handler)
         self._had_faults = faulthandler.is_enabled()
-        self._fault_file = (self._folder / "faults.txt").open("a")
-        faulthandler.enable(self._fault_file)
+        if not make_folder(self._folder):  # else all goes to the terminal; who keeps the session says so
+            self._log_to_disk()
         sys.excepthook = self._uncaught
         threading.excepthook = self._uncaught_in_thread
         qInstallMessageHandler(self._qt_message)
+
+    def _log_to_disk(self) -> None:
+        self.log_path = self._folder / "calibwb.log"
+        self._handler = RotatingFileHandler(self.log_path, maxBytes=LOG_BYTES, backupCount=2, delay=True)
+        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.getLogger().addHandler(self._handler)
+        self._fault_file = (self._folder / "faults.txt").open("a")
+        faulthandler.enable(self._fault_file)
 
     def uninstall(self) -> None:
         """Put the former hooks back."""
         sys.excepthook, threading.excepthook = self._before
         qInstallMessageHandler(None)
-        faulthandler.disable()
+        if self._fault_file is not None:
+            faulthandler.disable()
+            self._fault_file.close()
         if self._had_faults and sys.__stderr__ is not None:
             faulthandler.enable(sys.__stderr__)
-        if self._fault_file is not None:
-            self._fault_file.close()
         if self._handler is not None:
             logging.getLogger().removeHandler(self._handler)
             self._handler.close()
@@ -92,8 +98,12 @@ class Supervisor(QObject):
         self.errors += 1
         _log.error("uncaught error\n%s", "".join(traceback.format_exception(kind, error, trace)))
         self.failed.emit(
-            f"Unexpected error: {error or kind.__name__}. The program goes on; details are in {self.log_path}."
+            f"Unexpected error: {error or kind.__name__}. The program goes on; details are {self._place}."
         )
+
+    @property
+    def _place(self) -> str:
+        return f"in {self.log_path}" if self.log_path else "on the terminal"
 
     def _uncaught_in_thread(self, args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None and not issubclass(args.exc_type, SystemExit):

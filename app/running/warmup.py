@@ -9,7 +9,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 from app.widgets import colour
 from app.widgets.placement import Placement
-from calib_core.numerics import warmup
+from calib_core.numerics import kept_code, warmup
 
 
 class Preparation(QObject):
@@ -17,12 +17,16 @@ class Preparation(QObject):
 
     progress = pyqtSignal(int, int)
 
-    def prepare(self) -> None:
-        """Prepare all; to be run in a thread, which compiles or loads without stopping the window."""
+    def prepare(self) -> tuple[str, ...]:
+        """Prepare all; to be run in a thread, which compiles or loads without stopping the window.
+
+        Returns what is to be said about where compiled kernels are kept.
+        """
         draw_once()
         warmup.warm_up(self.progress.emit)
         # the first assembled picture would otherwise wait for this import
         importlib.import_module("extra_geom")
+        return kept_code.notes()
 
 
 def draw_once() -> None:

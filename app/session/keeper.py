@@ -10,7 +10,7 @@ from PyQt6.QtCore import QLockFile, QObject, QTimer
 
 from app.running.background import Background
 from app.session.session import Session
-from app.session.state import SavedState, read_state, write_state
+from app.session.state import STATE_VARIABLE, SavedState, make_folder, read_state, write_state
 
 SAVE_DELAY = 2000
 
@@ -29,16 +29,19 @@ class Keeper(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._session, self._background, self._gather = folder, session, background, gather
         self._lock = QLockFile(str(folder / "window.lock"))
         self._lock.setStaleLockTime(0)
-        self.saves = self._lock.tryLock(0)
+        unusable = make_folder(folder)
+        self.saves = not unusable and self._lock.tryLock(0)
         self.found, note = read_state(folder)
         # while another window is open, what it keeps is no crash
         self.was_clean = self.found.clean or not self.saves
         self.notes = [note] if note else []
-        if not self.saves:
+        if unusable:
+            self.notes.append(f"Neither this session nor a log is kept: {unusable}. "
+                              f"Set {STATE_VARIABLE} to a folder that you can write.")
+        elif not self.saves:
             self.notes.append("Another window is open; this one does not save its session.")
         self._timer = QTimer(self, singleShot=True, interval=SAVE_DELAY)
         self._timer.timeout.connect(self.save)

@@ -78,7 +78,18 @@ class SavedState(BaseModel):
 def state_folder() -> Path:
     """Folder of the kept state and of the logs; the environment's CALIBWB_STATE_DIR, or the user's."""
     given = os.environ.get(STATE_VARIABLE)
-    return Path(given) if given else Path(platformdirs.user_state_dir("calibwb"))
+    return Path(given).absolute() if given else Path(platformdirs.user_state_dir("calibwb"))
+
+
+def make_folder(folder: Path) -> str:
+    """Make the folder of the state if need be; says why nothing can be kept there, else nothing."""
+    if not folder.is_absolute():  # what is left of a home that the system does not know
+        return "there is no home folder"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return f"{folder} cannot be made ({error.strerror})"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"{folder} cannot be written"
 
 
 def state_path(folder: Path) -> Path:

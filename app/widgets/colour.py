@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
+
+from calib_core.numerics.kernels import njit
 
 #: Name on the screen → name of the map in pyqtgraph's collection.
 COLOUR_MAPS = {

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
-from numba import njit
+
+from calib_core.numerics.kernels import njit
 
 Pixel = tuple[int, int, int]
 

@@ -44,7 +44,7 @@ class Kernel(Declared):
     function : callable
         As numba is to compile it; other kernels that it calls stand in its module.
     options : dict
-        Of ``numba.njit``.
+        Of ``numba.njit``; with ``cache`` what is compiled is kept, by :mod:`calib_core.numerics.kept_code`.
     """
 
     def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
@@ -89,9 +89,9 @@ def inner_loops(module: str, *names: str) -> tuple[Any, ...]:
 
 
 def _compiled(function: Callable[..., Any], options: dict[str, Any]) -> Any:
-    import numba  # the one place where it is
+    from calib_core.numerics import kept_kernel  # imports numba; the one place where that is
 
-    return numba.njit(**options)(function)
+    return kept_kernel.compiled(function, **options)
 
 
 def _replace(names: dict[str, Any]) -> None:

@@ -62,3 +62,7 @@ def _calls() -> list[Callable[[], object]]:
         lambda: stability.improbable(frames, frames, np.ones(1)),
         lambda: tracks.take_out(image, use, reach, reach, 2),
     ]
+
+
+if __name__ == "__main__":
+    warm_up()

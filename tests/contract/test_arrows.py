@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Explanations are arrays with names, made for whoever draws them.
+#: Explanations are arrays with names, made for whoever draws them; the maps' kernels are compiled as all others.
 WIDGETS_MAY_IMPORT = {"numpy", "numba", "PyQt6", "pyqtgraph", "app.widgets", "calib_core.explanation",
-                      "calib_core.typed", *sys.stdlib_module_names}
+                      "calib_core.typed", "calib_core.numerics", *sys.stdlib_module_names}
 
 
 def sources(*folders: str) -> list[Path]:

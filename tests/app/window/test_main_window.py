@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -201,6 +202,31 @@ def test_damaged_session_is_put_aside(open_window, tmp_path):
     window = open_window(folder)
     assert (folder / "session.json.bad").read_bytes() == b"{\x00 not JSON"
     assert "was damaged" in window.log.text()
+
+
+@pytest.mark.parametrize(("folder", "reason"), [
+    (Path("/proc/nowhere/state"), "/proc/nowhere/state cannot be made (No such file or directory)"),
+    (Path("/proc/self"), "/proc/self cannot be written"),
+    (Path("~/.local/state/calibwb"), "there is no home folder"),
+], ids=["no folder", "read-only", "no home"])
+def test_a_window_whose_state_cannot_be_kept_says_so_once_and_works(open_window, folder, reason, qtbot, monkeypatch):
+    access = os.access  # root may write where nobody can
+    monkeypatch.setattr(os, "access", lambda path, mode: access(path, mode) and not str(path).startswith("/proc"))
+    supervisor = Supervisor(folder)
+    supervisor.install()
+    try:
+        window = open_window(folder, supervisor=supervisor)
+        window.toggle_theme()
+        window.keeper.save()
+        threading.Thread(target=lambda: 1 / 0).start()
+        qtbot.waitUntil(lambda: "division by zero" in window.banner.message)
+        assert window.banner.message.endswith("details are on the terminal.")
+        assert f"Neither this session nor a log is kept: {reason}. Set CALIBWB_STATE_DIR" in window.log.text()
+        assert window.log.text().count("kept") == 1
+        window.close()
+        assert not Path("~").exists()
+    finally:
+        supervisor.uninstall()
 
 
 @pytest.mark.parametrize("where", ["slot", "event", "thread"])
