@@ -12,8 +12,8 @@ from typing import Any
 from calib_core.constants.condition import Condition
 from calib_core.detector import Detector, StageEvidence
 from calib_core.errors import BadInput
-from calib_core.io.inventory import RunInventory
-from calib_core.io.locate import parse_runs
+from calib_core.io.inventory import ModuleInventory, Problem, RunInventory
+from calib_core.io.locate import label, parse_runs
 from calib_core.io.run import Run
 from calib_core.jobs.survey import found_condition
 from calib_core.ranges import format_numbers
@@ -27,18 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _info(namespace: argparse.Namespace) -> int:
-    found, status = [], 0
-    for path in parse_runs(namespace.runs):
-        try:
-            found.append(look(path))
-        except BadInput as error:  # the others are told all the same
-            print(f"calibwb: {error}", file=sys.stderr)
-            status = 2
+    found = [look(path) for path in parse_runs(namespace.runs)]
     if namespace.json:
         print(json.dumps([one.to_json() for one in found], indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        print("\n\n".join(one.text() for one in found))
-    return status
+        print("\n\n".join(one.text() for one in found if not one.error))
+    unusable = [one.unusable for one in found if one.unusable]
+    for sentence in unusable:
+        print(f"calibwb: {sentence}", file=sys.stderr)
+    return 2 if unusable else 0
 
 
 @dataclass(frozen=True)
@@ -60,18 +57,31 @@ class RunReport:
     path: Path
     start: str
     detectors: tuple[DetectorReport, ...]
+    problems: tuple[Problem, ...] = ()
+    error: str = ""
+
+    @property
+    def unusable(self) -> str:
+        """Sentence on why nothing can be characterised: the first cause; empty where something can, or none was."""
+        if self.error or any(module.frames for one in self.detectors for module in one.inventory.modules):
+            return self.error
+        found = [*self.problems, *(p for one in self.detectors for p in one.inventory.problems)]
+        causes = [problem.sentence() for problem in found if problem.severity != "warn"]
+        what = "frames that can be used" if self.detectors else "detector that is known"
+        return f"Run {self.label} has no {what}: {causes[0]}." if causes else ""
 
     def text(self) -> str:
         """Lines for a terminal."""
         head = [f"Run {self.label}  {self.path}", f"  started   {self.start or 'unknown'}"]
         if not self.detectors:
-            head.append("  no detector that is known")
+            head += ["  no detector that is known", *(f"    ! {problem.sentence()}" for problem in self.problems)]
         return "\n".join(head + [line for one in self.detectors for line in _lines(one)])
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain JSON."""
         return {
-            "run": self.label, "path": str(self.path), "start": self.start,
+            "run": self.label, "path": str(self.path), "start": self.start, "unusable": self.unusable,
+            "problems": [problem.to_json() for problem in self.problems],
             "detectors": [
                 {
                     "identifier": one.detector.identifier, "type": one.detector.type.name,
@@ -85,18 +95,18 @@ class RunReport:
 
 
 def look(path: Path) -> RunReport:
-    """Take stock of a run.
+    """Take stock of a run; of one that cannot be read there is nothing but the reason."""
+    try:
+        return _look(Run.open(path))
+    except BadInput as error:
+        return RunReport(label(path), path, "", (), error=str(error))
 
-    Raises
-    ------
-    BadInput
-        The folder is no run that can be read.
-    """
-    run = Run.open(path)
+
+def _look(run: Run) -> RunReport:
     try:
         found = tuple(_look_at(run, detector) for detector in run.detectors)
         start = run.start_time.isoformat() if run.start_time else ""
-        return RunReport(run.label, run.path, start, found)
+        return RunReport(run.label, run.path, start, found, run.problems)
     finally:
         run.close()
 
@@ -112,10 +122,10 @@ def _lines(one: DetectorReport) -> list[str]:
     kind, modules = one.detector.type, one.inventory.modules
     number = f"{len(modules)} module{'s' * (len(modules) != 1)}"
     lines = [f"  detector  {one.detector.identifier} ({kind.title}), {number}"]
-    for same in dict.fromkeys((m.trains, m.frames, m.cells) for m in modules):
-        numbers = format_numbers(m.number for m in modules if (m.trains, m.frames, m.cells) == same)
-        cells = format_numbers(same[2]) or "none"
-        lines.append(f"    modules {numbers}: {same[0]} trains, {same[1]} frames, memory cells {cells}")
+    alike: dict[str, list[int]] = {}
+    for module in modules:
+        alike.setdefault(_stock(module), []).append(module.number)
+    lines += [f"    modules {format_numbers(numbers)}: {stock}" for stock, numbers in alike.items()]
     lines.append(f"    gain stage: {_stage(one)}")
     lines += [f"    ! {one.evidence.conflict}"] if one.evidence.conflict else []
     for parameter in kind.condition:
@@ -125,6 +135,12 @@ def _lines(one: DetectorReport) -> list[str]:
             doubt = "" if found.sure else " ?"
             lines.append(f"    {parameter.database_name:22} {found.value}{unit}{doubt}  ({found.origin})")
     return lines + [f"    ! {problem.sentence()}" for problem in one.inventory.problems]
+
+
+def _stock(module: ModuleInventory) -> str:
+    of_run = f" of {module.trains_of_run}" if module.trains_lost else ""
+    cells = format_numbers(module.cells) or "none"
+    return f"{module.trains}{of_run} trains, {module.frames} frames, memory cells {cells}"
 
 
 def _stage(one: DetectorReport) -> str:

@@ -61,6 +61,8 @@ class FrameSelection:
         Trains that are skipped first.
     max_trains, min_trains : int
         The most and the least trains that are taken.
+    max_lost : float
+        Largest share of the run's trains that the module may have lost.
     keep_suspect : bool
         Whether trains without confirmed train id are used.
     part, parts : int
@@ -74,6 +76,7 @@ class FrameSelection:
     keep_suspect: bool = False
     part: int = 0
     parts: int = 1
+    max_lost: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.part < self.parts:

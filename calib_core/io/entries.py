@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.io.files import RunFile, read_whole
+from calib_core.io.files import HDF5_ERRORS, RunFile, read_whole
 from calib_core.io.libraries import h5py
 
 Mask = npt.NDArray[np.bool_]
@@ -29,12 +30,15 @@ class Entries:
         True where the train id did not come from the time server.
     first, count : (m,) int64
         Rows of the train; -1 where the index has no row for it.
+    unnamed : (k,) int64
+        Rows of further trains, which the index counts and the file has no train id for.
     """
 
     train: npt.NDArray[np.uint64]
     suspect: Mask
     first: npt.NDArray[np.int64]
     count: npt.NDArray[np.int64]
+    unnamed: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 def read_entries(file: RunFile, source: str, group: str) -> Entries:
@@ -60,7 +64,17 @@ def read_entries(file: RunFile, source: str, group: str) -> Entries:
     """
     train = train_ids(file)
     first, count = _first_and_count(file.h5[f"INDEX/{source}/{group}"])
-    return Entries(train, suspect_trains(file, train), _fitted(first, len(train)), _fitted(count, len(train)))
+    beyond = count[len(train):]
+    return Entries(train, suspect_trains(file, train), _fitted(first, len(train)), _fitted(count, len(train)),
+                   beyond[beyond > 0])
+
+
+def confirmed_trains(file: RunFile) -> npt.NDArray[np.uint64]:
+    """Ids of a file's trains that the time server confirmed, (m,) uint64, ascending; none where it has no index."""
+    with suppress(*HDF5_ERRORS):  # a file that holds no detector is asked for what else there is, not judged
+        train = train_ids(file)
+        return np.unique(train[~suspect_trains(file, train) & ~absurd_trains(train)])
+    return np.empty(0, np.uint64)
 
 
 def train_ids(file: RunFile) -> npt.NDArray[np.uint64]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from calib_core.detector import DetectorType, Frames, FrameSelection
 from calib_core.errors import BadInput, BadParameter
+from calib_core.io.loss import Loss
 from calib_core.io.module_index import ModuleIndex
 from calib_core.io.storage import FrameStore, open_store
 from calib_core.io.words import BITS_KEY, are_signed, clip_negative, samples_of, split_words
@@ -54,9 +55,13 @@ class ModuleFrames:
         Memory cell of each valid frame, in train order.
     train : (n,) uint64
         Train id of each valid frame.
+    loss : Loss
+        Trains of the run that the module has no frames of, before the selection.
     """
 
-    def __init__(self, run: str, detector: DetectorType, index: ModuleIndex, selection: FrameSelection) -> None:
+    def __init__(
+        self, run: str, detector: DetectorType, index: ModuleIndex, selection: FrameSelection, loss: Loss,
+    ) -> None:
         self.detector = detector
         self.name = f"{run} {index.module.aggregator}"
         slots = detector.raw.frames_per_entry
@@ -69,7 +74,9 @@ class ModuleFrames:
         self.train: npt.NDArray[np.uint64] = self._index.train
         self.trains = len(np.unique(self.train))
         self._zero = np.zeros(len(self.cell), bool)
+        self.loss = loss
         self._check_enough(max(1, selection.min_trains))
+        self._check_loss(selection)
 
     def __len__(self) -> int:
         """Number of valid frames."""
@@ -188,12 +195,22 @@ class ModuleFrames:
     def _check_enough(self, least: int) -> None:
         if self.trains >= least:
             return
-        causes = [f"{frames} frames {reason.removeprefix('frames ')}" for reason, frames in self.excluded.items()]
-        causes += [p.sentence() for p in self._index.problems if p.severity != "warn"][:1]
-        because = f" Left out: {'; '.join(causes)}." if causes else ""
         raise BadInput(
             f"{self.name} has {self.trains} trains with usable frames; at least {least} are needed (--min-trains)."
-            f"{because}")
+            f"{self._causes()}")
+
+    def _causes(self) -> str:
+        """Sentence on what was left out; empty where nothing was."""
+        causes = [f"{frames} frames {reason.removeprefix('frames ')}" for reason, frames in self.excluded.items()]
+        causes += [p.sentence() for p in self._index.problems if p.severity != "warn"][:1]
+        return f" Left out: {'; '.join(causes)}." if causes else ""
+
+    def _check_loss(self, selection: FrameSelection) -> None:
+        """Refuse a module that has lost too much, unless all trains that are wanted are there all the same."""
+        wanted = selection.max_trains is not None and self.trains >= selection.max_trains
+        if self.loss.share > selection.max_lost and not wanted:
+            raise BadInput(f"{self.name} {self.loss}, and at most {selection.max_lost:.1%} may be (--max-lost)."
+                           f"{self._causes()}")
 
     def _written(self, index: ModuleIndex) -> ModuleIndex:
         missing = np.zeros(len(index.cell), bool)

@@ -42,6 +42,10 @@ class Problem:
         where = f"{self.file}, {self.path}" if self.path else self.file
         return f"{where}: {self.detail} ({_VERDICT[self.severity]}, {self.code})"
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values with the sentence."""
+        return {**asdict(self), "sentence": self.sentence()}
+
 
 @dataclass(frozen=True)
 class ModuleInventory:
@@ -57,8 +61,8 @@ class ModuleInventory:
     files : tuple of str
         Names of the files that hold it, in order of their sequence.
     missing_sequences : tuple of int
-    trains_lost : int
-        Trains that other modules of the detector have and this one has not.
+    trains_lost, trains_of_run : int
+        Trains of the run, by its control data and the other modules, and those of them that this module has not.
     """
 
     number: int
@@ -68,6 +72,7 @@ class ModuleInventory:
     files: tuple[str, ...]
     missing_sequences: tuple[int, ...]
     trains_lost: int
+    trains_of_run: int
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,8 @@ class RunInventory:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, each problem with its sentence."""
-        problems = [{**asdict(p), "sentence": p.sentence()} for p in self.problems]
-        return {"run": self.run, "modules": [_plain(m) for m in self.modules], "problems": problems}
+        return {"run": self.run, "modules": [_plain(m) for m in self.modules],
+                "problems": [problem.to_json() for problem in self.problems]}
 
 
 def _plain(module: ModuleInventory) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +66,16 @@ class ModuleIndex:
     excluded: dict[str, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
+    @cached_property
+    def trains(self) -> npt.NDArray[np.uint64]:
+        """Trains that have frames, but for suspect ones, (m,) uint64, ascending."""
+        return _distinct(self.train[~self.suspect])
+
+    @cached_property
+    def all_trains(self) -> npt.NDArray[np.uint64]:
+        """Trains that have frames, suspect ones too, (m,) uint64, ascending."""
+        return _distinct(self.train)
+
     def kept(self, mask: Mask | npt.NDArray[np.int64]) -> ModuleIndex:
         """Index of some of the frames, without counting the others.
 
@@ -87,6 +98,11 @@ class ModuleIndex:
             Key of :attr:`excluded` to whose count they are added; the screen shows it after the number.
         """
         return _counted(self.kept(~mask), reason, int(mask.sum()))
+
+
+def _distinct(train: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Distinct trains of frames; those of one train mostly follow each other, so few are left to sort."""
+    return np.unique(train[np.flatnonzero(np.diff(train, prepend=train[:1] - np.uint64(1)))])
 
 
 def _counted(index: ModuleIndex, reason: str, frames: int) -> ModuleIndex:
@@ -121,19 +137,44 @@ def index_module(
     parts, tables, problems = _read(detector, module, mine)
     empty = ModuleIndex(module, tuple(parts), tuple(f.name for f in mine), tuple(p.file.sequence for p in parts))
     index, more = _trains_to_frames(empty, tables) if parts else (empty, [])
+    index = _counted(index, "frames without a train id", _unnamed_frames(parts, tables))
     index, uneven = _cut(index, pieces)
     index, cells = _checked_cells(detector, index)
-    return _judged(index, [*problems, *more, *uneven, *cells])
+    return _judged(index, [*problems, *more, *uneven, *cells], tables)
 
 
-def _judged(index: ModuleIndex, problems: list[Problem]) -> ModuleIndex:
+def _judged(index: ModuleIndex, problems: list[Problem], tables: Sequence[Entries]) -> ModuleIndex:
     module = index.module
+    problems = [*problems, *_without_frames(index, tables, {p.file for p in problems if p.severity != "warn"})]
     if len(index.train):  # what forbids one file does not forbid the module
         problems = [replace(p, severity="exclude") if p.severity == "refuse" else p for p in problems]
     elif not any(p.severity == "refuse" for p in problems):
         detail = "the module holds no frames that can be used"
         problems.append(Problem("refuse", "R06", module.aggregator, "", detail, module.number))
     return replace(index, problems=tuple(problems))
+
+
+def _without_frames(index: ModuleIndex, tables: Sequence[Entries], told: Collection[str]) -> Iterator[Problem]:
+    """Files that give no frame although nothing was found wrong with them."""
+    held = set(np.unique(index.part).tolist())
+    for i, (part, table) in enumerate(zip(index.parts, tables, strict=True)):
+        if i in held or part.file.name in told:
+            continue
+        counted = int((table.count > 0).sum())
+        detail = f"there are no frames in its {len(table.train)} trains" if not counted else (
+            f"there are no frames that can be used in its {counted} trains")
+        yield part.file.problem("refuse", "R06", f"INDEX/{index.module.source}", detail, index.module.number)
+
+
+def _unnamed_frames(parts: Sequence[Part], tables: Sequence[Entries]) -> int:
+    return sum(int(table.unnamed.sum()) * part.per_row for part, table in zip(parts, tables, strict=True))
+
+
+def _nameless(file: RunFile, table: Entries, module: Module) -> Problem:
+    """Trains that the index counts beyond the train ids."""
+    detail = (f"the index counts {len(table.unnamed)} trains with frames that have no train id; it has ids of "
+              f"{len(table.train)} trains")
+    return file.problem("exclude" if len(table.train) else "refuse", "R12", "INDEX/trainId", detail, module.number)
 
 
 def _read(
@@ -146,6 +187,7 @@ def _read(
         if isinstance(part, Part) and isinstance(table, Entries):
             parts.append(part)
             tables.append(table)
+            problems += [_nameless(file, table, module)] if table.unnamed.size else []
         elif isinstance(table, Problem):
             problems.append(table)
     return parts, tables, problems

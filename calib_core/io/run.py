@@ -21,6 +21,7 @@ from calib_core.io.files import HDF5_ERRORS, RunFile, open_run_files
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.inventory import Problem, RunInventory
 from calib_core.io.locate import label
+from calib_core.io.loss import FileTrains, Loss, control_trains, lost_trains
 from calib_core.io.module_index import ModuleIndex, index_module
 from calib_core.io.stocktaking import take_stock
 
@@ -39,6 +40,7 @@ class Run:
         self.files = tuple(files)
         self._lock = threading.RLock()
         self._indexes: dict[tuple[str, int], ModuleIndex] = {}
+        self._control: tuple[FileTrains, ...] | None = None
         self.proposal = self._number("proposalNumber", r"p(\d{6})")
         self.run_number = self._number("runNumber", r"r(\d{4})")
         self.start_time, clock = self._start()
@@ -63,8 +65,16 @@ class Run:
         files, problems = open_run_files(path)
         if not files:
             reason = problems[0].sentence() if problems else "it holds no file that ends in .h5"
-            raise BadInput(f"Run {path} cannot be used: {reason}.")
+            more = f", and so it is, or alike, with {len(problems) - 1} more" if len(problems) > 1 else ""
+            raise BadInput(f"Run {path} cannot be used: {reason}{more}.")
         return cls(path, files, problems)
+
+    @property
+    def lost_files(self) -> str:
+        """End of a sentence on what the run has not: which file cannot be used, and why; empty where all can."""
+        lost = [one for one in self.problems if one.severity == "exclude"]
+        more = f", and {len(lost) - 1} more cannot be used" if len(lost) > 1 else ""
+        return f"; {lost[0].sentence()}{more}" if lost else ""
 
     def __enter__(self) -> Self:
         """Use the run in a ``with`` block."""
@@ -112,8 +122,18 @@ class Run:
             all.
         """
         chosen = [m for m in detector.modules if modules is None or m.number in modules]
-        return take_stock(self.label, detector, [self._index(detector, m, parts) for m in chosen], self.problems,
-                          complete=modules is None)
+        return take_stock(
+            self.label, detector, [self._index(detector, m, parts) for m in chosen], self.problems,
+            [self.loss(detector, m, FrameSelection(parts=parts)) for m in chosen], complete=modules is None)
+
+    def loss(self, detector: Detector, module: Module, selection: FrameSelection) -> Loss:
+        """Trains of the run, by its control data and the other modules, that a module has no frames of."""
+        with self._lock:
+            if self._control is None:
+                self._control = control_trains(self.files)
+            indexes = {one.number: self._index(detector, one, selection.parts) for one in detector.modules}
+            return lost_trains(indexes[module.number], list(indexes.values()), self._control,
+                               selection.keep_suspect)
 
     def frames(self, detector: Detector, module: Module, selection: FrameSelection) -> ModuleFrames:
         """Frames of one module.
@@ -121,10 +141,11 @@ class Run:
         Raises
         ------
         BadInput
-            The module has fewer usable trains than the selection needs.
+            The module has fewer usable trains, or has lost more, than the selection allows.
         """
         with self._lock:
-            return ModuleFrames(self.label, detector.type, self._index(detector, module, selection.parts), selection)
+            return ModuleFrames(self.label, detector.type, self._index(detector, module, selection.parts), selection,
+                                self.loss(detector, module, selection))
 
     def sample(self, detector: Detector, selection: FrameSelection | None = None) -> SampleStatistics:
         """Statistics of three frames of the first module that has any.

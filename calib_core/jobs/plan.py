@@ -283,8 +283,9 @@ def _frames(
 
 
 def _refused(run: Run, detector: Detector, parts: int) -> dict[int, str]:
+    """First cause by module why it cannot be used."""
     problems = run.inventory(detector, parts=parts).problems
-    return {p.module: p.sentence() for p in problems if p.severity == "refuse" and p.module is not None}
+    return {p.module: p.sentence() for p in reversed(problems) if p.severity == "refuse" and p.module is not None}
 
 
 def _module_frames(detector: Detector, selection: FrameSelection, run: Run, module: Module) -> ModuleFrames:

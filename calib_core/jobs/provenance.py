@@ -49,6 +49,7 @@ def _input(plan: Plan, module: int, key: str, arranged: Arranged) -> dict[str, A
     return {
         "input": key, "run": run.label, "proposal": run.proposal, "run_number": run.run_number,
         "path": str(run.path), "decided_by": arranged.origin, "moved": arranged.moved, "trains": frames.trains,
+        "trains_of_run": frames.loss.trains, "trains_lost": frames.loss.lost,
         "frames": len(frames.cell), "excluded": dict(frames.excluded), "index_sha256": _index_hash(frames),
     }
 

@@ -170,14 +170,16 @@ def choose_detector(runs: Sequence[Run], family: Family | None = None, identifie
         wanted = identifier or (family.name if family else "known")
         have = ", ".join(d.identifier for d in runs[0].detectors)
         others = f"; it has {have}" if have else ", and none of another known type"
-        raise BadInput(f"Run {runs[0].label} has no {wanted} detector{others if wanted != 'known' else ''}.")
+        raise BadInput(f"Run {runs[0].label} has no {wanted} detector{others if wanted != 'known' else ''}"
+                       f"{runs[0].lost_files}.")
     if len(fitting) > 1:
         names = tuple(d.identifier for d in fitting)
         sentence = f"Run {runs[0].label} has several detectors ({', '.join(names)}); name one of them (--karabo-id)."
         raise SeveralDetectors(sentence, names)
     for run in runs[1:]:
         if not any(d.identifier == fitting[0].identifier for d in run.detectors):
-            raise BadInput(f"Run {run.label} has no detector {fitting[0].identifier}; give runs of one detector.")
+            advice = run.lost_files or "; give runs of one detector"
+            raise BadInput(f"Run {run.label} has no detector {fitting[0].identifier}{advice}.")
     return fitting[0]
 
 

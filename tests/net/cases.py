@@ -50,6 +50,7 @@ class Case:
 
 
 _AGIPD = {"modules": "0-1", "memory_cells": 3, "trains": 14, "outlier_share": 1e-3, "lost_trains": 0.1}
+_MANY_LOST = {"max_lost": 50.0}
 _AGIPD_ONE = {"modules": "0", "memory_cells": 3, "trains": 14, "outlier_share": 1e-3}
 _JUNGFRAU = {"modules": "2", "trains": 13, "outlier_share": 1e-3, "wrong_gain_share": 1e-3}
 _EPIX = {"trains": 24, "outlier_share": 1e-4}
@@ -58,8 +59,8 @@ _GH2 = {"trains": 3, "frames_per_train": 100, "outlier_share": 1e-3}
 _PNCCD = {"trains": 16, "cosmic_rate": 2.0}
 
 CASES = (
-    Case("agipd two modules", "AGIPD1M", _AGIPD),
-    Case("agipd two passes", "AGIPD1M", _AGIPD, {"gate_samples": 7}),
+    Case("agipd two modules", "AGIPD1M", _AGIPD, _MANY_LOST),
+    Case("agipd two passes", "AGIPD1M", _AGIPD, {"gate_samples": 7, **_MANY_LOST}),
     Case("agipd plain", "AGIPD1M", _AGIPD_ONE, {"estimator": "plain"}),
     Case("agipd median", "AGIPD1M", _AGIPD_ONE, {"estimator": "median", "ddof": 0}),
     Case("agipd normality", "AGIPD1M", {**_AGIPD_ONE, "trains": 24}, {"test_for_normality": True}),
@@ -69,9 +70,10 @@ CASES = (
     Case("agipd missing stage", "AGIPD1M", _AGIPD_ONE, roles=("high", "low")),
     Case("agipd one stage", "AGIPD1M", _AGIPD_ONE, roles=("med",)),
     Case("agipd swapped", "AGIPD1M", {**_AGIPD_ONE, "swap_runs": True}),
-    Case("agipd left-out module", "AGIPD1M", _AGIPD, without="AGIPD01"),
+    Case("agipd left-out module", "AGIPD1M", _AGIPD, _MANY_LOST, without="AGIPD01"),
     Case("agipd fixed gain", "AGIPD1M", {**_AGIPD_ONE, "fixed_gain": True}),
-    Case("agipd damaged", "AGIPD1M", {**_AGIPD, "empty_first": 2, "vetoed_cells": 0.4, "drift": 200.0}),
+    Case("agipd damaged", "AGIPD1M", {**_AGIPD, "empty_first": 2, "vetoed_cells": 0.4, "drift": 200.0},
+         _MANY_LOST),
     Case("agipd 500k", "AGIPD500K", {**_AGIPD_ONE, "modules": "3"}, conditions={"bias_voltage": 250.0}),
     Case("dssc", "DSSC1M", {"modules": "4", "memory_cells": 5, "trains": 12}),
     Case("epix100", "EPIX100", _EPIX),

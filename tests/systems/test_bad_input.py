@@ -233,7 +233,8 @@ DAMAGED: dict[str, tuple[Callable[[Path], None], str]] = {
 def test_what_is_damaged_is_left_out_and_said(fault: str, runs: Runs, tmp_path: Path, capsys: Capture) -> None:
     damage, told = DAMAGED[fault]
     damage(file_of(runs["high"], 1))
-    result = Result([*words(runs, tmp_path / "out"), "--min-trains", "5"], tmp_path / "out", capsys)
+    given = [*words(runs, tmp_path / "out"), "--min-trains", "5", "--max-lost", "50"]
+    result = Result(given, tmp_path / "out", capsys)
     assert result.status == 0
     assert [line for line in result.warnings if told in line and "r0001" in line]
     assert {number: kinds.keys() for number, kinds in result.constants.items()} == {1: KINDS, 2: KINDS}
@@ -264,7 +265,7 @@ def test_trains_that_differ_between_modules_are_said(
     make_dataset: Callable[..., Dataset], tmp_path: Path, capsys: Capture
 ) -> None:
     lossy = make_dataset("AGIPD1M", modules="1-2", memory_cells=1, trains=20, lost_trains=0.2).simulated.runs
-    result = Result(words(lossy, tmp_path / "out"), tmp_path / "out", capsys)
+    result = Result([*words(lossy, tmp_path / "out"), "--max-lost", "50"], tmp_path / "out", capsys)
     assert result.status == 0
     assert result.constants.keys() == {1, 2}
     for module in result.constants:
@@ -282,7 +283,8 @@ def test_a_file_without_permission_is_left_out_and_said(
         return open(path, mode)
 
     monkeypatch.setattr(files, "open", ask, raising=False)
-    result = Result([*words(runs, tmp_path / "out"), "--min-trains", "5"], tmp_path / "out", capsys)
+    given = [*words(runs, tmp_path / "out"), "--min-trains", "5", "--max-lost", "50"]
+    result = Result(given, tmp_path / "out", capsys)
     assert result.status == 0
     assert [line for line in result.warnings if closed.name in line and "no permission" in line]
 
@@ -316,7 +318,7 @@ def test_damage_gives_the_same_bits_as_a_run_of_the_valid_frames(
     damage, valid = VALID[fault]
     for path in all_of(runs):
         damage(path)
-    given = ["--min-trains", "5", "--modules", "1"]
+    given = ["--min-trains", "5", "--max-lost", "50", "--modules", "1"]
     found = Result([*words(runs, tmp_path / "out"), *given], tmp_path / "out", capsys)
     whole = restricted(small_runs, valid, tmp_path / "valid")
     expected = Result([*words(whole, tmp_path / "expected"), *given], tmp_path / "expected", capsys)

@@ -19,7 +19,7 @@ from calib_core.store.constants import list_constants
 from .conftest import Dataset, run_job
 
 #: Fewer gate samples than trains, so that both passes are taken.
-PARAMETERS = {"gate_samples": 9}
+PARAMETERS = {"gate_samples": 9, "max_lost": 50}
 
 
 def arrays(folder: Path) -> dict[str, Any]:
