@@ -13,8 +13,9 @@ from calib_core.jobs.job import Job
 COLUMNS = ("Task", "Done", "State", "ETA")
 TASK, PROGRESS, STATE, ETA = range(len(COLUMNS))
 
-#: The job of a row; its :class:`TaskProgress`, None in the row of the job itself; its progress, 0 to 1; its state.
-JOB_ROLE, TASK_ROLE, PROGRESS_ROLE, STATE_ROLE = (Qt.ItemDataRole.UserRole + i for i in range(4))
+#: The job of a row; its :class:`TaskProgress`, None in the row of the job itself; its progress, 0 to 1; its state;
+#: what the job warned of, nothing in the row of a task.
+JOB_ROLE, TASK_ROLE, PROGRESS_ROLE, STATE_ROLE, WARNINGS_ROLE = (Qt.ItemDataRole.UserRole + i for i in range(5))
 
 #: Milliseconds between two looks at the boards, for a visible and for a hidden window.
 LIVE_INTERVAL = 16
@@ -38,11 +39,14 @@ class JobsModel(QAbstractTableModel):
         All boards were looked at.
     ended(job)
         A job has come to its end.
+    removed(job)
+        A job is watched no more.
     """
 
     board_changed = pyqtSignal(object, object)
     polled = pyqtSignal()
     ended = pyqtSignal(object)
+    removed = pyqtSignal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -74,6 +78,7 @@ class JobsModel(QAbstractTableModel):
         """Forget a job."""
         if self._boards.pop(job, None) is not None:
             self._arrange()
+            self.removed.emit(job)
 
     def set_interval(self, milliseconds: int | None) -> None:
         """Look at the boards at this interval; None stops looking."""
@@ -92,7 +97,7 @@ class JobsModel(QAbstractTableModel):
 
     def _take(self, job: Job, before: Board, board: Board) -> None:
         self._boards[job] = board
-        if board.tasks != before.tasks or board.state != before.state or board.done != before.done:
+        if any(getattr(board, name) != getattr(before, name) for name in ("tasks", "state", "done", "messages")):
             self._update_rows(len(board.tasks) == len(before.tasks))
         self.board_changed.emit(job, board)
         if board.state.ended and not before.state.ended:
@@ -141,8 +146,9 @@ class JobsModel(QAbstractTableModel):
                 return job_label(row.job)
             return _text(line, index.column(), board.eta if row.task is None else None)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return board.error or None
-        roles = {JOB_ROLE: row.job, TASK_ROLE: row.task, PROGRESS_ROLE: line.done, STATE_ROLE: line.state}
+            return board.error or _with_list(board) or None
+        roles = {JOB_ROLE: row.job, TASK_ROLE: row.task, PROGRESS_ROLE: line.done, STATE_ROLE: line.state,
+                 WARNINGS_ROLE: () if row.task else board.warnings}
         return roles.get(role)
 
 
@@ -150,6 +156,11 @@ def job_label(job: Job) -> str:
     """Name of a job for the screen: method, detector and the runs that it takes."""
     runs = ", ".join(path.name for name in job.spec.inputs for path in job.spec.paths(name))
     return f"{job.spec.method} {job.spec.detector or job.spec.family} {runs}"
+
+
+def _with_list(board: Board) -> str:
+    """Outcome of a job with its warnings below, nothing where there are none."""
+    return "\n".join((board.outcome.capitalize(), *(f"• {one}" for one in board.warnings))) if board.warnings else ""
 
 
 def eta_text(seconds: float | None) -> str:

@@ -44,10 +44,16 @@ class Source:
 class Sources(QObject):
     """Keeps what was opened, and shows one of it or two compared.
 
-    ``changed`` tells that there is another source, or that A or B is another.
+    Signals
+    -------
+    changed()
+        There is another source, or A or B is another.
+    closed(subject)
+        A source was let go, and its subject is closed.
     """
 
     changed = pyqtSignal()
+    closed = pyqtSignal(object)
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -98,8 +104,24 @@ class Sources(QObject):
             self.a, self.b = self.b or next(iter(self._entries), None), None
         if was_shown:
             self._present()
+        self._let_go(source)
+
+    def exchange(self, source: Source, other: Source) -> None:
+        """Let a source go, and put another in its place, which is shown as it was."""
+        letter = self.letter(source)
+        self._entries[self._entries.index(source)] = other
+        if letter == "A":
+            self.a = other
+        elif letter == "B":
+            self.b = other
+        if letter:
+            self._present()
+        self._let_go(source)
+
+    def _let_go(self, source: Source) -> None:
         if source.opened is not None:
             source.opened.close()
+            self.closed.emit(source.opened)
         self.changed.emit()
 
     def close(self) -> None:

@@ -50,6 +50,7 @@ from app.window.status import StatusBar
 from calib_core.cli.command_line import command_line
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import Survey
+from calib_core.subjects.base import Subject
 from calib_core.subjects.job import JobSubject
 
 CLOSE_TIMEOUT = 5.0
@@ -187,7 +188,8 @@ class MainWindow(QMainWindow):
             self.docks[name].visibilityChanged.connect(table.presenter.set_shown)
         self.leaving.left.connect(self.keeper.save)
         self.leaving.over.connect(self.end)
-        self.maps.source.notes_wanted.connect(lambda: self.docks.bring("log"))
+        self.tasks.removal_wanted.connect(self.constants.put_in_place_of)
+        self.sources.closed.connect(self._forget)
         self.tasks.log_wanted.connect(lambda _: self.docks.bring("log"))
         self.background.failed.connect(lambda text: session.say("ERROR", text))
         if supervisor is not None:
@@ -211,6 +213,11 @@ class MainWindow(QMainWindow):
         source = Source(job.spec.detector, partial(JobSubject, job))
         self.sources.add(source)
         self.sources.show(source)
+
+    def _forget(self, subject: Subject) -> None:
+        """A job that is not looked at any more is no row of the tasks either."""
+        if isinstance(subject, JobSubject):
+            self.jobs.remove(subject.job)
 
     def _show_comparison(self, way: str) -> None:
         for name, action in self.actions_by_name.items():

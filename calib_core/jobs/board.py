@@ -70,6 +70,14 @@ class Board:
     outputs: tuple[Written, ...] = ()
 
     @property
+    def outcome(self) -> str:
+        """State in words, with what a job that is done warned of."""
+        number = len(self.warnings)
+        if self.state is not State.DONE or not number:
+            return self.state.value
+        return f"{self.state.value} with {number} warning{'s' if number > 1 else ''}"
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What the job warned of, each sentence once."""
         return tuple(dict.fromkeys(message.text for message in self.messages if message.level == "WARN"))

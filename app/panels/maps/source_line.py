@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QEvent, pyqtSignal
+from PyQt6.QtCore import QEvent
 from PyQt6.QtGui import QColor, QMouseEvent, QPalette
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from app.session.session import Session
 from app.widgets.elided_label import ElidedLabel
+from app.widgets.sentence_list import SentenceList
 from app.widgets.tones import tones_of
 from calib_core.subjects.shown import in_words
 
@@ -15,19 +16,11 @@ NOTHING = "Nothing is shown yet: open runs and press Run, or open constants."
 
 
 class SourceLine(ElidedLabel):
-    """One line, always there, so that it moves no map; its tool tip has the notes, a click asks for them.
-
-    Signals
-    -------
-    notes_wanted()
-        The line was clicked while the subject has notes.
-    """
-
-    notes_wanted = pyqtSignal()
+    """One line, always there, so that it moves no map; a click lists the notes, which the tool tip has too."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._session, self.list = session, SentenceList(self)
         self.setObjectName("source_line")
         self.setMargin(3)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -46,7 +39,7 @@ class SourceLine(ElidedLabel):
         # the place first: it is to be seen where there is no room for all
         parts = [shown.place_text or "waiting for the first picture", shown.subject.title, self._state()]
         if notes:
-            parts.append(f"{len(notes)} note{'s' if len(notes) > 1 else ''}")
+            parts.append(f"! {_number(notes)}")
         self._say("   │   ".join(filter(None, parts)), self._tone(bool(notes)), notes)
 
     def _state(self) -> str:
@@ -76,6 +69,12 @@ class SourceLine(ElidedLabel):
             self.refresh()
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Ask for the notes."""
-        if self._session.shown.subject is not None and self._session.shown.subject.notes:
-            self.notes_wanted.emit()
+        """List the notes."""
+        subject = self._session.shown.subject
+        if subject is not None and subject.notes:
+            heading = f"{subject.title}: {subject.state}, {_number(subject.notes)}"
+            self.list.show_at(self.mapToGlobal(self.rect().bottomLeft()), heading, subject.notes)
+
+
+def _number(notes: tuple[str, ...]) -> str:
+    return f"{len(notes)} note{'s' if len(notes) > 1 else ''}"

@@ -33,6 +33,7 @@ class LogPresenter(QObject):
         session.message.connect(self.say)
         jobs.board_changed.connect(self._take_board)
         jobs.ended.connect(self._take_end)
+        jobs.removed.connect(self._forget)
 
     def say(self, level: str, text: str) -> None:
         """Tell something of the window itself."""
@@ -51,17 +52,24 @@ class LogPresenter(QObject):
         self._told[job] = len(board.messages)
 
     def _take_end(self, job: Job) -> None:
-        board, cause = job.board, f"job {id(job)}"
-        warnings = [message.text for message in board.messages if message.level == "WARN"]
+        board, cause = job.board, _cause(job)
         name, made = job_label(job), f"{told(board.outputs)} written to {job.spec.out_folder}."
         if board.error:
             self._banner.say("error", f"{name}: {board.error}", cause)
         elif board.state is State.CANCELLED:
             kept = f" The set is not complete: {made}" if board.outputs else " Nothing was written."
             self._banner.say("warning", f"{name} was cancelled.{kept}", cause)
-        elif board.outputs and warnings:
-            number = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
-            self._banner.say("warning", f"{name} is done with {number}: {warnings[0]} {made}", cause)
+        elif board.warnings:
+            self._banner.say("warning", f"{name} is {board.outcome}: {board.warnings[0]} {made}", cause)
         elif board.outputs:
             self._banner.say("ok", f"{name}: {made}", GOOD_NEWS)
             self._fading.start()
+
+    def _forget(self, job: Job) -> None:
+        """What a job that was removed has said is no news any more; its lines stay in the log."""
+        self._told.pop(job, None)
+        self._banner.clear(_cause(job))
+
+
+def _cause(job: Job) -> str:
+    return f"job {id(job)}"

@@ -62,6 +62,23 @@ class ConstantsOpener(QObject):
 
         self._background.run(_WORK, both, self._show_again, lambda error: self._session.say("WARN", str(error)))
 
+    def put_in_place_of(self, source: Source, files: Sequence[Path]) -> None:
+        """Let a source go and offer the constants that it has written instead; without any it is let go alone."""
+        def exchange(found: tuple[ConstantSet, ...]) -> None:
+            if source in self._sources.entries:
+                self._sources.exchange(source, _source(found[0]))
+
+        def remove(error: Exception) -> None:
+            if source in self._sources.entries:
+                self._sources.remove(source)
+            self._session.say("WARN", f"Its maps are gone, since its constants cannot be opened. {error}")
+
+        if files:
+            name = f"{_WORK} in place of {id(source)}"  # several may be removed at once
+            self._background.run(name, partial(find_sets, list(files)), exchange, remove)
+        else:
+            self._sources.remove(source)
+
     def choose(self, identifier: str) -> None:
         """Open what was found of one detector."""
         self._show([one for one in self._found if one.identifier == identifier])

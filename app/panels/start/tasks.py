@@ -1,7 +1,8 @@
-"""Panel of jobs and their tasks: progress, state, remaining time, and a way to stop each."""
+"""Panel of jobs and their tasks: progress, state, remaining time, and a way to stop or to remove each."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,34 +30,40 @@ from PyQt6.QtWidgets import (
 )
 
 from app.running import jobs_model
-from app.running.jobs_model import ETA, PROGRESS, STATE, TASK, JobsModel
+from app.running.jobs_model import ETA, PROGRESS, STATE, TASK, JobsModel, job_label
 from app.session.session import Session
-from app.session.sources import Sources
+from app.session.sources import Source, Sources
 from app.widgets import progress_cell
 from app.widgets.icons import icon
+from app.widgets.sentence_list import SentenceList
 from app.widgets.tones import Tones, tones_of
 from calib_core.cli.command_line import command_line
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job
+from calib_core.jobs.outputs import told
 from calib_core.subjects.job import JobSubject
 
-#: Icon and tone of each state; the word stands beside them.
+#: Icon and tone of each state, and of a job that warned of something; the word is in the tool tip.
 _LOOKS = {
     State.QUEUED: ("pause", "muted"), State.RUNNING: ("play", "info"),
     State.DONE: ("approve", "ok"), State.FAILED: ("error", "error"), State.CANCELLED: ("reject", "muted"),
 }
+_WARNED = ("warning", "warning")
 
 
 class TaskPanel(QWidget):
-    """Table of jobs and tasks; cancel by the cross, by Delete, or by the menu.
+    """Table of jobs and tasks; the cross, Delete, or the menu cancels a job that runs and removes one that has ended.
 
     Signals
     -------
+    removal_wanted(source, files)
+        A job is to be removed; its constants may take its place where it is looked at.
     log_wanted(task)
         The operator wants the log of a task, or of the whole job where the text is empty.
     """
 
     log_wanted = pyqtSignal(str)
+    removal_wanted = pyqtSignal(object, tuple)
 
     def __init__(
         self, session: Session, model: JobsModel, sources: Sources, parent: QWidget | None = None
@@ -64,6 +71,7 @@ class TaskPanel(QWidget):
         super().__init__(parent)
         self._session, self._model, self._sources = session, model, sources
         self.table, self.empty = QTableView(), QLabel("No job yet.")
+        self.list = SentenceList(self)
         self._proxy = _TaskRows(self)
         self._proxy.setSourceModel(model)
         self._lay_out()
@@ -75,14 +83,32 @@ class TaskPanel(QWidget):
         if job is not None and not job.board.state.ended:
             job.cancel()
 
+    def remove(self, job: Job | None) -> None:
+        """Remove a job that has ended; its constants stay, and are looked at in its place."""
+        source = self._source_of(job)
+        if job is None or source is None or not job.board.state.ended:
+            return
+        files = tuple(one.path for one in job.board.outputs if one.what == "constant")
+        stay = f"; its {told(job.board.outputs)} stay in {job.spec.out_folder}" if job.board.outputs else ""
+        self._session.say("INFO", f"{job_label(job)} is removed from the list{stay}.")
+        self.removal_wanted.emit(source, files)
+
+    def end(self, job: Job | None) -> None:
+        """Cancel a job that runs, remove one that has ended."""
+        if job is not None and job.board.state.ended:
+            self.remove(job)
+        else:
+            self.cancel(job)
+
     def show_job(self, job: Job | None) -> None:
         """Look at the maps of a job."""
-        for source in self._sources.entries:
-            if job is not None and isinstance(source.opened, JobSubject) and source.opened.job is job:
-                self._sources.show(source)
-                return
-        if job is not None:
-            self._session.say("WARN", f"This job was closed; its constants are in {job.spec.out_folder}.")
+        source = self._source_of(job)
+        if source is not None:
+            self._sources.show(source)
+
+    def _source_of(self, job: Job | None) -> Source | None:
+        return next((one for one in self._sources.entries
+                     if isinstance(one.opened, JobSubject) and one.opened.job is job), None)
 
     def current_job(self) -> Job | None:
         """Job of the current row."""
@@ -96,6 +122,8 @@ class TaskPanel(QWidget):
         folder = job.spec.out_folder
         cancel = menu.addAction(icon("stop"), "Cancel job", lambda: self.cancel(job))
         cancel.setEnabled(not job.board.state.ended)
+        menu.addAction(icon("close"), "Remove from the list", lambda: self.remove(job)).setEnabled(
+            job.board.state.ended)
         menu.addAction(icon("assembled"), "Show maps", lambda: self.show_job(job))
         menu.addSeparator()
         menu.addAction(icon("copy"), "Copy as command line", lambda: self._copy(job))
@@ -132,16 +160,23 @@ class TaskPanel(QWidget):
             header.resizeSection(column, letters.horizontalAdvance(text))
 
     def _connect(self) -> None:
-        self._cancel_cell = _CancelDelegate(self.table)
-        self._cancel_cell.cancelled.connect(self.cancel)
-        self.table.setItemDelegateForColumn(ETA, self._cancel_cell)
+        self._cross_cell = _CrossDelegate(self.table)
+        self._cross_cell.clicked.connect(self.end)
+        self.table.setItemDelegateForColumn(ETA, self._cross_cell)
         self.table.customContextMenuRequested.connect(self._show_menu)
         self.table.doubleClicked.connect(lambda index: self.show_job(_job_of(index)))
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
-        delete.activated.connect(lambda: self.cancel(self.current_job()))
+        delete.activated.connect(lambda: self.end(self.current_job()))
+        self.table.clicked.connect(self._list_warnings)
         for signal in (self._model.modelReset, self._model.rowsInserted, self._model.rowsRemoved):
             signal.connect(self._show_emptiness)
+
+    def _list_warnings(self, index: QModelIndex) -> None:
+        if index.column() == STATE and index.data(jobs_model.WARNINGS_ROLE):
+            job, below = _job_of(index), self.table.visualRect(index).bottomLeft()
+            self.list.show_at(self.table.viewport().mapToGlobal(below), f"{job_label(job)}: {job.board.outcome}",
+                              job.board.warnings)
 
     def _show_emptiness(self, *_: object) -> None:
         empty = self._model.rowCount() == 0
@@ -178,35 +213,37 @@ class _TaskRows(QIdentityProxyModel):
         if index.column() == STATE and role == Qt.ItemDataRole.ToolTipRole:
             return super().data(index, role) or state.value
         if index.column() == STATE and role in (Qt.ItemDataRole.DecorationRole, Qt.ItemDataRole.ForegroundRole):
-            return _look(state, role)
+            return _look(state, super().data(index, jobs_model.WARNINGS_ROLE), role)
         if role == Qt.ItemDataRole.ToolTipRole and not super().data(index, role):
             return super().data(index.siblingAtColumn(TASK), Qt.ItemDataRole.DisplayRole)
         return super().data(index, role)
 
 
-class _CancelDelegate(QStyledItemDelegate):
-    """Remaining time, and a cross that cancels the job in the row of a job that has not ended."""
+class _CrossDelegate(QStyledItemDelegate):
+    """Remaining time, and in the row of a job a cross that ends it."""
 
-    cancelled = pyqtSignal(object)
+    clicked = pyqtSignal(object)
 
     def paint(self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         """Draw the text, then the cross."""
         super().paint(painter, option, index)
-        if _can_cancel(index):
-            icon("close", QColor(_tones().error)).paint(painter, cross_rect(option.rect))
+        if _is_job(index):
+            tone = _tones().muted if _job_of(index).board.state.ended else _tones().error
+            icon("close", QColor(tone)).paint(painter, cross_rect(option.rect))
 
     def editorEvent(self, event: QEvent | None, model: Any, option: QStyleOptionViewItem, index: QModelIndex) -> bool:
-        """Cancel where the cross is clicked."""
+        """Tell that the cross is clicked."""
         released = event.type() == QEvent.Type.MouseButtonRelease and isinstance(event, QMouseEvent)
-        if released and _can_cancel(index) and cross_rect(option.rect).contains(event.position().toPoint()):
-            self.cancelled.emit(_job_of(index))
+        if released and _is_job(index) and cross_rect(option.rect).contains(event.position().toPoint()):
+            self.clicked.emit(_job_of(index))
             return True
         return super().editorEvent(event, model, option, index)
 
     def helpEvent(self, event: Any, view: Any, option: QStyleOptionViewItem, index: QModelIndex) -> bool:
         """Say what the cross does."""
-        if _can_cancel(index) and cross_rect(option.rect).contains(event.pos()):
-            view.setToolTip("Cancel this job (Delete)")
+        if _is_job(index) and cross_rect(option.rect).contains(event.pos()):
+            ended = _job_of(index).board.state.ended
+            view.setToolTip("Remove this job from the list (Delete)" if ended else "Cancel this job (Delete)")
         else:
             view.setToolTip("")
         return super().helpEvent(event, view, option, index)
@@ -218,9 +255,8 @@ def cross_rect(cell: QRect) -> QRect:
     return QRect(QPoint(cell.right() - size.width() - 3, cell.center().y() - size.height() // 2), size)
 
 
-def _can_cancel(index: QModelIndex) -> bool:
-    job = _job_of(index)
-    return job is not None and not _task_name(index) and not job.board.state.ended
+def _is_job(index: QModelIndex) -> bool:
+    return _job_of(index) is not None and not _task_name(index)
 
 
 def _job_of(index: QModelIndex) -> Job | None:
@@ -236,7 +272,7 @@ def _tones() -> Tones:
     return tones_of(QGuiApplication.palette())
 
 
-def _look(state: State, role: int) -> QIcon | QColor:
-    name, tone = _LOOKS[state]
+def _look(state: State, warnings: Sequence[str], role: int) -> QIcon | QColor:
+    name, tone = _WARNED if warnings and state in (State.RUNNING, State.DONE) else _LOOKS[state]
     colour = QColor(getattr(_tones(), tone))
     return icon(name, colour) if role == Qt.ItemDataRole.DecorationRole else colour

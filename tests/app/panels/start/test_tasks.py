@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtTest import QTest
 
 from app.panels.start.tasks import TaskPanel, cross_rect
-from app.running.jobs_model import ETA, PROGRESS, STATE, TASK, JobsModel
+from app.running.jobs_model import ETA, PROGRESS, STATE, TASK, JobsModel, job_label
 from app.session.sources import Source, Sources
+from app.widgets.tones import tones_of
 from calib_core.cli.command_line import command_line
-from calib_core.jobs.board import Board, State, TaskProgress
+from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
 from calib_core.subjects.job import JobSubject
 
 TASKS = (
@@ -86,13 +91,66 @@ def test_delete_cancels_the_job(panel, job, qtbot):
     assert job.calls == ["cancel"]
 
 
-def test_an_ended_job_cannot_be_cancelled(panel, model, job):
-    job.board = Board(2, State.DONE, TASKS, 1.0)
+@pytest.mark.parametrize("way", ["cross", "delete", "menu"])
+@pytest.mark.parametrize("state", [State.DONE, State.FAILED, State.CANCELLED])
+def test_a_job_that_has_ended_is_removed_and_not_cancelled(panel, model, job, session, qtbot, way, state):
+    assert not action(panel, 0, "Remove from the list").isEnabled()
+    files = (Written(Path("/x/cal.1.h5"), "constant", "", 0), Written(Path("/x/t.csv"), "table", "", 0))
+    job.board = Board(2, state, TASKS, 1.0, outputs=files)
     model.poll()
-    click_cross(panel, 0)
-    panel.cancel(job)
-    assert job.calls == []
     assert not action(panel, 0, "Cancel job").isEnabled()
+    with qtbot.waitSignal(panel.removal_wanted) as wanted:
+        if way == "cross":
+            click_cross(panel, 0)
+        elif way == "delete":
+            panel.activateWindow()
+            qtbot.waitUntil(panel.isActiveWindow)
+            panel.table.setFocus()
+            panel.table.setCurrentIndex(cell(panel, 2, TASK))
+            QTest.keyClick(panel.table, Qt.Key.Key_Delete)
+        else:
+            action(panel, 1, "Remove from the list").trigger()
+    assert (wanted.args[0].subject.job, wanted.args[1]) == (job, (Path("/x/cal.1.h5"),))
+    assert "its 1 constant, 1 table stay in" in session.said[-1][1]
+    assert job.calls == []
+
+
+WARNED = (Message(0.0, "WARN", "Codes are called ADU."), Message(0.0, "WARN", "Few frames."))
+
+
+def mark(panel, row):
+    """Most frequent colour of the mark of a row's state, and its tool tip."""
+    found = cell(panel, row, STATE)
+    image = found.data(Qt.ItemDataRole.DecorationRole).pixmap(24, 24).toImage()
+    drawn = [image.pixelColor(x, y) for x in range(24) for y in range(24) if image.pixelColor(x, y).alpha() == 255]
+    colour = Counter(one.name() for one in drawn).most_common(1)[0][0]
+    return colour, found.data(Qt.ItemDataRole.ToolTipRole)
+
+
+@pytest.mark.parametrize(("state", "warnings", "tone", "words"), [
+    (State.DONE, 2, "warning", "Done with 2 warnings\n• Codes are called ADU.\n• Few frames."),
+    (State.DONE, 1, "warning", "Done with 1 warning\n• Codes are called ADU."), (State.DONE, 0, "ok", "done"),
+    (State.FAILED, 2, "error", "It failed."),
+])
+def test_a_job_that_warned_is_amber_and_lists_what_it_warned_of(panel, model, job, state, warnings, tone, words):
+    error = "It failed." if state is State.FAILED else ""
+    job.board = Board(2, state, TASKS, 1.0, messages=WARNED[:warnings], error=error)
+    model.poll()
+    assert mark(panel, 0) == (getattr(tones_of(panel.palette()), tone), words)
+    where = panel.table.visualRect(cell(panel, 0, STATE)).center()
+    QTest.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert panel.list.isVisible() == bool(warnings)
+    if warnings:
+        assert panel.list.heading.text() == f"{job_label(job)}: {job.board.outcome}"
+        assert panel.list.text.toPlainText().splitlines() == [f"• {one.text}" for one in WARNED[:warnings]]
+        QTest.keyClick(panel.list, Qt.Key.Key_Escape)
+        assert not panel.list.isVisible()
+
+
+def test_a_warning_of_a_job_that_runs_is_marked_as_it_comes(panel, model, job):
+    job.board = replace(job.board, version=2, messages=WARNED[:1])
+    model.poll()
+    assert mark(panel, 0)[0] == tones_of(panel.palette()).warning
 
 
 def test_the_menu_cancels_copies_and_shows(panel, session, job, qtbot):
