@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 #: Share of the frames in which a wrong-gain pixel shows another stage.
 WRONG_GAIN_RATE = 0.25
 #: Distinguish the random numbers of a frame.
-_ADC, _SIGNAL, _OUTLIERS, _WRONG = 10, 11, 12, 14
+_ADC, _SIGNAL, _OUTLIERS, _WRONG, _BLINKS = 10, 11, 12, 14, 16
 #: Train, memory cell, and how many frames of this cell the train has before.
 _Frame = tuple[int, int, int]
 
@@ -38,6 +38,8 @@ class StageSource:
         self._sigma = np.ascontiguousarray(truth.sigma(stage), np.float32)
         self._signal = self._signal_truth(truth, cells)
         self._wrong = np.flatnonzero(truth.bad & BadKind.WRONG_GAIN)
+        self._blinking = np.flatnonzero(truth.bad & BadKind.BLINKING)
+        self._height = self._sigma.reshape(-1)[self._blinking] * np.float32(settings.blinking_height)
         self._other = (stage + 1) % len(self.detector.stages)
         self._other_offset = truth.offset(self._other, int(cells[0])).reshape(-1)[self._wrong]
 
@@ -86,6 +88,8 @@ class StageSource:
 
     def _add_signals(self, adc: Array, frame: _Frame) -> None:
         settings, top = self._settings, self.detector.saturation
+        if self._blinking.size:
+            self._blink(adc, frame)
         if settings.outlier_share:
             key = frame_key(self._key, _OUTLIERS, frame)
             add_outliers(adc, settings.outlier_share, settings.outlier_mean, top, key)
@@ -96,6 +100,11 @@ class StageSource:
         pixels = self._wrong[drawn]
         gain.reshape(-1)[pixels] = self.detector.stages[self._other].code
         adc.reshape(-1)[pixels] = self._other_offset[drawn] + 0.5
+
+    def _blink(self, adc: Array, frame: _Frame) -> None:
+        on = uniforms(frame_key(self._key, _BLINKS, frame), self._blinking.size) < self._settings.blinking_time
+        flat, pixels = adc.reshape(-1), self._blinking[on]
+        flat[pixels] = np.minimum(np.floor(flat[pixels] + self._height[on] + 0.5), self.detector.saturation)
 
     def _gain_bits(self, n: int) -> Array | None:
         if not self.detector.has_gain_bits:

@@ -57,6 +57,9 @@ class Settings(Knobs):
     high_offset_share: float = knob(0.001, ge=0, le=0.2, help=f"{_SHARE} have a high offset")
     wrong_gain_share: float = knob(0.0005, ge=0, le=0.2,
                                    help=f"{_SHARE} show wrong gain bits in some frames, where there are gain bits")
+    blinking_share: float = knob(0.0, ge=0, le=0.2, help=f"{_SHARE} have a second level in some frames")
+    blinking_time: float = knob(0.1, ge=0, le=1, help="Share of the frames in which they do, at random")
+    blinking_height: float = knob(12.0, ge=0, le=1000, unit="σ", help="How far that level is above the other")
     dead_block_module: int = knob(-1, ge=-1, le=4096, help="Module with a dead converter block; -1 for none")
     dead_module: int = knob(-1, ge=-1, le=4096, help="Module that gives only zeros; -1 for none")
     vetoed_cells: float = knob(0.0, ge=0, le=0.9, help="Share of the memory cells that are never recorded")

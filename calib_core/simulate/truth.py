@@ -37,6 +37,7 @@ class BadKind(IntFlag):
     HIGH_OFFSET = 4
     DEAD_BLOCK = 8
     WRONG_GAIN = 16
+    BLINKING = 32
 
 
 class ModuleTruth:
@@ -153,7 +154,8 @@ class ModuleTruth:
         settings = self.settings
         wrong = settings.wrong_gain_share if self.detector.has_gain_bits else 0.0
         return {BadKind.DEAD: settings.dead_share, BadKind.NOISY: settings.noisy_share,
-                BadKind.HIGH_OFFSET: settings.high_offset_share, BadKind.WRONG_GAIN: wrong}
+                BadKind.HIGH_OFFSET: settings.high_offset_share, BadKind.WRONG_GAIN: wrong,
+                BadKind.BLINKING: settings.blinking_share}
 
     def _dead_block(self) -> tuple[slice, slice]:
         shape = self._hardware.converter_block

@@ -12,7 +12,7 @@ from calib_core.detector import Electronics, Level, Levels, Simulated
 from calib_core.detector.registry import declare, detector_type, withdraw
 from calib_core.simulate import Settings, common_mode_of, cosmics_of, default_settings
 from calib_core.simulate.frames import StageSource
-from calib_core.simulate.truth import ModuleTruth
+from calib_core.simulate.truth import BadKind, ModuleTruth
 
 SHAPE, BANK = (64, 96), (32, 24)
 TRAINS = np.arange(2_000_000_000, 2_000_000_200, dtype=np.uint64)
@@ -135,3 +135,17 @@ def test_tracks_of_strips_run_along_them(settings):
 
 def test_no_rate_no_tracks(settings):
     assert cosmics_of(settings(), 0, 0, 1, 0) == ()
+
+
+def test_blinking_pixels_have_a_second_level_in_a_share_of_the_frames(settings):
+    plain = settings()
+    chosen = plain.with_changes({"blinking_share": 0.05, "blinking_time": 0.2, "blinking_height": 15.0})
+    adc, truth = frames_of(chosen)
+    blinking = truth.bad == BadKind.BLINKING
+    assert blinking.mean() == pytest.approx(0.05, abs=5 * np.sqrt(0.05 / blinking.size))
+    raised = adc.astype(int) - frames_of(plain)[0]  # the same noise below
+    assert (raised[:, ~blinking] == 0).all()
+    height = np.floor(15 * truth.sigma(0)[blinking] + 0.5)
+    on = raised[:, blinking] > 0
+    assert (raised[:, blinking] == np.where(on, height, 0)).all()
+    assert on.mean() == pytest.approx(0.2, abs=5 * np.sqrt(0.16 / on.size))
