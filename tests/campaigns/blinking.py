@@ -99,7 +99,7 @@ def measure(camera: Camera, share: float, height: float, folder: Path, *, cosmic
     """
     made, truth = _simulate(camera, share, height, cosmics, trains, folder / "raw")
     flags = _flags(made, estimator, folder / "constants")
-    bad = truth.bad(truth.modules[0])
+    bad = np.where(_ordinary(truth), truth.bad(truth.modules[0]), BadKind.DEAD)
     flagged = flags & (BadPixels.NOISE_OUT_OF_THRESHOLD | BadPixels.OFFSET_OUT_OF_THRESHOLD) != 0
     blinks, good = flagged[..., bad == BadKind.BLINKING], flagged[..., bad == 0]
     return Found(float(blinks.mean()), blinks.size, int(np.count_nonzero(good)), good.size)
@@ -113,6 +113,15 @@ def _simulate(camera: Camera, share: float, height: float, cosmics: float, train
     noise = np.median(np.asarray([level.mean for level in settings.detector.simulated.levels.noise]))
     made = simulate(settings.with_changes({"outlier_mean": float(44 * noise)}), root)
     return made, read_truth(made.truth_file)
+
+
+def _ordinary(truth: Truth) -> Any:
+    """Pixels (slow_scan, fast_scan) that are in no region of the detector type; the others have no soft limits."""
+    detector = truth.settings.detector
+    marked = np.zeros(detector.shape, np.uint32)
+    for region in detector.regions:
+        region.mark(marked)
+    return marked == 0
 
 
 def _flags(made: Simulated, estimator: str, out: Path) -> Any:
