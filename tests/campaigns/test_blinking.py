@@ -16,8 +16,12 @@ CASES = {(0.02, 12.0, 0.0): 0.75, (0.05, 12.0, 0.0): 1.0, (0.1, 8.0, 0.0): 1.0, 
 FEW_STRIPS = ("GOTTHARD2",)
 
 
-@pytest.mark.parametrize("camera", CAMERAS, ids=lambda camera: camera.kind)
-@pytest.mark.parametrize("case", CASES, ids=str)
+#: All cases of small cameras, some of a large one.
+TRIED = [pytest.param(camera, case, id=f"{camera.kind}-{case}") for camera in CAMERAS
+         for case in (list(CASES)[1::3] if camera.kind == "EPIX100" else CASES)]
+
+
+@pytest.mark.parametrize(("camera", "case"), TRIED)
 def test_recall_and_false_alarms(camera: Camera, case: tuple[float, float, float], tmp_path: Path) -> None:
     share, height, cosmics = case
     found = measure(camera, share, height, tmp_path, cosmics=cosmics)
