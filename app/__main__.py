@@ -63,6 +63,7 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
     from app.window.leaving import summon
     from app.window.main_window import MainWindow
     from app.window.tour import PICTURE_SIZE, Tour
+    from calib_core.io.foreign import end_trying
 
     asked = options.runs or options.constants or options.pictures
     if not asked and summon(state_folder()):
@@ -95,6 +96,7 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
         status: int = app.exec()
     finally:
         garbage.stop()
+        end_trying()
     failed = bool(tour.missed) or any(job.board.error for job in window.jobs.jobs)
     # widgets go before the program does: Python's end would delete them in any order
     window.deleteLater()

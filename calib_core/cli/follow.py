@@ -6,6 +6,7 @@ import sys
 import time
 
 from calib_core.cli.summary import warned
+from calib_core.io.foreign import end_trying
 from calib_core.jobs.board import Board, State
 from calib_core.jobs.job import Job
 from calib_core.jobs.outputs import told
@@ -23,6 +24,7 @@ def follow(job: Job) -> int:
             screen.show(job.board)
     except KeyboardInterrupt:
         job.cancel()
+        end_trying()
         job.wait()
     screen.show(job.board, last=True)
     job.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -11,10 +12,12 @@ import numpy.typing as npt
 
 from calib_core.detector import FrameSelection, Readings
 from calib_core.errors import BadInput
+from calib_core.io.datasets import UnfitError, find, read_values
 from calib_core.io.entries import train_ids
 from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
-from calib_core.io.libraries import h5py
 from calib_core.io.module_index import ModuleIndex
+
+log = logging.getLogger(__name__)
 
 
 class RunControl:
@@ -94,10 +97,10 @@ class RunControl:
         part = index.parts[index.part[0]]
         first = index.row[_first_train(index)]
         path = f"INSTRUMENT/{index.module.source}/{self._pulse_key.replace('.', '/')}"
-        found = _read(part.file, lambda: part.file.h5.get(path))
-        if not isinstance(found, h5py.Dataset) or len(found) <= first.max():
+        found = _read(part.file, lambda: _dataset(part.file, path, int(first.max()) + 1))
+        if found is None or len(found) <= first.max():
             return np.empty(0, np.uint64)
-        return np.asarray(_read(part.file, lambda: found[first.min():first.max() + 1]).reshape(-1))
+        return np.asarray(found[first.min():].reshape(-1))
 
     def beside(self, key: str) -> Readings | None:
         """Values of a key beside the pixels of the first module, over the trains of its files.
@@ -159,11 +162,13 @@ def _first_train(index: ModuleIndex) -> npt.NDArray[np.bool_]:
 
 
 def _dataset(file: RunFile, path: str, rows: int) -> npt.NDArray[Any] | None:
-    """First rows of a dataset, which is padded behind the last train."""
-    dataset = file.h5.get(path)
-    if not isinstance(dataset, h5py.Dataset) or not dataset.shape:
+    """First rows of a dataset, which is padded behind the last train; what is no data is left out and told."""
+    try:
+        dataset = find(file, path)
+        return None if dataset is None or not dataset.shape else read_values(file, dataset, rows)
+    except UnfitError as unfit:
+        log.warning("%s, %s; it is not used.", file.name, unfit)
         return None
-    return np.asarray(dataset[:rows])
 
 
 def _first_entries(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

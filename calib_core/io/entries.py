@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.io.files import HDF5_ERRORS, RunFile, read_whole
-from calib_core.io.libraries import h5py
+from calib_core.io.datasets import find, read_all, read_values
+from calib_core.io.files import HDF5_ERRORS, RunFile
 
 Mask = npt.NDArray[np.bool_]
 
@@ -63,7 +63,7 @@ def read_entries(file: RunFile, source: str, group: str) -> Entries:
         As h5py raises them: the source has no such index, or the file is damaged.
     """
     train = train_ids(file)
-    first, count = _first_and_count(file.h5[f"INDEX/{source}/{group}"])
+    first, count = _first_and_count(file, f"INDEX/{source}/{group}")
     beyond = count[len(train):]
     return Entries(train, suspect_trains(file, train), _fitted(first, len(train)), _fitted(count, len(train)),
                    beyond[beyond > 0])
@@ -94,7 +94,7 @@ def train_ids(file: RunFile) -> npt.NDArray[np.uint64]:
     ValueError
         The dataset has more than one axis, holds no whole numbers, or claims an absurd number of them.
     """
-    stored = read_whole(file.h5["INDEX/trainId"])
+    stored = read_all(file, "INDEX/trainId")
     if stored.ndim != 1 or stored.dtype.kind not in "ui":
         raise ValueError(f"INDEX/trainId holds {stored.dtype} with {stored.ndim} axes instead of train ids")
     used = np.flatnonzero(stored)
@@ -117,22 +117,22 @@ def suspect_trains(file: RunFile, train: npt.NDArray[np.uint64]) -> Mask:
     (m,) bool
         True where suspect; False where the flags are fewer than the trains.
     """
-    flags = file.h5.get("INDEX/flag")
+    flags = find(file, "INDEX/flag")
     suspect = np.zeros(len(train), bool)
     if flags is None or file.access.format_version == "0.5":
         known = train != 0
         suspect[known] = ~file.access.validity_flag[: int(known.sum())]
         return suspect
-    valid = flags[: len(train)].astype(bool)
+    valid = read_values(file, flags, len(train)).astype(bool)
     suspect[: len(valid)] = valid if file.access.format_version == "1.1" else ~valid
     return suspect
 
 
-def _first_and_count(index: h5py.Group) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    first = read_whole(index["first"]).astype(np.int64)
-    if "count" in index:
-        return first, read_whole(index["count"]).astype(np.int64)
-    last, status = read_whole(index["last"]).astype(np.int64), read_whole(index["status"])
+def _first_and_count(file: RunFile, index: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    first, count = read_all(file, f"{index}/first").astype(np.int64), find(file, f"{index}/count")
+    if count is not None:
+        return first, read_values(file, count).astype(np.int64)
+    last, status = read_all(file, f"{index}/last").astype(np.int64), read_all(file, f"{index}/status")
     return first, (last - first + 1) * (status != 0)
 
 

@@ -11,18 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from calib_core.errors import BadInput
+from calib_core.io.datasets import UnfitError, check_opening
+from calib_core.io.foreign import UntrustedFile, try_run_file
 from calib_core.io.inventory import Problem, Severity
 from calib_core.io.libraries import extra_data_errors, file_access, h5py
 
 _NAME = re.compile(r"(?P<category>[A-Z]+)-R(?P<run>\d{4})-(?P<aggregator>\w+?)(?:-S(?P<sequence>\d{5}))?\.h5")
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _LOCKED = (errno.EAGAIN, errno.EDEADLK, 524)
-#: Index, train ids or memory cells of one file never need more.
-MAX_INDEX_BYTES = 1 << 30
 #: Everything that HDF5, h5py and EXtra-data raise on a damaged file that could be opened.
 HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError,
                MemoryError)
@@ -103,26 +100,8 @@ def cause_of(error: BaseException) -> str:
     """
     said = error.strerror if isinstance(error, OSError) else None
     text = " ".join(str(said or (error.args[0] if len(error.args) == 1 else error)).split())
-    inner = re.search(r"\((.*)\)", text)
+    inner = None if said or isinstance(error, UnfitError) else re.search(r"\((.*)\)", text)
     return (inner[1] if inner else text)[:160] or type(error).__name__
-
-
-def read_whole(dataset: h5py.Dataset) -> npt.NDArray[Any]:
-    """Read all values of a small dataset, such as an index.
-
-    Parameters
-    ----------
-    dataset : h5py.Dataset
-        Of any shape; its claims are not trusted.
-
-    Raises
-    ------
-    ValueError
-        It claims more than `MAX_INDEX_BYTES`, so the file is damaged; nothing was read.
-    """
-    if dataset.size * dataset.dtype.itemsize > MAX_INDEX_BYTES:
-        raise ValueError(f"{dataset.name} claims {dataset.size} values")
-    return np.asarray(dataset[()])
 
 
 def open_run_files(folder: Path) -> tuple[tuple[RunFile, ...], tuple[Problem, ...]]:
@@ -171,8 +150,13 @@ def open_file(path: Path) -> RunFile | Problem:
     if code:
         return Problem("exclude", code, shown(path.name), "", reason)
     try:
-        _check_claims(path)
+        try_run_file(path)
+        check_opening(path)
         access = _access(path)
+    except UntrustedFile as error:
+        return Problem("exclude", "R24" if error.unreachable else "R01", shown(path.name), "", _untrusted(error))
+    except UnfitError as unfit:
+        return Problem("exclude", unfit.code, shown(path.name), unfit.path, unfit.detail)
     except extra_data_errors.FileStructureError as error:
         return Problem("exclude", "R03", shown(path.name), "", f"this is no complete raw file: {error}")
     except OSError as error:
@@ -181,15 +165,6 @@ def open_file(path: Path) -> RunFile | Problem:
         detail = f"METADATA or INDEX cannot be read: {cause_of(error)}"
         return Problem("exclude", "R03", shown(path.name), "", detail)
     return _described(path, access)
-
-
-def _check_claims(path: Path) -> None:
-    """Look at the sizes of what EXtra-data reads on opening, before it reads them."""
-    with h5py.File(path, "r") as file:
-        for name in ("INDEX/trainId", "METADATA/dataSources/dataSourceId", "METADATA/dataSourceId"):
-            found = file.get(name)
-            if isinstance(found, h5py.Dataset) and found.size > MAX_INDEX_BYTES // 16:
-                raise ValueError(f"{name} claims {found.size} values")
 
 
 def _access(path: Path) -> file_access.FileAccess:
@@ -226,6 +201,10 @@ def _has_signature(path: Path) -> bool:
     with open(path, "rb") as file:
         start = file.read(1 << 13)
     return any(start[at:at + 8] == _SIGNATURE for at in (0, 512, 1024, 2048, 4096))
+
+
+def _untrusted(error: UntrustedFile) -> str:
+    return cause_of(error) if error.unreachable else f"the file is damaged: {cause_of(error)}"
 
 
 def _open_failure(path: Path, error: OSError) -> tuple[str, str, str, str]:

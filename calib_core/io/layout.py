@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from calib_core.detector import DetectorType, Module
-from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of, read_whole
+from calib_core.io.datasets import LEAST_BYTES, UnfitError, find, read_values
+from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
 from calib_core.io.inventory import Problem
 from calib_core.io.libraries import h5py
 
 MAX_CHUNK_BYTES = 256 << 20
+#: Memory that the index of a module takes for each frame, bytes.
+FRAME_INDEX_BYTES = 64
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,6 @@ class Part:
     def per_row(self) -> int:
         """Frames in one row."""
         return int(self.cell.shape[1])
-
-
-class UnfitError(Exception):
-    """Why a file cannot serve a module; becomes a problem."""
-
-    def __init__(self, code: str, path: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code, self.path, self.detail = code, path, detail
 
 
 def open_part(detector: DetectorType, module: Module, file: RunFile) -> Part | Problem:
@@ -93,8 +86,16 @@ def _part(detector: DetectorType, base: str, file: RunFile) -> Part:
     if gain is not None:
         _check_gain(detector, pixels, gain)
     per_row = int(pixels.shape[1]) if raw.frames_per_entry else 1
+    _check_frames(file, pixels, per_row)
     return Part(file, pixels, gain, _cells(file, base, raw.cell, len(pixels), per_row),
                 _train_ids(file, base, raw.train))
+
+
+def _check_frames(file: RunFile, pixels: h5py.Dataset, per_row: int) -> None:
+    """What is made of the claims of an index follows from the size of the file: frames are larger than that."""
+    frames, size = len(pixels) * per_row, file.path.stat().st_size
+    if frames * FRAME_INDEX_BYTES > max(LEAST_BYTES, size):
+        raise UnfitError("R28", pixels.name, f"it claims {frames} frames, which a file of {size} bytes cannot hold")
 
 
 def _cells(file: RunFile, base: str, key: str | None, rows: int, per_row: int) -> np.ndarray:
@@ -104,7 +105,7 @@ def _cells(file: RunFile, base: str, key: str | None, rows: int, per_row: int) -
     cell = _dataset(file, base, key)
     if cell.dtype.kind not in "ui" or math.prod(cell.shape[1:]) != per_row:
         raise UnfitError("R17", cell.name, f"expected (n, {per_row}) integers, got {_what(cell)}")
-    return read_whole(cell).reshape(len(cell), per_row).astype(np.int64)
+    return read_values(file, cell).reshape(len(cell), per_row).astype(np.int64)
 
 
 def _train_ids(file: RunFile, base: str, key: str) -> np.ndarray | None:
@@ -116,32 +117,19 @@ def _train_ids(file: RunFile, base: str, key: str) -> np.ndarray | None:
         return None
     if found.dtype.kind not in "ui" or math.prod(found.shape[1:]) != 1:
         raise UnfitError("R17", found.name, f"expected (n,) integers, got {_what(found)}")
-    return np.asarray(read_whole(found), np.uint64).reshape(len(found))
+    return np.asarray(read_values(file, found), np.uint64).reshape(len(found))
 
 
 def _dataset(file: RunFile, base: str, key: str) -> h5py.Dataset:
     path = f"{base}/{key.replace('.', '/')}"
-    found = file.h5.get(path)
-    if not isinstance(found, h5py.Dataset):
+    found = find(file, path)
+    if found is None:
         raise UnfitError("R17", path, "this dataset is missing")
-    if found.file.filename != file.h5.filename or found.external:
-        raise UnfitError("R29", path, "the data lie in another file, which is not followed")
     if found.dtype.kind not in "uif":
         raise UnfitError("R31", path, f"this holds {found.dtype} instead of numbers")
-    if found.is_virtual:
-        _check_virtual(path, found, file.path.parent)
     if found.chunks and math.prod(found.chunks) * found.dtype.itemsize > MAX_CHUNK_BYTES:
         raise UnfitError("R28", path, f"its chunks of {found.chunks} are larger than {MAX_CHUNK_BYTES >> 20} MiB")
     return found
-
-
-def _check_virtual(path: str, dataset: h5py.Dataset, folder: Path) -> None:
-    for source in dataset.virtual_sources():
-        target = Path(os.path.realpath(folder / source.file_name))
-        inside = source.file_name == "." or target.parent == folder.resolve()
-        if not inside or not target.exists():
-            detail = f"its virtual source {source.file_name} is missing or outside the run folder"
-            raise UnfitError("R30", path, detail)
 
 
 def _what(dataset: h5py.Dataset) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calib_core.detector import DetectorType, Module
+from calib_core.io.datasets import UnfitError
 from calib_core.io.entries import (
     Entries,
     Mask,
@@ -197,6 +198,8 @@ def _entries(file: RunFile, module: Module, group: str) -> Entries | Problem:
     path = f"INDEX/{module.source}/{group}"
     try:
         return read_entries(file, module.source, group)
+    except UnfitError as unfit:
+        return file.problem("refuse", unfit.code, unfit.path, unfit.detail, module.number)
     except HDF5_ERRORS as error:
         detail = f"the index cannot be read: {cause_of(error)}"
         return file.problem("refuse", "R03", path, detail, module.number)

@@ -17,6 +17,7 @@ from calib_core.detector import Array, ControlReader, Detector, FrameSelection, 
 from calib_core.detector.registry import identify
 from calib_core.errors import BadInput
 from calib_core.io.control import RunControl
+from calib_core.io.datasets import find, read_all
 from calib_core.io.files import HDF5_ERRORS, RunFile, open_run_files
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.inventory import Problem, RunInventory
@@ -178,7 +179,7 @@ class Run:
         path = f"INSTRUMENT/{first}/{raw.pixels.replace('.', '/')}"
         for file in self.files if detector.type.variants else ():
             with suppress(*HDF5_ERRORS):  # what cannot be read is told with the module's other problems
-                shape = file.h5[path].shape[-2:]
+                shape = found.shape[-2:] if (found := find(file, path)) is not None else ()
                 fitting = (kind for kind in detector.type.variants if kind.shape == shape)
                 return replace(detector, type=next(fitting, detector.type))
         return detector
@@ -204,7 +205,7 @@ class Run:
     def _metadata(self, key: str) -> Iterator[Any]:
         for file in self.files:
             with suppress(*HDF5_ERRORS):  # these are for the screen only; many old files lack them
-                yield file.h5[f"METADATA/{key}"][0]
+                yield read_all(file, f"METADATA/{key}")[0]
 
     def _start(self) -> tuple[datetime | None, tuple[Problem, ...]]:
         """Time of the first train; the files' own where the clock of the trains cannot be right."""
@@ -222,7 +223,7 @@ class Run:
 
 def _first_timestamp(file: RunFile) -> datetime | None:
     with suppress(*HDF5_ERRORS):
-        stamps = file.h5["INDEX/timestamp"][:len(file.access.train_ids)]
+        stamps = read_all(file, "INDEX/timestamp")[:len(file.access.train_ids)]
         used = stamps[stamps > 0]
         return datetime.fromtimestamp(int(used.min()) / 1e9, UTC) if used.size else None
     return None

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from calib_core.constants.condition import Condition
 from calib_core.constants.constant import INTERNAL_DIMS, Constant
 from calib_core.errors import BadInput, BadParameter
+from calib_core.io.foreign import open_hdf5
 from calib_core.io.libraries import h5py
 from calib_core.store.files import write_atomically
 
@@ -116,12 +117,12 @@ class StoredConstant:
         BadInput
             The data are damaged.
         """
-        with _understood(self.path), h5py.File(self.path, "r") as file:
+        with _understood(self.path), open_hdf5(self.path) as file:
             return np.asarray(_group(file)["data"][()])
 
     def count(self, dims: Sequence[str] = INTERNAL_DIMS) -> Array | None:
         """Number of samples behind each value, like :meth:`values`, or None where the file has none."""
-        with _understood(self.path), h5py.File(self.path, "r") as file:
+        with _understood(self.path), open_hdf5(self.path) as file:
             present = "count" in _group(file)
         return self._ordered("count", dims) if present else None
 
@@ -133,7 +134,7 @@ class StoredConstant:
     def _ordered(self, name: str, dims: Sequence[str], part: tuple[Any, ...] = ()) -> Array:
         if not self.dims or not set(self.dims) <= set(dims):
             raise BadInput(f"{self.path} has the axes {self.dims or 'without names'}, not {tuple(dims)}.")
-        with _understood(self.path), h5py.File(self.path, "r") as file:
+        with _understood(self.path), open_hdf5(self.path) as file:
             stored = _group(file)[name][part or ()]
         missing = [dim for dim in dims if dim not in self.dims]
         order = [*missing, *self.dims]
@@ -301,7 +302,7 @@ def read_constant(path: Path, sha256: str | None = None) -> StoredConstant:
             raise OSError("there is no such file")
         if sha256 is not None and _sha256(path) != sha256:
             raise ValueError("its checksum differs from the one that was recorded")
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             return _stored(path, _group(file))
 
 
@@ -323,7 +324,7 @@ def opened(stored: StoredConstant, part: str = "data") -> Iterator[h5py.Dataset]
     with _understood(stored.path):
         if not stored.path.is_file():
             raise OSError("there is no such file")
-        with h5py.File(stored.path, "r") as file:
+        with open_hdf5(stored.path) as file:
             found = _group(file)[part]
             if found.shape != stored.shape:
                 raise ValueError(f"its shape was {stored.shape} and is {found.shape} by now")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
+from calib_core.io.foreign import open_hdf5
 from calib_core.io.libraries import h5py
 
 
@@ -42,7 +43,7 @@ def read_mask(
         The file cannot be read, or the array is no mask of such a detector.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             found = file.get(dataset)
             if not isinstance(found, h5py.Dataset):
                 have = ", ".join(name for name, node in file.items() if isinstance(node, h5py.Dataset)) or "none"

@@ -13,6 +13,8 @@ from extra_data.tests.mockdata import write_file
 from extra_data.tests.mockdata.detectors import AGIPDModule
 from extra_data.tests.mockdata.jungfrau import JUNGFRAUModule
 
+from tests.calib_core.io.mocks import write_all
+
 FIRST_TRAIN = 10000
 
 
@@ -59,6 +61,7 @@ def agipd_run(tmp_path: Path) -> Callable[..., RawRun]:
                 device = AGIPDModule(f"SPB_DET_AGIPD1M-1/DET/{m}CH0", frames_per_train=frames)
                 write_file(str(path), [device], ntrains=trains, firsttrain=FIRST_TRAIN + s * trains, chunksize=8,
                            format_version=version)
+                write_all(path, "INDEX")
                 if pixels:
                     with h5py.File(path, "r+") as file:
                         fill(file[f"INSTRUMENT/{run.image(m)}/data"], 10 * m + s)

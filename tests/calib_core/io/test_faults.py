@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -81,6 +82,11 @@ def claiming(name: str) -> Callable:
     return damage
 
 
+def inside(path, damage: Callable) -> None:
+    with h5py.File(path, "r+") as file:
+        damage(file)
+
+
 FILE_FAULTS = {
     "cut to nothing": (cut(0), "R02"),
     "cut to 1 %": (cut(0.01), "R01"),
@@ -91,8 +97,11 @@ FILE_FAULTS = {
     "no INDEX": (without("INDEX"), "R03"),
     "no METADATA": (without("METADATA"), "R03"),
     "no list of sources": (without("METADATA/dataSources/dataSourceId"), "R03"),
-    "absurd number of trains": (claiming("INDEX/trainId"), "R03"),
-    "absurd number of sources": (claiming("METADATA/dataSources/dataSourceId"), "R03"),
+    "absurd number of trains": (claiming("INDEX/trainId"), "R28"),
+    "absurd number of sources": (claiming("METADATA/dataSources/dataSourceId"), "R28"),
+    "train ids in another file": (lambda p: inside(p, leading_out("INDEX/trainId")), "R29"),
+    "sources in another file": (lambda p: inside(p, leading_out("METADATA/dataSources/dataSourceId")), "R29"),
+    "flags never written": (lambda p: inside(p, anew("INDEX/flag", (3,), "i4")), "R03"),
     "FIFO": (replaced(os.mkfifo), "R25"),
     "socket": (replaced(bind), "R25"),
     "folder": (replaced(lambda p: p.mkdir()), "R25"),
@@ -144,7 +153,7 @@ def test_a_file_that_somebody_writes_is_said_to_be_written(agipd_run, monkeypatc
     def locked(path):
         raise BlockingIOError(11, "Unable to synchronously open file (unable to lock file, errno = 11)")
 
-    monkeypatch.setattr(files, "FileAccess", locked)
+    monkeypatch.setattr(files, "_access", locked)
     with pytest.raises(BadInput, match=r"written.*R23"):
         Run.open(run.path)
 
@@ -210,6 +219,46 @@ def strings(file):
     file.create_dataset(f"{IMAGE}/data", (12, 2, 512, 128), h5py.string_dtype())
 
 
+OTHER, OTHERS = "RAW-R0012-AGIPD00-S00000.h5", IMAGE.replace("1CH0", "0CH0")
+
+
+def leading_out(name: str, soft: bool = False) -> Callable:
+    """A dataset that is a link to the same one of another file, or a soft link to such a link."""
+    def damage(file):
+        with h5py.File(Path(file.filename).parents[1] / "elsewhere.h5", "w") as other:
+            file.copy(file[name], other, name)
+        del file[name]
+        file["aside" if soft else name] = h5py.ExternalLink("../elsewhere.h5", name)
+        if soft:
+            file[name] = h5py.SoftLink("/aside")
+    return damage
+
+
+def half_written(file):
+    anew(f"{IMAGE}/cellId", (12, 1), "u2", chunks=(4, 1))(file)
+    file[f"{IMAGE}/cellId"][:4] = [[0], [1], [2], [3]]
+
+
+def virtual_of(name: str, source: str, rows: int, file_name: str = OTHER) -> Callable:
+    """A virtual dataset of which the first rows are those of another."""
+    def damage(file):
+        shape, dtype = file[name].shape, file[name].dtype
+        layout = h5py.VirtualLayout(shape, dtype)
+        layout[:rows] = h5py.VirtualSource(file_name, source, (rows, *shape[1:]))
+        del file[name]
+        file.create_virtual_dataset(name, layout, fillvalue=7)
+    return damage
+
+
+def claiming_frames(file):
+    """A small file whose index and datasets claim a hundred million frames."""
+    n = 100_000_000
+    for key, row in (("data", (2, 512, 128)), ("cellId", (1,)), ("trainId", (1,))):
+        anew(f"{IMAGE}/{key}", (n, *row), "u2" if key != "trainId" else "u8", chunks=(1, *row))(file)
+    put(f"{INDEX}/count", at(slice(None), n // 3))(file)
+    put(f"{INDEX}/first", at(slice(None), np.arange(3, dtype="u8") * (n // 3)))(file)
+
+
 #: Damage, code, severity, frames left of the module's 12 (4 in each of 3 trains).
 DATA_FAULTS = {
     "all counts zero": (put(f"{INDEX}/count", at(slice(None), 0)), "R06", "refuse", 0),
@@ -220,7 +269,7 @@ DATA_FAULTS = {
     "train id an hour later": (put("INDEX/trainId", at(2, 46002)), "R09", "exclude", 8),
     "trains out of order": (put("INDEX/trainId", at(1, 10003)), "R09", "exclude", 8),
     "suspect train": (put("INDEX/flag", at(1, 0)), "R09", "warn", 8),
-    "train ids as text": (anew("INDEX/trainId", (3,), "S8"), "R03", "refuse", 0),
+    "train ids as text": (anew("INDEX/trainId", (3,), "S8", data=[b"10000"] * 3), "R03", "refuse", 0),
     "index outside the data": (put(f"{INDEX}/first", at(2, 10)), "R12", "refuse", 0),
     "index huge": (put(f"{INDEX}/count", at(2, 1 << 63)), "R12", "refuse", 0),
     "index overlaps": (put(f"{INDEX}/first", at(1, 2)), "R12", "refuse", 0),
@@ -239,14 +288,26 @@ DATA_FAULTS = {
     "no pixel data": (lambda f: f.__delitem__(f"{IMAGE}/data"), "R17", "refuse", 0),
     "no memory cells": (lambda f: f.__delitem__(f"{IMAGE}/cellId"), "R17", "refuse", 0),
     "memory cells as float": (anew(f"{IMAGE}/cellId", (12, 1), "f4"), "R17", "refuse", 0),
-    "absurd number of cells": (anew(f"{IMAGE}/cellId", (1 << 40, 1), "u2", chunks=(1 << 16, 1)), "R01", "refuse", 0),
-    "absurd index": (anew(f"{INDEX}/count", (1 << 40,), "u8", chunks=(1 << 16,)), "R03", "refuse", 0),
+    "absurd number of cells": (anew(f"{IMAGE}/cellId", (1 << 40, 1), "u2", chunks=(1 << 16, 1)), "R28", "refuse", 0),
+    "absurd index": (anew(f"{INDEX}/count", (1 << 40,), "u8", chunks=(1 << 16,)), "R28", "refuse", 0),
     "data too short": (anew(f"{IMAGE}/data", (8, 2, 512, 128), "u2"), "R12", "refuse", 0),
     "huge chunks": (huge_chunks, "R28", "refuse", 0),
     "external storage": (elsewhere, "R29", "refuse", 0),
     "external link": (linked, "R29", "refuse", 0),
     "virtual source missing": (virtual, "R30", "refuse", 0),
     "text instead of pixels": (strings, "R31", "refuse", 0),
+    "index in another file": (leading_out(f"{INDEX}/count"), "R29", "refuse", 0),
+    "index behind a soft link": (leading_out(f"{INDEX}/first", soft=True), "R29", "refuse", 0),
+    "cells behind a soft link": (leading_out(f"{IMAGE}/cellId", soft=True), "R29", "refuse", 0),
+    "train ids in another file": (leading_out(f"{IMAGE}/trainId"), "R29", "refuse", 0),
+    "index never written": (anew(f"{INDEX}/count", (3,), "u8"), "R03", "refuse", 0),
+    "cells never written": (anew(f"{IMAGE}/cellId", (12, 1), "u2"), "R03", "refuse", 0),
+    "cells written in part": (half_written, "R03", "refuse", 0),
+    "cells without a source": (virtual_of(f"{IMAGE}/cellId", "nothing", 12), "R30", "refuse", 0),
+    "cells with half a source": (virtual_of(f"{IMAGE}/cellId", f"{OTHERS}/cellId", 6), "R30", "refuse", 0),
+    "cells beyond their source": (virtual_of(f"{IMAGE}/cellId", "INDEX/trainId", 12), "R30", "refuse", 0),
+    "index of an unwritten source": (virtual_of(f"{INDEX}/count", f"{OTHERS}/status", 3), "R03", "refuse", 0),
+    "a hundred million frames": (claiming_frames, "R28", "refuse", 0),
 }
 
 
@@ -254,8 +315,7 @@ DATA_FAULTS = {
 def test_data_that_cannot_be_trusted_are_left_out_and_said(agipd_run, fault):
     damage, code, severity, frames = DATA_FAULTS[fault]
     run = agipd_run(modules=3)
-    with h5py.File(run.file(1), "r+") as file:
-        damage(file)
+    inside(run.file(1), damage)
     inventory = inventory_of(run)
     assert of_module(inventory, 1).frames == frames
     problems = [p for p in found(inventory, code) if p.module == 1]

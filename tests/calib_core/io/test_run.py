@@ -13,6 +13,7 @@ from extra_data.tests import make_examples
 from calib_core.detector import FrameSelection
 from calib_core.errors import BadInput
 from calib_core.io.run import Run
+from tests.calib_core.io.mocks import write_all
 
 COMP = "SPB_IRU_AGIPD1M1/MDL/FPGA_COMP"
 
@@ -22,6 +23,8 @@ def with_control(tmp_path_factory):
     folder = tmp_path_factory.mktemp("agipd1m")
     make_examples.make_agipd1m_run(
         str(folder), rep_rate=True, gain_setting=True, integration_time=True, bias_voltage=True)
+    for path in folder.iterdir():
+        write_all(path, "CONTROL", "RUN")
     return folder
 
 
@@ -60,6 +63,31 @@ def test_control_values_are_those_of_extra_data(with_control):
             told = control.told(source, key)
             np.testing.assert_array_equal(told.values, reference[source, key].ndarray())
             assert told.told == told.trains == len(told.values)
+
+
+def never_written(file, name):
+    shape, dtype = file[name].shape, file[name].dtype
+    del file[name]
+    file.create_dataset(name, shape, dtype, fillvalue=17)
+
+
+def in_another_file(file, name):
+    del file[name]
+    file[name] = h5py.ExternalLink("RAW-R9015-AGIPD00-S00000.h5", "INDEX/trainId")
+
+
+@pytest.mark.parametrize(("spoil", "words"), [(never_written, "never written"), (in_another_file, "another file")])
+@pytest.mark.parametrize("key", ["bunchStructure/nPulses", "gain"])
+def test_control_values_that_are_no_data_are_told_and_not_used(tmp_path, caplog, spoil, words, key):
+    make_examples.make_agipd1m_run(str(tmp_path), rep_rate=True, gain_setting=True)
+    path = next(tmp_path.glob("*CTRL00*"))
+    write_all(path, "CONTROL", "RUN")
+    with h5py.File(path, "r+") as file:
+        for section in ("CONTROL", "RUN"):
+            spoil(file, f"{section}/{COMP}/{key}/value")
+    with Run.open(tmp_path) as run:
+        assert run.control(run.detectors[0]).told(COMP, key.replace("/", ".")) is None
+    assert [words in line and key in line for line in caplog.messages] == [True, True]
 
 
 def test_sources_match_as_a_whole(with_control):
