@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -13,7 +13,8 @@ from pydantic import field_validator
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import by_gain_stage, dark_reasons, dark_results, dark_rules, dark_unstable
 from calib_core.characterisation.accumulators import Describe, Moments, Sampling, Statistics
-from calib_core.characterisation.dark_checks import drifts, few_frames
+from calib_core.characterisation.checks import Check
+from calib_core.characterisation.dark_checks import Drift, FewFrames
 from calib_core.characterisation.dark_separation import GAIN_SIGNAL, Separation, among_all_stages
 from calib_core.characterisation.inputs import Arrangement, Given, Input, inputs_of_steps
 from calib_core.characterisation.method import Method
@@ -21,7 +22,7 @@ from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.sample_plot import moments, sample_plot
 from calib_core.characterisation.samples import GateSamples, MedianSamples
 from calib_core.characterisation.train_selection import TrainSelection
-from calib_core.characterisation.unit import Accumulator, Context, Finished, Maps, Unit
+from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET, THRESHOLDS_DARK
 from calib_core.correction.step import Step
@@ -325,24 +326,14 @@ class Dark(TrainSelection, Method):
         apart = () if kind.signal_plane is None else self._separation.reasons(kind, present[here], signals, close)
         return dark_reasons.reasons(kind, self._rules(kind, present[here]), known, row, col, tuple(apart))
 
-    def cautions(self, frames: Mapping[str, int]) -> Iterable[str]:
-        """By how much the noise comes out low, and what is not tested, with few frames."""
-        return few_frames(frames, self._has_gate)
-
     def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
         """The rules by which pixels are flagged, those of the first gain stage."""
         separation = () if kind.signal_plane is None else (self._separation.text,)
         return (*(rule.text for rule in self._rules(kind, 0)), *separation)
 
-    def remarks(self, context: Context, module: int, finished: Finished) -> Iterable[str]:
-        """Runs whose offset drifts; codes that go through a step are not compared, since frames are as stored.
-
-        Returns
-        -------
-        iterable of str
-            At most one sentence for each run, which is read, and may raise BadInput, when it is asked for.
-        """
-        return () if context.is_prepared(module) else drifts(context, module, finished)
+    def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
+        """What is asked of each module: those of every method, drift, and enough frames."""
+        return (*super().checks(kind), Drift(), FewFrames(self._has_gate))
 
     def _describing(self, context: Context, unit: Unit) -> Describe:
         return partial(self._describe, context.detector, by_gain_stage.number_of(context, unit.inputs[0]))

@@ -1,33 +1,48 @@
-"""What is remarkable of a dark: runs whose offset drifts by more than their noise, and runs of few frames."""
+"""What is asked of each dark: does its offset drift, and are there enough frames."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from math import exp, lgamma, sqrt
 
 import numpy as np
 
 from calib_core.axes import Array
+from calib_core.characterisation.checks import Check
 from calib_core.characterisation.dark_unstable import FEWEST
 from calib_core.characterisation.drift import FRAMES, drift_over_run
 from calib_core.characterisation.unit import Context, Finished
+from calib_core.remarks import CheckText, Remark
 
 
-def drifts(context: Context, module: int, finished: Finished) -> Iterator[str]:
-    """A sentence for each run of a module whose offset drifts by more than the median noise.
+class Drift(Check):
+    """The offset does not change over a run by more than the noise.
 
-    Parameters
-    ----------
-    context : Context
-    module : int
-    finished : Finished
-        Offset, noise and bad pixels of the module, and a few frames of its runs as they are stored.
+    Codes that go through a step are not compared, since frames are as stored.
     """
-    for key, arranged in context.arranged.items():
-        drift, noise = _drift(context, key, finished)
-        if arranged.run is not None and abs(drift) > noise:
-            yield (f"Module {module}: the offset of {arranged.run.label} drifts by {drift:+.1f} ADU over the run, "
-                   f"more than the noise of {noise:.1f} ADU; look at the count map and at the light.")
+
+    @property
+    def text(self) -> CheckText:
+        """The check in words."""
+        return CheckText(
+            "drift", "slope of a line through the median of frame − offset of the good pixels, in "
+            f"{FRAMES} frames that are spread over the run, times its length",
+            "more than the median noise of the good pixels",
+            "none: the median of a frame has an error far below the noise of a pixel",
+            "the offset of half of the trains is then wrong by a quarter of the noise or more")
+
+    def remarks(self, context: Context, module: int, finished: Finished) -> Iterator[Remark]:
+        """A sentence for each run whose offset drifts; BadInput where it cannot be read."""
+        for key, arranged in context.arranged.items():
+            if arranged.run is None or context.is_prepared(module):
+                continue
+            drift, noise = _drift(context, key, finished)
+            if abs(drift) > noise:
+                yield Remark(
+                    self.text.kind, module, context.stage_of(key), drift, noise, "ADU",
+                    f"Module {module}: the offset of {arranged.run.label} drifts by {drift:+.1f} ADU over the run, "
+                    f"more than the noise of {noise:.1f} ADU; look at the count map and at the light.")
 
 
 def _drift(context: Context, key: str, finished: Finished) -> tuple[float, float]:
@@ -47,28 +62,39 @@ def _drift(context: Context, key: str, finished: Finished) -> tuple[float, float
     return drift_over_run(frames, offsets, good), noise
 
 
-def few_frames(frames: Mapping[str, int], gated: bool) -> Iterator[str]:
-    """What runs of few frames mean: the standard deviation of n normal samples is low by 1 − c₄(n) on average.
+@dataclass(frozen=True)
+class FewFrames(Check):
+    """There are enough frames for a noise without much bias, and to find pixels that blink.
 
-    Parameters
+    Attributes
     ----------
-    frames : mapping of str to int
-        Fewest frames of a memory cell, by the label of each run.
     gated : bool
         Whether pixels that blink would be found with more.
-
-    Yields
-    ------
-    str
-        One sentence for all runs that have fewer than :data:`FEWEST` frames.
     """
-    few = {label: n for label, n in frames.items() if n < FEWEST}
-    if few:
-        least = min(few.values())
-        low = f" too low by {1 - unbiasing(least):.1%}" if least > 1 else " as no number"
-        more = f" Whether pixels blink is not tested below {FEWEST} frames." if gated else ""
-        named = ", ".join(f"{label}: {n}" for label, n in few.items())
-        yield f"Few frames per memory cell ({named}): the noise comes out{low}.{more}"
+
+    gated: bool
+
+    @property
+    def text(self) -> CheckText:
+        """The check in words."""
+        return CheckText(
+            "few frames", "fewest frames n of a memory cell; the standard deviation of n normal samples is low by "
+            "1 − c₄(n) on average, c₄(n) = √(2/(n − 1)) Γ(n/2) / Γ((n − 1)/2)", f"fewer than {FEWEST}", "none",
+            f"1 − c₄ is {1 - unbiasing(FEWEST):.1%} at {FEWEST} frames, and fewer do not tell whether a pixel blinks")
+
+    def remarks(self, context: Context, module: int, finished: Finished) -> Iterator[Remark]:
+        """A sentence for each run of few frames, the same for all modules that have as many."""
+        for key, arranged in context.arranged.items():
+            n = 0 if arranged.run is None else finished.fewest(key)
+            if arranged.run is not None and 0 < n < FEWEST:
+                stage = context.stage_of(key)
+                yield Remark(self.text.kind, module, stage, float(n), float(FEWEST), "frames",
+                             f"Few frames per memory cell of {arranged.run.label}, {stage}: {n}; {self._means(n)}")
+
+    def _means(self, n: int) -> str:
+        low = f" too low by {1 - unbiasing(n):.1%}" if n > 1 else " as no number"
+        more = f", and whether pixels blink is not tested below {FEWEST}" if self.gated else ""
+        return f"the noise comes out{low}{more}."
 
 
 def unbiasing(n: int) -> float:

@@ -8,16 +8,17 @@ of an axis); per unit it makes an accumulator for each pass, and reduces the las
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import numpy as np
 
 from calib_core.axes import Array, At, Axis, Result
+from calib_core.characterisation.checks import Check, Coverage
 from calib_core.characterisation.inputs import Arrangement, Given, Input, as_given
 from calib_core.characterisation.outputs import Output
 from calib_core.characterisation.sample_plot import moments, sample_plot
-from calib_core.characterisation.unit import Accumulator, Context, Finished, Maps, Unit
+from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType, FrameSelection
 from calib_core.explanation import Explanation, Reason, RuleText
@@ -221,22 +222,19 @@ class Method(Knobs):
         """
         return {}
 
-    def remarks(self, context: Context, module: int, finished: Finished) -> Iterable[str]:
-        """What is to be looked at in a finished module.
+    def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
+        """What is asked of each finished module before its files are written.
 
         Parameters
         ----------
-        context : Context
-        module : int
-        finished : Finished
-            Its results, and a few frames of its runs.
+        kind : DetectorType or None
 
         Returns
         -------
-        iterable of str
-            Whole sentences for the log.
+        tuple of Check
+            In the order in which they tell.
         """
-        return ()
+        return (Coverage(),)
 
     def judged(self, kind: DetectorType | None) -> tuple[str, ...]:
         """Results that :meth:`reasons` looks at; none where a method gives no reasons.
@@ -249,21 +247,6 @@ class Method(Knobs):
         -------
         tuple of str
             Names of results over the axis that :attr:`combines` names and that of :attr:`split`.
-        """
-        return ()
-
-    def cautions(self, frames: Mapping[str, int]) -> Iterable[str]:
-        """What few frames mean for the results; nothing by default.
-
-        Parameters
-        ----------
-        frames : mapping of str to int
-            Fewest frames of a memory cell, by the label of each run.
-
-        Returns
-        -------
-        iterable of str
-            Sentences for the operator, told before the work.
         """
         return ()
 

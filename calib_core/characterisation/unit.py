@@ -136,6 +136,11 @@ class Context:
         return {name: index for name, index in (places[0] if places else {}).items()
                 if all(place.get(name) == index for place in places)}
 
+    def stage_of(self, key: str) -> str:
+        """Short name of the gain stage of an arranged input; empty where it has none."""
+        index = self.arranged[key].at.get("gain")
+        return "" if index is None or "gain" not in self.axes else str(self.axes["gain"].labels[index])
+
 
 @dataclass(frozen=True)
 class Block:
@@ -211,6 +216,43 @@ class Finished(Protocol):
         -------
         (slow_scan, fast_scan) array
             The result's missing value where nothing was made.
+        """
+
+    def values(self, name: str) -> Array:
+        """A result without pixels.
+
+        Parameters
+        ----------
+        name : str
+            Of the result.
+
+        Returns
+        -------
+        array
+            Over the result's axes; blank where nothing was made.
+        """
+
+    def empty(self, key: str) -> Mapping[str, int]:
+        """Frames of a run that the reading found without data.
+
+        Parameters
+        ----------
+        key : str
+            Of the arranged input.
+
+        Returns
+        -------
+        mapping of str to int
+            Number by reason; none where there are no such frames.
+        """
+
+    def fewest(self, key: str) -> int:
+        """Fewest frames that a memory cell has in a run, of those that have any.
+
+        Parameters
+        ----------
+        key : str
+            Of the arranged input.
         """
 
     def some(self, key: str, n: int) -> Frames:

@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 from calib_core.axes import Picture
+from calib_core.remarks import Remark
 
 
 class State(Enum):
@@ -55,7 +56,11 @@ class Written:
 
 @dataclass(frozen=True)
 class Board:
-    """Snapshot of a job: states, progress, messages, and the picture that is being looked at."""
+    """Snapshot of a job: states, progress, messages, and the picture that is being looked at.
+
+    ``remarks`` is the summary of all that is remarkable of the modules that are finished; each sentence of it is a
+    warning among the messages.
+    """
 
     version: int = 0
     state: State = State.QUEUED
@@ -68,6 +73,7 @@ class Board:
     messages: tuple[Message, ...] = ()
     error: str = ""
     outputs: tuple[Written, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def outcome(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -28,6 +29,7 @@ from calib_core.jobs.reasons import reasons_of
 from calib_core.jobs.results import Results
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.threads import Workers
+from calib_core.remarks import Remark
 from calib_core.store.constants import STORE
 from calib_core.store.files import check_writable, sweep
 from calib_core.store.images import ImageReader
@@ -242,6 +244,16 @@ class Job:
             message = Message(time.time(), level, text)
             self.board = replace(
                 self.board, version=self.board.version + 1, messages=(*self.board.messages, message))
+
+    def remark(self, found: Sequence[Remark]) -> None:
+        """Keep what is remarkable of a module, and warn of it; what several modules have in common once."""
+        known = set(self.board.warnings)
+        with self._lock:
+            self.board = replace(
+                self.board, version=self.board.version + 1, remarks=(*self.board.remarks, *found))
+        for sentence in dict.fromkeys(one.sentence for one in found):
+            if sentence not in known:
+                self.say("WARN", sentence)
 
     def wrote(self, files: list[Written]) -> None:
         """Tell that files were written."""

@@ -18,6 +18,7 @@ from calib_core.jobs.plan import Plan
 from calib_core.jobs.provenance import provenance
 from calib_core.jobs.results import Results
 from calib_core.ranges import format_numbers
+from calib_core.remarks import Remark
 from calib_core.store.constants import write_constant
 from calib_core.store.table import Cell, Column, write_csv
 
@@ -37,11 +38,12 @@ def combine(plan: Plan, results: Results, step: Step) -> None:
 
 
 def write_module(
-    plan: Plan, module: Module, results: Results, step: Step, wrote: Callable[[Written], None]
+    plan: Plan, module: Module, results: Results, remarks: Sequence[Remark], step: Step,
+    wrote: Callable[[Written], None],
 ) -> None:
     """Write all constants of a module; each file is whole or not there, and told as soon as it is."""
     wanted = layouts(plan)
-    known = provenance(plan, module) if wanted else {}
+    known = provenance(plan, module, remarks) if wanted else {}
     for index, layout in enumerate(wanted):
         constant = constant_of(plan, module, results, layout, known, partial(step, index / len(wanted)))
         made = write_constant(constant, plan.spec.out_folder)

@@ -192,12 +192,7 @@ def _with_axes(method: Method, context: Context) -> Context:
 
 
 def _with_units(plan: Plan) -> Plan:
-    units = tuple(_units(plan))
-    fewest: dict[str, int] = {}
-    for unit in units:
-        if unit.samples:
-            fewest[plan.label(unit)] = min(unit.samples, fewest.get(plan.label(unit), unit.samples))
-    planned = replace(plan, units=units, notes=(*plan.notes, *plan.method.cautions(fewest)))
+    planned = replace(plan, units=tuple(_units(plan)))
     return replace(planned, source=replace(planned.source, context=planned.context))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -12,12 +13,20 @@ from calib_core.characterisation.inputs import Arranged
 from calib_core.detector import Module
 from calib_core.io.frames import ModuleFrames
 from calib_core.jobs.plan import Plan
+from calib_core.remarks import Remark
 
 _LIBRARIES = ("numpy", "numba", "h5py", "extra_data")
 
 
-def provenance(plan: Plan, module: Module) -> dict[str, Any]:
-    """Everything that decided the constants of one module; the keys that every constant file has come first."""
+def provenance(plan: Plan, module: Module, remarks: Sequence[Remark]) -> dict[str, Any]:
+    """Everything that decided the constants of one module; the keys that every constant file has come first.
+
+    Parameters
+    ----------
+    plan, module
+    remarks : sequence of Remark
+        What is remarkable of the module.
+    """
     inputs = [_input(plan, module.number, key, one) for key, one in plan.context.arranged.items()]
     return {
         "detector_type": plan.detector_type.database_type,
@@ -32,6 +41,7 @@ def provenance(plan: Plan, module: Module) -> dict[str, Any]:
         "started": plan.started.isoformat(),
         "constants": _taken(plan, module.number),
         "notes": list(plan.notes),
+        "remarks": [one.as_json() for one in remarks],
     }
 
 

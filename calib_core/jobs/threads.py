@@ -6,28 +6,26 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from calib_core.axes import Array, At
 from calib_core.characterisation.driver import run_unit
 from calib_core.characterisation.unit import Accumulator, Unit
-from calib_core.detector import Frames
 from calib_core.errors import CalibrationError, Cancelled
 from calib_core.io.budget import MemoryBudget
-from calib_core.io.frames import NO_DATA
 from calib_core.jobs.board import Written
 from calib_core.jobs.constant_files import largest_constant
+from calib_core.jobs.finished import FinishedModule
 from calib_core.jobs.live import Live
 from calib_core.jobs.outputs import combine, told, write_module
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.progress import Progress
 from calib_core.jobs.queue import Ready, WorkQueue
 from calib_core.jobs.results import Results
+from calib_core.remarks import Remark
 
 #: Workers leave the processor to whoever shows their pictures.
 _NICENESS = 10
@@ -44,32 +42,14 @@ class Report(Protocol):
     def say(self, level: str, text: str) -> None:
         """Tell the log something."""
 
+    def remark(self, found: Sequence[Remark]) -> None:
+        """Tell what is remarkable of a module."""
+
     def wrote(self, files: list[Written]) -> None:
         """Tell that files were written."""
 
     def moved(self, progress: Progress) -> None:
         """Tell that the work went on."""
-
-
-@dataclass(frozen=True)
-class FinishedModule:
-    """What a method may ask of a module that is finished."""
-
-    plan: Plan
-    module: int
-    results: Results
-
-    def has(self, name: str, at: At) -> bool:
-        """Whether something was made at a place."""
-        return self.results.has(name, at)
-
-    def filled(self, name: str, at: At) -> Array:
-        """Image (slow_scan, fast_scan) at a place, the result's missing value where nothing was made."""
-        return self.results.filled(name, at)
-
-    def some(self, key: str, n: int) -> Frames:
-        """Up to ``n`` frames, as they are stored, spread evenly over the run of an arranged input."""
-        return self.plan.frames[self.module, key].some(n)
 
 
 class Workers:
@@ -202,35 +182,29 @@ class Workers:
             self._written.setdefault(number, []).append(one.path)
             self._report.wrote([one])
 
+        remarks = self._check(number, results)
         with self._budget.reserve(largest_constant(plan)):
-            write_module(plan, plan.detector.module(number), results, lambda share: step(0.5 + share / 2), wrote)
+            write_module(
+                plan, plan.detector.module(number), results, remarks, lambda share: step(0.5 + share / 2), wrote)
         self._whole.add(number)
-        self._tell_left_out(number)
-        self._remark(number, results)
         if written:
             self._report.say("INFO", f"Module {number}: {told(written)} written.")
 
-    def _remark(self, number: int, results: Results) -> None:
-        """Tell what is remarkable; a check that fails does not fail a module whose constants are there."""
-        plan = self._plan
-        try:
-            for sentence in plan.method.remarks(plan.context, number, FinishedModule(plan, number, results)):
-                self._report.say("WARN", sentence)
-        except Cancelled:
-            raise
-        except Exception as error:
-            why = str(error) or type(error).__name__
-            self._report.say("WARN", f"Module {number}: its constants are written, but the checks after that failed: "
-                                     f"{why.rstrip('.')}.")
-
-    def _tell_left_out(self, number: int) -> None:
-        """Tell which frames had no data, which only the reading shows."""
-        for key, run in self._plan.runs.items():
-            frames = self._plan.frames[number, key]
-            empty = [f"{n} {why}" for why, n in frames.excluded.items() if why in NO_DATA]
-            if empty:
-                self._report.say("WARN", f"Module {number}: frames of {run.label} without data are left out: "
-                                         f"{', '.join(empty)}.")
+    def _check(self, number: int, results: Results) -> tuple[Remark, ...]:
+        """Tell what is remarkable of a module; a check that fails leaves the others and the constants."""
+        found: list[Remark] = []
+        finished = FinishedModule(self._plan, number, results)
+        for check in self._plan.method.checks(self._plan.kind):
+            try:
+                found += check.remarks(self._plan.context, number, finished)
+            except Cancelled:
+                raise
+            except Exception as error:
+                why = str(error) or type(error).__name__
+                self._report.say("WARN", f"Module {number} was not checked for {check.text.kind}: "
+                                         f"{why.rstrip('.')}. Its constants are written all the same.")
+        self._report.remark(found)
+        return tuple(found)
 
     def _announce(self, force: bool = False) -> None:
         now = time.monotonic()

@@ -9,6 +9,7 @@ from typing import Protocol
 from calib_core.axes import Array, At, Axis, Picture, Result, View
 from calib_core.detector import DetectorType
 from calib_core.explanation import Explanation, Reason, RowFrames
+from calib_core.remarks import Remark
 
 
 class Subject(Protocol):
@@ -40,6 +41,8 @@ class Subject(Protocol):
         Where the results are kept; none where they are in no file yet.
     notes : tuple of str
         Sentences on what was guessed, left out or is not told.
+    remarks : tuple of Remark
+        What is remarkable of the modules; their sentences are among the notes.
     version : int
         Grows with each picture, and when something else is new: what there is, the state, a note.
     picture : Picture, optional
@@ -68,6 +71,8 @@ class Subject(Protocol):
     def files(self) -> tuple[Path, ...]: ...  # noqa: D102
     @property
     def notes(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def remarks(self) -> tuple[Remark, ...]: ...  # noqa: D102
     @property
     def version(self) -> int: ...  # noqa: D102
     @property

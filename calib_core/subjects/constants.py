@@ -18,7 +18,7 @@ from calib_core.store.images import ImageReader
 from calib_core.subjects.constant_reasons import maker_of
 from calib_core.subjects.constant_results import contents_of
 from calib_core.subjects.constant_sets import ConstantSet, find_sets, holds_constants
-from calib_core.subjects.provenance_words import about
+from calib_core.subjects.provenance_words import about, remarks_of
 
 __all__ = ["ConstantSet", "ConstantsSubject", "find_sets", "holds_constants"]
 
@@ -51,7 +51,9 @@ class ConstantsSubject:
         self.about: Mapping[str, str] = about(found.files)
         self.files: tuple[Path, ...] = tuple(one.path for one in found.files)
         self._maker, untold = maker_of(found)
-        self._notes = tuple(filter(None, (*found.notes, *contents.notes, untold)))
+        self.remarks = remarks_of(found.files)
+        said = dict.fromkeys(one.sentence for one in self.remarks)
+        self._notes = tuple(filter(None, (*found.notes, *contents.notes, untold, *said)))
         self._trouble: tuple[str, ...] = ()
         self.version = 1
         self.picture: Picture | None = None

@@ -12,6 +12,7 @@ from calib_core.detector import DetectorType
 from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.io.locate import label
 from calib_core.jobs.job import Job
+from calib_core.remarks import Remark
 from calib_core.subjects.provenance_words import input_line
 
 
@@ -95,6 +96,11 @@ class JobSubject:
     def notes(self) -> tuple[str, ...]:
         """What the survey of the runs found, and warnings since."""
         return tuple(dict.fromkeys(message.text for message in self.job.board.messages if message.level != "INFO"))
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """What is remarkable of the modules that are finished."""
+        return self.job.board.remarks
 
     @property
     def version(self) -> int:

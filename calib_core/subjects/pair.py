@@ -13,6 +13,7 @@ from calib_core.axes import Array, At, Axis, Pick, Picture, Result, View, picks_
 from calib_core.composer import Composer
 from calib_core.detector import DetectorType
 from calib_core.explanation import Explanation, Reason, RowFrames
+from calib_core.remarks import Remark
 from calib_core.subjects.base import Subject
 from calib_core.subjects.common import Common, Planes, common_of
 from calib_core.subjects.news import News
@@ -105,6 +106,11 @@ class PairSubject:
         """What is left out and what went wrong, then the notes of both with their letters."""
         own = (*self._notes, self._trouble) if self._trouble else self._notes
         return (*own, *(f"A: {note}" for note in self.a.notes), *(f"B: {note}" for note in self.b.notes))
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """What is remarkable of A, then of B."""
+        return (*self.a.remarks, *self.b.remarks)
 
     @property
     def version(self) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from calib_core.ranges import format_numbers
+from calib_core.remarks import Remark, read_remarks
 from calib_core.store.constants import StoredConstant
 
 
@@ -34,6 +35,13 @@ def runs_text(raw_data: Any) -> str:
 def _inputs(raw_data: Any) -> list[Mapping[str, Any]]:
     entries = raw_data if isinstance(raw_data, list) else []
     return [one if isinstance(one, Mapping) else {"path": str(one)} for one in entries]
+
+
+def remarks_of(files: Sequence[StoredConstant]) -> tuple[Remark, ...]:
+    """What the files say was remarkable of their modules, each once."""
+    said = (one.attributes.get("provenance") for one in files)
+    return tuple(dict.fromkeys(
+        one for known in said if isinstance(known, Mapping) for one in read_remarks(known.get("remarks"))))
 
 
 def about(files: Sequence[StoredConstant]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 
 from calib_core.constants.badpixels import BadPixels
 from calib_core.jobs.job import Job
+from calib_core.remarks import read_remarks
 from calib_core.simulate.truth import BadKind
+from calib_core.subjects.constants import ConstantsSubject, find_sets
 
 from .conftest import Dataset, Outcome, characterise
 
@@ -198,5 +201,15 @@ def test_a_drift_beyond_the_noise_is_told(
     found = characterise(data.simulated, tmp_path)
     sentences = [m.text for m in found.board.messages if "drifts by" in m.text]
     assert len(sentences) == (3 if told else 0)
+    [known] = {json.dumps(c.attributes["provenance"]["remarks"]) for c in found.constants.values()}
+    assert read_remarks(json.loads(known)) == found.board.remarks
+    told_as_data = [one for one in found.board.remarks if one.kind == "drift"]
+    assert [one.sentence for one in told_as_data] == sentences
+    assert all(one.value == pytest.approx(drift, rel=0.05) and one.limit < drift for one in told_as_data)
+    [there] = find_sets([found.spec.out_folder])
+    opened = ConstantsSubject(there)
+    assert opened.remarks == found.board.remarks
+    assert set(sentences) <= set(opened.notes)
+    opened.close()
     for sentence in sentences:
         assert float(sentence.split("drifts by ")[1].split(" ADU")[0]) == pytest.approx(drift, rel=0.05)

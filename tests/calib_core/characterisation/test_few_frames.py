@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from calib_core.characterisation.dark import Dark
-from calib_core.characterisation.dark_checks import unbiasing
+from calib_core.characterisation.dark_checks import FewFrames, unbiasing
 
 
 @pytest.mark.parametrize("n", [2, 5, 10, 19])
@@ -15,10 +16,21 @@ def test_the_bias_is_that_of_samples(n: int) -> None:
     assert unbiasing(n) == pytest.approx(found, abs=3 / np.sqrt(400_000))
 
 
-def test_one_sentence_tells_all_runs_of_few_frames() -> None:
-    [text] = Dark().cautions({"r0001 HG": 10, "r0002 MG": 200, "r0003 LG": 12})
-    assert text == ("Few frames per memory cell (r0001 HG: 10, r0003 LG: 12): the noise comes out too low by 2.7%. "
-                    "Whether pixels blink is not tested below 20 frames.")
-    assert not list(Dark().cautions({"r0001 HG": 20}))
-    assert "blink" not in next(iter(Dark(estimator="plain").cautions({"r0001 HG": 2})))
-    assert "as no number" in next(iter(Dark().cautions({"r0001 HG": 1})))
+def told(gated: bool, **frames: int) -> list[str]:
+    """Sentences on runs with so many frames in their fewest memory cell."""
+    arranged = {name: SimpleNamespace(run=SimpleNamespace(label=f"r {name}")) for name in frames}
+    context = SimpleNamespace(arranged=arranged, stage_of=str.upper)
+    finished = SimpleNamespace(fewest=frames.__getitem__)
+    found = list(FewFrames(gated).remarks(context, 3, finished))
+    assert all((one.module, one.limit, one.value) == (3, 20, frames[one.stage.lower()]) for one in found)
+    return [one.sentence for one in found]
+
+
+def test_a_sentence_tells_each_run_of_few_frames() -> None:
+    more = "and whether pixels blink is not tested below 20."
+    assert told(True, high=10, med=200, low=12) == [
+        f"Few frames per memory cell of r high, HIGH: 10; the noise comes out too low by 2.7%, {more}",
+        f"Few frames per memory cell of r low, LOW: 12; the noise comes out too low by 2.2%, {more}"]
+    assert not told(True, high=20)
+    assert "blink" not in told(False, high=2)[0]
+    assert "as no number" in told(True, high=1)[0]

@@ -57,7 +57,7 @@ def write(tmp_path: Path) -> Callable[..., Any]:
                 results.write({"gain": gain, "cell": cell},
                               {"mean": truth[gain, cell], "samples": (20 + gain) * ones, "flags": ones})
             written: list[Any] = []
-            write_module(plan, MODULE, results, step, written.append)
+            write_module(plan, MODULE, results, (), step, written.append)
             return written
         finally:
             results.close()
@@ -206,7 +206,7 @@ def test_a_kind_that_the_detector_does_not_declare_is_stored_over_its_own_axes(
     plan, results = scanned
     truth = random(1, 2)[0]
     results.write({}, {"mean": truth})
-    write_module(plan, MODULE, results, lambda share: None, lambda one: None)
+    write_module(plan, MODULE, results, (), lambda share: None, lambda one: None)
     [path] = (tmp_path / "out").rglob("*.h5")
     with h5py.File(path) as file:
         data = file[f"{PDU}/Offset/0/data"]

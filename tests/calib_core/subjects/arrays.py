@@ -53,6 +53,7 @@ class Arrays:
         self.about: dict[str, str] = {"runs": title}
         self.files: tuple[Path, ...] = ()
         self.notes = (f"All of {title} is guessed.",)
+        self.remarks = ()
         self.closed, self.looks, self.read = False, [], []
         self.trouble: Exception | None = None
         self.arrays: dict[tuple[str, int], Array] = {}

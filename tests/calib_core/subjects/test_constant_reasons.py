@@ -99,7 +99,8 @@ def test_files_are_those_of_the_set(made: Any) -> None:
     job, _, subject, _ = made
     assert set(subject.files) == {one.path for one in job.board.outputs} == set(
         job.spec.out_folder.rglob("cal.*.h5"))
-    assert subject.notes == tuple(job.plan.notes)
+    assert subject.remarks == job.board.remarks
+    assert subject.notes == (*job.plan.notes, *dict.fromkeys(one.sentence for one in job.board.remarks))
 
 
 def test_a_pixel_that_is_not_there_is_refused_and_another_module_has_nothing_to_say(made: Any) -> None:
