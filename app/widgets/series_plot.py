@@ -250,4 +250,4 @@ def curve_colour(number: int) -> str:
 
 def _escaped(text: str) -> str:
     """Return text that a rich-text label shows as it is."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", "<br>")

@@ -11,11 +11,12 @@ from PyQt6.QtCore import QObject, QUrl, pyqtSignal
 from PyQt6.QtGui import QDesktopServices
 
 from app.panels.deliver.copies import copy_files
-from app.panels.deliver.naming import file_name, flags_text, free_path, heading, left_out
+from app.panels.deliver.naming import file_name, free_path, heading, left_out
 from app.panels.deliver.pictures import Moment, Tile, moment
 from app.panels.inspect.inspector_presenter import Curve, InspectorPresenter, pixel_text
 from app.panels.maps.map_statistics import COLUMNS, statistics_rows
 from app.panels.maps.maps import MapsPanel, save_image
+from app.panels.maps.pixel_text import flags_text
 from app.running.background import Background
 from app.session.session import Session
 from calib_core.axes import Result

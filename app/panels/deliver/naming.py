@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from app.panels.maps.pixel_text import flag_names
+from app.panels.maps.pixel_text import flags_text
 from calib_core.subjects.shown import Shown
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.+-]+")
@@ -72,10 +72,3 @@ def left_out(excluded: int, shown: Shown) -> str:
     number = 0 if flags is None else int(((flags & excluded) != 0).sum())
     share = number / flags.size if flags is not None and flags.size else 0.0
     return f"left out: pixels without a value, and {number} ({share:.2%}) with {flags_text(excluded, 'any flag')}"
-
-
-def flags_text(mask: int, every: str = "every flag") -> str:
-    """Names of the flags of a mask; ``every`` stands for all."""
-    if mask & 0xFFFFFFFF == 0xFFFFFFFF:
-        return every
-    return flag_names(mask) if mask else "no flag"

@@ -10,8 +10,9 @@ import numpy as np
 from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QWidget
 
-from app.panels.deliver.naming import caption, flags_text, heading, place_words
+from app.panels.deliver.naming import caption, heading, place_words
 from app.panels.maps.maps import MapsPanel
+from app.panels.maps.pixel_text import flags_text
 from app.panels.maps.slots import Choice
 from app.session.session import Session
 from app.widgets.curve_view import CurveView

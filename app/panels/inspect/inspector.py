@@ -23,6 +23,7 @@ from app.panels.inspect.region import RegionPanel
 from app.panels.inspect.why import WhyTable
 from app.panels.inspect.why_over import WhyOver
 from app.panels.maps.maps_presenter import MapsPresenter
+from app.panels.maps.pixel_text import left_out_text
 from app.panels.maps.regions import Regions
 from app.panels.maps.slots import Choice
 from app.running.background import Background
@@ -176,13 +177,13 @@ class InspectorPanel(QWidget):
     def _name_axes(self, choice: Choice, axis: Axis) -> None:
         self.curve_plot.set_labels("", axis.title.lower(), choice.result.title, axis.unit, choice.result.unit)
 
-    def _show_histograms(self, found: tuple[Shown, Choice, Array, list[tuple[str, Array]]] | None) -> None:
+    def _show_histograms(self, found: tuple[Shown, Choice, int, Array, list[tuple[str, Array]]] | None) -> None:
         self.histograms.clear()
-        if found is None or not found[3]:
+        if found is None or not found[-1]:
             self.histograms.say("All good pixels have the same value." if found is not None else HISTOGRAM_HINT)
             return
-        of, choice, centres, counts = found
-        title = f"Module {of.module} · {of.place_text}: {choice.title} per ASIC"
+        of, choice, excluded, centres, counts = found
+        title = f"Module {of.module} · {of.place_text}: {choice.title} per ASIC\n{left_out_text(excluded)}"
         self.histograms.set_labels(title, choice.title, "log₁₀ pixels", choice.result.unit)
         names = len(counts) <= _MOST_NAMES
         for name, one in counts:

@@ -235,10 +235,12 @@ class InspectorPresenter(QObject):
             flags[at] & np.uint32(self._session.excluded)) != 0
         region = None if shown.region is None else shown.region.masks([module])[0]
         count = partial(asic_histograms, values[at], bad, shown.kind.asic_shape, shown.cross, region)
-        self._background.run(_HISTOGRAM, count, partial(self._take_histograms, shown, choice))
+        self._background.run(_HISTOGRAM, count, partial(self._take_histograms, shown, choice, self._session.excluded))
 
-    def _take_histograms(self, of: Shown, choice: Choice, found: tuple[Array, list[tuple[str, Array]]]) -> None:
-        self.histograms_ready.emit((of, choice, *found))
+    def _take_histograms(
+        self, of: Shown, choice: Choice, excluded: int, found: tuple[Array, list[tuple[str, Array]]]
+    ) -> None:
+        self.histograms_ready.emit((of, choice, excluded, *found))
 
 
 def pixel_text(shown: Shown) -> str:

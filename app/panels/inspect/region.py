@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 from app.panels.inspect.tables import TablePresenter, Work, heading_label, show_rows
 from app.panels.maps.map_statistics import describe, region_values
 from app.panels.maps.maps_presenter import MapsPresenter
+from app.panels.maps.pixel_text import left_out_text
 from app.panels.maps.regions import FORMS, Regions
 from app.panels.maps.slots import Choice
 from app.running.background import Background
@@ -89,9 +90,9 @@ class RegionPanel(QWidget):
         shown = self._session.shown
         if shown.region is None or shown.picture is None:
             return None
-        heading = f"{shown.region.words.capitalize()} · {shown.place_text}"
+        words = (shown.region.words.capitalize(), shown.place_text, left_out_text(self._session.excluded))
         chosen = [choice for choice in dict.fromkeys(self._maps.chosen) if not choice.is_flags]
-        return heading, partial(region_table, shown, chosen, self._session.excluded)
+        return " · ".join(words), partial(region_table, shown, chosen, self._session.excluded)
 
 
 def region_table(

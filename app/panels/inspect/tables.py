@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLa
 
 from app.panels.maps.map_statistics import asic_blocks, good_values, median_spread
 from app.panels.maps.maps_presenter import MapsPresenter
+from app.panels.maps.pixel_text import left_out_text
 from app.panels.maps.slots import Choice, flags_of
 from app.running.background import Background
 from app.session.session import Session
@@ -123,7 +124,8 @@ class AsicTable(QWidget):
         choice = next((c for c in self._maps.offered if c.key == self.choice.currentData()), None)
         if shown.picture is None or shown.kind is None or choice is None or choice.values(shown.picture) is None:
             return None
-        return f"{choice.title} · {shown.place_text}", partial(asic_table, shown, choice, self._session.excluded)
+        heading = f"{choice.title} · {shown.place_text} · {left_out_text(self._session.excluded)}"
+        return heading, partial(asic_table, shown, choice, self._session.excluded)
 
 
 class StageTable(QWidget):
@@ -149,7 +151,8 @@ class StageTable(QWidget):
         shown = self._session.shown
         if shown.kind is None or "gain" not in shown.at:
             return None
-        heading = ", ".join(filter(None, ("Medians of the good pixels", shown.place(but="gain"))))
+        heading = ", ".join(filter(None, ("Medians", shown.place(but="gain"), left_out_text(
+            self._session.excluded))))
         valued = [c for c in self._maps.offered if not c.pick.at and c.result.numpy_dtype.kind == "f"]
         return heading, partial(stage_table, shown, valued, self._session.excluded)
 

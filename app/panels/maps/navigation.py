@@ -32,8 +32,8 @@ class NavigationPresenter(QObject):
         self._count_timer = QTimer(self, singleShot=True, interval=_COUNT_INTERVAL)
         self._count_timer.timeout.connect(self._count)
         flags.set_flags([(int(flag), flag.label) for flag in BadPixels])
-        flags.selection_changed.connect(session.set_overlay)
-        flags.excluded_changed.connect(session.set_excluded)
+        flags.selection_changed.connect(lambda bits: session.set_overlay(_with_unknown(bits)))
+        flags.excluded_changed.connect(lambda bits: session.set_excluded(_with_unknown(bits)))
         navigator.module_changed.connect(session.set_module)
         navigator.index_changed.connect(lambda axis, index: session.look_at({axis: index}))
         session.overlay_changed.connect(flags.set_selection)
@@ -87,6 +87,11 @@ class NavigationPresenter(QObject):
         if len(changes) == 2:
             new, healed = changes
             self._flags.set_changes({flag: (new[flag], healed[flag]) for flag in new})
+
+
+def _with_unknown(bits: int) -> int:
+    """Chosen flags; where all that have a name are chosen, those without one are too."""
+    return 0xFFFFFFFF if bits == sum(map(int, BadPixels)) else bits
 
 
 def count_flags(flags: npt.NDArray[np.uint32]) -> dict[int, int]:

@@ -45,3 +45,15 @@ def _flags_title(choice: Choice) -> str:
 def flag_names(bits: int) -> str:
     """Names of the flags that are set, a dash where there are none."""
     return ", ".join(flag.label for flag in BadPixels if bits & flag) or "–"
+
+
+def flags_text(mask: int, every: str = "every flag") -> str:
+    """Names of the flags of a mask; ``every`` stands for all."""
+    if mask & 0xFFFFFFFF == 0xFFFFFFFF:
+        return every
+    return flag_names(mask) if mask else "no flag"
+
+
+def left_out_text(excluded: int) -> str:
+    """What the numbers under a heading are without."""
+    return f"left out: pixels with {flags_text(excluded, 'any flag')}" if excluded else "no pixel is left out"

@@ -83,7 +83,7 @@ def test_a_rectangle_has_the_statistics_of_its_good_pixels(stacked, fake_job, qt
     table = stacked.inspector.region.table
     qtbot.waitUntil(lambda: len(table.rows) > 1)
     assert stacked.inspector.region.heading.text() == (
-        "Rectangle of 3000 pixels in module 1 · HG · memory cell 0")
+        "Rectangle of 3000 pixels in module 1 · HG · memory cell 0 · left out: pixels with any flag")
     check_column(table.rows, fake_job.map_values("offset", 0, 0)[expected], fake_job._flags[expected])
     stacked.session.look_at({"cell": 9, "gain": 2})
     qtbot.waitUntil(lambda: "LG · memory cell 9" in stacked.inspector.region.heading.text())
