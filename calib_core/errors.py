@@ -1,5 +1,9 @@
 """The few named exceptions of the core; each carries one sentence that an operator can act on."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 
 class CalibrationError(Exception):
     """Base of every error that is the input's or the environment's, not the program's."""
@@ -23,6 +27,14 @@ class BadParameter(CalibrationError):
 
 class OutputFailed(CalibrationError):
     """A result that could not be written; the message names the path and the reason."""
+
+
+class AlreadyWritten(CalibrationError):
+    """The same job has written its constants before; ``path`` is the manifest of their set."""
+
+    def __init__(self, sentence: str, path: Path) -> None:
+        super().__init__(sentence)
+        self.path = path
 
 
 class Cancelled(CalibrationError):

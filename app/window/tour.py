@@ -67,7 +67,7 @@ class Tour(QObject):
             self._go_on()
 
     def _start_job(self) -> None:
-        if not self._window.form.run():
+        if not self._window.form.run(again=True):
             self._miss(self._window.form.reason.text())
 
     def _miss(self, why: str) -> None:

@@ -125,6 +125,10 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
                        help="parts, of whole sequences of files, in which work is done and merged (default: 1)")
     group.add_argument("--strict", action="store_true",
                        help="refuse where a value of the operating condition is not sure")
+    group.add_argument("--again", action="store_true",
+                       help="write constants once more that the same job has written already")
+    group.add_argument("--all-or-nothing", action="store_true",
+                       help="let constants appear only when those of all modules are written")
     group.add_argument("--begin", metavar="TIME",
                        help="begin of validity, such as 2026-03-02T09:00+01:00; UTC without an offset "
                             "(default: begin of the earliest run)")
@@ -153,6 +157,7 @@ def _spec(namespace: Namespace, family: Family, method: Method) -> JobSpec:
         conditions=said,
         out_folder=namespace.out_folder.absolute(), memory_mb=namespace.memory_mb, threads=namespace.threads,
         parts=namespace.parts, strict=namespace.strict,
+        again=namespace.again, all_or_nothing=namespace.all_or_nothing,
         begin=parse_time(namespace.begin, "begin") if namespace.begin else None,
         keep_order=getattr(namespace, "keep_order", False), **(_of_detector(namespace) if family.types else {}),
     )

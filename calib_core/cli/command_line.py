@@ -36,6 +36,8 @@ def command_line(spec: JobSpec) -> str:
 def _running(spec: JobSpec) -> list[str]:
     words = ["--keep-order"] if spec.keep_order else []
     words += ["--strict"] if spec.strict else []
+    words += ["--again"] if spec.again else []
+    words += ["--all-or-nothing"] if spec.all_or_nothing else []
     words += ["--begin", spec.begin.isoformat()] if spec.begin else []
     if spec.memory_mb != DEFAULT_MEMORY_MB:
         words += ["--memory-mb", str(spec.memory_mb)]

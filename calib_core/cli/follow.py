@@ -47,6 +47,8 @@ class _Screen:
         elif int(board.done * 10) != self._tenth:
             self._tenth = int(board.done * 10)
             print(_bar(board), file=sys.stderr, flush=True)
+        if last and board.same_as:
+            self._line("INFO  To write them once more, give --again.")
         if last:
             seconds = time.monotonic() - self._started
             print(f"{board.state.value} after {seconds:.1f} s, {told(board.outputs)} written{warned(board)}")

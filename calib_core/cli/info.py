@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from calib_core.cli.info_sets import holds_sets, look_at_sets
 from calib_core.constants.condition import Condition
 from calib_core.detector import Detector, StageEvidence
 from calib_core.errors import BadInput
@@ -21,13 +22,13 @@ from calib_core.ranges import format_numbers
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("runs", nargs="+", help="run folders, or such as: p900450 r12-14")
+    parser.add_argument("runs", nargs="+", help="folders of runs or constants, or such as: p900450 r12-14")
     parser.add_argument("--json", action="store_true", help="machine-readable")
     parser.set_defaults(act=_info)
 
 
 def _info(namespace: argparse.Namespace) -> int:
-    found = [look(path) for path in parse_runs(namespace.runs)]
+    found = [look_at_sets(path) if holds_sets(path) else look(path) for path in parse_runs(namespace.runs)]
     if namespace.json:
         print(json.dumps([one.to_json() for one in found], indent=2, ensure_ascii=False, allow_nan=False))
     else:
@@ -35,7 +36,7 @@ def _info(namespace: argparse.Namespace) -> int:
     unusable = [one.unusable for one in found if one.unusable]
     for sentence in unusable:
         print(f"calibwb: {sentence}", file=sys.stderr)
-    return 2 if unusable else 0
+    return 2 if unusable else int(not all(one.whole for one in found))
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class RunReport:
     detectors: tuple[DetectorReport, ...]
     problems: tuple[Problem, ...] = ()
     error: str = ""
+    whole = True
 
     @property
     def unusable(self) -> str:

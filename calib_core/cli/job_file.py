@@ -15,11 +15,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("job", type=parse_path, help="job file (JSON)")
     parser.add_argument("--out-folder", type=parse_path, metavar="FOLDER",
                         help="where constants go, instead of the file's")
+    parser.add_argument("--again", action="store_true",
+                        help="write constants once more that the same job has written already")
     parser.set_defaults(act=_run)
 
 
 def _run(namespace: argparse.Namespace) -> int:
     spec = JobSpec.read(namespace.job)
-    if namespace.out_folder:
-        spec = spec.model_copy(update={"out_folder": namespace.out_folder.absolute()})
-    return follow(Job(spec))
+    changes = {"out_folder": namespace.out_folder.absolute()} if namespace.out_folder else {}
+    return follow(Job(spec.model_copy(update={**changes, "again": spec.again or namespace.again})))

@@ -17,7 +17,7 @@ from calib_core.errors import CalibrationError
 
 #: Module of each command and what it does; a module adds its arguments and says what acts on them.
 _COMMANDS = {
-    "run": ("job_file", "run a job file"), "info": ("info", "show what runs hold, and what is wrong with them"),
+    "run": ("job_file", "run a job file"), "info": ("info", "show what runs or constants hold, and what is wrong"),
     "simulate": ("simulate", "write raw runs with known truth"),
     "demo": ("demo", "simulate runs and show their darks live"),
     "docs": ("pages", "write reference pages of all detectors"),

@@ -60,6 +60,8 @@ class Board:
 
     ``remarks`` is the summary of all that is remarkable of the modules that are finished; each sentence of it is a
     warning among the messages.
+    ``left`` says which constants a job that was not done left on the disk.
+    ``same_as`` is the manifest of the set that the same job wrote before, where the job was not done for that.
     """
 
     version: int = 0
@@ -74,6 +76,8 @@ class Board:
     error: str = ""
     outputs: tuple[Written, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    left: str = ""
+    same_as: Path | None = None
 
     @property
     def outcome(self) -> str:

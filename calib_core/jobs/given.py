@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from calib_core.jobs.sources import Stored
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
 from calib_core.store.constants import StoredConstant, list_constants, read_constant
+from calib_core.store.manifests import doubts
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,13 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
     taken = (f"{one.input.label}: {len(found[key])} constants of {one.path}." for key, one in arranged.items())
     cells = _same_cells([one for of_module in stored.values() for one in of_module.values()])
     return GivenConstants(kind, Detector(identifier, kind, tuple(wanted)), tuple(m.number for m in wanted), cells,
-                          arranged, stored, condition, (*missing, *taken))
+                          arranged, stored, condition, (*missing, *taken, *_of_sets(stored.values())))
+
+
+def _of_sets(stored: Iterable[Stored]) -> tuple[str, ...]:
+    """Sentences on constants that are taken of sets of which not all is there."""
+    return tuple(f"Constants are taken although their set is not whole. {text}"
+                 for text in doubts(one for of_module in stored for one in of_module.values()))
 
 
 def _asked(spec: JobSpec, modules: Sequence[Module]) -> tuple[list[Module], tuple[str, ...]]:
@@ -102,7 +109,8 @@ def bind_before(
     bound = {number: Pipeline(steps).bind(found, detector.type) for number, found in constants.items()}
     skipped = dict.fromkeys(one.reason for pipeline in bound.values() for one in pipeline.skipped)
     told = (f"The {inputs[0].label} of module {number} {text}." for number, one in bound.items() for text in one.told)
-    return bound, (*skipped, *told)
+    used = ({kind: one.stored for kind, one in of_module.found.items()} for of_module in constants.values())
+    return bound, (*skipped, *told, *_of_sets(used))
 
 
 def _files(one: Input, given: str, kind: DetectorType) -> tuple[str, list[StoredConstant]]:

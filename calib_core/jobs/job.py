@@ -15,24 +15,26 @@ import numpy as np
 
 from calib_core.axes import Array, At, Picture, View
 from calib_core.characterisation.by_gain_stage import code_of
-from calib_core.errors import BadParameter, CalibrationError, Cancelled
+from calib_core.errors import AlreadyWritten, BadParameter, CalibrationError, Cancelled
 from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.locate import holds_run
 from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
 from calib_core.jobs.handed_over import in_constants, leaving
 from calib_core.jobs.live import Live
-from calib_core.jobs.outputs import cancelled, check_memory, output_bytes, write_tables
+from calib_core.jobs.outputs import NOTHING, check_memory, output_bytes, write_tables
 from calib_core.jobs.plan import Plan, make_plan
 from calib_core.jobs.progress import Progress
 from calib_core.jobs.reasons import reasons_of
 from calib_core.jobs.results import Results
+from calib_core.jobs.set_writer import SetWriter, look_before
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.threads import Workers
 from calib_core.remarks import Remark
 from calib_core.store.constants import STORE
 from calib_core.store.files import check_writable, sweep
 from calib_core.store.images import ImageReader
+from calib_core.store.manifests import share
 
 #: Most frames, and bytes of them, behind a row of pixels over frames.
 _ROW_FRAMES, _ROW_BYTES = 512, 1 << 26
@@ -67,7 +69,7 @@ class Job:
         self._reader = ImageReader(_IMAGE_BYTES)
         self._live: Live | None = None
         self._progress: Progress | None = None
-        self._workers: Workers | None = None
+        self._set: SetWriter | None = None
         self._thread = threading.Thread(target=self._run, name="calibwb-job", daemon=True)
 
     def start(self) -> None:
@@ -195,14 +197,38 @@ class Job:
             self._publish(state=State.RUNNING)
             self._work()
         except Cancelled:
-            self._end(State.CANCELLED, cancelled(*self._workers.reached) if self._workers else cancelled((), (), ()))
-        except CalibrationError as error:
+            self._end(State.CANCELLED, f"Cancelled: {self._cut_short('it was cancelled') or NOTHING}.")
+        except AlreadyWritten as error:
+            self._publish(same_as=error.path)
             self._end(State.FAILED, str(error))
+        except CalibrationError as error:
+            self._fail(str(error))
         except Exception as error:
             self.say("ERROR", traceback.format_exc())
-            self._end(State.FAILED, f"Unexpected error: {error}")
+            self._fail(f"Unexpected error: {error}")
         finally:
             self._ended.set()
+
+    def _fail(self, why: str, told: bool = False) -> None:
+        self._cut_short(why)
+        self._end(State.FAILED, why, told)
+
+    def _cut_short(self, why: str) -> str:
+        """Have the set of constants marked as what it is, and tell what is there of it."""
+        if self._set is None or self._set.on_disk is None:
+            return ""
+        try:
+            self._set.cut_short(why)
+        except CalibrationError as error:
+            self.say("WARN", str(error))
+        found = self._set.on_disk
+        left = share(*found.modules)
+        self._publish(left=left if found.whole or not left else f"{left}; the set is marked as not complete")
+        if not found.there and self.spec.all_or_nothing:
+            self.say("INFO", "No constants stay, since all or nothing is asked for.")
+        elif found.there and not found.whole:
+            self.say("WARN", f"The set of constants is marked as not complete: {left} ({found.path}).")
+        return left
 
     def _work(self) -> None:
         _refuse_runs(self.spec)
@@ -216,7 +242,7 @@ class Job:
         self.check()
         check_memory(plan)
         check_writable(self.spec.out_folder, output_bytes(plan))
-        for note in plan.notes:
+        for note in (*look_before(plan), *plan.notes):
             self.say("WARN", note)
         shape = plan.kind.shape if plan.kind else (0, 0)
         for module in plan.modules:
@@ -225,13 +251,15 @@ class Job:
         self._progress = Progress(plan)
         self._live = Live(plan, self._results, self._show, self._view, partial(self.say, "WARN"))
         self._live.look_at(self._view)  # whoever looked elsewhere since then
-        self._workers = Workers(plan, self._results, self._live, self._progress, self, self._cancel.is_set)
-        self._workers.run()
+        self._set = SetWriter(plan, self.wrote)
+        Workers(plan, self._results, self._live, self._progress, self, self._set.write, self._cancel.is_set).run()
         self.check()
-        failed = self._progress.failures
-        if not failed:
-            self.wrote(write_tables(plan, self._results))
-        self._end(State.FAILED if failed else State.DONE, " ".join(failed), told=True)
+        if failed := self._progress.failures:
+            self._fail(" ".join(failed), told=True)
+            return
+        self.wrote(write_tables(plan, self._results))
+        self._set.complete()
+        self._end(State.DONE, "")
 
     def check(self) -> None:
         """Raise Cancelled where the job was cancelled."""
@@ -263,6 +291,8 @@ class Job:
 
     def moved(self, progress: Progress) -> None:
         """Tell how far the work is."""
+        if self._set is not None:
+            self._set.keep()
         done, eta = progress.total()
         self._publish(tasks=progress.tasks(State.RUNNING), done=done, eta=eta)
 
@@ -279,7 +309,7 @@ class Job:
 
     def _free(self) -> None:
         """Free the space of what the constants hold; from now on it is read from there."""
-        written = self._workers.written if self._workers else {}
+        written = self._set.files if self._set else {}
         for module, files in written.items():
             try:
                 assert self.plan is not None

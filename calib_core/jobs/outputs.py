@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from calib_core.axes import Array, Axis, Result
 from calib_core.characterisation.outputs import TableOutput
+from calib_core.constants.constant import Constant
 from calib_core.detector import Module
 from calib_core.errors import BadParameter
 from calib_core.jobs.board import Written
@@ -17,13 +18,13 @@ from calib_core.jobs.constant_files import constant_of, largest_constant, layout
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.provenance import provenance
 from calib_core.jobs.results import Results
-from calib_core.ranges import format_numbers
 from calib_core.remarks import Remark
-from calib_core.store.constants import write_constant
 from calib_core.store.table import Cell, Column, write_csv
 
 #: Called between steps with the share that is done; may raise Cancelled.
 Step = Callable[[float], None]
+#: What is said of a job that leaves no file.
+NOTHING = "nothing was written"
 
 
 def combine(plan: Plan, results: Results, step: Step) -> None:
@@ -39,37 +40,14 @@ def combine(plan: Plan, results: Results, step: Step) -> None:
 
 def write_module(
     plan: Plan, module: Module, results: Results, remarks: Sequence[Remark], step: Step,
-    wrote: Callable[[Written], None],
+    write: Callable[[Constant], object],
 ) -> None:
-    """Write all constants of a module; each file is whole or not there, and told as soon as it is."""
+    """Make all constants of a module, one after the other, and have each written."""
     wanted = layouts(plan)
     known = provenance(plan, module, remarks) if wanted else {}
     for index, layout in enumerate(wanted):
-        constant = constant_of(plan, module, results, layout, known, partial(step, index / len(wanted)))
-        made = write_constant(constant, plan.spec.out_folder)
-        wrote(Written(made.path, "constant", made.sha256, made.bytes))
+        write(constant_of(plan, module, results, layout, known, partial(step, index / len(wanted))))
     step(1.0)
-
-
-def cancelled(modules: Sequence[int], whole: Collection[int], begun: Collection[int]) -> str:
-    """Sentence on a job that was cancelled: whose constants are there, and whose are not.
-
-    Parameters
-    ----------
-    modules : sequence of int
-        Of the job.
-    whole, begun : collection of int
-        Those that have all of their constants, and those that have some.
-    """
-    missing = [module for module in modules if module not in whole and module not in begun]
-    parts = [f"{_named(whole)} {'was' if len(whole) == 1 else 'were'} written" if whole else "",
-             f"of {_named(begun)} only a part" if begun else "",
-             f"{format_numbers(missing)} not" if missing and (whole or begun) else ""]
-    return f"Cancelled: {', '.join(filter(None, parts)) or 'nothing was written'}."
-
-
-def _named(modules: Collection[int]) -> str:
-    return f"module{'s' * (len(modules) > 1)} {format_numbers(modules)}"
 
 
 def write_tables(plan: Plan, results: Mapping[int | None, Results]) -> list[Written]:

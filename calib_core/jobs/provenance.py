@@ -14,6 +14,7 @@ from calib_core.detector import Module
 from calib_core.io.frames import ModuleFrames
 from calib_core.jobs.plan import Plan
 from calib_core.remarks import Remark
+from calib_core.store.manifests import name_of
 
 _LIBRARIES = ("numpy", "numba", "h5py", "extra_data")
 
@@ -39,6 +40,7 @@ def provenance(plan: Plan, module: Module, remarks: Sequence[Remark]) -> dict[st
         "parameters": {"method": plan.method.command, **plan.method.values()},
         "job": plan.spec.model_dump(mode="json"),
         "started": plan.started.isoformat(),
+        "set": name_of(plan.started),
         "constants": _taken(plan, module.number),
         "notes": list(plan.notes),
         "remarks": [one.as_json() for one in remarks],
@@ -60,11 +62,11 @@ def _input(plan: Plan, module: int, key: str, arranged: Arranged) -> dict[str, A
         "input": key, "run": run.label, "proposal": run.proposal, "run_number": run.run_number,
         "path": str(run.path), "decided_by": arranged.origin, "moved": arranged.moved, "trains": frames.trains,
         "trains_of_run": frames.loss.trains, "trains_lost": frames.loss.lost,
-        "frames": len(frames.cell), "excluded": dict(frames.excluded), "index_sha256": _index_hash(frames),
+        "frames": len(frames.cell), "excluded": dict(frames.excluded), "index_sha256": index_hash(frames),
     }
 
 
-def _index_hash(frames: ModuleFrames) -> str:
+def index_hash(frames: ModuleFrames) -> str:
     """Digest of which frames were used: train id and memory cell of each, in order."""
     digest = hashlib.sha256()
     for array in (frames.train, frames.cell):

@@ -39,6 +39,10 @@ class JobSpec(BaseModel):
         Keep the operator's assignment of runs to inputs even if the data say otherwise.
     strict : bool
         Whether the job is refused where a value of the operating condition is not sure.
+    again : bool
+        Whether constants are written once more that the same job has written already.
+    all_or_nothing : bool
+        Whether constants appear only when all of them are written.
     begin : datetime, optional
         Begin of validity in place of the begin of the runs; aware, UTC where no offset is given.
     notes : tuple of str
@@ -66,6 +70,8 @@ class JobSpec(BaseModel):
     pdus: dict[int, str] = Field(default_factory=dict)
     keep_order: bool = False
     strict: bool = False
+    again: bool = False
+    all_or_nothing: bool = False
     begin: datetime | None = None
     notes: tuple[str, ...] = ()
     memory_mb: int = Field(DEFAULT_MEMORY_MB, ge=LEAST_MEMORY_MB)

@@ -9,11 +9,11 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Protocol
 
 from calib_core.characterisation.driver import run_unit
 from calib_core.characterisation.unit import Accumulator, Unit
+from calib_core.constants.constant import Constant
 from calib_core.errors import CalibrationError, Cancelled
 from calib_core.io.budget import MemoryBudget
 from calib_core.jobs.board import Written
@@ -45,9 +45,6 @@ class Report(Protocol):
     def remark(self, found: Sequence[Remark]) -> None:
         """Tell what is remarkable of a module."""
 
-    def wrote(self, files: list[Written]) -> None:
-        """Tell that files were written."""
-
     def moved(self, progress: Progress) -> None:
         """Tell that the work went on."""
 
@@ -62,33 +59,22 @@ class Workers:
         Where the results of each module go.
     live, progress, report
         Who is told.
+    write : callable
+        Writes a constant.
     cancelled : callable
         Whether the job was cancelled.
     """
 
     def __init__(
         self, plan: Plan, results: Mapping[int | None, Results], live: Live, progress: Progress, report: Report,
-        cancelled: Callable[[], bool],
+        write: Callable[[Constant], Written], cancelled: Callable[[], bool],
     ) -> None:
         self._plan, self._results, self._live, self._progress = plan, results, live, progress
-        self._report, self._cancelled = report, cancelled
+        self._report, self._write, self._cancelled = report, write, cancelled
         self._queue = WorkQueue(plan.units, live.away)
         self._budget = MemoryBudget(plan.room, cancelled)
         self._announced = 0.0
         self._told: set[str] = set()
-        self._written: dict[int, list[Path]] = {}
-        self._whole: set[int] = set()
-
-    @property
-    def written(self) -> dict[int, tuple[Path, ...]]:
-        """Constants of the modules that have all of theirs."""
-        return {module: tuple(files) for module, files in self._written.items() if module in self._whole}
-
-    @property
-    def reached(self) -> tuple[tuple[int, ...], set[int], set[int]]:
-        """Modules of the job, those that have all of their constants, and those that have some."""
-        modules = tuple(module for module in self._plan.modules if module is not None)
-        return modules, set(self._whole), self._written.keys() - self._whole
 
     def run(self) -> None:
         """Work until everything is done or the job is cancelled.
@@ -176,19 +162,13 @@ class Workers:
             step(1.0)
             return
         written: list[Written] = []
-
-        def wrote(one: Written) -> None:
-            written.append(one)
-            self._written.setdefault(number, []).append(one.path)
-            self._report.wrote([one])
-
         remarks = self._check(number, results)
         with self._budget.reserve(largest_constant(plan)):
-            write_module(
-                plan, plan.detector.module(number), results, remarks, lambda share: step(0.5 + share / 2), wrote)
-        self._whole.add(number)
+            write_module(plan, plan.detector.module(number), results, remarks, lambda share: step(0.5 + share / 2),
+                         lambda constant: written.append(self._write(constant)))
         if written:
-            self._report.say("INFO", f"Module {number}: {told(written)} written.")
+            how = "made; they appear when all are" if plan.spec.all_or_nothing else "written"
+            self._report.say("INFO", f"Module {number}: {told(written)} {how}.")
 
     def _check(self, number: int, results: Results) -> tuple[Remark, ...]:
         """Tell what is remarkable of a module; a check that fails leaves the others and the constants."""

@@ -44,6 +44,8 @@ _JSON_ATTRIBUTES = ("axes", "raw_data", "software", "parameters", "conditions", 
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, StopIteration, MemoryError)
 #: Tree of constants below a folder, as the facility has it.
 STORE = Path("xfel", "cal")
+#: Brings a path and its content to the disk.
+Write = Callable[[Path, memoryview], None]
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ class StoredConstant:
         return np.ascontiguousarray(whole.transpose([order.index(dim) for dim in dims]))
 
 
-def write_constant(constant: Constant, folder: Path) -> WrittenConstant:
+def write_constant(constant: Constant, folder: Path, write: Write = write_atomically) -> WrittenConstant:
     """Write one constant below a folder that EXtra takes as root of its constants.
 
     The path is ``xfel/cal/<detector type>/<PDU>/cal.<unix time>.h5`` in lower case, the dataset
@@ -154,6 +156,8 @@ def write_constant(constant: Constant, folder: Path) -> WrittenConstant:
     constant : Constant
         Its provenance has at least :data:`REQUIRED_PROVENANCE`.
     folder : Path
+    write : callable
+        What brings a path and its content to the disk.
 
     Raises
     ------
@@ -166,7 +170,7 @@ def write_constant(constant: Constant, folder: Path) -> WrittenConstant:
     created = time.time_ns()
     path = folder / _relative_path(constant, created)
     with _image(constant, datetime.fromtimestamp(created / 1e9, UTC)).getbuffer() as image:
-        write_atomically(path, image)
+        write(path, image)
         return WrittenConstant(path, hashlib.sha256(image).hexdigest(), len(image))
 
 
@@ -194,9 +198,14 @@ def _are_axes(file_dims: tuple[str, ...], dims: tuple[str, ...]) -> bool:
 
 
 def _relative_path(constant: Constant, created: int) -> Path:
-    kind = str(constant.provenance["detector_type"]).lower()
     seconds, fraction = divmod(created, 10**9)
-    return Path(STORE, kind, constant.pdu.lower(), f"cal.{seconds}.{fraction:09d}.h5")
+    return folder_of_type(str(constant.provenance["detector_type"])) / constant.pdu.lower() / (
+        f"cal.{seconds}.{fraction:09d}.h5")
+
+
+def folder_of_type(database_type: str) -> Path:
+    """Folder of a detector type's constants, below the one that EXtra takes as their root."""
+    return STORE / database_type.lower()
 
 
 def _image(constant: Constant, created: datetime) -> io.BytesIO:

@@ -45,11 +45,33 @@ def write_atomically(path: Path, data: memoryview | bytes, overwrite: bool = Fal
         The file exists and ``overwrite`` is false, or the system refuses. Nothing is left behind; a file that was
         to be replaced holds its old or its new content, whole.
     """
+    appear(prepare(path, data, overwrite), path, overwrite)
+
+
+def prepare(path: Path, data: memoryview | bytes, overwrite: bool = False) -> Path:
+    """Bring a file's content to the disk under a temporary name beside it, which :func:`appear` takes.
+
+    Raises
+    ------
+    OutputFailed
+        As in :func:`write_atomically`.
+    """
     view = memoryview(data).cast("B")
     with _explained(path, len(view)):
         _make_folder(path.parent)
         _refuse_existing(path, overwrite)
-        temporary = _write_temporary(path.parent, view)
+        return _write_temporary(path.parent, view)
+
+
+def appear(temporary: Path, path: Path, overwrite: bool = False) -> None:
+    """Give a prepared file its name.
+
+    Raises
+    ------
+    OutputFailed
+        As in :func:`write_atomically`; the prepared file is gone.
+    """
+    with _explained(path, 0):
         try:
             _refuse_existing(path, overwrite)
             os.rename(temporary, path)

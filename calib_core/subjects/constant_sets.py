@@ -25,6 +25,7 @@ import numpy as np
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 from calib_core.store.constants import StoredConstant, read_constant
+from calib_core.store.manifests import doubts
 from calib_core.subjects.bare_files import calibration_of, numbers_of, types_of, with_axes
 from calib_core.subjects.provenance_words import runs_text, time_text
 
@@ -236,12 +237,14 @@ def _set_of_job(entries: list[_Entry], asked: str) -> ConstantSet:
     known = [kind for kind in candidates if all(_is_of(kind, identifier, one) for one in entries)]
     kind, files, notes = _understood(known or list(candidates), entries)
     created = max(one.time for one in entries)
-    words = (identifier or kind.title, runs_text(said.get("raw_data")), time_text(created, datetime.now(UTC)))
+    not_whole = doubts(one.stored for one in entries)
+    words = (identifier or kind.title, runs_text(said.get("raw_data")), time_text(created, datetime.now(UTC)),
+             "not complete" if not_whole else "")
     told = said["provenance"].get("notes")
     return ConstantSet(
         identifier, " · ".join(filter(None, words)), kind, created, files,
         {one.stored.pdu: one.module for one in entries},
-        (*(map(str, told) if isinstance(told, list) else ()), *notes))
+        (*not_whole, *(map(str, told) if isinstance(told, list) else ()), *notes))
 
 
 def _is_of(kind: DetectorType, identifier: str, one: _Entry) -> bool:

@@ -78,3 +78,49 @@ def test_cancel_leaves_nothing_half_written(operator, qtbot, tmp_path):
     whole = [str(c.path) for c in list_constants(tmp_path / "constants")] if job.board.outputs else []
     assert sorted(job.board.outputs) == sorted(whole)
     assert operator.isVisible()
+
+
+def test_the_same_job_once_more_is_a_question(operator, qtbot, tmp_path):
+    """Run twice: the second job writes nothing and asks; its answers show what is there, or write it again."""
+    def answer(name):
+        box = operator.form.repetition.box
+        [button] = [one for one in box.buttons() if one.text() == name]
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: not box.isVisible())
+
+    def run_again():
+        qtbot.mouseClick(operator.form.run_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: operator.jobs.jobs[0].board.state.ended, timeout=60000)
+        qtbot.waitUntil(lambda: (box := operator.form.repetition.box) is not None and box.isVisible())
+
+    job = run(operator, qtbot)
+    qtbot.waitUntil(lambda: job.board.state.ended, timeout=60000)
+    assert operator.form.repetition.box is None
+    run_again()
+    assert "has written 8 constants at" in operator.form.repetition.box.informativeText()
+    assert "has written 8 constants at" in operator.banner.message
+    answer("Leave it")
+    assert len(operator.jobs.jobs) == 2
+    run_again()
+    answer("Show them")
+    qtbot.waitUntil(lambda: getattr(operator.session.subject, "state", "") == "on disk", timeout=20000)
+    assert len(operator.session.subject.files) == 8
+    assert len(list_constants(tmp_path / "constants")) == 8
+    run_again()
+    answer("Write them again")
+    qtbot.waitUntil(lambda: operator.jobs.jobs[0].board.state is State.DONE, timeout=60000)
+    assert len(list_constants(tmp_path / "constants")) == 16
+
+
+def test_all_or_nothing_is_a_switch_of_the_form(operator, qtbot, tmp_path):
+    [field] = [one for one in operator.form.page.resources.fields.values() if one.name == "all_or_nothing"]
+    assert "--all-or-nothing" in field.editor.toolTip() or "all_or_nothing" in field.name
+    field.editor.set_value(True)
+    field.committed.emit("all_or_nothing")
+    assert operator.form.spec().all_or_nothing
+    job = run(operator, qtbot)
+    assert job.spec.all_or_nothing
+    job.cancel()
+    qtbot.waitUntil(lambda: job.board.state.ended, timeout=20000)
+    if job.board.state is State.CANCELLED:
+        assert list_constants(tmp_path / "constants") == ()

@@ -292,7 +292,7 @@ def test_a_method_of_constants_is_filled_in_and_run_in_the_window(
 def test_a_method_without_pixels_is_filled_in_and_run_in_the_window(window: Any, tmp_path: Path, qtbot: Any) -> None:
     from_the_menu(window, "dice_throw", qtbot)
     headings = {fold.heading.text() for fold in window.form.page.findChildren(Fold) if fold.isVisible()}
-    assert headings == {"Parameters", "Memory and threads"}
+    assert headings == {"Parameters", "Memory, threads, files"}
     type_into(window.form.page.knobs.fields["throws"].editor, "900")
     run_to_the_end(window, qtbot)
     assert_is_dice(tmp_path / "out", 900)

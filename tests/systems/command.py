@@ -45,6 +45,8 @@ def constants_in(out: Path) -> dict[int, dict[str, Array]]:
     found: dict[int, dict[str, Array]] = {}
     for path in out.rglob("*") if out.is_dir() else ():
         if path.is_file():
+            if path.name.startswith("set."):
+                continue
             assert path.suffix == ".h5", f"{path} is left over"
             constant = read_constant(path)
             found.setdefault(constant.attributes["module"], {})[constant.attributes["kind"]] = constant.values()

@@ -195,7 +195,7 @@ def test_ctrl_c_cancels_and_says_so(
 def test_the_same_job_twice_keeps_the_first_constants(mine: JobSpec) -> None:
     finish(mine)
     first = {c.path: c.values() for c in list_constants(mine.out_folder)}
-    finish(mine)
+    assert finish(mine.model_copy(update={"again": True})).board.state is State.DONE
     assert len(list_constants(mine.out_folder)) == 2 * len(first)
     for path, values in first.items():
         np.testing.assert_array_equal(read_constant(path).values(), values)

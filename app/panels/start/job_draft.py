@@ -17,12 +17,18 @@ from calib_core.typed import parse_path
 
 
 class Resources(Knobs):
-    """What a job may take of the computer; the results do not depend on it."""
+    """How a job is done; its results do not depend on it."""
 
     memory_mb: int = knob(DEFAULT_MEMORY_MB, ge=LEAST_MEMORY_MB, unit="MiB", help="Memory budget of the job")
     threads: int = knob(0, ge=0, le=MOST_THREADS, help="Worker threads; 0 takes one per processor")
     parts: int = knob(1, ge=1, le=MOST_PARTS, expert=True,
                       help="Parts, of whole sequences of files, in which work is done and merged")
+    all_or_nothing: bool = knob(False, help="Let constants appear only when those of all modules are written")
+
+    @classmethod
+    def of_spec(cls, spec: JobSpec) -> dict[str, Any]:
+        """What a specification says of them."""
+        return {name: getattr(spec, name) for name in cls.model_fields}
 
 
 @dataclass(frozen=True)

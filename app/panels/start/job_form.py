@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QFileDialog, QFrame, QLabel, QPushButton, QScrollAre
 
 from app.forms.tone_label import NoteLabel
 from app.panels.start.job_page import JobPage
+from app.panels.start.repetition import Repetition
 from app.running.jobs_model import JobsModel
 from app.session.session import Session
 from app.widgets.icons import icon
@@ -30,14 +31,15 @@ class JobForm(QWidget):
         super().__init__(parent)
         self._session, self._jobs = session, jobs
         self.page: JobPage | None = None
+        self.repetition = Repetition(session, jobs, self)
         self.run_action = QAction("Run", self)
         self.run_button, self.reason = QPushButton("Run"), NoteLabel()
         self._scroll = QScrollArea()
         self._lay_out()
         self.run_action.setShortcuts([QKeySequence("Ctrl+Return"), QKeySequence("Ctrl+Enter")])
-        self.run_action.triggered.connect(self.run)
+        self.run_action.triggered.connect(lambda: self.run())
         self.addAction(self.run_action)
-        self.run_button.clicked.connect(self.run)
+        self.run_button.clicked.connect(lambda: self.run())
         session.survey_changed.connect(self.show_survey)
         self.show_survey(session.survey)
 
@@ -77,13 +79,19 @@ class JobForm(QWidget):
             self.page.show_spec(spec)
             self._update()
 
-    def run(self) -> bool:
-        """Start what the form shows now; a value that is not allowed is told and nothing starts (False)."""
+    def run(self, again: bool = False) -> bool:
+        """Start what the form shows now; a value that is not allowed is told and nothing starts (False).
+
+        Parameters
+        ----------
+        again : bool
+            Whether constants are written once more that the same job has written already; else the operator is asked.
+        """
         try:
             spec = self.spec()
             self._refuse_twice(spec)
             self._session.set_spec(spec)
-            self._session.start(spec)
+            self._session.start(spec.model_copy(update={"again": True}) if again else spec)
         except CalibrationError as error:
             self._session.say("ERROR", str(error))
             self._say(str(error), self.page is not None)

@@ -101,7 +101,7 @@ class JobPage(QWidget):
         """Show all choices of a specification."""
         self.inputs.set_table(InputTable.of_spec(self.survey, spec))
         self.knobs.set_changes(spec.parameters)
-        self.resources.set_changes({"memory_mb": spec.memory_mb, "threads": spec.threads, "parts": spec.parts})
+        self.resources.set_changes(Resources.of_spec(spec))
         self.condition.set_changes(spec.conditions)
         self.set_out_folder(spec.out_folder)
         if spec.modules:
@@ -164,7 +164,8 @@ class JobPage(QWidget):
         column.addWidget(self.banner)
         column.addWidget(self.inputs)
         for part in (self._problems(), self._lines(), self._fold("Operating condition", self.condition),
-                     self._fold("Parameters", self.knobs), self._fold("Memory and threads", self.resources, False)):
+                     self._fold("Parameters", self.knobs),
+                     self._fold("Memory, threads, files", self.resources, False)):
             column.addWidget(part)
         column.addStretch(1)
 

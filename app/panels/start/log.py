@@ -12,7 +12,7 @@ from app.widgets.banner import Banner
 from app.widgets.log_view import LogView
 from calib_core.jobs.board import Board, State
 from calib_core.jobs.job import Job
-from calib_core.jobs.outputs import told
+from calib_core.jobs.outputs import NOTHING, told
 
 _LEVELS = {"WARN": "WARNING"}
 #: Cause of messages of success; they go by themselves, after so many ms, since they lie over the maps.
@@ -55,10 +55,10 @@ class LogPresenter(QObject):
         board, cause = job.board, _cause(job)
         name, made = job_label(job), f"{told(board.outputs)} written to {job.spec.out_folder}."
         if board.error:
-            self._banner.say("error", f"{name}: {board.error}", cause)
+            kept = f" Of its constants, {board.left}." if board.left else ""
+            self._banner.say("warning" if board.same_as else "error", f"{name}: {board.error}{kept}", cause)
         elif board.state is State.CANCELLED:
-            kept = f" The set is not complete: {made}" if board.outputs else " Nothing was written."
-            self._banner.say("warning", f"{name} was cancelled.{kept}", cause)
+            self._banner.say("warning", f"{name} was cancelled: {board.left or NOTHING}.", cause)
         elif board.warnings:
             self._banner.say("warning", f"{name} is {board.outcome}: {board.warnings[0]} {made}", cause)
         elif board.outputs:

@@ -97,7 +97,7 @@ def test_half_a_detector_is_no_good_news(window, fake_job, tmp_path, qtbot):
     fake_job.publish(state=State.CANCELLED, outputs=())
     window.jobs.poll()
     assert window.banner._messages[-1].level == "warning"
-    assert "was cancelled. Nothing was written." in window.banner.message
+    assert "was cancelled: nothing was written." in window.banner.message
 
 
 def test_a_job_goes_on_after_its_window_and_its_terminal_have_gone(tmp_path):

@@ -81,7 +81,7 @@ def test_help_of_a_characterisation_tells_every_parameter(
     ((), ("AGIPD", "JUNGFRAU", "run a job file", "simulate", "demo", "info", "window")),
     (("AGIPD",), ("DARK", "Darks")),
     (("run",), ("job file (JSON)", "--out-folder")),
-    (("info",), ("run folders", "p900450 r12-14", "--json")),
+    (("info",), ("runs or constants", "p900450 r12-14", "--json")),
     (("demo",), ("--folder", "--headless")),
     (("simulate",), ("AGIPD1M", "AGIPD500K", "JUNGFRAU")),
     (("simulate", "JUNGFRAU"), ("--trains", "--drift", "[-1000 to 1000 ADU; default 0]", "--out")),

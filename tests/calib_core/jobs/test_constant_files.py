@@ -24,6 +24,7 @@ from calib_core.jobs.plan import Plan
 from calib_core.jobs.results import Results
 from calib_core.jobs.sources import Source
 from calib_core.store import constants
+from calib_core.store.constants import write_constant
 
 from .tiny import KIND, MODULE, PDU, SHAPE, Tiny, plan_of, results_of
 
@@ -57,7 +58,8 @@ def write(tmp_path: Path) -> Callable[..., Any]:
                 results.write({"gain": gain, "cell": cell},
                               {"mean": truth[gain, cell], "samples": (20 + gain) * ones, "flags": ones})
             written: list[Any] = []
-            write_module(plan, MODULE, results, (), step, written.append)
+            write_module(plan, MODULE, results, (), step,
+                         lambda one: written.append(write_constant(one, tmp_path / "out")))
             return written
         finally:
             results.close()
@@ -159,7 +161,7 @@ def test_each_file_is_told_with_what_it_holds(write: Any, tmp_path: Path) -> Non
     written = write(plan_of(tmp_path), random(2, 2), shares.append)
     assert shares[-1] == 1.0
     assert {one.path for one in written} == {path for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    assert [(one.what, one.bytes) for one in written] == [("constant", one.path.stat().st_size) for one in written]
+    assert [one.bytes for one in written] == [one.path.stat().st_size for one in written]
 
 
 @pytest.mark.parametrize(("runs", "stored", "begin"), [
@@ -206,7 +208,7 @@ def test_a_kind_that_the_detector_does_not_declare_is_stored_over_its_own_axes(
     plan, results = scanned
     truth = random(1, 2)[0]
     results.write({}, {"mean": truth})
-    write_module(plan, MODULE, results, (), lambda share: None, lambda one: None)
+    write_module(plan, MODULE, results, (), lambda share: None, lambda one: write_constant(one, tmp_path / "out"))
     [path] = (tmp_path / "out").rglob("*.h5")
     with h5py.File(path) as file:
         data = file[f"{PDU}/Offset/0/data"]

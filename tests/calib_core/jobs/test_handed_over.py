@@ -22,6 +22,7 @@ from calib_core.jobs.outputs import write_module
 from calib_core.jobs.results import Results
 from calib_core.jobs.survey import survey
 from calib_core.simulate import default_settings, simulate
+from calib_core.store.constants import write_constant
 from calib_core.store.images import ImageReader
 
 from .tiny import MODULE, Tiny, plan_of
@@ -149,7 +150,8 @@ def written(tmp_path: Path) -> Iterator[Callable[..., Any]]:
             "mean": np.arange(6.0).reshape(2, 3) / 3, "samples": np.full((2, 3), 5),
             "flags": np.full((2, 3), int(BadPixels.NON_STANDARD_SIZE))})
         files: list[Path] = []
-        write_module(plan, MODULE, results, lambda share: None, lambda one: files.append(one.path))
+        write_module(plan, MODULE, results, (), lambda share: None,
+                     lambda one: files.append(write_constant(one, plan.spec.out_folder).path))
         return plan, results, files
 
     yield one

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +13,10 @@ from calib_core.characterisation.dark_checks import Drift
 from calib_core.jobs import threads
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job
-from calib_core.jobs.outputs import cancelled
 from calib_core.jobs.survey import survey
 from calib_core.simulate import default_settings, simulate
 
-Start = Callable[..., Job]
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Runs of four modules of a small camera."""
-    settings = default_settings("DSSC1M").with_changes({"modules": "0-3", "trains": 12, "memory_cells": 2})
-    return list(simulate(settings, tmp_path_factory.mktemp("runs")).runs.values())
-
-
-@pytest.fixture
-def start(runs: list[Path], tmp_path: Path) -> Iterator[Start]:
-    """Run a job to its end."""
-    made: list[Job] = []
-
-    def one(out: Path = tmp_path / "out", **changes: Any) -> Job:
-        made.append(Job(survey(runs).spec(out, parameters={"min_trains": 1}, **changes)))
-        made[-1].start()
-        assert made[-1].wait(120)
-        return made[-1]
-
-    yield one
-    for job in made:
-        job.close()
-
-
-def told(job: Job, level: str) -> list[str]:
-    return [one.text for one in job.board.messages if one.level == level]
+from .conftest import Start, told
 
 
 def test_files_of_other_programs_stay(start: Start, tmp_path: Path) -> None:
@@ -150,8 +121,3 @@ def test_what_was_written_before_a_cancel_is_listed_and_named(start: Start, monk
     assert len(on_disk) == 4
     [text] = [text for text in told(job, "WARN") if text.startswith("Cancelled")]
     assert text == "Cancelled: module 0 was written, of module 1 only a part, 2-3 not."
-
-
-def test_sentences() -> None:
-    assert cancelled((0, 1), (), ()) == "Cancelled: nothing was written."
-    assert cancelled(tuple(range(16)), range(5), ()) == "Cancelled: modules 0-4 were written, 5-15 not."

@@ -107,7 +107,8 @@ def test_resources_have_the_specifications_range(tmp_path, changes):
 
 def test_resources_have_the_specifications_defaults(tmp_path):
     spec = JobSpec(family="AGIPD", method="DARK", out_folder=tmp_path)
-    assert dict(Resources()) == {"memory_mb": spec.memory_mb, "threads": spec.threads, "parts": spec.parts}
+    assert dict(Resources()) == Resources.of_spec(spec) == {
+        "memory_mb": spec.memory_mb, "threads": spec.threads, "parts": spec.parts, "all_or_nothing": False}
 
 
 def test_sentences(make_survey, problem):
