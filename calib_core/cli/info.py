@@ -16,7 +16,7 @@ from calib_core.errors import BadInput
 from calib_core.io.inventory import ModuleInventory, Problem, RunInventory
 from calib_core.io.locate import label, parse_runs
 from calib_core.io.run import Run
-from calib_core.jobs.survey import found_condition
+from calib_core.jobs.survey import cells_in_use, found_condition
 from calib_core.ranges import format_numbers
 
 
@@ -115,7 +115,7 @@ def _look(run: Run) -> RunReport:
 
 def _look_at(run: Run, detector: Detector) -> DetectorReport:
     condition, stages = found_condition(run, detector)
-    inventory = run.inventory(detector, parts=stages)
+    inventory = run.inventory(detector, parts=stages, cells=cells_in_use(detector.type, condition))
     evidence = detector.type.find_stage(run.control(detector), detector.identifier, run.sample(detector))
     return DetectorReport(detector, inventory, condition, evidence, stages)
 

@@ -63,6 +63,8 @@ class FrameSelection:
         The most and the least trains that are taken.
     max_lost : float
         Largest share of the run's trains that the module may have lost.
+    cells_in_use : int
+        Memory cells that the condition has; frames of others are left out. 0 where it does not tell.
     keep_suspect : bool
         Whether trains without confirmed train id are used.
     part, parts : int
@@ -77,6 +79,7 @@ class FrameSelection:
     part: int = 0
     parts: int = 1
     max_lost: float = 1.0
+    cells_in_use: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.part < self.parts:

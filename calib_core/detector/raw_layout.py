@@ -52,6 +52,8 @@ class RawLayout:
         Number of the first module.
     no_frame_cell : int, optional
         Cell number that marks a missing frame within an entry.
+    cells_repeat : bool
+        Whether a train may hold several frames of one memory cell.
     """
 
     source: str
@@ -70,6 +72,7 @@ class RawLayout:
     frames_per_entry: bool = False
     first_module: int = 0
     no_frame_cell: int | None = None
+    cells_repeat: bool = False
 
     def match(self, source: str) -> tuple[str, int] | None:
         """Detector name and module number of a source, or None where it is not this family's."""

@@ -55,6 +55,7 @@ _RAW = RawLayout(
     strips=True,
     frames_per_entry=True,
     first_module=1,
+    cells_repeat=True,
     no_frame_cell=255,
 )
 

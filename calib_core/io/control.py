@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from calib_core.detector import FrameSelection, Readings
 from calib_core.errors import BadInput
+from calib_core.io.cells import frequent_cells
 from calib_core.io.datasets import UnfitError, find, read_values
 from calib_core.io.entries import train_ids
 from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
@@ -78,8 +79,8 @@ class RunControl:
         return None if start is None else Readings(start[:1], len(used), 0)
 
     def cells(self) -> npt.NDArray[np.int64]:
-        """Distinct memory cells of the first module's frames, sorted."""
-        return np.unique(self._index().cell)
+        """Distinct memory cells of the first module's frames, sorted, but for those of a few stray frames."""
+        return frequent_cells(self._index().cell)
 
     def cell_order(self) -> npt.NDArray[np.int64]:
         """Memory cells of the first train that has frames, in the order of recording, as they are stored."""

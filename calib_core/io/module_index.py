@@ -141,7 +141,7 @@ def index_module(
     index = _counted(index, "frames without a train id", _unnamed_frames(parts, tables))
     index, uneven = _cut(index, pieces)
     index, cells = _checked_cells(detector, index)
-    return _judged(index, [*problems, *more, *uneven, *cells], tables)
+    return _judged(index, [*problems, *more, *uneven, *cells, *_repeated_cells(detector, index)], tables)
 
 
 def _judged(index: ModuleIndex, problems: list[Problem], tables: Sequence[Entries]) -> ModuleIndex:
@@ -359,6 +359,21 @@ def _uneven_problems(index: ModuleIndex, uneven: Mask, pieces: int) -> list[Prob
     detail = (f"{trains.size} trains have a number of frames that is not divisible by {pieces} gain stages"
               f" (first {trains[0]})")
     return [Problem("exclude", "R11", index.module.aggregator, "", detail, index.module.number)]
+
+
+def _repeated_cells(detector: DetectorType, index: ModuleIndex) -> Iterator[Problem]:
+    """Trains with several frames of one memory cell, of detectors that fill each but once."""
+    if detector.raw.cell is None or detector.raw.cells_repeat or not len(index.train):
+        return
+    train = np.searchsorted(index.all_trains, index.train)
+    place = (train * 256 + index.piece) * detector.max_cells + index.cell
+    ordered = np.sort(place)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if twice.size:
+        first, cell = divmod(int(twice[0]), detector.max_cells)
+        detail = (f"frames of a memory cell that their train has already: {twice.size} (the first in train "
+                  f"{index.all_trains[first // 256]}, memory cell {cell})")
+        yield Problem("warn", "R08", index.module.aggregator, "", detail, index.module.number)
 
 
 def _checked_cells(detector: DetectorType, index: ModuleIndex) -> tuple[ModuleIndex, list[Problem]]:

@@ -16,6 +16,8 @@ import numpy as np
 from calib_core.detector import Array, ControlReader, Detector, FrameSelection, Module, SampleStatistics
 from calib_core.detector.registry import identify
 from calib_core.errors import BadInput
+from calib_core.io.belonging import own_files
+from calib_core.io.cells import without_strays
 from calib_core.io.control import RunControl
 from calib_core.io.datasets import find, read_all
 from calib_core.io.files import HDF5_ERRORS, RunFile, open_run_files
@@ -68,7 +70,12 @@ class Run:
             reason = problems[0].sentence() if problems else "it holds no file that ends in .h5"
             more = f", and so it is, or alike, with {len(problems) - 1} more" if len(problems) > 1 else ""
             raise BadInput(f"Run {path} cannot be used: {reason}{more}.")
-        return cls(path, files, problems)
+        mine, foreign = own_files(path, files)
+        for file in set(files) - set(mine):
+            file.close()
+        if not mine:
+            raise BadInput(f"Run {path} cannot be used: {foreign[0].sentence()}.")
+        return cls(path, mine, (*problems, *foreign))
 
     @property
     def lost_files(self) -> str:
@@ -109,7 +116,9 @@ class Run:
         return RunControl(self.files, detector.type.raw.pulse, lambda: self._first_index(detector, parts),
                           selection or FrameSelection())
 
-    def inventory(self, detector: Detector, modules: Sequence[int] | None = None, parts: int = 1) -> RunInventory:
+    def inventory(
+        self, detector: Detector, modules: Sequence[int] | None = None, parts: int = 1, cells: int = 0,
+    ) -> RunInventory:
         """Stock of a detector with all problems; reads indexes, train ids and memory cells but no pixel.
 
         Parameters
@@ -121,10 +130,13 @@ class Run:
         parts : int
             Gain stages whose frames a train holds, one after the other; the memory cells of the first are taken for
             all.
+        cells : int
+            Memory cells that the condition has; frames of others do not count. 0 where it does not tell.
         """
         chosen = [m for m in detector.modules if modules is None or m.number in modules]
         return take_stock(
-            self.label, detector, [self._index(detector, m, parts) for m in chosen], self.problems,
+            self.label, detector, [without_strays(detector.type, self._index(detector, m, parts), cells)
+                                   for m in chosen], self.problems,
             [self.loss(detector, m, FrameSelection(parts=parts)) for m in chosen], complete=modules is None)
 
     def loss(self, detector: Detector, module: Module, selection: FrameSelection) -> Loss:
@@ -145,8 +157,9 @@ class Run:
             The module has fewer usable trains, or has lost more, than the selection allows.
         """
         with self._lock:
-            return ModuleFrames(self.label, detector.type, self._index(detector, module, selection.parts), selection,
-                                self.loss(detector, module, selection))
+            index = without_strays(detector.type, self._index(detector, module, selection.parts),
+                                   selection.cells_in_use)
+            return ModuleFrames(self.label, detector.type, index, selection, self.loss(detector, module, selection))
 
     def sample(self, detector: Detector, selection: FrameSelection | None = None) -> SampleStatistics:
         """Statistics of three frames of the first module that has any.
@@ -200,7 +213,10 @@ class Run:
         named = [m for p in reversed(self.path.absolute().parts) if (m := re.fullmatch(folder, p))]
         if named:
             return int(named[0][1])
-        return next((int(value) for value in self._metadata(key)), None)
+        for value in self._metadata(key):
+            with suppress(ValueError, TypeError):  # text says nothing
+                return int(value)
+        return None
 
     def _metadata(self, key: str) -> Iterator[Any]:
         for file in self.files:

@@ -19,12 +19,13 @@ from calib_core.correction.pipeline import BoundPipeline
 from calib_core.detector import Detector, DetectorType, FrameSelection, Module
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import cells_per_block, resident_bytes
+from calib_core.io.cells import NOT_IN_USE
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.jobs.given import bind_before, constants_of
 from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import JobSpec
-from calib_core.jobs.survey import Survey, assign, check_same_condition, choose_detector, doubts
+from calib_core.jobs.survey import Survey, assign, cells_in_use, check_same_condition, choose_detector, doubts
 from calib_core.store.constants import check_name
 
 #: Frames of a chunk together, bytes: long enough to stay near the speed of memory, short enough to cancel.
@@ -263,7 +264,8 @@ def _frames(
     for one in found.taken:
         run = runs[one.key]
         here = next(d for d in run.detectors if d.identifier == detector.identifier)
-        selection = replace(method.frame_selection(), part=one.part, parts=one.parts)
+        selection = replace(method.frame_selection(), part=one.part, parts=one.parts,
+                            cells_in_use=cells_in_use(detector.type, found.condition))
         refused = _refused(run, here, selection.parts)
         for module in detector.modules:
             if module.number in left_out:
@@ -292,7 +294,18 @@ def _module_frames(detector: Detector, selection: FrameSelection, run: Run, modu
             f"Run {run.label} has {frames.trains} trains with frames of module {module.number}; "
             f"at least {selection.min_trains} are needed (--min-trains)."
         )
+    _check_strays(frames, selection, detector.type)
     return frames
+
+
+def _check_strays(frames: ModuleFrames, selection: FrameSelection, kind: DetectorType) -> None:
+    """Refuse a number of memory cells that most frames contradict."""
+    stray = frames.excluded.get(NOT_IN_USE, 0)
+    if stray > len(frames):
+        flag = next(one.flag for one in kind.condition if one.name == kind.cells_told_by)
+        raise BadInput(
+            f"{frames.name} has {stray} frames in other memory cells than the {selection.cells_in_use} of the "
+            f"condition, and {len(frames)} in these; give the right number of memory cells ({flag}).")
 
 
 def _none_left(left_out: dict[int, str]) -> str:
@@ -306,8 +319,7 @@ def _cells(
 ) -> tuple[int, ...]:
     """Memory cells of the constants: all in use, also those that no frame was stored for."""
     seen = sorted({cell for one in frames.values() for cell in one.cells})
-    found = condition.values.get(kind.cells_told_by)
-    in_use = int(float(found.value)) if found else 0
+    in_use = cells_in_use(kind, condition)
     if in_use <= 1 and len(seen) == 1:
         return tuple(seen)
     return tuple(range(max(in_use, seen[-1] + 1)))

@@ -248,6 +248,12 @@ def found_condition(
     return condition if held == 1 else _condition(run, detector, said or {}, held, selection), held
 
 
+def cells_in_use(kind: DetectorType, condition: Condition) -> int:
+    """Memory cells that a condition has; 0 where it does not tell how many are in use."""
+    found = condition.values.get(kind.cells_told_by)
+    return int(float(found.value)) if found else 0
+
+
 def _condition(
     run: Run, detector: Detector, said: Mapping[str, float | str], parts: int, selection: FrameSelection | None
 ) -> Condition:
@@ -260,7 +266,7 @@ def _look(run: Run, detector: Detector, said: Mapping[str, float | str], selecti
     condition, stages = found_condition(run, here, said, selection)
     sample = run.sample(here)
     evidence = detector.type.find_stage(run.control(here, selection=selection), here.identifier, sample)
-    inventory = run.inventory(here, parts=stages)
+    inventory = run.inventory(here, parts=stages, cells=cells_in_use(here.type, condition))
     trains = max((m.trains for m in inventory.modules), default=0)
     return RunFacts(run.path, run.label, run.detectors, run.start_time, trains, evidence, inventory.problems,
                        condition, stages, sample.modal_gain_bits)
