@@ -16,6 +16,7 @@ from app.panels.start.log import GOOD_NEWS
 from app.session.session import LAYOUTS
 from app.window.theme import THEMES
 from calib_core.cli.summary import closing_table
+from calib_core.jobs.summary import summary_of
 
 if TYPE_CHECKING:
     from app.window.main_window import MainWindow
@@ -86,7 +87,8 @@ class Tour(QObject):
     def _step(self) -> None:
         step = next(self._steps, None)
         if step is None:
-            print(closing_table(self._window.jobs.jobs), flush=True)
+            for job in self._window.jobs.jobs:
+                print(closing_table(summary_of(job)), flush=True)
             self._window.end()
             return
         step()

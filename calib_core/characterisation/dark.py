@@ -14,7 +14,7 @@ from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import by_gain_stage, dark_reasons, dark_results, dark_rules, dark_unstable
 from calib_core.characterisation.accumulators import Describe, Moments, Sampling, Statistics
 from calib_core.characterisation.checks import Check
-from calib_core.characterisation.dark_checks import Drift, FewFrames
+from calib_core.characterisation.dark_checks import Drift, FewFrames, unbiasing
 from calib_core.characterisation.dark_separation import GAIN_SIGNAL, Separation, among_all_stages
 from calib_core.characterisation.inputs import Arrangement, Given, Input, inputs_of_steps
 from calib_core.characterisation.method import Method
@@ -325,6 +325,10 @@ class Dark(TrainSelection, Method):
         close = "bad_pixels" in known and bool(known["bad_pixels"][row, col] & np.uint32(self._separation.flag))
         apart = () if kind.signal_plane is None else self._separation.reasons(kind, present[here], signals, close)
         return dark_reasons.reasons(kind, self._rules(kind, present[here]), known, row, col, tuple(apart))
+
+    def low_by(self, frames: int) -> Mapping[str, float]:
+        """The noise of n frames is low by 1 − c₄(n)."""
+        return {"noise": 1 - unbiasing(frames)} if frames > 1 else {}
 
     def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
         """The rules by which pixels are flagged, those of the first gain stage."""

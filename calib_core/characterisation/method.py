@@ -222,6 +222,21 @@ class Method(Knobs):
         """
         return {}
 
+    def low_by(self, frames: int) -> Mapping[str, float]:
+        """Shares that results come out low by on average, since there are so few frames; they are left as they are.
+
+        Parameters
+        ----------
+        frames : int
+            Behind each value.
+
+        Returns
+        -------
+        mapping of str to float
+            By the names of results, 0 to 1; none by default.
+        """
+        return {}
+
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
         """What is asked of each finished module before its files are written.
 

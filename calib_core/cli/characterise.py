@@ -12,13 +12,12 @@ from typing import Any
 from calib_core.characterisation.family import Family, named
 from calib_core.characterisation.inputs import ALL_CONSTANTS, Input
 from calib_core.characterisation.method import Method
-from calib_core.cli.follow import follow
+from calib_core.cli.follow import add_telling, follow, telling_of
 from calib_core.cli.knob_flags import add_knob_arguments, changes_from, with_known_names
 from calib_core.cli.words import number, whole
 from calib_core.constants.condition import ConditionParameter
 from calib_core.errors import BadParameter
 from calib_core.io.locate import parse_proposal, parse_runs
-from calib_core.jobs.job import Job
 from calib_core.jobs.spec import DEFAULT_MEMORY_MB, JobSpec
 from calib_core.jobs.survey import checked_conditions
 from calib_core.ranges import parse_numbers
@@ -56,6 +55,7 @@ def _fill(family: Family, method: Method, parser: argparse.ArgumentParser) -> No
                                 dest=f"condition_{one.name}", help=f"{one.help}{unit}")
     add_knob_arguments(parser, method, [stage.short for stage in family.stages])
     _add_running(parser)
+    add_telling(parser)
     parser.set_defaults(act=lambda n: _characterise(n, family, method))
 
 
@@ -141,7 +141,7 @@ def _characterise(namespace: Namespace, family: Family, method: Method) -> int:
         write_atomically(namespace.write_job, (spec.model_dump_json(indent=2) + "\n").encode(), overwrite=True)
         print(f"Job file {namespace.write_job} written; run it with: calibwb run {namespace.write_job}")
         return 0
-    return follow(Job(spec))
+    return follow(spec, telling_of(namespace))
 
 
 def _spec(namespace: Namespace, family: Family, method: Method) -> JobSpec:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from calib_core.cli.progress import ProgressLine
 from calib_core.cli.window import open_window
 from calib_core.errors import BadParameter
 from calib_core.numerics.warmup import warm_up
@@ -75,12 +76,11 @@ def _prepared(folder: Path, name: str) -> str:
     settings, note = demo_settings()[name], folder / "data" / f"{name}.txt"
     if not note.exists():
         print(f"Simulating {name} ({settings.trains} trains) …", flush=True)
-        made = simulate(settings, folder / "data", progress=_percent)
+        line = ProgressLine()
+        made = simulate(settings, folder / "data", progress=lambda done: line.show(done, f"  {done:4.0%}"))
+        line.end()
         paths = [str(path) for path in made.runs.values()]
         note.write_text("\n".join(paths) + "\n", "utf-8")
-        print()
     return " ".join(note.read_text("utf-8").split())
 
 
-def _percent(share: float) -> None:
-    print(f"\r  {share:4.0%}", end="", flush=True)

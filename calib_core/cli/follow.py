@@ -1,60 +1,171 @@
-"""Jobs on the terminal: messages as lines, progress on one line, Ctrl-C cancels."""
+"""Jobs on the terminal: messages as lines, progress on one line, Ctrl-C cancels, the closing table at the end."""
 
 from __future__ import annotations
 
-import sys
-import time
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from calib_core.cli.summary import warned
+from calib_core.cli.log_file import LogFile
+from calib_core.cli.progress import ProgressLine
+from calib_core.cli.summary import closing_table
 from calib_core.io.foreign import end_trying
-from calib_core.jobs.board import Board, State
+from calib_core.jobs.board import Board, Message, State
+from calib_core.jobs.estimate import estimate_of
 from calib_core.jobs.job import Job
-from calib_core.jobs.outputs import told
+from calib_core.jobs.outputs import check_memory
+from calib_core.jobs.plan import make_plan
+from calib_core.jobs.spec import JobSpec
+from calib_core.jobs.summary import summary_of
+from calib_core.typed import parse_path
 
 _STATUS = {State.DONE: 0, State.FAILED: 1, State.CANCELLED: 130}
 _WIDTH = 30
 
 
-def follow(job: Job) -> int:
-    """Run a job to its end and show it; returns the exit status."""
-    job.start()
-    screen = _Screen()
+@dataclass(frozen=True)
+class Telling:
+    """What is told of a job, and where.
+
+    Attributes
+    ----------
+    as_json : bool
+        The closing table as one JSON document, and nothing else, on standard output.
+    quiet, verbose : bool
+        Warnings and errors alone; or times, the plan and the files too.
+    log_file : Path, optional
+        Where all messages go too.
+    dry_run : bool
+        Tell what would be done, and do nothing.
+    """
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    log_file: Path | None = None
+    dry_run: bool = False
+
+
+def add_telling(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say what is told of a job."""
+    group: Any = parser.add_argument_group("what is told")
+    group.add_argument("--json", action="store_true", help="closing table as one JSON document on standard output")
+    much = group.add_mutually_exclusive_group()
+    much.add_argument("-q", "--quiet", action="store_true", help="warnings and errors alone")
+    much.add_argument("-v", "--verbose", action="store_true", help="times, what is planned, and each file too")
+    group.add_argument("--log-file", type=parse_path, metavar="FILE", help="add all messages to a file")
+    group.add_argument("--dry-run", action="store_true",
+                       help="tell what would be done, how long it takes and how large it is; nothing is written")
+
+
+def telling_of(namespace: argparse.Namespace) -> Telling:
+    """What was asked for with :func:`add_telling`."""
+    return Telling(namespace.json, namespace.quiet, namespace.verbose, namespace.log_file, namespace.dry_run)
+
+
+def follow(spec: JobSpec, telling: Telling) -> int:
+    """Run a job to its end and show it; returns the exit status.
+
+    Raises
+    ------
+    CalibrationError
+        The log file cannot be written, or, without running it, the job cannot be planned.
+    """
+    if telling.dry_run:
+        return _tell_plan(spec, telling)
+    log = LogFile(telling.log_file) if telling.log_file else None
     try:
+        return _follow(Job(spec), _Screen(telling, log))
+    finally:
+        if log is not None:
+            log.close()
+
+
+def _tell_plan(spec: JobSpec, telling: Telling) -> int:
+    plan = make_plan(spec)
+    try:
+        found = estimate_of(plan)
+        if telling.as_json:
+            _print_json({**found.to_json(), "notes": list(plan.notes)})
+        else:
+            print("\n".join([*found.lines(), *(f"! {note}" for note in plan.notes)]))
+        check_memory(plan)
+    finally:
+        plan.close()
+    return 0 if found.fits else 1
+
+
+def _follow(job: Job, screen: _Screen) -> int:
+    screen.begin(job)
+    try:
+        job.start()
         while not job.wait(0.1):
-            screen.show(job.board)
+            screen.show(job)
     except KeyboardInterrupt:
         job.cancel()
         end_trying()
         job.wait()
-    screen.show(job.board, last=True)
+    screen.show(job)
+    screen.end(job)
     job.close()
     return _STATUS[job.board.state]
 
 
+def _print_json(document: dict[str, Any]) -> None:
+    print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
 class _Screen:
-    """Prints what is new on a board; the progress line only where somebody can see it move."""
+    """Prints what is new on a board."""
 
-    def __init__(self) -> None:
-        self._messages, self._tenth, self._live = 0, -1, sys.stderr.isatty()
-        self._started = time.monotonic()
+    def __init__(self, telling: Telling, log: LogFile | None) -> None:
+        self._telling, self._log = telling, log
+        self._line = ProgressLine(silent=telling.quiet)
+        self._messages = self._files = 0
+        self._planned = False
 
-    def show(self, board: Board, last: bool = False) -> None:
+    def begin(self, job: Job) -> None:
+        self._note(f"{job.spec.family} {job.spec.method}, constants go to {job.spec.out_folder}.")
+
+    def show(self, job: Job) -> None:
+        board = job.board
+        if job.plan is not None and not self._planned:
+            self._planned = True
+            for text in estimate_of(job.plan).lines() if self._telling.verbose or self._log else ():
+                self._note(text)
         for message in board.messages[self._messages :]:
-            self._line(f"{message.level:5} {message.text}")
-        self._messages = len(board.messages)
-        if self._live:
-            print(f"\r\x1b[K{_bar(board)}", end="\n" if last else "", file=sys.stderr, flush=True)
-        elif int(board.done * 10) != self._tenth:
-            self._tenth = int(board.done * 10)
-            print(_bar(board), file=sys.stderr, flush=True)
-        if last and board.same_as:
-            self._line("INFO  To write them once more, give --again.")
-        if last:
-            seconds = time.monotonic() - self._started
-            print(f"{board.state.value} after {seconds:.1f} s, {told(board.outputs)} written{warned(board)}")
+            self._message(message)
+        for written in board.outputs[self._files :]:
+            self._note(f"{written.path} ({written.bytes} bytes, SHA-256 {written.sha256})")
+        self._messages, self._files = len(board.messages), len(board.outputs)
+        self._line.show(board.done, _bar(board))
 
-    def _line(self, text: str) -> None:
-        print(f"\r\x1b[K{text}" if self._live else text, file=sys.stderr, flush=True)
+    def end(self, job: Job) -> None:
+        self._line.end()
+        summary = summary_of(job)
+        table = closing_table(summary)
+        if self._log is not None:
+            self._log.lines("INFO", table)
+        if self._telling.as_json:
+            _print_json(summary.to_json())
+        elif not self._telling.quiet:
+            print(table)
+
+    def _message(self, one: Message) -> None:
+        if self._log is not None:
+            self._log.message(one)
+        if not (self._telling.quiet and one.level == "INFO"):
+            stamp = f"{one.clock} " if self._telling.verbose else ""
+            self._line.say(f"{stamp}{one.level:5} {one.text}")
+
+    def _note(self, text: str) -> None:
+        """Something for those who want to know all."""
+        if self._log is not None:
+            self._log.lines("INFO", text)
+        if self._telling.verbose:
+            self._line.say(text)
 
 
 def _bar(board: Board) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from functools import partial
 
 from calib_core.characterisation.family import families
 from calib_core.cli.knob_flags import add_knob_arguments, changes_from
+from calib_core.cli.progress import ProgressLine
 from calib_core.cli.words import whole
 from calib_core.detector import DetectorType
 from calib_core.simulate.run import Simulated, simulate
@@ -37,8 +37,10 @@ def _run(namespace: argparse.Namespace) -> int:
     if namespace.demo:
         baseline = demo_settings().get(baseline.detector_type, baseline)
     settings = baseline.with_changes(changes_from(namespace, baseline))
-    written = simulate(settings, namespace.out, progress=_show, threads=namespace.threads)
-    print(file=sys.stderr)
+    line = ProgressLine()
+    written = simulate(settings, namespace.out, threads=namespace.threads,
+                       progress=lambda done: line.show(done, f"writing {100 * done:3.0f} %"))
+    line.end()
     print(_report(written))
     return 0
 
@@ -48,10 +50,6 @@ def _names() -> dict[str, DetectorType]:
     types = {family.name: [kind for kind in family.types if kind.simulated] for family in families()}
     found = {kind.name: kind for kinds in types.values() for kind in kinds}
     return {**{name: kinds[0] for name, kinds in types.items() if kinds}, **found}
-
-
-def _show(done: float) -> None:
-    print(f"\rwriting {100 * done:3.0f} %", end="", file=sys.stderr, flush=True)
 
 
 def _report(written: Simulated) -> str:

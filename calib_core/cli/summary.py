@@ -1,83 +1,109 @@
-"""The closing table: what jobs found, for a terminal."""
+"""The closing table: what jobs came to, for a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-
-from calib_core.axes import Array, At
-from calib_core.jobs.board import Board
-from calib_core.jobs.job import Job
+from calib_core.jobs.found import Median, ModuleFound, StageFound
 from calib_core.jobs.outputs import told
-from calib_core.jobs.plan import Plan
+from calib_core.jobs.summary import Summary
+from calib_core.remarks import Remark
 
-_FIRST, _BAD = ("Detector", "Characterisation", "Gain"), "Bad pixels"
+_NONE = "–"
+_BAD, _REMARKS, _FLAGS = "Bad pixels", "Remarkable", "by flag"
+#: Columns of words; the others are of numbers and stand to the right.
+_WORDS = ("Module", "Gain", _REMARKS, _FLAGS)
 
 
-def closing_table(jobs: Sequence[Job]) -> str:
-    """Lines of a table: medians of the good pixels of all that is done, and how many are bad; dashes without any.
+def closing_table(summary: Summary) -> str:
+    """Lines on a job: a row for each gain stage of each module, what is missing, files, time, warnings.
 
     Parameters
     ----------
-    jobs : sequence of Job
-        Not closed yet: what they found is read from their results.
+    summary : Summary
 
     Returns
     -------
     str
-        A row for each gain stage of each job, then a line for each job with its state and its files.
+        Without a table where no module was finished.
     """
-    found = [(job, list(_rows(job, job.plan))) for job in jobs if job.plan is not None]
-    columns = sorted(dict.fromkeys(name for _, rows in found for row in rows for name in row), key=_BAD.__eq__)
-    lines = [columns, *([row.get(name, "–") for name in columns] for _, rows in found for row in rows)]
+    rows = [row for module in summary.modules for row in _rows(module, summary.remarks)]
+    return "\n".join([*_table(rows), *_remarks(summary), closing(summary)])
+
+
+def closing(summary: Summary) -> str:
+    """Last lines on a job: its state, folder, files and time, and its warnings once more, so that none is lost."""
+    spec, number = summary.spec, len(summary.warnings)
+    why = f" ({summary.error})" if summary.error else ""
+    line = (f"{spec.family} {spec.method} of {summary.detector or 'no detector'}: {summary.state.value}{why} after "
+            f"{summary.seconds:.1f} s, {told(summary.outputs)} written to {spec.out_folder}")
+    head = f"{line}, with {number} warning{'s' if number > 1 else ''}:"
+    return "\n".join([head, *(f"  {text}" for text in summary.warnings)]) if number else f"{line}."
+
+
+def _rows(module: ModuleFound, remarks: Sequence[Remark]) -> Iterator[dict[str, str]]:
+    for stage in module.stages:
+        row = {"Module": str(module.module), "Gain": stage.stage or _NONE,
+               "Frames": _NONE if stage.frames is None else str(stage.frames)}
+        for one in stage.medians:
+            row[f"{one.title} [{one.unit}]" if one.unit else one.title] = _number(one)
+        here = [one for one in remarks if one.module == module.module and one.stage in ("", stage.stage)]
+        yield {**row, _BAD: _share(stage.bad), _REMARKS: _in_short(here), _FLAGS: _by_flag(stage.flags)}
+
+
+def _number(one: Median) -> str:
+    return _NONE if one.value is None else f"{one.value:.2f}"
+
+
+def _share(share: float | None) -> str:
+    if share is None:
+        return _NONE
+    return f"{share:.2%}" if share == 0 or share >= 5e-5 else "< 0.01%"
+
+
+def _in_short(remarks: Sequence[Remark]) -> str:
+    """Names of remarks with their numbers; sentences follow below the table."""
+    return ", ".join(one.kind if one.unit in one.kind else f"{one.kind} {one.value:.3g} {one.unit}"
+                     for one in remarks) or _NONE
+
+
+def _by_flag(flags: Mapping[str, float]) -> str:
+    return ", ".join(f"{label} {_share(share)}" for label, share in flags.items()) or _NONE
+
+
+def _table(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = sorted(names, key=(_BAD, _REMARKS, _FLAGS).__contains__)
+    lines = [columns, *([row.get(name, _NONE) for name in columns] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = ["  ".join(_aligned(text, width, i) for i, (text, width) in enumerate(zip(line, widths, strict=True)))
-             for line in lines if columns]
-    return "\n".join([*(text.rstrip() for text in table), *map(_closing, jobs)])
+    for line in lines if columns else ():
+        cells = zip(columns, line, widths, strict=True)
+        yield "  ".join(text.ljust(width) if name in _WORDS else text.rjust(width)
+                        for name, text, width in cells).rstrip()
 
 
-def _aligned(text: str, width: int, column: int) -> str:
-    return text.ljust(width) if column < len(_FIRST) else text.rjust(width)
+def _remarks(summary: Summary) -> Iterator[str]:
+    """What the numbers of the table do not say themselves."""
+    for title, stages in _low(summary).items():
+        yield f"{title} comes out low since there are few frames, and is left so: {stages}."
+    for module, why in summary.not_done.items():
+        yield f"Module {module} is not done: {why}"
+    if summary.same_as is not None:
+        yield "To write them once more, give --again."
+    elif summary.left:
+        yield f"Of the constants, {summary.left}."
 
 
-def _closing(job: Job) -> str:
-    spec, board = job.spec, job.board
-    why = f" ({board.error})" if board.error else ""
-    return (f"{spec.family} {spec.method} of {spec.detector or 'no detector'}: {board.state.value}{why}, "
-            f"{told(board.outputs)} written to {spec.out_folder}{warned(board)}")
+def _low(summary: Summary) -> dict[str, str]:
+    """By how much each result is low, by the frames that it rests on."""
+    found: dict[str, dict[int, float]] = {}
+    for stage in _stages(summary):
+        for one in stage.medians:
+            if one.low_by:
+                found.setdefault(one.title, {})[stage.frames or 0] = one.low_by
+    return {title: ", ".join(f"by {low:.2%} with {frames} frames" for frames, low in sorted(by.items()))
+            for title, by in found.items()}
 
 
-def warned(board: Board) -> str:
-    """End of a job's closing line: its warnings once more, each on a line, so that none is lost."""
-    number = len(board.warnings)
-    head = f", with {number} warning{'s' if number > 1 else ''}:"
-    return "\n".join([head, *(f"  {text}" for text in board.warnings)]) if number else ""
-
-
-def _rows(job: Job, plan: Plan) -> Iterator[dict[str, str]]:
-    """One row for each gain stage, by heading."""
-    axes, modules = plan.context.axes, [module for module in plan.modules if module is not None]
-    images = [one for one in plan.results if one.pixels and not one.hidden and one.over == ("gain", "cell")]
-    flags = next((one for one in images if one.role == "flags"), None)
-    if flags is None or not modules:
-        return
-    names = (job.spec.detector or (plan.detector.identifier if plan.detector else ""),
-             f"{job.spec.family} {job.spec.method}")
-    for index, stage in enumerate(axes["gain"].labels):
-        places: list[tuple[int, At]] = [
-            (module, {"gain": index, "cell": cell}) for module in modules for cell in range(len(axes["cell"]))]
-        known = [(place, flagged != 0) for place in places if (flagged := job.plane(flags.name, *place)) is not None]
-        row = dict(zip(_FIRST, (*names, str(stage)), strict=True))
-        written = {name for output in plan.method.outputs(plan.kind) for name in output.results}
-        for one in (one for one in images if one.role == "value" and one.name in written):
-            good = [values[~bad] for place, bad in known if (values := job.plane(one.name, *place)) is not None]
-            row[f"{one.title} [{one.unit}]"] = _median(good)
-        row[_BAD] = f"{np.mean([bad for _, bad in known]):.2%}" if known else "–"
-        yield row
-
-
-def _median(found: Sequence[Array]) -> str:
-    values = np.concatenate(found) if found else np.empty(0)
-    finite = values[np.isfinite(values)]
-    return f"{np.median(finite):.2f}" if finite.size else "–"
+def _stages(summary: Summary) -> Iterator[StageFound]:
+    return (stage for module in summary.modules for stage in module.stages)

@@ -207,6 +207,11 @@ class DetectorType:
         """Bytes of one raw frame in memory, all planes and gain bits."""
         return self.pixels * (2 * self.planes + self.has_gain_bits)
 
+    @property
+    def stored_frame_bytes(self) -> int:
+        """Bytes of one raw frame in a file; gain bits that stand in the words take no room of their own."""
+        return self.pixels * (2 * self.planes + (self.raw.gain_bits is not None))
+
     def find_condition(self, run: ControlReader, detector: str) -> dict[str, Found]:
         """Values of the operating condition that a run tells of a detector, by name, and whether they are sure."""
         return found_values(self.condition, self.clues, run, detector)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
 from calib_core.axes import Picture
+from calib_core.jobs.found import ModuleFound
 from calib_core.remarks import Remark
 
 
@@ -43,6 +45,11 @@ class Message:
     level: str
     text: str
 
+    @property
+    def clock(self) -> str:
+        """Its local time of day, such as ``03:00:00.000``."""
+        return datetime.fromtimestamp(self.time).isoformat(" ", "milliseconds").split()[1]
+
 
 @dataclass(frozen=True)
 class Written:
@@ -78,6 +85,7 @@ class Board:
     remarks: tuple[Remark, ...] = ()
     left: str = ""
     same_as: Path | None = None
+    modules: tuple[ModuleFound, ...] = ()
 
     @property
     def outcome(self) -> str:

@@ -20,6 +20,7 @@ from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.locate import holds_run
 from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
+from calib_core.jobs.found import ModuleFound
 from calib_core.jobs.handed_over import in_constants, leaving
 from calib_core.jobs.live import Live
 from calib_core.jobs.outputs import NOTHING, check_memory, output_bytes, write_tables
@@ -70,10 +71,12 @@ class Job:
         self._live: Live | None = None
         self._progress: Progress | None = None
         self._set: SetWriter | None = None
+        self._begin_time, self._end_time = time.monotonic(), 0.0
         self._thread = threading.Thread(target=self._run, name="calibwb-job", daemon=True)
 
     def start(self) -> None:
         """Start in a thread of its own and return at once."""
+        self._begin_time = time.monotonic()
         self._thread.start()
 
     def look_at(self, view: View) -> None:
@@ -105,6 +108,17 @@ class Job:
         self._reader.close()
         if self.plan is not None:
             self.plan.close()
+
+    @property
+    def seconds(self) -> float:
+        """How long the job has run, to its end where it has ended."""
+        return (self._end_time or time.monotonic()) - self._begin_time
+
+    @property
+    def failed(self) -> dict[int, str]:
+        """Why modules failed, by number."""
+        failed = self._progress.failed if self._progress else {}
+        return {module: why for module, why in failed.items() if module is not None}
 
     @property
     def held_bytes(self) -> int:
@@ -207,6 +221,7 @@ class Job:
             self.say("ERROR", traceback.format_exc())
             self._fail(f"Unexpected error: {error}")
         finally:
+            self._end_time = time.monotonic()
             self._ended.set()
 
     def _fail(self, why: str, told: bool = False) -> None:
@@ -254,7 +269,7 @@ class Job:
         self._set = SetWriter(plan, self.wrote)
         Workers(plan, self._results, self._live, self._progress, self, self._set.write, self._cancel.is_set).run()
         self.check()
-        if failed := self._progress.failures:
+        if failed := self._progress.failed.values():
             self._fail(" ".join(failed), told=True)
             return
         self.wrote(write_tables(plan, self._results))
@@ -288,6 +303,12 @@ class Job:
         with self._lock:
             self.board = replace(
                 self.board, version=self.board.version + 1, outputs=(*self.board.outputs, *files))
+
+    def found(self, module: ModuleFound) -> None:
+        """Tell what was found in a module."""
+        with self._lock:
+            self.board = replace(
+                self.board, version=self.board.version + 1, modules=(*self.board.modules, module))
 
     def moved(self, progress: Progress) -> None:
         """Tell how far the work is."""

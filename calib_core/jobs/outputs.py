@@ -101,10 +101,19 @@ def check_memory(plan: Plan) -> None:
 
 def output_bytes(plan: Plan) -> int:
     """Space that the constants and the scratch files of a job need, bytes."""
+    return scratch_bytes(plan) + constant_bytes(plan)
+
+
+def constant_bytes(plan: Plan) -> int:
+    """Space that the constants of a job need, bytes."""
+    return sum(layout.size for layout in layouts(plan)) * len(plan.modules)
+
+
+def scratch_bytes(plan: Plan) -> int:
+    """Space that the scratch files of a job need, bytes."""
     images = sum(int(np.prod(one.shape(plan.context.axes))) * one.numpy_dtype.itemsize
                  for one in plan.results if one.pixels) * (plan.kind.pixels if plan.kind else 0)
-    constants = sum(layout.size for layout in layouts(plan))
-    return (images + constants) * len(plan.modules)
+    return images * len(plan.modules)
 
 
 def told(written: Sequence[Written]) -> str:

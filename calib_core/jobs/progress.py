@@ -24,8 +24,7 @@ class Progress:
         self._done = dict.fromkeys(self._due, 0)
         self._of_unit: dict[Unit, int] = {}
         self._modules = {module: 0.0 for module in plan.modules}
-        self.failed_modules: set[int | None] = set()
-        self.failures: list[str] = []
+        self.failed: dict[int | None, str] = {}
 
     def _frames(self, unit: Unit) -> int:
         """Items that all passes over a unit read, at least one."""
@@ -51,10 +50,9 @@ class Progress:
     def fail(self, module: int | None, why: str) -> bool:
         """Note that a module failed; False where it had already."""
         with self._lock:
-            if module in self.failed_modules:
+            if module in self.failed:
                 return False
-            self.failed_modules.add(module)
-            self.failures.append(why)
+            self.failed[module] = why
             return True
 
     def total(self) -> tuple[float, float | None]:

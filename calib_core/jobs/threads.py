@@ -19,6 +19,7 @@ from calib_core.io.budget import MemoryBudget
 from calib_core.jobs.board import Written
 from calib_core.jobs.constant_files import largest_constant
 from calib_core.jobs.finished import FinishedModule
+from calib_core.jobs.found import ModuleFound, found_in
 from calib_core.jobs.live import Live
 from calib_core.jobs.outputs import combine, told, write_module
 from calib_core.jobs.plan import Plan
@@ -44,6 +45,9 @@ class Report(Protocol):
 
     def remark(self, found: Sequence[Remark]) -> None:
         """Tell what is remarkable of a module."""
+
+    def found(self, module: ModuleFound) -> None:
+        """Tell what was found in a module."""
 
     def moved(self, progress: Progress) -> None:
         """Tell that the work went on."""
@@ -103,7 +107,7 @@ class Workers:
                 self._guard(work.module, partial(self._finish, work.module))
             else:
                 self._guard(work.module, partial(self._unit, work))
-                self._queue.done(work, finish=work.module not in self._progress.failed_modules)
+                self._queue.done(work, finish=work.module not in self._progress.failed)
             self._announce(force=True)
 
     def _guard(self, module: int | None, work: Callable[[], None]) -> None:
@@ -166,6 +170,7 @@ class Workers:
         with self._budget.reserve(largest_constant(plan)):
             write_module(plan, plan.detector.module(number), results, remarks, lambda share: step(0.5 + share / 2),
                          lambda constant: written.append(self._write(constant)))
+        self._report.found(found_in(plan, number, results, self._report.check))
         if written:
             how = "made; they appear when all are" if plan.spec.all_or_nothing else "written"
             self._report.say("INFO", f"Module {number}: {told(written)} {how}.")

@@ -66,7 +66,18 @@ class Kernel(Declared):
 
 
 def njit(**options: Any) -> Callable[[Callable[..., Any]], Kernel]:
-    """Declare a kernel; takes the options of numba's decorator of this name."""
+    """Declare a kernel.
+
+    Parameters
+    ----------
+    **options
+        Of numba's decorator of this name.
+
+    Returns
+    -------
+    callable
+        Decorator that makes a :class:`Kernel` of a function.
+    """
     return lambda function: Kernel(function, options)
 
 
