@@ -25,7 +25,7 @@ from calib_core.jobs.handed_over import in_constants, leaving
 from calib_core.jobs.live import Live
 from calib_core.jobs.outputs import NOTHING, check_memory, output_bytes, write_tables
 from calib_core.jobs.plan import Plan, make_plan
-from calib_core.jobs.progress import Progress
+from calib_core.jobs.progress import Progress, in_words
 from calib_core.jobs.reasons import reasons_of
 from calib_core.jobs.results import Results
 from calib_core.jobs.set_writer import SetWriter, look_before
@@ -269,8 +269,9 @@ class Job:
         self._set = SetWriter(plan, self.wrote)
         Workers(plan, self._results, self._live, self._progress, self, self._set.write, self._cancel.is_set).run()
         self.check()
-        if failed := self._progress.failed.values():
-            self._fail(" ".join(failed), told=True)
+        if failed := self._progress.failed:
+            sentences = in_words(failed)
+            self._fail(" ".join(sentences), told=len(sentences) == len(failed))
             return
         self.wrote(write_tables(plan, self._results))
         self._set.complete()

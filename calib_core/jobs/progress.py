@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from collections.abc import Mapping, Sequence
 
 from calib_core.characterisation.unit import Unit
 from calib_core.jobs.board import State, TaskProgress
 from calib_core.jobs.plan import Plan
+from calib_core.ranges import format_numbers
 
 #: Share of a job's time that finishing and writing take in the estimate of the time to go.
 _FINISHING_SHARE = 0.1
@@ -48,12 +51,13 @@ class Progress:
             self._modules[module] = share
 
     def fail(self, module: int | None, why: str) -> bool:
-        """Note that a module failed; False where it had already."""
+        """Note that a module failed; False where it had already, or another one for the same reason."""
         with self._lock:
             if module in self.failed:
                 return False
+            is_new = all(_kind(why) != _kind(one) for one in self.failed.values())
             self.failed[module] = why
-            return True
+            return is_new
 
     def total(self) -> tuple[float, float | None]:
         """Share of the job that is done, and the seconds to go where they can be told."""
@@ -87,3 +91,29 @@ class Progress:
         elif state is State.RUNNING and done == 0:
             state = State.QUEUED
         return TaskProgress(name, label, min(done, 1.0), state)
+
+
+def in_words(failed: Mapping[int | None, str]) -> list[str]:
+    """Sentences on what failed, one of all modules that failed for the same reason.
+
+    Parameters
+    ----------
+    failed : mapping of int to str
+        A sentence of each module; None where the job has no modules.
+    """
+    alike: dict[str, list[int | None]] = {}
+    for module, sentence in failed.items():
+        alike.setdefault(_kind(sentence), []).append(module)
+    return [_of_all(modules, failed[modules[0]]) for modules in alike.values()]
+
+
+def _of_all(modules: Sequence[int | None], sentence: str) -> str:
+    if len(modules) == 1:
+        return sentence
+    numbers = format_numbers(module for module in modules if module is not None)
+    return f"Modules {numbers} failed, the first of them: {sentence.removeprefix(f'Module {modules[0]} failed: ')}"
+
+
+def _kind(sentence: str) -> str:
+    """A sentence without its numbers: those of modules and of their files."""
+    return re.sub(r"\d+", "", sentence)

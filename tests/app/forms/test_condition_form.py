@@ -12,6 +12,7 @@ from app.forms.condition_draft import overrides, read_value
 from app.forms.condition_form import ConditionForm
 from app.forms.field import Mark
 from calib_core.constants.condition import Condition, ConditionParameter, Found
+from calib_core.detector.registry import detector_type
 from calib_core.errors import BadParameter
 
 LONG = "SOME_DOMAIN_OF_A_DETECTOR/MDL/COMPOSITE_OF_ALL_MODULES bunchStructure.repetitionRate"
@@ -90,6 +91,20 @@ def test_what_the_runs_disagree_in_is_doubtful(qtbot):
     form = ConditionForm(CONDITION, ["rate"])
     qtbot.addWidget(form)
     assert form.unsure == ("bias_voltage", "rate")
+
+
+@pytest.mark.parametrize("kind", ["AGIPD1M", "JUNGFRAU", "PNCCD"])
+def test_what_the_hardware_is_cannot_be_typed(qtbot, kind):
+    parameters = detector_type(kind).condition
+    form = ConditionForm(Condition(parameters, {one.name: Found(512.0, "detector type") for one in parameters}))
+    qtbot.addWidget(form)
+    form.show()
+    fixed = {one.name for one in parameters if one.of_hardware}
+    assert {"pixels_x", "pixels_y"} <= fixed
+    assert {name for name, field in form.fields.items() if not field.editor.isEnabled()} == fixed
+    for name in fixed:
+        QTest.keyClicks(form.fields[name].editor, "7")
+        assert form.changes() == {}
 
 
 def test_words_stay_words(form):

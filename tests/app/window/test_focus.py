@@ -131,3 +131,23 @@ def test_done_with_warnings_is_amber_and_says_the_first(active, fake_job, qtbot)
 def test_the_scale_is_named(active):
     assert active.scale.findChild(QLabel, "scale_label").text() == "scale"
     assert isinstance(active.banner, Banner)
+
+
+def test_a_failed_opening_leaves_nothing_to_run(active, openable, qtbot, monkeypatch):
+    """Neither by Ctrl+Enter nor by the button: what the form shows are the runs before."""
+    started = []
+    monkeypatch.setattr(active.session, "start", started.append)
+    with qtbot.waitSignal(active.picker.opener.opened):
+        type_runs(active, qtbot, "r12")
+    assert active.form.run_button.isEnabled()
+    with qtbot.waitSignal(active.picker.opener.failed):
+        type_runs(active, qtbot, "r9")
+    qtbot.keyClick(active.maps, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.mouseClick(active.form.run_button, Qt.MouseButton.LeftButton)
+    active.actions_by_name["run"].trigger()
+    assert started == []
+    assert active.session.spec is None
+    with qtbot.waitSignal(active.picker.opener.opened):
+        type_runs(active, qtbot, "r12")
+    qtbot.mouseClick(active.form.run_button, Qt.MouseButton.LeftButton)
+    assert len(started) == 1

@@ -102,6 +102,20 @@ def test_a_running_unit_is_shown_where_it_is_looked_at(gain: int, cell: int, see
     np.testing.assert_array_equal(picture.maps[MEAN][1], expected)
 
 
+class Nothing(Half):
+    """Half a unit of which no sample has come yet."""
+
+    coverage = np.array([0, 0])
+
+
+@pytest.mark.parametrize("samples", [0, 20])
+def test_nothing_is_shown_before_there_are_samples(samples: int, last: Any) -> None:
+    unit = Unit(0, 5, ("high",), (1, 2), samples)
+    picture = last(View({"gain": 0, "cell": 1}, picks=(MEAN,)), lambda live: live.offer(unit, Nothing()))
+    assert picture.coverage.tolist() == [1.0, 0.0]
+    assert np.isnan(picture.maps[MEAN][1]).all()
+
+
 def test_a_finished_unit_is_no_longer_shown_as_running(results: Any, last: Any) -> None:
     unit = Unit(0, 5, ("high",), (1, 2), 20)
 

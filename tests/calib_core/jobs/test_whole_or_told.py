@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from calib_core.characterisation.dark_checks import Drift
+from calib_core.errors import OutputFailed
 from calib_core.jobs import threads
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job
+from calib_core.jobs.progress import in_words
 from calib_core.jobs.survey import survey
 from calib_core.simulate import default_settings, simulate
 
@@ -121,3 +123,36 @@ def test_what_was_written_before_a_cancel_is_listed_and_named(start: Start, monk
     assert len(on_disk) == 4
     [text] = [text for text in told(job, "WARN") if text.startswith("Cancelled")]
     assert text == "Cancelled: module 0 was written, of module 1 only a part, 2-3 not."
+
+
+def test_one_folder_that_goes_is_one_sentence(
+    start: Start, runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all modules, not one of each; another reason is another sentence."""
+    unit, others = threads.run_unit, runs[0].with_name("gone")
+
+    def fail(method: Any, context: Any, one: Any, *more: Any) -> Any:
+        if one.module == 2:
+            raise OutputFailed("The disk is full.")
+        return unit(method, context, one, *more)
+
+    monkeypatch.setattr(threads, "run_unit", fail)
+    work = threads.Workers.run
+    monkeypatch.setattr(threads.Workers, "run", lambda self: (runs[0].rename(others), work(self)))
+    try:
+        job = start(threads=1)
+    finally:
+        others.rename(runs[0])
+    sentences = [text for text in told(job, "ERROR") if "cannot be read" in text]
+    assert sentences[0].startswith("Module 0 failed: RAW-R0001-DSSC00-S00000.h5 cannot be read")
+    assert sentences[1:] == [job.board.error]
+    several = sentences[0].replace("Module 0 failed:", "Modules 0-1,3 failed, the first of them:")
+    assert job.board.error == f"{several} Module 2 failed: The disk is full."
+
+
+def test_reasons_that_differ_in_numbers_alone_are_one() -> None:
+    assert in_words({}) == []
+    assert in_words({None: "The disk is full."}) == ["The disk is full."]
+    assert in_words({4: "Module 4 failed: a7.h5 is gone.", 5: "Module 5 failed: It is dark.",
+                     6: "Module 6 failed: a8.h5 is gone."}) == [
+        "Modules 4,6 failed, the first of them: a7.h5 is gone.", "Module 5 failed: It is dark."]
