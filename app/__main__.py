@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ SWITCH_INTERVAL = 0.0005
 def main(argv: Sequence[str] | None = None) -> int:
     """Open the window and return the exit status once it is closed."""
     options = _parser().parse_args(sys.argv[1:] if argv is None else argv)
+    os.umask(os.umask(0o022) | 0o022)  # what is written is the owner's alone to write
     sys.setswitchinterval(SWITCH_INTERVAL)
     if QApplication.instance() is None and (why := lacking_display()):
         print(f"calibwb window: {why}", file=sys.stderr)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from calib_core.errors import CalibrationError
 from calib_core.jobs.spec import JobSpec
-from calib_core.store.files import write_atomically
+from calib_core.store.files import PRIVATE, write_atomically
 from calib_core.subjects.region import RegionOfInterest
 
 STATE_VARIABLE = "CALIBWB_STATE_DIR"
@@ -86,7 +86,7 @@ def make_folder(folder: Path) -> str:
     if not folder.is_absolute():  # what is left of a home that the system does not know
         return "there is no home folder"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(0o700, parents=True, exist_ok=True)
     except OSError as error:
         return f"{folder} cannot be made ({error.strerror})"
     return "" if os.access(folder, os.W_OK | os.X_OK) else f"{folder} cannot be written"
@@ -129,7 +129,7 @@ def _put_aside(path: Path, error: Exception) -> str:
 def write_state(folder: Path, state: SavedState) -> str:
     """Write the state; returns a sentence for the log where that fails, else nothing."""
     try:
-        write_atomically(state_path(folder), state.model_dump_json(indent=1).encode(), overwrite=True)
+        write_atomically(state_path(folder), state.model_dump_json(indent=1).encode(), overwrite=True, mode=PRIVATE)
     except CalibrationError as error:
         return f"The session was not saved: {error}"
     return ""

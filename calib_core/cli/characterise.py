@@ -138,7 +138,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
 def _characterise(namespace: Namespace, family: Family, method: Method) -> int:
     spec = _spec(namespace, family, method)
     if namespace.write_job:
-        write_atomically(namespace.write_job, (spec.model_dump_json(indent=2) + "\n").encode(), overwrite=True)
+        write_atomically(namespace.write_job, (spec.model_dump_json(indent=2) + "\n").encode())
         print(f"Job file {namespace.write_job} written; run it with: calibwb run {namespace.write_job}")
         return 0
     return follow(spec, telling_of(namespace))

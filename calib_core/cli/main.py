@@ -28,6 +28,7 @@ _WINDOW = "window"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status (0 done, 1 failed, 2 refused, 130 cancelled)."""
     words = list(sys.argv[1:] if argv is None else argv)
+    os.umask(os.umask(0o022) | 0o022)  # what is written is the owner's alone to write
     _show_any_character()
     try:
         status = _act(words)

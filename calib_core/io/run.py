@@ -214,7 +214,7 @@ class Run:
         if named:
             return int(named[0][1])
         for value in self._metadata(key):
-            with suppress(ValueError, TypeError):  # text says nothing
+            with suppress(ValueError, TypeError, OverflowError):  # text says nothing
                 return int(value)
         return None
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import codecs
+import os
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from calib_core.errors import BadInput, BadParameter
 
 DEFAULT_MEMORY_MB = 2048
-LEAST_MEMORY_MB = 384
+LEAST_MEMORY_MB, MOST_MEMORY_MB = 384, 1 << 24
 MOST_THREADS = 256
 MOST_PARTS = 1000
+#: No job file is longer, bytes.
+_LONGEST = 16 << 20
 
 
 class JobSpec(BaseModel):
@@ -74,7 +79,7 @@ class JobSpec(BaseModel):
     all_or_nothing: bool = False
     begin: datetime | None = None
     notes: tuple[str, ...] = ()
-    memory_mb: int = Field(DEFAULT_MEMORY_MB, ge=LEAST_MEMORY_MB)
+    memory_mb: int = Field(DEFAULT_MEMORY_MB, ge=LEAST_MEMORY_MB, le=MOST_MEMORY_MB)
     threads: int = Field(0, ge=0, le=MOST_THREADS)
     parts: int = Field(1, ge=1, le=MOST_PARTS)
 
@@ -88,13 +93,23 @@ class JobSpec(BaseModel):
     def _aware(cls, value: datetime | None) -> datetime | None:
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
+    @field_validator("inputs")
+    @classmethod
+    def _inputs_absolute(cls, value: dict[str, tuple[str, ...]], info: ValidationInfo) -> dict[str, tuple[str, ...]]:
+        return {name: tuple(str(_absolute(path, info)) for path in paths) for name, paths in value.items()}
+
+    @field_validator("out_folder")
+    @classmethod
+    def _output_absolute(cls, value: Path, info: ValidationInfo) -> Path:
+        return _absolute(str(value), info)
+
     def paths(self, name: str) -> tuple[Path, ...]:
         """Folders or files of an input; none where it was left out."""
         return tuple(map(Path, self.inputs.get(name, ())))
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a job file.
+        """Read a job file; paths that are not absolute begin at its folder.
 
         Raises
         ------
@@ -102,13 +117,15 @@ class JobSpec(BaseModel):
             The file cannot be read or is no job file.
         """
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.model_validate_json(_content(path), context={"folder": path.absolute().parent})
         except OSError as error:
             raise BadInput(f"Job file {path} cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise BadInput(f"Job file {path} is not valid: it is no text.") from error
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise BadInput(f"Job file {path} is not valid: {where}: {first['msg']}.") from error
+            raise BadInput(f"Job file {path} is not valid: {where}: {_reason(first['msg'])}.") from error
 
     @classmethod
     def checked(cls, **fields: Any) -> Self:
@@ -118,4 +135,30 @@ class JobSpec(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
-            raise BadParameter(f"{name} = {first['input']!r} is not allowed: {first['msg']}.") from error
+            raise BadParameter(f"{name} = {first['input']!r} is not allowed: {_reason(first['msg'])}.") from error
+
+
+def _reason(message: str) -> str:
+    """Words of our own as they are."""
+    return message.removeprefix("Value error, ")
+
+
+def _absolute(path: str, info: ValidationInfo) -> Path:
+    """Path from the folder of the job file, or from the working folder where there is no file."""
+    if "\0" in path:
+        raise ValueError("a path has no NUL character")
+    return Path(info.context["folder"] if info.context else Path.cwd(), path)
+
+
+def _content(path: Path) -> str:
+    """Text of a regular file of bounded length, whatever mark stands at its begin."""
+    if "\0" in str(path):
+        raise OSError(0, "a path has no NUL character")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would block
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "it is no regular file")
+        data = file.read(_LONGEST + 1)
+    if len(data) > _LONGEST:
+        raise OSError(0, f"it is longer than {_LONGEST >> 20} MiB")
+    return data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")

@@ -20,15 +20,18 @@ from calib_core.errors import OutputFailed
 
 #: Of this program alone: what others leave behind is theirs.
 TEMPORARY_PREFIX = ".calibwb-tmp-"
-#: Whatever the umask is, only the owner may write.
-_MODE, _FOLDER_MODE = 0o644, 0o755
+#: Rights of files: whatever the umask is, only the owner may write; or nobody else may read either.
+READABLE, PRIVATE = 0o644, 0o600
+_FOLDER_MODE = 0o755
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 #: File systems without it; a disk that fails says EIO.
 _CANNOT_SYNC_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 
-def write_atomically(path: Path, data: memoryview | bytes, overwrite: bool = False) -> None:
+def write_atomically(
+    path: Path, data: memoryview | bytes, overwrite: bool = False, mode: int = READABLE
+) -> None:
     """Write a file so that its name shows the whole content or does not exist.
 
     Parameters
@@ -38,6 +41,8 @@ def write_atomically(path: Path, data: memoryview | bytes, overwrite: bool = Fal
     data : bytes-like
     overwrite : bool
         Replace a file of this name; readers that have it open keep the old content.
+    mode : int
+        Rights of the file, of which the umask may take more away.
 
     Raises
     ------
@@ -45,10 +50,10 @@ def write_atomically(path: Path, data: memoryview | bytes, overwrite: bool = Fal
         The file exists and ``overwrite`` is false, or the system refuses. Nothing is left behind; a file that was
         to be replaced holds its old or its new content, whole.
     """
-    appear(prepare(path, data, overwrite), path, overwrite)
+    appear(prepare(path, data, overwrite, mode), path, overwrite)
 
 
-def prepare(path: Path, data: memoryview | bytes, overwrite: bool = False) -> Path:
+def prepare(path: Path, data: memoryview | bytes, overwrite: bool = False, mode: int = READABLE) -> Path:
     """Bring a file's content to the disk under a temporary name beside it, which :func:`appear` takes.
 
     Raises
@@ -60,7 +65,7 @@ def prepare(path: Path, data: memoryview | bytes, overwrite: bool = False) -> Pa
     with _explained(path, len(view)):
         _make_folder(path.parent)
         _refuse_existing(path, overwrite)
-        return _write_temporary(path.parent, view)
+        return _write_temporary(path.parent, view, mode)
 
 
 def appear(temporary: Path, path: Path, overwrite: bool = False) -> None:
@@ -130,9 +135,9 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
         raise OSError(errno.EEXIST, "it exists already; choose another folder or allow to replace it")
 
 
-def _write_temporary(folder: Path, view: memoryview) -> Path:
+def _write_temporary(folder: Path, view: memoryview, mode: int = READABLE) -> Path:
     path = folder / (TEMPORARY_PREFIX + secrets.token_hex(8))
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         try:
             _fill(descriptor, view)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +204,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 def parsed(line: str, tmp_path: Path) -> JobSpec:
     words = shlex.split(line)
     assert words[0] == "calibwb"
+    (tmp_path / "job.json").unlink(missing_ok=True)
     assert main([*words[1:], "--write-job", str(tmp_path / "job.json")]) == 0
     return JobSpec.read(tmp_path / "job.json")
 
@@ -268,6 +271,7 @@ def test_a_notebooks_name_sets_all_that_it_stands_for(tmp_path):
     words = ["jungfrau", "dark", "--run-high", str(run), "--out-folder", str(tmp_path), "--write-job", str(job)]
     assert main([*words, "--badpixel-threshold-sigma", "7"]) == 0
     assert JobSpec.read(job).parameters == {"thresholds_offset_sigma": 7.0, "thresholds_noise_sigma": 7.0}
+    job.unlink()
     assert main([*words, "--badpixel_threshold_sigma=8"]) == 0
     assert JobSpec.read(job).parameters == {"thresholds_offset_sigma": 8.0, "thresholds_noise_sigma": 8.0}
 
@@ -295,3 +299,42 @@ def test_words_that_are_not_known_get_one_sentence(words: tuple[str, ...], told:
 def test_families_are_in_the_order_of_the_alphabet(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = re.findall(r"characterise (\w+) detectors", help_of(capsys, monkeypatch))
     assert listed == sorted(family.name for family in families())
+
+
+def test_a_job_file_that_exists_is_not_overwritten(runs: dict[str, Path], tmp_path: Path, capsys: Capture) -> None:
+    job = tmp_path / "job.json"
+    job.write_text("precious")
+    words = ["AGIPD", "DARK", "--run-high", str(runs["high"]), "--out-folder", str(tmp_path), "--write-job", str(job)]
+    assert main(words) == 2
+    assert f"{job} could not be written: it exists already" in capsys.readouterr().err
+    assert job.read_text() == "precious"
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o077])
+def test_only_the_owner_may_write_what_is_written(runs: dict[str, Path], tmp_path: Path, umask: int) -> None:
+    out, program = tmp_path / "out", [sys.executable, "-m", "calib_core"]
+    job = ["AGIPD", "DARK", "--run-high", str(runs["high"]), "--out-folder", str(out / "constants")]
+    for words in ([*job, "--log-file", str(tmp_path / "log")], [*job, "--write-job", str(out / "job" / "a.json")],
+                  ["docs", str(out / "docs")]):
+        done = subprocess.run([*program, *words], umask=umask, capture_output=True, timeout=200, check=False)
+        assert done.returncode == 0, done.stderr
+    left = [tmp_path / "log", out, *out.rglob("*")]
+    wrong = {path: oct(mode) for path in left
+             if (mode := path.stat().st_mode & 0o777) & ~(0o755 if path.is_dir() else 0o644) or mode & umask}
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("after", [0.0, 0.1, 0.3, 0.7, 1.2, 2.0])
+def test_an_interrupt_at_any_time_ends_with_130(runs: dict[str, Path], tmp_path: Path, after: float) -> None:
+    """Also while libraries are loaded; counted from when Python runs the program."""
+    code = "print(flush=True)\nimport sys\nfrom calib_core.cli.main import main\nsys.exit(main())"
+    words = [word for role, path in runs.items() for word in (f"--run-{role}", str(path))]
+    with subprocess.Popen([sys.executable, "-c", code, "AGIPD", "DARK", *words, "--out-folder", str(tmp_path)],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.15 + after)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=100)
+    assert "Traceback" not in told
+    assert process.returncode == 130

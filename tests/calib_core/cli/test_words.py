@@ -29,6 +29,7 @@ def spec(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def make(*words: str) -> JobSpec:
         job = tmp_path / "job.json"
+        job.unlink(missing_ok=True)
         status = main(["JUNGFRAU", "DARK", "--out-folder", str(tmp_path / "out"), "--write-job", str(job), *words])
         assert status == 0
         return JobSpec.read(job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +64,62 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_values_beyond_their_range_are_told_with_the_value(name: str, value: int) -> None:
     with pytest.raises(BadParameter, match=f"{name} = {value} is not allowed"):
         JobSpec.checked(**{**FIELDS, name: value})
+
+
+def written(path: Path, content: bytes | None = None, **changes: Any) -> Path:
+    """A job file with some fields changed, or with another content."""
+    text = json.dumps({**json.loads(JobSpec(**FIELDS).model_dump_json()), **changes})
+    path.write_bytes(text.encode() if content is None else content)
+    return path
+
+
+def test_paths_that_are_not_absolute_begin_at_the_folder_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "job.json", inputs={"high": ["raw/r0001", "/data/r0002"]}, out_folder="constants")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = JobSpec.read(Path("..") / path.name)
+    assert [Path(one).resolve() for one in found.inputs["high"]] == [tmp_path / "raw/r0001", Path("/data/r0002")]
+    assert found.out_folder.resolve() == tmp_path / "constants"
+
+
+def test_paths_of_a_specification_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file written of it means the same runs wherever it is read."""
+    monkeypatch.chdir(tmp_path)
+    spec = JobSpec.checked(family="LPD", method="DARK", inputs={"high": ("r0007",)}, out_folder=Path("out"))
+    assert spec.inputs == {"high": (str(tmp_path / "r0007"),)}
+    assert spec.out_folder == tmp_path / "out"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_mark_at_the_begin_does_not_matter(encoding: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "job.json", JobSpec(**FIELDS).model_dump_json().encode(encoding))
+    assert JobSpec.read(path) == JobSpec(**FIELDS)
+
+
+@pytest.mark.parametrize("value", [1e30, 1 << 25, 383, -1, "much"])
+def test_memory_has_a_range(value: Any, tmp_path: Path) -> None:
+    path = written(tmp_path / "job.json", memory_mb=value)
+    with pytest.raises(BadInput, match=r"is not valid: memory_mb: .+\."):
+        JobSpec.read(path)
+
+
+@pytest.mark.parametrize("change", [{"inputs": {"high": ["/data/r\0001"]}}, {"out_folder": "/o\0ut"}])
+def test_a_path_with_nul_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="a path has no NUL character"):
+        JobSpec.read(written(tmp_path / "job.json", **change))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "zero", "folder", "long", "nul"])
+def test_what_is_no_file_of_text_is_refused_at_once(kind: str, tmp_path: Path) -> None:
+    path = {"zero": Path("/dev/zero"), "nul": Path("a\0b")}.get(kind, tmp_path / kind)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "long":
+        with path.open("wb") as file:
+            file.truncate(1 << 40)
+    with pytest.raises(BadInput, match=r"Job file .+ cannot be read: .+\."):
+        JobSpec.read(path)
