@@ -35,8 +35,7 @@ class Keeper(QObject):
         unusable = make_folder(folder)
         self.saves = not unusable and self._lock.tryLock(0)
         self.found, note = read_state(folder)
-        # while another window is open, what it keeps is no crash
-        self.was_clean = self.found.clean or not self.saves
+        self.was_clean = self.found.clean
         self.notes = [note] if note else []
         if unusable:
             self.notes.append(f"Neither this session nor a log is kept: {unusable}. "

@@ -40,7 +40,7 @@ class Comeback(QObject):
         """Bring back how the window looked and, if wanted, its runs and results; then keep what changes."""
         window, keeper = self._window, self.keeper
         self._bring_back()
-        if restores and keeper.saves:
+        if restores and keeper.saves:  # while another window is open, what that keeps is no crash
             self._bring_back_runs()
             found = keeper.found
             if found.shown:
