@@ -186,6 +186,7 @@ class MainWindow(QMainWindow):
         self.scale.left.connect(self.maps.setFocus)
         for name, table in (("asics", self.asics), ("stages", self.stages), ("changes", self.changes)):
             self.docks[name].visibilityChanged.connect(table.presenter.set_shown)
+        self.docks["export"].visibilityChanged.connect(self.export.set_shown)
         self.leaving.left.connect(self.keeper.save)
         self.leaving.over.connect(self.end)
         self.tasks.removal_wanted.connect(self.constants.put_in_place_of)

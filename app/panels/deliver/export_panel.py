@@ -38,6 +38,7 @@ from calib_core.store.constants import read_constant
 AskFile = Callable[[str, str, str], str]
 AskFolder = Callable[[str], str]
 
+_GONE = "gone"
 _COLUMNS = ("kind", "module", "detector unit", "written", "MiB")
 
 
@@ -51,7 +52,8 @@ class ExportPanel(QWidget):
         super().__init__(parent)
         self.presenter = ExportPresenter(session, background, maps, inspector, self)
         self._session, self._background = session, background
-        self._listed: tuple[Path, ...] = ()
+        self._shown, self._listed = False, ()
+        self._texts: dict[Path, tuple[str, ...]] = {}
         self.ask_file: AskFile = self._ask_file
         self.ask_folder: AskFolder = self._ask_folder
         self.said, self.open_button = NoteLabel(), QPushButton("Open folder", objectName="open_written")
@@ -203,13 +205,20 @@ class ExportPanel(QWidget):
             self.progress.setValue(round(100 * share))
 
     def _list(self) -> None:
-        """List the files of the subject, as soon as it is known what they hold."""
+        """List the files of the subject where somebody looks; those that are known are not opened again."""
         paths = self._session.subject.files if self._session.subject is not None else ()
-        if paths != self._listed:
-            self._listed = paths
-            self._background.run("Listing files", lambda: [(path, _texts(path)) for path in paths], self._show_files)
+        if paths != self._listed and self._shown:
+            self._listed, known = paths, self._texts
+            self._background.run("Listing files", lambda: [(path, known.get(path) or _texts(path)) for path in paths],
+                                 self._show_files)
+
+    def set_shown(self, shown: bool) -> None:
+        """Tell whether the panel is to be seen; no file is opened while it is not."""
+        self._shown = shown
+        self._list()
 
     def _show_files(self, found: list[tuple[Path, tuple[str, ...]]]) -> None:
+        self._texts = {path: texts for path, texts in found if _GONE not in texts}
         self.files.setRowCount(len(found))
         for row, (path, texts) in enumerate(found):
             for column, text in enumerate(texts):
@@ -238,7 +247,7 @@ def _texts(path: Path) -> tuple[str, ...]:
         written, size = datetime.fromtimestamp(told.st_mtime).astimezone(), f"{told.st_size / (1 << 20):.1f}"
         known = read_constant(path)
     except OSError:
-        return path.name, "", path.parent.name, "gone", "–"
+        return path.name, "", path.parent.name, _GONE, "–"
     except BadInput:
         return path.name, "", path.parent.name, f"{written:%d %b %H:%M}", size
     written, module = known.created or written, known.attributes.get("module", "")

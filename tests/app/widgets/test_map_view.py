@@ -284,3 +284,15 @@ def test_module_without_data_is_hatched_and_painting_is_timed(view, qtbot, tmp_p
         for y in range(middle.top(), middle.bottom())
     )
     assert changed > 0.8 * middle.width() * middle.height()
+
+
+@pytest.mark.parametrize(("width", "high", "drawn"), [(60, 30, True), (8, 30, False), (60, 6, False)])
+def test_a_name_is_written_where_there_is_room(qapp, width, high, drawn):
+    image = QImage(80, 40, QImage.Format.Format_RGB32)
+    image.fill(QColor("white"))
+    painter = QPainter(image)
+    marks.draw_name(painter, QRectF(0, 0, width, high), "m12")
+    painter.end()
+    changed = [(x, y) for x in range(80) for y in range(40) if image.pixelColor(x, y) != QColor("white")]
+    assert bool(changed) == drawn
+    assert all(x < width and y < high for x, y in changed)

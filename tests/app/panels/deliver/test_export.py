@@ -16,6 +16,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor, QImage
 from PyQt6.QtWidgets import QPushButton
 
+from app.panels.deliver import export_panel
 from app.panels.deliver.copies import copy_files
 from app.panels.deliver.naming import file_name, free_path
 from app.panels.deliver.pictures import module_alone
@@ -24,6 +25,7 @@ from app.widgets.tones import DARK
 from calib_core.axes import Axis, Picture, View
 from calib_core.constants.badpixels import BadPixels
 from calib_core.errors import BadParameter
+from calib_core.jobs.board import Written
 from calib_core.subjects.shown import Shown
 
 
@@ -331,6 +333,32 @@ def test_constants_are_listed_by_what_they_are(exporting, fake_job, qtbot, tmp_p
     local = datetime(2026, 11, 18, 7, 25, tzinfo=UTC).astimezone()
     assert texts == ["Noise", "7", "AGIPD_M7", f"{local:%d %b %H:%M}", "0.0"]
     assert exporting.export.files.item(0, 0).toolTip() == str(path)
+
+
+def test_files_that_come_one_after_the_other_are_opened_once_and_for_somebody_only(
+    exporting, fake_job, qtbot, tmp_path, monkeypatch
+):
+    """They were all opened again with each new one, 2000 times for the 64 of a detector."""
+    panel, paths = exporting.export, [constant(tmp_path, module) for module in range(5)]
+    opened, read = [], export_panel.read_constant
+    monkeypatch.setattr(export_panel, "read_constant", lambda path: (opened.append(path), read(path))[1])
+
+    def write(number):
+        fake_job.publish(outputs=tuple(Written(path, "constant", "", 0) for path in paths[:number]))
+        exporting.jobs.poll()
+
+    for number in (1, 2, 3):
+        write(number)
+        qtbot.waitUntil(lambda number=number: panel.files.rowCount() == number)
+    assert opened == paths[:3]
+    exporting.docks.bring("log")
+    write(5)
+    qtbot.wait(100)
+    assert opened == paths[:3]
+    exporting.docks.bring("export")
+    qtbot.waitUntil(lambda: panel.files.rowCount() == 5)
+    assert opened == paths
+    assert [panel.files.item(row, 1).text() for row in range(5)] == ["0", "1", "2", "3", "4"]
 
 
 def test_copies_of_one_name_keep_the_tree_that_tells_them_apart(tmp_path):
