@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 from detector_scene import DEAD_MODULE, SHAPE, assembled_index, maps
-from PyQt6.QtCore import QPoint, Qt
-from PyQt6.QtGui import QColor
+from PyQt6.QtCore import QPoint, QRectF, Qt
+from PyQt6.QtGui import QColor, QImage, QPainter
 
 from app.widgets import colour
 from app.widgets import map_marks as marks
