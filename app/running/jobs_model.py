@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +10,17 @@ from PyQt6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, QTimer, 
 
 from calib_core.jobs.board import Board, TaskProgress
 from calib_core.jobs.job import Job
+from calib_core.subjects.job import runs_text
 
-COLUMNS = ("Task", "Done", "State", "ETA")
+COLUMNS = ("Task", "Done", "", "ETA")
 TASK, PROGRESS, STATE, ETA = range(len(COLUMNS))
 
 #: The job of a row; its :class:`TaskProgress`, None in the row of the job itself; its progress, 0 to 1; its state;
 #: what the job warned of, nothing in the row of a task.
 JOB_ROLE, TASK_ROLE, PROGRESS_ROLE, STATE_ROLE, WARNINGS_ROLE = (Qt.ItemDataRole.UserRole + i for i in range(5))
+
+#: Proposal before a run: the row of the job has it.
+_PROPOSAL = re.compile(r"^p\d+ ")
 
 #: Milliseconds between two looks at the boards, for a visible and for a hidden window.
 LIVE_INTERVAL = 16
@@ -143,7 +148,7 @@ class JobsModel(QAbstractTableModel):
         line = row.task or TaskProgress("", "", board.done, board.state)
         if role == Qt.ItemDataRole.DisplayRole:
             if index.column() == TASK and row.task is None:
-                return job_label(row.job)
+                return _short_label(row.job)
             return _text(line, index.column(), board.eta if row.task is None else None)
         if role == Qt.ItemDataRole.ToolTipRole:
             return board.error or _with_list(board) or None
@@ -163,6 +168,11 @@ def _with_list(board: Board) -> str:
     return "\n".join((board.outcome.capitalize(), *(f"• {one}" for one in board.warnings))) if board.warnings else ""
 
 
+def _short_label(job: Job) -> str:
+    """Name of a job for a narrow column: what jobs differ in comes first."""
+    return f"{runs_text([path for name in job.spec.inputs for path in job.spec.paths(name)])} {job.spec.method}"
+
+
 def eta_text(seconds: float | None) -> str:
     """Remaining time as ``m:ss`` or ``h:mm:ss``, empty where it is not known."""
     if seconds is None:
@@ -175,7 +185,7 @@ def eta_text(seconds: float | None) -> str:
 def _text(line: TaskProgress, column: int, eta: float | None) -> str:
     """Text of a cell; only a job has a time to go, since its tasks share the threads."""
     if column == TASK:
-        return f"   {line.label}"
+        return f"   {_PROPOSAL.sub('', line.label)}"
     if column == PROGRESS:
         return f"{line.done:.0%}"
     if column == STATE:

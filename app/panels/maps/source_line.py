@@ -36,10 +36,9 @@ class SourceLine(ElidedLabel):
             self._say(NOTHING, "muted", ())
             return
         notes = shown.subject.notes
-        # the place first: it is to be seen where there is no room for all
-        parts = [shown.place_text or "waiting for the first picture", shown.subject.title, self._state()]
-        if notes:
-            parts.append(f"! {_number(notes)}")
+        # place and notes first: they are to be seen where there is no room for all
+        parts = [shown.place_text or "waiting for the first picture", f"! {_number(notes)}" if notes else "",
+                 shown.subject.title, self._state()]
         self._say("   │   ".join(filter(None, parts)), self._tone(bool(notes)), notes)
 
     def _state(self) -> str:

@@ -140,8 +140,7 @@ class TaskPanel(QWidget):
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.setShowGrid(False)
         self.table.setWordWrap(False)
-        # names differ at both ends: method and detector, and the runs
-        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.table.setTabKeyNavigation(False)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(25)
@@ -156,7 +155,7 @@ class TaskPanel(QWidget):
         header, letters = self.table.horizontalHeader(), self.table.fontMetrics()
         header.setSectionResizeMode(TASK, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(40)
-        for column, text in ((PROGRESS, "DoneMM"), (STATE, "StateM"), (ETA, "00:00MM")):
+        for column, text in ((PROGRESS, "DoneM"), (STATE, "MMM"), (ETA, "00:00MM")):
             header.resizeSection(column, letters.horizontalAdvance(text))
 
     def _connect(self) -> None:
@@ -215,7 +214,8 @@ class _TaskRows(QIdentityProxyModel):
         if index.column() == STATE and role in (Qt.ItemDataRole.DecorationRole, Qt.ItemDataRole.ForegroundRole):
             return _look(state, super().data(index, jobs_model.WARNINGS_ROLE), role)
         if role == Qt.ItemDataRole.ToolTipRole and not super().data(index, role):
-            return super().data(index.siblingAtColumn(TASK), Qt.ItemDataRole.DisplayRole)
+            task = super().data(index, jobs_model.TASK_ROLE)
+            return task.label if task is not None else job_label(super().data(index, jobs_model.JOB_ROLE))
         return super().data(index, role)
 
 

@@ -23,7 +23,8 @@ def test_notes_are_amber_with_a_mark_and_listed_on_a_click(window, fake_job, qtb
     fake_job.publish(state=State.DONE, messages=tuple(Message(time.time(), "WARN", text) for text in texts))
     window.jobs.poll()
     number = f"{len(texts)} note{'s' * (len(texts) > 1)}"
-    assert line.text().endswith(f"done   │   ! {number}")
+    assert line.text().split("   │   ") == [
+        "HG · memory cell 0", f"! {number}", window.session.subject.title, "done"]
     assert line.palette().windowText().color() == QColor(tones_of(window.palette()).warning)
     qtbot.mouseClick(line, Qt.MouseButton.LeftButton)
     assert line.list.isVisible()

@@ -170,3 +170,18 @@ def test_without_jobs_the_panel_says_so(panel, model, job):
     model.remove(job)
     assert panel.empty.isVisible()
     assert not panel.table.isVisible()
+
+
+def test_names_are_told_apart_in_a_narrow_column(panel, model, job):
+    """Proposal and runs come first, and a run has no proposal: it is that of its job."""
+    tasks = tuple(replace(one, label=f"p900450 {one.label}") for one in TASKS)
+    job.board = replace(job.board, version=3, tasks=tasks)
+    model.poll()
+    runs = [path.name for name in job.spec.inputs for path in job.spec.paths(name)]
+    text = cell(panel, 0, TASK).data()
+    assert text.startswith("p900450 r12, r13")
+    assert text.endswith(job.spec.method)
+    assert len(runs) > 1
+    assert [cell(panel, row, TASK).data().strip() for row in (1, 2, 3)] == [one.label for one in TASKS]
+    assert cell(panel, 0, TASK).data(Qt.ItemDataRole.ToolTipRole) == job_label(job)
+    assert cell(panel, 1, TASK).data(Qt.ItemDataRole.ToolTipRole) == "p900450 r0012 high gain"
