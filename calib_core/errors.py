@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from calib_core.plain_text import shown
+
 
 class CalibrationError(Exception):
-    """Base of every error that is the input's or the environment's, not the program's."""
+    """Base of every error that is the input's or the environment's, not the program's; its sentence is one line."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(shown(sentence))
 
 
 class BadInput(CalibrationError):

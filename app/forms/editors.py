@@ -24,6 +24,7 @@ from PyQt6.QtWidgets import (
 )
 
 from app.forms.knob_draft import value_text
+from app.widgets.plain import PlainLabel
 from app.widgets.wheel_guard import guard_wheel
 from calib_core.params import Knob
 from calib_core.typed import parse_number, parse_whole
@@ -201,7 +202,7 @@ class LimitsEdit(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
-        for widget in (*_labels(label), self.ends[0], QLabel("to"), self.ends[1]):
+        for widget in (*_labels(label), self.ends[0], PlainLabel("to"), self.ends[1]):
             row.addWidget(widget, 1 if isinstance(widget, NumberEdit) else 0)
         _follow(self, self.ends)
 
@@ -280,7 +281,7 @@ def _row_labels(n: int, stages: Sequence[str]) -> Sequence[str]:
 def _labels(text: str) -> tuple[QLabel, ...]:
     if not text:
         return ()
-    label = QLabel(text)
+    label = PlainLabel(text)
     label.setMinimumWidth(label.fontMetrics().horizontalAdvance("MMM"))
     return (label,)
 

@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QWidget
 from app.forms.editors import Editor
 from app.forms.tone_label import NoteLabel, RowLabel, ToneLabel, colour_text
 from app.widgets.icons import icon
+from app.widgets.plain import tip
 from app.widgets.tones import tones_of
 
 COLUMNS = 5
@@ -95,7 +96,7 @@ class Field(QObject):
         self._name_button()
         words = f"{self._tooltip}\n({mark.words})" if mark.words else self._tooltip
         for widget in (self.sign, self.label, self.editor, self.unit):
-            widget.setToolTip(words)
+            widget.setToolTip(tip(words))
 
     def set_tooltip(self, text: str) -> None:
         """Replace the tooltip."""
@@ -118,7 +119,7 @@ class Field(QObject):
     def _name_button(self) -> None:
         """One button: it takes a doubtful value as right, or brings a changed one back."""
         word = "Take this value as right" if self.mark is Mark.UNSURE else "Back to the value before the change"
-        self.button.setToolTip(word)
+        self.button.setToolTip(tip(word))
         self.button.setAccessibleName(f"{word}: {self.label.text()}")
         set_shown(self.button, self.mark is not Mark.PLAIN)
 

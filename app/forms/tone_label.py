@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from PyQt6.QtCore import QEvent, QSize, Qt
 from PyQt6.QtGui import QColor, QGuiApplication, QPalette
-from PyQt6.QtWidgets import QLabel, QWidget
+from PyQt6.QtWidgets import QWidget
 
+from app.widgets.plain import PlainLabel, tip
 from app.widgets.tones import tones_of
 
 _ROLES = (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText)
 
 
-class ToneLabel(QLabel):
+class ToneLabel(PlainLabel):
     """Label with the colour of a tone such as ``muted`` or ``error``."""
 
     def __init__(self, text: str = "", tone: str = "text") -> None:
@@ -48,7 +49,7 @@ class NoteLabel(ToneLabel):
         self.setVisible(bool(text))
 
 
-class RowLabel(QLabel):
+class RowLabel(PlainLabel):
     """Name of a form's row: in one line where there is room, else in several, never cut."""
 
     def __init__(self, text: str) -> None:
@@ -81,7 +82,7 @@ class OriginLabel(ToneLabel):
     def say(self, text: str) -> None:
         """Show a text."""
         self._text = text
-        self.setToolTip(text)
+        self.setToolTip(tip(text))
         self._cut()
 
     def resizeEvent(self, event: object) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 from PyQt6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, QTimer, pyqtSignal
 
+from app.widgets.plain import tip
 from calib_core.jobs.board import Board, TaskProgress
 from calib_core.jobs.job import Job
+from calib_core.plain_text import shown
 from calib_core.subjects.job import runs_text
 
 COLUMNS = ("Task", "Done", "", "ETA")
@@ -151,7 +153,7 @@ class JobsModel(QAbstractTableModel):
                 return _short_label(row.job)
             return _text(line, index.column(), board.eta if row.task is None else None)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return board.error or _with_list(board) or None
+            return tip(board.error or _with_list(board)) or None
         roles = {JOB_ROLE: row.job, TASK_ROLE: row.task, PROGRESS_ROLE: line.done, STATE_ROLE: line.state,
                  WARNINGS_ROLE: () if row.task else board.warnings}
         return roles.get(role)
@@ -159,7 +161,7 @@ class JobsModel(QAbstractTableModel):
 
 def job_label(job: Job) -> str:
     """Name of a job for the screen: method, detector and the runs that it takes."""
-    runs = ", ".join(path.name for name in job.spec.inputs for path in job.spec.paths(name))
+    runs = ", ".join(shown(path.name) for name in job.spec.inputs for path in job.spec.paths(name))
     return f"{job.spec.method} {job.spec.detector or job.spec.family} {runs}"
 
 

@@ -27,6 +27,7 @@ from PyQt6.QtCore import (
 )
 
 from app.session.state import make_folder
+from calib_core.plain_text import PlainFormatter
 
 PROBE_INTERVAL = 20
 LONG_GAP = 0.2
@@ -73,7 +74,7 @@ class Supervisor(QObject):
     def _log_to_disk(self) -> None:
         self.log_path = self._folder / "calibwb.log"
         self._handler = RotatingFileHandler(self.log_path, maxBytes=LOG_BYTES, backupCount=2, delay=True)
-        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self._handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(self._handler)
         self._fault_file = (self._folder / "faults.txt").open("a")
         faulthandler.enable(self._fault_file)

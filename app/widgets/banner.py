@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from PyQt6.QtCore import QEvent, QObject, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QPainter, QPen, QTextOption
-from PyQt6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QTextEdit, QToolButton, QWidget
+from PyQt6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QTextEdit, QToolButton, QWidget
 
 from app.widgets.icons import icon
+from app.widgets.plain import PlainLabel
 from app.widgets.tones import tones_of
 
 _WORDS = {"error": "Error", "warning": "Warning", "info": "Note", "ok": "Done"}
@@ -48,7 +49,7 @@ class Banner(QWidget):
         self._over, self._below = over, below
         self._messages: list[_Message] = []
         self._place = 0
-        self._icon, self._text = QLabel(objectName="banner_icon"), _Text()
+        self._icon, self._text = PlainLabel(objectName="banner_icon"), _Text()
         self._next = QToolButton(objectName="banner_next", toolTip="Show the next message")
         self._next.clicked.connect(self._step)
         self._close = QToolButton(objectName="banner_close", autoRaise=True, toolTip="Close this message (Esc)")

@@ -10,6 +10,7 @@ from PyQt6.QtGui import QColor, QPainter
 from PyQt6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QWidget
 
 from app.widgets.colour import first_bit, flag_table
+from app.widgets.plain import PlainLabel
 
 
 class Swatch(QWidget):
@@ -73,7 +74,7 @@ class FlagPanel(QWidget):
         layout = QGridLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         self._area = QScrollArea(widgetResizable=True, frameShape=QScrollArea.Shape.NoFrame)
-        self._total = QLabel(objectName="flags_total")
+        self._total = PlainLabel(objectName="flags_total")
         layout.addWidget(self._area, 0, 0)
         layout.addLayout(self._make_buttons(), 1, 0)
         layout.addWidget(self._total, 2, 0)
@@ -125,7 +126,7 @@ class FlagPanel(QWidget):
         out = QCheckBox(checked=excluded, objectName=f"exclude_{bit}")
         out.setToolTip(f"Leave pixels with “{name}” out of statistics, colour levels and exports")
         out.toggled.connect(lambda: self.excluded_changed.emit(self.excluded))
-        one = _Row(Swatch(int(self._colours[bit]), str(bit)), box, out, QLabel("–"), QLabel(""))
+        one = _Row(Swatch(int(self._colours[bit]), str(bit)), box, out, PlainLabel("–"), PlainLabel(""))
         for label in (one.count, one.part):
             label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         for column, widget in enumerate(one.widgets):
@@ -224,7 +225,7 @@ _HEADINGS = (
 
 
 def _heading(text: str, tip: str) -> QLabel:
-    label = QLabel(text)
+    label = PlainLabel(text)
     label.setForegroundRole(label.foregroundRole().PlaceholderText)
     label.setToolTip(tip)
     return label

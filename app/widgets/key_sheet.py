@@ -8,6 +8,8 @@ from PyQt6.QtCore import QEvent, QObject, Qt
 from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QWidget
 
+from app.widgets.plain import PlainLabel
+
 _ROWS = 18
 
 
@@ -27,7 +29,7 @@ class KeySheet(QFrame):
             key = QLabel(f"<b>{keys}</b>")
             key.setAlignment(Qt.AlignmentFlag.AlignRight)
             grid.addWidget(key, i % _ROWS, column)
-            grid.addWidget(QLabel(text), i % _ROWS, column + 1)
+            grid.addWidget(PlainLabel(text), i % _ROWS, column + 1)
         parent.installEventFilter(self)
         self.hide()
 

@@ -14,13 +14,13 @@ from PyQt6.QtWidgets import (
     QButtonGroup,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QSlider,
     QSpinBox,
     QToolButton,
     QWidget,
 )
 
+from app.widgets.plain import PlainLabel
 from app.widgets.tones import tones_of
 from app.widgets.wheel_guard import guard_wheel
 
@@ -172,7 +172,7 @@ class LabelSlider(QWidget):
     def __init__(self, name: str, labels: Sequence[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._labels = list(labels)
-        self.slider, self.label = QSlider(Qt.Orientation.Horizontal, objectName=f"{name}_slider"), QLabel()
+        self.slider, self.label = QSlider(Qt.Orientation.Horizontal, objectName=f"{name}_slider"), PlainLabel()
         self.slider.setRange(0, len(labels) - 1)
         guard_wheel(self.slider)
         layout = QHBoxLayout(self)
@@ -297,7 +297,7 @@ class Navigator(QWidget):
         self.index_changed.emit(axis, control.index_of(value) if isinstance(control, NumberSlider) else value)
 
     def _add_row(self, row: int, name: str, keys: str, control: QWidget) -> None:
-        label, hint = QLabel(name), QLabel(keys)
+        label, hint = PlainLabel(name), PlainLabel(keys)
         label.setBuddy(getattr(control, "spin", control))
         hint.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         for column, widget in enumerate((label, hint, control)):

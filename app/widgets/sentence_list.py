@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtGui import QTextOption
-from PyQt6.QtWidgets import QFrame, QLabel, QTextEdit, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFrame, QTextEdit, QVBoxLayout, QWidget
+
+from app.widgets.plain import PlainLabel
 
 _WIDTH, _TALLEST = 520, 420
 
@@ -18,7 +20,7 @@ class SentenceList(QFrame):
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("sentence_list")
         self.setFrameShape(QFrame.Shape.StyledPanel)
-        self.heading, self.text = QLabel(), QTextEdit(readOnly=True)
+        self.heading, self.text = PlainLabel(), QTextEdit(readOnly=True)
         font = self.heading.font()
         font.setBold(True)
         self.heading.setFont(font)

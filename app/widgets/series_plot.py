@@ -8,9 +8,10 @@ import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QEvent, QRectF, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QImage, QPainter, QPalette
-from PyQt6.QtWidgets import QLabel, QStackedLayout, QWidget
+from PyQt6.QtWidgets import QStackedLayout, QWidget
 
 from app.widgets.colour import OKABE_ITO
+from app.widgets.plain import PlainLabel
 from app.widgets.tones import LIGHT, tones_of
 from calib_core.explanation import Bars, Mark, Plot, Span
 
@@ -28,7 +29,7 @@ class PixelPlot(QWidget):
         # menus are hundreds of widgets that would follow each change of the theme
         self.plot = pg.PlotWidget(enableMenu=False)
         self.plot.hideButtons()
-        self._hint = QLabel(hint, alignment=Qt.AlignmentFlag.AlignCenter, objectName="plot_hint")
+        self._hint = PlainLabel(hint, alignment=Qt.AlignmentFlag.AlignCenter, objectName="plot_hint")
         self._layout = QStackedLayout(self)
         self._layout.addWidget(self._hint)
         self._layout.addWidget(self.plot)

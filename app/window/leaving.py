@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
 
-from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtCore import QObject, Qt, pyqtSignal
 from PyQt6.QtNetwork import QLocalServer, QLocalSocket
 from PyQt6.QtWidgets import QApplication, QMessageBox, QWidget
 
@@ -109,6 +109,7 @@ class Leaving(QObject):
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle("Jobs are running")
+        box.setTextFormat(Qt.TextFormat.PlainText)
         box.setText(f"{'A job is' if one else f'{len(running)} jobs are'} running.")
         box.setInformativeText("\n".join(map(_line, running)))
         them = "it" if one else "them"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from PyQt6.QtCore import QSignalBlocker, pyqtSignal
 from PyQt6.QtGui import QValidator
-from PyQt6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
+from PyQt6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QWidget
 
+from app.widgets.plain import PlainLabel
 from calib_core.typed import is_number, parse_number
 
 _RANGES = ((0.0, 49.0), (51.0, 100.0))
@@ -49,7 +50,7 @@ class ScaleEditor(QWidget):
         self.low, self.high = PercentBox(objectName="low"), PercentBox(objectName="high")
         row = QHBoxLayout(self)
         row.setContentsMargins(2, 0, 2, 0)
-        row.addWidget(QLabel("scale", objectName="scale_label"))
+        row.addWidget(PlainLabel("scale", objectName="scale_label"))
         for spin, (least, most) in zip((self.low, self.high), _RANGES, strict=True):
             spin.setRange(least, most)
             spin.setDecimals(1)

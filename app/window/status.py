@@ -14,6 +14,7 @@ from app.panels.maps.pixel_text import Pixel, place_text, values_text
 from app.running.supervision import LoopProbe, Supervisor
 from app.session.session import Session
 from app.widgets.elided_label import ElidedLabel
+from app.widgets.plain import PlainLabel, tip
 from app.window.layouts import NARROW
 from calib_core.io.budget import resident_bytes
 
@@ -79,7 +80,7 @@ class StatusBar(QStatusBar):
             return
         values = values_text(self._maps.values_at(pixel))
         self.pixel.setText(f"{place_text(shown.kind, pixel)}   │   {values}")
-        self.pixel.setToolTip(self.pixel.text())
+        self.pixel.setToolTip(tip(self.pixel.text()))
 
     def _show_view(self) -> None:
         shown = self._session.shown
@@ -114,6 +115,6 @@ class StatusBar(QStatusBar):
 
 
 def _label(name: str) -> QLabel:
-    label = QLabel(objectName=name)
+    label = PlainLabel(objectName=name)
     label.setContentsMargins(6, 0, 6, 0)
     return label

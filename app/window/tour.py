@@ -17,6 +17,7 @@ from app.session.session import LAYOUTS
 from app.window.theme import THEMES
 from calib_core.cli.summary import closing_table
 from calib_core.jobs.summary import summary_of
+from calib_core.plain_text import shown
 
 if TYPE_CHECKING:
     from app.window.main_window import MainWindow
@@ -74,7 +75,7 @@ class Tour(QObject):
     def _miss(self, why: str) -> None:
         """Say what is left out, where nobody sees the window, and go on."""
         self.missed.append(why)
-        print(f"calibwb: {why}", file=sys.stderr)
+        print(f"calibwb: {shown(why)}", file=sys.stderr)
         self._go_on()
 
     def _go_on(self, *_: object) -> None:

@@ -19,6 +19,7 @@ from calib_core.jobs.outputs import check_memory
 from calib_core.jobs.plan import make_plan
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.summary import summary_of
+from calib_core.plain_text import shown
 from calib_core.typed import parse_path
 
 _STATUS = {State.DONE: 0, State.FAILED: 1, State.CANCELLED: 130}
@@ -90,7 +91,7 @@ def _tell_plan(spec: JobSpec, telling: Telling) -> int:
         if telling.as_json:
             _print_json({**found.to_json(), "notes": list(plan.notes)})
         else:
-            print("\n".join([*found.lines(), *(f"! {note}" for note in plan.notes)]))
+            print("\n".join(map(shown, [*found.lines(), *(f"! {note}" for note in plan.notes)])))
         check_memory(plan)
     finally:
         plan.close()
@@ -162,6 +163,7 @@ class _Screen:
 
     def _note(self, text: str) -> None:
         """Something for those who want to know all."""
+        text = shown(text)
         if self._log is not None:
             self._log.lines("INFO", text)
         if self._telling.verbose:

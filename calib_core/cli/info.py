@@ -17,6 +17,7 @@ from calib_core.io.inventory import ModuleInventory, Problem, RunInventory
 from calib_core.io.locate import label, parse_runs
 from calib_core.io.run import Run
 from calib_core.jobs.survey import cells_in_use, found_condition
+from calib_core.plain_text import shown
 from calib_core.ranges import format_numbers
 
 
@@ -35,7 +36,7 @@ def _info(namespace: argparse.Namespace) -> int:
         print("\n\n".join(one.text() for one in found if not one.error))
     unusable = [one.unusable for one in found if one.unusable]
     for sentence in unusable:
-        print(f"calibwb: {sentence}", file=sys.stderr)
+        print(f"calibwb: {shown(sentence)}", file=sys.stderr)
     return 2 if unusable else int(not all(one.whole for one in found))
 
 
@@ -77,7 +78,7 @@ class RunReport:
         head = [f"Run {self.label}  {self.path}", f"  started   {self.start or 'unknown'}"]
         if not self.detectors:
             head += ["  no detector that is known", *(f"    ! {problem.sentence()}" for problem in self.problems)]
-        return "\n".join(head + [line for one in self.detectors for line in _lines(one)])
+        return "\n".join(map(shown, head + [line for one in self.detectors for line in _lines(one)]))
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain JSON."""

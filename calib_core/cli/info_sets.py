@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from calib_core.plain_text import shown
 from calib_core.store.constants import STORE
 from calib_core.store.manifests import SetOnDisk, list_sets
 
@@ -35,7 +36,7 @@ class SetsReport:
         """Lines for a terminal."""
         lines = [f"Constants  {self.path}", *(line for one in self.sets for line in _lines(one))]
         lines += [f"  ! {text}" for text in self.trouble]
-        return "\n".join(lines + ([f"  {self.others} constants of no set"] if self.others else []))
+        return "\n".join(map(shown, lines + ([f"  {self.others} constants of no set"] if self.others else [])))
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain JSON."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from calib_core import __version__
 from calib_core.cli.words import Parser, with_negative_numbers
 from calib_core.detectors import names
 from calib_core.errors import CalibrationError
+from calib_core.plain_text import PlainFormatter
 
 #: Module of each command and what it does; a module adds its arguments and says what acts on them.
 _COMMANDS = {
@@ -30,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     os.umask(os.umask(0o022) | 0o022)  # what is written is the owner's alone to write
     _show_any_character()
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(PlainFormatter())
     try:
         status = _act(words)
         sys.stdout.flush()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from calib_core.plain_text import shown
+
 #: A log gets a line whenever this share more is done.
 _STEP = 0.1
 _TO_BEGIN = "\r\x1b[K"
@@ -29,10 +31,10 @@ class ProgressLine:
         """
         step = int(done / _STEP + 1e-9)
         if self._live:
-            print(f"{_TO_BEGIN}{text}", end="", file=sys.stderr, flush=True)
+            print(f"{_TO_BEGIN}{shown(text)}", end="", file=sys.stderr, flush=True)
             self._open = True
         elif step != self._told and not self._silent:
-            print(text, file=sys.stderr, flush=True)
+            print(shown(text), file=sys.stderr, flush=True)
         self._told = step
 
     def say(self, text: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from calib_core.jobs.found import Median, ModuleFound, StageFound
 from calib_core.jobs.outputs import told
 from calib_core.jobs.summary import Summary
+from calib_core.plain_text import shown
 from calib_core.remarks import Remark
 
 _NONE = "–"
@@ -28,7 +29,7 @@ def closing_table(summary: Summary) -> str:
         Without a table where no module was finished.
     """
     rows = [row for module in summary.modules for row in _rows(module, summary.remarks)]
-    return "\n".join([*_table(rows), *_remarks(summary), closing(summary)])
+    return "\n".join([*map(shown, (*_table(rows), *_remarks(summary))), closing(summary)])
 
 
 def closing(summary: Summary) -> str:
@@ -37,8 +38,8 @@ def closing(summary: Summary) -> str:
     why = f" ({summary.error})" if summary.error else ""
     line = (f"{spec.family} {spec.method} of {summary.detector or 'no detector'}: {summary.state.value}{why} after "
             f"{summary.seconds:.1f} s, {told(summary.outputs)} written to {spec.out_folder}")
-    head = f"{line}, with {number} warning{'s' if number > 1 else ''}:"
-    return "\n".join([head, *(f"  {text}" for text in summary.warnings)]) if number else f"{line}."
+    head = f"{line}, with {number} warning{'s' if number > 1 else ''}:" if number else f"{line}."
+    return "\n".join(map(shown, [head, *(f"  {text}" for text in summary.warnings)]))
 
 
 def _rows(module: ModuleFound, remarks: Sequence[Remark]) -> Iterator[dict[str, str]]:

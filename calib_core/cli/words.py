@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from calib_core.plain_text import shown
 from calib_core.typed import is_number, parse_number, parse_whole, plain
 
 
@@ -81,7 +82,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Refuse words with one sentence, and say where there are more."""
         stop = "" if message.endswith(("?", ".")) else "."
-        self.exit(2, f"{self.prog}: {message}{stop}\n{self.prog} --help shows what it takes.\n")
+        self.exit(2, f"{self.prog}: {shown(message)}{stop}\n{self.prog} --help shows what it takes.\n")
 
     def _refuse_flags(self, words: Sequence[str]) -> None:
         """Refuse a flag that nobody knows, before what is lacking is asked for."""

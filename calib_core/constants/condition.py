@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Self
 
+from calib_core.plain_text import shown
+
 Value = float | str
 
 
@@ -71,7 +73,7 @@ class ConditionParameter:
     def shown(self, value: Value) -> str:
         """A value with its unit, for people."""
         text = value if isinstance(value, str) else f"{value:g}" if abs(value) < 1e6 else f"{value}"
-        return f"{text} {self.unit}".rstrip()
+        return shown(f"{text} {self.unit}".rstrip())
 
     def allows(self, value: object) -> bool:
         """Whether the detector can have a value, found or typed: a finite number in the range, or text.

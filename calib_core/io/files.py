@@ -16,6 +16,7 @@ from calib_core.io.datasets import UnfitError, check_opening
 from calib_core.io.foreign import UntrustedFile, try_run_file
 from calib_core.io.inventory import Problem, Severity
 from calib_core.io.libraries import extra_data_errors, file_access, h5py
+from calib_core.plain_text import shown
 
 _NAME = re.compile(r"(?P<category>[A-Z]+)-R(?P<run>\d{4})-(?P<aggregator>\w+?)(?:-S(?P<sequence>\d{5}))?\.h5")
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -37,7 +38,7 @@ class RunFile:
 
     @property
     def name(self) -> str:
-        """Name of the file; bytes that are no text are shown as escapes."""
+        """Name of the file, as it is shown."""
         return shown(self.path.name)
 
     @property
@@ -66,22 +67,6 @@ class RunFile:
             None where the whole run is concerned.
         """
         return Problem(severity, code, self.name, path, detail, module)
-
-
-def shown(name: str) -> str:
-    """File name for people.
-
-    Parameters
-    ----------
-    name : str
-        As Python got it from the system, maybe with lone surrogates, which no screen or log can take.
-
-    Returns
-    -------
-    str
-        Bytes that are no UTF-8 are written as ``\\xNN``.
-    """
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def cause_of(error: BaseException) -> str:

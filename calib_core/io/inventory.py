@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from calib_core.plain_text import shown
+
 Severity = Literal["refuse", "exclude", "warn"]
 _VERDICT = {"refuse": "refused", "exclude": "left out", "warn": "check"}
 
@@ -40,7 +42,7 @@ class Problem:
     def sentence(self) -> str:
         """One clear line for the screen and the log."""
         where = f"{self.file}, {self.path}" if self.path else self.file
-        return f"{where}: {self.detail} ({_VERDICT[self.severity]}, {self.code})"
+        return shown(f"{where}: {self.detail} ({_VERDICT[self.severity]}, {self.code})")
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values with the sentence."""

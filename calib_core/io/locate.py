@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calib_core.errors import BadInput, BadParameter
+from calib_core.plain_text import shown
 from calib_core.typed import plain
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def label(path: Path) -> str:
     """
     parts = Path(path).absolute().parts
     found = [next((p for p in reversed(parts) if rule.fullmatch(p)), "") for rule in (_PROPOSAL_FOLDER, _RUN_FOLDER)]
-    return " ".join(found) if all(found) else Path(path).absolute().name
+    return " ".join(found) if all(found) else shown(Path(path).absolute().name)
 
 
 def holds_run(path: Path) -> bool:

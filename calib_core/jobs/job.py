@@ -31,6 +31,7 @@ from calib_core.jobs.results import Results
 from calib_core.jobs.set_writer import SetWriter, look_before
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.threads import Workers
+from calib_core.plain_text import block, shown
 from calib_core.remarks import Remark
 from calib_core.store.constants import STORE
 from calib_core.store.files import check_writable, sweep
@@ -283,9 +284,9 @@ class Job:
             raise Cancelled("The job was cancelled.")
 
     def say(self, level: str, text: str) -> None:
-        """Tell the log something: level INFO, WARN or ERROR."""
+        """Tell the log something: level INFO, WARN or ERROR; further lines of it are indented."""
         with self._lock:
-            message = Message(time.time(), level, text)
+            message = Message(time.time(), level, block(text) if level == "ERROR" else shown(text))
             self.board = replace(
                 self.board, version=self.board.version + 1, messages=(*self.board.messages, message))
 
@@ -295,7 +296,7 @@ class Job:
         with self._lock:
             self.board = replace(
                 self.board, version=self.board.version + 1, remarks=(*self.board.remarks, *found))
-        for sentence in dict.fromkeys(one.sentence for one in found):
+        for sentence in dict.fromkeys(shown(one.sentence) for one in found):
             if sentence not in known:
                 self.say("WARN", sentence)
 
@@ -350,7 +351,8 @@ class Job:
         tasks = self._progress.tasks(state) if self._progress else tuple(
             replace(task, state=state) for task in self.board.tasks)
         done = 1.0 if state is State.DONE else self.board.done
-        self._publish(state=state, tasks=tasks, error=text if state is State.FAILED else "", eta=None, done=done)
+        error = shown(text) if state is State.FAILED else ""
+        self._publish(state=state, tasks=tasks, error=error, eta=None, done=done)
 
 
 def _refuse_runs(spec: JobSpec) -> None:

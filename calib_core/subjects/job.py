@@ -190,7 +190,7 @@ def runs_text(paths: Sequence[Path]) -> str:
 
 
 def _short(run: str) -> str:
-    return f"r{int(run[1:])}"
+    return f"r{int(run[1:])}" if run[1:].isdecimal() else run
 
 
 def condition_text(condition: Condition) -> str:

@@ -32,6 +32,7 @@ from app.running.background import Background
 from app.running.jobs_model import JobsModel
 from app.session.session import Session
 from app.widgets.icons import icon
+from app.widgets.plain import tip
 from calib_core.errors import BadInput
 from calib_core.store.constants import read_constant
 
@@ -223,7 +224,7 @@ class ExportPanel(QWidget):
         for row, (path, texts) in enumerate(found):
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
-                item.setToolTip(str(path))
+                item.setToolTip(tip(str(path)))
                 item.setData(Qt.ItemDataRole.UserRole, str(path))
                 self.files.setItem(row, column, item)
 

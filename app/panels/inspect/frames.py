@@ -7,12 +7,13 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 from PyQt6.QtCore import QObject, pyqtSignal
-from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.running.background import Background
 from app.session.session import Session
 from app.widgets.icons import icon
 from app.widgets.map_view import MapView
+from app.widgets.plain import PlainLabel
 from calib_core.axes import At
 from calib_core.subjects.base import RowFrames
 
@@ -84,7 +85,7 @@ class FramesPanel(QWidget):
         self.read_button.setToolTip("Read the first raw frames of the selected row, memory cell and gain stage")
         self.minus_median = QCheckBox("minus median", objectName="minus_median", checked=True)
         self.minus_median.setToolTip("Subtract each pixel's median over the frames: common mode shows as lines")
-        self.place = QLabel("", objectName="frames_place")
+        self.place = PlainLabel("", objectName="frames_place")
         self.view = MapView(self)
         self.view.setObjectName("frames_map")
         self._samples: RowFrames | None = None

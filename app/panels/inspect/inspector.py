@@ -9,7 +9,6 @@ from PyQt6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QTabWidget,
@@ -30,6 +29,7 @@ from app.running.background import Background
 from app.session.session import Session
 from app.widgets.colour import first_bit, flag_table
 from app.widgets.icons import icon
+from app.widgets.plain import PlainLabel
 from app.widgets.series_plot import ExplanationPlot, SeriesPlot
 from calib_core.axes import Axis
 from calib_core.explanation import Explanation, Number
@@ -57,7 +57,7 @@ class InspectorPanel(QWidget):
         self._session = session
         self._module: ModuleCurve | None = None
         self._flag_colours = flag_table()
-        self.text = QLabel("Click a pixel to inspect it.", wordWrap=True, objectName="pixel_text")
+        self.text = PlainLabel("Click a pixel to inspect it.", wordWrap=True, objectName="pixel_text")
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.choice = QComboBox(objectName="curve_map")
         self.choice.setMinimumContentsLength(12)
@@ -67,7 +67,7 @@ class InspectorPanel(QWidget):
         self.samples = ExplanationPlot(self, "Raw samples of the pixel: press “Read raw”")
         self.read_button = QPushButton("Read raw", objectName="read_raw")
         self.always = QCheckBox("always", objectName="read_always")
-        self.samples_text = QLabel("", objectName="samples_text")
+        self.samples_text = PlainLabel("", objectName="samples_text")
         # a long text must not widen the panel
         for label in (self.text, self.samples_text):
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

@@ -17,6 +17,7 @@ from app.panels.maps.slots import Choice, flags_of
 from app.running.background import Background
 from app.session.session import Session
 from app.widgets.number_table import NumberTable, Row, TableColumn
+from app.widgets.plain import PlainLabel
 from calib_core.axes import At
 from calib_core.subjects.shown import Shown
 
@@ -102,7 +103,7 @@ class AsicTable(QWidget):
         self.presenter = TablePresenter(session, background, _ASICS, self._work, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
-        layout.addLayout(_row(QLabel("Map"), self.choice, self.heading))
+        layout.addLayout(_row(PlainLabel("Map"), self.choice, self.heading))
         layout.addWidget(self.table, 1)
         self.presenter.ready.connect(partial(show_rows, self.heading, self.table))
         self.table.row_chosen.connect(lambda row: session.set_module(row[0]))
@@ -210,7 +211,7 @@ def _stage(
 
 def heading_label(name: str) -> QLabel:
     """Room for the words over a table; a long text must not widen the window."""
-    label = QLabel("", objectName=name)
+    label = PlainLabel("", objectName=name)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return label
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QResizeEvent
-from PyQt6.QtWidgets import QHeaderView, QLabel, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from app.panels.inspect.why_over import Judged
+from app.widgets.plain import PlainLabel, tip
 from app.widgets.series_plot import SeriesPlot
 from app.widgets.tones import tones_of
 from calib_core.constants.badpixels import BadPixels
@@ -33,7 +34,8 @@ class WhyTable(QWidget):
     def __init__(self, hint: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._hint = hint
-        self.table, self.words = QTableWidget(0, len(COLUMNS)), QLabel(hint, wordWrap=True, objectName="why_words")
+        self.table = QTableWidget(0, len(COLUMNS))
+        self.words = PlainLabel(hint, wordWrap=True, objectName="why_words")
         self.table.setObjectName("why")
         self.table.setHorizontalHeaderLabels(COLUMNS)
         self.table.verticalHeader().hide()
@@ -48,8 +50,8 @@ class WhyTable(QWidget):
         self._rule: tuple[int, str] | None = None
         self._judged: tuple[Judged, ...] = ()
         self._all, self._at = 0, dict[str, int]()
-        self.numbers = QLabel("", wordWrap=True, objectName="why_numbers")
-        self.counts = QLabel("", wordWrap=True, objectName="why_counts")
+        self.numbers = PlainLabel("", wordWrap=True, objectName="why_numbers")
+        self.counts = PlainLabel("", wordWrap=True, objectName="why_counts")
         self.over = SeriesPlot(self)
         self.over.setMinimumHeight(90)
         column = QVBoxLayout(self)
@@ -101,7 +103,7 @@ class WhyTable(QWidget):
 
     def _item(self, text: str, one: Reason, column: int) -> QTableWidgetItem:
         item = QTableWidgetItem(text)
-        item.setToolTip(one.words)
+        item.setToolTip(tip(one.words))
         if column:
             item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         tones = tones_of(self.palette())

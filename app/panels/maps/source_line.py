@@ -8,6 +8,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from app.session.session import Session
 from app.widgets.elided_label import ElidedLabel
+from app.widgets.plain import tip
 from app.widgets.sentence_list import SentenceList
 from app.widgets.tones import tones_of
 from calib_core.subjects.shown import in_words
@@ -56,7 +57,7 @@ class SourceLine(ElidedLabel):
 
     def _say(self, text: str, tone: str, notes: tuple[str, ...]) -> None:
         self.setText(text)
-        self.setToolTip("\n".join((text, *(f"• {note}" for note in notes))))
+        self.setToolTip(tip("\n".join((text, *(f"• {note}" for note in notes)))))
         palette = QPalette()
         palette.setColor(QPalette.ColorRole.WindowText, QColor(getattr(tones_of(self.palette()), tone)))
         self.setPalette(palette)

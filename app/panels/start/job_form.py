@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PyQt6.QtCore import QEvent, Qt
 from PyQt6.QtGui import QAction, QKeySequence
-from PyQt6.QtWidgets import QFileDialog, QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFileDialog, QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.forms.tone_label import NoteLabel
 from app.panels.start.job_page import JobPage
@@ -14,6 +14,7 @@ from app.panels.start.repetition import Repetition
 from app.running.jobs_model import JobsModel
 from app.session.session import Session
 from app.widgets.icons import icon
+from app.widgets.plain import PlainLabel
 from calib_core.errors import CalibrationError
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey
@@ -178,7 +179,7 @@ class JobForm(QWidget):
 def _empty_page() -> QWidget:
     page = QWidget()
     column = QVBoxLayout(page)
-    text = QLabel("Nothing is open yet.\n\nType for example  p900450 r12-14  above and press Enter, "
+    text = PlainLabel("Nothing is open yet.\n\nType for example  p900450 r12-14  above and press Enter, "
                   "or drop the folders of the runs onto this window.")
     text.setWordWrap(True)
     text.setAlignment(Qt.AlignmentFlag.AlignCenter)

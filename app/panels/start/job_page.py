@@ -31,6 +31,7 @@ from app.panels.start.job_draft import (
     read_folder,
     read_modules,
 )
+from app.widgets.plain import PlainLabel
 from calib_core.characterisation.inputs import Input
 from calib_core.errors import CalibrationError
 from calib_core.jobs.spec import JobSpec
@@ -174,15 +175,15 @@ class JobPage(QWidget):
         column = QVBoxLayout(heading)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        title = QLabel(self._title())
+        title = PlainLabel(self._title())
         font = title.font()
         font.setBold(True)
         font.setPointSizeF(font.pointSizeF() * 1.15)
         title.setFont(font)
         self._fill_choices()
         identifier = self.survey.detector.identifier if self.survey.detector else ""
-        for widget in (title, self.method, self.detector if self.detector.count() > 1 else QLabel(identifier),
-                       QLabel(facts(self.survey))):
+        for widget in (title, self.method, self.detector if self.detector.count() > 1 else PlainLabel(identifier),
+                       PlainLabel(facts(self.survey))):
             if isinstance(widget, QLabel):
                 widget.setWordWrap(True)
             column.addWidget(widget)

@@ -9,7 +9,9 @@ from PyQt6.QtGui import QStandardItem, QStandardItemModel
 from PyQt6.QtWidgets import QAbstractItemView, QTreeView, QWidget
 
 from app.running.background import Background
+from app.widgets.plain import tip
 from calib_core.io import locate
+from calib_core.plain_text import shown
 
 _PATH = Qt.ItemDataRole.UserRole
 _FILLED = Qt.ItemDataRole.UserRole + 1
@@ -106,7 +108,7 @@ class ProposalTree(QTreeView):
 def _run_item(entry: locate.RunEntry) -> QStandardItem:
     item = QStandardItem(f"r{entry.number:04d}")
     item.setData(entry.path, _PATH)
-    item.setToolTip(str(entry.path))
+    item.setToolTip(tip(shown(str(entry.path))))
     return item
 
 

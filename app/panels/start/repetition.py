@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QObject
+from PyQt6.QtCore import QObject, Qt
 from PyQt6.QtWidgets import QAbstractButton, QMessageBox, QWidget
 
 from app.running.jobs_model import JobsModel, job_label
@@ -33,6 +33,7 @@ class Repetition(QObject):
         box.setObjectName("repetition")
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle("These constants are there already")
+        box.setTextFormat(Qt.TextFormat.PlainText)
         box.setText(f"{job_label(job)} has written its constants already.")
         box.setInformativeText(job.board.error)
         role = QMessageBox.ButtonRole

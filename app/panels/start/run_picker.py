@@ -12,7 +12,6 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
@@ -30,6 +29,7 @@ from app.panels.start.opening import Opener, accept_drop
 from app.panels.start.proposal_tree import ProposalTree
 from app.running.background import Background
 from app.session.session import Session
+from app.widgets.plain import PlainLabel, tip
 from calib_core.io.locate import data_root, label
 
 _BUSY, _ERROR, _ASK = "busy", "error", "pending"
@@ -57,7 +57,7 @@ class RunPicker(QWidget):
         self.box, self.open_button = QLineEdit(), QPushButton("Open")
         self.message, self.progress = NoteLabel(), QProgressBar()
         self.detectors = QComboBox()
-        self.root_label, self.root_button = QLabel(), QPushButton("Data root…")
+        self.root_label, self.root_button = PlainLabel(), QPushButton("Data root…")
         self.tree, self.recent_list = ProposalTree(self._background), QListWidget()
         self.open_selected = QPushButton("Open selected")
         self.browse = Fold("Recent and browse", shown=True)
@@ -227,7 +227,7 @@ class RunPicker(QWidget):
         for text in self.recent:
             item = QListWidgetItem(_recent_title(text))
             item.setData(Qt.ItemDataRole.UserRole, text)
-            item.setToolTip(text)
+            item.setToolTip(tip(text))
             self.recent_list.addItem(item)
 
 

@@ -8,7 +8,6 @@ from PyQt6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QMenu,
     QPushButton,
     QTableWidget,
@@ -19,6 +18,7 @@ from PyQt6.QtWidgets import (
 
 from app.session.session import Session
 from app.session.sources import Source, Sources
+from app.widgets.plain import PlainLabel, tip
 
 NOTHING = "Nothing to look at yet: run a job, or open constants."
 
@@ -37,7 +37,7 @@ class SourcesPanel(QWidget):
     def __init__(self, session: Session, sources: Sources, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._sources = session, sources
-        self.table, self.empty = QTableWidget(0, 3), QLabel(NOTHING, wordWrap=True)
+        self.table, self.empty = QTableWidget(0, 3), PlainLabel(NOTHING, wordWrap=True)
         self.open_button = QPushButton("Open…", objectName="open_constants")
         self.compare_button = QPushButton("Compare", objectName="compare_source")
         self.close_button = QPushButton("Close", objectName="close_source")
@@ -58,7 +58,7 @@ class SourcesPanel(QWidget):
         for i, one in enumerate(entries):
             for column, text in enumerate((self._sources.letter(one), _title(one), _state(one))):
                 item = QTableWidgetItem(text)
-                item.setToolTip(_tip(one))
+                item.setToolTip(tip(_tip(one)))
                 self.table.setItem(i, column, item)
         if entries:
             self.table.setCurrentCell(min(max(row, 0), len(entries) - 1), 1)

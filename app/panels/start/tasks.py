@@ -20,7 +20,6 @@ from PyQt6.QtGui import (
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QLabel,
     QMenu,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -35,12 +34,14 @@ from app.session.session import Session
 from app.session.sources import Source, Sources
 from app.widgets import progress_cell
 from app.widgets.icons import icon
+from app.widgets.plain import PlainLabel, tip
 from app.widgets.sentence_list import SentenceList
 from app.widgets.tones import Tones, tones_of
 from calib_core.cli.command_line import command_line
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job
 from calib_core.jobs.outputs import told
+from calib_core.plain_text import shown
 from calib_core.subjects.job import JobSubject
 
 #: Icon and tone of each state, and of a job that warned of something; the word is in the tool tip.
@@ -70,7 +71,7 @@ class TaskPanel(QWidget):
     ) -> None:
         super().__init__(parent)
         self._session, self._model, self._sources = session, model, sources
-        self.table, self.empty = QTableView(), QLabel("No job yet.")
+        self.table, self.empty = QTableView(), PlainLabel("No job yet.")
         self.list = SentenceList(self)
         self._proxy = _TaskRows(self)
         self._proxy.setSourceModel(model)
@@ -215,7 +216,7 @@ class _TaskRows(QIdentityProxyModel):
             return _look(state, super().data(index, jobs_model.WARNINGS_ROLE), role)
         if role == Qt.ItemDataRole.ToolTipRole and not super().data(index, role):
             task = super().data(index, jobs_model.TASK_ROLE)
-            return task.label if task is not None else job_label(super().data(index, jobs_model.JOB_ROLE))
+            return tip(job_label(super().data(index, jobs_model.JOB_ROLE)) if task is None else shown(task.label))
         return super().data(index, role)
 
 
