@@ -29,6 +29,9 @@ _DIVERGING = (
     (1.0, (0xFF, 0xE9, 0xA8)),
 )
 
+#: Maps whose middle would be a glare, or a hole, in a light theme: those that stand for them there.
+IN_LIGHT = {"diverging": "CET-CBD1"}
+
 #: Curves on the position between the levels, 0 … 1 to 0 … 1; the constants are those of SAOImage DS9.
 SCALES = {
     "linear": lambda t: t,

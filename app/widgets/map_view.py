@@ -304,7 +304,8 @@ class MapView(QWidget):
         return colour.Paint(self._table(), *self._levels, ground)
 
     def _table(self) -> np.ndarray:
-        return colour.colour_table(self._colour_map, self._scale, self._reverse)
+        instead = {} if is_dark(self.palette()) else colour.IN_LIGHT
+        return colour.colour_table(instead.get(self._colour_map, self._colour_map), self._scale, self._reverse)
 
     def _sample(self, values: np.ndarray | None = None, in_sight: bool = False) -> np.ndarray:
         """Good values of the map, or of others that go with it."""
@@ -341,7 +342,8 @@ class MapView(QWidget):
         self._tick.start()
 
     def changeEvent(self, event) -> None:
-        """Follow the theme: the ground alone has another colour."""
+        """Follow the theme: the ground has another colour, and so have differences."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and not self._levels_stale and self._values is not None:
+            self.bar.set_colours(self._table())
             self.canvas.set_picture(None if self._is_flag_map else self._values, self._paint())

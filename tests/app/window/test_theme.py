@@ -76,6 +76,22 @@ def test_a_text_of_the_right_colour_is_left_alone(looks, qtbot, monkeypatch):
     assert painted[0].color(QPalette.ColorRole.WindowText) == QColor(theme.DARK.error)
 
 
+@pytest.mark.parametrize(("name", "middle_is_dark"), [("dark", True), ("light", False)])
+def test_no_difference_is_of_the_colour_of_the_ground(window, qtbot, name, middle_is_dark):
+    """Dark in the middle in the dark theme and bright in the light one; low is blue in both."""
+    view = next(view for _, view in window.maps.shown_views())
+    view.set_colour_map("diverging")
+    window.set_theme("light" if name == "dark" else "dark")
+    qtbot.waitUntil(lambda: view.image().width() > 0 and not view._histogram_tick.isActive())
+    window.set_theme(name)
+    table = view.painted_map().paint.table
+    low, middle, high = (QColor(int(table[i])) for i in (len(table) // 5, len(table) // 2, -len(table) // 5))
+    assert (middle.lightness() < 80, middle.lightness() > 180) == (middle_is_dark, not middle_is_dark)
+    assert low.blue() > low.red()
+    assert high.red() > high.blue()
+    assert (view.bar._table == table).all()
+
+
 def test_another_theme_changes_the_ground_of_maps_and_computes_nothing(window, qtbot, monkeypatch):
     window.set_theme("dark")
     view = next(view for _, view in window.maps.shown_views())
