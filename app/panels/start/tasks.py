@@ -28,6 +28,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from app.panels.start.found import FoundDialog
 from app.running import jobs_model
 from app.running.jobs_model import ETA, PROGRESS, STATE, TASK, JobsModel, job_label
 from app.session.session import Session
@@ -41,6 +42,7 @@ from calib_core.cli.command_line import command_line
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job
 from calib_core.jobs.outputs import told
+from calib_core.jobs.summary import summary_of
 from calib_core.plain_text import shown
 from calib_core.subjects.job import JobSubject
 
@@ -107,6 +109,12 @@ class TaskPanel(QWidget):
         if source is not None:
             self._sources.show(source)
 
+    def show_found(self, job: Job) -> None:
+        """Show the closing table of a job that has ended."""
+        dialog = FoundDialog(summary_of(job), self.window())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
+
     def _source_of(self, job: Job | None) -> Source | None:
         return next((one for one in self._sources.entries
                      if isinstance(one.opened, JobSubject) and one.opened.job is job), None)
@@ -129,6 +137,8 @@ class TaskPanel(QWidget):
         menu.addSeparator()
         menu.addAction(icon("copy"), "Copy as command line", lambda: self._copy(job))
         menu.addAction(icon("open"), "Open output folder", lambda: self._open(folder)).setEnabled(folder.is_dir())
+        found = menu.addAction(icon("chart"), "Show what was found", lambda: self.show_found(job))
+        found.setEnabled(job.board.state.ended)
         menu.addAction(icon("report"), "Show log", lambda: self.log_wanted.emit(task))
         return menu
 

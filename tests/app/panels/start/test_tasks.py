@@ -11,12 +11,16 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtTest import QTest
 
+from app.panels.start.found import FoundDialog
 from app.panels.start.tasks import TaskPanel, cross_rect
 from app.running.jobs_model import ETA, PROGRESS, STATE, TASK, JobsModel, job_label
 from app.session.sources import Source, Sources
 from app.widgets.tones import tones_of
 from calib_core.cli.command_line import command_line
+from calib_core.cli.summary import closing_table
 from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
+from calib_core.jobs.found import Median, ModuleFound, StageFound
+from calib_core.jobs.summary import summary_of
 from calib_core.subjects.job import JobSubject
 
 TASKS = (
@@ -185,3 +189,26 @@ def test_names_are_told_apart_in_a_narrow_column(panel, model, job):
     assert [cell(panel, row, TASK).data().strip() for row in (1, 2, 3)] == [one.label for one in TASKS]
     assert cell(panel, 0, TASK).data(Qt.ItemDataRole.ToolTipRole) == job_label(job)
     assert cell(panel, 1, TASK).data(Qt.ItemDataRole.ToolTipRole) == "p900450 r0012 high gain"
+
+
+def test_an_ended_job_shows_what_it_found(panel, model, job, qtbot):
+    """The same table as on the command line, which can be copied; not before the job has ended."""
+    assert not action(panel, 0, "Show what was found").isEnabled()
+    stage = StageFound("HG", 12, (Median("offset", "Offset", "ADU", 4968.35), Median("noise", "Noise", "ADU", 10.9)),
+                       0.0027, {"noise out of threshold": 0.0027})
+    job.seconds, job.failed = 7.5, {}
+    job.plan = None
+    job.board = replace(job.board, state=State.DONE, modules=(ModuleFound(3, "UNIT_M305", (stage,)),))
+    model.poll()
+    action(panel, 0, "Show what was found").trigger()
+    dialog = panel.window().findChild(FoundDialog)
+    qtbot.waitUntil(dialog.isVisible)
+    text = dialog.text.toPlainText()
+    assert text == closing_table(summary_of(job))
+    row = text.splitlines()[1].split()
+    assert row[:6] == ["3", "HG", "12", "4968.35", "10.90", "0.27%"]
+    qtbot.mouseClick(dialog.copy_button, Qt.MouseButton.LeftButton)
+    assert QGuiApplication.clipboard().text() == text
+    assert dialog.grab().toImage().width() > 600
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: panel.window().findChild(FoundDialog) is None)
