@@ -75,9 +75,16 @@ class Stack:
         return int(np.prod((*steps, *self.shape[-2:]))) * np.dtype(self.stored.dtype).itemsize
 
     def arranged(self, values: Array) -> Array:
-        """Values in the order of the file as images (…, slow_scan, fast_scan) of the wanted type.
+        """Values in the order of the file as images of the wanted type; NaN becomes 0 where that has none.
 
-        NaN becomes 0 where the wanted type has none.
+        Parameters
+        ----------
+        values : array
+            With all axes of the file.
+
+        Returns
+        -------
+        (…, slow_scan, fast_scan) array
         """
         missing = [dim for dim in PIXELS if dim not in self.stored.dims]
         order = [*missing, *self.stored.dims]
@@ -110,7 +117,16 @@ class ImageReader:
         self._lock, self._filling, self._closed = threading.Lock(), threading.Lock(), threading.Event()
 
     def image(self, stack: Stack, index: tuple[int, ...]) -> Array:
-        """Image (slow_scan, fast_scan), read-only, at indices along the leading axes.
+        """Image at indices along the leading axes.
+
+        Parameters
+        ----------
+        stack : Stack
+        index : tuple of int
+
+        Returns
+        -------
+        (slow_scan, fast_scan) array, read-only
 
         Raises
         ------
@@ -126,9 +142,22 @@ class ImageReader:
         return image
 
     def curve(self, stack: Stack, index: tuple[int, ...], axis: int, row: int, col: int) -> Array:
-        """Values (n,) of one pixel along one of the leading axes; ``index`` has the place along the others.
+        """One pixel along one of the leading axes; raises like :meth:`image`.
 
-        What it reads is kept only where it leaves half of the memory to others. Raises like :meth:`image`.
+        What it reads is kept only where it leaves half of the memory to others.
+
+        Parameters
+        ----------
+        stack : Stack
+        index : tuple of int
+            Place along the other leading axes.
+        axis : int
+            Number of the axis.
+        row, col : int
+
+        Returns
+        -------
+        (n,) array
         """
         places = [(*index[:axis], i, *index[axis + 1 :]) for i in range(stack.shape[axis])]
         if stack.steps is None:

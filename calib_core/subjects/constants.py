@@ -76,11 +76,21 @@ class ConstantsSubject:
         return self._reader.bytes_read
 
     def look_at(self, view: View) -> None:
-        """Ask for a picture of a view; returns at once, and only the newest view counts."""
+        """Ask for a picture of a view; returns at once, and only the newest view counts.
+
+        Parameters
+        ----------
+        view : View
+        """
         self._composer.look_at(view)
 
     def along(self, result: str, axis: str, module: int, row: int, col: int, at: At) -> Array:
-        """One pixel (n,) of a result along an axis, float64; NaN where there is nothing.
+        """One pixel of a result along an axis; see `Subject.along`.
+
+        Returns
+        -------
+        (n,) float64
+            NaN where there is nothing.
 
         Raises
         ------
@@ -102,7 +112,11 @@ class ConstantsSubject:
         return values
 
     def plane(self, result: str, module: int, at: At) -> Array | None:
-        """Image (slow_scan, fast_scan) of a result at a place, None where there is nothing.
+        """Image of a result at a place; see `Subject.plane`.
+
+        Returns
+        -------
+        (slow_scan, fast_scan) array or None
 
         Raises
         ------

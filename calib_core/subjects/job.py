@@ -181,7 +181,17 @@ class JobSubject:
 
 
 def runs_text(paths: Sequence[Path]) -> str:
-    """Names of runs, those of one proposal together, such as ``p900450 r12, r13``."""
+    """Names of runs, those of one proposal together.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+
+    Returns
+    -------
+    str
+        Such as ``p900450 r12, r13``.
+    """
     names = [label(path).split(" ") for path in paths]
     proposals = dict.fromkeys(words[0] for words in names if len(words) == 2)
     together = [f"{proposal} {', '.join(_short(words[1]) for words in names if words[0] == proposal)}"
@@ -194,7 +204,17 @@ def _short(run: str) -> str:
 
 
 def condition_text(condition: Condition) -> str:
-    """Parameters of an operating condition with their values and units."""
+    """Parameters of an operating condition with their values and units.
+
+    Parameters
+    ----------
+    condition : Condition
+
+    Returns
+    -------
+    str
+        Such as ``Sensor Bias Voltage 300 V``.
+    """
     return ", ".join(f"{parameter.database_name} {' / '.join(map(str, found.values))} {parameter.unit}".rstrip()
                      for parameter in condition.parameters
                      if (found := condition.values.get(parameter.name)) is not None)

@@ -88,14 +88,30 @@ class Shown:
         return final_flags(self.results)
 
     def has_pixel(self, pixel: Pixel) -> bool:
-        """Whether the subject's modules have a pixel (module number, row, column)."""
+        """Whether the subject's modules have a pixel.
+
+        Parameters
+        ----------
+        pixel : (int, int, int)
+            Module number, row, column.
+        """
         if self.subject is None or self.kind is None:
             return False
         slow, fast = self.kind.shape
         return pixel[0] in self.subject.modules and 0 <= pixel[1] < slow and 0 <= pixel[2] < fast
 
     def label(self, axis: str) -> Label:
-        """Label of the picture along an axis; empty where it has none."""
+        """Label of the picture along an axis.
+
+        Parameters
+        ----------
+        axis : str
+
+        Returns
+        -------
+        str or number
+            Empty where it has none.
+        """
         index = self.at.get(axis)
         return "" if index is None else self.axes[axis].labels[index]
 
