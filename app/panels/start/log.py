@@ -13,6 +13,7 @@ from app.widgets.log_view import LogView
 from calib_core.jobs.board import Board, State
 from calib_core.jobs.job import Job
 from calib_core.jobs.outputs import NOTHING, told
+from calib_core.plain_text import block
 
 _LEVELS = {"WARN": "WARNING"}
 #: Cause of messages of success; they go by themselves, after so many ms, since they lie over the maps.
@@ -37,6 +38,7 @@ class LogPresenter(QObject):
 
     def say(self, level: str, text: str) -> None:
         """Tell something of the window itself."""
+        text = block(text)
         self._view.append(datetime.now(), _LEVELS.get(level, level), text)
         if level in ("ERROR", "WARN"):
             self._banner.say(_LEVELS.get(level, level).lower(), text)
