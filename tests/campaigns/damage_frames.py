@@ -65,7 +65,7 @@ def _(raw: Raw) -> tuple[str, ...]:
     return _cells(raw, lambda cells: np.add(cells, 1, out=cells))
 
 
-@kind("train ids beside the frames of another train", *SEVERAL_CELLS, "JUNGFRAU", "EPIX10K", "EPIX100")
+@kind("train ids beside the frames of another train", *SEVERAL_CELLS, "JUNGFRAU")
 def _(raw: Raw) -> tuple[str, ...]:
     path = raw.file()
     with raw.opened(path) as source:
@@ -104,7 +104,7 @@ def _(raw: Raw) -> tuple[str, ...]:
 
 @kind("frames of a file saturated")
 def _(raw: Raw) -> tuple[str, ...]:
-    return _frames(raw, lambda values: values.__setitem__(..., 65535))
+    return _frames(raw, lambda values: values.__setitem__(..., np.iinfo(values.dtype).max))
 
 
 @kind("all frames of a file the same")

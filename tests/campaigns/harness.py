@@ -113,7 +113,10 @@ def judge(one: Try, wholes: Wholes, scratch: Path) -> Judged:
     base = _resident()
     try:
         raw = Raw.linked(one.family, runs, scratch, one.chance)
-        names = kinds()[one.kind].damage(raw)
+        try:
+            names = kinds()[one.kind].damage(raw)
+        except Exception:
+            return Judged(one.kind, one.family, one.seed, "broken", traceback.format_exc())
         found = run_dark(one.family, raw.given or raw.runs, scratch / "out")
         outcome = verdict(whole, found, names, base + int(1.2 * (BUDGET << 20)))
         new = [line for line in found.said if line not in whole.said]

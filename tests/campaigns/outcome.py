@@ -12,9 +12,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-#: Outcomes, from good to bad.
+#: Outcomes, from good to bad; broken is the campaign itself.
 GOOD = ("refused", "told", "harmless")
-BAD = ("unnamed", "SILENT", "untrue", "traceback", "memory", "hang", "crash")
+BAD = ("broken", "unnamed", "SILENT", "untrue", "traceback", "memory", "hang", "crash")
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 

@@ -169,7 +169,7 @@ def part_of(path: Path) -> str:
 
 def is_pixels(item: Any) -> bool:
     """Whether something in a file is a dataset of frames."""
-    return isinstance(item, h5py.Dataset) and item.dtype == np.uint16 and item.ndim > 2
+    return isinstance(item, h5py.Dataset) and item.dtype in (np.uint16, np.int16) and item.ndim > 2
 
 
 def sources(file: h5py.File) -> list[str]:
