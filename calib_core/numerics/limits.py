@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 from calib_core.numerics.kernels import njit
 from calib_core.numerics.robust import MAD_TO_SIGMA
 
+#: Keys that are sorted rather than searched.
+_FEW = 16
+#: Values that are looked at together.
+_RUN = 64
+
 _Array = NDArray[Any]
 _Float = NDArray[np.float32]
 
@@ -147,11 +152,11 @@ def _sortable(bits):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _at_most(keys, threshold):  # type: ignore[no-untyped-def]
-    """Number of keys not above the threshold."""
-    count = 0
+    """Number of keys not above the threshold, in 32 bit, of which processors add twice as many at once."""
+    count = np.int32(0)
     for i in range(keys.size):
-        count += keys[i] <= threshold
-    return count
+        count = np.int32(count + np.int32(keys[i] <= threshold))
+    return np.int64(count)
 
 
 @njit(nogil=True, cache=True)
@@ -164,24 +169,63 @@ def _value(key):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _median(values, keys):  # type: ignore[no-untyped-def]
-    """Exact median by bisection on the order of float32; `keys` is room for as many int32."""
+    """Exact median by a search on the order of float32; `keys` is room for as many int32.
+
+    The search goes where the numbers of keys at the ends of the bracket let the rank be expected, and every third
+    time to the middle, so that it ends whatever the values are. The few keys that are left are sorted.
+    """
     bits = values.view(np.int32)
+    least, most = np.int32(0x7FFFFFFF), np.int32(-0x80000000)
     for i in range(bits.size):
-        keys[i] = _sortable(bits[i])
+        key = _sortable(bits[i])
+        keys[i] = key
+        least, most = min(least, key), max(most, key)
     rank = (keys.size + 1) // 2
-    low, high = np.int64(keys.min()), np.int64(keys.max())
-    while low < high:
+    low, high = np.int64(least), np.int64(most)
+    below, up_to, step = np.int64(0), np.int64(keys.size), 0  # keys below the bracket, and up to its end
+    while low < high and up_to - below > _FEW:
         threshold = (low + high) >> 1
-        if _at_most(keys, np.int32(threshold)) >= rank:
-            high = threshold
+        if step % 3 < 2:
+            share = (np.float64(rank - below) - 0.5) / np.float64(up_to - below)
+            threshold = min(max(low + np.int64(np.float64(high - low) * share), low), high - 1)
+        number = _at_most(keys, np.int32(threshold))
+        if number >= rank:
+            high, up_to = threshold, number
         else:
-            low = threshold + 1
-    if keys.size % 2 or _at_most(keys, np.int32(low)) > rank:
-        return _value(np.int32(low))
+            low, below = threshold + 1, number
+        step += 1
+    few = np.full(_FEW + 1, np.int32(low), np.int32)
+    if low < high:
+        _sort_between(keys, np.int32(low), np.int32(high), few)
+    middle = few[rank - below - 1 if low < high else 0]
+    if keys.size % 2 or (up_to > rank and (low == high or few[rank - below] == middle)):
+        return _value(middle)
     above = np.int32(0x7FFFFFFF)
     for i in range(keys.size):
-        above = min(above, keys[i] if keys[i] > low else above)
-    return (_value(np.int32(low)) + _value(above)) / 2
+        above = min(above, keys[i] if keys[i] > middle else above)
+    return (_value(middle) + _value(above)) / 2
+
+
+@njit(nogil=True, cache=True)
+def _sort_between(keys, low, high, few):  # type: ignore[no-untyped-def]
+    """Sort the keys from low to high into an array that has room for one more than there are."""
+    size = 0
+    for start in range(0, keys.size, _RUN):
+        run = keys[start:start + _RUN]
+        inside = np.int32(0)
+        for i in range(run.size):
+            inside = np.int32(inside + np.int32((run[i] >= low) & (run[i] <= high)))
+        if inside == 0:
+            continue
+        for i in range(run.size):
+            few[size] = run[i]
+            size += (run[i] >= low) & (run[i] <= high)
+    for i in range(1, size):
+        key, at = few[i], i
+        while at > 0 and few[at - 1] > key:
+            few[at] = few[at - 1]
+            at -= 1
+        few[at] = key
 
 
 @njit(nogil=True, cache=True)
@@ -194,14 +238,39 @@ def _robust(kept, away, keys, sigma, passes, floor, relative):  # type: ignore[n
             away[i] = np.float32(abs(np.float64(kept[i]) - centre))
         scale = max(MAD_TO_SIGMA * _median(away[:size], keys[:size]), floor, relative * centre)
         half = sigma * scale
-        inside = 0
-        for i in range(size):
-            kept[inside] = kept[i]
-            inside += abs(np.float64(kept[i]) - centre) <= half
+        inside = _within(kept[:size], centre, half)
         if inside in (0, size):
             break
+        _drop_beyond(kept[:size], centre, half)
         size = inside
     return centre, scale
+
+
+@njit(nogil=True, cache=True)
+def _within(values, centre, half):  # type: ignore[no-untyped-def]
+    """Number of values not farther away than half."""
+    count = np.int32(0)
+    for i in range(values.size):
+        count = np.int32(count + np.int32(abs(np.float64(values[i]) - centre) <= half))
+    return np.int64(count)
+
+
+@njit(nogil=True, cache=True)
+def _drop_beyond(values, centre, half):  # type: ignore[no-untyped-def]
+    """Move the values that are not farther away than half to the front, whole runs of them at once."""
+    at = 0
+    for start in range(0, values.size, _RUN):
+        run = values[start:start + _RUN]
+        if _within(run, centre, half) == run.size:
+            room = values[at:at + run.size]
+            for i in range(run.size):
+                room[i] = run[i]
+            at += run.size
+            continue
+        for i in range(run.size):
+            value = run[i]
+            values[at] = value
+            at += abs(np.float64(value) - centre) <= half
 
 
 @njit(nogil=True, cache=True)
@@ -218,12 +287,19 @@ def _plain(kept, keys):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _gather(values, top, left, slow, fast, kept):  # type: ignore[no-untyped-def]
-    """Copy the finite values of a block, without a branch for each; return their number."""
+    """Copy the finite values of a block, row by row as far as all are, else without a branch; return their number."""
     size = 0
     for y in range(top, top + slow):
-        for x in range(left, left + fast):
-            kept[size] = values[y, x]
-            size += np.isfinite(values[y, x])
+        row, room, finite = values[y, left:left + fast], kept[size:size + fast], np.int32(0)
+        for x in range(fast):
+            room[x] = row[x]
+            finite = np.int32(finite + np.int32(abs(row[x]) < np.float32(np.inf)))
+        if finite == fast:
+            size += fast
+            continue
+        for x in range(fast):
+            kept[size] = row[x]
+            size += np.isfinite(row[x])
     return size
 
 
