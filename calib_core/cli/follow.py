@@ -11,7 +11,7 @@ from typing import Any
 from calib_core.cli.log_file import LogFile
 from calib_core.cli.progress import ProgressLine
 from calib_core.cli.summary import closing_table
-from calib_core.io.foreign import end_trying
+from calib_core.io.foreign import nobody_waits
 from calib_core.jobs.board import Board, Message, State
 from calib_core.jobs.estimate import estimate_of
 from calib_core.jobs.job import Job
@@ -106,8 +106,8 @@ def _follow(job: Job, screen: _Screen) -> int:
             screen.show(job)
     except KeyboardInterrupt:
         job.cancel()
-        end_trying()
-        job.wait()
+        with nobody_waits():
+            job.wait()
     screen.show(job)
     screen.end(job)
     job.close()
@@ -145,6 +145,8 @@ class _Screen:
 
     def end(self, job: Job) -> None:
         self._line.end()
+        if job.board.same_as:
+            self._line.say("INFO  To write these constants once more, give --again.")
         summary = summary_of(job)
         table = closing_table(summary)
         if self._log is not None:

@@ -18,6 +18,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -152,6 +154,10 @@ class _Taster:
                 self._let_go(child)
                 self._lock.release()
 
+    def go_on(self) -> None:
+        """Let children be started again."""
+        self._ended = False
+
     def _asked(self, path: Path, names: list[str], sources: bool) -> str:
         limit, child = seconds(), self._running()
         request = {"path": str(path.absolute()), "names": names, "sources": sources, "seconds": max(1, limit // 3)}
@@ -216,6 +222,16 @@ atexit.register(_taster.end)
 def end_trying() -> None:
     """End the child for good: a program that ends does not wait for files; who does wait gets Cancelled."""
     _taster.end()
+
+
+@contextmanager
+def nobody_waits() -> Iterator[None]:
+    """While something is brought to its end, nobody waits for files: who does gets Cancelled; afterwards all may."""
+    _taster.end()
+    try:
+        yield
+    finally:
+        _taster.go_on()
 
 
 def try_run_file(path: Path) -> None:

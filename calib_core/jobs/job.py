@@ -337,6 +337,8 @@ class Job:
             try:
                 assert self.plan is not None
                 self._results[module].hand_over(in_constants(self.plan, files, self._reader))
+            except Cancelled:  # nobody waits for files any more, and the space is freed with the job
+                return
             except CalibrationError as error:
                 self.say("WARN", f"{error} The maps of module {module} stay in a scratch file.")
         if self.held_bytes > _SMALL:
