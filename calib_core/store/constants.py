@@ -1,13 +1,12 @@
 """Constant files: one version of one constant of one module per HDF5 file, in the layout that EXtra reads.
 
-The image of a file is built in memory and written whole, because HDF5 can end the process at a full disk.
-Metadata carry checksums (file format 1.10) and so does every numeric dataset (Fletcher-32).
+A file is built in memory and written whole, because HDF5 can end the process at a full disk. Its seal is made sure of
+at every load.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import time
@@ -21,25 +20,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.constants.condition import Condition
 from calib_core.constants.constant import INTERNAL_DIMS, Constant
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.foreign import open_hdf5
 from calib_core.io.libraries import h5py
+from calib_core.store.constant_image import image_of
 from calib_core.store.files import write_atomically
+from calib_core.store.seals import Seals
 
 Array = npt.NDArray[Any]
 
 #: Provenance that every constant carries; each becomes an attribute of its own.
 REQUIRED_PROVENANCE = ("detector_type", "aggregator", "module", "raw_data", "software", "parameters")
-#: More than 32 MiB, so that the C library gives each slab's memory back at once.
-_SLAB_BYTES = 40 << 20
-#: Whole images of a few cells, so that one cell can be read alone without reading many times what it needs.
-_LEAST_CHUNK_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")
-
-
-_JSON_ATTRIBUTES = ("axes", "raw_data", "software", "parameters", "conditions", "recorded", "provenance")
+_JSON_ATTRIBUTES = ("axes", "dims", "raw_data", "software", "parameters", "conditions", "recorded", "provenance")
+_seals = Seals()
 #: What HDF5 and our own decoding raise on files that are damaged or something else.
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, StopIteration, MemoryError)
 #: Tree of constants below a folder, as the facility has it.
@@ -119,12 +114,12 @@ class StoredConstant:
         BadInput
             The data are damaged.
         """
-        with _understood(self.path), open_hdf5(self.path) as file:
+        with _sealed(self.path, whole=True) as file:
             return np.asarray(_group(file)["data"][()])
 
     def count(self, dims: Sequence[str] = INTERNAL_DIMS) -> Array | None:
         """Number of samples behind each value, like :meth:`values`, or None where the file has none."""
-        with _understood(self.path), open_hdf5(self.path) as file:
+        with _sealed(self.path) as file:
             present = "count" in _group(file)
         return self._ordered("count", dims) if present else None
 
@@ -136,7 +131,7 @@ class StoredConstant:
     def _ordered(self, name: str, dims: Sequence[str], part: tuple[Any, ...] = ()) -> Array:
         if not self.dims or not set(self.dims) <= set(dims):
             raise BadInput(f"{self.path} has the axes {self.dims or 'without names'}, not {tuple(dims)}.")
-        with _understood(self.path), open_hdf5(self.path) as file:
+        with _sealed(self.path, whole=True) as file:
             stored = _group(file)[name][part or ()]
         missing = [dim for dim in dims if dim not in self.dims]
         order = [*missing, *self.dims]
@@ -169,9 +164,10 @@ def write_constant(constant: Constant, folder: Path, write: Write = write_atomic
     _check(constant)
     created = time.time_ns()
     path = folder / _relative_path(constant, created)
-    with _image(constant, datetime.fromtimestamp(created / 1e9, UTC)).getbuffer() as image:
+    whole, sha256 = image_of(constant, datetime.fromtimestamp(created / 1e9, UTC))
+    with whole.getbuffer() as image:
         write(path, image)
-        return WrittenConstant(path, hashlib.sha256(image).hexdigest(), len(image))
+        return WrittenConstant(path, sha256, len(image))
 
 
 def check_name(name: str) -> None:
@@ -208,91 +204,6 @@ def folder_of_type(database_type: str) -> Path:
     return STORE / database_type.lower()
 
 
-def _image(constant: Constant, created: datetime) -> io.BytesIO:
-    """The whole file in memory; HDF5's own memory driver would hand out a copy of its image."""
-    image = io.BytesIO()
-    with h5py.File(image, "w", libver=("v110", "v110")) as file:
-        group = file.create_group(constant.dataset)
-        for name, text in _attributes(constant, created).items():
-            group.attrs[name] = text
-        group.attrs["module"] = int(constant.provenance["module"])
-        group.attrs["cells"] = np.asarray(constant.labels.get("cell", ()), "u2")
-        _put(group, "data", constant, constant.read, constant.kind.dtype)
-        group["data"].attrs["unit"] = constant.kind.unit
-        if constant.read_count is not None:
-            _put(group, "count", constant, constant.read_count, "u4", compression="gzip", compression_opts=1)
-    return image
-
-
-def _attributes(constant: Constant, created: datetime) -> dict[str, str]:
-    """Attributes of the group as text; structured ones as JSON."""
-    known = constant.provenance
-    structured = {
-        "axes": {name: list(labels) for name, labels in constant.labels.items()},
-        "raw_data": known["raw_data"],
-        "software": known["software"],
-        "parameters": known["parameters"],
-        "conditions": conditions_as_json(constant.condition),
-        "recorded": conditions_as_json(_beside(constant)),
-        "provenance": dict(known),
-    }
-    return {
-        "creation_time": created.isoformat(),
-        "begin_validity": constant.begin.isoformat(),
-        "detector_type": str(known["detector_type"]),
-        "karabo_da": str(known["aggregator"]),
-        "calibration": constant.calibration,
-        "kind": constant.kind.name,
-        "unit": constant.kind.unit,
-        **{name: json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
-           for name, value in structured.items()},
-    }
-
-
-def _beside(constant: Constant) -> Condition:
-    """What is known of the operating condition beside what the database's queries have."""
-    queried = {p.name for p in constant.condition.parameters}
-    return constant.recorded.of(p.name for p in constant.recorded.parameters if p.name not in queried)
-
-
-def conditions_as_json(condition: Condition) -> dict[str, Any]:
-    """Operating condition as plain JSON under the database's names: value, unit, tolerance, origin.
-
-    What the database leaves out is left out; ``values`` are there where several hold.
-    """
-    return {
-        p.database_name: {
-            "value": found.value, "unit": p.unit, "tolerance": p.tolerance, "origin": found.origin,
-            **({"values": list(found.values)} if found.others else {}),
-        }
-        for p in condition.parameters
-        if (found := condition.values.get(p.name)) is not None and set(found.values) != {p.left_out_at}
-    }
-
-
-def _put(group: h5py.Group, name: str, constant: Constant, read: Callable[[slice], Array], dtype: Any,
-         **options: Any) -> None:
-    """Store an array in the file's order of axes, by slabs of the axis that is split, which are whole chunks."""
-    dims, split = constant.dims, constant.split
-    missing = [dims.index(dim) for dim in dims if dim not in constant.file_dims]
-    order = [dims.index(dim) for dim in constant.file_dims]
-    shape = tuple(constant.shape[axis] for axis in order)
-    length = constant.shape[dims.index(split)] if split in dims else 1
-    entry = np.dtype(dtype).itemsize * int(np.prod(shape)) // length
-    step = min(-(-_LEAST_CHUNK_BYTES // entry), length)
-    chunks = tuple(step if dim == split else n for dim, n in zip(constant.file_dims, shape, strict=True))
-    dataset = group.create_dataset(name, shape, dtype, chunks=chunks, fletcher32=True, **options)
-    dataset.attrs.create("dims", list(constant.file_dims), dtype=h5py.string_dtype())
-    for part in _slabs(length, step * max(1, _SLAB_BYTES // (step * entry))):
-        target = tuple(part if dim == split else np.s_[:] for dim in constant.file_dims)
-        values = read(part).transpose((*missing, *order))[(0,) * len(missing)]
-        dataset[target] = np.ascontiguousarray(values, dtype=dtype)
-
-
-def _slabs(length: int, step: int) -> Iterator[slice]:
-    return (slice(start, min(start + step, length)) for start in range(0, length, step))
-
-
 def read_constant(path: Path, sha256: str | None = None) -> StoredConstant:
     """Read the metadata of a constant file, ours or another program's in the same layout.
 
@@ -311,7 +222,7 @@ def read_constant(path: Path, sha256: str | None = None) -> StoredConstant:
             raise OSError("there is no such file")
         if sha256 is not None and _sha256(path) != sha256:
             raise ValueError("its checksum differs from the one that was recorded")
-        with open_hdf5(path) as file:
+        with _sealed(path) as file:
             return _stored(path, _group(file))
 
 
@@ -333,7 +244,7 @@ def opened(stored: StoredConstant, part: str = "data") -> Iterator[h5py.Dataset]
     with _understood(stored.path):
         if not stored.path.is_file():
             raise OSError("there is no such file")
-        with open_hdf5(stored.path) as file:
+        with _sealed(stored.path) as file:
             found = _group(file)[part]
             if found.shape != stored.shape:
                 raise ValueError(f"its shape was {stored.shape} and is {found.shape} by now")
@@ -356,7 +267,9 @@ def _stored(path: Path, group: h5py.Group) -> StoredConstant:
     _, pdu, calibration, _ = group.name.split("/")
     dims = tuple(data.attrs["dims"].tolist()) if "dims" in data.attrs else ()
     # as a list: while its iterator lives, as in the traceback of an error, no other thread can use HDF5
-    attributes = {name: _decoded(name, value) for name, value in list(group.attrs.items())}
+    attributes = {name: _decoded(name, value) for name, value in [*group.attrs.items(), *_long_texts(group)]}
+    if "dims" in attributes and tuple(attributes["dims"]) != dims:
+        raise ValueError(f"the names of its axes were {attributes['dims']} and are {dims} by now")
     chunks = {part: group[part].chunks for part in ("data", "count") if part in group}
     return StoredConstant(path, pdu, calibration, data.shape, dims, data.dtype.str, attributes, chunks)
 
@@ -367,7 +280,16 @@ def _group(file: h5py.File) -> h5py.Group:
     return next(iter(pdu.values()))["0"]
 
 
+def _long_texts(group: h5py.Group) -> Iterator[tuple[str, bytes]]:
+    """Texts that are too long for attributes."""
+    for name in _JSON_ATTRIBUTES:
+        if isinstance(group.get(name), h5py.Dataset):
+            yield name, group[name][()].tobytes()
+
+
 def _decoded(name: str, value: Any) -> Any:
+    if isinstance(value, bytes):
+        value = value.rstrip(b"\0").decode("utf-8", "backslashreplace")
     if name in _JSON_ATTRIBUTES:
         return json.loads(value)
     return value.tolist() if hasattr(value, "tolist") else value
@@ -380,6 +302,17 @@ def _time(text: str | None) -> datetime | None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _sealed(path: Path, whole: bool = False) -> Iterator[h5py.File]:
+    """A constant file open for reading, after its seal was made sure of: of all of it, or of all but the values."""
+    with _understood(path):
+        sealed = _seals.check(path, whole)
+        with open_hdf5(path) as file:
+            if not sealed and "sealed" in _group(file).attrs:
+                raise ValueError("its checksum (SHA-256) is gone; the end of the file was cut or changed")
+            yield file
 
 
 @contextmanager

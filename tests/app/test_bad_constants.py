@@ -98,11 +98,19 @@ def flipped(whole):
     return whole
 
 
+def without_end(whole):
+    """Text that sends HDF5 into an endless loop."""
+    heap = whole.find(b"GCOL")
+    whole[heap + 24:heap + 32] = (2**64 - 16).to_bytes(8, "little")
+    return whole
+
+
 @pytest.mark.parametrize(("spoil", "modules"), [
     (lambda whole: whole[:len(whole) // 2], {0, 2}), (lambda whole: b"\0" * 512, {0, 2}),
-    (flipped, {0, 2}),
-], ids=["truncated", "no HDF5", "damaged pixels"])
-def test_a_spoilt_file_is_named_and_the_others_are_shown(said, qtbot, tmp_path, spoil, modules):
+    (flipped, {0, 2}), (without_end, {0, 2}),
+], ids=["truncated", "no HDF5", "damaged pixels", "text without end"])
+def test_a_spoilt_file_is_named_and_the_others_are_shown(said, qtbot, tmp_path, monkeypatch, spoil, modules):
+    monkeypatch.setenv("CALIBWB_FILE_TIMEOUT", "3")
     name = spoilt(tmp_path, spoil)
     before = said.session.subject
     drop(said, tmp_path)

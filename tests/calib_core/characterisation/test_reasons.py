@@ -340,7 +340,7 @@ def constants(job: Job, with_samples: bool) -> dict[str, Any]:
     for one in job.board.outputs:
         with h5py.File(one.path) as file:
             group = next(iter(next(iter(file.values())).values()))["0"]
-            name = names.get(group.attrs["kind"])
+            name = names.get(group.attrs["kind"].decode())
             if name is None:
                 continue
             dims = [text.decode() if isinstance(text, bytes) else text for text in group["data"].attrs["dims"]]

@@ -23,7 +23,7 @@ from calib_core.jobs.outputs import write_module
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.results import Results
 from calib_core.jobs.sources import Source
-from calib_core.store import constants
+from calib_core.store import constant_image
 from calib_core.store.constants import write_constant
 
 from .tiny import KIND, MODULE, PDU, SHAPE, Tiny, plan_of, results_of
@@ -41,8 +41,10 @@ def in_files(folder: Path) -> Files:
                 [(name, group)] = file[PDU].items()
                 data = group["0/data"]
                 assert data.attrs["dims"].tolist() == ["fast_scan", "slow_scan", "cell", "gain"]
+                said = {key: value.decode() if isinstance(value, bytes) else value
+                        for key, value in group["0"].attrs.items()}
                 count = group["0/count"][()].T if "count" in group["0"] else None
-                found[name] = (data[()].transpose(3, 2, 1, 0), count, {**group["0"].attrs, "chunks": data.chunks})
+                found[name] = (data[()].transpose(3, 2, 1, 0), count, {**said, "chunks": data.chunks})
     return found
 
 
@@ -116,7 +118,7 @@ def test_a_constant_may_have_zeros_where_there_are_no_data(write: Any, tmp_path:
 @pytest.fixture
 def larger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Plan:
     """Of ten memory cells, 192 kiB each in three gain stages, of which files take six at a time."""
-    monkeypatch.setattr(constants, "_SLAB_BYTES", 1)
+    monkeypatch.setattr(constant_image, "_SLAB_BYTES", 1)
     plan = plan_of(tmp_path, STAGES, tuple(range(10)))
     return replace(plan, context=replace(plan.context, kind=replace(KIND, shape=(64, 128))))
 
@@ -213,7 +215,7 @@ def test_a_kind_that_the_detector_does_not_declare_is_stored_over_its_own_axes(
     with h5py.File(path) as file:
         data = file[f"{PDU}/Offset/0/data"]
         assert data.attrs["dims"].tolist() == ["scan", "slow_scan", "fast_scan"]
-        assert data.parent.attrs["axes"] == '{"scan": [0.5, 1.5]}'
+        assert data.parent.attrs["axes"] == b'{"scan": [0.5, 1.5]}'
         np.testing.assert_array_equal(data[()], truth)
 
 

@@ -21,7 +21,7 @@ from extra.calibration.calcat import set_default_caldb_root
 from calib_core.constants.condition import Condition, ConditionParameter, Found
 from calib_core.constants.constant import BAD_PIXELS_DARK, INTERNAL_DIMS, NOISE, OFFSET, Constant
 from calib_core.errors import BadInput, BadParameter, OutputFailed
-from calib_core.store import constants
+from calib_core.store import constant_image
 from calib_core.store.constants import list_constants, read_constant, write_constant
 
 FILE_DIMS = ("fast_scan", "slow_scan", "cell", "gain")
@@ -117,8 +117,8 @@ def test_checksum_and_size_are_the_file_s(tmp_path, values):
 
 @pytest.mark.parametrize("file_dims", [FILE_DIMS, ("cell", "gain", "fast_scan", "slow_scan")])
 def test_any_order_of_axes_and_many_slabs(tmp_path, monkeypatch, values, file_dims):
-    monkeypatch.setattr(constants, "_SLAB_BYTES", 20_000)
-    monkeypatch.setattr(constants, "_LEAST_CHUNK_BYTES", 7_000)
+    monkeypatch.setattr(constant_image, "_SLAB_BYTES", 20_000)
+    monkeypatch.setattr(constant_image, "_LEAST_CHUNK_BYTES", 7_000)
     written = write_constant(constant(values, file_dims=file_dims), tmp_path)
     with h5py.File(written.path) as file:
         data = file["AGIPD_SIV1_AGIPDV11_M305/Offset/0/data"]
@@ -214,6 +214,69 @@ def test_a_flipped_bit_is_told(tmp_path, values):
         read_constant(written.path).values()
 
 
+def test_no_text_but_the_names_of_the_axes_lies_without_a_checksum(tmp_path, values):
+    """HDF5's heaps of texts and of large attributes have none."""
+    whole = write_constant(constant(values, np.ones(values.shape, np.uint32)), tmp_path).path.read_bytes()
+    assert whole.count(b"GCOL") == 1
+    heap = whole[whole.index(b"GCOL"):][:4096]
+    assert all(dim.encode() in heap for dim in FILE_DIMS)
+    assert b"AGIPD" not in heap
+    assert whole.count(b"FRHP") == 0
+
+
+@pytest.mark.parametrize("text", ["2026-03-01", "Sensor Bias Voltage", "AGIPD03", "slow_scan", "/raw/r0001"])
+def test_a_changed_text_is_told(tmp_path, values, text):
+    path = write_constant(constant(values), tmp_path).path
+    whole = path.read_bytes()
+    for at in [i for i in range(len(whole)) if whole.startswith(text.encode(), i)]:
+        path.write_bytes(whole[:at + 3] + bytes([whole[at + 3] ^ 1]) + whole[at + 4:])
+        with pytest.raises(BadInput, match=re.escape(str(path))):
+            read_constant(path)
+
+
+@pytest.mark.parametrize("cut", [1, 30, 100])
+def test_a_seal_that_was_cut_is_told(tmp_path, values, cut):
+    path = write_constant(constant(values), tmp_path).path
+    os.truncate(path, path.stat().st_size - cut)
+    with pytest.raises(BadInput, match=r"checksum .*gone"):
+        read_constant(path)
+
+
+def test_the_seal_of_another_constant_does_not_fit(tmp_path, values):
+    first, second = (write_constant(constant(values + n), tmp_path).path for n in range(2))
+    mine, other = first.read_bytes(), second.read_bytes()
+    first.write_bytes(mine[:mine.rindex(b'{"sha256"')] + other[other.rindex(b'{"sha256"'):])
+    with pytest.raises(BadInput, match="SHA-256"):
+        read_constant(first)
+
+
+def test_values_that_fletcher_cannot_tell_apart_are_told_by_the_seal(tmp_path, values):
+    """Fletcher-32 counts modulo 65535: a word of ones is to it as a word of zeros."""
+    values[:, :, 10:] = 0
+    path = write_constant(constant(values), tmp_path).path
+    with h5py.File(path) as file:
+        begin = file["AGIPD_SIV1_AGIPDV11_M305/Offset/0/data"].id.get_chunk_info(0).byte_offset
+    whole = path.read_bytes()
+    at = whole.index(bytes(64), begin) + 8
+    at += (at - begin) % 2
+    path.write_bytes(whole[:at] + b"\xff" * 2 + whole[at + 2:])
+    with h5py.File(path) as file:
+        read = file["AGIPD_SIV1_AGIPDV11_M305/Offset/0/data"][()]
+    assert read.tobytes() != np.ascontiguousarray(values.transpose(3, 2, 1, 0)).tobytes()
+    with pytest.raises(BadInput, match="SHA-256"):
+        read_constant(path).values()
+
+
+def test_a_change_after_the_metadata_were_read_is_told(tmp_path, values):
+    path = write_constant(constant(values), tmp_path).path
+    stored = read_constant(path)
+    whole = path.read_bytes()
+    at = whole.index(b"AGIPD03")
+    path.write_bytes(whole[:at] + b"B" + whole[at + 1:])
+    with pytest.raises(BadInput, match="SHA-256"):
+        stored.values()
+
+
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a\n" + bytes(200)])
 def test_other_files_are_told(tmp_path, content):
     path = tmp_path / "other.h5"
@@ -288,8 +351,8 @@ def test_working_memory_is_little_more_than_the_file(tmp_path):
         import numpy as np
         sys.path.insert(0, {os.path.dirname(__file__)!r})
         from test_constants import constant
-        from calib_core.store import constants
-        constants._SLAB_BYTES = 4 << 20
+        from calib_core.store import constant_image, constants
+        constant_image._SLAB_BYTES = 4 << 20
         def peak():
             return int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
         class Values:

@@ -1,0 +1,145 @@
+"""Constants as HDF5 files in memory, everything in them under a checksum.
+
+Metadata have one in file format 1.10; texts have fixed lengths and lie within them, since the heaps of others have
+none. Datasets have Fletcher-32, and the whole file a seal.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from calib_core.axes import Array
+from calib_core.constants.condition import Condition
+from calib_core.constants.constant import Constant
+from calib_core.io.libraries import h5py
+from calib_core.store.seals import put_seal
+
+#: More than 32 MiB, so that the C library gives each slab's memory back at once.
+_SLAB_BYTES = 40 << 20
+#: Whole images of a few cells, so that one cell can be read alone without reading many times what it needs.
+_LEAST_CHUNK_BYTES = 1 << 20
+#: An attribute in an object's header is shorter; longer texts become datasets.
+_LONGEST_TEXT = 60_000
+#: Attributes of a group that stay in its header; HDF5 would put larger ones elsewhere without a checksum.
+_MOST_ATTRIBUTES = 1000
+
+
+def image_of(constant: Constant, created: datetime) -> tuple[io.BytesIO, str]:
+    """The whole file of a constant with its seal, and its SHA-256; HDF5's own memory driver would hand out a copy."""
+    image = io.BytesIO()
+    with h5py.File(image, "w", libver=("v110", "v110")) as file:
+        group = _new_group(file, constant.dataset)
+        for name, text in _attributes(constant, created).items():
+            _put_text(group, name, text)
+        group.attrs["module"] = int(constant.provenance["module"])
+        group.attrs["cells"] = np.asarray(constant.labels.get("cell", ()), "u2")
+        group.attrs["sealed"] = np.uint8(1)
+        _put(group, "data", constant, constant.read, constant.kind.dtype)
+        _put_text(group["data"], "unit", constant.kind.unit)
+        # the only text in a heap, which has no checksum: EXtra needs it so. The group has it too, under one
+        group["data"].attrs.create("dims", list(constant.file_dims), dtype=h5py.string_dtype())
+        if constant.read_count is not None:
+            _put(group, "count", constant, constant.read_count, "u4", compression="gzip", compression_opts=1)
+            group["count"].attrs["dims"] = np.array(constant.file_dims, "S")
+        file.flush()
+        values = [span for name in ("data", "count") if name in group for span in _chunks_of(group[name])]
+    return image, put_seal(image, values)
+
+
+def _new_group(file: h5py.File, path: str) -> h5py.Group:
+    """A group that keeps its attributes in its header."""
+    parent, _, name = path.rpartition("/")
+    creation = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
+    creation.set_attr_phase_change(_MOST_ATTRIBUTES, 0)
+    return h5py.Group(h5py.h5g.create(file.require_group(parent).id, name.encode(), gcpl=creation))
+
+
+def _put_text(node: h5py.HLObject, name: str, text: str) -> None:
+    """Store a text under the checksum of the object's header, or of a dataset where it is too long for that."""
+    said = text.encode() or b"\0"
+    if len(said) <= _LONGEST_TEXT:
+        node.attrs.create(name, said, dtype=h5py.string_dtype("utf-8", len(said)))
+    else:
+        node.create_dataset(name, data=np.frombuffer(said, np.uint8), chunks=(len(said),), fletcher32=True)
+
+
+def _chunks_of(dataset: h5py.Dataset) -> list[tuple[int, int]]:
+    """First byte in the file and end of each chunk."""
+    found: list[tuple[int, int]] = []
+    dataset.id.chunk_iter(lambda chunk: found.append((chunk.byte_offset, chunk.byte_offset + chunk.size)))
+    return found
+
+
+def _attributes(constant: Constant, created: datetime) -> dict[str, str]:
+    """Attributes of the group as text; structured ones as JSON."""
+    known = constant.provenance
+    structured = {
+        "dims": constant.file_dims,
+        "axes": {name: list(labels) for name, labels in constant.labels.items()},
+        "raw_data": known["raw_data"],
+        "software": known["software"],
+        "parameters": known["parameters"],
+        "conditions": conditions_as_json(constant.condition),
+        "recorded": conditions_as_json(_beside(constant)),
+        "provenance": dict(known),
+    }
+    return {
+        "creation_time": created.isoformat(),
+        "begin_validity": constant.begin.isoformat(),
+        "detector_type": str(known["detector_type"]),
+        "karabo_da": str(known["aggregator"]),
+        "calibration": constant.calibration,
+        "kind": constant.kind.name,
+        "unit": constant.kind.unit,
+        **{name: json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
+           for name, value in structured.items()},
+    }
+
+
+def _beside(constant: Constant) -> Condition:
+    """What is known of the operating condition beside what the database's queries have."""
+    queried = {p.name for p in constant.condition.parameters}
+    return constant.recorded.of(p.name for p in constant.recorded.parameters if p.name not in queried)
+
+
+def conditions_as_json(condition: Condition) -> dict[str, Any]:
+    """Operating condition as plain JSON under the database's names: value, unit, tolerance, origin.
+
+    What the database leaves out is left out; ``values`` are there where several hold.
+    """
+    return {
+        p.database_name: {
+            "value": found.value, "unit": p.unit, "tolerance": p.tolerance, "origin": found.origin,
+            **({"values": list(found.values)} if found.others else {}),
+        }
+        for p in condition.parameters
+        if (found := condition.values.get(p.name)) is not None and set(found.values) != {p.left_out_at}
+    }
+
+
+def _put(group: h5py.Group, name: str, constant: Constant, read: Callable[[slice], Array], dtype: Any,
+         **options: Any) -> None:
+    """Store an array in the file's order of axes, by slabs of the axis that is split, which are whole chunks."""
+    dims, split = constant.dims, constant.split
+    missing = [dims.index(dim) for dim in dims if dim not in constant.file_dims]
+    order = [dims.index(dim) for dim in constant.file_dims]
+    shape = tuple(constant.shape[axis] for axis in order)
+    length = constant.shape[dims.index(split)] if split in dims else 1
+    entry = np.dtype(dtype).itemsize * int(np.prod(shape)) // length
+    step = min(-(-_LEAST_CHUNK_BYTES // entry), length)
+    chunks = tuple(step if dim == split else n for dim, n in zip(constant.file_dims, shape, strict=True))
+    dataset = group.create_dataset(name, shape, dtype, chunks=chunks, fletcher32=True, **options)
+    for part in _slabs(length, step * max(1, _SLAB_BYTES // (step * entry))):
+        target = tuple(part if dim == split else np.s_[:] for dim in constant.file_dims)
+        values = read(part).transpose((*missing, *order))[(0,) * len(missing)]
+        dataset[target] = np.ascontiguousarray(values, dtype=dtype)
+
+
+def _slabs(length: int, step: int) -> Iterator[slice]:
+    return (slice(start, min(start + step, length)) for start in range(0, length, step))
