@@ -98,6 +98,7 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
         status: int = app.exec()
     finally:
         garbage.stop()
+        preparation.stop()
         end_trying()
     failed = bool(tour.missed) or any(job.board.error for job in window.jobs.jobs)
     # widgets go before the program does: Python's end would delete them in any order

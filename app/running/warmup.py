@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 
 import numpy as np
 from PyQt6.QtCore import QObject, pyqtSignal
@@ -17,16 +18,38 @@ class Preparation(QObject):
 
     progress = pyqtSignal(int, int)
 
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._stopped, self._telling = False, threading.Lock()
+
+    def stop(self) -> None:
+        """End after the kernel that is being made; no thread touches this object after that."""
+        with self._telling:
+            self._stopped = True
+
     def prepare(self) -> tuple[str, ...]:
         """Prepare all; to be run in a thread, which compiles or loads without stopping the window.
 
         Returns what is to be said about where compiled kernels are kept.
         """
-        draw_once()
-        warmup.warm_up(self.progress.emit)
-        # the first assembled picture would otherwise wait for this import
-        importlib.import_module("extra_geom")
+        try:
+            draw_once()
+            warmup.warm_up(self._tell)
+            # the first assembled picture would otherwise wait for this import
+            importlib.import_module("extra_geom")
+        except _Stopped:
+            return ()
         return kept_code.notes()
+
+    def _tell(self, ready: int, total: int) -> None:
+        with self._telling:
+            if self._stopped:
+                raise _Stopped
+            self.progress.emit(ready, total)
+
+
+class _Stopped(Exception):
+    """The window has gone meanwhile."""
 
 
 def draw_once() -> None:
