@@ -18,6 +18,10 @@ class BadInput(CalibrationError):
     """A file, folder or run that cannot be used; the message names it and says what to do."""
 
 
+class StillWritten(BadInput):
+    """A run that is being written or was changed since it was looked at; a later look may find it complete."""
+
+
 class SeveralDetectors(BadInput):
     """A run that holds several fitting detectors; one of ``identifiers`` has to be named."""
 

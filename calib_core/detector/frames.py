@@ -63,6 +63,8 @@ class FrameSelection:
         The most and the least trains that are taken.
     max_lost : float
         Largest share of the run's trains that the module may have lost.
+    partial : bool
+        Whether a run of which a file is still being written is used without that file, whatever is lost by that.
     cells_in_use : int
         Memory cells that the condition has; frames of others are left out. 0 where it does not tell.
     keep_suspect : bool
@@ -80,6 +82,7 @@ class FrameSelection:
     parts: int = 1
     max_lost: float = 1.0
     cells_in_use: int = 0
+    partial: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.part < self.parts:

@@ -25,7 +25,13 @@ class Origin:
     proposal: int | None
 
     def agrees(self, other: Origin) -> bool:
-        """Whether two files can be of one run."""
+        """Whether two files can be of one run.
+
+        Parameters
+        ----------
+        other : Origin
+            What it does not say contradicts nothing.
+        """
         pairs = ((self.run, other.run), (self.proposal, other.proposal))
         return all(mine is None or theirs is None or mine == theirs for mine, theirs in pairs)
 

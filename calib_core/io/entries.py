@@ -70,7 +70,17 @@ def read_entries(file: RunFile, source: str, group: str) -> Entries:
 
 
 def confirmed_trains(file: RunFile) -> npt.NDArray[np.uint64]:
-    """Ids of a file's trains that the time server confirmed, (m,) uint64, ascending; none where it has no index."""
+    """Ids of a file's trains that the time server confirmed and that can be of one run.
+
+    Parameters
+    ----------
+    file : RunFile
+
+    Returns
+    -------
+    (m,) uint64
+        Ascending; empty where the file has no index that can be read.
+    """
     with suppress(*HDF5_ERRORS):  # a file that holds no detector is asked for what else there is, not judged
         train = train_ids(file)
         return np.unique(train[~suspect_trains(file, train) & ~absurd_trains(train)])

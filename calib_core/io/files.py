@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from calib_core.errors import BadInput
 from calib_core.io.datasets import UnfitError, check_opening
 from calib_core.io.foreign import UntrustedFile, try_run_file
+from calib_core.io.handles import Identity, TooManyFiles, is_exhausted, share_out
 from calib_core.io.inventory import Problem, Severity
 from calib_core.io.libraries import extra_data_errors, file_access, h5py
 from calib_core.plain_text import shown
@@ -21,6 +23,8 @@ from calib_core.plain_text import shown
 _NAME = re.compile(r"(?P<category>[A-Z]+)-R(?P<run>\d{4})-(?P<aggregator>\w+?)(?:-S(?P<sequence>\d{5}))?\.h5")
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _LOCKED = (errno.EAGAIN, errno.EDEADLK, 524)
+#: What HDF5 says where another process locks a file, or writes it for others to read at the same time.
+_WRITTEN = ("unable to lock", "already open for write")
 #: Everything that HDF5, h5py and EXtra-data raise on a damaged file that could be opened.
 HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError,
                MemoryError)
@@ -28,13 +32,17 @@ HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexErro
 
 @dataclass(frozen=True)
 class RunFile:
-    """A usable file of a run; ``category`` is ``RAW`` or ``CORR``, empty where the name does not tell."""
+    """A usable file of a run; ``category`` is ``RAW`` or ``CORR``, empty where the name does not tell.
+
+    ``identity`` is what it was before it was opened: what is opened later must be the same.
+    """
 
     path: Path
     category: str
     aggregator: str
     sequence: int
     access: file_access.FileAccess
+    identity: Identity
 
     @property
     def name(self) -> str:
@@ -43,8 +51,20 @@ class RunFile:
 
     @property
     def h5(self) -> h5py.File:
-        """The open HDF5 file."""
-        return self.access.file
+        """The open HDF5 file, opened again where it was closed for others; BadInput where it is another one now."""
+        try:
+            found = self.access.file
+        except OSError as error:
+            if is_exhausted(error):
+                raise TooManyFiles from error
+            raise
+        self.identity.check(self.name, Identity.of(found.id.get_vfd_handle()))
+        return found
+
+    def check_unchanged(self) -> None:
+        """Raise StillWritten where the file at this path is another one now; one that is gone was read before."""
+        with suppress(OSError):
+            self.identity.check(self.name, Identity.of(self.path))
 
     def close(self) -> None:
         """Let go of the file; EXtra-data must forget it too, or it would hand out the old index of a changed file."""
@@ -102,8 +122,9 @@ def open_run_files(folder: Path) -> tuple[tuple[RunFile, ...], tuple[Problem, ..
     Raises
     ------
     BadInput
-        The folder itself cannot be read.
+        The folder itself cannot be read, or there are no handles for its files.
     """
+    share_out()
     opened = [open_file(path) for path in _candidates(folder)]
     files = sorted((f for f in opened if isinstance(f, RunFile)), key=lambda f: (f.aggregator, f.sequence, f.name))
     return tuple(files), tuple(p for p in opened if isinstance(p, Problem))
@@ -135,6 +156,7 @@ def open_file(path: Path) -> RunFile | Problem:
     if code:
         return Problem("exclude", code, shown(path.name), "", reason)
     try:
+        identity = Identity.of(path)
         try_run_file(path)
         check_opening(path)
         access = _access(path)
@@ -145,25 +167,30 @@ def open_file(path: Path) -> RunFile | Problem:
     except extra_data_errors.FileStructureError as error:
         return Problem("exclude", "R03", shown(path.name), "", f"this is no complete raw file: {error}")
     except OSError as error:
+        if is_exhausted(error):
+            raise TooManyFiles from error
         return Problem("exclude", *_open_failure(path, error))
     except HDF5_ERRORS as error:
         detail = f"METADATA or INDEX cannot be read: {cause_of(error)}"
         return Problem("exclude", "R03", shown(path.name), "", detail)
-    return _described(path, access)
+    return _described(path, access, identity)
 
 
 def _access(path: Path) -> file_access.FileAccess:
     with warnings.catch_warnings():
         # What EXtra-data warns of in version 1.1, other flags of trains, is heeded where they are read.
         warnings.filterwarnings("ignore", "Train validation is not fully supported", UserWarning)
-        return file_access.FileAccess(str(path))
+        access = file_access.FileAccess(str(path))
+    # EXtra-data loses count of a file that it opens while it has as many open as it may; known ones it counts.
+    file_access.open_files_limiter.touch(access.filename)
+    return access
 
 
-def _described(path: Path, access: file_access.FileAccess) -> RunFile:
+def _described(path: Path, access: file_access.FileAccess, identity: Identity) -> RunFile:
     match = _NAME.fullmatch(path.name)
     named: dict[str, Any] = match.groupdict() if match else {}
     return RunFile(path, named.get("category") or "", named.get("aggregator") or path.stem,
-                   int(named.get("sequence") or 0), access)
+                   int(named.get("sequence") or 0), access, identity)
 
 
 def _unsuitable(path: Path) -> tuple[str, str]:
@@ -178,6 +205,8 @@ def _unsuitable(path: Path) -> tuple[str, str]:
     except PermissionError:
         return "R26", "there is no permission to read this file"
     except OSError as error:
+        if is_exhausted(error):
+            raise TooManyFiles from error
         code = "R25" if path.is_symlink() else "R24"
         return code, f"the file cannot be reached: {error.strerror}"
 
@@ -194,7 +223,7 @@ def _untrusted(error: UntrustedFile) -> str:
 
 def _open_failure(path: Path, error: OSError) -> tuple[str, str, str, str]:
     name, cause = shown(path.name), cause_of(error)
-    if error.errno in _LOCKED or "unable to lock" in str(error):
+    if error.errno in _LOCKED or any(words in str(error) for words in _WRITTEN):
         return "R23", name, "", f"the file is still being written or locked: {cause}"
     return "R01", name, "", f"the file is damaged: {cause}"
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO
 
 from calib_core.errors import Cancelled
+from calib_core.io.handles import TooManyFiles, is_exhausted
 from calib_core.io.libraries import h5py
 
 #: Whole seconds that a file has to open, unless the environment says otherwise.
@@ -198,6 +199,8 @@ def _started() -> _Child:
     try:
         return _Child()
     except (OSError, _ChildDied) as error:  # also a TimeoutError
+        if is_exhausted(error):
+            raise TooManyFiles from error
         raise UntrustedFile(f"it cannot be checked, because a process for that cannot be started: {error}") from error
 
 

@@ -192,6 +192,11 @@ class ModuleFrames:
         chosen = np.unique(np.linspace(0, len(self) - 1, n).astype(np.int64))
         return self._read(chosen, self._buffers(len(chosen)))
 
+    def check_unchanged(self) -> None:
+        """Raise StillWritten where a file was changed or replaced since it was surveyed."""
+        for part in self._index.parts:
+            part.file.check_unchanged()
+
     def _check_enough(self, least: int) -> None:
         if self.trains >= least:
             return

@@ -10,6 +10,7 @@ import numpy as np
 from calib_core.detector import DetectorType, Module
 from calib_core.io.datasets import LEAST_BYTES, UnfitError, find, read_values
 from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
+from calib_core.io.handles import StoredDataset
 from calib_core.io.inventory import Problem
 from calib_core.io.libraries import h5py
 
@@ -25,9 +26,9 @@ class Part:
     Attributes
     ----------
     file : RunFile
-    pixels : h5py.Dataset
+    pixels : StoredDataset
         (rows, …, slow_scan, fast_scan) uint16 or int16; without slow_scan for strips.
-    gain : h5py.Dataset, optional
+    gain : StoredDataset, optional
         Gain bits with the same leading axes.
     cell : (rows, frames per row) int64
     train : (rows,) uint64, optional
@@ -35,8 +36,8 @@ class Part:
     """
 
     file: RunFile
-    pixels: h5py.Dataset
-    gain: h5py.Dataset | None
+    pixels: StoredDataset
+    gain: StoredDataset | None
     cell: np.ndarray
     train: np.ndarray | None
 
@@ -87,7 +88,8 @@ def _part(detector: DetectorType, base: str, file: RunFile) -> Part:
         _check_gain(detector, pixels, gain)
     per_row = int(pixels.shape[1]) if raw.frames_per_entry else 1
     _check_frames(file, pixels, per_row)
-    return Part(file, pixels, gain, _cells(file, base, raw.cell, len(pixels), per_row),
+    bits = None if gain is None else StoredDataset(file, gain)
+    return Part(file, StoredDataset(file, pixels), bits, _cells(file, base, raw.cell, len(pixels), per_row),
                 _train_ids(file, base, raw.train))
 
 

@@ -43,7 +43,13 @@ class Loss:
 
 
 def control_trains(files: Iterable[RunFile]) -> tuple[FileTrains, ...]:
-    """Trains of those files of a run that have control data."""
+    """Trains of those files of a run that have control data.
+
+    Parameters
+    ----------
+    files : iterable of RunFile
+        Of the whole run.
+    """
     return tuple(FileTrains(one.name, confirmed_trains(one)) for one in files if one.access.control_sources)
 
 

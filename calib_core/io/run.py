@@ -15,7 +15,7 @@ import numpy as np
 
 from calib_core.detector import Array, ControlReader, Detector, FrameSelection, Module, SampleStatistics
 from calib_core.detector.registry import identify
-from calib_core.errors import BadInput
+from calib_core.errors import BadInput, StillWritten
 from calib_core.io.belonging import own_files
 from calib_core.io.cells import without_strays
 from calib_core.io.control import RunControl
@@ -69,7 +69,8 @@ class Run:
         if not files:
             reason = problems[0].sentence() if problems else "it holds no file that ends in .h5"
             more = f", and so it is, or alike, with {len(problems) - 1} more" if len(problems) > 1 else ""
-            raise BadInput(f"Run {path} cannot be used: {reason}{more}.")
+            kind = StillWritten if _being_written(problems) else BadInput
+            raise kind(f"Run {path} cannot be used: {reason}{more}.")
         mine, foreign = own_files(path, files)
         for file in set(files) - set(mine):
             file.close()
@@ -83,6 +84,11 @@ class Run:
         lost = [one for one in self.problems if one.severity == "exclude"]
         more = f", and {len(lost) - 1} more cannot be used" if len(lost) > 1 else ""
         return f"; {lost[0].sentence()}{more}" if lost else ""
+
+    @property
+    def being_written(self) -> str:
+        """Which file somebody still writes, and why that is thought; empty where none is."""
+        return _being_written(self.problems)
 
     def __enter__(self) -> Self:
         """Use the run in a ``with`` block."""
@@ -140,7 +146,16 @@ class Run:
             [self.loss(detector, m, FrameSelection(parts=parts)) for m in chosen], complete=modules is None)
 
     def loss(self, detector: Detector, module: Module, selection: FrameSelection) -> Loss:
-        """Trains of the run, by its control data and the other modules, that a module has no frames of."""
+        """Trains of the run, by its control data and the other modules, that a module has no frames of.
+
+        Parameters
+        ----------
+        detector : Detector
+            One of this run's.
+        module : Module
+        selection : FrameSelection
+            Whether suspect trains count as there, and how many gain stages a train holds.
+        """
         with self._lock:
             if self._control is None:
                 self._control = control_trains(self.files)
@@ -235,6 +250,10 @@ class Run:
         used = "the time of the files is used" if written else "nor do the files tell when it was recorded"
         detail = f"{said}; {used}"
         return written, (Problem("warn", "R35", self.label, "INDEX/timestamp", detail),)
+
+
+def _being_written(problems: Sequence[Problem]) -> str:
+    return next((problem.sentence() for problem in problems if problem.code == "R23"), "")
 
 
 def _first_timestamp(file: RunFile) -> datetime | None:

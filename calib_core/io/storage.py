@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import pairwise
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from calib_core.errors import BadInput
 from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
+from calib_core.io.handles import Descriptor, StoredDataset
 from calib_core.io.libraries import h5py
 
 Indices = npt.NDArray[np.int64]
@@ -95,14 +95,14 @@ class FrameStore(Protocol):
         """
 
 
-def open_store(file: RunFile, dataset: h5py.Dataset, slots: bool) -> FrameStore:
+def open_store(file: RunFile, dataset: StoredDataset, slots: bool) -> FrameStore:
     """Choose the fastest store for a dataset.
 
     Parameters
     ----------
     file : RunFile
-    dataset : h5py.Dataset
-        Frames behind one leading axis, or two; it must stay open while the store is used.
+    dataset : StoredDataset
+        Frames behind one leading axis, or two.
     slots : bool
         Whether there are two, of which the second counts frames within a row.
 
@@ -128,7 +128,7 @@ def open_store(file: RunFile, dataset: h5py.Dataset, slots: bool) -> FrameStore:
 class _FrameMap:
     """Where the frames of a dataset are stored."""
 
-    def __init__(self, name: str, dataset: h5py.Dataset, lead: int) -> None:
+    def __init__(self, name: str, dataset: StoredDataset, lead: int) -> None:
         self.name = name
         self.dataset = dataset
         self.lead = lead
@@ -203,21 +203,9 @@ class DirectStore:
     """Frames read with ``pread`` at their places in the file, adjacent ones together."""
 
     def __init__(self, file: RunFile, map_: _FrameMap) -> None:
-        self._path, self._map, self._name = file.path, map_, file.name
-        self._fd = -1
-        self._lock = threading.Lock()
+        self._map, self._name = map_, file.name
+        self._descriptor = Descriptor(file)
         self.present = map_.present
-
-    def __del__(self) -> None:
-        """Close the file."""
-        if self._fd >= 0:
-            os.close(self._fd)
-
-    def _file(self) -> int:
-        with self._lock:
-            if self._fd < 0:
-                self._fd = _guarded(self._name, lambda: os.open(self._path, os.O_RDONLY | os.O_CLOEXEC))
-        return self._fd
 
     def read(self, row: Indices, slot: Indices, out: npt.NDArray[Any]) -> None:
         """Read frames, those that follow each other in the file in one call.
@@ -236,15 +224,17 @@ class DirectStore:
         """
         offsets, size = self._map.offsets(row, slot), self._map.frame_bytes
         if size <= _SMALL:
-            self._read_small(offsets, out)
+            with self._descriptor.use() as fd:
+                self._read_small(fd, offsets, out)
             return
-        fd, target = self._file(), memoryview(out.data).cast("B")
-        for first, last, offset in _stretches(offsets, size):
-            self._fill(fd, target[first * size:last * size], offset)
+        target = memoryview(out.data).cast("B")
+        with self._descriptor.use() as fd:
+            for first, last, offset in _stretches(offsets, size):
+                self._fill(fd, target[first * size:last * size], offset)
 
-    def _read_small(self, offsets: Indices, out: npt.NDArray[Any]) -> None:
+    def _read_small(self, fd: int, offsets: Indices, out: npt.NDArray[Any]) -> None:
         """Small frames with what lies between them, as far as that is quicker than a call for each stretch."""
-        fd, size = self._file(), self._map.frame_bytes
+        size = self._map.frame_bytes
         frames = out[:len(offsets)].reshape(len(offsets), -1).view(np.uint8)
         for first, last in _near(offsets, size):
             offset = int(offsets[first])
@@ -283,9 +273,10 @@ class DirectStore:
             return self._points_of_frames(row, slot, point)
         values = np.empty(len(row), dtype)
         inside = int(np.ravel_multi_index(self._map.inside(point), self._map.frame_shape)) * dtype.itemsize
-        target, fd = memoryview(values.data).cast("B"), self._file()
-        for i, offset in enumerate((self._map.offsets(row, slot) + inside).tolist()):
-            self._fill(fd, target[i * dtype.itemsize:(i + 1) * dtype.itemsize], offset)
+        target = memoryview(values.data).cast("B")
+        with self._descriptor.use() as fd:
+            for i, offset in enumerate((self._map.offsets(row, slot) + inside).tolist()):
+                self._fill(fd, target[i * dtype.itemsize:(i + 1) * dtype.itemsize], offset)
         return values
 
     def _points_of_frames(self, row: Indices, slot: Indices, point: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -302,9 +293,10 @@ class DirectStore:
 
     def advise(self, row: Indices, slot: Indices) -> None:
         """Let the system read ahead."""
-        fd, size = self._file(), self._map.frame_bytes
-        for first, last, offset in _stretches(self._map.offsets(row, slot), size):
-            os.posix_fadvise(fd, offset, (last - first) * size, os.POSIX_FADV_WILLNEED)
+        size = self._map.frame_bytes
+        with self._descriptor.use() as fd:
+            for first, last, offset in _stretches(self._map.offsets(row, slot), size):
+                os.posix_fadvise(fd, offset, (last - first) * size, os.POSIX_FADV_WILLNEED)
 
 
 class LibraryStore:
@@ -333,7 +325,7 @@ class LibraryStore:
         for first, last in _neighbours(row * self._map.per_row + slot, self._map.per_row):
             piece, shape = self._selection(int(row[first]), int(slot[first]), last - first)
             target = out[first:last].reshape(*shape, *self._map.frame_shape).view(self._stored)
-            _guarded(self._name, lambda: self._map.dataset.read_direct(target, piece))  # noqa: B023
+            _guarded(self._name, lambda: self._map.dataset.open().read_direct(target, piece))  # noqa: B023
 
     def _selection(self, row: int, slot: int, n: int) -> tuple[tuple[slice, ...], tuple[int, ...]]:
         """Selection of ``n`` neighbouring frames that keeps every axis; dropping one is 60 times slower."""
@@ -351,11 +343,15 @@ class LibraryStore:
         point : tuple of int
             Indices (plane, slow_scan, fast_scan); the plane is ignored where the dataset has no such axis.
         """
-        dataset, at = self._map.dataset, tuple(slice(p, p + 1) for p in self._map.inside(point))
+        at = tuple(slice(p, p + 1) for p in self._map.inside(point))
         places = zip(row.tolist(), slot.tolist(), strict=True)
         lead = [(slice(r, r + 1), slice(s, s + 1))[:self._map.lead] for r, s in places]
-        values = _guarded(self._name, lambda: [dataset[(*where, *at)].reshape(()) for where in lead])
-        return np.array(values, self._stored)
+
+        def values() -> list[Any]:
+            dataset = self._map.dataset.open()
+            return [dataset[(*where, *at)].reshape(()) for where in lead]
+
+        return np.array(_guarded(self._name, values), self._stored)
 
     def advise(self, row: Indices, slot: Indices) -> None:
         """HDF5 decides itself."""

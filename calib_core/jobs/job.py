@@ -18,6 +18,7 @@ from calib_core.characterisation.by_gain_stage import code_of
 from calib_core.errors import AlreadyWritten, BadParameter, CalibrationError, Cancelled
 from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.io.frames import ModuleFrames
+from calib_core.io.handles import check_room
 from calib_core.io.locate import holds_run
 from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
 from calib_core.jobs.found import ModuleFound
@@ -253,10 +254,11 @@ class Job:
         if left_over:
             self.say("INFO", f"{len(left_over)} unfinished file{'s' * (len(left_over) > 1)} of an interrupted job "
                      f"below {self.spec.out_folder / STORE} removed.")
-        plan = replace(make_plan(self.spec), started=datetime.fromtimestamp(self.created, UTC))
+        plan = replace(make_plan(self.spec, self._wait), started=datetime.fromtimestamp(self.created, UTC))
         self.plan = plan
         self.check()
         check_memory(plan)
+        check_room(len(plan.modules))
         check_writable(self.spec.out_folder, output_bytes(plan))
         for note in (*look_before(plan), *plan.notes):
             self.say("WARN", note)
@@ -277,6 +279,12 @@ class Job:
         self.wrote(write_tables(plan, self._results))
         self._set.complete()
         self._end(State.DONE, "")
+
+    def _wait(self, seconds: int, why: str) -> None:
+        """Tell what is waited for, and wait; raises Cancelled."""
+        self.say("INFO", f"{why} It is looked at again in {seconds} s.")
+        self._cancel.wait(seconds)
+        self.check()
 
     def check(self) -> None:
         """Raise Cancelled where the job was cancelled."""

@@ -19,13 +19,21 @@ from calib_core.correction.pipeline import BoundPipeline
 from calib_core.detector import Detector, DetectorType, FrameSelection, Module
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import cells_per_block, resident_bytes
-from calib_core.io.cells import NOT_IN_USE
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.jobs.given import bind_before, constants_of
+from calib_core.jobs.patience import Wait, check_unchanged, open_runs, patiently
 from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import JobSpec
-from calib_core.jobs.survey import Survey, assign, cells_in_use, check_same_condition, choose_detector, doubts
+from calib_core.jobs.survey import (
+    Survey,
+    assign,
+    cells_in_use,
+    check_same_condition,
+    check_strays,
+    choose_detector,
+    doubts,
+)
 from calib_core.store.constants import check_name
 
 #: Frames of a chunk together, bytes: long enough to stay near the speed of memory, short enough to cancel.
@@ -143,14 +151,24 @@ class Plan:
         self.source.close()
 
 
-def make_plan(spec: JobSpec) -> Plan:
+def make_plan(spec: JobSpec, wait: Wait | None = None) -> Plan:
     """Open the runs of a job and plan its work units.
+
+    Parameters
+    ----------
+    spec : JobSpec
+    wait : callable, optional
+        What to do before runs that are still being written are looked at again; None refuses them at once.
 
     Raises
     ------
     BadInput, BadParameter
         A run, a module or a parameter cannot be used.
     """
+    return patiently(lambda: _planned(spec), wait)
+
+
+def _planned(spec: JobSpec) -> Plan:
     family = named(spec.family)
     method = family.method(spec.method).with_changes(spec.parameters)
     inputs = {one.name: one for one in method.inputs(family.kind)}
@@ -158,10 +176,12 @@ def make_plan(spec: JobSpec) -> Plan:
         raise BadParameter(f"{family.name} {method.command} has no input “{unknown[0]}”; it has {', '.join(inputs)}.")
     opened: dict[Path, Run] = {}
     try:
-        for path in (path for name, one in inputs.items() if one.of == "raw" for path in spec.paths(name)):
-            if path not in opened:
-                opened[path] = Run.open(path)
-        return _plan(spec, family, method, opened)
+        raw = [name for name, one in inputs.items() if one.of == "raw"]
+        open_runs((path for name in raw for path in spec.paths(name)), opened,
+                  bool(raw) and method.frame_selection().partial)
+        plan = _plan(spec, family, method, opened)
+        check_unchanged(opened)
+        return plan
     except BaseException:
         _close(opened.values())
         raise
@@ -266,6 +286,8 @@ def _frames(
         here = next(d for d in run.detectors if d.identifier == detector.identifier)
         selection = replace(method.frame_selection(), part=one.part, parts=one.parts,
                             cells_in_use=cells_in_use(detector.type, found.condition))
+        if run.being_written:  # it is only here if it is to be used in part
+            selection = replace(selection, max_lost=1.0)
         refused = _refused(run, here, selection.parts)
         for module in detector.modules:
             if module.number in left_out:
@@ -294,18 +316,8 @@ def _module_frames(detector: Detector, selection: FrameSelection, run: Run, modu
             f"Run {run.label} has {frames.trains} trains with frames of module {module.number}; "
             f"at least {selection.min_trains} are needed (--min-trains)."
         )
-    _check_strays(frames, selection, detector.type)
+    check_strays(frames, selection, detector.type)
     return frames
-
-
-def _check_strays(frames: ModuleFrames, selection: FrameSelection, kind: DetectorType) -> None:
-    """Refuse a number of memory cells that most frames contradict."""
-    stray = frames.excluded.get(NOT_IN_USE, 0)
-    if stray > len(frames):
-        flag = next(one.flag for one in kind.condition if one.name == kind.cells_told_by)
-        raise BadInput(
-            f"{frames.name} has {stray} frames in other memory cells than the {selection.cells_in_use} of the "
-            f"condition, and {len(frames)} in these; give the right number of memory cells ({flag}).")
 
 
 def _none_left(left_out: dict[int, str]) -> str:

@@ -88,6 +88,12 @@ class Source:
         have = self.frames[unit.module, name].frames_per_cell
         return sum(min(have.get(c, 0), limit or have.get(c, 0)) for c in self.context.labels(unit, "cell"))
 
+    def check_unchanged(self, module: int | None) -> None:
+        """Raise StillWritten where a file of a module was changed or replaced since the runs were surveyed."""
+        for (number, _), frames in self.frames.items():
+            if number == module:
+                frames.check_unchanged()
+
     def close(self) -> None:
         """Close the runs."""
         for run in set(self.runs.values()):

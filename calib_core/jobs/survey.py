@@ -13,6 +13,8 @@ from calib_core.characterisation.method import Method
 from calib_core.constants.condition import Condition, ConditionParameter, Found
 from calib_core.detector import Detector, DetectorType, FrameSelection
 from calib_core.errors import BadInput, BadParameter, SeveralDetectors
+from calib_core.io.cells import NOT_IN_USE
+from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.jobs.spec import JobSpec
 
@@ -252,6 +254,16 @@ def cells_in_use(kind: DetectorType, condition: Condition) -> int:
     """Memory cells that a condition has; 0 where it does not tell how many are in use."""
     found = condition.values.get(kind.cells_told_by)
     return int(float(found.value)) if found else 0
+
+
+def check_strays(frames: ModuleFrames, selection: FrameSelection, kind: DetectorType) -> None:
+    """Refuse a number of memory cells that most frames contradict; BadInput has both numbers."""
+    stray = frames.excluded.get(NOT_IN_USE, 0)
+    if stray > len(frames):
+        flag = next(one.flag for one in kind.condition if one.name == kind.cells_told_by)
+        raise BadInput(
+            f"{frames.name} has {stray} frames in other memory cells than the {selection.cells_in_use} of the "
+            f"condition, and {len(frames)} in these; give the right number of memory cells ({flag}).")
 
 
 def _condition(

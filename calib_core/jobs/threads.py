@@ -160,6 +160,7 @@ class Workers:
             self._progress.finishing(number, share)
             self._announce()
 
+        plan.source.check_unchanged(number)
         combine(plan, results, lambda share: step(share / 2))
         self._live.changed(number)
         if number is None or plan.detector is None:

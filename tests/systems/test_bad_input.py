@@ -334,8 +334,8 @@ def test_a_file_that_vanishes_while_the_job_runs_fails_its_module(
 ) -> None:
     plan = jobs.make_plan
 
-    def planned(spec: Any) -> Any:
-        made = plan(spec)
+    def planned(*given: Any) -> Any:
+        made = plan(*given)
         file_of(runs["low"], 1, 1).unlink()
         return made
 
