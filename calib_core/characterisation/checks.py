@@ -45,7 +45,13 @@ class Coverage(Check):
                          "such frames are left out, so fewer are behind the results than the run has")
 
     def remarks(self, context: Context, module: int, finished: Finished) -> Iterator[Remark]:
-        """A sentence for each run that has such frames; the reading has come upon them."""
+        """A sentence for each run that has such frames; the reading has come upon them.
+
+        Yields
+        ------
+        Remark
+            In frames.
+        """
         for key, arranged in context.arranged.items():
             empty = {} if arranged.run is None else finished.empty(key)
             if arranged.run is not None and empty:

@@ -14,6 +14,8 @@ from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import by_gain_stage, dark_reasons, dark_results, dark_rules, dark_unstable
 from calib_core.characterisation.accumulators import Describe, Moments, Sampling, Statistics
 from calib_core.characterisation.checks import Check
+from calib_core.characterisation.dark_asic_checks import BadAsics, Outside
+from calib_core.characterisation.dark_asics import BAD, bad_shares, with_statistics
 from calib_core.characterisation.dark_checks import Drift, FewFrames, unbiasing
 from calib_core.characterisation.dark_separation import GAIN_SIGNAL, Separation, among_all_stages
 from calib_core.characterisation.inputs import Arrangement, Given, Input, inputs_of_steps
@@ -112,16 +114,17 @@ class Dark(TrainSelection, Method):
         return by_gain_stage.arrange(kind, given, keep)
 
     def axes(self, context: Context) -> tuple[Axis, ...]:
-        """Gain stages that have a run, and memory cells; thresholds where there is a gain signal.
+        """Gain stages that have a run, memory cells and ASICs; thresholds where there is a gain signal.
 
         Returns
         -------
         tuple of Axis
-            ``gain`` (short names), ``cell`` (numbers) and, if at all, ``threshold``: two limits, three mean signals.
+            ``gain`` (short names), ``cell`` and ``asic`` (numbers) and, if at all, ``threshold``: two limits, three
+            mean signals.
         """
         stages = (str(by_gain_stage.label_of(context, key)) for key in context.arranged)
         common = (Axis("gain", "Gain stage", tuple(stages)), Axis("cell", "Memory cell", context.cells))
-        return common if context.detector.signal_plane is None else (*common, dark_results.THRESHOLD)
+        return (*common, *dark_results.further_axes(context.detector))
 
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
         """Offset, noise, bad pixels and samples; gain signal and thresholds, or wrong gain bits, where there are.
@@ -247,7 +250,7 @@ class Dark(TrainSelection, Method):
         assert isinstance(accumulator, Moments | GateSamples | MedianSamples)  # what begin() makes
         describe, place = self._describing(context, unit), context.place(unit)
         for slot, index in enumerate(unit.block):
-            yield {**place, "cell": index}, describe(accumulator.statistics(slot))
+            yield {**place, "cell": index}, with_statistics(context.detector, describe(accumulator.statistics(slot)))
 
     def combined(self, kind: DetectorType | None) -> tuple[str, ...]:
         """Gain signal, its noise and the flags, all over (gain, cell), where there is a gain signal.
@@ -282,7 +285,8 @@ class Dark(TrainSelection, Method):
                          for name in GAIN_SIGNAL)
         flag = self._separation.flags(signal, noise)
         whole = np.concatenate([(signal[:-1] + signal[1:]) / 2, signal])
-        return {"thresholds": whole, "bad_pixels": results["bad_pixels"] | flag[present]}
+        flags = results["bad_pixels"] | flag[present]
+        return {"thresholds": whole, "bad_pixels": flags, BAD.name: bad_shares(context.detector, flags)}
 
     def judged(self, kind: DetectorType | None) -> tuple[str, ...]:
         """Offset, noise, samples and flags; gain signal and its noise, or wrong gain bits, where there are.
@@ -336,8 +340,9 @@ class Dark(TrainSelection, Method):
         return (*(rule.text for rule in self._rules(kind, 0)), *separation)
 
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
-        """What is asked of each module: those of every method, drift, and enough frames."""
-        return (*super().checks(kind), Drift(), FewFrames(self._has_gate))
+        """What is asked of each module: those of every method, drift, enough frames, ASICs."""
+        outside = (Outside(),) if self._has_gate else ()
+        return (*super().checks(kind), Drift(), FewFrames(self._has_gate), BadAsics(), *outside)
 
     def _describing(self, context: Context, unit: Unit) -> Describe:
         return partial(self._describe, context.detector, by_gain_stage.number_of(context, unit.inputs[0]))

@@ -33,7 +33,18 @@ class Drift(Check):
             "the offset of half of the trains is then wrong by a quarter of the noise or more")
 
     def remarks(self, context: Context, module: int, finished: Finished) -> Iterator[Remark]:
-        """A sentence for each run whose offset drifts; BadInput where it cannot be read."""
+        """A sentence for each run whose offset drifts.
+
+        Yields
+        ------
+        Remark
+            In ADU from the first train to the last.
+
+        Raises
+        ------
+        BadInput
+            A run cannot be read.
+        """
         for key, arranged in context.arranged.items():
             if arranged.run is None or context.is_prepared(module):
                 continue
@@ -83,7 +94,13 @@ class FewFrames(Check):
             f"1 − c₄ is {1 - unbiasing(FEWEST):.1%} at {FEWEST} frames, and fewer do not tell whether a pixel blinks")
 
     def remarks(self, context: Context, module: int, finished: Finished) -> Iterator[Remark]:
-        """A sentence for each run of few frames, the same for all modules that have as many."""
+        """A sentence for each run of few frames, the same for all modules that have as many.
+
+        Yields
+        ------
+        Remark
+            In frames of a memory cell.
+        """
         for key, arranged in context.arranged.items():
             n = 0 if arranged.run is None else finished.fewest(key)
             if arranged.run is not None and 0 < n < FEWEST:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from calib_core.axes import Axis, Result
+from calib_core.characterisation.dark_asics import COMMON, STATISTICS, axis_of
 from calib_core.constants.badpixels import BadPixels
+from calib_core.detector import DetectorType
 
 THRESHOLD = Axis("threshold", "Threshold", (
     "threshold 1-2", "threshold 2-3", "mean signal 1", "mean signal 2", "mean signal 3"), of_slot=True)
@@ -28,8 +30,20 @@ EXPLAINED = Result("explained", "Explained outside the gate", "%", "f2", "Share 
 WRONG = Result("wrong_gain", "Wrong gain", "frames", "u4", "Samples whose gain bits are not the run's stage",
                 role="count", missing=0.0)
 
+
+def further_axes(kind: DetectorType) -> tuple[Axis, ...]:
+    """Axes beside gain stage and memory cell.
+
+    Returns
+    -------
+    tuple of Axis
+        ASICs, and thresholds where there is a gain signal.
+    """
+    return (axis_of(kind),) if kind.signal_plane is None else (axis_of(kind), THRESHOLD)
+
+
 #: What each dark has beside its offset.
-FURTHER = (NOISE_MAP, BAD_PIXELS, SAMPLES)
+FURTHER = (NOISE_MAP, BAD_PIXELS, SAMPLES, *STATISTICS)
 
 
 def on_demand(*, gate: bool, signal: bool, bits: bool, normality: bool) -> tuple[Result, ...]:
@@ -44,6 +58,6 @@ def on_demand(*, gate: bool, signal: bool, bits: bool, normality: bool) -> tuple
     -------
     tuple of Result
     """
-    wanted = {(OUTSIDE, EXPLAINED): gate, (SIGNAL, SIGNAL_NOISE, THRESHOLDS): signal, (WRONG,): bits,
+    wanted = {(OUTSIDE, EXPLAINED, COMMON): gate, (SIGNAL, SIGNAL_NOISE, THRESHOLDS): signal, (WRONG,): bits,
               (NORMALITY,): normality}
     return tuple(one for results, there in wanted.items() if there for one in results)

@@ -9,6 +9,7 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.characterisation.accumulators import Statistics
+from calib_core.characterisation.dark_asics import COMMON
 from calib_core.characterisation.dark_rules import Rule, region_flags
 from calib_core.characterisation.unit import Maps
 from calib_core.constants.badpixels import BadPixels
@@ -93,16 +94,17 @@ def judged(kind: DetectorType, statistics: Statistics) -> Maps:
     dict of (slow_scan, fast_scan) arrays
         ``tried``, uint32: samples that could have been inside; ``count``, uint32: those that were; ``chance``,
         float32, 0 to 1: that a sample is outside by chance or by what the ASIC has in common, NaN where it is not
-        known.
+        known; ``common``, (asic,) float32: what an ASIC has in common.
     """
     shape, count = kind.shape, np.ascontiguousarray(statistics.count[0]).reshape(kind.shape)
     if statistics.gate is None:
-        return {"tried": count, "count": count, "chance": np.full(shape, np.nan, np.float32)}
+        none = np.full(shape[0] // kind.asic_shape[0] * (shape[1] // kind.asic_shape[1]), np.nan, np.float32)
+        return {"tried": count, "count": count, "chance": np.full(shape, np.nan, np.float32), "common": none}
     mean, std, low, high = (np.ascontiguousarray(one, np.float32).reshape(shape)
                             for one in (statistics.mean[0], statistics.std[0], *statistics.gate))
     tried = statistics.tried.reshape(shape)
-    chance = stability.explained(mean, std, low, high, count, tried, region_flags(kind) == 0, kind.asic_shape)
-    return {"tried": tried, "count": count, "chance": chance}
+    chance, common = stability.explained(mean, std, low, high, count, tried, region_flags(kind) == 0, kind.asic_shape)
+    return {"tried": tried, "count": count, "chance": chance, "common": common.ravel()}
 
 
 def shares(maps: Maps) -> Maps:
@@ -116,9 +118,11 @@ def shares(maps: Maps) -> Maps:
     Returns
     -------
     dict of (slow_scan, fast_scan) float16
-        ``outside`` and ``explained``; NaN where there is no sample, or nothing is known.
+        ``outside`` and ``explained``; NaN where there is no sample, or nothing is known. ``asic_common``, (asic,)
+        float32, 0 to 1.
     """
     tried = maps["tried"].astype(np.float32)
     with np.errstate(divide="ignore", invalid="ignore"):
         outside = np.float32(100) * (1 - maps["count"] / np.where(tried > 0, tried, np.float32(np.nan)))
-    return {"outside": outside.astype(np.float16), "explained": (100 * maps["chance"]).astype(np.float16)}
+    return {"outside": outside.astype(np.float16), "explained": (100 * maps["chance"]).astype(np.float16),
+            COMMON.name: maps["common"]}

@@ -14,6 +14,7 @@ from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.accumulators import Moments, Sampling, Slots, Statistics
 from calib_core.characterisation.by_gain_stage import number_of
 from calib_core.characterisation.dark import Dark
+from calib_core.characterisation.dark_asics import with_statistics
 from calib_core.characterisation.dark_results import NOISE_MAP
 from calib_core.characterisation.dark_rules import PROOFS
 from calib_core.characterisation.samples import GateSamples, MedianSamples
@@ -159,7 +160,9 @@ class RefinedDark(Dark):
         """
         if isinstance(accumulator, Refined):
             place = context.place(unit)
-            yield from (({**place, "cell": index}, accumulator.snapshot(index)) for index in unit.block)
+            for index in unit.block:
+                found = accumulator.snapshot(index)
+                yield {**place, "cell": index}, with_statistics(context.detector, found)
             return
         assert isinstance(accumulator, Moments | GateSamples | MedianSamples)  # what begin() makes
         for slot, (at, maps) in enumerate(super().reduce(context, unit, accumulator)):

@@ -19,6 +19,7 @@ from calib_core.detector import DetectorType
 from calib_core.detector.defaults import sources
 from calib_core.explanation import RuleText
 from calib_core.params import Knob
+from calib_core.remarks import CheckText
 from calib_core.store.files import write_atomically
 from calib_core.typed import parse_path
 
@@ -171,12 +172,22 @@ def _method(family: Family, method: Method) -> list[str]:
     rules = () if family.kind is None else method.rules(family.kind)
     if rules:
         parts += ["### Bad pixels", "A pixel is flagged where it does not keep one of these.", _rules(rules)]
+    checks = [check.text for check in method.checks(family.kind)] if family.kind is not None else []
+    if checks:
+        parts += ["### Checks", "What is remarkable of a module is told in one list, with its numbers: in the log, "
+                  "in the closing lines, in the notes of the maps, and in the provenance of the constants. None of "
+                  "it refuses or changes a constant.", _checks(checks)]
     return [*parts, "### Parameters", _parameters(family, method)]
 
 
 def _rules(rules: Sequence[RuleText]) -> str:
     return _table(("flag", "statistic", "limit", "false alarms"), [
         (BadPixels(one.flag).label, one.what, one.limit, one.alarms) for one in rules])
+
+
+def _checks(checks: Sequence[CheckText]) -> str:
+    return _table(("check", "statistic", "told where", "false alarms", "why"), [
+        (one.kind, one.statistic, one.limit, one.alarms, one.source) for one in checks])
 
 
 def _input_words(family: Family, method: Method) -> str:

@@ -36,7 +36,7 @@ _Float = NDArray[np.float32]
 def explained(
     mean: _Array, std: _Array, low: _Array, high: _Array, count: _Array, tried: _Array, ordinary: _Array,
     block_shape: tuple[int, int],
-) -> _Float:
+) -> tuple[_Float, _Float]:
     """Probability of a sample to lie outside its gate by chance, or by what its ASIC has in common: p + q.
 
     Parameters
@@ -54,8 +54,10 @@ def explained(
 
     Returns
     -------
-    (slow_scan, fast_scan) float32
+    chance : (slow_scan, fast_scan) float32
         At most 1; NaN where there is no mean, no spread or no sample.
+    common : (blocks along slow_scan, blocks along fast_scan) float32
+        q of each ASIC; 0 where it has no such pixel.
 
     Raises
     ------
@@ -71,9 +73,10 @@ def explained(
     ):
         check_array(values, name, mean.shape, dtype)
     found = np.full(mean.shape, np.nan, np.float32)
+    common = np.zeros((mean.shape[0] // slow, mean.shape[1] // fast), np.float32)
     writable = (np.require(one, requirements="W") for one in (mean, std, low, high, count, tried, ordinary))
-    _explained(*writable, slow, fast, _TAIL, found)
-    return found
+    _explained(*writable, slow, fast, _TAIL, found, common)
+    return found, common
 
 
 def improbable(outside: _Array, tried: _Array, chance: _Array) -> NDArray[np.float64]:
@@ -164,7 +167,7 @@ def _common(k, n, p, kept):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _explained(mean, std, low, high, count, tried, ordinary, slow, fast, tail, found):  # type: ignore[no-untyped-def]
+def _explained(mean, std, low, high, count, tried, ordinary, slow, fast, tail, found, common):  # type: ignore[no-untyped-def]
     most = slow * fast
     k, n, p = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.float64)
     y, x, kept = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.bool_)
@@ -180,5 +183,6 @@ def _explained(mean, std, low, high, count, tried, ordinary, slow, fast, tail, f
                         y[size], x[size] = i, j
                         size += 1
             q = _common(k[:size], n[:size], p[:size], kept[:size])
+            common[top // slow, left // fast] = np.float32(q)
             for i in range(size):
                 found[y[i], x[i]] = np.float32(min(1.0, p[i] + q))

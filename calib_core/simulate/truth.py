@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calib_core.detector import Level
+from calib_core.errors import BadParameter
 from calib_core.simulate.noise import key_of, normals, uniforms
 from calib_core.simulate.settings import Settings, simulated
 
@@ -38,6 +39,7 @@ class BadKind(IntFlag):
     DEAD_BLOCK = 8
     WRONG_GAIN = 16
     BLINKING = 32
+    ODD_ASIC = 64
 
 
 class ModuleTruth:
@@ -65,7 +67,26 @@ class ModuleTruth:
         bad = kinds[np.searchsorted(edges, drawn, side="right")]
         if self.settings.dead_block_module == self.module:
             bad[self._dead_block()] = BadKind.DEAD_BLOCK
+        bad[self.odd_asic] |= np.uint32(BadKind.ODD_ASIC)
         return bad
+
+    @property
+    def odd_asic(self) -> tuple[slice, slice]:
+        """Pixels of the ASIC that differs; none where this module has none.
+
+        Raises
+        ------
+        BadParameter
+            The module has no such ASIC.
+        """
+        if self.settings.odd_asic_module != self.module:
+            return slice(0, 0), slice(0, 0)
+        (high, wide), (slow, fast) = self.detector.asic_shape, self._shape
+        row, column = divmod(self.settings.odd_asic, fast // wide)
+        if row * high >= slow:
+            raise BadParameter(f"odd_asic = {self.settings.odd_asic} is not allowed; a module of "
+                               f"{self.detector.title} has the ASICs 0 to {slow // high * (fast // wide) - 1}.")
+        return slice(row * high, (row + 1) * high), slice(column * wide, (column + 1) * wide)
 
     @property
     def dead(self) -> npt.NDArray[np.bool_]:
@@ -76,11 +97,13 @@ class ModuleTruth:
         """Mean signal, 0 where the pixel is dead."""
         level = self._levels[_OFFSET][stage]
         values = self._pixel_map(_OFFSET, stage) + self._cell_part(level, _OFFSET, stage, cell)
+        values[self.odd_asic] += np.float32(self.settings.odd_asic_offset)
         return np.where(self.dead, np.float32(0), values)
 
     def sigma(self, stage: int) -> Array:
         """Noise before digitisation, the same in all memory cells."""
-        values = self._pixel_map(_NOISE, stage)
+        values = self._pixel_map(_NOISE, stage).copy()
+        values[self.odd_asic] *= np.float32(self.settings.odd_asic_noise)
         return np.where(self.bad & BadKind.NOISY, values * np.float32(_NOISY_FACTOR), values)
 
     def noise(self, stage: int) -> Array:

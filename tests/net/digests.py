@@ -83,7 +83,7 @@ def maps_of(job: Job) -> Iterator[tuple[str, list[Any]]]:
     """
     for module, results in job._results.items():
         axes = results.axes
-        for one in job.plan.results:
+        for one in (one for one in job.plan.results if one.pixels):
             by = LABELLED_BY.get(one.name, "gain")
             for index, label in enumerate(axes[by].labels):
                 cells = [results.filled(one.name, {by: index, "cell": cell}) for cell in range(len(axes["cell"]))]

@@ -32,7 +32,7 @@ def reference(mean: Any, std: Any, low: Any, high: Any, count: Any, tried: Any) 
         if (inside == kept).all():
             break
         kept = inside
-    return np.minimum(1, p + q)
+    return np.minimum(1, p + q), q
 
 
 @pytest.mark.parametrize("cosmics", [0.0, 1e-3, 1e-2, 0.2])
@@ -47,12 +47,13 @@ def test_chance_and_asic_are_those_of_the_formula(cosmics: float) -> None:
     outside[3:5, 3:9] = rng.binomial(tried[3:5, 3:9], 0.3)
     arrays = [one.astype(np.float32) for one in (mean, std, low, high)]
     counts = [one.astype(np.uint32) for one in (tried - outside, tried)]
-    found = explained(*arrays, *counts, np.ones(shape, bool), (16, 24))
+    found, common = explained(*arrays, *counts, np.ones(shape, bool), (16, 24))
     for y in (0, 16):
         for x in (0, 24):
             block = np.s_[y:y + 16, x:x + 24]
-            expected = reference(*(one[block].astype(float) for one in arrays), *(one[block] for one in counts))
+            expected, q = reference(*(one[block].astype(float) for one in arrays), *(one[block] for one in counts))
             np.testing.assert_allclose(found[block], expected, rtol=2e-3)
+            assert common[y // 16, x // 24] == pytest.approx(q, rel=2e-3)
 
 
 def test_pixels_that_are_not_judged_tell_nothing() -> None:
@@ -64,11 +65,12 @@ def test_pixels_that_are_not_judged_tell_nothing() -> None:
     count[0], ordinary = 0, np.ones(shape, bool)
     ordinary[0] = False
     std[1, 0], mean[1, 1], tried[1, 2] = 0, np.nan, 0
-    found = explained(mean, std, low, high, count, tried, ordinary, (8, 8))
+    found, common = explained(mean, std, low, high, count, tried, ordinary, (8, 8))
     missing = ~ordinary
     missing[1, :3] = True
     np.testing.assert_array_equal(np.isnan(found), missing)
     kept = 64 - 8 - 3
+    assert common == pytest.approx(3 / (50 * kept), rel=1e-3)
     np.testing.assert_allclose(found[~missing], 3 / (50 * kept) + 2 * norm.sf(6), rtol=1e-3)
 
 

@@ -85,7 +85,8 @@ def test_before_there_is_a_plan_there_is_nothing_to_look_at(runs: Simulated, tmp
 
 
 def test_with_a_plan_there_are_axes_results_and_modules(done: JobSubject) -> None:
-    assert {name: axis.labels for name, axis in done.axes.items()} == {"gain": ("G0", "G1", "G2"), "cell": (15,)}
+    assert {name: axis.labels for name, axis in done.axes.items()} == {
+        "gain": ("G0", "G1", "G2"), "cell": (15,), "asic": tuple(range(8))}
     assert {"offset", "noise", "bad_pixels", "samples"} <= {one.name for one in done.results}
     assert done.modules == (2, 5)
     assert done.kind is not None

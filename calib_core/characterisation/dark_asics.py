@@ -1,0 +1,121 @@
+"""What ASICs of a module are compared by, made with the maps of each memory cell and kept without pixels."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from calib_core.axes import Array, Axis, Result
+from calib_core.characterisation.dark_rules import PROOFS, region_flags
+from calib_core.characterisation.unit import Maps
+from calib_core.detector import DetectorType
+from calib_core.remarks import Box
+
+#: Pixels, spread evenly, from which the medians of an ASIC are taken: their error is 8 % of the spread.
+_PIXELS = 256
+
+#: Pixels with these give no number that counts.
+_NEVER = np.uint32(PROOFS)
+_OVER = ("gain", "cell", "asic")
+
+
+def _result(name: str, title: str, unit: str, words: str) -> Result:
+    return Result(name, title, unit, "f4", words, over=_OVER, pixels=False, hidden=True)
+
+
+OFFSET = _result("asic_offset", "Offset of an ASIC", "ADU", "Median of its pixels")
+SPREAD = _result("asic_spread", "Spread of the offset of an ASIC", "ADU", "1.4826 MAD of its pixels")
+NOISE = _result("asic_noise", "Noise of an ASIC", "ADU", "Median of its pixels")
+BAD = _result("asic_bad", "Bad pixels of an ASIC", "", "Share of its ordinary pixels that are flagged")
+COMMON = _result("asic_common", "Outside the gate in an ASIC", "", "Share of its samples that lie outside the gate "
+                 "beyond chance, of the pixels that do not stand out")
+STATISTICS = (OFFSET, SPREAD, NOISE, BAD)
+
+
+def axis_of(kind: DetectorType) -> Axis:
+    """ASICs of a module, row by row from 0.
+
+    Returns
+    -------
+    Axis
+        ``asic``, which is no place that somebody looks at.
+    """
+    return Axis("asic", "ASIC", tuple(range(len(boxes_of(kind)))), of_slot=True)
+
+
+def boxes_of(kind: DetectorType) -> list[Box]:
+    """Pixels of each ASIC, row by row.
+
+    Returns
+    -------
+    list of Box
+    """
+    (slow, fast), (high, wide) = kind.shape, kind.asic_shape
+    return [(top, top + high, left, left + wide) for top in range(0, slow, high) for left in range(0, fast, wide)]
+
+
+def with_statistics(kind: DetectorType, maps: Maps) -> Maps:
+    """Maps with what ASICs are compared by.
+
+    Parameters
+    ----------
+    kind : DetectorType
+    maps : dict of (slow_scan, fast_scan) arrays
+        Offset and noise, ADU, and flags of one memory cell.
+
+    Returns
+    -------
+    dict
+        The maps, and (asic,) float32 by the names of :data:`STATISTICS`; NaN where no pixel of
+        an ASIC gives a number.
+    """
+    index = _sampled(kind.shape, kind.asic_shape)
+    # what rules flag stays: a median does not see a few of them, and is wanted where they are all
+    good = ((maps["bad_pixels"] & _NEVER) | region_flags(kind)).ravel()[index] == 0
+    offset, noise = (np.where(good, maps[name].ravel()[index], np.float32(np.nan)) for name in ("offset", "noise"))
+    middle = _medians(offset)
+    return {**maps, OFFSET.name: middle, SPREAD.name: 1.4826 * _medians(np.abs(offset - middle[:, None])),
+            NOISE.name: _medians(noise), BAD.name: bad_shares(kind, maps["bad_pixels"])}
+
+
+def bad_shares(kind: DetectorType, flags: Array) -> Array:
+    """Share of the ordinary pixels of each ASIC that are flagged.
+
+    Parameters
+    ----------
+    kind : DetectorType
+    flags : (..., slow_scan, fast_scan) uint32
+
+    Returns
+    -------
+    (..., asic) float32
+        NaN where an ASIC has no ordinary pixel.
+    """
+    (slow, fast), (high, wide) = kind.shape, kind.asic_shape
+    split = (slow // high, high, fast // wide, wide)
+    ordinary = region_flags(kind) == 0
+    number = np.count_nonzero(ordinary.reshape(split), axis=(1, 3)).ravel()
+    bad = np.count_nonzero(((flags != 0) & ordinary).reshape(*flags.shape[:-2], *split), axis=(-3, -1))
+    share = bad.reshape(*flags.shape[:-2], -1) / np.where(number > 0, number, np.nan)
+    return np.asarray(share, np.float32)
+
+
+@cache
+def _sampled(shape: tuple[int, int], asic: tuple[int, int]) -> Array:
+    """Flat indices (asic, n) of pixels of each ASIC, in steps that come by all of its columns."""
+    step = max(1, asic[0] * asic[1] // _PIXELS)
+    while np.gcd(step, asic[1]) > 1 and step > 1:
+        step += 1
+    rows, columns = np.divmod(np.arange(0, asic[0] * asic[1], step), asic[1])
+    tops, lefts = (np.arange(0, size, one) for size, one in zip(shape, asic, strict=True))
+    first = (tops[:, None] * shape[1] + lefts).ravel()
+    return np.asarray(first[:, None] + rows * shape[1] + columns)
+
+
+def _medians(values: Array) -> Array:
+    """Medians along the last axis without NaN; NaN where nothing is left."""
+    ranked, n = np.sort(values, axis=-1), np.count_nonzero(~np.isnan(values), axis=-1)
+    middle = np.stack([np.maximum((n - 1) // 2, 0), n // 2], axis=-1)
+    low, high = np.moveaxis(np.take_along_axis(ranked, middle, -1), -1, 0)
+    return np.asarray((low + high) / 2, np.float32)
