@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calib_core.errors import BadInput
+from calib_core.io.chunk_table import ChunkTable, chunk_table
 from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
 from calib_core.io.handles import Descriptor, StoredDataset
 from calib_core.io.libraries import h5py
@@ -114,10 +114,10 @@ def open_store(file: RunFile, dataset: StoredDataset, slots: bool) -> FrameStore
     Raises
     ------
     BadInput
-        HDF5 cannot tell the layout; the message names the file.
+        HDF5 cannot tell the layout, or places in the file are wrong; the message names the file.
     """
     def choose() -> FrameStore:
-        map_ = _FrameMap(file.name, dataset, 2 if slots else 1)
+        map_ = _FrameMap(file.name, dataset, 2 if slots else 1, file.path.stat().st_size)
         plain = map_.is_plain and file.h5.userblock_size == 0
         return DirectStore(file, map_) if plain else LibraryStore(file, map_)
 
@@ -128,7 +128,7 @@ def open_store(file: RunFile, dataset: StoredDataset, slots: bool) -> FrameStore
 class _FrameMap:
     """Where the frames of a dataset are stored."""
 
-    def __init__(self, name: str, dataset: StoredDataset, lead: int) -> None:
+    def __init__(self, name: str, dataset: StoredDataset, lead: int, file_bytes: int) -> None:
         self.name = name
         self.dataset = dataset
         self.lead = lead
@@ -141,7 +141,10 @@ class _FrameMap:
         self.chunk: tuple[int, ...] = dataset.chunks or ()
         self.whole = self.chunk[lead:] == self.frame_shape
         self.offset = None if self.chunk else dataset.id.get_offset()
-        self.complete = self._is_complete()
+        self.complete = self.layout != h5py.h5d.CONTIGUOUS or self.offset is not None
+        if self.chunk:
+            self._starts, self._written = self._of_chunks(chunk_table(dataset.open(), file_bytes))
+            self.complete = bool(self._written.all())
 
     @property
     def is_plain(self) -> bool:
@@ -149,30 +152,14 @@ class _FrameMap:
         contiguous = self.layout == h5py.h5d.CONTIGUOUS and self.offset is not None
         return self.native and (contiguous or (self.layout == h5py.h5d.CHUNKED and self.whole))
 
-    def _is_complete(self) -> bool:
-        """Whether all of the data was ever written; counting chunks is much cheaper than finding them."""
-        if not self.chunk:
-            return self.layout != h5py.h5d.CONTIGUOUS or self.offset is not None
-        grid = [-(-int(n) // c) for n, c in zip(self.dataset.shape, self.chunk, strict=True)]
-        return int(self.dataset.id.get_num_chunks()) == math.prod(grid)
-
-    @cached_property
-    def _chunks(self) -> tuple[Indices, npt.NDArray[np.bool_]]:
+    def _of_chunks(self, table: ChunkTable) -> tuple[Indices, npt.NDArray[np.bool_]]:
         """Start of each chunk of whole frames, and whether all chunks of a frame were written."""
-        found: tuple[Indices, npt.NDArray[np.bool_]] = _guarded(self.name, self._find_chunks)
-        return found
-
-    def _find_chunks(self) -> tuple[Indices, npt.NDArray[np.bool_]]:
         step = self._lead_chunk
         grid = -(-int(self.dataset.shape[0]) // step[0]), -(-self.per_row // step[1])
-        found: list[tuple[int, ...]] = []
-        self.dataset.id.chunk_iter(lambda c: found.append((*c.chunk_offset[:self.lead], 0, c.byte_offset)))
         start, pieces = np.full(grid, -1, np.int64), np.zeros(grid, np.int64)
-        if found:
-            table = np.array([(f[0], f[1], f[-1]) for f in found], np.int64)
-            at = table[:, 0] // step[0], table[:, 1] // step[1]
-            start[at] = table[:, 2]
-            np.add.at(pieces, at, 1)
+        at = table.corner[:, 0] // step[0], table.corner[:, self.lead - 1] // step[1] * (self.lead - 1)
+        start[at] = table.begin
+        np.add.at(pieces, at, 1)
         needed = math.prod(-(-n // c) for n, c in zip(self.frame_shape, self.chunk[self.lead:], strict=True))
         return start, pieces == needed
 
@@ -188,7 +175,7 @@ class _FrameMap:
         if self.complete or not self.chunk:
             return np.full(len(row), self.complete)
         step = self._lead_chunk
-        return np.asarray(self._chunks[1][row // step[0], slot // step[1]])
+        return np.asarray(self._written[row // step[0], slot // step[1]])
 
     def offsets(self, row: Indices, slot: Indices) -> Indices:
         """Byte at which each frame starts; only for plain layouts and frames that are present."""
@@ -196,7 +183,7 @@ class _FrameMap:
             return np.asarray(self.offset + (row * self.per_row + slot) * self.frame_bytes)
         a, b = self._lead_chunk
         within = (row % a) * b + slot % b
-        return np.asarray(self._chunks[0][row // a, slot // b] + within * self.frame_bytes)
+        return np.asarray(self._starts[row // a, slot // b] + within * self.frame_bytes)
 
 
 class DirectStore:

@@ -47,7 +47,10 @@ def _limit() -> None:
 
 
 def _answer(h5py: Any, path: str, names: list[str], sources: bool, seconds: int) -> str:
-    """Why nobody should read these names of a file; those that end with a slash stand for all below."""
+    """Why nobody should read these names of a file.
+
+    Those that end with a slash stand for all below, and the slash alone for all attributes too.
+    """
     _allow(seconds)
     try:
         with _as_it_raises(), h5py.File(path, "r") as file:
@@ -83,7 +86,8 @@ def _taste(h5py: Any, file: Any, name: str) -> None:
     found = file.get(name.rstrip("/") or "/")
     if name.endswith("/"):
         for node in _below(h5py, found):
-            _taste_attributes(node)
+            if name == "/":
+                _taste_attributes(node)
             _taste_values(h5py, node)
     else:
         _taste_values(h5py, found)
