@@ -66,7 +66,8 @@ class Background(QObject):
             result, error = function(), None
         except Exception as caught:
             result, error = None, caught
-            _log.warning("%s failed", name, exc_info=caught)
+            if not self._closed:  # else it was made to fail, so that the program can end
+                _log.warning("%s failed", name, exc_info=caught)
         self._results[name, number] = (result, error)
         with self._telling:
             if not self._closed:
