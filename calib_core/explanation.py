@@ -59,11 +59,19 @@ class Number:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Plots and numbers of one pixel at one place, and sentences on what they leave out."""
+    """Plots and numbers of one pixel at one place, and sentences on what they leave out.
+
+    Attributes
+    ----------
+    plots, numbers, notes
+    steps : str
+        After which steps the samples can be looked at as well; empty where there are none.
+    """
 
     plots: tuple[Plot, ...] = ()
     numbers: tuple[Number, ...] = ()
     notes: tuple[str, ...] = ()
+    steps: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ of an axis); per unit it makes an accumulator for each pass, and reduces the las
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +20,7 @@ from calib_core.characterisation.outputs import Output
 from calib_core.characterisation.sample_plot import moments, sample_plot
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.correction.step import Step
-from calib_core.detector import DetectorType, FrameSelection
+from calib_core.detector import DetectorType, Frames, FrameSelection
 from calib_core.explanation import Explanation, Reason, RuleText
 from calib_core.params import Knobs
 
@@ -322,6 +322,42 @@ class Method(Knobs):
             Histogram with the gate, where there is one, and the mean; number of samples, mean and σ.
         """
         return sample_plot(samples, None, *moments(samples))
+
+    def corrected_from(self) -> tuple[str, ...]:
+        """Results without which samples cannot be looked at behind the method's steps; none where it has no steps.
+
+        Returns
+        -------
+        tuple of str
+        """
+        return ()
+
+    def explain_corrected(
+        self, context: Context, key: str, chunks: Iterable[Frames], maps: Maps, row: int, col: int
+    ) -> Explanation:
+        """What the samples of one pixel look like behind the method's steps.
+
+        Parameters
+        ----------
+        context : Context
+        key : str
+            Of the arranged input.
+        chunks : iterable of Frames
+            Of one memory cell.
+        maps : dict of (slow_scan, fast_scan) arrays
+            Finished results of that memory cell, those of :meth:`corrected_from`.
+        row, col : int
+
+        Returns
+        -------
+        Explanation
+
+        Raises
+        ------
+        NotImplementedError
+            The method has no steps.
+        """
+        raise NotImplementedError(f"{self.title} has no steps")
 
     def frame_selection(self) -> FrameSelection:
         """Which trains of a run this method uses; all unless it lets the operator choose."""

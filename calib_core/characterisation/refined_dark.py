@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -11,12 +11,14 @@ import numpy as np
 from pydantic import field_validator
 
 from calib_core.axes import Array, At, Axis, Result
-from calib_core.characterisation.accumulators import Moments, Sampling, Slots, Statistics
-from calib_core.characterisation.by_gain_stage import number_of
+from calib_core.characterisation.accumulators import Moments, Sampling, Statistics
+from calib_core.characterisation.by_gain_stage import code_of, number_of
+from calib_core.characterisation.corrected_samples import Taken, corrected_plot, corrected_samples
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.dark_asics import with_statistics
 from calib_core.characterisation.dark_results import NOISE_MAP
 from calib_core.characterisation.dark_rules import PROOFS
+from calib_core.characterisation.refined import BATCH, KnownCell, Refined, Trial
 from calib_core.characterisation.samples import GateSamples, MedianSamples
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET
@@ -24,29 +26,16 @@ from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.cosmics import RejectCosmics
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
-from calib_core.correction.step import Images, Known, Step
+from calib_core.correction.step import Known, Step
 from calib_core.detector import DetectorType, Frames
 from calib_core.errors import BadParameter
 from calib_core.explanation import Explanation
-from calib_core.numerics import residuals
 from calib_core.params import knob
-
-#: Frames that are corrected together; more only need more memory.
-_BATCH = 8
 
 _COSMICS = Result("cosmic_rays", "Cosmic rays", "samples", "u4", "Samples left out as tracks of cosmic rays",
                   role="count", missing=0.0)
 _PASSES = Result("bad_pixels_passes", "Bad pixels", "", "u4", "Flags that each pass found", role="flags", missing=0.0,
                  over=("gain", "pass", "cell"))
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Steps whose noise is compared with that of others; ``name`` is what the data decide of, ``of`` the step."""
-
-    name: str
-    steps: tuple[Step, ...]
-    of: str = ""
 
 
 class RefinedDark(Dark):
@@ -118,7 +107,7 @@ class RefinedDark(Dark):
         """
         assert kind is not None
         trials = max((len(step.alternatives()) for step in self.refine if step.on), default=0) or 1
-        return super().bytes_per_item(kind, samples) + kind.pixels * (24 * trials + 40 + 14 * _BATCH)
+        return super().bytes_per_item(kind, samples) + kind.pixels * (24 * trials + 40 + 14 * BATCH)
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
         """The accumulators of plain darks, then refined ones that know what the pass before found.
@@ -182,10 +171,56 @@ class RefinedDark(Dark):
         Explanation
             With a note on the σ, unless there are no further passes.
         """
-        found = super().explain(samples, detector)
-        steps = ", ".join(step.title.lower() for step in self.refine if step.on)
+        found, steps = super().explain(samples, detector), self._steps_text
         note = f"σ is that of the raw samples; the noise map is what is left of it after {steps}."
-        return replace(found, notes=(*found.notes, note)) if self.iterations else found
+        return replace(found, notes=(*found.notes, note), steps=steps) if self.iterations else found
+
+    def corrected_from(self) -> tuple[str, ...]:
+        """What the last pass was about, where there is one.
+
+        Returns
+        -------
+        tuple of str
+        """
+        return ("offset", "noise", "bad_pixels") if self.iterations else ()
+
+    def explain_corrected(
+        self, context: Context, key: str, chunks: Iterable[Frames], maps: Maps, row: int, col: int
+    ) -> Explanation:
+        """Samples after the steps of the last pass, with its gate.
+
+        Parameters
+        ----------
+        context, key, chunks, maps, row, col
+
+        Returns
+        -------
+        Explanation
+            σ is that of the noise map, but for images that were not looked at.
+
+        Raises
+        ------
+        BadInput
+            A required step needs a constant other than offset, noise and bad pixels.
+        """
+        kind = context.detector
+        known = Known({OFFSET.name: maps["offset"], NOISE.name: maps["noise"],
+                       BAD_PIXELS_DARK.name: maps["bad_pixels"]})
+        pipelines = {trial.name: Pipeline(trial.steps).bind(known, kind) for trial in self._last_trials()}
+        taken = Taken(1, kind.saturation - 1, code_of(context, key), number_of(context, key), maps["bad_pixels"])
+        name, samples = corrected_samples(pipelines, chunks, taken, row, col)
+        width = max(self.gate_sigma * float(maps["noise"][row, col]), self.gate_floor)
+        found = corrected_plot(samples, width)
+        by = f", by {name}" if name else ""
+        return replace(found, notes=(*found.notes, f"Samples after {self._steps_text}{by}."), steps=self._steps_text)
+
+    @property
+    def _steps_text(self) -> str:
+        return ", ".join(step.title.lower() for step in self.refine if step.on)
+
+    def _last_trials(self) -> tuple[Trial, ...]:
+        """Steps of the last pass, for each alternative that the data decide of."""
+        return self._alternatives(tuple(step for step in self.refine if step.on))
 
     @property
     def _takes_out(self) -> bool:
@@ -211,7 +246,10 @@ class RefinedDark(Dark):
         last = number == self.iterations
         decided = previous.decided if isinstance(previous, Refined) else {}
         taken = (step for step in self.refine if step.on and (last or not step.takes_out))
-        steps = tuple(decided.get(step.word, step) for step in taken)
+        return self._alternatives(tuple(decided.get(step.word, step) for step in taken))
+
+    def _alternatives(self, steps: tuple[Step, ...]) -> tuple[Trial, ...]:
+        """Those of the first step that leaves something to the data; the steps alone where none does."""
         for place, step in enumerate(steps):
             if found := step.alternatives():
                 return tuple(Trial(name, (*steps[:place], one, *steps[place + 1 :]), step.title)
@@ -245,161 +283,3 @@ def _by_pass(detector: DetectorType, flags: Sequence[Array]) -> Iterator[Array]:
             if region.from_pass > number:
                 region.mark(later)
         yield one & ~later
-
-
-@dataclass(frozen=True)
-class KnownCell:
-    """What earlier passes found of one memory cell: constants, the raw statistics, the flags of each pass."""
-
-    constants: Known
-    raw: Statistics
-    flags: tuple[Array, ...]
-
-
-#: ``describe(what is known, statistics, samples left out as tracks)``
-DescribePass = Callable[[KnownCell, Statistics, Array], Maps]
-
-
-class Refined(Accumulator):
-    """Exact moments of what is left of the samples after offset and correction steps.
-
-    Of several trials the one with the lowest median noise is kept when the pass ends.
-    """
-
-    def __init__(
-        self, context: Context, unit: Unit, sampling: Sampling, known: Sequence[KnownCell], trials: Sequence[Trial],
-        describe: DescribePass, gate: tuple[float, float],
-    ) -> None:
-        self.unit, self.sampling, self.known, self._describe = unit, sampling, list(known), describe
-        self.trials = tuple(trials)
-        self._pipelines = [[Pipeline(trial.steps).bind(one.constants, context.detector) for one in known]
-                           for trial in self.trials]
-        self.notes: Sequence[str] = ()
-        self._slots, self._gate, self._stage = Slots(context, unit), gate, number_of(context, unit.inputs[0])
-        shape = (len(self.trials), len(unit.block), context.detector.pixels)
-        self.total, self.squares = np.zeros(shape, np.int64), np.zeros(shape, residuals.SQUARES_DTYPE)
-        self.count, self.tracks = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)
-        self.seen = np.zeros(len(unit.block), np.int64)
-        self.wrong = None if sampling.code is None else np.zeros(shape[1:], np.uint32)
-        self._width = np.stack([self._half_width(one).ravel() for one in self.known])
-
-    @property
-    def decided(self) -> dict[str, Step]:
-        """Steps of the trial that is kept, by their words; those of the first while several go on."""
-        return {step.word: step for step in self.trials[0].steps}
-
-    def update(self, name: str, chunk: Frames) -> None:
-        """Correct and add frames, a few at a time.
-
-        Parameters
-        ----------
-        name : str
-            Not looked at: a unit has one run.
-        chunk : Frames
-            Left as it is; only analogue samples count, inside a gate about the raw offset.
-
-        Raises
-        ------
-        ValueError
-            A memory cell is not of this unit, or a pixel could count more than `residuals.MAX_FRAMES` samples.
-        """
-        slots = self._slots(chunk.cell)
-        for slot in np.unique(slots):
-            chosen = np.flatnonzero(slots == slot)
-            for at in range(0, len(chosen), _BATCH):
-                self._add(chunk, chosen[at : at + _BATCH], int(slot))
-        self.seen += np.bincount(slots, minlength=len(self.seen))
-
-    def _add(self, frames: Frames, chosen: Array, slot: int) -> None:
-        adc = frames.adc[chosen]
-        use = (adc >= self.sampling.lowest) & (adc <= self.sampling.highest)
-        if frames.gain is not None and self.wrong is not None:
-            right = frames.gain[chosen] == self.sampling.code
-            self.wrong[slot] += (~right).sum(axis=0, dtype=np.uint32).ravel()
-            use &= right
-        for index, pipelines in enumerate(self._pipelines):
-            values, flags = adc.astype(np.float32), self.known[slot].flags[-1]
-            images = Images.of(values, frames.cell[chosen], frames.train[chosen], use.copy(), self._stage, flags)
-            pipelines[slot].apply(images)
-            self.tracks[index, slot] += (use & ~images.use).sum(axis=0, dtype=np.uint32).ravel()
-            n = len(chosen)
-            residuals.add(images.values.reshape(n, -1), images.use.reshape(n, -1), self._width[slot],
-                          self.total[index, slot], self.squares[index, slot], self.count[index, slot])
-
-    def _half_width(self, known: KnownCell) -> Array:
-        sigma, floor = self._gate
-        width = np.maximum(sigma * known.constants.values[NOISE.name], floor)
-        return np.where(np.isfinite(width), width, -1).astype(np.float32)
-
-    def merge(self, other: Refined) -> None:
-        """Add the sums of another accumulator of the same unit and pass.
-
-        Parameters
-        ----------
-        other : Refined
-            With the same trials; whole numbers, so the order does not matter.
-        """
-        self.total += other.total
-        self.squares += other.squares
-        self.count += other.count
-        self.tracks += other.tracks
-        self.seen += other.seen
-        if self.wrong is not None and other.wrong is not None:
-            self.wrong += other.wrong
-
-    def settle(self) -> Iterator[None]:
-        """Keep the trial with the lowest noise."""
-        if len(self.trials) > 1:
-            noises = [self._median_noise(index) for index in range(len(self.trials))]
-            best = int(np.argmin(noises))
-            told = ", ".join(f"{t.name} {n:.3g} ADU" for t, n in zip(self.trials, noises, strict=True))
-            best_one = self.trials[best]
-            self.notes = (f"{best_one.of} by {best_one.name}: median noise after it {told}.",)
-            self._keep(best)
-            yield
-
-    def _median_noise(self, index: int) -> float:
-        _, std = residuals.finish(self.total[index], self.squares[index], self.count[index], self.sampling.ddof)
-        return float(np.nanmedian(std)) if np.isfinite(std).any() else np.inf
-
-    def _keep(self, best: int) -> None:
-        kept = slice(best, best + 1)
-        self.trials, self._pipelines = self.trials[kept], self._pipelines[kept]
-        self.total, self.squares = self.total[kept], self.squares[kept]
-        self.count, self.tracks = self.count[kept], self.tracks[kept]
-
-    def statistics(self, slot: int) -> Statistics:
-        """Offset and noise of one memory cell after this pass.
-
-        Parameters
-        ----------
-        slot : int
-            Its place in the unit's block.
-
-        Returns
-        -------
-        Statistics
-            Of plane 0 alone, ADU: raw offset plus mean residual, and the standard deviation of the residuals.
-        """
-        mean, std = residuals.finish(
-            self.total[0, slot], self.squares[0, slot], self.count[0, slot], self.sampling.ddof)
-        raw = self.known[slot].constants.values[OFFSET.name].ravel()
-        wrong, width = None if self.wrong is None else self.wrong[slot].copy(), self._width[slot]
-        return Statistics((raw + mean)[None].astype(np.float32), std[None], self.count[:1, slot].copy(),
-                          int(self.seen[slot]), wrong, None, (raw - width, raw + width), self.tracks[0, slot].copy())
-
-    def snapshot(self, index: int) -> Maps:
-        """Maps of one memory cell.
-
-        Returns
-        -------
-        dict of arrays
-            As :meth:`RefinedDark.reduce` gives them; those of the first trial while several go on.
-        """
-        slot = self.unit.block.index(index)
-        return self._describe(self.known[slot], self.statistics(slot), self.tracks[0, slot])
-
-    @property
-    def coverage(self) -> Array:
-        """Frames seen per memory cell."""
-        return self.seen

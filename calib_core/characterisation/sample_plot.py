@@ -1,4 +1,4 @@
-"""Raw samples of one pixel as a histogram with what is taken from them."""
+"""Samples of one pixel as a histogram with what is taken from them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from calib_core.explanation import Bars, Explanation, Mark, Number, Plot, Span
 _MOST_BINS = 200
 
 
-def sample_plot(samples: Array, gate: tuple[float, float] | None, mean: float, std: float) -> Explanation:
+def sample_plot(samples: Array, gate: tuple[float, float] | None, mean: float, std: float,
+                what: str = "Raw samples") -> Explanation:
     """Histogram with gate and mean.
 
     Parameters
     ----------
-    samples : (n,) uint16, ADU
+    samples : (n,) array, ADU
     gate : (float, float), optional, ADU
         Its ends inside.
     mean, std : float, ADU
         Inside the gate; NaN where there are too few samples.
+    what : str
+        Which samples, the title.
 
     Returns
     -------
@@ -34,7 +37,7 @@ def sample_plot(samples: Array, gate: tuple[float, float] | None, mean: float, s
     spans = () if gate is None else (Span("gate", *gate),)
     marks = (Mark("mean", mean),) if np.isfinite(mean) else ()
     items = (Bars("samples", *_histogram(samples)), *spans, *marks)
-    return Explanation((Plot("Raw samples", "raw sample", "samples", "ADU", "", items),), numbers)
+    return Explanation((Plot(what, what.lower().removesuffix("s"), "samples", "ADU", "", items),), numbers)
 
 
 def moments(samples: Array) -> tuple[float, float]:
@@ -55,7 +58,7 @@ def moments(samples: Array) -> tuple[float, float]:
 
 def _histogram(samples: Array) -> tuple[Array, Array]:
     """Bins of whole ADU, so that none has more codes than the others: (n + 1,) edges and (n,) counts."""
-    low, high = int(samples.min()), int(samples.max())
+    low, high = int(np.floor(samples.min())), int(np.ceil(samples.max()))
     width = max(1, -(-(high - low + 1) // _MOST_BINS))
     edges = np.arange(low, high + width + 1, width) - 0.5
     return edges, np.histogram(samples, edges)[0]

@@ -27,7 +27,7 @@ from calib_core.jobs.live import Live
 from calib_core.jobs.outputs import NOTHING, check_memory, output_bytes, write_tables
 from calib_core.jobs.plan import Plan, make_plan
 from calib_core.jobs.progress import Progress, in_words
-from calib_core.jobs.reasons import reasons_of
+from calib_core.jobs.reasons import explain_corrected, reasons_of
 from calib_core.jobs.results import Results
 from calib_core.jobs.set_writer import SetWriter, look_before
 from calib_core.jobs.spec import JobSpec
@@ -142,14 +142,25 @@ class Job:
         results = self._results.get(module)
         return None if results is None else results.values(result)
 
-    def explain(self, module: int, row: int, col: int, at: At) -> Explanation:
-        """Raw samples of one pixel at a place, and what the method makes of them; reads the run.
+    def explain(self, module: int, row: int, col: int, at: At, corrected: bool = False) -> Explanation:
+        """Samples of one pixel at a place, and what the method makes of them; reads the run.
+
+        Parameters
+        ----------
+        module, row, col : int
+        at : mapping
+            Indices along axes.
+        corrected : bool
+            Whether they are to be those behind the method's steps, where it has any and has been through them.
 
         Raises
         ------
         CalibrationError
             There is no such run, or it cannot be read.
         """
+        plan, frames, key = self._frames(module, at)
+        if corrected and (found := explain_corrected(plan, self._results.get(module), frames, key, row, col, at)):
+            return found
         plan, values, right = self._samples(module, row, col, at)
         found, wrong = plan.method.explain(values[right], plan.detector_type), int((~right).sum())
         notes = [*found.notes, *([f"{wrong} samples with other gain bits are left out."] if wrong else [])]

@@ -1,17 +1,21 @@
-"""Why a pixel of a job has the flags that it has: what the method needs for that, read from the results."""
+"""What the method says of one pixel of a job: why it has its flags, and its samples behind the method's steps."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import nan
 
 import numpy as np
 
 from calib_core.axes import At
 from calib_core.errors import BadParameter
-from calib_core.explanation import Reason
-from calib_core.io.frames import ALL_ZERO
+from calib_core.explanation import Explanation, Reason
+from calib_core.io.frames import ALL_ZERO, ModuleFrames
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.results import Results
+
+#: Images that are read to look at corrected samples, and how much of them at once.
+_MOST_IMAGES, _CHUNK_BYTES = 256, 32 << 20
 
 
 def reasons_of(plan: Plan, module: int, results: Results, row: int, col: int, at: At) -> tuple[Reason, ...]:
@@ -45,6 +49,48 @@ def reasons_of(plan: Plan, module: int, results: Results, row: int, col: int, at
     together = (method.combines,) if method.combines else ()
     maps = {name: results.stack(name, together, place) for name in names}
     return method.reasons(plan.context, place, maps, row, col, _frames(plan, module, place))
+
+
+def explain_corrected(
+    plan: Plan, results: Results | None, frames: ModuleFrames, key: str, row: int, col: int, at: At
+) -> Explanation | None:
+    """Samples of one pixel behind the method's steps; whole images of its memory cell are read, the first ones.
+
+    Parameters
+    ----------
+    plan : Plan
+    results : Results, optional
+        Of the module.
+    frames : ModuleFrames
+        Of the run.
+    key : str
+        Of the arranged input.
+    row, col : int
+    at : mapping
+        Indices along axes.
+
+    Returns
+    -------
+    Explanation or None
+        None where the method has no steps, or its results are not there yet.
+
+    Raises
+    ------
+    CalibrationError
+        The run or the results cannot be read.
+    """
+    place = {name: min(max(at.get(name, 0), 0), len(axis) - 1) for name, axis in plan.context.axes.items()}
+    names = plan.method.corrected_from()
+    maps = {name: results.read(name, place) for name in names} if results is not None else {}
+    known = {name: one for name, one in maps.items() if one is not None}
+    if not names or len(known) < len(names):
+        return None
+    cell = plan.cell_at(at)
+    chunks = frames.chunks([cell], _CHUNK_BYTES, _MOST_IMAGES)
+    found = plan.method.explain_corrected(plan.context, key, chunks, known, row, col)
+    there = int(np.count_nonzero(frames.cell == cell))
+    left = f"Only the first {_MOST_IMAGES} of {there} images are looked at." if there > _MOST_IMAGES else ""
+    return replace(found, notes=(*found.notes, left)) if left else found
 
 
 def _is_to_come(plan: Plan, module: int, place: At) -> bool:

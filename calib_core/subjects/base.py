@@ -144,7 +144,7 @@ class Subject(Protocol):
             Over the result's axes, or the rows of a table; None where there is nothing.
         """
 
-    def explain(self, module: int, row: int, col: int, at: At) -> Explanation | None:
+    def explain(self, module: int, row: int, col: int, at: At, corrected: bool = False) -> Explanation | None:
         """What the raw data of a pixel say.
 
         Parameters
@@ -152,6 +152,8 @@ class Subject(Protocol):
         module, row, col : int
         at : mapping
             Indices along axes.
+        corrected : bool
+            Whether they are to be looked at behind the steps that :attr:`Explanation.steps` offers, if it does.
 
         Returns
         -------

@@ -130,7 +130,7 @@ class ConstantsSubject:
         """None: constants are images."""
         return None
 
-    def explain(self, module: int, row: int, col: int, at: At) -> Explanation | None:
+    def explain(self, module: int, row: int, col: int, at: At, corrected: bool = False) -> Explanation | None:
         """None: there are no raw data."""
         return None
 

@@ -148,14 +148,14 @@ class JobSubject:
         """
         return self.job.values(result, module)
 
-    def explain(self, module: int, row: int, col: int, at: At) -> Explanation | None:
+    def explain(self, module: int, row: int, col: int, at: At, corrected: bool = False) -> Explanation | None:
         """Raw samples of a pixel; see `Subject.explain`.
 
         Returns
         -------
         Explanation
         """
-        return self.job.explain(module, row, col, at)
+        return self.job.explain(module, row, col, at, corrected)
 
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
         """Why a pixel has its flags; see `Subject.reasons`.

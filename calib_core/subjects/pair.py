@@ -163,14 +163,14 @@ class PairSubject:
         """None: results without pixels are not compared."""
         return None
 
-    def explain(self, module: int, row: int, col: int, at: At) -> Explanation | None:
+    def explain(self, module: int, row: int, col: int, at: At, corrected: bool = False) -> Explanation | None:
         """What the raw data of a pixel of A say at a place of the pair; see `Subject.explain`.
 
         Returns
         -------
         Explanation or None
         """
-        return self.a.explain(module, row, col, self._sides["a"].at(at))
+        return self.a.explain(module, row, col, self._sides["a"].at(at), corrected)
 
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
         """Why a pixel of A has the flags that it has at a place of the pair; see `Subject.reasons`.

@@ -59,6 +59,7 @@ class FakeJob:
             family="AGIPD", method="DARK", detector=detector.identifier, out_folder=out_folder,
             inputs={"high": ("/gpfs/r0012",), "med": ("/gpfs/r0013",), "low": ("/gpfs/r0014",)},
         )
+        self.steps = ""
         self.plan = SimpleNamespace(
             detector=detector, kind=self.type, method=named("AGIPD").methods[0], modules=numbers, results=maps,
             context=Context(self.type, tuple(range(cells)), axes=axes_of(self.type, cells)),
@@ -171,7 +172,7 @@ class FakeJob:
         base = 5500 + 150 * self._blocks[i, row, col] + 12 * self._grain[i, row, col]
         return float(base + wave) if name == "offset" else float(10 + abs(self._grain[i, row, col]))
 
-    def explain(self, module, row, col, at):
+    def explain(self, module, row, col, at, corrected=False):
         i, cell = self.plan.modules.index(module), at.get("cell", 0)
         mean, std = self._pixel("offset", i, row, col, cell, at.get("gain", 0)), 11.0
         values = np.random.default_rng(cell).normal(mean, std, 500).round().astype(np.uint16)
@@ -179,8 +180,9 @@ class FakeJob:
         edges = np.arange(values.min(), values.max() + 2) - 0.5
         items = (Bars("samples", edges, np.histogram(values, edges)[0]), Span("gate", mean - 55, mean + 55),
                  Mark("mean", mean))
+        title = "Corrected samples" if corrected and self.steps else "Raw samples"
         numbers = (Number("samples", values.size), Number("mean", mean, "ADU"), Number("σ", std, "ADU"))
-        return Explanation((Plot("Raw samples", "raw sample", "samples", "ADU", "", items),), numbers)
+        return Explanation((Plot(title, "sample", "samples", "ADU", "", items),), numbers, steps=self.steps)
 
     def frames(self, module, row, at):
         i, (_, fast), cell = self.plan.modules.index(module), self.type.shape, at.get("cell", 0)

@@ -92,7 +92,7 @@ class TruthSubject:
     def values(self, result, module=None):
         return None
 
-    def explain(self, module, row, col, at):
+    def explain(self, module, row, col, at, corrected=False):
         return None
 
     def frames(self, module, row, at):

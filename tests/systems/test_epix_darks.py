@@ -85,6 +85,26 @@ def test_the_noise_is_without_common_mode(dark: Stage) -> None:
     assert abs((dark.map("noise")[dark.good] / dark.sigma[dark.good]).mean() - 1) < 0.01
 
 
+def test_samples_of_a_pixel_are_offered_without_common_mode(dark: Stage) -> None:
+    """Their σ is that of the noise map, and of the raw samples less the true shifts."""
+    samples, trains = dark.frames
+    row, col = np.argwhere(dark.good)[1234]
+    at = {"gain": dark.gain, "cell": 0}
+    raw, corrected_ones = (dark.job.explain(dark.data.module, row, col, at, corrected=one) for one in (False, True))
+    shared = bool(dark.data.truth.settings.common_mode)
+    assert raw.steps == corrected_ones.steps == ("offset, common mode" if shared else "offset")
+    sigma = {one.name: one.value for one in corrected_ones.numbers}
+    assert sigma["σ"] == pytest.approx(dark.map("noise")[row, col], rel=0.03)
+    assert abs(sigma["mean"]) < 0.5 * dark.sigma[row, col]
+    shifts = np.array([dark.shift(train)[row, col] for train in trains])
+    without = samples[:, row, col] - shifts
+    assert sigma["samples"] == len(without)
+    assert sigma["σ"] == pytest.approx(without.std(ddof=1), rel=0.1)
+    if shared:
+        assert {one.name: one.value for one in raw.numbers}["σ"] > 1.3 * sigma["σ"]
+    assert corrected_ones.notes == (f"Samples after {raw.steps}.",)
+
+
 @pytest.mark.parametrize("kind", [BadKind.DEAD, BadKind.NOISY, BadKind.HIGH_OFFSET])
 def test_injected_bad_pixels_have_their_flags(dark: Stage, kind: BadKind) -> None:
     assert dark.recall(kind) >= 0.99

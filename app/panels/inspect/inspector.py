@@ -29,7 +29,7 @@ from app.running.background import Background
 from app.session.session import Session
 from app.widgets.colour import first_bit, flag_table
 from app.widgets.icons import icon
-from app.widgets.plain import PlainLabel
+from app.widgets.plain import PlainLabel, tip
 from app.widgets.series_plot import ExplanationPlot, SeriesPlot
 from calib_core.axes import Axis
 from calib_core.explanation import Explanation, Number
@@ -67,6 +67,7 @@ class InspectorPanel(QWidget):
         self.samples = ExplanationPlot(self, "Raw samples of the pixel: press “Read raw”")
         self.read_button = QPushButton("Read raw", objectName="read_raw")
         self.always = QCheckBox("always", objectName="read_always")
+        self.corrected = QCheckBox("corrected", objectName="read_corrected", visible=False)
         self.samples_text = PlainLabel("", objectName="samples_text")
         # a long text must not widen the panel
         for label in (self.text, self.samples_text):
@@ -83,7 +84,8 @@ class InspectorPanel(QWidget):
         tabs.setDocumentMode(True)
         tabs.addTab(_column(_row(self.choice, self.with_module), self.curve_plot), "Pixel")
         tabs.addTab(self.why, "Why")
-        tabs.addTab(_column(_row(self.read_button, self.always), self.samples, self.samples_text), "Raw")
+        reading = _row(self.read_button, self.always, self.corrected)
+        tabs.addTab(_column(reading, self.samples, self.samples_text), "Raw")
         tabs.addTab(self.histograms, "Histogram")
         tabs.addTab(self.region, "Region")
         for plot in (self.curve_plot, self.histograms, self.samples):
@@ -110,6 +112,7 @@ class InspectorPanel(QWidget):
         self.module_curve.ready.connect(self._take_module)
         self.read_button.clicked.connect(shown.explain)
         self.always.toggled.connect(self._read_always)
+        self.corrected.toggled.connect(self._read_corrected)
         self.curve_plot.x_clicked.connect(self._go_to_cell)
         self._session.subject_changed.connect(self._offer)
         self.tabs.currentChanged.connect(self._take_tab)
@@ -128,6 +131,10 @@ class InspectorPanel(QWidget):
         self.presenter.reads_always = always
         if always:
             self.presenter.explain()
+
+    def _read_corrected(self, corrected: bool) -> None:
+        self.presenter.corrected = corrected
+        self.presenter.explain()
 
     def _go_to_cell(self, x: float) -> None:
         curve = self.presenter.curve
@@ -198,6 +205,8 @@ class InspectorPanel(QWidget):
             self.samples.clear()
             return
         self.samples.show_plot(found.plots[0])
+        self.corrected.setVisible(bool(found.steps))
+        self.corrected.setToolTip(tip(f"Look at the samples after {found.steps}; reads whole images"))
         self.samples_text.setText("\n".join([", ".join(map(_number_text, found.numbers)), *found.notes]))
 
 

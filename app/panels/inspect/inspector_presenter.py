@@ -72,7 +72,7 @@ class InspectorPresenter(QObject):
         self, session: Session, background: Background, maps: MapsPresenter, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self.reads_always = self._counts = False
+        self.reads_always = self.corrected = self._counts = False
         self.curve: Curve | None = None
         self.awaited: Shown | None = None
         self._session, self._background, self._maps = session, background, maps
@@ -126,11 +126,12 @@ class InspectorPresenter(QObject):
         self._background.run(_CURVE, partial(read_curve, shown, choice), self._take_curve, self._miss_curve)
 
     def explain(self) -> None:
-        """Read the raw samples of the selected pixel at the shown place, where the subject has them."""
+        """Read the samples of the selected pixel at the shown place, where the subject has them."""
         shown = self._session.shown
         if shown.pixel is not None and shown.picture is not None:
             self._background.run(
-                _SAMPLES, partial(shown.subject.explain, *shown.pixel, shown.at), self._take_explanation,
+                _SAMPLES, partial(shown.subject.explain, *shown.pixel, shown.at, self.corrected),
+                self._take_explanation,
                 lambda error: self._session.say("WARN", str(error)))
 
     def reason(self) -> None:

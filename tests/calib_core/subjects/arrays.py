@@ -104,7 +104,7 @@ class Arrays:
     def values(self, result: str, module: int | None = None) -> Array | None:
         return self.arrays[result, module or 0]
 
-    def explain(self, module: int, row: int, col: int, at: At) -> Explanation | None:
+    def explain(self, module: int, row: int, col: int, at: At, corrected: bool = False) -> Explanation | None:
         return Explanation(numbers=(Number(f"m{module} {row},{col} {sorted(at.items())}", 1.0),))
 
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
