@@ -166,10 +166,10 @@ def test_runs_of_one_stage_are_not_cut() -> None:
 
 
 def test_parameters_say_which_trains_are_used() -> None:
-    chosen = TrainSelection(max_trains=70, min_trains=5, skip_first_trains=2, keep_suspect_trains=True)
+    chosen = TrainSelection(max_trains=70, min_trains=5, skip_first_trains=2, keep_suspect_trains=True, max_lost=20)
     assert chosen.frame_selection() == FrameSelection(
-        skip_first=2, max_trains=70, min_trains=5, keep_suspect=True, part=0, parts=1)
-    assert TrainSelection().frame_selection() == FrameSelection(0, 1000, 10, False)
+        skip_first=2, max_trains=70, min_trains=5, keep_suspect=True, part=0, parts=1, max_lost=0.2)
+    assert TrainSelection().frame_selection() == FrameSelection(0, 1000, 10, False, max_lost=0.05)
 
 
 @pytest.mark.parametrize(("name", "value", "allowed"), [
