@@ -17,6 +17,7 @@ from calib_core.characterisation.checks import Check
 from calib_core.characterisation.dark_asic_checks import BadAsics, Outside
 from calib_core.characterisation.dark_asics import BAD, bad_shares, with_statistics
 from calib_core.characterisation.dark_checks import Drift, FewFrames, unbiasing
+from calib_core.characterisation.dark_files import Files
 from calib_core.characterisation.dark_separation import GAIN_SIGNAL, Separation, among_all_stages
 from calib_core.characterisation.inputs import Arrangement, Given, Input, inputs_of_steps
 from calib_core.characterisation.method import Method
@@ -340,9 +341,9 @@ class Dark(TrainSelection, Method):
         return (*(rule.text for rule in self._rules(kind, 0)), *separation)
 
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
-        """What is asked of each module: those of every method, drift, enough frames, ASICs."""
+        """What is asked of each module: those of every method, files, drift, enough frames, ASICs."""
         outside = (Outside(),) if self._has_gate else ()
-        return (*super().checks(kind), Drift(), FewFrames(self._has_gate), BadAsics(), *outside)
+        return (*super().checks(kind), Files(), Drift(), FewFrames(self._has_gate), BadAsics(), *outside)
 
     def _describing(self, context: Context, unit: Unit) -> Describe:
         return partial(self._describe, context.detector, by_gain_stage.number_of(context, unit.inputs[0]))
@@ -395,6 +396,5 @@ class Dark(TrainSelection, Method):
                     offset[min(stage, len(offset) - 1)]),
             limited(BadPixels.NOISE_OUT_OF_THRESHOLD, ("noise",), "Noise", self.thresholds_noise_sigma,
                     noise[min(stage, len(noise) - 1)], positive=True, deviation=True),
-            *((dark_unstable.Unstable(self.unstable_alpha, self.unstable_share),) if self._has_gate else ()),
-            *wrong,
+            *((dark_unstable.Unstable(self.unstable_alpha, self.unstable_share),) if self._has_gate else ()), *wrong,
         )

@@ -271,6 +271,29 @@ class Finished(Protocol):
             The run cannot be read.
         """
 
+    def of_files(self, key: str, n: int) -> Iterator[tuple[str, Frames]]:
+        """A few frames of each file of a run, as they are stored.
+
+        Parameters
+        ----------
+        key : str
+            Of the arranged input.
+        n : int
+            Most frames of each file.
+
+        Yields
+        ------
+        name : str
+            Of the file.
+        frames : Frames
+            Spread evenly over it.
+
+        Raises
+        ------
+        BadInput
+            The file cannot be read.
+        """
+
 
 class Accumulator:
     """Mergeable partial result of a unit; most have nothing to settle, to tell or to show before they end."""

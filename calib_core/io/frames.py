@@ -192,6 +192,31 @@ class ModuleFrames:
         chosen = np.unique(np.linspace(0, len(self) - 1, n).astype(np.int64))
         return self._read(chosen, self._buffers(len(chosen)))
 
+    def of_files(self, n: int) -> Iterator[tuple[str, Frames]]:
+        """Read a few frames of each file, spread evenly over it.
+
+        Parameters
+        ----------
+        n : int
+            Most frames of each file.
+
+        Yields
+        ------
+        name : str
+            Of the file.
+        frames : Frames
+            In arrays of their own; none where those that were read are all zero.
+
+        Raises
+        ------
+        BadInput
+            A file cannot be read; the message names it.
+        """
+        for part in np.unique(self._index.part).tolist():
+            mine = np.flatnonzero(self._index.part == part)
+            chosen = mine[np.unique(np.linspace(0, len(mine) - 1, n).astype(np.int64))]
+            yield self._index.parts[part].file.name, self._read(chosen, self._buffers(len(chosen)))
+
     def check_unchanged(self) -> None:
         """Raise StillWritten where a file was changed or replaced since it was surveyed."""
         for part in self._index.parts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from calib_core.axes import Array, At
@@ -43,3 +43,7 @@ class FinishedModule:
     def some(self, key: str, n: int) -> Frames:
         """Up to ``n`` frames, as they are stored, spread evenly over the run of an arranged input."""
         return self.plan.frames[self.module, key].some(n)
+
+    def of_files(self, key: str, n: int) -> Iterator[tuple[str, Frames]]:
+        """Up to ``n`` frames of each file of a run, as they are stored, with the file's name."""
+        return self.plan.frames[self.module, key].of_files(n)
