@@ -44,7 +44,10 @@ class Level:
 
 
 class Files(Check):
-    """Each file of a run holds what a detector without light can have recorded, as the others do."""
+    """Each file of a run holds what a detector without light can have recorded, as the others do.
+
+    Where codes go through a step, full samples and levels are not looked at, since frames are as stored.
+    """
 
     @property
     def text(self) -> CheckText:
@@ -64,12 +67,13 @@ class Files(Check):
             if arranged.run is None:
                 continue
             levels = {}
+            as_stored = not context.is_prepared(module)
+            full = context.detector.saturation if as_stored else None
             for name, frames in finished.of_files(key, FRAMES):
-                told = [(*one, name) for one in unlike_a_detector(frames, context.detector.saturation,
-                                                                  code_of(context, key))]
-                if not told and not context.is_prepared(module):
+                told = list(unlike_a_detector(frames, full, code_of(context, key)))
+                if not told and as_stored:
                     levels[name] = _level(context, key, finished, frames)
-                for found, words, _ in told:
+                for found, words in told:
                     yield self._remark(context, key, module, (*found, f"{name} of {arranged.run.label}: {words}"))
             for name, value, limit in odd_levels(levels):
                 words = (f"{name} of {arranged.run.label}: its frames lie {value:+.1f} ADU from those of the other "
@@ -82,7 +86,7 @@ class Files(Check):
 
 
 def unlike_a_detector(
-    frames: Frames, full: int, code: int | None
+    frames: Frames, full: int | None, code: int | None
 ) -> Iterator[tuple[tuple[float, float, str], str]]:
     """What no detector without light records.
 
@@ -90,8 +94,8 @@ def unlike_a_detector(
     ----------
     frames : Frames
         A few of one file.
-    full : int
-        Code from which on the converter is full, ADU.
+    full : int, optional
+        Code from which on the converter is full, ADU; None where frames are not in the unit of that.
     code : int, optional
         Gain bits of the stage; None where there are none.
 
@@ -102,7 +106,7 @@ def unlike_a_detector(
     words : str
         It as the end of a sentence.
     """
-    share = float(np.mean(frames.adc >= full)) if len(frames) else 0.0
+    share = float(np.mean(frames.adc >= full)) if len(frames) and full is not None else 0.0
     if share > MOST:
         yield (share, MOST, ""), f"{share:.0%} of its samples are full ({full} ADU or more); look at its frames."
     equal = sum(np.array_equal(one, other) for one, other in pairwise(frames.block))

@@ -9,6 +9,7 @@ from functools import reduce
 import numpy as np
 
 from calib_core.detector import Detector
+from calib_core.io.cells import odd_cells
 from calib_core.io.inventory import ModuleInventory, Problem, RunInventory
 from calib_core.io.loss import Loss
 from calib_core.io.module_index import ModuleIndex
@@ -50,6 +51,7 @@ def take_stock(
     for module, index in zip(modules, indexes, strict=True):
         problems += _module_problems(module, index)
     problems += _losses(indexes, losses)
+    problems += [odd for index in clean for odd in odd_cells(detector.type, index)]
     problems += _odd_ones(clean)
     if not any(m.frames for m in modules):
         problems.append(Problem("refuse", "R06", detector.identifier, "", "the run holds no usable frames"))
