@@ -54,7 +54,8 @@ def _(raw: Raw) -> tuple[str, ...]:
 
 @kind("slow control far too high", *WITH_CONTROL)
 def _(raw: Raw) -> tuple[str, ...]:
-    return _values(raw, lambda one: np.full(one.shape, 65535.0, "f4"))
+    """Beyond all that any parameter allows: 65535 µs, say, would be an integration time that a detector can have."""
+    return _values(raw, lambda one: np.full(one.shape, 65535e3, "f4"))
 
 
 @kind("slow control as text", *WITH_CONTROL)
