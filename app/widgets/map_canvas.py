@@ -64,6 +64,8 @@ class MapCanvas(QWidget):
         self._tool = RegionTool()
         self._region: np.ndarray | None = None
         self._border: QPainterPath | None = None
+        self._outlined: np.ndarray | None = None
+        self._outlines: QPainterPath | None = None
         self._pressed: QPointF | None = None
         self._dragged = False
         self._buffer = np.empty((0, 0), np.uint32)
@@ -80,7 +82,7 @@ class MapCanvas(QWidget):
     def set_placement(self, placement: Placement | None) -> None:
         """Show another layout; the view fits again when the picture has another shape."""
         before = None if self._placement is None else self._placement.index.shape
-        self._placement, self._border = placement, None
+        self._placement, self._border, self._outlines = placement, None, None
         self._mark_selected()
         if placement is not None and placement.index.shape != before:
             self.fit()
@@ -125,6 +127,12 @@ class MapCanvas(QWidget):
         """Draw the border of a region: (n,) bool, flat; None for none."""
         if region is not self._region:
             self._region, self._border = region, None
+            self.update()
+
+    def set_outlined(self, pixels: np.ndarray | None) -> None:
+        """Draw the border of what is remarkable: (n,) bool, flat; None for nothing."""
+        if pixels is not self._outlined:
+            self._outlined, self._outlines = pixels, None
             self.update()
 
     def invalidate(self) -> None:
@@ -263,6 +271,10 @@ class MapCanvas(QWidget):
             marks.draw_cursor(painter, self._cell(*self._camera.cursor), bounds)
 
     def _draw_region(self, painter: QPainter) -> None:
+        if self._outlined is not None:
+            index = self._placement.index
+            self._outlines = self._outlines or border_path(self._outlined[index] & (index >= 0))
+            draw_path(painter, self._outlines, self._to_widget(), colour=QColor(tones_of(self.palette()).pending))
         if self._region is not None:
             if self._border is None:
                 index = self._placement.index

@@ -47,6 +47,7 @@ class MapView(QWidget):
         self._selected, self._overlay, self._excluded = ALL_FLAGS, False, ALL_FLAGS
         self._coverage: np.ndarray | None = None
         self._region: np.ndarray | None = None
+        self._outlined: np.ndarray | None = None
         self._colour_map, self._scale, self._reverse = "viridis", "linear", False
         self._flag_colours = colour.flag_table()
         self._percentiles: tuple[float, float] | None = (1.0, 99.0)
@@ -98,6 +99,7 @@ class MapView(QWidget):
             self.canvas.set_picture(None, None)
             self.canvas.set_coverage(None)
             self.set_region(None)
+            self.set_outlined(None)
         self._placement = placement
         self.canvas.set_placement(placement)
         self._schedule()
@@ -158,6 +160,14 @@ class MapView(QWidget):
         elif self._region is None or self._region.base is not region:
             self._region = self._flat(region, bool)
         self.canvas.set_region(self._region)
+
+    def set_outlined(self, pixels: np.ndarray | None) -> None:
+        """Draw the border of what is remarkable: (modules, slow_scan, fast_scan) bool; None for nothing."""
+        if pixels is None:
+            self._outlined = None
+        elif self._outlined is None or self._outlined.base is not pixels:
+            self._outlined = self._flat(pixels, bool)
+        self.canvas.set_outlined(self._outlined)
 
     def set_tool(self, form: str) -> None:
         """Mark a region of a form by the next drag on the map; empty for none any more."""

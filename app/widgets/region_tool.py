@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PyQt6.QtCore import QPointF, QRectF, Qt
-from PyQt6.QtGui import QPainter, QPainterPath, QPen, QTransform
+from PyQt6.QtGui import QColor, QPainter, QPainterPath, QPen, QTransform
 
 from app.widgets.map_marks import BLACK_HALO, WHITE_HALO
 
@@ -90,12 +90,14 @@ def border_path(inside: np.ndarray) -> QPainterPath:
     return path
 
 
-def draw_path(painter: QPainter, path: QPainterPath, to_widget: QTransform, dashed: bool = False) -> None:
+def draw_path(
+    painter: QPainter, path: QPainterPath, to_widget: QTransform, dashed: bool = False, colour: QColor = WHITE_HALO
+) -> None:
     """Draw a path of the picture, readable on light and dark colours."""
     painter.save()
     painter.setTransform(to_widget, True)
-    for colour, width in ((BLACK_HALO, 3.0), (WHITE_HALO, 1.4)):
-        pen = QPen(colour, width, Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine)
+    for tone, width in ((BLACK_HALO, 3.0), (colour, 1.4)):
+        pen = QPen(tone, width, Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine)
         pen.setCosmetic(True)
         painter.setPen(pen)
         painter.drawPath(path)

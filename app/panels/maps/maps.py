@@ -22,6 +22,7 @@ from PyQt6.QtWidgets import (
 
 from app.panels.maps.bad_pixels import BadPixelWalk
 from app.panels.maps.maps_presenter import FORMS, MapsPresenter
+from app.panels.maps.outlines import Outlines
 from app.panels.maps.regions import Regions
 from app.panels.maps.slots import SLOT_COUNTS, Choice, offered_in_menu
 from app.panels.maps.source_line import SourceLine
@@ -79,6 +80,7 @@ class MapsPanel(QWidget):
         self.camera = CameraModel(self)
         self._session, self.presenter = session, MapsPresenter(session, background, self)
         self.regions = Regions(session, self.presenter, self)
+        self.outlines = Outlines(session, self.presenter, self)
         self.source = SourceLine(session, self)
         self._slots: list[_Slot] = []
         self._grid = QGridLayout()

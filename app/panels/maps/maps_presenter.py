@@ -56,6 +56,7 @@ class SlotView(Protocol):
     def set_colour_map(self, name: str) -> None: ...  # noqa: D102
     def set_crosshair(self, module: int | None, row: int | None = None, col: int | None = None) -> None: ...  # noqa: D102
     def set_region(self, region: np.ndarray | None) -> None: ...  # noqa: D102
+    def set_outlined(self, pixels: np.ndarray | None) -> None: ...  # noqa: D102
     def set_tool(self, form: str) -> None: ...  # noqa: D102
     def clear(self) -> None: ...  # noqa: D102
 
