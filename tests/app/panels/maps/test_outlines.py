@@ -28,19 +28,23 @@ def test_the_asic_is_outlined_where_it_is_told(open_window, tmp_path, qtbot):
     window = open_window()
     job = FakeJob(modules=2, cells=3, out_folder=tmp_path / "constants")
     show(window, job)
-    views = window.maps.presenter.views
     qtbot.waitUntil(lambda: window.session.shown.picture is not None)
-    before = amber(views[0])
+
+    def view():
+        return window.maps.presenter.views[0]
+
+    qtbot.waitUntil(lambda: view()._values is not None)
+    before = amber(view())
     job.board = replace(job.board, remarks=(REMARK,))
     window.session.subject_told.emit()
-    qtbot.waitUntil(lambda: amber(views[0]) > before + 100)
-    outlined = views[0]._outlined.reshape(2, 512, 128)
+    qtbot.waitUntil(lambda: amber(view()) > before + 100)
+    outlined = view()._outlined.reshape(2, 512, 128)
     assert outlined[1, 64:128, 64:128].all()
     assert outlined.sum() == 64 * 64
     window.session.look_at({"cell": 2})
     qtbot.waitUntil(lambda: window.session.shown.at["cell"] == 2)
-    qtbot.waitUntil(lambda: views[0]._outlined is None)
+    qtbot.waitUntil(lambda: view()._outlined is None)
     window.session.look_at({"cell": 0})
-    qtbot.waitUntil(lambda: views[0]._outlined is not None)
+    qtbot.waitUntil(lambda: view()._outlined is not None)
     show(window, FakeJob(modules=2, cells=3, out_folder=tmp_path / "others"))
-    qtbot.waitUntil(lambda: views[0]._outlined is None)
+    qtbot.waitUntil(lambda: view()._outlined is None)
