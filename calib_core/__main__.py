@@ -2,7 +2,7 @@
 
 import sys
 
-from calib_core.cli.main import main
+from calib_core.cli.start import main
 
 if __name__ == "__main__":
     sys.exit(main())

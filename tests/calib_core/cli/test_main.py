@@ -326,15 +326,16 @@ def test_only_the_owner_may_write_what_is_written(runs: dict[str, Path], tmp_pat
 
 @pytest.mark.parametrize("after", [0.0, 0.1, 0.3, 0.7, 1.2, 2.0])
 def test_an_interrupt_at_any_time_ends_with_130(runs: dict[str, Path], tmp_path: Path, after: float) -> None:
-    """Also while libraries are loaded; counted from when Python runs the program."""
-    code = "print(flush=True)\nimport sys\nfrom calib_core.cli.main import main\nsys.exit(main())"
+    """Also while the program is loaded; counted from when Python runs it."""
+    code = "import sys\nfrom calib_core.cli.start import main\nprint(flush=True)\nsys.exit(main())"
     words = [word for role, path in runs.items() for word in (f"--run-{role}", str(path))]
     with subprocess.Popen([sys.executable, "-c", code, "AGIPD", "DARK", *words, "--out-folder", str(tmp_path)],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        time.sleep(0.15 + after)
+        time.sleep(after)
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=100)
     assert "Traceback" not in told
-    assert process.returncode == 130
+    ended = after > 1 and process.returncode == 0 and "done after" in told  # a quick machine was done by then
+    assert process.returncode == 130 or ended
