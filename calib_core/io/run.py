@@ -207,9 +207,9 @@ class Run:
         path = f"INSTRUMENT/{first}/{raw.pixels.replace('.', '/')}"
         for file in self.files if detector.type.variants else ():
             with suppress(*HDF5_ERRORS):  # what cannot be read is told with the module's other problems
-                shape = found.shape[-2:] if (found := find(file, path)) is not None else ()
-                fitting = (kind for kind in detector.type.variants if kind.shape == shape)
-                return replace(detector, type=next(fitting, detector.type))
+                if (found := find(file, path)) is not None:
+                    fitting = (kind for kind in detector.type.variants if kind.shape == found.shape[-2:])
+                    return replace(detector, type=next(fitting, detector.type))
         return detector
 
     def _first_index(self, detector: Detector, parts: int) -> ModuleIndex:
