@@ -16,6 +16,7 @@ from calib_core import __version__
 from calib_core.constants.constant import Constant
 from calib_core.detector import Module
 from calib_core.errors import AlreadyWritten, BadInput
+from calib_core.io.handles import Identity
 from calib_core.io.run import Run
 from calib_core.jobs.board import Written
 from calib_core.jobs.constant_files import layouts
@@ -228,19 +229,19 @@ def key_of(plan: Plan) -> str:
 
 
 def _of_input(path: Path, runs: Sequence[Run] | Any) -> list[Any]:
-    """Path, and name, size and time of each file behind it that was read or may be."""
+    """Path, and name, size and time of each file behind it, of a run's as they were when it was surveyed."""
     run = next((one for one in runs if one.path == path), None)
-    files = [one.path for one in run.files] if run else _constants_at(path)
-    return [str(path.resolve()), *([file.name, *_identity(file)] for file in files)]
+    found = ([(file.path, file.identity) for file in run.files] if run
+             else [(file, _identity(file)) for file in _constants_at(path)])
+    return [str(path.resolve()), *([file.name, one.size, one.changed] for file, one in found)]
 
 
 def _constants_at(path: Path) -> list[Path]:
     return sorted(path.rglob("cal.*.h5")) if path.is_dir() else [path]
 
 
-def _identity(file: Path) -> tuple[int, int]:
+def _identity(file: Path) -> Identity:
     try:
-        found = file.stat()
+        return Identity.of(file)
     except OSError as error:
         raise BadInput(f"{file} cannot be reached: {error.strerror}.") from error
-    return found.st_size, found.st_mtime_ns
