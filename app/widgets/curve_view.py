@@ -45,6 +45,7 @@ class CurveView(QWidget):
         self._level_values: list[np.ndarray] = []
         self._coverage: np.ndarray | None = None
         self._region: np.ndarray | None = None
+        self._outlined: np.ndarray | None = None
         self._drawing = False
         self._first: float | None = None
         self._middle: float | None = None
@@ -123,6 +124,11 @@ class CurveView(QWidget):
     def set_region(self, region: np.ndarray | None) -> None:
         """Shade the strips of a region: (modules, 1, strips) bool; None for none."""
         self._region = None if region is None else region.any(axis=(0, 1))
+        self._schedule()
+
+    def set_outlined(self, pixels: np.ndarray | None) -> None:
+        """Outline remarkable strips: (modules, 1, strips) bool; None for none."""
+        self._outlined = None if pixels is None else pixels.any(axis=(0, 1))
         self._schedule()
 
     def set_tool(self, form: str) -> None:
@@ -209,6 +215,8 @@ class CurveView(QWidget):
         self._draw_flags() if self._are_flags else self._draw_values()
         if self._region is not None:
             self.series.shade(self._region)
+        if self._outlined is not None:
+            self.series.shade(self._outlined, filled=False)
         self._mark_selected()
         if fresh:
             self.fit()

@@ -157,13 +157,14 @@ class SeriesPlot(PixelPlot):
             marks = pg.ScatterPlotItem(x, y, brush=[known[one] for one in colours], pen=None, size=size)
             self.plot.addItem(marks, ignoreBounds=True)
 
-    def shade(self, chosen: np.ndarray) -> None:
-        """Shade the positions 0, 1, … of which (n,) bool tells that they are chosen."""
+    def shade(self, chosen: np.ndarray, filled: bool = True) -> None:
+        """Shade, or outline, the positions 0, 1, … of which (n,) bool tells that they are chosen."""
         edges = np.diff(np.pad(chosen, 1).astype(np.int8))
         colour = QColor(tones_of(self.palette()).pending)
-        colour.setAlpha(BAND_ALPHA // 2)
+        pen = pg.mkPen(None if filled else QColor(colour))
+        colour.setAlpha(BAND_ALPHA // 2 if filled else 0)
         for first, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
-            shade = pg.LinearRegionItem((first - 0.5, end - 0.5), movable=False, brush=colour, pen=None)
+            shade = pg.LinearRegionItem((first - 0.5, end - 0.5), movable=False, brush=colour, pen=pen)
             shade.setZValue(-10)
             self.plot.addItem(shade, ignoreBounds=True)
 

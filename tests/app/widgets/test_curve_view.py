@@ -144,3 +144,17 @@ def test_bands_of_many_modules_are_those_of_the_selected_one(qtbot):
     made.refresh()
     bands = [item for item in made.series.plot.items() if isinstance(item, pg.FillBetweenItem)]
     assert len(bands) == 1
+
+
+def test_remarkable_strips_are_outlined(view, qtbot):
+    """As a region is shaded, but with lines at its ends."""
+    def ends():
+        return [item.getRegion() for item in view.series.plot.items() if isinstance(item, pg.LinearRegionItem)]
+
+    view.set_map(np.zeros(SHAPE, np.float32), "ADU", "Offset")
+    pixels = np.zeros(SHAPE, bool)
+    pixels[1, 0, 30:50] = True
+    view.set_outlined(pixels)
+    qtbot.waitUntil(lambda: ends() == [(29.5, 49.5)])
+    view.set_outlined(None)
+    qtbot.waitUntil(lambda: ends() == [])
