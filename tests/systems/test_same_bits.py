@@ -76,7 +76,7 @@ def test_the_command_line(spec: JobSpec, reference: dict[str, Any], tmp_path: Pa
     runs = [word for name in spec.inputs for word in (f"--run-{name}", spec.paths(name)[0].name.lstrip("r0"))]
     folder = spec.paths(next(iter(spec.inputs)))[0].parent
     status = main([spec.family, spec.method, "--in-folder", str(folder), *runs, "--out-folder", str(tmp_path),
-                   "--gate-samples", "9"])
+                   "--gate-samples", "9", "--max-lost", "50"])
     assert status == 0
     assert_same(reference, tmp_path)
 
