@@ -23,7 +23,7 @@ TRAINS, PER_FILE = 24, 12
 #: Type, settings, module that is damaged.
 FAMILIES: dict[str, tuple[dict[str, Any], int]] = {
     "AGIPD1M": ({"modules": "0-1", "memory_cells": 2}, 1),
-    "JUNGFRAU": ({"modules": "1-2", "memory_cells": 16}, 2),
+    "JUNGFRAU": ({"modules": "1-2", "memory_cells": 1}, 2),
     "LPD1M": ({"modules": "0-1", "memory_cells": 2}, 0),
     "EPIX100": ({}, 1),
     "GOTTHARD2_25UM": ({"modules": "1-2", "frames_per_train": 4}, 1),
