@@ -6,13 +6,19 @@ WORKERS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test bench lint venv clean
+.PHONY: demo test indices bench lint venv clean
 
 demo: venv
 	$(BIN)/calibwb demo $(DETECTORS)
 
 test: venv
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+# what calls kernels, with a check of every index; numba would keep an overrun to itself
+indices: venv
+	PYTHONPATH=tests $(BIN)/pytest -p checked_indices tests/calib_core/numerics tests/calib_core/io/test_layouts.py \
+	    tests/calib_core/simulate/test_noise.py tests/app/widgets/test_colour.py tests/app/widgets/test_placement.py \
+	    --deselect tests/calib_core/numerics/test_kept_code.py
 
 bench: venv
 	$(BIN)/pytest -s -o addopts="--import-mode=importlib" tests/benchmarks

@@ -23,6 +23,10 @@ from numba.core.serialize import dumps
 
 from calib_core.numerics import kept_code
 
+#: Settings of numba (``NUMBA_…`` in the environment) with which it makes other code of the same source.
+_SETTINGS = (
+    "BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT", "EXTEND_VARIABLE_LIFETIMES")
+
 
 def compiled(function: Callable[..., Any], cache: bool = False, **options: Any) -> Any:
     """Have numba compile a function when it is called, or load what an earlier process has compiled.
@@ -61,10 +65,10 @@ class _KeptKernel(NullCache):  # type: ignore[misc]
             kept_code.save(self._name(sig, cres.codegen), dumps(cres._reduce()))
 
     def _name(self, sig: Any, codegen: Any) -> str:
-        """File name that stands for the source, the signature, the processor and all versions."""
+        """File name that stands for the source, the signature, the processor, numba's settings and all versions."""
         function = self._function
         sources = _digest_of_sources(Path(inspect.getfile(function)))
-        key = repr((sources, str(sig), codegen.magic_tuple(), _versions()))
+        key = repr((sources, str(sig), codegen.magic_tuple(), _settings(), _versions()))
         digest = hashlib.sha256(key.encode()).hexdigest()
         return f"{function.__module__}.{function.__qualname__}-{digest}{kept_code.SUFFIX}"
 
@@ -76,6 +80,9 @@ def _digest_of_sources(path: Path) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
+def _settings() -> tuple[str, ...]:
+    return tuple(str(getattr(config, name)) for name in _SETTINGS)
+
+
 def _versions() -> tuple[Any, ...]:
-    return (numba.__version__, llvmlite.__version__, np.__version__, sys.implementation.cache_tag,
-            platform.machine(), config.BOUNDSCHECK, str(config.OPT), config.DEBUGINFO_DEFAULT)
+    return (numba.__version__, llvmlite.__version__, np.__version__, sys.implementation.cache_tag, platform.machine())

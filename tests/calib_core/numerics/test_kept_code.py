@@ -28,6 +28,21 @@ def total(values):
 print(total(np.arange(10)), total.stats.cache_path, len(total.overloads))
 """
 
+OVERRUN = """
+import numpy as np
+from calib_core.numerics.kernels import njit
+
+@njit(nogil=True, cache=True)
+def beyond(values):
+    return inner(values, values.size)
+
+@njit(nogil=True, cache=True)
+def inner(values, index):
+    return values[index]
+
+print(beyond(np.arange(10)[:7]))
+"""
+
 
 @pytest.fixture
 def base(tmp_path, monkeypatch):
@@ -167,8 +182,8 @@ def test_a_shipped_folder_that_others_can_write_is_not_trusted(base, shipped, mo
     assert kept_code.load(NAME) is None
 
 
-def run_kernel(tmp_path, **environment):
-    (tmp_path / "program.py").write_text(KERNEL)
+def run_kernel(tmp_path, source=KERNEL, **environment):
+    (tmp_path / "program.py").write_text(source)
     return subprocess.run(
         [sys.executable, tmp_path / "program.py"], capture_output=True, text=True, timeout=120,
         env=os.environ | {"PYTHONPATH": os.getcwd(), "NUMBA_CACHE_DIR": str(tmp_path / "cache")} | environment)
@@ -196,3 +211,20 @@ def test_a_kernel_runs_where_nothing_can_be_kept(tmp_path):
     assert (done.returncode, done.stdout[:3]) == (0, "45 ")
     assert done.stderr.count("\n") == 1
     assert "are not kept" in done.stderr
+
+
+def test_an_index_beyond_the_end_is_found_though_an_unchecked_kernel_is_kept(tmp_path):
+    """What stands behind the array is read without a word, until numba is told to look: then in inner kernels too."""
+    assert run_kernel(tmp_path, OVERRUN).stdout == "7\n"
+    for _ in range(2):  # compiled, then loaded
+        found = run_kernel(tmp_path, OVERRUN, NUMBA_BOUNDSCHECK="1")
+        assert (found.returncode, found.stdout) == (1, "")
+        assert "IndexError: index is out of bounds" in found.stderr
+
+
+def test_code_made_with_other_settings_of_numba_is_kept_apart(tmp_path):
+    kept = []
+    for setting in ({}, {"NUMBA_OPT": "1"}, {"NUMBA_SLP_VECTORIZE": "1"}, {"NUMBA_OPT": "1"}, {}):
+        assert run_kernel(tmp_path, **setting).stdout.startswith("45 ")
+        kept.append(len(list((tmp_path / "cache").rglob("*.kernel"))))
+    assert kept == [1, 2, 3, 3, 3]

@@ -1,0 +1,160 @@
+"""Kernels that numba cannot check: the inner loops of explicit vectors never touch what lies beside their arrays.
+
+Those are the sweeps of :mod:`calib_core.numerics._sweep`, behind `moments.add` and its gated and checked kinds, and
+the bisections of :mod:`calib_core.numerics._bisect`, behind `robust.median` and `robust.median_mad`: LLVM loads and
+stores at addresses, which ``NUMBA_BOUNDSCHECK`` does not see. So each array here lies between two pages of memory
+that nobody may read or write, at one of their edges, and what is left of its own pages holds a pattern. The numbers
+are compared with NumPy's in the process that would die of such an access.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import signal
+import subprocess
+import sys
+from functools import cache
+from itertools import product
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from calib_core.numerics import moments, robust
+
+PAGE = mmap.PAGESIZE
+PATTERN = 0xA5
+#: No pixel at all in the vectors, all in them, some of both; below, at and above the tiles of both loops.
+PIXELS = [*range(1, 67), 1023, 1024, 1025, 1055, 8191, 8192, 8193, 8224]
+VARIANTS = list(product((False, True), repeat=2))
+
+
+class Fenced:
+    """Arrays between pages that nobody may touch."""
+
+    def __init__(self, at_end: bool, shift: int) -> None:
+        self._at_end, self._shift, self._made = at_end, shift, []
+
+    def array(self, values: np.ndarray) -> np.ndarray:
+        """Copy that ends, or begins, so many of its items from the forbidden page."""
+        room = -(-(values.nbytes + self._shift * values.itemsize) // PAGE) * PAGE
+        memory = mmap.mmap(-1, room + 2 * PAGE)
+        whole = np.frombuffer(memory, np.uint8)
+        inside = whole[PAGE:-PAGE]
+        inside[:] = PATTERN
+        for page in (whole[:PAGE], whole[-PAGE:]):
+            assert ctypes.CDLL(None, use_errno=True).mprotect(ctypes.c_void_p(page.ctypes.data), PAGE, 0) == 0
+        apart = self._shift * values.itemsize
+        begin = room - values.nbytes - apart if self._at_end else apart
+        made = inside[begin:begin + values.nbytes].view(values.dtype).reshape(values.shape)
+        made[...] = values
+        self._made.append((memory, inside[:begin], inside[begin + values.nbytes:]))
+        return made
+
+    def check(self) -> None:
+        """What lies beside the arrays is as it was."""
+        for _, before, after in self._made:
+            assert (before == PATTERN).all()
+            assert (after == PATTERN).all()
+
+
+def case(pixels: int, frames: int, cells: int = 3) -> SimpleNamespace:
+    """Samples of which some are above 14 bits, some outside of the gate and some with other gain bits."""
+    rng = np.random.default_rng(pixels + frames)
+    block = rng.integers(0, 16384, (frames, 2, pixels), np.uint16)
+    block[rng.random(block.shape) < 0.01] = 65535
+    return SimpleNamespace(
+        block=block, gain=rng.choice(np.array([1, 1, 1, 3], np.uint8), (frames, pixels)),
+        slot=rng.integers(0, cells, frames), low=rng.integers(0, 3000, (cells, pixels)).astype(np.uint16),
+        high=rng.integers(9000, 65536, (cells, pixels)).astype(np.uint16),
+        total=np.zeros((cells, pixels), np.uint32), squares=np.zeros((cells, pixels), np.uint64),
+        count=np.zeros((cells, pixels), np.uint32), wrong=np.zeros((cells, pixels), np.uint32),
+        seen=np.zeros(cells, np.int64))
+
+
+def check_moments(fence: Fenced, pixels: int, frames: int, gated: bool, checked: bool) -> None:
+    given = case(pixels, frames)
+    value, slot = given.block[:, 1].astype(np.uint64), given.slot
+    right = (given.gain == 1) | (not checked)
+    kept = right & (((value >= given.low[slot]) & (value <= given.high[slot])) | (not gated))
+    d = SimpleNamespace(**{name: fence.array(array) for name, array in vars(given).items()})
+    bits, gate = ((d.gain, 1) if checked else ()), ((d.low, d.high) if gated else ())
+    more = (d.count, *((d.wrong,) if checked else ()), d.seen) if gated or checked else (d.seen,)
+    getattr(moments, "add" + "_gated" * gated + "_bits" * checked)(
+        d.block, 1, *bits, d.slot, *gate, d.total, d.squares, *more)
+    for cell in range(len(given.total)):
+        mine = slot == cell
+        np.testing.assert_array_equal(d.total[cell], (value * kept)[mine].sum(axis=0))
+        np.testing.assert_array_equal(d.squares[cell], (value * value * kept)[mine].sum(axis=0))
+        if gated or checked:
+            np.testing.assert_array_equal(d.count[cell], kept[mine].sum(axis=0))
+            np.testing.assert_array_equal(d.wrong[cell], (~right)[mine].sum(axis=0))
+    fence.check()
+
+
+def check_medians(fence: Fenced, pixels: int, frames: int, spread: bool) -> None:
+    samples = case(pixels, frames).block[:, 0]
+    fenced = fence.array(samples)
+    middle = robust.median_mad(fenced, 0, 65535)[0] if spread else robust.median(fenced, 0, 65535)
+    np.testing.assert_array_equal(middle, np.median(samples, axis=0))
+    fence.check()
+
+
+def check_bisection(fence: Fenced, frames: int, spread: bool) -> None:
+    """The loop itself, whose arrays for work and results its kernel makes: they lie between the pages too."""
+    samples = case(robust.LANES, frames).block[:, 0]
+    args = [fence.array(np.zeros(n, np.uint16)) for n in (frames * robust.LANES, *[robust.LANES] * 5)]
+    loop_of(spread)(fence.array(samples.reshape(-1)), frames, *args)
+    np.testing.assert_array_equal((args[1] / 2 + args[2] / 2), np.median(samples, axis=0))
+    assert (args[-1] == frames).all()
+    fence.check()
+
+
+@cache
+def loop_of(spread: bool):
+    import numba
+
+    from calib_core.numerics import _bisect
+    from calib_core.numerics.kernels import LANES
+
+    inner = _bisect.bisect_spread if spread else _bisect.bisect
+
+    @numba.njit
+    def loop(samples, frames, work, lower, upper, near, far, count):
+        inner(samples, frames, LANES, np.uint16(0), np.uint16(65535), work, lower, upper, near, far, count)
+
+    return loop
+
+
+def run_all() -> None:
+    for pixels, at_end in product(PIXELS, (True, False)):
+        for gated, checked in VARIANTS:
+            check_moments(Fenced(at_end, 0), pixels, 11, gated, checked)
+        for spread in (True, False):
+            check_medians(Fenced(at_end, 0), pixels, 7, spread)
+    for shift, frames, at_end in product(range(1, 65, 3), (1, 8, 9), (True, False)):
+        for gated, checked in VARIANTS:
+            check_moments(Fenced(at_end, shift), 45, frames, gated, checked)
+        check_medians(Fenced(at_end, shift), 45, frames, True)
+    for frames, spread, at_end in product((1, 2, 3, 8, 9), (True, False), (True, False)):
+        check_bisection(Fenced(at_end, 0), frames, spread)
+
+
+def program(body: str) -> subprocess.CompletedProcess[str]:
+    source = f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})\nfrom test_vector_loads import *\n{body}"
+    return subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=250,
+                          env=os.environ | {"PYTHONPATH": os.getcwd()})
+
+
+def test_inner_loops_touch_nothing_beside_their_arrays():
+    done = program("run_all()")
+    assert (done.returncode, done.stderr[-2000:]) == (0, "")
+
+
+@pytest.mark.parametrize("access", ["a.ctypes.data + a.nbytes", "a.ctypes.data - 1"])
+def test_a_touch_beside_an_array_ends_the_process(access):
+    at_end = "+" in access
+    done = program(f"a = Fenced({at_end}, 0).array(np.zeros(PAGE, np.uint8))\nctypes.string_at({access}, 1)")
+    assert done.returncode == -signal.SIGSEGV
