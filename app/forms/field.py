@@ -66,7 +66,7 @@ class Field(QObject):
         editor.committed.connect(lambda: self.committed.emit(name))
         self.button.clicked.connect(self._press)
         self.show_mark(Mark.PLAIN)
-        editor.installEventFilter(self)
+        self.button.installEventFilter(self)
 
     @property
     def widgets(self) -> tuple[QWidget, ...]:
@@ -89,7 +89,9 @@ class Field(QObject):
     def show_mark(self, mark: Mark, sentence: str = "") -> None:
         """Show what the owner decided: the sign, its colour on the editor, and a sentence below."""
         self.mark = mark
-        self._paint()
+        self._draw_button()
+        for part in self.editor.coloured:
+            colour_text(part, None if mark is Mark.PLAIN else mark.tone)
         self.sign.setText(mark.sign)
         self.sign.set_tone(mark.tone)
         self.error.say(sentence)
@@ -109,9 +111,9 @@ class Field(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow the theme."""
-        if event.type() == QEvent.Type.StyleChange:
-            self._paint()
-        return super().eventFilter(watched, event)
+        if event.type() == QEvent.Type.StyleChange and self.mark is not Mark.PLAIN:
+            self._draw_button()
+        return False
 
     def _press(self) -> None:
         (self.confirmed if self.mark is Mark.UNSURE else self.reset).emit(self.name)
@@ -123,11 +125,9 @@ class Field(QObject):
         self.button.setAccessibleName(f"{word}: {self.label.text()}")
         set_shown(self.button, self.mark is not Mark.PLAIN)
 
-    def _paint(self) -> None:
+    def _draw_button(self) -> None:
         shape = "approve" if self.mark is Mark.UNSURE else "undo"
         self.button.setIcon(icon(shape, QColor(tones_of(QGuiApplication.palette()).muted)))
-        for part in self.editor.coloured:
-            colour_text(part, None if self.mark is Mark.PLAIN else self.mark.tone)
 
 
 def set_shown(widget: QWidget, shown: bool) -> None:
@@ -162,6 +162,6 @@ def _button() -> QToolButton:
     button.setAutoRaise(True)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-    button.setStyleSheet("padding: 1px")
+    button.setObjectName("small")
     button.setFixedSize(20, 20)
     return button

@@ -5,12 +5,6 @@ from __future__ import annotations
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-_FLAT = """
-QToolButton { border: none; border-bottom: 1px solid palette(mid); border-radius: 0; padding: 3px 0;
-    background: transparent; text-align: left; font-weight: 600; }
-QToolButton:hover, QToolButton:focus { border-color: palette(highlight); }
-"""
-
 
 class Fold(QWidget):
     """A heading that shows and hides ``content``; the heading tells how much inside was changed."""
@@ -27,7 +21,7 @@ class Fold(QWidget):
         self.heading.setAutoRaise(True)
         self.heading.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.heading.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.heading.setStyleSheet(_FLAT)
+        self.heading.setObjectName("fold_heading")
         self.heading.toggled.connect(self._show)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QEvent, QSize, Qt
-from PyQt6.QtGui import QColor, QGuiApplication, QPalette
+from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtWidgets import QWidget
 
 from app.widgets.plain import PlainLabel, tip
-from app.widgets.tones import tones_of
-
-_ROLES = (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText)
 
 
 class ToneLabel(PlainLabel):
@@ -23,12 +19,6 @@ class ToneLabel(PlainLabel):
         """Take the colour of a tone."""
         self.tone = tone
         colour_text(self, tone)
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange:
-            colour_text(self, self.tone)
 
 
 class NoteLabel(ToneLabel):
@@ -96,12 +86,13 @@ class OriginLabel(ToneLabel):
 
 
 def colour_text(widget: QWidget, tone: str | None) -> None:
-    """Colour the text of one widget by its palette; None gives it back to the theme."""
-    palette = QPalette()
-    if tone is not None:
-        colour = QColor(getattr(tones_of(QGuiApplication.palette()), tone))
-        if all(widget.palette().color(role) == colour for role in _ROLES):
-            return  # a palette that is set again is followed by another change of style
-        for role in _ROLES:
-            palette.setColor(role, colour)
-    widget.setPalette(palette)
+    """Give the text of one widget the colour of a tone; None gives it back to the theme.
+
+    The style sheet of the theme has the colours, so that a theme that changes asks no widget.
+    """
+    if widget.property("tone") == tone:
+        return
+    widget.setProperty("tone", tone)
+    style = widget.style()
+    style.unpolish(widget)
+    style.polish(widget)

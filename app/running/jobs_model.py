@@ -71,8 +71,8 @@ class JobsModel(QAbstractTableModel):
 
     @property
     def running(self) -> tuple[Job, ...]:
-        """Jobs that have not ended."""
-        return tuple(job for job, board in self._boards.items() if not board.state.ended)
+        """Jobs that have not ended, whether or not their boards were looked at since."""
+        return tuple(job for job in self._boards if not job.board.state.ended)
 
     def add(self, job: Job) -> None:
         """Watch a job; one that is watched already stays where it is."""

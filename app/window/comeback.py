@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import QByteArray, QObject
-from PyQt6.QtWidgets import QApplication, QPushButton
+from PyQt6.QtWidgets import QPushButton
 
 from app.session.keeper import Keeper
 from app.session.state import SavedState
@@ -58,7 +58,7 @@ class Comeback(QObject):
             "shown": found.shown, "compared": found.compared}
         return {
             **kept,
-            "theme": theme.current(QApplication.instance()),
+            "theme": theme.current(),
             "slots": window.maps.slots,
             "maps": tuple(c.key for c in window.maps.presenter.chosen) or window.maps.presenter.wanted,
             "percentiles": window.maps.presenter.percentiles,

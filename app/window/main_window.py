@@ -247,12 +247,12 @@ class MainWindow(QMainWindow):
 
     def toggle_theme(self) -> None:
         """Change between the dark and the light look."""
-        self.set_theme("light" if theme.current(QApplication.instance()) == "dark" else "dark")
+        self.set_theme("light" if theme.current() == "dark" else "dark")
         self.keeper.touch()
 
     def set_theme(self, name: str) -> None:
         """Take the dark or the light look."""
-        theme.apply(QApplication.instance(), name)
+        theme.apply(self, name)
         draw_icons(self.actions_by_name)
 
     def set_slots(self, count: int) -> None:

@@ -33,7 +33,7 @@ def open_window(qtbot, qapp, tmp_path):
     from app.window.leaving import Answer
     from app.window.main_window import MainWindow
 
-    look = qapp.palette(), qapp.style().objectName(), qapp.styleSheet()
+    look = qapp.palette(), qapp.style().objectName()
     opened = []
 
     def make(folder=tmp_path / "state", supervisor=None):
@@ -49,7 +49,6 @@ def open_window(qtbot, qapp, tmp_path):
     for window in opened:
         window.close()
         window.deleteLater()
-    qapp.setStyleSheet(look[2])
     qapp.setStyle(look[1])
     qapp.setPalette(look[0])
 

@@ -21,6 +21,8 @@ from calib_core.simulate import Settings, simulate
 STEPS = 60
 PROBE = 5
 GOALS = {"p95": 50.0}, {"p95": 35.0, "p99": 60.0, "max": 200.0}
+#: Another theme until it is painted.
+THEME_GOAL = {"p50": 200.0}
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +105,20 @@ def test_event_loop_while_a_job_runs_and_key_to_painted_cell(window, spec, qapp,
     QTest.qWait(500)
     steps = [step(window, qapp, number % 2 == 0) for number in range(STEPS)]
     report(capsys, "window_key_to_painted_cell_1_map", spread(steps), GOALS[0])
+
+
+def test_another_theme_until_it_is_painted(window, spec, qapp, capsys):
+    window.resize(1680, 1050)
+    job = window.session.start(spec)
+    wait(qapp, lambda: job.board.state.ended, 120)
+    times = []
+    for number in range(10):
+        QTest.qWait(200)
+        begin = perf_counter()
+        window.set_theme("light" if number % 2 else "dark")
+        qapp.processEvents()
+        times.append(1e3 * (perf_counter() - begin))
+    report(capsys, "window_theme", spread(times), THEME_GOAL)
 
 
 def step(window, qapp, forward: bool) -> float:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QEvent
-from PyQt6.QtGui import QColor, QMouseEvent, QPalette
+from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
+from app.forms.tone_label import colour_text
 from app.session.session import Session
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.plain import tip
 from app.widgets.sentence_list import SentenceList
-from app.widgets.tones import tones_of
 from calib_core.subjects.shown import in_words
 
 NOTHING = "Nothing is shown yet: open runs and press Run, or open constants."
@@ -58,15 +57,7 @@ class SourceLine(ElidedLabel):
     def _say(self, text: str, tone: str, notes: tuple[str, ...]) -> None:
         self.setText(text)
         self.setToolTip(tip("\n".join((text, *(f"• {note}" for note in notes)))))
-        palette = QPalette()
-        palette.setColor(QPalette.ColorRole.WindowText, QColor(getattr(tones_of(self.palette()), tone)))
-        self.setPalette(palette)
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange:
-            self.refresh()
+        colour_text(self, tone)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """List the notes."""

@@ -1,8 +1,12 @@
-import pytest
-from PyQt6.QtGui import QColor, QPalette
-from PyQt6.QtWidgets import QApplication
+from collections import Counter
+from typing import ClassVar
 
-from app.forms.tone_label import ToneLabel
+import pytest
+from PyQt6.QtCore import QEvent, QObject
+from PyQt6.QtGui import QColor, QPalette
+from PyQt6.QtWidgets import QApplication, QWidget
+
+from app.forms.tone_label import ToneLabel, colour_text
 from app.widgets import colour, icons
 from app.widgets.map_view import MapView
 from app.window import theme
@@ -10,9 +14,8 @@ from app.window import theme
 
 @pytest.fixture
 def looks(qapp):
-    before, style, sheet = qapp.palette(), qapp.style().objectName(), qapp.styleSheet()
+    before, style = qapp.palette(), qapp.style().objectName()
     yield qapp
-    qapp.setStyleSheet(sheet)
     qapp.setStyle(style)
     qapp.setPalette(before)
 
@@ -44,15 +47,33 @@ def test_theme_reaches_new_and_old_widgets(looks, qtbot, name):
     view = MapView()
     qtbot.addWidget(view)
     view.show()
-    theme.apply(looks, name)
+    theme.apply(view, name)
     looks.processEvents()
-    assert theme.current(QApplication.instance()) == name
+    assert theme.current() == name
     assert view.palette().color(QPalette.ColorRole.Base) == QColor(theme.THEMES[name].base)
 
 
 def test_unknown_theme_is_named(looks):
     with pytest.raises(ValueError, match=r"'neon'.*dark"):
-        theme.apply(looks, "neon")
+        theme.apply(QWidget(), "neon")
+
+
+def test_no_widget_is_told_again_and_again_that_its_style_has_changed(window):
+    """A style sheet of the program, not of the window, tells each widget as often as it has parents."""
+    class Counting(QObject):
+        seen: ClassVar = Counter()
+
+        def eventFilter(self, watched, event):
+            self.seen[watched] += event.type() == QEvent.Type.StyleChange
+            return False
+
+    window.set_theme("light")
+    counting = Counting()
+    QApplication.instance().installEventFilter(counting)
+    window.set_theme("dark")
+    QApplication.instance().removeEventFilter(counting)
+    assert len(counting.seen) > 500
+    assert max(counting.seen.values()) <= 2
 
 
 def test_a_theme_that_comes_back_draws_no_icon_again(window, monkeypatch):
@@ -64,16 +85,22 @@ def test_a_theme_that_comes_back_draws_no_icon_again(window, monkeypatch):
     assert drawn == []
 
 
-def test_a_text_of_the_right_colour_is_left_alone(looks, qtbot, monkeypatch):
-    theme.apply(looks, "dark")
+def colour_of_text(widget):
+    return widget.palette().color(QPalette.ColorRole.WindowText)
+
+
+def test_texts_have_the_colour_of_their_tone_in_every_theme(looks, qtbot):
     label = ToneLabel("x", "muted")
     qtbot.addWidget(label)
-    painted = []
-    monkeypatch.setattr(ToneLabel, "setPalette", lambda self, palette: painted.append(palette))
-    label.set_tone("muted")
-    assert painted == []
-    label.set_tone("error")
-    assert painted[0].color(QPalette.ColorRole.WindowText) == QColor(theme.DARK.error)
+    label.show()
+    for name in ("dark", "light", "dark"):
+        theme.apply(label, name)
+        label.set_tone("muted")
+        assert colour_of_text(label) == QColor(theme.THEMES[name].muted)
+        label.set_tone("error")
+        assert colour_of_text(label) == QColor(theme.THEMES[name].error)
+    colour_text(label, None)
+    assert colour_of_text(label) == QColor(theme.DARK.text)
 
 
 @pytest.mark.parametrize(("name", "middle_is_dark"), [("dark", True), ("light", False)])
