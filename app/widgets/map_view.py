@@ -328,7 +328,7 @@ class MapView(QWidget):
 
     def _count(self) -> None:
         if not self._is_flag_map or self._values is None:
-            self.bar.set_sample(self._sample(in_sight=True))
+            self._show_sample(self._sample(in_sight=True))
             return
         index = self._placement.index
         inside = index[index >= 0]
@@ -337,6 +337,15 @@ class MapView(QWidget):
         shown = self._values[inside]
         bad = np.count_nonzero(shown & np.uint32(self._selected)) / max(1, shown.size)
         self.bar.set_message(f"{bad:.2%}\nflagged")
+
+    def _show_sample(self, sample: np.ndarray) -> None:
+        """Histogram and colours of the values in sight; of a map of one value, that value."""
+        if self._percentiles is not None and len(sample) and np.nanmin(self._values) == np.nanmax(self._values):
+            self.bar.set_message(f"all\n{sample[0]:g}")
+            return
+        if self._values is not None:
+            self.bar.set_colours(self._table())
+        self.bar.set_sample(sample)
 
     def _take_levels(self, low: float, high: float) -> None:
         self.set_levels(low, high)

@@ -176,6 +176,23 @@ def test_histogram_counts_good_pixels_in_sight(view, qtbot):
     assert 0 < view.bar.counts().sum() < 64
 
 
+def test_a_map_of_one_value_says_it_in_place_of_a_scale(view, qtbot):
+    """Such as counts of wrong gain that are all 0; one pixel that differs brings the scale back."""
+    values = np.zeros((2, 4, 8), "f4")
+    small(view, values)
+    qtbot.waitUntil(lambda: view.bar._message == "all\n0")
+    assert view.bar._table is None
+    values = values.copy()
+    values[1, 2, 3] = 7
+    view.set_map(values, "frames", "Wrong gain")
+    qtbot.waitUntil(lambda: view.bar.counts().sum() == 64)
+    assert (view.bar._table, view.bar._message) != (None, "")
+    view.set_map(np.full((2, 4, 8), 2.5, "f4"), "ADU", "Offset")
+    qtbot.waitUntil(lambda: view.bar._message == "all\n2.5")
+    view.set_levels(0, 5)
+    qtbot.waitUntil(lambda: view.bar._table is not None)
+
+
 def test_levels_of_what_is_in_sight(view, qtbot):
     small(view)
     view.canvas.camera.look_at(4, 0.5, 150)
