@@ -305,9 +305,20 @@ class MapView(QWidget):
                 low, high = self._middle - reach, self._middle + reach
             self._levels = (low, high)
         self.bar.set_levels(*self._levels)
-        self.bar.set_colours(self._table())
+        only = self._only_value() if self._percentiles is not None else None
+        if only is None:
+            self.bar.set_colours(self._table())
+        else:  # a scale would look as if there were something to see
+            self.bar.set_message(f"all\n{only:g}")
         self.canvas.set_flags(self._flags, self._selected if self._overlay else 0, self._flag_colours)
         self.canvas.set_picture(self._values, self._paint())
+
+    def _only_value(self) -> float | None:
+        """Value of the whole map where there is but one."""
+        if not self._values.size:
+            return None
+        low, high = np.fmin.reduce(self._values, axis=None), np.fmax.reduce(self._values, axis=None)
+        return float(low) if low == high else None
 
     def _paint(self) -> colour.Paint:
         ground = colour.DARK_GROUND if is_dark(self.palette()) else colour.LIGHT_GROUND
@@ -328,7 +339,7 @@ class MapView(QWidget):
 
     def _count(self) -> None:
         if not self._is_flag_map or self._values is None:
-            self._show_sample(self._sample(in_sight=True))
+            self.bar.set_sample(self._sample(in_sight=True))
             return
         index = self._placement.index
         inside = index[index >= 0]
@@ -337,15 +348,6 @@ class MapView(QWidget):
         shown = self._values[inside]
         bad = np.count_nonzero(shown & np.uint32(self._selected)) / max(1, shown.size)
         self.bar.set_message(f"{bad:.2%}\nflagged")
-
-    def _show_sample(self, sample: np.ndarray) -> None:
-        """Histogram and colours of the values in sight; of a map of one value, that value."""
-        if self._percentiles is not None and len(sample) and np.nanmin(self._values) == np.nanmax(self._values):
-            self.bar.set_message(f"all\n{sample[0]:g}")
-            return
-        if self._values is not None:
-            self.bar.set_colours(self._table())
-        self.bar.set_sample(sample)
 
     def _take_levels(self, low: float, high: float) -> None:
         self.set_levels(low, high)

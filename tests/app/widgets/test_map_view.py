@@ -185,8 +185,8 @@ def test_a_map_of_one_value_says_it_in_place_of_a_scale(view, qtbot):
     values = values.copy()
     values[1, 2, 3] = 7
     view.set_map(values, "frames", "Wrong gain")
-    qtbot.waitUntil(lambda: view.bar.counts().sum() == 64)
-    assert (view.bar._table, view.bar._message) != (None, "")
+    qtbot.waitUntil(lambda: view.bar._table is not None)
+    assert view.bar._message == ""
     view.set_map(np.full((2, 4, 8), 2.5, "f4"), "ADU", "Offset")
     qtbot.waitUntil(lambda: view.bar._message == "all\n2.5")
     view.set_levels(0, 5)
