@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from time import perf_counter, sleep
@@ -14,6 +15,7 @@ from calib_core.axes import Pick, View
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey
 from calib_core.simulate import Settings, simulate
+from calib_core.store.seals import put_seal
 from calib_core.subjects.constants import ConstantsSubject, find_sets
 
 from .test_window_latency import report
@@ -64,6 +66,11 @@ def enlarge(path: Path, out: Path, module: int) -> None:
         large.attrs["unit"] = unit
         for cell in LOOKED_AT:
             large[tuple(cell if i == axis else slice(None) for i in range(len(dims)))] = values.take(0, axis)
+        spans = [(chunk.byte_offset, chunk.byte_offset + chunk.size)
+                 for chunk in map(large.id.get_chunk_info, range(large.id.get_num_chunks()))]
+    image = io.BytesIO(target.read_bytes())
+    put_seal(image, spans)
+    target.write_bytes(image.getvalue())
 
 
 def test_first_picture_and_steps(folder, capsys):
