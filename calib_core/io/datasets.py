@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from calib_core.io.foreign import open_hdf5, try_object
 from calib_core.io.libraries import h5py
+from calib_core.io.unlocked import open_unlocked
 
 if TYPE_CHECKING:
     from calib_core.io.files import RunFile
@@ -42,7 +43,7 @@ def check_opening(path: Path) -> None:
     UnfitError
         R28: it claims more than the file can hold; R29: it lies in another file; R03: it was never written.
     """
-    with h5py.File(path, "r") as file:
+    with open_unlocked(path) as file:
         for name in _OPENING:
             found = file.get(name)
             if isinstance(found, h5py.Dataset):

@@ -18,6 +18,7 @@ from calib_core.io.foreign import UntrustedFile, try_run_file
 from calib_core.io.handles import Identity, TooManyFiles, is_exhausted, share_out
 from calib_core.io.inventory import Problem, Severity
 from calib_core.io.libraries import extra_data_errors, file_access, h5py
+from calib_core.io.unlocked import access_unlocked, is_being_written
 from calib_core.plain_text import shown
 
 _NAME = re.compile(r"(?P<category>[A-Z]+)-R(?P<run>\d{4})-(?P<aggregator>\w+?)(?:-S(?P<sequence>\d{5}))?\.h5")
@@ -69,7 +70,8 @@ class RunFile:
     def close(self) -> None:
         """Let go of the file; EXtra-data must forget it too, or it would hand out the old index of a changed file."""
         self.access.close()
-        file_access.file_access_registry.pop(self.access.filename, None)
+        if file_access.file_access_registry.get(self.access.filename) is self.access:
+            del file_access.file_access_registry[self.access.filename]
 
     def problem(self, severity: Severity, code: str, path: str, detail: str, module: int | None = None) -> Problem:
         """Say that something is wrong with this file.
@@ -180,7 +182,7 @@ def _access(path: Path) -> file_access.FileAccess:
     with warnings.catch_warnings():
         # What EXtra-data warns of in version 1.1, other flags of trains, is heeded where they are read.
         warnings.filterwarnings("ignore", "Train validation is not fully supported", UserWarning)
-        access = file_access.FileAccess(str(path))
+        access = access_unlocked(path)
     # EXtra-data loses count of a file that it opens while it has as many open as it may; known ones it counts.
     file_access.open_files_limiter.touch(access.filename)
     return access
@@ -201,7 +203,7 @@ def _unsuitable(path: Path) -> tuple[str, str]:
             return "R25", "this is not a regular file"
         if info.st_size == 0:
             return "R02", "the file is empty (0 bytes)"
-        return ("", "") if _has_signature(path) else ("R02", "this is not an HDF5 file")
+        return _unsuitable_content(path)
     except PermissionError:
         return "R26", "there is no permission to read this file"
     except OSError as error:
@@ -211,10 +213,13 @@ def _unsuitable(path: Path) -> tuple[str, str]:
         return code, f"the file cannot be reached: {error.strerror}"
 
 
-def _has_signature(path: Path) -> bool:
+def _unsuitable_content(path: Path) -> tuple[str, str]:
     with open(path, "rb") as file:
+        if is_being_written(file):
+            return "R23", "the file is still being written: another process has locked it"
         start = file.read(1 << 13)
-    return any(start[at:at + 8] == _SIGNATURE for at in (0, 512, 1024, 2048, 4096))
+    known = any(start[at:at + 8] == _SIGNATURE for at in (0, 512, 1024, 2048, 4096))
+    return ("", "") if known else ("R02", "this is not an HDF5 file")
 
 
 def _untrusted(error: UntrustedFile) -> str:

@@ -27,6 +27,7 @@ from typing import IO
 from calib_core.errors import Cancelled
 from calib_core.io.handles import TooManyFiles, is_exhausted
 from calib_core.io.libraries import h5py
+from calib_core.io.unlocked import open_unlocked
 
 #: Whole seconds that a file has to open, unless the environment says otherwise.
 SECONDS = 15
@@ -264,4 +265,4 @@ def open_hdf5(path: Path) -> h5py.File:
         Such as that of a constant: all that it tells of itself is read, but no numbers.
     """
     _taster.try_names(path, _WHOLE)
-    return h5py.File(path, "r")
+    return open_unlocked(path)

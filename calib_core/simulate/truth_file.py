@@ -84,7 +84,7 @@ class Truth:
         return np.broadcast_to(self._stored(module, name), shape)
 
     def _stored(self, module: int, name: str) -> Array:
-        with h5py.File(self.path) as file:
+        with h5py.File(self.path, locking=False) as file:
             found = file.get(f"module/{module}/{name}")
             if found is None:
                 raise BadInput(f"Truth file {self.path} has no {name} of module {module}.")
@@ -100,7 +100,7 @@ def read_truth(path: Path) -> Truth:
         The file cannot be read or is no truth file.
     """
     try:
-        with h5py.File(path) as file:
+        with h5py.File(path, locking=False) as file:
             settings = Settings.model_validate_json(file["settings"].asstr()[()])
             modules = tuple(sorted(int(name) for name in file["module"]))
             return Truth(path, settings, modules, file["cells"][:], file["recorded"][:])

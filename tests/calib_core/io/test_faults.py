@@ -142,7 +142,7 @@ def test_a_file_without_permission_is_left_out(agipd_run, monkeypatch):
     def forbidden(path):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(files, "_has_signature", forbidden)
+    monkeypatch.setattr(files, "_unsuitable_content", forbidden)
     with pytest.raises(BadInput, match="R26"):
         Run.open(run.path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -95,6 +96,31 @@ def test_a_file_system_that_cannot_reserve_is_used_all_the_same(tmp_path, monkey
     monkeypatch.setattr(os, "posix_fallocate", FailingCall("posix_fallocate", 1, errno.EOPNOTSUPP))
     write_atomically(tmp_path / "file", CONTENT)
     assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP])
+def test_a_file_system_that_cannot_sync_folders_is_used_all_the_same(tmp_path, monkeypatch, code):
+    sync = os.fsync
+
+    def refused_for_folders(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(code, os.strerror(code))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refused_for_folders)
+    check_writable(tmp_path / "new")
+    target = tmp_path / "a" / "b" / "file"
+    write_atomically(target, CONTENT)
+    write_atomically(target, CONTENT[::-1], overwrite=True)
+    assert target.read_bytes() == CONTENT[::-1]
+    assert [path.name for path in target.parent.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_that_cannot_be_synced_is_told(tmp_path, monkeypatch, code):
+    monkeypatch.setattr(os, "fsync", FailingCall("fsync", 1, code))
+    assert write_or_reason(tmp_path / "file").startswith(f"{tmp_path / 'file'} could not be written")
+    assert everything_below(tmp_path) == []
 
 
 def test_an_interruption_leaves_nothing(tmp_path, monkeypatch):
