@@ -217,6 +217,16 @@ class ModuleFrames:
             chosen = mine[np.unique(np.linspace(0, len(mine) - 1, n).astype(np.int64))]
             yield self._index.parts[part].file.name, self._read(chosen, self._buffers(len(chosen)))
 
+    @property
+    def index_bytes(self) -> int:
+        """Memory of where the frames are, bytes."""
+        return self._index.nbytes + self._zero.nbytes
+
+    def close(self) -> None:
+        """Close the files that frames are read from until they are read again."""
+        for store in (*self._pixels, *self._gain):
+            store.close()
+
     def check_unchanged(self) -> None:
         """Raise StillWritten where a file was changed or replaced since it was surveyed."""
         for part in self._index.parts:

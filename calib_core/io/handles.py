@@ -219,6 +219,13 @@ class Descriptor:
             raise
         self._fd = fd
 
+    def release(self) -> None:
+        """Close the file, unless somebody reads."""
+        with _pool.lock:
+            if self.is_idle:
+                _pool.opened.pop(id(self), None)
+                self.close()
+
     @property
     def is_idle(self) -> bool:
         """Whether nobody reads."""

@@ -47,6 +47,12 @@ class Part:
         return min(len(d) for d in (self.pixels, self.gain, self.cell, self.train) if d is not None)
 
     @property
+    def nbytes(self) -> int:
+        """Memory of what it holds for each row, bytes; zeros of all memory cells are stored once."""
+        held = [array for array in (self.cell, self.train) if array is not None and all(array.strides)]
+        return sum(array.nbytes for array in held)
+
+    @property
     def per_row(self) -> int:
         """Frames in one row."""
         return int(self.cell.shape[1])

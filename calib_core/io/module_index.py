@@ -67,6 +67,12 @@ class ModuleIndex:
     excluded: dict[str, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of what it holds for each frame, bytes, which the sizes of its files bound."""
+        of_frames = (self.part, self.row, self.slot, self.cell, self.train, self.suspect, self.piece)
+        return sum(array.nbytes for array in of_frames) + sum(part.nbytes for part in self.parts)
+
     @cached_property
     def trains(self) -> npt.NDArray[np.uint64]:
         """Trains that have frames, but for suspect ones, (m,) uint64, ascending."""

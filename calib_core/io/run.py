@@ -98,10 +98,15 @@ class Run:
         """Close the run."""
         self.close()
 
-    def close(self) -> None:
-        """Let go of the files; frames that were taken from the run stay readable."""
+    def forget_indexes(self) -> None:
+        """Free the memory of the indexes, which are made again when they are asked for; frames have their own."""
         with self._lock:
             self._indexes.clear()
+
+    def close(self) -> None:
+        """Let go of the files; frames that were taken from the run stay readable."""
+        self.forget_indexes()
+        with self._lock:
             for file in self.files:
                 file.close()
 

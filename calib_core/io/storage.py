@@ -94,6 +94,9 @@ class FrameStore(Protocol):
             Frames that are present.
         """
 
+    def close(self) -> None:
+        """Close the file until it is read again; whoever reads it at this moment is not disturbed."""
+
 
 def open_store(file: RunFile, dataset: StoredDataset, slots: bool) -> FrameStore:
     """Choose the fastest store for a dataset.
@@ -285,6 +288,10 @@ class DirectStore:
             for first, last, offset in _stretches(self._map.offsets(row, slot), size):
                 os.posix_fadvise(fd, offset, (last - first) * size, os.POSIX_FADV_WILLNEED)
 
+    def close(self) -> None:
+        """Close the file, unless somebody reads."""
+        self._descriptor.release()
+
 
 class LibraryStore:
     """Frames read through HDF5: compressed, virtual, other byte order, or chunks that cut frames."""
@@ -342,6 +349,10 @@ class LibraryStore:
 
     def advise(self, row: Indices, slot: Indices) -> None:
         """HDF5 decides itself."""
+
+    def close(self) -> None:
+        """Close the file in HDF5."""
+        self._map.dataset.file.close()
 
 
 def _stretches(offsets: Indices, size: int) -> Iterator[tuple[int, int, int]]:

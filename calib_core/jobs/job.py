@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from calib_core.axes import Array, At, Picture, View
-from calib_core.characterisation.by_gain_stage import code_of
 from calib_core.errors import AlreadyWritten, BadParameter, CalibrationError, Cancelled
 from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.io.frames import ModuleFrames
@@ -27,7 +27,7 @@ from calib_core.jobs.live import Live
 from calib_core.jobs.outputs import NOTHING, check_memory, output_bytes, write_tables
 from calib_core.jobs.plan import Plan, make_plan
 from calib_core.jobs.progress import Progress, in_words
-from calib_core.jobs.reasons import explain_corrected, reasons_of
+from calib_core.jobs.reasons import explain_corrected, reasons_of, samples_of
 from calib_core.jobs.results import Results
 from calib_core.jobs.set_writer import SetWriter, look_before
 from calib_core.jobs.spec import JobSpec
@@ -158,10 +158,10 @@ class Job:
         CalibrationError
             There is no such run, or it cannot be read.
         """
-        plan, frames, key = self._frames(module, at)
-        if corrected and (found := explain_corrected(plan, self._results.get(module), frames, key, row, col, at)):
-            return found
-        plan, values, right = self._samples(module, row, col, at)
+        with self._frames(module, at) as (plan, frames, key):
+            if corrected and (found := explain_corrected(plan, self._results.get(module), frames, key, row, col, at)):
+                return found
+            values, right = samples_of(plan, frames, key, module, row, col, plan.cell_at(at))
         found, wrong = plan.method.explain(values[right], plan.detector_type), int((~right).sum())
         notes = [*found.notes, *([f"{wrong} samples with other gain bits are left out."] if wrong else [])]
         if plan.context.is_prepared(module):
@@ -197,27 +197,24 @@ class Job:
         CalibrationError
             There is no such run, or it cannot be read.
         """
-        plan, frames, _ = self._frames(module, at)
-        limit = min(_ROW_FRAMES, max(1, _ROW_BYTES // plan.detector_type.frame_bytes))
-        trains, values = frames.read_row(row, plan.cell_at(at), limit)
+        with self._frames(module, at) as (plan, frames, _):
+            limit = min(_ROW_FRAMES, max(1, _ROW_BYTES // plan.detector_type.frame_bytes))
+            trains, values = frames.read_row(row, plan.cell_at(at), limit)
         return RowFrames(values, trains)
 
-    def _frames(self, module: int, at: At) -> tuple[Plan, ModuleFrames, str]:
+    @contextmanager
+    def _frames(self, module: int, at: At) -> Iterator[tuple[Plan, ModuleFrames, str]]:
+        """Frames of a module to be read; once the job has ended, its files are closed again."""
         plan = self.plan
         key = plan.key_at(at) if plan else ""
         if plan is None or (module, key) not in plan.frames:
             raise CalibrationError(f"Module {module} has no run for this gain stage yet.")
-        return plan, plan.frames[module, key], key
-
-    def _samples(self, module: int, row: int, col: int, at: At) -> tuple[Plan, Array, Array]:
-        """Samples of a pixel as they go into the method, and which of them have the right gain bits."""
-        plan, frames, key = self._frames(module, at)
-        cell, code = plan.cell_at(at), code_of(plan.context, key)
-        _, values, bits = frames.read_pixel(row, col, cell)
-        if plan.context.is_prepared(module):
-            values = plan.context.before[module].of_pixel(values, cell, row, col)
-        right = np.ones(len(values), np.bool_) if bits is None or code is None else bits == code
-        return plan, values, right
+        frames = plan.frames[module, key]
+        try:
+            yield plan, frames, key
+        finally:
+            if self._end_time:
+                frames.close()
 
     def _run(self) -> None:
         try:
@@ -235,6 +232,8 @@ class Job:
             self._fail(f"Unexpected error: {error}")
         finally:
             self._end_time = time.monotonic()
+            if self.plan is not None:
+                self.plan.close()
             self._ended.set()
 
     def _fail(self, why: str, told: bool = False) -> None:

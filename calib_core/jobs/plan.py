@@ -18,11 +18,12 @@ from calib_core.constants.condition import Condition
 from calib_core.correction.pipeline import BoundPipeline
 from calib_core.detector import Detector, DetectorType, FrameSelection, Module
 from calib_core.errors import BadInput, BadParameter
-from calib_core.io.budget import cells_per_block, resident_bytes
+from calib_core.io.budget import cells_per_block
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.jobs.given import bind_before, constants_of
 from calib_core.jobs.patience import Wait, check_unchanged, open_runs, patiently
+from calib_core.jobs.room import check_index, chunk_bytes_of, room_of, share_of
 from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import (
@@ -36,16 +37,6 @@ from calib_core.jobs.survey import (
 )
 from calib_core.store.constants import check_name
 
-#: Frames of a chunk together, bytes: long enough to stay near the speed of memory, short enough to cancel.
-_CHUNK_BYTES = 32 << 20
-#: What a process needs before it works on anything: libraries and compiled kernels.
-_PROCESS_BYTES = 240 << 20
-#: Share of the budget that what the process holds already may take: the rest is not this job's.
-_MOST_HELD = 4
-#: Share of the budget, without what a process needs, that a unit of several memory cells may take.
-_UNIT_SHARE = 8
-#: A job that has less than this is not slower but impossible.
-_LEAST_ROOM = 64 << 20
 #: Frames of one memory cell in a chunk: with fewer, sums are carried to memory and back too often.
 _FRAMES_AT_ONCE = 32
 
@@ -147,7 +138,7 @@ class Plan:
         return ", ".join(one.run.label for key in unit.inputs if (one := self.context.arranged[key]).run)
 
     def close(self) -> None:
-        """Close the runs."""
+        """Close the runs and their files; who looks at samples opens them again."""
         self.source.close()
 
 
@@ -198,12 +189,12 @@ def _plan(spec: JobSpec, family: Family, method: Method, opened: dict[Path, Run]
             raise BadInput("The job has no run; give at least one.")
         return _of_runs(spec, family, method, opened)
     given = constants_of(spec, family, method)
-    source = Source({}, {}, given.stored, _chunk_bytes(spec, 0))
+    source = Source({}, {}, given.stored, chunk_bytes_of(spec, 0))
     context = Context(given.kind, given.cells, given.arranged)
     made = Plan(
         spec, None, given.detector, method, given.modules, _with_axes(method, context), method.results(given.kind),
         method.outputs(given.kind), given.condition, (), source, spec.threads or os.cpu_count() or 1,
-        _room(spec.memory_mb << 20), {}, (*spec.notes, *given.notes),
+        room_of(spec.memory_mb << 20), {}, (*spec.notes, *given.notes),
     )
     return _with_units(made)
 
@@ -238,11 +229,14 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     kind = _after(detector.type, before)
     arranged = {one.key: one for one in found.taken}
     context = Context(kind, _cells(kind, found.condition, frames), arranged, before=before)
-    source = Source(frames, runs, {}, _chunk_bytes(spec, chosen.type.frame_bytes))
+    source = Source(frames, runs, {}, chunk_bytes_of(spec, chosen.type.frame_bytes))
+    for run in opened.values():
+        run.forget_indexes()
+    check_index(spec.memory_mb, source.index_bytes)
     return _with_units(Plan(
         spec, found, detector, method, modules, _with_axes(method, context), method.results(kind),
         method.outputs(kind), found.condition, (), source, spec.threads or os.cpu_count() or 1,
-        _room(spec.memory_mb << 20), left_out,
+        room_of(spec.memory_mb << 20, source.index_bytes), left_out,
         (*_notes(spec, found, left_out), *absent, *unsure, *_of_time(spec, runs), *told,
          *source.fewer_parts(spec.parts)),
     ))
@@ -337,21 +331,6 @@ def _cells(
     return tuple(range(max(in_use, seen[-1] + 1)))
 
 
-def _room(budget: int) -> int:
-    """Working memory: the budget without what the process holds, of which only a part is held against the job."""
-    held = max(_PROCESS_BYTES, min(resident_bytes(), budget // _MOST_HELD))
-    return max(budget - held, _LEAST_ROOM)
-
-
-def _share(spec: JobSpec) -> int:
-    """Working memory that a unit of several memory cells may take, bytes; asks nothing of this machine."""
-    return max((spec.memory_mb << 20) - _PROCESS_BYTES, _LEAST_ROOM) // _UNIT_SHARE
-
-
-def _chunk_bytes(spec: JobSpec, frame_bytes: int) -> int:
-    return max(frame_bytes, min(_CHUNK_BYTES, _share(spec) // 4))
-
-
 def _units(plan: Plan) -> Iterator[Unit]:
     index = 0
     for module in plan.modules:
@@ -378,7 +357,7 @@ def _blocks(plan: Plan, module: int | None, keys: tuple[str, ...]) -> Iterator[t
     kind, chunk_bytes = plan.kind, plan.source.chunk_bytes
     per_item = plan.method.bytes_per_item(kind, samples)
     longest = max(1, chunk_bytes // (_FRAMES_AT_ONCE * kind.frame_bytes)) if kind else len(entries)
-    length = min(longest, cells_per_block(per_item, _share(plan.spec) - 2 * chunk_bytes, len(entries)))
+    length = min(longest, cells_per_block(per_item, share_of(plan.spec) - 2 * chunk_bytes, len(entries)))
     yield from ((entries[i : i + length], samples) for i in range(0, len(entries), length))
 
 

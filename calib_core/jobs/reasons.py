@@ -7,7 +7,8 @@ from math import nan
 
 import numpy as np
 
-from calib_core.axes import At
+from calib_core.axes import Array, At
+from calib_core.characterisation.by_gain_stage import code_of
 from calib_core.errors import BadParameter
 from calib_core.explanation import Explanation, Reason
 from calib_core.io.frames import ALL_ZERO, ModuleFrames
@@ -91,6 +92,38 @@ def explain_corrected(
     there = int(np.count_nonzero(frames.cell == cell))
     left = f"Only the first {_MOST_IMAGES} of {there} images are looked at." if there > _MOST_IMAGES else ""
     return replace(found, notes=(*found.notes, left)) if left else found
+
+
+def samples_of(
+    plan: Plan, frames: ModuleFrames, key: str, module: int, row: int, col: int, cell: int
+) -> tuple[Array, Array]:
+    """Samples of one pixel as they go into the method, and which of them have the right gain bits.
+
+    Parameters
+    ----------
+    plan : Plan
+    frames : ModuleFrames
+        Of the run.
+    key : str
+        Of the arranged input.
+    module, row, col, cell : int
+
+    Returns
+    -------
+    values : (n,) array
+        Behind the steps before the method, where there are any.
+    right : (n,) bool
+
+    Raises
+    ------
+    CalibrationError
+        The run cannot be read.
+    """
+    code = code_of(plan.context, key)
+    _, values, bits = frames.read_pixel(row, col, cell)
+    if plan.context.is_prepared(module):
+        values = plan.context.before[module].of_pixel(values, cell, row, col)
+    return values, np.ones(len(values), np.bool_) if bits is None or code is None else bits == code
 
 
 def _is_to_come(plan: Plan, module: int, place: At) -> bool:

@@ -88,6 +88,11 @@ class Source:
         have = self.frames[unit.module, name].frames_per_cell
         return sum(min(have.get(c, 0), limit or have.get(c, 0)) for c in self.context.labels(unit, "cell"))
 
+    @property
+    def index_bytes(self) -> int:
+        """Memory of where all frames are, bytes."""
+        return sum(frames.index_bytes for frames in self.frames.values())
+
     def check_unchanged(self, module: int | None) -> None:
         """Raise StillWritten where a file of a module was changed or replaced since the runs were surveyed."""
         for (number, _), frames in self.frames.items():
@@ -95,6 +100,8 @@ class Source:
                 frames.check_unchanged()
 
     def close(self) -> None:
-        """Close the runs."""
+        """Close the runs and their files; frames can be read all the same, until files are closed again."""
+        for frames in self.frames.values():
+            frames.close()
         for run in set(self.runs.values()):
             run.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from calib_core.jobs import plan
+from calib_core.jobs import room
 from calib_core.jobs.board import State
 
 from .conftest import Dataset, run_job, survey
@@ -78,9 +78,9 @@ def test_each_kind_of_dark_stays_within_the_budget_that_it_asks_for(
 def test_what_the_process_holds_already_takes_a_quarter_of_the_budget_at_most(
     monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "resident_bytes", lambda: 100 << 20)
-    assert plan._room(2048 << 20) == 1808 << 20
-    monkeypatch.setattr(plan, "resident_bytes", lambda: 400 << 20)
-    assert plan._room(2048 << 20) == 1648 << 20
-    monkeypatch.setattr(plan, "resident_bytes", lambda: 9000 << 20)
-    assert plan._room(2048 << 20) == 1536 << 20
+    monkeypatch.setattr(room, "resident_bytes", lambda: 100 << 20)
+    assert room.room_of(2048 << 20) == 1808 << 20
+    monkeypatch.setattr(room, "resident_bytes", lambda: 400 << 20)
+    assert room.room_of(2048 << 20) == 1648 << 20
+    monkeypatch.setattr(room, "resident_bytes", lambda: 9000 << 20)
+    assert room.room_of(2048 << 20) == 1536 << 20

@@ -125,7 +125,7 @@ def test_a_dry_run_says_that_the_memory_is_too_small(runs: dict[str, Path], tmp_
                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     from calib_core.jobs import plan
 
-    monkeypatch.setattr(plan, "_room", lambda budget: 1000)
+    monkeypatch.setattr(plan, "room_of", lambda *_: 1000)
     assert main([*words(runs, tmp_path / "out"), "--dry-run"]) == 2
     printed = capsys.readouterr()
     assert "LPD DARK of FXE_DET_LPD1M-1: modules 0-1, 3 memory cells" in printed.out

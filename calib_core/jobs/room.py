@@ -1,0 +1,54 @@
+"""Shares of a job's memory budget: for the index of its frames, its units, and its chunks of frames."""
+
+from __future__ import annotations
+
+from calib_core.errors import BadParameter
+from calib_core.io.budget import resident_bytes
+from calib_core.jobs.spec import JobSpec
+
+#: Frames of a chunk together, bytes: long enough to stay near the speed of memory, short enough to cancel.
+_CHUNK_BYTES = 32 << 20
+#: What a process needs before it works on anything: libraries and compiled kernels.
+_PROCESS_BYTES = 240 << 20
+#: Share of the budget that what the process holds already may take: the rest is not this job's.
+_MOST_HELD = 4
+#: Share of the budget that the index of a job's frames may take.
+_INDEX_SHARE = 2
+#: Share of the budget, without what a process needs, that a unit of several memory cells may take.
+_UNIT_SHARE = 8
+#: A job that has less than this is not slower but impossible.
+_LEAST_ROOM = 64 << 20
+
+
+def room_of(budget: int, index_bytes: int = 0) -> int:
+    """Working memory: the budget without what the process holds, of which only a part is held against the job.
+
+    The index of the job's frames is the job's own, and all of it counts.
+    """
+    held = max(_PROCESS_BYTES + index_bytes, min(resident_bytes(), budget // _MOST_HELD))
+    return max(budget - held, _LEAST_ROOM)
+
+
+def check_index(memory_mb: int, index_bytes: int) -> None:
+    """Refuse a job whose index would leave too little of the budget for the work.
+
+    Raises
+    ------
+    BadParameter
+        The message says how much would do.
+    """
+    if index_bytes * _INDEX_SHARE > memory_mb << 20:
+        enough = (index_bytes * _INDEX_SHARE >> 20) + 1
+        raise BadParameter(
+            f"memory_mb = {memory_mb} is too small: to know where the frames are takes {index_bytes / (1 << 20):.1f} "
+            f"MiB, which may be half of it at most; it needs a budget of {enough} MiB, or fewer modules or trains.")
+
+
+def share_of(spec: JobSpec) -> int:
+    """Working memory that a unit of several memory cells may take, bytes; asks nothing of this machine."""
+    return max((spec.memory_mb << 20) - _PROCESS_BYTES, _LEAST_ROOM) // _UNIT_SHARE
+
+
+def chunk_bytes_of(spec: JobSpec, frame_bytes: int) -> int:
+    """Length of a chunk of frames, bytes: one frame at least."""
+    return max(frame_bytes, min(_CHUNK_BYTES, share_of(spec) // 4))

@@ -1,0 +1,66 @@
+"""What a job knows of where its frames are is within its memory budget."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from calib_core.errors import BadParameter
+from calib_core.jobs import room
+from calib_core.jobs.plan import Plan, make_plan
+from calib_core.jobs.spec import JobSpec
+from calib_core.simulate import default_settings, simulate
+
+#: Families and how their memory cells are stored: beside each frame, beside each row, not at all.
+KINDS = {"DSSC": ("DSSC1M", {"modules": "0-1", "memory_cells": 40}, "dark"),
+         "JUNGFRAU": ("JUNGFRAU", {"modules": "1", "memory_cells": 16}, "high"), "EPIX100": ("EPIX100", {}, "dark")}
+
+
+@pytest.fixture(params=KINDS)
+def spec(request: pytest.FixtureRequest, tmp_path: Path) -> JobSpec:
+    kind, changes, role = KINDS[request.param]
+    settings = default_settings(kind).with_changes({"trains": 20, **changes})
+    run = next(iter(simulate(settings, tmp_path / "data").runs.values()))
+    return JobSpec(family=request.param, method="DARK", inputs={role: (str(run),)}, out_folder=tmp_path / "out",
+                   memory_mb=1024, parameters={"min_trains": 1})
+
+
+def planned(spec: JobSpec) -> Plan:
+    plan = make_plan(spec)
+    plan.close()
+    return plan
+
+
+def test_the_room_shrinks_by_the_index(spec: JobSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "resident_bytes", lambda: 0)
+    plan = planned(spec)
+    frames = sum(len(one) for one in plan.frames.values())
+    assert frames > 0
+    least, most = 5 * 8 * frames, 64 * frames + 4096  # five numbers of eight bytes, flags, cells beside the pixels
+    assert least <= (1024 << 20) - (240 << 20) - plan.room <= most
+
+
+def test_the_index_is_what_the_plan_keeps(spec: JobSpec) -> None:
+    planned(spec)  # libraries are there
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    plan = planned(spec)
+    kept = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    counted = plan.source.index_bytes
+    assert counted <= kept < counted + (4 << 20)
+
+
+def test_an_index_of_more_than_half_of_the_budget_is_refused(
+    spec: JobSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = planned(spec).source.index_bytes
+    monkeypatch.setattr(room, "_INDEX_SHARE", (1024 << 20) // index)
+    planned(spec)
+    monkeypatch.setattr(room, "_INDEX_SHARE", (1024 << 20) // index + 1)
+    with pytest.raises(BadParameter, match=r"^memory_mb = 1024 is too small: to know where the frames are takes "
+                                           r"\d+\.\d MiB, which may be half of it at most; it needs a budget of "
+                                           r"\d+ MiB, or fewer modules or trains\.$"):
+        planned(spec)
