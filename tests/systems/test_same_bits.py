@@ -60,7 +60,7 @@ def test_two_threads(spec: JobSpec, reference: dict[str, Any], tmp_path: Path) -
 @pytest.mark.parametrize("chunk_bytes", [1, 1 << 20, 1 << 28])
 def test_any_length_of_chunks(spec: JobSpec, reference: dict[str, Any], tmp_path: Path, chunk_bytes: int,
                               monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "_chunk_bytes", lambda *_: chunk_bytes)
+    monkeypatch.setattr(planning, "chunk_bytes_of", lambda *_: chunk_bytes)
     run_job(spec.model_copy(update={"out_folder": tmp_path}))
     assert_same(reference, tmp_path)
 
