@@ -1,13 +1,38 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests; folders of runs go with the fixture or the test that made them."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+class Folders:
+    """Folders that were made for a fixture or a test, to be removed with it where no test failed meanwhile."""
+
+    #: Of the fixtures that are being set up and of the test that runs, the innermost last.
+    open: list[Folders] = []  # noqa: RUF012
+
+    def __init__(self, session: pytest.Session) -> None:
+        self._session, self._failed = session, session.testsfailed
+        self.made: list[Path] = []
+
+    def __enter__(self) -> None:
+        Folders.open.append(self)
+
+    def __exit__(self, *exc: object) -> None:
+        Folders.open.remove(self)
+
+    def remove(self) -> None:
+        if self._session.testsfailed == self._failed:
+            for folder in self.made:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +42,45 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real detector data are not here: {folder} does not exist")
     return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def tmp_path_factory(tmp_path_factory: pytest.TempPathFactory) -> pytest.TempPathFactory:
+    """Pytest's own, that remembers for whom it makes a folder: all runs of all tests together fill a disk."""
+    make = tmp_path_factory.mktemp
+
+    def mktemp(basename: str, numbered: bool = True) -> Path:
+        folder = make(basename, numbered)
+        Folders.open[-1].made.append(folder)
+        return folder
+
+    tmp_path_factory.mktemp = mktemp  # type: ignore[method-assign]
+    return tmp_path_factory
+
+
+class Owners:
+    """Plugin that tells who makes folders; hooks of a conftest do not hear of fixtures of the session."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: pytest.FixtureRequest) -> Generator[None, Any, Any]:
+        """Collect what a fixture of several tests makes; its own tear-down comes first."""
+        if fixturedef.scope == "function":
+            return (yield)
+        folders = Folders(request.session)
+        fixturedef.addfinalizer(folders.remove)
+        with folders:
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Collect what a test makes, and those fixtures that are its own."""
+        folders = Folders(item.session)
+        with folders:
+            result = yield
+        folders.remove()
+        return result
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take the plugin in."""
+    config.pluginmanager.register(Owners())

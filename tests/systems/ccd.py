@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -72,17 +73,35 @@ class Stage:
         return (self.bad == 0) & ~self.region
 
     @cached_property
-    def frames(self) -> tuple[Array, Array]:
-        """Raw samples (n, slow_scan, fast_scan) and train ids of all usable frames."""
-        chunks = self.job.plan.frames[self.data.module, self.role].chunks([0], 32 << 20)
-        pairs = [(frames.adc.copy(), frames.train.copy()) for frames in chunks]
-        samples, trains = zip(*pairs, strict=True)
-        return np.concatenate(samples), np.concatenate(trains)
+    def trains(self) -> Array:
+        """Train ids of all usable frames."""
+        return np.concatenate([trains for _, trains in self._chunks()])
+
+    def frames(self, n: int) -> Array:
+        """Raw samples (n, slow_scan, fast_scan) of the first usable frames."""
+        found = np.empty((n, *self.data.truth.settings.detector.shape), np.uint16)
+        done = 0
+        for samples, _ in self._chunks():
+            more = samples[:n - done]
+            found[done:done + len(more)] = more
+            done += len(more)
+            if done == n:
+                break
+        assert done == n
+        return found
+
+    def _chunks(self) -> Iterator[tuple[Array, Array]]:
+        """Samples and trains of a few frames at a time; samples are valid until the next."""
+        for frames in self.job.plan.frames[self.data.module, self.role].chunks([0], 32 << 20):
+            yield frames.adc, frames.train.copy()
 
     @cached_property
     def mean_shift(self) -> Array:
         """Mean of the true common mode of each pixel; it cannot be told from the offset."""
-        return np.mean([self.shift(train) for train in self.frames[1]], axis=0, dtype=np.float64)
+        total = np.zeros(self.data.truth.settings.detector.shape)
+        for train in self.trains:
+            total += self.shift(train)
+        return total / len(self.trains)
 
     def shift(self, train: int) -> Array:
         return common_mode_of(self.data.truth.settings, self.data.module, self.index, int(train), 0)
@@ -106,7 +125,7 @@ class Stage:
 
     def images(self, n: int) -> tuple[Images, Known, Array]:
         """The first frames less the offset found, what is known of the pixels, and their train ids."""
-        samples, trains = (array[:n] for array in self.frames)
+        samples, trains = self.frames(n), self.trains[:n]
         offset, noise = (self.constants[kind].values()[self.index, 0] for kind in ("Offset", "Noise"))
         use = (samples > 0) & (self.flags == 0)
         values = np.where(use, samples - np.nan_to_num(offset), 0).astype(np.float32)

@@ -78,7 +78,7 @@ def test_pulls_of_offset_and_noise_are_standard_normal(dark: Stage) -> None:
 
 def test_the_noise_is_without_common_mode(dark: Stage) -> None:
     """The frames' own deviation holds the true shifts too."""
-    shifts = np.stack([dark.shift(train)[dark.good] for train in dark.frames[1]])
+    shifts = np.stack([dark.shift(train)[dark.good] for train in dark.trains])
     expected = np.sqrt(dark.sigma[dark.good] ** 2 + shifts.var(axis=0, ddof=1))
     raw = dark.map("noise_raw")[dark.good]
     assert abs((raw / expected).mean() - 1) < 0.01
@@ -87,7 +87,7 @@ def test_the_noise_is_without_common_mode(dark: Stage) -> None:
 
 def test_samples_of_a_pixel_are_offered_without_common_mode(dark: Stage) -> None:
     """Their σ is that of the noise map, and of the raw samples less the true shifts."""
-    samples, trains = dark.frames
+    samples, trains = dark.frames(len(dark.trains)), dark.trains
     row, col = np.argwhere(dark.good)[1234]
     at = {"gain": dark.gain, "cell": 0}
     raw, corrected_ones = (dark.job.explain(dark.data.module, row, col, at, corrected=one) for one in (False, True))
@@ -124,7 +124,7 @@ def test_calibration_rows_are_flagged_and_only_they(dark: Stage) -> None:
 
 def test_empty_first_frames_do_not_count(dark: Stage) -> None:
     settings = dark.data.truth.settings
-    assert len(dark.frames[1]) == settings.trains - settings.empty_first
+    assert len(dark.trains) == settings.trains - settings.empty_first
     assert dark.map("samples")[dark.good].max() == settings.trains - settings.empty_first
     told = [m.text for m in dark.job.board.messages if f"{EMPTY} all zero" in m.text]
     assert bool(told) == bool(settings.empty_first)

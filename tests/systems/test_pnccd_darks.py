@@ -128,7 +128,7 @@ def test_cosmic_rays_are_found_and_none_is_invented(dark: Stage) -> None:
 
 
 def test_samples_of_cosmic_rays_are_left_out_of_the_constants(dark: Stage) -> None:
-    tracks = [track for train in dark.frames[1] for track in tracks_in(dark, train)]
+    tracks = [track for train in dark.trains for track in tracks_in(dark, train)]
     left_out, usable = dark.map("cosmic_rays"), dark.flags == 0
     on_track = near(tracks, 0) & usable
     assert (left_out[on_track] > 0).mean() >= 0.95
@@ -158,7 +158,7 @@ def test_false_alarms_are_rare(dark: Stage) -> None:
 
 
 def test_empty_frames_are_told_and_do_not_count(dark: Stage) -> None:
-    assert len(dark.frames[1]) == TRAINS - EMPTY
+    assert len(dark.trains) == TRAINS - EMPTY
     assert dark.map("samples").max() == TRAINS - EMPTY
     assert any(f"{EMPTY} all zero" in message.text for message in dark.job.board.messages)
 

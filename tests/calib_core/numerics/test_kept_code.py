@@ -189,21 +189,26 @@ def run_kernel(tmp_path, source=KERNEL, **environment):
         env=os.environ | {"PYTHONPATH": os.getcwd(), "NUMBA_CACHE_DIR": str(tmp_path / "cache")} | environment)
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """Folder of a first start, in which the kernel was compiled and kept."""
+    folder = tmp_path_factory.mktemp("compiled")
+    assert run_kernel(folder).stdout.startswith("45 ")
+    return folder
+
+
 @pytest.mark.parametrize("damage", [
     lambda data: data[:len(data) // 2], lambda data: b"", lambda data: bytes(b ^ 0x10 for b in data),
     lambda data: data[:-200] + bytes(200),
 ], ids=["cut", "empty", "flipped", "end of zeros"])
-def test_damaged_machine_code_is_compiled_again(tmp_path, damage):
-    assert run_kernel(tmp_path).stdout.startswith("45 ")
-    kept = sorted((tmp_path / "cache").rglob("*.*"))
-    kept = [path for path in kept if path.is_file()]
-    assert kept
-    whole = [path.read_bytes() for path in kept]
-    for path, data in zip(kept, whole, strict=True):
-        path.write_bytes(damage(data))
+def test_damaged_machine_code_is_compiled_again(compiled, tmp_path, damage):
+    shutil.copytree(compiled / "cache", tmp_path / "cache")
+    [kept] = (tmp_path / "cache").rglob("*.kernel")
+    damaged = damage(kept.read_bytes())
+    kept.write_bytes(damaged)
     again = run_kernel(tmp_path)
     assert (again.returncode, again.stdout[:3], again.stderr) == (0, "45 ", "")
-    assert [path.read_bytes() != damage(data) for path, data in zip(kept, whole, strict=True)] == [True] * len(kept)
+    assert kept.read_bytes() != damaged
 
 
 def test_a_kernel_runs_where_nothing_can_be_kept(tmp_path):
@@ -222,9 +227,10 @@ def test_an_index_beyond_the_end_is_found_though_an_unchecked_kernel_is_kept(tmp
         assert "IndexError: index is out of bounds" in found.stderr
 
 
-def test_code_made_with_other_settings_of_numba_is_kept_apart(tmp_path):
+def test_code_made_with_other_settings_of_numba_is_kept_apart(compiled, tmp_path):
+    shutil.copytree(compiled / "cache", tmp_path / "cache")
     kept = []
-    for setting in ({}, {"NUMBA_OPT": "1"}, {"NUMBA_SLP_VECTORIZE": "1"}, {"NUMBA_OPT": "1"}, {}):
+    for setting in ({}, {"NUMBA_OPT": "1"}, {"NUMBA_SLP_VECTORIZE": "1"}, {"NUMBA_OPT": "1"}):
         assert run_kernel(tmp_path, **setting).stdout.startswith("45 ")
         kept.append(len(list((tmp_path / "cache").rglob("*.kernel"))))
-    assert kept == [1, 2, 3, 3, 3]
+    assert kept == [1, 2, 3, 3]
