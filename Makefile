@@ -3,10 +3,13 @@
 PYTHON ?= python3
 # tests run in so many processes, those of a file in one
 WORKERS ?= 2
+# tests of what is said of bad input
+PROVOKING := $(addprefix tests/calib_core/,cli io jobs detector store subjects test_params.py \
+    characterisation/test_few_frames.py) $(addprefix tests/systems/test_,bad_input.py bad_output.py stray_cells.py)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test indices bench lint venv clean
+.PHONY: demo test indices bench sentences lint venv clean
 
 demo: venv
 	$(BIN)/calibwb demo $(DETECTORS)
@@ -22,6 +25,11 @@ indices: venv
 
 bench: venv
 	$(BIN)/pytest -s -o addopts="--import-mode=importlib" tests/benchmarks
+
+# what tests provoke is read aloud; those that break the program itself say what no input makes it say
+sentences: venv
+	PYTHONPATH=tests $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not breaks" -p sentences \
+	    --sentences docs/developer/sentences.md $(PROVOKING)
 
 lint: venv
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ which parts there are is the model's choice, not the operator's.
 
 from __future__ import annotations
 
+import difflib
 import math
 import types
 import typing
@@ -21,6 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic.fields import FieldInfo
 
 from calib_core.errors import BadParameter
+
+#: Most parameters that a sentence lists.
+_MOST_LISTED = 8
 
 Kind = Literal["int", "float", "bool", "text", "choice", "limits", "limits_per_stage"]
 Limits = tuple[float, float]
@@ -172,8 +176,16 @@ class Knobs(BaseModel):
         known = {one.name: place for one, place in self._placed()}
         for name in names:
             if name not in known:
-                raise BadParameter(f"There is no parameter “{name}”; known parameters are {', '.join(known)}.")
+                raise BadParameter(f"There is no parameter “{name}”; {_known(name, list(known))}.")
         return known
+
+
+def _known(name: str, known: list[str]) -> str:
+    """All names, or of many those that are nearest to one that there is not."""
+    if len(known) <= _MOST_LISTED:
+        return f"known parameters are {', '.join(known)}"
+    near = difflib.get_close_matches(name, known, _MOST_LISTED, 0)
+    return f"of the {len(known)} known ones the nearest are {', '.join(near)}"
 
 
 @dataclass(frozen=True)

@@ -109,9 +109,9 @@ class FewFrames(Check):
                              f"Few frames per memory cell of {arranged.run.label}, {stage}: {n}; {self._means(n)}")
 
     def _means(self, n: int) -> str:
-        low = f" too low by {1 - unbiasing(n):.1%}" if n > 1 else " as no number"
+        noise = f"comes out too low by {1 - unbiasing(n):.1%}" if n > 1 else "cannot be told from 1 frame"
         more = f", and whether pixels blink is not tested below {FEWEST}" if self.gated else ""
-        return f"the noise comes out{low}{more}."
+        return f"the noise {noise}{more}."
 
 
 def unbiasing(n: int) -> float:

@@ -359,7 +359,7 @@ def _selected(index: ModuleIndex, selection: FrameSelection) -> ModuleIndex:
     if selection.parts > 1:
         index = index.kept(index.piece == selection.part)
     if not selection.keep_suspect:
-        index = index.left_out(index.suspect, "suspect train")
+        index = index.left_out(index.suspect, "of suspect trains")
     trains = np.unique(index.train)
     stop = None if selection.max_trains is None else selection.skip_first + selection.max_trains
     place = np.searchsorted(trains, index.train)

@@ -393,7 +393,9 @@ def _checked_cells(detector: DetectorType, index: ModuleIndex) -> tuple[ModuleIn
     for i, part in enumerate(index.parts):
         mine = outside & (index.part == i)
         if mine.any():
-            detail = (f"{int(mine.sum())} frames have memory cells outside 0 to {detector.max_cells - 1}"
+            frames = int(mine.sum())
+            what = "1 frame has a memory cell" if frames == 1 else f"{frames} frames have memory cells"
+            detail = (f"{what} outside 0 to {detector.max_cells - 1}"
                       f" (first {index.cell[mine][0]})")
             path = f"INSTRUMENT/{index.module.source}/{raw.cell.replace('.', '/')}"
             problems.append(part.file.problem("exclude", "R14", path, detail, index.module.number))

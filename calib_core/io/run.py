@@ -68,9 +68,10 @@ class Run:
         files, problems = open_run_files(path)
         if not files:
             reason = problems[0].sentence() if problems else "it holds no file that ends in .h5"
-            more = f", and so it is, or alike, with {len(problems) - 1} more" if len(problems) > 1 else ""
+            others = len(problems) - 1
+            more = f" {others} other file{'s' * (others > 1)} cannot be used either." if others > 0 else ""
             kind = StillWritten if _being_written(problems) else BadInput
-            raise kind(f"Run {path} cannot be used: {reason}{more}.")
+            raise kind(f"Run {path} cannot be used: {reason}.{more}")
         mine, foreign = own_files(path, files)
         for file in set(files) - set(mine):
             file.close()

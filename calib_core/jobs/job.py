@@ -229,7 +229,7 @@ class Job:
             self._fail(str(error))
         except Exception as error:
             self.say("ERROR", traceback.format_exc())
-            self._fail(f"Unexpected error: {error}")
+            self._fail(f"Unexpected error: {str(error).rstrip('.') or type(error).__name__}.")
         finally:
             self._end_time = time.monotonic()
             if self.plan is not None:

@@ -217,7 +217,7 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     unsure = tuple(doubts(found.condition))
     if spec.strict and unsure:
         raise BadInput(f"Not every value of the operating condition is sure, and --strict asks for that: {unsure[0]}"
-                       + (f" So it is with {len(unsure) - 1} others." if len(unsure) > 1 else ""))
+                       + _others(len(unsure) - 1, "value is not sure either", "values are not sure either"))
     runs = {one.key: opened[one.run.path] for one in found.taken if one.run}
     asked, absent = _named(chosen, runs, spec)
     detector = replace(asked, type=asked.type.operated_at(found.condition.values))
@@ -316,8 +316,13 @@ def _module_frames(detector: Detector, selection: FrameSelection, run: Run, modu
 
 def _none_left(left_out: dict[int, str]) -> str:
     first, *others = left_out.values()
-    more = f" So it is, or alike, with {len(others)} other modules; calibwb info shows each." if others else ""
-    return f"No module can be characterised: {first}{more}"
+    more = _others(len(others), "module cannot be used either", "modules cannot be used either")
+    return f"No module can be characterised: {first.rstrip('.')}.{more}"
+
+
+def _others(number: int, one: str, several: str) -> str:
+    """A sentence more on so many others; empty where there is none."""
+    return f" {number} other {one if number == 1 else several}." if number else ""
 
 
 def _cells(

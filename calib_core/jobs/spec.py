@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 
 from calib_core.errors import BadInput, BadParameter
 
@@ -125,7 +126,7 @@ class JobSpec(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise BadInput(f"Job file {path} is not valid: {where}: {_reason(first['msg'])}.") from error
+            raise BadInput(f"Job file {path} is not valid: {where}: {_reason(first)}.") from error
 
     @classmethod
     def checked(cls, **fields: Any) -> Self:
@@ -135,12 +136,17 @@ class JobSpec(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
-            raise BadParameter(f"{name} = {first['input']!r} is not allowed: {_reason(first['msg'])}.") from error
+            raise BadParameter(f"{name} = {first['input']!r} is not allowed: {_reason(first)}.") from error
 
 
-def _reason(message: str) -> str:
-    """Words of our own as they are."""
-    return message.removeprefix("Value error, ")
+#: Words in place of pydantic's, by the type of its error.
+_REASONS = {"extra_forbidden": "there is no such field", "path_type": "it is no path"}
+
+
+def _reason(error: ErrorDetails) -> str:
+    """What is wrong with a value; words of our own as they are."""
+    said = error["msg"].removeprefix("Value error, ")
+    return _REASONS.get(error["type"]) or said.replace("Input should", "it should").replace("Unable", "unable")
 
 
 def _absolute(path: str, info: ValidationInfo) -> Path:

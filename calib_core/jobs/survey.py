@@ -121,7 +121,8 @@ def _spread(family: Family, method: Method, kind: DetectorType, runs: Sequence[R
     inputs, waiting = [one for one in method.inputs(kind) if one.of == "raw"], list(runs)
     several = next((one.name for one in inputs if one.many), "")
     if len(runs) > len(inputs) and not several:
-        raise BadInput(f"{len(runs)} runs were given; {family.name} {method.command} takes {len(inputs)}.")
+        given = "1 run was" if len(runs) == 1 else f"{len(runs)} runs were"
+        raise BadInput(f"{given} given; {family.name} {method.command} takes {len(inputs) or 'none'}.")
     found: dict[str, tuple[Run, ...]] = {}
     for one in inputs:
         number = max(len(runs) - len(inputs) + 1, 1) if one.name == several else 1
@@ -353,6 +354,7 @@ def checked_conditions(
         if name not in known:
             raise BadParameter(f"There is no condition “{name}”; known conditions are {', '.join(known)}.")
         if not known[name].allows(value):
-            shown = repr(value) if isinstance(value, str) or math.isfinite(value) else "what is no number"
-            raise BadParameter(f"{name} = {shown} is not allowed; it takes {known[name].takes}.")
+            said = (f"{name} = {value!r} is not allowed" if isinstance(value, str) or math.isfinite(value)
+                    else f"{name} is no number")
+            raise BadParameter(f"{said}; it takes {known[name].takes}.")
     return conditions

@@ -119,10 +119,10 @@ class Workers:
         except CalibrationError as error:
             self._fail(module, str(error))
         except MemoryError:
-            self._fail(module, "the memory of the machine is used up; take a smaller memory budget or fewer threads")
+            self._fail(module, "the memory of the machine is used up; take a smaller memory budget or fewer threads.")
         except BaseException as error:  # whatever ends a thread would leave its work undone without a word
             self._report.say("ERROR", traceback.format_exc())
-            self._fail(module, f"unexpected error: {str(error) or type(error).__name__}")
+            self._fail(module, f"unexpected error: {str(error).rstrip('.') or type(error).__name__}.")
 
     def _fail(self, module: int | None, why: str) -> None:
         sentence = why if module is None else f"Module {module} failed: {why}"

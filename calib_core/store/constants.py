@@ -321,5 +321,12 @@ def _understood(path: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise BadInput(f"{path} cannot be read as a calibration constant: {reason}.") from error
+        raise BadInput(f"{path} cannot be read as a calibration constant: {_reason(error)}.") from error
+
+
+def _reason(error: BaseException) -> str:
+    """What the error says; an OSError has words besides its number, and a KeyError puts its own in quotes."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    said = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    return said.rstrip(".") or "its contents do not fit together"

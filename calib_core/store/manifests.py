@@ -152,8 +152,9 @@ class SetOnDisk:
         if self.being_written:
             return f"The set of {what} is being written by process {manifest.writer.pid}."
         if manifest.state == "complete":
-            return (f"The set of {what} was complete, but {_files(len(manifest.members) - len(self.there))} of "
-                    f"{len(manifest.members)} are gone or changed ({self.path}).")
+            gone = len(manifest.members) - len(self.there)
+            return (f"The set of {what} was complete, but {_files(gone)} of {len(manifest.members)} "
+                    f"{'is' if gone == 1 else 'are'} gone or changed ({self.path}).")
         why = manifest.why or f"its program on {manifest.writer.host} was ended before it was complete"
         return (f"The set of {what} is not complete: {share(*self.modules) or 'nothing was written'} "
                 f"({why.rstrip('.')}; {self.path}).")

@@ -50,7 +50,8 @@ def read_mask(
                 raise BadInput(f"{path} has no array {dataset}; its arrays are {have}.")
             values = _checked(path, found, detector)
     except (OSError, RuntimeError) as error:
-        raise BadInput(f"{path} cannot be read as a mask: {error}.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise BadInput(f"{path} cannot be read as a mask: {reason}.") from error
     flags = values * np.uint32(flag) if values.dtype == bool else values
     return np.asarray(flags, np.uint32).reshape(-1, *detector.shape)
 

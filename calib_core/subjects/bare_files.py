@@ -82,13 +82,13 @@ def with_axes(stored: StoredConstant, kind: DetectorType, cells: int = 0) -> tup
     if stored.dims:
         if not _fits(stored, stored.dims, kind):
             raise BadInput(f"{stored.path} has the axes {', '.join(stored.dims)} with the lengths {stored.shape}, "
-                           f"which are no images of a {kind.title} {kind.shape}.")
+                           f"which are no images of {kind.title} {kind.shape}.")
         return stored, ""
     declared = (calibration_of(kind, stored.calibration)[1] or next(iter(kind.calibrations.values()))).dims
     dims = min((one for one in _orders(declared, len(stored.shape)) if _fits(stored, one, kind)),
                key=lambda one: _strangeness(stored, one, declared, kind, cells), default=None)
     if dims is None:
-        raise BadInput(f"{stored.path} has an array of {stored.shape}, which is no stack of images of a {kind.title} "
+        raise BadInput(f"{stored.path} has an array of {stored.shape}, which is no stack of images of {kind.title} "
                        f"{kind.shape}.")
     return replace(stored, dims=dims), (f"The files of {stored.calibration} do not name their axes; by their lengths "
                                         f"they are taken as {', '.join(dims)}.")

@@ -136,8 +136,8 @@ def _check_detectors(a: Subject, b: Subject) -> None:
         if any(base_of(result.name) != result.name for result in one.results):
             raise BadInput(f"{letter} ({one.title}) is a comparison itself; choose one of the two that it compares.")
         if one.kind is None or not one.axes:
-            raise BadInput(f"It is not known yet what {letter} ({one.title}) has of which detector; compare it once "
-                           "its runs or files have been looked at.")
+            raise BadInput(f"The detector of {letter} ({one.title}) is not known yet; compare it once its runs or "
+                           "files have been looked at.")
     assert a.kind is not None
     assert b.kind is not None
     if (a.kind.name, a.kind.shape) != (b.kind.name, b.kind.shape):  # a mode of operation makes a type of its own

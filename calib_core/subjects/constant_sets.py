@@ -115,7 +115,8 @@ def find_sets(paths: Sequence[Path], detector_type: str = "") -> tuple[ConstantS
         *_sets(bare, _set_of_bare, detector_type, left_out),
     ]
     if not found:
-        more = f" So it is, or alike, with {len(left_out) - 1} other files." if len(left_out) > 1 else ""
+        others = len(left_out) - 1
+        more = f" {others} other file{'s' * (others > 1)} cannot be used either." if others else ""
         raise BadInput(f"{left_out[0]}{more}")
     newest_first = sorted(found, key=lambda one: one.created, reverse=True)
     return tuple(replace(one, notes=(*one.notes, *left_out)) for one in newest_first)

@@ -78,6 +78,26 @@ def test_refusals_name_value_and_range(changes, sentence):
     assert str(told.value) == sentence
 
 
+class Many(Knobs):
+    """More parameters than a sentence lists."""
+
+    first_train: int = knob(1, help="First")
+    a: int = knob(1, help="A")
+    b: int = knob(1, help="B")
+    c: int = knob(1, help="C")
+    d: int = knob(1, help="D")
+    e: int = knob(1, help="E")
+    f: int = knob(1, help="F")
+    g: int = knob(1, help="G")
+    h: int = knob(1, help="H")
+
+
+def test_of_many_parameters_the_nearest_are_told():
+    with pytest.raises(BadParameter, match="“frst_train”; of the 9 known ones the nearest are first_train, ") as told:
+        Many().with_changes({"frst_train": 3})
+    assert len(str(told.value).split(", ")) == 8
+
+
 def test_changes_are_what_differs_from_the_baseline():
     baseline = Example(sigma=3.0)
     changed = baseline.with_changes({"trains": 7, "sigma": 3.0, "hard": [[0, 2], [1, 3]]})

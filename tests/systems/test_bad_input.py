@@ -95,6 +95,12 @@ def test_runs_that_cannot_be_used_are_refused(fault: str, runs: Runs, tmp_path: 
     refused(words(runs, tmp_path / "out"), tmp_path / "out", capsys, *told)
 
 
+def test_the_modules_that_cannot_be_used_either_are_counted(runs: Runs, tmp_path: Path, capsys: Capture) -> None:
+    corrected(runs)
+    refused(words(runs, tmp_path / "out"), tmp_path / "out", capsys, "No module can be characterised: ",
+            "raw data are needed (refused, R", "). 1 other module cannot be used either.")
+
+
 def test_two_runs_of_one_gain_stage_by_gain_bits(
     make_dataset: Callable[..., Dataset], tmp_path: Path, capsys: Capture
 ) -> None:

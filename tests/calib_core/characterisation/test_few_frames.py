@@ -33,4 +33,4 @@ def test_a_sentence_tells_each_run_of_few_frames() -> None:
         f"Few frames per memory cell of r low, LOW: 12; the noise comes out too low by 2.2%, {more}"]
     assert not told(True, high=20)
     assert "blink" not in told(False, high=2)[0]
-    assert "as no number" in told(True, high=1)[0]
+    assert "the noise cannot be told from 1 frame, and" in told(True, high=1)[0]

@@ -13,7 +13,7 @@ from calib_core.simulate import demo_settings, read_truth
 
 
 def parsed(*words: str) -> argparse.Namespace:
-    parser = Parser()
+    parser = Parser("calibwb simulate")
     add_arguments(parser)
     return parser.parse_args(list(words))
 

@@ -100,6 +100,7 @@ def test_a_job_without_a_plan_has_its_sentence(tmp_path):
         r"JUNGFRAU DARK of SPB_IRDA_JF4M: failed \(.+\) after [0-9.]+ s, no file written to .+\.", table)
 
 
+@pytest.mark.breaks
 def test_a_module_that_failed_is_named_with_its_reason(tmp_path, monkeypatch):
     def write(plan, module, *_):
         if module.number == 2:

@@ -191,7 +191,7 @@ def test_trains_are_selected(agipd_run):
         file["INDEX/flag"][2] = 0
     frames = frames_of(run, selection=FrameSelection(skip_first=1, max_trains=2))
     np.testing.assert_array_equal(np.unique(frames.train), [10001, 10003])
-    assert frames.excluded == {"suspect train": 2, "first trains skipped": 2, "beyond the trains wanted": 2}
+    assert frames.excluded == {"of suspect trains": 2, "first trains skipped": 2, "beyond the trains wanted": 2}
     with_suspect = frames_of(run, selection=FrameSelection(keep_suspect=True))
     assert with_suspect.trains == 5
     with pytest.raises(BadInput, match="4 trains with usable frames; at least 5"):

@@ -35,7 +35,8 @@ def test_the_file_is_plain_json_with_the_number_of_its_format() -> None:
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    ({"format": 1}, "format"), ({"runs": {"high": "r1"}}, "runs: Extra inputs"), ({"memory_mb": 3}, "memory_mb"),
+    ({"format": 1}, "format"), ({"runs": {"high": "r1"}}, "runs: there is no such field"),
+    ({"memory_mb": 3}, "memory_mb"),
     ({"parts": 0}, "parts"), ({"inputs": ["a"]}, "inputs"), ({"out_folder": None}, "out_folder"),
 ])
 def test_a_file_that_is_not_valid_is_named_with_the_place(

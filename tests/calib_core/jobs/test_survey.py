@@ -50,7 +50,8 @@ def test_runs_are_spread_over_the_inputs_in_their_order(inputs: str, runs: str, 
 
 
 @pytest.mark.parametrize(("inputs", "runs", "words"), [
-    ("high med low", "abcd", "4 runs were given; TINY MAKE takes 3."), ("", "a", "1 runs were given"),
+    ("high med low", "abcd", "4 runs were given; TINY MAKE takes 3."),
+    ("", "a", "1 run was given; TINY MAKE takes none."),
 ])
 def test_more_runs_than_inputs_are_refused(inputs: str, runs: str, words: str) -> None:
     given: Any = list(runs)
@@ -117,7 +118,7 @@ def test_what_does_not_go_together_is_refused(
     (("high",), {"bias_voltage": -5.0}, "bias_voltage = -5.0 is not allowed; it takes a number from 1 to 500."),
     (("high",), {"memory_cells": 9999.0}, "memory_cells = 9999.0 is not allowed; it takes a number from 1 to 352."),
     (("high",), {"gain_mode": 7.0}, "gain_mode = 7.0 is not allowed; it takes 0 or 1 or 2 or 3."),
-    (("high",), {"bias_voltage": float("nan")}, "bias_voltage = what is no number is not allowed; it takes a number"),
+    (("high",), {"bias_voltage": float("nan")}, "bias_voltage is no number; it takes a number"),
 ])
 def test_inputs_and_conditions_that_cannot_be_meant_are_refused(
     given: tuple[str, ...], conditions: dict[str, Any], words: str, runs: dict[str, Path]

@@ -50,6 +50,7 @@ def test_nothing_is_written_into_a_run_that_is_read(start: Start, runs: list[Pat
     assert {path: path.stat().st_mtime_ns for path in runs[0].rglob("*")} == before
 
 
+@pytest.mark.breaks
 @pytest.mark.parametrize(("error", "words"), [
     (SystemExit(), "unexpected error: SystemExit"), (MemoryError(), "the memory of the machine is used up"),
     (KeyboardInterrupt(), "unexpected error: KeyboardInterrupt")])
@@ -65,6 +66,7 @@ def test_a_thread_that_dies_leaves_no_job_that_is_done(
     assert words in job.board.error
 
 
+@pytest.mark.breaks
 def test_a_thread_that_dies_outside_of_its_work_is_no_success(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(*_: Any) -> None:
         raise SystemExit

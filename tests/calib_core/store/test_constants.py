@@ -285,6 +285,23 @@ def test_other_files_are_told(tmp_path, content):
         read_constant(path)
 
 
+@pytest.mark.parametrize(("error", "told"), [
+    (KeyError("Unable to open object 'data'"), "constant: Unable to open object 'data'."),
+    (StopIteration(), "constant: its contents do not fit together."),
+    (OSError(5, "Input/output error"), "constant: Input/output error."),
+    (ValueError("It is no text."), ": It is no text."),
+])
+def test_each_reason_is_a_sentence(tmp_path, values, monkeypatch, error, told):
+    def failing(*_):
+        raise error
+
+    written = write_constant(constant(values), tmp_path)
+    monkeypatch.setattr("calib_core.store.constants.open_hdf5", failing)
+    with pytest.raises(BadInput) as refused:
+        read_constant(written.path)
+    assert str(refused.value).endswith(told)
+
+
 @pytest.mark.parametrize("length", [10, 1000, 20_000])
 def test_files_that_were_cut_are_told(tmp_path, values, length):
     written = write_constant(constant(values), tmp_path)

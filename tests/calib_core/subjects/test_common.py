@@ -46,9 +46,9 @@ def test_nothing_is_told_where_both_have_the_same() -> None:
      "A has modules 3,5 and B has 7-9,12; choose results that have a module in common."),
     ({"cells": (1, 2, 3)}, "Memory cell: A has 0,4,8 and B has 1-3; choose results that have one in common."),
     ({"gains": ("LG",)}, "Gain stage: A has HG, MG and B has LG; choose results that have one in common."),
-    ({"kind": None}, "It is not known yet what B (runs 1-3) has of which detector; compare it once its runs or files "
+    ({"kind": None}, "The detector of B (runs 1-3) is not known yet; compare it once its runs or files "
      "have been looked at."),
-    ({"axes": (), "results": ()}, "It is not known yet what B (runs 1-3) has of which detector; compare it once its "
+    ({"axes": (), "results": ()}, "The detector of B (runs 1-3) is not known yet; compare it once its "
      "runs or files have been looked at."),
     ({"results": (RAW,)},
      "runs 1-3 and runs 1-3 have no maps of the same quantity; choose two results of one kind."),

@@ -285,6 +285,16 @@ def test_where_nothing_can_be_used_one_sentence_says_so(tmp_path: Path) -> None:
         find_sets([tmp_path])
 
 
+@pytest.mark.parametrize(("files", "end"), [
+    (1, r": [^:]+\."), (2, r"\. 1 other file cannot be used either\."),
+    (4, r"\. 3 other files cannot be used either\.")])
+def test_where_nothing_can_be_used_the_others_are_counted(tmp_path: Path, files: int, end: str) -> None:
+    for module in range(files):
+        put_ours(tmp_path, module, "Offset", images(), module).write_bytes(b"nothing")
+    with pytest.raises(BadInput, match=end + "$"):
+        find_sets([tmp_path])
+
+
 def test_an_empty_folder_and_a_missing_one_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="empty has no constants"):
@@ -446,7 +456,7 @@ def test_bare_files_in_one_piece_are_read_once(tmp_path: Path, opened: Any, show
 
 def test_bare_files_of_no_fitting_shape_are_told(tmp_path: Path) -> None:
     put_bare(tmp_path / "dssc-type", "UNIT", "Offset", np.zeros((7, 8)))
-    with pytest.raises(BadInput, match=r"no stack of images of a DSSC"):
+    with pytest.raises(BadInput, match=r"no stack of images of DSSC"):
         find_sets([tmp_path / "dssc-type"])
 
 
