@@ -48,3 +48,17 @@ class AlreadyWritten(CalibrationError):
 
 class Cancelled(CalibrationError):
     """The operator cancelled the job."""
+
+
+def and_others(number: int, one: str, several: str = "") -> str:
+    """A sentence more on so many others of a kind, with a blank before it; empty where there is none.
+
+    Parameters
+    ----------
+    number : int
+    one, several : str
+        What is true of one, such as "file cannot be used either", and of several; without the latter, of one with
+        an s behind its first word.
+    """
+    noun, rest = one.split(" ", 1)
+    return f" {number} other {one if number == 1 else several or f'{noun}s {rest}'}." if number > 0 else ""

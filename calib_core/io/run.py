@@ -15,7 +15,7 @@ import numpy as np
 
 from calib_core.detector import Array, ControlReader, Detector, FrameSelection, Module, SampleStatistics
 from calib_core.detector.registry import identify
-from calib_core.errors import BadInput, StillWritten
+from calib_core.errors import BadInput, StillWritten, and_others
 from calib_core.io.belonging import own_files
 from calib_core.io.cells import without_strays
 from calib_core.io.control import RunControl
@@ -68,8 +68,7 @@ class Run:
         files, problems = open_run_files(path)
         if not files:
             reason = problems[0].sentence() if problems else "it holds no file that ends in .h5"
-            others = len(problems) - 1
-            more = f" {others} other file{'s' * (others > 1)} cannot be used either." if others > 0 else ""
+            more = and_others(len(problems) - 1, "file cannot be used either")
             kind = StillWritten if _being_written(problems) else BadInput
             raise kind(f"Run {path} cannot be used: {reason}.{more}")
         mine, foreign = own_files(path, files)

@@ -17,7 +17,7 @@ from calib_core.characterisation.unit import Context, Unit
 from calib_core.constants.condition import Condition
 from calib_core.correction.pipeline import BoundPipeline
 from calib_core.detector import Detector, DetectorType, FrameSelection, Module
-from calib_core.errors import BadInput, BadParameter
+from calib_core.errors import BadInput, BadParameter, and_others
 from calib_core.io.budget import cells_per_block
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
@@ -217,7 +217,7 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     unsure = tuple(doubts(found.condition))
     if spec.strict and unsure:
         raise BadInput(f"Not every value of the operating condition is sure, and --strict asks for that: {unsure[0]}"
-                       + _others(len(unsure) - 1, "value is not sure either", "values are not sure either"))
+                       + and_others(len(unsure) - 1, "value is not sure either", "values are not sure either"))
     runs = {one.key: opened[one.run.path] for one in found.taken if one.run}
     asked, absent = _named(chosen, runs, spec)
     detector = replace(asked, type=asked.type.operated_at(found.condition.values))
@@ -228,7 +228,7 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     before, told = bind_before(spec, method, detector, modules)
     kind = _after(detector.type, before)
     arranged = {one.key: one for one in found.taken}
-    context = Context(kind, _cells(kind, found.condition, frames), arranged, before=before)
+    context = Context(kind, _cells(kind, found.condition, frames.values()), arranged, before=before)
     source = Source(frames, runs, {}, chunk_bytes_of(spec, chosen.type.frame_bytes))
     for run in opened.values():
         run.forget_indexes()
@@ -306,30 +306,21 @@ def _module_frames(detector: Detector, selection: FrameSelection, run: Run, modu
         raise BadInput(f"Run {run.label} has no data of module {module.number} ({module.aggregator}).")
     frames = run.frames(detector, module, selection)
     if frames.trains < selection.min_trains:
-        raise BadInput(
-            f"Run {run.label} has {frames.trains} trains with frames of module {module.number}; "
-            f"at least {selection.min_trains} are needed (--min-trains)."
-        )
+        raise BadInput(f"Run {run.label} has {frames.trains} trains with frames of module {module.number}; "
+                       f"at least {selection.min_trains} are needed (--min-trains).")
     check_strays(frames, selection, detector.type)
     return frames
 
 
 def _none_left(left_out: dict[int, str]) -> str:
     first, *others = left_out.values()
-    more = _others(len(others), "module cannot be used either", "modules cannot be used either")
-    return f"No module can be characterised: {first.rstrip('.')}.{more}"
+    return (f"No module can be characterised: {first.rstrip('.')}."
+            + and_others(len(others), "module cannot be used either"))
 
 
-def _others(number: int, one: str, several: str) -> str:
-    """A sentence more on so many others; empty where there is none."""
-    return f" {number} other {one if number == 1 else several}." if number else ""
-
-
-def _cells(
-    kind: DetectorType, condition: Condition, frames: dict[tuple[int, str], ModuleFrames]
-) -> tuple[int, ...]:
+def _cells(kind: DetectorType, condition: Condition, frames: Iterable[ModuleFrames]) -> tuple[int, ...]:
     """Memory cells of the constants: all in use, also those that no frame was stored for."""
-    seen = sorted({cell for one in frames.values() for cell in one.cells})
+    seen = sorted({cell for one in frames for cell in one.cells})
     in_use = cells_in_use(kind, condition)
     if in_use <= 1 and len(seen) == 1:
         return tuple(seen)

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from calib_core.detector import DetectorType
-from calib_core.errors import BadInput
+from calib_core.errors import BadInput, and_others
 from calib_core.store.constants import StoredConstant, read_constant
 from calib_core.store.manifests import doubts
 from calib_core.subjects.bare_files import calibration_of, numbers_of, types_of, with_axes
@@ -115,9 +115,7 @@ def find_sets(paths: Sequence[Path], detector_type: str = "") -> tuple[ConstantS
         *_sets(bare, _set_of_bare, detector_type, left_out),
     ]
     if not found:
-        others = len(left_out) - 1
-        more = f" {others} other file{'s' * (others > 1)} cannot be used either." if others else ""
-        raise BadInput(f"{left_out[0]}{more}")
+        raise BadInput(left_out[0] + and_others(len(left_out) - 1, "file cannot be used either"))
     newest_first = sorted(found, key=lambda one: one.created, reverse=True)
     return tuple(replace(one, notes=(*one.notes, *left_out)) for one in newest_first)
 
