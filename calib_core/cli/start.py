@@ -1,16 +1,30 @@
-"""Where the program begins: an interrupt is answered from the first import on."""
+"""Where the program begins: an interrupt is answered from the first import on, and to its end."""
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 
 
 def main() -> int:
     """Run the command line; returns its exit status, 130 where it is interrupted while it loads."""
+    sys.unraisablehook = _not_swallowed
     try:
         from calib_core.cli.main import main as run  # the imports of the whole command line
 
-        return run()
+        status = run()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and told: Python ends, which cannot be answered
+        return status
     except KeyboardInterrupt:
         print("calibwb: interrupted", file=sys.stderr)
         return 130
+
+
+def _not_swallowed(unraisable: sys.UnraisableHookArgs) -> None:
+    """Interrupt again where the first time hit what Python lets nothing out of, such as the end of an object."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        again = threading.main_thread().ident, signal.SIGINT
+        threading.Timer(0.01, signal.pthread_kill, again).start()  # from here it would get out no more than before
+    else:
+        sys.__unraisablehook__(unraisable)
