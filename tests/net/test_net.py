@@ -33,10 +33,11 @@ Make = Callable[[Case], Simulated]
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Raw runs of a case; cases of the same data share them."""
     made: dict[str, Simulated] = {}
+    root = tmp_path_factory.mktemp("net")  # here, since it goes with who makes it
 
     def make(case: Case) -> Simulated:
         if case.data not in made:
-            made[case.data] = raw_runs(case, tmp_path_factory.mktemp("net"))
+            made[case.data] = raw_runs(case, root / str(len(made)))
             digests = [of_run(path) for path in made[case.data].runs.values()]
             assert digests == RECORDED["runs"][case.data], "the simulator, not the dark, has changed"
         return made[case.data]
