@@ -16,6 +16,7 @@ from calib_core.characterisation.by_gain_stage import code_of
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.detector import Frames
 from calib_core.numerics import moments
+from calib_core.numerics.closure import Quarters
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Statistics:
         Ends of the gate of plane 0, of whole codes half a code further out; None where there was none.
     tracks : (pixels,) uint32, optional
         Samples left out since they belong to tracks that were recognised.
+    quarters : Quarters, optional
+        Of the kept samples of the pixels by which halves are compared, where the memory cell is looked at.
     """
 
     mean: Array
@@ -48,6 +51,7 @@ class Statistics:
     normality: Array | None = None
     gate: tuple[Array, Array] | None = None
     tracks: Array | None = None
+    quarters: Quarters | None = None
 
     @property
     def tried(self) -> Array:
@@ -148,6 +152,8 @@ class Moments(Accumulator):
         self.low = np.full(shape, sampling.lowest, np.uint16)
         self.high = np.full(shape, sampling.highest, np.uint16)
         self.normality: Array | None = None
+        #: By slot, of the samples from which the gates come.
+        self.quarters: dict[int, Quarters] = {}
         self.is_gated = False
 
     def update(self, name: str, chunk: Frames) -> None:
@@ -262,7 +268,8 @@ class Moments(Accumulator):
         normal = None if self.normality is None else self.normality[slot]
         half = np.float32(0.5)
         gate = (self.low[0, slot] - half, self.high[0, slot] + half) if self.is_gated else None
-        return Statistics(mean, std, self.count[:, slot].copy(), int(self.seen[slot]), wrong, normal, gate)
+        return Statistics(mean, std, self.count[:, slot].copy(), int(self.seen[slot]), wrong, normal, gate,
+                          quarters=self.quarters.get(slot))
 
     def snapshot(self, index: int) -> Maps:
         """Maps of one memory cell.

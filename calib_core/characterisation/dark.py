@@ -15,8 +15,10 @@ from calib_core.characterisation import by_gain_stage, dark_reasons, dark_result
 from calib_core.characterisation.accumulators import Describe, Moments, Sampling, Statistics
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.dark_asic_checks import BadAsics, Outside
-from calib_core.characterisation.dark_asics import BAD, bad_shares, with_statistics
+from calib_core.characterisation.dark_asics import BAD, bad_shares
 from calib_core.characterisation.dark_checks import Drift, FewFrames, unbiasing
+from calib_core.characterisation.dark_closure import bytes_of, with_numbers
+from calib_core.characterisation.dark_closure_check import Closure
 from calib_core.characterisation.dark_files import Files
 from calib_core.characterisation.dark_separation import GAIN_SIGNAL, Separation, among_all_stages
 from calib_core.characterisation.inputs import Arrangement, Given, Input, inputs_of_steps
@@ -150,10 +152,8 @@ class Dark(TrainSelection, Method):
             All but the flags with 0 for NaN where :attr:`legacy_zeros` asks for it.
         """
         zeros = self.legacy_zeros
-        common = (
-            ConstantOutput(OFFSET, "offset", "samples", zeros), ConstantOutput(NOISE, "noise", "samples", zeros),
-            ConstantOutput(BAD_PIXELS_DARK, "bad_pixels"),
-        )
+        common = (ConstantOutput(OFFSET, "offset", "samples", zeros),
+                  ConstantOutput(NOISE, "noise", "samples", zeros), ConstantOutput(BAD_PIXELS_DARK, "bad_pixels"))
         signal = kind is not None and kind.signal_plane is not None
         return (*common, ConstantOutput(THRESHOLDS_DARK, "thresholds", zeros=zeros)) if signal else common
 
@@ -162,9 +162,8 @@ class Dark(TrainSelection, Method):
 
         Parameters
         ----------
-        context : Context
-        unit : Unit
-            Its largest number of samples decides, that of the whole run also in parts of it.
+        context, unit
+            The unit's largest number of samples decides, that of the whole run also in parts of it.
 
         Returns
         -------
@@ -187,7 +186,8 @@ class Dark(TrainSelection, Method):
         planes = 1 if kind.signal_plane is None else 2
         kept = {"robust": min(self.gate_samples, samples), "median": samples, "plain": 0}[self.estimator]
         folded = 16 if samples > MAX_FRAMES else 0
-        return kind.pixels * planes * (2 * kept + 2 * 24 + 16 + folded)
+        halves = bytes_of(kind, kept) if self._has_gate else 0
+        return kind.pixels * planes * (2 * kept + 64 + folded) + halves
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
         """Samples for the gate first, then moments inside it; or what the legacy estimators need.
@@ -197,9 +197,9 @@ class Dark(TrainSelection, Method):
         GateSamples, MedianSamples or Moments
             By :attr:`estimator`; in the second pass the Moments whose gates the first has settled.
         """
-        sampling, describe = Sampling.of(context, unit, self.ddof), self._describing(context, unit)
         if isinstance(previous, GateSamples):
             return previous.gated
+        sampling, describe = Sampling.of(context, unit, self.ddof), self._describing(context, unit)
         if self.estimator == "robust":
             depth = min(self.gate_samples, unit.samples)
             return GateSamples(
@@ -251,7 +251,8 @@ class Dark(TrainSelection, Method):
         assert isinstance(accumulator, Moments | GateSamples | MedianSamples)  # what begin() makes
         describe, place = self._describing(context, unit), context.place(unit)
         for slot, index in enumerate(unit.block):
-            yield {**place, "cell": index}, with_statistics(context.detector, describe(accumulator.statistics(slot)))
+            found = accumulator.statistics(slot)
+            yield {**place, "cell": index}, with_numbers(context, describe(found), found.quarters)
 
     def combined(self, kind: DetectorType | None) -> tuple[str, ...]:
         """Gain signal, its noise and the flags, all over (gain, cell), where there is a gain signal.
@@ -268,8 +269,7 @@ class Dark(TrainSelection, Method):
 
         Parameters
         ----------
-        context : Context
-        at : mapping
+        context, at
             Index of the memory cell.
         results : mapping of (gain, slow_scan, fast_scan) arrays
             Gain signal and its deviation, ADU, and bad pixels, of the stages that have a run.
@@ -308,10 +308,8 @@ class Dark(TrainSelection, Method):
 
         Parameters
         ----------
-        context : Context
-            Its axis of gain stages says which are there.
-        at : mapping
-            Index of the gain stage.
+        context, at
+            Axis of gain stages, which says which are there, and index along it.
         maps : mapping of (gain, slow_scan, fast_scan) arrays
             Those of :meth:`judged` that there are.
         row, col : int
@@ -341,9 +339,10 @@ class Dark(TrainSelection, Method):
         return (*(rule.text for rule in self._rules(kind, 0)), *separation)
 
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
-        """What is asked of each module: those of every method, files, drift, enough frames, ASICs."""
-        outside = (Outside(),) if self._has_gate else ()
-        return (*super().checks(kind), Files(), Drift(), FewFrames(self._has_gate), BadAsics(), *outside)
+        """What is asked of each module: those of every method, files, drift, enough frames, ASICs, halves."""
+        gated = (Outside(), Closure()) if self._has_gate else ()
+        few = FewFrames(self.gate_samples if gated else 0)
+        return (*super().checks(kind), Files(), Drift(), few, BadAsics(), *gated)
 
     def _describing(self, context: Context, unit: Unit) -> Describe:
         return partial(self._describe, context.detector, by_gain_stage.number_of(context, unit.inputs[0]))

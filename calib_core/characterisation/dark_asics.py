@@ -70,7 +70,7 @@ def with_statistics(kind: DetectorType, maps: Maps) -> Maps:
         The maps, and (asic,) float32 by the names of :data:`STATISTICS`; NaN where no pixel of
         an ASIC gives a number.
     """
-    index = _sampled(kind.shape, kind.asic_shape)
+    index = spread_pixels(kind.shape, kind.asic_shape, _PIXELS)
     # what rules flag stays: a median does not see a few of them, and is wanted where they are all
     good = ((maps["bad_pixels"] & _NEVER) | region_flags(kind)).ravel()[index] == 0
     offset, noise = (np.where(good, maps[name].ravel()[index], np.float32(np.nan)) for name in ("offset", "noise"))
@@ -102,13 +102,26 @@ def bad_shares(kind: DetectorType, flags: Array) -> Array:
 
 
 @cache
-def _sampled(shape: tuple[int, int], asic: tuple[int, int]) -> Array:
-    """Flat indices (asic, n) of pixels of each ASIC, in steps that come by all of its columns."""
-    step = max(1, asic[0] * asic[1] // _PIXELS)
-    while np.gcd(step, asic[1]) > 1 and step > 1:
+def spread_pixels(shape: tuple[int, int], block: tuple[int, int], number: int) -> Array:
+    """Pixels of each block of a module, in steps that come by all of its columns.
+
+    Parameters
+    ----------
+    shape, block : (int, int)
+        Of the module and of each block, such as an ASIC.
+    number : int
+        About how many pixels of a block are wanted.
+
+    Returns
+    -------
+    (blocks, n) int64
+        Flat indices, blocks row by row.
+    """
+    step = max(1, block[0] * block[1] // number)
+    while np.gcd(step, block[1]) > 1 and step > 1:
         step += 1
-    rows, columns = np.divmod(np.arange(0, asic[0] * asic[1], step), asic[1])
-    tops, lefts = (np.arange(0, size, one) for size, one in zip(shape, asic, strict=True))
+    rows, columns = np.divmod(np.arange(0, block[0] * block[1], step), block[1])
+    tops, lefts = (np.arange(0, size, one) for size, one in zip(shape, block, strict=True))
     first = (tops[:, None] * shape[1] + lefts).ravel()
     return np.asarray(first[:, None] + rows * shape[1] + columns)
 

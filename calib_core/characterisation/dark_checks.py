@@ -75,15 +75,15 @@ def _drift(context: Context, key: str, finished: Finished) -> tuple[float, float
 
 @dataclass(frozen=True)
 class FewFrames(Check):
-    """There are enough frames for a noise without much bias, and to find pixels that blink.
+    """There are enough frames for a noise without much bias, to find pixels that blink, and to compare halves.
 
     Attributes
     ----------
-    gated : bool
-        Whether pixels that blink would be found with more.
+    kept : int
+        Most samples that a gate is taken from; 0 without a gate, where neither is done with any number of frames.
     """
 
-    gated: bool
+    kept: int
 
     @property
     def text(self) -> CheckText:
@@ -91,7 +91,8 @@ class FewFrames(Check):
         return CheckText(
             "few frames", "fewest frames n of a memory cell; the standard deviation of n normal samples is low by "
             "1 − c₄(n) on average, c₄(n) = √(2/(n − 1)) Γ(n/2) / Γ((n − 1)/2)", f"fewer than {FEWEST}", "none",
-            f"1 − c₄ is {1 - unbiasing(FEWEST):.1%} at {FEWEST} frames, and fewer do not tell whether a pixel blinks")
+            f"1 − c₄ is {1 - unbiasing(FEWEST):.1%} at {FEWEST} frames, and fewer do not tell whether a pixel blinks "
+            "and whether halves of them agree")
 
     def remarks(self, context: Context, module: int, finished: Finished) -> Iterator[Remark]:
         """A sentence for each run of few frames, the same for all modules that have as many.
@@ -103,15 +104,19 @@ class FewFrames(Check):
         """
         for key, arranged in context.arranged.items():
             n = 0 if arranged.run is None else finished.fewest(key)
+            stage = context.stage_of(key)
             if arranged.run is not None and 0 < n < FEWEST:
-                stage = context.stage_of(key)
                 yield Remark(self.text.kind, module, stage, float(n), float(FEWEST), "frames",
                              f"Few frames per memory cell of {arranged.run.label}, {stage}: {n}; {self._means(n)}")
+            elif arranged.run is not None and 0 < self.kept < FEWEST <= n:
+                yield Remark(self.text.kind, module, stage, float(self.kept), float(FEWEST), "frames",
+                             f"The gate of {arranged.run.label}, {stage}, is taken from {self.kept} frames per "
+                             f"memory cell; whether halves of them agree is not tested below {FEWEST}.")
 
     def _means(self, n: int) -> str:
         noise = f"comes out too low by {1 - unbiasing(n):.1%}" if n > 1 else "cannot be told from 1 frame"
-        more = f", and whether pixels blink is not tested below {FEWEST}" if self.gated else ""
-        return f"the noise {noise}{more}."
+        more = f", and whether pixels blink, and halves of the samples agree, is not tested below {FEWEST}"
+        return f"the noise {noise}{more if self.kept else ''}."
 
 
 def unbiasing(n: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calib_core.axes import Axis, Result
+from calib_core.characterisation import dark_closure
 from calib_core.characterisation.dark_asics import COMMON, STATISTICS, axis_of
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType
@@ -37,9 +38,10 @@ def further_axes(kind: DetectorType) -> tuple[Axis, ...]:
     Returns
     -------
     tuple of Axis
-        ASICs, and thresholds where there is a gain signal.
+        ASICs, numbers of closure, and thresholds where there is a gain signal.
     """
-    return (axis_of(kind),) if kind.signal_plane is None else (axis_of(kind), THRESHOLD)
+    always = (axis_of(kind), dark_closure.AXIS)
+    return always if kind.signal_plane is None else (*always, THRESHOLD)
 
 
 #: What each dark has beside its offset.
@@ -58,6 +60,6 @@ def on_demand(*, gate: bool, signal: bool, bits: bool, normality: bool) -> tuple
     -------
     tuple of Result
     """
-    wanted = {(OUTSIDE, EXPLAINED, COMMON): gate, (SIGNAL, SIGNAL_NOISE, THRESHOLDS): signal, (WRONG,): bits,
-              (NORMALITY,): normality}
+    wanted = {(OUTSIDE, EXPLAINED, COMMON, dark_closure.CLOSURE): gate,
+              (SIGNAL, SIGNAL_NOISE, THRESHOLDS): signal, (WRONG,): bits, (NORMALITY,): normality}
     return tuple(one for results, there in wanted.items() if there for one in results)

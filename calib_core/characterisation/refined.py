@@ -10,12 +10,14 @@ import numpy as np
 from calib_core.axes import Array
 from calib_core.characterisation.accumulators import Sampling, Slots, Statistics
 from calib_core.characterisation.by_gain_stage import number_of
+from calib_core.characterisation.dark_closure import Kept
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.constant import NOISE, OFFSET
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.step import Images, Known, Step
 from calib_core.detector import Frames
 from calib_core.numerics import residuals
+from calib_core.numerics.closure import Quarters
 
 #: Frames that are corrected together; more only need more memory.
 BATCH = 8
@@ -51,7 +53,7 @@ class Refined(Accumulator):
 
     def __init__(
         self, context: Context, unit: Unit, sampling: Sampling, known: Sequence[KnownCell], trials: Sequence[Trial],
-        describe: DescribePass, gate: tuple[float, float],
+        describe: DescribePass, gate: tuple[float, float], kept: int = 0,
     ) -> None:
         self.unit, self.sampling, self.known, self._describe = unit, sampling, list(known), describe
         self.trials = tuple(trials)
@@ -64,6 +66,7 @@ class Refined(Accumulator):
         self.count, self.tracks = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)
         self.seen = np.zeros(len(unit.block), np.int64)
         self.wrong = None if sampling.code is None else np.zeros(shape[1:], np.uint32)
+        self.kept = Kept(context, unit, len(self.trials), kept)
         self._width = np.stack([self._half_width(one).ravel() for one in self.known])
 
     @property
@@ -108,6 +111,8 @@ class Refined(Accumulator):
             n = len(chosen)
             residuals.add(images.values.reshape(n, -1), images.use.reshape(n, -1), self._width[slot],
                           self.total[index, slot], self.squares[index, slot], self.count[index, slot])
+            self.kept.put(index, slot, images.values.reshape(n, -1), images.use.reshape(n, -1))
+        self.kept.took(slot, frames.train[chosen])
 
     def _half_width(self, known: KnownCell) -> Array:
         sigma, floor = self._gate
@@ -127,6 +132,7 @@ class Refined(Accumulator):
         self.count += other.count
         self.tracks += other.tracks
         self.seen += other.seen
+        self.kept.merge(other.kept)
         if self.wrong is not None and other.wrong is not None:
             self.wrong += other.wrong
 
@@ -150,6 +156,7 @@ class Refined(Accumulator):
         self.trials, self._pipelines = self.trials[kept], self._pipelines[kept]
         self.total, self.squares = self.total[kept], self.squares[kept]
         self.count, self.tracks = self.count[kept], self.tracks[kept]
+        self.kept.keep(best)
 
     def statistics(self, slot: int) -> Statistics:
         """Offset and noise of one memory cell after this pass.
@@ -170,6 +177,16 @@ class Refined(Accumulator):
         wrong, width = None if self.wrong is None else self.wrong[slot].copy(), self._width[slot]
         return Statistics((raw + mean)[None].astype(np.float32), std[None], self.count[:1, slot].copy(),
                           int(self.seen[slot]), wrong, None, (raw - width, raw + width), self.tracks[0, slot].copy())
+
+    def quarters(self, slot: int) -> Quarters | None:
+        """Of the samples that were kept of one memory cell; None where none were.
+
+        Parameters
+        ----------
+        slot : int
+            Its place in the unit's block.
+        """
+        return self.kept.quarters(slot, self._width[slot])
 
     def snapshot(self, index: int) -> Maps:
         """Maps of one memory cell.

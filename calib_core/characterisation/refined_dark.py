@@ -15,7 +15,7 @@ from calib_core.characterisation.accumulators import Moments, Sampling, Statisti
 from calib_core.characterisation.by_gain_stage import code_of, number_of
 from calib_core.characterisation.corrected_samples import Taken, corrected_plot, corrected_samples
 from calib_core.characterisation.dark import Dark
-from calib_core.characterisation.dark_asics import with_statistics
+from calib_core.characterisation.dark_closure import bytes_of, with_numbers
 from calib_core.characterisation.dark_results import NOISE_MAP
 from calib_core.characterisation.dark_rules import PROOFS
 from calib_core.characterisation.refined import BATCH, KnownCell, Refined, Trial
@@ -107,7 +107,8 @@ class RefinedDark(Dark):
         """
         assert kind is not None
         trials = max((len(step.alternatives()) for step in self.refine if step.on), default=0) or 1
-        return super().bytes_per_item(kind, samples) + kind.pixels * (24 * trials + 40 + 14 * BATCH)
+        kept = bytes_of(kind, min(self.gate_samples, samples), trials) if self._has_gate else 0
+        return super().bytes_per_item(kind, samples) + kept + kind.pixels * (24 * trials + 40 + 14 * BATCH)
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
         """The accumulators of plain darks, then refined ones that know what the pass before found.
@@ -129,7 +130,8 @@ class RefinedDark(Dark):
         return Refined(
             context, unit, Sampling.of(context, unit, self.ddof), self._known(context, unit, previous),
             self._trials(number, previous), partial(self._describe_pass, context, unit),
-            (self.gate_sigma, self.gate_floor))
+            (self.gate_sigma, self.gate_floor),
+            min(self.gate_samples, unit.samples) if number == self.iterations and self._has_gate else 0)
 
     def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
         """Maps of each memory cell.
@@ -149,9 +151,9 @@ class RefinedDark(Dark):
         """
         if isinstance(accumulator, Refined):
             place = context.place(unit)
-            for index in unit.block:
+            for slot, index in enumerate(unit.block):
                 found = accumulator.snapshot(index)
-                yield {**place, "cell": index}, with_statistics(context.detector, found)
+                yield {**place, "cell": index}, with_numbers(context, found, accumulator.quarters(slot))
             return
         assert isinstance(accumulator, Moments | GateSamples | MedianSamples)  # what begin() makes
         for slot, (at, maps) in enumerate(super().reduce(context, unit, accumulator)):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from calib_core.axes import Array
+from calib_core.characterisation import dark_closure
 from calib_core.characterisation.accumulators import Describe, Moments, Sampling, Slots, Statistics
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.detector import Frames
@@ -25,6 +26,7 @@ class Samples(Accumulator):
         self._slots = Slots(context, unit)
         cells, pixels = len(unit.block), context.detector.pixels
         self.values = np.empty((len(sampling.planes), cells, depth, pixels), np.uint16)
+        self.trains = np.zeros((cells, depth), np.uint64)
         self.filled = np.zeros(cells, np.int64)
         self.wrong = None if sampling.code is None else np.zeros((cells, pixels), np.uint32)
 
@@ -57,6 +59,7 @@ class Samples(Accumulator):
             row[:] = frames.block[i, plane].ravel()
             if wrong is not None and wrong.any():
                 row[wrong] = 0
+        self.trains[slot, self.filled[slot]] = frames.train[i]
         self.filled[slot] += 1
 
     def merge(self, other: Samples) -> None:
@@ -71,6 +74,7 @@ class Samples(Accumulator):
             start = int(self.filled[slot])
             take = min(int(n), self.values.shape[2] - start)
             self.values[:, slot, start : start + take] = other.values[:, slot, :take]
+            self.trains[slot, start : start + take] = other.trains[slot, :take]
             self.filled[slot] += take
         if self.wrong is not None and other.wrong is not None:
             self.wrong += other.wrong
@@ -166,7 +170,7 @@ class GateSamples(Samples):
         self.complete = unit.samples <= depth
         self.gated = Moments(context, unit, sampling, describe)
         self.gated.is_gated = True
-        self._sigma, self._floor = sigma, floor
+        self._sigma, self._floor, self._looked_at = sigma, floor, dark_closure.looked_at(context, unit)
         if normality:
             self.gated.normality = np.full((len(unit.block), context.detector.pixels), np.nan, np.float32)
 
@@ -176,6 +180,10 @@ class GateSamples(Samples):
             for index in range(len(self.sampling.planes)):
                 self._find_gate(index, slot)
                 yield
+            if slot in self._looked_at:
+                self.gated.quarters[slot] = dark_closure.of_samples(
+                    self.context, self.sampling, self.rows(0, slot), self.trains[slot, : self.filled[slot]],
+                    self.gated.low[0, slot], self.gated.high[0, slot])
             if self.complete:
                 self._take_over(slot)
 

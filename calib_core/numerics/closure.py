@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from calib_core.numerics._arrays import check_array
 from calib_core.numerics.kernels import njit
 
-#: Fewest samples of a half.
-FEWEST = 8
+#: Fewest samples of a half, and of both together.
+FEWEST, FEWEST_TOGETHER = 8, 20
 #: Samples of the quarters: even trains of the first half, odd of the first, even of the second, odd of the second.
 QUARTERS = 4
 #: What is compared, as quarters of A and of B.
@@ -134,6 +134,8 @@ def quarters(values: _Array, quarter: _Array, low: _Array, high: _Array, bank: _
         ("high", high, (pixels,), np.float32), ("bank", bank, (pixels,), np.int64),
     ):
         check_array(array, name, shape, dtype)
+    values, quarter, low, high, bank = (
+        np.require(one, requirements="W") for one in (values, quarter, low, high, bank))
     count, total, squares = (np.zeros((QUARTERS, pixels)) for _ in range(3))
     middle = ((low + high) / 2).astype(np.float32)
     _sum_quarters(values, quarter, low, high, middle, count, total, squares)
@@ -174,13 +176,14 @@ def pulls(found: Quarters, split: str, good: _Array, bank: _Array) -> tuple[Pull
     Returns
     -------
     means, deviations : Pulls
-        Of the good pixels with at least :data:`FEWEST` samples in each half.
+        Of the good pixels with at least :data:`FEWEST` samples in each half, :data:`FEWEST_TOGETHER` in both.
     """
     (n_a, mean_a, var_a), (n_b, mean_b, var_b) = (found.half(one) for one in SPLITS[split])
     with np.errstate(divide="ignore", invalid="ignore"):
         means = (mean_a - mean_b) / np.sqrt(var_a / n_a + var_b / n_b)
         deviations = 0.5 * np.log(var_a / var_b) / np.sqrt(0.5 / (n_a - 1) + 0.5 / (n_b - 1))
-    use = good & (np.minimum(n_a, n_b) >= FEWEST) & np.isfinite(means) & np.isfinite(deviations)
+    use = good & (np.minimum(n_a, n_b) >= FEWEST) & (n_a + n_b >= FEWEST_TOGETHER)
+    use &= np.isfinite(means) & np.isfinite(deviations)
     samples = float(np.median((n_a + n_b)[use])) if use.any() else nan
     return _pulls(means[use], bank[use], samples), _pulls(deviations[use], bank[use], samples)
 
@@ -188,13 +191,9 @@ def pulls(found: Quarters, split: str, good: _Array, bank: _Array) -> tuple[Pull
 def _pulls(values: _Array, bank: _Array, samples: float) -> Pulls:
     if not values.size:
         return Pulls(0, nan, nan, nan)
-    order = np.lexsort((values, bank))
-    ranked, number = values[order], np.bincount(bank)
-    number = number[number > 0]
-    first = np.cumsum(number) - number
-    medians = (ranked[first + (number - 1) // 2] + ranked[first + number // 2]) / 2
-    left = np.clip(ranked - np.repeat(medians, number), -_FURTHEST, _FURTHEST)
-    return Pulls(values.size, samples, float(np.median(medians)), float(left.std()))
+    medians = np.full(int(bank.max()) + 1, nan)
+    width = _take_medians_out(values, bank, medians)
+    return Pulls(values.size, samples, float(np.nanmedian(medians)), float(width))
 
 
 def expected_width(samples: float, common: float, power: int) -> float:
@@ -222,6 +221,30 @@ def _sum_quarters(values, quarter, low, high, middle, count, total, squares):  #
             n[j] += inside
             t[j] += distance
             q[j] += distance * distance
+
+
+@njit(nogil=True, cache=True)
+def _take_medians_out(values, bank, medians):  # type: ignore[no-untyped-def]
+    """Width of values about the medians of their banks, which it finds; NaN for a bank without values."""
+    number = np.zeros(medians.size + 1, np.int64)
+    for one in bank:
+        number[one + 1] += 1
+    first = np.cumsum(number)
+    place, sorted_in = first.copy(), np.empty_like(values)
+    for i in range(values.size):
+        sorted_in[place[bank[i]]] = values[i]
+        place[bank[i]] += 1
+    total, squares = 0.0, 0.0
+    for one in range(medians.size):
+        some = np.sort(sorted_in[first[one] : first[one + 1]])
+        if some.size:
+            medians[one] = (some[(some.size - 1) // 2] + some[some.size // 2]) / 2
+            for value in some:
+                left = min(max(value - medians[one], -_FURTHEST), _FURTHEST)
+                total += left
+                squares += left * left
+    mean = total / values.size
+    return np.sqrt(squares / values.size - mean * mean)
 
 
 @njit(nogil=True, cache=True)

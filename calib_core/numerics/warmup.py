@@ -6,7 +6,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from calib_core.numerics import common_mode, limits, lut, moments, normality, residuals, robust, stability, tracks
+from calib_core.numerics import (
+    closure,
+    common_mode,
+    limits,
+    lut,
+    moments,
+    normality,
+    residuals,
+    robust,
+    stability,
+    tracks,
+)
 
 
 def warm_up(progress: Callable[[int, int], None] | None = None) -> None:
@@ -42,6 +53,7 @@ def _calls() -> list[Callable[[], object]]:
     soft = np.ones((1, 1), np.float32)
     image, use, reach = np.ones((1, 2, 2), np.float32), np.ones((1, 2, 2), np.bool_), np.ones((2, 2), np.float32)
     near = np.ones((2, 2), np.uint32)
+    turns = np.arange(80, dtype=np.float32).reshape(40, 2)
     sums = np.zeros(2, residuals.TOTAL_DTYPE)
     return [
         lambda: moments.add(block, 0, slot, total, squares, frames),
@@ -57,6 +69,9 @@ def _calls() -> list[Callable[[], object]]:
         lambda: common_mode.subtract_medians(image, use, (2, 2), "column", 0.5, 1.0),
         lambda: residuals.add(image[0], use[0], reach[0], sums, sums.copy(), sums.astype(residuals.COUNT_DTYPE)),
         lambda: lut.look_up(block[:, 0].copy(), slot, np.ones((1, 2, 4), np.uint16)),
+        lambda: closure.pulls(
+            closure.quarters(turns % np.float32(3), np.arange(40) % 4, 0 * reach[0], 2 * reach[0], slot),
+            "even and odd trains", slot == 0, slot),
         lambda: normality.normality(block[:, 0], low[0], high[0]),
         lambda: stability.explained(values, values, values, values, near, near, near > 0, (2, 2)),
         lambda: stability.improbable(frames, frames, np.ones(1)),

@@ -103,9 +103,10 @@ def test_trains_in_turn_are_no_common_mode() -> None:
 
 
 def test_pixels_of_few_samples_and_bad_ones_are_left_out() -> None:
-    found = summed(samples(15))
-    assert [one.pixels for one in pulls(found, "even and odd trains", GOOD, BANK)] == [0, 0]
-    assert pulls(summed(samples(16)), "first and second half", BANK == 1, BANK)[0].pixels == PIXELS // BANKS
+    for n, train in ((19, None), (40, np.array([1] * 33 + [2] * 7, np.uint64))):
+        found = summed(samples(n), train)
+        assert [one.pixels for one in pulls(found, "even and odd trains", GOOD, BANK)] == [0, 0]
+    assert pulls(summed(samples(20)), "first and second half", BANK == 1, BANK)[0].pixels == PIXELS // BANKS
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -13,7 +13,7 @@ from numba.core.dispatcher import Dispatcher
 
 import app
 import calib_core
-from calib_core.numerics import common_mode, limits, moments, residuals, robust, tracks
+from calib_core.numerics import closure, common_mode, limits, moments, residuals, robust, tracks
 from calib_core.numerics.warmup import warm_up
 
 SOURCES = sorted(path for package in (calib_core, app) for path in Path(package.__file__).parent.rglob("*.py"))
@@ -55,7 +55,7 @@ def test_the_rules_find_what_they_forbid(source):
 def kernels():
     """Kernels that Python code calls; those that only kernels call are compiled into them."""
     found = {}
-    for module in (moments, robust, limits, common_mode, residuals, tracks):
+    for module in (closure, moments, robust, limits, common_mode, residuals, tracks):
         functions = [n for n in ast.parse(inspect.getsource(module)).body if isinstance(n, ast.FunctionDef)]
         plain = [node for function in functions if not function.decorator_list for node in ast.walk(function)]
         for name in {name_of(node.func) for node in plain if isinstance(node, ast.Call)}:
@@ -98,4 +98,6 @@ def test_warmed_kernels_are_not_compiled_again():
     images.flags.writeable = use.flags.writeable = reach.flags.writeable = False
     sums = (np.zeros(20, np.int64), np.zeros(20, np.int64), np.zeros(20, np.uint32))
     residuals.add(images.reshape(4, 20), use.reshape(4, 20), reach.reshape(2, 20)[0], *sums)
+    found = closure.quarters(images.reshape(2, 40), slot[:2], reach.ravel(), reach.ravel(), np.zeros(40, np.int64))
+    closure.pulls(found, "even and odd trains", np.ones(40, np.bool_), np.zeros(40, np.int64))
     assert {kernel.__name__: len(kernel.signatures) for kernel in kernels()} == before

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from calib_core.axes import Pick, View
+from calib_core.characterisation.dark_closure import NUMBERS
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
@@ -86,7 +87,7 @@ def test_before_there_is_a_plan_there_is_nothing_to_look_at(runs: Simulated, tmp
 
 def test_with_a_plan_there_are_axes_results_and_modules(done: JobSubject) -> None:
     assert {name: axis.labels for name, axis in done.axes.items()} == {
-        "gain": ("G0", "G1", "G2"), "cell": (15,), "asic": tuple(range(8))}
+        "gain": ("G0", "G1", "G2"), "cell": (15,), "asic": tuple(range(8)), "closure": NUMBERS}
     assert {"offset", "noise", "bad_pixels", "samples"} <= {one.name for one in done.results}
     assert done.modules == (2, 5)
     assert done.kind is not None
