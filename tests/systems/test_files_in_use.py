@@ -38,12 +38,13 @@ SWMR = ("f = h5py.File(path, 'r+', libver='latest', locking=True); f.swmr_mode =
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """A simulated run of a family in two sequences of 12 trains; not to be changed."""
     made: dict[str, Path] = {}
+    root = tmp_path_factory.mktemp("whole")  # here, since it goes with who makes it
 
     def run(family: str) -> Path:
         if family not in made:
             kind, changes, _, _ = FAMILIES[family]
             settings = default_settings(kind).with_changes({"trains": 24, "trains_per_sequence": 12, **changes})
-            made[family] = next(iter(simulate(settings, tmp_path_factory.mktemp(family.lower())).runs.values()))
+            made[family] = next(iter(simulate(settings, root / family).runs.values()))
         return made[family]
 
     return run

@@ -51,12 +51,12 @@ CAUSES: dict[str, tuple[Callable[[Path], None], str]] = {
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     made: dict[str, Path] = {}
+    root = tmp_path_factory.mktemp("whole")  # here, since it goes with who makes it
 
     def run(family: str) -> Path:
         if family not in made:
             kind, changes, _ = FAMILIES[family]
-            found = simulate(default_settings(kind).with_changes({"trains": 12, **changes}),
-                             tmp_path_factory.mktemp(family.lower()))
+            found = simulate(default_settings(kind).with_changes({"trains": 12, **changes}), root / family)
             made[family] = next(iter(found.runs.values()))
         return made[family]
 

@@ -34,12 +34,13 @@ FAMILIES: dict[str, tuple[dict[str, Any], int]] = {
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """A simulated run of a family in two sequences; not to be changed."""
     made: dict[str, Path] = {}
+    root = tmp_path_factory.mktemp("whole")  # here, since it goes with who makes it
 
     def run(kind: str) -> Path:
         if kind not in made:
             settings = default_settings(kind).with_changes(
                 {**FAMILIES[kind][0], "trains": TRAINS, "trains_per_sequence": PER_FILE})
-            found = simulate(settings, tmp_path_factory.mktemp(kind.lower()))
+            found = simulate(settings, root / kind)
             made[kind] = next(iter(found.runs.values()))
         return made[kind]
 

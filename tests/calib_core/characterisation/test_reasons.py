@@ -57,10 +57,11 @@ def finished(name: str, folder: Path, roles: tuple[str, ...] = (), **changes: An
 def jobs(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Finished jobs by the name of their case, each made once."""
     made: dict[str, Job] = {}
+    root = tmp_path_factory.mktemp("jobs")  # here, since it goes with who makes it
 
     def make(name: str) -> Job:
         if name not in made:
-            made[name] = finished(name, tmp_path_factory.mktemp(name.replace(" ", "_")))
+            made[name] = finished(name, root / name.replace(" ", "_"))
         return made[name]
 
     yield make

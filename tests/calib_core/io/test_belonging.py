@@ -23,11 +23,12 @@ KINDS: dict[str, dict[str, Any]] = {
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[Path]]:
     """Runs 1 to 3 of a family in two sequences; not to be changed."""
     made: dict[str, list[Path]] = {}
+    root = tmp_path_factory.mktemp("whole")  # here, since it goes with who makes it
 
     def runs(kind: str) -> list[Path]:
         if kind not in made:
             settings = default_settings(kind).with_changes({"trains": 6, "trains_per_sequence": 3, **KINDS[kind]})
-            made[kind] = list(simulate(settings, tmp_path_factory.mktemp(kind.lower())).runs.values())
+            made[kind] = list(simulate(settings, root / kind).runs.values())
         return made[kind]
 
     return runs
