@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,38 @@ sys.path.insert(0, str(Path(__file__).parent))
 pytest.register_assert_rewrite("screen")
 
 
+@pytest.fixture(scope="session")
+def loaded():
+    """The window's modules, which no collection of garbage goes through again."""
+    import app.window.main_window  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
-def garbage(qapp):
-    """Collect garbage after each test and at no other time, as the window does; what is left is left alone."""
+def garbage(qapp, loaded):
+    """Collect garbage after each test and at no other time, as the window does.
+
+    Its own window goes with the next, since pytest still holds it.
+    """
     gc.disable()
     yield
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     gc.collect()
-    gc.freeze()
     gc.enable()  # tests without a window come between
+
+
+#: Milliseconds that a test waits for what must come: the machine may be busy.
+PATIENCE = 60000
+
+
+@pytest.fixture
+def qtbot(qtbot):
+    """Pytest-qt's own, which waits longer: where all is well no test does."""
+    qtbot.waitUntil = partial(qtbot.waitUntil, timeout=PATIENCE)
+    qtbot.waitSignal = partial(qtbot.waitSignal, timeout=PATIENCE)
+    return qtbot
 
 
 @pytest.fixture
@@ -84,6 +108,6 @@ def window(open_window, fake_job, qtbot):
 
     window = open_window()
     show(window, fake_job)
-    qtbot.waitUntil(lambda: window.maps.presenter.placement is not None, timeout=20000)
-    qtbot.waitUntil(lambda: window.maps.presenter.placement.title == "Assembled", timeout=20000)
+    qtbot.waitUntil(lambda: window.maps.presenter.placement is not None)
+    qtbot.waitUntil(lambda: window.maps.presenter.placement.title == "Assembled")
     return window

@@ -68,7 +68,7 @@ def settle(window, qtbot):
     session = window.session
     qtbot.waitUntil(lambda: session.shown.picture is not None and not session.pending
                     and session.shown.picture.coverage.min(initial=1.0) == 1
-                    and session.shown.picture.view == session.view, timeout=20000)
+                    and session.shown.picture.view == session.view)
 
 
 def show(window, folder, qtbot):
@@ -148,7 +148,7 @@ def test_a_job_that_runs_comes_after_any_place_of_another_family(watched, runs, 
         watched.session.look_at({name: len(axis) - 1 for name, axis in source.subject.axes.items()})
         settle(watched, qtbot)
         job = watched.session.start(_spec(runs[second], tmp_path / str(number)))
-        qtbot.waitUntil(lambda job=job: job.board.state.ended, timeout=60000)
+        qtbot.waitUntil(lambda job=job: job.board.state.ended)
         assert job.board.state is State.DONE, job.board.error
         settle(watched, qtbot)
         subject = watched.session.shown.subject

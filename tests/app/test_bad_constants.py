@@ -57,7 +57,7 @@ def typed(window, *paths):
 def wait_for(window, qtbot, modules):
     session = window.session
     qtbot.waitUntil(lambda: session.shown.picture is not None and session.shown.picture.modules == modules
-                    and (session.shown.picture.coverage == 1).all(), timeout=20000)
+                    and (session.shown.picture.coverage == 1).all())
 
 
 def offsets(window):
@@ -114,10 +114,10 @@ def test_a_spoilt_file_is_named_and_the_others_are_shown(said, qtbot, tmp_path, 
     name = spoilt(tmp_path, spoil)
     before = said.session.subject
     drop(said, tmp_path)
-    qtbot.waitUntil(lambda: said.session.subject is not before, timeout=10000)
+    qtbot.waitUntil(lambda: said.session.subject is not before)
     subject = said.session.subject
-    qtbot.waitUntil(lambda: subject.ended and said.session.shown.picture is not None, timeout=10000)
-    qtbot.waitUntil(lambda: any(name in note for note in subject.notes), timeout=10000)
+    qtbot.waitUntil(lambda: subject.ended and said.session.shown.picture is not None)
+    qtbot.waitUntil(lambda: any(name in note for note in subject.notes))
     assert sum(name in note for note in subject.notes) == 1
     assert name in said.maps.source.toolTip()
     qtbot.waitUntil(lambda: {m for m, share in zip(
@@ -131,7 +131,7 @@ def test_of_two_detectors_one_is_asked_for(said, good, qtbot, tmp_path):
     other = tmp_path / "xfel" / "cal" / "jungfrau-type"
     put_bare(other, "Jungfrau_M035", "Offset10Hz", np.zeros((1024, 512, 1, 3)),
              dims=("fast_scan", "slow_scan", "cell", "gain"))
-    with qtbot.waitSignal(said.constants.several, timeout=10000) as asked:
+    with qtbot.waitSignal(said.constants.several) as asked:
         drop(said, tmp_path)
     assert len(asked.args[0]) == 2
     assert said.session.shown == before
@@ -147,7 +147,7 @@ def compare(window, qtbot, folder):
     """Open constants and ask to see A beside them."""
     a = window.sources.a
     window.constants.open([folder], compare=True)
-    qtbot.waitUntil(lambda: len(window.sources.entries) == 2, timeout=10000)
+    qtbot.waitUntil(lambda: len(window.sources.entries) == 2)
     return a
 
 
@@ -192,7 +192,7 @@ def test_of_two_jobs_in_one_folder_one_is_shown_and_never_both(said, qtbot, tmp_
             put_ours(tmp_path, module, "Offset", images(2, module) + lift, 10 * second + 0.1 * module, job)
     before = said.session.subject
     drop(said, tmp_path)
-    qtbot.waitUntil(lambda: said.session.subject is not before, timeout=10000)
+    qtbot.waitUntil(lambda: said.session.subject is not before)
     wait_for(said, qtbot, (0, 1))
     assert offsets(said) == [6, 6]
     assert len(said.sources.entries) == 3
@@ -207,7 +207,7 @@ def test_a_file_that_goes_while_it_is_shown(said, qtbot, tmp_path):
                       chunks=(512, 128, 1)) for module in (0, 1)]
     before = said.session.subject
     drop(said, tmp_path)
-    qtbot.waitUntil(lambda: said.session.subject is not before, timeout=10000)
+    qtbot.waitUntil(lambda: said.session.subject is not before)
     wait_for(said, qtbot, (0, 1))
     paths[1].unlink()
     said.session.look_at({"cell": 2})

@@ -33,9 +33,10 @@ def test_cycles_are_collected_in_the_thread_of_the_window_alone(qtbot):
         busy.join()
         assert gone.alive
         kept = [[i] for i in range(5000)]
-        qtbot.waitUntil(lambda: not gone.alive, timeout=3000)
+        qtbot.waitUntil(lambda: not gone.alive)
         assert ended_in == [threading.get_ident()]
         assert len(kept) == 5000
     finally:
         garbage.stop()
+        gc.freeze()
     assert gc.isenabled()

@@ -51,12 +51,12 @@ def operator(open_window, days, tmp_path, qtbot):
     window.actions_by_name["open"].trigger()
     text = " ".join(map(str, days["today"].runs.values()))
     qtbot.keyClicks(window.picker.box, text)
-    with qtbot.waitSignal(window.picker.opener.opened, timeout=30000):
+    with qtbot.waitSignal(window.picker.opener.opened):
         qtbot.keyClick(window.picker.box, Qt.Key.Key_Return)
     qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.session.subject is not None and window.session.subject.ended, timeout=60000)
+    qtbot.waitUntil(lambda: window.session.subject is not None and window.session.subject.ended)
     qtbot.waitUntil(lambda: window.session.shown.picture is not None
-                    and window.session.shown.picture.coverage.min() == 1, timeout=20000)
+                    and window.session.shown.picture.coverage.min() == 1)
     return window
 
 
@@ -110,7 +110,7 @@ def test_yesterday_as_b_and_the_difference_in_sigma(operator, yesterday, tmp_pat
     session, sources = operator.session, operator.sources
     today = sources.a
     drop(operator, yesterday)
-    qtbot.waitUntil(lambda: len(sources.entries) == 2 and session.subject is sources.a.subject, timeout=20000)
+    qtbot.waitUntil(lambda: len(sources.entries) == 2 and session.subject is sources.a.subject)
     sources.show(today)
     operator.kept.setCurrentWidget(operator.sources_panel)
     operator.docks.bring("sources")
@@ -122,7 +122,7 @@ def test_yesterday_as_b_and_the_difference_in_sigma(operator, yesterday, tmp_pat
     operator.comparison.changed.connect(ways.append)
     press(qtbot, operator, *[Qt.Key.Key_D] * (WAYS.index("pull") - WAYS.index("difference")))
     assert ways[-1] == "pull"
-    qtbot.waitUntil(lambda: Pick("offset.pull") in session.shown.picture.maps, timeout=20000)
+    qtbot.waitUntil(lambda: Pick("offset.pull") in session.shown.picture.maps)
     assert operator.maps.presenter.chosen[0].title == "Offset (A−B)/σ"
 
     found = session.shown.picture.maps[Pick("offset.pull")]
@@ -144,7 +144,7 @@ def test_each_slot_has_its_own_side_of_a_comparison(operator, yesterday, qtbot):
     session, sources = operator.session, operator.sources
     today = sources.a
     drop(operator, yesterday)
-    qtbot.waitUntil(lambda: len(sources.entries) == 2 and session.subject is sources.a.subject, timeout=20000)
+    qtbot.waitUntil(lambda: len(sources.entries) == 2 and session.subject is sources.a.subject)
     b = sources.a
     sources.show(today)
     sources.compare(b)
@@ -166,7 +166,7 @@ def test_each_slot_has_its_own_side_of_a_comparison(operator, yesterday, qtbot):
     assert [choice.title for choice in operator.maps.presenter.chosen][:3] == [
         "Offset A", "Offset B", "Bad pixels healed"]
     picks = [choice.pick for choice in operator.maps.presenter.chosen[:3]]
-    qtbot.waitUntil(lambda: all(pick in session.shown.picture.maps for pick in picks), timeout=20000)
+    qtbot.waitUntil(lambda: all(pick in session.shown.picture.maps for pick in picks))
     module = session.shown.picture.modules[0]
     for folder_of, pick in ((operator.session.out_folder, picks[0]), (yesterday, picks[1])):
         np.testing.assert_array_equal(
@@ -177,7 +177,7 @@ def check_the_largest(window, pulls, qtbot):
     """The ten pixels that changed most, by NumPy on the picture; a click on a row selects its pixel."""
     window.docks.bring("changes")
     table = window.changes.table
-    qtbot.waitUntil(lambda: len(table.rows) == 10, timeout=10000)
+    qtbot.waitUntil(lambda: len(table.rows) == 10)
     sizes = np.sort(np.abs(pulls[np.isfinite(pulls)]))[::-1][:10]
     np.testing.assert_allclose([abs(row[3]) for row in table.rows], sizes, rtol=1e-6)
     index = table.model().index(3, 0)
@@ -213,7 +213,7 @@ def test_the_next_day_everything_is_there(operator, open_window, qtbot, monkeypa
 def check_the_same(window, number, qtbot):
     session = window.session
     qtbot.waitUntil(lambda: session.shown.picture is not None and not session.pending
-                    and session.shown.picture.coverage.min() == 1, timeout=20000)
+                    and session.shown.picture.coverage.min() == 1)
     assert "SPB_IRDA_JF4M" in window.maps.source.text()
     assert session.shown.subject.state == "on disk"
     assert session.arrangement == "stacked"

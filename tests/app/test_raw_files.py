@@ -34,12 +34,12 @@ def window(open_window, runs, tmp_path, qtbot):
     window.session.out_folder = tmp_path / "constants"
     window.actions_by_name["open"].trigger()
     qtbot.keyClicks(window.picker.box, " ".join(map(str, runs)))
-    with qtbot.waitSignal(window.picker.opener.opened, timeout=30000):
+    with qtbot.waitSignal(window.picker.opener.opened):
         qtbot.keyClick(window.picker.box, Qt.Key.Key_Return)
     qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.session.subject is not None and window.session.subject.ended, timeout=60000)
+    qtbot.waitUntil(lambda: window.session.subject is not None and window.session.subject.ended)
     qtbot.waitUntil(lambda: window.session.shown.picture is not None
-                    and window.session.shown.picture.coverage.min() == 1, timeout=20000)
+                    and window.session.shown.picture.coverage.min() == 1)
     return window
 
 
@@ -51,11 +51,11 @@ def read_raw(window, qtbot):
 
 def test_raw_samples_are_read_and_the_files_closed_again(window, runs, qtbot):
     raw = runs[0].parent
-    qtbot.waitUntil(lambda: not held(raw), timeout=5000)
+    qtbot.waitUntil(lambda: not held(raw))
     read_raw(window, qtbot)
-    qtbot.waitUntil(lambda: "samples" in window.inspector.samples_text.text(), timeout=20000)
+    qtbot.waitUntil(lambda: "samples" in window.inspector.samples_text.text())
     assert "30" in window.inspector.samples_text.text()
-    qtbot.waitUntil(lambda: not held(raw), timeout=5000)
+    qtbot.waitUntil(lambda: not held(raw))
 
 
 def test_a_run_that_has_vanished_is_told_once_and_the_maps_stay(window, runs, qtbot):
@@ -63,7 +63,7 @@ def test_a_run_that_has_vanished_is_told_once_and_the_maps_stay(window, runs, qt
     told = []
     window.session.message.connect(lambda *words: told.append(words))
     read_raw(window, qtbot)
-    qtbot.waitUntil(lambda: bool(told), timeout=20000)
+    qtbot.waitUntil(lambda: bool(told))
     [(level, sentence)] = told
     assert level == "WARN"
     assert sentence.startswith("RAW-R0001-")

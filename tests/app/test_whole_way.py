@@ -27,14 +27,14 @@ def operator(open_window, simulated, tmp_path, qtbot):
     window.session.out_folder = tmp_path / "constants"
     window.picker.set_root(simulated.data_root)
     qtbot.keyClicks(window.picker.box, "p900450 r12-14")
-    with qtbot.waitSignal(window.picker.opener.opened, timeout=30000):
+    with qtbot.waitSignal(window.picker.opener.opened):
         qtbot.keyClick(window.picker.box, Qt.Key.Key_Return)
     return window
 
 
 def run(window, qtbot):
     qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.session.subject is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.session.subject is not None)
     return window.session.subject.job
 
 
@@ -42,7 +42,7 @@ def test_the_window_gives_the_bits_of_the_command_line(operator, simulated, qtbo
     pictures = []
     operator.session.picture_changed.connect(lambda: pictures.append(operator.session.shown.picture))
     job = run(operator, qtbot)
-    qtbot.waitUntil(lambda: job.board.state.ended, timeout=60000)
+    qtbot.waitUntil(lambda: job.board.state.ended)
     assert job.board.state is State.DONE
     qtbot.waitUntil(lambda: pictures[-1] is not None and pictures[-1].coverage.min() == 1)
     assert len(pictures) > 1
@@ -61,7 +61,7 @@ def test_the_window_gives_the_bits_of_the_command_line(operator, simulated, qtbo
 
 def test_the_shown_map_is_that_of_the_constant(operator, qtbot, tmp_path):
     job = run(operator, qtbot)
-    qtbot.waitUntil(lambda: job.board.state.ended, timeout=60000)
+    qtbot.waitUntil(lambda: job.board.state.ended)
     operator.session.look_at({"cell": 2, "gain": 1})
     qtbot.waitUntil(lambda: operator.session.shown.picture.view.at == {"cell": 2, "gain": 1})
     stored = {c.pdu: c.values() for c in list_constants(tmp_path / "constants") if c.calibration == "Offset"}
@@ -73,7 +73,7 @@ def test_the_shown_map_is_that_of_the_constant(operator, qtbot, tmp_path):
 def test_cancel_leaves_nothing_half_written(operator, qtbot, tmp_path):
     job = run(operator, qtbot)
     operator.cancel_job()
-    qtbot.waitUntil(lambda: job.board.state.ended, timeout=10000)
+    qtbot.waitUntil(lambda: job.board.state.ended)
     assert job.board.state in (State.CANCELLED, State.DONE)
     whole = [str(c.path) for c in list_constants(tmp_path / "constants")] if job.board.outputs else []
     assert sorted(job.board.outputs) == sorted(whole)
@@ -90,11 +90,11 @@ def test_the_same_job_once_more_is_a_question(operator, qtbot, tmp_path):
 
     def run_again():
         qtbot.mouseClick(operator.form.run_button, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: operator.jobs.jobs[0].board.state.ended, timeout=60000)
+        qtbot.waitUntil(lambda: operator.jobs.jobs[0].board.state.ended)
         qtbot.waitUntil(lambda: (box := operator.form.repetition.box) is not None and box.isVisible())
 
     job = run(operator, qtbot)
-    qtbot.waitUntil(lambda: job.board.state.ended, timeout=60000)
+    qtbot.waitUntil(lambda: job.board.state.ended)
     assert operator.form.repetition.box is None
     run_again()
     assert "has written 8 constants at" in operator.form.repetition.box.informativeText()
@@ -103,12 +103,12 @@ def test_the_same_job_once_more_is_a_question(operator, qtbot, tmp_path):
     assert len(operator.jobs.jobs) == 2
     run_again()
     answer("Show them")
-    qtbot.waitUntil(lambda: getattr(operator.session.subject, "state", "") == "on disk", timeout=20000)
+    qtbot.waitUntil(lambda: getattr(operator.session.subject, "state", "") == "on disk")
     assert len(operator.session.subject.files) == 8
     assert len(list_constants(tmp_path / "constants")) == 8
     run_again()
     answer("Write them again")
-    qtbot.waitUntil(lambda: operator.jobs.jobs[0].board.state is State.DONE, timeout=60000)
+    qtbot.waitUntil(lambda: operator.jobs.jobs[0].board.state is State.DONE)
     assert len(list_constants(tmp_path / "constants")) == 16
 
 
@@ -121,6 +121,6 @@ def test_all_or_nothing_is_a_switch_of_the_form(operator, qtbot, tmp_path):
     job = run(operator, qtbot)
     assert job.spec.all_or_nothing
     job.cancel()
-    qtbot.waitUntil(lambda: job.board.state.ended, timeout=20000)
+    qtbot.waitUntil(lambda: job.board.state.ended)
     if job.board.state is State.CANCELLED:
         assert list_constants(tmp_path / "constants") == ()

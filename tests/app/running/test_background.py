@@ -23,7 +23,7 @@ def test_a_call_that_fails_is_logged_unless_the_window_is_closed(qtbot, caplog, 
         background.close()
     go_on.set()
     assert ended.wait(10)
-    qtbot.waitUntil(lambda: bool(background._results) or not background._waiting, timeout=10000)
+    qtbot.waitUntil(lambda: bool(background._results) or not background._waiting)
     background._pool.shutdown(wait=True)
     assert caplog.messages == ([] if closed else ["Work failed"])
     background.close()

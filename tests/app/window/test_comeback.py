@@ -25,7 +25,7 @@ def days(tmp_path_factory):
 def wait_for_pair(window, qtbot):
     session = window.session
     qtbot.waitUntil(lambda: isinstance(session.subject, PairSubject) and session.shown.picture is not None
-                    and session.shown.picture.coverage.min() == 1, timeout=20000)
+                    and session.shown.picture.coverage.min() == 1)
 
 
 @pytest.mark.parametrize("killed", [False, True])
@@ -51,6 +51,6 @@ def test_two_that_were_compared_are_compared_again(open_window, days, qtbot, mon
         assert {path.parents[4] for path in source.subject.files} == {day}
     second.comparison.choose("difference")
     pick = Pick("offset.difference")
-    qtbot.waitUntil(lambda: pick in second.session.shown.picture.maps, timeout=20000)
+    qtbot.waitUntil(lambda: pick in second.session.shown.picture.maps)
     found = second.session.shown.picture.maps[pick]
     np.testing.assert_allclose(found, 3, atol=1e-4)

@@ -62,8 +62,8 @@ def test_a_window_that_went_is_found_again(window, fake_job, qtbot, quits, tmp_p
     code = ("import sys; from pathlib import Path; from app.window.leaving import summon; "
             f"sys.exit(not summon(Path({str(folder)!r})))")
     other = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "QT_QPA_PLATFORM": "offscreen"})
-    qtbot.waitUntil(lambda: window.isVisible(), timeout=20000)
-    qtbot.waitUntil(lambda: other.poll() is not None, timeout=20000)
+    qtbot.waitUntil(lambda: window.isVisible())
+    qtbot.waitUntil(lambda: other.poll() is not None)
     assert (other.returncode, window.leaving.hidden) == (0, False)
     assert not summon(tmp_path / "nowhere")
     window.leaving.ask = lambda _: Answer.CANCEL

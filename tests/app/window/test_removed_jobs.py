@@ -28,7 +28,7 @@ def runs(tmp_path_factory):
 def run(window, runs, folder, qtbot):
     """A job that has ended and whose maps are shown."""
     job = window.session.start(survey(runs).spec(folder, parameters={"min_trains": 1}))
-    qtbot.waitUntil(lambda: job.board.state.ended and not window.jobs.running, timeout=60000)
+    qtbot.waitUntil(lambda: job.board.state.ended and not window.jobs.running)
     assert job.board.state is State.DONE, job.board.error
     look(window, qtbot)
     return job
@@ -38,7 +38,7 @@ def look(window, qtbot):
     """Wait until all modules are on the screen as they were wished."""
     shown = window.session
     qtbot.waitUntil(lambda: shown.shown.picture is not None and not shown.pending
-                    and shown.shown.picture.coverage.min() == 1, timeout=20000)
+                    and shown.shown.picture.coverage.min() == 1)
 
 
 def press_delete(window, qtbot, row=0):
@@ -61,7 +61,7 @@ def test_maps_of_a_job_that_is_removed_stay_as_those_of_its_constants(open_windo
     window.session.set_pixel((2, 100, 200))
     before, line = window.session.shown.picture.maps[Pick("offset")], window.status.pixel.text()
     press_delete(window, qtbot)
-    qtbot.waitUntil(lambda: isinstance(window.session.subject, ConstantsSubject), timeout=20000)
+    qtbot.waitUntil(lambda: isinstance(window.session.subject, ConstantsSubject))
     look(window, qtbot)
     assert window.jobs.jobs == ()
     assert len(window.sources.entries) == 1
@@ -84,7 +84,7 @@ def test_a_job_that_is_compared_is_compared_as_constants(open_window, runs, tmp_
     window.sources.compare(first)
     look(window, qtbot)
     press_delete(window, qtbot, row=window.tasks.table.model().rowCount() - 1)
-    qtbot.waitUntil(lambda: len(window.jobs.jobs) == 1, timeout=20000)
+    qtbot.waitUntil(lambda: len(window.jobs.jobs) == 1)
     look(window, qtbot)
     assert isinstance(window.sources.b.subject, ConstantsSubject)
     assert window.sources.letter(window.sources.a) == "A"
@@ -136,7 +136,7 @@ def test_nothing_holds_a_job_that_was_removed(open_window, runs, tmp_path, qtbot
     window = open_window()
     gone = weakref.ref(run(window, runs, tmp_path / "out", qtbot))
     press_delete(window, qtbot)
-    qtbot.waitUntil(lambda: isinstance(window.session.subject, ConstantsSubject), timeout=20000)
+    qtbot.waitUntil(lambda: isinstance(window.session.subject, ConstantsSubject))
     look(window, qtbot)
     gc.unfreeze()
     gc.collect()

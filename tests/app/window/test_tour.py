@@ -25,7 +25,7 @@ def test_each_job_is_run_and_photographed_in_each_arrangement_and_theme(
     window = open_window()
     window.session.out_folder = tmp_path / "constants"
     Tour(window, [" ".join(map(str, made.runs.values()))], True, tmp_path / "pictures").begin()
-    qtbot.waitUntil(lambda: not window.isVisible(), timeout=60000)
+    qtbot.waitUntil(lambda: not window.isVisible())
     assert len(list_constants(tmp_path / "constants")) == 3
     table = capsys.readouterr().out.splitlines()
     assert [line.split()[:3] for line in table[1:4]] == [["1", stage, "12"] for stage in ("G0", "G1", "G2")]
@@ -43,7 +43,7 @@ def test_runs_that_cannot_be_opened_do_not_stop_the_tour(open_window, qtbot, tmp
     window = open_window()
     walk = Tour(window, [str(tmp_path / "nothing here")], True, tmp_path / "pictures")
     walk.begin()
-    qtbot.waitUntil(lambda: not window.isVisible(), timeout=20000)
+    qtbot.waitUntil(lambda: not window.isVisible())
     assert len(walk.missed) == 1
     assert walk.missed[0] in capsys.readouterr().err
     assert not list((tmp_path / "pictures").iterdir())
@@ -60,7 +60,7 @@ def test_a_job_that_cannot_start_does_not_stop_the_tour(open_window, qtbot, tmp_
     monkeypatch.setattr(window.session, "start", refuse)
     walk = Tour(window, [" ".join(map(str, made.runs.values()))], True, tmp_path / "pictures")
     walk.begin()
-    qtbot.waitUntil(lambda: not window.isVisible(), timeout=20000)
+    qtbot.waitUntil(lambda: not window.isVisible())
     assert walk.missed == ["! This job is not allowed."]
     assert "This job is not allowed." in capsys.readouterr().err
 

@@ -47,7 +47,7 @@ def exporting(window, qtbot, tmp_path):
 
 def press(window, qtbot, name):
     """Press a button of the panel and wait until it says how it went."""
-    with qtbot.waitSignal(window.export.presenter.said, timeout=20000) as told:
+    with qtbot.waitSignal(window.export.presenter.said) as told:
         qtbot.mouseClick(window.export.findChild(QPushButton, name), Qt.MouseButton.LeftButton)
     level, sentence, path = told.args
     assert window.export.said.text() == sentence
@@ -247,7 +247,7 @@ def test_a_selection_is_cancelled_beside_its_progress(exporting, fake_job, qtbot
     assert going.wait(20)
     assert panel.progress.isVisible()
     assert press(exporting, qtbot, "export_mask")[1].startswith("A selection is being written already")
-    with qtbot.waitSignal(panel.presenter.said, timeout=20000) as told:
+    with qtbot.waitSignal(panel.presenter.said) as told:
         qtbot.mouseClick(panel.cancel_button, Qt.MouseButton.LeftButton)
         let.set()
     assert told.args[0] == "INFO"

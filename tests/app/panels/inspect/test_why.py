@@ -90,7 +90,7 @@ def test_each_rule_is_shown_over_all_cells_and_gains(window, fake_job, qtbot):
     values = {gain: [grain + 0.25 * cell - 2 * gain for cell in range(32)] for gain in range(3)}
     bad = {gain: sum(abs(value) > 3 for value in values[gain]) for gain in values}
     assert 0 < min(bad.values()) < max(bad.values()) < 32
-    qtbot.waitUntil(lambda: why.counts.text().endswith("cells."), timeout=10000)
+    qtbot.waitUntil(lambda: why.counts.text().endswith("cells."))
     row = next(i for i in range(2) if "offset" in why.table.item(i, 0).text())
     why.table.setCurrentCell(row, 0)
     assert why.counts.text() == (f"Set in: MG {bad[1]} of 32 memory cells, HG {bad[0]} of 32 memory cells, "
@@ -116,12 +116,12 @@ def test_nothing_of_another_pixel_stays_and_nothing_is_read_for_nobody(window, f
     assert len(asked) == 1
     bring_why(window, qtbot)
     why = window.inspector.why
-    qtbot.waitUntil(lambda: why.counts.text().endswith("cells."), timeout=10000)
+    qtbot.waitUntil(lambda: why.counts.text().endswith("cells."))
     assert len(asked) >= 1 + 3 * 32
     window.session.set_pixel((1, 10, 20))
     assert why.counts.text() == ""
     assert why.over.isHidden()
-    qtbot.waitUntil(lambda: why.counts.text().endswith("cells."), timeout=10000)
+    qtbot.waitUntil(lambda: why.counts.text().endswith("cells."))
 
 
 def test_what_was_read_of_a_running_job_is_read_again_once_it_has_ended(window, fake_job, qtbot, monkeypatch):
@@ -130,8 +130,8 @@ def test_what_was_read_of_a_running_job_is_read_again_once_it_has_ended(window, 
     reasons, why = fake_job.reasons, window.inspector.why
     monkeypatch.setattr(fake_job, "reasons", lambda *place: () if place[3]["cell"] else reasons(*place))
     window.session.set_pixel((2, 10, 20))
-    qtbot.waitUntil(lambda: why.counts.text().endswith("cells."), timeout=10000)
+    qtbot.waitUntil(lambda: why.counts.text().endswith("cells."))
     monkeypatch.setattr(fake_job, "reasons", reasons)
     fake_job.finish()
     window.jobs.poll()
-    qtbot.waitUntil(lambda: "HG 32 of 32" in why.counts.text(), timeout=10000)
+    qtbot.waitUntil(lambda: "HG 32 of 32" in why.counts.text())

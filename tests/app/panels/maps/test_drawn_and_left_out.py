@@ -42,7 +42,7 @@ def numbers(window):
 
 
 def wait_for_words(window, qtbot, words):
-    qtbot.waitUntil(lambda: all(words in text for text in headings(window)), timeout=10000)
+    qtbot.waitUntil(lambda: all(words in text for text in headings(window)))
 
 
 @pytest.mark.parametrize("flag", [BadPixels.NOISE_OUT_OF_THRESHOLD, BadPixels.NO_DARK_DATA])

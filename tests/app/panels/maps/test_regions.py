@@ -183,8 +183,7 @@ def test_histogram_and_curve_are_of_the_region(stacked, fake_job, qtbot):
     assert good * 0.98 <= np.nansum(counts) <= good  # the outermost 0.1 % of the module have no bin
     bring_tab(stacked, qtbot, "Pixel")
     curve = stacked.inspector.curve_plot.plot
-    qtbot.waitUntil(lambda: any(item.name() == "region in module 1 ± σ" for item in curve.listDataItems()),
-                    timeout=10000)
+    qtbot.waitUntil(lambda: any(item.name() == "region in module 1 ± σ" for item in curve.listDataItems()))
     line = next(item for item in curve.listDataItems() if item.name() == "region in module 1 ± σ")
     fine = fake_job._flags[1][chosen] == 0
     assert line.getData()[1][0] == pytest.approx(np.median(values[fine]))
@@ -195,7 +194,7 @@ def test_files_have_the_region(stacked, fake_job, qtbot, tmp_path):
     export, paths = stacked.export.presenter, {}
     for name, call in (("table.csv", export.statistics), ("map.png", export.picture),
                        ("maps.h5", lambda path: export.selection(path, True, False))):
-        with qtbot.waitSignal(export.said, timeout=20000) as said:
+        with qtbot.waitSignal(export.said) as said:
             call(tmp_path / name)
         assert said.args[0] == "INFO", said.args
         paths[name] = tmp_path / name
