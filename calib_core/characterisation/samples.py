@@ -189,9 +189,9 @@ class GateSamples(Samples):
 
     def _find_gate(self, index: int, slot: int) -> None:
         lowest, highest = self.sampling.lowest, self.sampling.highest
+        low, high = self.gated.low[index, slot], self.gated.high[index, slot]
         median, mad, _ = robust.median_mad(self.rows(index, slot), lowest, highest)
-        low, high = robust.gate(median, mad, self._sigma, self._floor, lowest, highest)
-        self.gated.low[index, slot], self.gated.high[index, slot] = low, high
+        robust.gate(median, mad, self._sigma, self._floor, lowest, highest, out=(low, high))
         if index == 0 and self.gated.normality is not None:
             self.gated.normality[slot] = normality.normality(self.rows(0, slot), low, high)
 

@@ -14,6 +14,8 @@ from typing import Any
 
 #: Pixels that an inner loop takes at once.
 LANES = 32
+#: Frames of which the bisection in 8 bits takes a multiple.
+NARROW_STEP = 4
 #: Frames that the inner loop of the moments takes at once.
 ROWS = 8
 

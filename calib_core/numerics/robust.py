@@ -11,17 +11,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calib_core.numerics.kernels import LANES, inner_loops, njit
+from calib_core.numerics._arrays import check_array
+from calib_core.numerics.kernels import LANES, NARROW_STEP, inner_loops, njit
 
 MAX_SAMPLES = 65535
 #: Standard deviation of a normal distribution per median absolute deviation.
 MAD_TO_SIGMA = 1.4826
 
-_TILE = 1024
-#: Pixels from one staged frame to the next; not a power of two, so that frames do not share cache sets.
+#: Pixels of a tile: samples of 128 frames in 8 bits, or of 16 bits copied, take about a quarter of a megabyte.
+_TILE, _WIDE_TILE = 2048, 1024
+#: Pixels from one frame of a tile to the next; not a power of two, so that frames do not share cache sets.
 _STRIDE = _TILE + LANES
+#: Rows are read so many frames after they were asked for.
+_AHEAD = 4
+#: Fewest and most frames whose samples are bisected in 8 bits.
+_FEWEST_PACKED, _MOST_PACKED = 3, 256 - NARROW_STEP
 
-bisect, bisect_spread = inner_loops("calib_core.numerics._bisect", "bisect", "bisect_spread")
+bisect, bisect_packed, pack = inner_loops("calib_core.numerics._bisect", "bisect", "bisect_packed", "pack")
 
 _Array = NDArray[Any]
 _Float = NDArray[np.float32]
@@ -79,6 +85,7 @@ def median(samples: _Array, lowest: int, highest: int) -> _Float:
 
 def gate(
     median: _Array, mad: _Array, sigma: float, floor: float, lowest: int, highest: int,
+    out: tuple[NDArray[np.uint16], NDArray[np.uint16]] | None = None,
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
     """Make the gate of each pixel: median ± max(sigma · 1.4826 · MAD, floor) in whole ADU.
 
@@ -92,6 +99,8 @@ def gate(
         Smallest half width, for pixels whose samples hardly differ.
     lowest, highest : int, ADU
         Limits to which the gate is clipped.
+    out : pair of (...) uint16, C-contiguous, optional
+        Where to write the gate.
 
     Returns
     -------
@@ -102,15 +111,16 @@ def gate(
     Raises
     ------
     ValueError
-        If the limits are not 16 bit values in order.
+        If the limits are not 16 bit values in order, or a shape or type does not fit.
     """
     _check_range(lowest, highest)
-    centre = np.asarray(median, np.float64)
-    half = np.maximum(sigma * MAD_TO_SIGMA * np.asarray(mad, np.float64), floor)
-    low = np.maximum(np.ceil(centre - half), lowest)
-    high = np.minimum(np.floor(centre + half), highest)
-    full = low <= high
-    return np.where(full, low, 1).astype(np.uint16), np.where(full, high, 0).astype(np.uint16)
+    low, high = out or (np.empty(median.shape, np.uint16), np.empty(median.shape, np.uint16))
+    for each, name in ((low, "low"), (high, "high")):
+        check_array(each, name, median.shape, np.uint16)
+    centre, spread = (np.ascontiguousarray(values, np.float32).ravel() for values in (median, mad))
+    limits = sigma * MAD_TO_SIGMA, float(floor), float(lowest), float(highest)
+    _gate(centre, spread, *limits, low.reshape(-1), high.reshape(-1))
+    return low, high
 
 
 def _check_range(lowest: int, highest: int) -> None:
@@ -135,23 +145,74 @@ def _run(samples: _Array, lowest: int, highest: int, spread: bool) -> tuple[_Flo
 
 @njit(nogil=True, cache=True)
 def _medians(samples, lowest, highest, spread, middle, mad, count):  # type: ignore[no-untyped-def]
+    """Fill in medians; the number of pixels that 8 bits did not do for."""
     frames, pixels = samples.shape
-    staged = np.zeros(frames * _STRIDE, np.uint16)
-    work = np.empty(frames * LANES, np.uint16)
-    found = np.zeros((5, _TILE), np.uint16)
-    for start in range(0, pixels, _TILE):
-        size = min(_TILE, pixels - start)
-        for frame in range(frames):
-            staged[frame * _STRIDE : frame * _STRIDE + size] = samples[frame, start : start + size]
-        for i in range(0, size, LANES):
-            lower, upper = found[0, i : i + LANES], found[1, i : i + LANES]
-            near, far, valid = found[2, i : i + LANES], found[3, i : i + LANES], found[4, i : i + LANES]
-            if spread:
-                bisect_spread(staged[i:], frames, _STRIDE, lowest, highest, work, lower, upper, near, far, valid)
-            else:
-                bisect(staged[i:], frames, _STRIDE, lowest, highest, work, lower, upper, near, far, valid)
+    is_short = _FEWEST_PACKED <= frames <= _MOST_PACKED
+    padded = frames + -frames % NARROW_STEP if is_short else 0
+    packed = np.full(padded * _STRIDE, 127, np.uint8)
+    base, spare, valid = np.zeros(_TILE, np.uint16), np.empty((3, _TILE), np.uint16), np.empty(_TILE, np.uint8)
+    tile, width = (_TILE, LANES) if is_short else (_WIDE_TILE, _WIDE_TILE)
+    staged, work = np.zeros(frames * (width + LANES), np.uint16), np.empty(frames * LANES, np.uint16)
+    found, again = np.zeros((5, _TILE), np.uint16), 0
+    for start in range(0, pixels, tile):
+        size = min(tile, pixels - start)
+        whole = size - size % LANES if is_short else 0
+        if whole:
+            _pack(samples, start, whole, lowest, highest, base, spare, packed, valid)
+        for i in range(0, whole, LANES):
+            patch = found[:, i : i + LANES]
+            if not bisect_packed(packed[i:], padded, _STRIDE, spread, base[i : i + LANES], valid[i : i + LANES],
+                                 patch[0], patch[1], patch[2], patch[3], patch[4]):
+                _in_16_bits(samples, start + i, start + i + LANES, lowest, highest, spread, staged, work, patch)
+                again += LANES
+        if whole < size:
+            _in_16_bits(samples, start + whole, start + size, lowest, highest, spread, staged, work, found[:, whole:])
+            again += size - whole
         stop = start + size
         _convert(found[:, :size], middle[start:stop], mad[start:stop], count[start:stop])
+    return again
+
+
+@njit(nogil=True, cache=True)
+def _pack(samples, start, size, lowest, highest, base, spare, packed, valid):  # type: ignore[no-untyped-def]
+    """Pack a tile of samples about a value near their median, frame by frame."""
+    frames, stop = samples.shape[0], start + size
+    if frames < 9:
+        _middle(samples[0, start:stop], samples[frames // 2, start:stop], samples[frames - 1, start:stop], base)
+    else:
+        for k in range(3):
+            one, two, three = k * frames // 9, (k + 3) * frames // 9, (k + 6) * frames // 9
+            _middle(samples[one, start:stop], samples[two, start:stop], samples[three, start:stop], spare[k])
+        _middle(spare[0, :size], spare[1, :size], spare[2, :size], base)
+    for i in range(size):
+        base[i] = max(base[i], np.uint16(128)) - np.uint16(128)
+    valid[:size] = 0
+    for frame in range(frames):
+        row = packed[frame * _STRIDE : frame * _STRIDE + size]
+        later = frame + _AHEAD
+        ahead = samples[later, start:stop] if later < frames else samples[later % frames, stop:]
+        pack(samples[frame, start:stop], ahead, lowest, highest, base[:size], row, valid[:size])
+
+
+@njit(nogil=True, cache=True)
+def _middle(one, two, three, out):  # type: ignore[no-untyped-def]
+    for i in range(one.size):
+        out[i] = max(min(one[i], two[i]), min(max(one[i], two[i]), three[i]))
+
+
+@njit(nogil=True, cache=True)
+def _in_16_bits(samples, start, stop, lowest, highest, spread, staged, work, found):  # type: ignore[no-untyped-def]
+    """Find the medians of some pixels, which are copied first: rows of samples lie far apart."""
+    frames, size = samples.shape[0], stop - start
+    stride = staged.size // max(frames, 1)
+    for frame in range(frames):
+        row = staged[frame * stride : frame * stride + size]
+        for i in range(size):  # assigning a slice takes twice as long
+            row[i] = samples[frame, start + i]
+    for i in range(0, size, LANES):
+        patch = found[:, i : i + LANES]
+        bisect(staged[i:], frames, stride, lowest, highest, spread, work,
+               patch[0], patch[1], patch[2], patch[3], patch[4])
 
 
 @njit(nogil=True, cache=True)
@@ -164,3 +225,15 @@ def _convert(found, middle, mad, count):  # type: ignore[no-untyped-def]
         none = found[4, i] == 0
         middle[i] = np.float32(np.nan) if none else np.float32(twice / 2)
         mad[i] = np.float32(np.nan) if none else np.float32(distances / 2)
+
+
+@njit(nogil=True, cache=True)
+def _gate(median, mad, scale, floor, lowest, highest, low, high):  # type: ignore[no-untyped-def]
+    """Fill in gates; no comparison with NaN holds, so its gate is empty."""
+    for i in range(median.size):
+        half = scale * np.float64(mad[i])
+        half = floor if half < floor else half
+        bottom, top = np.ceil(np.float64(median[i]) - half), np.floor(np.float64(median[i]) + half)
+        bottom, top = lowest if bottom < lowest else bottom, highest if top > highest else top
+        full = bottom <= top
+        low[i], high[i] = np.uint16(bottom if full else 1.0), np.uint16(top if full else 0.0)

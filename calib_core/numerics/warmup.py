@@ -62,6 +62,7 @@ def _calls() -> list[Callable[[], object]]:
         lambda: moments.add_gated_bits(block, 0, gain, 0, slot, low, high, total, squares, count, count, frames),
         lambda: moments.finish(total, squares, frames),
         lambda: robust.median_mad(block[:, 0], 0, 65535),
+        lambda: robust.gate(soft[0], soft[0], 5.0, 3.0, 0, 65535),
         lambda: limits.group_limits(values, (2, 2), 5.0),
         lambda: limits.outside(values, soft, soft, (2, 2), 0.0, 1.0),
         lambda: common_mode.near(image, use, reach),

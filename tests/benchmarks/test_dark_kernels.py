@@ -10,9 +10,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from calib_core.axes import Axis
+from calib_core.characterisation.accumulators import Moments, Sampling
+from calib_core.characterisation.family import families
+from calib_core.characterisation.samples import GateSamples
+from calib_core.characterisation.unit import Context, Unit
+from calib_core.detector import Frames
 from calib_core.numerics import moments, robust
 
 PIXELS = 512 * 128
+#: Frames that a gate is taken from.
+GATE_FRAMES = 128
 
 
 def make_run(cells: int, trains: int, pixels: int = PIXELS) -> SimpleNamespace:
@@ -22,7 +30,8 @@ def make_run(cells: int, trains: int, pixels: int = PIXELS) -> SimpleNamespace:
     block = rng.integers(0, 128, (frames, 1, pixels), np.uint8).astype(np.uint16)
     block += 5000
     return SimpleNamespace(
-        block=block, slot=np.tile(np.arange(cells), trains), cells=cells, trains=trains,
+        block=block, cells=cells, trains=trains,
+        slot=np.tile(np.arange(cells), trains), train=np.repeat(np.arange(trains), cells),
         total=np.zeros((cells, pixels), np.uint32), squares=np.zeros((cells, pixels), np.uint64),
         frames=np.zeros(cells, np.int64), seen=np.zeros(cells, np.int64), count=np.zeros((cells, pixels), np.uint32),
         wrong=np.zeros((cells, pixels), np.uint32),
@@ -124,12 +133,22 @@ def gated(run: SimpleNamespace):
     return moments.finish(run.total, run.squares, run.count, out=run.maps)
 
 
-def robust_dark(run: SimpleNamespace, samples: np.ndarray):
-    """Gate from the first frames of each memory cell, then mean and noise inside it."""
+def robust_dark(run: SimpleNamespace, context: Context) -> Moments:
+    """As the two passes of a job over one unit: the first frames kept, a gate of them, all frames inside it."""
+    unit, first = Unit(0, 0, (), tuple(range(run.cells)), run.trains), GATE_FRAMES * run.cells
+    sampling = Sampling((0,), 1, 16382, None, 1)
+    samples = GateSamples(context, unit, sampling, lambda statistics: {}, GATE_FRAMES, 5.0, 3.0)
+    samples.update("", frames_of(run, slice(first)))
+    for _ in samples.settle():
+        pass
+    samples.gated.update("", frames_of(run, slice(None)))
     for cell in range(run.cells):
-        middle, mad, _ = robust.median_mad(samples[cell], 1, 16382)
-        run.low[cell], run.high[cell] = robust.gate(middle, mad, 5.0, 3.0, 1, 16382)
-    return gated(run)
+        samples.statistics(cell)
+    return samples.gated
+
+
+def frames_of(run: SimpleNamespace, part: slice) -> Frames:
+    return Frames(run.block[part].reshape(-1, 1, 512, 128), run.slot[part], run.train[part])
 
 
 def test_gated(bar, read_limit, few, many):
@@ -147,12 +166,19 @@ def test_gated(bar, read_limit, few, many):
 
 
 def test_robust(bar, read_limit, many):
-    """Median and MAD of 128 frames, gate, gated mean and noise of 200 frames, as in a job.
-
-    The goal is that of clipping around mean and standard deviation, which needs no median.
-    """
-    samples = np.stack([many.block[many.slot == cell, 0][:128] for cell in range(many.cells)])
-    bar("dark_robust_200", lambda: robust_dark(many, samples), read_limit(many.block), goal=0.12)
+    """The first 128 frames kept, their median and MAD, gate, gated mean and noise of 200 frames, as in a job."""
+    kind = next(one for family in families() for one in family.types if one.pixels == PIXELS)
+    axis = Axis("cell", "Memory cell", tuple(range(many.cells)))
+    context = Context(kind, tuple(range(many.cells)), {}, {"cell": axis})
+    found = robust_dark(many, context)
+    for cell in range(many.cells):
+        frames = many.block[many.slot == cell, 0]
+        middle, mad = numpy_median_and_mad(frames[:GATE_FRAMES])
+        half = np.maximum(5 * 1.4826 * mad, 3)
+        inside = (frames >= np.ceil(middle - half)) & (frames <= np.floor(middle + half))
+        np.testing.assert_array_equal(found.count[0, cell], inside.sum(axis=0))
+        np.testing.assert_array_equal(found.total[0, cell], np.where(inside, frames, 0).sum(axis=0))
+    bar("dark_robust_200", lambda: robust_dark(many, context), read_limit(many.block), goal=0.16)
 
 
 @pytest.mark.parametrize("wrong", [0.0, 1e-5])

@@ -57,6 +57,57 @@ def test_many_missing_and_saturated_samples(seed, lost):
     assert_equal_reference(samples, 1, 16382)
 
 
+def darks(frames, pixels, seed=0):
+    rng = np.random.default_rng(seed)
+    samples = rng.normal(rng.normal(5000, 70, pixels), 11, (frames, pixels)).round().astype(np.uint16)
+    samples[rng.random(samples.shape) < 1e-3] += 400
+    return samples
+
+
+def not_packed(samples, spread=True):
+    """Pixels whose samples did not fit in 8 bits."""
+    pixels = samples.shape[1]
+    results = (np.empty(pixels, np.float32), np.empty(pixels, np.float32), np.empty(pixels, np.uint32))
+    return robust._medians(samples, np.uint16(1), np.uint16(16382), spread, *results)
+
+
+@pytest.mark.parametrize("frames", [*range(1, 18), 63, 64, 65, 127, 128, 129, 251, 252, 253, 254, 255, 256, 257])
+@pytest.mark.parametrize("base", [0, 1, 100, 128, 5000, 16300, 65280, 65400])
+def test_both_ways_meet_at_any_number_of_frames_and_value(frames, base):
+    """Narrow, wide and very wide samples side by side, at both ends of what 16 bits hold."""
+    rng = np.random.default_rng(frames + base)
+    width = rng.choice([0, 1, 2, 60, 126, 127, 128, 129, 200, 254, 255, 256, 257, 300, 20000, 65535], 130)
+    samples = (base + rng.random((frames, 130)) * width).clip(0, 65535).astype(np.uint16)
+    samples[rng.random(samples.shape) < 0.05] = rng.choice([0, 65535])
+    assert_equal_reference(samples)
+    assert_equal_reference(samples, 1, 65534)
+    assert_equal_reference(samples, base, min(base + 200, 65535))
+
+
+@pytest.mark.parametrize("frames", [3, 4, 30, 128, 252])
+def test_darks_are_done_in_8_bits_with_dead_pixels_among_them(frames):
+    samples = darks(frames, 4096)
+    samples[:, ::7] = 0
+    assert not_packed(samples) < 4096 * 0.02
+    assert_equal_reference(samples[:, :300].copy(), 1, 16382)
+
+
+@pytest.mark.parametrize("change", ["far", "wide", "lost", "long"])
+def test_what_does_not_fit_in_8_bits_is_done_in_16(change):
+    samples = darks(40, 64)
+    if change == "far":  # the frames that are looked at first tell nothing of the others
+        samples[:, 3] = 9000
+        samples[np.arange(9) * 40 // 9, 3] = 200
+    elif change == "wide":
+        samples[:, 3] = np.linspace(100, 16000, 40)
+    elif change == "lost":
+        samples[:, 3] = np.where(np.arange(40) % 4, 0, samples[:, 3])
+    else:
+        samples = darks(300, 64)
+    assert not_packed(samples) == (64 if change == "long" else 32)
+    assert_equal_reference(samples, 1, 16382)
+
+
 def test_order_of_frames_does_not_matter():
     rng = np.random.default_rng(1)
     samples = rng.integers(0, 16384, (51, 64), dtype=np.uint16)
@@ -123,6 +174,29 @@ def test_gate_is_empty_without_median_and_outside_the_limits():
     assert low.dtype == high.dtype == np.uint16
     with pytest.raises(ValueError, match="limits"):
         robust.gate(np.float32([1]), np.float32([1]), 5, 3, 10, 5)
+
+
+def numpy_gate(median, mad, sigma, floor, lowest, highest):
+    centre = median.astype(np.float64)
+    half = np.maximum(sigma * 1.4826 * mad.astype(np.float64), floor)
+    low, high = np.maximum(np.ceil(centre - half), lowest), np.minimum(np.floor(centre + half), highest)
+    full = low <= high
+    return np.where(full, low, 1).astype(np.uint16), np.where(full, high, 0).astype(np.uint16)
+
+
+@pytest.mark.parametrize(("lowest", "highest"), [(1, 16382), (0, 65535), (300, 300)])
+def test_gate_has_the_bits_of_numpy_and_goes_where_it_is_told(lowest, highest):
+    rng = np.random.default_rng(6)
+    median = (rng.integers(0, 131071, (5, 400)) / 2).astype(np.float32)
+    mad = (rng.integers(0, 2000, (5, 400)) / 2).astype(np.float32)
+    median[:, ::9], mad[:, ::9], mad[:, ::10] = np.nan, np.nan, 0
+    for sigma, floor in ((5.0, 3.0), (0.0, 0.0), (1e9, 0.5), (3.3, 2.5)):
+        out = np.zeros((2, 5, 400), np.uint16)
+        robust.gate(median, mad, sigma, floor, lowest, highest, out=(out[0], out[1]))
+        for one, expected in zip(out, numpy_gate(median, mad, sigma, floor, lowest, highest), strict=True):
+            np.testing.assert_array_equal(one, expected)
+    with pytest.raises(ValueError, match="low must be"):
+        robust.gate(median, mad, 5, 3, 0, 9, out=(out[0, :, ::2], out[1]))
 
 
 def test_gate_recovers_offset_and_noise_from_outliers():

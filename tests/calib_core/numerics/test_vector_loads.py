@@ -23,11 +23,12 @@ import numpy as np
 import pytest
 
 from calib_core.numerics import moments, robust
+from calib_core.numerics.kernels import NARROW_STEP
 
 PAGE = mmap.PAGESIZE
 PATTERN = 0xA5
 #: No pixel at all in the vectors, all in them, some of both; below, at and above the tiles of both loops.
-PIXELS = [*range(1, 67), 1023, 1024, 1025, 1055, 8191, 8192, 8193, 8224]
+PIXELS = [*range(1, 67), 1023, 1024, 1025, 1055, 2047, 2048, 2049, 2080, 8191, 8192, 8193, 8224]
 VARIANTS = list(product((False, True), repeat=2))
 
 
@@ -106,40 +107,66 @@ def check_bisection(fence: Fenced, frames: int, spread: bool) -> None:
     """The loop itself, whose arrays for work and results its kernel makes: they lie between the pages too."""
     samples = case(robust.LANES, frames).block[:, 0]
     args = [fence.array(np.zeros(n, np.uint16)) for n in (frames * robust.LANES, *[robust.LANES] * 5)]
-    loop_of(spread)(fence.array(samples.reshape(-1)), frames, *args)
+    loops()[0](fence.array(samples.reshape(-1)), frames, spread, *args)
     np.testing.assert_array_equal((args[1] / 2 + args[2] / 2), np.median(samples, axis=0))
     assert (args[-1] == frames).all()
     fence.check()
 
 
+def check_packed(fence: Fenced, frames: int, pixels: int, spread: bool) -> None:
+    """Packing of whole rows, and the bisection of the patch at their end: samples within 8 bits, frames in fours."""
+    samples = 5000 + case(pixels, frames).block[:, 0] % 100
+    base, lost = fence.array(np.full(pixels, 4922, np.uint16)), np.uint16(5099)
+    padded = frames + -frames % NARROW_STEP
+    packed, valid = fence.array(np.full(padded * pixels, 127, np.uint8)), fence.array(np.zeros(pixels, np.uint8))
+    found = [fence.array(np.zeros(robust.LANES, np.uint16)) for _ in range(5)]
+    assert loops()[1](fence.array(samples), lost - np.uint16(1), spread, base, packed, valid, *found)
+    kept = np.ma.masked_equal(samples[:, -robust.LANES:], lost)
+    np.testing.assert_array_equal(found[0] / 2 + found[1] / 2, np.ma.median(kept, axis=0))
+    np.testing.assert_array_equal(found[4], kept.count(axis=0))
+    fence.check()
+
+
 @cache
-def loop_of(spread: bool):
+def loops():
     import numba
 
     from calib_core.numerics import _bisect
     from calib_core.numerics.kernels import LANES
 
-    inner = _bisect.bisect_spread if spread else _bisect.bisect
+    bisect, bisect_packed, pack = _bisect.bisect, _bisect.bisect_packed, _bisect.pack
 
     @numba.njit
-    def loop(samples, frames, work, lower, upper, near, far, count):
-        inner(samples, frames, LANES, np.uint16(0), np.uint16(65535), work, lower, upper, near, far, count)
+    def any_samples(samples, frames, spread, work, lower, upper, near, far, count):
+        bisect(samples, frames, LANES, np.uint16(0), np.uint16(65535), spread, work, lower, upper, near, far, count)
 
-    return loop
+    @numba.njit
+    def close_samples(samples, highest, spread, base, packed, valid, lower, upper, near, far, count):
+        frames, pixels = samples.shape
+        for i in range(frames):
+            row = packed[i * pixels:(i + 1) * pixels]
+            pack(samples[i], samples[i, pixels:], np.uint16(1), highest, base, row, valid)
+        last = pixels - LANES
+        return bisect_packed(packed[last:], packed.size // pixels, pixels, spread, base[last:], valid[last:],
+                             lower, upper, near, far, count)
+
+    return any_samples, close_samples
 
 
 def run_all() -> None:
     for pixels, at_end in product(PIXELS, (True, False)):
         for gated, checked in VARIANTS:
             check_moments(Fenced(at_end, 0), pixels, 11, gated, checked)
-        for spread in (True, False):
-            check_medians(Fenced(at_end, 0), pixels, 7, spread)
+        for spread, n in product((True, False), (1, 7)):
+            check_medians(Fenced(at_end, 0), pixels, n, spread)
     for shift, frames, at_end in product(range(1, 65, 3), (1, 8, 9), (True, False)):
         for gated, checked in VARIANTS:
             check_moments(Fenced(at_end, shift), 45, frames, gated, checked)
         check_medians(Fenced(at_end, shift), 45, frames, True)
     for frames, spread, at_end in product((1, 2, 3, 8, 9), (True, False), (True, False)):
         check_bisection(Fenced(at_end, 0), frames, spread)
+    for frames, pixels, spread, at_end in product((3, 4, 5, 9), (32, 96), (True, False), (True, False)):
+        check_packed(Fenced(at_end, 0), frames, pixels, spread)
 
 
 def program(body: str) -> subprocess.CompletedProcess[str]:
