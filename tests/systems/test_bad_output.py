@@ -39,9 +39,16 @@ def test_an_output_folder_that_may_not_be_written(
     refused(words(small_runs, out), out, capsys, "out could not be written: Permission denied")
 
 
-@pytest.mark.parametrize("cause", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
-@pytest.mark.parametrize(("call", "good"), [("write", 0), ("write", 2), ("write", 5), ("pwrite", 0), ("pwrite", 9),
-                                            ("fsync", 4), ("preadv", 0), ("preadv", 30), ("preadv", 80)])
+#: Calls of the system, how many of them go well, and the error of all others; each call has each error.
+FAILING = [
+    ("write", 0, errno.ENOSPC), ("write", 2, errno.EDQUOT), ("write", 5, errno.EIO),
+    ("pwrite", 0, errno.EIO), ("pwrite", 9, errno.ENOSPC), ("pwrite", 9, errno.EDQUOT),
+    ("fsync", 4, errno.EDQUOT), ("fsync", 4, errno.EIO), ("fsync", 4, errno.ENOSPC),
+    ("preadv", 0, errno.ENOSPC), ("preadv", 30, errno.EIO), ("preadv", 80, errno.EDQUOT),
+]
+
+
+@pytest.mark.parametrize(("call", "good", "cause"), FAILING)
 def test_a_disk_that_fails_from_some_moment_on(
     call: str, good: int, cause: int, small_runs: Runs, tmp_path: Path, capsys: Capture,
     monkeypatch: pytest.MonkeyPatch,
