@@ -1,7 +1,7 @@
 # Every target sets up what it needs: a fresh machine wants Python 3.11 or newer, make, and Qt's libraries (README).
 
 PYTHON ?= python3
-# tests run in so many processes, those of a file in one
+# tests run in so many processes, those of a file in one, in the order of tests/conftest.py
 WORKERS ?= 2
 # tests of what is said of bad input
 PROVOKING := $(addprefix tests/calib_core/,cli io jobs detector store subjects test_params.py \
@@ -15,7 +15,7 @@ demo: venv
 	$(BIN)/calibwb demo $(DETECTORS)
 
 test: venv
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # what calls kernels, with a check of every index; numba would keep an overrun to itself
 indices: venv
