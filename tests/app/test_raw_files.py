@@ -22,7 +22,7 @@ def held(folder: Path) -> list[str]:
 @pytest.fixture
 def runs(tmp_path):
     """Dark runs of a camera in three gain stages."""
-    settings = default_settings("JUNGFRAU").with_changes({"modules": "1-2", "trains": 30, "memory_cells": 1})
+    settings = default_settings("JUNGFRAU").with_changes({"modules": "1", "trains": 12, "memory_cells": 1})
     return list(simulate(settings, tmp_path / "data").runs.values())
 
 
@@ -54,7 +54,7 @@ def test_raw_samples_are_read_and_the_files_closed_again(window, runs, qtbot):
     qtbot.waitUntil(lambda: not held(raw))
     read_raw(window, qtbot)
     qtbot.waitUntil(lambda: "samples" in window.inspector.samples_text.text())
-    assert "30" in window.inspector.samples_text.text()
+    assert "12" in window.inspector.samples_text.text()
     qtbot.waitUntil(lambda: not held(raw))
 
 

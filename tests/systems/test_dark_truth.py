@@ -115,12 +115,13 @@ def test_one_percent_of_outliers_hardly_moves_the_constants(
 def test_all_sixteen_memory_cells_of_a_burst_are_told_apart(
     make_dataset: Callable[..., Dataset], tmp_path: Path
 ) -> None:
-    data = make_dataset("JUNGFRAU", memory_cells=16, trains=36)
-    found = characterise(data.simulated, tmp_path)
+    """In one gain stage: the others take the same way, and those of one memory cell are compared above."""
+    data = make_dataset("JUNGFRAU", memory_cells=16, trains=24)
+    found = characterise(replace(data.simulated, runs={"high": data.simulated.runs["high"]}), tmp_path)
     offset, truth, where = found.values("Offset"), data.truth.offset(data.module), good(data)
     noise, sigma = found.values("Noise"), np.broadcast_to(data.truth.noise(data.module), truth.shape)
     count = np.maximum(found.counts("Noise"), 2)
-    for index in np.ndindex(offset.shape[:2]):
+    for index in np.ndindex(1, *offset.shape[1:2]):
         of_offset = pulls(offset[index], truth[index], sigma[index] / np.sqrt(count[index]), where[index])
         # the variance, since that of few samples is unbiased and their deviation is not
         error = np.maximum(sigma[index], 1e-3) ** 2 * np.sqrt(2 / (count[index] - 1))

@@ -187,12 +187,14 @@ def test_a_file_that_changes_during_the_survey_is_looked_at_again(
     assert not changes
 
 
-@pytest.fixture
-def many_files(tmp_path: Path) -> Path:
-    """A run of 80 files."""
+@pytest.fixture(scope="module")
+def many_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 80 files; not to be changed."""
     settings = default_settings("JUNGFRAU").with_changes(
         {"modules": "1-3", "memory_cells": 1, "trains": 20, "trains_per_sequence": 1})
-    return next(iter(simulate(settings, tmp_path / "data").runs.values()))
+    run = next(iter(simulate(settings, tmp_path_factory.mktemp("many")).runs.values()))
+    assert len(list(run.glob("*.h5"))) == 80
+    return run
 
 
 def limited(given: list[str], handles: int) -> subprocess.CompletedProcess[str]:

@@ -24,10 +24,11 @@ Make = Callable[..., Dataset]
 
 #: Small darks of each family, and the ASIC of their module that is spoilt.
 FAMILIES = {
-    "AGIPD1M": ({"memory_cells": 3}, 7), "DSSC1M": ({"memory_cells": 3}, 9), "EPIX100": ({"modules": "1"}, 2),
-    "EPIX10K": ({"modules": "1"}, 3), "FASTCCD": ({"modules": "0"}, 1),
+    "AGIPD1M": ({"memory_cells": 3}, 7), "DSSC1M": ({"memory_cells": 3}, 9),
+    "EPIX100": ({"modules": "1", "trains": 20}, 2), "EPIX10K": ({"modules": "1"}, 3),
+    "FASTCCD": ({"modules": "0", "trains": 20}, 1),
     "GOTTHARD2": ({"modules": "1", "trains": 4, "frames_per_train": 60}, 6), "JUNGFRAU": ({}, 5),
-    "LPD1M": ({"memory_cells": 2}, 77), "PNCCD": ({"modules": "0"}, 4),
+    "LPD1M": ({"memory_cells": 2}, 77), "PNCCD": ({"modules": "0", "trains": 20}, 4),
 }
 #: The simulated converters of pnCCD lie as far from each other as 12 spreads of one of them.
 SPREADS = {"PNCCD": 60}

@@ -26,8 +26,8 @@ def arrays(folder: Path) -> dict[str, Any]:
     return {f"{c.pdu}/{c.calibration}": c.values() for c in list_constants(folder)}
 
 
-@pytest.fixture(scope="module", params=[("AGIPD1M", {"memory_cells": 5}), ("JUNGFRAU", {"memory_cells": 1})],
-                ids=["signal", "bits"])
+@pytest.fixture(scope="module", ids=["signal", "bits"], params=[
+    ("AGIPD1M", {"memory_cells": 5}), ("GOTTHARD2_25UM", {"frames_per_train": 4})])
 def spec(
     request: pytest.FixtureRequest, make_dataset: Callable[..., Dataset], tmp_path_factory: pytest.TempPathFactory
 ) -> JobSpec:
