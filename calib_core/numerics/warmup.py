@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from calib_core.numerics import (
+    checksums,
     closure,
     common_mode,
     limits,
@@ -77,6 +78,7 @@ def _calls() -> list[Callable[[], object]]:
         lambda: stability.explained(values, values, values, values, near, near, near > 0, (2, 2)),
         lambda: stability.improbable(frames, frames, np.ones(1)),
         lambda: tracks.take_out(image, use, reach, reach, 2),
+        lambda: checksums.fletcher32(np.ones(3, np.uint8)),
     ]
 
 

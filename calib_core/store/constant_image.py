@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -18,12 +18,9 @@ from calib_core.axes import Array
 from calib_core.constants.condition import Condition
 from calib_core.constants.constant import Constant
 from calib_core.io.libraries import h5py
+from calib_core.store.chunks import put_values
 from calib_core.store.seals import put_seal
 
-#: More than 32 MiB, so that the C library gives each slab's memory back at once.
-_SLAB_BYTES = 40 << 20
-#: Whole images of a few cells, so that one cell can be read alone without reading many times what it needs.
-_LEAST_CHUNK_BYTES = 1 << 20
 #: An attribute in an object's header is shorter; longer texts become datasets.
 _LONGEST_TEXT = 60_000
 #: Attributes of a group that stay in its header; HDF5 would put larger ones elsewhere without a checksum.
@@ -45,7 +42,7 @@ def image_of(constant: Constant, created: datetime) -> tuple[io.BytesIO, str]:
         # the only text in a heap, which has no checksum: EXtra needs it so. The group has it too, under one
         group["data"].attrs.create("dims", list(constant.file_dims), dtype=h5py.string_dtype())
         if constant.read_count is not None:
-            _put(group, "count", constant, constant.read_count, "u4", compression="gzip", compression_opts=1)
+            _put(group, "count", constant, constant.read_count, "u4", compress=True)
             group["count"].attrs["dims"] = np.array(constant.file_dims, "S")
         file.flush()
         values = [span for name in ("data", "count") if name in group for span in _chunks_of(group[name])]
@@ -124,22 +121,11 @@ def conditions_as_json(condition: Condition) -> dict[str, Any]:
 
 
 def _put(group: h5py.Group, name: str, constant: Constant, read: Callable[[slice], Array], dtype: Any,
-         **options: Any) -> None:
-    """Store an array in the file's order of axes, by slabs of the axis that is split, which are whole chunks."""
-    dims, split = constant.dims, constant.split
-    missing = [dims.index(dim) for dim in dims if dim not in constant.file_dims]
-    order = [dims.index(dim) for dim in constant.file_dims]
-    shape = tuple(constant.shape[axis] for axis in order)
-    length = constant.shape[dims.index(split)] if split in dims else 1
-    entry = np.dtype(dtype).itemsize * int(np.prod(shape)) // length
-    step = min(-(-_LEAST_CHUNK_BYTES // entry), length)
-    chunks = tuple(step if dim == split else n for dim, n in zip(constant.file_dims, shape, strict=True))
-    dataset = group.create_dataset(name, shape, dtype, chunks=chunks, fletcher32=True, **options)
-    for part in _slabs(length, step * max(1, _SLAB_BYTES // (step * entry))):
-        target = tuple(part if dim == split else np.s_[:] for dim in constant.file_dims)
-        values = read(part).transpose((*missing, *order))[(0,) * len(missing)]
-        dataset[target] = np.ascontiguousarray(values, dtype=dtype)
-
-
-def _slabs(length: int, step: int) -> Iterator[slice]:
-    return (slice(start, min(start + step, length)) for start in range(0, length, step))
+         compress: bool = False) -> None:
+    """Store an array in the file's order of axes; axes that the file has not have one entry."""
+    dims, file_dims, split = constant.dims, constant.file_dims, constant.split
+    left_out = tuple(0 if dim not in file_dims else slice(None) for dim in dims)
+    shape = tuple(constant.shape[dims.index(dim)] for dim in file_dims)
+    put_values(
+        group, name, dtype, shape, file_dims.index(split) if split in file_dims else None,
+        [file_dims.index(dim) for dim in dims if dim in file_dims], lambda part: read(part)[left_out], compress)

@@ -23,7 +23,6 @@ from calib_core.jobs.outputs import write_module
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.results import Results
 from calib_core.jobs.sources import Source
-from calib_core.store import constant_image
 from calib_core.store.constants import write_constant
 
 from .tiny import KIND, MODULE, PDU, SHAPE, Tiny, plan_of, results_of
@@ -116,9 +115,8 @@ def test_a_constant_may_have_zeros_where_there_are_no_data(write: Any, tmp_path:
 
 
 @pytest.fixture
-def larger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Plan:
+def larger(tmp_path: Path) -> Plan:
     """Of ten memory cells, 192 kiB each in three gain stages, of which files take six at a time."""
-    monkeypatch.setattr(constant_image, "_SLAB_BYTES", 1)
     plan = plan_of(tmp_path, STAGES, tuple(range(10)))
     return replace(plan, context=replace(plan.context, kind=replace(KIND, shape=(64, 128))))
 
