@@ -30,8 +30,6 @@ FAMILIES = {
     "GOTTHARD2": ({"modules": "1", "trains": 4, "frames_per_train": 60}, 6), "JUNGFRAU": ({}, 5),
     "LPD1M": ({"memory_cells": 2}, 77), "PNCCD": ({"modules": "0", "trains": 20}, 4),
 }
-#: The simulated converters of pnCCD lie as far from each other as 12 spreads of one of them.
-SPREADS = {"PNCCD": 60}
 
 
 def settings_of(kind: str) -> dict[str, Any]:
@@ -42,7 +40,7 @@ def settings_of(kind: str) -> dict[str, Any]:
 def spoilt(kind: str, how: str, clean: Dataset) -> dict[str, Any]:
     """Settings that spoil an ASIC: three times the noise, or an offset 20 spreads off."""
     levels = clean.truth.settings.detector.simulated.levels.offset
-    far = SPREADS.get(kind, 20) * max(level.within_asic for level in levels)
+    far = 20 * max(level.within_asic for level in levels)
     changes = {"odd_asic_noise": 3.0} if how == "noise" else {"odd_asic_noise": 1.0, "odd_asic_offset": far}
     return {"odd_asic_module": clean.module, "odd_asic": FAMILIES[kind][1], **changes}
 

@@ -194,7 +194,7 @@ BEFORE = {
     "JUNGFRAU": (
         {"modules": "2", "memory_cells": 16, "trains": 1, "common_mode": 2.0, "outlier_share": 0.001,
          "vetoed_cells": 0.2},
-        "bf4b35cb11dcb66762fa89adb7f5cf9753294c1052af9c6219da28daf93fee4e"),
+        "e2da318492185c606e59f2e388533996107700de3f7e037e9eeef9a375621e6e"),
 }
 
 
