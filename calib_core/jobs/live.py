@@ -19,6 +19,8 @@ from calib_core.jobs.results import Results
 #: Shortest time between two snapshots of a unit, and between two pictures, s.
 _SNAPSHOT_INTERVAL = 0.1
 _PICTURE_INTERVAL = 0.05
+#: A snapshot takes one part in so many of a unit's time at most: of a large camera it is longer than the interval.
+_SNAPSHOT_SHARE = 4
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Live:
         self._plan, self._results, self._view, self._warn = plan, results, view, warn
         self._trouble = ""
         self._partial: dict[int | None, _Partial] = {}
-        self._last: dict[int | None, float] = {}
+        self._due: dict[int | None, float] = {}
         self._lock = threading.Lock()
         self._composer = Composer(self._pictures, publish, self._tell, pause=_PICTURE_INTERVAL)
         self._composer.look_at(view)
@@ -57,22 +59,24 @@ class Live:
     def look_at(self, view: View) -> None:
         """Look at something else."""
         self._view = view
-        self._last.clear()
+        self._due.clear()
         self._composer.look_at(view)
 
     def offer(self, unit: Unit, accumulator: Accumulator) -> None:
         """Take a snapshot of a running unit if it is being looked at and the last one is old enough."""
         view, now = self._view, time.monotonic()
         index = self._index(view)
-        if now - self._last.get(unit.module, 0.0) < _SNAPSHOT_INTERVAL or not self._sees(view, unit, index):
+        if now < self._due.get(unit.module, 0.0) or not self._sees(view, unit, index):
             return
         coverage = accumulator.coverage
         frames = float(coverage[unit.block.index(index)]) if coverage.size else 0.0
         if not frames:
             return
-        self._last[unit.module] = now
+        self._due[unit.module] = now + _SNAPSHOT_INTERVAL
         at = {**self._plan.context.place(unit), self._plan.method.split: index}
         partial = _Partial(at, accumulator.snapshot(index), min(1.0, frames / max(unit.samples, 1)))
+        took = time.monotonic() - now
+        self._due[unit.module] = now + max(_SNAPSHOT_INTERVAL, _SNAPSHOT_SHARE * took)
         with self._lock:
             self._partial[unit.module] = partial
         self._composer.renew()

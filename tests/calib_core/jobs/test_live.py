@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,30 @@ def test_a_running_unit_is_shown_where_it_is_looked_at(gain: int, cell: int, see
     assert picture.coverage.tolist() == [1.0, 0.5 if seen else 0.0]
     expected = np.full((2, 3), float(min(cell, 2)) if seen else np.nan)
     np.testing.assert_array_equal(picture.maps[MEAN][1], expected)
+
+
+def test_snapshots_that_take_long_are_few(
+    plan: Plan, results: dict[int | None, Results], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot of 1 s is taken every 4 s, although frames come every 0.1 s; after another view at once."""
+    clock, taken = [100.0], []
+
+    class Slow(Half):
+        def snapshot(self, index: int) -> Maps:
+            taken.append(round(clock[0] - 100, 1))
+            clock[0] += 1.0
+            return super().snapshot(index)
+
+    monkeypatch.setattr("calib_core.jobs.live.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    live = Live(plan, results, lambda picture: None, View(picks=(MEAN,)), lambda text: None)
+    slow, unit = Slow(), Unit(0, 5, ("high",), (0, 1), 20)
+    while clock[0] < 111:
+        live.offer(unit, slow)
+        clock[0] += 0.125
+    live.look_at(View({"cell": 1}, picks=(MEAN,)))
+    live.offer(unit, slow)
+    live.stop()
+    assert taken == [0.0, 4.0, 8.0, 11.0]
 
 
 class Nothing(Half):
