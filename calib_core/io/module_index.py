@@ -119,9 +119,7 @@ def _counted(index: ModuleIndex, reason: str, frames: int) -> ModuleIndex:
     return replace(index, excluded=excluded)
 
 
-def index_module(
-    detector: DetectorType, module: Module, files: Iterable[RunFile], pieces: int = 1,
-) -> ModuleIndex:
+def index_module(detector: DetectorType, module: Module, files: Iterable[RunFile], pieces: int = 1) -> ModuleIndex:
     """Index one module from the files that list it; never raises on what is wrong with them.
 
     Parameters
