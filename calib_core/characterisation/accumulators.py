@@ -7,7 +7,7 @@ number of threads.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -265,11 +265,22 @@ class Moments(Accumulator):
                 self.folded[1][:, slot] + self.squares[:, slot])
             mean, std = moments.finish_wide(total, squares, self.count[:, slot], ddof=self.sampling.ddof)
         wrong = None if self.wrong is None else self.wrong[slot].copy()
+        return self.with_gate(Statistics(mean, std, self.count[:, slot].copy(), int(self.seen[slot]), wrong), slot)
+
+    def with_gate(self, found: Statistics, slot: int) -> Statistics:
+        """Statistics of one memory cell, with what is known of the gate and the samples that it was taken from.
+
+        Parameters
+        ----------
+        found : Statistics
+            Of the samples inside the gate.
+        slot : int
+            Place of the memory cell in the unit's block.
+        """
         normal = None if self.normality is None else self.normality[slot]
         half = np.float32(0.5)
         gate = (self.low[0, slot] - half, self.high[0, slot] + half) if self.is_gated else None
-        return Statistics(mean, std, self.count[:, slot].copy(), int(self.seen[slot]), wrong, normal, gate,
-                          quarters=self.quarters.get(slot))
+        return replace(found, normality=normal, gate=gate, quarters=self.quarters.get(slot))
 
     def snapshot(self, index: int) -> Maps:
         """Maps of one memory cell.

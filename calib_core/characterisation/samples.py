@@ -97,8 +97,8 @@ class Samples(Accumulator):
         rows: Array = self.values[index, slot, : self.filled[slot]]
         return rows
 
-    def moments(self, slot: int, low: Array | None = None, high: Array | None = None) -> Moments:
-        """Moments of one memory cell's samples.
+    def plain(self, slot: int, low: Array | None = None, high: Array | None = None) -> Statistics:
+        """Statistics of one memory cell's samples so far.
 
         Parameters
         ----------
@@ -109,27 +109,21 @@ class Samples(Accumulator):
 
         Returns
         -------
-        Moments
-            Of a unit with this memory cell alone.
+        Statistics
+            Of all samples at once: their sums are not kept.
         """
-        cell = replace(self.unit, block=(self.unit.block[slot],))
-        result = Moments(self.context, cell, self.sampling, self.describe)
-        if low is not None and high is not None:
-            result.low[:, 0], result.high[:, 0] = low, high
-        self._add_to(result, slot)
-        return result
-
-    def _add_to(self, result: Moments, slot: int) -> None:
-        n = int(self.filled[slot])
-        at = np.zeros(n, np.int64)
-        for index in range(len(self.sampling.planes)):
-            block = self.rows(index, slot)[:, None, :]
-            if n:
-                moments.add_gated(block, 0, at, result.low[index], result.high[index], result.total[index],
-                                  result.squares[index], result.count[index], np.zeros(1, np.int64))
-        result.seen[0] += n
-        if result.wrong is not None and self.wrong is not None:
-            result.wrong[0] = self.wrong[slot]
+        n, planes = int(self.filled[slot]), len(self.sampling.planes)
+        mean, std = (np.empty((planes, 1, self.values.shape[-1]), np.float32) for _ in range(2))
+        count = np.empty(mean.shape, np.uint32)
+        if low is None or high is None:
+            low, high = (np.full(mean[:, 0].shape, end, np.uint16)
+                         for end in (self.sampling.lowest, self.sampling.highest))
+        for index in range(planes):
+            moments.whole(
+                self.rows(index, slot)[:, None, :], 0, np.zeros(n, np.int64), 1, self.sampling.ddof,
+                (low[index : index + 1], high[index : index + 1]), (mean[index], std[index], count[index]))
+        wrong = None if self.wrong is None else self.wrong[slot].copy()
+        return Statistics(mean[:, 0], std[:, 0], count[:, 0], n, wrong)
 
     def snapshot(self, index: int) -> Maps:
         """Maps of one memory cell from its samples so far.
@@ -149,7 +143,7 @@ class Samples(Accumulator):
         ValueError
             The cell is not of this unit.
         """
-        return self.describe(self.moments(self.unit.block.index(index)).statistics(0))
+        return self.describe(self.plain(self.unit.block.index(index)))
 
     @property
     def coverage(self) -> Array:
@@ -160,7 +154,7 @@ class Samples(Accumulator):
 class GateSamples(Samples):
     """First pass of the robust estimator: takes the gates of a second pass from the first samples.
 
-    Where the samples are all there is (``complete``), the statistics inside the gate are made at once. On demand
+    Where the samples are all there is (``complete``), the statistics inside the gate are made of them. On demand
     the samples inside the gate are tested for normality.
     """
 
@@ -184,8 +178,6 @@ class GateSamples(Samples):
                 self.gated.quarters[slot] = dark_closure.of_samples(
                     self.context, self.sampling, self.rows(0, slot), self.trains[slot, : self.filled[slot]],
                     self.gated.low[0, slot], self.gated.high[0, slot])
-            if self.complete:
-                self._take_over(slot)
 
     def _find_gate(self, index: int, slot: int) -> None:
         lowest, highest = self.sampling.lowest, self.sampling.highest
@@ -195,14 +187,6 @@ class GateSamples(Samples):
         if index == 0 and self.gated.normality is not None:
             self.gated.normality[slot] = normality.normality(self.rows(0, slot), low, high)
 
-    def _take_over(self, slot: int) -> None:
-        gated = self.gated
-        cell = self.moments(slot, gated.low[:, slot], gated.high[:, slot])
-        gated.total[:, slot], gated.squares[:, slot] = cell.total[:, 0], cell.squares[:, 0]
-        gated.count[:, slot], gated.seen[slot] = cell.count[:, 0], cell.seen[0]
-        if gated.wrong is not None and cell.wrong is not None:
-            gated.wrong[slot] = cell.wrong[0]
-
     def statistics(self, slot: int) -> Statistics:
         """Statistics of one memory cell inside its gate.
 
@@ -211,7 +195,10 @@ class GateSamples(Samples):
         slot : int
             Its place in the unit's block; the pass has settled.
         """
-        return self.gated.statistics(slot)
+        gated = self.gated
+        if not self.complete:
+            return gated.statistics(slot)
+        return gated.with_gate(self.plain(slot, gated.low[:, slot].copy(), gated.high[:, slot].copy()), slot)
 
 
 class MedianSamples(Samples):
@@ -237,5 +224,4 @@ class MedianSamples(Samples):
         slot : int
             Its place in the unit's block; the pass has settled.
         """
-        plain = self.moments(slot).statistics(0)
-        return Statistics(self._median[:, slot], plain.std, plain.count, plain.seen, plain.wrong)
+        return replace(self.plain(slot), mean=self._median[:, slot])

@@ -21,6 +21,31 @@ I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 
 Value = Any
 
+#: Instructions that multiply lanes of 16 bits and add the products in pairs: by lanes, feature and name.
+_PAIR_PRODUCTS = {32: ("+avx512bw", "llvm.x86.avx512.pmaddw.d.512"), 16: ("+avx2", "llvm.x86.avx2.pmadd.wd")}
+#: Lanes of 16 bits within which shuffling is cheap, whatever the length of a vector.
+_QUARTER = 8
+
+
+def pair_products(context: Any) -> tuple[int, str]:
+    """What the processor that code is made for has to add products in pairs.
+
+    Parameters
+    ----------
+    context
+        As numba hands it to an intrinsic.
+
+    Returns
+    -------
+    lanes : int
+        Of 16 bits, that fill a register.
+    name : str
+        Of the instruction; empty where there is none.
+    """
+    features = context.codegen().magic_tuple()[2].split(",")
+    return next(((lanes, name) for lanes, (feature, name) in _PAIR_PRODUCTS.items() if feature in features),
+                (min(_PAIR_PRODUCTS), ""))
+
 
 class Vectors:
     """Vector instructions on arrays at one pixel offset."""
@@ -141,6 +166,39 @@ class Vectors:
             At least one, all of one type; sums beyond it wrap around.
         """
         return tree(self.builder.add, values)
+
+    def sum_squares(self, rows: list[Value], product: str) -> Value:
+        """Add the squares of rows, pixel by pixel.
+
+        Parameters
+        ----------
+        rows : list of vectors
+            An even number, of 16 bits below 2¹⁴ in each lane, as many lanes as :func:`pair_products` says.
+        product : str
+            The instruction; without it each square is taken by itself.
+
+        Returns
+        -------
+        vector
+            Of 32 bits in each lane.
+        """
+        if not product:
+            wide = [self.widen(x, I32) for x in rows]
+            return self.sum([self.builder.mul(x, x) for x in wide])
+        kind = ir.FunctionType(ir.VectorType(I32, self.lanes // 2), [self.type_of(I16)] * 2)
+        square = cgutils.get_or_insert_function(self.builder.module, kind, product)
+        # a quarter holds the first, or the last, half of its pixels of two rows in turn
+        first = [k // _QUARTER * _QUARTER + k % _QUARTER // 2 + k % 2 * self.lanes for k in range(self.lanes)]
+        sums = []
+        for order in (first, [k + _QUARTER // 2 for k in first]):
+            pairs = [self._shuffled(one, two, order) for one, two in zip(rows[::2], rows[1::2], strict=True)]
+            sums.append(self.sum([self.builder.call(square, [x, x]) for x in pairs]))
+        half = _QUARTER // 2
+        order = [k // _QUARTER * half + k % half + k // half % 2 * (self.lanes // 2) for k in range(self.lanes)]
+        return self._shuffled(sums[0], sums[1], order)
+
+    def _shuffled(self, left: Value, right: Value, order: list[int]) -> Value:
+        return self.builder.shuffle_vector(left, right, ir.Constant(ir.VectorType(I32, len(order)), order))
 
     def any(self, values: list[Value], bits: Value) -> Value:
         """Tell whether any lane of any value has one of the bits.

@@ -6,7 +6,7 @@ give the same bits. All sums stay exact up to `MAX_FRAMES` frames per memory cel
 refuses more; sums of longer runs are folded into wider ones in time, of which `finish_wide` makes mean and deviation.
 
 The kernels take frames grouped by memory cell and walk them in tiles of pixels, eight frames at a time, so the
-accumulators of a tile stay in the cache of the core.
+accumulators of a tile stay in the cache of the core; where all frames are there, `whole` finishes them there.
 """
 
 from __future__ import annotations
@@ -16,19 +16,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calib_core.numerics._arrays import check_array as _check
+from calib_core.numerics import _frames
+from calib_core.numerics._arrays import check_array
+from calib_core.numerics._frames import (
+    check_bits,
+    check_block,
+    check_frames,
+    check_gate,
+    check_number,
+    grouped,
+    writable,
+)
 from calib_core.numerics.kernels import ROWS, inner_loops, njit
 
-TOTAL_DTYPE = np.uint32
-SQUARES_DTYPE = np.uint64
-COUNT_DTYPE = np.uint32
-MAX_FRAMES = 65536
+TOTAL_DTYPE, SQUARES_DTYPE, COUNT_DTYPE = _frames.TOTAL_DTYPE, _frames.SQUARES_DTYPE, _frames.COUNT_DTYPE
+MAX_FRAMES = _frames.MAX_FRAMES
 
+_NOTHING = (None, None, None)
 #: Pixels of a tile: a row of 16 KiB, accumulators of 96 KiB.
 _TILE = 8192
 
-sweep, sweep_bits, sweep_gated, sweep_gated_bits = inner_loops(
-    "calib_core.numerics._sweep", "sweep", "sweep_bits", "sweep_gated", "sweep_gated_bits")
+sweep, tile_of = inner_loops("calib_core.numerics._sweep", "sweep", "tile_of")
 
 _Array = NDArray[Any]
 
@@ -56,10 +64,10 @@ def add(block: _Array, plane: int, slot: _Array, total: _Array, squares: _Array,
     ValueError
         If a shape, type or index does not fit, or a memory cell would exceed `MAX_FRAMES`.
     """
-    _check_block(block, plane, slot, total, squares)
-    _check(count, "count", total.shape[:1], np.int64)
-    _check_number(slot, count)
-    _accumulate(block, plane, slot, total, squares)
+    check_block(block, plane, slot, total, squares)
+    check_array(count, "count", total.shape[:1], np.int64)
+    check_number(slot, count)
+    _run(block, plane, slot, None, None, total, squares, None)
     count += np.bincount(slot, minlength=count.size)
 
 
@@ -87,10 +95,10 @@ def add_bits(
     ValueError
         If a shape, type or index does not fit, or a memory cell would exceed `MAX_FRAMES`.
     """
-    _check_block(block, plane, slot, total, squares)
-    _check_number(slot, seen)
-    _check_bits(block, gain, expected, count, wrong, total.shape)
-    _accumulate(block, plane, slot, total, squares, count, bits=(gain, expected, wrong))
+    check_block(block, plane, slot, total, squares)
+    check_number(slot, seen)
+    check_bits(block, gain, expected, count, wrong, total.shape)
+    _run(block, plane, slot, None, (gain, expected, wrong), total, squares, count)
 
 
 def add_gated(
@@ -115,10 +123,10 @@ def add_gated(
     ValueError
         If a shape, type or index does not fit, or a memory cell would exceed `MAX_FRAMES`.
     """
-    _check_block(block, plane, slot, total, squares)
-    _check_number(slot, seen)
-    _check_gate(low, high, count, total.shape)
-    _accumulate(block, plane, slot, total, squares, count, gate=(low, high))
+    check_block(block, plane, slot, total, squares)
+    check_number(slot, seen)
+    check_gate(low, high, count, total.shape)
+    _run(block, plane, slot, (low, high), None, total, squares, count)
 
 
 def add_gated_bits(
@@ -141,11 +149,11 @@ def add_gated_bits(
     ValueError
         If a shape, type or index does not fit, or a memory cell would exceed `MAX_FRAMES`.
     """
-    _check_block(block, plane, slot, total, squares)
-    _check_number(slot, seen)
-    _check_gate(low, high, count, total.shape)
-    _check_bits(block, gain, expected, count, wrong, total.shape)
-    _accumulate(block, plane, slot, total, squares, count, gate=(low, high), bits=(gain, expected, wrong))
+    check_block(block, plane, slot, total, squares)
+    check_number(slot, seen)
+    check_gate(low, high, count, total.shape)
+    check_bits(block, gain, expected, count, wrong, total.shape)
+    _run(block, plane, slot, (low, high), (gain, expected, wrong), total, squares, count)
 
 
 def finish(
@@ -155,9 +163,8 @@ def finish(
     """Turn moments into mean and standard deviation.
 
     The variance is (n·q − s²) / (n·(n − ddof)) with an exact integer numerator, so nothing cancels; the standard
-    deviation is good to 2 parts in 10⁷. The mean is
-    the exact quotient rounded once to float32: with n ≤ 65536 a quotient that is not itself halfway between two
-    float32 lies further from halfway than float64 rounding moves it.
+    deviation is good to 2 parts in 10⁷. The mean is the exact quotient rounded once to float32: with n ≤ 65536 a
+    quotient that is not itself halfway between two float32 lies further from halfway than float64 rounding moves it.
 
     Parameters
     ----------
@@ -187,11 +194,10 @@ def finish(
         raise ValueError(f"sums {total.shape}, squares {squares.shape} and counts {samples.shape} do not fit")
     if ddof < 0:
         raise ValueError(f"ddof must not be negative, but is {ddof}")
-    pixels = total.shape[-1]
-    each = samples.shape == total.shape
+    pixels, each = total.shape[-1], samples.shape == total.shape
     mean, std = out or (np.empty(total.shape, np.float32), np.empty(total.shape, np.float32))
-    _check(mean, "mean", total.shape, np.float32)
-    _check(std, "std", total.shape, np.float32)
+    for name, made in (("mean", mean), ("std", std)):
+        check_array(made, name, total.shape, np.float32)
     _finish(
         np.ascontiguousarray(total, TOTAL_DTYPE).reshape(-1, pixels),
         np.ascontiguousarray(squares, SQUARES_DTYPE).reshape(-1, pixels),
@@ -235,69 +241,59 @@ def finish_wide(
         return mean.astype(np.float32), np.sqrt(np.maximum(variance, 0)).astype(np.float32)
 
 
-def _check_number(slot: _Array, seen: _Array) -> None:
-    """Refuse more frames of a memory cell than sums can hold."""
-    _check(seen, "seen", seen.shape, np.int64)
-    if (seen + np.bincount(slot, minlength=seen.size)).max(initial=0) > MAX_FRAMES:
-        raise ValueError(f"more than {MAX_FRAMES} frames in one memory cell overflow the sums; fold them before")
+def whole(
+    block: _Array, plane: int, slot: _Array, cells: int, ddof: int = 1, gate: tuple[_Array, _Array] | None = None,
+    out: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint32]] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint32]]:
+    """Mean and standard deviation of a block that holds all frames of its memory cells.
+
+    They have the bits of `add` or `add_gated` and `finish`, but no sum leaves the cache.
+
+    Parameters
+    ----------
+    block, plane, slot
+        As for `add`.
+    cells : int
+        Memory cells C.
+    ddof : int
+        As for `finish`.
+    gate : pair of (C, P) uint16, optional, ADU
+        As for `add_gated`; without it all samples count.
+    out : three of (C, P) float32, float32 and uint32, C-contiguous, optional
+        Where to write the results; fresh memory costs more than the calculation.
+
+    Returns
+    -------
+    mean, std : (C, P) float32, ADU
+        As of `finish`; NaN for memory cells without frames.
+    count : (C, P) uint32
+        Samples behind them.
+
+    Raises
+    ------
+    ValueError
+        If a shape, type or index does not fit, or a memory cell has more than `MAX_FRAMES`.
+    """
+    check_frames(block, plane, slot, cells)
+    check_number(slot, np.zeros(cells, np.int64))
+    shape = (cells, block.shape[2])
+    kinds = {"mean": np.float32, "std": np.float32, "count": COUNT_DTYPE}
+    mean, std, count = made = out or tuple(np.empty(shape, dtype) for dtype in kinds.values())
+    for array, name in zip(made, kinds, strict=True):
+        check_array(array, name, shape, kinds[name])
+    if gate is not None:
+        check_gate(*gate, count, shape)
+    without = np.bincount(slot, minlength=cells) == 0
+    mean[without], std[without], count[without] = np.nan, np.nan, 0
+    _run(block, plane, slot, gate, None, None, None, count, finish=(ddof, mean, std))
+    return mean, std, count
 
 
-def _check_block(block: _Array, plane: int, slot: _Array, total: _Array, squares: _Array) -> None:
-    if block.ndim != 3 or total.ndim != 2:
-        raise ValueError(f"block and sums need 3 and 2 axes, but have shapes {block.shape} and {total.shape}")
-    frames, planes, pixels = block.shape
-    cells = total.shape[0]
-    _check(block, "block", block.shape, np.uint16)
-    _check(slot, "slot", (frames,), np.int64)
-    _check(total, "total", (cells, pixels), TOTAL_DTYPE)
-    _check(squares, "squares", (cells, pixels), SQUARES_DTYPE)
-    if not 0 <= plane < planes:
-        raise ValueError(f"plane {plane} is outside 0 to {planes - 1}")
-    if frames and not (slot.min() >= 0 and slot.max() < cells):
-        raise ValueError(f"slot {slot.min()} to {slot.max()} reaches outside 0 to {cells - 1}")
-
-
-def _check_gate(low: _Array, high: _Array, count: _Array, shape: tuple[int, ...]) -> None:
-    _check(low, "low", shape, np.uint16)
-    _check(high, "high", shape, np.uint16)
-    _check(count, "count", shape, COUNT_DTYPE)
-
-
-def _check_bits(
-    block: _Array, gain: _Array, expected: int, count: _Array, wrong: _Array, shape: tuple[int, ...]
-) -> None:
-    _check(gain, "gain", (block.shape[0], block.shape[2]), np.uint8)
-    _check(count, "count", shape, COUNT_DTYPE)
-    _check(wrong, "wrong", shape, COUNT_DTYPE)
-    if not 0 <= expected <= 255:
-        raise ValueError(f"expected gain bits {expected} are outside 0 to 255")
-
-
-def _accumulate(
-    block: _Array, plane: int, slot: _Array, total: _Array, squares: _Array, count: _Array | None = None,
-    gate: tuple[_Array, _Array] | None = None, bits: tuple[_Array, int, _Array] | None = None,
-) -> None:
-    """Run the kernel on checked arguments; what a variant does not use is a single pixel."""
-    low, high = gate or (np.zeros((1, 1), np.uint16), np.zeros((1, 1), np.uint16))
-    gain, expected, wrong = bits or (np.zeros((1, 1), np.uint8), 0, np.zeros((1, 1), COUNT_DTYPE))
-    counts = np.zeros((1, 1), COUNT_DTYPE) if count is None else count
-    _moments(
-        _writable(block), plane, _writable(gain), np.uint8(expected), *_grouped(slot),
-        gate is not None, bits is not None, _writable(low), _writable(high), total, squares, counts, wrong,
-    )
-
-
-def _writable(array: _Array) -> _Array:
-    """Copy a read-only array: kernels are compiled for writable arrays only, to keep their number small."""
-    return array if array.flags.writeable else array.copy()
-
-
-def _grouped(slot: _Array) -> tuple[_Array, _Array, _Array]:
-    """Frame order by memory cell, the cells met, and where each cell's frames start in that order."""
-    counts = np.bincount(slot)
-    cells = np.flatnonzero(counts)
-    first = np.concatenate(([0], np.cumsum(counts[cells])))
-    return np.argsort(slot, kind="stable"), cells, first
+def _run(block: _Array, plane: int, slot: _Array, gate: Any, bits: Any, *sums: Any, finish: Any = _NOTHING) -> None:
+    """Run the kernel on checked arguments; it is compiled for each set of those that are None."""
+    low, high = (None, None) if gate is None else map(writable, gate)
+    gain, expected, wrong = _NOTHING if bits is None else (writable(bits[0]), np.uint8(bits[1]), bits[2])
+    _moments(writable(block), plane, *grouped(slot), gain, expected, low, high, *sums, wrong, *finish)
 
 
 @njit(nogil=True, cache=True)
@@ -327,53 +323,58 @@ def _ahead(order, begin, frame, end, stride, start, stop, base, pixels):  # type
     return _rows(order, end, order.size, stride, base)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _moments(  # type: ignore[no-untyped-def]
-    block, plane, gain, expected, order, cells, first, gated, checked, low, high, total, squares, count, wrong
+    block, plane, order, cells, first, gain, expected, low, high, total, squares, count, wrong, ddof, mean, std
 ):
-    """Add a block; where not gated or not checked, the arrays for that have one pixel and are not used."""
+    """Add a block to sums, or finish it tile by tile where there are none; what a variant does not use is None."""
     pixels = block.shape[2]
     stride, base = block.shape[1] * pixels, plane * pixels
-    counted = gated or checked
-    zeros = np.zeros(_TILE, np.uint16)
-    right = np.full(_TILE, expected, np.uint8)
+    zeros, right = np.zeros(_TILE, np.uint16), np.full(_TILE, 0 if expected is None else expected, np.uint8)
+    own = np.empty(_TILE, np.uint32), np.empty(_TILE, np.uint64)
     for run in range(cells.size):
-        begin, end = first[run], first[run + 1]
-        padded = -(end - begin) % ROWS
+        cell, begin, end = cells[run], first[run], first[run + 1]
         for start in range(0, pixels, _TILE):
             stop = min(start + _TILE, pixels)
-            t, q = total[cells[run], start:stop], squares[cells[run], start:stop]
-            gate_cell, count_cell = cells[run] if gated else 0, cells[run] if counted else 0
-            wrong_cell = cells[run] if checked else 0
-            low_tile, high_tile = low[gate_cell, start:stop], high[gate_cell, start:stop]
-            c, w = count[count_cell, start:stop], wrong[wrong_cell, start:stop]
-            if checked and not gated:
-                c += np.uint32(end - begin)
+            t, q = _sums(total, own[0], cell, start, stop), _sums(squares, own[1], cell, start, stop)
+            c, w = tile_of(count, cell, start, stop), tile_of(wrong, cell, start, stop)
+            low_tile, high_tile = tile_of(low, cell, start, stop), tile_of(high, cell, start, stop)
+            _begin(c, total is None, end - begin if low is None else 0)
             for frame in range(begin, end, ROWS):
                 rows = _rows(order, frame, end, stride, base + start)
                 ahead = _ahead(order, begin, frame + ROWS, end, stride, start, stop, base, pixels)
                 bits = _rows(order, frame, end, pixels, start)
-                if gated and checked:
-                    sweep_gated_bits(
-                        block, zeros, rows, ahead, gain, right, bits, expected, low_tile, high_tile, t, q, c, w)
-                elif gated:
-                    sweep_gated(
-                        block, zeros, rows, ahead, gain, right, bits, expected, low_tile, high_tile, t, q, c, w)
-                elif checked:
-                    sweep_bits(
-                        block, zeros, rows, ahead, gain, right, bits, expected, low_tile, high_tile, t, q, c, w)
-                else:
-                    sweep(block, zeros, rows, ahead, gain, right, bits, expected, low_tile, high_tile, t, q, c, w)
-            if gated and padded:
-                _uncount(c, low_tile, padded)
+                sweep(block, zeros, rows, ahead, gain, right, bits, expected, low_tile, high_tile, t, q, c, w)
+            _uncount(c, low_tile, -(end - begin) % ROWS)
+            if mean is not None:
+                _finish_row(t, q, c, ddof, mean[cell, start:stop], std[cell, start:stop])
+
+
+@njit(nogil=True, cache=True)
+def _sums(sums, own, cell, start, stop):  # type: ignore[no-untyped-def]
+    """A tile of sums; of empty ones where there are none to add to."""
+    if sums is None:
+        part = own[: stop - start]
+        part[:] = 0
+        return part
+    return sums[cell, start:stop]
+
+
+@njit(nogil=True, cache=True)
+def _begin(count, is_new, frames):  # type: ignore[no-untyped-def]
+    """Count frames of which every sample counts, before those are taken off that do not."""
+    if count is not None:
+        for i in range(count.size):
+            count[i] = np.uint32((0 if is_new else count[i]) + frames)
 
 
 @njit(nogil=True, cache=True)
 def _uncount(count, low, padded):  # type: ignore[no-untyped-def]
     """Take back the zeros of the padding that lay inside the gate."""
-    for i in range(count.size):
-        if low[i] == 0:
-            count[i] -= np.uint32(padded)
+    if low is not None and padded:
+        for i in range(count.size):
+            if low[i] == 0:
+                count[i] -= np.uint32(padded)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

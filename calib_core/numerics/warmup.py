@@ -57,11 +57,10 @@ def _calls() -> list[Callable[[], object]]:
     turns = np.arange(80, dtype=np.float32).reshape(40, 2)
     sums = np.zeros(2, residuals.TOTAL_DTYPE)
     return [
-        lambda: moments.add(block, 0, slot, total, squares, frames),
-        lambda: moments.add_bits(block, 0, gain, 0, slot, total, squares, count, count, frames),
         lambda: moments.add_gated(block, 0, slot, low, high, total, squares, count, frames),
         lambda: moments.add_gated_bits(block, 0, gain, 0, slot, low, high, total, squares, count, count, frames),
-        lambda: moments.finish(total, squares, frames),
+        lambda: moments.whole(block, 0, slot, 1, gate=(low, high)),
+        lambda: moments.finish(total, squares, count),
         lambda: robust.median_mad(block[:, 0], 0, 65535),
         lambda: robust.gate(soft[0], soft[0], 5.0, 3.0, 0, 65535),
         lambda: limits.group_limits(values, (2, 2), 5.0),

@@ -82,7 +82,10 @@ def test_warmed_kernels_are_not_compiled_again():
     block, slot = np.ones((3, 2, 40), np.uint16), np.zeros(3, np.int64)
     block.flags.writeable = slot.flags.writeable = False
     total, squares = np.zeros((1, 40), np.uint32), np.zeros((1, 40), np.uint64)
-    moments.add(block, 1, slot, total, squares, np.zeros(1, np.int64))
+    low, high, count = np.zeros((1, 40), np.uint16), np.ones((1, 40), np.uint16), np.zeros((1, 40), np.uint32)
+    low.flags.writeable = False
+    moments.add_gated(block, 1, slot, low, high, total, squares, count, np.zeros(1, np.int64))
+    moments.whole(block, 1, slot, 1, 0, (low, high))
     moments.finish(total[0], squares[0], 3, ddof=0)
     moments.finish(total, squares, np.full((1, 40), 3, np.uint32))
     middle = robust.median(block[:, 0], 0, 10)

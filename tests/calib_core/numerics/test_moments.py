@@ -103,6 +103,43 @@ def test_one_large_sample_among_small_ones(checked):
     assert_equal(accumulate(data, False, checked), reference(data, False, checked))
 
 
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("top", [16384, 65536])
+@pytest.mark.parametrize("frames", [*range(18), 63, 64, 65, 127, 128, 129])
+def test_all_frames_at_once_have_the_bits_of_sums_that_are_finished(frames, top, gated):
+    """Ragged widths; gates of all kinds side by side: empty, from 0, to the end, of one value."""
+    for pixels in (1, 15, 16, 33, 8192 + 45):
+        data = make_data(frames, pixels, top, seed=frames)
+        data.low[:, ::5], data.low[:, ::7], data.high[:, ::11] = 0, 1, 0
+        data.high[:, ::3], data.high[:, ::13] = 65535, data.low[:, ::13]
+        data.block[frames // 2:, :, ::4] = np.array([0, 65535, 16383, 16384])[np.arange(frames - frames // 2) % 4,
+                                                                              np.newaxis, np.newaxis]
+        sums = accumulate(data, gated, False)
+        assert_equal(sums, reference(data, gated, False))
+        gate = (data.low, data.high) if gated else None
+        for ddof in (0, 1):
+            mean, std, count = moments.whole(data.block, 1, data.slot, CELLS, ddof, gate)
+            np.testing.assert_array_equal(count, np.broadcast_to(sums.count.reshape(CELLS, -1), count.shape))
+            for one, expected in zip((mean, std), moments.finish(sums.total, sums.squares, sums.count, ddof),
+                                     strict=True):
+                np.testing.assert_array_equal(one, expected, strict=True)
+
+
+def test_all_frames_at_once_refuse_what_sums_refuse():
+    data = make_data(frames=4, pixels=8)
+    with pytest.raises(ValueError, match="reaches outside 0 to 1"):
+        moments.whole(data.block, 1, data.slot + 2, 2)
+    with pytest.raises(ValueError, match="plane 2"):
+        moments.whole(data.block, 2, data.slot, CELLS)
+    with pytest.raises(ValueError, match="3 axes"):
+        moments.whole(data.block[0], 0, data.slot, CELLS)
+    with pytest.raises(ValueError, match="low must be"):
+        moments.whole(data.block, 1, data.slot, CELLS, gate=(data.low[:, 1:], data.high))
+    with pytest.raises(ValueError, match="65536 frames"):
+        moments.whole(np.zeros((moments.MAX_FRAMES + 1, 1, 1), np.uint16), 0,
+                      np.zeros(moments.MAX_FRAMES + 1, np.int64), 1)
+
+
 def test_empty_gate_keeps_nothing_even_zeros():
     data = make_data(frames=11, pixels=40)
     data.block[:] = np.arange(11)[:, np.newaxis, np.newaxis] % 2

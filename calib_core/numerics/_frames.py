@@ -1,0 +1,78 @@
+"""What the moments ask of frames, gates and sums."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calib_core.numerics._arrays import check_array
+
+TOTAL_DTYPE = np.uint32
+SQUARES_DTYPE = np.uint64
+COUNT_DTYPE = np.uint32
+MAX_FRAMES = 65536
+
+_Array = NDArray[Any]
+
+
+def check_number(slot: _Array, seen: _Array) -> None:
+    """Refuse more frames of a memory cell than sums can hold."""
+    check_array(seen, "seen", seen.shape, np.int64)
+    if (seen + np.bincount(slot, minlength=seen.size)).max(initial=0) > MAX_FRAMES:
+        raise ValueError(f"more than {MAX_FRAMES} frames in one memory cell overflow the sums; fold them before")
+
+
+def check_block(block: _Array, plane: int, slot: _Array, total: _Array, squares: _Array) -> None:
+    """Refuse frames and sums that do not fit each other."""
+    if block.ndim != 3 or total.ndim != 2:
+        raise ValueError(f"block and sums need 3 and 2 axes, but have shapes {block.shape} and {total.shape}")
+    shape = (total.shape[0], block.shape[2])
+    check_array(total, "total", shape, TOTAL_DTYPE)
+    check_array(squares, "squares", shape, SQUARES_DTYPE)
+    check_frames(block, plane, slot, total.shape[0])
+
+
+def check_frames(block: _Array, plane: int, slot: _Array, cells: int) -> None:
+    """Refuse frames, a plane or memory cells outside of them that are not what kernels take."""
+    if block.ndim != 3:
+        raise ValueError(f"block needs 3 axes, but has shape {block.shape}")
+    frames, planes, _ = block.shape
+    check_array(block, "block", block.shape, np.uint16)
+    check_array(slot, "slot", (frames,), np.int64)
+    if not 0 <= plane < planes:
+        raise ValueError(f"plane {plane} is outside 0 to {planes - 1}")
+    if frames and not (slot.min() >= 0 and slot.max() < cells):
+        raise ValueError(f"slot {slot.min()} to {slot.max()} reaches outside 0 to {cells - 1}")
+
+
+def check_gate(low: _Array, high: _Array, count: _Array, shape: tuple[int, ...]) -> None:
+    """Refuse a gate, or counts of it, of another shape or type."""
+    check_array(low, "low", shape, np.uint16)
+    check_array(high, "high", shape, np.uint16)
+    check_array(count, "count", shape, COUNT_DTYPE)
+
+
+def check_bits(
+    block: _Array, gain: _Array, expected: int, count: _Array, wrong: _Array, shape: tuple[int, ...]
+) -> None:
+    """Refuse gain bits, or counts of them, that do not fit the frames."""
+    check_array(gain, "gain", (block.shape[0], block.shape[2]), np.uint8)
+    check_array(count, "count", shape, COUNT_DTYPE)
+    check_array(wrong, "wrong", shape, COUNT_DTYPE)
+    if not 0 <= expected <= 255:
+        raise ValueError(f"expected gain bits {expected} are outside 0 to 255")
+
+
+def writable(array: _Array) -> _Array:
+    """Copy a read-only array: kernels are compiled for writable arrays only, to keep their number small."""
+    return array if array.flags.writeable else array.copy()
+
+
+def grouped(slot: _Array) -> tuple[_Array, _Array, _Array]:
+    """Frame order by memory cell, the cells met, and where each cell's frames start in that order."""
+    counts = np.bincount(slot)
+    cells = np.flatnonzero(counts)
+    first = np.concatenate(([0], np.cumsum(counts[cells])))
+    return np.argsort(slot, kind="stable"), cells, first

@@ -1,0 +1,86 @@
+"""Kernels have the same bits on processors with and without the instructions that they like best."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CODE = """
+import hashlib, json, sys
+import numpy as np
+from calib_core.numerics import moments, robust
+
+rng = np.random.default_rng(5)
+digest, uses = hashlib.sha256(), {}
+for frames, top in ((1, 300), (9, 16384), (17, 65536), (64, 200), (129, 16384)):
+    shape = (3, 8192 + 77)
+    block = rng.integers(0, top, (frames, 1, shape[1]), np.uint16)
+    slot, gain = rng.integers(0, 3, frames), rng.choice(np.array([1, 1, 1, 3], np.uint8), (frames, shape[1]))
+    gate = np.maximum(rng.integers(-9, top, shape), 0).astype(np.uint16), rng.integers(0, top, shape, np.uint16)
+    for name in ("add", "add_bits", "add_gated", "add_gated_bits"):
+        total, squares = np.zeros(shape, np.uint32), np.zeros(shape, np.uint64)
+        count, wrong, seen = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32), np.zeros(3, np.int64)
+        bits, ends = ((gain, 1) if "bits" in name else ()), (gate if "gated" in name else ())
+        more = {"add": (seen,)}.get(name, (count, *((wrong,) if bits else ()), seen))
+        getattr(moments, name)(block, 0, *bits, slot, *ends, total, squares, *more)
+        value = block[:, 0].astype(np.uint64)
+        kept = ((gain == 1) | (not bits)) & (((value >= gate[0][slot]) & (value <= gate[1][slot])) | (not ends))
+        for cell in range(3):
+            mine = slot == cell
+            np.testing.assert_array_equal(total[cell], (value * kept)[mine].sum(axis=0))
+            np.testing.assert_array_equal(squares[cell], (value * value * kept)[mine].sum(axis=0))
+        for one in (total, squares, count, wrong):
+            digest.update(one.tobytes())
+    for found in (moments.whole(block, 0, slot, 3), moments.whole(block, 0, slot, 3, gate=gate),
+                  robust.median_mad(block[:, 0], 1, top - 1), robust.median_mad(block[:, 0] // 256 + 90, 0, 340)):
+        for one in found:
+            digest.update(one.tobytes())
+    middle, mad, _ = robust.median_mad(block[:, 0], 0, 65535)
+    np.testing.assert_array_equal(middle, np.median(block[:, 0], axis=0))
+    for one in robust.gate(middle, mad, 3.0, 2.0, 1, top - 1):
+        digest.update(one.tobytes())
+code = [text for kernel in (moments._moments, robust._medians) for text in kernel.inspect_asm().values()]
+print(json.dumps({"digest": digest.hexdigest(), "wide": sum("ymm" in text or "zmm" in text for text in code),
+                  "pairs": sum("pmaddwd" in text or "vpdpwssd" in text for text in code), "all": len(code)}))
+"""
+
+
+def run(processor: str, folder: Path) -> dict[str, Any]:
+    """What a fresh process finds, with nothing compiled yet; an empty name stands for this machine."""
+    chosen = {"NUMBA_CPU_NAME": processor} if processor else {}
+    given = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_CPU")}
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], capture_output=True, text=True, timeout=250, check=False,
+        env=given | chosen | {"NUMBA_CACHE_DIR": str(folder / f"of {processor}"), "PYTHONPATH": os.getcwd()})
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def has(feature: str) -> bool:
+    from numba.core.registry import cpu_target
+
+    return feature in cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+
+
+def test_a_generic_processor_gives_the_same_bits_another_way(tmp_path):
+    own, generic = run("", tmp_path), run("generic", tmp_path)
+    assert own["digest"] == generic["digest"]
+    assert (generic["wide"], generic["pairs"]) == (0, 0)
+    if has("+avx2"):
+        assert own["wide"] == own["all"]
+        assert own["pairs"] >= 6
+
+
+def test_vectors_of_half_the_length_give_the_same_bits(tmp_path):
+    if not has("+avx512bw"):
+        pytest.skip("this processor has no longer ones")
+    own, shorter = run("", tmp_path), run("haswell", tmp_path)
+    assert own["digest"] == shorter["digest"]
+    assert shorter["pairs"] >= 6
