@@ -12,7 +12,7 @@ from calib_core.axes import Array
 from calib_core.characterisation import dark_asics
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.unit import Context, Finished
-from calib_core.numerics.outliers import outlying, scale
+from calib_core.numerics.outliers import medians_of_others, outlying, scale
 from calib_core.ranges import format_numbers
 from calib_core.remarks import CheckText, Remark
 
@@ -92,11 +92,9 @@ def differences(found: Mapping[str, Array]) -> dict[int, list[Difference]]:
 
 def _of_noise(found: Mapping[str, Array]) -> Iterator[tuple[int, Difference]]:
     noise = found[dark_asics.NOISE.name]
-    value = medians(noise)
-    for asic in range(len(value)):
-        others = medians(np.delete(noise, asic, axis=1), 1)
-        usual = medians(others)
-        ratio = value[asic] / usual if usual > 0 else np.nan
+    value, of_others = medians(noise), medians_of_others(noise)
+    for asic, usual in enumerate(medians(of_others)):
+        ratio, others = value[asic] / usual if usual > 0 else np.nan, of_others[:, asic]
         if ratio < 1 / _NOISE or ratio > _NOISE:
             cells = np.flatnonzero((noise[:, asic] > _NOISE * others) | (noise[:, asic] < others / _NOISE))
             limit = float(usual * (_NOISE if ratio > 1 else 1 / _NOISE))
@@ -122,15 +120,14 @@ def _of_offset(found: Mapping[str, Array]) -> Iterator[tuple[int, Difference]]:
 
 def _of_bad(found: Mapping[str, Array]) -> Iterator[tuple[int, Difference]]:
     bad = found[dark_asics.BAD.name]
-    value = medians(bad)
-    for asic in range(len(value)):
-        others = medians(np.delete(bad, asic, axis=1), 1)
-        limit = max(_BAD, _RATIO * float(medians(others)))
+    value, of_others = medians(bad), medians_of_others(bad)
+    for asic, usual in enumerate(medians(of_others)):
+        limit = max(_BAD, _RATIO * float(usual))
         if value[asic] > limit:
-            cells = np.flatnonzero(bad[:, asic] > np.fmax(_BAD, _RATIO * others))
+            cells = np.flatnonzero(bad[:, asic] > np.fmax(_BAD, _RATIO * of_others[:, asic]))
             yield asic, Difference(
                 100 * float(value[asic]), 100 * limit, "%", f"{value[asic]:.1%} bad pixels, against "
-                f"{float(medians(others)):.1%} of the {_others(value)}", tuple(cells.tolist()))
+                f"{float(usual):.1%} of the {_others(value)}", tuple(cells.tolist()))
 
 
 def _others(value: Array) -> str:

@@ -51,3 +51,26 @@ def scale(values: _Array, spreads: _Array) -> float:
     """
     scatter = np.sqrt(np.mean((values - np.median(values)) ** 2))
     return float(max(np.median(spreads), scatter))
+
+
+def medians_of_others(values: _Array) -> _Array:
+    """Median of the other numbers of a row, for each number.
+
+    Parameters
+    ----------
+    values : (n, k) float
+        NaN counts as not there.
+
+    Returns
+    -------
+    (n, k) float64
+        NaN where there is no other number.
+    """
+    order = np.argsort(values, axis=1)  # NaN comes last
+    ranked = np.take_along_axis(values, order, axis=1).astype(np.float64)
+    rank = np.argsort(order, axis=1)
+    known = np.count_nonzero(~np.isnan(values), axis=1)[:, None]
+    left = known - (rank < known)
+    pair = [np.take_along_axis(ranked, np.clip(place + (place >= rank), 0, values.shape[1] - 1), axis=1)
+            for place in ((left - 1) // 2, left // 2)]
+    return np.where(left > 0, (pair[0] + pair[1]) / 2, np.nan)
