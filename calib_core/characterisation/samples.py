@@ -25,7 +25,7 @@ class Samples(Accumulator):
         self.context, self.unit, self.sampling, self.describe = context, unit, sampling, describe
         self._slots = Slots(context, unit)
         cells, pixels = len(unit.block), context.detector.pixels
-        self.values = np.empty((len(sampling.planes), cells, depth, pixels), np.uint16)
+        self.values = context.buffers.array((len(sampling.planes), cells, depth, pixels), np.uint16)
         self.trains = np.zeros((cells, depth), np.uint64)
         self.filled = np.zeros(cells, np.int64)
         self.wrong = None if sampling.code is None else np.zeros((cells, pixels), np.uint32)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from calib_core.axes import Array, At, Axis
+from calib_core.characterisation.buffers import Buffers
 from calib_core.characterisation.inputs import Arranged
 from calib_core.correction.pipeline import BoundPipeline
 from calib_core.correction.step import Images
@@ -61,6 +62,8 @@ class Context:
         Axes of the method's results by name.
     before : mapping
         Steps that the codes of a module go through first, by its number.
+    buffers : Buffers
+        Of the worker: for what a unit holds until its end.
     """
 
     kind: DetectorType | None = None
@@ -68,6 +71,7 @@ class Context:
     arranged: Mapping[str, Arranged] = field(default_factory=dict)
     axes: Mapping[str, Axis] = field(default_factory=dict)
     before: Mapping[int, BoundPipeline] = field(default_factory=dict)
+    buffers: Buffers = field(default_factory=Buffers, compare=False, repr=False)
 
     @property
     def detector(self) -> DetectorType:

@@ -45,6 +45,11 @@ class MemoryBudget:
         """Bytes that are reserved now, never more than the budget."""
         return self._reserved
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for memory."""
+        return bool(self._waiting)
+
     @contextmanager
     def reserve(self, n: int) -> Iterator[None]:
         """Wait until ``n`` bytes are free and hold them inside the ``with`` block.

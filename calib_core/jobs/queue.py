@@ -36,8 +36,8 @@ class WorkQueue:
         with self._changed:
             return not (self._waiting or self._ready or any(self._open.values()))
 
-    def next(self) -> Unit | Ready | None:
-        """Next unit, or a module to finish, or None when all is done; waits for the last units."""
+    def next(self, idle: Callable[[], None] = lambda: None) -> Unit | Ready | None:
+        """Next unit, or a module to finish, or None when all is done; waits for the last units, ``idle`` before."""
         with self._changed:
             while True:
                 if self._ready:
@@ -48,6 +48,7 @@ class WorkQueue:
                     return best
                 if not any(self._open.values()):
                     return None
+                idle()
                 self._changed.wait(0.1)
 
     def done(self, unit: Unit, finish: bool = True) -> None:

@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from calib_core.jobs.board import Written
 from calib_core.jobs.constant_files import largest_constant
 from calib_core.jobs.finished import FinishedModule
 from calib_core.jobs.found import ModuleFound, found_in
+from calib_core.jobs.held import Held
 from calib_core.jobs.live import Live
 from calib_core.jobs.outputs import combine, told, write_module
 from calib_core.jobs.plan import Plan
@@ -102,13 +104,18 @@ class Workers:
     def _loop(self) -> None:
         with suppress(OSError, AttributeError):  # niceness of one thread is Linux's; elsewhere do without
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-        while not self._cancelled() and (work := self._queue.next()) is not None:
-            if isinstance(work, Ready):
-                self._guard(work.module, partial(self._finish, work.module))
-            else:
-                self._guard(work.module, partial(self._unit, work))
-                self._queue.done(work, finish=work.module not in self._progress.failed)
-            self._announce(force=True)
+        held = Held(self._budget)
+        try:
+            while not self._cancelled() and (work := self._queue.next(held.release)) is not None:
+                if isinstance(work, Ready):
+                    held.release()
+                    self._guard(work.module, partial(self._finish, work.module))
+                else:
+                    self._guard(work.module, partial(self._unit, work, held))
+                    self._queue.done(work, finish=work.module not in self._progress.failed)
+                self._announce(force=True)
+        finally:
+            held.release()
 
     def _guard(self, module: int | None, work: Callable[[], None]) -> None:
         """Do a piece of work; what goes wrong fails its module and leaves the others."""
@@ -130,7 +137,7 @@ class Workers:
             self._report.say("ERROR", sentence)
         self._queue.drop(module)
 
-    def _unit(self, unit: Unit) -> None:
+    def _unit(self, unit: Unit, held: Held) -> None:
         def progress(accumulator: Accumulator, n: int) -> None:
             self._report.check()
             self._progress.add(unit, n)
@@ -139,9 +146,10 @@ class Workers:
             self._announce()
 
         plan = self._plan
-        with self._budget.reserve(plan.unit_bytes(unit)):
-            for at, values in run_unit(plan.method, plan.context, unit, plan.source, progress, plan.parts(unit)):
-                self._results[unit.module].write(at, values)
+        held.take(plan.unit_bytes(unit))
+        context = replace(plan.context, buffers=held.buffers)
+        for at, values in run_unit(plan.method, context, unit, plan.source, progress, plan.parts(unit)):
+            self._results[unit.module].write(at, values)
         self._progress.finish(unit)
         self._live.finished(unit)
 

@@ -60,6 +60,21 @@ def test_nothing_is_left_after_clearing() -> None:
     assert queue.next() is None
 
 
+def test_a_worker_is_told_before_it_waits_and_only_then() -> None:
+    told: list[str] = []
+    queue = WorkQueue(UNITS[:1], away(0, 0))
+    unit = queue.next(lambda: told.append("with work"))
+    assert isinstance(unit, Unit)
+
+    def idle() -> None:
+        told.append("idle")
+        queue.done(unit)
+
+    assert queue.next(idle) == Ready(0)
+    assert queue.next(idle) is None
+    assert told == ["idle"]
+
+
 def test_a_worker_waits_for_the_last_unit_of_another() -> None:
     queue = WorkQueue(UNITS[:1], away(0, 0))
     unit, got = queue.next(), []

@@ -1,0 +1,58 @@
+"""Memory that a worker uses again: memory that nobody has touched yet is dearer than what is written into it."""
+
+from __future__ import annotations
+
+import weakref
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from calib_core.axes import Array
+
+
+class Buffers:
+    """Large arrays of one worker, whose memory comes back when nobody holds them or a view of them any more.
+
+    A copy, pickled or not, is empty: what it would hold is the worker's.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[Array] = []
+
+    def __reduce__(self) -> tuple[type[Buffers], tuple[()]]:
+        return Buffers, ()
+
+    def array(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Array with anything in it.
+
+        Parameters
+        ----------
+        shape : tuple of int
+        dtype : dtype or what makes one
+
+        Returns
+        -------
+        array
+            In memory that is held already where a piece is large enough. Where none is, all pieces that nobody uses
+            are given up first, so that no more is held than was once in use.
+        """
+        size = prod(shape) * np.dtype(dtype).itemsize
+        if size == 0:
+            return np.empty(shape, dtype)
+        memory = self._take(size)
+        # an array on something that is no array: views of views hold on to this one, and not to the memory itself
+        lease = np.frombuffer(memory[:size].data, dtype)
+        weakref.finalize(lease, self._free.append, memory).atexit = False
+        return lease.reshape(shape)
+
+    def _take(self, size: int) -> Array:
+        fitting = [i for i, memory in enumerate(self._free) if memory.nbytes >= size]
+        if fitting:
+            return self._free.pop(min(fitting, key=lambda i: self._free[i].nbytes))
+        self.clear()
+        return np.empty(size, np.uint8)
+
+    def clear(self) -> None:
+        """Give up what nobody uses."""
+        self._free.clear()
