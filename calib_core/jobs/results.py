@@ -20,6 +20,7 @@ import numpy as np
 
 from calib_core.axes import Array, At, Axis, Result, index_of
 from calib_core.errors import OutputFailed
+from calib_core.io.handles import TooManyFiles, is_exhausted
 
 #: Most that results without pixels may hold in memory, bytes.
 MOST_WITHOUT_PIXELS = 64 << 20
@@ -262,5 +263,7 @@ def _explained(folder: Path, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if is_exhausted(error):
+            raise TooManyFiles from error
         room = "; free some space there" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
         raise OutputFailed(f"Scratch file in {folder} cannot be {what}: {error.strerror}{room}.") from error

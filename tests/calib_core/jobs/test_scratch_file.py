@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from calib_core.axes import Axis, Result
-from calib_core.errors import OutputFailed
+from calib_core.errors import BadInput, OutputFailed
 from calib_core.jobs.results import MOST_WITHOUT_PIXELS, Results
 
 AXES = {"gain": Axis("gain", "Gain stage", ("HG", "LG")), "cell": Axis("cell", "Memory cell", (0, 5, 9))}
@@ -55,6 +57,16 @@ def test_a_full_disk_is_told_and_nothing_counts_as_written(
         results.write({"gain": 0, "cell": 0}, {"mean": TRUTH[0, 0]})
     assert str(told.value) == f"Scratch file in {tmp_path} {words}"
     assert results.read("mean", {"gain": 0, "cell": 0}) is None
+
+
+def test_handles_that_run_out_are_told_with_their_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*given: Any, **named: Any) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", fails)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with pytest.raises(BadInput, match=rf"this process may have {limit} open at a time and has \d+; allow more"):
+        Results(tmp_path, (MEAN,), AXES, (3, 4))
 
 
 def test_a_disk_that_cannot_be_read_is_told(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
