@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -15,6 +16,8 @@ def main() -> int:
 
         status = run()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and told: Python ends, which cannot be answered
+        gc.disable()
+        gc.freeze()  # libraries make half a million objects, which Python would go through several times at its end
         return status
     except KeyboardInterrupt:
         print("calibwb: interrupted", file=sys.stderr)
