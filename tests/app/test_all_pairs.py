@@ -83,7 +83,7 @@ def show(window, folder, qtbot):
 def offset_file(folder, module):
     """File of the offsets of a module, and the dataset in it."""
     for path in folder.rglob("cal.*.h5"):
-        with h5py.File(path) as file:
+        with h5py.File(path, locking=False) as file:
             name, group = next(iter(next(iter(file.values())).items()))
             if name.startswith("Offset") and int(group["0"].attrs["module"]) == module:
                 return path, group["0/data"].name
@@ -96,7 +96,7 @@ def offset_of(folder, shown):
     gains = [stage.short for stage in shown.kind.stages]
     place = {"gain": gains.index(shown.label("gain")), "cell": shown.at["cell"], "slow_scan": row, "fast_scan": col}
     path, name = offset_file(folder, module)
-    with h5py.File(path) as file:
+    with h5py.File(path, locking=False) as file:
         data = file[name]
         return np.float32(data[tuple(place[dim] for dim in data.attrs["dims"])])
 

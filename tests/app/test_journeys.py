@@ -76,7 +76,7 @@ def drop(window, path):
 def stored(folder, calibration, module):
     """Constant of a module, by h5py alone."""
     for path in Path(folder).rglob("cal.*.h5"):
-        with h5py.File(path) as file:
+        with h5py.File(path, locking=False) as file:
             name, group = next(iter(next(iter(file.values())).items()))
             if name.startswith(calibration) and int(group["0"].attrs["module"]) == module:
                 data = group["0/data"]

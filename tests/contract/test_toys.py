@@ -77,14 +77,14 @@ def test_a_toy_is_short(name: str) -> None:
 def frames_of(raw: Path, run: int) -> tuple[Any, Any]:
     """Samples and memory cells of a run, read by h5py alone."""
     [path] = (raw / f"r{run:04d}").glob("*-DSSC*.h5")
-    with h5py.File(path) as file:
+    with h5py.File(path, locking=False) as file:
         group = next(iter(file["INSTRUMENT/SCS_DET_DSSC1M-1/DET"].values()))["image"]
         return group["data"][:, 0].astype(np.float64), group["cellId"][:].ravel()
 
 
 def assert_is_scan(out: Path, raw: Path) -> None:
     [path] = out.rglob("cal.*.h5")
-    with h5py.File(path) as file:
+    with h5py.File(path, locking=False) as file:
         data = next(iter(file.values()))["ScanMean/0/data"]
         assert list(data.attrs["dims"]) == ["scan", "cell", "slow_scan", "fast_scan"]
         assert data.shape == (STEPS, 3, 128, 512)
@@ -108,7 +108,7 @@ def test_the_scan_runs_from_the_command_line(raw: Path, tmp_path: Path) -> None:
 def spread_of(darks: Path) -> list[float]:
     """Spread of the offset over the pixels of each memory cell, by h5py alone."""
     for path in darks.rglob("cal.*.h5"):
-        with h5py.File(path) as file:
+        with h5py.File(path, locking=False) as file:
             group = next(iter(file.values()))
             if "Offset" in group:
                 data = group["Offset/0/data"]
@@ -234,7 +234,8 @@ def assert_a_click_shows_the_scan(window: Any, out: Path, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: not inspector.curve_plot.is_empty)
     curve, (module, row, col) = inspector.presenter.curve, window.session.shown.pixel
     assert curve.axis.name == "scan"
-    with h5py.File(sorted(out.rglob("cal.*.h5"))[list(window.session.subject.modules).index(module)]) as file:
+    path = sorted(out.rglob("cal.*.h5"))[list(window.session.subject.modules).index(module)]
+    with h5py.File(path, locking=False) as file:
         data = next(iter(next(iter(file.values())).values()))["0/data"]
         expected = data[:, window.session.shown.at["cell"], row, col]
     np.testing.assert_array_equal(curve.values, expected)
