@@ -182,7 +182,8 @@ def test_lost_trains_beyond_those_that_are_wanted_do_not_matter(short: Path, tmp
 
 #: Whole runs that are unusual but right.
 RIGHT: dict[str, tuple[str, dict[str, Any]]] = {
-    "vetoed cells": ("AGIPD1M", {"modules": "0-3", "memory_cells": 8, "vetoed_cells": 0.4}),
+    "vetoed cells": ("AGIPD1M", {
+        "modules": "0-15", "memory_cells": 8, "vetoed_cells": 0.4, "trains": 5, "trains_per_sequence": 3}),
     "cells in another order": ("LPDMINI", {"memory_cells": 6, "first_cell": 3}),
     "cells in the burst order": ("JUNGFRAU", {
         "modules": "1-2", "memory_cells": 16, "first_cell": 2, "trains": 4, "trains_per_sequence": 3}),
@@ -193,8 +194,9 @@ RIGHT: dict[str, tuple[str, dict[str, Any]]] = {
     "version 1.3": ("PNCCD", {"format_version": "1.3"}),
     "many sequences": ("FASTCCD", {"trains_per_sequence": 3}),
     "all gain stages in one run": ("LPDMINI", {"memory_cells": 4, "parallel_gain": True}),
-    "trains of different length": ("DSSC1M", {"modules": "0-3", "memory_cells": 4, "short_trains": 0.3}),
-    "suspect trains": ("AGIPD1M", {"modules": "0-3", "memory_cells": 1, "suspect_trains": 0.4}),
+    "trains of different length": ("DSSC1M", {
+        "modules": "0-15", "memory_cells": 4, "short_trains": 0.3, "trains": 6, "trains_per_sequence": 4}),
+    "suspect trains": ("AGIPD1M", {"modules": "0-15", "memory_cells": 1, "suspect_trains": 0.4}),
 }
 
 
