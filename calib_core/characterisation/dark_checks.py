@@ -115,7 +115,7 @@ class FewFrames(Check):
 
     def _means(self, n: int) -> str:
         noise = f"comes out too low by {1 - unbiasing(n):.1%}" if n > 1 else "cannot be told from 1 frame"
-        more = f", and whether pixels blink, and halves of the samples agree, is not tested below {FEWEST}"
+        more = f", and whether pixels blink and whether halves of the samples agree are not tested below {FEWEST}"
         return f"the noise {noise}{more if self.kept else ''}."
 
 

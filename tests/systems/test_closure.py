@@ -184,7 +184,7 @@ def test_nothing_is_compared_without_enough_samples_or_a_gate_and_that_is_said(
     short, drifting = (dataset("JUNGFRAU", make_dataset, trains=n, drift=36.0) for n in (19, 40))
     found = characterise(short.simulated, tmp_path / "short")
     assert closure_of(found) == []
-    assert sum("halves of the samples agree, is not tested below 20." in text for text in found.board.warnings) == 3
+    assert sum("halves of the samples agree are not tested below 20." in text for text in found.board.warnings) == 3
     found = characterise(drifting.simulated, tmp_path / "gate", parameters={"gate_samples": 19})
     assert closure_of(found) == []
     assert sum("is taken from 19 frames per memory cell; whether halves of them agree is not tested below 20." in text

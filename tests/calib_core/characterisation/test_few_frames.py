@@ -27,7 +27,7 @@ def told(kept: int, **frames: int) -> list[str]:
 
 
 def test_a_sentence_tells_each_run_of_few_frames() -> None:
-    more = "and whether pixels blink, and halves of the samples agree, is not tested below 20."
+    more = "and whether pixels blink and whether halves of the samples agree are not tested below 20."
     assert told(128, high=10, med=200, low=12) == [
         f"Few frames per memory cell of r high, HIGH: 10; the noise comes out too low by 2.7%, {more}",
         f"Few frames per memory cell of r low, LOW: 12; the noise comes out too low by 2.2%, {more}"]
