@@ -92,6 +92,11 @@ class HistogramBar(QWidget):
         return self._counts
 
     @property
+    def has_scale(self) -> bool:
+        """Whether there are colours and levels, and no text in their place."""
+        return self._table is not None
+
+    @property
     def levels(self) -> tuple[float, float]:
         """Values at the handles."""
         return self._levels

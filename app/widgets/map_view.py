@@ -366,5 +366,6 @@ class MapView(QWidget):
         """Follow the theme: the ground has another colour, and so have differences."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and not self._levels_stale and self._values is not None:
-            self.bar.set_colours(self._table())
+            if self.bar.has_scale:
+                self.bar.set_colours(self._table())
             self.canvas.set_picture(None if self._is_flag_map else self._values, self._paint())

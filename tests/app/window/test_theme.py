@@ -1,6 +1,7 @@
 from collections import Counter
 from typing import ClassVar
 
+import numpy as np
 import pytest
 from PyQt6.QtCore import QEvent, QObject
 from PyQt6.QtGui import QColor, QPalette
@@ -131,3 +132,19 @@ def test_another_theme_changes_the_ground_of_maps_and_computes_nothing(window, q
     qtbot.wait(100)
     assert sampled == []
     assert view.levels == levels
+
+
+def test_another_theme_puts_no_scale_in_place_of_words(looks, qtbot):
+    """Beside a map of flags is how many there are, beside one of one value that value."""
+    view = MapView()
+    qtbot.addWidget(view)
+    view.show()
+    view.set_placement(np.arange(64, dtype=np.int32).reshape(8, 8), (2, 4, 8))
+    for values, words in ((np.zeros((2, 4, 8), "u4"), "flagged"), (np.zeros((2, 4, 8), "f4"), "all")):
+        view.set_map(values, "", "Map")
+        qtbot.waitUntil(lambda words=words: words in view.bar._message)
+        for name in ("light", "dark"):
+            theme.apply(view, name)
+            looks.processEvents()
+            assert not view.bar.has_scale
+            assert words in view.bar._message
