@@ -69,8 +69,9 @@ def access_unlocked(path: Path) -> file_access.FileAccess:
 @cache
 def _kind() -> type[file_access.FileAccess]:
     class Unlocked(file_access.FileAccess):  # type: ignore[misc]
-        _file: h5py.File | None
         """As EXtra-data's own but for the lock."""
+
+        _file: h5py.File | None
 
         @property
         def file(self) -> h5py.File:

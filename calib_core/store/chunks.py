@@ -48,6 +48,11 @@ def put_values(
         Values of a part of the axis that is split.
     compress : bool
         With gzip.
+
+    Raises
+    ------
+    ValueError
+        What is read has another shape.
     """
     length = 1 if place is None else shape[place]
     entry = np.dtype(dtype).itemsize * int(np.prod(shape)) // length
@@ -62,7 +67,10 @@ def put_values(
         if stop - start < step and place is not None:  # a last chunk is as long as the others
             values[_along(place, slice(stop - start, None), len(shape))] = 0
         target = values[_along(place, slice(stop - start), len(shape))].transpose(order)
-        np.copyto(target, read(slice(start, stop)), casting="unsafe")
+        found = read(slice(start, stop))
+        if found.shape != target.shape:  # NumPy would repeat what is too short
+            raise ValueError(f"values of {name} have the shape {found.shape} and not {target.shape}")
+        np.copyto(target, found, casting="unsafe")
         chunk = _packed(stored) if compress else stored
         chunk[-_CHECKSUM:] = np.frombuffer(fletcher32(chunk[:-_CHECKSUM]).to_bytes(_CHECKSUM, "little"), np.uint8)
         dataset.id.write_direct_chunk(tuple(start if axis == place else 0 for axis in range(len(shape))), chunk)

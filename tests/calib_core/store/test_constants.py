@@ -128,6 +128,12 @@ def test_any_order_of_axes_and_many_chunks(tmp_path, monkeypatch, values, file_d
     np.testing.assert_array_equal(read_constant(written.path).values(), values)
 
 
+def test_values_that_are_too_few_are_not_repeated(tmp_path, values):
+    with pytest.raises(ValueError, match=r"values of data have the shape \(3, 1, 32, 20\)"):
+        write_constant(constant(values, read=lambda part: values[:, :1]), tmp_path)
+    assert list(tmp_path.rglob("*.h5")) == []
+
+
 @pytest.mark.parametrize(("left_out", "file_dims"), [
     ({"gain"}, ("fast_scan", "slow_scan", "cell")), ({"cell"}, ("slow_scan", "fast_scan", "gain")),
     ({"gain", "cell"}, ("slow_scan", "fast_scan")), ({"slow_scan"}, ("fast_scan", "cell", "gain")),
