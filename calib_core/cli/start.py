@@ -13,7 +13,9 @@ def main() -> int:
     sys.unraisablehook = _not_swallowed
     try:
         from calib_core.cli.main import main as run  # the imports of the whole command line
+        from calib_core.io.budget import share_heap
 
+        share_heap()
         status = run()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and told: Python ends, which cannot be answered
         gc.disable()

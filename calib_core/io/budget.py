@@ -17,7 +17,9 @@ _WORTH_RETURNING = 64 << 20
 #: Longest time between two looks at whether the operator cancelled, seconds.
 POLL_SECONDS = 0.1
 #: Of glibc alone; other C libraries give memory back by themselves.
-_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)
+_TRIM, _OPTION = (getattr(ctypes.CDLL(None), name, None) for name in ("malloc_trim", "mallopt"))
+#: glibc's number for how many heaps there may be (malloc.h, M_ARENA_MAX).
+_HEAPS = -8
 
 
 class MemoryBudget:
@@ -86,6 +88,15 @@ class MemoryBudget:
         with self._changed:
             self._reserved -= size
             self._changed.notify_all()
+
+
+def share_heap() -> None:
+    """Have threads use memory that others have freed, where glibc would give each a heap that only it uses again.
+
+    It takes hold for threads that allocate for the first time, so a program asks for it before it has any.
+    """
+    if _OPTION is not None:
+        _OPTION(_HEAPS, 1)
 
 
 def _return_to_system() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from calib_core.axes import Array, At, Picture, View
 from calib_core.errors import AlreadyWritten, BadParameter, CalibrationError, Cancelled
 from calib_core.explanation import Explanation, Reason, RowFrames
+from calib_core.io.budget import share_heap
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.handles import check_room
 from calib_core.io.locate import holds_run
@@ -79,6 +80,7 @@ class Job:
     def start(self) -> None:
         """Start in a thread of its own and return at once."""
         self._begin_time = time.monotonic()
+        share_heap()
         self._thread.start()
 
     def look_at(self, view: View) -> None:
