@@ -340,7 +340,7 @@ class Dark(TrainSelection, Method):
 
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
         """What is asked of each module: those of every method, files, drift, enough frames, ASICs, halves."""
-        gated = (Outside(), Closure()) if self._has_gate else ()
+        gated = (Outside(), Closure(self.gate_samples)) if self._has_gate else ()
         few = FewFrames(self.gate_samples if gated else 0)
         return (*super().checks(kind), Files(), Drift(), few, BadAsics(), *gated)
 

@@ -42,8 +42,17 @@ class Finding:
     words: str
 
 
+@dataclass(frozen=True)
 class Closure(Check):
-    """Halves of the samples from which the gate is taken agree."""
+    """Halves of the samples from which the gate is taken agree.
+
+    Attributes
+    ----------
+    kept : int
+        Most samples that a gate is taken from.
+    """
+
+    kept: int
 
     @property
     def text(self) -> CheckText:
@@ -70,18 +79,29 @@ class Closure(Check):
         Yields
         ------
         Remark
-            Of what is furthest off, with all that is in the sentence.
+            Of what is furthest off, with all that is in the sentence; or that nothing could be compared although
+            there are frames enough.
         """
         values = finished.values(CLOSURE.name)
         for gain, stage in enumerate(context.axes["gain"].labels):
             numbers = values[gain][values[gain][:, 0] > 0]
             found = sorted(findings(numbers), key=lambda one: -one.excess)
+            if not len(numbers) and self._frames(context, finished, gain) >= FEWEST_TOGETHER:
+                yield Remark(
+                    self.text.kind, module, str(stage), 0.0, float(FEWEST_TOGETHER), "samples",
+                    f"Whether halves of the samples of module {module}, {stage}, agree is not tested: no pixel that "
+                    f"was looked at is good and has {FEWEST_TOGETHER} samples inside its gate.")
             if found:
                 one = found[0]
                 yield Remark(
                     self.text.kind, module, str(stage), one.value, one.limit, one.unit,
                     f"Halves of the samples of module {module}, {stage}, do not agree: "
                     f"{'; '.join(each.words for each in found)}. {_basis(numbers, len(context.cells))}.")
+
+    def _frames(self, context: Context, finished: Finished, gain: int) -> int:
+        """Frames of a memory cell in a gain stage of which halves could be compared."""
+        keys = [key for key, one in context.arranged.items() if one.run is not None and one.at.get("gain") == gain]
+        return min([self.kept, *(finished.fewest(key) for key in keys)]) if keys else 0
 
 
 def findings(numbers: Array) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,18 @@ def test_at_most_eight_memory_cells_are_looked_at_and_that_is_said(make_dataset:
     for one in closure_of(characterise(data.simulated, tmp_path)):
         assert re.search(r"24 samples of each of \d{3,4} pixels", one.sentence)
         assert one.sentence.endswith(" pixels in 8 of 11 memory cells were compared.")
+
+
+def test_a_stage_without_good_pixels_is_not_tested_and_that_is_said(make_dataset: Make, tmp_path: Path) -> None:
+    """A module that gives the same code in each train, in one of three gain stages."""
+    data = dataset("JUNGFRAU", make_dataset, trains=24)
+    stuck = replace(data.simulated, runs={"med": data.simulated.runs["med"]})
+    spoil(replace(data, simulated=stuck), "JUNGFRAU", np.zeros_like)
+    [one] = closure_of(characterise(data.simulated, tmp_path))
+    assert (one.module, one.stage) == (data.module, "G1")
+    assert one.sentence == (
+        f"Whether halves of the samples of module {data.module}, G1, agree is not tested: no pixel that was looked "
+        "at is good and has 20 samples inside its gate.")
 
 
 @pytest.mark.parametrize(("kind", "parameters"), [
