@@ -43,6 +43,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	    || { echo "$(PYTHON) is older than 3.11; use make PYTHON=/path/to/a/newer/python3"; exit 1; }
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	-$(BIN)/calibwb warmup
 	touch $(INSTALLED)
 
 clean:

@@ -23,6 +23,7 @@ _COMMANDS = {
     "simulate": ("simulate", "write raw runs with known truth"),
     "demo": ("demo", "simulate runs and show their darks live"),
     "docs": ("pages", "write reference pages of all detectors"),
+    "warmup": ("warmup", "compile all kernels now, and not in the first job"),
 }
 _WINDOW = "window"
 

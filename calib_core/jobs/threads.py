@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -30,8 +28,6 @@ from calib_core.jobs.queue import Ready, WorkQueue
 from calib_core.jobs.results import Results
 from calib_core.remarks import Remark
 
-#: Workers leave the processor to whoever shows their pictures.
-_NICENESS = 10
 #: Shortest time between two reports of the progress, s.
 _ANNOUNCE_INTERVAL = 0.1
 
@@ -102,8 +98,6 @@ class Workers:
             raise RuntimeError("the threads ended before the work was done; details are in the log")
 
     def _loop(self) -> None:
-        with suppress(OSError, AttributeError):  # niceness of one thread is Linux's; elsewhere do without
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         held = Held(self._budget)
         try:
             while not self._cancelled() and (work := self._queue.next(held.release)) is not None:

@@ -15,6 +15,8 @@ import os
 import secrets
 import stat
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +35,7 @@ _DAY = 86400.0
 
 log = logging.getLogger(__name__)
 _told: list[str] = []
+_listeners: list[Callable[[], None]] = []
 
 
 def notes() -> tuple[str, ...]:
@@ -40,12 +43,34 @@ def notes() -> tuple[str, ...]:
     return tuple(_told)
 
 
+@contextmanager
+def told_of_compiling(tell: Callable[[], None]) -> Iterator[None]:
+    """Have ``tell`` called when the first kernel that nobody has kept is about to be compiled, at most once."""
+    def once() -> None:
+        if once in _listeners:
+            _listeners.remove(once)
+            tell()
+
+    _listeners.append(once)
+    try:
+        yield
+    finally:
+        if once in _listeners:
+            _listeners.remove(once)
+
+
+def compiling() -> None:
+    """Tell those who listen that a kernel is compiled now."""
+    for tell in list(_listeners):
+        tell()
+
+
 def load(name: str) -> bytes | None:
     """Kept kernel of that name; nothing where there is none, or none that is whole.
 
     What comes from the packager's folder is kept in the user's own as well.
     """
-    own = _own_folder()
+    own = own_folder()
     if own is not None and (code := _read(own / name)) is not None:
         _mark_as_used(own / name)
         return code
@@ -57,7 +82,7 @@ def load(name: str) -> bytes | None:
 
 def save(name: str, code: bytes) -> None:
     """Keep a kernel, where there is a folder; a disk that refuses costs the next start some time, nothing else."""
-    own = _own_folder()
+    own = own_folder()
     if own is None:
         return
     temporary = own / f"{name}.{secrets.token_hex(8)}"
@@ -83,7 +108,7 @@ def _read(path: Path) -> bytes | None:
 
 
 @cache
-def _own_folder() -> Path | None:
+def own_folder() -> Path | None:
     """Folder to read and write, found once in a process; the next start may find another."""
     refused = []
     for folder in _candidates():

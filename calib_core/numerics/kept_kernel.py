@@ -57,6 +57,8 @@ class _KeptKernel(NullCache):  # type: ignore[misc]
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         target_context.refresh()
         code = kept_code.load(self._name(sig, target_context.codegen()))
+        if code is None:
+            kept_code.compiling()
         # unpickled only where nobody but the user, or who installed the software, can have put it
         return None if code is None else CompileResult._rebuild(target_context, *pickle.loads(code))
 

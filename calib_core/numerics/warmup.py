@@ -79,7 +79,3 @@ def _calls() -> list[Callable[[], object]]:
         lambda: tracks.take_out(image, use, reach, reach, 2),
         lambda: checksums.fletcher32(np.ones(3, np.uint8)),
     ]
-
-
-if __name__ == "__main__":
-    warm_up()

@@ -50,9 +50,9 @@ def base(tmp_path, monkeypatch):
     monkeypatch.setenv(kept_code.FOLDER_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr(kept_code, "SHIPPED", tmp_path / "nothing")
     monkeypatch.setattr(kept_code, "_told", [])
-    kept_code._own_folder.cache_clear()
+    kept_code.own_folder.cache_clear()
     yield tmp_path / "cache" / "calibwb" / "kernels"
-    kept_code._own_folder.cache_clear()
+    kept_code.own_folder.cache_clear()
 
 
 def test_what_is_kept_is_private_and_comes_back(base):
@@ -91,7 +91,7 @@ def test_the_code_of_another_kernel_is_not_taken_under_this_name(base):
 def test_a_folder_that_others_could_enter_is_shut_and_emptied(base):
     kept_code.save(NAME, CODE)
     base.chmod(0o777)
-    kept_code._own_folder.cache_clear()
+    kept_code.own_folder.cache_clear()
     assert kept_code.load(NAME) is None
     assert base.stat().st_mode & 0o777 == 0o700
     assert list(base.iterdir()) == []
@@ -140,7 +140,7 @@ def test_kernels_of_former_versions_are_forgotten_and_nothing_else(base):
     (base / "notes.txt").write_text("mine")
     for path in base.iterdir():
         os.utime(path, (0, 0))
-    kept_code._own_folder.cache_clear()
+    kept_code.own_folder.cache_clear()
     assert kept_code.load(NAME) is None
     assert [path.name for path in base.iterdir()] == ["notes.txt"]
 
@@ -153,7 +153,7 @@ def shipped(base, tmp_path, monkeypatch):
     shutil.move(base, folder)
     folder.chmod(0o755)
     monkeypatch.setattr(kept_code, "SHIPPED", folder)
-    kept_code._own_folder.cache_clear()
+    kept_code.own_folder.cache_clear()
     return folder
 
 
@@ -234,3 +234,15 @@ def test_code_made_with_other_settings_of_numba_is_kept_apart(compiled, tmp_path
         assert run_kernel(tmp_path, **setting).stdout.startswith("45 ")
         kept.append(len(list((tmp_path / "cache").rglob("*.kernel"))))
     assert kept == [1, 2, 3, 3]
+
+
+def test_who_listens_hears_of_the_first_kernel_that_is_compiled_and_of_no_kept_one(base):
+    script = KERNEL.replace("print(", "from calib_core.numerics.kept_code import told_of_compiling\n"
+                            "with told_of_compiling(lambda: print('compiling')):\n    total(np.arange(9.0))\n"
+                            "    total(np.arange(9))\nprint(")
+    path = base.parent.parent / "kernel.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(script)
+    said = [subprocess.run([sys.executable, path], capture_output=True, text=True, check=True).stdout
+            for _ in range(2)]
+    assert [one.count("compiling") for one in said] == [1, 0]
