@@ -12,10 +12,7 @@ from calib_core.axes import Array, At, Result
 from calib_core.constants.badpixels import BadPixels
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.results import Results
-from calib_core.numerics.order import median_of_parts
-
-#: A result at some places: its image with the flags of that place, those that are done.
-_Images = Callable[[str], Iterator[tuple[Array, Array]]]
+from calib_core.numerics.order import MedianOfParts
 
 
 @dataclass(frozen=True)
@@ -100,16 +97,25 @@ def _stage(
     wanted = [one for one in plan.results if one.role == "value" and one.pixels and not one.hidden
               and one.over == flags.over and one.name in written]
 
-    def images(name: str) -> Iterator[tuple[Array, Array]]:
+    def images() -> Iterator[tuple[Array, dict[str, Array]]]:
+        """Flags of each place that is done, and the images there."""
         for place in _places(plan, flags, at):
             check()
-            image, bad = results.read(name, place), results.read(flags.name, place)
-            if image is not None and bad is not None:
-                yield image, bad
+            bad = results.read(flags.name, place)
+            found = {one.name: image for one in wanted if (image := results.read(one.name, place)) is not None}
+            if bad is not None:
+                yield bad, found
 
-    medians = tuple(Median(one.name, one.title, one.unit, _median(images, one.name), low.get(one.name, 0.0))
-                    for one in wanted)
-    return StageFound(label, frames, medians, *_bad(images, flags.name))
+    medians, bad_pixels = {one.name: MedianOfParts() for one in wanted}, _BadPixels()
+    for bad, found in images():
+        bad_pixels.count(bad)
+        for name, image in found.items():
+            medians[name].count(image, bad)
+    for bad, found in images():
+        for name, image in found.items():
+            medians[name].refine(image, bad)
+    told = (Median(one.name, one.title, one.unit, medians[one.name].value, low.get(one.name, 0.0)) for one in wanted)
+    return StageFound(label, frames, tuple(told), bad_pixels.share, bad_pixels.by_flag)
 
 
 def _places(plan: Plan, flags: Result, at: At) -> Iterator[At]:
@@ -123,20 +129,29 @@ def _fewest(plan: Plan, module: int, at: At) -> int | None:
     return min(frames.frames_per_cell.values(), default=None) if frames else None
 
 
-def _median(images: _Images, name: str) -> float | None:
-    return median_of_parts(lambda: (image[bad == 0] for image, bad in images(name)))
+class _BadPixels:
+    """Shares of the pixels that have any flag, and that have each."""
 
+    def __init__(self) -> None:
+        self._pixels = self._bad = 0
+        self._counts: dict[int, int] = {}
 
-def _bad(images: _Images, name: str) -> tuple[float | None, dict[str, float]]:
-    """Share of the pixels that have any flag, and that have each."""
-    pixels = bad = 0
-    counts: dict[int, int] = {}
-    for image, _ in images(name):
-        pixels, bad = pixels + image.size, bad + int(np.count_nonzero(image))
-        seen = int(np.bitwise_or.reduce(image, axis=None))
+    def count(self, flags: Array) -> None:
+        """Add an image of flags."""
+        self._pixels, self._bad = self._pixels + flags.size, self._bad + int(np.count_nonzero(flags))
+        seen = int(np.bitwise_or.reduce(flags, axis=None))
         for bit in (1 << i for i in range(seen.bit_length()) if seen >> i & 1):
-            counts[bit] = counts.get(bit, 0) + int(np.count_nonzero(image & image.dtype.type(bit)))
-    return (bad / pixels if pixels else None), {_label(bit): counts[bit] / pixels for bit in sorted(counts)}
+            self._counts[bit] = self._counts.get(bit, 0) + int(np.count_nonzero(flags & flags.dtype.type(bit)))
+
+    @property
+    def share(self) -> float | None:
+        """Of those that have any; None without pixels."""
+        return self._bad / self._pixels if self._pixels else None
+
+    @property
+    def by_flag(self) -> dict[str, float]:
+        """Of those that have each of the flags that occur."""
+        return {_label(bit): self._counts[bit] / self._pixels for bit in sorted(self._counts)}
 
 
 def _label(bit: int) -> str:

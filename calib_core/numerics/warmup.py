@@ -14,6 +14,7 @@ from calib_core.numerics import (
     lut,
     moments,
     normality,
+    order,
     residuals,
     robust,
     stability,
@@ -56,6 +57,7 @@ def _calls() -> list[Callable[[], object]]:
     near = np.ones((2, 2), np.uint32)
     turns = np.arange(80, dtype=np.float32).reshape(40, 2)
     sums = np.zeros(2, residuals.TOTAL_DTYPE)
+    median = order.MedianOfParts()
     return [
         lambda: moments.add_gated(block, 0, slot, low, high, total, squares, count, frames),
         lambda: moments.add_gated_bits(block, 0, gain, 0, slot, low, high, total, squares, count, count, frames),
@@ -77,5 +79,7 @@ def _calls() -> list[Callable[[], object]]:
         lambda: stability.explained(values, values, values, values, near, near, near > 0, (2, 2)),
         lambda: stability.improbable(frames, frames, np.ones(1)),
         lambda: tracks.take_out(image, use, reach, reach, 2),
+        lambda: median.count(values, near - near),
+        lambda: median.refine(values, near - near),
         lambda: checksums.fletcher32(np.ones(3, np.uint8)),
     ]
