@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from calib_core.axes import Array, At, Axis
-from calib_core.characterisation.buffers import Buffers
 from calib_core.characterisation.inputs import Arranged
 from calib_core.correction.pipeline import BoundPipeline
 from calib_core.correction.step import Images
 from calib_core.detector import DetectorType, Frames
+from calib_core.io.buffers import Buffers
 
 Maps = dict[str, Array]
 

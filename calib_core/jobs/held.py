@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from calib_core.characterisation.buffers import Buffers
 from calib_core.io.budget import MemoryBudget
+from calib_core.io.buffers import Buffers
 
 
 class Held:

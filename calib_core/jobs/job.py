@@ -68,7 +68,7 @@ class Job:
         self.spec, self.created = spec, time.time()
         self.plan: Plan | None = None
         self.board = Board(tasks=(TaskProgress("survey", "Looking at the runs", 0.0, State.QUEUED),))
-        self._view = View()
+        self._view: View | None = None
         self._lock = threading.Lock()
         self._cancel, self._ended = threading.Event(), threading.Event()
         self._results: dict[int | None, Results] = {}
@@ -282,8 +282,9 @@ class Job:
             self._results[module] = Results(
                 self.spec.out_folder, plan.results, plan.context.axes, shape, leaving(plan))
         self._progress = Progress(plan)
-        self._live = Live(plan, self._results, self._show, self._view, partial(self.say, "WARN"))
-        self._live.look_at(self._view)  # whoever looked elsewhere since then
+        self._live = Live(plan, self._results, self._show, partial(self.say, "WARN"))
+        if self._view is not None:  # who looks from now on tells it himself
+            self._live.look_at(self._view)
         self._set = SetWriter(plan, self.wrote)
         Workers(plan, self._results, self._live, self._progress, self, self._set.write, self._cancel.is_set).run()
         self.check()

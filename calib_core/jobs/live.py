@@ -35,29 +35,29 @@ class _Partial:
 class Live:
     """Composes :class:`Picture` of the current view from finished results and from running units.
 
-    A thread of its own composes, so that neither workers nor watchers wait; it sleeps while nothing changes. Trouble
-    with a picture is told once and leaves the job alone.
+    A thread of its own composes, so that neither workers nor watchers wait; it sleeps while nothing changes, and
+    nothing is made before somebody looks. Trouble with a picture is told once and leaves the job alone.
     """
 
     def __init__(
-        self, plan: Plan, results: Mapping[int | None, Results], publish: Callable[[Picture], None], view: View,
+        self, plan: Plan, results: Mapping[int | None, Results], publish: Callable[[Picture], None],
         warn: Callable[[str], None],
     ) -> None:
-        self._plan, self._results, self._view, self._warn = plan, results, view, warn
+        self._plan, self._results, self._warn = plan, results, warn
+        self._view: View | None = None
         self._trouble = ""
         self._partial: dict[int | None, _Partial] = {}
         self._due: dict[int | None, float] = {}
         self._lock = threading.Lock()
         self._composer = Composer(self._pictures, publish, self._tell, pause=_PICTURE_INTERVAL)
-        self._composer.look_at(view)
 
     @property
-    def view(self) -> View:
-        """What is being looked at."""
+    def view(self) -> View | None:
+        """What is being looked at; None before somebody looks."""
         return self._view
 
     def look_at(self, view: View) -> None:
-        """Look at something else."""
+        """Look at something, or at something else."""
         self._view = view
         self._due.clear()
         self._composer.look_at(view)
@@ -65,6 +65,8 @@ class Live:
     def offer(self, unit: Unit, accumulator: Accumulator) -> None:
         """Take a snapshot of a running unit if it is being looked at and the last one is old enough."""
         view, now = self._view, time.monotonic()
+        if view is None:
+            return
         index = self._index(view)
         if now < self._due.get(unit.module, 0.0) or not self._sees(view, unit, index):
             return
@@ -89,13 +91,13 @@ class Live:
 
     def changed(self, module: int | None) -> None:
         """Tell that results of a module were written again."""
-        if _of(self._view, module):
+        if self._view is not None and _of(self._view, module):
             self._composer.renew()
 
     def away(self, unit: Unit) -> tuple[bool, int]:
         """Whether nobody looks at a unit, and its distance along the axis of units from what somebody looks at."""
         view = self._view
-        if not self._is_at(view, self._plan.context.place(unit)) or not _of(view, unit.module):
+        if view is None or not self._is_at(view, self._plan.context.place(unit)) or not _of(view, unit.module):
             return True, 0
         index = self._index(view)
         return False, min((abs(one - index) for one in unit.block), default=0)

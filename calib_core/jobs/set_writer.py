@@ -16,6 +16,7 @@ from calib_core import __version__
 from calib_core.constants.constant import Constant
 from calib_core.detector import Module
 from calib_core.errors import AlreadyWritten, BadInput
+from calib_core.io.buffers import Buffers
 from calib_core.io.handles import Identity
 from calib_core.io.run import Run
 from calib_core.jobs.board import Written
@@ -64,8 +65,14 @@ class SetWriter:
         return {module: tuple(found.folder / one.path for one in found.there if one.module == module)
                 for module in sorted(whole)}
 
-    def write(self, constant: Constant) -> Written:
+    def write(self, constant: Constant, buffers: Buffers) -> Written:
         """Write a constant; it is told, or withheld until all are there.
+
+        Parameters
+        ----------
+        constant : Constant
+        buffers : Buffers
+            For the file while it is made.
 
         Raises
         ------
@@ -73,7 +80,7 @@ class SetWriter:
             It cannot be written.
         """
         place = (constant.pdu, constant.calibration)
-        made = write_constant(constant, self._root, partial(self._put, place))
+        made = write_constant(constant, self._root, partial(self._put, place), buffers)
         self._note(place, sha256=made.sha256, bytes=made.bytes)
         file = Written(made.path, "constant", made.sha256, made.bytes)
         if self._withheld is None:

@@ -15,6 +15,7 @@ from calib_core.characterisation.unit import Accumulator, Unit
 from calib_core.constants.constant import Constant
 from calib_core.errors import CalibrationError, Cancelled
 from calib_core.io.budget import MemoryBudget
+from calib_core.io.buffers import Buffers
 from calib_core.jobs.board import Written
 from calib_core.jobs.constant_files import largest_constant
 from calib_core.jobs.finished import FinishedModule
@@ -69,7 +70,7 @@ class Workers:
 
     def __init__(
         self, plan: Plan, results: Mapping[int | None, Results], live: Live, progress: Progress, report: Report,
-        write: Callable[[Constant], Written], cancelled: Callable[[], bool],
+        write: Callable[[Constant, Buffers], Written], cancelled: Callable[[], bool],
     ) -> None:
         self._plan, self._results, self._live, self._progress = plan, results, live, progress
         self._report, self._write, self._cancelled = report, write, cancelled
@@ -102,8 +103,7 @@ class Workers:
         try:
             while not self._cancelled() and (work := self._queue.next(held.release)) is not None:
                 if isinstance(work, Ready):
-                    held.release()
-                    self._guard(work.module, partial(self._finish, work.module))
+                    self._guard(work.module, partial(self._finish, work.module, held))
                 else:
                     self._guard(work.module, partial(self._unit, work, held))
                     self._queue.done(work, finish=work.module not in self._progress.failed)
@@ -154,7 +154,7 @@ class Workers:
                 self._told.add(text)
                 self._report.say("INFO", text)
 
-    def _finish(self, number: int | None) -> None:
+    def _finish(self, number: int | None, held: Held) -> None:
         plan, results = self._plan, self._results[number]
 
         def step(share: float) -> None:
@@ -170,9 +170,9 @@ class Workers:
             return
         written: list[Written] = []
         remarks = self._check(number, results)
-        with self._budget.reserve(largest_constant(plan)):
-            write_module(plan, plan.detector.module(number), results, remarks, lambda share: step(0.5 + share / 2),
-                         lambda constant: written.append(self._write(constant)))
+        held.take(largest_constant(plan))
+        write_module(plan, plan.detector.module(number), results, remarks, lambda share: step(0.5 + share / 2),
+                     lambda constant: written.append(self._write(constant, held.buffers)))
         self._report.found(found_in(plan, number, results, self._report.check))
         if written:
             how = "made; they appear when all are" if plan.spec.all_or_nothing else "written"

@@ -6,7 +6,6 @@ none. Datasets have Fletcher-32, and the whole file a seal.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from datetime import datetime
@@ -17,19 +16,23 @@ import numpy as np
 from calib_core.axes import Array
 from calib_core.constants.condition import Condition
 from calib_core.constants.constant import Constant
+from calib_core.io.buffers import Buffers
 from calib_core.io.libraries import h5py
 from calib_core.store.chunks import put_values
+from calib_core.store.memory_file import MemoryFile
 from calib_core.store.seals import put_seal
 
+#: Of a file, what is not its values: texts, and counts where they are much the same.
+_BESIDE = 8 << 20
 #: An attribute in an object's header is shorter; longer texts become datasets.
 _LONGEST_TEXT = 60_000
 #: Attributes of a group that stay in its header; HDF5 would put larger ones elsewhere without a checksum.
 _MOST_ATTRIBUTES = 1000
 
 
-def image_of(constant: Constant, created: datetime) -> tuple[io.BytesIO, str]:
+def image_of(constant: Constant, created: datetime, buffers: Buffers) -> tuple[MemoryFile, str]:
     """The whole file of a constant with its seal, and its SHA-256; HDF5's own memory driver would hand out a copy."""
-    image = io.BytesIO()
+    image = MemoryFile(buffers, int(np.prod(constant.shape)) * np.dtype(constant.kind.dtype).itemsize + _BESIDE)
     with h5py.File(image, "w", libver=("v110", "v110")) as file:
         group = _new_group(file, constant.dataset)
         for name, text in _attributes(constant, created).items():

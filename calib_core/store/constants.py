@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from calib_core.constants.constant import INTERNAL_DIMS, Constant
 from calib_core.errors import BadInput, BadParameter
+from calib_core.io.buffers import Buffers
 from calib_core.io.foreign import open_hdf5
 from calib_core.io.libraries import h5py
 from calib_core.store.constant_image import image_of
@@ -139,7 +140,9 @@ class StoredConstant:
         return np.ascontiguousarray(whole.transpose([order.index(dim) for dim in dims]))
 
 
-def write_constant(constant: Constant, folder: Path, write: Write = write_atomically) -> WrittenConstant:
+def write_constant(
+    constant: Constant, folder: Path, write: Write = write_atomically, buffers: Buffers | None = None
+) -> WrittenConstant:
     """Write one constant below a folder that EXtra takes as root of its constants.
 
     The path is ``xfel/cal/<detector type>/<PDU>/cal.<unix time>.h5`` in lower case, the dataset
@@ -153,6 +156,8 @@ def write_constant(constant: Constant, folder: Path, write: Write = write_atomic
     folder : Path
     write : callable
         What brings a path and its content to the disk.
+    buffers : Buffers, optional
+        Where the file lies in memory before; memory of its own unless given.
 
     Raises
     ------
@@ -164,10 +169,9 @@ def write_constant(constant: Constant, folder: Path, write: Write = write_atomic
     _check(constant)
     created = time.time_ns()
     path = folder / _relative_path(constant, created)
-    whole, sha256 = image_of(constant, datetime.fromtimestamp(created / 1e9, UTC))
-    with whole.getbuffer() as image:
-        write(path, image)
-        return WrittenConstant(path, sha256, len(image))
+    image, sha256 = image_of(constant, datetime.fromtimestamp(created / 1e9, UTC), buffers or Buffers())
+    write(path, image.getbuffer())
+    return WrittenConstant(path, sha256, len(image))
 
 
 def check_name(name: str) -> None:

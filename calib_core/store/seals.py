@@ -8,7 +8,6 @@ tells of itself is some ten kilobytes, its values may be a gigabyte.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import re
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import IO
+
+from calib_core.store.memory_file import MemoryFile
 
 _FOOTER = re.compile(rb"\n([0-9a-f]{8}) calibwb seal\n")
 _FOOTER_BYTES = 23
@@ -38,12 +39,12 @@ class _Seal:
     values: tuple[Span, ...]
 
 
-def put_seal(image: io.BytesIO, values: Iterable[Span]) -> str:
+def put_seal(image: MemoryFile, values: Iterable[Span]) -> str:
     """Seal a file in memory.
 
     Parameters
     ----------
-    image : BytesIO
+    image : MemoryFile
         The whole file; the seal is written behind it.
     values : iterable of (int, int)
         First byte and end of its values, in any order; they do not overlap.
@@ -53,14 +54,13 @@ def put_seal(image: io.BytesIO, values: Iterable[Span]) -> str:
     str
         SHA-256 of the file with its seal, hexadecimal.
     """
-    spans, rest = tuple(_joined(sorted(values))), hashlib.sha256()
-    with image.getbuffer() as whole:
-        digest = hashlib.sha256(whole)
-        for begin, end in _between(spans, len(whole)):
-            rest.update(whole[begin:end])
+    spans, rest, whole = tuple(_joined(sorted(values))), hashlib.sha256(), image.getbuffer()
+    digest = hashlib.sha256(whole)
+    for begin, end in _between(spans, len(whole)):
+        rest.update(whole[begin:end])
     told = json.dumps({"sha256": digest.hexdigest(), "rest": rest.hexdigest(), "values": spans}).encode()
     seal = told + b"\n%08x calibwb seal\n" % len(told)
-    image.seek(0, io.SEEK_END)
+    image.seek(0, os.SEEK_END)
     image.write(seal)
     digest.update(seal)
     return digest.hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from time import perf_counter, sleep
@@ -12,9 +11,11 @@ import numpy as np
 import pytest
 
 from calib_core.axes import Pick, View
+from calib_core.io.buffers import Buffers
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey
 from calib_core.simulate import Settings, simulate
+from calib_core.store.memory_file import MemoryFile
 from calib_core.store.seals import put_seal
 from calib_core.subjects.constants import ConstantsSubject, find_sets
 
@@ -68,9 +69,11 @@ def enlarge(path: Path, out: Path, module: int) -> None:
             large[tuple(cell if i == axis else slice(None) for i in range(len(dims)))] = values.take(0, axis)
         spans = [(chunk.byte_offset, chunk.byte_offset + chunk.size)
                  for chunk in map(large.id.get_chunk_info, range(large.id.get_num_chunks()))]
-    image = io.BytesIO(target.read_bytes())
+    written = target.read_bytes()
+    image = MemoryFile(Buffers(), len(written))
+    image.write(written)
     put_seal(image, spans)
-    target.write_bytes(image.getvalue())
+    target.write_bytes(image.getbuffer())
 
 
 def test_first_picture_and_steps(folder, capsys):

@@ -13,7 +13,9 @@ import pytest
 
 from calib_core.constants.condition import Condition
 from calib_core.constants.constant import INTERNAL_DIMS, OFFSET, Constant
+from calib_core.io.buffers import Buffers
 from calib_core.store.constant_image import image_of
+from calib_core.store.memory_file import MemoryFile
 
 CELLS, PIXELS = 88, (512, 128)
 FILE_DIMS = ("fast_scan", "slow_scan", "cell", "gain")
@@ -27,12 +29,15 @@ def offsets() -> np.ndarray:
     return np.random.default_rng(1).normal(5000, 70, (3, CELLS, *PIXELS)).astype(np.float32)
 
 
-def ours(offsets: np.ndarray) -> io.BytesIO:
+BUFFERS = Buffers()  # of a worker, who writes one constant after the other
+
+
+def ours(offsets: np.ndarray) -> MemoryFile:
     made = Constant(
         kind=OFFSET, calibration="Offset", pdu="AGIPD_SIV1_AGIPDV11_M305", dims=INTERNAL_DIMS, shape=offsets.shape,
         file_dims=FILE_DIMS, labels={"cell": tuple(range(CELLS))}, condition=Condition((), {}), provenance=PROVENANCE,
         begin=datetime(2026, 3, 1, tzinfo=UTC), read=lambda part: offsets[:, part], read_count=None)
-    return image_of(made, datetime(2026, 3, 1, tzinfo=UTC))[0]
+    return image_of(made, datetime(2026, 3, 1, tzinfo=UTC), BUFFERS)[0]
 
 
 def plainly(offsets: np.ndarray) -> io.BytesIO:

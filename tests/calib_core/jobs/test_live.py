@@ -63,7 +63,8 @@ def last(plan: Plan, results: dict[int | None, Results]) -> Callable[..., Pictur
 
     def one(view: View, do: Callable[[Live], None] = lambda live: None) -> Picture:
         pictures: list[Picture] = []
-        live = Live(plan, results, pictures.append, view, lambda text: None)
+        live = Live(plan, results, pictures.append, lambda text: None)
+        live.look_at(view)
         do(live)
         live.stop()
         return pictures[-1]
@@ -116,7 +117,8 @@ def test_snapshots_that_take_long_are_few(
             return super().snapshot(index)
 
     monkeypatch.setattr("calib_core.jobs.live.time", SimpleNamespace(monotonic=lambda: clock[0]))
-    live = Live(plan, results, lambda picture: None, View(picks=(MEAN,)), lambda text: None)
+    live = Live(plan, results, lambda picture: None, lambda text: None)
+    live.look_at(View(picks=(MEAN,)))
     slow, unit = Slow(), Unit(0, 5, ("high",), (0, 1), 20)
     while clock[0] < 111:
         live.offer(unit, slow)
@@ -204,7 +206,8 @@ def test_what_is_looked_at_can_be_changed(last: Any) -> None:
 def test_work_is_as_far_away_as_it_is_from_what_is_looked_at(
     view: View, module: int, key: str, block: tuple[int, ...], away: tuple[bool, int], plan: Plan, results: Any
 ) -> None:
-    live = Live(plan, results, lambda picture: None, view, lambda text: None)
+    live = Live(plan, results, lambda picture: None, lambda text: None)
+    live.look_at(view)
     try:
         assert live.away(Unit(0, module, (key,), block, 20)) == away
     finally:
@@ -225,7 +228,8 @@ def test_trouble_with_pictures_is_told_once_and_they_go_on(
         shown.release()
         raise error
 
-    live = Live(plan, results, publish, View(), told.append)
+    live = Live(plan, results, publish, told.append)
+    live.look_at(View())
     try:
         for module in (3, 5, 3):
             assert shown.acquire(timeout=30)
@@ -244,7 +248,8 @@ def test_pictures_come_again_after_something_unexpected(plan: Plan, results: Any
     results[3] = broken
     broken.filled = None  # type: ignore[method-assign,assignment]
     broken.write({}, {"mean": TRUTH})
-    live = Live(plan, results, pictures.append, View(picks=(MEAN,)), told.append)
+    live = Live(plan, results, pictures.append, told.append)
+    live.look_at(View(picks=(MEAN,)))
     try:
         end = time.monotonic() + 30
         while not told and time.monotonic() < end:
@@ -262,7 +267,8 @@ def test_pictures_come_again_after_something_unexpected(plan: Plan, results: Any
 def test_snapshots_that_come_fast_are_shown_at_least_ten_times_a_second(plan: Plan, results: Any) -> None:
     pictures: list[tuple[float, Picture]] = []
     unit = Unit(0, 5, ("high",), (1, 2), 20)
-    live = Live(plan, results, lambda one: pictures.append((time.monotonic(), one)), View({"cell": 1}), _nobody)
+    live = Live(plan, results, lambda one: pictures.append((time.monotonic(), one)), _nobody)
+    live.look_at(View({"cell": 1}))
     begin = time.monotonic()
     try:
         while time.monotonic() < begin + 1.5:
@@ -285,9 +291,9 @@ def test_a_look_while_a_job_gets_ready_is_not_lost(tmp_path: Path, monkeypatch: 
     job = Job(survey(list(made.runs.values())).spec(tmp_path / "out", parameters={"min_trains": 1}))
 
     class Late(Live):
-        def __init__(self, plan: Plan, results: Any, show: Any, view: View, warn: Any) -> None:
+        def __init__(self, plan: Plan, results: Any, show: Any, warn: Any) -> None:
             job.look_at(View({"cell": 2}))
-            super().__init__(plan, results, show, view, warn)
+            super().__init__(plan, results, show, warn)
 
     monkeypatch.setattr("calib_core.jobs.job.Live", Late)
     job.start()
@@ -297,3 +303,19 @@ def test_a_look_while_a_job_gets_ready_is_not_lost(tmp_path: Path, monkeypatch: 
         assert time.monotonic() < end
         time.sleep(0.01)
     job.close()
+
+
+def test_nothing_is_made_before_somebody_looks(plan: Plan, results: dict[int | None, Results]) -> None:
+    class Unasked(Half):
+        def snapshot(self, index: int) -> Maps:
+            raise AssertionError("nobody looks")
+
+    pictures: list[Picture] = []
+    live = Live(plan, results, pictures.append, _nobody)
+    unit = Unit(0, 5, ("high",), (0, 1), 20)
+    assert live.view is None
+    assert live.away(unit) == (True, 0)
+    live.offer(unit, Unasked())
+    live.changed(5)
+    live.stop()
+    assert pictures == []

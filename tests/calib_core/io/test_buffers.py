@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 
-from calib_core.characterisation.buffers import Buffers
+from calib_core.io.buffers import Buffers
 
 
 def address(array: np.ndarray) -> int:

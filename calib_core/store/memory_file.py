@@ -1,0 +1,93 @@
+"""A file in memory that is used again: its memory is a worker's, who makes one file after the other."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import numpy as np
+
+from calib_core.io.buffers import Buffers
+
+
+class MemoryFile(io.RawIOBase):
+    """What HDF5 takes for a file; like BytesIO, but in memory that was touched before.
+
+    Parameters
+    ----------
+    buffers : Buffers
+        Where the memory comes from; it goes back there when nobody holds this file or a view of it any more.
+    size : int
+        Bytes that are expected; more cost a copy.
+    """
+
+    def __init__(self, buffers: Buffers, size: int) -> None:
+        self._buffers = buffers
+        self._memory = buffers.array((max(1, size),), np.uint8)
+        self._end = self._at = 0
+
+    def __len__(self) -> int:
+        """Bytes that it has."""
+        return self._end
+
+    def getbuffer(self) -> memoryview:
+        """All bytes, without a copy."""
+        return self._memory[: self._end].data
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def writable(self) -> bool:
+        """It can be written."""
+        return True
+
+    def seekable(self) -> bool:
+        """It has places."""
+        return True
+
+    def tell(self) -> int:
+        """Place where it is read and written next."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place, counted from the start, the place now or the end, and return it."""
+        self._at = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._end}[whence] + offset
+        return self._at
+
+    def readinto(self, into: memoryview) -> int:  # type: ignore[override]  # HDF5 hands over nothing else
+        """Fill a buffer as far as there is something, and return how far."""
+        n = max(0, min(len(into), self._end - self._at))
+        into[:n] = self._memory[self._at : self._at + n].data
+        self._at += n
+        return n
+
+    def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]  # as readinto
+        """Put bytes at the place; what lies between it and the end becomes zeros."""
+        view = memoryview(data).cast("B")
+        if not view:
+            return 0
+        end = self._at + len(view)
+        self._reach(end)
+        self._memory[self._at : end] = np.frombuffer(view, np.uint8)
+        self._at, self._end = end, max(self._end, end)
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the number of bytes; new ones are zeros."""
+        wanted = self._at if size is None else size
+        if wanted > self._end:
+            at, self._at = self._at, wanted
+            self._reach(wanted)
+            self._at = at
+        self._end = wanted
+        return wanted
+
+    def _reach(self, end: int) -> None:
+        """Have memory up to some byte, zeros between what there is and the place."""
+        if end > len(self._memory):
+            larger = self._buffers.array((max(end, len(self._memory) * 5 // 4),), np.uint8)
+            larger[: self._end] = self._memory[: self._end]
+            self._memory = larger
+        if self._at > self._end:
+            self._memory[self._end : self._at] = 0
