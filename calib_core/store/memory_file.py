@@ -7,7 +7,9 @@ import os
 
 import numpy as np
 
+from calib_core.axes import Array
 from calib_core.io.buffers import Buffers
+from calib_core.store.files import PAGE
 
 
 class MemoryFile(io.RawIOBase):
@@ -23,7 +25,7 @@ class MemoryFile(io.RawIOBase):
 
     def __init__(self, buffers: Buffers, size: int) -> None:
         self._buffers = buffers
-        self._memory = buffers.array((max(1, size),), np.uint8)
+        self._memory = self._taken(size)
         self._end = self._at = 0
 
     def __len__(self) -> int:
@@ -86,8 +88,14 @@ class MemoryFile(io.RawIOBase):
     def _reach(self, end: int) -> None:
         """Have memory up to some byte, zeros between what there is and the place."""
         if end > len(self._memory):
-            larger = self._buffers.array((max(end, len(self._memory) * 5 // 4),), np.uint8)
+            larger = self._taken(max(end, len(self._memory) * 5 // 4))
             larger[: self._end] = self._memory[: self._end]
             self._memory = larger
         if self._at > self._end:
             self._memory[self._end : self._at] = 0
+
+    def _taken(self, size: int) -> Array:
+        """Memory that begins with a page, as the disk wants it."""
+        memory = self._buffers.array((size + PAGE,), np.uint8)
+        start = -memory.ctypes.data % PAGE
+        return memory[start : start + max(1, size)]

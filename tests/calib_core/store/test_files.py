@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from calib_core.errors import OutputFailed
@@ -245,3 +247,61 @@ def test_a_disk_that_is_really_full(small_disk):
     with pytest.raises(OutputFailed, match=r"needs 3\.0 MB and 1\.\d MB are free"):
         write_atomically(small_disk / "second", bytes(3_000_000))
     assert everything_below(small_disk) == [small_disk / "first"]
+
+
+LARGE = (16 << 20) + 2 * 4096 + 77
+
+
+@pytest.fixture
+def large():
+    """Large data that begin with a page, as the disk wants it, and the flags of each write."""
+    memory = np.empty(LARGE + 8192, np.uint8)
+    start = -memory.ctypes.data % 4096
+    data = memory[start : start + LARGE]
+    data[:] = np.random.default_rng(5).integers(0, 256, LARGE, np.uint8)
+    return data
+
+
+@pytest.fixture
+def past_the_cache(monkeypatch):
+    """Whether each write goes past the cache, and how many bytes it takes; writes take at most what is appended."""
+    original, seen, most = os.write, [], []
+
+    def write(fd, data):
+        direct = bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_DIRECT)
+        if direct and most and most[0] == "refused":
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        n = original(fd, data[: most.pop(0)] if direct and most else data)
+        seen.append((direct, n))
+        return n
+
+    monkeypatch.setattr(os, "write", write)
+    return seen, most
+
+
+def test_large_data_go_past_the_cache_but_for_the_last_page(tmp_path, large, past_the_cache):
+    write_atomically(tmp_path / "file", large.data)
+    assert (tmp_path / "file").read_bytes() == large.tobytes()
+    if past_the_cache[0][0][0]:  # else the file system of this machine cannot
+        assert past_the_cache[0] == [(True, LARGE - 77), (False, 77)]
+
+
+@pytest.mark.parametrize("most", [[4096, 8192], ["refused"], [4096, 4096 * 9, 1 << 20]])
+def test_whatever_a_disk_takes_past_the_cache_the_rest_follows(tmp_path, large, past_the_cache, most):
+    past_the_cache[1].extend(most)
+    write_atomically(tmp_path / "file", large.data)
+    assert (tmp_path / "file").read_bytes() == large.tobytes()
+    assert past_the_cache[0][-1][0] is False
+
+
+def test_data_that_begin_elsewhere_go_through_the_cache(tmp_path, large, past_the_cache):
+    write_atomically(tmp_path / "file", large[16:].data)
+    assert (tmp_path / "file").read_bytes() == large[16:].tobytes()
+    assert past_the_cache[0] == [(False, LARGE - 16)]
+
+
+def test_a_disk_that_fails_past_the_cache_is_told(tmp_path, large, monkeypatch):
+    monkeypatch.setattr(os, "write", FailingCall("write", 1, errno.EIO))
+    with pytest.raises(OutputFailed, match="could not be written"):
+        write_atomically(tmp_path / "file", large.data)
+    assert everything_below(tmp_path) == []
