@@ -9,6 +9,7 @@ import platform
 import sys
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,24 @@ from calib_core.numerics import kept_code
 #: Settings of numba (``NUMBA_…`` in the environment) with which it makes other code of the same source.
 _SETTINGS = (
     "BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT", "EXTEND_VARIABLE_LIFETIMES")
+
+
+def _without_linear_algebra() -> None:
+    """Load what numba looks for SciPy's linear algebra with, but without it: a tenth of the start of a small job.
+
+    Only `numpy.cov` in kernels would ask what was found there; others look for themselves.
+    """
+    name = "scipy.linalg"
+    if name in sys.modules:
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # for the import system: it is not there
+    try:
+        import_module("numba.np.arraymath")
+    finally:
+        del sys.modules[name]
+
+
+_without_linear_algebra()
 
 
 def compiled(function: Callable[..., Any], cache: bool = False, **options: Any) -> Any:
