@@ -195,6 +195,44 @@ class Moments(Accumulator):
             part = slice(start, start + moments.MAX_FRAMES)
             self._add(block[part], planes, None if gain is None else gain[part], slot[part])
 
+    def begin_with(self, slot: int, index: int, rows: Array) -> None:
+        """Add samples of one plane and memory cell that were kept, before any frame is added.
+
+        Parameters
+        ----------
+        slot : int
+            Place of the memory cell in the unit's block.
+        index : int
+            Place of the plane in :attr:`Sampling.planes`.
+        rows : (n, pixels) uint16, C-contiguous, ADU
+            At most :data:`moments.MAX_FRAMES`; 0 is no measurement.
+        """
+        one = slice(slot, slot + 1)
+        moments.add_gated(
+            rows[:, None, :], 0, np.zeros(len(rows), np.int64), self.low[index, one], self.high[index, one],
+            self.total[index, one], self.squares[index, one], self.count[index, one], np.zeros(1, np.int64))
+
+    def begin_after(self, seen: Array, wrong: Array | None) -> None:
+        """Count the frames of :meth:`begin_with`.
+
+        Parameters
+        ----------
+        seen : (block,) int64
+            Frames of each memory cell.
+        wrong : (block, pixels) uint32, optional
+            Samples with other gain bits.
+        """
+        self.seen += seen
+        self._since += seen
+        if self.wrong is not None and wrong is not None:
+            self.wrong += wrong
+
+    def forget(self) -> None:
+        """Set sums and counts back; gates stay."""
+        for sums in (self.total, self.squares, self.count, self.seen, self._since, self.wrong):
+            if sums is not None:
+                sums[...] = 0
+
     def _add(self, block: Array, planes: tuple[int, ...], gain: Array | None, slot: Array) -> None:
         """Add no more frames than the sums can hold."""
         added = np.bincount(slot, minlength=len(self._since))

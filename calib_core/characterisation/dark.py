@@ -157,8 +157,8 @@ class Dark(TrainSelection, Method):
         signal = kind is not None and kind.signal_plane is not None
         return (*common, ConstantOutput(THRESHOLDS_DARK, "thresholds", zeros=zeros)) if signal else common
 
-    def passes(self, context: Context, unit: Unit) -> tuple[int | None, ...]:
-        """Two passes for the robust estimator where the samples of the first are not all there is.
+    def passes(self, context: Context, unit: Unit) -> tuple[slice, ...]:
+        """Two passes for the robust estimator where the samples that it keeps in the first are not all there is.
 
         Parameters
         ----------
@@ -167,12 +167,12 @@ class Dark(TrainSelection, Method):
 
         Returns
         -------
-        tuple of int or None
-            Frames per memory cell of each pass; None means all.
+        tuple of slice
+            Frames of each memory cell, each of them once.
         """
-        if self.estimator != "robust":
-            return (None,)
-        return (self.gate_samples,) if unit.samples <= self.gate_samples else (self.gate_samples, None)
+        if self.estimator != "robust" or unit.samples <= self.gate_samples:
+            return (slice(None),)
+        return slice(self.gate_samples), slice(self.gate_samples, None)
 
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
         """Kept samples, sums with gates, and the maps made of them.

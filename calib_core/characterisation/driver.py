@@ -38,14 +38,16 @@ def run_unit(
         Made when asked for, so that only those of one place are held.
     """
     accumulator: Accumulator | None = None
-    for number, limit in enumerate(method.passes(context, unit)):
+    for number, which in enumerate(method.passes(context, unit)):
         merged: Accumulator | None = None
         for part in parts or (unit,):
             # what the pass before found is every part's own: passes change it
             previous = copy.deepcopy(accumulator) if len(parts) > 1 else accumulator
             taken = method.begin(context, part, number, previous)
+            if merged is not None:
+                taken.forget()
             for name in part.inputs:
-                for chunk in source.chunks(part, name, limit):
+                for chunk in source.chunks(part, name, which):
                     taken.update(name, context.prepared(part, chunk))
                     progress(taken, len(chunk))
             merged = _merged(merged, taken)

@@ -128,8 +128,8 @@ class Method(Knobs):
             Each names results that :meth:`results` declares.
         """
 
-    def passes(self, context: Context, unit: Unit) -> tuple[int | None, ...]:
-        """How often the data of a unit are read.
+    def passes(self, context: Context, unit: Unit) -> tuple[slice, ...]:
+        """How often data of a unit are read, and which.
 
         Parameters
         ----------
@@ -138,10 +138,10 @@ class Method(Knobs):
 
         Returns
         -------
-        tuple of int or None
-            Frames per memory cell that each pass wants, the first ones; None means all.
+        tuple of slice
+            Frames of each memory cell that each pass wants, by their number in the run.
         """
-        return (None,)
+        return (slice(None),)
 
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
         """Largest working memory for one entry of a unit's block.

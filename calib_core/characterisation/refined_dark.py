@@ -87,15 +87,15 @@ class RefinedDark(Dark):
         cosmics = (_COSMICS,) if self._takes_out else ()
         return (replace(offset, error=before.name), *others, before, *cosmics, _PASSES)
 
-    def passes(self, context: Context, unit: Unit) -> tuple[int | None, ...]:
+    def passes(self, context: Context, unit: Unit) -> tuple[slice, ...]:
         """Those of darks, then one over all frames for each iteration.
 
         Returns
         -------
-        tuple of int or None
-            Frames per memory cell of each pass; None means all.
+        tuple of slice
+            Frames of each memory cell.
         """
-        return (*super().passes(context, unit), *((None,) * self.iterations))
+        return (*super().passes(context, unit), *((slice(None),) * self.iterations))
 
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
         """Memory of plain darks, sums of residuals for each trial, and corrected images.

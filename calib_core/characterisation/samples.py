@@ -154,8 +154,8 @@ class Samples(Accumulator):
 class GateSamples(Samples):
     """First pass of the robust estimator: takes the gates of a second pass from the first samples.
 
-    Where the samples are all there is (``complete``), the statistics inside the gate are made of them. On demand
-    the samples inside the gate are tested for normality.
+    Where the samples are all there is (``complete``), the statistics inside the gate are made of them; else their
+    sums are where the second pass begins. On demand the samples inside the gate are tested for normality.
     """
 
     def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe, depth: int,
@@ -173,11 +173,16 @@ class GateSamples(Samples):
         for slot in range(len(self.unit.block)):
             for index in range(len(self.sampling.planes)):
                 self._find_gate(index, slot)
+                if not self.complete:
+                    self.gated.begin_with(slot, index, self.rows(index, slot))
                 yield
             if slot in self._looked_at:
                 self.gated.quarters[slot] = dark_closure.of_samples(
                     self.context, self.sampling, self.rows(0, slot), self.trains[slot, : self.filled[slot]],
                     self.gated.low[0, slot], self.gated.high[0, slot])
+
+        if not self.complete:
+            self.gated.begin_after(self.filled, self.wrong)
 
     def _find_gate(self, index: int, slot: int) -> None:
         lowest, highest = self.sampling.lowest, self.sampling.highest

@@ -173,7 +173,7 @@ Chunk = Frames | Block
 class ChunkSource(Protocol):
     """Where the driver gets a unit's data."""
 
-    def chunks(self, unit: Unit, name: str, limit: int | None) -> Iterator[Any]:
+    def chunks(self, unit: Unit, name: str, which: slice) -> Iterator[Any]:
         """Chunks of one arranged input.
 
         Parameters
@@ -182,8 +182,8 @@ class ChunkSource(Protocol):
             Says which module, memory cells and sequences.
         name : str
             Key of the arranged input.
-        limit : int or None
-            Most frames of each memory cell, the first ones; None means all.
+        which : slice
+            Frames of each memory cell, by their number in the run.
 
         Yields
         ------
@@ -324,6 +324,9 @@ class Accumulator:
         other : Accumulator
             Of the same class, with data that come after this one's; it is not used afterwards.
         """
+
+    def forget(self) -> None:
+        """Drop what counts before the pass has begun, since another part of the unit has it."""
 
     def settle(self) -> Iterator[None]:
         """Finish the pass after its last chunk, in steps short enough to cancel between them."""

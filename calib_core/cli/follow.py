@@ -6,6 +6,7 @@ import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from calib_core.cli.log_file import LogFile
@@ -19,11 +20,13 @@ from calib_core.jobs.outputs import check_memory
 from calib_core.jobs.plan import make_plan
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.summary import summary_of
+from calib_core.numerics.kept_code import told_of_compiling
 from calib_core.plain_text import shown
 from calib_core.typed import parse_path
 
 _STATUS = {State.DONE: 0, State.FAILED: 1, State.CANCELLED: 130}
 _WIDTH = 30
+_COMPILING = "INFO  Kernels are being compiled, once per machine and version; this takes up to half a minute."
 
 
 @dataclass(frozen=True)
@@ -100,14 +103,15 @@ def _tell_plan(spec: JobSpec, telling: Telling) -> int:
 
 def _follow(job: Job, screen: _Screen) -> int:
     screen.begin(job)
-    try:
-        job.start()
-        while not job.wait(0.1):
-            screen.show(job)
-    except KeyboardInterrupt:
-        job.cancel()
-        with nobody_waits():
-            job.wait()
+    with told_of_compiling(screen.compiling.set):
+        try:
+            job.start()
+            while not job.wait(0.1):
+                screen.show(job)
+        except KeyboardInterrupt:
+            job.cancel()
+            with nobody_waits():
+                job.wait()
     screen.show(job)
     screen.end(job)
     job.close()
@@ -125,6 +129,8 @@ class _Screen:
         self._telling, self._log = telling, log
         self._line = ProgressLine(silent=telling.quiet)
         self._messages = self._files = 0
+        #: Set when kernels are compiled.
+        self.compiling = Event()
         self._planned = False
 
     def begin(self, job: Job) -> None:
@@ -132,6 +138,9 @@ class _Screen:
 
     def show(self, job: Job) -> None:
         board = job.board
+        if self.compiling.is_set() and not self._telling.quiet:
+            self.compiling.clear()
+            self._line.say(_COMPILING)
         if job.plan is not None and not self._planned:
             self._planned = True
             for text in estimate_of(job.plan).lines() if self._telling.verbose or self._log else ():

@@ -100,7 +100,7 @@ class ModuleFrames:
         return {**self._index.excluded, **({ALL_ZERO: zero} if zero else {})}
 
     def chunks(
-        self, cells: Sequence[int], chunk_bytes: int, limit: int | None = None, sequences: Sequence[int] = ()
+        self, cells: Sequence[int], chunk_bytes: int, which: slice = slice(None), sequences: Sequence[int] = ()
     ) -> Iterator[Frames]:
         """Frames of some memory cells in train order.
 
@@ -112,8 +112,8 @@ class ModuleFrames:
             Memory cells to read.
         chunk_bytes : int
             Largest size of a chunk; a chunk holds at least one frame.
-        limit : int, optional
-            Largest number of frames per memory cell, the first ones of the run.
+        which : slice
+            Frames of each memory cell, by their number in the run.
         sequences : sequence of int
             Sequences of files to read of these; empty reads all.
 
@@ -122,7 +122,7 @@ class ModuleFrames:
         BadInput
             The file cannot be read; the message names it.
         """
-        chosen = self._of_sequences(self._chosen(cells, limit), sequences)
+        chosen = self._of_sequences(self._chosen(cells, which), sequences)
         length = max(1, chunk_bytes // self.detector.frame_bytes)
         buffers = self._buffers(min(length, len(chosen)))
         blocks = [chosen[i:i + length] for i in range(0, len(chosen), length)]
@@ -148,7 +148,7 @@ class ModuleFrames:
         slow, fast = self.detector.shape
         if not (0 <= row < slow and 0 <= col < fast):
             raise BadParameter(f"pixel = ({row}, {col}) is not allowed; it takes (0, 0) to ({slow - 1}, {fast - 1}).")
-        chosen = self._without_zeros(self._chosen([cell], None), row, col)
+        chosen = self._without_zeros(self._chosen([cell]), row, col)
         samples, bits = self._samples(chosen, plane, row, col)
         if self._gain:
             bits = self._points(self._gain, chosen, self._place(row, col)).astype(np.uint8)
@@ -167,7 +167,7 @@ class ModuleFrames:
         slow, _ = self.detector.shape
         if not 0 <= row < slow:
             raise BadParameter(f"row = {row} is not allowed; it takes 0 to {slow - 1}.")
-        chosen = self._chosen([cell], limit)
+        chosen = self._chosen([cell], slice(limit))
         frames = self._read(chosen, self._buffers(len(chosen)))
         return frames.train.copy(), frames.adc[:, row].copy()
 
@@ -260,15 +260,15 @@ class ModuleFrames:
                 missing[mine] |= ~store.present(index.row[mine], index.slot[mine])
         return index.left_out(missing, NEVER_WRITTEN)
 
-    def _chosen(self, cells: Sequence[int], limit: int | None) -> Indices:
+    def _chosen(self, cells: Sequence[int], which: slice = slice(None)) -> Indices:
         chosen = np.flatnonzero(np.isin(self.cell, np.asarray(cells)))
-        if limit is None or not chosen.size:
+        if which == slice(None) or not chosen.size:
             return chosen
         by_cell = np.argsort(self.cell[chosen], kind="stable")
         _, counts = np.unique(self.cell[chosen], return_counts=True)
         rank = np.empty(len(chosen), np.int64)
         rank[by_cell] = np.arange(len(chosen)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return chosen[rank < limit]
+        return chosen[(rank >= (which.start or 0)) & (rank < (len(rank) if which.stop is None else which.stop))]
 
     @property
     def sequences(self) -> tuple[int, ...]:

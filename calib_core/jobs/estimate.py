@@ -123,8 +123,8 @@ def estimate_of(plan: Plan) -> Estimate:
 
 def _frames(plan: Plan) -> Iterator[int]:
     for unit in plan.units:
-        for limit in plan.method.passes(plan.context, unit):
-            yield from (plan.source.items(unit, key, limit) for key in unit.inputs)
+        for which in plan.method.passes(plan.context, unit):
+            yield from (plan.source.items(unit, key, which) for key in unit.inputs)
 
 
 def _room_at(folder: Path) -> int | None:

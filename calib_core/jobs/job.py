@@ -33,7 +33,6 @@ from calib_core.jobs.results import Results
 from calib_core.jobs.set_writer import SetWriter, look_before
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.threads import Workers
-from calib_core.numerics.kept_code import told_of_compiling
 from calib_core.plain_text import block, shown
 from calib_core.remarks import Remark
 from calib_core.store.constants import STORE
@@ -41,7 +40,6 @@ from calib_core.store.files import check_writable, sweep
 from calib_core.store.images import ImageReader
 from calib_core.store.manifests import share
 
-_COMPILING = "Kernels are being compiled, once per machine and version; this takes up to half a minute."
 #: Most frames, and bytes of them, behind a row of pixels over frames.
 _ROW_FRAMES, _ROW_BYTES = 512, 1 << 26
 #: Most memory for images of constants that are looked at after a job, bytes.
@@ -223,8 +221,7 @@ class Job:
     def _run(self) -> None:
         try:
             self._publish(state=State.RUNNING)
-            with told_of_compiling(lambda: self.say("INFO", _COMPILING)):
-                self._work()
+            self._work()
         except Cancelled:
             self._end(State.CANCELLED, f"Cancelled: {self._cut_short('it was cancelled') or NOTHING}.")
         except AlreadyWritten as error:

@@ -87,7 +87,7 @@ def explain_corrected(
     if not names or len(known) < len(names):
         return None
     cell = plan.cell_at(at)
-    chunks = frames.chunks([cell], _CHUNK_BYTES, _MOST_IMAGES)
+    chunks = frames.chunks([cell], _CHUNK_BYTES, slice(_MOST_IMAGES))
     found = plan.method.explain_corrected(plan.context, key, chunks, known, row, col)
     there = int(np.count_nonzero(frames.cell == cell))
     left = f"Only the first {_MOST_IMAGES} of {there} images are looked at." if there > _MOST_IMAGES else ""

@@ -40,13 +40,13 @@ class Source:
     chunk_bytes: int
     context: Context = field(default_factory=Context)
 
-    def chunks(self, unit: Unit, name: str, limit: int | None) -> Iterator[Chunk]:
-        """Chunks of one arranged input of a unit, at most ``limit`` frames of each memory cell."""
+    def chunks(self, unit: Unit, name: str, which: slice) -> Iterator[Chunk]:
+        """Chunks of one arranged input of a unit: those frames of each memory cell."""
         assert unit.module is not None  # only modules have data
         if (unit.module, name) in self.constants:
             return self._blocks(unit, self.constants[unit.module, name])
         cells = self.context.labels(unit, "cell")
-        return self.frames[unit.module, name].chunks(cells, self.chunk_bytes, limit, unit.sequences)
+        return self.frames[unit.module, name].chunks(cells, self.chunk_bytes, which, unit.sequences)
 
     def _blocks(self, unit: Unit, stored: Stored) -> Iterator[Block]:
         """One entry of the unit's block after the other, so that large constants need little memory."""
@@ -81,12 +81,12 @@ class Source:
         return [f"{self.runs[key].label} is done in {n} of {number} parts, since it has no more sequences of files."
                 for key, n in most.items() if n < number]
 
-    def items(self, unit: Unit, name: str, limit: int | None) -> int:
+    def items(self, unit: Unit, name: str, which: slice) -> int:
         """Frames, or blocks of constants, that one pass over an input of a unit reads."""
         if unit.module is None or (unit.module, name) not in self.frames:
             return len(unit.block)
         have = self.frames[unit.module, name].frames_per_cell
-        return sum(min(have.get(c, 0), limit or have.get(c, 0)) for c in self.context.labels(unit, "cell"))
+        return sum(len(range(have.get(cell, 0))[which]) for cell in self.context.labels(unit, "cell"))
 
     @property
     def index_bytes(self) -> int:

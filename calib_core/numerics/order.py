@@ -39,7 +39,13 @@ class MedianOfParts:
         _count_upper(*_flat(values, left_out), self._upper)
 
     def refine(self, values: _Array, left_out: _Array) -> None:
-        """Go through an array again, once all were counted; as :meth:`count`."""
+        """Go through an array again, once all were counted.
+
+        Parameters
+        ----------
+        values, left_out : arrays
+            As of :meth:`count`.
+        """
         for half, counts in self._lower.items():
             _count_lower(*_flat(values, left_out), half, counts)
 

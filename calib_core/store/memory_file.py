@@ -53,19 +53,52 @@ class MemoryFile(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place, counted from the start, the place now or the end, and return it."""
+        """Go to a place.
+
+        Parameters
+        ----------
+        offset, whence : int
+            Counted from the start, the place now or the end.
+
+        Returns
+        -------
+        int
+            From the start.
+        """
         self._at = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._end}[whence] + offset
         return self._at
 
     def readinto(self, into: memoryview) -> int:  # type: ignore[override]  # HDF5 hands over nothing else
-        """Fill a buffer as far as there is something, and return how far."""
+        """Fill a buffer as far as there is something.
+
+        Parameters
+        ----------
+        into : memoryview
+            Of bytes.
+
+        Returns
+        -------
+        int
+            How far.
+        """
         n = max(0, min(len(into), self._end - self._at))
         into[:n] = self._memory[self._at : self._at + n].data
         self._at += n
         return n
 
     def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]  # as readinto
-        """Put bytes at the place; what lies between it and the end becomes zeros."""
+        """Put bytes at the place.
+
+        Parameters
+        ----------
+        data : bytes-like
+            What lies between the end and the place becomes zeros.
+
+        Returns
+        -------
+        int
+            Their number.
+        """
         view = memoryview(data).cast("B")
         if not view:
             return 0
@@ -76,7 +109,18 @@ class MemoryFile(io.RawIOBase):
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
-        """Set the number of bytes; new ones are zeros."""
+        """Set the number of bytes.
+
+        Parameters
+        ----------
+        size : int, optional
+            Up to the place unless given; new bytes are zeros.
+
+        Returns
+        -------
+        int
+            The same.
+        """
         wanted = self._at if size is None else size
         if wanted > self._end:
             at, self._at = self._at, wanted

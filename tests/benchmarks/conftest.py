@@ -1,10 +1,8 @@
-"""Measure one thing against another by the processor time of one thread."""
+"""Measure one thing against another by the processor time of one thread, and tell each goal and whether it is met."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from time import thread_time
 
@@ -13,6 +11,67 @@ import pytest
 from numba import njit
 
 Call = Callable[[], object]
+
+#: Goals that are not met yet; `make bench` fails where one of all others is missed.
+OPEN = frozenset({"dark_stream_16", "dark_robust_200", "whole_process_robust", "soft_limits_spread",
+                  "soft_limits_outliers"})
+#: A machine that others use too measures no better than this.
+ALLOWED = 0.05
+missed = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with nothing missed."""
+    config.stash[missed] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the goals that were met once and are not now."""
+    for name in config.stash[missed]:
+        terminalreporter.write_line(f"goal missed again: {name}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where a goal is missed again."""
+    if session.config.stash[missed] and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+class Bars:
+    """Tells what was measured, one line each, and keeps what is missed."""
+
+    def __init__(self, config: pytest.Config, capsys: pytest.CaptureFixture[str]) -> None:
+        self._missed, self._capsys = config.stash[missed], capsys
+
+    def ratio(self, name: str, ratios: Sequence[float], goal: float, told: str = "") -> None:
+        """Ratios of rounds, of which the median is to reach the goal."""
+        found = median(ratios)
+        verdict = self._verdict(name, found >= goal, found >= (1 - ALLOWED) * goal)
+        spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
+        self.line(f"{name} ratio={found:.2f} {spread} {told}goal={goal:.2g} {verdict}")
+
+    def times(self, name: str, found: Mapping[str, float], goals: Mapping[str, float], told: str = "") -> None:
+        """Milliseconds by name, some of which are to stay below their goals."""
+        most = max(found[key] / goal for key, goal in goals.items())
+        numbers = " ".join(f"{key}={value:.1f}" for key, value in found.items())
+        wanted = " ".join(f"{key}={value:g}" for key, value in goals.items())
+        self.line(f"{name} {numbers} ms {told}goal={wanted} {self._verdict(name, most <= 1, most <= 1 + ALLOWED)}")
+
+    def line(self, text: str) -> None:
+        """Print a line although pytest keeps what is printed."""
+        with self._capsys.disabled():
+            print(f"\nbar {text}", end="")
+
+    def _verdict(self, name: str, met: bool, nearly: bool) -> str:
+        if not nearly and name not in OPEN:
+            self._missed.append(name)
+        return "PASS" if met else "FAIL, not met yet" if name in OPEN else "FAIL"
+
+
+@pytest.fixture
+def bars(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Bars:
+    """Where measurements are told."""
+    return Bars(request.config, capsys)
 
 
 @njit(nogil=True, cache=True)
@@ -40,20 +99,12 @@ def ratios(ours: Call, other: Call, rounds: int) -> list[float]:
 
 
 @pytest.fixture
-def bar(capsys):
+def bar(bars):
     """Report how many times faster ours is than the other; results must have been compared before."""
 
     def report(name: str, ours: Call, other: Call, goal: float, rounds: int = 7) -> None:
         ours(), other()
-        ratio = median(ratios(ours, other, rounds))
-        verdict = "PASS" if ratio >= goal else "FAIL"
-        with capsys.disabled():
-            print(f"\nbar {name} ratio={ratio:.2f} goal={goal:g} {verdict}", end="")
-        path = os.environ.get("CALIBWB_BENCH_OUT")
-        if path:
-            line = {"name": name, "ratio": round(ratio, 3), "goal": goal, "verdict": verdict}
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+        bars.ratio(name, ratios(ours, other, rounds), goal)
 
     return report
 
@@ -67,3 +118,14 @@ def read_limit():
         return lambda: read_words(words)
 
     return limit
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine(pytestconfig: pytest.Config):
+    """Tell how fast this machine reads memory, without which no ratio can be judged."""
+    words = np.ones(1 << 25, np.uint64)
+    read_words(words)
+    times = [processor_time(lambda: read_words(words)) for _ in range(5)]
+    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    reporter.write_line(f"one thread reads memory at {words.nbytes / median(times) / 1e9:.1f} GB/s "
+                        f"({words.nbytes / max(times) / 1e9:.1f} to {words.nbytes / min(times) / 1e9:.1f})")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
 from time import perf_counter
 
@@ -77,24 +75,12 @@ def times(call: Callable[[], object]) -> np.ndarray:
 
 
 @pytest.fixture
-def report(capsys):
+def report(bars):
     def tell(name: str, ours: np.ndarray, goal: float, other: np.ndarray | None = None) -> None:
-        line = {"name": name, "median_ms": round(float(np.median(ours)), 2),
-                "p95_ms": round(float(np.percentile(ours, 95)), 2), "goal_ms": goal}  # fmt: skip
-        line["verdict"] = "PASS" if line["median_ms"] <= goal else "FAIL"
-        if other is not None:
-            line["reference"] = "pyqtgraph ImageItem"
-            line["reference_ms"] = round(float(np.median(other)), 2)
-            line["ratio"] = round(float(np.median(other) / np.median(ours)), 2)
-        with capsys.disabled():
-            print(
-                "\nbar",
-                *(f"{key}={value}" if key != "name" else value for key, value in line.items()),
-                end="",
-            )
-        if path := os.environ.get("CALIBWB_BENCH_OUT"):
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+        times = {"median": float(np.median(ours)), "p95": float(np.percentile(ours, 95))}
+        beside = "" if other is None else (
+            f"pyqtgraph's ImageItem {np.median(other):.1f} ms, ratio={np.median(other) / np.median(ours):.2f} ")
+        bars.times(name, times, {"median": goal}, beside)
 
     return tell
 

@@ -64,7 +64,7 @@ def best(call, rounds=7):
     return min(times)
 
 
-def test_streaming_is_at_least_as_fast_as_bare_hdf5(run):
+def test_streaming_is_at_least_as_fast_as_bare_hdf5(run, bars):
     with Run.open(run) as opened:
         detector = opened.detectors[0]
         frames = opened.frames(detector, detector.modules[0], FrameSelection())
@@ -79,6 +79,5 @@ def test_streaming_is_at_least_as_fast_as_bare_hdf5(run):
         bare = best(lambda: library(run))
         one, two = best(lambda: streamed(frames, frames.cells)), best(two_threads)
     size = TRAINS * CELLS * (1 << 18) / 1e9
-    print(f"\nbar READ_RATE ratio={bare / one:.2f} two_threads={bare / two:.2f} "
-          f"GB/s={size / one:.1f}, {size / two:.1f}, HDF5 {size / bare:.1f}")
-    assert bare / min(one, two) > 1
+    bars.ratio("read_rate", [bare / one], 1, f"two threads {bare / two:.2f}; "
+               f"{size / one:.1f} and {size / two:.1f} GB/s, HDF5 {size / bare:.1f} GB/s ")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from time import perf_counter
 
@@ -48,17 +46,6 @@ def window(qtbot, tmp_path):
     sys.setswitchinterval(before)
 
 
-def report(capsys, name: str, found: dict[str, float], goals: dict[str, float]) -> None:
-    verdict = "PASS" if all(found[key] <= goal for key, goal in goals.items()) else "FAIL"
-    with capsys.disabled():
-        numbers = " ".join(f"{key}={value:.1f}" for key, value in found.items())
-        print(f"\nbar {name} {numbers} ms goal={goals} {verdict}", end="")
-    path = os.environ.get("CALIBWB_BENCH_OUT")
-    if path:
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"name": name, **found, "goal": goals, "verdict": verdict}) + "\n")
-
-
 def wait(qapp, done, seconds: float) -> None:
     """Let the event loop run, without adding a delay of its own, until something is true."""
     end = perf_counter() + seconds
@@ -72,7 +59,7 @@ def spread(milliseconds) -> dict[str, float]:
     return dict(zip(("p50", "p95", "p99", "max"), map(float, values), strict=True))
 
 
-def test_event_loop_while_a_job_runs_and_key_to_painted_cell(window, spec, qapp, capsys):
+def test_event_loop_while_a_job_runs_and_key_to_painted_cell(window, spec, qapp, bars):
     gaps, last = [], [perf_counter()]
 
     def tick() -> None:
@@ -93,21 +80,19 @@ def test_event_loop_while_a_job_runs_and_key_to_painted_cell(window, spec, qapp,
     probe.stop()
     seconds = perf_counter() - begin
     assert job.board.error == ""
-    report(capsys, "window_event_loop_gap_during_job", spread(gaps), GOALS[1])
-    with capsys.disabled():
-        rate = len(pictures) / seconds
-        print(f"\nbar window_live_pictures rate={rate:.1f} per second, job {seconds:.1f} s", end="")
+    bars.times("window_event_loop_gap_during_job", spread(gaps), GOALS[1])
+    bars.line(f"window_live_pictures rate={len(pictures) / seconds:.1f} per second, job {seconds:.1f} s")
     wait(qapp, lambda: window.maps.presenter.placement.title == "Assembled", 30)
     QTest.qWait(1000)
     steps = [step(window, qapp, number % 2 == 0) for number in range(STEPS)]
-    report(capsys, "window_key_to_painted_cell_4_maps", spread(steps), GOALS[0])
+    bars.times("window_key_to_painted_cell_4_maps", spread(steps), GOALS[0])
     window.set_slots(1)
     QTest.qWait(500)
     steps = [step(window, qapp, number % 2 == 0) for number in range(STEPS)]
-    report(capsys, "window_key_to_painted_cell_1_map", spread(steps), GOALS[0])
+    bars.times("window_key_to_painted_cell_1_map", spread(steps), GOALS[0])
 
 
-def test_another_theme_until_it_is_painted(window, spec, qapp, capsys):
+def test_another_theme_until_it_is_painted(window, spec, qapp, bars):
     window.resize(1680, 1050)
     job = window.session.start(spec)
     wait(qapp, lambda: job.board.state.ended, 120)
@@ -118,7 +103,7 @@ def test_another_theme_until_it_is_painted(window, spec, qapp, capsys):
         window.set_theme("light" if number % 2 else "dark")
         qapp.processEvents()
         times.append(1e3 * (perf_counter() - begin))
-    report(capsys, "window_theme", spread(times), THEME_GOAL)
+    bars.times("window_theme", spread(times), THEME_GOAL)
 
 
 def step(window, qapp, forward: bool) -> float:
@@ -141,7 +126,7 @@ def step(window, qapp, forward: bool) -> float:
     return elapsed
 
 
-def test_first_map_after_run_and_cancel(window, spec, qapp, capsys, tmp_path):
+def test_first_map_after_run_and_cancel(window, spec, qapp, bars, tmp_path):
     """From the start of a job to the first painted data, and from Cancel to its end, several times."""
     first, ended = [], []
     for turn in range(5):
@@ -162,5 +147,5 @@ def test_first_map_after_run_and_cancel(window, spec, qapp, capsys, tmp_path):
         wait(qapp, lambda job=job: job.board.state.ended, 30)
         ended.append(1e3 * (perf_counter() - begin))
         assert not list((tmp_path / str(turn)).rglob(".tmp-*"))
-    report(capsys, "window_run_to_first_map", {"max": max(first)}, {"max": 3000.0})
-    report(capsys, "window_cancel_to_end", {"max": max(ended)}, {"max": 500.0})
+    bars.times("window_run_to_first_map", {"max": max(first)}, {"max": 3000.0})
+    bars.times("window_cancel_to_end", {"max": max(ended)}, {"max": 500.0})

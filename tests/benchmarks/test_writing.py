@@ -50,7 +50,7 @@ def plainly(offsets: np.ndarray) -> io.BytesIO:
     return image
 
 
-def test_constant_into_its_file(offsets, bar, capsys) -> None:
+def test_constant_into_its_file(offsets, bar, bars) -> None:
     with h5py.File(ours(offsets)) as mine, h5py.File(plainly(offsets)) as other:
         stored = mine["AGIPD_SIV1_AGIPDV11_M305/Offset/0/data"]
         np.testing.assert_array_equal(stored[()], other["data"][()])
@@ -61,5 +61,4 @@ def test_constant_into_its_file(offsets, bar, capsys) -> None:
         start = thread_time()
         ours(offsets)
         times.append(thread_time() - start)
-    with capsys.disabled():
-        print(f" {size / np.median(times) / 1e9:.2f} GB/s", end="")
+    bars.line(f"constant_into_file {size / np.median(times) / 1e9:.2f} GB/s")

@@ -54,9 +54,10 @@ class Memory:
         self.gain = bits if kind.has_gain_bits else None
         self.signal = kind.signal_plane
 
-    def chunks(self, unit: Unit, name: str, limit: int | None) -> Iterator[Frames]:
+    def chunks(self, unit: Unit, name: str, which: slice) -> Iterator[Frames]:
         rank = np.arange(FRAMES) // len(np.unique(self.cell))
-        chosen = np.flatnonzero(np.isin(self.cell, unit.block) & (rank < (FRAMES if limit is None else limit)))
+        wanted = np.isin(rank, np.arange(FRAMES)[which])
+        chosen = np.flatnonzero(np.isin(self.cell, unit.block) & wanted)
         if unit.sequences:
             chosen = chosen[np.isin(chosen // 4, unit.sequences)]
         for at in range(0, len(chosen), CHUNK):

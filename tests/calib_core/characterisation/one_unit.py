@@ -21,11 +21,11 @@ class Memory:
     values: Any
     chunk: int = 10_000
 
-    def chunks(self, unit: Unit, name: str, limit: int | None) -> Iterator[Frames]:
-        stop = len(self.values) if limit is None else min(limit, len(self.values))
-        for at in range(0, stop, self.chunk):
-            part = self.values[at : min(at + self.chunk, stop)]
-            yield Frames(np.array(part[:, None]), np.zeros(len(part), np.int64), np.arange(at, at + len(part)))
+    def chunks(self, unit: Unit, name: str, which: slice) -> Iterator[Frames]:
+        chosen = np.arange(len(self.values))[which]
+        for at in range(0, len(chosen), self.chunk):
+            part = chosen[at : at + self.chunk]
+            yield Frames(np.array(self.values[part][:, None]), np.zeros(len(part), np.int64), part)
 
 
 def context_of(method: Method, kind: DetectorType) -> Context:

@@ -33,7 +33,7 @@ def test_the_data_decide_by_what_the_common_mode_is_shared(axis: int, name: str)
     context = one_unit.context_of(method, kind)
     [key] = context.arranged
     row, col = 20, 70
-    samples_of = one_unit.Memory(values, 9).chunks(None, "", None)
+    samples_of = one_unit.Memory(values, 9).chunks(None, "", slice(None))
     found = method.explain_corrected(context, key, samples_of, maps, row, col)
     assert found.notes == (f"Samples after offset, common mode, by {name}.",)
     numbers = {one.name: one.value for one in found.numbers}

@@ -8,8 +8,8 @@ import pytest
 
 from calib_core.cli import warmup
 from calib_core.cli.main import main
+from calib_core.errors import CalibrationError
 from calib_core.jobs.job import Job
-from calib_core.jobs.spec import JobSpec
 from calib_core.numerics import kept_code
 
 
@@ -40,12 +40,19 @@ def test_kernels_that_cannot_be_kept_are_a_failure(
     assert "Compiled kernels are not kept" in caplog.text
 
 
-def test_a_job_that_compiles_says_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Job, "_work", lambda job: [kept_code.compiling() for _ in range(2)])
-    job = Job(JobSpec(family="AGIPD", method="DARK", inputs={}, out_folder=tmp_path))
-    job.start()
-    assert job.wait(10)
-    told = [one.text for one in job.board.messages if "compiled" in one.text]
-    assert told == ["Kernels are being compiled, once per machine and version; this takes up to half a minute."]
+@pytest.mark.parametrize(("quiet", "times"), [((), 1), (("-q",), 0)])
+def test_a_job_on_the_command_line_that_compiles_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], quiet: tuple[str, ...],
+    times: int,
+) -> None:
+    def work(job: Job) -> None:
+        kept_code.compiling()
+        kept_code.compiling()
+        raise CalibrationError("That is all.")
+
+    monkeypatch.setattr(Job, "_work", work)
+    main(["AGIPD", "DARK", "--run-high", str(tmp_path), "--out-folder", str(tmp_path / "out"), *quiet])
+    told = capsys.readouterr()
+    assert (told.out + told.err).count("Kernels are being compiled, once per machine and version;") == times
     kept_code.compiling()
-    assert len([one for one in job.board.messages if "compiled" in one.text]) == 1
+    assert "compiled" not in capsys.readouterr().out

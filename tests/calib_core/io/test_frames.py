@@ -26,11 +26,11 @@ def frames_of(run, module=0, selection=ALL):
     return opened.frames(detector, detector.modules[module], selection)
 
 
-def whole(frames: ModuleFrames, cells=None, chunk_bytes=5 * ONE_FRAME, limit=None):
+def whole(frames: ModuleFrames, cells=None, chunk_bytes=5 * ONE_FRAME, which=slice(None)):
     """All chunks as arrays, copied because they share one buffer."""
     chunks = [
         (f.block.copy(), f.cell.copy(), f.train.copy(), None if f.gain is None else f.gain.copy())
-        for f in frames.chunks(frames.cells if cells is None else cells, chunk_bytes, limit)
+        for f in frames.chunks(frames.cells if cells is None else cells, chunk_bytes, which)
     ]
     return [np.concatenate(column) if column[0] is not None else None for column in zip(*chunks, strict=True)]
 
@@ -131,12 +131,15 @@ def test_a_chunk_keeps_to_its_bytes_and_shares_one_buffer(agipd_run):
     assert all(f.block.flags.c_contiguous for f in frames.chunks([1], 1))
 
 
-def test_at_most_so_many_frames_per_cell(agipd_run):
+def test_some_frames_of_each_cell_by_their_number(agipd_run):
     frames = frames_of(agipd_run(modules=1, trains=4, frames=2, pixels=True))
-    _, cells, trains, _ = whole(frames, [0, 1], limit=3)
+    _, cells, trains, _ = whole(frames, [0, 1], which=slice(3))
     np.testing.assert_array_equal(np.bincount(cells), [3, 3])
     assert trains.max() == 10002
     assert list(frames.chunks([7], ONE_FRAME)) == []
+    _, cells, trains, _ = whole(frames, [0, 1], which=slice(3, None))
+    np.testing.assert_array_equal(cells, [0, 1])
+    np.testing.assert_array_equal(trains, [10003, 10003])
 
 
 def test_frames_that_were_never_written_are_not_zeros(agipd_run):

@@ -59,7 +59,7 @@ def frames_in(run: Path, module: int) -> Counter[tuple[int, int]]:
 def frames_of(plan: Plan, units: Any) -> Counter[tuple[int, int]]:
     found: Counter[tuple[int, int]] = Counter()
     for unit in units:
-        for chunk in plan.source.chunks(unit, "dark", None):
+        for chunk in plan.source.chunks(unit, "dark", slice(None)):
             found.update(zip(chunk.train.tolist(), chunk.cell.tolist(), strict=True))
     return found
 
@@ -159,7 +159,7 @@ def test_a_job_of_constants_reads_each_entry_once(tmp_path: Path) -> None:
     plan = make_plan(spec)
     assert plan.survey is None
     read = [(unit.module, chunk.index, chunk.values["Offset"].shape)
-            for unit in plan.units for chunk in plan.source.chunks(unit, "dark", None)]
+            for unit in plan.units for chunk in plan.source.chunks(unit, "dark", slice(None))]
     assert sorted(read) == [(1, 0, (1, 2, 3)), (1, 1, (1, 2, 3)), (3, 0, (1, 2, 3)), (3, 1, (1, 2, 3))]
     assert plan.detector is not None
     assert plan.detector.module(3).pdu == PDU

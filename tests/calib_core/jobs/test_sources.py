@@ -45,6 +45,7 @@ def test_only_memory_cells_with_frames_are_worked_on() -> None:
 
 def test_items_of_a_pass_are_the_frames_of_the_unit_up_to_what_the_pass_wants() -> None:
     unit = Unit(0, 5, ("high",), (0, 2), 40)
-    assert source((0,)).items(unit, "high", None) == 70
-    assert source((0,)).items(unit, "high", 35) == 35 + 30
-    assert source((0,)).items(unit, "dark", None) == 2
+    assert source((0,)).items(unit, "high", slice(None)) == 70
+    assert source((0,)).items(unit, "high", slice(35)) == 35 + 30
+    assert source((0,)).items(unit, "high", slice(35, None)) == 5
+    assert source((0,)).items(unit, "dark", slice(None)) == 2
