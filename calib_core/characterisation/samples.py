@@ -12,7 +12,7 @@ from calib_core.characterisation import dark_closure
 from calib_core.characterisation.accumulators import Describe, Moments, Sampling, Slots, Statistics
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.detector import Frames
-from calib_core.numerics import moments, normality, robust
+from calib_core.numerics import first_samples, moments, normality, robust
 
 
 class Samples(Accumulator):
@@ -45,22 +45,14 @@ class Samples(Accumulator):
         ValueError
             A memory cell is not of this unit.
         """
-        for i, slot in enumerate(self._slots(chunk.cell)):
-            if self.filled[slot] < self.values.shape[2]:
-                self._keep(chunk, i, int(slot))
-
-    def _keep(self, frames: Frames, i: int, slot: int) -> None:
-        wrong = None
-        if frames.gain is not None and self.wrong is not None:
-            wrong = frames.gain[i].ravel() != self.sampling.code
-            self.wrong[slot] += wrong
-        for index, plane in enumerate(self.sampling.planes):
-            row = self.values[index, slot, self.filled[slot]]
-            row[:] = frames.block[i, plane].ravel()
-            if wrong is not None and wrong.any():
-                row[wrong] = 0
-        self.trains[slot, self.filled[slot]] = frames.train[i]
-        self.filled[slot] += 1
+        slot = self._slots(chunk.cell)
+        n, planes = chunk.block.shape[:2]
+        bits = None
+        if chunk.gain is not None and self.wrong is not None and self.sampling.code is not None:
+            bits = chunk.gain.reshape(n, -1), self.sampling.code, self.wrong
+        frame, row = first_samples.keep(
+            chunk.block.reshape(n, planes, -1), self.sampling.planes, slot, self.filled, self.values, bits)
+        self.trains[slot[frame], row] = chunk.train[frame]
 
     def merge(self, other: Samples) -> None:
         """Append the other's samples while there is room, so that the first ones of the whole run are kept.

@@ -127,6 +127,22 @@ class Vectors:
         total = self.builder.add(self.load(pointer, scalar), value)
         self.builder.store(total, self.place(pointer, scalar), align=scalar.width // 8)
 
+    def stream(self, pointer: Value, scalar: Any, value: Value) -> None:
+        """Store the vector at the offset past the caches, which neither read what was there nor keep what is.
+
+        Parameters
+        ----------
+        pointer : pointer to ``scalar``
+            Start of the array; the place at the offset must be aligned like the whole vector.
+        scalar : ir.IntType
+            Of one element.
+        value : vector
+            Of that type.
+        """
+        place = self.place(pointer, scalar)
+        stored = self.builder.store(value, place, align=self.lanes * scalar.width // 8)
+        stored.set_metadata("nontemporal", self.builder.module.add_metadata([I32(1)]))
+
     def place(self, pointer: Value, scalar: Any) -> Value:
         """Point at the vector at the offset.
 

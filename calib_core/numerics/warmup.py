@@ -10,6 +10,7 @@ from calib_core.numerics import (
     checksums,
     closure,
     common_mode,
+    first_samples,
     limits,
     lut,
     moments,
@@ -50,6 +51,7 @@ def _calls() -> list[Callable[[], object]]:
     squares = np.zeros((1, 4), moments.SQUARES_DTYPE)
     count = np.zeros((1, 4), moments.COUNT_DTYPE)
     frames = np.zeros(1, np.int64)
+    first = np.zeros((1, 1, 2, 4), np.uint16)
     low, high = np.zeros((1, 4), np.uint16), np.ones((1, 4), np.uint16)
     values = np.ones((2, 2), np.float32)
     soft = np.ones((1, 1), np.float32)
@@ -63,6 +65,8 @@ def _calls() -> list[Callable[[], object]]:
         lambda: moments.add_gated_bits(block, 0, gain, 0, slot, low, high, total, squares, count, count, frames),
         lambda: moments.whole(block, 0, slot, 1, gate=(low, high)),
         lambda: moments.finish(total, squares, count),
+        lambda: first_samples.keep(block, (0,), slot, frames.copy(), first),
+        lambda: first_samples.keep(block, (0,), slot, frames.copy(), first, (gain, 0, count)),
         lambda: robust.median_mad(block[:, 0], 0, 65535),
         lambda: robust.gate(soft[0], soft[0], 5.0, 3.0, 0, 65535),
         lambda: limits.group_limits(values, (2, 2), 5.0),

@@ -13,7 +13,7 @@ from numba.core.dispatcher import Dispatcher
 
 import app
 import calib_core
-from calib_core.numerics import closure, common_mode, limits, moments, residuals, robust, tracks
+from calib_core.numerics import closure, common_mode, first_samples, limits, moments, residuals, robust, tracks
 from calib_core.numerics.warmup import warm_up
 
 SOURCES = sorted(path for package in (calib_core, app) for path in Path(package.__file__).parent.rglob("*.py"))
@@ -55,7 +55,7 @@ def test_the_rules_find_what_they_forbid(source):
 def kernels():
     """Kernels that Python code calls; those that only kernels call are compiled into them."""
     found = {}
-    for module in (closure, moments, robust, limits, common_mode, residuals, tracks):
+    for module in (closure, first_samples, moments, robust, limits, common_mode, residuals, tracks):
         functions = [n for n in ast.parse(inspect.getsource(module)).body if isinstance(n, ast.FunctionDef)]
         plain = [node for function in functions if not function.decorator_list for node in ast.walk(function)]
         for name in {name_of(node.func) for node in plain if isinstance(node, ast.Call)}:
@@ -86,6 +86,10 @@ def test_warmed_kernels_are_not_compiled_again():
     low.flags.writeable = False
     moments.add_gated(block, 1, slot, low, high, total, squares, count, np.zeros(1, np.int64))
     moments.whole(block, 1, slot, 1, 0, (low, high))
+    gain, first = np.zeros((3, 40), np.uint8), np.zeros((2, 1, 2, 40), np.uint16)
+    gain.flags.writeable = False
+    for bits in (None, (gain, 0, count)):
+        first_samples.keep(block, (0, 1), slot, np.zeros(1, np.int64), first, bits)
     moments.finish(total[0], squares[0], 3, ddof=0)
     moments.finish(total, squares, np.full((1, 40), 3, np.uint32))
     middle = robust.median(block[:, 0], 0, 10)

@@ -14,7 +14,7 @@ import pytest
 CODE = """
 import hashlib, json, sys
 import numpy as np
-from calib_core.numerics import moments, robust
+from calib_core.numerics import first_samples, moments, robust
 
 rng = np.random.default_rng(5)
 digest, uses = hashlib.sha256(), {}
@@ -41,6 +41,13 @@ for frames, top in ((1, 300), (9, 16384), (17, 65536), (64, 200), (129, 16384)):
                   robust.median_mad(block[:, 0], 1, top - 1), robust.median_mad(block[:, 0] // 256 + 90, 0, 340)):
         for one in found:
             digest.update(one.tobytes())
+    for bits in (None, (gain, 1, np.zeros(shape, np.uint32))):
+        kept, filled = np.zeros((1, 3, 20, shape[1]), np.uint16), np.zeros(3, np.int64)
+        first_samples.keep(block, (0,), slot, filled, kept, bits)
+        right = (gain == 1) | (bits is None)
+        for cell in range(3):
+            np.testing.assert_array_equal(kept[0, cell, :filled[cell]], (block[:, 0] * right)[slot == cell][:20])
+        digest.update(kept.tobytes())
     middle, mad, _ = robust.median_mad(block[:, 0], 0, 65535)
     np.testing.assert_array_equal(middle, np.median(block[:, 0], axis=0))
     for one in robust.gate(middle, mad, 3.0, 2.0, 1, top - 1):

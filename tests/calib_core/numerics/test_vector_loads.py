@@ -1,10 +1,11 @@
 """Kernels that numba cannot check: the inner loops of explicit vectors never touch what lies beside their arrays.
 
-Those are the sweeps of :mod:`calib_core.numerics._sweep`, behind `moments.add` and its gated and checked kinds, and
-the bisections of :mod:`calib_core.numerics._bisect`, behind `robust.median` and `robust.median_mad`: LLVM loads and
-stores at addresses, which ``NUMBA_BOUNDSCHECK`` does not see. So each array here lies between two pages of memory
-that nobody may read or write, at one of their edges, and what is left of its own pages holds a pattern. The numbers
-are compared with NumPy's in the process that would die of such an access.
+Those are the sweeps of :mod:`calib_core.numerics._sweep`, behind `moments.add` and its gated and checked kinds, the
+rows of :mod:`calib_core.numerics._rows`, behind `first_samples.keep`, and the bisections of
+:mod:`calib_core.numerics._bisect`, behind `robust.median` and `robust.median_mad`: LLVM loads and stores at
+addresses, which ``NUMBA_BOUNDSCHECK`` does not see. So each array here lies between two pages of memory that nobody
+may read or write, at one of their edges, and what is left of its own pages holds a pattern. The numbers are compared
+with NumPy's in the process that would die of such an access.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from calib_core.numerics import moments, robust
+from calib_core.numerics import first_samples, moments, robust
 from calib_core.numerics.kernels import NARROW_STEP
 
 PAGE = mmap.PAGESIZE
@@ -102,6 +103,21 @@ def check_moments(fence: Fenced, pixels: int, frames: int, gated: bool, checked:
     fence.check()
 
 
+def check_first_samples(fence: Fenced, pixels: int, frames: int, checked: bool) -> None:
+    given, depth = case(pixels, frames), 3
+    d = SimpleNamespace(**{name: fence.array(array) for name, array in vars(given).items()})
+    out = fence.array(np.zeros((1, len(given.seen), depth, pixels), np.uint16))
+    filled = fence.array(np.zeros_like(given.seen))
+    first_samples.keep(d.block, (1,), d.slot, filled, out, (d.gain, 1, d.wrong) if checked else None)
+    right = (given.gain == 1) | (not checked)
+    for cell, n in enumerate(filled):
+        mine = np.flatnonzero(given.slot == cell)[:depth]
+        assert n == len(mine)
+        np.testing.assert_array_equal(out[0, cell, :n], np.where(right, given.block[:, 1], 0)[mine])
+        np.testing.assert_array_equal(d.wrong[cell], (~right)[mine].sum(axis=0))
+    fence.check()
+
+
 def check_medians(fence: Fenced, pixels: int, frames: int, spread: bool) -> None:
     samples = case(pixels, frames).block[:, 0]
     fenced = fence.array(samples)
@@ -164,11 +180,15 @@ def run_all() -> None:
     for pixels, at_end in product(PIXELS, (True, False)):
         for gated, checked in VARIANTS:
             check_moments(Fenced(at_end, 0), pixels, 11, gated, checked)
+        for checked in (False, True):
+            check_first_samples(Fenced(at_end, 0), pixels, 11, checked)
         for spread, n in product((True, False), (1, 7)):
             check_medians(Fenced(at_end, 0), pixels, n, spread)
     for shift, frames, at_end in product(range(1, 65, 3), (1, 8, 9), (True, False)):
         for gated, checked in VARIANTS:
             check_moments(Fenced(at_end, shift), 45, frames, gated, checked)
+        for checked in (False, True):
+            check_first_samples(Fenced(at_end, shift), 45 + shift, frames, checked)
         check_medians(Fenced(at_end, shift), 45, frames, True)
     for frames, spread, at_end in product((1, 2, 3, 8, 9), (True, False), (True, False)):
         check_bisection(Fenced(at_end, 0), frames, spread)
