@@ -141,16 +141,15 @@ class Moments(Accumulator):
         self.unit, self.sampling, self._describe = unit, sampling, describe
         self._slots = Slots(context, unit)
         shape = (len(sampling.planes), len(unit.block), context.detector.pixels)
-        self.total = np.zeros(shape, moments.TOTAL_DTYPE)
-        self.squares = np.zeros(shape, moments.SQUARES_DTYPE)
-        self.count = np.zeros(shape, np.uint32)
+        full = context.buffers.full
+        self.total, self.squares, self.count = (
+            full(shape, dtype, 0) for dtype in (moments.TOTAL_DTYPE, moments.SQUARES_DTYPE, moments.COUNT_DTYPE))
         self.seen = np.zeros(len(unit.block), np.int64)
         #: Sums that were folded in time, of runs that are long enough, and frames since.
         self.folded: tuple[Array, Array] | None = None
         self._since = np.zeros(len(unit.block), np.int64)
-        self.wrong = None if sampling.code is None else np.zeros(shape[1:], np.uint32)
-        self.low = np.full(shape, sampling.lowest, np.uint16)
-        self.high = np.full(shape, sampling.highest, np.uint16)
+        self.wrong = None if sampling.code is None else full(shape[1:], np.uint32, 0)
+        self.low, self.high = (full(shape, np.uint16, end) for end in (sampling.lowest, sampling.highest))
         self.normality: Array | None = None
         #: By slot, of the samples from which the gates come.
         self.quarters: dict[int, Quarters] = {}

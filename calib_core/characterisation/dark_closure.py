@@ -17,6 +17,7 @@ from calib_core.characterisation.dark_rules import region_flags
 from calib_core.characterisation.unit import Context, Maps, Unit
 from calib_core.detector import DetectorType
 from calib_core.numerics import closure
+from calib_core.numerics.first_samples import Extract
 
 #: Most memory cells that are looked at, pixels of a module in all of them, and fewest of a bank in each.
 CELLS, PIXELS, _OF_BANK = 8, 4096, 16
@@ -175,7 +176,22 @@ def bytes_of(kind: DetectorType, samples: int, trials: int = 0) -> int:
     return len(places(kind, 1).pixel) * (8 * 3 * closure.QUARTERS + 4 * samples * (1 + trials)) + 8 * samples
 
 
-def of_samples(context: Context, sampling: Sampling, rows: Array, train: Array, low: Array, high: Array,
+def extract(context: Context, unit: Unit, depth: int) -> Extract:
+    """Place for the raw samples of the pixels that are looked at, of the memory cells that are.
+
+    Parameters
+    ----------
+    context, unit
+    depth : int
+        Samples of each.
+    """
+    cells, at = looked_at(context, unit), places(context.detector, len(context.axes["cell"])).pixel
+    number = np.full(len(unit.block), -1, np.int64)
+    number[list(cells)] = list(cells.values())
+    return Extract(at, number, context.buffers.array((len(cells), depth, len(at)), np.float32))
+
+
+def of_samples(context: Context, sampling: Sampling, samples: Array, train: Array, low: Array, high: Array,
                ) -> closure.Quarters:
     """Sums of the quarters of raw samples.
 
@@ -184,15 +200,15 @@ def of_samples(context: Context, sampling: Sampling, rows: Array, train: Array, 
     context : Context
     sampling : Sampling
         Codes outside of it are no measurement.
-    rows : (n, pixels) uint16, ADU
-        Of all pixels.
+    samples : (n, k) float32, ADU
+        Of the pixels that are looked at.
     train : (n,) uint64
     low, high : (pixels,) uint16, ADU
-        Gate, both ends inside.
+        Gate of all pixels, both ends inside.
     """
     found = places(context.detector, len(context.axes["cell"]))
-    at = found.pixel
-    return quarters(found.bank, np.take(rows, at, axis=1), train, np.maximum(low[at], sampling.lowest), high[at])
+    low, high = low[found.pixel], high[found.pixel]
+    return quarters(found.bank, samples, train, np.maximum(low, sampling.lowest), high)
 
 
 def with_numbers(context: Context, maps: Maps, found: closure.Quarters | None) -> Maps:

@@ -28,7 +28,8 @@ class Samples(Accumulator):
         self.values = context.buffers.array((len(sampling.planes), cells, depth, pixels), np.uint16)
         self.trains = np.zeros((cells, depth), np.uint64)
         self.filled = np.zeros(cells, np.int64)
-        self.wrong = None if sampling.code is None else np.zeros((cells, pixels), np.uint32)
+        self.wrong = None if sampling.code is None else context.buffers.full((cells, pixels), np.uint32, 0)
+        self.extract = first_samples.no_extract(cells, depth)
 
     def update(self, name: str, chunk: Frames) -> None:
         """Keep frames while there is room for their memory cell.
@@ -50,8 +51,9 @@ class Samples(Accumulator):
         bits = None
         if chunk.gain is not None and self.wrong is not None and self.sampling.code is not None:
             bits = chunk.gain.reshape(n, -1), self.sampling.code, self.wrong
+        block = chunk.block.reshape(n, planes, -1)
         frame, row = first_samples.keep(
-            chunk.block.reshape(n, planes, -1), self.sampling.planes, slot, self.filled, self.values, bits)
+            block, self.sampling.planes, slot, self.filled, self.values, bits, self.extract)
         self.trains[slot[frame], row] = chunk.train[frame]
 
     def merge(self, other: Samples) -> None:
@@ -67,6 +69,8 @@ class Samples(Accumulator):
             take = min(int(n), self.values.shape[2] - start)
             self.values[:, slot, start : start + take] = other.values[:, slot, :take]
             self.trains[slot, start : start + take] = other.trains[slot, :take]
+            if (number := self.extract.number[slot]) >= 0:
+                self.extract.values[number, start : start + take] = other.extract.values[number, :take]
             self.filled[slot] += take
         if self.wrong is not None and other.wrong is not None:
             self.wrong += other.wrong
@@ -156,7 +160,7 @@ class GateSamples(Samples):
         self.complete = unit.samples <= depth
         self.gated = Moments(context, unit, sampling, describe)
         self.gated.is_gated = True
-        self._sigma, self._floor, self._looked_at = sigma, floor, dark_closure.looked_at(context, unit)
+        self._sigma, self._floor, self.extract = sigma, floor, dark_closure.extract(context, unit, depth)
         if normality:
             self.gated.normality = np.full((len(unit.block), context.detector.pixels), np.nan, np.float32)
 
@@ -168,9 +172,10 @@ class GateSamples(Samples):
                 if not self.complete:
                     self.gated.begin_with(slot, index, self.rows(index, slot))
                 yield
-            if slot in self._looked_at:
+            if (number := self.extract.number[slot]) >= 0:
+                n = self.filled[slot]
                 self.gated.quarters[slot] = dark_closure.of_samples(
-                    self.context, self.sampling, self.rows(0, slot), self.trains[slot, : self.filled[slot]],
+                    self.context, self.sampling, self.extract.values[number, :n], self.trains[slot, :n],
                     self.gated.low[0, slot], self.gated.high[0, slot])
 
         if not self.complete:

@@ -46,6 +46,24 @@ class Buffers:
         weakref.finalize(lease, self._free.append, memory).atexit = False
         return lease.reshape(shape)
 
+    def full(self, shape: tuple[int, ...], dtype: Any, value: int) -> Array:
+        """Array with a value everywhere.
+
+        Parameters
+        ----------
+        shape : tuple of int
+        dtype : dtype or what makes one
+        value : int
+
+        Returns
+        -------
+        array
+            As of :meth:`array`.
+        """
+        array = self.array(shape, dtype)
+        array.fill(value)
+        return array
+
     def _take(self, size: int) -> Array:
         fitting = [i for i, memory in enumerate(self._free) if memory.nbytes >= size]
         if fitting:

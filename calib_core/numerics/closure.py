@@ -249,8 +249,15 @@ def _take_medians_out(values, bank, medians):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _shifts(values, low, high, centre, bank, shift, number):  # type: ignore[no-untyped-def]
-    for i in range(values.shape[0]):
+    """Sum up the distances of each bank's pixels; the sums of one stay at hand while its pixels follow each other."""
+    for i in range(values.shape[0] if values.shape[1] else 0):
+        at, total, n = 0, shift[i, 0], number[i, 0]
         for j in range(values.shape[1]):
+            if bank[j] != at:
+                shift[i, at], number[i, at] = total, n
+                at = bank[j]
+                total, n = shift[i, at], number[i, at]
             if low[j] <= values[i, j] <= high[j] and centre[j] == centre[j]:
-                shift[i, bank[j]] += values[i, j] - centre[j]
-                number[i, bank[j]] += 1
+                total += values[i, j] - centre[j]
+                n += 1
+        shift[i, at], number[i, at] = total, n

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,39 @@ keep_row, order_stores = inner_loops("calib_core.numerics._rows", "keep_row", "o
 _Array = NDArray[Any]
 
 
+@dataclass(frozen=True, eq=False)
+class Extract:
+    """Samples of a few pixels of some memory cells, kept a second time: to gather them later takes as long as all.
+
+    Attributes
+    ----------
+    pixel : (k,) int64
+        Which pixels.
+    number : (C,) int64
+        Place of each memory cell in the values; negative for those that are not extracted.
+    values : (cells, depth, k) float32, C-contiguous, ADU
+        Of the first kept plane, 0 where the gain bits were wrong.
+    """
+
+    pixel: _Array
+    number: _Array
+    values: _Array
+
+
+def no_extract(cells: int, depth: int) -> Extract:
+    """The extract of no memory cell.
+
+    Parameters
+    ----------
+    cells, depth : int
+        As of the samples that are kept.
+    """
+    return Extract(np.zeros(0, np.int64), np.full(cells, -1, np.int64), np.zeros((0, depth, 0), np.float32))
+
+
 def keep(
     block: _Array, planes: tuple[int, ...], slot: _Array, filled: _Array, out: _Array,
-    bits: tuple[_Array, int, _Array] | None = None,
+    bits: tuple[_Array, int, _Array] | None = None, extract: Extract | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Keep samples while there is room for their memory cell.
 
@@ -38,6 +69,8 @@ def keep(
     bits : gain, expected, wrong, optional
         Gain bits of each sample, (n, P) uint8, C-contiguous, and those of the gain stage under test. Samples with
         others are kept as 0 and counted up in (C, P) uint32.
+    extract : Extract, optional
+        Filled as well.
 
     Returns
     -------
@@ -55,11 +88,14 @@ def keep(
     for plane in planes:
         check_frames(block, plane, slot, cells)
     check_array(block, "block", (*block.shape[:2], pixels), np.uint16)
+    some = extract or no_extract(cells, depth)
+    _check_extract(some, cells, depth, pixels)
     row = filled[slot] + _rank(slot)
     frame = np.flatnonzero(row < depth)
     row, cell = row[frame], slot[frame]
     gain, expected, wrong = (None, None, None) if bits is None else _checked(block, bits, (cells, pixels))
-    _keep(writable(block), np.array(planes, np.int64), frame, cell, row, gain, expected, out, wrong)
+    _keep(writable(block), np.array(planes, np.int64), frame, cell, row, gain, expected, out, wrong,
+          writable(some.pixel), some.number, some.values)
     filled += np.bincount(cell, minlength=cells)
     return frame, row
 
@@ -69,6 +105,16 @@ def _checked(block: _Array, bits: tuple[_Array, int, _Array], shape: tuple[int, 
     check_array(gain, "gain", (block.shape[0], block.shape[2]), np.uint8)
     check_array(wrong, "wrong", shape, COUNT_DTYPE)
     return writable(gain), np.uint8(expected), wrong
+
+
+def _check_extract(some: Extract, cells: int, depth: int, pixels: int) -> None:
+    check_array(some.number, "number", (cells,), np.int64)
+    check_array(some.pixel, "pixel", (some.pixel.size,), np.int64)
+    check_array(some.values, "values", (len(some.values), depth, some.pixel.size), np.float32)
+    if some.number.max(initial=-1) >= len(some.values):
+        raise ValueError(f"number {some.number.max()} reaches outside 0 to {len(some.values) - 1}")
+    if some.pixel.size and not (some.pixel.min() >= 0 and some.pixel.max() < pixels):
+        raise ValueError(f"pixel {some.pixel.min()} to {some.pixel.max()} reaches outside 0 to {pixels - 1}")
 
 
 def _rank(slot: _Array) -> _Array:
@@ -81,7 +127,9 @@ def _rank(slot: _Array) -> _Array:
 
 
 @njit(nogil=True, cache=True)
-def _keep(block, planes, frame, cell, row, gain, expected, out, wrong):  # type: ignore[no-untyped-def]
+def _keep(  # type: ignore[no-untyped-def]
+    block, planes, frame, cell, row, gain, expected, out, wrong, pixel, number, values
+):
     """Copy frames to their places; without a check of gain bits, ``gain``, ``expected`` and ``wrong`` are None."""
     pixels = block.shape[2]
     for k in range(frame.size):
@@ -89,7 +137,9 @@ def _keep(block, planes, frame, cell, row, gain, expected, out, wrong):  # type:
         for index in range(planes.size):
             differ = keep_row(block[frame[k], planes[index]], bits, expected, out[index, cell[k], row[k]])
         if differ:
-            _count(tile_of(gain, frame[k], 0, pixels), expected, tile_of(wrong, cell[k], 0, pixels))
+            _count(bits, expected, tile_of(wrong, cell[k], 0, pixels))
+        if number[cell[k]] >= 0:
+            _extract(block[frame[k], planes[0]], bits, expected, pixel, values[number[cell[k]], row[k]])
     order_stores()
 
 
@@ -98,3 +148,13 @@ def _count(gain, expected, wrong):  # type: ignore[no-untyped-def]
     if gain is not None:
         for i in range(gain.size):
             wrong[i] += np.uint32(gain[i] != expected)
+
+
+@njit(nogil=True, cache=True)
+def _extract(samples, gain, expected, pixel, values):  # type: ignore[no-untyped-def]
+    for i in range(pixel.size):
+        values[i] = samples[pixel[i]]
+    if gain is not None:
+        for i in range(pixel.size):
+            if gain[pixel[i]] != expected:
+                values[i] = 0

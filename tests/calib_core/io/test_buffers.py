@@ -56,6 +56,14 @@ def test_no_more_is_held_than_was_in_use_once():
     assert not buffers._free
 
 
+def test_memory_that_was_used_is_filled_again():
+    buffers = Buffers()
+    buffers.array((30,), np.uint8)[:] = 9
+    found = buffers.full((2, 7), np.uint16, 3)
+    assert (found.dtype, found.tolist()) == (np.uint16, [[3] * 7] * 2)
+    assert not buffers._free
+
+
 def test_nothing_at_all_and_copies():
     buffers = Buffers()
     assert buffers.array((0, 5), np.float32).shape == (0, 5)
