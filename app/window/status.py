@@ -17,6 +17,7 @@ from app.widgets.elided_label import ElidedLabel
 from app.widgets.plain import PlainLabel, tip
 from app.window.layouts import NARROW
 from calib_core.io.budget import resident_bytes
+from calib_core.jobs.spec import default_memory_mb
 
 _INTERVAL = 500
 _RATE_SPAN = 2.0
@@ -111,7 +112,7 @@ class StatusBar(QStatusBar):
 
     def _budget(self) -> float:
         spec = self._session.spec
-        return float(spec.memory_mb) if spec is not None else 2048.0
+        return float(spec.memory_mb if spec is not None else default_memory_mb(0))
 
 
 def _label(name: str) -> QLabel:

@@ -18,7 +18,7 @@ from calib_core.cli.words import number, whole
 from calib_core.constants.condition import ConditionParameter
 from calib_core.errors import BadParameter
 from calib_core.io.locate import parse_proposal, parse_runs
-from calib_core.jobs.spec import DEFAULT_MEMORY_MB, JobSpec
+from calib_core.jobs.spec import JobSpec, default_memory_mb
 from calib_core.jobs.survey import checked_conditions
 from calib_core.ranges import parse_numbers
 from calib_core.store.files import write_atomically
@@ -117,8 +117,9 @@ def _dest(one: Input) -> str:
 
 def _add_running(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("running")
-    group.add_argument("--memory-mb", type=whole, default=DEFAULT_MEMORY_MB, metavar="MIB",
-                       help=f"memory budget [MiB] (default: {DEFAULT_MEMORY_MB})")
+    group.add_argument("--memory-mb", type=whole, metavar="MIB",
+                       help="memory budget [MiB] (default: 512 for each thread, 2048 at least, at most a quarter of "
+                            f"what there is: {default_memory_mb(0)} here)")
     group.add_argument("--threads", type=whole, default=0, metavar="N",
                        help="worker threads (default: one per processor)")
     group.add_argument("--parts", type=whole, default=1, metavar="N",
@@ -155,7 +156,8 @@ def _spec(namespace: Namespace, family: Family, method: Method) -> JobSpec:
     return JobSpec.checked(
         family=family.name, method=method.command, inputs=_inputs(namespace, family, method), parameters=parameters,
         conditions=said,
-        out_folder=namespace.out_folder.absolute(), memory_mb=namespace.memory_mb, threads=namespace.threads,
+        out_folder=namespace.out_folder.absolute(), threads=namespace.threads,
+        **({"memory_mb": namespace.memory_mb} if namespace.memory_mb is not None else {}),
         parts=namespace.parts, strict=namespace.strict,
         again=namespace.again, all_or_nothing=namespace.all_or_nothing,
         begin=parse_time(namespace.begin, "begin") if namespace.begin else None,

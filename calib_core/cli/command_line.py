@@ -7,7 +7,7 @@ from typing import Any
 
 from calib_core.characterisation.family import named
 from calib_core.characterisation.inputs import ALL_CONSTANTS
-from calib_core.jobs.spec import DEFAULT_MEMORY_MB, JobSpec
+from calib_core.jobs.spec import JobSpec, default_memory_mb
 from calib_core.ranges import format_numbers
 
 
@@ -39,7 +39,7 @@ def _running(spec: JobSpec) -> list[str]:
     words += ["--again"] if spec.again else []
     words += ["--all-or-nothing"] if spec.all_or_nothing else []
     words += ["--begin", spec.begin.isoformat()] if spec.begin else []
-    if spec.memory_mb != DEFAULT_MEMORY_MB:
+    if spec.memory_mb != default_memory_mb(spec.threads):
         words += ["--memory-mb", str(spec.memory_mb)]
     words += ["--parts", str(spec.parts)] if spec.parts != 1 else []
     return words + (["--threads", str(spec.threads)] if spec.threads else [])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import resource
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from calib_core.errors import BadParameter, Cancelled
@@ -20,6 +21,10 @@ POLL_SECONDS = 0.1
 _TRIM, _OPTION = (getattr(ctypes.CDLL(None), name, None) for name in ("malloc_trim", "mallopt"))
 #: glibc's number for how many heaps there may be (malloc.h, M_ARENA_MAX).
 _HEAPS = -8
+
+
+#: Where control groups of both versions tell how much memory a process may use.
+_GROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 class MemoryBudget:
@@ -127,6 +132,20 @@ def cells_per_block(bytes_per_cell: int, available: int, n_cells: int) -> int:
     fitting = min(n_cells, max(1, available // max(1, bytes_per_cell)))
     blocks = -(-n_cells // fitting)
     return -(-n_cells // blocks)
+
+
+def usable_bytes() -> int:
+    """Memory that this process may use at all, bytes: the machine's, or less where its control group has less."""
+    found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for path in _GROUP_LIMITS:
+        with suppress(OSError, ValueError):  # there is none, or it says “max”
+            found = min(found, int(path.read_text("ascii")))
+    return found
+
+
+def usable_processors() -> int:
+    """Processors that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def resident_bytes() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from calib_core.constants.condition import Condition
 from calib_core.correction.pipeline import BoundPipeline
 from calib_core.detector import Detector, DetectorType, FrameSelection, Module
 from calib_core.errors import BadInput, BadParameter, and_others
-from calib_core.io.budget import cells_per_block
+from calib_core.io.budget import cells_per_block, usable_processors
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.jobs.given import bind_before, constants_of
@@ -193,7 +192,7 @@ def _plan(spec: JobSpec, family: Family, method: Method, opened: dict[Path, Run]
     context = Context(given.kind, given.cells, given.arranged)
     made = Plan(
         spec, None, given.detector, method, given.modules, _with_axes(method, context), method.results(given.kind),
-        method.outputs(given.kind), given.condition, (), source, spec.threads or os.cpu_count() or 1,
+        method.outputs(given.kind), given.condition, (), source, spec.threads or usable_processors(),
         room_of(spec.memory_mb << 20), {}, (*spec.notes, *given.notes),
     )
     return _with_units(made)
@@ -235,7 +234,7 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     check_index(spec.memory_mb, source.index_bytes)
     return _with_units(Plan(
         spec, found, detector, method, modules, _with_axes(method, context), method.results(kind),
-        method.outputs(kind), found.condition, (), source, spec.threads or os.cpu_count() or 1,
+        method.outputs(kind), found.condition, (), source, spec.threads or usable_processors(),
         room_of(spec.memory_mb << 20, source.index_bytes), left_out,
         (*_notes(spec, found, left_out), *absent, *unsure, *_of_time(spec, runs), *told,
          *source.fewer_parts(spec.parts)),

@@ -13,13 +13,28 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import ErrorDetails
 
 from calib_core.errors import BadInput, BadParameter
+from calib_core.io.budget import usable_bytes, usable_processors
 
-DEFAULT_MEMORY_MB = 2048
+#: Memory that a job takes unless told: for each thread, in all at least, and of what there is at most one part in so
+#: many.
+_THREAD_MEMORY_MB, _USUAL_MEMORY_MB, _MEMORY_SHARE = 512, 2048, 4
 LEAST_MEMORY_MB, MOST_MEMORY_MB = 384, 1 << 24
 MOST_THREADS = 256
 MOST_PARTS = 1000
 #: No job file is longer, bytes.
 _LONGEST = 16 << 20
+
+
+def default_memory_mb(threads: int) -> int:
+    """Memory budget of a job that is not told any, MiB, by what this machine has.
+
+    Parameters
+    ----------
+    threads : int
+        Of the job; 0 stands for one per processor.
+    """
+    wanted = max(_USUAL_MEMORY_MB, _THREAD_MEMORY_MB * (threads or usable_processors()))
+    return max(LEAST_MEMORY_MB, min(wanted, (usable_bytes() >> 20) // _MEMORY_SHARE))
 
 
 class JobSpec(BaseModel):
@@ -55,7 +70,8 @@ class JobSpec(BaseModel):
         Sentences to record with the constants, such as that runs were re-ordered before the job was specified.
     out_folder : Path
     memory_mb : int
-        Memory budget, MiB.
+        Memory budget, MiB; :func:`default_memory_mb` of the threads unless given. It says how many memory cells a
+        unit has, so it is kept as a number, whatever machine the job runs on.
     threads : int
         Worker threads; 0 takes one per processor.
     parts : int
@@ -80,8 +96,9 @@ class JobSpec(BaseModel):
     all_or_nothing: bool = False
     begin: datetime | None = None
     notes: tuple[str, ...] = ()
-    memory_mb: int = Field(DEFAULT_MEMORY_MB, ge=LEAST_MEMORY_MB, le=MOST_MEMORY_MB)
     threads: int = Field(0, ge=0, le=MOST_THREADS)
+    memory_mb: int = Field(
+        default_factory=lambda said: default_memory_mb(said.get("threads", 0)), ge=LEAST_MEMORY_MB, le=MOST_MEMORY_MB)
     parts: int = Field(1, ge=1, le=MOST_PARTS)
 
     @field_validator("detector")

@@ -147,7 +147,7 @@ def gated_sums(run: SimpleNamespace):
 
 
 def robust_dark(run: SimpleNamespace, context: Context) -> Moments:
-    """As the two passes of a job over one unit: the first frames kept, a gate of them, they and the others inside it."""
+    """As the two passes of a job over a unit: the first frames kept, a gate of them, they and the others inside."""
     unit, first = Unit(0, 0, (), tuple(range(run.cells)), run.trains), GATE_FRAMES * run.cells
     sampling = Sampling((0,), 1, 16382, None, 1)
     samples = GateSamples(context, unit, sampling, lambda statistics: {}, GATE_FRAMES, 5.0, 3.0)

@@ -9,7 +9,7 @@ from typing import Any
 
 from calib_core.characterisation.inputs import Arranged, Input, RunFacts
 from calib_core.errors import BadInput, BadParameter
-from calib_core.jobs.spec import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB, MOST_PARTS, MOST_THREADS, JobSpec
+from calib_core.jobs.spec import LEAST_MEMORY_MB, MOST_PARTS, MOST_THREADS, JobSpec, default_memory_mb
 from calib_core.jobs.survey import Survey, check_same_condition
 from calib_core.params import Knobs, knob
 from calib_core.ranges import format_numbers, parse_numbers
@@ -19,7 +19,7 @@ from calib_core.typed import parse_path
 class Resources(Knobs):
     """How a job is done; its results do not depend on it."""
 
-    memory_mb: int = knob(DEFAULT_MEMORY_MB, ge=LEAST_MEMORY_MB, unit="MiB", help="Memory budget of the job")
+    memory_mb: int = knob(default_memory_mb(0), ge=LEAST_MEMORY_MB, unit="MiB", help="Memory budget of the job")
     threads: int = knob(0, ge=0, le=MOST_THREADS, help="Worker threads; 0 takes one per processor")
     parts: int = knob(1, ge=1, le=MOST_PARTS, expert=True,
                       help="Parts, of whole sequences of files, in which work is done and merged")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
 
 from calib_core.errors import BadParameter, Cancelled
+from calib_core.io import budget as budgets
 from calib_core.io.budget import MemoryBudget, cells_per_block
 
 
@@ -99,3 +101,17 @@ def test_a_budget_of_nothing_is_refused():
 ])
 def test_blocks_of_cells_fit_and_are_even(per_cell, available, cells, expected):
     assert cells_per_block(per_cell, available, cells) == expected
+
+
+@pytest.mark.parametrize(("said", "expected"), [("1073741824\n", 1 << 30), ("max\n", None), (None, None)])
+def test_a_control_group_may_have_less_than_the_machine(said, expected, tmp_path, monkeypatch):
+    path = tmp_path / "memory.max"
+    if said is not None:
+        path.write_text(said)
+    monkeypatch.setattr(budgets, "_GROUP_LIMITS", (path,))
+    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert budgets.usable_bytes() == (expected or whole)
+
+
+def test_processors_are_those_that_the_process_may_run_on():
+    assert budgets.usable_processors() == len(os.sched_getaffinity(0))
