@@ -52,8 +52,11 @@ def assert_same(reference: dict[str, Any], folder: Path) -> None:
         np.testing.assert_array_equal(values, reference[name], err_msg=name)
 
 
-def test_two_threads(spec: JobSpec, reference: dict[str, Any], tmp_path: Path) -> None:
-    run_job(spec.model_copy(update={"threads": 2, "out_folder": tmp_path}))
+@pytest.mark.parametrize(("threads", "memory_mb"), [(2, 2048), (8, 512), (1, 384)])
+def test_any_number_of_threads_and_any_budget(
+    spec: JobSpec, reference: dict[str, Any], tmp_path: Path, threads: int, memory_mb: int
+) -> None:
+    run_job(spec.model_copy(update={"threads": threads, "memory_mb": memory_mb, "out_folder": tmp_path}))
     assert_same(reference, tmp_path)
 
 

@@ -93,7 +93,7 @@ def test_units_are_the_same_on_any_machine_and_with_any_number_of_threads(
 ) -> None:
     found = []
     for processors, threads in ((1, 0), (8, 0), (256, 0), (8, 3)):
-        monkeypatch.setattr(os, "cpu_count", lambda n=processors: n)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, n=processors: set(range(n)))
         with planned(run, memory_mb=memory, threads=threads) as plan:
             assert plan.threads == (threads or processors)
             found.append(plan.units)
