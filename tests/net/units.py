@@ -17,7 +17,7 @@ from calib_core.jobs.plan import make_plan
 from calib_core.jobs.spec import JobSpec
 
 job, processors, more = sys.argv[1:]
-os.cpu_count = lambda: int(processors)
+os.sched_getaffinity = lambda _: set(range(int(processors)))
 held = np.ones(int(more) << 20, np.uint8)
 plan = make_plan(JobSpec.read(Path(job)))
 print(json.dumps([asdict(unit) for unit in plan.units]))
