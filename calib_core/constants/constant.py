@@ -70,6 +70,9 @@ class Constant:
         ``read(slice) -> ndarray`` of the values in the order of ``dims``, of a part of the axis ``split``.
     read_count : callable, optional
         The same for the number of samples behind each value (uint32).
+    packed_count : dict
+        Compressed chunks of that number, by where they begin: filled when the first of several constants with the
+        same number is written, and taken by the others.
     split : str
         Axis of which parts are read and written.
     recorded : Condition
@@ -88,6 +91,7 @@ class Constant:
     provenance: Mapping[str, Any]
     read: Callable[[slice], npt.NDArray[Any]]
     read_count: Callable[[slice], npt.NDArray[Any]] | None = None
+    packed_count: dict[int, npt.NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
     split: str = "cell"
     recorded: Condition = field(default_factory=lambda: Condition(()))
 

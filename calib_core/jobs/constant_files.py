@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -90,7 +90,7 @@ def _whole_chunk(one: Layout, split: str) -> int:
 
 def constant_of(
     plan: Plan, module: Module, results: Results, layout: Layout, provenance: Mapping[str, object],
-    step: Callable[[], None],
+    step: Callable[[], None], packed: dict[Hashable, dict[int, Array]],
 ) -> Constant:
     """A constant of a module.
 
@@ -103,6 +103,8 @@ def constant_of(
         Plain JSON.
     step : callable
         Called between readings; may raise Cancelled.
+    packed : dict
+        Of the module: compressed numbers of samples, by their result and how it lies in the file.
     """
     output = layout.output
 
@@ -121,7 +123,8 @@ def constant_of(
         shape=layout.lengths, file_dims=layout.calibration.dims, labels=layout.labels,
         condition=plan.condition.of(plan.detector_type.condition_of(layout.calibration)),
         recorded=plan.condition, begin=_begin(plan), provenance=provenance, read=reader(output.result),
-        read_count=reader(output.count) if output.count else None, split=plan.method.split,
+        read_count=reader(output.count) if output.count else None,
+        packed_count=packed.setdefault((output.count, layout.calibration.dims, layout.lengths), {}), split=plan.method.split,
     )
 
 

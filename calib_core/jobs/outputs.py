@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -45,8 +45,9 @@ def write_module(
     """Make all constants of a module, one after the other, and have each written."""
     wanted = layouts(plan)
     known = provenance(plan, module, remarks) if wanted else {}
+    packed: dict[Hashable, dict[int, Array]] = {}
     for index, layout in enumerate(wanted):
-        write(constant_of(plan, module, results, layout, known, partial(step, index / len(wanted))))
+        write(constant_of(plan, module, results, layout, known, partial(step, index / len(wanted)), packed))
     step(1.0)
 
 

@@ -28,7 +28,7 @@ _LEVEL = 1
 
 def put_values(
     group: h5py.Group, name: str, dtype: npt.DTypeLike, shape: tuple[int, ...], place: int | None,
-    order: Sequence[int], read: Callable[[slice], Array], compress: bool = False,
+    order: Sequence[int], read: Callable[[slice], Array], packed: dict[int, Array] | None = None,
 ) -> None:
     """Make a dataset with Fletcher-32, and compressed if asked for, chunk by chunk.
 
@@ -46,8 +46,9 @@ def put_values(
         Axes of the file in the order of those that are read.
     read : callable
         Values of a part of the axis that is split.
-    compress : bool
-        With gzip.
+    packed : dict, optional
+        To compress them with gzip, and where chunks are kept, by where they begin, for another dataset of the same
+        values; those that are there already are neither read nor compressed again.
 
     Raises
     ------
@@ -58,30 +59,43 @@ def put_values(
     entry = np.dtype(dtype).itemsize * int(np.prod(shape)) // length
     step = min(-(-LEAST_BYTES // entry), length)
     chunks = tuple(step if axis == place else n for axis, n in enumerate(shape))
-    options = {"compression": "gzip", "compression_opts": _LEVEL} if compress else {}
+    options = {} if packed is None else {"compression": "gzip", "compression_opts": _LEVEL}
     dataset = group.create_dataset(name, shape, dtype, chunks=chunks, fletcher32=True, **options)
     stored = np.zeros(step * entry + _CHECKSUM, np.uint8)
     values = stored[:-_CHECKSUM].view(dtype).reshape(chunks)
     for start in range(0, length, step):
-        stop = min(start + step, length)
-        if stop - start < step and place is not None:  # a last chunk is as long as the others
-            values[_along(place, slice(stop - start, None), len(shape))] = 0
-        target = values[_along(place, slice(stop - start), len(shape))].transpose(order)
-        found = read(slice(start, stop))
-        if found.shape != target.shape:  # NumPy would repeat what is too short
-            raise ValueError(f"values of {name} have the shape {found.shape} and not {target.shape}")
-        np.copyto(target, found, casting="unsafe")
-        chunk = _packed(stored) if compress else stored
-        chunk[-_CHECKSUM:] = np.frombuffer(fletcher32(chunk[:-_CHECKSUM]).to_bytes(_CHECKSUM, "little"), np.uint8)
+        chunk = None if packed is None else packed.get(start)
+        if chunk is None:
+            stop = min(start + step, length)
+            _fill(values, name, None if place is None else (place, stop - start), order, read(slice(start, stop)))
+            chunk = _checked(stored if packed is None else _compressed(stored))
+        if packed is not None:
+            packed[start] = chunk
         dataset.id.write_direct_chunk(tuple(start if axis == place else 0 for axis in range(len(shape))), chunk)
 
 
-def _along(place: int | None, part: slice, axes: int) -> tuple[slice, ...]:
+def _fill(values: Array, name: str, there: tuple[int, int] | None, order: Sequence[int], found: Array) -> None:
+    """Put what was read into a chunk; ``there`` is the axis that is split, and how many of its entries there are."""
+    if there is not None and there[1] < values.shape[there[0]]:  # a last chunk is as long as the others
+        values[_along(there[0], slice(there[1], None), values.ndim)] = 0
+    target = values if there is None else values[_along(there[0], slice(there[1]), values.ndim)]
+    target = target.transpose(order)
+    if found.shape != target.shape:  # NumPy would repeat what is too short
+        raise ValueError(f"values of {name} have the shape {found.shape} and not {target.shape}")
+    np.copyto(target, found, casting="unsafe")
+
+
+def _checked(chunk: Array) -> Array:
+    """A chunk with its checksum at the end, where there is room for it."""
+    chunk[-_CHECKSUM:] = np.frombuffer(fletcher32(chunk[:-_CHECKSUM]).to_bytes(_CHECKSUM, "little"), np.uint8)
+    return chunk
+
+
+def _along(place: int, part: slice, axes: int) -> tuple[slice, ...]:
     """A part of one axis, all of the others."""
     return tuple(part if axis == place else slice(None) for axis in range(axes))
 
 
-def _packed(stored: Array) -> Array:
+def _compressed(stored: Array) -> Array:
     """A chunk after gzip, with room for its checksum."""
-    packed = zlib.compress(stored[:-_CHECKSUM].data, _LEVEL)
-    return np.frombuffer(packed + bytes(_CHECKSUM), np.uint8).copy()
+    return np.frombuffer(bytearray(zlib.compress(stored[:-_CHECKSUM].data, _LEVEL) + bytes(_CHECKSUM)), np.uint8)

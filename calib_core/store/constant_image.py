@@ -45,7 +45,7 @@ def image_of(constant: Constant, created: datetime, buffers: Buffers) -> tuple[M
         # the only text in a heap, which has no checksum: EXtra needs it so. The group has it too, under one
         group["data"].attrs.create("dims", list(constant.file_dims), dtype=h5py.string_dtype())
         if constant.read_count is not None:
-            _put(group, "count", constant, constant.read_count, "u4", compress=True)
+            _put(group, "count", constant, constant.read_count, "u4", constant.packed_count)
             group["count"].attrs["dims"] = np.array(constant.file_dims, "S")
         file.flush()
         values = [span for name in ("data", "count") if name in group for span in _chunks_of(group[name])]
@@ -124,11 +124,11 @@ def conditions_as_json(condition: Condition) -> dict[str, Any]:
 
 
 def _put(group: h5py.Group, name: str, constant: Constant, read: Callable[[slice], Array], dtype: Any,
-         compress: bool = False) -> None:
+         packed: dict[int, Array] | None = None) -> None:
     """Store an array in the file's order of axes; axes that the file has not have one entry."""
     dims, file_dims, split = constant.dims, constant.file_dims, constant.split
     left_out = tuple(0 if dim not in file_dims else slice(None) for dim in dims)
     shape = tuple(constant.shape[dims.index(dim)] for dim in file_dims)
     put_values(
         group, name, dtype, shape, file_dims.index(split) if split in file_dims else None,
-        [file_dims.index(dim) for dim in dims if dim in file_dims], lambda part: read(part)[left_out], compress)
+        [file_dims.index(dim) for dim in dims if dim in file_dims], lambda part: read(part)[left_out], packed)

@@ -9,14 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
 
-from calib_core.characterisation.family import declare, withdraw
+from calib_core.axes import Axis
+from calib_core.characterisation.family import declare, named, withdraw
+from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput, BadParameter, CalibrationError
+from calib_core.jobs import plan as planning
 from calib_core.jobs.plan import Plan, make_plan
+from calib_core.jobs.room import chunk_bytes_of
 from calib_core.jobs.spec import JobSpec
 from calib_core.simulate import default_settings, simulate
 
@@ -164,3 +170,27 @@ def test_a_job_of_constants_reads_each_entry_once(tmp_path: Path) -> None:
     assert plan.detector is not None
     assert plan.detector.module(3).pdu == PDU
     assert plan.context.cells == (0, 4)
+
+
+@pytest.mark.parametrize(("threads", "estimator", "samples", "stretch"), [
+    (64, "robust", 1000, 4 << 20), (64, "plain", 1000, 4 << 20), (2, "plain", 1000, 4 << 20),
+    (2, "robust", 30, 1 << 21),
+])
+def test_units_read_long_stretches_where_memory_allows(
+    threads: int, estimator: str, samples: int, stretch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All 352 cells of an AGIPD module, on a machine of many processors and on a small one."""
+    monkeypatch.setattr("calib_core.jobs.spec.usable_bytes", lambda: threads << 32)
+    spec = JobSpec(family="AGIPD", method="DARK", out_folder=tmp_path, threads=threads)
+    family = named("AGIPD")
+    method = family.method("DARK").with_changes({"estimator": estimator})
+    kind = detector_type("AGIPD1M")
+    plan = SimpleNamespace(
+        method=method, kind=kind, spec=spec, context=SimpleNamespace(axes={"cell": Axis("cell", "", range(352))}),
+        source=SimpleNamespace(chunk_bytes=chunk_bytes_of(spec, kind.frame_bytes),
+                               entries=lambda *_: (tuple(range(352)), samples)))
+    blocks = [block for block, _ in planning._blocks(plan, 3, ("high",))]  # type: ignore[arg-type]
+    assert sum(blocks, ()) == tuple(range(352))
+    assert kind.frame_bytes * np.median([len(block) for block in blocks]) >= stretch
+    room = (spec.memory_mb << 20) // threads
+    assert method.bytes_per_item(kind, samples) * max(map(len, blocks)) + 2 * plan.source.chunk_bytes < 2 * room

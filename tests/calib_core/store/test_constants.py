@@ -389,3 +389,22 @@ def test_working_memory_is_little_more_than_the_file(tmp_path):
     """)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert 1.0 < float(done.stdout) < 1.5
+
+
+def test_numbers_of_samples_are_read_and_compressed_once(tmp_path, values):
+    count = np.random.default_rng(4).integers(0, 60, values.shape, np.uint32)
+    first = constant(values, count)
+    read = []
+
+    def again(part):
+        read.append(part)
+        return count[:, part]
+
+    second = replace(first, calibration="Noise", kind=NOISE, read_count=again)
+    for one in (first, second):
+        stored = read_constant(write_constant(one, tmp_path).path)
+        np.testing.assert_array_equal(stored.count(), count)
+    assert read == []
+    other = replace(second, calibration="Other", packed_count={})
+    np.testing.assert_array_equal(read_constant(write_constant(other, tmp_path).path).count(), count)
+    assert read
