@@ -124,7 +124,8 @@ def constant_of(
         condition=plan.condition.of(plan.detector_type.condition_of(layout.calibration)),
         recorded=plan.condition, begin=_begin(plan), provenance=provenance, read=reader(output.result),
         read_count=reader(output.count) if output.count else None,
-        packed_count=packed.setdefault((output.count, layout.calibration.dims, layout.lengths), {}), split=plan.method.split,
+        packed_count=packed.setdefault((output.count, layout.calibration.dims, layout.lengths), {}),
+        split=plan.method.split,
     )
 
 
