@@ -13,8 +13,9 @@ from calib_core.characterisation.outputs import TableOutput
 from calib_core.constants.constant import Constant
 from calib_core.detector import Module
 from calib_core.errors import BadParameter
+from calib_core.io.buffers import Buffers
 from calib_core.jobs.board import Written
-from calib_core.jobs.constant_files import constant_of, largest_constant, layouts
+from calib_core.jobs.constant_files import Layout, constant_of, largest_constant, layouts
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.provenance import provenance
 from calib_core.jobs.results import Results
@@ -23,6 +24,8 @@ from calib_core.store.table import Cell, Column, write_csv
 
 #: Called between steps with the share that is done; may raise Cancelled.
 Step = Callable[[float], None]
+#: Makes and writes a constant, in the memory of whoever does it.
+Piece = Callable[[Buffers], None]
 #: What is said of a job that leaves no file.
 NOTHING = "nothing was written"
 
@@ -38,16 +41,38 @@ def combine(plan: Plan, results: Results, step: Step) -> None:
         step((index + 1) / length)
 
 
+def one_by_one(pieces: Sequence[Piece]) -> None:
+    """Do pieces of work in their order."""
+    buffers = Buffers()
+    for piece in pieces:
+        piece(buffers)
+
+
 def write_module(
     plan: Plan, module: Module, results: Results, remarks: Sequence[Remark], step: Step,
-    write: Callable[[Constant], object],
+    write: Callable[[Constant, Buffers], object], do: Callable[[Sequence[Piece]], None] = one_by_one,
 ) -> None:
-    """Make all constants of a module, one after the other, and have each written."""
+    """Make all constants of a module and have each written.
+
+    Parameters
+    ----------
+    plan, module, results, remarks, step
+    write : callable
+        Takes a constant, and where its file lies while it is made.
+    do : callable
+        Does pieces of work, each once and in any order, and returns when all are done.
+    """
     wanted = layouts(plan)
     known = provenance(plan, module, remarks) if wanted else {}
     packed: dict[Hashable, dict[int, Array]] = {}
-    for index, layout in enumerate(wanted):
-        write(constant_of(plan, module, results, layout, known, partial(step, index / len(wanted)), packed))
+    written: list[Layout] = []
+
+    def one(layout: Layout, buffers: Buffers) -> None:
+        write(constant_of(
+            plan, module, results, layout, known, lambda: step(len(written) / len(wanted)), packed), buffers)
+        written.append(layout)
+
+    do([partial(one, layout) for layout in wanted])
     step(1.0)
 
 

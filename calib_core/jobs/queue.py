@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from calib_core.characterisation.unit import Unit
+from calib_core.jobs.held import Held
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,58 @@ class Ready:
     """A module all of whose units are done; None stands for a job without modules."""
 
     module: int | None
+
+
+class Together:
+    """Pieces of the finishing of a module that workers without work take from the one who waits for all of them.
+
+    Parameters
+    ----------
+    module : int or None
+        Whose they are.
+    pieces : sequence of callable
+        Each is called once with what its worker holds.
+    """
+
+    def __init__(self, module: int | None, pieces: Sequence[Callable[[Held], None]]) -> None:
+        self.module = module
+        self._pieces, self._running, self._changed = deque(pieces), 0, threading.Condition()
+        self._error: BaseException | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a piece that nobody has taken."""
+        return bool(self._pieces)
+
+    def help(self, held: Held) -> bool:
+        """Do a piece; False where all are taken. What goes wrong ends the others, and is raised by :meth:`finish`."""
+        with self._changed:
+            if not self._pieces:
+                return False
+            piece = self._pieces.popleft()
+            self._running += 1
+        try:
+            piece(held)
+        except BaseException as error:
+            with self._changed:
+                self._error = self._error or error
+                self._pieces.clear()
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+        return True
+
+    def finish(self, held: Held) -> None:
+        """Do what nobody has taken, and wait for the others; raises what went wrong first."""
+        while self.help(held):
+            pass
+        with self._changed:
+            if self._running:
+                held.release()  # others may wait for this memory
+            self._changed.wait_for(lambda: not self._running)
+        if self._error is not None:
+            raise self._error
 
 
 class WorkQueue:
@@ -27,6 +81,8 @@ class WorkQueue:
         self._waiting = list(units)
         self._open = Counter(unit.module for unit in units)
         self._ready: list[Ready] = []
+        self._finishing = 0
+        self._together: list[Together] = []
         self._away = away
         self._changed = threading.Condition()
 
@@ -34,19 +90,22 @@ class WorkQueue:
     def is_empty(self) -> bool:
         """Whether nothing waits and nobody works."""
         with self._changed:
-            return not (self._waiting or self._ready or any(self._open.values()))
+            return not (self._waiting or self._ready or self._finishing or any(self._open.values()))
 
-    def next(self, idle: Callable[[], None] = lambda: None) -> Unit | Ready | None:
-        """Next unit, or a module to finish, or None when all is done; waits for the last units, ``idle`` before."""
+    def next(self, idle: Callable[[], None] = lambda: None) -> Unit | Ready | Together | None:
+        """Next unit, module to finish or to help with; None when all is done. Waits for others, ``idle`` before."""
         with self._changed:
             while True:
                 if self._ready:
+                    self._finishing += 1
                     return self._ready.pop(0)
+                if shared := next((one for one in self._together if one.is_open), None):
+                    return shared
                 if self._waiting:
                     best = min(self._waiting, key=self._rank)
                     self._waiting.remove(best)
                     return best
-                if not any(self._open.values()):
+                if not self._finishing and not any(self._open.values()):
                     return None
                 idle()
                 self._changed.wait(0.1)
@@ -58,6 +117,24 @@ class WorkQueue:
             if self._open[unit.module] == 0 and finish:
                 self._ready.append(Ready(unit.module))
             self._changed.notify_all()
+
+    def finished(self) -> None:
+        """Tell that the finishing of a module has ended, however it did."""
+        with self._changed:
+            self._finishing -= 1
+            self._changed.notify_all()
+
+    @contextmanager
+    def shared(self, together: Together) -> Iterator[None]:
+        """Offer pieces to workers without work while the block runs."""
+        with self._changed:
+            self._together.append(together)
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._together.remove(together)
 
     def drop(self, module: int | None) -> None:
         """Forget the waiting units of a module that has failed."""

@@ -22,10 +22,10 @@ from calib_core.jobs.finished import FinishedModule
 from calib_core.jobs.found import ModuleFound, found_in
 from calib_core.jobs.held import Held
 from calib_core.jobs.live import Live
-from calib_core.jobs.outputs import combine, told, write_module
+from calib_core.jobs.outputs import Piece, combine, told, write_module
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.progress import Progress
-from calib_core.jobs.queue import Ready, WorkQueue
+from calib_core.jobs.queue import Ready, Together, WorkQueue
 from calib_core.jobs.results import Results
 from calib_core.remarks import Remark
 
@@ -102,8 +102,11 @@ class Workers:
         held = Held(self._budget)
         try:
             while not self._cancelled() and (work := self._queue.next(held.release)) is not None:
-                if isinstance(work, Ready):
+                if isinstance(work, Together):
+                    work.help(held)
+                elif isinstance(work, Ready):
                     self._guard(work.module, partial(self._finish, work.module, held))
+                    self._queue.finished()
                 else:
                     self._guard(work.module, partial(self._unit, work, held))
                     self._queue.done(work, finish=work.module not in self._progress.failed)
@@ -170,13 +173,25 @@ class Workers:
             return
         written: list[Written] = []
         remarks = self._check(number, results)
-        held.take(largest_constant(plan))
         write_module(plan, plan.detector.module(number), results, remarks, lambda share: step(0.5 + share / 2),
-                     lambda constant: written.append(self._write(constant, held.buffers)))
+                     lambda constant, buffers: written.append(self._write(constant, buffers)),
+                     partial(self._do_together, number, held))
         self._report.found(found_in(plan, number, results, self._report.check))
         if written:
             how = "made; they appear when all are" if plan.spec.all_or_nothing else "written"
             self._report.say("INFO", f"Module {number}: {told(written)} {how}.")
+
+    def _do_together(self, number: int | None, held: Held, pieces: Sequence[Piece]) -> None:
+        """Do pieces of work with the help of workers that have none, each in its own part of the memory budget."""
+        needed = largest_constant(self._plan)
+
+        def one(piece: Piece, held: Held) -> None:
+            held.take(needed)
+            piece(held.buffers)
+
+        together = Together(number, [partial(one, piece) for piece in pieces])
+        with self._queue.shared(together):
+            together.finish(held)
 
     def _check(self, number: int, results: Results) -> tuple[Remark, ...]:
         """Tell what is remarkable of a module; a check that fails leaves the others and the constants."""

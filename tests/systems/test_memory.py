@@ -67,7 +67,7 @@ def test_a_budget_that_cannot_do_is_refused_with_one_that_can(whole: Dataset, tm
 
 
 @pytest.mark.parametrize(("kind", "changes"), [
-    ("PNCCD", {"trains": 90}), ("FASTCCD", {"trains": 24}), ("LPD1M", {"trains": 12, "memory_cells": 40}),
+    ("PNCCD", {"trains": 90}), ("FASTCCD", {"trains": 16}), ("LPD1M", {"trains": 12, "memory_cells": 40}),
 ])
 def test_each_kind_of_dark_stays_within_the_budget_that_it_asks_for(
     kind: str, changes: dict[str, int], make_dataset: Callable[..., Dataset], tmp_path: Path

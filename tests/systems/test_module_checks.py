@@ -57,7 +57,8 @@ def test_clean_modules_tell_nothing_and_a_bad_asic_is_named(kind: str, make_data
     clean = make_dataset(kind, **settings_of(kind))
     assert [one.sentence for one in characterise(clean.simulated, tmp_path / "clean").board.remarks] == []
     detector, asic = clean.truth.settings.detector, FAMILIES[kind][1]
-    for how in ("noise", "offset"):
+    # both are told in the same way: one will do where a dark takes long
+    for how in ("noise", "offset") if detector.pixels < 1 << 20 else ("noise",):
         data = make_dataset(kind, **settings_of(kind), **spoilt(kind, how, clean))
         found = characterise(data.simulated, tmp_path / how)
         where = (data.truth.bad(data.module) & BadKind.ODD_ASIC != 0).reshape(detector.shape)

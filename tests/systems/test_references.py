@@ -43,7 +43,7 @@ LAYOUTS = {
                        (0, 1, 3), (256, 256), (15,)),
 }
 SETTINGS = {
-    "AGIPD1M": {"memory_cells": 2, "trains": 40, "outlier_share": 0.01},
+    "AGIPD1M": {"memory_cells": 2, "trains": 24, "outlier_share": 0.01},
     "JUNGFRAU": {"memory_cells": 1, "trains": 24, "outlier_share": 0.01, "wrong_gain_share": 0.01},
 }
 

@@ -60,7 +60,7 @@ def write(tmp_path: Path) -> Callable[..., Any]:
                               {"mean": truth[gain, cell], "samples": (20 + gain) * ones, "flags": ones})
             written: list[Any] = []
             write_module(plan, MODULE, results, (), step,
-                         lambda one: written.append(write_constant(one, tmp_path / "out")))
+                         lambda one, _: written.append(write_constant(one, tmp_path / "out")))
             return written
         finally:
             results.close()
@@ -208,7 +208,7 @@ def test_a_kind_that_the_detector_does_not_declare_is_stored_over_its_own_axes(
     plan, results = scanned
     truth = random(1, 2)[0]
     results.write({}, {"mean": truth})
-    write_module(plan, MODULE, results, (), lambda share: None, lambda one: write_constant(one, tmp_path / "out"))
+    write_module(plan, MODULE, results, (), lambda share: None, lambda one, _: write_constant(one, tmp_path / "out"))
     [path] = (tmp_path / "out").rglob("*.h5")
     with h5py.File(path) as file:
         data = file[f"{PDU}/Offset/0/data"]

@@ -151,7 +151,7 @@ def written(tmp_path: Path) -> Iterator[Callable[..., Any]]:
             "flags": np.full((2, 3), int(BadPixels.NON_STANDARD_SIZE))})
         files: list[Path] = []
         write_module(plan, MODULE, results, (), lambda share: None,
-                     lambda one: files.append(write_constant(one, plan.spec.out_folder).path))
+                     lambda one, _: files.append(write_constant(one, plan.spec.out_folder).path))
         return plan, results, files
 
     yield one

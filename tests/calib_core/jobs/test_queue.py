@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 
 from calib_core.characterisation.unit import Unit
-from calib_core.jobs.queue import Ready, WorkQueue
+from calib_core.io.budget import MemoryBudget
+from calib_core.jobs.held import Held
+from calib_core.jobs.queue import Ready, Together, WorkQueue
 
 UNITS = [Unit(index, module, ("dark",), (block,), 10)
          for index, (module, block) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)])]
@@ -25,6 +28,8 @@ def order(queue: WorkQueue) -> list[object]:
         found.append(work.module if isinstance(work, Ready) else (work.module, work.block[0]))
         if isinstance(work, Unit):
             queue.done(work)
+        else:
+            queue.finished()
     return found
 
 
@@ -42,6 +47,7 @@ def test_work_without_a_module_is_finished_too() -> None:
     assert isinstance(unit, Unit)
     queue.done(unit)
     assert queue.next() == Ready(None)
+    queue.finished()
     assert queue.next() is None
 
 
@@ -71,6 +77,7 @@ def test_a_worker_is_told_before_it_waits_and_only_then() -> None:
         queue.done(unit)
 
     assert queue.next(idle) == Ready(0)
+    queue.finished()
     assert queue.next(idle) is None
     assert told == ["idle"]
 
@@ -97,6 +104,8 @@ def test_each_unit_is_handed_out_once_to_several_workers(workers: int) -> None:
                 got.append(one)
             if isinstance(one, Unit):
                 queue.done(one)
+            else:
+                queue.finished()
 
     threads = [threading.Thread(target=work) for _ in range(workers)]
     for thread in threads:
@@ -105,3 +114,79 @@ def test_each_unit_is_handed_out_once_to_several_workers(workers: int) -> None:
         thread.join(30)
     assert sorted(one.index for one in got if isinstance(one, Unit)) == list(range(200))
     assert sorted(one.module for one in got if isinstance(one, Ready)) == list(range(7))
+
+
+def held() -> Held:
+    return Held(MemoryBudget(1 << 20))
+
+
+def test_a_worker_without_work_helps_to_finish_a_module() -> None:
+    """Two pieces that wait for one another are done by two workers, of which one had nothing to do."""
+    queue, meeting, done = WorkQueue(UNITS[:1], away(0, 0)), threading.Barrier(2), []
+    unit = queue.next()
+    assert isinstance(unit, Unit)
+    queue.done(unit)
+    assert queue.next() == Ready(0)
+
+    def piece(name: str, _: Held) -> None:
+        meeting.wait(10)
+        done.append(name)
+
+    def helper() -> None:
+        while (work := queue.next()) is not None:
+            assert isinstance(work, Together)
+            work.help(held())
+
+    helping = threading.Thread(target=helper)
+    helping.start()
+    together = Together(0, [partial(piece, "one"), partial(piece, "two")])
+    with queue.shared(together):
+        together.finish(held())
+    assert sorted(done) == ["one", "two"]
+    queue.finished()
+    helping.join(10)
+    assert not helping.is_alive()
+    assert queue.is_empty
+
+
+def test_what_goes_wrong_in_a_helper_is_raised_where_all_is_waited_for() -> None:
+    begun, error = threading.Event(), OSError("the disk is full")
+
+    def fail(_: Held) -> None:
+        begun.set()
+        raise error
+
+    def never(_: Held) -> None:
+        raise AssertionError("nothing begins after a failure")
+
+    together = Together(0, [fail, never])
+    assert together.help(held())
+    assert not together.is_open
+    with pytest.raises(OSError, match="the disk is full"):
+        together.finish(held())
+
+
+def test_who_waits_for_helpers_gives_its_memory_back() -> None:
+    """A budget that holds one of two pieces is enough for both."""
+    budget, done = MemoryBudget(100), []
+    mine, theirs = Held(budget), Held(budget)
+    taken = threading.Event()
+
+    def first(one: Held) -> None:
+        one.take(80)
+        taken.wait(10)
+        done.append("first")
+
+    def second(one: Held) -> None:
+        taken.set()
+        one.take(80)
+        done.append("second")
+
+    together = Together(0, [first, second])
+    finishing = threading.Thread(target=together.finish, args=(mine,))
+    finishing.start()
+    while budget.reserved < 80:
+        pass
+    together.help(theirs)
+    finishing.join(10)
+    assert done == ["first", "second"]
