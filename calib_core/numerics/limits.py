@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 from calib_core.numerics.kernels import njit
 from calib_core.numerics.robust import MAD_TO_SIGMA
 
-#: Keys that are sorted rather than searched.
-_FEW = 16
-#: Values that are looked at together.
-_RUN = 64
+#: The largest float32.
+_LARGEST = float(np.finfo(np.float32).max)
 
 _Array = NDArray[Any]
 _Float = NDArray[np.float32]
@@ -124,8 +122,10 @@ def outside(
     if low.shape != blocks or high.shape != blocks:
         raise ValueError(f"limits of shape {low.shape} and {high.shape} do not fit {blocks} blocks")
     flagged = np.empty(values.shape, np.bool_)
-    limits = (np.array(limit, np.float32) for limit in (low, high))
-    _outside(_kernel_map(values), *limits, *block_shape, float(hard_low), float(hard_high), flagged)
+    bottom, top = (
+        nearer(np.asarray(soft, np.float32), hard, dtype=np.float64, order="C")  # of NaN and a number, the number
+        for nearer, soft, hard in ((np.fmax, low, hard_low), (np.fmin, high, hard_high)))
+    _outside(_kernel_map(values), bottom, top, *block_shape, flagged)
     return flagged
 
 
@@ -151,126 +151,107 @@ def _sortable(bits):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _at_most(keys, threshold):  # type: ignore[no-untyped-def]
-    """Number of keys not above the threshold, in 32 bit, of which processors add twice as many at once."""
-    count = np.int32(0)
-    for i in range(keys.size):
-        count = np.int32(count + np.int32(keys[i] <= threshold))
-    return np.int64(count)
+def _value(key):  # type: ignore[no-untyped-def]
+    """Value of a sortable integer."""
+    return np.float64(np.int32(_sortable(key)).view(np.float32))
 
 
 @njit(nogil=True, cache=True)
-def _value(key):  # type: ignore[no-untyped-def]
-    """Value of a sortable integer."""
-    bits = np.empty(1, np.int32)
-    bits[0] = _sortable(key)
-    return np.float64(bits.view(np.float32)[0])
+def _around(keys, threshold):  # type: ignore[no-untyped-def]
+    """Number of keys not above the threshold, the last of these, and the first key above.
+
+    Counted from the threshold on in 32 bits without a sign, the keys above come first and the others after them, so
+    that the two are the greatest and the least number: loops that compilers turn into vectors, as they don't with a
+    condition. Where all keys are on one side, the two are its ends.
+    """
+    start, threshold, count = np.uint32(threshold + 1), np.int32(threshold), np.int32(0)
+    first, last = np.uint32(0xFFFFFFFF), np.uint32(0)
+    for i in range(keys.size):
+        count = np.int32(count + np.int32(keys[i] <= threshold))
+        place = np.uint32(np.uint32(keys[i]) - start)
+        first, last = min(first, place), max(last, place)
+    return np.int64(count), np.int64(np.int32(last + start)), np.int64(np.int32(first + start))
+
+
+@njit(nogil=True, cache=True)
+def _middle(keys):  # type: ignore[no-untyped-def]
+    """Exact median of the values of keys, by a search for a threshold with as many keys on either side; the largest.
+
+    Both ends of the bracket are keys. The search goes where their ranks let the middle be expected, and halfway
+    whenever that left more than half of the keys, so that it ends soon whatever the values are.
+    """
+    rank, below, up_to, halve = (keys.size + 1) // 2, 0, keys.size, False  # keys below the bracket, and up to its end
+    _, high, low = _around(keys, np.int64(0x7FFFFFFF))
+    largest = _value(np.int32(high))
+    while low < high:
+        between, ahead = up_to - below, rank - below - 1
+        threshold = (low + high) >> 1
+        if not halve or ahead == 0 or ahead == between - 2:
+            share = np.float64(ahead) / np.float64(max(between - 2, 1))
+            threshold = min(low + np.int64(np.float64(high - low) * share), high - 1)
+        number, last, first = _around(keys, threshold)
+        if number == rank:
+            low, high = last, first
+            break
+        if number > rank:
+            high, up_to = last, number
+        else:
+            low, below = first, number
+        halve = not halve and 2 * (up_to - below) > between
+    lower = _value(np.int32(low))
+    return (lower if keys.size % 2 else (lower + _value(np.int32(high))) / 2), largest
 
 
 @njit(nogil=True, cache=True)
 def _median(values, keys):  # type: ignore[no-untyped-def]
-    """Exact median by a search on the order of float32; `keys` is room for as many int32.
-
-    The search goes where the numbers of keys at the ends of the bracket let the rank be expected, and every third
-    time to the middle, so that it ends whatever the values are. The few keys that are left are sorted.
-    """
+    """Exact median; `keys` is room for as many int32."""
     bits = values.view(np.int32)
-    least, most = np.int32(0x7FFFFFFF), np.int32(-0x80000000)
     for i in range(bits.size):
-        key = _sortable(bits[i])
-        keys[i] = key
-        least, most = min(least, key), max(most, key)
-    rank = (keys.size + 1) // 2
-    low, high = np.int64(least), np.int64(most)
-    below, up_to, step = np.int64(0), np.int64(keys.size), 0  # keys below the bracket, and up to its end
-    while low < high and up_to - below > _FEW:
-        threshold = (low + high) >> 1
-        if step % 3 < 2:
-            share = (np.float64(rank - below) - 0.5) / np.float64(up_to - below)
-            threshold = min(max(low + np.int64(np.float64(high - low) * share), low), high - 1)
-        number = _at_most(keys, np.int32(threshold))
-        if number >= rank:
-            high, up_to = threshold, number
-        else:
-            low, below = threshold + 1, number
-        step += 1
-    few = np.full(_FEW + 1, np.int32(low), np.int32)
-    if low < high:
-        _sort_between(keys, np.int32(low), np.int32(high), few)
-    middle = few[rank - below - 1 if low < high else 0]
-    if keys.size % 2 or (up_to > rank and (low == high or few[rank - below] == middle)):
-        return _value(middle)
-    above = np.int32(0x7FFFFFFF)
-    for i in range(keys.size):
-        above = min(above, keys[i] if keys[i] > middle else above)
-    return (_value(middle) + _value(above)) / 2
+        keys[i] = _sortable(bits[i])
+    return _middle(keys)[0]
 
 
 @njit(nogil=True, cache=True)
-def _sort_between(keys, low, high, few):  # type: ignore[no-untyped-def]
-    """Sort the keys from low to high into an array that has room for one more than there are."""
-    size = 0
-    for start in range(0, keys.size, _RUN):
-        run = keys[start:start + _RUN]
-        inside = np.int32(0)
-        for i in range(run.size):
-            inside = np.int32(inside + np.int32((run[i] >= low) & (run[i] <= high)))
-        if inside == 0:
-            continue
-        for i in range(run.size):
-            few[size] = run[i]
-            size += (run[i] >= low) & (run[i] <= high)
-    for i in range(1, size):
-        key, at = few[i], i
-        while at > 0 and few[at - 1] > key:
-            few[at] = few[at - 1]
-            at -= 1
-        few[at] = key
+def _distances(values, centre, keys):  # type: ignore[no-untyped-def]
+    """Exact median of the distances as float32, whose bits are in order as they are, and the largest distance."""
+    distances = keys.view(np.float32)
+    for i in range(values.size):
+        distances[i] = np.float32(abs(np.float64(values[i]) - centre))
+    return _middle(keys)
 
 
 @njit(nogil=True, cache=True)
-def _robust(kept, away, keys, sigma, passes, floor, relative):  # type: ignore[no-untyped-def]
+def _robust(kept, keys, sigma, passes, floor, relative):  # type: ignore[no-untyped-def]
     """Median of the values and their scale, about which the limits lie."""
-    size = kept.size
+    size = inside = kept.size
     for _ in range(passes):
-        centre = _median(kept[:size], keys[:size])
-        for i in range(size):
-            away[i] = np.float32(abs(np.float64(kept[i]) - centre))
-        scale = max(MAD_TO_SIGMA * _median(away[:size], keys[:size]), floor, relative * centre)
-        half = sigma * scale
-        inside = _within(kept[:size], centre, half)
-        if inside in (0, size):
-            break
-        _drop_beyond(kept[:size], centre, half)
         size = inside
+        centre = _median(kept[:size], keys[:size])
+        typical, largest = _distances(kept[:size], centre, keys[:size])
+        scale = max(max(MAD_TO_SIGMA * typical, floor), relative * centre)
+        half = sigma * scale
+        if largest < np.float32(half):  # so they were before both were rounded
+            break
+        inside = _keep_within(kept[:size], centre, half)
+        if inside == 0 or inside == size:
+            break
     return centre, scale
 
 
 @njit(nogil=True, cache=True)
-def _within(values, centre, half):  # type: ignore[no-untyped-def]
-    """Number of values not farther away than half."""
-    count = np.int32(0)
+def _keep_within(values, centre, half):  # type: ignore[no-untyped-def]
+    """Move the values that are not farther away than half to the front, without a branch; return their number."""
+    inside = np.int32(0)
     for i in range(values.size):
-        count = np.int32(count + np.int32(abs(np.float64(values[i]) - centre) <= half))
-    return np.int64(count)
-
-
-@njit(nogil=True, cache=True)
-def _drop_beyond(values, centre, half):  # type: ignore[no-untyped-def]
-    """Move the values that are not farther away than half to the front, whole runs of them at once."""
+        inside = np.int32(inside + np.int32(abs(np.float64(values[i]) - centre) <= half))
+    if inside == values.size:  # as in most maps
+        return values.size
     at = 0
-    for start in range(0, values.size, _RUN):
-        run = values[start:start + _RUN]
-        if _within(run, centre, half) == run.size:
-            room = values[at:at + run.size]
-            for i in range(run.size):
-                room[i] = run[i]
-            at += run.size
-            continue
-        for i in range(run.size):
-            value = run[i]
-            values[at] = value
-            at += abs(np.float64(value) - centre) <= half
+    for i in range(values.size):
+        value = values[i]
+        values[at] = value
+        at += abs(np.float64(value) - centre) <= half
+    return at
 
 
 @njit(nogil=True, cache=True)
@@ -287,44 +268,37 @@ def _plain(kept, keys):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _gather(values, top, left, slow, fast, kept):  # type: ignore[no-untyped-def]
-    """Copy the finite values of a block, row by row as far as all are, else without a branch; return their number."""
+    """Copy the finite values of a block, row by row; return their number."""
     size = 0
-    for y in range(top, top + slow):
-        row, room, finite = values[y, left:left + fast], kept[size:size + fast], np.int32(0)
+    for y in range(slow):
+        row, room, finite = values[top + y, left:left + fast], kept[y * fast:(y + 1) * fast], np.int32(0)
         for x in range(fast):
             room[x] = row[x]
             finite = np.int32(finite + np.int32(abs(row[x]) < np.float32(np.inf)))
-        if finite == fast:
-            size += fast
-            continue
-        for x in range(fast):
-            kept[size] = row[x]
-            size += np.isfinite(row[x])
-    return size
+        size += int(finite)
+    return size if size == kept.size else _keep_within(kept, 0.0, _LARGEST)
 
 
 @njit(nogil=True, cache=True)
 def _group(values, slow, fast, sigma, robust, passes, floor, relative, centre, scale):  # type: ignore[no-untyped-def]
-    kept = np.empty(slow * fast, np.float32)
-    away = np.empty(slow * fast, np.float32)
-    keys = np.empty(slow * fast, np.int32)
+    kept, keys = np.empty(slow * fast, np.int32).view(np.float32), np.empty(slow * fast, np.int32)
     for row in range(centre.shape[0]):
         for column in range(centre.shape[1]):
             size = _gather(values, row * slow, column * fast, slow, fast, kept)
             if size == 0:
                 continue
             if robust:
-                middle, spread = _robust(kept[:size], away, keys, sigma, passes, floor, relative)
+                middle, spread = _robust(kept[:size], keys, sigma, passes, floor, relative)
             else:
                 middle, spread = _plain(kept[:size], keys[:size])
             centre[row, column], scale[row, column] = middle, spread
 
 
 @njit(nogil=True, cache=True)
-def _outside(values, low, high, slow, fast, hard_low, hard_high, flagged):  # type: ignore[no-untyped-def]
+def _outside(values, low, high, slow, fast, flagged):  # type: ignore[no-untyped-def]
     for y in range(values.shape[0]):
         for column in range(low.shape[1]):
-            bottom, top = low[y // slow, column], high[y // slow, column]
-            for x in range(column * fast, (column + 1) * fast):
-                v = values[y, x]
-                flagged[y, x] = (v < bottom) | (v > top) | (v < hard_low) | (v > hard_high)
+            left, bottom, top = column * fast, low[y // slow, column], high[y // slow, column]
+            row, found = values[y, left:left + fast], flagged[y, left:left + fast]
+            for x in range(fast):
+                found[x] = (row[x] < bottom) | (row[x] > top)

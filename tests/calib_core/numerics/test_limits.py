@@ -68,6 +68,60 @@ def test_ties_and_negative_values(seed, levels, sigma, scale):
         limits.group_limits(values, (3, 4), sigma), reference(values, (3, 4), sigma), rtol=2e-7, atol=1e-6)
 
 
+def median_and_scale(values, sigma, passes, floor, relative):
+    """With the rounding that the kernel documents: distances are float32."""
+    kept = values[np.isfinite(values)].astype(np.float64)
+    for _ in range(passes):
+        middle = np.median(kept)
+        distance = np.abs(kept - middle).astype(np.float32).astype(np.float64)
+        scale = max(1.4826 * np.median(distance), floor, relative * middle)
+        inside = np.abs(kept - middle) <= sigma * scale
+        if not inside.any():
+            break
+        kept = kept[inside]
+    return middle, scale
+
+
+#: Values of all kinds of maps, from a generator and a number of them.
+KINDS = {
+    "normal": lambda rng, n: rng.normal(5000, 70, n),
+    "around zero": lambda rng, n: rng.normal(0, 1, n),
+    "few levels": lambda rng, n: rng.integers(-2, 3, n) * 0.25,
+    "equal": lambda rng, n: np.full(n, rng.normal()),
+    "sorted, dense at one end": lambda rng, n: np.sort(rng.gamma(0.1, 100, n)),
+    "two far levels": lambda rng, n: rng.choice([-1e30, 1e-3], n) * rng.normal(1, 1e-3, n),
+    "both zeros": lambda rng, n: rng.integers(-1, 2, n) * -0.0,
+    "all bits": lambda rng, n: rng.integers(-(2**31), 2**31, n).astype(np.int32).view(np.float32),
+    "each another power": lambda rng, n: rng.permutation(2.0 ** np.linspace(-140, 120, n)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 300), bad=st.sampled_from([0.0, 0.02, 0.3]),
+       sigma=st.sampled_from([0.5, 1.0, 5.0]), passes=st.integers(1, 5), floor=st.sampled_from([0.0, 0.3]),
+       relative=st.sampled_from([0.0, 0.01]))
+@settings(deadline=None, max_examples=60)
+@np.errstate(over="ignore", invalid="ignore")
+def test_every_bit_is_that_of_numpy(kind, seed, size, bad, sigma, passes, floor, relative):
+    """Of any values, of odd and even numbers of them, with outliers, NaN and infinities among them."""
+    rng = np.random.default_rng(seed)
+    values = KINDS[kind](rng, size).astype(np.float32)
+    values[rng.random(size) < bad] *= 4
+    values[rng.random(size) < bad] = rng.choice([np.nan, np.inf, -np.inf])
+    values[0] = values[np.isfinite(values)][0] if np.isfinite(values).any() else 0
+    found = limits.group_spread(values[None], (1, size), sigma, True, passes, floor, relative)
+    expected = median_and_scale(values, sigma, passes, floor, relative)
+    np.testing.assert_array_equal([float(one[0, 0]) for one in found], expected)
+
+
+def test_a_value_is_inside_by_its_distance_before_it_is_rounded():
+    """0.3 as float32 is more than 0.3: it falls out, and the median moves."""
+    values = np.float32([[-0.05, -0.01, 0, 0.02, 0.3]])
+    for sigma, kept in ((1.0, values[0, :4]), (float(values[0, 4]) / 0.3, values[0])):
+        centre, scale = limits.group_spread(values, (1, 5), sigma, floor=0.3)
+        assert (centre[0, 0], scale[0, 0]) == (np.median(kept.astype(np.float64)), 0.3)
+
+
 @pytest.mark.parametrize(("robust", "floor"), [(True, 0.0), (True, 70.0), (False, 0.0)])
 def test_median_and_scale_are_those_of_the_limits(robust, floor):
     values = make_map()
@@ -126,6 +180,18 @@ def test_outside_equals_numpy():
     np.testing.assert_array_equal(found, expected, strict=True)
     assert not found[np.isnan(values)].any()
     assert 0 < found.sum() < found.size
+
+
+@pytest.mark.parametrize("hard", [(-np.inf, np.inf), (0.1, 0.3), (0.3, np.inf)])
+def test_outside_compares_with_the_hard_limits_as_they_are(hard):
+    """A limit that is no float32 is not rounded to one, and a block without soft limits has the hard ones."""
+    values = np.float32([[0.1, 0.3, 0.2, np.nan, np.inf, -np.inf]])
+    soft = np.float32([[np.nan, 0.15]]), np.float32([[np.nan, 0.25]])
+    found = limits.outside(values, *soft, (1, 3), *hard)
+    wide = values.astype(np.float64)
+    expected = (wide < hard[0]) | (wide > hard[1])
+    expected[0, 3:] |= (wide[0, 3:] < soft[0][0, 1]) | (wide[0, 3:] > soft[1][0, 1])
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_value_on_the_limit_is_inside():
