@@ -40,9 +40,11 @@ def whole(make_dataset: Callable[..., Dataset]) -> Dataset:
     return made
 
 
-def peak_of(data: Dataset, folder: Path, memory_mb: int) -> float:
+def peak_of(data: Dataset, folder: Path, memory_mb: int, **parameters: object) -> float:
+    """Most memory of a process that does a dark, MiB."""
+    folder.mkdir(exist_ok=True)
     spec = survey(list(data.simulated.runs.values())).spec(
-        folder / "out", memory_mb=memory_mb, parameters={"min_trains": 1})
+        folder / "out", memory_mb=memory_mb, parameters={"min_trains": 1, **parameters})
     job = folder / "job.json"
     job.write_text(spec.model_dump_json())
     done = subprocess.run([sys.executable, "-c", SCRIPT, str(job)], capture_output=True, text=True, check=True)
@@ -53,6 +55,14 @@ def peak_of(data: Dataset, folder: Path, memory_mb: int) -> float:
 
 def test_peak_memory_of_352_cells_stays_within_the_budget(whole: Dataset, tmp_path: Path) -> None:
     assert peak_of(whole, tmp_path, 1536) < 1.1 * 1536
+
+
+def test_peak_memory_does_not_grow_with_the_trains(make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:
+    """Chunks of the shorter run are whole already; samples are not kept."""
+    few, many = (
+        peak_of(make_dataset("AGIPD1M", memory_cells=1, trains=n), tmp_path / str(n), 1024, estimator="plain")
+        for n in (130, 390))
+    assert many < 1.05 * few
 
 
 def test_a_budget_that_cannot_do_is_refused_with_one_that_can(whole: Dataset, tmp_path: Path) -> None:
