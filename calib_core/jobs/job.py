@@ -33,6 +33,7 @@ from calib_core.jobs.results import Results
 from calib_core.jobs.set_writer import SetWriter, look_before
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.threads import Workers
+from calib_core.numerics import kernels
 from calib_core.plain_text import block, shown
 from calib_core.remarks import Remark
 from calib_core.store.constants import STORE
@@ -261,6 +262,8 @@ class Job:
 
     def _work(self) -> None:
         _refuse_runs(self.spec)
+        # its start takes as long as the survey, which waits for files
+        threading.Thread(target=kernels.prepare, name="calibwb-kernels").start()
         check_writable(self.spec.out_folder)
         left_over = sweep(self.spec.out_folder / STORE)
         if left_over:

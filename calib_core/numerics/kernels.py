@@ -83,6 +83,11 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Kernel]:
     return lambda function: Kernel(function, options)
 
 
+def prepare() -> None:
+    """Import numba, so that it is there when the first kernel is called."""
+    import_module("calib_core.numerics.kept_kernel")
+
+
 def inner_loops(module: str, *names: str) -> tuple[Any, ...]:
     """Functions that emit instructions, of a module that imports numba; for kernels alone.
 
@@ -102,9 +107,7 @@ def inner_loops(module: str, *names: str) -> tuple[Any, ...]:
 
 
 def _compiled(function: Callable[..., Any], options: dict[str, Any]) -> Any:
-    from calib_core.numerics import kept_kernel  # imports numba; the one place where that is
-
-    return kept_kernel.compiled(function, **options)
+    return import_module("calib_core.numerics.kept_kernel").compiled(function, **options)
 
 
 def _replace(names: dict[str, Any]) -> None:
