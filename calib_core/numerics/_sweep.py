@@ -1,8 +1,9 @@
 """The inner loop of the moments: eight frames at once over a tile of pixels, in explicit vectors.
 
-A patch is a register of pixels. Those where all samples fit in 14 bits, no gate is empty and all gain bits are right,
-nearly all of them, take the short way: four samples are summed in 16 bits, eight squares in 32. The others take the
-long way, exact for 16 bit samples, any gate and any gain bits.
+A patch is a register of pixels. Where their gates are narrow, nearly always once gates are known, samples are summed
+about the lower ends of the gates, by :mod:`calib_core.numerics._narrow`. Else those where all samples fit in 14 bits,
+no gate is empty and all gain bits are right take the short way: four samples are summed in 16 bits, eight squares in
+32. The others take the long way, exact for 16 bit samples, any gate and any gain bits.
 
 The samples of the next eight rows are prefetched meanwhile: a row of a tile is too short for the processor to have
 recognised the stream before it ends.
@@ -17,6 +18,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
+from calib_core.numerics._narrow import add_near, is_wide
 from calib_core.numerics._vectors import I8, I16, I32, I64, Value, Vectors, pair_products, pointer, tree
 
 #: Bits that no sample of a patch may have, so that eight squares are sure to fit in 32 bits, four samples in 16.
@@ -31,33 +33,39 @@ class _Patch:
 
     def __init__(self, vectors: Vectors, arguments: _Pointers) -> None:
         self.v, self.b, self.p = vectors, vectors.builder, arguments
-        self.is_gated, self.is_checked = "low" in arguments, "gain" in arguments
 
     def add(self) -> None:
         """Add the patch to the accumulators."""
         v, b = self.v, self.b
-        kept = [v.load(row, I16) for row in self.p["rows"]]
         if v.lanes == 1:
-            self._add_any(kept, self._differ())
+            self._add_any()
             return
         for row in self.p["ahead"]:
             v.prefetch(row)
-        outside: list[Value] = []
-        rare = []
-        if self.is_gated:
-            low, high = self._gate()
-            rare.append(v.any([v.widen(b.icmp_unsigned(">", low, high), I16)], v.constant(I16, 1)))
-            outside = self._outside(kept, low, high)
-            kept = [b.select(m, v.constant(I16, 0), x) for m, x in zip(outside, kept, strict=True)]
-        rare.append(v.any(kept, v.constant(I16, _WIDE_BITS)))
-        differ = self._differ()
+        gate = self._gate()
+        with b.if_else(is_wide(v, *gate), likely=False) as (wide, narrow):
+            with narrow:
+                add_near(v, self.p, gate, self._samples(), self._differ())
+            with wide:
+                self._add_wide(*gate)
+
+    def _add_wide(self, low: Value, high: Value) -> None:
+        v, b = self.v, self.b
+        kept, differ = self._samples(), self._differ()
+        outside = self._outside(kept, low, high)
+        kept = [b.select(m, v.constant(I16, 0), x) for m, x in zip(outside, kept, strict=True)]
+        rare = [v.any([v.widen(b.icmp_unsigned(">", low, high), I16)], v.constant(I16, 1)),
+                v.any(kept, v.constant(I16, _WIDE_BITS))]
         if differ:
             rare.append(v.any(differ, v.constant(I8, 0xFF)))
         with b.if_else(tree(b.or_, rare), likely=False) as (long_way, short_way):
             with short_way:
                 self._add_short(kept, outside)
             with long_way:
-                self._add_any([v.load(row, I16) for row in self.p["rows"]], differ)
+                self._add_any()
+
+    def _samples(self) -> list[Value]:
+        return [self.v.load(row, I16) for row in self.p["rows"]]
 
     def _gate(self) -> tuple[Value, Value]:
         return self.v.load(self.p["low"], I16), self.v.load(self.p["high"], I16)
@@ -74,40 +82,31 @@ class _Patch:
         return [self.b.xor(v.load(row, I8), v.spread(self.p["expected"])) for row in self.p.get("bits", ())]
 
     def _add_short(self, kept: list[Value], outside: list[Value]) -> None:
-        v, b = self.v, self.b
-        if outside:
-            inside = b.add(v.constant(I16, len(outside)), v.sum([b.sext(m, v.type_of(I16)) for m in outside]))
-            v.add_to(self.p["count"], I32, v.widen(inside, I32))
+        v, b, product = self.v, self.b, self.p["product"]
+        inside = b.add(v.constant(I16, len(outside)), v.sum([b.sext(m, v.type_of(I16)) for m in outside]))
+        v.add_to(self.p["count"], I32, v.widen(inside, I32))
         fours = [v.sum(kept[i:i + 4]) for i in range(0, len(kept), 4)]
         v.add_to(self.p["total"], I32, v.sum([v.widen(x, I32) for x in fours]))
-        v.add_to(self.p["squares"], I64, v.widen(v.sum_squares(kept, self.p["product"]), I64))
+        v.add_to(self.p["squares"], I64, v.widen(v.in_order(v.sum_squares(kept, product), product), I64))
 
-    def _add_any(self, samples: list[Value], differ: list[Value]) -> None:
+    def _add_any(self) -> None:
         """Samples of 16 bits, any gate, any gain bits; what is wrong is counted, unless it is nothing at all."""
         v, b = self.v, self.b
-        inside: list[Value] = []
-        if self.is_gated:
-            low, high = self._gate()
-            inside = [b.and_(b.icmp_unsigned(">=", x, low), b.icmp_unsigned("<=", x, high)) for x in samples]
-        if self.is_checked:
+        samples, (low, high) = self._samples(), self._gate()
+        kept = [b.and_(b.icmp_unsigned(">=", x, low), b.icmp_unsigned("<=", x, high)) for x in samples]
+        if differ := self._differ():
             right = [b.icmp_unsigned("==", x, v.constant(I8, 0)) for x in differ]
-            wrong = v.widen(v.sum([v.widen(b.not_(r), I8) for r in right]), I32)
-            v.add_to(self.p["wrong"], I32, wrong)
-            if not inside:
-                v.add_to(self.p["count"], I32, b.neg(wrong))
-            kept = [b.and_(r, m) for r, m in zip(right, inside, strict=True)] if inside else right
-        else:
-            kept = inside
-        if inside:
-            v.add_to(self.p["count"], I32, v.widen(v.sum([v.widen(m, I16) for m in kept]), I32))
-        wide = [v.widen(x, I32) for x in (v.keep(kept, samples) if kept else samples)]
+            v.add_to(self.p["wrong"], I32, v.widen(v.sum([v.widen(b.not_(r), I8) for r in right]), I32))
+            kept = [b.and_(r, m) for r, m in zip(right, kept, strict=True)]
+        v.add_to(self.p["count"], I32, v.widen(v.sum([v.widen(m, I16) for m in kept]), I32))
+        wide = [v.widen(x, I32) for x in v.keep(kept, samples)]
         v.add_to(self.p["total"], I32, v.sum(wide))
         v.add_to(self.p["squares"], I64, v.sum([v.widen(b.mul(x, x), I64) for x in wide]))
 
 
 _ARGUMENTS = (
     "block", "zeros", "rows", "ahead", "gain", "right", "bits", "expected",
-    "low", "high", "total", "squares", "count", "wrong",
+    "low", "high", "near", "near_squares", "outside", "total", "squares", "count", "wrong",
 )
 
 
@@ -144,16 +143,18 @@ def _generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any
 @intrinsic  # type: ignore[untyped-decorator]
 def sweep(
     typing_context: Any, block: Any, zeros: Any, rows: Any, ahead: Any, gain: Any, right: Any, bits: Any,
-    expected: Any, low: Any, high: Any, total: Any, squares: Any, count: Any, wrong: Any,
+    expected: Any, low: Any, high: Any, near: Any, near_squares: Any, outside: Any, total: Any, squares: Any,
+    count: Any, wrong: Any,
 ) -> Any:
     """Add eight rows of a tile.
 
     Uint16 samples; a tile of zeros; tuples of eight offsets of the rows and of the eight rows that come next,
     negative beyond the last frame; gain bits, a tile of right ones and eight offsets of their rows; the expected gain
     bits; and slices of gate and accumulators, all of the tile's size. Without a check of gain bits, ``gain`` and
-    ``wrong`` are None; without a gate, ``low`` and ``high``; without both, also ``count``.
+    ``wrong`` are None. What lies inside of narrow gates is in the sums after :func:`_narrow.fold` alone.
     """
-    given = (block, zeros, rows, ahead, gain, right, bits, expected, low, high, total, squares, count, wrong)
+    given = (block, zeros, rows, ahead, gain, right, bits, expected, low, high, near, near_squares, outside, total,
+             squares, count, wrong)
     return types.void(*given), _generate
 
 

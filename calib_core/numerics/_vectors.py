@@ -184,7 +184,7 @@ class Vectors:
         return tree(self.builder.add, values)
 
     def sum_squares(self, rows: list[Value], product: str) -> Value:
-        """Add the squares of rows, pixel by pixel.
+        """Add the squares of rows, pixel by pixel, in an order that :meth:`in_order` puts right.
 
         Parameters
         ----------
@@ -209,9 +209,23 @@ class Vectors:
         for order in (first, [k + _QUARTER // 2 for k in first]):
             pairs = [self._shuffled(one, two, order) for one, two in zip(rows[::2], rows[1::2], strict=True)]
             sums.append(self.sum([self.builder.call(square, [x, x]) for x in pairs]))
+        return self._shuffled(sums[0], sums[1], list(range(self.lanes)))
+
+    def in_order(self, sums: Value, product: str) -> Value:
+        """Put sums of squares in the order of the pixels.
+
+        Parameters
+        ----------
+        sums : vector
+            From :meth:`sum_squares`, or a sum of several.
+        product : str
+            As there.
+        """
+        if not product:
+            return sums
         half = _QUARTER // 2
         order = [k // _QUARTER * half + k % half + k // half % 2 * (self.lanes // 2) for k in range(self.lanes)]
-        return self._shuffled(sums[0], sums[1], order)
+        return self._shuffled(sums, sums, order)
 
     def _shuffled(self, left: Value, right: Value, order: list[int]) -> Value:
         return self.builder.shuffle_vector(left, right, ir.Constant(ir.VectorType(I32, len(order)), order))

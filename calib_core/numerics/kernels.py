@@ -18,6 +18,8 @@ LANES = 32
 NARROW_STEP = 4
 #: Frames that the inner loop of the moments takes at once.
 ROWS = 8
+#: Frames after which sums inside of narrow gates are folded, a multiple of that.
+NARROW_ROWS = 64
 
 _LOCK = threading.RLock()
 

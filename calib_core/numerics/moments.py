@@ -27,22 +27,27 @@ from calib_core.numerics._frames import (
     grouped,
     writable,
 )
-from calib_core.numerics.kernels import ROWS, inner_loops, njit
+from calib_core.numerics.kernels import NARROW_ROWS, ROWS, inner_loops, njit
 
 TOTAL_DTYPE, SQUARES_DTYPE, COUNT_DTYPE = _frames.TOTAL_DTYPE, _frames.SQUARES_DTYPE, _frames.COUNT_DTYPE
 MAX_FRAMES = _frames.MAX_FRAMES
 
 _NOTHING = (None, None, None)
-#: Pixels of a tile: a row of 16 KiB, accumulators of 96 KiB.
-_TILE = 8192
+#: Pixels of a tile: a row of 32 KiB, as long as the cache of the core has room for accumulators of half as many KiB
+#: for each row of a sweep.
+_TILE = 16384
 
 sweep, tile_of = inner_loops("calib_core.numerics._sweep", "sweep", "tile_of")
+(fold,) = inner_loops("calib_core.numerics._narrow", "fold")
 
 _Array = NDArray[Any]
 
 
-def add(block: _Array, plane: int, slot: _Array, total: _Array, squares: _Array, count: _Array) -> None:
-    """Add all samples of a block to the moments of their memory cells, in place.
+def add_gated(
+    block: _Array, plane: int, slot: _Array, low: _Array, high: _Array,
+    total: _Array, squares: _Array, count: _Array, seen: _Array,
+) -> None:
+    """Add the samples inside the gate of their memory cell and pixel.
 
     Parameters
     ----------
@@ -56,61 +61,6 @@ def add(block: _Array, plane: int, slot: _Array, total: _Array, squares: _Array,
         Sums.
     squares : (C, P) uint64, ADU²
         Sums of squares.
-    count : (C,) int64
-        Frames per memory cell, at most `MAX_FRAMES`.
-
-    Raises
-    ------
-    ValueError
-        If a shape, type or index does not fit, or a memory cell would exceed `MAX_FRAMES`.
-    """
-    check_block(block, plane, slot, total, squares)
-    check_array(count, "count", total.shape[:1], np.int64)
-    check_number(slot, count)
-    _run(block, plane, slot, None, None, total, squares, None)
-    count += np.bincount(slot, minlength=count.size)
-
-
-def add_bits(
-    block: _Array, plane: int, gain: _Array, expected: int, slot: _Array,
-    total: _Array, squares: _Array, count: _Array, wrong: _Array, seen: _Array,
-) -> None:
-    """Add the samples whose gain bits are as expected; count the others as wrong.
-
-    Parameters
-    ----------
-    block, plane, slot, total, squares
-        As for `add`.
-    gain : (n, P) uint8, C-contiguous
-        Gain bits of each sample.
-    expected : int
-        Gain bits of the gain stage under test.
-    count, wrong : (C, P) uint32
-        Samples with the expected and with other gain bits.
-    seen : (C,) int64
-        Frames of each memory cell that were added before; it is not changed.
-
-    Raises
-    ------
-    ValueError
-        If a shape, type or index does not fit, or a memory cell would exceed `MAX_FRAMES`.
-    """
-    check_block(block, plane, slot, total, squares)
-    check_number(slot, seen)
-    check_bits(block, gain, expected, count, wrong, total.shape)
-    _run(block, plane, slot, None, (gain, expected, wrong), total, squares, count)
-
-
-def add_gated(
-    block: _Array, plane: int, slot: _Array, low: _Array, high: _Array,
-    total: _Array, squares: _Array, count: _Array, seen: _Array,
-) -> None:
-    """Add the samples inside the gate of their memory cell and pixel.
-
-    Parameters
-    ----------
-    block, plane, slot, total, squares
-        As for `add`.
     low, high : (C, P) uint16, ADU
         Gate, both ends inside; empty where low > high.
     count : (C, P) uint32
@@ -139,10 +89,14 @@ def add_gated_bits(
 
     Parameters
     ----------
-    block, plane, slot, low, high, total, squares, count
+    block, plane, slot, low, high, total, squares, count, seen
         As for `add_gated`.
-    gain, expected, wrong, seen
-        As for `add_bits`.
+    gain : (n, P) uint8, C-contiguous
+        Gain bits of each sample.
+    expected : int
+        Gain bits of the gain stage under test.
+    wrong : (C, P) uint32
+        Samples with other gain bits.
 
     Raises
     ------
@@ -242,23 +196,23 @@ def finish_wide(
 
 
 def whole(
-    block: _Array, plane: int, slot: _Array, cells: int, ddof: int = 1, gate: tuple[_Array, _Array] | None = None,
+    block: _Array, plane: int, slot: _Array, cells: int, ddof: int, gate: tuple[_Array, _Array],
     out: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint32]] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint32]]:
-    """Mean and standard deviation of a block that holds all frames of its memory cells.
+    """Mean and standard deviation inside the gate of a block that holds all frames of its memory cells.
 
-    They have the bits of `add` or `add_gated` and `finish`, but no sum leaves the cache.
+    They have the bits of `add_gated` and `finish`, but no sum leaves the cache.
 
     Parameters
     ----------
     block, plane, slot
-        As for `add`.
+        As for `add_gated`.
     cells : int
         Memory cells C.
     ddof : int
         As for `finish`.
-    gate : pair of (C, P) uint16, optional, ADU
-        As for `add_gated`; without it all samples count.
+    gate : pair of (C, P) uint16, ADU
+        As for `add_gated`.
     out : three of (C, P) float32, float32 and uint32, C-contiguous, optional
         Where to write the results; fresh memory costs more than the calculation.
 
@@ -281,18 +235,20 @@ def whole(
     mean, std, count = made = out or tuple(np.empty(shape, dtype) for dtype in kinds.values())
     for array, name in zip(made, kinds, strict=True):
         check_array(array, name, shape, kinds[name])
-    if gate is not None:
-        check_gate(*gate, count, shape)
+    check_gate(*gate, count, shape)
     without = np.bincount(slot, minlength=cells) == 0
     mean[without], std[without], count[without] = np.nan, np.nan, 0
     _run(block, plane, slot, gate, None, None, None, count, finish=(ddof, mean, std))
     return mean, std, count
 
 
-def _run(block: _Array, plane: int, slot: _Array, gate: Any, bits: Any, *sums: Any, finish: Any = _NOTHING) -> None:
+def _run(
+    block: _Array, plane: int, slot: _Array, gate: tuple[_Array, _Array], bits: Any, *sums: Any,
+    finish: Any = _NOTHING,
+) -> None:
     """Run the kernel on checked arguments; it is compiled for each set of those that are None."""
-    low, high = (None, None) if gate is None else map(writable, gate)
     gain, expected, wrong = _NOTHING if bits is None else (writable(bits[0]), np.uint8(bits[1]), bits[2])
+    low, high = map(writable, gate)
     _moments(writable(block), plane, *grouped(slot), gain, expected, low, high, *sums, wrong, *finish)
 
 
@@ -332,19 +288,25 @@ def _moments(  # type: ignore[no-untyped-def]
     stride, base = block.shape[1] * pixels, plane * pixels
     zeros, right = np.zeros(_TILE, np.uint16), np.full(_TILE, 0 if expected is None else expected, np.uint8)
     own = np.empty(_TILE, np.uint32), np.empty(_TILE, np.uint64)
+    near, outside, near_squares = np.zeros(_TILE, np.uint16), np.zeros(_TILE, np.uint16), np.zeros(_TILE, np.uint32)
     for run in range(cells.size):
         cell, begin, end = cells[run], first[run], first[run + 1]
         for start in range(0, pixels, _TILE):
             stop = min(start + _TILE, pixels)
             t, q = _sums(total, own[0], cell, start, stop), _sums(squares, own[1], cell, start, stop)
-            c, w = tile_of(count, cell, start, stop), tile_of(wrong, cell, start, stop)
-            low_tile, high_tile = tile_of(low, cell, start, stop), tile_of(high, cell, start, stop)
-            _begin(c, total is None, end - begin if low is None else 0)
+            c, w = count[cell, start:stop], tile_of(wrong, cell, start, stop)
+            low_tile, high_tile = low[cell, start:stop], high[cell, start:stop]
+            if total is None:
+                c[:] = 0
             for frame in range(begin, end, ROWS):
                 rows = _rows(order, frame, end, stride, base + start)
                 ahead = _ahead(order, begin, frame + ROWS, end, stride, start, stop, base, pixels)
                 bits = _rows(order, frame, end, pixels, start)
-                sweep(block, zeros, rows, ahead, gain, right, bits, expected, low_tile, high_tile, t, q, c, w)
+                sweep(block, zeros, rows, ahead, gain, right, bits, expected, low_tile, high_tile,
+                      near, near_squares, outside, t, q, c, w)
+                done = frame + ROWS - begin
+                if done % NARROW_ROWS == 0 or frame + ROWS >= end:
+                    fold(low_tile, high_tile, (done - 1) % NARROW_ROWS + 1, near, near_squares, outside, t, q, c)
             _uncount(c, low_tile, -(end - begin) % ROWS)
             if mean is not None:
                 _finish_row(t, q, c, ddof, mean[cell, start:stop], std[cell, start:stop])
@@ -361,17 +323,9 @@ def _sums(sums, own, cell, start, stop):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _begin(count, is_new, frames):  # type: ignore[no-untyped-def]
-    """Count frames of which every sample counts, before those are taken off that do not."""
-    if count is not None:
-        for i in range(count.size):
-            count[i] = np.uint32((0 if is_new else count[i]) + frames)
-
-
-@njit(nogil=True, cache=True)
 def _uncount(count, low, padded):  # type: ignore[no-untyped-def]
     """Take back the zeros of the padding that lay inside the gate."""
-    if low is not None and padded:
+    if padded:
         for i in range(count.size):
             if low[i] == 0:
                 count[i] -= np.uint32(padded)

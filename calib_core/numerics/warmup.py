@@ -63,7 +63,7 @@ def _calls() -> list[Callable[[], object]]:
     return [
         lambda: moments.add_gated(block, 0, slot, low, high, total, squares, count, frames),
         lambda: moments.add_gated_bits(block, 0, gain, 0, slot, low, high, total, squares, count, count, frames),
-        lambda: moments.whole(block, 0, slot, 1, gate=(low, high)),
+        lambda: moments.whole(block, 0, slot, 1, 1, (low, high)),
         lambda: moments.finish(total, squares, count),
         lambda: first_samples.keep(block, (0,), slot, frames.copy(), first),
         lambda: first_samples.keep(block, (0,), slot, frames.copy(), first, (gain, 0, count)),

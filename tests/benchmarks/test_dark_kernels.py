@@ -34,10 +34,11 @@ def make_run(cells: int, trains: int, pixels: int = PIXELS) -> SimpleNamespace:
         block=block, cells=cells, trains=trains,
         slot=np.tile(np.arange(cells), trains), train=np.repeat(np.arange(trains), cells),
         total=np.zeros((cells, pixels), np.uint32), squares=np.zeros((cells, pixels), np.uint64),
-        frames=np.zeros(cells, np.int64), seen=np.zeros(cells, np.int64), count=np.zeros((cells, pixels), np.uint32),
+        seen=np.zeros(cells, np.int64), count=np.zeros((cells, pixels), np.uint32),
         wrong=np.zeros((cells, pixels), np.uint32),
         maps=(np.zeros((cells, pixels), np.float32), np.zeros((cells, pixels), np.float32)),
         low=np.full((cells, pixels), 5003, np.uint16), high=np.full((cells, pixels), 5120, np.uint16),
+        any=(np.full((cells, pixels), 1, np.uint16), np.full((cells, pixels), 16382, np.uint16)),
     )
 
 
@@ -47,30 +48,14 @@ def clear(*sums: np.ndarray) -> None:
 
 
 def mean_and_noise(run: SimpleNamespace):
-    """Maps of all frames at once."""
-    return moments.whole(run.block, 0, run.slot, run.cells, out=(*run.maps, run.count))[:2]
-
-
-def streamed(run: SimpleNamespace, trains: int):
-    """Everything from empty sums to maps, in blocks of the given number of trains."""
-    clear(run.total, run.squares, run.frames)
-    step = trains * run.cells
-    for i in range(0, len(run.slot), step):
-        moments.add(run.block[i:i + step], 0, run.slot[i:i + step], run.total, run.squares, run.frames)
-    return moments.finish(run.total, run.squares, run.frames, out=run.maps)
+    """Maps of all measurements of all frames at once."""
+    return moments.whole(run.block, 0, run.slot, run.cells, 1, run.any, (*run.maps, run.count))[:2]
 
 
 def numpy_mean_and_noise(run: SimpleNamespace):
     """What a script does: pick the frames of each memory cell, take mean and std."""
     picked = (run.block[run.slot == cell, 0] for cell in range(run.cells))
     return [(frames.mean(axis=0), frames.std(axis=0, ddof=1)) for frames in picked]
-
-
-def assert_means_equal(run: SimpleNamespace) -> None:
-    mean, std = mean_and_noise(run)
-    for cell, (expected, noise) in enumerate(numpy_mean_and_noise(run)):
-        np.testing.assert_array_equal(mean[cell], expected.astype(np.float32))
-        np.testing.assert_allclose(std[cell], noise, rtol=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -85,20 +70,12 @@ def many():
     return make_run(8, 200)
 
 
-def test_mean(bar, read_limit, few, many):
-    assert_means_equal(few)
-    bar("dark_mean_48", lambda: mean_and_noise(few), read_limit(few.block), goal=0.65, rounds=15)
+def test_mean(bar, few):
+    mean, std = mean_and_noise(few)
+    for cell, (expected, noise) in enumerate(numpy_mean_and_noise(few)):
+        np.testing.assert_array_equal(mean[cell], expected.astype(np.float32))
+        np.testing.assert_allclose(std[cell], noise, rtol=1e-6)
     bar("dark_mean_numpy", lambda: mean_and_noise(few), lambda: numpy_mean_and_noise(few), goal=15, rounds=5)
-    assert_means_equal(many)
-    bar("dark_mean_200", lambda: mean_and_noise(many), read_limit(many.block), goal=0.72, rounds=15)
-
-
-def test_streamed_blocks(bar, read_limit, few):
-    """Blocks of 16 trains give the bits of the whole run."""
-    whole = [values.copy() for values in mean_and_noise(few)]
-    for one, other in zip(streamed(few, 16), whole, strict=True):
-        np.testing.assert_array_equal(one, other)
-    bar("dark_stream_16", lambda: streamed(few, 16), read_limit(few.block), goal=0.50, rounds=15)
 
 
 def numpy_median_and_mad(samples: np.ndarray):
@@ -135,14 +112,16 @@ def test_mean_noise_and_median(bar):
 
 def gated(run: SimpleNamespace):
     """Maps inside the gate, of all frames at once."""
-    return moments.whole(
-        run.block, 0, run.slot, run.cells, gate=(run.low, run.high), out=(*run.maps, run.count))
+    return moments.whole(run.block, 0, run.slot, run.cells, 1, (run.low, run.high), (*run.maps, run.count))
 
 
-def gated_sums(run: SimpleNamespace):
-    """The same by way of sums, which other frames could be added to."""
+def gated_sums(run: SimpleNamespace, trains: int):
+    """The same by way of sums, in blocks of the given number of trains."""
     clear(run.total, run.squares, run.count)
-    moments.add_gated(run.block, 0, run.slot, run.low, run.high, run.total, run.squares, run.count, run.seen)
+    step = trains * run.cells
+    for i in range(0, len(run.slot), step):
+        moments.add_gated(run.block[i:i + step], 0, run.slot[i:i + step], run.low, run.high,
+                          run.total, run.squares, run.count, run.seen)
     return *moments.finish(run.total, run.squares, run.count, out=run.maps), run.count
 
 
@@ -173,11 +152,14 @@ def test_gated(bar, read_limit, few, many):
             np.testing.assert_array_equal(count[cell], inside.sum(axis=0))
             total = np.where(inside, frames, 0).sum(axis=0)
             np.testing.assert_array_equal(mean[cell], (total / count[cell]).astype(np.float32))
-        for one, other in zip(gated_sums(run), (mean, std, count), strict=True):
-            np.testing.assert_array_equal(one, other)
-    for name, call in (("gated", gated), ("gated_sums", gated_sums)):
-        bar(f"dark_{name}_48", partial(call, few), read_limit(few.block), goal=0.50, rounds=15)
-        bar(f"dark_{name}_200", partial(call, many), read_limit(many.block), goal=0.50, rounds=15)
+        for trains in (16, run.trains):
+            for one, other in zip(gated_sums(run, trains), (mean, std, count), strict=True):
+                np.testing.assert_array_equal(one, other)
+    for run in (few, many):
+        limit = read_limit(run.block)
+        bar(f"dark_gated_{run.trains}", partial(gated, run), limit, goal=0.50, rounds=15)
+        bar(f"dark_gated_sums_{run.trains}", partial(gated_sums, run, run.trains), limit, goal=0.50, rounds=15)
+    bar("dark_stream_16", partial(gated_sums, few, 16), read_limit(few.block), goal=0.50, rounds=15)
 
 
 def test_robust(bar, read_limit, many):
@@ -203,18 +185,16 @@ def test_gain_bits(bar, read_limit, wrong, gate):
     run = make_run(1, 64, pixels=512 * 1024)
     gain = (np.random.default_rng(1).random(run.block[:, 0].shape) < wrong).astype(np.uint8)
 
+    low, high = (run.low, run.high) if gate else run.any
+
     def ours():
         clear(run.total, run.squares, run.count, run.wrong)
-        if gate:
-            moments.add_gated_bits(run.block, 0, gain, 0, run.slot, run.low, run.high,
-                                   run.total, run.squares, run.count, run.wrong, run.seen)
-        else:
-            moments.add_bits(run.block, 0, gain, 0, run.slot, run.total, run.squares, run.count, run.wrong,
-                             run.seen)
+        moments.add_gated_bits(run.block, 0, gain, 0, run.slot, low, high,
+                               run.total, run.squares, run.count, run.wrong, run.seen)
 
     ours()
     frames = run.block[:, 0]
-    kept = (gain == 0) & ((frames >= run.low) & (frames <= run.high) | (not gate))
+    kept = (gain == 0) & (frames >= low) & (frames <= high)
     np.testing.assert_array_equal(run.count[0], kept.sum(axis=0))
     np.testing.assert_array_equal(run.wrong[0], (gain != 0).sum(axis=0))
     np.testing.assert_array_equal(run.total[0], np.where(kept, frames, 0).sum(axis=0))

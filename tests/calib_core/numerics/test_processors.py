@@ -13,31 +13,34 @@ import pytest
 
 CODE = """
 import hashlib, json, sys
+from itertools import product
 import numpy as np
 from calib_core.numerics import first_samples, moments, robust
 
 rng = np.random.default_rng(5)
 digest, uses = hashlib.sha256(), {}
 for frames, top in ((1, 300), (9, 16384), (17, 65536), (64, 200), (129, 16384)):
-    shape = (3, 8192 + 77)
+    shape = (3, 16384 + 77)
     block = rng.integers(0, top, (frames, 1, shape[1]), np.uint16)
     slot, gain = rng.integers(0, 3, frames), rng.choice(np.array([1, 1, 1, 3], np.uint8), (frames, shape[1]))
-    gate = np.maximum(rng.integers(-9, top, shape), 0).astype(np.uint16), rng.integers(0, top, shape, np.uint16)
-    for name in ("add", "add_bits", "add_gated", "add_gated_bits"):
+    low = np.maximum(rng.integers(-9, top, shape), 0)
+    wide, narrow = rng.integers(0, top, shape, np.uint16), np.minimum(low + rng.integers(0, 1024, shape), 65535)
+    for high, bits in product((wide, narrow.astype(np.uint16)), ((), (gain, 1))):
+        gate = low.astype(np.uint16), high
         total, squares = np.zeros(shape, np.uint32), np.zeros(shape, np.uint64)
         count, wrong, seen = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32), np.zeros(3, np.int64)
-        bits, ends = ((gain, 1) if "bits" in name else ()), (gate if "gated" in name else ())
-        more = {"add": (seen,)}.get(name, (count, *((wrong,) if bits else ()), seen))
-        getattr(moments, name)(block, 0, *bits, slot, *ends, total, squares, *more)
+        add, more = (moments.add_gated_bits, (count, wrong, seen)) if bits else (moments.add_gated, (count, seen))
+        add(block, 0, *bits, slot, *gate, total, squares, *more)
         value = block[:, 0].astype(np.uint64)
-        kept = ((gain == 1) | (not bits)) & (((value >= gate[0][slot]) & (value <= gate[1][slot])) | (not ends))
+        kept = ((gain == 1) | (not bits)) & (value >= gate[0][slot]) & (value <= gate[1][slot])
         for cell in range(3):
             mine = slot == cell
             np.testing.assert_array_equal(total[cell], (value * kept)[mine].sum(axis=0))
             np.testing.assert_array_equal(squares[cell], (value * value * kept)[mine].sum(axis=0))
+            np.testing.assert_array_equal(count[cell], kept[mine].sum(axis=0))
         for one in (total, squares, count, wrong):
             digest.update(one.tobytes())
-    for found in (moments.whole(block, 0, slot, 3), moments.whole(block, 0, slot, 3, gate=gate),
+    for found in (moments.whole(block, 0, slot, 3, 1, gate),
                   robust.median_mad(block[:, 0], 1, top - 1), robust.median_mad(block[:, 0] // 256 + 90, 0, 340)):
         for one in found:
             digest.update(one.tobytes())
@@ -82,7 +85,7 @@ def test_a_generic_processor_gives_the_same_bits_another_way(tmp_path):
     assert (generic["wide"], generic["pairs"]) == (0, 0)
     if has("+avx2"):
         assert own["wide"] == own["all"]
-        assert own["pairs"] >= 6
+        assert own["pairs"] >= 3
 
 
 def test_vectors_of_half_the_length_give_the_same_bits(tmp_path):
@@ -90,4 +93,4 @@ def test_vectors_of_half_the_length_give_the_same_bits(tmp_path):
         pytest.skip("this processor has no longer ones")
     own, shorter = run("", tmp_path), run("haswell", tmp_path)
     assert own["digest"] == shorter["digest"]
-    assert shorter["pairs"] >= 6
+    assert shorter["pairs"] >= 3

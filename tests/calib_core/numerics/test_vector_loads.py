@@ -1,6 +1,6 @@
 """Kernels that numba cannot check: the inner loops of explicit vectors never touch what lies beside their arrays.
 
-Those are the sweeps of :mod:`calib_core.numerics._sweep`, behind `moments.add` and its gated and checked kinds, the
+Those are the sweeps of :mod:`calib_core.numerics._sweep`, behind `moments.add_gated` and its checked kind, the
 rows of :mod:`calib_core.numerics._rows`, behind `first_samples.keep`, and the bisections of
 :mod:`calib_core.numerics._bisect`, behind `robust.median` and `robust.median_mad`: LLVM loads and stores at
 addresses, which ``NUMBA_BOUNDSCHECK`` does not see. So each array here lies between two pages of memory that nobody
@@ -29,7 +29,7 @@ from calib_core.numerics.kernels import NARROW_STEP
 PAGE = mmap.PAGESIZE
 PATTERN = 0xA5
 #: No pixel at all in the vectors, all in them, some of both; below, at and above the tiles of both loops.
-PIXELS = [*range(1, 67), 1023, 1024, 1025, 1055, 2047, 2048, 2049, 2080, 8191, 8192, 8193, 8224]
+PIXELS = [*range(1, 67), 1023, 1024, 1025, 1055, 2047, 2048, 2049, 2080, 16383, 16384, 16385, 16416]
 VARIANTS = list(product((False, True), repeat=2))
 
 
@@ -76,29 +76,28 @@ def case(pixels: int, frames: int, cells: int = 3) -> SimpleNamespace:
         seen=np.zeros(cells, np.int64))
 
 
-def check_moments(fence: Fenced, pixels: int, frames: int, gated: bool, checked: bool) -> None:
+def check_moments(fence: Fenced, pixels: int, frames: int, narrow: bool, checked: bool) -> None:
     given = case(pixels, frames)
+    if narrow:
+        given.low[:], given.high[:] = 5000, 6000
+        given.block[1:] = 5000 + given.block[1:] % 1000
     value, slot = given.block[:, 1].astype(np.uint64), given.slot
     right = (given.gain == 1) | (not checked)
-    kept = right & (((value >= given.low[slot]) & (value <= given.high[slot])) | (not gated))
+    kept = right & (value >= given.low[slot]) & (value <= given.high[slot])
     d = SimpleNamespace(**{name: fence.array(array) for name, array in vars(given).items()})
-    bits, gate = ((d.gain, 1) if checked else ()), ((d.low, d.high) if gated else ())
-    more = (d.count, *((d.wrong,) if checked else ()), d.seen) if gated or checked else (d.seen,)
-    getattr(moments, "add" + "_gated" * gated + "_bits" * checked)(
-        d.block, 1, *bits, d.slot, *gate, d.total, d.squares, *more)
+    add, bits, more = (moments.add_gated_bits, (d.gain, 1), (d.wrong,)) if checked else (moments.add_gated, (), ())
+    add(d.block, 1, *bits, d.slot, d.low, d.high, d.total, d.squares, d.count, *more, d.seen)
     for cell in range(len(given.total)):
         mine = slot == cell
         np.testing.assert_array_equal(d.total[cell], (value * kept)[mine].sum(axis=0))
         np.testing.assert_array_equal(d.squares[cell], (value * value * kept)[mine].sum(axis=0))
-        if gated or checked:
-            np.testing.assert_array_equal(d.count[cell], kept[mine].sum(axis=0))
-            np.testing.assert_array_equal(d.wrong[cell], (~right)[mine].sum(axis=0))
+        np.testing.assert_array_equal(d.count[cell], kept[mine].sum(axis=0))
+        np.testing.assert_array_equal(d.wrong[cell], (~right)[mine].sum(axis=0))
     if not checked:
         cells = len(given.total)
         out = tuple(fence.array(np.zeros((cells, pixels), t)) for t in (np.float32, np.float32, np.uint32))
-        moments.whole(d.block, 1, d.slot, cells, 1, gate or None, out)
-        counts = d.count if gated else np.bincount(slot, minlength=cells)
-        for one, expected in zip(out, moments.finish(d.total, d.squares, counts), strict=False):
+        moments.whole(d.block, 1, d.slot, cells, 1, (d.low, d.high), out)
+        for one, expected in zip(out, moments.finish(d.total, d.squares, d.count), strict=False):
             np.testing.assert_array_equal(one, expected)
     fence.check()
 
@@ -178,15 +177,15 @@ def loops():
 
 def run_all() -> None:
     for pixels, at_end in product(PIXELS, (True, False)):
-        for gated, checked in VARIANTS:
-            check_moments(Fenced(at_end, 0), pixels, 11, gated, checked)
+        for narrow, checked in VARIANTS:
+            check_moments(Fenced(at_end, 0), pixels, 11, narrow, checked)
         for checked in (False, True):
             check_first_samples(Fenced(at_end, 0), pixels, 11, checked)
         for spread, n in product((True, False), (1, 7)):
             check_medians(Fenced(at_end, 0), pixels, n, spread)
     for shift, frames, at_end in product(range(1, 65, 3), (1, 8, 9), (True, False)):
-        for gated, checked in VARIANTS:
-            check_moments(Fenced(at_end, shift), 45, frames, gated, checked)
+        for narrow, checked in VARIANTS:
+            check_moments(Fenced(at_end, shift), 45, frames, narrow, checked)
         for checked in (False, True):
             check_first_samples(Fenced(at_end, shift), 45 + shift, frames, checked)
         check_medians(Fenced(at_end, shift), 45, frames, True)
