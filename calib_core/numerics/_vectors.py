@@ -3,9 +3,6 @@
 A loop written in vectors of `LANES` pixels is split by the compiler into whatever the processor has. numba widens
 every product and sum of small integers to 64 bit and gives up on loops over more arrays than it is willing to check
 for overlap; either costs a factor.
-
-The cache of compiled code looks at the file of a kernel only: after a change here or in the inner loops, save the
-files of the kernels that use them again, or start with an empty cache.
 """
 
 from __future__ import annotations

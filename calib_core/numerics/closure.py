@@ -93,8 +93,7 @@ def quarter_of(train: _Array) -> NDArray[np.int64]:
     -------
     (n,) int64
     """
-    steps = np.diff(np.unique(train)).astype(np.int64)
-    step = int(np.gcd.reduce(steps)) if steps.size else 1
+    step = int(np.gcd.reduce(np.diff(train).astype(np.int64))) or 1
     number = (train - train.min(initial=np.iinfo(np.uint64).max)).astype(np.int64) // step if train.size else train
     second = np.arange(len(train)) >= len(train) / 2
     return np.asarray(number % 2 + 2 * second, np.int64)
