@@ -21,7 +21,7 @@ test: venv
 indices: venv
 	PYTHONPATH=tests $(BIN)/pytest -p checked_indices tests/calib_core/numerics tests/calib_core/io/test_layouts.py \
 	    tests/calib_core/simulate/test_noise.py tests/app/widgets/test_colour.py tests/app/widgets/test_placement.py \
-	    --deselect tests/calib_core/numerics/test_kept_code.py
+	    --deselect tests/calib_core/numerics/test_kept_code.py --deselect tests/calib_core/numerics/test_processors.py
 
 bench: venv
 	$(BIN)/pytest -s -o addopts="--import-mode=importlib" tests/benchmarks

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import update_wrapper
 from importlib import import_module
 from typing import Any
@@ -86,8 +87,9 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Kernel]:
 
 
 def prepare() -> None:
-    """Import numba, so that it is there when the first kernel is called."""
-    import_module("calib_core.numerics.kept_kernel")
+    """Import numba, so that it is there when the first kernel is called, who meets again what goes wrong here."""
+    with suppress(Exception):
+        import_module("calib_core.numerics.kept_kernel")
 
 
 def inner_loops(module: str, *names: str) -> tuple[Any, ...]:

@@ -107,12 +107,13 @@ def closure_of(found: Outcome) -> list[Remark]:
     return [one for one in found.board.remarks if one.kind == "closure"]
 
 
-@pytest.mark.parametrize("kind", ["JUNGFRAU", "DSSC1M", "EPIX100"])
-@pytest.mark.parametrize(("change", "least"), [
-    (correlated, {("offset", TRAINS, "width"): 0.74, ("offset", HALVES, "width"): 1.36}),
-    (slow, {("offset", HALVES, "width")}), (louder, {("noise", HALVES, "shift")}),
-    (in_turn, {("offset", TRAINS, "shift")}),
-], ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize(("kind", "change", "least"), [
+    *((kind, correlated, {("offset", TRAINS, "width"): 0.74, ("offset", HALVES, "width"): 1.36})
+      for kind in ("JUNGFRAU", "DSSC1M", "EPIX100")),
+    ("EPIX100", slow, {("offset", HALVES, "width")}), ("DSSC1M", slow, {("offset", HALVES, "width")}),
+    ("DSSC1M", louder, {("noise", HALVES, "shift")}), ("JUNGFRAU", in_turn, {("offset", TRAINS, "shift")}),
+    ("EPIX100", in_turn, {("offset", TRAINS, "shift")}),
+], ids=lambda value: getattr(value, "__name__", None))
 def test_halves_that_do_not_agree_are_told_with_the_numbers(
     kind: str, change: Callable[[Any], Any], least: Any, make_dataset: Make, tmp_path: Path,
 ) -> None:
