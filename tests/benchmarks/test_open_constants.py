@@ -19,8 +19,6 @@ from calib_core.store.memory_file import MemoryFile
 from calib_core.store.seals import put_seal
 from calib_core.subjects.constants import ConstantsSubject, find_sets
 
-from .test_window_latency import report
-
 MODULES, CELLS, LOOKED_AT = 16, 352, (0, 1, 7, 100, 200, 351)
 
 
@@ -76,7 +74,7 @@ def enlarge(path: Path, out: Path, module: int) -> None:
     target.write_bytes(image.getbuffer())
 
 
-def test_first_picture_and_steps(folder, capsys):
+def test_first_picture_and_steps(folder, bars):
     picks = tuple(Pick(name) for name in ("bad_pixels", "noise", "offset"))
     begin = perf_counter()
     subject = ConstantsSubject(find_sets([folder])[0])
@@ -87,9 +85,9 @@ def test_first_picture_and_steps(folder, capsys):
     new = [timed(subject, cell, picks) for cell in LOOKED_AT[1:]]
     seen = [timed(subject, cell, picks) for cell in LOOKED_AT]
     subject.close()
-    report(capsys, "constants_first_picture_16_modules", {"max": first}, {"max": 2000.0})
-    report(capsys, "constants_new_cell_16_modules", {"max": max(new)}, {"max": 300.0})
-    report(capsys, "constants_seen_cell_16_modules", {"max": max(seen)}, {"max": 50.0})
+    bars.times("constants_first_picture_16_modules", {"max": first}, {"max": 2000.0})
+    bars.times("constants_new_cell_16_modules", {"max": max(new)}, {"max": 300.0})
+    bars.times("constants_seen_cell_16_modules", {"max": max(seen)}, {"max": 50.0})
 
 
 def timed(subject: ConstantsSubject, cell: int, picks: tuple[Pick, ...]) -> float:
