@@ -54,7 +54,7 @@ import numpy as np
 
 name, out, *runs = sys.argv[1:]
 buffer = np.empty((32, 2, 512, 128), np.uint16)
-for path in (path for run in runs for path in sorted(Path(run).glob("RAW-*-AGIPD*.h5"))):
+for path in (path for run in runs for path in sorted(Path(run).glob("RAW-*-AGIPD0*.h5"))):
     with h5py.File(path) as file:
         data = file[name]
         for row in range(0, len(data), 32):
