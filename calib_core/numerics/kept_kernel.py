@@ -7,9 +7,11 @@ import inspect
 import pickle
 import platform
 import sys
+import threading
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +31,28 @@ _SETTINGS = (
     "BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT", "EXTEND_VARIABLE_LIFETIMES")
 
 
+class _Missing(MetaPathFinder):
+    """Says to one thread that a module is not there; others may import it meanwhile."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._thread = name, threading.get_ident()
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        if fullname == self._name and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError(f"{fullname} is not looked for here", name=fullname)
+
+
 def _without_linear_algebra() -> None:
     """Load what numba looks for SciPy's linear algebra with, but without it: a tenth of the start of a small job.
 
     Only `numpy.cov` in kernels would ask what was found there; others look for themselves.
     """
-    name = "scipy.linalg"
-    if name in sys.modules:
-        return
-    sys.modules[name] = None  # type: ignore[assignment]  # for the import system: it is not there
+    missing = _Missing("scipy.linalg")
+    sys.meta_path.insert(0, missing)
     try:
         import_module("numba.np.arraymath")
     finally:
-        del sys.modules[name]
+        sys.meta_path.remove(missing)
 
 
 _without_linear_algebra()

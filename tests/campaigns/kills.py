@@ -1,6 +1,7 @@
 """Jobs that are killed at any moment: what they leave is whole, or marked as what it is, and the next job says so.
 
-``python tests/campaigns/kills.py --kills 200 --interrupts 50`` takes minutes and prints a table.
+``python tests/campaigns/kills.py --kills 200 --interrupts 50`` takes minutes and prints a table. With
+``--memory-cells 48`` constants are so large that they go past the system's cache.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from calib_core.simulate.settings import default_settings
 from calib_core.store.constants import read_constant
 from calib_core.store.manifests import list_sets
 
-KIND, SETTINGS = "DSSC1M", {"modules": "0-2", "memory_cells": 2, "trains": 10}
+KIND, SETTINGS = "DSSC1M", {"modules": "0-2", "trains": 10}
 #: Constants of a job of three modules.
 CONSTANTS = 9
 #: Files of other programs, old and new, and with our prefix where we do not look.
@@ -68,11 +69,13 @@ class Campaign:
         Folder for raw data and results.
     seed : int
         Of the moments.
+    cells : int
+        Memory cells, which decide how large constants are.
     """
 
-    def __init__(self, work: Path, seed: int) -> None:
+    def __init__(self, work: Path, seed: int, cells: int) -> None:
         self._work, self._random, self.tally = work, random.Random(seed), Tally()
-        made = simulate(default_settings(KIND).with_changes(SETTINGS), work / "raw")
+        made = simulate(default_settings(KIND).with_changes({**SETTINGS, "memory_cells": cells}), work / "raw")
         self._run = next(iter(made.runs.values()))
         warm_up()
         self._whole, self._writing = self._durations()
@@ -153,9 +156,9 @@ class Campaign:
         return time.monotonic() - begun, time.monotonic() - first
 
 
-def campaign(work: Path, kills: int, interrupts: int, seed: int = 1) -> Tally:
+def campaign(work: Path, kills: int, interrupts: int, seed: int, cells: int) -> Tally:
     """Kill and interrupt jobs, half of them while constants are written."""
-    made = Campaign(work, seed)
+    made = Campaign(work, seed, cells)
     for number in range(kills + interrupts):
         made.strike(number, signal.SIGKILL if number < kills else signal.SIGINT, number % 2 == 0)
     return made.tally
@@ -241,9 +244,10 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--interrupts", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--memory-cells", type=int, default=2)
     given = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as work:
-        tally = campaign(Path(work), given.kills, given.interrupts, given.seed)
+        tally = campaign(Path(work), given.kills, given.interrupts, given.seed, given.memory_cells)
     print(tally.table())
     return int(bool(tally.wrong))
 

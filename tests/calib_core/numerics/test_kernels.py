@@ -81,3 +81,25 @@ def test_numba_comes_with_the_first_call():
             "assert 'numba' in sys.modules")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout == "[4. 5. 6. 7.]\n"
+
+
+def test_what_numba_is_not_to_find_is_there_for_all_others() -> None:
+    """While one thread loads numba without a module, another may import it."""
+    script = """
+import importlib, sys, threading
+from calib_core.numerics.kept_kernel import _Missing
+
+assert "scipy.linalg" not in sys.modules and not any(isinstance(one, _Missing) for one in sys.meta_path)
+sys.meta_path.insert(0, _Missing("tabnanny"))
+found = []
+other = threading.Thread(target=lambda: found.append(importlib.import_module("tabnanny")))
+try:
+    importlib.import_module("tabnanny")
+except ImportError as error:
+    print(error)
+other.start()
+other.join()
+print(found[0].__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["tabnanny is not looked for here", "tabnanny"]
