@@ -16,8 +16,7 @@ from app.session.session import Session
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.plain import PlainLabel, tip
 from app.window.layouts import NARROW
-from calib_core.io.budget import resident_bytes
-from calib_core.jobs.spec import default_memory_mb
+from calib_core.io.budget import default_memory_mb, resident_bytes
 
 _INTERVAL = 500
 _RATE_SPAN = 2.0

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from calib_core.characterisation.agreement import check
 from calib_core.characterisation.method import Method
+from calib_core.constants.condition import ConditionParameter
 from calib_core.detector import DetectorType, GainStage, registry
 from calib_core.detector.defaults import defaults, notebook_names
 from calib_core.errors import BadParameter
@@ -47,6 +48,11 @@ class Family:
     def stages(self) -> tuple[GainStage, ...]:
         """Gain stages that all its types have; none where it has no types."""
         return self.types[0].stages if self.types else ()
+
+    @property
+    def conditions(self) -> tuple[ConditionParameter, ...]:
+        """What the operating condition of its types consists of; nothing where it has no types."""
+        return self.types[0].condition if self.types else ()
 
     @cached_property
     def notebook_names(self) -> Mapping[str, list[str]]:
@@ -168,11 +174,11 @@ def named(name: str) -> Family:
     BadParameter
         There is none of this name; the sentence has those that there are.
     """
-    found = [one for one in families() if one.name == name.upper()]
-    if not found:
+    registry.load(name)
+    if name.upper() not in _declared:
         known = ", ".join(one.name for one in families())
         raise BadParameter(f"There is no detector family “{name}”; known families are {known}.")
-    return found[0]
+    return _declared[name.upper()]
 
 
 def characterisations(kind: DetectorType) -> tuple[tuple[Family, Method], ...]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from calib_core.characterisation.family import named
 from calib_core.characterisation.inputs import ALL_CONSTANTS
-from calib_core.jobs.spec import JobSpec, default_memory_mb
+from calib_core.io.budget import default_memory_mb
+from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from dataclasses import dataclass
-from pathlib import Path
 from threading import Event
 from typing import Any
 
 from calib_core.cli.log_file import LogFile
 from calib_core.cli.progress import ProgressLine
 from calib_core.cli.summary import closing_table
+from calib_core.cli.telling import Telling
 from calib_core.io.foreign import nobody_waits
 from calib_core.jobs.board import Board, Message, State
 from calib_core.jobs.estimate import estimate_of
@@ -22,51 +20,10 @@ from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.summary import summary_of
 from calib_core.numerics.kept_code import told_of_compiling
 from calib_core.plain_text import shown
-from calib_core.typed import parse_path
 
 _STATUS = {State.DONE: 0, State.FAILED: 1, State.CANCELLED: 130}
 _WIDTH = 30
 _COMPILING = "INFO  Kernels are being compiled, once per machine and version; this takes up to half a minute."
-
-
-@dataclass(frozen=True)
-class Telling:
-    """What is told of a job, and where.
-
-    Attributes
-    ----------
-    as_json : bool
-        The closing table as one JSON document, and nothing else, on standard output.
-    quiet, verbose : bool
-        Warnings and errors alone; or times, the plan and the files too.
-    log_file : Path, optional
-        Where all messages go too.
-    dry_run : bool
-        Tell what would be done, and do nothing.
-    """
-
-    as_json: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    log_file: Path | None = None
-    dry_run: bool = False
-
-
-def add_telling(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say what is told of a job."""
-    group: Any = parser.add_argument_group("what is told")
-    group.add_argument("--json", action="store_true", help="closing table as one JSON document on standard output")
-    much = group.add_mutually_exclusive_group()
-    much.add_argument("-q", "--quiet", action="store_true", help="warnings and errors alone")
-    much.add_argument("-v", "--verbose", action="store_true", help="times, what is planned, and each file too")
-    group.add_argument("--log-file", type=parse_path, metavar="FILE", help="add all messages to a file")
-    group.add_argument("--dry-run", action="store_true",
-                       help="tell what would be done, how long it takes and how large it is; nothing is written")
-
-
-def telling_of(namespace: argparse.Namespace) -> Telling:
-    """What was asked for with :func:`add_telling`."""
-    return Telling(namespace.json, namespace.quiet, namespace.verbose, namespace.log_file, namespace.dry_run)
 
 
 def follow(spec: JobSpec, telling: Telling) -> int:

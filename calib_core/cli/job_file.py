@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from calib_core.cli.follow import add_telling, follow, telling_of
+from calib_core.cli.follow import follow
+from calib_core.cli.telling import add_telling, telling_of
 from calib_core.jobs.spec import JobSpec
 from calib_core.typed import parse_path
 

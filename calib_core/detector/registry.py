@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from importlib.metadata import entry_points
 
 from calib_core.detector import Detector, DetectorType, Module
 from calib_core.errors import BadParameter
@@ -32,8 +31,23 @@ def discover() -> None:
     package = importlib.import_module("calib_core.detectors")
     for name in package.files():
         importlib.import_module(f"{package.__name__}.{name}")
-    for point in entry_points(group=package.GROUP):
+    for point in package.elsewhere():
         point.load()
+
+
+def load(name: str) -> None:
+    """Load the descriptor of one family; all, where none of our own files alone has its name.
+
+    Parameters
+    ----------
+    name : str
+        In any case.
+    """
+    package = importlib.import_module("calib_core.detectors")
+    if name.lower() in package.files() and name.upper() not in (point.name.upper() for point in package.elsewhere()):
+        importlib.import_module(f"{package.__name__}.{name.lower()}")
+    else:
+        discover()
 
 
 def detector_types() -> tuple[DetectorType, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pkgutil
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 
 #: Entry points by which other packages add families; each has its family's name.
 GROUP = "calibwb.detectors"
@@ -16,4 +17,10 @@ def files() -> tuple[str, ...]:
 
 def names() -> tuple[str, ...]:
     """Names of all families in the order of the alphabet; none of them is loaded for that."""
-    return tuple(sorted({*map(str.upper, files()), *(point.name.upper() for point in entry_points(group=GROUP))}))
+    return tuple(sorted({*map(str.upper, files()), *(point.name.upper() for point in elsewhere())}))
+
+
+@cache
+def elsewhere() -> tuple[EntryPoint, ...]:
+    """Entry points by which other packages add families; they are looked up once."""
+    return tuple(entry_points(group=GROUP))

@@ -21,8 +21,11 @@ POLL_SECONDS = 0.1
 _TRIM, _OPTION = (getattr(ctypes.CDLL(None), name, None) for name in ("malloc_trim", "mallopt"))
 #: glibc's number for how many heaps there may be (malloc.h, M_ARENA_MAX).
 _HEAPS = -8
-
-
+#: Memory that a job takes unless told: for each thread, in all at least, and of what there is at most one part in so
+#: many.
+_THREAD_MEMORY_MB, _USUAL_MEMORY_MB, _MEMORY_SHARE = 512, 2048, 4
+#: No job is done with less.
+LEAST_MEMORY_MB = 384
 #: Where control groups of both versions tell how much memory a process may use.
 _GROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
@@ -154,3 +157,15 @@ def resident_bytes() -> int:
     if statm.exists():
         return int(statm.read_text("ascii").split()[1]) * resource.getpagesize()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+def default_memory_mb(threads: int) -> int:
+    """Memory budget of a job that is not told any, MiB, by what this machine has.
+
+    Parameters
+    ----------
+    threads : int
+        Of the job; 0 stands for one per processor.
+    """
+    wanted = max(_USUAL_MEMORY_MB, _THREAD_MEMORY_MB * (threads or usable_processors()))
+    return max(LEAST_MEMORY_MB, min(wanted, (usable_bytes() >> 20) // _MEMORY_SHARE))

@@ -13,28 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import ErrorDetails
 
 from calib_core.errors import BadInput, BadParameter
-from calib_core.io.budget import usable_bytes, usable_processors
+from calib_core.io.budget import LEAST_MEMORY_MB, default_memory_mb
 
-#: Memory that a job takes unless told: for each thread, in all at least, and of what there is at most one part in so
-#: many.
-_THREAD_MEMORY_MB, _USUAL_MEMORY_MB, _MEMORY_SHARE = 512, 2048, 4
-LEAST_MEMORY_MB, MOST_MEMORY_MB = 384, 1 << 24
+MOST_MEMORY_MB = 1 << 24
 MOST_THREADS = 256
 MOST_PARTS = 1000
 #: No job file is longer, bytes.
 _LONGEST = 16 << 20
-
-
-def default_memory_mb(threads: int) -> int:
-    """Memory budget of a job that is not told any, MiB, by what this machine has.
-
-    Parameters
-    ----------
-    threads : int
-        Of the job; 0 stands for one per processor.
-    """
-    wanted = max(_USUAL_MEMORY_MB, _THREAD_MEMORY_MB * (threads or usable_processors()))
-    return max(LEAST_MEMORY_MB, min(wanted, (usable_bytes() >> 20) // _MEMORY_SHARE))
 
 
 class JobSpec(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import resource
 import subprocess
 import sys
@@ -20,13 +21,22 @@ DOORS = {"numba": {"kept_kernel.py", "_vectors.py", "_bisect.py", "_narrow.py", 
          "h5py": {"libraries.py", "taster.py"}, "extra_data": {"libraries.py"}, "scipy": set(), "pandas": set()}
 
 
-def loaded(*words: str) -> list[str]:
-    """Heavy libraries that a command has loaded when it ends."""
+#: As where the program is installed: Python keeps what it compiles.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def modules(*words: str) -> set[str]:
+    """Modules that a command has loaded when it ends."""
     code = ("import sys\nfrom calib_core.cli.main import main\n"
             f"try:\n    main({list(words)!r})\nexcept SystemExit:\n    pass\n"
-            f"print('loaded', *sorted({{m.partition('.')[0] for m in sys.modules}} & set({HEAVY!r})))")
+            "print('loaded', *sys.modules)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout.splitlines()[-1].split()[1:]
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+def loaded(*words: str) -> list[str]:
+    """Heavy libraries that a command has loaded when it ends."""
+    return sorted({name.partition(".")[0] for name in modules(*words)} & set(HEAVY))
 
 
 @pytest.mark.parametrize("words", [
@@ -42,12 +52,18 @@ def test_what_is_used_is_loaded(tmp_path: Path) -> None:
     assert "h5py" in loaded("simulate", "JUNGFRAU", "--trains", "1", "--modules", "1", "--out", str(tmp_path))
 
 
+def test_one_family_loads_no_other() -> None:
+    families_loaded = {name for name in modules("LPD", "DARK", "--help") if name.startswith("calib_core.detectors.")}
+    assert {name.rpartition(".")[2] for name in families_loaded if "._" not in name} == {"lpd"}
+
+
 def costs(*words: str) -> float:
     """Least processor time of several starts of Python, s."""
     found = []
     for _ in range(5):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, *words], stdout=subprocess.DEVNULL, timeout=60, check=True)
+        subprocess.run([sys.executable, *words], stdout=subprocess.DEVNULL, timeout=60, check=True,
+                       env=ENVIRONMENT)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         found.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     return min(found)

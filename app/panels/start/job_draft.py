@@ -9,7 +9,8 @@ from typing import Any
 
 from calib_core.characterisation.inputs import Arranged, Input, RunFacts
 from calib_core.errors import BadInput, BadParameter
-from calib_core.jobs.spec import LEAST_MEMORY_MB, MOST_PARTS, MOST_THREADS, JobSpec, default_memory_mb
+from calib_core.io.budget import LEAST_MEMORY_MB, default_memory_mb
+from calib_core.jobs.spec import MOST_PARTS, MOST_THREADS, JobSpec
 from calib_core.jobs.survey import Survey, check_same_condition
 from calib_core.params import Knobs, knob
 from calib_core.ranges import format_numbers, parse_numbers
