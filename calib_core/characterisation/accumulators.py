@@ -133,23 +133,21 @@ class Slots:
 class Moments(Accumulator):
     """Sums, sums of squares and counts of raw samples, per memory cell, plane and pixel.
 
-    Only samples between ``low`` and ``high`` (planes, cells, pixels; uint16, inclusive) count: everything that is
-    a measurement, until narrower gates are set, which ``is_gated`` then tells.
+    ``sums`` are those of each plane. Only samples inside their gates count: everything that is a measurement, until
+    narrower gates are set, which ``is_gated`` then tells.
     """
 
     def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe) -> None:
         self.unit, self.sampling, self._describe = unit, sampling, describe
         self._slots = Slots(context, unit)
-        shape = (len(sampling.planes), len(unit.block), context.detector.pixels)
-        full = context.buffers.full
-        self.total, self.squares, self.count = (
-            full(shape, dtype, 0) for dtype in (moments.TOTAL_DTYPE, moments.SQUARES_DTYPE, moments.COUNT_DTYPE))
+        shape, buffers = (len(unit.block), context.detector.pixels), context.buffers
+        self.sums = tuple(
+            moments.Sums(buffers.full(shape, np.uint16, sampling.lowest),
+                         buffers.full(shape, np.uint16, sampling.highest), buffers.array) for _ in sampling.planes)
         self.seen = np.zeros(len(unit.block), np.int64)
-        #: Sums that were folded in time, of runs that are long enough, and frames since.
-        self.folded: tuple[Array, Array] | None = None
-        self._since = np.zeros(len(unit.block), np.int64)
-        self.wrong = None if sampling.code is None else full(shape[1:], np.uint32, 0)
-        self.low, self.high = (full(shape, np.uint16, end) for end in (sampling.lowest, sampling.highest))
+        #: Sums that were folded in time, of runs that are long enough, by plane.
+        self.folded: tuple[tuple[Array, ...], ...] = ()
+        self.wrong = None if sampling.code is None else buffers.full(shape, np.uint32, 0)
         self.normality: Array | None = None
         #: By slot, of the samples from which the gates come.
         self.quarters: dict[int, Quarters] = {}
@@ -206,10 +204,7 @@ class Moments(Accumulator):
         rows : (n, pixels) uint16, C-contiguous, ADU
             At most :data:`moments.MAX_FRAMES`; 0 is no measurement.
         """
-        one = slice(slot, slot + 1)
-        moments.add_gated(
-            rows[:, None, :], 0, np.zeros(len(rows), np.int64), self.low[index, one], self.high[index, one],
-            self.total[index, one], self.squares[index, one], self.count[index, one], np.zeros(1, np.int64))
+        self.sums[index].add(rows[:, None, :], 0, np.full(len(rows), slot, np.int64))
 
     def begin_after(self, seen: Array, wrong: Array | None) -> None:
         """Count the frames of :meth:`begin_with`.
@@ -222,42 +217,38 @@ class Moments(Accumulator):
             Samples with other gain bits.
         """
         self.seen += seen
-        self._since += seen
         if self.wrong is not None and wrong is not None:
             self.wrong += wrong
 
     def forget(self) -> None:
         """Set sums and counts back; gates stay."""
-        for sums in (self.total, self.squares, self.count, self.seen, self._since, self.wrong):
-            if sums is not None:
-                sums[...] = 0
+        for sums in self.sums:
+            sums.forget()
+        self.folded = ()
+        for counts in (self.seen, self.wrong):
+            if counts is not None:
+                counts[...] = 0
 
     def _add(self, block: Array, planes: tuple[int, ...], gain: Array | None, slot: Array) -> None:
         """Add no more frames than the sums can hold."""
-        added = np.bincount(slot, minlength=len(self._since))
-        if (self._since + added).max(initial=0) > moments.MAX_FRAMES:
+        if (self.sums[0].seen + np.bincount(slot, minlength=len(self.seen))).max(initial=0) > moments.MAX_FRAMES:
             self._fold()
-        for index, plane in enumerate(planes):
-            total, squares, count = self.total[index], self.squares[index], self.count[index]
-            low, high = self.low[index], self.high[index]
-            if gain is None or self.wrong is None or self.sampling.code is None:
-                moments.add_gated(block, plane, slot, low, high, total, squares, count, self._since)
-            else:
-                moments.add_gated_bits(
-                    block, plane, gain, self.sampling.code, slot, low, high, total, squares, count, self.wrong,
-                    self._since)
-        self._since += added
+        bits = None
+        if gain is not None and self.wrong is not None and self.sampling.code is not None:
+            bits = gain, self.sampling.code, self.wrong
+        for sums, plane in zip(self.sums, planes, strict=True):
+            sums.add(block, plane, slot, bits)
 
     def _fold(self) -> None:
         """Move the sums into wider ones, which cannot overflow."""
-        if self.folded is None:
-            self.folded = np.zeros(self.total.shape, np.uint64), np.zeros(self.total.shape, np.uint64)
-        total, squares = self.folded
-        total += self.total
-        squares += self.squares
-        self.total[...] = 0
-        self.squares[...] = 0
-        self._since[:] = 0
+        if not self.folded:
+            kinds = np.uint64, np.uint64, np.uint32
+            self.folded = tuple(tuple(np.zeros(one.low.shape, kind) for kind in kinds) for one in self.sums)
+        for sums, wider in zip(self.sums, self.folded, strict=True):
+            if sums.seen.any():
+                for one, wide in zip(sums.whole(), wider, strict=True):
+                    wide += one
+                sums.forget()
 
     def merge(self, other: Moments) -> None:
         """Add the sums of another accumulator of the same unit; whole numbers, so the order does not matter.
@@ -267,16 +258,16 @@ class Moments(Accumulator):
         other : Moments
             With the same gates.
         """
-        if self.folded is not None or other.folded is not None or (
-                (self._since + other._since).max(initial=0) > moments.MAX_FRAMES):
+        together = (self.sums[0].seen + other.sums[0].seen).max(initial=0)
+        if self.folded or other.folded or together > moments.MAX_FRAMES:
             self._fold()
             other._fold()
-            for mine, theirs in zip(self.folded or (), other.folded or (), strict=True):
-                mine += theirs
-        self.total += other.total
-        self.squares += other.squares
-        self._since += other._since
-        self.count += other.count
+            for mine, theirs in zip(self.folded, other.folded, strict=True):
+                for one, more in zip(mine, theirs, strict=True):
+                    one += more
+        else:
+            for ours, more_sums in zip(self.sums, other.sums, strict=True):
+                ours.merge(more_sums)
         self.seen += other.seen
         if self.wrong is not None and other.wrong is not None:
             self.wrong += other.wrong
@@ -294,15 +285,22 @@ class Moments(Accumulator):
         Statistics
             Of the samples so far, ADU; NaN where too few are left.
         """
-        if self.folded is None:
-            mean, std = moments.finish(
-                self.total[:, slot], self.squares[:, slot], self.count[:, slot], ddof=self.sampling.ddof)
-        else:
-            total, squares = self.folded[0][:, slot] + self.total[:, slot], (
-                self.folded[1][:, slot] + self.squares[:, slot])
-            mean, std = moments.finish_wide(total, squares, self.count[:, slot], ddof=self.sampling.ddof)
+        mean, std, count = self._finished(slot)
         wrong = None if self.wrong is None else self.wrong[slot].copy()
-        return self.with_gate(Statistics(mean, std, self.count[:, slot].copy(), int(self.seen[slot]), wrong), slot)
+        return self.with_gate(Statistics(mean, std, count, int(self.seen[slot]), wrong), slot)
+
+    def _finished(self, slot: int) -> tuple[Array, Array, Array]:
+        """Mean, standard deviation and number of samples of one memory cell, (planes, pixels)."""
+        ddof, shape = self.sampling.ddof, (len(self.sums), 1, self.sums[0].low.shape[1])
+        if not self.folded:
+            mean, std = np.empty(shape, np.float32), np.empty(shape, np.float32)
+            count = np.empty(shape, moments.COUNT_DTYPE)
+            for index, sums in enumerate(self.sums):
+                sums.finish(ddof, (mean[index], std[index], count[index]), slice(slot, slot + 1))
+            return mean[:, 0], std[:, 0], count[:, 0]
+        self._fold()
+        total, squares, number = (np.stack([one[slot] for one in kind]) for kind in zip(*self.folded, strict=True))
+        return *moments.finish_wide(total, squares, number, ddof), number
 
     def with_gate(self, found: Statistics, slot: int) -> Statistics:
         """Statistics of one memory cell, with what is known of the gate and the samples that it was taken from.
@@ -316,7 +314,8 @@ class Moments(Accumulator):
         """
         normal = None if self.normality is None else self.normality[slot]
         half = np.float32(0.5)
-        gate = (self.low[0, slot] - half, self.high[0, slot] + half) if self.is_gated else None
+        low, high = self.sums[0].low[slot], self.sums[0].high[slot]
+        gate = (low - half, high + half) if self.is_gated else None
         return replace(found, normality=normal, gate=gate, quarters=self.quarters.get(slot))
 
     def snapshot(self, index: int) -> Maps:

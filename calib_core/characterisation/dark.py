@@ -180,14 +180,14 @@ class Dark(TrainSelection, Method):
         Returns
         -------
         int
-            Bytes of one memory cell: for each pixel and plane 64, and 2 for each sample that the estimator keeps.
+            Bytes of one memory cell: for each pixel and plane 76, and 2 for each sample that the estimator keeps.
         """
         assert kind is not None
         planes = 1 if kind.signal_plane is None else 2
         kept = {"robust": min(self.gate_samples, samples), "median": samples, "plain": 0}[self.estimator]
-        folded = 16 if samples > MAX_FRAMES else 0
+        folded = 20 if samples > MAX_FRAMES else 0
         halves = bytes_of(kind, kept) if self._has_gate else 0
-        return kind.pixels * planes * (2 * kept + 64 + folded) + halves
+        return kind.pixels * planes * (2 * kept + 76 + folded) + halves
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Accumulator:
         """Samples for the gate first, then moments inside it; or what the legacy estimators need.

@@ -176,14 +176,14 @@ class GateSamples(Samples):
                 n = self.filled[slot]
                 self.gated.quarters[slot] = dark_closure.of_samples(
                     self.context, self.sampling, self.extract.values[number, :n], self.trains[slot, :n],
-                    self.gated.low[0, slot], self.gated.high[0, slot])
+                    self.gated.sums[0].low[slot], self.gated.sums[0].high[slot])
 
         if not self.complete:
             self.gated.begin_after(self.filled, self.wrong)
 
     def _find_gate(self, index: int, slot: int) -> None:
         lowest, highest = self.sampling.lowest, self.sampling.highest
-        low, high = self.gated.low[index, slot], self.gated.high[index, slot]
+        low, high = self.gated.sums[index].low[slot], self.gated.sums[index].high[slot]
         median, mad, _ = robust.median_mad(self.rows(index, slot), lowest, highest)
         robust.gate(median, mad, self._sigma, self._floor, lowest, highest, out=(low, high))
         if index == 0 and self.gated.normality is not None:
@@ -200,7 +200,8 @@ class GateSamples(Samples):
         gated = self.gated
         if not self.complete:
             return gated.statistics(slot)
-        return gated.with_gate(self.plain(slot, gated.low[:, slot].copy(), gated.high[:, slot].copy()), slot)
+        low, high = (np.stack([getattr(one, end)[slot] for one in gated.sums]) for end in ("low", "high"))
+        return gated.with_gate(self.plain(slot, low, high), slot)
 
 
 class MedianSamples(Samples):

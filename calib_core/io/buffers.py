@@ -10,6 +10,9 @@ import numpy as np
 
 from calib_core.axes import Array
 
+#: Bytes that arrays begin at a multiple of: a line of the cache, so that no vector of a row lies in two.
+_LINE = 64
+
 
 class Buffers:
     """Large arrays of one worker, whose memory comes back when nobody holds them or a view of them any more.
@@ -69,7 +72,9 @@ class Buffers:
         if fitting:
             return self._free.pop(min(fitting, key=lambda i: self._free[i].nbytes))
         self.clear()
-        return np.empty(size, np.uint8)
+        memory = np.empty(size + _LINE, np.uint8)
+        begin = -memory.ctypes.data % _LINE
+        return memory[begin:begin + size]
 
     def clear(self) -> None:
         """Give up what nobody uses."""

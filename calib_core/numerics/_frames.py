@@ -24,14 +24,10 @@ def check_number(slot: _Array, seen: _Array) -> None:
         raise ValueError(f"more than {MAX_FRAMES} frames in one memory cell overflow the sums; fold them before")
 
 
-def check_block(block: _Array, plane: int, slot: _Array, total: _Array, squares: _Array) -> None:
-    """Refuse frames and sums that do not fit each other."""
-    if block.ndim != 3 or total.ndim != 2:
-        raise ValueError(f"block and sums need 3 and 2 axes, but have shapes {block.shape} and {total.shape}")
-    shape = (total.shape[0], block.shape[2])
-    check_array(total, "total", shape, TOTAL_DTYPE)
-    check_array(squares, "squares", shape, SQUARES_DTYPE)
-    check_frames(block, plane, slot, total.shape[0])
+def check_block(block: _Array, plane: int, slot: _Array, shape: tuple[int, ...]) -> None:
+    """Refuse frames that do not fit sums of a shape."""
+    check_frames(block, plane, slot, shape[0])
+    check_array(block, "block", (*block.shape[:2], shape[1]), np.uint16)
 
 
 def check_frames(block: _Array, plane: int, slot: _Array, cells: int) -> None:
@@ -47,19 +43,17 @@ def check_frames(block: _Array, plane: int, slot: _Array, cells: int) -> None:
         raise ValueError(f"slot {slot.min()} to {slot.max()} reaches outside 0 to {cells - 1}")
 
 
-def check_gate(low: _Array, high: _Array, count: _Array, shape: tuple[int, ...]) -> None:
-    """Refuse a gate, or counts of it, of another shape or type."""
-    check_array(low, "low", shape, np.uint16)
-    check_array(high, "high", shape, np.uint16)
-    check_array(count, "count", shape, COUNT_DTYPE)
+def check_gate(low: _Array, high: _Array) -> None:
+    """Refuse ends of gates that no sums can have, or that do not fit each other."""
+    if low.ndim != 2:
+        raise ValueError(f"gates need 2 axes, but have shape {low.shape}")
+    check_array(low, "low", low.shape, np.uint16)
+    check_array(high, "high", low.shape, np.uint16)
 
 
-def check_bits(
-    block: _Array, gain: _Array, expected: int, count: _Array, wrong: _Array, shape: tuple[int, ...]
-) -> None:
-    """Refuse gain bits, or counts of them, that do not fit the frames."""
+def check_bits(block: _Array, gain: _Array, expected: int, wrong: _Array, shape: tuple[int, ...]) -> None:
+    """Refuse gain bits, or counts of wrong ones, that do not fit the frames."""
     check_array(gain, "gain", (block.shape[0], block.shape[2]), np.uint8)
-    check_array(count, "count", shape, COUNT_DTYPE)
     check_array(wrong, "wrong", shape, COUNT_DTYPE)
     if not 0 <= expected <= 255:
         raise ValueError(f"expected gain bits {expected} are outside 0 to 255")

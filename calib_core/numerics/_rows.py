@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from calib_core.numerics._vectors import I1, I8, I16, I64, Value, Vectors, pointer
+from calib_core.numerics._vectors import I1, I8, I16, Value, Vectors, each_patch, pointer
 from calib_core.numerics.kernels import LANES
 
 _ARGUMENTS = ("row", "gain", "expected", "out")
@@ -23,20 +22,12 @@ def _keep_patch(v: Vectors, p: dict[str, Any], differ: Value) -> None:
     if "gain" in p:
         wrong = b.icmp_unsigned("!=", v.load(p["gain"], I8), v.spread(p["expected"]))
         sample = b.select(wrong, v.constant(I16, 0), sample)
-        some = v.any([v.widen(wrong, I8)], v.constant(I8, 1))
+        some = v.some(wrong)
         b.store(b.or_(b.load(differ), some), differ)
     if v.lanes > 1:
         v.stream(p["out"], I16, sample)
     else:
         b.store(sample, v.place(p["out"], I16), align=_ITEM)
-
-
-def _begin_of_vectors(builder: Any, out: Value, size: Value) -> Value:
-    """Samples before the first place that whole vectors may be streamed to, at most all."""
-    address = builder.ptrtoint(out, I64)
-    apart = builder.and_(builder.neg(address), I64(LANES * _ITEM - 1))
-    first = builder.lshr(apart, I64(1))
-    return builder.select(builder.icmp_unsigned("<", first, size), first, size)
 
 
 def _generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -47,13 +38,7 @@ def _generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any
     }
     size = context.make_array(signature.args[0])(context, builder, arguments[0]).nitems
     differ = cgutils.alloca_once_value(builder, I1(0))
-    zero = ir.Constant(size.type, 0)
-    first = _begin_of_vectors(builder, p["out"], size)
-    last = builder.add(first, builder.and_(builder.sub(size, first), ir.Constant(size.type, -LANES)))
-    for start, stop, lanes in ((zero, first, 1), (first, last, LANES), (last, size, 1)):
-        step = ir.Constant(size.type, lanes)
-        with cgutils.for_range_slice(builder, start, stop, step, size.type) as (offset, _):
-            _keep_patch(Vectors(builder, lanes, offset), p, differ)
+    each_patch(builder, p["out"], size, LANES, lambda vectors: _keep_patch(vectors, p, differ))
     return builder.load(differ)
 
 

@@ -1,12 +1,10 @@
 """The inner loop of the moments: eight frames at once over a tile of pixels, in explicit vectors.
 
-A patch is a register of pixels. Where their gates are narrow, nearly always once gates are known, samples are summed
-about the lower ends of the gates, by :mod:`calib_core.numerics._narrow`. Else those where all samples fit in 14 bits,
-no gate is empty and all gain bits are right take the short way: four samples are summed in 16 bits, eight squares in
-32. The others take the long way, exact for 16 bit samples, any gate and any gain bits.
+A patch is a register of pixels. Each pixel has a window of codes, narrow enough that sums of distances from its lower
+end fit in 16 bits (:mod:`calib_core.numerics._window`). Nearly all samples are inside; the others are left out. Where
+the gate reaches beyond the window, patches that have some are told, for :func:`add_beyond` to add to the whole sums.
 
-The samples of the next eight rows are prefetched meanwhile: a row of a tile is too short for the processor to have
-recognised the stream before it ends.
+Vectors begin where each row of one lies in a single cache line. Rows that come next are prefetched meanwhile.
 """
 
 from __future__ import annotations
@@ -18,12 +16,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from calib_core.numerics._narrow import add_near, is_wide
-from calib_core.numerics._vectors import I8, I16, I32, I64, Value, Vectors, pair_products, pointer, tree
-
-#: Bits that no sample of a patch may have, so that eight squares are sure to fit in 32 bits, four samples in 16.
-_WIDE_BITS = 0xC000
-_SIGN = 0x8000
+from calib_core.numerics._vectors import I8, I16, I32, I64, Value, Vectors, each_patch, pair_products, pointer, tree
+from calib_core.numerics.kernels import REACHES
 
 _Pointers = dict[str, Any]
 
@@ -35,79 +29,82 @@ class _Patch:
         self.v, self.b, self.p = vectors, vectors.builder, arguments
 
     def add(self) -> None:
-        """Add the patch to the accumulators."""
+        """Add what is inside the windows, about their lower ends; most patches have nothing to leave out."""
         v, b = self.v, self.b
-        if v.lanes == 1:
-            self._add_any()
-            return
-        for row in self.p["ahead"]:
-            v.prefetch(row)
-        gate = self._gate()
-        with b.if_else(is_wide(v, *gate), likely=False) as (wide, narrow):
-            with narrow:
-                add_near(v, self.p, gate, self._samples(), self._differ())
-            with wide:
-                self._add_wide(*gate)
-
-    def _add_wide(self, low: Value, high: Value) -> None:
-        v, b = self.v, self.b
-        kept, differ = self._samples(), self._differ()
-        outside = self._outside(kept, low, high)
-        kept = [b.select(m, v.constant(I16, 0), x) for m, x in zip(outside, kept, strict=True)]
-        rare = [v.any([v.widen(b.icmp_unsigned(">", low, high), I16)], v.constant(I16, 1)),
-                v.any(kept, v.constant(I16, _WIDE_BITS))]
+        if v.lanes > 1:
+            for row in self.p["ahead"]:
+                v.prefetch(row)
+        away, width, differ = self._away(), v.load(self.p["width"], I16), self._differ()
+        some = v.some(b.icmp_unsigned(">", tree(v.larger, away), width))
         if differ:
-            rare.append(v.any(differ, v.constant(I8, 0xFF)))
-        with b.if_else(tree(b.or_, rare), likely=False) as (long_way, short_way):
-            with short_way:
-                self._add_short(kept, outside)
-            with long_way:
-                self._add_any()
+            some = b.or_(some, v.some(b.icmp_unsigned("!=", tree(b.or_, differ), v.constant(I8, 0))))
+        places = [cgutils.alloca_once_value(b, one) for one in away]
+        with b.if_then(some):
+            self._leave_out(width, places, differ)
+        kept, product = [b.load(place) for place in places], self.p["product"] if v.lanes > 1 else ""
+        v.add_to(self.p["near"], I16, v.sum(kept))
+        v.add_to(self.p["near_squares"], I32, v.in_order(v.sum_squares(kept, product), product))
+
+    def add_beyond(self) -> None:
+        """Add samples inside the gate but not the window, of 16 bits, with the right gain bits, to the whole sums."""
+        v, b = self.v, self.b
+        samples, width, (low, high) = self._samples(), v.load(self.p["width"], I16), self._gate()
+        kept = [b.icmp_unsigned(">", one, width) for one in self._away()]
+        kept = [b.and_(k, b.icmp_unsigned(">=", x, low)) for k, x in zip(kept, samples, strict=True)]
+        kept = [b.and_(k, b.icmp_unsigned("<=", x, high)) for k, x in zip(kept, samples, strict=True)]
+        if differ := self._differ():
+            right = [b.icmp_unsigned("==", x, v.constant(I8, 0)) for x in differ]
+            kept = [b.and_(r, k) for r, k in zip(right, kept, strict=True)]
+        v.add_to(self.p["count"], I32, v.widen(v.sum([v.widen(k, I16) for k in kept]), I32))
+        wide = [v.widen(x, I32) for x in v.keep(kept, samples)]
+        v.add_to(self.p["total"], I32, v.sum(wide))
+        v.add_to(self.p["squares"], I64, v.sum([v.widen(b.mul(x, x), I64) for x in wide]))
+
+    def _leave_out(self, width: Value, places: list[Any], differ: list[Value]) -> None:
+        """Count samples outside of the window or with other gain bits, and set them to 0."""
+        v, b = self.v, self.b
+        outside = [b.icmp_unsigned(">", b.load(place), width) for place in places]
+        if differ:
+            wrong = [b.icmp_unsigned("!=", one, v.constant(I8, 0)) for one in differ]
+            v.add_to(self.p["wrong"], I32, v.widen(v.sum([v.widen(one, I8) for one in wrong]), I32))
+            outside = [b.or_(one, other) for one, other in zip(outside, wrong, strict=True)]
+        for place, one in zip(places, outside, strict=True):
+            b.store(b.select(one, v.constant(I16, 0), b.load(place)), place)
+        number = v.load(self.p["outside"], I16)
+        for one in outside:
+            number = b.select(one, b.add(number, v.constant(I16, 1)), number)
+        b.store(number, v.place(self.p["outside"], I16), align=2)
+        marks = self.p["marks"]
+        with b.if_then(b.icmp_unsigned("!=", b.and_(marks, marks.type(REACHES)), marks.type(0))):
+            self._tell()
+
+    def _tell(self) -> None:
+        """Tell of the patch: its offset, or what is left of −1 without it where it is a single pixel."""
+        b, offset = self.b, self.v.offset
+        told = b.load(self.p["told"])
+        place = b.gep(self.p["where"], [told], source_etype=I64)
+        b.store(offset if self.v.lanes > 1 else b.not_(offset), place)
+        b.store(b.add(told, I64(1)), self.p["told"])
 
     def _samples(self) -> list[Value]:
         return [self.v.load(row, I16) for row in self.p["rows"]]
 
+    def _away(self) -> list[Value]:
+        base = self.v.load(self.p["base"], I16)
+        return [self.b.sub(x, base) for x in self._samples()]
+
     def _gate(self) -> tuple[Value, Value]:
         return self.v.load(self.p["low"], I16), self.v.load(self.p["high"], I16)
-
-    def _outside(self, samples: list[Value], low: Value, high: Value) -> list[Value]:
-        """Whether samples are outside a gate that is not empty: one subtraction, and one signed comparison of it."""
-        b, sign = self.b, self.v.constant(I16, -_SIGN)
-        bottom, width = b.xor(low, sign), b.xor(b.sub(high, low), sign)
-        return [b.icmp_signed(">", b.sub(x, bottom), width) for x in samples]
 
     def _differ(self) -> list[Value]:
         """Gain bits that are not as expected."""
         v = self.v
         return [self.b.xor(v.load(row, I8), v.spread(self.p["expected"])) for row in self.p.get("bits", ())]
 
-    def _add_short(self, kept: list[Value], outside: list[Value]) -> None:
-        v, b, product = self.v, self.b, self.p["product"]
-        inside = b.add(v.constant(I16, len(outside)), v.sum([b.sext(m, v.type_of(I16)) for m in outside]))
-        v.add_to(self.p["count"], I32, v.widen(inside, I32))
-        fours = [v.sum(kept[i:i + 4]) for i in range(0, len(kept), 4)]
-        v.add_to(self.p["total"], I32, v.sum([v.widen(x, I32) for x in fours]))
-        v.add_to(self.p["squares"], I64, v.widen(v.in_order(v.sum_squares(kept, product), product), I64))
 
-    def _add_any(self) -> None:
-        """Samples of 16 bits, any gate, any gain bits; what is wrong is counted, unless it is nothing at all."""
-        v, b = self.v, self.b
-        samples, (low, high) = self._samples(), self._gate()
-        kept = [b.and_(b.icmp_unsigned(">=", x, low), b.icmp_unsigned("<=", x, high)) for x in samples]
-        if differ := self._differ():
-            right = [b.icmp_unsigned("==", x, v.constant(I8, 0)) for x in differ]
-            v.add_to(self.p["wrong"], I32, v.widen(v.sum([v.widen(b.not_(r), I8) for r in right]), I32))
-            kept = [b.and_(r, m) for r, m in zip(right, kept, strict=True)]
-        v.add_to(self.p["count"], I32, v.widen(v.sum([v.widen(m, I16) for m in kept]), I32))
-        wide = [v.widen(x, I32) for x in v.keep(kept, samples)]
-        v.add_to(self.p["total"], I32, v.sum(wide))
-        v.add_to(self.p["squares"], I64, v.sum([v.widen(b.mul(x, x), I64) for x in wide]))
-
-
-_ARGUMENTS = (
-    "block", "zeros", "rows", "ahead", "gain", "right", "bits", "expected",
-    "low", "high", "near", "near_squares", "outside", "total", "squares", "count", "wrong",
-)
+_GIVEN = ("block", "rows", "gain", "right", "bits", "expected", "low", "high", "base", "width")
+_SWEEP = (*_GIVEN, "ahead", "near", "near_squares", "outside", "wrong", "marks", "where")
+_BEYOND = (*_GIVEN, "total", "squares", "count", "at")
 
 
 def _row_pointers(builder: Any, samples: Value, padding: Value, offsets: list[Value], scalar: Any) -> list[Value]:
@@ -120,42 +117,67 @@ def _row_pointers(builder: Any, samples: Value, padding: Value, offsets: list[Va
     return pointers
 
 
-def _generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+def _pointers(names: tuple[str, ...], context: Any, builder: Any, signature: Any, arguments: Any) -> _Pointers:
+    """Addresses by name; beyond the last frame, samples are those of the lower ends of the windows."""
     p = {
         name: pointer(context, builder, kind, value)
-        for name, kind, value in zip(_ARGUMENTS, signature.args, arguments, strict=True)
+        for name, kind, value in zip(names, signature.args, arguments, strict=True)
         if not isinstance(kind, types.NoneType)
     }
-    p["rows"] = _row_pointers(builder, p["block"], p["zeros"], p["rows"], I16)
-    p["ahead"] = _row_pointers(builder, p["block"], p["zeros"], p["ahead"], I16)
+    p["rows"] = _row_pointers(builder, p["block"], p["base"], p["rows"], I16)
     p["bits"] = _row_pointers(builder, p["gain"], p["right"], p["bits"], I8) if "gain" in p else []
+    return p
+
+
+def _generate_sweep(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    p = _pointers(_SWEEP, context, builder, signature, arguments)
     most, p["product"] = pair_products(context)
-    total = _ARGUMENTS.index("total")
-    size = context.make_array(signature.args[total])(context, builder, arguments[total]).nitems
-    whole = builder.and_(size, ir.Constant(size.type, -most))
-    for start, stop, lanes in ((ir.Constant(size.type, 0), whole, most), (whole, size, 1)):
-        step = ir.Constant(size.type, lanes)
-        with cgutils.for_range_slice(builder, start, stop, step, size.type) as (offset, _):
-            _Patch(Vectors(builder, lanes, offset), p).add()
-    return context.get_dummy_value()
+    p["ahead"] = _row_pointers(builder, p["block"], p["base"], p["ahead"], I16)
+    p["told"] = cgutils.alloca_once_value(builder, I64(0))
+    at = _SWEEP.index("near")
+    size = context.make_array(signature.args[at])(context, builder, arguments[at]).nitems
+    each_patch(builder, p["rows"][0], size, most, lambda vectors: _Patch(vectors, p).add())
+    return builder.load(p["told"])
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def sweep(
-    typing_context: Any, block: Any, zeros: Any, rows: Any, ahead: Any, gain: Any, right: Any, bits: Any,
-    expected: Any, low: Any, high: Any, near: Any, near_squares: Any, outside: Any, total: Any, squares: Any,
-    count: Any, wrong: Any,
+    typing_context: Any, block: Any, rows: Any, gain: Any, right: Any, bits: Any, expected: Any, low: Any, high: Any,
+    base: Any, width: Any, ahead: Any, near: Any, near_squares: Any, outside: Any, wrong: Any, marks: Any,
+    where: Any,
 ) -> Any:
-    """Add eight rows of a tile.
+    """Add eight rows of a tile to the sums of their windows; tell how many patches reach beyond.
 
-    Uint16 samples; a tile of zeros; tuples of eight offsets of the rows and of the eight rows that come next,
-    negative beyond the last frame; gain bits, a tile of right ones and eight offsets of their rows; the expected gain
-    bits; and slices of gate and accumulators, all of the tile's size. Without a check of gain bits, ``gain`` and
-    ``wrong`` are None. What lies inside of narrow gates is in the sums after :func:`_narrow.fold` alone.
+    Uint16 samples and a tuple of eight offsets of their rows, negative beyond the last frame; gain bits, a tile of
+    right ones, eight offsets of their rows and the expected gain bits; slices of gates and windows; offsets of the
+    rows that come next; and slices of the sums of the windows, all of the tile's size. Without a check of gain bits,
+    ``gain`` and ``wrong`` are None. Where the marks of the tile say `REACHES`, places of patches for
+    :func:`add_beyond` are written to ``where``, int64, at most one for each pixel.
     """
-    given = (block, zeros, rows, ahead, gain, right, bits, expected, low, high, near, near_squares, outside, total,
-             squares, count, wrong)
-    return types.void(*given), _generate
+    given = (block, rows, gain, right, bits, expected, low, high, base, width, ahead, near, near_squares, outside,
+             wrong, marks, where)
+    return types.int64(*given), _generate_sweep
+
+
+def _generate_beyond(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    p = _pointers(_BEYOND, context, builder, signature, arguments)
+    most, _ = pair_products(context)
+    with builder.if_else(builder.icmp_signed("<", p["at"], I64(0))) as (single, many):
+        with single:
+            _Patch(Vectors(builder, 1, builder.not_(p["at"])), p).add_beyond()
+        with many:
+            _Patch(Vectors(builder, most, p["at"]), p).add_beyond()
+    return context.get_dummy_value()
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def add_beyond(
+    typing_context: Any, block: Any, rows: Any, gain: Any, right: Any, bits: Any, expected: Any, low: Any, high: Any,
+    base: Any, width: Any, total: Any, squares: Any, count: Any, at: Any,
+) -> Any:
+    """Add what a patch has inside of gates but not of windows to whole sums; arguments are those of :func:`sweep`."""
+    given = (block, rows, gain, right, bits, expected, low, high, base, width, total, squares, count, at)
+    return types.void(*given), _generate_beyond
 
 
 def tile_of(array: Any, cell: Any, start: Any, stop: Any) -> Any:

@@ -244,7 +244,22 @@ class Vectors:
         """
         met = self.builder.and_(tree(self.builder.or_, values), bits)
         lanes = self.builder.icmp_unsigned("!=", met, ir.Constant(met.type, [0] * self.lanes))
-        packed = self.builder.bitcast(lanes, ir.IntType(self.lanes))
+        return self.some(lanes)
+
+    def some(self, mask: Value) -> Value:
+        """Tell whether a comparison holds in any lane.
+
+        Parameters
+        ----------
+        mask : vector
+            Of one bit per lane.
+
+        Returns
+        -------
+        scalar
+            One bit, fit for a branch.
+        """
+        packed = self.builder.bitcast(mask, ir.IntType(self.lanes))
         return self.builder.icmp_unsigned("!=", packed, ir.Constant(packed.type, 0))
 
     def keep(self, masks: list[Value], values: list[Value]) -> list[Value]:
@@ -315,6 +330,35 @@ def tree(combine: Callable[[Value, Value], Value], values: list[Value]) -> Value
         pairs = [combine(*values[i:i + 2]) for i in range(0, len(values) - 1, 2)]
         values = pairs + values[2 * len(pairs):]
     return values[0]
+
+
+def each_patch(builder: Any, place: Value, size: Value, lanes: int, patch: Callable[[Vectors], None]) -> None:
+    """Do something with whole vectors of pixels, and with each of those before and after them.
+
+    Parameters
+    ----------
+    builder
+        As numba hands it to an intrinsic.
+    place : pointer
+        To the first of the samples, of 16 bits, that whole vectors are aligned to.
+    size : scalar
+        Pixels.
+    lanes : int
+        Of a vector, a power of two.
+    patch : callable
+        Emits the instructions; single pixels are vectors of one lane.
+    """
+    item, zero = I16.width // 8, ir.Constant(size.type, 0)
+    apart = builder.and_(builder.neg(builder.ptrtoint(place, size.type)), ir.Constant(size.type, lanes * item - 1))
+    first = builder.lshr(apart, ir.Constant(size.type, 1))
+    first = builder.select(builder.icmp_unsigned("<", first, size), first, size)
+    inside = builder.and_(builder.sub(size, first), ir.Constant(size.type, -lanes))
+    step, last = ir.Constant(size.type, lanes), builder.add(first, inside)
+    with cgutils.for_range_slice(builder, first, last, step, size.type) as (offset, _):
+        patch(Vectors(builder, lanes, offset))
+    with cgutils.for_range_slice(builder, zero, builder.sub(size, inside), step.type(1), size.type) as (number, _):
+        before = builder.icmp_unsigned("<", number, first)
+        patch(Vectors(builder, 1, builder.select(before, number, builder.add(number, inside))))
 
 
 def pointer(context: Any, builder: Any, kind: Any, value: Value) -> Any:

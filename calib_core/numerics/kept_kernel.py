@@ -72,7 +72,7 @@ def compiled(function: Callable[..., Any], cache: bool = False, **options: Any) 
     """
     if cache and function.__closure__:
         raise ValueError(f"{function.__qualname__} has a closure; what it holds is in no kept kernel's name")
-    kernel = numba.njit(**options)(function)
+    kernel = numba.njit(no_cfunc_wrapper=True, **options)(function)  # C calls none; it would be compiled with each
     if cache and isinstance(kernel, Dispatcher):  # else numba is told to compile nothing
         kernel._cache = _KeptKernel(function)  # type: ignore[attr-defined]
     return kernel

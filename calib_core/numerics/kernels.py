@@ -19,8 +19,10 @@ LANES = 32
 NARROW_STEP = 4
 #: Frames that the inner loop of the moments takes at once.
 ROWS = 8
-#: Frames after which sums inside of narrow gates are folded, a multiple of that.
+#: Frames after which sums inside of windows are folded into whole ones.
 NARROW_ROWS = 64
+#: Bits that tell of a tile's pixels: some gates reach beyond their windows, some are empty; whole sums are begun.
+REACHES, EMPTY, BEGUN = 1, 2, 4
 
 _LOCK = threading.RLock()
 

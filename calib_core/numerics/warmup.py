@@ -47,8 +47,6 @@ def _calls() -> list[Callable[[], object]]:
     block = np.ones((2, 1, 4), np.uint16)
     gain = np.zeros((2, 4), np.uint8)
     slot = np.zeros(2, np.int64)
-    total = np.zeros((1, 4), moments.TOTAL_DTYPE)
-    squares = np.zeros((1, 4), moments.SQUARES_DTYPE)
     count = np.zeros((1, 4), moments.COUNT_DTYPE)
     frames = np.zeros(1, np.int64)
     first = np.zeros((1, 1, 2, 4), np.uint16)
@@ -61,10 +59,9 @@ def _calls() -> list[Callable[[], object]]:
     sums = np.zeros(2, residuals.TOTAL_DTYPE)
     median = order.MedianOfParts()
     return [
-        lambda: moments.add_gated(block, 0, slot, low, high, total, squares, count, frames),
-        lambda: moments.add_gated_bits(block, 0, gain, 0, slot, low, high, total, squares, count, count, frames),
-        lambda: moments.whole(block, 0, slot, 1, 1, (low, high)),
-        lambda: moments.finish(total, squares, count),
+        lambda: moments.Sums(low, high).add(block, 0, slot),
+        lambda: moments.Sums(low, high).add(block, 0, slot, (gain, 0, count)),
+        lambda: moments.Sums(low, high).finish(),
         lambda: first_samples.keep(block, (0,), slot, frames.copy(), first),
         lambda: first_samples.keep(block, (0,), slot, frames.copy(), first, (gain, 0, count)),
         lambda: robust.median_mad(block[:, 0], 0, 65535),

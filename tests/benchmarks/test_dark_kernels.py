@@ -25,7 +25,7 @@ GATE_FRAMES = 128
 
 
 def make_run(cells: int, trains: int, pixels: int = PIXELS) -> SimpleNamespace:
-    """Frames of a run, memory cells cycling within each train, with sums to fill."""
+    """Frames of a run, memory cells cycling within each train, with gates and maps to fill."""
     frames = cells * trains
     rng = np.random.default_rng(cells)
     block = rng.integers(0, 128, (frames, 1, pixels), np.uint8).astype(np.uint16)
@@ -33,23 +33,19 @@ def make_run(cells: int, trains: int, pixels: int = PIXELS) -> SimpleNamespace:
     return SimpleNamespace(
         block=block, cells=cells, trains=trains,
         slot=np.tile(np.arange(cells), trains), train=np.repeat(np.arange(trains), cells),
-        total=np.zeros((cells, pixels), np.uint32), squares=np.zeros((cells, pixels), np.uint64),
-        seen=np.zeros(cells, np.int64), count=np.zeros((cells, pixels), np.uint32),
         wrong=np.zeros((cells, pixels), np.uint32),
-        maps=(np.zeros((cells, pixels), np.float32), np.zeros((cells, pixels), np.float32)),
-        low=np.full((cells, pixels), 5003, np.uint16), high=np.full((cells, pixels), 5120, np.uint16),
-        any=(np.full((cells, pixels), 1, np.uint16), np.full((cells, pixels), 16382, np.uint16)),
+        maps=tuple(np.zeros((cells, pixels), kind) for kind in (np.float32, np.float32, np.uint32)),
+        gate=gate_of(cells, pixels, 5003, 5120), any=gate_of(cells, pixels, 1, 16382),
     )
 
 
-def clear(*sums: np.ndarray) -> None:
-    for each in sums:
-        each.fill(0)
+def gate_of(cells: int, pixels: int, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.full((cells, pixels), low, np.uint16), np.full((cells, pixels), high, np.uint16)
 
 
 def mean_and_noise(run: SimpleNamespace):
     """Maps of all measurements of all frames at once."""
-    return moments.whole(run.block, 0, run.slot, run.cells, 1, run.any, (*run.maps, run.count))[:2]
+    return moments.whole(run.block, 0, run.slot, run.cells, 1, run.any, run.maps)[:2]
 
 
 def numpy_mean_and_noise(run: SimpleNamespace):
@@ -112,17 +108,16 @@ def test_mean_noise_and_median(bar):
 
 def gated(run: SimpleNamespace):
     """Maps inside the gate, of all frames at once."""
-    return moments.whole(run.block, 0, run.slot, run.cells, 1, (run.low, run.high), (*run.maps, run.count))
+    return moments.whole(run.block, 0, run.slot, run.cells, 1, run.gate, run.maps)
 
 
-def gated_sums(run: SimpleNamespace, trains: int):
+def gated_sums(run: SimpleNamespace, sums: moments.Sums, trains: int):
     """The same by way of sums, in blocks of the given number of trains."""
-    clear(run.total, run.squares, run.count)
+    sums.forget()
     step = trains * run.cells
     for i in range(0, len(run.slot), step):
-        moments.add_gated(run.block[i:i + step], 0, run.slot[i:i + step], run.low, run.high,
-                          run.total, run.squares, run.count, run.seen)
-    return *moments.finish(run.total, run.squares, run.count, out=run.maps), run.count
+        sums.add(run.block[i:i + step], 0, run.slot[i:i + step])
+    return sums.finish(out=run.maps)
 
 
 def robust_dark(run: SimpleNamespace, context: Context) -> Moments:
@@ -144,22 +139,23 @@ def frames_of(run: SimpleNamespace, part: slice) -> Frames:
 
 
 def test_gated(bar, read_limit, few, many):
+    sums = {run.trains: moments.Sums(*run.gate) for run in (few, many)}
     for run in (few, many):
         mean, std, count = (values.copy() for values in gated(run))
         for cell in range(run.cells):
             frames = run.block[run.slot == cell, 0]
-            inside = (frames >= run.low[cell]) & (frames <= run.high[cell])
+            inside = (frames >= run.gate[0][cell]) & (frames <= run.gate[1][cell])
             np.testing.assert_array_equal(count[cell], inside.sum(axis=0))
             total = np.where(inside, frames, 0).sum(axis=0)
             np.testing.assert_array_equal(mean[cell], (total / count[cell]).astype(np.float32))
         for trains in (16, run.trains):
-            for one, other in zip(gated_sums(run, trains), (mean, std, count), strict=True):
+            for one, other in zip(gated_sums(run, sums[run.trains], trains), (mean, std, count), strict=True):
                 np.testing.assert_array_equal(one, other)
     for run in (few, many):
-        limit = read_limit(run.block)
+        limit, summed = read_limit(run.block), partial(gated_sums, run, sums[run.trains], run.trains)
         bar(f"dark_gated_{run.trains}", partial(gated, run), limit, goal=0.50, rounds=15)
-        bar(f"dark_gated_sums_{run.trains}", partial(gated_sums, run, run.trains), limit, goal=0.50, rounds=15)
-    bar("dark_stream_16", partial(gated_sums, few, 16), read_limit(few.block), goal=0.50, rounds=15)
+        bar(f"dark_gated_sums_{run.trains}", summed, limit, goal=0.50, rounds=15)
+    bar("dark_stream_16", partial(gated_sums, few, sums[few.trains], 16), read_limit(few.block), goal=0.50, rounds=15)
 
 
 def test_robust(bar, read_limit, many):
@@ -173,8 +169,9 @@ def test_robust(bar, read_limit, many):
         middle, mad = numpy_median_and_mad(frames[:GATE_FRAMES])
         half = np.maximum(5 * 1.4826 * mad, 3)
         inside = (frames >= np.ceil(middle - half)) & (frames <= np.floor(middle + half))
-        np.testing.assert_array_equal(found.count[0, cell], inside.sum(axis=0))
-        np.testing.assert_array_equal(found.total[0, cell], np.where(inside, frames, 0).sum(axis=0))
+        total, _, count = found.sums[0].whole()
+        np.testing.assert_array_equal(count[cell], inside.sum(axis=0))
+        np.testing.assert_array_equal(total[cell], np.where(inside, frames, 0).sum(axis=0))
     bar("dark_robust_200", lambda: robust_dark(many, context), read_limit(many.block), goal=0.16)
 
 
@@ -185,18 +182,20 @@ def test_gain_bits(bar, read_limit, wrong, gate):
     run = make_run(1, 64, pixels=512 * 1024)
     gain = (np.random.default_rng(1).random(run.block[:, 0].shape) < wrong).astype(np.uint8)
 
-    low, high = (run.low, run.high) if gate else run.any
+    low, high = run.gate if gate else run.any
+    sums = moments.Sums(low, high)
 
     def ours():
-        clear(run.total, run.squares, run.count, run.wrong)
-        moments.add_gated_bits(run.block, 0, gain, 0, run.slot, low, high,
-                               run.total, run.squares, run.count, run.wrong, run.seen)
+        run.wrong.fill(0)
+        sums.forget()
+        sums.add(run.block, 0, run.slot, (gain, 0, run.wrong))
 
     ours()
     frames = run.block[:, 0]
     kept = (gain == 0) & (frames >= low) & (frames <= high)
-    np.testing.assert_array_equal(run.count[0], kept.sum(axis=0))
+    total, _, count = sums.whole()
+    np.testing.assert_array_equal(count[0], kept.sum(axis=0))
     np.testing.assert_array_equal(run.wrong[0], (gain != 0).sum(axis=0))
-    np.testing.assert_array_equal(run.total[0], np.where(kept, frames, 0).sum(axis=0))
+    np.testing.assert_array_equal(total[0], np.where(kept, frames, 0).sum(axis=0))
     name = f"dark_bits{'_gated' if gate else ''}_{'rare' if wrong else 'clean'}"
     bar(name, ours, read_limit(run.block), goal=0.25, rounds=15)

@@ -26,6 +26,12 @@ def test_memory_comes_back_when_nobody_holds_it():
     assert not np.shares_memory(again, other)
 
 
+def test_arrays_begin_with_a_line_of_the_cache():
+    buffers = Buffers()
+    held = [buffers.array((n,), np.uint8) for n in (1, 77, 5000, 3 << 20)]
+    assert [address(array) % 64 for array in held] == [0] * 4
+
+
 def test_a_view_of_a_view_holds_its_memory():
     buffers = Buffers()
     values = buffers.array((5, 4, 8), np.uint16)

@@ -81,17 +81,19 @@ def test_warmed_kernels_are_not_compiled_again():
     before = {kernel.__name__: len(kernel.signatures) for kernel in kernels()}
     block, slot = np.ones((3, 2, 40), np.uint16), np.zeros(3, np.int64)
     block.flags.writeable = slot.flags.writeable = False
-    total, squares = np.zeros((1, 40), np.uint32), np.zeros((1, 40), np.uint64)
     low, high, count = np.zeros((1, 40), np.uint16), np.ones((1, 40), np.uint16), np.zeros((1, 40), np.uint32)
     low.flags.writeable = False
-    moments.add_gated(block, 1, slot, low, high, total, squares, count, np.zeros(1, np.int64))
+    sums = moments.Sums(low, high)
+    sums.add(block, 1, slot)
+    sums.finish(ddof=0, cells=slice(0, 1))
+    sums.whole()
+    sums.finish()
     moments.whole(block, 1, slot, 1, 0, (low, high))
     gain, first = np.zeros((3, 40), np.uint8), np.zeros((2, 1, 2, 40), np.uint16)
     gain.flags.writeable = False
+    sums.add(block, 1, slot, (gain, 0, count))
     for bits in (None, (gain, 0, count)):
         first_samples.keep(block, (0, 1), slot, np.zeros(1, np.int64), first, bits)
-    moments.finish(total[0], squares[0], 3, ddof=0)
-    moments.finish(total, squares, np.full((1, 40), 3, np.uint32))
     middle = robust.median(block[:, 0], 0, 10)
     robust.median_mad(block[:, 1], 0, 10)
     values = middle.reshape(4, 10)
@@ -103,8 +105,8 @@ def test_warmed_kernels_are_not_compiled_again():
         common_mode.subtract_medians(images, common_mode.near(images, use, reach), (2, 5), axis, 0.25, 10)
     tracks.take_out(images, use, reach, reach, 1)
     images.flags.writeable = use.flags.writeable = reach.flags.writeable = False
-    sums = (np.zeros(20, np.int64), np.zeros(20, np.int64), np.zeros(20, np.uint32))
-    residuals.add(images.reshape(4, 20), use.reshape(4, 20), reach.reshape(2, 20)[0], *sums)
+    residuals.add(images.reshape(4, 20), use.reshape(4, 20), reach.reshape(2, 20)[0],
+                  np.zeros(20, np.int64), np.zeros(20, np.int64), np.zeros(20, np.uint32))
     found = closure.quarters(images.reshape(2, 40), slot[:2], reach.ravel(), reach.ravel(), np.zeros(40, np.int64))
     closure.pulls(found, "even and odd trains", np.ones(40, np.bool_), np.zeros(40, np.int64))
     assert {kernel.__name__: len(kernel.signatures) for kernel in kernels()} == before

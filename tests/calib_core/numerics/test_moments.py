@@ -32,33 +32,37 @@ def make_data(frames: int, pixels: int, top: int = 16384, seed: int = 0, planes:
         low=np.maximum(centre - half, 0).astype(np.uint16), high=np.minimum(centre + half, 65535).astype(np.uint16))
 
 
-def empty_sums(pixels: int) -> SimpleNamespace:
-    return SimpleNamespace(
-        total=np.zeros((CELLS, pixels), moments.TOTAL_DTYPE), count=np.zeros((CELLS, pixels), np.uint32),
-        squares=np.zeros((CELLS, pixels), moments.SQUARES_DTYPE), wrong=np.zeros((CELLS, pixels), np.uint32),
-        seen=np.zeros(CELLS, np.int64),
-    )
-
-
 def gate_of(data: SimpleNamespace, gated: bool) -> tuple[np.ndarray, np.ndarray]:
     """The gate, or one that leaves nothing out."""
     return (data.low, data.high) if gated else (np.zeros_like(data.low), np.full_like(data.low, 65535))
 
 
-def accumulate(data: SimpleNamespace, gated: bool, checked: bool, parts: list[np.ndarray] | None = None):
-    """Sums of the kernels over the given parts of the frames, in that order."""
-    sums = empty_sums(data.block.shape[2])
+def anything(shape, dtype) -> np.ndarray:
+    """Memory that was used before."""
+    return np.full(shape, 0xA5A5A5A5A5A5A5A5, np.uint64).astype(dtype)
+
+
+def sums_of(data: SimpleNamespace, gated: bool, checked: bool, parts: list[np.ndarray] | None = None):
+    """Sums over the given parts of the frames, in that order; and numbers of samples with other gain bits."""
+    sums = moments.Sums(*gate_of(data, gated), anything)
+    wrong = np.zeros(data.low.shape, np.uint32)
     for part in [np.arange(len(data.slot))] if parts is None else parts:
-        more = (sums.total, sums.squares, sums.count, *((sums.wrong,) if checked else ()), sums.seen)
-        add, bits = (moments.add_gated_bits, (data.gain[part], 1)) if checked else (moments.add_gated, ())
-        add(data.block[part], 1, *bits, data.slot[part], *gate_of(data, gated), *more)
-        sums.seen += np.bincount(data.slot[part], minlength=CELLS)
-    return sums
+        sums.add(data.block[part], 1, data.slot[part], (data.gain[part], 1, wrong) if checked else None)
+    return sums, wrong
+
+
+def accumulate(data: SimpleNamespace, gated: bool, checked: bool, parts: list[np.ndarray] | None = None):
+    """The sums themselves."""
+    sums, wrong = sums_of(data, gated, checked, parts)
+    return SimpleNamespace(**dict(zip(("total", "squares", "count"), sums.whole(), strict=True)), wrong=wrong)
 
 
 def reference(data: SimpleNamespace, gated: bool, checked: bool) -> SimpleNamespace:
     """The same with NumPy, one memory cell at a time."""
-    sums = empty_sums(data.block.shape[2])
+    shape = CELLS, data.block.shape[2]
+    sums = SimpleNamespace(
+        total=np.zeros(shape, moments.TOTAL_DTYPE), count=np.zeros(shape, np.uint32),
+        squares=np.zeros(shape, moments.SQUARES_DTYPE), wrong=np.zeros(shape, np.uint32))
     for cell in range(CELLS):
         mine = data.slot == cell
         value = data.block[mine, 1].astype(np.uint64)
@@ -116,15 +120,15 @@ def test_all_frames_at_once_have_the_bits_of_sums_that_are_finished(frames, top,
         data.high[:, ::3], data.high[:, ::13] = 65535, data.low[:, ::13]
         data.block[frames // 2:, :, ::4] = np.array([0, 65535, 16383, 16384])[np.arange(frames - frames // 2) % 4,
                                                                               np.newaxis, np.newaxis]
-        sums = accumulate(data, gated, False)
-        assert_equal(sums, reference(data, gated, False))
+        assert_equal(accumulate(data, gated, False), reference(data, gated, False))
+        sums, _ = sums_of(data, gated, False)
         gate = gate_of(data, gated)
         for ddof in (0, 1):
-            mean, std, count = moments.whole(data.block, 1, data.slot, CELLS, ddof, gate)
-            np.testing.assert_array_equal(count, sums.count)
-            for one, expected in zip((mean, std), moments.finish(sums.total, sums.squares, sums.count, ddof),
-                                     strict=True):
-                np.testing.assert_array_equal(one, expected, strict=True)
+            before = sums.finish(ddof)
+            sums.whole()
+            for found in (moments.whole(data.block, 1, data.slot, CELLS, ddof, gate), sums.finish(ddof)):
+                for one, expected in zip(found, before, strict=True):
+                    np.testing.assert_array_equal(one, expected, strict=True)
 
 
 def test_all_frames_at_once_refuse_what_sums_refuse():
@@ -167,14 +171,15 @@ def test_most_frames_of_largest_samples_stay_exact(bottom):
     n = moments.MAX_FRAMES
     block = np.full((n // 64, 1, 33), 65535, np.uint16)
     low, high = np.zeros((1, 33), np.uint16), np.full((1, 33), 65535, np.uint16)
-    total, squares, count = np.zeros((1, 33), np.uint32), np.zeros((1, 33), np.uint64), np.zeros((1, 33), np.uint32)
     low[:, :32] = bottom
-    for i in range(64):
-        seen = np.full(1, i * len(block))
-        moments.add_gated(block, 0, np.zeros(len(block), np.int64), low, high, total, squares, count, seen)
+    sums = moments.Sums(low, high, anything)
+    for _ in range(64):
+        sums.add(block, 0, np.zeros(len(block), np.int64))
+    mean, std, count = sums.finish()
+    total, squares, _ = sums.whole()
     assert set(total[0].tolist()) == {n * 65535}
     assert set(squares[0].tolist()) == {n * 65535**2}
-    mean, std = moments.finish(total, squares, count)
+    assert set(count[0].tolist()) == {n}
     assert set(mean[0].tolist()) == {65535.0}
     assert set(std[0].tolist()) == {0.0}
 
@@ -185,6 +190,15 @@ def test_read_only_block_is_accepted():
     for name in ("block", "gain", "low", "high", "slot"):
         getattr(data, name).flags.writeable = False
     assert_equal(accumulate(data, True, True), expected)
+
+
+def finish(total, squares, count, ddof: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of given sums of one memory cell."""
+    sums = moments.Sums(np.zeros((1, len(total)), np.uint16), np.zeros((1, len(total)), np.uint16), anything)
+    for mine, known in zip(sums.whole(), (total, squares, count), strict=True):
+        mine[0] = known
+    mean, std, _ = sums.finish(ddof)
+    return mean[0], std[0]
 
 
 def to_float32(value: Fraction) -> np.float32:
@@ -202,7 +216,7 @@ def test_mean_is_rounded_once_and_std_is_exact(n, samples, seed):
     weights = rng.multinomial(n, np.full(len(samples), 1 / len(samples)))
     total = sum(int(w) * v for w, v in zip(weights, samples, strict=True))
     squares = sum(int(w) * v * v for w, v in zip(weights, samples, strict=True))
-    mean, std = moments.finish(np.array([total], np.uint32), np.array([squares], np.uint64), np.int64(n))
+    mean, std = finish([total], [squares], [n])
     assert mean[0] == to_float32(Fraction(total, n))
     variance = Fraction(n * squares - total * total, n * (n - 1))
     assert float(std[0]) == pytest.approx(float(variance) ** 0.5, rel=1e-6, abs=0)
@@ -215,7 +229,7 @@ def test_finish_equals_numpy_and_knows_too_few_samples(ddof):
     counts = np.arange(40) % 8
     kept = values * (np.arange(7)[:, np.newaxis] < counts)
     total, squares = kept.sum(axis=0).astype(np.uint32), (kept * kept).sum(axis=0).astype(np.uint64)
-    mean, std = moments.finish(total, squares, counts, ddof)
+    mean, std = finish(total, squares, counts, ddof)
     for i, n in enumerate(counts):
         sample = values[:n, i]
         assert (mean[i] == np.float32(sample.mean())) if n else np.isnan(mean[i])
@@ -223,14 +237,47 @@ def test_finish_equals_numpy_and_knows_too_few_samples(ddof):
         assert std[i] == pytest.approx(sample.std(ddof=ddof), rel=1e-6) if enough else np.isnan(std[i])
 
 
-def test_counts_per_cell_and_per_pixel_agree():
-    data = make_data(frames=40, pixels=30)
-    sums = accumulate(data, False, False)
-    for one, other in zip(moments.finish(sums.total, sums.squares, sums.count[:, 0]),
-                          moments.finish(sums.total, sums.squares, sums.count), strict=True):
-        np.testing.assert_array_equal(one, other)
-        assert np.isnan(one[CELLS - 1]).all()
-        assert one.dtype == np.float32
+def test_memory_cells_without_frames_have_no_number():
+    sums, _ = sums_of(make_data(frames=40, pixels=30), False, False)
+    mean, std, count = sums.finish()
+    assert mean.dtype == std.dtype == np.float32
+    assert np.isnan(mean[CELLS - 1]).all()
+    assert np.isnan(std[CELLS - 1]).all()
+    assert not count[CELLS - 1].any()
+    assert not np.isnan(mean[:CELLS - 1]).any()
+
+
+def test_some_memory_cells_can_be_finished_alone():
+    sums, _ = sums_of(make_data(frames=40, pixels=30), True, False)
+    for one, expected in zip(sums.finish(cells=slice(1, 3)), sums.finish(), strict=True):
+        np.testing.assert_array_equal(one, expected[1:3])
+
+
+@pytest.mark.parametrize("frames", [9, 100])
+def test_sums_begin_anew_and_are_merged(frames):
+    data = make_data(frames, 50)
+    sums, _ = sums_of(data, True, False)
+    more, _ = sums_of(data, True, False, [np.arange(frames // 2, frames)])
+    sums.forget()
+    sums.add(data.block[:frames // 2], 1, data.slot[:frames // 2])
+    sums.merge(more)
+    expected = reference(data, True, False)
+    for one, name in zip(sums.whole(), ("total", "squares", "count"), strict=True):
+        np.testing.assert_array_equal(one, getattr(expected, name), err_msg=name)
+    np.testing.assert_array_equal(sums.seen, np.bincount(data.slot, minlength=CELLS))
+
+
+@pytest.mark.parametrize("first", [
+    (5000, 5000, 5000), (0, 5000, 5000), (5000, 65535, 5000), (0, 0, 65535), (40, 9000, 0)])
+@pytest.mark.parametrize("gate", [(1, 16382), (0, 65535), (4000, 5400), (64000, 65535), (0, 1023), (0, 1024), (9, 8)])
+def test_windows_do_not_matter(first, gate):
+    """They are chosen from the first three frames, which may be anything; samples lie at their ends and beyond."""
+    codes = np.array([0, 1, 4488, 4489, 4490, 5000, 5511, 5512, 5513, 6100, 16382, 16383, 64000, 65535], np.uint16)
+    samples = np.concatenate((first, codes, codes[:11]))
+    data = make_data(len(samples), pixels=70)
+    data.block[:], data.slot[:], data.low[:], data.high[:] = samples[:, None, None], 2, *gate
+    for parts in (None, [np.arange(5), np.arange(5, 9), np.arange(9, len(samples))]):
+        assert_equal(accumulate(data, True, False, parts), reference(data, True, False))
 
 
 def test_noise_is_the_truth_within_statistics():
@@ -238,10 +285,8 @@ def test_noise_is_the_truth_within_statistics():
     sigma, n = 9.0, 400
     rng = np.random.default_rng(3)
     block = rng.normal(5000.0, sigma, (n, 1, 500)).round().astype(np.uint16)
-    total, squares = np.zeros((1, 500), np.uint32), np.zeros((1, 500), np.uint64)
-    low, high, count = np.zeros((1, 500), np.uint16), np.full((1, 500), 65535, np.uint16), np.zeros_like(total)
-    moments.add_gated(block, 0, np.zeros(n, np.int64), low, high, total, squares, count, np.zeros(1, np.int64))
-    mean, std = moments.finish(total, squares, count)
+    mean, std, _ = moments.whole(block, 0, np.zeros(n, np.int64), 1, 1, (
+        np.zeros((1, 500), np.uint16), np.full((1, 500), 65535, np.uint16)))
     spread = np.sqrt(sigma**2 + 1 / 12)
     assert np.abs(mean - 5000).max() < 5 * spread / np.sqrt(n)
     assert np.abs(std - spread).max() < 5 * spread / np.sqrt(2 * n)
@@ -260,28 +305,32 @@ def test_memory_cell_out_of_range_never_reaches_the_kernel(bad, gated, checked):
     ({"block": np.zeros((4, 2, 8), np.int16)}, "block must be"),
     ({"block": np.zeros((4, 2, 16), np.uint16)[:, :, ::2]}, "block must be"),
     ({"block": np.zeros((4, 1, 8), np.uint16)}, "plane 1 is outside"),
-    ({"block": np.zeros((4, 8), np.uint16)}, "3 and 2 axes"),
-    ({"block": np.zeros((4, 2, 9), np.uint16)}, "total must be"),
+    ({"block": np.zeros((4, 8), np.uint16)}, "3 axes"),
+    ({"block": np.zeros((4, 2, 9), np.uint16)}, "block must be"),
+    ({"low": np.zeros(8, np.uint16)}, "2 axes"),
     ({"slot": np.zeros(3, np.int64)}, "slot must be"),
     ({"slot": np.zeros(4, np.uint16)}, "slot must be"),
     ({"gain": np.zeros((4, 9), np.uint8)}, "gain must be"),
-    ({"low": np.zeros((CELLS, 7), np.uint16)}, "low must be"),
+    ({"low": np.zeros((CELLS, 8), np.int16)}, "low must be"),
+    ({"high": np.zeros((CELLS, 7), np.uint16)}, "high must be"),
     ({"high": np.zeros((CELLS, 8), np.int64)}, "high must be"),
 ])
 def test_wrong_shapes_and_types_are_refused(change, message):
     data = SimpleNamespace(**(vars(make_data(frames=4, pixels=8)) | change))
-    sums = empty_sums(8)
     with pytest.raises(ValueError, match=message):
-        moments.add_gated_bits(data.block, 1, data.gain, 1, data.slot, data.low, data.high,
-                               sums.total, sums.squares, sums.count, sums.wrong, sums.seen)
+        moments.Sums(data.low, data.high).add(
+            data.block, 1, data.slot, (data.gain, 1, np.zeros((CELLS, 8), np.uint32)))
 
 
-def test_finish_refuses_counts_that_do_not_fit():
-    sums = empty_sums(8)
-    with pytest.raises(ValueError, match="do not fit"):
-        moments.finish(sums.total, sums.squares, np.zeros(CELLS + 1, np.int64))
+def test_finish_refuses_what_does_not_fit():
+    sums, _ = sums_of(make_data(frames=4, pixels=8), True, False)
+    mean, std, count = sums.finish()
+    with pytest.raises(ValueError, match="count must be"):
+        sums.finish(out=(mean, std, count[:, 1:]))
+    with pytest.raises(ValueError, match="mean must be"):
+        sums.finish(out=(mean, std, count), cells=slice(1, 2))
     with pytest.raises(ValueError, match="ddof"):
-        moments.finish(sums.total, sums.squares, sums.count, ddof=-1)
+        sums.finish(ddof=-1)
 
 
 @pytest.mark.parametrize("checked", [False, True])
@@ -289,20 +338,21 @@ def test_no_variant_adds_more_than_its_sums_hold(checked):
     """At the bound all fit; one frame more is refused and changes nothing."""
     data = make_data(frames=8, pixels=40)
     data.slot[:], data.block[:], data.gain[:], data.low[:], data.high[:] = 1, 65535, 1, 0, 65535
-    add, bits = (moments.add_gated_bits, (data.gain, 1)) if checked else (moments.add_gated, ())
+    bits = (data.gain, 1, np.zeros((CELLS, 40), np.uint32)) if checked else None
     for before, fits in ((moments.MAX_FRAMES - 8, True), (moments.MAX_FRAMES - 7, False)):
-        sums = empty_sums(40)
-        sums.total[1], sums.squares[1], sums.seen[1] = before * 65535, before * 65535**2, before
-        given = (data.block, 1, *bits, data.slot, data.low, data.high, sums.total, sums.squares, sums.count,
-                 *((sums.wrong,) if checked else ()), sums.seen)
+        sums = moments.Sums(data.low, data.high)
+        for mine, value in zip(sums.whole(), (before * 65535, before * 65535**2, before), strict=True):
+            mine[1] = value
+        sums.seen[1] = before
         if fits:
-            add(*given)
-            assert set(sums.total[1].tolist()) == {moments.MAX_FRAMES * 65535}
-            assert set(sums.squares[1].tolist()) == {moments.MAX_FRAMES * 65535**2}
+            sums.add(data.block, 1, data.slot, bits)
+            total, squares, _ = sums.whole()
+            assert set(total[1].tolist()) == {moments.MAX_FRAMES * 65535}
+            assert set(squares[1].tolist()) == {moments.MAX_FRAMES * 65535**2}
         else:
             with pytest.raises(ValueError, match="overflow"):
-                add(*given)
-            assert set(sums.total[1].tolist()) == {before * 65535}
+                sums.add(data.block, 1, data.slot, bits)
+            assert set(sums.whole()[0][1].tolist()) == {before * 65535}
 
 
 @pytest.mark.parametrize(("n", "low", "high"), [

@@ -15,7 +15,7 @@ CODE = """
 import hashlib, json, sys
 from itertools import product
 import numpy as np
-from calib_core.numerics import first_samples, moments, robust
+from calib_core.numerics import _tiles, first_samples, moments, robust
 
 rng = np.random.default_rng(5)
 digest, uses = hashlib.sha256(), {}
@@ -27,10 +27,11 @@ for frames, top in ((1, 300), (9, 16384), (17, 65536), (64, 200), (129, 16384)):
     wide, narrow = rng.integers(0, top, shape, np.uint16), np.minimum(low + rng.integers(0, 1024, shape), 65535)
     for high, bits in product((wide, narrow.astype(np.uint16)), ((), (gain, 1))):
         gate = low.astype(np.uint16), high
-        total, squares = np.zeros(shape, np.uint32), np.zeros(shape, np.uint64)
-        count, wrong, seen = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32), np.zeros(3, np.int64)
-        add, more = (moments.add_gated_bits, (count, wrong, seen)) if bits else (moments.add_gated, (count, seen))
-        add(block, 0, *bits, slot, *gate, total, squares, *more)
+        sums, wrong = moments.Sums(*gate), np.zeros(shape, np.uint32)
+        sums.add(block, 0, slot, (*bits, wrong) if bits else None)
+        for one in sums.finish():
+            digest.update(one.tobytes())
+        total, squares, count = sums.whole()
         value = block[:, 0].astype(np.uint64)
         kept = ((gain == 1) | (not bits)) & (value >= gate[0][slot]) & (value <= gate[1][slot])
         for cell in range(3):
@@ -55,7 +56,7 @@ for frames, top in ((1, 300), (9, 16384), (17, 65536), (64, 200), (129, 16384)):
     np.testing.assert_array_equal(middle, np.median(block[:, 0], axis=0))
     for one in robust.gate(middle, mad, 3.0, 2.0, 1, top - 1):
         digest.update(one.tobytes())
-code = [text for kernel in (moments._moments, robust._medians) for text in kernel.inspect_asm().values()]
+code = [text for kernel in (_tiles.add_block, robust._medians) for text in kernel.inspect_asm().values()]
 print(json.dumps({"digest": digest.hexdigest(), "wide": sum("ymm" in text or "zmm" in text for text in code),
                   "pairs": sum("pmaddwd" in text or "vpdpwssd" in text for text in code), "all": len(code)}))
 """
@@ -85,7 +86,7 @@ def test_a_generic_processor_gives_the_same_bits_another_way(tmp_path):
     assert (generic["wide"], generic["pairs"]) == (0, 0)
     if has("+avx2"):
         assert own["wide"] == own["all"]
-        assert own["pairs"] >= 3
+        assert own["pairs"] >= 2
 
 
 def test_vectors_of_half_the_length_give_the_same_bits(tmp_path):
@@ -93,4 +94,4 @@ def test_vectors_of_half_the_length_give_the_same_bits(tmp_path):
         pytest.skip("this processor has no longer ones")
     own, shorter = run("", tmp_path), run("haswell", tmp_path)
     assert own["digest"] == shorter["digest"]
-    assert shorter["pairs"] >= 3
+    assert shorter["pairs"] >= 2

@@ -1,6 +1,6 @@
 """Kernels that numba cannot check: the inner loops of explicit vectors never touch what lies beside their arrays.
 
-Those are the sweeps of :mod:`calib_core.numerics._sweep`, behind `moments.add_gated` and its checked kind, the
+Those are the sweeps of :mod:`calib_core.numerics._sweep`, behind `moments.Sums` and `moments.whole`, the
 rows of :mod:`calib_core.numerics._rows`, behind `first_samples.keep`, and the bisections of
 :mod:`calib_core.numerics._bisect`, behind `robust.median` and `robust.median_mad`: LLVM loads and stores at
 addresses, which ``NUMBA_BOUNDSCHECK`` does not see. So each array here lies between two pages of memory that nobody
@@ -70,9 +70,7 @@ def case(pixels: int, frames: int, cells: int = 3) -> SimpleNamespace:
     return SimpleNamespace(
         block=block, gain=rng.choice(np.array([1, 1, 1, 3], np.uint8), (frames, pixels)),
         slot=rng.integers(0, cells, frames), low=rng.integers(0, 3000, (cells, pixels)).astype(np.uint16),
-        high=rng.integers(9000, 65536, (cells, pixels)).astype(np.uint16),
-        total=np.zeros((cells, pixels), np.uint32), squares=np.zeros((cells, pixels), np.uint64),
-        count=np.zeros((cells, pixels), np.uint32), wrong=np.zeros((cells, pixels), np.uint32),
+        high=rng.integers(9000, 65536, (cells, pixels)).astype(np.uint16), wrong=np.zeros((cells, pixels), np.uint32),
         seen=np.zeros(cells, np.int64))
 
 
@@ -85,19 +83,22 @@ def check_moments(fence: Fenced, pixels: int, frames: int, narrow: bool, checked
     right = (given.gain == 1) | (not checked)
     kept = right & (value >= given.low[slot]) & (value <= given.high[slot])
     d = SimpleNamespace(**{name: fence.array(array) for name, array in vars(given).items()})
-    add, bits, more = (moments.add_gated_bits, (d.gain, 1), (d.wrong,)) if checked else (moments.add_gated, (), ())
-    add(d.block, 1, *bits, d.slot, d.low, d.high, d.total, d.squares, d.count, *more, d.seen)
-    for cell in range(len(given.total)):
+    sums = moments.Sums(d.low, d.high, lambda shape, dtype: fence.array(np.zeros(shape, dtype)))
+    sums.add(d.block, 1, d.slot, (d.gain, 1, d.wrong) if checked else None)
+    cells = len(given.low)
+    results = [fence.array(np.zeros((cells, pixels), t)) for t in (np.float32, np.float32, np.uint32)]
+    sums.finish(out=tuple(results))
+    total, squares, count = sums.whole()
+    for cell in range(cells):
         mine = slot == cell
-        np.testing.assert_array_equal(d.total[cell], (value * kept)[mine].sum(axis=0))
-        np.testing.assert_array_equal(d.squares[cell], (value * value * kept)[mine].sum(axis=0))
-        np.testing.assert_array_equal(d.count[cell], kept[mine].sum(axis=0))
+        np.testing.assert_array_equal(total[cell], (value * kept)[mine].sum(axis=0))
+        np.testing.assert_array_equal(squares[cell], (value * value * kept)[mine].sum(axis=0))
+        np.testing.assert_array_equal(count[cell], kept[mine].sum(axis=0))
         np.testing.assert_array_equal(d.wrong[cell], (~right)[mine].sum(axis=0))
     if not checked:
-        cells = len(given.total)
         out = tuple(fence.array(np.zeros((cells, pixels), t)) for t in (np.float32, np.float32, np.uint32))
         moments.whole(d.block, 1, d.slot, cells, 1, (d.low, d.high), out)
-        for one, expected in zip(out, moments.finish(d.total, d.squares, d.count), strict=False):
+        for one, expected in zip(out, results, strict=True):
             np.testing.assert_array_equal(one, expected)
     fence.check()
 

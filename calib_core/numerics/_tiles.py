@@ -1,0 +1,186 @@
+"""The kernels of the moments: blocks of frames, walked in tiles of pixels, eight frames at a time.
+
+Arrays come as they stand in :class:`calib_core.numerics.moments.Sums`: ``gate`` both ends; ``near`` lower ends and
+widths of windows, sums, sums of squares and numbers of samples outside; ``whole`` sums, their squares' and numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calib_core.numerics.kernels import BEGUN, EMPTY, NARROW_ROWS, ROWS, inner_loops, njit
+
+#: Pixels of a tile: rows of 32 KiB, long enough to be recognised as streams, with sums that stay in the core's cache.
+TILE = 16384
+
+sweep, add_beyond, tile_of = inner_loops("calib_core.numerics._sweep", "sweep", "add_beyond", "tile_of")
+choose, fold = inner_loops("calib_core.numerics._window", "choose", "fold")
+
+
+@njit(nogil=True, cache=True)
+def add_block(block, plane, grouped, gain, expected, wrong, gate, near, whole, held, marks):  # type: ignore[no-untyped-def]
+    """Add a block to sums; without a check of gain bits, ``gain``, ``expected`` and ``wrong`` are None."""
+    order, cells, first = grouped
+    pixels = block.shape[2]
+    work = np.empty(TILE, np.int64), np.full(TILE, 0 if expected is None else expected, np.uint8)
+    for run in range(cells.size):
+        cell, begin, end = cells[run], first[run], first[run + 1]
+        rows = held[cell]
+        for start in range(0, pixels, TILE):
+            stop = min(start + TILE, pixels)
+            mark, ends = marks[cell, start // TILE:], (gate[0][cell, start:stop], gate[1][cell, start:stop])
+            sums = (near[0][cell, start:stop], near[1][cell, start:stop], near[2][cell, start:stop],
+                    near[3][cell, start:stop], near[4][cell, start:stop])
+            full = whole[0][cell, start:stop], whole[1][cell, start:stop], whole[2][cell, start:stop]
+            if rows < 0:
+                one, two, three = order[begin], order[min(begin + 1, end - 1)], order[min(begin + 2, end - 1)]
+                mark[0] = mark[0] & BEGUN | choose(
+                    block[one, plane, start:stop], block[two, plane, start:stop], block[three, plane, start:stop],
+                    *ends, sums[0], sums[1])
+            held[cell] = _add(block, plane, order, begin, end, start, gain, expected,
+                              tile_of(wrong, cell, start, stop), ends, sums, full, mark, max(rows, 0), work)
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def _add(  # type: ignore[no-untyped-def]
+    block, plane, order, begin, end, start, gain, expected, wrong, gate, near, whole, mark, rows, work
+):
+    """Add frames of a memory cell to a tile; the number of frames that the sums inside of windows then have."""
+    (low, high), (base, width, sums, squares, outside), (where, right) = gate, near, work
+    pixels = block.shape[2]
+    stride, place = block.shape[1] * pixels, plane * pixels + start
+    for frame in range(begin, end, ROWS):
+        more = min(ROWS, end - frame)
+        if rows + more > NARROW_ROWS:
+            _fold(mark, gate, rows, near, whole, whole)
+            rows = 0
+        if rows == 0:
+            _clear(sums, squares, outside)
+        offsets, bits = _rows(order, frame, end, stride, place), _rows(order, frame, end, pixels, start)
+        ahead = _ahead(order, begin, frame + ROWS, end, stride, place, pixels - start)
+        told = sweep(block, offsets, gain, right, bits, expected, low, high, base, width, ahead, sums, squares,
+                     outside, wrong, mark[0], where)
+        if told and not mark[0] & BEGUN:
+            _clear(*whole)
+            mark[0] |= BEGUN
+        for k in range(told):
+            add_beyond(block, offsets, gain, right, bits, expected, low, high, base, width, *whole, where[k])
+        rows += more
+    return rows
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def _row(order, frame, end, stride, start):  # type: ignore[no-untyped-def]
+    """Offset of a frame's row; negative beyond the last frame."""
+    return order[frame] * stride + start if frame < end else -1
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def _rows(order, frame, end, stride, start):  # type: ignore[no-untyped-def]
+    """Offsets of the rows of eight frames."""
+    return (
+        _row(order, frame, end, stride, start), _row(order, frame + 1, end, stride, start),
+        _row(order, frame + 2, end, stride, start), _row(order, frame + 3, end, stride, start),
+        _row(order, frame + 4, end, stride, start), _row(order, frame + 5, end, stride, start),
+        _row(order, frame + 6, end, stride, start), _row(order, frame + 7, end, stride, start),
+    )
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def _ahead(order, begin, frame, end, stride, place, left):  # type: ignore[no-untyped-def]
+    """Offsets of the rows that come next: in the tile, else in the next tile of so many pixels that are left.
+
+    Where a tile has no more than eight frames there are none: the next tile goes on where it ends.
+    """
+    if frame < end:
+        return _rows(order, frame, end, stride, place)
+    if left > TILE and end - begin > ROWS:
+        return _rows(order, begin, end, stride, place + TILE)
+    return _rows(order, end, end, stride, place)
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def _fold(mark, gate, rows, near, before, whole):  # type: ignore[no-untyped-def]
+    """Add what is inside of windows to whole sums before; nothing where gates are empty."""
+    base, _, sums, squares, outside = near
+    if mark[0] & EMPTY:
+        for i in range(base.size):
+            if gate[0][i] > gate[1][i]:
+                sums[i], squares[i], outside[i] = 0, 0, rows
+    fold(base, rows, sums, squares, outside, *before, *whole, mark[0])
+    mark[0] |= BEGUN
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def _clear(one, two, three):  # type: ignore[no-untyped-def]
+    for i in range(one.size):
+        one[i] = 0
+    for i in range(two.size):
+        two[i] = 0
+    for i in range(three.size):
+        three[i] = 0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def finish(gate, near, whole, held, marks, ddof, mean, std, count):  # type: ignore[no-untyped-def]
+    """Mean and deviation of each tile, from copies of its sums."""
+    own, pixels = (np.empty(TILE, np.uint32), np.empty(TILE, np.uint64)), mean.shape[1]
+    for cell in range(held.size):
+        for start in range(0, pixels, TILE):
+            stop, mark = min(start + TILE, pixels), marks[cell, start // TILE:].copy()
+            full = own[0][:stop - start], own[1][:stop - start], count[cell, start:stop]
+            if not mark[0] & (BEGUN | EMPTY) and held[cell] > 0:
+                _finish_near(near[0][cell, start:stop], held[cell], near[2][cell, start:stop],
+                             near[3][cell, start:stop], near[4][cell, start:stop], ddof,
+                             mean[cell, start:stop], std[cell, start:stop], full[2])
+                continue
+            before = whole[0][cell, start:stop], whole[1][cell, start:stop], whole[2][cell, start:stop]
+            if held[cell] > 0:
+                ends = gate[0][cell, start:stop], gate[1][cell, start:stop]
+                sums = (near[0][cell, start:stop], near[1][cell, start:stop], near[2][cell, start:stop],
+                        near[3][cell, start:stop], near[4][cell, start:stop])
+                _fold(mark, ends, held[cell], sums, before, full)
+            elif mark[0] & BEGUN:
+                _copy(*before, *full)
+            else:
+                _clear(*full)
+            _finish_row(*full, ddof, mean[cell, start:stop], std[cell, start:stop])
+
+
+@njit(nogil=True, cache=True, error_model="numpy", no_cpython_wrapper=True)
+def _finish_near(base, rows, near, squares, outside, ddof, mean, std, count):  # type: ignore[no-untyped-def]
+    """The same of sums inside of windows, of so few frames that all numbers fit in 32 bits."""
+    for i in range(count.size):
+        count[i] = np.uint32(rows) - np.uint32(outside[i])
+    for i in range(count.size):
+        total = np.uint32(np.uint32(near[i]) + np.uint32(count[i] * np.uint32(base[i])))
+        mean[i] = np.float32(np.float64(total) / np.float64(count[i]))
+    for i in range(count.size):
+        n, s = count[i], np.uint32(near[i])
+        over = np.float32(np.uint32(np.uint32(n * squares[i]) - np.uint32(s * s)))
+        few = np.float32(n)
+        root = np.sqrt(over / (few * (few - np.float32(ddof))))
+        std[i] = root if few > np.float32(ddof) else np.float32(np.nan)
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def _copy(total, squares, count, t, q, c):  # type: ignore[no-untyped-def]
+    """Copy sums: numba's assignment of slices takes several times as long."""
+    for i in range(total.size):
+        t[i] = total[i]
+    for i in range(squares.size):
+        q[i] = squares[i]
+    for i in range(count.size):
+        c[i] = count[i]
+
+
+@njit(nogil=True, cache=True, error_model="numpy", no_cpython_wrapper=True)
+def _finish_row(total, squares, count, ddof, mean, std):  # type: ignore[no-untyped-def]
+    for i in range(total.size):
+        mean[i] = np.float32(np.float64(total[i]) / np.float64(count[i]))
+    for i in range(total.size):
+        n, s = np.uint64(count[i]), np.uint64(total[i])
+        over = np.float32(np.float64(n * squares[i] - s * s))
+        degrees = np.float32(np.float64(n) * (np.float64(n) - ddof))
+        root = np.sqrt(over / degrees)
+        std[i] = root if np.float64(n) > ddof else np.float32(np.nan)
