@@ -22,7 +22,7 @@ from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.jobs.given import bind_before, constants_of
 from calib_core.jobs.patience import Wait, check_unchanged, open_runs, patiently
-from calib_core.jobs.room import check_index, chunk_bytes_of, room_of, share_of
+from calib_core.jobs.room import FRAMES_AT_ONCE, check_index, chunk_bytes_of, room_of, share_of
 from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import (
@@ -36,9 +36,6 @@ from calib_core.jobs.survey import (
 )
 from calib_core.store.constants import check_name
 
-#: Frames of one memory cell in a chunk: with fewer, sums are carried to memory and back too often. Neighbouring cells
-#: lie side by side in the file, so with more, a unit has fewer cells and reads shorter stretches.
-_FRAMES_AT_ONCE = 8
 #: Blocks that a run is cut into at least, where it has so many memory cells: fewer leave threads without work.
 _LEAST_BLOCKS = 4
 
@@ -354,7 +351,7 @@ def _blocks(plan: Plan, module: int | None, keys: tuple[str, ...]) -> Iterator[t
     entries, samples = plan.source.entries(axis, module, keys)
     kind, chunk_bytes = plan.kind, plan.source.chunk_bytes
     per_item = plan.method.bytes_per_item(kind, samples)
-    longest = max(1, chunk_bytes // (_FRAMES_AT_ONCE * kind.frame_bytes)) if kind else len(entries)
+    longest = max(1, chunk_bytes // (FRAMES_AT_ONCE * kind.frame_bytes)) if kind else len(entries)
     fitting = cells_per_block(per_item, share_of(plan.spec) - 2 * chunk_bytes, len(entries))
     length = max(1, min(longest, fitting, -(-len(entries) // _LEAST_BLOCKS)))
     yield from ((entries[i : i + length], samples) for i in range(0, len(entries), length))

@@ -8,6 +8,11 @@ from calib_core.jobs.spec import JobSpec
 
 #: Frames of a chunk together, bytes: long enough to stay near the speed of memory, short enough to cancel.
 _CHUNK_BYTES = 32 << 20
+#: Frames of one memory cell in a chunk: with fewer, sums are carried to memory and back too often. Neighbouring cells
+#: lie side by side in the file, so with more, a unit has fewer cells and reads shorter stretches.
+FRAMES_AT_ONCE = 8
+#: Bytes of a chunk that stay in the cache from when they are read until they are summed.
+_CACHED_BYTES = 8 << 20
 #: What a process needs before it works on anything: libraries and compiled kernels.
 _PROCESS_BYTES = 240 << 20
 #: Share of the budget that what the process holds already may take: the rest is not this job's.
@@ -52,3 +57,8 @@ def share_of(spec: JobSpec) -> int:
 def chunk_bytes_of(spec: JobSpec, frame_bytes: int) -> int:
     """Length of a chunk of frames, bytes: one frame at least."""
     return max(frame_bytes, min(_CHUNK_BYTES, share_of(spec) // 4))
+
+
+def chunk_of(chunk_bytes: int, cells: int, frame_bytes: int) -> int:
+    """Length of a chunk of a unit of so many memory cells, bytes: at most what chunks may have."""
+    return min(chunk_bytes, max(_CACHED_BYTES, FRAMES_AT_ONCE * cells * frame_bytes))

@@ -10,6 +10,7 @@ from calib_core.axes import Axis
 from calib_core.characterisation.unit import Block, Chunk, Context, Unit
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
+from calib_core.jobs.room import chunk_of
 from calib_core.store.constants import StoredConstant
 
 #: Constants of one module by their kind.
@@ -29,7 +30,7 @@ class Source:
     constants : dict
         Constants by (module, key).
     chunk_bytes : int
-        Length of a chunk of frames.
+        Length of a chunk of frames, at most.
     context : Context
         Of the job.
     """
@@ -45,8 +46,9 @@ class Source:
         assert unit.module is not None  # only modules have data
         if (unit.module, name) in self.constants:
             return self._blocks(unit, self.constants[unit.module, name])
-        cells = self.context.labels(unit, "cell")
-        return self.frames[unit.module, name].chunks(cells, self.chunk_bytes, which, unit.sequences)
+        cells, frames = self.context.labels(unit, "cell"), self.frames[unit.module, name]
+        length = chunk_of(self.chunk_bytes, len(cells), frames.detector.frame_bytes)
+        return frames.chunks(cells, length, which, unit.sequences)
 
     def _blocks(self, unit: Unit, stored: Stored) -> Iterator[Block]:
         """One entry of the unit's block after the other, so that large constants need little memory."""

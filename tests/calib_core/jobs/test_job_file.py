@@ -133,11 +133,11 @@ def test_what_is_no_file_of_text_is_refused_at_once(kind: str, tmp_path: Path) -
 def test_memory_follows_from_threads_and_the_machine_unless_it_is_given(
     threads: int, processors: int, gib: int, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("calib_core.jobs.spec.usable_processors", lambda: processors)
-    monkeypatch.setattr("calib_core.jobs.spec.usable_bytes", lambda: gib << 30)
+    monkeypatch.setattr("calib_core.io.budget.usable_processors", lambda: processors)
+    monkeypatch.setattr("calib_core.io.budget.usable_bytes", lambda: gib << 30)
     known = {"family": "AGIPD", "method": "DARK", "out_folder": tmp_path, "threads": threads}
     made = JobSpec(**known)
     assert made.memory_mb == expected
     assert JobSpec(**known, memory_mb=777).memory_mb == 777
-    monkeypatch.setattr("calib_core.jobs.spec.usable_bytes", lambda: 2 << 30)
+    monkeypatch.setattr("calib_core.io.budget.usable_bytes", lambda: 2 << 30)
     assert JobSpec.model_validate_json(made.model_dump_json()) == made

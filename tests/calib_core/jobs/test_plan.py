@@ -180,7 +180,7 @@ def test_units_read_long_stretches_where_memory_allows(
     threads: int, estimator: str, samples: int, stretch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All 352 cells of an AGIPD module, on a machine of many processors and on a small one."""
-    monkeypatch.setattr("calib_core.jobs.spec.usable_bytes", lambda: threads << 32)
+    monkeypatch.setattr("calib_core.io.budget.usable_bytes", lambda: threads << 32)
     spec = JobSpec(family="AGIPD", method="DARK", out_folder=tmp_path, threads=threads)
     family = named("AGIPD")
     method = family.method("DARK").with_changes({"estimator": estimator})

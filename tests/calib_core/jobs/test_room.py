@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,24 @@ def test_an_index_of_more_than_half_of_the_budget_is_refused(
                                            r"\d+\.\d MiB, which may be half of it at most; it needs a budget of "
                                            r"\d+ MiB, or fewer modules or trains\.$"):
         planned(spec)
+
+
+@pytest.mark.parametrize(("cells", "frame_bytes", "expected"), [
+    (1, 256 << 10, 8 << 20), (4, 256 << 10, 8 << 20), (16, 256 << 10, 32 << 20), (1, 1 << 20, 8 << 20),
+    (2, 1 << 20, 16 << 20), (100, 1 << 20, 32 << 20)])
+def test_chunks_have_eight_frames_of_each_cell_or_fill_the_cache(cells: int, frame_bytes: int, expected: int) -> None:
+    assert room.chunk_of(32 << 20, cells, frame_bytes) == expected
+
+
+@pytest.mark.parametrize("most", [1, 5 << 20])
+def test_chunks_are_never_longer_than_the_budget_allows(most: int) -> None:
+    assert room.chunk_of(most, 1, 256 << 10) == most
+
+
+def test_units_read_chunks_of_that_length(spec: JobSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_CACHED_BYTES", 1)
+    with closing(make_plan(spec)) as plan:
+        unit = plan.units[0]
+        lengths = [len(chunk) for chunk in plan.source.chunks(unit, unit.inputs[0], slice(None))]
+    longest = room.FRAMES_AT_ONCE * len(unit.block)
+    assert max(lengths) == min(longest, sum(lengths))
