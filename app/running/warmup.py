@@ -62,6 +62,7 @@ def draw_once() -> None:
     colour.lay_flags(layer, view, placement.index, flags, 1, colour.flag_table())
     for shown in (values, None):
         colour.render(canvas, view, placement.index, shown, layer, paint)
-    sample = colour.good_sample(values, flags, 0, placement.index)
+    sample = colour.good_sample(values, flags, 0, colour.sample_places(placement.index, (0, 2, 0, 2)))
+    colour.share_flagged(flags, 1, placement.index, np.ones(1, bool))
     colour.count_bins(sample, 0.0, 1.0, np.zeros(8, np.int64))
     assert placement.module_boxes.shape == (1, 4)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from app.widgets.flag_layer import FlagLayers
+from app.widgets.made_once import MadeOnce
+from app.widgets.turns import Turns
 
 SMALLEST_SCALE = 1 / 64
 LARGEST_SCALE = 160.0
@@ -24,7 +25,13 @@ class CameraModel(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         #: Flags as all linked maps of one size show them.
-        self.layers = FlagLayers()
+        self.layers = MadeOnce(2)
+        #: Good values of the maps, as levels and histograms of all linked maps take them.
+        self.samples = MadeOnce(12)
+        #: In which linked maps are brought up to date.
+        self.turns = Turns(self)
+        #: Where samples are taken from.
+        self.places = MadeOnce(2)
         self._centre: Point = (0.0, 0.0)
         self._scale = 1.0
         self._cursor: tuple[int, int] | None = None

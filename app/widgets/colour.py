@@ -161,6 +161,11 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
+def _given(array: np.ndarray) -> np.ndarray:
+    """An array as kernels take it: as one that is not written to, so that they are compiled for one type alone."""
+    return _frozen(array.view())
+
+
 def first_bit(bits: int) -> int:
     """Return the number of the lowest set bit, -1 when none is set."""
     return (bits & -bits).bit_length() - 1
@@ -209,7 +214,8 @@ def lay_flags(
     """
     rows = footprints(view.height, view.y, view.scale, index.shape[0])
     columns = footprints(view.width, view.x, view.scale, index.shape[1])
-    _lay_flags(out, rows, columns, index, flags, np.uint32(selected), flag_colours)
+    columns[columns[:, 0] < 0, 1:] = 0
+    _lay_flags(out, rows, columns, _given(index), _given(flags), np.uint32(selected), _given(flag_colours))
 
 
 @njit(nogil=True, cache=True)
@@ -223,17 +229,19 @@ def _lowest(bits):
 
 @njit(nogil=True, cache=True)
 def _lay_flags(out, rows, columns, index, flags, selected, flag_colours):
+    bits = np.empty(out.shape[1], np.uint32)
     for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            bits = np.uint32(0)
-            if rows[i, 0] >= 0 and columns[j, 0] >= 0:
-                for y in range(rows[i, 1], rows[i, 2]):
+        bits[:] = 0
+        if rows[i, 0] >= 0:
+            for y in range(rows[i, 1], rows[i, 2]):  # row by row, as they lie in memory
+                for j in range(out.shape[1]):
                     for x in range(columns[j, 1], columns[j, 2]):
                         source = index[y, x]
                         if source >= 0:
-                            bits |= flags[source]
-            bits &= selected
-            out[i, j] = flag_colours[_lowest(bits)] if bits != 0 else np.uint32(0)
+                            bits[j] |= flags[source]
+        for j in range(out.shape[1]):
+            found = bits[j] & selected
+            out[i, j] = flag_colours[_lowest(found)] if found != 0 else np.uint32(0)
 
 
 def render(
@@ -261,10 +269,10 @@ def render(
     columns = footprints(view.width, view.x, view.scale, index.shape[1])[:, 0]
     span = paint.high - paint.low
     _render(
-        out, rows, np.ascontiguousarray(columns), index,
-        np.empty(0, np.float32) if values is None else values, values is not None,
-        np.empty((0, 0), np.uint32) if layer is None else layer, layer is not None,
-        paint.colours(), float(paint.low), len(paint.table) / span if span > 0 else 0.0,
+        out, rows, np.ascontiguousarray(columns), _given(index),
+        _given(np.empty(0, np.float32) if values is None else values), values is not None,
+        _given(np.empty((0, 0), np.uint32) if layer is None else layer), layer is not None,
+        _given(paint.colours()), float(paint.low), len(paint.table) / span if span > 0 else 0.0,
         np.uint32(paint.ground.gap), np.uint32(paint.ground.good),
     )  # fmt: skip
 
@@ -301,54 +309,96 @@ def _render(out, rows, columns, index, values, has_values, layer, has_layer, col
                 out[i, j] = good
 
 
-def good_sample(
-    values: np.ndarray,
-    flags: np.ndarray | None,
-    selected: int,
-    index: np.ndarray,
-    window: tuple[int, int, int, int] | None = None,
-) -> np.ndarray:
-    """Return values of shown pixels that are finite and have none of the selected flags.
+def sample_places(index: np.ndarray, window: tuple[int, int, int, int]) -> np.ndarray:
+    """Return which pixels of a part of a placement stand for all of them.
+
+    Parameters
+    ----------
+    index : (rows, columns) int32
+        Placement; gaps (-1) are left out.
+    window : (top, bottom, left, right)
+        Part of the placement to look at.
+
+    Returns
+    -------
+    (m,) int32
+        At most about 65 000 flat indices of pixels, taken at a regular stride, rising: they are read many times.
+    """
+    top, bottom, left, right = window
+    part = index[top:bottom, left:right]
+    if part.size == 0:
+        return np.empty(0, np.int32)
+    stride = max(1, part.size // SAMPLE_LIMIT)
+    # a stride that shares a factor with the width would look at a few columns only
+    while math.gcd(stride, part.shape[1]) != 1:
+        stride += 1
+    rows, columns = np.divmod(np.arange(0, part.size, stride), part.shape[1])
+    places = part[rows, columns]
+    return np.sort(places[places >= 0])
+
+
+def good_sample(values: np.ndarray, flags: np.ndarray | None, selected: int, places: np.ndarray) -> np.ndarray:
+    """Return values of some pixels that are finite and have none of the selected flags.
 
     Parameters
     ----------
     values : (n,) float32
     flags : (n,) uint32 or None
-    index : (rows, columns) int32
-        Placement; gaps (-1) are left out.
-    window : (top, bottom, left, right), optional
-        Part of the placement to look at, by default all.
+    selected : int
+        Bits that leave a pixel out.
+    places : (m,) int32
+        Flat indices of the pixels.
 
     Returns
     -------
-    (m,) float32
-        At most about 65 000 values, taken at a regular stride.
+    (k,) float32
+        In the order of the places.
     """
-    top, bottom, left, right = window or (0, index.shape[0], 0, index.shape[1])
-    part = index[top:bottom, left:right]
-    if part.size == 0:
-        return np.empty(0, np.float32)
-    stride = max(1, part.size // SAMPLE_LIMIT)
-    # a stride that shares a factor with the width would look at a few columns only
-    while math.gcd(stride, part.shape[1]) != 1:
-        stride += 1
     no_flags = np.empty(0, np.uint32)
-    return _sample(values, no_flags if flags is None else flags, np.uint32(selected), part, stride)
+    return _sample(_given(values), _given(no_flags if flags is None else flags), np.uint32(selected), _given(places))
 
 
 @njit(nogil=True, cache=True)
-def _sample(values, flags, selected, index, stride):
-    rows, columns = index.shape
-    out = np.empty(rows * columns // stride + 1, np.float32)
+def _sample(values, flags, selected, places):
+    out = np.empty(len(places), np.float32)
     count = 0
-    for k in range(0, rows * columns, stride):
-        source = index[k // columns, k % columns]
-        if source < 0 or (len(flags) and flags[source] & selected):
+    for source in places:
+        if len(flags) and flags[source] & selected:
             continue
         if np.isfinite(values[source]):
             out[count] = values[source]
             count += 1
     return out[:count]
+
+
+def share_flagged(flags: np.ndarray, selected: int, index: np.ndarray, begun: np.ndarray) -> float:
+    """Return the share of shown pixels that have any of some flags; 0 where none are shown.
+
+    Parameters
+    ----------
+    flags : (n,) uint32
+    selected : int
+        Bits that count.
+    index : (rows, columns) int32
+        Placement; gaps (-1) are left out.
+    begun : (modules,) bool
+        Modules, equal parts of the flags, that count.
+    """
+    bad, shown = _count_flagged(_given(flags), np.uint32(selected), _given(index), _given(begun))
+    return bad / max(1, shown)
+
+
+@njit(nogil=True, cache=True)
+def _count_flagged(flags, selected, index, begun):
+    size = max(1, len(flags) // max(1, len(begun)))
+    bad = shown = 0
+    for y in range(index.shape[0]):
+        for x in range(index.shape[1]):
+            source = index[y, x]
+            if source >= 0 and begun[source // size]:
+                shown += 1
+                bad += flags[source] & selected != 0
+    return bad, shown
 
 
 def percentile_levels(sample: np.ndarray, low: float, high: float) -> tuple[float, float]:

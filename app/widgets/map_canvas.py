@@ -22,7 +22,7 @@ from PyQt6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from app.widgets import map_marks as marks
 from app.widgets.camera import CameraModel
-from app.widgets.colour import Paint, Viewport, flag_table, render
+from app.widgets.colour import Paint, Viewport, flag_table, lay_flags, render
 from app.widgets.placement import Pixel, Placement
 from app.widgets.region_tool import RegionTool, border_path, draw_path
 from app.widgets.tones import tones_of
@@ -109,9 +109,10 @@ class MapCanvas(QWidget):
 
     def set_selected(self, pixel: Pixel | None) -> None:
         """Mark a detector pixel."""
-        self._selected = pixel
+        before, self._selected = self._selected_place, pixel
         self._mark_selected()
-        self.update()
+        if self._selected_place != before:
+            self.update()
 
     def _mark_selected(self) -> None:
         known = self._selected is not None and self._placement is not None
@@ -254,7 +255,14 @@ class MapCanvas(QWidget):
         flags, selected, colours = self._flag_state
         if flags is None:
             return None
-        return self._camera.layers.layer(view, self._placement.index, flags, selected, colours)
+        index = self._placement.index
+
+        def make() -> np.ndarray:
+            made = np.empty((view.height, view.width), np.uint32)
+            lay_flags(made, view, index, flags, selected, colours)
+            return made
+
+        return self._camera.layers.of((index, flags, colours), (view, selected), make)
 
     def _draw_marks(self, painter: QPainter) -> None:
         bounds = QRectF(self.rect())

@@ -55,8 +55,6 @@ class MapView(QWidget):
         self._levels = (0.0, 1.0)
         self._levels_stale = True
         self._build()
-        self._tick = QTimer(self, singleShot=True, interval=0)
-        self._tick.timeout.connect(self._refresh)
         self._histogram_tick = QTimer(self, singleShot=True, interval=60)
         self._histogram_tick.timeout.connect(self._count)
 
@@ -151,7 +149,7 @@ class MapView(QWidget):
     def set_coverage(self, coverage: np.ndarray | None) -> None:
         """Show how much of each module has been read, (modules,) from 0 to 1; None when all is there."""
         self._coverage = None if coverage is None else np.asarray(coverage, float)
-        self.canvas.set_coverage(self._coverage)
+        self._schedule()
 
     def set_region(self, region: np.ndarray | None) -> None:
         """Draw the border of a region: (modules, slow_scan, fast_scan) bool; None for none."""
@@ -225,6 +223,8 @@ class MapView(QWidget):
     def set_camera(self, camera: CameraModel) -> None:
         """Look through a camera shared with other maps."""
         self.canvas.set_camera(camera)
+        if self._levels_stale:
+            self._schedule()
 
     def set_crosshair(self, module: int | None, row: int | None = None, col: int | None = None) -> None:
         """Mark the selected pixel; None removes the mark."""
@@ -280,12 +280,22 @@ class MapView(QWidget):
     def _schedule(self) -> None:
         self._levels_stale = True
         if self.isVisible():
-            self._tick.start()
+            self._ask()
+
+    def _ask(self) -> None:
+        self.canvas.camera.turns.ask(self._bring_up_to_date)
+
+    def _bring_up_to_date(self) -> None:
+        """Make the picture and paint it, in one turn: all maps at once would keep the operator waiting."""
+        if self._levels_stale:
+            self._refresh()
+            self.canvas.repaint()
 
     def _refresh(self) -> None:
         if not self._levels_stale:
             return
         self._levels_stale = False
+        self.canvas.set_coverage(self._coverage)
         if self._values is None:
             self.canvas.set_picture(None, None)
             self.bar.set_message("")
@@ -315,7 +325,8 @@ class MapView(QWidget):
 
     def _only_value(self) -> float | None:
         """Value of the whole map where there is but one."""
-        if not self._values.size:
+        sample = self._sample()
+        if not self._values.size or (sample.size and (sample != sample[0]).any()):
             return None
         low, high = np.fmin.reduce(self._values, axis=None), np.fmax.reduce(self._values, axis=None)
         return float(low) if low == high else None
@@ -333,20 +344,21 @@ class MapView(QWidget):
         if self._values is None or self._is_flag_map:
             return np.empty(0, np.float32)
         values = self._values if values is None else values
-        index = self._placement.index
-        window = self.canvas.viewport().window(index.shape) if in_sight else None
-        return colour.good_sample(values, self._flags, self._excluded, index, window)
+        flags, excluded, index = self._flags, self._excluded, self._placement.index
+        whole = (0, index.shape[0], 0, index.shape[1])
+        window = self.canvas.viewport().window(index.shape) if in_sight else whole
+        linked = self.canvas.camera
+        places = linked.places.of((index,), window, lambda: colour.sample_places(index, window))
+        return linked.samples.of((values, flags, places), excluded,
+                                 lambda: colour.good_sample(values, flags, excluded, places))
 
     def _count(self) -> None:
         if not self._is_flag_map or self._values is None:
             self.bar.set_sample(self._sample(in_sight=True))
             return
-        index = self._placement.index
-        inside = index[index >= 0]
-        if self._coverage is not None:  # modules that nothing was read of have no flags yet
-            inside = inside[self._coverage[inside // (self._values.size // len(self._coverage))] > 0]
-        shown = self._values[inside]
-        bad = np.count_nonzero(shown & np.uint32(self._selected)) / max(1, shown.size)
+        # modules that nothing was read of have no flags yet
+        begun = np.ones(1, bool) if self._coverage is None else self._coverage > 0
+        bad = colour.share_flagged(self._values, self._selected, self._placement.index, begun)
         self.bar.set_message(f"{bad:.2%}\nflagged")
 
     def _take_levels(self, low: float, high: float) -> None:
@@ -360,7 +372,7 @@ class MapView(QWidget):
     def showEvent(self, event) -> None:
         """Bring the picture up to date."""
         super().showEvent(event)
-        self._tick.start()
+        self._ask()
 
     def changeEvent(self, event) -> None:
         """Follow the theme: the ground has another colour, and so have differences."""

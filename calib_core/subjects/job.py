@@ -27,14 +27,14 @@ class JobSubject:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self._runs = runs_text([path for name in job.spec.inputs for path in job.spec.paths(name)])
 
     @property
     def title(self) -> str:
         """Detector, runs, and when this job was begun."""
         spec = self.job.spec
-        runs = runs_text([path for name in spec.inputs for path in spec.paths(name)])
         begun = time.strftime("%d %b %H:%M", time.localtime(self.job.created))
-        return " · ".join(filter(None, (self.identifier or spec.family, runs, begun)))
+        return " · ".join(filter(None, (self.identifier or spec.family, self._runs, begun)))
 
     @property
     def identifier(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
 from typing import Protocol
@@ -17,7 +17,7 @@ from app.panels.maps.slots import Choice, choices, fill, flags_of, picks_behind,
 from app.panels.maps.strips import CellImages, strip_rows
 from app.running.background import Background
 from app.session.session import Session
-from calib_core.axes import Pick, Picture
+from calib_core.axes import Axis, Pick, Picture, Result
 from calib_core.detector import DetectorType
 from calib_core.geometry import Placement, assembled, single, stacked
 from calib_core.subjects.pair import PairSubject
@@ -96,6 +96,8 @@ class MapsPresenter(QObject):
         #: Keys of what the slots showed last, also while it is not known what another subject has.
         self._last: tuple[str, ...] = ()
         self._shown: list[Placement | None] = []
+        self._offered: tuple[Choice, ...] = ()
+        self._offered_of: tuple[Sequence[Result], Mapping[str, Axis]] = (), {}
         self._placements: dict[tuple[str, tuple[int, ...], int], Placement] = {}
         self._assembling: tuple[object, tuple[int, ...]] | None = None
         session.subject_changed.connect(self._take_subject)
@@ -109,8 +111,11 @@ class MapsPresenter(QObject):
 
     @property
     def offered(self) -> tuple[Choice, ...]:
-        """Maps that the subject offers."""
-        return choices(self._session.results, self._session.axes)
+        """Maps that the subject offers; made anew where it offers others."""
+        of = self._session.results, dict(self._session.axes)
+        if of != self._offered_of:
+            self._offered_of, self._offered = of, choices(*of)
+        return self._offered
 
     @property
     def chosen(self) -> tuple[Choice, ...]:

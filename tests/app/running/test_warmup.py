@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
 import pytest
 from PyQt6 import sip
 from pytestqt.qtbot import QtBot
 
-from app.running.warmup import Preparation
+from app.running.warmup import Preparation, draw_once
+from app.widgets import colour, placement
+from app.widgets.map_view import MapView
 from calib_core.numerics import warmup
 
 
@@ -44,3 +47,24 @@ def test_it_touches_nothing_once_the_window_has_gone(qtbot: QtBot, monkeypatch: 
     thread.join(10)
     assert not failed
     assert told == []
+
+
+def test_maps_compile_nothing_more_once_they_are_prepared(qtbot: QtBot) -> None:
+    """Whatever memory their arrays lie in, and whether it may be written to."""
+    draw_once()
+    kernels = [one for module in (colour, placement) for one in vars(module).values() if hasattr(one, "signatures")]
+    assert len(kernels) > 5
+    known = [list(one.signatures) for one in kernels]
+    view = MapView()
+    qtbot.addWidget(view)
+    view.show()
+    values, flags = np.arange(64, dtype="f4").reshape(2, 4, 8), np.arange(64, dtype="u4").reshape(2, 4, 8)
+    for writeable in (True, False):
+        for array in (values, flags):
+            array.flags.writeable = writeable
+        for shown in (values, flags):
+            view.set_map(shown)
+            view.set_flags(flags)
+            view.set_overlay(1)
+            view.image()
+    assert [list(one.signatures) for one in kernels] == known

@@ -129,9 +129,22 @@ def test_sample_leaves_out_gaps_bad_pixels_and_nan():
     values = np.array([1, 2, np.nan, np.inf, 5, 6], "f4")
     flags = np.array([0, 1, 0, 0, 2, 0], "u4")
     index = np.array([[0, 1, 2, 3], [4, -1, -1, -1]], np.int32)
-    assert colour.good_sample(values, flags, 1, index).tolist() == [1, 5]
-    assert colour.good_sample(values, None, 1, index).tolist() == [1, 2, 5]
-    assert colour.good_sample(values, flags, 3, index, (1, 2, 0, 4)).tolist() == []
+    whole, second = (colour.sample_places(index, window) for window in ((0, 2, 0, 4), (1, 2, 0, 4)))
+    assert colour.good_sample(values, flags, 1, whole).tolist() == [1, 5]
+    assert colour.good_sample(values, None, 1, whole).tolist() == [1, 2, 5]
+    assert colour.good_sample(values, flags, 3, second).tolist() == []
+    assert colour.sample_places(index, (1, 1, 0, 4)).tolist() == []
+
+
+def test_share_of_flagged_pixels_agrees_with_numpy():
+    rng = np.random.default_rng(5)
+    flags = rng.integers(0, 8, 4 * 60).astype("u4")
+    index = rng.permutation(np.r_[np.arange(4 * 60), np.full(16, -1)]).astype(np.int32).reshape(16, 16)
+    begun = np.array([True, False, True, True])
+    of = flags.reshape(4, 60)[begun]
+    assert colour.share_flagged(flags, 5, index, begun) == np.count_nonzero(of & 5) / of.size
+    assert colour.share_flagged(flags, 0, index, begun) == 0
+    assert colour.share_flagged(flags, 5, np.full((2, 2), -1, np.int32), begun) == 0
 
 
 def test_percentiles_of_a_large_map_agree_with_numpy():
@@ -140,7 +153,7 @@ def test_percentiles_of_a_large_map_agree_with_numpy():
     flags = (rng.random(1 << 20) < 0.1).astype("u4")
     values[flags > 0] += 1000
     index = np.arange(1 << 20, dtype=np.int32).reshape(8192, 128)
-    sample = colour.good_sample(values, flags, 1, index)
+    sample = colour.good_sample(values, flags, 1, colour.sample_places(index, (0, 8192, 0, 128)))
     assert 20_000 < len(sample) <= (1 << 16) + 1
     low, high = colour.percentile_levels(sample, 1, 99)
     expected = np.percentile(values[flags == 0], [1, 99])
@@ -152,7 +165,7 @@ def test_percentiles_of_a_large_map_agree_with_numpy():
 def test_sample_sees_every_column():
     index = np.arange(1 << 20, dtype=np.int32).reshape(8192, 128)
     columns = np.tile(np.arange(128, dtype="f4"), 8192)
-    assert len(np.unique(colour.good_sample(columns, None, 0, index))) == 128
+    assert len(np.unique(columns[colour.sample_places(index, (0, 8192, 0, 128))])) == 128
 
 
 @pytest.mark.parametrize(("sample", "expected"), [([], (0, 1)), ([7, 7, 7], (6.5, 7.5))])

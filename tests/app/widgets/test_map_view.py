@@ -29,7 +29,7 @@ def small(view, values=None):
 
 def settle(qtbot, view):
     count = view.paint_count
-    qtbot.waitUntil(lambda: view.paint_count > count or not view._tick.isActive())
+    qtbot.waitUntil(lambda: view.paint_count > count or not view.canvas.camera.turns.is_due(view._bring_up_to_date))
     view.image()
 
 
@@ -135,7 +135,7 @@ def test_modules_with_data_have_their_names(view, qtbot, monkeypatch):
     assert len({top for _, top in written}) == len(view.canvas._placement.names)
     view.set_coverage(np.array([0.5, 0.0]))
     written.clear()
-    view.canvas.repaint()
+    settle(qtbot, view)
     assert {name for name, _ in written} == {view.canvas._placement.names[0]}
 
 
@@ -290,7 +290,7 @@ def test_module_without_data_is_hatched_and_painting_is_timed(view, qtbot, tmp_p
     view.set_coverage(coverage)
     view.set_crosshair(DEAD_MODULE, 201, 64)
     with qtbot.waitSignal(view.painted):
-        view.canvas.repaint()
+        pass
     assert view.last_paint > start
     after = view.canvas.grab().toImage()
     left, top, right, bottom = view.canvas._placement.module_boxes[DEAD_MODULE]

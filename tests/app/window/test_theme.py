@@ -122,8 +122,10 @@ def test_no_difference_is_of_the_colour_of_the_ground(window, qtbot, name, middl
 
 def test_another_theme_changes_the_ground_of_maps_and_computes_nothing(window, qtbot, monkeypatch):
     window.set_theme("dark")
-    view = next(view for _, view in window.maps.shown_views())
-    qtbot.waitUntil(lambda: view.image().width() > 0 and not view._histogram_tick.isActive())
+    views = [view for _, view in window.maps.shown_views()]
+    view = views[0]
+    qtbot.waitUntil(lambda: view.image().width() > 0 and not any(
+        one._histogram_tick.isActive() or one._levels_stale for one in views))
     levels = view.levels
     sampled = []
     monkeypatch.setattr(colour, "good_sample", lambda *what: sampled.append(what))

@@ -1,0 +1,36 @@
+"""Work of the window's thread, one piece in each turn of the event loop."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from PyQt6.QtCore import QObject, QTimer
+
+Work = Callable[[], None]
+
+
+class Turns(QObject):
+    """Does what was asked for, one after the other; keys and clicks are answered in between."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._due: deque[Work] = deque()
+        self._turn = QTimer(self, singleShot=True, interval=0)
+        self._turn.timeout.connect(self._next)
+
+    def ask(self, work: Work) -> None:
+        """Do something in a turn of its own; once, where it is asked for again before."""
+        if work not in self._due:
+            self._due.append(work)
+        self._turn.start()
+
+    def is_due(self, work: Work) -> bool:
+        """Whether something was asked for and has not been done yet."""
+        return work in self._due
+
+    def _next(self) -> None:
+        work = self._due.popleft()
+        if self._due:
+            self._turn.start()
+        work()
