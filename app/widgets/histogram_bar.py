@@ -37,6 +37,7 @@ class HistogramBar(QWidget):
         self._levels = (0.0, 1.0)
         self._range = (0.0, 1.0)
         self._sample = np.empty(0, np.float32)
+        self._stale = False
         self._counts = np.zeros(BINS, np.int64)
         self._table: np.ndarray | None = None
         self._unit = ""
@@ -89,6 +90,7 @@ class HistogramBar(QWidget):
 
     def counts(self) -> np.ndarray:
         """Histogram that is being drawn, over the range of the bar: (n,) int64."""
+        self._count()
         return self._counts
 
     @property
@@ -102,12 +104,19 @@ class HistogramBar(QWidget):
         return self._levels
 
     def _rescale(self) -> None:
+        """Count when it is painted: levels and values change together."""
+        self._stale = True
+        self.update()
+
+    def _count(self) -> None:
+        if not self._stale:
+            return
+        self._stale = False
         # the range stays while a handle is held: it would run away from the pointer
         if self._grabbed is None:
             self._range = self._wanted_range()
         self._counts = np.zeros(BINS, np.int64)
         count_bins(self._sample, *self._range, self._counts)
-        self.update()
 
     def _wanted_range(self) -> tuple[float, float]:
         low, high = self._levels
@@ -142,6 +151,7 @@ class HistogramBar(QWidget):
 
     def paintEvent(self, event) -> None:
         """Draw histogram, colours, ticks and handles."""
+        self._count()
         painter = QPainter(self)
         tones = tones_of(self.palette())
         if self._table is None:

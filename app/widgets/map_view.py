@@ -302,9 +302,9 @@ class MapView(QWidget):
         elif self._is_flag_map:
             self.canvas.set_flags(self._values, self._selected, self._flag_colours)
             self.canvas.set_picture(None, self._paint())
+            self._histogram_tick.start()
         else:
             self._show_values()
-        self._histogram_tick.start()
 
     def _show_values(self) -> None:
         if self._percentiles is not None:
@@ -314,6 +314,7 @@ class MapView(QWidget):
                 reach = max(high - self._middle, self._middle - low, 1e-12)
                 low, high = self._middle - reach, self._middle + reach
             self._levels = (low, high)
+        self.bar.set_sample(self._sample(in_sight=True))
         self.bar.set_levels(*self._levels)
         only = self._only_value() if self._percentiles is not None else None
         if only is None:

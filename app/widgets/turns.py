@@ -1,13 +1,16 @@
-"""Work of the window's thread, one piece in each turn of the event loop."""
+"""Work of the window's thread in pieces, a few in each turn of the event loop."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter
 
 from PyQt6.QtCore import QObject, QTimer
 
 Work = Callable[[], None]
+#: No piece is begun later in a turn, s: the operator would notice three of them.
+SLICE = 0.012
 
 
 class Turns(QObject):
@@ -20,7 +23,7 @@ class Turns(QObject):
         self._turn.timeout.connect(self._next)
 
     def ask(self, work: Work) -> None:
-        """Do something in a turn of its own; once, where it is asked for again before."""
+        """Do something in one of the next turns; once, where it is asked for again before."""
         if work not in self._due:
             self._due.append(work)
         self._turn.start()
@@ -30,7 +33,10 @@ class Turns(QObject):
         return work in self._due
 
     def _next(self) -> None:
-        work = self._due.popleft()
+        end = perf_counter() + SLICE
+        while self._due:
+            self._due.popleft()()
+            if perf_counter() > end:
+                break
         if self._due:
             self._turn.start()
-        work()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from statistics import median
+from subprocess import Popen
 from time import thread_time
 
 import numpy as np
@@ -37,6 +40,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail where a goal is missed again."""
     if session.config.stash[missed] and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@contextmanager
+def busy_processes(number: int) -> Iterator[None]:
+    """Others that use the machine: processes that each keep a processor."""
+    words = [sys.executable, "-c", "while True: pass"]
+    with ExitStack() as running:
+        for _ in range(number):
+            running.callback(running.enter_context(Popen(words)).kill)
+        yield
 
 
 class Bars:
@@ -109,6 +122,12 @@ def bar(bars):
         bars.ratio(name, ratios(ours, other, rounds), goal)
 
     return report
+
+
+@pytest.fixture
+def busy():
+    """Processes of others; see :func:`busy_processes`."""
+    return busy_processes
 
 
 @pytest.fixture

@@ -59,7 +59,15 @@ def spread(milliseconds) -> dict[str, float]:
     return dict(zip(("p50", "p95", "p99", "max"), map(float, values), strict=True))
 
 
-def test_event_loop_while_a_job_runs_and_key_to_painted_cell(window, spec, qapp, bars):
+@pytest.mark.parametrize("others", [0, 2])
+def test_event_loop_while_a_job_runs_and_key_to_painted_cell(window, spec, qapp, bars, busy, others, tmp_path):
+    """Alone, and beside two processes of others: the goals are the same."""
+    beside = f"_beside_{others}" if others else ""
+    with busy(others):
+        measure(window, spec.model_copy(update={"out_folder": tmp_path}), qapp, bars, beside)
+
+
+def measure(window, spec, qapp, bars, beside: str) -> None:
     gaps, last = [], [perf_counter()]
 
     def tick() -> None:
@@ -80,16 +88,16 @@ def test_event_loop_while_a_job_runs_and_key_to_painted_cell(window, spec, qapp,
     probe.stop()
     seconds = perf_counter() - begin
     assert job.board.error == ""
-    bars.times("window_event_loop_gap_during_job", spread(gaps), GOALS[1])
-    bars.line(f"window_live_pictures rate={len(pictures) / seconds:.1f} per second, job {seconds:.1f} s")
+    bars.times(f"window_event_loop_gap_during_job{beside}", spread(gaps), GOALS[1])
+    bars.line(f"window_live_pictures{beside} rate={len(pictures) / seconds:.1f} per second, job {seconds:.1f} s")
     wait(qapp, lambda: window.maps.presenter.placement.title == "Assembled", 30)
     QTest.qWait(1000)
     steps = [step(window, qapp, number % 2 == 0) for number in range(STEPS)]
-    bars.times("window_key_to_painted_cell_4_maps", spread(steps), GOALS[0])
+    bars.times(f"window_key_to_painted_cell_4_maps{beside}", spread(steps), GOALS[0])
     window.set_slots(1)
     QTest.qWait(500)
     steps = [step(window, qapp, number % 2 == 0) for number in range(STEPS)]
-    bars.times("window_key_to_painted_cell_1_map", spread(steps), GOALS[0])
+    bars.times(f"window_key_to_painted_cell_1_map{beside}", spread(steps), GOALS[0])
 
 
 def test_another_theme_until_it_is_painted(window, spec, qapp, bars):
