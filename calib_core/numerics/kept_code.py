@@ -85,6 +85,7 @@ def save(name: str, code: bytes) -> None:
     own = own_folder()
     if own is None:
         return
+    _forget_old(own)
     temporary = own / f"{name}.{secrets.token_hex(8)}"
     try:
         temporary.write_bytes(_sealed(name, code))
@@ -114,7 +115,6 @@ def own_folder() -> Path | None:
     for folder in _candidates():
         reason = _make_private(folder)
         if not reason:
-            _forget_old(folder)
             return folder
         refused.append(f"{folder} {reason}")
     where = "; ".join(refused) or "there is no home folder"
@@ -170,8 +170,9 @@ def _mark_as_used(path: Path) -> None:
         log.debug("%s could not be touched", path)
 
 
+@cache
 def _forget_old(folder: Path) -> None:
-    """Remove our own kernels that are of former versions, and what a killed program left."""
+    """Remove our own kernels that are of former versions, and what a killed program left; once, where others come."""
     latest = time.time() - _FORGOTTEN_AFTER
     for path in folder.glob(f"*{SUFFIX}*"):
         try:
