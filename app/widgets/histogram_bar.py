@@ -65,8 +65,9 @@ class HistogramBar(QWidget):
 
     def set_unit(self, unit: str) -> None:
         """Write a unit above the numbers."""
-        self._unit = unit
-        self.update()
+        if unit != self._unit:
+            self._unit = unit
+            self.update()
 
     def set_levels(self, low: float, high: float) -> None:
         """Move the handles."""

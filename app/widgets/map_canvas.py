@@ -320,9 +320,11 @@ class MapCanvas(QWidget):
         font = painter.font()
         font.setPixelSize(_NAME_SIZE)
         painter.setFont(font)
-        for number, (name, box) in enumerate(zip(self._placement.names, boxes, strict=False)):
-            if box[2] > box[0] and (parts is None or parts[number] > 0):
-                marks.draw_name(painter, self.area_of(*(float(edge) for edge in box)), name)
+        to_widget = self._to_widget()
+        for number, (name, (left, top, right, bottom)) in enumerate(
+                zip(self._placement.names, boxes.tolist(), strict=False)):
+            if right > left and (parts is None or parts[number] > 0):
+                marks.draw_name(painter, to_widget.mapRect(QRectF(left, top, right - left, bottom - top)), name)
         painter.restore()
 
     # -- events

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from calib_core.axes import Axis, Label, Picture, Result
 from calib_core.detector import DetectorType
@@ -55,7 +56,7 @@ class Shown:
         """Type of the subject's detector."""
         return None if self.subject is None else self.subject.kind
 
-    @property
+    @cached_property
     def at(self) -> dict[str, int]:
         """Indices of the picture along all axes that are not looked at side by side; empty without a picture."""
         if self.picture is None:

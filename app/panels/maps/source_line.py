@@ -21,6 +21,7 @@ class SourceLine(ElidedLabel):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self.list = session, SentenceList(self)
+        self._said: tuple[str, str, tuple[str, ...]] | None = None
         self.setObjectName("source_line")
         self.setMargin(3)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -55,6 +56,9 @@ class SourceLine(ElidedLabel):
         return "warning" if has_notes else "text"
 
     def _say(self, text: str, tone: str, notes: tuple[str, ...]) -> None:
+        if (text, tone, notes) == self._said:
+            return
+        self._said = text, tone, notes
         self.setText(text)
         self.setToolTip(tip("\n".join((text, *(f"• {note}" for note in notes)))))
         colour_text(self, tone)
