@@ -5,8 +5,8 @@ Levels and settings are in ``resources/simulated``, where each group has its sou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,11 @@ class Level:
     cell_pixel: float = 0.0
 
     @property
+    def of_cells(self) -> bool:
+        """Whether memory cells differ."""
+        return bool(self.cell_row or self.cell or self.cell_pixel)
+
+    @property
     def within_asic(self) -> float:
         """Standard deviation within one ASIC and memory cell."""
         return float(np.sqrt(self.column**2 + self.pixel**2 + self.cell_pixel**2))
@@ -59,12 +64,32 @@ class Levels:
     gain_signal : tuple of Level
         Steps from the stage before, of detectors that have a gain signal.
     gain_signal_noise : tuple of Level
+    gain : tuple of Level
+        Conversion of each stage, ADU per keV; empty where light is not simulated. Of the stages that have none of
+        their own it follows from ``gain_ratio``.
+    gain_ratio : tuple of Level
+        Of each of those: conversion of the stage before in units of its own.
+    switch : tuple of Level
+        Of all stages but the last: signal above the offset at which a pixel takes the next stage.
     """
 
     offset: tuple[Level, ...]
     noise: tuple[Level, ...]
     gain_signal: tuple[Level, ...] = ()
     gain_signal_noise: tuple[Level, ...] = ()
+    gain: tuple[Level, ...] = ()
+    gain_ratio: tuple[Level, ...] = ()
+    switch: tuple[Level, ...] = ()
+
+    def with_changes(self, changes: Mapping[str, Sequence[Mapping[str, float]]]) -> Levels:
+        """Levels with some quantities replaced by others.
+
+        Parameters
+        ----------
+        changes : mapping
+            Fields of :class:`Level` for each stage by the name of the quantity, as resources have them.
+        """
+        return replace(self, **{name: tuple(Level(**one) for one in stages) for name, stages in changes.items()})
 
 
 @dataclass(frozen=True)
@@ -86,6 +111,8 @@ class Electronics:
         column of each bank. The shifts of several are independent.
     cosmic_adu_per_pixel : float
         Mean charge that a cosmic ray leaves in a pixel, ADU.
+    pixel_size : float
+        Edge of a pixel, µm; 0 where charge is not shared between pixels.
     """
 
     converter_block: tuple[int, int]
@@ -94,6 +121,7 @@ class Electronics:
     cell_orders: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     common_mode_axis: tuple[str, ...] = ("frame",)
     cosmic_adu_per_pixel: float = 400.0
+    pixel_size: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -108,12 +136,15 @@ class Simulated:
         Settings of the simulator whose defaults are others for this type.
     demo : mapping, optional
         What a small proposal to show the program with changes of these; None where there is none.
+    level_sets : mapping of str to Levels
+        Other levels that this type may have, by their names.
     """
 
     levels: Levels
     hardware: Electronics
     settings: Mapping[str, Any] = field(default_factory=dict)
     demo: Mapping[str, Any] | None = None
+    level_sets: Mapping[str, Levels] = field(default_factory=dict)
 
 
 def read_simulated(name: str, kind: str, hardware: Electronics) -> Simulated:
@@ -128,10 +159,11 @@ def read_simulated(name: str, kind: str, hardware: Electronics) -> Simulated:
     hardware : Electronics
     """
     sections = read_resource("simulated", name)
-    levels = {quantity: tuple(Level(**level) for level in stages)
-              for quantity, stages in _group(sections, kind, "levels").items()}
+    levels = Levels((), ()).with_changes(_group(sections, kind, "levels"))
     demo = _group(sections, kind, "demo") if "demo" in sections[kind] else None
-    return Simulated(Levels(**levels), hardware, _group(sections, kind, "settings"), demo)
+    others = _group(sections, kind, "level_sets") if "level_sets" in sections[kind] else {}
+    sets = {name: levels.with_changes(changes) for name, changes in others.items()}
+    return Simulated(levels, hardware, _group(sections, kind, "settings"), demo, sets)
 
 
 def _group(sections: Mapping[str, Any], kind: str, group: str) -> dict[str, Any]:

@@ -40,7 +40,7 @@ _CONDITION = (
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell", "gain")
 _RAW = channels("AGIPD1M", "AGIPD")
-_HARDWARE = Electronics((64, 16), "AGIPD1MCTRL00", telemetry_bytes=5408)
+_HARDWARE = Electronics((64, 16), "AGIPD1MCTRL00", telemetry_bytes=5408, pixel_size=200)
 
 
 #: Names of control devices have another word in the middle than their detector's; the supply's lacks the number.

@@ -148,7 +148,7 @@ JUNGFRAU = DetectorType(
     geometry=_geometry,
     geometry_note="EXtra-geom, example arrangement",
     simulated=read_simulated("jungfrau", "JUNGFRAU", Electronics(
-        (256, 64), "JNGFRCTRL00", cell_orders={1: (15,), 16: (15, *range(15))})),
+        (256, 64), "JNGFRCTRL00", cell_orders={1: (15,), 16: (15, *range(15))}, pixel_size=75)),
     simulate_control=_simulate_control,
 )
 

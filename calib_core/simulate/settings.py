@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.detector import DetectorType, Simulated
+from calib_core.detector import DetectorType, Levels, Simulated
 from calib_core.detector.registry import detector_type, detector_types
 from calib_core.errors import BadParameter
 from calib_core.params import Knobs, knob
@@ -44,6 +44,7 @@ class Settings(Knobs):
     fixed_gain: bool = knob(False, help="Runs in fixed gain instead of forced switching")
     parallel_gain: bool = knob(False, help="One run whose trains hold the frames of all gain stages in turn")
     integration_time: float = knob(12.0, ge=0, le=1e6, help="Integration time in the unit of the condition")
+    level_set: str = knob("", help="Other levels than the usual ones, where the type has a set of this name")
     swap_runs: bool = knob(False, help="Record the runs in the reverse order of the gain stages")
     drift: float = knob(0.0, ge=-1000, le=1000, unit="ADU",
                         help="Change of all offsets from the first train to the last, zero on average")
@@ -92,6 +93,18 @@ class Settings(Knobs):
         return chosen
 
     @property
+    def levels(self) -> Levels:
+        """Levels of the chosen set; BadParameter where the type has none of this name."""
+        known = simulated(self.detector)
+        if not self.level_set:
+            return known.levels
+        if self.level_set not in known.level_sets:
+            others = ", ".join(known.level_sets)
+            raise BadParameter(f"level_set = {self.level_set!r} is not allowed; {self.detector.title} has "
+                               f"{f'besides the usual levels: {others}' if others else 'the usual levels only'}.")
+        return known.level_sets[self.level_set]
+
+    @property
     def cell_order(self) -> npt.NDArray[np.int64]:
         """Memory cells in the order of recording; a cell comes several times where a train has more frames."""
         kind = self.detector
@@ -122,7 +135,7 @@ class Settings(Knobs):
         kind = self.detector
         simulated(kind)
         self.source(self.module_numbers[0])
-        _ = self.cell_order
+        _ = self.cell_order, self.levels
         if self.short_trains and kind.raw.frames_per_entry:
             raise BadParameter(f"short_trains = {self.short_trains} is not allowed; {kind.title} has the same number "
                                "of frames in every train.")

@@ -27,7 +27,7 @@ _NOISY_FACTOR = 4
 #: A high offset lies this many standard deviations of its ASIC above the ASIC's mean.
 _HIGH_OFFSET = (14.0, 18.0)
 #: Distinguish the random fields of a module.
-_OFFSET, _NOISE, _SIGNAL, _SIGNAL_NOISE, _BAD, _HIGH = range(6)
+_OFFSET, _NOISE, _SIGNAL, _SIGNAL_NOISE, _BAD, _HIGH, _GAIN, _RATIO, _SWITCH = range(9)
 
 
 class BadKind(IntFlag):
@@ -49,8 +49,11 @@ class ModuleTruth:
         self.module = module
         self.settings = settings
         self.detector = settings.detector
-        self._hardware, levels = simulated(self.detector).hardware, simulated(self.detector).levels
-        self._levels = (levels.offset, levels.noise, levels.gain_signal, levels.gain_signal_noise)
+        self._hardware, self.levels = simulated(self.detector).hardware, settings.levels
+        levels = self.levels
+        self._levels = {_OFFSET: levels.offset, _NOISE: levels.noise, _SIGNAL: levels.gain_signal,
+                        _SIGNAL_NOISE: levels.gain_signal_noise, _GAIN: levels.gain, _RATIO: levels.gain_ratio,
+                        _SWITCH: levels.switch}
         self._key = (settings.seed, module)
         self._shape = self.detector.shape
         self._pixel_maps: dict[tuple[int, int], Array] = {}
@@ -95,8 +98,7 @@ class ModuleTruth:
 
     def offset(self, stage: int, cell: int) -> Array:
         """Mean signal, 0 where the pixel is dead."""
-        level = self._levels[_OFFSET][stage]
-        values = self._pixel_map(_OFFSET, stage) + self._cell_part(level, _OFFSET, stage, cell)
+        values = self._value(_OFFSET, stage, cell)
         values[self.odd_asic] += np.float32(self.settings.odd_asic_offset)
         return np.where(self.dead, np.float32(0), values)
 
@@ -118,10 +120,9 @@ class ModuleTruth:
 
     def gain_signal(self, stage: int, cell: int) -> Array:
         """Mean gain signal of detectors that have one; the levels of the stages are steps from the one before."""
-        steps = self._levels[_SIGNAL][: stage + 1]
         total = np.zeros(self._shape, np.float32)
-        for index, step in enumerate(steps):
-            total += self._pixel_map(_SIGNAL, index) + self._cell_part(step, _SIGNAL, index, cell)
+        for index in range(stage + 1):
+            total += self._value(_SIGNAL, index, cell)
         return np.where(self.dead, np.float32(0), total)
 
     def gain_signal_sigma(self, stage: int) -> Array:
@@ -131,6 +132,37 @@ class ModuleTruth:
     def gain_signal_noise(self, stage: int) -> Array:
         """Noise of the digitised gain signal, 0 where the pixel is dead."""
         return self._digitised(self.gain_signal_sigma(stage))
+
+    def gain(self, stage: int, cell: int) -> Array:
+        """Conversion, ADU per keV, of types that have one.
+
+        Parameters
+        ----------
+        stage, cell : int
+
+        Returns
+        -------
+        (slow_scan, fast_scan) float32
+            Also of pixels that are dead.
+        """
+        own = len(self.levels.gain)
+        if stage < own:
+            return self._value(_GAIN, stage, cell)
+        return np.asarray(self.gain(stage - 1, cell) / self._value(_RATIO, stage - own, cell))
+
+    def switch(self, stage: int) -> Array:
+        """Signal above the offset at which a pixel takes the next stage, the same in all memory cells.
+
+        Parameters
+        ----------
+        stage : int
+            Any but the last.
+        """
+        return self._pixel_map(_SWITCH, stage)
+
+    def _value(self, field: int, index: int, cell: int) -> Array:
+        level = self._levels[field][index]
+        return np.asarray(self._pixel_map(field, index) + self._cell_part(level, field, index, cell))
 
     def _digitised(self, sigma: Array) -> Array:
         digitised = np.sqrt(sigma**2 + np.float32(DIGITISATION_VARIANCE))

@@ -18,6 +18,7 @@ Thresholds between the gain stages are the middles between their mean gain signa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,14 @@ class Truth:
         """Middles between the gain signals of neighbouring stages (stages - 1, cell, slow_scan, fast_scan)."""
         signal = self.gain_signal(module)
         return (signal[1:] + signal[:-1]) / 2
+
+    def gain(self, module: int) -> Array:
+        """Conversion (stage, cell, slow_scan, fast_scan) float32, ADU per keV."""
+        return self._full(module, "gain")
+
+    def switch(self, module: int) -> Array:
+        """Signal above the offset at which pixels take the next stage (stages - 1, slow_scan, fast_scan), ADU."""
+        return self._stored(module, "switch")
 
     def bad(self, module: int) -> Array:
         """Kinds of bad pixels (slow_scan, fast_scan) uint32, bits of :class:`BadKind`."""
@@ -132,6 +141,16 @@ class TruthWriter:
         if truth.detector.signal_plane is not None:
             group["gain_signal_noise"] = self._per_stage(truth.gain_signal_noise)
             self._per_cell(group, "gain_signal", truth.gain_signal)
+        if truth.levels.gain:
+            self._add_conversion(group, truth)
+
+    def _add_conversion(self, group: Any, truth: ModuleTruth) -> None:
+        """What charge becomes; once for all memory cells where those do not differ."""
+        if any(one.of_cells for one in (*truth.levels.gain, *truth.levels.gain_ratio)):
+            self._per_cell(group, "gain", truth.gain)
+        else:
+            group["gain"] = self._per_stage(partial(truth.gain, cell=int(self._cells[0])))
+        group["switch"] = np.stack([truth.switch(stage) for stage in self._stages[:-1]])
 
     def _per_stage(self, make: Any) -> Array:
         return np.stack([make(stage)[None] for stage in self._stages]).astype(np.float32)
