@@ -204,7 +204,13 @@ def _relative_path(constant: Constant, created: int) -> Path:
 
 
 def folder_of_type(database_type: str) -> Path:
-    """Folder of a detector type's constants, below the one that EXtra takes as their root."""
+    """Folder of a detector type's constants, below the one that EXtra takes as their root.
+
+    Parameters
+    ----------
+    database_type : str
+        Such as ``…-Type``; the folder has it in small letters.
+    """
     return STORE / database_type.lower()
 
 
@@ -257,6 +263,11 @@ def opened(stored: StoredConstant, part: str = "data") -> Iterator[h5py.Dataset]
 
 def list_constants(folder: Path) -> tuple[StoredConstant, ...]:
     """Constants below a folder, sorted by path.
+
+    Parameters
+    ----------
+    folder : Path
+        Root of a tree of constants as EXtra takes it.
 
     Raises
     ------
