@@ -18,7 +18,7 @@ _PLAIN: dict[Kind, tuple[str, Callable[[str], Any]]] = {
 
 def add_knob_arguments(
     parser: argparse.ArgumentParser, baseline: Knobs, stage_names: Sequence[str] = (),
-    leave_out: Sequence[str] = (),
+    leave_out: Sequence[str] = (), title: str = "parameters",
 ) -> None:
     """Add a flag for each parameter of a baseline.
 
@@ -32,9 +32,11 @@ def add_knob_arguments(
         and without names one flag for all stages.
     leave_out : sequence of str
         Parameters without a flag.
+    title : str
+        Of the group of flags.
     """
-    for group, expert in ((parser.add_argument_group("parameters"), False),
-                          (parser.add_argument_group("parameters for experts"), True)):
+    for group, expert in ((parser.add_argument_group(title), False),
+                          (parser.add_argument_group(f"{title} for experts"), True)):
         for knob in baseline.knobs():
             if knob.expert == expert and knob.name not in leave_out:
                 _add(group, knob, knob.default, stage_names)

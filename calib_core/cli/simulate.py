@@ -10,7 +10,11 @@ from calib_core.cli.knob_flags import add_knob_arguments, changes_from
 from calib_core.cli.progress import ProgressLine
 from calib_core.cli.words import whole
 from calib_core.detector import DetectorType
+from calib_core.errors import BadParameter
 from calib_core.simulate.run import Simulated, simulate
+from calib_core.simulate.scene import Scene
+from calib_core.simulate.scenes import scenes
+from calib_core.simulate.scenes.dark import Dark
 from calib_core.simulate.settings import default_settings, demo_settings
 from calib_core.typed import parse_path
 
@@ -19,16 +23,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add a sub-command per detector family and type, with a flag per setting and the defaults of the type."""
     commands = parser.add_subparsers(dest="simulated", required=True, metavar="DETECTOR")
     for name, kind in _names().items():
-        commands.add_parser(name, help=f"dark runs of {kind.title}", fill=partial(_fill, kind),
-                            description=f"Write simulated dark runs of {kind.title} with known truth.")
+        commands.add_parser(name, help=f"runs of {kind.title}", fill=partial(_fill, kind),
+                            description=f"Write simulated runs of {kind.title} with known truth.")
     parser.set_defaults(act=_run)
 
 
 def _fill(kind: DetectorType, parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=parse_path, required=True, metavar="FOLDER", help="Data root to write below")
+    kinds = "; ".join(f"{word}: {scene.title}" for word, scene in scenes().items())
+    parser.add_argument("--kind", choices=tuple(scenes()), default=Dark.word, help=f"{kinds} [default {Dark.word}]")
     parser.add_argument("--demo", action="store_true", help="Begin with the settings of the demonstration")
     parser.add_argument("--threads", type=whole, default=2, metavar="N", help="Modules written at once [default 2]")
     add_knob_arguments(parser, default_settings(kind.name), leave_out=("detector_type",))
+    for word, scene in scenes().items():
+        add_knob_arguments(parser, scene(), title=f"parameters of {word}")
 
 
 def _run(namespace: argparse.Namespace) -> int:
@@ -36,13 +44,23 @@ def _run(namespace: argparse.Namespace) -> int:
     baseline = default_settings(_names()[namespace.simulated].name)
     if namespace.demo:
         baseline = demo_settings().get(baseline.detector_type, baseline)
-    settings = baseline.with_changes(changes_from(namespace, baseline))
+    settings, scene = baseline.with_changes(changes_from(namespace, baseline)), _scene(namespace)
     line = ProgressLine()
-    written = simulate(settings, namespace.out, threads=namespace.threads,
+    written = simulate(settings, namespace.out, threads=namespace.threads, scene=scene,
                        progress=lambda done: line.show(done, f"writing {100 * done:3.0f} %"))
     line.end()
     print(_report(written))
     return 0
+
+
+def _scene(namespace: argparse.Namespace) -> Scene:
+    """The kind of runs with its parameters; those of other kinds are refused."""
+    for word, other in scenes().items():
+        if word != namespace.kind and (foreign := changes_from(namespace, other())):
+            name = next(iter(foreign))
+            raise BadParameter(f"--{name.replace('_', '-')} is of --kind {word}; leave it out, or ask for that kind.")
+    chosen = scenes()[namespace.kind]()
+    return chosen.with_changes(changes_from(namespace, chosen))
 
 
 def _names() -> dict[str, DetectorType]:

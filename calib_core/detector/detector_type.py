@@ -152,7 +152,8 @@ class DetectorType:
     simulated : Simulated, optional
         What the simulator knows of this type; None where it cannot be simulated.
     simulate_control : callable
-        ``simulate_control(detector name, stage, settings) -> {source: {key: value}}`` for the simulator.
+        ``simulate_control(detector name, stage, settings) -> {source: {key: value}}`` for the simulator; no stage is
+        of runs in which it follows the signal.
     """
 
     name: str

@@ -81,6 +81,11 @@ class Levels:
     gain_ratio: tuple[Level, ...] = ()
     switch: tuple[Level, ...] = ()
 
+    @property
+    def gain_of_cells(self) -> bool:
+        """Whether memory cells differ in their conversion."""
+        return any(one.of_cells for one in (*self.gain, *self.gain_ratio))
+
     def with_changes(self, changes: Mapping[str, Sequence[Mapping[str, float]]]) -> Levels:
         """Levels with some quantities replaced by others.
 

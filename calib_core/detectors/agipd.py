@@ -50,6 +50,8 @@ _SUPPLY = Device(r"{instrument}_[A-Z0-9]+_{kind}/PSC/HV", _NAMES)
 _MODULES = Device(r"{instrument}_[A-Z0-9]+_{kind}{number}/FPGA/M_\d+", _NAMES)
 #: Gain setting by two registers of old versions of the composite device: setupr, and patternTypeIndex 4 or below.
 _OLD_SETTINGS = {(0, False): 0.0, (32, True): 0.0, (8, False): 1.0, (40, True): 1.0}
+#: The first of these registers by whether the run is no dark, and the gain setting.
+_SETUPS = {(light, setting): setup for (setup, light), setting in _OLD_SETTINGS.items()}
 
 
 def _next_count(run: ControlReader) -> Found | None:
@@ -91,6 +93,8 @@ _CLUES = {
         Told(_COMP, ("integrationTime",)), Unknown(_COMP, 12.0, "is from before integrationTime"),
         Usual(12.0, "old default")),
 }
+#: Pattern of runs that are no darks; those of the darks are 1 to 3.
+_PATTERN_OF_LIGHT = 4
 #: Gain stage of each fixed gain mode.
 _FIXED = Told(_COMP, ("gainModeIndex",), Coded({1: 0.0, 2: 1.0, 3: 2.0}))
 
@@ -119,13 +123,16 @@ def _control_domain(detector: str) -> str:
     return f"{instrument}_EXP_{kind}" if "500K" in kind else f"{instrument}_IRU_{kind.replace('-', '')}"
 
 
-def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Control sources of a dark run: composite device of the FPGAs, and the bias supply."""
+def _simulate_control(
+    detector: str, stage: int | None, settings: Mapping[str, Any],
+) -> Mapping[str, Mapping[str, Any]]:
+    """Control sources of a run: composite device of the FPGAs, and the bias supply."""
     domain = _control_domain(detector)
     return {f"{domain}/MDL/FPGA_COMP": _simulate_comp(stage, settings), **_simulate_bias(domain, settings)}
 
 
-def _simulate_comp(stage: int, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _simulate_comp(stage: int | None, settings: Mapping[str, Any]) -> dict[str, Any]:
+    fixed = 0 if stage is None or not settings["fixed_gain"] else stage + 1
     return {
         "acquisitionTime": np.uint16(20),
         "bunchStructure.firstPulse": np.uint16(0),
@@ -133,11 +140,11 @@ def _simulate_comp(stage: int, settings: Mapping[str, Any]) -> dict[str, Any]:
         "bunchStructure.nPulses": np.uint16(settings["memory_cells"]),
         "bunchStructure.repetitionRate": np.float64(settings["acquisition_rate"]),
         "gain": np.uint16(settings["gain_setting"]),
-        "gainModeIndex": np.uint16(stage + 1 if settings["fixed_gain"] else 0),
+        "gainModeIndex": np.uint16(fixed),
         "integrationTime": np.uint16(settings["integration_time"]),
-        "patternTypeIndex": np.uint16(stage + 1),
+        "patternTypeIndex": np.uint16(_PATTERN_OF_LIGHT if stage is None else stage + 1),
         "pcRowNr": np.uint16(0),
-        "setupr": np.uint16(8 if settings["gain_setting"] else 0),
+        "setupr": np.uint16(_SETUPS[stage is None, float(bool(settings["gain_setting"]))]),
     }
 
 

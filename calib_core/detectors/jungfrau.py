@@ -108,13 +108,15 @@ _MODES = ("dynamic", "forceswitchg1", "forceswitchg2")
 _MODES_FIXED = ("dynamic", "fixg1", "fixg2")
 
 
-def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Control source of a dark run; vectors have the device's fixed length."""
+def _simulate_control(
+    detector: str, stage: int | None, settings: Mapping[str, Any],
+) -> Mapping[str, Mapping[str, Any]]:
+    """Control source of a run; vectors have the device's fixed length."""
     voltage = np.zeros(1000, np.uint32)
     voltage[0] = settings["bias_voltage"]
     burst = settings["memory_cells"] > 1
     return {f"{detector}/DET/CONTROL": {
-        "gainMode": (_MODES_FIXED if settings["fixed_gain"] else _MODES)[stage],
+        "gainMode": (_MODES_FIXED if settings["fixed_gain"] else _MODES)[stage or 0],
         "settings": "highgain0" if settings["gain_setting"] else "gain0",
         "highVoltage": voltage,
         "storageCells": np.int16(15 if burst else 0),

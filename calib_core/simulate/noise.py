@@ -109,7 +109,7 @@ def add_outliers(frame: Array, share: float, mean: float, top: int, key: int) ->
 
 
 @njit(nogil=True, cache=True)
-def _word(key, position):  # type: ignore[no-untyped-def]
+def word_at(key, position):  # type: ignore[no-untyped-def]
     """Splitmix64: the 64-bit word at a position, from 0, of a key's sequence; both uint64."""
     x = key + (position + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -121,7 +121,7 @@ def _word(key, position):  # type: ignore[no-untyped-def]
 def _words(out, key):  # type: ignore[no-untyped-def]
     """Kernel of :func:`uniforms`: the first words of a key's sequence."""
     for i in range(out.size):
-        out[i] = _word(key, np.uint64(i))
+        out[i] = word_at(key, np.uint64(i))
 
 
 @njit(nogil=True, cache=True)
@@ -129,7 +129,7 @@ def _fill(out, offset, sigma, shift, top, key, table):  # type: ignore[no-untype
     """Kernel of :func:`fill_frame`: flat arrays of one length divisible by 4, ``shift`` includes the half."""
     zero = np.float32(0)
     for quad in range(out.size // 4):
-        x = _word(key, np.uint64(quad))
+        x = word_at(key, np.uint64(quad))
         for lane in range(4):
             i = quad * 4 + lane
             z = table[(x >> np.uint64(16 * lane)) & np.uint64(0xFFFF)]
@@ -155,4 +155,4 @@ def _outliers(frame, log_miss, mean, top, key):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _log_uniform(key, position):  # type: ignore[no-untyped-def]
     """Logarithm of a number between 0 and 1, never infinite."""
-    return np.log((np.float64(_word(key, position) >> np.uint64(11)) + 0.5) * 2.0**-53)
+    return np.log((np.float64(word_at(key, position) >> np.uint64(11)) + 0.5) * 2.0**-53)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from calib_core.simulate.channels import ModuleTrains
 from calib_core.simulate.exdf import ExdfFile
-from calib_core.simulate.frames import StageSource
+from calib_core.simulate.frames import FrameSource
 
 Array = npt.NDArray[Any]
 
@@ -21,7 +21,7 @@ _SMALL = 64 << 10
 
 
 def write_frames(
-    file: ExdfFile, name: str, sources: Sequence[StageSource], data: ModuleTrains, position: Array,
+    file: ExdfFile, name: str, sources: Sequence[FrameSource], data: ModuleTrains, position: Array,
     advance: Callable[[int], None],
 ) -> None:
     """Write all large keys of a module's source.
@@ -31,8 +31,8 @@ def write_frames(
     file : ExdfFile
     name : str
         Instrument source.
-    sources : sequence of StageSource
-        Gain stages whose frames follow each other in each train.
+    sources : sequence of FrameSource
+        Whose frames follow each other in each train.
     data : ModuleTrains
     position : (n,) float64
         Place of each train that has frames in the run, -0.5 to 0.5.
@@ -55,7 +55,7 @@ def write_frames(
         advance(kept.size)
 
 
-def _encoded(sources: Sequence[StageSource], data: ModuleTrains, position: Array, part: slice) -> dict[str, Array]:
+def _encoded(sources: Sequence[FrameSource], data: ModuleTrains, position: Array, part: slice) -> dict[str, Array]:
     """Arrays (trains, frames, …) of some trains by key, all stages behind each other."""
     stages = [_of_stage(source, data, position, part) for source in sources]
     if len(stages) == 1:
@@ -63,7 +63,7 @@ def _encoded(sources: Sequence[StageSource], data: ModuleTrains, position: Array
     return {key: np.concatenate([arrays[key] for arrays in stages], axis=1) for key in stages[0]}
 
 
-def _of_stage(source: StageSource, data: ModuleTrains, position: Array, part: slice) -> dict[str, Array]:
+def _of_stage(source: FrameSource, data: ModuleTrains, position: Array, part: slice) -> dict[str, Array]:
     block, gain = source.block(data.ids[part], data.cells, position[part])
     empty = np.repeat(data.empty[part], len(data.cells))
     for array in (block, gain):

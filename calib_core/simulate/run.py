@@ -1,4 +1,4 @@
-"""Writes the dark runs of a simulated proposal, one per gain stage, and their truth."""
+"""Writes the runs of a simulated proposal and their truth."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ import numpy.typing as npt
 from calib_core.errors import Cancelled, OutputFailed
 from calib_core.simulate.channels import ModuleTrains, write_companions
 from calib_core.simulate.exdf import TRAIN_PERIOD, ExdfFile, FileHeader, Trains
-from calib_core.simulate.frames import StageSource
 from calib_core.simulate.noise import key_of, uniforms
 from calib_core.simulate.recording import write_frames
+from calib_core.simulate.scene import Scene, SceneRun
+from calib_core.simulate.scenes.dark import Dark
 from calib_core.simulate.settings import Settings, simulated
 from calib_core.simulate.truth import ModuleTruth
 from calib_core.simulate.truth_file import TruthWriter
@@ -43,8 +44,8 @@ class Simulated:
     data_root : Path
         Folder for ``EXTRA_DATA_DATA_ROOT``.
     runs : dict of Path
-        Raw run folder by the role of its gain stage (``high``, ``med``, ``low``), of its first stage where it holds
-        several.
+        Raw run folder by its role: of a dark run that of its gain stage (``high``, ``med``, ``low``), of its first
+        stage where it holds several; of others the word of their scene.
     truth_file : Path
     size : int
         Bytes of raw data.
@@ -58,19 +59,13 @@ class Simulated:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run to write: its gain stages, number, trains and the folder that it is written to first."""
+    """A run to write: what the scene says of it, its number, trains and the folder that it is written to first."""
 
-    role: str
-    stages: tuple[int, ...]
+    scene: SceneRun
     number: int
     folder: Path
     trains: Trains
     begin: datetime
-
-    @property
-    def stage(self) -> int:
-        """The only gain stage, or the first."""
-        return self.stages[0]
 
     @property
     def draft(self) -> Path:
@@ -102,9 +97,9 @@ class _Task:
 
 def simulate(
     settings: Settings, root: Path, progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None, threads: int = 2,
+    cancelled: Callable[[], bool] | None = None, threads: int = 2, scene: Scene | None = None,
 ) -> Simulated:
-    """Write one dark run per gain stage and the truth file; the runs appear only when all are complete.
+    """Write the runs of a scene and the truth file; the runs appear only when all are complete.
 
     Parameters
     ----------
@@ -118,57 +113,57 @@ def simulate(
         Asked between blocks of frames; True stops and removes everything.
     threads : int
         Modules that are written at the same time; the data do not depend on it.
+    scene : Scene, optional
+        What the runs show; darks, one per gain stage, unless given.
 
     Raises
     ------
     BadParameter
-        A setting is not allowed for the detector type.
+        A setting is not allowed for the detector type or the scene.
     OutputFailed
         A run exists already or cannot be written.
     Cancelled
     """
+    scene = scene or Dark()
     settings.check()
-    runs = _plan(settings, root)
+    scene.check(settings)
+    runs = _plan(settings, scene, root)
     truth_file = runs[0].folder.parents[1] / "usr" / "simulation" / f"truth_r{settings.first_run:04d}.h5"
     for run in runs:
         if run.folder.exists():
             raise OutputFailed(f"Run folder {run.folder} exists already; choose another first run or proposal.")
     try:
         with _drafts(runs, truth_file) as truth_draft:
-            _write(settings, runs, truth_draft, _task(settings, progress, cancelled), threads)
+            _write(settings, scene, runs, truth_draft, _Task(_frames(settings, runs), progress, cancelled), threads)
     except OSError as error:
         raise OutputFailed(f"Simulated runs cannot be written below {root}: {error}.") from error
     size = sum(path.stat().st_size for run in runs for path in run.folder.iterdir())
-    by_stage = sorted(runs, key=lambda run: run.stage)
-    return Simulated(root, {run.role: run.folder for run in by_stage}, truth_file, size)
+    in_order = sorted(runs, key=lambda run: run.scene.key)
+    return Simulated(root, {run.scene.role: run.folder for run in in_order}, truth_file, size)
 
 
-def _task(settings: Settings, progress: Progress | None, cancelled: Callable[[], bool] | None) -> _Task:
-    per_run = settings.trains * len(settings.cell_order) * len(settings.module_numbers)
-    return _Task(per_run * len(settings.detector.stages), progress, cancelled)
+def _frames(settings: Settings, runs: Sequence[PlannedRun]) -> int:
+    """Frames of all runs and modules."""
+    of_part = settings.trains * len(settings.cell_order) * len(settings.module_numbers)
+    return of_part * sum(len(run.scene.parts) for run in runs)
 
 
-def _plan(settings: Settings, root: Path) -> list[PlannedRun]:
+def _plan(settings: Settings, scene: Scene, root: Path) -> list[PlannedRun]:
     proposal = settings.proposal_folder(root)
-    declared = settings.detector.stages
-    order = [(stage,) for stage in range(len(declared))]
-    if settings.swap_runs:
-        order.reverse()
     runs = []
-    for place, stages in enumerate([tuple(range(len(declared)))] if settings.parallel_gain else order):
+    for place, one in enumerate(scene.runs(settings)):
         number = settings.first_run + place
         begin = settings.begins + place * (settings.trains * TRAIN_PERIOD + _PAUSE)
         folder = proposal / "raw" / f"r{number:04d}"
-        trains = _trains(settings, stages[0], begin)
-        runs.append(PlannedRun(declared[stages[0]].role, stages, number, folder, trains, begin))
+        runs.append(PlannedRun(one, number, folder, _trains(settings, one.key, begin), begin))
     return runs
 
 
-def _trains(settings: Settings, stage: int, begin: datetime) -> Trains:
+def _trains(settings: Settings, key: int, begin: datetime) -> Trains:
     n = settings.trains
     first = _FIRST_TRAIN + (begin - settings.begins) // TRAIN_PERIOD
     nanoseconds = round(begin.timestamp() * 1000) * 10**6
-    confirmed = uniforms(key_of(settings.seed, stage, _SUSPECT), n) >= settings.suspect_trains
+    confirmed = uniforms(key_of(settings.seed, key, _SUSPECT), n) >= settings.suspect_trains
     steps = np.arange(n, dtype=np.uint64)
     return Trains(np.uint64(first) + steps, np.uint64(nanoseconds) + steps * np.uint64(10**8), confirmed)
 
@@ -191,18 +186,20 @@ def _drafts(runs: list[PlannedRun], truth_file: Path) -> Iterator[Path]:
             shutil.rmtree(run.draft, ignore_errors=True)
 
 
-def _write(settings: Settings, runs: list[PlannedRun], truth_draft: Path, task: _Task, threads: int) -> None:
+def _write(
+    settings: Settings, scene: Scene, runs: list[PlannedRun], truth_draft: Path, task: _Task, threads: int,
+) -> None:
     order = settings.cell_order
     recorded = _recorded(settings, order)
     cells = np.unique(order)
-    writer = TruthWriter(truth_draft, settings, cells, np.isin(cells, order[recorded]))
+    writer = TruthWriter(truth_draft, settings, scene, cells, np.isin(cells, order[recorded]))
 
     def work(modules: Sequence[int]) -> None:
         truths = [ModuleTruth(settings, module) for module in modules]
         for truth in truths:
             writer.add(truth)
         for run in runs:
-            _write_modules(settings, run, truths, order, recorded, task)
+            _write_modules(settings, scene, run, truths, order, recorded, task)
 
     try:
         for run in runs:
@@ -231,7 +228,7 @@ def _write_control(settings: Settings, run: PlannedRun) -> None:
     if make is None:
         return
     values = {**dict(settings), "module_numbers": settings.module_numbers}
-    sources = make(settings.identifier, run.stage, values)
+    sources = make(settings.identifier, run.scene.stage, values)
     for sequence, part in _sequences(settings, len(run.trains)):
         path = run.file(simulated(settings.detector).hardware.control_aggregator, sequence)
         with ExdfFile(path, run.trains.select(part), _header(settings, run, sequence)) as file:
@@ -248,7 +245,8 @@ def _of_one_file(settings: Settings) -> list[list[int]]:
 
 
 def _write_modules(
-    settings: Settings, run: PlannedRun, truths: Sequence[ModuleTruth], order: Array, recorded: Array, task: _Task
+    settings: Settings, scene: Scene, run: PlannedRun, truths: Sequence[ModuleTruth], order: Array, recorded: Array,
+    task: _Task,
 ) -> None:
     """Write the files of modules that share them; such files have all trains that one of the modules has there."""
     cells, slots = _cells(settings, order, recorded)
@@ -264,7 +262,7 @@ def _write_modules(
         trains = run.trains.select(kept)
         with ExdfFile(run.file(writer, sequence), trains, _header(settings, run, sequence)) as file:
             for truth, (present, _) in zip(truths, lost, strict=True):
-                sources = [StageSource(settings, truth, stage, order[recorded]) for stage in run.stages]
+                sources = [scene.source(settings, truth, part, order[recorded]) for part in run.scene.parts]
                 held = kept[present[kept]]
                 data = ModuleTrains(trains, present[kept], cells, slots, kept_frames[held], empty[held], len(sources))
                 name = settings.source(truth.module)
@@ -282,7 +280,7 @@ def _cells(settings: Settings, order: Array, recorded: Array) -> tuple[Array, Ar
 def _filled(settings: Settings, run: PlannedRun, n_cells: int) -> tuple[Array, Array]:
     """Frames (trains, cells) that each train has, and trains whose frames hold only zeros."""
     n = len(run.trains)
-    drawn = uniforms(key_of(settings.seed, run.stage, _SHORT), 2 * n).reshape(2, n)
+    drawn = uniforms(key_of(settings.seed, run.scene.key, _SHORT), 2 * n).reshape(2, n)
     counts = np.where(drawn[0] < settings.short_trains, 1 + (drawn[1] * (n_cells - 1)).astype(int), n_cells)
     place = np.arange(n)
     empty = (place < settings.empty_first) | (place >= n - settings.empty_last)
@@ -291,7 +289,7 @@ def _filled(settings: Settings, run: PlannedRun, n_cells: int) -> tuple[Array, A
 
 def _lost(settings: Settings, run: PlannedRun, module: int) -> tuple[Array, Array]:
     """Trains with frames, and trains that are in the file at all: every other lost train is missing in the index."""
-    drawn = uniforms(key_of(settings.seed, module, run.stage, _LOST), len(run.trains))
+    drawn = uniforms(key_of(settings.seed, module, run.scene.key, _LOST), len(run.trains))
     lost = drawn < settings.lost_trains
     missing = lost & (np.cumsum(lost) % 2 == 0)
     return ~lost, ~missing

@@ -160,6 +160,10 @@ class ModuleTruth:
         """
         return self._pixel_map(_SWITCH, stage)
 
+    def switch_charge(self, stage: int, cell: int) -> Array:
+        """Charge above which a pixel takes the stage after ``stage``, keV."""
+        return np.asarray(self.switch(stage) / self.gain(stage, cell))
+
     def _value(self, field: int, index: int, cell: int) -> Array:
         level = self._levels[field][index]
         return np.asarray(self._pixel_map(field, index) + self._cell_part(level, field, index, cell))

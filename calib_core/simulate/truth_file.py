@@ -27,6 +27,8 @@ import numpy.typing as npt
 
 from calib_core.errors import BadInput
 from calib_core.io.libraries import h5py
+from calib_core.simulate.scene import Scene
+from calib_core.simulate.scenes import scenes
 from calib_core.simulate.settings import Settings
 from calib_core.simulate.truth import ModuleTruth
 
@@ -41,6 +43,8 @@ class Truth:
     ----------
     path : Path
     settings : Settings
+    scene : Scene
+        What the runs show.
     modules : tuple of int
     cells : (cells,) int64
         Memory cells in the order of the cell axis, ascending.
@@ -50,6 +54,7 @@ class Truth:
 
     path: Path
     settings: Settings
+    scene: Scene
     modules: tuple[int, ...]
     cells: Array
     recorded: Array
@@ -111,8 +116,9 @@ def read_truth(path: Path) -> Truth:
     try:
         with h5py.File(path, locking=False) as file:
             settings = Settings.model_validate_json(file["settings"].asstr()[()])
+            scene = scenes()[file["kind"].asstr()[()]].model_validate_json(file["scene"].asstr()[()])
             modules = tuple(sorted(int(name) for name in file["module"]))
-            return Truth(path, settings, modules, file["cells"][:], file["recorded"][:])
+            return Truth(path, settings, scene, modules, file["cells"][:], file["recorded"][:])
     except (OSError, KeyError) as error:
         raise BadInput(f"Truth file {path} cannot be read: {error}.") from error
 
@@ -120,11 +126,13 @@ def read_truth(path: Path) -> Truth:
 class TruthWriter:
     """Writes a truth file; modules may come from several threads and in any order."""
 
-    def __init__(self, path: Path, settings: Settings, cells: Array, recorded: Array) -> None:
+    def __init__(self, path: Path, settings: Settings, scene: Scene, cells: Array, recorded: Array) -> None:
         self._file = h5py.File(path, "w")
         self._cells = cells
         self._stages = range(len(settings.detector.stages))
         self._file["settings"] = settings.model_dump_json()
+        self._file["kind"] = scene.word
+        self._file["scene"] = scene.model_dump_json()
         self._file["cells"] = cells
         self._file["recorded"] = recorded
 
@@ -146,7 +154,7 @@ class TruthWriter:
 
     def _add_conversion(self, group: Any, truth: ModuleTruth) -> None:
         """What charge becomes; once for all memory cells where those do not differ."""
-        if any(one.of_cells for one in (*truth.levels.gain, *truth.levels.gain_ratio)):
+        if truth.levels.gain_of_cells:
             self._per_cell(group, "gain", truth.gain)
         else:
             group["gain"] = self._per_stage(partial(truth.gain, cell=int(self._cells[0])))

@@ -9,7 +9,9 @@ import pytest
 
 from calib_core.cli.simulate import add_arguments
 from calib_core.cli.words import Parser
+from calib_core.errors import BadParameter
 from calib_core.simulate import demo_settings, read_truth
+from calib_core.simulate.scenes.photons import Photons
 
 
 def parsed(*words: str) -> argparse.Namespace:
@@ -55,3 +57,17 @@ def test_help_shows_the_defaults_of_the_type(capsys: pytest.CaptureFixture[str])
     text = " ".join(capsys.readouterr().out.split())
     assert "default SPB_IRDA_JF4M" in text
     assert "Bias of the sensor [0 to 1000 V; default 90]" in text
+
+
+def test_a_kind_of_runs_takes_its_own_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("JUNGFRAU", "--out", str(tmp_path), "--modules", "2", "--trains", "1")
+    assert run(*words, "--kind", "photons", "--photons", "2.5", "--pattern", "flat") == 0
+    assert f"photons: {tmp_path / 'SPB' / '202601' / 'p900000' / 'raw' / 'r0001'}" in capsys.readouterr().out
+    scene = read_truth(next(tmp_path.rglob("truth_r*.h5"))).scene
+    assert scene == Photons().with_changes({"photons": 2.5, "pattern": "flat"})
+
+
+def test_flags_of_another_kind_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadParameter, match="--charge-cloud is of --kind photons; leave it out, or ask for that kind"):
+        run("AGIPD", "--out", str(tmp_path), "--charge-cloud", "10")
+    assert list(tmp_path.iterdir()) == []

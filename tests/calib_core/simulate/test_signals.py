@@ -11,7 +11,7 @@ import pytest
 from calib_core.detector import Electronics, Level, Levels, Simulated
 from calib_core.detector.registry import declare, detector_type, withdraw
 from calib_core.simulate import Settings, common_mode_of, cosmics_of, default_settings
-from calib_core.simulate.frames import StageSource
+from calib_core.simulate.scenes.dark import DarkSource
 from calib_core.simulate.truth import BadKind, ModuleTruth
 
 SHAPE, BANK = (64, 96), (32, 24)
@@ -38,7 +38,7 @@ def settings() -> Iterator[Callable[..., Settings]]:
 
 def frames_of(settings: Settings, module: int = 0, n: int = len(TRAINS)) -> tuple[np.ndarray, ModuleTruth]:
     truth = ModuleTruth(settings, module)
-    source = StageSource(settings, truth, 0, np.array([0]))
+    source = DarkSource(settings, truth, 0, np.array([0]))
     return source.block(TRAINS[:n], np.array([0]), np.zeros(n))[0][:, 0], truth
 
 
