@@ -11,6 +11,7 @@ from calib_core.cli.progress import ProgressLine
 from calib_core.cli.words import whole
 from calib_core.detector import DetectorType
 from calib_core.errors import BadParameter
+from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate.run import Simulated, simulate
 from calib_core.simulate.scene import Scene
 from calib_core.simulate.scenes import scenes
@@ -33,6 +34,8 @@ def _fill(kind: DetectorType, parser: argparse.ArgumentParser) -> None:
     kinds = "; ".join(f"{word}: {scene.title}" for word, scene in scenes().items())
     parser.add_argument("--kind", choices=tuple(scenes()), default=Dark.word, help=f"{kinds} [default {Dark.word}]")
     parser.add_argument("--demo", action="store_true", help="Begin with the settings of the demonstration")
+    parser.add_argument("--constants", action="store_true",
+                        help="Write the truth as constants too, below usr/simulation/constants of the proposal")
     parser.add_argument("--threads", type=whole, default=2, metavar="N", help="Modules written at once [default 2]")
     add_knob_arguments(parser, default_settings(kind.name), leave_out=("detector_type",))
     for word, scene in scenes().items():
@@ -50,6 +53,8 @@ def _run(namespace: argparse.Namespace) -> int:
                        progress=lambda done: line.show(done, f"writing {100 * done:3.0f} %"))
     line.end()
     print(_report(written))
+    if namespace.constants:
+        print(f"constants: {folder_of(written)} ({len(write_truth(written))} files)")
     return 0
 
 

@@ -40,6 +40,8 @@ LUT = ConstantKind("Lut", "ADU", "u2", "Linear code of each code of the converte
 THRESHOLDS_DARK = ConstantKind(
     "ThresholdsDark", "ADU", "f8", "Thresholds between gain stages and mean gain signal of each stage")
 
+RELATIVE_GAIN = ConstantKind("RelativeGain", "ADU/keV", "f8", "Conversion of each gain stage", "relative gain")
+
 
 @dataclass(frozen=True)
 class Constant:

@@ -37,6 +37,8 @@ _CONDITION = (
     ConditionParameter("exposure_timeout", "Exposure timeout", "ns", left_out_at=25.0, lowest=0, highest=1e9,
                        help="Timeout, darks only"),
 )
+#: Parameters of the condition that constants from illuminated runs have.
+_OF_GAIN = tuple(one.name for one in _CONDITION if one.name != "exposure_timeout")
 _STAGE_OF_MODE = {
     "dynamic": 0, "fixg0": 0, "forceswitchg1": 1, "fixg1": 1, "forceswitchg2": 2, "fixg2": 2,
     "dynamicgain": 0, "dynamichg0": 0, "fixgain1": 1, "fixgain2": 2,
@@ -146,7 +148,8 @@ JUNGFRAU = DetectorType(
     condition=_CONDITION,
     clues=_CLUES,
     find_stage=_find_stage,
-    calibrations={k: Calibration(f"{k}10Hz", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
+    calibrations={k: Calibration(f"{k}10Hz", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")} | {
+        "RelativeGain": Calibration("RelativeGain10Hz", _DIMS, parameters=_OF_GAIN)},
     geometry=_geometry,
     geometry_note="EXtra-geom, example arrangement",
     simulated=read_simulated("jungfrau", "JUNGFRAU", Electronics(

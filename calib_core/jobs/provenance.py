@@ -35,8 +35,7 @@ def provenance(plan: Plan, module: Module, remarks: Sequence[Remark]) -> dict[st
         "aggregator": module.aggregator,
         "module": module.number,
         "raw_data": inputs,
-        "software": {"calibwb": __version__, "python": platform.python_version(),
-                     **{name: version(name) for name in _LIBRARIES}},
+        "software": software(),
         "parameters": {"method": plan.method.command, **plan.method.values()},
         "job": plan.spec.model_dump(mode="json"),
         "started": plan.started.isoformat(),
@@ -45,6 +44,12 @@ def provenance(plan: Plan, module: Module, remarks: Sequence[Remark]) -> dict[st
         "notes": list(plan.notes),
         "remarks": [one.as_json() for one in remarks],
     }
+
+
+def software() -> dict[str, str]:
+    """Versions of the program and of what its numbers depend on."""
+    return {"calibwb": __version__, "python": platform.python_version(),
+            **{name: version(name) for name in _LIBRARIES}}
 
 
 def _taken(plan: Plan, module: int) -> dict[str, dict[str, str]]:

@@ -222,7 +222,8 @@ def assign(
     taken = {one.run.path for one in found.runs if one.run is not None}
     runs = tuple(run for run in looked.values() if run.path in taken)
     in_order = [one.run for one in found.runs if one.run is not None]
-    condition = _of_all(detector.type.condition, list({run.path: run for run in in_order}.values()) or runs)
+    counted = list({run.path: run for run in in_order}.values()) or runs
+    condition = common_condition(detector.type.condition, [(run.label, run.condition) for run in counted])
     return Survey(runs, detector, family, method, found.runs, condition, found.notes)
 
 
@@ -285,12 +286,21 @@ def _look(run: Run, detector: Detector, said: Mapping[str, float | str], selecti
                        condition, stages, sample.modal_gain_bits)
 
 
-def _of_all(parameters: Sequence[ConditionParameter], runs: Sequence[RunFacts]) -> Condition:
-    """Condition of all runs: the first run's values; of what follows the gain stage, those of all."""
+def common_condition(
+    parameters: Sequence[ConditionParameter], runs: Sequence[tuple[str, Condition | None]],
+) -> Condition:
+    """Condition of all runs: the first run's values; of what follows the gain stage, those of all.
+
+    Parameters
+    ----------
+    parameters : sequence of ConditionParameter
+    runs : sequence of (str, Condition or None)
+        What each is called, and its own condition where it is known.
+    """
     values: dict[str, Found] = {}
     for parameter in parameters:
-        found = [(run.label, one) for run in runs
-                 if run.condition and (one := run.condition.values.get(parameter.name)) is not None]
+        found = [(label, one) for label, own in runs
+                 if own and (one := own.values.get(parameter.name)) is not None]
         if found:
             values[parameter.name] = _together(parameter, found)
     return Condition(tuple(parameters), values)

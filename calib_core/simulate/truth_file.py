@@ -33,6 +33,7 @@ from calib_core.simulate.settings import Settings
 from calib_core.simulate.truth import ModuleTruth
 
 Array = npt.NDArray[Any]
+_ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -59,30 +60,30 @@ class Truth:
     cells: Array
     recorded: Array
 
-    def offset(self, module: int) -> Array:
-        """Mean signal (stage, cell, slow_scan, fast_scan) float32, ADU."""
-        return self._full(module, "offset")
+    def offset(self, module: int, cells: slice = _ALL) -> Array:
+        """Mean signal (stage, cell, slow_scan, fast_scan) float32, ADU; of a part of the axis of cells if asked."""
+        return self._full(module, "offset", cells)
 
-    def noise(self, module: int) -> Array:
-        """Standard deviation of the digitised signal (stage, cell, slow_scan, fast_scan) float32, ADU."""
-        return self._full(module, "noise")
+    def noise(self, module: int, cells: slice = _ALL) -> Array:
+        """Standard deviation of the digitised signal, as :meth:`offset`."""
+        return self._full(module, "noise", cells)
 
-    def gain_signal(self, module: int) -> Array:
-        """Mean gain signal (stage, cell, slow_scan, fast_scan) float32, ADU."""
-        return self._full(module, "gain_signal")
+    def gain_signal(self, module: int, cells: slice = _ALL) -> Array:
+        """Mean gain signal, as :meth:`offset`."""
+        return self._full(module, "gain_signal", cells)
 
     def gain_signal_noise(self, module: int) -> Array:
         """Standard deviation of the digitised gain signal (stage, cell, slow_scan, fast_scan) float32, ADU."""
         return self._full(module, "gain_signal_noise")
 
-    def thresholds(self, module: int) -> Array:
+    def thresholds(self, module: int, cells: slice = _ALL) -> Array:
         """Middles between the gain signals of neighbouring stages (stages - 1, cell, slow_scan, fast_scan)."""
-        signal = self.gain_signal(module)
+        signal = self.gain_signal(module, cells)
         return (signal[1:] + signal[:-1]) / 2
 
-    def gain(self, module: int) -> Array:
-        """Conversion (stage, cell, slow_scan, fast_scan) float32, ADU per keV."""
-        return self._full(module, "gain")
+    def gain(self, module: int, cells: slice = _ALL) -> Array:
+        """Conversion, ADU per keV, as :meth:`offset`."""
+        return self._full(module, "gain", cells)
 
     def switch(self, module: int) -> Array:
         """Signal above the offset at which pixels take the next stage (stages - 1, slow_scan, fast_scan), ADU."""
@@ -92,17 +93,18 @@ class Truth:
         """Kinds of bad pixels (slow_scan, fast_scan) uint32, bits of :class:`BadKind`."""
         return np.asarray(self._stored(module, "bad")[0, 0])
 
-    def _full(self, module: int, name: str) -> Array:
+    def _full(self, module: int, name: str, cells: slice = _ALL) -> Array:
         detector = self.settings.detector
-        shape = (len(detector.stages), len(self.cells), *detector.shape)
-        return np.broadcast_to(self._stored(module, name), shape)
+        shape = (len(detector.stages), len(self.cells[cells]), *detector.shape)
+        return np.broadcast_to(self._stored(module, name, cells), shape)
 
-    def _stored(self, module: int, name: str) -> Array:
+    def _stored(self, module: int, name: str, cells: slice = _ALL) -> Array:
+        """A map with all stages, its cells where it has them, else one entry for all."""
         with h5py.File(self.path, locking=False) as file:
             found = file.get(f"module/{module}/{name}")
             if found is None:
                 raise BadInput(f"Truth file {self.path} has no {name} of module {module}.")
-            return np.asarray(found)
+            return np.asarray(found[:, cells] if found.shape[1] == len(self.cells) else found)
 
 
 def read_truth(path: Path) -> Truth:

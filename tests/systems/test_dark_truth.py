@@ -13,8 +13,10 @@ import pytest
 
 from calib_core.constants.badpixels import BadPixels
 from calib_core.jobs.job import Job
+from calib_core.jobs.truth_constants import write_truth
 from calib_core.remarks import read_remarks
 from calib_core.simulate.truth import BadKind
+from calib_core.store.constants import read_constant
 from calib_core.subjects.constants import ConstantsSubject, find_sets
 
 from .conftest import Dataset, Outcome, characterise
@@ -214,3 +216,24 @@ def test_a_drift_beyond_the_noise_is_told(
     opened.close()
     for sentence in sentences:
         assert float(sentence.split("drifts by ")[1].split(" ADU")[0]) == pytest.approx(drift, rel=0.05)
+
+
+def test_darks_agree_with_the_truth_as_constants(clean: Dataset, darks: Outcome) -> None:
+    written = [read_constant(one.path) for one in write_truth(clean.simulated)]
+    truth = {one.attributes["kind"]: one for one in written}
+    measured = {kind: one for (_, kind), one in darks.constants.items()}
+    assert set(measured) == set(truth) - {"RelativeGain"}
+    for kind, one in measured.items():
+        assert (one.pdu, one.dims, one.shape) == (truth[kind].pdu, truth[kind].dims, truth[kind].shape)
+        for name in ("conditions", "axes", "karabo_da", "begin_validity", "calibration"):
+            assert one.attributes[name] == truth[kind].attributes[name], name
+    where, n = good(clean), np.maximum(measured["Offset"].count(), 2)
+    sigma = truth["Noise"].values()
+    off = pulls(measured["Offset"].values(), truth["Offset"].values(), sigma / np.sqrt(n), where)
+    wide = pulls(measured["Noise"].values(), sigma, sigma / np.sqrt(2 * (n - 1)), where)
+    for found in (off, wide):
+        assert abs(found.mean()) < 0.05
+        assert abs(found.std() - 1) < 0.05
+    flagged, bad = measured["BadPixelsDark"].values() > 0, truth["BadPixelsDark"].values() > 0
+    assert flagged[bad].mean() >= 0.99
+    assert flagged[~bad].mean() < 0.001

@@ -1,0 +1,158 @@
+"""The truth of simulated runs as constants, as a characterisation without any error would write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calib_core.axes import Array, Label
+from calib_core.characterisation.dark_results import THRESHOLD
+from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.condition import Condition
+from calib_core.constants.constant import (
+    BAD_PIXELS_DARK,
+    INTERNAL_DIMS,
+    NOISE,
+    OFFSET,
+    RELATIVE_GAIN,
+    THRESHOLDS_DARK,
+    Constant,
+    ConstantKind,
+)
+from calib_core.detector import Detector, DetectorType, Module
+from calib_core.errors import BadInput
+from calib_core.io.run import Run
+from calib_core.jobs.provenance import software
+from calib_core.jobs.survey import common_condition, found_condition
+from calib_core.simulate import BadKind, Simulated, Truth, read_truth
+from calib_core.store.constants import WrittenConstant, write_constant
+
+#: Flags of what the simulator makes; an ASIC that differs has none, since its pixels are what their constants say.
+_FLAGS = {
+    BadKind.DEAD: BadPixels.NO_DARK_DATA, BadKind.DEAD_BLOCK: BadPixels.NO_DARK_DATA,
+    BadKind.NOISY: BadPixels.NOISE_OUT_OF_THRESHOLD, BadKind.BLINKING: BadPixels.NOISE_OUT_OF_THRESHOLD,
+    BadKind.HIGH_OFFSET: BadPixels.OFFSET_OUT_OF_THRESHOLD, BadKind.WRONG_GAIN: BadPixels.WRONG_GAIN_VALUE,
+}
+#: Gives (entries, cells, slow_scan, fast_scan) of some memory cells.
+Read = Callable[[slice], Array]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What all constants of a set have in common."""
+
+    truth: Truth
+    detector: Detector
+    kind: DetectorType
+    condition: Condition
+    begin: datetime
+    provenance: Mapping[str, Any]
+
+
+def write_truth(made: Simulated) -> tuple[WrittenConstant, ...]:
+    """Write the truth of simulated runs as constants of the operating condition that the runs tell.
+
+    Parameters
+    ----------
+    made : Simulated
+
+    Returns
+    -------
+    tuple of WrittenConstant
+        Below ``usr/simulation/constants`` of the proposal, of each module; those that the database has of the type.
+
+    Raises
+    ------
+    BadInput
+        The runs or the truth file are gone.
+    OutputFailed
+        A constant cannot be written.
+    """
+    truth = read_truth(made.truth_file)
+    with ExitStack() as stack:
+        runs = {role: stack.enter_context(Run.open(path)) for role, path in made.runs.items()}
+        known = _known(truth, runs)
+    modules = [one for one in known.detector.modules if one.number in truth.modules]
+    return tuple(write_constant(one, folder_of(made)) for module in modules for one in _constants(known, module))
+
+
+def folder_of(made: Simulated) -> Path:
+    """Root of the tree of constants that :func:`write_truth` writes."""
+    return made.truth_file.with_name("constants")
+
+
+def _known(truth: Truth, runs: Mapping[str, Run]) -> _Known:
+    settings = truth.settings
+    first = next(iter(runs.values()))
+    detector = next((one for one in first.detectors if one.identifier == settings.identifier), None)
+    if detector is None:
+        raise BadInput(f"Run {first.path} has no detector {settings.identifier}, whose truth is {truth.path}.")
+    told = [(run.label, found_condition(run, detector)[0]) for run in runs.values()]
+    condition = common_condition(detector.type.condition, told)
+    begin = min((run.start_time for run in runs.values() if run.start_time is not None), default=settings.begins)
+    return _Known(truth, detector, detector.type.operated_at(condition.values), condition, begin,
+                  _provenance(truth, detector, runs))
+
+
+def _provenance(truth: Truth, detector: Detector, runs: Mapping[str, Run]) -> dict[str, Any]:
+    """What decided the constants of all modules."""
+    inputs = [{"input": role, "run": run.label, "proposal": run.proposal, "run_number": run.run_number,
+               "path": str(run.path)} for role, run in runs.items()]
+    shown = {"method": "simulate", "kind": truth.scene.word, **truth.scene.values(), **truth.settings.values()}
+    return {
+        "detector_type": detector.type.database_type, "detector": detector.identifier, "raw_data": inputs,
+        "software": software(), "parameters": shown, "truth": str(truth.path),
+        "started": datetime.now(UTC).isoformat(),
+        "notes": ["These constants are the truth of simulated runs, not a measurement."],
+    }
+
+
+def _constants(known: _Known, module: Module) -> Iterator[Constant]:
+    """Constants of a module that its type has, one after the other."""
+    for kind, labels, read in _contents(known, module.number):
+        calibration = known.kind.calibrations.get(kind.name)
+        if calibration is None:
+            continue
+        cells = tuple(known.truth.cells.tolist())
+        yield Constant(
+            kind=kind, calibration=calibration.name, pdu=module.pdu, dims=INTERNAL_DIMS,
+            shape=(len(labels), len(cells), *known.kind.shape), file_dims=calibration.dims,
+            labels={"gain": labels, "cell": cells}, begin=known.begin, read=read,
+            condition=known.condition.of(known.kind.condition_of(calibration)), recorded=known.condition,
+            provenance={**known.provenance, "aggregator": module.aggregator, "module": module.number})
+
+
+def _contents(known: _Known, module: int) -> Iterator[tuple[ConstantKind, tuple[Label, ...], Read]]:
+    """Kind, labels of the first axis, and values."""
+    truth, kind = known.truth, known.kind
+    stages: tuple[Label, ...] = tuple(stage.short for stage in kind.stages)
+    yield OFFSET, stages, partial(truth.offset, module)
+    yield NOISE, stages, partial(truth.noise, module)
+    yield BAD_PIXELS_DARK, stages, partial(_flags, truth, kind, module)
+    if kind.signal_plane is not None:
+        yield THRESHOLDS_DARK, THRESHOLD.labels, partial(_thresholds, truth, module)
+    if truth.settings.levels.gain:
+        yield RELATIVE_GAIN, stages, partial(truth.gain, module)
+
+
+def _flags(truth: Truth, kind: DetectorType, module: int, cells: slice) -> Array:
+    """Flags of all that was put in, and of parts of a module that are no ordinary pixels."""
+    bad = truth.bad(module)
+    flags = np.zeros(bad.shape, np.uint32)
+    for what, flag in _FLAGS.items():
+        flags[(bad & what) > 0] |= np.uint32(flag)
+    for region in kind.regions:
+        region.mark(flags)
+    return np.broadcast_to(flags, (len(kind.stages), len(truth.cells[cells]), *flags.shape))
+
+
+def _thresholds(truth: Truth, module: int, cells: slice) -> Array:
+    """Thresholds between the stages, then their mean gain signals."""
+    return np.concatenate([truth.thresholds(module, cells), truth.gain_signal(module, cells)])

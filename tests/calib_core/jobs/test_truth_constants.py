@@ -1,0 +1,161 @@
+"""The truth as constants: arrays of the truth file in the layout of the facility, for the condition of the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from calib_core.cli.main import main
+from calib_core.jobs.truth_constants import folder_of, write_truth
+from calib_core.simulate import Simulated, default_settings, scenes, simulate
+from calib_core.store.constants import list_constants, read_constant
+from calib_core.subjects.constants import ConstantsSubject, find_sets
+
+#: Settings by type: shares of bad pixels that leave none out, cells that differ, and one that is vetoed.
+BAD = {"noisy_share": 0.01, "high_offset_share": 0.01, "dead_share": 0.01, "blinking_share": 0.01, "trains": 2}
+SETTINGS = {
+    "JUNGFRAU": {"modules": "2", "wrong_gain_share": 0.01, **BAD},
+    "AGIPD500K": {"modules": "5", "memory_cells": 5, "vetoed_cells": 0.2, "dead_block_module": 5, **BAD},
+    "PNCCD": {**BAD},
+}
+#: Kind of constant by the dataset's name, of each type.
+NAMES = {
+    "JUNGFRAU": {
+        "Offset10Hz": "offset", "Noise10Hz": "noise", "BadPixelsDark10Hz": "bad", "RelativeGain10Hz": "gain"},
+    "AGIPD500K": {"Offset": "offset", "Noise": "noise", "BadPixelsDark": "bad", "ThresholdsDark": "gain_signal"},
+    "PNCCD": {"OffsetCCD": "offset", "NoiseCCD": "noise", "BadPixelsDarkCCD": "bad"},
+}
+#: Flags of the facility by the bits of the truth file: dead, noisy, high offset, dead block, wrong gain, blinking.
+FLAGS = {1: 1 << 3, 2: 1 << 1, 4: 1 << 0, 8: 1 << 3, 16: 1 << 21, 32: 1 << 1}
+
+Make = Callable[..., Simulated]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    made: dict[tuple[str, str], Simulated] = {}
+    root = tmp_path_factory.mktemp("truth")
+
+    def make(name: str, kind: str = "dark") -> Simulated:
+        if (name, kind) not in made:
+            settings = default_settings(name).with_changes(SETTINGS[name] if kind == "dark" else {
+                one: value for one, value in SETTINGS[name].items() if one != "blinking_share"})
+            found = simulate(settings, root / f"{name}_{kind}", scene=scenes()[kind]())
+            assert len(write_truth(found)) == len(NAMES[name])
+            made[name, kind] = found
+        return made[name, kind]
+
+    return make
+
+
+def in_file(made: Simulated) -> dict[str, tuple[Path, np.ndarray]]:
+    """Values of each constant by its database name, (gain, cell, slow_scan, fast_scan), read by h5py alone."""
+    found = {}
+    for path in sorted(folder_of(made).glob("xfel/cal/*/*/cal.*.h5")):
+        with h5py.File(path) as file:
+            [pdu] = file
+            [name] = file[pdu]
+            data = file[f"{pdu}/{name}/0/data"]
+            dims = data.attrs["dims"].tolist()
+            order = [dims.index(dim) for dim in ("gain", "cell", "slow_scan", "fast_scan") if dim in dims]
+            values = data[()].transpose(order)
+        found[name] = path, values.reshape((1,) * (4 - values.ndim) + values.shape)
+    return found
+
+
+def expected(made: Simulated, quantity: str) -> np.ndarray:
+    with h5py.File(made.truth_file) as file:
+        [module] = file["module"].values()
+        cells = len(file["cells"])
+        stored = {name: one[()] for name, one in module.items()}
+    values = stored[quantity]
+    if quantity == "gain_signal":
+        return np.concatenate([(values[1:] + values[:-1]) / 2, values])
+    if quantity == "bad":
+        values = sum((np.where(values & bit, flag, 0) for bit, flag in FLAGS.items()), np.zeros(values.shape, int))
+    return np.broadcast_to(values, (len(stored["offset"]), cells, *values.shape[2:]))
+
+
+@pytest.mark.parametrize(("name", "kind"), [
+    ("JUNGFRAU", "dark"), ("AGIPD500K", "dark"), ("JUNGFRAU", "photons"), ("AGIPD500K", "photons")])
+def test_constants_are_the_arrays_of_the_truth_file_to_the_bit(name: str, kind: str, written: Make) -> None:
+    made = written(name, kind)
+    found = in_file(made)
+    assert sorted(found) == sorted(NAMES[name])
+    for constant, quantity in NAMES[name].items():
+        path, values = found[constant]
+        truth = expected(made, quantity)
+        assert values.shape == truth.shape
+        if quantity == "bad":  # more than one kind in a pixel is one flag or two
+            np.testing.assert_array_equal(values > 0, truth > 0)
+            alone = np.isin(truth, list(FLAGS.values()))
+            assert (values[alone] == truth[alone]).all()
+            assert alone[truth > 0].all()
+        else:
+            assert (values.astype(np.float32) == truth).all()
+            assert truth.dtype == np.float32
+        np.testing.assert_array_equal(read_constant(path).values(), values)
+
+
+def test_one_stage_and_parts_that_are_no_pixels(written: Make) -> None:
+    """A camera: axes that its files leave out, and regions beside the bad pixels."""
+    made = written("PNCCD")
+    found = in_file(made)
+    assert sorted(found) == sorted(NAMES["PNCCD"])
+    for constant in ("OffsetCCD", "NoiseCCD"):
+        assert (found[constant][1].astype(np.float32) == expected(made, NAMES["PNCCD"][constant])).all()
+    flags, truth = found["BadPixelsDarkCCD"][1], expected(made, "bad")
+    assert (flags & truth == truth).all()
+    assert ((flags > 0) & (truth == 0)).any()
+
+
+def test_the_condition_is_that_of_the_runs_and_the_gain_has_no_exposure_timeout(written: Make) -> None:
+    found = {one.calibration: one for one in list_constants(folder_of(written("JUNGFRAU")))}
+    [stem] = {one.pdu for one in found.values()}
+    assert stem == "SPB_IRDA_JF4M_JNGFR02"
+    for one in found.values():
+        said = one.attributes["conditions"]
+        assert said["Sensor Bias Voltage"]["value"] == 90
+        assert said["Memory Cells"]["value"] == 1
+        assert said["Integration Time"]["value"] == pytest.approx(10)
+        assert one.begin is not None
+        assert one.begin.isoformat() == "2026-03-02T08:00:00+00:00"
+        assert one.attributes["karabo_da"] == "JNGFR02"
+    gain = found["RelativeGain10Hz"]
+    assert gain.attributes["unit"] == "ADU/keV"
+    assert gain.dims == ("fast_scan", "slow_scan", "cell", "gain")
+    assert gain.shape == (1024, 512, 1, 3)
+    assert gain.attributes["axes"] == {"gain": ["G0", "G1", "G2"], "cell": [15]}
+
+
+@pytest.mark.parametrize(("name", "kind"), [("JUNGFRAU", "photons"), ("AGIPD500K", "dark")])
+def test_the_window_opens_them_as_one_set_that_says_what_it_is(name: str, kind: str, written: Make) -> None:
+    made = written(name, kind)
+    [found] = find_sets([folder_of(made)])
+    assert found.notes == ("These constants are the truth of simulated runs, not a measurement.",)
+    subject = ConstantsSubject(found)
+    named = {result.name: result for result in subject.results}
+    assert {"offset", "noise", "bad_pixels"} <= set(named)
+    if name == "JUNGFRAU":
+        assert named["RelativeGain10Hz"].unit == "ADU/keV"
+        assert set(named["RelativeGain10Hz"].over) == {"gain", "cell"}
+    else:
+        assert "thresholds" in named
+    assert [str(label) for label in subject.axes["gain"].labels] == [
+        stage.short for stage in default_settings(name).detector.stages]
+    assert f"kind: {kind}" in subject.about["parameters"].splitlines()
+    subject.close()
+
+
+def test_the_command_writes_them_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["simulate", "AGIPD500K", "--out", str(tmp_path), "--modules", "1", "--trains", "1"]
+    assert main([*words, "--memory-cells", "2", "--kind", "photons", "--constants"]) == 0
+    folder = tmp_path / "HED" / "202601" / "p900000" / "usr" / "simulation" / "constants"
+    assert f"constants: {folder} (4 files)" in capsys.readouterr().out
+    assert len(list_constants(folder)) == 4
+    assert main([*words, "--first-run", "2"]) == 0
+    assert len(list_constants(folder)) == 4
