@@ -30,7 +30,7 @@ from calib_core.jobs.plan import Plan, make_plan
 from calib_core.jobs.progress import Progress, in_words
 from calib_core.jobs.reasons import explain_corrected, reasons_of, samples_of
 from calib_core.jobs.results import Results
-from calib_core.jobs.set_writer import SetWriter, look_before
+from calib_core.jobs.set_writer import SetWriter, look_before, planned_set
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.threads import Workers
 from calib_core.numerics import kernels
@@ -285,7 +285,7 @@ class Job:
         self._live = Live(plan, self._results, self._show, partial(self.say, "WARN"))
         if self._view is not None:  # who looks from now on tells it himself
             self._live.look_at(self._view)
-        self._set = SetWriter(plan, self.wrote)
+        self._set = SetWriter(planned_set(plan), self.spec.out_folder, self.spec.all_or_nothing, self.wrote)
         Workers(plan, self._results, self._live, self._progress, self, self._set.write, self._cancel.is_set).run()
         self.check()
         if failed := self._progress.failed:

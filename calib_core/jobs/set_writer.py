@@ -1,4 +1,4 @@
-"""The set of constants that a job writes: complete, or marked as what it is."""
+"""A set of constants while it is written: complete in the end, or marked as what it is."""
 
 from __future__ import annotations
 
@@ -35,21 +35,28 @@ _SIGN_OF_LIFE = 300.0
 
 
 class SetWriter:
-    """Writes the constants of a job, and the manifest that says which are there; may be used from several threads.
+    """Writes constants, and the manifest that says which are there; may be used from several threads.
 
     Parameters
     ----------
-    plan : Plan
+    planned : SetOnDisk or None
+        What is to be written; None for a job without constants.
+    root : Path
+        Root of the tree of constants.
+    withhold : bool
+        Whether files appear only when all of them are there.
     wrote : callable
         Told of each file as soon as it is there.
     """
 
-    def __init__(self, plan: Plan, wrote: Callable[[list[Written]], None]) -> None:
-        self._wrote, self._root = wrote, plan.spec.out_folder
+    def __init__(
+        self, planned: SetOnDisk | None, root: Path, withhold: bool, wrote: Callable[[list[Written]], None],
+    ) -> None:
+        self._wrote, self._root = wrote, root
         self._lock = threading.Lock()
-        self._withheld = Withheld() if plan.spec.all_or_nothing else None
+        self._withheld = Withheld() if withhold else None
         self._waiting: list[Written] = []
-        self._set, self._begun, self._sign = _planned(plan), False, time.monotonic()
+        self._set, self._begun, self._sign = planned, False, time.monotonic()
 
     @property
     def on_disk(self) -> SetOnDisk | None:
@@ -168,8 +175,13 @@ class SetWriter:
         put(self._set)
 
 
-def _planned(plan: Plan) -> SetOnDisk | None:
-    """The set that a job is to write; None where it writes no constants."""
+def planned_set(plan: Plan) -> SetOnDisk | None:
+    """The set that a job is to write; None where it writes no constants.
+
+    Parameters
+    ----------
+    plan : Plan
+    """
     members = tuple(Member(unit=module.pdu, calibration=layout.calibration.name, module=module.number)
                     for module in _modules(plan) for layout in layouts(plan))
     if not members or plan.detector is None:
@@ -197,7 +209,7 @@ def look_before(plan: Plan) -> tuple[str, ...]:
     """
     if plan.spec.all_or_nothing:
         _refuse_a_part(plan)
-    if _planned(plan) is None:
+    if planned_set(plan) is None:
         return ()
     found, trouble = list_sets(plan.spec.out_folder)
     key = key_of(plan)

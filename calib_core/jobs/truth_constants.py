@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from calib_core import __version__
 from calib_core.axes import Array, Label
 from calib_core.characterisation.dark_results import THRESHOLD
 from calib_core.constants.badpixels import BadPixels
@@ -28,11 +31,15 @@ from calib_core.constants.constant import (
 )
 from calib_core.detector import Detector, DetectorType, Module
 from calib_core.errors import BadInput
+from calib_core.io.buffers import Buffers
 from calib_core.io.run import Run
+from calib_core.jobs.board import Written
 from calib_core.jobs.provenance import software
+from calib_core.jobs.set_writer import SetWriter
 from calib_core.jobs.survey import common_condition, found_condition
 from calib_core.simulate import BadKind, Simulated, Truth, read_truth
-from calib_core.store.constants import WrittenConstant, write_constant
+from calib_core.store.constants import folder_of_type
+from calib_core.store.manifests import Manifest, Member, SetOnDisk, Writer, name_of
 
 #: Flags of what the simulator makes; an ASIC that differs has none, since its pixels are what their constants say.
 _FLAGS = {
@@ -54,9 +61,10 @@ class _Known:
     condition: Condition
     begin: datetime
     provenance: Mapping[str, Any]
+    started: datetime
 
 
-def write_truth(made: Simulated) -> tuple[WrittenConstant, ...]:
+def write_truth(made: Simulated) -> tuple[Written, ...]:
     """Write the truth of simulated runs as constants of the operating condition that the runs tell.
 
     Parameters
@@ -65,8 +73,9 @@ def write_truth(made: Simulated) -> tuple[WrittenConstant, ...]:
 
     Returns
     -------
-    tuple of WrittenConstant
+    tuple of Written
         Below ``usr/simulation/constants`` of the proposal, of each module; those that the database has of the type.
+        They are one set, which appears when all of it is there.
 
     Raises
     ------
@@ -80,12 +89,35 @@ def write_truth(made: Simulated) -> tuple[WrittenConstant, ...]:
         runs = {role: stack.enter_context(Run.open(path)) for role, path in made.runs.items()}
         known = _known(truth, runs)
     modules = [one for one in known.detector.modules if one.number in truth.modules]
-    return tuple(write_constant(one, folder_of(made)) for module in modules for one in _constants(known, module))
+    return _write(known, folder_of(made), [one for module in modules for one in _constants(known, module)])
 
 
 def folder_of(made: Simulated) -> Path:
     """Root of the tree of constants that :func:`write_truth` writes."""
     return made.truth_file.with_name("constants")
+
+
+def _write(known: _Known, root: Path, constants: Sequence[Constant]) -> tuple[Written, ...]:
+    found: list[Written] = []
+    writer, buffers = SetWriter(_planned(known, root, constants), root, True, found.extend), Buffers()
+    try:
+        for one in constants:
+            writer.write(one, buffers)
+        writer.complete()
+    except BaseException as error:
+        writer.cut_short(str(error))
+        raise
+    return tuple(found)
+
+
+def _planned(known: _Known, root: Path, constants: Sequence[Constant]) -> SetOnDisk:
+    """The set before anything of it is written."""
+    members = tuple(Member(unit=one.pdu, calibration=one.calibration, module=int(one.provenance["module"]))
+                    for one in constants)
+    said = json.dumps([__version__, known.provenance["parameters"]], sort_keys=True)
+    return SetOnDisk(root / folder_of_type(known.kind.database_type), name_of(known.started), Manifest(
+        key=hashlib.sha256(said.encode()).hexdigest(), job=f"simulate {known.truth.scene.word}",
+        detector=known.detector.identifier, started=known.started, writer=Writer.here(), members=members))
 
 
 def _known(truth: Truth, runs: Mapping[str, Run]) -> _Known:
@@ -97,11 +129,12 @@ def _known(truth: Truth, runs: Mapping[str, Run]) -> _Known:
     told = [(run.label, found_condition(run, detector)[0]) for run in runs.values()]
     condition = common_condition(detector.type.condition, told)
     begin = min((run.start_time for run in runs.values() if run.start_time is not None), default=settings.begins)
+    started = datetime.now(UTC)
     return _Known(truth, detector, detector.type.operated_at(condition.values), condition, begin,
-                  _provenance(truth, detector, runs))
+                  _provenance(truth, detector, runs, started), started)
 
 
-def _provenance(truth: Truth, detector: Detector, runs: Mapping[str, Run]) -> dict[str, Any]:
+def _provenance(truth: Truth, detector: Detector, runs: Mapping[str, Run], started: datetime) -> dict[str, Any]:
     """What decided the constants of all modules."""
     inputs = [{"input": role, "run": run.label, "proposal": run.proposal, "run_number": run.run_number,
                "path": str(run.path)} for role, run in runs.items()]
@@ -109,7 +142,7 @@ def _provenance(truth: Truth, detector: Detector, runs: Mapping[str, Run]) -> di
     return {
         "detector_type": detector.type.database_type, "detector": detector.identifier, "raw_data": inputs,
         "software": software(), "parameters": shown, "truth": str(truth.path),
-        "started": datetime.now(UTC).isoformat(),
+        "started": started.isoformat(), "set": name_of(started),
         "notes": ["These constants are the truth of simulated runs, not a measurement."],
     }
 

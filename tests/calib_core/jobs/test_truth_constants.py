@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import h5py
 import numpy as np
 import pytest
 
+from calib_core.axes import Pick, View
 from calib_core.cli.main import main
+from calib_core.jobs import truth_constants
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import Simulated, default_settings, scenes, simulate
 from calib_core.store.constants import list_constants, read_constant
+from calib_core.store.manifests import list_sets
 from calib_core.subjects.constants import ConstantsSubject, find_sets
 
 #: Settings by type: shares of bad pixels that leave none out, cells that differ, and one that is vetoed.
@@ -132,6 +136,18 @@ def test_the_condition_is_that_of_the_runs_and_the_gain_has_no_exposure_timeout(
     assert gain.attributes["axes"] == {"gain": ["G0", "G1", "G2"], "cell": [15]}
 
 
+def look(subject: ConstantsSubject, made: Simulated, result: str) -> None:
+    """A picture of a result in medium gain has what is in the truth file."""
+    view = View({"gain": 1, "cell": 0}, picks=(Pick(result),))
+    subject.look_at(view)
+    limit = time.monotonic() + 30
+    while subject.picture is None or subject.picture.view is not view or subject.picture.coverage.min() < 1:
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+    truth = expected(made, "gain" if "Gain" in result else result)
+    np.testing.assert_array_equal(subject.picture.maps[Pick(result)][0], truth[1, 0])
+
+
 @pytest.mark.parametrize(("name", "kind"), [("JUNGFRAU", "photons"), ("AGIPD500K", "dark")])
 def test_the_window_opens_them_as_one_set_that_says_what_it_is(name: str, kind: str, written: Make) -> None:
     made = written(name, kind)
@@ -147,8 +163,21 @@ def test_the_window_opens_them_as_one_set_that_says_what_it_is(name: str, kind: 
         assert "thresholds" in named
     assert [str(label) for label in subject.axes["gain"].labels] == [
         stage.short for stage in default_settings(name).detector.stages]
+    look(subject, made, "RelativeGain10Hz" if name == "JUNGFRAU" else "offset")
     assert f"kind: {kind}" in subject.about["parameters"].splitlines()
     subject.close()
+
+
+def test_they_are_a_whole_set_or_nothing(
+    written: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    [whole], trouble = list_sets(folder_of(written("JUNGFRAU")))
+    assert (whole.whole, whole.manifest.job, trouble) == (True, "simulate dark", ())
+    made = simulate(default_settings("AGIPD500K").with_changes({"modules": "0", "trains": 1}), tmp_path)
+    monkeypatch.setattr(truth_constants, "_thresholds", lambda *_: np.zeros(0)[1])
+    with pytest.raises(IndexError):
+        write_truth(made)
+    assert [path for path in folder_of(made).rglob("*") if path.is_file()] == []
 
 
 def test_the_command_writes_them_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,6 +185,8 @@ def test_the_command_writes_them_when_asked(tmp_path: Path, capsys: pytest.Captu
     assert main([*words, "--memory-cells", "2", "--kind", "photons", "--constants"]) == 0
     folder = tmp_path / "HED" / "202601" / "p900000" / "usr" / "simulation" / "constants"
     assert f"constants: {folder} (4 files)" in capsys.readouterr().out
+    assert main(["info", str(folder)]) == 0
+    assert "of no set" not in capsys.readouterr().out
     assert len(list_constants(folder)) == 4
     assert main([*words, "--first-run", "2"]) == 0
     assert len(list_constants(folder)) == 4
