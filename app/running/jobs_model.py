@@ -12,7 +12,7 @@ from app.widgets.plain import tip
 from calib_core.jobs.board import Board, TaskProgress
 from calib_core.jobs.job import Job
 from calib_core.plain_text import shown
-from calib_core.subjects.job import runs_text
+from calib_core.subjects.job import runs_of, runs_text
 
 COLUMNS = ("Task", "Done", "", "ETA")
 TASK, PROGRESS, STATE, ETA = range(len(COLUMNS))
@@ -161,7 +161,7 @@ class JobsModel(QAbstractTableModel):
 
 def job_label(job: Job) -> str:
     """Name of a job for the screen: method, detector and the runs that it takes."""
-    runs = ", ".join(shown(path.name) for name in job.spec.inputs for path in job.spec.paths(name))
+    runs = ", ".join(shown(path.name) for path in runs_of(job.spec))
     return f"{job.spec.method} {job.spec.detector or job.spec.family} {runs}"
 
 
@@ -172,7 +172,7 @@ def _with_list(board: Board) -> str:
 
 def _short_label(job: Job) -> str:
     """Name of a job for a narrow column: what jobs differ in comes first."""
-    return f"{runs_text([path for name in job.spec.inputs for path in job.spec.paths(name)])} {job.spec.method}"
+    return f"{runs_text(runs_of(job.spec))} {job.spec.method}"
 
 
 def eta_text(seconds: float | None) -> str:

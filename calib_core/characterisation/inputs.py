@@ -51,7 +51,8 @@ class Input:
     @property
     def flag(self) -> str:
         """Its flag on the command line."""
-        return f"--{'run' if self.of == 'raw' else 'constants'}-{self.name.replace('_', '-')}"
+        of, name = "run" if self.of == "raw" else "constants", self.name.replace("_", "-")
+        return f"--{of}" if name == of else f"--{of}-{name}"
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class Arrangement:
 
 
 def inputs_of_steps(steps: Sequence[Step]) -> tuple[Input, ...]:
-    """Inputs of constants that steps need; each may be left out where the step may.
+    """Inputs of constants that steps take; each may be left out where the step may, or does not need it.
 
     Parameters
     ----------
@@ -135,7 +136,8 @@ def inputs_of_steps(steps: Sequence[Step]) -> tuple[Input, ...]:
         One for each kind of constant, named like it; of a kind that two steps need, the last says whether it may be
         left out.
     """
-    kinds = {kind: step.required for step in steps for kind in step.needs}
+    kinds = {kind: False for step in steps for kind in step.optional}
+    kinds |= {kind: step.required for step in steps for kind in step.needs}
     return tuple(
         Input(kind.name.lower(), kind.title, "constants", optional=not required, kinds=(kind,),
               help=f"{kind.title}: file, or folder of constants in which it is looked for by physical detector unit")

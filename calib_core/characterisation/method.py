@@ -39,6 +39,8 @@ class Method(Knobs):
     #: Axis of the results along which work is cut into units, and the one whose entries :meth:`combine` brings
     #: together: each of its inputs is a unit's own.
     split: ClassVar[str] = "cell"
+    #: Whether a unit is a whole module, whose sequences of files are gone through one after the other.
+    by_sequence: ClassVar[bool] = False
     combines: ClassVar[str] = ""
 
     def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
@@ -57,8 +59,16 @@ class Method(Knobs):
         return ()
 
     def steps_before(self) -> tuple[Step, ...]:
-        """Correction steps that data go through before they are handed to this method."""
+        """Correction steps that are bound to constants of each module.
+
+        Those of whole numbers are done before data are handed to this method; it does others itself.
+        """
         return ()
+
+    @property
+    def takes_other_conditions(self) -> bool:
+        """Whether constants may be of another operating condition than the run."""
+        return False
 
     def arrange(self, kind: DetectorType, given: Given, keep: bool) -> Arrangement:
         """Where each given run belongs; as given unless the data tell better.
@@ -156,6 +166,22 @@ class Method(Knobs):
         -------
         int
             Bytes; units are cut, and run at once, as far as the budget holds them.
+        """
+        return 0
+
+    def bytes_of_unit(self, kind: DetectorType | None, entries: int) -> int:
+        """Working memory of a unit that it has once, whatever it is cut into.
+
+        Parameters
+        ----------
+        kind : DetectorType or None
+        entries : int
+            Of its block.
+
+        Returns
+        -------
+        int
+            Bytes; none by default.
         """
         return 0
 

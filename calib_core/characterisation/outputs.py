@@ -45,4 +45,22 @@ class TableOutput:
         return (self.result,)
 
 
-Output = ConstantOutput | TableOutput
+@dataclass(frozen=True)
+class CorrectedOutput:
+    """Files with the corrected frames, one for each that was read.
+
+    Attributes
+    ----------
+    unit : str
+        Of the values.
+    """
+
+    unit: str
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """Names of the results that it is made of: none, since frames go to it on their way."""
+        return ()
+
+
+Output = ConstantOutput | TableOutput | CorrectedOutput

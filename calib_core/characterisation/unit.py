@@ -46,6 +46,21 @@ class Unit:
     sequences: tuple[int, ...] = ()
 
 
+class Sink(Protocol):
+    """Where corrected frames go."""
+
+    def take(self, unit: Unit, images: Images) -> None:
+        """Take frames, which are not looked at any more afterwards.
+
+        Parameters
+        ----------
+        unit : Unit
+            Says which module and which sequences of files.
+        images : Images
+            In train order, behind all frames of this unit that came before.
+        """
+
+
 @dataclass(frozen=True)
 class Context:
     """What a method may know of its job.
@@ -61,9 +76,12 @@ class Context:
     axes : mapping
         Axes of the method's results by name.
     before : mapping
-        Steps that the codes of a module go through first, by its number.
+        Steps with the constants of a module, by its number. Those of whole numbers are done before a method gets its
+        frames; a method that declares others does them itself.
     buffers : Buffers
         Of the worker: for what a unit holds until its end.
+    sink : Sink, optional
+        Takes frames that a method has corrected; None where nobody wants them.
     """
 
     kind: DetectorType | None = None
@@ -72,6 +90,7 @@ class Context:
     axes: Mapping[str, Axis] = field(default_factory=dict)
     before: Mapping[int, BoundPipeline] = field(default_factory=dict)
     buffers: Buffers = field(default_factory=Buffers, compare=False, repr=False)
+    sink: Sink | None = field(default=None, compare=False, repr=False)
 
     @property
     def detector(self) -> DetectorType:
@@ -104,7 +123,8 @@ class Context:
         module : int or None
             None stands for work of no module, which has no codes.
         """
-        return module is not None and module in self.before and bool(self.before[module].steps)
+        return (module is not None and module in self.before and bool(self.before[module].steps)
+                and self.before[module].whole_numbers)
 
     def prepared(self, unit: Unit, chunk: Chunk) -> Chunk:
         """A chunk after the steps before.

@@ -13,8 +13,9 @@ import numpy as np
 from calib_core.axes import Result
 from calib_core.characterisation.family import Family, families
 from calib_core.characterisation.method import Method
-from calib_core.characterisation.outputs import ConstantOutput
+from calib_core.characterisation.outputs import ConstantOutput, CorrectedOutput
 from calib_core.constants.badpixels import BadPixels
+from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 from calib_core.detector.defaults import sources
 from calib_core.explanation import RuleText
@@ -165,10 +166,14 @@ def _method(family: Family, method: Method) -> list[str]:
     parts = [f"## {method.title}", inspect.cleandoc(method.__doc__ or ""), f"```\n{command}\n```"]
     said = (("Use when", method.use_when), ("Caution", method.caution))
     parts += [f"{what}: {text}" for what, text in said if text]
+    if steps := method.steps_before():
+        parts += ["### Steps", "In this order, each with its constants.", _steps(steps)]
     parts += ["### Results", _results(method.results(family.kind))]
     constants = [one for one in method.outputs(family.kind) if isinstance(one, ConstantOutput)]
     if constants and family.kind:
         parts += ["### Constants", _constants(family.kind, constants)]
+    if family.kind and (corrected := [o for o in method.outputs(family.kind) if isinstance(o, CorrectedOutput)]):
+        parts += ["### Corrected files", _corrected(family.kind, corrected[0])]
     rules = () if family.kind is None else method.rules(family.kind)
     if rules:
         parts += ["### Bad pixels", "A pixel is flagged where it does not keep one of these.", _rules(rules)]
@@ -178,6 +183,25 @@ def _method(family: Family, method: Method) -> list[str]:
                   "in the closing lines, in the notes of the maps, and in the provenance of the constants. None of "
                   "it refuses or changes a constant.", _checks(checks)]
     return [*parts, "### Parameters", _parameters(family, method)]
+
+
+def _steps(steps: Sequence[Step]) -> str:
+    head = ("step", "needs", "takes if there", "unit", "use when", "caution")
+    return _table(head, [
+        (step.title, ", ".join(kind.name for kind in step.needs), ", ".join(kind.name for kind in step.optional),
+         step.unit_out, step.use_when, step.caution) for step in steps])
+
+
+def _corrected(kind: DetectorType, output: CorrectedOutput) -> str:
+    """What a corrected file has, as :mod:`calib_core.jobs.corrected_files` makes it."""
+    raw = kind.raw
+    keys = [(raw.pixels, "float32", output.unit, "corrected samples; NaN where there is no measurement"),
+            (f"{raw.group}.mask", "uint32", "", "bad-pixel flags of each sample; 0 is good"),
+            (f"{raw.group}.gain", "uint8", "", "gain stage of each sample, from 0")]
+    told = ("One file `CORR-…` for each raw file, with the same trains; beside them "
+            "`calibration_metadata_<detector>.yml`.")
+    rows = [(f"`{key}`", *rest) for key, *rest in keys]
+    return f"{told}\n\n{_table(('key', 'dtype', 'unit', 'meaning'), rows)}"
 
 
 def _rules(rules: Sequence[RuleText]) -> str:

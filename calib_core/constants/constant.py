@@ -36,6 +36,7 @@ class ConstantKind:
 OFFSET = ConstantKind("Offset", "ADU", "f8", "Pedestal of each pixel")
 NOISE = ConstantKind("Noise", "ADU", "f8", "Standard deviation of each pixel in the dark")
 BAD_PIXELS_DARK = ConstantKind("BadPixelsDark", "", "u4", "Bad-pixel flags found in the dark")
+BAD_PIXELS_FF = ConstantKind("BadPixelsFF", "", "u4", "Bad-pixel flags found with flat light")
 LUT = ConstantKind("Lut", "ADU", "u2", "Linear code of each code of the converter", "look-up table")
 THRESHOLDS_DARK = ConstantKind(
     "ThresholdsDark", "ADU", "f8", "Thresholds between gain stages and mean gain signal of each stage")

@@ -45,9 +45,18 @@ class BoundPipeline:
         return kind.saturation
 
     @property
+    def whole_numbers(self) -> bool:
+        """Whether codes come out where codes go in."""
+        return all(one.step.whole_numbers for one in self.steps)
+
+    @property
     def told(self) -> tuple[str, ...]:
         """Sentences on the constants."""
         return tuple(text for one in self.steps for text in one.step.told(one.given, self.kind))
+
+    def read(self) -> BoundPipeline:
+        """The same with constants in memory, which is freed with it."""
+        return replace(self, steps=tuple(one.read() for one in self.steps))
 
     def apply(self, images: Images) -> None:
         """Take images through all steps, in place.
@@ -119,11 +128,16 @@ class Pipeline:
         words = [step.word for step in self.steps]
         if twice := sorted({word for word in words if words.count(word) > 1}):
             raise BadParameter(f"Two steps are named {', '.join(twice)}.")
-        steps = [step for step in self.steps if step.on]
+        steps = [step for step in self.steps if step.on and step.unit_in]
         for before, after in pairwise(steps):
             if before.unit_out != after.unit_in:
                 raise BadParameter(
                     f"{after.title} takes {after.unit_in}, but {before.title} gives {before.unit_out}.")
+
+    @property
+    def unit(self) -> str:
+        """Unit of what comes out."""
+        return next((step.unit_out for step in reversed(self.steps) if step.on and step.unit_out), "ADU")
 
     def bind(self, constants: Constants, kind: DetectorType) -> BoundPipeline:
         """Steps with the constants of one module.

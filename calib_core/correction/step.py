@@ -11,7 +11,7 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.constants.constant import ConstantKind
-from calib_core.detector import DetectorType
+from calib_core.detector import DetectorType, Frames
 from calib_core.errors import BadInput
 from calib_core.params import Part
 
@@ -35,6 +35,10 @@ class Images:
         Memory cell and train id of each frame.
     pulse : (n,) or None
         Pulse id, where it is known.
+    bits : (n, slow_scan, fast_scan) uint8 or None
+        Gain bits as stored, of detectors that have them.
+    signal : (n, slow_scan, fast_scan) uint16 or None
+        Analogue gain signal, of detectors that have one.
     found : dict of arrays
         What steps found on the way, by their word.
     """
@@ -46,6 +50,8 @@ class Images:
     cell: Array
     train: Array
     pulse: Array | None = None
+    bits: Array | None = None
+    signal: Array | None = None
     found: dict[str, Array] = field(default_factory=dict)
 
     @classmethod
@@ -71,10 +77,24 @@ class Images:
             np.broadcast_to(np.uint32(0) if mask is None else mask, shape),
             np.broadcast_to(np.True_, shape) if use is None else use, cell, train)
 
+    @classmethod
+    def of_frames(cls, frames: Frames) -> Self:
+        """Images of all gain stages, in arrays of their own but for gain bits and gain signal.
+
+        Parameters
+        ----------
+        frames : Frames
+            As they are stored.
+        """
+        values = frames.adc.astype(np.float32)
+        return cls(values, np.zeros(values.shape, np.uint8), np.zeros(values.shape, np.uint32),
+                   np.ones(values.shape, bool), frames.cell, frames.train, None, frames.gain, frames.gain_signal)
+
     def copy(self) -> Self:
         """Images that later steps can change without these."""
         values, stage, mask, use = (np.array(one) for one in (self.values, self.stage, self.mask, self.use))
-        return type(self)(values, stage, mask, use, self.cell, self.train, self.pulse, dict(self.found))
+        return type(self)(values, stage, mask, use, self.cell, self.train, self.pulse, self.bits, self.signal,
+                          dict(self.found))
 
 
 class BoundConstant(Protocol):
@@ -91,6 +111,15 @@ class BoundConstant(Protocol):
     @property
     def data(self) -> Array:
         """The whole array."""
+
+    def read(self) -> BoundConstant:
+        """Bring it into memory.
+
+        Returns
+        -------
+        BoundConstant
+            One of which :meth:`of` reads no file: itself, where it lies in memory already.
+        """
 
     def of(self, images: Images) -> Array:
         """Values that go with the samples of images.
@@ -137,6 +166,10 @@ class KnownConstant:
     data: Array
     why: str = "the pass before"
     dims: Sequence[str] = ("slow_scan", "fast_scan")
+
+    def read(self) -> Self:
+        """It lies in memory already."""
+        return self
 
     def of(self, images: Images) -> Array:
         """The same for all images.
@@ -212,6 +245,10 @@ class Bound:
     given: Given
     kind: DetectorType
 
+    def read(self) -> Bound:
+        """The same with constants in memory, which is freed with it."""
+        return Bound(self.step, {name: one.read() for name, one in self.given.items()}, self.kind)
+
     def apply(self, images: Images) -> None:
         """Correct images in place.
 
@@ -233,7 +270,7 @@ class Step(Part):
     needs, optional : tuple of ConstantKind
         Constants without which it cannot be done, and those that it takes where they are there.
     unit_in, unit_out : str
-        Units of the values before and after it.
+        Units of the values before and after it; a step that changes none takes any, and has none.
     whole_numbers : bool
         Whether codes come out where codes go in, so that it may stand before exact sums.
     takes_out : bool

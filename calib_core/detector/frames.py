@@ -40,6 +40,11 @@ class Frames:
         """Number of frames."""
         return len(self.cell)
 
+    def part(self, which: slice) -> Frames:
+        """Some of the frames, in the same memory."""
+        return Frames(self.block[which], self.cell[which], self.train[which],
+                      None if self.gain is None else self.gain[which], self.signal_plane)
+
     @property
     def adc(self) -> Array:
         """View of the analogue samples, (n, slow_scan, fast_scan)."""

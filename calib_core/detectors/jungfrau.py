@@ -10,9 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.correction.gain_stage import StageOfBits
+from calib_core.correction.mask import Mask
+from calib_core.correction.offset import Offset
+from calib_core.correction.relative_gain import GainPerEnergy
 from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout
 from calib_core.detector.clues import Coded, Device, Scaled, Seen, Told, Usual, stage_told
 from calib_core.detector.condition_parts import BIAS_VOLTAGE, PIXELS_FAST_SLOW, SENSOR_TEMPERATURE, pixels
@@ -148,8 +153,10 @@ JUNGFRAU = DetectorType(
     condition=_CONDITION,
     clues=_CLUES,
     find_stage=_find_stage,
-    calibrations={k: Calibration(f"{k}10Hz", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")} | {
-        "RelativeGain": Calibration("RelativeGain10Hz", _DIMS, parameters=_OF_GAIN)},
+    calibrations={
+        **{k: Calibration(f"{k}10Hz", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
+        **{k: Calibration(f"{k}10Hz", _DIMS, parameters=_OF_GAIN) for k in ("RelativeGain", "BadPixelsFF")},
+    },
     geometry=_geometry,
     geometry_note="EXtra-geom, example arrangement",
     simulated=read_simulated("jungfrau", "JUNGFRAU", Electronics(
@@ -157,4 +164,6 @@ JUNGFRAU = DetectorType(
     simulate_control=_simulate_control,
 )
 
-declare(Family("JUNGFRAU", "JUNGFRAU", (JUNGFRAU,), with_defaults("jungfrau", Dark()), __doc__))
+_CORRECT = Correct(steps=(StageOfBits(), Offset(), GainPerEnergy(), Mask()))
+
+declare(Family("JUNGFRAU", "JUNGFRAU", (JUNGFRAU,), (*with_defaults("jungfrau", Dark()), _CORRECT), __doc__))

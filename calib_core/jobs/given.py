@@ -14,8 +14,10 @@ from calib_core.axes import Array
 from calib_core.characterisation.family import Family
 from calib_core.characterisation.inputs import ALL_CONSTANTS, Arranged, Input, inputs_of_steps
 from calib_core.characterisation.method import Method
+from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import Condition, Found
-from calib_core.constants.constant import ConstantKind
+from calib_core.constants.constant import INTERNAL_DIMS, ConstantKind
+from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.correction.step import Images
 from calib_core.detector import Detector, DetectorType, Module
@@ -90,35 +92,70 @@ def _asked(spec: JobSpec, modules: Sequence[Module]) -> tuple[list[Module], tupl
 
 
 def bind_before(
-    spec: JobSpec, method: Method, detector: Detector, modules: Sequence[int]
+    spec: JobSpec, method: Method, detector: Detector, modules: Sequence[int], condition: Condition
 ) -> tuple[dict[int, BoundPipeline], tuple[str, ...]]:
-    """Steps that codes go through first, bound to the constants of each module, and sentences for the log.
+    """Steps that frames go through, bound to the constants of each module, and sentences for the log.
 
     Raises
     ------
     BadInput
-        A file cannot be read, is not of the detector, or there is none for a module.
+        A file cannot be read, is not of the detector or of another operating condition, there is none for a module,
+        or a step is done for some modules only.
     """
     steps = method.steps_before()
     inputs = inputs_of_steps(steps)
     if not steps:
         return {}, ()
-    files = {one.name: _files(one, path, detector.type) for one in inputs for path in _path(spec, one)}
+    files = {one.name: found for one in inputs for path in _path(spec, one)
+             if (found := _files(one, path, detector.type, one.name not in spec.inputs))}
+    if not method.takes_other_conditions:
+        _check_conditions(files.values(), detector.type, condition)
     alone = len(modules) == 1
     constants = {number: _of_module(inputs, files, detector, number, alone) for number in modules}
     bound = {number: Pipeline(steps).bind(found, detector.type) for number, found in constants.items()}
     skipped = dict.fromkeys(one.reason for pipeline in bound.values() for one in pipeline.skipped)
+    _check_same_steps(bound)
     told = (f"The {inputs[0].label} of module {number} {text}." for number, one in bound.items() for text in one.told)
     used = ({kind: one.stored for kind, one in of_module.found.items()} for of_module in constants.values())
     return bound, (*skipped, *told, *_of_sets(used))
 
 
-def _files(one: Input, given: str, kind: DetectorType) -> tuple[str, list[StoredConstant]]:
-    """Constants of an input's kind in the file or folder that was given for it."""
+#: File or folder, and the constants of one kind in it.
+_Files = tuple[str, list[StoredConstant]]
+
+
+def _check_same_steps(bound: Mapping[int, BoundPipeline]) -> None:
+    """Refuse a step that is done for some modules only: their data would not be of one unit."""
+    for number, pipeline in bound.items():
+        for one in pipeline.skipped:
+            done = [other for other, its in bound.items() if one.step not in {s.step for s in its.skipped}]
+            if done:
+                raise BadInput(f"{one.reason.rstrip('.')} of module {number}, but there is of module {done[0]}; give "
+                               "it for all modules, or switch the step off.")
+
+
+def _check_conditions(files: Iterable[_Files], kind: DetectorType, condition: Condition) -> None:
+    """Refuse constants that say they are of another operating condition."""
+    own = {calibration.name: calibration for calibration in kind.calibrations.values()}
+    for _, constants in files:
+        for one in constants:
+            with _understood(one):
+                theirs = _condition(kind, one)
+            names = [name for name in kind.condition_of(own[one.calibration])
+                     if name in theirs.values and name in condition.values]
+            if why := theirs.of(names).matches(condition.of(names)):
+                raise BadInput(f"{one.path} is of another operating condition than the run: {why} "
+                               "(--other-conditions takes it all the same).")
+
+
+def _files(one: Input, given: str, kind: DetectorType, among_others: bool) -> _Files | None:
+    """Constants of an input's kind in the file or folder that was given for it, or for all inputs."""
     path, [wanted] = Path(given), one.kinds
     name = kind.calibrations[wanted.name].name
     found = list_constants(path) if path.is_dir() else (read_constant(path),)
     fitting = [constant for constant in found if constant.calibration == name]
+    if not fitting and one.optional and among_others:
+        return None
     if not fitting:
         raise BadInput(f"{path} has no {one.label} {name}; it has "
                        f"{', '.join(sorted({constant.calibration for constant in found})) or 'no constants'}.")
@@ -138,15 +175,17 @@ def _of_module(
         if given and not mine:
             raise BadInput(f"{given} has no {one.label} of module {number} ({pdu}); it has those of "
                            f"{', '.join(sorted({constant.pdu for constant in stored}))}.")
-        found.update({kind.name: FileConstant(mine[-1]) for kind in one.kinds if mine})
+        found.update({kind.name: FileConstant(mine[-1], kind, detector.type) for kind in one.kinds if mine})
     return FileConstants(found)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FileConstant:
     """A constant in a file as steps take it."""
 
     stored: StoredConstant
+    kind: ConstantKind
+    detector: DetectorType
 
     @property
     def why(self) -> str:
@@ -164,8 +203,34 @@ class FileConstant:
         return self.stored.data()
 
     def of(self, images: Images) -> Array:
-        """Values for images, (n, slow_scan, fast_scan): no step that stands before codes asks for them."""
-        raise NotImplementedError("constants of files are taken whole")
+        """Values for images: they are asked of what :meth:`read` gives, so that nobody holds them for ever."""
+        raise NotImplementedError("a constant of a file is read first")
+
+    def read(self) -> OfSamples:
+        """The constant in memory, by gain stage and memory cell."""
+        flags = self.kind.dtype.startswith("u")
+        values = self._in_order().astype(np.uint32 if flags else np.float32)
+        missing = int(BadPixels.NO_DARK_DATA) if flags else np.nan
+        cells = _cells(self.stored) if self.stored.dims else tuple(range(values.shape[1]))
+        return OfSamples(values, cells, missing, self.why)
+
+    def _in_order(self) -> Array:
+        """Values with the axes in the usual order, which files of the facility do not name."""
+        if self.stored.dims:
+            return self.stored.values()
+        values, kind = self.stored.data(), self.detector
+        names = list(next(one.dims for one in kind.calibrations.values() if one.name == self.stored.calibration))
+        for axis, length in (("cell", kind.max_cells), ("gain", len(kind.stages))):
+            if len(names) > values.ndim and (length == 1 or axis == "cell"):
+                names.remove(axis)
+        known = dict(zip(INTERNAL_DIMS[2:], kind.shape, strict=True)) | {"gain": len(kind.stages)}
+        found = dict(zip(names, values.shape, strict=False))
+        if len(names) != values.ndim or any(found[name] != known.get(name, found[name]) for name in names):
+            raise BadInput(f"{self.why} has the shape {values.shape}; a constant {self.stored.calibration} of "
+                           f"{kind.title} has the axes {', '.join(names)} with {known}.")
+        order = [names.index(name) for name in INTERNAL_DIMS if name in names]
+        missing = tuple(i for i, name in enumerate(INTERNAL_DIMS) if name not in names)
+        return np.expand_dims(values.transpose(order), missing)
 
 
 @dataclass(frozen=True)
@@ -182,7 +247,7 @@ class FileConstants:
 def _path(spec: JobSpec, one: Input) -> Sequence[str]:
     given = spec.inputs.get(one.name, ()) or spec.inputs.get(ALL_CONSTANTS, ())
     if not given and not one.optional:
-        raise BadParameter(f"No {one.label} were given; give {one.flag}.")
+        raise BadParameter(f"Nothing was given for {one.label}; give {one.flag}.")
     return given[:1]
 
 

@@ -22,6 +22,7 @@ from calib_core.io.frames import ModuleFrames
 from calib_core.io.handles import check_room
 from calib_core.io.locate import holds_run
 from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
+from calib_core.jobs.corrected_files import CorrectedFiles
 from calib_core.jobs.found import ModuleFound
 from calib_core.jobs.handed_over import in_constants, leaving
 from calib_core.jobs.live import Live
@@ -286,13 +287,16 @@ class Job:
         if self._view is not None:  # who looks from now on tells it himself
             self._live.look_at(self._view)
         self._set = SetWriter(planned_set(plan), self.spec.out_folder, self.spec.all_or_nothing, self.wrote)
-        Workers(plan, self._results, self._live, self._progress, self, self._set.write, self._cancel.is_set).run()
+        files = CorrectedFiles(plan, self.wrote, partial(self.say, "INFO"))
+        Workers(plan, self._results, self._live, self._progress, self, self._set.write, files,
+                self._cancel.is_set).run()
         self.check()
         if failed := self._progress.failed:
             sentences = in_words(failed)
             self._fail(" ".join(sentences), told=len(sentences) == len(failed))
             return
         self.wrote(write_tables(plan, self._results))
+        files.record()
         self._set.complete()
         self._end(State.DONE, "")
 

@@ -16,6 +16,7 @@ from calib_core.errors import BadParameter
 from calib_core.io.buffers import Buffers
 from calib_core.jobs.board import Written
 from calib_core.jobs.constant_files import Layout, constant_of, largest_constant, layouts
+from calib_core.jobs.corrected_files import corrected_bytes
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.provenance import provenance
 from calib_core.jobs.results import Results
@@ -126,8 +127,8 @@ def check_memory(plan: Plan) -> None:
 
 
 def output_bytes(plan: Plan) -> int:
-    """Space that the constants and the scratch files of a job need, bytes."""
-    return scratch_bytes(plan) + constant_bytes(plan)
+    """Space that all files of a job need, bytes, those on its way too."""
+    return scratch_bytes(plan) + constant_bytes(plan) + corrected_bytes(plan)
 
 
 def constant_bytes(plan: Plan) -> int:

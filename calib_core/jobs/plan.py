@@ -24,7 +24,7 @@ from calib_core.jobs.given import bind_before, constants_of
 from calib_core.jobs.patience import Wait, check_unchanged, open_runs, patiently
 from calib_core.jobs.room import FRAMES_AT_ONCE, check_index, chunk_bytes_of, room_of, share_of
 from calib_core.jobs.sources import Source
-from calib_core.jobs.spec import JobSpec
+from calib_core.jobs.spec import MOST_PARTS, JobSpec
 from calib_core.jobs.survey import (
     Survey,
     assign,
@@ -116,12 +116,14 @@ class Plan:
         """Working memory of a unit, bytes."""
         per_item = self.method.bytes_per_item(self.kind, unit.samples)
         # in parts there are what is merged, the part that goes on, and its copy of the pass before
-        copies = 3 if self.spec.parts > 1 else 1
-        return copies * len(unit.block) * per_item + 2 * self.source.chunk_bytes
+        copies = 3 if self.spec.parts > 1 else 2 if self.method.by_sequence else 1
+        beside = self.method.bytes_of_unit(self.kind, len(unit.block)) + 2 * self.source.chunk_bytes
+        return copies * len(unit.block) * per_item + beside
 
     def parts(self, unit: Unit) -> tuple[Unit, ...]:
         """Parts of a unit that are done one after the other and merged; none where it is done in one piece."""
-        return self.source.parts(unit, self.spec.parts) if self.spec.parts > 1 else ()
+        number = MOST_PARTS if self.method.by_sequence else self.spec.parts
+        return self.source.parts(unit, number) if number > 1 else ()
 
     def key_at(self, at: At) -> str:
         """Key of the arranged input at some indices; empty where there is none."""
@@ -224,7 +226,8 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     modules = tuple(m.number for m in detector.modules if m.number not in left_out)
     if not modules:
         raise BadInput(_none_left(left_out))
-    before, told = bind_before(spec, method, detector, modules)
+    before, told = bind_before(spec, method, detector, modules, found.condition)
+    method = _with_steps_that_are_done(method, before)
     kind = _after(detector.type, before)
     arranged = {one.key: one for one in found.taken}
     context = Context(kind, _cells(kind, found.condition, frames.values()), arranged, before=before)
@@ -239,6 +242,13 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
         (*_notes(spec, found, left_out), *absent, *unsure, *_of_time(spec, runs), *told,
          *source.fewer_parts(spec.parts)),
     ))
+
+
+def _with_steps_that_are_done(method: Method, before: Mapping[int, BoundPipeline]) -> Method:
+    """The method without the steps that are left out, so that its results have the unit that they are in."""
+    skipped = {step.word: False for one in before.values() for step in method.steps_before()
+               if step.title in {left.step for left in one.skipped}}
+    return method.with_changes(skipped) if skipped else method
 
 
 def _after(kind: DetectorType, before: Mapping[int, BoundPipeline]) -> DetectorType:
@@ -349,6 +359,9 @@ def _blocks(plan: Plan, module: int | None, keys: tuple[str, ...]) -> Iterator[t
         yield (), 0
         return
     entries, samples = plan.source.entries(axis, module, keys)
+    if plan.method.by_sequence:
+        yield entries, samples
+        return
     kind, chunk_bytes = plan.kind, plan.source.chunk_bytes
     per_item = plan.method.bytes_per_item(kind, samples)
     longest = max(1, chunk_bytes // (FRAMES_AT_ONCE * kind.frame_bytes)) if kind else len(entries)

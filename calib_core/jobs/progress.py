@@ -74,7 +74,7 @@ class Progress:
             for keys, due in self._due.items()
         ]
         finished = sum(self._modules.values()) / max(len(self._modules), 1)
-        return (*lines, self._line("finish", "combine and write constants", finished, state))
+        return (*lines, self._line("finish", "finish and write", finished, state))
 
     def _label(self, keys: tuple[str, ...]) -> str:
         """One run and what it is taken for, or how many runs of which input."""

@@ -173,6 +173,8 @@ def choose_detector(runs: Sequence[Run], family: Family | None = None, identifie
         wanted = identifier or (family.name if family else "known")
         have = ", ".join(d.identifier for d in runs[0].detectors)
         others = f"; it has {have}" if have else ", and none of another known type"
+        if not have and any(file.category == "CORR" for file in runs[0].files):
+            others = "; its files are corrected ones, and raw ones are read"
         raise BadInput(f"Run {runs[0].label} has no {wanted} detector{others if wanted != 'known' else ''}"
                        f"{runs[0].lost_files}.")
     if len(fitting) > 1:

@@ -18,6 +18,7 @@ from calib_core.io.budget import MemoryBudget
 from calib_core.io.buffers import Buffers
 from calib_core.jobs.board import Written
 from calib_core.jobs.constant_files import largest_constant
+from calib_core.jobs.corrected_files import CorrectedFiles
 from calib_core.jobs.finished import FinishedModule
 from calib_core.jobs.found import ModuleFound, found_in
 from calib_core.jobs.held import Held
@@ -64,14 +65,17 @@ class Workers:
         Who is told.
     write : callable
         Writes a constant.
+    files : CorrectedFiles
+        Where corrected frames go.
     cancelled : callable
         Whether the job was cancelled.
     """
 
     def __init__(
         self, plan: Plan, results: Mapping[int | None, Results], live: Live, progress: Progress, report: Report,
-        write: Callable[[Constant, Buffers], Written], cancelled: Callable[[], bool],
+        write: Callable[[Constant, Buffers], Written], files: CorrectedFiles, cancelled: Callable[[], bool],
     ) -> None:
+        self._files = files
         self._plan, self._results, self._live, self._progress = plan, results, live, progress
         self._report, self._write, self._cancelled = report, write, cancelled
         self._queue = WorkQueue(plan.units, live.away)
@@ -144,9 +148,11 @@ class Workers:
 
         plan = self._plan
         held.take(plan.unit_bytes(unit))
-        context = replace(plan.context, buffers=held.buffers)
-        for at, values in run_unit(plan.method, context, unit, plan.source, progress, plan.parts(unit)):
-            self._results[unit.module].write(at, values)
+        before = {number: one.read() for number, one in plan.context.before.items() if number == unit.module}
+        with self._files.sink(unit) as sink:
+            context = replace(plan.context, buffers=held.buffers, before=before, sink=sink)
+            for at, values in run_unit(plan.method, context, unit, plan.source, progress, plan.parts(unit)):
+                self._results[unit.module].write(at, values)
         self._progress.finish(unit)
         self._live.finished(unit)
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calib_core.detector import DetectorType
-from calib_core.simulate.exdf import ExdfFile, Trains
 from calib_core.simulate.settings import Settings, simulated
+from calib_core.store.exdf import ExdfFile, Trains
 
 Array = npt.NDArray[Any]
 

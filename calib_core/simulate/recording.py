@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calib_core.simulate.channels import ModuleTrains
-from calib_core.simulate.exdf import ExdfFile
 from calib_core.simulate.frames import FrameSource
+from calib_core.store.exdf import ExdfFile
 
 Array = npt.NDArray[Any]
 

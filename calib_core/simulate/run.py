@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from calib_core.errors import Cancelled, OutputFailed
 from calib_core.simulate.channels import ModuleTrains, write_companions
-from calib_core.simulate.exdf import TRAIN_PERIOD, ExdfFile, FileHeader, Trains
 from calib_core.simulate.noise import key_of, uniforms
 from calib_core.simulate.recording import write_frames
 from calib_core.simulate.scene import Scene, SceneRun
@@ -25,6 +24,7 @@ from calib_core.simulate.scenes.dark import Dark
 from calib_core.simulate.settings import Settings, simulated
 from calib_core.simulate.truth import ModuleTruth
 from calib_core.simulate.truth_file import TruthWriter
+from calib_core.store.exdf import TRAIN_PERIOD, ExdfFile, FileHeader, Trains
 
 Array = npt.NDArray[Any]
 Progress = Callable[[float], None]
@@ -229,9 +229,10 @@ def _write_control(settings: Settings, run: PlannedRun) -> None:
         return
     values = {**dict(settings), "module_numbers": settings.module_numbers}
     sources = make(settings.identifier, run.scene.stage, values)
+    writer = simulated(settings.detector).hardware.control_aggregator
     for sequence, part in _sequences(settings, len(run.trains)):
-        path = run.file(simulated(settings.detector).hardware.control_aggregator, sequence)
-        with ExdfFile(path, run.trains.select(part), _header(settings, run, sequence)) as file:
+        path, trains = run.file(writer, sequence), run.trains.select(part)
+        with ExdfFile(path, trains, _header(settings, run, sequence, trains)) as file:
             for source, keys in sources.items():
                 file.control(source, keys)
 
@@ -260,7 +261,7 @@ def _write_modules(
         if kept.size == 0:
             continue
         trains = run.trains.select(kept)
-        with ExdfFile(run.file(writer, sequence), trains, _header(settings, run, sequence)) as file:
+        with ExdfFile(run.file(writer, sequence), trains, _header(settings, run, sequence, trains)) as file:
             for truth, (present, _) in zip(truths, lost, strict=True):
                 sources = [scene.source(settings, truth, part, order[recorded]) for part in run.scene.parts]
                 held = kept[present[kept]]
@@ -301,6 +302,7 @@ def _sequences(settings: Settings, n_trains: int) -> Iterator[tuple[int, slice]]
         yield sequence, slice(begin, begin + step)
 
 
-def _header(settings: Settings, run: PlannedRun, sequence: int) -> FileHeader:
+def _header(settings: Settings, run: PlannedRun, sequence: int, trains: Trains) -> FileHeader:
     created = run.begin + sequence * settings.trains_per_sequence * TRAIN_PERIOD
-    return FileHeader(settings.proposal, run.number, sequence, created, settings.format_version)
+    return FileHeader.of_new(
+        settings.proposal, run.number, sequence, created, len(trains), settings.format_version)

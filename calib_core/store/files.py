@@ -70,10 +70,37 @@ def prepare(path: Path, data: memoryview | bytes, overwrite: bool = False, mode:
         As in :func:`write_atomically`.
     """
     view = memoryview(data).cast("B")
-    with _explained(path, len(view)):
+    with explained(path, len(view)):
         _make_folder(path.parent)
         _refuse_existing(path, overwrite)
         return _write_temporary(path.parent, view, mode)
+
+
+def begin(path: Path, overwrite: bool = False) -> tuple[int, Path]:
+    """Open an empty file under a temporary name beside a target, for reading and writing.
+
+    Parameters
+    ----------
+    path : Path
+        Name that :func:`appear` gives it later; missing folders are made.
+    overwrite : bool
+
+    Returns
+    -------
+    int
+        Its descriptor, for the caller to close.
+    Path
+        The temporary name, for :func:`appear`, or for the caller to remove.
+
+    Raises
+    ------
+    OutputFailed
+        As in :func:`write_atomically`.
+    """
+    with explained(path, 0):
+        _make_folder(path.parent)
+        _refuse_existing(path, overwrite)
+        return _open_temporary(path.parent)
 
 
 def appear(temporary: Path, path: Path, overwrite: bool = False) -> None:
@@ -84,7 +111,7 @@ def appear(temporary: Path, path: Path, overwrite: bool = False) -> None:
     OutputFailed
         As in :func:`write_atomically`; the prepared file is gone.
     """
-    with _explained(path, 0):
+    with explained(path, 0):
         try:
             _refuse_existing(path, overwrite)
             os.rename(temporary, path)
@@ -102,7 +129,7 @@ def check_writable(folder: Path, needed_bytes: int = 0) -> None:
     OutputFailed
         The folder cannot be made or written, or has less than ``needed_bytes`` free.
     """
-    with _explained(folder, needed_bytes):
+    with explained(folder, needed_bytes):
         _make_folder(folder)
         _write_temporary(folder, memoryview(b"")).unlink()
         if shutil.disk_usage(folder).free < needed_bytes:
@@ -125,7 +152,7 @@ def sweep(folder: Path, older_than: float = 3600.0) -> tuple[Path, ...]:
     latest = time.time() - older_than
     old = [path for path in sorted(folder.rglob(TEMPORARY_PREFIX + "*")) if _is_left_over(path, latest)]
     for path in old:
-        with _explained(path, 0):
+        with explained(path, 0):
             path.unlink(missing_ok=True)
     return tuple(old)
 
@@ -144,8 +171,7 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
 
 
 def _write_temporary(folder: Path, view: memoryview, mode: int = READABLE) -> Path:
-    path = folder / (TEMPORARY_PREFIX + secrets.token_hex(8))
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    descriptor, path = _open_temporary(folder, mode)
     try:
         try:
             _fill(descriptor, view)
@@ -157,8 +183,13 @@ def _write_temporary(folder: Path, view: memoryview, mode: int = READABLE) -> Pa
     return path
 
 
+def _open_temporary(folder: Path, mode: int = READABLE) -> tuple[int, Path]:
+    path = folder / (TEMPORARY_PREFIX + secrets.token_hex(8))
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), path
+
+
 def _fill(descriptor: int, view: memoryview) -> None:
-    _reserve(descriptor, len(view))
+    reserve(descriptor, len(view))
     written = _past_the_cache(descriptor, view)
     while written < len(view):
         written += os.write(descriptor, view[written:])
@@ -186,8 +217,16 @@ def _past_the_cache(descriptor: int, view: memoryview) -> int:
     return written
 
 
-def _reserve(descriptor: int, size: int) -> None:
-    """Claim the space first, so that a full disk shows before anything is written."""
+def reserve(descriptor: int, size: int) -> None:
+    """Claim the space first, so that a full disk shows before anything is written.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of a new file.
+    size : int
+        Bytes.
+    """
     try:
         if size:
             os.posix_fallocate(descriptor, 0, size)
@@ -225,8 +264,16 @@ def _make_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _explained(path: Path, needed: int) -> Iterator[None]:
-    """Turn the system's error into one sentence for the operator."""
+def explained(path: Path, needed: int) -> Iterator[None]:
+    """Turn the system's error into one sentence for the operator.
+
+    Parameters
+    ----------
+    path : Path
+        What was to be written.
+    needed : int
+        Its size in bytes, which is told where there is no room.
+    """
     try:
         yield
     except OSError as error:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import os
-
 import numpy as np
 
 from calib_core.axes import Array
 from calib_core.io.buffers import Buffers
 from calib_core.store.files import PAGE
+from calib_core.store.placed_file import PlacedFile
 
 
-class MemoryFile(io.RawIOBase):
+class MemoryFile(PlacedFile):
     """What HDF5 takes for a file; like BytesIO, but in memory that was touched before.
 
     Parameters
@@ -35,38 +33,6 @@ class MemoryFile(io.RawIOBase):
     def getbuffer(self) -> memoryview:
         """All bytes, without a copy."""
         return self._memory[: self._end].data
-
-    def readable(self) -> bool:
-        """It can be read."""
-        return True
-
-    def writable(self) -> bool:
-        """It can be written."""
-        return True
-
-    def seekable(self) -> bool:
-        """It has places."""
-        return True
-
-    def tell(self) -> int:
-        """Place where it is read and written next."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place.
-
-        Parameters
-        ----------
-        offset, whence : int
-            Counted from the start, the place now or the end.
-
-        Returns
-        -------
-        int
-            From the start.
-        """
-        self._at = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._end}[whence] + offset
-        return self._at
 
     def readinto(self, into: memoryview) -> int:  # type: ignore[override]  # HDF5 hands over nothing else
         """Fill a buffer as far as there is something.

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from calib_core.axes import Array, At, Axis, Picture, Result, View
+from calib_core.characterisation.family import named
 from calib_core.constants.condition import Condition
 from calib_core.detector import DetectorType
+from calib_core.errors import BadParameter
 from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.io.locate import label
 from calib_core.jobs.job import Job
+from calib_core.jobs.spec import JobSpec
 from calib_core.remarks import Remark
 from calib_core.subjects.provenance_words import input_line
 
@@ -27,7 +31,7 @@ class JobSubject:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self._runs = runs_text([path for name in job.spec.inputs for path in job.spec.paths(name)])
+        self._runs = runs_text(runs_of(job.spec))
 
     @property
     def title(self) -> str:
@@ -178,6 +182,25 @@ class JobSubject:
     def close(self) -> None:
         """Cancel the job where it runs, and free its space."""
         self.job.close()
+
+
+def runs_of(spec: JobSpec) -> list[Path]:
+    """Runs that a job reads; its constants where it reads none.
+
+    Parameters
+    ----------
+    spec : JobSpec
+
+    Returns
+    -------
+    list of Path
+    """
+    raw: set[str] = set()
+    with suppress(BadParameter):  # the job tells that there is none such
+        family = named(spec.family)
+        raw = {one.name for one in family.method(spec.method).inputs(family.kind) if one.of == "raw"}
+    return [path for name in spec.inputs if name in raw or not raw.intersection(spec.inputs)
+            for path in spec.paths(name)]
 
 
 def runs_text(paths: Sequence[Path]) -> str:

@@ -6,6 +6,7 @@ import json
 import pickle
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,12 @@ from calib_core.axes import picks_of
 from calib_core.characterisation.agreement import check
 from calib_core.characterisation.driver import run_unit
 from calib_core.characterisation.family import Family, families
+from calib_core.characterisation.inputs import RunFacts
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.unit import Accumulator, Context, Unit
+from calib_core.constants.constant import BAD_PIXELS_DARK, OFFSET, RELATIVE_GAIN, ConstantKind
+from calib_core.correction.of_samples import OfSamples
+from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.detector import DetectorType, Frames
 
 FRAMES, CHUNK = 24, 5
@@ -32,10 +37,33 @@ def small(kind: DetectorType) -> DetectorType:
 
 
 def context_of(method: Method, kind: DetectorType) -> Context:
-    first = method.arrange(kind, {}, keep=True).runs[0]
+    runs = {"run": (RunFacts(Path("run"), "run", (), None, FRAMES),)}
+    first = method.arrange(kind, runs if method.by_sequence else {}, keep=True).runs[0]
     cells = tuple(range(min(2, kind.max_cells)))
-    context = Context(kind, cells, {first.key: replace(first, at={"gain": 0})})
+    arranged = {first.key: replace(first, at={"gain": 0})}
+    context = Context(kind, cells, arranged, before=before(method, kind, len(cells)))
     return replace(context, axes={axis.name: axis for axis in method.axes(context)})
+
+
+def before(method: Method, kind: DetectorType, cells: int) -> dict[int, BoundPipeline]:
+    """Steps of a method with constants of one module, those that are known for each gain stage and memory cell."""
+    rng, shape = np.random.default_rng(11), (len(kind.stages), cells, *kind.shape)
+    values = {OFFSET.name: rng.normal(100, 3, shape).astype(np.float32),
+              RELATIVE_GAIN.name: rng.normal(40, 1, shape).astype(np.float32),
+              BAD_PIXELS_DARK.name: (rng.random(shape) < 0.01).astype(np.uint32)}
+    steps = [step for step in method.steps_before() if not step.whole_numbers]
+    return {0: Pipeline(steps).bind(InMemory(values), kind)} if steps else {}
+
+
+class InMemory:
+    """Constants of a module."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+
+    def get(self, kind: ConstantKind) -> OfSamples | None:
+        found = self.values.get(kind.name)
+        return None if found is None else OfSamples(found, tuple(range(found.shape[1])), 0)
 
 
 class Memory:
@@ -107,13 +135,19 @@ def test_every_parameter_has_help_and_numbers_have_a_unit_or_are_counts(
         assert knob.kind not in ("float", "limits_per_stage") or knob.unit or shares, knob.name
 
 
-@METHODS
-@pytest.mark.parametrize("estimator", ["robust", "median", "plain"])
+VARIANTS = [(*case, changes) for case in CASES for changes in (
+    [{"estimator": one, "gate_samples": 5} for one in ("robust", "median", "plain")]
+    if any(knob.name == "estimator" for knob in case[1].knobs()) else [{}])]
+
+
+@pytest.mark.parametrize(("family", "method", "kind", "changes"), VARIANTS, ids=[
+    "-".join(filter(None, (kind.name, method.command, changes.get("estimator"))))
+    for _, method, kind, changes in VARIANTS])
 def test_parts_merged_are_the_whole_and_looks_change_nothing(
-    family: Family, method: Method, kind: DetectorType, estimator: str
+    family: Family, method: Method, kind: DetectorType, changes: dict[str, Any]
 ) -> None:
     kind = small(kind)
-    chosen = method.with_changes({"estimator": estimator, "gate_samples": 5})
+    chosen = method.with_changes(changes)
     source, context = Memory(kind, context_of(chosen, kind)), context_of(chosen, kind)
     whole = found(chosen, context, source)
     assert len(whole) > 3

@@ -12,12 +12,22 @@ import numpy as np
 import pytest
 
 import calib_core.correction
-from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET, ConstantKind
+from calib_core.constants.constant import (
+    BAD_PIXELS_DARK,
+    BAD_PIXELS_FF,
+    NOISE,
+    OFFSET,
+    RELATIVE_GAIN,
+    ConstantKind,
+)
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.cosmics import RejectCosmics
+from calib_core.correction.gain_stage import StageOfBits
 from calib_core.correction.linearise import Linearise
+from calib_core.correction.mask import Mask
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
+from calib_core.correction.relative_gain import GainPerEnergy
 from calib_core.correction.step import Given, Images, Known, KnownConstant, Step
 from calib_core.detector import DetectorType
 from calib_core.detector.registry import detector_type
@@ -42,17 +52,21 @@ def constants() -> Known:
     return Known({
         OFFSET.name: rng.normal(1000, 30, SHAPE).astype(np.float32),
         NOISE.name: np.full(SHAPE, 4, np.float32), BAD_PIXELS_DARK.name: np.zeros(SHAPE, np.uint32),
+        RELATIVE_GAIN.name: rng.normal(40, 1, SHAPE).astype(np.float32),
+        BAD_PIXELS_FF.name: (rng.random(SHAPE) < 0.01).astype(np.uint32) << np.uint32(8),
     })
 
 
 def images(constants: Known) -> Images:
-    """Noise on the offset with a common mode for each frame, and one bright track."""
+    """Noise on the offset with a common mode for each frame, one bright track, and gain bits of the last stage."""
     rng = np.random.default_rng(6)
     shift = 20 * np.arange(FRAMES)[:, None, None]
     values = constants.values[OFFSET.name] + rng.normal(0, 4, (FRAMES, *SHAPE)) + shift
     values[2, 10:12, 20:23] += 400
     use = np.ones(values.shape, bool)
-    return Images.of(values.astype(np.float32), np.zeros(FRAMES, np.int64), np.arange(FRAMES), use)
+    made = Images.of(values.astype(np.float32), np.zeros(FRAMES, np.int64), np.arange(FRAMES), use).copy()
+    made.bits = np.full(values.shape, 3, np.uint8)
+    return made
 
 
 def copy_of(one: Images) -> tuple[Any, ...]:
@@ -80,7 +94,8 @@ def test_words_are_their_own() -> None:
     assert sorted(set(words)) == sorted(words)
 
 
-@pytest.mark.parametrize("step", [Offset, CommonMode, RejectCosmics], ids=lambda step: step.word)
+@pytest.mark.parametrize("step", [Offset, CommonMode, RejectCosmics, StageOfBits, GainPerEnergy, Mask],
+                         ids=lambda step: step.word)
 def test_it_depends_on_its_inputs_alone(step: type[Step], constants: Known, kind: DetectorType) -> None:
     bound = Pipeline([step()]).bind(constants, kind)
     sent = pickle.loads(pickle.dumps(bound))
@@ -110,7 +125,7 @@ def test_a_table_of_codes_can_be_sent_too(kind: DetectorType) -> None:
 
 
 def test_every_step_is_tried() -> None:
-    assert set(STEPS) == {Offset, CommonMode, RejectCosmics, Linearise}
+    assert set(STEPS) == {Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, Mask}
 
 
 def test_the_trace_ends_where_the_pipeline_ends_and_changes_nothing(constants: Known, kind: DetectorType) -> None:

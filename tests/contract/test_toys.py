@@ -136,7 +136,7 @@ def test_constants_may_be_given_for_all(darks: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("given", "told"), [
-    ([], "No dark constants were given; give --constants-dark"),
+    ([], "Nothing was given for dark constants; give --constants-dark"),
     (["--constants-dark", "/nowhere"], "/nowhere cannot be read"),
 ])
 def test_constants_that_are_not_there_are_told(
@@ -277,7 +277,7 @@ def test_a_method_of_constants_is_filled_in_and_run_in_the_window(
     window: Any, darks: Path, tmp_path: Path, qtbot: Any
 ) -> None:
     from_the_menu(window, "flats_flatness", qtbot)
-    assert "No dark constants were given" in window.form.reason.text()
+    assert "Nothing was given for dark constants" in window.form.reason.text()
     type_into(window.form.page.constants["dark"].editor, str(darks))
     run_to_the_end(window, qtbot)
     written = table_in(tmp_path / "out")

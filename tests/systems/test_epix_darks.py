@@ -16,10 +16,10 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.common_mode import CommonMode
 from calib_core.detector.registry import detector_type
 from calib_core.jobs.survey import survey
-from calib_core.simulate.exdf import ExdfFile, FileHeader, Trains
 from calib_core.simulate.run import simulate
 from calib_core.simulate.settings import default_settings
 from calib_core.simulate.truth import BadKind
+from calib_core.store.exdf import ExdfFile, FileHeader, Trains
 
 from ..known import corrected, images_of, known
 from .ccd import Stage, finished, stages_of
@@ -250,7 +250,7 @@ def test_darks_of_real_frames(real_frames: Any, tmp_path: Path) -> None:
     folder.mkdir()
     source, ids = "HED_IA1_EPIX10K-1/DET/RECEIVER:daqOutput", np.uint64(1000) + np.arange(10, dtype=np.uint64)
     times = np.uint64(BEGIN.timestamp() * 1e9) + np.arange(10, dtype=np.uint64) * np.uint64(10**8)
-    header = FileHeader(900001, 1, 0, BEGIN)
+    header = FileHeader.of_new(900001, 1, 0, BEGIN, 10)
     with ExdfFile(folder / "RAW-R0001-EPIX01-S00000.h5", Trains(ids, times, np.ones(10, bool)), header) as file:
         file.instrument(source, "data", np.ones(10))
         file.column(source, "data.trainId", ids)

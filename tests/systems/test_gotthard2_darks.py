@@ -21,11 +21,11 @@ from calib_core.detector.registry import declare, detector_type
 from calib_core.explanation import Bars
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey
-from calib_core.simulate.exdf import ExdfFile, FileHeader, Trains
 from calib_core.simulate.run import simulate
 from calib_core.simulate.settings import default_settings
 from calib_core.simulate.truth import BadKind
 from calib_core.simulate.truth_file import read_truth
+from calib_core.store.exdf import ExdfFile, FileHeader, Trains
 
 from .command import refused, words
 from .conftest import Dataset, Outcome, characterise, run_job
@@ -284,7 +284,7 @@ def write_run(folder: Path, n: int, sources: Mapping[str, Mapping[str, Array]]) 
     folder.mkdir()
     ids = np.uint64(1000) + np.arange(n, dtype=np.uint64)
     times = np.uint64(BEGIN.timestamp() * 1e9) + np.arange(n, dtype=np.uint64) * np.uint64(10**8)
-    header = FileHeader(900001, int(folder.name[1:]), 0, BEGIN)
+    header = FileHeader.of_new(900001, int(folder.name[1:]), 0, BEGIN, n)
     path = folder / f"RAW-{folder.name.upper()}-GH200-S00000.h5"
     with ExdfFile(path, Trains(ids, times, np.ones(n, bool)), header) as file:
         for source, keys in sources.items():

@@ -27,8 +27,8 @@ from calib_core.detector import (
     StageEvidence,
 )
 from calib_core.detector.clues import Usual
-from calib_core.simulate.exdf import ExdfFile, FileHeader, Trains
 from calib_core.store.constants import StoredConstant, list_constants
+from calib_core.store.exdf import ExdfFile, FileHeader, Trains
 
 pytestmark = pytest.mark.real
 
@@ -48,7 +48,7 @@ def write_run(folder: Path, aggregator: str, source: str, keys: Mapping[str, Arr
     times = np.uint64(BEGIN.timestamp() * 1e9) + np.arange(n, dtype=np.uint64) * np.uint64(10**8)
     number = int(folder.name[1:])
     path = folder / f"RAW-R{number:04d}-{aggregator}-S00000.h5"
-    with ExdfFile(path, Trains(ids, times, np.ones(n, bool)), FileHeader(900001, number, 0, BEGIN)) as file:
+    with ExdfFile(path, Trains(ids, times, np.ones(n, bool)), FileHeader.of_new(900001, number, 0, BEGIN, n)) as file:
         file.instrument(source, "data", np.ones(n))
         file.column(source, "data.trainId", ids)
         for key, values in keys.items():

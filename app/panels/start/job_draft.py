@@ -138,7 +138,7 @@ def read_constants(one: Input, text: str) -> tuple[str, ...]:
     """File or folder of an input of constants; BadParameter where there is none, or none was given that is needed."""
     path = text.strip()
     if not path and not one.optional:
-        raise BadParameter(f"No {one.label} were given; choose a file or a folder of constants.")
+        raise BadParameter(f"Nothing was given for {one.label}; choose a file or a folder of constants.")
     if path and not parse_path(path).exists():
         raise BadParameter(f"{one.name} = {path!r} is not allowed; there is no such file or folder.")
     return (str(parse_path(path).absolute()),) if path else ()

@@ -74,7 +74,8 @@ def test_help_of_a_characterisation_tells_every_parameter(
     for parameter in kind.condition:
         assert f"--{parameter.name.replace('_', '-')} VALUE {parameter.help}" in text
     for one in method.inputs(kind):
-        assert f"{one.flag} RUN run of {one.label}" in text or f"{one.flag} PATH {one.help}" in text
+        what = f"RUN {one.help or f'run of {one.label}'}" if one.of == "raw" else f"PATH {one.help}"
+        assert f"{one.flag} {what}" in text
     for sentence in (method.use_when, method.caution):
         assert sentence in text
 

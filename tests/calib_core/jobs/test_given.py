@@ -13,6 +13,7 @@ import pytest
 
 from calib_core.characterisation.family import named
 from calib_core.characterisation.inputs import Input
+from calib_core.constants.condition import Condition
 from calib_core.constants.constant import OFFSET
 from calib_core.detector import Detector, Module
 from calib_core.detector.registry import detector_type
@@ -87,7 +88,7 @@ def test_what_is_no_constant_for_the_input_is_named(
 
 
 def test_an_input_that_was_not_given_is_told_with_its_flag() -> None:
-    with pytest.raises(BadParameter, match=r"^No dark constants were given; give --constants-dark\.$"):
+    with pytest.raises(BadParameter, match=r"^Nothing was given for dark constants; give --constants-dark\.$"):
         given(None)
 
 
@@ -140,7 +141,7 @@ def table(root: Path, pdu: str, name: str = "LUTGotthard2", number: int = 1) -> 
 
 def bound(path: Path, *modules: int) -> tuple[set[int], list[str]]:
     """Modules with steps before, and the file that each step took."""
-    pipelines, _ = bind_before(spec(path, "lut"), DARK, GOTTHARD2, modules)
+    pipelines, _ = bind_before(spec(path, "lut"), DARK, GOTTHARD2, modules, Condition(()))
     return ({m for m, one in pipelines.items() if one.steps},
             [given.why for one in pipelines.values() for step in one.steps for given in step.given.values()])
 
@@ -158,7 +159,7 @@ def test_a_single_file_serves_a_single_module_whatever_its_unit(tmp_path: Path) 
 
 
 def test_without_a_table_the_step_is_left_out_and_that_is_told() -> None:
-    pipelines, said = bind_before(spec(None), DARK, GOTTHARD2, (1,))
+    pipelines, said = bind_before(spec(None), DARK, GOTTHARD2, (1,), Condition(()))
     assert pipelines[1].steps == ()
     assert len(said) == 1
     assert "codes 0 to 9 of the converter" in said[0]

@@ -1,0 +1,259 @@
+"""Correction: frames go through steps, one after the other, and into files; what they are on average is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import numpy as np
+from pydantic import field_validator
+
+from calib_core.axes import Array, At, Axis, Result
+from calib_core.characterisation.inputs import Input, inputs_of_steps
+from calib_core.characterisation.method import Method
+from calib_core.characterisation.outputs import CorrectedOutput, Output
+from calib_core.characterisation.train_selection import TrainSelection
+from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
+from calib_core.correction.pipeline import BoundPipeline, Pipeline
+from calib_core.correction.step import Images, Step
+from calib_core.detector import DetectorType, Frames
+from calib_core.params import knob
+
+#: Bytes of a pixel and memory cell that are summed beside the stages, and that each constant has of each stage.
+_SUM_BYTES, _CONSTANT_BYTES = 24, 4
+#: Pixels of frames that go through the steps together, and bytes of each meanwhile.
+_TOGETHER, _STEP_BYTES = 1 << 21, 48
+
+
+#: Sums are of whole numbers of this part of the unit, so that it does not matter in which order frames come: far
+#: below any noise, and 65,536 squares of the largest signal fit.
+_PART = 64
+
+
+class Correct(TrainSelection, Method):
+    """Corrected frames of a run, with the mask and the gain stage of each sample."""
+
+    command: ClassVar[str] = "CORRECT"
+    title: ClassVar[str] = "Correct"
+    use_when: ClassVar[str] = "Constants of the run's operating condition are there."
+    caution: ClassVar[str] = "Constants decide the result: look at their age and at the steps that are left out."
+    by_sequence: ClassVar[bool] = True
+
+    max_trains: int = knob(65536, ge=1, le=65536, unit="trains", help="Most trains used of the run")
+    min_trains: int = knob(1, ge=1, le=65536, unit="trains", help="Least trains the run must have")
+    max_lost: float = knob(100.0, ge=0, le=100, unit="%", help="Most of the run's trains that a module may have lost")
+    other_conditions: bool = knob(False, help="Take constants of another operating condition than the run's")
+
+    steps: tuple[Step, ...] = ()
+
+    @field_validator("steps")
+    @classmethod
+    def _go_together(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """Each step takes the unit that the one before gives."""
+        Pipeline(steps)
+        return steps
+
+    @property
+    def takes_other_conditions(self) -> bool:
+        """Whether constants may be of another operating condition than the run."""
+        return self.other_conditions
+
+    def steps_before(self) -> tuple[Step, ...]:
+        """All steps: each frame goes through them."""
+        return self.steps
+
+    def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
+        """The run, and constants of the steps.
+
+        Returns
+        -------
+        tuple of Input
+        """
+        return (Input("run", "run", help="run to correct: number or folder"), *inputs_of_steps(self.steps))
+
+    def axes(self, context: Context) -> tuple[Axis, ...]:
+        """Memory cells, and gain stages, which are looked at side by side.
+
+        Returns
+        -------
+        tuple of Axis
+            ``cell`` (numbers) and ``gain`` (short names).
+        """
+        stages = tuple(stage.short for stage in context.detector.stages)
+        return Axis("cell", "Memory cell", context.cells), Axis("gain", "Gain stage", stages, of_slot=True)
+
+    def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
+        """Mean of the corrected frames, shares of the gain stages, flags, and samples behind the mean.
+
+        Returns
+        -------
+        tuple of Result
+            Over (cell), shares over (gain, cell).
+        """
+        unit = Pipeline(self.steps).unit
+        return (
+            Result("mean", "Mean corrected", unit, "f4", "Mean of the corrected samples without flags",
+                   over=("cell",), error="deviation", count="samples"),
+            Result("deviation", "Deviation", unit, "f4",
+                   "Standard deviation of the corrected samples without flags", over=("cell",)),
+            Result("bad_pixels", "Mask", "", "u4", "Flags that a pixel has in any frame", over=("cell",),
+                   role="flags", missing=0.0),
+            Result("shares", "Share of", "", "f4", "Share of the samples in a gain stage", over=("gain", "cell")),
+            Result("samples", "Samples", "samples", "u4", "Corrected samples without flags", over=("cell",),
+                   role="count", missing=0.0),
+        )
+
+    def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
+        """Corrected files.
+
+        Returns
+        -------
+        tuple of CorrectedOutput
+            None without a detector.
+        """
+        return () if kind is None else (CorrectedOutput(Pipeline(self.steps).unit),)
+
+    def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
+        """Sums of a memory cell.
+
+        Returns
+        -------
+        int
+            Bytes.
+        """
+        assert kind is not None
+        return kind.pixels * (_SUM_BYTES + 4 * len(kind.stages))
+
+    def bytes_of_unit(self, kind: DetectorType | None, entries: int) -> int:
+        """Constants, and frames on their way through the steps.
+
+        Returns
+        -------
+        int
+            Bytes.
+        """
+        assert kind is not None
+        kinds = sum(one.of == "constants" for one in self.inputs(kind))
+        constants = kinds * entries * len(kind.stages) * kind.pixels * _CONSTANT_BYTES
+        return constants + max(_TOGETHER, kind.pixels) * _STEP_BYTES
+
+    def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Summary:
+        """Sums of nothing yet.
+
+        Returns
+        -------
+        Summary
+        """
+        assert unit.module is not None
+        return Summary(context, unit, context.before[unit.module])
+
+    def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
+        """Results memory cell by memory cell.
+
+        Yields
+        ------
+        at : dict
+            Index of the memory cell.
+        results : dict of arrays
+            As :meth:`Summary.snapshot` gives them.
+        """
+        for index in unit.block:
+            yield {"cell": index}, accumulator.snapshot(index)
+
+
+class Summary(Accumulator):
+    """What corrected frames of a module are on average; the frames themselves go on, to where the context says.
+
+    Parameters
+    ----------
+    context, unit
+    pipeline : BoundPipeline
+        Of the module.
+    """
+
+    def __init__(self, context: Context, unit: Unit, pipeline: BoundPipeline) -> None:
+        kind = context.detector
+        self._pipeline, self._unit, self._sink = pipeline, unit, context.sink
+        self._together = max(1, _TOGETHER // kind.pixels)
+        self._place = {label: place for place, label in enumerate(context.labels(unit, "cell"))}
+        cells, shape = len(unit.block), kind.shape
+        self._sum, self._squares = np.zeros((2, cells, *shape), np.int64)
+        self._count = np.zeros((cells, *shape), np.uint32)
+        self._stages = np.zeros((len(kind.stages), cells, *shape), np.uint32)
+        self._mask = np.zeros((cells, *shape), np.uint32)
+        self._frames = np.zeros(cells, np.int64)
+
+    def update(self, name: str, chunk: Frames) -> None:
+        """Correct frames, add them to the sums, and hand them over.
+
+        Parameters
+        ----------
+        name : str
+            Key of the run.
+        chunk : Frames
+            They stay as they are.
+        """
+        for first in range(0, len(chunk), self._together):
+            images = Images.of_frames(chunk.part(slice(first, first + self._together)))
+            self._pipeline.apply(images)
+            self._add(images)
+            if self._sink is not None:
+                self._sink.take(self._unit, images)
+
+    def _add(self, images: Images) -> None:
+        good = images.use & (images.mask == 0)
+        for frame, cell in enumerate(images.cell.tolist()):
+            place, use = self._place[cell], good[frame]
+            values = np.rint(np.where(use, images.values[frame], 0) * np.float32(_PART)).astype(np.int64)
+            self._sum[place] += values
+            self._squares[place] += values**2
+            self._count[place] += use
+            self._mask[place] |= images.mask[frame]
+            self._frames[place] += 1
+            for stage, counts in enumerate(self._stages):
+                counts[place] += images.stage[frame] == stage
+
+    def merge(self, other: Summary) -> None:
+        """Add the sums of other frames.
+
+        Parameters
+        ----------
+        other : Summary
+            Of the same module.
+        """
+        self._sum += other._sum
+        self._squares += other._squares
+        self._count += other._count
+        self._stages += other._stages
+        self._mask |= other._mask
+        self._frames += other._frames
+
+    def snapshot(self, index: int) -> Maps:
+        """Results of a memory cell as far as frames have come.
+
+        Parameters
+        ----------
+        index : int
+            Of the memory cell.
+
+        Returns
+        -------
+        dict of arrays
+            By result: (slow_scan, fast_scan), shares (gain, slow_scan, fast_scan).
+        """
+        place = self._unit.block.index(index)
+        n, frames = self._count[place].astype(float), max(1, int(self._frames[place]))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = self._sum[place] / n / _PART
+            spread = np.sqrt(np.maximum(0, self._squares[place] / n / _PART**2 - mean**2) * n / (n - 1))
+        return {"mean": _f4(mean), "deviation": _f4(spread), "bad_pixels": self._mask[place].copy(),
+                "shares": _f4(self._stages[:, place] / frames), "samples": self._count[place].copy()}
+
+    @property
+    def coverage(self) -> Array:
+        """Frames seen of each memory cell."""
+        return self._frames
+
+
+def _f4(values: Array) -> Array:
+    return values.astype(np.float32)

@@ -1,0 +1,64 @@
+"""Constants of one module in memory, and which of their values goes with which sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from calib_core.axes import Array
+from calib_core.correction.step import Images
+
+
+@dataclass(frozen=True, eq=False)
+class OfSamples:
+    """A constant whose values are known by gain stage and memory cell.
+
+    Attributes
+    ----------
+    data : (gain, cell, slow_scan, fast_scan) array
+    cells : tuple of int
+        Memory cells in the order of their axis.
+    missing : float
+        What stands for a memory cell that the constant does not have.
+    why : str
+        Where it comes from.
+    """
+
+    data: Array
+    cells: tuple[int, ...]
+    missing: float = float("nan")
+    why: str = ""
+    dims: Sequence[str] = ("gain", "cell", "slow_scan", "fast_scan")
+
+    def read(self) -> Self:
+        """It lies in memory already."""
+        return self
+
+    def of(self, images: Images) -> Array:
+        """Values of the samples' own stages and memory cells.
+
+        Parameters
+        ----------
+        images : Images
+
+        Returns
+        -------
+        (n, slow_scan, fast_scan) array
+            A new one; of the only memory cell or stage where the constant has but one.
+        """
+        stages, number = self.data.shape[:2]
+        place = np.zeros(len(images.cell), np.intp) if number == 1 else self._places(images.cell)
+        found: Array = self.data[0, place]
+        for stage in range(1, stages):
+            np.copyto(found, self.data[stage, place], where=images.stage == stage)
+        found[place < 0] = self.missing
+        return found
+
+    def _places(self, cells: Array) -> Array:
+        """Indices of memory cells, -1 of those that are not there."""
+        table = np.full(max(int(cells.max(initial=0)), *self.cells) + 1, -1, np.intp)
+        table[list(self.cells)] = np.arange(len(self.cells))
+        return np.asarray(table[cells])

@@ -1,0 +1,39 @@
+"""Gain: signals become energies."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from calib_core.constants.constant import RELATIVE_GAIN, ConstantKind
+from calib_core.correction.step import Given, Images, Step
+from calib_core.detector import DetectorType
+
+
+class GainPerEnergy(Step):
+    """Divide each signal by the gain of its pixel and stage; a pixel without one has no energy (NaN)."""
+
+    word: ClassVar[str] = "relative_gain"
+    title: ClassVar[str] = "Relative gain"
+    unit_out: ClassVar[str] = "keV"
+    needs: ClassVar[tuple[ConstantKind, ...]] = (RELATIVE_GAIN,)
+    use_when: ClassVar[str] = "Gain maps are known: stages and pixels become comparable."
+    caution: ClassVar[str] = "Without it signals of different gain stages are not to be compared."
+
+    def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
+        """Divide by the gain; nothing is found on the way.
+
+        Parameters
+        ----------
+        images : Images
+            Values (n, slow_scan, fast_scan) float32, ADU about 0; energies in keV after it. A gain of 0 or NaN gives
+            NaN.
+        given : mapping
+            Gain in ADU/keV, negative where the signal falls with the charge.
+        kind : DetectorType
+            Not asked.
+        """
+        gain = given[RELATIVE_GAIN.name].of(images)
+        known = np.where(gain == 0, np.float32(np.nan), gain)
+        np.divide(images.values, known, out=images.values, casting="same_kind")

@@ -1,0 +1,72 @@
+"""A run is corrected from the window: method chosen, constants given, maps of what comes out, files on the disk."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+from PyQt6.QtCore import Qt
+from PyQt6.QtTest import QTest
+
+from calib_core.axes import Pick
+from calib_core.jobs.board import State
+from calib_core.jobs.truth_constants import folder_of, write_truth
+from calib_core.simulate import default_settings, simulate
+from calib_core.simulate.scenes.photons import Photons
+
+TRAINS = 12
+
+
+@pytest.fixture(scope="module")
+def light(tmp_path_factory):
+    settings = default_settings("JUNGFRAU").with_changes({
+        "identifier": "FXE_XAD_JF1M", "instrument": "FXE", "modules": "2", "memory_cells": 1, "trains": TRAINS,
+        "proposal": 900451, "first_run": 4})
+    made = simulate(settings, tmp_path_factory.mktemp("data"), scene=Photons(photons=3000.0))
+    write_truth(made)
+    return made
+
+
+def test_a_run_is_corrected_in_the_window(open_window, light, tmp_path, qtbot):
+    window = open_window()
+    window.session.out_folder = tmp_path / "proc"
+    window.picker.set_root(light.data_root)
+    qtbot.keyClicks(window.picker.box, "p900451 r4")
+    with qtbot.waitSignal(window.picker.opener.opened):
+        qtbot.keyClick(window.picker.box, Qt.Key.Key_Return)
+    methods = window.form.page.method
+    [choice] = [i for i in range(methods.count()) if methods.itemText(i).endswith("JUNGFRAU CORRECT")]
+    methods.setFocus()
+    methods.setCurrentIndex(choice)
+    methods.activated.emit(choice)
+    qtbot.waitUntil(lambda: window.form.page is not None and window.form.page.survey.method.command == "CORRECT")
+    qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
+    assert window.session.subject is None
+    assert "Nothing was given for Offset" in window.form.reason.text()
+    for name in ("offset", "relativegain", "badpixelsdark"):
+        editor = window.form.page.constants[name].editor
+        editor.setFocus()
+        QTest.keyClicks(editor, str(folder_of(light)))
+        QTest.keyClick(editor, Qt.Key.Key_Return)
+    assert window.session.spec is not None, window.form.reason.text()
+    qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.session.subject is not None)
+    job = window.session.subject.job
+    qtbot.waitUntil(lambda: job.board.state.ended)
+    assert job.board.state is State.DONE, job.board.error
+    qtbot.waitUntil(lambda: window.session.shown.picture is not None
+                    and window.session.shown.picture.coverage.min() == 1)
+    [path] = (tmp_path / "proc").glob("CORR-*.h5")
+    with h5py.File(path) as file:
+        data = file["INSTRUMENT/FXE_XAD_JF1M/CORR/JNGFR02:daqOutput/data"]
+        adc, good = data["adc"][:, 0].astype(float), data["mask"][:, 0] == 0
+        unit = data["adc"].attrs["unit"]
+    every = good.all(axis=0)
+    shown = window.session.shown.picture.maps[Pick("mean")][0]
+    # sums are of whole numbers of 1/64 of the unit
+    np.testing.assert_allclose(shown[every], adc.mean(axis=0)[every], rtol=1e-6, atol=1 / 128)
+    [mean] = [one for one in window.session.results if one.name == "mean"]
+    assert mean.unit == unit == "keV"
+    names = [window.maps.views[slot]._title.text() for slot in range(4)]
+    assert names[0] == "Mean corrected  [keV]"
+    assert {one.what for one in job.board.outputs} == {"corrected file", "record"}

@@ -1,0 +1,218 @@
+"""Corrected runs: values, stages and masks against NumPy, and read by software that is not ours."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from extra_data import RunDirectory
+from extra_data.components import JUNGFRAU
+
+from calib_core.constants.badpixels import BadPixels
+from calib_core.simulate import Simulated, default_settings, simulate
+from calib_core.store.constants import list_constants
+
+from .command import Capture, Result
+from .conftest import characterise
+
+Array = Any
+DETECTOR, MODULES, TRAINS, CELLS = "FXE_XAD_JF1M", (1, 2), 12, 16
+SHAPE = (512, 1024)
+WRONG = 2
+#: Pixels that are compared.
+SOME = np.s_[..., ::5, ::7]
+
+
+@dataclass
+class Case:
+    """A run with samples of all stages and of none, and constants of its condition."""
+
+    run: Path
+    constants: Path
+
+    def raw(self, module: int, key: str) -> Array:
+        source = f"{DETECTOR}/DET/JNGFR{module:02d}:daqOutput"
+        return RunDirectory(self.run)[source, key].ndarray()
+
+    def constant(self, module: int, name: str) -> Array:
+        """(gain, cell, slow_scan, fast_scan), the cells in their order."""
+        [found] = [one for one in list_constants(self.constants)
+                   if (one.pdu, one.calibration) == (f"{DETECTOR}_JNGFR{module:02d}", name)]
+        return found.values() if found.dims else found.data().transpose(3, 2, 1, 0)
+
+    def expected(self, module: int, gains: bool) -> tuple[Array, Array, Array]:
+        """Values, mask and stages by NumPy: (trains, entries, slow_scan, fast_scan)."""
+        adc, bits = self.raw(module, "data.adc")[SOME].astype("f4"), self.raw(module, "data.gain")[SOME]
+        cell = self.raw(module, "data.memoryCell")
+        stage = np.select([bits == 0, bits == 1, bits == 3], [0, 1, 2], 0).astype("u1")
+
+        def of_samples(name: str) -> Array:
+            values = self.constant(module, name)[SOME][:, cell]  # gain, trains, entries, …
+            return np.choose(stage, values)
+
+        values = adc - of_samples("Offset10Hz").astype("f4")
+        if gains:
+            values /= of_samples("RelativeGain10Hz").astype("f4")
+        mask = of_samples("BadPixelsDark10Hz").astype("u4")
+        mask |= np.where(bits == WRONG, int(BadPixels.WRONG_GAIN_VALUE), 0).astype("u4")
+        mask |= np.where(np.isfinite(values), 0, int(BadPixels.VALUE_IS_NAN)).astype("u4")
+        return values, mask, stage
+
+
+@pytest.fixture(scope="module")
+def dark(tmp_path_factory: pytest.TempPathFactory) -> tuple[Simulated, Path]:
+    folder = tmp_path_factory.mktemp("correction")
+    made = simulate(default_settings("JUNGFRAU").with_changes({
+        "identifier": DETECTOR, "instrument": "FXE", "modules": "1-2", "memory_cells": CELLS, "trains": TRAINS,
+        "trains_per_sequence": 8, "dead_share": 0.002}), folder / "data")
+    characterise(made, folder / "dark")
+    return made, folder / "dark"
+
+
+@pytest.fixture(scope="module")
+def case(dark: tuple[Simulated, Path], tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """Gain bits of a dark run are drawn anew; the values of the samples do not matter."""
+    made, constants = dark
+    run = made.runs["high"]
+    rng = np.random.default_rng(4)
+    for path in sorted(run.glob("RAW-*-JNGFR0*.h5")):
+        with h5py.File(path, "r+") as file:
+            [name] = [one for one in file["INSTRUMENT"][DETECTOR]["DET"]]
+            data = file["INSTRUMENT"][DETECTOR]["DET"][name]["data"]
+            shape, parts = data["gain"].shape, [0.6, 0.2, 0.19, 0.01]
+            data["gain"][...] = rng.choice([0, 1, 3, WRONG], shape, p=parts).astype("u1")
+    for module in MODULES:
+        put_gain(constants, module, rng)
+    return Case(run, constants)
+
+
+def put_gain(constants: Path, module: int, rng: np.random.Generator) -> None:
+    """A gain map beside the darks, as the facility has it: without names of axes, by h5py alone."""
+    [offset] = [one for one in list_constants(constants)
+                if (one.pdu, one.calibration) == (f"{DETECTOR}_JNGFR{module:02d}", "Offset10Hz")]
+    values = np.array([41.4, -1.44, -0.1]) * (1 + 0.03 * rng.standard_normal((*SHAPE[::-1], CELLS, 3)))
+    path = offset.path.with_name(f"cal.17000000{module:02d}.0.h5")
+    with h5py.File(path, "w") as file:
+        file[f"{offset.pdu}/RelativeGain10Hz/0/data"] = values
+
+
+def correct(case: Case, out: Path, capsys: Capture, *more: str) -> Result:
+    return Result(["JUNGFRAU", "CORRECT", "--run", str(case.run), "--constants", str(case.constants), "--out-folder",
+                   str(out), *more], out, capsys)
+
+
+@pytest.fixture(scope="module")
+def corrected(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("corrected")
+    done = subprocess.run([
+        sys.executable, "-m", "calib_core", "JUNGFRAU", "CORRECT", "--run", str(case.run), "--constants",
+        str(case.constants), "--out-folder", str(out)], capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "4 corrected files, 1 record" in done.stdout + done.stderr
+    return out
+
+
+def test_values_stages_and_masks_are_those_of_numpy(case: Case, corrected: Path) -> None:
+    component = JUNGFRAU(RunDirectory(corrected), DETECTOR)
+    adc, mask, gain = (np.asarray(component.get_array(f"data.{key}"))[SOME] for key in ("adc", "mask", "gain"))
+    left_out = component.masked_data("data.adc").ndarray()[SOME]
+    for place, module in enumerate(MODULES):
+        values, flags, stage = case.expected(module, gains=True)
+        assert np.isfinite(values).mean() > 0.99
+        np.testing.assert_array_equal(adc[place], values)
+        np.testing.assert_array_equal(mask[place], flags)
+        np.testing.assert_array_equal(gain[place], stage)
+        np.testing.assert_array_equal(left_out[place].reshape(values.shape), np.where(flags, np.nan, values))
+
+
+def test_other_software_finds_nothing_wrong(corrected: Path) -> None:
+    validate = Path(sys.executable).with_name("extra-data-validate")
+    done = subprocess.run([validate, str(corrected)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def content(folder: Path) -> dict[str, dict[str, Array]]:
+    """Data sets of all corrected files by their names."""
+    found: dict[str, dict[str, Array]] = {}
+    for path in sorted(folder.glob("CORR-*.h5")):
+        with h5py.File(path) as file:
+            arrays: dict[str, Array] = {}
+            file.visititems(lambda name, node, arrays=arrays: arrays.update(
+                {name: node[()]} if isinstance(node, h5py.Dataset) and not name.startswith("METADATA") else {}))
+        found[path.name] = arrays
+    return found
+
+
+def test_threads_and_memory_change_no_bit(case: Case, corrected: Path, tmp_path: Path, capsys: Capture) -> None:
+    done = correct(case, tmp_path, capsys, "--threads", "1", "--memory-mb", "1500", "--modules", "2")
+    assert done.status == 0, done.errors
+    whole, again = content(corrected), content(tmp_path)
+    assert sorted(again) == [name for name in sorted(whole) if "JNGFR02" in name]
+    for name, arrays in again.items():
+        assert arrays.keys() == whole[name].keys()
+        for key, values in arrays.items():
+            np.testing.assert_array_equal(values, whole[name][key], err_msg=f"{name} {key}")
+
+
+def copied(folder: Path, to: Path) -> Path:
+    """Corrected files without what others have written beside them."""
+    return Path(shutil.copytree(folder, to, ignore=shutil.ignore_patterns("*.json")))
+
+
+def test_what_is_whole_stays_and_what_is_another_jobs_is_not_touched(
+    case: Case, corrected: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    corrected = copied(corrected, tmp_path / "out")
+    files = {path: path.stat().st_mtime_ns for path in corrected.glob("CORR-*.h5")}
+    lost = min(files)
+    before = content(corrected)[lost.name]
+    lost.unlink()
+    done = correct(case, corrected, capsys)
+    assert done.status == 0, done.errors
+    assert {path for path in files if path.stat().st_mtime_ns == files[path]} == set(files) - {lost}
+    for key, values in content(corrected)[lost.name].items():
+        np.testing.assert_array_equal(values, before[key])
+    other = correct(case, corrected, capsys, "--no-relative-gain")
+    assert other.status == 1
+    assert any("exists" in text and "CORR-R0001-JNGFR0" in text for text in other.errors)
+    assert {path for path in files if path.stat().st_mtime_ns == files[path]} == set(files) - {lost}
+
+
+def test_a_gain_of_one_module_alone_is_refused(case: Case, tmp_path: Path, capsys: Capture) -> None:
+    alone = tmp_path / "constants"
+    shutil.copytree(case.constants, alone)
+    [path] = [one.path for one in list_constants(alone)
+              if one.calibration == "RelativeGain10Hz" and one.pdu.endswith("JNGFR02")]
+    path.unlink()
+    done = correct(Case(case.run, alone), tmp_path / "out", capsys, "--modules", "1,2")
+    assert done.status in (1, 2)
+    assert any("JNGFR02" in text or "module 2" in text for text in done.errors)
+    assert not list((tmp_path / "out").glob("CORR-*"))
+    without = correct(Case(case.run, alone), tmp_path / "out", capsys, "--no-relative-gain", "--modules", "2")
+    assert without.status == 0, without.errors
+    with h5py.File(min((tmp_path / "out").glob("CORR-*"))) as file:
+        assert file[f"INSTRUMENT/{DETECTOR}/CORR/JNGFR02:daqOutput/data/adc"].attrs["unit"] == "ADU"
+
+
+def test_constants_of_another_condition_are_refused_unless_they_are_wanted(
+    case: Case, tmp_path: Path, capsys: Capture
+) -> None:
+    done = correct(case, tmp_path, capsys, "--bias-voltage", "180", "--modules", "1")
+    assert done.status in (1, 2)
+    assert any("Sensor Bias Voltage differs: 90" in text and "--other-conditions" in text for text in done.errors)
+    assert not list(tmp_path.glob("CORR-*"))
+    taken = correct(case, tmp_path, capsys, "--bias-voltage", "180", "--modules", "1", "--other-conditions")
+    assert taken.status == 0, taken.errors
+
+
+def test_a_corrected_run_is_no_input(corrected: Path, case: Case, tmp_path: Path, capsys: Capture) -> None:
+    done = correct(Case(copied(corrected, tmp_path / "run"), case.constants), tmp_path / "out", capsys)
+    assert done.status in (1, 2)
+    assert any("orrected" in text for text in done.errors), done.errors
