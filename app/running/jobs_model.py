@@ -26,6 +26,8 @@ _PROPOSAL = re.compile(r"^p\d+ ")
 
 #: Milliseconds between two looks at the boards, for a visible and for a hidden window.
 LIVE_INTERVAL = 16
+#: While somebody waits for the picture of another place, and how many times.
+HURRIED_INTERVAL, _HURRIED = 2, 40
 HIDDEN_INTERVAL = 250
 
 
@@ -59,6 +61,7 @@ class JobsModel(QAbstractTableModel):
         super().__init__(parent)
         self._boards: dict[Job, Board] = {}
         self._rows: list[_Row] = []
+        self._usual = self._hurried = 0
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.poll)
@@ -89,13 +92,24 @@ class JobsModel(QAbstractTableModel):
 
     def set_interval(self, milliseconds: int | None) -> None:
         """Look at the boards at this interval; None stops looking."""
+        self._hurried = 0
         if milliseconds is None:
             self._timer.stop()
         else:
             self._timer.start(milliseconds)
 
+    def hurry(self) -> None:
+        """Look more often for a moment, since somebody waits for a picture."""
+        if self._timer.isActive() and not self._hurried:
+            self._usual, self._hurried = self._timer.interval(), _HURRIED
+            self._timer.start(HURRIED_INTERVAL)
+
     def poll(self) -> None:
         """Look at all boards now."""
+        if self._hurried:
+            self._hurried -= 1
+            if not self._hurried:
+                self._timer.start(self._usual)
         for job, before in list(self._boards.items()):
             board = job.board
             if board.version != before.version:

@@ -180,6 +180,7 @@ class MainWindow(QMainWindow):
         self.picker.constants_chosen.connect(self.constants.choose)
         self.sources_panel.open_wanted.connect(self.ask_constants)
         jobs.polled.connect(session.refresh)
+        session.view_changed.connect(jobs.hurry)
         session.arrangement_changed.connect(self._show_arrangement)
         session.frozen_changed.connect(self.actions_by_name["freeze"].setChecked)
         self.scale.changed.connect(self._take_percentiles)
