@@ -16,6 +16,7 @@ from calib_core.io.inventory import Problem
 
 #: Name under which a file or folder is given for all inputs of constants that have none of their own.
 ALL_CONSTANTS = "constants"
+_ALL_HELP = "file or folder of constants, for all that are not given for themselves"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Input:
         """Its flag on the command line."""
         of, name = "run" if self.of == "raw" else "constants", self.name.replace("_", "-")
         return f"--{of}" if name == of else f"--{of}-{name}"
+
+
+def all_constants() -> Input:
+    """The input that stands for each of constants that is not given for itself."""
+    return Input(ALL_CONSTANTS, "constants", "constants", optional=True, help=_ALL_HELP)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from calib_core.characterisation.family import Family, named
-from calib_core.characterisation.inputs import ALL_CONSTANTS, Input
+from calib_core.characterisation.inputs import Input, all_constants
 from calib_core.characterisation.method import Method
 from calib_core.cli.knob_flags import add_knob_arguments, with_known_names
 from calib_core.cli.telling import add_telling
@@ -19,7 +19,7 @@ from calib_core.io.locate import parse_proposal
 from calib_core.typed import parse_path
 
 #: What stands for each input of constants that is not given for itself.
-ALL = Input(ALL_CONSTANTS, "constants", "constants")
+ALL = all_constants()
 
 
 def add_family(parser: argparse.ArgumentParser, name: str) -> None:
@@ -72,8 +72,7 @@ def _add_input(parser: argparse.ArgumentParser, family: Family, method: Method) 
     if any(one.of == "raw" for one in inputs):
         _add_runs(group)
     if any(one.of == "constants" for one in inputs):
-        group.add_argument("--constants", metavar="PATH", dest=destination(ALL),
-                           help="file or folder of constants, for all that are not given for themselves")
+        group.add_argument(ALL.flag, metavar="PATH", dest=destination(ALL), help=ALL.help)
     for one in inputs:
         _add_one(group, one, alone=sum(other.many for other in inputs) == 1)
     group.add_argument("--out-folder", type=parse_path, required=True, metavar="FOLDER", help="where results go")

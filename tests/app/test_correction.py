@@ -43,11 +43,10 @@ def test_a_run_is_corrected_in_the_window(open_window, light, tmp_path, qtbot):
     qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
     assert window.session.subject is None
     assert "Nothing was given for Offset" in window.form.reason.text()
-    for name in ("offset", "relativegain", "badpixelsdark"):
-        editor = window.form.page.constants[name].editor
-        editor.setFocus()
-        QTest.keyClicks(editor, str(folder_of(light)))
-        QTest.keyClick(editor, Qt.Key.Key_Return)
+    editor = window.form.page.constants["constants"].editor
+    editor.setFocus()
+    QTest.keyClicks(editor, str(folder_of(light)))
+    QTest.keyClick(editor, Qt.Key.Key_Return)
     assert window.session.spec is not None, window.form.reason.text()
     qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.session.subject is not None)

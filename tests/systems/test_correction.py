@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -216,3 +217,27 @@ def test_a_corrected_run_is_no_input(corrected: Path, case: Case, tmp_path: Path
     done = correct(Case(copied(corrected, tmp_path / "run"), case.constants), tmp_path / "out", capsys)
     assert done.status in (1, 2)
     assert any("orrected" in text for text in done.errors), done.errors
+
+
+def test_a_job_that_is_killed_and_started_again_leaves_what_an_undisturbed_one_does(
+    case: Case, corrected: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    words = ["JUNGFRAU", "CORRECT", "--run", str(case.run), "--constants", str(case.constants), "--out-folder",
+             str(tmp_path)]
+    with subprocess.Popen([sys.executable, "-m", "calib_core", *words], stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not list(tmp_path.glob("CORR-*")):
+            time.sleep(0.05)
+        process.kill()
+    there = {path.name for path in tmp_path.glob("CORR-*")}
+    assert 1 <= len(there) < 4, "it was to be killed on its way"
+    before = content(tmp_path)
+    done = correct(case, tmp_path, capsys)
+    assert done.status == 0, done.errors
+    whole, again = content(corrected), content(tmp_path)
+    assert again.keys() == whole.keys()
+    for name, arrays in whole.items():
+        for key, values in arrays.items():
+            np.testing.assert_array_equal(again[name][key], values, err_msg=f"{name} {key}")
+            if name in before:
+                np.testing.assert_array_equal(before[name][key], values, err_msg=f"{name} {key}, before")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from calib_core.characterisation.inputs import Arranged, Input, RunFacts
+from calib_core.characterisation.inputs import ALL_CONSTANTS, Arranged, Input, RunFacts, all_constants
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import LEAST_MEMORY_MB, default_memory_mb
 from calib_core.jobs.spec import MOST_PARTS, MOST_THREADS, JobSpec
@@ -129,15 +129,30 @@ def build_spec(table: InputTable, choices: Choices) -> JobSpec:
 
 
 def constant_inputs(survey: Survey) -> tuple[Input, ...]:
-    """Inputs of constants of the survey's characterisation."""
+    """Inputs of constants of the survey's characterisation; of several, first the one that stands for all."""
     kind = survey.detector.type if survey.detector else survey.family.kind
-    return tuple(one for one in survey.method.inputs(kind) if one.of == "constants")
+    found = tuple(one for one in survey.method.inputs(kind) if one.of == "constants")
+    return (all_constants(), *found) if len(found) > 1 else found
 
 
-def read_constants(one: Input, text: str) -> tuple[str, ...]:
-    """File or folder of an input of constants; BadParameter where there is none, or none was given that is needed."""
+def read_constants(one: Input, text: str, of_all: str = "") -> tuple[str, ...]:
+    """File or folder of an input of constants.
+
+    Parameters
+    ----------
+    one : Input
+    text : str
+        As typed; empty where it was not given for itself.
+    of_all : str
+        What was given for all.
+
+    Raises
+    ------
+    BadParameter
+        There is no such path, or nothing was given that is needed.
+    """
     path = text.strip()
-    if not path and not one.optional:
+    if not path and not one.optional and not of_all.strip():
         raise BadParameter(f"Nothing was given for {one.label}; choose a file or a folder of constants.")
     if path and not parse_path(path).exists():
         raise BadParameter(f"{one.name} = {path!r} is not allowed; there is no such file or folder.")
@@ -145,7 +160,8 @@ def read_constants(one: Input, text: str) -> tuple[str, ...]:
 
 
 def _paths(survey: Survey, texts: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    found = {one.name: read_constants(one, texts.get(one.name, "")) for one in constant_inputs(survey)}
+    of_all = texts.get(ALL_CONSTANTS, "")
+    found = {one.name: read_constants(one, texts.get(one.name, ""), of_all) for one in constant_inputs(survey)}
     return {name: paths for name, paths in found.items() if paths}
 
 

@@ -32,7 +32,7 @@ from app.panels.start.job_draft import (
     read_modules,
 )
 from app.widgets.plain import PlainLabel
-from calib_core.characterisation.inputs import Input
+from calib_core.characterisation.inputs import ALL_CONSTANTS, Input
 from calib_core.errors import CalibrationError
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey, offered
@@ -127,7 +127,11 @@ class JobPage(QWidget):
         """Line for the file or folder of an input of constants."""
         self._defaults[one.name] = ""
         label, tooltip = one.label[:1].upper() + one.label[1:], f"{one.help or one.label}\nCommand line: {one.flag}"
-        return self._line(one.name, label, tooltip, lambda text: read_constants(one, text))
+        return self._line(one.name, label, tooltip, lambda text: read_constants(one, text, self._of_all()))
+
+    def _of_all(self) -> str:
+        line = self.constants.get(ALL_CONSTANTS)
+        return "" if line is None else line.value()
 
     def _line(self, name: str, label: str, tooltip: str, read: Callable[[str], object]) -> Field:
         editor = TextEdit()
@@ -144,7 +148,8 @@ class JobPage(QWidget):
         self._settle(name)
 
     def _settle(self, name: str) -> None:
-        self._mark(name)
+        for one in self.constants if name == ALL_CONSTANTS else (name,):
+            self._mark(one)
         self.changed.emit()
 
     def _mark(self, name: str) -> None:
