@@ -20,7 +20,8 @@ test: venv
 # what calls kernels, with a check of every index; numba would keep an overrun to itself
 indices: venv
 	PYTHONPATH=tests $(BIN)/pytest -p checked_indices tests/calib_core/numerics tests/calib_core/io/test_layouts.py \
-	    tests/calib_core/simulate/test_noise.py tests/app/widgets/test_colour.py tests/app/widgets/test_placement.py \
+	    tests/calib_core/simulate/test_noise.py tests/calib_core/simulate/test_light.py \
+	    tests/calib_core/simulate/scenes tests/app/widgets/test_colour.py tests/app/widgets/test_placement.py \
 	    --deselect tests/calib_core/numerics/test_kept_code.py --deselect tests/calib_core/numerics/test_processors.py
 
 bench: venv
