@@ -28,6 +28,9 @@ _TOGETHER, _STEP_BYTES = 1 << 21, 48
 #: Sums are of whole numbers of this part of the unit, so that it does not matter in which order frames come: far
 #: below any noise, and 65,536 squares of the largest signal fit.
 _PART = 64
+#: Largest signal that is summed: 65,536 squares of it in those parts fit into 63 bits. No detector comes near it.
+_LARGEST = 180_000
+_SUMMED = f"the corrected samples without flags, as far as they are finite and below {_LARGEST:,}"
 
 
 class Correct(TrainSelection, Method):
@@ -92,14 +95,15 @@ class Correct(TrainSelection, Method):
         """
         unit = Pipeline(self.steps).unit
         return (
-            Result("mean", "Mean corrected", unit, "f4", "Mean of the corrected samples without flags",
+            Result("mean", "Mean corrected", unit, "f4", f"Mean of {_SUMMED}",
                    over=("cell",), error="deviation", count="samples"),
             Result("deviation", "Deviation", unit, "f4",
-                   "Standard deviation of the corrected samples without flags", over=("cell",)),
+                   f"Standard deviation of {_SUMMED}", over=("cell",)),
             Result("bad_pixels", "Mask", "", "u4", "Flags that a pixel has in any frame", over=("cell",),
                    role="flags", missing=0.0),
-            Result("shares", "Share of", "", "f4", "Share of the samples in a gain stage", over=("gain", "cell")),
-            Result("samples", "Samples", "samples", "u4", "Corrected samples without flags", over=("cell",),
+            Result("shares", "Share of", "", "f4", "Share of the frames whose sample is of a gain stage",
+                   over=("gain", "cell")),
+            Result("samples", "Samples", "samples", "u4", "Number of " + _SUMMED.removeprefix("the "), over=("cell",),
                    role="count", missing=0.0),
         )
 
@@ -201,7 +205,8 @@ class Summary(Accumulator):
                 self._sink.take(self._unit, images)
 
     def _add(self, images: Images) -> None:
-        good = images.use & (images.mask == 0)
+        with np.errstate(invalid="ignore"):
+            good = images.use & (images.mask == 0) & (np.abs(images.values) < _LARGEST)
         for frame, cell in enumerate(images.cell.tolist()):
             place, use = self._place[cell], good[frame]
             values = np.rint(np.where(use, images.values[frame], 0) * np.float32(_PART)).astype(np.int64)
@@ -211,7 +216,7 @@ class Summary(Accumulator):
             self._mask[place] |= images.mask[frame]
             self._frames[place] += 1
             for stage, counts in enumerate(self._stages):
-                counts[place] += images.stage[frame] == stage
+                counts[place] += images.use[frame] & (images.stage[frame] == stage)
 
     def merge(self, other: Summary) -> None:
         """Add the sums of other frames.

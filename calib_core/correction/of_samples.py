@@ -19,8 +19,8 @@ class OfSamples:
     Attributes
     ----------
     data : (gain, cell, slow_scan, fast_scan) array
-    cells : tuple of int
-        Memory cells in the order of their axis.
+    cells : tuple of int or None
+        Memory cells in the order of their axis; None where the only image is that of all frames.
     missing : float
         What stands for a memory cell that the constant does not have.
     why : str
@@ -28,7 +28,7 @@ class OfSamples:
     """
 
     data: Array
-    cells: tuple[int, ...]
+    cells: tuple[int, ...] | None
     missing: float = float("nan")
     why: str = ""
     dims: Sequence[str] = ("gain", "cell", "slow_scan", "fast_scan")
@@ -47,10 +47,9 @@ class OfSamples:
         Returns
         -------
         (n, slow_scan, fast_scan) array
-            A new one; of the only memory cell or stage where the constant has but one.
+            A new one; of the only stage where the constant has but one.
         """
-        stages, number = self.data.shape[:2]
-        place = np.zeros(len(images.cell), np.intp) if number == 1 else self._places(images.cell)
+        stages, place = len(self.data), self._places(images.cell)
         found: Array = self.data[0, place]
         for stage in range(1, stages):
             np.copyto(found, self.data[stage, place], where=images.stage == stage)
@@ -59,6 +58,8 @@ class OfSamples:
 
     def _places(self, cells: Array) -> Array:
         """Indices of memory cells, -1 of those that are not there."""
+        if self.cells is None:
+            return np.zeros(len(cells), np.intp)
         table = np.full(max(int(cells.max(initial=0)), *self.cells) + 1, -1, np.intp)
         table[list(self.cells)] = np.arange(len(self.cells))
         return np.asarray(table[cells])

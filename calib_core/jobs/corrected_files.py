@@ -18,7 +18,7 @@ from calib_core.correction.step import Images
 from calib_core.detector import DetectorType, Module
 from calib_core.io.frames import SequenceFrames
 from calib_core.jobs.board import Written
-from calib_core.jobs.given import FileConstant
+from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.set_writer import key_of
 from calib_core.store.corrected import CorrectedFile, CorrectedKey, CorrectedSource, SourceWriter, read_key

@@ -11,7 +11,7 @@ from calib_core.axes import At, Result
 from calib_core.characterisation.family import Family, named
 from calib_core.characterisation.inputs import ALL_CONSTANTS
 from calib_core.characterisation.method import Method
-from calib_core.characterisation.outputs import Output
+from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.unit import Context, Unit
 from calib_core.constants.condition import Condition
 from calib_core.correction.pipeline import BoundPipeline
@@ -20,11 +20,12 @@ from calib_core.errors import BadInput, BadParameter, and_others
 from calib_core.io.budget import cells_per_block, usable_processors
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
-from calib_core.jobs.given import bind_before, constants_of
+from calib_core.jobs.given import constants_of
 from calib_core.jobs.patience import Wait, check_unchanged, open_runs, patiently
 from calib_core.jobs.room import FRAMES_AT_ONCE, check_index, chunk_bytes_of, room_of, share_of
 from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import MOST_PARTS, JobSpec
+from calib_core.jobs.step_constants import OfRun, bind_before
 from calib_core.jobs.survey import (
     Survey,
     assign,
@@ -226,11 +227,14 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     modules = tuple(m.number for m in detector.modules if m.number not in left_out)
     if not modules:
         raise BadInput(_none_left(left_out))
-    before, told = bind_before(spec, method, detector, modules, found.condition)
+    cells = _cells(detector.type, found.condition, frames.values())
+    seen = sorted({cell for one in frames.values() for cell in one.cells})
+    start = min((run.start_time for run in runs.values() if run.start_time is not None), default=None)
+    before, told = bind_before(spec, method, detector, modules, OfRun(found.condition, start, tuple(seen)))
     method = _with_steps_that_are_done(method, before)
     kind = _after(detector.type, before)
     arranged = {one.key: one for one in found.taken}
-    context = Context(kind, _cells(kind, found.condition, frames.values()), arranged, before=before)
+    context = Context(kind, cells, arranged, before=before)
     source = Source(frames, runs, {}, chunk_bytes_of(spec, chosen.type.frame_bytes))
     for run in opened.values():
         run.forget_indexes()
@@ -239,7 +243,7 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
         spec, found, detector, method, modules, _with_axes(method, context), method.results(kind),
         method.outputs(kind), found.condition, (), source, spec.threads or usable_processors(),
         room_of(spec.memory_mb << 20, source.index_bytes), left_out,
-        (*_notes(spec, found, left_out), *absent, *unsure, *_of_time(spec, runs), *told,
+        (*_notes(spec, found, left_out), *absent, *unsure, *_of_time(spec, runs, method.outputs(kind)), *told,
          *source.fewer_parts(spec.parts)),
     ))
 
@@ -379,9 +383,10 @@ def _notes(spec: JobSpec, found: Survey, left_out: dict[int, str]) -> tuple[str,
     return tuple(dict.fromkeys((*spec.notes, *found.notes, *remark, *modules, *problems)))
 
 
-def _of_time(spec: JobSpec, runs: Mapping[str, Run]) -> Iterator[str]:
-    """Sentence on the begin of validity, where no run tells when it was recorded and the operator does not."""
-    if spec.begin is None and runs and all(run.start_time is None for run in runs.values()):
+def _of_time(spec: JobSpec, runs: Mapping[str, Run], outputs: Iterable[Output]) -> Iterator[str]:
+    """Sentence on the constants' begin of validity, where no run tells when it was recorded, nor the operator."""
+    made = any(isinstance(one, ConstantOutput) for one in outputs)
+    if made and spec.begin is None and runs and all(run.start_time is None for run in runs.values()):
         yield ("No run tells when it was recorded, so the constants are valid from the moment of this job on; "
                "give --begin where it is known.")
 

@@ -34,6 +34,12 @@ def test_a_memory_cell_that_is_not_there_has_no_value():
     assert (found[[0, 2]] == 1).all()
 
 
-def test_one_memory_cell_is_that_of_all_frames():
-    constant = OfSamples(np.full((2, 1, 3, 4), 7, np.float32), (15,))
-    assert (constant.of(images([15, 15], np.ones((2, 3, 4)))) == 7).all()
+def test_the_only_image_is_that_of_all_frames():
+    constant = OfSamples(np.full((2, 1, 3, 4), 7, np.float32), None)
+    assert (constant.of(images([15, 3], np.ones((2, 3, 4)))) == 7).all()
+
+
+def test_one_memory_cell_is_not_that_of_others():
+    found = OfSamples(np.full((2, 1, 3, 4), 7, np.float32), (15,)).of(images([15, 3], np.ones((2, 3, 4))))
+    assert (found[0] == 7).all()
+    assert np.isnan(found[1]).all()

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from calib_core.characterisation.family import named
 from calib_core.characterisation.inputs import Input
-from calib_core.constants.condition import Condition
 from calib_core.constants.constant import OFFSET
-from calib_core.detector import Detector, Module
-from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput, BadParameter
-from calib_core.jobs.given import GivenConstants, bind_before, constants_of
+from calib_core.jobs.given import GivenConstants, constants_of
 from calib_core.jobs.spec import JobSpec
 
 from .tiny import FAMILY, Tiny, put_constant
-
-STRIPS = replace(detector_type("GOTTHARD2"), shape=(1, 4), saturation=9)
-GOTTHARD2 = Detector("LAB_GH2", STRIPS, (Module(1, "", "GH201", "GH2_A"), Module(2, "", "GH202", "GH2_B")))
-DARK = named("GOTTHARD2").method("DARK")
 
 
 def spec(path: Path | None, name: str = "dark", **fields: Any) -> JobSpec:
@@ -132,64 +123,6 @@ def test_the_condition_and_the_memory_cells_are_those_of_the_file(tmp_path: Path
     assert found.detector.identifier == "LAB_T"
     assert {name: (one.value, one.origin) for name, one in found.condition.values.items()} == {
         "bias_voltage": (250.0, "constant: SOURCE key")}
-
-
-def table(root: Path, pdu: str, name: str = "LUTGotthard2", number: int = 1) -> Path:
-    codes = np.broadcast_to(np.arange(10, dtype="u2")[:, None] // 2, (2, 10, 4))
-    return put_constant(root, codes, pdu, name, number, dims=())
-
-
-def bound(path: Path, *modules: int) -> tuple[set[int], list[str]]:
-    """Modules with steps before, and the file that each step took."""
-    pipelines, _ = bind_before(spec(path, "lut"), DARK, GOTTHARD2, modules, Condition(()))
-    return ({m for m, one in pipelines.items() if one.steps},
-            [given.why for one in pipelines.values() for step in one.steps for given in step.given.values()])
-
-
-def test_each_module_takes_the_table_of_its_own_unit(tmp_path: Path) -> None:
-    first, second = table(tmp_path, "GH2_A"), table(tmp_path, "GH2_B")
-    assert bound(tmp_path, 1, 2) == ({1, 2}, [str(first), str(second)])
-    newer = table(tmp_path, "GH2_A", number=2)
-    assert bound(tmp_path, 1, 2) == ({1, 2}, [str(newer), str(second)])
-
-
-def test_a_single_file_serves_a_single_module_whatever_its_unit(tmp_path: Path) -> None:
-    path = table(tmp_path, "GH2_OLD")
-    assert bound(path, 2) == ({2}, [str(path)])
-
-
-def test_without_a_table_the_step_is_left_out_and_that_is_told() -> None:
-    pipelines, said = bind_before(spec(None), DARK, GOTTHARD2, (1,), Condition(()))
-    assert pipelines[1].steps == ()
-    assert len(said) == 1
-    assert "codes 0 to 9 of the converter" in said[0]
-
-
-@pytest.mark.parametrize(("units", "name", "modules", "words"), [
-    (("GH2_A",), "LUTGotthard2", (1, 2), "of module 2 (GH2_B); it has those of GH2_A."),
-    (("GH2_C", "GH2_D"), "LUTGotthard2", (1,), "of module 1 (GH2_A); it has those of GH2_C, GH2_D."),
-    (("GH2_A",), "OffsetGotthard2", (1,), "LUTGotthard2; it has OffsetGotthard2."),
-    ((), "", (1,), "LUTGotthard2; it has no constants."),
-])
-def test_a_folder_without_the_table_of_a_module_is_named(
-    units: tuple[str, ...], name: str, modules: tuple[int, ...], words: str, tmp_path: Path
-) -> None:
-    for unit in units:
-        table(tmp_path, unit, name)
-    with pytest.raises(BadInput, match=re.escape(words)) as told:
-        bound(tmp_path, *modules)
-    assert str(told.value).startswith(f"{tmp_path} has no look-up table ")
-
-
-@pytest.mark.parametrize(("values", "words"), [
-    (np.zeros((2, 8, 4), "u2"), "holds an array of (2, 8, 4)"),
-    (np.full((2, 10, 4), 10, "u2"), "holds values that are no codes from 0 to 9"),
-    (np.full((2, 10, 4), np.nan), "holds values that are no codes from 0 to 9"),
-])
-def test_a_table_of_another_converter_is_named(values: Any, words: str, tmp_path: Path) -> None:
-    path = put_constant(tmp_path, values, "GH2_A", "LUTGotthard2", dims=())
-    with pytest.raises(BadInput, match=re.escape(f"{path} {words}")):
-        bound(path, 1)
 
 
 def test_modules_without_constants_are_not_passed_over(tmp_path: Path) -> None:

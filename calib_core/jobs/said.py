@@ -1,0 +1,81 @@
+"""What files of constants say of themselves: memory cells, operating condition, and whether their set is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from calib_core.constants.condition import Condition, Found
+from calib_core.detector import DetectorType
+from calib_core.errors import BadInput
+from calib_core.store.constants import StoredConstant
+from calib_core.store.manifests import doubts
+
+
+def cells_of(one: StoredConstant) -> tuple[int, ...]:
+    """Memory cells as the file names them; counted from 0 where it does not.
+
+    Raises
+    ------
+    BadInput
+        It names others than it has, or what it says cannot be understood.
+    """
+    if "cell" not in one.dims:
+        return (0,)
+    number = one.shape[one.dims.index("cell")]
+    with understood(one):
+        cells = tuple(int(cell) for cell in np.atleast_1d(one.attributes.get("cells", np.arange(number))))
+    if len(cells) != number:
+        raise BadInput(f"{one.path} has {number} memory cells, but names {len(cells)}.")
+    return cells
+
+
+def names_cells(one: StoredConstant) -> bool:
+    """Whether the file tells of which memory cells it is."""
+    return "cell" in one.dims and "cells" in one.attributes
+
+
+@contextmanager
+def understood(one: StoredConstant) -> Iterator[None]:
+    """Turn attributes that are something else than they should be into one sentence."""
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise BadInput(f"{one.path} says of itself what cannot be understood ({type(error).__name__}: {error}); "
+                       "its attributes are damaged or another program's.") from error
+
+
+def condition_of(kind: DetectorType, one: StoredConstant) -> Condition:
+    """Operating condition that the file tells, with as many values as it tells.
+
+    Parameters
+    ----------
+    kind : DetectorType
+        Declares the parameters.
+    one : StoredConstant
+
+    Raises
+    ------
+    BadInput
+        What it says cannot be understood.
+    """
+    with understood(one):
+        said = {**one.attributes.get("recorded", {}), **one.attributes.get("conditions", {})}
+        return Condition(kind.condition, dict(_values(kind, said)))
+
+
+def _values(kind: DetectorType, said: Mapping[str, Any]) -> Iterator[tuple[str, Found]]:
+    for parameter in kind.condition:
+        if parameter.database_name in said:
+            entry = said[parameter.database_name]
+            yield parameter.name, Found(entry["value"], f"constant: {entry.get('origin', '')}",
+                                        others=tuple(entry.get("values", ())))
+
+
+def of_sets(stored: Iterable[Mapping[str, StoredConstant]]) -> tuple[str, ...]:
+    """Sentences on constants that are taken of sets of which not all is there."""
+    return tuple(f"Constants are taken although their set is not whole. {text}"
+                 for text in doubts(one for of_module in stored for one in of_module.values()))

@@ -1,0 +1,234 @@
+"""Which constants in files the steps of a job take, module by module, and what is to be known of the choice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from calib_core.characterisation.inputs import Input, inputs_of_steps
+from calib_core.characterisation.method import Method
+from calib_core.constants.condition import Condition
+from calib_core.constants.constant import LUT, ConstantKind
+from calib_core.correction.pipeline import BoundPipeline, Pipeline
+from calib_core.detector import Detector, DetectorType
+from calib_core.errors import BadInput
+from calib_core.jobs.file_constant import FileConstant
+from calib_core.jobs.given import path_of
+from calib_core.jobs.said import condition_of, of_sets
+from calib_core.jobs.spec import JobSpec
+from calib_core.ranges import format_numbers
+from calib_core.store.constants import StoredConstant, list_constants, read_constant
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class OfRun:
+    """What constants must go with.
+
+    Attributes
+    ----------
+    condition : Condition
+        Operating condition of the run.
+    start : datetime, optional
+        When it was recorded, aware UTC; None where it does not tell.
+    cells : tuple of int
+        Memory cells of its frames.
+    """
+
+    condition: Condition
+    start: datetime | None = None
+    cells: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileConstants:
+    """Constants of one module in files, by the name of their kind, and those kinds that there were several of."""
+
+    found: Mapping[str, FileConstant]
+    several: frozenset[str] = frozenset()
+
+    def get(self, kind: ConstantKind) -> FileConstant | None:
+        """The constant of a kind, or None where there is none."""
+        return self.found.get(kind.name)
+
+
+def bind_before(
+    spec: JobSpec, method: Method, detector: Detector, modules: Sequence[int], run: OfRun
+) -> tuple[dict[int, BoundPipeline], tuple[str, ...]]:
+    """Steps that frames go through, bound to the constants of each module, and sentences for the log.
+
+    Of each kind and module the newest constant is taken that is of the run's operating condition and valid before the
+    run began; else the first one after it, which is said.
+
+    Parameters
+    ----------
+    spec, method, detector
+    modules : sequence of int
+    run : OfRun
+
+    Raises
+    ------
+    BadInput
+        A file cannot be read, is not of the detector or of another operating condition, there is none for a module,
+        or a step is done for some modules only.
+    """
+    steps = method.steps_before()
+    inputs = inputs_of_steps(steps)
+    if not steps:
+        return {}, ()
+    files = {one.name: found for one in inputs for path in path_of(spec, one)
+             if (found := _files(one, path, detector.type, one.name not in spec.inputs))}
+    choice = _Choice(detector, run, method.takes_other_conditions, len(modules) == 1)
+    constants = {number: choice.of_module(inputs, files, number) for number in modules}
+    bound = {number: Pipeline(steps).bind(found, detector.type) for number, found in constants.items()}
+    skipped = dict.fromkeys(one.reason for pipeline in bound.values() for one in pipeline.skipped)
+    _check_same_steps(bound)
+    told = (f"The {inputs[0].label} of module {number} {text}." for number, one in bound.items() for text in one.told)
+    used = ({kind: one.stored for kind, one in of_module.found.items()} for of_module in constants.values())
+    without = dict.fromkeys(text for one in bound.values() for text in _without(one))
+    return bound, (*skipped, *without, *told, *_doubts(constants, run), *of_sets(used))
+
+
+def _check_same_steps(bound: Mapping[int, BoundPipeline]) -> None:
+    """Refuse a step that is done for some modules only: their data would not be of one unit."""
+    for number, pipeline in bound.items():
+        for one in pipeline.skipped:
+            done = [other for other, its in bound.items() if one.step not in {s.step for s in its.skipped}]
+            if done:
+                raise BadInput(f"{one.reason.rstrip('.')} of module {number}, but there is of module {done[0]}; give "
+                               "it for all modules, or switch the step off.")
+
+
+def _without(pipeline: BoundPipeline) -> Iterator[str]:
+    """Sentences on steps that are done without a constant that they would take."""
+    for one in pipeline.steps:
+        missing = [kind.name for kind in one.step.optional if kind.name not in one.given]
+        if missing:
+            yield f"{one.step.title} is done without {' and '.join(missing)}."
+
+
+#: File or folder, and the constants of one kind in it.
+_Files = tuple[str, list[StoredConstant]]
+
+
+def _files(one: Input, given: str, kind: DetectorType, among_others: bool) -> _Files | None:
+    """Constants of an input's kind in the file or folder that was given for it, or for all inputs."""
+    path, [wanted] = Path(given), one.kinds
+    name = kind.calibrations[wanted.name].name
+    found = list_constants(path) if path.is_dir() else (read_constant(path),)
+    fitting = [constant for constant in found if constant.calibration == name]
+    if not fitting and one.optional and among_others:
+        return None
+    if not fitting:
+        raise BadInput(f"{path} has no {one.label} {name}; it has "
+                       f"{', '.join(sorted({constant.calibration for constant in found})) or 'no constants'}.")
+    return given, fitting
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Chooses constants of modules.
+
+    ``alone``: there is one module, so that a single file is its own whatever unit it names.
+    """
+
+    detector: Detector
+    run: OfRun
+    others: bool
+    alone: bool
+
+    def of_module(self, inputs: Sequence[Input], files: Mapping[str, _Files], number: int) -> FileConstants:
+        """Constants of one module, of each kind one."""
+        kind, pdu = self.detector.type, self.detector.module(number).pdu
+        found, several = {}, set()
+        for one in (one for one in inputs if one.name in files):
+            given, stored = files[one.name]
+            mine = [constant for constant in stored if constant.pdu == pdu]
+            mine = mine or (stored if self.alone and len(stored) == 1 else [])
+            if not mine:
+                raise BadInput(f"{given} has no {one.label} of module {number} ({pdu}); it has those of "
+                               f"{', '.join(sorted({constant.pdu for constant in stored}))}.")
+            [wanted] = one.kinds
+            fitting = self._of_condition(mine)
+            taken = FileConstant(self._by_time(fitting), wanted, kind)
+            found[wanted.name] = taken if wanted == LUT else taken.checked()
+            several |= {wanted.name} if len(fitting) > 1 else set()
+        return FileConstants(found, frozenset(several))
+
+    def _of_condition(self, constants: list[StoredConstant]) -> list[StoredConstant]:
+        """Those of the run's operating condition; BadInput where there are none and others are not to be taken."""
+        reasons = [difference(one, self.detector.type, self.run.condition) for one in constants]
+        same = [one for one, why in zip(constants, reasons, strict=True) if not why]
+        if not same and not self.others:
+            raise BadInput(f"{constants[-1].path} is of another operating condition than the run: {reasons[-1]} "
+                           "(--other-conditions takes it all the same).")
+        return same or constants
+
+    def _by_time(self, constants: list[StoredConstant]) -> StoredConstant:
+        """The newest that is valid before the run, else the first after it; the newest where no time is known."""
+        ordered = sorted(constants, key=lambda one: (_valid_from(one), one.path.name))
+        start = self.run.start
+        before = [one for one in ordered if start is None or _valid_from(one) <= start]
+        return before[-1] if before else ordered[0]
+
+
+def difference(one: StoredConstant, kind: DetectorType, condition: Condition) -> str | None:
+    """First difference between what a constant tells of its operating condition and that of a run.
+
+    Parameters
+    ----------
+    one : StoredConstant
+    kind : DetectorType
+    condition : Condition
+        Of the run.
+
+    Returns
+    -------
+    str or None
+        None where there is none in what both know.
+    """
+    own = next(calibration for calibration in kind.calibrations.values() if calibration.name == one.calibration)
+    theirs = condition_of(kind, one)
+    names = [name for name in kind.condition_of(own) if name in theirs.values and name in condition.values]
+    return theirs.of(names).matches(condition.of(names))
+
+
+def _valid_from(one: StoredConstant) -> datetime:
+    """Begin of validity, else the time at which it was made; long ago where a file tells neither."""
+    return one.begin or one.created or _LONG_AGO
+
+
+def _doubts(constants: Mapping[int, FileConstants], run: OfRun) -> Iterator[str]:
+    """Sentences on constants that were taken although something speaks against it, modules together."""
+    said: dict[str, list[tuple[int, str]]] = {}
+    for number, of_module in constants.items():
+        for name, one in of_module.found.items():
+            for text in _doubts_of(one, run, name in of_module.several):
+                said.setdefault(f"{name} of {{}} {text}", []).append((number, one.why))
+    for text, modules in said.items():
+        numbers = [number for number, _ in modules]
+        yield text.format(f"module{'s' if len(numbers) > 1 else ''} {format_numbers(numbers)} ({modules[0][1]})")
+
+
+def _doubts_of(one: FileConstant, run: OfRun, several: bool) -> Iterator[str]:
+    """What speaks against a constant, in words that follow its name and module."""
+    valid = one.stored.begin or one.stored.created
+    if why := difference(one.stored, one.detector, run.condition):
+        yield f"is of another operating condition than the run: {why}."
+    if run.start is not None and valid is not None and valid > run.start:
+        yield (f"is valid from {valid:%Y-%m-%d %H:%M:%S} UTC, after the run began ({run.start:%Y-%m-%d %H:%M:%S}); "
+               "there is none before.")
+    if several and valid is None:
+        yield "is the last of several by its name; it does not tell from when on it is valid."
+    elif several and run.start is None:
+        yield "is the newest of several; the run does not tell when it was recorded."
+    if one.kind == LUT:  # its step looks codes up, and refuses what is no table of the detector
+        return
+    if not condition_of(one.detector, one.stored).values:
+        yield "does not tell its operating condition, so it was not compared with the run's."
+    if lacking := sorted(set(run.cells) - set(one.cells)) if one.cells is not None else []:
+        yield (f"has no memory cell{'s' if len(lacking) > 1 else ''} {format_numbers(lacking)} of the run; what is "
+               "made of them has no value, or is flagged.")
