@@ -1,14 +1,14 @@
-"""The inner loops of the medians: bisection on the value for `LANES` pixels at once, in explicit vectors.
+"""The inner loops of the medians: bisection on the value for a vector of pixels at once.
 
-Everything but the samples stays in registers, and the samples of `LANES` pixels stay in the first cache. The bracket
+Everything but the samples stays in registers, and the samples of these pixels stay in the first cache. The bracket
 starts between the smallest and the largest median of three consecutive frames: at least two of three samples lie
 beyond any value outside it, so it holds the median unless very many samples do not count, and single outliers do
 not widen it.
 
 The samples of a dark pixel differ by far less than 256, so 8 bits hold them once a value near their median is moved
-to the middle, and a vector takes twice as many. Samples further away are clipped to the ends, which keeps the rank of
-all between them: a median inside is exact, and so is the one of distances that are shorter than the way to either
-end. Whether that is so is checked afterwards; where it is not, the samples are bisected in 16 bits.
+to the middle, and a vector takes twice as many of them. Samples further away are clipped to the ends, which keeps the
+rank of all between them: a median inside is exact, and so is the one of distances that are shorter than the way to
+either end. Whether that is so is checked afterwards; where it is not, the samples are bisected in 16 bits.
 """
 
 from __future__ import annotations
@@ -22,23 +22,40 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from calib_core.numerics._vectors import I1, I8, I16, Value, Vectors, pointer, tree
+from calib_core.numerics._vectors import I1, I8, I16, I64, Value, Vectors, pair_products, pointer, tree
 from calib_core.numerics.kernels import LANES, NARROW_STEP
 
 #: From the smallest value of 8 bits to the middle.
 _HALF = 128
 
 
+def lanes_of(context: Any) -> int:
+    """Pixels of 8 bits that the bisection takes at once: as many as fill a register of the processor."""
+    return 2 * pair_products(context)[0]
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def packed_lanes(typing_context: Any) -> Any:
+    """Pixels that :func:`bisect_packed` takes at once."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return ir.Constant(I64, lanes_of(context))
+
+    return types.int64(), generate
+
+
 class _Column:
-    """Samples of `LANES` pixels over all frames, one vector per frame, and code that walks them.
+    """Samples of some pixels over all frames, one vector per frame, and code that walks them.
 
     Samples of 8 bits are compared as signed numbers, which processors can in one instruction; those of 16 bits are
     as they were written, without a sign. The number of frames is a multiple of `step`.
     """
 
-    def __init__(self, builder: Any, work: Value, frames: Value, stride: Value, scalar: Any, step: int) -> None:
+    def __init__(
+        self, builder: Any, work: Value, frames: Value, stride: Value, scalar: Any, step: int, lanes: int
+    ) -> None:
         self.builder, self.frames, self.scalar, self.step = builder, frames, scalar, step
-        self.vector = Vectors(builder, LANES, ir.Constant(frames.type, 0))
+        self.vector = Vectors(builder, lanes, ir.Constant(frames.type, 0))
         self._work, self._stride, self._signed = work, stride, scalar is I8
         self.lowest, self.highest = (self.constant(x) for x in ((-_HALF, _HALF - 1) if self._signed else (0, 0xFFFF)))
         self.number = self.vector.spread(builder.trunc(frames, scalar))
@@ -47,7 +64,7 @@ class _Column:
         return self.vector.constant(self.scalar, value)
 
     def at(self, frame: Value) -> Vectors:
-        return Vectors(self.builder, LANES, self.builder.mul(frame, self._stride))
+        return Vectors(self.builder, self.vector.lanes, self.builder.mul(frame, self._stride))
 
     def sample(self, frame: Value, ahead: int = 0) -> Value:
         return self.at(self.builder.add(frame, ir.Constant(frame.type, ahead))).load(self._work, self.scalar)
@@ -204,7 +221,7 @@ def _middles(column: _Column, lower: Value, upper: Value) -> tuple[Value, Value]
 def _in_16_bits(builder: Any, p: dict[str, Any]) -> Value:
     """Any samples of up to 65535 frames; it always succeeds."""
     lanes = ir.Constant(p["frames"].type, LANES)
-    column = _Column(builder, p["work"], p["frames"], lanes, I16, step=1)
+    column = _Column(builder, p["work"], p["frames"], lanes, I16, step=1, lanes=LANES)
     source = _Source(column, p)
     count = _fill(column, source, lambda sample: sample)
     lower, upper = _middle_pair(column, count)
@@ -217,10 +234,10 @@ def _in_16_bits(builder: Any, p: dict[str, Any]) -> Value:
     return I1(1)
 
 
-def _in_8_bits(builder: Any, p: dict[str, Any]) -> Value:
+def _in_8_bits(builder: Any, p: dict[str, Any], lanes: int) -> Value:
     """Packed samples; whether all that was stored is exact."""
     b = builder
-    column = _Column(b, p["packed"], p["frames"], p["stride"], I8, step=NARROW_STEP)
+    column = _Column(b, p["packed"], p["frames"], p["stride"], I8, step=NARROW_STEP, lanes=lanes)
     v = column.vector
     base, count = v.load(p["base"], I16), v.load(p["valid"], I8)
 
@@ -240,7 +257,7 @@ def _in_8_bits(builder: Any, p: dict[str, Any]) -> Value:
         _store(b, p, near=near, far=far)
     # a pixel of which nothing counts has no median, whatever was found
     none = b.icmp_unsigned("==", count, column.constant(0))
-    bits = b.bitcast(b.or_(b.load(exact), none), ir.IntType(LANES))
+    bits = b.bitcast(b.or_(b.load(exact), none), ir.IntType(lanes))
     return b.icmp_unsigned("==", bits, ir.Constant(bits.type, -1))
 
 
@@ -264,8 +281,8 @@ def _distances_in_8_bits(
 
 
 def _store(builder: Any, p: dict[str, Any], **results: Value) -> None:
-    first = Vectors(builder, LANES, ir.Constant(p["frames"].type, 0))
     for name, value in results.items():
+        first = Vectors(builder, value.type.count, ir.Constant(p["frames"].type, 0))
         builder.store(value, first.place(p[name], I16), align=2)
 
 
@@ -316,13 +333,14 @@ def bisect_packed(
     """Find the medians of packed samples, which are changed; tells whether the results are exact.
 
     Frames are `stride` apart and their number, int64, is a multiple of `NARROW_STEP`, those at the end of what does
-    not count; `spread` tells whether the median of distances is wanted too; the rest are slices of `LANES`.
+    not count; `spread` tells whether the median of distances is wanted too; the rest are slices of as many pixels as
+    :func:`packed_lanes` tells.
     """
     given = (packed, frames, stride, spread, base, valid, lower, upper, near, far, count)
     names = ("packed", "frames", "stride", "spread", "base", "valid", "lower", "upper", "near", "far", "count")
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _in_8_bits(builder, _pointers(context, builder, signature, arguments, names))
+        return _in_8_bits(builder, _pointers(context, builder, signature, arguments, names), lanes_of(context))
 
     return types.boolean(*given), generate
 

@@ -24,7 +24,7 @@ def add_block(block, plane, grouped, gain, expected, wrong, gate, near, whole, h
     pixels = block.shape[2]
     work = np.empty(TILE, np.int64), np.full(TILE, 0 if expected is None else expected, np.uint8)
     for run in range(cells.size):
-        cell, begin, end = cells[run], first[run], first[run + 1]
+        cell, begin, end, last = cells[run], first[run], first[run + 1], first[min(run + 2, cells.size)]
         rows = held[cell]
         for start in range(0, pixels, TILE):
             stop = min(start + TILE, pixels)
@@ -37,13 +37,13 @@ def add_block(block, plane, grouped, gain, expected, wrong, gate, near, whole, h
                 mark[0] = mark[0] & BEGUN | choose(
                     block[one, plane, start:stop], block[two, plane, start:stop], block[three, plane, start:stop],
                     *ends, sums[0], sums[1])
-            held[cell] = _add(block, plane, order, begin, end, start, gain, expected,
+            held[cell] = _add(block, plane, order, begin, end, last, start, gain, expected,
                               tile_of(wrong, cell, start, stop), ends, sums, full, mark, max(rows, 0), work)
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
 def _add(  # type: ignore[no-untyped-def]
-    block, plane, order, begin, end, start, gain, expected, wrong, gate, near, whole, mark, rows, work
+    block, plane, order, begin, end, last, start, gain, expected, wrong, gate, near, whole, mark, rows, work
 ):
     """Add frames of a memory cell to a tile; the number of frames that the sums inside of windows then have."""
     (low, high), (base, width, sums, squares, outside), (where, right) = gate, near, work
@@ -57,7 +57,7 @@ def _add(  # type: ignore[no-untyped-def]
         if rows == 0:
             _clear(sums, squares, outside)
         offsets, bits = _rows(order, frame, end, stride, place), _rows(order, frame, end, pixels, start)
-        ahead = _ahead(order, begin, frame + ROWS, end, stride, place, pixels - start)
+        ahead = _ahead(order, begin, frame + ROWS, end, last, stride, place, start, pixels)
         told = sweep(block, offsets, gain, right, bits, expected, low, high, base, width, ahead, sums, squares,
                      outside, wrong, mark[0], where)
         if told and not mark[0] & BEGUN:
@@ -87,15 +87,17 @@ def _rows(order, frame, end, stride, start):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
-def _ahead(order, begin, frame, end, stride, place, left):  # type: ignore[no-untyped-def]
-    """Offsets of the rows that come next: in the tile, else in the next tile of so many pixels that are left.
+def _ahead(order, begin, frame, end, last, stride, place, start, pixels):  # type: ignore[no-untyped-def]
+    """Offsets of the rows that come next: in the tile, else in the next tile, else of the next memory cell.
 
     Where a tile has no more than eight frames there are none: the next tile goes on where it ends.
     """
     if frame < end:
         return _rows(order, frame, end, stride, place)
-    if left > TILE and end - begin > ROWS:
+    if start + TILE < pixels and end - begin > ROWS:
         return _rows(order, begin, end, stride, place + TILE)
+    if last - end > ROWS:
+        return _rows(order, end, last, stride, place - start)
     return _rows(order, end, end, stride, place)
 
 

@@ -20,14 +20,17 @@ MAD_TO_SIGMA = 1.4826
 
 #: Pixels of a tile: samples of 128 frames in 8 bits, or of 16 bits copied, take about a quarter of a megabyte.
 _TILE, _WIDE_TILE = 2048, 1024
-#: Pixels from one frame of a tile to the next; not a power of two, so that frames do not share cache sets.
-_STRIDE = _TILE + LANES
+#: Bytes of a cache line.
+_LINE = 64
+#: Pixels from one frame of a tile to the next, whole lines; no power of two, so that frames do not share cache sets.
+_STRIDE = _TILE + _LINE
 #: Rows are read so many frames after they were asked for.
 _AHEAD = 4
 #: Fewest and most frames whose samples are bisected in 8 bits.
 _FEWEST_PACKED, _MOST_PACKED = 3, 256 - NARROW_STEP
 
-bisect, bisect_packed, pack = inner_loops("calib_core.numerics._bisect", "bisect", "bisect_packed", "pack")
+bisect, bisect_packed, pack, packed_lanes = inner_loops(
+    "calib_core.numerics._bisect", "bisect", "bisect_packed", "pack", "packed_lanes")
 
 _Array = NDArray[Any]
 _Float = NDArray[np.float32]
@@ -149,22 +152,23 @@ def _medians(samples, lowest, highest, spread, middle, mad, count):  # type: ign
     frames, pixels = samples.shape
     is_short = _FEWEST_PACKED <= frames <= _MOST_PACKED
     padded = frames + -frames % NARROW_STEP if is_short else 0
-    packed = np.full(padded * _STRIDE, 127, np.uint8)
+    room = np.full(padded * _STRIDE + _LINE, 127, np.uint8)
+    packed = room[-room.ctypes.data % _LINE:]
     base, spare, valid = np.zeros(_TILE, np.uint16), np.empty((3, _TILE), np.uint16), np.empty(_TILE, np.uint8)
     tile, width = (_TILE, LANES) if is_short else (_WIDE_TILE, _WIDE_TILE)
     staged, work = np.zeros(frames * (width + LANES), np.uint16), np.empty(frames * LANES, np.uint16)
-    found, again = np.zeros((5, _TILE), np.uint16), 0
+    found, again, lanes = np.zeros((5, _TILE), np.uint16), 0, packed_lanes()
     for start in range(0, pixels, tile):
         size = min(tile, pixels - start)
-        whole = size - size % LANES if is_short else 0
+        whole = size - size % lanes if is_short else 0
         if whole:
             _pack(samples, start, whole, lowest, highest, base, spare, packed, valid)
-        for i in range(0, whole, LANES):
-            patch = found[:, i : i + LANES]
-            if not bisect_packed(packed[i:], padded, _STRIDE, spread, base[i : i + LANES], valid[i : i + LANES],
+        for i in range(0, whole, lanes):
+            patch = found[:, i : i + lanes]
+            if not bisect_packed(packed[i:], padded, _STRIDE, spread, base[i : i + lanes], valid[i : i + lanes],
                                  patch[0], patch[1], patch[2], patch[3], patch[4]):
-                _in_16_bits(samples, start + i, start + i + LANES, lowest, highest, spread, staged, work, patch)
-                again += LANES
+                _in_16_bits(samples, start + i, start + i + lanes, lowest, highest, spread, staged, work, patch)
+                again += lanes
         if whole < size:
             _in_16_bits(samples, start + whole, start + size, lowest, highest, spread, staged, work, found[:, whole:])
             again += size - whole

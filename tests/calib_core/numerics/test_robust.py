@@ -94,7 +94,7 @@ def test_darks_are_done_in_8_bits_with_dead_pixels_among_them(frames):
 
 @pytest.mark.parametrize("change", ["far", "wide", "lost", "long"])
 def test_what_does_not_fit_in_8_bits_is_done_in_16(change):
-    samples = darks(40, 64)
+    samples = darks(40, 128)
     if change == "far":  # the frames that are looked at first tell nothing of the others
         samples[:, 3] = 9000
         samples[np.arange(9) * 40 // 9, 3] = 200
@@ -103,8 +103,8 @@ def test_what_does_not_fit_in_8_bits_is_done_in_16(change):
     elif change == "lost":
         samples[:, 3] = np.where(np.arange(40) % 4, 0, samples[:, 3])
     else:
-        samples = darks(300, 64)
-    assert not_packed(samples) == (64 if change == "long" else 32)
+        samples = darks(300, 128)
+    assert not_packed(samples) in ([128] if change == "long" else [32, 64])  # the pixels of a vector
     assert_equal_reference(samples, 1, 16382)
 
 

@@ -138,13 +138,14 @@ def check_bisection(fence: Fenced, frames: int, spread: bool) -> None:
 
 def check_packed(fence: Fenced, frames: int, pixels: int, spread: bool) -> None:
     """Packing of whole rows, and the bisection of the patch at their end: samples within 8 bits, frames in fours."""
+    lanes = loops()[2]()
     samples = 5000 + case(pixels, frames).block[:, 0] % 100
     base, lost = fence.array(np.full(pixels, 4922, np.uint16)), np.uint16(5099)
     padded = frames + -frames % NARROW_STEP
     packed, valid = fence.array(np.full(padded * pixels, 127, np.uint8)), fence.array(np.zeros(pixels, np.uint8))
-    found = [fence.array(np.zeros(robust.LANES, np.uint16)) for _ in range(5)]
+    found = [fence.array(np.zeros(lanes, np.uint16)) for _ in range(5)]
     assert loops()[1](fence.array(samples), lost - np.uint16(1), spread, base, packed, valid, *found)
-    kept = np.ma.masked_equal(samples[:, -robust.LANES:], lost)
+    kept = np.ma.masked_equal(samples[:, -lanes:], lost)
     np.testing.assert_array_equal(found[0] / 2 + found[1] / 2, np.ma.median(kept, axis=0))
     np.testing.assert_array_equal(found[4], kept.count(axis=0))
     fence.check()
@@ -157,7 +158,8 @@ def loops():
     from calib_core.numerics import _bisect
     from calib_core.numerics.kernels import LANES
 
-    bisect, bisect_packed, pack = _bisect.bisect, _bisect.bisect_packed, _bisect.pack
+    bisect, bisect_packed, pack, packed_lanes = (
+        _bisect.bisect, _bisect.bisect_packed, _bisect.pack, _bisect.packed_lanes)
 
     @numba.njit
     def any_samples(samples, frames, spread, work, lower, upper, near, far, count):
@@ -169,11 +171,15 @@ def loops():
         for i in range(frames):
             row = packed[i * pixels:(i + 1) * pixels]
             pack(samples[i], samples[i, pixels:], np.uint16(1), highest, base, row, valid)
-        last = pixels - LANES
+        last = pixels - packed_lanes()
         return bisect_packed(packed[last:], packed.size // pixels, pixels, spread, base[last:], valid[last:],
                              lower, upper, near, far, count)
 
-    return any_samples, close_samples
+    @numba.njit
+    def lanes():
+        return packed_lanes()
+
+    return any_samples, close_samples, lanes
 
 
 def run_all() -> None:
@@ -192,7 +198,7 @@ def run_all() -> None:
         check_medians(Fenced(at_end, shift), 45, frames, True)
     for frames, spread, at_end in product((1, 2, 3, 8, 9), (True, False), (True, False)):
         check_bisection(Fenced(at_end, 0), frames, spread)
-    for frames, pixels, spread, at_end in product((3, 4, 5, 9), (32, 96), (True, False), (True, False)):
+    for frames, pixels, spread, at_end in product((3, 4, 5, 9), (64, 192), (True, False), (True, False)):
         check_packed(Fenced(at_end, 0), frames, pixels, spread)
 
 
