@@ -2,6 +2,7 @@
 
 Images lie in scratch files on disk so that memory stays bounded. The files have no names, so they vanish with the
 process. Those that constants will hold lie in a file of their own, so that its space is free once they are written.
+Of values that are nearly all the same, as flags and numbers of samples are, only the others are written.
 What was never written reads as None, not as zeros. Results without pixels are small and kept in memory.
 """
 
@@ -12,9 +13,9 @@ import os
 import tempfile
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 
@@ -24,6 +25,10 @@ from calib_core.io.handles import TooManyFiles, is_exhausted
 
 #: Most that results without pixels may hold in memory, bytes.
 MOST_WITHOUT_PIXELS = 64 << 20
+#: An image is written as one value and the others where these are no more than one pixel in so many.
+_FEW = 4
+#: How places of pixels are written.
+_PLACE = np.dtype(np.uint32)
 
 
 class Elsewhere(Protocol):
@@ -63,6 +68,9 @@ class Results:
         self._over = {one.name: one.shape(axes) for one in results}
         self._written = {one.name: np.zeros(self._over[one.name], np.bool_) for one in results}
         self._small = {one.name: _blank(one, self._over[one.name]) for one in results if not one.pixels}
+        #: Bits of the value that most pixels of an image have, and the number of others; −1 where all are written.
+        self._usual = {one.name: np.zeros(self._over[one.name], np.uint64) for one in results if one.pixels}
+        self._others = {name: np.full(values.shape, -1, np.int64) for name, values in self._usual.items()}
         self._start: dict[str, int] = {}
         self._files: dict[str, IO[bytes]] = {}
         self._elsewhere: dict[str, Elsewhere] = {}
@@ -137,12 +145,27 @@ class Results:
         if name in self._small:
             self._keep(name, index, values)
             return
-        data = np.ascontiguousarray(values, self._results[name].numpy_dtype).data.cast("B")
-        at, written = self._offset(name, index), 0
+        image = np.ascontiguousarray(values, self._results[name].numpy_dtype)
+        # nobody reads what is not there yet; what is must not change its form under a reader
+        with self._lock if self._written[name][index] else nullcontext():
+            self._put(name, index, image)
+            self._written[name][index] = True
+
+    def _put(self, name: str, index: tuple[int, ...], image: Array) -> None:
+        usual, places = _mostly(_bits(image))
+        self._usual[name][index], self._others[name][index] = usual, -1 if places is None else places.size
+        at = self._offset(name, index)
+        if places is None:
+            self._pwrite(name, image, at)
+        elif places.size:
+            self._pwrite(name, places, at)
+            self._pwrite(name, image.reshape(-1)[places], at + places.nbytes)
+
+    def _pwrite(self, name: str, values: Array, at: int) -> None:
+        data, written = values.data.cast("B"), 0
         with _explained(self._folder, "written"):
             while written < len(data):  # a disk that fills up takes a part
                 written += os.pwrite(self._files[name].fileno(), data[written:], at + written)
-        self._written[name][index] = True
 
     def _keep(self, name: str, index: tuple[int, ...], values: Array) -> None:
         if self._results[name].is_table:
@@ -169,9 +192,28 @@ class Results:
         return elsewhere.image(index).copy()
 
     def _read(self, name: str, index: tuple[int, ...]) -> Array:
-        out = np.empty(self.shape, self._results[name].numpy_dtype)
-        with _explained(self._folder, "read"):
-            os.preadv(self._files[name].fileno(), [out.data.cast("B")], self._offset(name, index))
+        dtype, at = self._results[name].numpy_dtype, self._offset(name, index)
+        if self._others[name][index] < 0:
+            return self._pread(name, self.shape, dtype, at)
+        image = self._of_usual(name, index, self.shape)
+        places = self._places(name, index)
+        image.reshape(-1)[places] = self._pread(name, places.shape, dtype, at + places.nbytes)
+        return image
+
+    def _of_usual(self, name: str, index: tuple[int, ...], shape: tuple[int, ...]) -> Array:
+        dtype = self._results[name].numpy_dtype
+        return np.full(shape, self._usual[name][index], f"u{dtype.itemsize}").view(dtype)
+
+    def _places(self, name: str, index: tuple[int, ...]) -> Array:
+        """Pixels with another value than nearly all have, ascending."""
+        number = (int(self._others[name][index]),)
+        return self._pread(name, number, _PLACE, self._offset(name, index))
+
+    def _pread(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], at: int) -> Array:
+        out = np.empty(shape, dtype)
+        if out.size:
+            with _explained(self._folder, "read"):
+                os.preadv(self._files[name].fileno(), [out.data.cast("B")], at)
         return out
 
     def filled(self, name: str, at: At) -> Array:
@@ -201,10 +243,15 @@ class Results:
         return values
 
     def _value(self, name: str, index: tuple[int, ...], row: int, col: int) -> float:
-        dtype = self._results[name].numpy_dtype
-        where = self._offset(name, index) + (row * self.shape[1] + col) * dtype.itemsize
-        with _explained(self._folder, "read"):
-            return float(np.frombuffer(os.pread(self._files[name].fileno(), dtype.itemsize, where), dtype)[0])
+        dtype, pixel = self._results[name].numpy_dtype, row * self.shape[1] + col
+        where = self._offset(name, index) + pixel * dtype.itemsize
+        if self._others[name][index] >= 0:
+            places = self._places(name, index)
+            rank = int(np.searchsorted(places, pixel))
+            if rank == places.size or places[rank] != pixel:
+                return float(self._of_usual(name, index, (1,))[0])
+            where = self._offset(name, index) + places.nbytes + rank * dtype.itemsize
+        return float(self._pread(name, (1,), dtype, where)[0])
 
     def stack(self, name: str, axes: Sequence[str], at: At, axis: str = "", part: slice = slice(None)) -> Array:
         """Images over several axes, missing values filled in.
@@ -251,6 +298,22 @@ class Results:
                 written[...] = False
             for file in set(self._files.values()):
                 file.close()
+
+
+def _bits(image: Array) -> Array:
+    """Values as whole numbers of their length, which are the same only where all bits are."""
+    return image.view(f"u{image.itemsize}").reshape(-1)
+
+
+def _mostly(bits: Array) -> tuple[int, Array | None]:
+    """What nearly all pixels are, and the places of the few others; None where these are more."""
+    if not bits.size:
+        return 0, None
+    usual, most = bits[bits.size // 2], bits.size // _FEW
+    if np.count_nonzero(bits[::_FEW * _FEW] != usual) * _FEW * _FEW > 2 * most:  # a look at some spares one at all
+        return 0, None
+    places = np.flatnonzero(bits != usual)
+    return int(usual), places.astype(_PLACE) if places.size <= most else None
 
 
 def _blank(one: Result, shape: tuple[int, ...]) -> Array:

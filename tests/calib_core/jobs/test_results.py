@@ -139,3 +139,58 @@ def test_nothing_is_left_on_the_disk(make: Any, truth: Any, tmp_path: Path) -> N
     results = make(MEAN)
     results.write({}, {"mean": truth})
     assert list(tmp_path.iterdir()) == []
+
+
+LARGE = (8, 40)
+
+
+def flags_with(number: int, seed: int = 0) -> Any:
+    """Image of one value but for some pixels, the first and the last of all among them where there are enough."""
+    image, rng = np.full(LARGE, 7, np.uint32), np.random.default_rng(seed)
+    places = [0, image.size - 1, *rng.permutation(np.arange(1, image.size - 1))][:number]
+    image.reshape(-1)[places] = rng.integers(8, 1 << 32, number, dtype=np.uint32)
+    return image
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 20, 79, 80, 81, 160, 320])
+def test_images_of_nearly_one_value_come_back_whole_and_by_pixel(make: Any, number: int) -> None:
+    results, images = make(FLAGS, shape=LARGE), [flags_with(number, seed) for seed in range(6)]
+    for i, image in enumerate(images):
+        results.write({"gain": i // 3, "cell": i % 3}, {"flags": image})
+    for i, image in enumerate(images):
+        np.testing.assert_array_equal(results.read("flags", {"gain": i // 3, "cell": i % 3}), image)
+    for row, col in ((0, 0), (0, 1), (3, 20), (7, 38), (7, 39)):
+        curve = results.along("flags", "cell", {"gain": 1}, row, col)
+        np.testing.assert_array_equal(curve, [image[row, col] for image in images[3:]])
+
+
+def test_numbers_that_are_not_whole_keep_all_their_bits(make: Any) -> None:
+    results = make(MEAN, shape=LARGE)
+    images = np.full((2, 3, *LARGE), np.nan, np.float32)
+    images[0, 1], images[0, 2] = -0.0, 0.1
+    images[1, :, 0, :5] = [0.0, -0.0, np.inf, 3e-45, 7.5]
+    results.write({}, {"mean": images})
+    for gain, cell in np.ndindex(2, 3):
+        found = results.read("mean", {"gain": gain, "cell": cell})
+        np.testing.assert_array_equal(found.view(np.uint32), images[gain, cell].view(np.uint32))
+        assert str(results.along("mean", "cell", {"gain": gain}, 0, 2)[cell]) == str(float(images[gain, cell, 0, 2]))
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 320), (320, 0), (5, 79), (79, 5), (320, 3)])
+def test_an_image_that_is_written_again_has_nothing_of_the_one_before(make: Any, before: int, after: int) -> None:
+    results, place = make(FLAGS, shape=LARGE), {"gain": 0, "cell": 1}
+    for number in (before, after):
+        results.write(place, {"flags": flags_with(number, number)})
+    np.testing.assert_array_equal(results.read("flags", place), flags_with(after, after))
+
+
+def test_of_flags_of_few_pixels_little_is_written(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    image, written, pwrite = flags_with(20), [], module.os.pwrite
+
+    def counted(file: int, data: Any, at: int) -> int:
+        written.append(len(data))
+        return pwrite(file, data, at)
+
+    monkeypatch.setattr(module.os, "pwrite", counted)
+    make(FLAGS, shape=LARGE).write({"gain": 0, "cell": 0}, {"flags": image})
+    assert sum(written) == 20 * (4 + 4) < image.nbytes
