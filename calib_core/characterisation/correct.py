@@ -14,13 +14,15 @@ from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import CorrectedOutput, Output
 from calib_core.characterisation.train_selection import TrainSelection
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
+from calib_core.constants.constant import ConstantKind
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.correction.step import Images, Step
 from calib_core.detector import DetectorType, Frames
 from calib_core.params import knob
 
-#: Bytes of a pixel and memory cell that are summed beside the stages, and that each constant has of each stage.
-_SUM_BYTES, _CONSTANT_BYTES = 24, 4
+#: Bytes of a pixel and memory cell that are summed beside the stages, and that each constant has of each entry of its
+#: first axis in memory, and while one such entry is read.
+_SUM_BYTES, _CONSTANT_BYTES, _READ_BYTES = 24, 4, 8
 #: Pixels of frames that go through the steps together, and bytes of each meanwhile.
 _TOGETHER, _STEP_BYTES = 1 << 21, 48
 
@@ -137,9 +139,10 @@ class Correct(TrainSelection, Method):
             Bytes.
         """
         assert kind is not None
-        kinds = sum(one.of == "constants" for one in self.inputs(kind))
-        constants = kinds * entries * len(kind.stages) * kind.pixels * _CONSTANT_BYTES
-        return constants + max(_TOGETHER, kind.pixels) * _STEP_BYTES
+        kinds = [kinds for one in self.inputs(kind) if one.of == "constants" for kinds in one.kinds]
+        images = entries * sum(_images(kind, one) for one in kinds)
+        reading = entries * kind.pixels * _READ_BYTES
+        return images * kind.pixels * _CONSTANT_BYTES + reading + max(_TOGETHER, kind.pixels) * _STEP_BYTES
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Summary:
         """Sums of nothing yet.
@@ -258,6 +261,13 @@ class Summary(Accumulator):
     def coverage(self) -> Array:
         """Frames seen of each memory cell."""
         return self._frames
+
+
+def _images(kind: DetectorType, constant: ConstantKind) -> int:
+    """Images of a memory cell that a constant has in memory."""
+    calibration = kind.calibrations.get(constant.name)
+    of_stages = calibration is None or "gain" in calibration.dims
+    return len(constant.used) or (len(kind.stages) if of_stages else 1)
 
 
 def _f4(values: Array) -> Array:

@@ -139,11 +139,11 @@ def inputs_of_steps(steps: Sequence[Step]) -> tuple[Input, ...]:
     Returns
     -------
     tuple of Input
-        One for each kind of constant, named like it; of a kind that two steps need, the last says whether it may be
-        left out.
+        One for each kind of constant, named like it.
     """
     kinds = {kind: False for step in steps for kind in step.optional}
-    kinds |= {kind: step.required for step in steps for kind in step.needs}
+    for step in steps:
+        kinds |= {kind: step.required or kinds.get(kind, False) for kind in step.needs}
     return tuple(
         Input(kind.name.lower(), kind.title, "constants", optional=not required, kinds=(kind,),
               help=f"{kind.title}: file, or folder of constants in which it is looked for by physical detector unit")

@@ -19,13 +19,17 @@ INTERNAL_DIMS = ("gain", "cell", "slow_scan", "fast_scan")
 
 @dataclass(frozen=True)
 class ConstantKind:
-    """What a calibration is: canonical name, unit, dtype in the file, meaning, and a name for the screen."""
+    """What a calibration is: canonical name, unit, dtype in the file, meaning, and a name for the screen.
+
+    ``used`` are the entries of its first axis that corrections read, where it has more of them than gain stages.
+    """
 
     name: str
     unit: str
     dtype: str
     help: str
     label: str = ""
+    used: tuple[int, ...] = ()
 
     @property
     def title(self) -> str:
@@ -39,7 +43,15 @@ BAD_PIXELS_DARK = ConstantKind("BadPixelsDark", "", "u4", "Bad-pixel flags found
 BAD_PIXELS_FF = ConstantKind("BadPixelsFF", "", "u4", "Bad-pixel flags found with flat light")
 LUT = ConstantKind("Lut", "ADU", "u2", "Linear code of each code of the converter", "look-up table")
 THRESHOLDS_DARK = ConstantKind(
-    "ThresholdsDark", "ADU", "f8", "Thresholds between gain stages and mean gain signal of each stage")
+    "ThresholdsDark", "ADU", "f8", "Thresholds between gain stages and mean gain signal of each stage", used=(0, 1))
+SLOPES_PC = ConstantKind(
+    "SlopesPC", "ADU", "f8", "Lines of high and medium gain over the charge of a pulse capacitor",
+    "pulse-capacitor slopes", used=(0, 1, 3, 4))
+BAD_PIXELS_PC = ConstantKind("BadPixelsPC", "", "u4", "Bad-pixel flags found with the pulse capacitor")
+SLOPES_FF = ConstantKind("SlopesFF", "ADU/keV", "f8", "Signal of high gain for each energy", "flat-field slopes")
+#: Entries of pulse-capacitor slopes along their axis, as files of the facility have them; those from 6 on are ours.
+PC_PARAMETERS = ("slope HG", "intercept HG", "deviation HG", "slope MG", "intercept MG", "deviation MG",
+                 "hook height", "hook length", "hook offset", "threshold", "ratio")
 
 RELATIVE_GAIN = ConstantKind("RelativeGain", "ADU/keV", "f8", "Conversion of each gain stage", "relative gain")
 

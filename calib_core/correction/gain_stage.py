@@ -1,4 +1,4 @@
-"""Gain stage of each sample, by its gain bits."""
+"""Gain stage of each sample, by its gain bits or by its gain signal."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import ClassVar
 import numpy as np
 
 from calib_core.constants.badpixels import BadPixels
-from calib_core.correction.step import Given, Images, Step
+from calib_core.constants.constant import THRESHOLDS_DARK, ConstantKind
+from calib_core.correction.of_samples import OfSamples
+from calib_core.correction.step import Bound, Constants, Given, Images, Step
 from calib_core.detector import DetectorType
+from calib_core.errors import BadInput
 
 
 class StageOfBits(Step):
@@ -48,3 +51,82 @@ class StageOfBits(Step):
         refused = wrong[images.bits]
         images.mask[refused] |= np.uint32(BadPixels.WRONG_GAIN_VALUE)
         images.use[refused] = False
+
+
+class StageOfSignal(Step):
+    """Find the gain stage of each sample by the analogue gain signal beside it; in fixed gain all have the same."""
+
+    word: ClassVar[str] = "stage_of_signal"
+    title: ClassVar[str] = "Gain stage"
+    required: ClassVar[bool] = True
+    unit_in: ClassVar[str] = ""
+    unit_out: ClassVar[str] = ""
+    optional: ClassVar[tuple[ConstantKind, ...]] = (THRESHOLDS_DARK,)
+    use_when: ClassVar[str] = "Always, and first: constants are of gain stages."
+    caution: ClassVar[str] = "Samples whose stage cannot be told are flagged, and are no measurement."
+
+    def bind(self, constants: Constants, kind: DetectorType) -> Bound:
+        """Take the thresholds, which fixed gain has none of.
+
+        Parameters
+        ----------
+        constants : Constants
+        kind : DetectorType
+            Knows whether gain is fixed.
+
+        Raises
+        ------
+        BadInput
+            There are no thresholds.
+        """
+        found = None if kind.fixed_stage is not None else constants.get(THRESHOLDS_DARK)
+        if found is None and kind.fixed_stage is None:
+            raise BadInput(self.without(kind))
+        return Bound(self, {} if found is None else {THRESHOLDS_DARK.name: found}, kind)
+
+    def without(self, kind: DetectorType) -> str:
+        """Say that nothing can be corrected without thresholds.
+
+        Parameters
+        ----------
+        kind : DetectorType
+        """
+        return (f"Nothing was given for {THRESHOLDS_DARK.title}, without which gain stages of {kind.title} cannot be "
+                f"told; give --constants-{THRESHOLDS_DARK.name.lower()}.")
+
+    def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
+        """Set the stages; nothing is found on the way.
+
+        Parameters
+        ----------
+        images : Images
+            With a gain signal. Samples whose signal is full get the flag WRONG_GAIN_VALUE, those whose thresholds are
+            not known GAIN_THRESHOLDING_ERROR; both are taken out of use, and keep the stage that is known of them.
+        given : mapping
+            Thresholds between neighbouring stages, ADU; none in fixed gain.
+        kind : DetectorType
+            Its code of a full signal, and the stage of fixed gain.
+
+        Raises
+        ------
+        ValueError
+            The images have no gain signal.
+        """
+        if kind.fixed_stage is not None:
+            images.stage[...] = kind.fixed_stage
+            return
+        if images.signal is None:
+            raise ValueError("these frames have no gain signal")
+        thresholds = given[THRESHOLDS_DARK.name]
+        assert isinstance(thresholds, OfSamples)
+        above = np.ones(images.signal.shape, bool)
+        unknown = np.zeros_like(above)
+        for index in range(len(kind.stages) - 1):
+            threshold = thresholds.entry(index, images)
+            unknown |= above & np.isnan(threshold)  # where the one before was not passed, this one does not matter
+            above &= images.signal > threshold
+            images.stage += above
+        full = images.signal >= kind.saturation
+        images.mask[full] |= np.uint32(BadPixels.WRONG_GAIN_VALUE)
+        images.mask[unknown] |= np.uint32(BadPixels.GAIN_THRESHOLDING_ERROR)
+        images.use &= ~(full | unknown)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from calib_core.constants.badpixels import BadPixels
-from calib_core.constants.constant import BAD_PIXELS_DARK, BAD_PIXELS_FF, ConstantKind
+from calib_core.constants.constant import BAD_PIXELS_DARK, BAD_PIXELS_FF, BAD_PIXELS_PC, ConstantKind
 from calib_core.correction.step import Given, Images, Step
 from calib_core.detector import DetectorType
 
@@ -31,7 +31,7 @@ class Mask(Step):
         images : Images
             Samples that are no finite number get the flag VALUE_IS_NAN.
         given : mapping
-            Flags of dark and flat field, uint32, as far as there are any.
+            Flags of dark, flat field and others, uint32, as far as there are any.
         kind : DetectorType
             Not asked.
         """
@@ -39,3 +39,9 @@ class Mask(Step):
             if one.name in given:
                 images.mask |= given[one.name].of(images)
         images.mask[~np.isfinite(images.values)] |= np.uint32(BadPixels.VALUE_IS_NAN)
+
+
+class MaskWithCapacitor(Mask):
+    """Give each sample the bad-pixel flags of its pixel, those of the pulse capacitor among them."""
+
+    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK, BAD_PIXELS_PC, BAD_PIXELS_FF)

@@ -19,6 +19,7 @@ class OfSamples:
     Attributes
     ----------
     data : (gain, cell, slow_scan, fast_scan) array
+        Or over something else than gain stages, of which :meth:`entry` gives one.
     cells : tuple of int or None
         Memory cells in the order of their axis; None where the only image is that of all frames.
     missing : float
@@ -53,6 +54,24 @@ class OfSamples:
         found: Array = self.data[0, place]
         for stage in range(1, stages):
             np.copyto(found, self.data[stage, place], where=images.stage == stage)
+        found[place < 0] = self.missing
+        return found
+
+    def entry(self, index: int, images: Images) -> Array:
+        """One entry of the first axis, of the samples' own memory cells.
+
+        Parameters
+        ----------
+        index : int
+        images : Images
+
+        Returns
+        -------
+        (n, slow_scan, fast_scan) array
+            A new one.
+        """
+        place = self._places(images.cell)
+        found: Array = self.data[index, place]
         found[place < 0] = self.missing
         return found
 

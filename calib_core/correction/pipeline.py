@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from calib_core.axes import Array
-from calib_core.correction.step import Bound, Constants, Images, Step
+from calib_core.correction.step import Bound, BoundConstant, CannotBeDone, Constants, Images, Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput, BadParameter
 
@@ -56,7 +56,8 @@ class BoundPipeline:
 
     def read(self) -> BoundPipeline:
         """The same with constants in memory, which is freed with it."""
-        return replace(self, steps=tuple(one.read() for one in self.steps))
+        known: dict[int, BoundConstant] = {}
+        return replace(self, steps=tuple(one.read(known) for one in self.steps))
 
     def apply(self, images: Images) -> None:
         """Take images through all steps, in place.
@@ -164,7 +165,8 @@ class Pipeline:
             try:
                 bound.append(step.bind(constants, kind))
             except BadInput as error:
-                if step.required or any(constants.get(one) is not None for one in step.needs):
+                there = any(constants.get(one) is not None for one in step.needs)
+                if step.required or (there and not isinstance(error, CannotBeDone)):
                     raise
                 skipped.append(Skipped(step.title, str(error)))
         return BoundPipeline(tuple(bound), tuple(skipped), kind)

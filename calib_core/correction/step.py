@@ -41,6 +41,8 @@ class Images:
         Analogue gain signal, of detectors that have one.
     found : dict of arrays
         What steps found on the way, by their word.
+    one_scale : bool
+        Whether signals of all gain stages are on the scale of the first.
     """
 
     values: Array
@@ -53,6 +55,7 @@ class Images:
     bits: Array | None = None
     signal: Array | None = None
     found: dict[str, Array] = field(default_factory=dict)
+    one_scale: bool = False
 
     @classmethod
     def of(
@@ -94,7 +97,7 @@ class Images:
         """Images that later steps can change without these."""
         values, stage, mask, use = (np.array(one) for one in (self.values, self.stage, self.mask, self.use))
         return type(self)(values, stage, mask, use, self.cell, self.train, self.pulse, self.bits, self.signal,
-                          dict(self.found))
+                          dict(self.found), self.one_scale)
 
 
 class BoundConstant(Protocol):
@@ -233,6 +236,10 @@ def shared(values: Array) -> Array:
     return np.asarray(values[0])
 
 
+class CannotBeDone(BadInput):
+    """A step that its constants forbid although they are there; it is left out, and that is told."""
+
+
 #: Constants that a step was bound to, by the name of their kind.
 Given = Mapping[str, BoundConstant]
 
@@ -245,9 +252,19 @@ class Bound:
     given: Given
     kind: DetectorType
 
-    def read(self) -> Bound:
-        """The same with constants in memory, which is freed with it."""
-        return Bound(self.step, {name: one.read() for name, one in self.given.items()}, self.kind)
+    def read(self, known: dict[int, BoundConstant] | None = None) -> Bound:
+        """The same with constants in memory, which is freed with it.
+
+        Parameters
+        ----------
+        known : dict, optional
+            Those that other steps have read, by the identity of what they were read from; filled.
+        """
+        known = {} if known is None else known
+        for one in self.given.values():
+            if id(one) not in known:
+                known[id(one)] = one.read()
+        return Bound(self.step, {name: known[id(one)] for name, one in self.given.items()}, self.kind)
 
     def apply(self, images: Images) -> None:
         """Correct images in place.

@@ -69,6 +69,8 @@ class Levels:
         their own it follows from ``gain_ratio``.
     gain_ratio : tuple of Level
         Of each of those: conversion of the stage before in units of its own.
+    above_line : tuple of Level
+        Of the first stages: how far the offset in the dark lies above the beginning of the stage's line over charge.
     switch : tuple of Level
         Of all stages but the last: signal above the offset at which a pixel takes the next stage.
     """
@@ -79,6 +81,7 @@ class Levels:
     gain_signal_noise: tuple[Level, ...] = ()
     gain: tuple[Level, ...] = ()
     gain_ratio: tuple[Level, ...] = ()
+    above_line: tuple[Level, ...] = ()
     switch: tuple[Level, ...] = ()
 
     @property

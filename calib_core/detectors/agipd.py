@@ -12,14 +12,22 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.correction.capacitor import RelativeGain
+from calib_core.correction.force_gain import ForceHigh, ForceMedium
+from calib_core.correction.gain_stage import StageOfSignal
+from calib_core.correction.mask import MaskWithCapacitor
+from calib_core.correction.offset import Offset
+from calib_core.correction.xray_gain import XrayGain
 from calib_core.detector import Calibration, DetectorType, GainStage
 from calib_core.detector.clues import Coded, Combined, Device, Scaled, Seen, Told, Unknown, Usual, powered, stage_told
 from calib_core.detector.condition_parts import ACQUISITION_RATE, BIAS_VOLTAGE, PIXELS_SLOW_FAST, memory_cells, pixels
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
 from calib_core.detector.simulated import Electronics, read_simulated
+from calib_core.detectors._agipd_control import old_setting, simulate_control
 from calib_core.detectors._geometry import known_geometry
 from calib_core.detectors._xtdf import channels, encode
 
@@ -36,9 +44,15 @@ _CONDITION = (
                        help="0 adaptive, 1 to 3 fixed HG, MG, LG"),
     ConditionParameter("integration_time", "Integration time", "", left_out_at=12.0, lowest=1, highest=255,
                        help="Integration time steps"),
+    ConditionParameter("source_energy", "Source energy", "keV", lowest=0.1, highest=100,
+                       help="Photon energy of the flat field that gains are of; no run tells it"),
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell", "gain")
+#: Parameters of the condition that constants of darks, of flat fields and of the pulse capacitor have.
+_OF_DARKS = tuple(one.name for one in _CONDITION if one.name != "source_energy")
+_OF_FLAT_FIELDS = tuple(one.name for one in _CONDITION if one.name != "gain_mode")
+_OF_CAPACITOR = tuple(name for name in _OF_DARKS if name != "gain_mode")
 _RAW = channels("AGIPD1M", "AGIPD")
 _HARDWARE = Electronics((64, 16), "AGIPD1MCTRL00", telemetry_bytes=5408, pixel_size=200)
 
@@ -48,12 +62,6 @@ _NAMES = r"(?P<instrument>[A-Z0-9]+)_[A-Z0-9]+_(?P<kind>AGIPD(?:1M|500K))-?(?P<n
 _COMP = Device(r"{instrument}_[A-Z0-9]+_{kind}{number}/MDL/FPGA_COMP", _NAMES)
 _SUPPLY = Device(r"{instrument}_[A-Z0-9]+_{kind}/PSC/HV", _NAMES)
 _MODULES = Device(r"{instrument}_[A-Z0-9]+_{kind}{number}/FPGA/M_\d+", _NAMES)
-#: Gain setting by two registers of old versions of the composite device: setupr, and patternTypeIndex 4 or below.
-_OLD_SETTINGS = {(0, False): 0.0, (32, True): 0.0, (8, False): 1.0, (40, True): 1.0}
-#: The first of these registers by whether the run is no dark, and the gain setting.
-_SETUPS = {(light, setting): setup for (setup, light), setting in _OLD_SETTINGS.items()}
-
-
 def _next_count(run: ControlReader) -> Found | None:
     cells = run.cells()
     fitting = [n for n in _CELL_COUNTS if cells.size and n > int(cells.max())]
@@ -65,10 +73,6 @@ def _smallest_step(run: ControlReader) -> Found | None:
     if steps.size == 0 or steps.min() <= 0:
         return None
     return Found(round(np.floor(45 / steps.min()) / 10, 1), "image.pulseId, smallest step")
-
-
-def _old_setting(setup: Any, pattern: Any) -> float | None:
-    return _OLD_SETTINGS.get((int(setup), int(pattern) == 4)) if int(pattern) <= 4 else None
 
 
 _CLUES = {
@@ -86,15 +90,13 @@ _CLUES = {
         Usual(1.1, "one pulse per train or none")),
     "gain_setting": (
         Told(_COMP, ("gain",)),
-        Combined(_COMP, ("setupr", "patternTypeIndex"), _old_setting),
+        Combined(_COMP, ("setupr", "patternTypeIndex"), old_setting),
         Usual(0.0, "no gain setting in the run")),
     "gain_mode": (Told(_COMP, ("gainModeIndex",)), Usual(0.0, "adaptive")),
     "integration_time": (
         Told(_COMP, ("integrationTime",)), Unknown(_COMP, 12.0, "is from before integrationTime"),
         Usual(12.0, "old default")),
 }
-#: Pattern of runs that are no darks; those of the darks are 1 to 3.
-_PATTERN_OF_LIGHT = 4
 #: Gain stage of each fixed gain mode.
 _FIXED = Told(_COMP, ("gainModeIndex",), Coded({1: 0.0, 2: 1.0, 3: 2.0}))
 
@@ -108,51 +110,14 @@ def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> 
 
 def _operated(kind: DetectorType, found: Mapping[str, Found]) -> DetectorType:
     """In fixed gain the gain signal says nothing, so there are no thresholds."""
-    fixed = "gain_mode" in found and float(found["gain_mode"].value) != 0
-    return replace(kind, signal_plane=None) if fixed else kind
+    mode = int(float(found["gain_mode"].value)) if "gain_mode" in found else 0
+    return replace(kind, signal_plane=None, fixed_stage=mode - 1) if mode else kind
 
 
 def _geometry_1m(n_modules: int) -> Any:
     from extra_geom import AGIPD_1MGeometry
 
     return AGIPD_1MGeometry.from_quad_positions([(-525, 625), (-550, -10), (520, -160), (542.5, 475)])
-
-
-def _control_domain(detector: str) -> str:
-    instrument, kind = detector.split("_DET_", 1)
-    return f"{instrument}_EXP_{kind}" if "500K" in kind else f"{instrument}_IRU_{kind.replace('-', '')}"
-
-
-def _simulate_control(
-    detector: str, stage: int | None, settings: Mapping[str, Any],
-) -> Mapping[str, Mapping[str, Any]]:
-    """Control sources of a run: composite device of the FPGAs, and the bias supply."""
-    domain = _control_domain(detector)
-    return {f"{domain}/MDL/FPGA_COMP": _simulate_comp(stage, settings), **_simulate_bias(domain, settings)}
-
-
-def _simulate_comp(stage: int | None, settings: Mapping[str, Any]) -> dict[str, Any]:
-    fixed = 0 if stage is None or not settings["fixed_gain"] else stage + 1
-    return {
-        "acquisitionTime": np.uint16(20),
-        "bunchStructure.firstPulse": np.uint16(0),
-        "bunchStructure.methodIndex": np.uint16(0),
-        "bunchStructure.nPulses": np.uint16(settings["memory_cells"]),
-        "bunchStructure.repetitionRate": np.float64(settings["acquisition_rate"]),
-        "gain": np.uint16(settings["gain_setting"]),
-        "gainModeIndex": np.uint16(fixed),
-        "integrationTime": np.uint16(settings["integration_time"]),
-        "patternTypeIndex": np.uint16(_PATTERN_OF_LIGHT if stage is None else stage + 1),
-        "pcRowNr": np.uint16(0),
-        "setupr": np.uint16(_SETUPS[stage is None, float(bool(settings["gain_setting"]))]),
-    }
-
-
-def _simulate_bias(domain: str, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    voltage = np.float32(settings["bias_voltage"])
-    if "500K" in domain:
-        return {f"{domain}/FPGA/M_{i}": {"highVoltage.target": voltage} for i in range(8)}
-    return {f"{domain[:-1]}/PSC/HV": {f"channels.U{i}.voltage": voltage for i in range(16)}}
 
 
 AGIPD1M = DetectorType(
@@ -175,12 +140,18 @@ AGIPD1M = DetectorType(
     clues=_CLUES,
     find_stage=_find_stage,
     operated=_operated,
-    calibrations={k: Calibration(k, _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")} | {
-        "ThresholdsDark": Calibration("ThresholdsDark", _DIMS, {"threshold": "gain"})},
+    calibrations={
+        **{k: Calibration(k, _DIMS, parameters=_OF_DARKS) for k in ("Offset", "Noise", "BadPixelsDark")},
+        "ThresholdsDark": Calibration("ThresholdsDark", _DIMS, {"threshold": "gain"}, _OF_DARKS),
+        "SlopesPC": Calibration("SlopesPC", (*_DIMS[:3], "parameter"), parameters=_OF_CAPACITOR),
+        "BadPixelsPC": Calibration("BadPixelsPC", _DIMS, parameters=_OF_CAPACITOR),
+        "SlopesFF": Calibration("SlopesFF", _DIMS[:3], parameters=_OF_FLAT_FIELDS),
+        "BadPixelsFF": Calibration("BadPixelsFF", _DIMS, parameters=_OF_FLAT_FIELDS),
+    },
     geometry=_geometry_1m,
     geometry_note="EXtra-geom, default quadrant positions",
     simulated=read_simulated("agipd", "AGIPD1M", _HARDWARE),
-    simulate_control=_simulate_control,
+    simulate_control=simulate_control,
 )
 
 AGIPD500K = replace(
@@ -194,4 +165,7 @@ AGIPD500K = replace(
     simulated=read_simulated("agipd", "AGIPD500K", replace(_HARDWARE, control_aggregator="AGIPD500K2G00")),
 )
 
-declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark()), __doc__))
+_CORRECT = Correct(steps=(StageOfSignal(), ForceMedium(on=False), ForceHigh(on=False), Offset(), RelativeGain(),
+                          XrayGain(), MaskWithCapacitor()))
+
+declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark(), _CORRECT), __doc__))

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from calib_core.detector import FrameSelection, Readings
-from calib_core.errors import BadInput
 from calib_core.io.cells import frequent_cells
-from calib_core.io.datasets import UnfitError, find, read_values
 from calib_core.io.entries import train_ids
-from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
+from calib_core.io.files import RunFile
+from calib_core.io.first_rows import first_rows, readable
 from calib_core.io.module_index import ModuleIndex
-
-log = logging.getLogger(__name__)
 
 
 class RunControl:
@@ -98,7 +95,7 @@ class RunControl:
         part = index.parts[index.part[0]]
         first = index.row[_first_train(index)]
         path = f"INSTRUMENT/{index.module.source}/{self._pulse_key.replace('.', '/')}"
-        found = _read(part.file, lambda: _dataset(part.file, path, int(first.max()) + 1))
+        found = first_rows(part.file, path, int(first.max()) + 1)
         if found is None or len(found) <= first.max():
             return np.empty(0, np.uint64)
         return np.asarray(found[first.min():].reshape(-1))
@@ -123,8 +120,8 @@ class RunControl:
         """
         index = self._index()
         path = f"INSTRUMENT/{index.module.source}/{key.replace('.', '/')}"
-        found = [_read(part.file, lambda: _dataset(part.file, path, len(train_ids(part.file))))  # noqa: B023
-                 for part in index.parts]
+        rows = (len(readable(part.file, partial(train_ids, part.file))) for part in index.parts)
+        found = [first_rows(part.file, path, number) for part, number in zip(index.parts, rows, strict=True)]
         numbers = [values.ravel() for values in found if values is not None and values.size
                    and values.dtype.kind in "biuf"]
         trains = len(self._trains())
@@ -142,18 +139,18 @@ class RunControl:
         path = f"{section}/{source}/{key.replace('.', '/')}/value"
         for file in self._files:
             if source in file.access.control_sources:
-                values = _read(file, lambda: self._stored(file, section, path))  # noqa: B023
+                values = readable(file, partial(self._stored, file, section, path))
                 if values is not None:
                     yield values
 
     def _stored(self, file: RunFile, section: str, path: str) -> npt.NDArray[Any] | None:
         if section == "RUN":
-            return _dataset(file, path, 1)
+            return first_rows(file, path, 1)
         if file not in self._rows_of:
             ids, used = train_ids(file), self._trains()
             self._rows_of[file] = np.flatnonzero(np.isin(ids, used)) if used.size else np.arange(len(ids))
         rows = self._rows_of[file]
-        values = _dataset(file, path, int(rows[-1]) + 1 if rows.size else 0)
+        values = first_rows(file, path, int(rows[-1]) + 1 if rows.size else 0)
         return None if values is None else values[rows[rows < len(values)]]
 
 
@@ -162,29 +159,12 @@ def _first_train(index: ModuleIndex) -> npt.NDArray[np.bool_]:
     return np.asarray((index.train == index.train[:1]) & (index.part == index.part[:1]) & (index.piece == 0))
 
 
-def _dataset(file: RunFile, path: str, rows: int) -> npt.NDArray[Any] | None:
-    """First rows of a dataset, which is padded behind the last train; what is no data is left out and told."""
-    try:
-        dataset = find(file, path)
-        return None if dataset is None or not dataset.shape else read_values(file, dataset, rows)
-    except UnfitError as unfit:
-        log.warning("%s, %s; it is not used.", file.name, unfit)
-        return None
-
-
 def _first_entries(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """One value per train: text as text, of vectors the first entry."""
     flat = values.reshape(len(values), -1)[:, :1].ravel()
     if flat.dtype.kind in "OS":
         return np.array([_text(value) for value in flat], dtype=object)
     return flat
-
-
-def _read(file: RunFile, call: Callable[[], Any]) -> Any:
-    try:
-        return call()
-    except HDF5_ERRORS as error:
-        raise BadInput(f"{file.name} cannot be read: {cause_of(error)}.") from error
 
 
 def _text(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from time import perf_counter
 from typing import Any
@@ -13,9 +12,9 @@ import numpy.typing as npt
 
 from calib_core.detector import DetectorType, Frames, FrameSelection
 from calib_core.errors import BadInput, BadParameter
-from calib_core.io.files import RunFile
 from calib_core.io.loss import Loss
 from calib_core.io.module_index import ModuleIndex
+from calib_core.io.sequence_frames import SequenceFrames, frames_of_part
 from calib_core.io.storage import FrameStore, open_store
 from calib_core.io.words import BITS_KEY, are_signed, clip_negative, samples_of, split_words
 
@@ -46,29 +45,6 @@ class _ReadAhead:
         """Judge by how long the last chunk took; announced chunks come fast, so one slow one counts for several."""
         self._left = _ANNOUNCED if n_bytes < _MEMORY_RATE * seconds else self._left - 1
         return self._left > 0
-
-
-@dataclass(frozen=True)
-class SequenceFrames:
-    """Where the valid frames of a module lie in one file.
-
-    Attributes
-    ----------
-    file : RunFile
-    train : (n,) uint64
-        In train order.
-    cell : (n,) int64
-    slot : (n,) int64
-        Position within the entry of its train; 0 for detectors whose entries are frames.
-    per_row : int
-        Frames that an entry has.
-    """
-
-    file: RunFile
-    train: Array
-    cell: Array
-    slot: Array
-    per_row: int
 
 
 class ModuleFrames:
@@ -313,9 +289,7 @@ class ModuleFrames:
         SequenceFrames
         """
         [part] = np.flatnonzero(self._sequence == sequence)
-        mine, of = self._index.part == part, self._index.parts[part]
-        per_row = of.pixels.shape[1] if self.detector.raw.frames_per_entry else 1
-        return SequenceFrames(of.file, self.train[mine], self.cell[mine], self._index.slot[mine], per_row)
+        return frames_of_part(self.detector, self._index, int(part))
 
     def _of_sequences(self, chosen: Indices, sequences: Sequence[int]) -> Indices:
         if not sequences:

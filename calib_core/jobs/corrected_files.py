@@ -16,7 +16,7 @@ from calib_core.characterisation.unit import Sink, Unit
 from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.step import Images
 from calib_core.detector import DetectorType, Module
-from calib_core.io.frames import SequenceFrames
+from calib_core.io.sequence_frames import SequenceFrames
 from calib_core.jobs.board import Written
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.plan import Plan
@@ -145,7 +145,7 @@ class _OpenFile:
         row = np.searchsorted(np.unique(frames.train), frames.train)
         place = row * per_row + frames.slot if kind.raw.frames_per_entry else np.arange(len(frames.train))
         # a train may have a memory cell several times: frames come in the order of the index
-        self._places = _Places(frames.train, frames.cell, place)
+        self._places, self._pulse = _Places(frames.train, frames.cell, place), frames.pulse
         self._missing = np.ones(writer.source.frames, bool)
 
     def put(self, images: Images) -> None:
@@ -169,6 +169,8 @@ class _OpenFile:
         arrays = {names.values: values, names.mask: mask, names.stage: stage}
         if names.cell:
             arrays[names.cell] = cell.astype(np.uint16)
+        if names.pulse and self._pulse is not None:  # an entry of several frames has none
+            arrays[names.pulse] = self._pulse[places]
         self._writer.write(places, arrays)
 
 
@@ -190,7 +192,7 @@ class _Names:
 
     def __init__(self, kind: DetectorType) -> None:
         raw = kind.raw
-        self.values, self.cell = raw.pixels, raw.cell
+        self.values, self.cell, self.pulse = raw.pixels, raw.cell, raw.pulse
         self.mask, self.stage = f"{raw.group}.mask", f"{raw.group}.gain"
 
 
@@ -203,6 +205,7 @@ def _source(
         CorrectedKey(names.mask, np.dtype("u4"), shape, packed=True, shuffled=True),
         CorrectedKey(names.stage, np.dtype("u1"), shape, packed=True),
         *((CorrectedKey(names.cell, np.dtype("u2")),) if names.cell else ()),
+        *((CorrectedKey(names.pulse, np.dtype("u8")),) if names.pulse and frames.pulse is not None else ()),
     )
     entry = kind.raw.frames_per_entry
     trains, counts = np.unique(frames.train, return_counts=True)

@@ -26,13 +26,17 @@ class FileConstant:
     Attributes
     ----------
     stored : StoredConstant
+        With names of its axes, but for look-up tables.
     kind : ConstantKind
     detector : DetectorType
+    guessed : bool
+        Whether the names of the axes were found by their lengths.
     """
 
     stored: StoredConstant
     kind: ConstantKind
     detector: DetectorType
+    guessed: bool = False
 
     @property
     def why(self) -> str:
@@ -52,10 +56,9 @@ class FileConstant:
     @property
     def cells(self) -> tuple[int, ...] | None:
         """Memory cells of the values; None where there is one image for all frames and the file names no cell."""
-        number = self._lengths().get("cell", 1)
-        if number == 1 and not names_cells(self.stored):
+        if self._lengths()["cell"] == 1 and not names_cells(self.stored):
             return None
-        return cells_of(self.stored) if self.stored.dims else tuple(range(number))
+        return cells_of(self.stored)
 
     def checked(self) -> Self:
         """The same, once its shape was found to be that of the detector's constants.
@@ -72,44 +75,47 @@ class FileConstant:
         """Values for images: they are asked of what :meth:`read` gives, so that nobody holds them for ever."""
         raise NotImplementedError("a constant of a file is read first")
 
-    def read(self) -> OfSamples:
-        """The constant in memory, by gain stage and memory cell."""
-        flags = self.kind.dtype.startswith("u")
-        values = self._in_order().astype(np.uint32 if flags else np.float32)
-        missing = int(BadPixels.NO_DARK_DATA) if flags else np.nan
-        return OfSamples(values, self.cells, missing, self.why)
+    @property
+    def unit(self) -> str:
+        """Unit that the file tells; empty where it tells none."""
+        return str(self.stored.attributes.get("unit", ""))
 
-    def _in_order(self) -> Array:
-        """Values with the axes in the usual order, which files of the facility do not name."""
-        if self.stored.dims:
-            return self.stored.values()
-        values, names = self.stored.data(), self._names()
-        order = [names.index(name) for name in INTERNAL_DIMS if name in names]
-        missing = tuple(i for i, name in enumerate(INTERNAL_DIMS) if name not in names)
-        return np.expand_dims(values.transpose(order), missing)
+    def read(self) -> OfSamples:
+        """The constant in memory, by gain stage, or what else is used of it, and memory cell."""
+        flags = self.kind.dtype.startswith("u")
+        dtype = np.uint32 if flags else np.float32
+        missing = int(BadPixels.NO_DARK_DATA) if flags else np.nan
+        return OfSamples(self._values(dtype), self.cells, missing, self.why)
+
+    def _values(self, dtype: type) -> Array:
+        """Values with the axes in the usual order; entries of the first are read one after the other."""
+        order, lengths = self._order(), self._lengths()
+        entries = self.kind.used or range(lengths[order[0]])
+        values: Array = np.empty((len(entries), lengths["cell"], *self.detector.shape), dtype)
+        for out, entry in zip(values, entries, strict=True):
+            out[...] = self.stored.entries([entry], order[0], order)[0]
+        return values
+
+    def _order(self) -> tuple[str, ...]:
+        """The usual order of the axes, the first as it is called here."""
+        first = next((name for name in self._declared() if name not in INTERNAL_DIMS), INTERNAL_DIMS[0])
+        return (first, *INTERNAL_DIMS[1:])
 
     def _lengths(self) -> dict[str, int]:
         """Length of each axis; BadInput where they are not those of the detector."""
-        names, kind = self._names(), self.detector
+        order, kind = self._order(), self.detector
+        found = dict.fromkeys(order, 1) | dict(zip(self.stored.dims, self.stored.shape, strict=True))
         wanted = dict(zip(INTERNAL_DIMS[2:], kind.shape, strict=True))
-        if "gain" in self._declared():
-            wanted["gain"] = len(kind.stages)
-        found = {name: 1 for name in wanted} | dict(zip(names, self.stored.shape, strict=False))
-        if len(names) != len(self.stored.shape) or any(found[name] != length for name, length in wanted.items()):
+        if few := self.kind.used and found[order[0]] <= max(self.kind.used):
+            wanted[order[0]] = max(self.kind.used) + 1
+        elif order[0] in self._declared() and not self.kind.used:
+            wanted[order[0]] = len(kind.stages)
+        if few or not set(self.stored.dims) <= set(order) or any(found[name] != n for name, n in wanted.items()):
             lengths = ", ".join(f"{name} of {length}" for name, length in wanted.items())
-            raise BadInput(f"{self.why} has the shape {self.stored.shape} with the axes {', '.join(names)}; "
-                           f"a constant {self.stored.calibration} of {kind.title} has {lengths}.")
+            axes = ", ".join(self.stored.dims)
+            raise BadInput(f"{self.why} has the shape {self.stored.shape} with the axes {axes}; a constant "
+                           f"{self.stored.calibration} of {kind.title} has {lengths}.")
         return found
-
-    def _names(self) -> list[str]:
-        """Names of the axes in the order of the file: as it names them, or those of the kind that it has."""
-        if self.stored.dims:
-            return list(self.stored.dims)
-        names, kind = list(self._declared()), self.detector
-        for axis, length in (("cell", kind.max_cells), ("gain", len(kind.stages))):
-            if len(names) > len(self.stored.shape) and axis in names and (length == 1 or axis == "cell"):
-                names.remove(axis)
-        return names
 
     def _declared(self) -> tuple[str, ...]:
         return next(one.dims for one in self.detector.calibrations.values() if one.name == self.stored.calibration)

@@ -19,6 +19,7 @@ from calib_core.jobs.given import path_of
 from calib_core.jobs.said import condition_of, of_sets
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
+from calib_core.store.bare_files import with_axes
 from calib_core.store.constants import StoredConstant, list_constants, read_constant
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -142,7 +143,7 @@ class _Choice:
 
     def of_module(self, inputs: Sequence[Input], files: Mapping[str, _Files], number: int) -> FileConstants:
         """Constants of one module, of each kind one."""
-        kind, pdu = self.detector.type, self.detector.module(number).pdu
+        pdu = self.detector.module(number).pdu
         found, several = {}, set()
         for one in (one for one in inputs if one.name in files):
             given, stored = files[one.name]
@@ -153,10 +154,16 @@ class _Choice:
                                f"{', '.join(sorted({constant.pdu for constant in stored}))}.")
             [wanted] = one.kinds
             fitting = self._of_condition(mine)
-            taken = FileConstant(self._by_time(fitting), wanted, kind)
-            found[wanted.name] = taken if wanted == LUT else taken.checked()
+            found[wanted.name] = self._with_axes(self._by_time(fitting), wanted)
             several |= {wanted.name} if len(fitting) > 1 else set()
         return FileConstants(found, frozenset(several))
+
+    def _with_axes(self, stored: StoredConstant, wanted: ConstantKind) -> FileConstant:
+        """A constant whose axes are known, checked against the detector; of a look-up table its step does so."""
+        if wanted == LUT:
+            return FileConstant(stored, wanted, self.detector.type)
+        named, _ = with_axes(stored, self.detector.type, 0 if stored.dims else len(self.run.cells))
+        return FileConstant(named, wanted, self.detector.type, not stored.dims).checked()
 
     def _of_condition(self, constants: list[StoredConstant]) -> list[StoredConstant]:
         """Those of the run's operating condition; BadInput where there are none and others are not to be taken."""
@@ -227,6 +234,8 @@ def _doubts_of(one: FileConstant, run: OfRun, several: bool) -> Iterator[str]:
         yield "is the newest of several; the run does not tell when it was recorded."
     if one.kind == LUT:  # its step looks codes up, and refuses what is no table of the detector
         return
+    if one.guessed:
+        yield f"does not name its axes; by their lengths they are taken as {', '.join(one.dims)}."
     if not condition_of(one.detector, one.stored).values:
         yield "does not tell its operating condition, so it was not compared with the run's."
     if lacking := sorted(set(run.cells) - set(one.cells)) if one.cells is not None else []:

@@ -24,7 +24,10 @@ from calib_core.constants.constant import (
     INTERNAL_DIMS,
     NOISE,
     OFFSET,
+    PC_PARAMETERS,
     RELATIVE_GAIN,
+    SLOPES_FF,
+    SLOPES_PC,
     THRESHOLDS_DARK,
     Constant,
     ConstantKind,
@@ -47,6 +50,8 @@ _FLAGS = {
     BadKind.NOISY: BadPixels.NOISE_OUT_OF_THRESHOLD, BadKind.BLINKING: BadPixels.NOISE_OUT_OF_THRESHOLD,
     BadKind.HIGH_OFFSET: BadPixels.OFFSET_OUT_OF_THRESHOLD, BadKind.WRONG_GAIN: BadPixels.WRONG_GAIN_VALUE,
 }
+#: Charge of a step of the pulse capacitor, keV: any would do, since corrections take ratios of slopes.
+_STEP = 3.5
 #: Gives (entries, cells, slow_scan, fast_scan) of some memory cells.
 Read = Callable[[slice], Array]
 
@@ -154,10 +159,11 @@ def _constants(known: _Known, module: Module) -> Iterator[Constant]:
         if calibration is None:
             continue
         cells = tuple(known.truth.cells.tolist())
+        first = next((dim for dim in calibration.dims if dim not in INTERNAL_DIMS), INTERNAL_DIMS[0])
         yield Constant(
-            kind=kind, calibration=calibration.name, pdu=module.pdu, dims=INTERNAL_DIMS,
+            kind=kind, calibration=calibration.name, pdu=module.pdu, dims=(first, *INTERNAL_DIMS[1:]),
             shape=(len(labels), len(cells), *known.kind.shape), file_dims=calibration.dims,
-            labels={"gain": labels, "cell": cells}, begin=known.begin, read=read,
+            labels={first: labels, "cell": cells}, begin=known.begin, read=read,
             condition=known.condition.of(known.kind.condition_of(calibration)), recorded=known.condition,
             provenance={**known.provenance, "aggregator": module.aggregator, "module": module.number})
 
@@ -173,6 +179,9 @@ def _contents(known: _Known, module: int) -> Iterator[tuple[ConstantKind, tuple[
         yield THRESHOLDS_DARK, THRESHOLD.labels, partial(_thresholds, truth, module)
     if truth.settings.levels.gain:
         yield RELATIVE_GAIN, stages, partial(truth.gain, module)
+        yield SLOPES_FF, stages[:1], lambda cells: truth.gain(module, cells)[:1]
+    if truth.settings.levels.above_line:
+        yield SLOPES_PC, PC_PARAMETERS, partial(_slopes, truth, module)
 
 
 def _flags(truth: Truth, kind: DetectorType, module: int, cells: slice) -> Array:
@@ -184,6 +193,16 @@ def _flags(truth: Truth, kind: DetectorType, module: int, cells: slice) -> Array
     for region in kind.regions:
         region.mark(flags)
     return np.broadcast_to(flags, (len(kind.stages), len(truth.cells[cells]), *flags.shape))
+
+
+def _slopes(truth: Truth, module: int, cells: slice) -> Array:
+    """Lines of high and medium gain, over steps of the pulse capacitor; what no truth has is NaN."""
+    slopes, begins = truth.gain(module, cells) * _STEP, truth.offset(module, cells) - truth.above_line(module, cells)
+    values = np.full((len(PC_PARAMETERS), *slopes.shape[1:]), np.nan, np.float32)
+    for stage in range(2):
+        values[3 * stage], values[3 * stage + 1] = slopes[stage], begins[stage]
+    values[-2:] = truth.thresholds(module, cells)[0], slopes[0] / slopes[1]
+    return values
 
 
 def _thresholds(truth: Truth, module: int, cells: slice) -> Array:

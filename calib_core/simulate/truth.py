@@ -27,7 +27,7 @@ _NOISY_FACTOR = 4
 #: A high offset lies this many standard deviations of its ASIC above the ASIC's mean.
 _HIGH_OFFSET = (14.0, 18.0)
 #: Distinguish the random fields of a module.
-_OFFSET, _NOISE, _SIGNAL, _SIGNAL_NOISE, _BAD, _HIGH, _GAIN, _RATIO, _SWITCH = range(9)
+_OFFSET, _NOISE, _SIGNAL, _SIGNAL_NOISE, _BAD, _HIGH, _GAIN, _RATIO, _SWITCH, _LINE = range(10)
 
 
 class BadKind(IntFlag):
@@ -53,7 +53,7 @@ class ModuleTruth:
         levels = self.levels
         self._levels = {_OFFSET: levels.offset, _NOISE: levels.noise, _SIGNAL: levels.gain_signal,
                         _SIGNAL_NOISE: levels.gain_signal_noise, _GAIN: levels.gain, _RATIO: levels.gain_ratio,
-                        _SWITCH: levels.switch}
+                        _SWITCH: levels.switch, _LINE: levels.above_line}
         self._key = (settings.seed, module)
         self._shape = self.detector.shape
         self._pixel_maps: dict[tuple[int, int], Array] = {}
@@ -149,6 +149,29 @@ class ModuleTruth:
         if stage < own:
             return self._value(_GAIN, stage, cell)
         return np.asarray(self.gain(stage - 1, cell) / self._value(_RATIO, stage - own, cell))
+
+    def above_line(self, stage: int) -> Array:
+        """How far the offset lies above the beginning of the stage's line over charge, the same in all cells."""
+        own = stage < len(self.levels.above_line)
+        return self._pixel_map(_LINE, stage) if own else np.zeros(self._shape, np.float32)
+
+    def baseline(self, stage: int, cell: int) -> Array:
+        """Signal of light without any charge: in stages after the first not what a dark gives that forces them.
+
+        Parameters
+        ----------
+        stage, cell : int
+
+        Returns
+        -------
+        (slow_scan, fast_scan) float32
+            Where the stage's line is at the charge at which that of the first stage is at its offset.
+        """
+        offset = self.offset(stage, cell)
+        if not 0 < stage < len(self.levels.above_line):
+            return offset
+        ahead = self.above_line(0) * (self.gain(stage, cell) / self.gain(0, cell))
+        return np.where(self.dead, np.float32(0), offset - self.above_line(stage) + ahead)
 
     def switch(self, stage: int) -> Array:
         """Signal above the offset at which a pixel takes the next stage, the same in all memory cells.

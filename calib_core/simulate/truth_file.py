@@ -85,6 +85,10 @@ class Truth:
         """Conversion, ADU per keV, as :meth:`offset`."""
         return self._full(module, "gain", cells)
 
+    def above_line(self, module: int, cells: slice = _ALL) -> Array:
+        """How far offsets lie above the beginnings of lines over charge, as :meth:`offset`."""
+        return self._full(module, "above_line", cells)
+
     def switch(self, module: int) -> Array:
         """Signal above the offset at which pixels take the next stage (stages - 1, slow_scan, fast_scan), ADU."""
         return self._stored(module, "switch")
@@ -160,6 +164,8 @@ class TruthWriter:
             self._per_cell(group, "gain", truth.gain)
         else:
             group["gain"] = self._per_stage(partial(truth.gain, cell=int(self._cells[0])))
+        if truth.levels.above_line:
+            group["above_line"] = self._per_stage(truth.above_line)
         group["switch"] = np.stack([truth.switch(stage) for stage in self._stages[:-1]])
 
     def _per_stage(self, make: Any) -> Array:

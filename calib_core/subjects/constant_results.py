@@ -12,9 +12,9 @@ from calib_core.axes import At, Axis, Result
 from calib_core.characterisation.family import characterisations
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput
+from calib_core.store.bare_files import calibration_of
 from calib_core.store.constants import StoredConstant
 from calib_core.store.images import Stack
-from calib_core.subjects.bare_files import calibration_of
 from calib_core.subjects.constant_axes import Labels, axes_of, known_axes, labels_of
 from calib_core.subjects.constant_reasons import named_method
 from calib_core.subjects.constant_sets import ConstantSet

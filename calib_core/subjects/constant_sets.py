@@ -24,9 +24,9 @@ import numpy as np
 
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput, and_others
+from calib_core.store.bare_files import calibration_of, numbers_of, types_of, with_axes
 from calib_core.store.constants import StoredConstant, read_constant
 from calib_core.store.manifests import doubts
-from calib_core.subjects.bare_files import calibration_of, numbers_of, types_of, with_axes
 from calib_core.subjects.provenance_words import runs_text, time_text
 
 #: Where constants lie below a root, the folder in it, its types, a type, a unit.

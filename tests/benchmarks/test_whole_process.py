@@ -165,6 +165,14 @@ def test_start_of_a_small_dark(tmp_path, bars) -> None:
             [sys.executable, str(tmp_path / "kernel.py")], 1 / 1.4)
 
 
+@pytest.mark.parametrize(("name", "words"), [
+    ("version", ("--version",)), ("help_of_a_method", ("AGIPD", "DARK", "--help"))])
+def test_words_alone(name, words, bars) -> None:
+    """Against the import of NumPy, at most 1.5 of which they are to take."""
+    compare(bars, name, lambda: [sys.executable, "-m", "calib_core", *words],
+            [sys.executable, "-c", "import numpy"], 1 / 1.5, 9)
+
+
 def test_kernels_that_nobody_has_compiled(tmp_path, bars) -> None:
     """What a first dark costs more than a second one, against what one fixed kernel does."""
     made = simulated(tmp_path / "raw", 1, 10)

@@ -19,7 +19,15 @@ from calib_core.characterisation.family import Family, families
 from calib_core.characterisation.inputs import RunFacts
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.unit import Accumulator, Context, Unit
-from calib_core.constants.constant import BAD_PIXELS_DARK, OFFSET, RELATIVE_GAIN, ConstantKind
+from calib_core.constants.constant import (
+    BAD_PIXELS_DARK,
+    OFFSET,
+    RELATIVE_GAIN,
+    SLOPES_FF,
+    SLOPES_PC,
+    THRESHOLDS_DARK,
+    ConstantKind,
+)
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.detector import DetectorType, Frames
@@ -50,9 +58,12 @@ def before(method: Method, kind: DetectorType, cells: int) -> dict[int, BoundPip
     rng, shape = np.random.default_rng(11), (len(kind.stages), cells, *kind.shape)
     values = {OFFSET.name: rng.normal(100, 3, shape).astype(np.float32),
               RELATIVE_GAIN.name: rng.normal(40, 1, shape).astype(np.float32),
-              BAD_PIXELS_DARK.name: (rng.random(shape) < 0.01).astype(np.uint32)}
+              BAD_PIXELS_DARK.name: (rng.random(shape) < 0.01).astype(np.uint32),
+              THRESHOLDS_DARK.name: rng.normal(150, 30, (2, *shape[1:])).astype(np.float32),
+              SLOPES_PC.name: rng.normal(40, 1, (4, *shape[1:])).astype(np.float32),
+              SLOPES_FF.name: rng.normal(7, 0.1, (1, *shape[1:])).astype(np.float32)}
     steps = [step for step in method.steps_before() if not step.whole_numbers]
-    return {0: Pipeline(steps).bind(InMemory(values), kind)} if steps else {}
+    return {0: Pipeline(steps).bind(InMemory(values), kind).read()} if steps else {}
 
 
 class InMemory:

@@ -20,15 +20,18 @@ from calib_core.constants.constant import (
     RELATIVE_GAIN,
     ConstantKind,
 )
+from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.cosmics import RejectCosmics
-from calib_core.correction.gain_stage import StageOfBits
+from calib_core.correction.force_gain import ForceHigh, ForceMedium
+from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.linearise import Linearise
 from calib_core.correction.mask import Mask
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.relative_gain import GainPerEnergy
 from calib_core.correction.step import Given, Images, Known, KnownConstant, Step
+from calib_core.correction.xray_gain import XrayGain
 from calib_core.detector import DetectorType
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput, BadParameter
@@ -125,7 +128,10 @@ def test_a_table_of_codes_can_be_sent_too(kind: DetectorType) -> None:
 
 
 def test_every_step_is_tried() -> None:
-    assert set(STEPS) == {Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, Mask}
+    assert set(STEPS) == {
+        Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, Mask,
+        # whose constants have an axis of memory cells, against loops in tests/calib_core/correction
+        StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain}
 
 
 def test_the_trace_ends_where_the_pipeline_ends_and_changes_nothing(constants: Known, kind: DetectorType) -> None:

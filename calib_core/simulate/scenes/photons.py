@@ -1,7 +1,8 @@
 """One run with light: photons make charge, which a pixel converts in the gain stage that it takes for it.
 
-A sample is offset + gain · charge + noise, all of its gain stage, cut at 0 and at the largest code. No signal is lost
-or added where a pixel changes its stage. What the runs were made of comes back from :meth:`Photons.truth_of`.
+A sample is baseline + gain · charge + noise, all of its gain stage, cut at 0 and at the largest code; the baseline is
+the offset, but where that of a dark with a forced stage is another. No signal is lost or added where a pixel changes
+its stage. What the runs were made of comes back from :meth:`Photons.truth_of`.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ class PhotonSource(FrameSource):
     def __init__(self, scene: Photons, settings: Settings, truth: ModuleTruth, part: int, cells: Array) -> None:
         super().__init__(settings, truth, part, cells)
         self._scene, self._module, self._mean = scene, truth.module, scene.mean(truth.detector)
-        self._offset = [working(_stages(truth.offset, truth, cell), truth.dead) for cell in self.cells.tolist()]
+        self._offset = [working(_stages(truth.baseline, truth, cell), truth.dead) for cell in self.cells.tolist()]
         stages = range(len(self.detector.stages))
         # once where memory cells do not differ
         of_gain = self.cells.tolist() if truth.levels.gain_of_cells else self.cells.tolist()[:1]

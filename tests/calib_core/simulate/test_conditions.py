@@ -72,6 +72,8 @@ def test_every_query_is_that_of_extra_for_the_same_run(
     kind, condition = ours(simulated, role)
     extra = getattr(conditions, theirs)
     found = extra.from_data(RunDirectory(simulated.runs[role]), None, **sources)
+    if hasattr(found, "source_energy"):  # no run tells it, neither us nor EXtra, which takes the usual one
+        condition = condition.overridden({"source_energy": 9.2})
     for calibration in kind.calibrations.values():
         [query] = condition.of(kind.condition_of(calibration)).queries()
         known = found.make_dict(extra.calibration_types[calibration.name])

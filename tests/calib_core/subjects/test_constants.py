@@ -405,7 +405,7 @@ def test_bare_files_are_understood_by_their_folder_and_lengths(tmp_path: Path, o
                                           (values + number)[:, :, cell, gain].T.astype("f4"))
     slopes = np.random.default_rng(7).normal(1, 1, (11, 4, 128, 512)).astype("f4")
     np.testing.assert_array_equal(
-        subject.plane("SlopesPC", 0, {"gain of SlopesPC": 10, "cell": 2}), slopes[10, 2].T)
+        subject.plane("SlopesPC", 0, {"parameter": 10, "cell": 2}), slopes[10, 2].T)
     thresholds = np.random.default_rng(6).normal(1, 1, (128, 512, 4, 5)).astype("f4")
     np.testing.assert_array_equal(
         subject.along("thresholds", "threshold", 0, 3, 7, {"cell": 1}), thresholds[7, 3, 1])

@@ -94,6 +94,10 @@ def with_axes(stored: StoredConstant, kind: DetectorType, cells: int = 0) -> tup
                                         f"they are taken as {', '.join(dims)}.")
 
 
+#: Entries that constants over parameters have, in files of the facility and in ours.
+_PARAMETERS = (10, 11)
+
+
 def _orders(declared: Sequence[str], number: int) -> Iterator[tuple[str, ...]]:
     """All orders of the usual axes; those that a file does not have are left out."""
     names = dict.fromkeys((*declared, "slow_scan", "fast_scan", "cell", "gain"))
@@ -115,8 +119,8 @@ def _strangeness(
 ) -> tuple[bool, bool, bool, int, list[int]]:
     """What speaks against an order of axes, the worst first.
 
-    A constant of all gain stages without an image of each; another number of memory cells than beside it; more gains
-    than cells; another order than declared.
+    A constant of all gain stages without an image of each, or of other parameters than there are; another number of
+    memory cells than beside it; more gains than cells; another order than declared.
     """
     length = dict(zip(dims, stored.shape, strict=True))
     known = calibration_of(kind, stored.calibration)[1]
@@ -124,7 +128,8 @@ def _strangeness(
     of_stages = known is not None and "gain" not in known.written_as.values()
     places = [declared.index(dim) if dim in declared else len(declared) for dim in dims]
     swapped = sum(a > b for i, a in enumerate(places) for b in places[i:])
-    return (of_stages and length.get("gain", 1) != stages, cells not in (0, length.get("cell", 1)),
+    other = "parameter" in declared and length.get("parameter") not in _PARAMETERS
+    return (other or (of_stages and length.get("gain", 1) != stages), cells not in (0, length.get("cell", 1)),
             length.get("gain", 0) > length.get("cell", 1 << 30), swapped, places)
 
 

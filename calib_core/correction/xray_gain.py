@@ -1,0 +1,174 @@
+"""X-ray gain: signals of high gain become energies, as flat fields say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from calib_core.axes import Array
+from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.constant import SLOPES_FF, ConstantKind
+from calib_core.correction.of_samples import OfSamples
+from calib_core.correction.step import Bound, BoundConstant, Constants, Given, Images, Step
+from calib_core.detector import DetectorType
+from calib_core.errors import BadInput
+from calib_core.params import knob
+
+
+@runtime_checkable
+class _WithUnit(Protocol):
+    """A constant that tells its unit."""
+
+    @property
+    def unit(self) -> str: ...
+
+
+@dataclass(frozen=True, eq=False)
+class FlatField:
+    """Gains of pixels in memory; those too far from the others have the median of all, and a flag.
+
+    Attributes
+    ----------
+    gain : OfSamples
+        (1, cell, slow_scan, fast_scan), ADU/keV.
+    flags : OfSamples
+        uint32.
+    """
+
+    gain: OfSamples
+    flags: OfSamples
+    why: str = ""
+    dims: Sequence[str] = ("cell", "slow_scan", "fast_scan")
+
+    @property
+    def data(self) -> Array:
+        """The gains."""
+        return self.gain.data
+
+    def read(self) -> Self:
+        """It lies in memory already."""
+        return self
+
+    def of(self, images: Images) -> Array:
+        """The gain of each pixel."""
+        return self.gain.entry(0, images)
+
+    @classmethod
+    def made(cls, found: OfSamples, lowest: float, highest: float) -> FlatField:
+        """Gains within limits about their median.
+
+        Parameters
+        ----------
+        found : OfSamples
+        lowest, highest : float
+            In units of the median of all pixels and memory cells of the module.
+
+        Raises
+        ------
+        BadInput
+            No gain is a positive number.
+        """
+        values = found.data[:1]
+        known = np.isfinite(values) & (values > 0)
+        if not known.any():
+            raise BadInput(f"{found.why} has no gain that is a positive number.")
+        usual = np.float32(np.median(values[known]))
+        good = known & (values >= lowest * usual) & (values <= highest * usual)
+        flags = np.where(good, 0, np.uint32(BadPixels.FF_GAIN_DEVIATION)).astype(np.uint32)
+        return cls(OfSamples(np.where(good, values, usual), found.cells, why=found.why),
+                   OfSamples(flags, found.cells, int(BadPixels.FF_NO_ENTRIES), found.why), found.why)
+
+
+@dataclass(frozen=True, eq=False)
+class _InFile:
+    """Gains that are looked at when they are read."""
+
+    found: BoundConstant
+    lowest: float
+    highest: float
+
+    @property
+    def why(self) -> str:
+        """Its file."""
+        return self.found.why
+
+    @property
+    def dims(self) -> Sequence[str]:
+        """Names of the axes in the file."""
+        return self.found.dims
+
+    @property
+    def data(self) -> Array:
+        """Values as they are in the file."""
+        return self.found.data
+
+    def read(self) -> FlatField:
+        """Gains in memory."""
+        found = self.found.read()
+        assert isinstance(found, OfSamples)
+        return FlatField.made(found, self.lowest, self.highest)
+
+    def of(self, images: Images) -> Array:
+        """Values for images: they are asked of what :meth:`read` gives."""
+        raise NotImplementedError("a constant of a file is read first")
+
+
+class XrayGain(Step):
+    """Divide by the gain of each pixel and memory cell; signals are on the scale of high gain before."""
+
+    word: ClassVar[str] = "xray_gain"
+    title: ClassVar[str] = "X-ray gain"
+    unit_out: ClassVar[str] = "keV"
+    needs: ClassVar[tuple[ConstantKind, ...]] = (SLOPES_FF,)
+    use_when: ClassVar[str] = "Flat-field slopes in ADU/keV are known: signals become energies."
+    caution: ClassVar[str] = "Pixels far from the others are given the median gain of the module, and a flag."
+
+    lowest_gain: float = knob(0.8, ge=0, le=1, unit="of the median", help="Lowest gain that a pixel may have")
+    highest_gain: float = knob(1.2, ge=1, le=100, unit="of the median", help="Highest gain that a pixel may have")
+
+    def bind(self, constants: Constants, kind: DetectorType) -> Bound:
+        """Take gains in ADU/keV.
+
+        Parameters
+        ----------
+        constants : Constants
+        kind : DetectorType
+
+        Raises
+        ------
+        BadInput
+            There are none, or they do not say that this is their unit: with relative ones nothing becomes an energy.
+        """
+        found = super().bind(constants, kind).given[SLOPES_FF.name]
+        unit = found.unit if isinstance(found, _WithUnit) else SLOPES_FF.unit
+        if unit != SLOPES_FF.unit:
+            told = f"are in “{unit}”" if unit else "do not tell their unit"
+            raise BadInput(f"{SLOPES_FF.title} of {found.why} {told}; {self.title.lower()} takes those that say "
+                           f"{SLOPES_FF.unit} (--no-xray-gain leaves it out).")
+        return Bound(self, {SLOPES_FF.name: _InFile(found, self.lowest_gain, self.highest_gain)}, kind)
+
+    def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
+        """Divide by the gain; nothing is found on the way.
+
+        Parameters
+        ----------
+        images : Images
+            Values (n, slow_scan, fast_scan) float32, ADU of high gain; keV after it. Samples of pixels whose gain is
+            not their own get the flag FF_GAIN_DEVIATION; those of other gain stages that nothing has brought onto the
+            scale of high gain have no energy (NaN) and get the flag CI_EVAL_ERROR.
+        given : mapping
+            Gains.
+        kind : DetectorType
+            Not asked.
+        """
+        found = given[SLOPES_FF.name]
+        assert isinstance(found, FlatField)
+        np.divide(images.values, found.gain.entry(0, images), out=images.values)
+        images.mask |= found.flags.entry(0, images)
+        if not images.one_scale:
+            other = images.stage > 0
+            images.values[other] = np.nan
+            images.mask[other] |= np.uint32(BadPixels.CI_EVAL_ERROR)

@@ -1,0 +1,201 @@
+"""Steps of AGIPD's correction, each against a loop over samples."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calib_core.constants.badpixels import BadPixels
+from calib_core.correction.capacitor import Lines, RelativeGain
+from calib_core.correction.force_gain import ForceHigh, ForceMedium
+from calib_core.correction.gain_stage import StageOfSignal
+from calib_core.correction.of_samples import OfSamples
+from calib_core.correction.pipeline import BoundPipeline, Pipeline
+from calib_core.correction.step import Images, Step
+from calib_core.correction.xray_gain import FlatField, XrayGain
+from calib_core.detectors.agipd import AGIPD1M
+from calib_core.errors import BadInput
+
+SHAPE, CELLS = (4, 6), (0, 3)
+KIND = replace(AGIPD1M, shape=SHAPE)
+WRONG, UNKNOWN = int(BadPixels.WRONG_GAIN_VALUE), int(BadPixels.GAIN_THRESHOLDING_ERROR)
+GUESSED, FAR = int(BadPixels.CI_EVAL_ERROR), int(BadPixels.FF_GAIN_DEVIATION)
+
+
+class Memory:
+    """Constants of a module in memory."""
+
+    def __init__(self, **found: OfSamples) -> None:
+        self._found = found
+
+    def get(self, kind: Any) -> Any:
+        return self._found.get(kind.name)
+
+
+def of(values: Any) -> OfSamples:
+    """(entries, cells, slow_scan, fast_scan) of the two memory cells."""
+    return OfSamples(np.array(values, np.float32), CELLS)
+
+
+def images(stage: Any = 0, values: Any = None, signal: Any = None) -> Images:
+    """Two frames of each memory cell."""
+    cells = np.array([0, 3, 3, 0])
+    drawn = np.random.default_rng(1).normal(100, 30, (4, *SHAPE))
+    made = Images.of((drawn if values is None else np.broadcast_to(values, (4, *SHAPE))).astype(np.float32), cells,
+                     np.arange(4)).copy()
+    made.stage[...] = stage
+    made.signal = signal
+    return made
+
+
+def done(step: Step, constants: Memory, one: Images, kind: Any = KIND) -> BoundPipeline:
+    bound = Pipeline([step]).bind(constants, kind)
+    bound.read().apply(one)
+    return bound
+
+
+def test_the_stage_is_told_by_two_thresholds() -> None:
+    rng = np.random.default_rng(2)
+    thresholds = rng.normal(0, 100, (2, 2, *SHAPE)) + np.array([6000, 7500])[:, None, None, None]
+    thresholds[0, 1, 0, 0] = thresholds[1, 0, 1, 1] = np.nan
+    signal = rng.integers(5500, 8000, (4, *SHAPE)).astype(np.uint16)
+    signal[2, 3, 3] = 16383
+    one = images(signal=signal)
+    done(StageOfSignal(), Memory(ThresholdsDark=of(thresholds)), one)
+    for frame, y, x in np.ndindex(4, *SHAPE):
+        low, high = thresholds[:, CELLS.index(one.cell[frame]), y, x].astype(np.float32)
+        value = signal[frame, y, x]
+        full, unknown = value == 16383, np.isnan(low) or bool(value > low and np.isnan(high))
+        stage = int(value > low) + int(value > low and value > high)
+        assert one.stage[frame, y, x] == stage
+        assert one.mask[frame, y, x] == WRONG * full + UNKNOWN * unknown
+        assert one.use[frame, y, x] == (not full and not unknown)
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2])
+def test_fixed_gain_needs_no_thresholds(stage: int) -> None:
+    one = images(signal=np.zeros((4, *SHAPE), np.uint16))
+    done(StageOfSignal(), Memory(), one, replace(KIND, fixed_stage=stage))
+    assert (one.stage == stage).all()
+    assert not one.mask.any()
+
+
+def test_without_thresholds_nothing_is_corrected() -> None:
+    with pytest.raises(BadInput, match="give --constants-thresholdsdark"):
+        Pipeline([StageOfSignal()]).bind(Memory(), KIND)
+
+
+def lines() -> tuple[Any, Any]:
+    """Offsets (3, cells, …) and slopes, beginnings of lines in the order in which files are read."""
+    rng = np.random.default_rng(3)
+    offset = rng.normal(4900, 50, (3, 2, *SHAPE))
+    high, ratio = rng.normal(25, 1, (2, *SHAPE)), rng.normal(45, 2, (2, *SHAPE))
+    begins = offset[:2] - rng.normal(10, 10, (2, 2, *SHAPE))
+    return offset, np.array([high, begins[0], high / ratio, begins[1]])
+
+
+@pytest.mark.parametrize("adjust", [True, False])
+def test_signals_come_onto_the_scale_of_high_gain(adjust: bool) -> None:
+    offset, slopes = lines()
+    stage = np.random.default_rng(4).integers(0, 3, (4, *SHAPE))
+    one = images(stage)
+    before = one.values.astype(float)
+    done(RelativeGain(adjust_baseline=adjust), Memory(SlopesPC=of(slopes), Offset=of(offset)), one)
+    for frame, y, x in np.ndindex(4, *SHAPE):
+        cell = CELLS.index(one.cell[frame])
+        (high, high_base, medium, medium_base), o = slopes[:, cell, y, x], offset[:, cell, y, x]
+        ratio = high / medium
+        step = ratio * (o[1] - medium_base) + high_base - o[0] if adjust else 0
+        expected = [before[frame, y, x], ratio * before[frame, y, x] + step, 4.48 * ratio * before[frame, y, x]]
+        assert one.values[frame, y, x] == pytest.approx(expected[stage[frame, y, x]], rel=1e-4, abs=0.1)
+    assert not one.mask.any()
+    assert one.one_scale
+
+
+def test_pixels_without_lines_have_the_median_of_their_memory_cell_and_a_flag() -> None:
+    offset, slopes = lines()
+    slopes[0, 0, 1, 1], slopes[2, 0, 2, 2], slopes[2, 0, 3, 3], slopes[3, 0, 0, 5] = np.nan, 0, -1, np.nan
+    slopes[:, 1] = np.nan
+    one = images(np.array([1, 1, 0, 1])[:, None, None], 10.0)
+    done(RelativeGain(adjust_baseline=False), Memory(SlopesPC=of(slopes), Offset=of(offset)), one)
+    bad = np.zeros(SHAPE, bool)
+    bad[[1, 2, 3, 0], [1, 2, 3, 5]] = True
+    usual = np.median((slopes[0, 0] / np.where(slopes[2, 0] == 0, np.nan, slopes[2, 0]))[~bad])
+    for frame in (0, 3):
+        np.testing.assert_allclose(one.values[frame][bad], 10 * usual, rtol=1e-5)
+        np.testing.assert_array_equal(one.mask[frame], np.where(bad, GUESSED, 0))
+    np.testing.assert_allclose(one.values[1], 450, rtol=1e-6)
+    assert (one.mask[1] == GUESSED).all()
+    assert not one.mask[2].any()  # high gain needs no ratio
+
+
+def test_lines_take_the_memory_of_their_slopes() -> None:
+    _, slopes = lines()
+    found = of(slopes)
+    assert np.shares_memory(Lines.made(found, 45).data, found.data)
+
+
+def test_without_slopes_the_step_is_left_out_although_there_is_an_offset() -> None:
+    offset, _ = lines()
+    bound = Pipeline([RelativeGain()]).bind(Memory(Offset=of(offset)), KIND)
+    assert [one.step for one in bound.skipped] == ["Relative gain"]
+    with pytest.raises(BadInput, match="Offset"):
+        Pipeline([RelativeGain()]).bind(Memory(SlopesPC=of(lines()[1])), KIND)
+
+
+def gains() -> Any:
+    found = np.random.default_rng(5).normal(7.2, 0.2, (1, 2, *SHAPE))
+    found[0, 0, 0, 0], found[0, 0, 1, 1], found[0, 1, 2, 2], found[0, 1, 3, 3] = np.nan, 0, 3, 20
+    return found
+
+
+def test_energies_are_by_each_pixels_own_gain_or_the_median() -> None:
+    one = images()
+    one.one_scale = True
+    before, found = one.values.astype(float), gains()
+    done(XrayGain(), Memory(SlopesFF=of(found)), one)
+    usual = np.median(found[np.isfinite(found) & (found > 0)])
+    for frame, y, x in np.ndindex(4, *SHAPE):
+        gain = found[0, CELLS.index(one.cell[frame]), y, x]
+        own = np.isfinite(gain) and 0.8 * usual <= gain <= 1.2 * usual
+        assert one.values[frame, y, x] == pytest.approx(before[frame, y, x] / (gain if own else usual), rel=1e-5)
+        assert one.mask[frame, y, x] == (0 if own else FAR)
+
+
+def test_stages_that_nothing_has_scaled_have_no_energy() -> None:
+    one = images(np.array([0, 1, 2, 0])[:, None, None])
+    done(XrayGain(), Memory(SlopesFF=of(gains())), one)
+    assert np.isnan(one.values[1:3]).all()
+    assert (one.mask[1:3] & GUESSED).all()
+    assert np.isfinite(one.values[[0, 3]]).all()
+
+
+def test_gains_of_which_none_is_a_number_are_named() -> None:
+    with pytest.raises(BadInput, match="has no gain that is a positive number"):
+        FlatField.made(of(np.zeros((1, 2, *SHAPE))), 0.8, 1.2)
+
+
+@pytest.mark.parametrize(("step", "stage"), [(ForceHigh(), 1), (ForceMedium(), 2)])
+def test_small_samples_of_a_stage_are_those_of_the_one_before(step: Step, stage: int) -> None:
+    levels = np.array([4900, 8000, 11000])[:, None, None, None]
+    offset = levels + np.random.default_rng(6).normal(0, 9, (3, 2, *SHAPE))
+    stages = np.random.default_rng(7).integers(0, 3, (4, *SHAPE))
+    one = images(stages, np.random.default_rng(8).uniform(4800, 12000, (4, *SHAPE)))
+    done(step, Memory(Offset=of(offset), Noise=of(np.full((3, 2, *SHAPE), 8))), one)
+    for frame, y, x in np.ndindex(4, *SHAPE):
+        above = one.values[frame, y, x] - offset[stage - 1, CELLS.index(one.cell[frame]), y, x]
+        forced = stages[frame, y, x] == stage and above < 1000
+        assert one.stage[frame, y, x] == stages[frame, y, x] - forced
+
+
+@pytest.mark.parametrize("apart", [-200, 500, 1035])
+def test_it_is_left_out_where_pedestals_lie_too_near_in_any_memory_cell(apart: float) -> None:
+    offset = np.array([4900, 8000, 11000])[:, None, None, None] * np.ones((3, 2, *SHAPE))
+    offset[1, 1] = 4900 + apart
+    bound = Pipeline([ForceHigh()]).bind(Memory(Offset=of(offset), Noise=of(np.full((3, 2, *SHAPE), 8))), KIND)
+    assert not bound.steps
+    [left] = bound.skipped
+    assert f"offsets of MG lie {apart:.0f} ADU above those of HG (memory cells 3)" in left.reason

@@ -1,0 +1,208 @@
+"""Corrected AGIPD runs against the charge that was put in, with its truth as constants and with our own dark."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from extra_data import RunDirectory
+from extra_data.components import AGIPD1M
+
+from calib_core.constants.badpixels import BadPixels
+from calib_core.jobs.truth_constants import folder_of, write_truth
+from calib_core.simulate import BadKind, Simulated, default_settings, read_truth, simulate
+from calib_core.simulate.scenes.photons import Photons
+from calib_core.simulate.settings import Settings
+from calib_core.simulate.truth import ModuleTruth
+from calib_core.store.constants import list_constants
+
+from .command import Result
+from .conftest import characterise
+
+Array = Any
+MODULE, TRAINS = 3, 12
+SETTINGS = {"modules": str(MODULE), "memory_cells": 4, "seed": 5}
+SCENE = Photons(photon_energy=9.2, photons=10000.0)
+
+
+@dataclass
+class Corrected:
+    """A corrected run of one module, what its frames were made of, and what was said."""
+
+    settings: Settings
+    folder: Path
+    said: list[str]
+
+    def frames(self) -> Any:
+        """Values, mask and gain of each frame, the charge in it and its stages, and its memory cell."""
+        source = RunDirectory(self.folder)[f"SPB_DET_AGIPD1M-1/CORR/{MODULE}CH0:output"]
+        keys = [source[f"image.{key}"].ndarray() for key in ("data", "mask", "gain")]
+        ids = [source[f"image.{key}"].ndarray().ravel().tolist() for key in ("trainId", "cellId")]
+        for train, cell, *arrays in zip(*ids, *keys, strict=True):
+            yield (*arrays, *SCENE.truth_of(self.settings, MODULE, train, cell), cell)
+
+    def noise(self, cell: int) -> Array:
+        """Expected deviation of a sample, keV, (stages, slow_scan, fast_scan): what the simulator put in."""
+        truth = ModuleTruth(self.settings, MODULE)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.array([truth.noise(stage) / truth.gain(stage, cell) for stage in range(3)])
+
+
+def lit(folder: Path, **changes: Any) -> Simulated:
+    settings = default_settings("AGIPD1M").with_changes({**SETTINGS, "trains": TRAINS, "first_run": 10, **changes})
+    made = simulate(settings, folder, scene=SCENE)
+    write_truth(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def light(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
+    return lit(tmp_path_factory.mktemp("light"))
+
+
+def corrected(light: Simulated, out: Path, capsys: Any, *more: str, constants: Path | None = None) -> Corrected:
+    [run] = light.runs.values()
+    done = Result(["AGIPD", "CORRECT", "--run", str(run), "--constants", str(constants or folder_of(light)),
+                   "--out-folder", str(out), *more], out, capsys)
+    assert done.status == 0, done.errors
+    return Corrected(read_truth(light.truth_file).settings, out, done.warnings)
+
+
+def pulls(found: Corrected) -> dict[int, Array]:
+    """Residuals over their expected deviation by stage, of samples without flags."""
+    by_stage: dict[int, list[Array]] = {stage: [] for stage in range(3)}
+    noise = {cell: found.noise(cell) for cell in range(4)}
+    for values, mask, gain, charge, stage, cell in found.frames():
+        good = mask == 0
+        assert good.mean() > 0.9
+        np.testing.assert_array_equal(gain[good], stage[good])
+        expected = np.take_along_axis(noise[cell], stage[None].astype(int), 0)[0]
+        for one, kept in by_stage.items():
+            mine = good & (stage == one)
+            kept.append((values[mine].astype(float) - charge[mine]) / expected[mine])
+    return {stage: np.concatenate(kept) for stage, kept in by_stage.items()}
+
+
+def check(of_stage: dict[int, Array], width: float = 1.0) -> None:
+    for stage, found in of_stage.items():
+        assert len(found) > 10_000, f"stage {stage}"
+        assert abs(found.mean()) < 0.05, f"stage {stage}"
+        assert abs(found.std() / width - 1) < 0.05, f"stage {stage}"
+
+
+def test_residuals_are_as_large_as_the_noise_says(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    check(pulls(corrected(light, tmp_path, capsys)))
+
+
+def test_without_the_step_between_lines_medium_gain_is_off_by_what_the_darks_are(
+    light: Simulated, tmp_path: Path, capsys: Any,
+) -> None:
+    """So that the test above can fail: 20 ADU of 8 ADU noise."""
+    found = pulls(corrected(light, tmp_path, capsys, "--no-rel-gain-adjust-baseline"))
+    assert found[1].mean() == pytest.approx(-20 / 8, rel=0.1)
+    check({stage: found[stage] for stage in (0, 2)})
+
+
+def test_offsets_and_thresholds_of_our_own_dark_serve_as_well(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    """The error of an offset adds to that of a sample: by 1 / frames of its square, twice in medium gain."""
+    trains = 100
+    made = simulate(default_settings("AGIPD1M").with_changes({**SETTINGS, "trains": trains}), tmp_path / "data")
+    outcome = characterise(made, tmp_path / "dark")
+    assert {kind for _, kind in outcome.constants} >= {"Offset", "ThresholdsDark", "BadPixelsDark"}
+    gains = tmp_path / "gains"
+    for one in list_constants(folder_of(light)):
+        if one.calibration.startswith("Slopes"):
+            where = gains / one.path.relative_to(folder_of(light))
+            where.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(one.path, where)
+    found = corrected(light, tmp_path / "out", capsys, "--constants-slopespc", str(gains), "--constants-slopesff",
+                      str(gains), constants=tmp_path / "dark")
+    check(pulls(found), np.sqrt(1 + 1 / trains))
+
+
+def test_masks_are_those_of_the_truth(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    found = corrected(light, tmp_path, capsys)
+    bad = ModuleTruth(found.settings, MODULE).bad
+    dead = (bad & (BadKind.DEAD | BadKind.DEAD_BLOCK)) > 0
+    assert (bad != 0).any()
+    for _, mask, *_ in found.frames():
+        assert (mask[bad != 0] != 0).all()
+        assert ((mask != 0) & (bad == 0)).mean() < 1e-4  # gains far from the median of the module
+        assert (mask[dead] & int(BadPixels.NO_DARK_DATA)).all()
+
+
+def test_without_slopes_only_high_gain_has_energies(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    root = tmp_path / "some"
+    shutil.copytree(folder_of(light), root)
+    for one in list_constants(root):
+        if one.calibration == "SlopesPC":
+            one.path.unlink()
+    found = corrected(light, tmp_path / "out", capsys, constants=root)
+    assert ("Relative gain is left out: there is no SlopesPC. Signals of MG and LG are not on the scale of HG."
+            in found.said)
+    for values, mask, gain, *_ in found.frames():
+        assert np.isnan(values[gain > 0]).all()
+        assert (mask[gain > 0] & int(BadPixels.CI_EVAL_ERROR)).all()
+        assert np.isfinite(values[gain == 0]).all()
+
+
+def test_gain_is_forced_only_where_pedestals_allow_it(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    asked = "--force-hg-if-below"
+    refused = corrected(light, tmp_path / "a", capsys, asked)
+    assert [text for text in refused.said if text.startswith("High gain forced is left out: offsets of MG lie -2")]
+    check(pulls(refused))
+    separate = lit(tmp_path / "separate", level_set="separate")
+    found = corrected(separate, tmp_path / "b", capsys, asked)
+    assert not [text for text in found.said if "High gain forced" in text]
+    check(pulls(found))
+
+
+@pytest.mark.parametrize(("unit", "words"), [
+    (None, "do not tell their unit"), ("", "do not tell their unit"), ("relative", "are in “relative”")])
+def test_flat_field_slopes_of_another_unit_are_refused(
+    unit: str | None, words: str, light: Simulated, tmp_path: Path, capsys: Any,
+) -> None:
+    root = tmp_path / "some"
+    shutil.copytree(folder_of(light), root)
+    [path] = [one.path for one in list_constants(root) if one.calibration == "SlopesFF"]
+    with h5py.File(path, "r+") as file:
+        [group] = [file[pdu]["SlopesFF"]["0"] for pdu in file]
+        for where in (group, group["data"]):
+            where.attrs.pop("unit", None)
+        if unit is not None:
+            group.attrs["unit"] = unit
+    path.write_bytes(b"".join(unsealed(path)))
+    [run] = light.runs.values()
+    done = Result(["AGIPD", "CORRECT", "--run", str(run), "--constants", str(root), "--out-folder",
+                   str(tmp_path / "out")], tmp_path / "out", capsys)
+    assert done.status != 0
+    assert [one for one in done.errors if words in one and "--no-xray-gain leaves it out" in one]
+    assert not list((tmp_path / "out").rglob("CORR-*"))
+
+
+def unsealed(path: Path) -> list[bytes]:
+    """A file of another program: values and attributes as they are, without our seal."""
+    with h5py.File(path) as old, h5py.File(path.with_suffix(".new"), "w") as new:
+        for pdu in old:
+            old.copy(old[pdu], new, pdu)
+            [name] = new[pdu]
+            new[pdu][name]["0"].attrs.pop("sealed", None)
+    data = path.with_suffix(".new").read_bytes()
+    path.with_suffix(".new").unlink()
+    return [data]
+
+
+def test_extra_data_opens_what_was_corrected(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    found = corrected(light, tmp_path, capsys)
+    detector = AGIPD1M(RunDirectory(tmp_path), min_modules=1, raw=False)
+    array = detector.get_array("image.data", unstack_pulses=False).values[0]
+    frames = [values for values, *_ in found.frames()]
+    np.testing.assert_array_equal(array, np.array(frames))
+    masked = detector.masked_data().ndarray()[0]
+    for values, mask, one in zip(frames, (mask for _, mask, *_ in found.frames()), masked, strict=True):
+        np.testing.assert_array_equal(one, np.where(mask != 0, np.nan, values))
