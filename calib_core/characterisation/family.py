@@ -8,6 +8,7 @@ from functools import cached_property
 
 from calib_core.characterisation.agreement import check
 from calib_core.characterisation.method import Method
+from calib_core.characterisation.outputs import ConstantOutput
 from calib_core.constants.condition import ConditionParameter
 from calib_core.detector import DetectorType, GainStage, registry
 from calib_core.detector.defaults import defaults, notebook_names
@@ -53,6 +54,30 @@ class Family:
     def conditions(self) -> tuple[ConditionParameter, ...]:
         """What the operating condition of its types consists of; nothing where it has no types."""
         return self.types[0].condition if self.types else ()
+
+    def conditions_of(self, method: Method, kind: DetectorType | None = None) -> tuple[ConditionParameter, ...]:
+        """Parameters of the operating condition that a characterisation asks for.
+
+        Parameters
+        ----------
+        method : Method
+        kind : DetectorType, optional
+            The one that stands for all types of the family unless given.
+
+        Returns
+        -------
+        tuple of ConditionParameter
+            Those of the constants that it makes or takes, in the order of the type's; all, where it has none that the
+            type knows.
+        """
+        kind = kind or self.kind
+        if kind is None:
+            return ()
+        made = [one.kind for one in method.outputs(kind) if isinstance(one, ConstantOutput)]
+        taken = [constant for one in method.inputs(kind) for constant in one.kinds]
+        known = [kind.calibrations[one.name] for one in (*made, *taken) if one.name in kind.calibrations]
+        names = {name for one in known for name in kind.condition_of(one)}
+        return tuple(one for one in kind.condition if one.name in names) if known else kind.condition
 
     @cached_property
     def notebook_names(self) -> Mapping[str, list[str]]:

@@ -43,7 +43,7 @@ def _fill(family: Family, method: Method, parser: argparse.ArgumentParser) -> No
     """Add the arguments of a characterisation."""
     _add_input(parser, family, method)
     conditions = parser.add_argument_group("operating condition (found in the run unless given)")
-    for one in family.conditions:
+    for one in family.conditions_of(method):
         unit = f" [{one.unit}]" if one.unit else ""
         conditions.add_argument(f"--{one.name.replace('_', '-')}", type=str if one.text else number, metavar="VALUE",
                                 dest=f"condition_{one.name}", help=f"{one.help}{unit}")

@@ -53,7 +53,7 @@ def _spec(namespace: Namespace, family: Family, method: Method) -> JobSpec:
     stages = [stage.short for stage in family.stages]
     parameters = changes_from(namespace, method, stages)
     method.with_changes(parameters)
-    given = {p.name: getattr(namespace, f"condition_{p.name}") for p in family.conditions}
+    given = {p.name: getattr(namespace, f"condition_{p.name}") for p in family.conditions_of(method)}
     said = {name: value for name, value in given.items() if value is not None}
     if family.types:
         checked_conditions(family.conditions, said)

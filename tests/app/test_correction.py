@@ -14,20 +14,31 @@ from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import default_settings, simulate
 from calib_core.simulate.scenes.photons import Photons
 
-TRAINS = 12
+RUN = {"trains": 12, "proposal": 900451, "first_run": 4}
+#: Settings by type, what the window says before constants are given, and the corrected source.
+CASES = {
+    "JUNGFRAU": ({"identifier": "FXE_XAD_JF1M", "instrument": "FXE", "modules": "2", "memory_cells": 1},
+                 "Nothing was given for Offset", "FXE_XAD_JF1M/CORR/JNGFR02:daqOutput", "adc"),
+    "AGIPD1M": ({"modules": "3", "memory_cells": 2}, "Nothing was given for Offset",
+                "SPB_DET_AGIPD1M-1/CORR/3CH0:output", "data"),
+}
 
 
 @pytest.fixture(scope="module")
-def light(tmp_path_factory):
-    settings = default_settings("JUNGFRAU").with_changes({
-        "identifier": "FXE_XAD_JF1M", "instrument": "FXE", "modules": "2", "memory_cells": 1, "trains": TRAINS,
-        "proposal": 900451, "first_run": 4})
-    made = simulate(settings, tmp_path_factory.mktemp("data"), scene=Photons(photons=3000.0))
-    write_truth(made)
-    return made
+def lit(tmp_path_factory):
+    def make(name):
+        settings = default_settings(name).with_changes({**CASES[name][0], **RUN})
+        made = simulate(settings, tmp_path_factory.mktemp(name), scene=Photons(photons=3000.0))
+        write_truth(made)
+        return made
+
+    return make
 
 
-def test_a_run_is_corrected_in_the_window(open_window, light, tmp_path, qtbot):
+@pytest.mark.parametrize("name", CASES)
+def test_a_run_is_corrected_in_the_window(name, open_window, lit, tmp_path, qtbot):
+    (_, lacking, source, samples), light = CASES[name], lit(name)
+    family = name.removesuffix("1M")
     window = open_window()
     window.session.out_folder = tmp_path / "proc"
     window.picker.set_root(light.data_root)
@@ -35,14 +46,16 @@ def test_a_run_is_corrected_in_the_window(open_window, light, tmp_path, qtbot):
     with qtbot.waitSignal(window.picker.opener.opened):
         qtbot.keyClick(window.picker.box, Qt.Key.Key_Return)
     methods = window.form.page.method
-    [choice] = [i for i in range(methods.count()) if methods.itemText(i).endswith("JUNGFRAU CORRECT")]
+    [choice] = [i for i in range(methods.count()) if methods.itemText(i).endswith(f"{family} CORRECT")]
+    assert "source_energy" not in window.form.page.condition.fields
     methods.setFocus()
     methods.setCurrentIndex(choice)
     methods.activated.emit(choice)
     qtbot.waitUntil(lambda: window.form.page is not None and window.form.page.survey.method.command == "CORRECT")
     qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
     assert window.session.subject is None
-    assert "Nothing was given for Offset" in window.form.reason.text()
+    assert lacking in window.form.reason.text()
+    assert ("source_energy" in window.form.page.condition.fields) == (family == "AGIPD")
     editor = window.form.page.constants["constants"].editor
     editor.setFocus()
     QTest.keyClicks(editor, str(folder_of(light)))
@@ -57,13 +70,15 @@ def test_a_run_is_corrected_in_the_window(open_window, light, tmp_path, qtbot):
                     and window.session.shown.picture.coverage.min() == 1)
     [path] = (tmp_path / "proc").glob("CORR-*.h5")
     with h5py.File(path) as file:
-        data = file["INSTRUMENT/FXE_XAD_JF1M/CORR/JNGFR02:daqOutput/data"]
-        adc, good = data["adc"][:, 0].astype(float), data["mask"][:, 0] == 0
-        unit = data["adc"].attrs["unit"]
+        [data] = file[f"INSTRUMENT/{source}"].values()
+        values, good = data[samples][()].reshape(-1, *data[samples].shape[-2:]).astype(float), data["mask"][()] == 0
+        unit, cell = data[samples].attrs["unit"], data["memoryCell" if family == "JUNGFRAU" else "cellId"][()].ravel()
+    mine = cell == min(cell)
+    values, good = values[mine], good.reshape(-1, *good.shape[-2:])[mine]
     every = good.all(axis=0)
     shown = window.session.shown.picture.maps[Pick("mean")][0]
     # sums are of whole numbers of 1/64 of the unit
-    np.testing.assert_allclose(shown[every], adc.mean(axis=0)[every], rtol=1e-6, atol=1 / 128)
+    np.testing.assert_allclose(shown[every], values.mean(axis=0)[every], rtol=1e-6, atol=1 / 128)
     [mean] = [one for one in window.session.results if one.name == "mean"]
     assert mean.unit == unit == "keV"
     names = [window.maps.views[slot]._title.text() for slot in range(4)]

@@ -18,6 +18,7 @@ from calib_core.characterisation.driver import run_unit
 from calib_core.characterisation.family import Family, families
 from calib_core.characterisation.inputs import RunFacts
 from calib_core.characterisation.method import Method
+from calib_core.characterisation.outputs import ConstantOutput
 from calib_core.characterisation.unit import Accumulator, Context, Unit
 from calib_core.constants.constant import (
     BAD_PIXELS_DARK,
@@ -179,3 +180,22 @@ def test_units_are_plain_and_equal_anywhere() -> None:
     again = Unit(**{name: tuple(value) if isinstance(value, list) else value for name, value in read.items()})
     assert again == unit == pickle.loads(pickle.dumps(unit))
     assert hash(again) == hash(unit)
+
+
+@METHODS
+def test_conditions_that_are_asked_for_are_those_of_the_constants(
+    family: Family, method: Method, kind: DetectorType
+) -> None:
+    asked = [one.name for one in family.conditions_of(method, kind)]
+    declared = [one.name for one in kind.condition]
+    assert asked == [name for name in declared if name in asked]
+    for one in method.outputs(kind):
+        if isinstance(one, ConstantOutput) and one.kind.name in kind.calibrations:
+            assert set(kind.condition_of(kind.calibrations[one.kind.name])) <= set(asked)
+
+
+def test_no_dark_asks_for_the_energy_of_a_flat_field() -> None:
+    agipd = next(one for one in families() if one.name == "AGIPD")
+    asked = {method.command: {one.name for one in agipd.conditions_of(method)} for method in agipd.methods}
+    assert "source_energy" not in asked["DARK"]
+    assert "source_energy" in asked["CORRECT"]

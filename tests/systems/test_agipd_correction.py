@@ -162,6 +162,67 @@ def test_gain_is_forced_only_where_pedestals_allow_it(light: Simulated, tmp_path
     check(pulls(found))
 
 
+def content(folder: Path) -> dict[str, Array]:
+    """Data sets of corrected files by file and name."""
+    found: dict[str, Array] = {}
+    for path in sorted(folder.glob("CORR-*.h5")):
+        with h5py.File(path) as file:
+            names: list[str] = []
+            file.visit(names.append)
+            found |= {f"{path.name} {name}": file[name][()] for name in names
+                      if isinstance(file[name], h5py.Dataset) and not name.startswith("METADATA")}
+    return found
+
+
+def test_threads_and_memory_change_no_bit(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    corrected(light, tmp_path / "a", capsys)
+    corrected(light, tmp_path / "b", capsys, "--threads", "1", "--memory-mb", "600")
+    first, second = content(tmp_path / "a"), content(tmp_path / "b")
+    assert first.keys() == second.keys()
+    assert any(key.endswith("image/pulseId") for key in first)
+    for key, values in first.items():
+        np.testing.assert_array_equal(values, second[key], err_msg=key)
+
+
+def test_memory_cells_that_constants_lack_have_no_values_and_are_flagged(
+    light: Simulated, tmp_path: Path, capsys: Any,
+) -> None:
+    few = lit(tmp_path / "few", memory_cells=3)
+    found = corrected(light, tmp_path / "out", capsys, "--other-conditions", constants=folder_of(few))
+    for kind in ("Offset", "ThresholdsDark", "SlopesPC", "SlopesFF", "BadPixelsDark"):
+        assert [text for text in found.said if text.startswith(f"{kind} of module {MODULE} ")
+                and "has no memory cell 3 of the run" in text], kind
+    for values, mask, _, _, _, cell in found.frames():
+        if cell == 3:
+            assert np.isnan(values).all()
+            assert (mask & int(BadPixels.NO_DARK_DATA)).all()
+        else:
+            assert (mask == 0).mean() > 0.9
+
+
+def test_pixels_of_which_constants_know_nothing_are_flagged(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    root = tmp_path / "some"
+    shutil.copytree(folder_of(light), root)
+    for one in list_constants(root):
+        if one.calibration in ("Offset", "ThresholdsDark"):
+            place = np.s_[7, 100] if one.calibration == "Offset" else np.s_[8, 100]  # (fast_scan, slow_scan)
+            with h5py.File(one.path) as file:
+                [group] = [file[pdu][one.calibration]["0"] for pdu in file]
+                values, attributes = group["data"][()], dict(group.attrs)
+                dims = group["data"].attrs["dims"]
+            values[place] = np.nan
+            with h5py.File(one.path, "w") as file:
+                group = file.create_group(f"{one.pdu}/{one.calibration}/0")
+                group["data"] = values
+                group["data"].attrs["dims"] = dims
+                group.attrs.update({name: value for name, value in attributes.items() if name != "sealed"})
+    found = corrected(light, tmp_path / "out", capsys, constants=root)
+    for values, mask, *_ in found.frames():
+        assert np.isnan(values[100, 7])
+        assert mask[100, 7] & int(BadPixels.VALUE_IS_NAN)
+        assert mask[100, 8] & int(BadPixels.GAIN_THRESHOLDING_ERROR)
+
+
 @pytest.mark.parametrize(("unit", "words"), [
     (None, "do not tell their unit"), ("", "do not tell their unit"), ("relative", "are in “relative”")])
 def test_flat_field_slopes_of_another_unit_are_refused(

@@ -63,7 +63,9 @@ class JobPage(QWidget):
         super().__init__(parent)
         self.survey = survey
         self.inputs = InputTableView(InputTable.found(survey))
-        self.condition = ConditionForm(survey.condition, differing(survey))
+        kind = survey.detector.type if survey.detector else None
+        asked = [one.name for one in survey.family.conditions_of(survey.method, kind)]
+        self.condition = ConditionForm(survey.condition.of(asked), differing(survey))
         self.knobs = KnobForm(survey.method, [stage.short for stage in survey.family.stages])
         self.resources = KnobForm(Resources())
         self.detector = ChoiceEdit(detectors(survey))
