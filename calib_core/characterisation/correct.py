@@ -175,12 +175,14 @@ class Summary(Accumulator):
     ----------
     context, unit
     pipeline : BoundPipeline
-        Of the module.
+        Of the module; its constants are read block by block of memory cells.
     """
 
     def __init__(self, context: Context, unit: Unit, pipeline: BoundPipeline) -> None:
         kind = context.detector
-        self._pipeline, self._unit, self._sink = pipeline, unit, context.sink
+        self._bound, self._unit, self._part, self._sink = pipeline, unit, unit, context.sink
+        self._blocks = context.blocks(context.labels(unit, "cell"))
+        self._ready: tuple[int, BoundPipeline] | None = None
         self._together = max(1, _TOGETHER // kind.pixels)
         self._place = {label: place for place, label in enumerate(context.labels(unit, "cell"))}
         cells, shape = len(unit.block), kind.shape
@@ -200,12 +202,38 @@ class Summary(Accumulator):
         chunk : Frames
             They stay as they are.
         """
+        if not len(chunk):
+            return
+        pipeline = self._with_constants(int(chunk.cell[0]))
         for first in range(0, len(chunk), self._together):
             images = Images.of_frames(chunk.part(slice(first, first + self._together)))
-            self._pipeline.apply(images)
+            pipeline.apply(images)
             self._add(images)
             if self._sink is not None:
-                self._sink.take(self._unit, images)
+                self._sink.take(self._part, images)
+
+    def goes_on(self, part: Unit) -> bool:
+        """Take the frames of another part too.
+
+        Parameters
+        ----------
+        part : Unit
+
+        Returns
+        -------
+        bool
+            Always true: sums of one part after the other are those of all.
+        """
+        self._part = part
+        return True
+
+    def _with_constants(self, cell: int) -> BoundPipeline:
+        """Steps with the constants of the block of memory cells that one is of; those of another are let go of."""
+        block = next(i for i, cells in enumerate(self._blocks) if cell in cells)
+        if self._ready is None or self._ready[0] != block:
+            self._ready = None
+            self._ready = block, self._bound.read([int(one) for one in self._blocks[block]])
+        return self._ready[1]
 
     def _add(self, images: Images) -> None:
         with np.errstate(invalid="ignore"):

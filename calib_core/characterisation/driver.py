@@ -41,16 +41,12 @@ def run_unit(
     for number, which in enumerate(method.passes(context, unit)):
         merged: Accumulator | None = None
         for part in parts or (unit,):
-            # what the pass before found is every part's own: passes change it
-            previous = copy.deepcopy(accumulator) if len(parts) > 1 else accumulator
-            taken = method.begin(context, part, number, previous)
-            if merged is not None:
-                taken.forget()
+            taken = _begun(method, context, part, number, accumulator, merged, len(parts) > 1)
             for name in part.inputs:
                 for chunk in source.chunks(part, name, which):
                     taken.update(name, context.prepared(part, chunk))
                     progress(taken, len(chunk))
-            merged = _merged(merged, taken)
+            merged = taken if taken is merged else _merged(merged, taken)
         accumulator = merged
         if merged is not None:
             for _ in merged.settle():
@@ -60,6 +56,20 @@ def run_unit(
     for at, results in method.reduce(context, unit, accumulator):
         yield at, results
         progress(accumulator, 0)
+
+
+def _begun(
+    method: Method, context: Context, part: Unit, number: int, previous: Accumulator | None,
+    merged: Accumulator | None, several: bool,
+) -> Accumulator:
+    """What takes the frames of a part: what took those before, if it goes on, else a new one."""
+    if merged is not None and merged.goes_on(part):
+        return merged
+    # what the pass before found is every part's own: passes change it
+    taken = method.begin(context, part, number, copy.deepcopy(previous) if several else previous)
+    if merged is not None:
+        taken.forget()
+    return taken
 
 
 def _merged(first: Accumulator | None, second: Accumulator) -> Accumulator:

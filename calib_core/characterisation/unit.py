@@ -82,6 +82,8 @@ class Context:
         Of the worker: for what a unit holds until its end.
     sink : Sink, optional
         Takes frames that a method has corrected; None where nobody wants them.
+    cells_at_once : int
+        Memory cells whose constants are in memory together; 0 for all. Chunks hold frames of one such block.
     """
 
     kind: DetectorType | None = None
@@ -91,6 +93,7 @@ class Context:
     before: Mapping[int, BoundPipeline] = field(default_factory=dict)
     buffers: Buffers = field(default_factory=Buffers, compare=False, repr=False)
     sink: Sink | None = field(default=None, compare=False, repr=False)
+    cells_at_once: int = 0
 
     @property
     def detector(self) -> DetectorType:
@@ -143,6 +146,16 @@ class Context:
         if unit.module is not None and self.is_prepared(unit.module) and isinstance(chunk, Frames):
             self.before[unit.module].apply(Images.of(chunk.adc, chunk.cell, chunk.train))
         return chunk
+
+    def blocks(self, labels: Sequence[Any]) -> list[Sequence[Any]]:
+        """Labels of memory cells in the blocks whose constants are in memory together.
+
+        Parameters
+        ----------
+        labels : sequence
+        """
+        size = self.cells_at_once or max(1, len(labels))
+        return [labels[i:i + size] for i in range(0, len(labels), size)]
 
     def place(self, unit: Unit) -> dict[str, int]:
         """Indices that all inputs of a unit have in common, such as its gain stage.
@@ -323,6 +336,16 @@ class Accumulator:
     """Mergeable partial result of a unit; most have nothing to settle, to tell or to show before they end."""
 
     notes: Sequence[str] = ()
+
+    def goes_on(self, part: Unit) -> bool:
+        """Take the frames of another part too, if it can; else a new one takes them, and is merged with this.
+
+        Parameters
+        ----------
+        part : Unit
+            The unit with other sequences.
+        """
+        return False
 
     def update(self, name: str, chunk: Any) -> None:
         """Add a chunk; all its memory cells belong to the unit.

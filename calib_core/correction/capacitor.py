@@ -45,7 +45,7 @@ class Lines:
         """The array of :attr:`lines`."""
         return self.lines.data
 
-    def read(self) -> Self:
+    def read(self, cells: Sequence[int] = ()) -> Self:
         """It lies in memory already."""
         return self
 
@@ -96,9 +96,9 @@ class _InFile:
         """The slopes as they are in the file."""
         return self.slopes.data
 
-    def read(self) -> Lines:
+    def read(self, cells: Sequence[int] = ()) -> Lines:
         """Lines in memory."""
-        slopes = self.slopes.read()
+        slopes = self.slopes.read(cells)
         assert isinstance(slopes, OfSamples)
         return Lines.made(slopes, self.ratio)
 

@@ -69,7 +69,7 @@ class Lut:
         order = [axes.index(axis) for axis in _ORDER]
         return cls(np.ascontiguousarray(codes.transpose(order)), name)
 
-    def read(self) -> Self:
+    def read(self, cells: Sequence[int] = ()) -> Self:
         """It lies in memory already."""
         return self
 

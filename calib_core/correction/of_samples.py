@@ -34,7 +34,7 @@ class OfSamples:
     why: str = ""
     dims: Sequence[str] = ("gain", "cell", "slow_scan", "fast_scan")
 
-    def read(self) -> Self:
+    def read(self, cells: Sequence[int] = ()) -> Self:
         """It lies in memory already."""
         return self
 

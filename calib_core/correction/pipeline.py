@@ -54,10 +54,16 @@ class BoundPipeline:
         """Sentences on the constants."""
         return tuple(text for one in self.steps for text in one.step.told(one.given, self.kind))
 
-    def read(self) -> BoundPipeline:
-        """The same with constants in memory, which is freed with it."""
+    def read(self, cells: Sequence[int] = ()) -> BoundPipeline:
+        """The same with constants in memory, which is freed with it.
+
+        Parameters
+        ----------
+        cells : sequence of int
+            Memory cells that are asked for, neighbours; all unless given.
+        """
         known: dict[int, BoundConstant] = {}
-        return replace(self, steps=tuple(one.read(known) for one in self.steps))
+        return replace(self, steps=tuple(one.read(cells, known) for one in self.steps))
 
     def apply(self, images: Images) -> None:
         """Take images through all steps, in place.

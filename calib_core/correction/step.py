@@ -115,8 +115,13 @@ class BoundConstant(Protocol):
     def data(self) -> Array:
         """The whole array."""
 
-    def read(self) -> BoundConstant:
+    def read(self, cells: Sequence[int] = ()) -> BoundConstant:
         """Bring it into memory.
+
+        Parameters
+        ----------
+        cells : sequence of int
+            Memory cells that are asked for, neighbours; all unless given.
 
         Returns
         -------
@@ -170,7 +175,7 @@ class KnownConstant:
     why: str = "the pass before"
     dims: Sequence[str] = ("slow_scan", "fast_scan")
 
-    def read(self) -> Self:
+    def read(self, cells: Sequence[int] = ()) -> Self:
         """It lies in memory already."""
         return self
 
@@ -252,18 +257,20 @@ class Bound:
     given: Given
     kind: DetectorType
 
-    def read(self, known: dict[int, BoundConstant] | None = None) -> Bound:
+    def read(self, cells: Sequence[int] = (), known: dict[int, BoundConstant] | None = None) -> Bound:
         """The same with constants in memory, which is freed with it.
 
         Parameters
         ----------
+        cells : sequence of int
+            Memory cells that are asked for, neighbours; all unless given.
         known : dict, optional
             Those that other steps have read, by the identity of what they were read from; filled.
         """
         known = {} if known is None else known
         for one in self.given.values():
             if id(one) not in known:
-                known[id(one)] = one.read()
+                known[id(one)] = one.read(cells)
         return Bound(self.step, {name: known[id(one)] for name, one in self.given.items()}, self.kind)
 
     def apply(self, images: Images) -> None:

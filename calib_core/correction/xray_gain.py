@@ -28,7 +28,7 @@ class _WithUnit(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class FlatField:
-    """Gains of pixels in memory; those too far from the others have the median of all, and a flag.
+    """Gains of pixels in memory; those too far from others of their memory cell have the median, and a flag.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class FlatField:
         """The gains."""
         return self.gain.data
 
-    def read(self) -> Self:
+    def read(self, cells: Sequence[int] = ()) -> Self:
         """It lies in memory already."""
         return self
 
@@ -64,20 +64,16 @@ class FlatField:
         ----------
         found : OfSamples
         lowest, highest : float
-            In units of the median of all pixels and memory cells of the module.
-
-        Raises
-        ------
-        BadInput
-            No gain is a positive number.
+            In units of the median of all pixels of a memory cell; one in which no gain is a positive number has none.
         """
         values = found.data[:1]
         known = np.isfinite(values) & (values > 0)
-        if not known.any():
-            raise BadInput(f"{found.why} has no gain that is a positive number.")
-        usual = np.float32(np.median(values[known]))
+        some = known.any(axis=(0, 2, 3))
+        usual = np.array([np.median(one[mine]) if mine.any() else np.nan
+                          for one, mine in zip(values[0], known[0], strict=True)], np.float32)[None, :, None, None]
         good = known & (values >= lowest * usual) & (values <= highest * usual)
-        flags = np.where(good, 0, np.uint32(BadPixels.FF_GAIN_DEVIATION)).astype(np.uint32)
+        flag = np.where(some, int(BadPixels.FF_GAIN_DEVIATION), int(BadPixels.FF_NO_ENTRIES))[None, :, None, None]
+        flags = np.where(good, 0, flag).astype(np.uint32)
         return cls(OfSamples(np.where(good, values, usual), found.cells, why=found.why),
                    OfSamples(flags, found.cells, int(BadPixels.FF_NO_ENTRIES), found.why), found.why)
 
@@ -105,9 +101,9 @@ class _InFile:
         """Values as they are in the file."""
         return self.found.data
 
-    def read(self) -> FlatField:
+    def read(self, cells: Sequence[int] = ()) -> FlatField:
         """Gains in memory."""
-        found = self.found.read()
+        found = self.found.read(cells)
         assert isinstance(found, OfSamples)
         return FlatField.made(found, self.lowest, self.highest)
 
@@ -124,7 +120,7 @@ class XrayGain(Step):
     unit_out: ClassVar[str] = "keV"
     needs: ClassVar[tuple[ConstantKind, ...]] = (SLOPES_FF,)
     use_when: ClassVar[str] = "Flat-field slopes in ADU/keV are known: signals become energies."
-    caution: ClassVar[str] = "Pixels far from the others are given the median gain of the module, and a flag."
+    caution: ClassVar[str] = "Pixels far from the others have the median gain of their memory cell, and a flag."
 
     lowest_gain: float = knob(0.8, ge=0, le=1, unit="of the median", help="Lowest gain that a pixel may have")
     highest_gain: float = knob(1.2, ge=1, le=100, unit="of the median", help="Highest gain that a pixel may have")

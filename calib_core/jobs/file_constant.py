@@ -80,20 +80,30 @@ class FileConstant:
         """Unit that the file tells; empty where it tells none."""
         return str(self.stored.attributes.get("unit", ""))
 
-    def read(self) -> OfSamples:
-        """The constant in memory, by gain stage, or what else is used of it, and memory cell."""
+    def read(self, cells: Sequence[int] = ()) -> OfSamples:
+        """The constant in memory, by gain stage, or what else is used of it, and memory cell.
+
+        Parameters
+        ----------
+        cells : sequence of int
+            Memory cells that are asked for, neighbours; all unless given.
+        """
+        own = self.cells
+        asked = [i for i, cell in enumerate(own or ()) if cell in set(cells)] if cells else []
+        # where it has none of them, any one stands for what it lacks
+        part = slice(asked[0], asked[-1] + 1) if asked else slice(None if own is None or not cells else 1)
         flags = self.kind.dtype.startswith("u")
         dtype = np.uint32 if flags else np.float32
         missing = int(BadPixels.NO_DARK_DATA) if flags else np.nan
-        return OfSamples(self._values(dtype), self.cells, missing, self.why)
+        return OfSamples(self._values(dtype, part), None if own is None else own[part], missing, self.why)
 
-    def _values(self, dtype: type) -> Array:
+    def _values(self, dtype: type, cells: slice) -> Array:
         """Values with the axes in the usual order; entries of the first are read one after the other."""
         order, lengths = self._order(), self._lengths()
         entries = self.kind.used or range(lengths[order[0]])
-        values: Array = np.empty((len(entries), lengths["cell"], *self.detector.shape), dtype)
+        values: Array = np.empty((len(entries), len(range(lengths["cell"])[cells]), *self.detector.shape), dtype)
         for out, entry in zip(values, entries, strict=True):
-            out[...] = self.stored.entries([entry], order[0], order)[0]
+            out[...] = self.stored.entries([entry], order[0], order, cells)[0]
         return values
 
     def _order(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.jobs.given import constants_of
 from calib_core.jobs.patience import Wait, check_unchanged, open_runs, patiently
-from calib_core.jobs.room import FRAMES_AT_ONCE, check_index, chunk_bytes_of, room_of, share_of
+from calib_core.jobs.room import CELLS_AT_ONCE, FRAMES_AT_ONCE, check_index, chunk_bytes_of, room_of, share_of
 from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import MOST_PARTS, JobSpec
 from calib_core.jobs.step_constants import OfRun, bind_before
@@ -117,8 +117,9 @@ class Plan:
         """Working memory of a unit, bytes."""
         per_item = self.method.bytes_per_item(self.kind, unit.samples)
         # in parts there are what is merged, the part that goes on, and its copy of the pass before
-        copies = 3 if self.spec.parts > 1 else 2 if self.method.by_sequence else 1
-        beside = self.method.bytes_of_unit(self.kind, len(unit.block)) + 2 * self.source.chunk_bytes
+        copies = 3 if self.spec.parts > 1 and not self.method.by_sequence else 1
+        cells = min(len(unit.block), self.context.cells_at_once or len(unit.block))
+        beside = self.method.bytes_of_unit(self.kind, cells) + 2 * self.source.chunk_bytes
         return copies * len(unit.block) * per_item + beside
 
     def parts(self, unit: Unit) -> tuple[Unit, ...]:
@@ -207,7 +208,15 @@ def _with_axes(method: Method, context: Context) -> Context:
 
 def _with_units(plan: Plan) -> Plan:
     planned = replace(plan, units=tuple(_units(plan)))
+    planned = replace(planned, context=replace(planned.context, cells_at_once=_cells_at_once(planned)))
     return replace(planned, source=replace(planned.source, context=planned.context))
+
+
+def _cells_at_once(plan: Plan) -> int:
+    """Memory cells whose constants are read together: all, where a unit with them fits; no result depends on it."""
+    if not plan.method.by_sequence or max(map(plan.unit_bytes, plan.units), default=0) <= plan.room:
+        return 0
+    return CELLS_AT_ONCE
 
 
 def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, Run]) -> Plan:

@@ -11,6 +11,9 @@ _CHUNK_BYTES = 32 << 20
 #: Frames of one memory cell in a chunk: with fewer, sums are carried to memory and back too often. Neighbouring cells
 #: lie side by side in the file, so with more, a unit has fewer cells and reads shorter stretches.
 FRAMES_AT_ONCE = 8
+#: Neighbouring memory cells of a correction whose constants are in memory together, where not all are: a row of the
+#: analogue memory, or a stretch of 8 MiB in a file.
+CELLS_AT_ONCE = 32
 #: Bytes of a chunk that stay in the cache from when they are read until they are summed.
 _CACHED_BYTES = 8 << 20
 #: What a process needs before it works on anything: libraries and compiled kernels.

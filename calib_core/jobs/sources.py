@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from calib_core.axes import Axis
 from calib_core.characterisation.unit import Block, Chunk, Context, Unit
@@ -46,9 +46,10 @@ class Source:
         assert unit.module is not None  # only modules have data
         if (unit.module, name) in self.constants:
             return self._blocks(unit, self.constants[unit.module, name])
-        cells, frames = self.context.labels(unit, "cell"), self.frames[unit.module, name]
-        length = chunk_of(self.chunk_bytes, len(cells), frames.detector.frame_bytes)
-        return frames.chunks(cells, length, which, unit.sequences)
+        frames, blocks = self.frames[unit.module, name], self.context.blocks(self.context.labels(unit, "cell"))
+        return chain.from_iterable(
+            frames.chunks(cells, chunk_of(self.chunk_bytes, len(cells), frames.detector.frame_bytes), which,
+                          unit.sequences) for cells in blocks)
 
     def _blocks(self, unit: Unit, stored: Stored) -> Iterator[Block]:
         """One entry of the unit's block after the other, so that large constants need little memory."""

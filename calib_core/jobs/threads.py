@@ -148,7 +148,9 @@ class Workers:
 
         plan = self._plan
         held.take(plan.unit_bytes(unit))
-        before = {number: one.read() for number, one in plan.context.before.items() if number == unit.module}
+        # steps that are no table of codes are the method's own, which reads their constants as it needs them
+        before = {number: one.read() if one.whole_numbers else one
+                  for number, one in plan.context.before.items() if number == unit.module}
         with self._files.sink(unit) as sink:
             context = replace(plan.context, buffers=held.buffers, before=before, sink=sink)
             for at, values in run_unit(plan.method, context, unit, plan.source, progress, plan.parts(unit)):

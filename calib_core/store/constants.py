@@ -124,9 +124,22 @@ class StoredConstant:
             present = "count" in _group(file)
         return self._ordered("count", dims) if present else None
 
-    def entries(self, indices: Sequence[int], split: str = "cell", dims: Sequence[str] = INTERNAL_DIMS) -> Array:
-        """Like :meth:`values`, of some entries of one axis, ascending; all of it where the file has no such axis."""
-        part = tuple(list(indices) if dim == split else slice(None) for dim in self.dims)
+    def entries(
+        self, indices: Sequence[int], split: str = "cell", dims: Sequence[str] = INTERNAL_DIMS,
+        cells: slice = slice(None),
+    ) -> Array:
+        """Like :meth:`values`, of some entries of one axis, ascending; all of it where the file has no such axis.
+
+        Parameters
+        ----------
+        indices : sequence of int
+        split : str
+        dims : sequence of str
+        cells : slice
+            Memory cells, where they are another axis.
+        """
+        others = {"cell": cells}
+        part = tuple(list(indices) if dim == split else others.get(dim, slice(None)) for dim in self.dims)
         return self._ordered("data", dims, part)
 
     def _ordered(self, name: str, dims: Sequence[str], part: tuple[Any, ...] = ()) -> Array:

@@ -14,6 +14,7 @@ from extra_data import RunDirectory
 from extra_data.components import AGIPD1M
 
 from calib_core.constants.badpixels import BadPixels
+from calib_core.jobs import plan
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import BadKind, Simulated, default_settings, read_truth, simulate
 from calib_core.simulate.scenes.photons import Photons
@@ -180,6 +181,20 @@ def test_threads_and_memory_change_no_bit(light: Simulated, tmp_path: Path, caps
     first, second = content(tmp_path / "a"), content(tmp_path / "b")
     assert first.keys() == second.keys()
     assert any(key.endswith("image/pulseId") for key in first)
+    for key, values in first.items():
+        np.testing.assert_array_equal(values, second[key], err_msg=key)
+
+
+@pytest.mark.parametrize("cells", [1, 3])
+def test_blocks_of_memory_cells_change_no_bit(
+    cells: int, light: Simulated, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where constants of all memory cells do not fit into the budget."""
+    corrected(light, tmp_path / "a", capsys)
+    monkeypatch.setattr(plan, "_cells_at_once", lambda plan: cells)
+    corrected(light, tmp_path / "b", capsys)
+    first, second = content(tmp_path / "a"), content(tmp_path / "b")
+    assert first.keys() == second.keys()
     for key, values in first.items():
         np.testing.assert_array_equal(values, second[key], err_msg=key)
 

@@ -222,7 +222,7 @@ def test_darks_agree_with_the_truth_as_constants(clean: Dataset, darks: Outcome)
     written = [read_constant(one.path) for one in write_truth(clean.simulated)]
     truth = {one.attributes["kind"]: one for one in written}
     measured = {kind: one for (_, kind), one in darks.constants.items()}
-    assert set(measured) == set(truth) - {"RelativeGain"}
+    assert set(measured) == {kind for kind in truth if kind != "RelativeGain" and not kind.startswith("Slopes")}
     for kind, one in measured.items():
         assert (one.pdu, one.dims, one.shape) == (truth[kind].pdu, truth[kind].dims, truth[kind].shape)
         for name in ("conditions", "axes", "karabo_da", "begin_validity", "calibration"):

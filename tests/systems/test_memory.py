@@ -14,6 +14,11 @@ import pytest
 
 from calib_core.jobs import room
 from calib_core.jobs.board import State
+from calib_core.jobs.plan import make_plan
+from calib_core.jobs.spec import JobSpec
+from calib_core.jobs.truth_constants import folder_of, write_truth
+from calib_core.simulate import default_settings, simulate
+from calib_core.simulate.scenes.photons import Photons
 
 from .conftest import Dataset, run_job, survey
 
@@ -43,8 +48,12 @@ def whole(make_dataset: Callable[..., Dataset]) -> Dataset:
 def peak_of(data: Dataset, folder: Path, memory_mb: int, **parameters: object) -> float:
     """Most memory of a process that does a dark, MiB."""
     folder.mkdir(exist_ok=True)
-    spec = survey(list(data.simulated.runs.values())).spec(
-        folder / "out", memory_mb=memory_mb, parameters={"min_trains": 1, **parameters})
+    return peak_of_job(survey(list(data.simulated.runs.values())).spec(
+        folder / "out", memory_mb=memory_mb, parameters={"min_trains": 1, **parameters}), folder)
+
+
+def peak_of_job(spec: JobSpec, folder: Path) -> float:
+    """Most memory of a process that does a job, MiB."""
     job = folder / "job.json"
     job.write_text(spec.model_dump_json())
     done = subprocess.run([sys.executable, "-c", SCRIPT, str(job)], capture_output=True, text=True, check=True)
@@ -55,6 +64,22 @@ def peak_of(data: Dataset, folder: Path, memory_mb: int, **parameters: object) -
 
 def test_peak_memory_of_352_cells_stays_within_the_budget(whole: Dataset, tmp_path: Path) -> None:
     assert peak_of(whole, tmp_path, 1536) < 1.1 * 1536
+
+
+def test_a_correction_holds_constants_of_some_memory_cells_where_all_are_too_many(tmp_path: Path) -> None:
+    settings = default_settings("AGIPD1M").with_changes({"modules": "2", "memory_cells": 96, "trains": 2})
+    made = simulate(settings, tmp_path / "data", scene=Photons())
+    write_truth(made)
+    [run] = made.runs.values()
+    spec = JobSpec(family="AGIPD", method="CORRECT", out_folder=tmp_path / "out", memory_mb=900, inputs={
+        "run": (str(run),), "constants": (str(folder_of(made)),)})
+    planned = make_plan(spec)
+    cells, needed = planned.context.cells_at_once, max(map(planned.unit_bytes, planned.units))
+    planned.close()
+    assert 0 < cells < 96
+    assert planned.method.bytes_of_unit(planned.kind, 96) > 600 << 20
+    assert needed < 700 << 20
+    assert peak_of_job(spec, tmp_path) < 1.1 * 900
 
 
 def test_peak_memory_does_not_grow_with_the_trains(make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:

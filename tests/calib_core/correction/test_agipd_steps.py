@@ -157,9 +157,9 @@ def test_energies_are_by_each_pixels_own_gain_or_the_median() -> None:
     one.one_scale = True
     before, found = one.values.astype(float), gains()
     done(XrayGain(), Memory(SlopesFF=of(found)), one)
-    usual = np.median(found[np.isfinite(found) & (found > 0)])
     for frame, y, x in np.ndindex(4, *SHAPE):
-        gain = found[0, CELLS.index(one.cell[frame]), y, x]
+        of_cell = found[0, CELLS.index(one.cell[frame])]
+        usual, gain = np.median(of_cell[np.isfinite(of_cell) & (of_cell > 0)]), of_cell[y, x]
         own = np.isfinite(gain) and 0.8 * usual <= gain <= 1.2 * usual
         assert one.values[frame, y, x] == pytest.approx(before[frame, y, x] / (gain if own else usual), rel=1e-5)
         assert one.mask[frame, y, x] == (0 if own else FAR)
@@ -173,9 +173,13 @@ def test_stages_that_nothing_has_scaled_have_no_energy() -> None:
     assert np.isfinite(one.values[[0, 3]]).all()
 
 
-def test_gains_of_which_none_is_a_number_are_named() -> None:
-    with pytest.raises(BadInput, match="has no gain that is a positive number"):
-        FlatField.made(of(np.zeros((1, 2, *SHAPE))), 0.8, 1.2)
+def test_a_memory_cell_without_gains_has_no_energies() -> None:
+    found = gains()
+    found[0, 1] = 0
+    made = FlatField.made(of(found), 0.8, 1.2)
+    assert np.isnan(made.gain.data[0, 1]).all()
+    assert (made.flags.data[0, 1] == int(BadPixels.FF_NO_ENTRIES)).all()
+    assert np.isfinite(made.gain.data[0, 0]).all()
 
 
 @pytest.mark.parametrize(("step", "stage"), [(ForceHigh(), 1), (ForceMedium(), 2)])
