@@ -18,6 +18,7 @@ from calib_core.constants.constant import ConstantKind
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.correction.step import Images, Step
 from calib_core.detector import DetectorType, Frames
+from calib_core.numerics.frame_sums import add_frame
 from calib_core.params import knob
 
 #: Bytes of a pixel and memory cell that are summed beside the stages, and that each constant has of each entry of its
@@ -180,6 +181,7 @@ class Summary(Accumulator):
 
     def __init__(self, context: Context, unit: Unit, pipeline: BoundPipeline) -> None:
         kind = context.detector
+        self._buffers = context.buffers
         self._bound, self._unit, self._part, self._sink = pipeline, unit, unit, context.sink
         self._blocks = context.blocks(context.labels(unit, "cell"))
         self._ready: tuple[int, BoundPipeline] | None = None
@@ -188,7 +190,7 @@ class Summary(Accumulator):
         cells, shape = len(unit.block), kind.shape
         self._sum, self._squares = np.zeros((2, cells, *shape), np.int64)
         self._count = np.zeros((cells, *shape), np.uint32)
-        self._stages = np.zeros((len(kind.stages), cells, *shape), np.uint32)
+        self._stages = np.zeros((cells, len(kind.stages), *shape), np.uint32)
         self._mask = np.zeros((cells, *shape), np.uint32)
         self._frames = np.zeros(cells, np.int64)
 
@@ -206,8 +208,7 @@ class Summary(Accumulator):
             return
         pipeline = self._with_constants(int(chunk.cell[0]))
         for first in range(0, len(chunk), self._together):
-            images = Images.of_frames(chunk.part(slice(first, first + self._together)))
-            pipeline.apply(images)
+            images = pipeline.corrected(chunk.part(slice(first, first + self._together)), self._buffers.array)
             self._add(images)
             if self._sink is not None:
                 self._sink.take(self._part, images)
@@ -236,18 +237,15 @@ class Summary(Accumulator):
         return self._ready[1]
 
     def _add(self, images: Images) -> None:
-        with np.errstate(invalid="ignore"):
-            good = images.use & (images.mask == 0) & (np.abs(images.values) < _LARGEST)
-        for frame, cell in enumerate(images.cell.tolist()):
-            place, use = self._place[cell], good[frame]
-            values = np.rint(np.where(use, images.values[frame], 0) * np.float32(_PART)).astype(np.int64)
-            self._sum[place] += values
-            self._squares[place] += values**2
-            self._count[place] += use
-            self._mask[place] |= images.mask[frame]
+        frames = (np.ascontiguousarray(one).reshape(len(images.cell), -1)
+                  for one in (images.values, images.mask, images.stage, images.use))
+        for cell, values, mask, stage, use in zip(images.cell.tolist(), *frames, strict=True):
+            place = self._place[cell]
+            total, squares, count, flags = (
+                one[place].reshape(-1) for one in (self._sum, self._squares, self._count, self._mask))
+            stages = self._stages[place].reshape(self._stages.shape[1], -1)
+            add_frame(values, mask, stage, use, _PART, _LARGEST, (total, squares, count, flags), stages)
             self._frames[place] += 1
-            for stage, counts in enumerate(self._stages):
-                counts[place] += images.use[frame] & (images.stage[frame] == stage)
 
     def merge(self, other: Summary) -> None:
         """Add the sums of other frames.
@@ -283,7 +281,7 @@ class Summary(Accumulator):
             mean = self._sum[place] / n / _PART
             spread = np.sqrt(np.maximum(0, self._squares[place] / n / _PART**2 - mean**2) * n / (n - 1))
         return {"mean": _f4(mean), "deviation": _f4(spread), "bad_pixels": self._mask[place].copy(),
-                "shares": _f4(self._stages[:, place] / frames), "samples": self._count[place].copy()}
+                "shares": _f4(self._stages[place] / frames), "samples": self._count[place].copy()}
 
     @property
     def coverage(self) -> Array:

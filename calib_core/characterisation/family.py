@@ -67,8 +67,7 @@ class Family:
         Returns
         -------
         tuple of ConditionParameter
-            Those of the constants that it makes or takes, in the order of the type's; all, where it has none that the
-            type knows.
+            In the order of the type's, without those that only other constants have than those it makes or takes.
         """
         kind = kind or self.kind
         if kind is None:
@@ -76,8 +75,9 @@ class Family:
         made = [one.kind for one in method.outputs(kind) if isinstance(one, ConstantOutput)]
         taken = [constant for one in method.inputs(kind) for constant in one.kinds]
         known = [kind.calibrations[one.name] for one in (*made, *taken) if one.name in kind.calibrations]
-        names = {name for one in known for name in kind.condition_of(one)}
-        return tuple(one for one in kind.condition if one.name in names) if known else kind.condition
+        others = {name for one in kind.calibrations.values() for name in kind.condition_of(one)} if known else set()
+        strange = others - {name for one in known for name in kind.condition_of(one)}
+        return tuple(one for one in kind.condition if one.name not in strange)
 
     @cached_property
     def notebook_names(self) -> Mapping[str, list[str]]:

@@ -50,7 +50,7 @@ class OfSamples:
         (n, slow_scan, fast_scan) array
             A new one; of the only stage where the constant has but one.
         """
-        stages, place = len(self.data), self._places(images.cell)
+        stages, place = len(self.data), places_of(self.cells, images.cell)
         found: Array = self.data[0, place]
         for stage in range(1, stages):
             np.copyto(found, self.data[stage, place], where=images.stage == stage)
@@ -70,15 +70,29 @@ class OfSamples:
         (n, slow_scan, fast_scan) array
             A new one.
         """
-        place = self._places(images.cell)
+        place = places_of(self.cells, images.cell)
         found: Array = self.data[index, place]
         found[place < 0] = self.missing
         return found
 
-    def _places(self, cells: Array) -> Array:
-        """Indices of memory cells, -1 of those that are not there."""
-        if self.cells is None:
-            return np.zeros(len(cells), np.intp)
-        table = np.full(max(int(cells.max(initial=0)), *self.cells) + 1, -1, np.intp)
-        table[list(self.cells)] = np.arange(len(self.cells))
-        return np.asarray(table[cells])
+
+def places_of(own: tuple[int, ...] | None, cells: Array) -> Array:
+    """Where memory cells are among those of a constant.
+
+    Parameters
+    ----------
+    own : tuple of int or None
+        Memory cells of the constant; None where its only image is that of all frames.
+    cells : (n,) array
+        Memory cells of frames.
+
+    Returns
+    -------
+    (n,) int64
+        Indices, -1 of those that are not there.
+    """
+    if own is None:
+        return np.zeros(len(cells), np.int64)
+    table = np.full(max([int(cells.max(initial=0)), *own]) + 1, -1, np.int64)
+    table[list(own)] = np.arange(len(own))
+    return np.asarray(table[cells])

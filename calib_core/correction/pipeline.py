@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
+import numpy as np
+
 from calib_core.axes import Array
+from calib_core.correction.fused import Correct, MakeArray, fused
 from calib_core.correction.step import Bound, BoundConstant, CannotBeDone, Constants, Images, Step
-from calib_core.detector import DetectorType
+from calib_core.detector import DetectorType, Frames
 from calib_core.errors import BadInput, BadParameter
 
 
@@ -74,8 +78,37 @@ class BoundPipeline:
             Their arrays are changed as each step says; after an error they are as the step before left them, or half
             done.
         """
-        for one in self.steps:
-            one.apply(images)
+        with np.errstate(all="ignore"):  # what comes of numbers that are none is flagged
+            for one in self.steps:
+                one.apply(images)
+
+    def corrected(self, frames: Frames, array: MakeArray = np.empty) -> Images:
+        """Frames as they are stored after all steps, in one pass over the samples where there is a kernel for them.
+
+        Parameters
+        ----------
+        frames : Frames
+            They stay as they are.
+        array : callable
+            Makes an array of a shape and type, with anything in it, for the images.
+
+        Returns
+        -------
+        Images
+            In arrays of their own but for gain bits and gain signal; bit for bit what :meth:`apply` makes of them.
+        """
+        if self._at_once is not None:
+            return self._at_once(frames, array)
+        images = Images.of_frames(frames)
+        self.apply(images)
+        return images
+
+    def __reduce__(self) -> tuple[type[BoundPipeline], tuple[object, ...]]:
+        return BoundPipeline, (self.steps, self.skipped, self.kind)
+
+    @cached_property
+    def _at_once(self) -> Correct | None:
+        return fused(self.steps)
 
     def trace(self, images: Images) -> Iterator[tuple[Step, Images]]:
         """Look at images after each step; those given are not changed.

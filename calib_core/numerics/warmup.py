@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calib_core.numerics import (
     checksums,
     closure,
     common_mode,
+    corrections,
     first_samples,
+    frame_sums,
     limits,
     lut,
     moments,
@@ -21,6 +25,8 @@ from calib_core.numerics import (
     stability,
     tracks,
 )
+
+Array = NDArray[Any]
 
 
 def warm_up(progress: Callable[[int, int], None] | None = None) -> None:
@@ -83,4 +89,26 @@ def _calls() -> list[Callable[[], object]]:
         lambda: median.count(values, near - near),
         lambda: median.refine(values, near - near),
         lambda: checksums.fletcher32(np.ones(3, np.uint8)),
+        *_of_corrections(block, gain, slot),
+    ]
+
+
+def _of_corrections(block: Array, bits: Array, place: Array) -> list[Callable[[], object]]:
+    """Corrections with all their constants; those without some are compiled when somebody has only these."""
+    def images(number: int, kind: Any) -> Array:
+        return np.ones((number, 1, block.shape[2]), kind)
+
+    out, flags = corrections.Out.empty(len(block), block.shape[2]), corrections.Flags(1, 2, 4, 8)
+    pixels, sums = images(1, np.float32)[0, 0], (np.int64, np.int64, np.uint32, np.uint32)
+    total, squares, count, mask = (np.zeros(pixels.shape, kind) for kind in sums)
+    stage, use = np.zeros(pixels.shape, np.uint8), np.ones(pixels.shape, np.bool_)
+    return [
+        lambda: corrections.by_signal(
+            block, 0, place, images(2, np.float32), 0, images(3, np.float32),
+            (images(4, np.float32), images(1, np.uint8)[0]), 4.0, True,
+            (images(1, np.float32)[0], images(1, np.uint32)[0]), images(3, np.uint32), True, (0, 0), 9, flags, out),
+        lambda: corrections.by_bits(block, bits, place, (0, 1, 3), images(3, np.float32), images(3, np.float32),
+                                    images(3, np.uint32), True, 0, flags, out),
+        lambda: frame_sums.add_frame(pixels, mask, stage, use, 64, 1e5, (total, squares, count, mask.copy()),
+                                     images(3, np.uint32)[:, 0]),
     ]

@@ -71,7 +71,9 @@ def test_help_of_a_characterisation_tells_every_parameter(
             assert one.unit in told, flag
             allowed = "{" + ",".join(one.choices) + "}" if one.choices else one.range_text
             assert allowed in told, flag
-    for parameter in kind.condition:
+    asked = next(one for one in families() if one.name == name).conditions_of(method)
+    assert {one.name for one in kind.condition} - {one.name for one in asked} <= {"source_energy"}
+    for parameter in asked:
         assert f"--{parameter.name.replace('_', '-')} VALUE {parameter.help}" in text
     for one in method.inputs(kind):
         what = f"RUN {one.help or f'run of {one.label}'}" if one.of == "raw" else f"PATH {one.help}"

@@ -1,0 +1,143 @@
+"""One pass over the samples has the bits of the steps one by one, whatever constants hold and lack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calib_core.correction.capacitor import RelativeGain
+from calib_core.correction.force_gain import ForceHigh
+from calib_core.correction.fused import fused
+from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
+from calib_core.correction.mask import Mask, MaskWithCapacitor
+from calib_core.correction.of_samples import OfSamples
+from calib_core.correction.offset import Offset
+from calib_core.correction.pipeline import BoundPipeline, Pipeline
+from calib_core.correction.relative_gain import GainPerEnergy
+from calib_core.correction.step import Images, Step
+from calib_core.correction.xray_gain import XrayGain
+from calib_core.detector import Frames
+from calib_core.detectors.agipd import AGIPD1M
+from calib_core.detectors.jungfrau import JUNGFRAU
+
+SHAPE, CELLS, FRAMES = (37, 130), (0, 3, 5), 9
+AGIPD = replace(AGIPD1M, shape=SHAPE)
+JF = replace(JUNGFRAU, shape=SHAPE)
+NO_DATA, NO_ENTRIES = 8, 512
+
+
+class Memory:
+    """Constants of a module in memory."""
+
+    def __init__(self, found: dict[str, OfSamples]) -> None:
+        self._found = found
+
+    def get(self, kind: Any) -> Any:
+        return self._found.get(kind.name)
+
+
+def spoiled(rng: Any, values: Any) -> Any:
+    """Values of which a few are no numbers, zeros or of the other sign."""
+    values = values.astype(np.float32)
+    for odd in (np.nan, np.inf, 0, -3):
+        values[rng.random(values.shape) < 0.01] = odd
+    return values
+
+
+def constants(without: tuple[str, ...] = (), cells: tuple[int, ...] | None = CELLS, **others: Any) -> Memory:
+    rng = np.random.default_rng(5)
+    number = 1 if cells is None else len(cells)
+    levels = np.array([4900, 4700, 4600])[:, None, None, None]
+    made = {
+        "Offset": spoiled(rng, levels + rng.normal(0, 30, (3, number, *SHAPE))),
+        "ThresholdsDark": spoiled(rng, np.array([6500, 7900])[:, None, None, None] + rng.normal(
+            0, 100, (2, number, *SHAPE))),
+        "SlopesPC": spoiled(rng, np.array([25, 4890, 0.55, 4680])[:, None, None, None] * rng.normal(
+            1, 0.02, (4, number, *SHAPE))),
+        "SlopesFF": spoiled(rng, rng.normal(7.2, 0.5, (1, number, *SHAPE))),
+        "RelativeGain": spoiled(rng, np.array([41.4, -1.44, -0.1])[:, None, None, None] * rng.normal(
+            1, 0.02, (3, number, *SHAPE))),
+        "BadPixelsDark": (rng.random((3, number, *SHAPE)) < 0.05).astype(np.uint32) << np.uint32(3),
+        "BadPixelsPC": (rng.random((3, number, *SHAPE)) < 0.05).astype(np.uint32) << np.uint32(6),
+        "BadPixelsFF": (rng.random((3, number, *SHAPE)) < 0.05).astype(np.uint32) << np.uint32(7),
+    }
+    missing = {name: NO_DATA if name.startswith("Bad") else np.nan for name in made}
+    found = {name: OfSamples(values, cells, missing[name]) for name, values in made.items() if name not in without}
+    return Memory({**found, **{name: OfSamples(made[name], others[name], missing[name]) for name in others}})
+
+
+def frames(kind: Any, bits: bool) -> Frames:
+    rng = np.random.default_rng(6)
+    block = rng.integers(0, 16384, (FRAMES, kind.planes, *SHAPE)).astype(np.uint16)
+    if not bits:
+        block[:, 1] = rng.integers(5000, 9500, (FRAMES, *SHAPE))
+        block[:, 1][rng.random((FRAMES, *SHAPE)) < 0.01] = 16383
+    gain = rng.choice([0, 1, 3, 2], (FRAMES, *SHAPE)).astype(np.uint8) if bits else None
+    cells = rng.choice([0, 3, 5, 4, 9], FRAMES)  # of two of them constants know nothing
+    return Frames(block, cells, np.arange(FRAMES, dtype=np.uint64), gain, None if bits else 1)
+
+
+def check(steps: list[Step], kind: Any, memory: Memory, bits: bool, at_once: bool = True) -> BoundPipeline:
+    bound = Pipeline(steps).bind(memory, kind).read()
+    assert (fused(bound.steps) is not None) == at_once
+    given = frames(kind, bits)
+    one_by_one = Images.of_frames(given)
+    bound.apply(one_by_one)
+    found = bound.corrected(given)
+    for name in ("stage", "mask", "use", "values"):
+        mine, theirs = getattr(found, name), getattr(one_by_one, name)
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine, theirs, err_msg=name)
+    assert found.one_scale == one_by_one.one_scale
+    np.testing.assert_array_equal(found.cell, given.cell)
+    np.testing.assert_array_equal(found.train, given.train)
+    return bound
+
+
+@pytest.mark.parametrize(("ratio", "xray", "mask"), list(product((True, False), repeat=3)))
+@pytest.mark.parametrize("fixed", [None, 0, 1, 2])
+def test_frames_with_a_gain_signal(ratio: bool, xray: bool, mask: bool, fixed: int | None) -> None:
+    kind = replace(AGIPD, fixed_stage=fixed)
+    steps = [StageOfSignal(), Offset(), RelativeGain(on=ratio), XrayGain(on=xray), MaskWithCapacitor(on=mask)]
+    check(steps, kind, constants(), bits=False)
+
+
+@pytest.mark.parametrize("without", [
+    ("BadPixelsPC",), ("BadPixelsDark", "BadPixelsPC", "BadPixelsFF"), ("SlopesPC",), ("SlopesFF",),
+    ("SlopesPC", "SlopesFF", "BadPixelsFF")])
+def test_frames_with_a_gain_signal_without_some_constants(without: tuple[str, ...]) -> None:
+    steps = [StageOfSignal(), Offset(), RelativeGain(adjust_baseline=False), XrayGain(), MaskWithCapacitor()]
+    check(steps, AGIPD, constants(without), bits=False)
+
+
+@pytest.mark.parametrize(("gain", "mask"), list(product((True, False), repeat=2)))
+def test_frames_with_gain_bits(gain: bool, mask: bool) -> None:
+    check([StageOfBits(), Offset(), GainPerEnergy(on=gain), Mask(on=mask)], JF, constants(), bits=True)
+
+
+@pytest.mark.parametrize("without", [("BadPixelsFF",), ("BadPixelsDark", "BadPixelsFF"), ("RelativeGain",)])
+def test_frames_with_gain_bits_without_some_constants(without: tuple[str, ...]) -> None:
+    check([StageOfBits(), Offset(), GainPerEnergy(), Mask()], JF, constants(without), bits=True)
+
+
+def test_one_image_for_all_frames() -> None:
+    check([StageOfBits(), Offset(), GainPerEnergy(), Mask()], JF, constants(cells=None), bits=True)
+
+
+@pytest.mark.parametrize("name", ["BadPixelsFF", "SlopesFF", "Offset"])
+def test_constants_of_other_memory_cells_are_done_one_by_one(name: str) -> None:
+    steps = [StageOfSignal(), Offset(), RelativeGain(), XrayGain(), MaskWithCapacitor()]
+    check(steps, AGIPD, constants(**{name: (0, 3, 4)}), bits=False, at_once=False)
+
+
+def test_other_chains_are_done_one_by_one() -> None:
+    levels = np.array([4900, 8000, 11000])[:, None, None, None] * np.ones((3, 3, *SHAPE), np.float32)
+    apart = {"Offset": OfSamples(levels, CELLS), "Noise": OfSamples(np.full_like(levels, 8), CELLS)}
+    memory = constants()
+    memory._found |= apart
+    check([StageOfSignal(), ForceHigh(), Offset(), Mask()], AGIPD, memory, bits=False, at_once=False)
+    check([Offset(), Mask()], AGIPD, constants(), bits=False, at_once=False)
