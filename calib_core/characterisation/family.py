@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from calib_core.characterisation.agreement import check
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput
 from calib_core.constants.condition import ConditionParameter
 from calib_core.detector import DetectorType, GainStage, registry
-from calib_core.detector.defaults import defaults, notebook_names
+from calib_core.detector.defaults import defaults
 from calib_core.errors import BadParameter
 
 
@@ -78,11 +76,6 @@ class Family:
         others = {name for one in kind.calibrations.values() for name in kind.condition_of(one)} if known else set()
         strange = others - {name for one in known for name in kind.condition_of(one)}
         return tuple(one for one in kind.condition if one.name not in strange)
-
-    @cached_property
-    def notebook_names(self) -> Mapping[str, list[str]]:
-        """Parameters of the original notebooks under other names, and those that they stand for."""
-        return notebook_names(self.name.lower())
 
     def method(self, command: str) -> Method:
         """Characterisation by its command name.

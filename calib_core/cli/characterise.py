@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import sys
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -10,7 +12,8 @@ from typing import Any
 from calib_core.characterisation.family import Family, named
 from calib_core.characterisation.inputs import Input, all_constants
 from calib_core.characterisation.method import Method
-from calib_core.cli.knob_flags import add_knob_arguments, with_known_names
+from calib_core.cli.knob_flags import add_knob_arguments
+from calib_core.cli.original_names import original_names, told_of, with_known_names
 from calib_core.cli.telling import add_telling
 from calib_core.cli.words import number, whole
 from calib_core.errors import BadParameter
@@ -30,13 +33,21 @@ def add_family(parser: argparse.ArgumentParser, name: str) -> None:
         methods.add_parser(
             method.command, help=method.title, formatter_class=argparse.RawDescriptionHelpFormatter,
             description=f"{method.__doc__}\n\nUse when: {method.use_when}\nCaution: {method.caution}",
-            epilog=_other_names(family), fill=partial(_fill, family, method))
+            epilog=_other_names(family, method), fill=partial(_fill, family, method))
 
 
 def with_known_words(words: list[str]) -> list[str]:
-    """Words behind a family: it and its method in capitals, names of the original notebooks translated."""
-    upper = [word.upper() if i < 2 and not word.startswith("-") else word for i, word in enumerate(words)]
-    return with_known_names(upper, named(words[0]).notebook_names)
+    """Words behind a family: it and its method in capitals, names of the original notebooks translated.
+
+    What of those is ignored is told on standard error.
+    """
+    start = [word.upper() for word in itertools.takewhile(lambda word: not word.startswith("-"), words[:2])]
+    if len(start) < 2:
+        return [*start, *words[len(start):]]
+    found, ignored = with_known_names(words[2:], original_names(*start))
+    for sentence in ignored:
+        print(f"calibwb {' '.join(start)}: {sentence}", file=sys.stderr)
+    return [*start, *found]
 
 
 def _fill(family: Family, method: Method, parser: argparse.ArgumentParser) -> None:
@@ -58,12 +69,10 @@ def _act(namespace: argparse.Namespace, family: Family, method: Method) -> int:
     return int(import_module("calib_core.cli.characterise_job").characterise(namespace, family, method))
 
 
-def _other_names(family: Family) -> str:
+def _other_names(family: Family, method: Method) -> str:
     """Names of the original notebooks, for the end of the help."""
-    names = family.notebook_names
-    lines = [f"  --{old.replace('_', '-')}: {', '.join('--' + n.replace('_', '-') for n in new)}"
-             for old, new in names.items()]
-    return "\n".join(["names of the original notebooks:", *lines]) if lines else ""
+    lines = told_of(original_names(family.name, method.command))
+    return "\n  ".join(["names of the original notebooks:", *lines])
 
 
 def _add_input(parser: argparse.ArgumentParser, family: Family, method: Method) -> None:

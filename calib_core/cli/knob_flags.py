@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from calib_core.cli.words import number, whole
@@ -58,27 +58,6 @@ def changes_from(
         if value is not None:
             given[knob.name] = value
     return baseline.with_changes(given).changed_from(baseline)
-
-
-def with_known_names(words: Sequence[str], names: Mapping[str, Sequence[str]]) -> list[str]:
-    """Command line with flags of other names replaced by those that they stand for.
-
-    Parameters
-    ----------
-    words : sequence of str
-    names : mapping
-        Parameters that each other name stands for; all get its one value.
-    """
-    out, waiting = [], list(words)
-    while waiting:
-        flag, equals, value = (word := waiting.pop(0)).partition("=")
-        stands_for = names.get(flag[2:].replace("-", "_"), ()) if flag.startswith("--") else ()
-        if not stands_for or not (equals or waiting):
-            out.append(word)
-            continue
-        value = value if equals else waiting.pop(0)
-        out += [part for name in stands_for for part in ("--" + name.replace("_", "-"), value)]
-    return out
 
 
 def _add(group: Any, knob: Knob, default: Any, stage_names: Sequence[str]) -> None:

@@ -34,16 +34,6 @@ def sources(name: str, section: str) -> dict[str, str]:
     return {key: entry["source"] for key, entry in entries.items()}
 
 
-def notebook_names(name: str) -> dict[str, list[str]]:
-    """Parameters of the original notebooks that have another name here, and the parameters that they stand for.
-
-    Empty where a family has no file or names none.
-    """
-    path = RESOURCES / "defaults" / f"{name}.yaml"
-    found = read_resource("defaults", name).get("notebook_names", {}) if path.is_file() else {}
-    return {old: new if isinstance(new, list) else [new] for old, new in found.items()}
-
-
 @cache
 def read_resource(folder: str, name: str) -> dict[str, Any]:
     """Contents of ``resources/<folder>/<name>.yaml``, plain values; read once and not to be changed.

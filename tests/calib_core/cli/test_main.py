@@ -256,29 +256,6 @@ def test_the_demo_shows_the_types_that_are_named():
         demo.names(["toaster"])
 
 
-@pytest.mark.parametrize("family", families(), ids=lambda family: family.name)
-def test_names_of_the_original_notebooks_stand_for_parameters_that_exist(family, capsys):
-    known = {knob.name for method in family.methods for knob in method.knobs()}
-    names = family.notebook_names
-    assert all(set(new) <= known for new in names.values())
-    with pytest.raises(SystemExit):
-        main([family.name, "DARK", "--help"])
-    text = capsys.readouterr().out
-    assert all("--" + old.replace("_", "-") in text for old in names)
-
-
-def test_a_notebooks_name_sets_all_that_it_stands_for(tmp_path):
-    job = tmp_path / "job.json"
-    run = tmp_path / "r0001"
-    run.mkdir()
-    words = ["jungfrau", "dark", "--run-high", str(run), "--out-folder", str(tmp_path), "--write-job", str(job)]
-    assert main([*words, "--badpixel-threshold-sigma", "7"]) == 0
-    assert JobSpec.read(job).parameters == {"thresholds_offset_sigma": 7.0, "thresholds_noise_sigma": 7.0}
-    job.unlink()
-    assert main([*words, "--badpixel_threshold_sigma=8"]) == 0
-    assert JobSpec.read(job).parameters == {"thresholds_offset_sigma": 8.0, "thresholds_noise_sigma": 8.0}
-
-
 @pytest.mark.parametrize(("words", "told"), [
     (("AGIPD", "DARK", "--nonsense"), "calibwb AGIPD DARK: there is no --nonsense."),
     (("LPD", "DARK", "--out-foldr=x"), "calibwb LPD DARK: there is no --out-foldr; did you mean --out-folder?"),

@@ -1,0 +1,152 @@
+"""Names of the original notebooks: recorded corrections are taken word by word, and what is not done is said."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from calib_core.characterisation.family import families
+from calib_core.cli.main import main
+from calib_core.cli.original_names import original_names
+from calib_core.jobs.spec import JobSpec
+
+RECORDS = {"AGIPD": "cal-metadata-agipd-p900508-r22.yml", "JUNGFRAU": "cal-metadata-jf-p900491-r487.yml"}
+#: What the recorded correction of AGIPD did and is not done here, each true there.
+NOT_DONE = ("blc-set-min", "common-mode", "low-medium-gap")
+METHODS = [(family.name, method.command) for family in families() for method in family.methods]
+
+
+def recorded(real_data: Path, family: str) -> dict[str, Any]:
+    text = (real_data / "calcat" / RECORDS[family]).read_text()
+    found: dict[str, Any] = yaml.safe_load(text)["calibration-configurations"]
+    return found
+
+
+def typed(name: str, value: Any) -> list[str]:
+    """Flag as it is typed for the originals: switches without a value, lists as words."""
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no-{name}"]
+    return [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
+
+
+def job_of(folder: Path, family: str, method: str, *words: str) -> JobSpec:
+    job = folder / "job.json"
+    job.unlink(missing_ok=True)
+    assert main([family, method, *words, "--write-job", str(job)]) == 0
+    return JobSpec.read(job)
+
+
+def here(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """The record with folders that exist."""
+    (folder / f"r{record['run']:04d}").mkdir(exist_ok=True)
+    return record | {"in-folder": str(folder), "out-folder": str(folder / "out")}
+
+
+@pytest.mark.parametrize("family", RECORDS)
+def test_every_name_of_a_recorded_correction_is_taken(family: str, real_data: Path, tmp_path: Path, capsys) -> None:
+    record = here(tmp_path, recorded(real_data, family))
+    needed = [word for name in ("run", "in-folder", "out-folder") for word in typed(name, record[name])]
+    assert len(record) > 30
+    for name in record.keys() - {"run", "in-folder", "out-folder", *NOT_DONE}:
+        job_of(tmp_path, family, "CORRECT", *needed, *typed(name, record[name]))
+        told = capsys.readouterr().err
+        ignored = rf"calibwb {family} CORRECT: --(no-)?{name} is ignored: [^\n]+\.\n"
+        assert told == "" or re.fullmatch(ignored, told), name
+
+
+def test_what_agipd_does_not_do_is_refused_by_name(real_data: Path, tmp_path: Path, capsys) -> None:
+    record = here(tmp_path, recorded(real_data, "AGIPD"))
+    needed = [word for name in ("run", "in-folder", "out-folder") for word in typed(name, record[name])]
+    for name in NOT_DONE:
+        assert main(["AGIPD", "CORRECT", *needed, *typed(name, record[name])]) == 2
+        told = capsys.readouterr().err
+        assert re.fullmatch(rf"calibwb: --{name}: [^\n]+; give false, or leave it out\.\n", told)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_recorded_corrections_make_jobs(real_data: Path, tmp_path: Path) -> None:
+    jungfrau = here(tmp_path, recorded(real_data, "JUNGFRAU"))
+    spec = job_of(tmp_path, "JUNGFRAU", "CORRECT", *(word for item in jungfrau.items() for word in typed(*item)))
+    assert (spec.parameters, spec.conditions, spec.modules, spec.detector) == ({}, {}, (1, 2), "FXE_XAD_JF1M")
+    agipd = here(tmp_path, recorded(real_data, "AGIPD"))
+    words = [word for name, value in agipd.items() for word in typed(name, False if name in NOT_DONE else value)]
+    spec = job_of(tmp_path, "AGIPD", "CORRECT", *words)
+    assert spec.parameters == {"force_hg_if_below": True, "force_mg_if_below": True,
+                               "rel_gain": False, "xray_gain": False}
+    assert (spec.conditions, spec.modules, spec.again) == ({"bias_voltage": 300}, tuple(range(16)), True)
+
+
+@pytest.mark.parametrize(("words", "expected"), [
+    (("--mem-cells", "352"), {"conditions": {"memory_cells": 352}}),
+    (("--acq_rate=1.1",), {"conditions": {"acquisition_rate": 1.1}}),
+    (("--gain-mode", "-1"), {"conditions": {}}),
+    (("--hg-hard-threshold", "700"), {"parameters": {"force_hg_if_below_threshold": 700.0}}),
+    (("--only-offset",), {"parameters": {"rel_gain": False, "xray_gain": False}}),
+    (("--only-offset", "false"), {"parameters": {}}),
+    (("--no-adjust-mg-baseline",), {"parameters": {"rel_gain_adjust_baseline": False}}),
+    (("--adjust-mg-baseline", "--max-trains", "9"), {"parameters": {"max_trains": 9}}),
+    (("--rel-gain-mode", "off"), {"parameters": {"rel_gain": False}}),
+    (("--karabo-da", "AGIPD03", "AGIPD11"), {"modules": (3, 11)}),
+    (("--karabo-da", "-1"), {"modules": ()}),
+    (("--modules", "0", "4"), {"modules": (0, 4)}),
+    (("--modules", "0-2,7"), {"modules": (0, 1, 2, 7)}),
+    (("--overwrite",), {"again": True}),
+])
+def test_a_name_stands_for_what_it_means_here(
+    words: tuple[str, ...], expected: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "r0001").mkdir()
+    run = ("--run", str(tmp_path / "r0001"), "--out-folder", str(tmp_path))
+    spec = job_of(tmp_path, "agipd", "correct", *run, *words)
+    assert {name: getattr(spec, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (("--max-pulses", "0", "9", "1"), "--max-pulses 0 9 1: all memory cells of a run are corrected; give 0 352 1"),
+    (("--rel-gain-mode", "CS"),
+     "--rel-gain-mode CS: relative gain is that of pulse-capacitor slopes; give off or PC"),
+    (("--melt_snow",), "--melt_snow: snowy pixels are not looked for; give false"),
+    (("--sequences", "2", "3"), "--sequences 2 3: all files of a run are taken; give -1"),
+    (("--recast-image-data", "int16"), '--recast-image-data int16: frames are written as float32; give ""'),
+])
+def test_what_is_not_done_is_refused_in_one_sentence(
+    words: tuple[str, ...], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["AGIPD", "CORRECT", "--run", str(tmp_path), "--out-folder", str(tmp_path), *words]) == 2
+    assert capsys.readouterr().err == f"calibwb: {told}, or leave it out.\n"
+
+
+def test_what_has_no_meaning_is_told_once_for_each_reason(tmp_path: Path, capsys) -> None:
+    (tmp_path / "r0001").mkdir()
+    job_of(tmp_path, "LPD", "DARK", "--run-high", str(tmp_path / "r0001"), "--out-folder", str(tmp_path),
+           "--cal-db-root", "", "--max-nodes", "8", "--cal-db-timeout=30000")
+    assert capsys.readouterr().err.splitlines() == [
+        "calibwb LPD DARK: --cal-db-root, --cal-db-timeout are ignored: constants are read from files, no server is "
+        "asked.", "calibwb LPD DARK: --max-nodes is ignored: all work is done on this machine."]
+
+
+def test_a_notebooks_name_sets_all_that_it_stands_for(tmp_path: Path) -> None:
+    (tmp_path / "r0001").mkdir()
+    run = ("--run-high", str(tmp_path / "r0001"), "--out-folder", str(tmp_path))
+    for words, value in ((("--badpixel-threshold-sigma", "7"), 7.0), (("--badpixel_threshold_sigma=8",), 8.0)):
+        spec = job_of(tmp_path, "jungfrau", "dark", *run, *words)
+        assert spec.parameters == {"thresholds_offset_sigma": value, "thresholds_noise_sigma": value}
+
+
+@pytest.mark.parametrize(("family", "method"), METHODS)
+def test_names_stand_for_flags_that_exist_and_are_in_the_help(family: str, method: str, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    with pytest.raises(SystemExit):
+        main([family, method, "--help"])
+    flags, _, names = capsys.readouterr().out.partition("names of the original notebooks:")
+    known = set(re.findall(r"--[\w-]+", flags))
+    for name, meaning in original_names(family, method).items():
+        flag = "--" + name.replace("_", "-")
+        assert flag in known or flag in names, name
+        stands_for = getattr(meaning, "flags", ()) or [w for words in getattr(meaning, "by_value", {}).values()
+                                                       for w in words]
+        assert set(stands_for) <= known, name
