@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 import numpy as np
 from pydantic import field_validator
 
 from calib_core.axes import Array, At, Axis, Result
-from calib_core.characterisation.inputs import Input, inputs_of_steps
+from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, as_given, inputs_of_steps
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import CorrectedOutput, Output
 from calib_core.characterisation.train_selection import TrainSelection
@@ -76,6 +76,17 @@ class Correct(TrainSelection, Method):
         tuple of Input
         """
         return (Input("run", "run", help="run to correct: number or folder"), *inputs_of_steps(self.steps))
+
+    def arrange(self, kind: DetectorType, given: Given, keep: bool) -> Arrangement:
+        """The run as it is given.
+
+        Returns
+        -------
+        Arrangement
+            With a sentence where its gain bits are not those of the fixed gain that its operating condition has.
+        """
+        found = as_given(self.inputs(kind), given)
+        return Arrangement(found.runs, (*found.notes, *_other_bits(kind, found.runs)))
 
     def axes(self, context: Context) -> tuple[Axis, ...]:
         """Memory cells, and gain stages, which are looked at side by side.
@@ -167,6 +178,18 @@ class Correct(TrainSelection, Method):
         """
         for index in unit.block:
             yield {"cell": index}, accumulator.snapshot(index)
+
+
+def _other_bits(kind: DetectorType, runs: Iterable[Arranged]) -> Iterator[str]:
+    """Sentences on runs of fixed gain whose gain bits are others."""
+    for run in (one.run for one in runs):
+        if run is None or run.condition is None or not kind.has_gain_bits:
+            continue
+        operated = kind.operated_at(run.condition.values)
+        stage = None if operated.fixed_stage is None else operated.stages[operated.fixed_stage]
+        if stage is not None and run.gain_bits not in (None, stage.code):
+            yield (f"Run {run.label} is of a fixed gain by its operating condition, {stage.label}, but most of its "
+                   f"gain bits are {run.gain_bits}, not {stage.code}; each sample is corrected by its own bits.")
 
 
 class Summary(Accumulator):

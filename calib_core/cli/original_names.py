@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from calib_core.detector.defaults import RESOURCES, read_resource
 from calib_core.errors import BadParameter
-from calib_core.typed import is_number
+from calib_core.typed import is_number, parse_number
 
 _FOLDER = "originals"
 _NO, _YES = ("false", "no", "off"), ("true", "yes", "on")
@@ -225,7 +225,7 @@ def _plain_word(value: str) -> str:
     word = value.strip().lower()
     if word in (*_NO, *_YES):
         return _NO[0] if word in _NO else _YES[0]
-    return repr(float(word)) if is_number(word) else word
+    return repr(parse_number(word)) if is_number(word) else word
 
 
 def _shown(values: Sequence[str]) -> str:

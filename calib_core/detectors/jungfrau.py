@@ -6,6 +6,7 @@ Sources: European-XFEL/Karabo-slsDetectors (bit layout), European-XFEL/EXtra (co
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,12 @@ def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> 
     return stage_told(run, detector, _STAGE) or stage_by_bits(_STAGES, sample)
 
 
+def _operated(kind: DetectorType, found: Mapping[str, Found]) -> DetectorType:
+    """In fixed gain all samples are to have the same gain bits."""
+    mode = int(float(found["gain_mode"].value)) if "gain_mode" in found else 0
+    return replace(kind, fixed_stage=mode - 1) if mode else kind
+
+
 def _geometry(n_modules: int) -> Any:
     from extra_geom import JUNGFRAUGeometry
 
@@ -153,6 +160,7 @@ JUNGFRAU = DetectorType(
     condition=_CONDITION,
     clues=_CLUES,
     find_stage=_find_stage,
+    operated=_operated,
     calibrations={
         **{k: Calibration(f"{k}10Hz", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
         **{k: Calibration(f"{k}10Hz", _DIMS, parameters=_OF_GAIN) for k in ("RelativeGain", "BadPixelsFF")},

@@ -51,6 +51,9 @@ def understood(one: StoredConstant) -> Iterator[None]:
 def condition_of(kind: DetectorType, one: StoredConstant) -> Condition:
     """Operating condition that the file tells, with as many values as it tells.
 
+    The database neither stores nor asks for the old default of a newer parameter: of what a constant has, and a file
+    that tells others leaves out, it holds.
+
     Parameters
     ----------
     kind : DetectorType
@@ -64,7 +67,16 @@ def condition_of(kind: DetectorType, one: StoredConstant) -> Condition:
     """
     with understood(one):
         said = {**one.attributes.get("recorded", {}), **one.attributes.get("conditions", {})}
-        return Condition(kind.condition, dict(_values(kind, said)))
+        told = dict(_values(kind, said))
+    return Condition(kind.condition, {**dict(_left_out(kind, one)), **told} if told else {})
+
+
+def _left_out(kind: DetectorType, one: StoredConstant) -> Iterator[tuple[str, Found]]:
+    own = [calibration for calibration in kind.calibrations.values() if calibration.name == one.calibration]
+    names = {name for calibration in own for name in kind.condition_of(calibration)}
+    for parameter in kind.condition:
+        if parameter.name in names and parameter.left_out_at is not None:
+            yield parameter.name, Found(parameter.left_out_at, "constant: left out, as the old default is")
 
 
 def _values(kind: DetectorType, said: Mapping[str, Any]) -> Iterator[tuple[str, Found]]:

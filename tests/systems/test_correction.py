@@ -215,6 +215,24 @@ def test_constants_of_another_condition_are_refused_unless_they_are_wanted(
     assert taken.status == 0, taken.errors
 
 
+def test_a_gain_mode_that_constants_leave_out_is_the_dynamic_one_and_gain_bits_may_contradict_it(
+    case: Case, tmp_path: Path, capsys: Capture
+) -> None:
+    """The database does not store gain mode 0, so files of dynamic gain do not tell it."""
+    fixed = Case(copied(case.run, tmp_path / "run"), case.constants)
+    for path in fixed.run.glob("RAW-*-JNGFRCTRL*.h5"):
+        with h5py.File(path, "r+") as file:
+            for part in ("CONTROL", "RUN"):
+                file[f"{part}/{DETECTOR}/DET/CONTROL/gainMode/value"][...] = b"fixg1"
+    done = correct(fixed, tmp_path / "refused", capsys, "--modules", "1")
+    assert done.status in (1, 2)
+    assert any("Gain mode differs: 0" in text and "and 2" in text for text in done.errors), done.errors
+    taken = correct(fixed, tmp_path / "taken", capsys, "--modules", "1", "--other-conditions")
+    assert taken.status == 0, taken.errors
+    [said] = [text for text in taken.warnings if "is of a fixed gain" in text]
+    assert "gain bits are 0, not 1" in said
+
+
 def test_a_corrected_run_is_no_input(corrected: Path, case: Case, tmp_path: Path, capsys: Capture) -> None:
     done = correct(Case(copied(corrected, tmp_path / "run"), case.constants), tmp_path / "out", capsys)
     assert done.status in (1, 2)

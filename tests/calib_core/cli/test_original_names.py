@@ -94,6 +94,8 @@ def test_the_recorded_corrections_make_jobs(real_data: Path, tmp_path: Path) -> 
     (("--karabo-da", "-1"), {"modules": ()}),
     (("--modules", "0", "4"), {"modules": (0, 4)}),
     (("--modules", "0-2,7"), {"modules": (0, 1, 2, 7)}),
+    (("--modules", "1,2"), {"modules": (1, 2)}),
+    (("--bias-voltage", "−1,0"), {"conditions": {}}),
     (("--overwrite",), {"again": True}),
 ])
 def test_a_name_stands_for_what_it_means_here(
