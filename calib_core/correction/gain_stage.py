@@ -84,6 +84,10 @@ class StageOfSignal(Step):
             raise BadInput(self.without(kind))
         return Bound(self, {} if found is None else {THRESHOLDS_DARK.name: found}, kind)
 
+    def missing(self, given: Given, kind: DetectorType) -> tuple[str, ...]:
+        """None: in fixed gain there is nothing to be told, and otherwise it is not done without thresholds."""
+        return ()
+
     def without(self, kind: DetectorType) -> str:
         """Say that nothing can be corrected without thresholds.
 

@@ -353,6 +353,18 @@ class Step(Part):
         """
         return f"{self.title} is left out: there is no {' or '.join(one.name for one in self.needs)}."
 
+    def missing(self, given: Given, kind: DetectorType) -> tuple[str, ...]:
+        """Names of optional constants that it would take and is done without.
+
+        Parameters
+        ----------
+        given : mapping
+            Constants that it has, by the names of their kinds.
+        kind : DetectorType
+            For steps that take some at some operating conditions only.
+        """
+        return tuple(one.name for one in self.optional if one.name not in given)
+
     def saturation(self, given: Given, kind: DetectorType) -> int:
         """Highest code that comes out.
 

@@ -106,8 +106,7 @@ def _check_same_steps(bound: Mapping[int, BoundPipeline]) -> None:
 def _without(pipeline: BoundPipeline) -> Iterator[str]:
     """Sentences on steps that are done without a constant that they would take."""
     for one in pipeline.steps:
-        missing = [kind.name for kind in one.step.optional if kind.name not in one.given]
-        if missing:
+        if missing := one.step.missing(one.given, one.kind):
             yield f"{one.step.title} is done without {' and '.join(missing)}."
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,6 +175,40 @@ def content(folder: Path) -> dict[str, Array]:
             found |= {f"{path.name} {name}": file[name][()] for name in names
                       if isinstance(file[name], h5py.Dataset) and not name.startswith("METADATA")}
     return found
+
+
+def test_in_fixed_gain_all_samples_are_of_one_stage(tmp_path: Path, capsys: Any) -> None:
+    """Against NumPy: what was recorded less the offset of that stage; of thresholds nothing is to be said."""
+    settings = default_settings("AGIPD1M").with_changes({**SETTINGS, "trains": 20, "fixed_gain": True})
+    made = simulate(settings, tmp_path)
+    characterise(made, tmp_path / "dark")
+    out = tmp_path / "out"
+    done = Result(["AGIPD", "CORRECT", "--run", str(made.runs["med"]), "--constants", str(tmp_path / "dark"),
+                   "--out-folder", str(out), "--only-offset"], out, capsys)
+    assert done.status == 0, done.errors
+    assert not [text for text in done.warnings if "Thresholds" in text]
+    source = RunDirectory(out)[f"SPB_DET_AGIPD1M-1/CORR/{MODULE}CH0:output"]
+    assert set(np.unique(source["image.gain"].ndarray())) == {1}
+    raw = RunDirectory(made.runs["med"])[f"SPB_DET_AGIPD1M-1/DET/{MODULE}CH0:xtdf"]
+    [offset] = [one for one in list_constants(tmp_path / "dark") if one.calibration == "Offset"]
+    of_cell = offset.values()[1].astype("f4")[raw["image.cellId"].ndarray().ravel()]
+    values, mask = source["image.data"].ndarray(), source["image.mask"].ndarray()
+    good = mask == 0
+    assert good.mean() > 0.99
+    np.testing.assert_array_equal(values[good], (raw["image.data"].ndarray()[:, 0] - of_cell)[good])
+
+
+def test_a_full_disk_leaves_no_part_of_a_file(light: Simulated, tmp_path: Path) -> None:
+    [run] = light.runs.values()
+    words = ["AGIPD", "CORRECT", "--run", str(run), "--constants", str(folder_of(light)),
+             "--out-folder", str(tmp_path)]
+    limits = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({4 << 20}, {4 << 20}))"
+    program = f"{limits}; import sys; from calib_core.cli.main import main; sys.exit(main({words}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 1
+    assert "could not be written: File too large." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_threads_and_memory_change_no_bit(light: Simulated, tmp_path: Path, capsys: Any) -> None:
