@@ -9,6 +9,8 @@ import numpy as np
 from pydantic import field_validator
 
 from calib_core.axes import Array, At, Axis, Result
+from calib_core.characterisation.checks import Check
+from calib_core.characterisation.correct_checks import Flagged
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, as_given, inputs_of_steps
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import CorrectedOutput, Output
@@ -130,6 +132,15 @@ class Correct(TrainSelection, Method):
             None without a detector.
         """
         return () if kind is None else (CorrectedOutput(Pipeline(self.steps).unit),)
+
+    def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
+        """What is asked of each corrected module.
+
+        Returns
+        -------
+        tuple of Check
+        """
+        return (*super().checks(kind), Flagged())
 
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
         """Sums of a memory cell.

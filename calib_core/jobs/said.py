@@ -11,7 +11,7 @@ import numpy as np
 from calib_core.constants.condition import Condition, Found
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
-from calib_core.store.constants import StoredConstant
+from calib_core.store.constants import StoredConstant, opened
 from calib_core.store.manifests import doubts
 
 
@@ -85,6 +85,17 @@ def _values(kind: DetectorType, said: Mapping[str, Any]) -> Iterator[tuple[str, 
             entry = said[parameter.database_name]
             yield parameter.name, Found(entry["value"], f"constant: {entry.get('origin', '')}",
                                         others=tuple(entry.get("values", ())))
+
+
+def zeros_in(one: StoredConstant) -> int:
+    """Number of the values that were looked at, where they are all 0; 0 where they are not.
+
+    Looked at are those that a file has together at its beginning: its first chunk, or the first entry of the first
+    axis. What is there in place of a constant, so that a file is not missing, has zeros all over.
+    """
+    with opened(one) as data:
+        some = data[tuple(slice(0, length) for length in data.chunks or (1, *data.shape[1:]))]
+    return 0 if np.any(some) else int(some.size)
 
 
 def of_sets(stored: Iterable[Mapping[str, StoredConstant]]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from calib_core.detector import Detector, DetectorType
 from calib_core.errors import BadInput
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.given import path_of
-from calib_core.jobs.said import condition_of, of_sets
+from calib_core.jobs.said import condition_of, of_sets, zeros_in
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
 from calib_core.store.bare_files import with_axes
@@ -233,6 +233,8 @@ def _doubts_of(one: FileConstant, run: OfRun, several: bool) -> Iterator[str]:
         yield "is the newest of several; the run does not tell when it was recorded."
     if one.kind == LUT:  # its step looks codes up, and refuses what is no table of the detector
         return
+    if not one.kind.dtype.startswith("u") and (number := zeros_in(one.stored)):
+        yield f"is 0 in each of the {number:,} values that were looked at."
     if one.guessed:
         yield f"does not name its axes; by their lengths they are taken as {', '.join(one.dims)}."
     if not condition_of(one.detector, one.stored).values:

@@ -274,6 +274,20 @@ def test_pixels_of_which_constants_know_nothing_are_flagged(light: Simulated, tm
         assert mask[100, 8] & int(BadPixels.GAIN_THRESHOLDING_ERROR)
 
 
+def test_a_module_that_is_mostly_flagged_is_told(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    root = tmp_path / "none"
+    shutil.copytree(folder_of(light), root)
+    [path] = [one.path for one in list_constants(root) if one.calibration == "Offset"]
+    path.write_bytes(b"".join(unsealed(path)))
+    with h5py.File(path, "r+") as file:
+        [group] = [file[pdu]["Offset"]["0"] for pdu in file]
+        group["data"][...] = np.nan
+    told = corrected(light, tmp_path / "out", capsys, constants=root).said
+    [said] = [text for text in told if "have a flag" in text]
+    share = "100.0% of the pixels and memory cells have a flag, 100.0% “value is nan”"
+    assert said.startswith(f"Module {MODULE}: {share}")
+
+
 @pytest.mark.parametrize(("unit", "words"), [
     (None, "do not tell their unit"), ("", "do not tell their unit"), ("relative", "are in “relative”")])
 def test_flat_field_slopes_of_another_unit_are_refused(

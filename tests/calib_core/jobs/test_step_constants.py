@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -197,6 +198,20 @@ def test_one_memory_cell_is_that_of_the_frames_only_if_it_is_the_same(
 def test_one_image_that_names_no_cell_is_of_all_frames(tmp_path: Path) -> None:
     put(tmp_path, cells=1)
     assert taken(tmp_path, run(cells=(15,)))[1] == []
+
+
+@pytest.mark.parametrize("chunks", [None, (3, 2, 1, 1)])
+def test_what_is_there_in_place_of_a_constant_is_told(chunks: tuple[int, ...] | None, tmp_path: Path) -> None:
+    path = put(tmp_path)
+    assert taken(tmp_path)[1] == []
+    with h5py.File(path, "r+") as file:
+        group = file[f"{MODULE.pdu}/Offset/0"]
+        attributes, values = dict(group["data"].attrs), np.zeros_like(group["data"])
+        del group["data"]
+        group.create_dataset("data", data=values, chunks=chunks).attrs.update(attributes)
+    number = 6 if chunks else values[0].size
+    assert taken(tmp_path)[1] == [
+        f"Offset of module 3 ({path}) is 0 in each of the {number} values that were looked at."]
 
 
 def test_modules_with_the_same_doubt_are_told_together(tmp_path: Path) -> None:
