@@ -116,7 +116,7 @@ def original_names(family: str, method: str) -> Mapping[str, Original]:
     Parameters
     ----------
     family, method : str
-        Such as ``AGIPD`` and ``DARK``, in any case.
+        In any case; a family without names of its own has the common ones.
     """
     found: dict[str, Any] = {}
     for name in ("common", family.lower()):
