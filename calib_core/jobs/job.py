@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -261,16 +262,21 @@ class Job:
             self.say("WARN", f"The set of constants is marked as not complete: {left} ({found.path}).")
         return left
 
+    def _tidy(self, folder: Path, below: bool = True) -> None:
+        """Remove what interrupted jobs left half written, and say so."""
+        if left_over := sweep(folder, below=below):
+            self.say("INFO", f"{len(left_over)} unfinished file{'s' * (len(left_over) > 1)} of an interrupted job "
+                     f"{'below' if below else 'in'} {folder} removed.")
+
     def _work(self) -> None:
         _refuse_runs(self.spec)
         # its start takes as long as the survey, which waits for files
         threading.Thread(target=kernels.prepare, name="calibwb-kernels").start()
         check_writable(self.spec.out_folder)
-        left_over = sweep(self.spec.out_folder / STORE)
-        if left_over:
-            self.say("INFO", f"{len(left_over)} unfinished file{'s' * (len(left_over) > 1)} of an interrupted job "
-                     f"below {self.spec.out_folder / STORE} removed.")
+        self._tidy(self.spec.out_folder / STORE)
         plan = replace(make_plan(self.spec, self._wait), started=datetime.fromtimestamp(self.created, UTC))
+        if plan.method.by_sequence:  # its files are written beside whatever else the folder holds
+            self._tidy(self.spec.out_folder, below=False)
         self.plan = plan
         self.check()
         check_memory(plan)

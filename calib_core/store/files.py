@@ -136,13 +136,16 @@ def check_writable(folder: Path, needed_bytes: int = 0) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def sweep(folder: Path, older_than: float = 3600.0) -> tuple[Path, ...]:
-    """Remove temporary files that an interrupted program left in a folder and below.
+def sweep(folder: Path, older_than: float = 3600.0, below: bool = True) -> tuple[Path, ...]:
+    """Remove temporary files that an interrupted program left in a folder.
 
     Parameters
     ----------
+    folder : Path
     older_than : float
         Least age in seconds, so that files that are being written now are kept.
+    below : bool
+        Whether those of its folders are looked for too.
 
     Returns
     -------
@@ -150,7 +153,8 @@ def sweep(folder: Path, older_than: float = 3600.0) -> tuple[Path, ...]:
         What was removed.
     """
     latest = time.time() - older_than
-    old = [path for path in sorted(folder.rglob(TEMPORARY_PREFIX + "*")) if _is_left_over(path, latest)]
+    found = (folder.rglob if below else folder.glob)(TEMPORARY_PREFIX + "*")
+    old = [path for path in sorted(found) if _is_left_over(path, latest)]
     for path in old:
         with explained(path, 0):
             path.unlink(missing_ok=True)
