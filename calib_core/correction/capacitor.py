@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Self
 
 import numpy as np
@@ -12,7 +13,8 @@ from calib_core.axes import Array
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import OFFSET, SLOPES_PC, ConstantKind
 from calib_core.correction.of_samples import OfSamples
-from calib_core.correction.step import Bound, BoundConstant, CannotBeDone, Constants, Given, Images, Step
+from calib_core.correction.step import Bound, CannotBeDone, Constants, Given, Images, Step
+from calib_core.correction.when_read import WhenRead
 from calib_core.detector import DetectorType
 from calib_core.params import knob
 
@@ -74,39 +76,6 @@ class Lines:
         return cls(slopes, OfSamples(guessed, slopes.cells, 1, slopes.why), slopes.why)
 
 
-@dataclass(frozen=True, eq=False)
-class _InFile:
-    """Lines that are made when their slopes are read."""
-
-    slopes: BoundConstant
-    ratio: float
-
-    @property
-    def why(self) -> str:
-        """File of the slopes."""
-        return self.slopes.why
-
-    @property
-    def dims(self) -> Sequence[str]:
-        """Names of the axes of the slopes."""
-        return self.slopes.dims
-
-    @property
-    def data(self) -> Array:
-        """The slopes as they are in the file."""
-        return self.slopes.data
-
-    def read(self, cells: Sequence[int] = ()) -> Lines:
-        """Lines in memory."""
-        slopes = self.slopes.read(cells)
-        assert isinstance(slopes, OfSamples)
-        return Lines.made(slopes, self.ratio)
-
-    def of(self, images: Images) -> Array:
-        """Values for images: they are asked of what :meth:`read` gives."""
-        raise NotImplementedError("a constant of a file is read first")
-
-
 class RelativeGain(Step):
     """Bring medium and low gain onto the scale of high gain, as pulse-capacitor lines say.
 
@@ -147,7 +116,7 @@ class RelativeGain(Step):
             raise CannotBeDone(f"{self.title} is left out: there is no {SLOPES_PC.name}. Signals of "
                                f"{' and '.join(others)} are not on the scale of {high}.")
         given = super().bind(constants, kind).given
-        lines = _InFile(given[SLOPES_PC.name], self.high_medium_ratio)
+        lines = WhenRead(given[SLOPES_PC.name], partial(Lines.made, ratio=self.high_medium_ratio))
         return Bound(self, {SLOPES_PC.name: lines, OFFSET.name: given[OFFSET.name]}, kind)
 
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:

@@ -59,8 +59,9 @@ def fused(steps: Sequence[Bound]) -> Correct | None:
 
 
 def _is_part(order: list[type[Step]], chain: tuple[type[Step], ...]) -> bool:
-    """Whether steps are those of a chain in its order, some left out, but not the offset."""
-    places = [next((i for i, one in enumerate(chain) if issubclass(step, one)), -1) for step in order]
+    """Whether steps are those of a chain in its order, some left out but not the offset, none with other work."""
+    places = [next((i for i, one in enumerate(chain) if issubclass(step, one) and step.apply is one.apply), -1)
+              for step in order]
     return Offset in order and -1 not in places and places == sorted(set(places))
 
 

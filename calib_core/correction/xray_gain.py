@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -12,7 +13,8 @@ from calib_core.axes import Array
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import SLOPES_FF, ConstantKind
 from calib_core.correction.of_samples import OfSamples
-from calib_core.correction.step import Bound, BoundConstant, Constants, Given, Images, Step
+from calib_core.correction.step import Bound, Constants, Given, Images, Step
+from calib_core.correction.when_read import WhenRead
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 from calib_core.params import knob
@@ -78,40 +80,6 @@ class FlatField:
                    OfSamples(flags, found.cells, int(BadPixels.FF_NO_ENTRIES), found.why), found.why)
 
 
-@dataclass(frozen=True, eq=False)
-class _InFile:
-    """Gains that are looked at when they are read."""
-
-    found: BoundConstant
-    lowest: float
-    highest: float
-
-    @property
-    def why(self) -> str:
-        """Its file."""
-        return self.found.why
-
-    @property
-    def dims(self) -> Sequence[str]:
-        """Names of the axes in the file."""
-        return self.found.dims
-
-    @property
-    def data(self) -> Array:
-        """Values as they are in the file."""
-        return self.found.data
-
-    def read(self, cells: Sequence[int] = ()) -> FlatField:
-        """Gains in memory."""
-        found = self.found.read(cells)
-        assert isinstance(found, OfSamples)
-        return FlatField.made(found, self.lowest, self.highest)
-
-    def of(self, images: Images) -> Array:
-        """Values for images: they are asked of what :meth:`read` gives."""
-        raise NotImplementedError("a constant of a file is read first")
-
-
 class XrayGain(Step):
     """Divide by the gain of each pixel and memory cell; signals are on the scale of high gain before."""
 
@@ -144,7 +112,8 @@ class XrayGain(Step):
             told = f"are in “{unit}”" if unit else "do not tell their unit"
             raise BadInput(f"{SLOPES_FF.title} of {found.why} {told}; {self.title.lower()} takes those that say "
                            f"{SLOPES_FF.unit} (--no-xray-gain leaves it out).")
-        return Bound(self, {SLOPES_FF.name: _InFile(found, self.lowest_gain, self.highest_gain)}, kind)
+        make = partial(FlatField.made, lowest=self.lowest_gain, highest=self.highest_gain)
+        return Bound(self, {SLOPES_FF.name: WhenRead(found, make)}, kind)
 
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
         """Divide by the gain; nothing is found on the way.

@@ -38,7 +38,14 @@ from calib_core.errors import BadInput, BadParameter
 
 for found in pkgutil.iter_modules(calib_core.correction.__path__, "calib_core.correction."):
     importlib.import_module(found.name)
-STEPS = [step for step in Step.__subclasses__() if step.__module__.startswith("calib_core.")]
+
+
+def below(base: type[Step]) -> list[type[Step]]:
+    """Steps that stem from one, but no variants of them; what several have in common has no word."""
+    return [one for step in base.__subclasses__() for one in ([step] if hasattr(step, "word") else below(step))]
+
+
+STEPS = [step for step in below(Step) if step.__module__.startswith("calib_core.")]
 SHAPE, FRAMES = (32, 64), 6
 
 

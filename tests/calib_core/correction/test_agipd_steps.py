@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.constant import NOISE
 from calib_core.correction.capacitor import Lines, RelativeGain
 from calib_core.correction.force_gain import ForceHigh, ForceMedium
 from calib_core.correction.gain_stage import StageOfSignal
@@ -203,3 +204,13 @@ def test_it_is_left_out_where_pedestals_lie_too_near_in_any_memory_cell(apart: f
     assert not bound.steps
     [left] = bound.skipped
     assert f"offsets of MG lie {apart:.0f} ADU above those of HG (memory cells 3)" in left.reason
+
+
+def test_memory_cells_without_offsets_have_nothing_that_could_be_forced() -> None:
+    offset = np.array([4900, 8000, 11000])[:, None, None, None] * np.ones((3, 2, *SHAPE))
+    offset[:, 0], offset[1, 1, 0] = np.nan, np.nan
+    memory = Memory(Offset=of(offset), Noise=of(np.full((3, 2, *SHAPE), 8)))
+    assert Pipeline([ForceHigh()]).bind(memory, KIND).skipped == ()
+    offset[1, 1] = 5000
+    [left] = Pipeline([ForceHigh()]).bind(Memory(Offset=of(offset), Noise=memory.get(NOISE)), KIND).skipped
+    assert "offsets of MG lie 100 ADU above those of HG (memory cells 3)" in left.reason

@@ -18,9 +18,9 @@ from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.correction.relative_gain import GainPerEnergy
-from calib_core.correction.step import Images, Step
+from calib_core.correction.step import Given, Images, Step
 from calib_core.correction.xray_gain import XrayGain
-from calib_core.detector import Frames
+from calib_core.detector import DetectorType, Frames
 from calib_core.detectors.agipd import AGIPD1M
 from calib_core.detectors.jungfrau import JUNGFRAU
 
@@ -141,3 +141,15 @@ def test_other_chains_are_done_one_by_one() -> None:
     memory._found |= apart
     check([StageOfSignal(), ForceHigh(), Offset(), Mask()], AGIPD, memory, bits=False, at_once=False)
     check([Offset(), Mask()], AGIPD, constants(), bits=False, at_once=False)
+
+
+class Doubled(Offset):
+    """Some other offset, such as a plugin may have."""
+
+    def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
+        super().apply(images, given, kind)
+        images.values *= 2
+
+
+def test_a_step_with_other_work_is_not_taken_for_the_one_that_it_stems_from() -> None:
+    check([StageOfSignal(), Doubled(), Mask()], AGIPD, constants(), bits=False, at_once=False)
