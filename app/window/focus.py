@@ -20,6 +20,7 @@ from app.session.session import Session
 from app.widgets.banner import Banner
 from app.window.docks import Docks
 from calib_core.jobs.job import Job
+from calib_core.jobs.spec import JobSpec
 
 _KEYS_OF_EDITORS = (
     Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown,
@@ -41,6 +42,8 @@ class Focus(QObject):
         opener.failed.connect(lambda sentence: banner.say("error", sentence, "opening"))
         opener.failed.connect(lambda _: form.hold("What was opened last cannot be used; open runs again."))
         opener.several.connect(lambda _: docks.bring("runs"))
+        form.refused.connect(lambda sentence: banner.say("error", sentence, "starting"))
+        session.spec_changed.connect(self._take_spec)
         picker.focus_action.triggered.connect(self._focus_box)
         session.job_started.connect(self._take_job)
 
@@ -57,8 +60,14 @@ class Focus(QObject):
         self._docks.bring("runs")
         self._picker.focus_box()
 
+    def _take_spec(self, spec: JobSpec | None) -> None:
+        """What was wrong with the form is right by now, or something else is."""
+        if spec is not None:
+            self._banner.clear("starting")
+
     def _take_job(self, job: Job | None) -> None:
         if job is not None:
+            self._banner.clear("starting")
             self._maps.setFocus()
 
 

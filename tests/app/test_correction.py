@@ -55,12 +55,14 @@ def test_a_run_is_corrected_in_the_window(name, open_window, lit, tmp_path, qtbo
     qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
     assert window.session.subject is None
     assert lacking in window.form.reason.text()
+    assert lacking in window.banner.message
     assert ("source_energy" in window.form.page.condition.fields) == (family == "AGIPD")
     editor = window.form.page.constants["constants"].editor
     editor.setFocus()
     QTest.keyClicks(editor, str(folder_of(light)))
     QTest.keyClick(editor, Qt.Key.Key_Return)
     assert window.session.spec is not None, window.form.reason.text()
+    assert window.banner.message == ""  # what it asked for was given
     qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.session.subject is not None)
     job = window.session.subject.job

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtCore import QEvent, Qt, pyqtSignal
 from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import QFileDialog, QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
@@ -25,8 +25,10 @@ NOTHING_OPEN = "Open runs first: type proposal and runs above, or drop run folde
 class JobForm(QWidget):
     """Form of a job for the session's survey; its specification follows every valid change.
 
-    ``run_action`` (Ctrl+Enter) may also stand in a tool bar.
+    ``run_action`` (Ctrl+Enter) may also stand in a tool bar. ``refused`` has why nothing was started.
     """
+
+    refused = pyqtSignal(str)
 
     def __init__(self, session: Session, jobs: JobsModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -95,6 +97,7 @@ class JobForm(QWidget):
             self._session.start(spec.model_copy(update={"again": True}) if again else spec)
         except CalibrationError as error:
             self._session.say("ERROR", str(error))
+            self.refused.emit(str(error))
             self._say(str(error), self.page is not None)
             return False
         return True
