@@ -63,6 +63,11 @@ class KnobForm(QWidget):
             field.editor.set_value(values.value(name))
         self._settle(self.fields)
 
+    def put(self, name: str, value: Any) -> None:
+        """Change one value, as its editor does."""
+        self.fields[name].editor.set_value(value)
+        self._settle([name])
+
     def _field(self, knob: Knob, stages: Sequence[str]) -> Field:
         editor = editor_for(knob, knob.default, stages)
         editor.set_value(knob.default)

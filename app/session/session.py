@@ -52,6 +52,12 @@ class Session(QObject):
         Bad-pixel flags that are drawn over the maps.
     excluded : int
         Bad-pixel flags whose pixels are left out of statistics, levels and exports.
+    out_folder : Path
+        Where constants go.
+    constants_folder : Path, optional
+        Where constants were written or opened last: a correction takes them unless the operator says otherwise.
+    corrected_folder : Path, optional
+        Where corrected files went last.
     frozen : bool
         Whether the picture stays as it is while the subject goes on; where there is none yet, the first one comes.
 
@@ -103,6 +109,8 @@ class Session(QObject):
         self.overlay = self.excluded = 0xFFFFFFFF
         self.frozen = False
         self.out_folder = Path.cwd() / "constants"
+        self.constants_folder: Path | None = None
+        self.corrected_folder: Path | None = None
         self._troubles: set[str] = set()
         self._prepared, self._seen = False, -1
 

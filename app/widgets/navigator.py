@@ -265,10 +265,11 @@ class Navigator(QWidget):
         """Go to the next (+1) or previous (-1) module."""
         self._module.step(steps)
 
-    def step(self, steps: int) -> None:
-        """Go on along the axis of the arrow keys."""
-        if self._stepped is not None:
-            self._controls[self._stepped.name].step(steps)
+    def step(self, steps: int, axis: int = 0) -> None:
+        """Go on along the axis of the arrow keys, or (1) of the arrow keys with Ctrl."""
+        stepped = (self._stepped, self._beside)[axis]
+        if stepped is not None:
+            self._controls[stepped.name].step(steps)
 
     def choose(self, number: int) -> None:
         """Take the n-th entry (from 0) of the axis of the number keys."""
@@ -283,6 +284,12 @@ class Navigator(QWidget):
         return next((axis for axis in self._axes if not axis.is_short), self._axes[-1] if self._axes else None)
 
     @property
+    def _beside(self) -> AxisChoice | None:
+        """The long axis behind that of the arrow keys; that one where there is no other."""
+        behind = (axis for axis in self._axes if not axis.is_short and axis is not self._stepped)
+        return next(behind, self._stepped)
+
+    @property
     def _numbered(self) -> AxisChoice | None:
         """The first short axis that is not stepped already."""
         return next((axis for axis in self._axes if axis.is_short and axis is not self._stepped), None)
@@ -290,6 +297,8 @@ class Navigator(QWidget):
     def _keys(self, axis: AxisChoice) -> str:
         if axis is self._stepped:
             return "←  →"
+        if axis is self._beside:
+            return "Ctrl ←  →"
         return "  ".join(str(n + 1) for n in range(len(axis.labels))) if axis is self._numbered else ""
 
     def _choose(self, axis: str, value: int) -> None:

@@ -20,7 +20,7 @@ class Entry:
 
     ``group`` makes it one of several of which one is on; ``bar`` says how it stands in the tool bar: with its
     text, as an icon in a narrow window ("short") or always ("icon"), or not at all; ``menu`` is where it is in the
-    menu bar. ``before`` puts a separator in front, in both.
+    menu bar. ``before`` puts a separator in front, in both. ``short`` is its text in a narrow window.
     """
 
     name: str
@@ -33,11 +33,12 @@ class Entry:
     bar: str = ""
     before: bool = False
     menu: str = ""
+    short: str = ""
 
 
 ENTRIES = (
     *(Entry(f"layout_{one.name}", f"{one.title}  {one.key}", f"Panels for {one.title.lower()}", (one.key,), "",
-            "layouts", bar="text", menu="View") for one in LAYOUTS),
+            "layouts", bar="text", menu="View", short=one.title) for one in LAYOUTS),
     Entry("open", "Open run…", "Type proposal and runs, or a path", ("Ctrl+K", "Ctrl+O"), "open", bar="short",
           before=True, menu="File"),
     Entry("run", "Run", "Run what the form shows", ("Ctrl+Return", "Ctrl+Enter"), "play", bar="text", menu="Run"),
@@ -78,6 +79,8 @@ ENTRIES = (
           ("Esc",)),
     Entry("next_cell", "Next memory cell", "Next memory cell", ("Right",)),
     Entry("previous_cell", "Previous memory cell", "Previous memory cell", ("Left",)),
+    Entry("next_train", "Next train", "Next train of a run that is looked at frame by frame", ("Ctrl+Right",)),
+    Entry("previous_train", "Previous train", "Previous train", ("Ctrl+Left",)),
     Entry("next_module", "Next module", "Next module", ("PgDown", "Down")),
     Entry("previous_module", "Previous module", "Previous module", ("PgUp", "Up")),
     Entry("stage_1", "First gain stage", "First gain stage", ("1",)),
@@ -174,6 +177,8 @@ def show_texts(bar: QToolBar, actions: Mapping[str, QAction], wide: bool) -> Non
         button = bar.widgetForAction(actions[entry.name]) if entry.bar else None
         if isinstance(button, QToolButton):
             with_text = entry.bar == "text" or (wide and entry.bar == "short")
+            if entry.short:
+                button.setText(entry.text if wide else entry.short)
             button.setToolButtonStyle(style.ToolButtonTextBesideIcon if with_text else style.ToolButtonIconOnly)
 
 

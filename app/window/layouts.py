@@ -58,7 +58,17 @@ DARKS = Layout("darks", "Darks", "F5", {
     "frames": Place("Frames", BOTTOM, 30),
     "export": Place("Export", BOTTOM, 30),
 })
-LAYOUTS = (DARKS,)
+CORRECT = Layout("correct", "Correct", "F6", {
+    "runs": Place("Runs", LEFT, 16),
+    "job": Place("Job", LEFT, 58),
+    "sources": Place("Sources", LEFT, 26),
+    "navigation": Place("Navigator", RIGHT, 24),
+    "steps": Place("Steps", RIGHT, 40),
+    "inspector": Place("Inspector", RIGHT, 36),
+    "log": Place("Log", BOTTOM, 18),
+    "export": Place("Export", BOTTOM, 30),
+})
+LAYOUTS = (DARKS, CORRECT)
 #: Where a panel comes that a layout does not name, once somebody wants it.
 ELSEWHERE = Place("", BOTTOM, 30)
 

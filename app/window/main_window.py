@@ -21,12 +21,15 @@ from app.panels.maps.maps import MapsPanel
 from app.panels.maps.navigation import NavigationPanel
 from app.panels.maps.regions import FORMS as REGIONS
 from app.panels.maps.slots import SLOT_COUNTS
+from app.panels.start.correcting import Correcting
 from app.panels.start.job_form import JobForm
 from app.panels.start.log import LogPresenter
 from app.panels.start.open_constants import ConstantsOpener
 from app.panels.start.opening import accept_drop
+from app.panels.start.previewing import Previewer
 from app.panels.start.run_picker import RunPicker
 from app.panels.start.sources import SourcesPanel
+from app.panels.start.steps import StepsPanel
 from app.panels.start.tasks import TaskPanel
 from app.running.background import Background
 from app.running.jobs_model import HIDDEN_INTERVAL, LIVE_INTERVAL, JobsModel
@@ -41,7 +44,7 @@ from app.window.actions import draw_icons, fill_bar, fill_menus, make_actions, s
 from app.window.comeback import Comeback
 from app.window.docks import Docks
 from app.window.focus import Focus, is_edited
-from app.window.layouts import DARKS, NARROW, Layout
+from app.window.layouts import CORRECT, DARKS, NARROW, Layout
 from app.window.layouts import LAYOUTS as DOCK_LAYOUTS
 from app.window.leaving import Answer, Leaving
 from app.window.menus import offer_without_runs
@@ -119,11 +122,13 @@ class MainWindow(QMainWindow):
         self.frames = FramesPanel(session, background)
         self.export = ExportPanel(session, self.jobs, background, self.maps, self.inspector.presenter)
         self.scale = ScaleEditor()
+        self.correcting = Correcting(session, self)
+        self.previewer = Previewer(session, self.sources, background, self)
+        self.steps = StepsPanel(session, self.previewer)
         self._panels = {
             "runs": self.picker, "job": self.form, "sources": self.kept, "navigation": self.navigation,
-            "inspector": self.inspector, "log": self.log, "asics": self.asics, "stages": self.stages,
-            "changes": self.changes,
-            "frames": self.frames, "export": self.export,
+            "steps": self.steps, "inspector": self.inspector, "log": self.log, "asics": self.asics,
+            "stages": self.stages, "changes": self.changes, "frames": self.frames, "export": self.export,
         }
 
     def _make_centre(self) -> None:
@@ -144,6 +149,7 @@ class MainWindow(QMainWindow):
             "fit": maps.fit, "export": lambda: self.docks.bring("export"), "copy": self.copy_command,
             "theme": self.toggle_theme, "layout": self.reset_layout, "keys": lambda: self.sheet.toggle(),
             "next_cell": lambda: navigator.step(1), "previous_cell": lambda: navigator.step(-1),
+            "next_train": lambda: navigator.step(1, 1), "previous_train": lambda: navigator.step(-1, 1),
             "next_module": lambda: navigator.step_module(1), "previous_module": lambda: navigator.step_module(-1),
             "open_constants": self.ask_constants, "blink": self.comparison.blink,
             "next_comparison": self.comparison.step,
@@ -192,6 +198,11 @@ class MainWindow(QMainWindow):
         self.leaving.over.connect(self.end)
         self.tasks.removal_wanted.connect(self.constants.put_in_place_of)
         self.sources.closed.connect(self._forget)
+        self.sources_panel.correction_wanted.connect(self.correcting.correct_with)
+        self.correcting.wanted.connect(lambda: self.set_layout(CORRECT))
+        jobs.ended.connect(self.correcting.take_ended)
+        self.steps.switched.connect(self.form.switch)
+        self.steps.looked_at.connect(lambda key: self.maps.presenter.assign(min(2, self.maps.slots - 1), key))
         self.tasks.log_wanted.connect(lambda _: self.docks.bring("log"))
         self.background.failed.connect(lambda text: session.say("ERROR", text))
         if supervisor is not None:
@@ -266,6 +277,10 @@ class MainWindow(QMainWindow):
         """Change to another arrangement of the panels."""
         self.docks.take(layout)
         self.actions_by_name[f"layout_{layout.name}"].setChecked(True)
+        if layout is CORRECT:
+            self.form.choose_correction()
+        self.previewer.set_wanted(layout is CORRECT)
+        self.maps.setFocus()
         self.keeper.touch()
 
     def escape(self) -> None:

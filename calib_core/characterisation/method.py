@@ -41,6 +41,8 @@ class Method(Knobs):
     split: ClassVar[str] = "cell"
     #: Whether a unit is a whole module, whose sequences of files are gone through one after the other.
     by_sequence: ClassVar[bool] = False
+    #: Whether frames that went through its steps are what it makes, so that one can be looked at beforehand.
+    corrects: ClassVar[bool] = False
     combines: ClassVar[str] = ""
 
     def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:

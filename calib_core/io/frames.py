@@ -172,6 +172,30 @@ class ModuleFrames:
         frames = self._read(chosen, self._buffers(len(chosen)))
         return frames.train.copy(), frames.adc[:, row].copy()
 
+    def one(self, train: int, cell: int) -> Frames | None:
+        """Read the frame of a memory cell in a train.
+
+        Parameters
+        ----------
+        train : int
+            Train id.
+        cell : int
+
+        Returns
+        -------
+        Frames or None
+            In arrays of their own; None where there is no such frame, or it is all zero.
+
+        Raises
+        ------
+        BadInput
+            A file cannot be read; the message names it.
+        """
+        first, last = (int(np.searchsorted(self.train, np.uint64(train), side)) for side in ("left", "right"))
+        chosen = (first + np.flatnonzero(self.cell[first:last] == cell))[:1]
+        found = self._read(chosen, self._buffers(1)) if chosen.size else None
+        return found if found is not None and len(found) else None
+
     def some(self, n: int) -> Frames:
         """Read a few frames spread evenly over the run, the first and the last among them.
 

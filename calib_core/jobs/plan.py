@@ -25,7 +25,7 @@ from calib_core.jobs.patience import Wait, check_unchanged, open_runs, patiently
 from calib_core.jobs.room import CELLS_AT_ONCE, FRAMES_AT_ONCE, check_index, chunk_bytes_of, room_of, share_of
 from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import MOST_PARTS, JobSpec
-from calib_core.jobs.step_constants import OfRun, bind_before
+from calib_core.jobs.step_constants import FileConstants, OfRun, bind_before
 from calib_core.jobs.survey import (
     Survey,
     assign,
@@ -72,6 +72,8 @@ class Plan:
         Why a module does not take part, by number.
     notes : tuple of str
         Sentences for the log and the provenance.
+    constants : mapping of int to FileConstants
+        Those chosen for the steps of each module.
     started : datetime
         When the job was begun, aware UTC; it tells apart what the same specification made at another time.
     """
@@ -91,6 +93,7 @@ class Plan:
     room: int
     left_out: dict[int, str]
     notes: tuple[str, ...]
+    constants: Mapping[int, FileConstants] = field(default_factory=dict, repr=False)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -239,11 +242,11 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     cells = _cells(detector.type, found.condition, frames.values())
     seen = sorted({cell for one in frames.values() for cell in one.cells})
     start = min((run.start_time for run in runs.values() if run.start_time is not None), default=None)
-    before, told = bind_before(spec, method, detector, modules, OfRun(found.condition, start, tuple(seen)))
-    method = _with_steps_that_are_done(method, before)
-    kind = _after(detector.type, before)
+    before = bind_before(spec, method, detector, modules, OfRun(found.condition, start, tuple(seen)))
+    method = _with_steps_that_are_done(method, before.bound)
+    kind = _after(detector.type, before.bound)
     arranged = {one.key: one for one in found.taken}
-    context = Context(kind, cells, arranged, before=before)
+    context = Context(kind, cells, arranged, before=before.bound)
     source = Source(frames, runs, {}, chunk_bytes_of(spec, chosen.type.frame_bytes))
     for run in opened.values():
         run.forget_indexes()
@@ -252,8 +255,8 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
         spec, found, detector, method, modules, _with_axes(method, context), method.results(kind),
         method.outputs(kind), found.condition, (), source, spec.threads or usable_processors(),
         room_of(spec.memory_mb << 20, source.index_bytes), left_out,
-        (*_notes(spec, found, left_out), *absent, *unsure, *_of_time(spec, runs, method.outputs(kind)), *told,
-         *source.fewer_parts(spec.parts)),
+        (*_notes(spec, found, left_out), *absent, *unsure, *_of_time(spec, runs, method.outputs(kind)), *before.told,
+         *source.fewer_parts(spec.parts)), before.constants,
     ))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,10 +56,27 @@ class FileConstants:
         return self.found.get(kind.name)
 
 
-def bind_before(
-    spec: JobSpec, method: Method, detector: Detector, modules: Sequence[int], run: OfRun
-) -> tuple[dict[int, BoundPipeline], tuple[str, ...]]:
-    """Steps that frames go through, bound to the constants of each module, and sentences for the log.
+@dataclass(frozen=True)
+class Before:
+    """Steps that frames go through.
+
+    Attributes
+    ----------
+    bound : mapping of int to BoundPipeline
+        By module, with its constants.
+    constants : mapping of int to FileConstants
+        Those that were chosen for each module, also for steps that are switched off.
+    told : tuple of str
+        Sentences for the log.
+    """
+
+    bound: Mapping[int, BoundPipeline] = field(default_factory=dict)
+    constants: Mapping[int, FileConstants] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
+
+
+def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequence[int], run: OfRun) -> Before:
+    """Bind the steps that frames go through to the constants of each module.
 
     Of each kind and module the newest constant is taken that is of the run's operating condition and valid before the
     run began; else the first one after it, which is said.
@@ -79,7 +96,7 @@ def bind_before(
     steps = method.steps_before()
     inputs = inputs_of_steps(steps)
     if not steps:
-        return {}, ()
+        return Before()
     files = {one.name: found for one in inputs for path in path_of(spec, one)
              if (found := _files(one, path, detector.type, one.name not in spec.inputs))}
     choice = _Choice(detector, run, method.takes_other_conditions, len(modules) == 1)
@@ -90,7 +107,7 @@ def bind_before(
     told = (f"The {inputs[0].label} of module {number} {text}." for number, one in bound.items() for text in one.told)
     used = ({kind: one.stored for kind, one in of_module.found.items()} for of_module in constants.values())
     without = dict.fromkeys(text for one in bound.values() for text in _without(one))
-    return bound, (*skipped, *without, *told, *_doubts(constants, run), *of_sets(used))
+    return Before(bound, constants, (*skipped, *without, *told, *_doubts(constants, run), *of_sets(used)))
 
 
 def _check_same_steps(bound: Mapping[int, BoundPipeline]) -> None:

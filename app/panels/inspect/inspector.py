@@ -25,6 +25,7 @@ from app.panels.maps.maps_presenter import MapsPresenter
 from app.panels.maps.pixel_text import left_out_text
 from app.panels.maps.regions import Regions
 from app.panels.maps.slots import Choice
+from app.panels.maps.values import name_of
 from app.running.background import Background
 from app.session.session import Session
 from app.widgets.colour import first_bit, flag_table
@@ -182,7 +183,7 @@ class InspectorPanel(QWidget):
         self.curve_plot.add_marks(curve.cells[bad], curve.values[bad], colours)
 
     def _name_axes(self, choice: Choice, axis: Axis) -> None:
-        self.curve_plot.set_labels("", axis.title.lower(), choice.result.title, axis.unit, choice.result.unit)
+        self.curve_plot.set_labels("", name_of(axis).lower(), choice.result.title, axis.unit, choice.result.unit)
 
     def _show_histograms(self, found: tuple[Shown, Choice, int, Array, list[tuple[str, Array]]] | None) -> None:
         self.histograms.clear()

@@ -14,6 +14,9 @@ from app.widgets.values_view import Curves, Rows, ValuesView
 from calib_core.axes import Array, Axis
 from calib_core.subjects.shown import Shown, in_words
 
+#: Numbers above this would hide the differences between neighbours at the ticks of an axis.
+_LONG = 1_000_000
+
 _INTERVAL = 250
 
 
@@ -61,7 +64,7 @@ def content_of(shown: Shown, choice: Choice) -> Rows | Curves | None:
     if not found:
         return None
     if len(axes) == 1 and not result.is_table:
-        return Curves(axes[0].title, positions(axes[0]), tuple(
+        return Curves(name_of(axes[0]), positions(axes[0]), tuple(
             ("" if module is None else f"module {module}", values) for module, values in found.items()))
     of_modules = () if None in found else (TableColumn("module"),)
     columns = tuple(TableColumn(name, "{:.6g}" if kind.kind == "f" else "{}")
@@ -79,9 +82,20 @@ def _values(shown: Shown, name: str) -> Sequence[tuple[int | None, Array]]:
 
 
 def positions(axis: Axis) -> Array:
-    """Labels that are numbers, or the numbers of the entries."""
+    """Labels that are numbers, from the first on where they are long; or the numbers of the entries."""
     numbers = all(isinstance(label, int | float) for label in axis.labels)
-    return np.asarray(axis.labels if numbers else range(len(axis)), float)
+    return np.asarray(axis.labels if numbers else range(len(axis)), float) - _origin(axis)
+
+
+def name_of(axis: Axis) -> str:
+    """What positions along an axis are, such as ``memory cell``, or ``train − 2000000000`` where numbers are long."""
+    return f"{axis.title} − {_origin(axis)}" if _origin(axis) else axis.title
+
+
+def _origin(axis: Axis) -> int:
+    """The first label of those that all have many digits in common, as train ids have."""
+    long = len(axis) > 0 and all(isinstance(label, int) and label > _LONG for label in axis.labels)
+    return int(axis.labels[0]) if long else 0
 
 
 def _columns(choice: Choice, axes: Sequence[Axis]) -> list[tuple[str, np.dtype]]:

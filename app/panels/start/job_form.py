@@ -9,6 +9,7 @@ from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import QFileDialog, QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.forms.tone_label import NoteLabel
+from app.panels.start.folders import folders
 from app.panels.start.job_page import JobPage
 from app.panels.start.repetition import Repetition
 from app.running.jobs_model import JobsModel
@@ -17,7 +18,7 @@ from app.widgets.icons import icon
 from app.widgets.plain import PlainLabel
 from calib_core.errors import CalibrationError
 from calib_core.jobs.spec import JobSpec
-from calib_core.jobs.survey import Survey
+from calib_core.jobs.survey import Survey, offered
 
 NOTHING_OPEN = "Open runs first: type proposal and runs above, or drop run folders."
 
@@ -49,13 +50,30 @@ class JobForm(QWidget):
     def show_survey(self, survey: Survey | None) -> None:
         """Make the form anew; parameters that were changed for the same characterisation stay changed."""
         before = self.page
-        self.page = None if survey is None else JobPage(survey, self._session.out_folder)
+        self.page = None if survey is None else JobPage(survey, *folders(self._session, survey.method.corrects))
         if self.page is None:
             self._scroll.setWidget(_empty_page())
         else:
             self._connect(self.page, before)
             self._scroll.setWidget(self.page)
         self._update()
+
+    def switch(self, word: str, on: bool) -> None:
+        """Switch a step on or off, as its switch in the form does."""
+        if self.page is not None:
+            self.page.knobs.put(word, on)
+
+    def choose_correction(self) -> None:
+        """Offer the correction of the runs that are open, of the same family, if it has one."""
+        survey = self._session.survey
+        if survey is None or survey.method.corrects:
+            return
+        for family, method in offered(survey):
+            if family is survey.family and method.corrects and survey.detector is not None and survey.runs:
+                first, *others = survey.runs
+                if others:
+                    self._session.say("INFO", f"A correction takes one run: {first.label} is opened for it.")
+                self._session.open_runs([first.path], survey.detector.identifier, (family.name, method.command))
 
     def hold(self, reason: str) -> None:
         """Let nothing start until runs are open again: what was opened last is not what the form shows."""
@@ -150,7 +168,10 @@ class JobForm(QWidget):
         self._say("", False)
         if spec != self._session.spec:
             self._session.set_spec(spec)
-        self._session.out_folder = spec.out_folder
+        if self.page is not None and self.page.survey.method.corrects:
+            self._session.corrected_folder = spec.out_folder
+        else:
+            self._session.out_folder = spec.out_folder
 
     def _name_run(self) -> None:
         word = self.page.survey.method.title.lower() if self.page else ""

@@ -59,7 +59,9 @@ class JobPage(QWidget):
     method_chosen = pyqtSignal(str, str)
     browse = pyqtSignal()
 
-    def __init__(self, survey: Survey, out_folder: Path, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, survey: Survey, out_folder: Path, constants: Path | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.survey = survey
         self.inputs = InputTableView(InputTable.found(survey))
@@ -74,7 +76,8 @@ class JobPage(QWidget):
         self.banner = NoteLabel("warning")
         self._readers: dict[str, tuple[Field, Callable[[str], object]]] = {}
         self._defaults = {"modules": modules_text(survey), "out_folder": str(out_folder)}
-        self.constants = {one.name: self._constants_line(one) for one in constant_inputs(survey)}
+        self.constants = {one.name: self._constants_line(one, "" if i or constants is None else str(constants))
+                          for i, one in enumerate(constant_inputs(survey))}
         self.modules = self._line("modules", "Modules", "Modules to work on, such as 0-3,7; empty takes all\n"
                                   "Command line: --modules", lambda text: read_modules(survey, text))
         self.folder = self._line("out_folder", "Output folder", "Folder that the constants are written to\n"
@@ -125,9 +128,9 @@ class JobPage(QWidget):
         self.folder.editor.set_value(str(folder))
         self._settle("out_folder")
 
-    def _constants_line(self, one: Input) -> Field:
+    def _constants_line(self, one: Input, given: str) -> Field:
         """Line for the file or folder of an input of constants."""
-        self._defaults[one.name] = ""
+        self._defaults[one.name] = given
         label, tooltip = one.label[:1].upper() + one.label[1:], f"{one.help or one.label}\nCommand line: {one.flag}"
         return self._line(one.name, label, tooltip, lambda text: read_constants(one, text, self._of_all()))
 

@@ -16,6 +16,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from app.panels.start.correcting import can_correct
 from app.session.session import Session
 from app.session.sources import Source, Sources
 from app.widgets.plain import PlainLabel, tip
@@ -30,9 +31,12 @@ class SourcesPanel(QWidget):
     -------
     open_wanted()
         The operator wants to open constants.
+    correction_wanted(source)
+        The operator wants to correct a run with the constants of a source.
     """
 
     open_wanted = pyqtSignal()
+    correction_wanted = pyqtSignal(object)
 
     def __init__(self, session: Session, sources: Sources, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,6 +44,7 @@ class SourcesPanel(QWidget):
         self.table, self.empty = QTableWidget(0, 3), PlainLabel(NOTHING, wordWrap=True)
         self.open_button = QPushButton("Open…", objectName="open_constants")
         self.compare_button = QPushButton("Compare", objectName="compare_source")
+        self.correct_button = QPushButton("Correct…", objectName="correct_with_source")
         self.close_button = QPushButton("Close", objectName="close_source")
         self._lay_out()
         self._connect()
@@ -73,6 +78,7 @@ class SourcesPanel(QWidget):
         compared = source is self._sources.b
         menu.addAction("Stop comparing" if compared else "Compare A with this",
                        lambda: self._sources.compare(None if compared else source))
+        menu.addAction("Correct a run…", lambda: self.correction_wanted.emit(source)).setEnabled(can_correct(source))
         menu.addSeparator()
         menu.addAction("Close", lambda: self._remove(source)).setEnabled(_can_close(source))
         return menu
@@ -97,10 +103,12 @@ class SourcesPanel(QWidget):
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.open_button.setToolTip("Open a folder of constants (Ctrl+Shift+O)")
         self.compare_button.setToolTip("Compare what is shown (A) with the current row (B), or end that")
-        for button in (self.open_button, self.compare_button, self.close_button):
+        self.correct_button.setToolTip("Correct a run with the constants of the current row, or a run of that job")
+        shown = (self.open_button, self.compare_button, self.correct_button, self.close_button)
+        for button in shown:
             button.setMinimumWidth(40)
         buttons = QHBoxLayout()
-        for button in (self.open_button, self.compare_button, self.close_button):
+        for button in shown:
             buttons.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
@@ -117,6 +125,7 @@ class SourcesPanel(QWidget):
         self.table.customContextMenuRequested.connect(self._show_menu)
         self.open_button.clicked.connect(self.open_wanted)
         self.compare_button.clicked.connect(self._compare)
+        self.correct_button.clicked.connect(lambda: self.correction_wanted.emit(self.current))
         self.close_button.clicked.connect(lambda: self._remove(self.current))
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
@@ -128,6 +137,7 @@ class SourcesPanel(QWidget):
         compared = current is not None and current is sources.b
         self.compare_button.setText("Stop" if compared else "Compare")
         self.compare_button.setEnabled(current is not None and sources.a is not None and current is not sources.a)
+        self.correct_button.setEnabled(current is not None and can_correct(current))
         self.close_button.setEnabled(current is not None and _can_close(current))
 
     def _compare(self) -> None:

@@ -9,7 +9,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QToolBar
 
 from app.session.state import read_state
-from app.window.layouts import DARKS, LAYOUTS, column_width
+from app.window.layouts import CORRECT, DARKS, column_width
 
 SIZES = [(1024, 768), (1280, 800), (1399, 900), (1400, 900), (1680, 1050), (2560, 1440)]
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
@@ -32,9 +32,11 @@ def check(window, size):
     assert [action.text() for action in bar.actions() if not bar.widgetForAction(action).isVisible()] == []
 
 
+@pytest.mark.parametrize("layout", [DARKS, CORRECT])
 @pytest.mark.parametrize("size", SIZES)
-def test_maps_come_first_in_fresh_and_reset_windows(open_window, qtbot, size):
+def test_maps_come_first_in_fresh_and_reset_windows(open_window, qtbot, size, layout):
     window = open_window()
+    window.set_layout(layout)
     window.resize(*size)
     qtbot.wait(30)
     check(window, size)
@@ -103,7 +105,6 @@ def test_form_rows_are_not_cut(open_window, make_survey, qtbot):
 
 
 def test_layouts_are_left_and_found_as_they_were(open_window, qtbot):
-    assert LAYOUTS == (DARKS,)
     window = open_window()
     window.resize(1680, 1050)
     other = replace(DARKS, name="other", places={

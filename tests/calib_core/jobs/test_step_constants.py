@@ -48,7 +48,7 @@ def table(root: Path, pdu: str, name: str = "LUTGotthard2", number: int = 1) -> 
 
 def bound(path: Path, *modules: int) -> tuple[set[int], list[str]]:
     """Modules with steps before, and the file that each step took."""
-    pipelines, _ = bind_before(spec(path, "lut"), DARK, GOTTHARD2, modules, RUN)
+    pipelines = bind_before(spec(path, "lut"), DARK, GOTTHARD2, modules, RUN).bound
     return ({m for m, one in pipelines.items() if one.steps},
             [given.why for one in pipelines.values() for step in one.steps for given in step.given.values()])
 
@@ -66,8 +66,9 @@ def test_a_single_file_serves_a_single_module_whatever_its_unit(tmp_path: Path) 
 
 
 def test_without_a_table_the_step_is_left_out_and_that_is_told() -> None:
-    pipelines, said = bind_before(spec(None), DARK, GOTTHARD2, (1,), RUN)
-    assert pipelines[1].steps == ()
+    before = bind_before(spec(None), DARK, GOTTHARD2, (1,), RUN)
+    said = before.told
+    assert before.bound[1].steps == ()
     assert len(said) == 1
     assert "codes 0 to 9 of the converter" in said[0]
 
@@ -123,9 +124,9 @@ def taken(
 ) -> tuple[str, list[str]]:
     """File that the offset of module 3 comes from, and what is told."""
     method = Correct(steps=(Offset(),)).with_changes(knobs)
-    pipelines, said = bind_before(spec(path, "offset"), method, TINY, modules, of or run())
-    [step] = pipelines[3].steps
-    return step.given["Offset"].why, list(said)
+    before = bind_before(spec(path, "offset"), method, TINY, modules, of or run())
+    [step] = before.bound[3].steps
+    return step.given["Offset"].why, list(before.told)
 
 
 def test_the_newest_constant_before_the_run_is_taken_whatever_its_name(tmp_path: Path) -> None:
@@ -238,5 +239,5 @@ def test_a_shape_that_is_not_the_detectors_is_refused_before_the_work(
 def test_a_step_without_its_optional_constants_says_which(tmp_path: Path) -> None:
     put(tmp_path)
     method = Correct(steps=(Offset(), Mask()))
-    _, said = bind_before(spec(tmp_path, "offset"), method, TINY, (3,), run())
+    said = bind_before(spec(tmp_path, "offset"), method, TINY, (3,), run()).told
     assert list(said) == ["Mask is done without BadPixelsDark and BadPixelsFF."]

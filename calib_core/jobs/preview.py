@@ -1,0 +1,218 @@
+"""One frame of each module on its way through the steps of a correction, before a whole run is corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any, Self
+
+import numpy as np
+
+from calib_core.characterisation.family import named
+from calib_core.characterisation.method import Method
+from calib_core.correction.of_samples import OfSamples
+from calib_core.correction.pipeline import BoundPipeline, Pipeline
+from calib_core.correction.step import Images, Step
+from calib_core.detector import Frames
+from calib_core.errors import BadParameter
+from calib_core.jobs.file_constant import FileConstant
+from calib_core.jobs.plan import Plan
+from calib_core.jobs.step_constants import FileConstants
+
+#: Memory cells whose constants are kept of each module.
+_KEPT_CELLS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class _KeptConstant(FileConstant):
+    """A constant that keeps what was read of it last."""
+
+    kept: dict[tuple[int, ...], OfSamples] = field(default_factory=dict)
+
+    def read(self, cells: Sequence[int] = ()) -> OfSamples:
+        """The constant in memory; of the same memory cells it is read once."""
+        key = tuple(cells)
+        if key not in self.kept:
+            while len(self.kept) >= _KEPT_CELLS:
+                del self.kept[next(iter(self.kept))]
+            self.kept[key] = super().read(cells)
+        return self.kept[key]
+
+
+@dataclass(frozen=True)
+class Link:
+    """A step of the chain, as it stands with the constants that there are.
+
+    Attributes
+    ----------
+    step : Step
+    done : bool
+        Whether frames go through it.
+    why_not : str
+        Why it is left out although it is on; empty else.
+    constants : tuple of FileConstant
+        Those that it takes of the first module.
+    """
+
+    step: Step
+    done: bool
+    why_not: str = ""
+    constants: tuple[FileConstant, ...] = ()
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A frame of one module before the steps, and after each that was done.
+
+    Attributes
+    ----------
+    raw : Images
+        Values are codes as float32.
+    after : mapping of str to Images
+        By the word of the step, in their order.
+    seconds : mapping of str to float
+        What each step took.
+    """
+
+    raw: Images
+    after: Mapping[str, Images]
+    seconds: Mapping[str, float]
+
+    @property
+    def last(self) -> Images:
+        """After all steps."""
+        return list(self.after.values())[-1] if self.after else self.raw
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Frames of a run through steps that can be changed, with the constants that a plan has chosen.
+
+    Attributes
+    ----------
+    plan : Plan
+        Of a correction; its runs stay open until somebody closes them.
+    method : Method
+        With the parameters that are looked at.
+    """
+
+    plan: Plan
+    method: Method
+    _constants: Mapping[int, FileConstants] = field(repr=False)
+    _bound: Mapping[int, BoundPipeline] = field(repr=False)
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        """Preview of what a plan would do.
+
+        Raises
+        ------
+        BadParameter
+            The plan is of something else than a correction.
+        """
+        if not plan.context.before:
+            raise BadParameter(f"{plan.method.title} has no steps that a frame could be looked at after.")
+        kept = {number: replace(one, found={name: _kept(constant) for name, constant in one.found.items()})
+                for number, one in plan.constants.items()}
+        method = named(plan.spec.family).method(plan.spec.method).with_changes(plan.spec.parameters)
+        return cls(plan, method, kept, _bind(plan, method, kept))
+
+    def with_parameters(self, parameters: Mapping[str, Any]) -> Self:
+        """The same frames and constants with other parameters of steps.
+
+        Raises
+        ------
+        BadParameter, BadInput
+            A value is not allowed, or a step cannot be done with the constants that there are.
+        """
+        method = named(self.plan.spec.family).method(self.plan.spec.method).with_changes(parameters)
+        return replace(self, method=method, _bound=_bind(self.plan, method, self._constants))
+
+    @property
+    def trains(self) -> tuple[int, ...]:
+        """Train ids that any module has, ascending."""
+        found = [np.unique(frames.train) for frames in self.plan.frames.values()]
+        return tuple(np.unique(np.concatenate(found)).tolist())
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        """Memory cells of the frames, ascending."""
+        return tuple(sorted({cell for frames in self.plan.frames.values() for cell in frames.cells}))
+
+    @property
+    def unit(self) -> str:
+        """Unit of what comes out."""
+        return Pipeline([one.step for one in self.links if one.done]).unit
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """All steps in their order, also those that are off."""
+        first = self._bound[min(self._bound)]
+        done = {one.step.word: one for one in first.steps}
+        left = {one.step: one.reason for one in first.skipped}
+        have = self._constants[min(self._bound)].found
+        return tuple(
+            Link(step, step.word in done, left.get(step.title, "") if step.on else "",
+                 tuple(have[kind.name] for kind in (*step.needs, *step.optional) if kind.name in have))
+            for step in self.method.steps_before())
+
+    def frame(self, module: int, train: int, cell: int) -> Frames | None:
+        """Frame of a module as it is stored.
+
+        Returns
+        -------
+        Frames or None
+            Of one frame; None where there is none.
+
+        Raises
+        ------
+        BadInput
+            A file cannot be read.
+        """
+        [frames] = (one for (number, _), one in self.plan.frames.items() if number == module)
+        return frames.one(train, cell)
+
+    def passed(self, module: int, frames: Frames) -> Passed:
+        """A frame after each step.
+
+        Parameters
+        ----------
+        module : int
+        frames : Frames
+            Of one memory cell; they stay as they are.
+        """
+        bound = self._bound[module].read([int(frames.cell[0])])
+        raw = Images.of_frames(frames)
+        after: dict[str, Images] = {}
+        seconds: dict[str, float] = {}
+        images = raw
+        with np.errstate(all="ignore"):  # what comes of numbers that are none is flagged
+            for one in bound.steps:
+                images = images.copy()
+                start = perf_counter()
+                one.apply(images)
+                seconds[one.step.word] = perf_counter() - start
+                after[one.step.word] = images
+        return Passed(raw, after, seconds)
+
+    def without(self, module: int, word: str, frames: Frames) -> Images:
+        """A frame after all steps but one."""
+        bound = self._bound[module]
+        others = replace(bound, steps=tuple(one for one in bound.steps if one.step.word != word))
+        images = Images.of_frames(frames)
+        others.read([int(frames.cell[0])]).apply(images)
+        return images
+
+
+def _kept(constant: FileConstant) -> FileConstant:
+    return _KeptConstant(constant.stored, constant.kind, constant.detector, constant.guessed)
+
+
+def _bind(plan: Plan, method: Method, constants: Mapping[int, FileConstants]) -> dict[int, BoundPipeline]:
+    """Steps of each module with its constants; BadParameter where those that are left do not go together."""
+    assert plan.detector is not None
+    kind = plan.detector.type
+    bound = {number: Pipeline(method.steps_before()).bind(one, kind) for number, one in constants.items()}
+    Pipeline([one.step for one in bound[min(bound)].steps])
+    return bound
