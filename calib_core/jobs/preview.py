@@ -173,6 +173,10 @@ class Preview:
         [frames] = (one for (number, _), one in self.plan.frames.items() if number == module)
         return frames.one(train, cell)
 
+    def read_ahead(self, module: int, cell: int) -> None:
+        """Bring the constants of a memory cell into memory, so that its frames need not wait for them."""
+        self._bound[module].read([cell])
+
     def passed(self, module: int, frames: Frames) -> Passed:
         """A frame after each step.
 

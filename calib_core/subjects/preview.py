@@ -307,6 +307,15 @@ class PreviewSubject:
         with self._lock:
             self._busy = self.preview is not preview
         yield _picture(view, modules, maps, coverage)
+        for cell in self._neighbours(at[1]):  # those that the arrow keys lead to
+            for module in modules:
+                preview.read_ahead(module, cell)
+                yield None
+
+    def _neighbours(self, cell: int) -> list[int]:
+        cells = [int(label) for label in self.axes["cell"].labels]
+        place = cells.index(cell)
+        return [*cells[place + 1 : place + 2], *cells[max(0, place - 1) : place]]
 
     def _kept_frame(self, at: tuple[int, int], module: int) -> Frames | None:
         """The frame that was shown last, where only the chain is another."""
