@@ -165,8 +165,10 @@ class _OpenFile:
         return self.file.commit()
 
     def _write(self, places: Array, values: Array, mask: Array, stage: Array, cell: Array) -> None:
-        names = _Names(self._kind)
-        arrays = {names.values: values, names.mask: mask, names.stage: stage}
+        names, flat = _Names(self._kind), (len(places), *_frame(self._kind))
+        arrays = {names.values: values.reshape(flat), names.mask: mask.reshape(flat)}
+        if names.stage:
+            arrays[names.stage] = stage.reshape(flat)
         if names.cell:
             arrays[names.cell] = cell.astype(np.uint16)
         if names.pulse and self._pulse is not None:  # an entry of several frames has none
@@ -188,22 +190,28 @@ class _Places:
 
 
 class _Names:
-    """Names of the keys of a corrected source."""
+    """Names of the keys of a corrected source; those that it does not have are empty or None."""
 
     def __init__(self, kind: DetectorType) -> None:
         raw = kind.raw
         self.values, self.cell, self.pulse = raw.pixels, raw.cell, raw.pulse
-        self.mask, self.stage = f"{raw.group}.mask", f"{raw.group}.gain"
+        beside = raw.pixels.rpartition(".")[0]
+        self.mask, self.stage = f"{beside}.mask", f"{beside}.gain" if len(kind.stages) > 1 else ""
+
+
+def _frame(kind: DetectorType) -> tuple[int, ...]:
+    """Shape of a frame in files: that of strips has one axis."""
+    return kind.shape[1:] if kind.raw.strips else kind.shape
 
 
 def _source(
     kind: DetectorType, module: Module, frames: SequenceFrames, origin: Origin, unit: str, skipped: dict[str, str],
 ) -> CorrectedSource:
-    names, shape = _Names(kind), kind.shape
+    names, shape = _Names(kind), _frame(kind)
     keys = (
         CorrectedKey(names.values, np.dtype("f4"), shape, unit=unit),
         CorrectedKey(names.mask, np.dtype("u4"), shape, packed=True, shuffled=True),
-        CorrectedKey(names.stage, np.dtype("u1"), shape, packed=True),
+        *((CorrectedKey(names.stage, np.dtype("u1"), shape, packed=True),) if names.stage else ()),
         *((CorrectedKey(names.cell, np.dtype("u2")),) if names.cell else ()),
         *((CorrectedKey(names.pulse, np.dtype("u8")),) if names.pulse and frames.pulse is not None else ()),
     )

@@ -207,7 +207,9 @@ def _stages(make: Callable[[int, int], Array], truth: ModuleTruth, cell: int) ->
 
 
 def _limits(truth: ModuleTruth, cell: int) -> Array:
-    return np.array([truth.switch_charge(stage, cell) for stage in range(len(truth.detector.stages) - 1)], np.float32)
+    """Charge above which pixels take the next stage, (stages - 1, slow_scan, fast_scan) float32, keV."""
+    limits = [truth.switch_charge(stage, cell) for stage in range(len(truth.detector.stages) - 1)]
+    return np.array(limits, np.float32).reshape(-1, *truth.detector.shape)
 
 
 def _taken(maps: Array, stage: Array) -> Array:
