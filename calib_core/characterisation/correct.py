@@ -194,11 +194,11 @@ class Correct(TrainSelection, Method):
 def _other_bits(kind: DetectorType, runs: Iterable[Arranged]) -> Iterator[str]:
     """Sentences on runs of fixed gain whose gain bits are others."""
     for run in (one.run for one in runs):
-        if run is None or run.condition is None or not kind.has_gain_bits:
+        if run is None or run.condition is None:
             continue
         operated = kind.operated_at(run.condition.values)
         stage = None if operated.fixed_stage is None else operated.stages[operated.fixed_stage]
-        if stage is not None and run.gain_bits not in (None, stage.code):
+        if stage is not None and operated.has_gain_bits and run.gain_bits not in (None, stage.code):
             yield (f"Run {run.label} is of a fixed gain by its operating condition, {stage.label}, but most of its "
                    f"gain bits are {run.gain_bits}, not {stage.code}; each sample is corrected by its own bits.")
 

@@ -28,13 +28,15 @@ class GainStage:
     """A gain stage and the run that characterises it in the dark.
 
     ``short`` labels it on the screen and in flags (HG, G0), ``role`` names the run (``high`` → ``--run-high``),
-    ``code`` is its value in the raw gain bits, ``label`` is for people.
+    ``code`` is its value in the raw gain bits, ``label`` is for people, ``nominal_gain`` is its conversion by design
+    in ADU/keV, 0 where that is not known.
     """
 
     short: str
     role: str
     label: str
     code: int = 0
+    nominal_gain: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,8 @@ class _Names:
         raw = kind.raw
         self.values, self.cell, self.pulse = raw.pixels, raw.cell, raw.pulse
         beside = raw.pixels.rpartition(".")[0]
-        self.mask, self.stage = f"{beside}.mask", f"{beside}.gain" if len(kind.stages) > 1 else ""
+        has_stages = len(kind.stages) > 1 or kind.fixed_stage is not None
+        self.mask, self.stage = f"{beside}.mask", f"{beside}.gain" if has_stages else ""
 
 
 def _frame(kind: DetectorType) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from calib_core.detector import Detector, DetectorType
 from calib_core.errors import BadInput
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.given import path_of
-from calib_core.jobs.said import condition_of, of_sets, zeros_in
+from calib_core.jobs.said import condition_of, of_sets, stages_without_values, zeros_in
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
 from calib_core.store.bare_files import with_axes
@@ -219,6 +219,16 @@ def _doubts(constants: Mapping[int, FileConstants], run: OfRun) -> Iterator[str]
         yield text.format(f"module{'s' if len(numbers) > 1 else ''} {format_numbers(numbers)} ({modules[0][1]})")
 
 
+def _of_values(one: FileConstant) -> Iterator[str]:
+    """What speaks against the values of a constant that are no flags."""
+    if number := zeros_in(one.stored):
+        yield f"is 0 in each of the {number:,} values that were looked at."
+    names = [] if one.kind.used else [stage.short for stage in one.detector.stages]
+    if lacking := stages_without_values(one.stored, names):
+        yield (f"has no value of gain stage{'s' if len(lacking) > 1 else ''} {' and '.join(lacking)}; samples of "
+               "such have none, and are flagged.")
+
+
 def _doubts_of(one: FileConstant, run: OfRun, several: bool) -> Iterator[str]:
     """What speaks against a constant, in words that follow its name and module."""
     valid = one.stored.begin or one.stored.created
@@ -233,12 +243,12 @@ def _doubts_of(one: FileConstant, run: OfRun, several: bool) -> Iterator[str]:
         yield "is the newest of several; the run does not tell when it was recorded."
     if one.kind == LUT:  # its step looks codes up, and refuses what is no table of the detector
         return
-    if not one.kind.dtype.startswith("u") and (number := zeros_in(one.stored)):
-        yield f"is 0 in each of the {number:,} values that were looked at."
+    if not one.kind.dtype.startswith("u"):
+        yield from _of_values(one)
     if one.guessed:
         yield f"does not name its axes; by their lengths they are taken as {', '.join(one.dims)}."
     if not condition_of(one.detector, one.stored).values:
         yield "does not tell its operating condition, so it was not compared with the run's."
-    if lacking := sorted(set(run.cells) - set(one.cells)) if one.cells is not None else []:
-        yield (f"has no memory cell{'s' if len(lacking) > 1 else ''} {format_numbers(lacking)} of the run; what is "
+    if cells := sorted(set(run.cells) - set(one.cells)) if one.cells is not None else []:
+        yield (f"has no memory cell{'s' if len(cells) > 1 else ''} {format_numbers(cells)} of the run; what is "
                "made of them has no value, or is flagged.")

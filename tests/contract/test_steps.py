@@ -28,6 +28,7 @@ from calib_core.correction.full import MarkFull
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.linearise import Linearise
 from calib_core.correction.mask import Mask
+from calib_core.correction.nominal_gain import NominalGain
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.relative_gain import GainPerEnergy
@@ -138,6 +139,7 @@ def test_a_table_of_codes_can_be_sent_too(kind: DetectorType) -> None:
 def test_every_step_is_tried() -> None:
     assert set(STEPS) == {
         Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, Mask, MarkFull,
+        NominalGain,
         # whose constants have an axis of memory cells, against loops in tests/calib_core/correction
         StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain}
 

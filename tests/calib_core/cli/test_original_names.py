@@ -151,4 +151,5 @@ def test_names_stand_for_flags_that_exist_and_are_in_the_help(family: str, metho
         assert flag in known or flag in names, name
         stands_for = getattr(meaning, "flags", ()) or [w for words in getattr(meaning, "by_value", {}).values()
                                                        for w in words]
+        stands_for = [word.partition("=")[0] for word in stands_for]
         assert set(stands_for) <= known, name
