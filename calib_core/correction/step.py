@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Literal, Protocol, Self
 
 import numpy as np
 
@@ -299,6 +299,9 @@ class Step(Part):
         Whether codes come out where codes go in, so that it may stand before exact sums.
     takes_out : bool
         Whether it takes samples out of use.
+    if_some_lack : {"refuse", "leave out", "flag"}
+        What follows where some modules lack its constants and others have them: the job is refused, the step is left
+        out of all, or it is done without them and flags what it cannot do.
     """
 
     use_when: ClassVar[str] = ""
@@ -309,6 +312,7 @@ class Step(Part):
     unit_out: ClassVar[str] = "ADU"
     whole_numbers: ClassVar[bool] = False
     takes_out: ClassVar[bool] = False
+    if_some_lack: ClassVar[Literal["refuse", "leave out", "flag"]] = "refuse"
 
     def alternatives(self) -> dict[str, Step]:
         """Steps of which the data decide, by their names; none where the operator has decided."""

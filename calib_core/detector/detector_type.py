@@ -80,12 +80,15 @@ class Calibration:
     parameters : tuple of str, optional
         Parameters of the operating condition that the database's queries have, by our names; None for all that the
         type has. The others are attributes of the constant.
+    unit : str, optional
+        Of its values, where that is not the one that constants of this kind have elsewhere.
     """
 
     name: str
     dims: tuple[str, ...]
     written_as: Mapping[str, str] = field(default_factory=dict)
     parameters: tuple[str, ...] | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

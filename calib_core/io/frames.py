@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from calib_core.detector import DetectorType, Frames, FrameSelection
 from calib_core.errors import BadInput, BadParameter
+from calib_core.io.files import RunFile
 from calib_core.io.loss import Loss
 from calib_core.io.module_index import ModuleIndex
 from calib_core.io.sequence_frames import SequenceFrames, frames_of_part
@@ -275,6 +276,16 @@ class ModuleFrames:
     def sequences(self) -> tuple[int, ...]:
         """Sequences of the files that have frames, ascending."""
         return tuple(np.unique(self._sequence[self._index.part]).tolist())
+
+    def file_of(self, sequence: int) -> RunFile:
+        """File of a sequence, one of :attr:`sequences`.
+
+        Parameters
+        ----------
+        sequence : int
+        """
+        [part] = np.flatnonzero(self._sequence == sequence)
+        return self._index.parts[int(part)].file
 
     def of_sequence(self, sequence: int) -> SequenceFrames:
         """Where the frames of one sequence of files lie.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from calib_core.errors import BadInput
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.given import path_of
 from calib_core.jobs.said import condition_of, of_sets, stages_without_values, zeros_in
+from calib_core.jobs.same_steps import check_same_codes, check_same_steps, level_out, may_lack
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
 from calib_core.store.bare_files import with_axes
@@ -48,7 +49,7 @@ class OfRun:
 class FileConstants:
     """Constants of one module in files, by the name of their kind, and those kinds that there were several of."""
 
-    found: Mapping[str, FileConstant]
+    found: dict[str, FileConstant]
     several: frozenset[str] = frozenset()
 
     def get(self, kind: ConstantKind) -> FileConstant | None:
@@ -82,25 +83,18 @@ def bind_before(
         return {}, ()
     files = {one.name: found for one in inputs for path in path_of(spec, one)
              if (found := _files(one, path, detector.type, one.name not in spec.inputs))}
-    choice = _Choice(detector, run, method.takes_other_conditions, len(modules) == 1)
+    choice = _Choice(detector, run, method.takes_other_conditions, len(modules) == 1, may_lack(steps))
     constants = {number: choice.of_module(inputs, files, number) for number in modules}
+    there = {number: one.found for number, one in constants.items()}
+    lacking = tuple(level_out(steps, there, choice.refusals))
     bound = {number: Pipeline(steps).bind(found, detector.type) for number, found in constants.items()}
     skipped = dict.fromkeys(one.reason for pipeline in bound.values() for one in pipeline.skipped)
-    _check_same_steps(bound)
+    check_same_steps(bound)
+    codes = check_same_codes(steps, bound, there)
     told = (f"The {inputs[0].label} of module {number} {text}." for number, one in bound.items() for text in one.told)
     used = ({kind: one.stored for kind, one in of_module.found.items()} for of_module in constants.values())
     without = dict.fromkeys(text for one in bound.values() for text in _without(one))
-    return bound, (*skipped, *without, *told, *_doubts(constants, run), *of_sets(used))
-
-
-def _check_same_steps(bound: Mapping[int, BoundPipeline]) -> None:
-    """Refuse a step that is done for some modules only: their data would not be of one unit."""
-    for number, pipeline in bound.items():
-        for one in pipeline.skipped:
-            done = [other for other, its in bound.items() if one.step not in {s.step for s in its.skipped}]
-            if done:
-                raise BadInput(f"{one.reason.rstrip('.')} of module {number}, but there is of module {done[0]}; give "
-                               "it for all modules, or switch the step off.")
+    return bound, (*lacking, *skipped, *without, *told, *codes, *_doubts(constants, run), *of_sets(used))
 
 
 def _without(pipeline: BoundPipeline) -> Iterator[str]:
@@ -132,13 +126,16 @@ def _files(one: Input, given: str, kind: DetectorType, among_others: bool) -> _F
 class _Choice:
     """Chooses constants of modules.
 
-    ``alone``: there is one module, so that a single file is its own whatever unit it names.
+    ``alone``: there is one module, so that a single file is its own whatever unit it names. ``may_lack`` are names of
+    constants that a module need not have; why it has not goes to ``refusals``.
     """
 
     detector: Detector
     run: OfRun
     others: bool
     alone: bool
+    may_lack: frozenset[str] = frozenset()
+    refusals: dict[str, str] = field(default_factory=dict)
 
     def of_module(self, inputs: Sequence[Input], files: Mapping[str, _Files], number: int) -> FileConstants:
         """Constants of one module, of each kind one."""
@@ -148,10 +145,14 @@ class _Choice:
             given, stored = files[one.name]
             mine = [constant for constant in stored if constant.pdu == pdu]
             mine = mine or (stored if self.alone and len(stored) == 1 else [])
-            if not mine:
-                raise BadInput(f"{given} has no {one.label} of module {number} ({pdu}); it has those of "
-                               f"{', '.join(sorted({constant.pdu for constant in stored}))}.")
             [wanted] = one.kinds
+            if not mine:
+                why = (f"{given} has no {one.label} of module {number} ({pdu}); it has those of "
+                       f"{', '.join(sorted({constant.pdu for constant in stored}))}.")
+                if wanted.name not in self.may_lack:
+                    raise BadInput(why)
+                self.refusals.setdefault(wanted.name, why)
+                continue
             fitting = self._of_condition(mine)
             found[wanted.name] = self._with_axes(self._by_time(fitting), wanted)
             several |= {wanted.name} if len(fitting) > 1 else set()
