@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from calib_core.constants.constant import RELATIVE_GAIN, ConstantKind
+from calib_core.constants.constant import FF_MAP, GAIN_AMP_MAP, RELATIVE_GAIN, ConstantKind
 from calib_core.correction.step import Bound, Constants, Given, Images, Step
 from calib_core.correction.when_read import unit_of
 from calib_core.detector import DetectorType
@@ -18,6 +18,8 @@ class Factor(Step):
 
     Subclasses need one constant, whose values are plain numbers.
     """
+
+    if_some_lack: ClassVar[Literal["refuse", "leave out", "flag"]] = "leave out"
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
         """Take the factors.
@@ -73,7 +75,6 @@ class GainFactor(Factor):
     needs: ClassVar[tuple[ConstantKind, ...]] = (RELATIVE_GAIN,)
     use_when: ClassVar[str] = "Maps of relative gain are known: signals of gain stages become comparable."
     caution: ClassVar[str] = "Without it signals of different gain stages are not to be compared."
-    if_some_lack: ClassVar[Literal["refuse", "leave out", "flag"]] = "leave out"
 
     def without(self, kind: DetectorType) -> str:
         """Say which signals are on no common scale.
@@ -101,3 +102,23 @@ class GainFactor(Factor):
         """
         super().apply(images, given, kind)
         images.one_scale = True
+
+
+class AmplifierFactor(Factor):
+    """Make signals of all pixels those of one amplifier by a map of their factors."""
+
+    word: ClassVar[str] = "gain_amp_map"
+    title: ClassVar[str] = "Amplifiers"
+    needs: ClassVar[tuple[ConstantKind, ...]] = (GAIN_AMP_MAP,)
+    use_when: ClassVar[str] = "A map of the amplifiers' factors is known: pixels become comparable."
+    caution: ClassVar[str] = "Factors about 1: whatever they were divided by is part of the unit."
+
+
+class FlatFieldFactor(Factor):
+    """Make signals of all pixels and memory cells those of flat light by a map of their factors."""
+
+    word: ClassVar[str] = "ff_map"
+    title: ClassVar[str] = "Flat field"
+    needs: ClassVar[tuple[ConstantKind, ...]] = (FF_MAP,)
+    use_when: ClassVar[str] = "A flat-field map is known: pixels and memory cells become comparable."
+    caution: ClassVar[str] = "Factors about 1: whatever they were divided by is part of the unit."

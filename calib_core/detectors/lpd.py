@@ -16,9 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.correction.factors import AmplifierFactor, FlatFieldFactor, GainFactor
+from calib_core.correction.full import MarkFull
+from calib_core.correction.gain_stage import StageOfBits
+from calib_core.correction.mask import Mask
+from calib_core.correction.offset import Offset
 from calib_core.detector import Array, Calibration, DetectorType, GainStage
 from calib_core.detector.clues import (
     Clue,
@@ -34,7 +40,7 @@ from calib_core.detector.clues import (
     switch,
 )
 from calib_core.detector.condition_parts import BIAS_VOLTAGE, PIXELS_FAST_SLOW, memory_cells, pixels
-from calib_core.detector.defaults import read_resource
+from calib_core.detector.defaults import defaults, read_resource
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
 from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors._geometry import known_geometry
@@ -47,6 +53,8 @@ _STAGES = (
 )
 _GAIN_SHIFT = 12
 _MOST_CELLS = 512
+#: Constants of all memory cells in their order stand in for those of the run's own order.
+_STAND_IN = defaults("lpd", "stand_in")
 _PARALLEL_GAIN = ConditionParameter(
     "parallel_gain", "Parallel gain", left_out_at=0.0, choices=(0, 1),
     help="1 where each train holds all gain stages, else 0")
@@ -54,11 +62,21 @@ _CONDITION = (
     replace(BIAS_VOLTAGE, tolerance=0.0),
     replace(memory_cells(_MOST_CELLS), help="Always 512, whatever is in use; old constants have fewer"),
     ConditionParameter("memory_cell_order", "Memory cell order", left_out_at="", text=True,
+                       stand_in="".join(f"{cell}," for cell in range(_STAND_IN["cells"])),
+                       stand_in_days=_STAND_IN["days"],
                        help="Memory cells in the order of recording, where it is not ascending"),
     ConditionParameter("feedback_capacitor", "Feedback capacitor", "pF", choices=(5, 50), help="5 or 50"),
     *PIXELS_FAST_SLOW,
     _PARALLEL_GAIN,
+    ConditionParameter("source_energy", "Source Energy", "keV", lowest=0.1, highest=100,
+                       help="Photon energy of the light that gains are of; no run tells it"),
+    ConditionParameter("category", "category", lowest=0, highest=1000,
+                       help="Category of the gains in the database; no run tells it"),
 )
+_OF_LIGHT = ("source_energy", "category")
+#: Parameters of the condition that constants of darks, and those of gains have.
+_OF_DARKS = tuple(one.name for one in _CONDITION if one.name not in _OF_LIGHT)
+_OF_GAINS = (*(name for name in _OF_DARKS if name not in ("memory_cell_order", "parallel_gain")), *_OF_LIGHT)
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell", "gain")
 _RAW = channels("LPD1M", "LPD", adc_mask=0x0FFF, gain_shift=_GAIN_SHIFT)
@@ -128,13 +146,15 @@ def _geometry_mini(count: int, n_modules: int) -> Any:
     return LPD_MiniGeometry.example(n_modules=count)
 
 
-def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Control source of a dark run: the front-end modules, which leave the stage to the chip in parallel gain."""
+def _simulate_control(
+    detector: str, stage: int | None, settings: Mapping[str, Any],
+) -> Mapping[str, Mapping[str, Any]]:
+    """Control source of a run: the front-end modules, which leave the stage to the chip unless one is forced."""
     codes = _CODINGS[read_resource("codings", "lpd")["simulated"]]
     parallel = bool(settings.get("parallel_gain"))
-    [code] = [code for code, role in codes.items() if role == _STAGES[stage].role]
+    forced = {} if stage is None or parallel else {role: code for code, role in codes.items()}
     return {f"{detector}/COMP/FEM_MDL_COMP": {
-        "femAsicGain": np.int32(0 if parallel else code),
+        "femAsicGain": np.int32(forced[_STAGES[stage].role] if forced and stage is not None else 0),
         "femAsicGainOverride": np.int32(parallel),
     }}
 
@@ -158,7 +178,11 @@ LPD1M = DetectorType(
     cells_told_by="",
     find_stage=_find_stage,
     stages_in_run=_stages_in_run,
-    calibrations={k: Calibration(k, _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
+    calibrations={
+        **{k: Calibration(k, _DIMS, parameters=_OF_DARKS) for k in ("Offset", "Noise", "BadPixelsDark")},
+        **{k: Calibration(k, _DIMS, parameters=_OF_GAINS, unit="") for k in ("RelativeGain", "GainAmpMap", "FFMap")},
+        "BadPixelsFF": Calibration("BadPixelsFF", _DIMS, parameters=_OF_GAINS),
+    },
     geometry=partial(known_geometry, "LPD_1MGeometry", "example"),
     geometry_note="EXtra-geom, example arrangement",
     simulated=read_simulated("lpd", "LPD1M", _HARDWARE),
@@ -195,4 +219,7 @@ LPDMINI = replace(
     _minis(_MOST_MINIS, _MINIS), variants=tuple(_minis(count, _MINIS) for count in range(1, _MOST_MINIS))
 )
 
-declare(Family("LPD", "LPD", (LPD1M, LPDMINI), with_defaults("lpd", Dark()), __doc__))
+_CORRECT = Correct(steps=(MarkFull(), StageOfBits(), Offset(), GainFactor(), AmplifierFactor(), FlatFieldFactor(),
+                          Mask()))
+
+declare(Family("LPD", "LPD", (LPD1M, LPDMINI), (*with_defaults("lpd", Dark()), _CORRECT), __doc__))

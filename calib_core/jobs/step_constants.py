@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from calib_core.characterisation.inputs import Input, inputs_of_steps
@@ -169,10 +169,24 @@ class _Choice:
         """Those of the run's operating condition; BadInput where there are none and others are not to be taken."""
         reasons = [difference(one, self.detector.type, self.run.condition) for one in constants]
         same = [one for one, why in zip(constants, reasons, strict=True) if not why]
+        others = [one for one, why in zip(constants, reasons, strict=True) if why and self._stands_in(one)]
+        if others:
+            return self._nearer(same, others)
         if not same and not self.others:
             raise BadInput(f"{constants[-1].path} is of another operating condition than the run: {reasons[-1]} "
                            "(--other-conditions takes it all the same).")
         return same or constants
+
+    def _stands_in(self, one: StoredConstant) -> bool:
+        return stands_in(one, self.detector.type, self.run.condition)
+
+    def _nearer(self, same: list[StoredConstant], others: list[StoredConstant]) -> list[StoredConstant]:
+        """Those of the run's own condition, unless such as stand in for them are nearer by more than they may be."""
+        if not same or self.run.start is None:
+            return same or others
+        days = timedelta(max(one.stand_in_days for one in self.detector.type.condition))
+        own, other = (abs(_valid_from(self._by_time(ones)) - self.run.start) for ones in (same, others))
+        return others if own > other + days else same
 
     def _by_time(self, constants: list[StoredConstant]) -> StoredConstant:
         """The newest that is valid before the run, else the first after it; the newest where no time is known."""
@@ -203,6 +217,21 @@ def difference(one: StoredConstant, kind: DetectorType, condition: Condition) ->
     return theirs.of(names).matches(condition.of(names))
 
 
+def stands_in(one: StoredConstant, kind: DetectorType, condition: Condition) -> bool:
+    """Whether a constant that is of another operating condition than a run may stand in for one of the same.
+
+    Parameters
+    ----------
+    one : StoredConstant
+    kind : DetectorType
+    condition : Condition
+        Of the run.
+    """
+    usual = {parameter.name: parameter.stand_in for parameter in kind.condition
+             if parameter.stand_in is not None and parameter.name in condition.values}
+    return bool(usual) and difference(one, kind, condition.overridden(usual)) is None
+
+
 def _valid_from(one: StoredConstant) -> datetime:
     """Begin of validity, else the time at which it was made; long ago where a file tells neither."""
     return one.begin or one.created or _LONG_AGO
@@ -230,11 +259,21 @@ def _of_values(one: FileConstant) -> Iterator[str]:
                "such have none, and are flagged.")
 
 
+def _of_condition(one: FileConstant, run: OfRun) -> Iterator[str]:
+    """What speaks against the operating condition of a constant."""
+    why = difference(one.stored, one.detector, run.condition)
+    if why and stands_in(one.stored, one.detector, run.condition):
+        [usual] = [parameter for parameter in one.detector.condition if parameter.stand_in is not None]
+        yield (f"stands in for one of the run's own “{usual.database_name}”: there is none, or it is by more than "
+               f"{usual.stand_in_days:g} days further from the run.")
+    elif why:
+        yield f"is of another operating condition than the run: {why}."
+
+
 def _doubts_of(one: FileConstant, run: OfRun, several: bool) -> Iterator[str]:
     """What speaks against a constant, in words that follow its name and module."""
+    yield from _of_condition(one, run)
     valid = one.stored.begin or one.stored.created
-    if why := difference(one.stored, one.detector, run.condition):
-        yield f"is of another operating condition than the run: {why}."
     if run.start is not None and valid is not None and valid > run.start:
         yield (f"is valid from {valid:%Y-%m-%d %H:%M:%S} UTC, after the run began ({run.start:%Y-%m-%d %H:%M:%S}); "
                "there is none before.")

@@ -21,6 +21,8 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import Condition
 from calib_core.constants.constant import (
     BAD_PIXELS_DARK,
+    FF_MAP,
+    GAIN_AMP_MAP,
     INTERNAL_DIMS,
     NOISE,
     OFFSET,
@@ -181,6 +183,8 @@ def _contents(known: _Known, module: int) -> Iterator[tuple[ConstantKind, tuple[
     if truth.settings.levels.gain:
         factors = RELATIVE_GAIN.name in kind.calibrations and kind.calibrations[RELATIVE_GAIN.name].unit == ""
         yield RELATIVE_GAIN, stages, partial(_factors if factors else Truth.gain, truth, module)
+        yield GAIN_AMP_MAP, stages, partial(_amplifiers, truth, module)
+        yield FF_MAP, stages, partial(_flat_field, truth, module)
         yield SLOPES_FF, stages[:1], lambda cells: truth.gain(module, cells)[:1]
     if truth.settings.levels.above_line:
         yield SLOPES_PC, PC_PARAMETERS, partial(_slopes, truth, module)
@@ -201,6 +205,19 @@ def _factors(truth: Truth, module: int, cells: slice) -> Array:
     """Factors that bring each gain stage onto the scale of the first."""
     gain = truth.gain(module, cells)
     return np.asarray(gain[:1] / gain)
+
+
+def _amplifiers(truth: Truth, module: int, cells: slice) -> Array:
+    """Factors that make of the first memory cell's signals those of the mean gain of the first stage."""
+    first = truth.gain(module, slice(0, 1))[0]
+    factors = np.float32(truth.settings.levels.gain[0].mean) / first
+    return np.broadcast_to(factors, truth.gain(module, cells).shape)
+
+
+def _flat_field(truth: Truth, module: int, cells: slice) -> Array:
+    """Factors that make of each memory cell's signals those of the first one."""
+    gain = truth.gain(module, cells)
+    return np.broadcast_to(truth.gain(module, slice(0, 1))[0] / gain[0], gain.shape)
 
 
 def _slopes(truth: Truth, module: int, cells: slice) -> Array:
