@@ -151,6 +151,8 @@ class DetectorType:
     stages_in_run : callable, optional
         ``stages_in_run(values of the condition) -> int`` where one run may hold all gain stages, one after the other
         in each train: how many it holds, or 1. Without it a run is of one stage.
+    in_parallel : bool
+        Whether each train holds the frames of all gain stages, where the operating condition says so.
     fixed_stage : int, optional
         Gain stage of all samples, where the operating condition fixes it.
     operated : callable, optional
@@ -191,6 +193,7 @@ class DetectorType:
     always_whole: bool = True
     cells_told_by: str = "memory_cells"
     stages_in_run: Callable[[Mapping[str, Found]], int] | None = None
+    in_parallel: bool = False
     fixed_stage: int | None = None
     operated: Callable[[DetectorType, Mapping[str, Found]], DetectorType] | None = None
     simulated: Simulated | None = None

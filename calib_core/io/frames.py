@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise, zip_longest
 from time import perf_counter
 from typing import Any
@@ -125,14 +126,14 @@ class ModuleFrames:
             The file cannot be read; the message names it.
         """
         chosen = self._of_sequences(self._chosen(cells, which), sequences)
-        length = max(1, chunk_bytes // self.detector.frame_bytes)
-        buffers = self._buffers(min(length, len(chosen)))
+        length = max(1, chunk_bytes // self.bytes_of_frame)
+        read = self._reader(min(length, len(chosen)))
         blocks = [chosen[i:i + length] for i in range(0, len(chosen), length)]
         ahead = _ReadAhead()
         for block, following in zip_longest(blocks, blocks[1:], fillvalue=chosen[:0]):
             started = perf_counter()
-            frames = self._read(block, buffers)
-            if ahead.pays(len(block) * self.detector.frame_bytes, perf_counter() - started):
+            frames = read(block)
+            if ahead.pays(len(block) * self.bytes_of_frame, perf_counter() - started):
                 self._advise(following)
             if len(frames):
                 yield frames
@@ -218,6 +219,11 @@ class ModuleFrames:
             mine = np.flatnonzero(self._index.part == part)
             chosen = mine[np.unique(np.linspace(0, len(mine) - 1, n).astype(np.int64))]
             yield self._index.parts[part].file.name, self._read(chosen, self._buffers(len(chosen)))
+
+    @property
+    def bytes_of_frame(self) -> int:
+        """Bytes of a frame in memory, with all that is read with it."""
+        return self.detector.frame_bytes
 
     @property
     def index_bytes(self) -> int:
@@ -311,6 +317,16 @@ class ModuleFrames:
         kind = self.detector
         gain = np.empty((n, *kind.shape), np.uint8) if kind.has_gain_bits else None
         return np.empty((n, kind.planes, *kind.shape), np.uint16), gain
+
+    def _reader(self, n: int) -> Callable[[Indices], Frames]:
+        """Reads up to ``n`` frames at a time, into the same arrays each time."""
+        return partial(self._read, buffers=self._buffers(n))
+
+    def _leave_out(self, mask: npt.NDArray[np.bool_], reason: str) -> None:
+        """Go on without some of the frames, which are counted."""
+        self._index = self._index.left_out(mask, reason)
+        self.cell, self.train, self._zero = self._index.cell, self._index.train, self._zero[~mask]
+        self.trains = len(np.unique(self.train))
 
     def _read(self, chosen: Indices, buffers: tuple[Array, Array | None]) -> Frames:
         block, gain = buffers[0], buffers[1]

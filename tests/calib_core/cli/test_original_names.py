@@ -19,7 +19,7 @@ RECORDS = {"AGIPD": "cal-metadata-agipd-p900508-r22.yml", "JUNGFRAU": "cal-metad
 #: What the recorded corrections did and is not done here, and the value with which it is taken.
 NOT_DONE: dict[str, dict[str, Any]] = {
     "AGIPD": {"blc-set-min": False, "common-mode": False, "low-medium-gap": False}, "JUNGFRAU": {},
-    "LPD": {"combine-parallel-gain": False, "xgm-source": ""}}
+    "LPD": {"xgm-source": ""}}
 METHODS = [(family.name, method.command) for family in families() for method in family.methods]
 
 
@@ -86,7 +86,7 @@ def test_the_recorded_corrections_make_jobs(real_data: Path, tmp_path: Path) -> 
     lpd = here(tmp_path, recorded(real_data, "LPD"))
     words = [word for name, value in lpd.items() for word in typed(name, NOT_DONE["LPD"].get(name, value))]
     spec = job_of(tmp_path, "LPD", "CORRECT", *words)
-    assert (spec.parameters, spec.modules, spec.again) == ({}, tuple(range(16)), True)
+    assert (spec.parameters, spec.modules, spec.again) == ({}, tuple(range(16)), True)  # as the defaults are
     assert spec.conditions == {"bias_voltage": 250, "memory_cells": 512, "feedback_capacitor": 5, "category": 0,
                                "source_energy": 9.2}
 
