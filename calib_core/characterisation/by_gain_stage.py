@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, RunFacts
@@ -43,6 +44,7 @@ def arrange(kind: DetectorType, given: Given, keep: bool) -> Arrangement:
     BadInput
         Two runs are of the same gain stage, or a run that holds all of them is not alone.
     """
+    kind = _as_operated(kind, given)
     stages = [number for number, stage in enumerate(kind.stages) if given.get(stage.role)]
     runs = [given[kind.stages[stage].role][0] for stage in stages]
     if any(run.stages > 1 for run in runs):
@@ -115,6 +117,14 @@ def label_of(context: Context, key: str) -> str:
         Of the arranged input.
     """
     return context.detector.stages[number_of(context, key)].short
+
+
+def _as_operated(kind: DetectorType, given: Given) -> DetectorType:
+    """The type with the gain stages that it has at the operating condition of the runs."""
+    run = next((runs[0] for runs in given.values() if runs), None)
+    if run is None or run.condition is None:
+        return kind
+    return replace(kind, stages=kind.operated_at(run.condition.values).stages)
 
 
 def _at_places(kind: DetectorType, choices: Sequence[Arranged]) -> tuple[Arranged, ...]:

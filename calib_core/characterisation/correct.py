@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -19,7 +20,8 @@ from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.constant import ConstantKind
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.correction.step import Images, Step
-from calib_core.detector import DetectorType, Frames
+from calib_core.detector import DetectorType, Frames, FrameSelection
+from calib_core.errors import BadInput
 from calib_core.numerics.frame_sums import add_frame
 from calib_core.params import knob
 
@@ -86,10 +88,42 @@ class Correct(TrainSelection, Method):
         Returns
         -------
         Arrangement
-            With a sentence where its gain bits are not those of the fixed gain that its operating condition has.
+            With a sentence where its gain bits are not those of the fixed gain that its operating condition has, and
+            one where each of its trains holds all gain stages, which are taken together.
+
+        Raises
+        ------
+        BadInput
+            Its trains hold all gain stages, and no step combines them.
         """
         found = as_given(self.inputs(kind), given)
-        return Arrangement(found.runs, (*found.notes, *_other_bits(kind, found.runs)))
+        runs = tuple(self._together(one) for one in found.runs)
+        told = (f"Run {one.run.label} holds all {one.parts} gain stages in each train; of each pixel the sample of "
+                f"one of them is taken{self._left_out()}." for one in runs if one.run and one.together)
+        return Arrangement(runs, (*found.notes, *told, *_other_bits(kind, runs)))
+
+    def frame_selection(self) -> FrameSelection:
+        """Trains that are used, and how many frames at the end of a gain stage are not.
+
+        Returns
+        -------
+        FrameSelection
+        """
+        return replace(super().frame_selection(), drop_last=max((one.drops_last for one in self.steps), default=0))
+
+    def _together(self, one: Arranged) -> Arranged:
+        """A run whose trains hold all gain stages is read with all of them."""
+        if one.run is None or one.run.stages == 1:
+            return one
+        if not any(step.combines for step in self.steps):
+            raise BadInput(f"Run {one.run.label} holds all gain stages in each train; no step of this correction "
+                           "combines them.")
+        return replace(one, parts=one.run.stages, together=True)
+
+    def _left_out(self) -> str:
+        last = self.frame_selection().drop_last
+        frames = "the last frame" if last == 1 else f"the last {last} frames"
+        return f", and {frames} of each stage left out" if last else ""
 
     def axes(self, context: Context) -> tuple[Axis, ...]:
         """Memory cells, and gain stages, which are looked at side by side.
@@ -195,11 +229,11 @@ class Correct(TrainSelection, Method):
 def _other_bits(kind: DetectorType, runs: Iterable[Arranged]) -> Iterator[str]:
     """Sentences on runs of fixed gain whose gain bits are others."""
     for run in (one.run for one in runs):
-        if run is None or run.condition is None or not kind.has_gain_bits:
+        if run is None or run.condition is None:
             continue
         operated = kind.operated_at(run.condition.values)
         stage = None if operated.fixed_stage is None else operated.stages[operated.fixed_stage]
-        if stage is not None and run.gain_bits not in (None, stage.code):
+        if stage is not None and operated.has_gain_bits and run.gain_bits not in (None, stage.code):
             yield (f"Run {run.label} is of a fixed gain by its operating condition, {stage.label}, but most of its "
                    f"gain bits are {run.gain_bits}, not {stage.code}; each sample is corrected by its own bits.")
 

@@ -102,6 +102,8 @@ class Arranged:
         File or folder of constants, for inputs of constants.
     part, parts : int
         Of each train: a run whose trains hold the frames of several gain stages is arranged several times.
+    together : bool
+        Whether it is arranged once, and its frames are read with those of all parts.
     """
 
     key: str
@@ -113,6 +115,7 @@ class Arranged:
     path: str = ""
     part: int = 0
     parts: int = 1
+    together: bool = False
 
     @property
     def label(self) -> str:

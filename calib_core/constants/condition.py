@@ -39,6 +39,10 @@ class ConditionParameter:
         Whether its values are text; else they are numbers.
     of_hardware : bool
         Whether it belongs to the detector that is there, so that nobody sets it.
+    stand_in : float or str, optional
+        Value of constants that stand in for those of another value, where there are none, or only such as are by more
+        than ``stand_in_days`` further from the run.
+    stand_in_days : float
     help : str
     """
 
@@ -50,6 +54,8 @@ class ConditionParameter:
     per_stage: bool = False
     text: bool = False
     of_hardware: bool = False
+    stand_in: Value | None = None
+    stand_in_days: float = 0.0
     lowest: float | None = None
     highest: float | None = None
     choices: tuple[float, ...] = ()

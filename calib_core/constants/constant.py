@@ -53,6 +53,8 @@ SLOPES_FF = ConstantKind("SlopesFF", "ADU/keV", "f8", "Signal of high gain for e
 PC_PARAMETERS = ("slope HG", "intercept HG", "deviation HG", "slope MG", "intercept MG", "deviation MG",
                  "hook height", "hook length", "hook offset", "threshold", "ratio")
 
+GAIN_AMP_MAP = ConstantKind("GainAmpMap", "", "f8", "Factor of each pixel's amplifier", "map of amplifiers")
+FF_MAP = ConstantKind("FFMap", "", "f8", "Factor of each pixel and memory cell in flat light", "flat-field map")
 RELATIVE_GAIN = ConstantKind("RelativeGain", "ADU/keV", "f8", "Conversion of each gain stage", "relative gain")
 
 

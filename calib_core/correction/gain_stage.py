@@ -35,13 +35,16 @@ class StageOfBits(Step):
         given : mapping
             Not asked.
         kind : DetectorType
-            Its stages have their codes.
+            Its stages have their codes; where bits say nothing, all samples are of its fixed stage.
 
         Raises
         ------
         ValueError
             The images have no gain bits.
         """
+        if not kind.has_gain_bits and kind.fixed_stage is not None:
+            images.stage[...] = kind.fixed_stage
+            return
         if images.bits is None:
             raise ValueError("these frames have no gain bits")
         stages, wrong = np.zeros(256, np.uint8), np.ones(256, bool)

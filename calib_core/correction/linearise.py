@@ -187,7 +187,8 @@ class Linearise(Step):
         Parameters
         ----------
         images : Images
-            Values (n, slow_scan, fast_scan) uint16, C-contiguous, so of a type with one plane.
+            Values (n, slow_scan, fast_scan) uint16, C-contiguous, so of a type with one plane; or the same codes as
+            float32.
         given : mapping
             What :meth:`bind` took.
         kind : DetectorType
@@ -196,10 +197,14 @@ class Linearise(Step):
         Raises
         ------
         ValueError
-            The values are not uint16 or not contiguous, or a memory cell or code is not in the table; nothing is
+            The values are no codes or not contiguous, or a memory cell or code is not in the table; nothing is
             changed then.
         """
-        look_up(images.values.reshape(len(images.values), -1), images.cell, _table(given).data)
+        as_numbers = images.values.dtype == np.float32
+        codes = images.values.astype(np.uint16) if as_numbers else images.values
+        look_up(codes.reshape(len(codes), -1), images.cell, _table(given).data)
+        if as_numbers:
+            images.values[...] = codes
 
     def of_pixel(self, samples: Array, given: Given, kind: DetectorType, at: tuple[int, int, int]) -> Array:
         """Linear codes of one pixel, for its inspector.

@@ -41,6 +41,12 @@ class Mask(Step):
         images.mask[~np.isfinite(images.values)] |= np.uint32(BadPixels.VALUE_IS_NAN)
 
 
+class MaskOfDark(Mask):
+    """Give each sample the bad-pixel flags of its pixel, where darks alone find such."""
+
+    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK,)
+
+
 class MaskWithCapacitor(Mask):
     """Give each sample the bad-pixel flags of its pixel, those of the pulse capacitor among them."""
 

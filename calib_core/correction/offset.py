@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
+from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import OFFSET, ConstantKind
-from calib_core.correction.step import Given, Images, Step
+from calib_core.correction.step import Bound, Constants, Given, Images, Step
 from calib_core.detector import DetectorType
 
 
@@ -38,3 +39,38 @@ class Offset(Step):
             The values are still codes, which cannot be below 0.
         """
         np.subtract(images.values, given[OFFSET.name].of(images), out=images.values, casting="same_kind")
+
+
+class OffsetOrFlag(Offset):
+    """Take the dark signal off; samples of a module that has no offsets, though others do, are NaN and flagged."""
+
+    if_some_lack: ClassVar[Literal["refuse", "leave out", "flag"]] = "flag"
+
+    def bind(self, constants: Constants, kind: DetectorType) -> Bound:
+        """Take the offset, if there is one.
+
+        Parameters
+        ----------
+        constants : Constants
+        kind : DetectorType
+        """
+        found = constants.get(OFFSET)
+        return Bound(self, {} if found is None else {OFFSET.name: found}, kind)
+
+    def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
+        """Subtract the offset; nothing is found on the way.
+
+        Parameters
+        ----------
+        images : Images
+            As :meth:`Offset.apply` takes them. Without an offset values become NaN and get the flag NO_DARK_DATA.
+        given : mapping
+            Offset in ADU, or nothing.
+        kind : DetectorType
+            Not asked.
+        """
+        if given:
+            super().apply(images, given, kind)
+            return
+        images.values[...] = np.nan
+        images.mask |= np.uint32(BadPixels.NO_DARK_DATA)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Literal, Protocol, Self
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class Images:
         What steps found on the way, by their word.
     one_scale : bool
         Whether signals of all gain stages are on the scale of the first.
+    others : tuple of Frames
+        The same frames in the other gain stages, of runs that hold all of them; values are of the first one then.
     """
 
     values: Array
@@ -56,6 +58,7 @@ class Images:
     signal: Array | None = None
     found: dict[str, Array] = field(default_factory=dict)
     one_scale: bool = False
+    others: tuple[Frames, ...] = ()
 
     @classmethod
     def of(
@@ -91,13 +94,14 @@ class Images:
         """
         values = frames.adc.astype(np.float32)
         return cls(values, np.zeros(values.shape, np.uint8), np.zeros(values.shape, np.uint32),
-                   np.ones(values.shape, bool), frames.cell, frames.train, None, frames.gain, frames.gain_signal)
+                   np.ones(values.shape, bool), frames.cell, frames.train, None, frames.gain, frames.gain_signal,
+                   others=frames.others)
 
     def copy(self) -> Self:
         """Images that later steps can change without these."""
         values, stage, mask, use = (np.array(one) for one in (self.values, self.stage, self.mask, self.use))
         return type(self)(values, stage, mask, use, self.cell, self.train, self.pulse, self.bits, self.signal,
-                          dict(self.found), self.one_scale)
+                          dict(self.found), self.one_scale, self.others)
 
 
 class BoundConstant(Protocol):
@@ -299,6 +303,11 @@ class Step(Part):
         Whether codes come out where codes go in, so that it may stand before exact sums.
     takes_out : bool
         Whether it takes samples out of use.
+    combines : bool
+        Whether it takes frames of all gain stages together, and makes one of them.
+    if_some_lack : {"refuse", "leave out", "flag"}
+        What follows where some modules lack its constants and others have them: the job is refused, the step is left
+        out of all, or it is done without them and flags what it cannot do.
     """
 
     use_when: ClassVar[str] = ""
@@ -309,6 +318,13 @@ class Step(Part):
     unit_out: ClassVar[str] = "ADU"
     whole_numbers: ClassVar[bool] = False
     takes_out: ClassVar[bool] = False
+    combines: ClassVar[bool] = False
+    if_some_lack: ClassVar[Literal["refuse", "leave out", "flag"]] = "refuse"
+
+    @property
+    def drops_last(self) -> int:
+        """Frames that it wants left out at the end of each gain stage, where a train holds all of them."""
+        return 0
 
     def alternatives(self) -> dict[str, Step]:
         """Steps of which the data decide, by their names; none where the operator has decided."""

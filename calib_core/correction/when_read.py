@@ -4,10 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from calib_core.axes import Array
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.step import BoundConstant, Images
+
+
+@runtime_checkable
+class _WithUnit(Protocol):
+    """A constant that tells its unit."""
+
+    @property
+    def unit(self) -> str: ...
+
+
+def unit_of(found: BoundConstant, usual: str) -> str:
+    """Unit that a constant tells.
+
+    Parameters
+    ----------
+    found : BoundConstant
+    usual : str
+        That of constants which nobody reads from files.
+
+    Returns
+    -------
+    str
+        Empty where a file tells none.
+    """
+    return found.unit if isinstance(found, _WithUnit) else usual
 
 
 @dataclass(frozen=True, eq=False)

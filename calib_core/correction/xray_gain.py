@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Protocol, Self, runtime_checkable
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -14,18 +14,10 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import SLOPES_FF, ConstantKind
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.step import Bound, Constants, Given, Images, Step
-from calib_core.correction.when_read import WhenRead
+from calib_core.correction.when_read import WhenRead, unit_of
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 from calib_core.params import knob
-
-
-@runtime_checkable
-class _WithUnit(Protocol):
-    """A constant that tells its unit."""
-
-    @property
-    def unit(self) -> str: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +99,7 @@ class XrayGain(Step):
             There are none, or they do not say that this is their unit: with relative ones nothing becomes an energy.
         """
         found = super().bind(constants, kind).given[SLOPES_FF.name]
-        unit = found.unit if isinstance(found, _WithUnit) else SLOPES_FF.unit
+        unit = unit_of(found, SLOPES_FF.unit)
         if unit != SLOPES_FF.unit:
             told = f"are in “{unit}”" if unit else "do not tell their unit"
             raise BadInput(f"{SLOPES_FF.title} of {found.why} {told}; {self.title.lower()} takes those that say "

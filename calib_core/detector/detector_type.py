@@ -28,13 +28,15 @@ class GainStage:
     """A gain stage and the run that characterises it in the dark.
 
     ``short`` labels it on the screen and in flags (HG, G0), ``role`` names the run (``high`` → ``--run-high``),
-    ``code`` is its value in the raw gain bits, ``label`` is for people.
+    ``code`` is its value in the raw gain bits, ``label`` is for people, ``nominal_gain`` is its conversion by design
+    in ADU/keV, 0 where that is not known.
     """
 
     short: str
     role: str
     label: str
     code: int = 0
+    nominal_gain: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,15 @@ class Calibration:
     parameters : tuple of str, optional
         Parameters of the operating condition that the database's queries have, by our names; None for all that the
         type has. The others are attributes of the constant.
+    unit : str, optional
+        Of its values, where that is not the one that constants of this kind have elsewhere.
     """
 
     name: str
     dims: tuple[str, ...]
     written_as: Mapping[str, str] = field(default_factory=dict)
     parameters: tuple[str, ...] | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +151,8 @@ class DetectorType:
     stages_in_run : callable, optional
         ``stages_in_run(values of the condition) -> int`` where one run may hold all gain stages, one after the other
         in each train: how many it holds, or 1. Without it a run is of one stage.
+    in_parallel : bool
+        Whether each train holds the frames of all gain stages, where the operating condition says so.
     fixed_stage : int, optional
         Gain stage of all samples, where the operating condition fixes it.
     operated : callable, optional
@@ -186,6 +193,7 @@ class DetectorType:
     always_whole: bool = True
     cells_told_by: str = "memory_cells"
     stages_in_run: Callable[[Mapping[str, Found]], int] | None = None
+    in_parallel: bool = False
     fixed_stage: int | None = None
     operated: Callable[[DetectorType, Mapping[str, Found]], DetectorType] | None = None
     simulated: Simulated | None = None

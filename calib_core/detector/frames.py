@@ -28,6 +28,8 @@ class Frames:
         Gain bits as stored, for detectors that have them.
     signal_plane : int, optional
         Plane of the analogue gain signal, for detectors that have one.
+    others : tuple of Frames
+        The same frames in the other gain stages, of runs that hold all of them and are read so.
     """
 
     block: Array
@@ -35,15 +37,17 @@ class Frames:
     train: Array
     gain: Array | None = None
     signal_plane: int | None = None
+    others: tuple[Frames, ...] = ()
 
     def __len__(self) -> int:
         """Number of frames."""
         return len(self.cell)
 
-    def part(self, which: slice) -> Frames:
-        """Some of the frames, in the same memory."""
+    def part(self, which: slice | Array) -> Frames:
+        """Some of the frames, in the same memory where they are a slice."""
         return Frames(self.block[which], self.cell[which], self.train[which],
-                      None if self.gain is None else self.gain[which], self.signal_plane)
+                      None if self.gain is None else self.gain[which], self.signal_plane,
+                      tuple(one.part(which) for one in self.others))
 
     @property
     def adc(self) -> Array:
@@ -77,6 +81,10 @@ class FrameSelection:
     part, parts : int
         A train's frames are cut into ``parts`` equal parts, such as one for each gain stage, and part ``part``,
         counted from 0, is used with the memory cells of the first part.
+    together : bool
+        Whether the frames of all parts are used, each with those of the others beside it.
+    drop_last : int
+        Frames at the end of each part that are left out then.
     """
 
     skip_first: int = 0
@@ -88,6 +96,8 @@ class FrameSelection:
     max_lost: float = 1.0
     cells_in_use: int = 0
     partial: bool = False
+    together: bool = False
+    drop_last: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.part < self.parts:

@@ -75,8 +75,10 @@ def clues(shape: tuple[int, int]) -> dict[str, Sequence[Clue]]:
     }
 
 
-def simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Control source of a dark run of these cameras."""
+def simulate_control(
+    detector: str, stage: int | None, settings: Mapping[str, Any],
+) -> Mapping[str, Mapping[str, Any]]:
+    """Control source of a run of these cameras."""
     return {f"{detector}/DET/CONTROL": {
         "bias": np.float32(settings["bias_voltage"]),
         "expTime": np.float32(settings["integration_time"]),

@@ -15,9 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.correction.full import MarkFull
+from calib_core.correction.mask import MaskOfDark
+from calib_core.correction.offset import Offset
 from calib_core.detector import Calibration, DetectorType, GainStage
 from calib_core.detector.clues import Combined, Device, Seen, Told, Usual, as_number
 from calib_core.detector.condition_parts import ACQUISITION_RATE, BIAS_VOLTAGE, PIXELS_FAST_SLOW, memory_cells, pixels
@@ -93,8 +97,10 @@ _CLUES = {
 _QUERIED = ("bias_voltage", "memory_cells", "pixels_x", "pixels_y")
 
 
-def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Control sources of a dark run: one per quadrant that has modules."""
+def _simulate_control(
+    detector: str, stage: int | None, settings: Mapping[str, Any],
+) -> Mapping[str, Mapping[str, Any]]:
+    """Control sources of a run: one per quadrant that has modules."""
     instrument, _, kind = detector.split("_", 2)
     number = "2" if kind.endswith("DSSC2") else ""
     quadrants = sorted({module // 4 + 1 for module in settings["module_numbers"]})
@@ -139,4 +145,6 @@ DSSC1M = DetectorType(
     simulate_control=_simulate_control,
 )
 
-declare(Family("DSSC", "DSSC", (DSSC1M,), with_defaults("dssc", Dark()), __doc__))
+_CORRECT = Correct(steps=(MarkFull(), Offset(), MaskOfDark()))
+
+declare(Family("DSSC", "DSSC", (DSSC1M,), with_defaults("dssc", Dark(), _CORRECT), __doc__))

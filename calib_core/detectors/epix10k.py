@@ -1,6 +1,8 @@
 """ePix10K: one module of four ASICs, gain fixed or switching by itself once, told by bit 14 of a word.
 
-Each gain setting has constants of its own, so a run is of one stage; in fixed gain bit 14 says nothing.
+Each gain setting has constants of its own. In fixed gain bit 14 says nothing, and all samples are of one stage.
+Where the gain switches by itself constants have two, and a dark knows the first alone: no frame without light is in
+the other.
 Sources: EXtra-geom (layout), SLAC's psana (gain modes, gain bit, pedestals), public facility notes.
 """
 
@@ -13,11 +15,17 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.correction.gain_stage import StageOfBits
+from calib_core.correction.mask import MaskOfDark
+from calib_core.correction.nominal_gain import NominalGain
+from calib_core.correction.offset import Offset
 from calib_core.detector import Array, Calibration, DetectorType, GainStage
 from calib_core.detector.clues import Told, Usual
+from calib_core.detector.defaults import defaults
 from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors._epix import (
     CONDITION,
@@ -43,6 +51,9 @@ _CONDITION = (
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("slow_scan", "fast_scan", "cell")
+#: Gain that each setting begins with, and conversion of each by design.
+_GAINS = ("high", "medium", "low", "high", "medium")
+_NOMINAL = defaults("epix10k", "nominal_gain")
 _RAW = layout("EPIX10K|EPX10K", adc_mask=0x3FFF, gain_shift=_GAIN_SHIFT)
 
 
@@ -52,14 +63,20 @@ def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]
 
 
 def _operated(kind: DetectorType, found: Mapping[str, Found]) -> DetectorType:
-    """In fixed gain the gain bit says nothing, so no sample is left out for it."""
-    setting = found.get("gain_setting")
-    switching = setting is not None and float(setting.value) >= _FIRST_SWITCHING
-    return kind if switching else replace(kind, raw=replace(kind.raw, gain_shift=None))
+    """In fixed gain the gain bit says nothing, so no sample is left out for it; else there are two stages."""
+    setting = int(float(found["gain_setting"].value)) if "gain_setting" in found else 0
+    first = replace(kind.stages[0], label=f"{_GAINS[setting]} gain", nominal_gain=_NOMINAL[_GAINS[setting]])
+    if setting < _FIRST_SWITCHING:
+        return replace(kind, stages=(first,), fixed_stage=0, raw=replace(kind.raw, gain_shift=None))
+    low = GainStage("L", "low", "low gain, by itself", code=1, nominal_gain=_NOMINAL["low"])
+    of_two = {name: replace(one, dims=(*one.dims, "gain")) for name, one in kind.calibrations.items()}
+    return replace(kind, stages=(first, low), calibrations=of_two)
 
 
-def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Control source of a dark run."""
+def _simulate_control(
+    detector: str, stage: int | None, settings: Mapping[str, Any],
+) -> Mapping[str, Mapping[str, Any]]:
+    """Control source of a run."""
     made = simulate_control(detector, stage, settings)
     setting = {"gainSetting": np.uint16(settings["gain_setting"])}
     return {source: {**keys, **setting} for source, keys in made.items()}
@@ -94,4 +111,6 @@ _WHOLE = DetectorType(
 )
 EPIX10K = replace(_WHOLE, variants=(active_only(_WHOLE),))
 
-declare(Family("EPIX10K", "ePix10K", (EPIX10K,), with_defaults("epix10k", RefinedDark()), __doc__))
+_CORRECT = Correct(steps=(StageOfBits(), Offset(), NominalGain(on=False), MaskOfDark()))
+
+declare(Family("EPIX10K", "ePix10K", (EPIX10K,), (*with_defaults("epix10k", RefinedDark()), _CORRECT), __doc__))

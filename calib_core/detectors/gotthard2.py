@@ -13,10 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter
+from calib_core.correction.factors import GainFactor
+from calib_core.correction.gain_stage import StageOfBits
 from calib_core.correction.linearise import Linearise
+from calib_core.correction.mask import Mask
+from calib_core.correction.offset import OffsetOrFlag
 from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout
 from calib_core.detector.clues import Coded, Device, Scaled, Told, Usual, as_number, stage_told
 from calib_core.detector.condition_parts import ACQUISITION_RATE, BIAS_VOLTAGE
@@ -95,10 +100,12 @@ def _no_geometry(n_modules: int) -> None:
     """Strips make no picture."""
 
 
-def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Control source of a dark run."""
+def _simulate_control(
+    detector: str, stage: int | None, settings: Mapping[str, Any],
+) -> Mapping[str, Mapping[str, Any]]:
+    """Control source of a run."""
     return {f"{detector}/DET/CONTROL": {
-        "settings": _MODES[stage],
+        "settings": _MODES[stage or 0],
         "highVoltage": np.uint32(settings["bias_voltage"]),
         "exposureTime": np.float32(2.2e-7),
         "exposurePeriod": np.float32(0.1),
@@ -125,8 +132,11 @@ GOTTHARD2 = DetectorType(
     condition=_CONDITION,
     clues=_CLUES,
     find_stage=_find_stage,
-    calibrations={k: Calibration(f"{k}Gotthard2", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")} | {
-        "Lut": Calibration("LUTGotthard2", ("cell", "adc", "fast_scan"))},
+    calibrations={
+        **{k: Calibration(f"{k}Gotthard2", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark", "BadPixelsFF")},
+        "RelativeGain": Calibration("RelativeGainGotthard2", _DIMS, unit=""),
+        "Lut": Calibration("LUTGotthard2", ("cell", "adc", "fast_scan")),
+    },
     geometry=_no_geometry,
     simulated=read_simulated("gotthard2", "GOTTHARD2", _HARDWARE),
     simulate_control=_simulate_control,
@@ -144,5 +154,7 @@ GOTTHARD2_25UM = replace(
     simulated=read_simulated("gotthard2", "GOTTHARD2_25UM", _HARDWARE),
 )
 
+_CORRECT = Correct(steps=(Linearise(), StageOfBits(), OffsetOrFlag(), GainFactor(), Mask()))
+
 declare(Family("GOTTHARD2", "Gotthard-II", (GOTTHARD2, GOTTHARD2_25UM),
-               with_defaults("gotthard2", Dark(before=(Linearise(),))), __doc__))
+               (*with_defaults("gotthard2", Dark(before=(Linearise(),))), _CORRECT), __doc__))

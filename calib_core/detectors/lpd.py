@@ -16,49 +16,54 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.detector import Array, Calibration, DetectorType, GainStage
-from calib_core.detector.clues import (
-    Clue,
-    Coded,
-    Device,
-    Fixed,
-    Seen,
-    Told,
-    Unknown,
-    Usual,
-    found_value,
-    stage_told,
-    switch,
-)
+from calib_core.correction.factors import AmplifierFactor, FlatFieldFactor, GainFactor
+from calib_core.correction.full import MarkFull
+from calib_core.correction.mask import Mask
+from calib_core.correction.offset import Offset
+from calib_core.correction.parallel_gain import StageOfBitsOrParallel
+from calib_core.detector import Array, Calibration, DetectorType
+from calib_core.detector.clues import Clue, Fixed, Seen, Usual
 from calib_core.detector.condition_parts import BIAS_VOLTAGE, PIXELS_FAST_SLOW, memory_cells, pixels
-from calib_core.detector.defaults import read_resource
-from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
+from calib_core.detector.defaults import defaults
 from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors._geometry import known_geometry
+from calib_core.detectors._lpd_control import (
+    PARALLEL,
+    PARALLEL_GAIN,
+    STAGES,
+    cell_order,
+    find_stage,
+    simulate_control,
+)
 from calib_core.detectors._xtdf import channels
 
-_STAGES = (
-    GainStage("HG", "high", "high gain", code=0),
-    GainStage("MG", "med", "medium gain", code=1),
-    GainStage("LG", "low", "low gain", code=2),
-)
 _GAIN_SHIFT = 12
 _MOST_CELLS = 512
-_PARALLEL_GAIN = ConditionParameter(
-    "parallel_gain", "Parallel gain", left_out_at=0.0, choices=(0, 1),
-    help="1 where each train holds all gain stages, else 0")
+#: Constants of all memory cells in their order stand in for those of the run's own order.
+_STAND_IN = defaults("lpd", "stand_in")
 _CONDITION = (
     replace(BIAS_VOLTAGE, tolerance=0.0),
     replace(memory_cells(_MOST_CELLS), help="Always 512, whatever is in use; old constants have fewer"),
     ConditionParameter("memory_cell_order", "Memory cell order", left_out_at="", text=True,
+                       stand_in="".join(f"{cell}," for cell in range(_STAND_IN["cells"])),
+                       stand_in_days=_STAND_IN["days"],
                        help="Memory cells in the order of recording, where it is not ascending"),
     ConditionParameter("feedback_capacitor", "Feedback capacitor", "pF", choices=(5, 50), help="5 or 50"),
     *PIXELS_FAST_SLOW,
-    _PARALLEL_GAIN,
+    PARALLEL_GAIN,
+    ConditionParameter("source_energy", "Source Energy", "keV", lowest=0.1, highest=100,
+                       help="Photon energy of the light that gains are of; no run tells it"),
+    ConditionParameter("category", "category", lowest=0, highest=1000,
+                       help="Category of the gains in the database; no run tells it"),
 )
+_OF_LIGHT = ("source_energy", "category")
+#: Parameters of the condition that constants of darks, and those of gains have.
+_OF_DARKS = tuple(one.name for one in _CONDITION if one.name not in _OF_LIGHT)
+_OF_GAINS = (*(name for name in _OF_DARKS if name not in ("memory_cell_order", "parallel_gain")), *_OF_LIGHT)
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell", "gain")
 _RAW = channels("LPD1M", "LPD", adc_mask=0x0FFF, gain_shift=_GAIN_SHIFT)
@@ -66,77 +71,30 @@ _HARDWARE = Electronics((32, 128), "DA01", telemetry_bytes=416)
 
 
 def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]:
-    code = np.uint16(_STAGES[stage].code) if gain is None else gain[:, None].astype(np.uint16)
+    code = np.uint16(STAGES[stage].code) if gain is None else gain[:, None].astype(np.uint16)
     return {"image.data": block | code << np.uint16(_GAIN_SHIFT)}
 
 
-#: Device of the front-end modules; the database does not always name the right one.
-_FRONT_END = Device(r"{detector}/COMP/FEM_MDL_COMP")
-
-
-def _cell_order(run: ControlReader) -> Found:
-    """Text of the cells with a comma after each, as the database has it; empty where the order is ascending."""
-    order = run.cell_order()
-    jumps_back = len(order) > 2 and bool((np.diff(order.astype(np.int64)) < 0).any())
-    text = "".join(f"{cell}," for cell in order) if jumps_back else ""
-    return Found(text, "image.cellId of the first train")
-
-
-_PARALLEL: tuple[Clue, ...] = (
-    Told(_FRONT_END, ("femAsicGainOverride",), switch), Unknown(_FRONT_END, 0.0, "is from before parallel gain"),
-    Usual(0.0, "no FEM_MDL_COMP in the run"),
-)
 _CLUES: dict[str, tuple[Clue, ...]] = {
     "bias_voltage": (Usual(250.0, "no bias voltage in the run"),),
     "memory_cells": (Fixed(float(_MOST_CELLS)),),
-    "memory_cell_order": (Seen(_cell_order),),
+    "memory_cell_order": (Seen(cell_order),),
     "feedback_capacitor": (Usual(5.0, "no capacitor in the run"),),
     **pixels(256, 256),
-    "parallel_gain": _PARALLEL,
+    "parallel_gain": PARALLEL,
 }
-_CODINGS = [one["codes"] for one in read_resource("codings", "lpd")["femAsicGain"]]
-
-
-_ROLES = {stage.role: float(number) for number, stage in enumerate(_STAGES)}
-#: Gain stage of each code, of those on which all codings that have them agree.
-_CODES = {code: _ROLES[role] for codes in _CODINGS for code, role in codes.items()
-          if all(other.get(code, role) == role for other in _CODINGS)}
-_STAGE = Told(_FRONT_END, ("femAsicGain",), Coded(_CODES))
-
-
-def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
-    """The gain bits decide; what slow control says stands beside them."""
-    parallel = found_value(_PARALLEL_GAIN, _PARALLEL, run, detector)
-    if parallel is not None and parallel.value:
-        return StageEvidence(None, parallel.origin)
-    bits, told = stage_by_bits(_STAGES, sample), stage_told(run, detector, _STAGE)
-    if bits.stage is None or told is None or told.stage is None:
-        return bits if bits.stage is not None else told or bits
-    if bits.stage == told.stage:
-        return replace(bits, origin=f"{bits.origin}, and {told.origin}")
-    return replace(bits, conflict=f"the gain bits say {_STAGES[bits.stage].label}, but {told.origin} says "
-                                  f"{_STAGES[told.stage].label}; the gain bits are taken")
-
-
 def _stages_in_run(found: Mapping[str, Found]) -> int:
-    return len(_STAGES) if "parallel_gain" in found and found["parallel_gain"].value else 1
+    return len(STAGES) if "parallel_gain" in found and found["parallel_gain"].value else 1
+
+
+def _operated(kind: DetectorType, found: Mapping[str, Found]) -> DetectorType:
+    return replace(kind, in_parallel=_stages_in_run(found) > 1)
 
 
 def _geometry_mini(count: int, n_modules: int) -> Any:
     from extra_geom import LPD_MiniGeometry
 
     return LPD_MiniGeometry.example(n_modules=count)
-
-
-def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Control source of a dark run: the front-end modules, which leave the stage to the chip in parallel gain."""
-    codes = _CODINGS[read_resource("codings", "lpd")["simulated"]]
-    parallel = bool(settings.get("parallel_gain"))
-    [code] = [code for code, role in codes.items() if role == _STAGES[stage].role]
-    return {f"{detector}/COMP/FEM_MDL_COMP": {
-        "femAsicGain": np.int32(0 if parallel else code),
-        "femAsicGainOverride": np.int32(parallel),
-    }}
 
 
 LPD1M = DetectorType(
@@ -149,20 +107,25 @@ LPD1M = DetectorType(
     max_cells=_MOST_CELLS,
     saturation=4095,
     asic_shape=(32, 16),
-    stages=_STAGES,
+    stages=STAGES,
     raw=_RAW,
     decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
     clues=_CLUES,
     cells_told_by="",
-    find_stage=_find_stage,
+    find_stage=find_stage,
     stages_in_run=_stages_in_run,
-    calibrations={k: Calibration(k, _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
+    operated=_operated,
+    calibrations={
+        **{k: Calibration(k, _DIMS, parameters=_OF_DARKS) for k in ("Offset", "Noise", "BadPixelsDark")},
+        **{k: Calibration(k, _DIMS, parameters=_OF_GAINS, unit="") for k in ("RelativeGain", "GainAmpMap", "FFMap")},
+        "BadPixelsFF": Calibration("BadPixelsFF", _DIMS, parameters=_OF_GAINS),
+    },
     geometry=partial(known_geometry, "LPD_1MGeometry", "example"),
     geometry_note="EXtra-geom, example arrangement",
     simulated=read_simulated("lpd", "LPD1M", _HARDWARE),
-    simulate_control=_simulate_control,
+    simulate_control=simulate_control,
 )
 
 #: Rows of a mini, and the most minis that one source is taken to hold.
@@ -195,4 +158,7 @@ LPDMINI = replace(
     _minis(_MOST_MINIS, _MINIS), variants=tuple(_minis(count, _MINIS) for count in range(1, _MOST_MINIS))
 )
 
-declare(Family("LPD", "LPD", (LPD1M, LPDMINI), with_defaults("lpd", Dark()), __doc__))
+_CORRECT = Correct(steps=(StageOfBitsOrParallel(), MarkFull(), Offset(), GainFactor(), AmplifierFactor(),
+                          FlatFieldFactor(), Mask()))
+
+declare(Family("LPD", "LPD", (LPD1M, LPDMINI), with_defaults("lpd", Dark(), _CORRECT), __doc__))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise, zip_longest
 from time import perf_counter
 from typing import Any
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from calib_core.detector import DetectorType, Frames, FrameSelection
 from calib_core.errors import BadInput, BadParameter
+from calib_core.io.files import RunFile
 from calib_core.io.loss import Loss
 from calib_core.io.module_index import ModuleIndex
 from calib_core.io.sequence_frames import SequenceFrames, frames_of_part
@@ -124,14 +126,14 @@ class ModuleFrames:
             The file cannot be read; the message names it.
         """
         chosen = self._of_sequences(self._chosen(cells, which), sequences)
-        length = max(1, chunk_bytes // self.detector.frame_bytes)
-        buffers = self._buffers(min(length, len(chosen)))
+        length = max(1, chunk_bytes // self.bytes_of_frame)
+        read = self._reader(min(length, len(chosen)))
         blocks = [chosen[i:i + length] for i in range(0, len(chosen), length)]
         ahead = _ReadAhead()
         for block, following in zip_longest(blocks, blocks[1:], fillvalue=chosen[:0]):
             started = perf_counter()
-            frames = self._read(block, buffers)
-            if ahead.pays(len(block) * self.detector.frame_bytes, perf_counter() - started):
+            frames = read(block)
+            if ahead.pays(len(block) * self.bytes_of_frame, perf_counter() - started):
                 self._advise(following)
             if len(frames):
                 yield frames
@@ -243,6 +245,11 @@ class ModuleFrames:
             yield self._index.parts[part].file.name, self._read(chosen, self._buffers(len(chosen)))
 
     @property
+    def bytes_of_frame(self) -> int:
+        """Bytes of a frame in memory, with all that is read with it."""
+        return self.detector.frame_bytes
+
+    @property
     def index_bytes(self) -> int:
         """Memory of where the frames are, bytes."""
         return self._index.nbytes + self._zero.nbytes
@@ -300,6 +307,16 @@ class ModuleFrames:
         """Sequences of the files that have frames, ascending."""
         return tuple(np.unique(self._sequence[self._index.part]).tolist())
 
+    def file_of(self, sequence: int) -> RunFile:
+        """File of a sequence, one of :attr:`sequences`.
+
+        Parameters
+        ----------
+        sequence : int
+        """
+        [part] = np.flatnonzero(self._sequence == sequence)
+        return self._index.parts[int(part)].file
+
     def of_sequence(self, sequence: int) -> SequenceFrames:
         """Where the frames of one sequence of files lie.
 
@@ -324,6 +341,16 @@ class ModuleFrames:
         kind = self.detector
         gain = np.empty((n, *kind.shape), np.uint8) if kind.has_gain_bits else None
         return np.empty((n, kind.planes, *kind.shape), np.uint16), gain
+
+    def _reader(self, n: int) -> Callable[[Indices], Frames]:
+        """Reads up to ``n`` frames at a time, into the same arrays each time."""
+        return partial(self._read, buffers=self._buffers(n))
+
+    def _leave_out(self, mask: npt.NDArray[np.bool_], reason: str) -> None:
+        """Go on without some of the frames, which are counted."""
+        self._index = self._index.left_out(mask, reason)
+        self.cell, self.train, self._zero = self._index.cell, self._index.train, self._zero[~mask]
+        self.trains = len(np.unique(self.train))
 
     def _read(self, chosen: Indices, buffers: tuple[Array, Array | None]) -> Frames:
         block, gain = buffers[0], buffers[1]

@@ -16,6 +16,7 @@ import numpy as np
 from calib_core.detector import Array, ControlReader, Detector, FrameSelection, Module, SampleStatistics
 from calib_core.detector.registry import identify
 from calib_core.errors import BadInput, StillWritten, and_others
+from calib_core.io.all_stages import FramesOfAllStages
 from calib_core.io.belonging import own_files
 from calib_core.io.cells import without_strays
 from calib_core.io.control import RunControl
@@ -179,7 +180,8 @@ class Run:
         with self._lock:
             index = without_strays(detector.type, self._index(detector, module, selection.parts),
                                    selection.cells_in_use)
-            return ModuleFrames(self.label, detector.type, index, selection, self.loss(detector, module, selection))
+            make = FramesOfAllStages if selection.together else ModuleFrames
+            return make(self.label, detector.type, index, selection, self.loss(detector, module, selection))
 
     def sample(self, detector: Detector, selection: FrameSelection | None = None) -> SampleStatistics:
         """Statistics of three frames of the first module that has any.

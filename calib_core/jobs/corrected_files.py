@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from calib_core.jobs.board import Written
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.set_writer import key_of
+from calib_core.jobs.shared_files import SharedFiles
 from calib_core.store.corrected import CorrectedFile, CorrectedKey, CorrectedSource, SourceWriter, read_key
 from calib_core.store.correction_record import Correction, RetrievedConstant, RetrievedModule, write_record
 from calib_core.store.origin import Origin, origin_of
@@ -48,6 +49,7 @@ class CorrectedFiles:
         self._plan, self._wrote, self._say = plan, wrote, say
         self._outputs = [one for one in plan.outputs if isinstance(one, CorrectedOutput)]
         self._key = key_of(plan) if self._outputs else ""
+        self._shared = SharedFiles()
 
     @contextmanager
     def sink(self, unit: Unit) -> Iterator[Sink | None]:
@@ -68,16 +70,29 @@ class CorrectedFiles:
         finally:
             sink.abandon()
 
-    def open(self, origin: Origin, source: CorrectedSource) -> CorrectedFile | None:
-        """A file to write; None where the same job has written it already."""
-        folder, again = self._plan.spec.out_folder, self._plan.spec.again
-        if not again and read_key(folder / origin.name) == self._key:
-            self._say(f"{folder / origin.name} is there already, whole and of the same job; it stays.")
-            return None
-        return CorrectedFile(folder, origin, [source], self._key, overwrite=again)
+    def join(self, origin: Origin, sources: Sequence[CorrectedSource]) -> CorrectedFile | None:
+        """A file to write, together with the other modules in it; None where the same job has written it already."""
+        path, again = self._plan.spec.out_folder / origin.name, self._plan.spec.again
 
-    def done(self, path: Path) -> None:
-        """Tell of a file that has appeared."""
+        def make() -> CorrectedFile | None:
+            if not again and read_key(path) == self._key:
+                self._say(f"{path} is there already, whole and of the same job; it stays.")
+                return None
+            return CorrectedFile(path.parent, origin, sources, self._key, overwrite=again)
+
+        return self._shared.join(path, [one.name for one in sources], make)
+
+    def leave(self, file: CorrectedFile, source: str, whole: bool) -> None:
+        """End to write a source of a file, and tell of the file if it has appeared."""
+        if (path := self._shared.leave(file.path, source, whole)) is not None:
+            self._done(path)
+
+    def close(self) -> None:
+        """Tell of files that do not appear, because modules of theirs failed or never came."""
+        for path in self._shared.close():
+            self._say(f"{path} is not written, since not all modules are whole whose frames it would have.")
+
+    def _done(self, path: Path) -> None:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         self._wrote([Written(path, _WHAT, digest, path.stat().st_size)])
@@ -97,11 +112,10 @@ class _ModuleSink:
     def __init__(self, files: CorrectedFiles, plan: Plan, unit: Unit, physical: str) -> None:
         assert plan.detector is not None
         assert unit.module is not None
-        self._files, self._unit, self._physical = files, unit, physical
+        self._files, self._plan, self._unit, self._physical = files, plan, unit, physical
         self._kind, self._module = plan.detector_type, plan.detector.module(unit.module)
-        [key] = unit.inputs
-        self._frames = plan.frames[unit.module, key]
-        self._skipped = {one.step: one.reason for one in plan.context.before[unit.module].skipped}
+        [self._key] = unit.inputs
+        self._frames = plan.frames[unit.module, self._key]
         self._open: _OpenFile | None = None
         self._sequence: int | None = None
 
@@ -117,30 +131,46 @@ class _ModuleSink:
     def commit(self) -> None:
         """Finish the open file, if there is one."""
         if self._open is not None:
-            self._files.done(self._open.commit())
-            self._open = None
+            self._open.fill()
+            done, self._open = self._open, None
+            self._files.leave(done.file, done.source, whole=True)
 
     def abandon(self) -> None:
         """Leave nothing of a file that is not whole."""
         if self._open is not None:
-            self._open.file.abandon()
-            self._open = None
+            failed, self._open = self._open, None
+            self._files.leave(failed.file, failed.source, whole=False)
 
     def _begin(self, sequence: int) -> None:
-        frames = self._frames.of_sequence(sequence)
-        origin = origin_of(frames.file, np.unique(frames.train))
-        source = _source(self._kind, self._module, frames, origin, self._physical, self._skipped)
-        self._sequence, file = sequence, self._files.open(origin, source)
-        self._open = None if file is None else _OpenFile(file, file.writer(source.name), self._kind, frames, origin)
+        together = {number: self._plan.frames[number, self._key].of_sequence(sequence)
+                    for number in self._in_file(sequence)}
+        frames = together[self._module.number]
+        origin = origin_of(frames.file, np.unique(np.concatenate([one.train for one in together.values()])))
+        sources = {number: self._source(number, one, origin) for number, one in together.items()}
+        self._sequence, file = sequence, self._files.join(origin, list(sources.values()))
+        name = sources[self._module.number].name
+        self._open = None if file is None else _OpenFile(file, file.writer(name), self._kind, frames)
+
+    def _in_file(self, sequence: int) -> list[int]:
+        """Modules of the job whose frames are in the file of this one's."""
+        path = self._frames.file_of(sequence).path
+        others = {number: self._plan.frames[number, self._key] for number in self._plan.modules if number is not None}
+        return [number for number, one in others.items()
+                if sequence in one.sequences and one.file_of(sequence).path == path]
+
+    def _source(self, number: int, frames: SequenceFrames, origin: Origin) -> CorrectedSource:
+        assert self._plan.detector is not None
+        skipped = {one.step: one.reason for one in self._plan.context.before[number].skipped}
+        return _source(self._kind, self._plan.detector.module(number), frames, origin, self._physical, skipped)
 
 
 class _OpenFile:
     """A file whose frames come one after the other; those that never come are no measurement."""
 
     def __init__(
-        self, file: CorrectedFile, writer: SourceWriter, kind: DetectorType, frames: SequenceFrames, origin: Origin
+        self, file: CorrectedFile, writer: SourceWriter, kind: DetectorType, frames: SequenceFrames,
     ) -> None:
-        self.file, self._writer, self._kind = file, writer, kind
+        self.file, self.source, self._writer, self._kind = file, writer.source.name, writer, kind
         per_row = frames.per_row if kind.raw.frames_per_entry else 1
         row = np.searchsorted(np.unique(frames.train), frames.train)
         place = row * per_row + frames.slot if kind.raw.frames_per_entry else np.arange(len(frames.train))
@@ -154,19 +184,20 @@ class _OpenFile:
         self._write(places, images.values, images.mask, images.stage, images.cell)
         self._missing[places] = False
 
-    def commit(self) -> Path:
-        """Fill what is missing, frame by frame, and let the file appear."""
+    def fill(self) -> None:
+        """Fill what is missing, frame by frame."""
         shape = self._kind.shape
         nothing = np.full((1, *shape), np.nan, np.float32)
         flags = np.full((1, *shape), int(BadPixels.VALUE_IS_NAN | BadPixels.NO_DARK_DATA), np.uint32)
         none = np.full(1, self._kind.raw.no_frame_cell or 0)
         for place in np.flatnonzero(self._missing):
             self._write(np.array([place]), nothing, flags, np.zeros((1, *shape), np.uint8), none)
-        return self.file.commit()
 
     def _write(self, places: Array, values: Array, mask: Array, stage: Array, cell: Array) -> None:
-        names = _Names(self._kind)
-        arrays = {names.values: values, names.mask: mask, names.stage: stage}
+        names, flat = _Names(self._kind), (len(places), *_frame(self._kind))
+        arrays = {names.values: values.reshape(flat), names.mask: mask.reshape(flat)}
+        if names.stage:
+            arrays[names.stage] = stage.reshape(flat)
         if names.cell:
             arrays[names.cell] = cell.astype(np.uint16)
         if names.pulse and self._pulse is not None:  # an entry of several frames has none
@@ -188,22 +219,29 @@ class _Places:
 
 
 class _Names:
-    """Names of the keys of a corrected source."""
+    """Names of the keys of a corrected source; those that it does not have are empty or None."""
 
     def __init__(self, kind: DetectorType) -> None:
         raw = kind.raw
         self.values, self.cell, self.pulse = raw.pixels, raw.cell, raw.pulse
-        self.mask, self.stage = f"{raw.group}.mask", f"{raw.group}.gain"
+        beside = raw.pixels.rpartition(".")[0]
+        has_stages = len(kind.stages) > 1 or kind.fixed_stage is not None
+        self.mask, self.stage = f"{beside}.mask", f"{beside}.gain" if has_stages else ""
+
+
+def _frame(kind: DetectorType) -> tuple[int, ...]:
+    """Shape of a frame in files: that of strips has one axis."""
+    return kind.shape[1:] if kind.raw.strips else kind.shape
 
 
 def _source(
     kind: DetectorType, module: Module, frames: SequenceFrames, origin: Origin, unit: str, skipped: dict[str, str],
 ) -> CorrectedSource:
-    names, shape = _Names(kind), kind.shape
+    names, shape = _Names(kind), _frame(kind)
     keys = (
         CorrectedKey(names.values, np.dtype("f4"), shape, unit=unit),
         CorrectedKey(names.mask, np.dtype("u4"), shape, packed=True, shuffled=True),
-        CorrectedKey(names.stage, np.dtype("u1"), shape, packed=True),
+        *((CorrectedKey(names.stage, np.dtype("u1"), shape, packed=True),) if names.stage else ()),
         *((CorrectedKey(names.cell, np.dtype("u2")),) if names.cell else ()),
         *((CorrectedKey(names.pulse, np.dtype("u8")),) if names.pulse and frames.pulse is not None else ()),
     )

@@ -15,7 +15,7 @@ from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.step import Images
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
-from calib_core.jobs.said import cells_of, names_cells
+from calib_core.jobs.said import cells_of, names_cells, understood
 from calib_core.store.constants import StoredConstant
 
 
@@ -79,6 +79,13 @@ class FileConstant:
     def unit(self) -> str:
         """Unit that the file tells; empty where it tells none."""
         return str(self.stored.attributes.get("unit", ""))
+
+    @property
+    def codes_after(self) -> frozenset[str] | None:
+        """Words of the steps that the codes went through which it was made of; None where the file does not tell."""
+        with understood(self.stored):
+            said = self.stored.attributes.get("provenance")
+            return None if said is None else frozenset(said.get("constants", ()))
 
     def read(self, cells: Sequence[int] = ()) -> OfSamples:
         """The constant in memory, by gain stage, or what else is used of it, and memory cell.

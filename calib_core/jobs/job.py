@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -294,8 +294,9 @@ class Job:
             self._live.look_at(self._view)
         self._set = SetWriter(planned_set(plan), self.spec.out_folder, self.spec.all_or_nothing, self.wrote)
         files = CorrectedFiles(plan, self.wrote, partial(self.say, "INFO"))
-        Workers(plan, self._results, self._live, self._progress, self, self._set.write, files,
-                self._cancel.is_set).run()
+        with closing(files):
+            Workers(plan, self._results, self._live, self._progress, self, self._set.write, files,
+                    self._cancel.is_set).run()
         self.check()
         if failed := self._progress.failed:
             sentences = in_words(failed)

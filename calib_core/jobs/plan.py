@@ -303,7 +303,7 @@ def _frames(
     for one in found.taken:
         run = runs[one.key]
         here = next(d for d in run.detectors if d.identifier == detector.identifier)
-        selection = replace(method.frame_selection(), part=one.part, parts=one.parts,
+        selection = replace(method.frame_selection(), part=one.part, parts=one.parts, together=one.together,
                             cells_in_use=cells_in_use(detector.type, found.condition))
         if run.being_written:  # it is only here if it is to be used in part
             selection = replace(selection, max_lost=1.0)

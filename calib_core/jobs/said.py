@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from calib_core.constants.condition import Condition, Found
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
+from calib_core.io.libraries import h5py
 from calib_core.store.constants import StoredConstant, opened
 from calib_core.store.manifests import doubts
 
@@ -96,6 +97,37 @@ def zeros_in(one: StoredConstant) -> int:
     with opened(one) as data:
         some = data[tuple(slice(0, length) for length in data.chunks or (1, *data.shape[1:]))]
     return 0 if np.any(some) else int(some.size)
+
+
+def stages_without_values(one: StoredConstant, stages: Sequence[str]) -> list[str]:
+    """Gain stages of which a constant has no number in the first of its memory cells.
+
+    Parameters
+    ----------
+    one : StoredConstant
+        With names of its axes.
+    stages : sequence of str
+        Names of the detector's gain stages.
+
+    Returns
+    -------
+    list of str
+        None where it has no axis of gain stages: what it has is of all.
+    """
+    if "gain" not in one.dims:
+        return []
+    with opened(one) as data:
+        return [name for index, name in enumerate(stages) if not _some_number(data, one.dims, index)]
+
+
+def _some_number(data: h5py.Dataset, dims: Sequence[str], stage: int) -> bool:
+    """Whether a gain stage has any number: in the middle row, else anywhere in the first memory cell."""
+    rows = data.shape[dims.index("slow_scan")] if "slow_scan" in dims else 1
+    for row in (slice(rows // 2, rows // 2 + 1), slice(None)):
+        part = {"gain": stage, "slow_scan": row, "fast_scan": slice(None)}
+        if np.isfinite(data[tuple(part.get(dim, 0) for dim in dims)]).any():
+            return True
+    return False
 
 
 def of_sets(stored: Iterable[Mapping[str, StoredConstant]]) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class Source:
             return self._blocks(unit, self.constants[unit.module, name])
         frames, blocks = self.frames[unit.module, name], self.context.blocks(self.context.labels(unit, "cell"))
         return chain.from_iterable(
-            frames.chunks(cells, chunk_of(self.chunk_bytes, len(cells), frames.detector.frame_bytes), which,
+            frames.chunks(cells, chunk_of(self.chunk_bytes, len(cells), frames.bytes_of_frame), which,
                           unit.sequences) for cells in blocks)
 
     def _blocks(self, unit: Unit, stored: Stored) -> Iterator[Block]:

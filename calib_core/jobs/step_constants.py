@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from calib_core.characterisation.inputs import Input, inputs_of_steps
@@ -16,7 +16,8 @@ from calib_core.detector import Detector, DetectorType
 from calib_core.errors import BadInput
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.given import path_of
-from calib_core.jobs.said import condition_of, of_sets, zeros_in
+from calib_core.jobs.said import condition_of, of_sets, stages_without_values, zeros_in
+from calib_core.jobs.same_steps import check_same_codes, check_same_steps, level_out, may_lack
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
 from calib_core.store.bare_files import with_axes
@@ -48,7 +49,7 @@ class OfRun:
 class FileConstants:
     """Constants of one module in files, by the name of their kind, and those kinds that there were several of."""
 
-    found: Mapping[str, FileConstant]
+    found: dict[str, FileConstant]
     several: frozenset[str] = frozenset()
 
     def get(self, kind: ConstantKind) -> FileConstant | None:
@@ -99,25 +100,19 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
         return Before()
     files = {one.name: found for one in inputs for path in path_of(spec, one)
              if (found := _files(one, path, detector.type, one.name not in spec.inputs))}
-    choice = _Choice(detector, run, method.takes_other_conditions, len(modules) == 1)
+    choice = _Choice(detector, run, method.takes_other_conditions, len(modules) == 1, may_lack(steps))
     constants = {number: choice.of_module(inputs, files, number) for number in modules}
+    there = {number: one.found for number, one in constants.items()}
+    lacking = tuple(level_out(steps, there, choice.refusals))
     bound = {number: Pipeline(steps).bind(found, detector.type) for number, found in constants.items()}
     skipped = dict.fromkeys(one.reason for pipeline in bound.values() for one in pipeline.skipped)
-    _check_same_steps(bound)
+    check_same_steps(bound)
+    codes = check_same_codes(steps, bound, there)
     told = (f"The {inputs[0].label} of module {number} {text}." for number, one in bound.items() for text in one.told)
     used = ({kind: one.stored for kind, one in of_module.found.items()} for of_module in constants.values())
     without = dict.fromkeys(text for one in bound.values() for text in _without(one))
-    return Before(bound, constants, (*skipped, *without, *told, *_doubts(constants, run), *of_sets(used)))
-
-
-def _check_same_steps(bound: Mapping[int, BoundPipeline]) -> None:
-    """Refuse a step that is done for some modules only: their data would not be of one unit."""
-    for number, pipeline in bound.items():
-        for one in pipeline.skipped:
-            done = [other for other, its in bound.items() if one.step not in {s.step for s in its.skipped}]
-            if done:
-                raise BadInput(f"{one.reason.rstrip('.')} of module {number}, but there is of module {done[0]}; give "
-                               "it for all modules, or switch the step off.")
+    return Before(bound, constants, (
+        *lacking, *skipped, *without, *told, *codes, *_doubts(constants, run), *of_sets(used)))
 
 
 def _without(pipeline: BoundPipeline) -> Iterator[str]:
@@ -149,13 +144,16 @@ def _files(one: Input, given: str, kind: DetectorType, among_others: bool) -> _F
 class _Choice:
     """Chooses constants of modules.
 
-    ``alone``: there is one module, so that a single file is its own whatever unit it names.
+    ``alone``: there is one module, so that a single file is its own whatever unit it names. ``may_lack`` are names of
+    constants that a module need not have; why it has not goes to ``refusals``.
     """
 
     detector: Detector
     run: OfRun
     others: bool
     alone: bool
+    may_lack: frozenset[str] = frozenset()
+    refusals: dict[str, str] = field(default_factory=dict)
 
     def of_module(self, inputs: Sequence[Input], files: Mapping[str, _Files], number: int) -> FileConstants:
         """Constants of one module, of each kind one."""
@@ -165,10 +163,14 @@ class _Choice:
             given, stored = files[one.name]
             mine = [constant for constant in stored if constant.pdu == pdu]
             mine = mine or (stored if self.alone and len(stored) == 1 else [])
-            if not mine:
-                raise BadInput(f"{given} has no {one.label} of module {number} ({pdu}); it has those of "
-                               f"{', '.join(sorted({constant.pdu for constant in stored}))}.")
             [wanted] = one.kinds
+            if not mine:
+                why = (f"{given} has no {one.label} of module {number} ({pdu}); it has those of "
+                       f"{', '.join(sorted({constant.pdu for constant in stored}))}.")
+                if wanted.name not in self.may_lack:
+                    raise BadInput(why)
+                self.refusals.setdefault(wanted.name, why)
+                continue
             fitting = self._of_condition(mine)
             found[wanted.name] = self._with_axes(self._by_time(fitting), wanted)
             several |= {wanted.name} if len(fitting) > 1 else set()
@@ -185,10 +187,24 @@ class _Choice:
         """Those of the run's operating condition; BadInput where there are none and others are not to be taken."""
         reasons = [difference(one, self.detector.type, self.run.condition) for one in constants]
         same = [one for one, why in zip(constants, reasons, strict=True) if not why]
+        others = [one for one, why in zip(constants, reasons, strict=True) if why and self._stands_in(one)]
+        if others:
+            return self._nearer(same, others)
         if not same and not self.others:
             raise BadInput(f"{constants[-1].path} is of another operating condition than the run: {reasons[-1]} "
                            "(--other-conditions takes it all the same).")
         return same or constants
+
+    def _stands_in(self, one: StoredConstant) -> bool:
+        return stands_in(one, self.detector.type, self.run.condition)
+
+    def _nearer(self, same: list[StoredConstant], others: list[StoredConstant]) -> list[StoredConstant]:
+        """Those of the run's own condition, unless such as stand in for them are nearer by more than they may be."""
+        if not same or self.run.start is None:
+            return same or others
+        days = timedelta(max(one.stand_in_days for one in self.detector.type.condition))
+        own, other = (abs(_valid_from(self._by_time(ones)) - self.run.start) for ones in (same, others))
+        return others if own > other + days else same
 
     def _by_time(self, constants: list[StoredConstant]) -> StoredConstant:
         """The newest that is valid before the run, else the first after it; the newest where no time is known."""
@@ -219,6 +235,21 @@ def difference(one: StoredConstant, kind: DetectorType, condition: Condition) ->
     return theirs.of(names).matches(condition.of(names))
 
 
+def stands_in(one: StoredConstant, kind: DetectorType, condition: Condition) -> bool:
+    """Whether a constant that is of another operating condition than a run may stand in for one of the same.
+
+    Parameters
+    ----------
+    one : StoredConstant
+    kind : DetectorType
+    condition : Condition
+        Of the run.
+    """
+    usual = {parameter.name: parameter.stand_in for parameter in kind.condition
+             if parameter.stand_in is not None and parameter.name in condition.values}
+    return bool(usual) and difference(one, kind, condition.overridden(usual)) is None
+
+
 def _valid_from(one: StoredConstant) -> datetime:
     """Begin of validity, else the time at which it was made; long ago where a file tells neither."""
     return one.begin or one.created or _LONG_AGO
@@ -236,11 +267,31 @@ def _doubts(constants: Mapping[int, FileConstants], run: OfRun) -> Iterator[str]
         yield text.format(f"module{'s' if len(numbers) > 1 else ''} {format_numbers(numbers)} ({modules[0][1]})")
 
 
+def _of_values(one: FileConstant) -> Iterator[str]:
+    """What speaks against the values of a constant that are no flags."""
+    if number := zeros_in(one.stored):
+        yield f"is 0 in each of the {number:,} values that were looked at."
+    names = [] if one.kind.used else [stage.short for stage in one.detector.stages]
+    if lacking := stages_without_values(one.stored, names):
+        yield (f"has no value of gain stage{'s' if len(lacking) > 1 else ''} {' and '.join(lacking)}; samples of "
+               "such have none, and are flagged.")
+
+
+def _of_condition(one: FileConstant, run: OfRun) -> Iterator[str]:
+    """What speaks against the operating condition of a constant."""
+    why = difference(one.stored, one.detector, run.condition)
+    if why and stands_in(one.stored, one.detector, run.condition):
+        [usual] = [parameter for parameter in one.detector.condition if parameter.stand_in is not None]
+        yield (f"stands in for one of the run's own “{usual.database_name}”: there is none, or it is by more than "
+               f"{usual.stand_in_days:g} days further from the run.")
+    elif why:
+        yield f"is of another operating condition than the run: {why}."
+
+
 def _doubts_of(one: FileConstant, run: OfRun, several: bool) -> Iterator[str]:
     """What speaks against a constant, in words that follow its name and module."""
+    yield from _of_condition(one, run)
     valid = one.stored.begin or one.stored.created
-    if why := difference(one.stored, one.detector, run.condition):
-        yield f"is of another operating condition than the run: {why}."
     if run.start is not None and valid is not None and valid > run.start:
         yield (f"is valid from {valid:%Y-%m-%d %H:%M:%S} UTC, after the run began ({run.start:%Y-%m-%d %H:%M:%S}); "
                "there is none before.")
@@ -250,12 +301,12 @@ def _doubts_of(one: FileConstant, run: OfRun, several: bool) -> Iterator[str]:
         yield "is the newest of several; the run does not tell when it was recorded."
     if one.kind == LUT:  # its step looks codes up, and refuses what is no table of the detector
         return
-    if not one.kind.dtype.startswith("u") and (number := zeros_in(one.stored)):
-        yield f"is 0 in each of the {number:,} values that were looked at."
+    if not one.kind.dtype.startswith("u"):
+        yield from _of_values(one)
     if one.guessed:
         yield f"does not name its axes; by their lengths they are taken as {', '.join(one.dims)}."
     if not condition_of(one.detector, one.stored).values:
         yield "does not tell its operating condition, so it was not compared with the run's."
-    if lacking := sorted(set(run.cells) - set(one.cells)) if one.cells is not None else []:
-        yield (f"has no memory cell{'s' if len(lacking) > 1 else ''} {format_numbers(lacking)} of the run; what is "
+    if cells := sorted(set(run.cells) - set(one.cells)) if one.cells is not None else []:
+        yield (f"has no memory cell{'s' if len(cells) > 1 else ''} {format_numbers(cells)} of the run; what is "
                "made of them has no value, or is flagged.")

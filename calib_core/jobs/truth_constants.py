@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,8 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import Condition
 from calib_core.constants.constant import (
     BAD_PIXELS_DARK,
+    FF_MAP,
+    GAIN_AMP_MAP,
     INTERNAL_DIMS,
     NOISE,
     OFFSET,
@@ -158,6 +160,7 @@ def _constants(known: _Known, module: Module) -> Iterator[Constant]:
         calibration = known.kind.calibrations.get(kind.name)
         if calibration is None:
             continue
+        kind = kind if calibration.unit is None else replace(kind, unit=calibration.unit)
         cells = tuple(known.truth.cells.tolist())
         first = next((dim for dim in calibration.dims if dim not in INTERNAL_DIMS), INTERNAL_DIMS[0])
         yield Constant(
@@ -178,7 +181,10 @@ def _contents(known: _Known, module: int) -> Iterator[tuple[ConstantKind, tuple[
     if kind.signal_plane is not None:
         yield THRESHOLDS_DARK, THRESHOLD.labels, partial(_thresholds, truth, module)
     if truth.settings.levels.gain:
-        yield RELATIVE_GAIN, stages, partial(truth.gain, module)
+        factors = RELATIVE_GAIN.name in kind.calibrations and kind.calibrations[RELATIVE_GAIN.name].unit == ""
+        yield RELATIVE_GAIN, stages, partial(_factors if factors else Truth.gain, truth, module)
+        yield GAIN_AMP_MAP, stages, partial(_amplifiers, truth, module)
+        yield FF_MAP, stages, partial(_flat_field, truth, module)
         yield SLOPES_FF, stages[:1], lambda cells: truth.gain(module, cells)[:1]
     if truth.settings.levels.above_line:
         yield SLOPES_PC, PC_PARAMETERS, partial(_slopes, truth, module)
@@ -193,6 +199,25 @@ def _flags(truth: Truth, kind: DetectorType, module: int, cells: slice) -> Array
     for region in kind.regions:
         region.mark(flags)
     return np.broadcast_to(flags, (len(kind.stages), len(truth.cells[cells]), *flags.shape))
+
+
+def _factors(truth: Truth, module: int, cells: slice) -> Array:
+    """Factors that bring each gain stage onto the scale of the first."""
+    gain = truth.gain(module, cells)
+    return np.asarray(gain[:1] / gain)
+
+
+def _amplifiers(truth: Truth, module: int, cells: slice) -> Array:
+    """Factors that make of the first memory cell's signals those of the mean gain of the first stage."""
+    first = truth.gain(module, slice(0, 1))[0]
+    factors = np.float32(truth.settings.levels.gain[0].mean) / first
+    return np.broadcast_to(factors, truth.gain(module, cells).shape)
+
+
+def _flat_field(truth: Truth, module: int, cells: slice) -> Array:
+    """Factors that make of each memory cell's signals those of the first one."""
+    gain = truth.gain(module, cells)
+    return np.broadcast_to(truth.gain(module, slice(0, 1))[0] / gain[0], gain.shape)
 
 
 def _slopes(truth: Truth, module: int, cells: slice) -> Array:

@@ -23,10 +23,13 @@ from calib_core.constants.constant import (
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.cosmics import RejectCosmics
+from calib_core.correction.factors import AmplifierFactor, FlatFieldFactor, GainFactor
 from calib_core.correction.force_gain import ForceHigh, ForceMedium
+from calib_core.correction.full import MarkFull
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.linearise import Linearise
 from calib_core.correction.mask import Mask
+from calib_core.correction.nominal_gain import NominalGain
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.relative_gain import GainPerEnergy
@@ -136,7 +139,8 @@ def test_a_table_of_codes_can_be_sent_too(kind: DetectorType) -> None:
 
 def test_every_step_is_tried() -> None:
     assert set(STEPS) == {
-        Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, Mask,
+        Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, Mask, MarkFull,
+        NominalGain, GainFactor, AmplifierFactor, FlatFieldFactor,
         # whose constants have an axis of memory cells, against loops in tests/calib_core/correction
         StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain}
 

@@ -211,7 +211,15 @@ def test_gain_bits_count_only_where_the_gain_switches(setting: int, tmp_path: Pa
     found = characterise(made, tmp_path / "out", parameters={"iterations": 0})
     wrong = found.values("BadPixelsDark") & BadPixels.WRONG_GAIN_VALUE != 0
     counts = found.counts("Offset")
-    assert wrong.all() if setting else not wrong.any()
+    assert wrong[0].all() if setting else not wrong.any()
+    assert len(counts) == (2 if setting else 1)
+    if setting:  # no frame without light is of the stage that pixels switch to
+        assert not counts[1].any()
+        assert np.isnan(found.values("Offset")[1]).all()
+        assert (found.values("BadPixelsDark")[1] & BadPixels.NO_DARK_DATA).all()
+    told = [m.text for m in found.board.messages if "No run for" in m.text]
+    assert told == (["No run for low gain, by itself: its constants are marked as without dark data."]
+                    if setting else [])
     assert counts.max() == (20 if setting else 30)
     told = [m.text for m in found.board.messages if "gain bits" in m.text]
     assert [one.split(": ")[-1] for one in told] == (

@@ -34,7 +34,7 @@ SOURCE = 100
 #: Distinguish the random numbers of a frame.
 _PHOTONS, _PLACES, _ADC, _SIGNAL, _SHIFT = range(30, 35)
 #: Settings that darks alone have.
-_OF_DARKS = ("fixed_gain", "parallel_gain", "swap_runs", "cosmic_rate", "blinking_share")
+_OF_DARKS = ("fixed_gain", "swap_runs", "cosmic_rate", "blinking_share")
 #: Decades of the mean along the ramp.
 _DECADES = 4
 _RINGS = 8
@@ -72,11 +72,12 @@ class Photons(Scene):
                                f"the pixels of {kind.title}.")
 
     def runs(self, settings: Settings) -> tuple[SceneRun, ...]:
-        """The one run."""
-        return (SceneRun(self.word, (SOURCE,), SOURCE, None),)
+        """The one run; in parallel gain each train holds the frames of all gain stages."""
+        stages = len(settings.detector.stages) if settings.parallel_gain else 1
+        return (SceneRun(self.word, tuple(range(SOURCE, SOURCE + stages)), SOURCE, None),)
 
     def source(self, settings: Settings, truth: ModuleTruth, part: int, cells: Array) -> FrameSource:
-        """Frames with light."""
+        """Frames with light, in parallel gain of one gain stage."""
         return PhotonSource(self, settings, truth, part, cells)
 
     def mean(self, detector: DetectorType) -> npt.NDArray[np.float64]:
@@ -171,12 +172,15 @@ class PhotonSource(FrameSource):
             self._signal = [working(one, truth.dead) for one in maps]
             self._signal_sigma = np.array([truth.gain_signal_sigma(stage) for stage in stages])
         self._codes = np.array([stage.code for stage in self.detector.stages], np.uint8)
+        self._only = part - SOURCE if settings.parallel_gain else None
 
     def fill(self, planes: Array, gain: Array | None, frame: Frame, place: float) -> None:
         """Charge, gain stage, and what the converter makes of them."""
         index, top, scene = self.index(frame), self.detector.saturation, self._scene
         of_gain = index % len(self._gain)
         charge, stage = scene.charge_of(self.settings, self._module, frame, self._mean, self._limits[of_gain])
+        if self._only is not None:
+            stage = np.full_like(stage, self._only)
         shift = scene.shift_of(self.settings, self._module, *frame)
         mean, sigma = _converted(charge, stage, self._offset[index], self._gain[of_gain], self._sigma, shift)
         common, map_ = self.shifts(frame)
@@ -207,7 +211,9 @@ def _stages(make: Callable[[int, int], Array], truth: ModuleTruth, cell: int) ->
 
 
 def _limits(truth: ModuleTruth, cell: int) -> Array:
-    return np.array([truth.switch_charge(stage, cell) for stage in range(len(truth.detector.stages) - 1)], np.float32)
+    """Charge above which pixels take the next stage, (stages - 1, slow_scan, fast_scan) float32, keV."""
+    limits = [truth.switch_charge(stage, cell) for stage in range(len(truth.detector.stages) - 1)]
+    return np.array(limits, np.float32).reshape(-1, *truth.detector.shape)
 
 
 def _taken(maps: Array, stage: Array) -> Array:

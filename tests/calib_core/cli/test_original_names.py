@@ -14,9 +14,12 @@ from calib_core.cli.main import main
 from calib_core.cli.original_names import original_names
 from calib_core.jobs.spec import JobSpec
 
-RECORDS = {"AGIPD": "cal-metadata-agipd-p900508-r22.yml", "JUNGFRAU": "cal-metadata-jf-p900491-r487.yml"}
-#: What the recorded correction of AGIPD did and is not done here, each true there.
-NOT_DONE = ("blc-set-min", "common-mode", "low-medium-gap")
+RECORDS = {"AGIPD": "cal-metadata-agipd-p900508-r22.yml", "JUNGFRAU": "cal-metadata-jf-p900491-r487.yml",
+           "LPD": "cal-metadata-lpd-p900491-r445.yml"}
+#: What the recorded corrections did and is not done here, and the value with which it is taken.
+NOT_DONE: dict[str, dict[str, Any]] = {
+    "AGIPD": {"blc-set-min": False, "common-mode": False, "low-medium-gap": False}, "JUNGFRAU": {},
+    "LPD": {"xgm-source": ""}}
 METHODS = [(family.name, method.command) for family in families() for method in family.methods]
 
 
@@ -51,20 +54,22 @@ def test_every_name_of_a_recorded_correction_is_taken(family: str, real_data: Pa
     record = here(tmp_path, recorded(real_data, family))
     needed = [word for name in ("run", "in-folder", "out-folder") for word in typed(name, record[name])]
     assert len(record) > 30
-    for name in record.keys() - {"run", "in-folder", "out-folder", *NOT_DONE}:
+    for name in record.keys() - {"run", "in-folder", "out-folder", *NOT_DONE[family]}:
         job_of(tmp_path, family, "CORRECT", *needed, *typed(name, record[name]))
         told = capsys.readouterr().err
         ignored = rf"calibwb {family} CORRECT: --(no-)?{name} is ignored: [^\n]+\.\n"
         assert told == "" or re.fullmatch(ignored, told), name
 
 
-def test_what_agipd_does_not_do_is_refused_by_name(real_data: Path, tmp_path: Path, capsys) -> None:
-    record = here(tmp_path, recorded(real_data, "AGIPD"))
+@pytest.mark.parametrize("family", [family for family, names in NOT_DONE.items() if names])
+def test_what_is_not_done_is_refused_by_name(family: str, real_data: Path, tmp_path: Path, capsys) -> None:
+    record = here(tmp_path, recorded(real_data, family))
     needed = [word for name in ("run", "in-folder", "out-folder") for word in typed(name, record[name])]
-    for name in NOT_DONE:
-        assert main(["AGIPD", "CORRECT", *needed, *typed(name, record[name])]) == 2
+    for name, value in NOT_DONE[family].items():
+        assert main([family, "CORRECT", *needed, *typed(name, record[name])]) == 2
         told = capsys.readouterr().err
-        assert re.fullmatch(rf"calibwb: --{name}: [^\n]+; give false, or leave it out\.\n", told)
+        other = "false" if value is False else '""'
+        assert re.fullmatch(rf"calibwb: --{name}[^\n:]*: [^\n]+; give {other}, or leave it out\.\n", told)
     assert not (tmp_path / "out").exists()
 
 
@@ -73,11 +78,17 @@ def test_the_recorded_corrections_make_jobs(real_data: Path, tmp_path: Path) -> 
     spec = job_of(tmp_path, "JUNGFRAU", "CORRECT", *(word for item in jungfrau.items() for word in typed(*item)))
     assert (spec.parameters, spec.conditions, spec.modules, spec.detector) == ({}, {}, (1, 2), "FXE_XAD_JF1M")
     agipd = here(tmp_path, recorded(real_data, "AGIPD"))
-    words = [word for name, value in agipd.items() for word in typed(name, False if name in NOT_DONE else value)]
+    words = [word for name, value in agipd.items() for word in typed(name, NOT_DONE["AGIPD"].get(name, value))]
     spec = job_of(tmp_path, "AGIPD", "CORRECT", *words)
     assert spec.parameters == {"force_hg_if_below": True, "force_mg_if_below": True,
                                "rel_gain": False, "xray_gain": False}
     assert (spec.conditions, spec.modules, spec.again) == ({"bias_voltage": 300}, tuple(range(16)), True)
+    lpd = here(tmp_path, recorded(real_data, "LPD"))
+    words = [word for name, value in lpd.items() for word in typed(name, NOT_DONE["LPD"].get(name, value))]
+    spec = job_of(tmp_path, "LPD", "CORRECT", *words)
+    assert (spec.parameters, spec.modules, spec.again) == ({}, tuple(range(16)), True)  # as the defaults are
+    assert spec.conditions == {"bias_voltage": 250, "memory_cells": 512, "feedback_capacitor": 5, "category": 0,
+                               "source_energy": 9.2}
 
 
 @pytest.mark.parametrize(("words", "expected"), [
@@ -151,4 +162,5 @@ def test_names_stand_for_flags_that_exist_and_are_in_the_help(family: str, metho
         assert flag in known or flag in names, name
         stands_for = getattr(meaning, "flags", ()) or [w for words in getattr(meaning, "by_value", {}).values()
                                                        for w in words]
+        stands_for = [word.partition("=")[0] for word in stands_for]
         assert set(stands_for) <= known, name

@@ -73,7 +73,8 @@ def test_every_query_is_that_of_extra_for_the_same_run(
     extra = getattr(conditions, theirs)
     found = extra.from_data(RunDirectory(simulated.runs[role]), None, **sources)
     if hasattr(found, "source_energy"):  # no run tells it, neither us nor EXtra, which takes the usual one
-        condition = condition.overridden({"source_energy": 9.2})
+        others = {name: 0 for name in ("category",) if hasattr(found, name)}
+        condition = condition.overridden({"source_energy": found.source_energy, **others})
     for calibration in kind.calibrations.values():
         [query] = condition.of(kind.condition_of(calibration)).queries()
         known = found.make_dict(extra.calibration_types[calibration.name])

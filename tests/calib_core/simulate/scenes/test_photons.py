@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 from extra_data import RunDirectory
 
 from calib_core.cli.main import main
+from calib_core.detector.registry import declare, detector_type
 from calib_core.errors import BadParameter
 from calib_core.simulate import Settings, Simulated, default_settings, read_truth, simulate
 from calib_core.simulate.scenes.dark import Dark
@@ -226,8 +227,18 @@ def test_the_truth_file_tells_the_scene(light: Callable[..., Lit], single: Simul
     assert read_truth(single.truth_file).scene == Dark()
 
 
+def test_a_type_without_gains_is_simulated_in_the_dark_only(tmp_path: Path) -> None:
+    kind = detector_type("JUNGFRAU")
+    declare(replace(kind, simulated=replace(kind.simulated, levels=replace(kind.simulated.levels, gain=()))))
+    try:
+        with pytest.raises(BadParameter, match="JUNGFRAU is simulated in the dark only"):
+            simulate(default_settings("JUNGFRAU"), tmp_path, scene=Photons())
+    finally:
+        declare(kind)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(("name", "changes", "scene", "message"), [
-    ("LPD1M", {}, {}, "LPD 1M is simulated in the dark only"),
     ("JUNGFRAU", {"fixed_gain": True}, {}, "fixed_gain = True is not allowed in runs with light"),
     ("AGIPD1M", {"cosmic_rate": 0.5}, {}, "cosmic_rate = 0.5 is not allowed"),
     ("JUNGFRAU", {}, {"charge_cloud": 30.0}, "charge_cloud = 30 is not allowed; it takes 0 to 22.5 µm"),

@@ -1,0 +1,96 @@
+"""Frames of runs whose trains hold all gain stages one after the other, those of all stages together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from calib_core.detector import DetectorType, Frames, FrameSelection
+from calib_core.io.frames import Indices, ModuleFrames
+from calib_core.io.loss import Loss
+from calib_core.io.module_index import ModuleIndex
+
+#: Reasons for which frames are left out.
+WITHOUT_OTHERS, LAST_OF_STAGE = "without all gain stages", "last of their gain stage"
+
+
+class FramesOfAllStages(ModuleFrames):
+    """Frames of the first gain stage, each with the frames of the others beside it.
+
+    Frames that lack one of the others are left out and counted, and so are the last of each train that the selection
+    drops. All that is told of single frames, such as samples of a pixel, is of the first stage.
+    """
+
+    def __init__(
+        self, run: str, detector: DetectorType, index: ModuleIndex, selection: FrameSelection, loss: Loss,
+    ) -> None:
+        super().__init__(run, detector, _without_last(index, selection.drop_last), replace(selection, part=0), loss)
+        self._others = [ModuleFrames(run, detector, index, replace(selection, part=part, min_trains=0), loss)
+                        for part in range(1, selection.parts)]
+        places = [_places(self, one) for one in self._others]
+        lacking = np.any([place < 0 for place in places], axis=0)
+        self._leave_out(lacking, WITHOUT_OTHERS)
+        self._places = [place[~lacking] for place in places]
+        self._check_enough(max(1, selection.min_trains))
+
+    @property
+    def bytes_of_frame(self) -> int:
+        """Bytes of a frame in memory, all gain stages."""
+        return super().bytes_of_frame * (1 + len(self._others))
+
+    @property
+    def index_bytes(self) -> int:
+        """Memory of where the frames are, bytes."""
+        return super().index_bytes + sum(one.index_bytes for one in self._others)
+
+    def close(self) -> None:
+        """Close the files that frames are read from until they are read again."""
+        for one in self._others:
+            one.close()
+        super().close()
+
+    def _reader(self, n: int) -> Callable[[Indices], Frames]:
+        own, buffers = super()._reader(n), [one._buffers(n) for one in self._others]
+
+        def read(chosen: Indices) -> Frames:
+            frames = own(chosen)
+            chosen = chosen[~self._zero[chosen]]
+            others = [one._read(place[chosen], buffer)
+                      for one, place, buffer in zip(self._others, self._places, buffers, strict=True)]
+            empty = np.any([one._zero[place[chosen]]
+                            for one, place in zip(self._others, self._places, strict=True)], axis=0)
+            if empty.any():  # a frame without one of its stages is none
+                self._zero[chosen[empty]] = True
+                frames = frames.part(np.flatnonzero(~empty))
+                others = [_without(one, empty, one_._zero[place[chosen]]) for one, one_, place in zip(
+                    others, self._others, self._places, strict=True)]
+            return replace(frames, others=tuple(others))
+
+        return read
+
+
+def _without(frames: Frames, empty: npt.NDArray[np.bool_], gone: npt.NDArray[np.bool_]) -> Frames:
+    """Frames without those that are empty in any stage; those that are in this one are gone already."""
+    return frames.part(np.flatnonzero(~empty[~gone]))
+
+
+def _places(first: ModuleFrames, other: ModuleFrames) -> Indices:
+    """Where the frames of another stage are that go with those of the first, -1 where there is none."""
+    known = {key: place for place, key in enumerate(zip(other.train.tolist(), other.cell.tolist(), strict=True))}
+    keys = zip(first.train.tolist(), first.cell.tolist(), strict=True)
+    return np.array([known.get(key, -1) for key in keys], np.int64)
+
+
+def _without_last(index: ModuleIndex, number: int) -> ModuleIndex:
+    """Index without the last frames of each train's first part; those of the other parts follow them."""
+    mine = np.flatnonzero(index.piece == 0)
+    if not number or not mine.size:
+        return index
+    _, first, counts = np.unique(index.train[mine], return_index=True, return_counts=True)
+    left = np.repeat(counts, counts) - (np.arange(len(mine)) - np.repeat(first, counts))
+    last = np.zeros(len(index.train), bool)
+    last[mine[left <= number]] = True
+    return index.left_out(last, LAST_OF_STAGE)
