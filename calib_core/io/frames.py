@@ -195,7 +195,7 @@ class ModuleFrames:
         """
         first, last = (int(np.searchsorted(self.train, np.uint64(train), side)) for side in ("left", "right"))
         chosen = (first + np.flatnonzero(self.cell[first:last] == cell))[:1]
-        found = self._read(chosen, self._buffers(1)) if chosen.size else None
+        found = self._reader(1)(chosen) if chosen.size else None
         return found if found is not None and len(found) else None
 
     def some(self, n: int) -> Frames:
