@@ -175,7 +175,7 @@ class _OpenFile:
         row = np.searchsorted(np.unique(frames.train), frames.train)
         place = row * per_row + frames.slot if kind.raw.frames_per_entry else np.arange(len(frames.train))
         # a train may have a memory cell several times: frames come in the order of the index
-        self._places, self._pulse = _Places(frames.train, frames.cell, place), frames.pulse
+        self._places, self._frames = _Places(frames.train, frames.cell, place), frames
         self._missing = np.ones(writer.source.frames, bool)
 
     def put(self, images: Images) -> None:
@@ -199,9 +199,10 @@ class _OpenFile:
         if names.stage:
             arrays[names.stage] = stage.reshape(flat)
         if names.cell:
-            arrays[names.cell] = cell.astype(np.uint16)
-        if names.pulse and self._pulse is not None:  # an entry of several frames has none
-            arrays[names.pulse] = self._pulse[places]
+            arrays[names.cell] = cell.astype(self._frames.cell_type)
+        if names.pulse and self._frames.pulse is not None:  # an entry of several frames has none
+            arrays[names.pulse] = self._frames.pulse[places]
+        arrays |= {name: numbers[places] for name, numbers in self._frames.copied.items()}
         self._writer.write(places, arrays)
 
 
@@ -242,8 +243,9 @@ def _source(
         CorrectedKey(names.values, np.dtype("f4"), shape, unit=unit),
         CorrectedKey(names.mask, np.dtype("u4"), shape, packed=True, shuffled=True),
         *((CorrectedKey(names.stage, np.dtype("u1"), shape, packed=True),) if names.stage else ()),
-        *((CorrectedKey(names.cell, np.dtype("u2")),) if names.cell else ()),
+        *((CorrectedKey(names.cell, frames.cell_type),) if names.cell else ()),
         *((CorrectedKey(names.pulse, np.dtype("u8")),) if names.pulse and frames.pulse is not None else ()),
+        *(CorrectedKey(name, numbers.dtype) for name, numbers in frames.copied.items()),
     )
     entry = kind.raw.frames_per_entry
     trains, counts = np.unique(frames.train, return_counts=True)

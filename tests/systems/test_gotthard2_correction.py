@@ -75,12 +75,15 @@ def test_other_software_opens_what_was_corrected(light: Simulated, tmp_path: Pat
     found = LIGHT.corrected(light, tmp_path, capsys)
     assert_valid(tmp_path)
     source = RunDirectory(tmp_path)[LIGHT.source]
-    assert source.keys() == {*KEYS, "data.memoryCell", "data.trainId"}
+    numbers = [f"data.{key}" for key in ("memoryCell", "bunchId", "frameNumber", "timestamp")]
+    assert source.keys() == {*KEYS, *numbers, "data.trainId"}
     assert [source[key].dtype for key in KEYS] == [np.float32, np.uint32, np.uint8]
     assert all(source[key].shape == (TRAINS, FRAMES, 1280) for key in KEYS)
     [run] = light.runs.values()
     raw = RunDirectory(run)["SPB_50UM_GH2/DET/RECEIVER:daqOutput"]
-    np.testing.assert_array_equal(source["data.memoryCell"].ndarray(), raw["data.memoryCell"].ndarray())
+    for key in numbers:
+        assert source[key].dtype == raw[key].dtype
+        np.testing.assert_array_equal(source[key].ndarray(), raw[key].ndarray())
     np.testing.assert_array_equal(source[KEYS[0]].ndarray().reshape(-1, 1, 1280), found.arrays()[0][0])
 
 

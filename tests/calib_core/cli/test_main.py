@@ -72,7 +72,7 @@ def test_help_of_a_characterisation_tells_every_parameter(
             allowed = "{" + ",".join(one.choices) + "}" if one.choices else one.range_text
             assert allowed in told, flag
     asked = next(one for one in families() if one.name == name).conditions_of(method)
-    assert {one.name for one in kind.condition} - {one.name for one in asked} <= {"source_energy"}
+    assert {one.name for one in kind.condition} - {one.name for one in asked} <= {"source_energy", "category"}
     for parameter in asked:
         assert f"--{parameter.name.replace('_', '-')} VALUE {parameter.help}" in text
     for one in method.inputs(kind):
