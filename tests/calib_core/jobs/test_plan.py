@@ -129,7 +129,7 @@ def test_a_place_beyond_the_data_is_the_nearest(run: Path) -> None:
 
 @pytest.mark.parametrize(("changes", "error", "words"), [
     ({"family": "X"}, BadParameter, "There is no detector family “X”"),
-    ({"method": "FLAT"}, BadParameter, "DSSC has no characterisation “FLAT”; it has DARK."),
+    ({"method": "FLAT"}, BadParameter, "DSSC has no characterisation “FLAT”; it has DARK, CORRECT."),
     ({"inputs": {"warm": ("/r1",)}}, BadParameter, "DSSC DARK has no input “warm”; it has dark."),
     ({"inputs": {}}, BadInput, "The job has no run; give at least one."),
     ({"inputs": {"dark": ("/nowhere/r1",)}}, BadInput, "/nowhere/r1"),
