@@ -214,3 +214,13 @@ def test_darks_of_another_order_are_refused(shifted: Simulated, tmp_path: Path, 
     done = Result(LIGHT.words(shifted, tmp_path / "out", constants=constants), tmp_path / "out", capsys)
     assert done.status != 0
     assert [text for text in done.errors if "Memory cell order differs" in text]
+
+
+def test_noise_that_a_module_lacks_is_not_missed_where_gain_is_not_parallel(tmp_path: Path, capsys: Any) -> None:
+    light = LIGHT.simulated(tmp_path / "data", modules="3-4", memory_cells=1, trains=2)
+    for one in list_constants(folder_of(light)):
+        if one.calibration == "Noise" and one.pdu.endswith("04"):
+            one.path.unlink()
+    found = LIGHT.corrected(light, tmp_path / "out", capsys)
+    assert len(list((tmp_path / "out").glob("CORR-*.h5"))) == 2
+    assert not [text for text in found.said if "Noise" in text]
