@@ -224,3 +224,23 @@ def test_constants_of_another_way_of_gain_are_refused(light: Simulated, tmp_path
     done = Result(PARALLEL.words(light, tmp_path / "out", constants=folder_of(other)), tmp_path / "out", capsys)
     assert done.status != 0
     assert [text for text in done.errors if "Parallel gain differs" in text], done.errors
+
+
+def test_several_files_of_a_run_are_corrected_as_one_is(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    """Files of two trains each have together what the one file has."""
+    cut = PARALLEL.simulated(tmp_path / "data", trains_per_sequence=2)
+    whole = PARALLEL.corrected(light, tmp_path / "a", capsys).arrays()
+    parts = PARALLEL.corrected(cut, tmp_path / "b", capsys).arrays()
+    assert len(list((tmp_path / "b").glob("CORR-*.h5"))) == TRAINS // 2
+    for mine, other in zip(whole[0], parts[0], strict=True):
+        np.testing.assert_array_equal(mine, other)
+    assert whole[1:] == parts[1:]
+
+
+def test_without_maps_stages_are_the_same_and_it_is_told(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    """Signals of the stages are on scales of their own then."""
+    some = without(Path(shutil.copytree(folder_of(light), tmp_path / "some")), *MAPS)
+    found = PARALLEL.corrected(light, tmp_path / "a", capsys, constants=some)
+    assert [text for text in found.said if "Signals of MG and LG are not on the scale of HG" in text]
+    whole = PARALLEL.corrected(light, tmp_path / "b", capsys)
+    np.testing.assert_array_equal(found.arrays()[0][2], whole.arrays()[0][2])
