@@ -66,7 +66,7 @@ class CorrectedFiles:
         sink = _ModuleSink(self, self._plan, unit, self._outputs[0].unit)
         try:
             yield sink
-            sink.commit()
+            sink.finish()
         finally:
             sink.abandon()
 
@@ -118,6 +118,7 @@ class _ModuleSink:
         self._frames = plan.frames[unit.module, self._key]
         self._open: _OpenFile | None = None
         self._sequence: int | None = None
+        self._begun: set[int] = set()
 
     def take(self, unit: Unit, images: Images) -> None:
         """Write frames; those of another sequence than before finish the file before."""
@@ -127,6 +128,14 @@ class _ModuleSink:
             self._begin(sequence)
         if self._open is not None:
             self._open.put(images)
+
+    def finish(self) -> None:
+        """Finish the open file, and write those of sequences of which no frame came, since all of them are empty."""
+        self.commit()
+        for sequence in self._frames.sequences:
+            if sequence not in self._begun:
+                self._begin(sequence)
+                self.commit()
 
     def commit(self) -> None:
         """Finish the open file, if there is one."""
@@ -142,6 +151,7 @@ class _ModuleSink:
             self._files.leave(failed.file, failed.source, whole=False)
 
     def _begin(self, sequence: int) -> None:
+        self._begun.add(sequence)
         together = {number: self._plan.frames[number, self._key].of_sequence(sequence)
                     for number in self._in_file(sequence)}
         frames = together[self._module.number]

@@ -295,3 +295,25 @@ def test_a_run_without_any_frame_fails(tmp_path: Path, capsys: Any) -> None:
     assert done.status != 0
     assert len(done.errors) == 1
     assert not list((tmp_path / "out").glob("CORR-*"))
+
+
+def test_a_module_of_empty_frames_keeps_no_other_from_its_file(tmp_path: Path, capsys: Any) -> None:
+    """In one of two sequences the second module has zeros only: they are NaN and flagged, and the first is as ever."""
+    light = NARROW.simulated(tmp_path / "data", modules="1-2", trains=4, trains_per_sequence=2)
+    whole, found = two(light, tmp_path / "whole", folder_of(light), capsys)
+    assert whole.status == 0, whole.errors
+    [run] = light.runs.values()
+    [path] = run.glob("RAW-*-GH200-S00001.h5")
+    with h5py.File(path, "r+") as file:
+        for key in ("adc", "gain"):
+            file[f"INSTRUMENT/SA1_XTD9_HIREX/DET/GOTTHARD2_SLAVE:daqOutput/data/{key}"][...] = 0
+    done, after = two(light, tmp_path / "after", folder_of(light), capsys)
+    assert done.status == 0, done.errors
+    assert len(list((tmp_path / "after").glob("CORR-*.h5"))) == 2
+    for mine, other in zip(after[1], found[1], strict=True):
+        np.testing.assert_array_equal(mine, other)
+    values, mask, _ = after[2]
+    assert np.isnan(values[2:]).all()
+    assert (mask[2:] & int(BadPixels.NO_DARK_DATA)).all()
+    np.testing.assert_array_equal(values[:2], found[2][0][:2])
+    assert_valid(tmp_path / "after")
