@@ -298,7 +298,7 @@ def test_a_run_without_any_frame_fails(tmp_path: Path, capsys: Any) -> None:
 
 
 def test_a_module_of_empty_frames_keeps_no_other_from_its_file(tmp_path: Path, capsys: Any) -> None:
-    """In one of two sequences the second module has zeros only: they are NaN and flagged, and the first is as ever."""
+    """In one of two sequences the second module has zeros only: they are NaN and flagged."""
     light = NARROW.simulated(tmp_path / "data", modules="1-2", trains=4, trains_per_sequence=2)
     whole, found = two(light, tmp_path / "whole", folder_of(light), capsys)
     assert whole.status == 0, whole.errors
