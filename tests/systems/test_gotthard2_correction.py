@@ -217,7 +217,11 @@ def two(narrow: Simulated, out: Path, constants: Path, capsys: Any) -> tuple[Res
 
 def test_modules_of_one_raw_file_are_in_one_corrected_file(narrow: Simulated, tmp_path: Path, capsys: Any) -> None:
     """Whichever comes first; a second job of the same leaves it alone."""
-    _, found = two(narrow, tmp_path / "a", folder_of(narrow), capsys)
+    done, found = two(narrow, tmp_path / "a", folder_of(narrow), capsys)
+    of_truth = read_truth(narrow.truth_file).settings
+    for module, word in ((1, "MASTER"), (2, "SLAVE")):
+        of = replace(NARROW, module=module, source=NARROW.source.replace("MASTER", word))
+        check(pulls(Found(of, of_truth, tmp_path / "a", done.warnings)))
     [path] = (tmp_path / "a").glob("CORR-*.h5")
     assert path.name == "CORR-R0010-GH200-S00000.h5"
     assert_valid(tmp_path / "a")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,14 @@ def pulls(found: Found) -> dict[int, Array]:
 
 def test_residuals_are_as_large_as_the_noise_says(light: Simulated, tmp_path: Path, capsys: Any) -> None:
     check(pulls(LIGHT.corrected(light, tmp_path, capsys)))
+
+
+def test_minis_are_corrected_as_well(tmp_path: Path, capsys: Any) -> None:
+    """All of one source are one module."""
+    mini = replace(LIGHT, kind="LPDMINI", source="FXE_DET_LPD_MINI/CORR/0CH0:output", module=0)
+    found = mini.corrected(mini.simulated(tmp_path / "data"), tmp_path / "out", capsys)
+    check(pulls(found))
+    found.check_masks()
 
 
 def test_stages_and_masks_are_those_of_the_truth(light: Simulated, tmp_path: Path, capsys: Any) -> None:
