@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, RunFacts
 from calib_core.characterisation.unit import Context
-from calib_core.constants.condition import Condition
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 
@@ -44,7 +42,6 @@ def arrange(kind: DetectorType, given: Given, keep: bool) -> Arrangement:
     BadInput
         Two runs are of the same gain stage, or a run that holds all of them is not alone.
     """
-    kind = _as_operated(kind, given)
     stages = [number for number, stage in enumerate(kind.stages) if given.get(stage.role)]
     runs = [given[kind.stages[stage].role][0] for stage in stages]
     if any(run.stages > 1 for run in runs):
@@ -52,7 +49,8 @@ def arrange(kind: DetectorType, given: Given, keep: bool) -> Arrangement:
     taken = dict(zip(stages if keep else _order(kind, stages, runs), runs, strict=True))
     asked = dict(zip(stages, runs, strict=True))
     found = _at_places(kind, [_choice(kind, number, taken, asked) for number in range(len(kind.stages))])
-    return Arrangement(found, (*_notes(found, keep), *_other_bits(kind, found, runs[0].condition if runs else None)))
+    operated = kind.operated_at(runs[0].condition.values) if runs and runs[0].condition else kind
+    return Arrangement(found, (*_notes(found, keep), *_without_dark(kind, operated), *_other_bits(operated, found)))
 
 
 def number_of(context: Context, key: str) -> int:
@@ -117,14 +115,6 @@ def label_of(context: Context, key: str) -> str:
         Of the arranged input.
     """
     return context.detector.stages[number_of(context, key)].short
-
-
-def _as_operated(kind: DetectorType, given: Given) -> DetectorType:
-    """The type with the gain stages that it has at the operating condition of the runs."""
-    run = next((runs[0] for runs in given.values() if runs), None)
-    if run is None or run.condition is None:
-        return kind
-    return replace(kind, stages=kind.operated_at(run.condition.values).stages)
 
 
 def _at_places(kind: DetectorType, choices: Sequence[Arranged]) -> tuple[Arranged, ...]:
@@ -209,10 +199,18 @@ def _notes(choices: Sequence[Arranged], keep: bool) -> Iterator[str]:
         yield "The order of the runs was kept as given."
 
 
-def _other_bits(kind: DetectorType, choices: Sequence[Arranged], condition: Condition | None) -> list[str]:
+def _without_dark(kind: DetectorType, operated: DetectorType) -> Iterator[str]:
+    """Sentences on gain stages that an operating condition has beside those that runs can be given for."""
+    known = {stage.role for stage in kind.stages}
+    for stage in operated.stages:
+        if stage.role not in known:
+            yield f"No dark run can be of {stage.label}: its constants are marked as without dark data."
+
+
+def _other_bits(operated: DetectorType, choices: Sequence[Arranged]) -> list[str]:
     """Sentences on runs whose gain bits are not those of the stage that they are taken for."""
-    operated = kind if condition is None else kind.operated_at(condition.values)
-    taken = [(choice, choice.run, stage.code) for choice, stage in zip(choices, operated.stages, strict=True)
+    codes = {stage.role: stage.code for stage in operated.stages}
+    taken = [(choice, choice.run, codes[choice.input.name]) for choice in choices
              if choice.run and operated.has_gain_bits]
     return [
         f"Run {run.label} is taken for {choice.input.label}, but most of its gain bits are {run.gain_bits}, "

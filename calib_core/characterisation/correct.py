@@ -22,6 +22,7 @@ from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.correction.step import Images, Step
 from calib_core.detector import DetectorType, Frames, FrameSelection
 from calib_core.errors import BadInput
+from calib_core.explanation import Explanation
 from calib_core.numerics.frame_sums import add_frame
 from calib_core.params import knob
 
@@ -176,6 +177,19 @@ class Correct(TrainSelection, Method):
         tuple of Check
         """
         return (*super().checks(kind), Flagged())
+
+    def explain(self, samples: Array, detector: DetectorType) -> Explanation:
+        """Samples of one pixel as they are stored; in parallel gain those of the first stage, which is said.
+
+        Returns
+        -------
+        Explanation
+        """
+        found = super().explain(samples, detector)
+        if not detector.in_parallel:
+            return found
+        said = f"The samples are those of {detector.stages[0].label}; each frame has one of every stage."
+        return replace(found, notes=(*found.notes, said))
 
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
         """Sums of a memory cell.

@@ -22,6 +22,8 @@ class StageOfBitsOrParallel(StageOfBits):
 
     combines: ClassVar[bool] = True
     optional: ClassVar[tuple[ConstantKind, ...]] = (NOISE, OFFSET)
+    # where gain is not parallel none is needed; where it is, binding refuses
+    if_some_lack: ClassVar[Literal["refuse", "leave out", "flag"]] = "flag"
 
     rule: Literal["saturation", "handover"] = knob(
         "saturation", help="In parallel gain, saturation: the most sensitive stage that is not full. handover: a "

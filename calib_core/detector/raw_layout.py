@@ -54,6 +54,8 @@ class RawLayout:
         Cell number that marks a missing frame within an entry.
     cells_repeat : bool
         Whether a train may hold several frames of one memory cell.
+    copied : tuple of str
+        Further keys with one number per frame, which corrected files take over.
     """
 
     source: str
@@ -73,6 +75,7 @@ class RawLayout:
     first_module: int = 0
     no_frame_cell: int | None = None
     cells_repeat: bool = False
+    copied: tuple[str, ...] = ()
 
     def match(self, source: str) -> tuple[str, int] | None:
         """Detector name and module number of a source, or None where it is not this family's."""

@@ -19,6 +19,7 @@ from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.correction.full import MarkFull
 from calib_core.correction.gain_stage import StageOfBits
 from calib_core.correction.mask import MaskOfDark
 from calib_core.correction.nominal_gain import NominalGain
@@ -111,6 +112,6 @@ _WHOLE = DetectorType(
 )
 EPIX10K = replace(_WHOLE, variants=(active_only(_WHOLE),))
 
-_CORRECT = Correct(steps=(StageOfBits(), Offset(), NominalGain(on=False), MaskOfDark()))
+_CORRECT = Correct(steps=(StageOfBits(), MarkFull(), Offset(), NominalGain(on=False), MaskOfDark()))
 
 declare(Family("EPIX10K", "ePix10K", (EPIX10K,), (*with_defaults("epix10k", RefinedDark()), _CORRECT), __doc__))

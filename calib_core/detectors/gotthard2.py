@@ -62,6 +62,7 @@ _RAW = RawLayout(
     first_module=1,
     cells_repeat=True,
     no_frame_cell=255,
+    copied=("data.bunchId", "data.frameNumber", "data.timestamp"),
 )
 
 

@@ -71,6 +71,7 @@ _RAW = RawLayout(
     frames_per_entry=True,
     first_module=1,
     no_frame_cell=255,
+    copied=("data.frameNumber", "data.timestamp"),
 )
 
 

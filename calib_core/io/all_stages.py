@@ -79,9 +79,12 @@ def _without(frames: Frames, empty: npt.NDArray[np.bool_], gone: npt.NDArray[np.
 
 def _places(first: ModuleFrames, other: ModuleFrames) -> Indices:
     """Where the frames of another stage are that go with those of the first, -1 where there is none."""
-    known = {key: place for place, key in enumerate(zip(other.train.tolist(), other.cell.tolist(), strict=True))}
-    keys = zip(first.train.tolist(), first.cell.tolist(), strict=True)
-    return np.array([known.get(key, -1) for key in keys], np.int64)
+    trains, cells = np.union1d(first.train, other.train), first.detector.max_cells
+    wanted, there = (np.searchsorted(trains, one.train) * cells + one.cell for one in (first, other))
+    order = np.argsort(there, kind="stable")
+    place = np.searchsorted(there[order], wanted)
+    found = np.append(there[order], -1)[place] == wanted
+    return np.where(found, np.append(order, -1)[place], -1)
 
 
 def _without_last(index: ModuleIndex, number: int) -> ModuleIndex:
@@ -89,7 +92,9 @@ def _without_last(index: ModuleIndex, number: int) -> ModuleIndex:
     mine = np.flatnonzero(index.piece == 0)
     if not number or not mine.size:
         return index
-    _, first, counts = np.unique(index.train[mine], return_index=True, return_counts=True)
+    train = index.train[mine]  # the frames of a train follow each other
+    first = np.flatnonzero(np.diff(train, prepend=train[:1] - np.uint64(1)))
+    counts = np.diff(first, append=len(train))
     left = np.repeat(counts, counts) - (np.arange(len(mine)) - np.repeat(first, counts))
     last = np.zeros(len(index.train), bool)
     last[mine[left <= number]] = True

@@ -13,9 +13,11 @@ import numpy.typing as npt
 
 from calib_core.detector import DetectorType, Frames, FrameSelection
 from calib_core.errors import BadInput, BadParameter
+from calib_core.io.empty_frames import all_zero, close_up
 from calib_core.io.files import RunFile
 from calib_core.io.loss import Loss
 from calib_core.io.module_index import ModuleIndex
+from calib_core.io.read_ahead import ReadAhead
 from calib_core.io.sequence_frames import SequenceFrames, frames_of_part
 from calib_core.io.storage import FrameStore, open_store
 from calib_core.io.words import BITS_KEY, are_signed, clip_negative, samples_of, split_words
@@ -29,24 +31,6 @@ Indices = npt.NDArray[np.int64]
 
 #: Key under which the memory cells, all 0, of detectors without any are handed to the descriptor.
 CELL_KEY = "cell"
-#: Samples at the start of a frame that are looked at first when all-zero frames are sought.
-_PROBE = 64
-#: Slower than this, bytes per second, data come from a disk and not from the page cache.
-_MEMORY_RATE = 1.5e9
-#: Chunks announced to the system after one that came from disk.
-_ANNOUNCED = 8
-
-
-class _ReadAhead:
-    """Whether to announce the next chunk: it halves the time where data come from disk, and costs a quarter else."""
-
-    def __init__(self) -> None:
-        self._left = 0
-
-    def pays(self, n_bytes: int, seconds: float) -> bool:
-        """Judge by how long the last chunk took; announced chunks come fast, so one slow one counts for several."""
-        self._left = _ANNOUNCED if n_bytes < _MEMORY_RATE * seconds else self._left - 1
-        return self._left > 0
 
 
 class ModuleFrames:
@@ -129,7 +113,7 @@ class ModuleFrames:
         length = max(1, chunk_bytes // self.bytes_of_frame)
         read = self._reader(min(length, len(chosen)))
         blocks = [chosen[i:i + length] for i in range(0, len(chosen), length)]
-        ahead = _ReadAhead()
+        ahead = ReadAhead()
         for block, following in zip_longest(blocks, blocks[1:], fillvalue=chosen[:0]):
             started = perf_counter()
             frames = read(block)
@@ -308,12 +292,7 @@ class ModuleFrames:
         return tuple(np.unique(self._sequence[self._index.part]).tolist())
 
     def file_of(self, sequence: int) -> RunFile:
-        """File of a sequence, one of :attr:`sequences`.
-
-        Parameters
-        ----------
-        sequence : int
-        """
+        """File of a sequence, one of :attr:`sequences`."""
         [part] = np.flatnonzero(self._sequence == sequence)
         return self._index.parts[int(part)].file
 
@@ -358,11 +337,11 @@ class ModuleFrames:
         if self._gain and gain is not None:
             self._fill(self._gain, chosen, gain)
         self._to_samples(chosen, block[:len(chosen)], None if gain is None else gain[:len(chosen)])
-        zero = _all_zero(block[:len(chosen)])
+        zero = all_zero(block[:len(chosen)])
         if zero.any():
             self._zero[chosen[zero]] = True
             for buffer in (block, gain):
-                _close_up(buffer, zero)
+                close_up(buffer, zero)
             chosen = chosen[~zero]
         return self._decoded(chosen, block[:len(chosen)], None if gain is None else gain[:len(chosen)])
 
@@ -439,21 +418,3 @@ def _in_train_order(index: ModuleIndex) -> ModuleIndex:
     if np.all(index.train[1:] >= index.train[:-1]):
         return index
     return index.kept(np.argsort(index.train, kind="stable"))
-
-
-def _all_zero(block: Array) -> npt.NDArray[np.bool_]:
-    """True for frames without any sample above zero; a few samples settle it for nearly all."""
-    flat = block.reshape(len(block), -1)
-    zero: npt.NDArray[np.bool_] = np.logical_not(flat[:, :_PROBE].any(axis=1))
-    for i in np.flatnonzero(zero):
-        zero[i] = not flat[i].any()
-    return zero
-
-
-def _close_up(buffer: Array | None, gone: npt.NDArray[np.bool_]) -> None:
-    """Move the frames that stay to the front of the buffer, in order and in place."""
-    if buffer is None:
-        return
-    for target, source in enumerate(np.flatnonzero(~gone)):
-        if target != source:
-            buffer[target] = buffer[source]

@@ -66,7 +66,7 @@ class CorrectedFiles:
         sink = _ModuleSink(self, self._plan, unit, self._outputs[0].unit)
         try:
             yield sink
-            sink.commit()
+            sink.finish()
         finally:
             sink.abandon()
 
@@ -118,6 +118,7 @@ class _ModuleSink:
         self._frames = plan.frames[unit.module, self._key]
         self._open: _OpenFile | None = None
         self._sequence: int | None = None
+        self._begun: set[int] = set()
 
     def take(self, unit: Unit, images: Images) -> None:
         """Write frames; those of another sequence than before finish the file before."""
@@ -127,6 +128,14 @@ class _ModuleSink:
             self._begin(sequence)
         if self._open is not None:
             self._open.put(images)
+
+    def finish(self) -> None:
+        """Finish the open file, and write those of sequences of which no frame came, since all of them are empty."""
+        self.commit()
+        for sequence in self._frames.sequences:
+            if sequence not in self._begun:
+                self._begin(sequence)
+                self.commit()
 
     def commit(self) -> None:
         """Finish the open file, if there is one."""
@@ -142,6 +151,7 @@ class _ModuleSink:
             self._files.leave(failed.file, failed.source, whole=False)
 
     def _begin(self, sequence: int) -> None:
+        self._begun.add(sequence)
         together = {number: self._plan.frames[number, self._key].of_sequence(sequence)
                     for number in self._in_file(sequence)}
         frames = together[self._module.number]
@@ -175,7 +185,7 @@ class _OpenFile:
         row = np.searchsorted(np.unique(frames.train), frames.train)
         place = row * per_row + frames.slot if kind.raw.frames_per_entry else np.arange(len(frames.train))
         # a train may have a memory cell several times: frames come in the order of the index
-        self._places, self._pulse = _Places(frames.train, frames.cell, place), frames.pulse
+        self._places, self._frames = _Places(frames.train, frames.cell, place), frames
         self._missing = np.ones(writer.source.frames, bool)
 
     def put(self, images: Images) -> None:
@@ -199,9 +209,10 @@ class _OpenFile:
         if names.stage:
             arrays[names.stage] = stage.reshape(flat)
         if names.cell:
-            arrays[names.cell] = cell.astype(np.uint16)
-        if names.pulse and self._pulse is not None:  # an entry of several frames has none
-            arrays[names.pulse] = self._pulse[places]
+            arrays[names.cell] = cell.astype(self._frames.cell_type)
+        if names.pulse and self._frames.pulse is not None:  # an entry of several frames has none
+            arrays[names.pulse] = self._frames.pulse[places]
+        arrays |= {name: numbers[places] for name, numbers in self._frames.copied.items()}
         self._writer.write(places, arrays)
 
 
@@ -242,8 +253,9 @@ def _source(
         CorrectedKey(names.values, np.dtype("f4"), shape, unit=unit),
         CorrectedKey(names.mask, np.dtype("u4"), shape, packed=True, shuffled=True),
         *((CorrectedKey(names.stage, np.dtype("u1"), shape, packed=True),) if names.stage else ()),
-        *((CorrectedKey(names.cell, np.dtype("u2")),) if names.cell else ()),
+        *((CorrectedKey(names.cell, frames.cell_type),) if names.cell else ()),
         *((CorrectedKey(names.pulse, np.dtype("u8")),) if names.pulse and frames.pulse is not None else ()),
+        *(CorrectedKey(name, numbers.dtype) for name, numbers in frames.copied.items()),
     )
     entry = kind.raw.frames_per_entry
     trains, counts = np.unique(frames.train, return_counts=True)

@@ -25,7 +25,8 @@ def may_lack(steps: Sequence[Step]) -> frozenset[str]:
     steps : sequence of Step
     """
     strict = {kind.name for step in steps if step.if_some_lack == "refuse" for kind in step.needs}
-    return frozenset(kind.name for step in steps for kind in step.needs) - strict
+    lenient = (step for step in steps if step.if_some_lack != "refuse")
+    return frozenset(kind.name for step in lenient for kind in (*step.needs, *step.optional)) - strict
 
 
 def level_out(steps: Sequence[Step], found: Found, refusals: Mapping[str, str]) -> Iterator[str]:

@@ -281,7 +281,7 @@ def _of_condition(one: FileConstant, run: OfRun) -> Iterator[str]:
     """What speaks against the operating condition of a constant."""
     why = difference(one.stored, one.detector, run.condition)
     if why and stands_in(one.stored, one.detector, run.condition):
-        [usual] = [parameter for parameter in one.detector.condition if parameter.stand_in is not None]
+        usual = next(parameter for parameter in one.detector.condition if parameter.stand_in is not None)
         yield (f"stands in for one of the run's own “{usual.database_name}”: there is none, or it is by more than "
                f"{usual.stand_in_days:g} days further from the run.")
     elif why:

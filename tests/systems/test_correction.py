@@ -136,6 +136,15 @@ def test_values_stages_and_masks_are_those_of_numpy(case: Case, corrected: Path)
         np.testing.assert_array_equal(left_out[place].reshape(values.shape), np.where(flags, np.nan, values))
 
 
+def test_numbers_of_frames_are_those_of_the_raw_run(case: Case, corrected: Path) -> None:
+    run = RunDirectory(corrected)
+    for module in MODULES:
+        source = run[f"{DETECTOR}/CORR/JNGFR{module:02d}:daqOutput"]
+        for key, dtype in (("memoryCell", "u1"), ("frameNumber", "u8"), ("timestamp", "f8")):
+            assert source[f"data.{key}"].dtype == np.dtype(dtype)
+            np.testing.assert_array_equal(source[f"data.{key}"].ndarray(), case.raw(module, f"data.{key}"))
+
+
 def test_other_software_finds_nothing_wrong(corrected: Path) -> None:
     validate = Path(sys.executable).with_name("extra-data-validate")
     done = subprocess.run([validate, str(corrected)], capture_output=True, text=True, timeout=120, check=False)

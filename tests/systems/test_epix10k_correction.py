@@ -217,3 +217,14 @@ def test_the_fixed_gain_of_other_words_is_not_doubted(light: Simulated, tmp_path
     first, second = (RunDirectory(tmp_path / name)[LIGHT.source][KEYS[0]].ndarray() for name in "ab")
     np.testing.assert_array_equal(first, second)
     assert detector_type("EPIX10K").has_gain_bits
+
+
+def test_full_codes_are_marked(tmp_path: Path, capsys: Any) -> None:
+    """In fixed high gain 100 photons of 8 keV fill the converter."""
+    bright = replace(LIGHT, scene=Photons(photon_energy=9.2, photons=300.0), settings={"trains": 2})
+    light = bright.simulated(tmp_path / "data")
+    (_, mask, _), _, _ = bright.corrected(light, tmp_path / "out", capsys).arrays()
+    [run] = light.runs.values()
+    codes = RunDirectory(run)[SOURCE.format("DET")]["data.image.pixels"].ndarray().astype(np.uint16) & 0x3FFF
+    assert 0.01 < (codes == 16383).mean() < 0.99
+    np.testing.assert_array_equal(mask & int(BadPixels.VALUE_OUT_OF_RANGE) != 0, codes == 16383)

@@ -75,12 +75,15 @@ def test_other_software_opens_what_was_corrected(light: Simulated, tmp_path: Pat
     found = LIGHT.corrected(light, tmp_path, capsys)
     assert_valid(tmp_path)
     source = RunDirectory(tmp_path)[LIGHT.source]
-    assert source.keys() == {*KEYS, "data.memoryCell", "data.trainId"}
+    numbers = [f"data.{key}" for key in ("memoryCell", "bunchId", "frameNumber", "timestamp")]
+    assert source.keys() == {*KEYS, *numbers, "data.trainId"}
     assert [source[key].dtype for key in KEYS] == [np.float32, np.uint32, np.uint8]
     assert all(source[key].shape == (TRAINS, FRAMES, 1280) for key in KEYS)
     [run] = light.runs.values()
     raw = RunDirectory(run)["SPB_50UM_GH2/DET/RECEIVER:daqOutput"]
-    np.testing.assert_array_equal(source["data.memoryCell"].ndarray(), raw["data.memoryCell"].ndarray())
+    for key in numbers:
+        assert source[key].dtype == raw[key].dtype
+        np.testing.assert_array_equal(source[key].ndarray(), raw[key].ndarray())
     np.testing.assert_array_equal(source[KEYS[0]].ndarray().reshape(-1, 1, 1280), found.arrays()[0][0])
 
 
@@ -214,7 +217,11 @@ def two(narrow: Simulated, out: Path, constants: Path, capsys: Any) -> tuple[Res
 
 def test_modules_of_one_raw_file_are_in_one_corrected_file(narrow: Simulated, tmp_path: Path, capsys: Any) -> None:
     """Whichever comes first; a second job of the same leaves it alone."""
-    _, found = two(narrow, tmp_path / "a", folder_of(narrow), capsys)
+    done, found = two(narrow, tmp_path / "a", folder_of(narrow), capsys)
+    of_truth = read_truth(narrow.truth_file).settings
+    for module, word in ((1, "MASTER"), (2, "SLAVE")):
+        of = replace(NARROW, module=module, source=NARROW.source.replace("MASTER", word))
+        check(pulls(Found(of, of_truth, tmp_path / "a", done.warnings)))
     [path] = (tmp_path / "a").glob("CORR-*.h5")
     assert path.name == "CORR-R0010-GH200-S00000.h5"
     assert_valid(tmp_path / "a")
@@ -292,3 +299,25 @@ def test_a_run_without_any_frame_fails(tmp_path: Path, capsys: Any) -> None:
     assert done.status != 0
     assert len(done.errors) == 1
     assert not list((tmp_path / "out").glob("CORR-*"))
+
+
+def test_a_module_of_empty_frames_keeps_no_other_from_its_file(tmp_path: Path, capsys: Any) -> None:
+    """In one of two sequences the second module has zeros only: they are NaN and flagged."""
+    light = NARROW.simulated(tmp_path / "data", modules="1-2", trains=4, trains_per_sequence=2)
+    whole, found = two(light, tmp_path / "whole", folder_of(light), capsys)
+    assert whole.status == 0, whole.errors
+    [run] = light.runs.values()
+    [path] = run.glob("RAW-*-GH200-S00001.h5")
+    with h5py.File(path, "r+") as file:
+        for key in ("adc", "gain"):
+            file[f"INSTRUMENT/SA1_XTD9_HIREX/DET/GOTTHARD2_SLAVE:daqOutput/data/{key}"][...] = 0
+    done, after = two(light, tmp_path / "after", folder_of(light), capsys)
+    assert done.status == 0, done.errors
+    assert len(list((tmp_path / "after").glob("CORR-*.h5"))) == 2
+    for mine, other in zip(after[1], found[1], strict=True):
+        np.testing.assert_array_equal(mine, other)
+    values, mask, _ = after[2]
+    assert np.isnan(values[2:]).all()
+    assert (mask[2:] & int(BadPixels.NO_DARK_DATA)).all()
+    np.testing.assert_array_equal(values[:2], found[2][0][:2])
+    assert_valid(tmp_path / "after")

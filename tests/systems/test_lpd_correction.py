@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,14 @@ def pulls(found: Found) -> dict[int, Array]:
 
 def test_residuals_are_as_large_as_the_noise_says(light: Simulated, tmp_path: Path, capsys: Any) -> None:
     check(pulls(LIGHT.corrected(light, tmp_path, capsys)))
+
+
+def test_minis_are_corrected_as_well(tmp_path: Path, capsys: Any) -> None:
+    """All of one source are one module."""
+    mini = replace(LIGHT, kind="LPDMINI", source="FXE_DET_LPD_MINI/CORR/0CH0:output", module=0)
+    found = mini.corrected(mini.simulated(tmp_path / "data"), tmp_path / "out", capsys)
+    check(pulls(found))
+    found.check_masks()
 
 
 def test_stages_and_masks_are_those_of_the_truth(light: Simulated, tmp_path: Path, capsys: Any) -> None:
@@ -214,3 +223,13 @@ def test_darks_of_another_order_are_refused(shifted: Simulated, tmp_path: Path, 
     done = Result(LIGHT.words(shifted, tmp_path / "out", constants=constants), tmp_path / "out", capsys)
     assert done.status != 0
     assert [text for text in done.errors if "Memory cell order differs" in text]
+
+
+def test_noise_that_a_module_lacks_is_not_missed_where_gain_is_not_parallel(tmp_path: Path, capsys: Any) -> None:
+    light = LIGHT.simulated(tmp_path / "data", modules="3-4", memory_cells=1, trains=2)
+    for one in list_constants(folder_of(light)):
+        if one.calibration == "Noise" and one.pdu.endswith("04"):
+            one.path.unlink()
+    found = LIGHT.corrected(light, tmp_path / "out", capsys)
+    assert len(list((tmp_path / "out").glob("CORR-*.h5"))) == 2
+    assert not [text for text in found.said if "Noise" in text]

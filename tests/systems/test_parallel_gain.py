@@ -15,6 +15,8 @@ from extra_data.components import LPD1M
 
 from calib_core.constants.badpixels import BadPixels
 from calib_core.jobs import plan
+from calib_core.jobs.job import Job
+from calib_core.jobs.survey import survey
 from calib_core.jobs.truth_constants import folder_of
 from calib_core.simulate import BadKind, Simulated
 from calib_core.store.constants import list_constants
@@ -224,3 +226,38 @@ def test_constants_of_another_way_of_gain_are_refused(light: Simulated, tmp_path
     done = Result(PARALLEL.words(light, tmp_path / "out", constants=folder_of(other)), tmp_path / "out", capsys)
     assert done.status != 0
     assert [text for text in done.errors if "Parallel gain differs" in text], done.errors
+
+
+def test_several_files_of_a_run_are_corrected_as_one_is(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    """Files of two trains each have together what the one file has."""
+    cut = PARALLEL.simulated(tmp_path / "data", trains_per_sequence=2)
+    whole = PARALLEL.corrected(light, tmp_path / "a", capsys).arrays()
+    parts = PARALLEL.corrected(cut, tmp_path / "b", capsys).arrays()
+    assert len(list((tmp_path / "b").glob("CORR-*.h5"))) == TRAINS // 2
+    for mine, other in zip(whole[0], parts[0], strict=True):
+        np.testing.assert_array_equal(mine, other)
+    assert whole[1:] == parts[1:]
+
+
+def test_without_maps_stages_are_the_same_and_it_is_told(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    """Signals of the stages are on scales of their own then."""
+    some = without(Path(shutil.copytree(folder_of(light), tmp_path / "some")), *MAPS)
+    found = PARALLEL.corrected(light, tmp_path / "a", capsys, constants=some)
+    assert [text for text in found.said if "Signals of MG and LG are not on the scale of HG" in text]
+    whole = PARALLEL.corrected(light, tmp_path / "b", capsys)
+    np.testing.assert_array_equal(found.arrays()[0][2], whole.arrays()[0][2])
+
+
+def test_the_inspector_says_of_which_stage_samples_are(light: Simulated, tmp_path: Path) -> None:
+    [run] = light.runs.values()
+    found = survey([run], "LPD", method="CORRECT").spec(tmp_path)
+    job = Job(found.model_copy(update={"inputs": {**found.inputs, "constants": (str(folder_of(light)),)}}))
+    job.start()
+    assert job.wait(120)
+    codes, _ = stored(light)
+    told = job.explain(MODULE, 10, 20, {"cell": 1, "gain": 0})
+    numbers = {one.name: one.value for one in told.numbers}
+    assert numbers["samples"] == TRAINS
+    assert numbers["mean"] == pytest.approx(codes[:, 0, 1, 10, 20].mean())
+    assert told.notes == ("The samples are those of high gain; each frame has one of every stage.",)
+    job.close()

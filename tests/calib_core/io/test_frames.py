@@ -240,7 +240,7 @@ def test_the_next_chunk_is_announced_only_where_reading_is_slow(agipd_run, monke
     frames = frames_of(agipd_run(modules=1, trains=3, frames=4, pixels=True))
     announced = []
     monkeypatch.setattr(storage.os, "posix_fadvise", lambda fd, offset, length, advice: announced.append(length))
-    monkeypatch.setattr("calib_core.io.frames._MEMORY_RATE", float("inf") if slow else 0.0)
+    monkeypatch.setattr("calib_core.io.read_ahead._MEMORY_RATE", float("inf") if slow else 0.0)
     assert len(list(frames.chunks(range(4), 5 * ONE_FRAME))) == 3
     assert sum(announced) == (7 * ONE_FRAME if slow else 0)
 
