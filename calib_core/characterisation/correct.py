@@ -26,8 +26,8 @@ from calib_core.params import knob
 #: Bytes of a pixel and memory cell that are summed beside the stages, and that each constant has of each entry of its
 #: first axis in memory, and while one such entry is read.
 _SUM_BYTES, _CONSTANT_BYTES, _READ_BYTES = 24, 4, 8
-#: Pixels of frames that go through the steps together, and bytes of each meanwhile.
-_TOGETHER, _STEP_BYTES = 1 << 21, 48
+#: Pixels of frames that go through the steps together, and bytes of each meanwhile, and for each image that is kept.
+_TOGETHER, _STEP_BYTES, _KEPT_BYTES = 1 << 21, 48, 4
 
 
 #: Sums are of whole numbers of this part of the unit, so that it does not matter in which order frames come: far
@@ -131,7 +131,7 @@ class Correct(TrainSelection, Method):
         tuple of CorrectedOutput
             None without a detector.
         """
-        return () if kind is None else (CorrectedOutput(Pipeline(self.steps).unit),)
+        return () if kind is None else (CorrectedOutput.of(kind.corrected_layout, self.steps),)
 
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
         """What is asked of each corrected module.
@@ -165,7 +165,8 @@ class Correct(TrainSelection, Method):
         kinds = [kinds for one in self.inputs(kind) if one.of == "constants" for kinds in one.kinds]
         images = entries * sum(_images(kind, one) for one in kinds)
         reading = entries * kind.pixels * _READ_BYTES
-        return images * kind.pixels * _CONSTANT_BYTES + reading + max(_TOGETHER, kind.pixels) * _STEP_BYTES
+        steps = _STEP_BYTES + _KEPT_BYTES * len(_kept(kind, self.steps))
+        return images * kind.pixels * _CONSTANT_BYTES + reading + max(_TOGETHER, kind.pixels) * steps
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Summary:
         """Sums of nothing yet.
@@ -175,7 +176,7 @@ class Correct(TrainSelection, Method):
         Summary
         """
         assert unit.module is not None
-        return Summary(context, unit, context.before[unit.module])
+        return Summary(context, unit, context.before[unit.module], _kept(context.detector, self.steps))
 
     def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
         """Results memory cell by memory cell.
@@ -211,10 +212,12 @@ class Summary(Accumulator):
     context, unit
     pipeline : BoundPipeline
         Of the module; its constants are read block by block of memory cells.
+    kept : tuple of str
+        Words of steps after which values are kept.
     """
 
-    def __init__(self, context: Context, unit: Unit, pipeline: BoundPipeline) -> None:
-        kind = context.detector
+    def __init__(self, context: Context, unit: Unit, pipeline: BoundPipeline, kept: tuple[str, ...]) -> None:
+        kind, self._kept = context.detector, kept
         self._buffers = context.buffers
         self._bound, self._unit, self._part, self._sink = pipeline, unit, unit, context.sink
         self._blocks = context.blocks(context.labels(unit, "cell"))
@@ -242,7 +245,8 @@ class Summary(Accumulator):
             return
         pipeline = self._with_constants(int(chunk.cell[0]))
         for first in range(0, len(chunk), self._together):
-            images = pipeline.corrected(chunk.part(slice(first, first + self._together)), self._buffers.array)
+            part = chunk.part(slice(first, first + self._together))
+            images = pipeline.corrected(part, self._buffers.array, self._kept)
             self._add(images)
             if self._sink is not None:
                 self._sink.take(self._part, images)
@@ -321,6 +325,11 @@ class Summary(Accumulator):
     def coverage(self) -> Array:
         """Frames seen of each memory cell."""
         return self._frames
+
+
+def _kept(kind: DetectorType, steps: tuple[Step, ...]) -> tuple[str, ...]:
+    """Words of steps after which values are kept for files."""
+    return CorrectedOutput.of(kind.corrected_layout, steps).kept
 
 
 def _images(kind: DetectorType, constant: ConstantKind) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -69,7 +69,7 @@ class BoundPipeline:
         known: dict[int, BoundConstant] = {}
         return replace(self, steps=tuple(one.read(cells, known) for one in self.steps))
 
-    def apply(self, images: Images) -> None:
+    def apply(self, images: Images, kept: Collection[str] = ()) -> None:
         """Take images through all steps, in place.
 
         Parameters
@@ -77,12 +77,16 @@ class BoundPipeline:
         images : Images
             Their arrays are changed as each step says; after an error they are as the step before left them, or half
             done.
+        kept : collection of str
+            Words of steps after which their values are kept.
         """
         with np.errstate(all="ignore"):  # what comes of numbers that are none is flagged
             for one in self.steps:
                 one.apply(images)
+                if one.step.word in kept:
+                    images.kept[one.step.word] = images.values.copy()
 
-    def corrected(self, frames: Frames, array: MakeArray = np.empty) -> Images:
+    def corrected(self, frames: Frames, array: MakeArray = np.empty, kept: Collection[str] = ()) -> Images:
         """Frames as they are stored after all steps, in one pass over the samples where there is a kernel for them.
 
         Parameters
@@ -91,16 +95,18 @@ class BoundPipeline:
             They stay as they are.
         array : callable
             Makes an array of a shape and type, with anything in it, for the images.
+        kept : collection of str
+            Words of steps after which values are kept; those have to be done one by one.
 
         Returns
         -------
         Images
             In arrays of their own but for gain bits and gain signal; bit for bit what :meth:`apply` makes of them.
         """
-        if self._at_once is not None:
+        if self._at_once is not None and not kept:
             return self._at_once(frames, array)
         images = Images.of_frames(frames)
-        self.apply(images)
+        self.apply(images, kept)
         return images
 
     def __reduce__(self) -> tuple[type[BoundPipeline], tuple[object, ...]]:

@@ -41,6 +41,8 @@ class Images:
         Analogue gain signal, of detectors that have one.
     found : dict of arrays
         What steps found on the way, by their word.
+    kept : dict of arrays
+        Values as they were after some steps, by the word of the step.
     one_scale : bool
         Whether signals of all gain stages are on the scale of the first.
     """
@@ -55,6 +57,7 @@ class Images:
     bits: Array | None = None
     signal: Array | None = None
     found: dict[str, Array] = field(default_factory=dict)
+    kept: dict[str, Array] = field(default_factory=dict)
     one_scale: bool = False
 
     @classmethod
@@ -97,7 +100,7 @@ class Images:
         """Images that later steps can change without these."""
         values, stage, mask, use = (np.array(one) for one in (self.values, self.stage, self.mask, self.use))
         return type(self)(values, stage, mask, use, self.cell, self.train, self.pulse, self.bits, self.signal,
-                          dict(self.found), self.one_scale)
+                          dict(self.found), dict(self.kept), self.one_scale)
 
 
 class BoundConstant(Protocol):
@@ -299,6 +302,8 @@ class Step(Part):
         Whether codes come out where codes go in, so that it may stand before exact sums.
     takes_out : bool
         Whether it takes samples out of use.
+    finds, found_help : str
+        Type of what it finds for each sample, such as ``i4``, and what that is; empty where it finds no such image.
     """
 
     use_when: ClassVar[str] = ""
@@ -309,6 +314,8 @@ class Step(Part):
     unit_out: ClassVar[str] = "ADU"
     whole_numbers: ClassVar[bool] = False
     takes_out: ClassVar[bool] = False
+    finds: ClassVar[str] = ""
+    found_help: ClassVar[str] = ""
 
     def alternatives(self) -> dict[str, Step]:
         """Steps of which the data decide, by their names; none where the operator has decided."""

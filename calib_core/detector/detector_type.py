@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector.clues import Clue, found_values
+from calib_core.detector.corrected_layout import CorrectedLayout
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
 from calib_core.detector.frames import Frames
 from calib_core.detector.raw_layout import RawLayout
@@ -139,6 +140,8 @@ class DetectorType:
         ``find_stage(ControlReader, detector name, SampleStatistics) -> StageEvidence``.
     calibrations : mapping
         How constants stand in the database and in files, by their kind.
+    corrected : CorrectedLayout, optional
+        Names in corrected files, where they are not the usual ones.
     geometry : callable
         ``geometry(n_modules)`` → EXtra-geom geometry for the assembled view, or None for strips; imports it lazily.
     geometry_note : str
@@ -188,6 +191,7 @@ class DetectorType:
     stages_in_run: Callable[[Mapping[str, Found]], int] | None = None
     fixed_stage: int | None = None
     operated: Callable[[DetectorType, Mapping[str, Found]], DetectorType] | None = None
+    corrected: CorrectedLayout | None = None
     simulated: Simulated | None = None
     simulate_control: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
 
@@ -205,6 +209,11 @@ class DetectorType:
     def has_gain_bits(self) -> bool:
         """Whether raw data carry digital gain bits."""
         return self.raw.gain_bits is not None or self.raw.gain_shift is not None
+
+    @property
+    def corrected_layout(self) -> CorrectedLayout:
+        """Names in corrected files."""
+        return self.corrected or CorrectedLayout.of(self.raw)
 
     @property
     def frame_bytes(self) -> int:
