@@ -9,18 +9,21 @@ import numpy as np
 from pydantic import field_validator
 
 from calib_core.axes import Array, At, Axis, Result
+from calib_core.characterisation import events
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.correct_checks import Flagged
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, as_given, inputs_of_steps
 from calib_core.characterisation.method import Method
-from calib_core.characterisation.outputs import CorrectedOutput, Output
+from calib_core.characterisation.outputs import CorrectedOutput, Output, TableOutput
 from calib_core.characterisation.train_selection import TrainSelection
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.constant import ConstantKind
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
+from calib_core.correction.split_events import COUNTS, SplitEvents
 from calib_core.correction.step import Images, Step
 from calib_core.detector import DetectorType, Frames
 from calib_core.numerics.frame_sums import add_frame
+from calib_core.numerics.split_events import CLASSES
 from calib_core.params import knob
 
 #: Bytes of a pixel and memory cell that are summed beside the stages, and that each constant has of each entry of its
@@ -35,6 +38,8 @@ _TOGETHER, _STEP_BYTES, _KEPT_BYTES = 1 << 21, 48, 4
 _PART = 64
 #: Largest signal that is summed: 65,536 squares of it in those parts fit into 63 bits. No detector comes near it.
 _LARGEST = 180_000
+_FRAMES = Result("frames", "Frames", "frames", "i8", "Corrected frames of each memory cell", over=("cell",),
+                 pixels=False, role="count", hidden=True)
 _SUMMED = f"the corrected samples without flags, as far as they are finite and below {_LARGEST:,}"
 
 
@@ -101,15 +106,21 @@ class Correct(TrainSelection, Method):
         stages = tuple(stage.short for stage in context.detector.stages)
         return Axis("cell", "Memory cell", context.cells), Axis("gain", "Gain stage", stages, of_slot=True)
 
+    @property
+    def classifies(self) -> bool:
+        """Whether events are told from each other."""
+        return any(isinstance(one, SplitEvents) and one.on for one in self.steps)
+
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
         """Mean of the corrected frames, shares of the gain stages, flags, and samples behind the mean.
 
         Returns
         -------
         tuple of Result
-            Over (cell), shares over (gain, cell).
+            Over (cell), shares over (gain, cell); where events are classified, their table and the number of frames.
         """
         unit = Pipeline(self.steps).unit
+        of_events = (events.result(kind), _FRAMES) if self.classifies else ()
         return (
             Result("mean", "Mean corrected", unit, "f4", f"Mean of {_SUMMED}",
                    over=("cell",), error="deviation", count="samples"),
@@ -121,6 +132,7 @@ class Correct(TrainSelection, Method):
                    over=("gain", "cell")),
             Result("samples", "Samples", "samples", "u4", "Number of " + _SUMMED.removeprefix("the "), over=("cell",),
                    role="count", missing=0.0),
+            *of_events,
         )
 
     def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
@@ -129,9 +141,12 @@ class Correct(TrainSelection, Method):
         Returns
         -------
         tuple of CorrectedOutput
-            None without a detector.
+            None without a detector; where events are classified, their table too.
         """
-        return () if kind is None else (CorrectedOutput.of(kind.corrected_layout, self.steps),)
+        if kind is None:
+            return ()
+        files = CorrectedOutput.of(kind.corrected_layout, self.steps)
+        return (files, TableOutput("events")) if self.classifies else (files,)
 
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
         """What is asked of each corrected module.
@@ -140,7 +155,7 @@ class Correct(TrainSelection, Method):
         -------
         tuple of Check
         """
-        return (*super().checks(kind), Flagged())
+        return (*super().checks(kind), Flagged(), *((events.Crowded(),) if self.classifies else ()))
 
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
         """Sums of a memory cell.
@@ -217,7 +232,8 @@ class Summary(Accumulator):
     """
 
     def __init__(self, context: Context, unit: Unit, pipeline: BoundPipeline, kept: tuple[str, ...]) -> None:
-        kind, self._kept = context.detector, kept
+        self._kind = kind = context.detector
+        self._kept = kept
         self._buffers = context.buffers
         self._bound, self._unit, self._part, self._sink = pipeline, unit, unit, context.sink
         self._blocks = context.blocks(context.labels(unit, "cell"))
@@ -230,6 +246,8 @@ class Summary(Accumulator):
         self._stages = np.zeros((cells, len(kind.stages), *shape), np.uint32)
         self._mask = np.zeros((cells, *shape), np.uint32)
         self._frames = np.zeros(cells, np.int64)
+        self._events: Array = np.zeros(CLASSES, np.int64)
+        self._classifies = any(isinstance(one.step, SplitEvents) for one in pipeline.steps)
 
     def update(self, name: str, chunk: Frames) -> None:
         """Correct frames, add them to the sums, and hand them over.
@@ -275,6 +293,8 @@ class Summary(Accumulator):
         return self._ready[1]
 
     def _add(self, images: Images) -> None:
+        if self._classifies:
+            self._events += images.found[COUNTS].sum(axis=0)
         frames = (np.ascontiguousarray(one).reshape(len(images.cell), -1)
                   for one in (images.values, images.mask, images.stage, images.use))
         for cell, values, mask, stage, use in zip(images.cell.tolist(), *frames, strict=True):
@@ -299,6 +319,7 @@ class Summary(Accumulator):
         self._stages += other._stages
         self._mask |= other._mask
         self._frames += other._frames
+        self._events += other._events
 
     def snapshot(self, index: int) -> Maps:
         """Results of a memory cell as far as frames have come.
@@ -311,15 +332,19 @@ class Summary(Accumulator):
         Returns
         -------
         dict of arrays
-            By result: (slow_scan, fast_scan), shares (gain, slow_scan, fast_scan).
+            By result: (slow_scan, fast_scan), shares (gain, slow_scan, fast_scan); the table of the events of all
+            memory cells.
         """
         place = self._unit.block.index(index)
         n, frames = self._count[place].astype(float), max(1, int(self._frames[place]))
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = self._sum[place] / n / _PART
             spread = np.sqrt(np.maximum(0, self._squares[place] / n / _PART**2 - mean**2) * n / (n - 1))
-        return {"mean": _f4(mean), "deviation": _f4(spread), "bad_pixels": self._mask[place].copy(),
-                "shares": _f4(self._stages[place] / frames), "samples": self._count[place].copy()}
+        found = {"mean": _f4(mean), "deviation": _f4(spread), "bad_pixels": self._mask[place].copy(),
+                 "shares": _f4(self._stages[place] / frames), "samples": self._count[place].copy()}
+        if self._classifies:
+            found |= {"events": events.table(self._kind, self._events), "frames": self._frames[place]}
+        return found
 
     @property
     def coverage(self) -> Array:

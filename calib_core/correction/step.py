@@ -40,7 +40,7 @@ class Images:
     signal : (n, slow_scan, fast_scan) uint16 or None
         Analogue gain signal, of detectors that have one.
     found : dict of arrays
-        What steps found on the way, by their word.
+        What steps found on the way, by their word; behind a dot what they found beside it.
     kept : dict of arrays
         Values as they were after some steps, by the word of the step.
     one_scale : bool

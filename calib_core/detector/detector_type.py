@@ -17,6 +17,7 @@ from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector.clues import Clue, found_values
 from calib_core.detector.corrected_layout import CorrectedLayout
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
+from calib_core.detector.expected_events import ExpectedEvents
 from calib_core.detector.frames import Frames
 from calib_core.detector.raw_layout import RawLayout
 from calib_core.detector.simulated import Simulated
@@ -142,6 +143,8 @@ class DetectorType:
         How constants stand in the database and in files, by their kind.
     corrected : CorrectedLayout, optional
         Names in corrected files, where they are not the usual ones.
+    events : ExpectedEvents, optional
+        Classes of events that are expected of single photons.
     geometry : callable
         ``geometry(n_modules)`` → EXtra-geom geometry for the assembled view, or None for strips; imports it lazily.
     geometry_note : str
@@ -192,6 +195,7 @@ class DetectorType:
     fixed_stage: int | None = None
     operated: Callable[[DetectorType, Mapping[str, Found]], DetectorType] | None = None
     corrected: CorrectedLayout | None = None
+    events: ExpectedEvents | None = None
     simulated: Simulated | None = None
     simulate_control: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
 

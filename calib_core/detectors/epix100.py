@@ -12,9 +12,18 @@ from functools import partial
 
 import numpy as np
 
+from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
+from calib_core.correction.absolute_gain import AbsoluteGain
+from calib_core.correction.common_mode import CommonMode
+from calib_core.correction.gain_map import GainMap
+from calib_core.correction.mask import Mask
+from calib_core.correction.offset import Offset
+from calib_core.correction.photons import InPhotons
+from calib_core.correction.split_events import SplitEvents
 from calib_core.detector import Array, Calibration, DetectorType, GainStage
+from calib_core.detector.expected_events import read_expected
 from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors._epix import (
     CONDITION,
@@ -26,6 +35,7 @@ from calib_core.detectors._epix import (
     layout,
     simulate_control,
 )
+from calib_core.detectors._events import corrected
 from calib_core.detectors._geometry import known_geometry
 
 _SHAPE = (708, 768)
@@ -60,12 +70,21 @@ _WHOLE = DetectorType(
     condition=CONDITION,
     clues=clues(_SHAPE),
     find_stage=find_stage,
-    calibrations={k: Calibration(f"{k}EPix100", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
+    calibrations={
+        **{k: Calibration(f"{k}EPix100", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
+        "GainMap": Calibration("RelativeGainEPix100", _DIMS),
+    },
+    corrected=corrected("data.image", dims="dims"),
+    events=read_expected("epix100"),
     geometry=partial(known_geometry, "Epix100Geometry", "monolithic_geometry"),
     geometry_note="EXtra-geom, one sensor without a gap",
-    simulated=read_simulated("epix100", "EPIX100", Electronics((354, 96), "DA01", common_mode_axis=("bank", "row"))),
+    simulated=read_simulated("epix100", "EPIX100", Electronics(
+        (354, 96), "DA01", common_mode_axis=("bank", "row"), pixel_size=50)),
     simulate_control=simulate_control,
 )
 EPIX100 = replace(_WHOLE, variants=(active_only(_WHOLE),))
 
-declare(Family("EPIX100", "ePix100", (EPIX100,), with_defaults("epix100", RefinedDark()), __doc__))
+_CORRECT = Correct(steps=(Offset(), CommonMode(), GainMap(), Mask(), SplitEvents(), AbsoluteGain(),
+                          InPhotons(on=False)))
+
+declare(Family("EPIX100", "ePix100", (EPIX100,), with_defaults("epix100", RefinedDark(), _CORRECT), __doc__))
