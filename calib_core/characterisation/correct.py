@@ -191,7 +191,7 @@ class Correct(TrainSelection, Method):
         Summary
         """
         assert unit.module is not None
-        return Summary(context, unit, context.before[unit.module], _kept(context.detector, self.steps))
+        return Summary(context, unit, context.before[unit.module], self)
 
     def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
         """Results memory cell by memory cell.
@@ -227,13 +227,12 @@ class Summary(Accumulator):
     context, unit
     pipeline : BoundPipeline
         Of the module; its constants are read block by block of memory cells.
-    kept : tuple of str
-        Words of steps after which values are kept.
+    method : Correct
     """
 
-    def __init__(self, context: Context, unit: Unit, pipeline: BoundPipeline, kept: tuple[str, ...]) -> None:
+    def __init__(self, context: Context, unit: Unit, pipeline: BoundPipeline, method: Correct) -> None:
         self._kind = kind = context.detector
-        self._kept = kept
+        self._kept, self._classifies = _kept(kind, method.steps), method.classifies
         self._buffers = context.buffers
         self._bound, self._unit, self._part, self._sink = pipeline, unit, unit, context.sink
         self._blocks = context.blocks(context.labels(unit, "cell"))
@@ -247,7 +246,6 @@ class Summary(Accumulator):
         self._mask = np.zeros((cells, *shape), np.uint32)
         self._frames = np.zeros(cells, np.int64)
         self._events: Array = np.zeros(CLASSES, np.int64)
-        self._classifies = any(isinstance(one.step, SplitEvents) for one in pipeline.steps)
 
     def update(self, name: str, chunk: Frames) -> None:
         """Correct frames, add them to the sums, and hand them over.

@@ -45,3 +45,10 @@ class MaskWithCapacitor(Mask):
     """Give each sample the bad-pixel flags of its pixel, those of the pulse capacitor among them."""
 
     optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK, BAD_PIXELS_PC, BAD_PIXELS_FF)
+
+
+class MaskOfDark(Mask):
+    """Give each sample the bad-pixel flags that its pixel has in the dark."""
+
+    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK,)
+    use_when: ClassVar[str] = "Always, and before events are told: beside flagged samples there are none."

@@ -18,7 +18,7 @@ from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.correction.absolute_gain import AbsoluteGain
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.gain_map import GainMap
-from calib_core.correction.mask import Mask
+from calib_core.correction.mask import MaskOfDark
 from calib_core.correction.offset import Offset
 from calib_core.correction.photons import InPhotons
 from calib_core.correction.split_events import SplitEvents
@@ -84,7 +84,7 @@ _WHOLE = DetectorType(
 )
 EPIX100 = replace(_WHOLE, variants=(active_only(_WHOLE),))
 
-_CORRECT = Correct(steps=(Offset(), CommonMode(), GainMap(), Mask(), SplitEvents(), AbsoluteGain(),
+_CORRECT = Correct(steps=(Offset(), CommonMode(), GainMap(), MaskOfDark(), SplitEvents(), AbsoluteGain(),
                           InPhotons(on=False)))
 
 declare(Family("EPIX100", "ePix100", (EPIX100,), with_defaults("epix100", RefinedDark(), _CORRECT), __doc__))

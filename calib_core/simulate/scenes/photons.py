@@ -207,7 +207,8 @@ def _stages(make: Callable[[int, int], Array], truth: ModuleTruth, cell: int) ->
 
 
 def _limits(truth: ModuleTruth, cell: int) -> Array:
-    return np.array([truth.switch_charge(stage, cell) for stage in range(len(truth.detector.stages) - 1)], np.float32)
+    found = [truth.switch_charge(stage, cell) for stage in range(len(truth.detector.stages) - 1)]
+    return np.array(found, np.float32).reshape(-1, *truth.detector.shape)
 
 
 def _taken(maps: Array, stage: Array) -> Array:

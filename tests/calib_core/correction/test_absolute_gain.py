@@ -1,0 +1,102 @@
+"""Relative gain, energies and photons against NumPy; a peak or an energy that nobody tells is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calib_core.constants.constant import ConstantKind
+from calib_core.correction.absolute_gain import AbsoluteGain
+from calib_core.correction.gain_map import GainMap
+from calib_core.correction.photons import InPhotons
+from calib_core.correction.pipeline import Pipeline
+from calib_core.correction.step import KnownConstant
+from calib_core.detector.registry import detector_type
+from calib_core.errors import BadInput, BadParameter
+
+from ...known import images_of
+
+SHAPE = (6, 8)
+
+
+@dataclass(frozen=True)
+class OfFile(KnownConstant):
+    """A gain map with what its file tells."""
+
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Constants of a module: a gain map."""
+
+    found: OfFile
+
+    def get(self, kind: ConstantKind) -> OfFile | None:
+        """The gain map."""
+        return self.found if kind.name == "GainMap" else None
+
+
+def maps(unit: str = "", **attributes: Any) -> Maps:
+    factors = np.random.default_rng(3).normal(1, 0.05, SHAPE).astype(np.float32)
+    factors[1, 2], factors[3, 4] = 0, np.nan
+    return Maps(OfFile(factors, "gain.h5", attributes=attributes, unit=unit))
+
+
+STEPS = (GainMap(), AbsoluteGain(), InPhotons(energy=4.0))
+
+
+def test_signals_become_energies_and_photons() -> None:
+    constants = maps(adu_per_photon=132.0, photon_energy=8.048)
+    values = np.random.default_rng(4).normal(100, 9, (3, *SHAPE)).astype(np.float32)
+    images = images_of(values.copy())
+    with np.errstate(all="ignore"):
+        Pipeline(STEPS).bind(constants, detector_type("EPIX100")).apply(images, kept=("gain_map", "absolute_gain"))
+    factor = np.where(constants.found.data == 0, np.nan, constants.found.data)
+    np.testing.assert_allclose(images.kept["gain_map"], values * factor, rtol=1e-6)
+    np.testing.assert_allclose(images.kept["absolute_gain"], values * factor * (8.048 / 132), rtol=1e-6)
+    np.testing.assert_allclose(images.values, values * factor * (8.048 / 132 / 4), rtol=1e-6)
+    assert np.isnan(images.values[:, [1, 3], [2, 4]]).all()
+    assert Pipeline(STEPS).unit == "photons"
+
+
+def test_the_energy_may_be_given() -> None:
+    bound = AbsoluteGain(photon_energy=6.6).bind(maps(adu_per_photon=66.0), detector_type("EPIX100"))
+    images = images_of(np.full((1, *SHAPE), 5, np.float32))
+    bound.apply(images)
+    np.testing.assert_allclose(images.values, 0.5, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("attributes", "given", "told"), [
+    ({}, 8.0, "Absolute gain is left out: gain.h5 does not tell adu_per_photon, the peak of a line in ADU."),
+    ({"adu_per_photon": 0.0}, 8.0, "Absolute gain is left out: gain.h5 does not tell adu_per_photon"),
+    ({"adu_per_photon": 132.0}, None, "Absolute gain is left out: gain.h5 does not tell photon_energy"),
+])
+def test_it_is_left_out_where_peak_or_energy_is_not_told(
+    attributes: dict[str, Any], given: float | None, told: str
+) -> None:
+    bound = Pipeline([AbsoluteGain(photon_energy=given)]).bind(maps(**attributes), detector_type("EPIX100"))
+    [skipped] = bound.skipped
+    assert not bound.steps
+    assert skipped.reason.startswith(told)
+
+
+def test_another_line_than_that_of_the_map_is_refused() -> None:
+    constants = maps(adu_per_photon=132.0, photon_energy=8.048)
+    with pytest.raises(BadInput, match=r"gain\.h5 is of a line of 8\.048 keV, not 9 keV"):
+        Pipeline([AbsoluteGain(photon_energy=9.0)]).bind(constants, detector_type("EPIX100"))
+
+
+def test_gains_in_another_unit_are_refused() -> None:
+    with pytest.raises(BadInput, match=r"Gain map of gain\.h5 is in “ADU/keV”"):
+        Pipeline([GainMap()]).bind(maps(unit="ADU/keV"), detector_type("EPIX100"))
+
+
+def test_photons_are_made_of_energies() -> None:
+    with pytest.raises(BadParameter, match="Photons takes keV, but Relative gain gives ADU"):
+        Pipeline([GainMap(), AbsoluteGain(on=False), InPhotons()])
