@@ -291,7 +291,7 @@ class Summary(Accumulator):
         return self._ready[1]
 
     def _add(self, images: Images) -> None:
-        if self._classifies:
+        if COUNTS in images.found:
             self._events += images.found[COUNTS].sum(axis=0)
         frames = (np.ascontiguousarray(one).reshape(len(images.cell), -1)
                   for one in (images.values, images.mask, images.stage, images.use))

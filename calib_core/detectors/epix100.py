@@ -21,6 +21,7 @@ from calib_core.correction.gain_map import GainMap
 from calib_core.correction.mask import MaskOfDark
 from calib_core.correction.offset import Offset
 from calib_core.correction.photons import InPhotons
+from calib_core.correction.saturated import Saturated
 from calib_core.correction.split_events import SplitEvents
 from calib_core.detector import Array, Calibration, DetectorType, GainStage
 from calib_core.detector.expected_events import read_expected
@@ -84,7 +85,7 @@ _WHOLE = DetectorType(
 )
 EPIX100 = replace(_WHOLE, variants=(active_only(_WHOLE),))
 
-_CORRECT = Correct(steps=(Offset(), CommonMode(), GainMap(), MaskOfDark(), SplitEvents(), AbsoluteGain(),
-                          InPhotons(on=False)))
+_CORRECT = Correct(steps=(Saturated(), Offset(), CommonMode(), GainMap(), MaskOfDark(), SplitEvents(),
+                          AbsoluteGain(), InPhotons(on=False)))
 
 declare(Family("EPIX100", "ePix100", (EPIX100,), with_defaults("epix100", RefinedDark(), _CORRECT), __doc__))

@@ -11,10 +11,20 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter
+from calib_core.correction.absolute_gain import AbsoluteGain
+from calib_core.correction.common_mode import CommonModeOfFirstStage
+from calib_core.correction.gain_map import GainMap
+from calib_core.correction.gain_stage import StageOfBits
+from calib_core.correction.mask import MaskOfDark
+from calib_core.correction.offset import Offset
+from calib_core.correction.photons import InPhotons
+from calib_core.correction.saturated import Saturated
+from calib_core.correction.split_events import SplitEvents
 from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout, Region
 from calib_core.detector.clues import Coded, Device, Scaled, Told, Usual, magnitude, stage_told
 from calib_core.detector.condition_parts import (
@@ -27,7 +37,9 @@ from calib_core.detector.condition_parts import (
 )
 from calib_core.detector.defaults import defaults
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
+from calib_core.detector.expected_events import read_expected
 from calib_core.detector.simulated import Electronics, read_simulated
+from calib_core.detectors._events import corrected
 
 _SHAPE = (1934, 960)
 _HEMISPHERE = (967, 960)
@@ -105,14 +117,16 @@ def _regions(gap_rows: int) -> tuple[Region, ...]:
     return (Region("gap", BadPixels.OVERSCAN, ((top, top + gap_rows, 0, _SHAPE[1]),)),)
 
 
-def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Control sources of a dark run, each in its own gain."""
+def _simulate_control(
+    detector: str, stage: int | None, settings: Mapping[str, Any],
+) -> Mapping[str, Mapping[str, Any]]:
+    """Control sources of a dark run, each in its own gain, or of one in which the gain follows the signal."""
     forced = {stage: gain for gain, stage in _FORCED.items()}
     return {
         f"{detector}/DET/FCCD": {
             "biasclock.bias": np.float32(settings["bias_voltage"]),
             "exposure.exposure_time": np.float32(settings["integration_time"]),
-            "exposure.gain": np.int32(forced[stage]),
+            "exposure.gain": np.int32(0 if stage is None else forced[stage]),
         },
         f"{detector}/CTRL/LSLAN": {"inputA.crdg": np.float32(-40.15)},
     }
@@ -136,11 +150,20 @@ FASTCCD = DetectorType(
     condition=_CONDITION,
     clues=_CLUES,
     find_stage=_find_stage,
-    calibrations={k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
+    calibrations={
+        **{k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
+        "GainMap": Calibration("RelativeGainCCD", _DIMS),
+    },
+    corrected=corrected("data.image", stage="gain", source=(("/DAQ/", "/CORR/"),)),
+    events=read_expected("fastccd"),
     geometry=_geometry,
     geometry_note="hemispheres one above the other, as they are stored",
-    simulated=read_simulated("fastccd", "FASTCCD", Electronics((967, 10), "DA01", common_mode_axis=("row",))),
+    simulated=read_simulated("fastccd", "FASTCCD", Electronics(
+        (967, 10), "DA01", common_mode_axis=("row",), pixel_size=30)),
     simulate_control=_simulate_control,
 )
 
-declare(Family("FASTCCD", "FastCCD", (FASTCCD,), with_defaults("fastccd", RefinedDark()), __doc__))
+_CORRECT = Correct(steps=(StageOfBits(), Saturated(), Offset(), CommonModeOfFirstStage(), GainMap(), MaskOfDark(),
+                          SplitEvents(), AbsoluteGain(), InPhotons(on=False)))
+
+declare(Family("FASTCCD", "FastCCD", (FASTCCD,), with_defaults("fastccd", RefinedDark(), _CORRECT), __doc__))

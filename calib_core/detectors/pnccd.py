@@ -13,10 +13,19 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter
+from calib_core.correction.absolute_gain import AbsoluteGain
+from calib_core.correction.common_mode import CommonMode
+from calib_core.correction.gain_map import GainMap
+from calib_core.correction.mask import MaskOfDark
+from calib_core.correction.offset import Offset
+from calib_core.correction.photons import InPhotons
+from calib_core.correction.saturated import Saturated
+from calib_core.correction.split_events import SplitEvents
 from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout, Region
 from calib_core.detector.clues import Device, Scaled, Told, Usual, magnitude
 from calib_core.detector.condition_parts import (
@@ -29,7 +38,9 @@ from calib_core.detector.condition_parts import (
 )
 from calib_core.detector.defaults import defaults
 from calib_core.detector.evidence import only_stage
+from calib_core.detector.expected_events import read_expected
 from calib_core.detector.simulated import Electronics, read_simulated
+from calib_core.detectors._events import corrected
 from calib_core.detectors._geometry import known_geometry
 
 _SHAPE = (1024, 1024)
@@ -116,13 +127,22 @@ PNCCD = DetectorType(
     condition=_CONDITION,
     clues=_CLUES,
     find_stage=partial(only_stage, "it has one gain stage"),
-    calibrations={k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
+    calibrations={
+        **{k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
+        "GainMap": Calibration("RelativeGainCCD", _DIMS),
+    },
+    # corrected data have the name of the raw source
+    corrected=corrected("data", source=()),
+    events=read_expected("pnccd"),
     geometry=partial(known_geometry, "PNCCDGeometry", "example"),
     geometry_note="EXtra-geom, example positions",
     # Cosmic rays leave 80 electrons of 3.65 eV per µm; the levels are in ADU of 1 eV.
     simulated=read_simulated("pnccd", "PNCCD", Electronics(
-        (128, 512), "PNCCD02", common_mode_axis=("column",), cosmic_adu_per_pixel=75 * 80 * 3.65)),
+        (128, 512), "PNCCD02", common_mode_axis=("column",), cosmic_adu_per_pixel=75 * 80 * 3.65, pixel_size=75)),
     simulate_control=_simulate_control,
 )
 
-declare(Family("PNCCD", "pnCCD", (PNCCD,), with_defaults("pnccd", RefinedDark()), __doc__))
+_CORRECT = Correct(steps=(Saturated(), Offset(), CommonMode(), GainMap(), MaskOfDark(), SplitEvents(),
+                          AbsoluteGain(), InPhotons(on=False)))
+
+declare(Family("PNCCD", "pnCCD", (PNCCD,), with_defaults("pnccd", RefinedDark(), _CORRECT), __doc__))

@@ -34,6 +34,7 @@ from calib_core.correction.offset import Offset
 from calib_core.correction.photons import InPhotons
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.relative_gain import GainPerEnergy
+from calib_core.correction.saturated import Saturated
 from calib_core.correction.split_events import SplitEvents
 from calib_core.correction.step import Given, Images, Known, KnownConstant, Step
 from calib_core.correction.xray_gain import XrayGain
@@ -111,14 +112,16 @@ def test_words_are_their_own() -> None:
 
 
 @pytest.mark.parametrize("step", [Offset, CommonMode, RejectCosmics, StageOfBits, GainPerEnergy, GainMap, Mask,
-                                  SplitEvents, InPhotons],
+                                  SplitEvents, InPhotons, Saturated],
                          ids=lambda step: step.word)
 def test_it_depends_on_its_inputs_alone(step: type[Step], constants: Known, kind: DetectorType) -> None:
     bound = Pipeline([step()]).bind(constants, kind)
     sent = pickle.loads(pickle.dumps(bound))
     first, again, elsewhere = (images(constants) for _ in range(3))
     for one in (first, again, elsewhere):
-        if step is not Offset:
+        if step is Saturated:
+            one.values[0, 3, 4] = 65535
+        elif step is not Offset:
             one.values -= constants.values[OFFSET.name]
     before = copy_of(first)
     bound.apply(first)
@@ -144,7 +147,7 @@ def test_a_table_of_codes_can_be_sent_too(kind: DetectorType) -> None:
 def test_every_step_is_tried() -> None:
     assert set(STEPS) == {
         Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, GainMap, Mask, SplitEvents,
-        InPhotons,
+        InPhotons, Saturated,
         # whose constants have an axis of memory cells, against loops in tests/calib_core/correction
         StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain,
         # whose constant has a number beside its values
