@@ -57,7 +57,7 @@ _CONDITION = (
     UNSIGNED_BIAS_VOLTAGE, ONE_MEMORY_CELL, *PIXELS_SLOW_FAST,
     ConditionParameter("integration_time", "Integration Time", "ms", lowest=0, highest=1e5, help="Exposure time"),
     replace(SENSOR_TEMPERATURE, database_name="Sensor Temperature"),
-    ConditionParameter("gain_setting", "Gain Setting", per_stage=True, choices=(0, 1, 2, 8),
+    ConditionParameter("gain_setting", "Gain Setting", per_stage=True, automatic=0.0, choices=(0, 1, 2, 8),
                        help="0 switches automatically; 8, 2 and 1 keep to one gain"),
 )
 #: Axes in constant files, slowest first.

@@ -348,7 +348,7 @@ def content(folder: Path) -> dict[str, Array]:
 
 def test_threads_and_memory_change_no_bit(case: Case, few: Simulated, tmp_path: Path, capsys: Any) -> None:
     corrected(case, few, tmp_path / "a", capsys)
-    corrected(case, few, tmp_path / "b", capsys, "--threads", "1", "--memory-mb", "500")
+    corrected(case, few, tmp_path / "b", capsys, "--threads", "1", "--memory-mb", "700")
     first, second = content(tmp_path / "a"), content(tmp_path / "b")
     assert first.keys() == second.keys()
     assert len({key.partition(" ")[0] for key in first}) == 2
