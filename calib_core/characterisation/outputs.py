@@ -124,10 +124,10 @@ class CorrectedOutput:
         """
         done = [one for one in steps if one.on]
         images = [CorrectedImage(next(iter(layout.images.values())), "ADU")]
-        for one in (one for one in done if one.unit_out):
+        for one in (one for one in done if one.unit_after):
             before = images[-1]
             key = layout.images.get(one.word, before.key)
-            after = CorrectedImage(key, one.unit_out, (*before.steps, one.word))
+            after = CorrectedImage(key, one.unit_after, (*before.steps, one.word))
             images[len(images) if key != before.key else -1:] = [after]
         found = (FoundImage(layout.found[one.word], one.finds, one.found_help, one.word)
                  for one in done if one.finds and one.word in layout.found)

@@ -35,8 +35,15 @@ class AbsoluteGain(Step):
     use_when: ClassVar[str] = "The gain map tells where the peak of a line of known energy lies."
     caution: ClassVar[str] = "The peak is that of events of one sample; others lie up to 3 % beside it."
 
-    photon_energy: float | None = knob(None, ge=0.01, le=1000, unit="keV", help="Energy of the line of the gain map, "
-                                       "where it does not tell it")
+    line_energy: float | None = knob(None, ge=0.01, le=1000, unit="keV", help="Energy of the line of the gain map, "
+                                     "where it does not tell it")
+    photon_energy: float | None = knob(None, ge=0.01, le=1000, unit="keV", help="Energy of a photon; energies become "
+                                       "numbers of photons, and nothing is rounded")
+
+    @property
+    def unit_after(self) -> str:
+        """Photons, where their energy is given."""
+        return "photons" if self.photon_energy else self.unit_out
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
         """Take the place of the peak from the gain map.
@@ -55,17 +62,17 @@ class AbsoluteGain(Step):
         """
         found = super().bind(constants, kind).given[GAIN_MAP.name]
         peak, energy = (_number(found, name) for name in (ADU_PER_PHOTON, LINE_ENERGY))
-        given = self.photon_energy
+        given = self.line_energy
         if peak is None:
             raise CannotBeDone(f"{self.title} is left out: {found.why} does not tell {ADU_PER_PHOTON}, the peak of a "
                                "line in ADU.")
         if energy is None and given is None:
             raise CannotBeDone(f"{self.title} is left out: {found.why} does not tell {LINE_ENERGY}, the energy of "
-                               "its line; give --absolute-gain-photon-energy.")
+                               "its line; give --absolute-gain-line-energy.")
         if energy is not None and given is not None and abs(energy / given - 1) > _SAME:
             raise BadInput(f"{found.why} is of a line of {energy:g} keV, not {given:g} keV; leave "
-                           "--absolute-gain-photon-energy out.")
-        factor = np.full((1, 1), (energy or given or 0.0) / peak, np.float32)
+                           "--absolute-gain-line-energy out.")
+        factor = np.full((1, 1), (energy or given or 0.0) / peak / (self.photon_energy or 1.0), np.float32)
         return Bound(self, {GAIN_MAP.name: KnownConstant(factor, found.why)}, kind)
 
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
@@ -74,9 +81,9 @@ class AbsoluteGain(Step):
         Parameters
         ----------
         images : Images
-            Values float32, ADU of the median pixel; keV after it.
+            Values float32, ADU of the median pixel; keV, or photons, after it.
         given : mapping
-            Energy of an ADU, keV, the same for all pixels.
+            Energy of an ADU, keV, or photons, the same for all pixels.
         kind : DetectorType
             Not asked.
         """

@@ -176,14 +176,14 @@ class Pipeline:
             raise BadParameter(f"Two steps are named {', '.join(twice)}.")
         steps = [step for step in self.steps if step.on and step.unit_in]
         for before, after in pairwise(steps):
-            if before.unit_out != after.unit_in:
+            if before.unit_after != after.unit_in:
                 raise BadParameter(
-                    f"{after.title} takes {after.unit_in}, but {before.title} gives {before.unit_out}.")
+                    f"{after.title} takes {after.unit_in}, but {before.title} gives {before.unit_after}.")
 
     @property
     def unit(self) -> str:
         """Unit of what comes out."""
-        return next((step.unit_out for step in reversed(self.steps) if step.on and step.unit_out), "ADU")
+        return next((step.unit_after for step in reversed(self.steps) if step.on and step.unit_after), "ADU")
 
     def bind(self, constants: Constants, kind: DetectorType) -> BoundPipeline:
         """Steps with the constants of one module.

@@ -297,7 +297,8 @@ class Step(Part):
     needs, optional : tuple of ConstantKind
         Constants without which it cannot be done, and those that it takes where they are there.
     unit_in, unit_out : str
-        Units of the values before and after it; a step that changes none takes any, and has none.
+        Units of the values before and after it; a step that changes none takes any, and has none. With some
+        parameters another unit may come out, which :attr:`unit_after` tells.
     whole_numbers : bool
         Whether codes come out where codes go in, so that it may stand before exact sums.
     takes_out : bool
@@ -316,6 +317,11 @@ class Step(Part):
     takes_out: ClassVar[bool] = False
     finds: ClassVar[str] = ""
     found_help: ClassVar[str] = ""
+
+    @property
+    def unit_after(self) -> str:
+        """Unit of the values after it with these parameters."""
+        return self.unit_out
 
     def alternatives(self) -> dict[str, Step]:
         """Steps of which the data decide, by their names; none where the operator has decided."""

@@ -20,7 +20,6 @@ from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.gain_map import GainMap
 from calib_core.correction.mask import MaskOfDark
 from calib_core.correction.offset import Offset
-from calib_core.correction.photons import InPhotons
 from calib_core.correction.saturated import Saturated
 from calib_core.correction.split_events import SplitEvents
 from calib_core.detector import Array, Calibration, DetectorType, GainStage
@@ -86,6 +85,6 @@ _WHOLE = DetectorType(
 EPIX100 = replace(_WHOLE, variants=(active_only(_WHOLE),))
 
 _CORRECT = Correct(steps=(Saturated(), Offset(), CommonMode(), GainMap(), MaskOfDark(), SplitEvents(),
-                          AbsoluteGain(), InPhotons(on=False)))
+                          AbsoluteGain()))
 
 declare(Family("EPIX100", "ePix100", (EPIX100,), with_defaults("epix100", RefinedDark(), _CORRECT), __doc__))

@@ -22,7 +22,6 @@ from calib_core.correction.gain_map import GainMap
 from calib_core.correction.gain_stage import StageOfBits
 from calib_core.correction.mask import MaskOfDark
 from calib_core.correction.offset import Offset
-from calib_core.correction.photons import InPhotons
 from calib_core.correction.saturated import Saturated
 from calib_core.correction.split_events import SplitEvents
 from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout, Region
@@ -164,6 +163,7 @@ FASTCCD = DetectorType(
 )
 
 _CORRECT = Correct(steps=(StageOfBits(), Saturated(), Offset(), CommonModeOfFirstStage(), GainMap(), MaskOfDark(),
-                          SplitEvents(), AbsoluteGain(), InPhotons(on=False)))
+                          SplitEvents(),
+                          AbsoluteGain()))
 
 declare(Family("FASTCCD", "FastCCD", (FASTCCD,), with_defaults("fastccd", RefinedDark(), _CORRECT), __doc__))

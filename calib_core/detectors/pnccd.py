@@ -23,7 +23,6 @@ from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.gain_map import GainMap
 from calib_core.correction.mask import MaskOfDark
 from calib_core.correction.offset import Offset
-from calib_core.correction.photons import InPhotons
 from calib_core.correction.saturated import Saturated
 from calib_core.correction.split_events import SplitEvents
 from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout, Region
@@ -143,6 +142,6 @@ PNCCD = DetectorType(
 )
 
 _CORRECT = Correct(steps=(Saturated(), Offset(), CommonMode(), GainMap(), MaskOfDark(), SplitEvents(),
-                          AbsoluteGain(), InPhotons(on=False)))
+                          AbsoluteGain()))
 
 declare(Family("PNCCD", "pnCCD", (PNCCD,), with_defaults("pnccd", RefinedDark(), _CORRECT), __doc__))

@@ -31,7 +31,6 @@ from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.linearise import Linearise
 from calib_core.correction.mask import Mask
 from calib_core.correction.offset import Offset
-from calib_core.correction.photons import InPhotons
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.relative_gain import GainPerEnergy
 from calib_core.correction.saturated import Saturated
@@ -112,7 +111,7 @@ def test_words_are_their_own() -> None:
 
 
 @pytest.mark.parametrize("step", [Offset, CommonMode, RejectCosmics, StageOfBits, GainPerEnergy, GainMap, Mask,
-                                  SplitEvents, InPhotons, Saturated],
+                                  SplitEvents, Saturated],
                          ids=lambda step: step.word)
 def test_it_depends_on_its_inputs_alone(step: type[Step], constants: Known, kind: DetectorType) -> None:
     bound = Pipeline([step()]).bind(constants, kind)
@@ -147,7 +146,7 @@ def test_a_table_of_codes_can_be_sent_too(kind: DetectorType) -> None:
 def test_every_step_is_tried() -> None:
     assert set(STEPS) == {
         Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, GainMap, Mask, SplitEvents,
-        InPhotons, Saturated,
+        Saturated,
         # whose constants have an axis of memory cells, against loops in tests/calib_core/correction
         StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain,
         # whose constant has a number beside its values

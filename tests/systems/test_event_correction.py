@@ -194,7 +194,7 @@ def test_few_and_many_photons_come_back_as_energies(case: Case, tmp_path: Path, 
     np.testing.assert_array_equal(found.key("mask") & int(BadPixels.VALUE_OUT_OF_RANGE) > 0, full)
     assert found.noted("pixels_rg")["unit"] == "keV"
     counted = corrected(case, light, tmp_path / "counted", capsys, "--no-common-mode", "--no-split-events",
-                        "--photons", "--photons-energy", str(case.energy))
+                        "--absolute-gain-photon-energy", str(case.energy))
     check(pulls(counted, "pixels_rg", case.energy))
     assert counted.noted("pixels_rg")["unit"] == "photons"
 

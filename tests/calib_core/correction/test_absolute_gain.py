@@ -12,11 +12,10 @@ import pytest
 from calib_core.constants.constant import ConstantKind
 from calib_core.correction.absolute_gain import AbsoluteGain
 from calib_core.correction.gain_map import GainMap
-from calib_core.correction.photons import InPhotons
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.step import KnownConstant
 from calib_core.detector.registry import detector_type
-from calib_core.errors import BadInput, BadParameter
+from calib_core.errors import BadInput
 
 from ...known import images_of
 
@@ -48,25 +47,24 @@ def maps(unit: str = "", **attributes: Any) -> Maps:
     return Maps(OfFile(factors, "gain.h5", attributes=attributes, unit=unit))
 
 
-STEPS = (GainMap(), AbsoluteGain(), InPhotons(energy=4.0))
-
-
 def test_signals_become_energies_and_photons() -> None:
     constants = maps(adu_per_photon=132.0, photon_energy=8.048)
     values = np.random.default_rng(4).normal(100, 9, (3, *SHAPE)).astype(np.float32)
-    images = images_of(values.copy())
-    with np.errstate(all="ignore"):
-        Pipeline(STEPS).bind(constants, detector_type("EPIX100")).apply(images, kept=("gain_map", "absolute_gain"))
+    energies, photons = images_of(values.copy()), images_of(values.copy())
+    steps = Pipeline([GainMap(), AbsoluteGain()])
+    steps.bind(constants, detector_type("EPIX100")).apply(energies, kept=("gain_map",))
+    counted = Pipeline([GainMap(), AbsoluteGain(photon_energy=4.0)])
+    counted.bind(constants, detector_type("EPIX100")).apply(photons)
     factor = np.where(constants.found.data == 0, np.nan, constants.found.data)
-    np.testing.assert_allclose(images.kept["gain_map"], values * factor, rtol=1e-6)
-    np.testing.assert_allclose(images.kept["absolute_gain"], values * factor * (8.048 / 132), rtol=1e-6)
-    np.testing.assert_allclose(images.values, values * factor * (8.048 / 132 / 4), rtol=1e-6)
-    assert np.isnan(images.values[:, [1, 3], [2, 4]]).all()
-    assert Pipeline(STEPS).unit == "photons"
+    np.testing.assert_allclose(energies.kept["gain_map"], values * factor, rtol=1e-6)
+    np.testing.assert_allclose(energies.values, values * factor * (8.048 / 132), rtol=1e-6)
+    np.testing.assert_allclose(photons.values, values * factor * (8.048 / 132 / 4), rtol=1e-6)
+    assert np.isnan(energies.values[:, [1, 3], [2, 4]]).all()
+    assert (steps.unit, counted.unit) == ("keV", "photons")
 
 
 def test_the_energy_may_be_given() -> None:
-    bound = AbsoluteGain(photon_energy=6.6).bind(maps(adu_per_photon=66.0), detector_type("EPIX100"))
+    bound = AbsoluteGain(line_energy=6.6).bind(maps(adu_per_photon=66.0), detector_type("EPIX100"))
     images = images_of(np.full((1, *SHAPE), 5, np.float32))
     bound.apply(images)
     np.testing.assert_allclose(images.values, 0.5, rtol=1e-6)
@@ -80,7 +78,7 @@ def test_the_energy_may_be_given() -> None:
 def test_it_is_left_out_where_peak_or_energy_is_not_told(
     attributes: dict[str, Any], given: float | None, told: str
 ) -> None:
-    bound = Pipeline([AbsoluteGain(photon_energy=given)]).bind(maps(**attributes), detector_type("EPIX100"))
+    bound = Pipeline([AbsoluteGain(line_energy=given)]).bind(maps(**attributes), detector_type("EPIX100"))
     [skipped] = bound.skipped
     assert not bound.steps
     assert skipped.reason.startswith(told)
@@ -89,14 +87,9 @@ def test_it_is_left_out_where_peak_or_energy_is_not_told(
 def test_another_line_than_that_of_the_map_is_refused() -> None:
     constants = maps(adu_per_photon=132.0, photon_energy=8.048)
     with pytest.raises(BadInput, match=r"gain\.h5 is of a line of 8\.048 keV, not 9 keV"):
-        Pipeline([AbsoluteGain(photon_energy=9.0)]).bind(constants, detector_type("EPIX100"))
+        Pipeline([AbsoluteGain(line_energy=9.0)]).bind(constants, detector_type("EPIX100"))
 
 
 def test_gains_in_another_unit_are_refused() -> None:
     with pytest.raises(BadInput, match=r"Gain map of gain\.h5 is in “ADU/keV”"):
         Pipeline([GainMap()]).bind(maps(unit="ADU/keV"), detector_type("EPIX100"))
-
-
-def test_photons_are_made_of_energies() -> None:
-    with pytest.raises(BadParameter, match="Photons takes keV, but Relative gain gives ADU"):
-        Pipeline([GainMap(), AbsoluteGain(on=False), InPhotons()])
