@@ -29,8 +29,9 @@ from calib_core.params import knob
 #: Bytes of a pixel and memory cell that are summed beside the stages, and that each constant has of each entry of its
 #: first axis in memory, and while one such entry is read.
 _SUM_BYTES, _CONSTANT_BYTES, _READ_BYTES = 24, 4, 8
-#: Pixels of frames that go through the steps together, and bytes of each meanwhile, and for each image that is kept.
-_TOGETHER, _STEP_BYTES, _KEPT_BYTES = 1 << 21, 48, 4
+#: Pixels of frames that go through the steps together, and bytes of each meanwhile, for each image that is kept, and
+#: where events are classified.
+_TOGETHER, _STEP_BYTES, _KEPT_BYTES, _EVENT_BYTES = 1 << 21, 48, 4, 24
 
 
 #: Sums are of whole numbers of this part of the unit, so that it does not matter in which order frames come: far
@@ -180,7 +181,7 @@ class Correct(TrainSelection, Method):
         kinds = [kinds for one in self.inputs(kind) if one.of == "constants" for kinds in one.kinds]
         images = entries * sum(_images(kind, one) for one in kinds)
         reading = entries * kind.pixels * _READ_BYTES
-        steps = _STEP_BYTES + _KEPT_BYTES * len(_kept(kind, self.steps))
+        steps = _STEP_BYTES + _KEPT_BYTES * len(_kept(kind, self.steps)) + _EVENT_BYTES * self.classifies
         return images * kind.pixels * _CONSTANT_BYTES + reading + max(_TOGETHER, kind.pixels) * steps
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Summary:

@@ -57,6 +57,8 @@ RELATIVE_GAIN = ConstantKind("RelativeGain", "ADU/keV", "f8", "Conversion of eac
 GAIN_MAP = ConstantKind("GainMap", "", "f8", "Factor that brings a pixel's signals onto one scale", "gain map")
 #: Attributes of a gain map: peak of a line in the signals of single pixels after it, ADU, and the line's energy, keV.
 ADU_PER_PHOTON, LINE_ENERGY = "adu_per_photon", "photon_energy"
+#: Peaks of events of one to four samples, ADU, and thresholds that they are of: of the largest sample and others, σ.
+ADU_PER_CLASS, CLASS_THRESHOLDS = "adu_per_class", "class_thresholds"
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import ClassVar
 
 import numpy as np
 
 from calib_core.constants.constant import ADU_PER_PHOTON, GAIN_MAP, LINE_ENERGY, ConstantKind
+from calib_core.correction.gain_map import GainMap, WithAttributes
 from calib_core.correction.step import Bound, CannotBeDone, Constants, Given, Images, KnownConstant, Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
@@ -17,14 +17,6 @@ from calib_core.params import knob
 _SAME = 1e-3
 
 
-@runtime_checkable
-class _WithAttributes(Protocol):
-    """A constant of a file with attributes beside its values."""
-
-    @property
-    def attributes(self) -> Mapping[str, Any]: ...
-
-
 class AbsoluteGain(Step):
     """Multiply by the energy of a line over the place of its peak in the signals of single pixels."""
 
@@ -32,6 +24,7 @@ class AbsoluteGain(Step):
     title: ClassVar[str] = "Absolute gain"
     unit_out: ClassVar[str] = "keV"
     needs: ClassVar[tuple[ConstantKind, ...]] = (GAIN_MAP,)
+    follows: ClassVar[str] = GainMap.word
     use_when: ClassVar[str] = "The gain map tells where the peak of a line of known energy lies."
     caution: ClassVar[str] = "The peak is that of events of one sample; others lie up to 3 % beside it."
 
@@ -92,5 +85,5 @@ class AbsoluteGain(Step):
 
 def _number(constant: object, name: str) -> float | None:
     """A number above 0 that a constant tells; None where it tells none."""
-    told = constant.attributes.get(name) if isinstance(constant, _WithAttributes) else None
+    told = constant.attributes.get(name) if isinstance(constant, WithAttributes) else None
     return float(told) if isinstance(told, int | float) and 0 < told < np.inf else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,11 +14,12 @@ from calib_core.errors import BadInput
 
 
 @runtime_checkable
-class _WithUnit(Protocol):
-    """A constant that tells its unit."""
+class WithAttributes(Protocol):
+    """A constant of a file with attributes beside its values."""
 
     @property
-    def unit(self) -> str: ...
+    def attributes(self) -> Mapping[str, Any]:
+        """Numbers and texts by their names."""
 
 
 class GainMap(Step):
@@ -44,9 +46,10 @@ class GainMap(Step):
         """
         bound = super().bind(constants, kind)
         found = bound.given[GAIN_MAP.name]
-        if isinstance(found, _WithUnit) and found.unit not in ("", "relative"):
-            raise BadInput(f"{GAIN_MAP.title.capitalize()} of {found.why} is in “{found.unit}”; {self.title.lower()} "
-                           f"multiplies by numbers without a unit (--no-gain-map leaves it out).")
+        unit = found.attributes.get("unit", "") if isinstance(found, WithAttributes) else ""
+        if unit not in ("", "relative"):
+            raise BadInput(f"{GAIN_MAP.title.capitalize()} of {found.why} is in “{unit}”; {self.title.lower()} "
+                           "multiplies by numbers without a unit (--no-gain-map leaves it out).")
         return bound
 
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:

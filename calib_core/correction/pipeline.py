@@ -11,17 +11,9 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.correction.fused import Correct, MakeArray, fused
-from calib_core.correction.step import Bound, BoundConstant, CannotBeDone, Constants, Images, Step
+from calib_core.correction.step import Bound, BoundConstant, CannotBeDone, Constants, Images, Skipped, Step
 from calib_core.detector import DetectorType, Frames
 from calib_core.errors import BadInput, BadParameter
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A step that is not done, and why."""
-
-    step: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -32,7 +24,7 @@ class BoundPipeline:
     ----------
     steps : tuple of Bound
     skipped : tuple of Skipped
-        Those that are left out because a constant is not there.
+        Those that are left out because a constant is not there, or a step that they follow; and parts of others.
     kind : DetectorType
     """
 
@@ -207,6 +199,10 @@ class Pipeline:
         bound: list[Bound] = []
         skipped: list[Skipped] = []
         for step in (step for step in self.steps if step.on):
+            if step.follows and step.follows not in {one.step.word for one in bound}:
+                before = next((one.title for one in self.steps if one.word == step.follows), step.follows)
+                skipped.append(Skipped(step.title, f"{step.title} is left out: {before.lower()} is not done."))
+                continue
             try:
                 bound.append(step.bind(constants, kind))
             except BadInput as error:
@@ -214,4 +210,5 @@ class Pipeline:
                 if step.required or (there and not isinstance(error, CannotBeDone)):
                     raise
                 skipped.append(Skipped(step.title, str(error)))
+        skipped += [part for one in bound for part in one.left_out]
         return BoundPipeline(tuple(bound), tuple(skipped), kind)

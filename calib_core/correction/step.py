@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
@@ -253,12 +253,21 @@ Given = Mapping[str, BoundConstant]
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """A step that is not done, or what else is not, and why."""
+
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Bound:
-    """A step with its constants."""
+    """A step with its constants, and what of it is not done for lack of them."""
 
     step: Step
     given: Given
     kind: DetectorType
+    left_out: tuple[Skipped, ...] = ()
 
     def read(self, cells: Sequence[int] = (), known: dict[int, BoundConstant] | None = None) -> Bound:
         """The same with constants in memory, which is freed with it.
@@ -274,7 +283,7 @@ class Bound:
         for one in self.given.values():
             if id(one) not in known:
                 known[id(one)] = one.read(cells)
-        return Bound(self.step, {name: known[id(one)] for name, one in self.given.items()}, self.kind)
+        return replace(self, given={name: known[id(one)] for name, one in self.given.items()})
 
     def apply(self, images: Images) -> None:
         """Correct images in place.
@@ -299,6 +308,8 @@ class Step(Part):
     unit_in, unit_out : str
         Units of the values before and after it; a step that changes none takes any, and has none. With some
         parameters another unit may come out, which :attr:`unit_after` tells.
+    follows : str
+        Word of a step without which it is left out; empty where it stands for itself.
     whole_numbers : bool
         Whether codes come out where codes go in, so that it may stand before exact sums.
     takes_out : bool
@@ -313,6 +324,7 @@ class Step(Part):
     optional: ClassVar[tuple[ConstantKind, ...]] = ()
     unit_in: ClassVar[str] = "ADU"
     unit_out: ClassVar[str] = "ADU"
+    follows: ClassVar[str] = ""
     whole_numbers: ClassVar[bool] = False
     takes_out: ClassVar[bool] = False
     finds: ClassVar[str] = ""

@@ -226,6 +226,11 @@ def test_files_have_what_a_second_classification_finds(
 ) -> None:
     found = corrected(case, few, tmp_path, capsys, "--split-events-primary", "6", "--split-events-secondary", "4",
                       "--split-events-largest", "9000", "--no-absolute-gain")
+    [path] = sorted(found.folder.glob("CORR-*.h5"))[:1]
+    with h5py.File(path) as file:
+        skipped = json.loads(file[f"INSTRUMENT/{case.source}"].attrs["skipped_steps"])
+    assert list(skipped) == ["Gain of classes"]
+    assert skipped["Gain of classes"] in found.said
     [noise] = [one.values()[0, 0] for one in list_constants(folder_of(few)) if one.attributes["kind"] == "Noise"]
     [factor] = [one.values()[0, 0] for one in list_constants(folder_of(few)) if one.attributes["kind"] == "GainMap"]
     sigma = noise.astype("f4") * factor.astype("f4")
@@ -309,9 +314,9 @@ def test_steps_without_their_constants_are_left_out_and_told(
     case: Case, few: Simulated, tmp_path: Path, capsys: Any,
 ) -> None:
     bare = corrected(case, few, tmp_path / "a", capsys, constants=without(few, tmp_path / "b", "Noise", "GainMap"))
-    for step, kind in (("Common mode", "Noise"), ("Split events", "Noise"), ("Relative gain", "GainMap"),
-                       ("Absolute gain", "GainMap")):
-        assert f"{step} is left out: there is no {kind}." in bare.said
+    for step, why in (("Common mode", "there is no Noise"), ("Split events", "there is no Noise"),
+                      ("Relative gain", "there is no GainMap"), ("Absolute gain", "relative gain is not done")):
+        assert f"{step} is left out: {why}." in bare.said
     names = {one.rpartition(".")[2] for one in bare.keys}
     assert "pixels" in names
     assert not names & {"pixels_cm", "pixels_rg", "pixels_classified", "patterns"}
@@ -319,7 +324,8 @@ def test_steps_without_their_constants_are_left_out_and_told(
     raw = corrected(case, few, tmp_path / "c", capsys, constants=without(few, tmp_path / "d", "GainMap"))
     assert json.loads(raw.noted("pixels_classified")["steps"]) == ["offset", "common_mode", "split_events"]
     assert raw.noted("pixels_classified")["unit"] == "ADU"
-    assert "Absolute gain is left out: there is no GainMap." in raw.said
+    assert "Absolute gain is left out: relative gain is not done." in raw.said
+    assert "Gain of classes is left out: there is no GainMap." in raw.said
 
 
 def test_offsets_of_our_own_dark_serve_as_well(case: Case, few: Simulated, tmp_path: Path, capsys: Any) -> None:

@@ -27,7 +27,6 @@ class OfFile(KnownConstant):
     """A gain map with what its file tells."""
 
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,10 @@ class Maps:
         return self.found if kind.name == "GainMap" else None
 
 
-def maps(unit: str = "", **attributes: Any) -> Maps:
+def maps(**attributes: Any) -> Maps:
     factors = np.random.default_rng(3).normal(1, 0.05, SHAPE).astype(np.float32)
     factors[1, 2], factors[3, 4] = 0, np.nan
-    return Maps(OfFile(factors, "gain.h5", attributes=attributes, unit=unit))
+    return Maps(OfFile(factors, "gain.h5", attributes=attributes))
 
 
 def test_signals_become_energies_and_photons() -> None:
@@ -78,16 +77,16 @@ def test_the_energy_may_be_given() -> None:
 def test_it_is_left_out_where_peak_or_energy_is_not_told(
     attributes: dict[str, Any], given: float | None, told: str
 ) -> None:
-    bound = Pipeline([AbsoluteGain(line_energy=given)]).bind(maps(**attributes), detector_type("EPIX100"))
+    bound = Pipeline([GainMap(), AbsoluteGain(line_energy=given)]).bind(maps(**attributes), detector_type("EPIX100"))
     [skipped] = bound.skipped
-    assert not bound.steps
+    assert [one.step.word for one in bound.steps] == ["gain_map"]
     assert skipped.reason.startswith(told)
 
 
 def test_another_line_than_that_of_the_map_is_refused() -> None:
     constants = maps(adu_per_photon=132.0, photon_energy=8.048)
     with pytest.raises(BadInput, match=r"gain\.h5 is of a line of 8\.048 keV, not 9 keV"):
-        Pipeline([AbsoluteGain(line_energy=9.0)]).bind(constants, detector_type("EPIX100"))
+        Pipeline([GainMap(), AbsoluteGain(line_energy=9.0)]).bind(constants, detector_type("EPIX100"))
 
 
 def test_gains_in_another_unit_are_refused() -> None:

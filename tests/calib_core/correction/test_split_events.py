@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from calib_core.constants.constant import NOISE
+from calib_core.constants.constant import NOISE, ConstantKind
+from calib_core.correction.absolute_gain import AbsoluteGain
 from calib_core.correction.gain_map import GainMap
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.split_events import COUNTS, SplitEvents
-from calib_core.correction.step import Images, Known
+from calib_core.correction.step import Images, Known, KnownConstant
 from calib_core.detector.registry import detector_type
 
 from ...events import classified, shared
@@ -98,3 +101,65 @@ def test_each_direction_is_as_frequent(kind) -> None:
     counts = np.array([(codes == code).sum() for code in (200, 201, 202, 203)])
     assert counts.sum() > 1000
     assert (abs(counts - counts.mean()) < 4 * np.sqrt(counts.mean())).all()
+
+
+@dataclass(frozen=True)
+class OfFile(KnownConstant):
+    """A gain map with what its file tells."""
+
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Both:
+    """Noise and a gain map."""
+
+    noise: np.ndarray
+    attributes: Mapping[str, Any]
+
+    def get(self, kind: ConstantKind) -> KnownConstant | None:
+        """Constants of a module."""
+        found = {"Noise": KnownConstant(self.noise),
+                 "GainMap": OfFile(np.ones(SHAPE, np.float32), "gain.h5", attributes=self.attributes)}
+        return found.get(kind.name)
+
+
+def test_classes_have_their_own_gain_where_the_map_tells_it(kind, noise: np.ndarray) -> None:
+    told = {"adu_per_class": [128.0, 130.0, 120.0, 134.0], "class_thresholds": [7.0, 5.0]}
+    plain, scaled = lit(2, 200, 11, noise), lit(2, 200, 11, noise)
+    SplitEvents(class_gain=False).bind(Both(noise, told), kind).apply(plain)
+    bound = SplitEvents().bind(Both(noise, told), kind)
+    assert bound.left_out == ()
+    bound.apply(scaled)
+    codes = plain.found["split_events"]
+    np.testing.assert_array_equal(scaled.found["split_events"], codes)
+    expected = plain.values.astype(float)
+    for code, peak in zip((100, 200, 300, 400), told["adu_per_class"], strict=True):
+        expected[codes // 100 == code // 100] *= 128.0 / peak
+    np.testing.assert_allclose(scaled.values, expected, rtol=1e-6)
+    assert all((codes // 100 == number).any() for number in (1, 2, 3, 4))
+
+
+@pytest.mark.parametrize(("told", "why"), [
+    ({}, "gain.h5 does not tell adu_per_class, the peaks of events of one to four samples"),
+    ({"adu_per_class": [1.0, 2.0]}, "gain.h5 does not tell adu_per_class"),
+    ({"adu_per_class": [128.0, 130.0, 0.0, 134.0], "class_thresholds": [7.0, 5.0]}, "gain.h5 does not tell"),
+    ({"adu_per_class": [128.0, 130.0, 120.0, 134.0], "class_thresholds": [5.0, 3.0]},
+     "that of gain.h5 is of the thresholds 5 and 3 σ, and events are told by 7 and 5 σ."),
+    ({"adu_per_class": [128.0, 130.0, 120.0, 134.0]}, "that of gain.h5 is of the thresholds unknown σ"),
+])
+def test_a_gain_of_classes_that_is_not_known_or_of_other_thresholds_is_told(
+    told: dict[str, Any], why: str, kind, noise: np.ndarray,
+) -> None:
+    bound = Pipeline([SplitEvents()]).bind(Both(noise, told), kind)
+    [skipped] = bound.skipped
+    assert skipped.reason.startswith(f"Gain of classes is left out: {why}")
+    assert len(bound.steps) == 1
+    assert Pipeline([SplitEvents(class_gain=False)]).bind(Both(noise, told), kind).skipped == ()
+
+
+def test_absolute_gain_follows_relative_gain(kind, noise: np.ndarray) -> None:
+    constants = Both(noise, {"adu_per_photon": 132.0, "photon_energy": 8.048})
+    bound = Pipeline([GainMap(on=False), AbsoluteGain()]).bind(constants, kind)
+    assert [one.reason for one in bound.skipped] == ["Absolute gain is left out: relative gain is not done."]
+    assert len(Pipeline([GainMap(), AbsoluteGain()]).bind(constants, kind).steps) == 2
