@@ -12,17 +12,10 @@ from functools import partial
 
 import numpy as np
 
-from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
-from calib_core.correction.absolute_gain import AbsoluteGain
-from calib_core.correction.common_mode import CommonMode
-from calib_core.correction.gain_map import GainMap
-from calib_core.correction.mask import MaskOfDark
-from calib_core.correction.offset import Offset
-from calib_core.correction.saturated import Saturated
-from calib_core.correction.split_events import SplitEvents
-from calib_core.detector import Array, Calibration, DetectorType, GainStage
+from calib_core.detector import Array, DetectorType, GainStage
+from calib_core.detector.condition_parts import SOURCE_ENERGY
 from calib_core.detector.expected_events import read_expected
 from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors._epix import (
@@ -35,12 +28,13 @@ from calib_core.detectors._epix import (
     layout,
     simulate_control,
 )
-from calib_core.detectors._events import corrected
+from calib_core.detectors._events import calibrations, correct, corrected
 from calib_core.detectors._geometry import known_geometry
 
 _SHAPE = (708, 768)
 #: Axes in constant files, slowest first.
 _DIMS = ("slow_scan", "fast_scan", "cell")
+_CONDITION = (*CONDITION, SOURCE_ENERGY)
 _RAW = layout("EPIX|EPX100|EPIX100")
 
 
@@ -67,13 +61,10 @@ _WHOLE = DetectorType(
     raw=_RAW,
     decode=_RAW.frames,
     encode=_encode,
-    condition=CONDITION,
+    condition=_CONDITION,
     clues=clues(_SHAPE),
     find_stage=find_stage,
-    calibrations={
-        **{k: Calibration(f"{k}EPix100", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
-        "GainMap": Calibration("RelativeGainEPix100", _DIMS),
-    },
+    calibrations=calibrations("EPix100", _DIMS, _CONDITION),
     corrected=corrected("data.image", dims="dims"),
     events=read_expected("epix100"),
     geometry=partial(known_geometry, "Epix100Geometry", "monolithic_geometry"),
@@ -84,7 +75,4 @@ _WHOLE = DetectorType(
 )
 EPIX100 = replace(_WHOLE, variants=(active_only(_WHOLE),))
 
-_CORRECT = Correct(steps=(Saturated(), Offset(), CommonMode(), GainMap(), MaskOfDark(), SplitEvents(),
-                          AbsoluteGain()))
-
-declare(Family("EPIX100", "ePix100", (EPIX100,), with_defaults("epix100", RefinedDark(), _CORRECT), __doc__))
+declare(Family("EPIX100", "ePix100", (EPIX100,), with_defaults("epix100", RefinedDark(), correct()), __doc__))

@@ -11,26 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter
-from calib_core.correction.absolute_gain import AbsoluteGain
 from calib_core.correction.common_mode import CommonModeOfFirstStage
-from calib_core.correction.gain_map import GainMap
 from calib_core.correction.gain_stage import StageOfBits
-from calib_core.correction.mask import MaskOfDark
-from calib_core.correction.offset import Offset
-from calib_core.correction.saturated import Saturated
-from calib_core.correction.split_events import SplitEvents
-from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout, Region
+from calib_core.detector import Array, DetectorType, GainStage, RawLayout, Region
 from calib_core.detector.clues import Coded, Device, Scaled, Told, Usual, magnitude, stage_told
 from calib_core.detector.condition_parts import (
     JUST_ONE_CELL,
     ONE_MEMORY_CELL,
     PIXELS_SLOW_FAST,
     SENSOR_TEMPERATURE,
+    SOURCE_ENERGY,
     UNSIGNED_BIAS_VOLTAGE,
     pixels,
 )
@@ -38,7 +32,7 @@ from calib_core.detector.defaults import defaults
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
 from calib_core.detector.expected_events import read_expected
 from calib_core.detector.simulated import Electronics, read_simulated
-from calib_core.detectors._events import corrected
+from calib_core.detectors._events import calibrations, correct, corrected
 
 _SHAPE = (1934, 960)
 _HEMISPHERE = (967, 960)
@@ -58,6 +52,7 @@ _CONDITION = (
     replace(SENSOR_TEMPERATURE, database_name="Sensor Temperature"),
     ConditionParameter("gain_setting", "Gain Setting", per_stage=True, automatic=0.0, choices=(0, 1, 2, 8),
                        help="0 switches automatically; 8, 2 and 1 keep to one gain"),
+    SOURCE_ENERGY,
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("slow_scan", "fast_scan", "gain")
@@ -149,10 +144,7 @@ FASTCCD = DetectorType(
     condition=_CONDITION,
     clues=_CLUES,
     find_stage=_find_stage,
-    calibrations={
-        **{k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
-        "GainMap": Calibration("RelativeGainCCD", _DIMS),
-    },
+    calibrations=calibrations("CCD", _DIMS, _CONDITION),
     corrected=corrected("data.image", stage="gain", source=(("/DAQ/", "/CORR/"),)),
     events=read_expected("fastccd"),
     geometry=_geometry,
@@ -162,8 +154,6 @@ FASTCCD = DetectorType(
     simulate_control=_simulate_control,
 )
 
-_CORRECT = Correct(steps=(StageOfBits(), Saturated(), Offset(), CommonModeOfFirstStage(), GainMap(), MaskOfDark(),
-                          SplitEvents(),
-                          AbsoluteGain()))
+_CORRECT = correct(StageOfBits(), common_mode=CommonModeOfFirstStage())
 
 declare(Family("FASTCCD", "FastCCD", (FASTCCD,), with_defaults("fastccd", RefinedDark(), _CORRECT), __doc__))

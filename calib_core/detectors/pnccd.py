@@ -13,25 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter
-from calib_core.correction.absolute_gain import AbsoluteGain
-from calib_core.correction.common_mode import CommonMode
-from calib_core.correction.gain_map import GainMap
-from calib_core.correction.mask import MaskOfDark
-from calib_core.correction.offset import Offset
-from calib_core.correction.saturated import Saturated
-from calib_core.correction.split_events import SplitEvents
-from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout, Region
+from calib_core.detector import Array, DetectorType, GainStage, RawLayout, Region
 from calib_core.detector.clues import Device, Scaled, Told, Usual, magnitude
 from calib_core.detector.condition_parts import (
     JUST_ONE_CELL,
     ONE_MEMORY_CELL,
     PIXELS_FAST_SLOW,
     SENSOR_TEMPERATURE,
+    SOURCE_ENERGY,
     UNSIGNED_BIAS_VOLTAGE,
     pixels,
 )
@@ -39,7 +32,7 @@ from calib_core.detector.defaults import defaults
 from calib_core.detector.evidence import only_stage
 from calib_core.detector.expected_events import read_expected
 from calib_core.detector.simulated import Electronics, read_simulated
-from calib_core.detectors._events import corrected
+from calib_core.detectors._events import calibrations, correct, corrected
 from calib_core.detectors._geometry import known_geometry
 
 _SHAPE = (1024, 1024)
@@ -49,6 +42,7 @@ _CONDITION = (
     replace(SENSOR_TEMPERATURE, database_name="Sensor Temperature", help="Temperature of the upper sensor"),
     ConditionParameter("gain_setting", "Gain Setting", choices=(1, 4, 16, 64, 256, 340),
                        help="Divisor of the gain: 1, 4, 16, 64, 256 or 340"),
+    SOURCE_ENERGY,
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("slow_scan", "fast_scan", "cell")
@@ -126,10 +120,7 @@ PNCCD = DetectorType(
     condition=_CONDITION,
     clues=_CLUES,
     find_stage=partial(only_stage, "it has one gain stage"),
-    calibrations={
-        **{k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
-        "GainMap": Calibration("RelativeGainCCD", _DIMS),
-    },
+    calibrations=calibrations("CCD", _DIMS, _CONDITION),
     # corrected data have the name of the raw source
     corrected=corrected("data", source=()),
     events=read_expected("pnccd"),
@@ -141,7 +132,4 @@ PNCCD = DetectorType(
     simulate_control=_simulate_control,
 )
 
-_CORRECT = Correct(steps=(Saturated(), Offset(), CommonMode(), GainMap(), MaskOfDark(), SplitEvents(),
-                          AbsoluteGain()))
-
-declare(Family("PNCCD", "pnCCD", (PNCCD,), with_defaults("pnccd", RefinedDark(), _CORRECT), __doc__))
+declare(Family("PNCCD", "pnCCD", (PNCCD,), with_defaults("pnccd", RefinedDark(), correct()), __doc__))

@@ -301,6 +301,22 @@ def test_masks_are_those_of_the_truth(case: Case, few: Simulated, tmp_path: Path
         assert (mask[dead] & int(BadPixels.NO_DARK_DATA)).all()
 
 
+def test_frames_that_hold_nothing_have_no_values_and_are_flagged(
+    case: Case, tmp_path: Path, capsys: Any,
+) -> None:
+    light = lit(case, tmp_path / "light", case.few, trains=4, empty_last=2)
+    found = corrected(case, light, tmp_path / "out", capsys)
+    images = [found.key(name) for name in ("pixels", "pixels_cm", "pixels_rg", "pixels_classified")]
+    for one in images:
+        assert len(one) == 4
+        assert np.isnan(one[2:]).all()
+        assert np.isfinite(one[:2]).mean() > 0.99
+    assert (found.key("mask")[2:] & int(BadPixels.NO_DARK_DATA)).all()
+    patterns = found.key("patterns")
+    assert (patterns[2:] == 0).all()
+    assert (patterns[:2] > 0).any()
+
+
 def without(light: Simulated, folder: Path, *kinds: str) -> Path:
     """The truth without some constants."""
     shutil.copytree(folder_of(light), folder)
