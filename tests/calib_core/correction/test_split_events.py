@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from calib_core.constants.constant import NOISE, ConstantKind
 from calib_core.correction.absolute_gain import AbsoluteGain
@@ -92,6 +93,32 @@ def test_shares_of_classes_are_those_of_an_independent_simulation(kind) -> None:
     assert (abs(p - q) < 3 * error).all()
     # what the specification of the thresholds has for this energy, noise and cloud, which has no edges of ASICs
     assert abs(p[:4] - [0.43, 0.48, 0.05, 0.02]).max() < 0.04
+
+
+def test_classes_lie_beside_the_line_by_what_is_lost_below_the_thresholds(kind) -> None:
+    """Peaks that another simulation found at 7 and 5 σ for this energy, noise and cloud, as parts of the energy."""
+    spread = np.full(SHAPE, SIGMA, np.float32)
+    images = lit(150, 48, 12, spread)
+    SplitEvents().bind(Known({NOISE.name: spread}), kind).apply(images)
+    codes = images.found["split_events"] // 100
+    # of the few of three and four samples the distribution is wide and lopsided
+    for number, expected, near in ((1, 0.976, 0.005), (2, 0.989, 0.005), (3, 0.949, 0.02), (4, 1.008, 0.02)):
+        sums = images.values[codes == number] / PEAK
+        peak, width = np.median(sums), 2 * SIGMA / PEAK
+        for _ in range(20):
+            peak = sums[abs(sums - peak) < width].mean()
+        assert len(sums) > 150
+        assert peak == pytest.approx(expected, abs=near)
+
+
+def test_noise_alone_makes_as_many_events_as_a_gaussian_has(kind) -> None:
+    """At 4 σ 3.2e-5 of the samples, 33 in a frame of a million; edges of ASICs are refused, and counted."""
+    images = images_of(np.random.default_rng(13).normal(0, SIGMA, (120, *SHAPE)).astype(np.float32)).copy()
+    SplitEvents(primary=4.0, secondary=3.0).bind(
+        Known({NOISE.name: np.full(SHAPE, SIGMA, np.float32)}), kind).apply(images)
+    expected = images.values.size * norm.sf(4)
+    assert expected > 150
+    assert abs(images.found[COUNTS].sum() - expected) < 4 * np.sqrt(expected)
 
 
 def test_each_direction_is_as_frequent(kind) -> None:
