@@ -10,27 +10,31 @@ import numpy as np
 from pydantic import field_validator
 
 from calib_core.axes import Array, At, Axis, Result
+from calib_core.characterisation import events
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.correct_checks import Flagged
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, as_given, inputs_of_steps
 from calib_core.characterisation.method import Method
-from calib_core.characterisation.outputs import CorrectedOutput, Output
+from calib_core.characterisation.outputs import CorrectedOutput, Output, TableOutput
 from calib_core.characterisation.train_selection import TrainSelection
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.constant import ConstantKind
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
+from calib_core.correction.split_events import COUNTS, SplitEvents
 from calib_core.correction.step import Images, Step
 from calib_core.detector import DetectorType, Frames, FrameSelection
 from calib_core.errors import BadInput
 from calib_core.explanation import Explanation
 from calib_core.numerics.frame_sums import add_frame
+from calib_core.numerics.split_events import CLASSES
 from calib_core.params import knob
 
 #: Bytes of a pixel and memory cell that are summed beside the stages, and that each constant has of each entry of its
 #: first axis in memory, and while one such entry is read.
 _SUM_BYTES, _CONSTANT_BYTES, _READ_BYTES = 24, 4, 8
-#: Pixels of frames that go through the steps together, and bytes of each meanwhile.
-_TOGETHER, _STEP_BYTES = 1 << 21, 48
+#: Pixels of frames that go through the steps together, and bytes of each meanwhile, for each image that is kept, and
+#: where events are classified.
+_TOGETHER, _STEP_BYTES, _KEPT_BYTES, _EVENT_BYTES = 1 << 21, 48, 4, 24
 
 
 #: Sums are of whole numbers of this part of the unit, so that it does not matter in which order frames come: far
@@ -38,6 +42,8 @@ _TOGETHER, _STEP_BYTES = 1 << 21, 48
 _PART = 64
 #: Largest signal that is summed: 65,536 squares of it in those parts fit into 63 bits. No detector comes near it.
 _LARGEST = 180_000
+_FRAMES = Result("frames", "Frames", "frames", "i8", "Corrected frames of each memory cell", over=("cell",),
+                 pixels=False, role="count", hidden=True)
 _SUMMED = f"the corrected samples without flags, as far as they are finite and below {_LARGEST:,}"
 
 
@@ -137,15 +143,21 @@ class Correct(TrainSelection, Method):
         stages = tuple(stage.short for stage in context.detector.stages)
         return Axis("cell", "Memory cell", context.cells), Axis("gain", "Gain stage", stages, of_slot=True)
 
+    @property
+    def classifies(self) -> bool:
+        """Whether events are told from each other."""
+        return any(isinstance(one, SplitEvents) and one.on for one in self.steps)
+
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
         """Mean of the corrected frames, shares of the gain stages, flags, and samples behind the mean.
 
         Returns
         -------
         tuple of Result
-            Over (cell), shares over (gain, cell).
+            Over (cell), shares over (gain, cell); where events are classified, their table and the number of frames.
         """
         unit = Pipeline(self.steps).unit
+        of_events = (events.result(kind), _FRAMES) if self.classifies else ()
         return (
             Result("mean", "Mean corrected", unit, "f4", f"Mean of {_SUMMED}",
                    over=("cell",), error="deviation", count="samples"),
@@ -157,6 +169,7 @@ class Correct(TrainSelection, Method):
                    over=("gain", "cell")),
             Result("samples", "Samples", "samples", "u4", "Number of " + _SUMMED.removeprefix("the "), over=("cell",),
                    role="count", missing=0.0),
+            *of_events,
         )
 
     def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
@@ -165,9 +178,12 @@ class Correct(TrainSelection, Method):
         Returns
         -------
         tuple of CorrectedOutput
-            None without a detector.
+            None without a detector; where events are classified, their table too.
         """
-        return () if kind is None else (CorrectedOutput(Pipeline(self.steps).unit),)
+        if kind is None:
+            return ()
+        files = CorrectedOutput.of(kind.corrected_layout, self.steps)
+        return (files, TableOutput("events")) if self.classifies else (files,)
 
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
         """What is asked of each corrected module.
@@ -176,7 +192,7 @@ class Correct(TrainSelection, Method):
         -------
         tuple of Check
         """
-        return (*super().checks(kind), Flagged())
+        return (*super().checks(kind), Flagged(), *((events.Crowded(),) if self.classifies else ()))
 
     def explain(self, samples: Array, detector: DetectorType) -> Explanation:
         """Samples of one pixel as they are stored; in parallel gain those of the first stage, which is said.
@@ -214,7 +230,8 @@ class Correct(TrainSelection, Method):
         kinds = [kinds for one in self.inputs(kind) if one.of == "constants" for kinds in one.kinds]
         images = entries * sum(_images(kind, one) for one in kinds)
         reading = entries * kind.pixels * _READ_BYTES
-        return images * kind.pixels * _CONSTANT_BYTES + reading + max(_TOGETHER, kind.pixels) * _STEP_BYTES
+        steps = _STEP_BYTES + _KEPT_BYTES * len(_kept(kind, self.steps)) + _EVENT_BYTES * self.classifies
+        return images * kind.pixels * _CONSTANT_BYTES + reading + max(_TOGETHER, kind.pixels) * steps
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Summary:
         """Sums of nothing yet.
@@ -224,7 +241,7 @@ class Correct(TrainSelection, Method):
         Summary
         """
         assert unit.module is not None
-        return Summary(context, unit, context.before[unit.module])
+        return Summary(context, unit, context.before[unit.module], self)
 
     def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
         """Results memory cell by memory cell.
@@ -260,10 +277,12 @@ class Summary(Accumulator):
     context, unit
     pipeline : BoundPipeline
         Of the module; its constants are read block by block of memory cells.
+    method : Correct
     """
 
-    def __init__(self, context: Context, unit: Unit, pipeline: BoundPipeline) -> None:
-        kind = context.detector
+    def __init__(self, context: Context, unit: Unit, pipeline: BoundPipeline, method: Correct) -> None:
+        self._kind = kind = context.detector
+        self._kept, self._classifies = _kept(kind, method.steps), method.classifies
         self._buffers = context.buffers
         self._bound, self._unit, self._part, self._sink = pipeline, unit, unit, context.sink
         self._blocks = context.blocks(context.labels(unit, "cell"))
@@ -276,6 +295,7 @@ class Summary(Accumulator):
         self._stages = np.zeros((cells, len(kind.stages), *shape), np.uint32)
         self._mask = np.zeros((cells, *shape), np.uint32)
         self._frames = np.zeros(cells, np.int64)
+        self._events: Array = np.zeros(CLASSES, np.int64)
 
     def update(self, name: str, chunk: Frames) -> None:
         """Correct frames, add them to the sums, and hand them over.
@@ -291,7 +311,8 @@ class Summary(Accumulator):
             return
         pipeline = self._with_constants(int(chunk.cell[0]))
         for first in range(0, len(chunk), self._together):
-            images = pipeline.corrected(chunk.part(slice(first, first + self._together)), self._buffers.array)
+            part = chunk.part(slice(first, first + self._together))
+            images = pipeline.corrected(part, self._buffers.array, self._kept)
             self._add(images)
             if self._sink is not None:
                 self._sink.take(self._part, images)
@@ -320,6 +341,8 @@ class Summary(Accumulator):
         return self._ready[1]
 
     def _add(self, images: Images) -> None:
+        if COUNTS in images.found:
+            self._events += images.found[COUNTS].sum(axis=0)
         frames = (np.ascontiguousarray(one).reshape(len(images.cell), -1)
                   for one in (images.values, images.mask, images.stage, images.use))
         for cell, values, mask, stage, use in zip(images.cell.tolist(), *frames, strict=True):
@@ -344,6 +367,7 @@ class Summary(Accumulator):
         self._stages += other._stages
         self._mask |= other._mask
         self._frames += other._frames
+        self._events += other._events
 
     def snapshot(self, index: int) -> Maps:
         """Results of a memory cell as far as frames have come.
@@ -356,20 +380,29 @@ class Summary(Accumulator):
         Returns
         -------
         dict of arrays
-            By result: (slow_scan, fast_scan), shares (gain, slow_scan, fast_scan).
+            By result: (slow_scan, fast_scan), shares (gain, slow_scan, fast_scan); the table of the events of all
+            memory cells.
         """
         place = self._unit.block.index(index)
         n, frames = self._count[place].astype(float), max(1, int(self._frames[place]))
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = self._sum[place] / n / _PART
             spread = np.sqrt(np.maximum(0, self._squares[place] / n / _PART**2 - mean**2) * n / (n - 1))
-        return {"mean": _f4(mean), "deviation": _f4(spread), "bad_pixels": self._mask[place].copy(),
-                "shares": _f4(self._stages[place] / frames), "samples": self._count[place].copy()}
+        found = {"mean": _f4(mean), "deviation": _f4(spread), "bad_pixels": self._mask[place].copy(),
+                 "shares": _f4(self._stages[place] / frames), "samples": self._count[place].copy()}
+        if self._classifies:
+            found |= {"events": events.table(self._kind, self._events), "frames": self._frames[place]}
+        return found
 
     @property
     def coverage(self) -> Array:
         """Frames seen of each memory cell."""
         return self._frames
+
+
+def _kept(kind: DetectorType, steps: tuple[Step, ...]) -> tuple[str, ...]:
+    """Words of steps after which values are kept for files."""
+    return CorrectedOutput.of(kind.corrected_layout, steps).kept
 
 
 def _images(kind: DetectorType, constant: ConstantKind) -> int:

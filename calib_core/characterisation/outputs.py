@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from calib_core.constants.constant import ConstantKind
+from calib_core.correction.step import Step
+from calib_core.detector.corrected_layout import CorrectedLayout
 
 
 @dataclass(frozen=True)
@@ -46,21 +50,88 @@ class TableOutput:
 
 
 @dataclass(frozen=True)
+class CorrectedImage:
+    """Samples of corrected frames after some steps, float32.
+
+    Attributes
+    ----------
+    key : str
+    unit : str
+    steps : tuple of str
+        Words of the steps that made them, in their order; they are the samples after the last of these.
+    """
+
+    key: str
+    unit: str
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    """What a step finds for each sample, beside the samples.
+
+    Attributes
+    ----------
+    key, dtype, help : str
+    step : str
+        Its word.
+    """
+
+    key: str
+    dtype: str
+    help: str
+    step: str
+
+
+@dataclass(frozen=True)
 class CorrectedOutput:
     """Files with the corrected frames, one for each that was read.
 
     Attributes
     ----------
-    unit : str
-        Of the values.
+    images : tuple of CorrectedImage
+        Samples in the order of the steps; the last are those after all of them.
+    found : tuple of FoundImage
     """
 
-    unit: str
+    images: tuple[CorrectedImage, ...]
+    found: tuple[FoundImage, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """Unit of the samples after all steps."""
+        return self.images[-1].unit
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Words of the steps after which samples are kept on the way."""
+        return tuple(one.steps[-1] for one in self.images[:-1])
 
     @property
     def results(self) -> tuple[str, ...]:
         """Names of the results that it is made of: none, since frames go to it on their way."""
         return ()
+
+    @classmethod
+    def of(cls, layout: CorrectedLayout, steps: Sequence[Step]) -> Self:
+        """What files have after steps.
+
+        Parameters
+        ----------
+        layout : CorrectedLayout
+        steps : sequence of Step
+            Those that are off are passed over.
+        """
+        done = [one for one in steps if one.on]
+        images = [CorrectedImage(next(iter(layout.images.values())), "ADU")]
+        for one in (one for one in done if one.unit_after):
+            before = images[-1]
+            key = layout.images.get(one.word, before.key)
+            after = CorrectedImage(key, one.unit_after, (*before.steps, one.word))
+            images[len(images) if key != before.key else -1:] = [after]
+        found = (FoundImage(layout.found[one.word], one.finds, one.found_help, one.word)
+                 for one in done if one.finds and one.word in layout.found)
+        return cls(tuple(images), tuple(found))
 
 
 Output = ConstantOutput | TableOutput | CorrectedOutput

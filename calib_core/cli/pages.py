@@ -194,10 +194,14 @@ def _steps(steps: Sequence[Step]) -> str:
 
 def _corrected(kind: DetectorType, output: CorrectedOutput) -> str:
     """What a corrected file has, as :mod:`calib_core.jobs.corrected_files` makes it."""
-    raw = kind.raw
-    keys = [(raw.pixels, "float32", output.unit, "corrected samples; NaN where there is no measurement"),
-            (f"{raw.group}.mask", "uint32", "", "bad-pixel flags of each sample; 0 is good"),
-            (f"{raw.group}.gain", "uint8", "", "gain stage of each sample, from 0")]
+    layout = kind.corrected_layout
+    what = "corrected samples" if len(output.images) == 1 else "samples after {}"
+    keys = [(one.key, "float32", one.unit, f"{what.format(', '.join(one.steps))}; NaN where there is no measurement")
+            for one in output.images]
+    keys += [(layout.mask, "uint32", "", "bad-pixel flags of each sample; 0 is good")]
+    keys += [(one.key, np.dtype(one.dtype).name, "", one.help) for one in output.found]
+    keys += [(layout.stage, "uint8", "", "gain stage of each sample, from 0")] if layout.stage else []
+    keys += [(layout.dims, "uint64", "", "rows and columns of the images")] if layout.dims else []
     told = ("One file `CORR-…` for each raw file, with the same trains; beside them "
             "`calibration_metadata_<detector>.yml`.")
     rows = [(f"`{key}`", *rest) for key, *rest in keys]

@@ -31,6 +31,9 @@ class ConditionParameter:
     per_stage : bool
         Whether it follows the gain stage: the runs of one characterisation may differ in it, and what is made of
         them holds the values of all.
+    automatic : float, optional
+        Value of a parameter that follows the gain stage at which the stage follows the signal; what was made of runs
+        of several stages goes with it.
     lowest, highest : float, optional
         Smallest and largest value that the detector can have, both allowed.
     choices : tuple of float
@@ -52,6 +55,7 @@ class ConditionParameter:
     tolerance: float = 0.0
     left_out_at: Value | None = None
     per_stage: bool = False
+    automatic: float | None = None
     text: bool = False
     of_hardware: bool = False
     stand_in: Value | None = None
@@ -207,6 +211,9 @@ def _disagreement(parameter: ConditionParameter, mine: Found | None, theirs: Fou
     if mine is None or theirs is None:
         return None if mine is theirs else f"{parameter.database_name} is known on one side only"
     if any(_same(parameter, a, b) for a in mine.values for b in theirs.values):
+        return None
+    if any(parameter.automatic in one.values and len(other.values) > 1
+           for one, other in ((mine, theirs), (theirs, mine))):
         return None
     unit = f" {parameter.unit}" if parameter.unit else ""
     return f"{parameter.database_name} differs: {mine.value}{unit} and {theirs.value}{unit}"

@@ -56,6 +56,11 @@ PC_PARAMETERS = ("slope HG", "intercept HG", "deviation HG", "slope MG", "interc
 GAIN_AMP_MAP = ConstantKind("GainAmpMap", "", "f8", "Factor of each pixel's amplifier", "map of amplifiers")
 FF_MAP = ConstantKind("FFMap", "", "f8", "Factor of each pixel and memory cell in flat light", "flat-field map")
 RELATIVE_GAIN = ConstantKind("RelativeGain", "ADU/keV", "f8", "Conversion of each gain stage", "relative gain")
+GAIN_MAP = ConstantKind("GainMap", "", "f8", "Factor that brings a pixel's signals onto one scale", "gain map")
+#: Attributes of a gain map: peak of a line in the signals of single pixels after it, ADU, and the line's energy, keV.
+ADU_PER_PHOTON, LINE_ENERGY = "adu_per_photon", "photon_energy"
+#: Peaks of events of one to four samples, ADU, and thresholds that they are of: of the largest sample and others, σ.
+ADU_PER_CLASS, CLASS_THRESHOLDS = "adu_per_class", "class_thresholds"
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,8 @@ class Constant:
         Axis of which parts are read and written.
     recorded : Condition
         All that is known of the operating condition; what the queries do not have becomes an attribute.
+    numbers : mapping of str to float
+        What holds for all pixels; each is an attribute.
     """
 
     kind: ConstantKind
@@ -111,6 +118,7 @@ class Constant:
     packed_count: dict[int, npt.NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
     split: str = "cell"
     recorded: Condition = field(default_factory=lambda: Condition(()))
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
     def values(self) -> npt.NDArray[Any]:
         """All values in the order of ``dims``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal, cast
 
 import numpy as np
@@ -51,7 +52,7 @@ class CommonMode(Step):
         ----------
         images : Images
             Signals float32, C-contiguous, about 0. All of one memory cell: the noise of the first frame holds for
-            all.
+            all. Samples out of use have no say in the shift but get it too.
         given : mapping
             Noise in ADU; a pixel where it is NaN, or that has bad-pixel flags, has no say in the shift but gets it
             too.
@@ -65,12 +66,23 @@ class CommonMode(Step):
         """
         if self.axis == "auto":
             raise BadParameter("common_mode_axis = 'auto' is not allowed here; only a dark can try both axes.")
-        bad, reach = given.get(BAD_PIXELS_DARK.name), self.sigma * shared(given[NOISE.name].of(images))
+        counting = self.counting(images)
+        bad, reach = given.get(BAD_PIXELS_DARK.name), self.sigma * shared(given[NOISE.name].of(counting))
         if bad is not None:
-            reach = np.where(shared(bad.of(images)) != 0, np.nan, reach)
+            reach = np.where(shared(bad.of(counting)) != 0, np.nan, reach)
         axes = [cast(Axis, axis) for axis in self.axis.split()]
-        found = [self._take_off(images, reach, kind, axis) for axis in axes]
+        found = [self._take_off(counting, reach, kind, axis) for axis in axes]
         images.found[self.word] = np.concatenate(found, axis=-1)
+
+    def counting(self, images: Images) -> Images:
+        """The same samples, of which those are in use that have a say in the shift.
+
+        Parameters
+        ----------
+        images : Images
+            All of one gain stage; their values are shared.
+        """
+        return images
 
     def _take_off(self, images: Images, reach: Array, kind: DetectorType, axis: Axis) -> Array:
         bank = kind.bank_shape or kind.asic_shape
@@ -79,3 +91,21 @@ class CommonMode(Step):
             use = near(images.values, images.use, far)
             shifts.append(subtract_medians(images.values, use, bank, axis, self.min_share, self.limit))
         return cast(Array, shifts[0] + shifts[1])
+
+
+class CommonModeOfFirstStage(CommonMode):
+    """Take the median of samples of the first gain stage off all samples of their segment.
+
+    What an amplifier adds is the same number of ADU in all stages; samples of others hold signal.
+    """
+
+    def counting(self, images: Images) -> Images:
+        """Samples of the first gain stage, with the constants of that stage.
+
+        Parameters
+        ----------
+        images : Images
+            Their values are shared.
+        """
+        stage = np.broadcast_to(np.uint8(0), images.stage.shape)
+        return replace(images, stage=stage, use=images.use & (images.stage == 0))

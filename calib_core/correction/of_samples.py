@@ -47,10 +47,14 @@ class OfSamples:
 
         Returns
         -------
-        (n, slow_scan, fast_scan) array
-            A new one; of the only stage where the constant has but one.
+        (n or 1, slow_scan, fast_scan) array
+            Of the only stage where the constant has but one. Where one image is that of all frames it comes once, and
+            is the constant's own; else the array is a new one.
         """
         stages, place = len(self.data), places_of(self.cells, images.cell)
+        if len(place) and place[0] >= 0 and (place == place[0]).all() and (stages == 1 or not images.stage.any()):
+            own: Array = self.data[:1, place[0]]
+            return own
         found: Array = self.data[0, place]
         for stage in range(1, stages):
             np.copyto(found, self.data[stage, place], where=images.stage == stage)

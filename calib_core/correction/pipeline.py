@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -11,17 +11,9 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.correction.fused import Correct, MakeArray, fused
-from calib_core.correction.step import Bound, BoundConstant, CannotBeDone, Constants, Images, Step
+from calib_core.correction.step import Bound, BoundConstant, CannotBeDone, Constants, Images, Skipped, Step
 from calib_core.detector import DetectorType, Frames
 from calib_core.errors import BadInput, BadParameter
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A step that is not done, and why."""
-
-    step: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -32,7 +24,7 @@ class BoundPipeline:
     ----------
     steps : tuple of Bound
     skipped : tuple of Skipped
-        Those that are left out because a constant is not there.
+        Those that are left out because a constant is not there, or a step that they follow; and parts of others.
     kind : DetectorType
     """
 
@@ -69,7 +61,7 @@ class BoundPipeline:
         known: dict[int, BoundConstant] = {}
         return replace(self, steps=tuple(one.read(cells, known) for one in self.steps))
 
-    def apply(self, images: Images) -> None:
+    def apply(self, images: Images, kept: Collection[str] = ()) -> None:
         """Take images through all steps, in place.
 
         Parameters
@@ -77,12 +69,16 @@ class BoundPipeline:
         images : Images
             Their arrays are changed as each step says; after an error they are as the step before left them, or half
             done.
+        kept : collection of str
+            Words of steps after which their values are kept.
         """
         with np.errstate(all="ignore"):  # what comes of numbers that are none is flagged
             for one in self.steps:
                 one.apply(images)
+                if one.step.word in kept:
+                    images.kept[one.step.word] = images.values.copy()
 
-    def corrected(self, frames: Frames, array: MakeArray = np.empty) -> Images:
+    def corrected(self, frames: Frames, array: MakeArray = np.empty, kept: Collection[str] = ()) -> Images:
         """Frames as they are stored after all steps, in one pass over the samples where there is a kernel for them.
 
         Parameters
@@ -91,16 +87,18 @@ class BoundPipeline:
             They stay as they are.
         array : callable
             Makes an array of a shape and type, with anything in it, for the images.
+        kept : collection of str
+            Words of steps after which values are kept; those have to be done one by one.
 
         Returns
         -------
         Images
             In arrays of their own but for gain bits and gain signal; bit for bit what :meth:`apply` makes of them.
         """
-        if self._at_once is not None:
+        if self._at_once is not None and not kept:
             return self._at_once(frames, array)
         images = Images.of_frames(frames)
-        self.apply(images)
+        self.apply(images, kept)
         return images
 
     def __reduce__(self) -> tuple[type[BoundPipeline], tuple[object, ...]]:
@@ -170,14 +168,14 @@ class Pipeline:
             raise BadParameter(f"Two steps are named {', '.join(twice)}.")
         steps = [step for step in self.steps if step.on and step.unit_in]
         for before, after in pairwise(steps):
-            if before.unit_out != after.unit_in:
+            if before.unit_after != after.unit_in:
                 raise BadParameter(
-                    f"{after.title} takes {after.unit_in}, but {before.title} gives {before.unit_out}.")
+                    f"{after.title} takes {after.unit_in}, but {before.title} gives {before.unit_after}.")
 
     @property
     def unit(self) -> str:
         """Unit of what comes out."""
-        return next((step.unit_out for step in reversed(self.steps) if step.on and step.unit_out), "ADU")
+        return next((step.unit_after for step in reversed(self.steps) if step.on and step.unit_after), "ADU")
 
     def bind(self, constants: Constants, kind: DetectorType) -> BoundPipeline:
         """Steps with the constants of one module.
@@ -201,6 +199,10 @@ class Pipeline:
         bound: list[Bound] = []
         skipped: list[Skipped] = []
         for step in (step for step in self.steps if step.on):
+            if step.follows and step.follows not in {one.step.word for one in bound}:
+                before = next((one.title for one in self.steps if one.word == step.follows), step.follows)
+                skipped.append(Skipped(step.title, f"{step.title} is left out: {before.lower()} is not done."))
+                continue
             try:
                 bound.append(step.bind(constants, kind))
             except BadInput as error:
@@ -208,4 +210,5 @@ class Pipeline:
                 if step.required or (there and not isinstance(error, CannotBeDone)):
                     raise
                 skipped.append(Skipped(step.title, str(error)))
+        skipped += [part for one in bound for part in one.left_out]
         return BoundPipeline(tuple(bound), tuple(skipped), kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Protocol, Self
 
 import numpy as np
@@ -40,7 +40,9 @@ class Images:
     signal : (n, slow_scan, fast_scan) uint16 or None
         Analogue gain signal, of detectors that have one.
     found : dict of arrays
-        What steps found on the way, by their word.
+        What steps found on the way, by their word; behind a dot what they found beside it.
+    kept : dict of arrays
+        Values as they were after some steps, by the word of the step.
     one_scale : bool
         Whether signals of all gain stages are on the scale of the first.
     others : tuple of Frames
@@ -57,6 +59,7 @@ class Images:
     bits: Array | None = None
     signal: Array | None = None
     found: dict[str, Array] = field(default_factory=dict)
+    kept: dict[str, Array] = field(default_factory=dict)
     one_scale: bool = False
     others: tuple[Frames, ...] = ()
 
@@ -101,7 +104,7 @@ class Images:
         """Images that later steps can change without these."""
         values, stage, mask, use = (np.array(one) for one in (self.values, self.stage, self.mask, self.use))
         return type(self)(values, stage, mask, use, self.cell, self.train, self.pulse, self.bits, self.signal,
-                          dict(self.found), self.one_scale, self.others)
+                          dict(self.found), dict(self.kept), self.one_scale, self.others)
 
 
 class BoundConstant(Protocol):
@@ -254,12 +257,21 @@ Given = Mapping[str, BoundConstant]
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """A step that is not done, or what else is not, and why."""
+
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Bound:
-    """A step with its constants."""
+    """A step with its constants, and what of it is not done for lack of them."""
 
     step: Step
     given: Given
     kind: DetectorType
+    left_out: tuple[Skipped, ...] = ()
 
     def read(self, cells: Sequence[int] = (), known: dict[int, BoundConstant] | None = None) -> Bound:
         """The same with constants in memory, which is freed with it.
@@ -275,7 +287,7 @@ class Bound:
         for one in self.given.values():
             if id(one) not in known:
                 known[id(one)] = one.read(cells)
-        return Bound(self.step, {name: known[id(one)] for name, one in self.given.items()}, self.kind)
+        return replace(self, given={name: known[id(one)] for name, one in self.given.items()})
 
     def apply(self, images: Images) -> None:
         """Correct images in place.
@@ -298,7 +310,10 @@ class Step(Part):
     needs, optional : tuple of ConstantKind
         Constants without which it cannot be done, and those that it takes where they are there.
     unit_in, unit_out : str
-        Units of the values before and after it; a step that changes none takes any, and has none.
+        Units of the values before and after it; a step that changes none takes any, and has none. With some
+        parameters another unit may come out, which :attr:`unit_after` tells.
+    follows : str
+        Word of a step without which it is left out; empty where it stands for itself.
     whole_numbers : bool
         Whether codes come out where codes go in, so that it may stand before exact sums.
     takes_out : bool
@@ -308,6 +323,8 @@ class Step(Part):
     if_some_lack : {"refuse", "leave out", "flag"}
         What follows where some modules lack its constants and others have them: the job is refused, the step is left
         out of all, or it is done without them and flags what it cannot do.
+    finds, found_help : str
+        Type of what it finds for each sample, such as ``i4``, and what that is; empty where it finds no such image.
     """
 
     use_when: ClassVar[str] = ""
@@ -316,15 +333,23 @@ class Step(Part):
     optional: ClassVar[tuple[ConstantKind, ...]] = ()
     unit_in: ClassVar[str] = "ADU"
     unit_out: ClassVar[str] = "ADU"
+    follows: ClassVar[str] = ""
     whole_numbers: ClassVar[bool] = False
     takes_out: ClassVar[bool] = False
     combines: ClassVar[bool] = False
     if_some_lack: ClassVar[Literal["refuse", "leave out", "flag"]] = "refuse"
+    finds: ClassVar[str] = ""
+    found_help: ClassVar[str] = ""
 
     @property
     def drops_last(self) -> int:
         """Frames that it wants left out at the end of each gain stage, where a train holds all of them."""
         return 0
+
+    @property
+    def unit_after(self) -> str:
+        """Unit of the values after it with these parameters."""
+        return self.unit_out
 
     def alternatives(self) -> dict[str, Step]:
         """Steps of which the data decide, by their names; none where the operator has decided."""

@@ -1,5 +1,6 @@
 """Detectors: their types, what is installed, decoded frames, and what runs tell of them."""
 
+from calib_core.detector.corrected_layout import CorrectedLayout
 from calib_core.detector.detector_type import Array, Calibration, DetectorType, GainStage, Region
 from calib_core.detector.evidence import ControlReader, Readings, SampleStatistics, StageEvidence
 from calib_core.detector.frames import Frames, FrameSelection
@@ -8,7 +9,7 @@ from calib_core.detector.raw_layout import RawLayout
 from calib_core.detector.simulated import Electronics, Level, Levels, Simulated, read_simulated
 
 __all__ = [
-    "Array", "Calibration", "ControlReader", "Detector", "DetectorType", "Electronics", "FrameSelection", "Frames",
-    "GainStage", "Level", "Levels", "Module", "RawLayout", "Readings", "Region", "SampleStatistics", "Simulated",
-    "StageEvidence", "read_simulated",
+    "Array", "Calibration", "ControlReader", "CorrectedLayout", "Detector", "DetectorType", "Electronics",
+    "FrameSelection", "Frames", "GainStage", "Level", "Levels", "Module", "RawLayout", "Readings", "Region",
+    "SampleStatistics", "Simulated", "StageEvidence", "read_simulated",
 ]

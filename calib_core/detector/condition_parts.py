@@ -16,6 +16,10 @@ ACQUISITION_RATE = ConditionParameter(
     "acquisition_rate", "Acquisition rate", "MHz", 0.1, lowest=0.01, highest=5, help="Repetition rate of the cells")
 SENSOR_TEMPERATURE = ConditionParameter(
     "sensor_temperature", "Sensor temperature", "K", 5.0, lowest=100, highest=400, help="Temperature of the sensor")
+#: Of constants from runs with light alone.
+SOURCE_ENERGY = ConditionParameter(
+    "source_energy", "Source energy", "keV", lowest=0.1, highest=100,
+    help="Photon energy of the run with light that gains are of; no run tells it")
 #: The database's x and y of families whose x is along slow scan, and of those whose x is along fast scan.
 PIXELS_SLOW_FAST = (
     ConditionParameter("pixels_x", "Pixels X", of_hardware=True, help="Pixels along slow scan"),

@@ -15,7 +15,9 @@ import numpy.typing as npt
 
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector.clues import Clue, found_values
+from calib_core.detector.corrected_layout import CorrectedLayout
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
+from calib_core.detector.expected_events import ExpectedEvents
 from calib_core.detector.frames import Frames
 from calib_core.detector.raw_layout import RawLayout
 from calib_core.detector.simulated import Simulated
@@ -144,6 +146,10 @@ class DetectorType:
         ``find_stage(ControlReader, detector name, SampleStatistics) -> StageEvidence``.
     calibrations : mapping
         How constants stand in the database and in files, by their kind.
+    corrected : CorrectedLayout, optional
+        Names in corrected files, where they are not the usual ones.
+    events : ExpectedEvents, optional
+        Classes of events that are expected of single photons.
     geometry : callable
         ``geometry(n_modules)`` → EXtra-geom geometry for the assembled view, or None for strips; imports it lazily.
     geometry_note : str
@@ -196,6 +202,8 @@ class DetectorType:
     in_parallel: bool = False
     fixed_stage: int | None = None
     operated: Callable[[DetectorType, Mapping[str, Found]], DetectorType] | None = None
+    corrected: CorrectedLayout | None = None
+    events: ExpectedEvents | None = None
     simulated: Simulated | None = None
     simulate_control: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
 
@@ -213,6 +221,11 @@ class DetectorType:
     def has_gain_bits(self) -> bool:
         """Whether raw data carry digital gain bits."""
         return self.raw.gain_bits is not None or self.raw.gain_shift is not None
+
+    @property
+    def corrected_layout(self) -> CorrectedLayout:
+        """Names in corrected files."""
+        return self.corrected or CorrectedLayout.of(self.raw, len(self.stages) > 1 or self.fixed_stage is not None)
 
     @property
     def frame_bytes(self) -> int:

@@ -24,7 +24,14 @@ from calib_core.correction.offset import Offset
 from calib_core.correction.xray_gain import XrayGain
 from calib_core.detector import Calibration, DetectorType, GainStage
 from calib_core.detector.clues import Coded, Combined, Device, Scaled, Seen, Told, Unknown, Usual, powered, stage_told
-from calib_core.detector.condition_parts import ACQUISITION_RATE, BIAS_VOLTAGE, PIXELS_SLOW_FAST, memory_cells, pixels
+from calib_core.detector.condition_parts import (
+    ACQUISITION_RATE,
+    BIAS_VOLTAGE,
+    PIXELS_SLOW_FAST,
+    SOURCE_ENERGY,
+    memory_cells,
+    pixels,
+)
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
 from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors._agipd_control import old_setting, simulate_control
@@ -44,13 +51,12 @@ _CONDITION = (
                        help="0 adaptive, 1 to 3 fixed HG, MG, LG"),
     ConditionParameter("integration_time", "Integration time", "", left_out_at=12.0, lowest=1, highest=255,
                        help="Integration time steps"),
-    ConditionParameter("source_energy", "Source energy", "keV", lowest=0.1, highest=100,
-                       help="Photon energy of the flat field that gains are of; no run tells it"),
+    SOURCE_ENERGY,
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell", "gain")
 #: Parameters of the condition that constants of darks, of flat fields and of the pulse capacitor have.
-_OF_DARKS = tuple(one.name for one in _CONDITION if one.name != "source_energy")
+_OF_DARKS = tuple(one.name for one in _CONDITION if one != SOURCE_ENERGY)
 _OF_FLAT_FIELDS = tuple(one.name for one in _CONDITION if one.name != "gain_mode")
 _OF_CAPACITOR = tuple(name for name in _OF_DARKS if name != "gain_mode")
 _RAW = channels("AGIPD1M", "AGIPD")

@@ -14,7 +14,9 @@ import numpy as np
 
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
-from calib_core.detector import Array, Calibration, DetectorType, GainStage
+from calib_core.detector import Array, DetectorType, GainStage
+from calib_core.detector.condition_parts import SOURCE_ENERGY
+from calib_core.detector.expected_events import read_expected
 from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors._epix import (
     CONDITION,
@@ -26,11 +28,13 @@ from calib_core.detectors._epix import (
     layout,
     simulate_control,
 )
+from calib_core.detectors._events import calibrations, correct, corrected
 from calib_core.detectors._geometry import known_geometry
 
 _SHAPE = (708, 768)
 #: Axes in constant files, slowest first.
 _DIMS = ("slow_scan", "fast_scan", "cell")
+_CONDITION = (*CONDITION, SOURCE_ENERGY)
 _RAW = layout("EPIX|EPX100|EPIX100")
 
 
@@ -57,15 +61,18 @@ _WHOLE = DetectorType(
     raw=_RAW,
     decode=_RAW.frames,
     encode=_encode,
-    condition=CONDITION,
+    condition=_CONDITION,
     clues=clues(_SHAPE),
     find_stage=find_stage,
-    calibrations={k: Calibration(f"{k}EPix100", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
+    calibrations=calibrations("EPix100", _DIMS, _CONDITION),
+    corrected=corrected("data.image", dims="dims"),
+    events=read_expected("epix100"),
     geometry=partial(known_geometry, "Epix100Geometry", "monolithic_geometry"),
     geometry_note="EXtra-geom, one sensor without a gap",
-    simulated=read_simulated("epix100", "EPIX100", Electronics((354, 96), "DA01", common_mode_axis=("bank", "row"))),
+    simulated=read_simulated("epix100", "EPIX100", Electronics(
+        (354, 96), "DA01", common_mode_axis=("bank", "row"), pixel_size=50)),
     simulate_control=simulate_control,
 )
 EPIX100 = replace(_WHOLE, variants=(active_only(_WHOLE),))
 
-declare(Family("EPIX100", "ePix100", (EPIX100,), with_defaults("epix100", RefinedDark()), __doc__))
+declare(Family("EPIX100", "ePix100", (EPIX100,), with_defaults("epix100", RefinedDark(), correct()), __doc__))

@@ -15,19 +15,24 @@ from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter
-from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout, Region
+from calib_core.correction.common_mode import CommonModeOfFirstStage
+from calib_core.correction.gain_stage import StageOfBits
+from calib_core.detector import Array, DetectorType, GainStage, RawLayout, Region
 from calib_core.detector.clues import Coded, Device, Scaled, Told, Usual, magnitude, stage_told
 from calib_core.detector.condition_parts import (
     JUST_ONE_CELL,
     ONE_MEMORY_CELL,
     PIXELS_SLOW_FAST,
     SENSOR_TEMPERATURE,
+    SOURCE_ENERGY,
     UNSIGNED_BIAS_VOLTAGE,
     pixels,
 )
 from calib_core.detector.defaults import defaults
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
+from calib_core.detector.expected_events import read_expected
 from calib_core.detector.simulated import Electronics, read_simulated
+from calib_core.detectors._events import calibrations, correct, corrected
 
 _SHAPE = (1934, 960)
 _HEMISPHERE = (967, 960)
@@ -45,8 +50,9 @@ _CONDITION = (
     UNSIGNED_BIAS_VOLTAGE, ONE_MEMORY_CELL, *PIXELS_SLOW_FAST,
     ConditionParameter("integration_time", "Integration Time", "ms", lowest=0, highest=1e5, help="Exposure time"),
     replace(SENSOR_TEMPERATURE, database_name="Sensor Temperature"),
-    ConditionParameter("gain_setting", "Gain Setting", per_stage=True, choices=(0, 1, 2, 8),
+    ConditionParameter("gain_setting", "Gain Setting", per_stage=True, automatic=0.0, choices=(0, 1, 2, 8),
                        help="0 switches automatically; 8, 2 and 1 keep to one gain"),
+    SOURCE_ENERGY,
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("slow_scan", "fast_scan", "gain")
@@ -105,14 +111,16 @@ def _regions(gap_rows: int) -> tuple[Region, ...]:
     return (Region("gap", BadPixels.OVERSCAN, ((top, top + gap_rows, 0, _SHAPE[1]),)),)
 
 
-def _simulate_control(detector: str, stage: int, settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Control sources of a dark run, each in its own gain."""
+def _simulate_control(
+    detector: str, stage: int | None, settings: Mapping[str, Any],
+) -> Mapping[str, Mapping[str, Any]]:
+    """Control sources of a dark run, each in its own gain, or of one in which the gain follows the signal."""
     forced = {stage: gain for gain, stage in _FORCED.items()}
     return {
         f"{detector}/DET/FCCD": {
             "biasclock.bias": np.float32(settings["bias_voltage"]),
             "exposure.exposure_time": np.float32(settings["integration_time"]),
-            "exposure.gain": np.int32(forced[stage]),
+            "exposure.gain": np.int32(0 if stage is None else forced[stage]),
         },
         f"{detector}/CTRL/LSLAN": {"inputA.crdg": np.float32(-40.15)},
     }
@@ -136,11 +144,16 @@ FASTCCD = DetectorType(
     condition=_CONDITION,
     clues=_CLUES,
     find_stage=_find_stage,
-    calibrations={k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
+    calibrations=calibrations("CCD", _DIMS, _CONDITION),
+    corrected=corrected("data.image", stage="gain", source=(("/DAQ/", "/CORR/"),)),
+    events=read_expected("fastccd"),
     geometry=_geometry,
     geometry_note="hemispheres one above the other, as they are stored",
-    simulated=read_simulated("fastccd", "FASTCCD", Electronics((967, 10), "DA01", common_mode_axis=("row",))),
+    simulated=read_simulated("fastccd", "FASTCCD", Electronics(
+        (967, 10), "DA01", common_mode_axis=("row",), pixel_size=30)),
     simulate_control=_simulate_control,
 )
 
-declare(Family("FASTCCD", "FastCCD", (FASTCCD,), with_defaults("fastccd", RefinedDark()), __doc__))
+_CORRECT = correct(StageOfBits(), common_mode=CommonModeOfFirstStage())
+
+declare(Family("FASTCCD", "FastCCD", (FASTCCD,), with_defaults("fastccd", RefinedDark(), _CORRECT), __doc__))

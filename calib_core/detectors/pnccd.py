@@ -17,19 +17,22 @@ from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter
-from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout, Region
+from calib_core.detector import Array, DetectorType, GainStage, RawLayout, Region
 from calib_core.detector.clues import Device, Scaled, Told, Usual, magnitude
 from calib_core.detector.condition_parts import (
     JUST_ONE_CELL,
     ONE_MEMORY_CELL,
     PIXELS_FAST_SLOW,
     SENSOR_TEMPERATURE,
+    SOURCE_ENERGY,
     UNSIGNED_BIAS_VOLTAGE,
     pixels,
 )
 from calib_core.detector.defaults import defaults
 from calib_core.detector.evidence import only_stage
+from calib_core.detector.expected_events import read_expected
 from calib_core.detector.simulated import Electronics, read_simulated
+from calib_core.detectors._events import calibrations, correct, corrected
 from calib_core.detectors._geometry import known_geometry
 
 _SHAPE = (1024, 1024)
@@ -39,6 +42,7 @@ _CONDITION = (
     replace(SENSOR_TEMPERATURE, database_name="Sensor Temperature", help="Temperature of the upper sensor"),
     ConditionParameter("gain_setting", "Gain Setting", choices=(1, 4, 16, 64, 256, 340),
                        help="Divisor of the gain: 1, 4, 16, 64, 256 or 340"),
+    SOURCE_ENERGY,
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("slow_scan", "fast_scan", "cell")
@@ -116,13 +120,16 @@ PNCCD = DetectorType(
     condition=_CONDITION,
     clues=_CLUES,
     find_stage=partial(only_stage, "it has one gain stage"),
-    calibrations={k: Calibration(f"{k}CCD", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
+    calibrations=calibrations("CCD", _DIMS, _CONDITION),
+    # corrected data have the name of the raw source
+    corrected=corrected("data", source=()),
+    events=read_expected("pnccd"),
     geometry=partial(known_geometry, "PNCCDGeometry", "example"),
     geometry_note="EXtra-geom, example positions",
     # Cosmic rays leave 80 electrons of 3.65 eV per µm; the levels are in ADU of 1 eV.
     simulated=read_simulated("pnccd", "PNCCD", Electronics(
-        (128, 512), "PNCCD02", common_mode_axis=("column",), cosmic_adu_per_pixel=75 * 80 * 3.65)),
+        (128, 512), "PNCCD02", common_mode_axis=("column",), cosmic_adu_per_pixel=75 * 80 * 3.65, pixel_size=75)),
     simulate_control=_simulate_control,
 )
 
-declare(Family("PNCCD", "pnCCD", (PNCCD,), with_defaults("pnccd", RefinedDark()), __doc__))
+declare(Family("PNCCD", "pnCCD", (PNCCD,), with_defaults("pnccd", RefinedDark(), correct()), __doc__))

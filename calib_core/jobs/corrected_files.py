@@ -63,7 +63,7 @@ class CorrectedFiles:
         if not self._outputs or unit.module is None:
             yield None
             return
-        sink = _ModuleSink(self, self._plan, unit, self._outputs[0].unit)
+        sink = _ModuleSink(self, self._plan, unit, self._outputs[0])
         try:
             yield sink
             sink.finish()
@@ -109,10 +109,10 @@ class CorrectedFiles:
 class _ModuleSink:
     """Takes the corrected frames of a module, sequence by sequence."""
 
-    def __init__(self, files: CorrectedFiles, plan: Plan, unit: Unit, physical: str) -> None:
+    def __init__(self, files: CorrectedFiles, plan: Plan, unit: Unit, output: CorrectedOutput) -> None:
         assert plan.detector is not None
         assert unit.module is not None
-        self._files, self._plan, self._unit, self._physical = files, plan, unit, physical
+        self._files, self._plan, self._unit, self._output = files, plan, unit, output
         self._kind, self._module = plan.detector_type, plan.detector.module(unit.module)
         [self._key] = unit.inputs
         self._frames = plan.frames[unit.module, self._key]
@@ -159,7 +159,8 @@ class _ModuleSink:
         sources = {number: self._source(number, one, origin) for number, one in together.items()}
         self._sequence, file = sequence, self._files.join(origin, list(sources.values()))
         name = sources[self._module.number].name
-        self._open = None if file is None else _OpenFile(file, file.writer(name), self._kind, frames)
+        self._open = None if file is None else _OpenFile(
+            file, file.writer(name), self._kind, frames, self._output)
 
     def _in_file(self, sequence: int) -> list[int]:
         """Modules of the job whose frames are in the file of this one's."""
@@ -171,7 +172,7 @@ class _ModuleSink:
     def _source(self, number: int, frames: SequenceFrames, origin: Origin) -> CorrectedSource:
         assert self._plan.detector is not None
         skipped = {one.step: one.reason for one in self._plan.context.before[number].skipped}
-        return _source(self._kind, self._plan.detector.module(number), frames, origin, self._physical, skipped)
+        return _source(self._kind, self._plan.detector.module(number), frames, origin, self._output, skipped)
 
 
 class _OpenFile:
@@ -179,8 +180,10 @@ class _OpenFile:
 
     def __init__(
         self, file: CorrectedFile, writer: SourceWriter, kind: DetectorType, frames: SequenceFrames,
+        output: CorrectedOutput,
     ) -> None:
-        self.file, self.source, self._writer, self._kind = file, writer.source.name, writer, kind
+        self.file, self.source, self._writer = file, writer.source.name, writer
+        self._kind, self._output = kind, output
         per_row = frames.per_row if kind.raw.frames_per_entry else 1
         row = np.searchsorted(np.unique(frames.train), frames.train)
         place = row * per_row + frames.slot if kind.raw.frames_per_entry else np.arange(len(frames.train))
@@ -191,27 +194,35 @@ class _OpenFile:
     def put(self, images: Images) -> None:
         """Write frames at their places."""
         places = self._places.of(images.train, images.cell)
-        self._write(places, images.values, images.mask, images.stage, images.cell)
+        self._write(places, images)
         self._missing[places] = False
 
     def fill(self) -> None:
         """Fill what is missing, frame by frame."""
-        shape = self._kind.shape
-        nothing = np.full((1, *shape), np.nan, np.float32)
-        flags = np.full((1, *shape), int(BadPixels.VALUE_IS_NAN | BadPixels.NO_DARK_DATA), np.uint32)
-        none = np.full(1, self._kind.raw.no_frame_cell or 0)
+        shape = (1, *self._kind.shape)
+        nothing, none = np.full(shape, np.nan, np.float32), np.full(1, self._kind.raw.no_frame_cell or 0)
+        flags = np.full(shape, int(BadPixels.VALUE_IS_NAN | BadPixels.NO_DARK_DATA), np.uint32)
+        missing = Images(nothing, np.zeros(shape, np.uint8), flags, np.zeros(shape, bool), none, none,
+                         found={one.step: np.zeros(shape, one.dtype) for one in self._output.found},
+                         kept=dict.fromkeys(self._output.kept, nothing))
         for place in np.flatnonzero(self._missing):
-            self._write(np.array([place]), nothing, flags, np.zeros((1, *shape), np.uint8), none)
+            self._write(np.array([place]), missing)
 
-    def _write(self, places: Array, values: Array, mask: Array, stage: Array, cell: Array) -> None:
-        names, flat = _Names(self._kind), (len(places), *_frame(self._kind))
-        arrays = {names.values: values.reshape(flat), names.mask: mask.reshape(flat)}
-        if names.stage:
-            arrays[names.stage] = stage.reshape(flat)
-        if names.cell:
-            arrays[names.cell] = cell.astype(self._frames.cell_type)
-        if names.pulse and self._frames.pulse is not None:  # an entry of several frames has none
-            arrays[names.pulse] = self._frames.pulse[places]
+    def _write(self, places: Array, images: Images) -> None:
+        layout, raw, output = self._kind.corrected_layout, self._kind.raw, self._output
+        pixels = {one.key: images.kept[one.steps[-1]] for one in output.images[:-1]}
+        pixels |= {output.images[-1].key: images.values, layout.mask: images.mask}
+        pixels |= {one.key: images.found[one.step] for one in output.found}
+        if layout.stage:
+            pixels[layout.stage] = images.stage
+        flat = (len(places), *_frame(self._kind))
+        arrays = {name: one.reshape(flat) for name, one in pixels.items()}
+        if layout.dims:
+            arrays[layout.dims] = np.broadcast_to(np.array(self._kind.shape, np.uint64), (len(places), 2))
+        if raw.cell:
+            arrays[raw.cell] = images.cell.astype(self._frames.cell_type)
+        if raw.pulse and self._frames.pulse is not None:  # an entry of several frames has none
+            arrays[raw.pulse] = self._frames.pulse[places]
         arrays |= {name: numbers[places] for name, numbers in self._frames.copied.items()}
         self._writer.write(places, arrays)
 
@@ -229,48 +240,42 @@ class _Places:
         return np.array([self._of[one].pop(0) for one in zip(train.tolist(), cell.tolist(), strict=True)], np.int64)
 
 
-class _Names:
-    """Names of the keys of a corrected source; those that it does not have are empty or None."""
-
-    def __init__(self, kind: DetectorType) -> None:
-        raw = kind.raw
-        self.values, self.cell, self.pulse = raw.pixels, raw.cell, raw.pulse
-        beside = raw.pixels.rpartition(".")[0]
-        has_stages = len(kind.stages) > 1 or kind.fixed_stage is not None
-        self.mask, self.stage = f"{beside}.mask", f"{beside}.gain" if has_stages else ""
-
-
 def _frame(kind: DetectorType) -> tuple[int, ...]:
     """Shape of a frame in files: that of strips has one axis."""
     return kind.shape[1:] if kind.raw.strips else kind.shape
 
 
 def _source(
-    kind: DetectorType, module: Module, frames: SequenceFrames, origin: Origin, unit: str, skipped: dict[str, str],
+    kind: DetectorType, module: Module, frames: SequenceFrames, origin: Origin, output: CorrectedOutput,
+    skipped: dict[str, str],
 ) -> CorrectedSource:
-    names, shape = _Names(kind), _frame(kind)
+    layout, raw, shape = kind.corrected_layout, kind.raw, _frame(kind)
     keys = (
-        CorrectedKey(names.values, np.dtype("f4"), shape, unit=unit),
-        CorrectedKey(names.mask, np.dtype("u4"), shape, packed=True, shuffled=True),
-        *((CorrectedKey(names.stage, np.dtype("u1"), shape, packed=True),) if names.stage else ()),
-        *((CorrectedKey(names.cell, frames.cell_type),) if names.cell else ()),
-        *((CorrectedKey(names.pulse, np.dtype("u8")),) if names.pulse and frames.pulse is not None else ()),
+        *(CorrectedKey(one.key, np.dtype("f4"), shape, unit=one.unit, steps=one.steps) for one in output.images),
+        CorrectedKey(layout.mask, np.dtype("u4"), shape, packed=True, shuffled=True),
+        *(CorrectedKey(one.key, np.dtype(one.dtype), shape, packed=True, shuffled=True) for one in output.found),
+        *((CorrectedKey(layout.stage, np.dtype("u1"), shape, packed=True),) if layout.stage else ()),
+        *((CorrectedKey(layout.dims, np.dtype("u8"), (len(kind.shape),)),) if layout.dims else ()),
+        *((CorrectedKey(raw.cell, frames.cell_type),) if raw.cell else ()),
+        *((CorrectedKey(raw.pulse, np.dtype("u8")),) if raw.pulse and frames.pulse is not None else ()),
         *(CorrectedKey(name, numbers.dtype) for name, numbers in frames.copied.items()),
     )
-    entry = kind.raw.frames_per_entry
+    entry = raw.frames_per_entry
     trains, counts = np.unique(frames.train, return_counts=True)
     rows = np.zeros(len(origin.trains), np.uint64)
     rows[np.searchsorted(origin.trains.ids, trains)] = 1 if entry else counts
-    name = module.source.replace("/DET/", "/CORR/").replace(":xtdf", ":output")
-    return CorrectedSource(name, kind.raw.group, rows, keys, frames.per_row if entry else None, skipped)
+    return CorrectedSource(
+        layout.source_of(module.source), raw.group, rows, keys, frames.per_row if entry else None, skipped)
 
 
 def corrected_bytes(plan: Plan) -> int:
     """Space that the corrected files of a job need, bytes."""
-    if not any(isinstance(one, CorrectedOutput) for one in plan.outputs) or plan.kind is None:
+    output = next((one for one in plan.outputs if isinstance(one, CorrectedOutput)), None)
+    if output is None or plan.kind is None:
         return 0
+    packed = 5 + sum(np.dtype(one.dtype).itemsize for one in output.found)
     frames = sum(len(one) for one in plan.frames.values())
-    return int(frames * plan.kind.pixels * (4 + _PACKED_TO * 5))
+    return int(frames * plan.kind.pixels * (4 * len(output.images) + _PACKED_TO * packed))
 
 
 def _correction(plan: Plan) -> Correction:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -78,7 +78,12 @@ class FileConstant:
     @property
     def unit(self) -> str:
         """Unit that the file tells; empty where it tells none."""
-        return str(self.stored.attributes.get("unit", ""))
+        return str(self.attributes.get("unit", ""))
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """What the file tells beside the values."""
+        return self.stored.attributes
 
     @property
     def codes_after(self) -> frozenset[str] | None:

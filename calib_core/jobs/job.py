@@ -143,9 +143,15 @@ class Job:
         return None if results is None else results.read(result, at)
 
     def values(self, result: str, module: int | None = None) -> Array | None:
-        """A result without pixels: over its axes, or the rows of a table; None before there is a plan."""
-        results = self._results.get(module)
-        return None if results is None else results.values(result)
+        """A result without pixels: over its axes, or the rows of a table; None before there is a plan.
+
+        Of a running unit the table of the last snapshot is given.
+        """
+        results, live = self._results.get(module), self._live
+        if results is None:
+            return None
+        seen = None if live is None or results.has(result, {}) else live.values(result, module)
+        return results.values(result) if seen is None else seen
 
     def explain(self, module: int, row: int, col: int, at: At, corrected: bool = False) -> Explanation:
         """Samples of one pixel at a place, and what the method makes of them; reads the run.

@@ -102,6 +102,25 @@ class Live:
         index = self._index(view)
         return False, min((abs(one - index) for one in unit.block), default=0)
 
+    def values(self, result: str, module: int | None) -> Array | None:
+        """A result without pixels in the last snapshot of a running unit.
+
+        Parameters
+        ----------
+        result : str
+        module : int or None
+
+        Returns
+        -------
+        array or None
+            None where no unit of the module is being looked at, or it is over axes that a snapshot has one entry of.
+        """
+        with self._lock:
+            partial = self._partial.get(module)
+        known = {} if partial is None else partial.maps
+        over = next((one.over for one in self._plan.results if one.name == result), ())
+        return None if over else known.get(result)
+
     def stop(self) -> None:
         """End the thread after the last picture."""
         self._composer.stop(finish=True)

@@ -20,10 +20,13 @@ from calib_core.characterisation.dark_results import THRESHOLD
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import Condition
 from calib_core.constants.constant import (
+    ADU_PER_PHOTON,
     BAD_PIXELS_DARK,
     FF_MAP,
     GAIN_AMP_MAP,
+    GAIN_MAP,
     INTERNAL_DIMS,
+    LINE_ENERGY,
     NOISE,
     OFFSET,
     PC_PARAMETERS,
@@ -54,6 +57,8 @@ _FLAGS = {
 }
 #: Charge of a step of the pulse capacitor, keV: any would do, since corrections take ratios of slopes.
 _STEP = 3.5
+#: Energy of the line of gain maps, keV: the Kα line of copper, of which the facility's are.
+_LINE = 8.048
 #: Gives (entries, cells, slow_scan, fast_scan) of some memory cells.
 Read = Callable[[slice], Array]
 
@@ -166,7 +171,7 @@ def _constants(known: _Known, module: Module) -> Iterator[Constant]:
         yield Constant(
             kind=kind, calibration=calibration.name, pdu=module.pdu, dims=(first, *INTERNAL_DIMS[1:]),
             shape=(len(labels), len(cells), *known.kind.shape), file_dims=calibration.dims,
-            labels={first: labels, "cell": cells}, begin=known.begin, read=read,
+            labels={first: labels, "cell": cells}, begin=known.begin, read=read, numbers=_numbers(known, kind),
             condition=known.condition.of(known.kind.condition_of(calibration)), recorded=known.condition,
             provenance={**known.provenance, "aggregator": module.aggregator, "module": module.number})
 
@@ -186,8 +191,16 @@ def _contents(known: _Known, module: int) -> Iterator[tuple[ConstantKind, tuple[
         yield GAIN_AMP_MAP, stages, partial(_amplifiers, truth, module)
         yield FF_MAP, stages, partial(_flat_field, truth, module)
         yield SLOPES_FF, stages[:1], lambda cells: truth.gain(module, cells)[:1]
+        yield GAIN_MAP, stages, lambda cells: truth.settings.levels.gain[0].mean / truth.gain(module, cells)
     if truth.settings.levels.above_line:
         yield SLOPES_PC, PC_PARAMETERS, partial(_slopes, truth, module)
+
+
+def _numbers(known: _Known, kind: ConstantKind) -> dict[str, float]:
+    """Numbers of a constant that hold for all pixels."""
+    if kind != GAIN_MAP:
+        return {}
+    return {ADU_PER_PHOTON: known.truth.settings.levels.gain[0].mean * _LINE, LINE_ENERGY: _LINE}
 
 
 def _flags(truth: Truth, kind: DetectorType, module: int, cells: slice) -> Array:

@@ -22,6 +22,7 @@ from calib_core.numerics import (
     order,
     residuals,
     robust,
+    split_events,
     stability,
     tracks,
 )
@@ -86,6 +87,8 @@ def _calls() -> list[Callable[[], object]]:
         lambda: stability.explained(values, values, values, values, near, near, near > 0, (2, 2)),
         lambda: stability.improbable(frames, frames, np.ones(1)),
         lambda: tracks.take_out(image, use, reach, reach, 2),
+        lambda: split_events.classify(
+            image, use, image, image, 1.0, np.zeros(split_events.PATTERNS, np.int32), (2, 2)),
         lambda: median.count(values, near - near),
         lambda: median.refine(values, near - near),
         lambda: checksums.fletcher32(np.ones(3, np.uint8)),

@@ -166,8 +166,8 @@ class TruthWriter:
             group["gain"] = self._per_stage(partial(truth.gain, cell=int(self._cells[0])))
         if truth.levels.above_line:
             group["above_line"] = self._per_stage(truth.above_line)
-        group["switch"] = np.array([truth.switch(stage) for stage in self._stages[:-1]], np.float32).reshape(
-            -1, *truth.detector.shape)
+        if len(self._stages) > 1:
+            group["switch"] = np.stack([truth.switch(stage) for stage in self._stages[:-1]])
 
     def _per_stage(self, make: Any) -> Array:
         return np.stack([make(stage)[None] for stage in self._stages]).astype(np.float32)

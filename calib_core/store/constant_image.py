@@ -39,6 +39,8 @@ def image_of(constant: Constant, created: datetime, buffers: Buffers) -> tuple[M
             _put_text(group, name, text)
         group.attrs["module"] = int(constant.provenance["module"])
         group.attrs["cells"] = np.asarray(constant.labels.get("cell", ()), "u2")
+        for name, number in constant.numbers.items():
+            group.attrs[name] = float(number)
         group.attrs["sealed"] = np.uint8(1)
         _put(group, "data", constant, constant.read, constant.kind.dtype)
         _put_text(group["data"], "unit", constant.kind.unit)

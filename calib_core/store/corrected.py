@@ -28,7 +28,7 @@ from calib_core.store.frame_chunks import FrameChunks, frames_per_chunk
 from calib_core.store.origin import Origin
 
 #: Attributes of the file, of a source and of a dataset.
-PROGRAM, JOB_KEY, SKIPPED_STEPS, UNIT = "program", "job_key", "skipped_steps", "unit"
+PROGRAM, JOB_KEY, SKIPPED_STEPS, STEPS, UNIT = "program", "job_key", "skipped_steps", "steps", "unit"
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class CorrectedKey:
         The bytes of the values are sorted before, which makes flags smaller.
     unit : str
         Of the values; empty where they have none.
+    steps : tuple of str
+        Words of the steps that made them, in their order; none where it is no image of samples.
     """
 
     name: str
@@ -56,6 +58,7 @@ class CorrectedKey:
     packed: bool = False
     shuffled: bool = False
     unit: str = ""
+    steps: tuple[str, ...] = ()
 
     @property
     def frame_bytes(self) -> int:
@@ -254,8 +257,9 @@ class SourceWriter:
         for name, numbers in self._numbers.items():
             self._file.column(self.source.name, name, numbers.reshape(self.source.shape))
         for key in self.source.keys:
-            if key.unit:
-                self._file.note(f"INSTRUMENT/{self.source.name}/{key.name.replace('.', '/')}", {UNIT: key.unit})
+            noted = ({UNIT: key.unit} if key.unit else {}) | ({STEPS: json.dumps(key.steps)} if key.steps else {})
+            if noted:
+                self._file.note(f"INSTRUMENT/{self.source.name}/{key.name.replace('.', '/')}", noted)
         self._file.note(f"INSTRUMENT/{self.source.name}",
                         {SKIPPED_STEPS: json.dumps(dict(self.source.skipped), ensure_ascii=False)})
 

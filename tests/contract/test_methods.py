@@ -171,7 +171,8 @@ def test_parts_merged_are_the_whole_and_looks_change_nothing(
     ):
         assert other.keys() == whole.keys()
         for key, values in whole.items():
-            np.testing.assert_array_equal(other[key], values, err_msg=str(key))
+            for column in values.dtype.names or (...,):
+                np.testing.assert_array_equal(other[key][column], values[column], err_msg=f"{key} {column}")
 
 
 def test_units_are_plain_and_equal_anywhere() -> None:

@@ -15,17 +15,20 @@ import calib_core.correction
 from calib_core.constants.constant import (
     BAD_PIXELS_DARK,
     BAD_PIXELS_FF,
+    GAIN_MAP,
     NOISE,
     OFFSET,
     RELATIVE_GAIN,
     ConstantKind,
 )
+from calib_core.correction.absolute_gain import AbsoluteGain
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.cosmics import RejectCosmics
 from calib_core.correction.factors import AmplifierFactor, FlatFieldFactor, GainFactor
 from calib_core.correction.force_gain import ForceHigh, ForceMedium
 from calib_core.correction.full import MarkFull
+from calib_core.correction.gain_map import GainMap
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.linearise import Linearise
 from calib_core.correction.mask import Mask
@@ -33,6 +36,8 @@ from calib_core.correction.nominal_gain import NominalGain
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.relative_gain import GainPerEnergy
+from calib_core.correction.saturated import Saturated
+from calib_core.correction.split_events import SplitEvents
 from calib_core.correction.step import Given, Images, Known, KnownConstant, Step
 from calib_core.correction.xray_gain import XrayGain
 from calib_core.detector import DetectorType
@@ -66,6 +71,7 @@ def constants() -> Known:
         OFFSET.name: rng.normal(1000, 30, SHAPE).astype(np.float32),
         NOISE.name: np.full(SHAPE, 4, np.float32), BAD_PIXELS_DARK.name: np.zeros(SHAPE, np.uint32),
         RELATIVE_GAIN.name: rng.normal(40, 1, SHAPE).astype(np.float32),
+        GAIN_MAP.name: rng.normal(1, 0.05, SHAPE).astype(np.float32),
         BAD_PIXELS_FF.name: (rng.random(SHAPE) < 0.01).astype(np.uint32) << np.uint32(8),
     })
 
@@ -107,14 +113,17 @@ def test_words_are_their_own() -> None:
     assert sorted(set(words)) == sorted(words)
 
 
-@pytest.mark.parametrize("step", [Offset, CommonMode, RejectCosmics, StageOfBits, GainPerEnergy, Mask],
+@pytest.mark.parametrize("step", [Offset, CommonMode, RejectCosmics, StageOfBits, GainPerEnergy, GainMap, Mask,
+                                  SplitEvents, Saturated],
                          ids=lambda step: step.word)
 def test_it_depends_on_its_inputs_alone(step: type[Step], constants: Known, kind: DetectorType) -> None:
     bound = Pipeline([step()]).bind(constants, kind)
     sent = pickle.loads(pickle.dumps(bound))
     first, again, elsewhere = (images(constants) for _ in range(3))
     for one in (first, again, elsewhere):
-        if step is not Offset:
+        if step is Saturated:
+            one.values[0, 3, 4] = 65535
+        elif step is not Offset:
             one.values -= constants.values[OFFSET.name]
     before = copy_of(first)
     bound.apply(first)
@@ -139,10 +148,12 @@ def test_a_table_of_codes_can_be_sent_too(kind: DetectorType) -> None:
 
 def test_every_step_is_tried() -> None:
     assert set(STEPS) == {
-        Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, Mask, MarkFull,
-        NominalGain, GainFactor, AmplifierFactor, FlatFieldFactor,
+        Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, GainMap, Mask, MarkFull,
+        SplitEvents, Saturated, NominalGain, GainFactor, AmplifierFactor, FlatFieldFactor,
         # whose constants have an axis of memory cells, against loops in tests/calib_core/correction
-        StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain}
+        StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain,
+        # whose constant has a number beside its values
+        AbsoluteGain}
 
 
 def test_the_trace_ends_where_the_pipeline_ends_and_changes_nothing(constants: Known, kind: DetectorType) -> None:

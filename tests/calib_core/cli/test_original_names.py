@@ -163,4 +163,46 @@ def test_names_stand_for_flags_that_exist_and_are_in_the_help(family: str, metho
         stands_for = getattr(meaning, "flags", ()) or [w for words in getattr(meaning, "by_value", {}).values()
                                                        for w in words]
         stands_for = [word.partition("=")[0] for word in stands_for]
-        assert set(stands_for) <= known, name
+        assert {word for word in stands_for if word.startswith("--")} <= known, name
+
+
+@pytest.mark.parametrize(("family", "words", "expected"), [
+    ("EPIX100", ("--no-pattern-classification", "--cm-noise-sigma", "4"),
+     {"split_events": False, "common_mode_sigma": 4.0}),
+    ("EPIX100", ("--split-evt-mip-threshold", "900", "--photon-energy", "0"), {"split_events_largest": 900.0}),
+    ("EPIX100", ("--photon_energy=8.4", "--relative-gain", "false"),
+     {"absolute_gain_photon_energy": 8.4, "gain_map": False}),
+    ("PNCCD", ("--only-offset",),
+     {"common_mode": False, "gain_map": False, "split_events": False, "absolute_gain": False}),
+    ("PNCCD", ("--saturated-threshold", "30000", "--commonModeAxis", "row"),
+     {"saturated_threshold": 30000.0, "common_mode_axis": "row"}),
+    ("FASTCCD", ("--operation-mode", "FF", "--cmEventThreshold", "6", "--no-commonMode"),
+     {"common_mode_sigma": 6.0, "common_mode": False}),
+])
+def test_names_of_corrections_of_single_photons(
+    family: str, words: tuple[str, ...], expected: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "r0001").mkdir()
+    run = ("--run", str(tmp_path / "r0001"), "--constants-offset", str(tmp_path), "--out-folder", str(tmp_path))
+    assert job_of(tmp_path, family, "CORRECT", *run, *words).parameters == expected
+
+
+def test_vacuum_is_a_word_of_the_notebooks_and_a_number_here(tmp_path: Path) -> None:
+    (tmp_path / "r0001").mkdir()
+    run = ("--run", str(tmp_path / "r0001"), "--constants-offset", str(tmp_path), "--out-folder", str(tmp_path))
+    typed = ((("--in-vacuum",), 1), (("--no-in-vacuum",), 0), (("--in-vacuum", "true"), 1), (("--in-vacuum", "0"), 0),
+             (("--in-vacuum=1.0",), 1))
+    for words, value in typed:
+        assert job_of(tmp_path, "EPIX100", "CORRECT", *run, *words).conditions == {"in_vacuum": value}
+
+
+@pytest.mark.parametrize(("family", "words", "told"), [
+    ("FASTCCD", ("--operation-mode", "FS"), "frames are whole, and no half of them is storage; give FF"),
+    ("PNCCD", ("--cti-corr",), "charge that is lost on its way is not given back; give false"),
+    ("EPIX100", ("--temp-limits", "9"), "constants are of the run's temperature within 5 K; give 5"),
+])
+def test_what_corrections_of_single_photons_do_not_do(
+    family: str, words: tuple[str, ...], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([family, "CORRECT", "--run", str(tmp_path), "--out-folder", str(tmp_path), *words]) == 2
+    assert capsys.readouterr().err == f"calibwb: {' '.join(words)}: {told}, or leave it out.\n"

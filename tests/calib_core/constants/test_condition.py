@@ -44,6 +44,17 @@ def test_values_of_all_stages_hold():
     assert held.of(["voltage"]).queries() == ({"Sensor Bias Voltage": 300.0},)
 
 
+def test_runs_of_several_fixed_stages_go_with_one_that_switches():
+    """A set of darks of several forced gains is for a run whose gain follows the signal; that of one stage is not."""
+    parameters = (ConditionParameter("gain", "Gain Setting", per_stage=True, automatic=0.0),)
+    forced = Condition(parameters, {"gain": Found(8.0, "run", others=(2.0, 1.0))})
+    alone, switching, other = (Condition(parameters, {"gain": Found(value, "run")}) for value in (8.0, 0.0, 4.0))
+    assert forced.matches(switching) is None
+    assert switching.matches(forced) is None
+    assert alone.matches(switching) == "Gain Setting differs: 8.0 and 0.0"
+    assert forced.matches(other) == "Gain Setting differs: 8.0 and 4.0"
+
+
 @pytest.mark.parametrize(("other", "agree"), [(300.0, True), (305.0, True), (295.0, True), (305.1, False)])
 def test_tolerance_is_inclusive(other, agree):
     assert (condition(voltage=300.0).matches(condition(voltage=other)) is None) == agree

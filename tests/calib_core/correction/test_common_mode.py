@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from calib_core.correction.common_mode import CommonMode
+from calib_core.constants.constant import NOISE as NOISE_OF_PIXELS
+from calib_core.constants.constant import ConstantKind
+from calib_core.correction.common_mode import CommonMode, CommonModeOfFirstStage
+from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.step import Images
 
 from ...known import changed, corrected, images_of
@@ -116,3 +119,46 @@ def test_larger_shifts_and_masked_segments_are_left(noise_images, reference, det
 def test_without_banks_an_asic_shares_the_shift(noise_images, reference, detector):
     whole = replace(detector, bank_shape=None)
     assert corrected(CommonMode(), noise_images(2), reference, whole).shape == (2, 1, 1, 96)
+
+
+@dataclass(frozen=True)
+class OfStages:
+    """Noise of three gain stages."""
+
+    noise: OfSamples
+
+    def get(self, kind: ConstantKind) -> OfSamples | None:
+        """The noise; there are no bad pixels."""
+        return self.noise if kind == NOISE_OF_PIXELS else None
+
+
+def half_lit(images: Images) -> tuple[Images, OfStages]:
+    """Frames shifted by 7 ADU whose right halves have bright light in the first stage, or faint light in the next."""
+    shape = images.values.shape[1:]
+    images = images.copy()
+    images.values += 7
+    images.values[:, ::2, 32:64] += 500
+    images.values[:, 1::2, 32:64] += 12
+    images.stage[:, 1::2, 32:64] = 1
+    sigma = np.array([NOISE, 5 * NOISE, 5 * NOISE], np.float32)[:, None, None, None]
+    return images, OfStages(OfSamples(np.broadcast_to(sigma, (3, 1, *shape)), None))
+
+
+def test_a_half_lit_row_does_not_shift_its_dark_half(noise_images, detector):
+    images, constants = half_lit(noise_images(60))
+    before = images.values.copy()
+    CommonModeOfFirstStage(limit=20.0).bind(constants, detector).apply(images)
+    shifts = images.found["common_mode"][:, 0, 0]
+    assert abs(shifts.mean() - 7) < 0.1 * NOISE
+    # the error of a median of half a row
+    assert shifts.std() == pytest.approx(np.sqrt(np.pi / 2) * NOISE / np.sqrt(32), rel=0.08)
+    # all samples of the segment get it, those of other stages too
+    np.testing.assert_allclose(images.values[:, :48, :64], before[:, :48, :64] - shifts[:, :, None], atol=1e-4)
+
+
+def test_faint_light_in_another_stage_would_shift_it(noise_images, detector):
+    """So that the test above can fail."""
+    images, constants = half_lit(noise_images(60))
+    images.stage[...] = 0
+    CommonMode(limit=20.0).bind(constants, detector).apply(images)
+    assert images.found["common_mode"][:, 0, 0, 1::2].mean() > 7 + NOISE

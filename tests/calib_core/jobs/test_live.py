@@ -104,6 +104,28 @@ def test_a_running_unit_is_shown_where_it_is_looked_at(gain: int, cell: int, see
     np.testing.assert_array_equal(picture.maps[MEAN][1], expected)
 
 
+def test_the_table_of_a_running_unit_is_that_of_the_last_snapshot(
+    plan: Plan, results: dict[int | None, Results]
+) -> None:
+    rows = np.array([(7, 0.5)], [("peak", "i8"), ("share", "f8")])
+
+    class Found(Half):
+        def snapshot(self, index: int) -> Maps:
+            return {**super().snapshot(index), "peaks": rows, "spread": np.ones(())}
+
+    live = Live(plan, results, lambda picture: None, lambda text: None)
+    live.look_at(View(picks=(MEAN,)))
+    unit = Unit(0, 5, ("high",), (0, 1), 20)
+    assert live.values("peaks", 5) is None
+    live.offer(unit, Found())
+    assert live.values("peaks", 5) is rows
+    assert live.values("peaks", 3) is None
+    assert live.values("spread", 5) is None
+    live.finished(unit)
+    assert live.values("peaks", 5) is None
+    live.stop()
+
+
 def test_snapshots_that_take_long_are_few(
     plan: Plan, results: dict[int | None, Results], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,7 +32,8 @@ NAMES = {
         "Offset10Hz": "offset", "Noise10Hz": "noise", "BadPixelsDark10Hz": "bad", "RelativeGain10Hz": "gain"},
     "AGIPD500K": {"Offset": "offset", "Noise": "noise", "BadPixelsDark": "bad", "ThresholdsDark": "gain_signal",
                   "SlopesFF": "gain of HG", "SlopesPC": "lines"},
-    "PNCCD": {"OffsetCCD": "offset", "NoiseCCD": "noise", "BadPixelsDarkCCD": "bad"},
+    "PNCCD": {"OffsetCCD": "offset", "NoiseCCD": "noise", "BadPixelsDarkCCD": "bad",
+              "RelativeGainCCD": "factor"},
 }
 #: Flags of the facility by the bits of the truth file: dead, noisy, high offset, dead block, wrong gain, blinking.
 FLAGS = {1: 1 << 3, 2: 1 << 1, 4: 1 << 0, 8: 1 << 3, 16: 1 << 21, 32: 1 << 1}
@@ -133,6 +134,10 @@ def test_one_stage_and_parts_that_are_no_pixels(written: Make) -> None:
     assert sorted(found) == sorted(NAMES["PNCCD"])
     for constant in ("OffsetCCD", "NoiseCCD"):
         assert (found[constant][1].astype(np.float32) == expected(made, NAMES["PNCCD"][constant])).all()
+    path, factor = found["RelativeGainCCD"]
+    np.testing.assert_allclose(factor * expected(made, "gain"), 1000, rtol=1e-6)
+    told = read_constant(path).attributes
+    assert (told["adu_per_photon"], told["photon_energy"], told["unit"]) == (8048, 8.048, "")
     flags, truth = found["BadPixelsDarkCCD"][1], expected(made, "bad")
     assert (flags & truth == truth).all()
     assert ((flags > 0) & (truth == 0)).any()

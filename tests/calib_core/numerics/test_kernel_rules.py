@@ -13,7 +13,17 @@ from numba.core.dispatcher import Dispatcher
 
 import app
 import calib_core
-from calib_core.numerics import closure, common_mode, first_samples, limits, moments, residuals, robust, tracks
+from calib_core.numerics import (
+    closure,
+    common_mode,
+    first_samples,
+    limits,
+    moments,
+    residuals,
+    robust,
+    split_events,
+    tracks,
+)
 from calib_core.numerics.warmup import warm_up
 
 SOURCES = sorted(path for package in (calib_core, app) for path in Path(package.__file__).parent.rglob("*.py"))
@@ -55,7 +65,7 @@ def test_the_rules_find_what_they_forbid(source):
 def kernels():
     """Kernels that Python code calls; those that only kernels call are compiled into them."""
     found = {}
-    for module in (closure, first_samples, moments, robust, limits, common_mode, residuals, tracks):
+    for module in (closure, first_samples, moments, robust, limits, common_mode, residuals, split_events, tracks):
         functions = [n for n in ast.parse(inspect.getsource(module)).body if isinstance(n, ast.FunctionDef)]
         plain = [node for function in functions if not function.decorator_list for node in ast.walk(function)]
         for name in {name_of(node.func) for node in plain if isinstance(node, ast.Call)}:
@@ -104,6 +114,7 @@ def test_warmed_kernels_are_not_compiled_again():
     for axis in ("block", "row", "column"):
         common_mode.subtract_medians(images, common_mode.near(images, use, reach), (2, 5), axis, 0.25, 10)
     tracks.take_out(images, use, reach, reach, 1)
+    split_events.classify(images, use, images, images, 1.0, np.zeros(256, np.int32), (2, 5))
     images.flags.writeable = use.flags.writeable = reach.flags.writeable = False
     residuals.add(images.reshape(4, 20), use.reshape(4, 20), reach.reshape(2, 20)[0],
                   np.zeros(20, np.int64), np.zeros(20, np.int64), np.zeros(20, np.uint32))

@@ -1,0 +1,90 @@
+"""Events of a corrected run by class, beside the shares that one expects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from calib_core.axes import Array, Result
+from calib_core.characterisation.checks import Check
+from calib_core.characterisation.unit import Context, Finished
+from calib_core.detector import DetectorType
+from calib_core.numerics.split_events import CLASSES, SHAPELESS, SPOILED, TOO_LARGE
+from calib_core.remarks import CheckText, Remark
+
+#: Code of each class, that of its first direction.
+CODES = (100, 200, 300, 400, SHAPELESS, SPOILED, TOO_LARGE)
+#: Shares are of those that are no artefact of flagged samples.
+_VALID, _COUNTED = slice(0, 4), slice(0, 5)
+_COLUMNS = (("code", "i8"), ("events", "i8"), ("share", "f8"), ("expected", "f8"))
+#: Events of a pixel above which neighbours are often of other photons.
+_MOST = 0.01
+
+
+def result(kind: DetectorType | None) -> Result:
+    """Table of the classes.
+
+    Returns
+    -------
+    Result
+        Columns code, events, share and expected share in per cent of the events that are not beside flagged samples
+        or too large, NaN where there is none.
+    """
+    words = ("Events by class: codes 100 to 400 have one to four samples, 1000 another shape or lies at an edge, "
+             "1001 lies beside flagged samples, 1002 is too large. Shares are per cent of those without the last two")
+    expected = "" if kind is None or kind.events is None else f"; expected: {kind.events.source}"
+    return Result("events", "Events", "", _COLUMNS, words + expected, over=(), pixels=False)
+
+
+def table(kind: DetectorType, counts: Array) -> Array:
+    """Rows of the table.
+
+    Parameters
+    ----------
+    kind : DetectorType
+    counts : (7,) int64
+        Events by class.
+
+    Returns
+    -------
+    (7,) array
+        With the columns of :func:`result`.
+    """
+    rows = np.zeros(CLASSES, list(_COLUMNS))
+    rows["code"], rows["events"], rows["share"], rows["expected"] = CODES, counts, np.nan, np.nan
+    if total := counts[_COUNTED].sum():
+        rows["share"][_COUNTED] = 100 * counts[_COUNTED] / total
+    if kind.events is not None:
+        rows["expected"][_COUNTED] = kind.events.shares
+    return rows
+
+
+class Crowded(Check):
+    """Photons are far enough apart to be told from each other."""
+
+    @property
+    def text(self) -> CheckText:
+        """The check in words."""
+        return CheckText(
+            "crowded events", "events of a frame over its pixels", f"> {_MOST:.0%}",
+            "none: it counts what is there", "charge of neighbouring photons runs together, and their events are "
+            "refused or have a wrong sum")
+
+    def remarks(self, context: Context, module: int, finished: Finished) -> Iterator[Remark]:
+        """A sentence on the share.
+
+        Yields
+        ------
+        Remark
+            In per cent of the pixels.
+        """
+        rows, frames = finished.values("events"), int(finished.values("frames").sum())
+        events = int(rows["events"].sum())
+        share = events / (frames * context.detector.pixels) if frames else 0.0
+        if share > _MOST:
+            valid = rows["events"][_VALID].sum() / events
+            yield Remark(
+                self.text.kind, module, "", 100 * share, 100 * _MOST, "%",
+                f"Module {module}: there is an event in {share:.1%} of the pixels of a frame, and {1 - valid:.1%} of "
+                "them are refused; classes and sums of so crowded photons are not to be relied on.")
