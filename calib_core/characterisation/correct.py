@@ -11,6 +11,7 @@ from pydantic import field_validator
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.correct_checks import Flagged
+from calib_core.characterisation.found_of_frames import Counts, checks_of, finding, results_of
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, as_given, inputs_of_steps
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import CorrectedOutput, Output
@@ -121,6 +122,7 @@ class Correct(TrainSelection, Method):
                    over=("gain", "cell")),
             Result("samples", "Samples", "samples", "u4", "Number of " + _SUMMED.removeprefix("the "), over=("cell",),
                    role="count", missing=0.0),
+            *results_of(self.steps),
         )
 
     def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
@@ -140,7 +142,7 @@ class Correct(TrainSelection, Method):
         -------
         tuple of Check
         """
-        return (*super().checks(kind), Flagged())
+        return (*super().checks(kind), Flagged(), *checks_of(self.steps))
 
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
         """Sums of a memory cell.
@@ -175,7 +177,7 @@ class Correct(TrainSelection, Method):
         Summary
         """
         assert unit.module is not None
-        return Summary(context, unit, context.before[unit.module])
+        return Summary(context, unit, context.before[unit.module], [one.word for one in finding(self.steps)])
 
     def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
         """Results memory cell by memory cell.
@@ -211,9 +213,11 @@ class Summary(Accumulator):
     context, unit
     pipeline : BoundPipeline
         Of the module; its constants are read block by block of memory cells.
+    finding : iterable of str
+        Words of steps that find something of each frame.
     """
 
-    def __init__(self, context: Context, unit: Unit, pipeline: BoundPipeline) -> None:
+    def __init__(self, context: Context, unit: Unit, pipeline: BoundPipeline, finding: Iterable[str] = ()) -> None:
         kind = context.detector
         self._buffers = context.buffers
         self._bound, self._unit, self._part, self._sink = pipeline, unit, unit, context.sink
@@ -227,6 +231,7 @@ class Summary(Accumulator):
         self._stages = np.zeros((cells, len(kind.stages), *shape), np.uint32)
         self._mask = np.zeros((cells, *shape), np.uint32)
         self._frames = np.zeros(cells, np.int64)
+        self._found = Counts(finding, cells)
 
     def update(self, name: str, chunk: Frames) -> None:
         """Correct frames, add them to the sums, and hand them over.
@@ -280,6 +285,7 @@ class Summary(Accumulator):
             stages = self._stages[place].reshape(self._stages.shape[1], -1)
             add_frame(values, mask, stage, use, _PART, _LARGEST, (total, squares, count, flags), stages)
             self._frames[place] += 1
+        self._found.add(images, np.array([self._place[cell] for cell in images.cell.tolist()], np.int64))
 
     def merge(self, other: Summary) -> None:
         """Add the sums of other frames.
@@ -295,6 +301,7 @@ class Summary(Accumulator):
         self._stages += other._stages
         self._mask |= other._mask
         self._frames += other._frames
+        self._found.merge(other._found)
 
     def snapshot(self, index: int) -> Maps:
         """Results of a memory cell as far as frames have come.
@@ -307,7 +314,7 @@ class Summary(Accumulator):
         Returns
         -------
         dict of arrays
-            By result: (slow_scan, fast_scan), shares (gain, slow_scan, fast_scan).
+            By result: (slow_scan, fast_scan), shares (gain, slow_scan, fast_scan), counts of what was found ().
         """
         place = self._unit.block.index(index)
         n, frames = self._count[place].astype(float), max(1, int(self._frames[place]))
@@ -315,7 +322,8 @@ class Summary(Accumulator):
             mean = self._sum[place] / n / _PART
             spread = np.sqrt(np.maximum(0, self._squares[place] / n / _PART**2 - mean**2) * n / (n - 1))
         return {"mean": _f4(mean), "deviation": _f4(spread), "bad_pixels": self._mask[place].copy(),
-                "shares": _f4(self._stages[place] / frames), "samples": self._count[place].copy()}
+                "shares": _f4(self._stages[place] / frames), "samples": self._count[place].copy(),
+                **self._found.at(place)}
 
     @property
     def coverage(self) -> Array:

@@ -78,12 +78,10 @@ class BoundPipeline:
             Their arrays are changed as each step says; after an error they are as the step before left them, or half
             done.
         """
-        with np.errstate(all="ignore"):  # what comes of numbers that are none is flagged
-            for one in self.steps:
-                one.apply(images)
+        _apply(self.steps, images)
 
     def corrected(self, frames: Frames, array: MakeArray = np.empty) -> Images:
-        """Frames as they are stored after all steps, in one pass over the samples where there is a kernel for them.
+        """Frames as they are stored after all steps, as many of which as there is a kernel for in one pass.
 
         Parameters
         ----------
@@ -97,18 +95,19 @@ class BoundPipeline:
         Images
             In arrays of their own but for gain bits and gain signal; bit for bit what :meth:`apply` makes of them.
         """
-        if self._at_once is not None:
-            return self._at_once(frames, array)
-        images = Images.of_frames(frames)
-        self.apply(images)
+        number, correct = self._at_once
+        images = Images.of_frames(frames) if correct is None else correct(frames, array)
+        _apply(self.steps[number:], images)
         return images
 
     def __reduce__(self) -> tuple[type[BoundPipeline], tuple[object, ...]]:
         return BoundPipeline, (self.steps, self.skipped, self.kind)
 
     @cached_property
-    def _at_once(self) -> Correct | None:
-        return fused(self.steps)
+    def _at_once(self) -> tuple[int, Correct | None]:
+        """How many of the first steps one kernel does, and the kernel; the others are done one by one."""
+        found = ((number, fused(self.steps[:number])) for number in range(len(self.steps), 0, -1))
+        return next((one for one in found if one[1] is not None), (0, None))
 
     def trace(self, images: Images) -> Iterator[tuple[Step, Images]]:
         """Look at images after each step; those given are not changed.
@@ -149,6 +148,12 @@ class BoundPipeline:
         for one in self.steps:
             samples = one.step.of_pixel(samples, one.given, self.kind, (cell, row, col))
         return samples
+
+
+def _apply(steps: Sequence[Bound], images: Images) -> None:
+    with np.errstate(all="ignore"):  # what comes of numbers that are none is flagged
+        for one in steps:
+            one.apply(images)
 
 
 @dataclass(frozen=True)

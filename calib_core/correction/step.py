@@ -11,6 +11,7 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.constants.constant import ConstantKind
+from calib_core.correction.of_frames import OfFrames
 from calib_core.detector import DetectorType, Frames
 from calib_core.errors import BadInput
 from calib_core.params import Part
@@ -43,6 +44,8 @@ class Images:
         What steps found on the way, by their word.
     one_scale : bool
         Whether signals of all gain stages are on the scale of the first.
+    unforced : (n, slow_scan, fast_scan) uint8 or None
+        Gain stages before samples were forced into another; None where none was.
     """
 
     values: Array
@@ -56,6 +59,7 @@ class Images:
     signal: Array | None = None
     found: dict[str, Array] = field(default_factory=dict)
     one_scale: bool = False
+    unforced: Array | None = None
 
     @classmethod
     def of(
@@ -97,7 +101,7 @@ class Images:
         """Images that later steps can change without these."""
         values, stage, mask, use = (np.array(one) for one in (self.values, self.stage, self.mask, self.use))
         return type(self)(values, stage, mask, use, self.cell, self.train, self.pulse, self.bits, self.signal,
-                          dict(self.found), self.one_scale)
+                          dict(self.found), self.one_scale, self.unforced)
 
 
 class BoundConstant(Protocol):
@@ -299,6 +303,8 @@ class Step(Part):
         Whether codes come out where codes go in, so that it may stand before exact sums.
     takes_out : bool
         Whether it takes samples out of use.
+    finds : OfFrames, optional
+        What it puts of each frame into ``images.found``, float32, for corrected files.
     """
 
     use_when: ClassVar[str] = ""
@@ -309,6 +315,7 @@ class Step(Part):
     unit_out: ClassVar[str] = "ADU"
     whole_numbers: ClassVar[bool] = False
     takes_out: ClassVar[bool] = False
+    finds: ClassVar[OfFrames | None] = None
 
     def alternatives(self) -> dict[str, Step]:
         """Steps of which the data decide, by their names; none where the operator has decided."""

@@ -20,6 +20,7 @@ from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.force_gain import ForceHigh, ForceMedium
 from calib_core.correction.gain_stage import StageOfSignal
 from calib_core.correction.mask import MaskWithCapacitor
+from calib_core.correction.noise_peak import NoisePeak
 from calib_core.correction.offset import Offset
 from calib_core.correction.xray_gain import XrayGain
 from calib_core.detector import Calibration, DetectorType, GainStage
@@ -165,7 +166,7 @@ AGIPD500K = replace(
     simulated=read_simulated("agipd", "AGIPD500K", replace(_HARDWARE, control_aggregator="AGIPD500K2G00")),
 )
 
-_CORRECT = Correct(steps=(StageOfSignal(), ForceMedium(on=False), ForceHigh(on=False), Offset(), RelativeGain(),
-                          XrayGain(), MaskWithCapacitor()))
+_CORRECT = Correct(steps=(StageOfSignal(), ForceMedium(on=False), ForceHigh(on=False), Offset(), NoisePeak(on=False),
+                          RelativeGain(), XrayGain(), MaskWithCapacitor()))
 
 declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark(), _CORRECT), __doc__))

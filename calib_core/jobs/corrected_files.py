@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from calib_core.axes import Array
 from calib_core.characterisation.outputs import CorrectedOutput
 from calib_core.characterisation.unit import Sink, Unit
 from calib_core.constants.badpixels import BadPixels
+from calib_core.correction.of_frames import OfFrames
 from calib_core.correction.step import Images
 from calib_core.detector import DetectorType, Module
 from calib_core.io.sequence_frames import SequenceFrames
@@ -28,6 +29,8 @@ from calib_core.store.origin import Origin, origin_of
 #: Compressed keys take this part of their size, by experience with masks and stages of gain.
 _PACKED_TO = 0.1
 _WHAT = "corrected file"
+#: What steps find of each frame, by their words.
+Finds = Mapping[str, OfFrames]
 
 
 class CorrectedFiles:
@@ -101,7 +104,9 @@ class _ModuleSink:
         self._kind, self._module = plan.detector_type, plan.detector.module(unit.module)
         [key] = unit.inputs
         self._frames = plan.frames[unit.module, key]
-        self._skipped = {one.step: one.reason for one in plan.context.before[unit.module].skipped}
+        steps = plan.context.before[unit.module]
+        self._skipped = {one.step: one.reason for one in steps.skipped}
+        self._finds = {one.step.word: one.step.finds for one in steps.steps if one.step.finds is not None}
         self._open: _OpenFile | None = None
         self._sequence: int | None = None
 
@@ -129,18 +134,20 @@ class _ModuleSink:
     def _begin(self, sequence: int) -> None:
         frames = self._frames.of_sequence(sequence)
         origin = origin_of(frames.file, np.unique(frames.train))
-        source = _source(self._kind, self._module, frames, origin, self._physical, self._skipped)
+        source = _source(self._kind, self._module, frames, origin, self._physical, self._skipped, self._finds)
         self._sequence, file = sequence, self._files.open(origin, source)
-        self._open = None if file is None else _OpenFile(file, file.writer(source.name), self._kind, frames, origin)
+        self._open = None if file is None else _OpenFile(
+            file, file.writer(source.name), self._kind, frames, origin, self._finds)
 
 
 class _OpenFile:
     """A file whose frames come one after the other; those that never come are no measurement."""
 
     def __init__(
-        self, file: CorrectedFile, writer: SourceWriter, kind: DetectorType, frames: SequenceFrames, origin: Origin
+        self, file: CorrectedFile, writer: SourceWriter, kind: DetectorType, frames: SequenceFrames, origin: Origin,
+        finds: Finds,
     ) -> None:
-        self.file, self._writer, self._kind = file, writer, kind
+        self.file, self._writer, self._kind, self._finds = file, writer, kind, finds
         per_row = frames.per_row if kind.raw.frames_per_entry else 1
         row = np.searchsorted(np.unique(frames.train), frames.train)
         place = row * per_row + frames.slot if kind.raw.frames_per_entry else np.arange(len(frames.train))
@@ -151,7 +158,7 @@ class _OpenFile:
     def put(self, images: Images) -> None:
         """Write frames at their places."""
         places = self._places.of(images.train, images.cell)
-        self._write(places, images.values, images.mask, images.stage, images.cell)
+        self._write(places, images.values, images.mask, images.stage, images.cell, images.found)
         self._missing[places] = False
 
     def commit(self) -> Path:
@@ -160,13 +167,17 @@ class _OpenFile:
         nothing = np.full((1, *shape), np.nan, np.float32)
         flags = np.full((1, *shape), int(BadPixels.VALUE_IS_NAN | BadPixels.NO_DARK_DATA), np.uint32)
         none = np.full(1, self._kind.raw.no_frame_cell or 0)
+        found = {word: np.full((1, *one.shape(self._kind)), np.nan, np.float32) for word, one in self._finds.items()}
         for place in np.flatnonzero(self._missing):
-            self._write(np.array([place]), nothing, flags, np.zeros((1, *shape), np.uint8), none)
+            self._write(np.array([place]), nothing, flags, np.zeros((1, *shape), np.uint8), none, found)
         return self.file.commit()
 
-    def _write(self, places: Array, values: Array, mask: Array, stage: Array, cell: Array) -> None:
+    def _write(
+        self, places: Array, values: Array, mask: Array, stage: Array, cell: Array, found: Mapping[str, Array],
+    ) -> None:
         names = _Names(self._kind)
         arrays = {names.values: values, names.mask: mask, names.stage: stage}
+        arrays |= {names.of(one): found[word] for word, one in self._finds.items()}
         if names.cell:
             arrays[names.cell] = cell.astype(np.uint16)
         if names.pulse and self._pulse is not None:  # an entry of several frames has none
@@ -194,10 +205,16 @@ class _Names:
         raw = kind.raw
         self.values, self.cell, self.pulse = raw.pixels, raw.cell, raw.pulse
         self.mask, self.stage = f"{raw.group}.mask", f"{raw.group}.gain"
+        self._group = raw.group
+
+    def of(self, found: OfFrames) -> str:
+        """Name of what a step finds of each frame."""
+        return f"{self._group}.{found.key}"
 
 
 def _source(
     kind: DetectorType, module: Module, frames: SequenceFrames, origin: Origin, unit: str, skipped: dict[str, str],
+    finds: Finds,
 ) -> CorrectedSource:
     names, shape = _Names(kind), kind.shape
     keys = (
@@ -206,6 +223,8 @@ def _source(
         CorrectedKey(names.stage, np.dtype("u1"), shape, packed=True),
         *((CorrectedKey(names.cell, np.dtype("u2")),) if names.cell else ()),
         *((CorrectedKey(names.pulse, np.dtype("u8")),) if names.pulse and frames.pulse is not None else ()),
+        *(CorrectedKey(names.of(one), np.dtype("f4"), one.shape(kind), unit=one.unit, gathered=True)
+          for one in finds.values()),
     )
     entry = kind.raw.frames_per_entry
     trains, counts = np.unique(frames.train, return_counts=True)

@@ -18,6 +18,7 @@ from calib_core.numerics import (
     limits,
     lut,
     moments,
+    noise_peak,
     normality,
     order,
     residuals,
@@ -78,6 +79,7 @@ def _calls() -> list[Callable[[], object]]:
         lambda: common_mode.subtract_medians(image, use, (2, 2), "row", 0.5, 1.0),
         lambda: common_mode.subtract_medians(image, use, (2, 2), "column", 0.5, 1.0),
         lambda: residuals.add(image[0], use[0], reach[0], sums, sums.copy(), sums.astype(residuals.COUNT_DTYPE)),
+        lambda: noise_peak.noise_peaks(values, use[0], np.ones(2), -9.0),
         lambda: lut.look_up(block[:, 0].copy(), slot, np.ones((1, 2, 4), np.uint16)),
         lambda: closure.pulls(
             closure.quarters(turns % np.float32(3), np.arange(40) % 4, 0 * reach[0], 2 * reach[0], slot),

@@ -48,6 +48,8 @@ class CorrectedKey:
         The bytes of the values are sorted before, which makes flags smaller.
     unit : str
         Of the values; empty where they have none.
+    gathered : bool
+        Kept in memory and written at the end, as numbers are: for a few bytes of each frame.
     """
 
     name: str
@@ -56,6 +58,7 @@ class CorrectedKey:
     packed: bool = False
     shuffled: bool = False
     unit: str = ""
+    gathered: bool = False
 
     @property
     def frame_bytes(self) -> int:
@@ -214,8 +217,9 @@ class SourceWriter:
         self._missing = {name: np.ones(source.frames, bool) for name in self._keys}
         file.instrument(source.name, source.group, source.rows)
         file.column(source.name, f"{source.group}.trainId", np.repeat(trains.ids, source.rows.astype(np.int64)))
-        self._numbers = {key.name: np.empty(source.frames, key.dtype) for key in source.keys if not key.frame}
-        self._chunks = {key.name: self._dataset(key) for key in source.keys if key.frame}
+        gathered = [key for key in source.keys if key.gathered or not key.frame]
+        self._numbers = {key.name: np.empty((source.frames, *key.frame), key.dtype) for key in gathered}
+        self._chunks = {key.name: self._dataset(key) for key in source.keys if key not in gathered}
 
     def write(self, start: int | Array, values: Mapping[str, Array]) -> None:
         """Write some frames of some keys; those of packed keys are compressed in this thread.
@@ -252,7 +256,7 @@ class SourceWriter:
             if missing.any():
                 raise ValueError(f"{missing.sum()} of {len(missing)} frames of {name} were not written")
         for name, numbers in self._numbers.items():
-            self._file.column(self.source.name, name, numbers.reshape(self.source.shape))
+            self._file.column(self.source.name, name, numbers.reshape(*self.source.shape, *numbers.shape[1:]))
         for key in self.source.keys:
             if key.unit:
                 self._file.note(f"INSTRUMENT/{self.source.name}/{key.name.replace('.', '/')}", {UNIT: key.unit})

@@ -27,6 +27,7 @@ from calib_core.correction.force_gain import ForceHigh, ForceMedium
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.linearise import Linearise
 from calib_core.correction.mask import Mask
+from calib_core.correction.noise_peak import NoisePeak
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.relative_gain import GainPerEnergy
@@ -138,7 +139,7 @@ def test_every_step_is_tried() -> None:
     assert set(STEPS) == {
         Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, Mask,
         # whose constants have an axis of memory cells, against loops in tests/calib_core/correction
-        StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain}
+        StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain, NoisePeak}
 
 
 def test_the_trace_ends_where_the_pipeline_ends_and_changes_nothing(constants: Known, kind: DetectorType) -> None:
