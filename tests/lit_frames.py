@@ -1,4 +1,4 @@
-"""Frames of high gain with light by NumPy and SciPy alone, for tests that must not ask the program's own simulator."""
+"""Frames of high gain with light by NumPy and SciPy alone, for tests that must not ask our own simulator."""
 
 from __future__ import annotations
 

@@ -36,7 +36,8 @@ def results_of(steps: Iterable[Step]) -> tuple[Result, ...]:
         Whole numbers over (cell), kept for the checks.
     """
     return tuple(
-        Result(f"{one.word}_{name}", f"{one.title}: {name}", "", "i8", words, over=("cell",), pixels=False, hidden=True)
+        Result(f"{one.word}_{name}", f"{one.title}: {name}", "", "i8", words, over=("cell",), pixels=False,
+               hidden=True)
         for one in finding(steps)
         for name, words in (("asked", "Frames, or ASICs in frames, in which it was looked for"),
                             ("refused", "Of these, those without")))
@@ -115,12 +116,13 @@ class NothingFound(Check):
         Remark
             In per cent.
         """
-        asked, refused = (int(np.nansum(finished.values(f"{self._step.word}_{name}"))) for name in ("asked", "refused"))
+        word = self._step.word
+        asked, refused = (int(finished.values(f"{word}_{name}").sum()) for name in ("asked", "refused"))
         if refused:
             yield Remark(
                 self.text.kind, module, "", 100 * refused / asked, 0.0, "%",
-                f"Module {module}: in {refused:,} of {asked:,} {self._what} ({refused / asked:.1%}) {self._finds.refused}; "
-                f"{self._step.title.lower()} left them as they were.")
+                f"Module {module}: in {refused:,} of {asked:,} {self._what} ({refused / asked:.1%}) "
+                f"{self._finds.refused}; {self._step.title.lower()} left them as they were.")
 
 
 def checks_of(steps: Iterable[Step]) -> tuple[Check, ...]:

@@ -11,14 +11,18 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.constants.constant import NOISE, ConstantKind
-from calib_core.correction.estimators import FLAGS, good_samples
+from calib_core.correction.estimators import Estimator, good_samples
 from calib_core.correction.of_frames import OfFrames
 from calib_core.correction.of_samples import OfSamples, places_of
-from calib_core.correction.step import Bound, CannotBeDone, Constants, Given, Images, Step
+from calib_core.correction.step import Bound, CannotBeDone, Constants, Given, Images
 from calib_core.correction.when_read import WhenRead
 from calib_core.detector import DetectorType
 from calib_core.numerics.noise_peak import noise_peaks
 from calib_core.params import knob
+
+#: ADU below the largest baseline that is believed in which a peak is looked for too: to refuse the frame, in which
+#: another would be taken for it.
+_BEYOND = 500.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,26 +79,27 @@ class NoiseLevel:
         return cls(np.minimum(median, widest), noise.cells, noise.why)
 
 
-class NoisePeak(Step):
+class NoisePeak(Estimator):
     """Take off each frame where its pixels without signal lie: the left-most peak of its samples of high gain."""
 
     word: ClassVar[str] = "blc_noise"
     title: ClassVar[str] = "Baseline by noise peak"
     needs: ClassVar[tuple[ConstantKind, ...]] = (NOISE,)
-    optional: ClassVar[tuple[ConstantKind, ...]] = FLAGS
     finds: ClassVar[OfFrames | None] = OfFrames(
         "blShift", "ADU", "baseline that was taken off samples of high gain", "no noise peak was found")
-    use_when: ClassVar[str] = ("The baseline of whole frames moves down with their signal, and no more than 3 photons "
-                               "of 9 keV hit a pixel on average.")
+    use_when: ClassVar[str] = (
+        "The baseline of whole frames moves down with their signal, and no more than 3 photons of 9 keV hit a pixel on "
+        "average.")
     caution: ClassVar[str] = (
         "Charge that is shared with the next pixel moves the peak: by 1 ADU for each photon in a pixel at a cloud of "
-        "8 µm in pixels of 200 µm, and from 4 photons on one frame of ten is off by a photon. Where nearly all pixels "
-        "have signal, one photon is taken for none.")
+        "8 µm in pixels of 200 µm, and from 4 photons on one frame of ten is off by a photon. Where nearly all "
+        "pixels have signal, one photon is taken for none.")
 
     threshold: float = knob(5000.0, ge=50, le=100000, unit="ADU",
                             help="Largest baseline that is looked for below 0, and largest mean signal of a frame in "
                                  "which it is")
-    highest: float = knob(10.0, ge=0, le=50, unit="ADU", help="Highest place above 0 of a noise peak that is believed")
+    highest: float = knob(10.0, ge=0, le=50, unit="ADU",
+                          help="Highest place above 0 of a noise peak that is believed")
     widest_filter: float = knob(9.0, ge=1, le=100, unit="ADU",
                                 help="Filters are as wide as the noise, but no wider, or peaks of photons were one")
     high_medium_ratio: float = knob(45.0, ge=1, le=1000, unit="times",
@@ -139,8 +144,9 @@ class NoisePeak(Step):
         assert isinstance(level, NoiseLevel)
         use = good_samples(images, given, 0, images.unforced).reshape(len(images.cell), -1)
         values = images.values.reshape(use.shape)
-        peaks = noise_peaks(values, use, level.of_cells(images.cell), -self.threshold)
-        peaks[(peaks > self.highest) | (_means(values, use) > self.threshold)] = np.nan
+        peaks = noise_peaks(values, use, level.of_cells(images.cell), -self.threshold - _BEYOND)
+        refused = (peaks < -self.threshold) | (peaks > self.highest) | (_means(values, use) > self.threshold)
+        peaks[refused] = np.nan
         found = peaks.astype(np.float32)
         shift = np.nan_to_num(found)[:, None, None]
         np.subtract(images.values, shift, out=images.values, where=images.stage == 0)

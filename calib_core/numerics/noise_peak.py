@@ -28,6 +28,8 @@ _COARSE, _FINE, _REACH = 6.0, 2.0, 200.0
 _SHARE, _LEAST, _NEAR = 0.08, 200, 2.0
 #: Filters end at so many of their widths.
 _TAIL = 5.0
+#: Further than any sample, ADU.
+_FAR = 1e9
 
 _Array = NDArray[Any]
 
@@ -44,7 +46,7 @@ def noise_peaks(values: _Array, use: _Array, sigma: _Array, lowest: float) -> ND
     sigma : (n,) float64, C-contiguous, ADU
         Width of the filter; in a frame where it is not above 0 nothing is found.
     lowest : float, ADU
-        Below 0: where bins begin.
+        Below 0: where bins begin. In a frame with many samples below nothing is found, since the peak may be there.
 
     Returns
     -------
@@ -77,7 +79,9 @@ def _peaks(values, use, sigma, lowest, found):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _peak(values, use, sigma, lowest):  # type: ignore[no-untyped-def]
-    counts = _counted(values, use, lowest, _COARSE, int(math.ceil((_END - lowest) / _COARSE)))
+    if _number_near(values, use, lowest - _FAR, _FAR) >= _LEAST:
+        return np.nan
+    counts = _counted(values, use, lowest, _COARSE, math.ceil((_END - lowest) / _COARSE))
     response = _filtered(counts, sigma / _COARSE) + _filtered(counts, 2 * sigma / _COARSE)
     least = _SHARE * response.max()
     for i in range(1, response.size - 1):
@@ -94,7 +98,7 @@ def _refined(values, use, centre, sigma):  # type: ignore[no-untyped-def]
     """The highest response of fine bins within one σ, between bins."""
     begin = centre - _REACH
     response = _filtered(_counted(values, use, begin, _FINE, int(2 * _REACH / _FINE)), sigma / _FINE)
-    middle, far = int(_REACH / _FINE), int(math.ceil(sigma / _FINE))
+    middle, far = int(_REACH / _FINE), math.ceil(sigma / _FINE)
     best = middle
     for i in range(middle - far, middle + far + 1):
         if response[i] > response[best]:
@@ -118,7 +122,7 @@ def _counted(values, use, begin, width, bins):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _filtered(counts, width):  # type: ignore[no-untyped-def]
     """Counts under a Ricker filter; there is nothing beyond the bins."""
-    half = int(math.ceil(_TAIL * width))
+    half = math.ceil(_TAIL * width)
     weights = np.empty(2 * half + 1)
     for i in range(weights.size):
         t = ((i - half) / width) ** 2

@@ -58,7 +58,7 @@ def errors(photons: float, sigma: float, cloud: float, frames: int, step: NoiseP
 
 @pytest.mark.parametrize(("photons", "most"), [(0.1, 0.06), (1.0, 0.13), (2.0, 0.2), (3.0, 0.25), (4.0, 0.41)])
 def test_the_shift_is_found_whatever_the_light(photons: float, most: float) -> None:
-    """Without sharing of charge: as known for this rule, of which the root of a mean of 30 squares is 13 % uncertain."""
+    """Without sharing of charge: as is known of this rule; the root of the mean of 30 squares is 13 % uncertain."""
     found = errors(photons, 9.0, 0.0, 30)
     rms = np.sqrt(np.mean(found**2))
     assert rms < 0.5
@@ -77,7 +77,7 @@ def test_shared_charge_moves_the_peak_by_what_is_known(photons: float) -> None:
 def test_a_filter_as_wide_as_a_large_noise_would_lose_a_photon() -> None:
     assert np.abs(errors(4.0, 13.0, 0.0, 12)).max() < 4
     wide = errors(4.0, 13.0, 0.0, 12, NoisePeak(widest_filter=13.0))
-    assert np.median(wide) == pytest.approx(PHOTON, abs=10)
+    assert (np.isnan(wide) | (np.abs(wide - PHOTON) < 10)).mean() > 0.2, "off by a photon, or refused"
 
 
 def test_what_was_found_is_taken_off_and_medium_gain_gets_its_part() -> None:
@@ -95,10 +95,14 @@ def test_what_was_found_is_taken_off_and_medium_gain_gets_its_part() -> None:
     np.testing.assert_array_equal(one.values[:, 110:112], given[:, 110:112])
 
 
-@pytest.mark.parametrize("why", ["too high", "too bright", "no pixel of high gain", "all flagged", "no noise", "few"])
+REASONS = ("too high", "too low", "far too low", "too bright", "no pixel of high gain", "all flagged", "no noise",
+           "few")
+
+
+@pytest.mark.parametrize("why", REASONS)
 def test_where_it_is_refused_nothing_changes_and_that_is_found(why: str) -> None:
     rng = np.random.default_rng(4)
-    shift = 25.0 if why == "too high" else -20.0
+    shift = {"too high": 25.0, "too low": -5100.0, "far too low": -9000.0}.get(why, -20.0)
     given = frame(rng, 0.1, 9.0, shift)[None]
     others: dict[str, Any] = {}
     if why == "too bright":
@@ -122,7 +126,8 @@ def test_flagged_pixels_have_no_say() -> None:
     flags = np.zeros((3, 1, *SHAPE), np.uint32)
     flags[0, 0, :170] = 4
     assert corrected(given).found["blc_noise"][0] == pytest.approx(-120, abs=0.5)
-    assert corrected(given, BadPixelsPC=OfSamples(flags, (0,), 0)).found["blc_noise"][0] == pytest.approx(-20, abs=0.5)
+    of_pixels = OfSamples(flags, (0,), 0)
+    assert corrected(given, BadPixelsPC=of_pixels).found["blc_noise"][0] == pytest.approx(-20, abs=0.5)
     mask = np.zeros(given.shape, np.uint32)
     mask[:, :170] = 1
     assert corrected(given, mask=mask).found["blc_noise"][0] == pytest.approx(-20, abs=0.5)
