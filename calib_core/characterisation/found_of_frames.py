@@ -14,13 +14,13 @@ from calib_core.remarks import CheckText, Remark
 
 
 def finding(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """Steps that are on and find something of each frame.
+    """Steps that are on and look for something in each frame, which may not be there.
 
     Parameters
     ----------
     steps : iterable of Step
     """
-    return tuple(one for one in steps if one.on and one.finds is not None)
+    return tuple(one for one in steps if one.on and one.finds is not None and one.finds.refused)
 
 
 def results_of(steps: Iterable[Step]) -> tuple[Result, ...]:

@@ -72,10 +72,13 @@ class Chosen:
     by_value : mapping
     why : str
         Why there is no other.
+    but : str
+        What it does less than the original, to be told where it is switched on.
     """
 
     by_value: Mapping[tuple[str, ...], tuple[str, ...]]
     why: str
+    but: str = ""
 
     def words(self, flag: str, values: Sequence[str]) -> list[str]:
         """Words that stand for a flag and its values."""
@@ -90,8 +93,8 @@ class Chosen:
         if any(flag in words for words in self.by_value.values()):
             return ""
         other = "changes nothing" if any(self.by_value.values()) else self.why
-        lines = (f"{flag} {_shown(value)}: {' '.join(words) or other}" for value, words in self.by_value.items())
-        return "\n  ".join(lines)
+        lines = [f"{flag} {_shown(value)}: {' '.join(words) or other}" for value, words in self.by_value.items()]
+        return "\n  ".join([*lines, *([f"{flag}: {self.but}"] if self.but else [])])
 
 
 @dataclass(frozen=True)
@@ -148,14 +151,14 @@ def with_known_names(words: Iterable[str], names: Mapping[str, Original]) -> tup
     list of str
         The command line.
     list of str
-        A sentence for each reason for which flags are ignored.
+        A sentence for each reason for which flags are ignored, and for each that does less than the original.
 
     Raises
     ------
     BadParameter
         A flag asks for what is not done here.
     """
-    out, ignored, waiting = [], dict[str, list[str]](), list(words)
+    out, ignored, less, waiting = [], dict[str, list[str]](), list[str](), list(words)
     while waiting:
         flag, equals, value = (word := waiting.pop(0)).partition("=")
         original, off = _known(flag, names)
@@ -165,14 +168,17 @@ def with_known_names(words: Iterable[str], names: Mapping[str, Original]) -> tup
         values = [value] if equals else []
         while not equals and not off and waiting and not _FLAG.match(waiting[0]):
             values.append(waiting.pop(0))
+        meant = values or _as_switch(original, off)
         try:
-            out += original.words(flag, values or _as_switch(original, off))
+            out += original.words(flag, meant)
         except BadParameter as error:
             raise BadParameter(f"{' '.join((flag, *values))}: {error}") from error
         if isinstance(original, Ignored):
             ignored.setdefault(original.why, []).append(flag)
-    return out, [f"{', '.join(flags)} {'is' if len(flags) == 1 else 'are'} ignored: {why}."
-                 for why, flags in ignored.items()]
+        elif isinstance(original, Chosen) and original.but and _plain(meant) == _YES[:1]:
+            less.append(f"{flag}: {original.but}.")
+    return out, [*(f"{', '.join(flags)} {'is' if len(flags) == 1 else 'are'} ignored: {why}."
+                   for why, flags in ignored.items()), *less]
 
 
 def _known(flag: str, names: Mapping[str, Original]) -> tuple[Original | None, bool]:
@@ -201,7 +207,7 @@ def _meaning(entry: Any) -> Original:
         return Chosen({_as_words(value): tuple(words) for value, words in entry["choices"].items()}, entry["why"])
     if "switch" in entry:
         [flag] = _flags(entry["switch"])
-        return Chosen({_YES[:1]: (flag,), _NO[:1]: (f"--no-{flag[2:]}",)}, "it is yes or no")
+        return Chosen({_YES[:1]: (flag,), _NO[:1]: (f"--no-{flag[2:]}",)}, "it is yes or no", entry.get("but", ""))
     many = "is_list" in entry
     return Renamed(_flags(entry["is_list" if many else "is"]), _as_words(entry["unset"]), many)
 

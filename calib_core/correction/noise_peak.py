@@ -88,8 +88,8 @@ class NoisePeak(Estimator):
     finds: ClassVar[OfFrames | None] = OfFrames(
         "blShift", "ADU", "baseline that was taken off samples of high gain", "no noise peak was found")
     use_when: ClassVar[str] = (
-        "The baseline of whole frames moves down with their signal, and no more than 3 photons of 9 keV hit a pixel on "
-        "average.")
+        "The baseline of whole frames moves down with their signal, and no more than 3 photons of 9 keV hit a pixel "
+        "on average.")
     caution: ClassVar[str] = (
         "Charge that is shared with the next pixel moves the peak: by 1 ADU for each photon in a pixel at a cloud of "
         "8 µm in pixels of 200 µm, and from 4 photons on one frame of ten is off by a photon. Where nearly all "

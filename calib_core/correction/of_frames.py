@@ -19,7 +19,7 @@ class OfFrames:
     help : str
         What they are.
     refused : str
-        What is true of frames without one, such as “no noise peak was found”, for a sentence.
+        What is true of frames without one, such as “no noise peak was found”, for a sentence; empty where all have.
     of_asics : bool
         Whether each ASIC has its own.
     """
@@ -27,7 +27,7 @@ class OfFrames:
     key: str
     unit: str
     help: str
-    refused: str
+    refused: str = ""
     of_asics: bool = False
 
     def shape(self, kind: DetectorType) -> tuple[int, ...]:

@@ -16,12 +16,14 @@ from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.correction.asic_common_mode import AsicCommonMode
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.force_gain import ForceHigh, ForceMedium
 from calib_core.correction.gain_stage import StageOfSignal
 from calib_core.correction.mask import MaskWithCapacitor
 from calib_core.correction.noise_peak import NoisePeak
 from calib_core.correction.offset import Offset
+from calib_core.correction.set_min import SetMinimum
 from calib_core.correction.xray_gain import XrayGain
 from calib_core.detector import Calibration, DetectorType, GainStage
 from calib_core.detector.clues import Coded, Combined, Device, Scaled, Seen, Told, Unknown, Usual, powered, stage_told
@@ -166,7 +168,8 @@ AGIPD500K = replace(
     simulated=read_simulated("agipd", "AGIPD500K", replace(_HARDWARE, control_aggregator="AGIPD500K2G00")),
 )
 
-_CORRECT = Correct(steps=(StageOfSignal(), ForceMedium(on=False), ForceHigh(on=False), Offset(), NoisePeak(on=False),
-                          RelativeGain(), XrayGain(), MaskWithCapacitor()))
+_CORRECT = Correct(steps=(
+    StageOfSignal(), ForceMedium(on=False), ForceHigh(on=False), Offset(), SetMinimum(on=False), NoisePeak(on=False),
+    AsicCommonMode(on=False), RelativeGain(), XrayGain(), MaskWithCapacitor()))
 
 declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark(), _CORRECT), __doc__))

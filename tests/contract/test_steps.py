@@ -20,6 +20,7 @@ from calib_core.constants.constant import (
     RELATIVE_GAIN,
     ConstantKind,
 )
+from calib_core.correction.asic_common_mode import AsicCommonMode
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.cosmics import RejectCosmics
@@ -31,6 +32,7 @@ from calib_core.correction.noise_peak import NoisePeak
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.relative_gain import GainPerEnergy
+from calib_core.correction.set_min import SetMinimum
 from calib_core.correction.step import Given, Images, Known, KnownConstant, Step
 from calib_core.correction.xray_gain import XrayGain
 from calib_core.detector import DetectorType
@@ -139,7 +141,8 @@ def test_every_step_is_tried() -> None:
     assert set(STEPS) == {
         Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, Mask,
         # whose constants have an axis of memory cells, against loops in tests/calib_core/correction
-        StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain, NoisePeak}
+        StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain, NoisePeak,
+        SetMinimum, AsicCommonMode}
 
 
 def test_the_trace_ends_where_the_pipeline_ends_and_changes_nothing(constants: Known, kind: DetectorType) -> None:
