@@ -25,8 +25,8 @@ class AsicCommonMode(Estimator):
     use_when: ClassVar[str] = "Pixels of one ASIC rise and fall together from frame to frame, and most have no light."
     caution: ClassVar[str] = (
         "Signal within the dark range is taken off too: where charge is shared with the next pixel, at a cloud of "
-        "8 µm in pixels of 200 µm, 0.2, 1 and 3.5 ADU at 0.05, 0.3 and 1 photons of 9 keV a pixel. What memory cells of "
-        "one row have in common over trains stays.")
+        "8 µm in pixels of 200 µm, 0.2, 1 and 3.5 ADU at 0.05, 0.3 and 1 photons of 9 keV a pixel. What memory cells "
+        "of one row have in common over trains stays.")
 
     dark_range: Limits = knob((-30.0, 30.0), unit="ADU", help="Signals of pixels without light")
     dark_fraction: float = knob(0.15, ge=0, le=1, help="Share of the pixels of an ASIC that must be dark")

@@ -163,12 +163,14 @@ class Pipeline:
     steps: Sequence[Step]
 
     def __post_init__(self) -> None:
-        """Make sure that steps have words of their own and each takes the unit that the one before gives.
+        """Make sure that steps have words of their own, and those that are on go together.
+
+        Each takes the unit that the one before gives, and has parameters that it can work with.
 
         Raises
         ------
         BadParameter
-            One does not.
+            One does not, or has not.
         """
         words = [step.word for step in self.steps]
         if twice := sorted({word for word in words if words.count(word) > 1}):
@@ -178,6 +180,9 @@ class Pipeline:
             if before.unit_out != after.unit_in:
                 raise BadParameter(
                     f"{after.title} takes {after.unit_in}, but {before.title} gives {before.unit_out}.")
+        for step in self.steps:
+            if step.on:
+                step.check()
 
     @property
     def unit(self) -> str:

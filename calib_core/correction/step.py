@@ -317,6 +317,9 @@ class Step(Part):
     takes_out: ClassVar[bool] = False
     finds: ClassVar[OfFrames | None] = None
 
+    def check(self) -> None:
+        """Refuse parameters that do not go together, with BadParameter; asked of steps that are on."""
+
     def alternatives(self) -> dict[str, Step]:
         """Steps of which the data decide, by their names; none where the operator has decided."""
         return {}

@@ -27,14 +27,18 @@ from calib_core.correction.cosmics import RejectCosmics
 from calib_core.correction.force_gain import ForceHigh, ForceMedium
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.linearise import Linearise
+from calib_core.correction.low_medium_gap import LowMediumGap
 from calib_core.correction.mask import Mask
 from calib_core.correction.noise_peak import NoisePeak
+from calib_core.correction.noisy_converters import NoisyConverters
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.relative_gain import GainPerEnergy
+from calib_core.correction.round_photons import RoundPhotons
 from calib_core.correction.set_min import SetMinimum
 from calib_core.correction.step import Given, Images, Known, KnownConstant, Step
 from calib_core.correction.xray_gain import XrayGain
+from calib_core.correction.zeros import ZeroNans, ZeroOrange
 from calib_core.detector import DetectorType
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput, BadParameter
@@ -142,7 +146,9 @@ def test_every_step_is_tried() -> None:
         Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, Mask,
         # whose constants have an axis of memory cells, against loops in tests/calib_core/correction
         StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain, NoisePeak,
-        SetMinimum, AsicCommonMode}
+        SetMinimum, AsicCommonMode, LowMediumGap, NoisyConverters,
+        # against NumPy there
+        RoundPhotons, ZeroNans, ZeroOrange}
 
 
 def test_the_trace_ends_where_the_pipeline_ends_and_changes_nothing(constants: Known, kind: DetectorType) -> None:

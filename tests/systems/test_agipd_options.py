@@ -13,12 +13,14 @@ from extra_data import RunDirectory
 from calib_core.jobs import plan
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import Simulated, default_settings, simulate
-from calib_core.simulate.scenes.photons import Photons
+from calib_core.simulate.common_mode import common_mode_of
+from calib_core.simulate.scenes.photons import SOURCE, Photons
 
 from .command import Result
 from .test_agipd_correction import MODULE, SETTINGS, content
 
 Array = Any
+COMMON = {"common_mode": 15.0}
 SHIFTED = Photons(photon_energy=9.2, photons=0.5, pattern="flat", baseline_shift=-120.0)
 
 
@@ -27,6 +29,15 @@ def shifted(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
     """Frames whose baseline lies below that of the darks, without sharing of charge."""
     settings = default_settings("AGIPD1M").with_changes({**SETTINGS, "trains": 6, "first_run": 20})
     made = simulate(settings, tmp_path_factory.mktemp("shifted"), scene=SHIFTED)
+    write_truth(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def shaken(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
+    """Frames with a common mode and nearly no light."""
+    settings = default_settings("AGIPD1M").with_changes({**SETTINGS, **COMMON, "trains": 6, "first_run": 30})
+    made = simulate(settings, tmp_path_factory.mktemp("shaken"), scene=Photons(photons=0.01, pattern="flat"))
     write_truth(made)
     return made
 
@@ -94,3 +105,50 @@ def test_threads_chunks_and_blocks_of_memory_cells_change_no_bit(
         assert first.keys() == other.keys()
         for key, values in first.items():
             np.testing.assert_array_equal(values, other[key], err_msg=key)
+
+
+def test_the_common_mode_of_each_asic_is_found_taken_off_and_written(
+    shaken: Simulated, tmp_path: Path, capsys: Any,
+) -> None:
+    """Of frames here: an ASIC has an error of 11 ADU / 64. What is too large is told."""
+    done = correct(shaken, tmp_path, capsys, "--common-mode")
+    settings = default_settings("AGIPD1M").with_changes({**SETTINGS, **COMMON, "trains": 6, "first_run": 30})
+    [found, trains, cells] = keys(tmp_path, "commonMode", "trainId", "cellId")
+    truth = np.array([common_mode_of(settings, MODULE, SOURCE, int(train), int(cell))[::64, ::64]
+                      for train, cell in zip(trains, cells, strict=True)])
+    assert found.shape == truth.shape == (len(trains), 8, 2)
+    assert truth.std() > 10
+    there, near = np.isfinite(found), np.abs(truth) <= 30
+    assert there[near].all()
+    assert np.abs((found - truth)[near]).max() < 0.2 + 4.5 * 11 / 64
+    assert not there[np.abs(truth) > 48].any()
+    if number := int((~there).sum()):
+        assert f"Module {MODULE}: in {number} of {found.size} ASICs of frames" in " ".join(done.warnings)
+
+
+def test_photons_are_whole_numbers_of_what_came_in(shifted: Simulated, tmp_path: Path, capsys: Any) -> None:
+    """A noise of 11 ADU is a sixth of a photon: one of 700 samples is rounded wrongly."""
+    asked = ("--blc-noise", "--round-photons", "--round-photons-energy", "9.2", "--zero-nans")
+    correct(shifted, tmp_path, capsys, *asked)
+    settings = default_settings("AGIPD1M").with_changes({**SETTINGS, "trains": 6, "first_run": 20})
+    values, mask, trains, cells = keys(tmp_path, "data", "mask", "trainId", "cellId")
+    assert np.isfinite(values).all()
+    for one, flags, train, cell in zip(values, mask, trains.tolist(), cells.tolist(), strict=True):
+        photons = SHIFTED.truth_of(settings, MODULE, train, cell)[0] / 9.2
+        np.testing.assert_array_equal(one, np.round(one))
+        assert (one == np.round(photons))[flags == 0].mean() > 0.995
+    [path] = tmp_path.glob("CORR-*.h5")
+    with h5py.File(path) as file:
+        source = file[f"INSTRUMENT/SPB_DET_AGIPD1M-1/CORR/{MODULE}CH0:output/image"]
+        assert source["data"].attrs["unit"] == "photons"
+
+
+def test_photons_without_an_energy_are_refused(shifted: Simulated, tmp_path: Path, capsys: Any) -> None:
+    [run] = shifted.runs.values()
+    words = ["AGIPD", "CORRECT", "--run", str(run), "--constants", str(folder_of(shifted)), "--out-folder",
+             str(tmp_path)]
+    told = "Rounding to photons needs the energy of a photon; give --round-photons-energy in keV."
+    assert told in Result([*words, "--round-photons"], tmp_path, capsys).errors[0]
+    more = ["--round-photons", "--round-photons-energy", "9.2", "--no-xray-gain"]
+    told = "Rounding to photons takes keV, but Relative gain gives ADU."
+    assert told in Result([*words, *more], tmp_path, capsys).errors[0]

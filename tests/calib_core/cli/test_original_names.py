@@ -15,8 +15,6 @@ from calib_core.cli.original_names import original_names
 from calib_core.jobs.spec import JobSpec
 
 RECORDS = {"AGIPD": "cal-metadata-agipd-p900508-r22.yml", "JUNGFRAU": "cal-metadata-jf-p900491-r487.yml"}
-#: What the recorded correction of AGIPD did and is not done here, each true there.
-NOT_DONE = ("low-medium-gap",)
 #: What is done in part, which is told.
 LESS = ("common-mode",)
 METHODS = [(family.name, method.command) for family in families() for method in family.methods]
@@ -53,7 +51,7 @@ def test_every_name_of_a_recorded_correction_is_taken(family: str, real_data: Pa
     record = here(tmp_path, recorded(real_data, family))
     needed = [word for name in ("run", "in-folder", "out-folder") for word in typed(name, record[name])]
     assert len(record) > 30
-    for name in record.keys() - {"run", "in-folder", "out-folder", *NOT_DONE}:
+    for name in record.keys() - {"run", "in-folder", "out-folder"}:
         job_of(tmp_path, family, "CORRECT", *needed, *typed(name, record[name]))
         told = capsys.readouterr().err
         ignored = rf"calibwb {family} CORRECT: --(no-)?{name} is ignored: [^\n]+\.\n"
@@ -61,25 +59,14 @@ def test_every_name_of_a_recorded_correction_is_taken(family: str, real_data: Pa
         assert told == "" or re.fullmatch(ignored, told) or (name in LESS and re.fullmatch(less, told)), name
 
 
-def test_what_agipd_does_not_do_is_refused_by_name(real_data: Path, tmp_path: Path, capsys) -> None:
-    record = here(tmp_path, recorded(real_data, "AGIPD"))
-    needed = [word for name in ("run", "in-folder", "out-folder") for word in typed(name, record[name])]
-    for name in NOT_DONE:
-        assert main(["AGIPD", "CORRECT", *needed, *typed(name, record[name])]) == 2
-        told = capsys.readouterr().err
-        assert re.fullmatch(rf"calibwb: --{name}: [^\n]+; give false, or leave it out\.\n", told)
-    assert not (tmp_path / "out").exists()
-
-
 def test_the_recorded_corrections_make_jobs(real_data: Path, tmp_path: Path) -> None:
     jungfrau = here(tmp_path, recorded(real_data, "JUNGFRAU"))
     spec = job_of(tmp_path, "JUNGFRAU", "CORRECT", *(word for item in jungfrau.items() for word in typed(*item)))
     assert (spec.parameters, spec.conditions, spec.modules, spec.detector) == ({}, {}, (1, 2), "FXE_XAD_JF1M")
     agipd = here(tmp_path, recorded(real_data, "AGIPD"))
-    words = [word for name, value in agipd.items() for word in typed(name, False if name in NOT_DONE else value)]
-    spec = job_of(tmp_path, "AGIPD", "CORRECT", *words)
-    assert spec.parameters == {"force_hg_if_below": True, "force_mg_if_below": True, "blc_set_min": True, "cm": True,
-                               "rel_gain": False, "xray_gain": False}
+    spec = job_of(tmp_path, "AGIPD", "CORRECT", *(word for item in agipd.items() for word in typed(*item)))
+    on = ("force_hg_if_below", "force_mg_if_below", "low_medium_gap", "blc_set_min", "cm")
+    assert spec.parameters == {**dict.fromkeys(on, True), "rel_gain": False, "xray_gain": False}
     assert (spec.conditions, spec.modules, spec.again) == ({"bias_voltage": 300}, tuple(range(16)), True)
 
 
@@ -100,6 +87,14 @@ def test_the_recorded_corrections_make_jobs(real_data: Path, tmp_path: Path) -> 
     (("--modules", "1,2"), {"modules": (1, 2)}),
     (("--bias-voltage", "−1,0"), {"conditions": {}}),
     (("--overwrite",), {"again": True}),
+    (("--blc-noise", "--blc-noise-threshold", "900"),
+     {"parameters": {"blc_noise": True, "blc_noise_threshold": 900.0}}),
+    (("--round-photons", "--photon-energy", "9.2", "--rounding-threshold", "0.7"),
+     {"parameters": {"round_photons": True, "round_photons_energy": 9.2, "round_photons_threshold": 0.7}}),
+    (("--photon-energy", "-1.0", "--zero-nans", "--no-zero-orange"), {"parameters": {"zero_nans": True}}),
+    (("--cm-dark-range", "-50", "30", "--cm_n_itr", "2", "--noisy-adc-threshold", "0.5"), {"parameters": {
+        "cm_dark_range": [-50.0, 30.0], "cm_n_itr": 2, "mask_noisy_adc_threshold": 0.5}}),
+    (("--common-mode", "--blc-set-min", "--only-offset"), {"parameters": {"rel_gain": False, "xray_gain": False}}),
 ])
 def test_a_name_stands_for_what_it_means_here(
     words: tuple[str, ...], expected: dict[str, Any], tmp_path: Path
@@ -114,6 +109,8 @@ def test_a_name_stands_for_what_it_means_here(
     (("--max-pulses", "0", "9", "1"), "--max-pulses 0 9 1: all memory cells of a run are corrected; give 0 352 1"),
     (("--rel-gain-mode", "CS"),
      "--rel-gain-mode CS: relative gain is that of pulse-capacitor slopes; give off or PC"),
+    (("--blc-hmatch",), "--blc-hmatch: the baseline is not found by matching histograms; give false"),
+    (("--match_asics", "true"), "--match_asics true: ASICs are not matched to each other; give false"),
     (("--melt_snow",), "--melt_snow: snowy pixels are not looked for; give false"),
     (("--sequences", "2", "3"), "--sequences 2 3: all files of a run are taken; give -1"),
     (("--recast-image-data", "int16"), '--recast-image-data int16: frames are written as float32; give ""'),
