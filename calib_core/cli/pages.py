@@ -14,6 +14,8 @@ from calib_core.axes import Result
 from calib_core.characterisation.family import Family, families
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput, CorrectedOutput
+from calib_core.characterisation.presets import Preset
+from calib_core.cli.knob_flags import as_words
 from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
@@ -182,6 +184,9 @@ def _method(family: Family, method: Method) -> list[str]:
         parts += ["### Checks", "What is remarkable of a module is told in one list, with its numbers: in the log, "
                   "in the closing lines, in the notes of the maps, and in the provenance of the constants. None of "
                   "it refuses or changes a constant.", _checks(checks)]
+    if presets := family.presets_of(method):
+        parts += ["### Presets", "`--preset NAME` sets parameters that go together; flags override it.",
+                  _presets(presets, method, [stage.short for stage in family.stages])]
     return [*parts, "### Parameters", _parameters(family, method)]
 
 
@@ -212,6 +217,12 @@ def _rules(rules: Sequence[RuleText]) -> str:
 def _checks(checks: Sequence[CheckText]) -> str:
     return _table(("check", "statistic", "told where", "false alarms", "why"), [
         (one.kind, one.statistic, one.limit, one.alarms, one.source) for one in checks])
+
+
+def _presets(presets: Sequence[Preset], method: Method, stages: Sequence[str]) -> str:
+    return _table(("preset", "what it does", "stands for", "source"), [
+        (one.name, one.help, ", ".join(f"`{words}`" for words in as_words(method, one.values, stages)), one.source)
+        for one in presets])
 
 
 def _input_words(family: Family, method: Method) -> str:

@@ -28,7 +28,7 @@ class LowMediumGap(Step):
     unit_out: ClassVar[str] = ""
     needs: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK,)
     use_when: ClassVar[str] = "Gain signals of medium and low gain lie near each other in some pixels."
-    caution: ClassVar[str] = "What is of low gain all the same in these pixels gets a value far too small, and a flag."
+    caution: ClassVar[str] = "What is of low gain in these pixels all the same gets too small a value, and a flag."
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
         """Take the flags of the darks.

@@ -15,6 +15,7 @@ import numpy as np
 from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
+from calib_core.characterisation.presets import presets
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.correction.asic_common_mode import AsicCommonMode
 from calib_core.correction.capacitor import RelativeGain
@@ -179,4 +180,5 @@ _CORRECT = Correct(steps=(
     NoisyConverters(on=False), SetMinimum(on=False), NoisePeak(on=False), AsicCommonMode(on=False), RelativeGain(),
     XrayGain(), MaskWithCapacitor(), RoundPhotons(on=False), ZeroNans(on=False), ZeroOrange(on=False)))
 
-declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark(), _CORRECT), __doc__))
+declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark(), _CORRECT), __doc__,
+               presets("agipd")))

@@ -152,3 +152,18 @@ def test_photons_without_an_energy_are_refused(shifted: Simulated, tmp_path: Pat
     more = ["--round-photons", "--round-photons-energy", "9.2", "--no-xray-gain"]
     told = "Rounding to photons takes keV, but Relative gain gives ADU."
     assert told in Result([*words, *more], tmp_path, capsys).errors[0]
+
+
+def test_the_correction_of_the_facility_runs_and_says_what_it_leaves_out(
+    shifted: Simulated, tmp_path: Path, capsys: Any,
+) -> None:
+    done = correct(shifted, tmp_path / "a", capsys, "--preset", "production")
+    for title in ("Medium gain forced", "High gain forced"):
+        assert [text for text in done.warnings if text.startswith(f"{title} is left out: offsets of")]
+    correct(shifted, tmp_path / "b", capsys, "--low-medium-gap", "--blc-set-min", "--cm", "--no-rel-gain",
+            "--no-xray-gain")
+    first, second = content(tmp_path / "a"), content(tmp_path / "b")
+    assert {name.rsplit("/")[-1] for name in first} >= {"mediumShift", "commonMode"}
+    assert first.keys() == second.keys()
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, second[name], err_msg=name)
