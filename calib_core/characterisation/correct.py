@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -20,9 +21,10 @@ from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.constant import ConstantKind
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.correction.step import Images, Step
-from calib_core.detector import DetectorType, Frames
+from calib_core.detector import DetectorType, Frames, FrameSelection
 from calib_core.numerics.frame_sums import add_frame
 from calib_core.params import knob
+from calib_core.ranges import parse_ranges, parse_steps
 
 #: Bytes of a pixel and memory cell that are summed beside the stages, and that each constant has of each entry of its
 #: first axis in memory, and while one such entry is read.
@@ -51,6 +53,10 @@ class Correct(TrainSelection, Method):
     max_trains: int = knob(65536, ge=1, le=65536, unit="trains", help="Most trains used of the run")
     min_trains: int = knob(1, ge=1, le=65536, unit="trains", help="Least trains the run must have")
     max_lost: float = knob(100.0, ge=0, le=100, unit="%", help="Most of the run's trains that a module may have lost")
+    train_ids: str = knob("", help="Trains that are corrected, such as 1600000010-1600000050,1600000061; all unless "
+                                   "given")
+    pulses: str = knob("", help="Frames of each train that are corrected, counted from 0: first:last:step, the last "
+                                "left out; all unless given")
     other_conditions: bool = knob(False, help="Take constants of another operating condition than the run's")
 
     steps: tuple[Step, ...] = ()
@@ -61,6 +67,23 @@ class Correct(TrainSelection, Method):
         """Each step takes the unit that the one before gives."""
         Pipeline(steps)
         return steps
+
+    @field_validator("train_ids")
+    @classmethod
+    def _are_trains(cls, text: str) -> str:
+        parse_ranges(text)
+        return text
+
+    @field_validator("pulses")
+    @classmethod
+    def _are_pulses(cls, text: str) -> str:
+        parse_steps(text)
+        return text
+
+    def frame_selection(self) -> FrameSelection:
+        """Trains and pulses that are corrected; others are not in the corrected files."""
+        trains, pulses = parse_ranges(self.train_ids), parse_steps(self.pulses)
+        return replace(super().frame_selection(), trains=trains, pulses=pulses)
 
     @property
     def takes_other_conditions(self) -> bool:

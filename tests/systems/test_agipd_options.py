@@ -167,3 +167,38 @@ def test_the_correction_of_the_facility_runs_and_says_what_it_leaves_out(
     assert first.keys() == second.keys()
     for name, values in first.items():
         np.testing.assert_array_equal(values, second[name], err_msg=name)
+
+
+def test_pulses_and_trains_that_are_not_wanted_are_not_in_the_files(
+    shifted: Simulated, tmp_path: Path, capsys: Any,
+) -> None:
+    correct(shifted, tmp_path / "all", capsys)
+    names = ("data", "mask", "trainId", "cellId", "pulseId")
+    whole = keys(tmp_path / "all", *names)
+    trains = np.unique(whole[2])
+    asked = f"{trains[1]}-{trains[3]},{trains[5]},7-9"
+    done = correct(shifted, tmp_path / "some", capsys, "--train-ids", asked, "--max-pulses", "1", "4", "2")
+    assert "Of the trains that were asked for, 7-9 have no frames that are used." in done.warnings
+    wanted = np.isin(whole[2], trains[[1, 2, 3, 5]]) & np.isin(whole[3], (1, 3))
+    for mine, theirs in zip(keys(tmp_path / "some", *names), whole, strict=True):
+        np.testing.assert_array_equal(mine, theirs[wanted])
+    source = RunDirectory(tmp_path / "some")[f"SPB_DET_AGIPD1M-1/CORR/{MODULE}CH0:output"]
+    counts = source.data_counts(labelled=False, index_group="image")
+    assert dict(zip(source.train_ids, counts.tolist(), strict=True)) == {
+        int(train): 2 if train in trains[[1, 2, 3, 5]] else 0 for train in trains}
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (("--pulses", "9:3"), "'9:3' are no numbers from a first to before a last"),
+    (("--train-ids", "x"), "'x' is not a number or a range of numbers"),
+    (("--train-ids", "5"), "0 trains with usable frames"),
+])
+def test_a_selection_of_nothing_is_refused(
+    words: tuple[str, ...], told: str, shifted: Simulated, tmp_path: Path, capsys: Any,
+) -> None:
+    [run] = shifted.runs.values()
+    done = Result(["AGIPD", "CORRECT", "--run", str(run), "--constants", str(folder_of(shifted)), "--out-folder",
+                   str(tmp_path), *words], tmp_path, capsys)
+    assert done.status != 0
+    assert told in done.errors[0]
+    assert not list(tmp_path.iterdir())

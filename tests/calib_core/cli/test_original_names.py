@@ -94,6 +94,12 @@ def test_the_recorded_corrections_make_jobs(real_data: Path, tmp_path: Path) -> 
     (("--photon-energy", "-1.0", "--zero-nans", "--no-zero-orange"), {"parameters": {"zero_nans": True}}),
     (("--cm-dark-range", "-50", "30", "--cm_n_itr", "2", "--noisy-adc-threshold", "0.5"), {"parameters": {
         "cm_dark_range": [-50.0, 30.0], "cm_n_itr": 2, "mask_noisy_adc_threshold": 0.5}}),
+    (("--max-pulses", "0", "9", "2"), {"parameters": {"pulses": "0:9:2"}}),
+    (("--max-pulses", "3", "9"), {"parameters": {"pulses": "3:9"}}),
+    (("--max_pulses=5",), {"parameters": {"pulses": ":5"}}),
+    (("--max-pulses", "0", "352", "1"), {"parameters": {}}),
+    (("--train-ids", "1600000010", "1600000012"), {"parameters": {"train_ids": "1600000010,1600000012"}}),
+    (("--train-ids", "-1"), {"parameters": {}}),
     (("--common-mode", "--blc-set-min", "--only-offset"), {"parameters": {"rel_gain": False, "xray_gain": False}}),
 ])
 def test_a_name_stands_for_what_it_means_here(
@@ -106,7 +112,6 @@ def test_a_name_stands_for_what_it_means_here(
 
 
 @pytest.mark.parametrize(("words", "told"), [
-    (("--max-pulses", "0", "9", "1"), "--max-pulses 0 9 1: all memory cells of a run are corrected; give 0 352 1"),
     (("--rel-gain-mode", "CS"),
      "--rel-gain-mode CS: relative gain is that of pulse-capacitor slopes; give off or PC"),
     (("--blc-hmatch",), "--blc-hmatch: the baseline is not found by matching histograms; give false"),
