@@ -23,6 +23,7 @@ from calib_core.correction.force_gain import ForceHigh, ForceMedium
 from calib_core.correction.gain_stage import StageOfSignal
 from calib_core.correction.low_medium_gap import LowMediumGap
 from calib_core.correction.mask import MaskWithCapacitor
+from calib_core.correction.match_asics import MatchAsics
 from calib_core.correction.noise_peak import NoisePeak
 from calib_core.correction.noisy_converters import NoisyConverters
 from calib_core.correction.offset import Offset
@@ -177,8 +178,9 @@ AGIPD500K = replace(
 
 _CORRECT = Correct(steps=(
     StageOfSignal(), LowMediumGap(on=False), ForceMedium(on=False), ForceHigh(on=False), Offset(),
-    NoisyConverters(on=False), SetMinimum(on=False), NoisePeak(on=False), AsicCommonMode(on=False), RelativeGain(),
-    XrayGain(), MaskWithCapacitor(), RoundPhotons(on=False), ZeroNans(on=False), ZeroOrange(on=False)))
+    NoisyConverters(on=False), SetMinimum(on=False), NoisePeak(on=False), MatchAsics(on=False),
+    AsicCommonMode(on=False), RelativeGain(), XrayGain(), MaskWithCapacitor(), RoundPhotons(on=False),
+    ZeroNans(on=False), ZeroOrange(on=False)))
 
 declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark(), _CORRECT), __doc__,
                presets("agipd")))

@@ -29,6 +29,7 @@ from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.linearise import Linearise
 from calib_core.correction.low_medium_gap import LowMediumGap
 from calib_core.correction.mask import Mask
+from calib_core.correction.match_asics import MatchAsics
 from calib_core.correction.noise_peak import NoisePeak
 from calib_core.correction.noisy_converters import NoisyConverters
 from calib_core.correction.offset import Offset
@@ -146,7 +147,7 @@ def test_every_step_is_tried() -> None:
         Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, Mask,
         # whose constants have an axis of memory cells, against loops in tests/calib_core/correction
         StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain, NoisePeak,
-        SetMinimum, AsicCommonMode, LowMediumGap, NoisyConverters,
+        SetMinimum, AsicCommonMode, MatchAsics, LowMediumGap, NoisyConverters,
         # against NumPy there
         RoundPhotons, ZeroNans, ZeroOrange}
 

@@ -115,7 +115,7 @@ def test_a_name_stands_for_what_it_means_here(
     (("--rel-gain-mode", "CS"),
      "--rel-gain-mode CS: relative gain is that of pulse-capacitor slopes; give off or PC"),
     (("--blc-hmatch",), "--blc-hmatch: the baseline is not found by matching histograms; give false"),
-    (("--match_asics", "true"), "--match_asics true: ASICs are not matched to each other; give false"),
+    (("--corr-asic-diag", "true"), "--corr-asic-diag true: the diagonal of ASICs is not corrected; give false"),
     (("--melt_snow",), "--melt_snow: snowy pixels are not looked for; give false"),
     (("--sequences", "2", "3"), "--sequences 2 3: all files of a run are taken; give -1"),
     (("--recast-image-data", "int16"), '--recast-image-data int16: frames are written as float32; give ""'),
