@@ -12,6 +12,7 @@ from pydantic import field_validator
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.correct_checks import Flagged
+from calib_core.characterisation.file_passes import FilePasses
 from calib_core.characterisation.found_of_frames import Counts, checks_of, finding, results_of
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, as_given, inputs_of_steps
 from calib_core.characterisation.method import Method
@@ -167,6 +168,15 @@ class Correct(TrainSelection, Method):
         """
         return (*super().checks(kind), Flagged(), *checks_of(self.steps))
 
+    def passes(self, context: Context, unit: Unit) -> tuple[slice, ...]:
+        """One over all frames, behind those that a step needs before it can be done.
+
+        Returns
+        -------
+        tuple of slice
+        """
+        return (slice(None),) * (1 + sum(one.passes for one in self.steps if one.on))
+
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
         """Sums of a memory cell.
 
@@ -190,7 +200,8 @@ class Correct(TrainSelection, Method):
         kinds = [kinds for one in self.inputs(kind) if one.of == "constants" for kinds in one.kinds]
         images = entries * sum(_images(kind, one) for one in kinds)
         reading = entries * kind.pixels * _READ_BYTES
-        return images * kind.pixels * _CONSTANT_BYTES + reading + max(_TOGETHER, kind.pixels) * _STEP_BYTES
+        gathered = sum(one.bytes_of_file(kind) for one in self.steps if one.on)
+        return images * kind.pixels * _CONSTANT_BYTES + reading + gathered + max(_TOGETHER, kind.pixels) * _STEP_BYTES
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Summary:
         """Sums of nothing yet.
@@ -255,9 +266,10 @@ class Summary(Accumulator):
         self._mask = np.zeros((cells, *shape), np.uint32)
         self._frames = np.zeros(cells, np.int64)
         self._found = Counts(finding, cells)
+        self._passes = FilePasses(pipeline, context.labels(unit, "cell"))
 
     def update(self, name: str, chunk: Frames) -> None:
-        """Correct frames, add them to the sums, and hand them over.
+        """Correct frames, add them to the sums, and hand them over; in passes before the last, look at them.
 
         Parameters
         ----------
@@ -270,25 +282,23 @@ class Summary(Accumulator):
             return
         pipeline = self._with_constants(int(chunk.cell[0]))
         for first in range(0, len(chunk), self._together):
-            images = pipeline.corrected(chunk.part(slice(first, first + self._together)), self._buffers.array)
-            self._add(images)
-            if self._sink is not None:
+            part = chunk.part(slice(first, first + self._together))
+            images = self._passes.images(pipeline, part, self._buffers.array)
+            if images is not None:
+                self._add(images)
+            if images is not None and self._sink is not None:
                 self._sink.take(self._part, images)
 
-    def goes_on(self, part: Unit) -> bool:
-        """Take the frames of another part too.
+    def goes_on(self, part: Unit, number: int) -> None:
+        """Take the frames of a file in a pass; those of one file after the other are all that are summed.
 
         Parameters
         ----------
         part : Unit
-
-        Returns
-        -------
-        bool
-            Always true: sums of one part after the other are those of all.
+        number : int
         """
         self._part = part
-        return True
+        self._passes.begin(number)
 
     def _with_constants(self, cell: int) -> BoundPipeline:
         """Steps with the constants of the block of memory cells that one is of; those of another are let go of."""

@@ -116,13 +116,13 @@ class NothingFound(Check):
         Remark
             In per cent.
         """
-        word = self._step.word
+        word, title = self._step.word, self._step.title
         asked, refused = (int(finished.values(f"{word}_{name}").sum()) for name in ("asked", "refused"))
         if refused:
             yield Remark(
                 self.text.kind, module, "", 100 * refused / asked, 0.0, "%",
                 f"Module {module}: in {refused:,} of {asked:,} {self._what} ({refused / asked:.1%}) "
-                f"{self._finds.refused}; {self._step.title.lower()} left them as they were.")
+                f"{self._finds.refused}; {title[:1].lower()}{title[1:]} found nothing to take off there.")
 
 
 def checks_of(steps: Iterable[Step]) -> tuple[Check, ...]:

@@ -77,13 +77,10 @@ class Chosen:
     by_value : mapping
     why : str
         Why there is no other.
-    but : str
-        What it does less than the original, to be told where it is switched on.
     """
 
     by_value: Mapping[tuple[str, ...], tuple[str, ...]]
     why: str
-    but: str = ""
 
     def words(self, flag: str, values: Sequence[str]) -> list[str]:
         """Words that stand for a flag and its values."""
@@ -98,8 +95,8 @@ class Chosen:
         if any(flag in words for words in self.by_value.values()):
             return ""
         other = "changes nothing" if any(self.by_value.values()) else self.why
-        lines = [f"{flag} {_shown(value)}: {' '.join(words) or other}" for value, words in self.by_value.items()]
-        return "\n  ".join([*lines, *([f"{flag}: {self.but}"] if self.but else [])])
+        lines = (f"{flag} {_shown(value)}: {' '.join(words) or other}" for value, words in self.by_value.items())
+        return "\n  ".join(lines)
 
 
 @dataclass(frozen=True)
@@ -156,14 +153,14 @@ def with_known_names(words: Iterable[str], names: Mapping[str, Original]) -> tup
     list of str
         The command line.
     list of str
-        A sentence for each reason for which flags are ignored, and for each that does less than the original.
+        A sentence for each reason for which flags are ignored.
 
     Raises
     ------
     BadParameter
         A flag asks for what is not done here.
     """
-    out, ignored, less, waiting = [], dict[str, list[str]](), list[str](), list(words)
+    out, ignored, waiting = [], dict[str, list[str]](), list(words)
     while waiting:
         flag, equals, value = (word := waiting.pop(0)).partition("=")
         original, off = _known(flag, names)
@@ -173,17 +170,14 @@ def with_known_names(words: Iterable[str], names: Mapping[str, Original]) -> tup
         values = [value] if equals else []
         while not equals and not off and waiting and not _FLAG.match(waiting[0]):
             values.append(waiting.pop(0))
-        meant = values or _as_switch(original, off)
         try:
-            out += original.words(flag, meant)
+            out += original.words(flag, values or _as_switch(original, off))
         except BadParameter as error:
             raise BadParameter(f"{' '.join((flag, *values))}: {error}") from error
         if isinstance(original, Ignored):
             ignored.setdefault(original.why, []).append(flag)
-        elif isinstance(original, Chosen) and original.but and _plain(meant) == _YES[:1]:
-            less.append(f"{flag}: {original.but}.")
-    return out, [*(f"{', '.join(flags)} {'is' if len(flags) == 1 else 'are'} ignored: {why}."
-                   for why, flags in ignored.items()), *less]
+    return out, [f"{', '.join(flags)} {'is' if len(flags) == 1 else 'are'} ignored: {why}."
+                 for why, flags in ignored.items()]
 
 
 def _known(flag: str, names: Mapping[str, Original]) -> tuple[Original | None, bool]:
@@ -212,7 +206,7 @@ def _meaning(entry: Any) -> Original:
         return Chosen({_as_words(value): tuple(words) for value, words in entry["choices"].items()}, entry["why"])
     if "switch" in entry:
         [flag] = _flags(entry["switch"])
-        return Chosen({_YES[:1]: (flag,), _NO[:1]: (f"--no-{flag[2:]}",)}, "it is yes or no", entry.get("but", ""))
+        return Chosen({_YES[:1]: (flag,), _NO[:1]: (f"--no-{flag[2:]}",)}, "it is yes or no")
     how = next(name for name in ("is", "is_list", "is_steps") if name in entry)
     return Renamed(_flags(entry[how]), _as_words(entry["unset"]), how == "is_list", how == "is_steps")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from calib_core.correction.of_frames import OfFrames
 from calib_core.detector import DetectorType, Frames
 from calib_core.errors import BadInput
 from calib_core.params import Part
+
+if TYPE_CHECKING:
+    from calib_core.correction.gathering import Gathering
 
 
 @dataclass
@@ -316,6 +319,40 @@ class Step(Part):
     whole_numbers: ClassVar[bool] = False
     takes_out: ClassVar[bool] = False
     finds: ClassVar[OfFrames | None] = None
+
+    @property
+    def passes(self) -> int:
+        """How often it must see all frames of a file before it can be done; :meth:`gathering` looks at them."""
+        return 0
+
+    def gathering(self, kind: DetectorType, cells: Array) -> Gathering:
+        """What it learns of the frames of a file, pass by pass.
+
+        Parameters
+        ----------
+        kind : DetectorType
+        cells : (n,) int
+            Memory cells that frames may have.
+
+        Returns
+        -------
+        Gathering
+
+        Raises
+        ------
+        NotImplementedError
+            The step needs no pass.
+        """
+        raise NotImplementedError(f"{self.title} needs no pass over the frames")
+
+    def bytes_of_file(self, kind: DetectorType) -> int:
+        """Memory of what is gathered of a file, bytes; none where nothing is.
+
+        Parameters
+        ----------
+        kind : DetectorType
+        """
+        return 0
 
     def check(self) -> None:
         """Refuse parameters that do not go together, with BadParameter; asked of steps that are on."""

@@ -88,7 +88,7 @@ def test_frames_without_a_noise_peak_are_counted_and_told(shifted: Simulated, tm
     number = int(np.isnan(found).sum())
     assert 0 < number < len(found)
     told = f"in {number} of {len(found)} frames ({number / len(found):.1%}) no noise peak was found"
-    assert f"Module {MODULE}: {told}; baseline by noise peak left them as they were." in done.warnings
+    assert f"Module {MODULE}: {told}; baseline by noise peak found nothing to take off there." in done.warnings
 
 
 def test_threads_chunks_and_blocks_of_memory_cells_change_no_bit(
@@ -202,3 +202,49 @@ def test_a_selection_of_nothing_is_refused(
     assert done.status != 0
     assert told in done.errors[0]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def two_files(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
+    """Frames with a common mode and little light, in two files of 4 and 3 trains."""
+    changes = {**SETTINGS, **COMMON, "memory_cells": 40, "trains": 7, "trains_per_sequence": 4, "first_run": 40}
+    made = simulate(default_settings("AGIPD1M").with_changes(changes), tmp_path_factory.mktemp("two"),
+                    scene=Photons(photons=0.05, pattern="flat"))
+    write_truth(made)
+    return made
+
+
+def test_memory_cells_have_in_common_what_is_so_in_their_file(
+    two_files: Simulated, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A file is corrected as if there were no other; threads, chunks and blocks of memory cells change no bit."""
+    asked = ("--cm", "--cm-n-itr", "2", "--blc-set-min")
+    correct(two_files, tmp_path / "both", capsys, *asked)
+    both = content(tmp_path / "both")
+    correct(two_files, tmp_path / "thin", capsys, *asked, "--threads", "1", "--memory-mb", "900")
+    monkeypatch.setattr(plan, "_cells_at_once", lambda plan: 7)
+    correct(two_files, tmp_path / "blocks", capsys, *asked)
+    for other in (content(tmp_path / "thin"), content(tmp_path / "blocks")):
+        assert both.keys() == other.keys()
+        for name, values in both.items():
+            np.testing.assert_array_equal(values, other[name], err_msg=name)
+    trains = np.unique(keys(tmp_path / "both", "trainId")[0])
+    for number, mine in enumerate((trains[:4], trains[4:])):
+        out = tmp_path / f"alone{number}"
+        correct(two_files, out, capsys, *asked, "--train-ids", f"{mine[0]}-{mine[-1]}")
+        alone = {name: values for name, values in content(out).items() if "/image/" in name and "INSTRUMENT" in name}
+        assert len(alone) >= 6
+        for name, values in alone.items():
+            np.testing.assert_array_equal(values, both[name], err_msg=name)
+
+
+def test_without_memory_cells_frames_are_corrected_one_by_one(
+    two_files: Simulated, tmp_path: Path, capsys: Any,
+) -> None:
+    correct(two_files, tmp_path / "all", capsys, "--cm", "--no-cm-cells")
+    first = int(keys(tmp_path / "all", "trainId")[0][0])
+    correct(two_files, tmp_path / "one", capsys, "--cm", "--no-cm-cells", "--train-ids", str(first))
+    [values, trains], [one] = keys(tmp_path / "all", "data", "trainId"), keys(tmp_path / "one", "data")
+    np.testing.assert_array_equal(one, values[trains == first])
+    correct(two_files, tmp_path / "cells", capsys, "--cm", "--train-ids", str(first))
+    assert not np.array_equal(keys(tmp_path / "cells", "data")[0], one, equal_nan=True)
