@@ -1,4 +1,4 @@
-"""Steps of a correction over the frames of a file, with the passes that one of them needs before it can be done."""
+"""Steps of a correction over the frames of a file, with the passes that some need before they can be done."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from calib_core.detector import Frames
 
 
 class FilePasses:
-    """Corrects frames in the last pass over a file; in those before it, the step that needs them looks at frames.
+    """Corrects frames in the last pass over a file; in those before it, steps that need them look at frames.
+
+    The first such step has its passes first, with frames after the steps before it, then the next one.
 
     Parameters
     ----------
     steps : BoundPipeline
-        Of a module, of which one step at most needs passes.
+        Of a module.
     cells : sequence of int
         Memory cells that frames may have.
     """
 
     def __init__(self, steps: BoundPipeline, cells: Sequence[int]) -> None:
-        places = [place for place, one in enumerate(steps.steps) if one.step.passes]
-        if len(places) > 1:
-            raise ValueError("two steps need passes over the frames of a file; one at most can be done")
-        self._place = places[0] if places else -1
-        self._passes = steps.steps[self._place].step.passes if places else 0
         self._steps, self._cells = steps, np.asarray(cells, np.int64)
-        self._number, self._gathering = 0, self._begun()
+        #: Place of the step that each pass is for.
+        self._places = [place for place, one in enumerate(steps.steps) for _ in range(one.step.passes)]
+        self._gathered: dict[int, Gathering] = {}
         self._made: tuple[BoundPipeline, BoundPipeline] | None = None
+        self.begin(0)
 
     def begin(self, number: int) -> None:
         """Begin a pass; that before it is over.
@@ -44,10 +44,14 @@ class FilePasses:
             0 is the first of another file.
         """
         if number == 0:
-            self._gathering = self._begun()
-        elif self._gathering is not None:
-            self._gathering.settle()
-        self._number, self._made = number, None
+            self._gathered = {}
+        else:
+            self._gathered[self._places[number - 1]].settle()
+        self._place = self._places[number] if number < len(self._places) else None
+        if self._place is not None and self._place not in self._gathered:
+            one = self._steps.steps[self._place]
+            self._gathered[self._place] = one.step.gathering(one.kind, self._cells)
+        self._made = None
 
     def images(self, ready: BoundPipeline, frames: Frames, array: MakeArray) -> Images | None:
         """Frames after all steps in the last pass; none before.
@@ -64,24 +68,17 @@ class FilePasses:
         if self._made is None or self._made[0] is not ready:
             self._made = ready, self._of_pass(ready)
         images = self._made[1].corrected(frames, array)
-        if self._gathering is None or self._number == self._passes:
+        if self._place is None:
             return images
         one = ready.steps[self._place]
-        self._gathering.add(images, one.given, one.kind)
+        self._gathered[self._place].add(images, one.given, one.kind)
         return None
 
-    def _begun(self) -> Gathering | None:
-        if self._place < 0:
-            return None
-        one = self._steps.steps[self._place]
-        return one.step.gathering(one.kind, self._cells)
-
     def _of_pass(self, ready: BoundPipeline) -> BoundPipeline:
-        """Steps before the one that needs passes, and in the last pass all of them, that one with what it knows."""
-        if self._gathering is None:
+        """Steps before the one that the pass is for, or all; those that have looked at frames with what they know."""
+        if not self._places:
             return ready
-        before, one, behind = (ready.steps[:self._place], ready.steps[self._place], ready.steps[self._place + 1:])
-        if self._number < self._passes:
-            return replace(ready, steps=before)
-        knowing = Bound(one.step, {**one.given, **self._gathering.constants}, one.kind)
-        return replace(ready, steps=(*before, knowing, *behind))
+        known = {place: one.constants for place, one in self._gathered.items() if place != self._place}
+        return replace(ready, steps=tuple(
+            Bound(one.step, {**one.given, **known.get(place, {})}, one.kind)
+            for place, one in enumerate(ready.steps[:self._place])))

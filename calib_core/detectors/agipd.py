@@ -30,6 +30,7 @@ from calib_core.correction.offset import Offset
 from calib_core.correction.round_photons import RoundPhotons
 from calib_core.correction.set_min import SetMinimum
 from calib_core.correction.xray_gain import XrayGain
+from calib_core.correction.zero_deviation import ZeroDeviation
 from calib_core.correction.zeros import ZeroNans, ZeroOrange
 from calib_core.detector import Calibration, DetectorType, GainStage
 from calib_core.detector.clues import Coded, Combined, Device, Scaled, Seen, Told, Unknown, Usual, powered, stage_told
@@ -177,7 +178,8 @@ AGIPD500K = replace(
 )
 
 _CORRECT = Correct(steps=(
-    StageOfSignal(), LowMediumGap(on=False), ForceMedium(on=False), ForceHigh(on=False), Offset(),
+    StageOfSignal(), LowMediumGap(on=False), ForceMedium(on=False), ForceHigh(on=False),
+    ZeroDeviation(on=False), Offset(),
     NoisyConverters(on=False), SetMinimum(on=False), NoisePeak(on=False), MatchAsics(on=False),
     AsicCommonMode(on=False), RelativeGain(), XrayGain(), MaskWithCapacitor(), RoundPhotons(on=False),
     ZeroNans(on=False), ZeroOrange(on=False)))

@@ -39,6 +39,7 @@ from calib_core.correction.round_photons import RoundPhotons
 from calib_core.correction.set_min import SetMinimum
 from calib_core.correction.step import Given, Images, Known, KnownConstant, Step
 from calib_core.correction.xray_gain import XrayGain
+from calib_core.correction.zero_deviation import ZeroDeviation
 from calib_core.correction.zeros import ZeroNans, ZeroOrange
 from calib_core.detector import DetectorType
 from calib_core.detector.registry import detector_type
@@ -147,7 +148,7 @@ def test_every_step_is_tried() -> None:
         Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, Mask,
         # whose constants have an axis of memory cells, against loops in tests/calib_core/correction
         StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain, NoisePeak,
-        SetMinimum, AsicCommonMode, MatchAsics, LowMediumGap, NoisyConverters,
+        SetMinimum, AsicCommonMode, MatchAsics, ZeroDeviation, LowMediumGap, NoisyConverters,
         # against NumPy there
         RoundPhotons, ZeroNans, ZeroOrange}
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from extra_data import RunDirectory
 
+from calib_core.constants.badpixels import BadPixels
 from calib_core.jobs import plan
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import Simulated, default_settings, simulate
@@ -248,3 +249,19 @@ def test_without_memory_cells_frames_are_corrected_one_by_one(
     np.testing.assert_array_equal(one, values[trains == first])
     correct(two_files, tmp_path / "cells", capsys, "--cm", "--train-ids", str(first))
     assert not np.array_equal(keys(tmp_path / "cells", "data")[0], one, equal_nan=True)
+
+
+def test_pixels_that_never_change_are_flagged_in_their_file(two_files: Simulated, tmp_path: Path, capsys: Any) -> None:
+    """Against the raw samples: good pixels among them by chance, of 3 and 4 trains."""
+    correct(two_files, tmp_path, capsys, "--mask-zero-std")
+    [run] = two_files.runs.values()
+    raw = RunDirectory(run)[f"SPB_DET_AGIPD1M-1/DET/{MODULE}CH0:xtdf"]
+    samples, cells = raw["image.data"].ndarray()[:, 0], raw["image.cellId"].ndarray().ravel()
+    mask, trains = keys(tmp_path, "mask", "trainId")
+    found = (mask & int(BadPixels.DATA_STD_IS_ZERO)) > 0
+    second = trains >= np.unique(trains)[4]
+    for number, cell in np.ndindex(2, 40):
+        mine = (second == bool(number)) & (cells == cell)
+        same = np.ptp(samples[mine], axis=0) == 0
+        assert same.any()
+        np.testing.assert_array_equal(found[mine], np.broadcast_to(same, found[mine].shape))

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from calib_core.characterisation.file_passes import FilePasses
+from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.asic_common_mode import AsicCommonMode
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.step import Images
+from calib_core.correction.zero_deviation import ZeroDeviation
 from calib_core.detector import Frames
 from calib_core.detectors.agipd import AGIPD1M
 
@@ -145,10 +147,34 @@ def test_a_pixel_with_light_in_most_frames_stays() -> None:
     assert (out - values)[:, 2, 2].mean() == pytest.approx(-12, abs=2)
 
 
-def test_two_steps_with_passes_are_refused() -> None:
-    class Second(Below):
-        word = "second"
-
-    bound = Pipeline([Below(), Second()]).bind(Nothing(), KIND)
-    with pytest.raises(ValueError, match="two steps need passes"):
-        FilePasses(bound, [0])
+def test_pixels_that_never_change_are_flagged_by_memory_cell_and_file() -> None:
+    """Beside common mode, whose passes come after: each step gets what it learned itself."""
+    rng = np.random.default_rng(5)
+    cell = np.tile([0, 3, 5], 8)[:22]  # the last one has a frame less
+    cell[-1] = 9  # of which there is but one frame
+    bound = Pipeline([ZeroDeviation(), Below(n_itr=2, row=4)]).bind(Nothing(), KIND).read()
+    passes = FilePasses(bound, [0, 3, 5, 9])
+    alone = FilePasses(Pipeline([Below(n_itr=2, row=4)]).bind(Nothing(), KIND).read(), [0, 3, 5, 9])
+    for _ in range(2):  # the second file is as if there were no first
+        values = LEVEL + np.round(rng.normal(0, 9, (22, 8, 12)))
+        same = rng.random((10, 8, 12)) < 0.1
+        for one in (0, 3, 5):
+            values[cell == one] = np.where(same[one], 980, values[cell == one])
+        frames = Frames(values[:, None].astype(np.uint16), cell, np.arange(22, dtype=np.uint64))
+        parts = [frames.part(slice(i, i + 5)) for i in range(0, 22, 5)]
+        out, other = [], []
+        for number in range(4):
+            passes.begin(number)
+            out = [passes.images(bound, part, np.empty) for part in parts]
+        for number in range(3):
+            alone.begin(number)
+            other = [alone.images(alone._steps, part, np.empty) for part in parts]
+        mask = np.concatenate([one.mask for one in out])
+        for frame, of_frame in enumerate(mask):
+            never = same[cell[frame]] if cell[frame] != 9 else np.zeros((8, 12), bool)
+            changing = np.ptp(values[cell == cell[frame]], axis=0) > 0
+            np.testing.assert_array_equal(of_frame, np.where(never & ~changing, int(BadPixels.DATA_STD_IS_ZERO), 0))
+        assert (mask > 0).sum() > 20
+        flagged = np.concatenate([one.values for one in out])
+        unflagged = np.concatenate([one.values for one in other])
+        assert not np.array_equal(flagged, unflagged), "flagged samples have no say in what is common"
