@@ -251,7 +251,9 @@ def test_without_memory_cells_frames_are_corrected_one_by_one(
     assert not np.array_equal(keys(tmp_path / "cells", "data")[0], one, equal_nan=True)
 
 
-def test_pixels_that_never_change_are_flagged_in_their_file(two_files: Simulated, tmp_path: Path, capsys: Any) -> None:
+def test_pixels_that_never_change_are_flagged_in_their_file(
+    two_files: Simulated, tmp_path: Path, capsys: Any,
+) -> None:
     """Against the raw samples: good pixels among them by chance, of 3 and 4 trains."""
     correct(two_files, tmp_path, capsys, "--mask-zero-std")
     [run] = two_files.runs.values()
