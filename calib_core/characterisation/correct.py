@@ -320,22 +320,6 @@ class Summary(Accumulator):
             self._frames[place] += 1
         self._found.add(images, np.array([self._place[cell] for cell in images.cell.tolist()], np.int64))
 
-    def merge(self, other: Summary) -> None:
-        """Add the sums of other frames.
-
-        Parameters
-        ----------
-        other : Summary
-            Of the same module.
-        """
-        self._sum += other._sum
-        self._squares += other._squares
-        self._count += other._count
-        self._stages += other._stages
-        self._mask |= other._mask
-        self._frames += other._frames
-        self._found.merge(other._found)
-
     def snapshot(self, index: int) -> Maps:
         """Results of a memory cell as far as frames have come.
 

@@ -73,11 +73,6 @@ class Counts:
                 np.add.at(counts[0], places, missing.shape[1])
                 np.add.at(counts[1], places, np.count_nonzero(missing, axis=1))
 
-    def merge(self, other: Counts) -> None:
-        """Add those of other frames."""
-        for word, counts in self._of.items():
-            counts += other._of[word]
-
     def at(self, place: int) -> Maps:
         """Results of a memory cell, (), by their names."""
         return {f"{word}_{name}": np.array(counts[i, place]) for word, counts in self._of.items()
