@@ -17,6 +17,7 @@ from calib_core.characterisation.outputs import ConstantOutput, CorrectedOutput
 from calib_core.characterisation.presets import Preset
 from calib_core.cli.knob_flags import as_words
 from calib_core.constants.badpixels import BadPixels
+from calib_core.correction.of_frames import OfFrames
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 from calib_core.detector.defaults import sources
@@ -175,7 +176,7 @@ def _method(family: Family, method: Method) -> list[str]:
     if constants and family.kind:
         parts += ["### Constants", _constants(family.kind, constants)]
     if family.kind and (corrected := [o for o in method.outputs(family.kind) if isinstance(o, CorrectedOutput)]):
-        parts += ["### Corrected files", _corrected(family.kind, corrected[0])]
+        parts += ["### Corrected files", _corrected(family.kind, corrected[0], method.steps_before())]
     rules = () if family.kind is None else method.rules(family.kind)
     if rules:
         parts += ["### Bad pixels", "A pixel is flagged where it does not keep one of these.", _rules(rules)]
@@ -191,22 +192,29 @@ def _method(family: Family, method: Method) -> list[str]:
 
 
 def _steps(steps: Sequence[Step]) -> str:
-    head = ("step", "needs", "takes if there", "unit", "use when", "caution")
+    head = ("step", "done", "needs", "takes if there", "unit", "use when", "caution")
     return _table(head, [
-        (step.title, ", ".join(kind.name for kind in step.needs), ", ".join(kind.name for kind in step.optional),
+        (step.title, "yes" if step.on else "on request", ", ".join(kind.name for kind in step.needs), ", ".join(kind.name for kind in step.optional),
          step.unit_out, step.use_when, step.caution) for step in steps])
 
 
-def _corrected(kind: DetectorType, output: CorrectedOutput) -> str:
+def _corrected(kind: DetectorType, output: CorrectedOutput, steps: Sequence[Step]) -> str:
     """What a corrected file has, as :mod:`calib_core.jobs.corrected_files` makes it."""
     raw = kind.raw
     keys = [(raw.pixels, "float32", output.unit, "corrected samples; NaN where there is no measurement"),
             (f"{raw.group}.mask", "uint32", "", "bad-pixel flags of each sample; 0 is good"),
-            (f"{raw.group}.gain", "uint8", "", "gain stage of each sample, from 0")]
+            (f"{raw.group}.gain", "uint8", "", "gain stage of each sample, from 0"),
+            *(_found(raw.group, step.title, step.finds) for step in steps if step.finds is not None)]
     told = ("One file `CORR-…` for each raw file, with the same trains; beside them "
             "`calibration_metadata_<detector>.yml`.")
     rows = [(f"`{key}`", *rest) for key, *rest in keys]
     return f"{told}\n\n{_table(('key', 'dtype', 'unit', 'meaning'), rows)}"
+
+
+def _found(group: str, title: str, finds: OfFrames) -> tuple[str, str, str, str]:
+    """What a step finds of each frame, where it is on."""
+    missing = f", NaN where {finds.refused}" if finds.refused else ""
+    return f"{group}.{finds.key}", "float32", finds.unit, f"with “{title}”: {finds.help}{missing}"
 
 
 def _rules(rules: Sequence[RuleText]) -> str:

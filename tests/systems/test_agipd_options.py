@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from extra_data import RunDirectory
+from extra_data.components import AGIPD1M
 
 from calib_core.constants.badpixels import BadPixels
 from calib_core.jobs import plan
@@ -267,3 +268,13 @@ def test_pixels_that_never_change_are_flagged_in_their_file(
         same = np.ptp(samples[mine], axis=0) == 0
         assert same.any()
         np.testing.assert_array_equal(found[mine], np.broadcast_to(same, found[mine].shape))
+
+
+def test_extra_data_reads_what_was_found_of_frames(shifted: Simulated, tmp_path: Path, capsys: Any) -> None:
+    correct(shifted, tmp_path, capsys, "--blc-noise", "--cm", "--no-cm-cells")
+    detector = AGIPD1M(RunDirectory(tmp_path), min_modules=1, raw=False)
+    shift, common = keys(tmp_path, "blShift", "commonMode")
+    np.testing.assert_array_equal(detector["image.blShift"].ndarray()[0], shift)
+    np.testing.assert_array_equal(detector["image.commonMode"].ndarray()[0], common)
+    trains = detector.get_array("image.data", unstack_pulses=False)
+    assert trains.shape[1:] == (len(shift), 512, 128)
