@@ -194,8 +194,14 @@ def _method(family: Family, method: Method) -> list[str]:
 def _steps(steps: Sequence[Step]) -> str:
     head = ("step", "done", "needs", "takes if there", "unit", "use when", "caution")
     return _table(head, [
-        (step.title, "yes" if step.on else "on request", ", ".join(kind.name for kind in step.needs), ", ".join(kind.name for kind in step.optional),
-         step.unit_out, step.use_when, step.caution) for step in steps])
+        (step.title, "yes" if step.on else "on request", *_names(step), step.unit_out, step.use_when, step.caution)
+        for step in steps])
+
+
+def _names(step: Step) -> tuple[str, str]:
+    """Constants that a step needs, and those that it takes if they are there."""
+    needs, optional = (", ".join(kind.name for kind in kinds) for kinds in (step.needs, step.optional))
+    return needs, optional
 
 
 def _corrected(kind: DetectorType, output: CorrectedOutput, steps: Sequence[Step]) -> str:
