@@ -35,7 +35,7 @@ class KnobDraft:
 def draft(baseline: Knobs, typed: Mapping[str, Any]) -> KnobDraft:
     """Judge values, each for itself, so that one wrong value does not hide another.
 
-    One that is not allowed alone is judged once more beside those that are: a step may need a value to be switched on.
+    One that is not allowed alone is judged once more beside those that are: a step may need a value to be on.
     """
     changes: dict[str, Any] = {}
     alone = _judged(baseline, typed, changes)
