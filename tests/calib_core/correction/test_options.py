@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from calib_core.characterisation.correct import Correct
+from calib_core.characterisation.family import families
 from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.low_medium_gap import LowMediumGap
 from calib_core.correction.noisy_converters import NoisyConverters
@@ -160,3 +161,26 @@ def test_zeros_stand_for_what_is_far_out() -> None:
     np.testing.assert_array_equal(one.values[0, 0, :8], [np.nan, 0, 0, -100, 0, 1e6, 0, 5])
     far = int(BadPixels.VALUE_OUT_OF_RANGE)
     np.testing.assert_array_equal(one.mask[0, 0, :8], [0, far, far, 0, far, 0, far, 0])
+
+
+FINDING = [step for family in families() for method in family.methods for step in method.steps_before() if step.finds]
+
+
+@pytest.mark.parametrize("step", FINDING, ids=lambda step: step.word)
+def test_what_a_step_finds_is_what_it_declares_and_is_of_high_or_medium_gain(step: Step) -> None:
+    kind = replace(AGIPD1M, shape=(64, 128), asic_shape=(32, 64))
+    rng = np.random.default_rng(5)
+    one = Images.of((rng.normal(-8, 9, (5, 64, 128))).astype(np.float32), np.zeros(5, np.int64), np.arange(5)).copy()
+    one.stage[:, :, 100:], one.stage[:, :, 120:] = 1, 2
+    before = one.values.copy()
+    noise = OfSamples(np.full((3, 1, 64, 128), 9, np.float32), (0,))
+    Pipeline([step.with_changes({"on": True})]).bind(Memory(Noise=noise), kind).read().apply(one)
+    found = one.found[step.word]
+    assert step.finds is not None
+    assert found.dtype == np.float32
+    assert found.shape == (5, *step.finds.shape(kind))
+    assert np.isfinite(found).all()
+    assert np.abs(found).max() > 0
+    np.testing.assert_array_equal(one.values[:, :, 120:], before[:, :, 120:])
+    assert not np.array_equal(one.values[:, :, :120], before[:, :, :120])
+    assert not one.mask.any()
