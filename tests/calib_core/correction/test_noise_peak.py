@@ -177,3 +177,13 @@ def test_without_noise_it_is_left_out() -> None:
 def test_it_cannot_be_given_a_threshold_above_zero() -> None:
     with pytest.raises(BadParameter):
         NoisePeak().with_changes({"threshold": -10})
+
+
+def test_light_in_some_pixels_is_not_taken_for_the_baseline_of_others_far_below() -> None:
+    """Where samples lie below all that is looked at, the peak may be there; so nothing is believed."""
+    given = frame(np.random.default_rng(8), 0.1, 9.0, -700.0)[None]
+    given[:, :256] += 690
+    step = NoisePeak(threshold=60)
+    assert np.isnan(corrected(given, step=step).found["blc_noise"][0])
+    given[:, 256:] = np.nan
+    assert corrected(given, step=step).found["blc_noise"][0] == pytest.approx(-10, abs=0.5)
