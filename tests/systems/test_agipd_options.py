@@ -276,5 +276,9 @@ def test_extra_data_reads_what_was_found_of_frames(shifted: Simulated, tmp_path:
     shift, common = keys(tmp_path, "blShift", "commonMode")
     np.testing.assert_array_equal(detector["image.blShift"].ndarray()[0], shift)
     np.testing.assert_array_equal(detector["image.commonMode"].ndarray()[0], common)
+    [path] = tmp_path.glob("CORR-*.h5")
+    with h5py.File(path) as file:
+        source = file[f"INSTRUMENT/SPB_DET_AGIPD1M-1/CORR/{MODULE}CH0:output/image"]
+        assert source["commonMode"].chunks is None, "64 bytes of a frame are no chunk"
     trains = detector.get_array("image.data", unstack_pulses=False)
     assert trains.shape[1:] == (len(shift), 512, 128)
