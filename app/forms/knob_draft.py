@@ -33,15 +33,24 @@ class KnobDraft:
 
 
 def draft(baseline: Knobs, typed: Mapping[str, Any]) -> KnobDraft:
-    """Judge values, each for itself, so that one wrong value does not hide another."""
+    """Judge values, each for itself, so that one wrong value does not hide another.
+
+    One that is not allowed alone is judged once more beside those that are: a step may need a value to be on.
+    """
     changes: dict[str, Any] = {}
-    errors: dict[str, str] = {}
+    alone = _judged(baseline, typed, changes)
+    return KnobDraft(changes, _judged(baseline, {name: typed[name] for name in alone}, changes))
+
+
+def _judged(baseline: Knobs, typed: Mapping[str, Any], changes: dict[str, Any]) -> dict[str, str]:
+    """Add values that are allowed beside the changes so far; sentences on the others."""
+    beside, errors = dict(changes), dict[str, str]()
     for name, value in typed.items():
         try:
-            changes.update(baseline.with_changes({name: value}).changed_from(baseline))
+            changes.update(baseline.with_changes({**beside, name: value}).changed_from(baseline))
         except BadParameter as error:
             errors[name] = str(error)
-    return KnobDraft(changes, errors)
+    return errors
 
 
 def title(name: str) -> str:

@@ -15,7 +15,7 @@ from calib_core.errors import BadParameter
 #: Flags that every command has; no knob, input or condition may have their names.
 COMMON_FLAGS = (
     "constants", "help", "in-folder", "karabo-id", "keep-order", "memory-mb", "modules", "out-folder", "parts", "pdu",
-    "proposal", "runs", "threads", "write-job",
+    "preset", "proposal", "runs", "threads", "write-job",
 )
 
 

@@ -13,6 +13,8 @@ from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import events
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.correct_checks import Flagged
+from calib_core.characterisation.file_passes import FilePasses
+from calib_core.characterisation.found_of_frames import Counts, checks_of, finding, results_of
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, as_given, inputs_of_steps
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import CorrectedOutput, Output, TableOutput
@@ -28,6 +30,7 @@ from calib_core.explanation import Explanation
 from calib_core.numerics.frame_sums import add_frame
 from calib_core.numerics.split_events import CLASSES
 from calib_core.params import knob
+from calib_core.ranges import parse_ranges, parse_steps
 
 #: Bytes of a pixel and memory cell that are summed beside the stages, and that each constant has of each entry of its
 #: first axis in memory, and while one such entry is read.
@@ -60,6 +63,10 @@ class Correct(TrainSelection, Method):
     max_trains: int = knob(65536, ge=1, le=65536, unit="trains", help="Most trains used of the run")
     min_trains: int = knob(1, ge=1, le=65536, unit="trains", help="Least trains the run must have")
     max_lost: float = knob(100.0, ge=0, le=100, unit="%", help="Most of the run's trains that a module may have lost")
+    train_ids: str = knob("", help="Trains that are corrected, such as 1600000010-1600000050,1600000061; all unless "
+                                   "given")
+    pulses: str = knob("", help="Frames of each train that are corrected, counted from 0: first:last:step, the last "
+                                "left out; all unless given")
     other_conditions: bool = knob(False, help="Take constants of another operating condition than the run's")
 
     steps: tuple[Step, ...] = ()
@@ -70,6 +77,18 @@ class Correct(TrainSelection, Method):
         """Each step takes the unit that the one before gives."""
         Pipeline(steps)
         return steps
+
+    @field_validator("train_ids")
+    @classmethod
+    def _are_trains(cls, text: str) -> str:
+        parse_ranges(text)
+        return text
+
+    @field_validator("pulses")
+    @classmethod
+    def _are_pulses(cls, text: str) -> str:
+        parse_steps(text)
+        return text
 
     @property
     def takes_other_conditions(self) -> bool:
@@ -110,13 +129,17 @@ class Correct(TrainSelection, Method):
         return Arrangement(runs, (*found.notes, *told, *_other_bits(kind, runs)))
 
     def frame_selection(self) -> FrameSelection:
-        """Trains that are used, and how many frames at the end of a gain stage are not.
+        """Trains and pulses that are corrected, and how many frames at the end of a gain stage are not.
+
+        Others are not in the corrected files.
 
         Returns
         -------
         FrameSelection
         """
-        return replace(super().frame_selection(), drop_last=max((one.drops_last for one in self.steps), default=0))
+        trains, pulses = parse_ranges(self.train_ids), parse_steps(self.pulses)
+        last = max((one.drops_last for one in self.steps), default=0)
+        return replace(super().frame_selection(), trains=trains, pulses=pulses, drop_last=last)
 
     def _together(self, one: Arranged) -> Arranged:
         """A run whose trains hold all gain stages is read with all of them."""
@@ -170,6 +193,7 @@ class Correct(TrainSelection, Method):
             Result("samples", "Samples", "samples", "u4", "Number of " + _SUMMED.removeprefix("the "), over=("cell",),
                    role="count", missing=0.0),
             *of_events,
+            *results_of(self.steps),
         )
 
     def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
@@ -192,7 +216,8 @@ class Correct(TrainSelection, Method):
         -------
         tuple of Check
         """
-        return (*super().checks(kind), Flagged(), *((events.Crowded(),) if self.classifies else ()))
+        more = (*((events.Crowded(),) if self.classifies else ()), *checks_of(self.steps))
+        return (*super().checks(kind), Flagged(), *more)
 
     def explain(self, samples: Array, detector: DetectorType) -> Explanation:
         """Samples of one pixel as they are stored; in parallel gain those of the first stage, which is said.
@@ -206,6 +231,15 @@ class Correct(TrainSelection, Method):
             return found
         said = f"The samples are those of {detector.stages[0].label}; each frame has one of every stage."
         return replace(found, notes=(*found.notes, said))
+
+    def passes(self, context: Context, unit: Unit) -> tuple[slice, ...]:
+        """One over all frames, behind those that a step needs before it can be done.
+
+        Returns
+        -------
+        tuple of slice
+        """
+        return (slice(None),) * (1 + sum(one.passes for one in self.steps if one.on))
 
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
         """Sums of a memory cell.
@@ -231,7 +265,8 @@ class Correct(TrainSelection, Method):
         images = entries * sum(_images(kind, one) for one in kinds)
         reading = entries * kind.pixels * _READ_BYTES
         steps = _STEP_BYTES + _KEPT_BYTES * len(_kept(kind, self.steps)) + _EVENT_BYTES * self.classifies
-        return images * kind.pixels * _CONSTANT_BYTES + reading + max(_TOGETHER, kind.pixels) * steps
+        gathered = sum(one.bytes_of_file(kind) for one in self.steps if one.on)
+        return images * kind.pixels * _CONSTANT_BYTES + reading + gathered + max(_TOGETHER, kind.pixels) * steps
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Summary:
         """Sums of nothing yet.
@@ -296,9 +331,11 @@ class Summary(Accumulator):
         self._mask = np.zeros((cells, *shape), np.uint32)
         self._frames = np.zeros(cells, np.int64)
         self._events: Array = np.zeros(CLASSES, np.int64)
+        self._found = Counts([one.word for one in finding(method.steps)], cells)
+        self._passes = FilePasses(pipeline, context.labels(unit, "cell"))
 
     def update(self, name: str, chunk: Frames) -> None:
-        """Correct frames, add them to the sums, and hand them over.
+        """Correct frames, add them to the sums, and hand them over; in passes before the last, look at them.
 
         Parameters
         ----------
@@ -312,25 +349,22 @@ class Summary(Accumulator):
         pipeline = self._with_constants(int(chunk.cell[0]))
         for first in range(0, len(chunk), self._together):
             part = chunk.part(slice(first, first + self._together))
-            images = pipeline.corrected(part, self._buffers.array, self._kept)
-            self._add(images)
-            if self._sink is not None:
+            images = self._passes.images(pipeline, part, self._buffers.array, self._kept)
+            if images is not None:
+                self._add(images)
+            if images is not None and self._sink is not None:
                 self._sink.take(self._part, images)
 
-    def goes_on(self, part: Unit) -> bool:
-        """Take the frames of another part too.
+    def goes_on(self, part: Unit, number: int) -> None:
+        """Take the frames of a file in a pass; those of one file after the other are all that are summed.
 
         Parameters
         ----------
         part : Unit
-
-        Returns
-        -------
-        bool
-            Always true: sums of one part after the other are those of all.
+        number : int
         """
         self._part = part
-        return True
+        self._passes.begin(number)
 
     def _with_constants(self, cell: int) -> BoundPipeline:
         """Steps with the constants of the block of memory cells that one is of; those of another are let go of."""
@@ -352,22 +386,7 @@ class Summary(Accumulator):
             stages = self._stages[place].reshape(self._stages.shape[1], -1)
             add_frame(values, mask, stage, use, _PART, _LARGEST, (total, squares, count, flags), stages)
             self._frames[place] += 1
-
-    def merge(self, other: Summary) -> None:
-        """Add the sums of other frames.
-
-        Parameters
-        ----------
-        other : Summary
-            Of the same module.
-        """
-        self._sum += other._sum
-        self._squares += other._squares
-        self._count += other._count
-        self._stages += other._stages
-        self._mask |= other._mask
-        self._frames += other._frames
-        self._events += other._events
+        self._found.add(images, np.array([self._place[cell] for cell in images.cell.tolist()], np.int64))
 
     def snapshot(self, index: int) -> Maps:
         """Results of a memory cell as far as frames have come.
@@ -380,8 +399,8 @@ class Summary(Accumulator):
         Returns
         -------
         dict of arrays
-            By result: (slow_scan, fast_scan), shares (gain, slow_scan, fast_scan); the table of the events of all
-            memory cells.
+            By result: (slow_scan, fast_scan), shares (gain, slow_scan, fast_scan), counts of what was found (); the
+            table of the events of all memory cells.
         """
         place = self._unit.block.index(index)
         n, frames = self._count[place].astype(float), max(1, int(self._frames[place]))
@@ -389,7 +408,8 @@ class Summary(Accumulator):
             mean = self._sum[place] / n / _PART
             spread = np.sqrt(np.maximum(0, self._squares[place] / n / _PART**2 - mean**2) * n / (n - 1))
         found = {"mean": _f4(mean), "deviation": _f4(spread), "bad_pixels": self._mask[place].copy(),
-                 "shares": _f4(self._stages[place] / frames), "samples": self._count[place].copy()}
+                 "shares": _f4(self._stages[place] / frames), "samples": self._count[place].copy(),
+                 **self._found.at(place)}
         if self._classifies:
             found |= {"events": events.table(self._kind, self._events), "frames": self._frames[place]}
         return found

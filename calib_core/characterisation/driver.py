@@ -19,7 +19,8 @@ def run_unit(
     """Run all passes of a method over one unit, which may be cut into parts of its frames.
 
     Parts are merged pass by pass, in their order: a gate comes from the first samples of the whole run, and a pass
-    begins from what the whole pass before found, so the results are those of the unit in one piece, bit for bit.
+    begins from what the whole pass before found, so the results are those of the unit in one piece, bit for bit. Of a
+    method that goes file by file, a part goes through all passes before the next, as if the others were not there.
 
     Parameters
     ----------
@@ -37,20 +38,8 @@ def run_unit(
     results : dict of arrays
         Made when asked for, so that only those of one place are held.
     """
-    accumulator: Accumulator | None = None
-    for number, which in enumerate(method.passes(context, unit)):
-        merged: Accumulator | None = None
-        for part in parts or (unit,):
-            taken = _begun(method, context, part, number, accumulator, merged, len(parts) > 1)
-            for name in part.inputs:
-                for chunk in source.chunks(part, name, which):
-                    taken.update(name, context.prepared(part, chunk))
-                    progress(taken, len(chunk))
-            merged = taken if taken is merged else _merged(merged, taken)
-        accumulator = merged
-        if merged is not None:
-            for _ in merged.settle():
-                progress(merged, 0)
+    order = _file_by_file if method.by_sequence else _pass_by_pass
+    accumulator = order(method, context, parts or (unit,), source, progress)
     if accumulator is None:
         raise ValueError(f"{method.title} declares no pass over the data")
     for at, results in method.reduce(context, unit, accumulator):
@@ -58,18 +47,54 @@ def run_unit(
         progress(accumulator, 0)
 
 
-def _begun(
-    method: Method, context: Context, part: Unit, number: int, previous: Accumulator | None,
-    merged: Accumulator | None, several: bool,
-) -> Accumulator:
-    """What takes the frames of a part: what took those before, if it goes on, else a new one."""
-    if merged is not None and merged.goes_on(part):
-        return merged
-    # what the pass before found is every part's own: passes change it
-    taken = method.begin(context, part, number, copy.deepcopy(previous) if several else previous)
-    if merged is not None:
-        taken.forget()
-    return taken
+def _pass_by_pass(
+    method: Method, context: Context, parts: Sequence[Unit], source: ChunkSource, progress: Progress
+) -> Accumulator | None:
+    """All parts go through a pass before the next."""
+    accumulator: Accumulator | None = None
+    for number, which in enumerate(method.passes(context, parts[0])):
+        merged: Accumulator | None = None
+        for part in parts:
+            # what the pass before found is every part's own: passes change it
+            previous = copy.deepcopy(accumulator) if len(parts) > 1 else accumulator
+            taken = method.begin(context, part, number, previous)
+            if merged is not None:
+                taken.forget()
+            _feed(taken, context, part, which, source, progress)
+            merged = _merged(merged, taken)
+        accumulator = merged
+        _settle(accumulator, progress)
+    return accumulator
+
+
+def _file_by_file(
+    method: Method, context: Context, parts: Sequence[Unit], source: ChunkSource, progress: Progress
+) -> Accumulator | None:
+    """One accumulator goes through all passes of a part before the next."""
+    accumulator: Accumulator | None = None
+    for part in parts:
+        for number, which in enumerate(method.passes(context, part)):
+            if accumulator is None:
+                accumulator = method.begin(context, part, number, None)
+            accumulator.goes_on(part, number)
+            _feed(accumulator, context, part, which, source, progress)
+    _settle(accumulator, progress)
+    return accumulator
+
+
+def _feed(
+    taken: Accumulator, context: Context, part: Unit, which: slice, source: ChunkSource, progress: Progress
+) -> None:
+    for name in part.inputs:
+        for chunk in source.chunks(part, name, which):
+            taken.update(name, context.prepared(part, chunk))
+            progress(taken, len(chunk))
+
+
+def _settle(accumulator: Accumulator | None, progress: Progress) -> None:
+    if accumulator is not None:
+        for _ in accumulator.settle():
+            progress(accumulator, 0)
 
 
 def _merged(first: Accumulator | None, second: Accumulator) -> Accumulator:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from calib_core.characterisation.agreement import check
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput
+from calib_core.characterisation.presets import Preset
 from calib_core.constants.condition import ConditionParameter
 from calib_core.detector import DetectorType, GainStage, registry
 from calib_core.detector.defaults import defaults
@@ -30,6 +32,8 @@ class Family:
         Characterisations with this family's defaults.
     about : str
         What is to be known of the instrument, for its page.
+    presets : mapping
+        Named sets of parameters by the command of the characterisation that they are of.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Family:
     types: tuple[DetectorType, ...] = ()
     methods: tuple[Method, ...] = ()
     about: str | None = ""
+    presets: Mapping[str, tuple[Preset, ...]] = field(default_factory=dict)
 
     @property
     def kind(self) -> DetectorType | None:
@@ -101,6 +106,34 @@ class Family:
         known = ", ".join(m.command for m in self.methods)
         raise BadParameter(f"{self.name} has no characterisation “{command}”; it has {known}.")
 
+    def presets_of(self, method: Method) -> tuple[Preset, ...]:
+        """Named sets of parameters of a characterisation, for a list to choose from; none where it has none.
+
+        Parameters
+        ----------
+        method : Method
+        """
+        return self.presets.get(method.command, ())
+
+    def preset(self, method: Method, name: str) -> Preset:
+        """A named set of parameters.
+
+        Parameters
+        ----------
+        method : Method
+        name : str
+
+        Raises
+        ------
+        BadParameter
+            There is none of this name; the sentence has those that there are.
+        """
+        known = {one.name: one for one in self.presets_of(method)}
+        if name not in known:
+            raise BadParameter(f"{self.name} {method.command} has no preset “{name}”; it has "
+                               f"{', '.join(known) or 'none'}.")
+        return known[name]
+
     def has(self, kind: DetectorType) -> bool:
         """Whether a type, or the type that it is a variant of, is one of this family's.
 
@@ -148,11 +181,14 @@ def declare(family: Family) -> Family:
     Raises
     ------
     BadParameter
-        What one of its characterisations declares does not agree; nothing is added then.
+        What one of its characterisations declares does not agree, or a preset has a value that is not allowed;
+        nothing is added then.
     """
     for method in family.methods:
         for kind in family.types or (None,):
             check(family.name, method, kind)
+        for preset in family.presets_of(method):
+            method.with_changes(preset.values)
     for kind in family.types:
         registry.declare(kind)
     _declared[family.name] = family

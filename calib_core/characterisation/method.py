@@ -39,7 +39,8 @@ class Method(Knobs):
     #: Axis of the results along which work is cut into units, and the one whose entries :meth:`combine` brings
     #: together: each of its inputs is a unit's own.
     split: ClassVar[str] = "cell"
-    #: Whether a unit is a whole module, whose sequences of files are gone through one after the other.
+    #: Whether a unit is a whole module, whose sequences of files are gone through one after the other, each with all
+    #: passes.
     by_sequence: ClassVar[bool] = False
     #: Whether frames that went through its steps are what it makes, so that one can be looked at beforehand.
     corrects: ClassVar[bool] = False

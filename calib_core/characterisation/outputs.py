@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from calib_core.constants.constant import ConstantKind
+from calib_core.correction.of_frames import OfFrames
 from calib_core.correction.step import Step
 from calib_core.detector.corrected_layout import CorrectedLayout
 
@@ -84,6 +85,24 @@ class FoundImage:
 
 
 @dataclass(frozen=True)
+class FoundOfFrames:
+    """What a step finds of each frame, beside the samples.
+
+    Attributes
+    ----------
+    key : str
+    of : OfFrames
+    step, title : str
+        Word and title of the step.
+    """
+
+    key: str
+    of: OfFrames
+    step: str
+    title: str
+
+
+@dataclass(frozen=True)
 class CorrectedOutput:
     """Files with the corrected frames, one for each that was read.
 
@@ -92,10 +111,12 @@ class CorrectedOutput:
     images : tuple of CorrectedImage
         Samples in the order of the steps; the last are those after all of them.
     found : tuple of FoundImage
+    of_frames : tuple of FoundOfFrames
     """
 
     images: tuple[CorrectedImage, ...]
     found: tuple[FoundImage, ...] = ()
+    of_frames: tuple[FoundOfFrames, ...] = ()
 
     @property
     def unit(self) -> str:
@@ -131,7 +152,10 @@ class CorrectedOutput:
             images[len(images) if key != before.key else -1:] = [after]
         found = (FoundImage(layout.found[one.word], one.finds, one.found_help, one.word)
                  for one in done if one.finds and one.word in layout.found)
-        return cls(tuple(images), tuple(found))
+        beside = layout.mask.rpartition(".")[0]
+        of_frames = (FoundOfFrames(f"{beside}.{one.of_frames.key}", one.of_frames, one.word, one.title)
+                     for one in done if one.of_frames is not None)
+        return cls(tuple(images), tuple(found), tuple(of_frames))
 
 
 Output = ConstantOutput | TableOutput | CorrectedOutput

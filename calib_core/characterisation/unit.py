@@ -337,15 +337,17 @@ class Accumulator:
 
     notes: Sequence[str] = ()
 
-    def goes_on(self, part: Unit) -> bool:
-        """Take the frames of another part too, if it can; else a new one takes them, and is merged with this.
+    def goes_on(self, part: Unit, number: int) -> None:
+        """Take the frames of a file in a pass; asked of those of a method that goes file by file.
 
         Parameters
         ----------
         part : Unit
-            The unit with other sequences.
+            The unit with a sequence of files.
+        number : int
+            Of the pass, from 0.
         """
-        return False
+        raise NotImplementedError(f"{type(self).__name__} does not go file by file")
 
     def update(self, name: str, chunk: Any) -> None:
         """Add a chunk; all its memory cells belong to the unit.

@@ -12,7 +12,7 @@ from typing import Any
 from calib_core.characterisation.family import Family, named
 from calib_core.characterisation.inputs import Input, all_constants
 from calib_core.characterisation.method import Method
-from calib_core.cli.knob_flags import add_knob_arguments
+from calib_core.cli.knob_flags import add_knob_arguments, as_words
 from calib_core.cli.original_names import original_names, told_of, with_known_names
 from calib_core.cli.telling import add_telling
 from calib_core.cli.words import number, whole
@@ -58,6 +58,7 @@ def _fill(family: Family, method: Method, parser: argparse.ArgumentParser) -> No
         unit = f" [{one.unit}]" if one.unit else ""
         conditions.add_argument(f"--{one.name.replace('_', '-')}", type=str if one.text else number, metavar="VALUE",
                                 dest=f"condition_{one.name}", help=f"{one.help}{unit}")
+    _add_presets(parser, family, method)
     add_knob_arguments(parser, method, [stage.short for stage in family.stages])
     _add_running(parser)
     add_telling(parser)
@@ -90,6 +91,18 @@ def _add_input(parser: argparse.ArgumentParser, family: Family, method: Method) 
         group.add_argument("--modules", default="", metavar="RANGE", help="modules, such as 0-3,7 (default: all)")
         group.add_argument("--pdu", action="append", default=[], metavar="N=NAME",
                            help="physical detector unit of module N; may be given several times")
+
+
+def _add_presets(parser: argparse.ArgumentParser, family: Family, method: Method) -> None:
+    """Flag of the named sets of parameters, and what each of them stands for."""
+    known, stages = family.presets_of(method), [stage.short for stage in family.stages]
+    if not known:
+        return
+    lines = ("; ".join(filter(None, (f"{one.name}: {one.help}", " ".join(as_words(method, one.values, stages)))))
+             for one in known)
+    group = parser.add_argument_group("presets (flags override them)", "\n".join(lines))
+    group.add_argument("--preset", choices=[one.name for one in known], default="",
+                       help=f"parameters that go together (default: {known[0].name})")
 
 
 def _add_runs(group: Any) -> None:

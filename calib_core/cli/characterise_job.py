@@ -51,7 +51,8 @@ def characterise(namespace: Namespace, family: Family, method: Method) -> int:
 
 def _spec(namespace: Namespace, family: Family, method: Method) -> JobSpec:
     stages = [stage.short for stage in family.stages]
-    parameters = changes_from(namespace, method, stages)
+    preset = family.preset(method, namespace.preset).values if getattr(namespace, "preset", "") else {}
+    parameters = changes_from(namespace, method, stages, preset)
     method.with_changes(parameters)
     given = {p.name: getattr(namespace, f"condition_{p.name}") for p in family.conditions_of(method)}
     said = {name: value for name, value in given.items() if value is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from calib_core.cli.words import number, whole
@@ -43,21 +43,64 @@ def add_knob_arguments(
 
 
 def changes_from(
-    namespace: argparse.Namespace, baseline: Knobs, stage_names: Sequence[str] = ()
+    namespace: argparse.Namespace, baseline: Knobs, stage_names: Sequence[str] = (),
+    preset: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Parameters that flags gave and that differ from the baseline, as plain JSON values.
+
+    Parameters
+    ----------
+    namespace : argparse.Namespace
+    baseline : Knobs
+    stage_names : sequence of str
+        As for :func:`add_knob_arguments`.
+    preset : mapping, optional
+        Parameters that hold where there is no flag.
+
+    Returns
+    -------
+    dict
 
     Raises
     ------
     BadParameter
         A value is not allowed.
     """
-    given: dict[str, Any] = {}
-    for knob in baseline.knobs():
+    given: dict[str, Any] = dict(preset or {})
+    for knob in baseline.with_changes(given).knobs():
         value = _given(namespace, knob, knob.default, stage_names)
         if value is not None:
             given[knob.name] = value
     return baseline.with_changes(given).changed_from(baseline)
+
+
+def as_words(baseline: Knobs, values: Mapping[str, Any], stage_names: Sequence[str] = ()) -> list[str]:
+    """Flags that stand for parameters, such as ``--no-rel-gain`` and ``--cm-n-itr 4``.
+
+    Parameters
+    ----------
+    baseline : Knobs
+    values : mapping
+        Parameters by their flat names.
+    stage_names : sequence of str
+        As for :func:`add_knob_arguments`.
+
+    Returns
+    -------
+    list of str
+        Each flag with its value, in the order of the parameters.
+    """
+    return [words for knob in baseline.knobs() if knob.name in values
+            for words in _words(knob, values[knob.name], stage_names)]
+
+
+def _words(knob: Knob, value: Any, stage_names: Sequence[str]) -> list[str]:
+    if knob.kind == "bool":
+        return [knob.flag if value else f"--no-{knob.flag[2:]}"]
+    if knob.kind == "limits_per_stage":
+        return [f"{flag} {low:g} {high:g}" for (flag, _), (low, high) in zip(
+            _stage_flags(knob, stage_names), value, strict=False)]
+    return [f"{knob.flag} {' '.join(map(_shown, value)) if knob.kind == 'limits' else _shown(value)}"]
 
 
 def _add(group: Any, knob: Knob, default: Any, stage_names: Sequence[str]) -> None:

@@ -44,18 +44,23 @@ class Renamed:
     unset : tuple of str, optional
         Values that leave it alone.
     numbers : bool
-        Its values are modules: numbers, or names that end in one.
+        Its values are a list of numbers, or of names that end in one, as those of modules.
+    steps : bool
+        Its values are those of a range: last, or first and last, or first, last and step.
     """
 
     flags: tuple[str, ...]
     unset: tuple[str, ...] | None = None
     numbers: bool = False
+    steps: bool = False
 
     def words(self, flag: str, values: Sequence[str]) -> list[str]:
         """Words that stand for a flag and its values."""
         if self.unset is not None and _plain(values) == _plain(self.unset):
             return []
         given = [",".join(_number(value) for value in values)] if self.numbers and values else values
+        if self.steps and values:
+            given = [":".join(values if len(values) > 1 else ("", *values))]
         return [word for name in self.flags for word in (name, *given)]
 
     def told(self, flag: str) -> str:
@@ -202,8 +207,8 @@ def _meaning(entry: Any) -> Original:
     if "switch" in entry:
         [flag] = _flags(entry["switch"])
         return Chosen({_YES[:1]: (flag,), _NO[:1]: (f"--no-{flag[2:]}",)}, "it is yes or no")
-    many = "is_list" in entry
-    return Renamed(_flags(entry["is_list" if many else "is"]), _as_words(entry["unset"]), many)
+    how = next(name for name in ("is", "is_list", "is_steps") if name in entry)
+    return Renamed(_flags(entry[how]), _as_words(entry["unset"]), how == "is_list", how == "is_steps")
 
 
 def _flags(names: str | list[str]) -> tuple[str, ...]:

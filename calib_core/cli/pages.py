@@ -14,7 +14,10 @@ from calib_core.axes import Result
 from calib_core.characterisation.family import Family, families
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput, CorrectedOutput
+from calib_core.characterisation.presets import Preset
+from calib_core.cli.knob_flags import as_words
 from calib_core.constants.badpixels import BadPixels
+from calib_core.correction.of_frames import OfFrames
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 from calib_core.detector.defaults import sources
@@ -173,7 +176,7 @@ def _method(family: Family, method: Method) -> list[str]:
     if constants and family.kind:
         parts += ["### Constants", _constants(family.kind, constants)]
     if family.kind and (corrected := [o for o in method.outputs(family.kind) if isinstance(o, CorrectedOutput)]):
-        parts += ["### Corrected files", _corrected(family.kind, corrected[0])]
+        parts += ["### Corrected files", _corrected(family.kind, corrected[0], method.steps_before())]
     rules = () if family.kind is None else method.rules(family.kind)
     if rules:
         parts += ["### Bad pixels", "A pixel is flagged where it does not keep one of these.", _rules(rules)]
@@ -182,17 +185,26 @@ def _method(family: Family, method: Method) -> list[str]:
         parts += ["### Checks", "What is remarkable of a module is told in one list, with its numbers: in the log, "
                   "in the closing lines, in the notes of the maps, and in the provenance of the constants. None of "
                   "it refuses or changes a constant.", _checks(checks)]
+    if presets := family.presets_of(method):
+        parts += ["### Presets", "`--preset NAME` sets parameters that go together; flags override it.",
+                  _presets(presets, method, [stage.short for stage in family.stages])]
     return [*parts, "### Parameters", _parameters(family, method)]
 
 
 def _steps(steps: Sequence[Step]) -> str:
-    head = ("step", "needs", "takes if there", "unit", "use when", "caution")
+    head = ("step", "done", "needs", "takes if there", "unit", "use when", "caution")
     return _table(head, [
-        (step.title, ", ".join(kind.name for kind in step.needs), ", ".join(kind.name for kind in step.optional),
-         step.unit_out, step.use_when, step.caution) for step in steps])
+        (step.title, "yes" if step.on else "on request", *_names(step), step.unit_out, step.use_when, step.caution)
+        for step in steps])
 
 
-def _corrected(kind: DetectorType, output: CorrectedOutput) -> str:
+def _names(step: Step) -> tuple[str, str]:
+    """Constants that a step needs, and those that it takes if they are there."""
+    needs, optional = (", ".join(kind.name for kind in kinds) for kinds in (step.needs, step.optional))
+    return needs, optional
+
+
+def _corrected(kind: DetectorType, output: CorrectedOutput, steps: Sequence[Step]) -> str:
     """What a corrected file has, as :mod:`calib_core.jobs.corrected_files` makes it."""
     layout = kind.corrected_layout
     what = "corrected samples" if len(output.images) == 1 else "samples after {}"
@@ -202,10 +214,18 @@ def _corrected(kind: DetectorType, output: CorrectedOutput) -> str:
     keys += [(one.key, np.dtype(one.dtype).name, "", one.help) for one in output.found]
     keys += [(layout.stage, "uint8", "", "gain stage of each sample, from 0")] if layout.stage else []
     keys += [(layout.dims, "uint64", "", "rows and columns of the images")] if layout.dims else []
+    beside = layout.mask.rpartition(".")[0]
+    keys += [_found(beside, step.title, step.of_frames) for step in steps if step.of_frames is not None]
     told = ("One file `CORR-…` for each raw file, with the same trains; beside them "
             "`calibration_metadata_<detector>.yml`.")
     rows = [(f"`{key}`", *rest) for key, *rest in keys]
     return f"{told}\n\n{_table(('key', 'dtype', 'unit', 'meaning'), rows)}"
+
+
+def _found(group: str, title: str, finds: OfFrames) -> tuple[str, str, str, str]:
+    """What a step finds of each frame, where it is on."""
+    missing = f", NaN where {finds.refused}" if finds.refused else ""
+    return f"{group}.{finds.key}", "float32", finds.unit, f"with “{title}”: {finds.help}{missing}"
 
 
 def _rules(rules: Sequence[RuleText]) -> str:
@@ -216,6 +236,12 @@ def _rules(rules: Sequence[RuleText]) -> str:
 def _checks(checks: Sequence[CheckText]) -> str:
     return _table(("check", "statistic", "told where", "false alarms", "why"), [
         (one.kind, one.statistic, one.limit, one.alarms, one.source) for one in checks])
+
+
+def _presets(presets: Sequence[Preset], method: Method, stages: Sequence[str]) -> str:
+    return _table(("preset", "what it does", "stands for", "source"), [
+        (one.name, one.help, ", ".join(f"`{words}`" for words in as_words(method, one.values, stages)), one.source)
+        for one in presets])
 
 
 def _input_words(family: Family, method: Method) -> str:

@@ -57,7 +57,7 @@ class ForceBefore(Step):
         Parameters
         ----------
         images : Images
-            Raw samples, ADU, with their stages.
+            Raw samples, ADU, with their stages; what these were at first is kept.
         given : mapping
             Offset in ADU.
         kind : DetectorType
@@ -65,6 +65,7 @@ class ForceBefore(Step):
         """
         offset = given[OFFSET.name]
         assert isinstance(offset, OfSamples)
+        images.unforced = images.stage.copy() if images.unforced is None else images.unforced
         small = images.values - offset.entry(self.stage - 1, images) < self.threshold
         images.stage[(images.stage == self.stage) & small] = self.stage - 1
 

@@ -20,7 +20,7 @@ class Mask(Step):
     unit_in: ClassVar[str] = ""
     unit_out: ClassVar[str] = ""
     optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK, BAD_PIXELS_FF)
-    use_when: ClassVar[str] = "Always, and last: whoever uses the data leaves flagged samples out."
+    use_when: ClassVar[str] = "Always: whoever uses the data leaves flagged samples out."
     caution: ClassVar[str] = "Values of flagged samples stay; they are marked, not removed."
 
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:

@@ -72,14 +72,10 @@ class BoundPipeline:
         kept : collection of str
             Words of steps after which their values are kept.
         """
-        with np.errstate(all="ignore"):  # what comes of numbers that are none is flagged
-            for one in self.steps:
-                one.apply(images)
-                if one.step.word in kept:
-                    images.kept[one.step.word] = images.values.copy()
+        _apply(self.steps, images, kept)
 
     def corrected(self, frames: Frames, array: MakeArray = np.empty, kept: Collection[str] = ()) -> Images:
-        """Frames as they are stored after all steps, in one pass over the samples where there is a kernel for them.
+        """Frames as they are stored after all steps, as many of which as there is a kernel for in one pass.
 
         Parameters
         ----------
@@ -95,18 +91,19 @@ class BoundPipeline:
         Images
             In arrays of their own but for gain bits and gain signal; bit for bit what :meth:`apply` makes of them.
         """
-        if self._at_once is not None and not kept:
-            return self._at_once(frames, array)
-        images = Images.of_frames(frames)
-        self.apply(images, kept)
+        number, correct = (0, None) if kept else self._at_once
+        images = Images.of_frames(frames) if correct is None else correct(frames, array)
+        _apply(self.steps[number:], images, kept)
         return images
 
     def __reduce__(self) -> tuple[type[BoundPipeline], tuple[object, ...]]:
         return BoundPipeline, (self.steps, self.skipped, self.kind)
 
     @cached_property
-    def _at_once(self) -> Correct | None:
-        return fused(self.steps)
+    def _at_once(self) -> tuple[int, Correct | None]:
+        """How many of the first steps one kernel does, and the kernel; the others are done one by one."""
+        found = ((number, fused(self.steps[:number])) for number in range(len(self.steps), 0, -1))
+        return next((one for one in found if one[1] is not None), (0, None))
 
     def trace(self, images: Images) -> Iterator[tuple[Step, Images]]:
         """Look at images after each step; those given are not changed.
@@ -149,6 +146,14 @@ class BoundPipeline:
         return samples
 
 
+def _apply(steps: Sequence[Bound], images: Images, kept: Collection[str]) -> None:
+    with np.errstate(all="ignore"):  # what comes of numbers that are none is flagged
+        for one in steps:
+            one.apply(images)
+            if one.step.word in kept:
+                images.kept[one.step.word] = images.values.copy()
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """Steps in their order; those that are switched off are left out."""
@@ -156,12 +161,14 @@ class Pipeline:
     steps: Sequence[Step]
 
     def __post_init__(self) -> None:
-        """Make sure that steps have words of their own and each takes the unit that the one before gives.
+        """Make sure that steps have words of their own, and those that are on go together.
+
+        Each takes the unit that the one before gives, and has parameters that it can work with.
 
         Raises
         ------
         BadParameter
-            One does not.
+            One does not, or has not.
         """
         words = [step.word for step in self.steps]
         if twice := sorted({word for word in words if words.count(word) > 1}):
@@ -171,6 +178,9 @@ class Pipeline:
             if before.unit_after != after.unit_in:
                 raise BadParameter(
                     f"{after.title} takes {after.unit_in}, but {before.title} gives {before.unit_after}.")
+        for step in self.steps:
+            if step.on:
+                step.check()
 
     @property
     def unit(self) -> str:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 
 from calib_core.axes import Array
 from calib_core.constants.constant import ConstantKind
+from calib_core.correction.of_frames import OfFrames
 from calib_core.detector import DetectorType, Frames
 from calib_core.errors import BadInput
 from calib_core.params import Part
+
+if TYPE_CHECKING:
+    from calib_core.correction.gathering import Gathering
 
 
 @dataclass
@@ -47,6 +51,8 @@ class Images:
         Whether signals of all gain stages are on the scale of the first.
     others : tuple of Frames
         The same frames in the other gain stages, of runs that hold all of them; values are of the first one then.
+    unforced : (n, slow_scan, fast_scan) uint8 or None
+        Gain stages before samples were forced into another; None where none was.
     """
 
     values: Array
@@ -62,6 +68,7 @@ class Images:
     kept: dict[str, Array] = field(default_factory=dict)
     one_scale: bool = False
     others: tuple[Frames, ...] = ()
+    unforced: Array | None = None
 
     @classmethod
     def of(
@@ -104,7 +111,7 @@ class Images:
         """Images that later steps can change without these."""
         values, stage, mask, use = (np.array(one) for one in (self.values, self.stage, self.mask, self.use))
         return type(self)(values, stage, mask, use, self.cell, self.train, self.pulse, self.bits, self.signal,
-                          dict(self.found), dict(self.kept), self.one_scale, self.others)
+                          dict(self.found), dict(self.kept), self.one_scale, self.others, self.unforced)
 
 
 class BoundConstant(Protocol):
@@ -325,6 +332,8 @@ class Step(Part):
         out of all, or it is done without them and flags what it cannot do.
     finds, found_help : str
         Type of what it finds for each sample, such as ``i4``, and what that is; empty where it finds no such image.
+    of_frames : OfFrames, optional
+        What it puts of each frame into ``images.found``, float32, for corrected files.
     """
 
     use_when: ClassVar[str] = ""
@@ -340,6 +349,7 @@ class Step(Part):
     if_some_lack: ClassVar[Literal["refuse", "leave out", "flag"]] = "refuse"
     finds: ClassVar[str] = ""
     found_help: ClassVar[str] = ""
+    of_frames: ClassVar[OfFrames | None] = None
 
     @property
     def drops_last(self) -> int:
@@ -350,6 +360,43 @@ class Step(Part):
     def unit_after(self) -> str:
         """Unit of the values after it with these parameters."""
         return self.unit_out
+
+    @property
+    def passes(self) -> int:
+        """How often it must see all frames of a file before it can be done; :meth:`gathering` looks at them."""
+        return 0
+
+    def gathering(self, kind: DetectorType, cells: Array) -> Gathering:
+        """What it learns of the frames of a file, pass by pass.
+
+        Parameters
+        ----------
+        kind : DetectorType
+        cells : (n,) int
+            Memory cells that frames may have.
+
+        Returns
+        -------
+        Gathering
+
+        Raises
+        ------
+        NotImplementedError
+            The step needs no pass.
+        """
+        raise NotImplementedError(f"{self.title} needs no pass over the frames")
+
+    def bytes_of_file(self, kind: DetectorType) -> int:
+        """Memory of what is gathered of a file, bytes; none where nothing is.
+
+        Parameters
+        ----------
+        kind : DetectorType
+        """
+        return 0
+
+    def check(self) -> None:
+        """Refuse parameters that do not go together, with BadParameter; asked of steps that are on."""
 
     def alternatives(self) -> dict[str, Step]:
         """Steps of which the data decide, by their names; none where the operator has decided."""

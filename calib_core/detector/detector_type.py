@@ -119,6 +119,8 @@ class DetectorType:
         Parts of a module that are no ordinary pixels.
     bank_shape : (int, int), optional
         Pixels (slow_scan, fast_scan) that share one amplifier and so a common mode; the ASIC where not given.
+    converter_shape : (int, int), optional
+        Pixels (slow_scan, fast_scan) that share one converter, where that is known; they tile the module.
     variants : tuple of DetectorType
         Types with the same sources whose modules have another shape; taken where the data have it.
     remark : str
@@ -194,6 +196,7 @@ class DetectorType:
     least_signal_step: float = 0.0
     regions: tuple[Region, ...] = ()
     bank_shape: tuple[int, int] | None = None
+    converter_shape: tuple[int, int] | None = None
     variants: tuple[DetectorType, ...] = ()
     remark: str = ""
     always_whole: bool = True

@@ -8,6 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from calib_core.errors import BadParameter
+from calib_core.ranges import ALL, Steps
 
 Array = npt.NDArray[Any]
 
@@ -78,6 +79,10 @@ class FrameSelection:
         Memory cells that the condition has; frames of others are left out. 0 where it does not tell.
     keep_suspect : bool
         Whether trains without confirmed train id are used.
+    trains : tuple of (int, int)
+        First and last id of trains of which others are left out; none where all are used.
+    pulses : (int, int or None, int)
+        Frames of each train that are used, by their place in it: the first, that at which they end, and the step.
     part, parts : int
         A train's frames are cut into ``parts`` equal parts, such as one for each gain stage, and part ``part``,
         counted from 0, is used with the memory cells of the first part.
@@ -98,6 +103,8 @@ class FrameSelection:
     partial: bool = False
     together: bool = False
     drop_last: int = 0
+    trains: tuple[tuple[int, int], ...] = ()
+    pulses: Steps = ALL
 
     def __post_init__(self) -> None:
         if not 0 <= self.part < self.parts:

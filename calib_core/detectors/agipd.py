@@ -15,13 +15,23 @@ import numpy as np
 from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
+from calib_core.characterisation.presets import presets
 from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.correction.asic_common_mode import AsicCommonMode
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.force_gain import ForceHigh, ForceMedium
 from calib_core.correction.gain_stage import StageOfSignal
+from calib_core.correction.low_medium_gap import LowMediumGap
 from calib_core.correction.mask import MaskWithCapacitor
+from calib_core.correction.match_asics import MatchAsics
+from calib_core.correction.noise_peak import NoisePeak
+from calib_core.correction.noisy_converters import NoisyConverters
 from calib_core.correction.offset import Offset
+from calib_core.correction.round_photons import RoundPhotons
+from calib_core.correction.set_min import SetMinimum
 from calib_core.correction.xray_gain import XrayGain
+from calib_core.correction.zero_deviation import ZeroDeviation
+from calib_core.correction.zeros import ZeroNans, ZeroOrange
 from calib_core.detector import Calibration, DetectorType, GainStage
 from calib_core.detector.clues import Coded, Combined, Device, Scaled, Seen, Told, Unknown, Usual, powered, stage_told
 from calib_core.detector.condition_parts import (
@@ -60,7 +70,8 @@ _OF_DARKS = tuple(one.name for one in _CONDITION if one != SOURCE_ENERGY)
 _OF_FLAT_FIELDS = tuple(one.name for one in _CONDITION if one.name != "gain_mode")
 _OF_CAPACITOR = tuple(name for name in _OF_DARKS if name != "gain_mode")
 _RAW = channels("AGIPD1M", "AGIPD")
-_HARDWARE = Electronics((64, 16), "AGIPD1MCTRL00", telemetry_bytes=5408, pixel_size=200)
+_CONVERTER = (64, 16)
+_HARDWARE = Electronics(_CONVERTER, "AGIPD1MCTRL00", telemetry_bytes=5408, pixel_size=200)
 
 
 #: Names of control devices have another word in the middle than their detector's; the supply's lacks the number.
@@ -138,6 +149,7 @@ AGIPD1M = DetectorType(
     max_cells=352,
     saturation=16383,
     asic_shape=(64, 64),
+    converter_shape=_CONVERTER,
     stages=_STAGES,
     raw=_RAW,
     decode=partial(_RAW.frames, signal_plane=1),
@@ -171,7 +183,12 @@ AGIPD500K = replace(
     simulated=read_simulated("agipd", "AGIPD500K", replace(_HARDWARE, control_aggregator="AGIPD500K2G00")),
 )
 
-_CORRECT = Correct(steps=(StageOfSignal(), ForceMedium(on=False), ForceHigh(on=False), Offset(), RelativeGain(),
-                          XrayGain(), MaskWithCapacitor()))
+_CORRECT = Correct(steps=(
+    StageOfSignal(), LowMediumGap(on=False), ForceMedium(on=False), ForceHigh(on=False),
+    ZeroDeviation(on=False), Offset(),
+    NoisyConverters(on=False), SetMinimum(on=False), NoisePeak(on=False), MatchAsics(on=False),
+    AsicCommonMode(on=False), RelativeGain(), XrayGain(), MaskWithCapacitor(), RoundPhotons(on=False),
+    ZeroNans(on=False), ZeroOrange(on=False)))
 
-declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark(), _CORRECT), __doc__))
+declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark(), _CORRECT), __doc__,
+               presets("agipd")))

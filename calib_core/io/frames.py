@@ -18,6 +18,7 @@ from calib_core.io.files import RunFile
 from calib_core.io.loss import Loss
 from calib_core.io.module_index import ModuleIndex
 from calib_core.io.read_ahead import ReadAhead
+from calib_core.io.selected import selected
 from calib_core.io.sequence_frames import SequenceFrames, frames_of_part
 from calib_core.io.storage import FrameStore, open_store
 from calib_core.io.words import BITS_KEY, are_signed, clip_negative, samples_of, split_words
@@ -56,7 +57,7 @@ class ModuleFrames:
         self._gain = [open_store(p.file, p.gain, slots) for p in index.parts if p.gain is not None]
         self._sequence = np.array([p.file.sequence for p in index.parts], np.int64)
         self._signed = [are_signed(detector.raw, p.pixels.dtype) for p in index.parts]
-        self._index = _in_train_order(_selected(self._written(index), selection))
+        self._index = _in_train_order(selected(self._written(index), selection, detector))
         self.cell: npt.NDArray[np.int64] = self._index.cell
         self.train: npt.NDArray[np.uint64] = self._index.train
         self.trains = len(np.unique(self.train))
@@ -399,19 +400,6 @@ class ModuleFrames:
             for part, first, last in self._by_file(chosen) if stores else ():
                 which = chosen[first:last]
                 stores[part].advise(self._index.row[which], self._index.slot[which])
-
-
-def _selected(index: ModuleIndex, selection: FrameSelection) -> ModuleIndex:
-    if selection.parts > 1:
-        index = index.kept(index.piece == selection.part)
-    if not selection.keep_suspect:
-        index = index.left_out(index.suspect, "of suspect trains")
-    trains = np.unique(index.train)
-    stop = None if selection.max_trains is None else selection.skip_first + selection.max_trains
-    place = np.searchsorted(trains, index.train)
-    index, place = index.left_out(place < selection.skip_first, "first trains skipped"), place[
-        place >= selection.skip_first]
-    return index if stop is None else index.left_out(place >= stop, "beyond the trains wanted")
 
 
 def _in_train_order(index: ModuleIndex) -> ModuleIndex:

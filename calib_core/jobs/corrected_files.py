@@ -203,7 +203,9 @@ class _OpenFile:
         nothing, none = np.full(shape, np.nan, np.float32), np.full(1, self._kind.raw.no_frame_cell or 0)
         flags = np.full(shape, int(BadPixels.VALUE_IS_NAN | BadPixels.NO_DARK_DATA), np.uint32)
         missing = Images(nothing, np.zeros(shape, np.uint8), flags, np.zeros(shape, bool), none, none,
-                         found={one.step: np.zeros(shape, one.dtype) for one in self._output.found},
+                         found={one.step: np.zeros(shape, one.dtype) for one in self._output.found} | {
+                             one.step: np.full((1, *one.of.shape(self._kind)), np.nan, np.float32)
+                             for one in self._output.of_frames},
                          kept=dict.fromkeys(self._output.kept, nothing))
         for place in np.flatnonzero(self._missing):
             self._write(np.array([place]), missing)
@@ -213,10 +215,11 @@ class _OpenFile:
         pixels = {one.key: images.kept[one.steps[-1]] for one in output.images[:-1]}
         pixels |= {output.images[-1].key: images.values, layout.mask: images.mask}
         pixels |= {one.key: images.found[one.step] for one in output.found}
+        numbers = {one.key: images.found[one.step] for one in output.of_frames}
         if layout.stage:
             pixels[layout.stage] = images.stage
         flat = (len(places), *_frame(self._kind))
-        arrays = {name: one.reshape(flat) for name, one in pixels.items()}
+        arrays = {**{name: one.reshape(flat) for name, one in pixels.items()}, **numbers}
         if layout.dims:
             arrays[layout.dims] = np.broadcast_to(np.array(self._kind.shape, np.uint64), (len(places), 2))
         if raw.cell:
@@ -254,6 +257,8 @@ def _source(
         *(CorrectedKey(one.key, np.dtype("f4"), shape, unit=one.unit, steps=one.steps) for one in output.images),
         CorrectedKey(layout.mask, np.dtype("u4"), shape, packed=True, shuffled=True),
         *(CorrectedKey(one.key, np.dtype(one.dtype), shape, packed=True, shuffled=True) for one in output.found),
+        *(CorrectedKey(one.key, np.dtype("f4"), one.of.shape(kind), unit=one.of.unit, gathered=True)
+          for one in output.of_frames),
         *((CorrectedKey(layout.stage, np.dtype("u1"), shape, packed=True),) if layout.stage else ()),
         *((CorrectedKey(layout.dims, np.dtype("u8"), (len(kind.shape),)),) if layout.dims else ()),
         *((CorrectedKey(raw.cell, frames.cell_type),) if raw.cell else ()),

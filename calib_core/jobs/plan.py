@@ -35,6 +35,7 @@ from calib_core.jobs.survey import (
     choose_detector,
     doubts,
 )
+from calib_core.jobs.wanted_trains import trains_not_there
 from calib_core.store.constants import check_name
 
 #: Blocks that a run is cut into at least, where it has so many memory cells: fewer leave threads without work.
@@ -255,8 +256,9 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
         spec, found, detector, method, modules, _with_axes(method, context), method.results(kind),
         method.outputs(kind), found.condition, (), source, spec.threads or usable_processors(),
         room_of(spec.memory_mb << 20, source.index_bytes), left_out,
-        (*_notes(spec, found, left_out), *absent, *unsure, *_of_time(spec, runs, method.outputs(kind)), *before.told,
-         *source.fewer_parts(spec.parts)), before.constants,
+        (*_notes(spec, found, left_out), *absent, *trains_not_there(method.frame_selection(), frames.values()),
+         *unsure, *_of_time(spec, runs, method.outputs(kind)), *before.told, *source.fewer_parts(spec.parts)),
+        before.constants,
     ))
 
 

@@ -13,11 +13,13 @@ from calib_core.numerics import (
     closure,
     common_mode,
     corrections,
+    dark_means,
     first_samples,
     frame_sums,
     limits,
     lut,
     moments,
+    noise_peak,
     normality,
     order,
     residuals,
@@ -78,7 +80,13 @@ def _calls() -> list[Callable[[], object]]:
         lambda: common_mode.near(image, use, reach),
         lambda: common_mode.subtract_medians(image, use, (2, 2), "row", 0.5, 1.0),
         lambda: common_mode.subtract_medians(image, use, (2, 2), "column", 0.5, 1.0),
+        lambda: dark_means.dark_means(
+            image, use, (2, 2), (0, 1), 0.5, 1, dark_means.no_maps((2, 2)), np.zeros(1, np.int64)),
+        lambda: dark_means.add_dark(
+            image, use, np.zeros((1, 1, 1)), (0, 1), dark_means.no_maps((2, 2)), np.zeros(1, np.int64),
+            (np.zeros((1, 2, 2), np.int64), np.zeros((1, 2, 2), np.uint32))),
         lambda: residuals.add(image[0], use[0], reach[0], sums, sums.copy(), sums.astype(residuals.COUNT_DTYPE)),
+        lambda: noise_peak.noise_peaks(values, use[0], np.ones(2), -9.0),
         lambda: lut.look_up(block[:, 0].copy(), slot, np.ones((1, 2, 4), np.uint16)),
         lambda: closure.pulls(
             closure.quarters(turns % np.float32(3), np.arange(40) % 4, 0 * reach[0], 2 * reach[0], slot),

@@ -50,6 +50,8 @@ class CorrectedKey:
         Of the values; empty where they have none.
     steps : tuple of str
         Words of the steps that made them, in their order; none where it is no image of samples.
+    gathered : bool
+        Kept in memory and written at the end, as numbers are: for a few bytes of each frame.
     """
 
     name: str
@@ -59,6 +61,7 @@ class CorrectedKey:
     shuffled: bool = False
     unit: str = ""
     steps: tuple[str, ...] = ()
+    gathered: bool = False
 
     @property
     def frame_bytes(self) -> int:
@@ -217,8 +220,9 @@ class SourceWriter:
         self._missing = {name: np.ones(source.frames, bool) for name in self._keys}
         file.instrument(source.name, source.group, source.rows)
         file.column(source.name, f"{source.group}.trainId", np.repeat(trains.ids, source.rows.astype(np.int64)))
-        self._numbers = {key.name: np.empty(source.frames, key.dtype) for key in source.keys if not key.frame}
-        self._chunks = {key.name: self._dataset(key) for key in source.keys if key.frame}
+        gathered = [key for key in source.keys if key.gathered or not key.frame]
+        self._numbers = {key.name: np.empty((source.frames, *key.frame), key.dtype) for key in gathered}
+        self._chunks = {key.name: self._dataset(key) for key in source.keys if key not in gathered}
 
     def write(self, start: int | Array, values: Mapping[str, Array]) -> None:
         """Write some frames of some keys; those of packed keys are compressed in this thread.
@@ -255,7 +259,7 @@ class SourceWriter:
             if missing.any():
                 raise ValueError(f"{missing.sum()} of {len(missing)} frames of {name} were not written")
         for name, numbers in self._numbers.items():
-            self._file.column(self.source.name, name, numbers.reshape(self.source.shape))
+            self._file.column(self.source.name, name, numbers.reshape(*self.source.shape, *numbers.shape[1:]))
         for key in self.source.keys:
             noted = ({UNIT: key.unit} if key.unit else {}) | ({STEPS: json.dumps(key.steps)} if key.steps else {})
             if noted:

@@ -22,6 +22,7 @@ from calib_core.constants.constant import (
     ConstantKind,
 )
 from calib_core.correction.absolute_gain import AbsoluteGain
+from calib_core.correction.asic_common_mode import AsicCommonMode
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.cosmics import RejectCosmics
@@ -31,15 +32,23 @@ from calib_core.correction.full import MarkFull
 from calib_core.correction.gain_map import GainMap
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.linearise import Linearise
+from calib_core.correction.low_medium_gap import LowMediumGap
 from calib_core.correction.mask import Mask
+from calib_core.correction.match_asics import MatchAsics
+from calib_core.correction.noise_peak import NoisePeak
+from calib_core.correction.noisy_converters import NoisyConverters
 from calib_core.correction.nominal_gain import NominalGain
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.relative_gain import GainPerEnergy
+from calib_core.correction.round_photons import RoundPhotons
 from calib_core.correction.saturated import Saturated
+from calib_core.correction.set_min import SetMinimum
 from calib_core.correction.split_events import SplitEvents
 from calib_core.correction.step import Given, Images, Known, KnownConstant, Step
 from calib_core.correction.xray_gain import XrayGain
+from calib_core.correction.zero_deviation import ZeroDeviation
+from calib_core.correction.zeros import ZeroNans, ZeroOrange
 from calib_core.detector import DetectorType
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput, BadParameter
@@ -151,7 +160,10 @@ def test_every_step_is_tried() -> None:
         Offset, CommonMode, RejectCosmics, Linearise, StageOfBits, GainPerEnergy, GainMap, Mask, MarkFull,
         SplitEvents, Saturated, NominalGain, GainFactor, AmplifierFactor, FlatFieldFactor,
         # whose constants have an axis of memory cells, against loops in tests/calib_core/correction
-        StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain,
+        StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain, NoisePeak,
+        SetMinimum, AsicCommonMode, MatchAsics, ZeroDeviation, LowMediumGap, NoisyConverters,
+        # against NumPy there
+        RoundPhotons, ZeroNans, ZeroOrange,
         # whose constant has a number beside its values
         AbsoluteGain}
 

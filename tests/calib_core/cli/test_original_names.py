@@ -78,10 +78,9 @@ def test_the_recorded_corrections_make_jobs(real_data: Path, tmp_path: Path) -> 
     spec = job_of(tmp_path, "JUNGFRAU", "CORRECT", *(word for item in jungfrau.items() for word in typed(*item)))
     assert (spec.parameters, spec.conditions, spec.modules, spec.detector) == ({}, {}, (1, 2), "FXE_XAD_JF1M")
     agipd = here(tmp_path, recorded(real_data, "AGIPD"))
-    words = [word for name, value in agipd.items() for word in typed(name, NOT_DONE["AGIPD"].get(name, value))]
-    spec = job_of(tmp_path, "AGIPD", "CORRECT", *words)
-    assert spec.parameters == {"force_hg_if_below": True, "force_mg_if_below": True,
-                               "rel_gain": False, "xray_gain": False}
+    spec = job_of(tmp_path, "AGIPD", "CORRECT", *(word for item in agipd.items() for word in typed(*item)))
+    on = ("force_hg_if_below", "force_mg_if_below", "low_medium_gap", "blc_set_min", "cm")
+    assert spec.parameters == {**dict.fromkeys(on, True), "rel_gain": False, "xray_gain": False}
     assert (spec.conditions, spec.modules, spec.again) == ({"bias_voltage": 300}, tuple(range(16)), True)
     lpd = here(tmp_path, recorded(real_data, "LPD"))
     words = [word for name, value in lpd.items() for word in typed(name, NOT_DONE["LPD"].get(name, value))]
@@ -108,6 +107,20 @@ def test_the_recorded_corrections_make_jobs(real_data: Path, tmp_path: Path) -> 
     (("--modules", "1,2"), {"modules": (1, 2)}),
     (("--bias-voltage", "−1,0"), {"conditions": {}}),
     (("--overwrite",), {"again": True}),
+    (("--blc-noise", "--blc-noise-threshold", "900"),
+     {"parameters": {"blc_noise": True, "blc_noise_threshold": 900.0}}),
+    (("--round-photons", "--photon-energy", "9.2", "--rounding-threshold", "0.7"),
+     {"parameters": {"round_photons": True, "round_photons_energy": 9.2, "round_photons_threshold": 0.7}}),
+    (("--photon-energy", "-1.0", "--zero-nans", "--no-zero-orange"), {"parameters": {"zero_nans": True}}),
+    (("--cm-dark-range", "-50", "30", "--cm_n_itr", "2", "--noisy-adc-threshold", "0.5"), {"parameters": {
+        "cm_dark_range": [-50.0, 30.0], "cm_n_itr": 2, "mask_noisy_adc_threshold": 0.5}}),
+    (("--max-pulses", "0", "9", "2"), {"parameters": {"pulses": "0:9:2"}}),
+    (("--max-pulses", "3", "9"), {"parameters": {"pulses": "3:9"}}),
+    (("--max_pulses=5",), {"parameters": {"pulses": ":5"}}),
+    (("--max-pulses", "0", "352", "1"), {"parameters": {}}),
+    (("--train-ids", "1600000010", "1600000012"), {"parameters": {"train_ids": "1600000010,1600000012"}}),
+    (("--train-ids", "-1"), {"parameters": {}}),
+    (("--common-mode", "--blc-set-min", "--only-offset"), {"parameters": {"rel_gain": False, "xray_gain": False}}),
 ])
 def test_a_name_stands_for_what_it_means_here(
     words: tuple[str, ...], expected: dict[str, Any], tmp_path: Path
@@ -119,9 +132,10 @@ def test_a_name_stands_for_what_it_means_here(
 
 
 @pytest.mark.parametrize(("words", "told"), [
-    (("--max-pulses", "0", "9", "1"), "--max-pulses 0 9 1: all memory cells of a run are corrected; give 0 352 1"),
     (("--rel-gain-mode", "CS"),
      "--rel-gain-mode CS: relative gain is that of pulse-capacitor slopes; give off or PC"),
+    (("--blc-hmatch",), "--blc-hmatch: the baseline is not found by matching histograms; give false"),
+    (("--corr-asic-diag", "true"), "--corr-asic-diag true: the diagonal of ASICs is not corrected; give false"),
     (("--melt_snow",), "--melt_snow: snowy pixels are not looked for; give false"),
     (("--sequences", "2", "3"), "--sequences 2 3: all files of a run are taken; give -1"),
     (("--recast-image-data", "int16"), '--recast-image-data int16: frames are written as float32; give ""'),

@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from calib_core.correction.asic_common_mode import AsicCommonMode
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.force_gain import ForceHigh
 from calib_core.correction.fused import fused
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.mask import Mask, MaskWithCapacitor
+from calib_core.correction.noise_peak import NoisePeak
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.correction.relative_gain import GainPerEnergy
+from calib_core.correction.set_min import SetMinimum
 from calib_core.correction.step import Given, Images, Step
 from calib_core.correction.xray_gain import XrayGain
 from calib_core.detector import DetectorType, Frames
@@ -141,6 +144,29 @@ def test_other_chains_are_done_one_by_one() -> None:
     memory._found |= apart
     check([StageOfSignal(), ForceHigh(), Offset(), Mask()], AGIPD, memory, bits=False, at_once=False)
     check([Offset(), Mask()], AGIPD, constants(), bits=False, at_once=False)
+
+
+def test_of_a_chain_with_other_steps_between_the_first_are_done_in_one_pass() -> None:
+    """Frames about the offsets, in which the steps between find something."""
+    rng, memory = np.random.default_rng(9), constants()
+    memory._found["Noise"] = OfSamples(np.full((3, 3, *SHAPE), 9, np.float32), CELLS)
+    block = rng.normal(4900, 30, (FRAMES, 2, *SHAPE)).astype(np.uint16)
+    block[:, 1] = rng.choice([5000, 7000, 9000], (FRAMES, *SHAPE), p=(0.9, 0.05, 0.05))
+    given = Frames(block, rng.choice(CELLS, FRAMES), np.arange(FRAMES, dtype=np.uint64), None, 1)
+    steps = [StageOfSignal(), Offset(), SetMinimum(), NoisePeak(widest_filter=30), AsicCommonMode(), RelativeGain(),
+             XrayGain(), MaskWithCapacitor()]
+    bound = Pipeline(steps).bind(memory, replace(AGIPD, asic_shape=(37, 65))).read()
+    assert fused(bound.steps) is None
+    assert bound._at_once[0] == 2
+    one_by_one = Images.of_frames(given)
+    bound.apply(one_by_one)
+    found = bound.corrected(given)
+    for name in ("stage", "mask", "use", "values"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(one_by_one, name), err_msg=name)
+    assert found.found.keys() == one_by_one.found.keys() == {"blc_set_min", "blc_noise", "cm"}
+    for name, values in found.found.items():
+        assert np.isfinite(values).any()
+        np.testing.assert_array_equal(values, one_by_one.found[name], err_msg=name)
 
 
 class Doubled(Offset):

@@ -201,6 +201,36 @@ def test_trains_are_selected(agipd_run):
         frames_of(run, selection=FrameSelection(min_trains=5))
 
 
+def test_trains_are_selected_by_their_ids(agipd_run):
+    run = agipd_run(modules=1, trains=6, frames=2, pixels=True)
+    frames = frames_of(run, selection=FrameSelection(trains=((10001, 10002), (10005, 20000)), max_trains=2))
+    np.testing.assert_array_equal(np.unique(frames.train), [10001, 10002])
+    assert frames.excluded == {"of trains that are not wanted": 6, "beyond the trains wanted": 2}
+    with pytest.raises(BadInput, match=r"0 trains with usable frames.*: 12 frames of trains that are not wanted"):
+        frames_of(run, selection=FrameSelection(trains=((5, 7),)))
+
+
+@pytest.mark.parametrize("wanted", [(0, 3, 1), (1, None, 2), (0, 5, 3), (4, 9, 1)])
+def test_pulses_are_selected_by_their_place_in_the_train(agipd_run, wanted):
+    """Whatever frames before them cannot be used: of the second train the first two are lost."""
+    run = agipd_run(modules=1, trains=3, frames=6, pixels=True)
+    with h5py.File(run.file(), "r+") as file:
+        cells = file["INSTRUMENT/SPB_DET_AGIPD1M-1/DET/0CH0:xtdf/image/cellId"]
+        cells[6:8] = 60000
+    frames = frames_of(run, selection=FrameSelection(pulses=wanted))
+    lost = ((1, 0), (1, 1))
+    asked = [(train, pulse) for train in range(3) for pulse in range(6)[slice(*wanted)]]
+    usable = [one for one in asked if one not in lost]
+    assert sorted(zip((frames.train - 10000).tolist(), frames.cell.tolist(), strict=True)) == usable
+    assert frames.excluded["of pulses that are not wanted"] == 16 - len(usable)
+
+
+def test_pulses_of_rows_with_all_memory_cells_are_refused(jungfrau_run):
+    run = jungfrau_run(modules=1, trains=2)
+    with pytest.raises(BadParameter, match="Pulses cannot be chosen of JUNGFRAU: a row of its files has all memory"):
+        frames_of(run, selection=FrameSelection(pulses=(0, 2, 1)))
+
+
 def test_a_row_over_the_first_frames_of_a_cell(agipd_run):
     run = agipd_run(modules=1, trains=5, frames=3, pixels=True)
     data, cell, train = reference(run, "SPB_DET_AGIPD1M-1/DET/0CH0:xtdf", "image.data", "image.cellId",

@@ -1,0 +1,86 @@
+"""Steps of a correction over the frames of a file, with the passes that some need before they can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from calib_core.correction.fused import MakeArray
+from calib_core.correction.gathering import Gathering
+from calib_core.correction.pipeline import BoundPipeline
+from calib_core.correction.step import Bound, Images
+from calib_core.detector import Frames
+
+
+class FilePasses:
+    """Corrects frames in the last pass over a file; in those before it, steps that need them look at frames.
+
+    The first such step has its passes first, with frames after the steps before it, then the next one.
+
+    Parameters
+    ----------
+    steps : BoundPipeline
+        Of a module.
+    cells : sequence of int
+        Memory cells that frames may have.
+    """
+
+    def __init__(self, steps: BoundPipeline, cells: Sequence[int]) -> None:
+        self._steps, self._cells = steps, np.asarray(cells, np.int64)
+        #: Place of the step that each pass is for.
+        self._places = [place for place, one in enumerate(steps.steps) for _ in range(one.step.passes)]
+        self._gathered: dict[int, Gathering] = {}
+        self._made: tuple[BoundPipeline, BoundPipeline] | None = None
+        self.begin(0)
+
+    def begin(self, number: int) -> None:
+        """Begin a pass; that before it is over.
+
+        Parameters
+        ----------
+        number : int
+            0 is the first of another file.
+        """
+        if number == 0:
+            self._gathered = {}
+        else:
+            self._gathered[self._places[number - 1]].settle()
+        self._place = self._places[number] if number < len(self._places) else None
+        if self._place is not None and self._place not in self._gathered:
+            one = self._steps.steps[self._place]
+            self._gathered[self._place] = one.step.gathering(one.kind, self._cells)
+        self._made = None
+
+    def images(
+        self, ready: BoundPipeline, frames: Frames, array: MakeArray, kept: Collection[str] = ()
+    ) -> Images | None:
+        """Frames after all steps in the last pass; none before.
+
+        Parameters
+        ----------
+        ready : BoundPipeline
+            The steps with their constants in memory.
+        frames : Frames
+            They stay as they are.
+        array, kept
+            As for :meth:`BoundPipeline.corrected`.
+        """
+        if self._made is None or self._made[0] is not ready:
+            self._made = ready, self._of_pass(ready)
+        images = self._made[1].corrected(frames, array, kept)
+        if self._place is None:
+            return images
+        one = ready.steps[self._place]
+        self._gathered[self._place].add(images, one.given, one.kind)
+        return None
+
+    def _of_pass(self, ready: BoundPipeline) -> BoundPipeline:
+        """Steps before the one that the pass is for, or all; those that have looked at frames with what they know."""
+        if not self._places:
+            return ready
+        known = {place: one.constants for place, one in self._gathered.items() if place != self._place}
+        return replace(ready, steps=tuple(
+            Bound(one.step, {**one.given, **known.get(place, {})}, one.kind)
+            for place, one in enumerate(ready.steps[:self._place])))

@@ -1,0 +1,54 @@
+"""Steps that take something off whole frames, and the samples of a gain stage that may tell what."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from calib_core.axes import Array
+from calib_core.constants.constant import BAD_PIXELS_DARK, BAD_PIXELS_FF, BAD_PIXELS_PC, ConstantKind
+from calib_core.correction.of_samples import OfSamples
+from calib_core.correction.step import Given, Images, Step
+from calib_core.detector import DetectorType
+
+#: Constants whose flags keep a sample out; each is taken where it is there.
+FLAGS = (BAD_PIXELS_DARK, BAD_PIXELS_PC, BAD_PIXELS_FF)
+
+
+class Estimator(Step):
+    """A step that looks at all good samples of a frame."""
+
+    optional: ClassVar[tuple[ConstantKind, ...]] = FLAGS
+
+    def missing(self, given: Given, kind: DetectorType) -> tuple[str, ...]:
+        """Flags, where there are none of any kind; which kinds are missing is told of the mask."""
+        return () if any(one.name in given for one in FLAGS) else super().missing(given, kind)
+
+
+def good_samples(images: Images, given: Given, stage: int, stages: Array | None = None) -> Array:
+    """Samples of a gain stage that are a number and a measurement, without a flag of their own or of their pixel.
+
+    Parameters
+    ----------
+    images : Images
+    given : mapping
+        Constants of a step; those of :data:`FLAGS` are looked at.
+    stage : int
+    stages : (n, slow_scan, fast_scan) uint8, optional
+        In place of the images' own gain stages.
+
+    Returns
+    -------
+    (n, slow_scan, fast_scan) bool
+        A new one.
+    """
+    good: Array = (images.stage if stages is None else stages) == stage
+    good &= images.use
+    good &= images.mask == 0
+    good &= np.isfinite(images.values)
+    for one in FLAGS:
+        if (flags := given.get(one.name)) is not None:
+            assert isinstance(flags, OfSamples)
+            good &= flags.entry(min(stage, len(flags.data) - 1), images) == 0
+    return good
