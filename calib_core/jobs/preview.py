@@ -13,7 +13,7 @@ from calib_core.characterisation.family import named
 from calib_core.characterisation.method import Method
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
-from calib_core.correction.step import Images, Step
+from calib_core.correction.step import Images, Skipped, Step
 from calib_core.detector import Frames
 from calib_core.errors import BadParameter
 from calib_core.jobs.file_constant import FileConstant
@@ -203,7 +203,8 @@ class Preview:
     def without(self, module: int, word: str, frames: Frames) -> Images:
         """A frame after all steps but one."""
         bound = self._bound[module]
-        others = replace(bound, steps=tuple(one for one in bound.steps if one.step.word != word))
+        left = {word, *(one.step.word for one in bound.steps if one.step.follows == word)}
+        others = replace(bound, steps=tuple(one for one in bound.steps if one.step.word not in left))
         images = Images.of_frames(frames)
         others.read([int(frames.cell[0])]).apply(images)
         return images
@@ -217,6 +218,15 @@ def _bind(plan: Plan, method: Method, constants: Mapping[int, FileConstants]) ->
     """Steps of each module with its constants; BadParameter where those that are left do not go together."""
     assert plan.detector is not None
     kind = plan.detector.type
-    bound = {number: Pipeline(method.steps_before()).bind(one, kind) for number, one in constants.items()}
+    bound = {number: _of_one_frame(Pipeline(method.steps_before()).bind(one, kind))
+             for number, one in constants.items()}
     Pipeline([one.step for one in bound[min(bound)].steps])
     return bound
+
+
+def _of_one_frame(bound: BoundPipeline) -> BoundPipeline:
+    """Without steps that have to see all frames of a file before."""
+    left = tuple(Skipped(one.step.title, f"{one.step.title} looks at all frames of a file before; the preview of one "
+                         "frame is without it.") for one in bound.steps if one.step.passes)
+    return replace(bound, steps=tuple(one for one in bound.steps if not one.step.passes),
+                   skipped=(*bound.skipped, *left))

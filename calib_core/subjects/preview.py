@@ -185,7 +185,7 @@ class PreviewSubject:
         if passed is None or looked is None:
             return ()
         found, before, unit = [], passed.raw, "ADU"
-        units = {link.step.word: link.step.unit_out for link in looked.preview.links}
+        units = {link.step.word: link.step.unit_after for link in looked.preview.links}
         for word, after in passed.after.items():
             unit = units[word] or unit
             new = int(after.mask[0, row, col]) & ~int(before.mask[0, row, col])

@@ -33,10 +33,10 @@ def results_of(preview: Preview) -> tuple[Result, ...]:
     ]
     unit = "ADU"
     for step, done in ((link.step, link.done) for link in preview.links):
-        unit = (step.unit_out or unit) if done else unit
+        unit = (step.unit_after or unit) if done else unit
         found.append(Result(f"after_{step.word}", f"After {_small(step.title)}", unit, "f4",
                             f"Frame after the step {step.title}; nothing where it is off", over))
-        if step.unit_in == step.unit_out:
+        if step.unit_in == step.unit_after:
             found.append(Result(f"effect_{step.word}", f"With − without {_small(step.title)}", preview.unit, "f4",
                                 f"Frame after all steps, less the one without {step.title}; nothing where it is off",
                                 over, centre=0.0))

@@ -13,6 +13,7 @@ from app.forms.editors import ChoiceEdit, TextEdit
 from app.forms.field import Field, Mark, form_grid
 from app.forms.fold import Fold
 from app.forms.knob_form import KnobForm
+from app.forms.preset_choice import PresetChoice
 from app.forms.tone_label import NoteLabel
 from app.panels.start.input_table import InputTableView
 from app.panels.start.job_draft import (
@@ -69,6 +70,7 @@ class JobPage(QWidget):
         asked = [one.name for one in survey.family.conditions_of(survey.method, kind)]
         self.condition = ConditionForm(survey.condition.of(asked), differing(survey))
         self.knobs = KnobForm(survey.method, [stage.short for stage in survey.family.stages])
+        self.preset = PresetChoice(survey.family.presets_of(survey.method), self.knobs)
         self.resources = KnobForm(Resources())
         self.detector = ChoiceEdit(detectors(survey))
         self.offers = offered(survey)
@@ -175,7 +177,7 @@ class JobPage(QWidget):
         column.addWidget(self.banner)
         column.addWidget(self.inputs)
         for part in (self._problems(), self._lines(), self._fold("Operating condition", self.condition),
-                     self._fold("Parameters", self.knobs),
+                     self.preset, self._fold("Parameters", self.knobs),
                      self._fold("Memory, threads, files", self.resources, False)):
             column.addWidget(part)
         column.addStretch(1)

@@ -109,7 +109,9 @@ class StepsPanel(QWidget):
 
     def _fill(self, row: int, link: Link, passed: Passage | None, seconds: Mapping[str, float]) -> None:
         step = link.step
-        first = self._item(row, _STEP, f"{row + 1}  {step.title}\n{_constants(link)}")
+        left = not step.on  # its constants say nothing
+        first = self._item(row, _STEP, f"{row + 1}  {step.title}" + ("" if left else f"\n{_constants(link)}"))
+        self.table.setRowHeight(row, (1 if left else 2) * self.table.fontMetrics().height() + 6)
         first.setData(_WORD, step.word)
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         first.setFlags(flags if step.required else flags | Qt.ItemFlag.ItemIsUserCheckable)
@@ -158,7 +160,6 @@ class StepsPanel(QWidget):
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.verticalHeader().setDefaultSectionSize(2 * table.fontMetrics().height() + 6)
         header.setSectionResizeMode(_STEP, QHeaderView.ResizeMode.Stretch)
         for column, text in ((_BEFORE, "−12345.6"), (_AFTER, "−12345.6 keV"), (_TIME, "123.4M")):
             header.resizeSection(column, table.fontMetrics().horizontalAdvance(text))
