@@ -53,7 +53,8 @@ class SplitEvents(Step):
     caution: ClassVar[str] = "What a photon left below the secondary threshold is lost; each class has its own gain."
 
     primary: float = knob(7.0, ge=1, le=1000, unit="σ", help="The largest sample of an event is above this")
-    secondary: float = knob(5.0, ge=0, le=1000, unit="σ", help="Other samples of an event are above this")
+    secondary: float = knob(5.0, ge=0, le=1000, unit="σ", help="Other samples of an event are above this, or "
+                            "above the primary threshold where that is lower")
     largest: float = knob(1000.0, ge=0, le=1e9, unit="ADU", help="Largest sum; larger ones are no photon")
     class_gain: bool = knob(True, help="Bring sums of all classes onto the scale of those of one sample, where the "
                             "gain map tells their peaks")
@@ -124,7 +125,8 @@ class SplitEvents(Step):
         if (factor := images.found.get(GainMap.word)) is not None:
             noise = noise * np.abs(factor)
         bad = (images.mask != 0) | ~np.isfinite(images.values) | ~(noise > 0)
-        first, second = (np.ascontiguousarray(sigma * noise, np.float32) for sigma in (self.primary, self.secondary))
+        sigmas = self.primary, min(self.primary, self.secondary)
+        first, second = (np.ascontiguousarray(sigma * noise, np.float32) for sigma in sigmas)
         found, images.values, images.found[COUNTS] = split_events.classify(
             images.values, bad, first, second, self.largest, codes(), kind.asic_shape, self.strict_quads,
             self.counted_above)

@@ -70,6 +70,13 @@ def test_thresholds_follow_the_relative_gain(kind, noise: np.ndarray) -> None:
     np.testing.assert_array_equal(doubled.values, 2 * plain.values)
 
 
+def test_a_secondary_threshold_above_the_primary_is_the_primary(kind, noise: np.ndarray) -> None:
+    high, same = lit(2, 200, 7, noise), lit(2, 200, 7, noise)
+    for images, secondary in ((high, 9.0), (same, 6.0)):
+        SplitEvents(primary=6.0, secondary=secondary).bind(Known({NOISE.name: noise}), kind).apply(images)
+    np.testing.assert_array_equal(high.found["split_events"], same.found["split_events"])
+
+
 def shares(codes: np.ndarray) -> np.ndarray:
     return np.array([(codes // 100 == number).sum() for number in (1, 2, 3, 4)] + [(codes == 1000).sum()])
 
