@@ -84,6 +84,8 @@ class Calibration:
         type has. The others are attributes of the constant.
     unit : str, optional
         Of its values, where that is not the one that constants of this kind have elsewhere.
+    first_alone : bool
+        Whether files may have the first gain stage alone, without an axis of them.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Calibration:
     written_as: Mapping[str, str] = field(default_factory=dict)
     parameters: tuple[str, ...] | None = None
     unit: str | None = None
+    first_alone: bool = False
 
 
 @dataclass(frozen=True, eq=False)

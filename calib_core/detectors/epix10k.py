@@ -70,7 +70,8 @@ def _operated(kind: DetectorType, found: Mapping[str, Found]) -> DetectorType:
     if setting < _FIRST_SWITCHING:
         return replace(kind, stages=(first,), fixed_stage=0, raw=replace(kind.raw, gain_shift=None))
     low = GainStage("L", "low", "low gain, by itself", code=1, nominal_gain=_NOMINAL["low"])
-    of_two = {name: replace(one, dims=(*one.dims, "gain")) for name, one in kind.calibrations.items()}
+    of_two = {name: replace(one, dims=(*one.dims, "gain"), first_alone=True)
+              for name, one in kind.calibrations.items()}
     return replace(kind, stages=(first, low), calibrations=of_two)
 
 

@@ -13,7 +13,7 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import INTERNAL_DIMS, ConstantKind
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.step import Images
-from calib_core.detector import DetectorType
+from calib_core.detector import Calibration, DetectorType
 from calib_core.errors import BadInput
 from calib_core.jobs.said import cells_of, names_cells, understood
 from calib_core.store.constants import StoredConstant
@@ -86,6 +86,11 @@ class FileConstant:
         return self.stored.attributes
 
     @property
+    def first_alone(self) -> bool:
+        """Whether it has the first gain stage alone, though the detector has more of them."""
+        return self._calibration().first_alone and "gain" not in self.stored.dims and len(self.detector.stages) > 1
+
+    @property
     def codes_after(self) -> frozenset[str] | None:
         """Words of the steps that the codes went through which it was made of; None where the file does not tell."""
         with understood(self.stored):
@@ -107,7 +112,11 @@ class FileConstant:
         flags = self.kind.dtype.startswith("u")
         dtype = np.uint32 if flags else np.float32
         missing = int(BadPixels.NO_DARK_DATA) if flags else np.nan
-        return OfSamples(self._values(dtype, part), None if own is None else own[part], missing, self.why)
+        values = self._values(dtype, part)
+        if self.first_alone:
+            nothing = np.full((len(self.detector.stages) - 1, *values.shape[1:]), missing, dtype)
+            values = np.concatenate([values, nothing])
+        return OfSamples(values, None if own is None else own[part], missing, self.why)
 
     def _values(self, dtype: type, cells: slice) -> Array:
         """Values with the axes in the usual order; entries of the first are read one after the other."""
@@ -130,7 +139,7 @@ class FileConstant:
         wanted = dict(zip(INTERNAL_DIMS[2:], kind.shape, strict=True))
         if few := self.kind.used and found[order[0]] <= max(self.kind.used):
             wanted[order[0]] = max(self.kind.used) + 1
-        elif order[0] in self._declared() and not self.kind.used:
+        elif order[0] in self._declared() and not self.kind.used and not self.first_alone:
             wanted[order[0]] = len(kind.stages)
         if few or not set(self.stored.dims) <= set(order) or any(found[name] != n for name, n in wanted.items()):
             lengths = ", ".join(f"{name} of {length}" for name, length in wanted.items())
@@ -140,4 +149,7 @@ class FileConstant:
         return found
 
     def _declared(self) -> tuple[str, ...]:
-        return next(one.dims for one in self.detector.calibrations.values() if one.name == self.stored.calibration)
+        return self._calibration().dims
+
+    def _calibration(self) -> Calibration:
+        return next(one for one in self.detector.calibrations.values() if one.name == self.stored.calibration)

@@ -272,7 +272,7 @@ def _of_values(one: FileConstant) -> Iterator[str]:
     if number := zeros_in(one.stored):
         yield f"is 0 in each of the {number:,} values that were looked at."
     names = [] if one.kind.used else [stage.short for stage in one.detector.stages]
-    if lacking := stages_without_values(one.stored, names):
+    if lacking := names[1:] if one.first_alone else stages_without_values(one.stored, names):
         yield (f"has no value of gain stage{'s' if len(lacking) > 1 else ''} {' and '.join(lacking)}; samples of "
                "such have none, and are flagged.")
 

@@ -202,6 +202,30 @@ def test_with_a_dark_of_one_stage_samples_of_the_other_are_masked_and_that_is_to
     assert [text for text in done.warnings if "Offset of module 1" in text and "has no value of gain stage L" in text]
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_constants_of_the_first_stage_alone_serve_as_those_of_a_dark(
+    named: bool, switching: dict[str, Any], tmp_path: Path, capsys: Any,
+) -> None:
+    """As the facility has them: (slow_scan, fast_scan, 1), with and without names of the axes."""
+    constants = Path(shutil.copytree(switching["dark"], tmp_path / "constants"))
+    for one in list_constants(constants):
+        with h5py.File(one.path) as file:
+            group = file[one.pdu][one.calibration]["0"]
+            values, attributes = group["data"][()][..., 0], dict(group.attrs)
+        with h5py.File(one.path, "w") as file:
+            group = file.create_group(f"{one.pdu}/{one.calibration}/0")
+            group["data"] = values
+            if named:
+                names = ["slow_scan", "fast_scan", "cell"]
+                group["data"].attrs.create("dims", names, dtype=h5py.string_dtype())
+                group.attrs.update({name: attributes[name] for name in ("conditions", "begin_validity")})
+    done, found = switched(switching, constants, tmp_path / "out", capsys)
+    _, expected = switched(switching, switching["dark"], tmp_path / "expected", capsys)
+    for mine, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(mine, other)
+    assert [text for text in done.warnings if "Offset of module 1" in text and "has no value of gain stage L" in text]
+
+
 def test_the_fixed_gain_of_other_words_is_not_doubted(light: Simulated, tmp_path: Path, capsys: Any) -> None:
     """In fixed gain bit 14 says nothing, whatever it is."""
     [run] = light.runs.values()
