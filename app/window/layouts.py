@@ -65,6 +65,7 @@ CORRECT = Layout("correct", "Correct", "F6", {
     "navigation": Place("Navigator", RIGHT, 24),
     "steps": Place("Steps", RIGHT, 40),
     "inspector": Place("Inspector", RIGHT, 36),
+    "files": Place("Files", BOTTOM, 18),
     "log": Place("Log", BOTTOM, 18),
     "export": Place("Export", BOTTOM, 30),
 })

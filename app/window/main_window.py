@@ -22,6 +22,7 @@ from app.panels.maps.navigation import NavigationPanel
 from app.panels.maps.regions import FORMS as REGIONS
 from app.panels.maps.slots import SLOT_COUNTS
 from app.panels.start.correcting import Correcting
+from app.panels.start.files import FilesPanel
 from app.panels.start.job_form import JobForm
 from app.panels.start.log import LogPresenter
 from app.panels.start.open_constants import ConstantsOpener
@@ -123,12 +124,14 @@ class MainWindow(QMainWindow):
         self.export = ExportPanel(session, self.jobs, background, self.maps, self.inspector.presenter)
         self.scale = ScaleEditor()
         self.correcting = Correcting(session, self)
+        self.files = FilesPanel(self.jobs)
         self.previewer = Previewer(session, self.sources, background, self)
         self.steps = StepsPanel(session, self.previewer)
         self._panels = {
             "runs": self.picker, "job": self.form, "sources": self.kept, "navigation": self.navigation,
-            "steps": self.steps, "inspector": self.inspector, "log": self.log, "asics": self.asics,
-            "stages": self.stages, "changes": self.changes, "frames": self.frames, "export": self.export,
+            "steps": self.steps, "files": self.files, "inspector": self.inspector, "log": self.log,
+            "asics": self.asics, "stages": self.stages, "changes": self.changes, "frames": self.frames,
+            "export": self.export,
         }
 
     def _make_centre(self) -> None:

@@ -297,6 +297,10 @@ class ModuleFrames:
         [part] = np.flatnonzero(self._sequence == sequence)
         return self._index.parts[int(part)].file
 
+    def number_of(self, sequence: int) -> int:
+        """Frames in the file of a sequence."""
+        return int(np.count_nonzero(self._sequence[self._index.part] == sequence))
+
     def of_sequence(self, sequence: int) -> SequenceFrames:
         """Where the frames of one sequence of files lie.
 

@@ -62,11 +62,21 @@ class Written:
 
 
 @dataclass(frozen=True)
+class FileProgress:
+    """A file that is written while the job reads: its name, the share of its frames that is done, and its state."""
+
+    name: str
+    done: float
+    state: str
+
+
+@dataclass(frozen=True)
 class Board:
     """Snapshot of a job: states, progress, messages, and the picture that is being looked at.
 
     ``remarks`` is the summary of all that is remarkable of the modules that are finished; each sentence of it is a
     warning among the messages.
+    ``files`` are those that are written while the job reads.
     ``left`` says which constants a job that was not done left on the disk.
     ``same_as`` is the manifest of the set that the same job wrote before, where the job was not done for that.
     """
@@ -86,6 +96,7 @@ class Board:
     left: str = ""
     same_as: Path | None = None
     modules: tuple[ModuleFound, ...] = ()
+    files: tuple[FileProgress, ...] = ()
 
     @property
     def outcome(self) -> str:

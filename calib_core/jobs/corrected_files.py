@@ -17,8 +17,9 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.step import Images
 from calib_core.detector import DetectorType, Module
 from calib_core.io.sequence_frames import SequenceFrames
-from calib_core.jobs.board import Written
+from calib_core.jobs.board import FileProgress, Written
 from calib_core.jobs.file_constant import FileConstant
+from calib_core.jobs.file_states import FileStates
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.set_writer import key_of
 from calib_core.jobs.shared_files import SharedFiles
@@ -50,6 +51,7 @@ class CorrectedFiles:
         self._outputs = [one for one in plan.outputs if isinstance(one, CorrectedOutput)]
         self._key = key_of(plan) if self._outputs else ""
         self._shared = SharedFiles()
+        self._states = FileStates(plan) if self._outputs else None
 
     @contextmanager
     def sink(self, unit: Unit) -> Iterator[Sink | None]:
@@ -70,7 +72,17 @@ class CorrectedFiles:
         finally:
             sink.abandon()
 
-    def join(self, origin: Origin, sources: Sequence[CorrectedSource]) -> CorrectedFile | None:
+    @property
+    def progress(self) -> tuple[FileProgress, ...]:
+        """How far the files are."""
+        return () if self._states is None else self._states.all
+
+    def add(self, raw: Path, frames: int) -> None:
+        """Frames of a raw file went to its corrected file."""
+        if self._states is not None:
+            self._states.add(raw, frames)
+
+    def join(self, raw: Path, origin: Origin, sources: Sequence[CorrectedSource]) -> CorrectedFile | None:
         """A file to write, together with the other modules in it; None where the same job has written it already."""
         path, again = self._plan.spec.out_folder / origin.name, self._plan.spec.again
 
@@ -80,7 +92,10 @@ class CorrectedFiles:
                 return None
             return CorrectedFile(path.parent, origin, sources, self._key, overwrite=again)
 
-        return self._shared.join(path, [one.name for one in sources], make)
+        file = self._shared.join(path, [one.name for one in sources], make)
+        if self._states is not None:
+            self._states.begin(raw, origin.name, file is None)
+        return file
 
     def leave(self, file: CorrectedFile, source: str, whole: bool) -> None:
         """End to write a source of a file, and tell of the file if it has appeared."""
@@ -89,12 +104,16 @@ class CorrectedFiles:
 
     def close(self) -> None:
         """Tell of files that do not appear, because modules of theirs failed or never came."""
+        if self._states is not None:
+            self._states.close()
         for path in self._shared.close():
             self._say(f"{path} is not written, since not all modules are whole whose frames it would have.")
 
     def _done(self, path: Path) -> None:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if self._states is not None:
+            self._states.written(path.name)
         self._wrote([Written(path, _WHAT, digest, path.stat().st_size)])
 
     def record(self) -> None:
@@ -128,6 +147,7 @@ class _ModuleSink:
             self._begin(sequence)
         if self._open is not None:
             self._open.put(images)
+            self._files.add(self._open.raw, len(images.cell))
 
     def finish(self) -> None:
         """Finish the open file, and write those of sequences of which no frame came, since all of them are empty."""
@@ -157,7 +177,8 @@ class _ModuleSink:
         frames = together[self._module.number]
         origin = origin_of(frames.file, np.unique(np.concatenate([one.train for one in together.values()])))
         sources = {number: self._source(number, one, origin) for number, one in together.items()}
-        self._sequence, file = sequence, self._files.join(origin, list(sources.values()))
+        self._sequence, file = sequence, self._files.join(
+            frames.file.path, origin, list(sources.values()))
         name = sources[self._module.number].name
         self._open = None if file is None else _OpenFile(
             file, file.writer(name), self._kind, frames, self._output)
@@ -183,7 +204,7 @@ class _OpenFile:
         output: CorrectedOutput,
     ) -> None:
         self.file, self.source, self._writer = file, writer.source.name, writer
-        self._kind, self._output = kind, output
+        self._kind, self._output, self.raw = kind, output, frames.file.path
         per_row = frames.per_row if kind.raw.frames_per_entry else 1
         row = np.searchsorted(np.unique(frames.train), frames.train)
         place = row * per_row + frames.slot if kind.raw.frames_per_entry else np.arange(len(frames.train))

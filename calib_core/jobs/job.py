@@ -77,6 +77,7 @@ class Job:
         self._live: Live | None = None
         self._progress: Progress | None = None
         self._set: SetWriter | None = None
+        self._files: CorrectedFiles | None = None
         self._begin_time, self._end_time = time.monotonic(), 0.0
         self._thread = threading.Thread(target=self._run, name="calibwb-job", daemon=True)
 
@@ -299,7 +300,7 @@ class Job:
         if self._view is not None:  # who looks from now on tells it himself
             self._live.look_at(self._view)
         self._set = SetWriter(planned_set(plan), self.spec.out_folder, self.spec.all_or_nothing, self.wrote)
-        files = CorrectedFiles(plan, self.wrote, partial(self.say, "INFO"))
+        self._files = files = CorrectedFiles(plan, self.wrote, partial(self.say, "INFO"))
         with closing(files):
             Workers(plan, self._results, self._live, self._progress, self, self._set.write, files,
                     self._cancel.is_set).run()
@@ -358,7 +359,8 @@ class Job:
         if self._set is not None:
             self._set.keep()
         done, eta = progress.total()
-        self._publish(tasks=progress.tasks(State.RUNNING), done=done, eta=eta)
+        files = () if self._files is None else self._files.progress
+        self._publish(tasks=progress.tasks(State.RUNNING), done=done, eta=eta, files=files)
 
     def _show(self, picture: Picture) -> None:
         with self._lock:
@@ -395,7 +397,8 @@ class Job:
             replace(task, state=state) for task in self.board.tasks)
         done = 1.0 if state is State.DONE else self.board.done
         error = shown(text) if state is State.FAILED else ""
-        self._publish(state=state, tasks=tasks, error=error, eta=None, done=done)
+        files = () if self._files is None else self._files.progress
+        self._publish(state=state, tasks=tasks, error=error, eta=None, done=done, files=files)
 
 
 def _refuse_runs(spec: JobSpec) -> None:

@@ -103,6 +103,10 @@ def test_a_step_is_switched_and_the_run_is_corrected_in_three_clicks(looking, tm
         first = file["INSTRUMENT/SPB_DET_AGIPD1M-1/CORR/3CH0:output/image/data"][0]
     np.testing.assert_array_equal(first.reshape(after.shape), after)
     assert "Something else is shown" in window.steps.heading.text()
+    files = window.files.table
+    qtbot.waitUntil(lambda: files.rowCount() == 1 and files.item(0, 2).text() == "written")
+    assert (files.item(0, 0).text(), files.item(0, 1).data(Qt.ItemDataRole.DisplayRole)) == (path.name, 1.0)
+    assert window.files.heading.text().endswith("1 of 1 files are whole")
 
 
 def test_the_form_and_the_panel_have_one_switch(looking, qtbot):
@@ -135,6 +139,18 @@ def test_a_pixel_goes_through_the_chain_and_a_step_through_the_third_map(looking
     qtbot.mouseClick(after, Qt.MouseButton.LeftButton)
     assert window.maps.presenter.chosen[2].key == "after_offset"
     qtbot.waitUntil(lambda: window.maps.views[2]._title.text() == "After offset  [ADU]")
+
+
+def test_a_preset_is_chosen_and_named_as_long_as_it_is_what_the_form_shows(looking, qtbot):
+    presets = looking.form.page.preset.list
+    assert presets.currentText() == "plain"
+    presets.setCurrentIndex(presets.findText("published"))
+    presets.activated.emit(presets.currentIndex())
+    assert looking.session.spec.parameters["xray_gain"] is False
+    qtbot.waitUntil(lambda: has_preview(looking) and looking.session.results[1].unit == "ADU")
+    looking.form.page.knobs.put("xray_gain", True)
+    assert presets.currentIndex() == -1
+    assert presets.placeholderText() == "own values"
 
 
 def test_keys_go_through_trains_and_cells(looking, qtbot):

@@ -17,9 +17,7 @@ from calib_core.jobs.spec import JobSpec
 RECORDS = {"AGIPD": "cal-metadata-agipd-p900508-r22.yml", "JUNGFRAU": "cal-metadata-jf-p900491-r487.yml",
            "LPD": "cal-metadata-lpd-p900491-r445.yml"}
 #: What the recorded corrections did and is not done here, and the value with which it is taken.
-NOT_DONE: dict[str, dict[str, Any]] = {
-    "AGIPD": {"blc-set-min": False, "common-mode": False, "low-medium-gap": False}, "JUNGFRAU": {},
-    "LPD": {"xgm-source": ""}}
+NOT_DONE: dict[str, dict[str, Any]] = {"AGIPD": {}, "JUNGFRAU": {}, "LPD": {"xgm-source": ""}}
 METHODS = [(family.name, method.command) for family in families() for method in family.methods]
 
 

@@ -100,7 +100,7 @@ def test_a_preset_that_there_is_not_is_refused(tmp_path: Path, capsys: pytest.Ca
 def test_nothing_moves_samples_by_a_rule_unasked() -> None:
     for family in families():
         for method in family.methods:
-            on = {step.word for step in method.steps_before() if step.on and step.finds is not None}
+            on = {step.word for step in method.steps_before() if step.on and step.of_frames is not None}
             assert on == set(), f"{family.name} {method.command}"
     method = named("AGIPD").method("CORRECT")
     assert [step.word for step in method.steps_before() if step.on] == [

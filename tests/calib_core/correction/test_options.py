@@ -163,7 +163,7 @@ def test_zeros_stand_for_what_is_far_out() -> None:
     np.testing.assert_array_equal(one.mask[0, 0, :8], [0, far, far, 0, far, 0, far, 0])
 
 
-FINDING = [step for family in families() for method in family.methods for step in method.steps_before() if step.finds]
+FINDING = [step for family in families() for method in family.methods for step in method.steps_before() if step.of_frames]
 
 
 @pytest.mark.parametrize("step", FINDING, ids=lambda step: step.word)
@@ -176,9 +176,9 @@ def test_what_a_step_finds_is_what_it_declares_and_is_of_high_or_medium_gain(ste
     noise = OfSamples(np.full((3, 1, 64, 128), 9, np.float32), (0,))
     Pipeline([step.with_changes({"on": True})]).bind(Memory(Noise=noise), kind).read().apply(one)
     found = one.found[step.word]
-    assert step.finds is not None
+    assert step.of_frames is not None
     assert found.dtype == np.float32
-    assert found.shape == (5, *step.finds.shape(kind))
+    assert found.shape == (5, *step.of_frames.shape(kind))
     assert np.isfinite(found).all()
     assert np.abs(found).max() > 0
     np.testing.assert_array_equal(one.values[:, :, 120:], before[:, :, 120:])

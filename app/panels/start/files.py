@@ -1,0 +1,68 @@
+"""Panel of the files that the newest correction writes: how far each is, and what became of it."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+
+from app.running.jobs_model import JobsModel, job_label
+from app.widgets.plain import PlainLabel
+from app.widgets.progress_cell import ProgressDelegate
+from calib_core.jobs.board import Board, FileProgress
+from calib_core.jobs.job import Job
+
+HINT = "Corrected files are listed here while a correction writes them."
+_COLUMNS = ("file", "frames", "state")
+_NAME, _DONE, _STATE = range(3)
+
+
+class FilesPanel(QWidget):
+    """One row per file, in the order of their names; the heading counts those that are whole."""
+
+    def __init__(self, jobs: JobsModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._files: tuple[FileProgress, ...] = ()
+        self._job: Job | None = None
+        self.heading = PlainLabel(HINT, objectName="files_heading")
+        self.table = QTableWidget(0, len(_COLUMNS), objectName="files")
+        self.table.setHorizontalHeaderLabels(_COLUMNS)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(22)
+        self.table.setShowGrid(False)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setItemDelegateForColumn(_DONE, ProgressDelegate(self.table))
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        for column, text in ((_DONE, "100 %MMMM"), (_STATE, "there alreadyMM")):
+            header.resizeSection(column, self.table.fontMetrics().horizontalAdvance(text))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 4, 6, 4)
+        column.addWidget(self.heading)
+        column.addWidget(self.table, 1)
+        self.table.hide()
+        jobs.board_changed.connect(self._take)
+
+    def _take(self, job: Job, board: Board) -> None:
+        """Show the files of the job that was started last."""
+        if not board.files or (self._job is not None and job.created < self._job.created):
+            return
+        self._job = job
+        whole = sum(one.done >= 1 and one.state != "being written" for one in board.files)
+        self.heading.setText(f"{job_label(job)}: {whole} of {len(board.files)} files are whole")
+        if board.files != self._files:
+            self._show(board.files)
+
+    def _show(self, files: tuple[FileProgress, ...]) -> None:
+        self._files = files
+        self.table.show()
+        self.table.setRowCount(len(files))
+        for row, one in enumerate(files):
+            for column, value in ((_NAME, one.name), (_DONE, one.done), (_STATE, one.state)):
+                item = self.table.item(row, column) or self._item(row, column)
+                item.setData(Qt.ItemDataRole.DisplayRole, value)
+
+    def _item(self, row: int, column: int) -> QTableWidgetItem:
+        item = QTableWidgetItem()
+        self.table.setItem(row, column, item)
+        return item
