@@ -163,7 +163,8 @@ def test_zeros_stand_for_what_is_far_out() -> None:
     np.testing.assert_array_equal(one.mask[0, 0, :8], [0, far, far, 0, far, 0, far, 0])
 
 
-FINDING = [step for family in families() for method in family.methods for step in method.steps_before() if step.of_frames]
+STEPS = [step for family in families() for method in family.methods for step in method.steps_before()]
+FINDING = [step for step in STEPS if step.of_frames]
 
 
 @pytest.mark.parametrize("step", FINDING, ids=lambda step: step.word)
