@@ -18,6 +18,7 @@ from calib_core.detector import Frames
 from calib_core.errors import BadParameter
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.plan import Plan
+from calib_core.jobs.same_steps import check_same_codes, check_same_steps
 from calib_core.jobs.step_constants import FileConstants
 
 #: Memory cells whose constants are kept of each module.
@@ -215,11 +216,14 @@ def _kept(constant: FileConstant) -> FileConstant:
 
 
 def _bind(plan: Plan, method: Method, constants: Mapping[int, FileConstants]) -> dict[int, BoundPipeline]:
-    """Steps of each module with its constants; BadParameter where those that are left do not go together."""
+    """Steps of each module with its constants; they must go together as those of a job must."""
     assert plan.detector is not None
-    kind = plan.detector.type
-    bound = {number: _of_one_frame(Pipeline(method.steps_before()).bind(one, kind))
-             for number, one in constants.items()}
+    kind, steps = plan.detector.type, method.steps_before()
+    whole = {number: Pipeline(steps).bind(one, kind) for number, one in constants.items()}
+    check_same_steps(whole)
+    # what is told of codes that a constant does not tell the plan has told
+    list(check_same_codes(steps, whole, {number: dict(one.found) for number, one in constants.items()}))
+    bound = {number: _of_one_frame(one) for number, one in whole.items()}
     Pipeline([one.step for one in bound[min(bound)].steps])
     return bound
 

@@ -16,6 +16,10 @@ from extra_data import RunDirectory
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import Level, Levels
 from calib_core.detector.registry import declare, detector_type
+from calib_core.errors import BadInput
+from calib_core.jobs.plan import make_plan
+from calib_core.jobs.preview import Preview
+from calib_core.jobs.survey import survey
 from calib_core.jobs.truth_constants import folder_of
 from calib_core.simulate import Simulated, read_truth
 from calib_core.simulate.scenes.photons import Photons
@@ -174,6 +178,18 @@ def test_codes_of_both_kinds_are_never_mixed(
     assert done.status != 0
     assert [text for text in done.errors if all(part in text for part in told)], done.errors
     assert not list(tmp_path.glob("CORR-*"))
+
+
+def test_nor_are_they_in_a_preview(bent: dict[str, Any], tmp_path: Path) -> None:
+    """Offsets behind the table are not taken off codes without it, whichever way the table is left out."""
+    [run] = bent["light"].runs.values()
+    inputs = {"run": (str(run),), "constants": (str(bent["linear"]),), "lut": (str(bent["table"]),)}
+    spec = survey([run], family="GOTTHARD2", method="CORRECT").spec(tmp_path, inputs=inputs)
+    shown = Preview.of(make_plan(spec))
+    assert "linearise" in [link.step.word for link in shown.links if link.done]
+    with pytest.raises(BadInput, match="was made of codes after “Linear codes”"):
+        shown.with_parameters({"linearise": False})
+    shown.plan.close()
 
 
 def bare(constants: Path, to: Path) -> Path:

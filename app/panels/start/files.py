@@ -9,6 +9,7 @@ from app.running.jobs_model import JobsModel, job_label
 from app.widgets.plain import PlainLabel
 from app.widgets.progress_cell import ProgressDelegate
 from calib_core.jobs.board import Board, FileProgress
+from calib_core.jobs.file_states import THERE, WRITTEN
 from calib_core.jobs.job import Job
 
 HINT = "Corrected files are listed here while a correction writes them."
@@ -48,7 +49,7 @@ class FilesPanel(QWidget):
         if not board.files or (self._job is not None and job.created < self._job.created):
             return
         self._job = job
-        whole = sum(one.done >= 1 and one.state != "being written" for one in board.files)
+        whole = sum(one.state in (THERE, WRITTEN) for one in board.files)
         self.heading.setText(f"{job_label(job)}: {whole} of {len(board.files)} files are whole")
         if board.files != self._files:
             self._show(board.files)
