@@ -25,7 +25,7 @@ from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.correction.split_events import COUNTS, SplitEvents
 from calib_core.correction.step import Images, Step
 from calib_core.detector import DetectorType, Frames, FrameSelection
-from calib_core.errors import BadInput
+from calib_core.errors import BadInput, BadParameter
 from calib_core.explanation import Explanation
 from calib_core.numerics.frame_sums import add_frame
 from calib_core.numerics.split_events import CLASSES
@@ -67,6 +67,7 @@ class Correct(TrainSelection, Method):
                                    "given")
     pulses: str = knob("", help="Frames of each train that are corrected, counted from 0: first:last:step, the last "
                                 "left out; all unless given")
+    virtual_cxi: bool = knob(False, help="Write a virtual CXI file too, which shows the frames of all modules as one")
     other_conditions: bool = knob(False, help="Take constants of another operating condition than the run's")
 
     steps: tuple[Step, ...] = ()
@@ -121,7 +122,12 @@ class Correct(TrainSelection, Method):
         ------
         BadInput
             Its trains hold all gain stages, and no step combines them.
+        BadParameter
+            A virtual file is wanted of a type of which EXtra-data makes none.
         """
+        if self.virtual_cxi and not kind.component:
+            raise BadParameter("virtual_cxi = True is not allowed; EXtra-data makes no virtual file of "
+                               f"{kind.title}.")
         found = as_given(self.inputs(kind), given)
         runs = tuple(self._together(one) for one in found.runs)
         told = (f"Run {one.run.label} holds all {one.parts} gain stages in each train; of each pixel the sample of "
@@ -206,7 +212,7 @@ class Correct(TrainSelection, Method):
         """
         if kind is None:
             return ()
-        files = CorrectedOutput.of(kind.corrected_layout, self.steps)
+        files = replace(CorrectedOutput.of(kind.corrected_layout, self.steps), virtual=self.virtual_cxi)
         return (files, TableOutput("events")) if self.classifies else (files,)
 
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:

@@ -112,11 +112,14 @@ class CorrectedOutput:
         Samples in the order of the steps; the last are those after all of them.
     found : tuple of FoundImage
     of_frames : tuple of FoundOfFrames
+    virtual : bool
+        Whether a virtual file shows all modules as one.
     """
 
     images: tuple[CorrectedImage, ...]
     found: tuple[FoundImage, ...] = ()
     of_frames: tuple[FoundOfFrames, ...] = ()
+    virtual: bool = False
 
     @property
     def unit(self) -> str:

@@ -151,6 +151,8 @@ class DetectorType:
         ``find_stage(ControlReader, detector name, SampleStatistics) -> StageEvidence``.
     calibrations : mapping
         How constants stand in the database and in files, by their kind.
+    component : str
+        Name of EXtra-data's component for its modules together; empty where there is none.
     corrected : CorrectedLayout, optional
         Names in corrected files, where they are not the usual ones.
     events : ExpectedEvents, optional
@@ -208,6 +210,7 @@ class DetectorType:
     in_parallel: bool = False
     fixed_stage: int | None = None
     operated: Callable[[DetectorType, Mapping[str, Found]], DetectorType] | None = None
+    component: str = ""
     corrected: CorrectedLayout | None = None
     events: ExpectedEvents | None = None
     simulated: Simulated | None = None

@@ -139,6 +139,7 @@ def _geometry_1m(n_modules: int) -> Any:
 
 AGIPD1M = DetectorType(
     name="AGIPD1M",
+    component="AGIPD1M",
     database_type="AGIPD-Type",
     title="AGIPD 1M",
     shape=(512, 128),
@@ -175,6 +176,7 @@ AGIPD1M = DetectorType(
 AGIPD500K = replace(
     AGIPD1M,
     name="AGIPD500K",
+    component="AGIPD500K",
     title="AGIPD 500K",
     max_modules=8,
     raw=channels("AGIPD500K", "AGIPD"),

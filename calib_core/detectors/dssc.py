@@ -123,6 +123,7 @@ def _simulate_quadrant(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 DSSC1M = DetectorType(
     name="DSSC1M",
+    component="DSSC1M",
     database_type="DSSC-Type",
     title="DSSC 1M",
     shape=(128, 512),

@@ -145,6 +145,7 @@ def _simulate_control(
 
 JUNGFRAU = DetectorType(
     name="JUNGFRAU",
+    component="JUNGFRAU",
     database_type="jungfrau-Type",
     title="JUNGFRAU",
     shape=(512, 1024),

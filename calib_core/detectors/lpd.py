@@ -99,6 +99,7 @@ def _geometry_mini(count: int, n_modules: int) -> Any:
 
 LPD1M = DetectorType(
     name="LPD1M",
+    component="LPD1M",
     database_type="LPD-Type",
     title="LPD 1M",
     shape=(256, 256),
@@ -148,6 +149,7 @@ def _minis(count: int, whole: DetectorType) -> DetectorType:
 _MINIS = replace(
     LPD1M,
     name="LPDMINI",
+    component="",
     title="LPD Mini",
     max_modules=1,
     raw=channels("LPD_MINI", "LPDMINI", adc_mask=0x0FFF, gain_shift=_GAIN_SHIFT),

@@ -6,7 +6,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["extra_data_errors", "file_access", "h5py"]
+__all__ = ["components", "extra_data", "extra_data_errors", "file_access", "h5py"]
 
 
 class _Library(ModuleType):
@@ -22,9 +22,10 @@ class _Library(ModuleType):
 
 
 if TYPE_CHECKING:
+    import extra_data
     import h5py
+    from extra_data import components, file_access
     from extra_data import exceptions as extra_data_errors
-    from extra_data import file_access
 else:
-    h5py = _Library("h5py")
+    h5py, extra_data, components = _Library("h5py"), _Library("extra_data"), _Library("extra_data.components")
     extra_data_errors, file_access = _Library("extra_data.exceptions"), _Library("extra_data.file_access")

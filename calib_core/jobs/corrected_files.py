@@ -23,6 +23,7 @@ from calib_core.jobs.file_states import FileStates
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.set_writer import key_of
 from calib_core.jobs.shared_files import SharedFiles
+from calib_core.jobs.virtual_file import write_virtual
 from calib_core.store.corrected import CorrectedFile, CorrectedKey, CorrectedSource, SourceWriter, read_key
 from calib_core.store.correction_record import Correction, RetrievedConstant, RetrievedModule, write_record
 from calib_core.store.origin import Origin, origin_of
@@ -120,9 +121,13 @@ class CorrectedFiles:
         """Write down beside the files what they were made with, once all are there."""
         if not self._outputs or self._plan.detector is None:
             return
-        path = write_record(_correction(self._plan), overwrite=True)
-        data = path.read_bytes()
-        self._wrote([Written(path, "record", hashlib.sha256(data).hexdigest(), len(data))])
+        made = [(write_record(_correction(self._plan), overwrite=True), "record")]
+        if self._outputs[0].virtual:
+            folder = self._plan.spec.out_folder
+            made.append((write_virtual(self._plan, [folder / one.name for one in self.progress]), "virtual file"))
+        for path, what in made:
+            data = path.read_bytes()
+            self._wrote([Written(path, what, hashlib.sha256(data).hexdigest(), len(data))])
 
 
 class _ModuleSink:

@@ -45,7 +45,7 @@ def constants_in(out: Path) -> dict[int, dict[str, Array]]:
     found: dict[int, dict[str, Array]] = {}
     for path in out.rglob("*") if out.is_dir() else ():
         if path.is_file():
-            if path.name.startswith(("set.", "CORR-", "calibration_metadata_")) or path.suffix == ".csv":
+            if path.name.startswith(("set.", "CORR-", "calibration_metadata_")) or path.suffix in (".csv", ".cxi"):
                 continue
             assert path.suffix == ".h5", f"{path} is left over"
             constant = read_constant(path)
