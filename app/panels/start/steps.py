@@ -38,7 +38,7 @@ _WAYS = {"effect": "With − without", "after": "After the step"}
 _WORD = Qt.ItemDataRole.UserRole
 #: The box of a step that is off would not be seen.
 _SWITCHES = ("QTableWidget::indicator { width: 11px; height: 11px; border: 1px solid palette(placeholder-text);"
-             " border-radius: 2px } QTableWidget::indicator:checked { background: palette(highlight) }")
+             " border-radius: 2px } QTableWidget::indicator:checked { background: palette(text) }")
 
 
 class StepsPanel(QWidget):
