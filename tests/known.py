@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET
-from calib_core.correction.step import Images, Known, Step
+from calib_core.correction.bound_constant import Known
+from calib_core.correction.images import Images
+from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 
 

@@ -21,9 +21,10 @@ from calib_core.characterisation.outputs import CorrectedOutput, Output, TableOu
 from calib_core.characterisation.train_selection import TrainSelection
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.constant import ConstantKind
+from calib_core.correction.images import Images
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.correction.split_events import COUNTS, SplitEvents
-from calib_core.correction.step import Images, Step
+from calib_core.correction.step import Step
 from calib_core.detector import DetectorType, Frames, FrameSelection
 from calib_core.errors import BadInput, BadParameter
 from calib_core.explanation import Explanation

@@ -10,8 +10,8 @@ import numpy as np
 from calib_core.axes import Array
 from calib_core.characterisation.refined import BATCH
 from calib_core.characterisation.sample_plot import moments, sample_plot
+from calib_core.correction.images import Images
 from calib_core.correction.pipeline import BoundPipeline
-from calib_core.correction.step import Images
 from calib_core.detector import Frames
 from calib_core.explanation import Explanation
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from calib_core.correction.fused import MakeArray
 from calib_core.correction.gathering import Gathering
+from calib_core.correction.images import Images
 from calib_core.correction.pipeline import BoundPipeline
-from calib_core.correction.step import Bound, Images
+from calib_core.correction.step import Bound
 from calib_core.detector import Frames
 
 

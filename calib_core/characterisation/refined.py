@@ -13,8 +13,10 @@ from calib_core.characterisation.by_gain_stage import number_of
 from calib_core.characterisation.dark_closure import Kept
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.constant import NOISE, OFFSET
+from calib_core.correction.bound_constant import Known
+from calib_core.correction.images import Images
 from calib_core.correction.pipeline import Pipeline
-from calib_core.correction.step import Images, Known, Step
+from calib_core.correction.step import Step
 from calib_core.detector import Frames
 from calib_core.numerics import residuals
 from calib_core.numerics.closure import Quarters

@@ -22,11 +22,12 @@ from calib_core.characterisation.refined import BATCH, KnownCell, Refined, Trial
 from calib_core.characterisation.samples import GateSamples, MedianSamples
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET
+from calib_core.correction.bound_constant import Known
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.cosmics import RejectCosmics
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
-from calib_core.correction.step import Known, Step
+from calib_core.correction.step import Step
 from calib_core.detector import DetectorType, Frames
 from calib_core.errors import BadParameter
 from calib_core.explanation import Explanation

@@ -10,8 +10,8 @@ import numpy as np
 
 from calib_core.axes import Array, At, Axis
 from calib_core.characterisation.inputs import Arranged
+from calib_core.correction.images import Images
 from calib_core.correction.pipeline import BoundPipeline
-from calib_core.correction.step import Images
 from calib_core.detector import DetectorType, Frames
 from calib_core.io.buffers import Buffers
 

@@ -7,8 +7,10 @@ from typing import ClassVar
 import numpy as np
 
 from calib_core.constants.constant import ADU_PER_PHOTON, GAIN_MAP, LINE_ENERGY, ConstantKind
+from calib_core.correction.bound_constant import Constants, Given, KnownConstant
 from calib_core.correction.gain_map import GainMap, WithAttributes
-from calib_core.correction.step import Bound, CannotBeDone, Constants, Given, Images, KnownConstant, Step
+from calib_core.correction.images import Images
+from calib_core.correction.step import Bound, CannotBeDone, Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 from calib_core.params import knob

@@ -9,8 +9,9 @@ from typing import Self
 import numpy as np
 
 from calib_core.axes import Array
+from calib_core.correction.bound_constant import BoundConstant, Given
 from calib_core.correction.estimators import good_samples
-from calib_core.correction.step import BoundConstant, Given, Images
+from calib_core.correction.images import Images
 from calib_core.detector import DetectorType
 from calib_core.numerics.dark_means import PART, add_dark, dark_means, no_maps
 

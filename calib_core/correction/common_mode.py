@@ -9,7 +9,9 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, ConstantKind
-from calib_core.correction.step import Given, Images, Step, shared
+from calib_core.correction.bound_constant import Given, shared
+from calib_core.correction.images import Images
+from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadParameter
 from calib_core.numerics.common_mode import Axis, near, subtract_medians

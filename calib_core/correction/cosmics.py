@@ -7,7 +7,9 @@ from typing import ClassVar
 import numpy as np
 
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, ConstantKind
-from calib_core.correction.step import Given, Images, Step, shared
+from calib_core.correction.bound_constant import Given, shared
+from calib_core.correction.images import Images
+from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 from calib_core.numerics import tracks
 from calib_core.params import knob

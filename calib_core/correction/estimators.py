@@ -8,8 +8,10 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.constants.constant import BAD_PIXELS_DARK, BAD_PIXELS_FF, BAD_PIXELS_PC, ConstantKind
+from calib_core.correction.bound_constant import Given
+from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
-from calib_core.correction.step import Given, Images, Step
+from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 
 #: Constants whose flags keep a sample out; each is taken where it is there.

@@ -7,7 +7,9 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from calib_core.constants.constant import FF_MAP, GAIN_AMP_MAP, RELATIVE_GAIN, ConstantKind
-from calib_core.correction.step import Bound, Constants, Given, Images, Step
+from calib_core.correction.bound_constant import Constants, Given
+from calib_core.correction.images import Images
+from calib_core.correction.step import Bound, Step
 from calib_core.correction.when_read import unit_of
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput

@@ -13,11 +13,12 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import OFFSET, RELATIVE_GAIN, SLOPES_FF, SLOPES_PC, THRESHOLDS_DARK
 from calib_core.correction.capacitor import Lines, RelativeGain
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
+from calib_core.correction.images import Images
 from calib_core.correction.mask import Mask
 from calib_core.correction.of_samples import OfSamples, places_of
 from calib_core.correction.offset import Offset
 from calib_core.correction.relative_gain import GainPerEnergy
-from calib_core.correction.step import Bound, Images, Step
+from calib_core.correction.step import Bound, Step
 from calib_core.correction.xray_gain import FlatField, XrayGain
 from calib_core.detector import Frames
 from calib_core.numerics.corrections import Flags, Out, by_bits, by_signal

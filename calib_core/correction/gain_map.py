@@ -8,7 +8,9 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from calib_core.constants.constant import GAIN_MAP, ConstantKind
-from calib_core.correction.step import Bound, Constants, Given, Images, Step
+from calib_core.correction.bound_constant import Constants, Given
+from calib_core.correction.images import Images
+from calib_core.correction.step import Bound, Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 

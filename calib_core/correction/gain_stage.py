@@ -8,8 +8,10 @@ import numpy as np
 
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import THRESHOLDS_DARK, ConstantKind
+from calib_core.correction.bound_constant import Constants, Given
+from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
-from calib_core.correction.step import Bound, Constants, Given, Images, Step
+from calib_core.correction.step import Bound, Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 

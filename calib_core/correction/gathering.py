@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from calib_core.correction.step import BoundConstant, Given, Images
+from calib_core.correction.bound_constant import BoundConstant, Given
+from calib_core.correction.images import Images
 from calib_core.detector import DetectorType
 
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.constants.constant import LUT, ConstantKind
-from calib_core.correction.step import Bound, Constants, Given, Images, Step
+from calib_core.correction.bound_constant import Constants, Given
+from calib_core.correction.images import Images
+from calib_core.correction.step import Bound, Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 from calib_core.numerics.lut import look_up

@@ -8,7 +8,9 @@ import numpy as np
 
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import BAD_PIXELS_DARK, BAD_PIXELS_FF, BAD_PIXELS_PC, ConstantKind
-from calib_core.correction.step import Given, Images, Step
+from calib_core.correction.bound_constant import Given
+from calib_core.correction.images import Images
+from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 
 

@@ -11,10 +11,12 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.constants.constant import NOISE, ConstantKind
+from calib_core.correction.bound_constant import Constants, Given
 from calib_core.correction.estimators import Estimator, good_samples
+from calib_core.correction.images import Images
 from calib_core.correction.of_frames import OfFrames
 from calib_core.correction.of_samples import OfSamples, places_of
-from calib_core.correction.step import Bound, CannotBeDone, Constants, Given, Images
+from calib_core.correction.step import Bound, CannotBeDone
 from calib_core.correction.when_read import WhenRead
 from calib_core.detector import DetectorType
 from calib_core.numerics.noise_peak import noise_peaks

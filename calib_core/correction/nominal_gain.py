@@ -6,7 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from calib_core.correction.step import Bound, CannotBeDone, Constants, Given, Images, Step
+from calib_core.correction.bound_constant import Constants, Given
+from calib_core.correction.images import Images
+from calib_core.correction.step import Bound, CannotBeDone, Step
 from calib_core.detector import DetectorType
 
 

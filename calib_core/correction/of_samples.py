@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from calib_core.axes import Array
-from calib_core.correction.step import Images
+from calib_core.correction.images import Images
 
 
 @dataclass(frozen=True, eq=False)

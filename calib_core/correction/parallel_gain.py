@@ -9,9 +9,11 @@ import numpy as np
 from calib_core.axes import Array
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import NOISE, OFFSET, ConstantKind
+from calib_core.correction.bound_constant import Constants, Given
 from calib_core.correction.gain_stage import StageOfBits
+from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
-from calib_core.correction.step import Bound, Constants, Given, Images
+from calib_core.correction.step import Bound
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 from calib_core.params import knob

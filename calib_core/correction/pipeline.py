@@ -10,8 +10,10 @@ from itertools import pairwise
 import numpy as np
 
 from calib_core.axes import Array
+from calib_core.correction.bound_constant import BoundConstant, Constants
 from calib_core.correction.fused import Correct, MakeArray, fused
-from calib_core.correction.step import Bound, BoundConstant, CannotBeDone, Constants, Images, Skipped, Step
+from calib_core.correction.images import Images
+from calib_core.correction.step import Bound, CannotBeDone, Skipped, Step
 from calib_core.detector import DetectorType, Frames
 from calib_core.errors import BadInput, BadParameter
 

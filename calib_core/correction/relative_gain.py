@@ -7,7 +7,9 @@ from typing import ClassVar
 import numpy as np
 
 from calib_core.constants.constant import RELATIVE_GAIN, ConstantKind
-from calib_core.correction.step import Given, Images, Step
+from calib_core.correction.bound_constant import Given
+from calib_core.correction.images import Images
+from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 
 

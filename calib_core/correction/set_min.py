@@ -6,9 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from calib_core.correction.bound_constant import Given
 from calib_core.correction.estimators import Estimator, good_samples
+from calib_core.correction.images import Images
 from calib_core.correction.of_frames import OfFrames
-from calib_core.correction.step import Given, Images
 from calib_core.detector import DetectorType
 from calib_core.params import knob
 

@@ -10,17 +10,10 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.constants.constant import ADU_PER_CLASS, CLASS_THRESHOLDS, GAIN_MAP, NOISE, ConstantKind
+from calib_core.correction.bound_constant import BoundConstant, Constants, Given, KnownConstant
 from calib_core.correction.gain_map import GainMap, WithAttributes
-from calib_core.correction.step import (
-    Bound,
-    BoundConstant,
-    Constants,
-    Given,
-    Images,
-    KnownConstant,
-    Skipped,
-    Step,
-)
+from calib_core.correction.images import Images
+from calib_core.correction.step import Bound, Skipped, Step
 from calib_core.detector import DetectorType
 from calib_core.detector.defaults import read_resource
 from calib_core.numerics import split_events

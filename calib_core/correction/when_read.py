@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from calib_core.axes import Array
+from calib_core.correction.bound_constant import BoundConstant
+from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
-from calib_core.correction.step import BoundConstant, Images
 
 
 @runtime_checkable

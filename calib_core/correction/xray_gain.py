@@ -12,8 +12,10 @@ import numpy as np
 from calib_core.axes import Array
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import SLOPES_FF, ConstantKind
+from calib_core.correction.bound_constant import Constants, Given
+from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
-from calib_core.correction.step import Bound, Constants, Given, Images, Step
+from calib_core.correction.step import Bound, Step
 from calib_core.correction.when_read import WhenRead, unit_of
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput

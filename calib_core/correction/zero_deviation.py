@@ -10,8 +10,10 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.constants.badpixels import BadPixels
+from calib_core.correction.bound_constant import BoundConstant, Given
+from calib_core.correction.images import Images
 from calib_core.correction.of_samples import places_of
-from calib_core.correction.step import BoundConstant, Given, Images, Step
+from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 
 #: Name under which the step finds what never changed among its constants.

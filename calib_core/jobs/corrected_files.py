@@ -14,7 +14,7 @@ from calib_core.axes import Array
 from calib_core.characterisation.outputs import CorrectedOutput
 from calib_core.characterisation.unit import Sink, Unit
 from calib_core.constants.badpixels import BadPixels
-from calib_core.correction.step import Images
+from calib_core.correction.images import Images
 from calib_core.detector import DetectorType, Module
 from calib_core.io.sequence_frames import SequenceFrames
 from calib_core.jobs.board import FileProgress, Written

@@ -11,8 +11,8 @@ import numpy as np
 from calib_core.axes import Array
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import INTERNAL_DIMS, ConstantKind
+from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
-from calib_core.correction.step import Images
 from calib_core.detector import Calibration, DetectorType
 from calib_core.errors import BadInput
 from calib_core.jobs.said import cells_of, names_cells, understood

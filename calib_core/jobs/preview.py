@@ -11,9 +11,10 @@ import numpy as np
 
 from calib_core.characterisation.family import named
 from calib_core.characterisation.method import Method
+from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
-from calib_core.correction.step import Images, Skipped, Step
+from calib_core.correction.step import Skipped, Step
 from calib_core.detector import Frames
 from calib_core.errors import BadParameter
 from calib_core.jobs.file_constant import FileConstant

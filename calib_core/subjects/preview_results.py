@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from calib_core.axes import Array, Result
-from calib_core.correction.step import Images
+from calib_core.correction.images import Images
 from calib_core.detector import Frames
 from calib_core.jobs.preview import Passed, Preview
 

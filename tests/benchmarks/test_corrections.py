@@ -7,12 +7,12 @@ import pytest
 
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
+from calib_core.correction.images import Images
 from calib_core.correction.mask import Mask, MaskWithCapacitor
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.relative_gain import GainPerEnergy
-from calib_core.correction.step import Images
 from calib_core.correction.xray_gain import XrayGain
 from calib_core.detector import Frames
 from calib_core.detectors.agipd import AGIPD1M

@@ -23,6 +23,7 @@ from calib_core.constants.constant import (
 )
 from calib_core.correction.absolute_gain import AbsoluteGain
 from calib_core.correction.asic_common_mode import AsicCommonMode
+from calib_core.correction.bound_constant import Given, Known, KnownConstant
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.common_mode import CommonMode
 from calib_core.correction.cosmics import RejectCosmics
@@ -31,6 +32,7 @@ from calib_core.correction.force_gain import ForceHigh, ForceMedium
 from calib_core.correction.full import MarkFull
 from calib_core.correction.gain_map import GainMap
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
+from calib_core.correction.images import Images
 from calib_core.correction.linearise import Linearise
 from calib_core.correction.low_medium_gap import LowMediumGap
 from calib_core.correction.mask import Mask
@@ -45,7 +47,7 @@ from calib_core.correction.round_photons import RoundPhotons
 from calib_core.correction.saturated import Saturated
 from calib_core.correction.set_min import SetMinimum
 from calib_core.correction.split_events import SplitEvents
-from calib_core.correction.step import Given, Images, Known, KnownConstant, Step
+from calib_core.correction.step import Step
 from calib_core.correction.xray_gain import XrayGain
 from calib_core.correction.zero_deviation import ZeroDeviation
 from calib_core.correction.zeros import ZeroNans, ZeroOrange

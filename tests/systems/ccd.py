@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from calib_core.constants.badpixels import BadPixels
-from calib_core.correction.step import Images, Known
+from calib_core.correction.bound_constant import Known
+from calib_core.correction.images import Images
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey

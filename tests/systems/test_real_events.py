@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE
+from calib_core.correction.bound_constant import Known
 from calib_core.correction.common_mode import CommonMode
+from calib_core.correction.images import Images
 from calib_core.correction.split_events import SplitEvents
-from calib_core.correction.step import Images, Known
 from calib_core.detector import DetectorType
 from calib_core.detector.registry import detector_type
 

@@ -10,9 +10,11 @@ import numpy as np
 from calib_core.axes import Axis
 from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.unit import Context, Unit
+from calib_core.correction.bound_constant import Given, Known
 from calib_core.correction.gain_stage import StageOfBits
+from calib_core.correction.images import Images
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
-from calib_core.correction.step import Given, Images, Known, Step
+from calib_core.correction.step import Step
 from calib_core.detector import DetectorType, Frames
 from calib_core.detector.registry import detector_type
 

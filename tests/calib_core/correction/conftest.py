@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calib_core.correction.step import Images
+from calib_core.correction.images import Images
 from calib_core.detectors.jungfrau import JUNGFRAU
 
 from ...known import images_of, known

@@ -11,9 +11,9 @@ import pytest
 
 from calib_core.constants.constant import ConstantKind
 from calib_core.correction.absolute_gain import AbsoluteGain
+from calib_core.correction.bound_constant import KnownConstant
 from calib_core.correction.gain_map import GainMap
 from calib_core.correction.pipeline import Pipeline
-from calib_core.correction.step import KnownConstant
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput
 

@@ -13,9 +13,10 @@ from calib_core.constants.constant import NOISE
 from calib_core.correction.capacitor import Lines, RelativeGain
 from calib_core.correction.force_gain import ForceHigh, ForceMedium
 from calib_core.correction.gain_stage import StageOfSignal
+from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
-from calib_core.correction.step import Images, Step
+from calib_core.correction.step import Step
 from calib_core.correction.xray_gain import FlatField, XrayGain
 from calib_core.detectors.agipd import AGIPD1M
 from calib_core.errors import BadInput

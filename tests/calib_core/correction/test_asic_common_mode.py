@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from calib_core.correction.asic_common_mode import AsicCommonMode
+from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.set_min import SetMinimum
-from calib_core.correction.step import Images
 from calib_core.detectors.agipd import AGIPD1M
 
 from ...lit_frames import SHAPE, frame

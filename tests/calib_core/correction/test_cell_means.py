@@ -12,8 +12,8 @@ import pytest
 from calib_core.characterisation.file_passes import FilePasses
 from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.asic_common_mode import AsicCommonMode
+from calib_core.correction.images import Images
 from calib_core.correction.pipeline import Pipeline
-from calib_core.correction.step import Images
 from calib_core.correction.zero_deviation import ZeroDeviation
 from calib_core.detector import Frames
 from calib_core.detectors.agipd import AGIPD1M

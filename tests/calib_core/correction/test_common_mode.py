@@ -10,8 +10,8 @@ import pytest
 from calib_core.constants.constant import NOISE as NOISE_OF_PIXELS
 from calib_core.constants.constant import ConstantKind
 from calib_core.correction.common_mode import CommonMode, CommonModeOfFirstStage
+from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
-from calib_core.correction.step import Images
 
 from ...known import changed, corrected, images_of
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from calib_core.constants.badpixels import BadPixels
+from calib_core.correction.bound_constant import Known
 from calib_core.correction.factors import GainFactor
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.offset import OffsetOrFlag
-from calib_core.correction.step import Known
 from calib_core.detectors.gotthard2 import GOTTHARD2
 from calib_core.errors import BadInput
 

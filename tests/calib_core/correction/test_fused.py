@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from calib_core.correction.asic_common_mode import AsicCommonMode
+from calib_core.correction.bound_constant import Given
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.force_gain import ForceHigh
 from calib_core.correction.fused import fused
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
+from calib_core.correction.images import Images
 from calib_core.correction.mask import Mask, MaskWithCapacitor
 from calib_core.correction.noise_peak import NoisePeak
 from calib_core.correction.of_samples import OfSamples
@@ -21,7 +23,7 @@ from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.correction.relative_gain import GainPerEnergy
 from calib_core.correction.set_min import SetMinimum
-from calib_core.correction.step import Given, Images, Step
+from calib_core.correction.step import Step
 from calib_core.correction.xray_gain import XrayGain
 from calib_core.detector import DetectorType, Frames
 from calib_core.detectors.agipd import AGIPD1M

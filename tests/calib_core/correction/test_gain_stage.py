@@ -6,7 +6,7 @@ import numpy as np
 
 from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.gain_stage import StageOfBits
-from calib_core.correction.step import Images
+from calib_core.correction.images import Images
 from calib_core.detector import Frames
 from calib_core.detectors.jungfrau import JUNGFRAU
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from calib_core.constants.constant import ConstantKind
+from calib_core.correction.bound_constant import Known
+from calib_core.correction.images import Images
 from calib_core.correction.linearise import Linearise, Lut
 from calib_core.correction.pipeline import Pipeline
-from calib_core.correction.step import Images, Known
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from calib_core.correction.images import Images
 from calib_core.correction.match_asics import MatchAsics
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.pipeline import Pipeline
-from calib_core.correction.step import Images
 from calib_core.detectors.agipd import AGIPD1M
 
 Array = Any

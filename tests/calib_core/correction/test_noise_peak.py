@@ -10,10 +10,10 @@ import pytest
 
 from calib_core.constants.constant import NOISE
 from calib_core.correction.force_gain import ForceHigh
+from calib_core.correction.images import Images
 from calib_core.correction.noise_peak import NoisePeak
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.pipeline import Pipeline
-from calib_core.correction.step import Images
 from calib_core.detectors.agipd import AGIPD1M
 from calib_core.errors import BadParameter
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from calib_core.constants.condition import Found
+from calib_core.correction.bound_constant import Known
 from calib_core.correction.gain_stage import StageOfBits
 from calib_core.correction.nominal_gain import NominalGain
-from calib_core.correction.step import CannotBeDone, Known
+from calib_core.correction.step import CannotBeDone
 from calib_core.detectors.epix10k import EPIX10K
 
 from ...known import images_of

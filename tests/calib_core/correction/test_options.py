@@ -12,13 +12,14 @@ import pytest
 from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.family import families
 from calib_core.constants.badpixels import BadPixels
+from calib_core.correction.images import Images
 from calib_core.correction.low_medium_gap import LowMediumGap
 from calib_core.correction.noisy_converters import NoisyConverters
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.round_photons import RoundPhotons
-from calib_core.correction.step import Images, Step
+from calib_core.correction.step import Step
 from calib_core.correction.xray_gain import XrayGain
 from calib_core.correction.zeros import ZeroNans, ZeroOrange
 from calib_core.detectors.agipd import AGIPD1M

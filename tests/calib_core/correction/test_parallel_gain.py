@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from calib_core.constants.badpixels import BadPixels
+from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.parallel_gain import StageOfBitsOrParallel
-from calib_core.correction.step import Images
 from calib_core.detector import Frames
 from calib_core.detectors.lpd import LPD1M
 from calib_core.errors import BadInput

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from calib_core.constants.badpixels import BadPixels
+from calib_core.correction.bound_constant import Known
 from calib_core.correction.saturated import Saturated
-from calib_core.correction.step import Known
 from calib_core.detector.registry import detector_type
 
 from ...known import images_of

@@ -12,10 +12,11 @@ from scipy.stats import norm
 
 from calib_core.constants.constant import NOISE, ConstantKind
 from calib_core.correction.absolute_gain import AbsoluteGain
+from calib_core.correction.bound_constant import Known, KnownConstant
 from calib_core.correction.gain_map import GainMap
+from calib_core.correction.images import Images
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.split_events import COUNTS, SplitEvents
-from calib_core.correction.step import Images, Known, KnownConstant
 from calib_core.detector.registry import detector_type
 
 from ...events import classified, shared
