@@ -6,49 +6,38 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import ClassVar
 
-import numpy as np
 from pydantic import field_validator
 
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import events
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.correct_checks import Flagged
-from calib_core.characterisation.file_passes import FilePasses
-from calib_core.characterisation.found_of_frames import Counts, checks_of, finding, results_of
+from calib_core.characterisation.correct_sums import LARGEST, TOGETHER, Summary
+from calib_core.characterisation.found_of_frames import checks_of, finding, results_of
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, as_given, inputs_of_steps
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import CorrectedOutput, Output, TableOutput
 from calib_core.characterisation.train_selection import TrainSelection
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.constant import ConstantKind
-from calib_core.correction.images import Images
-from calib_core.correction.pipeline import BoundPipeline, Pipeline
-from calib_core.correction.split_events import COUNTS, SplitEvents
+from calib_core.correction.pipeline import Pipeline
+from calib_core.correction.split_events import SplitEvents
 from calib_core.correction.step import Step
-from calib_core.detector import DetectorType, Frames, FrameSelection
+from calib_core.detector import DetectorType, FrameSelection
 from calib_core.errors import BadInput, BadParameter
 from calib_core.explanation import Explanation
-from calib_core.numerics.frame_sums import add_frame
-from calib_core.numerics.split_events import CLASSES
 from calib_core.params import knob
 from calib_core.ranges import parse_ranges, parse_steps
 
 #: Bytes of a pixel and memory cell that are summed beside the stages, and that each constant has of each entry of its
 #: first axis in memory, and while one such entry is read.
 _SUM_BYTES, _CONSTANT_BYTES, _READ_BYTES = 24, 4, 8
-#: Pixels of frames that go through the steps together, and bytes of each meanwhile, for each image that is kept, and
-#: where events are classified.
-_TOGETHER, _STEP_BYTES, _KEPT_BYTES, _EVENT_BYTES = 1 << 21, 48, 4, 24
-
-
-#: Sums are of whole numbers of this part of the unit, so that it does not matter in which order frames come: far
-#: below any noise, and 65,536 squares of the largest signal fit.
-_PART = 64
-#: Largest signal that is summed: 65,536 squares of it in those parts fit into 63 bits. No detector comes near it.
-_LARGEST = 180_000
+#: Bytes of each pixel of frames that go through the steps together, for each image that is kept, and where events are
+#: classified.
+_STEP_BYTES, _KEPT_BYTES, _EVENT_BYTES = 48, 4, 24
 _FRAMES = Result("frames", "Frames", "frames", "i8", "Corrected frames of each memory cell", over=("cell",),
                  pixels=False, role="count", hidden=True)
-_SUMMED = f"the corrected samples without flags, as far as they are finite and below {_LARGEST:,}"
+_SUMMED = f"the corrected samples without flags, as far as they are finite and below {LARGEST:,}"
 
 
 class Correct(TrainSelection, Method):
@@ -273,7 +262,7 @@ class Correct(TrainSelection, Method):
         reading = entries * kind.pixels * _READ_BYTES
         steps = _STEP_BYTES + _KEPT_BYTES * len(_kept(kind, self.steps)) + _EVENT_BYTES * self.classifies
         gathered = sum(one.bytes_of_file(kind) for one in self.steps if one.on)
-        return images * kind.pixels * _CONSTANT_BYTES + reading + gathered + max(_TOGETHER, kind.pixels) * steps
+        return images * kind.pixels * _CONSTANT_BYTES + reading + gathered + max(TOGETHER, kind.pixels) * steps
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Summary:
         """Sums of nothing yet.
@@ -283,7 +272,8 @@ class Correct(TrainSelection, Method):
         Summary
         """
         assert unit.module is not None
-        return Summary(context, unit, context.before[unit.module], self)
+        return Summary(context, unit, context.before[unit.module], _kept(context.detector, self.steps),
+                       self.classifies, [one.word for one in finding(self.steps)])
 
     def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
         """Results memory cell by memory cell.
@@ -311,122 +301,6 @@ def _other_bits(kind: DetectorType, runs: Iterable[Arranged]) -> Iterator[str]:
                    f"gain bits are {run.gain_bits}, not {stage.code}; each sample is corrected by its own bits.")
 
 
-class Summary(Accumulator):
-    """What corrected frames of a module are on average; the frames themselves go on, to where the context says.
-
-    Parameters
-    ----------
-    context, unit
-    pipeline : BoundPipeline
-        Of the module; its constants are read block by block of memory cells.
-    method : Correct
-    """
-
-    def __init__(self, context: Context, unit: Unit, pipeline: BoundPipeline, method: Correct) -> None:
-        self._kind = kind = context.detector
-        self._kept, self._classifies = _kept(kind, method.steps), method.classifies
-        self._buffers = context.buffers
-        self._bound, self._unit, self._part, self._sink = pipeline, unit, unit, context.sink
-        self._blocks = context.blocks(context.labels(unit, "cell"))
-        self._ready: tuple[int, BoundPipeline] | None = None
-        self._together = max(1, _TOGETHER // kind.pixels)
-        self._place = {label: place for place, label in enumerate(context.labels(unit, "cell"))}
-        cells, shape = len(unit.block), kind.shape
-        self._sum, self._squares = np.zeros((2, cells, *shape), np.int64)
-        self._count = np.zeros((cells, *shape), np.uint32)
-        self._stages = np.zeros((cells, len(kind.stages), *shape), np.uint32)
-        self._mask = np.zeros((cells, *shape), np.uint32)
-        self._frames = np.zeros(cells, np.int64)
-        self._events: Array = np.zeros(CLASSES, np.int64)
-        self._found = Counts([one.word for one in finding(method.steps)], cells)
-        self._passes = FilePasses(pipeline, context.labels(unit, "cell"))
-
-    def update(self, name: str, chunk: Frames) -> None:
-        """Correct frames, add them to the sums, and hand them over; in passes before the last, look at them.
-
-        Parameters
-        ----------
-        name : str
-            Key of the run.
-        chunk : Frames
-            They stay as they are.
-        """
-        if not len(chunk):
-            return
-        pipeline = self._with_constants(int(chunk.cell[0]))
-        for first in range(0, len(chunk), self._together):
-            part = chunk.part(slice(first, first + self._together))
-            images = self._passes.images(pipeline, part, self._buffers.array, self._kept)
-            if images is not None:
-                self._add(images)
-            if images is not None and self._sink is not None:
-                self._sink.take(self._part, images)
-
-    def goes_on(self, part: Unit, number: int) -> None:
-        """Take the frames of a file in a pass; those of one file after the other are all that are summed.
-
-        Parameters
-        ----------
-        part : Unit
-        number : int
-        """
-        self._part = part
-        self._passes.begin(number)
-
-    def _with_constants(self, cell: int) -> BoundPipeline:
-        """Steps with the constants of the block of memory cells that one is of; those of another are let go of."""
-        block = next(i for i, cells in enumerate(self._blocks) if cell in cells)
-        if self._ready is None or self._ready[0] != block:
-            self._ready = None
-            self._ready = block, self._bound.read([int(one) for one in self._blocks[block]])
-        return self._ready[1]
-
-    def _add(self, images: Images) -> None:
-        if COUNTS in images.found:
-            self._events += images.found[COUNTS].sum(axis=0)
-        frames = (np.ascontiguousarray(one).reshape(len(images.cell), -1)
-                  for one in (images.values, images.mask, images.stage, images.use))
-        for cell, values, mask, stage, use in zip(images.cell.tolist(), *frames, strict=True):
-            place = self._place[cell]
-            total, squares, count, flags = (
-                one[place].reshape(-1) for one in (self._sum, self._squares, self._count, self._mask))
-            stages = self._stages[place].reshape(self._stages.shape[1], -1)
-            add_frame(values, mask, stage, use, _PART, _LARGEST, (total, squares, count, flags), stages)
-            self._frames[place] += 1
-        self._found.add(images, np.array([self._place[cell] for cell in images.cell.tolist()], np.int64))
-
-    def snapshot(self, index: int) -> Maps:
-        """Results of a memory cell as far as frames have come.
-
-        Parameters
-        ----------
-        index : int
-            Of the memory cell.
-
-        Returns
-        -------
-        dict of arrays
-            By result: (slow_scan, fast_scan), shares (gain, slow_scan, fast_scan), counts of what was found (); the
-            table of the events of all memory cells.
-        """
-        place = self._unit.block.index(index)
-        n, frames = self._count[place].astype(float), max(1, int(self._frames[place]))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean = self._sum[place] / n / _PART
-            spread = np.sqrt(np.maximum(0, self._squares[place] / n / _PART**2 - mean**2) * n / (n - 1))
-        found = {"mean": _f4(mean), "deviation": _f4(spread), "bad_pixels": self._mask[place].copy(),
-                 "shares": _f4(self._stages[place] / frames), "samples": self._count[place].copy(),
-                 **self._found.at(place)}
-        if self._classifies:
-            found |= {"events": events.table(self._kind, self._events), "frames": self._frames[place]}
-        return found
-
-    @property
-    def coverage(self) -> Array:
-        """Frames seen of each memory cell."""
-        return self._frames
-
-
 def _kept(kind: DetectorType, steps: tuple[Step, ...]) -> tuple[str, ...]:
     """Words of steps after which values are kept for files."""
     return CorrectedOutput.of(kind.corrected_layout, steps).kept
@@ -437,7 +311,3 @@ def _images(kind: DetectorType, constant: ConstantKind) -> int:
     calibration = kind.calibrations.get(constant.name)
     of_stages = calibration is None or "gain" in calibration.dims
     return len(constant.used) or (len(kind.stages) if of_stages else 1)
-
-
-def _f4(values: Array) -> Array:
-    return values.astype(np.float32)

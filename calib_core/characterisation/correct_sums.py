@@ -1,0 +1,155 @@
+"""What corrected frames are on average, summed as they go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from calib_core.axes import Array
+from calib_core.characterisation import events
+from calib_core.characterisation.file_passes import FilePasses
+from calib_core.characterisation.found_of_frames import Counts
+from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
+from calib_core.correction.images import Images
+from calib_core.correction.pipeline import BoundPipeline
+from calib_core.correction.split_events import COUNTS
+from calib_core.detector import Frames
+from calib_core.numerics.frame_sums import add_frame
+from calib_core.numerics.split_events import CLASSES
+
+#: Pixels of frames that go through the steps together.
+TOGETHER = 1 << 21
+#: Sums are of whole numbers of this part of the unit, so that it does not matter in which order frames come: far
+#: below any noise, and 65,536 squares of the largest signal fit.
+_PART = 64
+#: Largest signal that is summed: 65,536 squares of it in those parts fit into 63 bits. No detector comes near it.
+LARGEST = 180_000
+
+
+class Summary(Accumulator):
+    """What corrected frames of a module are on average; the frames themselves go on, to where the context says.
+
+    Parameters
+    ----------
+    context, unit
+    pipeline : BoundPipeline
+        Of the module; its constants are read block by block of memory cells.
+    kept : sequence of str
+        Words of steps after which values are kept for files.
+    classifies : bool
+        Whether a step finds events.
+    finding : sequence of str
+        Words of steps that find something of each frame.
+    """
+
+    def __init__(
+        self, context: Context, unit: Unit, pipeline: BoundPipeline, kept: Sequence[str], classifies: bool,
+        finding: Sequence[str],
+    ) -> None:
+        self._kind = kind = context.detector
+        self._kept, self._classifies = kept, classifies
+        self._buffers = context.buffers
+        self._bound, self._unit, self._part, self._sink = pipeline, unit, unit, context.sink
+        self._blocks = context.blocks(context.labels(unit, "cell"))
+        self._ready: tuple[int, BoundPipeline] | None = None
+        self._together = max(1, TOGETHER // kind.pixels)
+        self._place = {label: place for place, label in enumerate(context.labels(unit, "cell"))}
+        cells, shape = len(unit.block), kind.shape
+        self._sum, self._squares = np.zeros((2, cells, *shape), np.int64)
+        self._count = np.zeros((cells, *shape), np.uint32)
+        self._stages = np.zeros((cells, len(kind.stages), *shape), np.uint32)
+        self._mask = np.zeros((cells, *shape), np.uint32)
+        self._frames = np.zeros(cells, np.int64)
+        self._events: Array = np.zeros(CLASSES, np.int64)
+        self._found = Counts(finding, cells)
+        self._passes = FilePasses(pipeline, context.labels(unit, "cell"))
+
+    def update(self, name: str, chunk: Frames) -> None:
+        """Correct frames, add them to the sums, and hand them over; in passes before the last, look at them.
+
+        Parameters
+        ----------
+        name : str
+            Key of the run.
+        chunk : Frames
+            They stay as they are.
+        """
+        if not len(chunk):
+            return
+        pipeline = self._with_constants(int(chunk.cell[0]))
+        for first in range(0, len(chunk), self._together):
+            part = chunk.part(slice(first, first + self._together))
+            images = self._passes.images(pipeline, part, self._buffers.array, self._kept)
+            if images is not None:
+                self._add(images)
+            if images is not None and self._sink is not None:
+                self._sink.take(self._part, images)
+
+    def goes_on(self, part: Unit, number: int) -> None:
+        """Take the frames of a file in a pass; those of one file after the other are all that are summed.
+
+        Parameters
+        ----------
+        part : Unit
+        number : int
+        """
+        self._part = part
+        self._passes.begin(number)
+
+    def _with_constants(self, cell: int) -> BoundPipeline:
+        """Steps with the constants of the block of memory cells that one is of; those of another are let go of."""
+        block = next(i for i, cells in enumerate(self._blocks) if cell in cells)
+        if self._ready is None or self._ready[0] != block:
+            self._ready = None
+            self._ready = block, self._bound.read([int(one) for one in self._blocks[block]])
+        return self._ready[1]
+
+    def _add(self, images: Images) -> None:
+        if COUNTS in images.found:
+            self._events += images.found[COUNTS].sum(axis=0)
+        frames = (np.ascontiguousarray(one).reshape(len(images.cell), -1)
+                  for one in (images.values, images.mask, images.stage, images.use))
+        for cell, values, mask, stage, use in zip(images.cell.tolist(), *frames, strict=True):
+            place = self._place[cell]
+            total, squares, count, flags = (
+                one[place].reshape(-1) for one in (self._sum, self._squares, self._count, self._mask))
+            stages = self._stages[place].reshape(self._stages.shape[1], -1)
+            add_frame(values, mask, stage, use, _PART, LARGEST, (total, squares, count, flags), stages)
+            self._frames[place] += 1
+        self._found.add(images, np.array([self._place[cell] for cell in images.cell.tolist()], np.int64))
+
+    def snapshot(self, index: int) -> Maps:
+        """Results of a memory cell as far as frames have come.
+
+        Parameters
+        ----------
+        index : int
+            Of the memory cell.
+
+        Returns
+        -------
+        dict of arrays
+            By result: (slow_scan, fast_scan), shares (gain, slow_scan, fast_scan), counts of what was found (); the
+            table of the events of all memory cells.
+        """
+        place = self._unit.block.index(index)
+        n, frames = self._count[place].astype(float), max(1, int(self._frames[place]))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = self._sum[place] / n / _PART
+            spread = np.sqrt(np.maximum(0, self._squares[place] / n / _PART**2 - mean**2) * n / (n - 1))
+        found = {"mean": _f4(mean), "deviation": _f4(spread), "bad_pixels": self._mask[place].copy(),
+                 "shares": _f4(self._stages[place] / frames), "samples": self._count[place].copy(),
+                 **self._found.at(place)}
+        if self._classifies:
+            found |= {"events": events.table(self._kind, self._events), "frames": self._frames[place]}
+        return found
+
+    @property
+    def coverage(self) -> Array:
+        """Frames seen of each memory cell."""
+        return self._frames
+
+
+def _f4(values: Array) -> Array:
+    return values.astype(np.float32)
