@@ -55,6 +55,7 @@ from calib_core.cli.command_line import command_line
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import Survey
 from calib_core.subjects.base import Subject
+from calib_core.subjects.corrected import CorrectedSubject
 from calib_core.subjects.job import JobSubject
 
 CLOSE_TIMEOUT = 5.0
@@ -204,6 +205,7 @@ class MainWindow(QMainWindow):
         self.sources_panel.correction_wanted.connect(self.correcting.correct_with)
         self.correcting.wanted.connect(lambda: self.set_layout(CORRECT))
         jobs.ended.connect(self.correcting.take_ended)
+        self.files.open_wanted.connect(self._open_corrected)
         self.steps.switched.connect(self.form.switch)
         self.steps.looked_at.connect(lambda key: self.maps.presenter.assign(min(2, self.maps.slots - 1), key))
         self.tasks.log_wanted.connect(lambda _: self.docks.bring("log"))
@@ -227,6 +229,11 @@ class MainWindow(QMainWindow):
         self.jobs.add(job)
         self.kept.setCurrentWidget(self.tasks)
         source = Source(job.spec.detector, partial(JobSubject, job))
+        self.sources.add(source)
+        self.sources.show(source)
+
+    def _open_corrected(self, job: Job) -> None:
+        source = Source("corrected files", partial(CorrectedSubject, job))
         self.sources.add(source)
         self.sources.show(source)
 

@@ -293,12 +293,32 @@ class ModuleFrames:
         return tuple(np.unique(self._sequence[self._index.part]).tolist())
 
     def file_of(self, sequence: int) -> RunFile:
-        """File of a sequence, one of :attr:`sequences`."""
+        """File of a sequence.
+
+        Parameters
+        ----------
+        sequence : int
+            One of :attr:`sequences`.
+
+        Returns
+        -------
+        RunFile
+        """
         [part] = np.flatnonzero(self._sequence == sequence)
         return self._index.parts[int(part)].file
 
     def number_of(self, sequence: int) -> int:
-        """Frames in the file of a sequence."""
+        """Frames in the file of a sequence.
+
+        Parameters
+        ----------
+        sequence : int
+            One of :attr:`sequences`.
+
+        Returns
+        -------
+        int
+        """
         return int(np.count_nonzero(self._sequence[self._index.part] == sequence))
 
     def of_sequence(self, sequence: int) -> SequenceFrames:

@@ -63,11 +63,15 @@ class Written:
 
 @dataclass(frozen=True)
 class FileProgress:
-    """A file that is written while the job reads: its name, the share of its frames that is done, and its state."""
+    """A file that is written while the job reads: its name, the share of its frames that is done, and its state.
+
+    ``raw`` is the file that it is made of.
+    """
 
     name: str
     done: float
     state: str
+    raw: Path
 
 
 @dataclass(frozen=True)

@@ -210,9 +210,7 @@ class _OpenFile:
     ) -> None:
         self.file, self.source, self._writer = file, writer.source.name, writer
         self._kind, self._output, self.raw = kind, output, frames.file.path
-        per_row = frames.per_row if kind.raw.frames_per_entry else 1
-        row = np.searchsorted(np.unique(frames.train), frames.train)
-        place = row * per_row + frames.slot if kind.raw.frames_per_entry else np.arange(len(frames.train))
+        place = places_in_file(kind, frames)
         # a train may have a memory cell several times: frames come in the order of the index
         self._places, self._frames = _Places(frames.train, frames.cell, place), frames
         self._missing = np.ones(writer.source.frames, bool)
@@ -254,6 +252,24 @@ class _OpenFile:
             arrays[raw.pulse] = self._frames.pulse[places]
         arrays |= {name: numbers[places] for name, numbers in self._frames.copied.items()}
         self._writer.write(places, arrays)
+
+
+def places_in_file(kind: DetectorType, frames: SequenceFrames) -> Array:
+    """Where the frames of a raw file lie in the corrected one.
+
+    Parameters
+    ----------
+    kind : DetectorType
+    frames : SequenceFrames
+
+    Returns
+    -------
+    (n,) int64
+        Numbers of frames; where a row has several, those of one row follow each other.
+    """
+    if not kind.raw.frames_per_entry:
+        return np.arange(len(frames.train))
+    return np.asarray(np.searchsorted(np.unique(frames.train), frames.train) * frames.per_row + frames.slot)
 
 
 class _Places:

@@ -68,5 +68,6 @@ class FileStates:
         """All files in the order of their names."""
         with self._lock:
             whole = (WRITTEN, THERE)
-            return tuple(FileProgress(one.name, 1.0 if one.state in whole else one.done / max(1, one.due), one.state)
-                         for one in sorted(self._files.values(), key=lambda one: one.name))
+            found = [FileProgress(one.name, 1.0 if one.state in whole else one.done / max(1, one.due), one.state, raw)
+                     for raw, one in self._files.items()]
+        return tuple(sorted(found, key=lambda one: one.name))

@@ -13,6 +13,7 @@ from calib_core.jobs.board import State
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import default_settings, simulate
 from calib_core.simulate.scenes.photons import Photons
+from calib_core.subjects.corrected import CorrectedSubject
 from calib_core.subjects.preview import PreviewSubject
 
 FEW = {"modules": "3", "memory_cells": 2, "proposal": 900451}
@@ -107,6 +108,10 @@ def test_a_step_is_switched_and_the_run_is_corrected_in_three_clicks(looking, tm
     qtbot.waitUntil(lambda: files.rowCount() == 1 and files.item(0, 2).text() == "written")
     assert (files.item(0, 0).text(), files.item(0, 1).data(Qt.ItemDataRole.DisplayRole)) == (path.name, 1.0)
     assert window.files.heading.text().endswith("1 of 1 files are whole")
+    qtbot.mouseClick(window.files.open_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: isinstance(shown(window).subject, CorrectedSubject) and shown(window).picture is not None)
+    np.testing.assert_array_equal(values(window, "corrected"), after)
+    assert "in files" in window.maps.source.text()
 
 
 def test_the_form_and_the_panel_have_one_switch(looking, qtbot):

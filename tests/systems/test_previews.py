@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from calib_core.axes import Pick, View
+from calib_core.axes import Pick, Picture, View
 from calib_core.characterisation.family import families
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job
@@ -20,6 +20,7 @@ from calib_core.jobs.survey import survey
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import default_settings, simulate
 from calib_core.simulate.scenes.photons import Photons
+from calib_core.subjects.corrected import CorrectedSubject
 from calib_core.subjects.preview import PreviewSubject
 
 FAMILIES = [one for one in families() if any(method.corrects for method in one.methods)]
@@ -44,6 +45,19 @@ def images(folder: Path, key: str) -> dict[str, Any]:
     return found
 
 
+def picture_of(subject: Any, cell: int) -> Picture:
+    """The whole picture of all results at a memory cell and the fourth train."""
+    subject.look_at(View({"cell": cell, "train": 3}, (), tuple(Pick(result.name) for result in subject.results)))
+    end = time.monotonic() + 60
+    while " ms" not in subject.state:
+        assert time.monotonic() < end, subject.notes
+        time.sleep(0.01)
+    assert subject.picture is not None
+    assert subject.picture.coverage.tolist() == [1.0]
+    found: Picture = subject.picture
+    return found
+
+
 @pytest.mark.parametrize("family", [one.name for one in FAMILIES])
 def test_the_frame_is_in_the_corrected_file(family: str, tmp_path: Path) -> None:
     [one] = [one for one in FAMILIES if one.name == family]
@@ -59,17 +73,9 @@ def test_the_frame_is_in_the_corrected_file(family: str, tmp_path: Path) -> None
     job.wait()
     assert job.board.state is State.DONE, job.board.error
     output = job.plan.outputs[0]  # type: ignore[union-attr]
-    job.close()
     subject = PreviewSubject(Preview.of(make_plan(spec)))
     last = len(subject.axes["cell"]) - 1
-    subject.look_at(View({"cell": last, "train": 3}, (), tuple(Pick(result.name) for result in subject.results)))
-    end = time.monotonic() + 60
-    while not subject.state.startswith("preview,"):
-        assert time.monotonic() < end, subject.notes
-        time.sleep(0.01)
-    picture = subject.picture
-    assert picture is not None
-    assert picture.coverage.tolist() == [1.0]
+    picture = picture_of(subject, last)
     for name, key in (("corrected", output.images[-1].key), ("bad_pixels", kind.corrected_layout.mask)):
         [stored] = images(tmp_path / "out", key).values()
         frames = stored.reshape(-1, *kind.shape)
@@ -78,4 +84,13 @@ def test_the_frame_is_in_the_corrected_file(family: str, tmp_path: Path) -> None
     values = picture.maps[Pick("corrected")][0]
     assert np.isfinite(values).mean() > 0.5
     assert len(np.unique(values)) > 100
-    subject.close()
+    in_files = CorrectedSubject(job)
+    assert (in_files.axes, in_files.modules) == (subject.axes, subject.modules)
+    stored = picture_of(in_files, last)
+    both = [one for one in in_files.results if Pick(one.name) in picture.maps]
+    assert {one.name for one in both} >= {"corrected", "bad_pixels"}
+    for one in both:  # at the same memory cell and train
+        np.testing.assert_array_equal(stored.maps[Pick(one.name)], picture.maps[Pick(one.name)], err_msg=one.name)
+        assert one.unit == next(other.unit for other in subject.results if other.name == one.name)
+    for shown in (in_files, subject, job):
+        shown.close()

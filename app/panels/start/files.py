@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.running.jobs_model import JobsModel, job_label
 from app.widgets.plain import PlainLabel
@@ -18,13 +27,25 @@ _NAME, _DONE, _STATE = range(3)
 
 
 class FilesPanel(QWidget):
-    """One row per file, in the order of their names; the heading counts those that are whole."""
+    """One row per file, in the order of their names; the heading counts those that are whole.
+
+    Signals
+    -------
+    open_wanted(job)
+        The frames of the files are to be looked at.
+    """
+
+    open_wanted = pyqtSignal(object)
 
     def __init__(self, jobs: JobsModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._files: tuple[FileProgress, ...] = ()
         self._job: Job | None = None
         self.heading = PlainLabel(HINT, objectName="files_heading")
+        self.open_button = QPushButton("Open", objectName="open_corrected")
+        self.open_button.setToolTip("Look at the frames of the corrected files, once the job has ended")
+        self.open_button.setEnabled(False)
+        self.open_button.clicked.connect(lambda: self.open_wanted.emit(self._job))
         self.table = QTableWidget(0, len(_COLUMNS), objectName="files")
         self.table.setHorizontalHeaderLabels(_COLUMNS)
         self.table.verticalHeader().hide()
@@ -39,7 +60,10 @@ class FilesPanel(QWidget):
             header.resizeSection(column, self.table.fontMetrics().horizontalAdvance(text))
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 4, 6, 4)
-        column.addWidget(self.heading)
+        row = QHBoxLayout()
+        row.addWidget(self.heading, 1)
+        row.addWidget(self.open_button)
+        column.addLayout(row)
         column.addWidget(self.table, 1)
         self.table.hide()
         jobs.board_changed.connect(self._take)
@@ -50,6 +74,7 @@ class FilesPanel(QWidget):
             return
         self._job = job
         whole = sum(one.state in (THERE, WRITTEN) for one in board.files)
+        self.open_button.setEnabled(board.state.ended and whole > 0)
         self.heading.setText(f"{job_label(job)}: {whole} of {len(board.files)} files are whole")
         if board.files != self._files:
             self._show(board.files)
