@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -11,6 +12,7 @@ import numpy as np
 
 from calib_core.characterisation.family import named
 from calib_core.characterisation.method import Method
+from calib_core.constants.constant import NOISE
 from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
@@ -22,6 +24,8 @@ from calib_core.jobs.plan import Plan
 from calib_core.jobs.same_steps import check_same_codes, check_same_steps
 from calib_core.jobs.step_constants import FileConstants
 
+#: Variance of a charge in silicon, keV per keV: Fano factor 0.115 and 3.65 eV for each pair of charges.
+_FANO = 0.115 * 0.00365
 #: Memory cells whose constants are kept of each module.
 _KEPT_CELLS = 4
 
@@ -33,13 +37,12 @@ class _KeptConstant(FileConstant):
     kept: dict[tuple[int, ...], OfSamples] = field(default_factory=dict)
 
     def read(self, cells: Sequence[int] = ()) -> OfSamples:
-        """The constant in memory; of the same memory cells it is read once."""
+        """A copy of the constant in memory, which a step may change; of the same memory cells it is read once."""
         key = tuple(cells)
         if key not in self.kept:
-            while len(self.kept) >= _KEPT_CELLS:
-                del self.kept[next(iter(self.kept))]
+            _make_room(self.kept, _KEPT_CELLS)
             self.kept[key] = super().read(cells)
-        return self.kept[key]
+        return replace(self.kept[key], data=self.kept[key].data.copy())
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,8 @@ class Preview:
     method: Method
     _constants: Mapping[int, FileConstants] = field(repr=False)
     _bound: Mapping[int, BoundPipeline] = field(repr=False)
+    _ready: dict[tuple[int, int], BoundPipeline] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
@@ -129,7 +134,7 @@ class Preview:
             A value is not allowed, or a step cannot be done with the constants that there are.
         """
         method = named(self.plan.spec.family).method(self.plan.spec.method).with_changes(parameters)
-        return replace(self, method=method, _bound=_bind(self.plan, method, self._constants))
+        return replace(self, method=method, _bound=_bind(self.plan, method, self._constants), _ready={})
 
     @property
     def trains(self) -> tuple[int, ...]:
@@ -177,7 +182,7 @@ class Preview:
 
     def read_ahead(self, module: int, cell: int) -> None:
         """Bring the constants of a memory cell into memory, so that its frames need not wait for them."""
-        self._bound[module].read([cell])
+        self._with_constants(module, cell)
 
     def passed(self, module: int, frames: Frames) -> Passed:
         """A frame after each step.
@@ -188,7 +193,7 @@ class Preview:
         frames : Frames
             Of one memory cell; they stay as they are.
         """
-        bound = self._bound[module].read([int(frames.cell[0])])
+        bound = self._with_constants(module, int(frames.cell[0]))
         raw = Images.of_frames(frames)
         after: dict[str, Images] = {}
         seconds: dict[str, float] = {}
@@ -204,12 +209,66 @@ class Preview:
 
     def without(self, module: int, word: str, frames: Frames) -> Images:
         """A frame after all steps but one."""
-        bound = self._bound[module]
+        bound = self._with_constants(module, int(frames.cell[0]))
         left = {word, *(one.step.word for one in bound.steps if one.step.follows == word)}
         others = replace(bound, steps=tuple(one for one in bound.steps if one.step.word not in left))
         images = Images.of_frames(frames)
-        others.read([int(frames.cell[0])]).apply(images)
+        others.apply(images)
         return images
+
+    def _with_constants(self, module: int, cell: int) -> BoundPipeline:
+        """Steps of a module with the constants of a memory cell in memory."""
+        key = module, cell
+        ready = self._ready.get(key)  # who needs nothing read waits for nobody who reads
+        if ready is not None:
+            return ready
+        with self._lock:
+            if key not in self._ready:
+                _make_room(self._ready, _KEPT_CELLS * len(self._bound))
+                self._ready[key] = self._bound[module].read([cell])
+            return self._ready[key]
+
+
+    def error(self, module: int, frames: Frames, passed: Passed, row: int, col: int) -> float:
+        """Standard deviation that a corrected sample is expected to have, in the unit of what comes out.
+
+        Read noise of its gain stage, as the constant has it, the statistics of its charge in silicon where the unit
+        is an energy, and the steps of the converter, each by what the steps make of one code more. Errors of the
+        other constants are not known, and not in it.
+
+        Parameters
+        ----------
+        module : int
+        frames : Frames
+            Of one frame.
+        passed : Passed
+            The same after the steps.
+        row, col : int
+
+        Returns
+        -------
+        float
+            NaN where there is no noise among the constants, or the sample has no value that follows its code.
+        """
+        noise = self._constants[module].found.get(NOISE.name)
+        if noise is None:
+            return float("nan")
+        block = frames.block.copy()
+        block[0, 0, row, col] += 1 if block[0, 0, row, col] < np.iinfo(block.dtype).max else -1
+        other = self.passed(module, replace(frames, block=block)).last
+        of_code = abs(float(other.values[0, row, col]) - float(passed.last.values[0, row, col]))
+        same_stage = other.stage[0, row, col] == passed.last.stage[0, row, col]
+        sigma = float(noise.read([int(frames.cell[0])]).of(passed.last)[0, row, col])
+        if not (same_stage and np.isfinite(of_code) and of_code > 0):
+            return float("nan")
+        charge = max(0.0, float(passed.last.values[0, row, col])) if self.unit == "keV" else 0.0
+        return float(np.sqrt((of_code * sigma) ** 2 + _FANO * charge + of_code**2 / 12))
+
+
+def _make_room(kept: dict[Any, Any], most: int) -> None:
+    """Let the oldest entries go."""
+    while len(kept) >= most:
+        kept.pop(next(iter(kept)), None)
 
 
 def _kept(constant: FileConstant) -> FileConstant:

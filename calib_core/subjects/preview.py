@@ -76,6 +76,7 @@ class PreviewSubject(FrameSubject[_Frame]):
         self.preview = self._used = preview
         self._looked: _Looked | None = None
         self._slowest = 0.0
+        self._error: tuple[_Frame, tuple[int, int], float] | None = None
         super().__init__(plan.detector, sorted(module for module in plan.modules if module is not None),
                          preview.cells, preview.trains, results_of(preview))
 
@@ -172,6 +173,26 @@ class PreviewSubject(FrameSubject[_Frame]):
                                  self.kind.stages[int(after.stage[0, row, col])].short, _names(new)))
             before = after
         return tuple(found)
+
+    def error(self, module: int, row: int, col: int) -> float:
+        """Standard deviation that the corrected sample of a pixel is expected to have in the frame that is shown.
+
+        Parameters
+        ----------
+        module, row, col : int
+
+        Returns
+        -------
+        float
+            In the unit of the corrected frame; NaN where it is not known.
+        """
+        looked = self._looked
+        if looked is None or module not in looked.frames:
+            return float("nan")
+        one = looked.frames[module]
+        if self._error is None or self._error[0] is not one or self._error[1] != (row, col):
+            self._error = one, (row, col), one.preview.error(module, one.frames, one.passed, row, col)
+        return self._error[2]
 
     # -- frames
 

@@ -104,8 +104,9 @@ class StepsPanel(QWidget):
         where = place_text(subject.kind, pixel)
         if not passed:
             return f"{where}: no frame"
-        units = [one.unit for one in passed]
-        return f"{where}: {_number(passed[-1].after)} {units[-1]}, {passed[-1].stage}"
+        last, error = passed[-1], subject.error(*pixel)
+        value = _number(last.after) + (f" ± {error:.2g}" if np.isfinite(error) else "")
+        return f"{where}: {value} {last.unit}, {last.stage}"
 
     def _fill(self, row: int, link: Link, passed: Passage | None, seconds: Mapping[str, float]) -> None:
         step = link.step
@@ -163,6 +164,8 @@ class StepsPanel(QWidget):
         header.setSectionResizeMode(_STEP, QHeaderView.ResizeMode.Stretch)
         for column, text in ((_BEFORE, "−12345.6"), (_AFTER, "−12345.6 keV"), (_TIME, "123.4M")):
             header.resizeSection(column, table.fontMetrics().horizontalAdvance(text))
+        self.heading.setToolTip(tip("± is what read noise, the statistics of the charge, and the steps of the "
+                                    "converter make; errors of the constants are not in it"))
         self.heading.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         row = QHBoxLayout(self._buttons)

@@ -21,13 +21,14 @@ from calib_core.jobs.preview import Preview
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import survey
 from calib_core.jobs.truth_constants import folder_of, write_truth
-from calib_core.simulate import Simulated, default_settings, simulate
+from calib_core.simulate import Simulated, default_settings, read_truth, simulate
 from calib_core.simulate.scenes.photons import Photons
 from calib_core.store.constants import list_constants
 from calib_core.subjects.preview import PreviewSubject
 
 Array = npt.NDArray[Any]
 MODULES, CELLS, TRAINS = (1, 3), 3, 6
+SCENE = Photons(photons=3000.0)
 SOURCE = "INSTRUMENT/SPB_DET_AGIPD1M-1/{}/{}CH0:{}/image"
 
 
@@ -35,7 +36,7 @@ SOURCE = "INSTRUMENT/SPB_DET_AGIPD1M-1/{}/{}CH0:{}/image"
 def light(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
     settings = default_settings("AGIPD1M").with_changes(
         {"modules": "1,3", "memory_cells": CELLS, "trains": TRAINS, "proposal": 900451, "first_run": 4})
-    made = simulate(settings, tmp_path_factory.mktemp("light"), scene=Photons(photons=3000.0))
+    made = simulate(settings, tmp_path_factory.mktemp("light"), scene=SCENE)
     write_truth(made)
     return made
 
@@ -142,6 +143,10 @@ def test_a_step_that_is_switched_off_is_left_out_at_once_and_its_maps_are_empty(
     assert np.nanmax(np.abs(on.maps[Pick("effect_rel_gain")][high])) == 0
     assert np.isnan(off.maps[Pick("after_rel_gain")]).all()
     assert np.isnan(off.maps[Pick("effect_rel_gain")]).all()
+    again = picture(subject, act=lambda: subject.show_chain(subject.preview.with_parameters({})))
+    for name in names:  # constants are as they were, also of medium gain
+        np.testing.assert_array_equal(again.maps[Pick(name)], on.maps[Pick(name)], err_msg=name)
+    off = picture(subject, act=lambda: subject.show_chain(chain))
     done = [link.step.word for link in subject.links if link.done]
     assert done == ["stage_of_signal", "offset", "xray_gain", "mask"]
 
@@ -174,6 +179,24 @@ def test_a_pixel_is_told_step_by_step(subject: PreviewSubject) -> None:
     assert {one.stage for one in passed} == {"MG"}
     assert set(subject.seconds) == {one.word for one in passed}
     assert subject.passages(7, row, col) == ()
+
+
+def test_errors_are_as_large_as_residuals_to_the_charge_that_was_put_in(
+        subject: PreviewSubject, light: Simulated) -> None:
+    """Of pixels that have no flag, in both gain stages."""
+    found = picture(subject, "corrected", "bad_pixels", "stage", cell=1, train=4)
+    train, cell = int(subject.axes["train"].labels[4]), int(subject.axes["cell"].labels[1])
+    charge, _ = SCENE.truth_of(read_truth(light.truth_file).settings, 1, train, cell)
+    good = (found.maps[Pick("bad_pixels")][0] == 0) & np.isfinite(found.maps[Pick("corrected")][0])
+    rng = np.random.default_rng(3)
+    for stage in (0, 1):
+        places = np.argwhere(good & (found.maps[Pick("stage")][0] == stage))
+        chosen = rng.choice(places, 400, replace=False).tolist()
+        errors = np.array([subject.error(1, row, col) for row, col in chosen])
+        residuals = np.array([found.maps[Pick("corrected")][0, row, col] - charge[row, col] for row, col in chosen])
+        assert np.isfinite(errors).all()
+        # of a standard deviation of 400 values, 3.5 %
+        assert np.std(residuals / errors) == pytest.approx(1, abs=0.12), stage
 
 
 def test_a_frame_that_is_not_there_is_no_data(subject: PreviewSubject, monkeypatch: pytest.MonkeyPatch) -> None:
