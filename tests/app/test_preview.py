@@ -41,7 +41,8 @@ def has_preview(window):
     """Whether a whole picture of the preview is on the screen."""
     subject = shown(window).subject
     return (isinstance(subject, PreviewSubject) and subject.state.startswith("preview,")
-            and shown(window).picture is subject.picture and shown(window).picture.coverage.min() == 1)
+            and shown(window).picture is subject.picture and shown(window).picture.coverage.min() == 1
+            and Pick("corrected") in shown(window).picture.maps)  # maps of the slots come after those wished before
 
 
 def open_by_keys(window, qtbot, root, text):
@@ -108,8 +109,10 @@ def test_a_step_is_switched_and_the_run_is_corrected_in_three_clicks(looking, tm
     qtbot.waitUntil(lambda: files.rowCount() == 1 and files.item(0, 2).text() == "written")
     assert (files.item(0, 0).text(), files.item(0, 1).data(Qt.ItemDataRole.DisplayRole)) == (path.name, 1.0)
     assert window.files.heading.text().endswith("1 of 1 files are whole")
+    qtbot.waitUntil(window.files.open_button.isEnabled)
     qtbot.mouseClick(window.files.open_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: isinstance(shown(window).subject, CorrectedSubject) and shown(window).picture is not None)
+    qtbot.waitUntil(lambda: isinstance(shown(window).subject, CorrectedSubject) and shown(window).picture is not None
+                    and Pick("corrected") in shown(window).picture.maps)
     np.testing.assert_array_equal(values(window, "corrected"), after)
     assert "in files" in window.maps.source.text()
 
@@ -134,7 +137,8 @@ def test_a_pixel_goes_through_the_chain_and_a_step_through_the_third_map(looking
     raw, corrected = float(values(window, "raw")[100, 50]), float(values(window, "corrected")[100, 50])
     assert float(texts["offset"][0]) == pytest.approx(raw, abs=0.06)
     assert float(texts["xray_gain"][1].removesuffix(" keV")) == pytest.approx(corrected, rel=1e-3)
-    assert f"{corrected:.4g} keV" in window.steps.heading.text()
+    error = shown(window).subject.error(3, 100, 50)
+    assert f"{corrected:.4g} ± {error:.2g} keV" in window.steps.heading.text()
     table = window.steps.table
     [row] = [i for i in range(table.rowCount()) if table.item(i, 0).data(Qt.ItemDataRole.UserRole) == "offset"]
     middle = table.visualItemRect(table.item(row, 0)).center()
