@@ -105,7 +105,7 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
     there = {number: one.found for number, one in constants.items()}
     lacking = tuple(level_out(steps, there, choice.refusals))
     bound = {number: Pipeline(steps).bind(found, detector.type) for number, found in constants.items()}
-    skipped = dict.fromkeys(one.reason for pipeline in bound.values() for one in pipeline.skipped)
+    skipped = tuple(left_out(bound))
     check_same_steps(bound)
     codes = check_same_codes(steps, bound, there)
     told = (f"The {inputs[0].label} of module {number} {text}." for number, one in bound.items() for text in one.told)
@@ -113,6 +113,30 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
     without = dict.fromkeys(text for one in bound.values() for text in _without(one))
     return Before(bound, constants, (
         *lacking, *skipped, *without, *told, *codes, *_doubts(constants, run), *of_sets(used)))
+
+
+def left_out(bound: Mapping[int, BoundPipeline]) -> Iterator[str]:
+    """Sentences on steps that are left out, one of each step.
+
+    Parameters
+    ----------
+    bound : mapping
+        Steps of each module with their constants.
+
+    Yields
+    ------
+    str
+        Why; where modules have reasons of their own, that of the first, with the numbers of the others.
+    """
+    reasons: dict[str, dict[int, str]] = {}
+    for number, pipeline in bound.items():
+        for one in pipeline.skipped:
+            reasons.setdefault(one.step, {})[number] = one.reason
+    for of_modules in reasons.values():
+        first, *others = of_modules
+        alike = len(set(of_modules.values())) == 1
+        more = f"; likewise module{'s' if len(others) > 1 else ''} {format_numbers(others)}" if others else ""
+        yield of_modules[first] if alike else f"{of_modules[first].rstrip('.')} (module {first}{more})."
 
 
 def _without(pipeline: BoundPipeline) -> Iterator[str]:

@@ -17,11 +17,13 @@ from calib_core.characterisation.family import named
 from calib_core.constants.condition import Condition, Found
 from calib_core.correction.mask import Mask
 from calib_core.correction.offset import Offset
+from calib_core.correction.pipeline import BoundPipeline
+from calib_core.correction.step import Skipped
 from calib_core.detector import Detector, Module
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput
 from calib_core.jobs.spec import JobSpec
-from calib_core.jobs.step_constants import OfRun, bind_before
+from calib_core.jobs.step_constants import OfRun, bind_before, left_out
 
 from .tiny import KIND, MODULE, put_constant
 
@@ -241,3 +243,13 @@ def test_a_step_without_its_optional_constants_says_which(tmp_path: Path) -> Non
     method = Correct(steps=(Offset(), Mask()))
     said = bind_before(spec(tmp_path, "offset"), method, TINY, (3,), run()).told
     assert list(said) == ["Mask is done without BadPixelsDark and BadPixelsFF."]
+
+
+def test_a_step_that_is_left_out_of_many_modules_is_one_sentence() -> None:
+    def without(*reasons: str) -> BoundPipeline:
+        return BoundPipeline((), tuple(Skipped(f"Step {i}", reason) for i, reason in enumerate(reasons)), TINY)
+
+    same = "Step 0 is left out: there is no SlopesPC."
+    bound = {module: without(same, f"Step 1 is left out: offsets lie {module}00 ADU above.") for module in (2, 3, 5)}
+    assert list(left_out(bound)) == [
+        same, "Step 1 is left out: offsets lie 200 ADU above (module 2; likewise modules 3,5)."]
