@@ -81,7 +81,7 @@ class CorrectedSubject(FrameSubject[_Stored]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What the plan told of runs and constants, and trouble with reading."""
-        return tuple(dict.fromkeys(filter(None, (*self._plan.notes, self.trouble))))
+        return tuple(dict.fromkeys(filter(None, (*self._plan.notes, *self.unread, self.trouble))))
 
     def load(self, module: int, train: int, cell: int) -> _Stored | None:
         """Where a frame lies.

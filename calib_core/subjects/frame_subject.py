@@ -14,6 +14,7 @@ import numpy as np
 from calib_core.axes import Array, At, Axis, Label, Pick, Picture, Result, View
 from calib_core.composer import Composer
 from calib_core.detector import Detector
+from calib_core.errors import CalibrationError
 from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.remarks import Remark
 
@@ -56,6 +57,8 @@ class FrameSubject(ABC, Generic[Loaded]):
         self.version = 1
         self.picture: Picture | None = None
         self.trouble = ""
+        #: What of the newest picture could not be read.
+        self.unread: tuple[str, ...] = ()
         self.lock = threading.Lock()
         self.busy, self.seconds_taken = True, float("nan")
         self.composer = Composer(self._compose, self._show, self._tell)
@@ -106,11 +109,13 @@ class FrameSubject(ABC, Generic[Loaded]):
             Train id and memory cell.
         """
 
-    def took(self, at: tuple[int, int], loaded: Mapping[int, Loaded], whole: bool) -> None:
+    def took(self, picture: Picture, at: tuple[int, int], loaded: Mapping[int, Loaded], whole: bool) -> None:
         """A picture of some frames comes.
 
         Parameters
         ----------
+        picture : Picture
+            That comes.
         at : (int, int)
             Train id and memory cell.
         loaded : mapping
@@ -236,23 +241,32 @@ class FrameSubject(ABC, Generic[Loaded]):
             Pick(one.name): one for one in self.results[:1]}
         maps = {pick: np.full((len(modules), *self.kind.shape), result.blank, result.numpy_dtype)
                 for pick, result in picks.items()}
-        coverage = np.zeros(len(modules))
+        coverage, unread = np.zeros(len(modules)), dict[str, None]()
         for i, module in enumerate(modules):
-            found = self.load(module, *at)
+            try:
+                found = self.load(module, *at)
+                if found is not None:
+                    for pick, result in picks.items():
+                        maps[pick][i] = self.value(result, module, found)
+            except CalibrationError as error:  # of the others there is a picture all the same
+                unread[str(error)] = None
+                for pick, result in picks.items():
+                    maps[pick][i] = result.blank
+                continue
             if found is not None:
                 loaded[module], coverage[i] = found, 1.0
-                for pick, result in picks.items():
-                    maps[pick][i] = self.value(result, module, found)
             yield None
             if time.monotonic() - shown > _PICTURE_INTERVAL and i + 1 < len(modules):
-                self.took(at, dict(loaded), whole=False)
-                yield _picture(view, modules, {pick: out.copy() for pick, out in maps.items()}, coverage.copy())
+                picture = _picture(view, modules, {pick: out.copy() for pick, out in maps.items()}, coverage.copy())
+                self.took(picture, at, dict(loaded), whole=False)
+                yield picture
                 shown = time.monotonic()
-        self.seconds_taken = time.monotonic() - start
+        self.seconds_taken, self.unread = time.monotonic() - start, tuple(unread)
         with self.lock:
             self.busy = False
-        self.took(at, loaded, whole=True)
-        yield _picture(view, modules, maps, coverage)
+        picture = _picture(view, modules, maps, coverage)
+        self.took(picture, at, loaded, whole=True)
+        yield picture
         for _ in self.ahead(at, modules):
             yield None
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from calib_core.axes import Array, Result
+from calib_core.axes import Array, Picture, Result
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import Frames
 from calib_core.jobs.preview import Link, Passed, Preview
@@ -75,7 +76,9 @@ class PreviewSubject(FrameSubject[_Frame]):
         assert plan.detector is not None
         self.preview = self._used = preview
         self._looked: _Looked | None = None
-        self._slowest = 0.0
+        #: What is behind pictures that somebody still has.
+        self._behind: list[tuple[weakref.ref[Picture], _Looked]] = []
+        self._slowest, self._is_new_cell = 0.0, True
         self._error: tuple[_Frame, tuple[int, int], float] | None = None
         super().__init__(plan.detector, sorted(module for module in plan.modules if module is not None),
                          preview.cells, preview.trains, results_of(preview))
@@ -108,7 +111,7 @@ class PreviewSubject(FrameSubject[_Frame]):
     def notes(self) -> tuple[str, ...]:
         """What is to be known of runs and constants, steps that are left out, trouble."""
         left = [one.why_not for one in self.preview.links if one.why_not]
-        return tuple(dict.fromkeys(filter(None, (*self.preview.plan.notes, *left, self.trouble))))
+        return tuple(dict.fromkeys(filter(None, (*self.preview.plan.notes, *left, *self.unread, self.trouble))))
 
     # -- the chain
 
@@ -138,21 +141,38 @@ class PreviewSubject(FrameSubject[_Frame]):
         """All steps in their order."""
         return self.preview.links
 
-    @property
-    def seconds(self) -> Mapping[str, float]:
-        """What each step took on all modules that are shown, s; none before there is a picture."""
-        looked = self._looked
+    def is_of_chain(self, picture: Picture | None) -> bool:
+        """Whether a picture is of the chain as it is now; a frozen one need not be."""
+        looked = self._of(picture)
+        return looked is not None and looked.preview is self.preview
+
+    def seconds(self, picture: Picture | None) -> Mapping[str, float]:
+        """What each step took on all modules of a picture.
+
+        Parameters
+        ----------
+        picture : Picture, optional
+            Of this subject.
+
+        Returns
+        -------
+        dict of str to float
+            By the words of the steps, s; nothing without a picture.
+        """
+        looked = self._of(picture)
         total: dict[str, float] = {}
         for one in () if looked is None else looked.frames.values():
             for word, seconds in one.passed.seconds.items():
                 total[word] = total.get(word, 0.0) + seconds
         return total
 
-    def passages(self, module: int, row: int, col: int) -> tuple[Passage, ...]:
-        """What each step made of the sample of a pixel in the frame that is shown.
+    def passages(self, picture: Picture | None, module: int, row: int, col: int) -> tuple[Passage, ...]:
+        """What each step made of the sample of a pixel in the frame of a picture.
 
         Parameters
         ----------
+        picture : Picture, optional
+            Of this subject.
         module, row, col : int
 
         Returns
@@ -160,7 +180,7 @@ class PreviewSubject(FrameSubject[_Frame]):
         tuple of Passage
             Of the steps that were done, in their order; none where the module has no frame.
         """
-        looked = self._looked
+        looked = self._of(picture)
         if looked is None or module not in looked.frames:
             return ()
         passed = looked.frames[module].passed
@@ -174,11 +194,13 @@ class PreviewSubject(FrameSubject[_Frame]):
             before = after
         return tuple(found)
 
-    def error(self, module: int, row: int, col: int) -> float:
-        """Standard deviation that the corrected sample of a pixel is expected to have in the frame that is shown.
+    def error(self, picture: Picture | None, module: int, row: int, col: int) -> float:
+        """Standard deviation that the corrected sample of a pixel is expected to have in the frame of a picture.
 
         Parameters
         ----------
+        picture : Picture, optional
+            Of this subject.
         module, row, col : int
 
         Returns
@@ -186,7 +208,7 @@ class PreviewSubject(FrameSubject[_Frame]):
         float
             In the unit of the corrected frame; NaN where it is not known.
         """
-        looked = self._looked
+        looked = self._of(picture)
         if looked is None or module not in looked.frames:
             return float("nan")
         one = looked.frames[module]
@@ -194,10 +216,18 @@ class PreviewSubject(FrameSubject[_Frame]):
             self._error = one, (row, col), one.preview.error(module, one.frames, one.passed, row, col)
         return self._error[2]
 
+    def _of(self, picture: Picture | None) -> _Looked | None:
+        """What is behind a picture."""
+        if picture is None:
+            return None
+        with self.lock:
+            return next((looked for known, looked in self._behind if known() is picture), None)
+
     # -- frames
 
     def begin(self, at: tuple[int, int]) -> None:
         """Take the chain as it is now for a picture."""
+        self._is_new_cell = self._looked is None or self._looked.at[1] != at[1]
         with self.lock:
             self._used, self.busy = self.preview, True
 
@@ -237,12 +267,13 @@ class PreviewSubject(FrameSubject[_Frame]):
         """
         return value_of(result, loaded.preview, module, loaded.frames, loaded.passed)
 
-    def took(self, at: tuple[int, int], loaded: Mapping[int, _Frame], whole: bool) -> None:
+    def took(self, picture: Picture, at: tuple[int, int], loaded: Mapping[int, _Frame], whole: bool) -> None:
         """Keep the frames of the picture, for the pixel that is selected and for another chain."""
-        if whole and (self._looked is None or self._looked.at[1] != at[1]):
+        if whole and self._is_new_cell:
             self._slowest = max(self._slowest, self.seconds_taken)
-        self._looked = _Looked(at, self._used, loaded)
+        self._looked = looked = _Looked(at, self._used, loaded)
         with self.lock:
+            self._behind = [(weakref.ref(picture), looked), *(one for one in self._behind if one[0]() is not None)]
             self.busy = not whole or self.preview is not self._used
 
     def ahead(self, at: tuple[int, int], modules: Sequence[int]) -> Iterator[None]:

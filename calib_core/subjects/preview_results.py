@@ -24,9 +24,10 @@ def results_of(preview: Preview) -> tuple[Result, ...]:
     tuple of Result
         All over (cell, train).
     """
-    over = ("cell", "train")
+    over, kind = ("cell", "train"), preview.plan.detector_type
+    first = [kind.stages[0].short] if kind.in_parallel else []  # of a frame in each gain stage
     found = [
-        Result("raw", "Raw", "ADU", "f4", "Frame as it is stored", over),
+        Result("raw", " ".join(("Raw", *first)), "ADU", "f4", "Frame as it is stored", over),
         Result("corrected", "Corrected", preview.unit, "f4", "Frame after all steps that are on", over),
         Result("bad_pixels", "Mask", "", "u4", "Flags after all steps", over, role="flags", missing=0.0),
         Result("stage", "Gain stage", "", "f4", "Gain stage of each sample, the first is 0", over),

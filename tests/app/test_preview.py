@@ -82,7 +82,7 @@ def looking(open_window, lit, tmp_path, qtbot):
     return window
 
 
-def test_a_step_is_switched_and_the_run_is_corrected_in_three_clicks(looking, tmp_path, qtbot):
+def test_a_step_is_switched_and_the_run_is_corrected_in_three_clicks(looking, open_window, tmp_path, qtbot):
     """Enter, the switch, Run."""
     window = looking
     assert window.docks.layout is CORRECT
@@ -115,6 +115,11 @@ def test_a_step_is_switched_and_the_run_is_corrected_in_three_clicks(looking, tm
                     and Pick("corrected") in shown(window).picture.maps)
     np.testing.assert_array_equal(values(window, "corrected"), after)
     assert "in files" in window.maps.source.text()
+    window.close()  # neither corrected frames nor a preview come back as constants
+    second = open_window()
+    assert second.keeper.found.shown == second.keeper.found.compared == ()
+    qtbot.waitUntil(lambda: has_preview(second))  # of the run that was open, in the layout that was chosen
+    assert second.docks.layout is CORRECT
 
 
 def test_the_form_and_the_panel_have_one_switch(looking, qtbot):
@@ -137,7 +142,7 @@ def test_a_pixel_goes_through_the_chain_and_a_step_through_the_third_map(looking
     raw, corrected = float(values(window, "raw")[100, 50]), float(values(window, "corrected")[100, 50])
     assert float(texts["offset"][0]) == pytest.approx(raw, abs=0.06)
     assert float(texts["xray_gain"][1].removesuffix(" keV")) == pytest.approx(corrected, rel=1e-3)
-    error = shown(window).subject.error(3, 100, 50)
+    error = shown(window).subject.error(shown(window).picture, 3, 100, 50)
     assert f"{corrected:.4g} ± {error:.2g} keV" in window.steps.heading.text()
     table = window.steps.table
     [row] = [i for i in range(table.rowCount()) if table.item(i, 0).data(Qt.ItemDataRole.UserRole) == "offset"]
@@ -160,6 +165,21 @@ def test_a_preset_is_chosen_and_named_as_long_as_it_is_what_the_form_shows(looki
     looking.form.page.knobs.put("xray_gain", True)
     assert presets.currentIndex() == -1
     assert presets.placeholderText() == "own values"
+
+
+def test_numbers_are_of_the_frozen_picture(looking, qtbot):
+    """Not of the chain that the form shows since; the heading says that they are older."""
+    window = looking
+    window.session.set_pixel((3, 100, 50))
+    before = window.steps.heading.text()
+    assert "before the last change" not in before
+    window.session.set_frozen(True)
+    old = window.session.subject.picture
+    click_switch(window, qtbot, "rel_gain")
+    qtbot.waitUntil(lambda: window.session.subject.picture is not old and not window.session.subject.busy)
+    window.steps.refresh()
+    assert shown(window).picture is old
+    assert window.steps.heading.text() == f"{before} · before the last change"
 
 
 def test_keys_go_through_trains_and_cells(looking, qtbot):

@@ -62,6 +62,8 @@ class Previewer(QObject):
             self._take_spec(self._session.spec)
 
     def _take_spec(self, spec: JobSpec | None) -> None:
+        self._background.drop(_WORK)  # what the form showed before is not asked for any more
+        self.busy.emit("")
         if spec is None or not self.wanted or not _defaults(spec).corrects:
             return
         subject = self.subject
@@ -99,6 +101,8 @@ class Previewer(QObject):
     def _fail(self, error: Exception) -> None:
         sentence = str(error) if isinstance(error, CalibrationError) else f"There is no preview: {error!r}."
         self.busy.emit(f"! {sentence}")
+        if self.subject is not None:
+            self._session.say("WARN", f"The preview is still that of the form before its last change: {sentence}")
 
     def _forget(self, subject: Subject) -> None:
         if subject is self.subject:

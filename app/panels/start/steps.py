@@ -90,9 +90,11 @@ class StepsPanel(QWidget):
         self.empty.setVisible(subject is None)
         if subject is None:
             return
-        shown, seconds = self._session.shown, subject.seconds
+        shown = self._session.shown
+        picture = shown.picture if shown.subject is subject else None
+        seconds = subject.seconds(picture)
         pixel = shown.pixel if shown.subject is subject else None
-        passed = {one.word: one for one in subject.passages(*pixel)} if pixel is not None else {}
+        passed = {one.word: one for one in subject.passages(picture, *pixel)} if pixel is not None else {}
         text = CLICK if shown.subject is subject else ELSEWHERE
         self.heading.setText(text if pixel is None else self._heading(subject, pixel, list(passed.values())))
         with QSignalBlocker(self.table):
@@ -104,9 +106,10 @@ class StepsPanel(QWidget):
         where = place_text(subject.kind, pixel)
         if not passed:
             return f"{where}: no frame"
-        last, error = passed[-1], subject.error(*pixel)
+        last, error = passed[-1], subject.error(self._session.shown.picture, *pixel)
         value = _number(last.after) + (f" ± {error:.2g}" if np.isfinite(error) else "")
-        return f"{where}: {value} {last.unit}, {last.stage}"
+        old = "" if subject.is_of_chain(self._session.shown.picture) else " · before the last change"
+        return f"{where}: {value} {last.unit}, {last.stage}{old}"
 
     def _fill(self, row: int, link: Link, passed: Passage | None, seconds: Mapping[str, float]) -> None:
         step = link.step

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from calib_core.axes import Pick, Picture, View
-from calib_core.errors import BadParameter
+from calib_core.errors import BadParameter, CalibrationError
 from calib_core.jobs.job import Job
 from calib_core.jobs.plan import make_plan
 from calib_core.jobs.preview import Preview
@@ -170,15 +170,15 @@ def test_a_pixel_is_told_step_by_step(subject: PreviewSubject) -> None:
     found = picture(subject, "raw", "corrected", "stage", cell=2, train=3)
     stage = found.maps[Pick("stage")][1]
     row, col = map(int, np.argwhere((stage == 1) & np.isfinite(found.maps[Pick("corrected")][1]))[0])
-    passed = subject.passages(3, row, col)
+    passed = subject.passages(subject.picture, 3, row, col)
     assert [one.word for one in passed] == ["stage_of_signal", "offset", "rel_gain", "xray_gain", "mask"]
     assert passed[0].before == found.maps[Pick("raw")][1, row, col]
     assert all(one.after == other.before for one, other in pairwise(passed))
     assert passed[-1].after == found.maps[Pick("corrected")][1, row, col]
     assert [one.unit for one in passed] == ["ADU", "ADU", "ADU", "keV", "keV"]
     assert {one.stage for one in passed} == {"MG"}
-    assert set(subject.seconds) == {one.word for one in passed}
-    assert subject.passages(7, row, col) == ()
+    assert set(subject.seconds(subject.picture)) == {one.word for one in passed}
+    assert subject.passages(subject.picture, 7, row, col) == ()
 
 
 def test_errors_are_as_large_as_residuals_to_the_charge_that_was_put_in(
@@ -192,7 +192,7 @@ def test_errors_are_as_large_as_residuals_to_the_charge_that_was_put_in(
     for stage in (0, 1):
         places = np.argwhere(good & (found.maps[Pick("stage")][0] == stage))
         chosen = rng.choice(places, 400, replace=False).tolist()
-        errors = np.array([subject.error(1, row, col) for row, col in chosen])
+        errors = np.array([subject.error(subject.picture, 1, row, col) for row, col in chosen])
         residuals = np.array([found.maps[Pick("corrected")][0, row, col] - charge[row, col] for row, col in chosen])
         assert np.isfinite(errors).all()
         # of a standard deviation of 400 values, 3.5 %
@@ -210,7 +210,7 @@ def test_a_frame_that_is_not_there_is_no_data(subject: PreviewSubject, monkeypat
     found = picture(subject, "corrected", "bad_pixels", cell=0, train=0)
     assert found.coverage.tolist() == [1, 0]
     assert np.isnan(found.maps[Pick("corrected")][1]).all()
-    assert subject.passages(3, 0, 0) == ()
+    assert subject.passages(subject.picture, 3, 0, 0) == ()
 
 
 def test_curves_are_of_the_frames_around(subject: PreviewSubject) -> None:
@@ -219,3 +219,37 @@ def test_curves_are_of_the_frames_around(subject: PreviewSubject) -> None:
     each = [picture(subject, "corrected", cell=0, train=train).maps[Pick("corrected")][0, 40, 50]
             for train in range(TRAINS)]
     np.testing.assert_array_equal(values, each)
+
+
+def test_a_picture_that_is_kept_keeps_its_numbers(subject: PreviewSubject) -> None:
+    """A frozen picture is not told with the values of the train that is looked at since."""
+    old = picture(subject, "corrected", cell=0, train=1)
+    expected = float(old.maps[Pick("corrected")][1, 40, 40])
+    new = picture(subject, "corrected", cell=0, train=2)
+    assert new is not old
+    np.testing.assert_equal(subject.passages(old, 3, 40, 40)[-1].after, expected)
+    np.testing.assert_equal(subject.passages(new, 3, 40, 40)[-1].after,
+                            float(new.maps[Pick("corrected")][1, 40, 40]))
+    assert subject.is_of_chain(old)
+    picture(subject, act=lambda: subject.show_chain(subject.preview.with_parameters({"rel_gain": False})))
+    assert not subject.is_of_chain(old)
+    assert "rel_gain" in {one.word for one in subject.passages(old, 3, 40, 40)}
+    subject.show_chain(subject.preview.with_parameters({}))
+
+
+def test_a_module_that_cannot_be_read_is_told_and_leaves_the_others(
+        subject: PreviewSubject, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = type(next(iter(subject.preview.plan.frames.values())))
+    real = frames.one
+
+    def broken(self: Any, train: int, cell: int) -> Any:
+        if "AGIPD03" in self.name:
+            raise CalibrationError("RAW-R0004-AGIPD03-S00000.h5 cannot be read.")
+        return real(self, train, cell)
+
+    monkeypatch.setattr(frames, "one", broken)
+    found = picture(subject, "corrected", cell=0, train=5)
+    assert found.coverage.tolist() == [1, 0]
+    assert np.isfinite(found.maps[Pick("corrected")][0]).any()
+    assert np.isnan(found.maps[Pick("corrected")][1]).all()
+    assert "RAW-R0004-AGIPD03-S00000.h5 cannot be read." in subject.notes
