@@ -28,8 +28,8 @@ class Passage:
         Of the step.
     before, after : float
         NaN where it is no number.
-    unit : str
-        Of the value after it; empty of a step that changes no values.
+    unit_before, unit : str
+        Of the values before and after it.
     stage : str
         Gain stage of the sample after it.
     flags : tuple of str
@@ -39,6 +39,7 @@ class Passage:
     word: str
     before: float
     after: float
+    unit_before: str
     unit: str
     stage: str
     flags: tuple[str, ...]
@@ -187,10 +188,11 @@ class PreviewSubject(FrameSubject[_Frame]):
         found, before, unit = [], passed.raw, "ADU"
         units = {link.step.word: link.step.unit_after for link in looked.preview.links}
         for word, after in passed.after.items():
-            unit = units[word] or unit
+            unit_before, unit = unit, units[word] or unit
             new = int(after.mask[0, row, col]) & ~int(before.mask[0, row, col])
-            found.append(Passage(word, float(before.values[0, row, col]), float(after.values[0, row, col]), unit,
-                                 self.kind.stages[int(after.stage[0, row, col])].short, _names(new)))
+            stage = self.kind.stages[int(after.stage[0, row, col])].short
+            found.append(Passage(word, float(before.values[0, row, col]), float(after.values[0, row, col]),
+                                 unit_before, unit, stage, _names(new)))
             before = after
         return tuple(found)
 

@@ -125,7 +125,7 @@ class StepsPanel(QWidget):
         tones = tones_of(QGuiApplication.palette())
         colour = tones.warning if link.why_not else tones.text if link.done else tones.muted
         first.setForeground(QBrush(QColor(colour)))
-        texts = ("", "") if passed is None else (_number(passed.before), _out(passed))
+        texts = ("", "") if passed is None else (f"{_number(passed.before)} {passed.unit_before}", _out(passed))
         time_text = f"{seconds[step.word] * 1e3:.1f}" if step.word in seconds else "off" if not link.done else ""
         for column, text in zip((_BEFORE, _AFTER, _TIME), (*texts, time_text), strict=True):
             item = self._item(row, column, text)
@@ -165,7 +165,7 @@ class StepsPanel(QWidget):
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         header.setSectionResizeMode(_STEP, QHeaderView.ResizeMode.Stretch)
-        for column, text in ((_BEFORE, "−12345.6"), (_AFTER, "−12345.6 keV"), (_TIME, "123.4M")):
+        for column, text in ((_BEFORE, "−12345.6 keV"), (_AFTER, "−12345.6 keV"), (_TIME, "123.4M")):
             header.resizeSection(column, table.fontMetrics().horizontalAdvance(text))
         self.heading.setToolTip(tip("± is what read noise, the statistics of the charge, and the steps of the "
                                     "converter make; errors of the constants are not in it"))
@@ -199,7 +199,7 @@ def _constants(link: Link) -> str:
 
 def _age(since: object) -> str:
     timestamp = getattr(since, "timestamp", None)
-    return "" if timestamp is None else time.strftime(" %d %b %H:%M", time.localtime(timestamp()))
+    return "" if timestamp is None else time.strftime(" %Y-%m-%d %H:%M", time.localtime(timestamp()))
 
 
 def _number(value: float) -> str:

@@ -176,6 +176,7 @@ def test_a_pixel_is_told_step_by_step(subject: PreviewSubject) -> None:
     assert all(one.after == other.before for one, other in pairwise(passed))
     assert passed[-1].after == found.maps[Pick("corrected")][1, row, col]
     assert [one.unit for one in passed] == ["ADU", "ADU", "ADU", "keV", "keV"]
+    assert [one.unit_before for one in passed] == ["ADU", "ADU", "ADU", "ADU", "keV"]
     assert {one.stage for one in passed} == {"MG"}
     assert set(subject.seconds(subject.picture)) == {one.word for one in passed}
     assert subject.passages(subject.picture, 7, row, col) == ()
