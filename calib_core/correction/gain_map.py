@@ -11,7 +11,6 @@ from calib_core.constants.constant import GAIN_MAP, ConstantKind
 from calib_core.correction.bound_constant import Constants, Given
 from calib_core.correction.images import Images
 from calib_core.correction.step import Bound, Step
-from calib_core.correction.when_read import unit_of
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 
@@ -49,7 +48,8 @@ class GainMap(Step):
         """
         bound = super().bind(constants, kind)
         found = bound.given[GAIN_MAP.name]
-        if (unit := unit_of(found, "")) not in ("", "relative"):
+        unit = found.attributes.get("unit", "") if isinstance(found, WithAttributes) else ""
+        if unit not in ("", "relative"):
             raise BadInput(f"{GAIN_MAP.title.capitalize()} of {found.why} is in “{unit}”; {self.title.lower()} "
                            "multiplies by numbers without a unit (--no-gain-map leaves it out).")
         return bound
