@@ -26,6 +26,8 @@ FOLDER_VARIABLE = "NUMBA_CACHE_DIR"
 #: Kernels that a packager brings with the software, copied from a folder of his own that was filled by a first job.
 SHIPPED = Path(__file__).resolve().parents[1] / "kernels"
 SUFFIX = ".kernel"
+#: Of texts that take longer to make than to read, which are kept in the same way.
+TEXT = ".text"
 
 _MAGIC = b"calibwb kernel 1"
 _DIGEST = hashlib.sha256().digest_size
@@ -123,6 +125,11 @@ def own_folder() -> Path | None:
     return None
 
 
+def has_folder() -> bool:
+    """Whether there is a folder to read and write; nothing is said where there is none."""
+    return any(not _make_private(folder) for folder in _candidates())
+
+
 def _candidates() -> list[Path]:
     given = os.environ.get(FOLDER_VARIABLE)
     users = Path(platformdirs.user_cache_dir("calibwb"))  # not absolute for a user without a home
@@ -149,8 +156,12 @@ def _make_private(folder: Path) -> str:
 def _take_back(folder: Path) -> None:
     """Shut a folder that others could enter, and believe nothing that lies there."""
     folder.chmod(0o700)
-    for path in folder.glob(f"*{SUFFIX}*"):
+    for path in _ours(folder):
         path.unlink()
+
+
+def _ours(folder: Path) -> list[Path]:
+    return [path for suffix in (SUFFIX, TEXT) for path in folder.glob(f"*{suffix}*")]
 
 
 def _is_trusted(folder: Path) -> bool:
@@ -174,7 +185,7 @@ def _mark_as_used(path: Path) -> None:
 def _forget_old(folder: Path) -> None:
     """Remove our own kernels that are of former versions, and what a killed program left; once, where others come."""
     latest = time.time() - _FORGOTTEN_AFTER
-    for path in folder.glob(f"*{SUFFIX}*"):
+    for path in _ours(folder):
         try:
             if path.lstat().st_mtime < latest:
                 path.unlink()

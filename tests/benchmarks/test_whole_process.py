@@ -168,8 +168,15 @@ def test_start_of_a_small_dark(tmp_path, bars) -> None:
 @pytest.mark.parametrize(("name", "words"), [
     ("version", ("--version",)), ("help_of_a_method", ("AGIPD", "DARK", "--help"))])
 def test_words_alone(name, words, bars) -> None:
-    """Against the import of NumPy, at most 1.5 of which they are to take."""
+    """Against the import of NumPy, at most 1.5 of which they are to take; help is kept from the first time on."""
     compare(bars, name, lambda: [sys.executable, "-m", "calib_core", *words],
+            [sys.executable, "-c", "import numpy"], 1 / 1.5, 9)
+
+
+def test_help_for_the_first_time(bars) -> None:
+    """Help is not kept for words with a value: what its declarations take, and so the first time of every other."""
+    compare(bars, "help_for_the_first_time",
+            lambda: [sys.executable, "-m", "calib_core", "AGIPD", "DARK", "--modules", "1", "--help"],
             [sys.executable, "-c", "import numpy"], 1 / 1.5, 9)
 
 
