@@ -16,7 +16,12 @@ from calib_core.io.inventory import Problem
 
 #: Name under which a file or folder is given for all inputs of constants that have none of their own.
 ALL_CONSTANTS = "constants"
-_ALL_HELP = "file or folder of constants, for all that are not given for themselves"
+#: Stands in place of a file or folder of constants for those with which nothing changes.
+NEUTRAL = "neutral"
+#: Flag of a constant that is given for a module and kind, and the form of what follows it.
+BY_HAND, BY_HAND_FORM = "--constant", "N:KIND=FILE"
+_ALL_HELP = ("file or folder of constants, for all that are not given for themselves; the word "
+             f"{NEUTRAL} takes such as change nothing (a folder of that name is ./{NEUTRAL})")
 
 
 @dataclass(frozen=True)

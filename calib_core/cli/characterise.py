@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from calib_core.characterisation.family import Family, named
-from calib_core.characterisation.inputs import Input, all_constants
+from calib_core.characterisation.inputs import BY_HAND, BY_HAND_FORM, NEUTRAL, Input, all_constants, inputs_of_steps
 from calib_core.characterisation.method import Method
 from calib_core.cli.knob_flags import add_knob_arguments, as_words
 from calib_core.cli.original_names import original_names, told_of, with_known_names
@@ -83,6 +83,10 @@ def _add_input(parser: argparse.ArgumentParser, family: Family, method: Method) 
         _add_runs(group)
     if any(one.of == "constants" for one in inputs):
         group.add_argument(ALL.flag, metavar="PATH", dest=destination(ALL), help=ALL.help)
+    if inputs_of_steps(method.steps_before()):
+        group.add_argument(BY_HAND, action="append", default=[], metavar=BY_HAND_FORM, dest="by_hand",
+                           help="constant of a kind for module N in place of the one that would be chosen, such as "
+                                f"3:Offset=FILE or 0-15:Offset={NEUTRAL}; may be given several times")
     for one in inputs:
         _add_one(group, one, alone=sum(other.many for other in inputs) == 1)
     group.add_argument("--out-folder", type=parse_path, required=True, metavar="FOLDER", help="where results go")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from calib_core.characterisation.family import Family
-from calib_core.characterisation.inputs import Input
+from calib_core.characterisation.inputs import NEUTRAL, Input
 from calib_core.characterisation.method import Method
 from calib_core.cli.characterise import ALL, destination
 from calib_core.cli.follow import follow
@@ -17,6 +17,7 @@ from calib_core.cli.knob_flags import changes_from
 from calib_core.cli.telling import telling_of
 from calib_core.errors import BadParameter
 from calib_core.io.locate import parse_runs
+from calib_core.jobs.by_hand import parse_by_hand
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import checked_conditions
 from calib_core.ranges import parse_numbers
@@ -60,7 +61,7 @@ def _spec(namespace: Namespace, family: Family, method: Method) -> JobSpec:
         checked_conditions(family.conditions, said)
     return JobSpec.checked(
         family=family.name, method=method.command, inputs=_inputs(namespace, family, method), parameters=parameters,
-        conditions=said,
+        constants=parse_by_hand(getattr(namespace, "by_hand", ())), conditions=said,
         out_folder=namespace.out_folder.absolute(), threads=namespace.threads,
         **({"memory_mb": namespace.memory_mb} if namespace.memory_mb is not None else {}),
         parts=namespace.parts, strict=namespace.strict,
@@ -89,7 +90,7 @@ def _inputs(namespace: Namespace, family: Family, method: Method) -> dict[str, t
 def _given(namespace: Namespace, one: Input) -> tuple[str, ...]:
     given = getattr(namespace, destination(one))
     if one.of != "raw":
-        return (str(parse_path(given).absolute()),) if given else ()
+        return (given if given == NEUTRAL else str(parse_path(given).absolute()),) if given else ()
     words = given if one.many else [given] if given else []
     return tuple(str(path) for word in words for path in _run_folders(word, namespace, one.many))
 

@@ -6,8 +6,9 @@ import shlex
 from typing import Any
 
 from calib_core.characterisation.family import named
-from calib_core.characterisation.inputs import ALL_CONSTANTS
+from calib_core.characterisation.inputs import ALL_CONSTANTS, BY_HAND
 from calib_core.io.budget import default_memory_mb
+from calib_core.jobs.by_hand import by_hand_words
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
 
@@ -21,6 +22,7 @@ def command_line(spec: JobSpec) -> str:
             words += [one.flag, *paths]
     if ALL_CONSTANTS in spec.inputs:
         words += ["--constants", *spec.inputs[ALL_CONSTANTS]]
+    words += [word for one in by_hand_words(spec.constants) for word in (BY_HAND, one)]
     words += ["--out-folder", str(spec.out_folder)]
     if spec.detector:
         words += ["--karabo-id", spec.detector]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +22,8 @@ INTERNAL_DIMS = ("gain", "cell", "slow_scan", "fast_scan")
 class ConstantKind:
     """What a calibration is: canonical name, unit, dtype in the file, meaning, and a name for the screen.
 
-    ``used`` are the entries of its first axis that corrections read, where it has more of them than gain stages.
+    ``used`` are the entries of its first axis that corrections read, where it has more of them than gain stages;
+    ``neutral`` is the value with which nothing changes, as long as it is of no other unit than codes.
     """
 
     name: str
@@ -30,6 +32,7 @@ class ConstantKind:
     help: str
     label: str = ""
     used: tuple[int, ...] = ()
+    neutral: float | None = None
 
     @property
     def title(self) -> str:
@@ -37,26 +40,32 @@ class ConstantKind:
         return self.label or self.name
 
 
-OFFSET = ConstantKind("Offset", "ADU", "f8", "Pedestal of each pixel")
+OFFSET = ConstantKind("Offset", "ADU", "f8", "Pedestal of each pixel", neutral=0)
 NOISE = ConstantKind("Noise", "ADU", "f8", "Standard deviation of each pixel in the dark")
-BAD_PIXELS_DARK = ConstantKind("BadPixelsDark", "", "u4", "Bad-pixel flags found in the dark")
-BAD_PIXELS_FF = ConstantKind("BadPixelsFF", "", "u4", "Bad-pixel flags found with flat light")
+BAD_PIXELS_DARK = ConstantKind("BadPixelsDark", "", "u4", "Bad-pixel flags found in the dark", neutral=0)
+BAD_PIXELS_FF = ConstantKind("BadPixelsFF", "", "u4", "Bad-pixel flags found with flat light", neutral=0)
 LUT = ConstantKind("Lut", "ADU", "u2", "Linear code of each code of the converter", "look-up table")
 THRESHOLDS_DARK = ConstantKind(
-    "ThresholdsDark", "ADU", "f8", "Thresholds between gain stages and mean gain signal of each stage", used=(0, 1))
+    "ThresholdsDark", "ADU", "f8", "Thresholds between gain stages and mean gain signal of each stage", used=(0, 1),
+    neutral=math.inf)
 SLOPES_PC = ConstantKind(
     "SlopesPC", "ADU", "f8", "Lines of high and medium gain over the charge of a pulse capacitor",
     "pulse-capacitor slopes", used=(0, 1, 3, 4))
-BAD_PIXELS_PC = ConstantKind("BadPixelsPC", "", "u4", "Bad-pixel flags found with the pulse capacitor")
+BAD_PIXELS_PC = ConstantKind("BadPixelsPC", "", "u4", "Bad-pixel flags found with the pulse capacitor",
+                              neutral=0)
 SLOPES_FF = ConstantKind("SlopesFF", "ADU/keV", "f8", "Signal of high gain for each energy", "flat-field slopes")
 #: Entries of pulse-capacitor slopes along their axis, as files of the facility have them; those from 6 on are ours.
 PC_PARAMETERS = ("slope HG", "intercept HG", "deviation HG", "slope MG", "intercept MG", "deviation MG",
                  "hook height", "hook length", "hook offset", "threshold", "ratio")
 
-GAIN_AMP_MAP = ConstantKind("GainAmpMap", "", "f8", "Factor of each pixel's amplifier", "map of amplifiers")
-FF_MAP = ConstantKind("FFMap", "", "f8", "Factor of each pixel and memory cell in flat light", "flat-field map")
-RELATIVE_GAIN = ConstantKind("RelativeGain", "ADU/keV", "f8", "Conversion of each gain stage", "relative gain")
-GAIN_MAP = ConstantKind("GainMap", "", "f8", "Factor that brings a pixel's signals onto one scale", "gain map")
+GAIN_AMP_MAP = ConstantKind(
+    "GainAmpMap", "", "f8", "Factor of each pixel's amplifier", "map of amplifiers", neutral=1)
+FF_MAP = ConstantKind(
+    "FFMap", "", "f8", "Factor of each pixel and memory cell in flat light", "flat-field map", neutral=1)
+RELATIVE_GAIN = ConstantKind(
+    "RelativeGain", "ADU/keV", "f8", "Conversion of each gain stage", "relative gain", neutral=1)
+GAIN_MAP = ConstantKind(
+    "GainMap", "", "f8", "Factor that brings a pixel's signals onto one scale", "gain map", neutral=1)
 #: Attributes of a gain map: peak of a line in the signals of single pixels after it, ADU, and the line's energy, keV.
 ADU_PER_PHOTON, LINE_ENERGY = "adu_per_photon", "photon_energy"
 #: Peaks of events of one to four samples, ADU, and thresholds that they are of: of the largest sample and others, σ.

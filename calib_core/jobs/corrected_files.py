@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,8 @@ from calib_core.correction.images import Images
 from calib_core.detector import DetectorType, Module
 from calib_core.io.sequence_frames import SequenceFrames
 from calib_core.jobs.board import FileProgress, Written
+from calib_core.jobs.by_hand import by_hand_words
+from calib_core.jobs.choice_words import as_json
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.file_states import FileStates
 from calib_core.jobs.plan import Plan
@@ -198,7 +202,10 @@ class _ModuleSink:
     def _source(self, number: int, frames: SequenceFrames, origin: Origin) -> CorrectedSource:
         assert self._plan.detector is not None
         skipped = {one.step: one.reason for one in self._plan.context.before[number].skipped}
-        return _source(self._kind, self._plan.detector.module(number), frames, origin, self._output, skipped)
+        found = _source(self._kind, self._plan.detector.module(number), frames, origin, self._output)
+        before, kinds = self._plan.before, used_kinds(self._plan, number)
+        constants = as_json(before.constants[number], kinds, before.run)
+        return replace(found, skipped=skipped, constants=constants)
 
 
 class _OpenFile:
@@ -292,7 +299,6 @@ def _frame(kind: DetectorType) -> tuple[int, ...]:
 
 def _source(
     kind: DetectorType, module: Module, frames: SequenceFrames, origin: Origin, output: CorrectedOutput,
-    skipped: dict[str, str],
 ) -> CorrectedSource:
     layout, raw, shape = kind.corrected_layout, kind.raw, _frame(kind)
     keys = (
@@ -312,7 +318,7 @@ def _source(
     rows = np.zeros(len(origin.trains), np.uint64)
     rows[np.searchsorted(origin.trains.ids, trains)] = 1 if entry else counts
     return CorrectedSource(
-        layout.source_of(module.source), raw.group, rows, keys, frames.per_row if entry else None, skipped)
+        layout.source_of(module.source), raw.group, rows, keys, frames.per_row if entry else None)
 
 
 def corrected_bytes(plan: Plan) -> int:
@@ -332,15 +338,29 @@ def _correction(plan: Plan) -> Correction:
     for number in plan.modules:
         assert number is not None
         module = plan.detector.module(number)
-        used = {one.stored.calibration: one for bound in plan.context.before[number].steps
-                for one in bound.given.values() if isinstance(one, FileConstant)}
+        used = {one.stored.calibration: one for kind in used_kinds(plan, number)
+                if isinstance(one := plan.before.constants[number].found.get(kind), FileConstant)}
         modules[module.aggregator] = RetrievedModule(module.pdu, {
             name: RetrievedConstant(one.stored.path, f"/{one.stored.pdu}/{name}/0",
                                     one.stored.begin or one.stored.created or _changed(one.stored.path))
             for name, one in used.items()})
     title = f"{plan.detector_type.title} {plan.method.title}"
     return Correction(plan.detector.identifier, run.path, plan.spec.out_folder, run.run_number or 0, modules,
-                      plan.method.values(), title)
+                      {**plan.method.values(), **_not_as_usual(plan)}, title)
+
+
+def used_kinds(plan: Plan, module: int) -> tuple[str, ...]:
+    """Kinds of the constants that the steps of a module take."""
+    return tuple(dict.fromkeys(kind for bound in plan.context.before[module].steps for kind in bound.given))
+
+
+def _not_as_usual(plan: Plan) -> dict[str, Any]:
+    """Constants that were given by hand, and neutral ones, which are in no file."""
+    assert plan.detector is not None
+    neutral = {plan.detector.module(number).aggregator: used for number, one in plan.before.constants.items()
+               if (used := [kind for kind in one.neutral if kind in used_kinds(plan, number)])}
+    given = by_hand_words(plan.spec.constants)
+    return ({"constants by hand": given} if given else {}) | ({"neutral constants": neutral} if neutral else {})
 
 
 def _changed(path: Path) -> datetime:

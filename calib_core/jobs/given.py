@@ -45,7 +45,8 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
     """
     of_steps = {one.name for one in inputs_of_steps(method.steps_before())}
     inputs = [one for one in method.inputs(family.kind) if one.of == "constants" and one.name not in of_steps]
-    arranged = {one.name: Arranged(one.name, one, None, path=path) for one in inputs for path in path_of(spec, one)}
+    arranged = {one.name: Arranged(one.name, one, None, path=path) for one in inputs
+                for path in path_of(spec, one, not one.optional)}
     found = {key: _found(family, one) for key, one in arranged.items()}
     every = [one for constants in found.values() for one in constants]
     if not every:
@@ -75,8 +76,15 @@ def _asked(spec: JobSpec, modules: Sequence[Module]) -> tuple[list[Module], tupl
     return wanted, (told,) if absent else ()
 
 
-def path_of(spec: JobSpec, one: Input) -> Sequence[str]:
+def path_of(spec: JobSpec, one: Input, needed: bool) -> Sequence[str]:
     """The file or folder that was given for an input, or for all; none where it may be left out.
+
+    Parameters
+    ----------
+    spec : JobSpec
+    one : Input
+    needed : bool
+        Whether something must be given.
 
     Raises
     ------
@@ -84,7 +92,7 @@ def path_of(spec: JobSpec, one: Input) -> Sequence[str]:
         Nothing was given for one that is needed.
     """
     given = spec.inputs.get(one.name, ()) or spec.inputs.get(ALL_CONSTANTS, ())
-    if not given and not one.optional:
+    if not given and needed:
         raise BadParameter(f"Nothing was given for {one.label}; give {one.flag}.")
     return given[:1]
 

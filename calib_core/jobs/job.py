@@ -289,6 +289,8 @@ class Job:
         check_memory(plan)
         check_room(len(plan.modules))
         check_writable(self.spec.out_folder, output_bytes(plan))
+        for line in plan.before.lines:
+            self.say("INFO", line)
         for note in (*look_before(plan), *plan.notes):
             self.say("WARN", note)
         shape = plan.kind.shape if plan.kind else (0, 0)

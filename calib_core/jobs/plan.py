@@ -9,7 +9,7 @@ from pathlib import Path
 
 from calib_core.axes import At, Result
 from calib_core.characterisation.family import Family, named
-from calib_core.characterisation.inputs import ALL_CONSTANTS
+from calib_core.characterisation.inputs import ALL_CONSTANTS, BY_HAND
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.unit import Context, Unit
@@ -20,12 +20,13 @@ from calib_core.errors import BadInput, BadParameter, and_others
 from calib_core.io.budget import cells_per_block, usable_processors
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
+from calib_core.jobs.choice import OfRun
 from calib_core.jobs.given import constants_of
 from calib_core.jobs.patience import Wait, check_unchanged, open_runs, patiently
 from calib_core.jobs.room import CELLS_AT_ONCE, FRAMES_AT_ONCE, check_index, chunk_bytes_of, room_of, share_of
 from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import MOST_PARTS, JobSpec
-from calib_core.jobs.step_constants import FileConstants, OfRun, bind_before
+from calib_core.jobs.step_constants import Before, bind_before
 from calib_core.jobs.survey import (
     Survey,
     assign,
@@ -73,8 +74,8 @@ class Plan:
         Why a module does not take part, by number.
     notes : tuple of str
         Sentences for the log and the provenance.
-    constants : mapping of int to FileConstants
-        Those chosen for the steps of each module.
+    before : Before
+        Steps that frames go through, and how the constants of each module were chosen for them.
     started : datetime
         When the job was begun, aware UTC; it tells apart what the same specification made at another time.
     """
@@ -94,7 +95,7 @@ class Plan:
     room: int
     left_out: dict[int, str]
     notes: tuple[str, ...]
-    constants: Mapping[int, FileConstants] = field(default_factory=dict, repr=False)
+    before: Before = field(default_factory=Before, repr=False)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -172,6 +173,8 @@ def _planned(spec: JobSpec) -> Plan:
     inputs = {one.name: one for one in method.inputs(family.kind)}
     if unknown := sorted(set(spec.inputs) - {*inputs, ALL_CONSTANTS}):
         raise BadParameter(f"{family.name} {method.command} has no input “{unknown[0]}”; it has {', '.join(inputs)}.")
+    if spec.constants and not method.steps_before():
+        raise BadParameter(f"{family.name} {method.command} has no steps that take constants; leave {BY_HAND} out.")
     opened: dict[Path, Run] = {}
     try:
         raw = [name for name, one in inputs.items() if one.of == "raw"]
@@ -258,7 +261,7 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
         room_of(spec.memory_mb << 20, source.index_bytes), left_out,
         (*_notes(spec, found, left_out), *absent, *trains_not_there(method.frame_selection(), frames.values()),
          *unsure, *_of_time(spec, runs, method.outputs(kind)), *before.told, *source.fewer_parts(spec.parts)),
-        before.constants,
+        before,
     ))
 
 

@@ -19,10 +19,10 @@ from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.correction.step import Skipped, Step
 from calib_core.detector import Frames
 from calib_core.errors import BadParameter
+from calib_core.jobs.choice import ModuleConstants, Taken
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.same_steps import check_same_codes, check_same_steps
-from calib_core.jobs.step_constants import FileConstants
 
 #: Variance of a charge in silicon, keV per keV: Fano factor 0.115 and 3.65 eV for each pair of charges.
 _FANO = 0.115 * 0.00365
@@ -56,14 +56,14 @@ class Link:
         Whether frames go through it.
     why_not : str
         Why it is left out although it is on; empty else.
-    constants : tuple of FileConstant
+    constants : tuple of FileConstant or NeutralConstant
         Those that it takes of the first module.
     """
 
     step: Step
     done: bool
     why_not: str = ""
-    constants: tuple[FileConstant, ...] = ()
+    constants: tuple[Taken, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Preview:
 
     plan: Plan
     method: Method
-    _constants: Mapping[int, FileConstants] = field(repr=False)
+    _constants: Mapping[int, ModuleConstants] = field(repr=False)
     _bound: Mapping[int, BoundPipeline] = field(repr=False)
     _ready: dict[tuple[int, int], BoundPipeline] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -121,7 +121,7 @@ class Preview:
         if not plan.context.before:
             raise BadParameter(f"{plan.method.title} has no steps that a frame could be looked at after.")
         kept = {number: replace(one, found={name: _kept(constant) for name, constant in one.found.items()})
-                for number, one in plan.constants.items()}
+                for number, one in plan.before.constants.items()}
         method = named(plan.spec.family).method(plan.spec.method).with_changes(plan.spec.parameters)
         return cls(plan, method, kept, _bind(plan, method, kept))
 
@@ -271,11 +271,13 @@ def _make_room(kept: dict[Any, Any], most: int) -> None:
         kept.pop(next(iter(kept)), None)
 
 
-def _kept(constant: FileConstant) -> FileConstant:
+def _kept(constant: Taken) -> Taken:
+    if not isinstance(constant, FileConstant):
+        return constant
     return _KeptConstant(constant.stored, constant.kind, constant.detector, constant.guessed)
 
 
-def _bind(plan: Plan, method: Method, constants: Mapping[int, FileConstants]) -> dict[int, BoundPipeline]:
+def _bind(plan: Plan, method: Method, constants: Mapping[int, ModuleConstants]) -> dict[int, BoundPipeline]:
     """Steps of each module with its constants; they must go together as those of a job must."""
     assert plan.detector is not None
     kind, steps = plan.detector.type, method.steps_before()

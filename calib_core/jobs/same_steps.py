@@ -10,11 +10,12 @@ from calib_core.constants.constant import OFFSET
 from calib_core.correction.pipeline import BoundPipeline
 from calib_core.correction.step import Step
 from calib_core.errors import BadInput
+from calib_core.jobs.choice import Taken
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.ranges import format_numbers
 
 #: Constants of modules by their number and the name of their kind.
-Found = Mapping[int, dict[str, FileConstant]]
+Found = Mapping[int, dict[str, Taken]]
 
 
 def may_lack(steps: Sequence[Step]) -> frozenset[str]:
@@ -111,7 +112,7 @@ def check_same_codes(steps: Sequence[Step], bound: Mapping[int, BoundPipeline], 
     for number, pipeline in bound.items():
         offset = found[number].get(OFFSET.name)
         done = frozenset(one.step.word for one in pipeline.steps if one.step.whole_numbers)
-        if offset is None:
+        if not isinstance(offset, FileConstant):  # zeros are of any codes
             continue
         made = offset.codes_after
         if made is None:

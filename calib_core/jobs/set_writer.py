@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from calib_core import __version__
+from calib_core.characterisation.inputs import NEUTRAL
 from calib_core.constants.constant import Constant
 from calib_core.detector import Module
 from calib_core.errors import AlreadyWritten, BadInput
@@ -29,7 +30,8 @@ from calib_core.store.manifests import Manifest, Member, SetOnDisk, Writer, list
 from calib_core.store.withheld import Withheld
 
 #: What a job's results do not depend on, or what differs between two starts of the same.
-_NOT_OF_KEY = {"out_folder", "memory_mb", "threads", "parts", "notes", "again", "all_or_nothing", "inputs"}
+_NOT_OF_KEY = {"out_folder", "memory_mb", "threads", "parts", "notes", "again", "all_or_nothing", "inputs",
+               "constants"}
 #: Seconds between two signs that withheld files are still wanted.
 _SIGN_OF_LIFE = 300.0
 
@@ -243,12 +245,16 @@ def key_of(plan: Plan) -> str:
     used = {f"{module} {key}": index_hash(frames) for (module, key), frames in sorted(plan.frames.items())}
     given = {name: [_of_input(path, plan.runs.values()) for path in plan.spec.paths(name)]
              for name in sorted(plan.spec.inputs)}
+    given |= {f"{module}:{kind}": [_of_input(Path(path), ())] for module, of_module in plan.spec.constants.items()
+              for kind, path in of_module.items()}
     text = json.dumps([__version__, said, used, given], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _of_input(path: Path, runs: Sequence[Run] | Any) -> list[Any]:
     """Path, and name, size and time of each file behind it, of a run's as they were when it was surveyed."""
+    if str(path) == NEUTRAL:
+        return [NEUTRAL]
     run = next((one for one in runs if one.path == path), None)
     found = ([(file.path, file.identity) for file in run.files] if run
              else [(file, _identity(file)) for file in _constants_at(path)])

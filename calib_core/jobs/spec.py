@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
+from calib_core.characterisation.inputs import NEUTRAL
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import LEAST_MEMORY_MB, default_memory_mb
 
@@ -30,7 +31,10 @@ class JobSpec(BaseModel):
     family, method : str
         Detector family and characterisation, as on the command line (``… DARK``).
     inputs : dict
-        What each input of the characterisation reads: run folders, files or folders of constants.
+        What each input of the characterisation reads: run folders, files or folders of constants, or
+        :data:`~calib_core.characterisation.inputs.NEUTRAL` in place of constants.
+    constants : dict
+        Files of constants by module and kind that are taken in place of those that would be chosen, or ``neutral``.
     detector : str
         Identifier of the detector, where a run holds several; empty takes the only one.
     modules : tuple of int
@@ -69,6 +73,7 @@ class JobSpec(BaseModel):
     family: str
     method: str
     inputs: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    constants: dict[int, dict[str, str]] = Field(default_factory=dict)
     out_folder: Path
     detector: str = ""
     modules: tuple[int, ...] = ()
@@ -99,7 +104,12 @@ class JobSpec(BaseModel):
     @field_validator("inputs")
     @classmethod
     def _inputs_absolute(cls, value: dict[str, tuple[str, ...]], info: ValidationInfo) -> dict[str, tuple[str, ...]]:
-        return {name: tuple(str(_absolute(path, info)) for path in paths) for name, paths in value.items()}
+        return {name: tuple(_given(path, info) for path in paths) for name, paths in value.items()}
+
+    @field_validator("constants")
+    @classmethod
+    def _constants_absolute(cls, value: dict[int, dict[str, str]], info: ValidationInfo) -> dict[int, dict[str, str]]:
+        return {module: {kind: _given(path, info) for kind, path in found.items()} for module, found in value.items()}
 
     @field_validator("out_folder")
     @classmethod
@@ -149,6 +159,11 @@ def _reason(error: ErrorDetails) -> str:
     """What is wrong with a value; words of our own as they are."""
     said = error["msg"].removeprefix("Value error, ")
     return _REASONS.get(error["type"]) or said.replace("Input should", "it should").replace("Unable", "unable")
+
+
+def _given(path: str, info: ValidationInfo) -> str:
+    """An absolute path, or the word in place of constants."""
+    return path if path == NEUTRAL else str(_absolute(path, info))
 
 
 def _absolute(path: str, info: ValidationInfo) -> Path:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from calib_core.store.origin import Origin
 
 #: Attributes of the file, of a source and of a dataset.
 PROGRAM, JOB_KEY, SKIPPED_STEPS, STEPS, UNIT = "program", "job_key", "skipped_steps", "steps", "unit"
+CONSTANTS = "constants"
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class CorrectedSource:
         Frames of a row for detectors whose rows have all memory cells of a train; None where a row is a frame.
     skipped : mapping
         Steps of the correction that were left out, with the reason of each.
+    constants : mapping
+        Constants that the other steps took, by their kinds, as plain JSON.
     """
 
     name: str
@@ -95,6 +98,7 @@ class CorrectedSource:
     keys: tuple[CorrectedKey, ...]
     per_row: int | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -264,8 +268,9 @@ class SourceWriter:
             noted = ({UNIT: key.unit} if key.unit else {}) | ({STEPS: json.dumps(key.steps)} if key.steps else {})
             if noted:
                 self._file.note(f"INSTRUMENT/{self.source.name}/{key.name.replace('.', '/')}", noted)
-        self._file.note(f"INSTRUMENT/{self.source.name}",
-                        {SKIPPED_STEPS: json.dumps(dict(self.source.skipped), ensure_ascii=False)})
+        self._file.note(f"INSTRUMENT/{self.source.name}", {
+            SKIPPED_STEPS: json.dumps(dict(self.source.skipped), ensure_ascii=False),
+            CONSTANTS: json.dumps(dict(self.source.constants), ensure_ascii=False)})
 
     def _dataset(self, key: CorrectedKey) -> FrameChunks:
         shape = self.source.shape
