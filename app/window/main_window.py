@@ -21,6 +21,7 @@ from app.panels.maps.maps import MapsPanel
 from app.panels.maps.navigation import NavigationPanel
 from app.panels.maps.regions import FORMS as REGIONS
 from app.panels.maps.slots import SLOT_COUNTS
+from app.panels.start.choosing import Choosing
 from app.panels.start.correcting import Correcting
 from app.panels.start.files import FilesPanel
 from app.panels.start.job_form import JobForm
@@ -127,7 +128,8 @@ class MainWindow(QMainWindow):
         self.correcting = Correcting(session, self)
         self.files = FilesPanel(self.jobs)
         self.previewer = Previewer(session, self.sources, background, self)
-        self.steps = StepsPanel(session, self.previewer)
+        self.choosing = Choosing(session, self.previewer, background, self)
+        self.steps = StepsPanel(session, self.previewer, self.choosing)
         self._panels = {
             "runs": self.picker, "job": self.form, "sources": self.kept, "navigation": self.navigation,
             "steps": self.steps, "files": self.files, "inspector": self.inspector, "log": self.log,
@@ -207,6 +209,8 @@ class MainWindow(QMainWindow):
         jobs.ended.connect(self.correcting.take_ended)
         self.files.open_wanted.connect(self._open_corrected)
         self.steps.switched.connect(self.form.switch)
+        self.steps.constants.taken.connect(self.form.give)
+        self.steps.constants.all_taken.connect(self.form.give_all)
         self.steps.looked_at.connect(lambda key: self.maps.presenter.assign(min(2, self.maps.slots - 1), key))
         self.tasks.log_wanted.connect(lambda _: self.docks.bring("log"))
         self.background.failed.connect(lambda text: session.say("ERROR", text))

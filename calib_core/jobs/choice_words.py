@@ -48,7 +48,7 @@ def age(one: StoredConstant, run: OfRun) -> str:
         return f"from {begin:%Y-%m-%d %H:%M} UTC, the run tells no time"
     apart = begin - run.start
     if abs(apart) < timedelta(seconds=1):
-        return "from the begin of the run"
+        return "at the begin of the run"
     if apart > timedelta(0):
         return f"later than the run by {duration(apart)}"
     return f"{duration(-apart)} before the run"

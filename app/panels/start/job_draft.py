@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from calib_core.characterisation.inputs import ALL_CONSTANTS, Arranged, Input, RunFacts, all_constants
+from calib_core.characterisation.inputs import (
+    ALL_CONSTANTS,
+    NEUTRAL,
+    Arranged,
+    Input,
+    RunFacts,
+    all_constants,
+    inputs_of_steps,
+)
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import LEAST_MEMORY_MB, default_memory_mb
+from calib_core.jobs.by_hand import ByHand, by_hand_words, parse_by_hand
 from calib_core.jobs.spec import MOST_PARTS, MOST_THREADS, JobSpec
 from calib_core.jobs.survey import Survey, check_same_condition
 from calib_core.params import Knobs, knob
@@ -39,6 +49,7 @@ class Choices:
     out_folder: Path
     modules: str = ""
     constants: Mapping[str, str] = field(default_factory=dict)
+    by_hand: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     conditions: Mapping[str, float | str] = field(default_factory=dict)
     resources: Mapping[str, Any] = field(default_factory=dict)
@@ -123,7 +134,7 @@ def build_spec(table: InputTable, choices: Choices) -> JobSpec:
     own_order: dict[str, Any] = {"keep_order": True, "notes": ()} if table.overridden else {}
     return table.survey.spec(
         choices.out_folder, inputs={**table.inputs(), **_paths(table.survey, choices.constants)}, **own_order,
-        modules=read_modules(table.survey, choices.modules),
+        constants=read_by_hand(choices.by_hand), modules=read_modules(table.survey, choices.modules),
         parameters=dict(choices.parameters), conditions=dict(choices.conditions), **choices.resources,
     )
 
@@ -152,11 +163,38 @@ def read_constants(one: Input, text: str, of_all: str = "") -> tuple[str, ...]:
         There is no such path, or nothing was given that is needed.
     """
     path = text.strip()
+    if path == NEUTRAL:
+        return (path,)
     if not path and not one.optional and not of_all.strip():
         raise BadParameter(f"Nothing was given for {one.label}; choose a file or a folder of constants.")
     if path and not parse_path(path).exists():
         raise BadParameter(f"{one.name} = {path!r} is not allowed; there is no such file or folder.")
     return (str(parse_path(path).absolute()),) if path else ()
+
+
+def takes_by_hand(survey: Survey) -> bool:
+    """Whether steps take constants, so that one may be given for a module and kind."""
+    return bool(inputs_of_steps(survey.method.steps_before()))
+
+
+def read_by_hand(text: str) -> dict[int, dict[str, str]]:
+    """Files by module and kind of a text such as ``3:Offset=FILE 4:Noise=FILE``, in which blanks are quoted.
+
+    Raises
+    ------
+    BadParameter
+        The text is written otherwise.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise BadParameter(f"{text!r} is not allowed for constants by hand; a quotation mark is open.") from error
+    return parse_by_hand(words)
+
+
+def by_hand_text(given: ByHand) -> str:
+    """Text that :func:`read_by_hand` reads."""
+    return shlex.join(by_hand_words(given))
 
 
 def _paths(survey: Survey, texts: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

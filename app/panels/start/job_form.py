@@ -63,6 +63,16 @@ class JobForm(QWidget):
         if self.page is not None:
             self.page.knobs.put(word, on)
 
+    def give(self, module: int, kind: str, path: str) -> None:
+        """Take a file for a constant of one module, as its line in the form does."""
+        if self.page is not None:
+            self.page.give(module, kind, path)
+
+    def give_all(self, word: str) -> None:
+        """Let all constants be neutral, or chosen again."""
+        if self.page is not None:
+            self.page.give_all(word)
+
     def choose_correction(self) -> None:
         """Offer the correction of the runs that are open, of the same family, if it has one."""
         survey = self._session.survey

@@ -22,18 +22,21 @@ from app.panels.start.job_draft import (
     Resources,
     banners,
     build_spec,
+    by_hand_text,
     constant_inputs,
     detectors,
     differing,
     facts,
     modules_text,
     problems,
+    read_by_hand,
     read_constants,
     read_folder,
     read_modules,
+    takes_by_hand,
 )
 from app.widgets.plain import PlainLabel
-from calib_core.characterisation.inputs import ALL_CONSTANTS, Input
+from calib_core.characterisation.inputs import ALL_CONSTANTS, BY_HAND, NEUTRAL, Input
 from calib_core.errors import CalibrationError
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey, offered
@@ -80,6 +83,7 @@ class JobPage(QWidget):
         self._defaults = {"modules": modules_text(survey), "out_folder": str(out_folder)}
         self.constants = {one.name: self._constants_line(one, "" if i or constants is None else str(constants))
                           for i, one in enumerate(constant_inputs(survey))}
+        self.by_hand = self._by_hand_line()
         self.modules = self._line("modules", "Modules", "Modules to work on, such as 0-3,7; empty takes all\n"
                                   "Command line: --modules", lambda text: read_modules(survey, text))
         self.folder = self._line("out_folder", "Output folder", "Folder that the constants are written to\n"
@@ -101,8 +105,8 @@ class JobPage(QWidget):
             self._mark(name)
         return build_spec(self.inputs.table, Choices(
             read_folder(self.folder.value()), self.modules.value(),
-            {name: line.value() for name, line in self.constants.items()}, parameters, conditions,
-            self.resources.changes(),
+            {name: line.value() for name, line in self.constants.items()}, self.by_hand.value(), parameters,
+            conditions, self.resources.changes(),
         ))
 
     def show_spec(self, spec: JobSpec) -> None:
@@ -117,6 +121,8 @@ class JobPage(QWidget):
         for name, line in self.constants.items():
             line.editor.set_value(next(iter(spec.inputs.get(name, ())), ""))
             self._mark(name)
+        self.by_hand.editor.set_value(by_hand_text(spec.constants))
+        self._mark("by_hand")
         self._mark("modules")
 
     def take_parameters(self, other: JobPage) -> None:
@@ -129,6 +135,32 @@ class JobPage(QWidget):
         """Write constants to another folder."""
         self.folder.editor.set_value(str(folder))
         self._settle("out_folder")
+
+    def give(self, module: int, kind: str, path: str) -> None:
+        """Take a file, or neutral, for a constant of one module; empty lets it be chosen again."""
+        given = read_by_hand(self.by_hand.value())
+        given.setdefault(module, {})[kind] = path
+        left = {number: {name: one for name, one in of.items() if one} for number, of in given.items()}
+        self.by_hand.editor.set_value(by_hand_text(left))
+        self._settle("by_hand")
+
+    def give_all(self, word: str) -> None:
+        """Let all constants be neutral, or be chosen of what was proposed where the word is empty."""
+        first, *others = self.constants.values()
+        if word or first.value() == NEUTRAL:
+            first.editor.set_value(word or self._defaults[first.name])
+        for line in (*(others if word else ()), self.by_hand):
+            line.editor.set_value("")
+        for line in (*self.constants.values(), self.by_hand):
+            self._mark(line.name)
+        self.changed.emit()
+
+    def _by_hand_line(self) -> Field:
+        """Line for constants of single modules."""
+        self._defaults["by_hand"] = ""
+        tooltip = ("Constants of single modules in place of those that would be chosen, such as 3:Offset=FILE "
+                   f"4:Noise=FILE\nCommand line: {BY_HAND}")
+        return self._line("by_hand", "Constants by hand", tooltip, read_by_hand)
 
     def _constants_line(self, one: Input, given: str) -> Field:
         """Line for the file or folder of an input of constants."""
@@ -237,7 +269,8 @@ class JobPage(QWidget):
         button.clicked.connect(self.browse)
         row = 0
         modules = (self.modules,) if self.survey.family.types else ()
-        for line in (*self.constants.values(), *modules, self.folder):
+        by_hand = (self.by_hand,) if takes_by_hand(self.survey) else ()
+        for line in (*self.constants.values(), *by_hand, *modules, self.folder):
             row = line.add_to(grid, row)
         below = QHBoxLayout()
         below.addStretch(1)

@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
     QHeaderView,
+    QSplitter,
     QTableWidget,
     QTableWidgetItem,
     QToolButton,
@@ -22,10 +23,15 @@ from PyQt6.QtWidgets import (
 
 from app.forms.tone_label import NoteLabel
 from app.panels.maps.pixel_text import place_text
+from app.panels.start.choosing import Choosing
+from app.panels.start.constants_list import ConstantsList
 from app.panels.start.previewing import Previewer
 from app.session.session import Session
 from app.widgets.plain import PlainLabel, tip
 from app.widgets.tones import tones_of
+from calib_core.characterisation.inputs import NEUTRAL
+from calib_core.jobs.choice import Taken, begin_of
+from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.preview import Link
 from calib_core.subjects.preview import Passage, PreviewSubject
 
@@ -55,15 +61,20 @@ class StepsPanel(QWidget):
     switched = pyqtSignal(str, bool)
     looked_at = pyqtSignal(str)
 
-    def __init__(self, session: Session, previewer: Previewer, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, previewer: Previewer, choosing: Choosing, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._session, self._previewer = session, previewer
+        self._session, self._previewer, self._choosing = session, previewer, choosing
+        self.constants = ConstantsList()
         self.table, self.empty = QTableWidget(0, len(_HEADINGS), objectName="steps"), PlainLabel(HINT, wordWrap=True)
         self.heading, self.reason = PlainLabel("", objectName="steps_heading"), NoteLabel()
         self.ways = QButtonGroup(self)
         self._buttons = QWidget()
         self._lay_out()
         previewer.busy.connect(self.say)
+        choosing.offered.connect(self.constants.offer)
+        self.constants.asked.connect(choosing.ask)
         self.table.itemChanged.connect(self._switch)
         self.table.currentCellChanged.connect(lambda *_: self._look())
         self.ways.buttonClicked.connect(lambda _: self._look())
@@ -87,6 +98,8 @@ class StepsPanel(QWidget):
         subject = self.subject
         for widget in (self.table, self.heading, self._buttons):
             widget.setVisible(subject is not None)
+        self.constants.setVisible(self._choosing.corrects)
+        self.constants.show_rows(self._choosing.rows)
         self.empty.setVisible(subject is None)
         if subject is None:
             return
@@ -121,7 +134,7 @@ class StepsPanel(QWidget):
         first.setFlags(flags if step.required else flags | Qt.ItemFlag.ItemIsUserCheckable)
         first.setCheckState(Qt.CheckState.Checked if step.on else Qt.CheckState.Unchecked)
         first.setToolTip(tip("\n".join(filter(None, (
-            step.title, step.use_when, step.caution, link.why_not, *(one.why for one in link.constants))))))
+            step.title, step.use_when, step.caution, link.why_not, *self._about(link))))))
         tones = tones_of(QGuiApplication.palette())
         colour = tones.warning if link.why_not else tones.text if link.done else tones.muted
         first.setForeground(QBrush(QColor(colour)))
@@ -131,6 +144,12 @@ class StepsPanel(QWidget):
             item = self._item(row, column, text)
             item.setForeground(QBrush(QColor(colour)))
             item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+
+    def _about(self, link: Link) -> list[str]:
+        """Constants of a step, of the first module, with their age and what just missed."""
+        first = {row.kind: row for row in reversed(self._choosing.rows)}
+        known = (first.get(one.kind.name) for one in link.constants)
+        return ["\n".join((f"{row.kind} of module {row.module}:", *row.about)) for row in known if row is not None]
 
     def _item(self, row: int, column: int, text: str) -> QTableWidgetItem:
         item = self.table.item(row, column)
@@ -147,6 +166,8 @@ class StepsPanel(QWidget):
 
     def _look(self) -> None:
         item = self.table.item(self.table.currentRow(), _STEP)
+        if item is not None:
+            self.constants.bring(item.data(_WORD))
         button = self.ways.checkedButton()
         if item is None or button is None or self.subject is not self._session.shown.subject:
             return
@@ -184,8 +205,13 @@ class StepsPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 4, 6, 4)
         column.setSpacing(4)
-        for widget, stretch in ((self.heading, 0), (self.table, 1), (self.empty, 1), (self._buttons, 0),
-                                (self.reason, 0)):
+        both = QSplitter(Qt.Orientation.Vertical)
+        both.setChildrenCollapsible(False)
+        both.addWidget(table)
+        both.addWidget(self.constants)
+        both.setStretchFactor(0, 3)
+        both.setStretchFactor(1, 2)
+        for widget, stretch in ((self.heading, 0), (both, 1), (self.empty, 1), (self._buttons, 0), (self.reason, 0)):
             column.addWidget(widget, stretch)
 
 
@@ -193,13 +219,16 @@ def _constants(link: Link) -> str:
     """Constants of a step with their age, or why it is left out."""
     if link.why_not:
         return f"! {link.why_not}"
-    named = (f"{one.kind.name}{_age(one.stored.begin or one.stored.created)}" for one in link.constants)
+    named = (f"{one.kind.name} {_since(one)}" for one in link.constants)
     return " · ".join(named) or "–"
 
 
-def _age(since: object) -> str:
-    timestamp = getattr(since, "timestamp", None)
-    return "" if timestamp is None else time.strftime(" %Y-%m-%d %H:%M", time.localtime(timestamp()))
+def _since(one: Taken) -> str:
+    """From when on a constant is valid."""
+    if not isinstance(one, FileConstant):
+        return NEUTRAL
+    begin = begin_of(one.stored)
+    return "" if begin is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(begin.timestamp()))
 
 
 def _number(value: float) -> str:

@@ -60,7 +60,7 @@ def test_times_have_the_unit_that_people_take(seconds: float, words: str) -> Non
 
 
 @pytest.mark.parametrize(("hours", "words"), [
-    (-3, "3 h before the run"), (72, "later than the run by 3 d"), (0, "from the begin of the run")])
+    (-3, "3 h before the run"), (72, "later than the run by 3 d"), (0, "at the begin of the run")])
 def test_age_is_relative_to_the_run(hours: float, words: str, tmp_path: Path) -> None:
     stored = read_constant(put(tmp_path, begin_validity=at(hours)))
     assert age(stored, run()) == words
@@ -184,8 +184,8 @@ def test_with_neutral_constants_what_comes_out_is_what_went_in() -> None:
     assert images.use.all()
     assert before.lines == ()
     assert [text for text in before.told if "is left out: there is no Noise" in text]
-    assert [text for text in before.told if text.startswith(
-        "Neutral constants are taken for ThresholdsDark, BadPixelsDark, BadPixelsPC, BadPixelsFF, Offset of module 3: ")]
+    kinds = "ThresholdsDark, BadPixelsDark, BadPixelsPC, BadPixelsFF, Offset"
+    assert [text for text in before.told if text.startswith(f"Neutral constants are taken for {kinds} of module 3: ")]
 
 
 def test_one_kind_of_one_module_is_neutral_by_hand(tmp_path: Path) -> None:

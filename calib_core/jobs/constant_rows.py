@@ -1,0 +1,91 @@
+"""Constants of a correction as a list has them: age, what was compared, and what just missed, by module and kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from calib_core.characterisation.inputs import NEUTRAL
+from calib_core.constants.constant import ConstantKind
+from calib_core.correction.step import Step
+from calib_core.jobs.choice import Chosen, ModuleConstants, OfRun, begin_of
+from calib_core.jobs.choice_words import age, compared_words, missed_words
+from calib_core.jobs.file_constant import FileConstant
+from calib_core.jobs.step_constants import Before
+
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class ConstantRow:
+    """A constant of one module and kind.
+
+    Attributes
+    ----------
+    module : int
+    kind : str
+    word : str
+        Of the first step that takes it.
+    age : str
+        Relative to the run; ``neutral``, or ``none`` where there is none.
+    missed : str
+        The nearest that was not taken, and by what.
+    usual : bool
+        Whether it is the one that goes best with the run, and not later than it.
+    about : tuple of str
+        Lines with its file, its begin, and what was compared.
+    """
+
+    module: int
+    kind: str
+    word: str
+    age: str
+    missed: str = ""
+    usual: bool = True
+    about: tuple[str, ...] = ()
+
+
+def rows_of(before: Before, steps: Sequence[Step]) -> tuple[ConstantRow, ...]:
+    """Rows of all constants that steps take, in the order of the steps, then of the modules.
+
+    Parameters
+    ----------
+    before : Before
+    steps : sequence of Step
+        Those that are on.
+
+    Returns
+    -------
+    tuple of ConstantRow
+    """
+    first: dict[str, tuple[ConstantKind, str]] = {}
+    for step in steps:
+        for kind in (*step.needs, *step.optional):
+            first.setdefault(kind.name, (kind, step.word))
+    return tuple(_row(number, kind, word, constants, before.run) for kind, word in first.values()
+                 for number, constants in sorted(before.constants.items()))
+
+
+def _row(module: int, kind: ConstantKind, word: str, constants: ModuleConstants, run: OfRun) -> ConstantRow:
+    found = constants.get(kind)
+    if found is None:
+        return ConstantRow(module, kind.name, word, NONE)
+    if not isinstance(found, FileConstant):
+        return ConstantRow(module, kind.name, word, NEUTRAL, usual=False,
+                           about=("It changes nothing, and is in no file.",))
+    chosen = constants.chosen.get(kind.name, Chosen())
+    begin = begin_of(found.stored)
+    later = begin is not None and run.start is not None and begin > run.start
+    return ConstantRow(module, kind.name, word, age(found.stored, run), missed_words(chosen.missed, run),
+                       not later and not chosen.by_hand, tuple(_about(found, chosen, run)))
+
+
+def _about(found: FileConstant, chosen: Chosen, run: OfRun) -> Iterator[str]:
+    begin = begin_of(found.stored)
+    yield found.why
+    yield f"{age(found.stored, run)}{'' if begin is None else f', valid from {begin:%Y-%m-%d %H:%M:%S} UTC'}"
+    yield f"compared: {compared_words(found, run)}"
+    if chosen.by_hand:
+        yield "given by hand"
+    if chosen.missed is not None:
+        yield f"just missed: {missed_words(chosen.missed, run)}, {chosen.missed.stored.path}"
