@@ -18,6 +18,7 @@ from calib_core.characterisation.unit import Sink, Unit
 from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.images import Images
 from calib_core.detector import DetectorType, Module
+from calib_core.errors import OutputFailed
 from calib_core.io.sequence_frames import SequenceFrames
 from calib_core.jobs.board import FileProgress, Written
 from calib_core.jobs.by_hand import by_hand_words
@@ -95,6 +96,9 @@ class CorrectedFiles:
             if not again and read_key(path) == self._key:
                 self._say(f"{path} is there already, whole and of the same job; it stays.")
                 return None
+            if not again and path.exists():
+                raise OutputFailed(f"{path} exists, and is not of the same job; choose another folder, or let it "
+                                   "be written again (--again).")
             return CorrectedFile(path.parent, origin, sources, self._key, overwrite=again)
 
         file = self._shared.join(path, [one.name for one in sources], make)

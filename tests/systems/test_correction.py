@@ -194,8 +194,14 @@ def test_what_is_whole_stays_and_what_is_another_jobs_is_not_touched(
         np.testing.assert_array_equal(values, before[key])
     other = correct(case, corrected, capsys, "--no-relative-gain")
     assert other.status == 1
-    assert any("exists" in text and "CORR-R0001-JNGFR0" in text for text in other.errors)
+    assert any("exists" in text and "CORR-R0001-JNGFR0" in text and "--again" in text for text in other.errors)
     assert {path for path in files if path.stat().st_mtime_ns == files[path]} == set(files) - {lost}
+    over = correct(case, corrected, capsys, "--no-relative-gain", "--again", "--modules", "2")
+    assert over.status == 0, over.errors
+    for path in files:
+        with h5py.File(path) as file:
+            [source] = file[f"INSTRUMENT/{DETECTOR}/CORR"].values()
+            assert source["data/adc"].attrs["unit"] == ("ADU" if "JNGFR02" in path.name else "keV")
 
 
 def test_a_gain_of_one_module_alone_is_refused(case: Case, tmp_path: Path, capsys: Capture) -> None:

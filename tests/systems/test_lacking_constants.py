@@ -236,15 +236,13 @@ def attributes(file: h5py.File, name: str, key: str = "") -> list[str]:
     return found
 
 
-def first_cell_alone(one: StoredConstant) -> None:
-    """Write a constant again with the first of its memory cells."""
-    axis, values = one.dims.index("cell"), one.data()
-    first = np.take(values, [0], axis)
+def rewrite(one: StoredConstant, values: Array, cells: Array) -> None:
+    """Write a constant again with other values and memory cells, by h5py alone."""
     with h5py.File(one.path, "w") as file:
         group = file.create_group(f"{one.pdu}/{one.calibration}/0")
-        group["data"] = first
+        group["data"] = values
         group["data"].attrs.create("dims", list(one.dims), dtype=h5py.string_dtype())
-        group.attrs["cells"] = np.atleast_1d(one.attributes["cells"])[:1]
+        group.attrs["cells"] = cells
         group.attrs["begin_validity"] = one.begin.isoformat()  # type: ignore[union-attr]
         group.attrs["unit"] = one.attributes["unit"]
         for name in ("conditions", "recorded"):
@@ -256,7 +254,7 @@ def first_cell_alone(one: StoredConstant) -> None:
 def test_memory_cells_beyond_those_of_the_constants_are_flagged(case: Case, tmp_path: Path, capsys: Any) -> None:
     root = Path(shutil.copytree(folder_of(case.made), tmp_path / "c"))
     for one in list_constants(root):
-        first_cell_alone(one)
+        rewrite(one, np.take(one.data(), [0], one.dims.index("cell")), np.atleast_1d(one.attributes["cells"])[:1])
     words = [case.family, "CORRECT", "--run", str(case.run), "--constants", str(root), "--out-folder",
              str(tmp_path / "out")]
     done = Result(words, tmp_path / "out", capsys)
@@ -272,6 +270,28 @@ def test_memory_cells_beyond_those_of_the_constants_are_flagged(case: Case, tmp_
     assert (mask[second] & int(BadPixels.NO_DARK_DATA)).all()
     assert (mask[~second] & int(BadPixels.NO_DARK_DATA) == 0).mean() > 0.99
     assert np.isfinite(values[~second]).mean() > 0.99
+
+
+def test_a_pixel_whose_offset_is_no_number_has_no_value_and_is_flagged(
+    case: Case, tmp_path: Path, capsys: Any,
+) -> None:
+    root = Path(shutil.copytree(folder_of(case.made), tmp_path / "c"))
+    name, at = case.type.calibrations["Offset"].name, tuple(length // 3 for length in case.type.shape)
+    [offset] = [one for one in list_constants(root) if one.calibration == name]
+    values = offset.data()
+    place = dict(zip(("slow_scan", "fast_scan"), at, strict=True))
+    values[tuple(place.get(dim, slice(None)) for dim in offset.dims)] = np.nan
+    rewrite(offset, values, np.atleast_1d(offset.attributes["cells"]))
+    words = [case.family, "CORRECT", "--run", str(case.run), "--constants", str(root), "--out-folder",
+             str(tmp_path / "out")]
+    done = Result(words, tmp_path / "out", capsys)
+    assert done.status == 0, done.errors
+    [path] = (tmp_path / "out").glob("CORR-*.h5")
+    shape = (-1, *case.type.shape)
+    values, mask = (content(path, key).reshape(shape) for key in (case.of.corrected, case.of.mask))
+    assert np.isnan(values[:, *at]).all()
+    assert mask[:, *at].all()
+    assert np.isfinite(values).mean() > 0.99
 
 
 def test_a_constant_by_hand_is_in_record_and_file(case: Case, tmp_path: Path, capsys: Any) -> None:

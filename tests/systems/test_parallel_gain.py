@@ -261,3 +261,33 @@ def test_the_inspector_says_of_which_stage_samples_are(light: Simulated, tmp_pat
     assert numbers["mean"] == pytest.approx(codes[:, 0, 1, 10, 20].mean())
     assert told.notes == ("The samples are those of high gain; each frame has one of every stage.",)
     job.close()
+
+
+def test_trains_whose_frames_are_no_thirds_are_left_out_and_told(
+    light: Simulated, tmp_path: Path, capsys: Any,
+) -> None:
+    """The last frame of the third train is not there, so nobody knows which frame is of which stage."""
+    [run] = light.runs.values()
+    changed, lost = Path(shutil.copytree(run, tmp_path / "raw" / run.name)), 3 * 3 * CELLS - 1
+    [path] = changed.glob(f"RAW-*-LPD{MODULE:02d}-*.h5")
+    with h5py.File(path, "r+") as file:
+        group, index = file[f"INSTRUMENT/{RAW}/image"], file[f"INDEX/{RAW}/image"]
+        for key in list(group):
+            rows = np.delete(group[key][()], lost, axis=0)
+            del group[key]
+            group[key] = rows
+        index["count"][2] -= 1
+        index["first"][3:] = index["first"][3:] - 1
+    done = Result(["LPD", "CORRECT", "--run", str(changed), "--constants", str(folder_of(light)), "--out-folder",
+                   str(tmp_path / "out")], tmp_path / "out", capsys)
+    assert done.status == 0, done.errors
+    [train] = RunDirectory(run).train_ids[2:3]
+    told = f"1 trains have a number of frames that is not divisible by 3 gain stages (first {train})"
+    assert [text for text in done.warnings if told in text], done.warnings
+    source, whole = (RunDirectory(one)[LIGHT.source] for one in (
+        tmp_path / "out", PARALLEL.corrected(light, tmp_path / "whole", capsys).folder))
+    counts = source["image.data"].data_counts()
+    assert counts[train] == 0
+    assert (counts.drop(train) == CELLS - 1).all()
+    mine = np.repeat(whole.train_ids, whole["image.data"].data_counts()) != train
+    np.testing.assert_array_equal(source["image.data"].ndarray(), whole["image.data"].ndarray()[mine])

@@ -29,6 +29,7 @@ from calib_core.jobs.by_hand import by_hand_words, parse_by_hand
 from calib_core.jobs.choice import OfRun
 from calib_core.jobs.choice_words import age, duration
 from calib_core.jobs.neutral import neutral_of
+from calib_core.jobs.plan import make_plan
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.step_constants import Before, bind_before
 from calib_core.store.constants import read_constant
@@ -242,3 +243,22 @@ def test_a_unit_of_another_name_is_given_by_its_name(tmp_path: Path) -> None:
     spec = JobSpec(family="TINY", method="MAKE", out_folder=Path("/out"), constants={3: {"Offset": str(path)}})
     before = bind_before(spec, Correct(steps=(Offset(),)), replace(named), (3,), run())
     assert before.constants[3].found["Offset"].why == str(path)
+
+
+def test_a_job_file_has_what_was_given_by_hand(tmp_path: Path) -> None:
+    """Paths begin at the folder of the file; the word in place of constants is none."""
+    text = ('{"family": "TINY", "method": "MAKE", "out_folder": "out", "inputs": {"constants": ["neutral"]}, '
+            '"constants": {"3": {"Offset": "a/cal.1.h5", "Noise": "neutral"}}}')
+    (tmp_path / "job.json").write_text(text)
+    spec = JobSpec.read(tmp_path / "job.json")
+    assert spec.inputs == {"constants": (NEUTRAL,)}
+    assert spec.constants == {3: {"Offset": str(tmp_path / "a/cal.1.h5"), "Noise": NEUTRAL}}
+    (tmp_path / "again.json").write_text(spec.model_dump_json())
+    assert JobSpec.read(tmp_path / "again.json") == spec
+
+
+def test_a_method_without_steps_takes_nothing_by_hand(tmp_path: Path) -> None:
+    spec = JobSpec(family="DSSC", method="DARK", out_folder=tmp_path, inputs={"dark": (str(tmp_path),)},
+                   constants={3: {"Offset": NEUTRAL}})
+    with pytest.raises(BadParameter, match="has no steps that take constants; leave --constant out"):
+        make_plan(spec)
