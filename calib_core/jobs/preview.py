@@ -22,7 +22,9 @@ from calib_core.errors import BadParameter
 from calib_core.jobs.choice import ModuleConstants, Taken
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.plan import Plan
+from calib_core.jobs.rechoice import with_constants_of
 from calib_core.jobs.same_steps import check_same_codes, check_same_steps
+from calib_core.jobs.spec import JobSpec
 
 #: Variance of a charge in silicon, keV per keV: Fano factor 0.115 and 3.65 eV for each pair of charges.
 _FANO = 0.115 * 0.00365
@@ -120,10 +122,30 @@ class Preview:
         """
         if not plan.context.before:
             raise BadParameter(f"{plan.method.title} has no steps that a frame could be looked at after.")
-        kept = {number: replace(one, found={name: _kept(constant) for name, constant in one.found.items()})
-                for number, one in plan.before.constants.items()}
+        return cls._of(plan, {})
+
+    @classmethod
+    def _of(cls, plan: Plan, known: Mapping[int, ModuleConstants]) -> Self:
+        """Preview of a plan that takes constants which another one keeps."""
+        kept = {number: replace(one, found={name: _kept(constant, known.get(number)) for name, constant in
+                                            one.found.items()}) for number, one in plan.before.constants.items()}
         method = named(plan.spec.family).method(plan.spec.method).with_changes(plan.spec.parameters)
         return cls(plan, method, kept, _bind(plan, method, kept))
+
+    def with_constants(self, spec: JobSpec) -> Self:
+        """The same frames with the constants that another specification gives; those that stay are not read again.
+
+        Parameters
+        ----------
+        spec : JobSpec
+            Differs from that of the plan in constants and in parameters of steps alone.
+
+        Raises
+        ------
+        BadParameter, BadInput
+            A value is not allowed, or a constant cannot be taken.
+        """
+        return self._of(with_constants_of(self.plan, spec), self._constants)
 
     def with_parameters(self, parameters: Mapping[str, Any]) -> Self:
         """The same frames and constants with other parameters of steps.
@@ -271,9 +293,13 @@ def _make_room(kept: dict[Any, Any], most: int) -> None:
         kept.pop(next(iter(kept)), None)
 
 
-def _kept(constant: Taken) -> Taken:
+def _kept(constant: Taken, known: ModuleConstants | None) -> Taken:
+    """A constant that keeps what is read of it: that of before, where it is of the same file."""
     if not isinstance(constant, FileConstant):
         return constant
+    before = None if known is None else known.get(constant.kind)
+    if isinstance(before, FileConstant) and before.stored == constant.stored:
+        return before
     return _KeptConstant(constant.stored, constant.kind, constant.detector, constant.guessed)
 
 

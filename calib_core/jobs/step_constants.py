@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from calib_core.characterisation.inputs import NEUTRAL, Input, inputs_of_steps
@@ -20,7 +21,7 @@ from calib_core.jobs.said import of_sets
 from calib_core.jobs.same_steps import check_same_codes, check_same_steps, level_out, may_lack
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
-from calib_core.store.constants import list_constants, read_constant
+from calib_core.store.constants import StoredConstant, list_constants, read_constant
 
 
 @dataclass(frozen=True)
@@ -123,24 +124,31 @@ def _given(
     spec: JobSpec, inputs: Sequence[Input], kind: DetectorType, by_hand: set[str]
 ) -> Iterator[tuple[str, Files]]:
     """What was given for each input, by its name; those that are given by hand for all modules may have nothing."""
+    read = cache(_read)  # a folder that is given for all is read once
     for one in inputs:
         for path in path_of(spec, one, one.name not in by_hand and not one.optional):
             lenient = one.name in by_hand or (one.optional and one.name not in spec.inputs)
-            if (found := _files(one, path, kind, lenient)) is not None:
-                yield one.name, found
+            if path == NEUTRAL:
+                yield one.name, (NEUTRAL, ())
+            elif (found := _fitting(one, path, read(path), kind, lenient)) is not None:
+                yield one.name, (path, found)
 
 
-def _files(one: Input, given: str, kind: DetectorType, may_lack: bool) -> Files | None:
-    """Constants of an input's kind in the file or folder that was given for it, or for all inputs."""
-    if given == NEUTRAL:
-        return NEUTRAL, ()
-    path, [wanted] = Path(given), one.kinds
+def _read(given: str) -> tuple[StoredConstant, ...]:
+    path = Path(given)
+    return list_constants(path) if path.is_dir() else (read_constant(path),)
+
+
+def _fitting(
+    one: Input, path: str, found: Sequence[StoredConstant], kind: DetectorType, may_lack: bool
+) -> list[StoredConstant] | None:
+    """Constants of an input's kind among those that were given for it, or for all inputs."""
+    [wanted] = one.kinds
     name = kind.calibrations[wanted.name].name
-    found = list_constants(path) if path.is_dir() else (read_constant(path),)
     fitting = [constant for constant in found if constant.calibration == name]
     if not fitting and may_lack:
         return None
     if not fitting:
         raise BadInput(f"{path} has no {one.label} {name}; it has "
                        f"{', '.join(sorted({constant.calibration for constant in found})) or 'no constants'}.")
-    return given, fitting
+    return fitting

@@ -122,14 +122,14 @@ class PreviewSubject(FrameSubject[_Frame]):
         Parameters
         ----------
         preview : Preview
-            Of the same plan.
+            Of the same frames.
 
         Returns
         -------
         bool
             False where its results are not those of this subject; nothing changes then.
         """
-        if preview.plan is not self.preview.plan or results_of(preview) != self.results:
+        if preview.plan.source is not self.preview.plan.source or results_of(preview) != self.results:
             return False
         with self.lock:
             self.preview, self.busy, self.trouble = preview, True, ""

@@ -107,6 +107,7 @@ def test_another_version_for_one_module_is_two_clicks_and_back_again_two(looking
     window.form.page.knobs.put("xray_gain", False)  # so that all is in ADU
     window.form.page.knobs.put("rel_gain", False)
     qtbot.waitUntil(lambda: has_preview(window) and window.session.results[1].unit == "ADU")
+    subject = window.session.subject
     place = [list(shown(window).picture.modules).index(number) for number in (3, 4)]
     before = shown(window).picture.maps[Pick("corrected")].copy()
     menu = click_row(window, qtbot, "3  Offset")
@@ -123,6 +124,7 @@ def test_another_version_for_one_module_is_two_clicks_and_back_again_two(looking
     after = shown(window).picture.maps[Pick("corrected")]
     np.testing.assert_allclose((after - before)[place[0]], -SHIFT, atol=0.01)
     np.testing.assert_array_equal(after[place[1]], before[place[1]])
+    assert window.session.subject is subject, "the run is not opened again"
     item = window.steps.constants.table.item(row_of(window, "3  Offset"), 0)
     assert item.text().startswith("! ")
     assert "given by hand" in item.toolTip()

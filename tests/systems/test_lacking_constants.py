@@ -21,6 +21,7 @@ from calib_core.detector import DetectorType
 from calib_core.detector.registry import detector_type
 from calib_core.errors import CalibrationError
 from calib_core.jobs.plan import Plan, make_plan
+from calib_core.jobs.preview import Preview
 from calib_core.jobs.survey import survey
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import Simulated, default_settings, simulate
@@ -315,3 +316,28 @@ def test_a_constant_by_hand_is_in_record_and_file(case: Case, tmp_path: Path, ca
     [module] = used["retrieved-constants"].values()
     assert module["constants"][name]["path"] == str(own)
     assert set(module["constants"]) == {case.type.calibrations[kind].name for kind in json.loads(noted)}
+
+
+def test_a_preview_with_other_constants_is_that_of_a_job_with_them(case: Case, tmp_path: Path) -> None:
+    """Neutral constants in place of those of the truth, and back, without opening the run again."""
+    spec = survey([case.run], family=case.family, method="CORRECT").spec(
+        tmp_path, inputs={"run": (str(case.run),), "constants": (str(folder_of(case.made)),)})
+    neutral = spec.model_copy(update={"inputs": {**spec.inputs, "constants": ("neutral",)}})
+    first = Preview.of(make_plan(spec))
+    others = first.with_constants(neutral)
+    again, anew = others.with_constants(spec), Preview.of(make_plan(neutral))
+    [module] = first.plan.modules
+    assert module is not None
+    frame = first.frame(module, first.trains[1], first.cells[-1])
+    assert frame is not None
+    images = {name: one.passed(module, frame).last for name, one in (
+        ("first", first), ("others", others), ("again", again), ("anew", anew))}
+    for one, other in (("first", "again"), ("others", "anew")):
+        np.testing.assert_array_equal(images[one].values, images[other].values)
+        np.testing.assert_array_equal(images[one].mask, images[other].mask)
+    assert not np.array_equal(images["first"].values, images["others"].values, equal_nan=True)
+    assert others.plan.notes == anew.plan.notes
+    assert again.plan.notes == first.plan.notes
+    assert others.unit == anew.unit == "ADU"
+    for preview in (first, anew):
+        preview.plan.close()

@@ -10,6 +10,7 @@ from app.running.background import Background
 from app.session.session import Session
 from app.session.sources import Source, Sources
 from calib_core.characterisation.family import named
+from calib_core.characterisation.inputs import ALL_CONSTANTS, inputs_of_steps
 from calib_core.characterisation.method import Method
 from calib_core.errors import CalibrationError
 from calib_core.jobs.plan import make_plan
@@ -27,8 +28,8 @@ _NOT_OF_DATA = {"out_folder": None, "threads": 0, "memory_mb": 0, "parts": 1, "a
 class Previewer(QObject):
     """Makes the preview in the background, and again for each change of the form.
 
-    A change of a step is looked at with the run and the constants that are open; for anything else the run is planned
-    anew. The preview is shown, unless the operator looks at a job that runs.
+    A change of a step is looked at with the run and the constants that are open, one of constants with the run; for
+    anything else the run is planned anew. The preview is shown, unless the operator looks at a job that runs.
 
     Signals
     -------
@@ -71,6 +72,8 @@ class Previewer(QObject):
             if spec.parameters == subject.preview.method.changed_from(_defaults(spec)):
                 return
             work = partial(subject.preview.with_parameters, dict(spec.parameters))
+        elif subject is not None and self._of is not None and _same_frames(spec, self._of):
+            work = partial(subject.preview.with_constants, spec)
         else:
             work = partial(_planned, spec)
         self.busy.emit("The run and its constants are looked at …")
@@ -120,6 +123,18 @@ def _defaults(spec: JobSpec) -> Method:
 def _same_data(one: JobSpec, other: JobSpec) -> bool:
     """Whether two jobs look at the same frames with the same constants, whatever their steps do."""
     return _data_of(one) == _data_of(other)
+
+
+def _same_frames(one: JobSpec, other: JobSpec) -> bool:
+    """Whether two jobs look at the same frames, whatever their constants are."""
+    return _frames_of(one) == _frames_of(other)
+
+
+def _frames_of(spec: JobSpec) -> JobSpec:
+    family = named(spec.family)
+    of_constants = {ALL_CONSTANTS, *(one.name for one in inputs_of_steps(family.method(spec.method).steps_before()))}
+    inputs = {name: paths for name, paths in spec.inputs.items() if name not in of_constants}
+    return _data_of(spec).model_copy(update={"inputs": inputs, "constants": {}})
 
 
 def _data_of(spec: JobSpec) -> JobSpec:
