@@ -66,7 +66,7 @@ def check_by_hand(given: ByHand, inputs: Sequence[Input], detector: Detector) ->
     Parameters
     ----------
     given : mapping
-        Of a specification; kinds may be written in small letters.
+        Of a specification; kinds may be written in small letters, or as the database has them.
     inputs : sequence of Input
         Constants that steps take.
     detector : Detector
@@ -81,14 +81,16 @@ def check_by_hand(given: ByHand, inputs: Sequence[Input], detector: Detector) ->
     BadParameter
         No step takes such a constant, or the module takes no part.
     """
-    names = {kind.name.lower(): kind.name for one in inputs for kind in one.kinds}
+    kinds = [kind.name for one in inputs for kind in one.kinds]
+    stored = {one.name.lower(): name for name, one in detector.type.calibrations.items() if name in kinds}
+    names = {**stored, **{name.lower(): name for name in kinds}}
     numbers = [module.number for module in detector.modules]
     found = {}
     for number, of_module in given.items():
         for kind, path in of_module.items():
             if kind.lower() not in names:
                 raise BadParameter(f"{BY_HAND} {number}:{kind}={path} is not allowed; no step takes {kind}. Steps "
-                                   f"take {', '.join(names.values())}.")
+                                   f"take {', '.join(kinds)}.")
             if number not in numbers:
                 raise BadParameter(f"{BY_HAND} {number}:{kind}={path} is not allowed; module {number} takes no part. "
                                    f"There are {format_numbers(numbers)}.")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from calib_core.characterisation.inputs import NEUTRAL
 from calib_core.constants.constant import ConstantKind
 from calib_core.correction.step import Step
+from calib_core.detector import DetectorType
 from calib_core.jobs.choice import Chosen, ModuleConstants, OfRun, begin_of
 from calib_core.jobs.choice_words import age, compared_words, missed_words
 from calib_core.jobs.file_constant import FileConstant
+from calib_core.jobs.neutral import neutral_of
 from calib_core.jobs.step_constants import Before
 
 NONE = "none"
@@ -32,6 +34,8 @@ class ConstantRow:
         The nearest that was not taken, and by what.
     usual : bool
         Whether it is the one that goes best with the run, and not later than it.
+    neutral : bool
+        Whether it can be neutral.
     about : tuple of str
         Lines with its file, its begin, and what was compared.
     """
@@ -42,10 +46,11 @@ class ConstantRow:
     age: str
     missed: str = ""
     usual: bool = True
+    neutral: bool = True
     about: tuple[str, ...] = ()
 
 
-def rows_of(before: Before, steps: Sequence[Step]) -> tuple[ConstantRow, ...]:
+def rows_of(before: Before, steps: Sequence[Step], detector: DetectorType) -> tuple[ConstantRow, ...]:
     """Rows of all constants that steps take, in the order of the steps, then of the modules.
 
     Parameters
@@ -53,6 +58,7 @@ def rows_of(before: Before, steps: Sequence[Step]) -> tuple[ConstantRow, ...]:
     before : Before
     steps : sequence of Step
         Those that are on.
+    detector : DetectorType
 
     Returns
     -------
@@ -62,8 +68,9 @@ def rows_of(before: Before, steps: Sequence[Step]) -> tuple[ConstantRow, ...]:
     for step in steps:
         for kind in (*step.needs, *step.optional):
             first.setdefault(kind.name, (kind, step.word))
-    return tuple(_row(number, kind, word, constants, before.run) for kind, word in first.values()
-                 for number, constants in sorted(before.constants.items()))
+    return tuple(replace(_row(number, kind, word, constants, before.run),
+                         neutral=neutral_of(kind, detector) is not None)
+                 for kind, word in first.values() for number, constants in sorted(before.constants.items()))
 
 
 def _row(module: int, kind: ConstantKind, word: str, constants: ModuleConstants, run: OfRun) -> ConstantRow:
@@ -77,7 +84,7 @@ def _row(module: int, kind: ConstantKind, word: str, constants: ModuleConstants,
     begin = begin_of(found.stored)
     later = begin is not None and run.start is not None and begin > run.start
     return ConstantRow(module, kind.name, word, age(found.stored, run), missed_words(chosen.missed, run),
-                       not later and not chosen.by_hand, tuple(_about(found, chosen, run)))
+                       not later and not chosen.by_hand, about=tuple(_about(found, chosen, run)))
 
 
 def _about(found: FileConstant, chosen: Chosen, run: OfRun) -> Iterator[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import Qt, QTimer
 
-from app.panels.start.constants_list import AS_CHOSEN, NEUTRAL_TEXT
+from app.panels.start.constants_list import AS_CHOSEN, NEUTRAL_TEXT, NOT_NEUTRAL
 from calib_core.axes import Pick
 from calib_core.cli.command_line import command_line
 from calib_core.jobs.board import State
@@ -84,7 +84,16 @@ def click_action(qtbot, menu, part):
 def click_all(window, qtbot, text):
     """Click the button of all constants, and one of its menu, which is there until it is left."""
     button = window.steps.constants.all_button
-    QTimer.singleShot(0, lambda: click_action(qtbot, button.menu(), text))
+    window.activateWindow()  # docks that move take this away where there is no window manager
+    qtbot.waitUntil(window.isActiveWindow)
+
+    def click_once_it_is_there():
+        if button.menu().isVisible():
+            click_action(qtbot, button.menu(), text)
+        else:
+            QTimer.singleShot(20, click_once_it_is_there)
+
+    QTimer.singleShot(20, click_once_it_is_there)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
@@ -133,6 +142,13 @@ def test_another_version_for_one_module_is_two_clicks_and_back_again_two(looking
     assert window.session.spec.constants == {}
     qtbot.waitUntil(lambda: has_preview(window) and np.array_equal(
         shown(window).picture.maps[Pick("corrected")], before, True))
+
+
+def test_what_has_no_neutral_value_is_not_offered_as_such(looking, qtbot):
+    menu = click_row(looking, qtbot, "4  SlopesPC")
+    [last] = [one for one in menu.actions() if one.text() == NOT_NEUTRAL]
+    assert not last.isEnabled()
+    assert menu.actions()[0].text().startswith("at the begin of the run")
 
 
 def test_all_constants_are_neutral_in_two_clicks_and_files_say_so(looking, tmp_path, qtbot):

@@ -47,8 +47,7 @@ class Choosing(QObject):
         subject = self._previewer.subject
         preview = None if subject is None else subject.preview
         if preview is not self._of:
-            steps = [] if preview is None else [link.step for link in preview.links if link.step.on]
-            self._of, self._rows = preview, () if preview is None else rows_of(preview.plan.before, steps)
+            self._of, self._rows = preview, () if preview is None else _rows(preview)
         return self._rows
 
     def ask(self, module: int, kind: str) -> None:
@@ -61,3 +60,8 @@ class Choosing(QObject):
             folders.append(self._session.constants_folder)
         work = partial(versions_of, subject.preview.plan, module, kind, folders)
         self._background.run(_WORK, work, self.offered.emit)
+
+
+def _rows(preview: Preview) -> tuple[ConstantRow, ...]:
+    steps = [link.step for link in preview.links if link.step.on]
+    return rows_of(preview.plan.before, steps, preview.plan.detector_type)

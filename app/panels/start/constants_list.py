@@ -28,6 +28,7 @@ _HEADINGS = ("Constant", "age", "missed")
 #: Versions that a menu has at most; how many more there are is said.
 MOST = 20
 AS_CHOSEN, NEUTRAL_TEXT = "As chosen by condition and time", "Neutral: zeros and ones, nothing changes"
+NOT_NEUTRAL = "It cannot be neutral: no value of it changes nothing"
 
 
 class ConstantsList(QWidget):
@@ -87,7 +88,10 @@ class ConstantsList(QWidget):
             self.menu.addAction(f"! {sentence}").setEnabled(False)
         self.menu.addSeparator()
         self._add(AS_CHOSEN, versions, "", "Of the folders that are given")
-        self._add(NEUTRAL_TEXT, versions, NEUTRAL, "Where there is a value that changes nothing")
+        if self._rows[places[0]].neutral:
+            self._add(NEUTRAL_TEXT, versions, NEUTRAL, "Offsets and flags of 0, factors of 1")
+        else:
+            self.menu.addAction(NOT_NEUTRAL).setEnabled(False)
         area = self.table.visualItemRect(self.table.item(places[0], 0))
         self.menu.popup(self.table.viewport().mapToGlobal(area.bottomLeft() + QPoint(4, 0)))
 
