@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from extra_data import RunDirectory
 from extra_data.components import JUNGFRAU
 
+from calib_core.cli.main import main
 from calib_core.constants.badpixels import BadPixels
 from calib_core.simulate import Simulated, default_settings, simulate
 from calib_core.store.constants import list_constants
@@ -281,3 +283,22 @@ def test_a_job_that_is_killed_and_started_again_leaves_what_an_undisturbed_one_d
             if name in before:
                 np.testing.assert_array_equal(before[name][key], values, err_msg=f"{name} {key}, before")
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
+def test_a_dry_run_and_the_log_tell_the_age_of_constants(case: Case, tmp_path: Path, capsys: Capture) -> None:
+    """Offsets are of the same run, gain maps of the facility tell no time."""
+    words = ["JUNGFRAU", "CORRECT", "--run", str(case.run), "--constants", str(case.constants), "--out-folder",
+             str(tmp_path / "out")]
+    capsys.readouterr()
+    assert main([*words, "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("Offset of modules 1-2: at the begin of the run (")], lines
+    gain = "RelativeGain of modules 1-2: of no time that it tells ("
+    assert [line for line in lines if line.startswith(gain)], lines
+    assert main([*words, "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["constants_taken"]
+    assert told == [line for line in lines if line in told]
+    log = tmp_path / "log.txt"
+    assert main([*words, "--log-file", str(log), "-q", "--modules", "1"]) == 0
+    capsys.readouterr()
+    assert "INFO" in next(line for line in log.read_text().splitlines() if "Offset of module 1: at the begin" in line)
