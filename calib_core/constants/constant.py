@@ -66,6 +66,10 @@ RELATIVE_GAIN = ConstantKind(
     "RelativeGain", "ADU/keV", "f8", "Conversion of each gain stage", "relative gain", neutral=1)
 GAIN_MAP = ConstantKind(
     "GainMap", "", "f8", "Factor that brings a pixel's signals onto one scale", "gain map", neutral=1)
+CTE = ConstantKind("CTE", "", "f8", "Share of a pixel's charge that reaches the read-out", "charge transfer",
+                   neutral=1)
+#: Attribute of a gain map: whether it gives back too what charge loses on its way to the read-out.
+WITH_CTE = "with_cte"
 #: Attributes of a gain map: peak of a line in the signals of single pixels after it, ADU, and the line's energy, keV.
 ADU_PER_PHOTON, LINE_ENERGY = "adu_per_photon", "photon_energy"
 #: Peaks of events of one to four samples, ADU, and thresholds that they are of: of the largest sample and others, σ.

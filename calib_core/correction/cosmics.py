@@ -6,9 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, ConstantKind
 from calib_core.correction.bound_constant import Given, shared
 from calib_core.correction.images import Images
+from calib_core.correction.of_frames import OfFrames
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 from calib_core.numerics import tracks
@@ -57,3 +59,38 @@ class RejectCosmics(Step):
         thresholds = self.sigma, min(self.neighbour_sigma, self.sigma)
         seed, neighbour = ((sigma * unit).astype(np.float32) for sigma in thresholds)
         images.found[self.word] = tracks.take_out(images.values, images.use, seed, neighbour, self.min_pixels)
+
+
+class FlagCosmics(RejectCosmics):
+    """Flag clusters of signal that are larger than those of photons, and one pixel around them, in frames with light.
+
+    A particle leaves more charge in each pixel of its track than a photon in all of its own.
+    """
+
+    takes_out: ClassVar[bool] = False
+    of_frames: ClassVar[OfFrames | None] = OfFrames("tracks", "", "tracks of particles whose samples were flagged")
+    use_when: ClassVar[str] = "Photons are far apart, and sensors so thick that particles leave long tracks."
+    caution: ClassVar[str] = (
+        "Photons that lie side by side are flagged too where one sample of theirs is large enough: look at the "
+        "number of tracks at many photons. Steep particles leave short tracks; their events have too large a sum.")
+
+    sigma: float = knob(100.0, ge=3, le=10000, unit="σ", help="A track has a sample above this")
+    min_pixels: int = knob(5, ge=1, le=1000, help="Smallest track; a photon has no more than four samples")
+
+    def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
+        """Flag tracks and take them out of use; found is their number, (n,) float32.
+
+        Parameters
+        ----------
+        images : Images
+            As for :class:`RejectCosmics`; samples of tracks get the flag VALUE_OUT_OF_RANGE.
+        given : mapping
+            As for :class:`RejectCosmics`.
+        kind : DetectorType
+            Not asked.
+        """
+        before = images.use.copy()
+        super().apply(images, given, kind)
+        images.mask[before & ~images.use] |= np.uint32(BadPixels.VALUE_OUT_OF_RANGE)
+        tracks_of = np.bincount(images.found[self.word]["frame"], minlength=len(images.cell))
+        images.found[self.word] = tracks_of.astype(np.float32)

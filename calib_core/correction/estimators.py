@@ -11,7 +11,7 @@ from calib_core.constants.constant import BAD_PIXELS_DARK, BAD_PIXELS_FF, BAD_PI
 from calib_core.correction.bound_constant import Given
 from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
-from calib_core.correction.step import Step
+from calib_core.correction.step import CannotBeDone, Step
 from calib_core.detector import DetectorType
 
 #: Constants whose flags keep a sample out; each is taken where it is there.
@@ -25,7 +25,7 @@ class Estimator(Step):
 
     def missing(self, given: Given, kind: DetectorType) -> tuple[str, ...]:
         """Flags, where there are none of any kind; which kinds are missing is told of the mask."""
-        return () if any(one.name in given for one in FLAGS) else super().missing(given, kind)
+        return () if any(one.name in given for one in FLAGS) else tuple(one.name for one in FLAGS)
 
 
 def good_samples(images: Images, given: Given, stage: int, stages: Array | None = None) -> Array:
@@ -54,3 +54,38 @@ def good_samples(images: Images, given: Given, stage: int, stages: Array | None 
             assert isinstance(flags, OfSamples)
             good &= flags.entry(min(stage, len(flags.data) - 1), images) == 0
     return good
+
+
+def needs_high_gain(step: Step, kind: DetectorType) -> None:
+    """Make sure that there can be samples of high gain.
+
+    Parameters
+    ----------
+    step : Step
+        That looks at them.
+    kind : DetectorType
+
+    Raises
+    ------
+    CannotBeDone
+        Gain is fixed to another stage.
+    """
+    if kind.fixed_stage:
+        raise CannotBeDone(f"{step.title} is left out: in fixed gain {kind.stages[kind.fixed_stage].short} there are "
+                           f"no samples of {kind.stages[0].short}.")
+
+
+def take_baseline_off(images: Images, found: Array, high_medium_ratio: float) -> None:
+    """Subtract the baseline of each frame from samples of high gain, and what it is there from those of medium gain.
+
+    Parameters
+    ----------
+    images : Images
+        Values (n, slow_scan, fast_scan) float32, ADU; signals of low gain stay.
+    found : (n,) float32, ADU
+        NaN takes nothing off.
+    high_medium_ratio : float
+    """
+    shift = np.nan_to_num(found)[:, None, None]
+    np.subtract(images.values, shift, out=images.values, where=images.stage == 0)
+    np.subtract(images.values, shift / np.float32(high_medium_ratio), out=images.values, where=images.stage == 1)

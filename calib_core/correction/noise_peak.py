@@ -12,11 +12,11 @@ import numpy as np
 from calib_core.axes import Array
 from calib_core.constants.constant import NOISE, ConstantKind
 from calib_core.correction.bound_constant import Constants, Given
-from calib_core.correction.estimators import Estimator, good_samples
+from calib_core.correction.estimators import Estimator, good_samples, needs_high_gain, take_baseline_off
 from calib_core.correction.images import Images
 from calib_core.correction.of_frames import OfFrames
 from calib_core.correction.of_samples import OfSamples, places_of
-from calib_core.correction.step import Bound, CannotBeDone
+from calib_core.correction.step import Bound
 from calib_core.correction.when_read import WhenRead
 from calib_core.detector import DetectorType
 from calib_core.numerics.noise_peak import noise_peaks
@@ -122,9 +122,7 @@ class NoisePeak(Estimator):
         CannotBeDone
             Gain is fixed to another stage than high gain.
         """
-        if kind.fixed_stage:
-            raise CannotBeDone(f"{self.title} is left out: in fixed gain {kind.stages[kind.fixed_stage].short} there "
-                               f"are no samples of {kind.stages[0].short}.")
+        needs_high_gain(self, kind)
         given = super().bind(constants, kind).given
         level = WhenRead(given[NOISE.name], partial(NoiseLevel.made, widest=self.widest_filter))
         return Bound(self, {**given, NOISE.name: level}, kind)
@@ -150,10 +148,7 @@ class NoisePeak(Estimator):
         refused = (peaks < -self.threshold) | (peaks > self.highest) | (_means(values, use) > self.threshold)
         peaks[refused] = np.nan
         found = peaks.astype(np.float32)
-        shift = np.nan_to_num(found)[:, None, None]
-        np.subtract(images.values, shift, out=images.values, where=images.stage == 0)
-        np.subtract(images.values, shift / np.float32(self.high_medium_ratio), out=images.values,
-                    where=images.stage == 1)
+        take_baseline_off(images, found, self.high_medium_ratio)
         images.found[self.word] = found
 
 

@@ -124,6 +124,12 @@ class DetectorType:
         Pixels (slow_scan, fast_scan) that share one amplifier and so a common mode; the ASIC where not given.
     converter_shape : (int, int), optional
         Pixels (slow_scan, fast_scan) that share one converter, where that is known; they tile the module.
+    border_pixels : (float, float)
+        Size along slow and fast scan of the pixels on both sides of a border between ASICs, in units of others.
+    shaded : tuple of (row from, row to)
+        Rows of a module, half-open, that lie behind what lets no light through.
+    of_module : callable, optional
+        ``of_module(this type, number) -> DetectorType`` where modules differ.
     variants : tuple of DetectorType
         Types with the same sources whose modules have another shape; taken where the data have it.
     remark : str
@@ -202,6 +208,9 @@ class DetectorType:
     regions: tuple[Region, ...] = ()
     bank_shape: tuple[int, int] | None = None
     converter_shape: tuple[int, int] | None = None
+    border_pixels: tuple[float, float] = (1.0, 1.0)
+    shaded: tuple[tuple[int, int], ...] = ()
+    of_module: Callable[[DetectorType, int], DetectorType] | None = None
     variants: tuple[DetectorType, ...] = ()
     remark: str = ""
     always_whole: bool = True
@@ -257,3 +266,7 @@ class DetectorType:
     def operated_at(self, found: Mapping[str, Found]) -> DetectorType:
         """Type as its data are to be understood at an operating condition."""
         return self if self.operated is None else self.operated(self, found)
+
+    def module(self, number: int) -> DetectorType:
+        """Type as one of its modules is."""
+        return self if self.of_module is None else self.of_module(self, number)

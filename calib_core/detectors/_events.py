@@ -18,7 +18,10 @@ from calib_core.detector import Calibration, CorrectedLayout
 from calib_core.detector.condition_parts import SOURCE_ENERGY
 
 
-def correct(*before: Step, common_mode: CommonMode | None = None) -> Correct:
+def correct(
+    *before: Step, common_mode: CommonMode | None = None, in_adu: Sequence[Step] = (),
+    on_one_scale: Sequence[Step] = (),
+) -> Correct:
     """Correction with all steps up to energies of single photons.
 
     Parameters
@@ -27,9 +30,11 @@ def correct(*before: Step, common_mode: CommonMode | None = None) -> Correct:
         What is done first.
     common_mode : CommonMode, optional
         The usual one unless given.
+    in_adu, on_one_scale : sequence of Step
+        What is done before and after the gain map.
     """
-    return Correct(steps=(*before, Saturated(), Offset(), common_mode or CommonMode(), GainMap(), MaskOfDark(),
-                          SplitEvents(), AbsoluteGain()))
+    return Correct(steps=(*before, Saturated(), Offset(), common_mode or CommonMode(), *in_adu, GainMap(),
+                          *on_one_scale, MaskOfDark(), SplitEvents(), AbsoluteGain()))
 
 
 def calibrations(

@@ -12,26 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.presets import presets
 from calib_core.constants.condition import ConditionParameter, Found
-from calib_core.correction.asic_common_mode import AsicCommonMode
-from calib_core.correction.capacitor import RelativeGain
-from calib_core.correction.force_gain import ForceHigh, ForceMedium
-from calib_core.correction.gain_stage import StageOfSignal
-from calib_core.correction.low_medium_gap import LowMediumGap
-from calib_core.correction.mask import MaskWithCapacitor
-from calib_core.correction.match_asics import MatchAsics
-from calib_core.correction.noise_peak import NoisePeak
-from calib_core.correction.noisy_converters import NoisyConverters
-from calib_core.correction.offset import Offset
-from calib_core.correction.round_photons import RoundPhotons
-from calib_core.correction.set_min import SetMinimum
-from calib_core.correction.xray_gain import XrayGain
-from calib_core.correction.zero_deviation import ZeroDeviation
-from calib_core.correction.zeros import ZeroNans, ZeroOrange
 from calib_core.detector import Calibration, DetectorType, GainStage
 from calib_core.detector.clues import Coded, Combined, Device, Scaled, Seen, Told, Unknown, Usual, powered, stage_told
 from calib_core.detector.condition_parts import (
@@ -42,9 +26,11 @@ from calib_core.detector.condition_parts import (
     memory_cells,
     pixels,
 )
+from calib_core.detector.defaults import defaults
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
 from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors._agipd_control import old_setting, simulate_control
+from calib_core.detectors._agipd_correction import CORRECT
 from calib_core.detectors._geometry import known_geometry
 from calib_core.detectors._xtdf import channels, encode
 
@@ -131,6 +117,15 @@ def _operated(kind: DetectorType, found: Mapping[str, Found]) -> DetectorType:
     return replace(kind, signal_plane=None, fixed_stage=mode - 1) if mode else kind
 
 
+#: Rows behind stripes of each quadrant of four modules.
+_STRIPES = tuple(tuple(tuple(rows) for rows in one) for one in defaults("agipd", "stripes")["rows"])
+
+
+def _with_stripes(kind: DetectorType, number: int) -> DetectorType:
+    """A module with the rows that lie behind its quadrant's stripes."""
+    return replace(kind, shaded=_STRIPES[number // 4])
+
+
 def _geometry_1m(n_modules: int) -> Any:
     from extra_geom import AGIPD_1MGeometry
 
@@ -151,6 +146,8 @@ AGIPD1M = DetectorType(
     saturation=16383,
     asic_shape=(64, 64),
     converter_shape=_CONVERTER,
+    border_pixels=(2.0, 1.0),
+    of_module=_with_stripes,
     stages=_STAGES,
     raw=_RAW,
     decode=partial(_RAW.frames, signal_plane=1),
@@ -179,18 +176,12 @@ AGIPD500K = replace(
     component="AGIPD500K",
     title="AGIPD 500K",
     max_modules=8,
+    of_module=None,
     raw=channels("AGIPD500K", "AGIPD"),
     geometry=partial(known_geometry, "AGIPD_500K2GGeometry", "from_origin"),
     geometry_note="EXtra-geom, from origin",
     simulated=read_simulated("agipd", "AGIPD500K", replace(_HARDWARE, control_aggregator="AGIPD500K2G00")),
 )
 
-_CORRECT = Correct(steps=(
-    StageOfSignal(), LowMediumGap(on=False), ForceMedium(on=False), ForceHigh(on=False),
-    ZeroDeviation(on=False), Offset(),
-    NoisyConverters(on=False), SetMinimum(on=False), NoisePeak(on=False), MatchAsics(on=False),
-    AsicCommonMode(on=False), RelativeGain(), XrayGain(), MaskWithCapacitor(), RoundPhotons(on=False),
-    ZeroNans(on=False), ZeroOrange(on=False)))
-
-declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark(), _CORRECT), __doc__,
+declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark(), CORRECT), __doc__,
                presets("agipd")))

@@ -14,6 +14,7 @@ import numpy as np
 
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
+from calib_core.correction.large_pixels import LargePixels
 from calib_core.detector import Array, DetectorType, GainStage
 from calib_core.detector.condition_parts import SOURCE_ENERGY
 from calib_core.detector.expected_events import read_expected
@@ -56,6 +57,7 @@ _WHOLE = DetectorType(
     saturation=16383,
     asic_shape=(354, 384),
     bank_shape=(354, 96),
+    border_pixels=(3.5, 3.5),
     regions=(calibration_rows(_SHAPE),),
     stages=(GainStage("G", "dark", "dark"),),
     raw=_RAW,
@@ -75,4 +77,6 @@ _WHOLE = DetectorType(
 )
 EPIX100 = replace(_WHOLE, variants=(active_only(_WHOLE),))
 
-declare(Family("EPIX100", "ePix100", (EPIX100,), with_defaults("epix100", RefinedDark(), correct()), __doc__))
+_CORRECT = correct(on_one_scale=[LargePixels(on=False)])
+
+declare(Family("EPIX100", "ePix100", (EPIX100,), with_defaults("epix100", RefinedDark(), _CORRECT), __doc__))

@@ -21,6 +21,7 @@ from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.correction.full import MarkFull
 from calib_core.correction.gain_stage import StageOfBits
+from calib_core.correction.large_pixels import LargePixels
 from calib_core.correction.mask import MaskOfDark
 from calib_core.correction.nominal_gain import NominalGain
 from calib_core.correction.offset import Offset
@@ -95,6 +96,7 @@ _WHOLE = DetectorType(
     saturation=16383,
     asic_shape=(178, 192),
     bank_shape=(178, 48),
+    border_pixels=(2.5, 2.5),
     regions=(calibration_rows(_SHAPE),),
     stages=(GainStage("G", "dark", "dark", code=0),),
     raw=_RAW,
@@ -113,6 +115,7 @@ _WHOLE = DetectorType(
 )
 EPIX10K = replace(_WHOLE, variants=(active_only(_WHOLE),))
 
-_CORRECT = Correct(steps=(StageOfBits(), MarkFull(), Offset(), NominalGain(on=False), MaskOfDark()))
+_CORRECT = Correct(steps=(StageOfBits(), MarkFull(), Offset(), NominalGain(on=False), LargePixels(on=False),
+                         MaskOfDark()))
 
 declare(Family("EPIX10K", "ePix10K", (EPIX10K,), (*with_defaults("epix10k", RefinedDark()), _CORRECT), __doc__))

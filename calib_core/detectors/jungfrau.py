@@ -16,6 +16,7 @@ from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.correction.gain_stage import StageOfBits
+from calib_core.correction.large_pixels import LargePixels
 from calib_core.correction.mask import Mask
 from calib_core.correction.offset import Offset
 from calib_core.correction.relative_gain import GainPerEnergy
@@ -155,6 +156,7 @@ JUNGFRAU = DetectorType(
     max_cells=16,
     saturation=16383,
     asic_shape=(256, 256),
+    border_pixels=(2.0, 2.0),
     stages=_STAGES,
     raw=_RAW,
     decode=_RAW.frames,
@@ -174,6 +176,6 @@ JUNGFRAU = DetectorType(
     simulate_control=_simulate_control,
 )
 
-_CORRECT = Correct(steps=(StageOfBits(), Offset(), GainPerEnergy(), Mask()))
+_CORRECT = Correct(steps=(StageOfBits(), Offset(), GainPerEnergy(), LargePixels(on=False), Mask()))
 
 declare(Family("JUNGFRAU", "JUNGFRAU", (JUNGFRAU,), (*with_defaults("jungfrau", Dark()), _CORRECT), __doc__))

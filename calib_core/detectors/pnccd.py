@@ -17,7 +17,9 @@ from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import ConditionParameter
-from calib_core.detector import Array, DetectorType, GainStage, RawLayout, Region
+from calib_core.correction.cosmics import FlagCosmics
+from calib_core.correction.transfer import ChargeTransfer
+from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout, Region
 from calib_core.detector.clues import Device, Scaled, Told, Usual, magnitude
 from calib_core.detector.condition_parts import (
     JUST_ONE_CELL,
@@ -120,7 +122,7 @@ PNCCD = DetectorType(
     condition=_CONDITION,
     clues=_CLUES,
     find_stage=partial(only_stage, "it has one gain stage"),
-    calibrations=calibrations("CCD", _DIMS, _CONDITION),
+    calibrations={**calibrations("CCD", _DIMS, _CONDITION), "CTE": Calibration("CTECCD", _DIMS)},
     # corrected data have the name of the raw source
     corrected=corrected("data", source=()),
     events=read_expected("pnccd"),
@@ -132,4 +134,6 @@ PNCCD = DetectorType(
     simulate_control=_simulate_control,
 )
 
-declare(Family("PNCCD", "pnCCD", (PNCCD,), with_defaults("pnccd", RefinedDark(), correct()), __doc__))
+_CORRECT = correct(in_adu=[FlagCosmics(on=False)], on_one_scale=[ChargeTransfer(on=False)])
+
+declare(Family("PNCCD", "pnCCD", (PNCCD,), with_defaults("pnccd", RefinedDark(), _CORRECT), __doc__))

@@ -307,7 +307,7 @@ def _bind(plan: Plan, method: Method, constants: Mapping[int, ModuleConstants]) 
     """Steps of each module with its constants; they must go together as those of a job must."""
     assert plan.detector is not None
     kind, steps = plan.detector.type, method.steps_before()
-    whole = {number: Pipeline(steps).bind(one, kind) for number, one in constants.items()}
+    whole = {number: Pipeline(steps).bind(one, kind.module(number)) for number, one in constants.items()}
     check_same_steps(whole)
     # what is told of codes that a constant does not tell the plan has told
     list(check_same_codes(steps, whole, {number: dict(one.found) for number, one in constants.items()}))

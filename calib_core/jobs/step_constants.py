@@ -78,7 +78,8 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
     constants = {number: choice.of_module(inputs, files, number) for number in modules}
     there = {number: one.found for number, one in constants.items()}
     lacking = tuple(level_out(steps, there, choice.refusals))
-    bound = {number: Pipeline(steps).bind(found, detector.type) for number, found in constants.items()}
+    bound = {number: Pipeline(steps).bind(found, detector.type.module(number))
+             for number, found in constants.items()}
     skipped = tuple(left_out(bound))
     check_same_steps(bound)
     codes = check_same_codes(steps, bound, there)

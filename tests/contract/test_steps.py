@@ -23,6 +23,7 @@ from calib_core.constants.constant import (
 )
 from calib_core.correction.absolute_gain import AbsoluteGain
 from calib_core.correction.asic_common_mode import AsicCommonMode
+from calib_core.correction.asic_diagonal import AsicDiagonal
 from calib_core.correction.bound_constant import Given, Known, KnownConstant
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.common_mode import CommonMode
@@ -33,10 +34,13 @@ from calib_core.correction.full import MarkFull
 from calib_core.correction.gain_map import GainMap
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.images import Images
+from calib_core.correction.large_pixels import LargePixels
 from calib_core.correction.linearise import Linearise
 from calib_core.correction.low_medium_gap import LowMediumGap
 from calib_core.correction.mask import Mask
 from calib_core.correction.match_asics import MatchAsics
+from calib_core.correction.match_histograms import MatchHistograms
+from calib_core.correction.melt_snow import MeltSnow
 from calib_core.correction.noise_peak import NoisePeak
 from calib_core.correction.noisy_converters import NoisyConverters
 from calib_core.correction.nominal_gain import NominalGain
@@ -48,6 +52,8 @@ from calib_core.correction.saturated import Saturated
 from calib_core.correction.set_min import SetMinimum
 from calib_core.correction.split_events import SplitEvents
 from calib_core.correction.step import Step
+from calib_core.correction.stripes import Stripes
+from calib_core.correction.transfer import ChargeTransfer
 from calib_core.correction.xray_gain import XrayGain
 from calib_core.correction.zero_deviation import ZeroDeviation
 from calib_core.correction.zeros import ZeroNans, ZeroOrange
@@ -163,9 +169,10 @@ def test_every_step_is_tried() -> None:
         SplitEvents, Saturated, NominalGain, GainFactor, AmplifierFactor, FlatFieldFactor,
         # whose constants have an axis of memory cells, against loops in tests/calib_core/correction
         StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain, NoisePeak,
-        SetMinimum, AsicCommonMode, MatchAsics, ZeroDeviation, LowMediumGap, NoisyConverters,
+        SetMinimum, AsicCommonMode, MatchAsics, ZeroDeviation, LowMediumGap, NoisyConverters, Stripes, AsicDiagonal,
+        MatchHistograms, MeltSnow,
         # against NumPy there
-        RoundPhotons, ZeroNans, ZeroOrange,
+        RoundPhotons, ZeroNans, ZeroOrange, LargePixels, ChargeTransfer,
         # whose constant has a number beside its values
         AbsoluteGain}
 

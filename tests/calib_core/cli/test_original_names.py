@@ -118,6 +118,9 @@ def test_the_recorded_corrections_make_jobs(real_data: Path, tmp_path: Path) -> 
     (("--max-pulses", "0", "352", "1"), {"parameters": {}}),
     (("--train-ids", "1600000010", "1600000012"), {"parameters": {"train_ids": "1600000010,1600000012"}}),
     (("--train-ids", "-1"), {"parameters": {}}),
+    (("--blc-stripes", "--blc_hmatch", "--corr-asic-diag", "true", "--melt_snow"),
+     {"parameters": {"blc_stripes": True, "blc_hmatch": True, "corr_asic_diag": True, "melt_snow": True}}),
+    (("--melt-snow", "--only-offset"), {"parameters": {"rel_gain": False, "xray_gain": False}}),
     (("--common-mode", "--blc-set-min", "--only-offset"), {"parameters": {"rel_gain": False, "xray_gain": False}}),
 ])
 def test_a_name_stands_for_what_it_means_here(
@@ -132,9 +135,9 @@ def test_a_name_stands_for_what_it_means_here(
 @pytest.mark.parametrize(("words", "told"), [
     (("--rel-gain-mode", "CS"),
      "--rel-gain-mode CS: relative gain is that of pulse-capacitor slopes; give off or PC"),
-    (("--blc-hmatch",), "--blc-hmatch: the baseline is not found by matching histograms; give false"),
-    (("--corr-asic-diag", "true"), "--corr-asic-diag true: the diagonal of ASICs is not corrected; give false"),
-    (("--melt_snow",), "--melt_snow: snowy pixels are not looked for; give false"),
+    (("--spi-hitfinding",), "--spi-hitfinding: hits are not looked for; give false"),
+    (("--count-lit-pixels", "true"), "--count-lit-pixels true: lit pixels are not counted; give false"),
+    (("--require_ppu_trigger",), "--require_ppu_trigger: trains are not chosen by the pulse picker; give false"),
     (("--sequences", "2", "3"), "--sequences 2 3: all files of a run are taken; give -1"),
     (("--recast-image-data", "int16"), '--recast-image-data int16: frames are written as float32; give ""'),
 ])
@@ -186,6 +189,7 @@ def test_names_stand_for_flags_that_exist_and_are_in_the_help(family: str, metho
      {"absolute_gain_photon_energy": 8.4, "gain_map": False}),
     ("PNCCD", ("--only-offset",),
      {"common_mode": False, "gain_map": False, "split_events": False, "absolute_gain": False}),
+    ("PNCCD", ("--cti-corr",), {"cti_corr": True}),
     ("PNCCD", ("--saturated-threshold", "30000", "--commonModeAxis", "row"),
      {"saturated_threshold": 30000.0, "common_mode_axis": "row"}),
     ("FASTCCD", ("--operation-mode", "FF", "--cmEventThreshold", "6", "--no-commonMode"),
@@ -210,7 +214,7 @@ def test_vacuum_is_a_word_of_the_notebooks_and_a_number_here(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("family", "words", "told"), [
     ("FASTCCD", ("--operation-mode", "FS"), "frames are whole, and no half of them is storage; give FF"),
-    ("PNCCD", ("--cti-corr",), "charge that is lost on its way is not given back; give false"),
+    ("FASTCCD", ("--cti-corr",), "charge that is lost on its way is not given back; give false"),
     ("EPIX100", ("--temp-limits", "9"), "constants are of the run's temperature within 5 K; give 5"),
 ])
 def test_what_corrections_of_single_photons_do_not_do(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calib_core.correction.cosmics import RejectCosmics
+from calib_core.constants.badpixels import BadPixels
+from calib_core.correction.cosmics import FlagCosmics, RejectCosmics
 
 from ...known import changed, corrected
 
@@ -104,3 +105,30 @@ def test_neighbours_need_no_more_than_the_largest(neighbour_sigma, found, noise_
     images.values[0, 40, 66] = 0
     events = corrected(RejectCosmics(neighbour_sigma=neighbour_sigma), images, reference, detector)
     assert events["pixels"].tolist() == [found]
+
+
+def test_long_tracks_are_flagged_in_light_and_photons_stay(noise_images, reference, detector):
+    """Photons of 40 σ are shared by 4 pixels; of each track a sample is above 100 σ, or its events are left."""
+    images, rng = noise_images(60, seed=9), np.random.default_rng(4)
+    photons = np.zeros(images.values.shape, bool)
+    for frame in range(60):
+        for y, x in rng.integers(2, (40, 120), (20, 2)):
+            images.values[frame, y:y + 2, x:x + 2] += 40 * NOISE * rng.dirichlet(np.full(4, 2)).reshape(2, 2)
+            photons[frame, y:y + 2, x:x + 2] = True
+    charge = NOISE * rng.uniform(120, 400, (60, 12)).astype(np.float32)
+    for frame in range(0, 60, 2):
+        length = 3 + frame % 9
+        images.values[frame, 60, 50:50 + length] += charge[frame, :length]
+    images = images.copy()
+    before = images.values.copy()
+    found = corrected(FlagCosmics(), images, reference, detector)
+    long = np.array([frame % 2 == 0 and 3 + frame % 9 >= 5 for frame in range(60)])
+    np.testing.assert_array_equal(found, long)
+    flagged = (images.mask & int(BadPixels.VALUE_OUT_OF_RANGE)) > 0
+    for frame in range(60):
+        length = 3 + frame % 9
+        assert flagged[frame, 59:62, 49:51 + length].all() == long[frame]
+        assert flagged[frame].any() == long[frame]
+    assert not flagged[photons].any()
+    np.testing.assert_array_equal(images.use, ~flagged)
+    np.testing.assert_array_equal(images.values, before)
