@@ -9,7 +9,7 @@ PROVOKING := $(addprefix tests/calib_core/,cli io jobs detector store subjects t
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test indices bench sentences lint venv clean
+.PHONY: demo test indices bench sentences biases lint venv clean
 
 demo: venv
 	$(BIN)/calibwb demo $(DETECTORS)
@@ -32,6 +32,10 @@ bench: venv
 sentences: venv
 	PYTHONPATH=tests $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not breaks" -p sentences \
 	    --sentences docs/developer/sentences.md $(PROVOKING)
+
+# numbers of docs/corrections.md, anew from simulated light
+biases: venv
+	$(BIN)/pytest -q tests/calib_core/correction/test_biases.py -k page --biases docs/corrections.md
 
 lint: venv
 	$(BIN)/ruff check .

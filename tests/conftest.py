@@ -38,6 +38,11 @@ class Folders:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Pages that tests write on request."""
+    parser.addoption("--biases", metavar="PAGE", help="write the page of what steps of corrections are off by")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of real detector data beside the project; the test is skipped where it is missing."""

@@ -212,7 +212,9 @@ class Correct(TrainSelection, Method):
         -------
         tuple of Check
         """
-        more = (*((events.Crowded(),) if self.classifies else ()), *checks_of(self.steps))
+        classify = (one for one in self.steps if isinstance(one, SplitEvents) and one.on)
+        of_events = (check for one in classify for check in (events.Crowded(), events.ByChance(one)))
+        more = (*of_events, *checks_of(self.steps))
         return (*super().checks(kind), Flagged(), *more)
 
     def explain(self, samples: Array, detector: DetectorType) -> Explanation:

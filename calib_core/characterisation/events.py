@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from calib_core.axes import Array, Result
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.unit import Context, Finished
+from calib_core.correction.split_events import SplitEvents
 from calib_core.detector import DetectorType
 from calib_core.numerics.split_events import CLASSES, SHAPELESS, SPOILED, TOO_LARGE
 from calib_core.remarks import CheckText, Remark
@@ -88,3 +90,43 @@ class Crowded(Check):
                 self.text.kind, module, "", 100 * share, 100 * _MOST, "%",
                 f"Module {module}: there is an event in {share:.1%} of the pixels of a frame, and {1 - valid:.1%} of "
                 "them are refused; classes and sums of so crowded photons are not to be relied on.")
+
+
+class ByChance(Check):
+    """Noise alone makes no events, or none of them is counted.
+
+    Parameters
+    ----------
+    step : SplitEvents
+        With its threshold.
+    """
+
+    def __init__(self, step: SplitEvents) -> None:
+        self._step = step
+
+    @property
+    def text(self) -> CheckText:
+        """The check in words."""
+        return CheckText(
+            "events of noise", "N · P(> n σ) of a frame of N pixels and the primary threshold n, where sums of any "
+            "size are counted", "> 1", "none: it is what the threshold lets through",
+            "they are singles, and raise the share of these")
+
+    def remarks(self, context: Context, module: int, finished: Finished) -> Iterator[Remark]:
+        """A sentence with their number in a frame, and what was found.
+
+        Yields
+        ------
+        Remark
+            In events of a frame.
+        """
+        primary, pixels = self._step.primary, context.detector.pixels
+        expected = pixels * math.erfc(primary / math.sqrt(2)) / 2
+        frames = int(finished.values("frames").sum())
+        if expected > 1 and frames and not self._step.counted_above:
+            found = int(finished.values("events")["events"][_COUNTED].sum()) / frames
+            yield Remark(
+                self.text.kind, module, "", expected, 1.0, "events",
+                f"Module {module}: above {primary:g} σ noise alone makes {expected:.0f} events in a frame of "
+                f"{pixels:,} pixels, and {found:,.0f} are found; --split-events-counted-above counts only those with "
+                "a larger sum, half of a photon for example.")

@@ -32,7 +32,9 @@ class CommonMode(Step):
     needs: ClassVar[tuple[ConstantKind, ...]] = (NOISE,)
     optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK,)
     use_when: ClassVar[str] = "Pixels of one amplifier rise and fall together from frame to frame."
-    caution: ClassVar[str] = "Where light hits most pixels of a segment, their median is signal, not common mode."
+    caution: ClassVar[str] = (
+        "Where light hits most pixels of a segment, their median is signal, not common mode; charge that few photons "
+        "share moves it too, as docs/corrections.md has it.")
 
     axis: Axes = knob("row", help="Segments of a bank whose median is subtracted; several are done in this order; "
                       "auto: rows or columns, whichever gives the lower noise")

@@ -27,7 +27,8 @@ class ForceBefore(Step):
     unit_out: ClassVar[str] = ""
     needs: ClassVar[tuple[ConstantKind, ...]] = (OFFSET, NOISE)
     use_when: ClassVar[str] = "A gain stage is told of samples that have another, and its offset lies far above."
-    caution: ClassVar[str] = "Samples change their gain stage by a rule."
+    caution: ClassVar[str] = (
+        "Samples change their gain stage by a rule; docs/corrections.md has how many good ones do.")
     #: Gain stage whose samples may change.
     stage: ClassVar[int]
 

@@ -32,7 +32,9 @@ class MatchAsics(Estimator):
         "asicOffset", "ADU", "offset from the others that was taken off samples of high gain of each ASIC",
         "there was no border to match", of_asics=True)
     use_when: ClassVar[str] = "ASICs are off from each other in a frame, and signal goes on smoothly over borders."
-    caution: ClassVar[str] = "Signal that has steps at borders itself, as at the edge of a shadow, is evened out too."
+    caution: ClassVar[str] = (
+        "Signal that has steps at borders itself, as at the edge of a shadow, is evened out too: nearly wholly, as "
+        "docs/corrections.md has it.")
 
     largest: float = knob(100.0, ge=1, le=16383, unit="ADU",
                           help="Steps of eight pixels from here on are not believed")

@@ -95,7 +95,7 @@ class NoisePeak(Estimator):
     caution: ClassVar[str] = (
         "Charge that is shared with the next pixel moves the peak: by 1 ADU for each photon in a pixel at a cloud of "
         "8 µm in pixels of 200 µm, and from 4 photons on one frame of ten is off by a photon. Where nearly all "
-        "pixels have signal, one photon is taken for none.")
+        "pixels have signal, one photon is taken for none. docs/corrections.md has more numbers.")
 
     threshold: float = knob(5000.0, ge=50, le=100000, unit="ADU",
                             help="Largest baseline that is looked for below 0, and largest mean signal of a frame in "

@@ -22,7 +22,9 @@ class SetMinimum(Estimator):
     of_frames: ClassVar[OfFrames | None] = OfFrames(
         "mediumShift", "ADU", "baseline that was taken off samples of medium gain; 0 where they did not lie below 0")
     use_when: ClassVar[str] = "Samples of medium gain lie below the offset of medium gain."
-    caution: ClassVar[str] = "Samples are moved by a rule; the lowest of a few are low by noise alone."
+    caution: ClassVar[str] = (
+        "Samples are moved by a rule. Where their offset is right and some have no signal, noise alone moves all of "
+        "a frame, by 800 ADU of high gain; docs/corrections.md has numbers.")
 
     percentile: float = knob(1.0, ge=0, le=50, unit="%", help="Share of the samples that may stay below 0")
 

@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import pytest
 from extra_data import RunDirectory
+from scipy.stats import norm
 
 from calib_core.constants.badpixels import BadPixels
 from calib_core.jobs.truth_constants import folder_of
@@ -139,6 +140,24 @@ def test_crowded_photons_are_told(case: Case, tmp_path: Path, capsys: Any) -> No
     said = corrected(case, light, tmp_path / "out", capsys).said
     [text] = [text for text in said if "there is an event in" in text]
     assert text.startswith(f"Module {case.module}: there is an event in ")
+
+
+def test_events_of_noise_alone_are_told(case: Case, few: Simulated, tmp_path: Path, capsys: Any) -> None:
+    """The number is that of the normal distribution; a threshold of energy leaves nothing to be told."""
+    primary = {"EPIX100": 7.0, "PNCCD": 4.0, "FASTCCD": 7.0}[case.name]
+    found = corrected(case, few, tmp_path / "a", capsys)
+    pixels = int(np.prod(found.settings.detector.shape))
+    expected = pixels * norm.sf(primary)
+    told = f"above {primary:g} σ noise alone makes {expected:.0f} events in a frame of {pixels:,} pixels"
+    assert any(told in text for text in found.said) == (expected > 1) == (case.name == "PNCCD")
+    half = case.energy / 2 / kev_of(found)
+    cut = corrected(case, few, tmp_path / "b", capsys, "--split-events-counted-above", str(half))
+    assert not any("noise alone makes" in text for text in cut.said)
+    if case.name == "PNCCD":
+        [before, after] = (table_of(tmp_path / name)[0]["events"] for name in "ab")
+        frames = len(found.key("patterns"))
+        # of noise beside flagged pixels, a percent of all, none is single; light has its own
+        assert before - after == pytest.approx(expected * frames, rel=0.15)
 
 
 def test_each_image_tells_its_steps_and_unit(case: Case, few: Simulated, tmp_path: Path, capsys: Any) -> None:

@@ -103,6 +103,32 @@ def test_shares_of_classes_are_those_of_an_independent_simulation(kind) -> None:
     assert abs(p[:4] - [0.43, 0.48, 0.05, 0.02]).max() < 0.04
 
 
+@pytest.mark.parametrize(("primary", "secondary", "peak", "sigma", "cloud"), [
+    pytest.param(4.0, 3.0, 1490.0, 13.0, 10 / 75, id="pnCCD"),
+    pytest.param(7.0, 4.0, 125.0, 7.0, 7 / 30, id="FastCCD"),
+])
+def test_shares_at_other_thresholds_are_those_of_an_independent_simulation(
+    primary: float, secondary: float, peak: float, sigma: float, cloud: float, kind,
+) -> None:
+    """As above, with light, noise and thresholds of other families; events of noise are no photons of half a line."""
+    spread, rng = np.full(SHAPE, sigma, np.float32), np.random.default_rng(21)
+    drawn = [shared(SHAPE, 48, peak, cloud, rng) + rng.normal(0, sigma, SHAPE) for _ in range(40)]
+    images = images_of(np.array(drawn, np.float32)).copy()
+    step = SplitEvents(primary=primary, secondary=secondary, largest=1e6)
+    step.bind(Known({NOISE.name: spread}), kind).apply(images)
+    found = shares(np.where(images.values > peak / 2, images.found["split_events"], 0))
+    expected, nothing = np.zeros(5, int), np.zeros(SHAPE, bool)
+    for _ in range(60):
+        frame = shared(SHAPE, 48, peak, cloud, rng) + rng.normal(0, sigma, SHAPE)
+        codes, sums = classified(frame, nothing, primary * spread, secondary * spread, 1e6, ASIC)
+        expected += shares(np.where(sums > peak / 2, codes, 0))
+    found, expected = found[:4], expected[:4]
+    n, m = found.sum(), expected.sum()
+    q = (found + expected) / (n + m)
+    assert n > 1500
+    assert (abs(found / n - expected / m) < 3 * np.sqrt(q * (1 - q) * (1 / n + 1 / m))).all()
+
+
 def test_classes_lie_beside_the_line_by_what_is_lost_below_the_thresholds(kind) -> None:
     """Peaks that another simulation found at 7 and 5 σ for this energy, noise and cloud, as parts of the energy."""
     spread = np.full(SHAPE, SIGMA, np.float32)
