@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 from enum import IntFlag
+
+from calib_core.errors import BadParameter
 
 
 class BadPixels(IntFlag):
@@ -39,3 +42,28 @@ class BadPixels(IntFlag):
     def label(self) -> str:
         """Name for the screen, such as ``offset out of threshold``."""
         return (self.name or "").replace("_", " ").lower()
+
+
+def flags_named(text: str, parameter: str = "flags") -> int:
+    """Flags by their names, as bits.
+
+    Parameters
+    ----------
+    text : str
+        Names, or labels, in any case, with commas between.
+    parameter : str
+        What is told to have them.
+
+    Raises
+    ------
+    BadParameter
+        One is no flag; the nearest names are told.
+    """
+    found = 0
+    for word in filter(None, (one.strip() for one in text.split(","))):
+        name = word.upper().replace(" ", "_").replace("-", "_")
+        if name not in BadPixels.__members__:
+            near = ", ".join(difflib.get_close_matches(name, BadPixels.__members__, 3, 0.0))
+            raise BadParameter(f"{parameter} = {text!r} is not allowed; {word!r} is no flag, the nearest are {near}.")
+        found |= BadPixels[name]
+    return int(found)

@@ -52,7 +52,7 @@ def good_samples(images: Images, given: Given, stage: int, stages: Array | None 
     for one in FLAGS:
         if (flags := given.get(one.name)) is not None:
             assert isinstance(flags, OfSamples)
-            good &= flags.entry(min(stage, len(flags.data) - 1), images) == 0
+            good &= flags.entry(min(stage, len(flags.data) - 1), images) & ~np.uint32(images.trusted) == 0
     return good
 
 

@@ -48,7 +48,8 @@ def fused(steps: Sequence[Bound]) -> Correct | None:
         None where there is no kernel for this chain, or its constants are not of the same memory cells; the steps are
         done one by one then.
     """
-    if not steps or len(steps[0].kind.stages) != _STAGES:
+    if not steps or len(steps[0].kind.stages) != _STAGES or any(
+            isinstance(one.step, Mask) and one.step.chooses for one in steps):
         return None
     by_type = {type(one.step): one for one in steps}
     order = [type(one.step) for one in steps]

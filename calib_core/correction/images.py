@@ -44,6 +44,8 @@ class Images:
         The same frames in the other gain stages, of runs that hold all of them; values are of the first one then.
     unforced : (n, slow_scan, fast_scan) uint8 or None
         Gain stages before samples were forced into another; None where none was.
+    trusted : int
+        Flags of constants that keep no sample out of what tells a baseline or a common mode.
     """
 
     values: Array
@@ -60,6 +62,7 @@ class Images:
     one_scale: bool = False
     others: tuple[Frames, ...] = ()
     unforced: Array | None = None
+    trusted: int = 0
 
     @classmethod
     def of(
@@ -102,4 +105,5 @@ class Images:
         """Images that later steps can change without these."""
         values, stage, mask, use = (np.array(one) for one in (self.values, self.stage, self.mask, self.use))
         return type(self)(values, stage, mask, use, self.cell, self.train, self.pulse, self.bits, self.signal,
-                          dict(self.found), dict(self.kept), self.one_scale, self.others, self.unforced)
+                          dict(self.found), dict(self.kept), self.one_scale, self.others, self.unforced,
+                          self.trusted)

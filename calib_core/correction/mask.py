@@ -6,12 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.badpixels import BadPixels, flags_named
 from calib_core.constants.constant import BAD_PIXELS_DARK, BAD_PIXELS_FF, BAD_PIXELS_PC, ConstantKind
 from calib_core.correction.bound_constant import Given
 from calib_core.correction.images import Images
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
+from calib_core.params import knob
 
 
 class Mask(Step):
@@ -23,7 +24,22 @@ class Mask(Step):
     unit_out: ClassVar[str] = ""
     optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK, BAD_PIXELS_FF)
     use_when: ClassVar[str] = "Always: whoever uses the data leaves flagged samples out."
-    caution: ClassVar[str] = "Values of flagged samples stay; they are marked, not removed."
+    caution: ClassVar[str] = (
+        "Values of flagged samples stay, unless no_value names their flag; they are marked, not removed. Flags that "
+        "are left out are nowhere in the files, and their samples are good ones for all that follows.")
+
+    no_value: str = knob("", unit="names of flags", help="Flags, commas between, whose samples have no value (NaN)")
+    left_out: str = knob("", unit="names of flags", help="Flags, commas between, that are left out of the mask")
+
+    @property
+    def chooses(self) -> bool:
+        """Whether some flags are treated in another way than the others."""
+        return bool(self.no_value or self.left_out)
+
+    def check(self) -> None:
+        """Refuse names that are no flags, with BadParameter."""
+        for name in ("no_value", "left_out"):
+            flags_named(getattr(self, name), f"{self.word}_{name}")
 
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
         """Add the flags; nothing is found on the way.
@@ -31,7 +47,7 @@ class Mask(Step):
         Parameters
         ----------
         images : Images
-            Samples that are no finite number get the flag VALUE_IS_NAN.
+            Samples that are no finite number get the flag VALUE_IS_NAN, those without a value for their flags too.
         given : mapping
             Flags of dark, flat field and others, uint32, as far as there are any.
         kind : DetectorType
@@ -40,7 +56,11 @@ class Mask(Step):
         for one in self.optional:
             if one.name in given:
                 images.mask |= given[one.name].of(images)
+        if none := flags_named(self.no_value):
+            images.values[images.mask & np.uint32(none) != 0] = np.nan
         images.mask[~np.isfinite(images.values)] |= np.uint32(BadPixels.VALUE_IS_NAN)
+        if left_out := flags_named(self.left_out):
+            images.mask &= ~np.uint32(left_out)
 
 
 class MaskOfDark(Mask):

@@ -20,6 +20,7 @@ from calib_core.correction.offset import Offset
 from calib_core.correction.round_photons import RoundPhotons
 from calib_core.correction.set_min import SetMinimum
 from calib_core.correction.stripes import Stripes
+from calib_core.correction.trusted import TrustedFlags
 from calib_core.correction.xray_gain import XrayGain
 from calib_core.correction.zero_deviation import ZeroDeviation
 from calib_core.correction.zeros import ZeroNans, ZeroOrange
@@ -27,7 +28,7 @@ from calib_core.correction.zeros import ZeroNans, ZeroOrange
 #: Baselines and common mode in ADU of each stage, then gains, then what is put in place of energies.
 CORRECT = Correct(steps=(
     StageOfSignal(), LowMediumGap(on=False), ForceMedium(on=False), ForceHigh(on=False),
-    ZeroDeviation(on=False), Offset(),
+    ZeroDeviation(on=False), Offset(), TrustedFlags(on=False),
     NoisyConverters(on=False), SetMinimum(on=False), Stripes(on=False), NoisePeak(on=False), MatchAsics(on=False),
     AsicCommonMode(on=False), AsicDiagonal(on=False), RelativeGain(), MatchHistograms(on=False), MeltSnow(on=False),
     XrayGain(), LargePixels(on=False), MaskWithCapacitor(), RoundPhotons(on=False),

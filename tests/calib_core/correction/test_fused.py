@@ -181,3 +181,11 @@ class Doubled(Offset):
 
 def test_a_step_with_other_work_is_not_taken_for_the_one_that_it_stems_from() -> None:
     check([StageOfSignal(), Doubled(), Mask()], AGIPD, constants(), bits=False, at_once=False)
+
+
+def test_flags_that_are_chosen_are_marked_one_by_one() -> None:
+    """Bits of a chain that ends before the mask, and of the mask by itself."""
+    mask = MaskWithCapacitor(no_value="no dark data", left_out="ci_eval_error, ff_gain_eval_error")
+    bound = check([StageOfSignal(), Offset(), RelativeGain(), XrayGain(), mask], AGIPD, constants(), bits=False,
+                  at_once=False)
+    assert bound._at_once[0] == 4
