@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
@@ -57,6 +57,9 @@ class Correct(TrainSelection, Method):
                                    "given")
     pulses: str = knob("", help="Frames of each train that are corrected, counted from 0: first:last:step, the last "
                                 "left out; all unless given")
+    lit_frames: Literal["off", "device"] = knob("off", help="Frames of each train that are corrected by their light. "
+        "off: all. device: those of which a device of the run tells that they had light")
+    lit_frames_device: str = knob("", help="Device that tells which frames had light, where the run has several")
     virtual_cxi: bool = knob(False, help="Write a virtual CXI file too, which shows the frames of all modules as one")
     other_conditions: bool = knob(False, help="Take constants of another operating condition than the run's")
 
@@ -113,11 +116,15 @@ class Correct(TrainSelection, Method):
         BadInput
             Its trains hold all gain stages, and no step combines them.
         BadParameter
-            A virtual file is wanted of a type of which EXtra-data makes none.
+            A virtual file is wanted of a type of which EXtra-data makes none, or lit frames of one of which nothing
+            tells them.
         """
         if self.virtual_cxi and not kind.component:
             raise BadParameter("virtual_cxi = True is not allowed; EXtra-data makes no virtual file of "
                                f"{kind.title}.")
+        if self.lit_frames != "off" and not kind.lit_device:
+            raise BadParameter(f"lit_frames = {self.lit_frames!r} is not allowed; no device tells which frames of "
+                               f"{kind.title} had light.")
         found = as_given(self.inputs(kind), given)
         runs = tuple(self._together(one) for one in found.runs)
         told = (f"Run {one.run.label} holds all {one.parts} gain stages in each train; of each pixel the sample of "
@@ -135,7 +142,8 @@ class Correct(TrainSelection, Method):
         """
         trains, pulses = parse_ranges(self.train_ids), parse_steps(self.pulses)
         last = max((one.drops_last for one in self.steps), default=0)
-        return replace(super().frame_selection(), trains=trains, pulses=pulses, drop_last=last)
+        return replace(super().frame_selection(), trains=trains, pulses=pulses, drop_last=last,
+                       lit=self.lit_frames != "off", lit_device=self.lit_frames_device)
 
     def _together(self, one: Arranged) -> Arranged:
         """A run whose trains hold all gain stages is read with all of them."""

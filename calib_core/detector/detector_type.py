@@ -124,6 +124,8 @@ class DetectorType:
         Pixels (slow_scan, fast_scan) that share one amplifier and so a common mode; the ASIC where not given.
     converter_shape : (int, int), optional
         Pixels (slow_scan, fast_scan) that share one converter, where that is known; they tile the module.
+    lit_device : str
+        Regular expression of devices that tell which memory cells had light; empty where there are none.
     border_pixels : (float, float)
         Size along slow and fast scan of the pixels on both sides of a border between ASICs, in units of others.
     shaded : tuple of (row from, row to)
@@ -208,6 +210,7 @@ class DetectorType:
     regions: tuple[Region, ...] = ()
     bank_shape: tuple[int, int] | None = None
     converter_shape: tuple[int, int] | None = None
+    lit_device: str = ""
     border_pixels: tuple[float, float] = (1.0, 1.0)
     shaded: tuple[tuple[int, int], ...] = ()
     of_module: Callable[[DetectorType, int], DetectorType] | None = None

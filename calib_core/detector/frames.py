@@ -81,6 +81,10 @@ class FrameSelection:
         Whether trains without confirmed train id are used.
     trains : tuple of (int, int)
         First and last id of trains of which others are left out; none where all are used.
+    lit : bool
+        Whether frames are left out of which a device of the run tells that they had no light.
+    lit_device : str
+        Its name; empty takes the only one.
     pulses : (int, int or None, int)
         Frames of each train that are used, by their place in it: the first, that at which they end, and the step.
     part, parts : int
@@ -105,6 +109,8 @@ class FrameSelection:
     drop_last: int = 0
     trains: tuple[tuple[int, int], ...] = ()
     pulses: Steps = ALL
+    lit: bool = False
+    lit_device: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.part < self.parts:

@@ -146,6 +146,7 @@ AGIPD1M = DetectorType(
     saturation=16383,
     asic_shape=(64, 64),
     converter_shape=_CONVERTER,
+    lit_device=r".+/REDU/LITFRM",
     border_pixels=(2.0, 1.0),
     of_module=_with_stripes,
     stages=_STAGES,

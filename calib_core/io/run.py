@@ -24,6 +24,7 @@ from calib_core.io.datasets import find, read_all
 from calib_core.io.files import HDF5_ERRORS, RunFile, open_run_files
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.inventory import Problem, RunInventory
+from calib_core.io.lit_frames import only_lit
 from calib_core.io.locate import label
 from calib_core.io.loss import FileTrains, Loss, control_trains, lost_trains
 from calib_core.io.module_index import ModuleIndex, index_module
@@ -175,11 +176,14 @@ class Run:
         Raises
         ------
         BadInput
-            The module has fewer usable trains, or has lost more, than the selection allows.
+            The module has fewer usable trains, or has lost more, than the selection allows; or nothing tells which
+            frames had light, and others are not wanted.
         """
         with self._lock:
             index = without_strays(detector.type, self._index(detector, module, selection.parts),
                                    selection.cells_in_use)
+            if selection.lit:
+                index = only_lit(index, self.label, self.files, detector.type.lit_device, selection.lit_device)
             make = FramesOfAllStages if selection.together else ModuleFrames
             return make(self.label, detector.type, index, selection, self.loss(detector, module, selection))
 

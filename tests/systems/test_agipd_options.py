@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -282,3 +283,78 @@ def test_extra_data_reads_what_was_found_of_frames(shifted: Simulated, tmp_path:
         assert source["commonMode"].chunks is None, "64 bytes of a frame are no chunk"
     trains = detector.get_array("image.data", unstack_pulses=False)
     assert trains.shape[1:] == (len(shift), 512, 128)
+
+
+def with_lit_frames(light: Simulated, folder: Path) -> tuple[Path, Array]:
+    """The run with what a device told of each train and memory cell, in the files of the module."""
+    [run] = light.runs.values()
+    shutil.copytree(run, folder)
+    pattern = np.random.default_rng(3).integers(0, 2, (6, 352)).astype(np.uint8)
+    [path] = folder.glob(f"*AGIPD{MODULE:02d}*.h5")
+    source = "SPB_IRU_AGIPD1M1/REDU/LITFRM:daqFilter/data"
+    with h5py.File(path, "r+") as file:
+        number = len(file["INDEX/trainId"])
+        file[f"REDUCTION/{source}/dataFramePattern"] = pattern[:number]
+        file[f"INDEX/{source}/first"] = np.arange(number, dtype=np.uint64)
+        file[f"INDEX/{source}/count"] = np.ones(number, np.uint64)
+        file["METADATA/auxiliarySources/REDUCTION"] = [f"REDUCTION/{source}".encode()]
+    return folder, pattern
+
+
+def test_frames_without_light_are_not_in_the_files(shifted: Simulated, tmp_path: Path, capsys: Any) -> None:
+    correct(shifted, tmp_path / "all", capsys)
+    run, pattern = with_lit_frames(shifted, tmp_path / "r0020")
+    asked = ["AGIPD", "CORRECT", "--run", str(run), "--constants", str(folder_of(shifted))]
+    done = Result([*asked, "--out-folder", str(tmp_path / "lit"), "--use-litframe-finder", "device"],
+                  tmp_path / "lit", capsys)
+    assert done.status == 0, done.errors
+    whole = keys(tmp_path / "all", "data", "mask", "trainId", "cellId")
+    wanted = pattern[np.searchsorted(np.unique(whole[2]), whole[2]), whole[3]] > 0
+    assert 0 < wanted.sum() < wanted.size
+    for mine, theirs in zip(keys(tmp_path / "lit", "data", "mask", "trainId", "cellId"), whole, strict=True):
+        np.testing.assert_array_equal(mine, theirs[wanted])
+    refused = Result([*asked, "--out-folder", str(tmp_path / "b"), "--lit-frames", "device", "--lit-frames-device",
+                      "SPB/REDU/OTHER"], tmp_path / "b", capsys)
+    assert refused.status != 0
+    assert "has no device SPB/REDU/OTHER that tells which frames had light" in refused.errors[0]
+
+
+def test_lit_frames_of_a_type_without_such_a_device_are_refused(tmp_path: Path, capsys: Any) -> None:
+    light = simulate(default_settings("JUNGFRAU").with_changes({"modules": "2", "trains": 2, "first_run": 10}),
+                     tmp_path / "raw", scene=Photons(photons=1.0))
+    write_truth(light)
+    [run] = light.runs.values()
+    done = Result(["JUNGFRAU", "CORRECT", "--run", str(run), "--constants", str(folder_of(light)), "--out-folder",
+                   str(tmp_path / "out"), "--lit-frames", "device"], tmp_path / "out", capsys)
+    assert done.status != 0
+    assert "lit_frames = 'device' is not allowed; no device tells which frames of JUNGFRAU" in done.errors[0]
+
+
+@pytest.mark.parametrize("asked", [
+    ("--blc-stripes",), ("--corr-asic-diag",), ("--blc-hmatch",), ("--melt-snow",), ("--large-pixels",),
+    ("--cm", "--cm-light"), ("--trusted", "--cm", "--no-cm-cells", "--mask-no-value", "noise out of threshold"),
+])
+def test_options_go_with_threads_and_blocks_of_memory_cells(
+    asked: tuple[str, ...], shifted: Simulated, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What they find of frames is in the files, with its unit; nothing depends on how the work is cut."""
+    correct(shifted, tmp_path / "a", capsys, *asked)
+    monkeypatch.setattr(plan, "_cells_at_once", lambda plan: 3)
+    correct(shifted, tmp_path / "b", capsys, *asked, "--threads", "1")
+    first, second = content(tmp_path / "a"), content(tmp_path / "b")
+    assert first.keys() == second.keys()
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, second[name], err_msg=name)
+    found = {"--blc-stripes": "stripeShift", "--corr-asic-diag": "asicSlopes", "--blc-hmatch": "mediumStep"}
+    assert {name.rsplit("/")[-1] for name in first} >= {found[one] for one in asked if one in found}
+
+
+def test_baselines_behind_stripes_are_light_where_there_are_none(
+    shifted: Simulated, tmp_path: Path, capsys: Any,
+) -> None:
+    """The simulator has no stripes: half a photon a pixel moves the median, and shifts come out too high."""
+    correct(shifted, tmp_path, capsys, "--blc-stripes", "--no-rel-gain", "--no-xray-gain")
+    [found], truth = keys(tmp_path, "stripeShift"), shifts(shifted, tmp_path)
+    known = np.isfinite(found)
+    assert known.any()
+    assert (found - truth)[known].mean() > 1

@@ -120,6 +120,9 @@ def test_the_recorded_corrections_make_jobs(real_data: Path, tmp_path: Path) -> 
     (("--train-ids", "-1"), {"parameters": {}}),
     (("--blc-stripes", "--blc_hmatch", "--corr-asic-diag", "true", "--melt_snow"),
      {"parameters": {"blc_stripes": True, "blc_hmatch": True, "corr_asic_diag": True, "melt_snow": True}}),
+    (("--use-litframe-finder", "device", "--litframe-device-id", "A/REDU/LITFRM"),
+     {"parameters": {"lit_frames": "device", "lit_frames_device": "A/REDU/LITFRM"}}),
+    (("--use-litframe-finder", "off", "--litframe-device-id", ""), {"parameters": {}}),
     (("--melt-snow", "--only-offset"), {"parameters": {"rel_gain": False, "xray_gain": False}}),
     (("--common-mode", "--blc-set-min", "--only-offset"), {"parameters": {"rel_gain": False, "xray_gain": False}}),
 ])
