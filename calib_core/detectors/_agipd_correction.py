@@ -17,6 +17,7 @@ from calib_core.correction.melt_snow import MeltSnow
 from calib_core.correction.noise_peak import NoisePeak
 from calib_core.correction.noisy_converters import NoisyConverters
 from calib_core.correction.offset import Offset
+from calib_core.correction.quiet_asics import QuietAsics
 from calib_core.correction.round_photons import RoundPhotons
 from calib_core.correction.set_min import SetMinimum
 from calib_core.correction.stripes import Stripes
@@ -28,8 +29,8 @@ from calib_core.correction.zeros import ZeroNans, ZeroOrange
 #: Baselines and common mode in ADU of each stage, then gains, then what is put in place of energies.
 CORRECT = Correct(steps=(
     StageOfSignal(), LowMediumGap(on=False), ForceMedium(on=False), ForceHigh(on=False),
-    ZeroDeviation(on=False), Offset(), TrustedFlags(on=False),
-    NoisyConverters(on=False), SetMinimum(on=False), Stripes(on=False), NoisePeak(on=False), MatchAsics(on=False),
+    ZeroDeviation(on=False), Offset(), TrustedFlags(on=False), NoisyConverters(on=False), QuietAsics(on=False),
+    SetMinimum(on=False), Stripes(on=False), NoisePeak(on=False), MatchAsics(on=False),
     AsicCommonMode(on=False), AsicDiagonal(on=False), RelativeGain(), MatchHistograms(on=False), MeltSnow(on=False),
     XrayGain(), LargePixels(on=False), MaskWithCapacitor(), RoundPhotons(on=False),
     ZeroNans(on=False), ZeroOrange(on=False)))

@@ -46,6 +46,7 @@ from calib_core.correction.noisy_converters import NoisyConverters
 from calib_core.correction.nominal_gain import NominalGain
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
+from calib_core.correction.quiet_asics import QuietAsics
 from calib_core.correction.relative_gain import GainPerEnergy
 from calib_core.correction.round_photons import RoundPhotons
 from calib_core.correction.saturated import Saturated
@@ -171,7 +172,7 @@ def test_every_step_is_tried() -> None:
         # whose constants have an axis of memory cells, against loops in tests/calib_core/correction
         StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain, NoisePeak,
         SetMinimum, AsicCommonMode, MatchAsics, ZeroDeviation, LowMediumGap, NoisyConverters, Stripes, AsicDiagonal,
-        MatchHistograms, MeltSnow, TrustedFlags,
+        MatchHistograms, MeltSnow, TrustedFlags, QuietAsics,
         # against NumPy there
         RoundPhotons, ZeroNans, ZeroOrange, LargePixels, ChargeTransfer,
         # whose constant has a number beside its values
