@@ -59,7 +59,8 @@ class Correct(TrainSelection, Method):
                                 "left out; all unless given")
     lit_frames: Literal["off", "device"] = knob("off", help="Frames of each train that are corrected by their light. "
         "off: all. device: those of which a device of the run tells that they had light")
-    lit_frames_device: str = knob("", help="Device that tells which frames had light, where the run has several")
+    lit_frames_device: str = knob("", expert=True, help="Device that tells which frames had light, where the run has "
+                                                        "several")
     virtual_cxi: bool = knob(False, help="Write a virtual CXI file too, which shows the frames of all modules as one")
     other_conditions: bool = knob(False, help="Take constants of another operating condition than the run's")
 

@@ -58,8 +58,13 @@ def picture_of(subject: Any, cell: int) -> Picture:
     return found
 
 
-@pytest.mark.parametrize("family", [one.name for one in FAMILIES])
-def test_the_frame_is_in_the_corrected_file(family: str, tmp_path: Path) -> None:
+#: Options that look at whole frames, and at what differs from module to module.
+OPTIONS = {"blc_stripes": True, "corr_asic_diag": True, "melt_snow": True, "large_pixels": True, "cm": True,
+           "cm_cells": False, "cm_light": True, "trusted": True, "quiet_asics": True}
+
+
+@pytest.mark.parametrize(("family", "options"), [*((one.name, {}) for one in FAMILIES), ("AGIPD", OPTIONS)])
+def test_the_frame_is_in_the_corrected_file(family: str, options: dict[str, Any], tmp_path: Path) -> None:
     [one] = [one for one in FAMILIES if one.name == family]
     kind = one.types[0]
     settings = default_settings(kind.name).with_changes({"trains": 6, "first_run": 4, **SETTINGS.get(kind.name, {})})
@@ -67,7 +72,7 @@ def test_the_frame_is_in_the_corrected_file(family: str, tmp_path: Path) -> None
     write_truth(made)
     [run] = made.runs.values()
     spec = survey([run], family=family, method="CORRECT").spec(
-        tmp_path / "out", inputs={"run": (str(run),), "constants": (str(folder_of(made)),)})
+        tmp_path / "out", parameters=options, inputs={"run": (str(run),), "constants": (str(folder_of(made)),)})
     job = Job(spec)
     job.start()
     job.wait()
