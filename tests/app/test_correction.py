@@ -5,10 +5,11 @@ from __future__ import annotations
 import h5py
 import numpy as np
 import pytest
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtTest import QTest
 
 from calib_core.axes import Pick
+from calib_core.constants.badpixels import BadPixels
 from calib_core.jobs.board import State
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import default_settings, simulate
@@ -86,3 +87,52 @@ def test_a_run_is_corrected_in_the_window(name, open_window, lit, tmp_path, qtbo
     names = [window.maps.views[slot]._title.text() for slot in range(4)]
     assert names[0] == "Mean corrected  [keV]"
     assert {one.what for one in job.board.outputs} == {"corrected file", "record"}
+
+
+def test_options_are_switched_on_in_the_window(open_window, lit, tmp_path, qtbot):
+    """Their folds open, what they find lies in the file, and what a step takes is refused in one sentence."""
+    light = lit("AGIPD1M")
+    window = open_window()
+    window.session.out_folder = tmp_path / "proc"
+    window.picker.set_root(light.data_root)
+    qtbot.keyClicks(window.picker.box, "p900451 r4")
+    with qtbot.waitSignal(window.picker.opener.opened):
+        qtbot.keyClick(window.picker.box, Qt.Key.Key_Return)
+    methods = window.form.page.method
+    [choice] = [i for i in range(methods.count()) if methods.itemText(i).endswith("AGIPD CORRECT")]
+    methods.setFocus()
+    methods.setCurrentIndex(choice)
+    methods.activated.emit(choice)
+    qtbot.waitUntil(lambda: window.form.page is not None and window.form.page.survey.method.command == "CORRECT")
+    editor = window.form.page.constants["constants"].editor
+    editor.setFocus()
+    QTest.keyClicks(editor, str(folder_of(light)))
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    fields = window.form.page.knobs.fields
+    for name in ("blc_stripes", "melt_snow", "large_pixels"):
+        switch = fields[name].editor
+        QTest.mouseClick(switch, Qt.MouseButton.LeftButton, pos=QPoint(8, switch.height() // 2))
+    flags = fields["mask_no_value"].editor
+    for text, told in (("noisy", "'noisy' is no flag, the nearest are NOISY_ADC"), ("noise out of threshold", "")):
+        flags.setFocus()
+        flags.selectAll()
+        QTest.keyClicks(flags, text)
+        QTest.keyClick(flags, Qt.Key.Key_Return)
+        assert told in window.form.reason.text()
+        assert (window.session.spec is None) == bool(told)
+    assert window.session.spec.parameters == {
+        "blc_stripes": True, "melt_snow": True, "large_pixels": True, "mask_no_value": "noise out of threshold"}
+    qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.session.subject is not None)
+    job = window.session.subject.job
+    qtbot.waitUntil(lambda: job.board.state.ended)
+    assert job.board.state is State.DONE, job.board.error
+    [path] = (tmp_path / "proc").glob("CORR-*.h5")
+    with h5py.File(path) as file:
+        data = file[f"INSTRUMENT/{CASES['AGIPD1M'][2]}/image"]
+        assert data["stripeShift"].attrs["unit"] == "ADU"
+        mask, values = data["mask"][()], data["data"][()]
+    assert ((mask[:, 63:65] & int(BadPixels.NON_STANDARD_SIZE)) > 0).all()
+    noisy = (mask & int(BadPixels.NOISE_OUT_OF_THRESHOLD)) > 0
+    assert noisy.any()
+    assert np.isnan(values[noisy]).all()
