@@ -45,6 +45,7 @@ from calib_core.correction.noise_peak import NoisePeak
 from calib_core.correction.noisy_converters import NoisyConverters
 from calib_core.correction.nominal_gain import NominalGain
 from calib_core.correction.offset import Offset
+from calib_core.correction.overflow import Overflow
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.quiet_asics import QuietAsics
 from calib_core.correction.relative_gain import GainPerEnergy
@@ -174,7 +175,7 @@ def test_every_step_is_tried() -> None:
         SetMinimum, AsicCommonMode, MatchAsics, ZeroDeviation, LowMediumGap, NoisyConverters, Stripes, AsicDiagonal,
         MatchHistograms, MeltSnow, TrustedFlags, QuietAsics,
         # against NumPy there
-        RoundPhotons, ZeroNans, ZeroOrange, LargePixels, ChargeTransfer,
+        RoundPhotons, ZeroNans, ZeroOrange, Overflow, LargePixels, ChargeTransfer,
         # whose constant has a number beside its values
         AbsoluteGain}
 
