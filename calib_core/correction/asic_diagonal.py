@@ -13,6 +13,7 @@ from calib_core.correction.images import Images
 from calib_core.correction.of_frames import OfFrames
 from calib_core.correction.step import Bound
 from calib_core.detector import DetectorType
+from calib_core.numerics.dark_planes import dark_planes
 from calib_core.params import Limits, knob
 
 
@@ -71,37 +72,20 @@ class AsicDiagonal(Estimator):
         kind : DetectorType
             Its ASICs.
         """
-        slow, fast = kind.asic_shape
-        grid = kind.shape[0] // slow, kind.shape[1] // fast
-        terms = _terms(slow, fast)
-        use, found = good_samples(images, given, 0), np.empty((len(images.cell), *grid), np.float32)
-        for i, y, x in np.ndindex(*found.shape):
-            part = np.s_[i, y * slow:(y + 1) * slow, x * fast:(x + 1) * fast]
-            slopes = self._slopes(images.values[part][use[part]].astype(np.float64), terms[:, use[part]], slow * fast)
-            found[i, y, x] = 2 * slopes[np.abs(slopes).argmax()]
-            if np.nan_to_num(slopes).any():
-                tilt = np.tensordot(slopes, terms[1:], 1).astype(np.float32)
-                np.subtract(images.values[part], tilt, out=images.values[part], where=images.stage[part] == 0)
-        images.found[self.word] = found
-
-    def _slopes(self, values: Array, terms: Array, pixels: int) -> Array:
-        """Rise from the middle of an ASIC to its corners along both diagonals, (2,); NaN without a fit."""
-        low, high = self.dark_range
-        plane, errors = np.zeros(3), np.full(3, np.nan)
-        for _ in range(self.turns):
-            rest = values - plane @ terms
-            dark = (rest >= low) & (rest <= high)
-            if dark.sum() <= max(self.dark_fraction * pixels, 3):
-                return np.full(2, np.nan)
-            mine, left = terms[:, dark], rest[dark]
-            inverse = np.linalg.pinv(mine @ mine.T, hermitian=True)
-            change = inverse @ (mine @ left)
-            plane += change
-            errors = np.sqrt(np.diag(inverse) * np.mean((left - change @ mine) ** 2))
-        return np.where(np.abs(plane[1:]) > self.significance * errors[1:], plane[1:], 0.0)
+        use = good_samples(images, given, 0)
+        slopes, errors = dark_planes(
+            images.values, use, kind.asic_shape, self.dark_range, self.dark_fraction, self.turns)
+        fitted = np.isfinite(slopes[..., 0])
+        slopes = np.where(np.abs(slopes) > self.significance * errors, slopes, 0.0)
+        steeper = np.take_along_axis(slopes, np.abs(slopes).argmax(-1)[..., None], -1)[..., 0]
+        images.found[self.word] = np.where(fitted, 2 * steeper, np.nan).astype(np.float32)
+        np.subtract(images.values, _tilts(slopes, kind.asic_shape), out=images.values, where=images.stage == 0)
 
 
-def _terms(slow: int, fast: int) -> Array:
-    """1, and the places along both diagonals, -1 to 1 from corner to corner: (3, slow, fast)."""
-    row, column = (np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in (slow, fast))
-    return np.stack([np.ones((slow, fast)), (row[:, None] + column) / 2, (row[:, None] - column) / 2])
+def _tilts(slopes: Array, asic_shape: tuple[int, int]) -> Array:
+    """Planes through the middle of each ASIC, (n, slow_scan, fast_scan) float32."""
+    row, column = (np.linspace(-1, 1, n, dtype=np.float32) if n > 1 else np.zeros(1, np.float32) for n in asic_shape)
+    along = (slopes[..., 0] + slopes[..., 1]) / 2, (slopes[..., 0] - slopes[..., 1]) / 2
+    of_row, of_column = (one.astype(np.float32)[:, :, None, :, None] for one in along)
+    tilts = of_row * row[:, None, None] + of_column * column
+    return tilts.reshape(len(slopes), slopes.shape[1] * len(row), slopes.shape[2] * len(column))

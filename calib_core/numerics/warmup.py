@@ -14,6 +14,7 @@ from calib_core.numerics import (
     common_mode,
     corrections,
     dark_means,
+    dark_planes,
     first_samples,
     frame_sums,
     limits,
@@ -85,6 +86,7 @@ def _calls() -> list[Callable[[], object]]:
         lambda: dark_means.add_dark(
             image, use, np.zeros((1, 1, 1)), (0, 1), dark_means.no_maps((2, 2)), np.zeros(1, np.int64),
             (np.zeros((1, 2, 2), np.int64), np.zeros((1, 2, 2), np.uint32))),
+        lambda: dark_planes.dark_planes(image, use, (2, 2), (0, 1), 0.5, 1),
         lambda: residuals.add(image[0], use[0], reach[0], sums, sums.copy(), sums.astype(residuals.COUNT_DTYPE)),
         lambda: noise_peak.noise_peaks(values, use[0], np.ones(2), -9.0),
         lambda: lut.look_up(block[:, 0].copy(), slot, np.ones((1, 2, 4), np.uint16)),
