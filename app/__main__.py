@@ -45,9 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="calibwb window", description="Window of the calibration workbench.")
-    parser.add_argument("constants", metavar="CONSTANTS", nargs="*", type=parse_path,
-                        help="folder of constants or constant files to look at")
-    parser.add_argument("--compare", metavar="CONSTANTS", type=parse_path, help="constants to compare them with")
+    parser.add_argument("results", metavar="RESULTS", nargs="*", type=parse_path,
+                        help="folder of constants or of corrected files, or such files, to look at")
+    parser.add_argument("--compare", metavar="RESULTS", type=parse_path, help="what to compare them with")
     parser.add_argument("--theme", choices=("dark", "light"), help="look of the window; kept for the next start")
     parser.add_argument("--runs", metavar="TEXT", action="append", default=[],
                         help="open runs, such as 'p900450 r12-14' or paths; several are opened one after the other")
@@ -67,11 +67,11 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
     from app.window.tour import PICTURE_SIZE, Tour
     from calib_core.io.foreign import end_trying
 
-    asked = options.runs or options.constants or options.pictures
+    asked = options.runs or options.results or options.pictures
     if not asked and summon(state_folder()):
         print("The window whose jobs went on is shown again.")
         return 0
-    window = MainWindow(state_folder(), supervisor, restores=not (options.runs or options.constants))
+    window = MainWindow(state_folder(), supervisor, restores=not (options.runs or options.results))
     if options.theme:
         window.set_theme(options.theme)
     if options.pictures:
@@ -87,8 +87,8 @@ def _run(app: QApplication, supervisor: Supervisor, options: argparse.Namespace)
         window.session.out_folder = options.out_folder.absolute()
     if options.data_root:
         window.picker.set_root(options.data_root)
-    if options.constants:
-        window.constants.open([path.absolute() for path in options.constants],
+    if options.results:
+        window.results.open([path.absolute() for path in options.results],
                               then=[options.compare.absolute()] if options.compare else [])
     tour = Tour(window, options.runs, options.start, options.pictures)
     tour.begin()

@@ -92,7 +92,7 @@ class Session(QObject):
     excluded_changed = pyqtSignal(object)
     frozen_changed = pyqtSignal(bool)
     open_requested = pyqtSignal(object, str, object)
-    constants_requested = pyqtSignal(tuple)
+    results_requested = pyqtSignal(tuple)
     message = pyqtSignal(str, str)
 
     def __init__(self, parent: QObject | None = None) -> None:

@@ -47,7 +47,7 @@ class Comeback(QObject):
             self._bring_back_runs()
             found = keeper.found
             if found.shown:
-                window.constants.bring_back(found.shown, found.compared)
+                window.results.bring_back(found.shown, found.compared)
         window.session.survey_changed.connect(self._take_survey)
         for signal in (window.maps.presenter.slots_changed, window.picker.recent_changed, window.sources.changed,
                        window.jobs.ended):

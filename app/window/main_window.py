@@ -26,7 +26,7 @@ from app.panels.start.correcting import Correcting
 from app.panels.start.files import FilesPanel
 from app.panels.start.job_form import JobForm
 from app.panels.start.log import LogPresenter
-from app.panels.start.open_constants import ConstantsOpener
+from app.panels.start.open_results import ResultsOpener
 from app.panels.start.opening import accept_drop
 from app.panels.start.previewing import Previewer
 from app.panels.start.run_picker import RunPicker
@@ -56,7 +56,6 @@ from calib_core.cli.command_line import command_line
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import Survey
 from calib_core.subjects.base import Subject
-from calib_core.subjects.corrected import CorrectedSubject
 from calib_core.subjects.job import JobSubject
 
 CLOSE_TIMEOUT = 5.0
@@ -108,7 +107,7 @@ class MainWindow(QMainWindow):
         session, background = self.session, self.background
         self.maps = MapsPanel(session, background)
         self.picker, self.form = RunPicker(session, Background(self)), JobForm(session, self.jobs)
-        self.constants = ConstantsOpener(session, self.sources, background, self)
+        self.results = ResultsOpener(session, self.sources, background, self)
         self.sources_panel = SourcesPanel(session, self.sources)
         self.tasks = TaskPanel(session, self.jobs, self.sources)
         self.comparison = Comparison(session, self.maps.presenter, self)
@@ -157,7 +156,7 @@ class MainWindow(QMainWindow):
             "next_cell": lambda: navigator.step(1), "previous_cell": lambda: navigator.step(-1),
             "next_train": lambda: navigator.step(1, 1), "previous_train": lambda: navigator.step(-1, 1),
             "next_module": lambda: navigator.step_module(1), "previous_module": lambda: navigator.step_module(-1),
-            "open_constants": self.ask_constants, "blink": self.comparison.blink,
+            "open_results": self.ask_results, "blink": self.comparison.blink,
             "next_comparison": self.comparison.step,
             **{f"compare_{way}": lambda way=way: self.comparison.choose(way) for way in WAYS},
             "escape": self.escape, "quit": self.close,
@@ -185,12 +184,12 @@ class MainWindow(QMainWindow):
     def _connect(self, supervisor: Supervisor | None) -> None:
         session, jobs = self.session, self.jobs
         session.job_started.connect(self._take_job)
-        session.constants_requested.connect(self.constants.open)
+        session.results_requested.connect(self.results.open)
         self.comparison.changed.connect(self._show_comparison)
-        self.constants.opened.connect(lambda: self.docks.bring("navigation"))
-        self.constants.several.connect(self.picker.ask_constants_of)
-        self.picker.constants_chosen.connect(self.constants.choose)
-        self.sources_panel.open_wanted.connect(self.ask_constants)
+        self.results.opened.connect(lambda: self.docks.bring("navigation"))
+        self.results.several.connect(self.picker.ask_constants_of)
+        self.picker.constants_chosen.connect(self.results.choose)
+        self.sources_panel.open_wanted.connect(self.ask_results)
         jobs.polled.connect(session.refresh)
         session.view_changed.connect(jobs.hurry)
         session.arrangement_changed.connect(self._show_arrangement)
@@ -202,12 +201,12 @@ class MainWindow(QMainWindow):
         self.docks["export"].visibilityChanged.connect(self.export.set_shown)
         self.leaving.left.connect(self.keeper.save)
         self.leaving.over.connect(self.end)
-        self.tasks.removal_wanted.connect(self.constants.put_in_place_of)
+        self.tasks.removal_wanted.connect(self.results.put_in_place_of)
         self.sources.closed.connect(self._forget)
         self.sources_panel.correction_wanted.connect(self.correcting.correct_with)
         self.correcting.wanted.connect(lambda: self.set_layout(CORRECT))
         jobs.ended.connect(self.correcting.take_ended)
-        self.files.open_wanted.connect(self._open_corrected)
+        self.files.open_wanted.connect(self.results.open)
         self.steps.switched.connect(self.form.switch)
         self.steps.constants.taken.connect(self.form.give)
         self.steps.constants.all_taken.connect(self.form.give_all)
@@ -219,11 +218,11 @@ class MainWindow(QMainWindow):
 
     # -- what the actions do
 
-    def ask_constants(self) -> None:
-        """Ask for a folder of constants and open it."""
-        folder = self.ask_folder("Folder of constants")
+    def ask_results(self) -> None:
+        """Ask for a folder of constants or of corrected files, and open it."""
+        folder = self.ask_folder("Folder of constants or of corrected files")
         if folder:
-            self.constants.open([Path(folder)])
+            self.results.open([Path(folder)])
 
     def ask_folder(self, title: str) -> str:
         """Let the operator choose a folder; empty where it was left."""
@@ -233,11 +232,6 @@ class MainWindow(QMainWindow):
         self.jobs.add(job)
         self.kept.setCurrentWidget(self.tasks)
         source = Source(job.spec.detector, partial(JobSubject, job))
-        self.sources.add(source)
-        self.sources.show(source)
-
-    def _open_corrected(self, job: Job) -> None:
-        source = Source("corrected files", partial(CorrectedSubject, job))
         self.sources.add(source)
         self.sources.show(source)
 

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from calib_core.detector.frames import Frames
 
 Array = npt.NDArray[Any]
+#: How the names of a run's files begin: raw ones, and those that a correction has written.
+RAW, CORRECTED = "RAW", "CORR"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class RawLayout:
         Whether a train may hold several frames of one memory cell.
     copied : tuple of str
         Further keys with one number per frame, which corrected files take over.
+    category : str
+        Of the files that have it, :data:`RAW` or :data:`CORRECTED`.
     """
 
     source: str
@@ -76,6 +80,12 @@ class RawLayout:
     no_frame_cell: int | None = None
     cells_repeat: bool = False
     copied: tuple[str, ...] = ()
+    category: str = RAW
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether samples are what a correction made of them, and no codes."""
+        return self.category == CORRECTED
 
     def match(self, source: str) -> tuple[str, int] | None:
         """Detector name and module number of a source, or None where it is not this family's."""

@@ -9,6 +9,8 @@ from dataclasses import replace
 from functools import cache
 
 from calib_core.detector import Detector, DetectorType, Module
+from calib_core.detector.corrected_type import as_corrected
+from calib_core.detector.raw_layout import CORRECTED, RAW
 from calib_core.errors import BadParameter
 
 _declared: dict[str, DetectorType] = {}
@@ -71,7 +73,9 @@ def detector_type(name: str) -> DetectorType:
     raise BadParameter(f"There is no detector type “{name}”; known types are {known}.")
 
 
-def identify(sources: Sequence[str], files: Mapping[str, Sequence[str]] | None = None) -> tuple[Detector, ...]:
+def identify(
+    sources: Sequence[str], files: Mapping[str, Sequence[str]] | None = None, category: str = RAW
+) -> tuple[Detector, ...]:
     """Detectors that a run's instrument sources show, with their modules in order.
 
     Parameters
@@ -79,18 +83,31 @@ def identify(sources: Sequence[str], files: Mapping[str, Sequence[str]] | None =
     sources : sequence of str
     files : mapping, optional
         Aggregators of the files that list each source; where they are not known, those that the type usually has.
+    category : str
+        Of the files: types of corrected ones have the layout of those.
     """
+    kinds = {kind.name: as_corrected(kind) if category == CORRECTED else kind for kind in detector_types()}
     found: dict[tuple[str, str], list[Module]] = {}
-    for kind in detector_types():
+    for kind in kinds.values():
         for source in sources:
             match = kind.raw.match(source)
             if match:
                 found.setdefault((kind.name, match[0]), []).append(
                     _module(kind, source, *match, (files or {}).get(source, ())))
     return tuple(
-        Detector(identifier, _declared[name], _told_apart(identifier, sorted(modules, key=lambda m: m.number)))
+        Detector(identifier, kinds[name], _told_apart(identifier, _in_order(kinds[name], modules)))
         for (name, identifier), modules in sorted(found.items())
     )
+
+
+def _in_order(kind: DetectorType, modules: Sequence[Module]) -> list[Module]:
+    """Modules by number; corrected files may list one under the name of its raw source too, as another name of it."""
+    ordered = sorted(modules, key=lambda m: m.number)
+    if not kind.raw.is_corrected:
+        return ordered
+    # the new names come first in the order of letters
+    first = {module.number: module for module in sorted(ordered, key=lambda m: m.source, reverse=True)}
+    return [first[number] for number in sorted(first)]
 
 
 def _module(kind: DetectorType, source: str, identifier: str, number: int, files: Sequence[str]) -> Module:

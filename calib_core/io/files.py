@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import warnings
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,8 +112,16 @@ def cause_of(error: BaseException) -> str:
     return (inner[1] if inner else text)[:160] or type(error).__name__
 
 
-def open_run_files(folder: Path) -> tuple[tuple[RunFile, ...], tuple[Problem, ...]]:
-    """Open every HDF5 file of a run folder.
+def open_run_files(
+    folder: Path, names: Collection[str] = ()
+) -> tuple[tuple[RunFile, ...], tuple[Problem, ...]]:
+    """Open the HDF5 files of a run folder.
+
+    Parameters
+    ----------
+    folder : Path
+    names : collection of str
+        Of the files that are opened; all unless given.
 
     Returns
     -------
@@ -127,7 +136,7 @@ def open_run_files(folder: Path) -> tuple[tuple[RunFile, ...], tuple[Problem, ..
         The folder itself cannot be read, or there are no handles for its files.
     """
     share_out()
-    opened = [open_file(path) for path in _candidates(folder)]
+    opened = [open_file(path) for path in _candidates(folder) if not names or path.name in names]
     files = sorted((f for f in opened if isinstance(f, RunFile)), key=lambda f: (f.aggregator, f.sequence, f.name))
     return tuple(files), tuple(p for p in opened if isinstance(p, Problem))
 

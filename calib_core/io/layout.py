@@ -85,8 +85,9 @@ def open_part(detector: DetectorType, module: Module, file: RunFile) -> Part | P
 
 def _part(detector: DetectorType, base: str, file: RunFile) -> Part:
     raw = detector.raw
-    if file.category not in ("RAW", ""):
-        raise UnfitError("R17", base, f"this is a {file.category} file; raw data are needed")
+    if file.category not in (raw.category, ""):
+        wanted = "corrected" if raw.is_corrected else "raw"
+        raise UnfitError("R17", base, f"this is a {file.category} file; {wanted} data are needed")
     pixels = _dataset(file, base, raw.pixels)
     _check_pixels(detector, pixels)
     gain = _dataset(file, base, raw.gain_bits) if raw.gain_bits else None
@@ -149,12 +150,13 @@ def _check_pixels(detector: DetectorType, pixels: h5py.Dataset) -> None:
     trailing = pixels.shape[len(lead):]
     frame = _frame_shape(detector)
     allowed = [(detector.planes, *frame), *([frame] if detector.planes == 1 else [])]
-    if trailing in allowed and pixels.dtype.kind in "ui" and pixels.dtype.itemsize == 2:
+    corrected, codes = detector.raw.is_corrected, pixels.dtype.kind in "ui" and pixels.dtype.itemsize == 2
+    if trailing in allowed and (corrected or codes):  # corrected samples may be kept as whole numbers
         return
     shape = (*lead, *(allowed[-1] if len(trailing) == len(frame) else allowed[0]))
-    hint = "; this looks like corrected data" if pixels.dtype.kind == "f" else ""
-    raise UnfitError("R17", pixels.name,
-                f"expected ({', '.join(map(str, shape))}) uint16, got {_what(pixels)}{hint}")
+    hint = "; this looks like corrected data" if pixels.dtype.kind == "f" and not corrected else ""
+    raise UnfitError("R17", pixels.name, f"expected ({', '.join(map(str, shape))}) "
+                     f"{'samples' if corrected else 'uint16'}, got {_what(pixels)}{hint}")
 
 
 def _frame_shape(detector: DetectorType) -> tuple[int, ...]:

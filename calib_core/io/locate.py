@@ -84,13 +84,30 @@ def holds_run(path: Path) -> bool:
     path : Path
         False where it cannot be looked into.
     """
+    return bool(_categories(path))
+
+
+def holds_corrected(path: Path) -> bool:
+    """Whether a folder has corrected files and no raw ones, or a file is a corrected one.
+
+    Parameters
+    ----------
+    path : Path
+        False where it cannot be looked into.
+    """
+    return _categories(path) == {"CORR"}
+
+
+def _categories(path: Path) -> set[str]:
+    """How the names of run files begin in a folder, or that of a file."""
     if not path.is_dir():
-        return bool(_RUN_FILE.match(path.name))
-    try:
-        with os.scandir(path) as entries:
-            return any(_RUN_FILE.match(entry.name) for entry in entries)
-    except OSError:
-        return False
+        names = [path.name]
+    else:
+        try:
+            names = os.listdir(path)
+        except OSError:
+            return set()
+    return {match[1] for name in names if (match := _RUN_FILE.match(name))}
 
 
 def proposals(root: Path, report: Report = log.warning) -> tuple[ProposalEntry, ...]:

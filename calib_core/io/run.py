@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from calib_core.detector import Array, ControlReader, Detector, FrameSelection, Module, SampleStatistics
+from calib_core.detector.raw_layout import CORRECTED, RAW
 from calib_core.detector.registry import identify
 from calib_core.errors import BadInput, StillWritten, and_others
 from calib_core.io.all_stages import FramesOfAllStages
@@ -39,7 +40,9 @@ class Run:
     Opening writes nothing into the folder. Files that cannot be used are in :attr:`problems` and in every inventory.
     """
 
-    def __init__(self, path: Path, files: Sequence[RunFile], problems: Sequence[Problem]) -> None:
+    def __init__(
+        self, path: Path, files: Sequence[RunFile], problems: Sequence[Problem], category: str = RAW
+    ) -> None:
         self.path = path
         self.label = label(path)
         self.files = tuple(files)
@@ -54,12 +57,20 @@ class Run:
         for file in self.files:
             for source in file.access.instrument_sources:
                 listed.setdefault(source, set()).add(file.aggregator)
-        known = identify(sorted(listed), {source: sorted(names) for source, names in listed.items()})
+        known = identify(sorted(listed), {source: sorted(names) for source, names in listed.items()}, category)
         self.detectors: tuple[Detector, ...] = tuple(map(self._of_shape, known))
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, category: str = RAW, names: Collection[str] = ()) -> Self:
         """Open a run folder.
+
+        Parameters
+        ----------
+        path : Path
+        category : str
+            Of the files that are read. Raw ones beside corrected ones are another run's matter.
+        names : collection of str
+            Of the files that are opened; all unless given.
 
         Raises
         ------
@@ -67,7 +78,9 @@ class Run:
             There is no such folder or no file in it can be used; the message names the first and its cause.
         """
         path = Path(path)
-        files, problems = open_run_files(path)
+        files, problems = open_run_files(path, names)
+        if category == CORRECTED:
+            files = _of_category(files, category)
         if not files:
             reason = problems[0].sentence() if problems else "it holds no file that ends in .h5"
             more = and_others(len(problems) - 1, "file cannot be used either")
@@ -78,7 +91,7 @@ class Run:
             file.close()
         if not mine:
             raise BadInput(f"Run {path} cannot be used: {foreign[0].sentence()}.")
-        return cls(path, mine, (*problems, *foreign))
+        return cls(path, mine, (*problems, *foreign), category)
 
     @property
     def lost_files(self) -> str:
@@ -148,7 +161,7 @@ class Run:
         """
         chosen = [m for m in detector.modules if modules is None or m.number in modules]
         return take_stock(
-            self.label, detector, [without_strays(detector.type, self._index(detector, m, parts), cells)
+            self.label, detector, [without_strays(detector.type, self.index(detector, m, parts), cells)
                                    for m in chosen], self.problems,
             [self.loss(detector, m, FrameSelection(parts=parts)) for m in chosen], complete=modules is None)
 
@@ -166,9 +179,31 @@ class Run:
         with self._lock:
             if self._control is None:
                 self._control = control_trains(self.files)
-            indexes = {one.number: self._index(detector, one, selection.parts) for one in detector.modules}
+            indexes = {one.number: self.index(detector, one, selection.parts) for one in detector.modules}
             return lost_trains(indexes[module.number], list(indexes.values()), self._control,
                                selection.keep_suspect)
+
+    def index(self, detector: Detector, module: Module, parts: int = 1) -> ModuleIndex:
+        """Where the frames of a module are.
+
+        Parameters
+        ----------
+        detector : Detector
+            One of this run's.
+        module : Module
+        parts : int
+            Gain stages whose frames a train holds, one after the other.
+
+        Returns
+        -------
+        ModuleIndex
+            Made at the first call.
+        """
+        with self._lock:
+            key = module.source, parts
+            if key not in self._indexes:
+                self._indexes[key] = index_module(detector.type, module, self.files, parts)
+            return self._indexes[key]
 
     def frames(self, detector: Detector, module: Module, selection: FrameSelection) -> ModuleFrames:
         """Frames of one module.
@@ -180,7 +215,7 @@ class Run:
             frames had light, and others are not wanted.
         """
         with self._lock:
-            index = without_strays(detector.type, self._index(detector, module, selection.parts),
+            index = without_strays(detector.type, self.index(detector, module, selection.parts),
                                    selection.cells_in_use)
             if selection.lit:
                 index = only_lit(index, self.label, self.files, detector.type.lit_device, selection.lit_device)
@@ -225,15 +260,8 @@ class Run:
 
     def _first_index(self, detector: Detector, parts: int) -> ModuleIndex:
         """Index of the first module that has frames, or of the first where none has."""
-        indexes = (self._index(detector, module, parts) for module in detector.modules)
-        return next((one for one in indexes if len(one.train)), self._index(detector, detector.modules[0], parts))
-
-    def _index(self, detector: Detector, module: Module, parts: int) -> ModuleIndex:
-        with self._lock:
-            key = module.source, parts
-            if key not in self._indexes:
-                self._indexes[key] = index_module(detector.type, module, self.files, parts)
-            return self._indexes[key]
+        indexes = (self.index(detector, module, parts) for module in detector.modules)
+        return next((one for one in indexes if len(one.train)), self.index(detector, detector.modules[0], parts))
 
     def _number(self, key: str, folder: str) -> int | None:
         named = [m for p in reversed(self.path.absolute().parts) if (m := re.fullmatch(folder, p))]
@@ -261,6 +289,14 @@ class Run:
         used = "the time of the files is used" if written else "nor do the files tell when it was recorded"
         detail = f"{said}; {used}"
         return written, (Problem("warn", "R35", self.label, "INDEX/timestamp", detail),)
+
+
+def _of_category(files: Sequence[RunFile], category: str) -> tuple[RunFile, ...]:
+    """Files of a category, or whose names do not tell; the others are closed."""
+    for file in files:
+        if file.category not in (category, ""):
+            file.close()
+    return tuple(file for file in files if file.category in (category, ""))
 
 
 def _being_written(problems: Sequence[Problem]) -> str:

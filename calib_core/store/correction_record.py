@@ -16,7 +16,11 @@ from typing import Any
 import yaml
 
 from calib_core import __version__
+from calib_core.errors import BadInput
 from calib_core.store.files import write_atomically
+
+#: A record of a detector of 16 modules has some 30 kB; reading one that is far larger takes minutes.
+_MOST_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,91 @@ def write_record(correction: Correction, overwrite: bool = False) -> Path:
     OutputFailed
         It exists and may not be replaced, or the system refuses; nothing is left.
     """
-    path = correction.out / f"calibration_metadata_{correction.detector}.yml"
+    path = record_path(correction.out, correction.detector)
     text = yaml.safe_dump(_record(correction), allow_unicode=True)
     write_atomically(path, text.encode(), overwrite)
     return path
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a record on the disk says of a correction; what it does not say is empty.
+
+    Attributes
+    ----------
+    path : Path
+    program, raw : str
+        Version of the program, and folder of the raw run.
+    parameters : mapping of str to str
+        All that it was configured with, by name.
+    constants : mapping
+        By aggregator and calibration: when the constant was made, and its file.
+    """
+
+    path: Path
+    program: str
+    raw: str
+    parameters: Mapping[str, str]
+    constants: Mapping[str, Mapping[str, tuple[str, str]]]
+
+
+def read_record(folder: Path, detector: str) -> Recorded | None:
+    """Read the record of a correction beside its files.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the corrected run.
+    detector : str
+        Its identifier.
+
+    Returns
+    -------
+    Recorded or None
+        None where there is no such file.
+
+    Raises
+    ------
+    BadInput
+        It cannot be read or understood; the message names it.
+    """
+    path = record_path(folder, detector)
+    try:
+        if not path.is_file():
+            return None
+        if path.stat().st_size > _MOST_BYTES:
+            raise BadInput(f"{path} is larger than {_MOST_BYTES >> 20} MiB, which no record of a correction is.")
+        said = yaml.safe_load(path.read_text("utf-8"))
+        return _recorded(path, said)
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        raise BadInput(f"{path} cannot be read: {' '.join(str(error).split())[:160]}.") from error
+    except (AttributeError, TypeError) as error:
+        raise BadInput(f"{path} is no record of a correction: {error}.") from error
+
+
+def _recorded(path: Path, said: Any) -> Recorded:
+    configured = {str(name): str(value) for name, value in said["calibration-configurations"].items()} if (
+        "calibration-configurations" in said) else {}
+    constants = {
+        str(module): {str(name): (str(one.get("creation-time", "")), str(one.get("path", "")))
+                      for name, one in entry["constants"].items()}
+        for module, entry in (said.get("retrieved-constants") or {}).items()
+        if isinstance(entry, Mapping) and "constants" in entry}  # a summary of times stands among the modules
+    return Recorded(path, str(said.get("pycalibration-version", "")), configured.get("in-folder", ""), configured,
+                    constants)
+
+
+def record_path(folder: Path, detector: str) -> Path:
+    """Where the record of a detector's correction lies.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the corrected run.
+    detector : str
+        Its identifier.
+    """
+    return folder / f"calibration_metadata_{detector}.yml"
 
 
 def _record(correction: Correction) -> dict[str, Any]:

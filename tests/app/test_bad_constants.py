@@ -46,7 +46,7 @@ def drop(window, *paths):
 
 def menu(window, *paths):
     window.ask_folder = lambda title: str(paths[0])
-    window.actions_by_name["open_constants"].trigger()
+    window.actions_by_name["open_results"].trigger()
 
 
 def typed(window, *paths):
@@ -131,7 +131,7 @@ def test_of_two_detectors_one_is_asked_for(said, good, qtbot, tmp_path):
     other = tmp_path / "xfel" / "cal" / "jungfrau-type"
     put_bare(other, "Jungfrau_M035", "Offset10Hz", np.zeros((1024, 512, 1, 3)),
              dims=("fast_scan", "slow_scan", "cell", "gain"))
-    with qtbot.waitSignal(said.constants.several) as asked:
+    with qtbot.waitSignal(said.results.several) as asked:
         drop(said, tmp_path)
     assert len(asked.args[0]) == 2
     assert said.session.shown == before
@@ -146,7 +146,7 @@ def test_of_two_detectors_one_is_asked_for(said, good, qtbot, tmp_path):
 def compare(window, qtbot, folder):
     """Open constants and ask to see A beside them."""
     a = window.sources.a
-    window.constants.open([folder], compare=True)
+    window.results.open([folder], compare=True)
     qtbot.waitUntil(lambda: len(window.sources.entries) == 2)
     return a
 
@@ -228,7 +228,7 @@ def test_what_was_shown_comes_back_although_what_it_was_compared_with_is_gone(op
     window, said = open_window(), []
     window.session.message.connect(lambda level, text: said.append((level, text)))
     gone = tmp_path / "cal.1.h5"
-    window.constants.bring_back(sorted(good.rglob("*.h5")), [gone])
+    window.results.bring_back(sorted(good.rglob("*.h5")), [gone])
     wait_for(window, qtbot, (0, 1, 2))
     assert said == [("WARN", f"{gone} does not exist; name a folder with constants or a constant file.")]
     assert window.sources.b is None

@@ -20,7 +20,7 @@ from calib_core.jobs.survey import survey
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import default_settings, simulate
 from calib_core.simulate.scenes.photons import Photons
-from calib_core.subjects.corrected import CorrectedSubject
+from calib_core.subjects.corrected import CorrectedSubject, find_corrected
 from calib_core.subjects.preview import PreviewSubject
 
 FAMILIES = [one for one in families() if any(method.corrects for method in one.methods)]
@@ -89,7 +89,8 @@ def test_the_frame_is_in_the_corrected_file(family: str, options: dict[str, Any]
     values = picture.maps[Pick("corrected")][0]
     assert np.isfinite(values).mean() > 0.5
     assert len(np.unique(values)) > 100
-    in_files = CorrectedSubject(job)
+    [found] = find_corrected([tmp_path / "out"])
+    in_files = CorrectedSubject(found)
     assert (in_files.axes, in_files.modules) == (subject.axes, subject.modules)
     stored = picture_of(in_files, last)
     both = [one for one in in_files.results if Pick(one.name) in picture.maps]

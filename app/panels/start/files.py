@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QAbstractItemView,
@@ -31,11 +33,11 @@ class FilesPanel(QWidget):
 
     Signals
     -------
-    open_wanted(job)
-        The frames of the files are to be looked at.
+    open_wanted(paths)
+        The frames of these files are to be looked at.
     """
 
-    open_wanted = pyqtSignal(object)
+    open_wanted = pyqtSignal(tuple)
 
     def __init__(self, jobs: JobsModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,7 +47,7 @@ class FilesPanel(QWidget):
         self.open_button = QPushButton("Open", objectName="open_corrected")
         self.open_button.setToolTip("Look at the frames of the corrected files, once the job has ended")
         self.open_button.setEnabled(False)
-        self.open_button.clicked.connect(lambda: self.open_wanted.emit(self._job))
+        self.open_button.clicked.connect(lambda: self.open_wanted.emit(self.whole))
         self.table = QTableWidget(0, len(_COLUMNS), objectName="files")
         self.table.setHorizontalHeaderLabels(_COLUMNS)
         self.table.verticalHeader().hide()
@@ -67,6 +69,13 @@ class FilesPanel(QWidget):
         column.addWidget(self.table, 1)
         self.table.hide()
         jobs.board_changed.connect(self._take)
+
+    @property
+    def whole(self) -> tuple[Path, ...]:
+        """Files that are whole."""
+        if self._job is None:
+            return ()
+        return tuple(self._job.spec.out_folder / one.name for one in self._files if one.state in (THERE, WRITTEN))
 
     def _take(self, job: Job, board: Board) -> None:
         """Show the files of the job that was started last."""

@@ -9,12 +9,12 @@ from typing import Any
 
 from PyQt6.QtCore import QMimeData, QObject, pyqtSignal
 
-from app.panels.start.open_constants import are_constants
 from app.running.background import Background
 from app.session.session import Session
 from calib_core.errors import CalibrationError, SeveralDetectors
 from calib_core.io.locate import label, parse_runs
 from calib_core.jobs.survey import Survey, survey
+from calib_core.subjects.on_disk import are_results
 from calib_core.typed import parse_path
 
 MOST_RECENT = 20
@@ -55,8 +55,8 @@ class Opener(QObject):
     def open_text(self, text: str) -> None:
         """Open what was typed, such as ``p900450 r12-14`` or paths; also the look-up happens elsewhere."""
         paths = typed_paths(text)
-        if are_constants(paths):
-            self._session.constants_requested.emit(paths)
+        if are_results(paths):
+            self._session.results_requested.emit(paths)
         elif text.strip():
             self._start(f"Looking for {text.strip()} …", lambda: parse_runs(text, self.root), "", ("", ""))
 
@@ -134,7 +134,7 @@ def dropped_runs(mime: QMimeData) -> tuple[Path, ...]:
 
 
 def accept_drop(session: Session, event: Any) -> bool:
-    """Take a drag that enters, or a drop that opens runs or constants; False where it holds nothing that is there.
+    """Take a drag that enters, or a drop that opens runs or results; False where it holds nothing that is there.
 
     Serves ``dragEnterEvent`` as well as ``dropEvent``: only a drop opens.
     """
@@ -144,8 +144,8 @@ def accept_drop(session: Session, event: Any) -> bool:
         return False
     event.acceptProposedAction()
     if event.type() == event.Type.Drop:
-        if are_constants(paths):
-            session.constants_requested.emit(paths)
+        if are_results(paths):
+            session.results_requested.emit(paths)
         else:
             session.open_runs(dropped_runs(event.mimeData()))
     return True

@@ -48,7 +48,7 @@ class Repetition(QObject):
             acts[button](job)
 
     def _show(self, job: Job) -> None:
-        self._session.constants_requested.emit(files_of(job.board.same_as))
+        self._session.results_requested.emit(files_of(job.board.same_as))
 
     def _repeat(self, job: Job) -> None:
         self._session.start(job.spec.model_copy(update={"again": True}))

@@ -21,7 +21,7 @@ from app.session.session import Session
 from app.session.sources import Source, Sources
 from app.widgets.plain import PlainLabel, tip
 
-NOTHING = "Nothing to look at yet: run a job, or open constants."
+NOTHING = "Nothing to look at yet: run a job, or open constants or corrected files."
 
 
 class SourcesPanel(QWidget):
@@ -30,7 +30,7 @@ class SourcesPanel(QWidget):
     Signals
     -------
     open_wanted()
-        The operator wants to open constants.
+        The operator wants to open results that are on disk.
     correction_wanted(source)
         The operator wants to correct a run with the constants of a source.
     """
@@ -42,7 +42,7 @@ class SourcesPanel(QWidget):
         super().__init__(parent)
         self._session, self._sources = session, sources
         self.table, self.empty = QTableWidget(0, 3), PlainLabel(NOTHING, wordWrap=True)
-        self.open_button = QPushButton("Open…", objectName="open_constants")
+        self.open_button = QPushButton("Open…", objectName="open_results")
         self.compare_button = QPushButton("Compare", objectName="compare_source")
         self.correct_button = QPushButton("Correct…", objectName="correct_with_source")
         self.close_button = QPushButton("Close", objectName="close_source")
@@ -101,7 +101,7 @@ class SourcesPanel(QWidget):
         header.resizeSection(0, letters.horizontalAdvance("AMM"))
         header.resizeSection(2, letters.horizontalAdvance("cancelledM"))
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.open_button.setToolTip("Open a folder of constants (Ctrl+Shift+O)")
+        self.open_button.setToolTip("Open a folder of constants or of corrected files (Ctrl+Shift+O)")
         self.compare_button.setToolTip("Compare what is shown (A) with the current row (B), or end that")
         self.correct_button.setToolTip("Correct a run with the constants of the current row, or a run of that job")
         shown = (self.open_button, self.compare_button, self.correct_button, self.close_button)

@@ -32,7 +32,7 @@ def wait_for_pair(window, qtbot):
 def test_two_that_were_compared_are_compared_again(open_window, days, qtbot, monkeypatch, killed):
     yesterday, today = days
     first = open_window()
-    first.constants.open([today], then=[yesterday])
+    first.results.open([today], then=[yesterday])
     wait_for_pair(first, qtbot)
     first.comparison.choose("difference")
     folder = Path(first.keeper._folder)

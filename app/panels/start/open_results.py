@@ -1,4 +1,4 @@
-"""From folders and files of constants to sources that can be looked at, without waiting for a disk."""
+"""From folders and files of results to sources that can be looked at, without waiting for a disk."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from app.running.background import Background
 from app.session.session import Session
 from app.session.sources import Source, Sources
 from calib_core.errors import CalibrationError
-from calib_core.io.locate import holds_run
-from calib_core.subjects.constants import ConstantSet, ConstantsSubject, find_sets, holds_constants
+from calib_core.subjects.on_disk import Found, find_on_disk, opened
 
-_WORK = "Opening constants"
+_WORK = "Opening results"
 
 
-class ConstantsOpener(QObject):
-    """Finds sets of constants away from the window's thread; the newest is shown, the others are listed.
+class ResultsOpener(QObject):
+    """Finds results away from the window's thread; the newest is shown, the others are listed.
 
     Signals
     -------
     opened()
-        Constants are shown.
+        Something that was found is shown.
     several(identifiers)
-        There are those of several detectors; one has to be chosen with :meth:`choose`.
+        There are some of several detectors; one has to be chosen with :meth:`choose`.
     failed(sentence)
         There are none that can be used.
     """
@@ -40,7 +39,7 @@ class ConstantsOpener(QObject):
     ) -> None:
         super().__init__(parent)
         self._session, self._sources, self._background = session, sources, background
-        self._found: tuple[ConstantSet, ...] = ()
+        self._found: tuple[Found, ...] = ()
         self._then: tuple[Path, ...] = ()
         self._take: Callable[[Source], None] = sources.show
 
@@ -48,15 +47,15 @@ class ConstantsOpener(QObject):
         """Open folders or files: as A, or as B beside what is shown; ``then`` are opened as B after A."""
         self._then = tuple(then)
         self._take = self._sources.compare if compare else self._sources.show
-        self._session.say("INFO", f"Looking for constants in {', '.join(map(str, paths[:3]))} …")
-        self._background.run(_WORK, partial(find_sets, list(paths)), self._choose_detector, self._fail)
+        self._session.say("INFO", f"Looking for results in {', '.join(map(str, paths[:3]))} …")
+        self._background.run(_WORK, partial(find_on_disk, list(paths)), self._choose_detector, self._fail)
 
     def bring_back(self, shown: Sequence[Path], compared: Sequence[Path]) -> None:
-        """Show constants of the last session again, two compared where they were; what is gone is told."""
-        def both() -> tuple[list[tuple[ConstantSet, ...]], str]:
-            found = [find_sets(list(shown))]
+        """Show results of the last session again, two compared where they were; what is gone is told."""
+        def both() -> tuple[list[tuple[Found, ...]], str]:
+            found = [find_on_disk(list(shown))]
             try:
-                return found + [find_sets(list(paths)) for paths in (compared,) if paths], ""
+                return found + [find_on_disk(list(paths)) for paths in (compared,) if paths], ""
             except CalibrationError as error:
                 return found, str(error)
 
@@ -64,7 +63,7 @@ class ConstantsOpener(QObject):
 
     def put_in_place_of(self, source: Source, files: Sequence[Path]) -> None:
         """Let a source go and offer the constants that it has written instead; without any it is let go alone."""
-        def exchange(found: tuple[ConstantSet, ...]) -> None:
+        def exchange(found: tuple[Found, ...]) -> None:
             if source in self._sources.entries:
                 self._sources.exchange(source, _source(found[0]))
 
@@ -75,7 +74,7 @@ class ConstantsOpener(QObject):
 
         if files:
             name = f"{_WORK} in place of {id(source)}"  # several may be removed at once
-            self._background.run(name, partial(find_sets, list(files)), exchange, remove)
+            self._background.run(name, partial(find_on_disk, list(files)), exchange, remove)
         else:
             self._sources.remove(source)
 
@@ -83,7 +82,7 @@ class ConstantsOpener(QObject):
         """Open what was found of one detector."""
         self._show([one for one in self._found if one.identifier == identifier])
 
-    def _choose_detector(self, found: tuple[ConstantSet, ...]) -> None:
+    def _choose_detector(self, found: tuple[Found, ...]) -> None:
         self._found = found
         names = tuple(dict.fromkeys(one.identifier for one in found))
         if len(names) > 1:
@@ -91,17 +90,17 @@ class ConstantsOpener(QObject):
         else:
             self._show(found)
 
-    def _show(self, found: Sequence[ConstantSet]) -> None:
+    def _show(self, found: Sequence[Found]) -> None:
         made = [_source(one) for one in found]
         self._sources.add(*made)
         if len(made) > 1:
-            self._session.say("INFO", f"{len(made)} sets of constants are listed in Sources; the newest is shown.")
+            self._session.say("INFO", f"{len(made)} results are listed in Sources; the first is shown.")
         self._take(made[0])
         self.opened.emit()
         if self._then:
             self.open(self._then, compare=True)
 
-    def _show_again(self, both: tuple[Sequence[tuple[ConstantSet, ...]], str]) -> None:
+    def _show_again(self, both: tuple[Sequence[tuple[Found, ...]], str]) -> None:
         found, gone = both
         if self._session.subject is not None:
             return  # something else was opened meanwhile
@@ -114,17 +113,10 @@ class ConstantsOpener(QObject):
             self._sources.compare(other)
 
     def _fail(self, error: Exception) -> None:
-        sentence = str(error) if isinstance(error, CalibrationError) else f"Constants cannot be opened: {error!r}."
+        sentence = str(error) if isinstance(error, CalibrationError) else f"Results cannot be opened: {error!r}."
         self._session.say("ERROR", sentence)
         self.failed.emit(sentence)
 
 
-def _source(found: ConstantSet) -> Source:
-    return Source(found.title, partial(ConstantsSubject, found))
-
-
-def are_constants(paths: Sequence[Path]) -> bool:
-    """Whether each path is a file that is none of a run, or a folder in which there are constants."""
-    return bool(paths) and all(
-        holds_constants(path) if path.is_dir() else path.suffix == ".h5" and path.is_file() and not holds_run(path)
-        for path in paths)
+def _source(found: Found) -> Source:
+    return Source(found.title, partial(opened, found))

@@ -1,0 +1,105 @@
+"""Corrected files that nobody has made in this window are opened as one opens constants."""
+
+from __future__ import annotations
+
+import shlex
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PyQt6.QtGui import QDropEvent
+
+from calib_core.axes import Pick
+from calib_core.subjects.corrected import CorrectedSubject
+from tests import corrected_files as files
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Folder of corrected files of two modules, and the samples by module."""
+    folder = tmp_path_factory.mktemp("made")
+    raw = files.raw_files(folder, "JUNGFRAU", "JNGFR", trains=3, memory_cells=1, modules="1,2", proposal=900451,
+                          first_run=4)
+    samples = {}
+    for module, file in zip((1, 2), raw, strict=True):
+        of = files.source(files.JUNGFRAU, module, (1, 0, 1), 1)
+        values = files.values(of, module)
+        values["data.memoryCell"] = np.zeros(2, np.uint8)
+        samples[module] = values["data.adc"]
+        files.write(folder / "proc", files.origin_of(file), [(of, values)])
+    return folder / "proc", samples
+
+
+def drop(window, path):
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    window.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton,
+                                Qt.KeyboardModifier.NoModifier))
+
+
+def menu(window, path):
+    window.ask_folder = lambda title: str(path)
+    window.actions_by_name["open_results"].trigger()
+
+
+def typed(window, path):
+    window.picker.box.setText(shlex.join([str(path)]))
+    window.picker.box.returnPressed.emit()
+
+
+def shows(window, modules):
+    shown = window.session.shown
+    return (isinstance(shown.subject, CorrectedSubject) and shown.picture is not None
+            and Pick("corrected") in shown.picture.maps and shown.picture.modules == modules
+            and bool((shown.picture.coverage == 1).all()))
+
+
+@pytest.mark.parametrize("way", [drop, menu, typed])
+def test_a_folder_is_opened(open_window, made, qtbot, way):
+    folder, samples = made
+    window = open_window()
+    way(window, folder)
+    qtbot.waitUntil(lambda: shows(window, (1, 2)))
+    for i, module in enumerate((1, 2)):
+        np.testing.assert_array_equal(window.session.shown.picture.maps[Pick("corrected")][i], samples[module][0])
+    assert window.maps.views[0]._title.text() == "Corrected  [keV]"
+    assert "p900451 r4" in window.maps.source.text()
+    assert window.sources_panel.table.item(0, 2).text().endswith("!")  # there is no record, which is said
+    assert "no record of the correction" in window.sources_panel.table.item(0, 2).toolTip()
+    # trains without frames are none of the axis
+    qtbot.keyClick(window.maps, Qt.Key.Key_Right, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: shows(window, (1, 2)) and window.session.shown.at["train"] == 1)
+    np.testing.assert_array_equal(window.session.shown.picture.maps[Pick("corrected")][0], samples[1][1])
+
+
+def test_a_file_alone_is_opened(open_window, made, qtbot):
+    window = open_window()
+    [path] = made[0].glob("*JNGFR02*.h5")
+    drop(window, path)
+    qtbot.waitUntil(lambda: shows(window, (2,)))
+
+
+def test_what_cannot_be_used_leaves_the_window_as_it_was(open_window, made, tmp_path, qtbot):
+    window = open_window()
+    drop(window, made[0])
+    qtbot.waitUntil(lambda: shows(window, (1, 2)))
+    before = window.session.subject
+    bad = tmp_path / "CORR-R0007-JNGFR01-S00000.h5"
+    bad.write_bytes(b"no file of HDF5")
+    drop(window, bad)
+    qtbot.waitUntil(lambda: window.banner.message != "")
+    assert "CORR-R0007-JNGFR01-S00000.h5" in window.banner.message
+    assert window.session.subject is before
+
+
+def test_two_are_compared(open_window, made, qtbot):
+    """A file of one module beside the run: differences are 0 where both have it."""
+    window = open_window()
+    drop(window, made[0])
+    qtbot.waitUntil(lambda: shows(window, (1, 2)))
+    [path] = made[0].glob("*JNGFR02*.h5")
+    window.results.open([path], compare=True)
+    qtbot.waitUntil(lambda: window.session.subject is not None
+                    and not isinstance(window.session.subject, CorrectedSubject))
+    plane = window.session.subject.plane("corrected.difference", 2, {"train": 0, "cell": 0})
+    assert np.nanmax(np.abs(plane)) == 0
