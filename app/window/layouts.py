@@ -66,6 +66,7 @@ CORRECT = Layout("correct", "Correct", "F6", {
     "steps": Place("Steps", RIGHT, 52),
     "inspector": Place("Inspector", RIGHT, 28),
     "files": Place("Files", BOTTOM, 18),
+    "courses": Place("Over cells", BOTTOM, 30),
     "log": Place("Log", BOTTOM, 18),
     "export": Place("Export", BOTTOM, 30),
 })

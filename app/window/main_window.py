@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QTabWidget, 
 
 from app.panels.deliver.export_panel import ExportPanel
 from app.panels.inspect.changes import ChangesTable
+from app.panels.inspect.courses import CoursesPanel
 from app.panels.inspect.frames import FramesPanel
 from app.panels.inspect.inspector import InspectorPanel
 from app.panels.inspect.tables import AsicTable, StageTable
@@ -126,14 +127,15 @@ class MainWindow(QMainWindow):
         self.scale = ScaleEditor()
         self.correcting = Correcting(session, self)
         self.files = FilesPanel(self.jobs)
+        self.courses = CoursesPanel(session)
         self.previewer = Previewer(session, self.sources, background, self)
         self.choosing = Choosing(session, self.previewer, background, self)
         self.steps = StepsPanel(session, self.previewer, self.choosing)
         self._panels = {
             "runs": self.picker, "job": self.form, "sources": self.kept, "navigation": self.navigation,
-            "steps": self.steps, "files": self.files, "inspector": self.inspector, "log": self.log,
-            "asics": self.asics, "stages": self.stages, "changes": self.changes, "frames": self.frames,
-            "export": self.export,
+            "steps": self.steps, "files": self.files, "courses": self.courses, "inspector": self.inspector,
+            "log": self.log, "asics": self.asics, "stages": self.stages, "changes": self.changes,
+            "frames": self.frames, "export": self.export,
         }
 
     def _make_centre(self) -> None:
@@ -196,7 +198,8 @@ class MainWindow(QMainWindow):
         session.frozen_changed.connect(self.actions_by_name["freeze"].setChecked)
         self.scale.changed.connect(self._take_percentiles)
         self.scale.left.connect(self.maps.setFocus)
-        for name, table in (("asics", self.asics), ("stages", self.stages), ("changes", self.changes)):
+        for name, table in (("asics", self.asics), ("stages", self.stages), ("changes", self.changes),
+                            ("courses", self.courses)):
             self.docks[name].visibilityChanged.connect(table.presenter.set_shown)
         self.docks["export"].visibilityChanged.connect(self.export.set_shown)
         self.leaving.left.connect(self.keeper.save)

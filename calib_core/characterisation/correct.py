@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
@@ -36,7 +36,7 @@ _SUM_BYTES, _CONSTANT_BYTES, _READ_BYTES = 24, 4, 8
 #: classified.
 _STEP_BYTES, _KEPT_BYTES, _EVENT_BYTES = 48, 4, 24
 _FRAMES = Result("frames", "Frames", "frames", "i8", "Corrected frames of each memory cell", over=("cell",),
-                 pixels=False, role="count", hidden=True)
+                 pixels=False, role="count")
 _SUMMED = f"the corrected samples without flags, as far as they are finite and below {LARGEST:,}"
 
 
@@ -182,10 +182,11 @@ class Correct(TrainSelection, Method):
         Returns
         -------
         tuple of Result
-            Over (cell), shares over (gain, cell); where events are classified, their table and the number of frames.
+            Over (cell), shares over (gain, cell); of the whole module the number of frames, means, and gain
+            fractions; where events are classified, their table.
         """
         unit = Pipeline(self.steps).unit
-        of_events = (events.result(kind), _FRAMES) if self.classifies else ()
+        of_events = (events.result(kind),) if self.classifies else ()
         return (
             Result("mean", "Mean corrected", unit, "f4", f"Mean of {_SUMMED}",
                    over=("cell",), error="deviation", count="samples"),
@@ -197,7 +198,10 @@ class Correct(TrainSelection, Method):
                    over=("gain", "cell")),
             Result("samples", "Samples", "samples", "u4", "Number of " + _SUMMED.removeprefix("the "), over=("cell",),
                    role="count", missing=0.0),
+            Result("stage", "Gain stage", "", "f4", "Gain stage that most samples of a pixel are of, the first is 0",
+                   over=("cell",)),
             *of_events,
+            *_of_module(kind, unit),
             *results_of(self.steps),
         )
 
@@ -298,6 +302,19 @@ class Correct(TrainSelection, Method):
         """
         for index in unit.block:
             yield {"cell": index}, accumulator.snapshot(index)
+
+
+def _of_module(kind: DetectorType | None, unit: str) -> tuple[Result, ...]:
+    """What is known of a whole module in each memory cell, while frames come."""
+    first = f" of {kind.stages[0].short}" if kind is not None and kind.in_parallel else ""
+    of_cell: dict[str, Any] = {"over": ("cell",), "pixels": False}
+    return (
+        Result("raw_of_module", f"Mean raw{first}", "ADU", "f8", f"Mean of all raw samples{first}", **of_cell),
+        Result("mean_of_module", "Mean corrected of all pixels", unit, "f8", f"Mean of {_SUMMED}", **of_cell),
+        Result("fractions", "Gain fraction", "%", "f8", "Share of the samples in use that are of a gain stage",
+               over=("gain", "cell"), pixels=False),
+        _FRAMES,
+    )
 
 
 def _other_bits(kind: DetectorType, runs: Iterable[Arranged]) -> Iterator[str]:

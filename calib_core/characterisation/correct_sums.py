@@ -15,7 +15,7 @@ from calib_core.correction.images import Images
 from calib_core.correction.pipeline import BoundPipeline
 from calib_core.correction.split_events import COUNTS
 from calib_core.detector import Frames
-from calib_core.numerics.frame_sums import add_frame
+from calib_core.numerics.frame_sums import add_frame, sum_frames
 from calib_core.numerics.split_events import CLASSES
 
 #: Pixels of frames that go through the steps together.
@@ -61,6 +61,9 @@ class Summary(Accumulator):
         self._stages = np.zeros((cells, len(kind.stages), *shape), np.uint32)
         self._mask = np.zeros((cells, *shape), np.uint32)
         self._frames = np.zeros(cells, np.int64)
+        #: Of a memory cell: sum of the raw codes, sum and number of the samples in the mean, samples by gain stage.
+        self._codes, self._total, self._number = np.zeros((3, cells), np.int64)
+        self._of_stages = np.zeros((len(kind.stages), cells), np.int64)
         self._events: Array = np.zeros(CLASSES, np.int64)
         self._found = Counts(finding, cells)
         self._passes = FilePasses(pipeline, context.labels(unit, "cell"))
@@ -83,6 +86,8 @@ class Summary(Accumulator):
             images = self._passes.images(pipeline, part, self._buffers.array, self._kept)
             if images is not None:
                 self._add(images)
+                places = [self._place[cell] for cell in part.cell.tolist()]
+                np.add.at(self._codes, places, sum_frames(part.adc))
             if images is not None and self._sink is not None:
                 self._sink.take(self._part, images)
 
@@ -115,8 +120,12 @@ class Summary(Accumulator):
             total, squares, count, flags = (
                 one[place].reshape(-1) for one in (self._sum, self._squares, self._count, self._mask))
             stages = self._stages[place].reshape(self._stages.shape[1], -1)
-            add_frame(values, mask, stage, use, _PART, LARGEST, (total, squares, count, flags), stages)
+            summed, number, of_stages = add_frame(
+                values, mask, stage, use, _PART, LARGEST, (total, squares, count, flags), stages)
             self._frames[place] += 1
+            self._total[place] += summed
+            self._number[place] += number
+            self._of_stages[:, place] += of_stages
         self._found.add(images, np.array([self._place[cell] for cell in images.cell.tolist()], np.int64))
 
     def snapshot(self, index: int) -> Maps:
@@ -130,8 +139,8 @@ class Summary(Accumulator):
         Returns
         -------
         dict of arrays
-            By result: (slow_scan, fast_scan), shares (gain, slow_scan, fast_scan), counts of what was found (); the
-            table of the events of all memory cells.
+            By result: (slow_scan, fast_scan), shares (gain, slow_scan, fast_scan), counts of what was found and
+            numbers of the module (), fractions (gain,); the table of the events of all memory cells.
         """
         place = self._unit.block.index(index)
         n, frames = self._count[place].astype(float), max(1, int(self._frames[place]))
@@ -140,15 +149,47 @@ class Summary(Accumulator):
             spread = np.sqrt(np.maximum(0, self._squares[place] / n / _PART**2 - mean**2) * n / (n - 1))
         found = {"mean": _f4(mean), "deviation": _f4(spread), "bad_pixels": self._mask[place].copy(),
                  "shares": _f4(self._stages[place] / frames), "samples": self._count[place].copy(),
-                 **self._found.at(place)}
+                 "stage": most_frequent(self._stages[place]), **self._found.at(place),
+                 **{name: values[..., place] for name, values in self.numbers().items()}}
         if self._classifies:
-            found |= {"events": events.table(self._kind, self._events), "frames": self._frames[place]}
+            found["events"] = events.table(self._kind, self._events)
         return found
+
+    def numbers(self) -> Maps:
+        """Means and gain fractions of the module, as far as frames have come.
+
+        Returns
+        -------
+        dict of arrays
+            Over (cell), fractions over (gain, cell).
+        """
+        with np.errstate(invalid="ignore", divide="ignore"):
+            raw = self._codes / (self._frames * self._kind.pixels)
+            corrected = self._total / self._number / _PART
+            fractions = 100 * self._of_stages / self._of_stages.sum(axis=0)
+        return {"raw_of_module": raw, "mean_of_module": corrected, "fractions": fractions,
+                "frames": self._frames.copy()}
 
     @property
     def coverage(self) -> Array:
         """Frames seen of each memory cell."""
         return self._frames
+
+
+def most_frequent(stages: Array) -> Array:
+    """Gain stage that most samples of a pixel are of.
+
+    Parameters
+    ----------
+    stages : (gain, slow_scan, fast_scan) uint32
+        Samples by gain stage.
+
+    Returns
+    -------
+    (slow_scan, fast_scan) float32
+        NaN where there are none.
+    """
+    return np.where(stages.any(axis=0), stages.argmax(axis=0), np.nan).astype(np.float32)
 
 
 def _f4(values: Array) -> Array:

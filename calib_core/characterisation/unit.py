@@ -392,6 +392,17 @@ class Accumulator:
         """
         return {}
 
+    def numbers(self) -> Maps:
+        """Results without pixels over the axis by which work is split, of the unit's block as far as the data go.
+
+        Returns
+        -------
+        dict of arrays
+            By result, over those of its axes that the unit's place leaves open. They cost next to nothing, since they
+            are asked for often.
+        """
+        return {}
+
     @property
     def coverage(self) -> Array:
         """Frames seen per entry of the unit's block, (block,) int64; empty where nothing can be shown yet."""

@@ -25,11 +25,16 @@ _SNAPSHOT_SHARE = 4
 
 @dataclass(frozen=True)
 class _Partial:
-    """A snapshot of a running unit: where it is, what there is, and the share of the frames behind it."""
+    """A snapshot of a running unit: where it is, what there is, and the share of the frames behind it.
+
+    ``numbers`` are the results without pixels of its whole ``block``.
+    """
 
     at: At
     maps: Maps
     share: float
+    numbers: Maps
+    block: tuple[int, ...]
 
 
 class Live:
@@ -76,7 +81,8 @@ class Live:
             return
         self._due[unit.module] = now + _SNAPSHOT_INTERVAL
         at = {**self._plan.context.place(unit), self._plan.method.split: index}
-        partial = _Partial(at, accumulator.snapshot(index), min(1.0, frames / max(unit.samples, 1)))
+        share = min(1.0, frames / max(unit.samples, 1))
+        partial = _Partial(at, accumulator.snapshot(index), share, accumulator.numbers(), unit.block)
         took = time.monotonic() - now
         self._due[unit.module] = now + max(_SNAPSHOT_INTERVAL, _SNAPSHOT_SHARE * took)
         with self._lock:
@@ -117,9 +123,15 @@ class Live:
         """
         with self._lock:
             partial = self._partial.get(module)
-        known = {} if partial is None else partial.maps
+        if partial is None:
+            return None
         over = next((one.over for one in self._plan.results if one.name == result), ())
-        return None if over else known.get(result)
+        if result not in partial.numbers:
+            return None if over else partial.maps.get(result)
+        whole, split = self._results[module].values(result).copy(), self._plan.method.split
+        whole[tuple(list(partial.block) if axis == split else partial.at.get(axis, slice(None)) for axis in over)] = (
+            partial.numbers[result])
+        return whole
 
     def stop(self) -> None:
         """End the thread after the last picture."""

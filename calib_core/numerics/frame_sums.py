@@ -16,7 +16,7 @@ _Array = NDArray[Any]
 def add_frame(
     values: _Array, mask: _Array, stage: _Array, use: _Array, part: float, largest: float,
     sums: tuple[_Array, _Array, _Array, _Array], stages: _Array,
-) -> None:
+) -> tuple[int, int, _Array]:
     """Add a frame to the sums of its memory cell.
 
     Parameters
@@ -32,6 +32,15 @@ def add_frame(
     stages : (stages, pixels) uint32, C-contiguous
         Samples in use of each gain stage; counted up.
 
+    Returns
+    -------
+    total : int
+        Sum of what was summed of this frame, in those parts.
+    number : int
+        Samples in it.
+    of_stages : (stages,) int64
+        Samples in use of each gain stage in this frame.
+
     Raises
     ------
     ValueError
@@ -45,20 +54,57 @@ def add_frame(
             (count, "count", np.uint32), (flags, "flags", np.uint32)):
         check_array(array, name, shape, kind)
     check_array(stages, "stages", (len(stages), *shape), np.uint32)
-    _add(values, mask, use, np.float32(part), np.float32(largest), total, squares, count)
+    found = _add(values, mask, use, np.float32(part), np.float32(largest), total, squares, count)
     _add_flags(mask, flags)
-    for index, counts in enumerate(stages):
-        _count(stage, use, np.uint8(index), counts)
+    return (*found, np.array([_count(stage, use, np.uint8(i), one) for i, one in enumerate(stages)], np.int64))
+
+
+def sum_frames(codes: _Array) -> _Array:
+    """Sum of all codes of each frame.
+
+    Parameters
+    ----------
+    codes : (n, slow_scan, fast_scan) uint16
+        They may lie apart in memory, frame by frame.
+
+    Returns
+    -------
+    (n,) int64
+
+    Raises
+    ------
+    ValueError
+        If they are of another type, or have other axes.
+    """
+    if codes.ndim != 3 or codes.dtype != np.uint16:
+        raise ValueError(f"codes must be uint16 of three axes, but are {codes.dtype} of shape {codes.shape}")
+    out = np.empty(len(codes), np.int64)
+    _sum(codes, out)
+    return out
+
+
+@njit(nogil=True, cache=True)
+def _sum(codes, out):  # type: ignore[no-untyped-def]
+    for k in range(out.size):
+        total = np.int64(0)
+        for i in range(codes.shape[1]):
+            for j in range(codes.shape[2]):
+                total += np.int64(codes[k, i, j])
+        out[k] = total
 
 
 @njit(nogil=True, cache=True)
 def _add(values, mask, use, part, largest, total, squares, count):  # type: ignore[no-untyped-def]
+    summed, number = np.int64(0), np.int64(0)
     for i in range(values.size):
         good = use[i] & (mask[i] == 0) & (abs(values[i]) < largest)
         one = np.int64(np.rint((values[i] if good else np.float32(0)) * part))
         total[i] += one
         squares[i] += one * one
         count[i] += np.uint32(good)
+        summed += one
+        number += np.int64(good)
+    return summed, number
 
 
 @njit(nogil=True, cache=True)
@@ -69,5 +115,9 @@ def _add_flags(mask, flags):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _count(stage, use, index, counts):  # type: ignore[no-untyped-def]
+    number = np.int64(0)
     for i in range(stage.size):
-        counts[i] += np.uint32((stage[i] == index) & use[i])
+        one = np.uint32((stage[i] == index) & use[i])
+        counts[i] += one
+        number += np.int64(one)
+    return number

@@ -124,4 +124,6 @@ def _of_corrections(block: Array, bits: Array, place: Array) -> list[Callable[[]
                                     images(3, np.uint32), True, 0, flags, out),
         lambda: frame_sums.add_frame(pixels, mask, stage, use, 64, 1e5, (total, squares, count, mask.copy()),
                                      images(3, np.uint32)[:, 0]),
+        lambda: frame_sums.sum_frames(block[:, 0]),
+        lambda: frame_sums.sum_frames(np.ascontiguousarray(block[:, 0])),
     ]

@@ -11,6 +11,8 @@ from calib_core.detector import DetectorType
 from calib_core.subjects.base import Subject
 from calib_core.subjects.region import RegionOfInterest
 
+#: Name of the map, of subjects that have one, that tells the gain stage of each value by its number.
+STAGE = "stage"
 #: Module number, row, column.
 Pixel = tuple[int, int, int]
 

@@ -86,6 +86,7 @@ def test_a_run_is_corrected_in_the_window(name, open_window, lit, tmp_path, qtbo
     assert mean.unit == unit == "keV"
     names = [window.maps.views[slot]._title.text() for slot in range(4)]
     assert names[0] == "Mean corrected  [keV]"
+    over_cells(window, qtbot, light, source, path)
     assert {one.what for one in job.board.outputs} == {"corrected file", "record"}
 
 
@@ -136,3 +137,33 @@ def test_options_are_switched_on_in_the_window(open_window, lit, tmp_path, qtbot
     noisy = (mask & int(BadPixels.NOISE_OUT_OF_THRESHOLD)) > 0
     assert noisy.any()
     assert np.isnan(values[noisy]).all()
+
+
+def over_cells(window, qtbot, light, source, path):
+    """Means of the module are those of the raw and of the corrected file, and gain fractions those of its stages."""
+    window.docks.bring("courses")
+    qtbot.waitUntil(lambda: len(window.courses.presenter.courses) == 3)
+    raw, mean, fractions = window.courses.presenter.courses
+    with h5py.File(path) as file:
+        [data] = file[f"INSTRUMENT/{source}"].values()
+        key = "adc" if "adc" in data else "data"
+        values = data[key][()].reshape(-1, *data[key].shape[-2:]).astype(float)
+        mask, stage = (data[name][()].reshape(values.shape) for name in ("mask", "gain"))
+        cell = data["memoryCell" if key == "adc" else "cellId"][()].ravel()
+    [run] = light.runs.values()
+    [name] = [one for one in run.glob("RAW-*.h5") if one.name.removeprefix("RAW") == path.name.removeprefix("CORR")]
+    with h5py.File(name) as file:
+        codes = file[f"INSTRUMENT/{source.replace('CORR', 'DET').replace(':output', ':xtdf')}/"
+                     f"{'data/adc' if key == 'adc' else 'image/data'}"][()]
+        codes = codes.reshape(len(values), -1, *values.shape[1:])[:, 0].astype(float)  # the signal comes first
+    for i, label in enumerate(window.session.axes["cell"].labels):
+        mine = cell == label
+        good = (mask[mine] == 0) & (np.abs(values[mine]) < 180000)
+        np.testing.assert_allclose(raw.curves[0][1][i], codes[mine].mean(), rtol=1e-9)
+        np.testing.assert_allclose(mean.curves[0][1][i], values[mine][good].mean(), rtol=1e-5)
+        shares = [100 * (stage[mine] == number).mean() for number in range(3)]
+        np.testing.assert_allclose([curve[i] for _, curve in fractions.curves], shares, atol=0.01)
+    assert [one.result.unit for one in (raw, mean, fractions)] == ["ADU", "keV", "%"]
+    frames = f"{len(cell):,} frames"
+    assert window.courses.heading.text() == f"Module {window.session.module} · {frames}"
+    assert not any(plot.is_empty for plot in window.courses.plots)

@@ -65,6 +65,7 @@ class InspectorPanel(QWidget):
         self.tabs, self.why = QTabWidget(self, objectName="inspector_tabs"), WhyTable(WHY_HINT, self)
         self.with_module = QCheckBox("module", objectName="with_module", checked=True)
         self.curve_plot, self.histograms = SeriesPlot(self, CURVE_HINT), SeriesPlot(self, HISTOGRAM_HINT)
+        self.by_stage = QCheckBox("by gain stage", objectName="histogram_by_stage", visible=False)
         self.samples = ExplanationPlot(self, "Raw samples of the pixel: press “Read raw”")
         self.read_button = QPushButton("Read raw", objectName="read_raw")
         self.always = QCheckBox("always", objectName="read_always")
@@ -79,6 +80,7 @@ class InspectorPanel(QWidget):
     def _lay_out(self) -> None:
         self.read_button.setIcon(icon("chart"))
         self.read_button.setToolTip("Read the raw samples of this pixel, memory cell and gain stage from the run")
+        self.by_stage.setToolTip("A curve for each gain stage, of means for that of most samples")
         self.with_module.setToolTip("Median and robust standard deviation of the module's good pixels")
         self.always.setToolTip("Read raw samples at each click")
         tabs = self.tabs
@@ -87,7 +89,7 @@ class InspectorPanel(QWidget):
         tabs.addTab(self.why, "Why")
         reading = _row(self.read_button, self.always, self.corrected)
         tabs.addTab(_column(reading, self.samples, self.samples_text), "Raw")
-        tabs.addTab(self.histograms, "Histogram")
+        tabs.addTab(_column(_row(self.by_stage), self.histograms), "Histogram")
         tabs.addTab(self.region, "Region")
         for plot in (self.curve_plot, self.histograms, self.samples):
             plot.setMinimumHeight(90)
@@ -112,6 +114,7 @@ class InspectorPanel(QWidget):
         self.with_module.toggled.connect(self.module_curve.set_wanted)
         self.module_curve.ready.connect(self._take_module)
         self.read_button.clicked.connect(shown.explain)
+        self.by_stage.toggled.connect(shown.set_by_stage)
         self.always.toggled.connect(self._read_always)
         self.corrected.toggled.connect(self._read_corrected)
         self.curve_plot.x_clicked.connect(self._go_to_cell)
@@ -121,7 +124,7 @@ class InspectorPanel(QWidget):
 
     def _take_tab(self, _index: int) -> None:
         self.region.presenter.set_shown(self.tabs.currentWidget() is self.region)
-        self.presenter.set_counts(self.tabs.currentWidget() is self.histograms)
+        self.presenter.set_counts(self.tabs.currentWidget() is self.histograms.parentWidget())
         self.why_over.set_wanted(self.tabs.currentWidget() is self.why)
 
     def _choose(self) -> None:
@@ -149,6 +152,7 @@ class InspectorPanel(QWidget):
             self.curve_plot.set_marker(float(curve.cells[min(at[curve.axis.name], len(curve.cells) - 1)]))
 
     def _offer(self) -> None:
+        self.by_stage.setVisible(self.presenter.has_stages)
         with QSignalBlocker(self.choice):
             self.choice.clear()
             for choice in self.presenter.offered:
@@ -185,15 +189,15 @@ class InspectorPanel(QWidget):
     def _name_axes(self, choice: Choice, axis: Axis) -> None:
         self.curve_plot.set_labels("", name_of(axis).lower(), choice.result.title, axis.unit, choice.result.unit)
 
-    def _show_histograms(self, found: tuple[Shown, Choice, int, Array, list[tuple[str, Array]]] | None) -> None:
+    def _show_histograms(self, found: tuple[Shown, Choice, int, str, Array, list[tuple[str, Array]]] | None) -> None:
         self.histograms.clear()
         if found is None or not found[-1]:
             self.histograms.say("All good pixels have the same value." if found is not None else HISTOGRAM_HINT)
             return
-        of, choice, excluded, centres, counts = found
-        title = f"Module {of.module} · {of.place_text}: {choice.title} per ASIC\n{left_out_text(excluded)}"
+        of, choice, excluded, parts, centres, counts = found
+        title = f"Module {of.module} · {of.place_text}: {choice.title} per {parts}\n{left_out_text(excluded)}"
         self.histograms.set_labels(title, choice.title, "log₁₀ pixels", choice.result.unit)
-        names = len(counts) <= _MOST_NAMES
+        names = len(counts) <= _MOST_NAMES or parts != "ASIC"
         for name, one in counts:
             with np.errstate(divide="ignore"):
                 height = np.where(one > 0, np.log10(one), np.nan)

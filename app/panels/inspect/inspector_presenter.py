@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,9 +17,9 @@ from app.panels.maps.slots import Choice, flags_of
 from app.panels.maps.values import positions
 from app.running.background import Background
 from app.session.session import Session
-from calib_core.axes import Axis, Result
+from calib_core.axes import Axis, Pick, Result
 from calib_core.explanation import Explanation, Reason
-from calib_core.subjects.shown import Shown
+from calib_core.subjects.shown import STAGE, Shown
 
 Array = npt.NDArray[np.generic]
 
@@ -52,7 +52,7 @@ class InspectorPresenter(QObject):
 
     Signals
     -------
-    curve_ready(curve), explained(explanation), reasoned(reasons), histograms_ready(centres, counts)
+    curve_ready(curve), explained(explanation), reasoned(reasons), histograms_ready(found)
         Something to be drawn; None clears.
     curve_hint(text), why_hint(text)
         What to read while there is no curve, or while there are no rules.
@@ -72,7 +72,7 @@ class InspectorPresenter(QObject):
         self, session: Session, background: Background, maps: MapsPresenter, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self.reads_always = self.corrected = self._counts = False
+        self.reads_always = self.corrected = self._counts = self._by_stage = False
         self.curve: Curve | None = None
         self.awaited: Shown | None = None
         self._session, self._background, self._maps = session, background, maps
@@ -219,6 +219,17 @@ class InspectorPresenter(QObject):
         if wanted:
             self._histogram_timer.start(0)
 
+    @property
+    def has_stages(self) -> bool:
+        """Whether it is known of each value which gain stage it is of, and there are several."""
+        kind = self._session.shown.kind
+        return kind is not None and len(kind.stages) > 1 and any(one.name == STAGE for one in self._session.results)
+
+    def set_by_stage(self, wanted: bool) -> None:
+        """Count pixels of each gain stage rather than of each ASIC."""
+        self._by_stage = wanted
+        self._histogram_timer.start(0)
+
     def _count(self) -> None:
         self._histogram_timer.setInterval(_INTERVAL)
         if not self._counts:
@@ -235,13 +246,19 @@ class InspectorPresenter(QObject):
         bad = np.zeros(shown.kind.shape, bool) if flags is None else (
             flags[at] & np.uint32(self._session.excluded)) != 0
         region = None if shown.region is None else shown.region.masks([module])[0]
+        stages = picture.maps.get(Pick(STAGE)) if self._by_stage and self.has_stages else None
         count = partial(asic_histograms, values[at], bad, shown.kind.asic_shape, shown.cross, region)
-        self._background.run(_HISTOGRAM, count, partial(self._take_histograms, shown, choice, self._session.excluded))
+        if stages is not None:
+            names = [stage.short for stage in shown.kind.stages]
+            count = partial(stage_histograms, values[at], bad, stages[at], names, region)
+        parts = "ASIC" if stages is None else "gain stage"
+        self._background.run(
+            _HISTOGRAM, count, partial(self._take_histograms, shown, choice, self._session.excluded, parts))
 
     def _take_histograms(
-        self, of: Shown, choice: Choice, excluded: int, found: tuple[Array, list[tuple[str, Array]]]
+        self, of: Shown, choice: Choice, excluded: int, parts: str, found: tuple[Array, list[tuple[str, Array]]]
     ) -> None:
-        self.histograms_ready.emit((of, choice, excluded, *found))
+        self.histograms_ready.emit((of, choice, excluded, parts, *found))
 
 
 def pixel_text(shown: Shown) -> str:
@@ -302,17 +319,50 @@ def asic_histograms(
         With their names.
     """
     values = np.where(bad, np.nan, values.astype(np.float64))
-    finite = values[np.isfinite(values)]
-    if finite.size == 0 or finite.min() == finite.max():
-        return np.empty(0), []
-    low, high = np.percentile(finite, (0.1, 99.9))
-    edges = np.linspace(low, high if high > low else low + 1, _ASIC_BINS + 1)
     blocks = {f"ASIC {number}": block for number, block in enumerate(asic_blocks(values, asic_shape))}
     if region is not None and region.any():
         blocks = {"module": values, "region": values[region]}
     elif len(blocks) > _MOST_ASICS:
         own = "" if cross is None else f"ASIC {asic_number_of(values.shape, asic_shape, *cross)}"
         blocks = {"module": values, **({own: blocks[own]} if own else {})}
+    return _histograms(values, blocks)
+
+
+def stage_histograms(
+    values: Array, bad: Array, stages: Array, names: Sequence[str], region: Array | None = None
+) -> tuple[Array, list[tuple[str, Array]]]:
+    """Histograms of a module, or of the marked part of it, over common bins, of each gain stage that there is.
+
+    Parameters
+    ----------
+    values, bad : (slow_scan, fast_scan)
+        The map, and where it is not to be trusted.
+    stages : (slow_scan, fast_scan)
+        Numbers of gain stages; NaN where there is none.
+    names : sequence of str
+        Of the gain stages.
+    region : (slow_scan, fast_scan) bool, optional
+        Marked pixels.
+
+    Returns
+    -------
+    centres : (bins,) float64
+        As :func:`asic_histograms` has them.
+    counts : list of (str, (bins,) int64)
+    """
+    values = np.where(bad, np.nan, values.astype(np.float64))
+    if region is not None and region.any():
+        values = np.where(region, values, np.nan)
+    return _histograms(values, {name: values[stages == i] for i, name in enumerate(names) if (stages == i).any()})
+
+
+def _histograms(values: Array, blocks: Mapping[str, Array]) -> tuple[Array, list[tuple[str, Array]]]:
+    """Histograms of parts of values over bins of all of them."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0 or finite.min() == finite.max():
+        return np.empty(0), []
+    low, high = np.percentile(finite, (0.1, 99.9))
+    edges = np.linspace(low, high if high > low else low + 1, _ASIC_BINS + 1)
     counts = [(name, np.histogram(block[np.isfinite(block)], edges)[0]) for name, block in blocks.items()]
     return (edges[:-1] + edges[1:]) / 2, counts
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from calib_core.axes import Axis, Pick, Picture, Result, picks_of
 from calib_core.subjects.pair import PairSubject
-from calib_core.subjects.shown import Shown, final_flags
+from calib_core.subjects.shown import STAGE, Shown, final_flags
 from calib_core.subjects.variants import base_of, variant_in, variant_of
 
 SLOT_COUNTS = (1, 2, 4, 6)
@@ -116,9 +116,9 @@ def scale_owner(choice: Choice, offered: Sequence[Choice]) -> Choice:
 
 
 def picks_behind(chosen: Sequence[Choice], results: Sequence[Result], *, errors: bool) -> tuple[Pick, ...]:
-    """All that is needed to show some: themselves, flags, owners of levels, and errors if wanted."""
+    """All that is needed to show some: themselves, flags, gain stages, owners of levels, and errors if wanted."""
     flags = final_flags(results)
-    names = {choice.result.scale_of for choice in chosen}
+    names = {STAGE, *(choice.result.scale_of for choice in chosen)}
     if flags is not None:
         names |= {flags.name, *changes_of(flags)}
     if errors:

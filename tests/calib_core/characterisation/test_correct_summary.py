@@ -71,3 +71,21 @@ def test_shares_are_of_samples_that_are_of_a_stage() -> None:
     for stage, code in enumerate(CODES):
         np.testing.assert_allclose(found["shares"][stage], (bits == code).mean(axis=0), rtol=1e-6)
     np.testing.assert_array_equal(found["samples"], (bits != wrong).sum(axis=0))
+
+
+def test_numbers_of_a_module_are_those_of_all_its_pixels() -> None:
+    rng = np.random.default_rng(5)
+    codes = rng.integers(2000, 9000, (N, *SHAPE)).astype(np.uint16)
+    wrong = next(code for code in range(4) if code not in CODES)
+    bits = rng.choice([*CODES, wrong], codes.shape).astype(np.uint8)
+    found = summed(codes, bits, StageOfBits(), Odd())
+    good = bits != wrong
+    np.testing.assert_allclose(found["raw_of_module"], codes.mean(), rtol=1e-12)  # of all samples as they are stored
+    of_stages = np.array([(bits == code).sum() for code in CODES])
+    np.testing.assert_allclose(found["fractions"], 100 * of_stages / good.sum(), rtol=1e-12)
+    for chunk, place in np.ndindex(2, 4):
+        good[5 * chunk + place, 0, place] = False
+    np.testing.assert_allclose(found["mean_of_module"], codes[good].mean(), rtol=1e-12)
+    assert found["frames"] == N
+    stages = np.array([(bits == code).sum(axis=0) for code in CODES])
+    np.testing.assert_array_equal(found["stage"], stages.argmax(axis=0))

@@ -126,6 +126,23 @@ def test_the_table_of_a_running_unit_is_that_of_the_last_snapshot(
     live.stop()
 
 
+def test_numbers_of_a_running_unit_are_those_of_its_whole_block(
+    plan: Plan, results: dict[int | None, Results]
+) -> None:
+    class Counted(Half):
+        def numbers(self) -> Maps:
+            return {"spread": np.array([2.0, 3.0])}
+
+    results[5].write({"cell": 0}, {"spread": np.array(5.0)})
+    live = Live(plan, results, lambda picture: None, lambda text: None)
+    live.look_at(View({"gain": 1, "cell": 1}, picks=(MEAN,)))
+    assert live.values("spread", 5) is None
+    live.offer(Unit(0, 5, ("low",), (1, 2), 20), Counted())
+    np.testing.assert_array_equal(live.values("spread", 5), [5, 2, 3])
+    np.testing.assert_array_equal(results[5].values("spread"), [5, np.nan, np.nan])  # they are not kept
+    live.stop()
+
+
 def test_snapshots_that_take_long_are_few(
     plan: Plan, results: dict[int | None, Results], monkeypatch: pytest.MonkeyPatch
 ) -> None:

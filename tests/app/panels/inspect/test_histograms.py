@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.panels.inspect.inspector_presenter import asic_histograms
+from app.panels.inspect.inspector_presenter import asic_histograms, stage_histograms
 
 
 def test_each_of_a_few_asics_has_its_histogram():
@@ -32,3 +32,23 @@ def test_of_many_asics_there_are_the_module_and_the_selected_one():
 def test_a_map_of_one_value_has_no_histogram():
     centres, found = asic_histograms(np.full((8, 8), 7.0), np.zeros((8, 8), bool), (4, 4))
     assert (centres.size, found) == (0, [])
+
+
+def test_each_gain_stage_has_its_own_over_common_bins():
+    draw = np.random.default_rng(8)
+    values, stages = draw.normal(0, 5, (8, 16)), draw.integers(0, 2, (8, 16)).astype(np.float32)
+    values[stages == 1] += 100
+    bad = np.zeros((8, 16), bool)
+    bad[0], stages[1, 0] = True, np.nan
+    centres, found = stage_histograms(values, bad, stages, ("HG", "MG", "LG"))
+    assert [name for name, _ in found] == ["HG", "MG"]  # there is no third one
+    low, high = np.percentile(values[~bad], (0.1, 99.9))
+    for (_, counts), stage in zip(found, (0, 1), strict=True):
+        mine = values[~bad & (stages == stage)]
+        np.testing.assert_array_equal(counts, np.histogram(mine, np.linspace(low, high, len(centres) + 1))[0])
+    region = np.zeros((8, 16), bool)
+    region[4:6] = True
+    _, found = stage_histograms(values, bad, stages, ("HG", "MG"), region)
+    least, most = np.percentile(values[region], (0.1, 99.9))
+    inside = (values >= least) & (values <= most) & region
+    assert sum(int(counts.sum()) for _, counts in found) == inside.sum()

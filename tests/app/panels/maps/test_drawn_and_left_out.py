@@ -17,7 +17,7 @@ EVERY = 0xFFFFFFFF
 def tabled(window, qtbot):
     """A window whose tables and histograms are made."""
     window.docks.bring("stages")
-    window.inspector.tabs.setCurrentWidget(window.inspector.histograms)
+    window.inspector.tabs.setCurrentWidget(window.inspector.histograms.parentWidget())
     window.docks.bring("inspector")
     qtbot.waitUntil(lambda: len(window.stages.table.rows) == 4 * 3 and not window.inspector.histograms.is_empty)
     window.asics.presenter.set_shown(True)
