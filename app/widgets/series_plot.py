@@ -77,9 +77,9 @@ class PixelPlot(QWidget):
         self.plot.clear()
         self._layout.setCurrentWidget(self.plot)
 
-    def _line(self, x: float, label: str, colour: QColor) -> pg.InfiniteLine:
+    def _line(self, x: float, label: str, colour: QColor, height: float = 0.92) -> pg.InfiniteLine:
         pen = pg.mkPen(colour, style=Qt.PenStyle.DashLine)
-        options = {"position": 0.92, "color": colour}
+        options = {"position": height, "color": colour}
         line = pg.InfiniteLine(x, angle=90, pen=pen, label=label or None, labelOpts=options)
         self.plot.addItem(line, ignoreBounds=True)
         return line
@@ -156,6 +156,12 @@ class SeriesPlot(PixelPlot):
             known = {one: pg.mkBrush(one) for one in set(colours)}
             marks = pg.ScatterPlotItem(x, y, brush=[known[one] for one in colours], pen=None, size=size)
             self.plot.addItem(marks, ignoreBounds=True)
+
+    def mark(self, positions: Sequence[tuple[float, str]]) -> None:
+        """Mark positions by lines with their names, below what the legend hides."""
+        colour = QColor(tones_of(self.palette()).muted)
+        for x, name in positions:
+            self._line(x, name, colour, 0.06)
 
     def shade(self, chosen: np.ndarray, filled: bool = True) -> None:
         """Shade, or outline, the positions 0, 1, … of which (n,) bool tells that they are chosen."""

@@ -67,6 +67,7 @@ CORRECT = Layout("correct", "Correct", "F6", {
     "inspector": Place("Inspector", RIGHT, 28),
     "files": Place("Files", BOTTOM, 18),
     "courses": Place("Over cells", BOTTOM, 30),
+    "spectrum": Place("Spectrum", BOTTOM, 34),
     "log": Place("Log", BOTTOM, 18),
     "export": Place("Export", BOTTOM, 30),
 })

@@ -16,6 +16,7 @@ from app.panels.inspect.changes import ChangesTable
 from app.panels.inspect.courses import CoursesPanel
 from app.panels.inspect.frames import FramesPanel
 from app.panels.inspect.inspector import InspectorPanel
+from app.panels.inspect.spectrum import SpectrumPanel
 from app.panels.inspect.tables import AsicTable, StageTable
 from app.panels.maps.comparison import WAYS, Comparison
 from app.panels.maps.maps import MapsPanel
@@ -127,15 +128,15 @@ class MainWindow(QMainWindow):
         self.scale = ScaleEditor()
         self.correcting = Correcting(session, self)
         self.files = FilesPanel(self.jobs)
-        self.courses = CoursesPanel(session)
+        self.courses, self.spectrum = CoursesPanel(session), SpectrumPanel(session, background)
         self.previewer = Previewer(session, self.sources, background, self)
         self.choosing = Choosing(session, self.previewer, background, self)
         self.steps = StepsPanel(session, self.previewer, self.choosing)
         self._panels = {
             "runs": self.picker, "job": self.form, "sources": self.kept, "navigation": self.navigation,
-            "steps": self.steps, "files": self.files, "courses": self.courses, "inspector": self.inspector,
-            "log": self.log, "asics": self.asics, "stages": self.stages, "changes": self.changes,
-            "frames": self.frames, "export": self.export,
+            "steps": self.steps, "files": self.files, "courses": self.courses, "spectrum": self.spectrum,
+            "inspector": self.inspector, "log": self.log, "asics": self.asics, "stages": self.stages,
+            "changes": self.changes, "frames": self.frames, "export": self.export,
         }
 
     def _make_centre(self) -> None:
@@ -199,7 +200,7 @@ class MainWindow(QMainWindow):
         self.scale.changed.connect(self._take_percentiles)
         self.scale.left.connect(self.maps.setFocus)
         for name, table in (("asics", self.asics), ("stages", self.stages), ("changes", self.changes),
-                            ("courses", self.courses)):
+                            ("courses", self.courses), ("spectrum", self.spectrum)):
             self.docks[name].visibilityChanged.connect(table.presenter.set_shown)
         self.docks["export"].visibilityChanged.connect(self.export.set_shown)
         self.leaving.left.connect(self.keeper.save)

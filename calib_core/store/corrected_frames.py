@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -175,7 +175,7 @@ class CorrectedFrames:
         key : str
             One of those that the files have.
         numbers : sequence of int
-            Of the frames, ascending.
+            Of the frames, those of one file together.
 
         Returns
         -------
@@ -186,17 +186,43 @@ class CorrectedFrames:
         BadInput
             A file cannot be read any more, was changed, or never had the frame; the message names it.
         """
-        chosen, found = np.asarray(numbers, np.int64), list[Array]()
+        found = []
+        for part, store, row, slot in self._by_file(key, numbers):
+            out = np.empty((len(row), *self._kind.shape), self._types[part, key])
+            store.read(row, slot, out)
+            found.append(out)
+        return np.concatenate(found)
+
+    def pixel(self, key: str, numbers: Sequence[int], row: int, col: int) -> Array:
+        """Samples of a pixel in some frames; raises as :meth:`images`.
+
+        Parameters
+        ----------
+        key : str
+        numbers : sequence of int
+            Of the frames, those of one file together.
+        row, col : int
+
+        Returns
+        -------
+        (n,) array
+        """
+        found = (store.read_points(rows, slots, (0, row, col))
+                 for _, store, rows, slots in self._by_file(key, numbers))
+        return np.concatenate([np.empty(0, np.float32), *found])
+
+    def _by_file(
+        self, key: str, numbers: Sequence[int]
+    ) -> Iterator[tuple[int, FrameStore, Array, Array]]:
+        """Files that have some frames: number of the file, what reads it, rows and slots."""
+        chosen = np.asarray(numbers, np.int64)
         for part in dict.fromkeys(self._index.part[chosen].tolist()):
             mine = chosen[self._index.part[chosen] == part]
             row, slot = self._index.row[mine], self._index.slot[mine]
             store = self._store(part, key)
             if not store.present(row, slot).all():
                 raise BadInput(f"{self._file(part).name}, {key}: a frame of it was never written.")
-            out = np.empty((len(mine), *self._kind.shape), self._types[part, key])
-            store.read(row, slot, out)
-            found.append(out)
-        return np.concatenate(found)
+            yield part, store, row, slot
 
     def _file(self, part: int) -> RunFile:
         return self._index.parts[part].file

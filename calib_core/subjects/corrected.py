@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from calib_core.axes import Array, Result
+from calib_core.axes import Array, At, Result
 from calib_core.subjects.corrected_sets import CorrectedSet, find_corrected
 from calib_core.subjects.frame_subject import FrameSubject
 
@@ -22,6 +22,9 @@ class CorrectedSubject(FrameSubject[int]):
     ----------
     found : CorrectedSet
     """
+
+    #: All of them: a frame is read as it is.
+    reach = 1 << 31
 
     def __init__(self, found: CorrectedSet) -> None:
         self._found, self.title, self.files = found, found.title, found.files
@@ -68,6 +71,26 @@ class CorrectedSubject(FrameSubject[int]):
         """
         image = self._found.modules[module].images(self._found.keys[result.name], [loaded])[0]
         return np.asarray(image, result.numpy_dtype)
+
+    def along(self, result: str, axis: str, module: int, row: int, col: int, at: At) -> Array:
+        """One pixel along an axis, of all frames that there are; see `Subject.along`.
+
+        Returns
+        -------
+        (n,) float64
+
+        Raises
+        ------
+        BadInput
+            A file cannot be read.
+        """
+        frames = self._found.modules[module]
+        places = [self.place({**at, axis: index}) for index in range(len(self.axes[axis]))]
+        numbers = [frames.number(*place) for place in places]
+        there = [i for i, number in enumerate(numbers) if number is not None]
+        values = np.full(len(numbers), np.nan)
+        values[there] = frames.pixel(self._found.keys[result], [n for n in numbers if n is not None], row, col)
+        return values
 
     def close(self) -> None:
         """End the thread and let go of the files."""

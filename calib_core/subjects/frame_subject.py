@@ -20,8 +20,6 @@ from calib_core.remarks import Remark
 
 #: Longest time without a picture while modules are looked at, s.
 _PICTURE_INTERVAL = 0.1
-#: Frames before and after the shown one of which a pixel is looked at.
-_REACH = 16
 #: Largest train id that widgets take for a number.
 _LARGEST = (1 << 31) - 1
 
@@ -42,6 +40,8 @@ class FrameSubject(ABC, Generic[Loaded]):
     """
 
     ended = True
+    #: Frames before and after the shown one that are looked at besides it: more would read a run for a look.
+    reach = 16
     files: tuple[Path, ...] = ()
     remarks: tuple[Remark, ...] = ()
 
@@ -159,7 +159,7 @@ class FrameSubject(ABC, Generic[Loaded]):
         Returns
         -------
         (n,) float64
-            NaN of frames that are further away than :data:`_REACH`, and where there is none.
+            NaN of frames that are further away than :attr:`reach`, and where there is none.
 
         Raises
         ------
@@ -168,7 +168,7 @@ class FrameSubject(ABC, Generic[Loaded]):
         """
         values = np.full(len(self.axes[axis]), np.nan)
         centre = min(max(at.get(axis, 0), 0), len(values) - 1)
-        for index in range(max(0, centre - _REACH), min(len(values), centre + _REACH + 1)):
+        for index in range(max(0, centre - self.reach), min(len(values), centre + self.reach + 1)):
             image = self._image(result, module, {**at, axis: index})
             values[index] = np.nan if image is None else image[row, col]
         return values
@@ -179,10 +179,10 @@ class FrameSubject(ABC, Generic[Loaded]):
         Returns
         -------
         (slow_scan, fast_scan) array or None
-            None also of frames that are further away from the shown one than :data:`_REACH`.
+            None also of frames that are further away from the shown one than :attr:`reach`.
         """
         looked = {} if self.picture is None else self.picture.view.at
-        if any(abs(at.get(name, 0) - looked.get(name, 0)) > _REACH for name in self.axes):
+        if any(abs(at.get(name, 0) - looked.get(name, 0)) > self.reach for name in self.axes):
             return None
         return self._image(result, module, at)
 
