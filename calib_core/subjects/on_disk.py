@@ -1,4 +1,4 @@
-"""What there is on the disk that can be looked at: constants and corrected files, in one list."""
+"""What there is on the disk that can be looked at: constants, corrected files, selections, in one list."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from calib_core.io.locate import holds_corrected, holds_run
 from calib_core.subjects.base import Subject
 from calib_core.subjects.constants import ConstantSet, ConstantsSubject, find_sets, holds_constants
 from calib_core.subjects.corrected import CorrectedSet, CorrectedSubject, find_corrected
+from calib_core.subjects.selected import SelectedSet, SelectedSubject, holds_selection, read_selection
 
 #: Results that belong together; all have an identifier, a title and notes.
-Found = ConstantSet | CorrectedSet
+Found = ConstantSet | CorrectedSet | SelectedSet
 
 
 def find_on_disk(paths: Sequence[Path]) -> tuple[Found, ...]:
@@ -27,9 +28,9 @@ def find_on_disk(paths: Sequence[Path]) -> tuple[Found, ...]:
 
     Returns
     -------
-    tuple of ConstantSet or CorrectedSet
-        Corrected files first, then constants, the newest first; at least one. What cannot be used beside what can is
-        among the notes of the first.
+    tuple of ConstantSet, CorrectedSet or SelectedSet
+        Corrected files first, then selections, then constants, the newest first; at least one. What cannot be used
+        beside what can is among the notes of the first.
 
     Raises
     ------
@@ -37,10 +38,13 @@ def find_on_disk(paths: Sequence[Path]) -> tuple[Found, ...]:
         A path is missing, or nothing can be used.
     """
     corrected = [path for path in paths if holds_corrected(path)]
-    others = [path for path in paths if path not in corrected or (path.is_dir() and holds_constants(path))]
+    selections = [path for path in paths if path.is_file() and path not in corrected and holds_selection(path)]
+    others = [path for path in paths if path not in (*corrected, *selections)
+              or (path.is_dir() and holds_constants(path))]
     found: list[Found] = []
     failed: list[CalibrationError] = []
     _look(find_corrected, corrected, found, failed)
+    _look(lambda some: tuple(map(read_selection, some)), selections, found, failed)
     _look(find_sets, others, found, failed)
     if not found:
         raise failed[0] if failed else CalibrationError("Nothing was named that could be opened.")
@@ -63,12 +67,14 @@ def opened(found: Found) -> Subject:
 
     Parameters
     ----------
-    found : ConstantSet or CorrectedSet
+    found : ConstantSet, CorrectedSet or SelectedSet
 
     Returns
     -------
     Subject
     """
+    if isinstance(found, SelectedSet):
+        return SelectedSubject(found)
     return CorrectedSubject(found) if isinstance(found, CorrectedSet) else ConstantsSubject(found)
 
 

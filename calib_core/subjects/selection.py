@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from calib_core import __version__
 from calib_core.axes import Axis, Result
 from calib_core.constants.badpixels import BadPixels
 from calib_core.errors import BadParameter, OutputFailed
@@ -18,6 +19,11 @@ from calib_core.io.libraries import h5py
 from calib_core.store.files import TEMPORARY_PREFIX
 from calib_core.subjects.base import Subject
 from calib_core.subjects.region import RegionOfInterest
+
+#: Attributes of a file: identifier of the detector, its type, and names of results and axes in their order.
+IDENTIFIER, KIND, RESULTS, AXES = "identifier", "detector_type", "results", "order_of_axes"
+#: What is told of a result among the attributes of its dataset.
+TOLD = ("title", "unit", "help", "role", "error", "count", "scale_of", "centre")
 
 #: Called before each image with the share that is done; may raise Cancelled.
 Step = Callable[[float], None]
@@ -53,11 +59,12 @@ class Selection:
 def write_selection(path: Path, subject: Subject, selection: Selection, step: Step) -> int:
     """Write images of a subject into one file, image by image, whole or not at all.
 
-    Each result is a dataset over ``module``, its axes and the pixels, with the attributes ``dims``, ``unit`` and
-    ``title``; labels of the axes are datasets in ``axes``, with ``title`` and ``unit``. Missing images are NaN, or 0
-    in whole numbers; their number is the attribute ``missing_images``. Beside flags there is a bool dataset
-    ``…_mask`` of the excluded ones, with their ``flag_names``; pixels of missing images are in it, as not known to be
-    good. A region is the bool dataset ``region`` over module and pixels.
+    Each result is a dataset over ``module``, its axes and the pixels, with the attributes ``dims`` and :data:`TOLD`,
+    of which ``error`` and ``count`` are names of other datasets; labels of the axes are datasets in ``axes``, with
+    ``title`` and ``unit``. Missing images are NaN, or 0 in whole numbers; their number is the attribute
+    ``missing_images``. Beside flags there is a bool dataset ``…_mask`` of the excluded ones, with their
+    ``flag_names``; pixels of missing images are in it, as not known to be good. A region is the bool dataset
+    ``region`` over module and pixels. :mod:`~calib_core.subjects.selected` opens such files again.
 
     Parameters
     ----------
@@ -99,15 +106,20 @@ def write_selection(path: Path, subject: Subject, selection: Selection, step: St
 
 
 def _write(file: h5py.File, subject: Subject, selection: Selection, step: Step) -> None:
-    told = {"source": subject.title, "about": json.dumps(dict(subject.about), ensure_ascii=False),
+    assert subject.kind is not None  # only modules have images
+    told = {"program": f"calibwb {__version__}", IDENTIFIER: subject.identifier, KIND: subject.kind.name,
+            "source": subject.title, "about": json.dumps(dict(subject.about), ensure_ascii=False),
             "notes": "\n".join(subject.notes), **(selection.words or {})}
     for name, text in told.items():
         file.attrs[name] = text
+    # HDF5 gives names in the order of letters
+    file.attrs[RESULTS] = [one.name for one in selection.results]
+    file.attrs[AXES] = [one.name for one in _axes(subject, selection.results)]
     file["axes/module"] = np.asarray(selection.modules)
     for axis in _axes(subject, selection.results):
         labels = [axis.labels[i] for i in _indices(axis, selection)]
         file[f"axes/{axis.name}"] = labels if not isinstance(labels[0], str) else np.array(labels, object)
-        file[f"axes/{axis.name}"].attrs.update({"title": axis.title, "unit": axis.unit})
+        file[f"axes/{axis.name}"].attrs.update({"title": axis.title, "unit": axis.unit, "of_slot": axis.of_slot})
     if selection.region is not None:
         file.create_dataset("region", data=selection.region.masks(selection.modules), compression=1)
         file["region"].attrs["dims"] = ["module", "slow_scan", "fast_scan"]
@@ -140,7 +152,8 @@ def _write_result(file: h5py.File, subject: Subject, selection: Selection, resul
         mask.attrs["flag_names"] = [flag.label for flag in BadPixels if selection.excluded & flag]
     for one in (data, mask) if mask is not None else (data,):
         one.attrs["dims"] = ["module", *result.over, "slow_scan", "fast_scan"]
-    data.attrs["unit"], data.attrs["title"], missing = result.unit, result.title, 0
+    data.attrs.update({name: getattr(result, name) for name in TOLD})
+    missing = 0
     for share, place, module, at in _places(selection.modules, axes, along):
         yield share
         plane = subject.plane(result.name, module, at)

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
+from PyQt6.QtWidgets import QPushButton
 
 from calib_core.axes import Pick
 from calib_core.subjects.corrected import CorrectedSubject
+from calib_core.subjects.selected import SelectedSubject
 from tests import corrected_files as files
 
 
@@ -90,6 +92,27 @@ def test_what_cannot_be_used_leaves_the_window_as_it_was(open_window, made, tmp_
     qtbot.waitUntil(lambda: window.banner.message != "")
     assert "CORR-R0007-JNGFR01-S00000.h5" in window.banner.message
     assert window.session.subject is before
+
+
+def test_a_selection_is_written_in_two_clicks_and_opened_again(open_window, made, tmp_path, qtbot):
+    window = open_window()
+    drop(window, made[0])
+    qtbot.waitUntil(lambda: shows(window, (1, 2)))
+    window.export.ask_file = lambda *_: str(tmp_path / "chosen.h5")
+    window.actions_by_name["export"].trigger()
+    window.export.all_places.setChecked(True)
+    with qtbot.waitSignal(window.export.presenter.said) as said:
+        qtbot.mouseClick(window.export.findChild(QPushButton, "export_selection"), Qt.MouseButton.LeftButton)
+    assert said.args[0] == "INFO", said.args
+    drop(window, tmp_path / "chosen.h5")
+    qtbot.waitUntil(lambda: isinstance(window.session.shown.subject, SelectedSubject)
+                    and window.session.shown.picture is not None
+                    and Pick("corrected") in window.session.shown.picture.maps)
+    subject = window.session.subject
+    module = subject.modules[0]
+    for train in (0, 1):
+        np.testing.assert_array_equal(subject.plane("corrected", module, {"train": train}), made[1][module][train])
+    assert window.maps.views[0]._title.text() == "Corrected  [keV]"
 
 
 def test_two_are_compared(open_window, made, qtbot):

@@ -92,7 +92,7 @@ class ExportPanel(QWidget):
         choices.addStretch(1)
         self.all_results.setToolTip("HDF5 holds all results that have pixels, else those that are shown as maps")
         self.all_modules.setToolTip("HDF5 holds all modules, else the one that is looked at")
-        self.all_places.setToolTip("HDF5 holds all memory cells and gain stages, else those that are looked at")
+        self.all_places.setToolTip("HDF5 holds all memory cells, gain stages and trains, else those of the maps")
         told = QHBoxLayout()
         for widget, stretch in ((self.progress, 1), (self.cancel_button, 0), (self.said, 1), (self.open_button, 0)):
             told.addWidget(widget, stretch)
