@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from calib_core.axes import Result
 from calib_core.characterisation.family import families
 from calib_core.detector import Detector, DetectorType
@@ -137,7 +139,8 @@ def _set_of(run: Run, detector: Detector) -> CorrectedSet:
     images = usual[0].images
     keys, results = _results_of(detector.type, usual[0])
     record, missed = _record(run, detector)
-    notes = (*problems, *broken, *strange, *_not_told(images), *_skipped(told), missed)
+    hidden = _hidden(detector.type, modules)
+    notes = (*problems, *broken, *strange, *_not_told(images), *_skipped(told), missed, *hidden)
     files = dict.fromkeys(part.file.path for index in kept.values() for part in index.parts)
     return CorrectedSet(
         detector, run.path, " · ".join((detector.identifier, _run_text(run), "corrected")), modules, keys, results,
@@ -235,6 +238,15 @@ def _skipped(told: Mapping[tuple[int, int], Told]) -> Iterator[str]:
     for (step, reason), numbers in modules.items():
         plural = "s" if len(numbers) > 1 else ""
         yield f"Step {step} was left out of module{plural} {format_numbers(numbers)}: {reason}"
+
+
+def _hidden(kind: DetectorType, modules: Mapping[int, CorrectedFrames]) -> Iterator[str]:
+    """A sentence on frames that have no place of their own, since their train has several of their memory cell."""
+    for number, one in modules.items() if kind.raw.cells_repeat else ():
+        places = np.unique(np.stack([one.train.astype(np.int64), one.cell]), axis=1).shape[1]
+        if places < len(one.train):
+            yield (f"Module {number}: {len(one.train) - places} of {len(one.train)} frames are of a memory cell that "
+                   "their train has already; the first of each is shown.")
 
 
 def _record(run: Run, detector: Detector) -> tuple[Recorded | None, str]:

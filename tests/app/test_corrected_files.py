@@ -126,3 +126,32 @@ def test_two_are_compared(open_window, made, qtbot):
                     and not isinstance(window.session.subject, CorrectedSubject))
     plane = window.session.subject.plane("corrected.difference", 2, {"train": 0, "cell": 0})
     assert np.nanmax(np.abs(plane)) == 0
+
+
+def test_strips_are_an_image_over_trains(open_window, tmp_path, qtbot):
+    """Frames of strips one below the other, from the first train to the last; a click goes to its train."""
+    trains = 30
+    [raw] = files.raw_files(tmp_path, "GOTTHARD2", "GH2", trains=trains, frames_per_train=2)
+    of = files.source(files.STRIPS, "", [1] * trains, 3)
+    values = files.values(of, 5)
+    values["data.memoryCell"] = np.tile(np.array([0, 1, 0], np.uint8), trains)  # the last is of a cell that was there
+    files.write(tmp_path / "proc", files.origin_of(raw), [(of, values)])
+    window = open_window()
+    window.set_slots(1)
+    drop(window, tmp_path / "proc")
+    qtbot.waitUntil(lambda: isinstance(window.session.shown.subject, CorrectedSubject)
+                    and window.session.shown.picture is not None)
+    window.session.look_at({"cell": 1})
+    window.maps.presenter.set_form("cells")
+    expected = values["data.adc"].reshape(trains, 3, 1280)[:, 1]
+    last = pytest.approx(expected[-1, 7], nan_ok=True)
+    qtbot.waitUntil(lambda: window.session.shown.at.get("cell") == 1
+                    and window.maps.views[0].value_at(0, trains - 1, 7) == last)
+    for train in (0, 11, 29):
+        found = [window.maps.views[0].value_at(0, train, strip) for strip in range(1, 1280, 97)]
+        np.testing.assert_array_equal(np.array(found, np.float32), expected[train, 1::97])
+    assert window.maps.presenter.placement.title == "Strips × trains"
+    assert any("30 of 90 frames are of a memory cell that their train has" in note
+               for note in window.session.subject.notes)
+    window.maps.presenter.click(0, 11, 40)
+    qtbot.waitUntil(lambda: window.session.shown.at["train"] == 11)

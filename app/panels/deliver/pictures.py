@@ -14,6 +14,7 @@ from app.panels.deliver.naming import caption, heading, place_words
 from app.panels.maps.maps import MapsPanel
 from app.panels.maps.pixel_text import flags_text
 from app.panels.maps.slots import Choice
+from app.panels.maps.strips import rows_of
 from app.session.session import Session
 from app.widgets.curve_view import CurveView
 from app.widgets.map_picture import map_image, side_by_side, with_caption, with_words
@@ -76,14 +77,14 @@ def module_alone(session: Session, maps: MapsPanel) -> int | None:
     if placement is None or shown.kind is None or shown.subject is None or len(shown.subject.modules) < 2:
         return None
     slow, fast = shown.kind.shape
-    size = fast * (len(shown.axes["cell"]) if maps.presenter.form == "cells" else slow)
+    size = fast * (len(shown.axes[rows_of(shown.axes)]) if maps.presenter.form == "cells" else slow)
     places = np.unique(placement.index[placement.index >= 0] // size)
     return placement.modules[places[0]] if len(places) == 1 else None
 
 
 def moment(session: Session, maps: MapsPanel, draw: bool = False) -> Moment:
     """What is on the screen now; with pictures of the maps if they are wanted."""
-    but = "cell" if maps.presenter.form == "cells" else ""
+    but = rows_of(session.shown.axes) if maps.presenter.form == "cells" else ""
     tiles = _tiles(session, maps) if draw else ()
     return Moment(session.shown, module_alone(session, maps), but, tiles)
 

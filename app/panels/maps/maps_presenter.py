@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
@@ -13,8 +12,17 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 from app.panels.maps.bad_pixels import REACH, nearest_flagged
 from app.panels.maps.pixel_text import Pixel
-from app.panels.maps.slots import Choice, choices, fill, flags_of, picks_behind, scale_owner
-from app.panels.maps.strips import CellImages, strip_rows
+from app.panels.maps.slots import (
+    Choice,
+    centre_of,
+    choices,
+    fill,
+    flags_of,
+    picks_behind,
+    result_of,
+    scale_owner,
+)
+from app.panels.maps.strips import CellImages, rows_of, strip_rows
 from app.running.background import Background
 from app.session.session import Session
 from calib_core.axes import Axis, Pick, Picture, Result
@@ -24,20 +32,11 @@ from calib_core.subjects.pair import PairSubject
 from calib_core.subjects.variants import base_of
 
 #: Ways to show a map by their titles: an image of pixels, curves over strips, an image of strips and memory cells.
-FORMS = {"image": "Image", "curves": "Curves over strips", "cells": "Image of strips × memory cells"}
+FORMS = {"image": "Image", "curves": "Curves over strips", "cells": "Image of strips × memory cells or trains"}
 #: Colour maps of the first, second, … map that is not of flags, so that neighbours do not look alike.
 _COLOUR_MAPS = ("viridis", "cividis", "magma", "CET-CBL1")
 _DIVERGING = "diverging"
 _ASSEMBLING = "Assembling the picture"
-
-
-def _result_of(key: str) -> str:
-    return key.split("/", maxsplit=1)[0]
-
-
-def _centre(choice: Choice | None) -> float | None:
-    """Value that means no difference, None for maps that are no comparison."""
-    return None if choice is None or math.isnan(choice.result.centre) else choice.result.centre
 
 
 class SlotView(Protocol):
@@ -168,11 +167,11 @@ class MapsPresenter(QObject):
 
     def show_variant(self, pair: PairSubject, way: str) -> None:
         """Show another variant of a comparison in all slots, the nearest that there is of each map."""
-        self._want([(pair.variant(_result_of(key), way), key) for key in self._last])
+        self._want([(pair.variant(result_of(key), way), key) for key in self._last])
 
     def show_bases(self) -> None:
         """Show what was compared instead of comparisons of it."""
-        self._want([(base_of(_result_of(key)), key) for key in self._last])
+        self._want([(base_of(result_of(key)), key) for key in self._last])
 
     def _want(self, named: Sequence[tuple[str, str]]) -> None:
         """Put results into the slots, each with the entries that the key before had."""
@@ -184,7 +183,7 @@ class MapsPresenter(QObject):
         """Let the colours of all slots follow these percentiles."""
         self.percentiles = (low, high)
         for view, choice in zip_longest(self._views, self.chosen[: len(self._views)]):
-            view.set_percentiles(low, high, _centre(choice))
+            view.set_percentiles(low, high, centre_of(choice))
 
     def share_levels(self, slot: int, low: float, high: float) -> None:
         """Give levels that the operator has set in one slot to all that share its scale."""
@@ -194,7 +193,7 @@ class MapsPresenter(QObject):
     def share_percentiles(self, slot: int) -> None:
         """Let the levels of a slot, and of all that share its scale, follow percentiles again."""
         for view in self._sharing(slot):
-            view.set_percentiles(*self.percentiles, _centre(self.chosen[slot]))
+            view.set_percentiles(*self.percentiles, centre_of(self.chosen[slot]))
 
     def set_flags_visible(self, visible: bool) -> None:
         """Draw bad-pixel flags over the maps, or not."""
@@ -210,7 +209,7 @@ class MapsPresenter(QObject):
         chosen = self._numbered(self._snapped(pixel))
         if chosen is not None:
             if self.form == "cells":
-                self._session.look_at({"cell": pixel[1]})
+                self._session.look_at({self._rows.name: pixel[1]})
             self._session.set_pixel(chosen)
 
     def _snapped(self, pixel: Sequence[int]) -> Sequence[int]:
@@ -258,6 +257,11 @@ class MapsPresenter(QObject):
     def _kind(self) -> DetectorType | None:
         return self._session.shown.kind
 
+    @property
+    def _rows(self) -> Axis:
+        """Axis downwards in images of strips."""
+        return self._session.axes[rows_of(self._session.axes)]
+
     def _take_picture(self) -> None:
         if self.form == "cells":
             self._cells.read(self.chosen)
@@ -279,13 +283,13 @@ class MapsPresenter(QObject):
         valued = [choice for choice in self.offered if not choice.is_flags and not choice.result.scale_of]
         for view, choice in zip(self._views, self.chosen, strict=False):
             owner = scale_owner(choice, self.offered)
-            if _centre(owner) is not None:
+            if centre_of(owner) is not None:
                 view.set_colour_map(_DIVERGING)
             elif owner in valued:
                 view.set_colour_map(_COLOUR_MAPS[valued.index(owner) % len(_COLOUR_MAPS)])
-            if self._centres.get(view) != _centre(choice):  # levels that the operator has set stay else
-                self._centres[view] = _centre(choice)
-                view.set_percentiles(*self.percentiles, _centre(choice))
+            if self._centres.get(view) != centre_of(choice):  # levels that the operator has set stay else
+                self._centres[view] = centre_of(choice)
+                view.set_percentiles(*self.percentiles, centre_of(choice))
         if self._session.results:
             picks = picks_behind(self.chosen, self._session.results, errors=self.form == "curves")
             self._session.look_at(picks=picks)
@@ -317,7 +321,7 @@ class MapsPresenter(QObject):
             self._shown[slot] = placement
             shape = self._kind.shape
             if self.form == "cells":
-                shape = (len(self._session.axes["cell"]), shape[1])
+                shape = (len(self._rows), shape[1])
             names = [f"m{module}" for module in placement.modules]
             self._views[slot].set_placement(placement.index, (len(placement.modules), *shape), names)
 
@@ -347,8 +351,8 @@ class MapsPresenter(QObject):
         module = self._session.shown.module
         shown = (module if module in modules else modules[0]) if alone else 0
         if self.form == "cells":
-            cells, only = len(self._session.axes["cell"]), shown if alone else None
-            make = partial(strip_rows, modules, cells, kind.shape[1], only)
+            only, title = shown if alone else None, f"{self._rows.title.lower()}s"
+            make = partial(strip_rows, modules, len(self._rows), kind.shape[1], only, title)
             return self._keep((self._arrangement, modules, shown), make)
         if alone:
             return self._keep(("module", modules, shown), partial(single, kind, modules, shown))
@@ -399,4 +403,4 @@ class MapsPresenter(QObject):
                 view.set_crosshair(placement.modules.index(pixel[0]), self._row(pixel), pixel[2])
 
     def _row(self, pixel: Pixel) -> int:
-        return pixel[1] if self.form != "cells" else self._session.shown.at.get("cell", 0)
+        return pixel[1] if self.form != "cells" else self._session.shown.at.get(self._rows.name, 0)

@@ -8,6 +8,7 @@ import numpy as np
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from app.panels.maps.maps_presenter import MapsPresenter
+from app.panels.maps.strips import rows_of
 from app.session.session import Session
 from calib_core.geometry import Placement
 from calib_core.subjects.region import Form, Outline, Point, RegionOfInterest, outlined, region_of
@@ -74,8 +75,8 @@ class Regions(QObject):
 
     @property
     def _depth(self) -> int:
-        """Memory cells of a picture of strips over them, else 0."""
-        return len(self._session.axes["cell"]) if self._maps.form == "cells" else 0
+        """Rows of a picture of strips, memory cells or trains, else 0."""
+        return len(self._session.axes[rows_of(self._session.axes)]) if self._maps.form == "cells" else 0
 
     def _draw(self) -> None:
         placement, region = self._maps.placement, self._session.shown.region

@@ -59,6 +59,16 @@ class Choice:
         return f"{text} {self.result.unit}".rstrip()
 
 
+def result_of(key: str) -> str:
+    """Name of the result of a choice's key."""
+    return key.split("/", maxsplit=1)[0]
+
+
+def centre_of(choice: Choice | None) -> float | None:
+    """Value that means no difference, None for maps that are no comparison."""
+    return None if choice is None or np.isnan(choice.result.centre) else choice.result.centre
+
+
 def choices(results: Sequence[Result], axes: Mapping[str, Axis]) -> tuple[Choice, ...]:
     """All that can be put into a slot, in the order of the method."""
     return tuple(

@@ -1,8 +1,8 @@
-"""Strip detectors as images: memory cells downwards, strips to the right."""
+"""Strip detectors as images: memory cells, or frames one after the other, downwards, strips to the right."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -12,19 +12,34 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 from app.panels.maps.slots import Choice, picks_behind
 from app.running.background import Background
 from app.session.session import Session
-from calib_core.axes import At, Pick, Picture, Result
+from calib_core.axes import At, Axis, Pick, Picture, Result
 from calib_core.geometry import NO_PIXEL, Placement
 from calib_core.subjects.shown import Shown
 
-_READING = "Reading all memory cells of the strips"
+_READING = "Reading all rows of the strips"
 _INTERVAL = 300
 _ASPECT = 4 / 3
 
 
-class CellImages(QObject):
-    """Reads maps of all memory cells in the background while somebody looks at them.
+def rows_of(axes: Mapping[str, Axis]) -> str:
+    """Name of the axis whose entries are rows: trains where single frames are looked at, else memory cells.
 
-    ``ready`` tells that :attr:`picture` is new: its maps are (modules, memory cells, strips).
+    Parameters
+    ----------
+    axes : mapping of str to Axis
+
+    Returns
+    -------
+    str
+        Empty where there is neither.
+    """
+    return next((name for name in ("train", "cell") if name in axes), "")
+
+
+class CellImages(QObject):
+    """Reads maps of all memory cells or trains in the background while somebody looks at them.
+
+    ``ready`` tells that :attr:`picture` is new: its maps are (modules, rows, strips).
     """
 
     ready = pyqtSignal()
@@ -60,7 +75,7 @@ class CellImages(QObject):
 
     def _start(self) -> None:
         shown = self._session.shown
-        if shown.picture is not None and "cell" in shown.axes:
+        if shown.picture is not None and rows_of(shown.axes):
             picks = picks_behind(self._chosen, shown.results, errors=False)
             self._background.run(_READING, partial(read_cells, shown, picks), partial(self._take, shown))
 
@@ -71,18 +86,18 @@ class CellImages(QObject):
             self.ready.emit()
 
     def _is_shown(self, of: Shown) -> bool:
-        """Whether something is of what is on the screen, in whichever memory cell."""
-        shown = self._session.shown
-        return shown.subject is of.subject and {**shown.at, "cell": 0} == {**of.at, "cell": 0}
+        """Whether something is of what is on the screen, in whichever row."""
+        shown, rows = self._session.shown, rows_of(self._session.shown.axes)
+        return shown.subject is of.subject and {**shown.at, rows: 0} == {**of.at, rows: 0}
 
 
 def read_cells(shown: Shown, picks: Sequence[Pick]) -> Picture:
-    """Results over all memory cells for modules of one row, at the place that is shown, in the layout of a picture.
+    """Results over all memory cells or trains for modules of one row, at the place that is shown, as a picture.
 
     Returns
     -------
     Picture
-        Maps are (modules, memory cells, strips).
+        Maps are (modules, rows, strips); rows that nobody has are blank.
     """
     modules = shown.picture.modules
     by_name = {one.name: one for one in shown.results}
@@ -92,7 +107,8 @@ def read_cells(shown: Shown, picks: Sequence[Pick]) -> Picture:
 
 
 def _module(shown: Shown, one: Result, pick: Pick, module: int) -> npt.NDArray[np.generic]:
-    places = ({**shown.at, **dict(pick.at), "cell": cell} for cell in range(len(shown.axes["cell"])))
+    rows = rows_of(shown.axes)
+    places = ({**shown.at, **dict(pick.at), rows: row} for row in range(len(shown.axes[rows])))
     return np.stack([_row(shown, one, module, at) for at in places])
 
 
@@ -101,8 +117,10 @@ def _row(shown: Shown, one: Result, module: int, at: At) -> npt.NDArray[np.gener
     return np.full(shown.kind.shape[1], one.blank, one.numpy_dtype) if found is None else found[0]
 
 
-def strip_rows(modules: Sequence[int], cells: int, strips: int, only: int | None = None) -> Placement:
-    """Modules below each other, memory cells downwards and strips to the right; few cells become high rows.
+def strip_rows(
+    modules: Sequence[int], cells: int, strips: int, only: int | None = None, rows: str = "memory cells"
+) -> Placement:
+    """Modules below each other, memory cells or trains downwards and strips to the right; few become high rows.
 
     Parameters
     ----------
@@ -111,13 +129,15 @@ def strip_rows(modules: Sequence[int], cells: int, strips: int, only: int | None
     cells, strips : int
     only : int, optional
         The one module to show.
+    rows : str
+        What ``cells`` counts.
     """
     shown = [i for i, module in enumerate(modules) if only in (None, module)]
     height = max(1, round(strips / _ASPECT / (len(shown) * cells)))
     gap = np.full((max(1, height * cells // 12), strips), NO_PIXEL, np.int32)
     parts = []
     for i in shown:
-        rows = np.arange(cells * strips, dtype=np.int32).reshape(cells, strips) + np.int32(i * cells * strips)
-        parts += [gap, rows.repeat(height, axis=0)]
-    title = "Strips × memory cells"
-    return Placement(np.concatenate(parts[1:]), tuple(modules), title, "memory cells downwards, strips to the right")
+        index = np.arange(cells * strips, dtype=np.int32).reshape(cells, strips) + np.int32(i * cells * strips)
+        parts += [gap, index.repeat(height, axis=0)]
+    title = f"Strips × {rows}"
+    return Placement(np.concatenate(parts[1:]), tuple(modules), title, f"{rows} downwards, strips to the right")

@@ -86,7 +86,7 @@ def test_a_click_selects_the_nearest_curve(strip_window, strip_job, qtbot):
 def test_menu_changes_to_the_image_and_back(strip_window, qtbot):
     maps = strip_window.maps
     entries = {action.text(): action for action in maps.slot_menu(0).actions()}
-    entries["Image of strips × memory cells"].trigger()
+    entries["Image of strips × memory cells or trains"].trigger()
     qtbot.waitUntil(lambda: isinstance(maps.views[0], MapView) and maps.views[0].value_at(1, 1, 5) is not None)
     assert len(maps.presenter.placement.modules) == 2
     entries = {action.text(): action for action in maps.slot_menu(0).actions()}
