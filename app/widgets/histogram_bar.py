@@ -64,7 +64,7 @@ class HistogramBar(QWidget):
     # -- what is shown
 
     def set_unit(self, unit: str) -> None:
-        """Write a unit above the numbers."""
+        """Write the unit of the numbers above the colours."""
         if unit != self._unit:
             self._unit = unit
             self.update()
@@ -162,7 +162,20 @@ class HistogramBar(QWidget):
         self._draw_histogram(painter, QColor(tones.muted))
         self._draw_strip(painter, QColor(tones.border))
         self._draw_ticks(painter, QColor(tones.muted))
+        self._draw_unit(painter, QColor(tones.text))
         self._draw_handles(painter, QColor(tones.text), QColor(tones.accent))
+
+    def _draw_unit(self, painter: QPainter, colour: QColor) -> None:
+        """In the margin above histogram and colours; numbers beside them may come up to there."""
+        painter.save()
+        font = painter.font()
+        font.setPixelSize(MARGIN - 2)
+        painter.setFont(font)
+        painter.setPen(colour)
+        box = QRectF(0, 0, HISTOGRAM + STRIP + 2, MARGIN - 1)
+        text = painter.fontMetrics().elidedText(self._unit, Qt.TextElideMode.ElideRight, int(box.width()))
+        painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.restore()
 
     def _draw_histogram(self, painter: QPainter, colour: QColor) -> None:
         if not self._counts.any():

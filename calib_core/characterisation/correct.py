@@ -310,7 +310,7 @@ def _of_module(kind: DetectorType | None, unit: str) -> tuple[Result, ...]:
     of_cell: dict[str, Any] = {"over": ("cell",), "pixels": False}
     return (
         Result("raw_of_module", f"Mean raw{first}", "ADU", "f8", f"Mean of all raw samples{first}", **of_cell),
-        Result("mean_of_module", "Mean corrected of all pixels", unit, "f8", f"Mean of {_SUMMED}", **of_cell),
+        Result("mean_of_module", "Mean of module", unit, "f8", f"Mean of {_SUMMED}", **of_cell),
         Result("fractions", "Gain fraction", "%", "f8", "Share of the samples in use that are of a gain stage",
                over=("gain", "cell"), pixels=False),
         _FRAMES,

@@ -1,7 +1,8 @@
-"""Numbers of the looked-at module over memory cells, or another axis: means and shares, while they grow."""
+"""Numbers of the looked-at module: means and shares over memory cells or another axis, and tables, as they grow."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +11,20 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.panels.inspect.tables import heading_label
-from app.panels.maps.values import name_of, positions
+from app.panels.maps.slots import Choice
+from app.panels.maps.values import content_of, name_of, positions
 from app.session.session import Session
+from app.widgets.plain import tip
 from app.widgets.series_plot import SeriesPlot
-from calib_core.axes import Axis, Result
+from app.widgets.values_view import Rows, ValuesView
+from calib_core.axes import Axis, Pick, Result
 from calib_core.subjects.shown import Shown
 
 HINT = "What is shown has no numbers of whole modules."
+_ONE = "There is one memory cell; its numbers stand above."
 _NO_FRAMES = "No frame of this module has come yet."
+#: So little that several side by side do not widen a small window.
+_LEAST_WIDTH = 80
 #: Shortest time between two looks at the numbers, ms.
 _INTERVAL = 250
 
@@ -61,6 +68,25 @@ def _curves(shown: Shown, result: Result, values: Array) -> tuple[tuple[str, Arr
     return tuple((str(label), np.take(values, i, axis=side[0])) for i, label in enumerate(labels))
 
 
+def tables_of(shown: Shown) -> tuple[tuple[Choice, Rows], ...]:
+    """Tables of all modules, such as classes of events beside the expected ones."""
+    found = []
+    for choice in (Choice(one, Pick(one.name)) for one in shown.results if one.is_table and not one.hidden):
+        content = content_of(shown, choice)
+        if isinstance(content, Rows):
+            found.append((choice, content))
+    return tuple(found)
+
+
+def numbers_text(courses: Sequence[Course]) -> str:
+    """Numbers of an axis with one entry, which make no curve."""
+    told = []
+    for course in courses:
+        numbers = ", ".join(f"{name} {values[0]:.5g}".strip() for name, values in course.curves)
+        told.append(f"{course.result.title} {numbers} {course.result.unit}".rstrip())
+    return " · ".join(told)
+
+
 def frames_text(shown: Shown) -> str:
     """How many frames are behind the numbers of the shown module, and which share of all that is, while they come."""
     counted = [one for one in shown.results if one.role == "count" and not one.pixels and not one.is_table]
@@ -77,10 +103,10 @@ def frames_text(shown: Shown) -> str:
 class CoursesPresenter(QObject):
     """Looks at the numbers again and again while somebody sees them.
 
-    ``ready`` brings a heading and a tuple of :class:`Course`.
+    ``ready`` brings a heading, a tuple of :class:`Course` of more than one entry, and tables with their rows.
     """
 
-    ready = pyqtSignal(str, tuple)
+    ready = pyqtSignal(str, tuple, tuple)
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -102,8 +128,11 @@ class CoursesPresenter(QObject):
 
     def _look(self) -> None:
         shown = self._session.shown
-        self.courses = courses_of(shown)
-        self.ready.emit(frames_text(shown) if self.courses else "", self.courses)
+        found = courses_of(shown)
+        self.courses = tuple(one for one in found if len(one.axis) > 1)
+        alone = numbers_text([one for one in found if len(one.axis) == 1 and not one.is_empty])
+        heading = " · ".join(filter(None, (frames_text(shown), alone))) if found else ""
+        self.ready.emit(heading, self.courses, tables_of(shown))
 
     def go(self, course: Course, x: float) -> None:
         """Look at the entry of a course's axis that is nearest to a place."""
@@ -122,7 +151,11 @@ class CoursesPanel(QWidget):
         super().__init__(parent)
         self.presenter = CoursesPresenter(session, self)
         self.heading, self.plots = heading_label("courses_heading"), list[SeriesPlot]()
-        self._row = QHBoxLayout()
+        self._row, self.table = QHBoxLayout(), ValuesView(self)
+        self.table.setObjectName("course_table")
+        self.table.setMinimumWidth(_LEAST_WIDTH)
+        self.table.hide()
+        self._row.addWidget(self.table, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 4, 6, 4)
         column.setSpacing(2)
@@ -132,20 +165,27 @@ class CoursesPanel(QWidget):
         self._have(1)
         self.plots[0].say(HINT)
 
-    def _show(self, heading: str, found: tuple[Course, ...]) -> None:
+    def _show(
+        self, heading: str, found: tuple[Course, ...], tables: tuple[tuple[Choice, Rows], ...]
+    ) -> None:
         self.heading.setText(heading)
-        self._have(max(1, len(found)))
+        self.heading.setToolTip(tip(heading))
+        self._have(len(found) if found or tables else 1)
         for plot in self.plots:
             plot.clear()
-        self.plots[0].say(_NO_FRAMES if found else HINT)
+        self.plots[0].say(_NO_FRAMES if found else _ONE if heading else HINT)
         for plot, course in zip(self.plots, found, strict=False):
             self._draw(plot, course)
+        self.table.setVisible(bool(tables))
+        for choice, rows in tables[:1]:
+            self.table.show_content(choice.title, choice.result.unit, rows)
 
     def _draw(self, plot: SeriesPlot, course: Course) -> None:
         plot.say(_NO_FRAMES)
         if course.is_empty:
             return
-        plot.set_labels("", name_of(course.axis).lower(), course.result.title, course.axis.unit, course.result.unit)
+        plot.set_labels(course.result.title, name_of(course.axis).lower(), course.result.unit or "value",
+                        course.axis.unit)
         for name, values in course.curves:
             plot.add_curve(positions(course.axis), values, None, name)
         at = self.presenter.at(course)
@@ -156,9 +196,10 @@ class CoursesPanel(QWidget):
         while len(self.plots) < number:
             plot, place = SeriesPlot(self), len(self.plots)
             plot.setObjectName(f"course_{place}")
+            plot.setMinimumWidth(_LEAST_WIDTH)
             plot.x_clicked.connect(lambda x, place=place: self._go(place, x))
             self.plots.append(plot)
-            self._row.addWidget(plot, 1)
+            self._row.insertWidget(place, plot, 1)
         for place, plot in enumerate(self.plots):
             plot.setVisible(place < number)
 

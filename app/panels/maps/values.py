@@ -107,6 +107,7 @@ def _columns(choice: Choice, axes: Sequence[Axis]) -> list[tuple[str, np.dtype]]
 
 def _rows(values: Array, axes: Sequence[Axis]) -> list[Row]:
     if values.dtype.names:
-        return [tuple(row.tolist()) for row in values]
+        # only NaN is not itself; the table shows a dash for what there is not
+        return [tuple(None if one != one else one for one in row.tolist()) for row in values]
     return [(*(in_words(axis, axis.labels[i]) for axis, i in zip(axes, index, strict=True)), values[index].item())
             for index in np.ndindex(values.shape)]

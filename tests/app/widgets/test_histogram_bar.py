@@ -91,3 +91,18 @@ def test_levels_of_any_size_are_painted(bar):
     for levels in ((0, 1e-30), (-1e30, 1e30), (1e8, 1e8 + 1), (5.0, 5.0)):
         bar.set_levels(*levels)
         assert not bar.grab().isNull()
+
+
+def test_the_unit_stands_above_the_colours(bar):
+    """Pixels of the margin change with the unit, and nothing below it."""
+    def picture():
+        image = bar.grab().toImage()
+        return np.array([[image.pixel(x, y) for x in range(bar.width())] for y in range(60)], np.uint32)
+
+    bar.set_unit("")
+    without = picture()
+    bar.set_unit("keV")
+    changed = np.argwhere(picture() != without)
+    assert len(changed) > 10
+    assert changed[:, 0].max() < 12
+    assert changed[:, 1].max() <= 44  # left of the numbers
