@@ -8,15 +8,14 @@ has another hash is made anew. Families of other packages are in no hash, so not
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
 from pathlib import Path
 
 from calib_core import __version__
+from calib_core.cli.printing import show_any_character
 from calib_core.io.budget import default_memory_mb
 from calib_core.numerics import kept_code
 
@@ -30,6 +29,8 @@ _ENDINGS = (".py", ".yaml")
 _PACKAGES = (".dist-info", ".egg-info")
 #: What argparse looks at for its own words.
 _LANGUAGES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+#: Words that this process was started with, where they ask for help.
+_expected: list[str] = []
 
 
 def show(words: Sequence[str]) -> bool:
@@ -45,26 +46,25 @@ def show(words: Sequence[str]) -> bool:
     text = kept_code.load(_name(words))
     if text is None:
         return False
-    sys.stdout.write(text.decode())
+    show_any_character()
+    print(text.decode(), end="", flush=True)
     return True
 
 
-@contextmanager
-def kept(words: Sequence[str]) -> Iterator[None]:
-    """Keep the help that is printed inside the ``with`` block, where these words ask for it."""
-    if not _asked(words):
-        yield
-        return
-    printed = io.StringIO()
-    try:
-        with redirect_stdout(printed):
-            yield
-    except SystemExit as end:
-        if not end.code and kept_code.has_folder() and _is_ours_alone():
-            kept_code.save(_name(words), printed.getvalue().encode())
-        raise
-    finally:
-        sys.stdout.write(printed.getvalue())
+def expect(words: Sequence[str]) -> None:
+    """Keep the help that is printed from now on under these words, if they ask for help."""
+    _expected[:] = words if _asked(words) else ()
+
+
+def keep(text: str) -> None:
+    """Keep a help that is about to be printed, where one is expected and no other package adds families.
+
+    Parameters
+    ----------
+    text : str
+    """
+    if _expected and kept_code.has_folder() and _is_ours_alone():
+        kept_code.save(_name(_expected), text.encode())
 
 
 def _asked(words: Sequence[str]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import logging
 import os
 import sys
@@ -12,6 +11,7 @@ from functools import partial
 from importlib import import_module
 
 from calib_core import __version__
+from calib_core.cli.printing import let_go, show_any_character
 from calib_core.cli.words import Parser, with_negative_numbers
 from calib_core.detectors import names
 from calib_core.errors import CalibrationError
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status (0 done, 1 failed, 2 refused, 130 cancelled)."""
     words = list(sys.argv[1:] if argv is None else argv)
     os.umask(os.umask(0o022) | 0o022)  # what is written is the owner's alone to write
-    _show_any_character()
+    show_any_character()
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(PlainFormatter())
     try:
@@ -44,9 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("calibwb: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # nobody reads any more, such as head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except BrokenPipeError:
+        return let_go()
     return status
 
 
@@ -56,14 +55,6 @@ def _act(words: list[str]) -> int:
     words = _in_their_case(words)
     namespace = parser(words).parse_args(with_negative_numbers(words))
     return int(namespace.act(namespace))
-
-
-def _show_any_character() -> None:
-    """What is not made for all characters gets ASCII, with escapes for the others, and never an error."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            whole = stream.encoding.lower().replace("-", "").startswith("utf")
-            stream.reconfigure(encoding=None if whole else "ascii", errors="backslashreplace")
 
 
 def _in_their_case(words: list[str]) -> list[str]:

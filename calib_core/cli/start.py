@@ -15,16 +15,16 @@ def main() -> int:
     # kernels of ours run in threads of ours; NumPy's linear algebra would start some more at each import, 0.04 s
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        from calib_core.cli import kept_help
+        from calib_core.cli import kept_help, printing
 
         if kept_help.show(sys.argv[1:]):
             return 0
+        kept_help.expect(sys.argv[1:])
         from calib_core.cli.main import main as run  # the imports of the whole command line
         from calib_core.io.budget import share_heap
 
         share_heap()
-        with kept_help.kept(sys.argv[1:]):
-            status = run()
+        status = run()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and told: Python ends, which cannot be answered
         gc.disable()
         gc.freeze()  # libraries make half a million objects, which Python would go through several times at its end
@@ -32,6 +32,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print("calibwb: interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # main answers its own
+        return printing.let_go()
 
 
 def _not_swallowed(unraisable: sys.UnraisableHookArgs) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from calib_core.cli import kept_help
 from calib_core.plain_text import shown
 from calib_core.typed import is_number, parse_number, parse_whole, plain
 
@@ -78,6 +79,12 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             self.error(f"{unknown[0]!r} is one word too many")
         return found, unknown
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help, and keep it for the next time."""
+        text = self.format_help()
+        kept_help.keep(text)
+        self._print_message(text, file or sys.stdout)
 
     def error(self, message: str) -> NoReturn:
         """Refuse words with one sentence, and say where there are more."""
