@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from calib_core.axes import Picture, View
+from calib_core.errors import Cancelled
 
 #: Time between two questions whether there is something new, s.
 _ASK_INTERVAL = 0.5
@@ -55,6 +56,11 @@ class Composer:
         with self._changed:
             self._wanted = self._view is not None
             self._changed.notify()
+
+    def check(self) -> None:
+        """Raise Cancelled where something else is looked at by now; asked by who composes what takes long."""
+        if self._interrupted():
+            raise Cancelled("Something else is looked at by now.")
 
     def stop(self, finish: bool = False) -> None:
         """End the thread; once is enough.

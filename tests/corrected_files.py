@@ -117,3 +117,11 @@ def _stored(node: h5py.Dataset) -> Any:
 
 __all__ = ["AGIPD", "DSSC", "JUNGFRAU", "LPD", "STRIPS", "Layout", "origin_of", "raw_files", "source", "stored",
            "values", "write"]
+
+
+def datasets(path: Path) -> dict[str, Array]:
+    """All datasets of a file by their names, as h5py reads them."""
+    found: dict[str, Array] = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, one: found.update({name: one[()]}) if isinstance(one, h5py.Dataset) else None)
+    return found

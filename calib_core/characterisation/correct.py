@@ -264,7 +264,7 @@ class Correct(TrainSelection, Method):
         return kind.pixels * (_SUM_BYTES + 4 * len(kind.stages))
 
     def bytes_of_unit(self, kind: DetectorType | None, entries: int) -> int:
-        """Constants, and frames on their way through the steps.
+        """Constants, what is gathered of a file, and frames on their way through the steps.
 
         Returns
         -------

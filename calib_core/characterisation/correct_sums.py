@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from threading import Lock
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from calib_core.correction.images import Images
 from calib_core.correction.pipeline import BoundPipeline
 from calib_core.correction.split_events import COUNTS
 from calib_core.detector import Frames
+from calib_core.io.buffers import Buffers
 from calib_core.numerics.frame_sums import add_frame, sum_frames
 from calib_core.numerics.split_events import CLASSES
 
@@ -25,6 +28,46 @@ TOGETHER = 1 << 21
 _PART = 64
 #: Largest signal that is summed: 65,536 squares of it in those parts fit into 63 bits. No detector comes near it.
 LARGEST = 180_000
+
+
+class _Locks:
+    """Locks of memory cells, so that files that are gone through at the same time add to the same sums.
+
+    A copy, pickled or not, has its own.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number, self._all = number, [Lock() for _ in range(number)]
+
+    def __reduce__(self) -> tuple[type[_Locks], tuple[int]]:
+        return _Locks, (self._number,)
+
+    def __getitem__(self, place: int) -> Lock:
+        return self._all[place]
+
+
+class _Constants:
+    """Steps with their constants in memory: of all memory cells once for all workers, else of a block for each."""
+
+    def __init__(self, bound: BoundPipeline, blocks: Sequence[Sequence[int]]) -> None:
+        self._bound, self._blocks, self._lock = bound, blocks, Lock()
+        self._ready: tuple[int, BoundPipeline] | None = None
+
+    def __reduce__(self) -> tuple[type[_Constants], tuple[object, ...]]:
+        return _Constants, (self._bound, self._blocks)
+
+    def beside(self) -> _Constants:
+        """Those of another worker, who may be at another block."""
+        return self if len(self._blocks) == 1 else _Constants(self._bound, self._blocks)
+
+    def of(self, cell: int) -> BoundPipeline:
+        """Steps for a memory cell; constants of another block than before are let go of."""
+        block = next(i for i, cells in enumerate(self._blocks) if cell in cells)
+        with self._lock:
+            if self._ready is None or self._ready[0] != block:
+                self._ready = None
+                self._ready = block, self._bound.read([int(one) for one in self._blocks[block]]).prepared()
+            return self._ready[1]
 
 
 class Summary(Accumulator):
@@ -50,9 +93,8 @@ class Summary(Accumulator):
         self._kind = kind = context.detector
         self._kept, self._classifies = kept, classifies
         self._buffers = context.buffers
-        self._bound, self._unit, self._part, self._sink = pipeline, unit, unit, context.sink
-        self._blocks = context.blocks(context.labels(unit, "cell"))
-        self._ready: tuple[int, BoundPipeline] | None = None
+        self._unit, self._part, self._sink = unit, unit, context.sink
+        self._constants = _Constants(pipeline, context.blocks(context.labels(unit, "cell")))
         self._together = max(1, TOGETHER // kind.pixels)
         self._place = {label: place for place, label in enumerate(context.labels(unit, "cell"))}
         cells, shape = len(unit.block), kind.shape
@@ -66,7 +108,19 @@ class Summary(Accumulator):
         self._of_stages = np.zeros((len(kind.stages), cells), np.int64)
         self._events: Array = np.zeros(CLASSES, np.int64)
         self._found = Counts(finding, cells)
+        self._locks = _Locks(len(unit.block))
         self._passes = FilePasses(pipeline, context.labels(unit, "cell"))
+
+    def beside(self, buffers: Buffers) -> Summary:
+        """Another one that adds to the same sums, with passes of its own over its file.
+
+        Parameters
+        ----------
+        buffers : Buffers
+        """
+        other = copy.copy(self)
+        other._buffers, other._constants, other._passes = buffers, self._constants.beside(), self._passes.beside()
+        return other
 
     def update(self, name: str, chunk: Frames) -> None:
         """Correct frames, add them to the sums, and hand them over; in passes before the last, look at them.
@@ -80,14 +134,16 @@ class Summary(Accumulator):
         """
         if not len(chunk):
             return
-        pipeline = self._with_constants(int(chunk.cell[0]))
+        pipeline = self._constants.of(int(chunk.cell[0]))
         for first in range(0, len(chunk), self._together):
             part = chunk.part(slice(first, first + self._together))
             images = self._passes.images(pipeline, part, self._buffers.array, self._kept)
             if images is not None:
                 self._add(images)
                 places = [self._place[cell] for cell in part.cell.tolist()]
-                np.add.at(self._codes, places, sum_frames(part.adc))
+                codes = sum_frames(part.adc)
+                with self._locks[0]:
+                    np.add.at(self._codes, places, codes)
             if images is not None and self._sink is not None:
                 self._sink.take(self._part, images)
 
@@ -101,18 +157,13 @@ class Summary(Accumulator):
         """
         self._part = part
         self._passes.begin(number)
-
-    def _with_constants(self, cell: int) -> BoundPipeline:
-        """Steps with the constants of the block of memory cells that one is of; those of another are let go of."""
-        block = next(i for i, cells in enumerate(self._blocks) if cell in cells)
-        if self._ready is None or self._ready[0] != block:
-            self._ready = None
-            self._ready = block, self._bound.read([int(one) for one in self._blocks[block]])
-        return self._ready[1]
+        if self._sink is not None and number and number == self._passes.number:
+            self._sink.learned(part, self._passes.learned)
 
     def _add(self, images: Images) -> None:
         if COUNTS in images.found:
-            self._events += images.found[COUNTS].sum(axis=0)
+            with self._locks[0]:
+                self._events += images.found[COUNTS].sum(axis=0)
         frames = (np.ascontiguousarray(one).reshape(len(images.cell), -1)
                   for one in (images.values, images.mask, images.stage, images.use))
         for cell, values, mask, stage, use in zip(images.cell.tolist(), *frames, strict=True):
@@ -120,13 +171,15 @@ class Summary(Accumulator):
             total, squares, count, flags = (
                 one[place].reshape(-1) for one in (self._sum, self._squares, self._count, self._mask))
             stages = self._stages[place].reshape(self._stages.shape[1], -1)
-            summed, number, of_stages = add_frame(
-                values, mask, stage, use, _PART, LARGEST, (total, squares, count, flags), stages)
-            self._frames[place] += 1
-            self._total[place] += summed
-            self._number[place] += number
-            self._of_stages[:, place] += of_stages
-        self._found.add(images, np.array([self._place[cell] for cell in images.cell.tolist()], np.int64))
+            with self._locks[place]:
+                summed, number, of_stages = add_frame(
+                    values, mask, stage, use, _PART, LARGEST, (total, squares, count, flags), stages)
+                self._frames[place] += 1
+                self._total[place] += summed
+                self._number[place] += number
+                self._of_stages[:, place] += of_stages
+        with self._locks[0]:
+            self._found.add(images, np.array([self._place[cell] for cell in images.cell.tolist()], np.int64))
 
     def snapshot(self, index: int) -> Maps:
         """Results of a memory cell as far as frames have come.
@@ -143,6 +196,10 @@ class Summary(Accumulator):
             numbers of the module (), fractions (gain,); the table of the events of all memory cells.
         """
         place = self._unit.block.index(index)
+        with self._locks[place]:
+            return self._of(place)
+
+    def _of(self, place: int) -> Maps:
         n, frames = self._count[place].astype(float), max(1, int(self._frames[place]))
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = self._sum[place] / n / _PART

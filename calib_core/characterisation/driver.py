@@ -4,23 +4,47 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
 
 from calib_core.axes import At
+from calib_core.characterisation.file_passes import FilePasses, Learned
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.unit import Accumulator, ChunkSource, Context, Maps, Unit
+from calib_core.correction.pipeline import BoundPipeline
+from calib_core.detector import Frames
+from calib_core.io.buffers import Buffers
 
 #: Called after each chunk with the accumulator and the number of frames just added; may raise Cancelled.
 Progress = Callable[[Accumulator, int], None]
+#: A piece of work, which takes the memory of who does it.
+Piece = Callable[[Buffers], None]
+#: Does pieces of work; ends when all are done, and raises what went wrong.
+Together = Callable[[Sequence[Piece]], None]
+
+
+def one_by_one(pieces: Sequence[Piece]) -> None:
+    """Do pieces of work one after the other, with memory of their own.
+
+    Parameters
+    ----------
+    pieces : sequence of callable
+    """
+    for piece in pieces:
+        piece(Buffers())
 
 
 def run_unit(
-    method: Method, context: Context, unit: Unit, source: ChunkSource, progress: Progress, parts: Sequence[Unit] = ()
+    method: Method, context: Context, unit: Unit, source: ChunkSource, progress: Progress, parts: Sequence[Unit] = (),
+    together: Together = one_by_one,
 ) -> Iterator[tuple[At, Maps]]:
     """Run all passes of a method over one unit, which may be cut into parts of its frames.
 
     Parts are merged pass by pass, in their order: a gate comes from the first samples of the whole run, and a pass
     begins from what the whole pass before found, so the results are those of the unit in one piece, bit for bit. Of a
-    method that goes file by file, a part goes through all passes before the next, as if the others were not there.
+    method that goes file by file, a part goes through all passes as if the others were not there, and they may go at
+    the same time.
 
     Parameters
     ----------
@@ -30,6 +54,8 @@ def run_unit(
         Told of each chunk; may raise Cancelled.
     parts : sequence of Unit, optional
         The unit again, each with some of its sequences; the unit itself unless given.
+    together : callable
+        Does pieces of work, in any order and at the same time as it likes, each with memory of who does it.
 
     Yields
     ------
@@ -38,13 +64,46 @@ def run_unit(
     results : dict of arrays
         Made when asked for, so that only those of one place are held.
     """
-    order = _file_by_file if method.by_sequence else _pass_by_pass
-    accumulator = order(method, context, parts or (unit,), source, progress)
+    if method.by_sequence:
+        accumulator: Accumulator | None = _file_by_file(method, context, parts or (unit,), source, progress, together)
+    else:
+        accumulator = _pass_by_pass(method, context, parts or (unit,), source, progress)
     if accumulator is None:
         raise ValueError(f"{method.title} declares no pass over the data")
     for at, results in method.reduce(context, unit, accumulator):
         yield at, results
         progress(accumulator, 0)
+
+
+def learn(
+    steps: BoundPipeline, cells: Sequence[int], chunks: Callable[[], Iterator[Frames]], check: Callable[[], None]
+) -> Learned:
+    """Have steps look at frames in all the passes that they need before they can be done.
+
+    Parameters
+    ----------
+    steps : BoundPipeline
+        With constants that can be read.
+    cells : sequence of int
+        Memory cells of the frames.
+    chunks : callable
+        Gives the frames, once for each pass.
+    check : callable
+        Asked after each chunk; may raise Cancelled.
+
+    Returns
+    -------
+    mapping
+        By the place of a step, what it takes beside its constants.
+    """
+    passes, ready = FilePasses(steps, cells), steps.read(cells)
+    for number in range(passes.number):
+        passes.begin(number)
+        for chunk in chunks():
+            passes.images(ready, chunk, np.empty)
+            check()
+    passes.begin(passes.number)
+    return passes.learned
 
 
 def _pass_by_pass(
@@ -68,16 +127,21 @@ def _pass_by_pass(
 
 
 def _file_by_file(
-    method: Method, context: Context, parts: Sequence[Unit], source: ChunkSource, progress: Progress
-) -> Accumulator | None:
-    """One accumulator goes through all passes of a part before the next."""
-    accumulator: Accumulator | None = None
-    for part in parts:
+    method: Method, context: Context, parts: Sequence[Unit], source: ChunkSource, progress: Progress,
+    together: Together,
+) -> Accumulator:
+    """A part goes through all passes by itself; all add to the same sums, whichever comes first."""
+    accumulator = method.begin(context, parts[0], 0, None)
+
+    def one(part: Unit, buffers: Buffers) -> None:
+        taken = accumulator.beside(buffers)
         for number, which in enumerate(method.passes(context, part)):
-            if accumulator is None:
-                accumulator = method.begin(context, part, number, None)
-            accumulator.goes_on(part, number)
-            _feed(accumulator, context, part, which, source, progress)
+            taken.goes_on(part, number)
+            _feed(taken, context, part, which, source, progress)
+        if context.sink is not None:
+            context.sink.whole(part)
+
+    together([partial(one, part) for part in parts])
     _settle(accumulator, progress)
     return accumulator
 

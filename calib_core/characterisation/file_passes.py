@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from calib_core.correction.bound_constant import BoundConstant
 from calib_core.correction.fused import MakeArray
 from calib_core.correction.gathering import Gathering
 from calib_core.correction.images import Images
 from calib_core.correction.pipeline import BoundPipeline
-from calib_core.correction.step import Bound
 from calib_core.detector import Frames
+
+#: What steps have learned of all frames of a file, by their places in the chain.
+Learned = Mapping[int, Mapping[str, BoundConstant]]
 
 
 class FilePasses:
@@ -34,7 +37,11 @@ class FilePasses:
         self._places = [place for place, one in enumerate(steps.steps) for _ in range(one.step.passes)]
         self._gathered: dict[int, Gathering] = {}
         self._made: tuple[BoundPipeline, BoundPipeline] | None = None
-        self.begin(0)
+        self._place: int | None = None
+
+    def beside(self) -> FilePasses:
+        """The same over another file."""
+        return FilePasses(self._steps, self._cells.tolist())
 
     def begin(self, number: int) -> None:
         """Begin a pass; that before it is over.
@@ -53,6 +60,16 @@ class FilePasses:
             one = self._steps.steps[self._place]
             self._gathered[self._place] = one.step.gathering(one.kind, self._cells)
         self._made = None
+
+    @property
+    def number(self) -> int:
+        """Passes before the last."""
+        return len(self._places)
+
+    @property
+    def learned(self) -> Learned:
+        """What steps have learned of the frames in all passes so far."""
+        return {place: one.constants for place, one in self._gathered.items() if place != self._place}
 
     def images(
         self, ready: BoundPipeline, frames: Frames, array: MakeArray, kept: Collection[str] = ()
@@ -81,7 +98,17 @@ class FilePasses:
         """Steps before the one that the pass is for, or all; those that have looked at frames with what they know."""
         if not self._places:
             return ready
-        known = {place: one.constants for place, one in self._gathered.items() if place != self._place}
-        return replace(ready, steps=tuple(
-            Bound(one.step, {**one.given, **known.get(place, {})}, one.kind)
-            for place, one in enumerate(ready.steps[:self._place])))
+        return knowing(replace(ready, steps=ready.steps[:self._place]), self.learned)
+
+
+def knowing(steps: BoundPipeline, learned: Learned) -> BoundPipeline:
+    """Steps with what they have learned of the frames of a file.
+
+    Parameters
+    ----------
+    steps : BoundPipeline
+    learned : mapping
+        By the place of a step, what it takes beside its constants.
+    """
+    return replace(steps, steps=tuple(replace(one, given={**one.given, **learned.get(place, {})})
+                                      for place, one in enumerate(steps.steps)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from calib_core.axes import Array, At, Axis
 from calib_core.characterisation.inputs import Arranged
+from calib_core.characterisation.sink import Sink
 from calib_core.correction.images import Images
 from calib_core.correction.pipeline import BoundPipeline
 from calib_core.detector import DetectorType, Frames
@@ -44,21 +45,6 @@ class Unit:
     block: tuple[int, ...]
     samples: int
     sequences: tuple[int, ...] = ()
-
-
-class Sink(Protocol):
-    """Where corrected frames go."""
-
-    def take(self, unit: Unit, images: Images) -> None:
-        """Take frames, which are not looked at any more afterwards.
-
-        Parameters
-        ----------
-        unit : Unit
-            Says which module and which sequences of files.
-        images : Images
-            In train order, behind all frames of this unit that came before.
-        """
 
 
 @dataclass(frozen=True)
@@ -336,6 +322,17 @@ class Accumulator:
     """Mergeable partial result of a unit; most have nothing to settle, to tell or to show before they end."""
 
     notes: Sequence[str] = ()
+
+    def beside(self, buffers: Buffers) -> Accumulator:
+        """Another one that adds to the same sums, for files that are gone through at the same time; of a method that
+        goes file by file.
+
+        Parameters
+        ----------
+        buffers : Buffers
+            Of the worker.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not go file by file")
 
     def goes_on(self, part: Unit, number: int) -> None:
         """Take the frames of a file in a pass; asked of those of a method that goes file by file.

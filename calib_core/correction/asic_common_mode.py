@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
@@ -78,6 +79,16 @@ class AsicCommonMode(Estimator):
         """
         rows = int(cells.max(initial=0)) // self.row + 1
         return GatheredMeans(rows, self.row, kind.shape, self.dark_range, self.dark_fraction)
+
+    def beside(self, cell: int, cells: Sequence[int]) -> Sequence[int]:
+        """Memory cells of the same row.
+
+        Parameters
+        ----------
+        cell : int
+        cells : sequence of int
+        """
+        return [one for one in cells if one // self.row == cell // self.row]
 
     def bytes_of_file(self, kind: DetectorType) -> int:
         """Sums of a row of memory cells, and what each turn has found of it, twice while a turn ends.

@@ -63,6 +63,11 @@ class BoundPipeline:
         known: dict[int, BoundConstant] = {}
         return replace(self, steps=tuple(one.read(cells, known) for one in self.steps))
 
+    def prepared(self) -> BoundPipeline:
+        """The same, once all is made of its constants that a kernel takes: threads would each make it."""
+        _ = self._at_once
+        return self
+
     def apply(self, images: Images, kept: Collection[str] = ()) -> None:
         """Take images through all steps, in place.
 

@@ -147,6 +147,22 @@ class Step(Part):
         """
         raise NotImplementedError(f"{self.title} needs no pass over the frames")
 
+    def beside(self, cell: int, cells: Sequence[int]) -> Sequence[int]:
+        """Memory cells whose frames its passes look at for those of one.
+
+        Parameters
+        ----------
+        cell : int
+        cells : sequence of int
+            All that there are.
+
+        Returns
+        -------
+        sequence of int
+            Neighbours, the memory cell itself among them.
+        """
+        return (cell,)
+
     def bytes_of_file(self, kind: DetectorType) -> int:
         """Memory of what is gathered of a file, bytes; none where nothing is.
 

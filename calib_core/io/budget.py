@@ -78,6 +78,20 @@ class MemoryBudget:
                 _return_to_system()
             self._give_back(size)
 
+    def take_now(self, n: int) -> bool:
+        """Hold ``n`` bytes until :meth:`give_back`, if they are free and nobody waits; False where they are not."""
+        with self._changed:
+            if self._waiting or self._reserved + n > self.total_bytes:
+                return False
+            self._reserved += n
+            return True
+
+    def give_back(self, n: int) -> None:
+        """End to hold what :meth:`take_now` took."""
+        if n >= _WORTH_RETURNING:
+            _return_to_system()
+        self._give_back(n)
+
     def _take(self, size: int) -> None:
         ticket = object()
         with self._changed:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from calib_core.detector import DetectorType, Frames, FrameSelection
 from calib_core.errors import BadInput, BadParameter
+from calib_core.io.around import Around, around_of
 from calib_core.io.empty_frames import all_zero, close_up
 from calib_core.io.files import RunFile
 from calib_core.io.loss import Loss
@@ -203,6 +204,26 @@ class ModuleFrames:
         """
         chosen = np.unique(np.linspace(0, len(self) - 1, n).astype(np.int64))
         return self._read(chosen, self._buffers(len(chosen)))
+
+    def around(self, train: int, cell: int, n: int) -> Around:
+        """Frames of the same file around one, in groups that are the same for neighbouring trains.
+
+        Parameters
+        ----------
+        train : int
+            Train id.
+        cell : int
+            Memory cell; there is such a frame.
+        n : int
+            Most trains.
+
+        Returns
+        -------
+        Around
+        """
+        mine = self._chosen([cell])
+        place = int(np.flatnonzero(self.train[mine] == train)[0])
+        return around_of(self._sequence[self._index.part[mine]], place, n)
 
     def of_files(self, n: int) -> Iterator[tuple[str, Frames]]:
         """Read a few frames of each file, spread evenly over it.

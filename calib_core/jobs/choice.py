@@ -87,6 +87,31 @@ class ModuleConstants:
         """Kinds that are neutral."""
         return tuple(name for name, one in self.found.items() if isinstance(one, NeutralConstant))
 
+    @property
+    def images(self) -> tuple[FileConstant, ...]:
+        """Those that have images of memory cells; look-up tables have not."""
+        return tuple(one for _, one, _ in self.files() if one.kind != LUT)
+
+    @property
+    def turning_bytes(self) -> int:
+        """Memory while one of the files is read as a whole."""
+        return max((one.by_cell.turning_bytes for one in self.images), default=0)
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """Sentences on those for which there was no room on the disk."""
+        return tuple(one.by_cell.trouble for one in self.images if one.by_cell.trouble)
+
+    def stop(self) -> None:
+        """Have files that are being read as a whole left, since nobody wants them any more."""
+        for one in self.images:
+            one.by_cell.stop()
+
+    def close(self) -> None:
+        """Free the space of what was read as a whole; who asks again has it read again."""
+        for one in self.images:
+            one.by_cell.close()
+
 
 @dataclass(frozen=True)
 class Chooser:

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from calib_core.axes import Array
+from calib_core.characterisation.driver import Together, one_by_one
+from calib_core.characterisation.file_passes import Learned
 from calib_core.characterisation.outputs import CorrectedOutput
-from calib_core.characterisation.unit import Sink, Unit
+from calib_core.characterisation.sink import Sink
+from calib_core.characterisation.unit import Unit
 from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.images import Images
 from calib_core.detector import DetectorType, Module
 from calib_core.errors import OutputFailed
+from calib_core.io.buffers import Buffers
+from calib_core.io.files import RunFile
 from calib_core.io.sequence_frames import SequenceFrames
 from calib_core.jobs.board import FileProgress, Written
 from calib_core.jobs.by_hand import by_hand_words
 from calib_core.jobs.choice_words import as_json
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.file_states import FileStates
+from calib_core.jobs.pass_results import PassResults, key_of
 from calib_core.jobs.plan import Plan
-from calib_core.jobs.set_writer import key_of
+from calib_core.jobs.set_writer import key_of as key_of_job
 from calib_core.jobs.shared_files import SharedFiles
 from calib_core.jobs.virtual_file import write_virtual
 from calib_core.store.corrected import CorrectedFile, CorrectedKey, CorrectedSource, SourceWriter, read_key
@@ -36,10 +43,12 @@ from calib_core.store.origin import Origin, origin_of
 #: Compressed keys take this part of their size, by experience with masks and stages of gain.
 _PACKED_TO = 0.1
 _WHAT = "corrected file"
+#: Frames that are packed and written in one piece of work.
+_TOGETHER = 8
 
 
 class CorrectedFiles:
-    """Writes the corrected files of a job; may be used from several threads, of different modules.
+    """Writes the corrected files of a job; may be used from several threads.
 
     Parameters
     ----------
@@ -48,20 +57,29 @@ class CorrectedFiles:
         Told of each file as soon as it is there.
     say : callable
         Told in a sentence what was there already.
+    results : PassResults
+        Keeps what steps learn of the frames of each file.
     """
 
     def __init__(
-        self, plan: Plan, wrote: Callable[[list[Written]], None], say: Callable[[str], None]
+        self, plan: Plan, wrote: Callable[[list[Written]], None], say: Callable[[str], None], results: PassResults,
     ) -> None:
+        self._results = results
         self._plan, self._wrote, self._say = plan, wrote, say
         self._outputs = [one for one in plan.outputs if isinstance(one, CorrectedOutput)]
-        self._key = key_of(plan) if self._outputs else ""
+        self._key = key_of_job(plan) if self._outputs else ""
         self._shared = SharedFiles()
         self._states = FileStates(plan) if self._outputs else None
 
     @contextmanager
-    def sink(self, unit: Unit) -> Iterator[Sink | None]:
-        """Where a unit's frames go; the file of its last sequence appears at the end, if nothing goes wrong.
+    def sink(self, unit: Unit, together: Together) -> Iterator[Sink | None]:
+        """Where a unit's frames go; each file appears with the last of its frames, if nothing goes wrong.
+
+        Parameters
+        ----------
+        unit : Unit
+        together : callable
+            Does pieces of work, maybe at the same time: those in which the frames of a chunk are packed and written.
 
         Raises
         ------
@@ -71,7 +89,7 @@ class CorrectedFiles:
         if not self._outputs or unit.module is None:
             yield None
             return
-        sink = _ModuleSink(self, self._plan, unit, self._outputs[0])
+        sink = _ModuleSink(self, self._plan, unit, self._outputs[0], together)
         try:
             yield sink
             sink.finish()
@@ -82,6 +100,11 @@ class CorrectedFiles:
     def progress(self) -> tuple[FileProgress, ...]:
         """How far the files are."""
         return () if self._states is None else self._states.all
+
+    def learned(self, module: int, file: RunFile, what: Learned) -> None:
+        """Keep what steps have learned of a file, for whoever looks at its frames."""
+        steps, selection = self._plan.context.before[module], self._plan.method.frame_selection()
+        self._results.keep(key_of(file, module, steps, selection), what)
 
     def add(self, raw: Path, frames: int) -> None:
         """Frames of a raw file went to its corrected file."""
@@ -139,62 +162,72 @@ class CorrectedFiles:
 
 
 class _ModuleSink:
-    """Takes the corrected frames of a module, sequence by sequence."""
+    """Takes the corrected frames of a module, of several sequences at the same time."""
 
-    def __init__(self, files: CorrectedFiles, plan: Plan, unit: Unit, output: CorrectedOutput) -> None:
+    def __init__(
+        self, files: CorrectedFiles, plan: Plan, unit: Unit, output: CorrectedOutput, together: Together
+    ) -> None:
         assert plan.detector is not None
         assert unit.module is not None
-        self._files, self._plan, self._unit, self._output = files, plan, unit, output
+        self._files, self._plan, self._unit, self._output, self._together = files, plan, unit, output, together
         self._kind, self._module = plan.detector_type, plan.detector.module(unit.module)
         [self._key] = unit.inputs
         self._frames = plan.frames[unit.module, self._key]
-        self._open: _OpenFile | None = None
-        self._sequence: int | None = None
-        self._begun: set[int] = set()
+        #: Files by their sequences; None of those that are there already, or are finished.
+        self._open: dict[int, _OpenFile | None] = {}
 
     def take(self, unit: Unit, images: Images) -> None:
-        """Write frames; those of another sequence than before finish the file before."""
-        sequence = unit.sequences[0] if unit.sequences else self._frames.sequences[0]
-        if sequence != self._sequence:
-            self.commit()
-            self._begin(sequence)
-        if self._open is not None:
-            self._open.put(images)
-            self._files.add(self._open.raw, len(images.cell))
+        """Write frames."""
+        one = self._file(self._sequence_of(unit))
+        if one is not None:
+            one.put(images, self._together)
+            self._files.add(one.raw, len(images.cell))
+
+    def learned(self, unit: Unit, what: Learned) -> None:
+        """Keep what steps have learned of a file."""
+        self._files.learned(self._module.number, self._frames.file_of(self._sequence_of(unit)), what)
+
+    def whole(self, unit: Unit) -> None:
+        """Finish a file; also one of which no frame came, since all of them are empty."""
+        self._finish(self._sequence_of(unit))
 
     def finish(self) -> None:
-        """Finish the open file, and write those of sequences of which no frame came, since all of them are empty."""
-        self.commit()
+        """Finish all files that are not."""
         for sequence in self._frames.sequences:
-            if sequence not in self._begun:
-                self._begin(sequence)
-                self.commit()
-
-    def commit(self) -> None:
-        """Finish the open file, if there is one."""
-        if self._open is not None:
-            self._open.fill()
-            done, self._open = self._open, None
-            self._files.leave(done.file, done.source, whole=True)
+            self._finish(sequence)
 
     def abandon(self) -> None:
-        """Leave nothing of a file that is not whole."""
-        if self._open is not None:
-            failed, self._open = self._open, None
-            self._files.leave(failed.file, failed.source, whole=False)
+        """Leave nothing of files that are not whole."""
+        for sequence, failed in self._open.items():
+            if failed is not None:
+                self._open[sequence] = None
+                self._files.leave(failed.file, failed.source, whole=False)
 
-    def _begin(self, sequence: int) -> None:
-        self._begun.add(sequence)
+    def _finish(self, sequence: int) -> None:
+        done = self._file(sequence)
+        if done is not None:
+            done.fill()
+            self._open[sequence] = None
+            self._files.leave(done.file, done.source, whole=True)
+
+    def _sequence_of(self, unit: Unit) -> int:
+        return unit.sequences[0] if unit.sequences else self._frames.sequences[0]
+
+    def _file(self, sequence: int) -> _OpenFile | None:
+        """File of a sequence, at which one worker is at a time."""
+        if sequence not in self._open:
+            self._open[sequence] = self._begin(sequence)
+        return self._open[sequence]
+
+    def _begin(self, sequence: int) -> _OpenFile | None:
         together = {number: self._plan.frames[number, self._key].of_sequence(sequence)
                     for number in self._in_file(sequence)}
         frames = together[self._module.number]
         origin = origin_of(frames.file, np.unique(np.concatenate([one.train for one in together.values()])))
         sources = {number: self._source(number, one, origin) for number, one in together.items()}
-        self._sequence, file = sequence, self._files.join(
-            frames.file.path, origin, list(sources.values()))
+        file = self._files.join(frames.file.path, origin, list(sources.values()))
         name = sources[self._module.number].name
-        self._open = None if file is None else _OpenFile(
-            file, file.writer(name), self._kind, frames, self._output)
+        return None if file is None else _OpenFile(file, file.writer(name), self._kind, frames, self._output)
 
     def _in_file(self, sequence: int) -> list[int]:
         """Modules of the job whose frames are in the file of this one's."""
@@ -226,10 +259,10 @@ class _OpenFile:
         self._places, self._frames = _Places(frames.train, frames.cell, place), frames
         self._missing = np.ones(writer.source.frames, bool)
 
-    def put(self, images: Images) -> None:
-        """Write frames at their places."""
+    def put(self, images: Images, together: Together) -> None:
+        """Write frames at their places, some of them in each piece of work."""
         places = self._places.of(images.train, images.cell)
-        self._write(places, images)
+        self._write(places, images, together)
         self._missing[places] = False
 
     def fill(self) -> None:
@@ -243,9 +276,9 @@ class _OpenFile:
                              for one in self._output.of_frames},
                          kept=dict.fromkeys(self._output.kept, nothing))
         for place in np.flatnonzero(self._missing):
-            self._write(np.array([place]), missing)
+            self._write(np.array([place]), missing, one_by_one)
 
-    def _write(self, places: Array, images: Images) -> None:
+    def _write(self, places: Array, images: Images, together: Together) -> None:
         layout, raw, output = self._kind.corrected_layout, self._kind.raw, self._output
         pixels = {one.key: images.kept[one.steps[-1]] for one in output.images[:-1]}
         pixels |= {output.images[-1].key: images.values, layout.mask: images.mask}
@@ -262,6 +295,12 @@ class _OpenFile:
         if raw.pulse and self._frames.pulse is not None:  # an entry of several frames has none
             arrays[raw.pulse] = self._frames.pulse[places]
         arrays |= {name: numbers[places] for name, numbers in self._frames.copied.items()}
+        parts = (slice(first, first + _TOGETHER) for first in range(0, len(places), _TOGETHER))
+        together([partial(self._put, places[part], {name: one[part] for name, one in arrays.items()})
+                  for part in parts])
+
+    def _put(self, places: Array, arrays: Mapping[str, Array], buffers: Buffers) -> None:
+        """A piece of work, which needs no buffers: what is packed is a frame."""
         self._writer.write(places, arrays)
 
 

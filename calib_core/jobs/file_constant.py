@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +18,8 @@ from calib_core.correction.of_samples import OfSamples
 from calib_core.detector import Calibration, DetectorType
 from calib_core.errors import BadInput
 from calib_core.jobs.said import cells_of, names_cells, understood
+from calib_core.ranges import format_numbers
+from calib_core.store.by_cell import ByCell, Layout, free_bytes
 from calib_core.store.constants import StoredConstant
 
 
@@ -105,27 +109,35 @@ class FileConstant:
         cells : sequence of int
             Memory cells that are asked for, neighbours; all unless given.
         """
-        own = self.cells
-        asked = [i for i, cell in enumerate(own or ()) if cell in set(cells)] if cells else []
-        # where it has none of them, any one stands for what it lacks
-        part = slice(asked[0], asked[-1] + 1) if asked else slice(None if own is None or not cells else 1)
-        flags = self.kind.dtype.startswith("u")
-        dtype = np.uint32 if flags else np.float32
-        missing = int(BadPixels.NO_DARK_DATA) if flags else np.nan
-        values = self._values(dtype, part)
+        own, part = self.cells, self._part(cells)
+        missing: float = int(BadPixels.NO_DARK_DATA) if self._is_flags else np.nan
+        values = self.by_cell.read(part)
         if self.first_alone:
-            nothing = np.full((len(self.detector.stages) - 1, *values.shape[1:]), missing, dtype)
+            nothing = np.full((len(self.detector.stages) - 1, *values.shape[1:]), missing, values.dtype)
             values = np.concatenate([values, nothing])
         return OfSamples(values, None if own is None else own[part], missing, self.why)
 
-    def _values(self, dtype: type, cells: slice) -> Array:
-        """Values with the axes in the usual order; entries of the first are read one after the other."""
+    @cached_property
+    def by_cell(self) -> ByCell:
+        """Its values by memory cell; who is done with them closes it."""
         order, lengths = self._order(), self._lengths()
-        entries = self.kind.used or range(lengths[order[0]])
-        values: Array = np.empty((len(entries), len(range(lengths["cell"])[cells]), *self.detector.shape), dtype)
-        for out, entry in zip(values, entries, strict=True):
-            out[...] = self.stored.entries([entry], order[0], order, cells)[0]
-        return values
+        entries = tuple(self.kind.used or range(lengths[order[0]]))
+        return ByCell(self.stored, Layout(
+            order[0], entries, self.detector.shape, lengths["cell"], "u4" if self._is_flags else "f4"))
+
+    def is_ready(self, cell: int) -> bool:
+        """Whether a memory cell can be read without the whole file."""
+        return self.by_cell.is_ready(self._part([cell]))
+
+    def _part(self, cells: Sequence[int]) -> slice:
+        """Places of memory cells; where it has none of them, any one stands for what it lacks."""
+        own = self.cells
+        asked = [i for i, cell in enumerate(own or ()) if cell in set(cells)] if cells else []
+        return slice(asked[0], asked[-1] + 1) if asked else slice(None if own is None or not cells else 1)
+
+    @property
+    def _is_flags(self) -> bool:
+        return self.kind.dtype.startswith("u")
 
     def _order(self) -> tuple[str, ...]:
         """The usual order of the axes, the first as it is called here."""
@@ -153,3 +165,38 @@ class FileConstant:
 
     def _calibration(self) -> Calibration:
         return next(one for one in self.detector.calibrations.values() if one.name == self.stored.calibration)
+
+
+def turned(constants: Mapping[int, Sequence[FileConstant]]) -> Iterator[str]:
+    """Sentence on files of which no memory cell can be read alone, and the space that their memory cells take.
+
+    Parameters
+    ----------
+    constants : mapping of int to sequence of FileConstant
+        By module.
+
+    Yields
+    ------
+    str
+    """
+    modules: dict[int, None] = {}
+    names: dict[str, None] = {}
+    size = 0
+    for number, of_module in constants.items():
+        for one in of_module:
+            if one.by_cell.scratch_bytes:
+                modules[number] = names[one.kind.name] = None
+                size += one.by_cell.scratch_bytes
+    if size:
+        plural = "s" if len(modules) > 1 else ""
+        yield (f"In files of {' and '.join(names)} of module{plural} {format_numbers(modules)} no memory cell lies "
+               f"alone; each is read once as a whole and kept by memory cell in {tempfile.gettempdir()} while it is "
+               f"used, up to {size / (1 << 30):.1f} GiB{_short_of(size)}.")
+
+
+def _short_of(size: int) -> str:
+    """Words on a disk that has not so much space."""
+    free = free_bytes()
+    return "" if size <= free else (
+        f", where {free / (1 << 30):.1f} GiB may be used; of what does not fit, memory cells near the shown one are "
+        "kept, and a job reads the files again and again")

@@ -38,6 +38,22 @@ class Held:
         self._reserved.enter_context(self._budget.reserve(n))
         self._size = n
 
+    def take_now(self, n: int) -> bool:
+        """Hold ``n`` bytes or more if that needs no waiting; False, with nothing held, where it does.
+
+        Parameters
+        ----------
+        n : int
+        """
+        if n <= self._size and not self._budget.is_wanted:
+            return True
+        self.release()
+        if not self._budget.take_now(n):
+            return False
+        self._reserved.callback(self._budget.give_back, n)
+        self._size = n
+        return True
+
     def release(self) -> None:
         """Give everything back, before waiting for other work or memory for it."""
         self.buffers.clear()

@@ -28,6 +28,7 @@ from calib_core.jobs.found import ModuleFound
 from calib_core.jobs.handed_over import in_constants, leaving
 from calib_core.jobs.live import Live
 from calib_core.jobs.outputs import NOTHING, check_memory, output_bytes, write_tables
+from calib_core.jobs.pass_results import PassResults
 from calib_core.jobs.plan import Plan, make_plan
 from calib_core.jobs.progress import Progress, in_words
 from calib_core.jobs.reasons import explain_corrected, reasons_of, samples_of
@@ -78,6 +79,7 @@ class Job:
         self._progress: Progress | None = None
         self._set: SetWriter | None = None
         self._files: CorrectedFiles | None = None
+        self._learned = PassResults()
         self._begin_time, self._end_time = time.monotonic(), 0.0
         self._thread = threading.Thread(target=self._run, name="calibwb-job", daemon=True)
 
@@ -97,6 +99,8 @@ class Job:
     def cancel(self) -> None:
         """Ask the job to stop; nothing half-written remains."""
         self._cancel.set()
+        for one in self.plan.before.constants.values() if self.plan is not None else ():
+            one.stop()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end; False where the time ran out first."""
@@ -114,6 +118,7 @@ class Job:
             results.close()
         self._results.clear()
         self._reader.close()
+        self._learned.close()
         if self.plan is not None:
             self.plan.close()
 
@@ -302,7 +307,7 @@ class Job:
         if self._view is not None:  # who looks from now on tells it himself
             self._live.look_at(self._view)
         self._set = SetWriter(planned_set(plan), self.spec.out_folder, self.spec.all_or_nothing, self.wrote)
-        self._files = files = CorrectedFiles(plan, self.wrote, partial(self.say, "INFO"))
+        self._files = files = CorrectedFiles(plan, self.wrote, partial(self.say, "INFO"), self._learned)
         with closing(files):
             Workers(plan, self._results, self._live, self._progress, self, self._set.write, files,
                     self._cancel.is_set).run()

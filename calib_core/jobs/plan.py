@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,8 +124,18 @@ class Plan:
         # in parts there are what is merged, the part that goes on, and its copy of the pass before
         copies = 3 if self.spec.parts > 1 and not self.method.by_sequence else 1
         cells = min(len(unit.block), self.context.cells_at_once or len(unit.block))
-        beside = self.method.bytes_of_unit(self.kind, cells) + 2 * self.source.chunk_bytes
-        return copies * len(unit.block) * per_item + beside
+        return copies * len(unit.block) * per_item + self._beside(cells, unit.module)
+
+    @property
+    def bytes_beside(self) -> int:
+        """Working memory of another worker at a unit of a method that goes file by file, bytes."""
+        return max(self._beside(self.context.cells_at_once, module) for module in self.modules)
+
+    def _beside(self, cells: int, module: int | None) -> int:
+        """Working memory beside results: with constants of some memory cells, and chunks."""
+        files = self.before.constants.get(module) if module is not None else None
+        turning = files.turning_bytes if files is not None and cells else 0
+        return self.method.bytes_of_unit(self.kind, cells) + 2 * self.source.chunk_bytes + turning
 
     def parts(self, unit: Unit) -> tuple[Unit, ...]:
         """Parts of a unit that are done one after the other and merged; none where it is done in one piece."""
@@ -145,9 +155,16 @@ class Plan:
         """Runs of a unit for the screen."""
         return ", ".join(one.run.label for key in unit.inputs if (one := self.context.arranged[key]).run)
 
+    def trouble(self, module: int | None) -> Sequence[str]:
+        """Sentences on constants of a module for which there was no room on the disk."""
+        files = self.before.constants.get(module) if module is not None else None
+        return () if files is None else files.trouble
+
     def close(self) -> None:
-        """Close the runs and their files; who looks at samples opens them again."""
+        """Close the runs and their files, and free the space of constants; who looks at either opens it again."""
         self.source.close()
+        for one in self.before.constants.values():
+            one.close()
 
 
 def make_plan(spec: JobSpec, wait: Wait | None = None) -> Plan:

@@ -11,16 +11,19 @@ from typing import Any, Self
 import numpy as np
 
 from calib_core.characterisation.family import named
+from calib_core.characterisation.file_passes import knowing
 from calib_core.characterisation.method import Method
 from calib_core.constants.constant import NOISE
 from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
-from calib_core.correction.step import Skipped, Step
+from calib_core.correction.step import Step
 from calib_core.detector import Frames
 from calib_core.errors import BadParameter
+from calib_core.io.frames import ModuleFrames
 from calib_core.jobs.choice import ModuleConstants, Taken
 from calib_core.jobs.file_constant import FileConstant
+from calib_core.jobs.passes_around import PassesAround
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.rechoice import with_constants_of
 from calib_core.jobs.same_steps import check_same_codes, check_same_steps
@@ -39,7 +42,9 @@ class _KeptConstant(FileConstant):
     kept: dict[tuple[int, ...], OfSamples] = field(default_factory=dict)
 
     def read(self, cells: Sequence[int] = ()) -> OfSamples:
-        """A copy of the constant in memory, which a step may change; of the same memory cells it is read once."""
+        """A copy of the constant in memory, which a step may change; of the same memory cell it is read once."""
+        if len(cells) != 1:
+            return super().read(cells)
         key = tuple(cells)
         if key not in self.kept:
             _make_room(self.kept, _KEPT_CELLS)
@@ -60,12 +65,15 @@ class Link:
         Why it is left out although it is on; empty else.
     constants : tuple of FileConstant or NeutralConstant
         Those that it takes of the first module.
+    said : str
+        Of which frames it has learned what it had to learn before.
     """
 
     step: Step
     done: bool
     why_not: str = ""
     constants: tuple[Taken, ...] = ()
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,11 +88,14 @@ class Passed:
         By the word of the step, in their order.
     seconds : mapping of str to float
         What each step took.
+    said : mapping of str to str
+        Of which frames steps have learned what they had to learn before, by their words.
     """
 
     raw: Images
     after: Mapping[str, Images]
     seconds: Mapping[str, float]
+    said: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def last(self) -> Images:
@@ -102,6 +113,8 @@ class Preview:
         Of a correction; its runs stay open until somebody closes them.
     method : Method
         With the parameters that are looked at.
+    around : PassesAround
+        What steps have learned that have to see many trains before.
     """
 
     plan: Plan
@@ -109,6 +122,7 @@ class Preview:
     _constants: Mapping[int, ModuleConstants] = field(repr=False)
     _bound: Mapping[int, BoundPipeline] = field(repr=False)
     _ready: dict[tuple[int, int], BoundPipeline] = field(default_factory=dict, repr=False)
+    around: PassesAround = field(default_factory=PassesAround, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
@@ -199,8 +213,13 @@ class Preview:
         BadInput
             A file cannot be read.
         """
-        [frames] = (one for (number, _), one in self.plan.frames.items() if number == module)
-        return frames.one(train, cell)
+        return self._frames_of(module).one(train, cell)
+
+    def needed(self) -> dict[int, tuple[FileConstant, ...]]:
+        """Constants of each module that its frames are looked at with: of the steps that are done, and the noise."""
+        done = {kind.name for link in self.links if link.done for kind in (*link.step.needs, *link.step.optional)}
+        return {number: tuple(constant for constant in one.images if constant.kind.name in done | {NOISE.name})
+                for number, one in self._constants.items()}
 
     def read_ahead(self, module: int, cell: int) -> None:
         """Bring the constants of a memory cell into memory, so that its frames need not wait for them."""
@@ -215,7 +234,7 @@ class Preview:
         frames : Frames
             Of one memory cell; they stay as they are.
         """
-        bound = self._with_constants(module, int(frames.cell[0]))
+        bound, said = self._knowing(module, frames, self._bound[module])
         raw = Images.of_frames(frames)
         after: dict[str, Images] = {}
         seconds: dict[str, float] = {}
@@ -227,16 +246,32 @@ class Preview:
                 one.apply(images)
                 seconds[one.step.word] = perf_counter() - start
                 after[one.step.word] = images
-        return Passed(raw, after, seconds)
+        return Passed(raw, after, seconds, said)
 
     def without(self, module: int, word: str, frames: Frames) -> Images:
         """A frame after all steps but one."""
-        bound = self._with_constants(module, int(frames.cell[0]))
+        bound = self._bound[module]
         left = {word, *(one.step.word for one in bound.steps if one.step.follows == word)}
-        others = replace(bound, steps=tuple(one for one in bound.steps if one.step.word not in left))
+        others, _ = self._knowing(module, frames, replace(
+            bound, steps=tuple(one for one in bound.steps if one.step.word not in left)))
         images = Images.of_frames(frames)
         others.apply(images)
         return images
+
+    def _knowing(self, module: int, frames: Frames, steps: BoundPipeline) -> tuple[BoundPipeline, dict[str, str]]:
+        """Steps of a module with all that they know, and of which frames they have learned, by their words."""
+        ready = self._with_constants(module, int(frames.cell[0]))
+        of = {one.step.word: one for one in ready.steps}
+        here = replace(steps, steps=tuple(of[one.step.word] for one in steps.steps))
+        learning = [one.step.word for one in steps.steps if one.step.passes]
+        if not learning:
+            return here, {}
+        known = self.around.of(steps, module, self._frames_of(module), frames, self.method.frame_selection())
+        return knowing(here, known.learned), dict.fromkeys(learning, known.said)
+
+    def _frames_of(self, module: int) -> ModuleFrames:
+        [frames] = (one for (number, _), one in self.plan.frames.items() if number == module)
+        return frames
 
     def _with_constants(self, module: int, cell: int) -> BoundPipeline:
         """Steps of a module with the constants of a memory cell in memory."""
@@ -249,7 +284,6 @@ class Preview:
                 _make_room(self._ready, _KEPT_CELLS * len(self._bound))
                 self._ready[key] = self._bound[module].read([cell])
             return self._ready[key]
-
 
     def error(self, module: int, frames: Frames, passed: Passed, row: int, col: int) -> float:
         """Standard deviation that a corrected sample is expected to have, in the unit of what comes out.
@@ -273,7 +307,7 @@ class Preview:
             NaN where there is no noise among the constants, or the sample has no value that follows its code.
         """
         noise = self._constants[module].found.get(NOISE.name)
-        if noise is None:
+        if noise is None or (isinstance(noise, FileConstant) and not noise.is_ready(int(frames.cell[0]))):
             return float("nan")
         block = frames.block.copy()
         block[0, 0, row, col] += 1 if block[0, 0, row, col] < np.iinfo(block.dtype).max else -1
@@ -311,14 +345,6 @@ def _bind(plan: Plan, method: Method, constants: Mapping[int, ModuleConstants]) 
     check_same_steps(whole)
     # what is told of codes that a constant does not tell the plan has told
     list(check_same_codes(steps, whole, {number: dict(one.found) for number, one in constants.items()}))
-    bound = {number: _of_one_frame(one) for number, one in whole.items()}
-    Pipeline([one.step for one in bound[min(bound)].steps])
-    return bound
+    Pipeline([one.step for one in whole[min(whole)].steps])
+    return whole
 
-
-def _of_one_frame(bound: BoundPipeline) -> BoundPipeline:
-    """Without steps that have to see all frames of a file before."""
-    left = tuple(Skipped(one.step.title, f"{one.step.title} looks at all frames of a file before; the preview of one "
-                         "frame is without it.") for one in bound.steps if one.step.passes)
-    return replace(bound, steps=tuple(one for one in bound.steps if not one.step.passes),
-                   skipped=(*bound.skipped, *left))

@@ -20,7 +20,7 @@ class Ready:
 
 
 class Together:
-    """Pieces of the finishing of a module that workers without work take from the one who waits for all of them.
+    """Pieces of work on a module that workers without work take from the one who waits for all of them.
 
     Parameters
     ----------
@@ -28,10 +28,18 @@ class Together:
         Whose they are.
     pieces : sequence of callable
         Each is called once with what its worker holds.
+    needs : int, optional
+        Bytes that a worker must hold before it takes a piece, without waiting for them; then the one who waits for
+        all keeps what it holds. None where pieces see to it themselves.
+    small : bool
+        Whether pieces are so small that whoever could begin other work does that first.
     """
 
-    def __init__(self, module: int | None, pieces: Sequence[Callable[[Held], None]]) -> None:
-        self.module = module
+    def __init__(
+        self, module: int | None, pieces: Sequence[Callable[[Held], None]], needs: int | None = None,
+        small: bool = False,
+    ) -> None:
+        self.module, self.needs, self.small = module, needs, small
         self._pieces, self._running, self._changed = deque(pieces), 0, threading.Condition()
         self._error: BaseException | None = None
 
@@ -64,7 +72,7 @@ class Together:
         while self.help(held):
             pass
         with self._changed:
-            if self._running:
+            if self._running and self.needs is None:
                 held.release()  # others may wait for this memory
             self._changed.wait_for(lambda: not self._running)
         if self._error is not None:
@@ -92,23 +100,39 @@ class WorkQueue:
         with self._changed:
             return not (self._waiting or self._ready or self._finishing or any(self._open.values()))
 
-    def next(self, idle: Callable[[], None] = lambda: None) -> Unit | Ready | Together | None:
-        """Next unit, module to finish or to help with; None when all is done. Waits for others, ``idle`` before."""
+    def next(
+        self, idle: Callable[[], None] = lambda: None, can_hold: Callable[[int], bool] = lambda _: True
+    ) -> Unit | Ready | Together | None:
+        """Next unit, module to finish or to help with; None when all is done. Waits for others, ``idle`` before.
+
+        Parameters
+        ----------
+        idle : callable
+        can_hold : callable
+            Whether the worker holds so many bytes from now on, without waiting for them.
+        """
         with self._changed:
             while True:
                 if self._ready:
                     self._finishing += 1
                     return self._ready.pop(0)
-                if shared := next((one for one in self._together if one.is_open), None):
+                if shared := self._shared(False, can_hold):
                     return shared
                 if self._waiting:
                     best = min(self._waiting, key=self._rank)
                     self._waiting.remove(best)
                     return best
+                if shared := self._shared(True, can_hold):
+                    return shared
                 if not self._finishing and not any(self._open.values()):
                     return None
                 idle()
                 self._changed.wait(0.1)
+
+    def _shared(self, small: bool, can_hold: Callable[[int], bool]) -> Together | None:
+        """Work that others offer, of which the worker can hold what it needs."""
+        return next((one for one in self._together if one.small == small and one.is_open
+                     and (one.needs is None or can_hold(one.needs))), None)
 
     def done(self, unit: Unit, finish: bool = True) -> None:
         """Tell that a unit has ended; its module is finished next when it was the last (and ``finish`` holds)."""

@@ -93,9 +93,9 @@ class SharedFiles:
             if one.broken or one.waiting:
                 return None
             one.broken = True  # unless it appears now
-            found = one.file.commit()
-            one.broken = False
-            return found
+        found = one.file.commit()  # takes long, and others have files of their own
+        one.broken = False
+        return found
 
     def close(self) -> list[Path]:
         """Leave nothing of files that modules are missing of, once nobody writes any more.

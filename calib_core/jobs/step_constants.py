@@ -16,6 +16,7 @@ from calib_core.errors import BadInput
 from calib_core.jobs.by_hand import check_by_hand
 from calib_core.jobs.choice import Chooser, Files, ModuleConstants, OfRun
 from calib_core.jobs.choice_words import doubts_on, lines_of
+from calib_core.jobs.file_constant import turned
 from calib_core.jobs.given import path_of
 from calib_core.jobs.said import of_sets
 from calib_core.jobs.same_steps import check_same_codes, check_same_steps, level_out, may_lack
@@ -87,7 +88,8 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
     used = ({kind: one.stored for kind, one, _ in of_module.files()} for of_module in constants.values())
     without = dict.fromkeys(text for one in bound.values() for text in _without(one))
     return Before(run, bound, constants, lines_of(constants, run), (
-        *lacking, *skipped, *without, *told, *codes, *doubts_on(constants, run), *of_sets(used)))
+        *lacking, *skipped, *without, *told, *codes, *doubts_on(constants, run), *of_sets(used),
+        *turned({number: one.images for number, one in constants.items()})))
 
 
 def left_out(bound: Mapping[int, BoundPipeline]) -> Iterator[str]:

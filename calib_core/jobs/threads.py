@@ -105,7 +105,8 @@ class Workers:
     def _loop(self) -> None:
         held = Held(self._budget)
         try:
-            while not self._cancelled() and (work := self._queue.next(held.release)) is not None:
+            while not self._cancelled() and (
+                    work := self._queue.next(held.release, held.take_now)) is not None:
                 if isinstance(work, Together):
                     work.help(held)
                 elif isinstance(work, Ready):
@@ -151,19 +152,25 @@ class Workers:
         # steps that are no table of codes are the method's own, which reads their constants as it needs them
         before = {number: one.read() if one.whole_numbers else one
                   for number, one in plan.context.before.items() if number == unit.module}
-        with self._files.sink(unit) as sink:
+        with self._files.sink(unit, partial(self._at_once, unit.module, held, small=True)) as sink:
             context = replace(plan.context, buffers=held.buffers, before=before, sink=sink)
-            for at, values in run_unit(plan.method, context, unit, plan.source, progress, plan.parts(unit)):
+            for at, values in run_unit(plan.method, context, unit, plan.source, progress, plan.parts(unit),
+                                       partial(self._at_once, unit.module, held)):
                 self._results[unit.module].write(at, values)
+        for text in plan.trouble(unit.module):
+            self._tell(text)
         self._progress.finish(unit)
         self._live.finished(unit)
 
     def _tell_notes(self, unit: Unit, accumulator: Accumulator) -> None:
         for note in accumulator.notes:
-            text = f"Module {unit.module}, {self._plan.label(unit)}: {note}"
-            if text not in self._told:
-                self._told.add(text)
-                self._report.say("INFO", text)
+            self._tell(f"Module {unit.module}, {self._plan.label(unit)}: {note}")
+
+    def _tell(self, text: str) -> None:
+        """Tell something once."""
+        if text not in self._told:
+            self._told.add(text)
+            self._report.say("INFO", text)
 
     def _finish(self, number: int | None, held: Held) -> None:
         plan, results = self._plan, self._results[number]
@@ -188,6 +195,19 @@ class Workers:
         if written:
             how = "made; they appear when all are" if plan.spec.all_or_nothing else "written"
             self._report.say("INFO", f"Module {number}: {told(written)} {how}.")
+
+    def _at_once(self, module: int | None, held: Held, pieces: Sequence[Piece], small: bool = False) -> None:
+        """Do pieces of a unit with the help of workers that have none and find the memory for it free."""
+        def with_buffers(piece: Piece, held: Held) -> None:
+            piece(held.buffers)
+
+        if len(pieces) == 1:
+            pieces[0](held.buffers)
+            return
+        needs = 0 if small else self._plan.bytes_beside
+        together = Together(module, [partial(with_buffers, piece) for piece in pieces], needs, small)
+        with self._queue.shared(together):
+            together.finish(held)
 
     def _do_together(self, number: int | None, held: Held, pieces: Sequence[Piece]) -> None:
         """Do pieces of work with the help of workers that have none, each in its own part of the memory budget."""

@@ -250,7 +250,7 @@ def read_constant(path: Path, sha256: str | None = None) -> StoredConstant:
 
 
 @contextmanager
-def opened(stored: StoredConstant, part: str = "data") -> Iterator[h5py.Dataset]:
+def opened(stored: StoredConstant, part: str = "data", whole: bool = False) -> Iterator[h5py.Dataset]:
     """Values of a constant, or their samples, while the file is open.
 
     Parameters
@@ -258,6 +258,8 @@ def opened(stored: StoredConstant, part: str = "data") -> Iterator[h5py.Dataset]
     stored : StoredConstant
     part : str
         ``data`` or ``count``.
+    whole : bool
+        Make sure of the seal of the values too, which reads the file once where it has one.
 
     Raises
     ------
@@ -267,7 +269,7 @@ def opened(stored: StoredConstant, part: str = "data") -> Iterator[h5py.Dataset]
     with _understood(stored.path):
         if not stored.path.is_file():
             raise OSError("there is no such file")
-        with _sealed(stored.path) as file:
+        with _sealed(stored.path, whole) as file:
             found = _group(file)[part]
             if found.shape != stored.shape:
                 raise ValueError(f"its shape was {stored.shape} and is {found.shape} by now")

@@ -18,13 +18,11 @@ from calib_core.axes import Array
 from calib_core.errors import Cancelled
 from calib_core.io.libraries import h5py
 from calib_core.store.constants import StoredConstant, opened
-from calib_core.store.scratch import Scratch
+from calib_core.store.scratch import Scratch, piece_of
 
 PIXELS = ("slow_scan", "fast_scan")
 #: Largest part of a file that is read for one image; where chunks are larger, the file is read once as a whole.
 _LARGEST_BLOCK = 64 << 20
-#: What is read at once of a file that is read as a whole, bytes.
-_PIECE = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -223,18 +221,15 @@ class ImageReader:
             return self._scratch[stack.key]
 
     def _filled(self, stack: Stack) -> Scratch:
-        first, shape = stack.stored.dims[0], stack.stored.shape
-        chunks = stack.stored.chunks[stack.part]
-        least = 1 if chunks is None else chunks[0]
-        entry = int(np.prod(shape[1:])) * np.dtype(stack.stored.dtype).itemsize
-        step = min(least * max(1, _PIECE // max(1, least * entry)), shape[0])
-        scratch = Scratch(stack.shape, [*stack.leading, *PIXELS].index(first), step, stack.dtype)
+        stored, shape = stack.stored, stack.stored.shape
+        axis, step = piece_of(shape, stored.chunks[stack.part], np.dtype(stored.dtype).itemsize, range(len(shape)))
+        scratch = Scratch(stack.shape, [*stack.leading, *PIXELS].index(stored.dims[axis]), step, stack.dtype)
         try:
-            with opened(stack.stored, stack.part) as data:
-                for start in range(0, shape[0], step):
+            with opened(stored, stack.part) as data:
+                for start in range(0, shape[axis], step):
                     if self._closed.is_set():
                         raise Cancelled("What was being read is no longer shown.")
-                    scratch.write(start, stack.arranged(data[start : start + step]))
+                    scratch.write(start, stack.arranged(data[(*(slice(None),) * axis, slice(start, start + step))]))
                 self.bytes_read += data.id.get_storage_size()
         except BaseException:
             scratch.close()

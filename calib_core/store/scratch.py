@@ -4,13 +4,47 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import IO
 
 import numpy as np
 
 from calib_core.axes import Array
 from calib_core.errors import OutputFailed
+
+#: What is read at once of a file that is read as a whole, bytes.
+PIECE = 16 << 20
+
+
+def piece_of(
+    shape: Sequence[int], chunks: Sequence[int] | None, itemsize: int, axes: Sequence[int]
+) -> tuple[int, int]:
+    """How a dataset is read as a whole in pieces, each chunk once.
+
+    Parameters
+    ----------
+    shape : sequence of int
+    chunks : sequence of int, optional
+        None where the dataset lies in one piece.
+    itemsize : int
+        Bytes of a value.
+    axes : sequence of int
+        Those that it may be cut along, the slowest first.
+
+    Returns
+    -------
+    axis, step : int
+        The slowest axis along which pieces of :data:`PIECE` bytes can be cut, else the one with the smallest pieces;
+        and how many of its entries are read together.
+    """
+    def least(axis: int) -> int:
+        return 1 if chunks is None else min(chunks[axis], shape[axis])
+
+    size = {axis: least(axis) * itemsize * int(np.prod(shape)) // shape[axis] for axis in axes}
+    axis = next((one for one in axes if size[one] <= PIECE), min(axes, key=lambda one: size[one]))
+    return axis, min(least(axis) * max(1, PIECE // size[axis]), shape[axis])
 
 
 class Scratch:
@@ -37,11 +71,8 @@ class Scratch:
 
     def write(self, start: int, block: Array) -> None:
         """Keep the block that begins at an entry of the axis; OutputFailed where there is no room."""
-        data, written = np.ascontiguousarray(block, self._dtype).data.cast("B"), 0
-        offset = self._begin(start)
         with _explained("written"):
-            while written < len(data):  # a disk that fills up takes a part
-                written += os.pwrite(self._file.fileno(), data[written:], offset + written)
+            _write(self._file.fileno(), np.ascontiguousarray(block, self._dtype), self._begin(start))
 
     def image(self, index: tuple[int, ...]) -> Array:
         """Image (slow_scan, fast_scan) at a place of the other axes."""
@@ -56,6 +87,22 @@ class Scratch:
             self._take(index, start, part)
             out[tuple(place)] = part
         return out
+
+    def rows(self, first: int, out: Array) -> None:
+        """Read entries of the first axis, which is not the one that is cut.
+
+        Parameters
+        ----------
+        first : int
+        out : (n, …) array
+            Of the type that is kept, in any order in memory; it takes the entries from the first on.
+        """
+        for start in range(0, self._shape[self._axis], self._step):
+            there = [slice(None)] * len(self._shape)
+            there[self._axis] = slice(start, start + self._step)
+            block = np.empty_like(out[tuple(there)], order="C")
+            self._take((first,), start, block)
+            out[tuple(there)] = block
 
     def value(self, index: tuple[int, ...]) -> Array:
         """One value, at a place of all axes, as an array without axes."""
@@ -81,6 +128,42 @@ class Scratch:
         offset = int(np.ravel_multi_index(local, block)) * self._dtype.itemsize
         with _explained("read"):
             os.preadv(self._file.fileno(), [out.reshape(-1).data.cast("B")], self._begin(start) + offset)
+
+
+class Pile:
+    """Arrays of any shape, one after the other in a file without a name, which is made with the first."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+        self._end, self._lock = 0, threading.Lock()
+
+    def put(self, array: Array) -> int:
+        """Keep an array; its place. OutputFailed where there is no room."""
+        with self._lock, _explained("written"):
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
+            place = self._end
+            _write(self._file.fileno(), np.ascontiguousarray(array), place)
+            self._end += array.nbytes
+        return place
+
+    def take(self, place: int, out: Array) -> Array:
+        """Fill an array in one piece with what is kept at a place, and give it back."""
+        assert self._file is not None
+        with _explained("read"):
+            os.preadv(self._file.fileno(), [out.reshape(-1).view(np.uint8).data], place)
+        return out
+
+    def close(self) -> None:
+        """Free the space."""
+        if self._file is not None:
+            self._file.close()
+
+
+def _write(file: int, block: Array, offset: int) -> None:
+    data, written = block.reshape(-1).view(np.uint8).data, 0
+    while written < len(data):  # a disk that fills up takes a part
+        written += os.pwrite(file, data[written:], offset + written)
 
 
 @contextmanager

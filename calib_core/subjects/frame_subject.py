@@ -14,7 +14,7 @@ import numpy as np
 from calib_core.axes import Array, At, Axis, Label, Pick, Picture, Result, View
 from calib_core.composer import Composer
 from calib_core.detector import Detector
-from calib_core.errors import CalibrationError
+from calib_core.errors import CalibrationError, Cancelled
 from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.remarks import Remark
 
@@ -100,13 +100,15 @@ class FrameSubject(ABC, Generic[Loaded]):
             Of the result's type and unit.
         """
 
-    def begin(self, at: tuple[int, int]) -> None:
+    def begin(self, at: tuple[int, int], modules: Sequence[int]) -> None:
         """A picture is begun.
 
         Parameters
         ----------
         at : (int, int)
             Train id and memory cell.
+        modules : sequence of int
+            That it is of.
         """
 
     def took(self, picture: Picture, at: tuple[int, int], loaded: Mapping[int, Loaded], whole: bool) -> None:
@@ -233,9 +235,9 @@ class FrameSubject(ABC, Generic[Loaded]):
     def _compose(self, view: View) -> Iterator[Picture | None]:
         """Pictures of a view, module by module; those that take long come before they are whole."""
         at, start = self.place(view.at), time.monotonic()
-        self.begin(at)
-        shown, loaded = start, dict[int, Loaded]()
         modules = tuple(module for module in self.modules if not view.modules or module in view.modules)
+        self.begin(at, modules)
+        shown, loaded = start, dict[int, Loaded]()
         names = {one.name: one for one in self.results}
         picks = {pick: names[pick.result] for pick in view.picks if pick.result in names} or {
             Pick(one.name): one for one in self.results[:1]}
@@ -248,6 +250,8 @@ class FrameSubject(ABC, Generic[Loaded]):
                 if found is not None:
                     for pick, result in picks.items():
                         maps[pick][i] = self.value(result, module, found)
+            except Cancelled:  # what is looked at by now comes next
+                return
             except CalibrationError as error:  # of the others there is a picture all the same
                 unread[str(error)] = None
                 for pick, result in picks.items():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from calib_core.axes import Array, Picture, Result
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import Frames
+from calib_core.jobs.making_ready import MakingReady
 from calib_core.jobs.preview import Link, Passed, Preview
 from calib_core.subjects.frame_subject import FrameSubject
 from calib_core.subjects.job import condition_text, runs_text
@@ -80,9 +81,12 @@ class PreviewSubject(FrameSubject[_Frame]):
         #: What is behind pictures that somebody still has.
         self._behind: list[tuple[weakref.ref[Picture], _Looked]] = []
         self._slowest, self._is_new_cell = 0.0, True
+        self._selected: int | None = None
         self._error: tuple[_Frame, tuple[int, int], float] | None = None
         super().__init__(plan.detector, sorted(module for module in plan.modules if module is not None),
                          preview.cells, preview.trains, results_of(preview))
+        self._making = MakingReady(self.composer.renew)
+        preview.around.check = self.composer.check
 
     # -- what it is
 
@@ -95,7 +99,8 @@ class PreviewSubject(FrameSubject[_Frame]):
     @property
     def state(self) -> str:
         """How long the shown frame took; that it is on its way while the chain or the place is another."""
-        return self.state_of("preview")
+        waiting = self._making.words
+        return f"preview: {waiting}" if waiting and not self.trouble else self.state_of("preview")
 
     @property
     def about(self) -> Mapping[str, str]:
@@ -111,8 +116,11 @@ class PreviewSubject(FrameSubject[_Frame]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be known of runs and constants, steps that are left out, trouble."""
-        left = [one.why_not for one in self.preview.links if one.why_not]
-        return tuple(dict.fromkeys(filter(None, (*self.preview.plan.notes, *left, *self.unread, self.trouble))))
+        links = self.links
+        left = [one.why_not for one in links if one.why_not]
+        left += [f"{one.step.title} is shown with what it has learned {one.said}." for one in links if one.said]
+        return tuple(dict.fromkeys(filter(None, (
+            *self.preview.plan.notes, *left, *self._making.trouble, *self.unread, self.trouble))))
 
     # -- the chain
 
@@ -133,14 +141,20 @@ class PreviewSubject(FrameSubject[_Frame]):
             return False
         with self.lock:
             self.preview, self.busy, self.trouble = preview, True, ""
+            preview.around.check = self.composer.check
             self.version += 1
         self.composer.renew()
         return True
 
     @property
     def links(self) -> tuple[Link, ...]:
-        """All steps in their order."""
-        return self.preview.links
+        """All steps in their order, with what they say of the frames of the newest picture."""
+        looked = self._looked
+        said: dict[str, dict[str, None]] = {}
+        for one in () if looked is None or looked.preview is not self.preview else looked.frames.values():
+            for word, text in one.passed.said.items():
+                said.setdefault(word, {})[text] = None
+        return tuple(replace(link, said="; ".join(said.get(link.step.word, ()))) for link in self.preview.links)
 
     def is_of_chain(self, picture: Picture | None) -> bool:
         """Whether a picture is of the chain as it is now; a frozen one need not be."""
@@ -181,7 +195,7 @@ class PreviewSubject(FrameSubject[_Frame]):
         tuple of Passage
             Of the steps that were done, in their order; none where the module has no frame.
         """
-        looked = self._of(picture)
+        looked, self._selected = self._of(picture), module
         if looked is None or module not in looked.frames:
             return ()
         passed = looked.frames[module].passed
@@ -227,11 +241,13 @@ class PreviewSubject(FrameSubject[_Frame]):
 
     # -- frames
 
-    def begin(self, at: tuple[int, int]) -> None:
-        """Take the chain as it is now for a picture."""
+    def begin(self, at: tuple[int, int], modules: Sequence[int]) -> None:
+        """Take the chain as it is now for a picture, and have constants made ready that take long."""
         self._is_new_cell = self._looked is None or self._looked.at[1] != at[1]
         with self.lock:
             self._used, self.busy = self.preview, True
+        selected = [module for module in modules if module == self._selected]
+        self._making.ask(self._used.needed(), at[1], (*selected, *modules))
 
     def load(self, module: int, train: int, cell: int) -> _Frame | None:
         """A frame before and after the steps; what was read for the picture before is not read again.
@@ -247,8 +263,10 @@ class PreviewSubject(FrameSubject[_Frame]):
         Returns
         -------
         _Frame or None
-            None where there is no such frame.
+            None where there is no such frame, and as long as its constants are being made ready.
         """
+        if not self._making.is_ready(module):
+            return None
         preview, looked = self._used, self._looked
         known = looked.frames.get(module) if looked is not None and looked.at == (train, cell) else None
         frames = preview.frame(module, train, cell) if known is None else known.frames
@@ -280,7 +298,7 @@ class PreviewSubject(FrameSubject[_Frame]):
 
     def ahead(self, at: tuple[int, int], modules: Sequence[int]) -> Iterator[None]:
         """Read the constants of the memory cells that the arrow keys lead to, unless that takes long."""
-        if self._slowest > _QUICK:
+        if self._slowest > _QUICK or self._making.words:
             return
         cells = [int(label) for label in self.axes["cell"].labels]
         place = cells.index(at[1])
@@ -290,8 +308,10 @@ class PreviewSubject(FrameSubject[_Frame]):
                 yield
 
     def close(self) -> None:
-        """End the thread and close the runs."""
+        """End the threads, close the runs, and free the space of constants."""
+        self._making.stop()
         super().close()
+        self._making.close()
         self.preview.plan.close()
 
 

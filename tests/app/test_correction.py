@@ -12,9 +12,11 @@ from app.panels.inspect.courses import courses_of
 from calib_core.axes import Pick
 from calib_core.constants.badpixels import BadPixels
 from calib_core.jobs.board import State
+from calib_core.jobs.job import Job
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import default_settings, simulate
 from calib_core.simulate.scenes.photons import Photons
+from tests.light_of_families import FAMILIES, content, light_of, spec_of
 
 RUN = {"trains": 12, "proposal": 900451, "first_run": 4}
 #: Settings by type, what the window says before constants are given, and the corrected source.
@@ -173,3 +175,37 @@ def over_cells(window, qtbot, light, source, path):
         assert not any(plot.is_empty for plot in window.courses.plots)
     else:  # one cell makes no curve
         assert f"Mean raw {raw.curves[0][1][0]:.5g} ADU" in window.courses.heading.text()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_files_of_all_families_are_those_of_a_job_without_a_window(family, open_window, tmp_path, qtbot):
+    """Enter, F6, Run."""
+    light = light_of(family, tmp_path / "light")
+    window = open_window()
+    window.session.out_folder = tmp_path / "proc"
+    window.session.constants_folder = folder_of(light)
+    window.picker.set_root(light.data_root)
+    qtbot.keyClicks(window.picker.box, "p900451 r4")
+    with qtbot.waitSignal(window.picker.opener.opened):
+        qtbot.keyClick(window.picker.box, Qt.Key.Key_Return)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    qtbot.keyClick(window.maps, Qt.Key.Key_F6)
+    qtbot.waitUntil(lambda: window.session.spec is not None and window.session.spec.method == "CORRECT")
+    qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: hasattr(window.session.subject, "job"))
+    job = window.session.subject.job
+    qtbot.waitUntil(lambda: job.board.state.ended)
+    assert job.board.state is State.DONE, job.board.error
+    alone = Job(spec_of(family, light, tmp_path / "alone"))
+    alone.start()
+    alone.wait()
+    alone.close()
+    assert alone.board.state is State.DONE, alone.board.error
+    shown, expected = content(job.spec.out_folder), content(tmp_path / "alone")
+    assert shown.keys() == expected.keys()
+    assert len(shown) >= 2
+    for file, arrays in expected.items():
+        assert shown[file].keys() == arrays.keys()
+        for name, values in arrays.items():
+            np.testing.assert_array_equal(shown[file][name], values, err_msg=f"{file} {name}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import h5py
 import numpy as np
 import pytest
@@ -13,8 +15,10 @@ from calib_core.jobs.board import State
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import default_settings, simulate
 from calib_core.simulate.scenes.photons import Photons
+from calib_core.store import by_cell
 from calib_core.subjects.corrected import CorrectedSubject
 from calib_core.subjects.preview import PreviewSubject
+from tests.facility_files import facility_files
 
 FEW = {"modules": "3", "memory_cells": 2, "proposal": 900451}
 
@@ -120,6 +124,40 @@ def test_a_step_is_switched_and_the_run_is_corrected_in_three_clicks(looking, op
     assert second.keeper.found.shown == second.keeper.found.compared == ()
     qtbot.waitUntil(lambda: has_preview(second))  # of the run that was open, in the layout that was chosen
     assert second.docks.layout is CORRECT
+
+
+def test_a_step_that_has_to_see_many_trains_says_which_it_has_seen(looking, qtbot):
+    window = looking
+    click_switch(window, qtbot, "mask_zero_std")
+    qtbot.waitUntil(lambda: has_preview(window) and "mask_zero_std" in shown(window).subject.seconds(
+        shown(window).picture))
+    table = window.steps.table
+    [row] = [i for i in range(table.rowCount()) if table.item(i, 0).data(Qt.ItemDataRole.UserRole) == "mask_zero_std"]
+    qtbot.waitUntil(lambda: table.item(row, 0).text().endswith("\nof all 8 trains of its file"))
+    assert "of all 8 trains of its file" in table.item(row, 0).toolTip()
+    assert table.item(row, 3).text() not in ("", "off")
+
+
+def test_constants_of_others_are_made_ready_with_a_count_that_is_seen(
+        open_window, lit, looking, tmp_path, qtbot, monkeypatch):
+    """The window lives meanwhile, and shows the same in the end."""
+    ours = values(looking, "corrected").copy()
+    looking.close()
+    gate, opened = threading.Semaphore(0), by_cell.opened
+    monkeypatch.setattr(by_cell, "_LITTLE", 1)
+    monkeypatch.setattr(by_cell, "_TIMES", 1)
+    monkeypatch.setattr(by_cell, "opened", lambda *words, **named: (gate.acquire(), opened(*words, **named))[1])
+    window = open_window()
+    window.session.out_folder = tmp_path / "others"
+    window.session.constants_folder = facility_files(folder_of(lit), tmp_path / "facility")
+    open_by_keys(window, qtbot, lit.data_root, "p900451 r4")
+    qtbot.keyClick(window.maps, Qt.Key.Key_F6)
+    qtbot.waitUntil(lambda: "constants of 0 of 1 modules are ready" in window.maps.source.text())
+    for _ in range(100):
+        gate.release()
+    qtbot.waitUntil(lambda: has_preview(window))
+    np.testing.assert_array_equal(values(window, "corrected"), ours)
+    assert any("no memory cell lies alone" in note for note in shown(window).subject.notes)
 
 
 def test_the_form_and_the_panel_have_one_switch(looking, qtbot):

@@ -67,7 +67,9 @@ def test_peak_memory_of_352_cells_stays_within_the_budget(whole: Dataset, tmp_pa
 
 
 def test_a_correction_holds_constants_of_some_memory_cells_where_all_are_too_many(tmp_path: Path) -> None:
-    settings = default_settings("AGIPD1M").with_changes({"modules": "2", "memory_cells": 96, "trains": 2})
+    """Of two files, which are corrected at the same time."""
+    settings = default_settings("AGIPD1M").with_changes(
+        {"modules": "2", "memory_cells": 96, "trains": 2, "trains_per_sequence": 1})
     made = simulate(settings, tmp_path / "data", scene=Photons())
     write_truth(made)
     [run] = made.runs.values()

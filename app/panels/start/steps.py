@@ -134,7 +134,7 @@ class StepsPanel(QWidget):
         first.setFlags(flags if step.required else flags | Qt.ItemFlag.ItemIsUserCheckable)
         first.setCheckState(Qt.CheckState.Checked if step.on else Qt.CheckState.Unchecked)
         first.setToolTip(tip("\n".join(filter(None, (
-            step.title, step.use_when, step.caution, link.why_not, *self._about(link))))))
+            step.title, step.use_when, step.caution, link.why_not, link.said, *self._about(link))))))
         tones = tones_of(QGuiApplication.palette())
         colour = tones.warning if link.why_not else tones.text if link.done else tones.muted
         first.setForeground(QBrush(QColor(colour)))
@@ -216,11 +216,11 @@ class StepsPanel(QWidget):
 
 
 def _constants(link: Link) -> str:
-    """Constants of a step with their age, or why it is left out."""
+    """Constants of a step with their age, and of which frames it has learned, or why it is left out."""
     if link.why_not:
         return f"! {link.why_not}"
     named = (f"{one.kind.name} {_since(one)}" for one in link.constants)
-    return " · ".join(named) or "–"
+    return " · ".join((*named, *filter(None, [link.said]))) or "–"
 
 
 def _since(one: Taken) -> str:

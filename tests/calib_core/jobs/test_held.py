@@ -62,3 +62,38 @@ def test_nothing_is_held_after_a_wait_that_was_cancelled():
             held.take(600)
     assert budget.reserved == 0
     held.release()
+
+
+def test_memory_is_taken_at_once_or_not_at_all():
+    budget = MemoryBudget(1000)
+    held = Held(budget)
+    assert held.take_now(600)
+    assert held.take_now(500)
+    assert budget.reserved == 600
+    other = Held(budget)
+    assert not other.take_now(500)
+    assert other.take_now(400)
+    assert budget.reserved == 1000
+    assert not other.take_now(401)
+    assert budget.reserved == 600
+    held.release()
+    other.release()
+    assert budget.reserved == 0
+
+
+def test_memory_that_somebody_waits_for_is_not_taken():
+    stop: list[bool] = []
+    budget = MemoryBudget(1000, lambda: bool(stop))
+    held, waiting = Held(budget), threading.Thread(target=lambda: _wait_for(budget, 900))
+    held.take(500)
+    waiting.start()
+    while not budget.is_wanted:
+        time.sleep(0.001)
+    assert not Held(budget).take_now(100)
+    held.release()
+    waiting.join()
+
+
+def _wait_for(budget: MemoryBudget, n: int) -> None:
+    with budget.reserve(n):
+        pass

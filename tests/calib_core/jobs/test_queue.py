@@ -190,3 +190,24 @@ def test_who_waits_for_helpers_gives_its_memory_back() -> None:
     together.help(theirs)
     finishing.join(10)
     assert done == ["first", "second"]
+
+
+def test_a_helper_takes_a_piece_where_it_can_hold_what_that_needs_and_who_offers_keeps_what_it_holds() -> None:
+    """Files of a module are before other modules, and what is small behind all else."""
+    budget, done = MemoryBudget(100), []
+    mine, theirs = Held(budget), Held(budget)
+    mine.take(60)
+    queue = WorkQueue(UNITS[2:], away(1, 0))
+    pieces = [lambda _: done.append("first"), lambda _: done.append("second")]
+    large, fitting, small = Together(0, pieces, 50), Together(0, pieces, 40), Together(0, pieces, 0, small=True)
+    with queue.shared(large), queue.shared(small):
+        assert queue.next(can_hold=theirs.take_now) == UNITS[2]
+        with queue.shared(fitting):
+            assert queue.next(can_hold=theirs.take_now) is fitting
+            assert budget.reserved == 100
+        theirs.release()
+        assert queue.next(can_hold=theirs.take_now) == UNITS[3]
+        assert queue.next(can_hold=theirs.take_now) is small
+    fitting.finish(mine)
+    assert done == ["first", "second"]
+    assert budget.reserved == 60
