@@ -14,10 +14,11 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import OFFSET, SLOPES_PC, ConstantKind
 from calib_core.correction.bound_constant import Constants, Given
 from calib_core.correction.images import Images
-from calib_core.correction.of_samples import OfSamples
+from calib_core.correction.of_samples import NotBySample, OfSamples, images_of
 from calib_core.correction.step import Bound, CannotBeDone, Step
 from calib_core.correction.when_read import WhenRead
 from calib_core.detector import DetectorType
+from calib_core.numerics.operations import AlongLines, Operation
 from calib_core.params import knob
 
 #: Places among the entries of the slopes that are read; the ratio takes that of the first.
@@ -89,6 +90,7 @@ class RelativeGain(Step):
     title: ClassVar[str] = "Relative gain"
     needs: ClassVar[tuple[ConstantKind, ...]] = (SLOPES_PC, OFFSET)
     use_when: ClassVar[str] = "Pulse-capacitor slopes are known: signals of gain stages become comparable."
+    one_scale: ClassVar[bool] = True
     caution: ClassVar[str] = "The ratio of medium to low gain is one number for all pixels."
 
     adjust_baseline: bool = knob(
@@ -147,4 +149,19 @@ class RelativeGain(Step):
         if self.adjust_baseline:
             np.add(values, lines.lines.entry(_HIGH_BASE, images) - offset.entry(0, images), out=values, where=line)
         images.mask[guessed & (stage > 0)] |= np.uint32(BadPixels.CI_EVAL_ERROR)
-        images.one_scale = True
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Scale signals of medium and low gain.
+
+        Returns
+        -------
+        sequence of named tuples
+            One operation, which leaves the first stage as it is.
+        """
+        lines, offset = given[SLOPES_PC.name], given[OFFSET.name]
+        if not isinstance(lines, Lines):
+            raise NotBySample("lines are made when constants are read")
+        return [AlongLines(images_of(lines.lines, np.float32, _RATIO, _HIGH_BASE, _MEDIUM_BASE),
+                           images_of(lines.guessed, np.uint8), images_of(offset, np.float32, 0, 1),
+                           np.float32(self.medium_low_ratio), self.adjust_baseline,
+                           np.uint32(BadPixels.CI_EVAL_ERROR))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -9,10 +10,12 @@ import numpy as np
 from calib_core.constants.constant import FF_MAP, GAIN_AMP_MAP, RELATIVE_GAIN, ConstantKind
 from calib_core.correction.bound_constant import Constants, Given
 from calib_core.correction.images import Images
+from calib_core.correction.of_samples import images_of
 from calib_core.correction.step import Bound, Step
 from calib_core.correction.when_read import unit_of
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
+from calib_core.numerics.operations import Multiply, Operation
 
 
 class Factor(Step):
@@ -68,6 +71,17 @@ class Factor(Step):
         [factors] = given.values()
         np.multiply(images.values, factors.of(images), out=images.values, casting="same_kind")
 
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Multiply by the factors.
+
+        Returns
+        -------
+        sequence of named tuples
+            One operation.
+        """
+        [factors] = given.values()
+        return [Multiply(images_of(factors, np.float32))]
+
 
 class GainFactor(Factor):
     """Bring signals of all gain stages onto the scale of the first by factors of each pixel."""
@@ -77,6 +91,7 @@ class GainFactor(Factor):
     needs: ClassVar[tuple[ConstantKind, ...]] = (RELATIVE_GAIN,)
     use_when: ClassVar[str] = "Maps of relative gain are known: signals of gain stages become comparable."
     caution: ClassVar[str] = "Without it signals of different gain stages are not to be compared."
+    one_scale: ClassVar[bool] = True
 
     def without(self, kind: DetectorType) -> str:
         """Say which signals are on no common scale.
@@ -89,21 +104,6 @@ class GainFactor(Factor):
         first, *others = (stage.short for stage in kind.stages)
         apart = f" Signals of {' and '.join(others)} are not on the scale of {first}." if others else ""
         return super().without(kind) + apart
-
-    def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
-        """Multiply by the factors; nothing is found on the way.
-
-        Parameters
-        ----------
-        images : Images
-            Values (n, slow_scan, fast_scan) float32, ADU about 0; ADU of the first stage after it, on one scale.
-        given : mapping
-            The factors.
-        kind : DetectorType
-            Not asked.
-        """
-        super().apply(images, given, kind)
-        images.one_scale = True
 
 
 class AmplifierFactor(Factor):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from calib_core.correction.bound_constant import Given
 from calib_core.correction.images import Images
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
+from calib_core.numerics.operations import FlagFrom, Operation
 from calib_core.params import knob
 
 
@@ -39,3 +41,13 @@ class MarkFull(Step):
             Its largest code, unless the step has its own.
         """
         images.mask[images.values >= (self.code or kind.saturation)] |= np.uint32(BadPixels.VALUE_OUT_OF_RANGE)
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Flag full codes.
+
+        Returns
+        -------
+        sequence of named tuples
+            One operation.
+        """
+        return [FlagFrom(np.float32(self.code or kind.saturation), np.uint32(BadPixels.VALUE_OUT_OF_RANGE))]

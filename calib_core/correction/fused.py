@@ -2,161 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import cast
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from calib_core.axes import Array
-from calib_core.constants.badpixels import BadPixels
-from calib_core.constants.constant import OFFSET, RELATIVE_GAIN, SLOPES_FF, SLOPES_PC, THRESHOLDS_DARK
-from calib_core.correction.capacitor import Lines, RelativeGain
-from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.images import Images
-from calib_core.correction.mask import Mask
-from calib_core.correction.of_samples import OfSamples, places_of
-from calib_core.correction.offset import Offset
-from calib_core.correction.relative_gain import GainPerEnergy
-from calib_core.correction.step import Bound, Step
-from calib_core.correction.xray_gain import FlatField, XrayGain
+from calib_core.correction.step import Bound
 from calib_core.detector import Frames
-from calib_core.numerics.corrections import Flags, Out, by_bits, by_signal
+from calib_core.numerics.corrections import Samples, correct, go_on
+from calib_core.numerics.operations import Fixed, Kept, OfBits, OfSignal, Operation, Stages
 
-_FLAGS = Flags(int(BadPixels.WRONG_GAIN_VALUE), int(BadPixels.GAIN_THRESHOLDING_ERROR), int(BadPixels.CI_EVAL_ERROR),
-               int(BadPixels.VALUE_IS_NAN))
-#: Gain stages that kernels know.
-_STAGES = 3
-#: Flags that are not of the same memory cells, so that nobody can put them together.
-_APART = OfSamples(np.zeros((1, 1, 1, 1), np.uint32), (-1,), 0)
 #: Makes an array of a shape and type, with anything in it.
 MakeArray = Callable[..., Array]
-#: Corrects frames as they are stored.
-Correct = Callable[[Frames, MakeArray], Images]
+#: What tells gain stages comes first: what is done then is done by stage.
+_TELL = (Fixed, OfBits, OfSignal)
 
 
-def fused(steps: Sequence[Bound]) -> Correct | None:
-    """One pass for a chain of steps whose constants are in memory.
+@dataclass(frozen=True)
+class AtOnce:
+    """Steps that one pass does.
+
+    Attributes
+    ----------
+    steps : tuple of Bound
+    stages : named tuple
+        What tells the gain stages.
+    operations : tuple of named tuples
+    """
+
+    steps: tuple[Bound, ...]
+    stages: Stages
+    operations: tuple[Operation, ...]
+
+    def corrected(self, frames: Frames, array: MakeArray) -> Images:
+        """Frames as they are stored after these steps, in arrays of their own.
+
+        Parameters
+        ----------
+        frames : Frames
+            They stay as they are.
+        array : callable
+            Makes an array of a shape and type, with anything in it.
+        """
+        shape = frames.block.shape[2:]
+        out = Samples.empty(len(frames), int(np.prod(shape)), array)
+        block = np.ascontiguousarray(frames.block).reshape(*frames.block.shape[:2], -1)
+        stages = Fixed(np.uint8(0)) if isinstance(self.stages, Kept) else self.stages
+        correct(block, frames.signal_plane or 0, _flat_bits(frames.gain), frames.cell, stages, self.operations, out)
+        values, stage, mask, use = (
+            one.reshape(len(frames), *shape) for one in (out.values, out.stage, out.mask, out.use))
+        images = Images(values, stage, mask, use, frames.cell, frames.train, None, frames.gain, frames.gain_signal,
+                        others=frames.others)
+        return self._scaled(images)
+
+    def apply(self, images: Images) -> None:
+        """Take images through these steps, in place.
+
+        Parameters
+        ----------
+        images : Images
+            With float32 values, in C-contiguous arrays.
+        """
+        flat = (np.reshape(one, (len(one), -1), copy=False)
+                for one in (images.values, images.stage, images.mask, images.use))
+        go_on(Samples(*flat), _flat_bits(images.bits), images.cell, self.stages, self.operations)
+        self._scaled(images)
+
+    def _scaled(self, images: Images) -> Images:
+        images.one_scale |= any(one.step.one_scale for one in self.steps)
+        return images
+
+
+def fused(steps: Sequence[Bound], kept: Collection[str] = ()) -> tuple[Bound | AtOnce, ...]:
+    """Steps of which as many as can be are done at once.
 
     Parameters
     ----------
     steps : sequence of Bound
+        With constants in memory.
+    kept : collection of str
+        Words of steps after which values are kept: there a pass ends.
 
     Returns
     -------
-    callable or None
-        None where there is no kernel for this chain, or its constants are not of the same memory cells; the steps are
-        done one by one then.
+    tuple of Bound and AtOnce
+        In their order; a step alone stays one, as do those that look at more than single samples.
     """
-    if not steps or len(steps[0].kind.stages) != _STAGES or any(
-            isinstance(one.step, Mask) and one.step.chooses for one in steps):
+    done: list[Bound | AtOnce] = []
+    one_scale, begun = False, 0
+    while begun < len(steps):
+        found = _run(steps[begun:], kept, one_scale, begun == 0)
+        done.append(found if found is not None and len(found.steps) > 1 else steps[begun])
+        taken = done[-1].steps if isinstance(done[-1], AtOnce) else (steps[begun],)
+        one_scale |= any(one.step.one_scale for one in taken)
+        begun += len(taken)
+    return tuple(done)
+
+
+def _run(steps: Sequence[Bound], kept: Collection[str], one_scale: bool, of_frames: bool) -> AtOnce | None:
+    """As many of the first steps as one pass does."""
+    taken: list[Bound] = []
+    operations: list[Operation] = []
+    for one in steps:
+        more = one.operations(one_scale)
+        if more is None or not _go_on(more, bool(operations), of_frames):
+            break
+        taken.append(one)
+        operations += more
+        one_scale |= one.step.one_scale
+        if one.step.word in kept:
+            break
+    if not taken:
         return None
-    by_type = {type(one.step): one for one in steps}
-    order = [type(one.step) for one in steps]
-    if order[:1] == [StageOfSignal] and _is_part(order, (StageOfSignal, Offset, RelativeGain, XrayGain, Mask)):
-        return _by_signal(by_type)
-    if order[:1] == [StageOfBits] and _is_part(order, (StageOfBits, Offset, GainPerEnergy, Mask)):
-        return _by_bits(by_type)
-    return None
+    first = operations[0] if operations else None
+    if isinstance(first, _TELL):
+        return AtOnce(tuple(taken), first, tuple(operations[1:]))
+    return AtOnce(tuple(taken), Kept(), tuple(operations))
 
 
-def _is_part(order: list[type[Step]], chain: tuple[type[Step], ...]) -> bool:
-    """Whether steps are those of a chain in its order, some left out but not the offset, none with other work."""
-    places = [next((i for i, one in enumerate(chain) if issubclass(step, one) and step.apply is one.apply), -1)
-              for step in order]
-    return Offset in order and -1 not in places and places == sorted(set(places))
+def _go_on(more: Sequence[Operation], begun: bool, of_frames: bool) -> bool:
+    """Whether operations can follow: stages are told first, and by a signal only in frames as they are stored."""
+    first = more[0] if more else None
+    return not isinstance(first, _TELL) or (not begun and (of_frames or not isinstance(first, OfSignal)))
 
 
-def _find(steps: dict[type[Step], Bound], kind: type[Step]) -> Bound | None:
-    return next((one for step, one in steps.items() if issubclass(step, kind)), None)
-
-
-def _by_signal(steps: dict[type[Step], Bound]) -> Correct | None:
-    stage, kind = steps[StageOfSignal], steps[StageOfSignal].kind
-    offset = cast(OfSamples, steps[Offset].given[OFFSET.name])
-    thresholds = cast("OfSamples | None", stage.given.get(THRESHOLDS_DARK.name))
-    ratio, xray, mask = (_find(steps, one) for one in (RelativeGain, XrayGain, Mask))
-    lines = None if ratio is None else cast(Lines, ratio.given[SLOPES_PC.name])
-    field = None if xray is None else cast(FlatField, xray.given[SLOPES_FF.name])
-    bad = _bad(mask)
-    together = [offset, thresholds, *(() if lines is None else (lines.lines, lines.guessed)),
-                *(() if field is None else (field.gain, field.flags)), bad]
-    if not _of_same_cells(together) or bad is _APART:
-        return None
-    step = None if ratio is None else cast(RelativeGain, ratio.step)
-    call = partial(
-        by_signal, thresholds=None if thresholds is None else _flat(thresholds.data), fixed=kind.fixed_stage or 0,
-        offset=_flat(offset.data),
-        lines=None if lines is None else (_flat(lines.lines.data), _flat(lines.guessed.data)[0]),
-        medium_low=1.0 if step is None else step.medium_low_ratio, adjust=step is not None and step.adjust_baseline,
-        gain=None if field is None else (_flat(field.gain.data)[0], _flat(field.flags.data)[0]),
-        bad=None if bad is None else _flat(bad.data), marks=mask is not None,
-        missing=(0 if field is None else int(field.flags.missing), 0 if bad is None else int(bad.missing)),
-        top=kind.saturation, flags=_FLAGS)
-
-    def correct(frames: Frames, array: MakeArray) -> Images:
-        out, images = _made(frames, array)
-        call(_block(frames), kind.signal_plane or 0, place=places_of(offset.cells, frames.cell), out=out)
-        images.one_scale = lines is not None
-        return images
-
-    return correct
-
-
-def _by_bits(steps: dict[type[Step], Bound]) -> Correct | None:
-    kind, offset = steps[StageOfBits].kind, cast(OfSamples, steps[Offset].given[OFFSET.name])
-    ratio, mask = (_find(steps, one) for one in (GainPerEnergy, Mask))
-    gain = None if ratio is None else cast(OfSamples, ratio.given[RELATIVE_GAIN.name])
-    bad = _bad(mask)
-    if not _of_same_cells([offset, gain, bad]) or bad is _APART:
-        return None
-    call = partial(by_bits, codes=tuple(stage.code for stage in kind.stages), offset=_flat(offset.data),
-                   gain=None if gain is None else _flat(gain.data), bad=None if bad is None else _flat(bad.data),
-                   marks=mask is not None,
-                   missing=0 if bad is None else int(bad.missing), flags=_FLAGS)
-
-    def correct(frames: Frames, array: MakeArray) -> Images:
-        if frames.gain is None:
-            raise ValueError("these frames have no gain bits")
-        out, images = _made(frames, array)
-        bits = np.ascontiguousarray(frames.gain).reshape(len(frames), -1)
-        call(_block(frames), bits, places_of(offset.cells, frames.cell), out=out)
-        return images
-
-    return correct
-
-
-def _bad(mask: Bound | None) -> OfSamples | None:
-    """Flags of all constants of the mask together; none where there are none, or no mask."""
-    given = [] if mask is None else [
-        cast(OfSamples, mask.given[one.name]) for one in mask.step.optional if one.name in mask.given]
-    if not given:
-        return None
-    first = given[0]
-    if any(one.cells != first.cells or one.data.shape != first.data.shape for one in given):
-        return _APART
-    flags = first.data if len(given) == 1 else np.bitwise_or.reduce([one.data for one in given])
-    return OfSamples(flags, first.cells, first.missing)
-
-
-def _of_same_cells(constants: Sequence[OfSamples | None]) -> bool:
-    there = [one for one in constants if one is not None]
-    return all(isinstance(one, OfSamples) and one.cells == there[0].cells
-               and one.data.shape[1:] == there[0].data.shape[1:] for one in there)
-
-
-def _flat(values: Array) -> Array:
-    """(entries, cells, pixels) of (entries, cells, slow_scan, fast_scan)."""
-    return np.ascontiguousarray(values).reshape(*values.shape[:2], -1)
-
-
-def _block(frames: Frames) -> Array:
-    return np.ascontiguousarray(frames.block).reshape(*frames.block.shape[:2], -1)
-
-
-def _made(frames: Frames, array: MakeArray) -> tuple[Out, Images]:
-    """Flat arrays to write to, and the same as images."""
-    n, shape = len(frames), frames.block.shape[2:]
-    out = Out.empty(n, int(np.prod(shape)), array)
-    values, stage, mask, use = (one.reshape(n, *shape) for one in (out.values, out.stage, out.mask, out.use))
-    return out, Images(values, stage, mask, use, frames.cell, frames.train, None, frames.gain, frames.gain_signal)
+def _flat_bits(bits: Array | None) -> Array | None:
+    return None if bits is None else np.ascontiguousarray(bits).reshape(len(bits), -1)

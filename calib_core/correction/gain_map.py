@@ -31,6 +31,7 @@ class GainMap(Step):
     title: ClassVar[str] = "Relative gain"
     needs: ClassVar[tuple[ConstantKind, ...]] = (GAIN_MAP,)
     use_when: ClassVar[str] = "Pixels answer differently to the same charge, and a map of that is known."
+    one_scale: ClassVar[bool] = True
     caution: ClassVar[str] = "Signals stay in ADU, of the median pixel: absolute gain makes energies of them."
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
@@ -69,4 +70,4 @@ class GainMap(Step):
         factor = given[GAIN_MAP.name].of(images)
         factor = np.where(factor == 0, np.float32(np.nan), factor)
         np.multiply(images.values, factor, out=images.values, casting="same_kind")
-        images.found[self.word], images.one_scale = factor, True
+        images.found[self.word] = factor

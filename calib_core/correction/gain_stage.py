@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -10,10 +11,11 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import THRESHOLDS_DARK, ConstantKind
 from calib_core.correction.bound_constant import Constants, Given
 from calib_core.correction.images import Images
-from calib_core.correction.of_samples import OfSamples
+from calib_core.correction.of_samples import OfSamples, images_of
 from calib_core.correction.step import Bound, Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
+from calib_core.numerics.operations import Fixed, OfBits, OfSignal, Operation
 
 
 class StageOfBits(Step):
@@ -56,6 +58,18 @@ class StageOfBits(Step):
         refused = wrong[images.bits]
         images.mask[refused] |= np.uint32(BadPixels.WRONG_GAIN_VALUE)
         images.use[refused] = False
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Tell the stages by bits, or by fixed gain.
+
+        Returns
+        -------
+        sequence of named tuples
+            One that tells stages.
+        """
+        if not kind.has_gain_bits and kind.fixed_stage is not None:
+            return [Fixed(np.uint8(kind.fixed_stage))]
+        return [OfBits(tuple(np.uint8(one.code) for one in kind.stages), np.uint32(BadPixels.WRONG_GAIN_VALUE))]
 
 
 class StageOfSignal(Step):
@@ -139,3 +153,17 @@ class StageOfSignal(Step):
         images.mask[full] |= np.uint32(BadPixels.WRONG_GAIN_VALUE)
         images.mask[unknown] |= np.uint32(BadPixels.GAIN_THRESHOLDING_ERROR)
         images.use &= ~(full | unknown)
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Tell the stages by the signal, or by fixed gain.
+
+        Returns
+        -------
+        sequence of named tuples
+            One that tells stages.
+        """
+        if kind.fixed_stage is not None:
+            return [Fixed(np.uint8(kind.fixed_stage))]
+        between = images_of(given[THRESHOLDS_DARK.name], np.float32, *range(len(kind.stages) - 1))
+        return [OfSignal(between, np.uint16(kind.saturation), np.uint32(BadPixels.WRONG_GAIN_VALUE),
+                         np.uint32(BadPixels.GAIN_THRESHOLDING_ERROR))]

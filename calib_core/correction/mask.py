@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -10,8 +11,10 @@ from calib_core.constants.badpixels import BadPixels, flags_named
 from calib_core.constants.constant import BAD_PIXELS_DARK, BAD_PIXELS_FF, BAD_PIXELS_PC, ConstantKind
 from calib_core.correction.bound_constant import Given
 from calib_core.correction.images import Images
+from calib_core.correction.of_samples import images_of, together
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
+from calib_core.numerics.operations import AddFlags, FlagNotFinite, GiveUpFlagged, LeaveOut, Operation
 from calib_core.params import knob
 
 
@@ -30,11 +33,6 @@ class Mask(Step):
 
     no_value: str = knob("", unit="names of flags", help="Flags, commas between, whose samples have no value (NaN)")
     left_out: str = knob("", unit="names of flags", help="Flags, commas between, that are left out of the mask")
-
-    @property
-    def chooses(self) -> bool:
-        """Whether some flags are treated in another way than the others."""
-        return bool(self.no_value or self.left_out)
 
     def check(self) -> None:
         """Refuse names that are no flags, with BadParameter."""
@@ -61,6 +59,22 @@ class Mask(Step):
         images.mask[~np.isfinite(images.values)] |= np.uint32(BadPixels.VALUE_IS_NAN)
         if left_out := flags_named(self.left_out):
             images.mask &= ~np.uint32(left_out)
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Add the flags.
+
+        Returns
+        -------
+        sequence of named tuples
+            Flags of constants, as far as there are any, and of samples that are no finite number; what is chosen for
+            some flags.
+        """
+        flags = [given[one.name] for one in self.optional if one.name in given]
+        none, left_out = flags_named(self.no_value), flags_named(self.left_out)
+        return [*(AddFlags(images_of(one, np.uint32)) for one in together(flags)),
+                *([GiveUpFlagged(np.uint32(none))] if none else ()),
+                FlagNotFinite(np.uint32(BadPixels.VALUE_IS_NAN)),
+                *([LeaveOut(np.uint32(left_out))] if left_out else ())]
 
 
 class MaskOfDark(Mask):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ from calib_core.correction.bound_constant import Constants, Given
 from calib_core.correction.images import Images
 from calib_core.correction.step import Bound, CannotBeDone, Step
 from calib_core.detector import DetectorType
+from calib_core.numerics.operations import DivideStages, Operation
 
 
 class NominalGain(Step):
@@ -19,6 +21,7 @@ class NominalGain(Step):
     title: ClassVar[str] = "Nominal gain"
     unit_out: ClassVar[str] = "keV"
     use_when: ClassVar[str] = "Energies are wanted that may be wrong by as much as pixels and detectors differ."
+    one_scale: ClassVar[bool] = True
     caution: ClassVar[str] = "It is no measurement of this detector: look for gain maps before."
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
@@ -53,4 +56,13 @@ class NominalGain(Step):
         """
         gains = np.array([stage.nominal_gain for stage in kind.stages], np.float32)
         np.divide(images.values, gains[images.stage], out=images.values)
-        images.one_scale = True
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Divide by the gain.
+
+        Returns
+        -------
+        sequence of named tuples
+            One operation, with a number of each stage.
+        """
+        return [DivideStages(tuple(np.float32(one.nominal_gain) for one in kind.stages))]

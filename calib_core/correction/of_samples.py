@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from calib_core.axes import Array
 from calib_core.correction.images import Images
+from calib_core.numerics.operations import Constant
+
+if TYPE_CHECKING:
+    from calib_core.correction.bound_constant import BoundConstant
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +82,56 @@ class OfSamples:
         found: Array = self.data[index, place]
         found[place < 0] = self.missing
         return found
+
+
+class NotBySample(TypeError):
+    """A constant is not in memory, has other values, or is not known by memory cells: no kernel takes it."""
+
+
+def images_of(found: BoundConstant, dtype: type, *entries: int) -> Constant:
+    """Images of a constant as kernels take them.
+
+    Parameters
+    ----------
+    found : BoundConstant
+    dtype : type
+        Of its values.
+    *entries : int
+        Of the first axis; all unless given.
+
+    Returns
+    -------
+    Constant
+
+    Raises
+    ------
+    NotBySample
+        It has none.
+    """
+    if not isinstance(found, OfSamples) or found.data.dtype != dtype:
+        raise NotBySample(f"a kernel takes images of {np.dtype(dtype)}, not what {found.why or 'memory'} has")
+    constant = Constant.of(found.data, found.cells, found.missing)
+    return constant._replace(images=tuple(constant.images[one] for one in entries)) if entries else constant
+
+
+def together(flags: Sequence[BoundConstant]) -> Sequence[BoundConstant]:
+    """Flags of several constants in one array, where all have the same images.
+
+    Parameters
+    ----------
+    flags : sequence of BoundConstant
+
+    Returns
+    -------
+    sequence of BoundConstant
+        One, or those that are given.
+    """
+    known = [one for one in flags if isinstance(one, OfSamples)]
+    same = {(one.cells, one.data.shape) for one in known}
+    if len(flags) < 2 or len(known) < len(flags) or len(same) > 1:
+        return flags
+    missing = np.bitwise_or.reduce([int(one.missing) for one in known])
+    return [OfSamples(np.bitwise_or.reduce([one.data for one in known]), known[0].cells, int(missing))]
 
 
 def places_of(own: tuple[int, ...] | None, cells: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -10,8 +11,10 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import OFFSET, ConstantKind
 from calib_core.correction.bound_constant import Constants, Given
 from calib_core.correction.images import Images
+from calib_core.correction.of_samples import images_of
 from calib_core.correction.step import Bound, Step
 from calib_core.detector import DetectorType
+from calib_core.numerics.operations import GiveUp, Operation, Subtract
 
 
 class Offset(Step):
@@ -41,6 +44,16 @@ class Offset(Step):
             The values are still codes, which cannot be below 0.
         """
         np.subtract(images.values, given[OFFSET.name].of(images), out=images.values, casting="same_kind")
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Subtract the offset.
+
+        Returns
+        -------
+        sequence of named tuples
+            One operation, of each sample's own stage.
+        """
+        return [Subtract(images_of(given[OFFSET.name], np.float32))]
 
 
 class OffsetOrFlag(Offset):
@@ -76,3 +89,14 @@ class OffsetOrFlag(Offset):
             return
         images.values[...] = np.nan
         images.mask |= np.uint32(BadPixels.NO_DARK_DATA)
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Subtract the offset, or give up.
+
+        Returns
+        -------
+        sequence of named tuples
+            One operation; without an offset it flags.
+        """
+        flag = np.uint32(BadPixels.NO_DARK_DATA)
+        return super().operations(given, kind, one_scale) if given else [GiveUp(flag)]

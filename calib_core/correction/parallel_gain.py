@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.step import Bound
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
+from calib_core.numerics.operations import Operation
 from calib_core.params import knob
 
 
@@ -107,6 +109,16 @@ class StageOfBitsOrParallel(StageOfBits):
                 wrong |= mine & (own != kind.stages[stage].code)
         images.mask[wrong] |= np.uint32(BadPixels.WRONG_GAIN_VALUE)
         images.use[wrong] = False
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Tell the stages by bits; in parallel gain other frames are looked at too.
+
+        Returns
+        -------
+        sequence of named tuples or None
+            None in parallel gain.
+        """
+        return None if kind.in_parallel else super().operations(given, kind, one_scale)
 
     def _margins(self) -> tuple[float, float]:
         return self.margin_high, self.margin_mid

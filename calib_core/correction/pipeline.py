@@ -11,7 +11,7 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.correction.bound_constant import BoundConstant, Constants
-from calib_core.correction.fused import Correct, MakeArray, fused
+from calib_core.correction.fused import AtOnce, MakeArray, fused
 from calib_core.correction.images import Images
 from calib_core.correction.step import Bound, CannotBeDone, Skipped, Step
 from calib_core.detector import DetectorType, Frames
@@ -82,7 +82,7 @@ class BoundPipeline:
         _apply(self.steps, images, kept)
 
     def corrected(self, frames: Frames, array: MakeArray = np.empty, kept: Collection[str] = ()) -> Images:
-        """Frames as they are stored after all steps, as many of which as there is a kernel for in one pass.
+        """Frames as they are stored after all steps, of which as many are done in one pass as can be.
 
         Parameters
         ----------
@@ -91,26 +91,34 @@ class BoundPipeline:
         array : callable
             Makes an array of a shape and type, with anything in it, for the images.
         kept : collection of str
-            Words of steps after which values are kept; those have to be done one by one.
+            Words of steps after which values are kept.
 
         Returns
         -------
         Images
             In arrays of their own but for gain bits and gain signal; bit for bit what :meth:`apply` makes of them.
         """
-        number, correct = (0, None) if kept else self._at_once
-        images = Images.of_frames(frames) if correct is None else correct(frames, array)
-        _apply(self.steps[number:], images, kept)
+        first, *others = self._works(frozenset(kept)) or (None,)
+        if isinstance(first, AtOnce):
+            images = first.corrected(frames, array)
+            _keep(first, images, kept)
+        else:
+            images, others = Images.of_frames(frames), [first, *others] if first is not None else []
+        _apply(others, images, kept)
         return images
 
     def __reduce__(self) -> tuple[type[BoundPipeline], tuple[object, ...]]:
         return BoundPipeline, (self.steps, self.skipped, self.kind)
 
+    def _works(self, kept: frozenset[str]) -> tuple[Bound | AtOnce, ...]:
+        """What is done, found out once."""
+        if kept not in self._found:
+            self._found[kept] = fused(self.steps, kept)
+        return self._found[kept]
+
     @cached_property
-    def _at_once(self) -> tuple[int, Correct | None]:
-        """How many of the first steps one kernel does, and the kernel; the others are done one by one."""
-        found = ((number, fused(self.steps[:number])) for number in range(len(self.steps), 0, -1))
-        return next((one for one in found if one[1] is not None), (0, None))
+    def _found(self) -> dict[frozenset[str], tuple[Bound | AtOnce, ...]]:
+        return {}
 
     def trace(self, images: Images) -> Iterator[tuple[Step, Images]]:
         """Look at images after each step; those given are not changed.
@@ -153,12 +161,17 @@ class BoundPipeline:
         return samples
 
 
-def _apply(steps: Sequence[Bound], images: Images, kept: Collection[str]) -> None:
+def _apply(steps: Sequence[Bound | AtOnce], images: Images, kept: Collection[str]) -> None:
     with np.errstate(all="ignore"):  # what comes of numbers that are none is flagged
         for one in steps:
             one.apply(images)
-            if one.step.word in kept:
-                images.kept[one.step.word] = images.values.copy()
+            _keep(one, images, kept)
+
+
+def _keep(done: Bound | AtOnce, images: Images, kept: Collection[str]) -> None:
+    last = done.steps[-1] if isinstance(done, AtOnce) else done
+    if last.step.word in kept:
+        images.kept[last.step.word] = images.values.copy()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -9,8 +10,10 @@ import numpy as np
 from calib_core.constants.constant import RELATIVE_GAIN, ConstantKind
 from calib_core.correction.bound_constant import Given
 from calib_core.correction.images import Images
+from calib_core.correction.of_samples import images_of
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
+from calib_core.numerics.operations import DivideKnown, Operation
 
 
 class GainPerEnergy(Step):
@@ -39,3 +42,13 @@ class GainPerEnergy(Step):
         gain = given[RELATIVE_GAIN.name].of(images)
         known = np.where(gain == 0, np.float32(np.nan), gain)
         np.divide(images.values, known, out=images.values, casting="same_kind")
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Divide by the gain.
+
+        Returns
+        -------
+        sequence of named tuples
+            One operation, for which a gain of 0 is none.
+        """
+        return [DivideKnown(images_of(given[RELATIVE_GAIN.name], np.float32))]

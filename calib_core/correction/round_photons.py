@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from calib_core.correction.images import Images
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadParameter
+from calib_core.numerics.operations import Operation, Round
 from calib_core.params import knob
 
 
@@ -55,3 +57,13 @@ class RoundPhotons(Step):
         np.add(values, np.float32(1 - self.threshold), out=values)
         np.floor(values, out=values)
         np.maximum(values, np.float32(0), out=values)
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Round.
+
+        Returns
+        -------
+        sequence of named tuples
+            One operation.
+        """
+        return [Round(np.float32(self.energy), np.float32(1 - self.threshold))]

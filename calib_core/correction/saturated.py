@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from calib_core.correction.bound_constant import Given
 from calib_core.correction.images import Images
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
+from calib_core.numerics.operations import Operation, RefuseFrom
 from calib_core.params import knob
 
 
@@ -42,3 +44,13 @@ class Saturated(Step):
         full = images.values >= min(self.threshold, kind.saturation)
         images.mask[full] |= np.uint32(BadPixels.VALUE_OUT_OF_RANGE)
         images.use &= ~full
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Flag saturated samples and refuse them.
+
+        Returns
+        -------
+        sequence of named tuples
+            One operation.
+        """
+        return [RefuseFrom(np.float32(min(self.threshold, kind.saturation)), np.uint32(BadPixels.VALUE_OUT_OF_RANGE))]

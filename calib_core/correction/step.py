@@ -12,8 +12,10 @@ from calib_core.constants.constant import ConstantKind
 from calib_core.correction.bound_constant import BoundConstant, Constants, Given
 from calib_core.correction.images import Images
 from calib_core.correction.of_frames import OfFrames
+from calib_core.correction.of_samples import NotBySample
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
+from calib_core.numerics.operations import Operation
 from calib_core.params import Part
 
 if TYPE_CHECKING:
@@ -66,6 +68,30 @@ class Bound:
             Of the module whose constants these are, in the unit that the step takes.
         """
         self.step.apply(images, self.given, self.kind)
+        images.one_scale |= self.step.one_scale
+
+    def operations(self, one_scale: bool) -> Sequence[Operation] | None:
+        """Its work as operations on single samples, which do together with others what :meth:`apply` does.
+
+        Parameters
+        ----------
+        one_scale : bool
+            Whether signals of all gain stages are on one scale before.
+
+        Returns
+        -------
+        sequence of named tuples or None
+            None where it has none, or kernels cannot take its constants.
+        """
+        kind = type(self.step)
+        # a step with other work than the one that it stems from has none of its operations
+        work = next(one for one in kind.__mro__ if {"apply", "operations"} & vars(one).keys())
+        if "operations" not in vars(work):
+            return None
+        try:
+            return self.step.operations(self.given, self.kind, one_scale)
+        except NotBySample:
+            return None
 
 
 class Step(Part):
@@ -93,6 +119,8 @@ class Step(Part):
         out of all, or it is done without them and flags what it cannot do.
     finds, found_help : str
         Type of what it finds for each sample, such as ``i4``, and what that is; empty where it finds no such image.
+    one_scale : bool
+        Whether signals of all gain stages are on one scale after it.
     of_frames : OfFrames, optional
         What it puts of each frame into ``images.found``, float32, for corrected files.
     """
@@ -110,6 +138,7 @@ class Step(Part):
     if_some_lack: ClassVar[Literal["refuse", "leave out", "flag"]] = "refuse"
     finds: ClassVar[str] = ""
     found_help: ClassVar[str] = ""
+    one_scale: ClassVar[bool] = False
     of_frames: ClassVar[OfFrames | None] = None
 
     @property
@@ -277,6 +306,30 @@ class Step(Part):
         kind : DetectorType
             As the data are to be understood at the operating condition.
         """
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """What :meth:`apply` does, as operations on single samples with the same bits.
+
+        Parameters
+        ----------
+        given : mapping
+            As for :meth:`apply`, in memory.
+        kind : DetectorType
+        one_scale : bool
+            Whether signals of all gain stages are on one scale before.
+
+        Returns
+        -------
+        sequence of named tuples or None
+            Of :mod:`calib_core.numerics.operations`, one that tells gain stages first; None where the step looks at
+            more than single samples.
+
+        Raises
+        ------
+        NotBySample
+            Kernels cannot take a constant.
+        """
+        return None
 
     def of_pixel(self, samples: Array, given: Given, kind: DetectorType, at: tuple[int, int, int]) -> Array:
         """What becomes of the samples of one pixel, for its inspector.

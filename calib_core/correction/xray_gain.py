@@ -14,11 +14,12 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import SLOPES_FF, ConstantKind
 from calib_core.correction.bound_constant import Constants, Given
 from calib_core.correction.images import Images
-from calib_core.correction.of_samples import OfSamples
+from calib_core.correction.of_samples import NotBySample, OfSamples, images_of
 from calib_core.correction.step import Bound, Step
 from calib_core.correction.when_read import WhenRead, unit_of
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
+from calib_core.numerics.operations import AddFlags, Divide, GiveUpOthers, Operation
 from calib_core.params import knob
 
 
@@ -131,3 +132,17 @@ class XrayGain(Step):
             other = images.stage > 0
             images.values[other] = np.nan
             images.mask[other] |= np.uint32(BadPixels.CI_EVAL_ERROR)
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Divide by the gain, and give up what is on another scale.
+
+        Returns
+        -------
+        sequence of named tuples
+            Division and flags; where stages are on scales of their own, an operation that gives up the others.
+        """
+        found = given[SLOPES_FF.name]
+        if not isinstance(found, FlatField):
+            raise NotBySample("gains are made when constants are read")
+        others = [] if one_scale else [GiveUpOthers(np.uint32(BadPixels.CI_EVAL_ERROR))]
+        return [Divide(images_of(found.gain, np.float32)), AddFlags(images_of(found.flags, np.uint32)), *others]

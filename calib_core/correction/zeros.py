@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from calib_core.correction.bound_constant import Given
 from calib_core.correction.images import Images
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
+from calib_core.numerics.operations import Operation, ZeroNotFinite, ZeroOutside
 from calib_core.params import Limits, knob
 
 
@@ -39,6 +41,16 @@ class ZeroNans(Step):
         none = ~np.isfinite(images.values)
         images.values[none] = 0
         images.mask[none] |= np.uint32(BadPixels.VALUE_IS_NAN)
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Set the samples.
+
+        Returns
+        -------
+        sequence of named tuples
+            One operation.
+        """
+        return [ZeroNotFinite(np.uint32(BadPixels.VALUE_IS_NAN))]
 
 
 class ZeroOrange(Step):
@@ -70,3 +82,14 @@ class ZeroOrange(Step):
         out = (images.values < np.float32(low)) | (images.values > np.float32(high))
         images.values[out] = 0
         images.mask[out] |= np.uint32(BadPixels.VALUE_OUT_OF_RANGE)
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Set the samples.
+
+        Returns
+        -------
+        sequence of named tuples
+            One operation.
+        """
+        low, high = self.range
+        return [ZeroOutside(np.float32(low), np.float32(high), np.uint32(BadPixels.VALUE_OUT_OF_RANGE))]

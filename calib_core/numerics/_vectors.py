@@ -15,6 +15,7 @@ from numba import types
 from numba.core import cgutils
 
 I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
+F32 = ir.FloatType()
 
 Value = Any
 
@@ -44,6 +45,11 @@ def pair_products(context: Any) -> tuple[int, str]:
                 (min(_PAIR_PRODUCTS), ""))
 
 
+def bytes_of(scalar: Any) -> int:
+    """Size of a scalar type."""
+    return 4 if scalar == F32 else scalar.width // 8
+
+
 class Vectors:
     """Vector instructions on arrays at one pixel offset."""
 
@@ -67,7 +73,7 @@ class Vectors:
         """
         return ir.VectorType(scalar, self.lanes)
 
-    def constant(self, scalar: Any, value: int) -> Value:
+    def constant(self, scalar: Any, value: float) -> Value:
         """Make a constant vector.
 
         Parameters
@@ -107,7 +113,7 @@ class Vectors:
             Of one element.
         """
         place = self.place(pointer, scalar)
-        return self.builder.load(place, align=scalar.width // 8, typ=self.type_of(scalar))
+        return self.builder.load(place, align=bytes_of(scalar), typ=self.type_of(scalar))
 
     def add_to(self, pointer: Value, scalar: Any, value: Value) -> None:
         """Add to the vector at the offset in memory.
@@ -122,7 +128,7 @@ class Vectors:
             Of that type; sums beyond it wrap around.
         """
         total = self.builder.add(self.load(pointer, scalar), value)
-        self.builder.store(total, self.place(pointer, scalar), align=scalar.width // 8)
+        self.builder.store(total, self.place(pointer, scalar), align=bytes_of(scalar))
 
     def stream(self, pointer: Value, scalar: Any, value: Value) -> None:
         """Store the vector at the offset past the caches, which neither read what was there nor keep what is.
@@ -137,7 +143,7 @@ class Vectors:
             Of that type.
         """
         place = self.place(pointer, scalar)
-        stored = self.builder.store(value, place, align=self.lanes * scalar.width // 8)
+        stored = self.builder.store(value, place, align=self.lanes * bytes_of(scalar))
         stored.set_metadata("nontemporal", self.builder.module.add_metadata([I32(1)]))
 
     def place(self, pointer: Value, scalar: Any) -> Value:
@@ -280,16 +286,18 @@ class Vectors:
         zero = ir.Constant(values[0].type, [0] * self.lanes)
         return [self.builder.select(m, v, zero) for m, v in zip(masks, values, strict=True)]
 
-    def prefetch(self, pointer: Value) -> None:
-        """Ask for a cache line of samples; never fails, wherever the pointer leads.
+    def prefetch(self, pointer: Value, scalar: Any = I16) -> None:
+        """Ask for a cache line; never fails, wherever the pointer leads.
 
         Parameters
         ----------
-        pointer : pointer to uint16
-            Start of the array; the line that holds the sample at the offset is fetched for reading, into the second
+        pointer : pointer to ``scalar``
+            Start of the array; the line that holds the element at the offset is fetched for reading, into the second
             level.
+        scalar : ir.IntType
+            Of one element; samples unless given.
         """
-        place = self.builder.gep(pointer, [self.offset], source_etype=I16)
+        place = self.builder.bitcast(self.builder.gep(pointer, [self.offset], source_etype=scalar), I8.as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [place.type, I32, I32, I32])
         function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
         read, second_level, data = I32(0), I32(2), I32(1)

@@ -15,6 +15,10 @@ from typing import Any
 
 #: Pixels that an inner loop takes at once.
 LANES = 32
+#: Samples that go through the operations of a correction together, and those of a tile, which stays in the cache.
+PATCH, CORRECTED = 16, 4096
+#: Bytes from one copy of a constant's tile to the next.
+ROOM = 4 * CORRECTED + 128
 #: Frames of which the bisection in 8 bits takes a multiple.
 NARROW_STEP = 4
 #: Frames that the inner loop of the moments takes at once.

@@ -22,6 +22,7 @@ from calib_core.numerics import (
     moments,
     noise_peak,
     normality,
+    operations,
     order,
     residuals,
     robust,
@@ -107,21 +108,27 @@ def _calls() -> list[Callable[[], object]]:
 
 
 def _of_corrections(block: Array, bits: Array, place: Array) -> list[Callable[[], object]]:
-    """Corrections with all their constants; those without some are compiled when somebody has only these."""
+    """Corrections with all their constants; other chains are compiled when somebody has them."""
     def images(number: int, kind: Any) -> Array:
         return np.ones((number, 1, block.shape[2]), kind)
 
-    out, flags = corrections.Out.empty(len(block), block.shape[2]), corrections.Flags(1, 2, 4, 8)
+    def constant(number: int, kind: Any = np.float32) -> operations.Constant:
+        return operations.Constant.of(images(number, kind), (0,), 0)
+
+    out, flag = corrections.Samples.empty(len(block), block.shape[2]), np.uint32(1)
+    bad, none = operations.AddFlags(constant(3, np.uint32)), operations.FlagNotFinite(flag)
+    by_signal = operations.OfSignal(constant(2), np.uint16(9), flag, flag)
+    by_bits = operations.OfBits((np.uint8(0), np.uint8(1), np.uint8(3)), flag)
+    along = operations.AlongLines(constant(3), constant(1, np.uint8), constant(2), np.float32(4), True, flag)
+    offset, flat = operations.Subtract(constant(3)), operations.Divide(constant(1))
     pixels, sums = images(1, np.float32)[0, 0], (np.int64, np.int64, np.uint32, np.uint32)
     total, squares, count, mask = (np.zeros(pixels.shape, kind) for kind in sums)
     stage, use = np.zeros(pixels.shape, np.uint8), np.ones(pixels.shape, np.bool_)
     return [
-        lambda: corrections.by_signal(
-            block, 0, place, images(2, np.float32), 0, images(3, np.float32),
-            (images(4, np.float32), images(1, np.uint8)[0]), 4.0, True,
-            (images(1, np.float32)[0], images(1, np.uint32)[0]), images(3, np.uint32), True, (0, 0), 9, flags, out),
-        lambda: corrections.by_bits(block, bits, place, (0, 1, 3), images(3, np.float32), images(3, np.float32),
-                                    images(3, np.uint32), True, 0, flags, out),
+        lambda: corrections.correct(block, 0, None, place, by_signal, (
+            offset, along, flat, operations.AddFlags(constant(1, np.uint32)), bad, none), out),
+        lambda: corrections.correct(
+            block, 0, bits, place, by_bits, (offset, operations.DivideKnown(constant(3)), bad, none), out),
         lambda: frame_sums.add_frame(pixels, mask, stage, use, 64, 1e5, (total, squares, count, mask.copy()),
                                      images(3, np.uint32)[:, 0]),
         lambda: frame_sums.sum_frames(block[:, 0]),

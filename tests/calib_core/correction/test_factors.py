@@ -12,6 +12,7 @@ from calib_core.correction.bound_constant import Known
 from calib_core.correction.factors import GainFactor
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.offset import OffsetOrFlag
+from calib_core.correction.step import Bound
 from calib_core.detectors.gotthard2 import GOTTHARD2
 from calib_core.errors import BadInput
 
@@ -23,7 +24,7 @@ def test_each_sample_is_multiplied_by_the_factor_of_its_cell_and_stage() -> None
     images.stage, images.cell = np.array([[[0, 1, 2]], [[2, 1, 0]]], np.uint8), np.array([3, 4])
     factors = np.array([[[[1, 1, 1]], [[2, 2, 2]]], [[[10, 20, 30]], [[40, 50, 60]]],
                         [[[100, 200, np.nan]], [[400, 500, 600]]]], np.float32)
-    GainFactor().apply(images, {"RelativeGain": OfSamples(factors, (3, 4))}, GOTTHARD2)
+    Bound(GainFactor(), {"RelativeGain": OfSamples(factors, (3, 4))}, GOTTHARD2).apply(images)
     np.testing.assert_array_equal(images.values, np.float32([[[1, 40, np.nan]], [[1600, 250, 12]]]))
     assert images.one_scale
 

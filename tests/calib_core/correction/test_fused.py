@@ -13,7 +13,7 @@ from calib_core.correction.asic_common_mode import AsicCommonMode
 from calib_core.correction.bound_constant import Given
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.force_gain import ForceHigh
-from calib_core.correction.fused import fused
+from calib_core.correction.fused import AtOnce, fused
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.images import Images
 from calib_core.correction.mask import Mask, MaskWithCapacitor
@@ -23,7 +23,7 @@ from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.correction.relative_gain import GainPerEnergy
 from calib_core.correction.set_min import SetMinimum
-from calib_core.correction.step import Step
+from calib_core.correction.step import Bound, Step
 from calib_core.correction.xray_gain import XrayGain
 from calib_core.detector import DetectorType, Frames
 from calib_core.detectors.agipd import AGIPD1M
@@ -88,7 +88,7 @@ def frames(kind: Any, bits: bool) -> Frames:
 
 def check(steps: list[Step], kind: Any, memory: Memory, bits: bool, at_once: bool = True) -> BoundPipeline:
     bound = Pipeline(steps).bind(memory, kind).read()
-    assert (fused(bound.steps) is not None) == at_once
+    assert (len(fused(bound.steps)) == 1) == at_once
     given = frames(kind, bits)
     one_by_one = Images.of_frames(given)
     bound.apply(one_by_one)
@@ -134,18 +134,38 @@ def test_one_image_for_all_frames() -> None:
 
 
 @pytest.mark.parametrize("name", ["BadPixelsFF", "SlopesFF", "Offset"])
-def test_constants_of_other_memory_cells_are_done_one_by_one(name: str) -> None:
+def test_constants_may_have_other_memory_cells(name: str) -> None:
     steps = [StageOfSignal(), Offset(), RelativeGain(), XrayGain(), MaskWithCapacitor()]
-    check(steps, AGIPD, constants(**{name: (0, 3, 4)}), bits=False, at_once=False)
+    check(steps, AGIPD, constants(**{name: (0, 3, 4)}), bits=False)
 
 
-def test_other_chains_are_done_one_by_one() -> None:
-    levels = np.array([4900, 8000, 11000])[:, None, None, None] * np.ones((3, 3, *SHAPE), np.float32)
+def test_steps_that_look_at_more_than_single_samples_are_done_alone() -> None:
+    levels = np.array([4900, 8000, 11000], np.float32)[:, None, None, None] * np.ones((3, 3, *SHAPE), np.float32)
     apart = {"Offset": OfSamples(levels, CELLS), "Noise": OfSamples(np.full_like(levels, 8), CELLS)}
     memory = constants()
     memory._found |= apart
-    check([StageOfSignal(), ForceHigh(), Offset(), Mask()], AGIPD, memory, bits=False, at_once=False)
-    check([Offset(), Mask()], AGIPD, constants(), bits=False, at_once=False)
+    bound = check([StageOfSignal(), ForceHigh(), Offset(), Mask()], AGIPD, memory, bits=False, at_once=False)
+    assert [type(one) for one in fused(bound.steps)] == [Bound, Bound, AtOnce]
+
+
+def test_without_a_step_that_tells_stages_all_samples_are_of_the_first() -> None:
+    check([Offset(), Mask()], AGIPD, constants(), bits=False)
+
+
+def test_constants_of_other_types_are_left_to_the_steps() -> None:
+    memory = constants()
+    memory._found["Offset"] = replace(memory._found["Offset"], data=memory._found["Offset"].data.astype(float))
+    check([StageOfSignal(), Offset(), Mask()], AGIPD, memory, bits=False, at_once=False)
+
+
+def test_values_are_kept_after_steps_that_are_done_together() -> None:
+    bound = check([StageOfBits(), Offset(), GainPerEnergy(), Mask()], JF, constants(), bits=True)
+    given, one_by_one = frames(JF, bits=True), Images.of_frames(frames(JF, bits=True))
+    bound.apply(one_by_one, ("offset",))
+    found = bound.corrected(given, kept=("offset",))
+    assert [len(one.steps) for one in fused(bound.steps, ("offset",)) if isinstance(one, AtOnce)] == [2, 2]
+    np.testing.assert_array_equal(found.kept["offset"], one_by_one.kept["offset"])
+    np.testing.assert_array_equal(found.values, one_by_one.values)
 
 
 def test_of_a_chain_with_other_steps_between_the_first_are_done_in_one_pass() -> None:
@@ -158,8 +178,7 @@ def test_of_a_chain_with_other_steps_between_the_first_are_done_in_one_pass() ->
     steps = [StageOfSignal(), Offset(), SetMinimum(), NoisePeak(widest_filter=30), AsicCommonMode(), RelativeGain(),
              XrayGain(), MaskWithCapacitor()]
     bound = Pipeline(steps).bind(memory, replace(AGIPD, asic_shape=(37, 65))).read()
-    assert fused(bound.steps) is None
-    assert bound._at_once[0] == 2
+    assert [len(one.steps) if isinstance(one, AtOnce) else 1 for one in fused(bound.steps)] == [2, 1, 1, 1, 3]
     one_by_one = Images.of_frames(given)
     bound.apply(one_by_one)
     found = bound.corrected(given)

@@ -15,7 +15,7 @@ CODE = """
 import hashlib, json, sys
 from itertools import product
 import numpy as np
-from calib_core.numerics import _tiles, first_samples, moments, robust
+from calib_core.numerics import _tiles, corrections, first_samples, moments, operations, robust
 
 rng = np.random.default_rng(5)
 digest, uses = hashlib.sha256(), {}
@@ -56,7 +56,33 @@ for frames, top in ((1, 300), (9, 16384), (17, 65536), (64, 200), (129, 16384)):
     np.testing.assert_array_equal(middle, np.median(block[:, 0], axis=0))
     for one in robust.gate(middle, mad, 3.0, 2.0, 1, top - 1):
         digest.update(one.tobytes())
-code = [text for kernel in (_tiles.add_block, robust._medians) for text in kernel.inspect_asm().values()]
+shape = (3, 2, 4096 + 77)
+block, cell = rng.integers(0, 65536, (9, 2, shape[2]), np.uint16), np.array([0, 5, 5, 5, 5, 5, 1, 2, 5])
+def constant(number, kind=np.float32):
+    values = rng.normal(9, 4, (number, *shape[1:])).astype(kind)
+    if kind == np.float32:
+        values[rng.random(values.shape) < 0.1] = np.nan
+    return operations.Constant.of(values, (1, 5), 3)
+flag = [np.uint32(1 << i) for i in range(9)]
+thresholds = operations.Constant.of(rng.uniform(0, 65536, (2, *shape[1:])).astype(np.float32), (1, 5), np.nan)
+chain = (operations.FlagFrom(np.float32(999), flag[2]), operations.RefuseFrom(np.float32(60000), flag[3]),
+         operations.Subtract(constant(3)), operations.AlongLines(
+             constant(3), constant(1, np.uint8), constant(2), np.float32(4.4), True, flag[4]),
+         operations.Multiply(constant(2)), operations.Divide(constant(1)), operations.DivideKnown(constant(3)),
+         operations.DivideStages((np.float32(3), np.float32(5), np.float32(7))),
+         operations.AddFlags(constant(3, np.uint32)), operations.FlagNotFinite(flag[5]),
+         operations.Round(np.float32(.3), np.float32(.4)), operations.ZeroOutside(np.float32(-9), np.float32(999), flag[6]), operations.ZeroNotFinite(flag[7]))
+for stages in (operations.OfSignal(thresholds, np.uint16(65000), flag[0], flag[1]), operations.Fixed(np.uint8(2)),
+               operations.OfBits((np.uint8(0), np.uint8(1), np.uint8(3)), flag[0])):
+    out = corrections.Samples.empty(9, shape[2])
+    bits = rng.integers(0, 4, (9, shape[2]), np.uint8)
+    corrections.correct(block, 1, bits, cell, stages, chain, out)
+    for again in range(2):
+        for one in (out.values, out.stage, out.mask, out.use):
+            digest.update(one.tobytes())
+        corrections.go_on(out, bits, cell, operations.Kept(), chain[:4])
+kernels = (_tiles.add_block, robust._medians, corrections._correct)
+code = [text for kernel in kernels for text in kernel.inspect_asm().values()]
 print(json.dumps({"digest": digest.hexdigest(), "wide": sum("ymm" in text or "zmm" in text for text in code),
                   "pairs": sum("pmaddwd" in text or "vpdpwssd" in text for text in code), "all": len(code)}))
 """
