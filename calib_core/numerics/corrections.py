@@ -21,8 +21,8 @@ from calib_core.numerics.operations import Kept, OfBits, OfSignal, Operation, St
 
 _Array = NDArray[Any]
 
-correct_tile, copy_tile, write_past = inner_loops(
-    "calib_core.numerics._operations", "correct_tile", "copy_tile", "write_past")
+correct_tile, copy_tile = inner_loops("calib_core.numerics._operations", "correct_tile", "copy_tile")
+write_past, = inner_loops("calib_core.numerics._past_caches", "write_past")
 order_stores, = inner_loops("calib_core.numerics._rows", "order_stores")
 
 

@@ -71,7 +71,8 @@ chain = (operations.FlagFrom(np.float32(999), flag[2]), operations.RefuseFrom(np
          operations.Multiply(constant(2)), operations.Divide(constant(1)), operations.DivideKnown(constant(3)),
          operations.DivideStages((np.float32(3), np.float32(5), np.float32(7))),
          operations.AddFlags(constant(3, np.uint32)), operations.FlagNotFinite(flag[5]),
-         operations.Round(np.float32(.3), np.float32(.4)), operations.ZeroOutside(np.float32(-9), np.float32(999), flag[6]), operations.ZeroNotFinite(flag[7]))
+         operations.Round(np.float32(.3), np.float32(.4)),
+         operations.ZeroOutside(np.float32(-9), np.float32(999), flag[6]), operations.ZeroNotFinite(flag[7]))
 for stages in (operations.OfSignal(thresholds, np.uint16(65000), flag[0], flag[1]), operations.Fixed(np.uint8(2)),
                operations.OfBits((np.uint8(0), np.uint8(1), np.uint8(3)), flag[0])):
     out = corrections.Samples.empty(9, shape[2])
