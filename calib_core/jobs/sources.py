@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 
+import numpy as np
+
 from calib_core.axes import Axis
 from calib_core.characterisation.unit import Block, Chunk, Context, Unit
 from calib_core.io.frames import ModuleFrames
@@ -54,7 +56,9 @@ class Source:
     def _blocks(self, unit: Unit, stored: Stored) -> Iterator[Block]:
         """One entry of the unit's block after the other, so that large constants need little memory."""
         for index in unit.block:
-            yield Block(index, {name: one.entries([index])[:, 0] for name, one in stored.items()})
+            part = slice(index, index + 1)
+            yield Block(index, {
+                name: np.ascontiguousarray(one.entries(part)[:, 0]) for name, one in stored.items()})
 
     def entries(self, axis: Axis, module: int | None, keys: tuple[str, ...]) -> tuple[tuple[int, ...], int]:
         """Indices of an axis of memory cells that inputs have data of, and the most frames that one of them has."""

@@ -36,6 +36,8 @@ _LEFT_FREE = 1 << 30
 REACH = 16
 #: Memory cells whose order in memory is changed together, so that what is read for one is still near for the next.
 _TOGETHER = 32
+#: Memory cells that are read together: all that a chunk holds of them comes at once, and little else is in memory.
+_AT_ONCE = 4
 _CELL = "cell"
 
 
@@ -161,11 +163,14 @@ class ByCell:
             raise Cancelled("What was being read is not wanted any more.")
 
     def _of_file(self, cells: slice) -> Array:
-        """Entries of the first axis one after the other, so that few of many need little memory."""
-        layout = self._layout
-        values = np.empty((len(layout.entries), len(range(layout.cells)[cells]), *layout.shape), layout.dtype)
-        for out, entry in zip(values, layout.entries, strict=True):
-            out[...] = self._stored.entries([entry], layout.first, layout.order, cells)[0]
+        """A few memory cells at a time, with all that a chunk holds of them, so that each chunk is read once."""
+        layout, wanted = self._layout, range(self._layout.cells)[cells]
+        values = np.empty((len(layout.entries), len(wanted), *layout.shape), layout.dtype)
+        for first in range(0, len(wanted), _AT_ONCE):
+            some = wanted[first:first + _AT_ONCE]
+            found = self._stored.entries(slice(some.start, some.stop), layout.order)
+            for out, entry in zip(values, layout.entries, strict=True):
+                out[first:first + len(some)] = found[entry]
         return values
 
     @property

@@ -124,33 +124,34 @@ class StoredConstant:
             present = "count" in _group(file)
         return self._ordered("count", dims) if present else None
 
-    def entries(
-        self, indices: Sequence[int], split: str = "cell", dims: Sequence[str] = INTERNAL_DIMS,
-        cells: slice = slice(None),
-    ) -> Array:
-        """Like :meth:`values`, of some entries of one axis, ascending; all of it where the file has no such axis.
+    def entries(self, cells: slice, dims: Sequence[str] = INTERNAL_DIMS) -> Array:
+        """Like :meth:`values`, of some memory cells; all of it where the file has no such axis.
 
         Parameters
         ----------
-        indices : sequence of int
-        split : str
-        dims : sequence of str
         cells : slice
-            Memory cells, where they are another axis.
-        """
-        others = {"cell": cells}
-        part = tuple(list(indices) if dim == split else others.get(dim, slice(None)) for dim in self.dims)
-        return self._ordered("data", dims, part)
+        dims : sequence of str
 
-    def _ordered(self, name: str, dims: Sequence[str], part: tuple[Any, ...] = ()) -> Array:
+        Returns
+        -------
+        array
+            In the file's order in memory: whoever needs another one copies it.
+        """
+        return self._as_stored("data", dims, tuple(cells if dim == "cell" else slice(None) for dim in self.dims))
+
+    def _ordered(self, name: str, dims: Sequence[str]) -> Array:
+        return np.ascontiguousarray(self._as_stored(name, dims))
+
+    def _as_stored(self, name: str, dims: Sequence[str], part: tuple[slice, ...] = ()) -> Array:
+        """Values with their axes in some order, and in the file's in memory."""
         if not self.dims or not set(self.dims) <= set(dims):
             raise BadInput(f"{self.path} has the axes {self.dims or 'without names'}, not {tuple(dims)}.")
         with _sealed(self.path, whole=True) as file:
-            stored = _group(file)[name][part or ()]
+            stored: Array = _group(file)[name][part or ()]
         missing = [dim for dim in dims if dim not in self.dims]
         order = [*missing, *self.dims]
         whole = stored[(np.newaxis,) * len(missing)]
-        return np.ascontiguousarray(whole.transpose([order.index(dim) for dim in dims]))
+        return whole.transpose([order.index(dim) for dim in dims])
 
 
 def write_constant(
