@@ -228,7 +228,7 @@ def _correct(vectors: Vectors, given: SimpleNamespace) -> None:
         _go_through(samples)
         return
     for one in samples.given.coming:
-        vectors.prefetch(one)
+        vectors.prefetch(one, one.type.pointee)
     begun = samples.value, samples.mask, samples.use
     with builder.if_else(vectors.some(samples._beyond(0)), likely=False) as (mixed, same):
         with mixed:
@@ -329,14 +329,19 @@ def _generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any
     row = builder.add(builder.mul(frame, pixels), start)
     first = builder.add(builder.mul(builder.mul(frame, planes), pixels), start)
     second = builder.add(first, builder.mul(given.plane, pixels))
-    apart = builder.mul(builder.mul(builder.sub(ahead, frame), planes), pixels)
+    rows = builder.mul(builder.sub(ahead, frame), pixels)
+    apart = builder.mul(rows, planes)
 
     def beyond(place: Value, offset: Value) -> Value:
         return builder.gep(place, [offset], source_etype=place.type.pointee)
 
     given.samples, given.signal = beyond(given.samples, first), beyond(given.samples, second)
-    given.coming = [beyond(given.samples, apart), beyond(given.signal, apart)]
-    given.bits = None if given.bits is None else beyond(given.bits, row)
+    given.coming = [beyond(given.samples, apart)]
+    if given.stages.name == "of_signal":
+        given.coming.append(beyond(given.signal, apart))
+    if given.bits is not None:
+        given.bits = beyond(given.bits, row)
+        given.coming.append(beyond(given.bits, rows))
     given.kept = None if given.kept is None else [beyond(one, row) for one in given.kept]
     each_patch(builder, given.samples, size, PATCH, lambda vectors: _correct(vectors, given))
     return context.get_dummy_value()

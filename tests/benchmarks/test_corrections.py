@@ -1,9 +1,10 @@
-"""Corrections in one pass against a copy of the same bytes, and against NumPy."""
+"""Corrections in one pass against a copy of the same bytes, against NumPy, and against what others took."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from numba import njit
 
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
@@ -19,6 +20,11 @@ from calib_core.detectors.agipd import AGIPD1M
 from calib_core.detectors.jungfrau import JUNGFRAU
 from calib_core.io.buffers import Buffers
 
+from .conftest import ratios
+
+#: Time that the serial kernel of jungfrau_utils takes in units of :func:`convert`, as was once recorded: 64 frames of
+#: 512 × 1024, one thread; it makes values alone, without mask and stages.
+JUNGFRAU_UTILS = 11.5
 CELLS, TRAINS = 16, 16
 
 
@@ -57,6 +63,34 @@ def frames_of(kind, cells, trains, in_train_order):
         block[:, 1] = rng.integers(5600, 5900, block[:, 1].shape)
         block[:, 1][rng.random(block[:, 1].shape) < 0.01] = 7200
     return Frames(block, cell, np.arange(n, dtype=np.uint64), bits, kind.signal_plane)
+
+
+@njit(nogil=True, cache=True)
+def convert(block, out):
+    """Codes into numbers, which is the least that any correction does."""
+    for frame in range(block.shape[0]):
+        row, values = block[frame], out[frame]
+        for i in range(row.size):
+            values[i] = np.float32(row[i])
+
+
+def test_against_jungfrau_utils_as_recorded(bars):
+    """Values, mask and stages against its values alone; what it took is a recorded multiple of a conversion."""
+    steps = [StageOfBits(), Offset(), GainPerEnergy(), Mask()]
+    pipeline = Pipeline(steps).bind(Memory(1, JUNGFRAU.shape), JUNGFRAU).read()
+    given, buffers = frames_of(JUNGFRAU, 1, 64, False), Buffers()
+    flat = given.block.reshape(len(given), -1)
+    out = np.ones(flat.shape, np.float32)
+
+    def ours():
+        return pipeline.corrected(given, buffers.array)
+
+    def plain():
+        convert(flat, out)
+
+    ours(), plain()
+    found = [JUNGFRAU_UTILS * one for one in ratios(ours, plain, 7)]
+    bars.ratio("correct_jungfrau_vs_jungfrau_utils_recorded", found, 6.5)
 
 
 @pytest.mark.parametrize(("kind", "cells", "in_train_order", "goal"), [
