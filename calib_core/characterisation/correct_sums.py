@@ -49,16 +49,16 @@ class _Locks:
 class _Constants:
     """Steps with their constants in memory: of all memory cells once for all workers, else of a block for each."""
 
-    def __init__(self, bound: BoundPipeline, blocks: Sequence[Sequence[int]]) -> None:
-        self._bound, self._blocks, self._lock = bound, blocks, Lock()
+    def __init__(self, bound: BoundPipeline, blocks: Sequence[Sequence[int]], kept: Sequence[str]) -> None:
+        self._bound, self._blocks, self._kept, self._lock = bound, blocks, kept, Lock()
         self._ready: tuple[int, BoundPipeline] | None = None
 
     def __reduce__(self) -> tuple[type[_Constants], tuple[object, ...]]:
-        return _Constants, (self._bound, self._blocks)
+        return _Constants, (self._bound, self._blocks, self._kept)
 
     def beside(self) -> _Constants:
         """Those of another worker, who may be at another block."""
-        return self if len(self._blocks) == 1 else _Constants(self._bound, self._blocks)
+        return self if len(self._blocks) == 1 else _Constants(self._bound, self._blocks, self._kept)
 
     def of(self, cell: int) -> BoundPipeline:
         """Steps for a memory cell; constants of another block than before are let go of."""
@@ -66,7 +66,8 @@ class _Constants:
         with self._lock:
             if self._ready is None or self._ready[0] != block:
                 self._ready = None
-                self._ready = block, self._bound.read([int(one) for one in self._blocks[block]]).prepared()
+                cells = [int(one) for one in self._blocks[block]]
+                self._ready = block, self._bound.read(cells).prepared(self._kept)
             return self._ready[1]
 
 
@@ -94,7 +95,7 @@ class Summary(Accumulator):
         self._kept, self._classifies = kept, classifies
         self._buffers = context.buffers
         self._unit, self._part, self._sink = unit, unit, context.sink
-        self._constants = _Constants(pipeline, context.blocks(context.labels(unit, "cell")))
+        self._constants = _Constants(pipeline, context.blocks(context.labels(unit, "cell")), kept)
         self._together = max(1, TOGETHER // kind.pixels)
         self._place = {label: place for place, label in enumerate(context.labels(unit, "cell"))}
         cells, shape = len(unit.block), kind.shape

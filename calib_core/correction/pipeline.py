@@ -63,9 +63,15 @@ class BoundPipeline:
         known: dict[int, BoundConstant] = {}
         return replace(self, steps=tuple(one.read(cells, known) for one in self.steps))
 
-    def prepared(self) -> BoundPipeline:
-        """The same, once all is made of its constants that a kernel takes: threads would each make it."""
-        _ = self._at_once
+    def prepared(self, kept: Collection[str] = ()) -> BoundPipeline:
+        """The same, once all is made of its constants that a kernel takes: threads would each make it.
+
+        Parameters
+        ----------
+        kept : collection of str
+            As of :meth:`corrected`.
+        """
+        self._works(frozenset(kept))
         return self
 
     def apply(self, images: Images, kept: Collection[str] = ()) -> None:
