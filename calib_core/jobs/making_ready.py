@@ -106,7 +106,8 @@ class MakingReady:
         said = time.monotonic()
         while (work := self._take()) is not None:
             self._make(*work)
-            if time.monotonic() - said > _TELL_INTERVAL or not self.words:
+            # whoever looks at a module does not wait for the next one
+            if work[0] in self._first or time.monotonic() - said > _TELL_INTERVAL or not self.words:
                 self._told()
                 said = time.monotonic()
 
