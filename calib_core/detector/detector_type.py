@@ -19,6 +19,7 @@ from calib_core.detector.corrected_layout import CorrectedLayout
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
 from calib_core.detector.expected_events import ExpectedEvents
 from calib_core.detector.frames import Frames
+from calib_core.detector.injection import Injection
 from calib_core.detector.raw_layout import RawLayout
 from calib_core.detector.simulated import Simulated
 
@@ -179,6 +180,8 @@ class DetectorType:
     operated : callable, optional
         ``operated(this type, values of the condition) -> DetectorType`` where an operating condition changes what
         the data mean.
+    injection : Injection, optional
+        How it charges pixels by itself; None where it does not.
     simulated : Simulated, optional
         What the simulator knows of this type; None where it cannot be simulated.
     simulate_control : callable
@@ -225,6 +228,7 @@ class DetectorType:
     component: str = ""
     corrected: CorrectedLayout | None = None
     events: ExpectedEvents | None = None
+    injection: Injection | None = None
     simulated: Simulated | None = None
     simulate_control: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
 

@@ -45,7 +45,7 @@ def _simulate_comp(stage: int | None, settings: Mapping[str, Any]) -> dict[str, 
         "gainModeIndex": np.uint16(fixed),
         "integrationTime": np.uint16(settings["integration_time"]),
         "patternTypeIndex": np.uint16(_PATTERN_OF_LIGHT if stage is None else stage + 1),
-        "pcRowNr": np.uint16(0),
+        "pcRowNr": np.uint16(settings.get("pattern", 0)),
         "setupr": np.uint16(_SETUPS[stage is None, float(bool(settings["gain_setting"]))]),
     }
 

@@ -227,7 +227,7 @@ def _write_control(settings: Settings, run: PlannedRun) -> None:
     make = settings.detector.simulate_control
     if make is None:
         return
-    values = {**dict(settings), "module_numbers": settings.module_numbers}
+    values = {**dict(settings), "module_numbers": settings.module_numbers, **run.scene.control}
     sources = make(settings.identifier, run.scene.stage, values)
     writer = simulated(settings.detector).hardware.control_aggregator
     for sequence, part in _sequences(settings, len(run.trains)):

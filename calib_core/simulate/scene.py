@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,12 +32,15 @@ class SceneRun:
         Distinguishes its random choices from those of the other runs.
     stage : int or None
         Gain stage that the control system is set to; None where it follows the signal.
+    control : mapping
+        What the control system is set to beside the settings, by name.
     """
 
     role: str
     parts: tuple[int, ...]
     key: int
     stage: int | None
+    control: Mapping[str, int] = field(default_factory=dict)
 
 
 class Scene(Knobs):
