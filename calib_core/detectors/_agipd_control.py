@@ -15,6 +15,11 @@ _SETUPS = {(light, setting): setup for (setup, light), setting in _OLD_SETTINGS.
 _PATTERN_OF_LIGHT = 4
 
 
+#: Columns that the pulse capacitor charges in each of its patterns: every eighth of 64, the next pattern those before;
+#: the other half of a module is upside down.
+CHARGED = tuple((*range(7 - one, 64, 8), *range(64 + one, 128, 8)) for one in range(8))
+
+
 def old_setting(setup: Any, pattern: Any) -> float | None:
     """Gain setting by the two registers; None of versions that tell it by themselves."""
     return _OLD_SETTINGS.get((int(setup), int(pattern) == 4)) if int(pattern) <= 4 else None

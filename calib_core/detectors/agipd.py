@@ -30,7 +30,7 @@ from calib_core.detector.defaults import defaults
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
 from calib_core.detector.injection import Injection
 from calib_core.detector.simulated import Electronics, read_simulated
-from calib_core.detectors._agipd_control import old_setting, simulate_control
+from calib_core.detectors._agipd_control import CHARGED, old_setting, simulate_control
 from calib_core.detectors._agipd_correction import CORRECT
 from calib_core.detectors._geometry import known_geometry
 from calib_core.detectors._xtdf import channels, encode
@@ -101,10 +101,6 @@ _CLUES = {
         Told(_COMP, ("integrationTime",)), Unknown(_COMP, 12.0, "is from before integrationTime"),
         Usual(12.0, "old default")),
 }
-#: The pulse capacitor charges every eighth column of 64, the next pattern those before; the other half of a module is
-#: upside down.
-_INJECTION = Injection(
-    tuple((*range(7 - one, 64, 8), *range(64 + one, 128, 8)) for one in range(8)), _COMP, "pcRowNr")
 #: Gain stage of each fixed gain mode.
 _FIXED = Told(_COMP, ("gainModeIndex",), Coded({1: 0.0, 2: 1.0, 3: 2.0}))
 
@@ -172,7 +168,7 @@ AGIPD1M = DetectorType(
     },
     geometry=_geometry_1m,
     geometry_note="EXtra-geom, default quadrant positions",
-    injection=_INJECTION,
+    injection=Injection(CHARGED, _COMP, "pcRowNr"),
     simulated=read_simulated("agipd", "AGIPD1M", _HARDWARE),
     simulate_control=simulate_control,
 )
