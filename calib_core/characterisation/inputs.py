@@ -11,7 +11,7 @@ from typing import Literal
 from calib_core.constants.condition import Condition
 from calib_core.constants.constant import ConstantKind
 from calib_core.correction.step import Step
-from calib_core.detector import Detector, StageEvidence
+from calib_core.detector import Detector, ScanEvidence, StageEvidence
 from calib_core.io.inventory import Problem
 
 #: Name under which a file or folder is given for all inputs of constants that have none of their own.
@@ -71,7 +71,7 @@ class RunFacts:
     """A run as it was looked at once: what it holds and what it says about its gain stage.
 
     ``stages`` is the number of gain stages that each of its trains holds, one after the other; ``gain_bits`` are the
-    most frequent ones, where the detector has any.
+    most frequent ones, where the detector has any; ``scan`` is there for characterisations that look at scans.
     """
 
     path: Path
@@ -84,6 +84,7 @@ class RunFacts:
     condition: Condition | None = None
     stages: int = 1
     gain_bits: int | None = None
+    scan: ScanEvidence | None = None
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ class Method(Knobs):
     by_sequence: ClassVar[bool] = False
     #: Whether frames that went through its steps are what it makes, so that one can be looked at beforehand.
     corrects: ClassVar[bool] = False
+    #: Whether its runs are scans in which the detector charges its pixels, so that it is looked which ones.
+    scans: ClassVar[bool] = False
     combines: ClassVar[str] = ""
 
     def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:

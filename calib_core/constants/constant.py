@@ -51,12 +51,20 @@ THRESHOLDS_DARK = ConstantKind(
 SLOPES_PC = ConstantKind(
     "SlopesPC", "ADU", "f8", "Lines of high and medium gain over the charge of a pulse capacitor",
     "pulse-capacitor slopes", used=(0, 1, 3, 4))
+FITS_PC = ConstantKind(
+    "FitsPC", "", "f4", "Errors and quality of the lines of the pulse capacitor", "pulse-capacitor fits")
 BAD_PIXELS_PC = ConstantKind("BadPixelsPC", "", "u4", "Bad-pixel flags found with the pulse capacitor",
                               neutral=0)
 SLOPES_FF = ConstantKind("SlopesFF", "ADU/keV", "f8", "Signal of high gain for each energy", "flat-field slopes")
 #: Entries of pulse-capacitor slopes along their axis, as files of the facility have them; those from 6 on are ours.
 PC_PARAMETERS = ("slope HG", "intercept HG", "deviation HG", "slope MG", "intercept MG", "deviation MG",
-                 "hook height", "hook length", "hook offset", "threshold", "ratio")
+                 "hook start", "hook length", "hook height", "threshold", "ratio")
+#: What is known of these lines beside them: errors, what they were made of, and how well they fit; our own.
+PC_FIT = ("slope HG error", "intercept HG error", "slope MG error", "intercept MG error", "ratio error",
+          "hook height error", "hook length error", "gain signal HG", "gain signal MG", "gain signal HG spread",
+          "gain signal MG spread", "first switch", "last switch", "samples HG", "samples transition", "samples MG",
+          "misordered", "curvature HG", "largest residual HG", "largest residual MG", "covariance MG", "regions",
+          "fit HG", "fit MG")
 
 GAIN_AMP_MAP = ConstantKind(
     "GainAmpMap", "", "f8", "Factor of each pixel's amplifier", "map of amplifiers", neutral=1)

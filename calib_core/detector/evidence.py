@@ -70,6 +70,26 @@ class StageEvidence:
 
 
 @dataclass(frozen=True)
+class ScanEvidence:
+    """What a run says of a scan in which the detector charges its pixels by itself.
+
+    Attributes
+    ----------
+    changes : tuple of float
+        How much the signal of each column (fast_scan) changes in the run, ADU; empty where nothing could be read.
+    told : int or None
+        Number of the pattern of charged columns that slow control tells.
+    first_train, last_train : int
+        Ids of the first and the last train of the run.
+    """
+
+    changes: tuple[float, ...]
+    told: int | None
+    first_train: int
+    last_train: int
+
+
+@dataclass(frozen=True)
 class SampleStatistics:
     """Statistics of a few raw frames, from which a descriptor recognises the gain stage."""
 

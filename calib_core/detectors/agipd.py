@@ -15,6 +15,7 @@ import numpy as np
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.presets import presets
+from calib_core.characterisation.pulse_capacitor import PulseCapacitor
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import Calibration, DetectorType, GainStage
 from calib_core.detector.clues import Coded, Combined, Device, Scaled, Seen, Told, Unknown, Usual, powered, stage_told
@@ -162,6 +163,7 @@ AGIPD1M = DetectorType(
         **{k: Calibration(k, _DIMS, parameters=_OF_DARKS) for k in ("Offset", "Noise", "BadPixelsDark")},
         "ThresholdsDark": Calibration("ThresholdsDark", _DIMS, {"threshold": "gain"}, _OF_DARKS),
         "SlopesPC": Calibration("SlopesPC", (*_DIMS[:3], "parameter"), parameters=_OF_CAPACITOR),
+        "FitsPC": Calibration("FitsPC", (*_DIMS[:3], "quantity"), parameters=_OF_CAPACITOR),
         "BadPixelsPC": Calibration("BadPixelsPC", _DIMS, parameters=_OF_CAPACITOR),
         "SlopesFF": Calibration("SlopesFF", _DIMS[:3], parameters=_OF_FLAT_FIELDS),
         "BadPixelsFF": Calibration("BadPixelsFF", _DIMS, parameters=_OF_FLAT_FIELDS),
@@ -186,5 +188,5 @@ AGIPD500K = replace(
     simulated=read_simulated("agipd", "AGIPD500K", replace(_HARDWARE, control_aggregator="AGIPD500K2G00")),
 )
 
-declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark(), CORRECT), __doc__,
-               presets("agipd")))
+declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark(), PulseCapacitor(), CORRECT),
+               __doc__, presets("agipd")))

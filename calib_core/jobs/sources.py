@@ -66,7 +66,7 @@ class Source:
                   and (module, key) in self.frames]
         if not counts or axis.name != "cell":
             return tuple(range(len(axis))), 1
-        cells = sorted({cell for count in counts for cell in count})
+        cells = sorted({cell for count in counts for cell in count} & set(axis.labels))
         return axis.indices(cells), max((max(count.values(), default=0) for count in counts), default=0)
 
     def parts(self, unit: Unit, number: int) -> tuple[Unit, ...]:

@@ -16,6 +16,7 @@ from calib_core.errors import BadInput, BadParameter, SeveralDetectors
 from calib_core.io.cells import NOT_IN_USE
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
+from calib_core.io.scan_evidence import scan_evidence
 from calib_core.jobs.spec import JobSpec
 
 
@@ -218,7 +219,7 @@ def assign(
     said = checked_conditions(detector.type.condition, conditions or {})
     asked = [(one.name, given[one.name]) for one in _checked_inputs(detector, family, method, given)]
     selection = method.frame_selection()
-    looked = {run.path: _look(run, detector, said, selection) for _, runs in asked for run in runs}
+    looked = {run.path: _look(run, detector, said, selection, method.scans) for _, runs in asked for run in runs}
     facts = {name: tuple(looked[run.path] for run in runs) for name, runs in asked}
     found = method.arrange(detector.type, facts, keep_order)
     taken = {one.run.path for one in found.runs if one.run is not None}
@@ -277,7 +278,9 @@ def _condition(
     return Condition(detector.type.condition, found).overridden(said)
 
 
-def _look(run: Run, detector: Detector, said: Mapping[str, float | str], selection: FrameSelection) -> RunFacts:
+def _look(
+    run: Run, detector: Detector, said: Mapping[str, float | str], selection: FrameSelection, scans: bool
+) -> RunFacts:
     here = next(d for d in run.detectors if d.identifier == detector.identifier)
     condition, stages = found_condition(run, here, said, selection)
     sample = run.sample(here)
@@ -285,7 +288,8 @@ def _look(run: Run, detector: Detector, said: Mapping[str, float | str], selecti
     inventory = run.inventory(here, parts=stages, cells=cells_in_use(here.type, condition))
     trains = max((m.trains for m in inventory.modules), default=0)
     return RunFacts(run.path, run.label, run.detectors, run.start_time, trains, evidence, inventory.problems,
-                       condition, stages, sample.modal_gain_bits)
+                       condition, stages, sample.modal_gain_bits,
+                       scan_evidence(run, here, selection) if scans else None)
 
 
 def common_condition(

@@ -1,0 +1,265 @@
+"""Pulse capacitor: slopes of high and medium gain and their ratio, from scans in which each pixel is charged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from calib_core.axes import Array, At, Axis, Result
+from calib_core.characterisation import by_pattern
+from calib_core.characterisation.inputs import Arrangement, Given, Input
+from calib_core.characterisation.method import Method
+from calib_core.characterisation.outputs import ConstantOutput, Output
+from calib_core.characterisation.scan_rules import ScanRules
+from calib_core.characterisation.scan_series import ScanSeries
+from calib_core.characterisation.train_selection import TrainSelection
+from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
+from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.constant import BAD_PIXELS_PC, FITS_PC, PC_FIT, PC_PARAMETERS, SLOPES_PC
+from calib_core.detector import DetectorType
+from calib_core.explanation import RuleText
+from calib_core.numerics.scan_fits import HighLines, MediumFits, high_lines, medium_fits
+from calib_core.numerics.scan_regions import ScanRegions, scan_regions
+from calib_core.params import Limits, knob
+
+#: Bytes of a sample that is kept of both planes, and of what is made of a pixel.
+_SAMPLE_BYTES, _RESULT_BYTES = 4, 4 * (len(PC_PARAMETERS) + len(PC_FIT) + 4) * 2
+#: Samples of so many pixels are fitted at once, with their regions and features.
+_TOGETHER_BYTES = 64 << 20
+_HIGH, _MEDIUM = 0, 1
+#: Parts of the same run that a sample may be of, where it is not of one of the first two gain stages.
+_OTHERS = 2
+
+
+class PulseCapacitor(TrainSelection, Method):
+    """Lines of high and medium gain over the charge of a pulse capacitor, for each pixel and memory cell."""
+
+    command: ClassVar[str] = "PC"
+    title: ClassVar[str] = "Pulse capacitor"
+    use_when: ClassVar[str] = "After a change of the operating condition, and some times a year."
+    caution: ClassVar[str] = ("The ratio of gains is as good as the scan is long behind the switch: 1.3 % a pixel at "
+                              "600 steps with the switch at 200, 5 % with it at 350.")
+    scans: ClassVar[bool] = True
+
+    max_trains: int = knob(65536, ge=1, le=65536, unit="trains", help="Most trains used of each run")
+    min_trains: int = knob(50, ge=1, le=65536, unit="trains", help="Least trains a run must have")
+    max_lost: float = knob(20.0, ge=0, le=100, unit="%", help="Most of a run's trains that a module may have lost")
+
+    every_cell: int = knob(1, ge=1, le=1024, help="Take one memory cell in so many, for a quick look")
+    scan: Literal["mean", "first"] = knob("mean", help="Of runs with several whole scans: their mean, or the first")
+    intervals: Literal["regions", "fixed"] = knob(
+        "regions", help="Steps that lines are fitted to: those of the regions, or the same for all pixels")
+    hg_range: Limits = knob((42.0, 122.0), unit="steps", expert=True, help="Fixed steps of high gain")
+    mg_range: Limits = knob((402.0, 552.0), unit="steps", expert=True, help="Fixed steps of medium gain")
+    margin_hg: int = knob(20, ge=0, le=1000, unit="steps", help="Steps before the switch that are left out")
+    margin_mg: int = knob(20, ge=0, le=1000, unit="steps", help="Steps at the end of the scan that are left out")
+    hg_part: float = knob(1.0, ge=0.1, le=1, help="First part of high gain that its line is fitted to")
+    fit_hook: bool = knob(True, help="Fit a hook at the begin of medium gain, an exponential beside the line")
+    hook_c: Limits = knob((8.0, 160.0), unit="steps", expert=True, help="Least and largest length of the hook")
+    min_gain_step: float = knob(350.0, ge=1, le=16383, unit="ADU", expert=True,
+                                help="Least step of the gain signal between the stages")
+    min_hg_points: int = knob(7, ge=4, le=10000, expert=True, help="Least samples of high gain")
+    min_mg_points: int = knob(30, ge=6, le=10000, expert=True, help="Least samples of medium gain")
+    slope_sigma: float = knob(5.0, ge=1, le=100, unit="σ", help="Soft limit of slopes about those of their ASIC")
+    hard_mh: Limits = knob((0.5, 1.5), help="Hard limits of slopes, in units of the median of their ASIC")
+    lin_t: float = knob(5.0, ge=1, le=100, unit="σ", help="Largest curvature of high gain, in its error")
+    lin_max: float = knob(0.03, ge=0, le=1, help="Largest residual of high gain, in units of the span of its signal")
+
+    def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
+        """The runs of the scan.
+
+        Returns
+        -------
+        tuple of Input
+        """
+        return (by_pattern.SCAN,)
+
+    def arrange(self, kind: DetectorType, given: Given, keep: bool) -> Arrangement:
+        """Which run charges which columns; BadInput where runs are no such scan.
+
+        Returns
+        -------
+        Arrangement
+            As :func:`by_pattern.arrange` finds it.
+        """
+        return by_pattern.arrange(kind, given, keep)
+
+    def axes(self, context: Context) -> tuple[Axis, ...]:
+        """Memory cells, gain stages, entries of lines and fits, and what the runs charge.
+
+        Returns
+        -------
+        tuple of Axis
+            ``cell`` and ``gain``; ``parameter`` and ``quantity``, which are looked at side by side; ``pattern`` and
+            ``column``.
+        """
+        kind = context.detector
+        number = len(kind.injection.patterns) if kind.injection else 0
+        return (
+            Axis("cell", "Memory cell", context.cells[::self.every_cell]),
+            Axis("gain", "Gain stage", tuple(stage.short for stage in kind.stages)),
+            Axis("parameter", "Parameter", PC_PARAMETERS, of_slot=True),
+            Axis("quantity", "Quantity", PC_FIT, of_slot=True),
+            Axis("pattern", "Pattern", tuple(range(number))), Axis("column", "Column", tuple(range(kind.shape[1]))),
+        )
+
+    def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
+        """Lines, what is known of them, bad pixels, samples, and by how much columns change in runs.
+
+        Returns
+        -------
+        tuple of Result
+            Over (cell), and their own entries; flags over (gain, cell); changes (pattern, column) without pixels.
+        """
+        return (
+            Result("lines", "PC", "ADU, steps", "f4", "Lines over the steps of the scan: slopes in ADU per step, "
+                   "intercepts at step 0, ratio of the slopes", over=("parameter", "cell")),
+            Result("bad_pixels", "Bad pixels", "", "u4", "Flags of each gain stage", over=("gain", "cell"),
+                   role="flags", missing=float(BadPixels.NO_DARK_DATA)),
+            Result("fits", "PC", "ADU, steps", "f4", "Errors of the lines, regions and quality of the fits",
+                   over=("quantity", "cell")),
+            Result("samples", "Samples", "samples", "u4", "Samples of each pixel in the run that charges it",
+                   over=("cell",), role="count", missing=0.0),
+            Result("changes", "Change of columns", "ADU", "f4", "Range of each column's median signal in the run of "
+                   "each pattern", over=("pattern", "column"), pixels=False),
+        )
+
+    def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
+        """Slopes in the historical layout, what is known of them, and bad pixels.
+
+        Returns
+        -------
+        tuple of ConstantOutput
+        """
+        if kind is None:
+            return ()
+        return (ConstantOutput(SLOPES_PC, "lines"), ConstantOutput(FITS_PC, "fits"),
+                ConstantOutput(BAD_PIXELS_PC, "bad_pixels"))
+
+    def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
+        """All samples of a memory cell, and what is made of them.
+
+        Returns
+        -------
+        int
+            Bytes.
+        """
+        assert kind is not None
+        return kind.pixels * (samples * _SAMPLE_BYTES + _RESULT_BYTES)
+
+    def bytes_of_unit(self, kind: DetectorType | None, entries: int) -> int:
+        """Series of some pixels on their way through the fits.
+
+        Returns
+        -------
+        int
+            Bytes.
+        """
+        return _TOGETHER_BYTES
+
+    def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> ScanSeries:
+        """Series without samples yet.
+
+        Returns
+        -------
+        ScanSeries
+        """
+        return ScanSeries(context, unit, self._fit, lambda maps: self._finished(context, maps),
+                          lambda: _blank(context.detector), self.min_gain_step, self.scan == "first")
+
+    def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
+        """Maps of each memory cell; what the runs charge beside the first.
+
+        Yields
+        ------
+        at : dict
+            Index of the memory cell.
+        results : dict of arrays
+        """
+        assert isinstance(accumulator, ScanSeries)  # what begin() makes
+        for slot, index in enumerate(unit.block):
+            yield {"cell": index}, accumulator.maps[slot]
+        yield {}, {"changes": _changes(context)}
+
+    def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
+        """The rules by which pixels are flagged."""
+        return self._rules.texts()
+
+    @property
+    def _rules(self) -> ScanRules:
+        return ScanRules(self.slope_sigma, self.hard_mh, self.lin_t, self.lin_max)
+
+    def _fit(self, x: Array, signal: Array, code: Array) -> Maps:
+        """Regions and fits of some pixels."""
+        regions = scan_regions(x, signal, code, min_gain_step=self.min_gain_step,
+                               min_high_points=self.min_hg_points, min_medium_points=self.min_mg_points)
+        fixed = self.intervals == "fixed"
+        high = high_lines(x, signal, regions.label, margin=self.margin_hg, part=self.hg_part,
+                          interval=_steps(self.hg_range) if fixed else None, min_points=self.min_hg_points)
+        medium = medium_fits(x, signal, regions.label, margin=self.margin_mg, hook=self.fit_hook and not fixed,
+                             hook_c=self.hook_c, interval=_steps(self.mg_range) if fixed else None,
+                             min_points=self.min_mg_points)
+        samples = np.count_nonzero(signal, axis=1).astype(np.uint32)
+        return {**_numbers(regions, high, medium), "samples": samples}
+
+    def _finished(self, context: Context, maps: Maps) -> Maps:
+        """Maps of a memory cell with the flags of all its pixels."""
+        kind, rules, known = context.detector, self._rules, dict(zip(PC_FIT, maps["fits"], strict=True))
+        lines = dict(zip(PC_PARAMETERS, maps["lines"], strict=True))
+        span = lines["slope HG"] * known["first switch"]
+        high = {"slope": lines["slope HG"], "regions": known["regions"], "status": known["fit HG"],
+                "curvature": known["curvature HG"], "largest": known["largest residual HG"], "span": span}
+        medium = {"slope": lines["slope MG"], "regions": known["regions"], "status": known["fit MG"]}
+        codes, spreads = (np.stack([known[f"gain signal {one}{what}"] for one in ("HG", "MG")])
+                          for what in ("", " spread"))
+        both = rules.both(codes, spreads) | _charges(context)
+        flags = np.zeros((len(kind.stages), *kind.shape), np.uint32)
+        flags[_HIGH], flags[_MEDIUM] = rules.high(kind, high) | both, rules.medium(kind, medium) | both
+        return {**maps, "bad_pixels": flags}
+
+
+def _steps(limits: tuple[float, float]) -> tuple[int, int]:
+    return int(limits[0]), int(limits[1])
+
+
+def _numbers(regions: ScanRegions, high: HighLines, medium: MediumFits) -> Maps:
+    """Lines and fits of some pixels, (pixels, entries) float32, in the order of their names."""
+    ratio = high.slope / medium.slope
+    error = np.abs(ratio) * np.hypot(high.slope_error / high.slope, medium.slope_error / medium.slope)
+    lines = (high.slope, high.intercept, high.deviation, medium.slope, medium.intercept, medium.deviation,
+             medium.start, medium.decay, medium.hook, regions.threshold, ratio)
+    fits = (high.slope_error, high.intercept_error, medium.slope_error, medium.intercept_error, error,
+            medium.hook_error, medium.decay_error, regions.low, regions.high, regions.low_spread, regions.high_spread,
+            regions.first_switch, regions.last_switch, *regions.counts.T, regions.misordered, high.curvature_t,
+            high.largest, medium.largest, medium.covariance, regions.status, high.status, medium.status)
+    return {"lines": np.stack(lines, axis=1).astype(np.float32), "fits": np.stack(fits, axis=1).astype(np.float32)}
+
+
+def _blank(kind: DetectorType) -> Maps:
+    """Maps of a memory cell of which nothing is known: all pixels are without data."""
+    return {"lines": np.full((len(PC_PARAMETERS), *kind.shape), np.nan, np.float32),
+            "fits": np.full((len(PC_FIT), *kind.shape), np.nan, np.float32),
+            "samples": np.zeros(kind.shape, np.uint32)}
+
+
+def _charges(context: Context) -> Array:
+    """Flags of pixels that no run charges, or several do, (slow_scan, fast_scan) uint32."""
+    kind, number = context.detector, np.zeros(context.detector.shape[1], np.int64)
+    for one in context.arranged.values():
+        if one.run is not None:
+            number[list(by_pattern.charged(one.run))] += 1
+    flags = np.zeros(kind.shape, np.uint32)
+    flags[:, number == 0] |= np.uint32(BadPixels.CI_EVAL_ERROR | BadPixels.NO_DARK_DATA)
+    flags[:, number > 1] |= np.uint32(BadPixels.CI_EVAL_ERROR)
+    return flags
+
+
+def _changes(context: Context) -> Array:
+    """How much each column changes in the run of each pattern, (pattern, column) float32, ADU; NaN without one."""
+    found = np.full((len(context.axes["pattern"]), len(context.axes["column"])), np.nan, np.float32)
+    for one in context.arranged.values():
+        if one.run is not None and one.run.scan is not None and one.run.scan.changes:
+            found[one.at["pattern"]] = one.run.scan.changes
+    return found

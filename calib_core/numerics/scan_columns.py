@@ -1,0 +1,136 @@
+"""Samples of a scan, kept by their steps: taken from frames, and put together as one series for each pixel."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calib_core.numerics.kernels import njit
+
+Array = npt.NDArray[Any]
+
+#: A scan begins again where the mean gain signal falls by so much from one train to the next, ADU, or the mean signal
+#: by so large a part of its range while the gain signal does not rise.
+_LEAST_FALL, _PART, _NO_RISE = 175.0, 0.5, 50.0
+
+
+def keep_columns(block: Array, plane: int, columns: Array, slot: Array, position: Array, kept: Array) -> None:
+    """Keep the samples of some columns of frames.
+
+    Parameters
+    ----------
+    block : (n, planes, slow_scan, fast_scan) uint16, ADU
+    plane : int
+        Of the gain signal; that of the signal is the first.
+    columns : (c,) int64
+        Along fast_scan.
+    slot, position : (n,) int64
+        Where each frame goes along the first axes of ``kept``.
+    kept : (slots, positions, 2, slow_scan, fast_scan) uint16
+        Signal and gain signal; changed in place.
+    """
+    _keep(block, plane, np.ascontiguousarray(columns, np.int64), slot, position, kept)
+
+
+def scan_starts(signal: Array, code: Array, least_fall: float = _LEAST_FALL) -> list[int]:
+    """Positions at which scans begin, of the means of charged pixels; the first is 0 where one runs on from before.
+
+    Parameters
+    ----------
+    signal, code : (positions,) float64, ADU
+        Mean signal and gain signal; NaN where there is no sample.
+    least_fall : float
+        Least fall of the gain signal between two scans, ADU.
+
+    Returns
+    -------
+    list of int
+        Ascending; empty where there is no sample.
+    """
+    there = np.flatnonzero(np.isfinite(signal) & np.isfinite(code))
+    if not there.size:
+        return []
+    rise = np.diff(code[there])
+    fall = -np.diff(signal[there])
+    far = fall > _PART * np.ptp(signal[there])
+    again = (rise < -least_fall) | (far & (rise < _NO_RISE))
+    return [0, *(there[1:][again]).tolist()]
+
+
+def whole_scans(starts: Sequence[int], positions: int) -> list[tuple[int, int]]:
+    """First position and length of the scans of a run that are whole.
+
+    Parameters
+    ----------
+    starts : sequence of int
+        From :func:`scan_starts`.
+    positions : int
+        Trains of the run.
+
+    Returns
+    -------
+    list of (int, int)
+        In their order; those that are at least nine tenths as long as the longest. What comes before the first start
+        of all is one of them only where it is as long, as in a run that begins with a scan.
+    """
+    edges = [*starts, positions]
+    lengths = [end - begin for begin, end in itertools.pairwise(edges)]
+    longest = max(lengths, default=0)
+    return [(begin, length) for begin, length in zip(starts, lengths, strict=True) if length >= 0.9 * longest]
+
+
+def one_series(kept: Array, scans: Sequence[tuple[int, int]], rows: slice, columns: Array, step: float,
+               ) -> tuple[Array, Array]:
+    """Series of some pixels, one sample for each step.
+
+    Parameters
+    ----------
+    kept : (positions, 2, slow_scan, fast_scan) uint16
+        From :func:`keep_columns`.
+    scans : sequence of (int, int)
+        First position and length of the scans that are put together.
+    rows : slice
+        Along slow_scan.
+    columns : (c,) int64
+        Along fast_scan.
+    step : float
+        Of the gain signal between two stages, ADU: samples of one step whose gain signals differ by more than half of
+        it are of different stages, so that the step is left out.
+
+    Returns
+    -------
+    signal, code : (pixels, steps) uint16
+        The mean over scans, rounded; 0 where there is no sample. Pixels by rows, then columns.
+    """
+    length = min(one for _, one in scans)
+    parts = [kept[begin:begin + length, :, rows][..., columns] for begin, _ in scans]
+    merged = parts[0] if len(parts) == 1 else _merged(np.stack(parts), step)
+    signal, code = (np.ascontiguousarray(merged[:, i].reshape(length, -1).T) for i in range(2))
+    return signal, code
+
+
+def _merged(parts: Array, step: float) -> Array:
+    """Mean of the samples that there are of each step; 0 where they are of different stages."""
+    there = parts[:, :, :1] > 0
+    number = there.sum(axis=0)
+    total = np.where(there, parts, 0).sum(axis=0, dtype=np.int64)
+    code = np.where(there[:, :, 0], parts[:, :, 1].astype(np.int64), -1)
+    lowest = np.where(code < 0, 1 << 30, code).min(axis=0)
+    mixed = (code.max(axis=0) - lowest > step / 2)[:, np.newaxis]
+    mean = (2 * total + number) // np.maximum(2 * number, 1)
+    return np.where(mixed | (number == 0), 0, mean).astype(np.uint16)
+
+
+@njit(nogil=True, cache=True)
+def _keep(block, plane, columns, slot, position, kept):  # type: ignore[no-untyped-def]
+    """Kernel of :func:`keep_columns`."""
+    for frame in range(block.shape[0]):
+        here = kept[slot[frame], position[frame]]
+        for row in range(block.shape[2]):
+            for column in columns:
+                here[0, row, column] = block[frame, 0, row, column]
+                here[1, row, column] = block[frame, plane, row, column]
