@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -29,8 +30,6 @@ _SAMPLE_BYTES, _RESULT_BYTES = 4, 4 * (len(PC_PARAMETERS) + len(PC_FIT) + 4) * 2
 #: Samples of so many pixels are fitted at once, with their regions and features.
 _TOGETHER_BYTES = 64 << 20
 _HIGH, _MEDIUM = 0, 1
-#: Parts of the same run that a sample may be of, where it is not of one of the first two gain stages.
-_OTHERS = 2
 
 
 class PulseCapacitor(TrainSelection, Method):
@@ -55,7 +54,7 @@ class PulseCapacitor(TrainSelection, Method):
     mg_range: Limits = knob((402.0, 552.0), unit="steps", expert=True, help="Fixed steps of medium gain")
     margin_hg: int = knob(20, ge=0, le=1000, unit="steps", help="Steps before the switch that are left out")
     margin_mg: int = knob(20, ge=0, le=1000, unit="steps", help="Steps at the end of the scan that are left out")
-    hg_part: float = knob(1.0, ge=0.1, le=1, help="First part of high gain that its line is fitted to")
+    hg_part: float = knob(100.0, ge=10, le=100, unit="%", help="First part of high gain that its line is fitted to")
     fit_hook: bool = knob(True, help="Fit a hook at the begin of medium gain, an exponential beside the line")
     hook_c: Limits = knob((8.0, 160.0), unit="steps", expert=True, help="Least and largest length of the hook")
     min_gain_step: float = knob(350.0, ge=1, le=16383, unit="ADU", expert=True,
@@ -166,8 +165,8 @@ class PulseCapacitor(TrainSelection, Method):
         -------
         ScanSeries
         """
-        return ScanSeries(context, unit, self._fit, lambda maps: self._finished(context, maps),
-                          lambda: _blank(context.detector), self.min_gain_step, self.scan == "first")
+        return ScanSeries(context, unit, self._fit, partial(self._finished, context),
+                          partial(_blank, context.detector), self.min_gain_step, self.scan == "first")
 
     def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
         """Maps of each memory cell; what the runs charge beside the first.
@@ -196,7 +195,7 @@ class PulseCapacitor(TrainSelection, Method):
         regions = scan_regions(x, signal, code, min_gain_step=self.min_gain_step,
                                min_high_points=self.min_hg_points, min_medium_points=self.min_mg_points)
         fixed = self.intervals == "fixed"
-        high = high_lines(x, signal, regions.label, margin=self.margin_hg, part=self.hg_part,
+        high = high_lines(x, signal, regions.label, margin=self.margin_hg, part=self.hg_part / 100,
                           interval=_steps(self.hg_range) if fixed else None, min_points=self.min_hg_points)
         medium = medium_fits(x, signal, regions.label, margin=self.margin_mg, hook=self.fit_hook and not fixed,
                              hook_c=self.hook_c, interval=_steps(self.mg_range) if fixed else None,

@@ -127,6 +127,20 @@ class ScanSeries(Accumulator):
                          kept[np.newaxis])
         self.seen += np.bincount(slot, minlength=len(self.seen))
 
+    def merge(self, other: ScanSeries) -> None:
+        """Add the samples of other trains.
+
+        Parameters
+        ----------
+        other : ScanSeries
+            Of the same unit, with data of other trains.
+        """
+        for mine, theirs in zip(self._kept, other._kept, strict=True):
+            assert mine is not None  # nothing is fitted yet
+            assert theirs is not None
+            np.maximum(mine, theirs, out=mine)  # 0 where there is no sample
+        self.seen += other.seen
+
     def settle(self) -> Iterator[None]:
         """Fit the series of all pixels, rows by rows, and let go of each memory cell's when it is done."""
         for slot, kept in enumerate(self._kept):

@@ -31,7 +31,7 @@ from calib_core.constants.constant import (
 )
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
-from calib_core.detector import DetectorType, Frames
+from calib_core.detector import DetectorType, Frames, ScanEvidence
 
 FRAMES, CHUNK = 24, 5
 CASES = [(family, method, kind) for family in families() for method in family.methods for kind in family.types]
@@ -42,16 +42,27 @@ METHODS = pytest.mark.parametrize(("family", "method", "kind"), CASES, ids=IDS)
 def small(kind: DetectorType) -> DetectorType:
     """The type with modules of few pixels, so that many frames are few bytes."""
     slow = 1 if kind.shape[0] == 1 else 32
-    return replace(kind, shape=(slow, 64), asic_shape=(slow, 32), bank_shape=(slow, 16), regions=(), variants=())
+    injection = kind.injection and replace(kind.injection, patterns=tuple(tuple(range(i, 64, 8)) for i in range(8)))
+    return replace(kind, shape=(slow, 64), asic_shape=(slow, 32), bank_shape=(slow, 16), regions=(), variants=(),
+                   injection=injection)
 
 
 def context_of(method: Method, kind: DetectorType) -> Context:
-    runs = {"run": (RunFacts(Path("run"), "run", (), None, FRAMES),)}
-    first = method.arrange(kind, runs if method.by_sequence else {}, keep=True).runs[0]
+    run = RunFacts(Path("run"), "run", (), None, FRAMES, scan=charging(kind))
+    runs = {"run": (run,), "scan": (run,)}
+    first = method.arrange(kind, runs if method.by_sequence or method.scans else {}, keep=True).runs[0]
     cells = tuple(range(min(2, kind.max_cells)))
-    arranged = {first.key: replace(first, at={"gain": 0})}
+    arranged = {first.key: first if method.scans else replace(first, at={"gain": 0})}
     context = Context(kind, cells, arranged, before=before(method, kind, len(cells)))
     return replace(context, axes={axis.name: axis for axis in method.axes(context)})
+
+
+def charging(kind: DetectorType) -> ScanEvidence | None:
+    """A run whose pixels of the first pattern change."""
+    if kind.injection is None:
+        return None
+    changes = [1000.0 if column in kind.injection.patterns[0] else 1.0 for column in range(kind.shape[1])]
+    return ScanEvidence(tuple(changes), 0, 0, FRAMES - 1)
 
 
 def before(method: Method, kind: DetectorType, cells: int) -> dict[int, BoundPipeline]:

@@ -79,7 +79,7 @@ def test_words_cost_little_more_than_numpy(words: tuple[str, ...]) -> None:
 def test_help_that_is_not_kept_costs_no_more_than_its_declarations() -> None:
     """Which are made by NumPy and pydantic."""
     words = ("AGIPD", "DARK", "--modules", "1", "--help")
-    assert costs("-m", "calib_core", *words) < 4 * costs("-c", "import numpy")
+    assert costs("-m", "calib_core", *words) < 5 * costs("-c", "import numpy")
 
 
 def imports(tree: ast.Module) -> set[str]:
