@@ -1,0 +1,210 @@
+"""K-means with three clusters in two features, and the order that regions of a scan have."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calib_core.numerics._scan_series import FEW_HIGH, FEW_MEDIUM, OK, SCALE, WEIGHT
+from calib_core.numerics.kernels import njit
+from calib_core.numerics.robust import MAD_TO_SIGMA
+
+#: Regions of a series, and what is in none.
+HIGH, TRANSITION, MEDIUM, NONE = 0, 1, 2, 255
+#: K-means ends when nothing changes, or after so many passes.
+PASSES = 300
+#: Clusters have the same level of the gain signal up to a quarter of its step.
+EQUAL = 0.25 * WEIGHT * SCALE
+#: Codes count within so many standard deviations of their median.
+_WIDTH = 4.0
+
+
+@njit(nogil=True, cache=True)
+def clusters(steep, level, seed, found, label):  # type: ignore[no-untyped-def]
+    """Move the middles of three clusters until their samples stay the same, and tell these, for each series."""
+    for p in range(steep.shape[0]):
+        if found[p, 1] == OK:
+            n = found[p, 0]
+            _lloyd(steep[p, :n], level[p, :n], seed[p])
+            _by_level(seed[p])
+            _nearest(steep[p, :n], level[p, :n], seed[p], label[p])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _lloyd(steep, level, seed):  # type: ignore[no-untyped-def]
+    n = steep.size
+    all_steep, all_level = steep.sum(), level.sum()
+    n1 = n2 = x1 = x2 = y1 = y2 = np.int32(-1)
+    for _ in range(PASSES):
+        before = n1, n2, x1, x2, y1, y2
+        n1, n2, x1, x2, y1, y2 = _sums(steep, level, seed)
+        if (n1, n2, x1, x2, y1, y2) == before:
+            break
+        _move(seed[0], n - n1 - n2, all_steep - x1 - x2, all_level - y1 - y2)
+        _move(seed[1], n1, x1, y1)
+        _move(seed[2], n2, x2, y2)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _move(middle, number, x, y):  # type: ignore[no-untyped-def]
+    if number:
+        middle[0], middle[1] = x / number, y / number
+
+
+@njit(nogil=True, cache=True)
+def _sums(steep, level, seed):  # type: ignore[no-untyped-def]
+    """Number and sums of the samples nearest to the second and the third middle; a tie goes to the earlier one."""
+    u0, v0, w0 = _plane(seed[0])
+    u1, v1, w1 = _plane(seed[1])
+    u2, v2, w2 = _plane(seed[2])
+    n1 = n2 = x1 = x2 = y1 = y2 = np.int32(0)
+    for i in range(steep.size):
+        x, y = steep[i], level[i]
+        a, b = np.float32(x), np.float32(y)
+        s0, s1, s2 = u0 * a + v0 * b - w0, u1 * a + v1 * b - w1, u2 * a + v2 * b - w2
+        in2 = (s2 > s0) & (s2 > s1)
+        in1 = (s1 > s0) & (not in2)
+        n1 = np.int32(n1 + np.int32(in1))
+        n2 = np.int32(n2 + np.int32(in2))
+        x1 = np.int32(x1 + (x if in1 else np.int32(0)))
+        x2 = np.int32(x2 + (x if in2 else np.int32(0)))
+        y1 = np.int32(y1 + (y if in1 else np.int32(0)))
+        y2 = np.int32(y2 + (y if in2 else np.int32(0)))
+    return n1, n2, x1, x2, y1, y2
+
+
+@njit(nogil=True, cache=True)
+def _plane(middle):  # type: ignore[no-untyped-def]
+    """Of points, those nearest to a middle are those where this plane is the highest of all middles'."""
+    x, y = middle[0], middle[1]
+    return np.float32(x), np.float32(y), np.float32((x * x + y * y) / 2)
+
+
+@njit(nogil=True, cache=True)
+def _nearest(steep, level, seed, label):  # type: ignore[no-untyped-def]
+    u0, v0, w0 = _plane(seed[0])
+    u1, v1, w1 = _plane(seed[1])
+    u2, v2, w2 = _plane(seed[2])
+    for i in range(steep.size):
+        a, b = np.float32(steep[i]), np.float32(level[i])
+        s0, s1, s2 = u0 * a + v0 * b - w0, u1 * a + v1 * b - w1, u2 * a + v2 * b - w2
+        label[i] = 2 if (s2 > s0) & (s2 > s1) else 1 if s1 > s0 else 0
+
+
+@njit(nogil=True, cache=True)
+def _by_level(seed):  # type: ignore[no-untyped-def]
+    """Sort clusters by their gain signal; about equal ones stay in the order of their seeds, which is that of steps.
+
+    Where a pixel switches within a gap the transition is a few samples of either level whose slopes reach over it.
+    """
+    for k in (0, 1, 0):
+        if seed[k, 1] > seed[k + 1, 1] + EQUAL:
+            for j in range(2):
+                seed[k, j], seed[k + 1, j] = seed[k + 1, j], seed[k, j]
+
+
+@njit(nogil=True, cache=True)
+def regions(  # type: ignore[no-untyped-def]
+    x, code, place, spike, cluster, need, work, found, label, levels, switch, counts, misordered
+):
+    """Turn clusters into regions, one after the other, and tell the gain signal of both stages, for each series.
+
+    ``levels`` are mean and spread of high gain's and of medium gain's, ``switch`` the first and last step between.
+    """
+    for p in range(len(place)):
+        if found[p, 1] != OK:
+            continue
+        n = found[p, 0]
+        first, last = _first_run(cluster[p, :n]), _last_run(cluster[p, :n])
+        misordered[p] = _ordered(cluster[p], spike[p], first, last, place[p, :n], label[p])
+        for k in range(3):
+            counts[p, k] = _number(label[p], k)
+        if counts[p, HIGH] < need[1] or counts[p, MEDIUM] < need[2]:
+            found[p, 1] = FEW_HIGH if counts[p, HIGH] < need[1] else FEW_MEDIUM
+            label[p], counts[p], misordered[p] = NONE, 0, 0
+            continue
+        levels[p, 0], levels[p, 1] = _level(code[p], label[p], HIGH, work)
+        levels[p, 2], levels[p, 3] = _level(code[p], label[p], MEDIUM, work)
+        if first < last:
+            switch[p, 0], switch[p, 1] = x[place[p, first]], x[place[p, last - 1]]
+        else:
+            switch[p] = (x[place[p, first - 1]] + x[place[p, first]]) / 2
+
+
+@njit(nogil=True, cache=True)
+def _first_run(cluster):  # type: ignore[no-untyped-def]
+    """End of the run of high gain at the beginning: where most samples before are of it and a lone other is none."""
+    end, best, run = 0, 0, 0
+    for i in range(cluster.size):
+        run += 1 if cluster[i] == HIGH else -1
+        if run > best:
+            end, best = i + 1, run
+    return end
+
+
+@njit(nogil=True, cache=True)
+def _last_run(cluster):  # type: ignore[no-untyped-def]
+    """Begin of the run of medium gain at the end."""
+    begin, best, run = cluster.size, 0, 0
+    for i in range(cluster.size - 1, -1, -1):
+        run += 1 if cluster[i] == MEDIUM else -1
+        if run > best:
+            begin, best = i, run
+    return begin
+
+
+@njit(nogil=True, cache=True)
+def _ordered(cluster, spike, first, last, place, label):  # type: ignore[no-untyped-def]
+    """Label the samples of a series; how many are in another region than their cluster's, or in none of its run."""
+    wrong = 0
+    label[:] = NONE
+    for i in range(place.size):
+        expected = HIGH if i < first else MEDIUM if i >= last else TRANSITION
+        if spike[i] and expected != TRANSITION:
+            continue
+        wrong += cluster[i] != expected
+        label[place[i]] = expected if cluster[i] == expected else TRANSITION
+    return wrong
+
+
+@njit(nogil=True, cache=True)
+def _number(label, region):  # type: ignore[no-untyped-def]
+    number = 0
+    for i in range(label.size):
+        number += label[i] == region
+    return number
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _level(code, label, region, work):  # type: ignore[no-untyped-def]
+    """Mean and standard deviation of the codes of a region that are near their median."""
+    n = 0
+    for i in range(code.size):
+        work[n] = code[i]
+        n += label[i] == region
+    middle = _median(work[:n])
+    for i in range(n):
+        work[i] = abs(work[i] - middle)
+    reach = int(max(_WIDTH * MAD_TO_SIGMA * _median(work[:n]), 1.0))
+    number = total = squares = 0
+    for i in range(code.size):
+        d = int(code[i]) - middle
+        if (label[i] == region) & (abs(d) <= reach):
+            number += 1
+            total += d
+            squares += d * d
+    return middle + total / number, np.sqrt((squares - total * (total / number)) / max(number - 1, 1))
+
+
+@njit(nogil=True, cache=True)
+def _median(values):  # type: ignore[no-untyped-def]
+    """Median of whole numbers, the lower of two in the middle, by bisection."""
+    low, high = values.min(), values.max()
+    while low < high:
+        middle, number = (low + high) >> 1, 0
+        for i in range(values.size):
+            number += values[i] <= middle
+        if 2 * number >= values.size:
+            high = middle
+        else:
+            low = middle + 1
+    return low
