@@ -21,7 +21,7 @@ def scan_evidence(run: Run, detector: Detector, selection: FrameSelection) -> Sc
     detector : Detector
         One of this run's.
     selection : FrameSelection
-        Which trains are used.
+        Trains of which slow control is asked.
 
     Returns
     -------
@@ -30,14 +30,14 @@ def scan_evidence(run: Run, detector: Detector, selection: FrameSelection) -> Sc
     """
     trains = [file.access.train_ids for file in run.files if len(file.access.train_ids)]
     first, last = (int(edge) for edge in (min(map(np.min, trains)), max(map(np.max, trains))))
-    return ScanEvidence(_changes(run, detector, selection), _told(run, detector, selection), first, last)
+    return ScanEvidence(_changes(run, detector), _told(run, detector, selection), first, last)
 
 
-def _changes(run: Run, detector: Detector, selection: FrameSelection) -> tuple[float, ...]:
-    """Of the first module that can be read."""
+def _changes(run: Run, detector: Detector) -> tuple[float, ...]:
+    """Of the first module that can be read, whether it has enough trains or not."""
     for module in detector.modules:
         try:
-            frames = run.frames(detector, module, selection).some(_FRAMES)
+            frames = run.frames(detector, module, FrameSelection()).some(_FRAMES)
         except BadInput:
             continue
         if len(frames) > 1:
