@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calib_core.numerics._scan_series import FEW_HIGH, FEW_MEDIUM, OK, SCALE, WEIGHT
+from calib_core.numerics._scan_series import FEW_HIGH, FEW_MEDIUM, OK, SCALE, WEIGHT, first_run, last_run, median
 from calib_core.numerics.kernels import njit
 from calib_core.numerics.robust import MAD_TO_SIGMA
 
@@ -114,10 +114,9 @@ def regions(  # type: ignore[no-untyped-def]
         if found[p, 1] != OK:
             continue
         n = found[p, 0]
-        first, last = _first_run(cluster[p, :n]), _last_run(cluster[p, :n])
-        misordered[p] = _ordered(cluster[p], spike[p], first, last, place[p, :n], label[p])
-        for k in range(3):
-            counts[p, k] = _number(label[p], k)
+        first, last = first_run(cluster[p, :n], HIGH), last_run(cluster[p, :n], MEDIUM)
+        misordered[p] = _ordered(cluster[p, :n], spike[p], first, last, place[p, :n], label[p])
+        _count(label[p], counts[p])
         if counts[p, HIGH] < need[1] or counts[p, MEDIUM] < need[2]:
             found[p, 1] = FEW_HIGH if counts[p, HIGH] < need[1] else FEW_MEDIUM
             label[p], counts[p], misordered[p] = NONE, 0, 0
@@ -131,47 +130,34 @@ def regions(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _first_run(cluster):  # type: ignore[no-untyped-def]
-    """End of the run of high gain at the beginning: where most samples before are of it and a lone other is none."""
-    end, best, run = 0, 0, 0
-    for i in range(cluster.size):
-        run += 1 if cluster[i] == HIGH else -1
-        if run > best:
-            end, best = i + 1, run
-    return end
-
-
-@njit(nogil=True, cache=True)
-def _last_run(cluster):  # type: ignore[no-untyped-def]
-    """Begin of the run of medium gain at the end."""
-    begin, best, run = cluster.size, 0, 0
-    for i in range(cluster.size - 1, -1, -1):
-        run += 1 if cluster[i] == MEDIUM else -1
-        if run > best:
-            begin, best = i, run
-    return begin
-
-
-@njit(nogil=True, cache=True)
 def _ordered(cluster, spike, first, last, place, label):  # type: ignore[no-untyped-def]
     """Label the samples of a series; how many are in another region than their cluster's, or in none of its run."""
-    wrong = 0
     label[:] = NONE
-    for i in range(place.size):
-        expected = HIGH if i < first else MEDIUM if i >= last else TRANSITION
-        if spike[i] and expected != TRANSITION:
-            continue
-        wrong += cluster[i] != expected
-        label[place[i]] = expected if cluster[i] == expected else TRANSITION
+    return (_labelled(cluster[:first], spike, place, HIGH, label)
+            + _labelled(cluster[first:last], spike[first:], place[first:], TRANSITION, label)
+            + _labelled(cluster[last:], spike[last:], place[last:], MEDIUM, label))
+
+
+@njit(nogil=True, cache=True)
+def _labelled(cluster, spike, place, region, label):  # type: ignore[no-untyped-def]
+    """Label the samples of a run."""
+    wrong = 0
+    for i in range(cluster.size):
+        left_out = spike[i] & (region != TRANSITION)
+        differs = cluster[i] != region
+        wrong += differs & (not left_out)
+        label[place[i]] = NONE if left_out else TRANSITION if differs else region
     return wrong
 
 
 @njit(nogil=True, cache=True)
-def _number(label, region):  # type: ignore[no-untyped-def]
-    number = 0
+def _count(label, counts):  # type: ignore[no-untyped-def]
+    high = medium = transition = np.int32(0)
     for i in range(label.size):
-        number += label[i] == region
-    return number
+        high = np.int32(high + np.int32(label[i] == HIGH))
+        transition = np.int32(transition + np.int32(label[i] == TRANSITION))
+        medium = np.int32(medium + np.int32(label[i] == MEDIUM))
+    counts[HIGH], counts[TRANSITION], counts[MEDIUM] = high, transition, medium
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -179,32 +165,17 @@ def _level(code, label, region, work):  # type: ignore[no-untyped-def]
     """Mean and standard deviation of the codes of a region that are near their median."""
     n = 0
     for i in range(code.size):
-        work[n] = code[i]
+        work[0, n] = code[i]
         n += label[i] == region
-    middle = _median(work[:n])
+    codes, away = work[0, :n], work[1, :n]
+    middle = median(codes)
     for i in range(n):
-        work[i] = abs(work[i] - middle)
-    reach = int(max(_WIDTH * MAD_TO_SIGMA * _median(work[:n]), 1.0))
+        away[i] = abs(codes[i] - middle)
+    reach = np.int32(max(_WIDTH * MAD_TO_SIGMA * median(away), 1.0))
     number = total = squares = 0
-    for i in range(code.size):
-        d = int(code[i]) - middle
-        if (label[i] == region) & (abs(d) <= reach):
-            number += 1
-            total += d
-            squares += d * d
+    for i in range(n):
+        d = int(codes[i] - middle) if away[i] <= reach else 0
+        number += away[i] <= reach
+        total += d
+        squares += d * d
     return middle + total / number, np.sqrt((squares - total * (total / number)) / max(number - 1, 1))
-
-
-@njit(nogil=True, cache=True)
-def _median(values):  # type: ignore[no-untyped-def]
-    """Median of whole numbers, the lower of two in the middle, by bisection."""
-    low, high = values.min(), values.max()
-    while low < high:
-        middle, number = (low + high) >> 1, 0
-        for i in range(values.size):
-            number += values[i] <= middle
-        if 2 * number >= values.size:
-            high = middle
-        else:
-            low = middle + 1
-    return low

@@ -6,6 +6,8 @@ numbers, so that sums of them are exact and do not depend on the processor.
 
 from __future__ import annotations
 
+import numpy as np
+
 from calib_core.numerics.kernels import njit
 
 #: Units of a feature of 1.
@@ -40,19 +42,22 @@ def features(  # type: ignore[no-untyped-def]
         if n < need[1] + need[2]:
             found[p, 1] = SATURATED if saturated + n >= need[1] + need[2] else FEW_SAMPLES
             continue
-        low, high = _two_means(work[2, :n])
-        limit = _ceiling((low + high) / 2)
-        found[p, 1] = _switches(work[2, :n], limit, high - low, need)
+        steps, y, codes, side, spare = work[0, :n], work[1, :n], work[2, :n], work[3, :n], work[4]
+        low, high = _two_means(codes)
+        _sides(codes, _ceiling((low + high) / 2), side)
+        found[p, 1] = _switches(side, high - low, need)
         if found[p, 1] != OK:
             continue
-        _without_spikes(work[1, :n], work[3, :n], spike[p])
-        slope = _typical_slope(work[0, :n], work[3, :n], work[2, :n], limit, work[4])
-        if not slope > 0:
+        _without_spikes(y, spare[:n], spike[p])
+        _slopes(steps, spare[:n], y)
+        slope = median(_gathered(y, side, spare))
+        if slope <= 0:
             found[p, 1] = FLAT
             continue
-        _scaled_slopes(work[0, :n], work[3, :n], SCALE / slope, steep[p])
-        _scaled_codes(work[2, :n], low, WEIGHT * SCALE / (high - low), level[p])
-        _seeds(work[2, :n], limit, steep[p], level[p], seed[p])
+        end, beyond = _STEEPEST * SCALE, _BEYOND * SCALE
+        _scaled(y, 0.0, SCALE / slope, -end, end, steep[p])
+        _scaled(codes, low, WEIGHT * SCALE / (high - low), -beyond, WEIGHT * SCALE + beyond, level[p])
+        _seeds(side, steep[p], level[p], seed[p])
 
 
 @njit(nogil=True, cache=True)
@@ -71,15 +76,13 @@ def _used(x, analog, code, top, work, place):  # type: ignore[no-untyped-def]
 def _two_means(code):  # type: ignore[no-untyped-def]
     """Levels of the gain signal; the search begins with medians of three, for which a lone wrong code is none."""
     low = high = code[0]
-    for i in range(2, code.size):
-        one = min(code[i - 2], code[i - 1])
-        other = max(code[i - 2], code[i - 1])
-        middle = max(one, min(other, code[i]))
+    before, at, after = code[:-2], code[1:-1], code[2:]
+    for i in range(after.size):
+        middle = max(min(before[i], at[i]), min(max(before[i], at[i]), after[i]))
         low, high = min(low, middle), max(high, middle)
     a, b = float(low), float(high)
     for _ in range(_PASSES):
-        limit = _ceiling((a + b) / 2)
-        below, number, total = _below(code, limit)
+        below, number, total = _below(code, np.int32(_ceiling((a + b) / 2)))
         if number == 0 or number == code.size:
             break
         low_mean, high_mean = below / number, (total - below) / (code.size - number)
@@ -98,27 +101,34 @@ def _ceiling(value):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _below(code, limit):  # type: ignore[no-untyped-def]
     """Sum and number of codes below a limit, and the sum of all."""
-    below = number = total = 0
+    below, total, number = np.int64(0), np.int64(0), np.int32(0)
     for i in range(code.size):
         under = code[i] < limit
+        number = np.int32(number + np.int32(under))
         total += code[i]
-        number += under
-        below += code[i] if under else 0
+        below += code[i] if under else np.int32(0)
     return below, number, total
 
 
 @njit(nogil=True, cache=True)
-def _switches(code, limit, step, need):  # type: ignore[no-untyped-def]
+def _sides(code, limit, side):  # type: ignore[no-untyped-def]
+    """Which samples are from the threshold on, 1, and which are below it, 0."""
+    limit = np.int32(limit)
+    for i in range(code.size):
+        side[i] = code[i] >= limit
+
+
+@njit(nogil=True, cache=True)
+def _switches(side, step, need):  # type: ignore[no-untyped-def]
     """Whether the gain signal goes from the lower level to the higher one, with enough samples of both."""
     if step < need[0]:
         return NO_SWITCH
-    below = places = 0
-    for i in range(code.size):
-        under = code[i] < limit
-        below += under
-        places += i if under else 0
-    above, all_places = code.size - below, code.size * (code.size - 1) // 2
-    if places * above > (all_places - places) * below:
+    n, above, places = side.size, 0, 0
+    for i in range(n):
+        above += side[i]
+        places += i * side[i]
+    below = n - above
+    if places * below < (n * (n - 1) // 2 - places) * above:
         return INVERTED
     if below < need[1]:
         return FEW_HIGH
@@ -129,86 +139,115 @@ def _switches(code, limit, step, need):  # type: ignore[no-untyped-def]
 def _without_spikes(y, out, spike):  # type: ignore[no-untyped-def]
     """Put the median of five in the place of spikes; the two samples at either end have too few neighbours."""
     n = y.size
-    for i in range(2, n - 2):
-        middle = _median5(y[i - 2], y[i - 1], y[i], y[i + 1], y[i + 2])
-        far = abs(y[i] - middle) >= _SPIKE
-        spike[i] = far
-        out[i] = middle if far else y[i]
+    a, b, c, d, e = y[: n - 4], y[1 : n - 3], y[2 : n - 2], y[3 : n - 1], y[4:]
+    inner, far = out[2 : n - 2], spike[2 : n - 2]
+    for i in range(inner.size):
+        low = max(min(a[i], b[i]), min(d[i], e[i]))  # of two pairs, lowest and highest cannot be in the middle
+        high = min(max(a[i], b[i]), max(d[i], e[i]))
+        inner[i] = max(min(low, high), min(max(low, high), c[i]))
+    for i in range(inner.size):
+        one = (c[i] - inner[i] >= _SPIKE) | (inner[i] - c[i] >= _SPIKE)
+        far[i] = one
+        inner[i] = inner[i] if one else c[i]
     for i in (0, 1, n - 2, n - 1):
         spike[i], out[i] = False, y[i]
 
 
+@njit(nogil=True, cache=True, error_model="numpy")
+def _slopes(x, y, out):  # type: ignore[no-untyped-def]
+    """Slopes over three samples before and after, as far as there are these, in units of 1/1024 ADU per step."""
+    n, far = y.size, 2 * _REACH
+    x0, x1, y0, y1, inner = x[: n - far], x[far:], y[: n - far], y[far:], out[_REACH : n - _REACH]
+    for i in range(inner.size):
+        inner[i] = _slope(x0[i], x1[i], y0[i], y1[i])
+    for i in range(_REACH):
+        last, before = i + _REACH, n - 1 - i - _REACH
+        out[i] = _slope(x[0], x[last], y[0], y[last])
+        out[n - 1 - i] = _slope(x[before], x[n - 1], y[before], y[n - 1])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _slope(x0, x1, y0, y1):  # type: ignore[no-untyped-def]
+    return np.int32(np.float32(_SLOPE_UNITS * (y1 - y0)) / np.float32(x1 - x0))
+
+
 @njit(nogil=True, cache=True)
-def _median5(a, b, c, d, e):  # type: ignore[no-untyped-def]
-    """Middle of five: of two pairs in order the lowest and the highest cannot be it."""
-    low = max(min(a, b), min(d, e))
-    high = min(max(a, b), max(d, e))
-    first, second = min(low, high), max(low, high)
-    return max(first, min(second, c))
+def _gathered(values, side, out):  # type: ignore[no-untyped-def]
+    """Values of the samples below the threshold, one after the other."""
+    n = 0
+    for i in range(values.size):
+        out[n] = values[i]
+        n += 1 - side[i]
+    return out[:n]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _slope(x, y, first, last):  # type: ignore[no-untyped-def]
-    return float(y[last] - y[first]) / float(x[last] - x[first])
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _typical_slope(x, y, code, limit, units):  # type: ignore[no-untyped-def]
-    """Median slope below the threshold, the lower of two in the middle, in ADU per step; found by bisection."""
-    n, last, low, high = 0, y.size - 1, 1 << 30, -(1 << 30)
-    for i in range(y.size):
-        if code[i] < limit:
-            one = int(_SLOPE_UNITS * _slope(x, y, max(i - _REACH, 0), min(i + _REACH, last)))
-            low, high = min(low, one), max(high, one)
-            units[n] = one
-            n += 1
+@njit(nogil=True, cache=True)
+def median(values):  # type: ignore[no-untyped-def]
+    """Median of whole numbers, int32, the lower of two in the middle; by bisection."""
+    low = high = values[0]
+    for i in range(values.size):
+        low, high = min(low, values[i]), max(high, values[i])
     while low < high:
-        middle, number = (low + high) >> 1, 0
-        for i in range(n):
-            number += units[i] <= middle
-        if 2 * number >= n:
+        middle, number = np.int32((int(low) + int(high)) >> 1), np.int32(0)
+        for i in range(values.size):
+            number = np.int32(number + np.int32(values[i] <= middle))
+        if 2 * number >= values.size:
             high = middle
         else:
-            low = middle + 1
-    return low / _SLOPE_UNITS
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _scaled_slopes(x, y, factor, out):  # type: ignore[no-untyped-def]
-    n, end = y.size, _STEEPEST * SCALE
-    for i in range(_REACH, n - _REACH):
-        one = factor * _slope(x, y, i - _REACH, i + _REACH)
-        out[i] = int(min(max(one, -end), end))
-    for i in range(_REACH):
-        one = factor * _slope(x, y, 0, i + _REACH)
-        out[i] = int(min(max(one, -end), end))
-        one = factor * _slope(x, y, n - 1 - i - _REACH, n - 1)
-        out[n - 1 - i] = int(min(max(one, -end), end))
+            low = np.int32(middle + 1)
+    return low
 
 
 @njit(nogil=True, cache=True)
-def _scaled_codes(code, low, factor, out):  # type: ignore[no-untyped-def]
-    end = _BEYOND * SCALE
-    for i in range(code.size):
-        out[i] = int(min(max(factor * (code[i] - low), -end), WEIGHT * SCALE + end))
+def _scaled(values, zero, factor, low, high, out):  # type: ignore[no-untyped-def]
+    """Features in their units, between their ends."""
+    zero, factor, low, high = np.float32(zero), np.float32(factor), np.float32(low), np.float32(high)
+    for i in range(values.size):
+        out[i] = np.int32(min(max(factor * (np.float32(values[i]) - zero), low), high))
 
 
 @njit(nogil=True, cache=True)
-def _seeds(code, limit, steep, level, seed):  # type: ignore[no-untyped-def]
+def _seeds(side, steep, level, seed):  # type: ignore[no-untyped-def]
     """Middles of what lies clearly before, about and clearly after the crossing of the threshold."""
-    n = code.size
-    first, best, run = 0, 0, 0
-    for i in range(n):
-        run += 1 if code[i] < limit else -1
-        if run > best:
-            first, best = i + 1, run
-    last, best, run = n, 0, 0
-    for i in range(n - 1, -1, -1):
-        run += 1 if code[i] >= limit else -1
-        if run > best:
-            last, best = i, run
-    before = min(max(first - _MARGIN, 1), n - 2)
-    after = max(min(last + _MARGIN, n - 1), before + 1)
+    n = side.size
+    before = min(max(first_run(side, 0) - _MARGIN, 1), n - 2)
+    after = max(min(last_run(side, 1) + _MARGIN, n - 1), before + 1)
     for k, (start, stop) in enumerate(((0, before), (before, after), (after, n))):
         seed[k, 0] = steep[start:stop].sum() / (stop - start)
         seed[k, 1] = level[start:stop].sum() / (stop - start)
+
+
+@njit(nogil=True, cache=True)
+def first_run(values, wanted):  # type: ignore[no-untyped-def]
+    """End of the run at the begin: where most values before are wanted ones, and a lone other one is no end."""
+    n = _number(values, wanted)
+    if _number(values[:n], wanted) == n:
+        return n
+    end = best = run = 0
+    for i in range(values.size):
+        run += 1 if values[i] == wanted else -1
+        if run > best:
+            end, best = i + 1, run
+    return end
+
+
+@njit(nogil=True, cache=True)
+def last_run(values, wanted):  # type: ignore[no-untyped-def]
+    """Begin of the run at the end."""
+    n = _number(values, wanted)
+    if _number(values[values.size - n :], wanted) == n:
+        return values.size - n
+    begin, best, run = values.size, 0, 0
+    for i in range(values.size - 1, -1, -1):
+        run += 1 if values[i] == wanted else -1
+        if run > best:
+            begin, best = i, run
+    return begin
+
+
+@njit(nogil=True, cache=True)
+def _number(values, wanted):  # type: ignore[no-untyped-def]
+    number = np.int32(0)
+    for i in range(values.size):
+        number = np.int32(number + np.int32(values[i] == wanted))
+    return number

@@ -176,7 +176,7 @@ def scan_regions(
         number = len(analog[tile])
         work.found[number:, 1] = FEW_SAMPLES
         work.gather()
-        _labels.regions(x, code[tile], work.place, work.spike, work.cluster, need, work.buffers[0],
+        _labels.regions(x, code[tile], work.place, work.spike, work.cluster, need, work.buffers,
                         work.found[:number], label[tile], levels[tile], switch[tile], counts[tile], misordered[tile])
         status[tile] = work.found[:number, 1]
     low, low_spread, high, high_spread, first, last = np.ascontiguousarray(np.hstack((levels, switch)).T)

@@ -25,6 +25,7 @@ class Scan:
     high_slope: Array
     medium_slope: Array
     threshold: Array
+    middle: Array
     hook: Array
     decay: Array
 
@@ -58,7 +59,7 @@ def steps(number: int, losses: str, switch: int, rng: Array) -> Array:
 
 def scan(
     pixels: int, number: int = 600, switch: int = 200, losses: str = "", compression: float = 0.0, seed: int = 1,
-    slope: float = 30.0, sharp: bool = False,
+    slope: float = 30.0, sharp: bool = False, hook: float = 120.0,
 ) -> Scan:
     """Draw series, in ADU and steps; a sharp switch has no gain signal between the levels."""
     rng = np.random.default_rng(seed)
@@ -67,7 +68,7 @@ def scan(
     at = np.rint(switch + spread * rng.normal(0, 1, pixels).clip(-3, 3)).astype(int)[:, None]
     ratio = rng.normal(45, 1.5, (pixels, 1))
     high = slope * rng.normal(1, 0.04, (pixels, 1))
-    hook, decay = rng.normal(120, 40, (pixels, 1)), rng.normal(45, 10, (pixels, 1)).clip(10, 150)
+    of_hook, decay = hook * rng.normal(1, 1 / 3, (pixels, 1)), rng.normal(45, 10, (pixels, 1)).clip(10, 150)
     base, middle = rng.normal(4950, 250, (pixels, 1)), rng.normal(4700, 250, (pixels, 1))
     low, step = rng.normal(5750, 350, (pixels, 1)), rng.normal(1500, 150, (pixels, 1))
     part = ((x - at + ZONE) / (2 * ZONE) + rng.normal(0, 0.2, (pixels, len(x)))).clip(0, 1)
@@ -75,11 +76,11 @@ def scan(
     part = np.where(sharp, x >= at, part)
     before = base + high * x * (1 - compression * (x / at) ** 2) + rng.normal(0, 10, part.shape)
     with np.errstate(over="ignore"):
-        curve = hook * np.exp(-(x - at) / decay)
+        curve = of_hook * np.exp(-(x - at) / decay)
     after = middle + high / ratio * x + np.where(part > 0.5, curve, 0) + rng.normal(0, 8, part.shape)
     analog = np.rint(np.where(part > 0.5, after, before)).clip(1, 16383).astype(np.uint16)
     analog[rng.random(part.shape) < 0.003] = 0
     code = np.rint(low + part * step + rng.normal(0, 25, part.shape)).clip(0, 16383).astype(np.uint16)
     code[analog == 0] = 0
-    return Scan(x, analog, code, at[:, 0], high[:, 0], (high / ratio)[:, 0], (low + step / 2)[:, 0], hook[:, 0],
-                decay[:, 0])
+    return Scan(x, analog, code, at[:, 0], high[:, 0], (high / ratio)[:, 0], (low + step / 2)[:, 0],
+                middle[:, 0], of_hook[:, 0], decay[:, 0])
