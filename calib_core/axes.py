@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Literal
 
@@ -33,6 +33,8 @@ class Axis:
         Of the labels.
     of_slot : bool
         Whether several of its entries are looked at side by side, as thresholds are.
+    value_units : tuple of str
+        Of the values at each entry, where they are different quantities; empty where results have one unit.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Axis:
     labels: tuple[Label, ...]
     unit: str = ""
     of_slot: bool = False
+    value_units: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of entries."""
@@ -53,6 +56,11 @@ class Axis:
         """Indices of several labels."""
         place = {label: index for index, label in enumerate(self.labels)}
         return tuple(place[label] for label in labels)
+
+    def relabelled(self, labels: tuple[Label, ...]) -> Axis:
+        """The same axis with other entries, those that stay in their units."""
+        known = dict(zip(self.labels, self.value_units, strict=bool(self.value_units)))
+        return replace(self, labels=labels, value_units=tuple(known.get(one, "") for one in labels) if known else ())
 
     def nearest(self, label: Label) -> int:
         """Index of the label, or of the nearest number; 0 where it is neither here nor a number."""
@@ -174,6 +182,12 @@ class Picture:
     modules: tuple[int, ...]
     maps: Mapping[Pick, Array]
     coverage: Array
+
+
+def unit_of(result: Result, at: At, axes: Mapping[str, Axis]) -> str:
+    """Unit of a result at a place: its own, unless entries of one of its axes are different quantities."""
+    units = [axes[name].value_units[at[name]] for name in result.over if name in at and axes[name].value_units]
+    return units[0] if units else result.unit
 
 
 def picks_of(result: Result, axes: Mapping[str, Axis]) -> tuple[Pick, ...]:

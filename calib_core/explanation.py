@@ -33,7 +33,38 @@ class Span:
     high: float
 
 
-Item = Bars | Mark | Span
+@dataclass(frozen=True)
+class Points:
+    """Samples that belong together: (n,) positions and values; those of a number have one colour in all plots.
+
+    ``large`` ones stand for others, such as the middles of groups.
+    """
+
+    name: str
+    x: Array
+    y: Array
+    number: int = 0
+    large: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve: (n,) positions and values, NaN where it is interrupted."""
+
+    name: str
+    x: Array
+    y: Array
+
+
+@dataclass(frozen=True)
+class Level:
+    """A value along y."""
+
+    name: str
+    y: float
+
+
+Item = Bars | Mark | Span | Points | Line | Level
 
 
 @dataclass(frozen=True)
@@ -50,11 +81,12 @@ class Plot:
 
 @dataclass(frozen=True)
 class Number:
-    """A number with its name and unit; NaN where there is none."""
+    """A number with its name, unit and error; NaN where there is none."""
 
     name: str
     value: float
     unit: str = ""
+    error: float = float("nan")
 
 
 @dataclass(frozen=True)

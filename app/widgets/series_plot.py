@@ -13,9 +13,11 @@ from PyQt6.QtWidgets import QStackedLayout, QWidget
 from app.widgets.colour import OKABE_ITO
 from app.widgets.plain import PlainLabel
 from app.widgets.tones import LIGHT, tones_of
-from calib_core.explanation import Bars, Mark, Plot, Span
+from calib_core.explanation import Bars, Level, Line, Mark, Plot, Points, Span
 
 BAND_ALPHA = 70
+#: Lines over points are told apart by how they are drawn.
+_LINES = (Qt.PenStyle.SolidLine, Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine)
 
 #: Curves of no more points have them drawn: a single one has no line.
 _FEW = 40
@@ -212,7 +214,7 @@ class SeriesPlot(PixelPlot):
 
 
 class ExplanationPlot(PixelPlot):
-    """A plot that somebody has made: bars as steps, spans as pairs of lines, marks as lines."""
+    """A plot that somebody has made: bars as steps, points, curves, spans as pairs of lines, marks as lines."""
 
     def __init__(
         self, parent: QWidget | None = None, hint: str = "Click a pixel to see its histogram"
@@ -224,10 +226,16 @@ class ExplanationPlot(PixelPlot):
         """Draw a plot in place of what was drawn before."""
         self.clear()
         bars = [item for item in plot.items if isinstance(item, Bars) and len(item.counts)]
-        if not bars:
+        points = [item for item in plot.items if isinstance(item, Points) and len(item.x)]
+        if not bars and not points:
             return
         self._begin()
         self.set_labels(plot.title, plot.x, plot.y, plot.x_unit, plot.y_unit)
+        self._draw_points(points, [item for item in plot.items if isinstance(item, Line)])
+        for level in (item for item in plot.items if isinstance(item, Level)):
+            self._level(level.y, level.name, QColor(tones_of(self.palette()).muted))
+        if not bars:
+            return
         for number, one in enumerate(bars):
             self._draw_bars(one, QColor(curve_colour(number)))
         spans = [item for item in plot.items if isinstance(item, Span)]
@@ -236,6 +244,33 @@ class ExplanationPlot(PixelPlot):
                 *(end for one in spans for end in (one.low, one.high) if np.isfinite(end))]
         self.plot.setXRange(min(ends), max(ends), padding=0.04)
         self._draw_lines(plot, QColor(tones_of(self.palette()).muted), QColor(tones_of(self.palette()).pending))
+
+    def _draw_points(self, points: Sequence[Points], lines: Sequence[Line]) -> None:
+        """Groups of points in the colours that others have for curves, with their names; lines over them."""
+        legend = self.plot.getPlotItem().legend
+        if legend is not None:
+            legend.clear()
+            legend.setVisible(bool(points))
+        if not points:
+            return
+        legend = self.plot.addLegend(offset=(-6, 2), labelTextSize="9pt", colCount=2, verSpacing=-4,
+                                     labelTextColor=tones_of(self.palette()).text)
+        text = QColor(tones_of(self.palette()).text)
+        for one in points:
+            colour = text if one.large else QColor(curve_colour(one.number))
+            look = ({"symbol": "x", "symbolSize": 11, "symbolPen": pg.mkPen(colour, width=2), "symbolBrush": None}
+                    if one.large else
+                    {"symbol": "o", "symbolSize": 4, "symbolPen": None, "symbolBrush": colour})
+            self.plot.plot(one.x, one.y, pen=None, name=_escaped(one.name) or None, **look)
+        for number, line in enumerate(lines):
+            pen = pg.mkPen(text, width=1, style=_LINES[number % len(_LINES)])
+            self.plot.plot(line.x, line.y, pen=pen, name=_escaped(line.name) or None, connect="finite")
+
+    def _level(self, y: float, label: str, colour: QColor) -> None:
+        pen = pg.mkPen(colour, style=Qt.PenStyle.DashLine)
+        options = {"position": 0.08, "color": colour}
+        line = pg.InfiniteLine(y, angle=0, pen=pen, label=label or None, labelOpts=options)
+        self.plot.addItem(line, ignoreBounds=True)
 
     def _draw_bars(self, one: Bars, colour: QColor) -> None:
         fill = QColor(colour)

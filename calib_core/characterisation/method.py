@@ -44,8 +44,6 @@ class Method(Knobs):
     by_sequence: ClassVar[bool] = False
     #: Whether frames that went through its steps are what it makes, so that one can be looked at beforehand.
     corrects: ClassVar[bool] = False
-    #: Whether its runs are scans in which the detector charges its pixels, so that it is looked which ones.
-    scans: ClassVar[bool] = False
     combines: ClassVar[str] = ""
 
     def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
@@ -353,6 +351,25 @@ class Method(Knobs):
             Histogram with the gate, where there is one, and the mean; number of samples, mean and σ.
         """
         return sample_plot(samples, None, *moments(samples))
+
+    def key_at(self, context: Context, at: At, col: int | None = None) -> str:
+        """Key of the arranged input whose samples a place has.
+
+        Parameters
+        ----------
+        context : Context
+        at : mapping
+            Indices along axes.
+        col : int, optional
+            Along fast_scan, where pixels have samples of different runs.
+
+        Returns
+        -------
+        str
+            Empty where there is none.
+        """
+        return next((key for key, one in context.arranged.items()
+                     if one.run is not None and all(at.get(axis) == i for axis, i in one.at.items())), "")
 
     def corrected_from(self) -> tuple[str, ...]:
         """Results without which samples cannot be looked at behind the method's steps; none where it has no steps.

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import by_pattern
 from calib_core.characterisation.inputs import Arrangement, Given, Input
-from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput, Output
+from calib_core.characterisation.scan_method import Known, ScanMethod, ScanSamples
+from calib_core.characterisation.scan_plots import Fitted, explanation_of
 from calib_core.characterisation.scan_rules import ScanRules
 from calib_core.characterisation.scan_series import ScanSeries
 from calib_core.characterisation.train_selection import TrainSelection
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.badpixels import BadPixels
-from calib_core.constants.constant import BAD_PIXELS_PC, FITS_PC, PC_FIT, PC_PARAMETERS, SLOPES_PC
+from calib_core.constants.constant import (
+    BAD_PIXELS_PC,
+    FITS_PC,
+    PC_FIT,
+    PC_FIT_UNITS,
+    PC_PARAMETERS,
+    PC_UNITS,
+    SLOPES_PC,
+)
 from calib_core.detector import DetectorType
-from calib_core.explanation import RuleText
+from calib_core.explanation import Explanation, RuleText
 from calib_core.numerics.scan_fits import HighLines, MediumFits, high_lines, medium_fits
-from calib_core.numerics.scan_regions import ScanRegions, scan_regions
+from calib_core.numerics.scan_regions import ScanRegions, scan_features, scan_regions
 from calib_core.params import Limits, knob
 
 #: Bytes of a sample that is kept of both planes, and of what is made of a pixel.
@@ -32,7 +42,7 @@ _TOGETHER_BYTES = 64 << 20
 _HIGH, _MEDIUM = 0, 1
 
 
-class PulseCapacitor(TrainSelection, Method):
+class PulseCapacitor(TrainSelection, ScanMethod):
     """Lines of high and medium gain over the charge of a pulse capacitor, for each pixel and memory cell."""
 
     command: ClassVar[str] = "PC"
@@ -40,8 +50,6 @@ class PulseCapacitor(TrainSelection, Method):
     use_when: ClassVar[str] = "After a change of the operating condition, and some times a year."
     caution: ClassVar[str] = ("The ratio of gains is as good as the scan is long behind the switch: 1.3 % a pixel at "
                               "600 steps with the switch at 200, 5 % with it at 350.")
-    scans: ClassVar[bool] = True
-
     max_trains: int = knob(65536, ge=1, le=65536, unit="trains", help="Most trains used of each run")
     min_trains: int = knob(50, ge=1, le=65536, unit="trains", help="Least trains a run must have")
     max_lost: float = knob(20.0, ge=0, le=100, unit="%", help="Most of a run's trains that a module may have lost")
@@ -92,16 +100,17 @@ class PulseCapacitor(TrainSelection, Method):
         -------
         tuple of Axis
             ``cell`` and ``gain``; ``parameter`` and ``quantity``, which are looked at side by side; ``pattern`` and
-            ``column``.
+            ``column`` of what the runs charge.
         """
         kind = context.detector
         number = len(kind.injection.patterns) if kind.injection else 0
         return (
             Axis("cell", "Memory cell", context.cells[::self.every_cell]),
             Axis("gain", "Gain stage", tuple(stage.short for stage in kind.stages)),
-            Axis("parameter", "Parameter", PC_PARAMETERS, of_slot=True),
-            Axis("quantity", "Quantity", PC_FIT, of_slot=True),
-            Axis("pattern", "Pattern", tuple(range(number))), Axis("column", "Column", tuple(range(kind.shape[1]))),
+            Axis("parameter", "Parameter", PC_PARAMETERS, of_slot=True, value_units=PC_UNITS),
+            Axis("quantity", "Quantity", PC_FIT, of_slot=True, value_units=PC_FIT_UNITS),
+            Axis("pattern", "Pattern", tuple(range(number)), of_slot=True),
+            Axis("column", "Column", tuple(range(kind.shape[1])), of_slot=True),
         )
 
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
@@ -113,16 +122,21 @@ class PulseCapacitor(TrainSelection, Method):
             Over (cell), and their own entries; flags over (gain, cell); changes (pattern, column) without pixels.
         """
         return (
-            Result("lines", "PC", "ADU, steps", "f4", "Lines over the steps of the scan: slopes in ADU per step, "
+            Result("lines", "PC", "", "f4", "Lines over the steps of the scan: slopes in ADU per step, "
                    "intercepts at step 0, ratio of the slopes", over=("parameter", "cell")),
             Result("bad_pixels", "Bad pixels", "", "u4", "Flags of each gain stage", over=("gain", "cell"),
                    role="flags", missing=float(BadPixels.NO_DARK_DATA)),
-            Result("fits", "PC", "ADU, steps", "f4", "Errors of the lines, regions and quality of the fits",
+            Result("fits", "PC", "", "f4", "Errors of the lines, regions and quality of the fits",
                    over=("quantity", "cell")),
             Result("samples", "Samples", "samples", "u4", "Samples of each pixel in the run that charges it",
                    over=("cell",), role="count", missing=0.0),
+            Result("begins", "Begin of the scan", "trains", "f4", "First train of the scan that is taken, or of the "
+                   "first of several, counted from the first train of the run of each pattern",
+                   over=("pattern", "cell"), pixels=False, hidden=True),
+            Result("lengths", "Length of the scan", "steps", "f4", "Steps of the scan of each pattern",
+                   over=("pattern", "cell"), pixels=False, hidden=True),
             Result("changes", "Change of columns", "ADU", "f4", "Range of each column's median signal in the run of "
-                   "each pattern", over=("pattern", "column"), pixels=False),
+                   "each pattern", over=("pattern", "column"), pixels=False, hidden=True),
         )
 
     def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
@@ -179,8 +193,46 @@ class PulseCapacitor(TrainSelection, Method):
         """
         assert isinstance(accumulator, ScanSeries)  # what begin() makes
         for slot, index in enumerate(unit.block):
-            yield {"cell": index}, accumulator.maps[slot]
+            yield {"cell": index}, {**accumulator.maps[slot], **_scans(context, accumulator.taken[slot])}
         yield {}, {"changes": _changes(context)}
+
+    def key_at(self, context: Context, at: At, col: int | None = None) -> str:
+        """The run that charges a column."""
+        injection = context.detector.injection
+        if injection is None:
+            return ""
+        pattern = next((i for i, own in enumerate(injection.patterns) if col is None or col in own), None)
+        return next((key for key, one in context.arranged.items() if one.at.get("pattern") == pattern), "")
+
+    def explain_scan(self, context: Context, key: str, at: At, samples: ScanSamples, known: Known) -> Explanation:
+        """The scan of a pixel with its regions, fits, residuals, gain signal and clusters.
+
+        Returns
+        -------
+        Explanation
+        """
+        arranged = context.arranged[key]
+        assert arranged.run is not None  # it was read
+        assert arranged.run.scan is not None
+        position = samples.train.astype(np.int64) - arranged.run.scan.first_train
+        place = arranged.at["pattern"], min(at.get("cell", 0), len(context.axes["cell"]) - 1)
+        begin, length = (math.nan if values is None else float(values[place])
+                         for values in map(known, ("begins", "lengths")))
+        notes: tuple[str, ...] = ()
+        if math.isnan(begin):
+            begin, length = 0, int(position.max(initial=0)) + 1
+            notes = ("The scan is taken from the first train on, until it is known where it begins.",)
+        inside = (position >= begin) & (position < begin + length)
+        series = np.zeros((2, 1, int(length)), np.uint16)
+        series[:, 0, (position[inside] - int(begin))] = samples.signal[inside], samples.code[inside]
+        return explanation_of(self._fitted(*series), notes)
+
+    def _fitted(self, signal: Array, code: Array) -> Fitted:
+        """All that is made of the series of one pixel, (1, s) uint16."""
+        x = np.arange(signal.shape[1], dtype=np.int32)
+        regions, high, medium = self._regions_and_lines(x, signal, code)
+        features, seeds, _ = scan_features(x, signal[0], code[0], **self._limits)
+        return Fitted(x, signal, code, regions, high, medium, features, seeds)
 
     def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
         """The rules by which pixels are flagged."""
@@ -190,18 +242,25 @@ class PulseCapacitor(TrainSelection, Method):
     def _rules(self) -> ScanRules:
         return ScanRules(self.slope_sigma, self.hard_mh, self.lin_t, self.lin_max)
 
+    @property
+    def _limits(self) -> dict[str, Any]:
+        return {"min_gain_step": self.min_gain_step, "min_high_points": self.min_hg_points,
+                "min_medium_points": self.min_mg_points}
+
     def _fit(self, x: Array, signal: Array, code: Array) -> Maps:
-        """Regions and fits of some pixels."""
-        regions = scan_regions(x, signal, code, min_gain_step=self.min_gain_step,
-                               min_high_points=self.min_hg_points, min_medium_points=self.min_mg_points)
+        """Numbers of some pixels."""
+        samples = np.count_nonzero(signal, axis=1).astype(np.uint32)
+        return {**_numbers(*self._regions_and_lines(x, signal, code)), "samples": samples}
+
+    def _regions_and_lines(self, x: Array, signal: Array, code: Array) -> tuple[ScanRegions, HighLines, MediumFits]:
+        regions = scan_regions(x, signal, code, **self._limits)
         fixed = self.intervals == "fixed"
         high = high_lines(x, signal, regions.label, margin=self.margin_hg, part=self.hg_part / 100,
                           interval=_steps(self.hg_range) if fixed else None, min_points=self.min_hg_points)
         medium = medium_fits(x, signal, regions.label, margin=self.margin_mg, hook=self.fit_hook and not fixed,
                              hook_c=self.hook_c, interval=_steps(self.mg_range) if fixed else None,
                              min_points=self.min_mg_points)
-        samples = np.count_nonzero(signal, axis=1).astype(np.uint32)
-        return {**_numbers(regions, high, medium), "samples": samples}
+        return regions, high, medium
 
     def _finished(self, context: Context, maps: Maps) -> Maps:
         """Maps of a memory cell with the flags of all its pixels."""
@@ -253,6 +312,15 @@ def _charges(context: Context) -> Array:
     flags[:, number == 0] |= np.uint32(BadPixels.CI_EVAL_ERROR | BadPixels.NO_DARK_DATA)
     flags[:, number > 1] |= np.uint32(BadPixels.CI_EVAL_ERROR)
     return flags
+
+
+def _scans(context: Context, taken: Mapping[str, Sequence[tuple[int, int]]]) -> Maps:
+    """Where the scan of each pattern begins, and how long it is, (pattern,) float32; NaN without one."""
+    found = np.full((2, len(context.axes["pattern"])), np.nan, np.float32)
+    for key, scans in taken.items():
+        if scans:
+            found[:, context.arranged[key].at["pattern"]] = scans[0][0], min(length for _, length in scans)
+    return {"begins": found[0], "lengths": found[1]}
 
 
 def _changes(context: Context) -> Array:

@@ -106,6 +106,8 @@ class ScanSeries(Accumulator):
             context.buffers.full((longest, 2, *self._kind.shape), np.uint16, 0) for _ in unit.block]
         self.seen = np.zeros(len(unit.block), np.int64)
         self.maps: list[Maps] = [{} for _ in unit.block]
+        #: By slot and key of the run: first position and length of each scan that was taken.
+        self.taken: list[dict[str, Sequence[tuple[int, int]]]] = [{} for _ in unit.block]
 
     def update(self, name: str, chunk: Frames) -> None:
         """Keep what a run's frames have of the columns that it charges.
@@ -147,12 +149,14 @@ class ScanSeries(Accumulator):
             assert kept is not None
             maps = self.maps[slot] = self._blank()
             for key, pattern in self._patterns.items():
-                yield from self._of_run(kept[:pattern.positions], key, pattern, maps)
+                scans = self.taken[slot][key] = self._scans(kept[:pattern.positions], pattern.columns)
+                yield from self._of_run(kept, scans, pattern, maps)
             self.maps[slot] = self._finish(maps)
             self._kept[slot] = None
 
-    def _of_run(self, kept: Array, key: str, pattern: Pattern, maps: Maps) -> Iterator[None]:
-        scans = self._scans(kept, key, pattern.columns)
+    def _of_run(
+        self, kept: Array, scans: Sequence[tuple[int, int]], pattern: Pattern, maps: Maps
+    ) -> Iterator[None]:
         if not scans:
             return
         x = np.arange(min(length for _, length in scans), dtype=np.int32)
@@ -163,7 +167,7 @@ class ScanSeries(Accumulator):
                 _put(maps[name], rows, pattern.columns, values)
             yield
 
-    def _scans(self, kept: Array, key: str, columns: Array) -> Sequence[tuple[int, int]]:
+    def _scans(self, kept: Array, columns: Array) -> Sequence[tuple[int, int]]:
         """Scans of a run that are taken, by the means of the pixels that it charges."""
         samples = kept[:, :, ::_EVERY][..., columns].astype(np.float64)
         there = samples[:, 0] > 0

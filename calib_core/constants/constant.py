@@ -59,12 +59,15 @@ SLOPES_FF = ConstantKind("SlopesFF", "ADU/keV", "f8", "Signal of high gain for e
 #: Entries of pulse-capacitor slopes along their axis, as files of the facility have them; those from 6 on are ours.
 PC_PARAMETERS = ("slope HG", "intercept HG", "deviation HG", "slope MG", "intercept MG", "deviation MG",
                  "hook start", "hook length", "hook height", "threshold", "ratio")
+PC_UNITS = ("ADU/step", "ADU", "ADU", "ADU/step", "ADU", "ADU", "steps", "steps", "ADU", "ADU", "")
 #: What is known of these lines beside them: errors, what they were made of, and how well they fit; our own.
 PC_FIT = ("slope HG error", "intercept HG error", "slope MG error", "intercept MG error", "ratio error",
           "hook height error", "hook length error", "gain signal HG", "gain signal MG", "gain signal HG spread",
           "gain signal MG spread", "first switch", "last switch", "samples HG", "samples transition", "samples MG",
           "misordered", "curvature HG", "largest residual HG", "largest residual MG", "covariance MG", "regions",
           "fit HG", "fit MG")
+PC_FIT_UNITS = ("ADU/step", "ADU", "ADU/step", "ADU", "", "ADU", "steps", "ADU", "ADU", "ADU", "ADU", "steps",
+                "steps", "samples", "samples", "samples", "samples", "σ", "ADU", "ADU", "ADU²/step", "", "", "")
 
 GAIN_AMP_MAP = ConstantKind(
     "GainAmpMap", "", "f8", "Factor of each pixel's amplifier", "map of amplifiers", neutral=1)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.axes import Array, At, Picture, View
+from calib_core.characterisation.scan_method import ScanMethod
 from calib_core.errors import AlreadyWritten, BadParameter, CalibrationError, Cancelled
 from calib_core.explanation import Explanation, Reason, RowFrames
 from calib_core.io.budget import share_heap
@@ -31,7 +32,7 @@ from calib_core.jobs.outputs import NOTHING, check_memory, output_bytes, write_t
 from calib_core.jobs.pass_results import PassResults
 from calib_core.jobs.plan import Plan, make_plan
 from calib_core.jobs.progress import Progress, in_words
-from calib_core.jobs.reasons import explain_corrected, reasons_of, samples_of
+from calib_core.jobs.reasons import explain_corrected, reasons_of, samples_of, scan_samples
 from calib_core.jobs.results import Results
 from calib_core.jobs.set_writer import SetWriter, look_before, planned_set
 from calib_core.jobs.spec import JobSpec
@@ -175,7 +176,10 @@ class Job:
         CalibrationError
             There is no such run, or it cannot be read.
         """
-        with self._frames(module, at) as (plan, frames, key):
+        with self._frames(module, at, col) as (plan, frames, key):
+            if isinstance(plan.method, ScanMethod):
+                return plan.method.explain_scan(plan.context, key, at, scan_samples(plan, frames, row, col, at),
+                                                lambda name: self.values(name, module))
             if corrected and (found := explain_corrected(plan, self._results.get(module), frames, key, row, col, at)):
                 return found
             values, right = samples_of(plan, frames, key, module, row, col, plan.cell_at(at))
@@ -220,12 +224,12 @@ class Job:
         return RowFrames(values, trains)
 
     @contextmanager
-    def _frames(self, module: int, at: At) -> Iterator[tuple[Plan, ModuleFrames, str]]:
+    def _frames(self, module: int, at: At, col: int | None = None) -> Iterator[tuple[Plan, ModuleFrames, str]]:
         """Frames of a module to be read; once the job has ended, its files are closed again."""
         plan = self.plan
-        key = plan.key_at(at) if plan else ""
+        key = plan.key_at(at, col) if plan else ""
         if plan is None or (module, key) not in plan.frames:
-            raise CalibrationError(f"Module {module} has no run for this gain stage yet.")
+            raise CalibrationError(f"Module {module} has no run for this place yet.")
         frames = plan.frames[module, key]
         try:
             yield plan, frames, key

@@ -9,6 +9,7 @@ import numpy as np
 
 from calib_core.axes import Array, At
 from calib_core.characterisation.by_gain_stage import code_of
+from calib_core.characterisation.scan_method import ScanSamples
 from calib_core.errors import BadParameter
 from calib_core.explanation import Explanation, Reason
 from calib_core.io.frames import ALL_ZERO, ModuleFrames
@@ -124,6 +125,29 @@ def samples_of(
     if plan.context.is_prepared(module):
         values = plan.context.before[module].of_pixel(values, cell, row, col)
     return values, np.ones(len(values), np.bool_) if bits is None or code is None else bits == code
+
+
+def scan_samples(plan: Plan, frames: ModuleFrames, row: int, col: int, at: At) -> ScanSamples:
+    """Samples of one pixel in a run of a scan, in both planes.
+
+    Parameters
+    ----------
+    plan : Plan
+    frames : ModuleFrames
+        Of the run.
+    row, col : int
+    at : mapping
+        Indices along axes.
+
+    Raises
+    ------
+    CalibrationError
+        The run cannot be read.
+    """
+    cell, plane = plan.cell_at(at), plan.detector_type.signal_plane or 0
+    train, signal, _ = frames.read_pixel(row, col, cell)
+    _, code, _ = frames.read_pixel(row, col, cell, plane)
+    return ScanSamples(train, signal, code)
 
 
 def _is_to_come(plan: Plan, module: int, place: At) -> bool:

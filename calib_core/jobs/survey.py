@@ -10,6 +10,7 @@ from pathlib import Path
 from calib_core.characterisation.family import Family, characterisations, named
 from calib_core.characterisation.inputs import Arranged, Input, RunFacts
 from calib_core.characterisation.method import Method
+from calib_core.characterisation.scan_method import ScanMethod
 from calib_core.constants.condition import Condition, ConditionParameter, Found
 from calib_core.detector import Detector, DetectorType, FrameSelection
 from calib_core.errors import BadInput, BadParameter, SeveralDetectors
@@ -95,7 +96,7 @@ def survey(
     with _Opened(paths) as runs:
         wanted = named(family) if family else None
         chosen = choose_detector(runs, wanted, detector)
-        task = _task(chosen, wanted, method)
+        task = _task(chosen, wanted, method, len(runs))
         return assign(chosen, *task, _spread(*task, chosen.type, runs), keep_order)
 
 
@@ -132,8 +133,8 @@ def _spread(family: Family, method: Method, kind: DetectorType, runs: Sequence[R
     return found
 
 
-def _task(detector: Detector, wanted: Family | None, method: str) -> tuple[Family, Method]:
-    """Family and characterisation: those wanted, or the first that there are for a detector."""
+def _task(detector: Detector, wanted: Family | None, method: str, runs: int) -> tuple[Family, Method]:
+    """Family and characterisation: those wanted, or the first that there are for a detector and so many runs."""
     if wanted is not None:
         return wanted, wanted.method(method) if method else wanted.methods[0]
     offers = [task for task in characterisations(detector.type) if reads_runs(*task)]
@@ -141,7 +142,13 @@ def _task(detector: Detector, wanted: Family | None, method: str) -> tuple[Famil
     if not fitting:
         known = ", ".join(f"{family.name} {one.command}" for family, one in offers)
         raise BadParameter(f"There is no characterisation “{method}” of {detector.identifier}; there are {known}.")
-    return fitting[0]
+    return next((task for task in fitting if _takes(task[1], detector.type, runs)), fitting[0])
+
+
+def _takes(method: Method, kind: DetectorType, runs: int) -> bool:
+    """Whether a characterisation takes so many runs."""
+    inputs = [one for one in method.inputs(kind) if one.of == "raw"]
+    return runs <= len(inputs) or any(one.many for one in inputs)
 
 
 class _Opened:
@@ -219,7 +226,8 @@ def assign(
     said = checked_conditions(detector.type.condition, conditions or {})
     asked = [(one.name, given[one.name]) for one in _checked_inputs(detector, family, method, given)]
     selection = method.frame_selection()
-    looked = {run.path: _look(run, detector, said, selection, method.scans) for _, runs in asked for run in runs}
+    scans = isinstance(method, ScanMethod)
+    looked = {run.path: _look(run, detector, said, selection, scans) for _, runs in asked for run in runs}
     facts = {name: tuple(looked[run.path] for run in runs) for name, runs in asked}
     found = method.arrange(detector.type, facts, keep_order)
     taken = {one.run.path for one in found.runs if one.run is not None}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from calib_core.axes import Axis, Label
@@ -128,7 +127,7 @@ def axes_of(files: Sequence[Labels], known: Mapping[str, Axis]) -> dict[str, Axi
         all_labels = sorted((labels[name] for labels in files if name in labels), key=len, reverse=True)
         if all_labels:
             axis = known[name] if name in known else Axis(name, name[:1].upper() + name[1:].replace("_", " "), ())
-            found[name] = replace(axis, labels=_united(all_labels))
+            found[name] = axis.relabelled(_united(all_labels))
     return found
 
 

@@ -154,6 +154,7 @@ def _write_result(file: h5py.File, subject: Subject, selection: Selection, resul
         one.attrs["dims"] = ["module", *result.over, "slow_scan", "fast_scan"]
     data.attrs.update({name: getattr(result, name) for name in TOLD})
     missing = 0
+    data.attrs.update({f"units of {axis.name}": list(axis.value_units) for axis in axes if axis.value_units})
     for share, place, module, at in _places(selection.modules, axes, along):
         yield share
         plane = subject.plane(result.name, module, at)

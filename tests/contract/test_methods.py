@@ -19,6 +19,7 @@ from calib_core.characterisation.family import Family, families
 from calib_core.characterisation.inputs import RunFacts
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput
+from calib_core.characterisation.scan_method import ScanMethod
 from calib_core.characterisation.unit import Accumulator, Context, Unit
 from calib_core.constants.constant import (
     BAD_PIXELS_DARK,
@@ -50,9 +51,10 @@ def small(kind: DetectorType) -> DetectorType:
 def context_of(method: Method, kind: DetectorType) -> Context:
     run = RunFacts(Path("run"), "run", (), None, FRAMES, scan=charging(kind))
     runs = {"run": (run,), "scan": (run,)}
-    first = method.arrange(kind, runs if method.by_sequence or method.scans else {}, keep=True).runs[0]
+    scans = isinstance(method, ScanMethod)
+    first = method.arrange(kind, runs if method.by_sequence or scans else {}, keep=True).runs[0]
     cells = tuple(range(min(2, kind.max_cells)))
-    arranged = {first.key: first if method.scans else replace(first, at={"gain": 0})}
+    arranged = {first.key: first if scans else replace(first, at={"gain": 0})}
     context = Context(kind, cells, arranged, before=before(method, kind, len(cells)))
     return replace(context, axes={axis.name: axis for axis in method.axes(context)})
 

@@ -214,13 +214,13 @@ def _replaced(wished: Path, free: Path) -> str:
 
 def _columns(curve: Curve) -> tuple[list[Column], list[list[object]]]:
     """Columns of a curve: labels, values, flags by their names where they are known along it, errors if any."""
-    result, axis, flags = curve.choice.result, curve.axis, curve.shown.flags
-    columns = [Column(axis.title.lower(), axis.unit), Column(result.title, result.unit)]
+    axis, flags = curve.axis, curve.shown.flags
+    columns = [Column(axis.title.lower(), axis.unit), Column(curve.choice.title, curve.choice.unit)]
     data: list[list[object]] = [list(axis.labels), curve.values.tolist()]
     if flags is not None and axis.name in flags.over:
         columns.append(Column("flags"))
         data.append([flags_text(int(bits)) if bits else "" for bits in curve.flags])
     if curve.error is not None:
-        columns.append(Column("error", result.unit))
+        columns.append(Column("error", curve.choice.unit))
         data.append(curve.error.tolist())
     return columns, data

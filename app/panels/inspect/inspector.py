@@ -69,8 +69,9 @@ class InspectorPanel(QWidget):
         self.samples = ExplanationPlot(self, "Raw samples of the pixel: press “Read raw”")
         self.read_button = QPushButton("Read raw", objectName="read_raw")
         self.always = QCheckBox("always", objectName="read_always")
+        self.plots, self._explained = QComboBox(objectName="raw_plots", visible=False), None
         self.corrected = QCheckBox("corrected", objectName="read_corrected", visible=False)
-        self.samples_text = PlainLabel("", objectName="samples_text")
+        self.samples_text = PlainLabel("", objectName="samples_text", wordWrap=True)
         # a long text must not widen the panel
         for label in (self.text, self.samples_text):
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -87,7 +88,7 @@ class InspectorPanel(QWidget):
         tabs.setDocumentMode(True)
         tabs.addTab(_column(_row(self.choice, self.with_module), self.curve_plot), "Pixel")
         tabs.addTab(self.why, "Why")
-        reading = _row(self.read_button, self.always, self.corrected)
+        reading = _row(self.read_button, self.always, self.corrected, self.plots)
         tabs.addTab(_column(reading, self.samples, self.samples_text), "Raw")
         tabs.addTab(_column(_row(self.by_stage), self.histograms), "Histogram")
         tabs.addTab(self.region, "Region")
@@ -115,6 +116,7 @@ class InspectorPanel(QWidget):
         self.module_curve.ready.connect(self._take_module)
         self.read_button.clicked.connect(shown.explain)
         self.by_stage.toggled.connect(shown.set_by_stage)
+        self.plots.currentIndexChanged.connect(lambda _: self._show_plot())
         self.always.toggled.connect(self._read_always)
         self.corrected.toggled.connect(self._read_corrected)
         self.curve_plot.x_clicked.connect(self._go_to_cell)
@@ -187,7 +189,7 @@ class InspectorPanel(QWidget):
         self.curve_plot.add_marks(curve.cells[bad], curve.values[bad], colours)
 
     def _name_axes(self, choice: Choice, axis: Axis) -> None:
-        self.curve_plot.set_labels("", name_of(axis).lower(), choice.result.title, axis.unit, choice.result.unit)
+        self.curve_plot.set_labels("", name_of(axis).lower(), choice.result.title, axis.unit, choice.unit)
 
     def _show_histograms(self, found: tuple[Shown, Choice, int, str, Array, list[tuple[str, Array]]] | None) -> None:
         self.histograms.clear()
@@ -196,27 +198,40 @@ class InspectorPanel(QWidget):
             return
         of, choice, excluded, parts, centres, counts = found
         title = f"Module {of.module} · {of.place_text}: {choice.title} per {parts}\n{left_out_text(excluded)}"
-        self.histograms.set_labels(title, choice.title, "log₁₀ pixels", choice.result.unit)
+        self.histograms.set_labels(title, choice.title, "log₁₀ pixels", choice.unit)
         names = len(counts) <= _MOST_NAMES or parts != "ASIC"
         for name, one in counts:
             with np.errstate(divide="ignore"):
                 height = np.where(one > 0, np.log10(one), np.nan)
             self.histograms.add_curve(centres, height, None, name if names else "")
 
+    def _show_plot(self) -> None:
+        """The plot that was chosen, the same for other pixels."""
+        if self._explained is not None and self._explained.plots:
+            self.samples.show_plot(self._explained.plots[max(0, self.plots.currentIndex())])
+
     def _show_explanation(self, found: Explanation | None) -> None:
-        """Draw the first plot, whatever it is of, and write its numbers below."""
+        """Draw one of the plots, whatever it is of, and write all numbers below."""
         self.samples_text.clear()
+        self._explained = found
+        titles = [] if found is None else [plot.title for plot in found.plots]
+        self.plots.setVisible(len(titles) > 1)
+        if titles != [self.plots.itemText(i) for i in range(self.plots.count())]:
+            with QSignalBlocker(self.plots):
+                self.plots.clear()
+                self.plots.addItems(titles)
         if found is None or not found.plots:
             self.samples.clear()
             return
-        self.samples.show_plot(found.plots[0])
+        self._show_plot()
         self.corrected.setVisible(bool(found.steps))
         self.corrected.setToolTip(tip(f"Look at the samples after {found.steps}; reads whole images"))
         self.samples_text.setText("\n".join([", ".join(map(_number_text, found.numbers)), *found.notes]))
 
 
 def _number_text(number: Number) -> str:
-    return f"{number.name} {number.value:.6g} {number.unit}".rstrip()
+    error = f" ± {number.error:.2g}" if np.isfinite(number.error) else ""
+    return f"{number.name} {number.value:.6g}{error} {number.unit}".rstrip()
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

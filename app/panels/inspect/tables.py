@@ -164,7 +164,7 @@ class StageTable(QWidget):
 
 def asic_table(shown: Shown, choice: Choice, excluded: int) -> tuple[tuple[TableColumn, ...], list[Row]]:
     """Columns and rows of a shown map per module and ASIC; pixels with a flag of ``excluded`` count as bad."""
-    unit = f" [{choice.result.unit}]" if choice.result.unit else ""
+    unit = f" [{choice.unit}]" if choice.unit else ""
     columns = (
         _MODULE, TableColumn("ASIC"), TableColumn("pixels"), _BAD, TableColumn(f"median{unit}", "{:.5g}"),
         TableColumn(f"σ{unit}", "{:.4g}", "1.4826 × median absolute deviation of the good pixels"),

@@ -31,7 +31,7 @@ def statistics_rows(shown: Shown, choices: Sequence[Choice], excluded: int) -> I
         values = choice.values(picture)
         if values is None or choice.is_flags:
             continue
-        head = (choice.title, choice.result.unit)
+        head = (choice.title, choice.unit)
         inside = region_values(shown, choice, excluded)
         if inside is not None:
             yield (*head, None, None, shown.region.form, *describe(inside))

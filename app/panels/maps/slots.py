@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.axes import Axis, Pick, Picture, Result, picks_of
+from calib_core.axes import Axis, Pick, Picture, Result, picks_of, unit_of
 from calib_core.subjects.pair import PairSubject
 from calib_core.subjects.shown import STAGE, Shown, final_flags
 from calib_core.subjects.variants import base_of, variant_in, variant_of
@@ -20,12 +20,13 @@ SLOT_COUNTS = (1, 2, 4, 6)
 class Choice:
     """A result, or one entry of its axes of slots, as it can be put into a slot.
 
-    ``key`` names it in the kept session.
+    ``key`` names it in the kept session; ``unit`` is that of its values.
     """
 
     result: Result
     pick: Pick
     entry: str = ""
+    unit: str = ""
 
     @property
     def key(self) -> str:
@@ -40,7 +41,7 @@ class Choice:
     @property
     def heading(self) -> str:
         """Name for the screen, with the unit."""
-        return f"{self.title} [{self.result.unit}]" if self.result.unit else self.title
+        return f"{self.title} [{self.unit}]" if self.unit else self.title
 
     @property
     def is_flags(self) -> bool:
@@ -56,7 +57,7 @@ class Choice:
         if not np.isfinite(value):
             return "–"
         text = f"{value:.0f}" if self.result.numpy_dtype.kind in "ui" else f"{value:.5g}"
-        return f"{text} {self.result.unit}".rstrip()
+        return f"{text} {self.unit}".rstrip()
 
 
 def result_of(key: str) -> str:
@@ -72,7 +73,8 @@ def centre_of(choice: Choice | None) -> float | None:
 def choices(results: Sequence[Result], axes: Mapping[str, Axis]) -> tuple[Choice, ...]:
     """All that can be put into a slot, in the order of the method."""
     return tuple(
-        Choice(one, pick, " ".join(str(axes[axis].labels[index]) for axis, index in pick.at))
+        Choice(one, pick, " ".join(str(axes[axis].labels[index]) for axis, index in pick.at),
+               unit_of(one, dict(pick.at), axes))
         for one in results if not one.hidden for pick in picks_of(one, axes)
     )
 

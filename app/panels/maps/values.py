@@ -45,7 +45,7 @@ class ValuesPresenter(QObject):
         """Show the values as they are now."""
         shown = self._session.shown
         for view, choice in self._slots():
-            view.show_content(choice.title, choice.result.unit, content_of(shown, choice))
+            view.show_content(choice.title, choice.unit, content_of(shown, choice))
 
     def _soon(self) -> None:
         if not self._timer.isActive() and self._slots():
