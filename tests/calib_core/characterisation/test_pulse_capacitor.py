@@ -45,7 +45,8 @@ def explained(method: PulseCapacitor, signal: np.ndarray, code: np.ndarray, begi
     places[:, 3, 1] = begin, STEPS
     train = FIRST + 50 + np.arange(STEPS)
     there = np.arange(STEPS) != 77
-    samples = ScanSamples(train[there].astype(np.uint64), signal[there].astype(np.uint16), code[there].astype(np.uint16))
+    codes = (one[there].astype(np.uint16) for one in (signal, code))
+    samples = ScanSamples(train[there].astype(np.uint64), *codes)
     values = dict(zip(("begins", "lengths"), places, strict=True))
     return method.explain_scan(known, "scan/3", {"cell": 1}, samples, values.get)
 
