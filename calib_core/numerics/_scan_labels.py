@@ -21,7 +21,7 @@ _WIDTH = 4.0
 @njit(nogil=True, cache=True)
 def clusters(steep, level, seed, found, label):  # type: ignore[no-untyped-def]
     """Move the middles of three clusters until their samples stay the same, and tell these, for each series."""
-    for p in range(steep.shape[0]):
+    for p in range(len(found)):
         if found[p, 1] == OK:
             n = found[p, 0]
             _lloyd(steep[p, :n], level[p, :n], seed[p])
@@ -110,7 +110,7 @@ def regions(  # type: ignore[no-untyped-def]
 
     ``levels`` are mean and spread of high gain's and of medium gain's, ``switch`` the first and last step between.
     """
-    for p in range(len(place)):
+    for p in range(len(found)):
         if found[p, 1] != OK:
             continue
         n = found[p, 0]

@@ -120,11 +120,12 @@ class _Work:
         self.spike = np.empty((pixels, steps), np.uint8)
         self.steep, self.level = np.empty((2, pixels, steps), np.int32)
         self.seed = np.empty((pixels, 3, 2))
-        self.found = np.empty((pixels, 2), np.int64)
+        self._found = self.found = np.empty((pixels, 2), np.int64)
         self.cluster = np.empty((pixels, steps), np.uint8)
 
     def find(self, x: _Array, analog: _Array, code: _Array, need: _Array) -> None:
-        """Find features and seeds."""
+        """Find features and seeds of as many series as there are."""
+        self.found = self._found[: len(analog)]
         _series.features(x, analog, code, need, self.buffers, self.place, self.spike, self.steep, self.level,
                          self.seed, self.found)
 
@@ -173,12 +174,10 @@ def scan_regions(
     for start in range(0, pixels, _TILE):
         tile = slice(start, start + _TILE)
         work.find(x, analog[tile], code[tile], need)
-        number = len(analog[tile])
-        work.found[number:, 1] = FEW_SAMPLES
         work.gather()
         _labels.regions(x, code[tile], work.place, work.spike, work.cluster, need, work.buffers,
-                        work.found[:number], label[tile], levels[tile], switch[tile], counts[tile], misordered[tile])
-        status[tile] = work.found[:number, 1]
+                        work.found, label[tile], levels[tile], switch[tile], counts[tile], misordered[tile])
+        status[tile] = work.found[:, 1]
     low, low_spread, high, high_spread, first, last = np.ascontiguousarray(np.hstack((levels, switch)).T)
     threshold = (low + high) / np.float32(2)
     return ScanRegions(

@@ -26,6 +26,8 @@ from calib_core.numerics import (
     order,
     residuals,
     robust,
+    scan_fits,
+    scan_regions,
     split_events,
     stability,
     tracks,
@@ -103,7 +105,16 @@ def _calls() -> list[Callable[[], object]]:
         lambda: median.count(values, near - near),
         lambda: median.refine(values, near - near),
         lambda: checksums.fletcher32(np.ones(3, np.uint8)),
+        *_of_scans(np.arange(8, dtype=np.int32), np.ones((1, 8), np.uint16), np.zeros((1, 8), np.uint8)),
         *_of_corrections(block, gain, slot),
+    ]
+
+
+def _of_scans(x: Array, series: Array, label: Array) -> list[Callable[[], object]]:
+    return [
+        lambda: scan_regions.scan_regions(x, series, series),
+        lambda: scan_fits.high_lines(x, series, label),
+        lambda: scan_fits.medium_fits(x, series, label),
     ]
 
 
