@@ -147,8 +147,28 @@ def _hook(work, sums, about, tried, table, scratch, out):  # type: ignore[no-unt
 @njit(nogil=True, cache=True, error_model="numpy")
 def _first_decay(work, table, tried, scratch):  # type: ignore[no-untyped-def]
     """The best of the decays that are tried, or one between it and its neighbours, from sums of some steps."""
-    scratch[:] = 0
     gain, s, m, q, p = scratch
+    n, s1, s2, y0, y1 = _coarse_sums(work, table, scratch)
+    mean = s1 / n
+    spread = s2 - mean * s1
+    for g in range(TRIED):
+        skew = (m[g] - mean * s[g]) / spread
+        rest = p[g] - s[g] * (y0 / n) - skew * (y1 - mean * y0)
+        gain[g] = rest * rest / (q[g] - s[g] * (s[g] / n) - skew * (m[g] - mean * s[g]))
+    best = np.argmax(gain)
+    if best == 0 or best == TRIED - 1:
+        return tried[best]
+    before, at, behind = gain[best - 1], gain[best], gain[best + 1]
+    place = 0.5 * (before - behind) / (before - 2 * at + behind)
+    change = place * (tried[1] - tried[0]) / (tried[1] + tried[0])
+    return tried[best] * (1 + change) / (1 - change)
+
+
+@njit(nogil=True, cache=True)
+def _coarse_sums(work, table, scratch):  # type: ignore[no-untyped-def]
+    """Sums of some steps together: Σ1, Σj, Σj², Σy, Σjy, and for each decay Σe, Σje, Σee and Σye."""
+    scratch[:] = 0
+    _, s, m, q, p = scratch
     n = s1 = s2 = y0 = y1 = 0.0
     for j in range(work.shape[1] // BIN):
         y = here = 0.0
@@ -166,18 +186,7 @@ def _first_decay(work, table, tried, scratch):  # type: ignore[no-untyped-def]
             m[g] += here * j * e
             q[g] += here * e * e
             p[g] += y * e
-    mean = s1 / n
-    spread = s2 - mean * s1
-    for g in range(TRIED):
-        skew = (m[g] - mean * s[g]) / spread
-        rest = p[g] - s[g] * (y0 / n) - skew * (y1 - mean * y0)
-        gain[g] = rest * rest / (q[g] - s[g] * (s[g] / n) - skew * (m[g] - mean * s[g]))
-    best = np.argmax(gain)
-    if best == 0 or best == TRIED - 1:
-        return tried[best]
-    before, at, behind = gain[best - 1], gain[best], gain[best + 1]
-    place = 0.5 * (before - behind) / (before - 2 * at + behind)
-    return tried[best] * (tried[1] / tried[0]) ** place
+    return n, s1, s2, y0, y1
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
