@@ -395,17 +395,19 @@ def test_bare_files_are_understood_by_their_folder_and_lengths(tmp_path: Path, o
         put_bare(folder, pdu, "BadPixelsDark", np.arange(values.size, dtype="u4").reshape(values.shape), 2)
         put_bare(folder, pdu, "ThresholdsDark", np.random.default_rng(6).normal(1, 1, (128, 512, 4, 5)), 3)
         put_bare(folder, pdu, "SlopesPC", np.random.default_rng(7).normal(1, 1, (11, 4, 128, 512)), 4)
+        put_bare(folder, pdu, "SlopesFF", np.random.default_rng(8).normal(1, 1, (128, 512, 4)), 5)
     subject = opened(tmp_path)
     assert (subject.identifier, subject.kind.name, subject.modules) == ("", "AGIPD1M", (0, 1))
     assert [axis.labels for axis in subject.axes.values()][:2] == [("HG", "MG", "LG"), (0, 1, 2, 3)]
-    assert [one.name for one in subject.results] == ["offset", "bad_pixels", "thresholds", "SlopesPC"]
+    assert [one.name for one in subject.results] == [
+        "offset", "bad_pixels", "thresholds", "lines", "SlopesFF"]
     for module, number in ((0, 1), (1, 0)):  # in the order of the units' names
         for gain, cell in product(range(3), range(4)):
             np.testing.assert_array_equal(subject.plane("offset", module, {"gain": gain, "cell": cell}),
                                           (values + number)[:, :, cell, gain].T.astype("f4"))
     slopes = np.random.default_rng(7).normal(1, 1, (11, 4, 128, 512)).astype("f4")
     np.testing.assert_array_equal(
-        subject.plane("SlopesPC", 0, {"parameter": 10, "cell": 2}), slopes[10, 2].T)
+        subject.plane("lines", 0, {"parameter": 10, "cell": 2}), slopes[10, 2].T)
     thresholds = np.random.default_rng(6).normal(1, 1, (128, 512, 4, 5)).astype("f4")
     np.testing.assert_array_equal(
         subject.along("thresholds", "threshold", 0, 3, 7, {"cell": 1}), thresholds[7, 3, 1])
@@ -414,7 +416,7 @@ def test_bare_files_are_understood_by_their_folder_and_lengths(tmp_path: Path, o
     np.testing.assert_array_equal(picture.maps[Pick("bad_pixels")], [flags, flags])
     told = " ".join(subject.notes)
     for word in ("tell nothing of themselves", "order of the units' names", "2 older ones", "do not name their axes",
-                 "No characterisation makes SlopesPC", "do not name the entries along"):
+                 "No characterisation makes SlopesFF", "do not name the entries along"):
         assert word in told
 
 
