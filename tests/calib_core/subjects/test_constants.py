@@ -395,7 +395,7 @@ def test_bare_files_are_understood_by_their_folder_and_lengths(tmp_path: Path, o
         put_bare(folder, pdu, "BadPixelsDark", np.arange(values.size, dtype="u4").reshape(values.shape), 2)
         put_bare(folder, pdu, "ThresholdsDark", np.random.default_rng(6).normal(1, 1, (128, 512, 4, 5)), 3)
         put_bare(folder, pdu, "SlopesPC", np.random.default_rng(7).normal(1, 1, (11, 4, 128, 512)), 4)
-        put_bare(folder, pdu, "SlopesFF", np.random.default_rng(8).normal(1, 1, (128, 512, 4)), 5)
+        put_bare(folder, pdu, "SlopesFF", np.random.default_rng(8).normal(1, 1, (128, 512, 4)), 7)
     subject = opened(tmp_path)
     assert (subject.identifier, subject.kind.name, subject.modules) == ("", "AGIPD1M", (0, 1))
     assert [axis.labels for axis in subject.axes.values()][:2] == [("HG", "MG", "LG"), (0, 1, 2, 3)]
