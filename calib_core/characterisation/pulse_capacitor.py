@@ -11,8 +11,10 @@ import numpy as np
 
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import by_pattern
+from calib_core.characterisation.checks import Check
 from calib_core.characterisation.inputs import Arrangement, Given, Input
 from calib_core.characterisation.outputs import ConstantOutput, Output
+from calib_core.characterisation.scan_checks import StraightLines, Switched
 from calib_core.characterisation.scan_method import Known, ScanMethod, ScanSamples
 from calib_core.characterisation.scan_plots import Fitted, explanation_of
 from calib_core.characterisation.scan_rules import ScanRules
@@ -233,6 +235,10 @@ class PulseCapacitor(TrainSelection, ScanMethod):
         regions, high, medium = self._regions_and_lines(x, signal, code)
         features, seeds, _ = scan_features(x, signal[0], code[0], **self._limits)
         return Fitted(x, signal, code, regions, high, medium, features, seeds)
+
+    def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
+        """What is asked of each module: frames without data, pixels that never switch, hooks that are not seen."""
+        return (*super().checks(kind), Switched(), StraightLines())
 
     def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
         """The rules by which pixels are flagged."""

@@ -131,6 +131,19 @@ def test_order_threads_parts_and_memory_change_no_bit(
     np.testing.assert_array_equal(other.flags, whole.flags)
 
 
+def test_a_scan_that_is_too_short_is_told(scans: Simulated, tmp_path: Path, capsys: Any) -> None:
+    """Soon behind the switch hooks are not seen; where the scan ends before it, there is no medium gain."""
+    one = [scans.runs["pc0"]]
+    short = Result(words(one, tmp_path / "a", "--max-trains", "70", "--min-mg-points", "20"), tmp_path / "a", capsys)
+    assert any("is a straight line, as its hook cannot be told from noise" in told for told in short.warnings)
+    none = Result([*words(one, tmp_path / "b", "--max-trains", "20", "--min-trains", "10", "--min-mg-points", "6")],
+                  tmp_path / "b", capsys)
+    assert none.status == 0
+    assert any("never switch to medium gain" in told for told in none.warnings)
+    flags = none.constants[MODULE]["BadPixelsPC"][:2, 0]
+    assert (flags & np.uint32(BadPixels.CI_EVAL_ERROR)).all()
+
+
 def test_dark_runs_are_no_scan(tmp_path: Path, capsys: Any) -> None:
     dark = simulate(SETTINGS.with_changes({"trains": 20}), tmp_path / "dark")
     [first, *_] = dark.runs.values()
