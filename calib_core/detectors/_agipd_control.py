@@ -1,4 +1,4 @@
-"""Control devices of AGIPD: registers of old versions, and what the simulator writes of all."""
+"""Control of AGIPD: what registers and indexes tell, and what the simulator writes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.constants.condition import Found
+from calib_core.detector.evidence import ControlReader
+
+_CELL_COUNTS = (4, 32, 64, 76, 128, 176, 202, 250, 352)
 #: Gain setting by two registers of old versions of the composite device: setupr, and patternTypeIndex 4 or below.
 _OLD_SETTINGS = {(0, False): 0.0, (32, True): 0.0, (8, False): 1.0, (40, True): 1.0}
 #: The first of these registers by whether the run is no dark, and the gain setting.
@@ -16,6 +20,21 @@ _PATTERN_OF_LIGHT = 4
 #: Columns that the pulse capacitor charges in each of its patterns: every eighth of 64, the next pattern those before
 #: them; the other half of a module is upside down.
 CHARGED = tuple((*range(7 - one, 64, 8), *range(64 + one, 128, 8)) for one in range(8))
+
+
+def next_count(run: ControlReader) -> Found | None:
+    """Smallest number of memory cells in use that holds all that were recorded."""
+    cells = run.cells()
+    fitting = [n for n in _CELL_COUNTS if cells.size and n > int(cells.max())]
+    return Found(float(fitting[0]), "image.cellId, next count in use", sure=False) if fitting else None
+
+
+def smallest_step(run: ControlReader) -> Found | None:
+    """Repetition rate by the smallest step between pulses, MHz."""
+    steps = np.diff(run.pulses().astype(np.int64))
+    if steps.size == 0 or steps.min() <= 0:
+        return None
+    return Found(round(np.floor(45 / steps.min()) / 10, 1), "image.pulseId, smallest step")
 
 
 def old_setting(setup: Any, pattern: Any) -> float | None:

@@ -10,8 +10,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.presets import presets
@@ -31,12 +29,11 @@ from calib_core.detector.defaults import defaults
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
 from calib_core.detector.injection import Injection
 from calib_core.detector.simulated import Electronics, read_simulated
-from calib_core.detectors._agipd_control import CHARGED, old_setting, simulate_control
+from calib_core.detectors._agipd_control import CHARGED, next_count, old_setting, simulate_control, smallest_step
 from calib_core.detectors._agipd_correction import CORRECT
 from calib_core.detectors._geometry import known_geometry
 from calib_core.detectors._xtdf import channels, encode
 
-_CELL_COUNTS = (4, 32, 64, 76, 128, 176, 202, 250, 352)
 _STAGES = (
     GainStage("HG", "high", "high gain"),
     GainStage("MG", "med", "medium gain"),
@@ -67,19 +64,6 @@ _NAMES = r"(?P<instrument>[A-Z0-9]+)_[A-Z0-9]+_(?P<kind>AGIPD(?:1M|500K))-?(?P<n
 _COMP = Device(r"{instrument}_[A-Z0-9]+_{kind}{number}/MDL/FPGA_COMP", _NAMES)
 _SUPPLY = Device(r"{instrument}_[A-Z0-9]+_{kind}/PSC/HV", _NAMES)
 _MODULES = Device(r"{instrument}_[A-Z0-9]+_{kind}{number}/FPGA/M_\d+", _NAMES)
-def _next_count(run: ControlReader) -> Found | None:
-    cells = run.cells()
-    fitting = [n for n in _CELL_COUNTS if cells.size and n > int(cells.max())]
-    return Found(float(fitting[0]), "image.cellId, next count in use", sure=False) if fitting else None
-
-
-def _smallest_step(run: ControlReader) -> Found | None:
-    steps = np.diff(run.pulses().astype(np.int64))
-    if steps.size == 0 or steps.min() <= 0:
-        return None
-    return Found(round(np.floor(45 / steps.min()) / 10, 1), "image.pulseId, smallest step")
-
-
 _CLUES = {
     "bias_voltage": (
         Told(_SUPPLY, tuple(f"channels.U{channel}.voltage" for channel in range(16)), powered, every=True),
@@ -88,10 +72,10 @@ _CLUES = {
         Usual(300.0, "no bias voltage in the run")),
     **pixels(512, 128),
     "memory_cells": (
-        Told(_COMP, ("bunchStructure.nPulses",), over="largest", added=", largest"), Seen(_next_count),
+        Told(_COMP, ("bunchStructure.nPulses",), over="largest", added=", largest"), Seen(next_count),
         Usual(352.0, "no frames in the run")),
     "acquisition_rate": (
-        Told(_COMP, ("bunchStructure.repetitionRate",), Scaled(digits=1)), Seen(_smallest_step),
+        Told(_COMP, ("bunchStructure.repetitionRate",), Scaled(digits=1)), Seen(smallest_step),
         Usual(1.1, "one pulse per train or none")),
     "gain_setting": (
         Told(_COMP, ("gain",)),
