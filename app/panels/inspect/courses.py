@@ -178,7 +178,7 @@ class CoursesPanel(QWidget):
             self._draw(plot, course)
         self.table.setVisible(bool(tables))
         for choice, rows in tables[:1]:
-            self.table.show_content(choice.title, choice.result.unit, rows)
+            self.table.show_content(choice.title, choice.unit, rows)
 
     def _draw(self, plot: SeriesPlot, course: Course) -> None:
         plot.say(_NO_FRAMES)
