@@ -49,11 +49,12 @@ class Points:
 
 @dataclass(frozen=True)
 class Line:
-    """A curve: (n,) positions and values, NaN where it is interrupted."""
+    """A curve: (n,) positions and values, NaN where it is interrupted; dashed where it is not of the points below."""
 
     name: str
     x: Array
     y: Array
+    dashed: bool = False
 
 
 @dataclass(frozen=True)

@@ -166,15 +166,15 @@ class HistogramBar(QWidget):
         self._draw_handles(painter, QColor(tones.text), QColor(tones.accent))
 
     def _draw_unit(self, painter: QPainter, colour: QColor) -> None:
-        """In the margin above histogram and colours; numbers beside them may come up to there."""
+        """In the margin above histogram and colours, where it fits; numbers beside them may come up to there."""
         painter.save()
         font = painter.font()
         font.setPixelSize(MARGIN - 2)
         painter.setFont(font)
         painter.setPen(colour)
         box = QRectF(0, 0, HISTOGRAM + STRIP + 2, MARGIN - 1)
-        text = painter.fontMetrics().elidedText(self._unit, Qt.TextElideMode.ElideRight, int(box.width()))
-        painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+        if painter.fontMetrics().horizontalAdvance(self._unit) <= box.width():  # cut it would be another unit
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self._unit)
         painter.restore()
 
     def _draw_histogram(self, painter: QPainter, colour: QColor) -> None:

@@ -16,8 +16,6 @@ from app.widgets.tones import LIGHT, tones_of
 from calib_core.explanation import Bars, Level, Line, Mark, Plot, Points, Span
 
 BAND_ALPHA = 70
-#: Lines over points are told apart by how they are drawn.
-_LINES = (Qt.PenStyle.SolidLine, Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine)
 
 #: Curves of no more points have them drawn: a single one has no line.
 _FEW = 40
@@ -262,8 +260,8 @@ class ExplanationPlot(PixelPlot):
                     if one.large else
                     {"symbol": "o", "symbolSize": 4, "symbolPen": None, "symbolBrush": colour})
             self.plot.plot(one.x, one.y, pen=None, name=_escaped(one.name) or None, **look)
-        for number, line in enumerate(lines):
-            pen = pg.mkPen(text, width=1, style=_LINES[number % len(_LINES)])
+        for line in lines:
+            pen = pg.mkPen(text, width=1, style=Qt.PenStyle.DashLine if line.dashed else Qt.PenStyle.SolidLine)
             self.plot.plot(line.x, line.y, pen=pen, name=_escaped(line.name) or None, connect="finite")
 
     def _level(self, y: float, label: str, colour: QColor) -> None:

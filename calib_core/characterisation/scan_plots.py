@@ -86,9 +86,9 @@ def _by_region(found: Fitted, values: Array) -> tuple[Points, ...]:
 
 def _scan(found: Fitted) -> Plot:
     lines = [Line("line HG", found.x, found.line_high), Line("MG with hook", found.x, found.curve_medium),
-             Line("line MG", found.x, found.asymptote)]
+             Line("line MG", found.x, found.asymptote, dashed=True)]
     inside = (found.x <= found.regions.last_switch[0], found.x >= found.regions.first_switch[0], None)
-    kept = tuple(Line(one.name, one.x if where is None else one.x[where], one.y if where is None else one.y[where])
+    kept = tuple(one if where is None else Line(one.name, one.x[where], one.y[where], one.dashed)
                  for one, where in zip(lines, inside, strict=True) if np.isfinite(one.y).any())
     return Plot("Scan", *_names(), items=(*_by_region(found, found.signal[0].astype(float)), *kept))
 
@@ -100,7 +100,8 @@ def _hook(found: Fitted) -> Plot:
     if medium.any():
         x = found.x[found.x >= found.x[medium].min()]
         items = (Points("medium gain", found.x[medium], found.signal[0][medium].astype(float), MEDIUM),
-                 Line("MG with hook", x, found.curve_medium[-len(x):]), Line("line MG", x, found.asymptote[-len(x):]))
+                 Line("MG with hook", x, found.curve_medium[-len(x):]),
+                 Line("line MG", x, found.asymptote[-len(x):], dashed=True))
     return Plot("Medium gain", *_names(), items=items)
 
 

@@ -106,3 +106,12 @@ def test_the_unit_stands_above_the_colours(bar):
     assert len(changed) > 10
     assert changed[:, 0].max() < 12
     assert changed[:, 1].max() <= 44  # left of the numbers
+
+
+def test_a_unit_that_does_not_fit_is_not_cut(bar):
+    """“ADU/s…” would be another one than ADU/step."""
+    pictures = []
+    for unit in ("", "ADU/step and more"):
+        bar.set_unit(unit)
+        pictures.append(bar.grab().toImage())
+    assert pictures[0] == pictures[1]
