@@ -116,5 +116,6 @@ def test_all_that_help_is_made_of_makes_it_anew(folder: Path, tmp_path: Path, mo
      "resource": lambda: os.utime(resource, (1, 1)), "new file": (source.parent / "two.py").touch,
      "package": (packages / "two-1.dist-info").touch,
      "memory": lambda: monkeypatch.setattr(kept_help, "default_memory_mb", lambda threads: 77),
-     "language": lambda: monkeypatch.setenv("LANGUAGE", "de")}[change]()
+     # not the process's own: the C library would tell errors in that language from then on
+     "language": lambda: monkeypatch.setattr(os, "environ", {**os.environ, "LANGUAGE": "de"})}[change]()
     assert not kept_help.show(WORDS)
