@@ -16,6 +16,8 @@ from calib_core.ranges import format_numbers
 SCAN = Input("scan", "scan", many=True, help="runs of the scan, one per pattern of charged columns, in any order")
 #: A column is charged where it changes so many times as much as half of the columns do at most, and by so much.
 _TIMES, _LEAST = 10.0, 50.0
+#: Trains may be lost, but no more than so many for each that is there, and some more.
+_GAPS, _SPARE = 4, 100
 
 
 def arrange(kind: DetectorType, given: Given, keep: bool) -> Arrangement:
@@ -41,6 +43,8 @@ def arrange(kind: DetectorType, given: Given, keep: bool) -> Arrangement:
     if len(runs) > len(injection.patterns):
         raise BadInput(f"{len(runs)} runs were given; a scan of {kind.title} has {len(injection.patterns)}, one for "
                        "each pattern of charged columns.")
+    for run in runs:
+        _check_trains(run)
     found = {run.path: _patterns(injection, run) for run in runs}
     numbers = list(range(len(runs))) if keep else [_number(run, found[run.path]) for run in runs]
     taken: dict[int, Arranged] = {}
@@ -74,6 +78,14 @@ def charged(run: RunFacts) -> tuple[int, ...]:
         raise BadInput(f"Run {run.label} charges no columns: none changes by more than {changes.max():.0f} ADU. Give "
                        "the runs of a scan of the pulse capacitor.")
     return tuple(columns.tolist())
+
+
+def _check_trains(run: RunFacts) -> None:
+    """Refuse a run whose trains lie so far apart that they are no scan, as where the id of one is wrong."""
+    span = run.scan.last_train - run.scan.first_train + 1 if run.scan else 0
+    if span > _GAPS * run.trains + _SPARE:
+        raise BadInput(f"Run {run.label} has {run.trains} trains, but their ids go over {span}: each train is a step "
+                       "of a scan, so these are no steps of one; look at the ids of its trains.")
 
 
 def _patterns(injection: Injection, run: RunFacts) -> tuple[int, ...]:

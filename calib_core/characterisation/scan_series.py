@@ -122,6 +122,8 @@ class ScanSeries(Accumulator):
         pattern, slot, plane = self._patterns[name], self._slots(chunk.cell), self._kind.signal_plane
         assert plane is not None  # types that charge their pixels have one
         position = chunk.train.astype(np.int64) - pattern.first_train
+        if len(position) and not 0 <= position.min() <= position.max() < pattern.positions:
+            raise ValueError(f"trains of {name} are not of those that its run was seen to have")
         for place in np.unique(slot):
             mine, kept = np.flatnonzero(slot == place), self._kept[place]
             assert kept is not None

@@ -80,7 +80,7 @@ class ScanEvidence:
     told : int or None
         Number of the pattern of charged columns that slow control tells.
     first_train, last_train : int
-        Ids of the first and the last train of the run.
+        Ids of the first and the last train of which any module has frames.
     """
 
     changes: tuple[float, ...]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
 import numpy as np
 
 from calib_core.detector import Array, Detector, Frames, FrameSelection, ScanEvidence
 from calib_core.errors import BadInput
+from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 
 #: Frames that are looked at: a few of any steps show which columns change.
@@ -21,27 +26,34 @@ def scan_evidence(run: Run, detector: Detector, selection: FrameSelection) -> Sc
     detector : Detector
         One of this run's.
     selection : FrameSelection
-        Trains of which slow control is asked.
+        Trains that are used; how many there must be is not asked here.
 
     Returns
     -------
     ScanEvidence
         Without changes where no module can be read.
     """
-    trains = [file.access.train_ids for file in run.files if len(file.access.train_ids)]
-    first, last = (int(edge) for edge in (min(map(np.min, trains)), max(map(np.max, trains))))
-    return ScanEvidence(_changes(run, detector), _told(run, detector, selection), first, last)
+    frames = list(_of_modules(run, detector, replace(selection, min_trains=1, max_lost=1.0)))
+    edges = [int(edge) for one in frames for edge in (one.train.min(), one.train.max())] or [0]
+    return ScanEvidence(_changes(frames), _told(run, detector, selection), min(edges), max(edges))
 
 
-def _changes(run: Run, detector: Detector) -> tuple[float, ...]:
-    """Of the first module that can be read, whether it has enough trains or not."""
+def _of_modules(run: Run, detector: Detector, selection: FrameSelection) -> Iterator[ModuleFrames]:
+    """Frames of the modules that can be read, whether they have enough trains or not."""
     for module in detector.modules:
-        try:
-            frames = run.frames(detector, module, FrameSelection()).some(_FRAMES)
-        except BadInput:
-            continue
-        if len(frames) > 1:
-            return tuple(column_changes(frames).tolist())
+        with suppress(BadInput):  # the job tells of those that it leaves out
+            frames = run.frames(detector, module, selection)
+            if len(frames):
+                yield frames
+
+
+def _changes(frames: Sequence[ModuleFrames]) -> tuple[float, ...]:
+    """Of the first module of which frames can be read."""
+    for one in frames:
+        with suppress(BadInput):
+            some = one.some(_FRAMES)
+            if len(some) > 1:
+                return tuple(column_changes(some).tolist())
     return ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,8 @@ def test_the_order_is_kept_where_that_is_asked_for() -> None:
 @pytest.mark.parametrize(("runs", "told"), [
     ((run(0),), "charges no columns"), ((run(0, 0, more=(3,)),), "charges the columns 3, which are no whole pattern"),
     (tuple(run(one, one % 8) for one in range(9)), "9 runs were given"),
+    ((replace(run(0, 0), scan=replace(run(0, 0).scan, first_train=0, last_train=2_000_000_599)),),
+     "has 600 trains, but their ids go over 2000000600"),
     ((RunFacts(Path("r"), "r", (), None, 0, scan=ScanEvidence((), None, 0, 0)),), "no frames"),
 ])
 def test_what_is_no_scan_is_refused(runs: tuple[RunFacts, ...], told: str) -> None:
