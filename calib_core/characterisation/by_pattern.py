@@ -45,6 +45,7 @@ def arrange(kind: DetectorType, given: Given, keep: bool) -> Arrangement:
                        "each pattern of charged columns.")
     for run in runs:
         _check_trains(run)
+        _check_gain(kind, run)
     found = {run.path: _patterns(injection, run) for run in runs}
     numbers = list(range(len(runs))) if keep else [_number(run, found[run.path]) for run in runs]
     taken: dict[int, Arranged] = {}
@@ -86,6 +87,13 @@ def _check_trains(run: RunFacts) -> None:
     if span > _GAPS * run.trains + _SPARE:
         raise BadInput(f"Run {run.label} has {run.trains} trains, but their ids go over {span}: each train is a step "
                        "of a scan, so these are no steps of one; look at the ids of its trains.")
+
+
+def _check_gain(kind: DetectorType, run: RunFacts) -> None:
+    """Refuse a run in which no pixel can change its gain stage."""
+    if run.condition is not None and kind.operated_at(run.condition.values).fixed_stage is not None:
+        raise BadInput(f"Run {run.label} is of a fixed gain by its operating condition, so that no pixel switches; a "
+                       "scan is recorded in adaptive gain.")
 
 
 def _patterns(injection: Injection, run: RunFacts) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import pytest
 
 from calib_core.characterisation import by_pattern
 from calib_core.characterisation.inputs import Arrangement, RunFacts
+from calib_core.constants.condition import Condition, Found
 from calib_core.detector import ScanEvidence
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput
@@ -95,6 +96,14 @@ def test_the_order_is_kept_where_that_is_asked_for() -> None:
 def test_what_is_no_scan_is_refused(runs: tuple[RunFacts, ...], told: str) -> None:
     with pytest.raises(BadInput, match=told):
         arrange(*runs)
+
+
+def test_a_run_of_fixed_gain_is_refused() -> None:
+    fixed = Condition(KIND.condition, {"gain_mode": Found(1.0, "slow control")})
+    with pytest.raises(BadInput, match="fixed gain by its operating condition"):
+        arrange(replace(run(0, 0), condition=fixed))
+    adaptive = Condition(KIND.condition, {"gain_mode": Found(0.0, "slow control")})
+    assert places(arrange(replace(run(0, 0), condition=adaptive))) == {0: "r0"}
 
 
 def test_a_type_without_a_source_is_refused() -> None:
