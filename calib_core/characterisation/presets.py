@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from calib_core.detector.defaults import read_resource
+from calib_core.resource_files import read_resource
 
 
 @dataclass(frozen=True)

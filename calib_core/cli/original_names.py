@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
-from calib_core.detector.defaults import RESOURCES, read_resource
 from calib_core.errors import BadParameter
+from calib_core.resource_files import RESOURCES, read_resource
 from calib_core.typed import is_number, parse_number
 
 _FOLDER = "originals"

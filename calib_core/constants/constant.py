@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from calib_core.axes import Label
 from calib_core.constants.condition import Condition
+from calib_core.resource_files import read_resource
 
 #: Usual order of the axes of a constant inside the program.
 INTERNAL_DIMS = ("gain", "cell", "slow_scan", "fast_scan")
@@ -68,6 +69,25 @@ PC_FIT = ("slope HG error", "intercept HG error", "slope MG error", "intercept M
           "fit HG", "fit MG")
 PC_FIT_UNITS = ("ADU/step", "ADU", "ADU/step", "ADU", "", "ADU", "steps", "ADU", "ADU", "ADU", "ADU", "steps",
                 "steps", "samples", "samples", "samples", "samples", "σ", "ADU", "ADU", "ADU²/step", "", "", "")
+#: Entries of the lines of the current source with their units; in which order files have them is a resource.
+_OF_CURRENT = {"slope HG": "ADU/step", "intercept HG": "ADU", "slope MG": "ADU/step", "intercept MG": "ADU",
+               "slope LG": "ADU/step", "intercept LG": "ADU", "ratio": "", "status": ""}
+CS_PARAMETERS = tuple(read_resource("codings", "slopes_cs")["planes"])
+CS_UNITS = tuple(_OF_CURRENT[name] for name in CS_PARAMETERS)
+SLOPES_CS = ConstantKind(
+    "SlopesCS", "ADU", "f8", "Lines of high, medium and low gain over the integration time of a current",
+    "current-source slopes", used=(CS_PARAMETERS.index("ratio"),))
+FITS_CS = ConstantKind(
+    "FitsCS", "", "f4", "Errors and quality of the lines of the current source", "current-source fits")
+BAD_PIXELS_CS = ConstantKind("BadPixelsCS", "", "u4", "Bad-pixel flags found with the current source", neutral=0)
+#: What is known of these lines beside them, our own; ``current`` is the one that was taken.
+CS_FIT = ("slope HG error", "intercept HG error", "slope MG error", "intercept MG error", "slope LG error",
+          "intercept LG error", "ratio error", "covariance HG", "covariance MG", "covariance LG", "current",
+          "threshold MG", "threshold LG", "gain signal HG", "gain signal MG", "gain signal LG",
+          "gain signal HG spread", "gain signal MG spread", "gain signal LG spread", "switch MG", "switch LG",
+          "samples HG", "samples MG", "samples LG", "chi2 HG", "chi2 MG", "chi2 LG")
+CS_FIT_UNITS = (*("ADU/step", "ADU") * 3, "", *("ADU²/step",) * 3, "", *("ADU",) * 8, "steps", "steps",
+                *("samples",) * 3, "", "", "")
 
 GAIN_AMP_MAP = ConstantKind(
     "GainAmpMap", "", "f8", "Factor of each pixel's amplifier", "map of amplifiers", neutral=1)

@@ -15,9 +15,9 @@ from calib_core.correction.gain_map import GainMap, WithAttributes
 from calib_core.correction.images import Images
 from calib_core.correction.step import Bound, Skipped, Step
 from calib_core.detector import DetectorType
-from calib_core.detector.defaults import read_resource
 from calib_core.numerics import split_events
 from calib_core.params import knob
+from calib_core.resource_files import read_resource
 
 #: What is found beside the codes: events of each frame by class.
 COUNTS = "split_events.counts"

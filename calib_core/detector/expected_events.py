@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from calib_core.detector.defaults import read_resource
+from calib_core.resource_files import read_resource
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from calib_core.detector.defaults import read_resource
+from calib_core.resource_files import read_resource
 
 
 @dataclass(frozen=True)

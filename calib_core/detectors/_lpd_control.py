@@ -11,8 +11,8 @@ import numpy as np
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.detector import GainStage
 from calib_core.detector.clues import Clue, Coded, Device, Told, Unknown, Usual, found_value, stage_told, switch
-from calib_core.detector.defaults import read_resource
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence, stage_by_bits
+from calib_core.resource_files import read_resource
 
 STAGES = (
     GainStage("HG", "high", "high gain", code=0),

@@ -50,10 +50,11 @@ _CONDITION = (
 )
 #: Axes in constant files, slowest first.
 _DIMS = ("fast_scan", "slow_scan", "cell", "gain")
-#: Parameters of the condition that constants of darks, of flat fields and of the pulse capacitor have.
+#: Parameters of the condition that constants of darks, flat fields, pulse capacitor and current source have.
 _OF_DARKS = tuple(one.name for one in _CONDITION if one != SOURCE_ENERGY)
 _OF_FLAT_FIELDS = tuple(one.name for one in _CONDITION if one.name != "gain_mode")
 _OF_CAPACITOR = tuple(name for name in _OF_DARKS if name != "gain_mode")
+_OF_CURRENT = tuple(name for name in _OF_CAPACITOR if name != "integration_time")
 _RAW = channels("AGIPD1M", "AGIPD")
 _CONVERTER = (64, 16)
 _HARDWARE = Electronics(_CONVERTER, "AGIPD1MCTRL00", telemetry_bytes=5408, pixel_size=200)
@@ -149,6 +150,9 @@ AGIPD1M = DetectorType(
         "SlopesPC": Calibration("SlopesPC", (*_DIMS[:3], "parameter"), parameters=_OF_CAPACITOR),
         "FitsPC": Calibration("FitsPC", (*_DIMS[:3], "quantity"), parameters=_OF_CAPACITOR),
         "BadPixelsPC": Calibration("BadPixelsPC", _DIMS, parameters=_OF_CAPACITOR),
+        "SlopesCS": Calibration("SlopesCS", ("parameter", "cell", *_DIMS[:2]), parameters=_OF_CURRENT),
+        "FitsCS": Calibration("FitsCS", (*_DIMS[:3], "quantity"), parameters=_OF_CURRENT),
+        "BadPixelsCS": Calibration("BadPixelsCS", _DIMS, parameters=_OF_CURRENT),
         "SlopesFF": Calibration("SlopesFF", _DIMS[:3], parameters=_OF_FLAT_FIELDS),
         "BadPixelsFF": Calibration("BadPixelsFF", _DIMS, parameters=_OF_FLAT_FIELDS),
     },

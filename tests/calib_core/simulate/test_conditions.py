@@ -60,8 +60,7 @@ def ours(simulated: Simulated, role: str) -> tuple[Any, Condition]:
 
 def known_elsewhere(kind: Any) -> list[Any]:
     """Calibrations but those of our own."""
-    return [one for one in kind.calibrations.values() if one.name != "FitsPC"]
-
+    return [one for one in kind.calibrations.values() if one.name not in ("FitsPC", "FitsCS")]
 
 
 @pytest.mark.parametrize(("fixture", "role", "theirs", "sources"), [
