@@ -76,7 +76,7 @@ class Family:
         if kind is None:
             return ()
         made = [one.kind for one in method.outputs(kind) if isinstance(one, ConstantOutput)]
-        taken = [constant for one in method.inputs(kind) for constant in one.kinds]
+        taken = [constant for one in method.inputs(kind) for constant in (*one.kinds, *one.also)]
         known = [kind.calibrations[one.name] for one in (*made, *taken) if one.name in kind.calibrations]
         others = {name for one in kind.calibrations.values() for name in kind.condition_of(one)} if known else set()
         strange = others - {name for one in known for name in kind.condition_of(one)}

@@ -41,7 +41,9 @@ class Input:
     optional : bool
         Whether it may be left out, which is then said.
     kinds : tuple of ConstantKind
-        Constants that are read of a file or folder.
+        Constants that are read of a file or folder, and without which it is of no use.
+    also : tuple of ConstantKind
+        Constants that are read where they are there.
     help : str
         For the command line and the form.
     """
@@ -52,6 +54,7 @@ class Input:
     many: bool = False
     optional: bool = False
     kinds: tuple[ConstantKind, ...] = ()
+    also: tuple[ConstantKind, ...] = ()
     help: str = ""
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -70,8 +70,13 @@ class Method(Knobs):
 
     @property
     def takes_other_conditions(self) -> bool:
-        """Whether constants may be of another operating condition than the run."""
+        """Whether constants may be of another operating condition than the run, or than each other."""
         return False
+
+    @property
+    def cells_together(self) -> Literal["same", "intersect", "union"]:
+        """Memory cells of constants that are inputs: the same in all, or those that all have, or that any has."""
+        return "same"
 
     def arrange(self, kind: DetectorType, given: Given, keep: bool) -> Arrangement:
         """Where each given run belongs; as given unless the data tell better.

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from calib_core.axes import Array, At, Axis
+from calib_core.axes import Array, At, Axis, Label
 from calib_core.characterisation.inputs import Arranged
 from calib_core.characterisation.sink import Sink
 from calib_core.correction.images import Images
 from calib_core.correction.pipeline import BoundPipeline
 from calib_core.detector import DetectorType, Frames
 from calib_core.io.buffers import Buffers
+
+if TYPE_CHECKING:
+    from calib_core.store.constants import StoredConstant
 
 Maps = dict[str, Array]
 
@@ -70,6 +73,8 @@ class Context:
         Takes frames that a method has corrected; None where nobody wants them.
     cells_at_once : int
         Memory cells whose constants are in memory together; 0 for all. Chunks hold frames of one such block.
+    files : mapping
+        Constants that inputs have, by module and the name of their kind: what their files tell, not values.
     """
 
     kind: DetectorType | None = None
@@ -80,6 +85,7 @@ class Context:
     buffers: Buffers = field(default_factory=Buffers, compare=False, repr=False)
     sink: Sink | None = field(default=None, compare=False, repr=False)
     cells_at_once: int = 0
+    files: Mapping[tuple[int, str], StoredConstant] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def detector(self) -> DetectorType:
@@ -174,11 +180,14 @@ class Block:
     index : int
         Along the axis by which work is split.
     values : mapping of (gain, slow_scan, fast_scan) arrays
-        By the name of the constant's kind.
+        By the name of the constant's kind; those that have nothing here, nor near it, are not there.
+    stand_in : mapping
+        Label of the entry that was taken in place of one which a constant lacks, by its kind.
     """
 
     index: int
     values: Mapping[str, Array]
+    stand_in: Mapping[str, Label] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """It counts as one item of progress."""

@@ -158,5 +158,5 @@ def _begin(plan: Plan) -> datetime:
 
 def _begins(plan: Plan) -> Iterator[datetime]:
     yield from (run.start_time for run in plan.runs.values() if run.start_time is not None)
-    for stored in plan.source.constants.values():
-        yield from (one.begin for one in stored.values() if one.begin is not None)
+    for found in plan.source.constants.values():
+        yield from (one.begin for one in found.stored.values() if one.begin is not None)

@@ -35,12 +35,15 @@ class FileConstant:
     detector : DetectorType
     guessed : bool
         Whether the names of the axes were found by their lengths.
+    dtype : str
+        Of values that are no flags, as they come by memory cell.
     """
 
     stored: StoredConstant
     kind: ConstantKind
     detector: DetectorType
     guessed: bool = False
+    dtype: str = "f4"
 
     @property
     def why(self) -> str:
@@ -123,7 +126,7 @@ class FileConstant:
         order, lengths = self._order(), self._lengths()
         entries = tuple(self.kind.used or range(lengths[order[0]]))
         return ByCell(self.stored, Layout(
-            order[0], entries, self.detector.shape, lengths["cell"], "u4" if self._is_flags else "f4"))
+            order[0], entries, self.detector.shape, lengths["cell"], "u4" if self._is_flags else self.dtype))
 
     def is_ready(self, cell: int) -> bool:
         """Whether a memory cell can be read without the whole file."""

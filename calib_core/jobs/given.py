@@ -10,27 +10,61 @@ from calib_core.characterisation.family import Family
 from calib_core.characterisation.inputs import ALL_CONSTANTS, Arranged, Input, inputs_of_steps
 from calib_core.characterisation.method import Method
 from calib_core.constants.condition import Condition
+from calib_core.constants.constant import ConstantKind
 from calib_core.detector import Detector, DetectorType, Module
-from calib_core.errors import BadInput, BadParameter
-from calib_core.jobs.said import cells_of, condition_of, of_sets, understood
-from calib_core.jobs.sources import Stored
+from calib_core.errors import BadInput, BadParameter, and_others
+from calib_core.jobs.agreed import agreed, cells_of_all
+from calib_core.jobs.constant_blocks import ConstantBlocks, Entries, OfAxis, OfCells
+from calib_core.jobs.file_constant import FileConstant, turned
+from calib_core.jobs.said import of_sets, understood
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
+from calib_core.store.bare_files import with_axes
 from calib_core.store.constants import StoredConstant, list_constants, read_constant
+
+#: Constants of one module by their kind.
+Stored = Mapping[str, StoredConstant]
 
 
 @dataclass(frozen=True)
 class GivenConstants:
-    """Constants of a job that reads no raw run; without any, a job of no detector."""
+    """Constants of a job that reads no raw run; without any, a job of no detector.
+
+    Attributes
+    ----------
+    kind, detector
+        The type and the detector that they are of.
+    modules : tuple of int or None
+        That take part.
+    cells : tuple of int
+        Memory cells that are made something of.
+    arranged : mapping
+        Inputs that were given, by their names.
+    blocks : dict
+        Constants by module and name of the input.
+    condition : Condition
+        In which all of them agree.
+    left_out : dict
+        Why a module takes no part, by number.
+    notes : tuple of str
+        What was taken, what is missing, and what is doubtful.
+    """
 
     kind: DetectorType | None = None
     detector: Detector | None = None
     modules: tuple[int | None, ...] = (None,)
     cells: tuple[int, ...] = ()
     arranged: Mapping[str, Arranged] = field(default_factory=dict)
-    stored: dict[tuple[int, str], Stored] = field(default_factory=dict)
+    blocks: dict[tuple[int, str], ConstantBlocks] = field(default_factory=dict)
     condition: Condition = field(default_factory=lambda: Condition(()))
+    left_out: dict[int, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> dict[tuple[int, str], StoredConstant]:
+        """All of them by module and kind."""
+        return {(module, kind): one for (module, _), blocks in self.blocks.items()
+                for kind, one in blocks.stored.items()}
 
 
 def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstants:
@@ -39,30 +73,41 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
     Raises
     ------
     BadInput
-        A file cannot be read, or there is no constant of a kind that an input needs.
+        A file cannot be read, there is no constant of a kind that an input needs, or they do not go together.
     BadParameter
         An input that is needed was not given.
     """
-    of_steps = {one.name for one in inputs_of_steps(method.steps_before())}
-    inputs = [one for one in method.inputs(family.kind) if one.of == "constants" and one.name not in of_steps]
-    arranged = {one.name: Arranged(one.name, one, None, path=path) for one in inputs
+    arranged = {one.name: Arranged(one.name, one, None, path=path) for one in _inputs(family, method)
                 for path in path_of(spec, one, not one.optional)}
     found = {key: _found(family, one) for key, one in arranged.items()}
+    arranged = {key: one for key, one in arranged.items() if found[key]}
     every = [one for constants in found.values() for one in constants]
     if not every:
         return GivenConstants(arranged=arranged)
     kind = _kind(family, every)
-    modules = _modules(every)
-    wanted, missing = _asked(spec, modules)
-    stored = {(module.number, key): _newest(one, found[key], module) for key, one in arranged.items()
-              for module in wanted}
+    wanted, missing = _asked(spec, _modules(every))
+    stored, left_out, lacking = _of_modules(arranged, found, wanted)
+    blocks = {(module.number, key): _blocks(one, kind, arranged[key].input, method.split)
+              for (module, key), one in stored.items()}
     with understood(every[0]):
         identifier = str(every[0].attributes.get("provenance", {}).get("detector", ""))
-        condition = condition_of(kind, every[0])
+    cells, of_cells = cells_of_all(method, blocks.values())
+    counted = [one for of_module in stored.values() for one in of_module.values()]
+    condition, differences = agreed(kind, counted, method, spec.conditions, cells)
     taken = (f"{one.input.label}: {len(found[key])} constants of {one.path}." for key, one in arranged.items())
-    cells = _same_cells([one for of_module in stored.values() for one in of_module.values()])
-    return GivenConstants(kind, Detector(identifier, kind, tuple(wanted)), tuple(m.number for m in wanted), cells,
-                          arranged, stored, condition, (*missing, *taken, *of_sets(stored.values())))
+    modules = tuple(module.number for module in wanted if module.number not in left_out)
+    left = (f"Module {number} left out: {why}" for number, why in left_out.items())
+    as_whole = {number: [one for (of, _), each in blocks.items() if of == number for one in each.files]
+                for number in modules}
+    return GivenConstants(
+        kind, Detector(identifier, kind, tuple(wanted)), modules, cells, arranged, blocks, condition, left_out,
+        (*missing, *taken, *left, *lacking, *differences, *of_cells, *of_sets(stored.values()), *turned(as_whole)))
+
+
+def _inputs(family: Family, method: Method) -> list[Input]:
+    """Inputs of constants that no step reads."""
+    of_steps = {one.name for one in inputs_of_steps(method.steps_before())}
+    return [one for one in method.inputs(family.kind) if one.of == "constants" and one.name not in of_steps]
 
 
 def _asked(spec: JobSpec, modules: Sequence[Module]) -> tuple[list[Module], tuple[str, ...]]:
@@ -101,12 +146,20 @@ def _found(family: Family, one: Arranged) -> list[StoredConstant]:
     """Constants of an input's kinds in its file or folder, the oldest first."""
     path = Path(one.path)
     stored = list_constants(path) if path.is_dir() else (read_constant(path),)
-    kinds = {kind.name for kind in one.input.kinds}
-    fitting = [constant for constant in stored if constant.attributes.get("kind", constant.calibration) in kinds]
-    if not fitting:
-        raise BadInput(f"{path} has no constant of {', '.join(sorted(kinds))} for {family.name}; it has "
+    kinds = {kind.name for kind in (*one.input.kinds, *one.input.also)}
+    fitting = [constant for constant in stored if _kind_of(constant) in kinds]
+    if not any(_kind_of(constant) in {kind.name for kind in one.input.kinds} for constant in fitting):
+        if one.input.optional and path.is_dir():  # it may be the folder that was given for all
+            return []
+        wanted = ", ".join(sorted(kind.name for kind in one.input.kinds))
+        raise BadInput(f"{path} has no constant of {wanted} for {family.name}; it has "
                        f"{', '.join(sorted({c.calibration for c in stored})) or 'no constants'}.")
     return sorted(fitting, key=lambda constant: constant.path.name)
+
+
+def _kind_of(one: StoredConstant) -> str:
+    """Kind of a constant as its file tells it, else its name in the database."""
+    return str(one.attributes.get("kind", one.calibration))
 
 
 def _kind(family: Family, constants: Sequence[StoredConstant]) -> DetectorType:
@@ -115,7 +168,7 @@ def _kind(family: Family, constants: Sequence[StoredConstant]) -> DetectorType:
     for kind in family.types:
         shape = dict(zip(one.dims, one.shape, strict=False))
         same = str(one.attributes.get("detector_type", kind.database_type)).lower() == kind.database_type.lower()
-        if same and (shape.get("slow_scan", 1), shape.get("fast_scan")) == kind.shape:
+        if same and (not one.dims or (shape.get("slow_scan", 1), shape.get("fast_scan")) == kind.shape):
             return kind
     raise BadInput(f"{one.path} is no constant of {family.name}: it is of "
                    f"{one.attributes.get('detector_type', 'an unknown type')} with the shape {one.shape}.")
@@ -134,21 +187,43 @@ def _modules(constants: Sequence[StoredConstant]) -> list[Module]:
     return list(modules.values())
 
 
-def _newest(arranged: Arranged, constants: Sequence[StoredConstant], module: Module) -> Stored:
-    """Constants of a module's unit by their kinds; all that the input reads must be there."""
-    found = {one.attributes.get("kind", one.calibration): one for one in constants if one.pdu == module.pdu}
-    for kind in arranged.input.kinds:
-        if kind.name not in found:
-            raise BadInput(f"{arranged.path} has no {kind.name} of {module.pdu} (module {module.number}), "
-                           f"which is read for {arranged.input.label}.")
-    return found
+def _of_modules(
+    arranged: Mapping[str, Arranged], found: Mapping[str, Sequence[StoredConstant]], wanted: Sequence[Module]
+) -> tuple[dict[tuple[Module, str], Stored], dict[int, str], tuple[str, ...]]:
+    """Newest constants of modules and inputs, why modules are left out, and sentences on what others lack."""
+    stored: dict[tuple[Module, str], Stored] = {
+        (module, key): {_kind_of(one): one for one in found[key] if one.pdu == module.pdu}
+        for key in arranged for module in wanted}
+    lacks = {place: _lack(arranged[place[1]], one, place[0]) for place, one in stored.items()}
+    left_out: dict[int, str] = {}
+    for (module, key), why in lacks.items():
+        if why and not arranged[key].input.optional:
+            left_out.setdefault(module.number, why)
+    if len(left_out) == len(wanted):
+        first, *others = left_out.values()
+        raise BadInput(first + and_others(len(others), "module lacks constants too"))
+    told = tuple(f"{why} The module is done without." for (module, _), why in lacks.items()
+                 if why and module.number not in left_out)
+    there = {place: one for place, one in stored.items() if not lacks[place] and place[0].number not in left_out}
+    return there, left_out, told
 
 
-def _same_cells(constants: Sequence[StoredConstant]) -> tuple[int, ...]:
-    """Memory cells of constants, which must be the same in all of them."""
-    first = constants[0]
-    for one in constants[1:]:
-        if cells_of(one) != cells_of(first):
-            raise BadInput(f"{one.path} has the memory cells {format_numbers(cells_of(one))}, but {first.path} has "
-                           f"{format_numbers(cells_of(first))}; give constants of the same ones.")
-    return cells_of(first)
+def _lack(arranged: Arranged, stored: Stored, module: Module) -> str:
+    """Sentence on a constant that an input needs and a module has not; empty where it has all."""
+    return next((f"{arranged.path} has no {kind.name} of {module.pdu} (module {module.number}), which is read for "
+                 f"{arranged.input.label}." for kind in arranged.input.kinds if kind.name not in stored), "")
+
+
+def _blocks(stored: Stored, kind: DetectorType, one: Input, split: str) -> ConstantBlocks:
+    kinds = {kind.name: kind for kind in (*one.kinds, *one.also)}
+    named = {name: with_axes(constant, kind)[0] for name, constant in stored.items()}
+    return ConstantBlocks(named, {name: _entries(constant, kinds[name], kind, split)
+                                  for name, constant in named.items()})
+
+
+def _entries(stored: StoredConstant, wanted: ConstantKind, kind: DetectorType, split: str) -> Entries:
+    """A constant by memory cell where its type declares it, else along the axes of the file."""
+    declared = any(one.name == stored.calibration for one in kind.calibrations.values())
+    if split == "cell" and declared:
+        return OfCells(FileConstant(stored, wanted, kind, dtype="f8").checked())
+    return OfAxis(stored, split)

@@ -100,8 +100,8 @@ class Job:
     def cancel(self) -> None:
         """Ask the job to stop; nothing half-written remains."""
         self._cancel.set()
-        for one in self.plan.before.constants.values() if self.plan is not None else ():
-            one.stop()
+        if self.plan is not None:
+            self.plan.stop()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end; False where the time ran out first."""

@@ -134,7 +134,7 @@ class Plan:
     def _beside(self, cells: int, module: int | None) -> int:
         """Working memory beside results: with constants of some memory cells, and chunks."""
         files = self.before.constants.get(module) if module is not None else None
-        turning = files.turning_bytes if files is not None and cells else 0
+        turning = files.turning_bytes if files is not None and cells else self.source.bytes_beside(module)
         return self.method.bytes_of_unit(self.kind, cells) + 2 * self.source.chunk_bytes + turning
 
     def parts(self, unit: Unit) -> tuple[Unit, ...]:
@@ -158,6 +158,12 @@ class Plan:
         """Sentences on constants of a module for which there was no room on the disk."""
         files = self.before.constants.get(module) if module is not None else None
         return () if files is None else files.trouble
+
+    def stop(self) -> None:
+        """Have files of constants that are being read as a whole left, since nobody wants them any more."""
+        self.source.stop()
+        for one in self.before.constants.values():
+            one.stop()
 
     def close(self) -> None:
         """Close the runs and their files, and free the space of constants; who looks at either opens it again."""
@@ -215,12 +221,12 @@ def _plan(spec: JobSpec, family: Family, method: Method, opened: dict[Path, Run]
             raise BadInput("The job has no run; give at least one.")
         return _of_runs(spec, family, method, opened)
     given = constants_of(spec, family, method)
-    source = Source({}, {}, given.stored, chunk_bytes_of(spec, 0))
-    context = Context(given.kind, given.cells, given.arranged)
+    source = Source({}, {}, given.blocks, chunk_bytes_of(spec, 0), split=method.split)
+    context = Context(given.kind, given.cells, given.arranged, files=given.files)
     made = Plan(
         spec, None, given.detector, method, given.modules, _with_axes(method, context), method.results(given.kind),
         method.outputs(given.kind), given.condition, (), source, spec.threads or usable_processors(),
-        room_of(spec.memory_mb << 20), {}, (*spec.notes, *given.notes),
+        room_of(spec.memory_mb << 20), given.left_out, (*spec.notes, *given.notes),
     )
     return _with_units(made)
 

@@ -60,8 +60,9 @@ def _taken(plan: Plan, module: int) -> dict[str, dict[str, str]]:
 
 def _input(plan: Plan, module: int, key: str, arranged: Arranged) -> dict[str, Any]:
     if arranged.run is None:
-        stored = plan.source.constants.get((module, key), {})
-        return {"input": key, "path": arranged.path, "constants": [str(one.path) for one in stored.values()]}
+        found = plan.source.constants.get((module, key))
+        return {"input": key, "path": arranged.path,
+                "constants": [str(one.path) for one in found.stored.values()] if found else []}
     frames, run = plan.frames[module, key], plan.runs[key]
     return {
         "input": key, "run": run.label, "proposal": run.proposal, "run_number": run.run_number,

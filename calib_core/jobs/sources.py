@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 
-import numpy as np
-
 from calib_core.axes import Axis
-from calib_core.characterisation.unit import Block, Chunk, Context, Unit
+from calib_core.characterisation.unit import Chunk, Context, Unit
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
+from calib_core.jobs.constant_blocks import ConstantBlocks
 from calib_core.jobs.room import chunk_of
-from calib_core.store.constants import StoredConstant
-
-#: Constants of one module by their kind.
-Stored = Mapping[str, StoredConstant]
 
 
 @dataclass(frozen=True)
@@ -35,30 +30,42 @@ class Source:
         Length of a chunk of frames, at most.
     context : Context
         Of the job.
+    split : str
+        Axis along which its work is cut.
     """
 
     frames: dict[tuple[int, str], ModuleFrames]
     runs: dict[str, Run]
-    constants: dict[tuple[int, str], Stored]
+    constants: dict[tuple[int, str], ConstantBlocks]
     chunk_bytes: int
     context: Context = field(default_factory=Context)
+    split: str = "cell"
 
     def chunks(self, unit: Unit, name: str, which: slice) -> Iterator[Chunk]:
         """Chunks of one arranged input of a unit: those frames of each memory cell."""
         assert unit.module is not None  # only modules have data
-        if (unit.module, name) in self.constants:
-            return self._blocks(unit, self.constants[unit.module, name])
+        if (unit.module, name) not in self.frames:
+            return self._blocks(unit, name)
         frames, blocks = self.frames[unit.module, name], self.context.blocks(self.context.labels(unit, "cell"))
         return chain.from_iterable(
             frames.chunks(cells, chunk_of(self.chunk_bytes, len(cells), frames.bytes_of_frame), which,
                           unit.sequences) for cells in blocks)
 
-    def _blocks(self, unit: Unit, stored: Stored) -> Iterator[Block]:
-        """One entry of the unit's block after the other, so that large constants need little memory."""
-        for index in unit.block:
-            part = slice(index, index + 1)
-            yield Block(index, {
-                name: np.ascontiguousarray(one.entries(part)[:, 0]) for name, one in stored.items()})
+    def _blocks(self, unit: Unit, name: str) -> Iterator[Chunk]:
+        """Blocks of constants; none of a module that has none in an input."""
+        found = self.constants.get((unit.module, name)) if unit.module is not None else None
+        axis = next((one for one in self.context.axes.values() if one.name == self.split), None)
+        labels = dict(enumerate(axis.labels)) if axis is not None else {}
+        return iter(()) if found is None else found.blocks({index: labels[index] for index in unit.block})
+
+    def bytes_beside(self, module: int | None) -> int:
+        """Working memory while constants of a module are read whose memory cells lie all over their files."""
+        return max((one.bytes_beside for (number, _), one in self.constants.items() if number == module), default=0)
+
+    def stop(self) -> None:
+        """Have files of constants that are being read as a whole left."""
+        for one in self.constants.values():
+            one.stop()
 
     def entries(self, axis: Axis, module: int | None, keys: tuple[str, ...]) -> tuple[tuple[int, ...], int]:
         """Indices of an axis of memory cells that inputs have data of, and the most frames that one of them has."""
@@ -112,3 +119,5 @@ class Source:
             frames.close()
         for run in set(self.runs.values()):
             run.close()
+        for one in self.constants.values():
+            one.close()

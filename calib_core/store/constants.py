@@ -124,20 +124,33 @@ class StoredConstant:
             present = "count" in _group(file)
         return self._ordered("count", dims) if present else None
 
-    def entries(self, cells: slice, dims: Sequence[str] = INTERNAL_DIMS) -> Array:
-        """Like :meth:`values`, of some memory cells; all of it where the file has no such axis.
+    @property
+    def identity(self) -> str:
+        """What tells its content from any other, also in a copy: SHA-256 of the file, without its seal.
+
+        Raises
+        ------
+        BadInput
+            The file is gone or damaged.
+        """
+        with _understood(self.path):
+            return _seals.told(self.path) or _sha256(self.path)
+
+    def entries(self, some: slice, dims: Sequence[str] = INTERNAL_DIMS, axis: str = "cell") -> Array:
+        """Like :meth:`values`, of some memory cells, or entries of another axis; all where the file has it not.
 
         Parameters
         ----------
-        cells : slice
+        some : slice
         dims : sequence of str
+        axis : str
 
         Returns
         -------
         array
             In the file's order in memory: whoever needs another one copies it.
         """
-        return self._as_stored("data", dims, tuple(cells if dim == "cell" else slice(None) for dim in self.dims))
+        return self._as_stored("data", dims, tuple(some if dim == axis else slice(None) for dim in self.dims))
 
     def _ordered(self, name: str, dims: Sequence[str]) -> Array:
         return np.ascontiguousarray(self._as_stored(name, dims))

@@ -18,6 +18,7 @@ from calib_core.characterisation.outputs import ConstantOutput
 from calib_core.characterisation.unit import Context
 from calib_core.constants.constant import OFFSET
 from calib_core.errors import Cancelled
+from calib_core.jobs.constant_blocks import ConstantBlocks
 from calib_core.jobs.constant_files import largest_constant
 from calib_core.jobs.outputs import write_module
 from calib_core.jobs.plan import Plan
@@ -175,7 +176,7 @@ def test_constants_are_valid_from_the_earliest_of_their_inputs(
                 for i, day in enumerate(days)}
 
     runs_by_key: Any = {str(key): run for key, run in times(runs, "start_time").items()}
-    given: Any = {(3, "dark"): times(stored, "begin")}
+    given: Any = {(3, "dark"): ConstantBlocks(times(stored, "begin"), {})}
     write(plan_of(tmp_path, source=Source({}, runs_by_key, given, 1 << 20)), random(2, 2))
     assert in_files(tmp_path / "out")["Offset"][2]["begin_validity"] == f"2026-03-{begin:02d}T00:00:00+00:00"
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import h5py
 import numpy as np
 import pytest
 
 from calib_core.characterisation.inputs import Input
-from calib_core.constants.constant import OFFSET
+from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET
+from calib_core.detector import Calibration
 from calib_core.errors import BadInput, BadParameter
+from calib_core.jobs.constant_blocks import OfAxis
 from calib_core.jobs.given import GivenConstants, constants_of
 from calib_core.jobs.spec import JobSpec
+from calib_core.params import knob
+from calib_core.store.constants import read_constant
 
 from .tiny import FAMILY, Tiny, put_constant
 
@@ -66,8 +72,8 @@ def other_type(root: Path) -> Path:
     (cut, "cannot be read as a calibration constant"),
     (no_constant, "has no constant of Offset for TINY; it has no constants."),
     (noise, "has no constant of Offset for TINY; it has Noise."),
-    (larger, "is no constant of TINY: it is of an unknown type with the shape (4, 2, 2)."),
-    (other_type, "is no constant of TINY: it is of DSSC-Type with the shape (3, 2, 2)."),
+    (larger, "is no constant of TINY: it is of an unknown type with the shape (4, 2, 2, 3)."),
+    (other_type, "is no constant of TINY: it is of DSSC-Type with the shape (3, 2, 2, 3)."),
 ])
 def test_what_is_no_constant_for_the_input_is_named(
     make: Callable[[Path], Path], words: str, tmp_path: Path
@@ -90,8 +96,11 @@ def test_the_newest_constant_of_each_unit_is_taken(tmp_path: Path) -> None:
     put_constant(tmp_path, np.full((3, 2, 2), 99.0), number=20, name="Noise")
     found = given(tmp_path)
     assert found.modules == (0, 1)
-    assert [float(found.stored[m, "dark"]["Offset"].data().max()) for m in (0, 1)] == [50.0, 3.0]
-    assert found.notes == (f"dark constants: 4 constants of {tmp_path}.",)
+    assert [float(found.files[m, "Offset"].data().max()) for m in (0, 1)] == [50.0, 3.0]
+    taken, silent = found.notes
+    assert taken == f"dark constants: 4 constants of {tmp_path}."
+    assert silent.startswith("2 of 2 constants tell no operating condition")
+    assert found.files[0, "Offset"].path.name in silent
 
 
 def test_modules_have_the_numbers_that_the_files_tell(tmp_path: Path) -> None:
@@ -109,8 +118,7 @@ def test_a_single_file_serves_as_well_as_a_folder(name: str, tmp_path: Path) -> 
     put_constant(tmp_path, np.full((3, 2, 2), 1.0), number=1)
     path = put_constant(tmp_path, np.full((3, 2, 2), 2.0), number=2)
     for one, expected in ((path, 2.0), (path.with_name("cal.1700000001.000000000.h5"), 1.0)):
-        stored = given(one, name).stored[0, "dark"]["Offset"]
-        np.testing.assert_array_equal(stored.data(), np.full((3, 2, 2), expected))
+        np.testing.assert_array_equal(given(one, name).files[0, "Offset"].data(), np.full((3, 2, 2, 3), expected))
 
 
 def test_the_condition_and_the_memory_cells_are_those_of_the_file(tmp_path: Path) -> None:
@@ -186,5 +194,142 @@ def test_an_input_without_constants_of_a_module_is_told(tmp_path: Path) -> None:
         put_constant(tmp_path / folder, pdu=pdu)
     inputs = {"dark": (str(tmp_path / "a"),), "other": (str(tmp_path / "b"),)}
     asked = spec(None).model_copy(update={"inputs": inputs})
-    with pytest.raises(BadInput, match=r"a has no Offset of TINY_B \(module 1\), which is read for dark constants"):
+    why = r"a has no Offset of TINY_B \(module 1\), which is read for dark constants\. 1 other module lacks"
+    with pytest.raises(BadInput, match=why):
         constants_of(asked, FAMILY, Both())
+    put_constant(tmp_path / "b", pdu="TINY_A")
+    found = constants_of(asked, FAMILY, Both())
+    assert found.modules == (0,)
+    assert found.left_out == {1: f"{tmp_path / 'a'} has no Offset of TINY_B (module 1), which is read for dark "
+                                 "constants."}
+    assert f"Module 1 left out: {found.left_out[1]}" in found.notes
+
+
+class Lenient(Both):
+    """Takes what goes together and what does not."""
+
+    optional: bool = knob(True, help="Whether the second may be left out")
+    other_conditions: bool = knob(False, help="Take constants that differ in their condition")
+    cells: Literal["same", "intersect", "union"] = knob("same", help="Memory cells")
+
+    def inputs(self, kind: Any) -> tuple[Input, ...]:
+        first, second = super().inputs(kind)
+        return first, replace(second, optional=self.optional, kinds=(NOISE,), also=(BAD_PIXELS_DARK,))
+
+    @property
+    def takes_other_conditions(self) -> bool:
+        return self.other_conditions
+
+    @property
+    def cells_together(self) -> Literal["same", "intersect", "union"]:
+        return self.cells
+
+
+def both(root: Path, **changes: Any) -> GivenConstants:
+    inputs = {"dark": (str(root / "a"),), "other": (str(root / "b"),)}
+    fields = {name: changes.pop(name) for name in ("conditions",) if name in changes}
+    return constants_of(JobSpec(family="TINY", method="MAKE", out_folder=Path("/out"), inputs=inputs, **fields),
+                        FAMILY, Lenient().with_changes(changes))
+
+
+def test_a_constant_that_may_be_lacking_is_told(tmp_path: Path) -> None:
+    for name in ("TINY_A", "TINY_B"):
+        put_constant(tmp_path / "a", pdu=name)
+    put_constant(tmp_path / "b", pdu="TINY_B", name="Noise")
+    found = both(tmp_path)
+    assert found.modules == (0, 1)
+    assert set(found.files) == {(0, "Offset"), (1, "Offset"), (1, "Noise")}
+    assert (f"{tmp_path / 'b'} has no Noise of TINY_A (module 0), which is read for other constants. The module is "
+            "done without.") in found.notes
+
+
+def bias(volts: float) -> dict[str, Any]:
+    return {"conditions": {"Sensor Bias Voltage": {"value": volts, "origin": "key"}}}
+
+
+def test_constants_of_another_condition_are_refused_with_both_values(tmp_path: Path) -> None:
+    first = put_constant(tmp_path / "a", **bias(300.0))
+    other = put_constant(tmp_path / "b", name="Noise", **bias(200.0))
+    sentence = (f"{first} and {other} are not of one operating condition: Sensor Bias Voltage differs: 300.0 V and "
+                "200.0 V")
+    with pytest.raises(BadInput, match=f"^{re.escape(sentence)}; give others, or --other-conditions takes them"):
+        both(tmp_path)
+    found = both(tmp_path, other_conditions=True)
+    assert f"{sentence}; they are taken all the same." in found.notes
+    assert found.condition["bias_voltage"] == 300.0
+    said = both(tmp_path, conditions={"bias_voltage": 250.0})
+    assert said.condition["bias_voltage"] == 250.0
+
+
+def test_parameters_that_one_calibration_has_alone_are_not_compared(tmp_path: Path) -> None:
+    """Slopes of a current source have neither integration time nor gain mode: formats 6.1."""
+    kind = replace(FAMILY.types[0], calibrations={
+        **FAMILY.types[0].calibrations, "Noise": Calibration("Noise", ("fast_scan", "slow_scan", "cell", "gain"),
+                                                             parameters=("bias_voltage",))})
+    family = replace(FAMILY, types=(kind,))
+    time = {"Integration time": {"value": 12.0, "origin": "key"}}
+    put_constant(tmp_path / "a", conditions={**bias(300.0)["conditions"], **time})
+    put_constant(tmp_path / "b", name="Noise", conditions={
+        **bias(300.0)["conditions"], "Integration time": {"value": 20.0, "origin": "key"}})
+    inputs = {"dark": (str(tmp_path / "a"),), "other": (str(tmp_path / "b"),)}
+    asked = JobSpec(family="TINY", method="MAKE", out_folder=Path("/out"), inputs=inputs)
+    assert constants_of(asked, family, Lenient()).condition["integration_time"] == 12.0
+    with pytest.raises(BadInput, match=r"Integration time differs: 12\.0 and 20\.0"):
+        constants_of(asked, FAMILY, Lenient())
+
+
+def numbered(cells: tuple[int, ...]) -> Any:
+    """Values that tell their memory cell."""
+    return np.broadcast_to(np.array(cells, float), (3, 2, len(cells)))
+
+
+def test_memory_cells_are_those_of_all_or_of_any(tmp_path: Path) -> None:
+    put_constant(tmp_path / "a", numbered((0, 1, 2, 40)), cells=np.array([0, 1, 2, 40], "u2"))
+    put_constant(tmp_path / "b", numbered((0, 2, 3)), name="Noise", cells=np.array([0, 2, 3], "u2"))
+    with pytest.raises(BadInput, match=r"has the memory cells 0,2-3, but .* has 0-2,40; give constants of the same"):
+        both(tmp_path)
+    found = both(tmp_path, cells="intersect")
+    assert found.cells == (0, 2)
+    assert any("those that all have are taken, 2 of 5" in note for note in found.notes)
+    found = both(tmp_path, cells="union")
+    assert found.cells == (0, 1, 2, 3, 40)
+    labels = dict(enumerate(found.cells))
+    read = {name: [(one.stand_in.get(kind), None if kind not in one.values else float(one.values[kind][0, 0, 0]))
+                   for one in found.blocks[0, name].blocks(labels)]
+            for name, kind in (("dark", "Offset"), ("other", "Noise"))}
+    assert read["dark"] == [(None, 0.0), (None, 1.0), (None, 2.0), (2, 2.0), (None, 40.0)]
+    assert read["other"] == [(None, 0.0), (0, 0.0), (None, 2.0), (None, 3.0), (None, None)]
+    assert any("has no Noise of the memory cells 40, nor of any in their rows" in note for note in found.notes)
+
+
+def test_files_whose_memory_cells_lie_all_over_them_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calib_core.store.by_cell._LITTLE", 0)
+    values = np.random.default_rng(1).normal(4000, 100, (3, 2, 9))
+    path = put_constant(tmp_path, values, cells=np.arange(9, dtype="u2"))
+    blocks = given(tmp_path).blocks[0, "dark"]
+    assert blocks.bytes_beside > 0
+    opened: list[str] = []
+    real = h5py.Dataset.read_direct
+    monkeypatch.setattr(h5py.Dataset, "read_direct", lambda self, *a, **k: (opened.append(self.name),
+                                                                            real(self, *a, **k))[1])
+    read = list(blocks.blocks(dict(enumerate(range(9)))))
+    for cell, one in enumerate(read):
+        np.testing.assert_array_equal(one.values["Offset"], np.broadcast_to(values[:, :, cell].T, (3, 2, 3)))
+    pieces = len(opened)
+    list(blocks.blocks(dict(enumerate(range(9)))))
+    assert 0 < pieces == len(opened)
+    blocks.close()
+    assert path.exists()
+
+
+def test_a_constant_over_another_axis_comes_along_it(tmp_path: Path) -> None:
+    values = np.arange(3 * 2 * 4 * 5.0).reshape(3, 2, 4, 5)
+    dims = ("fast_scan", "slow_scan", "bin", "group")
+    stored = read_constant(put_constant(tmp_path, values, name="Counts", dims=dims,
+                                        axes={"group": [0, 32, 64, 96, 128]}))
+    entries = OfAxis(stored, "group")
+    assert entries.labels == (0, 32, 64, 96, 128)
+    for index in range(5):
+        np.testing.assert_array_equal(entries.entry(index), values[..., index].transpose(2, 1, 0))

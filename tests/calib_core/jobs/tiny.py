@@ -85,13 +85,19 @@ def results_of(plan: Plan, folder: Path) -> Results:
 
 
 def put_constant(root: Path, values: Any = None, pdu: str = PDU, name: str = "Offset", number: int = 1,
-                 dims: Sequence[str] = ("fast_scan", "slow_scan", "cell"), **attributes: Any) -> Path:
-    """A constant file in the folder of the facility, by h5py alone; attributes that are no text or number as JSON."""
+                 dims: Sequence[str] | None = None, **attributes: Any) -> Path:
+    """A constant file in the folder of the facility, by h5py alone; attributes that are no text or number as JSON.
+
+    Unless axes are named, values (fast_scan, slow_scan, cell) are the same in all gain stages.
+    """
+    if dims is None:
+        values = np.stack([np.full((3, 2, 2), 7.0) if values is None else values] * 3, axis=-1)
+        dims = ("fast_scan", "slow_scan", "cell", "gain")
     path = root / "xfel" / "cal" / "agipd-type" / pdu.lower() / f"cal.{1700000000 + number}.000000000.h5"
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
         group = file.create_group(f"{pdu}/{name}/0")
-        group["data"] = np.full((3, 2, 2), 7.0) if values is None else values
+        group["data"] = values
         if dims:
             group["data"].attrs.create("dims", list(dims), dtype=h5py.string_dtype())
         for key, value in attributes.items():
