@@ -63,6 +63,8 @@ class Correct(TrainSelection, Method):
                                                         "several")
     virtual_cxi: bool = knob(False, help="Write a virtual CXI file too, which shows the frames of all modules as one")
     other_conditions: bool = knob(False, help="Take constants of another operating condition than the run's")
+    constants_strategy: Literal["prior", "closest"] = knob("prior", help="Which constants are taken by their time. "
+        "prior: the newest that are valid before the run. closest: the closest, also later ones, which is told")
 
     steps: tuple[Step, ...] = ()
 
@@ -89,6 +91,11 @@ class Correct(TrainSelection, Method):
     def takes_other_conditions(self) -> bool:
         """Whether constants may be of another operating condition than the run."""
         return self.other_conditions
+
+    @property
+    def takes_closest(self) -> bool:
+        """Whether the constants that are the closest in time are taken, be they later than the run."""
+        return self.constants_strategy == "closest"
 
     def steps_before(self) -> tuple[Step, ...]:
         """All steps: each frame goes through them."""

@@ -78,6 +78,11 @@ class Method(Knobs):
         """Memory cells of constants that are inputs: the same in all, or those that all have, or that any has."""
         return "same"
 
+    @property
+    def takes_closest(self) -> bool:
+        """Whether the constants that are the closest in time are taken, be they later than the run."""
+        return False
+
     def arrange(self, kind: DetectorType, given: Given, keep: bool) -> Arrangement:
         """Where each given run belongs; as given unless the data tell better.
 

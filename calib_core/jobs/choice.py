@@ -47,6 +47,11 @@ class OfRun:
         begin = begin_of(one)
         return timedelta.max if begin is None or self.start is None else abs(begin - self.start)
 
+    def is_earlier_than(self, one: StoredConstant) -> bool:
+        """Whether a constant is valid only after the run began."""
+        begin = begin_of(one)
+        return begin is not None and self.start is not None and begin > self.start
+
 
 @dataclass(frozen=True)
 class Missed:
@@ -58,11 +63,27 @@ class Missed:
 
 @dataclass(frozen=True)
 class Chosen:
-    """How a constant came to be taken: by the operator's hand, of several, and what just missed."""
+    """How a constant came to be taken.
+
+    Attributes
+    ----------
+    by_hand : bool
+        Whether the operator gave it.
+    several : bool
+        Whether there are others of the run's operating condition.
+    missed : Missed, optional
+        What just missed.
+    closest : bool
+        Whether the closest in time was asked for, be it later than the run.
+    earlier : bool
+        Whether any of the run's operating condition tells that it is valid before the run.
+    """
 
     by_hand: bool = False
     several: bool = False
     missed: Missed | None = None
+    closest: bool = False
+    earlier: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,6 +150,8 @@ class Chooser:
         Files that were given for a module and kind.
     may_lack : frozenset of str
         Constants that a module need not have; why it has not goes to ``refusals``.
+    closest : bool
+        Whether the closest in time is taken, be it later than the run, and not the newest before it.
     """
 
     detector: Detector
@@ -138,6 +161,7 @@ class Chooser:
     by_hand: Mapping[tuple[int, str], str] = field(default_factory=dict)
     may_lack: frozenset[str] = frozenset()
     refusals: dict[str, str] = field(default_factory=dict)
+    closest: bool = False
 
     def of_module(self, inputs: Sequence[Input], files: Mapping[str, Files], number: int) -> ModuleConstants:
         """Constants of one module, of each kind one.
@@ -167,8 +191,7 @@ class Chooser:
             if taken is None:
                 continue
             found[kind.name] = taken
-            several = not hand and self._is_of_several(mine)
-            chosen[kind.name] = Chosen(bool(hand), several, self._missed(taken, mine, bool(hand)))
+            chosen[kind.name] = self._chosen(taken, mine, bool(hand))
         return ModuleConstants(found, chosen)
 
     def _mine(self, given: Files | None, number: int) -> list[StoredConstant]:
@@ -221,8 +244,13 @@ class Chooser:
                            "(--other-conditions takes it all the same).")
         return same or constants
 
-    def _is_of_several(self, mine: list[StoredConstant]) -> bool:
-        return bool(mine) and len(self._of_condition(mine)) > 1
+    def _chosen(self, taken: Taken, mine: list[StoredConstant], by_hand: bool) -> Chosen:
+        """How a constant came to be taken, of all of the module's unit."""
+        missed = self._missed(taken, mine, by_hand)
+        if by_hand or not mine:
+            return Chosen(by_hand, missed=missed)
+        fitting = self._of_condition(mine)
+        return Chosen(by_hand, len(fitting) > 1, missed, self.closest, self._has_earlier(fitting))
 
     def _stands_in(self, one: StoredConstant) -> bool:
         return stands_in(one, self.detector.type, self.run.condition)
@@ -236,11 +264,22 @@ class Chooser:
         return others if own - days > other else same
 
     def _by_time(self, constants: list[StoredConstant]) -> StoredConstant:
-        """The newest that is valid before the run, else the first after it; the newest where no time is known."""
-        ordered = sorted(constants, key=_by_begin)
-        start = self.run.start
-        before = [one for one in ordered if start is None or (begin_of(one) or start) <= start]
+        """The newest that is valid before the run, else the first after it; the newest where no time is known.
+
+        Where the closest is asked for it is that, of two that are as close the one before the run.
+        """
+        ordered, start = sorted(constants, key=_by_begin), self.run.start
+        if self.closest and start is not None:
+            return min(reversed(ordered), key=lambda one: (self.run.apart(one), self.run.is_earlier_than(one)))
+        before = self._before(ordered)
         return before[-1] if before else ordered[0]
+
+    def _before(self, constants: list[StoredConstant]) -> list[StoredConstant]:
+        """Those that are not valid only after the run began."""
+        return [one for one in constants if not self.run.is_earlier_than(one)]
+
+    def _has_earlier(self, constants: list[StoredConstant]) -> bool:
+        return any(begin_of(one) is not None for one in self._before(constants))
 
     def _missed(self, taken: Taken, mine: list[StoredConstant], by_hand: bool) -> Missed | None:
         """The nearest of those that were not taken."""
@@ -249,7 +288,7 @@ class Chooser:
         if not others:
             return None
         nearest = min(others, key=lambda one: (self.run.apart(one), one.path.name))
-        usual = "another was given" if by_hand else "another goes before it"
+        usual = "another was given" if by_hand else f"another {'is closer' if self.closest else 'goes before it'}"
         return Missed(nearest, self.why_not(nearest) or usual)
 
     def why_not(self, one: StoredConstant) -> str:
@@ -264,12 +303,11 @@ class Chooser:
         str
             Words: what differs, or that it tells no time or a later one; empty where nothing speaks against it.
         """
-        begin, start = begin_of(one), self.run.start
         if why := difference(one, self.detector.type, self.run.condition):
             return why
-        if begin is None:
+        if begin_of(one) is None:
             return "it does not tell from when on it is valid"
-        return "valid only after the run began" if start is not None and begin > start else ""
+        return "valid only after the run began" if self.run.is_earlier_than(one) and not self.closest else ""
 
 
 def difference(one: StoredConstant, kind: DetectorType, condition: Condition) -> str | None:

@@ -90,9 +90,16 @@ def as_json(constants: ModuleConstants, kinds: Iterable[str], run: OfRun) -> dic
         File, age and what chose it, by kind; of neutral ones no file and no age.
     """
     files = {name: {"file": one.why, "age": age(one.stored, run),
-                    "chosen": "by hand" if chosen.by_hand else "by condition and time"}
+                    "chosen": chosen_words(chosen)}
              for name, one, chosen in constants.files()}
     return {name: files.get(name, {"chosen": NEUTRAL}) for name in kinds if name in constants.found}
+
+
+def chosen_words(chosen: Chosen) -> str:
+    """What chose a constant, such as “by condition and time”."""
+    if chosen.by_hand:
+        return "by hand"
+    return "by condition, the closest in time" if chosen.closest else "by condition and time"
 
 
 def lines_of(constants: OfModules, run: OfRun) -> tuple[str, ...]:
@@ -109,9 +116,9 @@ def lines_of(constants: OfModules, run: OfRun) -> tuple[str, ...]:
         Modules of which the same is to be said are together, with the file of the first of them.
     """
     def said(name: str, one: FileConstant, chosen: Chosen) -> Iterator[tuple[str, str]]:
-        hand = ", given by hand" if chosen.by_hand else ""
+        how = ", given by hand" if chosen.by_hand else ", the closest" if chosen.closest else ""
         missed = missed_words(chosen.missed, run)
-        yield name, f"{age(one.stored, run)}{hand}{f'; just missed: {missed}' if missed else ''}"
+        yield name, f"{age(one.stored, run)}{how}{f'; just missed: {missed}' if missed else ''}"
 
     return tuple(f"{name} of {modules}: {text} ({file})." for name, text, modules, file in _together(constants, said))
 
@@ -186,9 +193,9 @@ def _of_condition(one: FileConstant, run: OfRun) -> Iterator[str]:
 def _of_time(valid: datetime | None, run: OfRun, chosen: Chosen) -> Iterator[str]:
     """What speaks against the time from when on a constant is valid."""
     if run.start is not None and valid is not None and valid > run.start:
-        none = "" if chosen.by_hand else "; there is none before"
+        none = "; it is closer than any before" if chosen.earlier else "; there is none before"
         yield (f"is valid from {valid:%Y-%m-%d %H:%M:%S} UTC, after the run began ({run.start:%Y-%m-%d %H:%M:%S})"
-               f"{none}.")
+               f"{'' if chosen.by_hand else none}.")
     if chosen.several and valid is None:
         yield "is the last of several by its name; it does not tell from when on it is valid."
     elif chosen.several and run.start is None:

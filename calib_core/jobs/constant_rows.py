@@ -10,7 +10,7 @@ from calib_core.constants.constant import ConstantKind
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 from calib_core.jobs.choice import Chosen, ModuleConstants, OfRun, begin_of
-from calib_core.jobs.choice_words import age, compared_words, missed_words
+from calib_core.jobs.choice_words import age, chosen_words, compared_words, missed_words
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.neutral import neutral_of
 from calib_core.jobs.step_constants import Before
@@ -81,10 +81,9 @@ def _row(module: int, kind: ConstantKind, word: str, constants: ModuleConstants,
         return ConstantRow(module, kind.name, word, NEUTRAL, usual=False,
                            about=("It changes nothing, and is in no file.",))
     chosen = constants.chosen.get(kind.name, Chosen())
-    begin = begin_of(found.stored)
-    later = begin is not None and run.start is not None and begin > run.start
-    return ConstantRow(module, kind.name, word, age(found.stored, run), missed_words(chosen.missed, run),
-                       not later and not chosen.by_hand, about=tuple(_about(found, chosen, run)))
+    usual = not chosen.by_hand and not run.is_earlier_than(found.stored)
+    return ConstantRow(module, kind.name, word, age(found.stored, run), missed_words(chosen.missed, run), usual,
+                       about=tuple(_about(found, chosen, run)))
 
 
 def _about(found: FileConstant, chosen: Chosen, run: OfRun) -> Iterator[str]:
@@ -92,7 +91,6 @@ def _about(found: FileConstant, chosen: Chosen, run: OfRun) -> Iterator[str]:
     yield found.why
     yield f"{age(found.stored, run)}{'' if begin is None else f', valid from {begin:%Y-%m-%d %H:%M:%S} UTC'}"
     yield f"compared: {compared_words(found, run)}"
-    if chosen.by_hand:
-        yield "given by hand"
+    yield f"{'given' if chosen.by_hand else 'chosen'} {chosen_words(chosen)}"
     if chosen.missed is not None:
         yield f"just missed: {missed_words(chosen.missed, run)}, {chosen.missed.stored.path}"

@@ -6,10 +6,8 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,9 +25,8 @@ from calib_core.io.buffers import Buffers
 from calib_core.io.files import RunFile
 from calib_core.io.sequence_frames import SequenceFrames
 from calib_core.jobs.board import FileProgress, Written
-from calib_core.jobs.by_hand import by_hand_words
 from calib_core.jobs.choice_words import as_json
-from calib_core.jobs.file_constant import FileConstant
+from calib_core.jobs.correction_of_plan import correction_of, used_kinds
 from calib_core.jobs.file_states import FileStates
 from calib_core.jobs.pass_results import PassResults, key_of
 from calib_core.jobs.plan import Plan
@@ -37,7 +34,7 @@ from calib_core.jobs.set_writer import key_of as key_of_job
 from calib_core.jobs.shared_files import SharedFiles
 from calib_core.jobs.virtual_file import write_virtual
 from calib_core.store.corrected import CorrectedFile, CorrectedKey, CorrectedSource, SourceWriter, read_key
-from calib_core.store.correction_record import Correction, RetrievedConstant, RetrievedModule, write_record
+from calib_core.store.correction_record import write_record
 from calib_core.store.origin import Origin, origin_of
 
 #: Compressed keys take this part of their size, by experience with masks and stages of gain.
@@ -152,7 +149,7 @@ class CorrectedFiles:
         """Write down beside the files what they were made with, once all are there."""
         if not self._outputs or self._plan.detector is None:
             return
-        made = [(write_record(_correction(self._plan), overwrite=True), "record")]
+        made = [(write_record(correction_of(self._plan), overwrite=True), "record")]
         if self._outputs[0].virtual:
             folder = self._plan.spec.out_folder
             made.append((write_virtual(self._plan, [folder / one.name for one in self.progress]), "virtual file"))
@@ -372,40 +369,3 @@ def corrected_bytes(plan: Plan) -> int:
     packed = 5 + sum(np.dtype(one.dtype).itemsize for one in output.found)
     frames = sum(len(one) for one in plan.frames.values())
     return int(frames * plan.kind.pixels * (4 * len(output.images) + _PACKED_TO * packed))
-
-
-def _correction(plan: Plan) -> Correction:
-    assert plan.detector is not None
-    [run] = plan.runs.values()
-    modules = {}
-    for number in plan.modules:
-        assert number is not None
-        module = plan.detector.module(number)
-        used = {one.stored.calibration: one for kind in used_kinds(plan, number)
-                if isinstance(one := plan.before.constants[number].found.get(kind), FileConstant)}
-        modules[module.aggregator] = RetrievedModule(module.pdu, {
-            name: RetrievedConstant(one.stored.path, f"/{one.stored.pdu}/{name}/0",
-                                    one.stored.begin or one.stored.created or _changed(one.stored.path))
-            for name, one in used.items()})
-    title = f"{plan.detector_type.title} {plan.method.title}"
-    return Correction(plan.detector.identifier, run.path, plan.spec.out_folder, run.run_number or 0, modules,
-                      {**plan.method.values(), **_not_as_usual(plan)}, title)
-
-
-def used_kinds(plan: Plan, module: int) -> tuple[str, ...]:
-    """Kinds of the constants that the steps of a module take."""
-    return tuple(dict.fromkeys(kind for bound in plan.context.before[module].steps for kind in bound.given))
-
-
-def _not_as_usual(plan: Plan) -> dict[str, Any]:
-    """Constants that were given by hand, and neutral ones, which are in no file."""
-    assert plan.detector is not None
-    neutral = {plan.detector.module(number).aggregator: used for number, one in plan.before.constants.items()
-               if (used := [kind for kind in one.neutral if kind in used_kinds(plan, number)])}
-    given = by_hand_words(plan.spec.constants)
-    return ({"constants by hand": given} if given else {}) | ({"neutral constants": neutral} if neutral else {})
-
-
-def _changed(path: Path) -> datetime:
-    """When a file that tells no time was changed."""
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)

@@ -54,7 +54,8 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
     """Bind the steps that frames go through to the constants of each module.
 
     Of each kind and module what the operator gave for it is taken; else the newest constant that is of the run's
-    operating condition and valid before the run began; else the first one after it, which is said.
+    operating condition and valid before the run began; else the first one after it, which is said. Where the method
+    takes the closest it is that, and a later one is said.
 
     Parameters
     ----------
@@ -75,7 +76,8 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
     by_hand = check_by_hand(spec.constants, inputs, detector)
     files = dict(_given(spec, inputs, detector.type, {
         one.name for one in inputs if all((number, one.kinds[0].name) in by_hand for number in modules)}))
-    choice = Chooser(detector, run, method.takes_other_conditions, len(modules) == 1, by_hand, may_lack(steps))
+    choice = Chooser(detector, run, method.takes_other_conditions, len(modules) == 1, by_hand, may_lack(steps),
+                     closest=method.takes_closest)
     constants = {number: choice.of_module(inputs, files, number) for number in modules}
     there = {number: one.found for number, one in constants.items()}
     lacking = tuple(level_out(steps, there, choice.refusals))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -266,7 +267,7 @@ def _about(run: Run, detector: Detector, told: Told, record: Recorded | None) ->
                             f"{told.program or (record.program if record else '') or 'an unknown program'}",
         "runs": "\n".join(filter(None, (f"{_run_text(run)} {run.path}", record.raw if record else ""))),
         "steps": ", ".join(_last_steps(told)),
-        "constants": "\n".join(_constants(record)) if record else "",
+        "constants": "\n".join(_constants(record, run)) if record else "",
         "parameters": "\n".join(f"{name}: {value}" for name, value in record.parameters.items()) if record else "",
     }
     return {heading: text for heading, text in known.items() if text}
@@ -276,11 +277,21 @@ def _last_steps(told: Told) -> tuple[str, ...]:
     return max((one.steps or () for one in told.images), key=len, default=())
 
 
-def _constants(record: Recorded) -> Iterator[str]:
+def _constants(record: Recorded, run: Run) -> Iterator[str]:
     """A line for each constant that modules have from one file or time, with those modules."""
     of: dict[tuple[str, str, str], list[str]] = {}
     for module, constants in record.constants.items():
         for name, (time, path) in constants.items():
             of.setdefault((name, time, path), []).append(module)
     for (name, time, path), modules in of.items():
-        yield f"{name} of {time or 'no known time'}: {path} ({', '.join(modules)})"
+        later = ", later than the run" if _is_later(time, run.start_time) else ""
+        yield f"{name} of {time or 'no known time'}{later}: {path} ({', '.join(modules)})"
+
+
+def _is_later(time: str, start: datetime | None) -> bool:
+    """Whether a constant is valid only after a run began, as far as both tell."""
+    try:
+        begin = datetime.fromisoformat(time)
+    except ValueError:
+        return False
+    return start is not None and begin.tzinfo is not None and begin > start

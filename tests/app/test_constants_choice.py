@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import timedelta
 
 import h5py
@@ -32,26 +33,41 @@ def lit(tmp_path_factory):
         {"modules": "3-4", "memory_cells": 2, "proposal": 900451, "trains": 8, "first_run": 4})
     made = simulate(settings, tmp_path_factory.mktemp("lit"), scene=Photons(photons=300.0))
     write_truth(made)
-    [offset] = [one for one in list_constants(folder_of(made))
-                if one.calibration == "Offset" and one.attributes["module"] == 3]
-    older = offset.path.with_name("cal.1600000000.000000000.h5")
+    offset = offset_of(folder_of(made), 3)
     said = dict(offset.attributes["conditions"])
     said["Sensor Bias Voltage"] = {**said["Sensor Bias Voltage"], "value": 200.0}
-    with h5py.File(older, "w") as file:
+    return made, put_version(offset, "cal.1600000000.000000000.h5", -30, SHIFT, said)
+
+
+def offset_of(root, module):
+    [offset] = [one for one in list_constants(root)
+                if one.calibration == "Offset" and one.attributes["module"] == module]
+    return offset
+
+
+def put_version(offset, name, hours, shift, conditions):
+    """Offsets beside others that lie above them, and hold from so long after them on, by h5py alone."""
+    path = offset.path.with_name(name)
+    with h5py.File(path, "w") as file:
         group = file.create_group(f"{offset.pdu}/Offset/0")
-        group["data"] = offset.data() + SHIFT
+        group["data"] = offset.data() + shift
         group["data"].attrs.create("dims", list(offset.dims), dtype=h5py.string_dtype())
-        group.attrs["begin_validity"] = (offset.begin - timedelta(hours=30)).isoformat()
-        group.attrs["conditions"] = json.dumps(said)
-    return made, older
+        group.attrs["begin_validity"] = (offset.begin + timedelta(hours=hours)).isoformat()
+        group.attrs["conditions"] = json.dumps(conditions)
+        group.attrs["module"] = offset.attributes["module"]
+    return path
 
 
 @pytest.fixture
 def looking(open_window, lit, tmp_path, qtbot):
-    window, (made, _) = open_window(), lit
+    return look(open_window(), lit[0], folder_of(lit[0]), tmp_path, qtbot)
+
+
+def look(window, made, constants, tmp_path, qtbot):
+    """The window with the preview of the run with the constants of a folder."""
     window.resize(1680, 1050)
     window.session.out_folder = tmp_path / "proc"
-    window.session.constants_folder = folder_of(made)
+    window.session.constants_folder = constants
     open_by_keys(window, qtbot, made.data_root, "p900451 r4")
     qtbot.keyClick(window.maps, Qt.Key.Key_F6)
     qtbot.waitUntil(lambda: has_preview(window))
@@ -142,6 +158,39 @@ def test_another_version_for_one_module_is_two_clicks_and_back_again_two(looking
     assert window.session.spec.constants == {}
     qtbot.waitUntil(lambda: has_preview(window) and np.array_equal(
         shown(window).picture.maps[Pick("corrected")], before, True))
+
+
+def test_the_closest_is_taken_by_one_choice_and_a_later_one_is_marked(open_window, lit, tmp_path, qtbot):
+    made, _ = lit
+    root = shutil.copytree(folder_of(made), tmp_path / "c")
+    offset = offset_of(root, 4)
+    put_version(offset, "cal.1600000000.000000000.h5", -30, 0.0, offset.attributes["conditions"])
+    later = put_version(offset, "cal.1600000001.000000000.h5", 5, SHIFT, offset.attributes["conditions"])
+    offset.path.unlink()
+    window = look(open_window(), made, root, tmp_path, qtbot)
+    window.form.page.knobs.put("xray_gain", False)  # so that all is in ADU
+    window.form.page.knobs.put("rel_gain", False)
+    qtbot.waitUntil(lambda: has_preview(window) and window.session.results[1].unit == "ADU")
+    before = shown(window).picture.maps[Pick("corrected")].copy()
+    row = row_of(window, "4  Offset")
+    texts = [window.steps.constants.table.item(row, column).text() for column in range(3)]
+    assert texts == ["4  Offset", "30 h before the run", "later than the run by 5 h (valid only after the run began)"]
+    window.form.page.knobs.fields["constants_strategy"].editor.setFocus()
+    qtbot.keyClick(window.form.page.knobs.fields["constants_strategy"].editor, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: window.session.spec.parameters.get("constants_strategy") == "closest")
+    assert "--constants-strategy closest" in command_line(window.session.spec)
+    qtbot.waitUntil(lambda: has_preview(window) and not np.array_equal(
+        shown(window).picture.maps[Pick("corrected")], before, True))
+    place = list(shown(window).picture.modules).index(4)
+    after = shown(window).picture.maps[Pick("corrected")]
+    np.testing.assert_allclose((after - before)[place], -SHIFT, atol=0.01)
+    np.testing.assert_array_equal(np.delete(after, place, 0), np.delete(before, place, 0))
+    items = [window.steps.constants.table.item(row_of(window, "4  Offset"), column) for column in range(3)]
+    assert [one.text() for one in items] == [
+        "! 4  Offset", "later than the run by 5 h", "30 h before the run (another is closer)"]
+    assert "chosen by condition, the closest in time" in items[0].toolTip()
+    assert any(f"Offset of module 4 ({later}) is valid from" in note and "it is closer than any before" in note
+               for note in window.session.subject.notes)
 
 
 def test_what_has_no_neutral_value_is_not_offered_as_such(looking, qtbot):

@@ -9,12 +9,15 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+import yaml
+from extra.calibration import CalibrationData
 from extra_data import RunDirectory
 from extra_data.components import JUNGFRAU
 
@@ -22,6 +25,7 @@ from calib_core.cli.main import main
 from calib_core.constants.badpixels import BadPixels
 from calib_core.simulate import Simulated, default_settings, simulate
 from calib_core.store.constants import list_constants
+from calib_core.subjects.on_disk import find_on_disk
 
 from .command import Capture, Result
 from .conftest import characterise
@@ -249,6 +253,94 @@ def test_a_gain_mode_that_constants_leave_out_is_the_dynamic_one_and_gain_bits_m
     assert taken.status == 0, taken.errors
     [said] = [text for text in taken.warnings if "is of a fixed gain" in text]
     assert "gain bits are 0, not 1" in said
+
+
+def later(case: Case, root: Path, hours: float) -> Path:
+    """Offsets of the second module that are valid only after the run began, by h5py alone, beside all others."""
+    shutil.copytree(case.constants, root)
+    [offset] = [one for one in list_constants(root)
+                if (one.pdu, one.calibration) == (f"{DETECTOR}_JNGFR02", "Offset10Hz")]
+    assert offset.begin is not None
+    path = offset.path.with_name("cal.1900000000.0.h5")
+    with h5py.File(path, "w") as file:
+        group = file.create_group(f"{offset.pdu}/Offset10Hz/0")
+        group["data"] = offset.data() + 1
+        group["data"].attrs.create("dims", list(offset.dims), dtype=h5py.string_dtype())
+        group.attrs["cells"] = offset.attributes["cells"]
+        group.attrs["conditions"] = json.dumps(offset.attributes["conditions"])
+        group.attrs["begin_validity"] = (offset.begin + timedelta(hours=hours)).isoformat()
+    with h5py.File(offset.path, "r+") as file:  # the run's own are two days older
+        of_run = file[f"{offset.pdu}/Offset10Hz/0"].attrs
+        of_run["begin_validity"] = (offset.begin - timedelta(days=2)).isoformat()
+        del of_run["sealed"]
+    return path
+
+
+def test_the_closest_is_taken_on_request_and_marked_where_it_is_later(
+    case: Case, tmp_path: Path, capsys: Capture
+) -> None:
+    """Of each module the newest before the run, or the closest; told by log, files, record and subject."""
+    path = later(case, tmp_path / "c", 5)
+    given = Case(case.run, tmp_path / "c")
+    usual = correct(given, tmp_path / "usual", capsys, "--no-relative-gain")
+    assert usual.status == 0, usual.errors
+    assert not [text for text in usual.warnings if "after the run began" in text]
+    done = correct(given, tmp_path / "out", capsys, "--no-relative-gain", "--constants-strategy", "closest")
+    assert done.status == 0, done.errors
+    [said] = [text for text in done.warnings if "after the run began" in text]
+    assert said.startswith(f"Offset of module 2 ({path}) is valid from ")
+    assert said.endswith("; it is closer than any before.")
+    for module, shift in ((1, 0), (2, -1)):
+        by_prior, by_closest = (
+            RunDirectory(tmp_path / folder)[f"{DETECTOR}/CORR/JNGFR{module:02d}:daqOutput", "data.adc"].ndarray()
+            for folder in ("usual", "out"))
+        np.testing.assert_allclose(by_closest, by_prior + shift, atol=1e-2)
+    for file_path in (tmp_path / "out").glob("CORR-*JNGFR02*.h5"):
+        with h5py.File(file_path) as file:
+            [source] = file[f"INSTRUMENT/{DETECTOR}/CORR"].values()
+            noted = json.loads(source.attrs["constants"])["Offset"]
+        assert noted["chosen"] == "by condition, the closest in time"
+        assert noted["age"] == "later than the run by 5 h"
+    [record] = (tmp_path / "out").glob("calibration_metadata_*.yml")
+    configured = yaml.safe_load(record.read_text())["calibration-configurations"]
+    assert configured["constants-strategy"] == "closest"
+    assert configured["constants-later-than-the-run"] == {"JNGFR02": ["Offset"]}
+    [found] = find_on_disk([tmp_path / "out"])
+    lines = found.about["constants"].splitlines()
+    assert [line for line in lines if "later than the run" in line] == [
+        line for line in lines if line.startswith("Offset10Hz of ") and line.endswith(f": {path} (JNGFR02)")]
+
+
+def test_extra_finds_constants_of_several_folders_by_hand_and_beside_neutral_ones(
+    case: Case, tmp_path: Path, capsys: Capture
+) -> None:
+    """Darks of one folder, gains of another, an offset by hand, flags of one module neutral."""
+    darks, gains, own = tmp_path / "darks", tmp_path / "gains", tmp_path / "own.h5"
+    for root in (darks, gains):
+        shutil.copytree(case.constants, root)
+        for one in list_constants(root):
+            if (one.calibration == "RelativeGain10Hz") is (root == darks):
+                one.path.unlink()
+    [offset] = [one for one in list_constants(darks)
+                if (one.pdu, one.calibration) == (f"{DETECTOR}_JNGFR01", "Offset10Hz")]
+    shutil.copy(offset.path, own)
+    done = correct(Case(case.run, darks), tmp_path / "out", capsys, "--constants-relativegain", str(gains),
+                   "--constant", f"1:Offset={own}", "--constant", "2:BadPixelsDark=neutral")
+    assert done.status == 0, done.errors
+    [record] = (tmp_path / "out").glob("calibration_metadata_*.yml")
+    found = CalibrationData.from_correction(record, use_calcat=False)
+    where = {(name, aggregator): Path(one.path) for name, of_modules in found.items()
+             for aggregator, one in of_modules.constants.items()}
+    assert set(where) == {("Offset10Hz", "JNGFR01"), ("Offset10Hz", "JNGFR02"), ("RelativeGain10Hz", "JNGFR01"),
+                          ("RelativeGain10Hz", "JNGFR02"), ("BadPixelsDark10Hz", "JNGFR01")}
+    assert where["Offset10Hz", "JNGFR01"] == own
+    assert darks in where["Offset10Hz", "JNGFR02"].parents
+    assert {gains in path.parents for (name, _), path in where.items() if name.startswith("Rel")} == {True}
+    assert found["Offset10Hz"].pdu_names == [f"{DETECTOR}_JNGFR{module:02d}" for module in MODULES]
+    both = found["Offset10Hz"].ndarray(caldb_root="/")
+    for place, module in enumerate(MODULES):
+        np.testing.assert_array_equal(np.moveaxis(both[place], range(4), (3, 2, 1, 0)),
+                                      case.constant(module, "Offset10Hz"))
 
 
 def test_a_corrected_run_is_no_input(corrected: Path, case: Case, tmp_path: Path, capsys: Capture) -> None:

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pytest
 import yaml
+from extra.calibration import CalibrationData
 from extra_data import RunDirectory
 
 from calib_core.characterisation.family import families
@@ -223,6 +224,24 @@ def test_with_neutral_constants_codes_come_out_as_they_are(case: Case, tmp_path:
     [record] = tmp_path.glob("calibration_metadata_*.yml")
     configuration = yaml.safe_load(record.read_text())["calibration-configurations"]
     assert all("Offset" in kinds for kinds in configuration["neutral-constants"].values())
+    read_by_extra(record, case, {})
+
+
+def read_by_extra(record: Path, case: Case, by_hand: dict[str, Path]) -> CalibrationData:
+    """The record as EXtra reads it: the detector, the module's unit, and constants of files with their values.
+
+    By hand are those of some names in the database; others are of the truth, which nothing else is.
+    """
+    found = CalibrationData.from_correction(record, use_calcat=False)
+    assert {found.detector_name} == {one.split("/")[0] for one in RunDirectory(record.parent).instrument_sources}
+    of_truth = {one.calibration: one.path for one in list_constants(folder_of(case.made))}
+    for name, of_modules in found.items():
+        [one] = of_modules.constants.values()
+        assert Path(one.path) == by_hand.get(name, of_truth[name])
+        with h5py.File(one.path) as file:
+            np.testing.assert_array_equal(of_modules.ndarray(caldb_root="/")[0], file[one.dataset]["data"])
+            assert one.dataset.split("/")[1:3] == [of_modules.pdu_names[0], name]
+    return found
 
 
 def attributes(file: h5py.File, name: str, key: str = "") -> list[str]:
@@ -316,6 +335,8 @@ def test_a_constant_by_hand_is_in_record_and_file(case: Case, tmp_path: Path, ca
     [module] = used["retrieved-constants"].values()
     assert module["constants"][name]["path"] == str(own)
     assert set(module["constants"]) == {case.type.calibrations[kind].name for kind in json.loads(noted)}
+    [record] = out.glob("calibration_metadata_*.yml")
+    assert set(read_by_extra(record, case, {name: own})) == set(module["constants"])
 
 
 def test_a_preview_with_other_constants_is_that_of_a_job_with_them(case: Case, tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput, BadParameter
 from calib_core.jobs.by_hand import by_hand_words, parse_by_hand
 from calib_core.jobs.choice import OfRun
-from calib_core.jobs.choice_words import age, duration
+from calib_core.jobs.choice_words import age, as_json, duration
+from calib_core.jobs.constant_rows import rows_of
 from calib_core.jobs.neutral import neutral_of
 from calib_core.jobs.plan import make_plan
 from calib_core.jobs.spec import JobSpec
@@ -41,10 +42,10 @@ OTHER_BIAS = {"Sensor Bias Voltage": {"value": 90.0, "origin": "key"}}
 
 
 def chosen(path: Path | str, by_hand: dict[int, dict[str, str]] | None = None, of: OfRun | None = None,
-           modules: tuple[int, ...] = (3,), steps: tuple[Any, ...] = (Offset(),)) -> Before:
+           modules: tuple[int, ...] = (3,), steps: tuple[Any, ...] = (Offset(),), **knobs: Any) -> Before:
     inputs = {"constants": (str(path),)} if path else {}
     spec = JobSpec(family="TINY", method="MAKE", out_folder=Path("/out"), inputs=inputs, constants=by_hand or {})
-    return bind_before(spec, Correct(steps=steps), TINY, modules, of or run())
+    return bind_before(spec, Correct(steps=steps, **knobs), TINY, modules, of or run())
 
 
 def at(hours: float) -> str:
@@ -82,6 +83,49 @@ def test_each_choice_is_told_with_its_age_and_what_just_missed(tmp_path: Path) -
     [line] = chosen(tmp_path).lines
     assert line.startswith("Offset of module 3: 3 h before the run; just missed: 60 min before the run "
                            "(Sensor Bias Voltage differs: 90.0 V and 200.0 V)")
+
+
+@pytest.mark.parametrize(("hours", "by_prior", "by_closest"), [
+    ((-3, 2), -3, 2), ((-2, 3), -2, -2), ((-3, 3), -3, -3), ((2, 5), 2, 2), ((-30, -4, 3, 3.5), -4, 3),
+    ((-9, None), -9, -9), ((9, None), None, 9),
+])
+def test_the_closest_is_taken_on_request(
+    hours: tuple[float | None, ...], by_prior: float | None, by_closest: float, tmp_path: Path
+) -> None:
+    """Of two that are as close the one before the run; one that tells no time only where there is no other."""
+    paths = {one: put_constant(tmp_path, offsets(), number=number, dims=DIMS, conditions=BIAS,
+                               **({} if one is None else {"begin_validity": at(one)}))
+             for number, one in enumerate(hours, 1)}
+    for strategy, wanted in (("prior", by_prior), ("closest", by_closest)):
+        taken = chosen(tmp_path, constants_strategy=strategy).constants[3].found["Offset"]
+        assert taken.why == str(paths[wanted]), strategy
+
+
+def test_a_later_one_that_is_the_closest_is_marked_and_told(tmp_path: Path) -> None:
+    put(tmp_path, number=1, begin_validity=at(-3))
+    later = put(tmp_path, number=2, begin_validity=at(2))
+    of = chosen(tmp_path, constants_strategy="closest")
+    assert of.lines == (f"Offset of module 3: later than the run by 2 h, the closest; just missed: 3 h before the "
+                        f"run (another is closer) ({later}).",)
+    assert list(of.told) == [
+        f"Offset of module 3 ({later}) is valid from 2025-06-01 14:00:00 UTC, after the run began "
+        "(2025-06-01 12:00:00); it is closer than any before."]
+    [row] = rows_of(of, (Offset(),), KIND)
+    assert not row.usual
+    assert row.about[-2] == "chosen by condition, the closest in time"
+    assert as_json(of.constants[3], ["Offset"], run())["Offset"]["chosen"] == "by condition, the closest in time"
+    [usual] = rows_of(chosen(tmp_path), (Offset(),), KIND)
+    assert usual.usual
+    put(tmp_path, number=3, begin_validity=at(1), conditions=OTHER_BIAS)
+    [line] = chosen(tmp_path, constants_strategy="closest").lines
+    assert "just missed: later than the run by 60 min (Sensor Bias Voltage differs: 90.0 V and 200.0 V)" in line
+
+
+def test_where_all_are_later_the_closest_says_that_there_is_none_before(tmp_path: Path) -> None:
+    for number, hours in ((1, 4), (2, 2)):
+        put(tmp_path, number=number, begin_validity=at(hours))
+    [said] = chosen(tmp_path, constants_strategy="closest").told
+    assert said.endswith("; there is none before.")
 
 
 def test_modules_of_which_the_same_is_told_are_together(tmp_path: Path) -> None:

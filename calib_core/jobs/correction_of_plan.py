@@ -1,0 +1,66 @@
+"""What is written down beside corrected files: the constants that were used, and what is not as usual with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from calib_core.jobs.by_hand import by_hand_words
+from calib_core.jobs.file_constant import FileConstant
+from calib_core.jobs.plan import Plan
+from calib_core.store.correction_record import Correction, RetrievedConstant, RetrievedModule
+
+
+def correction_of(plan: Plan) -> Correction:
+    """What the record of a correction says.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of a correction of one run.
+    """
+    assert plan.detector is not None
+    [run] = plan.runs.values()
+    modules = {}
+    for number in plan.modules:
+        assert number is not None
+        module = plan.detector.module(number)
+        used = {one.stored.calibration: one for kind in used_kinds(plan, number)
+                if isinstance(one := plan.before.constants[number].found.get(kind), FileConstant)}
+        modules[module.aggregator] = RetrievedModule(module.pdu, {
+            name: RetrievedConstant(one.stored.path, f"/{one.stored.pdu}/{name}/0",
+                                    one.stored.begin or one.stored.created or _changed(one.stored.path))
+            for name, one in used.items()})
+    title = f"{plan.detector_type.title} {plan.method.title}"
+    return Correction(plan.detector.identifier, run.path, plan.spec.out_folder, run.run_number or 0, modules,
+                      {**plan.method.values(), **_not_as_usual(plan)}, title)
+
+
+def used_kinds(plan: Plan, module: int) -> tuple[str, ...]:
+    """Kinds of the constants that the steps of a module take."""
+    return tuple(dict.fromkeys(kind for bound in plan.context.before[module].steps for kind in bound.given))
+
+
+def _not_as_usual(plan: Plan) -> dict[str, Any]:
+    """Constants that were given by hand, that are later than the run, and neutral ones, which are in no file."""
+    run, of_modules = plan.before.run, plan.before.constants
+    later = {number: [name for name, file, _ in one.files() if run.is_earlier_than(file.stored)]
+             for number, one in of_modules.items()}
+    told = {"constants by hand": by_hand_words(plan.spec.constants),
+            "constants later than the run": _used(plan, later),
+            "neutral constants": _used(plan, {number: one.neutral for number, one in of_modules.items()})}
+    return {name: one for name, one in told.items() if one}
+
+
+def _used(plan: Plan, kinds: Mapping[int, Sequence[str]]) -> dict[str, list[str]]:
+    """Those of the kinds that steps take, by aggregator."""
+    assert plan.detector is not None
+    used = {number: [kind for kind in some if kind in used_kinds(plan, number)] for number, some in kinds.items()}
+    return {plan.detector.module(number).aggregator: some for number, some in used.items() if some}
+
+
+def _changed(path: Path) -> datetime:
+    """When a file that tells no time was changed."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
