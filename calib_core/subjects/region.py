@@ -67,6 +67,34 @@ class Outline:
 
 
 @dataclass(frozen=True)
+class Box:
+    """A rectangle of a module's pixels.
+
+    Attributes
+    ----------
+    start, stop : (slow_scan, fast_scan)
+        The first pixel in it, and the first one after it.
+    """
+
+    start: tuple[int, int]
+    stop: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of pixels along both axes."""
+        return self.stop[0] - self.start[0], self.stop[1] - self.start[1]
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of an image of the module."""
+        return slice(self.start[0], self.stop[0]), slice(self.start[1], self.stop[1])
+
+    def has(self, row: int, col: int) -> bool:
+        """Whether a pixel is in it."""
+        return self.start[0] <= row < self.stop[0] and self.start[1] <= col < self.stop[1]
+
+
+@dataclass(frozen=True)
 class RegionOfInterest:
     """Pixels of modules.
 
@@ -101,6 +129,16 @@ class RegionOfInterest:
         named = ", ".join(map(str, modules)) if len(modules) <= 8 else f"{modules[0]} to {modules[-1]}"
         pixels, whose = ("pixel" if self.size == 1 else "pixels"), ("module" if len(modules) == 1 else "modules")
         return f"{self.form} of {self.size} {pixels} in {whose} {named}"
+
+    def box(self, module: int) -> Box:
+        """The least rectangle about its pixels in a module that has some.
+
+        Parameters
+        ----------
+        module : int
+        """
+        rows, firsts, lasts = zip(*(span[1:] for span in self.spans if span[0] == module), strict=True)
+        return Box((min(rows), min(firsts)), (max(rows) + 1, max(lasts) + 1))
 
     def within(self, modules: Collection[int]) -> RegionOfInterest | None:
         """The part of it in some modules; None where there is none.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from calib_core.axes import Array, At, Axis, Label, Pick, Picture, Result, View, index_of, picks_of
+from calib_core.axes import Array, At, Axis, Pick, Picture, Result, View, index_of, picks_of
 from calib_core.composer import Composer
 from calib_core.detector import DetectorType
 from calib_core.detector.registry import detector_types
@@ -21,7 +21,8 @@ from calib_core.io.files import HDF5_ERRORS, cause_of
 from calib_core.io.foreign import open_hdf5
 from calib_core.io.unlocked import open_unlocked
 from calib_core.remarks import Remark
-from calib_core.subjects.selection import AXES, IDENTIFIER, KIND, RESULTS, TOLD
+from calib_core.subjects.region import Box
+from calib_core.subjects.selection import AXES, BESIDE, DATA, IDENTIFIER, KIND, LAYOUT, MODULES, RESULTS, TOLD
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class SelectedSet:
     modules : tuple of int
     axes : mapping of str to Axis
     results : tuple of Result
+    boxes : mapping of int to Box
+        Pixels of each module that there are images of.
     about : mapping of str to str
     notes : tuple of str
     """
@@ -48,6 +51,7 @@ class SelectedSet:
     modules: tuple[int, ...]
     axes: Mapping[str, Axis]
     results: tuple[Result, ...]
+    boxes: Mapping[int, Box]
     about: Mapping[str, str]
     notes: tuple[str, ...] = ()
 
@@ -61,7 +65,7 @@ def holds_selection(path: Path) -> bool:
     """
     try:
         with open_hdf5(path) as file:
-            return KIND in file.attrs and "axes" in file
+            return str(file.attrs.get(LAYOUT, "")) == DATA
     except HDF5_ERRORS:
         return False
 
@@ -84,20 +88,78 @@ def read_selection(path: Path) -> SelectedSet:
     """
     try:
         with open_hdf5(path) as file:
-            kind = _kind(str(file.attrs[KIND]), path)
-            modules = tuple(int(one) for one in file["axes/module"][()])
-            axes = {str(name): _axis(str(name), file["axes"][name]) for name in file.attrs[AXES]}
-            results = tuple(_result(str(name), file[name], axes, (len(modules), kind), path)
-                            for name in file.attrs[RESULTS])
-            about = json.loads(file.attrs["about"])
-            notes = [note for note in str(file.attrs["notes"]).split("\n") if note]
-            notes += [f"{int(one.attrs['missing_images'])} images of {one.attrs['title']} were missing when the "
-                      "selection was written." for one in file.values() if one.attrs.get("missing_images", 0)]
-            title = f"{file.attrs['source']} · selection"
-            return SelectedSet(path, str(file.attrs[IDENTIFIER]), title, kind, modules, axes, results,
-                               {str(key): str(value) for key, value in about.items()}, tuple(notes))
+            return _Reader(path, file).found()
     except HDF5_ERRORS as error:
         raise BadInput(f"{path} cannot be understood as a selection: {cause_of(error)}.") from error
+
+
+class _Reader:
+    """What an open file tells."""
+
+    def __init__(self, path: Path, file: Any) -> None:
+        self._path, self._file = path, file
+        self._kind = _kind(str(file.attrs[KIND]), path)
+        self._modules = tuple(int(one) for one in file.attrs[MODULES])
+        self._names = [str(one) for one in file.attrs[RESULTS]]
+
+    def found(self) -> SelectedSet:
+        """All of it."""
+        told = self._file.attrs
+        axes = {one["name"]: self._axis(**one) for one in json.loads(told[AXES])}
+        boxes = {module: self._box(module) for module in self._modules}
+        results = tuple(self._result(name, axes, boxes) for name in self._names)
+        about = {str(key): str(value) for key, value in json.loads(told["about"]).items()}
+        notes = (*filter(None, str(told["notes"]).split("\n")), *self._missing(results), *self._left_out(boxes))
+        return SelectedSet(self._path, str(told[IDENTIFIER]), f"{told['subject']} · selection", self._kind,
+                           self._modules, axes, results, boxes, about, notes)
+
+    def _data(self, module: int, name: str) -> Any:
+        return self._file[DATA.format(module=module, result=name)]
+
+    def _axis(self, name: str, title: str, unit: str, of_slot: bool) -> Axis:
+        """An axis with the labels that the first of its results has."""
+        data = (self._data(self._modules[0], one) for one in self._names)
+        told = next((one.attrs for one in data if f"values of {name}" in one.attrs), None)
+        if told is None:
+            raise BadInput(f"{self._path} does not tell the values of its axis {name}.")
+        units = told.get(f"units of {name}", np.array(()))
+        return Axis(str(name), str(title), tuple(told[f"values of {name}"].tolist()), str(unit), bool(of_slot),
+                    tuple(units.tolist()))
+
+    def _box(self, module: int) -> Box:
+        told = self._data(module, self._names[0]).attrs
+        (top, left), (bottom, right) = (map(int, told[name]) for name in ("start", "stop"))
+        slow, fast = self._kind.shape
+        if not (0 <= top < bottom <= slow and 0 <= left < right <= fast):
+            raise BadInput(f"{self._path}: the pixels {top}:{bottom}, {left}:{right} are not in module {module}, "
+                           f"which has {slow} x {fast}.")
+        return Box((top, left), (bottom, right))
+
+    def _result(self, name: str, axes: Mapping[str, Axis], boxes: Mapping[int, Box]) -> Result:
+        data = self._data(self._modules[0], name)
+        over = tuple(str(one) for one in data.attrs["dims"][:-2])
+        for module, box in boxes.items():
+            found, shape = self._data(module, name).shape, (*(len(axes[one]) for one in over), *box.shape)
+            if found != shape:
+                raise BadInput(f"{self._path}: {name} of module {module} has the shape {found} where its axes say "
+                               f"{shape}.")
+        told: dict[str, Any] = {key: str(data.attrs[key]) for key in TOLD} | {"centre": float(data.attrs["centre"])}
+        if told["role"] not in ("value", "flags", "count"):
+            raise BadInput(f"{self._path}: {name} is of the role {told['role']}, which is not known.")
+        paths = {key: str(data.attrs[key]) for key in BESIDE}
+        beside: dict[str, Any] = {key: path.split("/")[2] if path else "" for key, path in paths.items()}
+        missing = float("nan") if data.dtype.kind == "f" else 0.0
+        return Result(name, dtype=data.dtype.str[1:], over=over, missing=missing, **told, **beside)
+
+    def _missing(self, results: Sequence[Result]) -> Iterator[str]:
+        for one in results:
+            missing = sum(int(self._data(module, one.name).attrs["missing_images"]) for module in self._modules)
+            if missing:
+                yield f"{missing} images of {one.title} were missing when the selection was written."
+
+    def _left_out(self, boxes: Mapping[int, Box]) -> Iterator[str]:
+        if any(box.shape != self._kind.shape for box in boxes.values()):
+            yield "Pixels that were not in the rectangle about the marked region have no value."
 
 
 def _kind(name: str, path: Path) -> DetectorType:
@@ -106,23 +168,6 @@ def _kind(name: str, path: Path) -> DetectorType:
             if kind.name == name:
                 return kind
     raise BadInput(f"{path} is of a type of detector that is not known: {name}.")
-
-
-def _axis(name: str, labels: Any) -> Axis:
-    values: tuple[Label, ...] = tuple(labels.asstr()[()]) if labels.dtype.kind == "O" else tuple(labels[()].tolist())
-    return Axis(name, str(labels.attrs["title"]), values, str(labels.attrs["unit"]), bool(labels.attrs["of_slot"]))
-
-
-def _result(name: str, data: Any, axes: Mapping[str, Axis], of: tuple[int, DetectorType], path: Path) -> Result:
-    over = tuple(str(one) for one in data.attrs["dims"][1:-2])
-    shape = (of[0], *(len(axes[one]) for one in over), *of[1].shape)
-    if data.shape != shape:
-        raise BadInput(f"{path}: {name} has the shape {data.shape} where its axes say {shape}.")
-    told: dict[str, Any] = {key: str(data.attrs[key]) for key in TOLD} | {"centre": float(data.attrs["centre"])}
-    if told["role"] not in ("value", "flags", "count"):
-        raise BadInput(f"{path}: {name} is of the role {told['role']}, which is not known.")
-    missing = float("nan") if data.dtype.kind == "f" else 0.0
-    return Result(name, dtype=data.dtype.str[1:], over=over, missing=missing, **told)
 
 
 class SelectedSubject:
@@ -139,7 +184,7 @@ class SelectedSubject:
     def __init__(self, found: SelectedSet) -> None:
         self.title, self.identifier, self.kind = found.title, found.identifier, found.kind
         self.modules, self.axes, self.results = found.modules, found.axes, found.results
-        self.about, self.files = found.about, (found.path,)
+        self.about, self.files, self._boxes = found.about, (found.path,), found.boxes
         self._notes, self._trouble, self._path = found.notes, "", found.path
         self.version = 1
         self.picture: Picture | None = None
@@ -176,7 +221,9 @@ class SelectedSubject:
         index: list[Any] = list(index_of(one, at, self.axes))
         if axis in one.over:
             index[one.over.index(axis)] = slice(None)
-        found = self._read(result, (self.modules.index(module), *index, row, col))
+        top, left = self._boxes[module].start
+        inside = self._boxes[module].has(row, col)
+        found = self._read(result, module, (*index, row - top, col - left)) if inside else np.nan
         return np.broadcast_to(np.asarray(found, np.float64), len(self.axes[axis])).copy()
 
     def plane(self, result: str, module: int, at: At) -> Array | None:
@@ -194,12 +241,18 @@ class SelectedSubject:
         one = next((one for one in self.results if one.name == result), None)
         if one is None or module not in self.modules:
             return None
-        return self._read(result, (self.modules.index(module), *index_of(one, at, self.axes)))
+        image = self._read(result, module, index_of(one, at, self.axes))
+        assert self.kind is not None
+        if image.shape == self.kind.shape:
+            return image
+        whole = np.full(self.kind.shape, one.blank, image.dtype)
+        whole[self._boxes[module].slices] = image
+        return whole
 
-    def _read(self, result: str, index: tuple[Any, ...]) -> Array:
+    def _read(self, result: str, module: int, index: tuple[Any, ...]) -> Array:
         try:
             with open_unlocked(self._path) as file:
-                return np.asarray(file[result][index])
+                return np.asarray(file[DATA.format(module=module, result=result)][index])
         except HDF5_ERRORS as error:
             raise BadInput(f"{self._path} cannot be read any more: {cause_of(error)}.") from error
 

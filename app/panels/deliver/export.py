@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -26,6 +27,15 @@ from calib_core.subjects.selection import Selection, write_selection
 from calib_core.subjects.shown import Shown
 
 NOTHING = "There are no maps to export yet; run a job or open constants first."
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much goes into an HDF5 file: all modules or the shown one, all places or one, the region alone or all."""
+
+    modules: bool = False
+    places: bool = False
+    region: bool = False
 
 
 class ExportPresenter(QObject):
@@ -98,7 +108,7 @@ class ExportPresenter(QObject):
         free = free_path(path, ".csv")
         self._write(free, lambda: write_csv(free, columns, zip(*data, strict=True), words), _replaced(path, free))
 
-    def selection(self, path: Path, all_modules: bool, all_places: bool, all_results: bool = False) -> None:
+    def selection(self, path: Path, extent: Extent, all_results: bool = False) -> None:
         """Write maps as HDF5: the shown ones or all, of the shown module and place or of all."""
         shown = self._session.shown
         if self._has_maps(shown):
@@ -106,9 +116,9 @@ class ExportPresenter(QObject):
             offered = tuple(one.result for one in self._maps.presenter.offered)
             flags = () if shown.flags is None else (shown.flags,)
             results = (*(offered if all_results else shown_maps), *flags)
-            self._select(path, shown, [one for one in results if one.pixels], all_modules, all_places)
+            self._select(path, shown, [one for one in results if one.pixels], extent)
 
-    def mask(self, path: Path, all_modules: bool, all_places: bool) -> None:
+    def mask(self, path: Path, extent: Extent) -> None:
         """Write as HDF5 which pixels have a flag that is left out, of the shown module and place or of all."""
         shown = self._session.shown
         if not self._has_maps(shown):
@@ -118,19 +128,19 @@ class ExportPresenter(QObject):
                 "no flag is left out; tick under “out” beside the maps the flags that make a pixel bad")
             self.said.emit("ERROR", f"There is no mask to export: {why}.", "")
             return
-        self._select(path, shown, [shown.flags], all_modules, all_places)
+        self._select(path, shown, [shown.flags], extent)
 
-    def _select(self, path: Path, shown: Shown, results: Sequence[Result], modules: bool, places: bool) -> None:
+    def _select(self, path: Path, shown: Shown, results: Sequence[Result], extent: Extent) -> None:
         if self._stop is not None:
             self.said.emit("ERROR", "A selection is being written already; cancel it or wait for its end.", "")
             return
         excluded = self._session.excluded
-        words = {"place": "all" if places else shown.place_text, "left_out": flags_text(excluded, "any flag")}
-        numbers = shown.subject.modules if modules else (shown.module,)
+        words = {"place": "all" if extent.places else shown.place_text, "left_out": flags_text(excluded, "any flag")}
+        numbers = shown.subject.modules if extent.modules else (shown.module,)
         chosen = Selection(
             tuple(dict.fromkeys(results)), numbers,
-            {} if places else {name: (index,) for name, index in shown.at.items()}, excluded, words,
-            shown.region_in(numbers))
+            {} if extent.places else {name: (index,) for name, index in shown.at.items()}, excluded, words,
+            shown.region_in(numbers), extent.region)
         free, stop = free_path(path, ".h5"), Event()
         self._stop = stop
 

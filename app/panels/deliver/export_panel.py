@@ -25,7 +25,7 @@ from PyQt6.QtWidgets import (
 )
 
 from app.forms.tone_label import NoteLabel
-from app.panels.deliver.export import ExportPresenter
+from app.panels.deliver.export import ExportPresenter, Extent
 from app.panels.inspect.inspector_presenter import InspectorPresenter
 from app.panels.maps.maps import MapsPanel
 from app.running.background import Background
@@ -61,6 +61,7 @@ class ExportPanel(QWidget):
         self.all_modules = QCheckBox("all modules", objectName="all_modules")
         self.all_places = QCheckBox("all cells and stages", objectName="all_places")
         self.all_results = QCheckBox("all results", objectName="all_results")
+        self.region_only = QCheckBox("region only", objectName="region_only")
         self.progress, self.cancel_button = QProgressBar(), QPushButton("Cancel", objectName="cancel_export")
         self.files = QTableWidget(0, len(_COLUMNS), objectName="outputs")
         self._written = Path()
@@ -87,11 +88,13 @@ class ExportPanel(QWidget):
         )):
             buttons.addWidget(self._button(name, text, "export", act), number // 2, number % 2)
         choices = QHBoxLayout()
-        for widget in (self.all_modules, self.all_places, self.all_results):
+        for widget in (self.all_modules, self.all_places, self.all_results, self.region_only):
             choices.addWidget(widget)
         choices.addStretch(1)
         self.all_results.setToolTip("HDF5 holds all results that have pixels, else those that are shown as maps")
         self.all_modules.setToolTip("HDF5 holds all modules, else the one that is looked at")
+        self.region_only.setToolTip("HDF5 holds the rectangle about the marked region, with its place in the module, "
+                                    "else whole modules")
         self.all_places.setToolTip("HDF5 holds all memory cells, gain stages and trains, else those of the maps")
         told = QHBoxLayout()
         for widget, stretch in ((self.progress, 1), (self.cancel_button, 0), (self.said, 1), (self.open_button, 0)):
@@ -159,11 +162,12 @@ class ExportPanel(QWidget):
         """Ask for a file and write the mask of the pixels with flags that are left out."""
         self._to_hdf5("mask", self.presenter.mask)
 
-    def _to_hdf5(self, what: str, write: Callable[[Path, bool, bool], None]) -> None:
-        modules, places = self.all_modules.isChecked(), self.all_places.isChecked()
-        words = [what] if modules else [f"m{self._session.shown.module:02d}", what]
-        self._to_file(self.presenter.name(words, ".h5", place=not places), "HDF5 (*.h5)",
-                      lambda path: write(path, modules, places))
+    def _to_hdf5(self, what: str, write: Callable[[Path, Extent], None]) -> None:
+        boxes = (self.all_modules, self.all_places, self.region_only)
+        extent = Extent(*(box.isChecked() for box in boxes))
+        words = [what] if extent.modules else [f"m{self._session.shown.module:02d}", what]
+        self._to_file(self.presenter.name(words, ".h5", place=not extent.places), "HDF5 (*.h5)",
+                      lambda path: write(path, extent))
 
     def copy_files(self) -> None:
         """Ask for a folder and copy the chosen files, or all, into it."""

@@ -56,4 +56,4 @@ def test_rows_are_in_the_order_of_steps_and_modules(tmp_path: Path) -> None:
     assert rows[0].missed == "30 h before the run (another goes before it)"
     assert rows[0].about == (
         str(wanted), "3 h before the run, valid from 2025-06-01 09:00:00 UTC", "compared: Sensor Bias Voltage 200 V",
-        f"just missed: 30 h before the run (another goes before it), {missed}")
+        "chosen by condition and time", f"just missed: 30 h before the run (another goes before it), {missed}")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from calib_core.axes import Pick, View
+from calib_core.axes import Axis, Pick, View
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput
 from calib_core.subjects.on_disk import are_results, find_on_disk, opened
+from calib_core.subjects.region import region_of
 from calib_core.subjects.selected import SelectedSubject, holds_selection, read_selection
 from calib_core.subjects.selection import Selection, write_selection
 
+from .arrays import NOISE, OFFSET, Arrays
 from .test_corrected import made  # noqa: F401  (a fixture)
 
 
@@ -69,15 +72,52 @@ def test_frames_far_from_the_shown_one_are_in_it(selection) -> None:
     """All that there is goes into the file, not what is near to the picture."""
     path, written, _ = selection
     with h5py.File(path) as file:
-        assert file["corrected"].shape == (2, 2, 2, 512, 128)
-        np.testing.assert_array_equal(file["corrected"][0, 1, 1], written[15]["image.data"][6])
-        assert file["corrected"].attrs["unit"] == "keV"
+        data = file["/15/corrected/data"]
+        assert data.shape == (2, 2, 512, 128)
+        np.testing.assert_array_equal(data[1, 1], written[15]["image.data"][6])
+        assert data.attrs["unit"] == "keV"
+
+
+def test_what_was_cropped_lies_where_it_was(selection, tmp_path: Path) -> None:
+    """Pixels out of the rectangle have no value, and that is said."""
+    _, written, of = selection
+    masks = np.zeros((1, 512, 128), bool)
+    masks[0, 20:31, 40:60] = True
+    region = region_of("rectangle", masks, (15,))
+    chosen = Selection(of.results, (15, 0), {"cell": (1, 3)}, region=region, cropped=True)
+    write_selection(tmp_path / "box.h5", of, chosen, lambda share: None)
+    subject = SelectedSubject(read_selection(tmp_path / "box.h5"))
+    assert subject.modules == (15,)
+    plane = subject.plane("corrected", 15, {"train": 1, "cell": 1})
+    np.testing.assert_array_equal(plane[masks[0]].reshape(11, 20), written[15]["image.data"][6, 20:31, 40:60])
+    assert np.isnan(plane[~masks[0]]).all()
+    assert not subject.plane("bad_pixels", 15, {})[~masks[0]].any()
+    np.testing.assert_array_equal(subject.along("corrected", "train", 15, 25, 41, {"cell": 1}),
+                                  written[15]["image.data"][[3, 6], 25, 41].astype(float))
+    assert np.isnan(subject.along("corrected", "train", 15, 25, 60, {"cell": 1})).all()
+    assert "Pixels that were not in the rectangle about the marked region have no value." in subject.notes
+    subject.close()
+
+
+def test_errors_and_units_of_entries_come_back(tmp_path: Path) -> None:
+    gain = Axis("gain", "Gain stage", ("HG", "MG"), of_slot=True, value_units=("ADU", "keV"))
+    of = Arrays(axes=(gain, Axis("cell", "Memory cell", (0, 4, 8))), kind=detector_type("AGIPD1M"))
+    write_selection(tmp_path / "some.h5", of, Selection((OFFSET, NOISE), (3,), {"gain": (1,)}), lambda share: None)
+    subject = SelectedSubject(read_selection(tmp_path / "some.h5"))
+    assert subject.axes["gain"] == replace(gain, labels=("MG",), value_units=("keV",))
+    offset, noise = subject.results
+    assert (offset.error, offset.count, noise.error) == ("noise", "", "")
+    subject.close()
 
 
 @pytest.mark.parametrize(("change", "said"), [
     (lambda file: file.attrs.__setitem__("detector_type", "NONE"), "type of detector that is not known: NONE"),
-    (lambda file: file["corrected"].attrs.__setitem__("role", "toy"), "role toy"),
-    (lambda file: file.__delitem__("axes/train"), "cannot be understood as a selection"),
+    (lambda file: file["/15/corrected/data"].attrs.__setitem__("role", "toy"), "role toy"),
+    (lambda file: file["/15/corrected/data"].attrs.__setitem__("stop", [512, 129]), "not in module 15"),
+    (lambda file: file.move("/0/stage", "/0/staged"), "cannot be understood as a selection"),
+    (lambda file: file["/0/corrected/data"].attrs.__setitem__("stop", [512, 127]), "where its axes say"),
+    (lambda file: [data.attrs.__delitem__("values of train") for data in (
+        file[f"/15/{name}/data"] for name in file["15"])], "does not tell the values of its axis train"),
     (lambda file: file.attrs.__setitem__("about", "{"), "cannot be understood as a selection"),
 ])
 def test_what_is_no_selection_is_one_sentence(selection, change, said: str) -> None:

@@ -26,6 +26,7 @@ from calib_core.axes import Axis, Picture, View
 from calib_core.constants.badpixels import BadPixels
 from calib_core.errors import BadParameter
 from calib_core.jobs.board import Written
+from calib_core.subjects.region import region_of
 from calib_core.subjects.shown import Shown
 
 
@@ -193,26 +194,49 @@ def test_a_selection_as_hdf5_is_read_back_equal(exporting, fake_job, qtbot, ever
     _, _, path = press(exporting, qtbot, "export_selection")
     modules, gains, cells = ([0, 1, 2, 3], [0, 1, 2], range(32)) if everything else ([3], [1], [5])
     with h5py.File(path) as file:
-        assert file.attrs["source"] == exporting.session.subject.title
-        np.testing.assert_array_equal(file["axes/module"], modules)
-        assert list(file["axes/gain"].asstr()) == [("HG", "MG", "LG")[gain] for gain in gains]
-        assert list(file["offset"].attrs["dims"]) == ["module", "gain", "cell", "slow_scan", "fast_scan"]
-        assert file["offset"].attrs["unit"] == "ADU"
-        for g, gain in enumerate(gains):
-            for c, cell in list(enumerate(cells))[:: 9]:
-                for name in ("offset", "noise", "bad_pixels", "samples"):
-                    np.testing.assert_array_equal(
-                        file[name][:, g, c], fake_job.map_values(name, cell, gain)[modules])
-        bad = fake_job.map_values("bad_pixels", 0, 0)[modules] & np.uint32(BadPixels.NOISE_OUT_OF_THRESHOLD)
-        np.testing.assert_array_equal(file["bad_pixels_mask"][:, 0, 0], bad != 0)
+        assert file.attrs["modules"].tolist() == modules
+        for module in modules:
+            said = file[f"/{module}/offset/data"].attrs
+            assert said["subject"] == exporting.session.subject.title
+            assert said["values of gain"].tolist() == [("HG", "MG", "LG")[gain] for gain in gains]
+            assert list(said["dims"]) == ["gain", "cell", "slow_scan", "fast_scan"]
+            assert (said["unit"], said["error"]) == ("ADU", f"/{module}/noise/data")
+            for g, gain in enumerate(gains):
+                for c, cell in list(enumerate(cells))[:: 9]:
+                    for name in ("offset", "noise", "bad_pixels", "samples"):
+                        np.testing.assert_array_equal(
+                            file[f"/{module}/{name}/data"][g, c], fake_job.map_values(name, cell, gain)[module])
+            bad = fake_job.map_values("bad_pixels", 0, 0)[module] & np.uint32(BadPixels.NOISE_OUT_OF_THRESHOLD)
+            np.testing.assert_array_equal(file[f"/{module}/bad_pixels/mask"][0, 0], bad)
 
 
 def test_the_mask_alone(exporting, fake_job, qtbot):
     exporting.export.all_modules.setChecked(True)
     _, _, path = press(exporting, qtbot, "export_mask")
     with h5py.File(path) as file:
-        assert set(file) == {"axes", "bad_pixels", "bad_pixels_mask"}
-        np.testing.assert_array_equal(file["bad_pixels_mask"][:, 0, 0], fake_job.map_values("bad_pixels", 0, 0) != 0)
+        assert set(file) == {"0", "1", "2", "3"}
+        for module in range(4):
+            assert set(file[f"{module}"]) == {"bad_pixels"}
+            np.testing.assert_array_equal(
+                file[f"/{module}/bad_pixels/mask"][0, 0], fake_job.map_values("bad_pixels", 0, 0)[module])
+
+
+def test_the_marked_region_alone_is_cut_out_with_its_place(exporting, fake_job, qtbot):
+    exporting.export.region_only.setChecked(True)
+    level, sentence, _ = press(exporting, qtbot, "export_selection")
+    assert (level, sentence) == ("ERROR", "No pixel of the chosen modules is marked; mark a region, or choose other "
+                                          "modules.")
+    masks = np.zeros((1, *exporting.session.shown.kind.shape), bool)
+    masks[0, 3:9, 5:8] = True
+    exporting.session.set_region(region_of("rectangle", masks, (1,)))
+    exporting.export.all_modules.setChecked(True)
+    level, sentence, path = press(exporting, qtbot, "export_selection")
+    assert level == "INFO", sentence
+    with h5py.File(path) as file:
+        assert set(file) == {"1"}
+        data = file["/1/offset/data"]
+        assert (data.attrs["start"].tolist(), data.attrs["stop"].tolist()) == ([3, 5], [9, 8])
+        np.testing.assert_array_equal(data[0, 0], fake_job.map_values("offset", 0, 0)[1, 3:9, 5:8])
 
 
 def test_a_mask_of_no_flag_is_no_mask(exporting, qtbot, tmp_path):
@@ -227,9 +251,10 @@ def test_all_results_are_exported_though_four_are_shown(exporting, fake_job, qtb
     exporting.export.all_results.setChecked(True)
     _, _, path = press(exporting, qtbot, "export_selection")
     with h5py.File(path) as file:
-        assert list(file["thresholds"].attrs["dims"]) == ["module", "threshold", "cell", "slow_scan", "fast_scan"]
-        np.testing.assert_array_equal(
-            file["thresholds"][0, :, 0], fake_job.map_values("thresholds", 0, 0)[exporting.session.shown.module])
+        module = exporting.session.shown.module
+        data = file[f"/{module}/thresholds/data"]
+        assert list(data.attrs["dims"]) == ["threshold", "cell", "slow_scan", "fast_scan"]
+        np.testing.assert_array_equal(data[:, 0], fake_job.map_values("thresholds", 0, 0)[module])
 
 
 def test_a_selection_is_cancelled_beside_its_progress(exporting, fake_job, qtbot, tmp_path):
