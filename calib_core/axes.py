@@ -35,6 +35,8 @@ class Axis:
         Whether several of its entries are looked at side by side, as thresholds are.
     value_units : tuple of str
         Of the values at each entry, where they are different quantities; empty where results have one unit.
+    first : tuple of str or of numbers
+        Labels of those entries that are looked at before the others.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Axis:
     unit: str = ""
     of_slot: bool = False
     value_units: tuple[str, ...] = ()
+    first: tuple[Label, ...] = ()
 
     def __len__(self) -> int:
         """Number of entries."""
@@ -51,6 +54,12 @@ class Axis:
     def index(self, label: Label) -> int:
         """Index of a label; ValueError where there is none such."""
         return self.labels.index(label)
+
+    @property
+    def in_order(self) -> tuple[int, ...]:
+        """Indices of all entries, those that are looked at first before the others."""
+        ahead = self.indices([one for one in self.first if one in self.labels])
+        return (*ahead, *(index for index in range(len(self)) if index not in ahead))
 
     def indices(self, labels: Sequence[Label]) -> tuple[int, ...]:
         """Indices of several labels."""
@@ -193,7 +202,7 @@ def unit_of(result: Result, at: At, axes: Mapping[str, Axis]) -> str:
 def picks_of(result: Result, axes: Mapping[str, Axis]) -> tuple[Pick, ...]:
     """All that can be looked at of a result: one, or each entry of its axes of slots."""
     side = [name for name in result.over if axes[name].of_slot]
-    entries = product(*(range(len(axes[name])) for name in side))
+    entries = product(*(axes[name].in_order for name in side))
     return tuple(Pick(result.name, tuple(zip(side, entry, strict=True))) for entry in entries)
 
 

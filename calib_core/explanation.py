@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from calib_core.axes import Array
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How somebody wants a pixel to be explained.
+
+    Attributes
+    ----------
+    corrected : bool
+        Behind the steps that :attr:`Explanation.steps` offers, where it does.
+    compared : bool
+        Beside what other programs make of the same samples, those that :attr:`Explanation.others` offers.
+    task : (str, str)
+        Family and command whose ``parameters`` are tried; those of another characterisation are not.
+    parameters : mapping
+        Differences from the defaults of that characterisation.
+    """
+
+    corrected: bool = False
+    compared: bool = False
+    task: tuple[str, str] = ("", "")
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+#: Nothing in particular.
+PLAINLY = Asked()
 
 
 @dataclass(frozen=True)
@@ -26,11 +54,31 @@ class Mark:
 
 @dataclass(frozen=True)
 class Span:
-    """A range along x, its ends inside."""
+    """A range along x, its ends inside, which a parameter may stand for.
+
+    Attributes
+    ----------
+    name, low, high
+    knob : str
+        Parameter that moves with the ends; none where they cannot be moved.
+    origin : float
+        From where the parameter counts down to the upper end; NaN where it is both ends.
+    number : int
+        Of the points that it is about, whose colour it has.
+    """
 
     name: str
     low: float
     high: float
+    knob: str = ""
+    origin: float = float("nan")
+    number: int = 0
+
+    def value(self, low: float, high: float) -> int | list[float]:
+        """Value of the parameter, in whole units, once the ends are elsewhere."""
+        if self.origin == self.origin:
+            return max(0, round(self.origin - high))
+        return [float(round(low)), float(round(high))]
 
 
 @dataclass(frozen=True)
@@ -82,12 +130,35 @@ class Plot:
 
 @dataclass(frozen=True)
 class Number:
-    """A number with its name, unit and error; NaN where there is none."""
+    """A number with its name, unit and error; NaN where there is none.
+
+    Attributes
+    ----------
+    name, value, unit, error
+    limit : float
+        Largest size that it may have.
+    theirs : float
+        What another program says, which ``by`` names.
+    """
 
     name: str
     value: float
     unit: str = ""
     error: float = float("nan")
+    limit: float = float("nan")
+    theirs: float = float("nan")
+    by: str = ""
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether it is larger than it may be."""
+        return abs(self.value) > self.limit
+
+    @property
+    def away(self) -> float:
+        """Difference from the other program in units of the error, of numbers without one relative to their size."""
+        scale = self.error if self.error > 0 else max(abs(self.value), abs(self.theirs))
+        return abs(self.value - self.theirs) / scale if scale > 0 else abs(self.value - self.theirs)
 
 
 @dataclass(frozen=True)
@@ -99,12 +170,18 @@ class Explanation:
     plots, numbers, notes
     steps : str
         After which steps the samples can be looked at as well; empty where there are none.
+    others : str
+        Which other programs can be asked for the same; empty where there are none.
+    tried : str
+        Parameters that are tried in place of those of the results, and what these were made with; else empty.
     """
 
     plots: tuple[Plot, ...] = ()
     numbers: tuple[Number, ...] = ()
     notes: tuple[str, ...] = ()
     steps: str = ""
+    others: str = ""
+    tried: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
@@ -92,6 +93,7 @@ class Session(QObject):
     excluded_changed = pyqtSignal(object)
     frozen_changed = pyqtSignal(bool)
     open_requested = pyqtSignal(object, str, object)
+    task_requested = pyqtSignal(object, str, object)
     results_requested = pyqtSignal(tuple)
     message = pyqtSignal(str, str)
 
@@ -121,6 +123,10 @@ class Session(QObject):
         """
         self.open_requested.emit(tuple(paths), detector, task)
 
+    def try_runs(self, paths: Sequence[Path], detector: str, task: tuple[str, str]) -> None:
+        """Ask for a survey of runs for another characterisation; what is open stays where it cannot take them."""
+        self.task_requested.emit(tuple(paths), detector, task)
+
     def start(self, spec: JobSpec) -> Job:
         """Start a job; who keeps what can be looked at shows it."""
         job = Job(spec)
@@ -137,6 +143,12 @@ class Session(QObject):
         """Take what the form would run."""
         self.spec = spec
         self.spec_changed.emit(spec)
+
+    @property
+    def in_form(self) -> tuple[tuple[str, str], dict[str, Any]]:
+        """Family and command of the characterisation that the form shows, and its parameters; nothing without one."""
+        return (("", ""), {}) if self.spec is None else (
+            (self.spec.family, self.spec.method), dict(self.spec.parameters))
 
     # -- the subject and its pictures
 

@@ -13,7 +13,6 @@ from PyQt6.QtWidgets import QStackedLayout, QWidget
 from app.widgets.colour import OKABE_ITO
 from app.widgets.plain import PlainLabel
 from app.widgets.tones import LIGHT, tones_of
-from calib_core.explanation import Bars, Level, Line, Mark, Plot, Points, Span
 
 BAND_ALPHA = 70
 
@@ -37,11 +36,11 @@ class PixelPlot(QWidget):
 
     def set_labels(self, title: str, x: str, y: str, x_unit: str = "", y_unit: str = "") -> None:
         """Name the axes, with units in square brackets; units are not rescaled to kilo or mega."""
-        self.plot.setTitle(_escaped(title) or None, size="10pt", color=tones_of(self.palette()).text)
+        self.plot.setTitle(escaped(title) or None, size="10pt", color=tones_of(self.palette()).text)
         for side, name, unit in (("bottom", x, x_unit), ("left", y, y_unit)):
             axis = self.plot.getAxis(side)
             axis.enableAutoSIPrefix(False)
-            axis.setLabel(_escaped(f"{name} [{unit}]" if unit else name))
+            axis.setLabel(escaped(f"{name} [{unit}]" if unit else name))
 
     def clear(self) -> None:
         """Show the hint again."""
@@ -143,7 +142,7 @@ class SeriesPlot(PixelPlot):
         colour = QColor(curve_colour(self._count))
         if error is not None:
             self._add_band(x, y, np.asarray(error, float), colour)
-        self.plot.plot(x, y, pen=pg.mkPen(colour, width=1), name=_escaped(name) or None, connect="finite")
+        self.plot.plot(x, y, pen=pg.mkPen(colour, width=1), name=escaped(name) or None, connect="finite")
         shown = np.isfinite(y)
         if x.size <= _FEW and shown.any():
             self.plot.plot(x[shown], y[shown], pen=None, symbol="o", symbolSize=5, symbolPen=None, symbolBrush=colour)
@@ -211,84 +210,11 @@ class SeriesPlot(PixelPlot):
             self.x_clicked.emit(self.plot.getViewBox().mapSceneToView(event.scenePos()).x())
 
 
-class ExplanationPlot(PixelPlot):
-    """A plot that somebody has made: bars as steps, points, curves, spans as pairs of lines, marks as lines."""
-
-    def __init__(
-        self, parent: QWidget | None = None, hint: str = "Click a pixel to see its histogram"
-    ) -> None:
-        super().__init__(hint, parent)
-        self.setObjectName("histogram_plot")
-
-    def show_plot(self, plot: Plot) -> None:
-        """Draw a plot in place of what was drawn before."""
-        self.clear()
-        bars = [item for item in plot.items if isinstance(item, Bars) and len(item.counts)]
-        points = [item for item in plot.items if isinstance(item, Points) and len(item.x)]
-        if not bars and not points:
-            return
-        self._begin()
-        self.set_labels(plot.title, plot.x, plot.y, plot.x_unit, plot.y_unit)
-        self._draw_points(points, [item for item in plot.items if isinstance(item, Line)])
-        for level in (item for item in plot.items if isinstance(item, Level)):
-            self._level(level.y, level.name, QColor(tones_of(self.palette()).muted))
-        if not bars:
-            return
-        for number, one in enumerate(bars):
-            self._draw_bars(one, QColor(curve_colour(number)))
-        spans = [item for item in plot.items if isinstance(item, Span)]
-        # lines do not count for the automatic range, yet the spans must be in sight
-        ends = [*(end for one in bars for end in (one.edges[0], one.edges[-1])),
-                *(end for one in spans for end in (one.low, one.high) if np.isfinite(end))]
-        self.plot.setXRange(min(ends), max(ends), padding=0.04)
-        self._draw_lines(plot, QColor(tones_of(self.palette()).muted), QColor(tones_of(self.palette()).pending))
-
-    def _draw_points(self, points: Sequence[Points], lines: Sequence[Line]) -> None:
-        """Groups of points in the colours that others have for curves, with their names; lines over them."""
-        legend = self.plot.getPlotItem().legend
-        if legend is not None:
-            legend.clear()
-            legend.setVisible(bool(points))
-        if not points:
-            return
-        legend = self.plot.addLegend(offset=(-6, 2), labelTextSize="9pt", colCount=2, verSpacing=-4,
-                                     labelTextColor=tones_of(self.palette()).text)
-        text = QColor(tones_of(self.palette()).text)
-        for one in points:
-            colour = text if one.large else QColor(curve_colour(one.number))
-            look = ({"symbol": "x", "symbolSize": 11, "symbolPen": pg.mkPen(colour, width=2), "symbolBrush": None}
-                    if one.large else
-                    {"symbol": "o", "symbolSize": 4, "symbolPen": None, "symbolBrush": colour})
-            self.plot.plot(one.x, one.y, pen=None, name=_escaped(one.name) or None, **look)
-        for line in lines:
-            pen = pg.mkPen(text, width=1, style=Qt.PenStyle.DashLine if line.dashed else Qt.PenStyle.SolidLine)
-            self.plot.plot(line.x, line.y, pen=pen, name=_escaped(line.name) or None, connect="finite")
-
-    def _level(self, y: float, label: str, colour: QColor) -> None:
-        pen = pg.mkPen(colour, style=Qt.PenStyle.DashLine)
-        options = {"position": 0.08, "color": colour}
-        line = pg.InfiniteLine(y, angle=0, pen=pen, label=label or None, labelOpts=options)
-        self.plot.addItem(line, ignoreBounds=True)
-
-    def _draw_bars(self, one: Bars, colour: QColor) -> None:
-        fill = QColor(colour)
-        fill.setAlpha(BAND_ALPHA)
-        self.plot.plot(one.edges, one.counts, stepMode="center", fillLevel=0, pen=pg.mkPen(colour), brush=fill)
-
-    def _draw_lines(self, plot: Plot, of_spans: QColor, of_marks: QColor) -> None:
-        for item in plot.items:
-            if isinstance(item, Span):
-                for end in (item.low, item.high):
-                    self._line(float(end), item.name, of_spans)
-            elif isinstance(item, Mark) and np.isfinite(item.x):
-                self._line(float(item.x), f"{item.name} {item.x:.6g}", of_marks)
-
-
 def curve_colour(number: int) -> str:
     """Return the colour of the n-th curve, told apart by colour-blind eyes."""
     return f"#{OKABE_ITO[number % len(OKABE_ITO)]:06x}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Return text that a rich-text label shows as it is."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", "<br>")

@@ -41,7 +41,7 @@ ENTRIES = (
             "layouts", bar="text", menu="View", short=one.title) for one in LAYOUTS),
     Entry("open", "Open run…", "Type proposal and runs, or a path", ("Ctrl+K", "Ctrl+O"), "open", bar="short",
           before=True, menu="File"),
-    Entry("run", "Run", "Run what the form shows", ("Ctrl+Return", "Ctrl+Enter"), "play", bar="text", menu="Run"),
+    Entry("run", "Run", "Run what the form shows", ("Ctrl+Return", "Ctrl+Enter"), "play", bar="short", menu="Run"),
     Entry("cancel", "Cancel", "Cancel the job whose maps are shown", ("Ctrl+.",), "stop", bar="short", menu="Run"),
     Entry("assembled", "Assembled", "Modules where they are in the detector", ("A",), "assembled", "arrangement",
           bar="short", before=True, menu="View"),

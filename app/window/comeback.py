@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QPushButton
 from app.session.keeper import Keeper
 from app.session.state import SavedState
 from app.window import theme
-from app.window.layouts import CORRECT, LAYOUTS
+from app.window.layouts import LAYOUTS
 from calib_core.jobs.survey import Survey
 from calib_core.subjects.base import Subject
 from calib_core.subjects.constants import ConstantsSubject
@@ -94,8 +94,7 @@ class Comeback(QObject):
         if found.layouts:
             layout = next((one for one in LAYOUTS if one.name == found.layout), window.docks.layout)
             window.docks.restore({name: _bytes(state) for name, state in found.layouts.items()}, layout)
-            window.actions_by_name[f"layout_{layout.name}"].setChecked(True)
-            window.previewer.set_wanted(layout is CORRECT)
+            window.follow_layout(layout)
         for note in self.keeper.notes:
             session.say("WARN", note)
 

@@ -8,7 +8,7 @@ from functools import partial
 from PyQt6.QtCore import QByteArray, Qt, QTimer
 from PyQt6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 
-from app.window.layouts import BOTTOM, ELSEWHERE, LEFT, MAPS_SHARE, NARROW, RIGHT, Layout, Place, column_width
+from app.window.layouts import BOTTOM, ELSEWHERE, LEFT, MAPS_SHARE, NARROW, RIGHT, Layout, Place
 
 _ACROSS, _DOWN = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
 
@@ -164,7 +164,7 @@ class Docks:
         for area, docks in ((LEFT, self._in(LEFT)), (RIGHT, right)):
             self._window.resizeDocks(docks, [self._height(dock) for dock in docks], _DOWN)
             first = docks[:1]
-            self._window.resizeDocks(first, [column_width(area if right else None, width)] * len(first), _ACROSS)
+            self._window.resizeDocks(first, [self.layout.width(area if right else None, width)] * len(first), _ACROSS)
         bottom = self._in(BOTTOM)[:1]
         self._window.resizeDocks(bottom, [self._height(dock) for dock in bottom], _DOWN)
 

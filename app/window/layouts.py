@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from PyQt6.QtCore import Qt
 
 LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
 BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
+#: Windows that are narrower have one column of tabs at the left in place of two columns.
+NARROW = 1400
+#: Windows that are narrower have a tool bar of signs, in which the names of layouts are the only texts.
+WITH_TEXTS = 1500
+#: What the maps keep of the width at least.
+MAPS_SHARE = 0.55
+#: Width of the handles between the columns and the maps.
+_HANDLES = 12
+#: Width of a side column: its share of the window, least, most.
+_COLUMNS = {LEFT: (0.18, 285, 300), RIGHT: (0.23, 325, 480), None: (0.27, 330, 380)}
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,14 @@ class Layout:
         Place of each panel by its name; panels that are not named are hidden.
     slots : int
         Number of maps of a fresh window.
+    work : str
+        What methods are good for that the form offers, where the family has one; empty leaves the form as it is.
+    samples : str
+        Title of the inspector's samples where they are what the layout is about: each click reads them.
+    previews : bool
+        Whether what the form shows is looked at before it runs.
+    columns : mapping
+        Share of the window, least and most width of a side column; None is the only column of a narrow window.
     """
 
     name: str
@@ -43,6 +61,18 @@ class Layout:
     key: str
     places: Mapping[str, Place]
     slots: int = 4
+    work: str = ""
+    samples: str = ""
+    previews: bool = False
+    columns: Mapping[Qt.DockWidgetArea | None, tuple[float, int, int]] = field(default_factory=lambda: _COLUMNS)
+
+    def width(self, area: Qt.DockWidgetArea | None, window: int) -> int:
+        """Width of a side column, or of the only one (None), in a window of this width."""
+        share, least, most = self.columns[area]
+        width = min(max(round(share * window), least), most)
+        if area != RIGHT:
+            return width
+        return min(width, int((1 - MAPS_SHARE) * window) - self.width(LEFT, window) - _HANDLES)
 
 
 DARKS = Layout("darks", "Darks", "F5", {
@@ -70,20 +100,17 @@ CORRECT = Layout("correct", "Correct", "F6", {
     "spectrum": Place("Spectrum", BOTTOM, 34),
     "log": Place("Log", BOTTOM, 18),
     "export": Place("Export", BOTTOM, 30),
-})
-LAYOUTS = (DARKS, CORRECT)
+}, work="correction", previews=True)
+GAIN = Layout("gain", "Gain", "F7", {
+    "runs": Place("Runs", LEFT, 16),
+    "job": Place("Job", LEFT, 58),
+    "sources": Place("Sources", LEFT, 26),
+    "navigation": Place("Navigator", RIGHT, 14),
+    "inspector": Place("Fit", RIGHT, 86),
+    "log": Place("Log", BOTTOM, 18),
+    "asics": Place("ASICs", BOTTOM, 30),
+    "export": Place("Export", BOTTOM, 30),
+}, work="gain", samples="Fit", columns={**_COLUMNS, RIGHT: (0.27, 340, 480), None: (0.42, 400, 520)})
+LAYOUTS = (DARKS, CORRECT, GAIN)
 #: Where a panel comes that a layout does not name, once somebody wants it.
 ELSEWHERE = Place("", BOTTOM, 30)
-
-#: Windows that are narrower have one column of tabs at the left in place of two columns.
-NARROW = 1400
-#: What the maps keep of the width at least.
-MAPS_SHARE = 0.55
-#: Width of a side column: its share of the window, least, most; the third is the only column of a narrow window.
-_COLUMNS = {LEFT: (0.18, 285, 300), RIGHT: (0.23, 325, 480), None: (0.27, 330, 380)}
-
-
-def column_width(area: Qt.DockWidgetArea | None, width: int) -> int:
-    """Width of a side column, or of the only one (None), in a window of this width."""
-    share, least, most = _COLUMNS[area]
-    return min(max(round(share * width), least), most)

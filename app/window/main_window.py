@@ -48,7 +48,7 @@ from app.window.actions import draw_icons, fill_bar, fill_menus, make_actions, s
 from app.window.comeback import Comeback
 from app.window.docks import Docks
 from app.window.focus import Focus, is_edited
-from app.window.layouts import CORRECT, DARKS, NARROW, Layout
+from app.window.layouts import CORRECT, DARKS, WITH_TEXTS, Layout
 from app.window.layouts import LAYOUTS as DOCK_LAYOUTS
 from app.window.leaving import Answer, Leaving
 from app.window.menus import offer_without_runs
@@ -85,6 +85,7 @@ class MainWindow(QMainWindow):
         self.jobs, self.probe = JobsModel(self), LoopProbe(self)
         self.sources = Sources(self.session, self)
         self._ended = self._shown = False
+        self._maps_of: dict[str, tuple[str, ...]] = {}
         self._make_panels()
         self._make_centre()
         self.comeback = Comeback(folder, self)
@@ -211,7 +212,8 @@ class MainWindow(QMainWindow):
         self.correcting.wanted.connect(lambda: self.set_layout(CORRECT))
         jobs.ended.connect(self.correcting.take_ended)
         self.files.open_wanted.connect(self.results.open)
-        self.steps.switched.connect(self.form.switch)
+        self.steps.switched.connect(self.form.put)
+        self.inspector.samples.presenter.knob_moved.connect(self.form.put)
         self.steps.constants.taken.connect(self.form.give)
         self.steps.constants.all_taken.connect(self.form.give_all)
         self.steps.looked_at.connect(lambda key: self.maps.presenter.assign(min(2, self.maps.slots - 1), key))
@@ -286,14 +288,21 @@ class MainWindow(QMainWindow):
         self.keeper.touch()
 
     def set_layout(self, layout: Layout) -> None:
-        """Change to another arrangement of the panels."""
-        self.docks.take(layout)
-        self.actions_by_name[f"layout_{layout.name}"].setChecked(True)
-        if layout is CORRECT:
-            self.form.choose_correction()
-        self.previewer.set_wanted(layout is CORRECT)
+        """Change to another arrangement of the panels, with the maps that were there."""
+        if layout is not self.docks.layout:
+            self._maps_of[self.docks.layout.name] = self.maps.presenter.wanted
+            self.docks.take(layout)
+            self.maps.presenter.want(self._maps_of.get(layout.name, ()))
+        self.follow_layout(layout)
+        self.form.choose_work(layout.work)
         self.maps.setFocus()
         self.keeper.touch()
+
+    def follow_layout(self, layout: Layout) -> None:
+        """Let panels do what a layout is about."""
+        self.actions_by_name[f"layout_{layout.name}"].setChecked(True)
+        self.previewer.set_wanted(layout.previews)
+        self.inspector.set_about_samples(layout.samples)
 
     def escape(self) -> None:
         """Close the sheet of keys, else the message over the maps, else stop marking, else go on after a freeze."""
@@ -375,7 +384,7 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Keep the maps their part of the width."""
         super().resizeEvent(event)
-        show_texts(self._bar, self.actions_by_name, self.width() >= NARROW)
+        show_texts(self._bar, self.actions_by_name, self.width() >= WITH_TEXTS)
         self.docks.fit()
 
     def hideEvent(self, event: QHideEvent | None) -> None:

@@ -48,7 +48,7 @@ class Correct(TrainSelection, Method):
     use_when: ClassVar[str] = "Constants of the run's operating condition are there."
     caution: ClassVar[str] = "Constants decide the result: look at their age and at the steps that are left out."
     by_sequence: ClassVar[bool] = True
-    corrects: ClassVar[bool] = True
+    work: ClassVar[Literal["dark", "correction", "gain"]] = "correction"
 
     max_trains: int = knob(65536, ge=1, le=65536, unit="trains", help="Most trains used of the run")
     min_trains: int = knob(1, ge=1, le=65536, unit="trains", help="Least trains the run must have")

@@ -42,9 +42,14 @@ class Method(Knobs):
     #: Whether a unit is a whole module, whose sequences of files are gone through one after the other, each with all
     #: passes.
     by_sequence: ClassVar[bool] = False
-    #: Whether frames that went through its steps are what it makes, so that one can be looked at beforehand.
-    corrects: ClassVar[bool] = False
+    #: What it is good for: a window has panels for each kind of work.
+    work: ClassVar[Literal["dark", "correction", "gain"]] = "dark"
     combines: ClassVar[str] = ""
+
+    @property
+    def corrects(self) -> bool:
+        """Whether frames that went through its steps are what it makes, so that one can be looked at beforehand."""
+        return self.work == "correction"
 
     def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
         """What this method reads; nothing unless it says so.

@@ -32,9 +32,9 @@ from calib_core.constants.constant import (
     SLOPES_PC,
 )
 from calib_core.detector import DetectorType
-from calib_core.explanation import Explanation, RuleText
+from calib_core.explanation import Explanation, RuleText, Span
 from calib_core.numerics.scan_fits import HighLines, MediumFits, high_lines, medium_fits
-from calib_core.numerics.scan_regions import ScanRegions, scan_features, scan_regions
+from calib_core.numerics.scan_regions import HIGH, MEDIUM, ScanRegions, scan_features, scan_regions
 from calib_core.params import Limits, knob
 
 #: Bytes of a sample that is kept of both planes, and of what is made of a pixel.
@@ -109,8 +109,10 @@ class PulseCapacitor(TrainSelection, ScanMethod):
         return (
             Axis("cell", "Memory cell", context.cells[::self.every_cell]),
             Axis("gain", "Gain stage", tuple(stage.short for stage in kind.stages)),
-            Axis("parameter", "Parameter", PC_PARAMETERS, of_slot=True, value_units=PC_UNITS),
-            Axis("quantity", "Quantity", PC_FIT, of_slot=True, value_units=PC_FIT_UNITS),
+            Axis("parameter", "Parameter", PC_PARAMETERS, of_slot=True, value_units=PC_UNITS,
+                 first=("slope HG", "slope MG", "ratio", "threshold")),
+            Axis("quantity", "Quantity", PC_FIT, of_slot=True, value_units=PC_FIT_UNITS,
+                 first=("first switch", "curvature HG", "samples HG", "samples transition", "samples MG")),
             Axis("pattern", "Pattern", tuple(range(number)), of_slot=True),
             Axis("column", "Column", tuple(range(kind.shape[1])), of_slot=True),
         )
@@ -227,7 +229,8 @@ class PulseCapacitor(TrainSelection, ScanMethod):
         inside = (position >= begin) & (position < begin + length)
         series = np.zeros((2, 1, int(length)), np.uint16)
         series[:, 0, (position[inside] - int(begin))] = samples.signal[inside], samples.code[inside]
-        return explanation_of(self._fitted(*series), notes)
+        found = self._fitted(*series)
+        return explanation_of(found, self._spans(found), self._limits_of(found), notes)
 
     def _fitted(self, signal: Array, code: Array) -> Fitted:
         """All that is made of the series of one pixel, (1, s) uint16."""
@@ -235,6 +238,25 @@ class PulseCapacitor(TrainSelection, ScanMethod):
         regions, high, medium = self._regions_and_lines(x, signal, code)
         features, seeds, _ = scan_features(x, signal[0], code[0], **self._limits)
         return Fitted(x, signal, code, regions, high, medium, features, seeds)
+
+    def _spans(self, found: Fitted) -> tuple[Span, ...]:
+        """Steps that lines are fitted to, with the parameters that move their ends."""
+        high, medium = ((found.signal[0] > 0) & (found.regions.label[0] == one) for one in (HIGH, MEDIUM))
+        if not (high.any() and medium.any()):
+            return ()
+        if self.intervals == "fixed":
+            return (Span("fit HG", *self.hg_range, "hg_range", number=HIGH),
+                    Span("fit MG", *self.mg_range, "mg_range", number=MEDIUM))
+        first, last = found.x[high][[0, -1]].tolist()
+        end, part = last - self.margin_hg, first + self.hg_part / 100 * (last - first)
+        begin, ends = found.x[medium][[0, -1]].tolist()
+        return (Span("fit HG", first, min(end, part), "margin_hg" if end <= part else "", last, HIGH),
+                Span("fit MG", begin, ends - self.margin_mg, "margin_mg", ends, MEDIUM))
+
+    def _limits_of(self, found: Fitted) -> dict[str, float]:
+        """Limits of numbers of a pixel that can be told without its neighbours."""
+        span = abs(float(found.high.slope[0] * found.regions.first_switch[0]))
+        return {"curvature HG": self.lin_t, "largest residual HG": self.lin_max * span}
 
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
         """What is asked of each module: frames without data, pixels that never switch, hooks that are not seen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from calib_core.axes import Array, At
 from calib_core.characterisation.method import Method
@@ -26,6 +27,8 @@ class ScanSamples:
 
 class ScanMethod(Method):
     """A characterisation of scans: of its runs it is looked which pixels they charge."""
+
+    work: ClassVar[Literal["dark", "correction", "gain"]] = "gain"
 
     @abstractmethod
     def explain_scan(self, context: Context, key: str, at: At, samples: ScanSamples, known: Known) -> Explanation:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from calib_core.axes import Array
-from calib_core.explanation import Explanation, Level, Line, Number, Plot, Points
+from calib_core.explanation import Explanation, Level, Line, Number, Plot, Points, Span
 from calib_core.numerics.scan_fits import HighLines, MediumFits
 from calib_core.numerics.scan_regions import HIGH, MEDIUM, NONE, OK, TRANSITION, ScanRegions
 
@@ -62,19 +63,25 @@ class Fitted:
         return np.asarray(self.asymptote + one.hook[0] * np.exp(-past / one.decay[0]))
 
 
-def explanation_of(found: Fitted, notes: tuple[str, ...] = ()) -> Explanation:
+def explanation_of(
+    found: Fitted, spans: tuple[Span, ...], limits: Mapping[str, float], notes: tuple[str, ...] = (),
+) -> Explanation:
     """Plots and numbers of a pixel.
 
     Parameters
     ----------
     found : Fitted
+    spans : tuple of Span
+        Steps that lines are fitted to.
+    limits : mapping of str to float
+        Of numbers, by their names.
     notes : tuple of str
         What is to be said beside them.
     """
     status = int(found.regions.status[0])
     why = () if status == OK else (f"There are no fits: {_WHY.get(status, 'the regions were not found')}.",)
-    return Explanation((_scan(found), _hook(found), _residuals(found), _gain(found), _clusters(found)),
-                       _numbers(found), (*why, *notes))
+    return Explanation((_scan(found, spans), _hook(found), _residuals(found), _gain(found), _clusters(found)),
+                       _numbers(found, limits), (*why, *notes))
 
 
 def _by_region(found: Fitted, values: Array) -> tuple[Points, ...]:
@@ -84,13 +91,13 @@ def _by_region(found: Fitted, values: Array) -> tuple[Points, ...]:
                  if (mine := there & (label == one) & np.isfinite(values)).any())
 
 
-def _scan(found: Fitted) -> Plot:
+def _scan(found: Fitted, spans: tuple[Span, ...]) -> Plot:
     lines = [Line("line HG", found.x, found.line_high), Line("MG with hook", found.x, found.curve_medium),
              Line("line MG", found.x, found.asymptote, dashed=True)]
     inside = (found.x <= found.regions.last_switch[0], found.x >= found.regions.first_switch[0], None)
     kept = tuple(one if where is None else Line(one.name, one.x[where], one.y[where], one.dashed)
                  for one, where in zip(lines, inside, strict=True) if np.isfinite(one.y).any())
-    return Plot("Scan", *_names(), items=(*_by_region(found, found.signal[0].astype(float)), *kept))
+    return Plot("Scan", *_names(), items=(*spans, *_by_region(found, found.signal[0].astype(float)), *kept))
 
 
 def _hook(found: Fitted) -> Plot:
@@ -109,7 +116,10 @@ def _residuals(found: Fitted) -> Plot:
     label, signal = found.regions.label[0], found.signal[0].astype(float)
     values = np.where(label == HIGH, signal - found.line_high,
                       np.where(label == MEDIUM, signal - found.curve_medium, np.nan))
-    return Plot("Residuals", _STEP[0], "residual", _STEP[1], "ADU", (*_by_region(found, values), Level("", 0.0)))
+    noise = [float(one.deviation[0]) for one in (found.high, found.medium) if np.isfinite(one.deviation[0])]
+    band = tuple(Level("", sign * max(noise)) for sign in (-1, 1)) if noise else ()
+    return Plot("Residuals", _STEP[0], "residual", _STEP[1], "ADU",
+                (*_by_region(found, values), Level("", 0.0), *band))
 
 
 def _gain(found: Fitted) -> Plot:
@@ -133,7 +143,7 @@ def _names() -> tuple[str, str, str, str]:
     return _STEP[0], _ADU[0], _STEP[1], _ADU[1]
 
 
-def _numbers(found: Fitted) -> tuple[Number, ...]:
+def _numbers(found: Fitted, limits: Mapping[str, float]) -> tuple[Number, ...]:
     high, medium, regions = found.high, found.medium, found.regions
     ratio = high.slope[0] / medium.slope[0]
     error = abs(ratio) * np.hypot(high.slope_error[0] / high.slope[0], medium.slope_error[0] / medium.slope[0])
@@ -145,6 +155,10 @@ def _numbers(found: Fitted) -> tuple[Number, ...]:
             ("hook length", medium.decay[0], medium.decay_error[0], "steps"),
             ("threshold", regions.threshold[0], np.nan, "ADU"),
             ("switch", (regions.first_switch[0] + regions.last_switch[0]) / 2, np.nan, "steps"),
-            ("curvature HG", high.curvature_t[0], np.nan, "σ")]
-    return tuple(Number(name, float(value), unit, float(error)) for name, value, error, unit in rows
-                 if np.isfinite(value))
+            ("curvature HG", high.curvature_t[0], np.nan, "σ"), ("residuals HG", high.deviation[0], np.nan, "ADU"),
+            ("largest residual HG", high.largest[0], np.nan, "ADU"),
+            ("residuals MG", medium.deviation[0], np.nan, "ADU")]
+    rows += [(f"samples {name}", float(number), np.nan, "") for name, number in
+             zip(("HG", "transition", "MG"), regions.counts[0], strict=True)]
+    return tuple(Number(name, float(value), unit, float(error), limits.get(name, np.nan))
+                 for name, value, error, unit in rows if np.isfinite(value))

@@ -18,7 +18,7 @@ import numpy as np
 from calib_core.axes import Array, At, Picture, View
 from calib_core.characterisation.scan_method import ScanMethod
 from calib_core.errors import AlreadyWritten, BadParameter, CalibrationError, Cancelled
-from calib_core.explanation import Explanation, Reason, RowFrames
+from calib_core.explanation import PLAINLY, Asked, Explanation, Reason, RowFrames
 from calib_core.io.budget import share_heap
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.handles import check_room
@@ -32,7 +32,7 @@ from calib_core.jobs.outputs import NOTHING, check_memory, output_bytes, write_t
 from calib_core.jobs.pass_results import PassResults
 from calib_core.jobs.plan import Plan, make_plan
 from calib_core.jobs.progress import Progress, in_words
-from calib_core.jobs.reasons import explain_corrected, reasons_of, samples_of, scan_samples
+from calib_core.jobs.reasons import Newest, explain_corrected, reasons_of, samples_of, scan_samples, tried_method
 from calib_core.jobs.results import Results
 from calib_core.jobs.set_writer import SetWriter, look_before, planned_set
 from calib_core.jobs.spec import JobSpec
@@ -81,6 +81,7 @@ class Job:
         self._set: SetWriter | None = None
         self._files: CorrectedFiles | None = None
         self._learned = PassResults()
+        self._samples = Newest()
         self._begin_time, self._end_time = time.monotonic(), 0.0
         self._thread = threading.Thread(target=self._run, name="calibwb-job", daemon=True)
 
@@ -160,7 +161,7 @@ class Job:
         seen = None if live is None or results.has(result, {}) else live.values(result, module)
         return results.values(result) if seen is None else seen
 
-    def explain(self, module: int, row: int, col: int, at: At, corrected: bool = False) -> Explanation:
+    def explain(self, module: int, row: int, col: int, at: At, asked: Asked = PLAINLY) -> Explanation:
         """Samples of one pixel at a place, and what the method makes of them; reads the run.
 
         Parameters
@@ -168,27 +169,31 @@ class Job:
         module, row, col : int
         at : mapping
             Indices along axes.
-        corrected : bool
-            Whether they are to be those behind the method's steps, where it has any and has been through them.
+        asked : Asked
+            Behind the method's steps, where it has any and has been through them; with other parameters.
 
         Raises
         ------
         CalibrationError
-            There is no such run, or it cannot be read.
+            There is no such run, or it cannot be read; a parameter is not allowed.
         """
         with self._frames(module, at, col) as (plan, frames, key):
-            if isinstance(plan.method, ScanMethod):
-                return plan.method.explain_scan(plan.context, key, at, scan_samples(plan, frames, row, col, at),
-                                                lambda name: self.values(name, module))
-            if corrected and (found := explain_corrected(plan, self._results.get(module), frames, key, row, col, at)):
-                return found
+            method, tried = tried_method(plan, asked)
+            if isinstance(method, ScanMethod):
+                samples = self._samples.get((module, key, row, col, plan.cell_at(at)),
+                                            lambda: scan_samples(plan, frames, row, col, at))
+                made = method.explain_scan(plan.context, key, at, samples, lambda name: self.values(name, module))
+                return replace(made, tried=tried)
+            if asked.corrected and (
+                    behind := explain_corrected(plan, self._results.get(module), frames, key, row, col, at)):
+                return behind
             values, right = samples_of(plan, frames, key, module, row, col, plan.cell_at(at))
-        found, wrong = plan.method.explain(values[right], plan.detector_type), int((~right).sum())
+        found, wrong = method.explain(values[right], plan.detector_type), int((~right).sum())
         notes = [*found.notes, *([f"{wrong} samples with other gain bits are left out."] if wrong else [])]
         if plan.context.is_prepared(module):
             steps = ", ".join(one.step.title for one in plan.context.before[module].steps)
             notes.append(f"The samples are not as they are stored, but after these steps: {steps}.")
-        return replace(found, notes=tuple(notes))
+        return replace(found, notes=tuple(notes), tried=tried)
 
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
         """Why a pixel has the flags that it has at a place; reads results, not the run.

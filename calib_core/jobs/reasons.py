@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from math import nan
+from typing import Any
 
 import numpy as np
 
 from calib_core.axes import Array, At
 from calib_core.characterisation.by_gain_stage import code_of
+from calib_core.characterisation.family import named
+from calib_core.characterisation.method import Method
 from calib_core.characterisation.scan_method import ScanSamples
 from calib_core.errors import BadParameter
-from calib_core.explanation import Explanation, Reason
+from calib_core.explanation import Asked, Explanation, Reason
 from calib_core.io.frames import ALL_ZERO, ModuleFrames
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.results import Results
@@ -148,6 +152,61 @@ def scan_samples(plan: Plan, frames: ModuleFrames, row: int, col: int, at: At) -
     train, signal, _ = frames.read_pixel(row, col, cell)
     _, code, _ = frames.read_pixel(row, col, cell, plane)
     return ScanSamples(train, signal, code)
+
+
+class Newest:
+    """What was read last, so that other parameters look at the same samples again; safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[tuple[Hashable, ...], ScanSamples] | None = None
+
+    def get(self, key: tuple[Hashable, ...], read: Callable[[], ScanSamples]) -> ScanSamples:
+        """What belongs to a key; read where it is another than before.
+
+        Parameters
+        ----------
+        key : tuple
+        read : callable
+            ``read() -> ScanSamples``.
+        """
+        kept = self._kept
+        if kept is None or kept[0] != key:
+            kept = self._kept = key, read()
+        return kept[1]
+
+
+def tried_method(plan: Plan, asked: Asked) -> tuple[Method, str]:
+    """Method with the parameters that somebody wants to try, and which they are.
+
+    Parameters
+    ----------
+    plan : Plan
+    asked : Asked
+
+    Returns
+    -------
+    method : Method
+        That of the plan where nothing else is to be tried, or parameters are of another characterisation.
+    tried : str
+        Such as ``margin_hg 40 (made with 20)``.
+
+    Raises
+    ------
+    BadParameter
+        A value is not allowed.
+    """
+    if asked.task != (plan.spec.family, plan.spec.method):
+        return plan.method, ""
+    defaults = named(plan.spec.family).method(plan.spec.method)
+    method, made = defaults.with_changes(asked.parameters), defaults.with_changes(plan.spec.parameters)
+    before, now = made.values(), method.values()
+    tried = [f"{name} {_text(now[name])} (made with {_text(before[name])})" for name in now
+             if now[name] != before[name]]
+    return method if tried else plan.method, ", ".join(tried)
+
+
+def _text(value: Any) -> str:
+    return " to ".join(f"{one:g}" for one in value) if isinstance(value, list) else str(value)
 
 
 def _is_to_come(plan: Plan, module: int, place: At) -> bool:

@@ -142,10 +142,10 @@ def _task(detector: Detector, wanted: Family | None, method: str, runs: int) -> 
     if not fitting:
         known = ", ".join(f"{family.name} {one.command}" for family, one in offers)
         raise BadParameter(f"There is no characterisation “{method}” of {detector.identifier}; there are {known}.")
-    return next((task for task in fitting if _takes(task[1], detector.type, runs)), fitting[0])
+    return next((task for task in fitting if takes(task[1], detector.type, runs)), fitting[0])
 
 
-def _takes(method: Method, kind: DetectorType, runs: int) -> bool:
+def takes(method: Method, kind: DetectorType, runs: int) -> bool:
     """Whether a characterisation takes so many runs."""
     inputs = [one for one in method.inputs(kind) if one.of == "raw"]
     return runs <= len(inputs) or any(one.many for one in inputs)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from calib_core.axes import Array, At, Axis, Picture, Result, View
 from calib_core.detector import DetectorType
-from calib_core.explanation import Explanation, Reason, RowFrames
+from calib_core.explanation import PLAINLY, Asked, Explanation, Reason, RowFrames
 from calib_core.remarks import Remark
 
 
@@ -144,7 +144,7 @@ class Subject(Protocol):
             Over the result's axes, or the rows of a table; None where there is nothing.
         """
 
-    def explain(self, module: int, row: int, col: int, at: At, corrected: bool = False) -> Explanation | None:
+    def explain(self, module: int, row: int, col: int, at: At, asked: Asked = PLAINLY) -> Explanation | None:
         """What the raw data of a pixel say.
 
         Parameters
@@ -152,8 +152,8 @@ class Subject(Protocol):
         module, row, col : int
         at : mapping
             Indices along axes.
-        corrected : bool
-            Whether they are to be looked at behind the steps that :attr:`Explanation.steps` offers, if it does.
+        asked : Asked
+            How they are to be looked at.
 
         Returns
         -------

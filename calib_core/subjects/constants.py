@@ -13,7 +13,7 @@ from calib_core.axes import Array, At, Axis, Pick, Picture, Result, View, picks_
 from calib_core.characterisation.unit import Context
 from calib_core.composer import Composer
 from calib_core.errors import BadParameter, CalibrationError
-from calib_core.explanation import Explanation, Reason, RowFrames
+from calib_core.explanation import PLAINLY, Asked, Explanation, Reason, RowFrames
 from calib_core.store.images import ImageReader
 from calib_core.subjects.constant_reasons import maker_of
 from calib_core.subjects.constant_results import contents_of
@@ -130,7 +130,7 @@ class ConstantsSubject:
         """None: constants are images."""
         return None
 
-    def explain(self, module: int, row: int, col: int, at: At, corrected: bool = False) -> Explanation | None:
+    def explain(self, module: int, row: int, col: int, at: At, asked: Asked = PLAINLY) -> Explanation | None:
         """None: there are no raw data."""
         return None
 

@@ -15,7 +15,7 @@ from calib_core.axes import Array, At, Axis, Label, Pick, Picture, Result, View
 from calib_core.composer import Composer
 from calib_core.detector import Detector
 from calib_core.errors import CalibrationError, Cancelled
-from calib_core.explanation import Explanation, Reason, RowFrames
+from calib_core.explanation import PLAINLY, Asked, Explanation, Reason, RowFrames
 from calib_core.remarks import Remark
 
 #: Longest time without a picture while modules are looked at, s.
@@ -192,7 +192,7 @@ class FrameSubject(ABC, Generic[Loaded]):
         """None: all results are images."""
         return None
 
-    def explain(self, module: int, row: int, col: int, at: At, corrected: bool = False) -> Explanation | None:
+    def explain(self, module: int, row: int, col: int, at: At, asked: Asked = PLAINLY) -> Explanation | None:
         """None: a frame has no samples but its own."""
         return None
 

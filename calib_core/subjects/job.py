@@ -12,7 +12,7 @@ from calib_core.characterisation.family import named
 from calib_core.constants.condition import Condition
 from calib_core.detector import DetectorType
 from calib_core.errors import BadParameter
-from calib_core.explanation import Explanation, Reason, RowFrames
+from calib_core.explanation import PLAINLY, Asked, Explanation, Reason, RowFrames
 from calib_core.io.locate import label
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
@@ -152,14 +152,14 @@ class JobSubject:
         """
         return self.job.values(result, module)
 
-    def explain(self, module: int, row: int, col: int, at: At, corrected: bool = False) -> Explanation | None:
+    def explain(self, module: int, row: int, col: int, at: At, asked: Asked = PLAINLY) -> Explanation | None:
         """Raw samples of a pixel; see `Subject.explain`.
 
         Returns
         -------
         Explanation
         """
-        return self.job.explain(module, row, col, at, corrected)
+        return self.job.explain(module, row, col, at, asked)
 
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
         """Why a pixel has its flags; see `Subject.reasons`.

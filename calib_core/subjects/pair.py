@@ -12,7 +12,7 @@ import numpy as np
 from calib_core.axes import Array, At, Axis, Pick, Picture, Result, View, picks_of
 from calib_core.composer import Composer
 from calib_core.detector import DetectorType
-from calib_core.explanation import Explanation, Reason, RowFrames
+from calib_core.explanation import PLAINLY, Asked, Explanation, Reason, RowFrames
 from calib_core.remarks import Remark
 from calib_core.subjects.base import Subject
 from calib_core.subjects.common import Common, Planes, common_of
@@ -163,14 +163,14 @@ class PairSubject:
         """None: results without pixels are not compared."""
         return None
 
-    def explain(self, module: int, row: int, col: int, at: At, corrected: bool = False) -> Explanation | None:
+    def explain(self, module: int, row: int, col: int, at: At, asked: Asked = PLAINLY) -> Explanation | None:
         """What the raw data of a pixel of A say at a place of the pair; see `Subject.explain`.
 
         Returns
         -------
         Explanation or None
         """
-        return self.a.explain(module, row, col, self._sides["a"].at(at), corrected)
+        return self.a.explain(module, row, col, self._sides["a"].at(at), asked)
 
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
         """Why a pixel of A has the flags that it has at a place of the pair; see `Subject.reasons`.

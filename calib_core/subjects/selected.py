@@ -16,7 +16,7 @@ from calib_core.composer import Composer
 from calib_core.detector import DetectorType
 from calib_core.detector.registry import detector_types
 from calib_core.errors import BadInput, CalibrationError
-from calib_core.explanation import Explanation, Reason, RowFrames
+from calib_core.explanation import PLAINLY, Asked, Explanation, Reason, RowFrames
 from calib_core.io.files import HDF5_ERRORS, cause_of
 from calib_core.io.foreign import open_hdf5
 from calib_core.io.unlocked import open_unlocked
@@ -260,7 +260,7 @@ class SelectedSubject:
         """None: a selection has images."""
         return None
 
-    def explain(self, module: int, row: int, col: int, at: At, corrected: bool = False) -> Explanation | None:
+    def explain(self, module: int, row: int, col: int, at: At, asked: Asked = PLAINLY) -> Explanation | None:
         """None: there are no raw data."""
         return None
 

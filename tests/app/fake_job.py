@@ -16,7 +16,7 @@ from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import Condition
 from calib_core.detector import Detector, Module
 from calib_core.detector.registry import detector_type
-from calib_core.explanation import Bars, Explanation, Mark, Number, Plot, Reason, Span
+from calib_core.explanation import PLAINLY, Bars, Explanation, Mark, Number, Plot, Reason, Span
 from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
 from calib_core.jobs.spec import JobSpec
 
@@ -172,7 +172,7 @@ class FakeJob:
         base = 5500 + 150 * self._blocks[i, row, col] + 12 * self._grain[i, row, col]
         return float(base + wave) if name == "offset" else float(10 + abs(self._grain[i, row, col]))
 
-    def explain(self, module, row, col, at, corrected=False):
+    def explain(self, module, row, col, at, asked=PLAINLY):
         i, cell = self.plan.modules.index(module), at.get("cell", 0)
         mean, std = self._pixel("offset", i, row, col, cell, at.get("gain", 0)), 11.0
         values = np.random.default_rng(cell).normal(mean, std, 500).round().astype(np.uint16)
@@ -180,7 +180,7 @@ class FakeJob:
         edges = np.arange(values.min(), values.max() + 2) - 0.5
         items = (Bars("samples", edges, np.histogram(values, edges)[0]), Span("gate", mean - 55, mean + 55),
                  Mark("mean", mean))
-        title = "Corrected samples" if corrected and self.steps else "Raw samples"
+        title = "Corrected samples" if asked.corrected and self.steps else "Raw samples"
         numbers = (Number("samples", values.size), Number("mean", mean, "ADU"), Number("σ", std, "ADU"))
         return Explanation((Plot(title, "sample", "samples", "ADU", "", items),), numbers, steps=self.steps)
 

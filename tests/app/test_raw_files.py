@@ -46,15 +46,15 @@ def window(open_window, runs, tmp_path, qtbot):
 def read_raw(window, qtbot):
     window.session.set_pixel((1, 30, 40))
     window.inspector.tabs.setCurrentIndex(2)
-    qtbot.mouseClick(window.inspector.read_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(window.inspector.samples.read_button, Qt.MouseButton.LeftButton)
 
 
 def test_raw_samples_are_read_and_the_files_closed_again(window, runs, qtbot):
     raw = runs[0].parent
     qtbot.waitUntil(lambda: not held(raw))
     read_raw(window, qtbot)
-    qtbot.waitUntil(lambda: "samples" in window.inspector.samples_text.text())
-    assert "12" in window.inspector.samples_text.text()
+    qtbot.waitUntil(lambda: "samples" in window.inspector.samples.view.numbers.text)
+    assert "12" in window.inspector.samples.view.numbers.text
     qtbot.waitUntil(lambda: not held(raw))
 
 

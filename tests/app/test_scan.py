@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QEvent, QPoint, QPointF, Qt
+from PyQt6.QtGui import QMouseEvent
+from PyQt6.QtWidgets import QApplication
 
 from calib_core.jobs.board import State
 from calib_core.simulate import Simulated, default_settings, simulate
@@ -30,47 +32,179 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
     return simulate(SETTINGS, tmp_path_factory.mktemp("scans"), scene=SCENE)
 
 
-def test_a_pixel_of_a_scan_is_explained(open_window, scans, tmp_path, qtbot):
+@pytest.fixture
+def opened(open_window, scans, tmp_path, qtbot):
+    """A window with the runs of the scan open, in the layout that F7 brings."""
     window = open_window()
+    window.resize(1680, 1050)
     window.session.out_folder = tmp_path / "proc"
     window.picker.set_root(scans.data_root)
     qtbot.keyClicks(window.picker.box, "p900461 r1-4")
     with qtbot.waitSignal(window.picker.opener.opened):
         qtbot.keyClick(window.picker.box, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: window.form.page is not None)
-    # more runs than darks take: it is the scan that is offered
-    assert window.form.page.survey.method.command == "PC"
+    press(window, qtbot, Qt.Key.Key_F7)
     for name, value in SHORT.items():
         window.form.page.knobs.put(name, value)
-    qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.session.subject is not None)
-    job = window.session.subject.job
-    qtbot.waitUntil(lambda: job.board.state.ended, timeout=60000)
+    return window
+
+
+@pytest.fixture
+def fitted(opened, qtbot):
+    """The same window with the finished job in it."""
+    qtbot.mouseClick(opened.form.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: opened.session.subject is not None)
+    job = opened.session.subject.job
+    qtbot.waitUntil(lambda: job.board.state.ended)
     assert job.board.state is State.DONE, job.board.error
-    qtbot.waitUntil(lambda: is_whole(window.session.shown.picture))
+    qtbot.waitUntil(lambda: is_whole(opened.session.shown.picture))
+    return opened
+
+
+def press(window, qtbot, key):
+    """Press a key in the maps; docks that move take the activation away where there is no window manager."""
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    qtbot.keyClick(window.maps, key)
+
+
+def explained(window, qtbot, pixel):
+    """Numbers by name of a pixel that is selected."""
+    presenter = window.inspector.samples.presenter
+    before = presenter.found
+    window.session.set_pixel(pixel)
+    qtbot.waitUntil(lambda: presenter.found is not before and presenter.found is not None)
+    return {one.name: one for one in presenter.found.numbers}
+
+
+def refitted(window, qtbot):
+    """Numbers by name once what the form shows was tried, waiting for another explanation."""
+    presenter = window.inspector.samples.presenter
+    before = presenter.found
+
+    def numbers():
+        qtbot.waitUntil(lambda: presenter.found is not before and presenter.found is not None)
+        return {one.name: one for one in presenter.found.numbers}
+    return numbers
+
+
+def high_by_numpy(window, last_high):
+    """Slope of high gain up to a step, by NumPy, from the samples that are drawn."""
+    [scan] = [one for one in window.inspector.samples.presenter.found.plots if one.title == "Scan"]
+    [points] = [one for one in scan.items if one.name == "high gain"]
+    inside = points.x <= last_high
+    return np.polyfit(points.x[inside], points.y[inside], 1)[0]
+
+
+def test_a_pixel_of_a_scan_is_explained_by_a_click(fitted, qtbot):
+    window, inspector = fitted, fitted.inspector
+    # more runs than darks take: it is the scan that is offered
+    assert window.form.page.survey.method.command == "PC"
     titles = [one.heading for one in window.maps.presenter.chosen]
-    assert "PC slope HG [ADU/step]" in titles
-    window.session.set_pixel((MODULE, ROW, COLUMN))
-    inspector = window.inspector
-    inspector.tabs.setCurrentIndex(2)
-    qtbot.mouseClick(inspector.read_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "slope HG" in inspector.samples_text.text())
+    assert titles == ["PC slope HG [ADU/step]", "PC slope MG [ADU/step]", "PC ratio", "PC threshold [ADU]"]
+    assert inspector.tabs.tabText(inspector.tabs.currentIndex()) == "Fit"
+    numbers = explained(window, qtbot, (MODULE, ROW, COLUMN))
     truth = SCENE.truth_of(ModuleTruth(SETTINGS, MODULE), 0)
-    said = dict(part.split(" ± ")[0].rsplit(" ", 1) for part in inspector.samples_text.text().split(", ")
-                if " ± " in part)
-    assert float(said["slope HG"]) == pytest.approx(truth.slope_high[ROW, COLUMN], rel=0.02)
-    assert float(said["intercept MG"]) == pytest.approx(truth.intercept_medium[ROW, COLUMN], abs=40)
-    plots = [inspector.plots.itemText(i) for i in range(inspector.plots.count())]
-    assert plots == ["Scan", "Medium gain", "Residuals", "Gain signal", "Clusters"]
-    for number, title in enumerate(plots):
-        inspector.plots.setCurrentIndex(number)
-        assert inspector.samples.plot.getPlotItem().titleLabel.text == title
-        drawn = inspector.samples.plot.getPlotItem().listDataItems()
-        assert sum(len(one.xData) for one in drawn if one.opts["symbol"] is not None) > 50
+    for name, true in (("slope HG", truth.slope_high), ("intercept HG", truth.intercept_high),
+                       ("intercept MG", truth.intercept_medium)):
+        assert abs(numbers[name].value - true[ROW, COLUMN]) < 5 * numbers[name].error, name
+    view = inspector.samples.view
+    assert [one.shown.title for one in view.plots] == [
+        "Scan", "Medium gain", "Residuals", "Gain signal", "Clusters"]
+    for one in view.plots:
+        assert one.isVisible()
+        drawn = one.plot.getPlotItem().listDataItems()
+        assert sum(len(item.xData) for item in drawn if item.opts["symbol"] is not None) > 50
+    # strips have one axis along x, and its numbers stand in the last of them
+    strips = view.plots[:4]
+    assert len({tuple(np.round(one.plot.getViewBox().viewRange()[0], 6)) for one in strips}) == 1
+    assert [one.plot.getAxis("bottom").style["showValues"] for one in strips] == [False, False, False, True]
+    assert view.numbers.rowCount() == len(numbers)
     # a column that no run charges has nothing to read
     window.session.set_pixel((MODULE, ROW, 0))
-    qtbot.mouseClick(inspector.read_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "no run for this place" in window.banner.message)
+    qtbot.waitUntil(lambda: view.is_empty)
+    assert "no run for this place" in view._strip_plots[0]._hint.text()
+
+
+def test_a_dragged_bound_refits_the_pixel_and_writes_the_form(fitted, qtbot):
+    window, view = fitted, fitted.inspector.samples.view
+    before = explained(window, qtbot, (MODULE, ROW, COLUMN))
+    bound, scan = view.plots[0].ranges["fit HG"], view.plots[0]
+    low, high = bound.getRegion()
+    fixed, movable = bound.lines
+    assert (fixed.movable, movable.movable) == (False, True)
+    drag(scan.plot, qtbot, (high, 9000.0), (high - 8, 9000.0))
+    knobs = window.form.page.knobs.fields["margin_hg"]
+    qtbot.waitUntil(lambda: f"margin_hg {knobs.value()} (made with {SHORT['margin_hg']})"
+                    in window.inspector.samples.tried.text())
+    after = {one.name: one for one in window.inspector.samples.presenter.found.numbers}
+    margin = knobs.value()
+    assert abs(margin - SHORT["margin_hg"] - 8) <= 1  # a step is a few pixels of the screen
+    assert window.session.spec.parameters["margin_hg"] == margin
+    assert after["slope HG"].error > before["slope HG"].error
+    last = high + SHORT["margin_hg"] - margin
+    assert after["slope HG"].value == pytest.approx(high_by_numpy(window, last), rel=1e-5)
+    # and the form moves the bound
+    tried = refitted(window, qtbot)
+    window.form.page.knobs.put("margin_hg", SHORT["margin_hg"])
+    again = tried()
+    assert bound.getRegion() == pytest.approx((low, high))
+    assert again["slope HG"].value == before["slope HG"].value
+    assert window.inspector.samples.tried.text() == ""
+
+
+def test_fixed_intervals_are_dragged_at_both_ends(fitted, qtbot):
+    window, view = fitted, fitted.inspector.samples.view
+    explained(window, qtbot, (MODULE, ROW, COLUMN))
+    tried = refitted(window, qtbot)
+    for name, value in (("intervals", "fixed"), ("hg_range", [3, 20]), ("mg_range", [50, 90])):
+        window.form.page.knobs.put(name, value)
+    tried()
+    qtbot.waitUntil(lambda: view.plots[0].ranges["fit HG"].getRegion() == (3, 20))
+    presenter = window.inspector.samples.presenter
+    presenter.move(presenter.found.plots[0].items[0], 5.2, 17.8)
+    assert window.session.spec.parameters["hg_range"] == [5.0, 18.0]
+
+
+def drag(plot, qtbot, begin, end):
+    """Drag by the mouse from one place of a plot to another, both in its units."""
+    box = plot.getViewBox()
+    at = [plot.mapFromScene(box.mapViewToScene(QPointF(*one))) for one in (begin, end)]
+    qtbot.mouseMove(plot.viewport(), at[0])
+    qtbot.mousePress(plot.viewport(), Qt.MouseButton.LeftButton, pos=at[0])
+    for step in range(1, 9):
+        here = QPoint(round(at[0].x() + (at[1].x() - at[0].x()) * step / 8), at[0].y())
+        event = QMouseEvent(QEvent.Type.MouseMove, QPointF(here), QPointF(plot.viewport().mapToGlobal(here)),
+                            Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+        QApplication.sendEvent(plot.viewport(), event)
+        qtbot.wait(20)
+    qtbot.mouseRelease(plot.viewport(), Qt.MouseButton.LeftButton, pos=at[1])
+
+
+def test_f7_leaves_the_form_where_runs_are_no_scan(open_window, tmp_path, qtbot):
+    made = simulate(default_settings("AGIPD500K").with_changes({
+        "modules": str(MODULE), "memory_cells": 2, "trains": 60, "proposal": 900462}), tmp_path)
+    window, said = open_window(), []
+    window.session.message.connect(lambda level, text: said.append((level, text)))
+    window.session.open_runs(sorted(made.runs.values()))
+    qtbot.waitUntil(lambda: window.form.page is not None)
+    page = window.form.page
+    press(window, qtbot, Qt.Key.Key_F7)
+    qtbot.waitUntil(lambda: any("stays as it is" in text for _, text in said))
+    assert window.form.page is page
+    assert page.survey.method.command == "DARK"
+    assert window.form.run_button.isEnabled()
+    assert not any(level == "ERROR" for level, _ in said)
+
+
+def test_maps_of_each_layout_come_back(fitted, qtbot):
+    window, presenter = fitted, fitted.maps.presenter
+    presenter.assign(0, "lines/10")
+    mine = [one.key for one in presenter.chosen]
+    press(window, qtbot, Qt.Key.Key_F5)
+    assert presenter.chosen[0].key == "lines/0"
+    press(window, qtbot, Qt.Key.Key_F7)
+    assert [one.key for one in presenter.chosen] == mine
 
 
 def test_the_maps_show_the_truth_of_charged_columns_and_flags_elsewhere(open_window, scans, tmp_path, qtbot):

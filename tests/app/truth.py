@@ -8,7 +8,7 @@ import numpy as np
 
 from calib_core.axes import Axis, Picture, Result, picks_of
 from calib_core.detector.registry import detector_type
-from calib_core.explanation import Reason
+from calib_core.explanation import PLAINLY, Reason
 
 #: Each result tells one coordinate, the last all but row and column; flags lie on other pixels in each memory cell.
 RESULTS = (
@@ -93,7 +93,7 @@ class TruthSubject:
     def values(self, result, module=None):
         return None
 
-    def explain(self, module, row, col, at, corrected=False):
+    def explain(self, module, row, col, at, asked=PLAINLY):
         return None
 
     def frames(self, module, row, at):

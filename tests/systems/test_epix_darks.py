@@ -15,6 +15,7 @@ import pytest
 from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.common_mode import CommonMode
 from calib_core.detector.registry import detector_type
+from calib_core.explanation import Asked
 from calib_core.jobs.survey import survey
 from calib_core.simulate.run import simulate
 from calib_core.simulate.settings import default_settings
@@ -90,7 +91,8 @@ def test_samples_of_a_pixel_are_offered_without_common_mode(dark: Stage) -> None
     samples, trains = dark.frames(len(dark.trains)), dark.trains
     row, col = np.argwhere(dark.good)[1234]
     at = {"gain": dark.gain, "cell": 0}
-    raw, corrected_ones = (dark.job.explain(dark.data.module, row, col, at, corrected=one) for one in (False, True))
+    raw, corrected_ones = (dark.job.explain(dark.data.module, row, col, at, Asked(corrected=one))
+                           for one in (False, True))
     shared = bool(dark.data.truth.settings.common_mode)
     assert raw.steps == corrected_ones.steps == ("offset, common mode" if shared else "offset")
     sigma = {one.name: one.value for one in corrected_ones.numbers}

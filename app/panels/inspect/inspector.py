@@ -9,7 +9,6 @@ from PyQt6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
-    QPushButton,
     QSizePolicy,
     QTabWidget,
     QVBoxLayout,
@@ -19,6 +18,7 @@ from PyQt6.QtWidgets import (
 from app.panels.inspect.inspector_presenter import CURVE_HINT, WHY_HINT, Curve, InspectorPresenter
 from app.panels.inspect.module_curve import ModuleCurve, ModuleCurvePresenter
 from app.panels.inspect.region import RegionPanel
+from app.panels.inspect.samples import SamplesPanel
 from app.panels.inspect.why import WhyTable
 from app.panels.inspect.why_over import WhyOver
 from app.panels.maps.maps_presenter import MapsPresenter
@@ -29,16 +29,16 @@ from app.panels.maps.values import name_of
 from app.running.background import Background
 from app.session.session import Session
 from app.widgets.colour import first_bit, flag_table
-from app.widgets.icons import icon
-from app.widgets.plain import PlainLabel, tip
-from app.widgets.series_plot import ExplanationPlot, SeriesPlot
+from app.widgets.plain import PlainLabel
+from app.widgets.series_plot import SeriesPlot
 from calib_core.axes import Axis
-from calib_core.explanation import Explanation, Number
 from calib_core.subjects.shown import Shown
 
 Array = npt.NDArray[np.generic]
 
 HISTOGRAM_HINT = "Histogram of the map, per ASIC"
+#: Title of the tab of raw samples.
+_SAMPLES = "Raw"
 #: More curves have no legend.
 _MOST_NAMES = 2
 
@@ -66,33 +66,23 @@ class InspectorPanel(QWidget):
         self.with_module = QCheckBox("module", objectName="with_module", checked=True)
         self.curve_plot, self.histograms = SeriesPlot(self, CURVE_HINT), SeriesPlot(self, HISTOGRAM_HINT)
         self.by_stage = QCheckBox("by gain stage", objectName="histogram_by_stage", visible=False)
-        self.samples = ExplanationPlot(self, "Raw samples of the pixel: press “Read raw”")
-        self.read_button = QPushButton("Read raw", objectName="read_raw")
-        self.always = QCheckBox("always", objectName="read_always")
-        self.plots, self._explained = QComboBox(objectName="raw_plots", visible=False), None
-        self.corrected = QCheckBox("corrected", objectName="read_corrected", visible=False)
-        self.samples_text = PlainLabel("", objectName="samples_text", wordWrap=True)
+        self.samples = SamplesPanel(session, background, self)
         # a long text must not widen the panel
-        for label in (self.text, self.samples_text):
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._lay_out()
         self._connect()
 
     def _lay_out(self) -> None:
-        self.read_button.setIcon(icon("chart"))
-        self.read_button.setToolTip("Read the raw samples of this pixel, memory cell and gain stage from the run")
         self.by_stage.setToolTip("A curve for each gain stage, of means for that of most samples")
         self.with_module.setToolTip("Median and robust standard deviation of the module's good pixels")
-        self.always.setToolTip("Read raw samples at each click")
         tabs = self.tabs
         tabs.setDocumentMode(True)
         tabs.addTab(_column(_row(self.choice, self.with_module), self.curve_plot), "Pixel")
         tabs.addTab(self.why, "Why")
-        reading = _row(self.read_button, self.always, self.corrected, self.plots)
-        tabs.addTab(_column(reading, self.samples, self.samples_text), "Raw")
+        tabs.addTab(self.samples, _SAMPLES)
         tabs.addTab(_column(_row(self.by_stage), self.histograms), "Histogram")
         tabs.addTab(self.region, "Region")
-        for plot in (self.curve_plot, self.histograms, self.samples):
+        for plot in (self.curve_plot, self.histograms):
             plot.setMinimumHeight(90)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
@@ -105,7 +95,6 @@ class InspectorPanel(QWidget):
         shown.curve_ready.connect(self._show_curve)
         shown.curve_hint.connect(self.curve_plot.say)
         shown.why_hint.connect(self.why.say)
-        shown.explained.connect(self._show_explanation)
         shown.reasoned.connect(self.why.show_reasons)
         self.why_over.ready.connect(self.why.show_over)
         self.why.place_chosen.connect(lambda axis, index: self._session.look_at({axis: index}))
@@ -114,15 +103,19 @@ class InspectorPanel(QWidget):
         self.choice.activated.connect(self._choose)
         self.with_module.toggled.connect(self.module_curve.set_wanted)
         self.module_curve.ready.connect(self._take_module)
-        self.read_button.clicked.connect(shown.explain)
         self.by_stage.toggled.connect(shown.set_by_stage)
-        self.plots.currentIndexChanged.connect(lambda _: self._show_plot())
-        self.always.toggled.connect(self._read_always)
-        self.corrected.toggled.connect(self._read_corrected)
         self.curve_plot.x_clicked.connect(self._go_to_cell)
         self._session.subject_changed.connect(self._offer)
         self.tabs.currentChanged.connect(self._take_tab)
         self._session.picture_changed.connect(self._mark)
+
+    def set_about_samples(self, title: str) -> None:
+        """Bring the samples forward under a title of their own, and read them at each click; or as before."""
+        place = self.tabs.indexOf(self.samples)
+        if title:
+            self.tabs.setCurrentIndex(place)
+        self.tabs.setTabText(place, title or _SAMPLES)
+        self.samples.set_about(bool(title))
 
     def _take_tab(self, _index: int) -> None:
         self.region.presenter.set_shown(self.tabs.currentWidget() is self.region)
@@ -132,15 +125,6 @@ class InspectorPanel(QWidget):
     def _choose(self) -> None:
         self.presenter.choose(self.choice.currentData())
         self.module_curve.refresh()
-
-    def _read_always(self, always: bool) -> None:
-        self.presenter.reads_always = always
-        if always:
-            self.presenter.explain()
-
-    def _read_corrected(self, corrected: bool) -> None:
-        self.presenter.corrected = corrected
-        self.presenter.explain()
 
     def _go_to_cell(self, x: float) -> None:
         curve = self.presenter.curve
@@ -205,34 +189,6 @@ class InspectorPanel(QWidget):
                 height = np.where(one > 0, np.log10(one), np.nan)
             self.histograms.add_curve(centres, height, None, name if names else "")
 
-    def _show_plot(self) -> None:
-        """The plot that was chosen, the same for other pixels."""
-        if self._explained is not None and self._explained.plots:
-            self.samples.show_plot(self._explained.plots[max(0, self.plots.currentIndex())])
-
-    def _show_explanation(self, found: Explanation | None) -> None:
-        """Draw one of the plots, whatever it is of, and write all numbers below."""
-        self.samples_text.clear()
-        self._explained = found
-        titles = [] if found is None else [plot.title for plot in found.plots]
-        self.plots.setVisible(len(titles) > 1)
-        if titles != [self.plots.itemText(i) for i in range(self.plots.count())]:
-            with QSignalBlocker(self.plots):
-                self.plots.clear()
-                self.plots.addItems(titles)
-        if found is None or not found.plots:
-            self.samples.clear()
-            return
-        self._show_plot()
-        self.corrected.setVisible(bool(found.steps))
-        self.corrected.setToolTip(tip(f"Look at the samples after {found.steps}; reads whole images"))
-        self.samples_text.setText("\n".join([", ".join(map(_number_text, found.numbers)), *found.notes]))
-
-
-def _number_text(number: Number) -> str:
-    error = f" ± {number.error:.2g}" if np.isfinite(number.error) else ""
-    return f"{number.name} {number.value:.6g}{error} {number.unit}".rstrip()
-
 
 def _row(*widgets: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
@@ -242,13 +198,11 @@ def _row(*widgets: QWidget) -> QHBoxLayout:
     return row
 
 
-def _column(row: QHBoxLayout, plot: QWidget, *below: QWidget) -> QWidget:
+def _column(row: QHBoxLayout, plot: QWidget) -> QWidget:
     whole = QWidget()
     column = QVBoxLayout(whole)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(2)
     column.addLayout(row)
     column.addWidget(plot, 1)
-    for widget in below:
-        column.addWidget(widget)
     return whole

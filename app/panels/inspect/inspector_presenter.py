@@ -18,12 +18,12 @@ from app.panels.maps.values import positions
 from app.running.background import Background
 from app.session.session import Session
 from calib_core.axes import Axis, Pick, Result
-from calib_core.explanation import Explanation, Reason
+from calib_core.explanation import Reason
 from calib_core.subjects.shown import STAGE, Shown
 
 Array = npt.NDArray[np.generic]
 
-_CURVE, _SAMPLES, _HISTOGRAM = "Reading the pixel over cells", "Reading raw samples", "Histogram per ASIC"
+_CURVE, _HISTOGRAM = "Reading the pixel over cells", "Histogram per ASIC"
 _WHY = "Reading why"
 CURVE_HINT = "Click a pixel to see it over the cells"
 NO_CURVE = "Each pixel has one value: there is no curve of it."
@@ -52,7 +52,7 @@ class InspectorPresenter(QObject):
 
     Signals
     -------
-    curve_ready(curve), explained(explanation), reasoned(reasons), histograms_ready(found)
+    curve_ready(curve), reasoned(reasons), histograms_ready(found)
         Something to be drawn; None clears.
     curve_hint(text), why_hint(text)
         What to read while there is no curve, or while there are no rules.
@@ -61,7 +61,6 @@ class InspectorPresenter(QObject):
     """
 
     curve_ready = pyqtSignal(object)
-    explained = pyqtSignal(object)
     reasoned = pyqtSignal(tuple)
     histograms_ready = pyqtSignal(object)
     curve_hint = pyqtSignal(str)
@@ -72,12 +71,12 @@ class InspectorPresenter(QObject):
         self, session: Session, background: Background, maps: MapsPresenter, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self.reads_always = self.corrected = self._counts = self._by_stage = False
+        self._counts = self._by_stage = False
         self.curve: Curve | None = None
         self.awaited: Shown | None = None
         self._session, self._background, self._maps = session, background, maps
         self._key = ""
-        self._curve_of, self._explained_of, self._counted = Shown(), Shown(), -1
+        self._curve_of, self._reasoned_of, self._counted = Shown(), Shown(), -1
         self._curve_timer = _single_shot(self, 1000, self.read_curve)
         self._why_timer = _single_shot(self, 1000, self.reason)
         self._histogram_timer = _single_shot(self, _INTERVAL, self._count)
@@ -125,15 +124,6 @@ class InspectorPresenter(QObject):
         self.curve_hint.emit(f"Reading {pixel_text(shown)} …")
         self._background.run(_CURVE, partial(read_curve, shown, choice), self._take_curve, self._miss_curve)
 
-    def explain(self) -> None:
-        """Read the samples of the selected pixel at the shown place, where the subject has them."""
-        shown = self._session.shown
-        if shown.pixel is not None and shown.picture is not None:
-            self._background.run(
-                _SAMPLES, partial(shown.subject.explain, *shown.pixel, shown.at, self.corrected),
-                self._take_explanation,
-                lambda error: self._session.say("WARN", str(error)))
-
     def reason(self) -> None:
         """Read why the selected pixel has its flags."""
         shown = self._session.shown
@@ -154,11 +144,6 @@ class InspectorPresenter(QObject):
         self._session.tell_trouble(error)
         self.why_hint.emit("Rules could not be read; see the log.")
 
-    def _take_explanation(self, found: Explanation | None) -> None:
-        if found is None:
-            self._session.say("WARN", f"{self._session.shown.subject.title} has no raw samples to read.")
-        self.explained.emit(found)
-
     def _take_subject(self) -> None:
         self._background.drop(_HISTOGRAM)
         self.histograms_ready.emit(None)
@@ -170,17 +155,13 @@ class InspectorPresenter(QObject):
         self._describe()
         if shown.module != self._counted and not self._histogram_timer.isActive():
             self._histogram_timer.start()
-        if not _same_place(shown, self._curve_of, but=self.axis):
+        if not same_place(shown, self._curve_of, but=self.axis):
             self._show_curve(None)
             self.read_curve()
-        if not _same_place(shown, self._explained_of):
-            self._explained_of = shown
-            self._background.drop(_SAMPLES)
-            self.explained.emit(None)
+        if not same_place(shown, self._reasoned_of):
+            self._reasoned_of = shown
             self.reasoned.emit(())
             self.reason()
-            if self.reads_always:
-                self.explain()
 
     def _take_picture(self) -> None:
         self._take_place()
@@ -286,7 +267,7 @@ def long_axis(result: Result, axes: Mapping[str, Axis]) -> str:
     return max(reversed(known), key=len).name if known else ""
 
 
-def _same_place(one: Shown, other: Shown, but: str = "") -> bool:
+def same_place(one: Shown, other: Shown, but: str = "") -> bool:
     """Whether two are the same pixel of the same subject at the same place, an axis left aside."""
     at = [{**shown.at, but: 0} for shown in (one, other)]
     return one.subject is other.subject and one.pixel == other.pixel and at[0] == at[1]

@@ -157,13 +157,17 @@ class MapsPresenter(QObject):
             self.form_changed.emit(form)
             self._take_picture()
 
+    def want(self, keys: Sequence[str]) -> None:
+        """Show maps by their keys, in the slots that are left those that come first."""
+        self.wanted = tuple(keys)
+        self._dress()
+        self._take_picture()
+
     def assign(self, slot: int, key: str) -> None:
         """Put a map into a slot."""
         keys = [choice.key for choice in self.chosen]
         keys[slot] = key
-        self.wanted = tuple(keys)
-        self._dress()
-        self._take_picture()
+        self.want(keys)
 
     def show_variant(self, pair: PairSubject, way: str) -> None:
         """Show another variant of a comparison in all slots, the nearest that there is of each map."""
@@ -175,9 +179,7 @@ class MapsPresenter(QObject):
 
     def _want(self, named: Sequence[tuple[str, str]]) -> None:
         """Put results into the slots, each with the entries that the key before had."""
-        self.wanted = tuple("/".join((name, *key.split("/")[1:])) for name, key in named)
-        self._dress()
-        self._take_picture()
+        self.want(["/".join((name, *key.split("/")[1:])) for name, key in named])
 
     def set_percentiles(self, low: float, high: float) -> None:
         """Let the colours of all slots follow these percentiles."""

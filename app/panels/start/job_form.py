@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from PyQt6.QtCore import QEvent, Qt, pyqtSignal
 from PyQt6.QtGui import QAction, QKeySequence
@@ -16,9 +17,10 @@ from app.running.jobs_model import JobsModel
 from app.session.session import Session
 from app.widgets.icons import icon
 from app.widgets.plain import PlainLabel
+from calib_core.characterisation.method import Method
 from calib_core.errors import CalibrationError
 from calib_core.jobs.spec import JobSpec
-from calib_core.jobs.survey import Survey, offered
+from calib_core.jobs.survey import Survey, offered, takes
 
 NOTHING_OPEN = "Open runs first: type proposal and runs above, or drop run folders."
 
@@ -58,10 +60,10 @@ class JobForm(QWidget):
             self._scroll.setWidget(self.page)
         self._update()
 
-    def switch(self, word: str, on: bool) -> None:
-        """Switch a step on or off, as its switch in the form does."""
-        if self.page is not None:
-            self.page.knobs.put(word, on)
+    def put(self, name: str, value: Any) -> None:
+        """Change a parameter, or switch a step, as its editor in the form does."""
+        if self.page is not None and name in self.page.knobs.fields:
+            self.page.knobs.put(name, value)
 
     def give(self, module: int, kind: str, path: str) -> None:
         """Take a file for a constant of one module, as its line in the form does."""
@@ -73,17 +75,25 @@ class JobForm(QWidget):
         if self.page is not None:
             self.page.give_all(word)
 
-    def choose_correction(self) -> None:
-        """Offer the correction of the runs that are open, of the same family, if it has one."""
+    def choose_work(self, work: str) -> None:
+        """Offer a characterisation that is good for some work, of the same family, if it has one."""
         survey = self._session.survey
-        if survey is None or survey.method.corrects:
+        if not work or survey is None or survey.detector is None or not survey.runs or survey.method.work == work:
             return
-        for family, method in offered(survey):
-            if family is survey.family and method.corrects and survey.detector is not None and survey.runs:
-                first, *others = survey.runs
-                if others:
-                    self._session.say("INFO", f"A correction takes one run: {first.label} is opened for it.")
-                self._session.open_runs([first.path], survey.detector.identifier, (family.name, method.command))
+        known = [method for family, method in offered(survey) if family is survey.family and method.work == work]
+        if known:
+            self._choose(survey, next((one for one in known if takes(one, survey.detector.type, len(survey.runs))),
+                                      known[0]))
+
+    def _choose(self, survey: Survey, method: Method) -> None:
+        """Open as many of the runs for a characterisation as it takes."""
+        assert survey.detector is not None  # there are runs of it
+        runs = [run for number, run in enumerate(survey.runs) if takes(method, survey.detector.type, number + 1)]
+        if len(runs) < len(survey.runs):
+            self._session.say("INFO", f"{method.title} takes {len(runs)} of the {len(survey.runs)} runs: "
+                              f"{', '.join(run.label for run in runs)}.")
+        self._session.try_runs([run.path for run in runs], survey.detector.identifier,
+                               (survey.family.name, method.command))
 
     def hold(self, reason: str) -> None:
         """Let nothing start until runs are open again: what was opened last is not what the form shows."""

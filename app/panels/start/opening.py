@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ class Opener(QObject):
         self.recent: list[str] = []
         self._wanted: tuple[Path, ...] = ()
         session.open_requested.connect(self.open_paths)
+        session.task_requested.connect(self.try_paths)
 
     def open_text(self, text: str) -> None:
         """Open what was typed, such as ``p900450 r12-14`` or paths; also the look-up happens elsewhere."""
@@ -65,6 +67,11 @@ class Opener(QObject):
         if paths:
             names = ", ".join(label(path) for path in paths)
             self._start(f"Looking at {names} …", lambda: list(paths), detector, task)
+
+    def try_paths(self, paths: Sequence[Path], detector: str, task: tuple[str, str]) -> None:
+        """Open runs for a characterisation that may not be able to take them; that is told, and nothing changes."""
+        self._background.run(_WORK, lambda: self._look(lambda: list(paths), detector, task), self._done,
+                             partial(self._keep_open, " ".join(task)))
 
     def choose(self, detector: str) -> None:
         """Open the same runs for one of their detectors."""
@@ -102,6 +109,10 @@ class Opener(QObject):
         sentence = str(error) if isinstance(error, CalibrationError) else f"The runs cannot be opened: {error!r}."
         self._session.say("ERROR", sentence)
         self.failed.emit(sentence)
+
+    def _keep_open(self, task: str, error: Exception) -> None:
+        self._session.say("INFO", f"The form stays as it is, since these runs are none for {task}: {error}")
+        self.opened.emit()
 
     def _remember(self, text: str) -> None:
         self.recent = [text, *(t for t in self.recent if t != text)][:MOST_RECENT]

@@ -2,7 +2,8 @@ import numpy as np
 import pyqtgraph as pg
 import pytest
 
-from app.widgets.series_plot import ExplanationPlot, SeriesPlot
+from app.widgets.explanation_plot import ExplanationPlot
+from app.widgets.series_plot import SeriesPlot
 from calib_core.explanation import Bars, Mark, Plot, Span
 
 

@@ -9,7 +9,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QToolBar
 
 from app.session.state import read_state
-from app.window.layouts import CORRECT, DARKS, column_width
+from app.window.layouts import CORRECT, DARKS, GAIN
 
 SIZES = [(1024, 768), (1280, 800), (1399, 900), (1400, 900), (1680, 1050), (2560, 1440)]
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
@@ -32,7 +32,7 @@ def check(window, size):
     assert [action.text() for action in bar.actions() if not bar.widgetForAction(action).isVisible()] == []
 
 
-@pytest.mark.parametrize("layout", [DARKS, CORRECT])
+@pytest.mark.parametrize("layout", [DARKS, CORRECT, GAIN])
 @pytest.mark.parametrize("size", SIZES)
 def test_maps_come_first_in_fresh_and_reset_windows(open_window, qtbot, size, layout):
     window = open_window()
@@ -154,4 +154,4 @@ def test_the_next_window_has_the_layout_and_its_docks(open_window):
     (RIGHT, 2560, 480), (None, 1024, 330),
 ])
 def test_columns_follow_the_window_between_bounds(area, width, expected):
-    assert column_width(area, width) == expected
+    assert DARKS.width(area, width) == expected

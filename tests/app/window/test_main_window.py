@@ -75,12 +75,12 @@ def test_click_selects_a_pixel_and_inspects_it(window, fake_job, qtbot):
     assert np.ptp(inspector.presenter.curve.values - wave) == pytest.approx(0, abs=1e-6)
     noise = float(fake_job.map_values("noise", 0, 0)[2, row, column])
     assert f"Noise {noise:.5g} ADU" in inspector.text.text()
-    assert inspector.samples.is_empty
-    qtbot.mouseClick(inspector.read_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not inspector.samples.is_empty)
-    assert "samples 500" in inspector.samples_text.text()
+    assert inspector.samples.view.is_empty
+    qtbot.mouseClick(inspector.samples.read_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not inspector.samples.view.is_empty)
+    assert "samples 500" in inspector.samples.view.numbers.text
     press(qtbot, window, Qt.Key.Key_Right)
-    qtbot.waitUntil(lambda: inspector.samples.is_empty)  # samples of another cell must not stay
+    qtbot.waitUntil(lambda: inspector.samples.view.is_empty)  # samples of another cell must not stay
 
 
 def test_flags_are_counted_and_drawn(window, fake_job, qtbot):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from calib_core.errors import CalibrationError
+from calib_core.explanation import Asked
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey
 from calib_core.simulate import default_settings, simulate
@@ -22,7 +23,7 @@ from calib_core.simulate import default_settings, simulate
 KINDS = {"DSSC1M": {"modules": "0-1", "memory_cells": 2}, "EPIX100": {}}
 CALLS: dict[str, Callable[[Job, int], object]] = {
     "explain": lambda job, module: job.explain(module, 2, 3, first(job)),
-    "corrected": lambda job, module: job.explain(module, 2, 3, first(job), corrected=True),
+    "corrected": lambda job, module: job.explain(module, 2, 3, first(job), Asked(corrected=True)),
     "frames": lambda job, module: job.frames(module, 2, first(job)),
 }
 
