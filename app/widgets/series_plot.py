@@ -28,7 +28,7 @@ class PixelPlot(QWidget):
         # menus are hundreds of widgets that would follow each change of the theme
         self.plot = pg.PlotWidget(enableMenu=False)
         self.plot.hideButtons()
-        self._hint = PlainLabel(hint, alignment=Qt.AlignmentFlag.AlignCenter, objectName="plot_hint")
+        self._hint = PlainLabel(hint, alignment=Qt.AlignmentFlag.AlignCenter, objectName="plot_hint", wordWrap=True)
         self._layout = QStackedLayout(self)
         self._layout.addWidget(self._hint)
         self._layout.addWidget(self.plot)

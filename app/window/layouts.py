@@ -110,7 +110,7 @@ GAIN = Layout("gain", "Gain", "F7", {
     "log": Place("Log", BOTTOM, 18),
     "asics": Place("ASICs", BOTTOM, 30),
     "export": Place("Export", BOTTOM, 30),
-}, work="gain", samples="Fit", columns={**_COLUMNS, RIGHT: (0.27, 340, 480), None: (0.42, 400, 520)})
+}, work="gain", samples="Fit", columns={**_COLUMNS, RIGHT: (0.27, 340, 480), None: (0.38, 360, 520)})
 LAYOUTS = (DARKS, CORRECT, GAIN)
 #: Where a panel comes that a layout does not name, once somebody wants it.
 ELSEWHERE = Place("", BOTTOM, 30)

@@ -385,6 +385,7 @@ class MainWindow(QMainWindow):
         """Keep the maps their part of the width."""
         super().resizeEvent(event)
         show_texts(self._bar, self.actions_by_name, self.width() >= WITH_TEXTS)
+        self.scale.set_wide(self.width() >= WITH_TEXTS)
         self.docks.fit()
 
     def hideEvent(self, event: QHideEvent | None) -> None:

@@ -50,7 +50,8 @@ class ScaleEditor(QWidget):
         self.low, self.high = PercentBox(objectName="low"), PercentBox(objectName="high")
         row = QHBoxLayout(self)
         row.setContentsMargins(2, 0, 2, 0)
-        row.addWidget(PlainLabel("scale", objectName="scale_label"))
+        self._label = PlainLabel("scale", objectName="scale_label")
+        row.addWidget(self._label)
         for spin, (least, most) in zip((self.low, self.high), _RANGES, strict=True):
             spin.setRange(least, most)
             spin.setDecimals(1)
@@ -63,6 +64,10 @@ class ScaleEditor(QWidget):
             spin.valueChanged.connect(lambda _: self.changed.emit(*self.percentiles))
             row.addWidget(spin)
         self.show_percentiles(1.0, 99.0)
+
+    def set_wide(self, wide: bool) -> None:
+        """Have a name where there is room for one."""
+        self._label.setVisible(wide)
 
     @property
     def percentiles(self) -> tuple[float, float]:
