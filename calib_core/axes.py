@@ -37,6 +37,8 @@ class Axis:
         Of the values at each entry, where they are different quantities; empty where results have one unit.
     first : tuple of str or of numbers
         Labels of those entries that are looked at before the others.
+    members : tuple of tuple of int
+        Memory cells that each entry stands for, of an axis of groups of them; empty for others.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Axis:
     of_slot: bool = False
     value_units: tuple[str, ...] = ()
     first: tuple[Label, ...] = ()
+    members: tuple[tuple[int, ...], ...] = ()
 
     def __len__(self) -> int:
         """Number of entries."""

@@ -112,7 +112,7 @@ class Slots:
     """Where each memory cell of a unit stands in its arrays."""
 
     def __init__(self, context: Context, unit: Unit) -> None:
-        cells = context.labels(unit, "cell")
+        cells = context.cells_of(unit)
         self._slot = np.full(context.detector.max_cells, -1, np.int64)
         self._slot[cells] = np.arange(len(cells))
 

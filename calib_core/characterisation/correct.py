@@ -14,10 +14,10 @@ from calib_core.characterisation.checks import Check
 from calib_core.characterisation.correct_checks import Flagged
 from calib_core.characterisation.correct_sums import LARGEST, TOGETHER, Summary
 from calib_core.characterisation.found_of_frames import checks_of, finding, results_of
+from calib_core.characterisation.frame_choice import FrameChoice
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, as_given, inputs_of_steps
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import CorrectedOutput, Output, TableOutput
-from calib_core.characterisation.train_selection import TrainSelection
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.constant import ConstantKind
 from calib_core.correction.pipeline import Pipeline
@@ -27,7 +27,6 @@ from calib_core.detector import DetectorType, FrameSelection
 from calib_core.errors import BadInput, BadParameter
 from calib_core.explanation import Explanation
 from calib_core.params import knob
-from calib_core.ranges import parse_ranges, parse_steps
 
 #: Bytes of a pixel and memory cell that are summed beside the stages, and that each constant has of each entry of its
 #: first axis in memory, and while one such entry is read.
@@ -40,7 +39,7 @@ _FRAMES = Result("frames", "Frames", "frames", "i8", "Corrected frames of each m
 _SUMMED = f"the corrected samples without flags, as far as they are finite and below {LARGEST:,}"
 
 
-class Correct(TrainSelection, Method):
+class Correct(FrameChoice, Method):
     """Corrected frames of a run, with the mask and the gain stage of each sample."""
 
     command: ClassVar[str] = "CORRECT"
@@ -53,14 +52,6 @@ class Correct(TrainSelection, Method):
     max_trains: int = knob(65536, ge=1, le=65536, unit="trains", help="Most trains used of the run")
     min_trains: int = knob(1, ge=1, le=65536, unit="trains", help="Least trains the run must have")
     max_lost: float = knob(100.0, ge=0, le=100, unit="%", help="Most of the run's trains that a module may have lost")
-    train_ids: str = knob("", help="Trains that are corrected, such as 1600000010-1600000050,1600000061; all unless "
-                                   "given")
-    pulses: str = knob("", help="Frames of each train that are corrected, counted from 0: first:last:step, the last "
-                                "left out; all unless given")
-    lit_frames: Literal["off", "device"] = knob("off", help="Frames of each train that are corrected by their light. "
-        "off: all. device: those of which a device of the run tells that they had light")
-    lit_frames_device: str = knob("", expert=True, help="Device that tells which frames had light, where the run has "
-                                                        "several")
     virtual_cxi: bool = knob(False, help="Write a virtual CXI file too, which shows the frames of all modules as one")
     other_conditions: bool = knob(False, help="Take constants of another operating condition than the run's")
     constants_strategy: Literal["prior", "closest"] = knob("prior", help="Which constants are taken by their time. "
@@ -74,18 +65,6 @@ class Correct(TrainSelection, Method):
         """Each step takes the unit that the one before gives."""
         Pipeline(steps)
         return steps
-
-    @field_validator("train_ids")
-    @classmethod
-    def _are_trains(cls, text: str) -> str:
-        parse_ranges(text)
-        return text
-
-    @field_validator("pulses")
-    @classmethod
-    def _are_pulses(cls, text: str) -> str:
-        parse_steps(text)
-        return text
 
     @property
     def takes_other_conditions(self) -> bool:
@@ -130,9 +109,7 @@ class Correct(TrainSelection, Method):
         if self.virtual_cxi and not kind.component:
             raise BadParameter("virtual_cxi = True is not allowed; EXtra-data makes no virtual file of "
                                f"{kind.title}.")
-        if self.lit_frames != "off" and not kind.lit_device:
-            raise BadParameter(f"lit_frames = {self.lit_frames!r} is not allowed; no device tells which frames of "
-                               f"{kind.title} had light.")
+        self.check_light(kind)
         found = as_given(self.inputs(kind), given)
         runs = tuple(self._together(one) for one in found.runs)
         told = (f"Run {one.run.label} holds all {one.parts} gain stages in each train; of each pixel the sample of "
@@ -148,10 +125,8 @@ class Correct(TrainSelection, Method):
         -------
         FrameSelection
         """
-        trains, pulses = parse_ranges(self.train_ids), parse_steps(self.pulses)
         last = max((one.drops_last for one in self.steps), default=0)
-        return replace(super().frame_selection(), trains=trains, pulses=pulses, drop_last=last,
-                       lit=self.lit_frames != "off", lit_device=self.lit_frames_device)
+        return replace(super().frame_selection(), drop_last=last)
 
     def _together(self, one: Arranged) -> Arranged:
         """A run whose trains hold all gain stages is read with all of them."""

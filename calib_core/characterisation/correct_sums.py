@@ -95,9 +95,9 @@ class Summary(Accumulator):
         self._kept, self._classifies = kept, classifies
         self._buffers = context.buffers
         self._unit, self._part, self._sink = unit, unit, context.sink
-        self._constants = _Constants(pipeline, context.blocks(context.labels(unit, "cell")), kept)
+        self._constants = _Constants(pipeline, context.blocks(context.cells_of(unit)), kept)
         self._together = max(1, TOGETHER // kind.pixels)
-        self._place = {label: place for place, label in enumerate(context.labels(unit, "cell"))}
+        self._place = {label: place for place, label in enumerate(context.cells_of(unit))}
         cells, shape = len(unit.block), kind.shape
         self._sum, self._squares = np.zeros((2, cells, *shape), np.int64)
         self._count = np.zeros((cells, *shape), np.uint32)
@@ -110,7 +110,7 @@ class Summary(Accumulator):
         self._events: Array = np.zeros(CLASSES, np.int64)
         self._found = Counts(finding, cells)
         self._locks = _Locks(len(unit.block))
-        self._passes = FilePasses(pipeline, context.labels(unit, "cell"))
+        self._passes = FilePasses(pipeline, context.cells_of(unit))
 
     def beside(self, buffers: Buffers) -> Summary:
         """Another one that adds to the same sums, with passes of its own over its file.

@@ -25,16 +25,19 @@ class ConstantOutput:
         Result with the samples behind each value; empty where there is none.
     zeros : bool
         Whether 0 stands in the file where there are no data, instead of NaN.
+    beside : tuple of str
+        Results without pixels that are kept beside its values.
     """
 
     kind: ConstantKind
     result: str
     count: str = ""
     zeros: bool = False
+    beside: tuple[str, ...] = ()
 
     @property
     def results(self) -> tuple[str, ...]:
-        """Names of the results that it is made of."""
+        """Names of the results that it is made of: its values, and their samples where they are counted."""
         return (self.result, self.count) if self.count else (self.result,)
 
 

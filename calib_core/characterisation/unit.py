@@ -64,6 +64,8 @@ class Context:
         Arranged inputs that there is something of, by key.
     axes : mapping
         Axes of the method's results by name.
+    split : str
+        Name of the one along which work is cut into units.
     before : mapping
         Steps with the constants of a module, by its number. Those of whole numbers are done before a method gets its
         frames; a method that declares others does them itself.
@@ -81,6 +83,7 @@ class Context:
     cells: tuple[int, ...] = ()
     arranged: Mapping[str, Arranged] = field(default_factory=dict)
     axes: Mapping[str, Axis] = field(default_factory=dict)
+    split: str = "cell"
     before: Mapping[int, BoundPipeline] = field(default_factory=dict)
     buffers: Buffers = field(default_factory=Buffers, compare=False, repr=False)
     sink: Sink | None = field(default=None, compare=False, repr=False)
@@ -94,21 +97,22 @@ class Context:
             raise ValueError("this job has no detector")
         return self.kind
 
-    def labels(self, unit: Unit, axis: str) -> list[Any]:
-        """Labels of a unit's block along the axis by which work is split.
+    def cells_of(self, unit: Unit) -> list[int]:
+        """Memory cells of a unit's block: its own, or those of its groups.
 
         Parameters
         ----------
         unit : Unit
-        axis : str
-            Name of that axis.
 
         Returns
         -------
-        list
-            Such as numbers of memory cells, in the order of the block.
+        list of int
+            Their numbers, in the order of the block.
         """
-        return [self.axes[axis].labels[index] for index in unit.block]
+        axis = self.axes[self.split]
+        if axis.members:
+            return [cell for index in unit.block for cell in axis.members[index]]
+        return [int(axis.labels[index]) for index in unit.block]
 
     def is_prepared(self, module: int | None) -> bool:
         """Whether the codes of a module go through steps first.

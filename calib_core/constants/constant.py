@@ -24,7 +24,8 @@ class ConstantKind:
     """What a calibration is: canonical name, unit, dtype in the file, meaning, and a name for the screen.
 
     ``used`` are the entries of its first axis that corrections read, where it has more of them than gain stages;
-    ``neutral`` is the value with which nothing changes, as long as it is of no other unit than codes.
+    ``neutral`` is the value with which nothing changes, as long as it is of no other unit than codes. Files have
+    ``rows`` rows of pixels in a piece, where they are read pixel by pixel; 0 for whole images.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ConstantKind:
     label: str = ""
     used: tuple[int, ...] = ()
     neutral: float | None = None
+    rows: int = 0
 
     @property
     def title(self) -> str:
@@ -57,6 +59,19 @@ FITS_PC = ConstantKind(
 BAD_PIXELS_PC = ConstantKind("BadPixelsPC", "", "u4", "Bad-pixel flags found with the pulse capacitor",
                               neutral=0)
 SLOPES_FF = ConstantKind("SlopesFF", "ADU/keV", "f8", "Signal of high gain for each energy", "flat-field slopes")
+FF_HISTOGRAM = ConstantKind(
+    "FFHistogram", "samples", "u4", "Histograms of high gain in flat light, by groups of memory cells",
+    "flat-field histograms", rows=8)
+FF_HISTOGRAM_ISOLATED = ConstantKind(
+    "FFHistogramIsolated", "samples", "u4", "The same of samples whose neighbours have no signal",
+    "flat-field histograms of isolated samples", rows=8)
+FF_SUMS = ConstantKind(
+    "FFSums", "", "f8", "Samples of high gain in flat light, their sum and sum of squares, by memory cells",
+    "flat-field sums")
+#: Entries of these sums, and their units.
+FF_MOMENTS, FF_MOMENT_UNITS = ("samples", "sum", "sum of squares"), ("samples", "ADU", "ADU²")
+#: Entries of the histograms before the first bin and after the last.
+BELOW, ABOVE = "below", "above"
 #: Entries of pulse-capacitor slopes along their axis, as files of the facility have them; those from 6 on are ours.
 PC_PARAMETERS = ("slope HG", "intercept HG", "deviation HG", "slope MG", "intercept MG", "deviation MG",
                  "hook start", "hook length", "hook height", "threshold", "ratio")
@@ -145,6 +160,8 @@ class Constant:
         All that is known of the operating condition; what the queries do not have becomes an attribute.
     numbers : mapping of str to float
         What holds for all pixels; each is an attribute.
+    beside : mapping of str to list
+        What holds for all pixels and has several entries, as plain JSON; an attribute of its own.
     """
 
     kind: ConstantKind
@@ -163,6 +180,7 @@ class Constant:
     split: str = "cell"
     recorded: Condition = field(default_factory=lambda: Condition(()))
     numbers: Mapping[str, float] = field(default_factory=dict)
+    beside: Mapping[str, Any] = field(default_factory=dict)
 
     def values(self) -> npt.NDArray[Any]:
         """All values in the order of ``dims``."""

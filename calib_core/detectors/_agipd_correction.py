@@ -1,13 +1,15 @@
-"""AGIPD's correction: which steps there are, in which order, and which are done unasked."""
+"""AGIPD's steps: which there are in its correction and before its histograms, in which order, which unasked."""
 
 from __future__ import annotations
 
 from calib_core.characterisation.correct import Correct
+from calib_core.characterisation.flat_field_histogram import FlatFieldHistogram
 from calib_core.correction.asic_common_mode import AsicCommonMode
 from calib_core.correction.asic_diagonal import AsicDiagonal
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.force_gain import ForceHigh, ForceMedium
 from calib_core.correction.gain_stage import StageOfSignal
+from calib_core.correction.isolated import Isolated
 from calib_core.correction.large_pixels import LargePixels
 from calib_core.correction.low_medium_gap import LowMediumGap
 from calib_core.correction.mask import MaskWithCapacitor
@@ -34,3 +36,8 @@ CORRECT = Correct(steps=(
     AsicCommonMode(on=False), AsicDiagonal(on=False), RelativeGain(), MatchHistograms(on=False), MeltSnow(on=False),
     XrayGain(), LargePixels(on=False), MaskWithCapacitor(), RoundPhotons(on=False),
     ZeroNans(on=False), ZeroOrange(on=False)))
+
+#: Histograms are of high gain in ADU; neighbours are looked at when all is taken off.
+FF_HISTS = FlatFieldHistogram(steps=(
+    StageOfSignal(), Offset(), TrustedFlags(on=False), NoisePeak(on=False), AsicCommonMode(on=False, cells=False),
+    Isolated()))

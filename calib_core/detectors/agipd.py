@@ -30,7 +30,7 @@ from calib_core.detector.evidence import ControlReader, SampleStatistics, StageE
 from calib_core.detector.injection import Injection
 from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors._agipd_control import CHARGED, next_count, old_setting, simulate_control, smallest_step
-from calib_core.detectors._agipd_correction import CORRECT
+from calib_core.detectors._agipd_correction import CORRECT, FF_HISTS
 from calib_core.detectors._geometry import known_geometry
 from calib_core.detectors._xtdf import channels, encode
 
@@ -155,6 +155,9 @@ AGIPD1M = DetectorType(
         "BadPixelsCS": Calibration("BadPixelsCS", _DIMS, parameters=_OF_CURRENT),
         "SlopesFF": Calibration("SlopesFF", _DIMS[:3], parameters=_OF_FLAT_FIELDS),
         "BadPixelsFF": Calibration("BadPixelsFF", _DIMS, parameters=_OF_FLAT_FIELDS),
+        **{k: Calibration(k, ("group", "bin", "slow_scan", "fast_scan"), parameters=_OF_DARKS)
+           for k in ("FFHistogram", "FFHistogramIsolated")},
+        "FFSums": Calibration("FFSums", ("moment", "cell", "slow_scan", "fast_scan"), parameters=_OF_DARKS),
     },
     geometry=_geometry_1m,
     geometry_note="EXtra-geom, default quadrant positions",
@@ -176,5 +179,5 @@ AGIPD500K = replace(
     simulated=read_simulated("agipd", "AGIPD500K", replace(_HARDWARE, control_aggregator="AGIPD500K2G00")),
 )
 
-declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark(), PulseCapacitor(), CORRECT),
-               __doc__, presets("agipd")))
+declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K),
+               with_defaults("agipd", Dark(), PulseCapacitor(), FF_HISTS, CORRECT), __doc__, presets("agipd")))

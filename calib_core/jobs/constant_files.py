@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,8 @@ class Layout:
         Labels of all entries of each leading axis, by the axis' name in the file.
     shape : (int, int)
         Pixels (slow_scan, fast_scan).
+    split : str
+        Axis of which parts are read and written: that of the units, or the memory cells of those.
     """
 
     output: ConstantOutput
@@ -41,6 +44,7 @@ class Layout:
     calibration: Calibration
     labels: Mapping[str, tuple[Label, ...]]
     shape: tuple[int, int]
+    split: str
 
     @property
     def dims(self) -> tuple[str, ...]:
@@ -67,7 +71,8 @@ def _layout(plan: Plan, output: ConstantOutput) -> Layout:
     kind, result = plan.detector_type, next(one for one in plan.results if one.name == output.result)
     calibration = kind.calibrations.get(output.kind.name) or Calibration(output.kind.name, (*result.over, *_PIXELS))
     labels = {calibration.written_as.get(name, name): _file_labels(plan, name) for name in result.over}
-    return Layout(output, result, calibration, labels, kind.shape)
+    split = plan.method.split if plan.method.split in result.over else "cell"
+    return Layout(output, result, calibration, labels, kind.shape, split)
 
 
 def _file_labels(plan: Plan, axis: str) -> tuple[Label, ...]:
@@ -79,13 +84,13 @@ def _file_labels(plan: Plan, axis: str) -> tuple[Label, ...]:
 
 def largest_constant(plan: Plan) -> int:
     """Working memory for writing a module's largest constant, bytes; 0 where none is written."""
-    needs = [int(1.15 * one.size) + _whole_chunk(one, plan.method.split) for one in layouts(plan)]
+    needs = [int(1.15 * one.size) + _whole_chunk(one) for one in layouts(plan)]
     return max(needs) + _WRITING_BYTES if needs else 0
 
 
-def _whole_chunk(one: Layout, split: str) -> int:
+def _whole_chunk(one: Layout) -> int:
     """Bytes of a constant that is one chunk, which is held several times more while it is written."""
-    return 3 * one.size if len(one.labels.get(split, ())) <= 1 else 0
+    return 3 * one.size if len(one.labels.get(one.split, ())) <= 1 else 0
 
 
 def constant_of(
@@ -113,7 +118,7 @@ def constant_of(
 
         def read(part: slice) -> Array:
             step()
-            values = _with_all_entries(plan, results, result, part)
+            values = _with_all_entries(plan, results, result, layout.split, part)
             return _with_zeros(values) if output.zeros else values
 
         return read
@@ -125,13 +130,20 @@ def constant_of(
         recorded=plan.condition, begin=_begin(plan), provenance=provenance, read=reader(output.result),
         read_count=reader(output.count) if output.count else None,
         packed_count=packed.setdefault((output.count, layout.calibration.dims, layout.lengths), {}),
-        split=plan.method.split,
+        split=layout.split, beside={name: _plain(results.values(name)) for name in output.beside},
     )
 
 
-def _with_all_entries(plan: Plan, results: Results, result: Result, part: slice) -> Array:
-    """Images over all axes of a result, a part of the axis of units; missing where an entry of the file has none."""
-    found = results.stack(result.name, result.over, {}, plan.method.split, part)
+def _plain(values: Array) -> Any:
+    """Values as plain JSON, which has no NaN: None stands for it."""
+    plain = values.astype(object)
+    plain[~np.isfinite(values)] = None
+    return plain.tolist()
+
+
+def _with_all_entries(plan: Plan, results: Results, result: Result, split: str, part: slice) -> Array:
+    """Images over all axes of a result, a part of the one that is split; missing where a file's entry has none."""
+    found = results.stack(result.name, result.over, {}, split, part)
     for place, axis in enumerate(result.over):
         have, wanted = plan.context.axes[axis].labels, _file_labels(plan, axis)
         if have != wanted:

@@ -81,7 +81,7 @@ class Live:
             return
         self._due[unit.module] = now + _SNAPSHOT_INTERVAL
         at = {**self._plan.context.place(unit), self._plan.method.split: index}
-        share = min(1.0, frames / max(unit.samples, 1))
+        share = min(1.0, frames / max(unit.samples * len(unit.inputs), 1))
         partial = _Partial(at, accumulator.snapshot(index), share, accumulator.numbers(), unit.block)
         took = time.monotonic() - now
         self._due[unit.module] = now + max(_SNAPSHOT_INTERVAL, _SNAPSHOT_SHARE * took)

@@ -221,7 +221,7 @@ def _plan(spec: JobSpec, family: Family, method: Method, opened: dict[Path, Run]
             raise BadInput("The job has no run; give at least one.")
         return _of_runs(spec, family, method, opened)
     given = constants_of(spec, family, method)
-    source = Source({}, {}, given.blocks, chunk_bytes_of(spec, 0), split=method.split)
+    source = Source({}, {}, given.blocks, chunk_bytes_of(spec, 0))
     context = Context(given.kind, given.cells, given.arranged, files=given.files)
     made = Plan(
         spec, None, given.detector, method, given.modules, _with_axes(method, context), method.results(given.kind),
@@ -232,7 +232,7 @@ def _plan(spec: JobSpec, family: Family, method: Method, opened: dict[Path, Run]
 
 
 def _with_axes(method: Method, context: Context) -> Context:
-    return replace(context, axes={axis.name: axis for axis in method.axes(context)})
+    return replace(context, axes={axis.name: axis for axis in method.axes(context)}, split=method.split)
 
 
 def _with_units(plan: Plan) -> Plan:
@@ -404,6 +404,9 @@ def _blocks(plan: Plan, module: int | None, keys: tuple[str, ...]) -> Iterator[t
     entries, samples = plan.source.entries(axis, module, keys)
     if plan.method.by_sequence:
         yield entries, samples
+        return
+    if axis.members:  # groups are as large as they are meant to be
+        yield from (((one,), samples) for one in entries)
         return
     kind, chunk_bytes = plan.kind, plan.source.chunk_bytes
     per_item = plan.method.bytes_per_item(kind, samples)

@@ -30,8 +30,6 @@ class Source:
         Length of a chunk of frames, at most.
     context : Context
         Of the job.
-    split : str
-        Axis along which its work is cut.
     """
 
     frames: dict[tuple[int, str], ModuleFrames]
@@ -39,14 +37,13 @@ class Source:
     constants: dict[tuple[int, str], ConstantBlocks]
     chunk_bytes: int
     context: Context = field(default_factory=Context)
-    split: str = "cell"
 
     def chunks(self, unit: Unit, name: str, which: slice) -> Iterator[Chunk]:
         """Chunks of one arranged input of a unit: those frames of each memory cell."""
         assert unit.module is not None  # only modules have data
         if (unit.module, name) not in self.frames:
             return self._blocks(unit, name)
-        frames, blocks = self.frames[unit.module, name], self.context.blocks(self.context.labels(unit, "cell"))
+        frames, blocks = self.frames[unit.module, name], self.context.blocks(self.context.cells_of(unit))
         return chain.from_iterable(
             frames.chunks(cells, chunk_of(self.chunk_bytes, len(cells), frames.bytes_of_frame), which,
                           unit.sequences) for cells in blocks)
@@ -54,7 +51,7 @@ class Source:
     def _blocks(self, unit: Unit, name: str) -> Iterator[Chunk]:
         """Blocks of constants; none of a module that has none in an input."""
         found = self.constants.get((unit.module, name)) if unit.module is not None else None
-        axis = next((one for one in self.context.axes.values() if one.name == self.split), None)
+        axis = self.context.axes.get(self.context.split)
         labels = dict(enumerate(axis.labels)) if axis is not None else {}
         return iter(()) if found is None else found.blocks({index: labels[index] for index in unit.block})
 
@@ -68,13 +65,15 @@ class Source:
             one.stop()
 
     def entries(self, axis: Axis, module: int | None, keys: tuple[str, ...]) -> tuple[tuple[int, ...], int]:
-        """Indices of an axis of memory cells that inputs have data of, and the most frames that one of them has."""
+        """Indices of memory cells, or groups of them, that inputs have data of, and the most frames that one has."""
         counts = [self.frames[module, key].frames_per_cell for key in keys if module is not None
                   and (module, key) in self.frames]
-        if not counts or axis.name != "cell":
+        if not counts or not (axis.members or axis.name == "cell"):
             return tuple(range(len(axis))), 1
-        cells = sorted({cell for count in counts for cell in count} & set(axis.labels))
-        return axis.indices(cells), max((max(count.values(), default=0) for count in counts), default=0)
+        members = axis.members or [(int(label),) for label in axis.labels]
+        frames = [[sum(count.get(cell, 0) for cell in cells) for count in counts] for cells in members]
+        most = [max(one, default=0) for one in frames]
+        return tuple(index for index, number in enumerate(most) if number > 0), max(most, default=0)
 
     def parts(self, unit: Unit, number: int) -> tuple[Unit, ...]:
         """A unit again in so many parts, each some of its sequences, or as many as there are sequences."""
@@ -100,7 +99,7 @@ class Source:
         if unit.module is None or (unit.module, name) not in self.frames:
             return len(unit.block)
         have = self.frames[unit.module, name].frames_per_cell
-        return sum(len(range(have.get(cell, 0))[which]) for cell in self.context.labels(unit, "cell"))
+        return sum(len(range(have.get(cell, 0))[which]) for cell in self.context.cells_of(unit))
 
     @property
     def index_bytes(self) -> int:

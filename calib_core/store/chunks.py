@@ -29,6 +29,7 @@ _LEVEL = 1
 def put_values(
     group: h5py.Group, name: str, dtype: npt.DTypeLike, shape: tuple[int, ...], place: int | None,
     order: Sequence[int], read: Callable[[slice], Array], packed: dict[int, Array] | None = None,
+    rows: tuple[int, int] | None = None,
 ) -> None:
     """Make a dataset with Fletcher-32, and compressed if asked for, chunk by chunk.
 
@@ -49,12 +50,18 @@ def put_values(
     packed : dict, optional
         To compress them with gzip, and where chunks are kept, by where they begin, for another dataset of the same
         values; those that are there already are neither read nor compressed again.
+    rows : (int, int), optional
+        Another axis of the file that is cut, and how many of its entries a chunk has then, of one entry of the axis
+        that is split. Not with ``packed``.
 
     Raises
     ------
     ValueError
         What is read has another shape.
     """
+    if rows is not None and place is not None:
+        _put_in_rows(group, name, dtype, shape, (place, *rows), order, read)
+        return
     length = 1 if place is None else shape[place]
     entry = np.dtype(dtype).itemsize * int(np.prod(shape)) // length
     step = min(-(-LEAST_BYTES // entry), length)
@@ -72,6 +79,26 @@ def put_values(
         if packed is not None:
             packed[start] = chunk
         dataset.id.write_direct_chunk(tuple(start if axis == place else 0 for axis in range(len(shape))), chunk)
+
+
+def _put_in_rows(
+    group: h5py.Group, name: str, dtype: npt.DTypeLike, shape: tuple[int, ...], cut: tuple[int, int, int],
+    order: Sequence[int], read: Callable[[slice], Array],
+) -> None:
+    """Chunks of one entry of the axis that is split and some entries of another, which is ``cut`` too."""
+    place, rows, step = cut
+    chunks = tuple({place: 1, rows: min(step, n)}.get(axis, n) for axis, n in enumerate(shape))
+    dataset = group.create_dataset(name, shape, dtype, chunks=chunks, fletcher32=True)
+    stored = np.zeros(np.dtype(dtype).itemsize * int(np.prod(chunks)) + _CHECKSUM, np.uint8)
+    values = stored[:-_CHECKSUM].view(dtype).reshape(chunks)
+    for entry in range(shape[place]):
+        found, own = read(slice(entry, entry + 1)), order.index(rows)
+        for start in range(0, shape[rows], chunks[rows]):
+            stop = min(start + chunks[rows], shape[rows])
+            some = found[_along(own, slice(start, stop), found.ndim)]
+            _fill(values, name, (rows, stop - start), order, some)
+            at = tuple({place: entry, rows: start}.get(axis, 0) for axis in range(len(shape)))
+            dataset.id.write_direct_chunk(at, _checked(stored))
 
 
 def _fill(values: Array, name: str, there: tuple[int, int] | None, order: Sequence[int], found: Array) -> None:

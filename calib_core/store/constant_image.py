@@ -90,6 +90,7 @@ def _attributes(constant: Constant, created: datetime) -> dict[str, str]:
         "conditions": conditions_as_json(constant.condition),
         "recorded": conditions_as_json(_beside(constant)),
         "provenance": dict(known),
+        **({"beside": dict(constant.beside)} if constant.beside else {}),
     }
     return {
         "creation_time": created.isoformat(),
@@ -133,4 +134,5 @@ def _put(group: h5py.Group, name: str, constant: Constant, read: Callable[[slice
     shape = tuple(constant.shape[dims.index(dim)] for dim in file_dims)
     put_values(
         group, name, dtype, shape, file_dims.index(split) if split in file_dims else None,
-        [file_dims.index(dim) for dim in dims if dim in file_dims], lambda part: read(part)[left_out], packed)
+        [file_dims.index(dim) for dim in dims if dim in file_dims], lambda part: read(part)[left_out], packed,
+        (file_dims.index("slow_scan"), constant.kind.rows) if constant.kind.rows else None)

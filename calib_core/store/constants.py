@@ -34,7 +34,8 @@ Array = npt.NDArray[Any]
 #: Provenance that every constant carries; each becomes an attribute of its own.
 REQUIRED_PROVENANCE = ("detector_type", "aggregator", "module", "raw_data", "software", "parameters")
 _NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")
-_JSON_ATTRIBUTES = ("axes", "dims", "raw_data", "software", "parameters", "conditions", "recorded", "provenance")
+_JSON_ATTRIBUTES = ("axes", "dims", "raw_data", "software", "parameters", "conditions", "recorded", "provenance",
+                    "beside")
 _seals = Seals()
 #: What HDF5 and our own decoding raise on files that are damaged or something else.
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, StopIteration, MemoryError)

@@ -23,6 +23,7 @@ from calib_core.characterisation.scan_method import ScanMethod
 from calib_core.characterisation.unit import Accumulator, Context, Unit
 from calib_core.constants.constant import (
     BAD_PIXELS_DARK,
+    NOISE,
     OFFSET,
     RELATIVE_GAIN,
     SLOPES_FF,
@@ -50,12 +51,13 @@ def small(kind: DetectorType) -> DetectorType:
 
 def context_of(method: Method, kind: DetectorType) -> Context:
     run = RunFacts(Path("run"), "run", (), None, FRAMES, scan=charging(kind))
-    runs = {"run": (run,), "scan": (run,)}
+    raw = [one for one in method.inputs(kind) if one.of == "raw"]
     scans = isinstance(method, ScanMethod)
-    first = method.arrange(kind, runs if method.by_sequence or scans else {}, keep=True).runs[0]
+    given = {one.name: (run,) for one in raw} if method.by_sequence or any(one.many for one in raw) else {}
+    first = method.arrange(kind, given, keep=True).runs[0]
     cells = tuple(range(min(2, kind.max_cells)))
     arranged = {first.key: first if scans else replace(first, at={"gain": 0})}
-    context = Context(kind, cells, arranged, before=before(method, kind, len(cells)))
+    context = Context(kind, cells, arranged, split=method.split, before=before(method, kind, len(cells)))
     return replace(context, axes={axis.name: axis for axis in method.axes(context)})
 
 
@@ -71,6 +73,7 @@ def before(method: Method, kind: DetectorType, cells: int) -> dict[int, BoundPip
     """Steps of a method with constants of one module, those that are known for each gain stage and memory cell."""
     rng, shape = np.random.default_rng(11), (len(kind.stages), cells, *kind.shape)
     values = {OFFSET.name: rng.normal(100, 3, shape).astype(np.float32),
+              NOISE.name: rng.normal(20, 1, shape).astype(np.float32),
               RELATIVE_GAIN.name: rng.normal(40, 1, shape).astype(np.float32),
               BAD_PIXELS_DARK.name: (rng.random(shape) < 0.01).astype(np.uint32),
               THRESHOLDS_DARK.name: rng.normal(150, 30, (2, *shape[1:])).astype(np.float32),
@@ -101,7 +104,7 @@ class Memory:
         self.block = (rng.normal(top / 2, top / 60, shape) + rng.normal(0, top / 20, (FRAMES, 1, 1, 1))).round()
         self.block[rng.random(shape) < 0.01] = top
         self.block = self.block.clip(1, top).astype(np.uint16)
-        self.cell = np.arange(FRAMES) % len(context.cells)
+        self.cell, self.context = np.arange(FRAMES) % len(context.cells), context
         code = kind.stages[0].code
         bits = np.where(rng.random((FRAMES, *kind.shape)) < 0.02, code ^ 1, code).astype(np.uint8)
         self.gain = bits if kind.has_gain_bits else None
@@ -110,7 +113,7 @@ class Memory:
     def chunks(self, unit: Unit, name: str, which: slice) -> Iterator[Frames]:
         rank = np.arange(FRAMES) // len(np.unique(self.cell))
         wanted = np.isin(rank, np.arange(FRAMES)[which])
-        chosen = np.flatnonzero(np.isin(self.cell, unit.block) & wanted)
+        chosen = np.flatnonzero(np.isin(self.cell, self.context.cells_of(unit)) & wanted)
         if unit.sequences:
             chosen = chosen[np.isin(chosen // 4, unit.sequences)]
         for at in range(0, len(chosen), CHUNK):
@@ -130,7 +133,8 @@ def found(
                 accumulator.snapshot(index)
             pickle.dumps(accumulator)
 
-    unit = Unit(0, 0, tuple(context.arranged), tuple(range(len(context.cells))), FRAMES // len(context.cells))
+    unit = Unit(0, 0, tuple(context.arranged), tuple(range(len(context.axes[method.split]))),
+                FRAMES // len(context.cells))
     pieces = tuple(replace(unit, sequences=one) for one in parts)
     made = run_unit(method, context, unit, source, progress, pieces)
     return {(name, str(sorted(at.items()))): values for at, maps in made for name, values in maps.items()}

@@ -9,7 +9,7 @@ MEAN = ConstantKind("ScanMean", "ADU", "f4", "Mean of each pixel at each step of
 
 class Sums(Accumulator):
     def __init__(self, context, unit):
-        self.cells, self.step = context.labels(unit, "cell"), {key: i for i, key in enumerate(unit.inputs)}
+        self.cells, self.step = context.cells_of(unit), {key: i for i, key in enumerate(unit.inputs)}
         self.sums = np.zeros((2, len(self.step), len(self.cells), *context.detector.shape))
 
     def update(self, name, chunk):

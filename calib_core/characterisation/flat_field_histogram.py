@@ -1,0 +1,287 @@
+"""Histograms of flat light: what a pixel's signals are in many frames, so that photons can be told apart in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import field_validator
+
+from calib_core.axes import Array, At, Axis, Result
+from calib_core.characterisation.frame_choice import FrameChoice
+from calib_core.characterisation.histogram import LARGEST, TOGETHER, Histogram, number_of_asics
+from calib_core.characterisation.inputs import Arrangement, Given, Input, as_given, inputs_of_steps
+from calib_core.characterisation.light_of_flat_field import Light, first_gains
+from calib_core.characterisation.method import Method
+from calib_core.characterisation.outputs import ConstantOutput, Output
+from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
+from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.constant import (
+    ABOVE,
+    BELOW,
+    FF_HISTOGRAM,
+    FF_HISTOGRAM_ISOLATED,
+    FF_MOMENT_UNITS,
+    FF_MOMENTS,
+    FF_SUMS,
+)
+from calib_core.correction.isolated import Isolated
+from calib_core.correction.pipeline import Pipeline
+from calib_core.correction.step import Step
+from calib_core.detector import DetectorType
+from calib_core.errors import BadInput, BadParameter
+from calib_core.params import Limits, knob
+from calib_core.ranges import format_numbers
+
+#: Bytes of a pixel and bin, and of what is summed of a pixel and memory cell.
+_COUNT_BYTES, _SUM_BYTES = 4, 20
+#: Bytes of each pixel of frames that go through the steps together, and of a constant's image while it is read.
+_STEP_BYTES, _READ_BYTES = 64, 12
+#: What stands beside the histograms in their files.
+_BESIDE = ("edges", "photon_energy", "frames", "mean_of_module")
+
+
+class FlatFieldHistogram(FrameChoice, Method):
+    """Histograms of the signals of high gain in flat light, of each pixel and group of memory cells."""
+
+    command: ClassVar[str] = "FF_HISTS"
+    title: ClassVar[str] = "Flat-field histograms"
+    use_when: ClassVar[str] = (
+        "Before gains are taken from photons: runs with fluorescence or weak flat light, 0.05 to 1 photon in a "
+        "pixel, and darks of the same operating condition.")
+    caution: ClassVar[str] = (
+        "Files of a module have about 1 GB for each kind of histogram. A histogram is that of a group of memory "
+        "cells, which get the same gain.")
+    split: ClassVar[str] = "group"
+    work: ClassVar[Literal["dark", "correction", "gain"]] = "gain"
+
+    max_trains: int = knob(65536, ge=1, le=65536, unit="trains", help="Most trains used of each run")
+    min_trains: int = knob(1, ge=1, le=65536, unit="trains", help="Least trains a run must have")
+    max_lost: float = knob(100.0, ge=0, le=100, unit="%", help="Most of a run's trains that a module may have lost")
+    photon_energy: float = knob(9.2, ge=0.1, le=100, unit="keV", help="Energy of the photons")
+    expected_gain: float = knob(7.2, ge=0.001, le=10000, unit="ADU/keV",
+                                help="Usual gain, by which photons are counted until gains are known")
+    hist_range: Limits = knob((-50.0, 300.0), unit="ADU", help="Signals that histograms have")
+    n_bins: int = knob(350, ge=10, le=4096, unit="bins", help="Bins of a histogram")
+    cell_group: int = knob(32, ge=0, le=1024, unit="memory cells",
+                           help="Neighbouring memory cells with one histogram; 0 for one of each memory cell")
+    min_light: float = knob(0.02, ge=0, le=100, unit="photons", expert=True,
+                            help="Least mean light of a pixel and frame; with less there are no photons to be seen")
+    max_light: float = knob(2.5, ge=0.01, le=1000, unit="photons", expert=True,
+                            help="Largest mean light of a pixel and frame; with more peaks cannot be told apart")
+    min_entries: int = knob(1000, ge=0, le=10**9, unit="samples",
+                            help="Least samples in a pixel's histogram; with fewer it is flagged")
+    other_conditions: bool = knob(False, help="Take constants of another operating condition than the run's")
+
+    steps: tuple[Step, ...] = ()
+
+    @field_validator("steps")
+    @classmethod
+    def _go_together(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """Each step takes the unit that the one before gives."""
+        Pipeline(steps)
+        return steps
+
+    @property
+    def takes_other_conditions(self) -> bool:
+        """Whether constants may be of another operating condition than the run."""
+        return self.other_conditions
+
+    def steps_before(self) -> tuple[Step, ...]:
+        """Steps that frames go through before their samples are counted."""
+        return self.steps
+
+    def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
+        """The runs, and constants of the steps.
+
+        Returns
+        -------
+        tuple of Input
+        """
+        return (Input("light", "flat light", many=True, help="runs with flat light: numbers or folders"),
+                *inputs_of_steps(self.steps))
+
+    def arrange(self, kind: DetectorType, given: Given, keep: bool) -> Arrangement:
+        """The runs as they are given.
+
+        Returns
+        -------
+        Arrangement
+
+        Raises
+        ------
+        BadInput
+            A run is of a fixed gain other than high, or given twice.
+        BadParameter
+            Frames with light are wanted of a type of which nothing tells them, or a step needs passes over files.
+        """
+        self.check_light(kind)
+        for step in self.steps:
+            if step.on and step.passes:
+                raise BadParameter(f"{step.word}_cells = True is not allowed; histograms are filled in one pass over "
+                                   f"the runs, and {step.title.lower()} would look at each file before.")
+        found = as_given(self.inputs(kind), given)
+        runs = [one.run for one in found.runs if one.run is not None]
+        for run in runs:
+            fixed = kind.operated_at(run.condition.values).fixed_stage if run.condition is not None else None
+            if fixed:
+                raise BadInput(f"Run {run.label} is of fixed gain, {kind.stages[fixed].label}; histograms of flat "
+                               f"light are of {kind.stages[0].label}.")
+        paths = [run.path for run in runs]
+        if twice := [run for i, run in enumerate(runs) if run.path in paths[:i]]:
+            raise BadInput(f"Run {twice[0].label} is given twice; its frames would be counted twice.")
+        return found
+
+    def axes(self, context: Context) -> tuple[Axis, ...]:
+        """Groups of memory cells, and memory cells; bins, their edges, sums and ASICs beside them.
+
+        Returns
+        -------
+        tuple of Axis
+            ``group`` (ranges of memory cells), ``cell`` (numbers), ``bin`` (lower edges, and what is below and above
+            all), ``edge``, ``moment``, ``asic``.
+        """
+        size, cells = self.cell_group or 1, context.cells
+        groups = tuple(cells[i:i + size] for i in range(0, len(cells), size))
+        edges = tuple(self.edges.tolist())
+        asics = tuple(range(number_of_asics(context.kind))) if context.kind else ()
+        return (
+            Axis("group", "Memory cells", tuple(map(format_numbers, groups)), members=groups),
+            Axis("cell", "Memory cell", cells, of_slot=True),
+            Axis("bin", "Signal", (BELOW, *edges[:-1], ABOVE), "ADU", of_slot=True),
+            Axis("edge", "Edge", edges, "ADU", of_slot=True),
+            Axis("moment", "Sum", FF_MOMENTS, of_slot=True, value_units=FF_MOMENT_UNITS),
+            Axis("asic", "ASIC", asics, of_slot=True),
+        )
+
+    def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
+        """Light, entries and flags of each pixel, histograms and sums, and what is known of the module.
+
+        Returns
+        -------
+        tuple of Result
+            Over (group), histograms over (group, bin), sums over (moment, cell).
+        """
+        alone = (Result("isolated", "Isolated samples", "samples", "u4", "Histogram of each pixel of samples whose "
+                        "neighbours have no signal", over=("group", "bin"), role="count", hidden=True),)
+        whole: dict[str, Any] = {"pixels": False, "hidden": True}
+        return (
+            Result("occupancy", "Photons", "photons", "f4", "Mean signal of a pixel in photons, by the usual gain",
+                   over=("group",)),
+            Result("entries", "Entries", "samples", "u4", "Samples in the histogram of a pixel, those below and "
+                   "above its range left out", over=("group",), role="count", missing=0.0),
+            Result("bad_pixels", "Bad pixels", "", "u4", "Pixels with too few samples", over=("group",), role="flags",
+                   missing=float(BadPixels.FF_NO_ENTRIES)),
+            Result("histogram", "Samples", "samples", "u4", "Histogram of each pixel: samples below its range, in "
+                   "each bin, and above", over=("group", "bin"), role="count", hidden=True),
+            *(alone if self._alone else ()),
+            Result("sums", "Sums", "", "f8", f"Samples of each pixel, their sum and sum of squares, as far as they "
+                   f"are below {LARGEST:,} ADU", over=("moment", "cell"), hidden=True),
+            Result("spectrum", "Samples of the module", "samples", "i8", "Samples of all pixels by their signal",
+                   over=("group", "bin"), pixels=False),
+            Result("mean_of_module", "Mean of module", "ADU", "f8", "Mean of all samples from the range on",
+                   over=("cell",), pixels=False),
+            Result("frames", "Frames", "frames", "i8", "Frames of each memory cell", over=("cell",), pixels=False,
+                   role="count"),
+            Result("asic_gain", "Gain of ASICs", "ADU/keV", "f4", "Distance of the peaks of no and of one photon in "
+                   "the samples of an ASIC, over the energy: a first look, a few per cent low",
+                   over=("group", "asic"), pixels=False),
+            Result("edges", "Edges", "ADU", "f8", "Edges of the bins", over=("edge",), **whole),
+            Result("photon_energy", "Photon energy", "keV", "f8", "Energy of the photons", over=(), **whole),
+        )
+
+    def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
+        """Histograms, and sums by memory cells.
+
+        Returns
+        -------
+        tuple of ConstantOutput
+        """
+        if kind is None:
+            return ()
+        alone = (ConstantOutput(FF_HISTOGRAM_ISOLATED, "isolated", beside=_BESIDE),) if self._alone else ()
+        return (ConstantOutput(FF_HISTOGRAM, "histogram", beside=_BESIDE), *alone,
+                ConstantOutput(FF_SUMS, "sums", beside=_BESIDE[1:]))
+
+    def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
+        """Histograms and sums of a group of memory cells.
+
+        Returns
+        -------
+        int
+            Bytes.
+        """
+        assert kind is not None
+        histograms = (1 + self._alone) * (self.n_bins + 2) * _COUNT_BYTES
+        return kind.pixels * (histograms + (self.cell_group or 1) * _SUM_BYTES)
+
+    def bytes_of_unit(self, kind: DetectorType | None, entries: int) -> int:
+        """Constants of a group of memory cells, and frames on their way through the steps.
+
+        Returns
+        -------
+        int
+            Bytes.
+        """
+        assert kind is not None
+        kinds = sum(len(one.kinds) for one in inputs_of_steps(self.steps))
+        images = entries * (self.cell_group or 1) * kinds * len(kind.stages)
+        return images * kind.pixels * _READ_BYTES + max(TOGETHER, kind.pixels) * _STEP_BYTES
+
+    def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Histogram:
+        """Histograms without samples yet.
+
+        Returns
+        -------
+        Histogram
+        """
+        assert unit.module is not None
+        light = Light(self.photon_energy * self.expected_gain, self.photon_energy, (self.min_light, self.max_light))
+        alone = next((one.word for one in self.steps if isinstance(one, Isolated) and one.on), "")
+        return Histogram(context, unit, context.before[unit.module], self.edges, alone, self._maps,
+                         light.check)
+
+    def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
+        """Maps and histograms of each group, bin by bin, and sums of its memory cells.
+
+        Yields
+        ------
+        at : dict
+            Index of the group, and of the bin or memory cell.
+        results : dict of arrays
+        """
+        assert isinstance(accumulator, Histogram)  # what begin() makes
+        [group] = unit.block
+        yield {}, {"edges": self.edges, "photon_energy": np.array(self.photon_energy)}
+        yield {"group": group}, self._maps(accumulator)
+        yield {"group": group}, {"spectrum": accumulator.counts.spectra.sum(axis=0)}
+        shape, of_cells = context.detector.shape, (accumulator.sums.frames, accumulator.sums.means)
+        known = {"histogram": accumulator.counts, "isolated": accumulator.alone}
+        for index in range(self.n_bins + 2):
+            yield {"group": group, "bin": index}, {
+                name: np.ascontiguousarray(one.pixels[:, index]).reshape(shape)
+                for name, one in known.items() if one is not None}
+        for slot, (cell, frames, mean) in enumerate(zip(accumulator.cells, *of_cells, strict=True)):
+            yield {"cell": context.axes["cell"].index(cell)}, {
+                "sums": accumulator.sums.moments(slot, shape), "frames": frames, "mean_of_module": mean}
+
+    @property
+    def edges(self) -> Array:
+        """Edges of the bins, ADU, (bins + 1,) float64."""
+        return np.linspace(*self.hist_range, self.n_bins + 1)
+
+    @property
+    def _alone(self) -> bool:
+        """Whether isolated samples have histograms of their own."""
+        return any(isinstance(one, Isolated) and one.on for one in self.steps)
+
+    def _maps(self, found: Histogram) -> Maps:
+        """Light, entries and flags of each pixel, and first gains of the ASICs."""
+        shape, expected = found.kind.shape, self.photon_energy * self.expected_gain
+        photons = (found.sums.of_pixels / expected).astype(np.float32)
+        entries = found.counts.inside.astype(np.uint32)
+        flags = np.where(entries < self.min_entries, np.uint32(BadPixels.FF_NO_ENTRIES), np.uint32(0))
+        gains = first_gains(self.edges, found.counts.spectra[:, 1:-1], expected) / np.float32(self.photon_energy)
+        return {"occupancy": photons.reshape(shape), "entries": entries.reshape(shape),
+                "bad_pixels": flags.reshape(shape), "asic_gain": gains}

@@ -1,0 +1,55 @@
+"""Which frames of its runs a method takes, as its parameters: some trains, some pulses, those with light."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from pydantic import field_validator
+
+from calib_core.characterisation.train_selection import TrainSelection
+from calib_core.detector import DetectorType, FrameSelection
+from calib_core.errors import BadParameter
+from calib_core.params import knob
+from calib_core.ranges import parse_ranges, parse_steps
+
+
+class FrameChoice(TrainSelection):
+    """Parameters of methods that take some frames of each train."""
+
+    train_ids: str = knob("", help="Trains that are used, such as 1600000010-1600000050,1600000061; all unless given")
+    pulses: str = knob("", help="Frames of each train that are used, counted from 0: first:last:step, the last left "
+                                "out; all unless given")
+    lit_frames: Literal["off", "device"] = knob("off", help="Frames of each train that are used by their light. "
+        "off: all. device: those of which a device of the run tells that they had light")
+    lit_frames_device: str = knob("", expert=True, help="Device that tells which frames had light, where the run has "
+                                                        "several")
+
+    @field_validator("train_ids")
+    @classmethod
+    def _are_trains(cls, text: str) -> str:
+        parse_ranges(text)
+        return text
+
+    @field_validator("pulses")
+    @classmethod
+    def _are_pulses(cls, text: str) -> str:
+        parse_steps(text)
+        return text
+
+    def frame_selection(self) -> FrameSelection:
+        """Trains and pulses that are used."""
+        return replace(super().frame_selection(), trains=parse_ranges(self.train_ids),
+                       pulses=parse_steps(self.pulses), lit=self.lit_frames != "off",
+                       lit_device=self.lit_frames_device)
+
+    def check_light(self, kind: DetectorType) -> None:
+        """Refuse lit frames of a type of which nothing tells them, with BadParameter.
+
+        Parameters
+        ----------
+        kind : DetectorType
+        """
+        if self.lit_frames != "off" and not kind.lit_device:
+            raise BadParameter(f"lit_frames = {self.lit_frames!r} is not allowed; no device tells which frames of "
+                               f"{kind.title} had light.")
