@@ -14,11 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: Points of the density, and of a photon's signal among them: 62 photons are in it.
-_POINTS, _OF_PHOTON = 8192, 132
+POINTS, OF_PHOTON = 8192, 132
 #: Places along one axis from which a photon's charge can reach a pixel, in pixels from its middle, and their number.
 _REACH, _PLACES = 1.5, 300
+#: Pixels from which a photon's charge can reach one of them.
+PIXELS = (2 * _REACH) ** 2
 #: Photons in a pixel on average up to which a bias is known, and how many values are between.
 _MOST, _STEPS = 3.0, 61
+
+#: Lines of the light: energy in units of the first one's, and share of the photons.
+Lines = tuple[tuple[float, float], ...]
+ONE_LINE: Lines = ((1.0, 1.0),)
 
 _Array = NDArray[Any]
 
@@ -43,25 +49,41 @@ def density(photons: float, photon: float, cloud: float, sigma: float) -> tuple[
     density : (8192,) float64
         Share of the samples at each signal; the sum is 1.
     """
-    step = photon / _OF_PHOTON
-    omega = 2 * np.pi * np.fft.fftfreq(_POINTS, step)
-    grow = (2 * _REACH) ** 2 * photons * (np.fft.fft(_parts(cloud)) - 1)
+    step = photon / OF_PHOTON
+    omega = 2 * np.pi * np.fft.fftfreq(POINTS, step)
+    grow = PIXELS * photons * (np.fft.fft(parts_of_photon(cloud)) - 1)
     found = np.fft.ifft(np.exp(grow - (omega * sigma) ** 2 / 2)).real
-    signal = np.arange(_POINTS) * step
+    signal = np.arange(POINTS) * step
     # signals below 0 stand at the end
     far = signal > signal[-1] * 0.9
-    return np.where(far, signal - _POINTS * step, signal), np.maximum(found, 0)
+    return np.where(far, signal - POINTS * step, signal), np.maximum(found, 0)
 
 
 @lru_cache(maxsize=4)
-def _parts(cloud: float) -> _Array:
-    """Share of the photons of the nine pixels around that leave each part of their charge in the middle one."""
+def parts_of_photon(cloud: float, lines: Lines = ONE_LINE) -> _Array:
+    """Charge that a photon leaves in a pixel, when it hits somewhere in the nine pixels around.
+
+    Parameters
+    ----------
+    cloud : float, pixels
+        Standard deviation of the charge of a photon; 0 shares nothing.
+    lines : tuple of (float, float)
+        Of the light: energy in units of the first one's, and share of the photons.
+
+    Returns
+    -------
+    (8192,) float64
+        Share of the photons that leave each charge, in steps of 1/132 of a photon of the first line; the sum is 1.
+        Not to be changed.
+    """
     place = (np.arange(_PLACES) + 0.5) / _PLACES * 2 * _REACH - _REACH
     inside = np.array([_share(one, cloud) for one in place])
-    part = np.multiply.outer(inside, inside).ravel() * _OF_PHOTON
-    low = np.floor(part).astype(int)
-    above = part - low
-    found = np.bincount(low, 1 - above, _POINTS) + np.bincount(low + 1, above, _POINTS)
+    part = np.multiply.outer(inside, inside).ravel()
+    found = np.zeros(POINTS)
+    for energy, weight in lines:
+        low = np.floor(part * energy * OF_PHOTON).astype(int)
+        above = part * energy * OF_PHOTON - low
+        found += weight * (np.bincount(low, 1 - above, POINTS) + np.bincount(low + 1, above, POINTS))
     return np.asarray(found / part.size)
 
 

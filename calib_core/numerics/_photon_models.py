@@ -1,0 +1,171 @@
+"""Expected counts in the bins of a histogram, and their derivatives, of three models of photon peaks.
+
+Bins have the middles ``axis[0] + b axis[1]``. A bin is as wide as it is by a wider noise, σ² + width² / 12. Parameters
+are in the order of :data:`calib_core.numerics.photon_peaks.MODELS`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calib_core.numerics.kernels import njit
+
+#: Models: charge that is shared, free Gaussians, Gaussians at equal distances with shelves between.
+SHARED, FREE, SHELVES = range(3)
+#: Standard deviations to which a normal density is tabulated, steps of one, and peaks of a model with shelves.
+REACH, PER_SIGMA, PEAKS = 9, 64, 16
+#: A Poisson number whose probability is smaller than this changes nothing.
+_IMPROBABLE = 1e-9
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def expect(model, theta, axis, tables, curve, expected, slopes):  # type: ignore[no-untyped-def]
+    """Fill in the expected counts, (bins,), and their derivatives, (parameters, bins)."""
+    templates, numbers, normal = tables
+    if model == SHARED:
+        _shared(theta, axis, templates, numbers, curve, expected, slopes)
+    elif model == FREE:
+        _free(theta, axis, normal, expected, slopes)
+    else:
+        _shelves(theta, axis, normal, expected, slopes)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _shared(theta, axis, templates, numbers, curve, expected, slopes):  # type: ignore[no-untyped-def]
+    """Entries, photons, gain, position of no photon, logarithm of noise over gain."""
+    total, photons, gain, zero, noise = theta[0], theta[1], theta[2], theta[3], theta[4]
+    first, step = numbers[0], numbers[1]
+    begin, stride = ((axis[0] - zero) / gain - first) / step, axis[1] / (gain * step)
+    low = max(int(begin) - 1, 0)
+    high = min(int(begin + stride * (expected.size - 1)) + 3, templates.shape[2])
+    _weigh(templates, numbers, photons, noise, low, high, curve)
+    height = total * axis[1] / gain
+    for b in range(expected.size):
+        place = begin + stride * b
+        i = min(max(int(place), low + 1), high - 3)
+        t = place - i
+        u, v, w = t + 1, t - 1, t - 2
+        c0, c1, c2, c3 = -t * v * w / 6, u * v * w / 2, -u * t * w / 2, u * t * v / 6
+        value = c0 * curve[0, i - 1] + c1 * curve[0, i] + c2 * curve[0, i + 1] + c3 * curve[0, i + 2]
+        of_photons = c0 * curve[1, i - 1] + c1 * curve[1, i] + c2 * curve[1, i + 1] + c3 * curve[1, i + 2]
+        of_noise = c0 * curve[2, i - 1] + c1 * curve[2, i] + c2 * curve[2, i + 1] + c3 * curve[2, i + 2]
+        tt = 3 * t * t
+        of_place = ((-tt + 6 * t - 2) / 6 * curve[0, i - 1] + (tt - 4 * t - 1) / 2 * curve[0, i]
+                    + (-tt + 2 * t + 2) / 2 * curve[0, i + 1] + (tt - 1) / 6 * curve[0, i + 2]) / step
+        expected[b] = height * value
+        slopes[0, b] = axis[1] / gain * value
+        slopes[1, b] = height * of_photons
+        slopes[2, b] = -height / gain * (value + of_place * (first + step * place))
+        slopes[3, b] = -height / gain * of_place
+        slopes[4, b] = height * of_noise
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _weigh(templates, numbers, photons, noise, low, high, curve):  # type: ignore[no-untyped-def]
+    """Density of some photons at a noise, and its derivatives by both, from ``low`` to ``high``."""
+    place = (noise - numbers[2]) / numbers[3]
+    j = min(max(int(place), 1), templates.shape[0] - 3)
+    t = place - j
+    u, v, w, tt = t + 1, t - 1, t - 2, 3 * t * t
+    c0, c1, c2, c3 = -t * v * w / 6, u * v * w / 2, -u * t * w / 2, u * t * v / 6
+    d0, d1, d2, d3 = (-tt + 6 * t - 2) / 6, (tt - 4 * t - 1) / 2, (-tt + 2 * t + 2) / 2, (tt - 1) / 6
+    curve[:, low:high] = 0
+    mean = photons * numbers[4]
+    before, chance = 0.0, _exp_of_minus(mean)
+    for n in range(templates.shape[1]):
+        if n > mean and chance < _IMPROBABLE:
+            break
+        of_photons, of_noise = (before - chance) * numbers[4], chance / numbers[3]
+        for i in range(low, high):
+            h0, h1, h2, h3 = (templates[j - 1, n, i], templates[j, n, i], templates[j + 1, n, i],
+                              templates[j + 2, n, i])
+            value = c0 * h0 + c1 * h1 + c2 * h2 + c3 * h3
+            curve[0, i] += chance * value
+            curve[1, i] += of_photons * value
+            curve[2, i] += of_noise * (d0 * h0 + d1 * h1 + d2 * h2 + d3 * h3)
+        before, chance = chance, chance * mean / (n + 1)
+
+
+@njit(nogil=True, cache=True)
+def _exp_of_minus(x):  # type: ignore[no-untyped-def]
+    """Exponential of −x, x ≥ 0, by a series; a library's would depend on the processor in its last bit."""
+    halvings = 0
+    while x > 0.5:
+        x /= 2
+        halvings += 1
+    term = total = 1.0
+    for i in range(1, 16):
+        term *= -x / i
+        total += term
+    for _ in range(halvings):
+        total *= total
+    return total
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _normal_at(z, normal):  # type: ignore[no-untyped-def]
+    """Normal density and its integral, by cubics that have their derivatives at the points of the table."""
+    if not abs(z) < REACH:
+        return 0.0, 1.0 if z > 0 else 0.0
+    place = (z + REACH) * PER_SIGMA
+    i = int(place)
+    t = place - i
+    h, z0 = 1 / PER_SIGMA, i / PER_SIGMA - REACH
+    p, q = normal[0, i], normal[0, i + 1]
+    a, b = t * t * (3 - 2 * t), t * (1 - t) * h
+    density = p + a * (q - p) + b * (-(1 - t) * z0 * p + t * (z0 + h) * q)
+    return density, normal[1, i] + a * (normal[1, i + 1] - normal[1, i]) + b * ((1 - t) * p - t * q)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _free(theta, axis, normal, expected, slopes):  # type: ignore[no-untyped-def]
+    """Entries, position and standard deviation of each peak."""
+    expected[:] = 0
+    for k in range(0, theta.size, 3):
+        total, middle, sigma = theta[k], theta[k + 1], theta[k + 2]
+        for b in range(expected.size):
+            z = (axis[0] + b * axis[1] - middle) / sigma
+            share = _normal_at(z, normal)[0] * axis[1] / sigma
+            expected[b] += total * share
+            slopes[k, b] = share
+            slopes[k + 1, b] = total * share * z / sigma
+            slopes[k + 2, b] = total * share * (z * z - 1) / sigma
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _shelves(theta, axis, normal, expected, slopes):  # type: ignore[no-untyped-def]
+    """Entries, photons, gain, position of no photon, its standard deviation, what a photon adds, share of shelves."""
+    total, photons, gain, zero, sigma, growth, part = theta
+    expected[:] = 0
+    slopes[:] = 0
+    chance, before = _exp_of_minus(photons), 0.0
+    for k in range(PEAKS):
+        wide = np.sqrt(sigma * sigma + k * growth * growth)
+        flat = part if k else 0.0
+        for b in range(expected.size):
+            x = axis[0] + b * axis[1] - zero
+            z = (x - k * gain) / wide
+            peak = _normal_at(z, normal)[0] * axis[1] / wide
+            shelf = of_gain = of_zero = of_sigma = 0.0
+            if k:
+                low, up = (x - (k - 1) * gain) / sigma, (x - k * gain) / sigma
+                d0, a0 = _normal_at(low, normal)
+                d1, a1 = _normal_at(up, normal)
+                each = axis[1] / gain
+                shelf = each * (a0 - a1)
+                of_gain = each * (k * d1 - (k - 1) * d0) / sigma - shelf / gain
+                of_zero = each * (d1 - d0) / sigma
+                of_sigma = each * (up * d1 - low * d0) / sigma
+            value = (1 - flat) * peak + flat * shelf
+            whole, of_wide = total * chance, (1 - flat) * peak * (z * z - 1) / (wide * wide)
+            expected[b] += whole * value
+            slopes[0, b] += chance * value
+            slopes[1, b] += total * (before - chance) * value
+            slopes[2, b] += whole * ((1 - flat) * peak * z * k / wide + flat * of_gain)
+            slopes[3, b] += whole * ((1 - flat) * peak * z / wide + flat * of_zero)
+            slopes[4, b] += whole * (of_wide * sigma + flat * of_sigma)
+            slopes[5, b] += whole * of_wide * k * growth
+            slopes[6, b] += whole * (shelf - peak) if k else 0.0
+        before, chance = chance, chance * photons / (k + 1)
+        if k >= photons and chance < _IMPROBABLE:
+            break
