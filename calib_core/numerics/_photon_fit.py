@@ -14,7 +14,7 @@ from calib_core.numerics.kernels import njit
 FITTED, AT_END, FEW_ENTRIES, FAILED, FAINT, BRIGHT = range(6)
 
 #: Steps of a fit at most.
-_STEPS = 60
+_STEPS = 100
 #: It has ended when the next step is shorter than the square root of this, in standard errors.
 _SHORT = 1e-6
 #: Damping at first, what it is changed by, and with more of it there is no way up.
@@ -46,27 +46,22 @@ def _one(model, data, axis, tables, bounds, background, work, theta, covariance)
     """The most likely parameters in place of the start, their covariance, status and χ²."""
     curve, expected, slopes, matrix, vectors = work
     gradient, step, tried = vectors[0], vectors[1], vectors[2]
-    damping, ended = _DAMPING, False
-    likely = _at(model, data, axis, tables, background, theta, curve, expected, slopes)
+    damping, likely, ended = _DAMPING * _CHANGE, -np.inf, False
+    tried[:] = theta
     for _ in range(_STEPS):
-        _inform(data, expected, slopes, covariance, gradient)
-        while not ended and damping < _MOST:
-            length = _step(covariance, gradient, theta, bounds, damping, matrix, step)
-            for i in range(theta.size):
-                tried[i] = min(max(theta[i] + step[i], bounds[0, i]), bounds[1, i])
-            now = _at(model, data, axis, tables, background, tried, curve, expected, slopes)
-            ended = length < _SHORT
-            if now >= likely or ended:
-                break
+        now = _at(model, data, axis, tables, background, tried, curve, expected, slopes)
+        if now >= likely or ended:
+            theta[:] = tried
+            likely, damping = now, max(damping / _CHANGE, 1e-9)
+            _inform(data, expected, slopes, covariance, gradient)
+        else:
             damping *= _CHANGE
-        if not damping < _MOST:
+        if ended or not damping < _MOST:
             break
-        theta[:] = tried
-        likely, damping = now, max(damping / _CHANGE, 1e-9)
-        if ended:
-            break
-    likely = _at(model, data, axis, tables, background, theta, curve, expected, slopes)
-    _inform(data, expected, slopes, covariance, gradient)
+        length = _step(covariance, gradient, theta, bounds, damping, matrix, step)
+        for i in range(theta.size):
+            tried[i] = min(max(theta[i] + step[i], bounds[0, i]), bounds[1, i])
+        ended = length < _SHORT
     ends = _bounded(theta, bounds)
     if not _invert(covariance, matrix, theta, bounds) or not ended:
         return FAILED, np.nan, np.nan
@@ -166,24 +161,27 @@ def _bounded(theta, bounds):  # type: ignore[no-untyped-def]
     """How many parameters are at an end of their range; 0 is no end of those that may be nothing."""
     ends = 0
     for i in range(theta.size):
-        ends += (theta[i] <= bounds[0, i]) & (bounds[0, i] != 0) | (theta[i] >= bounds[1, i])
+        ends += (theta[i] <= bounds[0, i]) & (bounds[0, i] != 0) | (theta[i] >= bounds[1, i]) & (bounds[1, i] != 0)
     return ends
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _invert(information, matrix, theta, bounds):  # type: ignore[no-untyped-def]
-    """Covariance in place of the information, 0 of parameters at an end; False where there is none."""
+    """Covariance in place of the information, 0 of parameters at an end, endless of those that nothing tells of."""
     for i in range(theta.size):
         for j in range(theta.size):
             matrix[i, j] = information[i, j]
     for i in range(theta.size):
-        if (theta[i] <= bounds[0, i]) | (theta[i] >= bounds[1, i]):
+        if (theta[i] <= bounds[0, i]) | (theta[i] >= bounds[1, i]) | (information[i, i] == 0):
             _keep(matrix, i)
     if not _factor(matrix):
         return False
     for i in range(theta.size):
+        known = information[i, i] > 0
         information[i] = 0
-        if theta[i] > bounds[0, i] and theta[i] < bounds[1, i]:
+        if not known:
+            information[i, i] = np.inf
+        elif theta[i] > bounds[0, i] and theta[i] < bounds[1, i]:
             information[i, i] = 1
             _solve(matrix, information[i])
     return True

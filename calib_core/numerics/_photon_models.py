@@ -1,7 +1,7 @@
 """Expected counts in the bins of a histogram, and their derivatives, of three models of photon peaks.
 
-Bins have the middles ``axis[0] + b axis[1]``. A bin is as wide as it is by a wider noise, σ² + width² / 12. Parameters
-are in the order of :data:`calib_core.numerics.photon_peaks.MODELS`.
+Bins have the middles ``axis[0] + b axis[1]``. That they are wide is a wider noise, σ² + width² / 12. Parameters are
+in the order of :data:`calib_core.numerics.photon_peaks.MODELS`.
 """
 
 from __future__ import annotations
@@ -118,12 +118,23 @@ def _normal_at(z, normal):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def _reached(axis, low, high, sigma, bins):  # type: ignore[no-untyped-def]
+    """First and last of the bins that a peak, or what is between two, reaches."""
+    first = (low - REACH * sigma - axis[0]) / axis[1]
+    last = (high + REACH * sigma - axis[0]) / axis[1] + 1
+    return int(min(max(first, 0.0), bins)), int(min(max(last, 0.0), bins))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def _free(theta, axis, normal, expected, slopes):  # type: ignore[no-untyped-def]
-    """Entries, position and standard deviation of each peak."""
-    expected[:] = 0
-    for k in range(0, theta.size, 3):
+    """Entries, position and standard deviation of each peak, and entries that lie anywhere."""
+    last = theta.size - 1
+    slopes[last] = 1 / expected.size
+    expected[:] = theta[last] / expected.size
+    for k in range(0, last, 3):
         total, middle, sigma = theta[k], theta[k + 1], theta[k + 2]
-        for b in range(expected.size):
+        slopes[k : k + 3] = 0
+        for b in range(*_reached(axis, middle, middle, sigma, expected.size)):
             z = (axis[0] + b * axis[1] - middle) / sigma
             share = _normal_at(z, normal)[0] * axis[1] / sigma
             expected[b] += total * share
@@ -141,8 +152,8 @@ def _shelves(theta, axis, normal, expected, slopes):  # type: ignore[no-untyped-
     chance, before = _exp_of_minus(photons), 0.0
     for k in range(PEAKS):
         wide = np.sqrt(sigma * sigma + k * growth * growth)
-        flat = part if k else 0.0
-        for b in range(expected.size):
+        flat, begin = (part, (k - 1) * gain) if k else (0.0, 0.0)
+        for b in range(*_reached(axis, zero + begin, zero + k * gain, wide, expected.size)):
             x = axis[0] + b * axis[1] - zero
             z = (x - k * gain) / wide
             peak = _normal_at(z, normal)[0] * axis[1] / wide

@@ -1,9 +1,9 @@
 """Densities of the signals of a number of photons that share charge, at steps of the noise.
 
-A pixel that n photons reach has the density h_n: what n photons leave, smeared by the noise. With λ photons on a pixel
-the number that reach it is a Poisson number with the mean 9 λ (1 − q₀), where q₀ is the share of the photons hitting
-the nine pixels around that leave nothing. So the density at any λ is a weighted sum of these, without an error; between
-steps of the noise it is interpolated.
+A pixel that n photons reach has the density h_n: what n photons leave, smeared by the noise. With λ photons on a
+pixel the number that reach it is a Poisson number with the mean 9 λ (1 − q₀), where q₀ is the share of the photons
+hitting the nine pixels around that leave nothing. So the density at any λ is a weighted sum of these, without an
+error; between steps of the noise it is interpolated.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Peaks of 0, 1, 2, … photons in many histograms of flat light: gain, photons and noise of each, by three models.
 
 *Shared* charge, the default, is a compound Poisson process: photons of one or several lines hit anywhere, and each
-leaves in a pixel the part of a Gaussian cloud that falls into it; :mod:`calib_core.numerics._photon_templates` has the
-densities. The cloud is that of all pixels together and is found by :func:`common_cloud`. Its gain is that of a whole
-photon: a part of the charge that lies in neighbours shifts no peak of it.
+leaves in a pixel the part of a Gaussian cloud that falls into it; :mod:`calib_core.numerics._photon_templates` has
+the densities. The cloud is that of all pixels together and is found by :func:`common_cloud`. The gain is that of a
+whole photon: charge that lies in neighbours shifts no peak.
 
 *Shelves* are Gaussians at p + k g with heights of a Poisson number, and flat parts between them in place of shared
 charge; *free* Gaussians have nothing in common. Both are there to compare: they are 1 to 5 % low where charge is
@@ -219,7 +219,7 @@ def fit_shelves(counts: _Array, edges: _Array, start: Start, *, min_entries: int
 
 
 def fit_free(
-    counts: _Array, edges: _Array, first: _Array, ranges: _Array, *, min_entries: int = 1000,
+    counts: _Array, edges: _Array, first: _Array, ranges: _Array, *, flat: bool = False, min_entries: int = 1000,
 ) -> PeakFits:
     """Fit Gaussians that have nothing in common to histograms.
 
@@ -231,11 +231,14 @@ def fit_free(
         Position and standard deviation of each peak to begin with.
     ranges : (2, peaks, 2) float64, ADU
         Least and largest of these.
+    flat : bool
+        Whether there may be samples that lie anywhere in the window.
 
     Returns
     -------
     PeakFits
-        ``entries``, ``position`` and ``width`` of each peak with its number, such as ``position 0``.
+        ``entries``, ``position`` and ``width`` of each peak with its number, such as ``position 0``; ``flat`` are the
+        samples that lie anywhere.
 
     Raises
     ------
@@ -246,18 +249,19 @@ def fit_free(
     peaks = first.shape[1]
     if first.shape != (len(counts), peaks, 2) or ranges.shape != (2, peaks, 2) or not (ranges[0] < ranges[1]).all():
         raise ValueError(f"peaks of shape {first.shape} and ranges of shape {ranges.shape} do not fit the histograms")
-    begin, bounds = np.empty((len(counts), peaks, 3)), np.zeros((2, peaks, 3))
-    begin[..., 1:], bounds[..., 1:], bounds[1, :, 0] = np.clip(first, *ranges), ranges, np.inf
-    begin[..., 0] = _near(counts, edges, begin[..., 1], begin[..., 2])
-    widths = begin[..., 2], bounds[..., 2]
-    for one in widths:
-        one[:] = _wide(one, axis)
-    found = _fitted(FREE, counts, axis, begin.reshape(len(counts), -1), bounds.reshape(2, -1), min_entries)
+    begin, bounds = np.zeros((len(counts), 3 * peaks + 1)), np.zeros((2, 3 * peaks + 1))
+    places, ends = np.clip(first, *ranges), np.array(ranges, np.float64)
+    begin[:, :-1:3] = _near(counts, edges, places[..., 0], places[..., 1])
+    begin[:, 1:-1:3], begin[:, 2::3] = places[..., 0], _wide(places[..., 1], axis)
+    bounds[:, 1:-1:3], bounds[:, 2::3], bounds[1, :-1:3] = ends[..., 0], _wide(ends[..., 1], axis), np.inf
+    begin[:, -1], bounds[1, -1] = (0.1 * counts.sum(axis=1), np.inf) if flat else (0, 0)
+    found = _fitted(FREE, counts, axis, begin, bounds, min_entries)
     return _narrowed(found, axis, list(range(2, 3 * peaks, 3)))
 
 
 def common_cloud(
-    counts: _Array, edges: _Array, start: Start, lines: Lines = ONE_LINE, *, between: tuple[float, float] = (0.01, 0.12),
+    counts: _Array, edges: _Array, start: Start, lines: Lines = ONE_LINE, *,
+    between: tuple[float, float] = (0.01, 0.12),
 ) -> tuple[float, float]:
     """The cloud with which histograms of pixels, each with its own gain, are likeliest.
 
@@ -321,7 +325,7 @@ def frames_needed(frames: _Array, gain: _Array, error: _Array, wanted: float) ->
     -------
     array
     """
-    return np.asarray(frames) * (np.asarray(error) / np.asarray(gain) / wanted) ** 2
+    return np.asarray(frames * (error / gain / wanted) ** 2)
 
 
 def _axis(counts: _Array, edges: _Array, least: int) -> _Array:
@@ -374,9 +378,9 @@ def _fitted(
             np.empty((parameters, parameters)), np.empty((3, parameters)))
     _fit.fit(model, writable(counts), axis, (*templates, _normal()), first, bounds, BACKGROUND, int(least), work,
              values, covariance, quality, status)
-    names = MODELS.get(model) or tuple(
-        f"{name} {k}" for k in range(parameters // 3) for name in ("entries", "position", "width"))
-    return PeakFits(names, values, covariance, *quality, counts.sum(axis=1, dtype=np.int64), status)
+    names = MODELS.get(model) or (*(
+        f"{name} {k}" for k in range(parameters // 3) for name in ("entries", "position", "width")), "flat")
+    return PeakFits(names, values, covariance, quality[0], quality[1], counts.sum(axis=1, dtype=np.int64), status)
 
 
 @lru_cache(maxsize=1)

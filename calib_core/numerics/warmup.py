@@ -24,6 +24,7 @@ from calib_core.numerics import (
     normality,
     operations,
     order,
+    photon_peaks,
     residuals,
     robust,
     scan_fits,
@@ -106,8 +107,14 @@ def _calls() -> list[Callable[[], object]]:
         lambda: median.refine(values, near - near),
         lambda: checksums.fletcher32(np.ones(3, np.uint8)),
         *_of_scans(np.arange(8, dtype=np.int32), np.ones((1, 8), np.uint16), np.zeros((1, 8), np.uint8)),
+        *_of_light(np.ones((1, 8), np.uint32), np.arange(9.0)),
         *_of_corrections(block, gain, slot),
     ]
+
+
+def _of_light(counts: Array, edges: Array) -> list[Callable[[], object]]:
+    start = photon_peaks.Start(3.0, 1.0)
+    return [lambda: photon_peaks.fit_shelves(counts, edges, start)]  # all models are in one kernel
 
 
 def _of_scans(x: Array, series: Array, label: Array) -> list[Callable[[], object]]:
