@@ -19,6 +19,9 @@ _STEPS = 100
 _SHORT = 1e-6
 #: Damping at first, what it is changed by, and with more of it there is no way up.
 _DAMPING, _CHANGE, _MOST = 1e-3, 10.0, 1e8
+#: It grows or shrinks where a step has gained less or more than these parts of what it should: where the model does
+#: not fit, the likelihood may bend more than its information says.
+_POOR, _GOOD = 0.25, 0.6
 #: Expected counts below which χ² is no measure.
 _TOLD = 1.0
 
@@ -46,13 +49,15 @@ def _one(model, data, axis, tables, bounds, background, work, theta, covariance)
     """The most likely parameters in place of the start, their covariance, status and χ²."""
     curve, expected, slopes, matrix, vectors = work
     gradient, step, tried = vectors[0], vectors[1], vectors[2]
-    damping, likely, ended = _DAMPING * _CHANGE, -np.inf, False
+    damping, likely, length, ended = _DAMPING, -np.inf, 0.0, False
     tried[:] = theta
     for _ in range(_STEPS):
         now = _at(model, data, axis, tables, background, tried, curve, expected, slopes)
         if now >= likely or ended:
             theta[:] = tried
-            likely, damping = now, max(damping / _CHANGE, 1e-9)
+            part = (now - likely) / (length / 2)
+            damping = max(damping / _CHANGE, 1e-9) if part > _GOOD else damping * _CHANGE if part < _POOR else damping
+            likely = now
             _inform(data, expected, slopes, covariance, gradient)
         else:
             damping *= _CHANGE

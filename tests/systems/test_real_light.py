@@ -68,7 +68,7 @@ def test_peaks_of_an_asic_tell_its_gain(asic, real_data):
             mean = total * BIN * norm.pdf(x, middle, np.hypot(width, BIN * 12**-0.5)) + ground / len(x) + share
             return float(2 * (mean.sum() - (counts * np.log(mean)).sum()))
 
-        fit = Minuit(cost, *(one.values[0] * 1.01))
+        fit = Minuit(cost, *(one.values[0] * 1.01), name=("total", "middle", "width", "ground"))
         fit.errordef, fit.tol = 1, 1e-3
         fit.limits["total"] = fit.limits["width"] = fit.limits["ground"] = (0, None)
         fit.migrad()
@@ -76,6 +76,16 @@ def test_peaks_of_an_asic_tell_its_gain(asic, real_data):
         assert fit.valid
         for i, value in enumerate(one.values[0]):
             assert value == pytest.approx(fit.values[i], abs=0.1 * fit.errors[i])
+
+
+@pytest.mark.parametrize("asic", range(8))
+def test_halves_of_the_frames_tell_the_same_distance(asic, real_data):
+    values = signals(real_data / "jungfrau_m049" / "jungfrau_m049.h5")[asic]
+    found = []
+    for half in (values[:4], values[4:]):
+        place = [float(one["position 0"][0]) for one, _, _ in comb(half[np.isfinite(half)])]
+        found.append((place[2] - place[0]) / 2)
+    assert found[0] == pytest.approx(found[1], rel=0.01)
 
 
 def test_fe55_line_of_lsst_is_found_in_spite_of_wild_amplitudes(real_data):
