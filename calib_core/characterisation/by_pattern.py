@@ -1,4 +1,4 @@
-"""One run per pattern of charged columns: which run is which, by the data, and what slow control says of it."""
+"""One run per pattern of charged pixels: which run is which, by the data, and what slow control says of it."""
 
 from __future__ import annotations
 
@@ -7,63 +7,79 @@ from pathlib import Path
 
 import numpy as np
 
-from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, RunFacts
+from calib_core.characterisation.inputs import Arranged, Arrangement, Input, RunFacts
 from calib_core.detector import DetectorType
 from calib_core.detector.injection import Injection
 from calib_core.errors import BadInput
 from calib_core.ranges import format_numbers
 
-SCAN = Input("scan", "scan", many=True, help="runs of the scan, one per pattern of charged columns, in any order")
-#: A column is charged where it changes so many times as much as half of the columns do at most, and by so much.
+SCAN = Input("scan", "scan", many=True, help="runs of the scan, one per pattern of charged pixels, in any order")
+#: A line of pixels is charged where it changes so many times as much as half of them do at most, and by so much.
 _TIMES, _LEAST = 10.0, 50.0
 #: Trains may be lost, but no more than so many for each that is there, and some more.
 _GAPS, _SPARE = 4, 100
 
 
-def arrange(kind: DetectorType, given: Given, keep: bool) -> Arrangement:
-    """Decide which run charges the columns of which pattern.
+def arrange(kind: DetectorType, injection: Injection, runs: Sequence[RunFacts], keep: bool) -> Arrangement:
+    """Decide which run charges the pixels of which pattern.
 
     Parameters
     ----------
     kind : DetectorType
-        With its injection.
-    given : mapping
-        Runs of the input ``scan``.
+    injection : Injection
+        One of its sources.
+    runs : sequence of RunFacts
+        In the order in which they were given.
     keep : bool
         Take the order as given for that of the patterns, whatever the data say.
 
     Raises
     ------
     BadInput
-        A run charges no columns, or others than those of patterns; there are more runs than patterns.
+        A run charges no pixels, or others than those of patterns; there are more runs than patterns.
     """
-    injection, runs = kind.injection, given.get(SCAN.name, ())
-    if injection is None:
-        raise BadInput(f"{kind.title} does not charge its pixels by itself, so it has no such scans.")
     if len(runs) > len(injection.patterns):
         raise BadInput(f"{len(runs)} runs were given; a scan of {kind.title} has {len(injection.patterns)}, one for "
-                       "each pattern of charged columns.")
+                       f"each pattern of charged {injection.lines}.")
     for run in runs:
-        _check_trains(run)
-        _check_gain(kind, run)
-    found = {run.path: _patterns(injection, run) for run in runs}
+        check_run(kind, run)
+    found = {run.path: patterns_of(injection, run) for run in runs}
     numbers = list(range(len(runs))) if keep else [_number(run, found[run.path]) for run in runs]
     taken: dict[int, Arranged] = {}
     for place, (number, run) in enumerate(zip(numbers, runs, strict=True)):
-        origin = "as given" if keep else "its columns that are charged"
+        origin = "as given" if keep else f"its {injection.lines} that are charged"
         arranged = Arranged(f"{SCAN.name}/{number}", SCAN, run, origin, number != place, {"pattern": number})
         taken.setdefault(number, arranged)
     in_order = tuple(taken[number] for number in sorted(taken))
-    notes = (*_moved(in_order), *_twice(in_order, runs, numbers), *_others(runs, found, numbers),
+    notes = (*_moved(injection, in_order), *_twice(injection, in_order, runs, numbers),
+             *_others(injection, runs, found, numbers),
              *_missing(injection, in_order), *_told(runs, numbers, keep))
     return Arrangement(in_order, notes)
 
 
-def charged(run: RunFacts) -> tuple[int, ...]:
-    """Columns (fast_scan) that a run charges.
+def check_run(kind: DetectorType, run: RunFacts) -> None:
+    """Refuse a run that can be no scan.
 
     Parameters
     ----------
+    kind : DetectorType
+    run : RunFacts
+
+    Raises
+    ------
+    BadInput
+        Its trains lie far apart, or it is of a fixed gain.
+    """
+    _check_trains(run)
+    _check_gain(kind, run)
+
+
+def charged(injection: Injection, run: RunFacts) -> tuple[int, ...]:
+    """Lines of pixels that a run charges.
+
+    Parameters
+    ----------
+    injection : Injection
     run : RunFacts
 
     Raises
@@ -73,12 +89,12 @@ def charged(run: RunFacts) -> tuple[int, ...]:
     """
     changes = np.array(run.scan.changes if run.scan else ())
     if not changes.size:
-        raise BadInput(f"Run {run.label} has no frames to tell which columns it charges.")
-    columns = np.flatnonzero(changes > max(_LEAST, _TIMES * float(np.median(changes))))
-    if not columns.size:
-        raise BadInput(f"Run {run.label} charges no columns: none changes by more than {changes.max():.0f} ADU. Give "
-                       "the runs of a scan of the pulse capacitor.")
-    return tuple(columns.tolist())
+        raise BadInput(f"Run {run.label} has no frames to tell which {injection.lines} it charges.")
+    lines = np.flatnonzero(changes > max(_LEAST, _TIMES * float(np.median(changes))))
+    if not lines.size:
+        raise BadInput(f"Run {run.label} charges no {injection.lines}: none changes by more than {changes.max():.0f} "
+                       f"ADU. Give the runs of a scan of the {injection.title}.")
+    return tuple(lines.tolist())
 
 
 def _check_trains(run: RunFacts) -> None:
@@ -96,14 +112,25 @@ def _check_gain(kind: DetectorType, run: RunFacts) -> None:
                        "scan is recorded in adaptive gain.")
 
 
-def _patterns(injection: Injection, run: RunFacts) -> tuple[int, ...]:
-    """Patterns that a run charges, nearly always one."""
-    columns = set(charged(run))
-    whole = tuple(number for number, own in enumerate(injection.patterns) if columns.issuperset(own))
-    rest = columns.difference(*(injection.patterns[number] for number in whole)) if whole else columns
+def patterns_of(injection: Injection, run: RunFacts) -> tuple[int, ...]:
+    """Patterns that a run charges, nearly always one.
+
+    Parameters
+    ----------
+    injection : Injection
+    run : RunFacts
+
+    Raises
+    ------
+    BadInput
+        It charges none, or others than those of patterns.
+    """
+    lines = set(charged(injection, run))
+    whole = tuple(number for number, own in enumerate(injection.patterns) if lines.issuperset(own))
+    rest = lines.difference(*(injection.patterns[number] for number in whole)) if whole else lines
     if rest:
-        raise BadInput(f"Run {run.label} charges the columns {format_numbers(sorted(rest))}, which are no whole "
-                       "pattern; its scan cannot be used.")
+        raise BadInput(f"Run {run.label} charges the {injection.lines} {format_numbers(sorted(rest))}, which are no "
+                       "whole pattern; its scan cannot be used.")
     return whole
 
 
@@ -113,33 +140,38 @@ def _number(run: RunFacts, found: Sequence[int]) -> int:
     return told if told is not None and told in found else found[0]
 
 
-def _moved(arranged: Sequence[Arranged]) -> Iterator[str]:
+def _moved(injection: Injection, arranged: Sequence[Arranged]) -> Iterator[str]:
     if any(one.moved for one in arranged):
         order = ", ".join(f"{one.at['pattern']} = {one.run.label}" for one in arranged if one.run)
-        yield f"Runs re-ordered by the columns that they charge; patterns: {order}."
+        yield f"Runs re-ordered by the {injection.lines} that they charge; patterns: {order}."
 
 
-def _twice(arranged: Sequence[Arranged], runs: Sequence[RunFacts], numbers: Sequence[int]) -> Iterator[str]:
+def _twice(
+    injection: Injection, arranged: Sequence[Arranged], runs: Sequence[RunFacts], numbers: Sequence[int],
+) -> Iterator[str]:
     used = {one.run.path for one in arranged if one.run}
     first = {one.at["pattern"]: one.run.label for one in arranged if one.run}
     for run, number in zip(runs, numbers, strict=True):
         if run.path not in used:
-            yield f"Run {run.label} charges the same columns as {first[number]}, pattern {number}; it is left out."
+            yield (f"Run {run.label} charges the same {injection.lines} as {first[number]}, pattern {number}; it is "
+                   "left out.")
 
 
-def _others(runs: Sequence[RunFacts], found: Mapping[Path, tuple[int, ...]], numbers: Sequence[int]) -> Iterator[str]:
+def _others(
+    injection: Injection, runs: Sequence[RunFacts], found: Mapping[Path, tuple[int, ...]], numbers: Sequence[int],
+) -> Iterator[str]:
     for run, number in zip(runs, numbers, strict=True):
         if more := [one for one in found[run.path] if one != number]:
-            yield (f"Run {run.label} charges the columns of pattern {format_numbers(more)} too; those pixels are "
-                   "flagged, since they may be charged twice.")
+            yield (f"Run {run.label} charges the {injection.lines} of pattern {format_numbers(more)} too; those "
+                   "pixels are flagged, since they may be charged twice.")
 
 
 def _missing(injection: Injection, arranged: Sequence[Arranged]) -> Iterator[str]:
     lacking = sorted(set(range(len(injection.patterns))) - {one.at["pattern"] for one in arranged})
     if lacking:
         share = sum(len(injection.patterns[one]) for one in lacking) / sum(map(len, injection.patterns))
-        yield (f"No run charges the columns of pattern {format_numbers(lacking)}: {100 * share:.3g} % of the pixels "
-               "have no values and are flagged.")
+        yield (f"No run charges the {injection.lines} of pattern {format_numbers(lacking)}: {100 * share:.3g} % of "
+               "the pixels have no values and are flagged.")
 
 
 def _told(runs: Sequence[RunFacts], numbers: Sequence[int], keep: bool) -> Iterator[str]:

@@ -367,7 +367,7 @@ class Method(Knobs):
         """
         return sample_plot(samples, None, *moments(samples))
 
-    def key_at(self, context: Context, at: At, col: int | None = None) -> str:
+    def key_at(self, context: Context, at: At, pixel: tuple[int, int] | None = None) -> str:
         """Key of the arranged input whose samples a place has.
 
         Parameters
@@ -375,8 +375,8 @@ class Method(Knobs):
         context : Context
         at : mapping
             Indices along axes.
-        col : int, optional
-            Along fast_scan, where pixels have samples of different runs.
+        pixel : (int, int), optional
+            Row and column, where pixels have samples of different runs.
 
         Returns
         -------

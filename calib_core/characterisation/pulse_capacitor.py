@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from calib_core.axes import Array, At, Axis, Result
-from calib_core.characterisation import by_pattern
 from calib_core.characterisation.checks import Check
-from calib_core.characterisation.inputs import Arrangement, Given, Input
 from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.scan_checks import StraightLines, Switched
-from calib_core.characterisation.scan_method import Known, ScanMethod, ScanSamples
+from calib_core.characterisation.scan_method import ScanMethod
 from calib_core.characterisation.scan_plots import Fitted, explanation_of
 from calib_core.characterisation.scan_rules import ScanRules
-from calib_core.characterisation.scan_series import ScanSeries
-from calib_core.characterisation.train_selection import TrainSelection
-from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
+from calib_core.characterisation.unit import Context, Maps, Unit
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import (
     BAD_PIXELS_PC,
@@ -37,27 +31,19 @@ from calib_core.numerics.scan_fits import HighLines, MediumFits, high_lines, med
 from calib_core.numerics.scan_regions import HIGH, MEDIUM, ScanRegions, scan_features, scan_regions
 from calib_core.params import Limits, knob
 
-#: Bytes of a sample that is kept of both planes, and of what is made of a pixel.
-_SAMPLE_BYTES, _RESULT_BYTES = 4, 4 * (len(PC_PARAMETERS) + len(PC_FIT) + 4) * 2
-#: Samples of so many pixels are fitted at once, with their regions and features.
-_TOGETHER_BYTES = 64 << 20
 _HIGH, _MEDIUM = 0, 1
 
 
-class PulseCapacitor(TrainSelection, ScanMethod):
+class PulseCapacitor(ScanMethod):
     """Lines of high and medium gain over the charge of a pulse capacitor, for each pixel and memory cell."""
 
+    source: ClassVar[str] = "capacitor"
+    values_of_pixel: ClassVar[int] = len(PC_PARAMETERS) + len(PC_FIT) + 4
     command: ClassVar[str] = "PC"
     title: ClassVar[str] = "Pulse capacitor"
     use_when: ClassVar[str] = "After a change of the operating condition, and some times a year."
     caution: ClassVar[str] = ("The ratio of gains is as good as the scan is long behind the switch: 1.3 % a pixel at "
                               "600 steps with the switch at 200, 5 % with it at 350.")
-    max_trains: int = knob(65536, ge=1, le=65536, unit="trains", help="Most trains used of each run")
-    min_trains: int = knob(50, ge=1, le=65536, unit="trains", help="Least trains a run must have")
-    max_lost: float = knob(20.0, ge=0, le=100, unit="%", help="Most of a run's trains that a module may have lost")
-
-    every_cell: int = knob(1, ge=1, le=1024, help="Take one memory cell in so many, for a quick look")
-    scan: Literal["mean", "first"] = knob("mean", help="Of runs with several whole scans: their mean, or the first")
     intervals: Literal["regions", "fixed"] = knob(
         "regions", help="Steps that lines are fitted to: those of the regions, or the same for all pixels")
     hg_range: Limits = knob((42.0, 122.0), unit="steps", expert=True, help="Fixed steps of high gain")
@@ -67,8 +53,6 @@ class PulseCapacitor(TrainSelection, ScanMethod):
     hg_part: float = knob(100.0, ge=10, le=100, unit="%", help="First part of high gain that its line is fitted to")
     fit_hook: bool = knob(True, help="Fit a hook at the begin of medium gain, an exponential beside the line")
     hook_c: Limits = knob((8.0, 160.0), unit="steps", expert=True, help="Least and largest length of the hook")
-    min_gain_step: float = knob(350.0, ge=1, le=16383, unit="ADU", expert=True,
-                                help="Least step of the gain signal between the stages")
     min_hg_points: int = knob(7, ge=4, le=10000, expert=True, help="Least samples of high gain")
     min_mg_points: int = knob(30, ge=6, le=10000, expert=True, help="Least samples of medium gain")
     slope_sigma: float = knob(5.0, ge=1, le=100, unit="σ", help="Soft limit of slopes about those of their ASIC")
@@ -76,54 +60,26 @@ class PulseCapacitor(TrainSelection, ScanMethod):
     lin_t: float = knob(5.0, ge=1, le=100, unit="σ", help="Largest curvature of high gain, in its error")
     lin_max: float = knob(0.03, ge=0, le=1, help="Largest residual of high gain, in units of the span of its signal")
 
-    def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
-        """The runs of the scan.
-
-        Returns
-        -------
-        tuple of Input
-        """
-        return (by_pattern.SCAN,)
-
-    def arrange(self, kind: DetectorType, given: Given, keep: bool) -> Arrangement:
-        """Which run charges which columns; BadInput where runs are no such scan.
-
-        Returns
-        -------
-        Arrangement
-            As :func:`by_pattern.arrange` finds it.
-        """
-        return by_pattern.arrange(kind, given, keep)
-
     def axes(self, context: Context) -> tuple[Axis, ...]:
-        """Memory cells, gain stages, entries of lines and fits, and what the runs charge.
+        """Those of scans, and entries of lines and fits, which are looked at side by side.
 
         Returns
         -------
         tuple of Axis
-            ``cell`` and ``gain``; ``parameter`` and ``quantity``, which are looked at side by side; ``pattern`` and
-            ``column`` of what the runs charge.
         """
-        kind = context.detector
-        number = len(kind.injection.patterns) if kind.injection else 0
-        return (
-            Axis("cell", "Memory cell", context.cells[::self.every_cell]),
-            Axis("gain", "Gain stage", tuple(stage.short for stage in kind.stages)),
-            Axis("parameter", "Parameter", PC_PARAMETERS, of_slot=True, value_units=PC_UNITS,
-                 first=("slope HG", "slope MG", "ratio", "threshold")),
-            Axis("quantity", "Quantity", PC_FIT, of_slot=True, value_units=PC_FIT_UNITS,
-                 first=("first switch", "curvature HG", "samples HG", "samples transition", "samples MG")),
-            Axis("pattern", "Pattern", tuple(range(number)), of_slot=True),
-            Axis("column", "Column", tuple(range(kind.shape[1])), of_slot=True),
-        )
+        return (*self.scan_axes(context),
+                Axis("parameter", "Parameter", PC_PARAMETERS, of_slot=True, value_units=PC_UNITS,
+                     first=("slope HG", "slope MG", "ratio", "threshold")),
+                Axis("quantity", "Quantity", PC_FIT, of_slot=True, value_units=PC_FIT_UNITS,
+                     first=("first switch", "curvature HG", "samples HG", "samples transition", "samples MG")))
 
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
-        """Lines, what is known of them, bad pixels, samples, and by how much columns change in runs.
+        """Lines, what is known of them, bad pixels, and what is found of the scans.
 
         Returns
         -------
         tuple of Result
-            Over (cell), and their own entries; flags over (gain, cell); changes (pattern, column) without pixels.
+            Over (cell), and their own entries; flags over (gain, cell).
         """
         return (
             Result("lines", "PC", "", "f4", "Lines over the steps of the scan: slopes in ADU per step, "
@@ -132,15 +88,7 @@ class PulseCapacitor(TrainSelection, ScanMethod):
                    role="flags", missing=float(BadPixels.NO_DARK_DATA)),
             Result("fits", "PC", "", "f4", "Errors of the lines, regions and quality of the fits",
                    over=("quantity", "cell")),
-            Result("samples", "Samples", "samples", "u4", "Samples of each pixel in the run that charges it",
-                   over=("cell",), role="count", missing=0.0),
-            Result("begins", "Begin of the scan", "trains", "f4", "First train of the scan that is taken, or of the "
-                   "first of several, counted from the first train of the run of each pattern",
-                   over=("pattern", "cell"), pixels=False, hidden=True),
-            Result("lengths", "Length of the scan", "steps", "f4", "Steps of the scan of each pattern",
-                   over=("pattern", "cell"), pixels=False, hidden=True),
-            Result("changes", "Change of columns", "ADU", "f4", "Range of each column's median signal in the run of "
-                   "each pattern", over=("pattern", "column"), pixels=False, hidden=True),
+            *self.scan_results(kind),
         )
 
     def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
@@ -155,89 +103,17 @@ class PulseCapacitor(TrainSelection, ScanMethod):
         return (ConstantOutput(SLOPES_PC, "lines"), ConstantOutput(FITS_PC, "fits"),
                 ConstantOutput(BAD_PIXELS_PC, "bad_pixels"))
 
-    def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
-        """All samples of a memory cell, and what is made of them.
-
-        Returns
-        -------
-        int
-            Bytes.
-        """
-        assert kind is not None
-        return kind.pixels * (samples * _SAMPLE_BYTES + _RESULT_BYTES)
-
-    def bytes_of_unit(self, kind: DetectorType | None, entries: int) -> int:
-        """Series of some pixels on their way through the fits.
-
-        Returns
-        -------
-        int
-            Bytes.
-        """
-        return _TOGETHER_BYTES
-
-    def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> ScanSeries:
-        """Series without samples yet.
-
-        Returns
-        -------
-        ScanSeries
-        """
-        return ScanSeries(context, unit, self._fit, partial(self._finished, context),
-                          partial(_blank, context.detector), self.min_gain_step, self.scan == "first")
-
-    def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
-        """Maps of each memory cell; what the runs charge beside the first.
-
-        Yields
-        ------
-        at : dict
-            Index of the memory cell.
-        results : dict of arrays
-        """
-        assert isinstance(accumulator, ScanSeries)  # what begin() makes
-        for slot, index in enumerate(unit.block):
-            yield {"cell": index}, {**accumulator.maps[slot], **_scans(context, accumulator.taken[slot])}
-        yield {}, {"changes": _changes(context)}
-
-    def key_at(self, context: Context, at: At, col: int | None = None) -> str:
-        """The run that charges a column."""
-        injection = context.detector.injection
-        if injection is None:
-            return ""
-        pattern = next((i for i, own in enumerate(injection.patterns) if col is None or col in own), None)
-        return next((key for key, one in context.arranged.items() if one.at.get("pattern") == pattern), "")
-
-    def explain_scan(self, context: Context, key: str, at: At, samples: ScanSamples, known: Known) -> Explanation:
+    def explanation(self, x: Array, signal: Array, code: Array, notes: Sequence[str]) -> Explanation:
         """The scan of a pixel with its regions, fits, residuals, gain signal and clusters.
 
         Returns
         -------
         Explanation
         """
-        arranged = context.arranged[key]
-        assert arranged.run is not None  # it was read
-        assert arranged.run.scan is not None
-        position = samples.train.astype(np.int64) - arranged.run.scan.first_train
-        place = arranged.at["pattern"], min(at.get("cell", 0), len(context.axes["cell"]) - 1)
-        begin, length = (math.nan if values is None else float(values[place])
-                         for values in map(known, ("begins", "lengths")))
-        notes: tuple[str, ...] = ()
-        if math.isnan(begin):
-            begin, length = 0, int(position.max(initial=0)) + 1
-            notes = ("The scan is taken from the first train on, until it is known where it begins.",)
-        inside = (position >= begin) & (position < begin + length)
-        series = np.zeros((2, 1, int(length)), np.uint16)
-        series[:, 0, (position[inside] - int(begin))] = samples.signal[inside], samples.code[inside]
-        found = self._fitted(*series)
-        return explanation_of(found, self._spans(found), self._limits_of(found), notes)
-
-    def _fitted(self, signal: Array, code: Array) -> Fitted:
-        """All that is made of the series of one pixel, (1, s) uint16."""
-        x = np.arange(signal.shape[1], dtype=np.int32)
         regions, high, medium = self._regions_and_lines(x, signal, code)
         features, seeds, _ = scan_features(x, signal[0], code[0], **self._limits)
-        return Fitted(x, signal, code, regions, high, medium, features, seeds)
+        found = Fitted(x, signal, code, regions, high, medium, features, seeds)
+        return explanation_of(found, self._spans(found), self._limits_of(found), tuple(notes))
 
     def _spans(self, found: Fitted) -> tuple[Span, ...]:
         """Steps that lines are fitted to, with the parameters that move their ends."""
@@ -275,8 +151,13 @@ class PulseCapacitor(TrainSelection, ScanMethod):
         return {"min_gain_step": self.min_gain_step, "min_high_points": self.min_hg_points,
                 "min_medium_points": self.min_mg_points}
 
-    def _fit(self, x: Array, signal: Array, code: Array) -> Maps:
-        """Numbers of some pixels."""
+    def fit(self, at: At, x: Array, signal: Array, code: Array) -> Maps:
+        """Numbers of some pixels.
+
+        Returns
+        -------
+        dict of (n, …) arrays
+        """
         samples = np.count_nonzero(signal, axis=1).astype(np.uint32)
         return {**_numbers(*self._regions_and_lines(x, signal, code)), "samples": samples}
 
@@ -290,8 +171,24 @@ class PulseCapacitor(TrainSelection, ScanMethod):
                              min_points=self.min_mg_points)
         return regions, high, medium
 
-    def _finished(self, context: Context, maps: Maps) -> Maps:
-        """Maps of a memory cell with the flags of all its pixels."""
+    def blank(self, kind: DetectorType) -> Maps:
+        """Maps of a memory cell of which nothing is known: all pixels are without data.
+
+        Returns
+        -------
+        dict of arrays
+        """
+        return {"lines": np.full((len(PC_PARAMETERS), *kind.shape), np.nan, np.float32),
+                "fits": np.full((len(PC_FIT), *kind.shape), np.nan, np.float32),
+                "samples": np.zeros(kind.shape, np.uint32)}
+
+    def finish(self, context: Context, unit: Unit, maps: Maps) -> Maps:
+        """Maps of a memory cell with the flags of all its pixels.
+
+        Returns
+        -------
+        dict of arrays
+        """
         kind, rules, known = context.detector, self._rules, dict(zip(PC_FIT, maps["fits"], strict=True))
         lines = dict(zip(PC_PARAMETERS, maps["lines"], strict=True))
         span = lines["slope HG"] * known["first switch"]
@@ -300,7 +197,7 @@ class PulseCapacitor(TrainSelection, ScanMethod):
         medium = {"slope": lines["slope MG"], "regions": known["regions"], "status": known["fit MG"]}
         codes, spreads = (np.stack([known[f"gain signal {one}{what}"] for one in ("HG", "MG")])
                           for what in ("", " spread"))
-        both = rules.both(codes, spreads) | _charges(context)
+        both = rules.both(codes, spreads) | self.uncharged(context, None, BadPixels.CI_EVAL_ERROR)
         flags = np.zeros((len(kind.stages), *kind.shape), np.uint32)
         flags[_HIGH], flags[_MEDIUM] = rules.high(kind, high) | both, rules.medium(kind, medium) | both
         return {**maps, "bad_pixels": flags}
@@ -321,40 +218,3 @@ def _numbers(regions: ScanRegions, high: HighLines, medium: MediumFits) -> Maps:
             regions.first_switch, regions.last_switch, *regions.counts.T, regions.misordered, high.curvature_t,
             high.largest, medium.largest, medium.covariance, regions.status, high.status, medium.status)
     return {"lines": np.stack(lines, axis=1).astype(np.float32), "fits": np.stack(fits, axis=1).astype(np.float32)}
-
-
-def _blank(kind: DetectorType) -> Maps:
-    """Maps of a memory cell of which nothing is known: all pixels are without data."""
-    return {"lines": np.full((len(PC_PARAMETERS), *kind.shape), np.nan, np.float32),
-            "fits": np.full((len(PC_FIT), *kind.shape), np.nan, np.float32),
-            "samples": np.zeros(kind.shape, np.uint32)}
-
-
-def _charges(context: Context) -> Array:
-    """Flags of pixels that no run charges, or several do, (slow_scan, fast_scan) uint32."""
-    kind, number = context.detector, np.zeros(context.detector.shape[1], np.int64)
-    for one in context.arranged.values():
-        if one.run is not None:
-            number[list(by_pattern.charged(one.run))] += 1
-    flags = np.zeros(kind.shape, np.uint32)
-    flags[:, number == 0] |= np.uint32(BadPixels.CI_EVAL_ERROR | BadPixels.NO_DARK_DATA)
-    flags[:, number > 1] |= np.uint32(BadPixels.CI_EVAL_ERROR)
-    return flags
-
-
-def _scans(context: Context, taken: Mapping[str, Sequence[tuple[int, int]]]) -> Maps:
-    """Where the scan of each pattern begins, and how long it is, (pattern,) float32; NaN without one."""
-    found = np.full((2, len(context.axes["pattern"])), np.nan, np.float32)
-    for key, scans in taken.items():
-        if scans:
-            found[:, context.arranged[key].at["pattern"]] = scans[0][0], min(length for _, length in scans)
-    return {"begins": found[0], "lengths": found[1]}
-
-
-def _changes(context: Context) -> Array:
-    """How much each column changes in the run of each pattern, (pattern, column) float32, ADU; NaN without one."""
-    found = np.full((len(context.axes["pattern"]), len(context.axes["column"])), np.nan, np.float32)
-    for one in context.arranged.values():
-        if one.run is not None and one.run.scan is not None and one.run.scan.changes:
-            found[one.at["pattern"]] = one.run.scan.changes
-    return found

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from calib_core.axes import Array
+from calib_core.axes import Array, At
 from calib_core.characterisation.accumulators import Slots
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
-from calib_core.detector import Frames
-from calib_core.numerics.scan_columns import keep_columns, one_series, scan_starts, whole_scans
+from calib_core.detector import DetectorType, Frames
+from calib_core.detector.injection import Injection
+from calib_core.numerics.scan_columns import keep_pixels, one_series, scan_starts, whole_scans
 
-#: Rows of a module that are fitted at once.
-_ROWS = 32
-#: One row in so many is enough to find where scans begin.
-_EVERY = 8
+#: Pixels that are fitted at once.
+_PIXELS = 512
+#: One pixel in so many is enough to find where scans begin; no divisor of the pixels in a row or column.
+_EVERY = 7
 
 
-class Fit(Protocol):
-    """What is made of series."""
+class Fitting(Protocol):
+    """What a method makes of series."""
 
-    def __call__(self, x: Array, signal: Array, code: Array) -> Maps:
+    def steps(self, length: int) -> Array:
+        """Positions in the scan of so many trains, (length,) int32, ascending."""
+
+    def fit(self, at: At, x: Array, signal: Array, code: Array) -> Maps:
         """Numbers of each pixel.
 
         Parameters
         ----------
+        at : mapping
+            Place of the run along axes.
         x : (s,) int32
             Steps.
         signal, code : (n, s) uint16, ADU
@@ -38,6 +44,20 @@ class Fit(Protocol):
         dict of (n, …) arrays
         """
 
+    def blank(self, kind: DetectorType) -> Maps:
+        """Maps of a memory cell before anything is fitted."""
+
+    def finish(self, context: Context, unit: Unit, maps: Maps) -> Maps:
+        """Maps of a memory cell with what needs all pixels, such as flags."""
+
+    @property
+    def least_step(self) -> float:
+        """Least step of the gain signal between two stages, ADU."""
+
+    @property
+    def first_alone(self) -> bool:
+        """Whether the first whole scan of a run is taken alone, instead of the mean of all."""
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -45,33 +65,35 @@ class Pattern:
 
     Attributes
     ----------
-    columns : (c,) int64
-        Along fast_scan.
+    at : mapping
+        Place of the run along axes.
+    pixels : (p,) int64
+        Flat places in a module, ascending.
     first_train, positions : int
         Trains of the run.
     """
 
-    columns: Array
+    at: At
+    pixels: Array
     first_train: int
     positions: int
 
 
-def patterns_of(context: Context, unit: Unit) -> dict[str, Pattern]:
-    """Columns and trains of each run of a unit, by its key.
+def patterns_of(context: Context, unit: Unit, injection: Injection) -> dict[str, Pattern]:
+    """Pixels and trains of each run of a unit, by its key.
 
     Parameters
     ----------
-    context, unit
+    context, unit, injection
     """
-    injection, found = context.detector.injection, {}
-    assert injection is not None  # the runs could not be arranged
+    found = {}
     for key in unit.inputs:
         arranged = context.arranged[key]
         assert arranged.run is not None  # it would not be arranged
         scan = arranged.run.scan
         assert scan is not None  # nor without one
-        found[key] = Pattern(np.array(injection.patterns[arranged.at["pattern"]]), scan.first_train,
-                             scan.last_train - scan.first_train + 1)
+        pixels = np.flatnonzero(injection.charged(context.detector.shape, arranged.at["pattern"]))
+        found[key] = Pattern(arranged.at, pixels, scan.first_train, scan.last_train - scan.first_train + 1)
     return found
 
 
@@ -81,36 +103,25 @@ class ScanSeries(Accumulator):
     Parameters
     ----------
     context, unit
-    fit : Fit
-        What is made of the series of some pixels.
-    finish : callable
-        ``finish(maps) -> maps`` with what needs all pixels of a memory cell, such as flags.
-    blank : callable
-        ``blank() -> maps`` of a memory cell before anything is fitted.
-    step : float
-        Least step of the gain signal between two stages, ADU.
-    first_alone : bool
-        Whether the first whole scan of a run is taken alone, instead of the mean of all.
+    injection : Injection
+        What charges the pixels.
+    fitting : Fitting
     """
 
-    def __init__(
-        self, context: Context, unit: Unit, fit: Fit, finish: Callable[[Maps], Maps], blank: Callable[[], Maps],
-        step: float, first_alone: bool,
-    ) -> None:
-        self._kind, self._unit, self._slots = context.detector, unit, Slots(context, unit)
-        self._patterns = patterns_of(context, unit)
-        self._fit, self._finish, self._blank, self._step = fit, finish, blank, step
-        self._first_alone = first_alone
+    def __init__(self, context: Context, unit: Unit, injection: Injection, fitting: Fitting) -> None:
+        self._context, self._unit, self._slots = context, unit, Slots(context, unit)
+        self._patterns, self._fitting = patterns_of(context, unit, injection), fitting
+        self._pixels = context.detector.pixels
         longest = max((one.positions for one in self._patterns.values()), default=0)
         self._kept: list[Array | None] = [
-            context.buffers.full((longest, 2, *self._kind.shape), np.uint16, 0) for _ in unit.block]
+            context.buffers.full((longest, 2, self._pixels), np.uint16, 0) for _ in unit.block]
         self.seen = np.zeros(len(unit.block), np.int64)
         self.maps: list[Maps] = [{} for _ in unit.block]
         #: By slot and key of the run: first position and length of each scan that was taken.
         self.taken: list[dict[str, Sequence[tuple[int, int]]]] = [{} for _ in unit.block]
 
     def update(self, name: str, chunk: Frames) -> None:
-        """Keep what a run's frames have of the columns that it charges.
+        """Keep what a run's frames have of the pixels that it charges.
 
         Parameters
         ----------
@@ -119,7 +130,7 @@ class ScanSeries(Accumulator):
         chunk : Frames
             With a gain signal.
         """
-        pattern, slot, plane = self._patterns[name], self._slots(chunk.cell), self._kind.signal_plane
+        pattern, slot, plane = self._patterns[name], self._slots(chunk.cell), self._context.detector.signal_plane
         assert plane is not None  # types that charge their pixels have one
         position = chunk.train.astype(np.int64) - pattern.first_train
         if len(position) and not 0 <= position.min() <= position.max() < pattern.positions:
@@ -127,8 +138,7 @@ class ScanSeries(Accumulator):
         for place in np.unique(slot):
             mine, kept = np.flatnonzero(slot == place), self._kept[place]
             assert kept is not None
-            keep_columns(chunk.block[mine], plane, pattern.columns, np.zeros(len(mine), np.int64), position[mine],
-                         kept[np.newaxis])
+            keep_pixels(chunk.block[mine], plane, pattern.pixels, position[mine], kept)
         self.seen += np.bincount(slot, minlength=len(self.seen))
 
     def merge(self, other: ScanSeries) -> None:
@@ -146,14 +156,14 @@ class ScanSeries(Accumulator):
         self.seen += other.seen
 
     def settle(self) -> Iterator[None]:
-        """Fit the series of all pixels, rows by rows, and let go of each memory cell's when it is done."""
+        """Fit the series of all pixels, some at a time, and let go of each memory cell's when it is done."""
         for slot, kept in enumerate(self._kept):
             assert kept is not None
-            maps = self.maps[slot] = self._blank()
+            maps = self.maps[slot] = self._fitting.blank(self._context.detector)
             for key, pattern in self._patterns.items():
-                scans = self.taken[slot][key] = self._scans(kept[:pattern.positions], pattern.columns)
+                scans = self.taken[slot][key] = self._scans(kept[:pattern.positions], pattern.pixels)
                 yield from self._of_run(kept, scans, pattern, maps)
-            self.maps[slot] = self._finish(maps)
+            self.maps[slot] = self._fitting.finish(self._context, self._unit, maps)
             self._kept[slot] = None
 
     def _of_run(
@@ -161,23 +171,23 @@ class ScanSeries(Accumulator):
     ) -> Iterator[None]:
         if not scans:
             return
-        x = np.arange(min(length for _, length in scans), dtype=np.int32)
-        for top in range(0, self._kind.shape[0], _ROWS):
-            rows = slice(top, top + _ROWS)
-            found = self._fit(x, *one_series(kept, scans, rows, pattern.columns, self._step))
+        x = self._fitting.steps(min(length for _, length in scans))
+        for begin in range(0, len(pattern.pixels), _PIXELS):
+            pixels = pattern.pixels[begin:begin + _PIXELS]
+            found = self._fitting.fit(pattern.at, x, *one_series(kept, scans, pixels, self._fitting.least_step))
             for name, values in found.items():
-                _put(maps[name], rows, pattern.columns, values)
+                maps[name].reshape(*maps[name].shape[:-2], -1)[..., pixels] = np.moveaxis(values, 0, -1)
             yield
 
-    def _scans(self, kept: Array, columns: Array) -> Sequence[tuple[int, int]]:
+    def _scans(self, kept: Array, pixels: Array) -> Sequence[tuple[int, int]]:
         """Scans of a run that are taken, by the means of the pixels that it charges."""
-        samples = kept[:, :, ::_EVERY][..., columns].astype(np.float64)
+        samples = kept[..., pixels[::_EVERY]].astype(np.float64)
         there = samples[:, 0] > 0
-        number = there.sum(axis=(1, 2))
-        means = [np.divide((samples[:, plane] * there).sum(axis=(1, 2)), number, where=number > 0,
+        number = there.sum(axis=1)
+        means = [np.divide((samples[:, plane] * there).sum(axis=1), number, where=number > 0,
                            out=np.full(len(number), np.nan)) for plane in (0, 1)]
         found = whole_scans(scan_starts(means[0], means[1]), len(kept))
-        return found[:1] if self._first_alone else found
+        return found[:1] if self._fitting.first_alone else found
 
     def snapshot(self, index: int) -> Maps:
         """What is known of a memory cell: samples as they come, then maps as rows are fitted.
@@ -190,16 +200,12 @@ class ScanSeries(Accumulator):
         if self.maps[slot]:
             return {name: values.copy() for name, values in self.maps[slot].items()}
         kept = self._kept[slot]
-        return {} if kept is None else {"samples": np.count_nonzero(kept[:, 0], axis=0).astype(np.uint32)}
+        if kept is None:
+            return {}
+        number = np.count_nonzero(kept[:, 0], axis=0).astype(np.uint32)
+        return {"samples": number.reshape(self._context.detector.shape)}
 
     @property
     def coverage(self) -> Array:
         """Frames seen per memory cell."""
         return self.seen
-
-
-def _put(values: Array, rows: slice, columns: Array, found: Array) -> None:
-    """Numbers of pixels, by rows and then columns, into maps (…, slow_scan, fast_scan)."""
-    height = len(range(*rows.indices(values.shape[-2])))
-    moved = np.moveaxis(found, 0, -1).reshape(*found.shape[1:], height, len(columns))
-    values[..., rows, columns] = moved

@@ -180,8 +180,8 @@ class DetectorType:
     operated : callable, optional
         ``operated(this type, values of the condition) -> DetectorType`` where an operating condition changes what
         the data mean.
-    injection : Injection, optional
-        How it charges pixels by itself; None where it does not.
+    injections : mapping of str to Injection
+        How it charges pixels by itself, by words for its sources; none where it does not.
     simulated : Simulated, optional
         What the simulator knows of this type; None where it cannot be simulated.
     simulate_control : callable
@@ -228,7 +228,7 @@ class DetectorType:
     component: str = ""
     corrected: CorrectedLayout | None = None
     events: ExpectedEvents | None = None
-    injection: Injection | None = None
+    injections: Mapping[str, Injection] = field(default_factory=dict)
     simulated: Simulated | None = None
     simulate_control: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
 

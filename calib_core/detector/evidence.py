@@ -76,17 +76,20 @@ class ScanEvidence:
     Attributes
     ----------
     changes : tuple of float
-        How much the signal of each column (fast_scan) changes in the run, ADU; empty where nothing could be read.
+        How much the signal of each line of pixels changes in the run, ADU; empty where nothing could be read.
     told : int or None
-        Number of the pattern of charged columns that slow control tells.
+        Number of the pattern of charged lines that slow control tells.
     first_train, last_train : int
         Ids of the first and the last train of which any module has frames.
+    current : float or None
+        Current of the source that slow control tells.
     """
 
     changes: tuple[float, ...]
     told: int | None
     first_train: int
     last_train: int
+    current: float | None = None
 
 
 @dataclass(frozen=True)

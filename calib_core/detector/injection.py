@@ -5,31 +5,71 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from calib_core.detector.clues import Device
 
 
 @dataclass(frozen=True)
 class Injection:
-    """Columns of pixels (along fast_scan) that a source on the chip charges, a part of them in each run.
+    """Lines of pixels that a source on the chip charges, a part of them in each run.
 
     Attributes
     ----------
+    title : str
+        What the source is, such as “pulse capacitor”.
+    lines : str
+        What its lines of pixels are called, such as “columns”.
     patterns : tuple of tuple of int
-        Columns of each pattern, ascending; together they are all columns of a module.
+        Lines of each pattern, ascending; together they are all lines of a module.
+    axis : int
+        Along which lines are counted: 1 for columns (along fast_scan), 0 for rows (along slow_scan).
+    halves : int
+        Parts of a module, along the other axis, whose lines are charged by themselves; those of the second are
+        counted on behind those of the first.
     device, key : Device, str
-        Where slow control tells the number of a run's pattern.
+        Where slow control tells the number of a run's pattern; nowhere where there is no key.
+    current_key : str
+        Of the same device: where it tells the current of a source that has one.
     """
 
+    title: str
+    lines: str
     patterns: tuple[tuple[int, ...], ...]
     device: Device
-    key: str
+    key: str = ""
+    axis: int = 1
+    halves: int = 1
+    current_key: str = ""
 
-    def number_of(self, columns: Collection[int]) -> int | None:
-        """Number of the pattern that has just these columns; None where there is none such.
+    def number_of(self, lines: Collection[int]) -> int | None:
+        """Number of the pattern that has just these lines; None where there is none such.
 
         Parameters
         ----------
-        columns : collection of int
+        lines : collection of int
         """
-        wanted = tuple(sorted(columns))
+        wanted = tuple(sorted(lines))
         return self.patterns.index(wanted) if wanted in self.patterns else None
+
+    def line_of(self, shape: tuple[int, int]) -> npt.NDArray[np.int64]:
+        """Line of each pixel of a module, (slow_scan, fast_scan).
+
+        Parameters
+        ----------
+        shape : (int, int)
+        """
+        place, other = np.indices(shape)[:: 1 if self.axis == 0 else -1]
+        return np.asarray(place + shape[self.axis] * (other * self.halves // shape[1 - self.axis]), np.int64)
+
+    def charged(self, shape: tuple[int, int], *patterns: int) -> npt.NDArray[np.bool_]:
+        """Pixels of some patterns, (slow_scan, fast_scan).
+
+        Parameters
+        ----------
+        shape : (int, int)
+        *patterns : int
+        """
+        lines = [line for one in patterns for line in self.patterns[one]]
+        return np.asarray(np.isin(self.line_of(shape), lines))

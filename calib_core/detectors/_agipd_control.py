@@ -17,9 +17,6 @@ _OLD_SETTINGS = {(0, False): 0.0, (32, True): 0.0, (8, False): 1.0, (40, True): 
 _SETUPS = {(light, setting): setup for (setup, light), setting in _OLD_SETTINGS.items()}
 #: Pattern of runs that are no darks; those of the darks are 1 to 3.
 _PATTERN_OF_LIGHT = 4
-#: Columns that the pulse capacitor charges in each of its patterns: every eighth of 64, the next pattern those before
-#: them; the other half of a module is upside down.
-CHARGED = tuple((*range(7 - one, 64, 8), *range(64 + one, 128, 8)) for one in range(8))
 
 
 def next_count(run: ControlReader) -> Found | None:

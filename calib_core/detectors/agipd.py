@@ -27,10 +27,10 @@ from calib_core.detector.condition_parts import (
 )
 from calib_core.detector.defaults import defaults
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
-from calib_core.detector.injection import Injection
 from calib_core.detector.simulated import Electronics, read_simulated
-from calib_core.detectors._agipd_control import CHARGED, next_count, old_setting, simulate_control, smallest_step
+from calib_core.detectors._agipd_control import next_count, old_setting, simulate_control, smallest_step
 from calib_core.detectors._agipd_correction import CORRECT, FF_HISTS
+from calib_core.detectors._agipd_injection import injections
 from calib_core.detectors._geometry import known_geometry
 from calib_core.detectors._xtdf import channels, encode
 
@@ -161,7 +161,7 @@ AGIPD1M = DetectorType(
     },
     geometry=_geometry_1m,
     geometry_note="EXtra-geom, default quadrant positions",
-    injection=Injection(CHARGED, _COMP, "pcRowNr"),
+    injections=injections(_COMP),
     simulated=read_simulated("agipd", "AGIPD1M", _HARDWARE),
     simulate_control=simulate_control,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -9,22 +10,26 @@ from dataclasses import replace
 import numpy as np
 
 from calib_core.detector import Array, Detector, Frames, FrameSelection, ScanEvidence
+from calib_core.detector.clues import as_number
+from calib_core.detector.injection import Injection
 from calib_core.errors import BadInput
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 
-#: Frames that are looked at: a few of any steps show which columns change.
+#: Frames that are looked at: a few of any steps show which lines of pixels change.
 _FRAMES = 24
 
 
-def scan_evidence(run: Run, detector: Detector, selection: FrameSelection) -> ScanEvidence:
-    """By how much each column changes, the number of the pattern that slow control tells, and the trains of the run.
+def scan_evidence(run: Run, detector: Detector, injection: Injection, selection: FrameSelection) -> ScanEvidence:
+    """By how much each line of pixels changes, what slow control tells of the source, and the trains of the run.
 
     Parameters
     ----------
     run : Run
     detector : Detector
         One of this run's.
+    injection : Injection
+        The source that is scanned.
     selection : FrameSelection
         Trains that are used; how many there must be is not asked here.
 
@@ -35,7 +40,10 @@ def scan_evidence(run: Run, detector: Detector, selection: FrameSelection) -> Sc
     """
     frames = list(_of_modules(run, detector, replace(selection, min_trains=1, max_lost=1.0)))
     edges = [int(edge) for one in frames for edge in (one.train.min(), one.train.max())] or [0]
-    return ScanEvidence(_changes(frames), _told(run, detector, selection), min(edges), max(edges))
+    told, current = (_told(run, detector, injection, key, selection)
+                     for key in (injection.key, injection.current_key))
+    return ScanEvidence(_changes(frames, injection), None if told is None else int(told), min(edges), max(edges),
+                        current)
 
 
 def _of_modules(run: Run, detector: Detector, selection: FrameSelection) -> Iterator[ModuleFrames]:
@@ -47,38 +55,42 @@ def _of_modules(run: Run, detector: Detector, selection: FrameSelection) -> Iter
                 yield frames
 
 
-def _changes(frames: Sequence[ModuleFrames]) -> tuple[float, ...]:
+def _changes(frames: Sequence[ModuleFrames], injection: Injection) -> tuple[float, ...]:
     """Of the first module of which frames can be read."""
     for one in frames:
         with suppress(BadInput):
             some = one.some(_FRAMES)
             if len(some) > 1:
-                return tuple(column_changes(some).tolist())
+                return tuple(line_changes(some, injection).tolist())
     return ()
 
 
-def column_changes(frames: Frames) -> Array:
-    """Range of the median signal of each column over frames, after what all columns share was taken away.
+def line_changes(frames: Frames, injection: Injection) -> Array:
+    """Range of the median signal of each line of pixels over frames, after what all lines share was taken away.
 
     Parameters
     ----------
     frames : Frames
+    injection : Injection
 
     Returns
     -------
-    (fast_scan,) float64, ADU
+    (lines,) float64, ADU
     """
-    columns = np.median(frames.adc, axis=1)
-    return np.asarray(np.ptp(columns - np.median(columns, axis=1, keepdims=True), axis=0))
+    order = np.argsort(injection.line_of(frames.adc.shape[1:]), axis=None, kind="stable")
+    number = frames.adc.shape[1 + injection.axis] * injection.halves
+    lines = np.median(frames.adc.reshape(len(frames.adc), -1)[:, order].reshape(len(frames.adc), number, -1), axis=2)
+    return np.asarray(np.ptp(lines - np.median(lines, axis=1, keepdims=True), axis=0))
 
 
-def _told(run: Run, detector: Detector, selection: FrameSelection) -> int | None:
-    injection = detector.type.injection
-    if injection is None:
+def _told(
+    run: Run, detector: Detector, injection: Injection, key: str, selection: FrameSelection,
+) -> float | None:
+    if not key:
         return None
     control = run.control(detector, selection=selection)
     for source in injection.device.sources(control, detector.identifier):
-        readings = control.told(source, injection.key)
-        if readings is not None and readings.values.size:
-            return int(readings.values[0])
+        readings = control.told(source, key)
+        if readings is not None and readings.values.size and math.isfinite(value := as_number(readings.values[0])):
+            return value
     return None

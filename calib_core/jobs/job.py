@@ -177,7 +177,7 @@ class Job:
         CalibrationError
             There is no such run, or it cannot be read; a parameter is not allowed.
         """
-        with self._frames(module, at, col) as (plan, frames, key):
+        with self._frames(module, at, (row, col)) as (plan, frames, key):
             method, tried = tried_method(plan, asked)
             if isinstance(method, ScanMethod):
                 samples = self._samples.get((module, key, row, col, plan.cell_at(at)),
@@ -229,10 +229,12 @@ class Job:
         return RowFrames(values, trains)
 
     @contextmanager
-    def _frames(self, module: int, at: At, col: int | None = None) -> Iterator[tuple[Plan, ModuleFrames, str]]:
+    def _frames(
+        self, module: int, at: At, pixel: tuple[int, int] | None = None,
+    ) -> Iterator[tuple[Plan, ModuleFrames, str]]:
         """Frames of a module to be read; once the job has ended, its files are closed again."""
         plan = self.plan
-        key = plan.key_at(at, col) if plan else ""
+        key = plan.key_at(at, pixel) if plan else ""
         if plan is None or (module, key) not in plan.frames:
             raise CalibrationError(f"Module {module} has no run for this place yet.")
         frames = plan.frames[module, key]

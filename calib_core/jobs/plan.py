@@ -142,9 +142,9 @@ class Plan:
         number = MOST_PARTS if self.method.by_sequence else self.spec.parts
         return self.source.parts(unit, number) if number > 1 else ()
 
-    def key_at(self, at: At, col: int | None = None) -> str:
-        """Key of the arranged input whose samples a place has, at a column; empty where there is none."""
-        return self.method.key_at(self.context, at, col)
+    def key_at(self, at: At, pixel: tuple[int, int] | None = None) -> str:
+        """Key of the arranged input whose samples a place has, at a pixel; empty where there is none."""
+        return self.method.key_at(self.context, at, pixel)
 
     def cell_at(self, at: At) -> int:
         """Memory cell at some indices."""

@@ -13,6 +13,7 @@ from calib_core.characterisation.method import Method
 from calib_core.characterisation.scan_method import ScanMethod
 from calib_core.constants.condition import Condition, ConditionParameter, Found
 from calib_core.detector import Detector, DetectorType, FrameSelection
+from calib_core.detector.injection import Injection
 from calib_core.errors import BadInput, BadParameter, SeveralDetectors
 from calib_core.io.cells import NOT_IN_USE
 from calib_core.io.frames import ModuleFrames
@@ -226,8 +227,8 @@ def assign(
     said = checked_conditions(detector.type.condition, conditions or {})
     asked = [(one.name, given[one.name]) for one in _checked_inputs(detector, family, method, given)]
     selection = method.frame_selection()
-    scans = isinstance(method, ScanMethod)
-    looked = {run.path: _look(run, detector, said, selection, scans) for _, runs in asked for run in runs}
+    source = method.injection(detector.type) if isinstance(method, ScanMethod) else None
+    looked = {run.path: _look(run, detector, said, selection, source) for _, runs in asked for run in runs}
     facts = {name: tuple(looked[run.path] for run in runs) for name, runs in asked}
     found = method.arrange(detector.type, facts, keep_order)
     taken = {one.run.path for one in found.runs if one.run is not None}
@@ -287,7 +288,8 @@ def _condition(
 
 
 def _look(
-    run: Run, detector: Detector, said: Mapping[str, float | str], selection: FrameSelection, scans: bool
+    run: Run, detector: Detector, said: Mapping[str, float | str], selection: FrameSelection,
+    source: Injection | None,
 ) -> RunFacts:
     here = next(d for d in run.detectors if d.identifier == detector.identifier)
     condition, stages = found_condition(run, here, said, selection)
@@ -297,7 +299,7 @@ def _look(
     trains = max((m.trains for m in inventory.modules), default=0)
     return RunFacts(run.path, run.label, run.detectors, run.start_time, trains, evidence, inventory.problems,
                        condition, stages, sample.modal_gain_bits,
-                       scan_evidence(run, here, selection) if scans else None)
+                       scan_evidence(run, here, source, selection) if source else None)
 
 
 def common_condition(

@@ -18,22 +18,23 @@ Array = npt.NDArray[Any]
 _LEAST_FALL, _PART, _NO_RISE = 175.0, 0.5, 50.0
 
 
-def keep_columns(block: Array, plane: int, columns: Array, slot: Array, position: Array, kept: Array) -> None:
-    """Keep the samples of some columns of frames.
+def keep_pixels(block: Array, plane: int, pixels: Array, position: Array, kept: Array) -> None:
+    """Keep the samples of some pixels of frames.
 
     Parameters
     ----------
     block : (n, planes, slow_scan, fast_scan) uint16, ADU
     plane : int
         Of the gain signal; that of the signal is the first.
-    columns : (c,) int64
-        Along fast_scan.
-    slot, position : (n,) int64
-        Where each frame goes along the first axes of ``kept``.
-    kept : (slots, positions, 2, slow_scan, fast_scan) uint16
+    pixels : (p,) int64
+        Flat places in a module.
+    position : (n,) int64
+        Where each frame goes along the first axis of ``kept``.
+    kept : (positions, 2, pixels of a module) uint16
         Signal and gain signal; changed in place.
     """
-    _keep(block, plane, np.ascontiguousarray(columns, np.int64), slot, position, kept)
+    flat = np.ascontiguousarray(block).reshape(*block.shape[:2], -1)
+    _keep(flat, plane, np.ascontiguousarray(pixels, np.int64), position, kept)
 
 
 def scan_starts(signal: Array, code: Array, least_fall: float = _LEAST_FALL) -> list[int]:
@@ -83,20 +84,17 @@ def whole_scans(starts: Sequence[int], positions: int) -> list[tuple[int, int]]:
     return [(begin, length) for begin, length in zip(starts, lengths, strict=True) if length >= 0.9 * longest]
 
 
-def one_series(kept: Array, scans: Sequence[tuple[int, int]], rows: slice, columns: Array, step: float,
-               ) -> tuple[Array, Array]:
+def one_series(kept: Array, scans: Sequence[tuple[int, int]], pixels: Array, step: float) -> tuple[Array, Array]:
     """Series of some pixels, one sample for each step.
 
     Parameters
     ----------
-    kept : (positions, 2, slow_scan, fast_scan) uint16
-        From :func:`keep_columns`.
+    kept : (positions, 2, pixels of a module) uint16
+        From :func:`keep_pixels`.
     scans : sequence of (int, int)
         First position and length of the scans that are put together.
-    rows : slice
-        Along slow_scan.
-    columns : (c,) int64
-        Along fast_scan.
+    pixels : (p,) int64
+        Flat places in a module.
     step : float
         Of the gain signal between two stages, ADU: samples of one step whose gain signals differ by more than half of
         it are of different stages, so that the step is left out.
@@ -104,12 +102,12 @@ def one_series(kept: Array, scans: Sequence[tuple[int, int]], rows: slice, colum
     Returns
     -------
     signal, code : (pixels, steps) uint16
-        The mean over scans, rounded; 0 where there is no sample. Pixels by rows, then columns.
+        The mean over scans, rounded; 0 where there is no sample.
     """
     length = min(one for _, one in scans)
-    parts = [kept[begin:begin + length, :, rows][..., columns] for begin, _ in scans]
+    parts = [kept[begin:begin + length][..., pixels] for begin, _ in scans]
     merged = parts[0] if len(parts) == 1 else _merged(np.stack(parts), step)
-    signal, code = (np.ascontiguousarray(merged[:, i].reshape(length, -1).T) for i in range(2))
+    signal, code = (np.ascontiguousarray(merged[:, i].T) for i in range(2))
     return signal, code
 
 
@@ -126,11 +124,10 @@ def _merged(parts: Array, step: float) -> Array:
 
 
 @njit(nogil=True, cache=True)
-def _keep(block, plane, columns, slot, position, kept):  # type: ignore[no-untyped-def]
-    """Kernel of :func:`keep_columns`."""
+def _keep(block, plane, pixels, position, kept):  # type: ignore[no-untyped-def]
+    """Kernel of :func:`keep_pixels`."""
     for frame in range(block.shape[0]):
-        here = kept[slot[frame], position[frame]]
-        for row in range(block.shape[2]):
-            for column in columns:
-                here[0, row, column] = block[frame, 0, row, column]
-                here[1, row, column] = block[frame, plane, row, column]
+        here = kept[position[frame]]
+        for pixel in pixels:
+            here[0, pixel] = block[frame, 0, pixel]
+            here[1, pixel] = block[frame, plane, pixel]

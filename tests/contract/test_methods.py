@@ -34,6 +34,7 @@ from calib_core.constants.constant import (
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.detector import DetectorType, Frames, ScanEvidence
+from calib_core.detector.injection import Injection
 
 FRAMES, CHUNK = 24, 5
 CASES = [(family, method, kind) for family in families() for method in family.methods for kind in family.types]
@@ -44,15 +45,18 @@ METHODS = pytest.mark.parametrize(("family", "method", "kind"), CASES, ids=IDS)
 def small(kind: DetectorType) -> DetectorType:
     """The type with modules of few pixels, so that many frames are few bytes."""
     slow = 1 if kind.shape[0] == 1 else 32
-    injection = kind.injection and replace(kind.injection, patterns=tuple(tuple(range(i, 64, 8)) for i in range(8)))
+    every = {word: replace(one, patterns=tuple(
+        tuple(range(i, 64, len(one.patterns))) for i in range(len(one.patterns))))
+        for word, one in kind.injections.items()}
     return replace(kind, shape=(slow, 64), asic_shape=(slow, 32), bank_shape=(slow, 16), regions=(), variants=(),
-                   injection=injection)
+                   injections=every)
 
 
 def context_of(method: Method, kind: DetectorType) -> Context:
-    run = RunFacts(Path("run"), "run", (), None, FRAMES, scan=charging(kind))
-    raw = [one for one in method.inputs(kind) if one.of == "raw"]
     scans = isinstance(method, ScanMethod)
+    scan = charging(kind, method.injection(kind)) if scans else None
+    run = RunFacts(Path("run"), "run", (), None, FRAMES, scan=scan)
+    raw = [one for one in method.inputs(kind) if one.of == "raw"]
     given = {one.name: (run,) for one in raw} if method.by_sequence or any(one.many for one in raw) else {}
     first = method.arrange(kind, given, keep=True).runs[0]
     cells = tuple(range(min(2, kind.max_cells)))
@@ -61,11 +65,9 @@ def context_of(method: Method, kind: DetectorType) -> Context:
     return replace(context, axes={axis.name: axis for axis in method.axes(context)})
 
 
-def charging(kind: DetectorType) -> ScanEvidence | None:
+def charging(kind: DetectorType, injection: Injection) -> ScanEvidence:
     """A run whose pixels of the first pattern change."""
-    if kind.injection is None:
-        return None
-    changes = [1000.0 if column in kind.injection.patterns[0] else 1.0 for column in range(kind.shape[1])]
+    changes = [1000.0 if line in injection.patterns[0] else 1.0 for line in range(kind.shape[injection.axis] * injection.halves)]
     return ScanEvidence(tuple(changes), 0, 0, FRAMES - 1)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from calib_core.characterisation import by_pattern
 from calib_core.characterisation.inputs import Arrangement, RunFacts
+from calib_core.characterisation.pulse_capacitor import PulseCapacitor
 from calib_core.constants.condition import Condition, Found
 from calib_core.detector import ScanEvidence
 from calib_core.detector.registry import detector_type
@@ -33,7 +34,7 @@ def run(number: int, *patterns: int, told: int | None = None, more: tuple[int, .
 
 
 def arrange(*runs: RunFacts, keep: bool = False) -> Arrangement:
-    return by_pattern.arrange(KIND, {"scan": runs}, keep)
+    return by_pattern.arrange(KIND, KIND.injections["capacitor"], runs, keep)
 
 
 def places(found: Arrangement) -> dict[int, str]:
@@ -108,4 +109,4 @@ def test_a_run_of_fixed_gain_is_refused() -> None:
 
 def test_a_type_without_a_source_is_refused() -> None:
     with pytest.raises(BadInput, match="does not charge"):
-        by_pattern.arrange(detector_type("JUNGFRAU"), {}, False)
+        PulseCapacitor().arrange(detector_type("JUNGFRAU"), {}, False)

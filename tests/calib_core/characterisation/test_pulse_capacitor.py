@@ -17,6 +17,7 @@ from calib_core.detector.registry import detector_type
 from calib_core.explanation import Explanation, Level, Line, Points
 
 KIND = detector_type("AGIPD1M")
+CHARGES = KIND.injections["capacitor"]
 STEPS, SWITCH, FIRST = 600, 200, 5000
 SLOPES, INTERCEPTS, HOOK = (30.0, 0.67), (4950.0, 4700.0), (120.0, 45.0)
 
@@ -31,7 +32,7 @@ def series(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def context(method: PulseCapacitor) -> Context:
-    changes = tuple(6000.0 if column in KIND.injection.patterns[3] else 3.0 for column in range(128))
+    changes = tuple(6000.0 if column in CHARGES.patterns[3] else 3.0 for column in range(128))
     run = RunFacts(Path("r"), "r", (), None, STEPS, scan=ScanEvidence(changes, 3, FIRST, FIRST + STEPS + 49))
     arranged = {one.key: one for one in method.arrange(KIND, {"scan": (run,)}, False).runs}
     made = Context(KIND, (0, 1), arranged)
@@ -115,5 +116,5 @@ def test_fixed_steps_make_straight_lines_in_them() -> None:
 def test_the_run_of_a_pixel_is_the_one_that_charges_its_column() -> None:
     method = PulseCapacitor()
     known = context(method)
-    assert method.key_at(known, {"cell": 0}, KIND.injection.patterns[3][5]) == "scan/3"
-    assert method.key_at(known, {"cell": 0}, KIND.injection.patterns[4][5]) == ""
+    assert method.key_at(known, {"cell": 0}, (9, CHARGES.patterns[3][5])) == "scan/3"
+    assert method.key_at(known, {"cell": 0}, (9, CHARGES.patterns[4][5])) == ""

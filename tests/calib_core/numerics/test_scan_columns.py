@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calib_core.numerics.scan_columns import keep_columns, one_series, scan_starts, whole_scans
+from calib_core.numerics.scan_columns import keep_pixels, one_series, scan_starts, whole_scans
 
 RNG = np.random.default_rng(3)
 
@@ -17,14 +17,13 @@ def ramp(steps: int, switch: int) -> tuple[np.ndarray, np.ndarray]:
     return (1 - medium) * (5000 + 30 * x) + medium * (4700 + 0.7 * x), 5750 + 1500 * medium
 
 
-def test_columns_of_frames_go_to_their_trains() -> None:
-    block = RNG.integers(1, 16000, (6, 2, 4, 8)).astype(np.uint16)
-    kept = np.zeros((2, 5, 2, 4, 8), np.uint16)
-    slot, position = np.array([0, 1, 0, 1, 0, 1]), np.array([0, 0, 2, 2, 4, 3])
-    keep_columns(block, 1, np.array([1, 6]), slot, position, kept)
+def test_pixels_of_frames_go_to_their_trains() -> None:
+    block = RNG.integers(1, 16000, (6, 3, 4, 8)).astype(np.uint16)
+    kept, position = np.zeros((8, 2, 32), np.uint16), np.array([0, 1, 2, 4, 7, 6])
+    keep_pixels(block, 2, np.array([1, 6, 31]), position, kept)
     expected = np.zeros_like(kept)
     for frame in range(6):
-        expected[slot[frame], position[frame]][..., [1, 6]] = block[frame][..., [1, 6]]
+        expected[position[frame]][:, [1, 6, 31]] = block[frame, ::2].reshape(2, 32)[:, [1, 6, 31]]
     np.testing.assert_array_equal(kept, expected)
 
 
@@ -61,7 +60,7 @@ def test_a_series_is_the_mean_of_scans_and_lacks_steps_of_two_stages() -> None:
     kept[1, :, 2, 1] = 0  # lost in the first scan
     kept[[2, 5], :, 3, 2] = 0  # in both
     kept[0, 1, 2, 0], kept[3, 1, 2, 0] = 5750, 7250
-    signal, code = one_series(kept, [(0, 3), (3, 4)], slice(2, 4), np.array([0, 1, 2]), 350.0)
+    signal, code = one_series(kept.reshape(7, 2, 12), [(0, 3), (3, 4)], np.arange(6, 12), 350.0)
     assert signal.shape == code.shape == (6, 3)
     for found, plane in ((signal, 0), (code, 1)):
         first, second = (kept[begin:begin + 3, plane, 2:4].reshape(3, 6).T.astype(float) for begin in (0, 3))
@@ -73,7 +72,7 @@ def test_a_series_is_the_mean_of_scans_and_lacks_steps_of_two_stages() -> None:
 
 def test_one_scan_is_taken_as_it_is() -> None:
     kept = RNG.integers(0, 9, (5, 2, 2, 6)).astype(np.uint16)
-    signal, code = one_series(kept, [(1, 3)], slice(0, 2), np.array([5, 2]), 350.0)
-    np.testing.assert_array_equal(signal, kept[1:4, 0][..., [5, 2]].reshape(3, 4).T)
-    np.testing.assert_array_equal(code, kept[1:4, 1][..., [5, 2]].reshape(3, 4).T)
+    signal, code = one_series(kept.reshape(5, 2, 12), [(1, 3)], np.array([2, 5, 8, 11]), 350.0)
+    np.testing.assert_array_equal(signal, kept[1:4, 0][..., [2, 5]].reshape(3, 4).T)
+    np.testing.assert_array_equal(code, kept[1:4, 1][..., [2, 5]].reshape(3, 4).T)
     assert signal.flags.c_contiguous

@@ -1,0 +1,34 @@
+"""Sources on AGIPD's chips that charge its pixels, and which of them in each run.
+
+Source: the public toolbox of the detector's makers (rows and columns of its images are our fast_scan and slow_scan).
+Chips of the second half of a module are upside down, so that it is charged the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from calib_core.detector.clues import Device
+from calib_core.detector.injection import Injection
+from calib_core.resource_files import read_resource
+
+#: The pulse capacitor charges every eighth column of 64, the next pattern those before them.
+_CAPACITOR = tuple((*range(7 - one, 64, 8), *range(64 + one, 128, 8)) for one in range(8))
+#: The current source charges every fourth row of 64 columns; rows of the other half are counted on from 512.
+_CURRENT = tuple((*range(3 - one, 512, 4), *range(512 + one, 1024, 4)) for one in range(4))
+
+
+def injections(device: Device) -> Mapping[str, Injection]:
+    """Pulse capacitor and current source.
+
+    Parameters
+    ----------
+    device : Device
+        Whose registers tell what is charged.
+    """
+    told = read_resource("codings", "agipd")["current_source"]
+    return {
+        "capacitor": Injection("pulse capacitor", "columns", _CAPACITOR, device, "pcRowNr"),
+        "current": Injection("current source", "half rows", _CURRENT, device, told["pattern_key"], axis=0, halves=2,
+                             current_key=told["current_key"]),
+    }
