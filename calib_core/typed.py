@@ -55,6 +55,30 @@ def parse_whole(text: str) -> int:
     return int(value)
 
 
+def parse_list(text: str, name: str) -> tuple[float, ...]:
+    """Numbers with a decimal point and commas between, such as ``20, 80.5``; an empty text has none.
+
+    Parameters
+    ----------
+    text : str
+    name : str
+        Parameter, for the error.
+
+    Raises
+    ------
+    BadParameter
+        A part is no number; the message names it.
+    """
+    found = []
+    for part in filter(None, plain(text).split(",")):
+        try:
+            found.append(parse_number(part))
+        except ValueError as error:
+            raise BadParameter(f"{name} = {text!r} is not allowed; {part.strip()!r} is no number, and it takes "
+                               "numbers with commas between, such as 80,150.") from error
+    return tuple(found)
+
+
 def parse_time(text: str, name: str) -> datetime:
     """Time of a date with or without an offset, aware UTC.
 

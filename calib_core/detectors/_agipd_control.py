@@ -9,6 +9,7 @@ import numpy as np
 
 from calib_core.constants.condition import Found
 from calib_core.detector.evidence import ControlReader
+from calib_core.resource_files import read_resource
 
 _CELL_COUNTS = (4, 32, 64, 76, 128, 176, 202, 250, 352)
 #: Gain setting by two registers of old versions of the composite device: setupr, and patternTypeIndex 4 or below.
@@ -17,6 +18,9 @@ _OLD_SETTINGS = {(0, False): 0.0, (32, True): 0.0, (8, False): 1.0, (40, True): 
 _SETUPS = {(light, setting): setup for (setup, light), setting in _OLD_SETTINGS.items()}
 #: Pattern of runs that are no darks; those of the darks are 1 to 3.
 _PATTERN_OF_LIGHT = 4
+#: Registers that tell what the current source does, by what they tell; without a name where that is not known.
+CURRENT_KEYS = {name: read_resource("codings", "agipd")["current_source"][f"{name}_key"]
+                for name in ("charged", "current")}
 
 
 def next_count(run: ControlReader) -> Found | None:
@@ -65,6 +69,7 @@ def _simulate_comp(stage: int | None, settings: Mapping[str, Any]) -> dict[str, 
         "integrationTime": np.uint16(settings["integration_time"]),
         "patternTypeIndex": np.uint16(_PATTERN_OF_LIGHT if stage is None else stage + 1),
         "pcRowNr": np.uint16(settings.get("pattern", 0)),
+        **{key: np.float32(settings[name]) for name, key in CURRENT_KEYS.items() if key and name in settings},
         "setupr": np.uint16(_SETUPS[stage is None, float(bool(settings["gain_setting"]))]),
     }
 

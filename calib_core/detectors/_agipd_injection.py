@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from calib_core.detector.clues import Device
 from calib_core.detector.injection import Injection
-from calib_core.resource_files import read_resource
+from calib_core.detectors._agipd_control import CURRENT_KEYS
 
 #: The pulse capacitor charges every eighth column of 64, the next pattern those before them.
 _CAPACITOR = tuple((*range(7 - one, 64, 8), *range(64 + one, 128, 8)) for one in range(8))
@@ -26,9 +26,8 @@ def injections(device: Device) -> Mapping[str, Injection]:
     device : Device
         Whose registers tell what is charged.
     """
-    told = read_resource("codings", "agipd")["current_source"]
     return {
         "capacitor": Injection("pulse capacitor", "columns", _CAPACITOR, device, "pcRowNr"),
-        "current": Injection("current source", "half rows", _CURRENT, device, told["pattern_key"], axis=0, halves=2,
-                             current_key=told["current_key"]),
+        "current": Injection("current source", "half rows", _CURRENT, device, CURRENT_KEYS["charged"], axis=0,
+                             halves=2, current_key=CURRENT_KEYS["current"]),
     }

@@ -40,7 +40,7 @@ class SceneRun:
     parts: tuple[int, ...]
     key: int
     stage: int | None
-    control: Mapping[str, int] = field(default_factory=dict)
+    control: Mapping[str, float] = field(default_factory=dict)
 
 
 class Scene(Knobs):

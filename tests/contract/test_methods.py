@@ -67,7 +67,8 @@ def context_of(method: Method, kind: DetectorType) -> Context:
 
 def charging(kind: DetectorType, injection: Injection) -> ScanEvidence:
     """A run whose pixels of the first pattern change."""
-    changes = [1000.0 if line in injection.patterns[0] else 1.0 for line in range(kind.shape[injection.axis] * injection.halves)]
+    lines = range(kind.shape[injection.axis] * injection.halves)
+    changes = [1000.0 if line in injection.patterns[0] else 1.0 for line in lines]
     return ScanEvidence(tuple(changes), 0, 0, FRAMES - 1)
 
 
