@@ -27,7 +27,7 @@ from calib_core.constants.constant import (
 )
 from calib_core.detector import DetectorType
 from calib_core.explanation import Explanation, RuleText, Span
-from calib_core.numerics.scan_fits import HighLines, MediumFits, high_lines, medium_fits
+from calib_core.numerics.scan_fits import MediumFits, RegionLines, medium_fits, region_lines
 from calib_core.numerics.scan_regions import HIGH, MEDIUM, ScanRegions, scan_features, scan_regions
 from calib_core.params import Limits, knob
 
@@ -161,10 +161,10 @@ class PulseCapacitor(ScanMethod):
         samples = np.count_nonzero(signal, axis=1).astype(np.uint32)
         return {**_numbers(*self._regions_and_lines(x, signal, code)), "samples": samples}
 
-    def _regions_and_lines(self, x: Array, signal: Array, code: Array) -> tuple[ScanRegions, HighLines, MediumFits]:
+    def _regions_and_lines(self, x: Array, signal: Array, code: Array) -> tuple[ScanRegions, RegionLines, MediumFits]:
         regions = scan_regions(x, signal, code, **self._limits)
         fixed = self.intervals == "fixed"
-        high = high_lines(x, signal, regions.label, margin=self.margin_hg, part=self.hg_part / 100,
+        high = region_lines(x, signal, regions.label, margin=self.margin_hg, part=self.hg_part / 100,
                           interval=_steps(self.hg_range) if fixed else None, min_points=self.min_hg_points)
         medium = medium_fits(x, signal, regions.label, margin=self.margin_mg, hook=self.fit_hook and not fixed,
                              hook_c=self.hook_c, interval=_steps(self.mg_range) if fixed else None,
@@ -207,7 +207,7 @@ def _steps(limits: tuple[float, float]) -> tuple[int, int]:
     return int(limits[0]), int(limits[1])
 
 
-def _numbers(regions: ScanRegions, high: HighLines, medium: MediumFits) -> Maps:
+def _numbers(regions: ScanRegions, high: RegionLines, medium: MediumFits) -> Maps:
     """Lines and fits of some pixels, (pixels, entries) float32, in the order of their names."""
     ratio = high.slope / medium.slope
     error = np.abs(ratio) * np.hypot(high.slope_error / high.slope, medium.slope_error / medium.slope)

@@ -9,7 +9,7 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.explanation import Explanation, Level, Line, Number, Plot, Points, Span
-from calib_core.numerics.scan_fits import HighLines, MediumFits
+from calib_core.numerics.scan_fits import MediumFits, RegionLines
 from calib_core.numerics.scan_regions import HIGH, MEDIUM, NONE, OK, TRANSITION, ScanRegions
 
 _REGIONS = {HIGH: "high gain", TRANSITION: "transition", MEDIUM: "medium gain", NONE: "left out"}
@@ -38,7 +38,7 @@ class Fitted:
     signal: Array
     code: Array
     regions: ScanRegions
-    high: HighLines
+    high: RegionLines
     medium: MediumFits
     features: Array
     seeds: Array

@@ -7,7 +7,7 @@ import numpy as np
 from calib_core.numerics._scan_hook import FEW_POINTS, LINE
 from calib_core.numerics.kernels import njit
 
-#: Columns of a fit, in the order of :class:`calib_core.numerics.scan_fits.HighLines`.
+#: Columns of a fit, in the order of :class:`calib_core.numerics.scan_fits.RegionLines`.
 COLUMNS = 7
 SLOPE, INTERCEPT, SLOPE_ERROR, INTERCEPT_ERROR, DEVIATION, LARGEST, BEND = range(COLUMNS)
 

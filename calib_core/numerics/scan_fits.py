@@ -33,8 +33,16 @@ from calib_core.numerics._scan_hook import DECAY_AT_END, FAILED, FEW_POINTS, HOO
 from calib_core.numerics.scan_regions import HIGH, MEDIUM, check_steps
 
 __all__ = [
-    "DECAY_AT_END", "FAILED", "FEW_POINTS", "HOOK", "LINE", "STRAIGHT", "HighLines", "MediumFits", "high_lines",
+    "DECAY_AT_END",
+    "FAILED",
+    "FEW_POINTS",
+    "HOOK",
+    "LINE",
+    "STRAIGHT",
+    "MediumFits",
+    "RegionLines",
     "medium_fits",
+    "region_lines",
 ]
 
 _Array = NDArray[Any]
@@ -42,8 +50,8 @@ _Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class HighLines:
-    """Lines through high gain of n pixels, NaN without one.
+class RegionLines:
+    """Lines through a region of n pixels, NaN without one.
 
     Attributes
     ----------
@@ -117,11 +125,11 @@ class MediumFits:
     status: NDArray[np.uint8]
 
 
-def high_lines(
-    x: _Array, analog: _Array, label: _Array, *, margin: int = 20, first: int = 0, part: float = 1.0,
-    interval: tuple[int, int] | None = None, min_points: int = 7,
-) -> HighLines:
-    """Fit lines to high gain.
+def region_lines(
+    x: _Array, analog: _Array, label: _Array, region: int = HIGH, *, margin: int = 20, first: int = 0,
+    part: float = 1.0, interval: tuple[int, int] | None = None, min_points: int = 7,
+) -> RegionLines:
+    """Fit lines to a region, high gain unless another is given.
 
     Parameters
     ----------
@@ -131,12 +139,14 @@ def high_lines(
         Signal of each pixel at each step.
     label : (n, s) uint8, C-contiguous
         Regions.
+    region : int
+        The one that is fitted.
     margin : int, steps
-        What is left out at the end of high gain, before a pixel switches.
+        What is left out at the end of the region, before a pixel switches.
     first : int, steps
         What is left out at its begin.
     part : float
-        Only this first part of high gain, from 0 to 1.
+        Only this first part of the region, from 0 to 1.
     interval : (int, int), steps, optional
         First and last step instead of margin, first and part.
     min_points : int
@@ -144,7 +154,7 @@ def high_lines(
 
     Returns
     -------
-    HighLines
+    RegionLines
 
     Raises
     ------
@@ -156,8 +166,8 @@ def high_lines(
         raise ValueError(f"a fit leaves out 0 or more steps and takes a part from 0 to 1, not {first} and {part:g}")
     ends = np.array([first, margin, part, *_ends(interval)], np.float64)
     values, n, status = _results(len(analog), _line.COLUMNS)
-    _line.high(writable(x), writable(analog), writable(label), HIGH, ends, int(min_points), values, n, status)
-    return HighLines(**_columns(HighLines, values), n=n, status=status)
+    _line.high(writable(x), writable(analog), writable(label), int(region), ends, int(min_points), values, n, status)
+    return RegionLines(**_columns(RegionLines, values), n=n, status=status)
 
 
 def medium_fits(
@@ -169,7 +179,7 @@ def medium_fits(
     Parameters
     ----------
     x, analog, label : arrays
-        As of :func:`high_lines`.
+        As of :func:`region_lines`.
     margin : int, steps
         What is left out at the end of medium gain, that of the scan.
     hook : bool

@@ -31,6 +31,7 @@ from calib_core.numerics import (
     scan_regions,
     split_events,
     stability,
+    stage_regions,
     tracks,
 )
 
@@ -120,8 +121,10 @@ def _of_light(counts: Array, edges: Array) -> list[Callable[[], object]]:
 def _of_scans(x: Array, series: Array, label: Array) -> list[Callable[[], object]]:
     return [
         lambda: scan_regions.scan_regions(x, series, series),
-        lambda: scan_fits.high_lines(x, series, label),
+        lambda: scan_fits.region_lines(x, series, label),
         lambda: scan_fits.medium_fits(x, series, label),
+        lambda: stage_regions.stage_regions(x, series, series),
+        lambda: stage_regions.neighbour_noise(x, series, label, 0),
     ]
 
 

@@ -14,7 +14,7 @@ from scipy.optimize import curve_fit
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from calib_core.numerics.scan_fits import HOOK, high_lines, medium_fits
+from calib_core.numerics.scan_fits import HOOK, medium_fits, region_lines
 from calib_core.numerics.scan_regions import MEDIUM, scan_clusters, scan_features, scan_regions
 
 from ..calib_core.numerics.scans import scan
@@ -93,6 +93,6 @@ def test_hooks(series, per_series):
 def test_lines(series, per_series):
     s, label = series
     given = [(s.x[:180].astype(float), s.analog[p, :180].astype(float)) for p in range(FEW)]
-    high_lines(s.x, s.analog, label)
-    per_series("scan_lines", lambda: high_lines(s.x, s.analog, label), {
+    region_lines(s.x, s.analog, label)
+    per_series("scan_lines", lambda: region_lines(s.x, s.analog, label), {
         "polyfit": (lambda: [np.polyfit(*one, 1, cov=True) for one in given], 30)})

@@ -22,10 +22,10 @@ from calib_core.numerics.scan_fits import (
     HOOK,
     LINE,
     STRAIGHT,
-    HighLines,
     MediumFits,
-    high_lines,
+    RegionLines,
     medium_fits,
+    region_lines,
 )
 from calib_core.numerics.scan_regions import HIGH, MEDIUM, NONE, scan_regions
 
@@ -39,10 +39,10 @@ def fitted(number: int, switch: int, losses: str = "", compression: float = 0.0)
     """4,000 series, their labels, and the fits of those that have regions."""
     s = scan(4000, number, switch, losses, compression, seed=7)
     label = scan_regions(s.x, s.analog, s.code).label
-    return s, label, high_lines(s.x, s.analog, label), medium_fits(s.x, s.analog, label)
+    return s, label, region_lines(s.x, s.analog, label), medium_fits(s.x, s.analog, label)
 
 
-def ratio(high: HighLines, medium: MediumFits) -> tuple[Array, Array]:
+def ratio(high: RegionLines, medium: MediumFits) -> tuple[Array, Array]:
     value = high.slope / medium.slope
     return value, value * np.hypot(high.slope_error / high.slope, medium.slope_error / medium.slope)
 
@@ -97,7 +97,7 @@ def test_compression_is_found_and_nothing_else(number, switch):
 
 def test_the_first_part_of_high_gain_is_less_compressed():
     s, label, high, _ = fitted(600, 200, compression=0.02)
-    part = high_lines(s.x, s.analog, label, part=0.6)
+    part = region_lines(s.x, s.analog, label, part=0.6)
     off, off_part = (np.nanmedian(one.slope / s.high_slope) - 1 for one in (high, part))
     assert off < 2 * off_part < 0
 
@@ -110,7 +110,7 @@ def points(s: Scan, label: Array, p: int, region: int, first: float, last: float
 def test_lines_are_those_of_numpy():
     """Slope, intercept, their errors, residuals, and t of the quadratic term, of the same samples."""
     s, label, high, _ = fitted(600, 200, "trains")
-    some = high_lines(s.x, s.analog[:50], label[:50], margin=31, first=9, part=0.9)
+    some = region_lines(s.x, s.analog[:50], label[:50], margin=31, first=9, part=0.9)
     for p in range(50):
         ends = s.x[label[p] == HIGH][[0, -1]]
         for found, first, last in (
@@ -147,7 +147,7 @@ def test_straight_lines_of_medium_gain_are_those_of_numpy():
 
 def test_fixed_intervals_are_those_of_high_gain_too():
     s, label, _, _ = fitted(600, 200)
-    found = high_lines(s.x, s.analog[:50], label[:50], margin=3, first=99, interval=(42, 122))
+    found = region_lines(s.x, s.analog[:50], label[:50], margin=3, first=99, interval=(42, 122))
     for p in range(50):
         x, y = points(s, label, p, HIGH, 42, 122)
         assert (found.slope[p], found.n[p]) == (pytest.approx(np.polyfit(x, y, 1)[0], rel=1e-5), len(x))
@@ -189,10 +189,10 @@ def test_hooks_are_at_the_minimum_that_iminuit_finds():
     assert np.abs(np.median(errors, axis=0) - 1).max() < 0.02
 
 
-def drawn(number: int, switch: int, losses: str) -> tuple[Scan, Array, HighLines, MediumFits]:
+def drawn(number: int, switch: int, losses: str) -> tuple[Scan, Array, RegionLines, MediumFits]:
     s = scan(334, number, switch, losses, seed=number + switch)
     label = scan_regions(s.x, s.analog, s.code).label
-    return s, label, high_lines(s.x, s.analog, label), medium_fits(s.x, s.analog, label)
+    return s, label, region_lines(s.x, s.analog, label), medium_fits(s.x, s.analog, label)
 
 
 def test_no_hook_is_a_straight_line_and_says_so():
@@ -231,7 +231,7 @@ def test_too_few_samples_are_told(kind):
         label[:] = NONE
     if kind == "few":
         label[:, 6:-29] = NONE
-    for found in (high_lines(s.x, s.analog, label, margin=0, interval=interval),
+    for found in (region_lines(s.x, s.analog, label, margin=0, interval=interval),
                   medium_fits(s.x, s.analog, label, margin=0, interval=interval)):
         assert (found.status == FEW_POINTS).all()
         assert (found.n < 30).all()
@@ -242,14 +242,14 @@ def test_too_few_samples_are_told(kind):
 def test_a_switch_at_once_leaves_no_line_of_high_gain():
     s = scan(200, 600, 20)
     label = scan_regions(s.x, s.analog, s.code).label
-    assert (high_lines(s.x, s.analog, label).status == FEW_POINTS).all()
+    assert (region_lines(s.x, s.analog, label).status == FEW_POINTS).all()
     assert (medium_fits(s.x, s.analog, label).status == HOOK).mean() > 0.98
 
 
 def test_samples_without_scatter_have_no_errors():
     x = np.arange(100, dtype=np.int32)
     analog = np.broadcast_to((5000 + 3 * x).astype(np.uint16), (2, 100)).copy()
-    high = high_lines(x, analog, np.zeros((2, 100), np.uint8))
+    high = region_lines(x, analog, np.zeros((2, 100), np.uint8))
     assert (high.slope == 3).all()
     assert (high.intercept == 5000).all()
     assert not np.concatenate((high.slope_error, high.deviation, high.curvature_t)).any()
@@ -262,7 +262,7 @@ def test_tiles_and_order_do_not_matter():
     s, label, high, medium = fitted(600, 200, "trains")
     order = np.random.default_rng(1).permutation(4000)[:300]
     for mine in (order[:1], order[1:64], order[64:]):
-        for whole, fit in ((high, high_lines), (medium, medium_fits)):
+        for whole, fit in ((high, region_lines), (medium, medium_fits)):
             one = fit(s.x, s.analog[mine], label[mine])
             for field in fields(one):
                 np.testing.assert_array_equal(getattr(one, field.name), getattr(whole, field.name)[mine])
@@ -274,14 +274,14 @@ import hashlib
 from dataclasses import fields
 from typing import Any as Array
 import numpy as np
-from calib_core.numerics.scan_fits import high_lines, medium_fits
+from calib_core.numerics.scan_fits import region_lines, medium_fits
 from calib_core.numerics.scan_regions import scan_regions
 """
 
 
 def digest(x: Array, analog: Array, code: Array) -> str:
     found = scan_regions(x, analog, code)
-    parts = found, high_lines(x, analog, found.label), medium_fits(x, analog, found.label)
+    parts = found, region_lines(x, analog, found.label), medium_fits(x, analog, found.label)
     together = b"".join(getattr(one, field.name).tobytes() for one in parts for field in fields(one))
     return hashlib.sha256(together).hexdigest()
 
@@ -305,18 +305,18 @@ def test_a_generic_processor_gives_the_same_bits(tmp_path):
 def test_impossible_limits_are_refused(limits, message):
     s = scan(2)
     label = np.zeros(s.analog.shape, np.uint8)
-    for fit in (high_lines, medium_fits):
+    for fit in (region_lines, medium_fits):
         with pytest.raises(ValueError, match=message):
             fit(s.x, s.analog, label, **limits)
     with pytest.raises(ValueError, match="not -1 and 1"):
-        high_lines(s.x, s.analog, label, first=-1)
+        region_lines(s.x, s.analog, label, first=-1)
     with pytest.raises(ValueError, match=r"not 0 and 1\.5"):
-        high_lines(s.x, s.analog, label, part=1.5)
+        region_lines(s.x, s.analog, label, part=1.5)
     with pytest.raises(ValueError, match="are 9 and 8"):
         medium_fits(s.x, s.analog, label, hook_c=(9, 8))
     with pytest.raises(ValueError, match="label must be a C-contiguous uint8"):
         medium_fits(s.x, s.analog, label.astype(np.int64))
     with pytest.raises(ValueError, match="must ascend"):
-        high_lines(s.x[::-1].copy(), s.analog, label)
+        region_lines(s.x[::-1].copy(), s.analog, label)
     with pytest.raises(ValueError, match=r"axes \(n, s\)"):
-        high_lines(s.x, s.analog[0], label)
+        region_lines(s.x, s.analog[0], label)
