@@ -37,7 +37,7 @@ class Method(Knobs):
     caution: ClassVar[str] = ""
 
     #: Axis of the results along which work is cut into units, and the one whose entries :meth:`combine` brings
-    #: together: each of its inputs is a unit's own.
+    #: together: inputs at each of its places are a unit's own.
     split: ClassVar[str] = "cell"
     #: Whether a unit is a whole module, whose sequences of files are gone through one after the other, each with all
     #: passes.
@@ -249,7 +249,7 @@ class Method(Knobs):
         Returns
         -------
         tuple of str
-            Names of results over the axis that :attr:`combines` names.
+            Names of results over the axis that :attr:`combines` names, that of :attr:`split`, and any of their own.
         """
         return ()
 
@@ -261,7 +261,7 @@ class Method(Knobs):
         context : Context
         at : mapping
             Index along the axis by which work is split.
-        results : mapping of (combined axis, slow_scan, fast_scan) arrays
+        results : mapping of (combined axis, own axes, slow_scan, fast_scan) arrays
             Those of :meth:`combined`, as :meth:`reduce` made them.
         """
         return {}

@@ -11,9 +11,9 @@ from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.scan_checks import StraightLines, Switched
-from calib_core.characterisation.scan_method import ScanMethod
+from calib_core.characterisation.scan_method import Known, ScanMethod
 from calib_core.characterisation.scan_plots import Fitted, explanation_of
-from calib_core.characterisation.scan_rules import ScanRules
+from calib_core.characterisation.scan_rules import ScanRules, too_close, where
 from calib_core.characterisation.unit import Context, Maps, Unit
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import (
@@ -103,7 +103,7 @@ class PulseCapacitor(ScanMethod):
         return (ConstantOutput(SLOPES_PC, "lines"), ConstantOutput(FITS_PC, "fits"),
                 ConstantOutput(BAD_PIXELS_PC, "bad_pixels"))
 
-    def explanation(self, x: Array, signal: Array, code: Array, notes: Sequence[str]) -> Explanation:
+    def explanation(self, x: Array, signal: Array, code: Array, notes: Sequence[str], known: Known) -> Explanation:
         """The scan of a pixel with its regions, fits, residuals, gain signal and clusters.
 
         Returns
@@ -197,7 +197,7 @@ class PulseCapacitor(ScanMethod):
         medium = {"slope": lines["slope MG"], "regions": known["regions"], "status": known["fit MG"]}
         codes, spreads = (np.stack([known[f"gain signal {one}{what}"] for one in ("HG", "MG")])
                           for what in ("", " spread"))
-        both = rules.both(codes, spreads) | self.uncharged(context, None, BadPixels.CI_EVAL_ERROR)
+        both = too_close(codes, spreads) | _charges(self.times_charged(context, unit))
         flags = np.zeros((len(kind.stages), *kind.shape), np.uint32)
         flags[_HIGH], flags[_MEDIUM] = rules.high(kind, high) | both, rules.medium(kind, medium) | both
         return {**maps, "bad_pixels": flags}
@@ -218,3 +218,8 @@ def _numbers(regions: ScanRegions, high: RegionLines, medium: MediumFits) -> Map
             regions.first_switch, regions.last_switch, *regions.counts.T, regions.misordered, high.curvature_t,
             high.largest, medium.largest, medium.covariance, regions.status, high.status, medium.status)
     return {"lines": np.stack(lines, axis=1).astype(np.float32), "fits": np.stack(fits, axis=1).astype(np.float32)}
+
+
+def _charges(number: Array) -> Array:
+    """Flags of pixels that no run charges, or several do, (slow_scan, fast_scan) uint32."""
+    return where(number != 1, BadPixels.CI_EVAL_ERROR) | where(number == 0, BadPixels.NO_DARK_DATA)

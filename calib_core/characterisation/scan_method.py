@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -17,7 +18,6 @@ from calib_core.characterisation.method import Method
 from calib_core.characterisation.scan_series import ScanSeries
 from calib_core.characterisation.train_selection import TrainSelection
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
-from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType
 from calib_core.detector.injection import Injection
 from calib_core.errors import BadInput
@@ -75,7 +75,7 @@ class ScanMethod(TrainSelection, Method):
         """Maps of a memory cell with what needs all its pixels."""
 
     @abstractmethod
-    def explanation(self, x: Array, signal: Array, code: Array, notes: Sequence[str]) -> Explanation:
+    def explanation(self, x: Array, signal: Array, code: Array, notes: Sequence[str], known: Known) -> Explanation:
         """What a scan made of one pixel.
 
         Parameters
@@ -85,6 +85,8 @@ class ScanMethod(TrainSelection, Method):
         signal, code : (1, s) uint16, ADU
         notes : sequence of str
             What is to be said beside.
+        known : callable
+            Gives a result without pixels at the place of the scan, over its other axes.
         """
 
     @property
@@ -255,8 +257,9 @@ class ScanMethod(TrainSelection, Method):
         assert arranged.run is not None  # it was read
         assert arranged.run.scan is not None
         position = samples.train.astype(np.int64) - arranged.run.scan.first_train
-        begin, length = (math.nan if values is None else self._at(context, name, values, {**at, **arranged.at})
-                         for name, values in ((name, known(name)) for name in ("begins", "lengths")))
+        here = partial(self._here, context, known, {**at, **arranged.at})
+        begin, length = (math.nan if values is None else float(values)
+                         for values in map(here, ("begins", "lengths")))
         notes: tuple[str, ...] = ()
         if math.isnan(begin):
             begin, length = 0, int(position.max(initial=0)) + 1
@@ -264,42 +267,38 @@ class ScanMethod(TrainSelection, Method):
         inside = (position >= begin) & (position < begin + length)
         series = np.zeros((2, 1, int(length)), np.uint16)
         series[:, 0, (position[inside] - int(begin))] = samples.signal[inside], samples.code[inside]
-        return self.explanation(self.steps(int(length)), series[0], series[1], notes)
+        return self.explanation(self.steps(int(length)), series[0], series[1], notes, here)
 
-    def _at(self, context: Context, name: str, values: Array, at: At) -> float:
-        """Number of a result at a place, the last where an axis has fewer entries."""
+    def _here(self, context: Context, known: Known, at: At, name: str) -> Array | None:
+        """A result at the memory cell, pattern and whatever else its scan is of; the last where there are fewer."""
+        values = known(name)
+        if values is None:
+            return None
         over = next(one.over for one in self.results(context.detector) if one.name == name)
-        return float(values[tuple(min(at.get(axis, 0), len(context.axes[axis]) - 1) for axis in over)])
+        return np.asarray(values[tuple(
+            slice(None) if axis == "gain" else min(at.get(axis, 0), len(context.axes[axis]) - 1) for axis in over)])
 
-    def uncharged(self, context: Context, unit: Unit | None, flag: BadPixels) -> Array:
-        """Flags of pixels that no run charges, or several do.
+    def times_charged(self, context: Context, unit: Unit) -> Array:
+        """How many of a unit's runs charge each pixel.
 
         Parameters
         ----------
-        context : Context
-        unit : Unit, optional
-            Whose runs; all unless given.
-        flag : BadPixels
-            Of what cannot be evaluated.
+        context, unit
 
         Returns
         -------
-        (slow_scan, fast_scan) uint32
+        (slow_scan, fast_scan) int64
         """
         kind = context.detector
         injection = self.injection(kind)
         runs = [one.run for one in _arranged(context, unit) if one.run is not None]
         lines = np.array([line for run in runs for line in by_pattern.charged(injection, run)], np.int64)
-        number = np.bincount(lines, minlength=kind.shape[injection.axis] * injection.halves)[
-            injection.line_of(kind.shape)]
-        flags = np.zeros(kind.shape, np.uint32)
-        flags[number == 0] |= np.uint32(flag | BadPixels.NO_DARK_DATA)
-        flags[number > 1] |= np.uint32(flag)
-        return flags
+        number = np.bincount(lines, minlength=kind.shape[injection.axis] * injection.halves)
+        return np.asarray(number[injection.line_of(kind.shape)])
 
 
-def _arranged(context: Context, unit: Unit | None) -> list[Arranged]:
-    return [one for key, one in context.arranged.items() if unit is None or key in unit.inputs]
+def _arranged(context: Context, unit: Unit) -> list[Arranged]:
+    return [context.arranged[key] for key in unit.inputs]
 
 
 def _scans(context: Context, taken: Mapping[str, Sequence[tuple[int, int]]]) -> Maps:

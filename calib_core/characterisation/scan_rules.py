@@ -16,7 +16,7 @@ from calib_core.numerics.scan_fits import DECAY_AT_END, FAILED, FEW_POINTS
 from calib_core.numerics.scan_regions import OK
 
 #: Least separation of the gain signals of two stages, in the sum of their spreads.
-_SEPARATION = 5.0
+SEPARATION = 5.0
 
 
 @dataclass(frozen=True)
@@ -50,24 +50,12 @@ class ScanRules:
             ``slope``, ``status`` and ``regions`` of the fit and of the regions, ``curvature``, ``largest``, ``span``.
         """
         bent = (np.abs(maps["curvature"]) > self.curvature) | (maps["largest"] > self.largest * maps["span"])
-        return self._of_slope(kind, maps["slope"]) | _where(bent, BadPixels.CI_LINEAR_DEVIATION) | self._evaluated(
-            maps, (FEW_POINTS,))
+        return (self._of_slope(kind, maps) | where(bent, BadPixels.CI_LINEAR_DEVIATION)
+                | self._evaluated(maps, (FEW_POINTS,)))
 
     def medium(self, kind: DetectorType, maps: dict[str, Array]) -> Array:
         """Flags of medium gain, as :meth:`high`; a hook whose length is at an end of its range is no fit."""
-        return self._of_slope(kind, maps["slope"]) | self._evaluated(maps, (FEW_POINTS, FAILED, DECAY_AT_END))
-
-    def both(self, codes: Array, spreads: Array) -> Array:
-        """Flags of pixels whose stages cannot be told apart.
-
-        Parameters
-        ----------
-        codes, spreads : (2, slow_scan, fast_scan) float32, ADU
-            Gain signals of high and medium gain.
-        """
-        with np.errstate(invalid="ignore"):
-            close = codes[1] - codes[0] < _SEPARATION * spreads.sum(axis=0)
-        return _where(close, BadPixels.GAIN_THRESHOLDING_ERROR)
+        return self._of_slope(kind, maps) | self._evaluated(maps, (FEW_POINTS, FAILED, DECAY_AT_END))
 
     def texts(self) -> tuple[RuleText, ...]:
         """The rules in words."""
@@ -75,34 +63,94 @@ class ScanRules:
         return (
             RuleText(int(BadPixels.CI_GAIN_OF_OF_THRESHOLD), "slope of a gain stage",
                      f"{self.sigma:g} σ (1.4826 MAD) about the median of its ASIC, and {low:g} to {high:g} of it",
-                     _normal(self.sigma)),
+                     normal(self.sigma)),
             RuleText(int(BadPixels.CI_LINEAR_DEVIATION), "curvature of high gain",
                      f"a quadratic term above {self.curvature:g} of its error, or a residual above "
-                     f"{100 * self.largest:g} % of the span", _normal(self.curvature)),
+                     f"{100 * self.largest:g} % of the span", normal(self.curvature)),
             RuleText(int(BadPixels.GAIN_THRESHOLDING_ERROR), "gain signals of high and medium gain",
-                     f"{_SEPARATION:g} times the sum of their spreads apart", "none"),
+                     f"{SEPARATION:g} times the sum of their spreads apart", "none"),
             RuleText(int(BadPixels.CI_EVAL_ERROR), "regions and fits", "they must be there; set too where a pixel is "
                      "charged in no run, with “no dark data”, or in two", "none"))
 
-    def _of_slope(self, kind: DetectorType, slope: Array) -> Array:
-        """Slopes away from those of their ASIC."""
-        centre, scale = limits.group_spread(slope, kind.asic_shape, self.sigma)
-        low, high = (np.sort([self.hard[0] * centre, self.hard[1] * centre], axis=0))
-        bottom = np.fmax(centre - self.sigma * scale, low).astype(np.float32)
-        top = np.fmin(centre + self.sigma * scale, high).astype(np.float32)
-        away = limits.outside(slope, bottom, top, kind.asic_shape, -np.inf, np.inf)
-        return _where(away, BadPixels.CI_GAIN_OF_OF_THRESHOLD)
+    def _of_slope(self, kind: DetectorType, maps: dict[str, Array]) -> Array:
+        return away_from_asic(kind, maps["slope"], self.sigma, self.hard)
 
     @staticmethod
     def _evaluated(maps: dict[str, Array], failed: tuple[int, ...]) -> Array:
         bad = (maps["regions"] != OK) | np.isin(maps["status"], failed) | ~np.isfinite(maps["slope"])
-        return _where(bad, BadPixels.CI_EVAL_ERROR)
+        return where(bad, BadPixels.CI_EVAL_ERROR)
 
 
-def _normal(sigma: float) -> str:
-    """Share of good pixels that lie outside by chance, where values are normal."""
+def away_from_asic(
+    kind: DetectorType, values: Array, sigma: float, hard: tuple[float, float] = (0.0, np.inf),
+    error: Array | None = None,
+) -> Array:
+    """Flags of pixels whose slopes, or ratios of them, are away from those of their ASIC.
+
+    Parameters
+    ----------
+    kind : DetectorType
+    values : (slow_scan, fast_scan) float32
+    sigma : float
+        Soft limits, in robust standard deviations of the ASIC.
+    hard : (float, float)
+        Limits in units of the ASIC's median.
+    error : (slow_scan, fast_scan) array, optional
+        Values within so many of their errors are not away, where pixels are known differently well.
+
+    Returns
+    -------
+    (slow_scan, fast_scan) uint32
+    """
+    centre, scale = limits.group_spread(values, kind.asic_shape, sigma)
+    low, high = (np.sort([hard[0] * centre, hard[1] * centre], axis=0))
+    bottom = np.fmax(centre - sigma * scale, low).astype(np.float32)
+    top = np.fmin(centre + sigma * scale, high).astype(np.float32)
+    away = limits.outside(values, bottom, top, kind.asic_shape, -np.inf, np.inf)
+    if error is not None:
+        high, wide = kind.asic_shape
+        middle = np.repeat(np.repeat(np.reshape(centre, (kind.shape[0] // high, -1)), high, axis=0), wide, axis=1)
+        away &= np.abs(values - middle) > sigma * error
+    return where(away, BadPixels.CI_GAIN_OF_OF_THRESHOLD)
+
+
+def too_close(codes: Array, spreads: Array) -> Array:
+    """Flags of pixels whose stages cannot be told apart.
+
+    Parameters
+    ----------
+    codes, spreads : (2, slow_scan, fast_scan) float32, ADU
+        Gain signals of two neighbouring stages.
+
+    Returns
+    -------
+    (slow_scan, fast_scan) uint32
+    """
+    with np.errstate(invalid="ignore"):
+        close = codes[1] - codes[0] < SEPARATION * spreads.sum(axis=0)
+    return where(close, BadPixels.GAIN_THRESHOLDING_ERROR)
+
+
+def normal(sigma: float) -> str:
+    """Share of good pixels that lie outside by chance, where values are normal.
+
+    Parameters
+    ----------
+    sigma : float
+    """
     return f"{math.erfc(sigma / math.sqrt(2)):.1g} of normal values"
 
 
-def _where(mask: Array, flag: BadPixels) -> Array:
+def where(mask: Array, flag: BadPixels) -> Array:
+    """A flag where a mask is set.
+
+    Parameters
+    ----------
+    mask : bool array
+    flag : BadPixels
+
+    Returns
+    -------
+    array of uint32
+    """
     return np.where(mask, np.uint32(flag), np.uint32(0))

@@ -100,9 +100,10 @@ CS_FIT = ("slope HG error", "intercept HG error", "slope MG error", "intercept M
           "intercept LG error", "ratio error", "covariance HG", "covariance MG", "covariance LG", "current",
           "threshold MG", "threshold LG", "gain signal HG", "gain signal MG", "gain signal LG",
           "gain signal HG spread", "gain signal MG spread", "gain signal LG spread", "switch MG", "switch LG",
-          "samples HG", "samples MG", "samples LG", "chi2 HG", "chi2 MG", "chi2 LG")
+          "samples HG", "samples MG", "samples LG", "deviation HG", "deviation MG", "deviation LG", "noise HG",
+          "noise MG", "noise LG", "chi2 HG", "chi2 MG", "chi2 LG")
 CS_FIT_UNITS = (*("ADU/step", "ADU") * 3, "", *("ADU²/step",) * 3, "", *("ADU",) * 8, "steps", "steps",
-                *("samples",) * 3, "", "", "")
+                *("samples",) * 3, *("ADU",) * 6, "", "", "")
 
 GAIN_AMP_MAP = ConstantKind(
     "GainAmpMap", "", "f8", "Factor of each pixel's amplifier", "map of amplifiers", neutral=1)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from calib_core.characterisation.current_source import CurrentSource
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.characterisation.presets import presets
@@ -179,5 +180,6 @@ AGIPD500K = replace(
     simulated=read_simulated("agipd", "AGIPD500K", replace(_HARDWARE, control_aggregator="AGIPD500K2G00")),
 )
 
-declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K),
-               with_defaults("agipd", Dark(), PulseCapacitor(), FF_HISTS, CORRECT), __doc__, presets("agipd")))
+_METHODS = with_defaults("agipd", Dark(), PulseCapacitor(), CurrentSource(), FF_HISTS, CORRECT)
+
+declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), _METHODS, __doc__, presets("agipd")))

@@ -34,10 +34,15 @@ NOTHING = "nothing was written"
 def combine(plan: Plan, results: Results, step: Step) -> None:
     """Make what needs all entries of the method's combined axis, entry by entry of the axis of units."""
     method, names = plan.method, plan.method.combined(plan.kind)
+    over = {one.name: one.over for one in plan.results}
+
+    def leading(name: str) -> tuple[str, ...]:
+        return method.combines, *(axis for axis in over[name] if axis not in (method.combines, method.split))
+
     length = len(plan.context.axes[method.split]) if names else 0
     for index in range(length):
         at = {method.split: index}
-        stacks = {name: results.stack(name, (method.combines,), at) for name in names}
+        stacks = {name: results.stack(name, leading(name), at) for name in names}
         results.write(at, method.combine(plan.context, at, stacks))
         step((index + 1) / length)
 

@@ -389,10 +389,12 @@ def _units(plan: Plan) -> Iterator[Unit]:
 
 
 def _together(plan: Plan) -> list[tuple[str, ...]]:
-    """Inputs that units read together: each alone where the method combines their results later."""
-    keys, combines = tuple(plan.context.arranged), plan.method.combines
-    apart = combines and all(combines in plan.context.arranged[key].at for key in keys)
-    return [(key,) for key in keys] if apart else [keys]
+    """Inputs that units read together: those of one place along the axis whose results the method combines later."""
+    arranged, combines = plan.context.arranged, plan.method.combines
+    if not combines or any(combines not in one.at for one in arranged.values()):
+        return [tuple(arranged)]
+    places = dict.fromkeys(one.at[combines] for one in arranged.values())
+    return [tuple(key for key, one in arranged.items() if one.at[combines] == place) for place in places]
 
 
 def _blocks(plan: Plan, module: int | None, keys: tuple[str, ...]) -> Iterator[tuple[tuple[int, ...], int]]:
