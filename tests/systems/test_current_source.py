@@ -150,7 +150,8 @@ def test_order_threads_parts_and_memory_change_no_bit(
     runs, out = sorted(scans.runs.values()), tmp_path / "out"
     assert runs != in_order(scans)
     given = ["--currents", "60,60,60,60,120,120,120,120"]
-    result = Result(words(runs, out, *given, "--threads", "1", "--parts", "3", "--memory-mb", "512"), out, capsys)
+    result = Result(words(runs, out, *given, "--threads", "1", "--parts", "3", "--memory-mb", "768"), out, capsys)
+    assert result.status == 0, result.errors
     assert sum("re-ordered by the half rows that they charge" in one for one in result.warnings) == 2
     other = found(result.constants)
     for mine, theirs in ((whole.lines, other.lines), (whole.fits, other.fits)):
