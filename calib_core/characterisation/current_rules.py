@@ -52,8 +52,9 @@ class CurrentRules:
                            for what in ("", " spread"))
         for stage in (1, 2):
             pair = slice(stage - 1, stage + 1)
-            ratio = (slopes[stage - 1] / slopes[stage]).astype(np.float32)
-            errors = [fits[f"slope {name} error"] / lines[f"slope {name}"] for name in NAMES[pair]]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = (slopes[stage - 1] / slopes[stage]).astype(np.float32)
+                errors = [fits[f"slope {name} error"] / lines[f"slope {name}"] for name in NAMES[pair]]
             flags[stage] |= away_from_asic(kind, ratio, self.sigma, error=np.abs(ratio) * np.hypot(*errors))
             flags[pair] |= too_close(levels[pair], spreads[pair])
         return flags

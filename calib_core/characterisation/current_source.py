@@ -22,7 +22,7 @@ from calib_core.characterisation.current_fits import (
     stage_fits,
     typical,
 )
-from calib_core.characterisation.current_plots import explanation_of
+from calib_core.characterisation.current_plots import Drawn, Judged, explanation_of
 from calib_core.characterisation.current_rules import CurrentRules
 from calib_core.characterisation.inputs import Arrangement, Given
 from calib_core.characterisation.outputs import ConstantOutput, Output
@@ -68,8 +68,8 @@ class CurrentSource(ScanMethod):
     spacing: int = knob(10, ge=1, le=1000, unit="steps", help="By how much it grows with each train after them")
     trim: float = knob(15.0, ge=0, le=45, unit="%", help="Part of each region that is left out at either end")
     min_points: int = knob(10, ge=4, le=10000, help="Least samples of a line")
-    max_chi2: float = knob(3.0, ge=1, le=1e6, help="Largest χ² per degree of freedom of a line, with the noise that "
-                           "neighbouring samples show")
+    max_chi2: float = knob(3.0, ge=1, le=1e6, unit="times", help="Largest χ² per degree of freedom of a line, with "
+                           "the noise that neighbouring samples show")
     ml_range: Limits = knob((2.0, 10.0), help="Range of the slope of medium gain in units of that of low gain")
     ratio_sigma: float = knob(5.0, ge=1, le=100, unit="σ", help="Soft limit of ratios of slopes about those of their "
                               "ASIC")
@@ -105,8 +105,10 @@ class CurrentSource(ScanMethod):
         """
         return (*self.scan_axes(context),
                 Axis("current", "Current", by_current.labels(context.arranged.values(), self._currents)),
-                Axis("parameter", "Parameter", CS_PARAMETERS, of_slot=True, value_units=CS_UNITS),
-                Axis("quantity", "Quantity", CS_FIT, of_slot=True, value_units=CS_FIT_UNITS))
+                Axis("parameter", "Parameter", CS_PARAMETERS, of_slot=True, value_units=CS_UNITS,
+                     first=("ratio", "slope HG", "slope MG", "slope LG", "status")),
+                Axis("quantity", "Quantity", CS_FIT, of_slot=True, value_units=CS_FIT_UNITS,
+                     first=("current", "ratio error", "switch MG", "switch LG", "chi2 HG", "chi2 MG", "chi2 LG")))
 
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
         """Lines of the currents that were taken, bad pixels, what is known of them, and the same of each current.
@@ -215,8 +217,8 @@ class CurrentSource(ScanMethod):
         """
         found, usual = self._fits(x, signal, code), known("noise")
         values = chi2(found.deviation, found.noise, np.full(len(NAMES), np.nan) if usual is None else usual)
-        status = judged(found.status, values, self.max_chi2)
-        return explanation_of(x, signal, code, found, values[:, 0], int(status[0]), notes)
+        own = Judged(int(judged(found.status, values, self.max_chi2)[0]), values[:, 0], self.max_chi2)
+        return explanation_of(Drawn(x, signal[0], code[0], found), own, notes)
 
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
         """What is asked of each module: frames without data, pixels that no current fits."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
+from collections.abc import Iterator
+from functools import cache, partial
 
 from calib_core.characterisation.family import families
 from calib_core.cli.knob_flags import add_knob_arguments, changes_from
@@ -38,8 +39,22 @@ def _fill(kind: DetectorType, parser: argparse.ArgumentParser) -> None:
                         help="Write the truth as constants too, below usr/simulation/constants of the proposal")
     parser.add_argument("--threads", type=whole, default=2, metavar="N", help="Modules written at once [default 2]")
     add_knob_arguments(parser, default_settings(kind.name), leave_out=("detector_type",))
-    for word, scene in scenes().items():
-        add_knob_arguments(parser, scene(), title=f"parameters of {word}")
+    for words, scene, others in _groups():
+        add_knob_arguments(parser, scene(), leave_out=others, title=f"parameters of {words}")
+
+
+def _groups() -> Iterator[tuple[str, type[Scene], list[str]]]:
+    """Kinds whose parameters are told together, one of them, and its parameters that are told elsewhere."""
+    kinds = dict.fromkeys(_kinds_of(knob.name) for scene in scenes().values() for knob in scene().knobs())
+    for words in kinds:
+        scene = scenes()[words[0]]
+        yield " and ".join(words), scene, [one.name for one in scene().knobs() if _kinds_of(one.name) != words]
+
+
+@cache
+def _kinds_of(knob: str) -> tuple[str, ...]:
+    """Kinds that have a parameter; several share those of what they have in common."""
+    return tuple(word for word, scene in scenes().items() if any(one.name == knob for one in scene().knobs()))
 
 
 def _run(namespace: argparse.Namespace) -> int:
@@ -60,10 +75,11 @@ def _run(namespace: argparse.Namespace) -> int:
 
 def _scene(namespace: argparse.Namespace) -> Scene:
     """The kind of runs with its parameters; those of other kinds are refused."""
-    for word, other in scenes().items():
-        if word != namespace.kind and (foreign := changes_from(namespace, other())):
-            name = next(iter(foreign))
-            raise BadParameter(f"--{name.replace('_', '-')} is of --kind {word}; leave it out, or ask for that kind.")
+    for other in scenes().values():
+        for name in changes_from(namespace, other()):
+            if namespace.kind not in (words := _kinds_of(name)):
+                raise BadParameter(f"--{name.replace('_', '-')} is of --kind {' and '.join(words)}; leave it out, or "
+                                   "ask for that kind.")
     chosen = scenes()[namespace.kind]()
     return chosen.with_changes(changes_from(namespace, chosen))
 

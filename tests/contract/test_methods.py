@@ -150,9 +150,14 @@ def test_declarations_agree(family: Family, method: Method, kind: DetectorType) 
     made = {name for name, _ in found(method, context_of(method, small(kind)), Memory(small(kind), context))}
     declared = {one.name for one in method.results(kind)}
     assert made | set(method.combined(kind)) <= declared
-    combined = method.combine(context_of(method, small(kind)), {method.split: 0}, {
-        name: np.zeros((1, 32, 64), np.uint32 if name == "bad_pixels" else np.float32)
-        for name in method.combined(kind)}) if method.combined(kind) else {}
+    tiny, results = context_of(method, small(kind)), {one.name: one for one in method.results(kind)}
+
+    def stack(name: str) -> np.ndarray:
+        own = [len(tiny.axes[axis]) for axis in results[name].over if axis not in (method.combines, method.split)]
+        return np.zeros((1, *own, 32, 64), results[name].dtype)
+
+    stacks = {name: stack(name) for name in method.combined(kind)}
+    combined = method.combine(tiny, {method.split: 0}, stacks) if stacks else {}
     assert made | set(combined) == declared, "everything that is declared is made"
     assert all(picks_of(one, context.axes) for one in method.results(kind))
 

@@ -72,8 +72,9 @@ def test_help_of_a_characterisation_tells_every_parameter(
             allowed = "{" + ",".join(one.choices) + "}" if one.choices else one.range_text
             assert allowed in told, flag
     asked = next(one for one in families() if one.name == name).conditions_of(method)
-    # slopes of the pulse capacitor have no gain mode
-    left = {"source_energy", "category", *(["gain_mode"] if command == "PC" else [])}
+    # slopes of the pulse capacitor have no gain mode, those of the current source no integration time either
+    more = {"PC": ["gain_mode"], "CS": ["gain_mode", "integration_time"]}
+    left = {"source_energy", "category", *more.get(command, [])}
     assert {one.name for one in kind.condition} - {one.name for one in asked} <= left
     for parameter in asked:
         assert f"--{parameter.name.replace('_', '-')} VALUE {parameter.help}" in text
