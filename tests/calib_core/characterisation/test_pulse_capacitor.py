@@ -96,7 +96,7 @@ def test_a_pixel_that_never_switches_says_so() -> None:
     x = np.arange(STEPS)
     told = explained(PulseCapacitor(), 4950 + 3.0 * x, np.full(STEPS, 5750.0))
     assert any("does not switch" in one for one in told.notes)
-    assert [one.name for one in told.numbers] == []
+    assert [one.name for one in told.numbers] == ["samples HG", "samples transition", "samples MG"]
     assert sum(len(one.x) for one in told.plots[0].items if isinstance(one, Points)) == STEPS - 1
 
 
