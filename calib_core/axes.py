@@ -39,6 +39,8 @@ class Axis:
         Labels of those entries that are looked at before the others.
     members : tuple of tuple of int
         Memory cells that each entry stands for, of an axis of groups of them; empty for others.
+    drawn : bool
+        Whether numbers of a module along it are drawn as a curve, at the place of their other axes.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Axis:
     value_units: tuple[str, ...] = ()
     first: tuple[Label, ...] = ()
     members: tuple[tuple[int, ...], ...] = ()
+    drawn: bool = False
 
     def __len__(self) -> int:
         """Number of entries."""
@@ -115,6 +118,8 @@ class Result:
         Stands in a constant where there are no data.
     hidden : bool
         Kept, but not offered on the screen.
+    marks : tuple of (number, str)
+        Places along its curve that have a name.
     """
 
     name: str
@@ -131,6 +136,7 @@ class Result:
     centre: float = float("nan")
     missing: float = float("nan")
     hidden: bool = False
+    marks: tuple[tuple[float, str], ...] = ()
 
     @property
     def is_table(self) -> bool:

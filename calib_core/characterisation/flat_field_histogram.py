@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
@@ -9,11 +10,14 @@ import numpy as np
 from pydantic import field_validator
 
 from calib_core.axes import Array, At, Axis, Result
+from calib_core.characterisation.checks import Check
+from calib_core.characterisation.flat_field_checks import EmptyCells, FewSamples
 from calib_core.characterisation.frame_choice import FrameChoice
-from calib_core.characterisation.histogram import LARGEST, TOGETHER, Histogram, number_of_asics
+from calib_core.characterisation.histogram import LARGEST, PART, TOGETHER, Histogram, Views, asics, number_of_asics
+from calib_core.characterisation.histogram_plots import explanation_of
 from calib_core.characterisation.inputs import Arrangement, Given, Input, as_given, inputs_of_steps
 from calib_core.characterisation.light_of_flat_field import Light, first_gains
-from calib_core.characterisation.method import Method
+from calib_core.characterisation.method import Method, OfPixel
 from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.badpixels import BadPixels
@@ -31,6 +35,7 @@ from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput, BadParameter
+from calib_core.explanation import Explanation, Mark, RuleText
 from calib_core.params import Limits, knob
 from calib_core.ranges import format_numbers
 
@@ -39,7 +44,7 @@ _COUNT_BYTES, _SUM_BYTES = 4, 20
 #: Bytes of each pixel of frames that go through the steps together, and of a constant's image while it is read.
 _STEP_BYTES, _READ_BYTES = 64, 12
 #: What stands beside the histograms in their files.
-_BESIDE = ("edges", "photon_energy", "frames", "mean_of_module")
+_BESIDE = ("edges", "photon_energy", "frames", "samples_of_module", "sum_of_module")
 
 
 class FlatFieldHistogram(FrameChoice, Method):
@@ -83,6 +88,12 @@ class FlatFieldHistogram(FrameChoice, Method):
         Pipeline(steps)
         return steps
 
+    @classmethod
+    def of_frames(cls) -> set[str]:
+        """Names of parameters that say which frames are taken, or how they are looked at, not how they count."""
+        own = {"expected_gain", "min_light", "max_light", "min_entries", "other_conditions"}
+        return {*FrameChoice.model_fields, *own}
+
     @property
     def takes_other_conditions(self) -> bool:
         """Whether constants may be of another operating condition than the run."""
@@ -120,14 +131,12 @@ class FlatFieldHistogram(FrameChoice, Method):
         for step in self.steps:
             if step.on and step.passes:
                 raise BadParameter(f"{step.word}_cells = True is not allowed; histograms are filled in one pass over "
-                                   f"the runs, and {step.title.lower()} would look at each file before.")
+                                   f"the runs, and “{step.title}” would look at each file before.")
         found = as_given(self.inputs(kind), given)
         runs = [one.run for one in found.runs if one.run is not None]
         for run in runs:
-            fixed = kind.operated_at(run.condition.values).fixed_stage if run.condition is not None else None
-            if fixed:
-                raise BadInput(f"Run {run.label} is of fixed gain, {kind.stages[fixed].label}; histograms of flat "
-                               f"light are of {kind.stages[0].label}.")
+            if run.condition is not None:
+                _check_gain(kind.operated_at(run.condition.values), run.label)
         paths = [run.path for run in runs]
         if twice := [run for i, run in enumerate(runs) if run.path in paths[:i]]:
             raise BadInput(f"Run {twice[0].label} is given twice; its frames would be counted twice.")
@@ -140,19 +149,20 @@ class FlatFieldHistogram(FrameChoice, Method):
         -------
         tuple of Axis
             ``group`` (ranges of memory cells), ``cell`` (numbers), ``bin`` (lower edges, and what is below and above
-            all), ``edge``, ``moment``, ``asic``.
+            all), ``signal`` (middles of the bins), ``edge``, ``moment``, ``asic``.
         """
         size, cells = self.cell_group or 1, context.cells
         groups = tuple(cells[i:i + size] for i in range(0, len(cells), size))
         edges = tuple(self.edges.tolist())
-        asics = tuple(range(number_of_asics(context.kind))) if context.kind else ()
+        numbers = tuple(range(number_of_asics(context.kind))) if context.kind else ()
         return (
             Axis("group", "Memory cells", tuple(map(format_numbers, groups)), members=groups),
-            Axis("cell", "Memory cell", cells, of_slot=True),
-            Axis("bin", "Signal", (BELOW, *edges[:-1], ABOVE), "ADU", of_slot=True),
+            Axis("cell", "Memory cell", cells),
+            Axis("bin", "Bin", (BELOW, *edges[:-1], ABOVE), "ADU", of_slot=True),
+            Axis("signal", "Signal", tuple(self._middles.tolist()), "ADU", of_slot=True, drawn=True),
             Axis("edge", "Edge", edges, "ADU", of_slot=True),
             Axis("moment", "Sum", FF_MOMENTS, of_slot=True, value_units=FF_MOMENT_UNITS),
-            Axis("asic", "ASIC", asics, of_slot=True),
+            Axis("asic", "ASIC", numbers, of_slot=True),
         )
 
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
@@ -177,9 +187,10 @@ class FlatFieldHistogram(FrameChoice, Method):
                    "each bin, and above", over=("group", "bin"), role="count", hidden=True),
             *(alone if self._alone else ()),
             Result("sums", "Sums", "", "f8", f"Samples of each pixel, their sum and sum of squares, as far as they "
-                   f"are below {LARGEST:,} ADU", over=("moment", "cell"), hidden=True),
-            Result("spectrum", "Samples of the module", "samples", "i8", "Samples of all pixels by their signal",
-                   over=("group", "bin"), pixels=False),
+                   f"are below {LARGEST:,} ADU", over=("moment", "cell")),
+            Result("spectrum", "Samples of the module", "samples", "i8", "Samples of all pixels by their signal; "
+                   "marks are at whole photons by the usual gain", over=("group", "signal"), pixels=False,
+                   marks=tuple((n * self._photon, str(n)) for n in self._photons)),
             Result("mean_of_module", "Mean of module", "ADU", "f8", "Mean of all samples from the range on",
                    over=("cell",), pixels=False),
             Result("frames", "Frames", "frames", "i8", "Frames of each memory cell", over=("cell",), pixels=False,
@@ -187,6 +198,10 @@ class FlatFieldHistogram(FrameChoice, Method):
             Result("asic_gain", "Gain of ASICs", "ADU/keV", "f4", "Distance of the peaks of no and of one photon in "
                    "the samples of an ASIC, over the energy: a first look, a few per cent low",
                    over=("group", "asic"), pixels=False),
+            Result("samples_of_module", "Samples in the mean", "samples", "i8", "Samples from the range on",
+                   over=("cell",), **whole),
+            Result("sum_of_module", "Sum", "ADU", "f8", "Sum of the samples from the range on", over=("cell",),
+                   **whole),
             Result("edges", "Edges", "ADU", "f8", "Edges of the bins", over=("edge",), **whole),
             Result("photon_energy", "Photon energy", "keV", "f8", "Energy of the photons", over=(), **whole),
         )
@@ -237,10 +252,10 @@ class FlatFieldHistogram(FrameChoice, Method):
         Histogram
         """
         assert unit.module is not None
-        light = Light(self.photon_energy * self.expected_gain, self.photon_energy, (self.min_light, self.max_light))
+        light = Light(self._photon, self.photon_energy, (self.min_light, self.max_light))
         alone = next((one.word for one in self.steps if isinstance(one, Isolated) and one.on), "")
-        return Histogram(context, unit, context.before[unit.module], self.edges, alone, self._maps,
-                         light.check)
+        return Histogram(context, unit, context.before[unit.module], self.edges, alone,
+                         Views(self._maps, self._gains, light.check))
 
     def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
         """Maps and histograms of each group, bin by bin, and sums of its memory cells.
@@ -255,16 +270,42 @@ class FlatFieldHistogram(FrameChoice, Method):
         [group] = unit.block
         yield {}, {"edges": self.edges, "photon_energy": np.array(self.photon_energy)}
         yield {"group": group}, self._maps(accumulator)
-        yield {"group": group}, {"spectrum": accumulator.counts.spectra.sum(axis=0)}
-        shape, of_cells = context.detector.shape, (accumulator.sums.frames, accumulator.sums.means)
+        of_module = accumulator.numbers()
+        yield {"group": group}, {name: of_module[name][0] for name in ("spectrum", "asic_gain")}
+        shape, sums = context.detector.shape, accumulator.sums
         known = {"histogram": accumulator.counts, "isolated": accumulator.alone}
         for index in range(self.n_bins + 2):
             yield {"group": group, "bin": index}, {
                 name: np.ascontiguousarray(one.pixels[:, index]).reshape(shape)
                 for name, one in known.items() if one is not None}
-        for slot, (cell, frames, mean) in enumerate(zip(accumulator.cells, *of_cells, strict=True)):
+        for slot, cell in enumerate(accumulator.cells):
+            number, total = sums.of_module[slot]
             yield {"cell": context.axes["cell"].index(cell)}, {
-                "sums": accumulator.sums.moments(slot, shape), "frames": frames, "mean_of_module": mean}
+                "sums": sums.moments(slot, shape), "frames": sums.frames[slot], "mean_of_module": sums.means[slot],
+                "samples_of_module": number, "sum_of_module": total / PART}
+
+    def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
+        """What is asked of each module: frames without data, memory cells without frames, pixels with few samples."""
+        return (*super().checks(kind), EmptyCells(), FewSamples(self.min_entries))
+
+    def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
+        """The rule by which pixels are flagged."""
+        return (RuleText(int(BadPixels.FF_NO_ENTRIES), "samples within the range of the histogram",
+                         f"at least {self.min_entries}", "none where there are enough frames"),)
+
+    def explain_results(self, context: Context, at: At, pixel: OfPixel) -> Explanation:
+        """Histogram of the pixel beside that of its module.
+
+        Returns
+        -------
+        Explanation
+            As :func:`~calib_core.characterisation.histogram_plots.explanation_of` makes it.
+        """
+        counts = {name: pixel.along(name, "bin") for name in ("histogram", "isolated")}
+        marks = tuple(Mark(f"{n} γ", n * self._photon) for n in self._photons)
+        group = at.get("group", 0)
+        asic = int(asics(context.detector)[pixel.row, pixel.col])
+        return explanation_of(self.edges, counts, marks, pixel, (group, asic), self.photon_energy)
 
     @property
     def edges(self) -> Array:
@@ -277,11 +318,36 @@ class FlatFieldHistogram(FrameChoice, Method):
         return any(isinstance(one, Isolated) and one.on for one in self.steps)
 
     def _maps(self, found: Histogram) -> Maps:
-        """Light, entries and flags of each pixel, and first gains of the ASICs."""
-        shape, expected = found.kind.shape, self.photon_energy * self.expected_gain
-        photons = (found.sums.of_pixels / expected).astype(np.float32)
+        """Light, entries and flags of each pixel."""
+        shape, photons = found.kind.shape, (found.sums.of_pixels / self._photon).astype(np.float32)
         entries = found.counts.inside.astype(np.uint32)
         flags = np.where(entries < self.min_entries, np.uint32(BadPixels.FF_NO_ENTRIES), np.uint32(0))
-        gains = first_gains(self.edges, found.counts.spectra[:, 1:-1], expected) / np.float32(self.photon_energy)
         return {"occupancy": photons.reshape(shape), "entries": entries.reshape(shape),
-                "bad_pixels": flags.reshape(shape), "asic_gain": gains}
+                "bad_pixels": flags.reshape(shape)}
+
+    def _gains(self, spectra: Array) -> Array:
+        """First gains of ASICs, ADU/keV, by their samples in the bins."""
+        return first_gains(self.edges, spectra, self._photon) / np.float32(self.photon_energy)
+
+    @property
+    def _photon(self) -> float:
+        """Usual signal of a photon, ADU."""
+        return self.photon_energy * self.expected_gain
+
+    @property
+    def _photons(self) -> range:
+        """Numbers of photons whose usual signal is within the range."""
+        low, high = self.hist_range
+        return range(max(0, math.ceil(low / self._photon)), max(0, math.floor(high / self._photon)) + 1)
+
+    @property
+    def _middles(self) -> Array:
+        """Middles of the bins, ADU, (bins,) float64."""
+        return np.asarray((self.edges[:-1] + self.edges[1:]) / 2)
+
+
+def _check_gain(operated: DetectorType, run: str) -> None:
+    """Refuse a run of fixed gain other than high, in which there is nothing to be counted."""
+    if operated.fixed_stage:
+        raise BadInput(f"Run {run} is of fixed gain, {operated.stages[operated.fixed_stage].label}, by its operating "
+                       f"condition; histograms of flat light are of {operated.stages[0].label}.")

@@ -111,6 +111,25 @@ class Sums:
         return total / number / PART if number else float("nan")
 
 
+@dataclass(frozen=True)
+class Views:
+    """What a method makes of histograms.
+
+    Attributes
+    ----------
+    maps : callable
+        Maps of a group of memory cells.
+    gains : callable
+        Of ASICs, by their samples in the bins.
+    check : callable
+        Looks at it when all frames are there; may refuse them.
+    """
+
+    maps: Callable[[Histogram], Maps]
+    gains: Callable[[Array], Array]
+    check: Callable[[Histogram], None]
+
+
 class Histogram(Accumulator):
     """Histograms of the samples of high gain of one group of memory cells, after the steps.
 
@@ -124,18 +143,15 @@ class Histogram(Accumulator):
     isolated : str
         Name under which a step finds samples without charge of their neighbours, which have a histogram of their own
         then; empty where none does.
-    describe : callable
-        Makes maps of it.
-    check : callable
-        Looks at it when all frames are there; may refuse them.
+    views : Views
+        What is made of it.
     """
 
     def __init__(
-        self, context: Context, unit: Unit, pipeline: BoundPipeline, edges: Array, isolated: str,
-        describe: Callable[[Histogram], Maps], check: Callable[[Histogram], None],
+        self, context: Context, unit: Unit, pipeline: BoundPipeline, edges: Array, isolated: str, views: Views,
     ) -> None:
         self.unit, self.kind, self.edges, self.cells = unit, context.detector, edges, context.cells_of(unit)
-        self._buffers, self._isolated, self._describe, self._check = context.buffers, isolated, describe, check
+        self._buffers, self._isolated, self._views = context.buffers, isolated, views
         self._steps = pipeline.read(self.cells).prepared()
         self._slots, self._asic = Slots(context, unit), asics(self.kind).reshape(-1)
         full, cells = context.buffers.full, len(self.cells)
@@ -187,7 +203,7 @@ class Histogram(Accumulator):
         BadInput
             The light is not such that its photons can be told apart.
         """
-        self._check(self)
+        self._views.check(self)
         yield
 
     def snapshot(self, index: int) -> Maps:
@@ -198,18 +214,19 @@ class Histogram(Accumulator):
         index : int
             Of the group.
         """
-        return self._describe(self)
+        return self._views.maps(self)
 
     def numbers(self) -> Maps:
-        """Spectrum of the module, and frames and means of the memory cells, as far as frames have come.
+        """Spectrum of the module, gains of ASICs, and frames and means of memory cells, as far as frames have come.
 
         Returns
         -------
         dict of arrays
-            Over (group, bin), and (cell).
+            Over (group, signal), (group, asic) and (cell).
         """
-        return {"spectrum": self.counts.spectra.sum(axis=0)[np.newaxis], "frames": self.sums.frames.copy(),
-                "mean_of_module": self.sums.means}
+        inside = self.counts.spectra[:, 1:-1]
+        return {"spectrum": inside.sum(axis=0)[np.newaxis], "asic_gain": self._views.gains(inside)[np.newaxis],
+                "frames": self.sums.frames.copy(), "mean_of_module": self.sums.means}
 
     @property
     def coverage(self) -> Array:

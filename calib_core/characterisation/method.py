@@ -8,7 +8,8 @@ of an axis); per unit it makes an accumulator for each pass, and reduces the las
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -23,6 +24,25 @@ from calib_core.correction.step import Step
 from calib_core.detector import DetectorType, Frames, FrameSelection
 from calib_core.explanation import Explanation, Reason, RuleText
 from calib_core.params import Knobs
+
+
+@dataclass(frozen=True)
+class OfPixel:
+    """What there is of one pixel in the results of its module, finished ones and numbers of those to come.
+
+    Attributes
+    ----------
+    along : callable
+        Gives a result along an axis, by both names: (n,) float64, NaN where it is not there.
+    values : callable
+        Gives a result without pixels by its name; None where there is none.
+    row, col : int
+    """
+
+    along: Callable[[str, str], Array]
+    values: Callable[[str], Array | None]
+    row: int
+    col: int
 
 
 class Method(Knobs):
@@ -366,6 +386,24 @@ class Method(Knobs):
             Histogram with the gate, where there is one, and the mean; number of samples, mean and σ.
         """
         return sample_plot(samples, None, *moments(samples))
+
+    def explain_results(self, context: Context, at: At, pixel: OfPixel) -> Explanation | None:
+        """What results say of one pixel, of a method that explains pixels by them and not by raw samples.
+
+        Parameters
+        ----------
+        context : Context
+            With axes; a set of files has no more.
+        at : mapping
+            Indices along axes.
+        pixel : OfPixel
+
+        Returns
+        -------
+        Explanation or None
+            None, as by default, where raw samples are to be looked at.
+        """
+        return None
 
     def key_at(self, context: Context, at: At, pixel: tuple[int, int] | None = None) -> str:
         """Key of the arranged input whose samples a place has.

@@ -22,6 +22,7 @@ _COMMANDS = {
     "run": ("job_file", "run a job file"), "info": ("info", "show what runs or constants hold, and what is wrong"),
     "simulate": ("simulate", "write raw runs with known truth"),
     "demo": ("demo", "simulate runs and show their darks live"),
+    "merge-histograms": ("merge_histograms", "add histograms of flat light of several jobs together"),
     "docs": ("pages", "write reference pages of all detectors"),
     "warmup": ("warmup", "compile all kernels now, and not in the first job"),
 }

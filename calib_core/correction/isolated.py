@@ -30,6 +30,15 @@ class Isolated(Step):
 
     sigma: float = knob(3.0, ge=0.5, le=100, unit="σ", help="Noise of a neighbour from which on it has a signal")
 
+    def without(self, kind: DetectorType) -> str:
+        """Say that they are not found without a noise.
+
+        Parameters
+        ----------
+        kind : DetectorType
+        """
+        return f"{self.title} are left out: there is no {NOISE.name} that tells what a signal is."
+
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
         """Look at the neighbours; (n, slow_scan, fast_scan) bool is found.
 

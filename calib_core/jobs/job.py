@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.axes import Array, At, Picture, View
+from calib_core.characterisation.method import OfPixel
 from calib_core.characterisation.scan_method import ScanMethod
 from calib_core.errors import AlreadyWritten, BadParameter, CalibrationError, Cancelled
 from calib_core.explanation import PLAINLY, Asked, Explanation, Reason, RowFrames
@@ -158,7 +159,7 @@ class Job:
         results, live = self._results.get(module), self._live
         if results is None:
             return None
-        seen = None if live is None or results.has(result, {}) else live.values(result, module)
+        seen = None if live is None else live.values(result, module)
         return results.values(result) if seen is None else seen
 
     def explain(self, module: int, row: int, col: int, at: At, asked: Asked = PLAINLY) -> Explanation:
@@ -177,6 +178,8 @@ class Job:
         CalibrationError
             There is no such run, or it cannot be read; a parameter is not allowed.
         """
+        if (made := self._by_results(module, row, col, at)) is not None:
+            return made
         with self._frames(module, at, (row, col)) as (plan, frames, key):
             method, tried = tried_method(plan, asked)
             if isinstance(method, ScanMethod):
@@ -194,6 +197,14 @@ class Job:
             steps = ", ".join(one.step.title for one in plan.context.before[module].steps)
             notes.append(f"The samples are not as they are stored, but after these steps: {steps}.")
         return replace(found, notes=tuple(notes), tried=tried)
+
+    def _by_results(self, module: int, row: int, col: int, at: At) -> Explanation | None:
+        """What the method's own results say of a pixel, of methods that explain pixels so."""
+        if self.plan is None or module not in self._results:
+            return None
+        known = OfPixel(lambda result, axis: self.along(result, axis, module, row, col, at),
+                        lambda result: self.values(result, module), row, col)
+        return self.plan.method.explain_results(self.plan.context, at, known)
 
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
         """Why a pixel has the flags that it has at a place; reads results, not the run.

@@ -128,10 +128,18 @@ class Live:
         over = next((one.over for one in self._plan.results if one.name == result), ())
         if result not in partial.numbers:
             return None if over else partial.maps.get(result)
-        whole, split = self._results[module].values(result).copy(), self._plan.method.split
-        whole[tuple(list(partial.block) if axis == split else partial.at.get(axis, slice(None)) for axis in over)] = (
-            partial.numbers[result])
+        whole = self._results[module].values(result).copy()
+        whole[tuple(self._places(partial, axis) for axis in over)] = partial.numbers[result]
         return whole
+
+    def _places(self, partial: _Partial, axis: str) -> list[int] | int | slice:
+        """Where the numbers of a running unit stand along an axis; groups have their memory cells."""
+        axes, split = self._plan.context.axes, self._plan.method.split
+        if axis == split:
+            return list(partial.block)
+        if axis == "cell" and axes[split].members:
+            return list(axes[axis].indices([cell for one in partial.block for cell in axes[split].members[one]]))
+        return partial.at.get(axis, slice(None))
 
     def stop(self) -> None:
         """End the thread after the last picture."""

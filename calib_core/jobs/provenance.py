@@ -41,6 +41,7 @@ def provenance(plan: Plan, module: Module, remarks: Sequence[Remark]) -> dict[st
         "started": plan.started.isoformat(),
         "set": name_of(plan.started),
         "constants": _taken(plan, module.number),
+        "files": _files(plan, module.number),
         "notes": list(plan.notes),
         "remarks": [one.as_json() for one in remarks],
     }
@@ -56,6 +57,14 @@ def _taken(plan: Plan, module: int) -> dict[str, dict[str, str]]:
     """Constants that the steps before took, by the step's word and the constant's kind."""
     steps = plan.context.before[module].steps if module in plan.context.before else ()
     return {one.step.word: {kind: constant.why for kind, constant in one.given.items()} for one in steps}
+
+
+def _files(plan: Plan, module: int) -> dict[str, dict[str, str]]:
+    """Files of these constants by the constant's kind, with the checksum of each."""
+    used = {kind for kinds in _taken(plan, module).values() for kind in kinds}
+    chosen = plan.before.constants.get(module)
+    return {kind: {"path": str(one.stored.path), "sha256": one.stored.identity}
+            for kind, one, _ in (() if chosen is None else chosen.files()) if kind in used}
 
 
 def _input(plan: Plan, module: int, key: str, arranged: Arranged) -> dict[str, Any]:

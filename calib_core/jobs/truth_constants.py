@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from calib_core import __version__
 from calib_core.axes import Array, Label
 from calib_core.characterisation.dark_results import THRESHOLD
 from calib_core.constants.badpixels import BadPixels
@@ -39,15 +36,13 @@ from calib_core.constants.constant import (
 )
 from calib_core.detector import Detector, DetectorType, Module
 from calib_core.errors import BadInput
-from calib_core.io.buffers import Buffers
 from calib_core.io.run import Run
 from calib_core.jobs.board import Written
 from calib_core.jobs.provenance import software
-from calib_core.jobs.set_writer import SetWriter
 from calib_core.jobs.survey import common_condition, found_condition
+from calib_core.jobs.whole_set import AboutSet, write_set
 from calib_core.simulate import BadKind, Simulated, Truth, read_truth
-from calib_core.store.constants import folder_of_type
-from calib_core.store.manifests import Manifest, Member, SetOnDisk, Writer, name_of
+from calib_core.store.manifests import name_of
 
 #: Flags of what the simulator makes; an ASIC that differs has none, since its pixels are what their constants say.
 _FLAGS = {
@@ -101,35 +96,14 @@ def write_truth(made: Simulated) -> tuple[Written, ...]:
         runs = {role: stack.enter_context(Run.open(path)) for role, path in made.runs.items()}
         known = _known(truth, runs)
     modules = [one for one in known.detector.modules if one.number in truth.modules]
-    return _write(known, folder_of(made), [one for module in modules for one in _constants(known, module)])
+    about = AboutSet(f"simulate {truth.scene.word}", known.detector.identifier, known.started,
+                     known.provenance["parameters"])
+    return write_set(about, folder_of(made), [one for module in modules for one in _constants(known, module)])
 
 
 def folder_of(made: Simulated) -> Path:
     """Root of the tree of constants that :func:`write_truth` writes."""
     return made.truth_file.with_name("constants")
-
-
-def _write(known: _Known, root: Path, constants: Sequence[Constant]) -> tuple[Written, ...]:
-    found: list[Written] = []
-    writer, buffers = SetWriter(_planned(known, root, constants), root, True, found.extend), Buffers()
-    try:
-        for one in constants:
-            writer.write(one, buffers)
-        writer.complete()
-    except BaseException as error:
-        writer.cut_short(str(error))
-        raise
-    return tuple(found)
-
-
-def _planned(known: _Known, root: Path, constants: Sequence[Constant]) -> SetOnDisk:
-    """The set before anything of it is written."""
-    members = tuple(Member(unit=one.pdu, calibration=one.calibration, module=int(one.provenance["module"]))
-                    for one in constants)
-    said = json.dumps([__version__, known.provenance["parameters"]], sort_keys=True)
-    return SetOnDisk(root / folder_of_type(known.kind.database_type), name_of(known.started), Manifest(
-        key=hashlib.sha256(said.encode()).hexdigest(), job=f"simulate {known.truth.scene.word}",
-        detector=known.detector.identifier, started=known.started, writer=Writer.here(), members=members))
 
 
 def _known(truth: Truth, runs: Mapping[str, Run]) -> _Known:

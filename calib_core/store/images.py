@@ -69,6 +69,15 @@ class Stack:
         steps = tuple(min(step[dim], n) for dim, n in zip(self.leading, self.shape, strict=False))
         return steps if self._bytes(steps) <= _LARGEST_BLOCK else None
 
+    @property
+    def in_rows(self) -> bool:
+        """Whether chunks have some rows of pixels of many images, so that a pixel costs less than an image."""
+        chunks = self.stored.chunks[self.part]
+        if chunks is None or PIXELS[0] not in self.stored.dims:
+            return False
+        place = self.stored.dims.index(PIXELS[0])
+        return chunks[place] < self.stored.shape[place]
+
     def _bytes(self, steps: tuple[int, ...]) -> int:
         return int(np.prod((*steps, *self.shape[-2:]))) * np.dtype(self.stored.dtype).itemsize
 
@@ -133,6 +142,8 @@ class ImageReader:
         OutputFailed
             There is no room for a file that has to be read as a whole.
         """
+        if stack.in_rows:
+            return _part(stack, index, slice(None), slice(None))
         if stack.steps is None:
             return self._whole(stack).image(index)
         corner = _corner(index, stack.steps)
@@ -157,6 +168,9 @@ class ImageReader:
         -------
         (n,) array
         """
+        if stack.in_rows:
+            whole_axis: tuple[int | slice, ...] = (*index[:axis], slice(None), *index[axis + 1:])
+            return _part(stack, whole_axis, slice(row, row + 1), slice(col, col + 1)).reshape(-1)
         places = [(*index[:axis], i, *index[axis + 1 :]) for i in range(stack.shape[axis])]
         if stack.steps is None:
             whole = self._whole(stack)
@@ -235,6 +249,15 @@ class ImageReader:
             scratch.close()
             raise
         return scratch
+
+
+def _part(stack: Stack, index: tuple[int | slice, ...], rows: slice, columns: slice) -> Array:
+    """Some entries and pixels, read and not kept."""
+    places = (slice(one, one + 1) if isinstance(one, int) else one for one in index)
+    taken = {**dict(zip(stack.leading, places, strict=True)), **dict(zip(PIXELS, (rows, columns), strict=True))}
+    with opened(stack.stored, stack.part) as data:
+        found = stack.arranged(data[tuple(taken[dim] for dim in stack.stored.dims)])
+    return found[tuple(0 if isinstance(one, int) else slice(None) for one in index)]
 
 
 def _corner(index: tuple[int, ...], steps: tuple[int, ...]) -> tuple[int, ...]:

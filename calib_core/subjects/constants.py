@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from calib_core.axes import Array, At, Axis, Pick, Picture, Result, View, picks_of
+from calib_core.characterisation.method import OfPixel
 from calib_core.characterisation.unit import Context
 from calib_core.composer import Composer
 from calib_core.errors import BadParameter, CalibrationError
@@ -131,8 +132,26 @@ class ConstantsSubject:
         return None
 
     def explain(self, module: int, row: int, col: int, at: At, asked: Asked = PLAINLY) -> Explanation | None:
-        """None: there are no raw data."""
-        return None
+        """What results say of a pixel where their characterisation explains pixels so; see `Subject.explain`.
+
+        Returns
+        -------
+        Explanation or None
+            None where it looks at raw data, which there are none of.
+
+        Raises
+        ------
+        CalibrationError
+            A file cannot be read any more.
+        """
+        if self._maker is None:
+            return None
+        held = {name for name, number in self._held if number == module}
+        known = OfPixel(
+            lambda result, axis: self.along(result, axis, module, row, col, at) if result in held else np.empty(0),
+            lambda result: self.values(result, module), row, col)
+        context = Context(self._maker.kind, axes=self.axes)
+        return self._maker.method.explain_results(context, at, known) if held else None
 
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
         """What the rules of the characterisation that made the constants say of a pixel; see `Subject.reasons`.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,21 +11,24 @@ from typing import Any
 import numpy as np
 import pytest
 from extra_data import RunDirectory
+from scipy.special import ndtr
 
 from calib_core.cli.main import main
 from calib_core.jobs.truth_constants import folder_of, write_truth
-from calib_core.simulate import Simulated, default_settings, simulate
-from calib_core.simulate.scenes.photons import Photons
+from calib_core.simulate import Simulated, default_settings, read_truth, simulate
+from calib_core.simulate.scenes.ff import FlatField
 from calib_core.store.constants import list_constants
 from calib_core.store.histograms import Histograms, read_histograms
+
+from .command import Result, refused
 
 Array = Any
 MODULE, CELLS = 3, 6
 SETTINGS = default_settings("AGIPD500K").with_changes({
     "modules": str(MODULE), "memory_cells": CELLS, "trains": 60, "trains_per_sequence": 25})
-SCENE = Photons(pattern="flat", photons=0.3, charge_cloud=8)
+SCENE = FlatField(light=0.3)
 #: Groups of four memory cells, of which the last has two.
-KNOBS = ["--cell-group", "4", "--min-entries", "150"]
+KNOBS = {"--cell-group": "4", "--min-entries": "150", "--photon-energy": "8.041"}
 
 
 @dataclass
@@ -34,11 +39,12 @@ class Light:
 
     @property
     def run(self) -> Path:
-        return self.made.runs["photons"]
+        return self.made.runs["ff"]
 
-    def words(self, out: Path, *more: str) -> list[str]:
-        return ["AGIPD", "FF_HISTS", "--runs", str(self.run), "--constants", str(folder_of(self.made)),
-                "--out-folder", str(out), "-q", *KNOBS, *more]
+    def words(self, out: Path, *more: str, constants: Path | None = None, runs: int = 1) -> list[str]:
+        knobs = [word for flag, value in KNOBS.items() if flag not in more for word in (flag, value)]
+        return ["AGIPD", "FF_HISTS", "--runs", *[str(self.run)] * runs, "--constants",
+                str(constants or folder_of(self.made)), "--out-folder", str(out), "-q", *knobs, *more]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +97,7 @@ def test_counts_are_those_of_the_corrected_values_count_for_count(light: Light, 
     assert found.cells == ((0, 1, 2, 3), (4, 5))
     assert found.frames.tolist() == [240, 120]
     assert found.edges.tolist() == list(range(-50, 301))
-    assert found.photon_energy == 9.2
+    assert found.photon_energy == 8.041
     signal = np.pad(~(high & (values < 3 * noise)), ((0, 0), (1, 1), (1, 1)))
     slow, fast = found.shape
     beside = [signal[:, i:i + slow, j:j + fast] for i in range(3) for j in range(3) if (i, j) != (1, 1)]
@@ -117,11 +123,11 @@ def test_sums_are_those_of_the_corrected_values(light: Light, done: Path) -> Non
         np.testing.assert_array_equal(found[0, cell], high[of].sum(axis=0))
         np.testing.assert_array_equal(found[1, cell], parts[of].sum(axis=0) / 16)
         np.testing.assert_array_equal(found[2, cell], (parts[of] ** 2).sum(axis=0) / 256)
-    means = sums.attributes["beside"]["mean_of_module"]
-    inside = high & (values >= -50)
-    for cell, mean in enumerate(means):
+    beside, inside = sums.attributes["beside"], high & (values >= -50)
+    for cell in range(CELLS):
         of = inside & (cells == cell)[:, None, None]
-        assert mean == pytest.approx(parts[of].sum() / 16 / of.sum(), rel=1e-12)
+        assert beside["samples_of_module"][cell] == of.sum()
+        assert beside["sum_of_module"][cell] == parts[of].sum() / 16
 
 
 def test_threads_parts_and_memory_change_no_bit(light: Light, done: Path, tmp_path: Path) -> None:
@@ -132,3 +138,125 @@ def test_threads_parts_and_memory_change_no_bit(light: Light, done: Path, tmp_pa
             first, other = histograms(done, isolated), histograms(out, isolated)
             np.testing.assert_array_equal(first.stored.data(), other.stored.data())
             assert first.stored.attributes["beside"] == other.stored.attributes["beside"]
+
+
+def test_counts_are_those_of_the_truth_through_the_response_of_the_pixels(light: Light, done: Path) -> None:
+    """Each sample's code is a normal number about offset and charge, rounded: so counts are expected, and χ²."""
+    found, truth = histograms(done), read_truth(light.made.truth_file)
+    good, shift = truth.bad(MODULE) == 0, found.edges[0]
+    offset, gain = truth.offset(MODULE)[0].astype(float), truth.gain(MODULE)[0].astype(float)
+    sigma = np.sqrt(np.maximum(truth.noise(MODULE)[0].astype(float) ** 2 - 1 / 12, 0))
+    bins, asic, cells = len(found.edges) - 1, np.arange(512)[:, None] // 64 * 2 + np.arange(128) // 64, found.cells[1]
+    [source] = [name for name in RunDirectory(light.run).instrument_sources if name.endswith(":xtdf")]
+    trains = RunDirectory(light.run)[source, "image.cellId"].train_ids
+    expected, variance = np.zeros((2, 16, bins))
+    taken = good & (np.arange(512)[:, None] % 4 == 0)  # a quarter is enough
+    for train in trains:
+        for cell in cells:
+            charge, _ = SCENE.truth_of(SETTINGS, MODULE, int(train), cell)
+            at, mean = offset[cell][taken], (offset[cell] + gain[cell] * charge)[taken]
+            spread = sigma[0][taken] if len(sigma) == 1 else sigma[cell][taken]
+            nearest = np.floor(mean + 0.5)
+            below = ndtr((nearest - 45.5 - mean) / spread)
+            for step in range(-45, 46):
+                above = ndtr((nearest + step + 0.5 - mean) / spread)
+                share, below = above - below, above
+                place = np.floor(nearest + step - at.astype(np.float32) - shift).astype(int)
+                inside = (place >= 0) & (place < bins)
+                np.add.at(expected, (asic[taken][inside], place[inside]), share[inside])
+                np.add.at(variance, (asic[taken][inside], place[inside]), (share * (1 - share))[inside])
+    counts, observed = found.counts(1).astype(float), np.zeros((16, bins))
+    for one in range(16):
+        observed[one] = counts[:, taken & (asic == one)].sum(axis=1)
+    enough = variance > 20
+    chi2 = ((observed - expected)[enough] ** 2 / variance[enough]).sum() / enough.sum()
+    assert enough.sum() > 1500
+    assert chi2 == pytest.approx(1, abs=max(0.05, 4 * np.sqrt(2 / enough.sum())))
+    assert observed.sum() == pytest.approx(expected.sum(), abs=5 * np.sqrt(observed.sum() - expected.sum() + 1e4))
+
+
+def test_the_means_tell_the_light(light: Light, done: Path) -> None:
+    mean = SCENE.mean_of(SETTINGS, MODULE).mean() * SCENE.lines.mean
+    gain = read_truth(light.made.truth_file).gain(MODULE)[0].mean()
+    beside = histograms(done).stored.attributes["beside"]
+    for cell in range(CELLS):
+        found = beside["sum_of_module"][cell] / beside["samples_of_module"][cell]
+        assert found == pytest.approx(mean * gain, rel=0.02)
+
+
+def test_parts_of_a_run_merge_to_the_whole(light: Light, done: Path, tmp_path: Path, capsys: Any) -> None:
+    run = RunDirectory(light.run)
+    first, last = run.train_ids[0], run.train_ids[-1]
+    middle = first + 30
+    parts = {"a": f"{first}-{middle}", "b": f"{middle + 1}-{last}"}
+    for name, trains in parts.items():
+        assert main(light.words(tmp_path / name, "--train-ids", trains, "--min-entries", "10")) == 0
+    words = ["merge-histograms", *(str(tmp_path / name) for name in parts), "--out-folder", str(tmp_path / "sum")]
+    capsys.readouterr()
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    assert "frames of the same run" in told
+    assert "3 files written" in told
+    for isolated in (False, True):
+        whole, merged = histograms(done, isolated), histograms(tmp_path / "sum", isolated)
+        np.testing.assert_array_equal(merged.stored.data(), whole.stored.data())
+        assert merged.stored.attributes["beside"] == whole.stored.attributes["beside"]
+        assert merged.frames.tolist() == whole.frames.tolist()
+        assert merged.stored.chunks == whole.stored.chunks
+        assert len(merged.stored.attributes["raw_data"]) == 2
+    sums = [next(one for one in list_constants(out) if one.calibration == "FFSums")
+            for out in (done, tmp_path / "sum")]
+    np.testing.assert_array_equal(*(one.data() for one in sums))
+    again = ["merge-histograms", str(tmp_path / "sum"), str(done), "--out-folder", str(tmp_path / "no")]
+    assert main(["merge-histograms", str(done), "--out-folder", str(tmp_path / "no")]) == 2
+    assert "nothing to be merged" in capsys.readouterr().err
+    other = tmp_path / "other"
+    assert main(light.words(other, "--n-bins", "175")) == 0
+    assert main([*again[:2], str(other), *again[3:]]) == 2
+    assert "their axes differ" in capsys.readouterr().err
+    assert main(light.words(tmp_path / "c", "--train-ids", parts["a"], "--isolated-sigma", "4")) == 0
+    assert main(["merge-histograms", str(tmp_path / "c"), str(tmp_path / "b"), *again[3:]]) == 2
+    assert "their parameters differ in isolated_sigma (3.0 and 4.0)" in capsys.readouterr().err
+    assert main(light.words(tmp_path / "d", "--train-ids", parts["a"], "--threads", "1")) == 0
+    assert main(["merge-histograms", str(tmp_path / "a"), str(tmp_path / "d"), *again[3:]]) == 2
+    assert "have the same frames of" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
+
+
+def test_what_cannot_be_counted_is_refused_in_one_sentence(light: Light, tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "out"
+    for more, told in {
+        ("--min-light", "1"): ("too weak", "where 1 to 2.5 are taken", "memory cells"),
+        ("--max-light", "0.1"): ("too strong", "where 0.02 to 0.1 are taken"),
+        ("--gain-mode", "2"): ("fixed gain, medium gain",),
+        ("--integration-time", "20"): ("Integration time",),
+        ("--cell-group", "0", "--n-bins", "4000", "--memory-mb", "400"): ("memory_mb = 400 is too small", "MiB"),
+        ("--cm", "--cm-cells"): ("cm_cells = True is not allowed", "one pass"),
+    }.items():
+        refused(light.words(out, *more), out, capsys, *told)
+    refused(light.words(out, runs=2), out, capsys, "is given twice; its frames would be counted twice")
+    without = [word for word in light.words(out) if word not in ("--constants", str(folder_of(light.made)))]
+    refused(without, out, capsys, "Nothing was given for Offset; give --constants-offset")
+    result = Result(light.words(out, "--min-light", "1"), out, capsys)
+    [found] = re.findall(r"a pixel has ([0-9.]+) photons", result.errors[0])
+    usual = SCENE.mean_of(SETTINGS, MODULE).mean() * SCENE.lines.mean / 8.041
+    assert float(found) == pytest.approx(usual, rel=0.04)  # by the usual gain of 7.2, the spread of ASICs is 3 %
+
+
+def test_what_is_lacking_is_told(light: Light, tmp_path: Path, capsys: Any) -> None:
+    bare = tmp_path / "constants"
+    shutil.copytree(folder_of(light.made), bare)
+    for one in list_constants(bare):
+        if one.calibration == "Noise":
+            one.path.unlink()
+    out = tmp_path / "out"
+    words = light.words(out, "--pulses", "0:3", "--min-entries", "500", constants=bare)
+    result = Result(words, out, capsys)
+    assert result.status == 0
+    assert set(result.constants[MODULE]) == {"FFHistogram", "FFSums"}
+    assert any("Isolated samples are left out: there is no Noise" in one for one in result.warnings)
+    assert any("3 of 6 memory cells have no frame (3-5)" in one for one in result.warnings)
+    assert any("100.0% of the pixels and groups of memory cells have fewer than 500 samples" in one
+               for one in result.warnings), result.warnings
+    assert histograms(out).frames.tolist() == [180, 0]
+    assert not histograms(out).counts(1).any()

@@ -51,17 +51,28 @@ def courses_of(shown: Shown) -> tuple[Course, ...]:
         return ()
     found = []
     for one in shown.results:
-        along = [shown.axes[name] for name in one.over if not shown.axes[name].of_slot]
-        if one.pixels or one.hidden or one.is_table or one.role == "count" or len(along) != 1 or len(one.over) > 2:
+        along = _along(shown, one)
+        if one.pixels or one.hidden or one.is_table or one.role == "count" or along is None or len(one.over) > 2:
             continue
         values = shown.subject.values(one.name, shown.module)
         if values is not None:
-            found.append(Course(one, along[0], _curves(shown, one, values)))
+            found.append(Course(one, along, _curves(shown, one, values, along)))
     return tuple(found)
 
 
-def _curves(shown: Shown, result: Result, values: Array) -> tuple[tuple[str, Array], ...]:
-    side = [place for place, name in enumerate(result.over) if shown.axes[name].of_slot]
+def _along(shown: Shown, result: Result) -> Axis | None:
+    """Axis along which a result is drawn: one that is there for it, else the only one that is no slot's."""
+    axes = [shown.axes[name] for name in result.over]
+    drawn = [axis for axis in axes if axis.drawn] or [axis for axis in axes if not axis.of_slot]
+    return drawn[0] if len(drawn) == 1 else None
+
+
+def _curves(shown: Shown, result: Result, values: Array, along: Axis) -> tuple[tuple[str, Array], ...]:
+    """A curve for each entry of a slot's axis; of another axis the one of its place."""
+    for place, name in enumerate(result.over):
+        if name != along.name and not shown.axes[name].of_slot:
+            return (("", np.take(values, min(shown.at.get(name, 0), values.shape[place] - 1), axis=place)),)
+    side = [place for place, name in enumerate(result.over) if shown.axes[name].of_slot and name != along.name]
     if not side:
         return (("", values),)
     labels = shown.axes[result.over[side[0]]].labels
@@ -135,7 +146,9 @@ class CoursesPresenter(QObject):
         self.ready.emit(heading, self.courses, tables_of(shown))
 
     def go(self, course: Course, x: float) -> None:
-        """Look at the entry of a course's axis that is nearest to a place."""
+        """Look at the entry of a course's axis that is nearest to a place, where it has such a place."""
+        if course.axis.of_slot:
+            return
         self._session.look_at({course.axis.name: int(np.abs(positions(course.axis) - x).argmin())})
 
     def at(self, course: Course) -> float:
@@ -188,6 +201,7 @@ class CoursesPanel(QWidget):
                         course.axis.unit)
         for name, values in course.curves:
             plot.add_curve(positions(course.axis), values, None, name)
+        plot.mark(course.result.marks)
         at = self.presenter.at(course)
         plot.set_marker(at if np.isfinite(at) else None)
 

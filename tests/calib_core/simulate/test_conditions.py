@@ -58,9 +58,12 @@ def ours(simulated: Simulated, role: str) -> tuple[Any, Condition]:
         return detector.type, found_condition(run, detector)[0]
 
 
+OWN = {"FitsPC", "FitsCS", "FFHistogram", "FFHistogramIsolated", "FFSums"}
+
+
 def known_elsewhere(kind: Any) -> list[Any]:
     """Calibrations but those of our own."""
-    return [one for one in kind.calibrations.values() if one.name not in ("FitsPC", "FitsCS")]
+    return [one for one in kind.calibrations.values() if one.name not in OWN]
 
 
 @pytest.mark.parametrize(("fixture", "role", "theirs", "sources"), [
