@@ -136,8 +136,8 @@ def test_a_name_stands_for_what_it_means_here(
 
 
 @pytest.mark.parametrize(("words", "told"), [
-    (("--rel-gain-mode", "CS"),
-     "--rel-gain-mode CS: relative gain is that of pulse-capacitor slopes; give off or PC"),
+    (("--rel-gain-mode", "FF"), "--rel-gain-mode FF: medium gain follows from slopes of the pulse capacitor, and low "
+     "gain from those of the current source where they are given; give off or PC or CS"),
     (("--spi-hitfinding",), "--spi-hitfinding: hits are not looked for; give false"),
     (("--count-lit-pixels", "true"), "--count-lit-pixels true: lit pixels are not counted; give false"),
     (("--require_ppu_trigger",), "--require_ppu_trigger: trains are not chosen by the pulse picker; give false"),

@@ -134,6 +134,29 @@ def test_pixels_without_lines_have_the_median_of_their_memory_cell_and_a_flag() 
     assert not one.mask[2].any()  # high gain needs no ratio
 
 
+def test_low_gain_has_the_ratio_that_slopes_of_the_current_source_tell() -> None:
+    """In a memory cell without any ratio it is the usual one; each guess has a flag, in low gain alone."""
+    offset, slopes = lines()
+    ratio = np.random.default_rng(8).normal(4.6, 0.3, (1, 2, *SHAPE))
+    ratio[0, 0, 1, 1], ratio[0, 0, 2, 2], ratio[0, 1] = np.nan, -3, np.nan
+    stage = np.random.default_rng(9).integers(0, 3, (4, *SHAPE))
+    one, other = images(stage), images(stage)
+    before, known = one.values.astype(float), Memory(SlopesPC=of(slopes), Offset=of(offset))
+    done(RelativeGain(), Memory(SlopesPC=of(slopes), SlopesCS=of(ratio), Offset=of(offset)), one)
+    done(RelativeGain(), known, other)
+    bad = ~(ratio[0] > 0)
+    usual = np.median(ratio[0, 0][~bad[0]])
+    for frame in range(4):
+        cell, low = CELLS.index(one.cell[frame]), stage[frame] == 2
+        of_low = np.where(bad[cell], usual if cell == 0 else 4.48, ratio[0, cell])
+        expected = of_low * slopes[0, cell] / slopes[2, cell]
+        np.testing.assert_allclose(one.values[frame][low], (expected * before[frame])[low], rtol=1e-5)
+        np.testing.assert_array_equal(one.values[frame][~low], other.values[frame][~low])
+        np.testing.assert_array_equal(one.mask[frame], np.where(low & bad[cell], int(BadPixels.CI2_EVAL_ERROR), 0))
+    bound = Pipeline([RelativeGain()]).bind(known, KIND)
+    assert [one.step.missing(one.given, KIND) for one in bound.steps] == [("SlopesCS",)]
+
+
 def test_lines_take_the_memory_of_their_slopes() -> None:
     _, slopes = lines()
     found = of(slopes)

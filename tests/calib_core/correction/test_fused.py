@@ -69,6 +69,7 @@ def constants(without: tuple[str, ...] = (), cells: tuple[int, ...] | None = CEL
         "BadPixelsDark": (rng.random((3, number, *SHAPE)) < 0.05).astype(np.uint32) << np.uint32(3),
         "BadPixelsPC": (rng.random((3, number, *SHAPE)) < 0.05).astype(np.uint32) << np.uint32(6),
         "BadPixelsFF": (rng.random((3, number, *SHAPE)) < 0.05).astype(np.uint32) << np.uint32(7),
+        "SlopesCS": spoiled(rng, rng.normal(4.48, 0.2, (1, number, *SHAPE))),
     }
     missing = {name: NO_DATA if name.startswith("Bad") else np.nan for name in made}
     found = {name: OfSamples(values, cells, missing[name]) for name, values in made.items() if name not in without}
@@ -112,7 +113,7 @@ def test_frames_with_a_gain_signal(ratio: bool, xray: bool, mask: bool, fixed: i
 
 
 @pytest.mark.parametrize("without", [
-    ("BadPixelsPC",), ("BadPixelsDark", "BadPixelsPC", "BadPixelsFF"), ("SlopesPC",), ("SlopesFF",),
+    ("BadPixelsPC",), ("BadPixelsDark", "BadPixelsPC", "BadPixelsFF"), ("SlopesPC",), ("SlopesFF",), ("SlopesCS",),
     ("SlopesPC", "SlopesFF", "BadPixelsFF")])
 def test_frames_with_a_gain_signal_without_some_constants(without: tuple[str, ...]) -> None:
     steps = [StageOfSignal(), Offset(), RelativeGain(adjust_baseline=False), XrayGain(), MaskWithCapacitor()]
