@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from extra_data import RunDirectory
 
 from calib_core.cli.main import main
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import CS_FIT, CS_PARAMETERS
+from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import Simulated, default_settings, simulate
 from calib_core.simulate.scenes.cs import CurrentSource
 from calib_core.simulate.scenes.pc import PulseCapacitor
+from calib_core.simulate.scenes.photons import Photons
 from calib_core.simulate.truth import ModuleTruth
 
 from .command import Result, constants_in, refused
@@ -194,3 +197,28 @@ def test_what_is_no_such_scan_is_refused(scans: Simulated, tmp_path: Path, capsy
     fixed = simulate(made.with_changes({"fixed_gain": True}), tmp_path / "fixed")
     refused(words(list(fixed.runs.values())[:1], out), out, capsys, "is of a fixed gain")
     refused(["AGIPD", "PC", "--runs", str(runs[0]), "--out-folder", str(out)], out, capsys, "charges no columns")
+
+
+def test_a_correction_takes_these_ratios_for_low_gain(done: Path, tmp_path: Path, capsys: Any) -> None:
+    """Low gain comes out on the scale of high gain although the number for all pixels is a tenth too small."""
+    settings = SETTINGS.with_changes({"trains": 6, "first_run": 20})
+    scene = Photons(photon_energy=9.2, photons=6000.0, pattern="flat")
+    light, out = simulate(settings, tmp_path / "light", scene=scene), tmp_path / "out"
+    write_truth(light)
+    result = Result(["AGIPD", "CORRECT", "--run", str(light.runs["photons"]), "--constants", str(folder_of(light)),
+                     "--constants-slopescs", str(done), "--no-xray-gain", "--rel-gain-medium-low-ratio", "4.0",
+                     "--out-folder", str(out)], out, capsys)
+    assert result.status == 0, result.errors
+    source = RunDirectory(out)[f"HED_DET_AGIPD500K2G/CORR/{MODULE}CH0:output"]
+    values, mask, stage, train, cell = (
+        source[f"image.{key}"].ndarray().squeeze() for key in ("data", "mask", "gain", "trainId", "cellId"))
+    truth, ratios = ModuleTruth(settings, MODULE), []
+    for one, bad, of, number, at in zip(values, mask, stage, train, cell, strict=True):
+        charge, _ = scene.truth_of(settings, MODULE, int(number), int(at))
+        low = (bad == 0) & (of == 2)
+        ratios.append((one / (truth.gain(0, int(at)) * charge))[low])
+        flagged = (of == 2) & (bad & np.uint32(BadPixels.CI2_EVAL_ERROR) > 0)
+        assert flagged[truth.bad == 0].mean() < 0.01
+    found = np.concatenate(ratios)
+    assert found.size > 10000
+    assert np.mean(found) == pytest.approx(1, abs=0.01)
