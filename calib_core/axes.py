@@ -41,6 +41,8 @@ class Axis:
         Memory cells that each entry stands for, of an axis of groups of them; empty for others.
     drawn : bool
         Whether numbers of a module along it are drawn as a curve, at the place of their other axes.
+    states : tuple of str or of numbers
+        Labels of those entries whose values are states, as that of a fit, and no amounts.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Axis:
     first: tuple[Label, ...] = ()
     members: tuple[tuple[int, ...], ...] = ()
     drawn: bool = False
+    states: tuple[Label, ...] = ()
 
     def __len__(self) -> int:
         """Number of entries."""

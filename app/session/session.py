@@ -9,7 +9,7 @@ from typing import Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from calib_core.axes import At, Axis, Label, Pick, Picture, Result, View
+from calib_core.axes import Array, At, Axis, Label, Pick, Picture, Result, View
 from calib_core.errors import CalibrationError
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
@@ -47,6 +47,8 @@ class Session(QObject):
         Selected pixel; it is the same in every module.
     region : RegionOfInterest, optional
         Marked pixels.
+    outlined : mapping of int to (n, 2) int64
+        Rows and columns of pixels that are outlined in the maps, by the number of their module.
     arrangement : str
         One of :data:`LAYOUTS`.
     overlay : int
@@ -76,6 +78,8 @@ class Session(QObject):
         Another pixel is selected in what is on the screen.
     region_changed()
         Other pixels are marked in what is on the screen, or none.
+    outlined_changed()
+        Other pixels are outlined, or none.
     """
 
     survey_changed = pyqtSignal(object)
@@ -88,6 +92,7 @@ class Session(QObject):
     picture_changed = pyqtSignal()
     pixel_changed = pyqtSignal()
     region_changed = pyqtSignal()
+    outlined_changed = pyqtSignal()
     arrangement_changed = pyqtSignal(str)
     overlay_changed = pyqtSignal(object)
     excluded_changed = pyqtSignal(object)
@@ -107,6 +112,7 @@ class Session(QObject):
         self.module = 0
         self.cross: tuple[int, int] | None = None
         self.region: RegionOfInterest | None = None
+        self.outlined: Mapping[int, Array] = {}
         self.arrangement = LAYOUTS[0]
         self.overlay = self.excluded = 0xFFFFFFFF
         self.frozen = False
@@ -278,6 +284,12 @@ class Session(QObject):
         self.region = region
         self.shown = replace(self.shown, marked=region)
         self.region_changed.emit()
+
+    def set_outlined(self, pixels: Mapping[int, Array]) -> None:
+        """Outline single pixels: rows and columns (n, 2) by the number of their module."""
+        if pixels or self.outlined:
+            self.outlined = pixels
+            self.outlined_changed.emit()
 
     # -- how it is shown
 

@@ -9,7 +9,7 @@ from PyQt6.QtWidgets import QSplitter, QWidget
 
 from app.widgets.explanation_plot import ExplanationPlot
 from app.widgets.number_list import NumberList
-from calib_core.explanation import Explanation, Line, Plot, Points
+from calib_core.explanation import Bars, Explanation, Line, Plot, Points
 
 #: Parts of the height: the first strip and one of the others, all strips, a plot that is alone, and what is below.
 _FIRST, _OTHERS, _ABOVE, _ALONE, _BELOW = 8, 5, 7, 3, 3
@@ -70,7 +70,7 @@ class ExplanationView(QSplitter):
 
     def show_explanation(self, found: Explanation) -> None:
         """Draw plots, and write numbers, in place of those before."""
-        strips, others = in_strips(found.plots)
+        strips, others = in_strips([one for one in found.plots if has_samples(one)])
         self._fill(self._strip_plots, strips, self._strips)
         self._fill(self._other_plots, others, self._below, names_of(strips))
         self._show_first(self._strip_plots, max(1, len(strips)))
@@ -125,8 +125,15 @@ class ExplanationView(QSplitter):
 
 def in_strips(plots: Sequence[Plot]) -> tuple[list[Plot], list[Plot]]:
     """Plots that have the axis along x of the first, and the others."""
+    if not plots:
+        return [], []
     same = [one for one in plots if (one.x, one.x_unit) == (plots[0].x, plots[0].x_unit)]
     return same, [one for one in plots if not any(one is other for other in same)]
+
+
+def has_samples(plot: Plot) -> bool:
+    """Whether there is anything that curves and levels would belong to."""
+    return any(isinstance(one, Bars) or (isinstance(one, Points) and len(one.x)) for one in plot.items)
 
 
 def names_of(plots: Sequence[Plot], kind: type | tuple[type, ...] = (Points, Line)) -> set[str]:

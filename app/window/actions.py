@@ -91,6 +91,8 @@ ENTRIES = (
           menu="View"),
     Entry("previous_bad", "Previous bad pixel", "Select the pixel before with one of the drawn flags", ("Shift+N",),
           menu="View"),
+    Entry("similar", "Pixels that fail alike", "List and mark the pixels that fail as the selected one does",
+          ("Ctrl+L",), menu="View"),
     *(Entry(f"mark_{form}", f"Mark a {form}", how, (key,), before=form == "rectangle", menu="View")
       for (form, how), key in zip(REGIONS.items(), ("R", "O", "P"), strict=True)),
     Entry("no_region", "Remove the region", "Mark nothing any more", ("Shift+R",), menu="View"),

@@ -107,6 +107,7 @@ GAIN = Layout("gain", "Gain", "F7", {
     "sources": Place("Sources", LEFT, 26),
     "navigation": Place("Navigator", RIGHT, 14),
     "inspector": Place("Fit", RIGHT, 86),
+    "similar": Place("Failing alike", BOTTOM, 28),
     "log": Place("Log", BOTTOM, 18),
     "asics": Place("ASICs", BOTTOM, 30),
     "export": Place("Export", BOTTOM, 30),

@@ -16,6 +16,7 @@ from app.panels.inspect.changes import ChangesTable
 from app.panels.inspect.courses import CoursesPanel
 from app.panels.inspect.frames import FramesPanel
 from app.panels.inspect.inspector import InspectorPanel
+from app.panels.inspect.similar import SimilarTable
 from app.panels.inspect.spectrum import SpectrumPanel
 from app.panels.inspect.tables import AsicTable, StageTable
 from app.panels.maps.comparison import WAYS, Comparison
@@ -124,6 +125,7 @@ class MainWindow(QMainWindow):
         self.asics = AsicTable(session, background, self.maps.presenter)
         self.stages = StageTable(session, background, self.maps.presenter)
         self.changes = ChangesTable(session, background)
+        self.similar = SimilarTable(session, background, self.maps.presenter)
         self.frames = FramesPanel(session, background)
         self.export = ExportPanel(session, self.jobs, background, self.maps, self.inspector.presenter)
         self.scale = ScaleEditor()
@@ -137,7 +139,7 @@ class MainWindow(QMainWindow):
             "runs": self.picker, "job": self.form, "sources": self.kept, "navigation": self.navigation,
             "steps": self.steps, "files": self.files, "courses": self.courses, "spectrum": self.spectrum,
             "inspector": self.inspector, "log": self.log, "asics": self.asics, "stages": self.stages,
-            "changes": self.changes, "frames": self.frames, "export": self.export,
+            "changes": self.changes, "similar": self.similar, "frames": self.frames, "export": self.export,
         }
 
     def _make_centre(self) -> None:
@@ -168,6 +170,7 @@ class MainWindow(QMainWindow):
             "next_bad": lambda: maps.walk.step(1), "previous_bad": lambda: maps.walk.step(-1),
             **{f"mark_{form}": lambda form=form: maps.regions.set_tool(form) for form in REGIONS},
             "no_region": maps.regions.remove,
+            "similar": lambda: self.docks.bring("similar"),
             "log": lambda: self.docks.toggle("log"), "flag_list": lambda: self.docks.toggle("navigation"),
             **{name: lambda name=name: session.set_arrangement(name) for name in LAYOUTS},
             **{f"slots_{n}": lambda n=n: self.set_slots(n) for n in SLOT_COUNTS},
@@ -176,6 +179,8 @@ class MainWindow(QMainWindow):
         given = {"open": self.picker.focus_action, "run": self.form.run_action}
         self.actions_by_name = make_actions(self, calls, given)
         self.actions_by_name["flags"].setChecked(True)
+        buttons = {"◂ failing": "previous_bad", "failing ▸": "next_bad", "fail alike": "similar"}
+        self.inspector.samples.offer({text: self.actions_by_name[name] for text, name in buttons.items()})
         self.actions_by_name[f"layout_{DARKS.name}"].setChecked(True)
         self.menus = fill_menus(self.menuBar(), self.actions_by_name)
         bar = self._bar = QToolBar("Tools", self, objectName="tool_bar", movable=False)
@@ -204,6 +209,7 @@ class MainWindow(QMainWindow):
                             ("courses", self.courses), ("spectrum", self.spectrum)):
             self.docks[name].visibilityChanged.connect(table.presenter.set_shown)
         self.docks["export"].visibilityChanged.connect(self.export.set_shown)
+        self.docks["similar"].visibilityChanged.connect(self.similar.set_shown)
         self.leaving.left.connect(self.keeper.save)
         self.leaving.over.connect(self.end)
         self.tasks.removal_wanted.connect(self.results.put_in_place_of)

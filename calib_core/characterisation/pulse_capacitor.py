@@ -71,7 +71,8 @@ class PulseCapacitor(ScanMethod):
                 Axis("parameter", "Parameter", PC_PARAMETERS, of_slot=True, value_units=PC_UNITS,
                      first=("slope HG", "slope MG", "ratio", "threshold")),
                 Axis("quantity", "Quantity", PC_FIT, of_slot=True, value_units=PC_FIT_UNITS,
-                     first=("first switch", "curvature HG", "samples HG", "samples transition", "samples MG")))
+                     first=("first switch", "curvature HG", "samples HG", "samples transition", "samples MG"),
+                     states=("regions", "fit HG", "fit MG")))
 
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
         """Lines, what is known of them, bad pixels, and what is found of the scans.

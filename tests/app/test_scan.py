@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import QEvent, QPoint, QPointF, Qt
 from PyQt6.QtGui import QMouseEvent
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtWidgets import QApplication, QToolButton
 
 from calib_core.jobs.board import State
 from calib_core.simulate import Simulated, default_settings, simulate
@@ -179,6 +179,34 @@ def drag(plot, qtbot, begin, end):
         QApplication.sendEvent(plot.viewport(), event)
         qtbot.wait(20)
     qtbot.mouseRelease(plot.viewport(), Qt.MouseButton.LeftButton, pos=at[1])
+
+
+def test_pixels_that_fail_alike_are_counted_listed_marked_and_gone_to(fitted, qtbot):
+    window = fitted
+    uncharged = sorted(set(range(128)) - {column for pattern in range(4)
+                                          for column in SCENE.columns(window.session.shown.kind, pattern)})
+    window.session.set_pixel((MODULE, ROW, uncharged[5]))
+    buttons = {one.text(): one for one in window.inspector.samples.findChildren(QToolButton)}
+    qtbot.mouseClick(buttons["fail alike"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(window.similar.table.rows) > 0)
+    assert f"{len(uncharged) * 512:,} pixels of 1 module fail like this" in window.similar.heading.text()
+    assert {row[3] for row in window.similar.table.rows} <= set(uncharged)
+    marked = window.session.outlined[MODULE]
+    assert sorted(set(marked[:, 1].tolist())) == uncharged
+    assert len(marked) == len(uncharged) * 512
+    drawn = window.maps.outlines._made[1]
+    assert np.count_nonzero(drawn) == len(marked)
+    row = window.similar.table.rows[7]
+    window.similar.table.row_chosen.emit(row)
+    assert window.session.shown.pixel == (row[0], row[2], row[3])
+    before = window.session.shown.pixel
+    qtbot.mouseClick(buttons["failing ▸"], Qt.MouseButton.LeftButton)
+    after = window.session.shown.pixel
+    assert after > before
+    qtbot.mouseClick(buttons["◂ failing"], Qt.MouseButton.LeftButton)
+    assert window.session.shown.pixel == before
+    window.docks.bring("log")
+    qtbot.waitUntil(lambda: not window.session.outlined)
 
 
 def test_f7_leaves_the_form_where_runs_are_no_scan(open_window, tmp_path, qtbot):

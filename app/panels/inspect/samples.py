@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QSignalBlocker
-from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from collections.abc import Mapping
+
+from PyQt6.QtCore import QSignalBlocker, Qt
+from PyQt6.QtGui import QAction
+from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from app.forms.tone_label import NoteLabel
 from app.panels.inspect.samples_presenter import SAMPLES_HINT, SamplesPresenter
@@ -28,6 +31,7 @@ class SamplesPanel(QWidget):
         self.corrected = QCheckBox("corrected", objectName="read_corrected", visible=False)
         self.compare_button = QPushButton("Compare", objectName="compare_fits", visible=False)
         self.tried, self.notes = NoteLabel("pending"), NoteLabel("muted")
+        self._offered: list[QToolButton] = []
         self._lay_out()
         self._connect()
 
@@ -35,6 +39,8 @@ class SamplesPanel(QWidget):
         """Explain each pixel without being asked, since it is what the operator looks at; or as before."""
         for widget in (self.read_button, self.always):
             widget.setVisible(not about)
+        for widget in self._offered:
+            widget.setVisible(about)
         self.presenter.set_follows(about or self.always.isChecked())
 
     def _lay_out(self) -> None:
@@ -54,9 +60,15 @@ class SamplesPanel(QWidget):
         column.addWidget(self.view, 1)
         column.addWidget(self.notes)
 
-    def add_button(self, button: QWidget) -> None:
-        """Put a button of somebody else into the row."""
-        self._buttons.insertWidget(self._buttons.count() - 1, button)
+    def offer(self, actions: Mapping[str, QAction]) -> None:
+        """Have buttons, by their short texts, for actions that go from pixel to pixel."""
+        for text, action in actions.items():
+            button = QToolButton(self, text=text, objectName=f"button_{action.objectName()}", visible=False)
+            button.setToolTip(action.toolTip())
+            button.clicked.connect(action.trigger)
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            self._buttons.insertWidget(len(self._offered), button)
+            self._offered.append(button)
 
     def _connect(self) -> None:
         presenter = self.presenter
@@ -71,7 +83,7 @@ class SamplesPanel(QWidget):
     def _show(self, found: Explanation | None) -> None:
         self.tried.say("" if found is None or not found.tried else f"Tried: {found.tried}")
         self.notes.say("" if found is None else "\n".join(found.notes))
-        if found is None or not found.plots:
+        if found is None:
             self.view.clear()
             return
         self.view.show_explanation(found)

@@ -1,4 +1,4 @@
-"""What is remarkable of parts of a module, outlined in all maps of the place where it holds."""
+"""What is remarkable of parts of a module, and pixels that were picked out, outlined in all maps."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from calib_core.subjects.shown import Shown
 
 
 class Outlines(QObject):
-    """Gives the parts that remarks of the subject are about to all maps."""
+    """Gives the parts that remarks of the subject are about, and single pixels, to all maps."""
 
     def __init__(self, session: Session, maps: MapsPresenter, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session, self._maps = session, maps
-        self._made: tuple[tuple[Remark, ...], tuple[int, ...], np.ndarray | None] = ((), (), None)
-        for signal in (maps.drawn, session.picture_changed, session.subject_told):
+        self._made: tuple[object, np.ndarray | None] = (None, None)
+        for signal in (maps.drawn, session.picture_changed, session.subject_told, session.outlined_changed):
             signal.connect(self._draw)
 
     def _draw(self) -> None:
@@ -28,11 +28,15 @@ class Outlines(QObject):
         if placement is None or shown.kind is None or shown.subject is None:
             return
         remarks = () if self._maps.form == "cells" else tuple(remarks_at(shown))
-        if (remarks, placement.modules) != self._made[:2]:
-            pixels = outlined(remarks, placement.modules, shown.kind.shape) if remarks else None
-            self._made = (remarks, placement.modules, pixels)
+        single = {} if self._maps.form == "cells" else self._session.outlined
+        key = (remarks, placement.modules, id(single))
+        if key != self._made[0]:
+            pixels = outlined(remarks, placement.modules, shown.kind.shape) if remarks or single else None
+            for module in single.keys() & set(placement.modules):
+                pixels[placement.modules.index(module), *single[module].T] = True
+            self._made = (key, pixels)
         for view in self._maps.views:
-            view.set_outlined(self._made[2])
+            view.set_outlined(self._made[1])
 
 
 def remarks_at(shown: Shown) -> Iterable[Remark]:
