@@ -184,6 +184,25 @@ class View:
 
 
 @dataclass(frozen=True)
+class Tried:
+    """A part of a picture that was made with other parameters than the rest.
+
+    Attributes
+    ----------
+    module : int
+    rows, columns : slice
+        Pixels of that module, along slow_scan and fast_scan.
+    words : str
+        Which parameters, such as ``margin_hg 40 (made with 20)``.
+    """
+
+    module: int
+    rows: slice
+    columns: slice
+    words: str
+
+
+@dataclass(frozen=True)
 class Picture:
     """Maps of a view.
 
@@ -197,12 +216,15 @@ class Picture:
         By pick; read-only; missing data are NaN (0 in flags and counts).
     coverage : (modules,) array
         Share of the frames behind each module's maps, 0 to 1.
+    tried : Tried, optional
+        What of it is a preview of other parameters.
     """
 
     view: View
     modules: tuple[int, ...]
     maps: Mapping[Pick, Array]
     coverage: Array
+    tried: Tried | None = None
 
 
 def unit_of(result: Result, at: At, axes: Mapping[str, Axis]) -> str:

@@ -75,6 +75,26 @@ def run_unit(
         progress(accumulator, 0)
 
 
+def gather(method: Method, context: Context, unit: Unit, source: ChunkSource, progress: Progress) -> Accumulator:
+    """What a method's first pass keeps of the data of a unit, before anything is made of it.
+
+    Parameters
+    ----------
+    method, context, unit, source
+        What is done with which data.
+    progress : callable
+        Told of each chunk; may raise Cancelled.
+
+    Returns
+    -------
+    Accumulator
+        That is not settled.
+    """
+    taken = method.begin(context, unit, 0, None)
+    _feed(taken, context, unit, method.passes(context, unit)[0], source, progress)
+    return taken
+
+
 def learn(
     steps: BoundPipeline, cells: Sequence[int], chunks: Callable[[], Iterator[Frames]], check: Callable[[], None]
 ) -> Learned:

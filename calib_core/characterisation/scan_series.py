@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -169,15 +169,36 @@ class ScanSeries(Accumulator):
     def _of_run(
         self, kept: Array, scans: Sequence[tuple[int, int]], pattern: Pattern, maps: Maps
     ) -> Iterator[None]:
-        if not scans:
-            return
-        x = self._fitting.steps(min(length for _, length in scans))
-        for begin in range(0, len(pattern.pixels), _PIXELS):
-            pixels = pattern.pixels[begin:begin + _PIXELS]
-            found = self._fitting.fit(pattern.at, x, *one_series(kept, scans, pixels, self._fitting.least_step))
-            for name, values in found.items():
-                maps[name].reshape(*maps[name].shape[:-2], -1)[..., pixels] = np.moveaxis(values, 0, -1)
+        for begin in range(0, len(pattern.pixels) if scans else 0, _PIXELS):
+            _fit_pixels(self._fitting, kept, scans, replace(pattern, pixels=pattern.pixels[begin:begin + _PIXELS]), maps)
             yield
+
+    def part(self, rows: slice, columns: slice, fitting: Fitting) -> Maps:
+        """What is made of some pixels of the first memory cell; the series stay.
+
+        Parameters
+        ----------
+        rows, columns : slice
+            Whole ASICs, along slow_scan and fast_scan.
+        fitting : Fitting
+            With other parameters.
+
+        Returns
+        -------
+        dict of arrays
+            Maps of the memory cell; other pixels have no data.
+        """
+        kept, maps = self._kept[0], fitting.blank(self._context.detector)
+        assert kept is not None  # nothing was settled
+        inside = np.zeros(self._context.detector.shape, np.bool_)
+        inside[rows, columns] = True
+        for key, pattern in self._patterns.items():
+            if key not in self.taken[0]:
+                self.taken[0][key] = self._scans(kept[:pattern.positions], pattern.pixels)
+            mine = replace(pattern, pixels=pattern.pixels[inside.reshape(-1)[pattern.pixels]])
+            if self.taken[0][key] and len(mine.pixels):
+                _fit_pixels(fitting, kept, self.taken[0][key], mine, maps)
+        return fitting.finish(self._context, self._unit, maps)
 
     def _scans(self, kept: Array, pixels: Array) -> Sequence[tuple[int, int]]:
         """Scans of a run that are taken, by the means of the pixels that it charges."""
@@ -209,3 +230,13 @@ class ScanSeries(Accumulator):
     def coverage(self) -> Array:
         """Frames seen per memory cell."""
         return self.seen
+
+
+def _fit_pixels(
+    fitting: Fitting, kept: Array, scans: Sequence[tuple[int, int]], pattern: Pattern, maps: Maps
+) -> None:
+    """Fit the series of the pixels of a pattern, and put what comes out into maps."""
+    x = fitting.steps(min(length for _, length in scans))
+    found = fitting.fit(pattern.at, x, *one_series(kept, scans, pattern.pixels, fitting.least_step))
+    for name, values in found.items():
+        maps[name].reshape(*maps[name].shape[:-2], -1)[..., pattern.pixels] = np.moveaxis(values, 0, -1)

@@ -38,6 +38,7 @@ from calib_core.jobs.results import Results
 from calib_core.jobs.set_writer import SetWriter, look_before, planned_set
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.threads import Workers
+from calib_core.jobs.trial import Trial, Trials
 from calib_core.numerics import kernels
 from calib_core.plain_text import block, shown
 from calib_core.remarks import Remark
@@ -82,7 +83,7 @@ class Job:
         self._set: SetWriter | None = None
         self._files: CorrectedFiles | None = None
         self._learned = PassResults()
-        self._samples = Newest()
+        self._samples, self._trials = Newest(), Trials()
         self._begin_time, self._end_time = time.monotonic(), 0.0
         self._thread = threading.Thread(target=self._run, name="calibwb-job", daemon=True)
 
@@ -122,6 +123,7 @@ class Job:
         self._results.clear()
         self._reader.close()
         self._learned.close()
+        self._trials.close()
         if self.plan is not None:
             self.plan.close()
 
@@ -205,6 +207,37 @@ class Job:
         known = OfPixel(lambda result, axis: self.along(result, axis, module, row, col, at),
                         lambda result: self.values(result, module), row, col)
         return self.plan.method.explain_results(self.plan.context, at, known)
+
+    def try_part(self, module: int, row: int, col: int, at: At, asked: Asked) -> Trial | None:
+        """Results of the ASIC of a pixel with other parameters, where any are asked for that are not the job's.
+
+        Else the samples that this takes are read, once the job has ended, so that they are there when it is asked.
+
+        Parameters
+        ----------
+        module, row, col : int
+        at : mapping
+            Indices along axes.
+        asked : Asked
+
+        Raises
+        ------
+        CalibrationError
+            The runs cannot be read, or a parameter is not allowed.
+        """
+        plan = self.plan
+        if plan is None:
+            return None
+        try:
+            method, words = tried_method(plan, asked)
+            if words:
+                return self._trials.make(plan, method, module, row, col, at, words)
+            if self._end_time:  # while it runs it needs disk and processors for itself
+                self._trials.read_ahead(plan, module, at)
+            return None
+        finally:
+            if self._end_time:
+                plan.close()
 
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
         """Why a pixel has the flags that it has at a place; reads results, not the run.

@@ -166,6 +166,22 @@ class Subject(Protocol):
             There is no such run, or it cannot be read.
         """
 
+    def try_part(self, module: int, row: int, col: int, at: At, asked: Asked) -> None:
+        """Have the picture around a pixel made with other parameters, or as it is where none are asked for.
+
+        Parameters
+        ----------
+        module, row, col : int
+        at : mapping
+            Indices along axes.
+        asked : Asked
+
+        Raises
+        ------
+        CalibrationError
+            The data cannot be read, or a parameter is not allowed.
+        """
+
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
         """Why a pixel has the flags that it has, and what the other rules say of it.
 

@@ -153,6 +153,9 @@ class ConstantsSubject:
         context = Context(self._maker.kind, axes=self.axes)
         return self._maker.method.explain_results(context, at, known) if held else None
 
+    def try_part(self, module: int, row: int, col: int, at: At, asked: Asked) -> None:
+        """Nothing: it was made with the parameters that it has."""
+
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
         """What the rules of the characterisation that made the constants say of a pixel; see `Subject.reasons`.
 

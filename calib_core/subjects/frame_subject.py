@@ -196,6 +196,9 @@ class FrameSubject(ABC, Generic[Loaded]):
         """None: a frame has no samples but its own."""
         return None
 
+    def try_part(self, module: int, row: int, col: int, at: At, asked: Asked) -> None:
+        """Nothing: it was made with the parameters that it has."""
+
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
         """None: flags are those of the constants."""
         return ()

@@ -16,6 +16,7 @@ from calib_core.explanation import PLAINLY, Asked, Explanation, Reason, RowFrame
 from calib_core.io.locate import label
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
+from calib_core.jobs.trial import Trial
 from calib_core.remarks import Remark
 from calib_core.subjects.provenance_words import input_line
 
@@ -32,6 +33,9 @@ class JobSubject:
     def __init__(self, job: Job) -> None:
         self.job = job
         self._runs = runs_text(runs_of(job.spec))
+        self._trial: Trial | None = None
+        self._tries = 0
+        self._shown: tuple[Picture | None, Trial | None, Picture | None] = (None, None, None)
 
     @property
     def title(self) -> str:
@@ -109,12 +113,17 @@ class JobSubject:
     @property
     def version(self) -> int:
         """Grows with all that the job's board tells, and once the runs have been looked at."""
-        return self.job.board.version + int(self.job.plan is not None)
+        return self.job.board.version + int(self.job.plan is not None) + self._tries
 
     @property
     def picture(self) -> Picture | None:
-        """The newest picture of the job's board."""
-        return self.job.board.picture
+        """The newest picture of the job's board, with what is tried in it."""
+        picture, trial = self.job.board.picture, self._trial
+        if picture is None or trial is None:
+            return picture
+        if self._shown[0] is not picture or self._shown[1] is not trial:
+            self._shown = picture, trial, trial.in_picture(picture, self.results)
+        return self._shown[2]
 
     def look_at(self, view: View) -> None:
         """Ask the job for a picture.
@@ -160,6 +169,13 @@ class JobSubject:
         Explanation
         """
         return self.job.explain(module, row, col, at, asked)
+
+    def try_part(self, module: int, row: int, col: int, at: At, asked: Asked) -> None:
+        """Show the ASIC of a pixel with other parameters; see `Subject.try_part`."""
+        trial = self.job.try_part(module, row, col, at, asked)
+        if trial is not None or self._trial is not None:
+            self._trial = trial
+            self._tries += 1
 
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
         """Why a pixel has its flags; see `Subject.reasons`.

@@ -172,6 +172,9 @@ class PairSubject:
         """
         return self.a.explain(module, row, col, self._sides["a"].at(at), asked)
 
+    def try_part(self, module: int, row: int, col: int, at: At, asked: Asked) -> None:
+        """Nothing: it was made with the parameters that it has."""
+
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
         """Why a pixel of A has the flags that it has at a place of the pair; see `Subject.reasons`.
 

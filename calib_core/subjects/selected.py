@@ -264,6 +264,9 @@ class SelectedSubject:
         """None: there are no raw data."""
         return None
 
+    def try_part(self, module: int, row: int, col: int, at: At, asked: Asked) -> None:
+        """Nothing: it was made with the parameters that it has."""
+
     def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
         """None: what set the flags is not in the file."""
         return ()

@@ -209,6 +209,29 @@ def test_pixels_that_fail_alike_are_counted_listed_marked_and_gone_to(fitted, qt
     qtbot.waitUntil(lambda: not window.session.outlined)
 
 
+def test_a_parameter_of_the_form_is_tried_on_the_asic_before_anything_runs(fitted, qtbot):
+    window, session = fitted, fitted.session
+    explained(window, qtbot, (MODULE, ROW, COLUMN))
+    before = session.shown.picture
+    window.form.page.knobs.put("margin_hg", 12)
+    qtbot.waitUntil(lambda: session.shown.picture.tried is not None)
+    said = "tried on ASIC 2 of module 3 alone: margin_hg 12 (made with 4)"
+    qtbot.waitUntil(lambda: said in window.maps.source.text())
+    assert "part tried" in window.maps.views[0]._title.text()
+    drawn = window.maps.outlines._made[1]
+    assert np.argwhere(drawn[0]).tolist() == [[row, column] for row in range(64, 128) for column in range(64)]
+    # one pixel, one value: map, inspector and status bar
+    slope = next(one for one in window.maps.presenter.chosen if one.title == "PC slope HG")
+    [value] = slope.values(session.shown.picture)[:, ROW, COLUMN]
+    assert value != slope.values(before)[0, ROW, COLUMN]
+    numbers = {one.name: one.value for one in window.inspector.samples.presenter.found.numbers}
+    assert numbers["slope HG"] == value
+    assert f"{value:.5g}" in window.inspector.text.text()
+    window.form.page.knobs.put("margin_hg", SHORT["margin_hg"])
+    qtbot.waitUntil(lambda: session.shown.picture.tried is None)
+    assert "tried" not in window.maps.source.text()
+
+
 def test_f7_leaves_the_form_where_runs_are_no_scan(open_window, tmp_path, qtbot):
     made = simulate(default_settings("AGIPD500K").with_changes({
         "modules": str(MODULE), "memory_cells": 2, "trains": 60, "proposal": 900462}), tmp_path)

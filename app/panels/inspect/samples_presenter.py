@@ -13,7 +13,7 @@ from calib_core.errors import CalibrationError
 from calib_core.explanation import Asked, Explanation, Span
 from calib_core.subjects.shown import Shown
 
-_WORK = "Reading raw samples"
+_WORK, _TRY = "Reading raw samples", "Trying parameters"
 SAMPLES_HINT = "Raw samples of the pixel: press “Read raw”"
 
 
@@ -93,6 +93,9 @@ class SamplesPresenter(QObject):
                 self._session.say("WARN", said)
         self.found = found
         self.explained.emit(found)
+        if found is not None and self.follows:
+            self._background.run(_TRY, partial(of.subject.try_part, *of.pixel, of.at, self._tried),
+                                 lambda _: self._session.refresh(), self._session.tell_trouble)
 
     def _fail(self, error: Exception) -> None:
         sentence = str(error) if isinstance(error, CalibrationError) else f"Samples cannot be read: {error!r}."

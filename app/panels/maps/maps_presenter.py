@@ -337,7 +337,7 @@ class MapsPresenter(QObject):
             view.set_flags(flags_of(picture, self._session.shown))
             view.set_level_values(self._level_values(choice, picture))
             view.set_errors(picture.maps.get(Pick(choice.result.error)))
-        view.set_map(values, choice.unit, choice.title)
+        view.set_map(values, choice.unit, choice.title if picture.tried is None else f"{choice.title} · part tried")
         view.set_coverage(None if picture.coverage.min(initial=1.0) >= 1 else picture.coverage)
 
     def _level_values(self, choice: Choice, picture: Picture) -> list[np.ndarray]:

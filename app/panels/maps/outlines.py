@@ -29,9 +29,12 @@ class Outlines(QObject):
             return
         remarks = () if self._maps.form == "cells" else tuple(remarks_at(shown))
         single = {} if self._maps.form == "cells" else self._session.outlined
-        key = (remarks, placement.modules, id(single))
+        tried = None if shown.picture is None else shown.picture.tried
+        key = (remarks, placement.modules, id(single), tried)
         if key != self._made[0]:
-            pixels = outlined(remarks, placement.modules, shown.kind.shape) if remarks or single else None
+            pixels = outlined(remarks, placement.modules, shown.kind.shape) if remarks or single or tried else None
+            if tried is not None and tried.module in placement.modules:
+                pixels[placement.modules.index(tried.module), tried.rows, tried.columns] = True
             for module in single.keys() & set(placement.modules):
                 pixels[placement.modules.index(module), *single[module].T] = True
             self._made = (key, pixels)

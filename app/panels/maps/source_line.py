@@ -6,11 +6,12 @@ from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from app.forms.tone_label import colour_text
+from app.panels.maps.pixel_text import asic_number
 from app.session.session import Session
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.plain import tip
 from app.widgets.sentence_list import SentenceList
-from calib_core.subjects.shown import in_words
+from calib_core.subjects.shown import Shown, in_words
 
 NOTHING = "Nothing is shown yet: open runs and press Run, or open constants."
 
@@ -38,7 +39,8 @@ class SourceLine(ElidedLabel):
             return
         notes = shown.subject.notes
         # place and notes first: they are to be seen where there is no room for all
-        parts = [shown.place_text or "waiting for the first picture", f"! {_number(notes)}" if notes else "",
+        tried = "" if shown.picture is None or shown.picture.tried is None else tried_text(shown)
+        parts = [shown.place_text or "waiting for the first picture", tried, f"! {_number(notes)}" if notes else "",
                  shown.subject.title, self._state()]
         self._say("   │   ".join(filter(None, parts)), self._tone(bool(notes)), notes)
 
@@ -51,7 +53,8 @@ class SourceLine(ElidedLabel):
         return f"on the way: {wish}" if wish else session.shown.subject.state
 
     def _tone(self, has_notes: bool) -> str:
-        if self._session.frozen or self._session.pending:
+        picture = self._session.shown.picture
+        if self._session.frozen or self._session.pending or (picture is not None and picture.tried is not None):
             return "pending"
         return "warning" if has_notes else "text"
 
@@ -69,6 +72,13 @@ class SourceLine(ElidedLabel):
         if subject is not None and subject.notes:
             heading = f"{subject.title}: {subject.state}, {_number(subject.notes)}"
             self.list.show_at(self.mapToGlobal(self.rect().bottomLeft()), heading, subject.notes)
+
+
+def tried_text(shown: Shown) -> str:
+    """Which part of the picture was made with which other parameters."""
+    tried, kind = shown.picture.tried, shown.kind
+    asic = asic_number(kind, tried.rows.start, tried.columns.start)
+    return f"tried on ASIC {asic} of module {tried.module} alone: {tried.words}"
 
 
 def _number(notes: tuple[str, ...]) -> str:
