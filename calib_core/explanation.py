@@ -85,7 +85,7 @@ class Span:
 class Points:
     """Samples that belong together: (n,) positions and values; those of a number have one colour in all plots.
 
-    ``large`` ones stand for others, such as the middles of groups.
+    ``large`` ones stand for others, such as the middles of groups; those with a number are somebody else's.
     """
 
     name: str

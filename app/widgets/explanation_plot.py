@@ -130,7 +130,7 @@ class ExplanationPlot(PixelPlot):
         self.plot.showGrid(x=not in_strip, y=not in_strip, alpha=0.12)  # a grid takes as long as all else
 
     def _colour(self, one: Points | Line) -> QColor:
-        plain = isinstance(one, Line) or one.large
+        plain = isinstance(one, Line) or (one.large and not one.number)
         return QColor(tones_of(self.palette()).text if plain else curve_colour(one.number))
 
     def _draw(self, one: Points | Line) -> pg.PlotDataItem:
@@ -139,9 +139,11 @@ class ExplanationPlot(PixelPlot):
         if isinstance(one, Line):
             style = Qt.PenStyle.DashLine if one.dashed else Qt.PenStyle.SolidLine
             return self.plot.plot(pen=pg.mkPen(colour, width=1, style=style), connect="finite")
-        look = ({"symbol": "x", "symbolSize": 11, "symbolPen": pg.mkPen(colour, width=2), "symbolBrush": None}
-                if one.large else {"symbol": "o", "symbolSize": 4, "symbolPen": None, "symbolBrush": colour})
-        return self.plot.plot(pen=None, **look)
+        if not one.large:
+            return self.plot.plot(pen=None, symbol="o", symbolSize=4, symbolPen=None, symbolBrush=colour)
+        sign, size = ("o", 15) if one.number else ("x", 11)
+        return self.plot.plot(pen=None, symbol=sign, symbolSize=size, symbolPen=pg.mkPen(colour, width=2),
+                              symbolBrush=None)
 
     def _draw_levels(self, plot: Plot) -> None:
         for line in self._levels:
@@ -238,4 +240,4 @@ def _sign(one: Points | Line) -> str:
     """Sign in front of a name."""
     if isinstance(one, Line):
         return "╌" if one.dashed else "—"
-    return "✕" if one.large else "●"
+    return ("○" if one.number else "✕") if one.large else "●"

@@ -9,6 +9,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor
 from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from app.widgets.plain import tip
 from app.widgets.tones import tones_of
 from calib_core.explanation import Number
 
@@ -33,9 +34,11 @@ class NumberList(QTableWidget):
         """Show numbers in place of those before; columns of another program are there where it was asked."""
         self.numbers = tuple(numbers)
         by = list(dict.fromkeys(one.by for one in numbers if one.by))
-        titles = ["", "value", *([" · ".join(by), "Δ/σ"] if by else [])]
+        titles = ["", "value", *(["others", "Δ/σ"] if by else [])]
         self.setColumnCount(len(titles))
         self.setHorizontalHeaderLabels(titles)
+        if by:
+            self.horizontalHeaderItem(2).setToolTip(tip(f"As {' and '.join(by)} have it"))
         self.setRowCount(len(numbers))
         tones = tones_of(self.palette())
         for row, one in enumerate(numbers):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from calib_core.characterisation.checks import Check
 from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.scan_checks import StraightLines, Switched
 from calib_core.characterisation.scan_method import Known, ScanMethod
+from calib_core.characterisation.scan_opinions import OTHERS, compared
 from calib_core.characterisation.scan_plots import Fitted, explanation_of
 from calib_core.characterisation.scan_rules import ScanRules, too_close, where
 from calib_core.characterisation.unit import Context, Maps, Unit
@@ -28,7 +30,7 @@ from calib_core.constants.constant import (
 from calib_core.detector import DetectorType
 from calib_core.explanation import Explanation, RuleText, Span
 from calib_core.numerics.scan_fits import MediumFits, RegionLines, medium_fits, region_lines
-from calib_core.numerics.scan_regions import HIGH, MEDIUM, ScanRegions, scan_features, scan_regions
+from calib_core.numerics.scan_regions import HIGH, MEDIUM, ScanRegions, scan_clusters, scan_features, scan_regions
 from calib_core.params import Limits, knob
 
 _HIGH, _MEDIUM = 0, 1
@@ -111,10 +113,20 @@ class PulseCapacitor(ScanMethod):
         -------
         Explanation
         """
-        regions, high, medium = self._regions_and_lines(x, signal, code)
+        found = self._fitted(x, signal, code)
+        shown = explanation_of(found, self._spans(found), self._limits_of(found), tuple(notes))
+        return replace(shown, others=OTHERS)
+
+    def beside_others(self, shown: Explanation, x: Array, signal: Array, code: Array) -> Explanation:
+        """Lines and hook by iminuit, clusters by scikit-learn."""
+        found = self._fitted(x, signal, code)
+        clusters, _ = scan_clusters(x, signal[0], code[0], **self._limits)
+        return compared(shown, found, clusters, self._spans(found), self.hook_c)
+
+    def _fitted(self, x: Array, signal: Array, code: Array) -> Fitted:
+        """All that is made of the series of one pixel, (s,) and (1, s)."""
         features, seeds, _ = scan_features(x, signal[0], code[0], **self._limits)
-        found = Fitted(x, signal, code, regions, high, medium, features, seeds)
-        return explanation_of(found, self._spans(found), self._limits_of(found), tuple(notes))
+        return Fitted(x, signal, code, *self._regions_and_lines(x, signal, code), features, seeds)
 
     def _spans(self, found: Fitted) -> tuple[Span, ...]:
         """Steps that lines are fitted to, with the parameters that move their ends."""

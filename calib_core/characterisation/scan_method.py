@@ -240,7 +240,21 @@ class ScanMethod(TrainSelection, Method):
         return next((key for key, one in context.arranged.items() if one.run is not None and all(
             wanted.get(axis, index) == index for axis, index in one.at.items())), "")
 
-    def explain_scan(self, context: Context, key: str, at: At, samples: ScanSamples, known: Known) -> Explanation:
+    def beside_others(self, shown: Explanation, x: Array, signal: Array, code: Array) -> Explanation:
+        """An explanation with what other programs make of the same; as it is where none are asked.
+
+        Parameters
+        ----------
+        shown : Explanation
+        x : (s,) int32
+            Steps.
+        signal, code : (1, s) uint16, ADU
+        """
+        return shown
+
+    def explain_scan(
+        self, context: Context, key: str, at: At, samples: ScanSamples, known: Known, compare: bool = False,
+    ) -> Explanation:
         """What the samples of one pixel look like in the scan, and what is made of them.
 
         Parameters
@@ -252,6 +266,8 @@ class ScanMethod(TrainSelection, Method):
             Indices along axes.
         samples : ScanSamples
         known : callable
+        compare : bool
+            Whether other programs are asked for the same, which takes longer.
         """
         arranged = context.arranged[key]
         assert arranged.run is not None  # it was read
@@ -267,7 +283,9 @@ class ScanMethod(TrainSelection, Method):
         inside = (position >= begin) & (position < begin + length)
         series = np.zeros((2, 1, int(length)), np.uint16)
         series[:, 0, (position[inside] - int(begin))] = samples.signal[inside], samples.code[inside]
-        return self.explanation(self.steps(int(length)), series[0], series[1], notes, here)
+        steps = self.steps(int(length))
+        shown = self.explanation(steps, series[0], series[1], notes, here)
+        return self.beside_others(shown, steps, series[0], series[1]) if compare else shown
 
     def _here(self, context: Context, known: Known, at: At, name: str) -> Array | None:
         """A result at the memory cell, pattern and whatever else its scan is of; the last where there are fewer."""

@@ -187,7 +187,8 @@ class Job:
             if isinstance(method, ScanMethod):
                 samples = self._samples.get((module, key, row, col, plan.cell_at(at)),
                                             lambda: scan_samples(plan, frames, row, col, at))
-                made = method.explain_scan(plan.context, key, at, samples, lambda name: self.values(name, module))
+                made = method.explain_scan(plan.context, key, at, samples, lambda name: self.values(name, module),
+                                           asked.compared)
                 return replace(made, tried=tried)
             if asked.corrected and (
                     behind := explain_corrected(plan, self._results.get(module), frames, key, row, col, at)):
@@ -233,7 +234,7 @@ class Job:
             if words:
                 return self._trials.make(plan, method, module, row, col, at, words)
             if self._end_time:  # while it runs it needs disk and processors for itself
-                self._trials.read_ahead(plan, module, at)
+                self._trials.read_ahead(plan, module, row, col, at)
             return None
         finally:
             if self._end_time:

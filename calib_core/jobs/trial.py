@@ -10,7 +10,8 @@ from calib_core.axes import Array, At, Picture, Result, Tried
 from calib_core.characterisation.driver import gather
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.scan_method import ScanMethod
-from calib_core.characterisation.unit import Accumulator, Unit
+from calib_core.characterisation.scan_series import ScanSeries
+from calib_core.characterisation.unit import Unit
 from calib_core.io.buffers import Buffers
 from calib_core.jobs.plan import Plan
 
@@ -22,15 +23,14 @@ class Trial:
     Attributes
     ----------
     tried : Tried
-    split, index : str, int
-        The axis of memory cells, and the entry that the results are of.
+    place : mapping of str to int
+        Index of the memory cell, and of whatever else its runs are of.
     maps : mapping of str to arrays
         Results by name, over their other axes.
     """
 
     tried: Tried
-    split: str
-    index: int
+    place: At
     maps: Mapping[str, Array]
 
     def in_picture(self, picture: Picture, results: tuple[Result, ...]) -> Picture:
@@ -41,19 +41,25 @@ class Trial:
         picture : Picture
         results : tuple of Result
         """
-        if picture.view.at.get(self.split, 0) != self.index or self.tried.module not in picture.modules:
+        of = {one.name: one for one in results}
+        if self.tried.module not in picture.modules or any(
+                picture.view.at.get(name, index) != index for name, index in self.place.items()):
             return picture
-        of, place = {one.name: one for one in results}, picture.modules.index(self.tried.module)
-        part, maps = (self.tried.rows, self.tried.columns), dict(picture.maps)
+        module, maps = picture.modules.index(self.tried.module), dict(picture.maps)
         for pick, values in picture.maps.items():
-            if pick.result in self.maps:
-                at = {**picture.view.at, **dict(pick.at)}
-                rest = tuple(at.get(name, 0) for name in of[pick.result].over if name != self.split)
-                new = values.copy()
-                new[place][part] = self.maps[pick.result][rest][part]
-                new.flags.writeable = False
-                maps[pick] = new
+            at = {**picture.view.at, **dict(pick.at)}
+            if pick.result in self.maps and not any(
+                    at.get(name, 0) != self.place[name] for name in of[pick.result].over if name in self.place):
+                rest = tuple(at.get(name, 0) for name in of[pick.result].over if name not in self.place)
+                maps[pick] = self._put(values, module, self.maps[pick.result][rest])
         return replace(picture, maps=maps, tried=self.tried)
+
+    def _put(self, values: Array, module: int, made: Array) -> Array:
+        """A map (modules, slow_scan, fast_scan) with this part in it; read-only."""
+        new, part = values.copy(), (self.tried.rows, self.tried.columns)
+        new[module][part] = made[part]
+        new.flags.writeable = False
+        return new
 
 
 class Trials:
@@ -61,7 +67,7 @@ class Trials:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: tuple[tuple[int, int], Accumulator] | None = None
+        self._kept: tuple[tuple[int, tuple[int, ...]], ScanSeries] | None = None
 
     def make(self, plan: Plan, method: Method, module: int, row: int, col: int, at: At, words: str) -> Trial | None:
         """Try a method on the ASIC of a pixel.
@@ -87,21 +93,22 @@ class Trials:
         CalibrationError
             The runs cannot be read.
         """
-        if not isinstance(method, ScanMethod):
+        unit = _unit_at(plan, module, (row, col), at)
+        if not isinstance(method, ScanMethod) or unit is None:
             return None
-        index = min(at.get(method.split, 0), len(plan.context.axes[method.split]) - 1)
         rows, columns = asic_of(plan.detector_type.asic_shape, row, col)
         with self._lock:
-            maps = method.try_part(plan.context, self._series(plan, module, index), rows, columns)
-        return Trial(Tried(module, rows, columns, words), method.split, index, maps)
+            maps = self._series(plan, unit).part(rows, columns, method)
+        place = {name: index for name, index in plan.context.place(unit).items() if name != "pattern"}
+        return Trial(Tried(module, rows, columns, words), {**place, method.split: unit.block[0]}, maps)
 
-    def read_ahead(self, plan: Plan, module: int, at: At) -> None:
+    def read_ahead(self, plan: Plan, module: int, row: int, col: int, at: At) -> None:
         """Read the samples of a memory cell, so that parameters can be tried at once.
 
         Parameters
         ----------
         plan : Plan
-        module : int
+        module, row, col : int
         at : mapping
             Indices along axes.
 
@@ -110,25 +117,36 @@ class Trials:
         CalibrationError
             The runs cannot be read.
         """
-        if isinstance(plan.method, ScanMethod):
-            index = min(at.get(plan.method.split, 0), len(plan.context.axes[plan.method.split]) - 1)
+        unit = _unit_at(plan, module, (row, col), at)
+        if isinstance(plan.method, ScanMethod) and unit is not None:
             with self._lock:
-                self._series(plan, module, index)
+                self._series(plan, unit)
 
     def close(self) -> None:
         """Free the memory."""
         with self._lock:
             self._kept = None
 
-    def _series(self, plan: Plan, module: int, index: int) -> Accumulator:
-        if self._kept is None or self._kept[0] != (module, index):
+    def _series(self, plan: Plan, unit: Unit) -> ScanSeries:
+        key = unit.index, unit.block
+        if self._kept is None or self._kept[0] != key:
             self._kept = None  # before as much is taken again
-            unit = next(one for one in plan.units if one.module == module and index in one.block)
-            alone = Unit(unit.index, module, unit.inputs, (index,), unit.samples)
             context = replace(plan.context, buffers=Buffers())
-            series = gather(plan.method, context, alone, plan.source, lambda *_: None)
-            self._kept = (module, index), series
+            series = gather(plan.method, context, unit, plan.source, lambda *_: None)
+            assert isinstance(series, ScanSeries)  # what methods of scans begin with
+            self._kept = key, series
         return self._kept[1]
+
+
+def _unit_at(plan: Plan, module: int, pixel: tuple[int, int], at: At) -> Unit | None:
+    """The unit of a place with that memory cell alone; None where there is none."""
+    split = plan.method.split
+    if split not in plan.context.axes:
+        return None
+    index = min(at.get(split, 0), len(plan.context.axes[split]) - 1)
+    key = plan.key_at(at, pixel)
+    return next((replace(one, block=(index,)) for one in plan.units
+                 if one.module == module and index in one.block and key in one.inputs), None)
 
 
 def asic_of(shape: tuple[int, int], row: int, col: int) -> tuple[slice, slice]:

@@ -232,6 +232,29 @@ def test_a_parameter_of_the_form_is_tried_on_the_asic_before_anything_runs(fitte
     assert "tried" not in window.maps.source.text()
 
 
+def test_other_programs_are_asked_on_demand(fitted, qtbot):
+    window, samples = fitted, fitted.inspector.samples
+    explained(window, qtbot, (MODULE, ROW, COLUMN))
+    assert samples.compare_button.isVisible()
+    assert samples.view.numbers.columnCount() == 2
+    before = samples.presenter.found
+    qtbot.mouseClick(samples.compare_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: samples.presenter.found is not before)
+    numbers = {one.name: one for one in samples.presenter.found.numbers}
+    # the same line by NumPy, over the samples that are drawn
+    last = samples.view.plots[0].ranges["fit HG"].getRegion()[1]
+    assert numbers["slope HG"].theirs == pytest.approx(high_by_numpy(window, last), rel=1e-6)
+    assert {one.by for one in numbers.values() if one.by} == {"iminuit", "scikit-learn"}
+    assert numbers["cluster HG"].theirs + numbers["cluster transition"].theirs + numbers["cluster MG"].theirs == sum(
+        len(one.x) for one in samples.presenter.found.plots[4].items if not one.large)
+    said = samples.notes.text().splitlines()
+    assert [line[0] for line in said] == ["✓", "✓"]
+    assert samples.view.numbers.columnCount() == 4
+    # another pixel is not compared until somebody asks
+    numbers = explained(window, qtbot, (MODULE, ROW + 1, COLUMN))
+    assert not any(one.by for one in numbers.values())
+
+
 def test_f7_leaves_the_form_where_runs_are_no_scan(open_window, tmp_path, qtbot):
     made = simulate(default_settings("AGIPD500K").with_changes({
         "modules": str(MODULE), "memory_cells": 2, "trains": 60, "proposal": 900462}), tmp_path)
