@@ -170,7 +170,8 @@ class ScanSeries(Accumulator):
         self, kept: Array, scans: Sequence[tuple[int, int]], pattern: Pattern, maps: Maps
     ) -> Iterator[None]:
         for begin in range(0, len(pattern.pixels) if scans else 0, _PIXELS):
-            _fit_pixels(self._fitting, kept, scans, replace(pattern, pixels=pattern.pixels[begin:begin + _PIXELS]), maps)
+            some = replace(pattern, pixels=pattern.pixels[begin:begin + _PIXELS])
+            _fit_pixels(self._fitting, kept, scans, some, maps)
             yield
 
     def part(self, rows: slice, columns: slice, fitting: Fitting) -> Maps:
