@@ -183,8 +183,8 @@ def drag(plot, qtbot, begin, end):
 
 def test_pixels_that_fail_alike_are_counted_listed_marked_and_gone_to(fitted, qtbot):
     window = fitted
-    uncharged = sorted(set(range(128)) - {column for pattern in range(4)
-                                          for column in SCENE.columns(window.session.shown.kind, pattern)})
+    kind = window.session.shown.kind
+    uncharged = np.flatnonzero(sum(SCENE.pixels(kind, pattern)[0] for pattern in range(4)) == 0).tolist()
     window.session.set_pixel((MODULE, ROW, uncharged[5]))
     buttons = {one.text(): one for one in window.inspector.samples.findChildren(QToolButton)}
     qtbot.mouseClick(buttons["fail alike"], Qt.MouseButton.LeftButton)

@@ -52,7 +52,8 @@ def subject(scans: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def shown(subject: JobSubject) -> Any:
-    """Picture of the maps, made by the job's own thread."""
+    """Picture of the maps, made by the job's own thread, with nothing tried."""
+    subject.try_part(MODULE, ROW, COLUMN, PLACE, Asked(task=TASK, parameters=SHORT))
     subject.look_at(View(PLACE, (), PICKS))
     for _ in range(2000):
         picture = subject.picture
@@ -92,7 +93,7 @@ def test_the_slope_is_that_of_numpy_over_the_same_steps(subject: JobSubject, sca
     subject.try_part(MODULE, ROW, COLUMN, PLACE, Asked(task=TASK, parameters=OTHER))
     tried = subject.picture
     assert tried is not None
-    pattern = next(i for i in range(4) if COLUMN in SCENE.columns(subject.kind, i))
+    pattern = next(i for i in range(4) if SCENE.pixels(subject.kind, i)[ROW, COLUMN])
     run = RunDirectory(scans.runs[f"pc{pattern}"])
     [source] = [name for name in run.instrument_sources if f"/DET/{MODULE}CH0" in name]
     signal, cell = (run[source, f"image.{key}"].ndarray() for key in ("data", "cellId"))
