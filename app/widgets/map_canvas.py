@@ -225,7 +225,7 @@ class MapCanvas(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the coloured picture and the marks over it."""
         painter = QPainter(self)
-        if self._placement is None or self._paint is None or min(self._device_size()) <= 0:
+        if not self._is_drawable:
             painter.fillRect(self.rect(), self.palette().base())
             painter.setPen(self.palette().placeholderText().color())
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "no map")
@@ -236,6 +236,16 @@ class MapCanvas(QWidget):
         self.paint_count += 1
         self.last_paint = perf_counter()
         self.painted.emit(self.last_paint)
+
+    @property
+    def _is_drawable(self) -> bool:
+        return self._placement is not None and self._paint is not None and min(self._device_size()) > 0
+
+    def prepare(self) -> None:
+        """Colour the picture now, so that all that is left is to paint it together with everything else."""
+        if self._is_drawable:
+            self._picture()
+        self.update()
 
     def _picture(self) -> QImage:
         view = self.viewport()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PyQt6.QtCore import QEvent, QPoint, QTimer, pyqtSignal
+from PyQt6.QtCore import QEvent, QPoint, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QGridLayout, QWidget
 
@@ -53,7 +53,7 @@ class MapView(QWidget):
         self._percentiles: tuple[float, float] | None = (1.0, 99.0)
         self._middle: float | None = None
         self._levels = (0.0, 1.0)
-        self._levels_stale = True
+        self._levels_stale, self._bar_stale = True, False
         self._build()
         self._histogram_tick = QTimer(self, singleShot=True, interval=60)
         self._histogram_tick.timeout.connect(self._count)
@@ -73,6 +73,8 @@ class MapView(QWidget):
         self.canvas.hovered.connect(self.pixel_hovered)
         self.canvas.clicked.connect(self.pixel_clicked)
         self.canvas.painted.connect(self.painted)
+        # maps come before the bars beside them
+        self.canvas.painted.connect(self._tell_bar, Qt.ConnectionType.QueuedConnection)
         self.canvas.marked.connect(self.region_marked)
         self.canvas.menu_requested.connect(self.menu_requested)
         self.canvas.view_changed.connect(lambda: self._histogram_tick.start())
@@ -261,6 +263,7 @@ class MapView(QWidget):
     def image(self) -> QImage:
         """Return the picture with title and colour bar as it is on the screen."""
         self._refresh()
+        self._tell_bar()
         self._count()
         return self.grab().toImage()
 
@@ -286,10 +289,13 @@ class MapView(QWidget):
         self.canvas.camera.turns.ask(self._bring_up_to_date)
 
     def _bring_up_to_date(self) -> None:
-        """Make the picture and paint it, in one turn: all maps at once would keep the operator waiting."""
+        """Make the picture in one turn: those of all maps at once would keep the operator waiting.
+
+        All are painted together, since whatever is painted at once has Qt go through the whole window.
+        """
         if self._levels_stale:
             self._refresh()
-            self.canvas.repaint()
+            self.canvas.prepare()
 
     def _refresh(self) -> None:
         if not self._levels_stale:
@@ -314,6 +320,15 @@ class MapView(QWidget):
                 reach = max(high - self._middle, self._middle - low, 1e-12)
                 low, high = self._middle - reach, self._middle + reach
             self._levels = (low, high)
+        self._bar_stale = True
+        self.canvas.set_flags(self._flags, self._selected if self._overlay else 0, self._flag_colours)
+        self.canvas.set_picture(self._values, self._paint())
+
+    def _tell_bar(self) -> None:
+        """Give the bar the values and levels of the map that is painted."""
+        if not self._bar_stale or self._values is None or self._is_flag_map:
+            return
+        self._bar_stale = False
         self.bar.set_sample(self._sample(in_sight=True))
         self.bar.set_levels(*self._levels)
         only = self._only_value() if self._percentiles is not None else None
@@ -321,8 +336,6 @@ class MapView(QWidget):
             self.bar.set_colours(self._table())
         else:  # a scale would look as if there were something to see
             self.bar.set_message(f"all\n{only:g}")
-        self.canvas.set_flags(self._flags, self._selected if self._overlay else 0, self._flag_colours)
-        self.canvas.set_picture(self._values, self._paint())
 
     def _only_value(self) -> float | None:
         """Value of the whole map where there is but one."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from PyQt6.QtCore import QEvent, QObject, QPoint, Qt
 from PyQt6.QtGui import QAction, QActionGroup, QImage, QMouseEvent
 from PyQt6.QtWidgets import (
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -32,6 +31,7 @@ from app.session.session import Session
 from app.widgets.camera import CameraModel
 from app.widgets.colour import COLOUR_MAPS, SCALES
 from app.widgets.curve_view import CurveView
+from app.widgets.even_grid import EvenGrid
 from app.widgets.map_view import MapView
 from app.widgets.values_view import ValuesView
 from calib_core.subjects.pair import PairSubject
@@ -83,7 +83,7 @@ class MapsPanel(QWidget):
         self.outlines = Outlines(session, self.presenter, self)
         self.source = SourceLine(session, self)
         self._slots: list[_Slot] = []
-        self._grid = QGridLayout()
+        self._grid = EvenGrid()
         self._grid.setContentsMargins(4, 2, 4, 2)
         self._grid.setSpacing(6)
         whole = QVBoxLayout(self)
@@ -120,9 +120,7 @@ class MapsPanel(QWidget):
         while len(self._slots) < count:
             self._slots.append(_Slot(len(self._slots), self))
         columns = {1: 1, 2: 2, 4: 2, 6: 3}[count]
-        for i in range(3):
-            self._grid.setColumnStretch(i, int(i < columns))
-            self._grid.setRowStretch(i, int(i < count // columns))
+        self._grid.set_cells(count // columns, columns)
         for i, slot in enumerate(self._slots):
             self._grid.removeWidget(slot)
             slot.setVisible(i < count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import sleep
+from time import sleep, thread_time
 
 import pytest
 from PyQt6.QtCore import QTimer
@@ -10,12 +10,20 @@ from PyQt6.QtCore import QTimer
 from app.widgets.turns import SLICE, Turns
 
 
-@pytest.mark.parametrize("seconds", [0.0, 2 * SLICE])
-def test_long_pieces_have_turns_of_their_own_and_each_is_done_once(qtbot, seconds):
+def work_for(seconds: float) -> None:
+    end = thread_time() + seconds
+    while thread_time() < end:
+        pass
+
+
+@pytest.mark.parametrize(("take", "long"), [(lambda: None, False), (lambda: sleep(3 * SLICE), False),
+                                            (lambda: work_for(2 * SLICE), True)])
+def test_long_pieces_have_turns_of_their_own_and_each_is_done_once(qtbot, take, long):
+    """While others have the processor, as in a sleep, a piece is not long."""
     turns, done = Turns(), []
 
     def first() -> None:
-        sleep(seconds)
+        take()
         done.append("first")
 
     def second() -> None:
@@ -30,7 +38,7 @@ def test_long_pieces_have_turns_of_their_own_and_each_is_done_once(qtbot, second
     qtbot.waitUntil(lambda: not turns.is_due(second))
     timer.stop()
     assert [one for one in done if one != "between"] == ["first", "second"]
-    assert ("between" in done[done.index("first"):done.index("second")]) == (seconds > 0)
+    assert ("between" in done[done.index("first"):done.index("second")]) == long
 
 
 def test_work_that_asks_again_gets_another_turn(qtbot):
