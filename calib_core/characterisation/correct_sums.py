@@ -18,7 +18,7 @@ from calib_core.correction.pipeline import BoundPipeline
 from calib_core.correction.split_events import COUNTS
 from calib_core.detector import Frames
 from calib_core.io.buffers import Buffers
-from calib_core.numerics.frame_sums import add_frame, sum_frames
+from calib_core.numerics.frame_sums import add_frames, sum_frames
 from calib_core.numerics.split_events import CLASSES
 
 #: Pixels of frames that go through the steps together.
@@ -136,8 +136,8 @@ class Summary(Accumulator):
         if not len(chunk):
             return
         pipeline = self._constants.of(int(chunk.cell[0]))
-        for first in range(0, len(chunk), self._together):
-            part = chunk.part(slice(first, first + self._together))
+        for which in by_cell(chunk.cell, self._together):
+            part = chunk.part(which)
             images = self._passes.images(pipeline, part, self._buffers.array, self._kept)
             if images is not None:
                 self._add(images)
@@ -165,22 +165,23 @@ class Summary(Accumulator):
         if COUNTS in images.found:
             with self._locks[0]:
                 self._events += images.found[COUNTS].sum(axis=0)
-        frames = (np.ascontiguousarray(one).reshape(len(images.cell), -1)
-                  for one in (images.values, images.mask, images.stage, images.use))
-        for cell, values, mask, stage, use in zip(images.cell.tolist(), *frames, strict=True):
-            place = self._place[cell]
+        values, mask, stage, use = (np.ascontiguousarray(one).reshape(len(images.cell), -1)
+                                    for one in (images.values, images.mask, images.stage, images.use))
+        places = np.array([self._place[cell] for cell in images.cell.tolist()], np.int64)
+        for place in np.unique(places).tolist():
+            frames = np.flatnonzero(places == place)
             total, squares, count, flags = (
                 one[place].reshape(-1) for one in (self._sum, self._squares, self._count, self._mask))
             stages = self._stages[place].reshape(self._stages.shape[1], -1)
             with self._locks[place]:
-                summed, number, of_stages = add_frame(
-                    values, mask, stage, use, _PART, LARGEST, (total, squares, count, flags), stages)
-                self._frames[place] += 1
+                summed, number, *of_stages = add_frames(
+                    values, mask, stage, use, frames, _PART, LARGEST, (total, squares, count, flags), stages)
+                self._frames[place] += len(frames)
                 self._total[place] += summed
                 self._number[place] += number
                 self._of_stages[:, place] += of_stages
         with self._locks[0]:
-            self._found.add(images, np.array([self._place[cell] for cell in images.cell.tolist()], np.int64))
+            self._found.add(images, places)
 
     def snapshot(self, index: int) -> Maps:
         """Results of a memory cell as far as frames have come.
@@ -232,6 +233,26 @@ class Summary(Accumulator):
     def coverage(self) -> Array:
         """Frames seen of each memory cell."""
         return self._frames
+
+
+def by_cell(cell: Array, most: int) -> list[slice]:
+    """Frames that go through the steps together: of one memory cell, as far as all come in turns.
+
+    Constants of a memory cell are several times what one of its frames is, and are read once for all of these.
+
+    Parameters
+    ----------
+    cell : (n,) array
+        Memory cell of each frame.
+    most : int
+        Frames at most.
+    """
+    turn = len(np.unique(cell))
+    if len(cell) % turn or (cell.reshape(-1, turn) != cell[:turn]).any():
+        return [slice(first, first + most) for first in range(0, len(cell), most)]
+    length = most * turn
+    return [slice(first + one, min(first + length, len(cell)), turn)
+            for first in range(0, len(cell), length) for one in range(turn)]
 
 
 def most_frequent(stages: Array) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from calib_core.errors import BadParameter
@@ -45,10 +46,10 @@ class Frames:
         return len(self.cell)
 
     def part(self, which: slice | Array) -> Frames:
-        """Some of the frames, in the same memory where they are a slice."""
-        return Frames(self.block[which], self.cell[which], self.train[which],
-                      None if self.gain is None else self.gain[which], self.signal_plane,
-                      tuple(one.part(which) for one in self.others))
+        """Some of the frames, in the same memory where they follow one another."""
+        block, cell, train = (np.ascontiguousarray(one[which]) for one in (self.block, self.cell, self.train))
+        gain = None if self.gain is None else np.ascontiguousarray(self.gain[which])
+        return Frames(block, cell, train, gain, self.signal_plane, tuple(one.part(which) for one in self.others))
 
     @property
     def adc(self) -> Array:

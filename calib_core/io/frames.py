@@ -311,7 +311,8 @@ class ModuleFrames:
     @property
     def sequences(self) -> tuple[int, ...]:
         """Sequences of the files that have frames, ascending."""
-        return tuple(np.unique(self._sequence[self._index.part]).tolist())
+        have = np.bincount(self._index.part, minlength=len(self._sequence)) > 0
+        return tuple(np.sort(self._sequence[have]).tolist())
 
     def file_of(self, sequence: int) -> RunFile:
         """File of a sequence.

@@ -23,7 +23,7 @@ from calib_core.io.run import Run
 from calib_core.jobs.choice import OfRun
 from calib_core.jobs.given import constants_of
 from calib_core.jobs.patience import Wait, check_unchanged, open_runs, patiently
-from calib_core.jobs.room import CELLS_AT_ONCE, FRAMES_AT_ONCE, check_index, chunk_bytes_of, room_of, share_of
+from calib_core.jobs.room import CELLS_AT_ONCE, cells_of, check_index, chunk_bytes_of, room_of, share_of
 from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import MOST_PARTS, JobSpec
 from calib_core.jobs.step_constants import Before, bind_before
@@ -412,7 +412,7 @@ def _blocks(plan: Plan, module: int | None, keys: tuple[str, ...]) -> Iterator[t
         return
     kind, chunk_bytes = plan.kind, plan.source.chunk_bytes
     per_item = plan.method.bytes_per_item(kind, samples)
-    longest = max(1, chunk_bytes // (FRAMES_AT_ONCE * kind.frame_bytes)) if kind else len(entries)
+    longest = cells_of(chunk_bytes, kind.frame_bytes) if kind else len(entries)
     fitting = cells_per_block(per_item, share_of(plan.spec) - 2 * chunk_bytes, len(entries))
     length = max(1, min(longest, fitting, -(-len(entries) // _LEAST_BLOCKS)))
     yield from ((entries[i : i + length], samples) for i in range(0, len(entries), length))

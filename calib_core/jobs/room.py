@@ -65,3 +65,8 @@ def chunk_bytes_of(spec: JobSpec, frame_bytes: int) -> int:
 def chunk_of(chunk_bytes: int, cells: int, frame_bytes: int) -> int:
     """Length of a chunk of a unit of so many memory cells, bytes: at most what chunks may have."""
     return min(chunk_bytes, max(_CACHED_BYTES, FRAMES_AT_ONCE * cells * frame_bytes))
+
+
+def cells_of(chunk_bytes: int, frame_bytes: int) -> int:
+    """Memory cells of which a chunk has :data:`FRAMES_AT_ONCE` frames each; one at least."""
+    return max(1, chunk_bytes // (FRAMES_AT_ONCE * frame_bytes))

@@ -11,7 +11,7 @@ from calib_core.characterisation.unit import Chunk, Context, Unit
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.jobs.constant_blocks import ConstantBlocks
-from calib_core.jobs.room import chunk_of
+from calib_core.jobs.room import cells_of, chunk_of
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,11 @@ class Source:
         if (unit.module, name) not in self.frames:
             return self._blocks(unit, name)
         frames, blocks = self.frames[unit.module, name], self.context.blocks(self.context.cells_of(unit))
+        most = cells_of(self.chunk_bytes, frames.bytes_of_frame)
+        parts = (block[first:first + most] for block in blocks for first in range(0, len(block), most))
         return chain.from_iterable(
             frames.chunks(cells, chunk_of(self.chunk_bytes, len(cells), frames.bytes_of_frame), which,
-                          unit.sequences) for cells in blocks)
+                          unit.sequences) for cells in parts)
 
     def _blocks(self, unit: Unit, name: str) -> Iterator[Chunk]:
         """Blocks of constants; none of a module that has none in an input."""

@@ -12,17 +12,22 @@ from calib_core.numerics.kernels import njit
 
 _Array = NDArray[Any]
 
+#: Pixels of all frames of a memory cell that are added together: 36 bytes of sums each.
+_TOGETHER = 2048
 
-def add_frame(
-    values: _Array, mask: _Array, stage: _Array, use: _Array, part: float, largest: float,
+
+def add_frames(
+    values: _Array, mask: _Array, stage: _Array, use: _Array, frames: _Array, part: float, largest: float,
     sums: tuple[_Array, _Array, _Array, _Array], stages: _Array,
-) -> tuple[int, int, _Array]:
-    """Add a frame to the sums of its memory cell.
+) -> _Array:
+    """Add frames to the sums of their memory cell, some pixels of all of them at a time.
 
     Parameters
     ----------
-    values, mask, stage, use : (pixels,) float32, uint32, uint8 and bool, C-contiguous
+    values, mask, stage, use : (n, pixels) float32, uint32, uint8 and bool, C-contiguous
         Samples in use without flags, and smaller than ``largest``, are summed.
+    frames : (m,) int64
+        Which of them are of this memory cell.
     part : float
         Signals are rounded to so many parts of the unit.
     largest : float
@@ -34,29 +39,31 @@ def add_frame(
 
     Returns
     -------
-    total : int
-        Sum of what was summed of this frame, in those parts.
-    number : int
-        Samples in it.
-    of_stages : (stages,) int64
-        Samples in use of each gain stage in this frame.
+    (2 + stages,) int64
+        Sum of what was summed of these frames in those parts, samples in it, and samples in use of each gain stage.
 
     Raises
     ------
     ValueError
-        If a shape or type does not fit.
+        If a shape or type does not fit, or a frame is none of them.
     """
     total, squares, count, flags = sums
     shape = values.shape
     for array, name, kind in (
             (values, "values", np.float32), (mask, "mask", np.uint32), (stage, "stage", np.uint8),
-            (use, "use", np.bool_), (total, "sum", np.int64), (squares, "squares", np.int64),
-            (count, "count", np.uint32), (flags, "flags", np.uint32)):
+            (use, "use", np.bool_)):
         check_array(array, name, shape, kind)
-    check_array(stages, "stages", (len(stages), *shape), np.uint32)
-    found = _add(values, mask, use, np.float32(part), np.float32(largest), total, squares, count)
-    _add_flags(mask, flags)
-    return (*found, np.array([_count(stage, use, np.uint8(i), one) for i, one in enumerate(stages)], np.int64))
+    for array, name, kind in ((total, "sum", np.int64), (squares, "squares", np.int64), (count, "count", np.uint32),
+                              (flags, "flags", np.uint32)):
+        check_array(array, name, shape[1:], kind)
+    check_array(stages, "stages", (len(stages), *shape[1:]), np.uint32)
+    check_array(frames, "frames", frames.shape, np.int64)
+    if frames.size and not (frames.min() >= 0 and frames.max() < len(values)):
+        raise ValueError(f"frames {frames.min()} to {frames.max()} reach outside 0 to {len(values) - 1}")
+    found = np.zeros(2 + len(stages), np.int64)
+    _add(values, mask, stage, use, frames, np.float32(part), np.float32(largest), total, squares, count, flags,
+         stages, found)
+    return found
 
 
 def sum_frames(codes: _Array) -> _Array:
@@ -94,7 +101,22 @@ def _sum(codes, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _add(values, mask, use, part, largest, total, squares, count):  # type: ignore[no-untyped-def]
+def _add(  # type: ignore[no-untyped-def]
+        values, mask, stage, use, frames, part, largest, total, squares, count, flags, stages, found):
+    """Pixels in parts whose sums stay in the processor's cache from frame to frame."""
+    for start in range(0, total.size, _TOGETHER):
+        stop = min(start + _TOGETHER, total.size)
+        for frame in frames:
+            _add_values(values[frame, start:stop], mask[frame, start:stop], use[frame, start:stop], part, largest,
+                        total[start:stop], squares[start:stop], count[start:stop], found)
+            _add_flags(mask[frame, start:stop], flags[start:stop])
+            for i in range(len(stages)):
+                found[2 + i] += _count(stage[frame, start:stop], use[frame, start:stop], np.uint8(i),
+                                       stages[i, start:stop])
+
+
+@njit(nogil=True, cache=True)
+def _add_values(values, mask, use, part, largest, total, squares, count, found):  # type: ignore[no-untyped-def]
     summed, number = np.int64(0), np.int64(0)
     for i in range(values.size):
         good = use[i] & (mask[i] == 0) & (abs(values[i]) < largest)
@@ -104,7 +126,8 @@ def _add(values, mask, use, part, largest, total, squares, count):  # type: igno
         count[i] += np.uint32(good)
         summed += one
         number += np.int64(good)
-    return summed, number
+    found[0] += summed
+    found[1] += number
 
 
 @njit(nogil=True, cache=True)

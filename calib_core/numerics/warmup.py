@@ -29,6 +29,7 @@ from calib_core.numerics import (
     robust,
     scan_fits,
     scan_regions,
+    shuffle,
     split_events,
     stability,
     stage_regions,
@@ -150,8 +151,10 @@ def _of_corrections(block: Array, bits: Array, place: Array) -> list[Callable[[]
             offset, along, flat, operations.AddFlags(constant(1, np.uint32)), bad, none), out),
         lambda: corrections.correct(
             block, 0, bits, place, by_bits, (offset, operations.DivideKnown(constant(3)), bad, none), out),
-        lambda: frame_sums.add_frame(pixels, mask, stage, use, 64, 1e5, (total, squares, count, mask.copy()),
-                                     images(3, np.uint32)[:, 0]),
+        lambda: frame_sums.add_frames(
+            pixels[None], mask[None], stage[None], use[None], np.zeros(1, np.int64), 64, 1e5,
+            (total, squares, count, mask.copy()), images(3, np.uint32)[:, 0]),
+        lambda: shuffle.shuffled(mask),
         lambda: frame_sums.sum_frames(np.ones((2, 2, 2, 4), np.uint16)[:, 0]),
         lambda: frame_sums.sum_frames(np.ones((2, 2, 4), np.uint16)),
     ]

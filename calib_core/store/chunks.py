@@ -6,14 +6,13 @@ byte. It makes sure of the checksums at every reading.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from calib_core.io.libraries import h5py
+from calib_core.io.libraries import h5py, isal_zlib
 from calib_core.numerics.checksums import fletcher32
 
 Array = npt.NDArray[Any]
@@ -125,4 +124,5 @@ def _along(place: int, part: slice, axes: int) -> tuple[slice, ...]:
 
 def _compressed(stored: Array) -> Array:
     """A chunk after gzip, with room for its checksum."""
-    return np.frombuffer(bytearray(zlib.compress(stored[:-_CHECKSUM].data, _LEVEL) + bytes(_CHECKSUM)), np.uint8)
+    packed = isal_zlib.compress(stored[:-_CHECKSUM].data, _LEVEL)
+    return np.frombuffer(bytearray(packed + bytes(_CHECKSUM)), np.uint8)

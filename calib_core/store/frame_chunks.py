@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from calib_core.axes import Array
-from calib_core.io.libraries import h5py
+from calib_core.io.libraries import h5py, isal_zlib
+from calib_core.numerics.shuffle import WORD, shuffled
 from calib_core.store.exdf import GZIP_LEVEL
 
 #: Frames smaller than this are stored several to a chunk, bytes.
@@ -53,6 +53,8 @@ class FrameChunks:
         self._id, self._frame, self._per_row, self._per_chunk = dataset.id, frame, per_row, per_chunk
         self._dtype: np.dtype[np.generic] = dataset.dtype
         self._packed, self._shuffled = dataset.compression is not None, bool(dataset.shuffle)
+        if self._shuffled and self._dtype.itemsize != WORD:
+            raise ValueError(f"bytes of {self._dtype} are not sorted, but of numbers of {WORD} bytes")
         self._leading = len(dataset.shape) - len(frame)
         self._gathered: dict[int, _Gathered] = {}
         self._lock = threading.Lock()
@@ -98,6 +100,5 @@ class FrameChunks:
         self._id.write_direct_chunk(corner, self._compressed(data) if self._packed else data)
 
     def _compressed(self, data: Array) -> bytes:
-        if self._shuffled:
-            data = np.ascontiguousarray(data.reshape(-1, self._dtype.itemsize).T)
-        return zlib.compress(data.data, GZIP_LEVEL)
+        ready = shuffled(data.view(np.uint32)) if self._shuffled else data
+        return isal_zlib.compress(ready.data, GZIP_LEVEL)
