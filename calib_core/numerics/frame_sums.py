@@ -49,13 +49,12 @@ def add_frames(
     """
     total, squares, count, flags = sums
     shape = values.shape
-    for array, name, kind in (
-            (values, "values", np.float32), (mask, "mask", np.uint32), (stage, "stage", np.uint8),
-            (use, "use", np.bool_)):
+    for array, name, kind in ((values, "values", np.float32), (mask, "mask", np.uint32), (stage, "stage", np.uint8),
+                              (use, "use", np.bool_)):
         check_array(array, name, shape, kind)
-    for array, name, kind in ((total, "sum", np.int64), (squares, "squares", np.int64), (count, "count", np.uint32),
-                              (flags, "flags", np.uint32)):
-        check_array(array, name, shape[1:], kind)
+    for one, of, dtype in ((total, "sum", np.int64), (squares, "squares", np.int64), (count, "count", np.uint32),
+                           (flags, "flags", np.uint32)):
+        check_array(one, of, shape[1:], dtype)
     check_array(stages, "stages", (len(stages), *shape[1:]), np.uint32)
     check_array(frames, "frames", frames.shape, np.int64)
     if frames.size and not (frames.min() >= 0 and frames.max() < len(values)):
