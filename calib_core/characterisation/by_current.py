@@ -42,14 +42,14 @@ def arrange(
         by_pattern.check_run(kind, run)
     sets = _sets(injection, runs, keep, currents)
     found: list[Arranged] = []
-    notes = list(_unnamed(sets, currents, runs))
-    for number, (name, own) in enumerate(sets):
+    notes = list(_left(sets, runs))
+    for number, (_, own) in enumerate(sets):
         one = by_pattern.arrange(kind, injection, own, keep)
         first = number * len(injection.patterns)
         found += [replace(run, key=f"{run.input.name}/{first + run.at['pattern']}", at={**run.at, "current": number})
                   for run in one.runs]
-        notes += [note if len(sets) == 1 else f"Current {name:g}: {note}" for note in one.notes]
-    return Arrangement(tuple(found), tuple(notes))
+        notes += [note if len(sets) == 1 else f"Scan {number + 1}: {note}" for note in one.notes]
+    return Arrangement(tuple(found), tuple(notes), tuple(_names(sets, currents, runs)))
 
 
 def labels(arranged: Iterable[Arranged], currents: Sequence[float]) -> tuple[Label, ...]:
@@ -66,7 +66,12 @@ def labels(arranged: Iterable[Arranged], currents: Sequence[float]) -> tuple[Lab
     names: list[Label] = []
     for number, name in sorted(told.items()):
         names.append(name if name is not None else given[number] if number < len(given) else number + 1)
-    return tuple(names) or given or (1,)
+    return tuple(map(_plain, names or given or (1,)))
+
+
+def _plain(name: Label) -> Label:
+    """A current as people write it."""
+    return int(name) if isinstance(name, float) and name.is_integer() else name
 
 
 def _sets(
@@ -109,14 +114,18 @@ def _by_position(injection: Injection, runs: Sequence[RunFacts], keep: bool) -> 
     return found
 
 
-def _unnamed(sets: Sequence[_Set], currents: Sequence[float], runs: Sequence[RunFacts]) -> Iterator[str]:
-    """What is said of currents that nobody tells, and of runs whose current is not wanted."""
+def _names(sets: Sequence[_Set], currents: Sequence[float], runs: Sequence[RunFacts]) -> Iterator[str]:
+    """What is said of the currents of several scans, also where nobody tells them."""
     if len(sets) > 1:
         order = "; ".join(f"{name:g}: {', '.join(run.label for run in own)}" for name, own in sets)
         known = currents or all(run.scan is not None and run.scan.current is not None for run in runs)
         yield (f"Scans by their currents, in the order in which they are tried: {order}." if known else
                f"Nobody tells the currents of the {len(sets)} scans; they are numbered, and tried in this order: "
                f"{order}. --currents names them.")
+
+
+def _left(sets: Sequence[_Set], runs: Sequence[RunFacts]) -> Iterator[str]:
+    """What is said of runs whose current is not wanted."""
     used = {run.path for _, own in sets for run in own}
     if left := [run.label for run in runs if run.path not in used]:
         yield f"Runs {', '.join(left)} are left out: their currents are not among those given."

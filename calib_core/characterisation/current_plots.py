@@ -105,15 +105,17 @@ def explanation_of(drawn: Drawn, judged: Judged, notes: Sequence[str]) -> Explan
     levels = tuple(Level(f"threshold {name}", float(value)) for name, value in
                    zip(NAMES[1:], drawn.found.regions.thresholds[0], strict=True) if np.isfinite(value))
     plots = (
-        _scan("Scan", drawn, np.inf), _scan("High gain", drawn, drawn.end_of_high),
+        _scan("Scan", _TIME[0], drawn, np.inf),
         Plot("Residuals", _TIME[0], "residual", _TIME[1], "ADU", (*drawn.points(drawn.residuals), Level("", 0.0))),
-        Plot("Gain signal", _TIME[0], "gain signal", _TIME[1], "ADU", (*drawn.points(drawn.code), *levels)))
+        Plot("Gain signal", _TIME[0], "gain signal", _TIME[1], "ADU", (*drawn.points(drawn.code), *levels)),
+        # an axis of its own: on that of the whole scan high gain cannot be seen
+        _scan("High gain", "time in high gain", drawn, drawn.end_of_high))
     return Explanation(plots, _numbers(drawn.found, judged), (*why, *notes))
 
 
-def _scan(title: str, drawn: Drawn, end: float) -> Plot:
+def _scan(title: str, along: str, drawn: Drawn, end: float) -> Plot:
     """Samples and lines up to an integration time."""
-    return Plot(title, _TIME[0], _ADU[0], _TIME[1], _ADU[1],
+    return Plot(title, along, _ADU[0], _TIME[1], _ADU[1],
                 (*drawn.spans(end), *drawn.points(drawn.signal, end), *drawn.lines_until(end)))
 
 

@@ -135,10 +135,14 @@ class Arranged:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """All runs of a job at their places, and sentences for the log on how they came there."""
+    """All runs of a job at their places, and sentences for the log on how they came there.
+
+    Those that are ``unsettled`` hold for the parameters that there are, and are told anew with others.
+    """
 
     runs: tuple[Arranged, ...]
     notes: tuple[str, ...] = ()
+    unsettled: tuple[str, ...] = ()
 
 
 def inputs_of_steps(steps: Sequence[Step]) -> tuple[Input, ...]:

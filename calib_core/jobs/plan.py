@@ -424,7 +424,7 @@ def _notes(spec: JobSpec, found: Survey, left_out: dict[int, str]) -> tuple[str,
     problems = (f"{run.label}: {problem.sentence()}" for run in found.runs for problem in run.problems
                 if _concerns(spec, left_out, problem.module))
     remark = filter(None, [found.detector.type.remark if found.detector else ""])
-    return tuple(dict.fromkeys((*spec.notes, *found.notes, *remark, *modules, *problems)))
+    return tuple(dict.fromkeys((*found.unsettled, *spec.notes, *found.notes, *remark, *modules, *problems)))
 
 
 def _of_time(spec: JobSpec, runs: Mapping[str, Run], outputs: Iterable[Output]) -> Iterator[str]:

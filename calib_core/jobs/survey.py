@@ -38,6 +38,8 @@ class Survey:
         Of all runs together: doubtful where it is in one of them.
     notes : tuple of str
         Sentences for the log and the provenance (runs re-ordered, a stage missing).
+    unsettled : tuple of str
+        Sentences that hold for the method's parameters alone; the job tells its own.
     """
 
     runs: tuple[RunFacts, ...]
@@ -47,6 +49,7 @@ class Survey:
     arranged: tuple[Arranged, ...]
     condition: Condition
     notes: tuple[str, ...] = ()
+    unsettled: tuple[str, ...] = ()
 
     @property
     def moved(self) -> bool:
@@ -98,7 +101,8 @@ def survey(
         wanted = named(family) if family else None
         chosen = choose_detector(runs, wanted, detector)
         task = _task(chosen, wanted, method, len(runs))
-        return assign(chosen, *task, _spread(*task, chosen.type, runs), keep_order)
+        others = [] if method else _other_scans(task, chosen.type)
+        return _first_that_takes(chosen, (task, *others), runs, keep_order)
 
 
 def without_runs(family: Family, method: Method) -> Survey:
@@ -144,6 +148,25 @@ def _task(detector: Detector, wanted: Family | None, method: str, runs: int) -> 
         known = ", ".join(f"{family.name} {one.command}" for family, one in offers)
         raise BadParameter(f"There is no characterisation “{method}” of {detector.identifier}; there are {known}.")
     return next((task for task in fitting if takes(task[1], detector.type, runs)), fitting[0])
+
+
+def _other_scans(task: tuple[Family, Method], kind: DetectorType) -> list[tuple[Family, Method]]:
+    """Scans of other sources, where it is a scan that was taken: which it is of, data tell."""
+    scans = [one for one in characterisations(kind) if isinstance(one[1], ScanMethod)]
+    return [one for one in scans if one[1] is not task[1]] if isinstance(task[1], ScanMethod) else []
+
+
+def _first_that_takes(
+    detector: Detector, tasks: Sequence[tuple[Family, Method]], runs: Sequence[Run], keep_order: bool,
+) -> Survey:
+    """Survey for the first characterisation that takes the runs; what the first says where none does."""
+    refused: list[BadInput] = []
+    for task in tasks:
+        try:
+            return assign(detector, *task, _spread(*task, detector.type, runs), keep_order)
+        except BadInput as error:
+            refused.append(error)
+    raise refused[0]
 
 
 def takes(method: Method, kind: DetectorType, runs: int) -> bool:
@@ -236,7 +259,7 @@ def assign(
     in_order = [one.run for one in found.runs if one.run is not None]
     counted = list({run.path: run for run in in_order}.values()) or runs
     condition = common_condition(detector.type.condition, [(run.label, run.condition) for run in counted])
-    return Survey(runs, detector, family, method, found.runs, condition, found.notes)
+    return Survey(runs, detector, family, method, found.runs, condition, found.notes, found.unsettled)
 
 
 def _checked_inputs(

@@ -238,7 +238,8 @@ def run_choices(survey: Survey) -> list[str]:
 def banners(table: InputTable) -> list[str]:
     """Sentences that should not be missed: runs re-ordered, a gain stage without run, an override."""
     own = ["You decided which run is which gain stage; the data are not asked."] if table.overridden else []
-    return own + [note for note in table.survey.notes if not table.overridden or "re-ordered" not in note]
+    told = (*table.survey.unsettled, *table.survey.notes)
+    return own + [note for note in told if not table.overridden or "re-ordered" not in note]
 
 
 def problems(survey: Survey) -> list[str]:

@@ -55,7 +55,7 @@ def test_lines_are_half_rows_and_patterns_are_of_pixels() -> None:
 def test_one_scan_needs_no_current() -> None:
     found = arrange(*(run(one, one) for one in range(4)))
     assert places(found) == {(0, one): f"r{one}" for one in range(4)}
-    assert found.notes == ()
+    assert found.notes == found.unsettled == ()
     assert by_current.labels(found.runs, ()) == (1,)
     assert by_current.labels(found.runs, (80.0,)) == (80.0,)
 
@@ -65,8 +65,8 @@ def test_currents_are_given_for_each_scan_or_for_each_run(currents: tuple[float,
     found = arrange(*two_scans(), currents=currents)
     assert places(found) == EXPECTED
     assert by_current.labels(found.runs, currents) == (60.0, 150.0)
-    assert "60: r0, r1, r2, r3; 150: r4, r5, r6, r7" in found.notes[0]
-    assert any(one.startswith("Current 150: Runs re-ordered by the half rows") for one in found.notes)
+    assert ["60: r0, r1, r2, r3; 150: r4, r5, r6, r7" in one for one in found.unsettled] == [True]
+    assert any(one.startswith("Scan 2: Runs re-ordered by the half rows") for one in found.notes)
     assert [one.key for one in found.runs] == [f"scan/{number}" for number in range(8)]
 
 
@@ -90,13 +90,13 @@ def test_scans_whose_currents_nobody_tells_are_numbered() -> None:
     found = arrange(*two_scans())
     assert places(found) == EXPECTED
     assert by_current.labels(found.runs, ()) == (1, 2)
-    assert "Nobody tells the currents of the 2 scans" in found.notes[0]
+    assert ["Nobody tells the currents of the 2 scans" in one for one in found.unsettled] == [True]
 
 
 def test_a_scan_may_lack_a_run() -> None:
     found = arrange(run(0, 0), run(1, 2), run(2, 3), run(3, 0), run(4, 1), currents=(60.0, 150.0))
     assert places(found) == {(0, 0): "r0", (0, 2): "r1", (0, 3): "r2", (1, 0): "r3", (1, 1): "r4"}
-    assert any("Current 60: No run charges the half rows of pattern 1: 25 %" in one for one in found.notes)
+    assert any("Scan 1: No run charges the half rows of pattern 1: 25 %" in one for one in found.notes)
 
 
 def test_the_order_is_kept_where_that_is_asked_for() -> None:

@@ -19,6 +19,7 @@ from calib_core.io.run import Run
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import Survey, _spread, assign, check_same_condition, offered, survey, without_runs
 from calib_core.simulate import default_settings, simulate
+from calib_core.simulate.scenes.cs import CurrentSource
 from calib_core.store.constants import list_constants
 
 from .tiny import FAMILY, KIND, Tiny
@@ -201,3 +202,16 @@ def test_the_modes_of_a_set_are_in_its_files(tmp_path: Path) -> None:
     [offset] = [one for one in list_constants(tmp_path / "out") if one.calibration == "Offset"]
     mode = offset.attributes["conditions"]["Gain mode"]
     assert (mode["value"], mode["values"]) == (1.0, [1.0, 2.0, 3.0])
+
+
+def test_scans_are_surveyed_for_what_charges_their_pixels(tmp_path: Path) -> None:
+    """More runs than darks take are of the pulse capacitor, unless data tell another source."""
+    made = default_settings("AGIPD500K").with_changes({
+        "modules": "3", "memory_cells": 4, "frames_per_train": 1, "trains": 60})
+    runs = sorted(simulate(made, tmp_path, scene=CurrentSource(currents="80,150", order="0,1")).runs.values())
+    found = survey(runs)
+    assert found.method.command == "CS"
+    assert "Nobody tells the currents" in found.unsettled[0]
+    assert not any("currents" in note for note in found.spec(tmp_path).notes)
+    with pytest.raises(BadInput, match="charges no columns"):
+        survey(runs, method="PC")
