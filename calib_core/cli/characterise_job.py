@@ -18,8 +18,8 @@ from calib_core.cli.telling import telling_of
 from calib_core.errors import BadParameter
 from calib_core.io.locate import parse_runs
 from calib_core.jobs.by_hand import parse_by_hand
+from calib_core.jobs.condition_of_runs import checked_conditions
 from calib_core.jobs.spec import JobSpec
-from calib_core.jobs.survey import checked_conditions
 from calib_core.ranges import parse_numbers
 from calib_core.store.files import write_atomically
 from calib_core.typed import parse_path, parse_time, plain

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from calib_core.characterisation.family import Family, characterisations, named
 from calib_core.characterisation.inputs import Arranged, Input, RunFacts
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.scan_method import ScanMethod
-from calib_core.constants.condition import Condition, ConditionParameter, Found
+from calib_core.constants.condition import Condition
 from calib_core.detector import Detector, DetectorType, FrameSelection
 from calib_core.detector.injection import Injection
 from calib_core.errors import BadInput, BadParameter, SeveralDetectors
@@ -19,6 +18,7 @@ from calib_core.io.cells import NOT_IN_USE
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.io.scan_evidence import scan_evidence
+from calib_core.jobs.condition_of_runs import checked_conditions, common_condition
 from calib_core.jobs.spec import JobSpec
 
 
@@ -323,87 +323,3 @@ def _look(
     return RunFacts(run.path, run.label, run.detectors, run.start_time, trains, evidence, inventory.problems,
                        condition, stages, sample.modal_gain_bits,
                        scan_evidence(run, here, source, selection) if source else None)
-
-
-def common_condition(
-    parameters: Sequence[ConditionParameter], runs: Sequence[tuple[str, Condition | None]],
-) -> Condition:
-    """Condition of all runs: the first run's values; of what follows the gain stage, those of all.
-
-    Parameters
-    ----------
-    parameters : sequence of ConditionParameter
-    runs : sequence of (str, Condition or None)
-        What each is called, and its own condition where it is known.
-    """
-    values: dict[str, Found] = {}
-    for parameter in parameters:
-        found = [(label, one) for label, own in runs
-                 if own and (one := own.values.get(parameter.name)) is not None]
-        if found:
-            values[parameter.name] = _together(parameter, found)
-    return Condition(tuple(parameters), values)
-
-
-def _together(parameter: ConditionParameter, found: Sequence[tuple[str, Found]]) -> Found:
-    _, first = found[0]
-    if parameter.per_stage:
-        first = replace(first, others=tuple(dict.fromkeys(one.value for _, one in found if one.value != first.value)))
-    doubtful = next(((label, one) for label, one in found if not one.sure), None)
-    if not first.sure or doubtful is None:
-        return first
-    label, other = doubtful
-    more = f"run {label}: {parameter.shown(other.value)} ({other.origin})"
-    return replace(first, sure=False, origin=f"{first.origin}; {more}")
-
-
-def doubts(condition: Condition) -> Iterator[str]:
-    """Sentences on the values of a condition that are not sure, and how to say what is right."""
-    for parameter in condition.parameters:
-        found = condition.values.get(parameter.name)
-        if found is not None and not found.sure:
-            yield (f"{parameter.database_name}: {parameter.shown(found.value)} is taken, but it is not sure "
-                   f"({found.origin}); give the right one in the form, or with {parameter.flag}.")
-
-
-def check_same_condition(found: Survey, given: Collection[str] = ()) -> None:
-    """Make sure that all runs are of one operating condition.
-
-    Parameters
-    ----------
-    given : collection of str
-        Conditions that the operator gives himself, whatever the runs say.
-
-    Raises
-    ------
-    BadInput
-        Two runs differ in what both are sure of; the message has both values.
-    """
-    compared = [p for p in found.condition.parameters if not p.per_stage and p.name not in given]
-    for run in found.runs[1:]:
-        for parameter in compared:
-            _compare(parameter, found.runs[0], run)
-
-
-def _compare(parameter: ConditionParameter, first: RunFacts, second: RunFacts) -> None:
-    both = [run.condition.values.get(parameter.name) for run in (first, second) if run.condition]
-    sure = [{parameter.name: value} for value in both if value is not None and value.sure]
-    if len(sure) == 2 and (reason := Condition((parameter,), sure[0]).matches(Condition((parameter,), sure[1]))):
-        raise BadInput(
-            f"Runs {first.label} and {second.label} are not of one operating condition: {reason}; give other runs, "
-            f"or {parameter.flag} if it is known to be the same.")
-
-
-def checked_conditions(
-    parameters: Sequence[ConditionParameter], conditions: Mapping[str, float | str]
-) -> Mapping[str, float | str]:
-    """Conditions that an operator gives; BadParameter where one is unknown or no value that the detector can have."""
-    known = {parameter.name: parameter for parameter in parameters}
-    for name, value in conditions.items():
-        if name not in known:
-            raise BadParameter(f"There is no condition “{name}”; known conditions are {', '.join(known)}.")
-        if not known[name].allows(value):
-            said = (f"{name} = {value!r} is not allowed" if isinstance(value, str) or math.isfinite(value)
-                    else f"{name} is no number")
-            raise BadParameter(f"{said}; it takes {known[name].takes}.")
-    return conditions

@@ -38,8 +38,9 @@ from calib_core.detector import Detector, DetectorType, Module
 from calib_core.errors import BadInput
 from calib_core.io.run import Run
 from calib_core.jobs.board import Written
+from calib_core.jobs.condition_of_runs import common_condition
 from calib_core.jobs.provenance import software
-from calib_core.jobs.survey import common_condition, found_condition
+from calib_core.jobs.survey import found_condition
 from calib_core.jobs.whole_set import AboutSet, write_set
 from calib_core.simulate import BadKind, Simulated, Truth, read_truth
 from calib_core.store.manifests import name_of

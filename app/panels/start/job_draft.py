@@ -20,8 +20,9 @@ from calib_core.characterisation.inputs import (
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import LEAST_MEMORY_MB, default_memory_mb
 from calib_core.jobs.by_hand import ByHand, by_hand_words, parse_by_hand
+from calib_core.jobs.condition_of_runs import check_same_condition
 from calib_core.jobs.spec import MOST_PARTS, MOST_THREADS, JobSpec
-from calib_core.jobs.survey import Survey, check_same_condition
+from calib_core.jobs.survey import Survey
 from calib_core.params import Knobs, knob
 from calib_core.ranges import format_numbers, parse_numbers
 from calib_core.typed import parse_path

@@ -16,8 +16,9 @@ from calib_core.constants.condition import Condition, ConditionParameter, Found
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.run import Run
+from calib_core.jobs.condition_of_runs import check_same_condition
 from calib_core.jobs.job import Job
-from calib_core.jobs.survey import Survey, _spread, assign, check_same_condition, offered, survey, without_runs
+from calib_core.jobs.survey import Survey, _spread, assign, offered, survey, without_runs
 from calib_core.simulate import default_settings, simulate
 from calib_core.simulate.scenes.cs import CurrentSource
 from calib_core.store.constants import list_constants
