@@ -119,9 +119,9 @@ def _add_runs(group: Any) -> None:
 
 
 def _add_one(group: Any, one: Input, alone: bool) -> None:
-    """Flag of an input; ``--runs`` too where it is the only one that takes several runs."""
+    """Flag of an input; ``--runs`` and ``--run`` too where it is the only one that takes several runs."""
     if one.of == "raw" and one.many:
-        flags = (one.flag, "--runs") if alone else (one.flag,)
+        flags = (one.flag, "--runs", "--run") if alone else (one.flag,)
         group.add_argument(*flags, nargs="+", default=[], metavar="RUN", dest=destination(one),
                            help=one.help or f"runs of {one.label}: numbers such as 1-8, or folders")
     elif one.of == "raw":

@@ -147,7 +147,7 @@ def test_a_scan_that_is_too_short_is_told(scans: Simulated, tmp_path: Path, caps
 def test_dark_runs_are_no_scan(tmp_path: Path, capsys: Any) -> None:
     dark = simulate(SETTINGS.with_changes({"trains": 20}), tmp_path / "dark")
     [first, *_] = dark.runs.values()
-    refused(["AGIPD", "PC", "--runs", str(first), "--out-folder", str(tmp_path / "out")], tmp_path / "out", capsys,
+    refused(["AGIPD", "PC", "--run", str(first), "--out-folder", str(tmp_path / "out")], tmp_path / "out", capsys,
             "charges no columns", "pulse capacitor")
 
 
