@@ -113,6 +113,8 @@ class Result:
     count : str
         Result with the samples behind each value, where its statistical error follows from them: a value is the mean
         of samples with the spread ``error`` or, without an ``error``, a spread of samples itself, a noise.
+    quality : str
+        Result with errors of this one's entries and how sure they are, which is handed on with it.
     scale_of : str
         Result whose colour levels this one shares, so that both can be compared.
     centre : float
@@ -135,6 +137,7 @@ class Result:
     role: Literal["value", "flags", "count"] = "value"
     error: str = ""
     count: str = ""
+    quality: str = ""
     scale_of: str = ""
     centre: float = float("nan")
     missing: float = float("nan")

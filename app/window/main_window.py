@@ -127,7 +127,8 @@ class MainWindow(QMainWindow):
         self.changes = ChangesTable(session, background)
         self.similar = SimilarTable(session, background, self.maps.presenter)
         self.frames = FramesPanel(session, background)
-        self.export = ExportPanel(session, self.jobs, background, self.maps, self.inspector.presenter)
+        self.export = ExportPanel(session, self.jobs, background, self.maps, self.inspector.presenter,
+                                  self.inspector.samples.presenter)
         self.scale = ScaleEditor()
         self.correcting = Correcting(session, self)
         self.files = FilesPanel(self.jobs)

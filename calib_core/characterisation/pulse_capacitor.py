@@ -14,6 +14,7 @@ from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.scan_checks import StraightLines, Switched
 from calib_core.characterisation.scan_method import Known, ScanMethod
 from calib_core.characterisation.scan_opinions import OTHERS, compared
+from calib_core.characterisation.scan_periods import Periodic
 from calib_core.characterisation.scan_plots import Fitted, explanation_of
 from calib_core.characterisation.scan_rules import ScanRules, too_close, where
 from calib_core.characterisation.unit import Context, Maps, Unit
@@ -86,7 +87,7 @@ class PulseCapacitor(ScanMethod):
         """
         return (
             Result("lines", "PC", "", "f4", "Lines over the steps of the scan: slopes in ADU per step, "
-                   "intercepts at step 0, ratio of the slopes", over=("parameter", "cell")),
+                   "intercepts at step 0, ratio of the slopes", over=("parameter", "cell"), quality="fits"),
             Result("bad_pixels", "Bad pixels", "", "u4", "Flags of each gain stage", over=("gain", "cell"),
                    role="flags", missing=float(BadPixels.NO_DARK_DATA)),
             Result("fits", "PC", "", "f4", "Errors of the lines, regions and quality of the fits",
@@ -148,8 +149,8 @@ class PulseCapacitor(ScanMethod):
         return {"curvature HG": self.lin_t, "largest residual HG": self.lin_max * span}
 
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
-        """What is asked of each module: frames without data, pixels that never switch, hooks that are not seen."""
-        return (*super().checks(kind), Switched(), StraightLines())
+        """What is asked of each module: frames without data, pixels that never switch, hooks, and slopes by run."""
+        return (*super().checks(kind), Switched(), StraightLines(), Periodic(self.source))
 
     def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
         """The rules by which pixels are flagged."""

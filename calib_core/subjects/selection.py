@@ -19,6 +19,7 @@ from calib_core.errors import BadParameter, OutputFailed
 from calib_core.io.libraries import h5py
 from calib_core.store.files import TEMPORARY_PREFIX
 from calib_core.subjects.base import Subject
+from calib_core.subjects.pixel_file import ExplainedPixel, write_pixel
 from calib_core.subjects.region import Box, RegionOfInterest
 
 #: Attributes of a file: that it is a selection, identifier of the detector, its type; axes with their titles, names
@@ -57,6 +58,8 @@ class Selection:
         Marked pixels, kept beside the results.
     cropped : bool
         Whether only modules that have a part of the region are taken, and of each image the least rectangle about it.
+    pixel : ExplainedPixel, optional
+        The pixel that is looked at, with its samples and what is made of them, as the group ``/pixel``.
     """
 
     results: tuple[Result, ...]
@@ -66,6 +69,7 @@ class Selection:
     words: Mapping[str, str] | None = None
     region: RegionOfInterest | None = None
     cropped: bool = False
+    pixel: ExplainedPixel | None = None
 
     def boxes(self, shape: tuple[int, int]) -> dict[int, Box]:
         """Rectangle that is taken of each module's images.
@@ -150,6 +154,8 @@ def _write(file: h5py.File, subject: Subject, selection: Selection, step: Step) 
         yield image.missing
     for module, box in boxes.items():
         _write_region(file, selection.region, module, box if selection.cropped else None)
+    if selection.pixel is not None:
+        write_pixel(file, selection.pixel)
 
 
 def _describe(file: h5py.File, subject: Subject, selection: Selection, modules: tuple[int, ...]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 from PyQt6.QtCore import QEvent, QPoint, QPointF, Qt
 from PyQt6.QtGui import QMouseEvent
-from PyQt6.QtWidgets import QApplication, QToolButton
+from PyQt6.QtWidgets import QApplication, QPushButton, QToolButton
 
 from calib_core.jobs.board import State
 from calib_core.simulate import Simulated, default_settings, simulate
@@ -253,6 +254,66 @@ def test_other_programs_are_asked_on_demand(fitted, qtbot):
     # another pixel is not compared until somebody asks
     numbers = explained(window, qtbot, (MODULE, ROW + 1, COLUMN))
     assert not any(one.by for one in numbers.values())
+
+
+def test_the_journey_from_runs_to_a_file_takes_six_clicks(open_window, scans, tmp_path, qtbot):
+    """Enter, Run, a pixel, those that fail alike, Export and its button; keys and typing do not count."""
+    clicks = []
+
+    def click(widget, **where):
+        clicks.append(widget)
+        qtbot.mouseClick(widget, Qt.MouseButton.LeftButton, **where)
+
+    window = open_window()
+    window.resize(1680, 1050)
+    window.session.out_folder = tmp_path / "proc"
+    window.picker.set_root(scans.data_root)
+    qtbot.keyClicks(window.picker.box, "p900461 r1-4")
+    with qtbot.waitSignal(window.picker.opener.opened):
+        clicks.append(window.picker.box)
+        qtbot.keyClick(window.picker.box, Qt.Key.Key_Return)
+    press(window, qtbot, Qt.Key.Key_F7)
+    window.form.page.knobs.set_changes(SHORT)
+    click(window.form.run_button)
+    qtbot.waitUntil(lambda: window.session.subject is not None and window.session.subject.ended)
+    qtbot.waitUntil(lambda: is_whole(window.session.shown.picture))
+    press(window, qtbot, Qt.Key.Key_M)
+    canvas = window.maps.views[0].canvas
+    qtbot.waitUntil(lambda: canvas._placement is not None and canvas._placement.index.shape == (512, 128))
+    qtbot.wait(50)
+    x, y = canvas._placement.place_of((0, ROW, COLUMN))
+    view, ratio = canvas.viewport(), canvas.devicePixelRatioF()
+    across = ((x + 0.5 - view.x) * view.scale + view.width / 2) / ratio
+    down = ((y + 0.5 - view.y) * view.scale + view.height / 2) / ratio
+    click(canvas, pos=QPoint(int(across), int(down)))
+    samples = window.inspector.samples
+    qtbot.waitUntil(lambda: samples.presenter.found is not None)
+    click(next(one for one in samples.findChildren(QToolButton) if one.text() == "fail alike"))
+    qtbot.waitUntil(window.similar.isVisible)
+    # a parameter is tried on the ASIC before all is done again
+    window.form.page.knobs.put("margin_hg", 9)
+    qtbot.waitUntil(lambda: window.session.shown.picture.tried is not None)
+    target, found = tmp_path / "selection.h5", samples.presenter.found
+    window.export.ask_file = lambda *_: str(target)
+    click(window._bar.widgetForAction(window.actions_by_name["export"]))
+    click(window.export.findChild(QPushButton, "export_selection"))
+    qtbot.waitUntil(target.exists)
+    assert len(clicks) == 6
+    module, row, column = window.session.shown.pixel
+    with h5py.File(target) as file:
+        slope = file[f"{MODULE}/lines/data"]
+        assert slope.attrs["dims"].tolist()[-2:] == ["slow_scan", "fast_scan"]
+        assert f"{MODULE}/fits/data" in file  # errors go with the lines
+        pixel = file["pixel"]
+        assert (pixel.attrs["module"], pixel.attrs["row"], pixel.attrs["column"]) == (module, row, column)
+        assert pixel.attrs["tried"] == "margin_hg 9 (made with 4)"
+        table = {one["name"].decode(): one for one in pixel["numbers"][:]}
+        for one in found.numbers:
+            assert table[one.name]["value"] == one.value
+        drawn = pixel["Scan"]
+        [name] = [key for key in drawn if drawn[key].attrs.get("name") == "medium gain"]
+        points = next(one for one in found.plots[0].items if one.name == "medium gain")
+        np.testing.assert_array_equal(drawn[name]["y"][:], points.y)
 
 
 def test_f7_leaves_the_form_where_runs_are_no_scan(open_window, tmp_path, qtbot):

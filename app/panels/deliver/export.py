@@ -15,6 +15,7 @@ from app.panels.deliver.copies import copy_files
 from app.panels.deliver.naming import file_name, free_path, heading, left_out
 from app.panels.deliver.pictures import Moment, Tile, moment
 from app.panels.inspect.inspector_presenter import Curve, InspectorPresenter, pixel_text
+from app.panels.inspect.samples_presenter import SamplesPresenter
 from app.panels.maps.map_statistics import COLUMNS, statistics_rows
 from app.panels.maps.maps import MapsPanel, save_image
 from app.panels.maps.pixel_text import flags_text
@@ -23,6 +24,7 @@ from app.session.session import Session
 from calib_core.axes import Result
 from calib_core.errors import Cancelled
 from calib_core.store.table import Column, write_csv
+from calib_core.subjects.pixel_file import ExplainedPixel
 from calib_core.subjects.selection import Selection, write_selection
 from calib_core.subjects.shown import Shown
 
@@ -54,10 +56,11 @@ class ExportPresenter(QObject):
 
     def __init__(
         self, session: Session, background: Background, maps: MapsPanel, inspector: InspectorPresenter,
-        parent: QObject | None = None,
+        samples: SamplesPresenter, parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._session, self._background, self._maps, self._inspector = session, background, maps, inspector
+        self._samples = samples
         self._stop: Event | None = None
 
     def name(self, what: Sequence[str], suffix: str, place: bool = True) -> str:
@@ -115,8 +118,9 @@ class ExportPresenter(QObject):
             shown_maps = tuple(one.result for one in self._maps.presenter.chosen)
             offered = tuple(one.result for one in self._maps.presenter.offered)
             flags = () if shown.flags is None else (shown.flags,)
-            results = (*(offered if all_results else shown_maps), *flags)
-            self._select(path, shown, [one for one in results if one.pixels], extent)
+            beside = tuple(one for one in offered if one.name in {mine.quality for mine in shown_maps})
+            results = (*(offered if all_results else (*shown_maps, *beside)), *flags)
+            self._select(path, shown, [one for one in results if one.pixels], extent, self._samples.pixel)
 
     def mask(self, path: Path, extent: Extent) -> None:
         """Write as HDF5 which pixels have a flag that is left out, of the shown module and place or of all."""
@@ -130,7 +134,10 @@ class ExportPresenter(QObject):
             return
         self._select(path, shown, [shown.flags], extent)
 
-    def _select(self, path: Path, shown: Shown, results: Sequence[Result], extent: Extent) -> None:
+    def _select(
+        self, path: Path, shown: Shown, results: Sequence[Result], extent: Extent,
+        pixel: ExplainedPixel | None = None,
+    ) -> None:
         if self._stop is not None:
             self.said.emit("ERROR", "A selection is being written already; cancel it or wait for its end.", "")
             return
@@ -140,7 +147,7 @@ class ExportPresenter(QObject):
         chosen = Selection(
             tuple(dict.fromkeys(results)), numbers,
             {} if extent.places else {name: (index,) for name, index in shown.at.items()}, excluded, words,
-            shown.region_in(numbers), extent.region)
+            shown.region_in(numbers), extent.region, pixel)
         free, stop = free_path(path, ".h5"), Event()
         self._stop = stop
 

@@ -27,6 +27,7 @@ from PyQt6.QtWidgets import (
 from app.forms.tone_label import NoteLabel
 from app.panels.deliver.export import ExportPresenter, Extent
 from app.panels.inspect.inspector_presenter import InspectorPresenter
+from app.panels.inspect.samples_presenter import SamplesPresenter
 from app.panels.maps.maps import MapsPanel
 from app.running.background import Background
 from app.running.jobs_model import JobsModel
@@ -48,10 +49,10 @@ class ExportPanel(QWidget):
 
     def __init__(
         self, session: Session, jobs: JobsModel, background: Background, maps: MapsPanel,
-        inspector: InspectorPresenter, parent: QWidget | None = None,
+        inspector: InspectorPresenter, samples: SamplesPresenter, parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.presenter = ExportPresenter(session, background, maps, inspector, self)
+        self.presenter = ExportPresenter(session, background, maps, inspector, samples, self)
         self._session, self._background = session, background
         self._shown, self._listed = False, ()
         self._texts: dict[Path, tuple[str, ...]] = {}

@@ -11,6 +11,7 @@ from app.running.background import Background
 from app.session.session import Session
 from calib_core.errors import CalibrationError
 from calib_core.explanation import Asked, Explanation, Span
+from calib_core.subjects.pixel_file import ExplainedPixel
 from calib_core.subjects.shown import Shown
 
 _WORK, _TRY = "Reading raw samples", "Trying parameters"
@@ -51,6 +52,15 @@ class SamplesPresenter(QObject):
         session.subject_changed.connect(self._take_place)
         session.picture_changed.connect(self._take_place)
         session.spec_changed.connect(self._take_spec)
+
+    @property
+    def pixel(self) -> ExplainedPixel | None:
+        """The explanation that is drawn, with the pixel that it is of."""
+        shown = self._of
+        if self.found is None or shown.pixel is None:
+            return None
+        places = zip(("module", "row", "column"), shown.pixel, strict=True)
+        return ExplainedPixel(self.found, {**dict(places), **{axis: shown.label(axis) for axis in shown.at}})
 
     def set_follows(self, follows: bool) -> None:
         """Explain each pixel that is selected, beginning with the one that is, or only when asked."""
