@@ -135,6 +135,7 @@ def test_a_dragged_bound_refits_the_pixel_and_writes_the_form(fitted, qtbot):
     fixed, movable = bound.lines
     assert (fixed.movable, movable.movable) == (False, True)
     drag(scan.plot, qtbot, (high, 9000.0), (high - 8, 9000.0))
+    qtbot.wait(300)  # until the last place of the mouse was told
     knobs = window.form.page.knobs.fields["margin_hg"]
     qtbot.waitUntil(lambda: f"margin_hg {knobs.value()} (made with {SHORT['margin_hg']})"
                     in window.inspector.samples.tried.text())
