@@ -17,7 +17,8 @@ from calib_core.characterisation.histogram import LARGEST, PART, TOGETHER, Histo
 from calib_core.characterisation.histogram_plots import explanation_of
 from calib_core.characterisation.inputs import Arrangement, Given, Input, as_given, inputs_of_steps
 from calib_core.characterisation.light_of_flat_field import Light, first_gains
-from calib_core.characterisation.method import Method, OfPixel
+from calib_core.characterisation.explains import OfPixel
+from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.badpixels import BadPixels

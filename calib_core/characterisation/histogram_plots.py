@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from calib_core.axes import Array
-from calib_core.characterisation.method import OfPixel
+from calib_core.characterisation.explains import OfPixel
 from calib_core.explanation import Bars, Explanation, Mark, Number, Plot
 
 _NOT_YET = "The histograms of these memory cells are not there yet."

@@ -8,44 +8,21 @@ of an axis); per unit it makes an accumulator for each pass, and reduces the las
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Literal
-
-import numpy as np
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal, Self
 
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.checks import Check, Coverage
+from calib_core.characterisation.explains import Explains
 from calib_core.characterisation.inputs import Arrangement, Given, Input, as_given
 from calib_core.characterisation.outputs import Output
-from calib_core.characterisation.sample_plot import moments, sample_plot
-from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
+from calib_core.characterisation.unit import Accumulator, Context, Files, Maps, Unit
 from calib_core.correction.step import Step
-from calib_core.detector import DetectorType, Frames, FrameSelection
-from calib_core.explanation import Explanation, Reason, RuleText
+from calib_core.detector import DetectorType, FrameSelection
 from calib_core.params import Knobs
 
 
-@dataclass(frozen=True)
-class OfPixel:
-    """What there is of one pixel in the results of its module, finished ones and numbers of those to come.
-
-    Attributes
-    ----------
-    along : callable
-        Gives a result along an axis, by both names: (n,) float64, NaN where it is not there.
-    values : callable
-        Gives a result without pixels by its name; None where there is none.
-    row, col : int
-    """
-
-    along: Callable[[str, str], Array]
-    values: Callable[[str], Array | None]
-    row: int
-    col: int
-
-
-class Method(Knobs):
+class Method(Explains, Knobs):
     """A characterisation; its fields are its parameters.
 
     Subclasses set ``command`` (command line), ``title`` (screen), ``use_when`` and ``caution`` (help).
@@ -130,6 +107,27 @@ class Method(Knobs):
             The runs do not go together.
         """
         return as_given(self.inputs(kind), given)
+
+    def with_files(self, files: Files) -> tuple[Self, tuple[str, ...]]:
+        """The method as it is with the constants that its inputs have; the same unless it says otherwise.
+
+        Parameters
+        ----------
+        files : mapping
+            By module and kind, what they tell.
+
+        Returns
+        -------
+        method : Method
+        notes : tuple of str
+            Sentences on what it does without.
+
+        Raises
+        ------
+        BadInput
+            Nothing can be made of them.
+        """
+        return self, ()
 
     def axes(self, context: Context) -> tuple[Axis, ...]:
         """Axes of the results; the memory cells, unless a method has others.
@@ -315,96 +313,6 @@ class Method(Knobs):
         """
         return (Coverage(),)
 
-    def judged(self, kind: DetectorType | None) -> tuple[str, ...]:
-        """Results that :meth:`reasons` looks at; none where a method gives no reasons.
-
-        Parameters
-        ----------
-        kind : DetectorType or None
-
-        Returns
-        -------
-        tuple of str
-            Names of results over the axis that :attr:`combines` names and that of :attr:`split`.
-        """
-        return ()
-
-    def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
-        """Rules by which pixels are flagged, in words; none by default.
-
-        Parameters
-        ----------
-        kind : DetectorType
-
-        Returns
-        -------
-        tuple of RuleText
-        """
-        return ()
-
-    def reasons(
-        self, context: Context, at: At, maps: Mapping[str, Array], row: int, col: int, frames: float = np.nan
-    ) -> tuple[Reason, ...]:
-        """Why a pixel has the flags that it has: what each rule says of it that can set one.
-
-        It asks for no run: the results of a job or constants from a disk will do.
-
-        Parameters
-        ----------
-        context : Context
-            With the detector type and the axes; nothing else is looked at.
-        at : mapping
-            Indices along axes.
-        maps : mapping of (combined axis, slow_scan, fast_scan) arrays
-            Finished results of one module, those of :meth:`judged` that are there, at one index of the axis by which
-            work is split.
-        row, col : int
-        frames : float
-            Frames that the run has at this place; NaN where that is not known.
-
-        Returns
-        -------
-        tuple of Reason
-            Each flag that the maps have is set by at least one of them; what cannot be told is said.
-        """
-        return ()
-
-    def explain(self, samples: Array, detector: DetectorType) -> Explanation:
-        """What the raw samples of one pixel at one place look like, and what this method makes of them.
-
-        Their mean and deviation, unless it does something else.
-
-        Parameters
-        ----------
-        samples : (n,) uint16, ADU
-            In the order of their trains, with the right gain bits.
-        detector : DetectorType
-
-        Returns
-        -------
-        Explanation
-            Histogram with the gate, where there is one, and the mean; number of samples, mean and σ.
-        """
-        return sample_plot(samples, None, *moments(samples))
-
-    def explain_results(self, context: Context, at: At, pixel: OfPixel) -> Explanation | None:
-        """What results say of one pixel, of a method that explains pixels by them and not by raw samples.
-
-        Parameters
-        ----------
-        context : Context
-            With axes; a set of files has no more.
-        at : mapping
-            Indices along axes.
-        pixel : OfPixel
-
-        Returns
-        -------
-        Explanation or None
-            None, as by default, where raw samples are to be looked at.
-        """
-        return None
-
     def key_at(self, context: Context, at: At, pixel: tuple[int, int] | None = None) -> str:
         """Key of the arranged input whose samples a place has.
 
@@ -423,42 +331,6 @@ class Method(Knobs):
         """
         return next((key for key, one in context.arranged.items()
                      if one.run is not None and all(at.get(axis) == i for axis, i in one.at.items())), "")
-
-    def corrected_from(self) -> tuple[str, ...]:
-        """Results without which samples cannot be looked at behind the method's steps; none where it has no steps.
-
-        Returns
-        -------
-        tuple of str
-        """
-        return ()
-
-    def explain_corrected(
-        self, context: Context, key: str, chunks: Iterable[Frames], maps: Maps, row: int, col: int
-    ) -> Explanation:
-        """What the samples of one pixel look like behind the method's steps.
-
-        Parameters
-        ----------
-        context : Context
-        key : str
-            Of the arranged input.
-        chunks : iterable of Frames
-            Of one memory cell.
-        maps : dict of (slow_scan, fast_scan) arrays
-            Finished results of that memory cell, those of :meth:`corrected_from`.
-        row, col : int
-
-        Returns
-        -------
-        Explanation
-
-        Raises
-        ------
-        NotImplementedError
-            The method has no steps.
-        """
-        raise NotImplementedError(f"{self.title} has no steps")
 
     def frame_selection(self) -> FrameSelection:
         """Which trains of a run this method uses; all unless it lets the operator choose."""

@@ -27,6 +27,8 @@ class ConstantOutput:
         Whether 0 stands in the file where there are no data, instead of NaN.
     beside : tuple of str
         Results without pixels that are kept beside its values.
+    goes_with : tuple of ConstantKind
+        Inputs whose identity it tells, since its values hold with them.
     """
 
     kind: ConstantKind
@@ -34,6 +36,7 @@ class ConstantOutput:
     count: str = ""
     zeros: bool = False
     beside: tuple[str, ...] = ()
+    goes_with: tuple[ConstantKind, ...] = ()
 
     @property
     def results(self) -> tuple[str, ...]:

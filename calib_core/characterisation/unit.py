@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from calib_core.store.constants import StoredConstant
 
 Maps = dict[str, Array]
+#: Files of constants by module and the name of their kind: what they tell, not values.
+Files: TypeAlias = "Mapping[tuple[int, str], StoredConstant]"
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Context:
     cells_at_once : int
         Memory cells whose constants are in memory together; 0 for all. Chunks hold frames of one such block.
     files : mapping
-        Constants that inputs have, by module and the name of their kind: what their files tell, not values.
+        Constants that inputs have.
     """
 
     kind: DetectorType | None = None
@@ -88,7 +90,7 @@ class Context:
     buffers: Buffers = field(default_factory=Buffers, compare=False, repr=False)
     sink: Sink | None = field(default=None, compare=False, repr=False)
     cells_at_once: int = 0
-    files: Mapping[tuple[int, str], StoredConstant] = field(default_factory=dict, compare=False, repr=False)
+    files: Files = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def detector(self) -> DetectorType:

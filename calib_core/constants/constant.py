@@ -105,6 +105,28 @@ CS_FIT = ("slope HG error", "intercept HG error", "slope MG error", "intercept M
 CS_FIT_UNITS = (*("ADU/step", "ADU") * 3, "", *("ADU²/step",) * 3, "", *("ADU",) * 8, "steps", "steps",
                 *("samples",) * 3, *("ADU",) * 6, "", "", "")
 
+#: Combined constants of all gain stages: one scale, and what stands behind it.
+GAIN = ConstantKind("GainADUperkeV", "ADU/keV", "f8", "Signal of each gain stage for each energy", "gain per energy")
+OFFSET_SHIFT = ConstantKind("OffsetShift", "ADU", "f8", "What is added to medium and low gain on the scale of "
+                            "high gain, with the offsets that it was made with", "offset shifts", used=(0, 1))
+THRESHOLDS_GAIN = ConstantKind("ThresholdsGain", "ADU", "f8", "Thresholds between gain stages by scans, else darks",
+                               "combined thresholds", used=(0, 1))
+BAD_PIXELS_GAIN = ConstantKind("BadPixelsGain", "", "u4", "Bad-pixel flags of dark, pulse capacitor, flat field and "
+                               "current source for each gain stage")
+#: Which flags came from where, as powers of two of an entry's number.
+FLAGGED_BY = ("dark", "pulse capacitor", "flat field", "current source", "combining")
+#: Entries of the fields: errors are NaN where a number is not the pixel's own; beginnings are those of lines.
+GAIN_FIELDS = ("beginning HG", "beginning MG", "beginning MG of current", "beginning LG of current",
+               "ratio HG/MG", "ratio HG/MG error", "ratio MG/LG", "ratio MG/LG error", "relative gain LG error",
+               "gain HG error", "gain MG error", "gain LG error",
+               "origin of ratio HG/MG", "origin of ratio MG/LG", "origin of gain", "origin of shift MG",
+               "origin of shift LG", "origin of threshold HG-MG", "origin of threshold MG-LG",
+               "threshold HG-MG less dark", "threshold MG-LG less dark",
+               "flagged by HG", "flagged by MG", "flagged by LG")
+GAIN_FIELD_UNITS = (*("ADU",) * 4, *("",) * 15, "ADU", "ADU", *("",) * 3)
+FIELDS_GAIN = ConstantKind("FieldsGain", "", "f4", "Beginnings of lines, errors, and where combined constants came "
+                           "from", "fields of combined constants", used=(0, 1, 2, 3))
+
 GAIN_AMP_MAP = ConstantKind(
     "GainAmpMap", "", "f8", "Factor of each pixel's amplifier", "map of amplifiers", neutral=1)
 FF_MAP = ConstantKind(
@@ -121,6 +143,11 @@ WITH_CTE = "with_cte"
 ADU_PER_PHOTON, LINE_ENERGY = "adu_per_photon", "photon_energy"
 #: Peaks of events of one to four samples, ADU, and thresholds that they are of: of the largest sample and others, σ.
 ADU_PER_CLASS, CLASS_THRESHOLDS = "adu_per_class", "class_thresholds"
+
+
+def identity_name(kind: str) -> str:
+    """Name of the attribute that has the SHA-256 of a constant that another one goes with."""
+    return f"{kind.lower()}_sha256"
 
 
 @dataclass(frozen=True)
@@ -163,6 +190,8 @@ class Constant:
         What holds for all pixels; each is an attribute.
     beside : mapping of str to list
         What holds for all pixels and has several entries, as plain JSON; an attribute of its own.
+    goes_with : mapping of str to str
+        SHA-256 of other constants that its values hold with, by their kinds; each is an attribute.
     """
 
     kind: ConstantKind
@@ -182,6 +211,7 @@ class Constant:
     recorded: Condition = field(default_factory=lambda: Condition(()))
     numbers: Mapping[str, float] = field(default_factory=dict)
     beside: Mapping[str, Any] = field(default_factory=dict)
+    goes_with: Mapping[str, str] = field(default_factory=dict)
 
     def values(self) -> npt.NDArray[Any]:
         """All values in the order of ``dims``."""

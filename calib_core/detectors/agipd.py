@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from calib_core.characterisation.combine import Combine
 from calib_core.characterisation.current_source import CurrentSource
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
@@ -159,6 +160,12 @@ AGIPD1M = DetectorType(
         **{k: Calibration(k, ("group", "bin", "slow_scan", "fast_scan"), parameters=_OF_DARKS)
            for k in ("FFHistogram", "FFHistogramIsolated")},
         "FFSums": Calibration("FFSums", ("moment", "cell", "slow_scan", "fast_scan"), parameters=_OF_DARKS),
+        "RelativeGain": Calibration("RelativeGain", _DIMS, parameters=_OF_CAPACITOR, unit=""),
+        "GainADUperkeV": Calibration("GainADUperkeV", _DIMS, parameters=_OF_CAPACITOR),
+        "OffsetShift": Calibration("OffsetShift", _DIMS, {"shift": "gain"}, _OF_CAPACITOR),
+        "ThresholdsGain": Calibration("ThresholdsGain", _DIMS, {"threshold": "gain"}, _OF_CAPACITOR),
+        "BadPixelsGain": Calibration("BadPixelsGain", _DIMS, parameters=_OF_CAPACITOR),
+        "FieldsGain": Calibration("FieldsGain", (*_DIMS[:3], "field"), parameters=_OF_CAPACITOR),
     },
     geometry=_geometry_1m,
     geometry_note="EXtra-geom, default quadrant positions",
@@ -180,6 +187,7 @@ AGIPD500K = replace(
     simulated=read_simulated("agipd", "AGIPD500K", replace(_HARDWARE, control_aggregator="AGIPD500K2G00")),
 )
 
-_METHODS = with_defaults("agipd", Dark(), PulseCapacitor(), CurrentSource(), FF_HISTS, CORRECT)
+_METHODS = with_defaults(
+    "agipd", Dark(), PulseCapacitor(), CurrentSource(), FF_HISTS, Combine(), CORRECT)
 
 declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), _METHODS, __doc__, presets("agipd")))

@@ -131,7 +131,15 @@ def constant_of(
         read_count=reader(output.count) if output.count else None,
         packed_count=packed.setdefault((output.count, layout.calibration.dims, layout.lengths), {}),
         split=layout.split, beside={name: _plain(results.values(name)) for name in output.beside},
+        goes_with=dict(_identities(plan, module, output)),
     )
+
+
+def _identities(plan: Plan, module: Module, output: ConstantOutput) -> Iterator[tuple[str, str]]:
+    """SHA-256 of the constants that an output goes with, of those that the module has."""
+    for kind in output.goes_with:
+        if (file := plan.context.files.get((module.number, kind.name))) is not None:
+            yield kind.name, file.identity
 
 
 def _plain(values: Array) -> Any:

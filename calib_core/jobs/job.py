@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.axes import Array, At, Picture, View
-from calib_core.characterisation.method import OfPixel
+from calib_core.characterisation.explains import OfPixel
 from calib_core.characterisation.scan_method import ScanMethod
 from calib_core.errors import AlreadyWritten, BadParameter, CalibrationError, Cancelled
 from calib_core.explanation import PLAINLY, Asked, Explanation, Reason, RowFrames
@@ -33,7 +33,14 @@ from calib_core.jobs.outputs import NOTHING, check_memory, output_bytes, write_t
 from calib_core.jobs.pass_results import PassResults
 from calib_core.jobs.plan import Plan, make_plan
 from calib_core.jobs.progress import Progress, in_words
-from calib_core.jobs.reasons import Newest, explain_corrected, reasons_of, samples_of, scan_samples, tried_method
+from calib_core.jobs.reasons import (
+    Newest,
+    explain_corrected,
+    reasons_of,
+    samples_of,
+    scan_samples,
+    tried_method,
+)
 from calib_core.jobs.results import Results
 from calib_core.jobs.set_writer import SetWriter, look_before, planned_set
 from calib_core.jobs.spec import JobSpec
@@ -206,7 +213,8 @@ class Job:
         if self.plan is None or module not in self._results:
             return None
         known = OfPixel(lambda result, axis: self.along(result, axis, module, row, col, at),
-                        lambda result: self.values(result, module), row, col)
+                        lambda result: self.values(result, module),
+                        lambda result, place: self.plane(result, module, place), module, row, col)
         return self.plan.method.explain_results(self.plan.context, at, known)
 
     def try_part(self, module: int, row: int, col: int, at: At, asked: Asked) -> Trial | None:

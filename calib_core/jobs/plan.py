@@ -214,12 +214,13 @@ def _plan(spec: JobSpec, family: Family, method: Method, opened: dict[Path, Run]
             raise BadInput("The job has no run; give at least one.")
         return _of_runs(spec, family, method, opened)
     given = constants_of(spec, family, method)
+    method, without = method.with_files(given.files)
     source = Source({}, {}, given.blocks, chunk_bytes_of(spec, 0))
     context = Context(given.kind, given.cells, given.arranged, files=given.files)
     made = Plan(
         spec, None, given.detector, method, given.modules, _with_axes(method, context), method.results(given.kind),
         method.outputs(given.kind), given.condition, (), source, spec.threads or usable_processors(),
-        room_of(spec.memory_mb << 20), given.left_out, (*spec.notes, *given.notes),
+        room_of(spec.memory_mb << 20), given.left_out, (*spec.notes, *given.notes, *without),
     )
     return _with_units(made)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.constants.condition import Condition
-from calib_core.constants.constant import Constant
+from calib_core.constants.constant import Constant, identity_name
 from calib_core.io.buffers import Buffers
 from calib_core.io.libraries import h5py
 from calib_core.store.chunks import put_values
@@ -100,6 +100,7 @@ def _attributes(constant: Constant, created: datetime) -> dict[str, str]:
         "calibration": constant.calibration,
         "kind": constant.kind.name,
         "unit": constant.kind.unit,
+        **{identity_name(kind): sha256 for kind, sha256 in constant.goes_with.items()},
         **{name: json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
            for name, value in structured.items()},
     }

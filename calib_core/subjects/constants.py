@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from calib_core.axes import Array, At, Axis, Pick, Picture, Result, View, picks_of
-from calib_core.characterisation.method import OfPixel
+from calib_core.characterisation.explains import OfPixel
 from calib_core.characterisation.unit import Context
 from calib_core.composer import Composer
 from calib_core.errors import BadParameter, CalibrationError
@@ -149,7 +149,8 @@ class ConstantsSubject:
         held = {name for name, number in self._held if number == module}
         known = OfPixel(
             lambda result, axis: self.along(result, axis, module, row, col, at) if result in held else np.empty(0),
-            lambda result: self.values(result, module), row, col)
+            lambda result: self.values(result, module),
+            lambda result, place: self.plane(result, module, place) if result in held else None, module, row, col)
         context = Context(self._maker.kind, axes=self.axes)
         return self._maker.method.explain_results(context, at, known) if held else None
 
