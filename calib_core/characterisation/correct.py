@@ -254,8 +254,8 @@ class Correct(FrameChoice, Method):
             Bytes.
         """
         assert kind is not None
-        kinds = [kinds for one in self.inputs(kind) if one.of == "constants" for kinds in one.kinds]
-        images = entries * sum(_images(kind, one) for one in kinds)
+        kinds = {one.name: one for step in self.steps for one in (*step.needs, *step.optional)}
+        images = entries * sum(_images(kind, one) for one in kinds.values())
         reading = entries * kind.pixels * _READ_BYTES
         steps = _STEP_BYTES + _KEPT_BYTES * len(_kept(kind, self.steps)) + _EVENT_BYTES * self.classifies
         gathered = sum(one.bytes_of_file(kind) for one in self.steps if one.on)

@@ -11,13 +11,13 @@ from pydantic import field_validator
 
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.checks import Check
+from calib_core.characterisation.explains import OfPixel
 from calib_core.characterisation.flat_field_checks import EmptyCells, FewSamples
 from calib_core.characterisation.frame_choice import FrameChoice
 from calib_core.characterisation.histogram import LARGEST, PART, TOGETHER, Histogram, Views, asics, number_of_asics
 from calib_core.characterisation.histogram_plots import explanation_of
 from calib_core.characterisation.inputs import Arrangement, Given, Input, as_given, inputs_of_steps
 from calib_core.characterisation.light_of_flat_field import Light, first_gains
-from calib_core.characterisation.explains import OfPixel
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit

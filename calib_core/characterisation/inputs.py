@@ -157,7 +157,7 @@ def inputs_of_steps(steps: Sequence[Step]) -> tuple[Input, ...]:
     tuple of Input
         One for each kind of constant, named like it.
     """
-    kinds = {kind: False for step in steps for kind in step.optional}
+    kinds = {kind: False for step in steps for kind in (*step.optional, *step.instead)}
     for step in steps:
         kinds |= {kind: step.required or kinds.get(kind, False) for kind in step.needs}
     return tuple(

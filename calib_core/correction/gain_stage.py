@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from calib_core.constants.badpixels import BadPixels
-from calib_core.constants.constant import THRESHOLDS_DARK, ConstantKind
+from calib_core.constants.constant import THRESHOLDS_DARK, THRESHOLDS_GAIN, ConstantKind
 from calib_core.correction.bound_constant import Constants, Given
 from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples, images_of
@@ -81,11 +81,12 @@ class StageOfSignal(Step):
     unit_in: ClassVar[str] = ""
     unit_out: ClassVar[str] = ""
     optional: ClassVar[tuple[ConstantKind, ...]] = (THRESHOLDS_DARK,)
+    instead: ClassVar[tuple[ConstantKind, ...]] = (THRESHOLDS_GAIN,)
     use_when: ClassVar[str] = "Always, and first: constants are of gain stages."
     caution: ClassVar[str] = "Samples whose stage cannot be told are flagged, and are no measurement."
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
-        """Take the thresholds, which fixed gain has none of.
+        """Take combined thresholds, else those of darks; fixed gain has none.
 
         Parameters
         ----------
@@ -98,7 +99,8 @@ class StageOfSignal(Step):
         BadInput
             There are no thresholds.
         """
-        found = None if kind.fixed_stage is not None else constants.get(THRESHOLDS_DARK)
+        known = constants.get(THRESHOLDS_GAIN) or constants.get(THRESHOLDS_DARK)
+        found = None if kind.fixed_stage is not None else known
         if found is None and kind.fixed_stage is None:
             raise BadInput(self.without(kind))
         return Bound(self, {} if found is None else {THRESHOLDS_DARK.name: found}, kind)

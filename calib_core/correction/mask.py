@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
 from calib_core.constants.badpixels import BadPixels, flags_named
-from calib_core.constants.constant import BAD_PIXELS_DARK, BAD_PIXELS_FF, BAD_PIXELS_PC, ConstantKind
-from calib_core.correction.bound_constant import Given
+from calib_core.constants.constant import (
+    BAD_PIXELS_DARK,
+    BAD_PIXELS_FF,
+    BAD_PIXELS_GAIN,
+    BAD_PIXELS_PC,
+    ConstantKind,
+)
+from calib_core.correction.bound_constant import Constants, Given
 from calib_core.correction.images import Images
 from calib_core.correction.of_samples import images_of, together
-from calib_core.correction.step import Step
+from calib_core.correction.step import Bound, Step
 from calib_core.detector import DetectorType
 from calib_core.numerics.operations import AddFlags, FlagNotFinite, GiveUpFlagged, LeaveOut, Operation
 from calib_core.params import knob
@@ -51,9 +58,8 @@ class Mask(Step):
         kind : DetectorType
             Not asked.
         """
-        for one in self.optional:
-            if one.name in given:
-                images.mask |= given[one.name].of(images)
+        for one in given.values():
+            images.mask |= one.of(images)
         if none := flags_named(self.no_value):
             images.values[images.mask & np.uint32(none) != 0] = np.nan
         images.mask[~np.isfinite(images.values)] |= np.uint32(BadPixels.VALUE_IS_NAN)
@@ -69,7 +75,7 @@ class Mask(Step):
             Flags of constants, as far as there are any, and of samples that are no finite number; what is chosen for
             some flags.
         """
-        flags = [given[one.name] for one in self.optional if one.name in given]
+        flags = list(given.values())
         none, left_out = flags_named(self.no_value), flags_named(self.left_out)
         return [*(AddFlags(images_of(one, np.uint32)) for one in together(flags)),
                 *([GiveUpFlagged(np.uint32(none))] if none else ()),
@@ -84,6 +90,22 @@ class MaskOfDark(Mask):
 
 
 class MaskWithCapacitor(Mask):
-    """Give each sample the bad-pixel flags of its pixel, those of the pulse capacitor among them."""
+    """Give each sample the bad-pixel flags of its pixel, those of the pulse capacitor among them.
+
+    Combined flags stand for those of scans and flat fields; flags of the dark may be of another one than those.
+    """
 
     optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK, BAD_PIXELS_PC, BAD_PIXELS_FF)
+    instead: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_GAIN,)
+
+    def bind(self, constants: Constants, kind: DetectorType) -> Bound:
+        """Take combined flags with those of the dark, else all that are there."""
+        combined, bound = constants.get(BAD_PIXELS_GAIN), super().bind(constants, kind)
+        if combined is None:
+            return bound
+        dark = {name: one for name, one in bound.given.items() if name == BAD_PIXELS_DARK.name}
+        return replace(bound, given={**dark, BAD_PIXELS_GAIN.name: combined})
+
+    def missing(self, given: Given, kind: DetectorType) -> tuple[str, ...]:
+        """None beside combined flags, which have those of all."""
+        return () if BAD_PIXELS_GAIN.name in given else super().missing(given, kind)

@@ -13,6 +13,7 @@ from calib_core.correction.bound_constant import BoundConstant, Constants, Given
 from calib_core.correction.images import Images
 from calib_core.correction.of_frames import OfFrames
 from calib_core.correction.of_samples import NotBySample
+from calib_core.correction.when_read import WhenRead
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 from calib_core.numerics.operations import Operation
@@ -56,7 +57,7 @@ class Bound:
         known = {} if known is None else known
         for one in self.given.values():
             if id(one) not in known:
-                known[id(one)] = one.read(cells)
+                known[id(one)] = one.read(cells, known) if isinstance(one, WhenRead) else one.read(cells)
         return replace(self, given={name: known[id(one)] for name, one in self.given.items()})
 
     def apply(self, images: Images) -> None:
@@ -103,6 +104,8 @@ class Step(Part):
     ----------
     needs, optional : tuple of ConstantKind
         Constants without which it cannot be done, and those that it takes where they are there.
+    instead : tuple of ConstantKind
+        Constants that it takes in place of others, where they are there.
     unit_in, unit_out : str
         Units of the values before and after it; a step that changes none takes any, and has none. With some
         parameters another unit may come out, which :attr:`unit_after` tells.
@@ -129,6 +132,7 @@ class Step(Part):
     caution: ClassVar[str] = ""
     needs: ClassVar[tuple[ConstantKind, ...]] = ()
     optional: ClassVar[tuple[ConstantKind, ...]] = ()
+    instead: ClassVar[tuple[ConstantKind, ...]] = ()
     unit_in: ClassVar[str] = "ADU"
     unit_out: ClassVar[str] = "ADU"
     follows: ClassVar[str] = ""
@@ -140,6 +144,11 @@ class Step(Part):
     found_help: ClassVar[str] = ""
     one_scale: ClassVar[bool] = False
     of_frames: ClassVar[OfFrames | None] = None
+
+    @property
+    def takes(self) -> tuple[ConstantKind, ...]:
+        """All constants that it may take."""
+        return (*self.needs, *self.optional, *self.instead)
 
     @property
     def drops_last(self) -> int:

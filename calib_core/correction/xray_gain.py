@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Self
 
@@ -11,16 +11,20 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.constants.badpixels import BadPixels
-from calib_core.constants.constant import SLOPES_FF, ConstantKind
-from calib_core.correction.bound_constant import Constants, Given
+from calib_core.constants.constant import GAIN, SLOPES_FF, ConstantKind
+from calib_core.correction.bound_constant import BoundConstant, Constants, Given
 from calib_core.correction.images import Images
 from calib_core.correction.of_samples import NotBySample, OfSamples, images_of
-from calib_core.correction.step import Bound, Step
+from calib_core.correction.step import Bound, CannotBeDone, Step
 from calib_core.correction.when_read import WhenRead, unit_of
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 from calib_core.numerics.operations import AddFlags, Divide, GiveUpOthers, Operation
 from calib_core.params import knob
+
+#: Of combined gains that of the first stage, on whose scale signals are.
+_GAIN = replace(GAIN, used=(0,))
+_INVERSE = "keV/ADU"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +78,21 @@ class FlatField:
         return cls(OfSamples(np.where(good, values, usual), found.cells, why=found.why),
                    OfSamples(flags, found.cells, int(BadPixels.FF_NO_ENTRIES), found.why), found.why)
 
+    @classmethod
+    def combined(cls, found: OfSamples, inverse: bool) -> FlatField:
+        """Gains as they were combined.
+
+        Parameters
+        ----------
+        found : OfSamples
+        inverse : bool
+            Whether they are energies for each signal.
+        """
+        if inverse:
+            np.divide(np.float32(1), found.data, out=found.data)
+        flags = np.where(np.isfinite(found.data), 0, int(BadPixels.FF_NO_ENTRIES)).astype(np.uint32)
+        return cls(found, OfSamples(flags, found.cells, int(BadPixels.FF_NO_ENTRIES), found.why), found.why)
+
 
 class XrayGain(Step):
     """Divide by the gain of each pixel and memory cell; signals are on the scale of high gain before."""
@@ -82,7 +101,8 @@ class XrayGain(Step):
     title: ClassVar[str] = "X-ray gain"
     unit_out: ClassVar[str] = "keV"
     needs: ClassVar[tuple[ConstantKind, ...]] = (SLOPES_FF,)
-    use_when: ClassVar[str] = "Flat-field slopes in ADU/keV are known: signals become energies."
+    instead: ClassVar[tuple[ConstantKind, ...]] = (_GAIN,)
+    use_when: ClassVar[str] = "Combined gains or flat-field slopes in ADU/keV are known: signals become energies."
     caution: ClassVar[str] = "Pixels far from the others have the median gain of their memory cell, and a flag."
 
     lowest_gain: float = knob(0.8, ge=0, le=1, unit="of the median", help="Lowest gain that a pixel may have")
@@ -101,6 +121,8 @@ class XrayGain(Step):
         BadInput
             There are none, or they do not say that this is their unit: with relative ones nothing becomes an energy.
         """
+        if (combined := constants.get(_GAIN)) is not None:
+            return self._combined(combined, kind)
         found = super().bind(constants, kind).given[SLOPES_FF.name]
         unit = unit_of(found, SLOPES_FF.unit)
         if unit != SLOPES_FF.unit:
@@ -108,6 +130,16 @@ class XrayGain(Step):
             raise BadInput(f"{SLOPES_FF.title} of {found.why} {told}; {self.title.lower()} takes those that say "
                            f"{SLOPES_FF.unit} (--no-xray-gain leaves it out).")
         make = partial(FlatField.made, lowest=self.lowest_gain, highest=self.highest_gain)
+        return Bound(self, {SLOPES_FF.name: WhenRead(found, make)}, kind)
+
+    def _combined(self, found: BoundConstant, kind: DetectorType) -> Bound:
+        """Combined gains, in either unit; those of pixels without their own have flags already."""
+        unit = unit_of(found, _GAIN.unit)
+        if unit not in (_GAIN.unit, _INVERSE):
+            told = f"“{unit}”" if unit else "units of their median"
+            raise CannotBeDone(f"{self.title} is left out: {found.why} has gains in {told}, of which nothing becomes "
+                               "energies.")
+        make = partial(FlatField.combined, inverse=unit == _INVERSE)
         return Bound(self, {SLOPES_FF.name: WhenRead(found, make)}, kind)
 
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:

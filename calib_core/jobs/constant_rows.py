@@ -66,7 +66,7 @@ def rows_of(before: Before, steps: Sequence[Step], detector: DetectorType) -> tu
     """
     first: dict[str, tuple[ConstantKind, str]] = {}
     for step in steps:
-        for kind in (*step.needs, *step.optional):
+        for kind in step.takes:
             first.setdefault(kind.name, (kind, step.word))
     return tuple(replace(_row(number, kind, word, constants, before.run),
                          neutral=neutral_of(kind, detector) is not None)

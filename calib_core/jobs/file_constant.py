@@ -88,6 +88,11 @@ class FileConstant:
         return str(self.attributes.get("unit", ""))
 
     @property
+    def identity(self) -> str:
+        """SHA-256 of its file."""
+        return self.stored.identity
+
+    @property
     def attributes(self) -> Mapping[str, Any]:
         """What the file tells beside the values."""
         return self.stored.attributes

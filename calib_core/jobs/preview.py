@@ -197,7 +197,7 @@ class Preview:
         have = self._constants[min(self._bound)].found
         return tuple(
             Link(step, step.word in done, left.get(step.title, "") if step.on else "",
-                 tuple(have[kind.name] for kind in (*step.needs, *step.optional) if kind.name in have))
+                 tuple(have[kind.name] for kind in step.takes if kind.name in have))
             for step in self.method.steps_before())
 
     def frame(self, module: int, train: int, cell: int) -> Frames | None:
@@ -217,7 +217,7 @@ class Preview:
 
     def needed(self) -> dict[int, tuple[FileConstant, ...]]:
         """Constants of each module that its frames are looked at with: of the steps that are done, and the noise."""
-        done = {kind.name for link in self.links if link.done for kind in (*link.step.needs, *link.step.optional)}
+        done = {kind.name for link in self.links if link.done for kind in link.step.takes}
         return {number: tuple(constant for constant in one.images if constant.kind.name in done | {NOISE.name})
                 for number, one in self._constants.items()}
 

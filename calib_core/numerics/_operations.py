@@ -136,21 +136,19 @@ class _Samples:
         """Divide by a number of each stage."""
         self.value = self.b.fdiv(self.value, self._of_stage(given.numbers, self.v.spread))
 
-    def along_lines(self, given: SimpleNamespace) -> None:
+    def onto_scale(self, given: SimpleNamespace) -> None:
         """Bring other stages onto the scale of the first."""
         if self.first:
             return
         v, b = self.v, self.b
-        ratio, high, medium = (v.load(one, F32) for one in given.lines)
-        guessed, other = self._some(v.load(given.guessed[0], I8)), self._beyond(0)
-        line = b.and_(b.and_(self._is(1), b.not_(guessed)), v.spread(given.adjust))
-        begin = b.fsub(v.load(given.offset[1], F32), medium)
-        end = b.fsub(high, v.load(given.offset[0], F32))
-        value = b.select(line, b.fadd(self.value, begin), self.value)
-        value = b.select(other, b.fmul(value, ratio), value)
-        value = b.select(self._beyond(1), b.fmul(value, v.spread(given.medium_low)), value)
-        self.value = b.select(line, b.fadd(value, end), value)
-        self._flag(b.and_(guessed, other), given.flag)
+        guessed, value = v.load(given.guessed[0], I8), self.value
+        for number, (factor, shift) in enumerate(zip(given.factors, given.shifts, strict=True), 1):
+            scaled = b.fadd(b.fmul(self.value, v.load(factor, F32)), v.load(shift, F32))
+            value = b.select(self._is(number), scaled, value)
+        self.value = value
+        for number, flag in enumerate((given.flag, given.flag_low)):
+            mine = self._some(b.and_(guessed, v.constant(I8, 1 << number)))
+            self._flag(b.and_(mine, self._beyond(number)), flag)
 
     def give_up_others(self, given: SimpleNamespace) -> None:
         """Samples of other stages than the first are no numbers, and flagged."""

@@ -115,7 +115,8 @@ def shift_of_medium(ratio: Chosen, offsets: Array, begins: Array) -> Chosen:
     Chosen
         ADU of high gain; the median of those known in place of what is not, 0 where none is.
     """
-    measured = ratio.values * (offsets[1] - begins[1]) + (begins[0] - offsets[0])
+    with np.errstate(invalid="ignore"):
+        measured = ratio.values * (offsets[1] - begins[1]) + (begins[0] - offsets[0])
     good = np.isfinite(measured) & ratio.own
     usual, origin = (float(np.median(measured[good])), Origin.MEDIAN) if good.any() else (0.0, Origin.NONE)
     return Chosen(np.where(good, measured, usual), np.where(good, Origin.OWN, origin).astype(np.uint8), ~good,
@@ -142,8 +143,9 @@ def shift_of_low(
     Chosen
         Δ_M where the lines are not known.
     """
-    measured = of_medium.values + ratio.values * (
-        low_ratio.values * (offsets[2] - begins[1]) + (begins[0] - offsets[1]))
+    with np.errstate(invalid="ignore"):
+        measured = of_medium.values + ratio.values * (
+            low_ratio.values * (offsets[2] - begins[1]) + (begins[0] - offsets[1]))
     good = np.isfinite(measured) & of_medium.own & ratio.own & low_ratio.own
     origin = np.where(good, Origin.OWN, Origin.STAGE_BEFORE).astype(np.uint8)
     return Chosen(np.where(good, measured, of_medium.values), origin, ~good, np.zeros_like(good))

@@ -118,31 +118,24 @@ class DivideStages(NamedTuple):
     numbers: tuple[np.float32, ...]
 
 
-class AlongLines(NamedTuple):
-    """Bring signals of other stages onto the scale of the first.
+class OntoScale(NamedTuple):
+    """Bring signals of other stages onto the scale of the first: multiply, then add.
 
     Attributes
     ----------
-    lines : Constant
-        Ratio of the first stage to the second, beginning of the first line, anything, beginning of the second line.
+    factors, shifts : Constant
+        Of each stage after the first.
     guessed : Constant
-        uint8, not 0 where the ratio is a guess.
-    offset : Constant
-        Of all stages.
-    medium_low : float32
-        Ratio of the second stage to the third.
-    adjust : bool
-        Whether signals of the second stage are moved to the line of the first.
-    flag : uint32
-        For samples of other stages whose ratio is a guess.
+        uint8, sum of 1 where the factor of the second stage is a guess, and 2 where that of the third is.
+    flag, flag_low : uint32
+        For samples of other stages where the first is a guess, and for those of the third where the second is.
     """
 
-    lines: Constant
+    factors: Constant
+    shifts: Constant
     guessed: Constant
-    offset: Constant
-    medium_low: np.float32
-    adjust: bool
     flag: np.uint32
+    flag_low: np.uint32
 
 
 class GiveUpOthers(NamedTuple):

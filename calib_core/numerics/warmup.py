@@ -141,7 +141,7 @@ def _of_corrections(block: Array, bits: Array, place: Array) -> list[Callable[[]
     bad, none = operations.AddFlags(constant(3, np.uint32)), operations.FlagNotFinite(flag)
     by_signal = operations.OfSignal(constant(2), np.uint16(9), flag, flag)
     by_bits = operations.OfBits((np.uint8(0), np.uint8(1), np.uint8(3)), flag)
-    along = operations.AlongLines(constant(3), constant(1, np.uint8), constant(2), np.float32(4), True, flag)
+    along = operations.OntoScale(constant(2), constant(2), constant(1, np.uint8), flag, flag)
     offset, flat = operations.Subtract(constant(3)), operations.Divide(constant(1))
     pixels, sums = images(1, np.float32)[0, 0], (np.int64, np.int64, np.uint32, np.uint32)
     total, squares, count, mask = (np.zeros(pixels.shape, kind) for kind in sums)

@@ -16,11 +16,11 @@ from calib_core.axes import picks_of
 from calib_core.characterisation.agreement import check
 from calib_core.characterisation.driver import run_unit
 from calib_core.characterisation.family import Family, families
-from calib_core.characterisation.inputs import RunFacts
+from calib_core.characterisation.inputs import Arranged, RunFacts
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput
 from calib_core.characterisation.scan_method import ScanMethod
-from calib_core.characterisation.unit import Accumulator, Context, Unit
+from calib_core.characterisation.unit import Accumulator, Block, Context, Unit
 from calib_core.constants.constant import (
     BAD_PIXELS_DARK,
     NOISE,
@@ -53,16 +53,25 @@ def small(kind: DetectorType) -> DetectorType:
 
 
 def context_of(method: Method, kind: DetectorType) -> Context:
+    cells = tuple(range(min(2, kind.max_cells)))
+    if reads_constants(method, kind):
+        arranged = {one.name: Arranged(one.name, one, None) for one in method.inputs(kind)}
+        context = Context(kind, cells, arranged)
+        return replace(context, axes={axis.name: axis for axis in method.axes(context)})
     scans = isinstance(method, ScanMethod)
     scan = charging(kind, method.injection(kind)) if scans else None
     run = RunFacts(Path("run"), "run", (), None, FRAMES, scan=scan)
     raw = [one for one in method.inputs(kind) if one.of == "raw"]
     given = {one.name: (run,) for one in raw} if method.by_sequence or any(one.many for one in raw) else {}
     first = method.arrange(kind, given, keep=True).runs[0]
-    cells = tuple(range(min(2, kind.max_cells)))
     arranged = {first.key: first if scans else replace(first, at={"gain": 0})}
     context = Context(kind, cells, arranged, split=method.split, before=before(method, kind, len(cells)))
     return replace(context, axes={axis.name: axis for axis in method.axes(context)})
+
+
+def reads_constants(method: Method, kind: DetectorType) -> bool:
+    """Whether a method reads no run."""
+    return all(one.of == "constants" for one in method.inputs(kind))
 
 
 def charging(kind: DetectorType, injection: Injection) -> ScanEvidence:
@@ -83,7 +92,9 @@ def before(method: Method, kind: DetectorType, cells: int) -> dict[int, BoundPip
               SLOPES_PC.name: rng.normal(40, 1, (4, *shape[1:])).astype(np.float32),
               SLOPES_FF.name: rng.normal(7, 0.1, (1, *shape[1:])).astype(np.float32)}
     steps = [step for step in method.steps_before() if not step.whole_numbers]
-    return {0: Pipeline(steps).bind(InMemory(values), kind).read()} if steps else {}
+    taken = {one.name for step in steps for one in (*step.needs, *step.optional)}
+    known = InMemory({name: one for name, one in values.items() if name in taken})
+    return {0: Pipeline(steps).bind(known, kind).read()} if steps else {}
 
 
 class InMemory:
@@ -95,6 +106,28 @@ class InMemory:
     def get(self, kind: ConstantKind) -> OfSamples | None:
         found = self.values.get(kind.name)
         return None if found is None else OfSamples(found, tuple(range(found.shape[1])), 0)
+
+
+class Blocks:
+    """Constants of two memory cells, random numbers with as many entries as are read."""
+
+    def __init__(self, method: Method, kind: DetectorType, context: Context) -> None:
+        rng = np.random.default_rng(5)
+        self.values = [{key: {one.name: self._values(rng, one, kind) for one in (*of.input.kinds, *of.input.also)}
+                        for key, of in context.arranged.items()} for _ in context.cells]
+
+    @staticmethod
+    def _values(rng: np.random.Generator, one: ConstantKind, kind: DetectorType) -> Any:
+        shape = (len(one.used) or len(kind.stages), *kind.shape)
+        return (rng.integers(0, 2, shape).astype(np.uint32) if one.dtype == "u4" else rng.uniform(1, 9, shape))
+
+    def chunks(self, unit: Unit, name: str, which: slice) -> Iterator[Block]:
+        yield from (Block(index, self.values[index][name]) for index in unit.block)
+
+
+def source_of(method: Method, kind: DetectorType, context: Context) -> Any:
+    """What a method reads."""
+    return Blocks(method, kind, context) if reads_constants(method, kind) else Memory(kind, context)
 
 
 class Memory:
@@ -126,7 +159,7 @@ class Memory:
 
 
 def found(
-    method: Method, context: Context, source: Memory, parts: tuple[tuple[int, ...], ...] = (), look: bool = False
+    method: Method, context: Context, source: Any, parts: tuple[tuple[int, ...], ...] = (), look: bool = False
 ) -> dict[tuple[str, str], Any]:
     """Results by name and place; a look takes a snapshot and pickles after each chunk."""
 
@@ -147,7 +180,8 @@ def found(
 def test_declarations_agree(family: Family, method: Method, kind: DetectorType) -> None:
     check(family.name, method, kind)
     context = context_of(method, kind)
-    made = {name for name, _ in found(method, context_of(method, small(kind)), Memory(small(kind), context))}
+    source = source_of(method, small(kind), context)
+    made = {name for name, _ in found(method, context_of(method, small(kind)), source)}
     declared = {one.name for one in method.results(kind)}
     assert made | set(method.combined(kind)) <= declared
     tiny, results = context_of(method, small(kind)), {one.name: one for one in method.results(kind)}
@@ -185,7 +219,7 @@ def test_parts_merged_are_the_whole_and_looks_change_nothing(
 ) -> None:
     kind = small(kind)
     chosen = method.with_changes(changes)
-    source, context = Memory(kind, context_of(chosen, kind)), context_of(chosen, kind)
+    source, context = source_of(chosen, kind, context_of(chosen, kind)), context_of(chosen, kind)
     whole = found(chosen, context, source)
     assert len(whole) > 3
     for other in (

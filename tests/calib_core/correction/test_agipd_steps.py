@@ -10,11 +10,13 @@ import pytest
 
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import NOISE
-from calib_core.correction.capacitor import Lines, RelativeGain
+from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.force_gain import ForceHigh, ForceMedium
 from calib_core.correction.gain_stage import StageOfSignal
 from calib_core.correction.images import Images
+from calib_core.correction.mask import MaskWithCapacitor
 from calib_core.correction.of_samples import OfSamples
+from calib_core.correction.one_scale import Scale
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.correction.step import Step
 from calib_core.correction.xray_gain import FlatField, XrayGain
@@ -157,10 +159,136 @@ def test_low_gain_has_the_ratio_that_slopes_of_the_current_source_tell() -> None
     assert [one.step.missing(one.given, KIND) for one in bound.steps] == [("SlopesCS",)]
 
 
-def test_lines_take_the_memory_of_their_slopes() -> None:
-    _, slopes = lines()
+def test_the_scale_takes_the_memory_of_its_slopes() -> None:
+    offset, slopes = lines()
     found = of(slopes)
-    assert np.shares_memory(Lines.made(found, 45).data, found.data)
+    made = Scale.of_lines(found, of(offset), ratio=45, low=4.48, adjust=True)
+    assert np.shares_memory(made.factors.data, found.data)
+    assert np.shares_memory(made.shifts.data, found.data)
+
+
+def test_one_image_of_slopes_is_that_of_all_memory_cells_with_their_own_offsets() -> None:
+    offset, slopes = lines()
+    one, each = images(1), images(1)
+    single = OfSamples(np.array(slopes[:, :1], np.float32), None)
+    done(RelativeGain(), Memory(SlopesPC=single, Offset=of(offset)), one)
+    done(RelativeGain(), Memory(SlopesPC=of(slopes[:, [0, 0]]), Offset=of(offset)), each)
+    np.testing.assert_array_equal(one.values, each.values)
+
+
+class Told(OfSamples):
+    """A constant of a file, which tells what it goes with."""
+
+    identity: str
+    attributes: dict[str, Any]
+    unit: str
+
+
+def told(values: Any, **attributes: Any) -> Told:
+    one = Told(np.array(values, np.float32), CELLS, why="file")
+    object.__setattr__(one, "attributes", attributes)
+    object.__setattr__(one, "identity", attributes.pop("identity", "this"))
+    object.__setattr__(one, "unit", attributes.pop("unit", ""))
+    return one
+
+
+def combined(identity: str = "dark") -> tuple[Memory, Any]:
+    """Combined constants with other lines in them than slopes beside them say, and their offsets."""
+    offset, slopes = lines()
+    rng = np.random.default_rng(13)
+    factors = np.stack([rng.normal(40, 1, (2, *SHAPE)), rng.normal(180, 5, (2, *SHAPE))])
+    shift = rng.normal(0, 500, (2, 2, *SHAPE))
+    begins = offset[[0, 1, 1, 2]] - rng.normal(10, 10, (4, 2, *SHAPE))
+    found = {"RelativeGain": told(factors), "OffsetShift": told(shift, offset_sha256=identity),
+             "FieldsGain": told(begins), "Offset": told(offset, identity="dark"), "SlopesPC": of(slopes)}
+    return Memory(**found), (factors, shift, begins, offset)
+
+
+def test_combined_constants_go_before_slopes_and_have_their_own_shifts() -> None:
+    memory, (factors, shift, _, _) = combined()
+    stage = np.random.default_rng(4).integers(0, 3, (4, *SHAPE))
+    one = images(stage)
+    before = one.values.astype(float)
+    assert not done(RelativeGain(), memory, one).skipped
+    for frame, y, x in np.ndindex(4, *SHAPE):
+        cell, of_stage = CELLS.index(one.cell[frame]), stage[frame, y, x] - 1
+        expected = before[frame, y, x]
+        if of_stage >= 0:
+            expected = expected * factors[of_stage, cell, y, x] + shift[of_stage, cell, y, x]
+        assert one.values[frame, y, x] == pytest.approx(expected, rel=1e-5, abs=1e-2)
+    assert not one.mask.any()
+    assert one.one_scale
+
+
+def test_with_other_offsets_shifts_are_made_anew_of_the_lines_and_that_is_told() -> None:
+    memory, (factors, _, begins, offset) = combined("another dark")
+    stage = np.random.default_rng(4).integers(0, 3, (4, *SHAPE))
+    one = images(stage)
+    before = one.values.astype(float)
+    bound = done(RelativeGain(), memory, one)
+    assert [left.reason for left in bound.skipped] == [
+        "Shifts of file are made anew for the offsets file: they were made with others."]
+    for frame, y, x in np.ndindex(4, *SHAPE):
+        cell = CELLS.index(one.cell[frame])
+        ratio, low = factors[0, cell, y, x], factors[1, cell, y, x] / factors[0, cell, y, x]
+        high, medium, of_current, lowest = begins[:, cell, y, x]
+        o = offset[:, cell, y, x]
+        of_medium = ratio * (o[1] - medium) + high - o[0]
+        of_low = of_medium + ratio * (low * (o[2] - lowest) + of_current - o[1])
+        value = before[frame, y, x]
+        expected = [value, ratio * value + of_medium, ratio * low * value + of_low][stage[frame, y, x]]
+        assert one.values[frame, y, x] == pytest.approx(expected, rel=1e-4, abs=0.5)
+
+
+def test_combined_constants_that_lack_what_other_offsets_need_are_left_out() -> None:
+    memory, _ = combined("another dark")
+    memory._found.pop("FieldsGain")
+    bound = Pipeline([RelativeGain()]).bind(memory, KIND)
+    assert not bound.steps
+    assert "no FieldsGain of which they could be made" in bound.skipped[0].reason
+    without = done(RelativeGain(adjust_baseline=False), memory, images(1))
+    assert not without.skipped
+
+
+@pytest.mark.parametrize(("unit", "power"), [("ADU/keV", 1), ("keV/ADU", -1)])
+def test_energies_are_by_combined_gains_in_either_unit(unit: str, power: int) -> None:
+    one = images()
+    one.one_scale = True
+    before, gain = one.values.astype(float), np.random.default_rng(5).normal(7.2, 0.2, (1, 2, *SHAPE))
+    done(XrayGain(), Memory(GainADUperkeV=told(gain ** power, unit=unit), SlopesFF=of(gains())), one)
+    for frame in range(4):
+        own = gain[0, CELLS.index(one.cell[frame])]
+        np.testing.assert_allclose(one.values[frame], before[frame] / own, rtol=1e-5)
+    assert not one.mask.any()
+
+
+def test_combined_gains_in_units_of_their_median_make_no_energies() -> None:
+    bound = Pipeline([XrayGain()]).bind(Memory(GainADUperkeV=told(gains(), unit="")), KIND)
+    assert not bound.steps
+    assert "in units of their median" in bound.skipped[0].reason
+
+
+def test_combined_thresholds_go_before_those_of_darks() -> None:
+    signal = np.full((4, *SHAPE), 6100, np.uint16)
+    darks, scans = np.full((2, 2, *SHAPE), 6000), np.full((2, 2, *SHAPE), 6200)
+    for constants, stage in ((Memory(ThresholdsDark=of(darks)), 2),
+                             (Memory(ThresholdsDark=of(darks), ThresholdsGain=of(scans)), 0),
+                             (Memory(ThresholdsGain=of(scans)), 0)):
+        one = images(signal=signal)
+        done(StageOfSignal(), constants, one)
+        assert (one.stage == stage).all()
+
+
+def test_combined_flags_stand_for_those_of_scans_beside_those_of_the_dark() -> None:
+    def flags(value: int) -> OfSamples:
+        return OfSamples(np.full((3, 2, *SHAPE), value, np.uint32), CELLS, 0)
+
+    known = Memory(BadPixelsDark=flags(1), BadPixelsPC=flags(16), BadPixelsFF=flags(128), BadPixelsGain=flags(64))
+    one = images()
+    bound = done(MaskWithCapacitor(), known, one)
+    assert (one.mask == 65).all()
+    [step] = bound.steps
+    assert step.step.missing(step.given, KIND) == ()
 
 
 def test_without_slopes_the_step_is_left_out_although_there_is_an_offset() -> None:

@@ -53,6 +53,11 @@ def spoiled(rng: Any, values: Any) -> Any:
     return values
 
 
+def of_lines(without: tuple[str, ...] = (), **others: Any) -> Memory:
+    """Constants without combined ones, which would go before lines."""
+    return constants(("RelativeGain", *without), **others)
+
+
 def constants(without: tuple[str, ...] = (), cells: tuple[int, ...] | None = CELLS, **others: Any) -> Memory:
     rng = np.random.default_rng(5)
     number = 1 if cells is None else len(cells)
@@ -109,7 +114,7 @@ def check(steps: list[Step], kind: Any, memory: Memory, bits: bool, at_once: boo
 def test_frames_with_a_gain_signal(ratio: bool, xray: bool, mask: bool, fixed: int | None) -> None:
     kind = replace(AGIPD, fixed_stage=fixed)
     steps = [StageOfSignal(), Offset(), RelativeGain(on=ratio), XrayGain(on=xray), MaskWithCapacitor(on=mask)]
-    check(steps, kind, constants(), bits=False)
+    check(steps, kind, of_lines(), bits=False)
 
 
 @pytest.mark.parametrize("without", [
@@ -117,7 +122,7 @@ def test_frames_with_a_gain_signal(ratio: bool, xray: bool, mask: bool, fixed: i
     ("SlopesPC", "SlopesFF", "BadPixelsFF")])
 def test_frames_with_a_gain_signal_without_some_constants(without: tuple[str, ...]) -> None:
     steps = [StageOfSignal(), Offset(), RelativeGain(adjust_baseline=False), XrayGain(), MaskWithCapacitor()]
-    check(steps, AGIPD, constants(without), bits=False)
+    check(steps, AGIPD, of_lines(without), bits=False)
 
 
 @pytest.mark.parametrize(("gain", "mask"), list(product((True, False), repeat=2)))
@@ -130,6 +135,22 @@ def test_frames_with_gain_bits_without_some_constants(without: tuple[str, ...]) 
     check([StageOfBits(), Offset(), GainPerEnergy(), Mask()], JF, constants(without), bits=True)
 
 
+@pytest.mark.parametrize("shifts", [True, False])
+def test_frames_with_combined_constants(shifts: bool) -> None:
+    rng, memory = np.random.default_rng(8), of_lines(("SlopesPC", "SlopesFF"))
+    values = {
+        "RelativeGain": np.array([45, 200])[:, None, None, None] * rng.normal(1, 0.02, (2, len(CELLS), *SHAPE)),
+        "OffsetShift": rng.normal(900, 300, (2, len(CELLS), *SHAPE)),
+        "GainADUperkeV": rng.normal(7.2, 0.5, (1, len(CELLS), *SHAPE)),
+        "ThresholdsGain": rng.normal(6500, 100, (2, len(CELLS), *SHAPE))}
+    memory._found |= {name: OfSamples(spoiled(rng, one), CELLS) for name, one in values.items()}
+    memory._found["BadPixelsGain"] = OfSamples(
+        (rng.random((3, len(CELLS), *SHAPE)) < 0.05).astype(np.uint32) << np.uint32(6), CELLS, NO_DATA)
+    steps = [StageOfSignal(), Offset(), RelativeGain(adjust_baseline=shifts), XrayGain(), MaskWithCapacitor()]
+    bound = check(steps, AGIPD, memory, bits=False)
+    assert [one.step.word for one in bound.steps] == [step.word for step in steps]
+
+
 def test_one_image_for_all_frames() -> None:
     check([StageOfBits(), Offset(), GainPerEnergy(), Mask()], JF, constants(cells=None), bits=True)
 
@@ -137,7 +158,7 @@ def test_one_image_for_all_frames() -> None:
 @pytest.mark.parametrize("name", ["BadPixelsFF", "SlopesFF", "Offset"])
 def test_constants_may_have_other_memory_cells(name: str) -> None:
     steps = [StageOfSignal(), Offset(), RelativeGain(), XrayGain(), MaskWithCapacitor()]
-    check(steps, AGIPD, constants(**{name: (0, 3, 4)}), bits=False)
+    check(steps, AGIPD, of_lines(**{name: (0, 3, 4)}), bits=False)
 
 
 def test_steps_that_look_at_more_than_single_samples_are_done_alone() -> None:
@@ -150,7 +171,7 @@ def test_steps_that_look_at_more_than_single_samples_are_done_alone() -> None:
 
 
 def test_without_a_step_that_tells_stages_all_samples_are_of_the_first() -> None:
-    check([Offset(), Mask()], AGIPD, constants(), bits=False)
+    check([Offset(), Mask()], AGIPD, of_lines(), bits=False)
 
 
 def test_constants_of_other_types_are_left_to_the_steps() -> None:
@@ -171,7 +192,7 @@ def test_values_are_kept_after_steps_that_are_done_together() -> None:
 
 def test_of_a_chain_with_other_steps_between_the_first_are_done_in_one_pass() -> None:
     """Frames about the offsets, in which the steps between find something."""
-    rng, memory = np.random.default_rng(9), constants()
+    rng, memory = np.random.default_rng(9), of_lines()
     memory._found["Noise"] = OfSamples(np.full((3, 3, *SHAPE), 9, np.float32), CELLS)
     block = rng.normal(4900, 30, (FRAMES, 2, *SHAPE)).astype(np.uint16)
     block[:, 1] = rng.choice([5000, 7000, 9000], (FRAMES, *SHAPE), p=(0.9, 0.05, 0.05))
@@ -200,9 +221,9 @@ class Doubled(Offset):
 
 
 def test_a_step_with_other_work_is_not_taken_for_the_one_that_it_stems_from() -> None:
-    check([StageOfSignal(), Doubled(), Mask()], AGIPD, constants(), bits=False, at_once=False)
+    check([StageOfSignal(), Doubled(), Mask()], AGIPD, of_lines(), bits=False, at_once=False)
 
 
 def test_flags_that_are_chosen_take_values_away_and_are_left_out() -> None:
     mask = MaskWithCapacitor(no_value="no dark data", left_out="ci_eval_error, ff_gain_eval_error")
-    check([StageOfSignal(), Offset(), RelativeGain(), XrayGain(), mask], AGIPD, constants(), bits=False)
+    check([StageOfSignal(), Offset(), RelativeGain(), XrayGain(), mask], AGIPD, of_lines(), bits=False)

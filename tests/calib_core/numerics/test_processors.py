@@ -66,8 +66,8 @@ def constant(number, kind=np.float32):
 flag = [np.uint32(1 << i) for i in range(9)]
 thresholds = operations.Constant.of(rng.uniform(0, 65536, (2, *shape[1:])).astype(np.float32), (1, 5), np.nan)
 chain = (operations.FlagFrom(np.float32(999), flag[2]), operations.RefuseFrom(np.float32(60000), flag[3]),
-         operations.Subtract(constant(3)), operations.AlongLines(
-             constant(3), constant(1, np.uint8), constant(2), np.float32(4.4), True, flag[4]),
+         operations.Subtract(constant(3)), operations.OntoScale(
+             constant(2), constant(2), constant(1, np.uint8), flag[4], flag[8]),
          operations.Multiply(constant(2)), operations.Divide(constant(1)), operations.DivideKnown(constant(3)),
          operations.DivideStages((np.float32(3), np.float32(5), np.float32(7))),
          operations.AddFlags(constant(3, np.uint32)), operations.FlagNotFinite(flag[5]),
