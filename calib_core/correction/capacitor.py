@@ -77,10 +77,11 @@ class RelativeGain(Step):
         BadInput
             There is no offset.
         """
-        factors = constants.get(_FACTORS)
-        if factors is not None:
+        factors, lines = constants.get(_FACTORS), constants.get(SLOPES_PC)
+        if factors is not None and (lines is None or any(
+                constants.get(one) is not None for one in (OFFSET_SHIFT, FIELDS_GAIN))):
             return self._combined(factors, constants, kind)
-        if constants.get(SLOPES_PC) is None:
+        if lines is None:
             high, *others = (stage.short for stage in kind.stages)
             raise CannotBeDone(f"{self.title} is left out: there is no {SLOPES_PC.name}. Signals of "
                                f"{' and '.join(others)} are not on the scale of {high}.")

@@ -162,7 +162,8 @@ def _contents(known: _Known, module: int) -> Iterator[tuple[ConstantKind, tuple[
         yield THRESHOLDS_DARK, THRESHOLD.labels, partial(_thresholds, truth, module)
     if truth.settings.levels.gain:
         factors = RELATIVE_GAIN.name in kind.calibrations and kind.calibrations[RELATIVE_GAIN.name].unit == ""
-        yield RELATIVE_GAIN, stages, partial(_factors if factors else Truth.gain, truth, module)
+        if not truth.settings.levels.above_line:  # else factors go with shifts, and are combined of lines
+            yield RELATIVE_GAIN, stages, partial(_factors if factors else Truth.gain, truth, module)
         yield GAIN_AMP_MAP, stages, partial(_amplifiers, truth, module)
         yield FF_MAP, stages, partial(_flat_field, truth, module)
         yield SLOPES_FF, stages[:1], lambda cells: truth.gain(module, cells)[:1]
