@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from calib_core.characterisation.method import Method
 from calib_core.constants.condition import Condition, ConditionParameter, Found
@@ -17,7 +16,6 @@ from calib_core.store.constants import StoredConstant
 
 def agreed(
     kind: DetectorType, constants: Sequence[StoredConstant], method: Method, said: Mapping[str, float | str],
-    cells: Collection[int],
 ) -> tuple[Condition, tuple[str, ...]]:
     """Condition of constants, each parameter as the first tells it whose calibration has it.
 
@@ -29,8 +27,6 @@ def agreed(
         Says whether they may differ, in the condition or in their memory cells.
     said : mapping
         The operator's values, in which nothing is compared.
-    cells : collection of int
-        Memory cells that are made something of.
 
     Returns
     -------
@@ -51,15 +47,22 @@ def agreed(
         if not told:
             continue
         values[parameter.name] = told[0][1]
-        if parameter.name in said or (others and parameter.name == kind.cells_told_by):
-            continue
-        for sentence in _differences(parameter, told):
-            if not method.takes_other_conditions:
-                raise BadInput(f"{sentence}; give others, or --other-conditions takes them all the same.")
-            notes.append(f"{sentence}; they are taken all the same.")
-    if others and kind.cells_told_by in values:
-        values[kind.cells_told_by] = _of_cells(values[kind.cells_told_by], len(cells))
+        if others and parameter.name == kind.cells_told_by:
+            least_or_most = min if method.cells_together == "intersect" else max
+            values[parameter.name] = least_or_most((found for _, found in told), key=lambda one: float(one.value))
+        elif parameter.name not in said:
+            notes += _allowed(parameter, told, method)
     return Condition(kind.condition, values).overridden(said), tuple(notes)
+
+
+def _allowed(
+    parameter: ConditionParameter, told: Sequence[tuple[StoredConstant, Found]], method: Method
+) -> Iterator[str]:
+    """Sentences on differences that the operator allows; BadInput where he does not."""
+    for sentence in _differences(parameter, told):
+        if not method.takes_other_conditions:
+            raise BadInput(f"{sentence}; give others, or --other-conditions takes them all the same.")
+        yield f"{sentence}; they are taken all the same."
 
 
 def _own(kind: DetectorType, one: StoredConstant) -> Condition:
@@ -86,11 +89,6 @@ def _differences(
         if reason := mine.matches(Condition((parameter,), {parameter.name: theirs})):
             yield f"{first.path} and {other.path} are not of one operating condition: {reason}"
             return
-
-
-def _of_cells(found: Found, number: int) -> Found:
-    return found if found.value == number else replace(
-        found, value=float(number), origin=f"{found.origin}; those that are taken")
 
 
 def cells_of_all(

@@ -93,8 +93,10 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
         identifier = str(every[0].attributes.get("provenance", {}).get("detector", ""))
     cells, of_cells = cells_of_all(method, blocks.values())
     counted = [one for of_module in stored.values() for one in of_module.values()]
-    condition, differences = agreed(kind, counted, method, spec.conditions, cells)
-    taken = (f"{one.input.label}: {len(found[key])} constants of {one.path}." for key, one in arranged.items())
+    condition, differences = agreed(kind, counted, method, spec.conditions)
+    taken = [f"{one.input.label}: {len(found[key])} constants of {one.path}." for key, one in arranged.items()]
+    taken += [f"{name} was given, but is not read with these parameters." for name in sorted(
+        set(spec.inputs) - {one.name for one in method.inputs(family.kind)} - {ALL_CONSTANTS})]
     modules = tuple(module.number for module in wanted if module.number not in left_out)
     left = (f"Module {number} left out: {why}" for number, why in left_out.items())
     as_whole = {number: [one for (of, _), each in blocks.items() if of == number for one in each.files]

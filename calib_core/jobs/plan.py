@@ -184,10 +184,12 @@ def make_plan(spec: JobSpec, wait: Wait | None = None) -> Plan:
 
 def _planned(spec: JobSpec) -> Plan:
     family = named(spec.family)
-    method = family.method(spec.method).with_changes(spec.parameters)
+    usual = family.method(spec.method)
+    method = usual.with_changes(spec.parameters)
     inputs = {one.name: one for one in method.inputs(family.kind)}
-    if unknown := sorted(set(spec.inputs) - {*inputs, ALL_CONSTANTS}):
-        raise BadParameter(f"{family.name} {method.command} has no input “{unknown[0]}”; it has {', '.join(inputs)}.")
+    known = {**inputs, **{one.name: one for one in usual.inputs(family.kind)}}
+    if unknown := sorted(set(spec.inputs) - {*known, ALL_CONSTANTS}):
+        raise BadParameter(f"{family.name} {method.command} has no input “{unknown[0]}”; it has {', '.join(known)}.")
     if spec.constants and not method.steps_before():
         raise BadParameter(f"{family.name} {method.command} has no steps that take constants; leave {BY_HAND} out.")
     opened: dict[Path, Run] = {}
