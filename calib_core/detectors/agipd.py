@@ -55,7 +55,7 @@ _DIMS = ("fast_scan", "slow_scan", "cell", "gain")
 #: Parameters of the condition that constants of darks, flat fields, pulse capacitor and current source have.
 _OF_DARKS = tuple(one.name for one in _CONDITION if one != SOURCE_ENERGY)
 _OF_FLAT_FIELDS = tuple(one.name for one in _CONDITION if one.name != "gain_mode")
-_BY_STAGE = ("BadPixelsPC", "GainADUperkeV", "BadPixelsGain")
+_BY_STAGE = ("BadPixelsPC", "GainADUperkeV", "BadPixelsGain", "OffsetShift", "ThresholdsGain")
 _OF_CAPACITOR = tuple(name for name in _OF_DARKS if name != "gain_mode")
 _OF_CURRENT = tuple(name for name in _OF_CAPACITOR if name != "integration_time")
 _RAW = channels("AGIPD1M", "AGIPD")
@@ -152,7 +152,7 @@ AGIPD1M = DetectorType(
         "ThresholdsDark": Calibration("ThresholdsDark", _DIMS, {"threshold": "gain"}, _OF_DARKS),
         "SlopesPC": Calibration("SlopesPC", (*_DIMS[:3], "parameter"), parameters=_OF_CAPACITOR),
         "FitsPC": Calibration("FitsPC", (*_DIMS[:3], "quantity"), parameters=_OF_CAPACITOR),
-        **{k: Calibration(k, _DIMS, parameters=_OF_CAPACITOR) for k in _BY_STAGE},
+        **{k: Calibration(k, _DIMS, {"shift": "gain", "threshold": "gain"}, _OF_CAPACITOR) for k in _BY_STAGE},
         "SlopesCS": Calibration("SlopesCS", ("parameter", "cell", *_DIMS[:2]), parameters=_OF_CURRENT),
         "FitsCS": Calibration("FitsCS", (*_DIMS[:3], "quantity"), parameters=_OF_CURRENT),
         "BadPixelsCS": Calibration("BadPixelsCS", _DIMS, parameters=_OF_CURRENT),
@@ -162,8 +162,6 @@ AGIPD1M = DetectorType(
            for k in ("FFHistogram", "FFHistogramIsolated")},
         "FFSums": Calibration("FFSums", ("moment", "cell", "slow_scan", "fast_scan"), parameters=_OF_DARKS),
         "RelativeGain": Calibration("RelativeGain", _DIMS, parameters=_OF_CAPACITOR, unit=""),
-        "OffsetShift": Calibration("OffsetShift", _DIMS, {"shift": "gain"}, _OF_CAPACITOR),
-        "ThresholdsGain": Calibration("ThresholdsGain", _DIMS, {"threshold": "gain"}, _OF_CAPACITOR),
         "FieldsGain": Calibration("FieldsGain", (*_DIMS[:3], "field"), parameters=_OF_CAPACITOR),
     },
     geometry=_geometry_1m,
