@@ -25,6 +25,7 @@ from app.panels.maps.navigation import NavigationPanel
 from app.panels.maps.regions import FORMS as REGIONS
 from app.panels.maps.slots import SLOT_COUNTS
 from app.panels.start.choosing import Choosing
+from app.panels.start.combining import Combining
 from app.panels.start.correcting import Correcting
 from app.panels.start.files import FilesPanel
 from app.panels.start.job_form import JobForm
@@ -49,7 +50,7 @@ from app.window.actions import draw_icons, fill_bar, fill_menus, make_actions, s
 from app.window.comeback import Comeback
 from app.window.docks import Docks
 from app.window.focus import Focus, is_edited
-from app.window.layouts import CORRECT, DARKS, WITH_TEXTS, Layout
+from app.window.layouts import CORRECT, DARKS, GAIN, WITH_TEXTS, Layout
 from app.window.layouts import LAYOUTS as DOCK_LAYOUTS
 from app.window.leaving import Answer, Leaving
 from app.window.menus import offer_without_runs
@@ -57,6 +58,7 @@ from app.window.scale import ScaleEditor
 from app.window.status import StatusBar
 from calib_core.cli.command_line import command_line
 from calib_core.jobs.job import Job
+from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey
 from calib_core.subjects.base import Subject
 from calib_core.subjects.job import JobSubject
@@ -112,7 +114,8 @@ class MainWindow(QMainWindow):
         self.maps = MapsPanel(session, background)
         self.picker, self.form = RunPicker(session, Background(self)), JobForm(session, self.jobs)
         self.results = ResultsOpener(session, self.sources, background, self)
-        self.sources_panel = SourcesPanel(session, self.sources)
+        self.combining = Combining(session, self)
+        self.sources_panel = SourcesPanel(session, self.sources, self.combining)
         self.tasks = TaskPanel(session, self.jobs, self.sources)
         self.comparison = Comparison(session, self.maps.presenter, self)
         self.kept = QTabWidget(objectName="kept")
@@ -217,6 +220,7 @@ class MainWindow(QMainWindow):
         self.sources.closed.connect(self._forget)
         self.sources_panel.correction_wanted.connect(self.correcting.correct_with)
         self.correcting.wanted.connect(lambda: self.set_layout(CORRECT))
+        self.combining.wanted.connect(self._show_wanted)
         jobs.ended.connect(self.correcting.take_ended)
         self.files.open_wanted.connect(self.results.open)
         self.steps.switched.connect(self.form.put)
@@ -341,6 +345,12 @@ class MainWindow(QMainWindow):
 
     def _take_without_runs(self, survey: Survey) -> None:
         self.session.set_survey(survey)
+        self.docks.bring("job")
+
+    def _show_wanted(self, spec: JobSpec) -> None:
+        """Show a job that was put together of constants, and what a click tells of its pixels."""
+        self.set_layout(GAIN)
+        self.form.show_spec(spec)
         self.docks.bring("job")
 
     # -- events

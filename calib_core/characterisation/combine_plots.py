@@ -52,7 +52,8 @@ def explanation_of(
     fields = dict(zip(GAIN_FIELDS, maps["fields"], strict=True))
     stages = context.axes["gain"].labels
     stage = str(stages[min(at.get("gain", 0), len(stages) - 1)])
-    plots = (*(_ratios(name, fields, row, col) for name in _RATIOS), _flagged(stage, fields[f"flagged by {stage}"]))
+    own = [name for name in _RATIOS if (fields[f"origin of {name}"] == Origin.OWN).any()]
+    plots = (*(_ratios(name, fields, row, col) for name in own), _flagged(stage, fields[f"flagged by {stage}"]))
     numbers = tuple(_numbers(stages, maps, fields, row, col, unit))
     by = int(fields[f"flagged by {stage}"][row, col])
     sources = [name for place, name in enumerate(FLAGGED_BY) if by >> place & 1]
@@ -64,11 +65,16 @@ def _ratios(name: str, fields: Mapping[str, Array], row: int, col: int) -> Plot:
     """Histogram of a ratio over the pixels of the memory cell that have one of their own."""
     values, origin = fields[name], fields[f"origin of {name}"]
     own = values[np.isfinite(values) & (origin == Origin.OWN)]
-    low, high = np.percentile(own, (0.1, 99.9)) if own.size else (0.0, 1.0)
+    low, high = np.percentile(own, (0.1, 99.9))
     counts, edges = np.histogram(own, _BINS, (low, max(high, low + 1e-6)))
-    title = f"{name.capitalize()}, {own.size} of {values.size} pixels with their own"
+    title = f"{_begun(name)}, {own.size} of {values.size} pixels with their own"
     return Plot(title, "ratio", "pixels", items=(Bars("pixels", edges, counts),
                                                  Mark("this pixel", float(values[row, col]))))
+
+
+def _begun(name: str) -> str:
+    """A name at the begin of a sentence."""
+    return name[:1].upper() + name[1:]
 
 
 def _flagged(stage: str, by: Array) -> Plot:
@@ -108,7 +114,7 @@ def _origins(
         kinds = FILES[value] if origin in (Origin.OWN, Origin.MEDIAN) else (
             (THRESHOLDS_DARK,) if origin is Origin.DARK else ())
         files = "; ".join(text for kind in kinds if (text := _file(context, module, kind.name)))
-        yield f"{value.capitalize()}: {origin.label}{f', {files}' if files else ''}."
+        yield f"{_begun(value)}: {origin.label}{f', {files}' if files else ''}."
 
 
 def _file(context: Context, module: int, kind: str) -> str:

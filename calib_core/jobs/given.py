@@ -21,6 +21,7 @@ from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
 from calib_core.store.bare_files import with_axes
 from calib_core.store.constants import StoredConstant, list_constants, read_constant
+from calib_core.store.manifests import files_of, is_set
 
 #: Constants of one module by their kind.
 Stored = Mapping[str, StoredConstant]
@@ -147,7 +148,7 @@ def path_of(spec: JobSpec, one: Input, needed: bool) -> Sequence[str]:
 def _found(family: Family, one: Arranged) -> list[StoredConstant]:
     """Constants of an input's kinds in its file or folder, the oldest first."""
     path = Path(one.path)
-    stored = list_constants(path) if path.is_dir() else (read_constant(path),)
+    stored = _stored(path)
     kinds = {kind.name for kind in (*one.input.kinds, *one.input.also)}
     fitting = [constant for constant in stored if _kind_of(constant) in kinds]
     if not any(_kind_of(constant) in {kind.name for kind in one.input.kinds} for constant in fitting):
@@ -157,6 +158,13 @@ def _found(family: Family, one: Arranged) -> list[StoredConstant]:
         raise BadInput(f"{path} has no constant of {wanted} for {family.name}; it has "
                        f"{', '.join(sorted({c.calibration for c in stored})) or 'no constants'}.")
     return sorted(fitting, key=lambda constant: constant.path.name)
+
+
+def _stored(path: Path) -> tuple[StoredConstant, ...]:
+    """Constants of a folder, of a set by its manifest, or of a file."""
+    if path.is_dir():
+        return list_constants(path)
+    return tuple(map(read_constant, files_of(path) if is_set(path) else (path,)))
 
 
 def _kind_of(one: StoredConstant) -> str:

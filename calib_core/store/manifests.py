@@ -24,7 +24,7 @@ from calib_core.ranges import format_numbers
 from calib_core.store.constants import STORE, StoredConstant
 from calib_core.store.files import write_atomically
 
-_WHOLE, _PART = ".json", ".incomplete.json"
+_SET, _WHOLE, _PART = "set.", ".json", ".incomplete.json"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -95,7 +95,7 @@ class Manifest(_Model):
 
 def name_of(started: datetime) -> str:
     """Name of a set by the time at which its job was started."""
-    return f"set.{started.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
+    return f"{_SET}{started.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
 
 
 @dataclass(frozen=True)
@@ -256,6 +256,26 @@ def doubts(files: Iterable[StoredConstant]) -> tuple[str, ...]:
     """
     named = {(one.path.absolute().parent.parent, name): None for one in files if (name := _set_of(one))}
     return tuple(filter(None, (_doubt(*one) for one in named)))
+
+
+def set_file(one: StoredConstant) -> Path | None:
+    """Manifest of the set that a constant tells; None where it tells none, or it is gone.
+
+    Parameters
+    ----------
+    one : StoredConstant
+    """
+    folder, name = one.path.absolute().parent.parent, _set_of(one)
+    try:
+        found = read_set(folder, name) if name and Path(name).name == name else None
+    except BadInput:
+        return None
+    return None if found is None else found.path
+
+
+def is_set(path: Path) -> bool:
+    """Whether a path is named like a manifest."""
+    return path.name.startswith(_SET) and path.name.endswith((_WHOLE, _PART))
 
 
 def _set_of(one: StoredConstant) -> str:

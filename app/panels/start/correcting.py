@@ -10,6 +10,7 @@ from app.session.session import Session
 from app.session.sources import Source
 from calib_core.characterisation.family import families, named
 from calib_core.jobs.job import Job
+from calib_core.jobs.survey import Survey
 from calib_core.subjects.base import Subject
 from calib_core.subjects.constants import ConstantsSubject
 from calib_core.subjects.job import JobSubject, runs_of
@@ -31,6 +32,8 @@ class Correcting(QObject):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._opened: Survey | None = None
+        session.survey_changed.connect(self._remember)
 
     def take_ended(self, job: Job) -> None:
         """Constants of the job are those that a correction takes from now on."""
@@ -46,18 +49,30 @@ class Correcting(QObject):
             return
         session.constants_folder = folder
         self.wanted.emit()
-        if isinstance(subject, JobSubject):
+        if isinstance(subject, JobSubject) and _read_runs(subject.job):
             session.open_runs(runs_of(subject.job.spec)[:1], subject.identifier, task)
         elif session.survey is not None and session.survey.runs:
             session.open_runs([run.path for run in session.survey.runs], subject.identifier, task)
+        elif self._opened is not None:
+            session.open_runs([self._opened.runs[0].path], subject.identifier, task)
         else:
             session.say("INFO", "Open the run that is to be corrected.")
+
+    def _remember(self, survey: Survey | None) -> None:
+        """Keep the last runs that were opened: what is made of constants is mostly for them."""
+        if survey is not None and survey.runs:
+            self._opened = survey
 
 
 def can_correct(source: Source) -> bool:
     """Whether a run can be corrected with what a source has; nothing is opened to know."""
     subject = source.opened
     return subject is not None and subject.ended and _folder_of(subject) is not None and _task_of(subject) is not None
+
+
+def _read_runs(job: Job) -> bool:
+    """Whether a job has read runs."""
+    return job.plan is not None and bool(job.plan.runs)
 
 
 def _folder_of(subject: Subject) -> Path | None:

@@ -16,6 +16,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from app.panels.start.combining import Combining
 from app.panels.start.correcting import can_correct
 from app.session.session import Session
 from app.session.sources import Source, Sources
@@ -26,6 +27,8 @@ NOTHING = "Nothing to look at yet: run a job, or open constants or corrected fil
 
 class SourcesPanel(QWidget):
     """One row per source; a double click shows it as A, “Compare” takes the current one as B.
+
+    Of several rows “Combine” makes one set of constants, where a characterisation takes those of all.
 
     Signals
     -------
@@ -38,13 +41,16 @@ class SourcesPanel(QWidget):
     open_wanted = pyqtSignal()
     correction_wanted = pyqtSignal(object)
 
-    def __init__(self, session: Session, sources: Sources, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, sources: Sources, combining: Combining, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._session, self._sources = session, sources
+        self._session, self._sources, self._combining = session, sources, combining
         self.table, self.empty = QTableWidget(0, 3), PlainLabel(NOTHING, wordWrap=True)
         self.open_button = QPushButton("Open…", objectName="open_results")
         self.compare_button = QPushButton("Compare", objectName="compare_source")
         self.correct_button = QPushButton("Correct…", objectName="correct_with_source")
+        self.combine_button = QPushButton("Combine", objectName="combine_sources")
         self.close_button = QPushButton("Close", objectName="close_source")
         self._lay_out()
         self._connect()
@@ -55,6 +61,13 @@ class SourcesPanel(QWidget):
         """Source of the current row."""
         entries, row = self._sources.entries, self.table.currentRow()
         return entries[row] if 0 <= row < len(entries) else None
+
+    @property
+    def selected(self) -> tuple[Source, ...]:
+        """Sources of the selected rows, from above."""
+        entries, model = self._sources.entries, self.table.selectionModel()
+        rows = sorted({index.row() for index in model.selectedRows()}) if model is not None else []
+        return tuple(entries[row] for row in rows if row < len(entries))
 
     def refresh(self) -> None:
         """Show the sources as they are now; the current one stays."""
@@ -93,7 +106,7 @@ class SourcesPanel(QWidget):
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header, letters = self.table.horizontalHeader(), self.table.fontMetrics()
         header.setMinimumSectionSize(22)
@@ -104,7 +117,8 @@ class SourcesPanel(QWidget):
         self.open_button.setToolTip("Open a folder of constants or of corrected files (Ctrl+Shift+O)")
         self.compare_button.setToolTip("Compare what is shown (A) with the current row (B), or end that")
         self.correct_button.setToolTip("Correct a run with the constants of the current row, or a run of that job")
-        shown = (self.open_button, self.compare_button, self.correct_button, self.close_button)
+        self.combine_button.setToolTip("Combine the constants of the selected rows into one set")
+        shown = (self.open_button, self.compare_button, self.correct_button, self.combine_button, self.close_button)
         for button in shown:
             button.setMinimumWidth(40)
         buttons = QHBoxLayout()
@@ -122,10 +136,12 @@ class SourcesPanel(QWidget):
         self._session.subject_told.connect(self._show_states)
         self.table.cellDoubleClicked.connect(lambda row, _: self._sources.show(self._sources.entries[row]))
         self.table.currentCellChanged.connect(lambda *_: self._offer())
+        self.table.itemSelectionChanged.connect(self._offer)
         self.table.customContextMenuRequested.connect(self._show_menu)
         self.open_button.clicked.connect(self.open_wanted)
         self.compare_button.clicked.connect(self._compare)
         self.correct_button.clicked.connect(lambda: self.correction_wanted.emit(self.current))
+        self.combine_button.clicked.connect(lambda: self._combining.combine(self.selected))
         self.close_button.clicked.connect(lambda: self._remove(self.current))
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
@@ -137,6 +153,9 @@ class SourcesPanel(QWidget):
         compared = current is not None and current is sources.b
         self.compare_button.setText("Stop" if compared else "Compare")
         self.compare_button.setEnabled(current is not None and sources.a is not None and current is not sources.a)
+        several = len(self.selected) > 1
+        self.combine_button.setVisible(several)
+        self.combine_button.setEnabled(several and self._combining.offer(self.selected) is not None)
         self.correct_button.setEnabled(current is not None and can_correct(current))
         self.close_button.setEnabled(current is not None and _can_close(current))
 

@@ -1,0 +1,138 @@
+"""From several sources of constants to the characterisation that takes all of them; knows no widgets but signals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from app.session.session import Session
+from app.session.sources import Source
+from calib_core.characterisation.family import Family, families
+from calib_core.characterisation.method import Method
+from calib_core.errors import CalibrationError
+from calib_core.jobs.spec import JobSpec
+from calib_core.jobs.survey import reads_runs, without_runs
+from calib_core.store.constants import read_constant
+from calib_core.store.manifests import set_file
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A characterisation, and which source is given for which of its inputs.
+
+    Attributes
+    ----------
+    family, method
+    given : mapping of str to Path
+        Set, or folder of the files, by the name of the input.
+    out_folder : Path
+        Where the constants of the first input are, so that all lie together.
+    """
+
+    family: Family
+    method: Method
+    given: Mapping[str, Path]
+    out_folder: Path
+
+
+class Combining(QObject):
+    """Offers and proposes what takes the constants of several sources.
+
+    Signals
+    -------
+    wanted(spec)
+        The form is to show a job.
+    """
+
+    wanted = pyqtSignal(object)
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._kinds: dict[Source, tuple[frozenset[str], Path]] = {}
+
+    def offer(self, sources: Sequence[Source]) -> Offer | None:
+        """What takes the constants of some sources, each for an input of its own.
+
+        Parameters
+        ----------
+        sources : sequence of Source
+
+        Returns
+        -------
+        Offer or None
+            None where there are fewer than two, one has no constants, or nothing takes all of them.
+        """
+        found = [self._held(one) for one in sources]
+        if len(found) < 2 or not all(found):
+            return None
+        kind = sources[0].opened.kind if sources[0].opened is not None else None
+        for family in (one for one in families() if kind is not None and one.has(kind)):
+            for method in (one for one in family.methods if not reads_runs(family, one)):
+                given = _spread(family, method, [one for one in found if one is not None])
+                if given:
+                    folder = next(iter(given.values()))
+                    return Offer(family, method, given, _root_of(folder))
+        return None
+
+    def combine(self, sources: Sequence[Source]) -> None:
+        """Show a job that takes some sources; nothing where there is none."""
+        offer = self.offer(sources)
+        if offer is None:
+            self._session.say("ERROR", "These sources are no inputs of one characterisation.")
+            return
+        self._session.set_survey(without_runs(offer.family, offer.method))
+        inputs = {name: (str(path),) for name, path in offer.given.items()}
+        self.wanted.emit(JobSpec.checked(family=offer.family.name, method=offer.method.command, inputs=inputs,
+                                         out_folder=offer.out_folder))
+
+    def _held(self, source: Source) -> tuple[frozenset[str], Path] | None:
+        """Kinds of the constants of a source that has ended, and their set or folder; it is looked once."""
+        subject = source.opened
+        if subject is None or not subject.ended:
+            return None
+        if source not in self._kinds:
+            held = _looked(subject.files)
+            if held is None:
+                return None
+            self._kinds[source] = held
+        return self._kinds[source]
+
+
+def _looked(files: Sequence[Path]) -> tuple[frozenset[str], Path] | None:
+    """Kinds of the constants of the first unit; None where there are no constants."""
+    constants = [path for path in files if path.name.startswith("cal.")]
+    try:
+        stored = [read_constant(path) for path in constants if path.parent == constants[0].parent]
+    except CalibrationError:
+        return None
+    if not stored:
+        return None
+    kinds = frozenset(str(one.attributes.get("kind", one.calibration)) for one in stored)
+    return kinds, set_file(stored[0]) or _root_of(stored[0].path)
+
+
+def _root_of(path: Path) -> Path:
+    """Folder of the tree of constants that a path is, or is in."""
+    if path.is_dir():
+        return path
+    return next((parent.parent for parent in path.parents if parent.name == "xfel"), path.parent)
+
+
+def _spread(
+    family: Family, method: Method, sources: Sequence[tuple[frozenset[str], Path]]
+) -> dict[str, Path]:
+    """Source of each input; nothing where one has no input, or an input that is needed has no source."""
+    waiting, given = list(sources), dict[str, Path]()
+    for one in method.inputs(family.kind):
+        wanted = {kind.name for kind in one.kinds}
+        taken = next((source for source in waiting if wanted <= source[0]), None)
+        if taken is not None:
+            waiting.remove(taken)
+            given[one.name] = taken[1]
+        elif not one.optional:
+            return {}
+    return {} if waiting else given
