@@ -254,7 +254,8 @@ class Combine(Method):
         Explanation or None
             A sentence where nothing is made there yet; None where there is nothing of fields.
         """
-        return explanation_of(context, at, pixel, self.unit)
+        unit = "" if self.unit == "relative" else self.unit
+        return explanation_of(context, at, pixel, unit if self.use_ff else None)
 
     def cell_of(self, context: Context, unit: Unit, given: Mapping[str, Array], stand_in: bool) -> Cell:
         """A memory cell with what was read of it.

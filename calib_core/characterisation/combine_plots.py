@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from calib_core.axes import Array, At
 from calib_core.characterisation.combine_cell import VALUES
+from calib_core.characterisation.explains import OfPixel
 from calib_core.characterisation.unit import Context
 from calib_core.constants.constant import (
     FITS_CS,
@@ -31,45 +33,67 @@ FILES = {
 _RATIOS = ("ratio HG/MG", "ratio MG/LG")
 
 
-def explanation_of(
-    context: Context, module: int, at: At, maps: Mapping[str, Array], row: int, col: int, unit: str
-) -> Explanation:
+def explanation_of(context: Context, at: At, pixel: OfPixel, unit: str | None) -> Explanation | None:
     """Plots, numbers and origins of a pixel.
 
     Parameters
     ----------
     context : Context
-        With the files that the constants were made of.
-    module : int
+        With axes; with the files that the constants were made of, where they are known.
     at : mapping
         Indices along axes.
-    maps : mapping of (entries, slow_scan, fast_scan) arrays
-        Results of the memory cell.
-    row, col : int
-    unit : str
-        Of the gain.
+    pixel : OfPixel
+    unit : str, optional
+        Of the gain; None where there is none.
+
+    Returns
+    -------
+    Explanation or None
+        A sentence where nothing is made of the pixel yet; None where there are no fields.
     """
-    fields = dict(zip(GAIN_FIELDS, maps["fields"], strict=True))
-    stages = context.axes["gain"].labels
-    stage = str(stages[min(at.get("gain", 0), len(stages) - 1)])
-    own = [name for name in _RATIOS if (fields[f"origin of {name}"] == Origin.OWN).any()]
-    plots = (*(_ratios(name, fields, row, col) for name in own), _flagged(stage, fields[f"flagged by {stage}"]))
-    numbers = tuple(_numbers(stages, maps, fields, row, col, unit))
-    by = int(fields[f"flagged by {stage}"][row, col])
+    if "field" not in context.axes:
+        return None
+    fields = dict(zip(GAIN_FIELDS, pixel.along("fields", "field"), strict=False))
+    if len(fields) < len(GAIN_FIELDS) or np.isnan(fields["origin of ratio HG/MG"]):
+        return Explanation(notes=("Nothing is made of this pixel yet, or its fields are not there.",))
+    stages = [str(stage) for stage in context.axes["gain"].labels]
+    stage = stages[min(at.get("gain", 0), len(stages) - 1)]
+    found = (*(_ratios(name, at, pixel, fields) for name in _RATIOS), _flagged(stage, at, pixel))
+    by = int(fields[f"flagged by {stage}"])
     sources = [name for place, name in enumerate(FLAGGED_BY) if by >> place & 1]
     flagged = f"Flags of {stage} come from: {', '.join(sources) or 'nowhere, it has none'}."
-    return Explanation(plots, numbers, (*_origins(context, module, fields, row, col), flagged))
+    return Explanation(tuple(one for one in found if one is not None), tuple(_numbers(context, pixel, fields, unit)),
+                       (*_origins(context, pixel, fields), flagged))
 
 
-def _ratios(name: str, fields: Mapping[str, Array], row: int, col: int) -> Plot:
-    """Histogram of a ratio over the pixels of the memory cell that have one of their own."""
-    values, origin = fields[name], fields[f"origin of {name}"]
+def _field(name: str, at: At, pixel: OfPixel) -> Array | None:
+    """Image of a field in the memory cell."""
+    return pixel.plane("fields", {**at, "field": GAIN_FIELDS.index(name)})
+
+
+def _ratios(name: str, at: At, pixel: OfPixel, fields: Mapping[str, float]) -> Plot | None:
+    """Histogram of a ratio over the pixels of the memory cell that have one of their own; None where none has."""
+    values, origin = _field(name, at, pixel), _field(f"origin of {name}", at, pixel)
+    if values is None or origin is None:
+        return None
     own = values[np.isfinite(values) & (origin == Origin.OWN)]
+    if not own.size:
+        return None
     low, high = np.percentile(own, (0.1, 99.9))
     counts, edges = np.histogram(own, _BINS, (low, max(high, low + 1e-6)))
     title = f"{_begun(name)}, {own.size} of {values.size} pixels with their own"
-    return Plot(title, "ratio", "pixels", items=(Bars("pixels", edges, counts),
-                                                 Mark("this pixel", float(values[row, col]))))
+    return Plot(title, name, "pixels", items=(Bars("pixels", edges, counts), Mark("this pixel", float(fields[name]))))
+
+
+def _flagged(stage: str, at: At, pixel: OfPixel) -> Plot | None:
+    """Pixels of the memory cell that are flagged by each source."""
+    by = _field(f"flagged by {stage}", at, pixel)
+    if by is None:
+        return None
+    masks = np.nan_to_num(by).astype(np.int64)
+    bars = (Bars(name, np.array([place + 0.6, place + 1.4]), np.array([np.count_nonzero(masks >> place & 1)]))
+            for place, name in enumerate(FLAGGED_BY))
+    return Plot(f"Flagged pixels of {stage} by source", "source", "pixels", items=tuple(bars))
 
 
 def _begun(name: str) -> str:
@@ -77,43 +101,33 @@ def _begun(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _flagged(stage: str, by: Array) -> Plot:
-    """Pixels of the memory cell that are flagged by each source."""
-    masks = by.astype(np.int64)
-    bars = (Bars(name, np.array([place + 0.6, place + 1.4]), np.array([np.count_nonzero(masks >> place & 1)]))
-            for place, name in enumerate(FLAGGED_BY))
-    return Plot(f"Flagged pixels of {stage} by source", "source", "pixels", items=tuple(bars))
-
-
 def _numbers(
-    stages: Sequence[object], maps: Mapping[str, Array], fields: Mapping[str, Array], row: int, col: int, unit: str
+    context: Context, pixel: OfPixel, fields: Mapping[str, float], unit: str | None
 ) -> Iterator[Number]:
-    at = row, col
+    def along(result: str, axis: str) -> Iterator[tuple[str, float]]:
+        """Labels and values along an axis, where there is such."""
+        if axis in context.axes:
+            yield from zip(map(str, context.axes[axis].labels), map(float, pixel.along(result, axis)), strict=False)
+
     for name in _RATIOS:
-        yield Number(name, float(fields[name][at]), "", float(fields[f"{name} error"][at]))
-    for index, stage in enumerate(stages):
-        error = {1: "ratio HG/MG error", 2: "relative gain LG error"}.get(index)
-        yield Number(f"relative gain {stage}", float(maps["relative_gain"][index][at]), "",
-                     float(fields[error][at]) if error else float("nan"))
-    for index, stage in enumerate(stages if "gain" in maps else ()):
-        yield Number(f"gain {stage}", float(maps["gain"][index][at]), "" if unit == "relative" else unit,
-                     float(fields[f"gain {stage} error"][at]))
-    for index, stage in enumerate(stages[1:]):
-        yield Number(f"shift {stage}", float(maps["shift"][index][at]), "ADU")
-    for name, value in zip(VALUES[-2:], maps["thresholds"], strict=True):
-        yield Number(name, float(value[at]), "ADU")
-    yield from (Number(name, float(fields[name][at]), "ADU") for name in GAIN_FIELDS[:4])
+        yield Number(name, fields[name], "", fields[f"{name} error"])
+    errors = (math.nan, fields["ratio HG/MG error"], fields["relative gain LG error"])
+    for (stage, value), error in zip(along("relative_gain", "gain"), errors, strict=False):
+        yield Number(f"relative gain {stage}", value, "", error)
+    for stage, value in along("gain", "gain") if unit is not None else ():
+        yield Number(f"gain {stage}", value, unit or "", fields[f"gain {stage} error"])
+    yield from (Number(f"shift {stage}", value, "ADU") for stage, value in along("shift", "shift"))
+    yield from (Number(f"threshold {name}", value, "ADU") for name, value in along("thresholds", "threshold"))
+    yield from (Number(name, fields[name], "ADU") for name in GAIN_FIELDS[:4])
 
 
-def _origins(
-    context: Context, module: int, fields: Mapping[str, Array], row: int, col: int
-) -> Iterator[str]:
+def _origins(context: Context, pixel: OfPixel, fields: Mapping[str, float]) -> Iterator[str]:
     """A sentence on each value: where it came from, and of which files."""
     for value in VALUES:
-        origin = Origin(int(fields[f"origin of {value}"][row, col]))
+        origin = Origin(int(fields[f"origin of {value}"]))
         kinds = FILES[value] if origin in (Origin.OWN, Origin.MEDIAN) else (
             (THRESHOLDS_DARK,) if origin is Origin.DARK else ())
-        files = "; ".join(text for kind in kinds if (text := _file(context, module, kind.name)))
+        files = "; ".join(text for kind in kinds if (text := _file(context, pixel.module, kind.name)))
         yield f"{_begun(value)}: {origin.label}{f', {files}' if files else ''}."
 
 

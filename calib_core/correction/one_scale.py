@@ -86,16 +86,18 @@ class Scale:
         for cell in range(slopes.data.shape[1]):
             values = slopes.data[:, cell]
             with np.errstate(divide="ignore", invalid="ignore"):
-                ratios = values[_HIGH] / values[_MEDIUM]
-                good = np.isfinite([*values, ratios]).all(axis=0) & (ratios > 0) & (values[_HIGH] > 0)
-                factor = np.where(good, ratios, np.median(ratios[good]) if good.any() else ratio)
+                quotient = values[_HIGH] / values[_MEDIUM]
+                good = np.isfinite([*values, quotient]).all(axis=0) & (quotient > 0) & (values[_HIGH] > 0)
+                usual = float(np.median(quotient[good])) if good.any() else ratio
+                factor: Array = np.where(good, quotient, usual)
                 shift = (offset.data[1, place[cell]] - values[_MEDIUM_BEGIN]) * factor + (
                     values[_HIGH_BEGIN] - offset.data[0, place[cell]])
             guessed[0, cell] = np.where(good, 0, Guess.MEDIUM)
             further = np.full(factor.shape, np.float32(low))
             if ratios is not None and of_low is not None:
                 known = _low_ratios(ratios, int(of_low[cell]), low)
-                further, guessed[0, cell] = known.values, guessed[0, cell] | np.where(known.own, 0, Guess.LOW)
+                further = known.values
+                guessed[0, cell] |= np.where(known.own, 0, Guess.LOW).astype(np.uint8)
             values[0], values[1] = factor, factor * further
             values[2], values[3] = np.where(good & adjust, shift, 0), 0
         return cls(OfSamples(slopes.data[:2], slopes.cells, why=slopes.why),
