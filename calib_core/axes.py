@@ -221,6 +221,8 @@ class Picture:
         Share of the frames behind each module's maps, 0 to 1.
     tried : Tried, optional
         What of it is a preview of other parameters.
+    frames : (2, modules) array, optional
+        Frames behind each module's maps, and those that there will be; None where they are not counted.
     """
 
     view: View
@@ -228,6 +230,7 @@ class Picture:
     maps: Mapping[Pick, Array]
     coverage: Array
     tried: Tried | None = None
+    frames: Array | None = None
 
 
 def unit_of(result: Result, at: At, axes: Mapping[str, Axis]) -> str:

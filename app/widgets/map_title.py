@@ -17,6 +17,7 @@ class MapTitle(ElidedLabel):
         self.setMargin(2)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
-    def show_map(self, title: str, unit: str) -> None:
-        """Show the title of a map with its unit."""
-        self.setText(f"{title}  [{unit}]" if unit else title)
+    def show_map(self, title: str, unit: str, frames: str = "") -> None:
+        """Show the title of a map with its unit, and the frames behind it."""
+        of_what = f"{title}  [{unit}]" if unit else title
+        self.setText(f"{of_what} · {frames}" if frames else of_what)

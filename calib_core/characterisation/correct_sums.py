@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from threading import Lock
 
 import numpy as np
@@ -123,6 +123,16 @@ class Summary(Accumulator):
         other._buffers, other._constants, other._passes = buffers, self._constants.beside(), self._passes.beside()
         return other
 
+    def pieces(self, chunk: Frames) -> Iterator[Frames]:
+        """Frames that go through the steps together.
+
+        Yields
+        ------
+        Frames
+        """
+        for which in by_cell(chunk.cell, self._together):
+            yield chunk.part(which)
+
     def update(self, name: str, chunk: Frames) -> None:
         """Correct frames, add them to the sums, and hand them over; in passes before the last, look at them.
 
@@ -133,20 +143,16 @@ class Summary(Accumulator):
         chunk : Frames
             They stay as they are.
         """
-        if not len(chunk):
-            return
         pipeline = self._constants.of(int(chunk.cell[0]))
-        for which in by_cell(chunk.cell, self._together):
-            part = chunk.part(which)
-            images = self._passes.images(pipeline, part, self._buffers.array, self._kept)
-            if images is not None:
-                self._add(images)
-                places = [self._place[cell] for cell in part.cell.tolist()]
-                codes = sum_frames(part.adc)
-                with self._locks[0]:
-                    np.add.at(self._codes, places, codes)
-            if images is not None and self._sink is not None:
-                self._sink.take(self._part, images)
+        images = self._passes.images(pipeline, chunk, self._buffers.array, self._kept)
+        if images is None:
+            return
+        self._add(images)
+        places, codes = [self._place[cell] for cell in chunk.cell.tolist()], sum_frames(chunk.adc)
+        with self._locks[0]:
+            np.add.at(self._codes, places, codes)
+        if self._sink is not None:
+            self._sink.take(self._part, images)
 
     def goes_on(self, part: Unit, number: int) -> None:
         """Take the frames of a file in a pass; those of one file after the other are all that are summed.

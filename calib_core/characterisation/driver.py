@@ -16,7 +16,7 @@ from calib_core.correction.pipeline import BoundPipeline
 from calib_core.detector import Frames
 from calib_core.io.buffers import Buffers
 
-#: Called after each chunk with the accumulator and the number of frames just added; may raise Cancelled.
+#: Called after each piece of a chunk with the accumulator and the number of frames just added; may raise Cancelled.
 Progress = Callable[[Accumulator, int], None]
 #: A piece of work, which takes the memory of who does it.
 Piece = Callable[[Buffers], None]
@@ -171,8 +171,9 @@ def _feed(
 ) -> None:
     for name in part.inputs:
         for chunk in source.chunks(part, name, which):
-            taken.update(name, context.prepared(part, chunk))
-            progress(taken, len(chunk))
+            for piece in taken.pieces(context.prepared(part, chunk)):
+                taken.update(name, piece)
+                progress(taken, len(piece))
 
 
 def _settle(accumulator: Accumulator | None, progress: Progress) -> None:

@@ -361,8 +361,12 @@ class Accumulator:
         """
         raise NotImplementedError(f"{type(self).__name__} does not go file by file")
 
+    def pieces(self, chunk: Any) -> Iterator[Any]:
+        """A chunk in pieces to be added one after the other: few enough frames to show something new often."""
+        yield chunk
+
     def update(self, name: str, chunk: Any) -> None:
-        """Add a chunk; all its memory cells belong to the unit.
+        """Add a chunk, or a piece of one; all its memory cells belong to the unit.
 
         Parameters
         ----------

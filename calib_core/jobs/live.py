@@ -49,6 +49,9 @@ class Live:
         warn: Callable[[str], None],
     ) -> None:
         self._plan, self._results, self._warn = plan, results, warn
+        #: Result that counts the frames of each entry of the axis of units, where the method has one.
+        self._counted = next((one.name for one in plan.results if one.role == "count" and not one.pixels
+                              and one.over == (plan.method.split,)), None)
         self._view: View | None = None
         self._trouble = ""
         self._partial: dict[int | None, _Partial] = {}
@@ -173,15 +176,16 @@ class Live:
     def _compose(self, view: View, partial: Mapping[int | None, _Partial]) -> Picture:
         modules = tuple(m for m in self._plan.modules if m is not None and _of(view, m))
         maps = {pick: self._blank(result, len(modules)) for pick, result in self._picked(view).items()}
-        coverage = np.zeros(len(modules))
+        coverage, frames = np.zeros(len(modules)), np.zeros((2, len(modules)), np.int64)
         for i, module in enumerate(modules):
             try:
                 coverage[i] = self._fill(i, module, view, maps, partial.get(module))
+                frames[:, i] = self._frames(module, view, partial.get(module))
             except CalibrationError as error:  # the others are there
                 self._tell(str(error))
         for array in maps.values():
             array.setflags(write=False)
-        return Picture(view, modules, maps, coverage)
+        return Picture(view, modules, maps, coverage, frames=frames if self._counted else None)
 
     def _picked(self, view: View) -> dict[Pick, Result]:
         """Results of images that the view wants, or all that are offered."""
@@ -209,6 +213,19 @@ class Live:
             if pick.result in partial.maps:
                 out[i] = self._of_pick(partial, pick)
         return partial.share
+
+    def _frames(self, module: int, view: View, partial: _Partial | None) -> tuple[int, int]:
+        """Frames behind the maps of a module, and those that there will be; 0 where they are not counted."""
+        if self._counted is None:
+            return 0, 0
+        index, at = self._index(view), {axis: self._along(view, axis) for axis in self._plan.context.axes}
+        frames = self._plan.frames.get((module, self._plan.key_at(at)))
+        whole = 0 if frames is None else frames.frames_per_cell.get(self._plan.cell_at(at), 0)
+        done = int(self._results[module].values(self._counted)[index])
+        counted = None if partial is None else partial.numbers.get(self._counted)
+        if not done and partial is not None and counted is not None and self._is_at(view, partial.at):
+            done = int(counted[partial.block.index(index)])
+        return done, whole
 
     def _of_pick(self, partial: _Partial, pick: Pick) -> Array:
         """Image of a pick in a snapshot, whose arrays begin with those axes that its place leaves open."""

@@ -88,7 +88,9 @@ def test_a_run_is_corrected_in_the_window(name, open_window, lit, tmp_path, qtbo
     [mean] = [one for one in window.session.results if one.name == "mean"]
     assert mean.unit == unit == "keV"
     names = [window.maps.views[slot]._title.text() for slot in range(4)]
-    assert names[0] == "Mean corrected  [keV]"
+    assert names[0] == f"Mean corrected  [keV] · {mine.sum()} of {mine.sum()} frames"
+    assert names[1:] == [f"{name} · {mine.sum()} of {mine.sum()} frames" for name in (
+        "Deviation  [keV]", "Mask", "Share of HG" if family == "AGIPD" else "Share of G0")]
     over_cells(window, qtbot, light, source, path)
     assert {one.what for one in job.board.outputs} == {"corrected file", "record"}
 

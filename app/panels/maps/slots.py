@@ -79,6 +79,15 @@ def choices(results: Sequence[Result], axes: Mapping[str, Axis]) -> tuple[Choice
     )
 
 
+def frames_behind(picture: Picture) -> str:
+    """Such as “120 of 400 frames”, “0–120 of 400 frames” of modules that differ; empty where they are not counted."""
+    if picture.frames is None or not picture.frames.size:
+        return ""
+    done, whole = (f"{least:,}" if least == most else f"{least:,}–{most:,}"
+                   for least, most in zip(picture.frames.min(axis=1), picture.frames.max(axis=1), strict=True))
+    return f"{done} of {whole} frame{'' if whole == '1' else 's'}"
+
+
 def flags_of(picture: Picture, shown: Shown) -> npt.NDArray[np.uint32] | None:
     """Bad-pixel flags (modules, slow_scan, fast_scan) in a picture of what is shown, None where there are none."""
     return None if shown.flags is None else picture.maps.get(Pick(shown.flags.name))

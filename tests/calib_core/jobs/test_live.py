@@ -13,18 +13,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calib_core.axes import Pick, Picture, View
+from calib_core.axes import Pick, Picture, Result, View
 from calib_core.characterisation.inputs import Arranged, Input
 from calib_core.characterisation.unit import Accumulator, Maps, Unit
+from calib_core.detector import DetectorType
 from calib_core.errors import OutputFailed
 from calib_core.jobs.job import Job
 from calib_core.jobs.live import Live
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.results import Results
+from calib_core.jobs.sources import Source
 from calib_core.jobs.survey import survey
 from calib_core.simulate import default_settings, simulate
 
-from .tiny import plan_of, results_of
+from .tiny import Tiny, plan_of, results_of
 
 MEAN, FLAGS = Pick("mean"), Pick("flags")
 TRUTH = np.arange(36.0).reshape(2, 3, 2, 3)
@@ -141,6 +143,43 @@ def test_numbers_of_a_running_unit_are_those_of_its_whole_block(
     np.testing.assert_array_equal(live.values("spread", 5), [5, 2, 3])
     np.testing.assert_array_equal(results[5].values("spread"), [5, np.nan, np.nan])  # they are not kept
     live.stop()
+
+
+class Counting(Tiny):
+    """Counts the frames of each memory cell."""
+
+    def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
+        return (*super().results(kind), Result("frames", "Frames", "frames", "i8", "Frames", over=("cell",),
+                                               pixels=False, role="count"))
+
+
+def test_frames_behind_a_picture_and_those_that_there_will_be(plan: Plan, tmp_path: Path) -> None:
+    """Of a module that is finished, of one on its way, and of one of which there is nothing."""
+    class Some(Half):
+        def numbers(self) -> Maps:
+            return {"frames": np.array([7, 10])}
+
+    frames = {(3, "high"): 20, (5, "high"): 18, (6, "high"): 20}
+    source = Source({key: SimpleNamespace(frames_per_cell={0: 3, 4: n, 8: n})  # type: ignore[misc]
+                     for key, n in frames.items()}, {}, {}, 1 << 20)
+    method = Counting()
+    arranged = {key: replace(one, run=SimpleNamespace()) for key, one in plan.context.arranged.items()}
+    context = replace(plan.context, arranged=arranged)
+    counting = replace(plan, context=context, method=method, results=method.results(None), source=source,
+                       modules=(3, 5, 6))
+    results = {module: results_of(counting, tmp_path) for module in (3, 5, 6)}
+    results[3].write({"gain": 0, "cell": 1}, {"mean": np.ones((2, 3))})
+    results[3].write({"cell": 1}, {"frames": np.array(19)})  # one was no frame
+    pictures: list[Picture] = []
+    live = Live(counting, results, pictures.append, lambda text: None)
+    live.look_at(View({"cell": 1}, picks=(MEAN,)))
+    live.offer(Unit(0, 5, ("high",), (1, 2), 18), Some())
+    live.stop()
+    found = pictures[-1].frames
+    assert found is not None
+    np.testing.assert_array_equal(found, [[19, 7, 0], [20, 18, 20]])
+    for one in results.values():
+        one.close()
 
 
 def test_snapshots_that_take_long_are_few(
