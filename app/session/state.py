@@ -36,7 +36,7 @@ class SavedState(BaseModel):
     recent : tuple of str
         Texts that open recent runs again, newest first.
     shown, compared : tuple of Path
-        Files of the constants that were looked at, and of those that they were compared with.
+        Files of the results that were looked at, and of those that they were compared with.
     root : Path, optional
         Folder above all instruments.
     layout : str

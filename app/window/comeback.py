@@ -13,9 +13,7 @@ from app.session.state import SavedState
 from app.window import theme
 from app.window.layouts import LAYOUTS
 from calib_core.jobs.survey import Survey
-from calib_core.subjects.base import Subject
-from calib_core.subjects.constants import ConstantsSubject
-from calib_core.subjects.job import JobSubject
+from calib_core.subjects.on_disk import lasting
 
 if TYPE_CHECKING:
     from app.window.main_window import MainWindow
@@ -56,7 +54,7 @@ class Comeback(QObject):
 
     def _own_state(self) -> dict[str, Any]:
         window, found = self._window, self.keeper.found
-        shown, compared = ([_constants_of(subject) for subject in window.sources.subjects] + [(), ()])[:2]
+        shown, compared = ([lasting(subject) for subject in window.sources.subjects] + [(), ()])[:2]
         kept = {"shown": tuple(shown), "compared": tuple(compared)} if window.sources.a is not None else {
             "shown": found.shown, "compared": found.compared}
         return {
@@ -127,13 +125,6 @@ class Comeback(QObject):
             if folder != self._first_folder:  # somebody has asked for it since the start
                 spec = spec.model_copy(update={"out_folder": folder})
             self._window.form.show_spec(spec)
-
-
-def _constants_of(subject: Subject) -> tuple[Path, ...]:
-    """Files that can be opened again as constants; neither corrected frames nor a preview are."""
-    if isinstance(subject, JobSubject):
-        return tuple(one.path for one in subject.job.board.outputs if one.what == "constant")
-    return tuple(subject.files) if isinstance(subject, ConstantsSubject) else ()
 
 
 def _text(state: QByteArray) -> str:

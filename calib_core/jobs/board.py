@@ -61,6 +61,10 @@ class Written:
     bytes: int
 
 
+#: States of a file that is written while the job reads.
+WAITING, WRITING, WRITTEN, THERE, LEFT = "waiting", "being written", "written", "there already", "not written"
+
+
 @dataclass(frozen=True)
 class FileProgress:
     """A file that is written while the job reads: its name, the share of its frames that is done, and its state.
@@ -72,6 +76,11 @@ class FileProgress:
     done: float
     state: str
     raw: Path
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is on the disk under its name."""
+        return self.state in (WRITTEN, THERE)
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,11 @@ class Board:
     same_as: Path | None = None
     modules: tuple[ModuleFound, ...] = ()
     files: tuple[FileProgress, ...] = ()
+
+    @property
+    def whole(self) -> tuple[str, ...]:
+        """Names of the files that are whole."""
+        return tuple(one.name for one in self.files if one.is_whole)
 
     @property
     def outcome(self) -> str:

@@ -6,10 +6,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from calib_core.jobs.board import FileProgress
+from calib_core.jobs.board import LEFT, THERE, WAITING, WRITING, WRITTEN, FileProgress
 from calib_core.jobs.plan import Plan
-
-WAITING, WRITING, WRITTEN, THERE, LEFT = "waiting", "being written", "written", "there already", "not written"
 
 
 @dataclass

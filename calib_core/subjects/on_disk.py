@@ -11,6 +11,7 @@ from calib_core.io.locate import holds_corrected, holds_run
 from calib_core.subjects.base import Subject
 from calib_core.subjects.constants import ConstantSet, ConstantsSubject, find_sets, holds_constants
 from calib_core.subjects.corrected import CorrectedSet, CorrectedSubject, find_corrected
+from calib_core.subjects.job import JobSubject
 from calib_core.subjects.selected import SelectedSet, SelectedSubject, holds_selection, read_selection
 
 #: Results that belong together; all have an identifier, a title and notes.
@@ -76,6 +77,25 @@ def opened(found: Found) -> Subject:
     if isinstance(found, SelectedSet):
         return SelectedSubject(found)
     return CorrectedSubject(found) if isinstance(found, CorrectedSet) else ConstantsSubject(found)
+
+
+def lasting(subject: Subject) -> tuple[Path, ...]:
+    """Files as which a subject can be opened again, by :func:`find_on_disk`.
+
+    Parameters
+    ----------
+    subject : Subject
+
+    Returns
+    -------
+    tuple of Path
+        Of a job its constants, else its corrected files as far as they are whole; none of a preview or a pair.
+    """
+    if isinstance(subject, JobSubject):
+        board = subject.job.board
+        constants = tuple(one.path for one in board.outputs if one.what == "constant")
+        return constants or tuple(subject.job.spec.out_folder / name for name in board.whole)
+    return tuple(subject.files) if isinstance(subject, ConstantsSubject | CorrectedSubject | SelectedSubject) else ()
 
 
 def are_results(paths: Sequence[Path]) -> bool:

@@ -20,7 +20,6 @@ from app.running.jobs_model import JobsModel, job_label
 from app.widgets.plain import PlainLabel
 from app.widgets.progress_cell import ProgressDelegate
 from calib_core.jobs.board import Board, FileProgress
-from calib_core.jobs.file_states import THERE, WRITTEN
 from calib_core.jobs.job import Job
 
 HINT = "Corrected files are listed here while a correction writes them."
@@ -75,14 +74,14 @@ class FilesPanel(QWidget):
         """Files that are whole."""
         if self._job is None:
             return ()
-        return tuple(self._job.spec.out_folder / one.name for one in self._files if one.state in (THERE, WRITTEN))
+        return tuple(self._job.spec.out_folder / one.name for one in self._files if one.is_whole)
 
     def _take(self, job: Job, board: Board) -> None:
         """Show the files of the job that was started last."""
         if not board.files or (self._job is not None and job.created < self._job.created):
             return
         self._job = job
-        whole = sum(one.state in (THERE, WRITTEN) for one in board.files)
+        whole = len(board.whole)
         self.open_button.setEnabled(board.state.ended and whole > 0)
         self.heading.setText(f"{job_label(job)}: {whole} of {len(board.files)} files are whole")
         if board.files != self._files:

@@ -62,7 +62,7 @@ class ResultsOpener(QObject):
         self._background.run(_WORK, both, self._show_again, lambda error: self._session.say("WARN", str(error)))
 
     def put_in_place_of(self, source: Source, files: Sequence[Path]) -> None:
-        """Let a source go and offer the constants that it has written instead; without any it is let go alone."""
+        """Let a source go and offer the files that it has written instead; without any it is let go alone."""
         def exchange(found: tuple[Found, ...]) -> None:
             if source in self._sources.entries:
                 self._sources.exchange(source, _source(found[0]))
@@ -70,7 +70,7 @@ class ResultsOpener(QObject):
         def remove(error: Exception) -> None:
             if source in self._sources.entries:
                 self._sources.remove(source)
-            self._session.say("WARN", f"Its maps are gone, since its constants cannot be opened. {error}")
+            self._session.say("WARN", f"Its maps are gone, since its files cannot be opened. {error}")
 
         if files:
             name = f"{_WORK} in place of {id(source)}"  # several may be removed at once

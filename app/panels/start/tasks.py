@@ -45,6 +45,7 @@ from calib_core.jobs.outputs import told
 from calib_core.jobs.summary import summary_of
 from calib_core.plain_text import shown
 from calib_core.subjects.job import JobSubject
+from calib_core.subjects.on_disk import lasting
 
 #: Icon and tone of each state, and of a job that warned of something; the word is in the tool tip.
 _LOOKS = {
@@ -87,11 +88,11 @@ class TaskPanel(QWidget):
             job.cancel()
 
     def remove(self, job: Job | None) -> None:
-        """Remove a job that has ended; its constants stay, and are looked at in its place."""
+        """Remove a job that has ended; its files stay, and are looked at in its place."""
         source = self._source_of(job)
         if job is None or source is None or not job.board.state.ended:
             return
-        files = tuple(one.path for one in job.board.outputs if one.what == "constant")
+        files = lasting(source.subject) if source.subject is not None else ()
         stay = f"; its {told(job.board.outputs)} stay in {job.spec.out_folder}" if job.board.outputs else ""
         self._session.say("INFO", f"{job_label(job)} is removed from the list{stay}.")
         self.removal_wanted.emit(source, files)
