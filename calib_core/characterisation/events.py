@@ -34,7 +34,8 @@ def result(kind: DetectorType | None) -> Result:
         or too large, NaN where there is none.
     """
     words = ("Events by class: codes 100 to 400 have one to four samples, 1000 another shape or lies at an edge, "
-             "1001 lies beside flagged samples, 1002 is too large. Shares are per cent of those without the last two")
+             "1001 lies beside flagged samples, 1002 is too large. Below split_events_counted_above none is counted; "
+             "it is half of the photon energy, where that is given. Shares are per cent of those without the last two")
     expected = "" if kind is None or kind.events is None else f"; expected: {kind.events.source}"
     return Result("events", "Events, shares in %", "", _COLUMNS, words + expected, over=(), pixels=False)
 
@@ -123,10 +124,12 @@ class ByChance(Check):
         primary, pixels = self._step.primary, context.detector.pixels
         expected = pixels * math.erfc(primary / math.sqrt(2)) / 2
         frames = int(finished.values("frames").sum())
-        if expected > 1 and frames and not self._step.counted_above:
+        steps = (one.step for one in context.before[module].steps)
+        counted_above = next((one.counted_above for one in steps if isinstance(one, SplitEvents)), None)
+        if expected > 1 and frames and not counted_above:
             found = int(finished.values("events")["events"][_COUNTED].sum()) / frames
             yield Remark(
                 self.text.kind, module, "", expected, 1.0, "events",
                 f"Module {module}: above {primary:g} σ noise alone makes {expected:.0f} events in a frame of "
-                f"{pixels:,} pixels, and {found:,.0f} are found; --split-events-counted-above counts only those with "
-                "a larger sum, half of a photon for example.")
+                f"{pixels:,} pixels, and {found:,.0f} are found; with --absolute-gain-photon-energy only those "
+                "above half of a photon are counted, with --split-events-counted-above those with a larger sum.")

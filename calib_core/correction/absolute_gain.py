@@ -70,6 +70,18 @@ class AbsoluteGain(Step):
         factor = np.full((1, 1), (energy or given or 0.0) / peak / (self.photon_energy or 1.0), np.float32)
         return Bound(self, {GAIN_MAP.name: KnownConstant(factor, found.why)}, kind)
 
+    def photon(self, given: Given) -> float | None:
+        """What a photon is before this step, ADU; None where its energy is not given.
+
+        Parameters
+        ----------
+        given : mapping
+            Of the bound step.
+        """
+        factor = given[GAIN_MAP.name]
+        assert isinstance(factor, KnownConstant)
+        return 1 / float(factor.data[0, 0]) if self.photon_energy else None
+
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
         """Multiply; nothing is found on the way.
 

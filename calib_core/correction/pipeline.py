@@ -247,4 +247,4 @@ class Pipeline:
                     raise
                 skipped.append(Skipped(step.title, str(error)))
         skipped += [part for one in bound for part in one.left_out]
-        return BoundPipeline(tuple(bound), tuple(skipped), kind)
+        return BoundPipeline(tuple(one.step.following(one, bound) for one in bound), tuple(skipped), kind)

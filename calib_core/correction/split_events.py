@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from typing import ClassVar
@@ -10,6 +11,7 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.constants.constant import ADU_PER_CLASS, CLASS_THRESHOLDS, GAIN_MAP, NOISE, ConstantKind
+from calib_core.correction.absolute_gain import AbsoluteGain
 from calib_core.correction.bound_constant import BoundConstant, Constants, Given, KnownConstant
 from calib_core.correction.gain_map import GainMap, WithAttributes
 from calib_core.correction.images import Images
@@ -45,8 +47,8 @@ class SplitEvents(Step):
     use_when: ClassVar[str] = "Single photons are far apart: fewer than about one in a hundred pixels."
     caution: ClassVar[str] = (
         "What a photon left below the secondary threshold is lost; each class has its own gain. Noise alone makes "
-        "N · P(> n σ) events in a frame of N pixels: 33 of 1024 × 1024 at 4 σ, 0.3 at 5 σ. They are told, and "
-        "counted unless counted_above leaves them out.")
+        "N · P(> n σ) events in a frame of N pixels: 33 of 1024 × 1024 at 4 σ, 0.3 at 5 σ. They are not counted "
+        "where the energy of a photon is given; else they are told.")
 
     primary: float = knob(7.0, ge=1, le=1000, unit="σ", help="The largest sample of an event is above this")
     secondary: float = knob(5.0, ge=0, le=1000, unit="σ", help="Other samples of an event are above this, or "
@@ -55,8 +57,9 @@ class SplitEvents(Step):
     class_gain: bool = knob(True, help="Bring sums of all classes onto the scale of those of one sample, where the "
                             "gain map tells their peaks")
     strict_quads: bool = knob(False, help="Of four samples the one at the corner must be the smallest")
-    counted_above: float = knob(0.0, ge=0, le=1e9, unit="ADU", help="Events of a smaller sum are not counted in the "
-                                "shares of classes; half of a photon leaves noise out")
+    counted_above: float | None = knob(None, ge=0, le=1e9, unit="ADU", help="Events of a smaller sum are not counted "
+                                       "in the shares of classes, since noise makes such. Half of a photon unless "
+                                       "given, where absolute_gain_photon_energy tells its energy; 0 counts all")
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
         """Take the noise, and the gain of each class from the gain map.
@@ -100,6 +103,20 @@ class SplitEvents(Step):
                           f"and {own[1]:g} σ")
         return np.asarray(peaks[0] / peaks, np.float32), ""
 
+    def following(self, own: Bound, others: Sequence[Bound]) -> Bound:
+        """Count events above half of a photon, where its energy is given and nothing else was said.
+
+        Parameters
+        ----------
+        own : Bound
+        others : sequence of Bound
+            All steps with their constants.
+        """
+        photon = next((one.step.photon(one.given) for one in others if isinstance(one.step, AbsoluteGain)), None)
+        if self.counted_above is not None or photon is None:
+            return own
+        return replace(own, step=self.model_copy(update={"counted_above": photon / 2}))
+
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
         """Put sums of events in place of the samples.
 
@@ -125,7 +142,7 @@ class SplitEvents(Step):
         first, second = (np.ascontiguousarray(sigma * noise, np.float32) for sigma in sigmas)
         found, images.values, images.found[COUNTS] = split_events.classify(
             images.values, bad, first, second, self.largest, codes(), kind.asic_shape, self.strict_quads,
-            self.counted_above)
+            self.counted_above or 0.0)
         images.found[self.word] = found
         if GAIN_MAP.name in given:
             of_class = np.append(np.float32(1), given[GAIN_MAP.name].of(images))

@@ -217,6 +217,17 @@ class Step(Part):
         """Steps of which the data decide, by their names; none where the operator has decided."""
         return {}
 
+    def following(self, own: Bound, others: Sequence[Bound]) -> Bound:
+        """The step with its constants once those of all steps are known; as it is, unless it follows from others.
+
+        Parameters
+        ----------
+        own : Bound
+        others : sequence of Bound
+            All steps that are done, in their order.
+        """
+        return own
+
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
         """Take the constants that are there.
 

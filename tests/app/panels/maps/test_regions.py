@@ -13,6 +13,8 @@ from PyQt6.QtCore import QEvent, QPointF, Qt
 from PyQt6.QtGui import QImage, QMouseEvent
 from PyQt6.QtWidgets import QApplication
 
+from app.panels.deliver.export import Extent
+
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 
 
@@ -193,7 +195,7 @@ def test_files_have_the_region(stacked, fake_job, qtbot, tmp_path):
     chosen = mark_rectangle(stacked, qtbot)
     export, paths = stacked.export.presenter, {}
     for name, call in (("table.csv", export.statistics), ("map.png", export.picture),
-                       ("maps.h5", lambda path: export.selection(path, True, False))):
+                       ("maps.h5", lambda path: export.selection(path, Extent(modules=True)))):
         with qtbot.waitSignal(export.said) as said:
             call(tmp_path / name)
         assert said.args[0] == "INFO", said.args
@@ -206,9 +208,11 @@ def test_files_have_the_region(stacked, fake_job, qtbot, tmp_path):
     values, flags = fake_job.map_values("offset", 0, 0)[1][chosen], fake_job._flags[1][chosen]
     assert float(marked[0]["median"]) == pytest.approx(np.median(values[flags == 0]))
     with h5py.File(paths["maps.h5"]) as file:
-        masks = file["region"][()]
-        assert masks[1][chosen].all()
-        assert masks.sum() == 3000
+        data = file["/1/region_of_interest/data"]
+        (top, left), (bottom, right) = data.attrs["start"], data.attrs["stop"]
+        assert np.s_[top:bottom, left:right] == chosen
+        assert data[()].all()
+        assert "region_of_interest" not in file["0"]
     assert QImage(str(paths["map.png"])).width() > 500
 
 
