@@ -35,7 +35,7 @@ def result(kind: DetectorType | None) -> Result:
     """
     words = ("Events by class: codes 100 to 400 have one to four samples, 1000 another shape or lies at an edge, "
              "1001 lies beside flagged samples, 1002 is too large. Below split_events_counted_above none is counted; "
-             "it is half of the photon energy, where that is given. Shares are per cent of those without the last two")
+             "it is half of the photon energy where it is given. Shares are per cent of those without the last two")
     expected = "" if kind is None or kind.events is None else f"; expected: {kind.events.source}"
     return Result("events", "Events, shares in %", "", _COLUMNS, words + expected, over=(), pixels=False)
 
