@@ -20,10 +20,18 @@ class FrameChoice(TrainSelection):
     train_ids: str = knob("", help="Trains that are used, such as 1600000010-1600000050,1600000061; all unless given")
     pulses: str = knob("", help="Frames of each train that are used, counted from 0: first:last:step, the last left "
                                 "out; all unless given")
-    lit_frames: Literal["off", "device"] = knob("off", help="Frames of each train that are used by their light. "
-        "off: all. device: those of which a device of the run tells that they had light")
+    lit_frames: Literal["off", "device", "offline", "auto"] = knob("off", help="Frames of each train that are used "
+        "by their light. off: all. device: those of which a device of the run tells that they had light. offline: "
+        "those that had a pulse by the X-ray gas monitor. auto: by the device where the run has one, else offline")
     lit_frames_device: str = knob("", expert=True, help="Device that tells which frames had light, where the run has "
                                                         "several")
+
+    xgm_device: str = knob("", help="X-ray gas monitor that tells the energies of pulses, such as "
+                                    "SA1_XTD2_XGM/DOOCS/MAIN")
+    energy_threshold: float | None = knob(None, ge=0, le=1e6, unit="µJ", help="Lowest energy of the pulse of a frame "
+                                          "that is used, by the X-ray gas monitor; all unless given")
+    super_selection: Literal["off", "final"] = knob("off", expert=True, help="Which memory cells are used. off: in "
+        "each train those with light, or enough of it. final: those that have it in any train, in all trains")
 
     @field_validator("train_ids")
     @classmethod
@@ -40,8 +48,9 @@ class FrameChoice(TrainSelection):
     def frame_selection(self) -> FrameSelection:
         """Trains and pulses that are used."""
         return replace(super().frame_selection(), trains=parse_ranges(self.train_ids),
-                       pulses=parse_steps(self.pulses), lit=self.lit_frames != "off",
-                       lit_device=self.lit_frames_device)
+                       pulses=parse_steps(self.pulses), lit=self.lit_frames, lit_device=self.lit_frames_device,
+                       xgm=self.xgm_device, least_energy=self.energy_threshold,
+                       whole_run=self.super_selection == "final")
 
     def check_light(self, kind: DetectorType) -> None:
         """Refuse lit frames of a type of which nothing tells them, with BadParameter.
@@ -50,6 +59,10 @@ class FrameChoice(TrainSelection):
         ----------
         kind : DetectorType
         """
-        if self.lit_frames != "off" and not kind.lit_device:
+        if not self.xgm_device and (self.energy_threshold is not None or self.lit_frames == "offline"):
+            name = "energy_threshold" if self.energy_threshold is not None else "lit_frames"
+            raise BadParameter(f"{name} = {getattr(self, name)!r} is not allowed without a monitor that tells "
+                               "energies; name it with xgm_device.")
+        if self.lit_frames == "device" and not kind.lit_device:
             raise BadParameter(f"lit_frames = {self.lit_frames!r} is not allowed; no device tells which frames of "
                                f"{kind.title} had light.")

@@ -82,10 +82,17 @@ class FrameSelection:
         Whether trains without confirmed train id are used.
     trains : tuple of (int, int)
         First and last id of trains of which others are left out; none where all are used.
-    lit : bool
-        Whether frames are left out of which a device of the run tells that they had no light.
+    lit : str
+        Whether frames without light are left out: ``off``; ``device``, those of which a device of the run tells it;
+        ``offline``, those whose pulse has no energy; ``auto``, by the device where there is one, else by energies.
     lit_device : str
-        Its name; empty takes the only one.
+        Name of the device; empty takes the only one.
+    xgm : str
+        Name of the monitor that tells the energies of pulses; empty for none.
+    least_energy : float, optional
+        Of the pulse of a frame that is used, µJ; None takes all.
+    whole_run : bool
+        Whether a memory cell that has light, or enough of it, in one train is used in all.
     pulses : (int, int or None, int)
         Frames of each train that are used, by their place in it: the first, that at which they end, and the step.
     part, parts : int
@@ -110,8 +117,11 @@ class FrameSelection:
     drop_last: int = 0
     trains: tuple[tuple[int, int], ...] = ()
     pulses: Steps = ALL
-    lit: bool = False
+    lit: str = "off"
     lit_device: str = ""
+    xgm: str = ""
+    least_energy: float | None = None
+    whole_run: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.part < self.parts:

@@ -25,10 +25,11 @@ from calib_core.io.datasets import find, read_all
 from calib_core.io.files import HDF5_ERRORS, RunFile, open_run_files
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.inventory import Problem, RunInventory
-from calib_core.io.lit_frames import only_lit
+from calib_core.io.lit_frames import by_light
 from calib_core.io.locate import label
 from calib_core.io.loss import FileTrains, Loss, control_trains, lost_trains
 from calib_core.io.module_index import ModuleIndex, index_module
+from calib_core.io.pulse_energies import has_energies
 from calib_core.io.stocktaking import take_stock
 
 _FIRST_LIGHT = datetime(2017, 1, 1, tzinfo=UTC)
@@ -205,6 +206,13 @@ class Run:
                 self._indexes[key] = index_module(detector.type, module, self.files, parts)
             return self._indexes[key]
 
+    def lacks(self, selection: FrameSelection) -> str:
+        """Sentence on a monitor of energies that is asked for and is not in the run; empty where all is there."""
+        if not selection.xgm or has_energies(self.files, selection.xgm):
+            return ""
+        return (f"Run {self.label} has no energies of {selection.xgm}; no frame is left out for the energy of its "
+                "pulse, or because there was none.")
+
     def frames(self, detector: Detector, module: Module, selection: FrameSelection) -> ModuleFrames:
         """Frames of one module.
 
@@ -217,8 +225,7 @@ class Run:
         with self._lock:
             index = without_strays(detector.type, self.index(detector, module, selection.parts),
                                    selection.cells_in_use)
-            if selection.lit:
-                index = only_lit(index, self.label, self.files, detector.type.lit_device, selection.lit_device)
+            index = by_light(index, detector.type, self.label, self.files, selection)
             make = FramesOfAllStages if selection.together else ModuleFrames
             return make(self.label, detector.type, index, selection, self.loss(detector, module, selection))
 

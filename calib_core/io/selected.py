@@ -45,7 +45,7 @@ def selected(index: ModuleIndex, selection: FrameSelection, kind: DetectorType) 
         if kind.raw.frames_per_entry:
             raise BadParameter(f"Pulses cannot be chosen of {kind.title}: a row of its files has all memory cells of "
                                "a train. Leave --pulses out.")
-        index = index.left_out(~_at(_pulses(index), selection.pulses), "of pulses that are not wanted")
+        index = index.left_out(~_at(places_in_train(index), selection.pulses), "of pulses that are not wanted")
     trains = np.unique(index.train)
     stop = None if selection.max_trains is None else selection.skip_first + selection.max_trains
     place = np.searchsorted(trains, index.train)
@@ -62,7 +62,7 @@ def _among(train: npt.NDArray[np.uint64], wanted: Sequence[tuple[int, int]]) -> 
     return found
 
 
-def _pulses(index: ModuleIndex) -> npt.NDArray[np.int64]:
+def places_in_train(index: ModuleIndex) -> npt.NDArray[np.int64]:
     """Place of each frame among the rows of its train, those that cannot be used among them where files tell."""
     place = np.zeros(len(index.row), np.int64)
     for number, part in enumerate(index.parts):

@@ -70,17 +70,34 @@ def frames_of_part(kind: DetectorType, index: ModuleIndex, part: int) -> Sequenc
     mine, of = index.part == part, index.parts[part]
     per_row = of.pixels.shape[1] if kind.raw.frames_per_entry else 1
     train, rows = index.train[mine], index.row[mine]
-    pulses = None if kind.raw.pulse is None else _numbers(index, part, kind.raw.pulse, rows, 1)
+    pulses = None if kind.raw.pulse is None else numbers_beside(index, part, kind.raw.pulse, rows, 1)
     entries = rows[np.unique(train, return_index=True)[1]] if kind.raw.frames_per_entry else rows
-    copied = {key: _numbers(index, part, key, entries, per_row) for key in kind.raw.copied}
+    copied = {key: numbers_beside(index, part, key, entries, per_row) for key in kind.raw.copied}
     return SequenceFrames(
         of.file, train, index.cell[mine], index.slot[mine], per_row,
         None if pulses is None else pulses.astype(np.uint64),
         {key: values for key, values in copied.items() if values is not None}, _cell_type(kind, index, part))
 
 
-def _numbers(index: ModuleIndex, part: int, key: str, rows: Array, per_row: int) -> Array | None:
-    """Numbers beside the pixels, (rows · per_row,); None where the file has none for each."""
+def numbers_beside(index: ModuleIndex, part: int, key: str, rows: Array, per_row: int) -> Array | None:
+    """Numbers beside the pixels of some rows of a file.
+
+    Parameters
+    ----------
+    index : ModuleIndex
+    part : int
+        Number of the file among those of the index.
+    key : str
+        Of the numbers, within the source of the module.
+    rows : (n,) int64
+    per_row : int
+        Numbers that a row has.
+
+    Returns
+    -------
+    (n · per_row,) array or None
+        None where the file has none for each.
+    """
     if not len(rows):
         return None
     found = first_rows(index.parts[part].file, _path(index, key), int(rows.max()) + 1)

@@ -29,7 +29,7 @@ from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import MOST_PARTS, JobSpec
 from calib_core.jobs.step_constants import Before, bind_before
 from calib_core.jobs.survey import Survey, assign, cells_in_use, check_strays, choose_detector
-from calib_core.jobs.wanted_trains import trains_not_there
+from calib_core.jobs.wanted_trains import devices_not_there, trains_not_there
 from calib_core.store.constants import check_name
 
 #: Blocks that a run is cut into at least, where it has so many memory cells: fewer leave threads without work.
@@ -278,7 +278,8 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
         method.outputs(kind), found.condition, (), source, spec.threads or usable_processors(),
         room_of(spec.memory_mb << 20, source.index_bytes), left_out,
         (*_notes(spec, found, left_out), *absent, *trains_not_there(method.frame_selection(), frames.values()),
-         *unsure, *_of_time(spec, runs, method.outputs(kind)), *before.told, *source.fewer_parts(spec.parts)),
+         *devices_not_there(method.frame_selection(), opened.values()), *unsure,
+         *_of_time(spec, runs, method.outputs(kind)), *before.told, *source.fewer_parts(spec.parts)),
         before,
     ))
 

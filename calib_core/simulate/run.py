@@ -31,6 +31,8 @@ Progress = Callable[[float], None]
 
 _FIRST_TRAIN = 2_000_000_000
 _PAUSE = timedelta(minutes=1)
+#: Aggregator of devices beside the detector.
+_DEVICES = "DA09"
 #: Distinguish the random choices of a run.
 _LOST, _SUSPECT, _VETO, _SHORT = range(20, 24)
 
@@ -204,6 +206,7 @@ def _write(
     try:
         for run in runs:
             _write_control(settings, run)
+            _write_devices(settings, scene, run, order)
         with ThreadPoolExecutor(max_workers=threads) as pool:
             pending = [pool.submit(work, modules) for modules in _of_one_file(settings)]
             try:
@@ -235,6 +238,22 @@ def _write_control(settings: Settings, run: PlannedRun) -> None:
         with ExdfFile(path, trains, _header(settings, run, sequence, trains)) as file:
             for source, keys in sources.items():
                 file.control(source, keys)
+
+
+def _write_devices(settings: Settings, scene: Scene, run: PlannedRun, order: Array) -> None:
+    """Files of devices beside the detector, where the scene has any."""
+    for sequence, part in _sequences(settings, len(run.trains)):
+        trains = run.trains.select(part)
+        sources = scene.devices(settings, trains.ids, np.arange(len(order)))
+        if not sources:
+            return
+        path = run.file(_DEVICES, sequence)
+        with ExdfFile(path, trains, _header(settings, run, sequence, trains)) as file:
+            for source, keys in sources.items():
+                for group in sorted({key.split(".")[0] for key in keys}):
+                    file.instrument(source, group, np.ones(len(trains), np.uint64))
+                for key, values in keys.items():
+                    file.column(source, key, values)
 
 
 def _of_one_file(settings: Settings) -> list[list[int]]:

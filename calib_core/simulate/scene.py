@@ -66,6 +66,26 @@ class Scene(Knobs):
         settings : Settings
         """
 
+    def devices(
+        self, settings: Settings, trains: npt.NDArray[np.uint64], slots: npt.NDArray[np.int64],
+    ) -> Mapping[str, Mapping[str, Array]]:
+        """What other devices record beside the detector, a row in each train.
+
+        Parameters
+        ----------
+        settings : Settings
+        trains : (n,) uint64
+            Their ids.
+        slots : (pulses,) int64
+            Numbers of the pulses in a train that the detector may have a frame of.
+
+        Returns
+        -------
+        mapping
+            By fast source, arrays (n, …) by key; nothing unless a scene has any.
+        """
+        return {}
+
     @abstractmethod
     def source(
         self, settings: Settings, truth: ModuleTruth, part: int, cells: npt.NDArray[np.int64],

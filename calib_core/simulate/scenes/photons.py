@@ -7,7 +7,7 @@ its stage. What the runs were made of comes back from :meth:`Photons.truth_of`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Literal
 
@@ -20,7 +20,7 @@ from calib_core.simulate.common_mode import frame_key
 from calib_core.simulate.frames import Frame
 from calib_core.simulate.light import poisson_numbers, shared_photons
 from calib_core.simulate.lit_scene import LitScene
-from calib_core.simulate.noise import uniforms
+from calib_core.simulate.noise import key_of, uniforms
 from calib_core.simulate.scene import SceneRun
 from calib_core.simulate.settings import Settings
 
@@ -30,6 +30,10 @@ Array = npt.NDArray[Any]
 SOURCE = 100
 #: Distinguish the random numbers of a frame; those between are of what pixels make of it.
 _PHOTONS, _PLACES, _SHIFT = 30, 31, 34
+#: Distinguishes the energies of a train's pulses from all else that is drawn.
+_ENERGY = 39
+#: Pulses of a train for which a monitor has room, and the spread of their energies.
+_MOST_PULSES, _JITTER = 1000, 0.1
 #: Decades of the mean along the ramp.
 _DECADES = 4
 _RINGS = 8
@@ -53,6 +57,11 @@ class Photons(LitScene):
                                  help="Largest shift of all pixels of a frame, in ADU of the first gain stage; each "
                                       "frame has from none to all of it")
 
+    xgm_energy: float = knob(0.0, ge=0, le=1e5, unit="µJ", help="Mean energy of a pulse, which an X-ray gas monitor "
+                             "records beside the detector; none unless given. The light does not follow it")
+    xgm_pulses: int = knob(0, ge=0, le=1000, help="Pulses of a train that the monitor has; as many as the detector "
+                                                  "has frames unless given")
+
     def check(self, settings: Settings) -> None:
         """Raise BadParameter where the type has no conversion, or a setting belongs to darks or to larger pixels."""
         self.check_light(settings, "charge_cloud")
@@ -61,6 +70,18 @@ class Photons(LitScene):
         """The one run; in parallel gain each train holds the frames of all gain stages."""
         stages = len(settings.detector.stages) if settings.parallel_gain else 1
         return (SceneRun(self.word, tuple(range(SOURCE, SOURCE + stages)), SOURCE, None),)
+
+    def devices(self, settings: Settings, trains: Array, slots: Array) -> Mapping[str, Mapping[str, Array]]:
+        """Energies of pulses, as a monitor records them: 10 % of jitter, and ones behind the last pulse."""
+        if not self.xgm_energy:
+            return {}
+        pulses = self.xgm_pulses or min(len(slots), _MOST_PULSES)
+        found = np.ones((len(trains), _MOST_PULSES), np.float32)
+        for row, train in zip(found, trains.tolist(), strict=True):
+            u, v = uniforms(key_of(settings.seed, train, _ENERGY), 2 * pulses).reshape(2, -1)
+            normal = np.sqrt(-2 * np.log1p(-u)) * np.cos(2 * np.pi * v)
+            row[:pulses] = self.xgm_energy * np.maximum(1 + _JITTER * normal, 0.01)
+        return {f"{settings.instrument}_XTD_XGM/DOOCS/MAIN:output": {"data.intensityTD": found}}
 
     def mean(self, detector: DetectorType) -> npt.NDArray[np.float64]:
         """Mean number of photons in a frame, (slow_scan, fast_scan), the same in all modules.

@@ -10,8 +10,9 @@ import pytest
 from extra_data import RunDirectory
 from extra_data.tests.make_examples import make_reduced_spb_run
 
+from calib_core.detector import FrameSelection
 from calib_core.errors import BadInput
-from calib_core.io.lit_frames import only_lit
+from calib_core.io.lit_frames import by_light
 from calib_core.io.module_index import index_module
 from calib_core.io.run import Run
 
@@ -43,7 +44,8 @@ def found(folder: Path, lit: bool = True, device: str = "") -> tuple[list[tuple[
         [module] = [one for one in detector.modules if one.number == MODULE]
         index = index_module(detector.type, module, run.files)
         if lit:
-            index = only_lit(index, run.label, run.files, detector.type.lit_device, device)
+            selection = FrameSelection(lit="device", lit_device=device)
+            index = by_light(index, detector.type, run.label, run.files, selection)
         return list(zip(index.train.tolist(), index.cell.tolist(), strict=True)), dict(index.excluded)
 
 

@@ -1,0 +1,151 @@
+"""Frames are chosen by the energies of their pulses, against what EXtra-data reads of monitor and detector."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from extra_data import RunDirectory
+
+from calib_core.jobs.truth_constants import folder_of, write_truth
+from calib_core.simulate import Simulated, default_settings, simulate
+from calib_core.simulate.scenes.photons import Photons
+
+from .command import Result
+
+Array = Any
+DEVICE, SOURCE = "SPB_XTD_XGM/DOOCS/MAIN", "SPB_DET_AGIPD1M-1/DET/3CH0:xtdf"
+MEAN, TRAINS, CELLS = 1000.0, 8, 8
+#: Pulse ids of the facility's grid between two frames at 1.1 MHz.
+STEP = 4
+
+
+def made(folder: Path, **scene: Any) -> Simulated:
+    """One module, of whose memory cells a quarter is vetoed, in two files."""
+    settings = default_settings("AGIPD1M").with_changes({
+        "modules": "3", "memory_cells": CELLS, "trains": TRAINS, "trains_per_sequence": 5, "vetoed_cells": 0.25,
+        "acquisition_rate": 1.1})
+    found = simulate(settings, folder, scene=Photons(photons=5.0, **scene))
+    write_truth(found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def light(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
+    return made(tmp_path_factory.mktemp("energies"), xgm_energy=MEAN)
+
+
+def raw_frames(folder: Path) -> tuple[Array, Array, Array]:
+    """Train, memory cell and energy of each frame, in the order of the files; NaN where there was no pulse."""
+    run = RunDirectory(folder)
+    told = run[f"{DEVICE}:output", "data.intensityTD"]
+    energies = dict(zip(told.train_id_coordinates().tolist(), told.ndarray(), strict=True))
+    cells, pulses = (run[SOURCE, f"image.{name}"] for name in ("cellId", "pulseId"))
+    trains, ids = cells.train_id_coordinates(), pulses.ndarray().ravel().astype(int)
+    found = np.array([energies[train][(pulse - ids.min()) // STEP] for train, pulse in
+                      zip(trains.tolist(), ids.tolist(), strict=True)])
+    return trains, cells.ndarray().ravel(), np.where(found == 1, np.nan, found)
+
+
+def corrected_frames(folder: Path) -> set[tuple[int, int]]:
+    """Train and memory cell of each corrected frame."""
+    cells = RunDirectory(folder)[SOURCE.replace("/DET/3", "/CORR/3").replace("xtdf", "output"), "image.cellId"]
+    return set(zip(cells.train_id_coordinates().tolist(), cells.ndarray().ravel().tolist(), strict=True))
+
+
+def corrected(light: Simulated, out: Path, capsys: Any, *words: str, run: Path | None = None) -> Result:
+    done = Result(["AGIPD", "CORRECT", "--run", str(run or light.runs["photons"]), "--constants",
+                   str(folder_of(light)), "--out-folder", str(out), *words], out, capsys)
+    assert done.status == 0, done.errors
+    return done
+
+
+def pairs(trains: Array, cells: Array, mask: Array) -> set[tuple[int, int]]:
+    return set(zip(trains[mask].tolist(), cells[mask].tolist(), strict=True))
+
+
+def test_the_monitor_has_pulses_of_the_mean_and_jitter_that_were_asked_for(light: Simulated) -> None:
+    values = RunDirectory(light.runs["photons"])[f"{DEVICE}:output", "data.intensityTD"].ndarray()
+    assert values.shape == (TRAINS, 1000)
+    assert values.dtype == np.float32
+    pulses = values[:, :CELLS]
+    assert (values[:, CELLS:] == 1).all()
+    error = 0.1 * MEAN / np.sqrt(pulses.size)
+    assert abs(pulses.mean() - MEAN) < 5 * error
+    assert pulses.std() == pytest.approx(0.1 * MEAN, rel=5 / np.sqrt(2 * pulses.size))
+    validate = Path(sys.executable).with_name("extra-data-validate")
+    done = subprocess.run([validate, str(light.runs["photons"])], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_frames_below_the_threshold_are_left_out(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    trains, cells, energies = raw_frames(light.runs["photons"])
+    assert len(trains) == TRAINS * CELLS * 3 // 4
+    corrected(light, tmp_path, capsys, "--xgm-device", DEVICE, "--energy-threshold", str(MEAN))
+    wanted = pairs(trains, cells, energies >= MEAN)
+    assert 0.25 < len(wanted) / len(trains) < 0.75
+    assert corrected_frames(tmp_path) == wanted
+
+
+def test_the_original_names_are_understood(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    trains, cells, energies = raw_frames(light.runs["photons"])
+    corrected(light, tmp_path, capsys, "--use_xgm_device", DEVICE, "--energy_threshold", "1050")
+    assert corrected_frames(tmp_path) == pairs(trains, cells, energies >= 1050)
+
+
+def test_one_selection_for_the_whole_run_keeps_memory_cells(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    trains, cells, energies = raw_frames(light.runs["photons"])
+    least = float(np.sort(energies)[-3])
+    corrected(light, tmp_path, capsys, "--xgm-device", DEVICE, "--energy-threshold", repr(least),
+              "--super-selection", "final")
+    kept = np.unique(cells[energies >= least])
+    assert 0 < len(kept) < len(np.unique(cells)), "so that this can fail"
+    assert corrected_frames(tmp_path) == pairs(trains, cells, np.isin(cells, kept))
+
+
+@pytest.mark.parametrize("way", ["offline", "auto"])
+def test_frames_without_a_pulse_are_left_out(way: str, tmp_path: Path, capsys: Any) -> None:
+    light = made(tmp_path / "data", xgm_energy=MEAN, xgm_pulses=3)
+    trains, cells, energies = raw_frames(light.runs["photons"])
+    corrected(light, tmp_path / "out", capsys, "--xgm-device", DEVICE, "--lit-frames", way)
+    wanted = pairs(trains, cells, np.isfinite(energies))
+    assert 0 < len(wanted) < 0.6 * len(trains)
+    assert corrected_frames(tmp_path / "out") == wanted
+
+
+def test_a_run_without_the_monitor_keeps_all_and_says_so(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    trains, cells, _ = raw_frames(light.runs["photons"])
+    done = corrected(light, tmp_path, capsys, "--xgm-device", "SA1_XTD2_XGM/DOOCS/MAIN", "--energy-threshold", "900",
+                     "--lit-frames", "offline")
+    [said] = [text for text in done.warnings if "has no energies of SA1_XTD2_XGM/DOOCS/MAIN" in text]
+    assert "no frame is left out for the energy of its pulse" in said
+    assert corrected_frames(tmp_path) == pairs(trains, cells, np.ones(len(trains), bool))
+
+
+def test_trains_of_which_the_monitor_tells_nothing_are_left_out(
+    light: Simulated, tmp_path: Path, capsys: Any
+) -> None:
+    run = Path(shutil.copytree(light.runs["photons"], tmp_path / "r0001"))
+    [path] = run.glob("RAW-*-DA09-S00000.h5")
+    with h5py.File(path, "r+") as file:
+        file[f"INDEX/{DEVICE}:output/data/count"][2] = 0
+        lost = int(file["INDEX/trainId"][2])
+    corrected(light, tmp_path / "out", capsys, "--xgm-device", DEVICE, "--energy-threshold", "1", run=run)
+    trains, cells, _ = raw_frames(light.runs["photons"])
+    assert corrected_frames(tmp_path / "out") == pairs(trains, cells, trains != lost)
+
+
+@pytest.mark.parametrize("words", [("--energy-threshold", "10"), ("--lit-frames", "offline")])
+def test_energies_of_no_monitor_are_refused(
+    words: tuple[str, str], light: Simulated, tmp_path: Path, capsys: Any
+) -> None:
+    done = Result(["AGIPD", "CORRECT", "--run", str(light.runs["photons"]), "--constants", str(folder_of(light)),
+                   "--out-folder", str(tmp_path), *words], tmp_path, capsys)
+    assert done.status in (1, 2)
+    assert "is not allowed without a monitor that tells energies; name it with xgm_device" in done.errors[0]
