@@ -255,7 +255,11 @@ def test_a_conversion_into_another_unit_has_no_neutral_value() -> None:
     assert factor is not None
     assert (factor.data == 1).all()
     assert neutral_of(NOISE, KIND) is None
-    before = chosen(NEUTRAL, steps=(Offset(), GainPerEnergy()))
+    known = {name: one for name, one in KIND.calibrations.items() if name != RELATIVE_GAIN.name}  # those have no unit
+    detector = replace(TINY, type=replace(KIND, calibrations={
+        **known, RELATIVE_GAIN.name: detector_type("JUNGFRAU").calibrations[RELATIVE_GAIN.name]}))
+    spec = JobSpec(family="TINY", method="MAKE", out_folder=Path("/out"), inputs={"constants": (NEUTRAL,)})
+    before = bind_before(spec, Correct(steps=(Offset(), GainPerEnergy())), detector, (3,), run())
     assert [one.step.word for one in before.bound[3].steps] == ["offset"]
 
 
