@@ -48,8 +48,10 @@ from calib_core.explanation import Explanation
 from calib_core.numerics.combined_gain import Origin
 from calib_core.params import Limits, knob
 
-#: Bytes of a pixel and memory cell: what is read in double precision, flags, what is made, and on the way to it.
-_BYTES = 160 + 48 + 4 * (3 + 3 + 2 + 2 + 3 + len(GAIN_FIELDS)) + 200
+#: Bytes of a pixel and memory cell: what is read in double precision, flags, and what is made.
+_BYTES = 160 + 48 + 4 * (3 + 3 + 2 + 2 + 3 + len(GAIN_FIELDS))
+#: Bytes of a pixel on the way from one to the other, of one memory cell at a time.
+_MEANWHILE_BYTES = 320
 #: Entry of the slopes of the pulse capacitor that files of other programs need not have there.
 _THRESHOLD = "threshold"
 
@@ -221,6 +223,17 @@ class Combine(Method):
         """
         assert kind is not None
         return kind.pixels * _BYTES
+
+    def bytes_of_unit(self, kind: DetectorType | None, entries: int) -> int:
+        """What a memory cell needs while it is combined.
+
+        Returns
+        -------
+        int
+            Bytes.
+        """
+        assert kind is not None
+        return kind.pixels * _MEANWHILE_BYTES
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Gathered:
         """Memory cells of which nothing was read yet.

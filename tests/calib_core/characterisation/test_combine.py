@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from calib_core.characterisation.combine import Combine
 from calib_core.characterisation.combine_cell import USED, VALUES, Cell, Limiting
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import CS_PARAMETERS, FLAGGED_BY, GAIN_FIELDS
+from calib_core.detectors.agipd import AGIPD1M
 from calib_core.numerics.combined_gain import Origin
 
 SHAPE = (8, 16)
@@ -245,6 +248,21 @@ def test_a_scan_that_cannot_tell_stages_apart_gives_no_threshold(truth: Truth) -
     given["BadPixelsPC"][1][AT] = int(BadPixels.GAIN_THRESHOLDING_ERROR)
     found = maps(given)
     assert found["thresholds"][0][AT] == pytest.approx(given["ThresholdsDark"][0][AT])
+
+
+def test_memory_of_a_memory_cell_is_what_the_plan_counts(truth: Truth) -> None:
+    """What is read of it, and the most that there is while it is combined."""
+    shape = SHAPE[0] * 16, SHAPE[1] * 16
+    method, kind = Combine(), replace(AGIPD1M, shape=shape)
+    given = {name: np.tile(one, (1, 16, 16)) for name, one in truth.given().items()}
+    tracemalloc.start()
+    try:
+        Cell(given, ALL, False, shape, LIMITS).maps()
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    read = sum(one.nbytes for one in given.values())
+    assert read + most < method.bytes_per_item(kind, 1) + method.bytes_of_unit(kind, 1)
 
 
 def test_planes_are_found_by_their_names() -> None:
