@@ -79,7 +79,7 @@ def test_help_of_a_characterisation_tells_every_parameter(
     for parameter in asked:
         assert f"--{parameter.name.replace('_', '-')} VALUE {parameter.help}" in text
     for one in method.inputs(kind):
-        run = "RUN [RUN ...], --runs RUN [RUN ...]" if one.many else "RUN"
+        run = "RUN [RUN ...], --runs RUN [RUN ...], --run RUN [RUN ...]" if one.many else "RUN"
         what = f"{run} {one.help or f'run of {one.label}'}" if one.of == "raw" else f"PATH {one.help}"
         assert f"{one.flag} {what}" in text
     for sentence in (method.use_when, method.caution):
