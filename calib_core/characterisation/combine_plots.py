@@ -93,7 +93,8 @@ def _flagged(stage: str, at: At, pixel: OfPixel) -> Plot | None:
     masks = np.nan_to_num(by).astype(np.int64)
     bars = (Bars(name, np.array([place + 0.6, place + 1.4]), np.array([np.count_nonzero(masks >> place & 1)]))
             for place, name in enumerate(FLAGGED_BY))
-    return Plot(f"Flagged pixels of {stage} by source", "source", "pixels", items=tuple(bars))
+    names = ", ".join(f"{number} {name}" for number, name in enumerate(FLAGGED_BY, 1))
+    return Plot(f"Flagged pixels of {stage} by source", names, "pixels", items=tuple(bars))
 
 
 def _begun(name: str) -> str:

@@ -47,8 +47,10 @@ class GivenConstants:
         In which all of them agree.
     left_out : dict
         Why a module takes no part, by number.
+    lines : tuple of str
+        What was taken for each input.
     notes : tuple of str
-        What was taken, what is missing, and what is doubtful.
+        What is missing, and what is doubtful.
     """
 
     kind: DetectorType | None = None
@@ -59,6 +61,7 @@ class GivenConstants:
     blocks: dict[tuple[int, str], ConstantBlocks] = field(default_factory=dict)
     condition: Condition = field(default_factory=lambda: Condition(()))
     left_out: dict[int, str] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -95,8 +98,8 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
     cells, of_cells = cells_of_all(method, blocks.values())
     counted = [one for of_module in stored.values() for one in of_module.values()]
     condition, differences = agreed(kind, counted, method, spec.conditions)
-    taken = [f"{one.input.label}: {len(found[key])} constants of {one.path}." for key, one in arranged.items()]
-    taken += [f"{name} was given, but is not read with these parameters." for name in sorted(
+    taken = (f"{one.input.label}: {len(found[key])} constants of {one.path}." for key, one in arranged.items())
+    unread = [f"{name} was given, but is not read with these parameters." for name in sorted(
         set(spec.inputs) - {one.name for one in method.inputs(family.kind)} - {ALL_CONSTANTS})]
     modules = tuple(module.number for module in wanted if module.number not in left_out)
     left = (f"Module {number} left out: {why}" for number, why in left_out.items())
@@ -104,7 +107,8 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
                 for number in modules}
     return GivenConstants(
         kind, Detector(identifier, kind, tuple(wanted)), modules, cells, arranged, blocks, condition, left_out,
-        (*missing, *taken, *left, *lacking, *differences, *of_cells, *of_sets(stored.values()), *turned(as_whole)))
+        tuple(taken), (*missing, *unread, *left, *lacking, *differences, *of_cells, *of_sets(stored.values()),
+                       *turned(as_whole)))
 
 
 def _inputs(family: Family, method: Method) -> list[Input]:

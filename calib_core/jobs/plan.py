@@ -223,6 +223,7 @@ def _plan(spec: JobSpec, family: Family, method: Method, opened: dict[Path, Run]
         spec, None, given.detector, method, given.modules, _with_axes(method, context), method.results(given.kind),
         method.outputs(given.kind), given.condition, (), source, spec.threads or usable_processors(),
         room_of(spec.memory_mb << 20), given.left_out, (*spec.notes, *given.notes, *without),
+        Before(lines=given.lines),
     )
     return _with_units(made)
 

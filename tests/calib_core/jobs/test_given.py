@@ -97,8 +97,8 @@ def test_the_newest_constant_of_each_unit_is_taken(tmp_path: Path) -> None:
     found = given(tmp_path)
     assert found.modules == (0, 1)
     assert [float(found.files[m, "Offset"].data().max()) for m in (0, 1)] == [50.0, 3.0]
-    taken, silent = found.notes
-    assert taken == f"dark constants: 4 constants of {tmp_path}."
+    [silent] = found.notes
+    assert found.lines == (f"dark constants: 4 constants of {tmp_path}.",)
     assert silent.startswith("2 of 2 constants tell no operating condition")
     assert found.files[0, "Offset"].path.name in silent
 
