@@ -17,6 +17,7 @@ from calib_core.characterisation.explains import Explains
 from calib_core.characterisation.inputs import Arrangement, Given, Input, as_given
 from calib_core.characterisation.outputs import Output
 from calib_core.characterisation.unit import Accumulator, Context, Files, Maps, Unit
+from calib_core.constants.condition import Found
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType, FrameSelection
 from calib_core.params import Knobs
@@ -128,6 +129,20 @@ class Method(Explains, Knobs):
             Nothing can be made of them.
         """
         return self, ()
+
+    def known_by(self, files: Files) -> Mapping[str, Found]:
+        """Parameters of the operating condition that its inputs tell beside their own; none unless it says so.
+
+        Parameters
+        ----------
+        files : mapping
+            Constants by module and kind.
+
+        Returns
+        -------
+        mapping of str to Found
+        """
+        return {}
 
     def axes(self, context: Context) -> tuple[Axis, ...]:
         """Axes of the results; the memory cells, unless a method has others.

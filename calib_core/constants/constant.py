@@ -72,6 +72,13 @@ FF_SUMS = ConstantKind(
 FF_MOMENTS, FF_MOMENT_UNITS = ("samples", "sum", "sum of squares"), ("samples", "ADU", "ADU²")
 #: Entries of the histograms before the first bin and after the last.
 BELOW, ABOVE = "below", "above"
+FITS_FF = ConstantKind(
+    "FitsFF", "", "f4", "Fits of photon peaks to histograms of flat light, by groups of memory cells",
+    "flat-field fits")
+#: Entries of these fits; those that a model has not are NaN. Growth is what a photon adds to the noise.
+FF_FIT = ("gain", "gain error", "photons", "photons error", "zero", "zero error", "noise", "noise error", "growth",
+          "shelves", "chi2", "entries", "status")
+FF_FIT_UNITS = ("ADU/keV", "ADU/keV", "photons", "photons", "ADU", "ADU", "ADU", "ADU", "ADU", "", "", "samples", "")
 #: Entries of pulse-capacitor slopes along their axis, as files of the facility have them; those from 6 on are ours.
 PC_PARAMETERS = ("slope HG", "intercept HG", "deviation HG", "slope MG", "intercept MG", "deviation MG",
                  "hook start", "hook length", "hook height", "threshold", "ratio")

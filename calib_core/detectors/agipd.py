@@ -14,6 +14,7 @@ from calib_core.characterisation.combine import Combine
 from calib_core.characterisation.current_source import CurrentSource
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
+from calib_core.characterisation.photon_peaks import PhotonPeaks
 from calib_core.characterisation.presets import presets
 from calib_core.characterisation.pulse_capacitor import PulseCapacitor
 from calib_core.constants.condition import ConditionParameter, Found
@@ -185,4 +186,5 @@ AGIPD500K = replace(
 )
 
 declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults(
-    "agipd", Dark(), PulseCapacitor(), CurrentSource(), FF_HISTS, Combine(), CORRECT), __doc__, presets("agipd")))
+    "agipd", Dark(), PulseCapacitor(), CurrentSource(), FF_HISTS, PhotonPeaks(), Combine(), CORRECT),
+    __doc__, presets("agipd")))

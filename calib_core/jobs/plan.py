@@ -219,9 +219,10 @@ def _plan(spec: JobSpec, family: Family, method: Method, opened: dict[Path, Run]
     method, without = method.with_files(given.files)
     source = Source({}, {}, given.blocks, chunk_bytes_of(spec, 0))
     context = Context(given.kind, given.cells, given.arranged, files=given.files)
+    condition = replace(given.condition, values={**method.known_by(given.files), **given.condition.values})
     made = Plan(
         spec, None, given.detector, method, given.modules, _with_axes(method, context), method.results(given.kind),
-        method.outputs(given.kind), given.condition, (), source, spec.threads or usable_processors(),
+        method.outputs(given.kind), condition, (), source, spec.threads or usable_processors(),
         room_of(spec.memory_mb << 20), given.left_out, (*spec.notes, *given.notes, *without),
         Before(lines=given.lines),
     )

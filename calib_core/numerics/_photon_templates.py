@@ -45,6 +45,18 @@ class Templates:
     values: _Array
     numbers: _Array
 
+    def of(self, photons: int) -> Templates:
+        """The same of one number of photons alone; all others add nothing.
+
+        Parameters
+        ----------
+        photons : int
+            That leave something in a pixel.
+        """
+        only = np.zeros_like(self.values)
+        only[:, photons] = self.values[:, photons]
+        return Templates(only, self.numbers)
+
     @property
     def noise(self) -> tuple[float, float]:
         """Least and largest noise that densities can be interpolated at, in units of the signal of a photon."""

@@ -170,7 +170,7 @@ def _of_no_photon(
 
 def _smoothed(counts: Array, bins: float) -> Array:
     """Mean over neighbours with Gaussian weights; the sum stays but for the ends."""
-    reach = max(1, int(4 * bins))
+    reach = max(1, min(int(4 * bins), (len(counts) - 1) // 2))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(bins, 1e-3)) ** 2)
     return np.convolve(counts, weights / weights.sum(), mode="same")
 

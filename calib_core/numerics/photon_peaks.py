@@ -28,13 +28,14 @@ from calib_core.numerics import _photon_fit as _fit
 from calib_core.numerics._arrays import check_array
 from calib_core.numerics._frames import writable
 from calib_core.numerics._photon_fit import AT_END, BRIGHT, FAILED, FAINT, FEW_ENTRIES, FITTED
-from calib_core.numerics._photon_models import FREE, PER_SIGMA, REACH, SHARED, SHELVES
+from calib_core.numerics._photon_models import FREE, PER_SIGMA, REACH, SHARED, SHELVES, expect
 from calib_core.numerics._photon_templates import Templates, templates_of
 from calib_core.numerics.shared_charge import ONE_LINE, Lines
 
 __all__ = [
-    "AT_END", "BACKGROUND", "BRIGHT", "FAILED", "FAINT", "FEW_ENTRIES", "FITTED", "MODELS", "PeakFits", "Start",
-    "common_cloud", "fit_free", "fit_shared", "fit_shelves", "frames_needed", "shared_templates",
+    "AT_END", "BACKGROUND", "BRIGHT", "FAILED", "FAINT", "FEW_ENTRIES", "FITTED", "MODELS", "SHARED", "PeakFits",
+    "Start", "Templates", "common_cloud", "expected_counts", "fit_free", "fit_shared", "fit_shelves", "frames_needed",
+    "shared_templates",
 ]
 
 _Array = NDArray[Any]
@@ -291,7 +292,7 @@ def common_cloud(
 
     known = {cloud: likely(cloud) for cloud in np.geomspace(*between, _CLOUDS).tolist()}
     best, error = _top(known)
-    for part in _CLOSER:
+    for part in _CLOSER if np.isfinite(best) else ():
         known |= {cloud: likely(cloud) for cloud in (best * (1 - part), best, best * (1 + part))}
         best, error = _top({cloud: known[cloud] for cloud in (best * (1 - part), best, best * (1 + part))})
     return best, error
@@ -300,7 +301,10 @@ def common_cloud(
 def _top(known: dict[float, _Array]) -> tuple[float, float]:
     """Where a parabola through the likeliest cloud and its neighbours has its top, and the error of that."""
     clouds, found = np.array(sorted(known)), np.stack([known[cloud] for cloud in sorted(known)])
-    total = found[:, np.isfinite(found).all(axis=0)].sum(axis=1)
+    fitted = np.isfinite(found).all(axis=0)
+    if not fitted.any():
+        return np.nan, np.nan
+    total = found[:, fitted].sum(axis=1)
     i = int(np.clip(np.argmax(total), 1, len(clouds) - 2))
     x, y = np.log(clouds[i - 1 : i + 2]), total[i - 1 : i + 2] - total[i]
     bent, slope = np.polyfit(x - x[1], y, 2)[:2]
@@ -308,6 +312,36 @@ def _top(known: dict[float, _Array]) -> tuple[float, float]:
         return float(clouds[np.argmax(total)]), np.nan
     top = clouds[i] * np.exp(np.clip(-slope / bent / 2, x[0] - x[1], x[2] - x[1]))
     return float(top), float(top / sqrt(-2 * bent))
+
+
+def expected_counts(found: PeakFits, edges: _Array, templates: Templates | None = None) -> _Array:
+    """Counts that fits expect, without those that are expected anywhere.
+
+    Parameters
+    ----------
+    found : PeakFits
+    edges : (bins + 1,) float64, ADU
+    templates : Templates, optional
+        Those of fits of shared charge.
+
+    Returns
+    -------
+    (n, bins) float64
+        NaN without a fit.
+    """
+    width = float(edges[1] - edges[0])
+    axis, values = np.array([edges[0] + width / 2, width]), found.values.copy()
+    model = SHELVES if "growth" in found.names else FREE if "flat" in found.names else SHARED
+    columns = {SHARED: [4], SHELVES: [4], FREE: list(range(2, values.shape[1], 3))}[model]
+    values[:, columns] = _wide(values[:, columns], axis)
+    if model == SHARED:
+        values[:, 4] = np.log(values[:, 4] / values[:, 2])
+    tables = _NO_TEMPLATES if templates is None else (templates.values, templates.numbers)
+    made, slopes = np.full((len(values), len(edges) - 1), np.nan), np.empty((values.shape[1], len(edges) - 1))
+    for theta, row in zip(values, made, strict=True):
+        if np.isfinite(theta).all():
+            expect(model, theta, axis, (*tables, _normal()), np.empty((3, tables[0].shape[2])), row, slopes)
+    return made
 
 
 def frames_needed(frames: _Array, gain: _Array, error: _Array, wanted: float) -> _Array:

@@ -116,7 +116,8 @@ def _calls() -> list[Callable[[], object]]:
 
 def _of_light(counts: Array, edges: Array) -> list[Callable[[], object]]:
     start = photon_peaks.Start(3.0, 1.0)
-    return [lambda: photon_peaks.fit_shelves(counts, edges, start)]  # all models are in one kernel
+    return [lambda: photon_peaks.expected_counts(  # all models are in one kernel
+        photon_peaks.fit_shelves(counts, edges, start, min_entries=1), edges)]
 
 
 def _of_scans(x: Array, series: Array, label: Array) -> list[Callable[[], object]]:

@@ -31,8 +31,8 @@ class Histograms:
         Of the bins, each of which holds its lower edge.
     cells : tuple of tuple of int
         Memory cells of each group.
-    frames : (groups,) int64
-        Frames behind the histograms of a group, whatever was left out of single pixels.
+    of_cells : mapping of int to int
+        Frames of each memory cell.
     photon_energy : float
         keV.
     unit : str
@@ -44,10 +44,25 @@ class Histograms:
     stored: StoredConstant
     edges: Array
     cells: tuple[tuple[int, ...], ...]
-    frames: Array
+    of_cells: Mapping[int, int]
     photon_energy: float
     unit: str = "ADU"
     isolated: bool = False
+
+    def is_weak(self, group: int) -> tuple[bool, ...]:
+        """Whether each memory cell of a group has less than half of the frames that are usual in the module.
+
+        Parameters
+        ----------
+        group : int
+        """
+        usual = float(np.median(list(self.of_cells.values())))
+        return tuple(self.of_cells[cell] < usual / 2 for cell in self.cells[group])
+
+    @property
+    def frames(self) -> Array:
+        """Frames of each group, (groups,) int64, whatever was left out of single pixels."""
+        return np.array([sum(self.of_cells[cell] for cell in group) for group in self.cells], np.int64)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -116,15 +131,29 @@ def read_histograms(path: Path) -> Histograms:
     BadInput
         The file is missing or damaged, or holds no histograms.
     """
-    stored = read_constant(path)
+    return histograms_of(read_constant(path))
+
+
+def histograms_of(stored: StoredConstant) -> Histograms:
+    """The same of a constant file that is known; nothing is read yet.
+
+    Parameters
+    ----------
+    stored : StoredConstant
+
+    Raises
+    ------
+    BadInput
+        It holds no histograms, or does not tell what they are of.
+    """
     kind = str(stored.attributes.get("kind", stored.calibration))
     if kind not in (FF_HISTOGRAM.name, FF_HISTOGRAM_ISOLATED.name):
-        raise BadInput(f"{path} has no histograms of flat light, but {stored.calibration}.")
+        raise BadInput(f"{stored.path} has no histograms of flat light, but {stored.calibration}.")
     try:
         return _understood(stored, kind == FF_HISTOGRAM_ISOLATED.name)
     except (KeyError, TypeError, ValueError, IndexError, BadParameter) as error:
-        raise BadInput(f"{path} does not say of itself what histograms it has ({type(error).__name__}: {error}); it "
-                       "is damaged or another program's.") from error
+        raise BadInput(f"{stored.path} does not say of itself what histograms it has ({type(error).__name__}: "
+                       f"{error}); it is damaged or another program's.") from error
 
 
 def _understood(stored: StoredConstant, isolated: bool) -> Histograms:
@@ -135,11 +164,10 @@ def _understood(stored: StoredConstant, isolated: bool) -> Histograms:
         raise ValueError(f"axes {stored.dims} of {stored.shape}, {len(cells)} groups, {len(edges)} edges")
     if axes["bin"][0] != BELOW:
         raise ValueError(f"the first bin is {axes['bin'][0]!r} and not what lies below")
-    return Histograms(stored, edges, cells, _frames(stored, beside, cells), energy, isolated=isolated)
+    return Histograms(stored, edges, cells, _of_cells(beside, cells), energy, isolated=isolated)
 
 
-def _frames(stored: StoredConstant, beside: Mapping[str, Any], cells: tuple[tuple[int, ...], ...]) -> Array:
-    """Frames of each group, by those of its memory cells."""
-    all_cells = [cell for group in cells for cell in group]
-    frames = dict(zip(all_cells, beside["frames"], strict=True))
-    return np.array([sum(int(frames[cell] or 0) for cell in group) for group in cells], np.int64)
+def _of_cells(beside: Mapping[str, Any], cells: tuple[tuple[int, ...], ...]) -> dict[int, int]:
+    """Frames by memory cell; none where a cell was not seen."""
+    numbers = zip((cell for group in cells for cell in group), beside["frames"], strict=True)
+    return {cell: int(number or 0) for cell, number in numbers}

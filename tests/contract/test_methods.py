@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,8 @@ from calib_core.detector import DetectorType, Frames, ScanEvidence
 from calib_core.detector.injection import Injection
 
 FRAMES, CHUNK = 24, 5
+#: Bins of histograms.
+BINS = 20
 CASES = [(family, method, kind) for family in families() for method in family.methods for kind in family.types]
 IDS = [f"{kind.name}-{method.command}" for _, method, kind in CASES]
 METHODS = pytest.mark.parametrize(("family", "method", "kind"), CASES, ids=IDS)
@@ -56,7 +59,7 @@ def context_of(method: Method, kind: DetectorType) -> Context:
     cells = tuple(range(min(2, kind.max_cells)))
     if reads_constants(method, kind):
         arranged = {one.name: Arranged(one.name, one, None) for one in method.inputs(kind)}
-        context = Context(kind, cells, arranged)
+        context = Context(kind, cells, arranged, files=files_of(method, kind))
         return replace(context, axes={axis.name: axis for axis in method.axes(context)})
     scans = isinstance(method, ScanMethod)
     scan = charging(kind, method.injection(kind)) if scans else None
@@ -72,6 +75,17 @@ def context_of(method: Method, kind: DetectorType) -> Context:
 def reads_constants(method: Method, kind: DetectorType) -> bool:
     """Whether a method reads no run."""
     return all(one.of == "constants" for one in method.inputs(kind))
+
+
+def files_of(method: Method, kind: DetectorType) -> dict[tuple[int, str], Any]:
+    """What files of histograms tell, of one group of memory cells; other constants tell nothing that is needed."""
+    edges = np.linspace(-50.0, 150.0, BINS + 1).tolist()
+    told = {"axes": {"group": ("0-1",), "bin": ("below", *edges[:-1], "above")},
+            "beside": {"edges": edges, "photon_energy": 9.2, "frames": [100, 100]}}
+    return {(0, one.name): SimpleNamespace(
+        path=Path(f"{one.name}.h5"), calibration=one.name, dims=("group", "bin", "slow_scan", "fast_scan"),
+        shape=(1, BINS + 2, *kind.shape), attributes={"kind": one.name, **told})
+        for of in method.inputs(kind) for one in of.kinds if one.rows}
 
 
 def charging(kind: DetectorType, injection: Injection) -> ScanEvidence:
@@ -118,8 +132,9 @@ class Blocks:
 
     @staticmethod
     def _values(rng: np.random.Generator, one: ConstantKind, kind: DetectorType) -> Any:
-        shape = (len(one.used) or len(kind.stages), *kind.shape)
-        return (rng.integers(0, 2, shape).astype(np.uint32) if one.dtype == "u4" else rng.uniform(1, 9, shape))
+        shape = (BINS + 2 if one.rows else len(one.used) or len(kind.stages), *kind.shape)
+        return (rng.integers(0, 20, shape).astype(np.uint32) if one.rows else
+                rng.integers(0, 2, shape).astype(np.uint32) if one.dtype == "u4" else rng.uniform(1, 9, shape))
 
     def chunks(self, unit: Unit, name: str, which: slice) -> Iterator[Block]:
         yield from (Block(index, self.values[index][name]) for index in unit.block)

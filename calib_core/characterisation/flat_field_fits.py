@@ -1,0 +1,126 @@
+"""Fits of the histograms of a module, group after group of memory cells and tile after tile of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from calib_core.axes import Array
+from calib_core.characterisation.flat_field_model import Model, start_of
+from calib_core.characterisation.flat_field_rules import FlatFieldRules
+from calib_core.characterisation.unit import Accumulator, Block, Maps
+from calib_core.constants.constant import FF_FIT
+from calib_core.numerics.photon_peaks import PHOTONS, frames_needed
+from calib_core.store.histograms import Histograms
+
+#: Pixels that are fitted together, within a tenth of a second or two.
+TILE = 1024
+
+
+@dataclass
+class FlatFieldFits(Accumulator):
+    """What is known of the pixels of one group of memory cells.
+
+    Attributes
+    ----------
+    model : Model
+    rules : FlatFieldRules
+    histograms : Histograms
+        What they tell of themselves.
+    group : int
+    where : str
+        Module and memory cells in words.
+    bins : slice
+        That are fitted.
+    expected : float, ADU
+        Usual signal of a photon.
+    wanted : float
+        Relative error that gains should have.
+    given : float, pixels
+        The cloud; 0 has it found.
+    """
+
+    model: Model
+    rules: FlatFieldRules
+    histograms: Histograms
+    group: int
+    where: str
+    bins: slice
+    expected: float
+    wanted: float
+    given: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    fits: Array = field(init=False, repr=False)
+    cloud: tuple[float, float] = (np.nan, np.nan)
+    done: int = 0
+    _counts: Array = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.fits = np.full((len(FF_FIT), int(np.prod(self.histograms.shape))), np.nan, np.float32)
+        self._counts = np.zeros((0, 0), np.uint32)
+
+    @property
+    def edges(self) -> Array:
+        """Edges of the bins that are fitted, ADU."""
+        return np.ascontiguousarray(self.histograms.edges[self.bins.start : self.bins.stop + 1])
+
+    def update(self, name: str, chunk: Block) -> None:
+        """Keep the counts of the group."""
+        [counts] = chunk.values.values()
+        inside = counts[1:-1][self.bins]
+        self._counts = inside.reshape(len(inside), -1).astype(np.uint32, copy=False)
+
+    def settle(self) -> Iterator[None]:
+        """Fit tile after tile, which fill the maps on the way."""
+        counts, edges = self._counts, self.edges
+        self.fits[FF_FIT.index("entries")] = entries = counts.sum(axis=0, dtype=np.int64)
+        start, doubt = start_of(edges, counts.sum(axis=1, dtype=np.int64), self.expected)
+        if doubt:
+            self.notes.append(f"{self.where}: {doubt}.")
+        yield
+        self.cloud = (self.given, np.nan) if self.given else self.model.cloud(counts, edges, start, entries)
+        yield
+        templates = self.model.templates(edges, start, self.cloud[0])
+        if self.model.name == "F3" and templates is None:
+            self.notes.append(f"{self.where}: none of the histograms can be fitted, whatever the cloud.")
+        for first in range(0, counts.shape[1], TILE):
+            tile = slice(first, min(first + TILE, counts.shape[1]))
+            found = self.model.fit(np.ascontiguousarray(counts[:, tile].T), edges, start, templates)
+            self.fits[:, tile] = self.model.table(found, self.histograms.photon_energy)
+            self.done = tile.stop
+            yield
+        self._counts = np.zeros((0, 0), np.uint32)
+        self.notes.extend(self._refused())
+
+    def _refused(self) -> Iterator[str]:
+        """A sentence where the light of the group as a whole is too weak or too strong for gains."""
+        photons = self.fits[FF_FIT.index("photons")]
+        light = float(np.nanmedian(photons)) if np.isfinite(photons).any() else np.nan
+        gain, error = (self.fits[FF_FIT.index(name)] for name in ("gain", "gain error"))
+        frames = int(self.histograms.frames[self.group])
+        if light < PHOTONS[0]:
+            known = np.isfinite(gain) & (error > 0)
+            needed = np.median(frames_needed(np.array(frames), gain[known], error[known], self.wanted))
+            yield (f"{self.where}: a pixel has {light:.3g} photons in a frame, of which no gain is told below "
+                   f"{PHOTONS[0]:g}; gains known to {self.wanted:.2%} would take {needed:.2g} frames of this light, "
+                   f"where there are {frames}.")
+        elif light > PHOTONS[1]:
+            yield (f"{self.where}: a pixel has {light:.3g} photons in a frame, of which no gain is told above "
+                   f"{PHOTONS[1]:g}, since peaks run into each other; take weaker light.")
+
+    def maps(self) -> Maps:
+        """Fits and flags of all pixels as far as they are fitted."""
+        shape = self.histograms.shape
+        flags = self.rules.flags(self.fits)
+        return {"fits": self.fits.reshape(-1, *shape).copy(), "flags_of_group": flags.reshape(shape)}
+
+    def snapshot(self, index: int) -> Maps:
+        """The same while fits go on."""
+        return self.maps() if self.done else {}
+
+    @property
+    def coverage(self) -> Array:
+        """Pixels that are fitted, (1,) int64."""
+        return np.array([self.done], np.int64)

@@ -1,0 +1,93 @@
+"""What the inspector shows of a pixel in flat light, from a file of histograms and results."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calib_core.characterisation.explains import OfPixel
+from calib_core.characterisation.photon_peaks import PhotonPeaks
+from calib_core.characterisation.unit import Context
+from calib_core.constants.constant import FF_FIT, FF_HISTOGRAM
+from calib_core.explanation import Bars, Explanation, Line, Points
+from calib_core.store.constants import read_constant
+
+from ...histogram_files import KIND, write_histograms
+from ..numerics.flat_light import GAIN, Flat, flat
+
+Array = Any
+ENERGY = 9.2
+
+
+@pytest.fixture(scope="module")
+def light() -> Flat:
+    return flat(64, 0.3, 8.0, seed=4)
+
+
+@pytest.fixture(scope="module")
+def context(light: Flat, tmp_path_factory: pytest.TempPathFactory) -> Context:
+    file = write_histograms(tmp_path_factory.mktemp("flat"), [light])
+    return Context(KIND, (0,), files={(3, FF_HISTOGRAM.name): read_constant(file)})
+
+
+def explained(method: PhotonPeaks, context: Context, col: int, cloud: float = 0.04, **known: float) -> Explanation:
+    values = np.array([known.get(name, np.nan) for name in FF_FIT])
+    pixel = OfPixel(lambda result, axis: values, lambda result: np.array([cloud]), lambda *_: None, 3, 0, col)
+    found = method.explain_results(context, {"group": 0}, pixel)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("model", ["F3", "F1", "F2"])
+def test_model_components_and_pulls_of_a_pixel(model: str, context: Context, light: Flat) -> None:
+    method = PhotonPeaks(model=model)
+    found = explained(method, context, 5)
+    histogram, pulls = found.plots
+    [bars] = [one for one in histogram.items if isinstance(one, Bars)]
+    np.testing.assert_array_equal(bars.counts, light.counts[5])
+    lines = {one.name: one.y for one in histogram.items if isinstance(one, Line)}
+    assert lines["model"].sum() == pytest.approx(light.counts[5].sum(), rel=2e-3)
+    if model != "F2":
+        parts = sum(value for name, value in lines.items() if name != "model")
+        assert np.abs(parts - lines["model"]).max() < 0.03 * lines["model"].max()
+        assert parts.sum() < lines["model"].sum() * (1 + 1e-9)
+    [points] = [one for one in pulls.items if isinstance(one, Points)]
+    if model == "F3":
+        assert points.y.std() == pytest.approx(1, abs=0.15)
+        numbers = {one.name: one for one in found.numbers}
+        assert numbers["gain"].value * ENERGY == pytest.approx(light.gain[5], abs=4 * numbers["gain"].error * ENERGY)
+        assert numbers["photons"].value == pytest.approx(0.3, rel=0.05)
+        assert numbers["samples"].value == light.counts[5].sum()
+    assert found.notes == () or model == "F1"
+
+
+def test_what_is_known_of_the_pixel_is_where_its_fit_begins(context: Context) -> None:
+    told = explained(PhotonPeaks(), context, 5, gain=GAIN / ENERGY, noise=9.0, zero=0.0)
+    again = explained(PhotonPeaks(), context, 5)
+    assert told.numbers[0].value == pytest.approx(again.numbers[0].value, abs=0.01 * told.numbers[0].error)
+
+
+def test_pixels_without_samples_or_a_cloud_say_so(context: Context) -> None:
+    assert explained(PhotonPeaks(), context, 100).notes == ("It has no samples.",)
+    assert "not fitted yet" in explained(PhotonPeaks(), context, 5, cloud=float("nan")).notes[0]
+    assert "not here" in explained(PhotonPeaks(), Context(KIND, (0,)), 5).notes[0]
+
+
+def test_a_pixel_is_explained_at_once(context: Context) -> None:
+    explained(PhotonPeaks(), context, 5)
+    start = time.thread_time()
+    for col in range(5):
+        explained(PhotonPeaks(), context, col, gain=GAIN / ENERGY, noise=9.0, zero=0.0)
+    assert (time.thread_time() - start) / 5 < 0.2  # a tenth of a second on a machine of our own
+
+
+def test_modules_of_other_groups_are_told_apart(light: Flat, tmp_path: Path) -> None:
+    files = {(module, FF_HISTOGRAM.name): read_constant(
+                 write_histograms(tmp_path, [light], module=module, cells=cells))
+             for module, cells in ((3, 4), (4, 2))}
+    with pytest.raises(Exception, match=r"has memory cells in groups of \[4\], but .* of \[2\]; fit them one after"):
+        PhotonPeaks().axes(Context(KIND, (0,), files=files))
