@@ -29,13 +29,14 @@ from calib_core.numerics._arrays import check_array
 from calib_core.numerics._frames import writable
 from calib_core.numerics._photon_fit import AT_END, BRIGHT, FAILED, FAINT, FEW_ENTRIES, FITTED
 from calib_core.numerics._photon_models import FREE, PER_SIGMA, REACH, SHARED, SHELVES, expect
+from calib_core.numerics._photon_results import PHOTONS, PeakFits, judged, narrowed, wide, with_noise
 from calib_core.numerics._photon_templates import Templates, templates_of
 from calib_core.numerics.shared_charge import ONE_LINE, Lines
 
 __all__ = [
-    "AT_END", "BACKGROUND", "BRIGHT", "FAILED", "FAINT", "FEW_ENTRIES", "FITTED", "MODELS", "SHARED", "PeakFits",
-    "Start", "Templates", "common_cloud", "expected_counts", "fit_free", "fit_shared", "fit_shelves", "frames_needed",
-    "shared_templates",
+    "AT_END", "BACKGROUND", "BRIGHT", "FAILED", "FAINT", "FEW_ENTRIES", "FITTED", "MODELS", "PHOTONS", "SHARED",
+    "PeakFits", "Start", "Templates", "common_cloud", "expected_counts", "fit_free", "fit_shared", "fit_shelves",
+    "frames_needed", "shared_templates",
 ]
 
 _Array = NDArray[Any]
@@ -47,8 +48,6 @@ MODELS = {
 }
 #: Share of the samples that is expected anywhere in the window.
 BACKGROUND = 1e-4
-#: Photons in a pixel on average below and above which no gain is told.
-PHOTONS = (0.02, 2.5)
 #: Range of fits: photons; gain and noise in units of those at the start; position of no photon about it, in gains.
 _PHOTONS, _GAIN, _NOISE, _ZERO = (0.002, 4.0), (0.6, 1.5), (0.5, 2.0), 0.5
 #: Clouds that are tried first, and by how much those that are tried next are away from the best.
@@ -74,56 +73,6 @@ class Start:
     zero: float = 0.0
 
 
-@dataclass(frozen=True, eq=False)
-class PeakFits:
-    """Fits of n histograms.
-
-    Attributes
-    ----------
-    names : tuple of str
-        Of the parameters.
-    values : (n, parameters) float64
-        NaN without a fit.
-    covariance : (n, parameters, parameters) float64
-        0 of parameters at an end of their range.
-    chi2 : (n,) float64
-        Pearson's χ² over the degrees of freedom, of bins in which at least one sample is expected.
-    likely : (n,) float64
-        Logarithm of the likelihood, but for what does not depend on the parameters.
-    entries : (n,) int64
-        Samples in the window.
-    status : (n,) uint8
-        * :data:`FITTED`
-        * :data:`AT_END`: a parameter is at an end of its range; do not trust the others.
-        * :data:`FEW_ENTRIES`: fewer samples than a fit needs.
-        * :data:`FAILED`: the fit has not ended, or its parameters are not determined.
-        * :data:`FAINT`, :data:`BRIGHT`: so few photons that there is no peak of one, or so many that there are no
-          valleys; the parameters tell how many, but the gain is not to be used.
-    """
-
-    names: tuple[str, ...]
-    values: _Array
-    covariance: _Array
-    chi2: _Array
-    likely: _Array
-    entries: NDArray[np.int64]
-    status: NDArray[np.uint8]
-
-    def __getitem__(self, name: str) -> _Array:
-        """Values of a parameter, (n,) float64."""
-        return self.values[:, self.names.index(name)]
-
-    def error(self, name: str) -> _Array:
-        """Standard errors of a parameter, (n,) float64.
-
-        Parameters
-        ----------
-        name : str
-        """
-        i = self.names.index(name)
-        return np.sqrt(np.maximum(self.covariance[:, i, i], 0))
-
-
 def shared_templates(edges: _Array, start: Start, cloud: float, lines: Lines = ONE_LINE) -> Templates:
     """Densities that fits of shared charge need, for all pixels whose numbers are near those of the start.
 
@@ -141,10 +90,10 @@ def shared_templates(edges: _Array, start: Start, cloud: float, lines: Lines = O
     -------
     Templates
     """
-    wide = sqrt(start.noise**2 + (edges[1] - edges[0]) ** 2 / 12) / start.gain
+    noise = sqrt(start.noise**2 + (edges[1] - edges[0]) ** 2 / 12) / start.gain
     ends = (edges[0] - start.zero) / start.gain - _ZERO, (edges[-1] - start.zero) / start.gain + _ZERO
     signal = min(ends[0] / gain for gain in _GAIN), max(ends[1] / gain for gain in _GAIN)
-    return templates_of(cloud, (wide * _NOISE[0], wide * _NOISE[1]), signal, lines)
+    return templates_of(cloud, (noise * _NOISE[0], noise * _NOISE[1]), signal, lines)
 
 
 def fit_shared(
@@ -182,9 +131,9 @@ def fit_shared(
                        (np.inf, _PHOTONS[1], _GAIN[1] * start.gain, high, noise[1])])
     first = np.empty((len(counts), 5))
     first[:, 0], first[:, 1] = _first_numbers(counts, edges, start)
-    first[:, 2:] = start.gain, start.zero, np.clip(np.log(_wide(start.noise, axis) / start.gain), *noise)
+    first[:, 2:] = start.gain, start.zero, np.clip(np.log(wide(start.noise, axis) / start.gain), *noise)
     found = _fitted(SHARED, counts, axis, first, bounds, min_entries, (templates.values, templates.numbers))
-    return _judged(_with_noise(found, axis))
+    return judged(with_noise(found, axis))
 
 
 def fit_shelves(counts: _Array, edges: _Array, start: Start, *, min_entries: int = 1000) -> PeakFits:
@@ -208,15 +157,15 @@ def fit_shelves(counts: _Array, edges: _Array, start: Start, *, min_entries: int
     """
     axis = _axis(counts, edges, min_entries)
     low, high = _ends(start)
-    wide = _wide(start.noise, axis)
+    noise = wide(start.noise, axis)
     bounds = np.array([
-        (0.0, _PHOTONS[0], _GAIN[0] * start.gain, low, _NOISE[0] * wide, 0.0, 0.0),
-        (np.inf, _PHOTONS[1], _GAIN[1] * start.gain, high, _NOISE[1] * wide, start.gain, 0.8)])
+        (0.0, _PHOTONS[0], _GAIN[0] * start.gain, low, _NOISE[0] * noise, 0.0, 0.0),
+        (np.inf, _PHOTONS[1], _GAIN[1] * start.gain, high, _NOISE[1] * noise, start.gain, 0.8)])
     first = np.empty((len(counts), 7))
     first[:, 0], first[:, 1] = _first_numbers(counts, edges, start)
-    first[:, 2:] = start.gain, start.zero, wide, start.noise / 2, 0.1
+    first[:, 2:] = start.gain, start.zero, noise, start.noise / 2, 0.1
     found = _fitted(SHELVES, counts, axis, first, bounds, min_entries)
-    return _judged(_narrowed(found, axis, [4]))
+    return judged(narrowed(found, axis, [4]))
 
 
 def fit_free(
@@ -253,11 +202,11 @@ def fit_free(
     begin, bounds = np.zeros((len(counts), 3 * peaks + 1)), np.zeros((2, 3 * peaks + 1))
     places, ends = np.clip(first, *ranges), np.array(ranges, np.float64)
     begin[:, :-1:3] = _near(counts, edges, places[..., 0], places[..., 1])
-    begin[:, 1:-1:3], begin[:, 2::3] = places[..., 0], _wide(places[..., 1], axis)
-    bounds[:, 1:-1:3], bounds[:, 2::3], bounds[1, :-1:3] = ends[..., 0], _wide(ends[..., 1], axis), np.inf
+    begin[:, 1:-1:3], begin[:, 2::3] = places[..., 0], wide(places[..., 1], axis)
+    bounds[:, 1:-1:3], bounds[:, 2::3], bounds[1, :-1:3] = ends[..., 0], wide(ends[..., 1], axis), np.inf
     begin[:, -1], bounds[1, -1] = (0.1 * counts.sum(axis=1), np.inf) if flat else (0, 0)
     found = _fitted(FREE, counts, axis, begin, bounds, min_entries)
-    return _narrowed(found, axis, list(range(2, 3 * peaks, 3)))
+    return narrowed(found, axis, list(range(2, 3 * peaks, 3)))
 
 
 def common_cloud(
@@ -333,7 +282,7 @@ def expected_counts(found: PeakFits, edges: _Array, templates: Templates | None 
     axis, values = np.array([edges[0] + width / 2, width]), found.values.copy()
     model = SHELVES if "growth" in found.names else FREE if "flat" in found.names else SHARED
     columns = {SHARED: [4], SHELVES: [4], FREE: list(range(2, values.shape[1], 3))}[model]
-    values[:, columns] = _wide(values[:, columns], axis)
+    values[:, columns] = wide(values[:, columns], axis)
     if model == SHARED:
         values[:, 4] = np.log(values[:, 4] / values[:, 2])
     tables = _NO_TEMPLATES if templates is None else (templates.values, templates.numbers)
@@ -374,11 +323,6 @@ def _axis(counts: _Array, edges: _Array, least: int) -> _Array:
     if least < 1:
         raise ValueError(f"a fit needs at least 1 sample, not {least}")
     return np.array([edges[0] + width / 2, width])
-
-
-def _wide(noise: Any, axis: _Array) -> Any:
-    """Noise with the width of a bin."""
-    return np.sqrt(noise**2 + axis[1] ** 2 / 12)
 
 
 def _ends(start: Start) -> tuple[float, float]:
@@ -423,30 +367,3 @@ def _normal() -> _Array:
     z = np.arange(-REACH * PER_SIGMA, REACH * PER_SIGMA + 2) / PER_SIGMA
     density = [round(exp(-one * one / 2) / sqrt(2 * pi), 14) for one in z.tolist()]
     return np.array([density, [round((1 + erf(one / sqrt(2))) / 2, 14) for one in z.tolist()]])
-
-
-def _with_noise(found: PeakFits, axis: _Array) -> PeakFits:
-    """The same with the noise in place of its logarithm over the gain."""
-    gain, slope = found["gain"], np.broadcast_to(np.eye(5), found.covariance.shape).copy()
-    wide = gain * np.exp(found["noise"])
-    slope[:, 4, 4], slope[:, 4, 2] = wide, wide / gain
-    found.values[:, 4], found.covariance[:] = wide, slope @ found.covariance @ slope.transpose(0, 2, 1)
-    return _narrowed(found, axis, [4])
-
-
-def _narrowed(found: PeakFits, axis: _Array, columns: list[int]) -> PeakFits:
-    """The same with standard deviations without the width of a bin."""
-    wide = found.values[:, columns]
-    narrow = np.sqrt(np.maximum(wide**2 - axis[1] ** 2 / 12, 0.01 * wide**2))
-    found.values[:, columns] = narrow
-    found.covariance[:, columns] *= (wide / narrow)[..., None]
-    found.covariance[:, :, columns] *= (wide / narrow)[:, None]
-    return found
-
-
-def _judged(found: PeakFits) -> PeakFits:
-    """The same where pixels with too few or too many photons have no gain."""
-    known = np.isin(found.status, (FITTED, AT_END))
-    found.status[known & (found["photons"] < PHOTONS[0])] = FAINT
-    found.status[known & (found["photons"] > PHOTONS[1])] = BRIGHT
-    return found
