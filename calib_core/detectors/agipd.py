@@ -185,6 +185,5 @@ AGIPD500K = replace(
     simulated=read_simulated("agipd", "AGIPD500K", replace(_HARDWARE, control_aggregator="AGIPD500K2G00")),
 )
 
-declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults(
-    "agipd", Dark(), PulseCapacitor(), CurrentSource(), FF_HISTS, PhotonPeaks(), Combine(), CORRECT),
-    __doc__, presets("agipd")))
+declare(Family("AGIPD", "AGIPD", (AGIPD1M, AGIPD500K), with_defaults("agipd", Dark(), PulseCapacitor(),
+    CurrentSource(), FF_HISTS, PhotonPeaks(), Combine(), CORRECT), __doc__, presets("agipd")))
