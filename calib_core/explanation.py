@@ -46,10 +46,11 @@ class Bars:
 
 @dataclass(frozen=True)
 class Mark:
-    """A position along x."""
+    """A position along x; its number stands beside its name unless it is one of many."""
 
     name: str
     x: float
+    one_of_many: bool = False
 
 
 @dataclass(frozen=True)

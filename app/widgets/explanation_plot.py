@@ -40,6 +40,7 @@ class ExplanationPlot(PixelPlot):
     ) -> None:
         super().__init__(hint, parent)
         self.setObjectName("histogram_plot")
+        self.plot.addLegend(offset=(-6, 14), labelTextSize="9pt", labelTextColor=tones_of(self.palette()).text)
         self.shown: Plot | None = None
         self._ranges: dict[str, _Range] = {}
         #: Groups of points and curves that are drawn, by their look: others of that look take their place.
@@ -163,7 +164,8 @@ class ExplanationPlot(PixelPlot):
             colour = QColor(curve_colour(number))
             fill = QColor(colour)
             fill.setAlpha(BAND_ALPHA)
-            self.plot.plot(one.edges, one.counts, stepMode="center", fillLevel=0, pen=pg.mkPen(colour), brush=fill)
+            self.plot.plot(one.edges, one.counts, stepMode="center", fillLevel=0, pen=pg.mkPen(colour), brush=fill,
+                           name=one.name if len(bars) > 1 else None)
         # lines do not count for the automatic range, yet the spans must be in sight
         ends = [*(end for one in bars for end in (one.edges[0], one.edges[-1])),
                 *(end for one in spans for end in (one.low, one.high) if np.isfinite(end))]
@@ -175,7 +177,8 @@ class ExplanationPlot(PixelPlot):
                 for end in (item.low, item.high):
                     self._line(float(end), item.name, of_spans)
             elif isinstance(item, Mark) and np.isfinite(item.x):
-                self._line(float(item.x), f"{item.name} {item.x:.6g}", of_marks)
+                label = item.name if item.one_of_many else f"{item.name} {item.x:.6g}"
+                self._line(float(item.x), label, of_marks)
 
     # -- ranges
 

@@ -109,6 +109,7 @@ GAIN = Layout("gain", "Gain", "F7", {
     "inspector": Place("Fit", RIGHT, 86),
     "similar": Place("Failing alike", BOTTOM, 28),
     "log": Place("Log", BOTTOM, 18),
+    "courses": Place("Over cells", BOTTOM, 30),
     "asics": Place("ASICs", BOTTOM, 30),
     "export": Place("Export", BOTTOM, 30),
 }, work="gain", samples="Fit", columns={**_COLUMNS, RIGHT: (0.27, 340, 480), None: (0.38, 360, 520)})

@@ -52,7 +52,7 @@ class FlatFieldHistogram(FrameChoice, Method):
     """Histograms of the signals of high gain in flat light, of each pixel and group of memory cells."""
 
     command: ClassVar[str] = "FF_HISTS"
-    title: ClassVar[str] = "Flat-field histograms"
+    title: ClassVar[str] = "Histograms"
     use_when: ClassVar[str] = (
         "Before gains are taken from photons: runs with fluorescence or weak flat light, 0.05 to 1 photon in a "
         "pixel, and darks of the same operating condition.")
@@ -157,7 +157,7 @@ class FlatFieldHistogram(FrameChoice, Method):
         edges = tuple(self.edges.tolist())
         numbers = tuple(range(number_of_asics(context.kind))) if context.kind else ()
         return (
-            Axis("group", "Memory cells", tuple(map(format_numbers, groups)), members=groups),
+            Axis("group", "Group", tuple(map(format_numbers, groups)), members=groups),
             Axis("cell", "Memory cell", cells),
             Axis("bin", "Bin", (BELOW, *edges[:-1], ABOVE), "ADU", of_slot=True),
             Axis("signal", "Signal", tuple(self._middles.tolist()), "ADU", of_slot=True, drawn=True),
@@ -303,7 +303,7 @@ class FlatFieldHistogram(FrameChoice, Method):
             As :func:`~calib_core.characterisation.histogram_plots.explanation_of` makes it.
         """
         counts = {name: pixel.along(name, "bin") for name in ("histogram", "isolated")}
-        marks = tuple(Mark(f"{n} γ", n * self._photon) for n in self._photons)
+        marks = tuple(Mark(f"{n} γ", n * self._photon, one_of_many=True) for n in self._photons)
         group = at.get("group", 0)
         asic = int(asics(context.detector)[pixel.row, pixel.col])
         return explanation_of(self.edges, counts, marks, pixel, (group, asic), self.photon_energy)

@@ -14,6 +14,8 @@ _Array = NDArray[Any]
 
 #: Pixels whose histograms are filled together: they stay in the cache while all frames pass.
 _TILE = 64
+#: Copies of a histogram of many pixels that are filled in turn: the same bin, again and again, waits for itself.
+_COPIES = 8
 #: Frames whose neighbours are looked at need a pixel more on each side.
 _EDGE = 1
 
@@ -51,7 +53,7 @@ def fill_histograms(
     check_array(spectra, "spectra", (len(spectra), len(edges) + 1), np.int64)
     if group.min(initial=0) < 0 or group.max(initial=0) >= len(spectra):
         raise ValueError(f"groups must be 0 to {len(spectra) - 1}")
-    _fill(values, good, group, edges, counts, spectra)
+    _fill(values, good, group, np.concatenate([[np.nan], edges, [np.nan]]), counts, spectra)
 
 
 def add_moments(
@@ -132,24 +134,42 @@ def isolated(values: _Array, good: _Array, limit: _Array) -> _Array:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _fill(values, good, group, edges, counts, spectra):  # type: ignore[no-untyped-def]
+    """Kernel of :func:`fill_histograms`; ``edges`` with NaN at both ends, which no value is beyond."""
     bins = edges.size - 1
-    low, high, per_unit = edges[0], edges[bins], bins / (edges[bins] - edges[0])
+    places, mixed = np.empty(_TILE, np.int32), np.zeros((_COPIES, bins), np.uint32)
     for begin in range(0, values.shape[1], _TILE):
-        end = min(begin + _TILE, values.shape[1])
+        length = min(_TILE, values.shape[1] - begin)
+        alike = group[begin] == group[begin + length - 1] and (group[begin:begin + length] == group[begin]).all()
+        rows = counts[begin:begin + length]
         for k in range(values.shape[0]):
-            for i in range(begin, end):
-                value = np.float64(values[k, i])
-                if not good[k, i] or value != value:
+            row, use = values[k, begin:begin + length], good[k, begin:begin + length]
+            _find(row, edges, places)
+            for i in range(length):
+                value = np.float64(row[i])
+                if not use[i] or value != value:
                     continue
-                place = np.int64(0)
-                if value >= high:
-                    place = np.int64(bins + 1)
-                elif value >= low:
-                    place = min(np.int64((value - low) * per_unit), np.int64(bins - 1))
-                    # what was rounded on the way may be on the other side of an edge
-                    place += np.int64(1) + np.int64(value >= edges[place + 1]) - np.int64(value < edges[place])
-                counts[i, place] += np.uint32(1)
-                spectra[group[i], place] += 1
+                near = np.uint32(places[i])
+                # what was rounded on the way may be on the other side of an edge
+                place = np.uint32(near + (value >= edges[near + np.uint32(1)]) - (value < edges[near]))
+                rows[np.uint32(i), place] += np.uint32(1)
+                if alike:
+                    mixed[np.uint32(i % _COPIES), place] += np.uint32(1)
+                else:
+                    spectra[group[begin + i], place] += 1
+        if alike:
+            spectra[group[begin]] += mixed.sum(axis=0).astype(np.int64)
+            mixed[...] = 0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _find(values, edges, places):  # type: ignore[no-untyped-def]
+    """Bins that values lie in, or the next to that, where rounding decides; any for what is no number."""
+    last = np.float64(edges.size - 2)
+    low, per_unit = edges[1], (last - 1) / (edges[edges.size - 2] - edges[1])
+    for i in range(values.size):
+        place = (np.float64(values[i]) - low) * per_unit + 1.0
+        place = place if place > 0.0 else 0.0
+        places[i] = np.int32(place if place < last else last)
 
 
 @njit(nogil=True, cache=True)
@@ -169,12 +189,19 @@ def _add(values, good, part, largest, lowest, count, total, squares):  # type: i
 
 @njit(nogil=True, cache=True)
 def _isolated(values, good, limit, signal, found):  # type: ignore[no-untyped-def]
+    """Kernel of :func:`isolated` for a frame; ``signal`` has a pixel more on each side."""
     slow, fast = values.shape
     for i in range(slow):
+        own = signal[i + 1, 1:fast + 1]
+        row, use, most = values[i], good[i], limit[i]
         for j in range(fast):
-            signal[i + 1, j + 1] = not (good[i, j] & (values[i, j] < limit[i, j]))
+            own[j] = np.uint8(1) - np.uint8(use[j] & (row[j] < most[j]))
     for i in range(slow):
-        above, own, below = signal[i], signal[i + 1], signal[i + 2]
-        for j in range(fast):
-            found[i, j] = (above[j] | above[j + 1] | above[j + 2] | own[j] | own[j + 2]
-                           | below[j] | below[j + 1] | below[j + 2]) == 0
+        free = found[i]
+        for line in range(3):
+            left, middle, right = (signal[i + line, :fast], signal[i + line, 1:fast + 1],
+                                   signal[i + line, 2:fast + 2])
+            inner = np.uint8(line != 1)
+            for j in range(fast):
+                near = left[j] | right[j] | (middle[j] & inner)
+                free[j] = (near == 0) & (free[j] | (line == 0))

@@ -17,6 +17,7 @@ from calib_core.numerics import (
     dark_planes,
     first_samples,
     frame_sums,
+    histograms,
     limits,
     lut,
     moments,
@@ -110,7 +111,21 @@ def _calls() -> list[Callable[[], object]]:
         lambda: checksums.fletcher32(np.ones(3, np.uint8)),
         *_of_scans(np.arange(8, dtype=np.int32), np.ones((1, 8), np.uint16), np.zeros((1, 8), np.uint8)),
         *_of_light(np.ones((1, 8), np.uint32), np.arange(9.0)),
+        *_of_histograms(image, use),
         *_of_corrections(block, gain, slot),
+    ]
+
+
+def _of_histograms(image: Array, use: Array) -> list[Callable[[], object]]:
+    values, good = image.reshape(1, -1), use.reshape(1, -1)
+    pixels, zeros = values.shape[1], np.zeros(1, np.int64)
+    sums = np.zeros((1, pixels), np.uint32), np.zeros((1, pixels), np.int64), np.zeros((1, pixels), np.int64)
+    return [
+        lambda: histograms.fill_histograms(
+            values, good, np.zeros(pixels, np.int64), np.arange(3.0), np.zeros((pixels, 4), np.uint32),
+            np.zeros((1, 4), np.int64)),
+        lambda: histograms.add_moments(values, good, zeros, 16.0, 1e5, 0.0, sums, np.zeros((1, 2), np.int64)),
+        lambda: histograms.isolated(image, use, image),
     ]
 
 
