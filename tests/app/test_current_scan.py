@@ -56,6 +56,13 @@ def test_a_pixel_is_explained_for_each_current(fitted, qtbot):
     window, inspector = fitted, fitted.inspector
     # the runs charge no columns as the pulse capacitor does, so that they are offered for what they are
     assert window.form.page.survey.method.command == "CS"
+    # two of four patterns, in two scans: their lines are half rows, more than there is room for
+    charged = window.form.page.charged
+    assert charged.told.text().splitlines() == [
+        f"! Scan {one}: 512 of 1,024 half rows charged in exactly one run, 512 in none" for one in (1, 2)]
+    assert len(charged.matrix.rows) == 4
+    assert charged.matrix.rows[1].lines[:2] == (2, 6)
+    assert 100 < charged.matrix.drawn < 1024
     titles = [one.heading for one in window.maps.presenter.chosen]
     assert titles == ["CS ratio", "CS slope HG [ADU/step]", "CS slope MG [ADU/step]", "CS slope LG [ADU/step]"]
     told = [one.text for one in window.session.subject.job.board.messages if one.level == "WARN"]

@@ -9,6 +9,7 @@ from PyQt6.QtCore import QEvent, QPoint, QPointF, Qt
 from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QApplication, QPushButton, QToolButton
 
+from app.widgets.tones import tones_of
 from calib_core.jobs.board import State
 from calib_core.simulate import Simulated, default_settings, simulate
 from calib_core.simulate.scenes.pc import PulseCapacitor
@@ -125,6 +126,55 @@ def test_a_pixel_of_a_scan_is_explained_by_a_click(fitted, qtbot):
     window.session.set_pixel((MODULE, ROW, 0))
     qtbot.waitUntil(lambda: view.is_empty)
     assert "no run for this place" in view._strip_plots[0]._hint.text()
+
+
+def charged_by_truth(scene, kind, run):
+    """Columns that the simulator charges in a run, by its place."""
+    return np.flatnonzero(scene.pixels(kind, run)[0])
+
+
+def test_what_runs_charge_is_drawn_before_anything_runs_and_is_what_the_job_finds(opened, qtbot):
+    charged, kind = opened.form.page.charged, opened.form.page.survey.detector.type
+    assert charged.isVisible()
+    assert [row.label for row in charged.matrix.rows] == ["r0001", "r0002", "r0003", "r0004"]
+    for number, row in enumerate(charged.matrix.rows):
+        np.testing.assert_array_equal(row.lines, charged_by_truth(SCENE, kind, number))
+    assert charged.told.text() == "! 64 of 128 columns charged in exactly one run, 64 in none"
+    picture = charged.matrix.grab().toImage()
+
+    def colour(row, line):
+        place = charged.matrix.place_of(row, line).center()
+        return picture.pixelColor(int(place.x()), int(place.y())).name()
+    assert charged.matrix.drawn == 128
+    assert colour(1, int(charged_by_truth(SCENE, kind, 1)[3])) == tones_of(charged.palette()).accent
+    assert colour(1, int(charged_by_truth(SCENE, kind, 0)[3])) == tones_of(charged.palette()).base
+    qtbot.mouseClick(opened.form.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: opened.session.subject is not None and opened.session.subject.ended)
+    changes = opened.session.subject.job.values("changes", MODULE)
+    for number, row in enumerate(opened.form.page.charged.matrix.rows):
+        assert set(np.argsort(changes[number])[-16:]) == set(row.lines)
+
+
+def test_runs_whose_place_was_changed_are_marked(open_window, tmp_path, qtbot):
+    scene = PulseCapacitor(step_charge=30.0, hook_length=8.0, transition=2, order="0,2,1,3-7")
+    made = simulate(SETTINGS.with_changes({"memory_cells": 1, "trains": 60, "proposal": 900463}), tmp_path,
+                    scene=scene)
+    window = open_window()
+    window.resize(1280, 900)
+    window.session.open_runs(sorted(made.runs.values()))
+    qtbot.waitUntil(lambda: window.form.page is not None)
+    charged = window.form.page.charged
+    assert [row.label for row in charged.matrix.rows if row.marked] == ["r0002 ⇄", "r0003 ⇄"]
+    np.testing.assert_array_equal(
+        charged.matrix.rows[1].lines, charged_by_truth(scene, window.form.page.survey.detector.type, 2))
+    assert charged.told.text() == "✓ 128 of 128 columns charged in exactly one run"
+    assert charged.told.tone == "ok"
+    # a run that the operator leaves out is seen at once
+    combo = window.form.page.inputs.combos["scan/7"]
+    combo.setCurrentIndex(combo.count() - 1)
+    combo.activated.emit(combo.count() - 1)
+    assert len(charged.matrix.rows) == 7
+    assert charged.told.text() == "! 112 of 128 columns charged in exactly one run, 16 in none"
 
 
 def test_a_dragged_bound_refits_the_pixel_and_writes_the_form(fitted, qtbot):

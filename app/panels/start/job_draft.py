@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from calib_core.characterisation.charges import Charges, charges_of
 from calib_core.characterisation.inputs import (
     ALL_CONSTANTS,
     NEUTRAL,
@@ -120,6 +121,16 @@ class InputTable:
             if one.key in runs and one.part == 0:
                 found[one.input.name] = (*found.get(one.input.name, ()), str(runs[one.key].path))
         return found
+
+
+def charges(table: InputTable) -> Charges | None:
+    """What the runs of a table charge, in the order in which they were given; None where they are no scan."""
+    survey, index = table.survey, table.assigned
+    if survey.detector is None:
+        return None
+    placed = [(number, replace(one, run=survey.runs[number], moved=one.moved or table.overridden_at(one)))
+              for one in survey.arranged if (number := index[one.key]) is not None]
+    return charges_of(survey.method, survey.detector.type, [one for _, one in sorted(placed, key=lambda two: two[0])])
 
 
 def build_spec(table: InputTable, choices: Choices) -> JobSpec:

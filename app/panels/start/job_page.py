@@ -15,6 +15,7 @@ from app.forms.fold import Fold
 from app.forms.knob_form import KnobForm
 from app.forms.preset_choice import PresetChoice
 from app.forms.tone_label import NoteLabel
+from app.panels.start.charged import ChargedRuns
 from app.panels.start.input_table import InputTableView
 from app.panels.start.job_draft import (
     Choices,
@@ -69,6 +70,7 @@ class JobPage(QWidget):
         super().__init__(parent)
         self.survey = survey
         self.inputs = InputTableView(InputTable.found(survey))
+        self.charged = ChargedRuns(self.inputs.table)
         kind = survey.detector.type if survey.detector else None
         asked = [one.name for one in survey.family.conditions_of(survey.method, kind)]
         self.condition = ConditionForm(survey.condition.of(asked), differing(survey))
@@ -206,8 +208,8 @@ class JobPage(QWidget):
         column.setContentsMargins(0, 0, 4, 0)
         column.setSpacing(6)
         column.addWidget(self._heading())
-        column.addWidget(self.banner)
-        column.addWidget(self.inputs)
+        for part in (self.banner, self.charged, self.inputs):
+            column.addWidget(part)
         for part in (self._problems(), self._lines(), self._fold("Operating condition", self.condition),
                      self.preset, self._fold("Parameters", self.knobs),
                      self._fold("Memory, threads, files", self.resources, False)):
@@ -292,6 +294,7 @@ class JobPage(QWidget):
         self.method.activated.connect(
             lambda index: self.method_chosen.emit(self.offers[index][0].name, self.offers[index][1].command))
         self.inputs.changed.connect(self._show_banner)
+        self.inputs.changed.connect(lambda: self.charged.show_table(self.inputs.table))
         for part in (self.inputs, self.condition, self.knobs, self.resources):
             part.changed.connect(self.changed)
 
