@@ -88,10 +88,10 @@ class ExportPanel(QWidget):
             ("export_mask", "Mask as HDF5…", self.export_mask),
         )):
             buttons.addWidget(self._button(name, text, "export", act), number // 2, number % 2)
-        choices = QHBoxLayout()
-        for widget in (self.all_modules, self.all_places, self.all_results, self.region_only):
-            choices.addWidget(widget)
-        choices.addStretch(1)
+        choices = QGridLayout()
+        for number, box in enumerate((self.all_modules, self.all_places, self.all_results, self.region_only)):
+            choices.addWidget(box, number // 2, number % 2)
+        choices.setColumnStretch(1, 1)
         self.all_results.setToolTip("HDF5 holds all results that have pixels, else those that are shown as maps")
         self.all_modules.setToolTip("HDF5 holds all modules, else the one that is looked at")
         self.region_only.setToolTip("HDF5 holds the rectangle about the marked region, with its place in the module, "
