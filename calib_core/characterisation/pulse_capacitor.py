@@ -10,8 +10,10 @@ import numpy as np
 
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.checks import Check
+from calib_core.characterisation.inputs import RunFacts
 from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.scan_checks import StraightLines, Switched
+from calib_core.characterisation.scan_expected import Expected, expected
 from calib_core.characterisation.scan_method import Known, ScanMethod
 from calib_core.characterisation.scan_opinions import OTHERS, compared
 from calib_core.characterisation.scan_periods import Periodic
@@ -30,6 +32,7 @@ from calib_core.constants.constant import (
 )
 from calib_core.detector import DetectorType
 from calib_core.explanation import Explanation, RuleText, Span
+from calib_core.numerics.scan_errors import ScanErrors, ScanLines, scan_errors
 from calib_core.numerics.scan_fits import MediumFits, RegionLines, medium_fits, region_lines
 from calib_core.numerics.scan_regions import HIGH, MEDIUM, ScanRegions, scan_clusters, scan_features, scan_regions
 from calib_core.params import Limits, knob
@@ -148,6 +151,36 @@ class PulseCapacitor(ScanMethod):
         span = abs(float(found.high.slope[0] * found.regions.first_switch[0]))
         return {"curvature HG": self.lin_t, "largest residual HG": self.lin_max * span}
 
+    def allowed(self, kind: DetectorType, runs: Sequence[RunFacts]) -> tuple[str, ...]:
+        """Errors of slope, ratio and step at the switch, for the steps that runs have and that are fitted.
+
+        Returns
+        -------
+        tuple of str
+        """
+        usual = self.injection(kind).usual
+        if usual is None or not runs:
+            return ()
+        scan = expected(runs, usual, self.max_trains)
+        decay = min(max(usual.decay, self.hook_c[0]), self.hook_c[1])
+        lines = ScanLines(scan.slope, usual.ratio, usual.noise, usual.hook, decay)
+        hook = self.fit_hook and self.intervals == "regions"
+        errors = scan_errors(*self._fitted_steps(scan), scan.switch, lines, hook)
+        shape = f", and a hook of {usual.hook:g} ADU and {decay:g} steps" if hook else ""
+        return (_sentence(errors), f"One scan of {scan.steps:,} steps {scan.told}; noise of {usual.noise[0]:g} and "
+                f"{usual.noise[1]:g} ADU{shape}.")
+
+    def _fitted_steps(self, scan: Expected) -> tuple[Array, Array]:
+        """Steps of high and of medium gain that lines will be fitted to; none where they are fewer than it takes."""
+        steps = np.arange(scan.steps)
+        if self.intervals == "fixed":
+            high, medium = ((steps >= low) & (steps <= up) for low, up in (self.hg_range, self.mg_range))
+        else:
+            last = min(scan.switch - self.margin_hg, self.hg_part / 100 * scan.switch)
+            high, medium = steps < last, (steps >= scan.switch) & (steps < scan.steps - self.margin_mg)
+        high, medium = high & (steps < scan.switch), medium & (steps >= scan.switch)
+        return _enough(steps[high], self.min_hg_points), _enough(steps[medium], self.min_mg_points)
+
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
         """What is asked of each module: frames without data, pixels that never switch, hooks, and slopes by run."""
         return (*super().checks(kind), Switched(), StraightLines(), Periodic(self.source))
@@ -237,3 +270,15 @@ def _numbers(regions: ScanRegions, high: RegionLines, medium: MediumFits) -> Map
 def _charges(number: Array) -> Array:
     """Flags of pixels that no run charges, or several do, (slow_scan, fast_scan) uint32."""
     return where(number != 1, BadPixels.CI_EVAL_ERROR) | where(number == 0, BadPixels.NO_DARK_DATA)
+
+
+def _enough(steps: Array, least: int) -> Array:
+    return steps if len(steps) >= least else steps[:0]
+
+
+def _sentence(errors: ScanErrors) -> str:
+    """Errors in per cent, two digits each; what has none is named."""
+    named = {"slope HG": errors.slope, "ratio": errors.ratio, "step at the switch": errors.step}
+    parts = [f"{name} ± {100 * value:.2g} %" if np.isfinite(value) else f"no {name}" for name, value in named.items()]
+    few = " of the signal" if np.isfinite(errors.step) else "; there are too few steps on a side of the switch"
+    return f"This scan allows, for each pixel and memory cell: {', '.join(parts)}{few}."

@@ -13,7 +13,7 @@ import numpy as np
 
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import by_pattern
-from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input
+from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, RunFacts
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.scan_series import ScanSeries
 from calib_core.characterisation.train_selection import TrainSelection
@@ -88,6 +88,16 @@ class ScanMethod(TrainSelection, Method):
         known : callable
             Gives a result without pixels at the place of the scan, over its other axes.
         """
+
+    def allowed(self, kind: DetectorType, runs: Sequence[RunFacts]) -> tuple[str, ...]:
+        """Which errors scans allow, in sentences; none where that is not known beforehand.
+
+        Parameters
+        ----------
+        kind : DetectorType
+        runs : sequence of RunFacts
+        """
+        return ()
 
     @property
     def least_step(self) -> float:

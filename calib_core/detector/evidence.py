@@ -83,6 +83,8 @@ class ScanEvidence:
         Ids of the first and the last train of which any module has frames.
     current : float or None
         Current of the source that slow control tells.
+    course : tuple of (int, float)
+        Trains after the first, and by how much charged lines are above the others in a frame of them, ADU: a few.
     """
 
     changes: tuple[float, ...]
@@ -90,6 +92,7 @@ class ScanEvidence:
     first_train: int
     last_train: int
     current: float | None = None
+    course: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True)

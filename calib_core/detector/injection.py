@@ -12,6 +12,32 @@ from calib_core.detector.clues import Device
 
 
 @dataclass(frozen=True)
+class UsualScan:
+    """What a pixel usually does in a scan.
+
+    Attributes
+    ----------
+    slope : float, ADU per step
+        Of high gain.
+    ratio : float
+        This slope in units of that of medium gain.
+    noise : (float, float), ADU
+        Of a sample in high and in medium gain.
+    hook, decay : float, ADU and steps
+        Of the exponential at the begin of medium gain.
+    switch : float, steps
+        Where it changes to medium gain.
+    """
+
+    slope: float
+    ratio: float
+    noise: tuple[float, float]
+    hook: float
+    decay: float
+    switch: float
+
+
+@dataclass(frozen=True)
 class Injection:
     """Lines of pixels that a source on the chip charges, a part of them in each run.
 
@@ -32,6 +58,8 @@ class Injection:
         Where slow control tells the number of a run's pattern; nowhere where there is no key.
     current_key : str
         Of the same device: where it tells the current of a source that has one.
+    usual : UsualScan, optional
+        What pixels usually do, of a source that is scanned through high and medium gain.
     """
 
     title: str
@@ -42,6 +70,7 @@ class Injection:
     axis: int = 1
     halves: int = 1
     current_key: str = ""
+    usual: UsualScan | None = None
 
     def number_of(self, lines: Collection[int]) -> int | None:
         """Number of the pattern that has just these lines; None where there is none such.

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from calib_core.detector.clues import Device
-from calib_core.detector.injection import Injection
+from calib_core.detector.injection import Injection, UsualScan
 from calib_core.detectors._agipd_control import CURRENT_KEYS
+from calib_core.resource_files import read_resource
 
 #: The pulse capacitor charges every eighth column of 64, the next pattern those before them.
 _CAPACITOR = tuple((*range(7 - one, 64, 8), *range(64 + one, 128, 8)) for one in range(8))
@@ -27,7 +28,13 @@ def injections(device: Device) -> Mapping[str, Injection]:
         Whose registers tell what is charged.
     """
     return {
-        "capacitor": Injection("pulse capacitor", "columns", _CAPACITOR, device, "pcRowNr"),
+        "capacitor": Injection("pulse capacitor", "columns", _CAPACITOR, device, "pcRowNr",
+                               usual=_usual("capacitor")),
         "current": Injection("current source", "half rows", _CURRENT, device, CURRENT_KEYS["charged"], axis=0,
                              halves=2, current_key=CURRENT_KEYS["current"]),
     }
+
+
+def _usual(source: str) -> UsualScan:
+    values = {name: value for name, value in read_resource("scans", "agipd")[source].items() if name != "source"}
+    return UsualScan(**{**values, "noise": tuple(values["noise"])})

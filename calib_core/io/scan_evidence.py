@@ -42,8 +42,8 @@ def scan_evidence(run: Run, detector: Detector, injection: Injection, selection:
     edges = [int(edge) for one in frames for edge in (one.train.min(), one.train.max())] or [0]
     told, current = (_told(run, detector, injection, key, selection)
                      for key in (injection.key, injection.current_key))
-    return ScanEvidence(_changes(frames, injection), None if told is None else int(told), min(edges), max(edges),
-                        current)
+    changes, course = _changes(frames, injection, min(edges))
+    return ScanEvidence(changes, None if told is None else int(told), min(edges), max(edges), current, course)
 
 
 def _of_modules(run: Run, detector: Detector, selection: FrameSelection) -> Iterator[ModuleFrames]:
@@ -55,18 +55,24 @@ def _of_modules(run: Run, detector: Detector, selection: FrameSelection) -> Iter
                 yield frames
 
 
-def _changes(frames: Sequence[ModuleFrames], injection: Injection) -> tuple[float, ...]:
-    """Of the first module of which frames can be read."""
+def _changes(
+    frames: Sequence[ModuleFrames], injection: Injection, first: int,
+) -> tuple[tuple[float, ...], tuple[tuple[int, float], ...]]:
+    """Changes of lines, and the course of those that change, of the first module of which frames can be read."""
     for one in frames:
         with suppress(BadInput):
             some = one.some(_FRAMES)
             if len(some) > 1:
-                return tuple(line_changes(some, injection).tolist())
-    return ()
+                above = above_others(some, injection)
+                changes = np.ptp(above, axis=0)
+                course = above[:, changes > changes.max() / 2].mean(axis=1)
+                steps = (some.train.astype(np.int64) - first).tolist()
+                return tuple(changes.tolist()), tuple(zip(steps, course.tolist(), strict=True))
+    return (), ()
 
 
-def line_changes(frames: Frames, injection: Injection) -> Array:
-    """Range of the median signal of each line of pixels over frames, after what all lines share was taken away.
+def above_others(frames: Frames, injection: Injection) -> Array:
+    """Median signal of each line of pixels in each frame, after what all lines share was taken away.
 
     Parameters
     ----------
@@ -75,12 +81,12 @@ def line_changes(frames: Frames, injection: Injection) -> Array:
 
     Returns
     -------
-    (lines,) float64, ADU
+    (n, lines) float64, ADU
     """
     order = np.argsort(injection.line_of(frames.adc.shape[1:]), axis=None, kind="stable")
     number = frames.adc.shape[1 + injection.axis] * injection.halves
     lines = np.median(frames.adc.reshape(len(frames.adc), -1)[:, order].reshape(len(frames.adc), number, -1), axis=2)
-    return np.asarray(np.ptp(lines - np.median(lines, axis=1, keepdims=True), axis=0))
+    return np.asarray(lines - np.median(lines, axis=1, keepdims=True))
 
 
 def _told(

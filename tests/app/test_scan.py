@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import h5py
 import numpy as np
 import pytest
@@ -150,9 +152,28 @@ def test_what_runs_charge_is_drawn_before_anything_runs_and_is_what_the_job_find
     assert colour(1, int(charged_by_truth(SCENE, kind, 0)[3])) == tones_of(charged.palette()).base
     qtbot.mouseClick(opened.form.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: opened.session.subject is not None and opened.session.subject.ended)
+    assert opened.session.subject.job.board.state is State.DONE
     changes = opened.session.subject.job.values("changes", MODULE)
     for number, row in enumerate(opened.form.page.charged.matrix.rows):
         assert set(np.argsort(changes[number])[-16:]) == set(row.lines)
+
+
+def test_the_form_says_which_errors_the_scan_allows_and_what_is_seen_of_its_switch(opened, qtbot):
+    page = opened.form.page
+    assert page.allowed.isVisible()
+    first, second = page.allowed.text().splitlines()
+    truth = SCENE.truth_of(ModuleTruth(SETTINGS, MODULE), 0)
+    low, high = map(int, re.search(r"between steps (\d+) and (\d+), by frames of the runs", second).groups())
+    assert low < np.median(truth.switch) < high
+    assert high - low < 8  # 24 frames of 100 trains
+    before = float(re.search(r"ratio ± (.*?) %", first).group(1))
+    page.knobs.put("margin_mg", 30)
+    qtbot.waitUntil(lambda: page.allowed.text().splitlines()[0] != first)
+    assert float(re.search(r"ratio ± (.*?) %", page.allowed.text()).group(1)) > 1.3 * before
+    # a value that is not allowed is told at its editor, and the sentence stays
+    stands = page.allowed.text()
+    qtbot.keyClicks(page.knobs.fields["margin_mg"].editor, "x")
+    assert page.allowed.text() == stands
 
 
 def test_runs_whose_place_was_changed_are_marked(open_window, tmp_path, qtbot):

@@ -18,6 +18,7 @@ from calib_core.characterisation.inputs import (
     all_constants,
     inputs_of_steps,
 )
+from calib_core.characterisation.scan_method import ScanMethod
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import LEAST_MEMORY_MB, default_memory_mb
 from calib_core.jobs.by_hand import ByHand, by_hand_words, parse_by_hand
@@ -131,6 +132,14 @@ def charges(table: InputTable) -> Charges | None:
     placed = [(number, replace(one, run=survey.runs[number], moved=one.moved or table.overridden_at(one)))
               for one in survey.arranged if (number := index[one.key]) is not None]
     return charges_of(survey.method, survey.detector.type, [one for _, one in sorted(placed, key=lambda two: two[0])])
+
+
+def allowed(survey: Survey, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which errors a scan allows with some parameters, in sentences; BadParameter where one is not allowed."""
+    method = survey.method.with_changes(parameters)
+    if survey.detector is None or not isinstance(method, ScanMethod):
+        return ()
+    return method.allowed(survey.detector.type, survey.runs)
 
 
 def build_spec(table: InputTable, choices: Choices) -> JobSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from PyQt6.QtCore import pyqtSignal
@@ -21,6 +22,7 @@ from app.panels.start.job_draft import (
     Choices,
     InputTable,
     Resources,
+    allowed,
     banners,
     build_spec,
     by_hand_text,
@@ -80,7 +82,7 @@ class JobPage(QWidget):
         self.detector = ChoiceEdit(detectors(survey))
         self.offers = offered(survey)
         self.method = ChoiceEdit([f"{one.title}  ·  {family.name} {one.command}" for family, one in self.offers])
-        self.banner = NoteLabel("warning")
+        self.banner, self.allowed = NoteLabel("warning"), NoteLabel("muted")
         self._readers: dict[str, tuple[Field, Callable[[str], object]]] = {}
         self._defaults = {"modules": modules_text(survey), "out_folder": str(out_folder)}
         self.constants = {one.name: self._constants_line(one, "" if i or constants is None else str(constants))
@@ -93,6 +95,7 @@ class JobPage(QWidget):
         self._lay_out()
         self._connect()
         self._show_banner()
+        self._show_allowed()
 
     def spec(self) -> JobSpec:
         """Specification of what is shown at this moment.
@@ -208,7 +211,7 @@ class JobPage(QWidget):
         column.setContentsMargins(0, 0, 4, 0)
         column.setSpacing(6)
         column.addWidget(self._heading())
-        for part in (self.banner, self.charged, self.inputs):
+        for part in (self.banner, self.charged, self.allowed, self.inputs):
             column.addWidget(part)
         for part in (self._problems(), self._lines(), self._fold("Operating condition", self.condition),
                      self.preset, self._fold("Parameters", self.knobs),
@@ -244,6 +247,7 @@ class JobPage(QWidget):
         if self.survey.detector is not None:
             self.detector.set_value(self.survey.detector.identifier)
         self.detector.setObjectName("detector")
+        self.allowed.setObjectName("allowed_errors")
         self.method.setObjectName("method")
         self.method.setToolTip("Characterisation, and its command")
         commands = [(family.name, method.command) for family, method in self.offers]
@@ -295,9 +299,14 @@ class JobPage(QWidget):
             lambda index: self.method_chosen.emit(self.offers[index][0].name, self.offers[index][1].command))
         self.inputs.changed.connect(self._show_banner)
         self.inputs.changed.connect(lambda: self.charged.show_table(self.inputs.table))
+        self.knobs.changed.connect(self._show_allowed)
         for part in (self.inputs, self.condition, self.knobs, self.resources):
             part.changed.connect(self.changed)
 
     def _show_banner(self) -> None:
         sentences = banners(self.inputs.table)
         self.banner.say("\n".join(f"! {sentence}" for sentence in sentences))
+
+    def _show_allowed(self) -> None:
+        with suppress(CalibrationError):  # a value that is not allowed is told at its editor; what stands stays
+            self.allowed.say("\n".join(allowed(self.survey, self.knobs.changes())))

@@ -35,6 +35,8 @@ def test_half_rows_change_by_what_numpy_says(path: Path) -> None:
     np.testing.assert_allclose(found.changes, expected)
     charged = np.flatnonzero(np.array(found.changes) > 500)
     np.testing.assert_array_equal(charged, [*range(1, 512, 4), *range(514, 1024, 4)])  # 3 - 2, and 2 behind 512
+    above = (halves - np.median(halves, axis=1, keepdims=True))[:, charged].mean(axis=1)
+    np.testing.assert_allclose(found.course, np.column_stack([np.arange(SETTINGS.trains), above]))
     assert found.last_train - found.first_train == SETTINGS.trains - 1
     assert (found.told, found.current) == (None, None)  # nobody knows the registers
 
