@@ -221,8 +221,10 @@ class Picture:
         Share of the frames behind each module's maps, 0 to 1.
     tried : Tried, optional
         What of it is a preview of other parameters.
-    frames : (2, modules) array, optional
-        Frames behind each module's maps, and those that there will be; None where they are not counted.
+    counts : (2, modules) array, optional
+        How much is behind each module's maps, and how much there will be; None where it is not counted.
+    counted : str
+        What is counted: frames behind the maps, or entries of an axis of which there are maps.
     """
 
     view: View
@@ -230,7 +232,8 @@ class Picture:
     maps: Mapping[Pick, Array]
     coverage: Array
     tried: Tried | None = None
-    frames: Array | None = None
+    counts: Array | None = None
+    counted: str = "frame"
 
 
 def unit_of(result: Result, at: At, axes: Mapping[str, Axis]) -> str:

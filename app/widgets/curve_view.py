@@ -79,10 +79,10 @@ class CurveView(QWidget):
         self._names = tuple(names) or tuple(f"m{module}" for module in range(shape[0]))
         self._schedule()
 
-    def set_map(self, values: np.ndarray, unit: str = "", title: str = "", frames: str = "") -> None:
+    def set_map(self, values: np.ndarray, unit: str = "", title: str = "", counted: str = "") -> None:
         """Show values: (modules, 1, strips) float32, or uint32 for flags; kept, not copied."""
         self._values = self._flat(values)
-        self._title.show_map(title, unit, frames)
+        self._title.show_map(title, unit, counted)
         self._unit = unit
         self._schedule()
 

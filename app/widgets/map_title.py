@@ -17,7 +17,7 @@ class MapTitle(ElidedLabel):
         self.setMargin(2)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
-    def show_map(self, title: str, unit: str, frames: str = "") -> None:
-        """Show the title of a map with its unit, and the frames behind it."""
+    def show_map(self, title: str, unit: str, counted: str = "") -> None:
+        """Show the title of a map with its unit, and how much is behind it."""
         of_what = f"{title}  [{unit}]" if unit else title
-        self.setText(f"{of_what} · {frames}" if frames else of_what)
+        self.setText(f"{of_what} · {counted}" if counted else of_what)

@@ -104,7 +104,7 @@ class MapView(QWidget):
         self.canvas.set_placement(placement)
         self._schedule()
 
-    def set_map(self, values: np.ndarray, unit: str = "", title: str = "", frames: str = "") -> None:
+    def set_map(self, values: np.ndarray, unit: str = "", title: str = "", counted: str = "") -> None:
         """Show values: (modules, slow_scan, fast_scan) float32, or uint32 for a map of flags.
 
         The array is kept, not copied, and must not be changed afterwards.
@@ -115,7 +115,7 @@ class MapView(QWidget):
             self._default_placement = True
         self._is_flag_map = values.dtype == np.uint32
         self._values = self._flat(values, np.uint32 if self._is_flag_map else np.float32)
-        self._title.show_map(title, unit, frames)
+        self._title.show_map(title, unit, counted)
         self.bar.set_unit(unit)
         self._schedule()
 

@@ -40,6 +40,8 @@ class Method(Explains, Knobs):
     #: Whether a unit is a whole module, whose sequences of files are gone through one after the other, each with all
     #: passes.
     by_sequence: ClassVar[bool] = False
+    #: Whether maps come whole for each entry of ``split``, so that entries are counted while a job runs.
+    by_entry: ClassVar[bool] = False
     #: What it is good for: a window has panels for each kind of work.
     work: ClassVar[Literal["dark", "correction", "gain"]] = "dark"
     combines: ClassVar[str] = ""

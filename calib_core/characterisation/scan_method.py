@@ -61,6 +61,7 @@ class ScanMethod(TrainSelection, Method):
                                 help="Least step of the gain signal between the stages")
 
     work: ClassVar[Literal["dark", "correction", "gain"]] = "gain"
+    by_entry: ClassVar[bool] = True
 
     @abstractmethod
     def fit(self, at: At, x: Array, signal: Array, code: Array) -> Maps:

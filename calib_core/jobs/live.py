@@ -52,6 +52,9 @@ class Live:
         #: Result that counts the frames of each entry of the axis of units, where the method has one.
         self._counted = next((one.name for one in plan.results if one.role == "count" and not one.pixels
                               and one.over == (plan.method.split,)), None)
+        #: Image that tells which entries of that axis are there, where the method has them one by one.
+        self._whole = next((one.name for one in plan.results if plan.method.by_entry and one.pixels
+                            and plan.method.split in one.over), "")
         self._view: View | None = None
         self._trouble = ""
         self._partial: dict[int | None, _Partial] = {}
@@ -176,16 +179,21 @@ class Live:
     def _compose(self, view: View, partial: Mapping[int | None, _Partial]) -> Picture:
         modules = tuple(m for m in self._plan.modules if m is not None and _of(view, m))
         maps = {pick: self._blank(result, len(modules)) for pick, result in self._picked(view).items()}
-        coverage, frames = np.zeros(len(modules)), np.zeros((2, len(modules)), np.int64)
+        coverage, counts = np.zeros(len(modules)), np.zeros((2, len(modules)), np.int64)
         for i, module in enumerate(modules):
             try:
                 coverage[i] = self._fill(i, module, view, maps, partial.get(module))
-                frames[:, i] = self._frames(module, view, partial.get(module))
+                counts[:, i] = self._counts(module, view, partial.get(module))
             except CalibrationError as error:  # the others are there
                 self._tell(str(error))
         for array in maps.values():
             array.setflags(write=False)
-        return Picture(view, modules, maps, coverage, frames=frames if self._counted else None)
+        if self._counted:
+            return Picture(view, modules, maps, coverage, counts=counts)
+        if not self._whole or (counts[0] == counts[1]).all():
+            return Picture(view, modules, maps, coverage)
+        entries = self._plan.context.axes[self._plan.method.split].title.lower()
+        return Picture(view, modules, maps, coverage, counts=counts, counted=entries)
 
     def _picked(self, view: View) -> dict[Pick, Result]:
         """Results of images that the view wants, or all that are offered."""
@@ -214,15 +222,27 @@ class Live:
                 out[i] = self._of_pick(partial, pick)
         return partial.share
 
-    def _frames(self, module: int, view: View, partial: _Partial | None) -> tuple[int, int]:
-        """Frames behind the maps of a module, and those that there will be; 0 where they are not counted."""
-        if self._counted is None:
+    def _counts(self, module: int, view: View, partial: _Partial | None) -> tuple[int, int]:
+        """How much there is of a module and how much there will be: frames, or entries; 0 where none are counted."""
+        if self._counted is not None:
+            return self._frames(self._counted, module, view, partial)
+        if not self._whole:
             return 0, 0
+        done = self._results[module].number(self._whole, self._plan.method.split, view.at)
+        return done, max(done, len(self._planned(module, view)))
+
+    def _planned(self, module: int, view: View) -> set[int]:
+        """Entries of the axis of units that there is work for, at the place of a view; others have no frames."""
+        return {entry for unit in self._plan.units if unit.module == module
+                and self._is_at(view, self._plan.context.place(unit)) for entry in unit.block}
+
+    def _frames(self, name: str, module: int, view: View, partial: _Partial | None) -> tuple[int, int]:
+        """Frames behind the maps of a module by the result that counts them, and those that there will be."""
         index, at = self._index(view), {axis: self._along(view, axis) for axis in self._plan.context.axes}
         frames = self._plan.frames.get((module, self._plan.key_at(at)))
         whole = 0 if frames is None else frames.frames_per_cell.get(self._plan.cell_at(at), 0)
-        done = int(self._results[module].values(self._counted)[index])
-        counted = None if partial is None else partial.numbers.get(self._counted)
+        done = int(self._results[module].values(name)[index])
+        counted = None if partial is None else partial.numbers.get(name)
         if not done and partial is not None and counted is not None and self._is_at(view, partial.at):
             done = int(counted[partial.block.index(index)])
         return done, whole

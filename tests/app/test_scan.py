@@ -198,6 +198,23 @@ def test_runs_whose_place_was_changed_are_marked(open_window, tmp_path, qtbot):
     assert charged.told.text() == "! 112 of 128 columns charged in exactly one run, 16 in none"
 
 
+def test_titles_say_how_many_memory_cells_are_done_while_a_job_runs(opened, qtbot):
+    titles, counts = [], []
+
+    def look():
+        picture = opened.session.shown.picture
+        titles.append(opened.maps.views[0]._title.text())
+        counts.append(None if picture is None or picture.counts is None else picture.counts[:, 0].tolist())
+    opened.session.picture_changed.connect(look)
+    qtbot.mouseClick(opened.form.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: opened.session.subject is not None and opened.session.subject.ended)
+    qtbot.waitUntil(lambda: is_whole(opened.session.shown.picture))
+    # a frame in each train is of one memory cell; the three others have none, and are not waited for
+    assert [0, 1] in counts
+    assert any(title.endswith("· 0 of 1 memory cell") for title in titles)
+    qtbot.waitUntil(lambda: opened.maps.views[0]._title.text() == "PC slope HG  [ADU/step]")
+
+
 def test_a_dragged_bound_refits_the_pixel_and_writes_the_form(fitted, qtbot):
     window, view = fitted, fitted.inspector.samples.view
     before = explained(window, qtbot, (MODULE, ROW, COLUMN))

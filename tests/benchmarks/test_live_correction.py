@@ -80,7 +80,7 @@ def test_what_grows_while_frames_come(window, spec, qapp, bars):
 
     def see_maps() -> None:
         picture = window.session.shown.picture
-        if picture is not None and picture.frames is not None and picture.frames[0].any():
+        if picture is not None and picture.counts is not None and picture.counts[0].any():
             seen["maps"].see(*picture.maps.values())
 
     def see_courses(_: str, courses: tuple, tables: tuple) -> None:

@@ -16,9 +16,9 @@ from app.panels.maps.slots import (
     Choice,
     centre_of,
     choices,
+    counted,
     fill,
     flags_of,
-    frames_behind,
     picks_behind,
     result_of,
     scale_owner,
@@ -45,7 +45,7 @@ class SlotView(Protocol):
 
     def set_placement(self, index: np.ndarray, shape: Pixel, names: Sequence[str] = ()) -> None: ...  # noqa: D102
     def set_map(  # noqa: D102
-        self, values: np.ndarray, unit: str = "", title: str = "", frames: str = "") -> None: ...
+        self, values: np.ndarray, unit: str = "", title: str = "", counted: str = "") -> None: ...
     def set_errors(self, errors: np.ndarray | None) -> None: ...  # noqa: D102
     def set_level_values(self, values: Sequence[np.ndarray]) -> None: ...  # noqa: D102
     def set_flags(self, flags: np.ndarray | None) -> None: ...  # noqa: D102
@@ -340,7 +340,7 @@ class MapsPresenter(QObject):
             view.set_level_values(self._level_values(choice, picture))
             view.set_errors(picture.maps.get(Pick(choice.result.error)))
         title = choice.title if picture.tried is None else f"{choice.title} · part tried"
-        view.set_map(values, choice.unit, title, frames_behind(picture))
+        view.set_map(values, choice.unit, title, counted(picture))
         view.set_coverage(None if picture.coverage.min(initial=1.0) >= 1 else picture.coverage)
 
     def _level_values(self, choice: Choice, picture: Picture) -> list[np.ndarray]:

@@ -79,13 +79,13 @@ def choices(results: Sequence[Result], axes: Mapping[str, Axis]) -> tuple[Choice
     )
 
 
-def frames_behind(picture: Picture) -> str:
-    """Such as “120 of 400 frames”, “0–120 of 400 frames” of modules that differ; empty where they are not counted."""
-    if picture.frames is None or not picture.frames.size:
+def counted(picture: Picture) -> str:
+    """Such as “120 of 400 frames”, “0–120 of 400 frames” of modules that differ; empty where nothing is counted."""
+    if picture.counts is None or not picture.counts.size:
         return ""
     done, whole = (f"{least:,}" if least == most else f"{least:,}–{most:,}"
-                   for least, most in zip(picture.frames.min(axis=1), picture.frames.max(axis=1), strict=True))
-    return f"{done} of {whole} frame{'' if whole == '1' else 's'}"
+                   for least, most in zip(picture.counts.min(axis=1), picture.counts.max(axis=1), strict=True))
+    return f"{done} of {whole} {picture.counted}{'' if whole == '1' else 's'}"
 
 
 def flags_of(picture: Picture, shown: Shown) -> npt.NDArray[np.uint32] | None:

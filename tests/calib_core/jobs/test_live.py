@@ -175,11 +175,37 @@ def test_frames_behind_a_picture_and_those_that_there_will_be(plan: Plan, tmp_pa
     live.look_at(View({"cell": 1}, picks=(MEAN,)))
     live.offer(Unit(0, 5, ("high",), (1, 2), 18), Some())
     live.stop()
-    found = pictures[-1].frames
+    found = pictures[-1].counts
     assert found is not None
     np.testing.assert_array_equal(found, [[19, 7, 0], [20, 18, 20]])
     for one in results.values():
         one.close()
+
+
+def test_entries_that_come_whole_are_counted_until_all_are_there(
+    plan: Plan, results: dict[int | None, Results]
+) -> None:
+    """Of three memory cells, one of which has no frames in module 5; those of another gain stage do not count."""
+    class Whole(Tiny):
+        by_entry = True
+
+    def counts(at: dict[str, int]) -> tuple[list[list[int]] | None, str]:
+        pictures: list[Picture] = []
+        live = Live(replace(plan, method=Whole(), units=units), results, pictures.append, lambda text: None)
+        live.look_at(View(at, picks=(MEAN,)))
+        live.stop()
+        found = pictures[-1].counts
+        return None if found is None else found.tolist(), pictures[-1].counted
+
+    units = (Unit(0, 3, ("high",), (0, 1, 2), 20), Unit(1, 5, ("high",), (0,), 20), Unit(2, 5, ("high",), (1,), 20),
+             Unit(3, 3, ("low",), (0, 1, 2), 20), Unit(4, 5, ("low",), (0, 1, 2), 20))
+    name = plan.context.axes["cell"].title.lower()
+    assert counts({"gain": 0, "cell": 2}) == ([[3, 0], [3, 2]], name)
+    results[5].write({"gain": 0, "cell": 1}, {"mean": np.ones((2, 3))})
+    assert counts({"gain": 0, "cell": 2}) == ([[3, 1], [3, 2]], name)
+    assert counts({"gain": 1}) == ([[3, 0], [3, 3]], name)
+    results[5].write({"gain": 0, "cell": 0}, {"mean": np.ones((2, 3))})
+    assert counts({"gain": 0})[0] is None
 
 
 def test_snapshots_that_take_long_are_few(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.panels.maps.slots import frames_behind
+from app.panels.maps.slots import counted
 from calib_core.axes import Picture, View
 
 
@@ -14,5 +14,10 @@ from calib_core.axes import Picture, View
     ([[120, 0, 3000], [4000, 4000, 4000]], "0–3,000 of 4,000 frames"), ([[5, 5], [6, 9]], "5 of 6–9 frames"),
 ])
 def test_frames_behind_a_picture_are_told_with_those_that_there_will_be(frames, words):
-    picture = Picture(View(), (), {}, np.ones(0), frames=None if frames is None else np.asarray(frames))
-    assert frames_behind(picture) == words
+    picture = Picture(View(), (), {}, np.ones(0), counts=None if frames is None else np.asarray(frames))
+    assert counted(picture) == words
+
+
+def test_entries_of_an_axis_are_told_by_their_name():
+    picture = Picture(View(), (), {}, np.ones(0), counts=np.array([[58, 60], [88, 88]]), counted="memory cell")
+    assert counted(picture) == "58–60 of 88 memory cells"
