@@ -25,11 +25,11 @@ from app.panels.maps.navigation import NavigationPanel
 from app.panels.maps.regions import FORMS as REGIONS
 from app.panels.maps.slots import SLOT_COUNTS
 from app.panels.start.choosing import Choosing
-from app.panels.start.combining import Combining
 from app.panels.start.correcting import Correcting
 from app.panels.start.files import FilesPanel
 from app.panels.start.job_form import JobForm
 from app.panels.start.log import LogPresenter
+from app.panels.start.offering import Offering
 from app.panels.start.open_results import ResultsOpener
 from app.panels.start.opening import accept_drop
 from app.panels.start.previewing import Previewer
@@ -114,8 +114,8 @@ class MainWindow(QMainWindow):
         self.maps = MapsPanel(session, background)
         self.picker, self.form = RunPicker(session, Background(self)), JobForm(session, self.jobs)
         self.results = ResultsOpener(session, self.sources, background, self)
-        self.combining = Combining(session, self)
-        self.sources_panel = SourcesPanel(session, self.sources, self.combining)
+        self.offering = Offering(session, self)
+        self.sources_panel = SourcesPanel(session, self.sources, self.offering)
         self.tasks = TaskPanel(session, self.jobs, self.sources)
         self.comparison = Comparison(session, self.maps.presenter, self)
         self.kept = QTabWidget(objectName="kept")
@@ -220,7 +220,7 @@ class MainWindow(QMainWindow):
         self.sources.closed.connect(self._forget)
         self.sources_panel.correction_wanted.connect(self.correcting.correct_with)
         self.correcting.wanted.connect(lambda: self.set_layout(CORRECT))
-        self.combining.wanted.connect(self._show_wanted)
+        self.offering.wanted.connect(self._show_wanted)
         jobs.ended.connect(self.correcting.take_ended)
         self.files.open_wanted.connect(self.results.open)
         self.steps.switched.connect(self.form.put)

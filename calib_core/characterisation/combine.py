@@ -69,6 +69,7 @@ class Combine(Method):
 
     command: ClassVar[str] = "COMBINE"
     title: ClassVar[str] = "Combine"
+    verb: ClassVar[str] = "Combine"
     use_when: ClassVar[str] = "Darks, scans and flat fields of one operating condition are there."
     caution: ClassVar[str] = ("Shifts belong to the darks that they are made with; a correction with other darks "
                               "makes them anew.")

@@ -57,6 +57,7 @@ class PhotonPeaks(Method):
 
     command: ClassVar[str] = "FF"
     title: ClassVar[str] = "Flat-field gain"
+    verb: ClassVar[str] = "Fit"
     use_when: ClassVar[str] = "Histograms of flat light are there; fits can be done again without the raw data."
     caution: ClassVar[str] = (
         "Memory cells of a group get the same gain. F1 and F2 are there to compare: where charge is shared they are "

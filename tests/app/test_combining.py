@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from clicks import Clicks
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QPushButton
 
@@ -40,23 +41,6 @@ def folders(lit, tmp_path):
     return {name: root / name for name in KINDS}
 
 
-class Clicks:
-    """Clicks of the operator, counted."""
-
-    def __init__(self, qtbot):
-        self.qtbot, self.number = qtbot, 0
-
-    def button(self, widget):
-        assert widget.isVisible()
-        assert widget.isEnabled()
-        self.qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
-        self.number += 1
-
-    def row(self, table, row, modifier=Qt.KeyboardModifier.NoModifier):
-        at = table.visualItemRect(table.item(row, 1)).center()
-        self.qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, modifier, at)
-
-
 @pytest.fixture
 def operator(open_window, lit, folders, tmp_path, qtbot):
     """A window with the run open, and constants of three measurements among the sources."""
@@ -80,7 +64,7 @@ def test_combined_in_two_clicks_and_a_run_corrected_with_it(operator, folders, q
     for row in range(3):
         clicks.row(panel.table, row, Qt.KeyboardModifier.ControlModifier if row else Qt.KeyboardModifier.NoModifier)
     assert len(panel.selected) == 3
-    clicks.button(operator.findChild(QPushButton, "combine_sources"))
+    clicks.button(operator.findChild(QPushButton, "take_sources"))
     page = operator.form.page
     assert page.survey.method.command == "COMBINE"
     assert {name: line.value() for name, line in page.constants.items() if line.value()} == {
@@ -127,7 +111,7 @@ def test_combined_in_two_clicks_and_a_run_corrected_with_it(operator, folders, q
 
 def test_what_is_no_input_of_anything_cannot_be_combined(operator, qtbot):
     clicks, panel = Clicks(qtbot), operator.sources_panel
-    button = operator.findChild(QPushButton, "combine_sources")
+    button = operator.findChild(QPushButton, "take_sources")
     clicks.row(panel.table, 0)
     assert not button.isVisible()
     clicks.row(panel.table, 1, Qt.KeyboardModifier.ControlModifier)
@@ -139,7 +123,7 @@ def test_maps_of_each_stage_and_fields_are_offered(operator, folders, qtbot):
     for row in range(3):
         Clicks(qtbot).row(operator.sources_panel.table, row,
                           Qt.KeyboardModifier.ControlModifier if row else Qt.KeyboardModifier.NoModifier)
-    operator.sources_panel.combine_button.click()
+    operator.sources_panel.take_button.click()
     operator.form.run_button.click()
     qtbot.waitUntil(lambda: operator.jobs.jobs and operator.jobs.jobs[0].board.state.ended, timeout=60000)
     session = operator.session

@@ -194,6 +194,7 @@ def found(
 @METHODS
 def test_declarations_agree(family: Family, method: Method, kind: DetectorType) -> None:
     check(family.name, method, kind)
+    assert bool(method.verb) == reads_constants(method, kind), "a button says what is done with constants"
     context = context_of(method, kind)
     source = source_of(method, small(kind), context)
     made = {name for name, _ in found(method, context_of(method, small(kind)), source)}

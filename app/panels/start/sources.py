@@ -16,8 +16,8 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from app.panels.start.combining import Combining
 from app.panels.start.correcting import can_correct
+from app.panels.start.offering import Offering
 from app.session.session import Session
 from app.session.sources import Source, Sources
 from app.widgets.plain import PlainLabel, tip
@@ -28,7 +28,7 @@ NOTHING = "Nothing to look at yet: run a job, or open constants or corrected fil
 class SourcesPanel(QWidget):
     """One row per source; a double click shows it as A, “Compare” takes the current one as B.
 
-    Of several rows “Combine” makes one set of constants, where a characterisation takes those of all.
+    Where a characterisation takes the constants of all selected rows, a button with its verb puts that job together.
 
     Signals
     -------
@@ -42,15 +42,15 @@ class SourcesPanel(QWidget):
     correction_wanted = pyqtSignal(object)
 
     def __init__(
-        self, session: Session, sources: Sources, combining: Combining, parent: QWidget | None = None
+        self, session: Session, sources: Sources, offering: Offering, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self._session, self._sources, self._combining = session, sources, combining
+        self._session, self._sources, self._offering = session, sources, offering
         self.table, self.empty = QTableWidget(0, 3), PlainLabel(NOTHING, wordWrap=True)
         self.open_button = QPushButton("Open…", objectName="open_results")
         self.compare_button = QPushButton("Compare", objectName="compare_source")
         self.correct_button = QPushButton("Correct…", objectName="correct_with_source")
-        self.combine_button = QPushButton("Combine", objectName="combine_sources")
+        self.take_button = QPushButton(objectName="take_sources")
         self.close_button = QPushButton("Close", objectName="close_source")
         self._lay_out()
         self._connect()
@@ -92,6 +92,9 @@ class SourcesPanel(QWidget):
         menu.addAction("Stop comparing" if compared else "Compare A with this",
                        lambda: self._sources.compare(None if compared else source))
         menu.addAction("Correct a run…", lambda: self.correction_wanted.emit(source)).setEnabled(can_correct(source))
+        offer = self._offering.offer((source,))
+        if offer is not None:
+            menu.addAction(offer.method.verb, lambda: self._offering.take((source,)))
         menu.addSeparator()
         menu.addAction("Close", lambda: self._remove(source)).setEnabled(_can_close(source))
         return menu
@@ -117,8 +120,7 @@ class SourcesPanel(QWidget):
         self.open_button.setToolTip("Open a folder of constants or of corrected files (Ctrl+Shift+O)")
         self.compare_button.setToolTip("Compare what is shown (A) with the current row (B), or end that")
         self.correct_button.setToolTip("Correct a run with the constants of the current row, or a run of that job")
-        self.combine_button.setToolTip("Combine the constants of the selected rows into one set")
-        shown = (self.open_button, self.compare_button, self.correct_button, self.combine_button, self.close_button)
+        shown = (self.open_button, self.compare_button, self.correct_button, self.take_button, self.close_button)
         for button in shown:
             button.setMinimumWidth(40)
         buttons = QHBoxLayout()
@@ -141,7 +143,7 @@ class SourcesPanel(QWidget):
         self.open_button.clicked.connect(self.open_wanted)
         self.compare_button.clicked.connect(self._compare)
         self.correct_button.clicked.connect(lambda: self.correction_wanted.emit(self.current))
-        self.combine_button.clicked.connect(lambda: self._combining.combine(self.selected))
+        self.take_button.clicked.connect(lambda: self._offering.take(self.selected))
         self.close_button.clicked.connect(lambda: self._remove(self.current))
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
@@ -153,11 +155,19 @@ class SourcesPanel(QWidget):
         compared = current is not None and current is sources.b
         self.compare_button.setText("Stop" if compared else "Compare")
         self.compare_button.setEnabled(current is not None and sources.a is not None and current is not sources.a)
-        several = len(self.selected) > 1
-        self.combine_button.setVisible(several)
-        self.combine_button.setEnabled(several and self._combining.offer(self.selected) is not None)
+        self._offer_taking()
         self.correct_button.setEnabled(current is not None and can_correct(current))
         self.close_button.setEnabled(current is not None and _can_close(current))
+
+    def _offer_taking(self) -> None:
+        """What takes the constants of the selected rows; of several rows it is said where nothing does."""
+        offer = self._offering.offer(self.selected)
+        self.take_button.setVisible(offer is not None or len(self.selected) > 1)
+        self.take_button.setEnabled(offer is not None)
+        self.take_button.setText(offer.method.verb if offer is not None else "Combine")
+        self.take_button.setToolTip(
+            f"{offer.method.title}, with the constants of the selected rows" if offer is not None
+            else "No characterisation takes the constants of all selected rows")
 
     def _compare(self) -> None:
         current = self.current

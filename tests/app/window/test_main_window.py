@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clicks import Clicks
 from fake_job import show
-from PyQt6.QtCore import QPoint, Qt, QTimer
+from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QCheckBox, QSpinBox, QToolBar
 
@@ -25,16 +26,6 @@ from calib_core.jobs.board import State
 def press(qtbot, window, *keys):
     for key in keys:
         qtbot.keyClick(window.maps, key)
-
-
-def click_pixel(qtbot, view, pixel):
-    """Click where a pixel (index of the module, row, column) is on the canvas."""
-    canvas = view.canvas
-    x, y = canvas._placement.place_of(pixel)
-    window, ratio = canvas.viewport(), canvas.devicePixelRatioF()
-    across = (x + 0.5 - window.x) * window.scale + window.width / 2
-    down = (y + 0.5 - window.y) * window.scale + window.height / 2
-    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=QPoint(int(across / ratio), int(down / ratio)))
 
 
 def test_keys_move_through_cells_modules_and_stages(window, fake_job, qtbot):
@@ -64,7 +55,7 @@ def test_module_arrangement_makes_one_module_only(window, fake_job, qtbot):
 
 def test_click_selects_a_pixel_and_inspects_it(window, fake_job, qtbot):
     qtbot.waitUntil(lambda: window.maps.views[0].paint_count > 0)
-    click_pixel(qtbot, window.maps.views[1], (2, 200, 60))
+    Clicks(qtbot).pixel(window.maps.views[1], (2, 200, 60))
     module, row, column = window.session.shown.pixel
     assert module == 2
     assert abs(row - 200) <= 8

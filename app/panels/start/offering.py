@@ -1,4 +1,4 @@
-"""From several sources of constants to the characterisation that takes all of them; knows no widgets but signals."""
+"""From sources of constants to the characterisation that takes all of them; knows no widgets but signals."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Offer:
     out_folder: Path
 
 
-class Combining(QObject):
-    """Offers and proposes what takes the constants of several sources.
+class Offering(QObject):
+    """Offers and proposes what takes the constants of sources.
 
     Signals
     -------
@@ -64,22 +64,21 @@ class Combining(QObject):
         Returns
         -------
         Offer or None
-            None where there are fewer than two, one has no constants, or nothing takes all of them.
+            None where one has no constants, or nothing takes all of them. What takes those of several sources is for
+            two or more: one alone leaves nothing to be put together.
         """
-        found = [self._held(one) for one in sources]
-        if len(found) < 2 or not all(found):
+        kind = sources[0].opened.kind if sources and sources[0].opened is not None else None
+        if kind is None:
             return None
-        kind = sources[0].opened.kind if sources[0].opened is not None else None
-        for family in (one for one in families() if kind is not None and one.has(kind)):
-            for method in (one for one in family.methods if not reads_runs(family, one)):
-                given = _spread(family, method, [one for one in found if one is not None])
-                if given:
-                    folder = next(iter(given.values()))
-                    return Offer(family, method, given, _root_of(folder))
-        return None
+        tasks = [(family, method) for family in families() if family.has(kind) for method in family.methods
+                 if not reads_runs(family, method) and min(2, len(method.inputs(family.kind))) <= len(sources)]
+        found = [self._held(one) for one in sources] if tasks else []
+        known = [one for one in found if one is not None]
+        offers = (_offer(family, method, known) for family, method in tasks if len(known) == len(sources))
+        return next((one for one in offers if one is not None), None)
 
-    def combine(self, sources: Sequence[Source]) -> None:
-        """Show a job that takes some sources; nothing where there is none."""
+    def take(self, sources: Sequence[Source]) -> None:
+        """Show a job that takes some sources; that there is none is said."""
         offer = self.offer(sources)
         if offer is None:
             self._session.say("ERROR", "These sources are no inputs of one characterisation.")
@@ -120,6 +119,12 @@ def _root_of(path: Path) -> Path:
     if path.is_dir():
         return path
     return next((parent.parent for parent in path.parents if parent.name == "xfel"), path.parent)
+
+
+def _offer(family: Family, method: Method, sources: Sequence[tuple[frozenset[str], Path]]) -> Offer | None:
+    """A characterisation with the sources that it takes; None where it does not take all of them."""
+    given = _spread(family, method, sources)
+    return Offer(family, method, given, _root_of(next(iter(given.values())))) if given else None
 
 
 def _spread(

@@ -1,0 +1,137 @@
+"""From finished histograms of flat light to a pixel with its spectrum and fit, by clicks that are counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from clicks import Clicks
+from PyQt6.QtWidgets import QPushButton
+
+from calib_core.jobs.board import State
+from calib_core.jobs.spec import JobSpec
+from calib_core.jobs.truth_constants import folder_of, write_truth
+from calib_core.simulate import default_settings, simulate
+from calib_core.simulate.scenes.ff import FlatField
+from calib_core.store.constants import list_constants
+
+from ..calib_core.numerics.flat_light import flat
+from ..histogram_files import COLUMNS, write_histograms
+
+MODULE, ENERGY, PIXELS, TIMES = 3, 9.2, 256, 64
+
+
+@pytest.fixture(scope="module")
+def light():
+    """Photons that were thrown into some pixels, over and over again in the first quarter of a module."""
+    return flat(PIXELS, 0.3, 8.0, spread=0.04)
+
+
+@pytest.fixture
+def opened(open_window, light, tmp_path, qtbot):
+    """A window with histograms among its sources, and the folder that they are in."""
+    many = replace(light, counts=np.tile(light.counts, (TIMES, 1)))
+    write_histograms(tmp_path / "histograms", [many], module=MODULE)
+    window = open_window()
+    window.results.open([tmp_path / "histograms"])
+    qtbot.waitUntil(lambda: window.sources.a is not None and window.session.subject.ended)
+    bring_sources(window)
+    return window
+
+
+def bring_sources(window):
+    window.kept.setCurrentWidget(window.sources_panel)
+    window.docks.bring("sources")
+
+
+def taking(window):
+    return window.findChild(QPushButton, "take_sources")
+
+
+def test_a_click_on_the_row_one_on_run_and_one_on_a_pixel_show_its_spectrum(opened, light, tmp_path, qtbot):
+    window, clicks = opened, Clicks(qtbot)
+    clicks.row(window.sources_panel.table, 0)
+    assert taking(window).text() == "Fit"
+    clicks.button(taking(window))
+    page = window.form.page
+    assert page.survey.method.command == "FF"
+    assert [line.value() for line in page.constants.values() if line.value()] == [str(tmp_path / "histograms")]
+    assert page.folder.value() == str(tmp_path / "histograms")
+    clicks.button(window.form.run_button)
+    assert clicks.number == 2
+    qtbot.waitUntil(lambda: window.jobs.jobs and window.jobs.jobs[0].board.state.ended)
+    job = window.jobs.jobs[0]
+    assert job.board.state is State.DONE, job.board.error
+    assert {"SlopesFF", "BadPixelsFF", "FitsFF"} <= {one.calibration for one in list_constants(job.spec.out_folder)}
+    qtbot.waitUntil(lambda: window.session.shown.picture is not None
+                    and window.session.shown.picture.coverage.min() == 1)
+    view = window.maps.views[0]
+    qtbot.waitUntil(lambda: view.paint_count > 0)
+    clicks.pixel(view, (0, 60, 40))
+    assert clicks.number == 3
+    check_spectrum(window, light, qtbot)
+
+
+def check_spectrum(window, light, qtbot):
+    """Spectrum with the model and its components, pulls, and the gain that was thrown."""
+    presenter = window.inspector.samples.presenter
+    qtbot.waitUntil(lambda: presenter.found is not None and bool(presenter.found.plots))
+    module, row, column = window.session.shown.pixel
+    assert module == MODULE
+    thrown = light.gain[(row * COLUMNS + column) % PIXELS]
+    gain = next(one for one in presenter.found.numbers if one.name == "gain")
+    assert gain.value * ENERGY == pytest.approx(thrown, abs=4 * gain.error * ENERGY)
+    assert gain.error / gain.value < 0.006
+    inspector = window.inspector
+    assert inspector.tabs.tabText(inspector.tabs.currentIndex()) == "Fit"
+    plots = {one.shown.title: one for one in inspector.samples.view.plots}
+    assert list(plots) == ["Histogram", "Pulls"]
+    assert all(one.isVisible() for one in plots.values())
+    assert [one.name for one in plots["Histogram"].shown.items][:4] == ["samples", "model", "0 γ", "1 γ"]
+    [pulls] = [one for one in plots["Pulls"].shown.items if one.name == "samples less model"]
+    assert len(pulls.x) > 100
+    assert np.std(pulls.y) == pytest.approx(1, abs=0.25)
+    drawn = plots["Histogram"].plot.getPlotItem().listDataItems()
+    assert max(len(item.xData) for item in drawn) > 300
+
+
+@pytest.fixture(scope="module")
+def run_of_light(tmp_path_factory):
+    made = simulate(default_settings("AGIPD500K").with_changes({
+        "modules": str(MODULE), "memory_cells": 4, "trains": 40, "proposal": 900471}),
+        tmp_path_factory.mktemp("light"), scene=FlatField(light=0.3))
+    write_truth(made)
+    return made
+
+
+def test_histograms_that_a_job_has_just_made_are_fitted_from_its_row(open_window, run_of_light, tmp_path, qtbot):
+    window, clicks = open_window(), Clicks(qtbot)
+    window.session.start(JobSpec(
+        family="AGIPD", method="FF_HISTS", out_folder=tmp_path / "out",
+        inputs={"light": (str(run_of_light.runs["ff"]),), "constants": (str(folder_of(run_of_light)),)},
+        parameters={"photon_energy": 8.041, "min_entries": 100}))
+    bring_sources(window)
+    assert not taking(window).isVisible()  # as long as it runs
+    qtbot.waitUntil(lambda: window.session.subject is not None and window.session.subject.ended)
+    [job] = window.jobs.jobs
+    assert job.board.state is State.DONE, job.board.error
+    qtbot.waitUntil(taking(window).isVisible)
+    clicks.button(taking(window))
+    page = window.form.page
+    assert (clicks.number, page.survey.method.command) == (1, "FF")
+    [made_as_a_set] = (tmp_path / "out").rglob("set.*.json")
+    assert [line.value() for line in page.constants.values() if line.value()] == [str(made_as_a_set)]
+    assert page.folder.value() == str(tmp_path / "out")
+
+
+def test_darks_alone_are_fitted_and_combined_by_nothing(open_window, run_of_light, qtbot):
+    """A characterisation of several inputs has nothing to put together of one, though the others may be left out."""
+    window = open_window()
+    window.results.open([folder_of(run_of_light)])
+    qtbot.waitUntil(lambda: window.sources.a is not None and window.session.subject.ended)
+    bring_sources(window)
+    Clicks(qtbot).row(window.sources_panel.table, 0)
+    assert not taking(window).isVisible()
+    assert [one.text() for one in window.sources_panel.menu_for(window.sources.a).actions() if one.text()] == [
+        "Show as A", "Compare A with this", "Correct a run…", "Close"]
