@@ -251,6 +251,8 @@ class MainWindow(QMainWindow):
         source = Source(job.spec.detector, partial(JobSubject, job))
         self.sources.add(source)
         self.sources.show(source)
+        if self.docks.layout.samples:  # the form has done its part: next is what a click tells
+            self.docks.bring("inspector")
 
     def _forget(self, subject: Subject) -> None:
         """A job that is not looked at any more is no row of the tasks either."""

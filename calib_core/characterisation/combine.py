@@ -28,6 +28,7 @@ from calib_core.constants.constant import (
     BAD_PIXELS_PC,
     FIELDS_GAIN,
     FITS_CS,
+    FITS_FF,
     FITS_PC,
     GAIN,
     GAIN_FIELD_UNITS,
@@ -47,6 +48,8 @@ from calib_core.errors import BadInput
 from calib_core.explanation import Explanation
 from calib_core.numerics.combined_gain import Origin
 from calib_core.params import Limits, knob
+from calib_core.ranges import format_numbers
+from calib_core.store.constants import StoredConstant
 
 #: Bytes of a pixel and memory cell: what is read in double precision, flags, and what is made.
 _BYTES = 160 + 48 + 4 * (3 + 3 + 2 + 2 + 3 + len(GAIN_FIELDS))
@@ -119,7 +122,8 @@ class Combine(Method):
                                 also=(_used(FITS_PC), BAD_PIXELS_PC),
                                 help="slopes of the pulse capacitor: file, or folder of an earlier job")),
             (self.use_ff, Input("ff", "flat field", "constants", optional=True, kinds=(SLOPES_FF,),
-                                also=(BAD_PIXELS_FF,), help="flat-field slopes: file, or folder of an earlier job")),
+                                also=(_used(FITS_FF), BAD_PIXELS_FF),
+                                help="flat-field slopes: file, or folder of an earlier job")),
             (self.use_cs, Input("cs", "current source", "constants", optional=True, kinds=(_used(SLOPES_CS),),
                                 also=(_used(FITS_CS), BAD_PIXELS_CS),
                                 help="slopes of the current source: file, or folder of an earlier job")),
@@ -144,9 +148,8 @@ class Combine(Method):
         notes = tuple(f"There are no {kind.title}: {what}." for switch, (kind, what) in needs.items() if off[switch])
         if not off["use_ff"]:
             self._check_unit(files)
-        errors = () if off["use_ff"] else (
-            f"Errors of {SLOPES_FF.title} are not known, so that gains have none either.",)
-        return self.with_changes({switch: False for switch, absent in off.items() if absent}), (*notes, *errors)
+        return self.with_changes({switch: False for switch, absent in off.items() if absent}), (
+            *notes, *_without_errors(files))
 
     def _check_unit(self, files: Files) -> None:
         for (_, kind), one in files.items():
@@ -286,6 +289,24 @@ class Combine(Method):
                           self.thresholds_from == "PC")
         wanted = tuple(kind.name for one in self.inputs(context.kind) for kind in one.kinds)
         return Cell(_without_other_thresholds(context, unit, given), wanted, stand_in, context.detector.shape, limits)
+
+
+def _without_errors(files: Files) -> Iterator[str]:
+    """Sentence on modules whose gains have no error, since no fits are there or these are of other slopes."""
+    slopes = {module: one for (module, kind), one in files.items() if kind == SLOPES_FF.name}
+    fits = {module: files.get((module, FITS_FF.name)) for module in slopes}
+    others = {module for module, one in fits.items() if one is not None and _medians(one) != _medians(slopes[module])}
+    for modules, why in ((set(slopes) - {module for module, one in fits.items() if one is not None},
+                          f"there are no {FITS_FF.title} beside the slopes"),
+                         (others, f"{FITS_FF.title} are not those that the slopes come from")):
+        if modules:
+            yield (f"Gains of {len(modules)} of {len(slopes)} modules ({format_numbers(modules)}) have no error: "
+                   f"{why} ({slopes[min(modules)].path}).")
+
+
+def _medians(one: StoredConstant) -> str:
+    """What tells fits from others: the medians of their gains, in words since some may be none."""
+    return str(one.attributes.get("beside", {}).get("module_median"))
 
 
 def _without_other_thresholds(context: Context, unit: Unit, given: Mapping[str, Array]) -> Mapping[str, Array]:

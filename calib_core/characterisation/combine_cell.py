@@ -19,7 +19,9 @@ from calib_core.constants.constant import (
     BAD_PIXELS_PC,
     CS_FIT,
     CS_PARAMETERS,
+    FF_FIT,
     FITS_CS,
+    FITS_FF,
     FITS_PC,
     FLAGGED_BY,
     GAIN_FIELDS,
@@ -46,16 +48,19 @@ from calib_core.params import Limits
 USED = {
     SLOPES_PC.name: ("slope HG", "intercept HG", "slope MG", "intercept MG", "threshold"),
     FITS_PC.name: ("ratio error",),
+    FITS_FF.name: ("gain", "gain error"),
     SLOPES_CS.name: tuple(name for name in CS_PARAMETERS if name in ("intercept MG", "intercept LG", "ratio")),
     FITS_CS.name: ("ratio error", "threshold LG"),
 }
 PLACES = {name: tuple(of.index(one) for one in USED[name]) for name, of in (
-    (SLOPES_PC.name, PC_PARAMETERS), (FITS_PC.name, PC_FIT), (SLOPES_CS.name, CS_PARAMETERS),
+    (SLOPES_PC.name, PC_PARAMETERS), (FITS_PC.name, PC_FIT), (FITS_FF.name, FF_FIT), (SLOPES_CS.name, CS_PARAMETERS),
     (FITS_CS.name, CS_FIT))}
 #: Values whose origin is told, in the order of their fields.
 VALUES = ("ratio HG/MG", "ratio MG/LG", "gain", "shift MG", "shift LG", "threshold HG-MG", "threshold MG-LG")
 _DARK, _CAPACITOR, _FLAT, _CURRENT, _COMBINING = (1 << place for place in range(len(FLAGGED_BY)))
 _STAGES = 3
+#: Relative difference from which on a gain is not that of a fit but for its unit; files have single precision.
+_OTHER_FIT = 1e-5
 
 
 @dataclass(frozen=True)
@@ -237,9 +242,8 @@ class Cell:
         of_ratio = np.where(medium.own, self._entry(FITS_PC.name, "ratio error"), np.nan)
         of_low = np.where(low.own, self._entry(FITS_CS.name, "ratio error"), np.nan)
         both = relative_error((medium.values, of_ratio), (low.values, of_low))
-        of_gain = np.full(self.shape, np.nan)
         gains = self._gains if SLOPES_FF.name in self.wanted else np.full((_STAGES, *self.shape), np.nan)
-        relative = relative_error((self.gain.values, of_gain))
+        relative = self._gain_error()
         errors = (gains[0] * relative, gains[1] * np.hypot(relative, of_ratio / medium.values),
                   gains[2] * np.hypot(relative, both))
         begins = (self._line("intercept HG"), self._line("intercept MG"), self._current("intercept MG"),
@@ -248,6 +252,15 @@ class Cell:
                   *self._origin_maps(), *(apart for *_, apart in self._thresholds), *flagged)
         assert len(fields) == len(GAIN_FIELDS)
         return np.stack([np.asarray(one, np.float32) for one in fields])
+
+    def _gain_error(self) -> Array:
+        """Relative error of the pixels' own gains; NaN where no fit tells that it is the one that they come from."""
+        fit, error = self._entry(FITS_FF.name, "gain"), self._entry(FITS_FF.name, "gain error")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = fit / self._of(SLOPES_FF.name, 1)[0]  # 1, or the median in whose units slopes are
+            known = ratio[np.isfinite(ratio)]
+            same = np.abs(ratio / np.median(known) - 1) < _OTHER_FIT if known.size else np.zeros(self.shape, bool)
+            return np.where(same & self.gain.own & (error > 0), error / fit, np.nan)
 
     def _origin_maps(self) -> tuple[Array, ...]:
         gain = self.gain.origin if SLOPES_FF.name in self.wanted else np.full(self.shape, Origin.NONE, np.uint8)

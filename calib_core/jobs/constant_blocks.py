@@ -65,6 +65,34 @@ class OfAxis:
 
 
 @dataclass(frozen=True)
+class OfGroups:
+    """A constant by groups of memory cells, as that of each of these.
+
+    Attributes
+    ----------
+    stored : StoredConstant
+    groups : tuple of tuples of int
+        Memory cells of each group.
+    used : tuple of int
+        Entries of its other axis that are read.
+    """
+
+    stored: StoredConstant
+    groups: tuple[tuple[int, ...], ...]
+    used: tuple[int, ...]
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """Numbers of the memory cells of all groups."""
+        return tuple(cell for group in self.groups for cell in group)
+
+    def entry(self, index: int) -> Array:
+        """Values (entries, slow_scan, fast_scan) of the group that a memory cell is in, in double precision."""
+        places = [place for place, group in enumerate(self.groups) for _ in group]
+        return OfAxis(self.stored, "group").entry(places[index])[list(self.used)].astype(np.float64)
+
+
+@dataclass(frozen=True)
 class ConstantBlocks:
     """Constants of one module and input.
 

@@ -14,9 +14,9 @@ from calib_core.constants.constant import ConstantKind
 from calib_core.detector import Detector, DetectorType, Module
 from calib_core.errors import BadInput, BadParameter, and_others
 from calib_core.jobs.agreed import agreed, cells_of_all
-from calib_core.jobs.constant_blocks import ConstantBlocks, Entries, OfAxis, OfCells
+from calib_core.jobs.constant_blocks import ConstantBlocks, Entries, OfAxis, OfCells, OfGroups
 from calib_core.jobs.file_constant import FileConstant, turned
-from calib_core.jobs.said import of_sets, understood
+from calib_core.jobs.said import groups_of, of_sets, understood
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
 from calib_core.store.bare_files import with_axes
@@ -236,8 +236,10 @@ def _blocks(stored: Stored, kind: DetectorType, one: Input, split: str) -> Const
 
 
 def _entries(stored: StoredConstant, wanted: ConstantKind, kind: DetectorType, split: str) -> Entries:
-    """A constant by memory cell where its type declares it, else along the axes of the file."""
+    """A constant by memory cell where its type declares it or groups tell them, else along the axes of the file."""
     declared = any(one.name == stored.calibration for one in kind.calibrations.values())
     if split == "cell" and declared:
         return OfCells(FileConstant(stored, wanted, kind, dtype="f8").checked())
+    if split == "cell" and "group" in stored.dims:
+        return OfGroups(stored, groups_of(stored), wanted.used)
     return OfAxis(stored, split)

@@ -10,8 +10,9 @@ import numpy as np
 
 from calib_core.constants.condition import Condition, Found
 from calib_core.detector import DetectorType
-from calib_core.errors import BadInput
+from calib_core.errors import BadInput, BadParameter
 from calib_core.io.libraries import h5py
+from calib_core.ranges import parse_numbers
 from calib_core.store.constants import StoredConstant, opened
 from calib_core.store.manifests import doubts
 
@@ -32,6 +33,26 @@ def cells_of(one: StoredConstant) -> tuple[int, ...]:
     if len(cells) != number:
         raise BadInput(f"{one.path} has {number} memory cells, but names {len(cells)}.")
     return cells
+
+
+def groups_of(one: StoredConstant) -> tuple[tuple[int, ...], ...]:
+    """Memory cells of each group of a constant by groups, as the file names them.
+
+    Raises
+    ------
+    BadInput
+        It does not name them, or others than it has.
+    """
+    number = one.shape[one.dims.index("group")]
+    with understood(one):
+        labels = [str(label) for label in one.attributes["axes"]["group"]]
+        try:
+            groups = tuple(map(parse_numbers, labels))
+        except BadParameter as error:
+            raise ValueError(str(error)) from error
+    if len(groups) != number:
+        raise BadInput(f"{one.path} has {number} groups of memory cells, but names {len(groups)}.")
+    return groups
 
 
 def names_cells(one: StoredConstant) -> bool:

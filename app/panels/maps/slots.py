@@ -80,12 +80,16 @@ def choices(results: Sequence[Result], axes: Mapping[str, Axis]) -> tuple[Choice
 
 
 def counted(picture: Picture) -> str:
-    """Such as “120 of 400 frames”, “0–120 of 400 frames” of modules that differ; empty where nothing is counted."""
+    """Such as “120 of 400 frames”, “0–120 of 400 frames” of modules that differ; empty where nothing is counted.
+
+    Where nobody knows beforehand how many there will be, as of what earlier jobs have counted, it is “120 frames”.
+    """
     if picture.counts is None or not picture.counts.size:
         return ""
     done, whole = (f"{least:,}" if least == most else f"{least:,}–{most:,}"
                    for least, most in zip(picture.counts.min(axis=1), picture.counts.max(axis=1), strict=True))
-    return f"{done} of {whole} {picture.counted}{'' if whole == '1' else 's'}"
+    words = done if whole == "0" else f"{done} of {whole}"
+    return f"{words} {picture.counted}{'' if whole == '1' else 's'}"
 
 
 def flags_of(picture: Picture, shown: Shown) -> npt.NDArray[np.uint32] | None:

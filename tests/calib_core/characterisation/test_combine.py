@@ -17,7 +17,7 @@ from calib_core.constants.constant import CS_PARAMETERS, FLAGGED_BY, GAIN_FIELDS
 from calib_core.detectors.agipd import AGIPD1M
 from calib_core.numerics.combined_gain import Origin
 
-SHAPE = (8, 16)
+SHAPE, AT = (8, 16), (2, 3)
 LIMITS = Limiting((0.8, 1.2), (20, 80), (2, 10), 45.0, 4.48, "ADU/keV", True)
 ALL = ("Offset", "SlopesPC", "SlopesFF", "SlopesCS")
 CS_STRETCH, CS_START = 3.7, -31.0
@@ -62,7 +62,8 @@ class Truth:
             "Offset": self.offset, "ThresholdsDark": threshold + 20, "SlopesFF": self.gain[:1],
             "SlopesPC": np.stack([self.gain[0] * step, self.begin[0], self.gain[1] * step, self.begin[1],
                                   threshold[0]]),
-            "FitsPC": errors[:1], "SlopesCS": np.stack([of_current[name] for name in USED["SlopesCS"]]),
+            "FitsPC": errors[:1], "FitsFF": np.stack([self.gain[0], rng.uniform(0.01, 0.1, SHAPE)]),
+            "SlopesCS": np.stack([of_current[name] for name in USED["SlopesCS"]]),
             "FitsCS": np.stack([errors[1], threshold[1]]),
             **{f"BadPixels{name}": np.zeros((3, *SHAPE), np.uint32) for name in ("Dark", "PC", "FF", "CS")},
         }
@@ -134,10 +135,44 @@ def test_errors_are_those_of_the_scans(truth: Truth) -> None:
     np.testing.assert_allclose(found["field"]["ratio MG/LG error"], of_low, rtol=1e-6)
     expected = ratio * low * np.sqrt((of_ratio / ratio) ** 2 + (of_low / low) ** 2)
     np.testing.assert_allclose(found["field"]["relative gain LG error"], expected, rtol=1e-5)
-    assert np.isnan(found["field"]["gain HG error"]).all()  # flat fields do not tell theirs
+    of_gain = given["FitsFF"][1] / truth.gain[0]
+    for stage, of_ratios in (("HG", 0), ("MG", of_ratio / ratio), ("LG", np.hypot(of_ratio / ratio, of_low / low))):
+        gain = truth.gain[("HG", "MG", "LG").index(stage)]
+        expected = gain * np.sqrt(of_gain ** 2 + of_ratios ** 2)
+        np.testing.assert_allclose(found["field"][f"gain {stage} error"], expected, rtol=1e-5)
 
 
-AT = (2, 3)
+def test_errors_of_gains_are_as_large_in_any_unit(truth: Truth) -> None:
+    usual = np.median(truth.gain[0])
+    given = truth.given()
+    of_gain = given["FitsFF"][1] / truth.gain[0]
+    for unit, gain in (("keV/ADU", 1 / truth.gain[0]), ("relative", truth.gain[0] / usual)):
+        found = maps(given, replace(LIMITS, unit=unit))
+        np.testing.assert_allclose(found["field"]["gain HG error"], gain * of_gain, rtol=1e-5)
+    relative = given | {"SlopesFF": given["SlopesFF"] / usual}
+    found = maps(relative, replace(LIMITS, unit="relative"))
+    np.testing.assert_allclose(found["field"]["gain HG error"], truth.gain[0] / usual * of_gain, rtol=1e-5)
+
+
+def test_without_fits_of_these_slopes_gains_have_no_error(truth: Truth) -> None:
+    given = truth.given()
+    others = given["FitsFF"] * np.stack([np.random.default_rng(5).normal(1, 0.01, SHAPE), np.ones(SHAPE)])
+    for fits in ({}, {"FitsFF": others}):
+        found = maps({name: one for name, one in given.items() if name != "FitsFF"} | fits)
+        errors = np.stack([found["field"][f"gain {stage} error"] for stage in ("HG", "MG", "LG")])
+        assert np.isfinite(errors).mean() < 0.02  # one pixel is at the median of both
+        assert np.isfinite(found["field"]["ratio HG/MG error"]).all()
+
+
+def test_a_gain_that_is_not_the_pixels_own_has_no_error(truth: Truth) -> None:
+    given = truth.given()
+    given["SlopesFF"] = given["SlopesFF"].copy()
+    given["SlopesFF"][0][AT] = given["FitsFF"][0][AT] = 2 * np.median(truth.gain[0])  # out of range
+    error = maps(given)["field"]["gain HG error"]
+    assert np.isnan(error[AT])
+    assert np.isfinite(error).sum() == error.size - 1
+
+
 Break = Callable[[dict[str, np.ndarray]], None]
 
 
