@@ -70,7 +70,7 @@ def test_any_length_of_chunks(spec: JobSpec, reference: dict[str, Any], tmp_path
 
 def test_blocks_of_one_cell(spec: JobSpec, reference: dict[str, Any], tmp_path: Path,
                             monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "FRAMES_AT_ONCE", 1 << 30)
+    monkeypatch.setattr(planning, "cells_of", lambda chunk_bytes, frame_bytes: 1)
     run_job(spec.model_copy(update={"out_folder": tmp_path}))
     assert_same(reference, tmp_path)
 
