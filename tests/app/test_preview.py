@@ -119,10 +119,10 @@ def test_a_step_is_switched_and_the_run_is_corrected_in_three_clicks(looking, op
                     and Pick("corrected") in shown(window).picture.maps)
     np.testing.assert_array_equal(values(window, "corrected"), after)
     assert "in files" in window.maps.source.text()
-    window.close()  # neither corrected frames nor a preview come back as constants
+    window.close()  # corrected frames come back, in the layout that was chosen; a preview does not
     second = open_window()
-    assert second.keeper.found.shown == second.keeper.found.compared == ()
-    qtbot.waitUntil(lambda: has_preview(second))  # of the run that was open, in the layout that was chosen
+    assert (second.keeper.found.shown, second.keeper.found.compared) == ((path,), ())
+    qtbot.waitUntil(lambda: isinstance(shown(second).subject, CorrectedSubject) and shown(second).picture is not None)
     assert second.docks.layout is CORRECT
 
 
