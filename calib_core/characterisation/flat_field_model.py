@@ -26,8 +26,8 @@ from calib_core.numerics.photon_peaks import (
 )
 from calib_core.numerics.shared_charge import ONE_LINE, Lines
 
-#: Pixels whose histograms tell the cloud.
-_OF_CLOUD = 256
+#: Pixels whose histograms tell the cloud, and the seed of their draw.
+_OF_CLOUD, _DRAW = 256, 0
 #: Part of the distance of peaks in which each of the free ones may lie on either side, and their widths in that of
 #: no photon.
 _NEAR, _WIDE = 0.4, (0.3, 4.0)
@@ -55,7 +55,10 @@ class Model:
     min_entries: int = 1000
 
     def cloud(self, counts: Array, edges: Array, start: Start, entries: Array) -> tuple[float, float]:
-        """Cloud and its error that some pixels tell, evenly over those with enough samples; NaN for none.
+        """Cloud and its error that some pixels tell, drawn from those with enough samples; NaN for none.
+
+        They are drawn, always the same ones: at a regular stride all may lie in one column, and pixels at the edge of
+        a module share less charge, for they get none from outside.
 
         Parameters
         ----------
@@ -67,7 +70,8 @@ class Model:
         enough = np.flatnonzero(entries >= self.min_entries)
         if self.name != "F3" or not enough.size:
             return np.nan, np.nan
-        some = enough[:: max(1, enough.size // _OF_CLOUD)]
+        drawn = np.random.default_rng(_DRAW).choice(enough, min(_OF_CLOUD, enough.size), replace=False)
+        some = np.sort(drawn)
         return common_cloud(np.ascontiguousarray(counts[:, some].T), edges, start, self.lines)
 
     def templates(self, edges: Array, start: Start, cloud: float) -> Templates | None:
