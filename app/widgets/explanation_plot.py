@@ -117,8 +117,8 @@ class ExplanationPlot(PixelPlot):
         if names == self._named:
             return
         self._named = names
-        self.set_labels("" if in_strip else plot.title, plot.x, plot.y_unit if in_strip else plot.y, plot.x_unit,
-                        "" if in_strip else plot.y_unit)
+        y, y_unit = (plot.y_unit or plot.y, "") if in_strip else (plot.y, plot.y_unit)
+        self.set_labels("" if in_strip else plot.title, plot.x, y, plot.x_unit, y_unit)
         tones = tones_of(self.palette())
         heading = [escaped(plot.title) if in_strip else "",
                    *(f"<span style='color:{self._colour(one).name()}'>{_sign(one)} {escaped(one.name)}</span>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -29,6 +29,11 @@ _WHY = {
     AT_END: "a number is at an end of its range", FEW_ENTRIES: "there are too few samples",
     FAILED: "the fit has not ended", FAINT: "there are less than 0.02 photons in a frame",
     BRIGHT: "there are more than 2.5 photons in a frame"}
+#: Gains that differ by less, in their error, are those of the same fit.
+_SAME = 0.1
+_STATUS = FF_FIT.index("status")
+#: Entries of a fit by their names.
+Known = Mapping[str, float]
 #: Components that are drawn, of 0 photons on.
 _COMPONENTS = 4
 
@@ -36,7 +41,9 @@ _COMPONENTS = 4
 def explanation_of(
     model: Model, edges: Array, counts: Array, cloud: float, energy: float, known: Array, expected: float,
 ) -> Explanation:
-    """Plots and numbers of a pixel; it is fitted again, from what is known of it.
+    """Plots and numbers of a pixel: those that are known of it; it is fitted again for the model that is drawn.
+
+    Where that ends elsewhere, as it may where a fit is at an end of its range, no model is drawn and that is said.
 
     Parameters
     ----------
@@ -57,22 +64,36 @@ def explanation_of(
     Explanation
     """
     edges = np.ascontiguousarray(edges)
-    bars = Bars("samples", edges, counts)
+    histogram = Plot("Histogram", "signal", "samples", "ADU", items=(Bars("samples", edges, counts),))
     if not counts.sum() or (model.name == "F3" and not np.isfinite(cloud)):
         why = "The histograms of these memory cells are not fitted yet." if counts.sum() else "It has no samples."
-        return Explanation((Plot("Histogram", "signal", "samples", "ADU", items=(bars,)),), (), (why,))
+        return Explanation((histogram,), (), (why,))
     start = _start(edges, counts, known, energy, expected)
     templates = model.templates(edges, start, cloud)
     found = model.fit(np.ascontiguousarray(counts[None], np.uint32), edges, start, templates)
-    status = int(found.status[0])
-    notes = (f"There is no gain: {_WHY[status]}.",) if status in _WHY else ()
-    if not np.isfinite(found.values).all():
-        return Explanation((Plot("Histogram", "signal", "samples", "ADU", items=(bars,)),), (), notes)
+    again = dict(zip(FF_FIT, model.table(found, energy)[:, 0].astype(float).tolist(), strict=True))
+    told = dict(zip(FF_FIT, known.tolist(), strict=True)) if np.isfinite(known[_STATUS]) else again
+    numbers, notes = tuple(_numbers(told, cloud)), tuple(_doubts(told, again))
+    if not np.isfinite(found.values).all() or _elsewhere(told, again):
+        return Explanation((histogram,), numbers, notes)
     lines = tuple(_curves(model, found, edges, templates))
     whole = lines[0].y + BACKGROUND * counts.sum() / len(counts)
     return Explanation(
-        (Plot("Histogram", "signal", "samples", "ADU", items=(bars, *lines)), _pulls(edges, counts, whole)),
-        tuple(_numbers(model.table(found, energy)[:, 0], cloud)), notes)
+        (replace(histogram, items=(*histogram.items, *lines)), _pulls(edges, counts, whole)), numbers, notes)
+
+
+def _elsewhere(told: Known, again: Known) -> bool:
+    """Whether a fit that was done again has ended at another gain than the one that is told."""
+    return not abs(told["gain"] - again["gain"]) <= _SAME * max(told["gain error"], again["gain error"])
+
+
+def _doubts(told: Known, again: Known) -> Iterator[str]:
+    """Why there is no gain, and that another fit has found another one."""
+    if int(told["status"]) in _WHY:
+        yield f"There is no gain: {_WHY[int(told['status'])]}."
+    if np.isfinite([told["gain"], again["gain"]]).all() and _elsewhere(told, again):
+        yield (f"Fitted again, the gain is {again['gain']:.4g} ± {again['gain error']:.2g} ADU/keV and not "
+               f"{told['gain']:.4g}: neither is sure, and no model is drawn.")
 
 
 def _start(edges: Array, counts: Array, known: Array, energy: float, expected: float) -> Start:
@@ -107,8 +128,7 @@ def _pulls(edges: Array, counts: Array, expected: Array) -> Plot:
                 (Points("samples less model", x, pulls), Level("", 0.0), Level("", 3.0), Level("", -3.0)))
 
 
-def _numbers(values: Array, cloud: float) -> Iterator[Number]:
-    known = dict(zip(FF_FIT, values.astype(float).tolist(), strict=True))
+def _numbers(known: Known, cloud: float) -> Iterator[Number]:
     units = dict(zip(FF_FIT, FF_FIT_UNITS, strict=True))
     for name in ("gain", "photons", "zero", "noise", "growth", "shelves", "chi2", "entries"):
         if np.isfinite(known[name]):

@@ -14,6 +14,7 @@ from calib_core.characterisation.photon_peaks import PhotonPeaks
 from calib_core.characterisation.unit import Context
 from calib_core.constants.constant import FF_FIT, FF_HISTOGRAM
 from calib_core.explanation import Bars, Explanation, Line, Points
+from calib_core.numerics.photon_peaks import AT_END, FITTED
 from calib_core.store.constants import read_constant
 
 from ...histogram_files import KIND, write_histograms
@@ -69,6 +70,21 @@ def test_what_is_known_of_the_pixel_is_where_its_fit_begins(context: Context) ->
     told = explained(PhotonPeaks(), context, 5, gain=GAIN / ENERGY, noise=9.0, zero=0.0)
     again = explained(PhotonPeaks(), context, 5)
     assert told.numbers[0].value == pytest.approx(again.numbers[0].value, abs=0.01 * told.numbers[0].error)
+
+
+def test_numbers_are_those_of_the_maps_and_another_fit_draws_no_model(context: Context) -> None:
+    """Also where the fit, done again, ends elsewhere."""
+    free = {one.name: one for one in explained(PhotonPeaks(), context, 5).numbers}["gain"]
+    known = {"noise": 9.0, "zero": 0.0, "gain error": free.error, "chi2": 1.25, "status": float(FITTED)}
+    same = explained(PhotonPeaks(), context, 5, gain=free.value, **known)
+    assert ({one.name: one for one in same.numbers}["χ² over degrees of freedom"].value, len(same.plots)) == (1.25, 2)
+    other = explained(PhotonPeaks(), context, 5, gain=free.value + 2 * free.error, **known)
+    assert other.numbers[0].value == free.value + 2 * free.error
+    assert len(other.plots) == 1
+    [note] = other.notes
+    assert note.startswith(f"Fitted again, the gain is {free.value:.4g} ± ")
+    ended = explained(PhotonPeaks(), context, 5, gain=3.0, **{**known, "status": float(AT_END)})
+    assert ended.notes[0] == "There is no gain: a number is at an end of its range."
 
 
 def test_pixels_without_samples_or_a_cloud_say_so(context: Context) -> None:
