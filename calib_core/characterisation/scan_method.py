@@ -291,6 +291,8 @@ class ScanMethod(TrainSelection, Method):
         if math.isnan(begin):
             begin, length = 0, int(position.max(initial=0)) + 1
             notes = ("The scan is taken from the first train on, until it is known where it begins.",)
+        elif not self.first_alone and position.max(initial=0) >= begin + 2 * length - 1:
+            notes = ("What is shown is of the first scan of this run; maps are of the mean of its whole scans.",)
         inside = (position >= begin) & (position < begin + length)
         series = np.zeros((2, 1, int(length)), np.uint16)
         series[:, 0, (position[inside] - int(begin))] = samples.signal[inside], samples.code[inside]

@@ -39,11 +39,13 @@ def context(method: PulseCapacitor) -> Context:
     return replace(made, axes={axis.name: axis for axis in method.axes(made)})
 
 
-def explained(method: PulseCapacitor, signal: np.ndarray, code: np.ndarray, begin: float = 50.0) -> Explanation:
+def explained(
+    method: PulseCapacitor, signal: np.ndarray, code: np.ndarray, begin: float = 50.0, length: int = STEPS
+) -> Explanation:
     """The scan begins 50 trains after the run; a train is lost."""
     known = context(method)
     places = np.full((2, 8, 2), np.nan)
-    places[:, 3, 1] = begin, STEPS
+    places[:, 3, 1] = begin, length
     train = FIRST + 50 + np.arange(STEPS)
     there = np.arange(STEPS) != 77
     codes = (one[there].astype(np.uint16) for one in (signal, code))
@@ -103,6 +105,13 @@ def test_a_pixel_that_never_switches_says_so() -> None:
 def test_where_the_scan_begins_is_not_known_before_it_was_looked_for() -> None:
     told = explained(PulseCapacitor(), *series(np.random.default_rng(6)), begin=np.nan)
     assert any("from the first train on" in one for one in told.notes)
+
+
+@pytest.mark.parametrize(("scan", "length", "told"), [
+    ("mean", 300, True), ("first", 300, False), ("mean", 301, False)])
+def test_of_several_scans_the_first_is_shown_and_said_where_maps_are_of_their_mean(scan, length, told) -> None:
+    found = explained(PulseCapacitor(scan=scan), *series(np.random.default_rng(8)), length=length)
+    assert any("first scan of this run" in one for one in found.notes) == told
 
 
 def test_fixed_steps_make_straight_lines_in_them() -> None:
