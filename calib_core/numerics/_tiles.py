@@ -156,7 +156,7 @@ def _finish_near(base, rows, near, squares, outside, ddof, mean, std, count):  #
         count[i] = np.uint32(rows) - np.uint32(outside[i])
     for i in range(count.size):
         total = np.uint32(np.uint32(near[i]) + np.uint32(count[i] * np.uint32(base[i])))
-        mean[i] = np.float32(np.float64(total) / np.float64(count[i]))
+        mean[i] = np.float32(total) / np.float32(count[i])  # both below 2**24, so exact: rounded once
     for i in range(count.size):
         n, s = count[i], np.uint32(near[i])
         over = np.float32(np.uint32(np.uint32(n * squares[i]) - np.uint32(s * s)))
