@@ -23,6 +23,7 @@ _COMMANDS = {
     "simulate": ("simulate", "write raw runs with known truth"),
     "demo": ("demo", "simulate runs and show their darks live"),
     "merge-histograms": ("merge_histograms", "add histograms of flat light of several jobs together"),
+    "store": ("store", "keep constants, find them, and decide on them"),
     "docs": ("pages", "write reference pages of all detectors"),
     "warmup": ("warmup", "compile all kernels now, and not in the first job"),
 }

@@ -9,9 +9,10 @@ from calib_core.constants.condition import Condition, ConditionParameter, Found
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 from calib_core.jobs.constant_blocks import ConstantBlocks, nearest
-from calib_core.jobs.said import cells_of, condition_of
+from calib_core.jobs.said import cells_of
 from calib_core.ranges import format_numbers
 from calib_core.store.constants import StoredConstant
+from calib_core.store.stated import condition_of
 
 
 def agreed(

@@ -7,21 +7,31 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from calib_core.characterisation.inputs import NEUTRAL, Input
+from calib_core.constants import matching
 from calib_core.constants.condition import Condition
 from calib_core.constants.constant import LUT, ConstantKind
-from calib_core.detector import Detector, DetectorType
+from calib_core.detector import Detector
 from calib_core.errors import BadInput
 from calib_core.jobs.by_hand import read_by_hand
+from calib_core.jobs.differences import begin_of, difference, stands_in
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.neutral import NeutralConstant, neutral_of
-from calib_core.jobs.said import condition_of
 from calib_core.store.bare_files import with_axes
+from calib_core.store.base import ConstantStore, Version, in_time
 from calib_core.store.constants import StoredConstant
+from calib_core.store.stated import Stated
 
 #: A constant as steps take it.
 Taken = FileConstant | NeutralConstant
-#: File or folder, and the constants of one kind in it.
-Files = tuple[str, Sequence[StoredConstant]]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What was given for an input: a store, and its versions of one kind; no store for neutral constants."""
+
+    path: str
+    store: ConstantStore | None = None
+    versions: Sequence[Version] = ()
 
 
 @dataclass(frozen=True)
@@ -42,12 +52,12 @@ class OfRun:
     start: datetime | None = None
     cells: tuple[int, ...] = ()
 
-    def apart(self, one: StoredConstant) -> timedelta:
+    def apart(self, one: Stated) -> timedelta:
         """How far a constant is from the run, whichever is first; the longest time there is where one tells none."""
         begin = begin_of(one)
         return timedelta.max if begin is None or self.start is None else abs(begin - self.start)
 
-    def is_earlier_than(self, one: StoredConstant) -> bool:
+    def is_earlier_than(self, one: Stated) -> bool:
         """Whether a constant is valid only after the run began."""
         begin = begin_of(one)
         return begin is not None and self.start is not None and begin > self.start
@@ -57,7 +67,7 @@ class OfRun:
 class Missed:
     """The constant that was not taken although it is the nearest of the others to the run, and why."""
 
-    stored: StoredConstant
+    version: Version
     why: str
 
 
@@ -77,6 +87,8 @@ class Chosen:
         Whether the closest in time was asked for, be it later than the run.
     earlier : bool
         Whether any of the run's operating condition tells that it is valid before the run.
+    version : Version, optional
+        What it is in its store; None where it was given by hand.
     """
 
     by_hand: bool = False
@@ -84,6 +96,7 @@ class Chosen:
     missed: Missed | None = None
     closest: bool = False
     earlier: bool = False
+    version: Version | None = None
 
 
 @dataclass(frozen=True)
@@ -163,14 +176,14 @@ class Chooser:
     refusals: dict[str, str] = field(default_factory=dict)
     closest: bool = False
 
-    def of_module(self, inputs: Sequence[Input], files: Mapping[str, Files], number: int) -> ModuleConstants:
+    def of_module(self, inputs: Sequence[Input], given: Mapping[str, Given], number: int) -> ModuleConstants:
         """Constants of one module, of each kind one.
 
         Parameters
         ----------
         inputs : sequence of Input
             Of one kind each.
-        files : mapping
+        given : mapping
             What was given for them, by their names; inputs for which there is nothing are not in it.
         number : int
             Of the module.
@@ -184,21 +197,28 @@ class Chooser:
         chosen: dict[str, Chosen] = {}
         for one in inputs:
             [kind] = one.kinds
-            mine = self._mine(files.get(one.name), number)
+            mine = self._mine(given.get(one.name), number)
             hand = self.by_hand.get((number, kind.name), "")
-            taken = self._given(hand, kind, number) if hand else self._of_files(
-                one, files.get(one.name), mine, number)
+            taken = self._given(hand, kind, number) if hand else self._of_store(
+                one, given.get(one.name), mine, number)
             if taken is None:
                 continue
             found[kind.name] = taken
             chosen[kind.name] = self._chosen(taken, mine, bool(hand))
         return ModuleConstants(found, chosen)
 
-    def _mine(self, given: Files | None, number: int) -> list[StoredConstant]:
-        """Constants of the module's unit; a single file of a single module, whatever it says."""
-        stored, pdu = () if given is None else given[1], self.detector.module(number).pdu
-        mine = [constant for constant in stored if constant.pdu == pdu]
-        return mine or (list(stored) if self.alone and len(stored) == 1 else [])
+    def _mine(self, given: Given | None, number: int) -> list[Version]:
+        """Versions of the module's unit; a single file of a single module, whatever it says."""
+        versions, pdu = () if given is None else given.versions, self._unit(given, number)
+        mine = [version for version in versions if version.pdu == pdu]
+        return mine or (list(versions) if self.alone and len(versions) == 1 else [])
+
+    def _unit(self, given: Given | None, number: int) -> str:
+        """Unit that was there when the run was recorded, as the store knows it, else as it is called."""
+        module = self.detector.module(number)
+        known = given.store.unit_of(self.detector.identifier, module.aggregator, self.run.start) if (
+            given is not None and given.store is not None) else ""
+        return known or module.pdu
 
     def _given(self, path: str, kind: ConstantKind, number: int) -> Taken:
         """What the operator gave in place of a choice."""
@@ -210,16 +230,15 @@ class Chooser:
                            "Give a file, or switch off the steps that take it.")
         return neutral
 
-    def _of_files(self, one: Input, given: Files | None, mine: list[StoredConstant], number: int) -> Taken | None:
+    def _of_store(self, one: Input, given: Given | None, mine: list[Version], number: int) -> Taken | None:
         """The constant that goes best with the run; None where there is none, and need not be."""
         [kind] = one.kinds
-        if given is None or given[0] == NEUTRAL:
+        if given is None or given.store is None:
             return None if given is None else neutral_of(kind, self.detector.type)
         if mine:
-            return self._with_axes(self._by_time(self._of_condition(mine)), kind)
-        path, stored = given
-        why = (f"{path} has no {one.label} of module {number} ({self.detector.module(number).pdu}); it has those of "
-               f"{', '.join(sorted({constant.pdu for constant in stored})) or 'no module'}.")
+            return self._with_axes(given.store.read(self._by_time(self._of_condition(mine))), kind)
+        why = (f"{given.path} has no {one.label} of module {number} ({self._unit(given, number)}); it has those of "
+               f"{', '.join(sorted({version.pdu for version in given.versions})) or 'no module'}.")
         if kind.name not in self.may_lack:
             raise BadInput(why)
         self.refusals.setdefault(kind.name, why)
@@ -232,7 +251,7 @@ class Chooser:
         named, _ = with_axes(stored, self.detector.type, 0 if stored.dims else len(self.run.cells))
         return FileConstant(named, wanted, self.detector.type, not stored.dims).checked()
 
-    def _of_condition(self, constants: list[StoredConstant]) -> list[StoredConstant]:
+    def _of_condition(self, constants: list[Version]) -> list[Version]:
         """Those of the run's operating condition; BadInput where there are none and others are not to be taken."""
         reasons = [difference(one, self.detector.type, self.run.condition) for one in constants]
         same = [one for one, why in zip(constants, reasons, strict=True) if not why]
@@ -244,18 +263,19 @@ class Chooser:
                            "(--other-conditions takes it all the same).")
         return same or constants
 
-    def _chosen(self, taken: Taken, mine: list[StoredConstant], by_hand: bool) -> Chosen:
+    def _chosen(self, taken: Taken, mine: list[Version], by_hand: bool) -> Chosen:
         """How a constant came to be taken, of all of the module's unit."""
         missed = self._missed(taken, mine, by_hand)
         if by_hand or not mine:
             return Chosen(by_hand, missed=missed)
         fitting = self._of_condition(mine)
-        return Chosen(by_hand, len(fitting) > 1, missed, self.closest, self._has_earlier(fitting))
+        return Chosen(by_hand, len(fitting) > 1, missed, self.closest, self._has_earlier(fitting),
+                      self._by_time(fitting))
 
-    def _stands_in(self, one: StoredConstant) -> bool:
+    def _stands_in(self, one: Version) -> bool:
         return stands_in(one, self.detector.type, self.run.condition)
 
-    def _nearer(self, same: list[StoredConstant], others: list[StoredConstant]) -> list[StoredConstant]:
+    def _nearer(self, same: list[Version], others: list[Version]) -> list[Version]:
         """Those of the run's own condition, unless such as stand in for them are nearer by more than they may be."""
         if not same or self.run.start is None:
             return same or others
@@ -263,25 +283,22 @@ class Chooser:
         own, other = (self.run.apart(self._by_time(ones)) for ones in (same, others))
         return others if own - days > other else same
 
-    def _by_time(self, constants: list[StoredConstant]) -> StoredConstant:
+    def _by_time(self, constants: list[Version]) -> Version:
         """The newest that is valid before the run, else the first after it; the newest where no time is known.
 
-        Where the closest is asked for it is that, of two that are as close the one before the run.
+        Where the closest is asked for it is that. One that tells no time goes before those after the run.
         """
-        ordered, start = sorted(constants, key=_by_begin), self.run.start
-        if self.closest and start is not None:
-            return min(reversed(ordered), key=lambda one: (self.run.apart(one), self.run.is_earlier_than(one)))
-        before = self._before(ordered)
-        return before[-1] if before else ordered[0]
+        ordered, start = sorted(constants, key=in_time), self.run.start
+        if start is None:
+            return ordered[-1]
+        found = matching.best(ordered, start, "closest" if self.closest else "prior")
+        undated = [one for one in ordered if one.begin is None]
+        return found or (undated[-1] if undated else ordered[0])
 
-    def _before(self, constants: list[StoredConstant]) -> list[StoredConstant]:
-        """Those that are not valid only after the run began."""
-        return [one for one in constants if not self.run.is_earlier_than(one)]
+    def _has_earlier(self, constants: list[Version]) -> bool:
+        return any(one.begin is not None and not self.run.is_earlier_than(one) for one in constants)
 
-    def _has_earlier(self, constants: list[StoredConstant]) -> bool:
-        return any(begin_of(one) is not None for one in self._before(constants))
-
-    def _missed(self, taken: Taken, mine: list[StoredConstant], by_hand: bool) -> Missed | None:
+    def _missed(self, taken: Taken, mine: list[Version], by_hand: bool) -> Missed | None:
         """The nearest of those that were not taken."""
         path = taken.stored.path if isinstance(taken, FileConstant) else None
         others = [one for one in mine if one.path != path]
@@ -291,12 +308,12 @@ class Chooser:
         usual = "another was given" if by_hand else f"another {'is closer' if self.closest else 'goes before it'}"
         return Missed(nearest, self.why_not(nearest) or usual)
 
-    def why_not(self, one: StoredConstant) -> str:
+    def why_not(self, one: Version) -> str:
         """What speaks against a constant for the run.
 
         Parameters
         ----------
-        one : StoredConstant
+        one : Version
 
         Returns
         -------
@@ -308,68 +325,3 @@ class Chooser:
         if begin_of(one) is None:
             return "it does not tell from when on it is valid"
         return "valid only after the run began" if self.run.is_earlier_than(one) and not self.closest else ""
-
-
-def difference(one: StoredConstant, kind: DetectorType, condition: Condition) -> str | None:
-    """First difference between what a constant tells of its operating condition and that of a run.
-
-    Parameters
-    ----------
-    one : StoredConstant
-    kind : DetectorType
-    condition : Condition
-        Of the run.
-
-    Returns
-    -------
-    str or None
-        None where there is none in what both know.
-    """
-    names, theirs = compared(one, kind, condition), condition_of(kind, one)
-    return theirs.of(names).matches(condition.of(names))
-
-
-def compared(one: StoredConstant, kind: DetectorType, condition: Condition) -> tuple[str, ...]:
-    """Parameters of the operating condition in which a constant and a run are compared, by our names.
-
-    Parameters
-    ----------
-    one : StoredConstant
-    kind : DetectorType
-    condition : Condition
-        Of the run.
-
-    Returns
-    -------
-    tuple of str
-        Those of its calibration of which both know a value.
-    """
-    own = next(calibration for calibration in kind.calibrations.values() if calibration.name == one.calibration)
-    theirs = condition_of(kind, one)
-    return tuple(name for name in kind.condition_of(own) if name in theirs.values and name in condition.values)
-
-
-def stands_in(one: StoredConstant, kind: DetectorType, condition: Condition) -> bool:
-    """Whether a constant that is of another operating condition than a run may stand in for one of the same.
-
-    Parameters
-    ----------
-    one : StoredConstant
-    kind : DetectorType
-    condition : Condition
-        Of the run.
-    """
-    usual = {parameter.name: parameter.stand_in for parameter in kind.condition
-             if parameter.stand_in is not None and parameter.name in condition.values}
-    return bool(usual) and difference(one, kind, condition.overridden(usual)) is None
-
-
-def begin_of(one: StoredConstant) -> datetime | None:
-    """Begin of validity, else the time at which it was made; None where a file tells neither."""
-    return one.begin or one.created
-
-
-def _by_begin(one: StoredConstant) -> tuple[bool, float, str]:
-    """Order by time; those that tell none come first, by their names."""
-    begin = begin_of(one)
-    return begin is not None, 0.0 if begin is None else begin.timestamp(), one.path.name

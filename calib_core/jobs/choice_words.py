@@ -7,20 +7,14 @@ from datetime import datetime, timedelta
 
 from calib_core.characterisation.inputs import NEUTRAL
 from calib_core.constants.constant import LUT
-from calib_core.jobs.choice import (
-    Chosen,
-    Missed,
-    ModuleConstants,
-    OfRun,
-    begin_of,
-    compared,
-    difference,
-    stands_in,
-)
+from calib_core.detector import DetectorType
+from calib_core.jobs.choice import Chosen, Missed, ModuleConstants, OfRun
+from calib_core.jobs.differences import begin_of, compared, difference, stands_in
 from calib_core.jobs.file_constant import FileConstant
-from calib_core.jobs.said import condition_of, stages_without_values, zeros_in
+from calib_core.jobs.said import stages_without_values, zeros_in
 from calib_core.ranges import format_numbers
-from calib_core.store.constants import StoredConstant
+from calib_core.store.base import Version
+from calib_core.store.stated import Stated, condition_of
 
 #: Units of an age with their seconds, and how many of the one before are still told in that.
 _UNITS = (("s", 1, 120), ("min", 60, 120), ("h", 3600, 48), ("d", 86400, 1 << 30))
@@ -28,12 +22,12 @@ _UNITS = (("s", 1, 120), ("min", 60, 120), ("h", 3600, 48), ("d", 86400, 1 << 30
 OfModules = Mapping[int, ModuleConstants]
 
 
-def age(one: StoredConstant, run: OfRun) -> str:
+def age(one: Stated, run: OfRun) -> str:
     """Age of a constant, relative to the run.
 
     Parameters
     ----------
-    one : StoredConstant
+    one : StoredConstant or Version
     run : OfRun
 
     Returns
@@ -63,12 +57,12 @@ def duration(time: timedelta) -> str:
 
 def missed_words(missed: Missed | None, run: OfRun) -> str:
     """The nearest constant that was not taken, and by what; empty where there is none."""
-    return "" if missed is None else f"{age(missed.stored, run)} ({missed.why})"
+    return "" if missed is None else f"{age(missed.version, run)} ({missed.why})"
 
 
-def compared_words(one: FileConstant, run: OfRun) -> str:
+def compared_words(one: FileConstant, run: OfRun, version: Version | None = None) -> str:
     """Parameters of the operating condition in which a constant was compared with the run, with the run's values."""
-    names = compared(one.stored, one.detector, run.condition)
+    names = compared(version or one.stored, one.detector, run.condition)
     parameters = {parameter.name: parameter for parameter in one.detector.condition}
     said = (f"{parameters[name].database_name} {parameters[name].shown(run.condition[name])}" for name in names)
     return ", ".join(said) or "nothing, since it does not tell its operating condition"
@@ -164,7 +158,7 @@ def _modules(numbers: list[int]) -> str:
 
 def _doubts_of(one: FileConstant, run: OfRun, chosen: Chosen) -> Iterator[str]:
     """What speaks against a constant, in words that follow its name and module."""
-    yield from _of_condition(one, run)
+    yield from _of_condition(one.detector, chosen.version or one.stored, run)
     yield from _of_time(begin_of(one.stored), run, chosen)
     if one.kind == LUT:  # its step looks codes up, and refuses what is no table of the detector
         return
@@ -179,11 +173,11 @@ def _doubts_of(one: FileConstant, run: OfRun, chosen: Chosen) -> Iterator[str]:
                "made of them has no value, or is flagged.")
 
 
-def _of_condition(one: FileConstant, run: OfRun) -> Iterator[str]:
+def _of_condition(kind: DetectorType, one: Stated, run: OfRun) -> Iterator[str]:
     """What speaks against the operating condition of a constant."""
-    why = difference(one.stored, one.detector, run.condition)
-    if why and stands_in(one.stored, one.detector, run.condition):
-        usual = next(parameter for parameter in one.detector.condition if parameter.stand_in is not None)
+    why = difference(one, kind, run.condition)
+    if why and stands_in(one, kind, run.condition):
+        usual = next(parameter for parameter in kind.condition if parameter.stand_in is not None)
         yield (f"stands in for one of the run's own “{usual.database_name}”: there is none, or it is by more than "
                f"{usual.stand_in_days:g} days further from the run.")
     elif why:

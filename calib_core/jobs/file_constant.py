@@ -17,10 +17,11 @@ from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
 from calib_core.detector import Calibration, DetectorType
 from calib_core.errors import BadInput
-from calib_core.jobs.said import cells_of, names_cells, understood
+from calib_core.jobs.said import cells_of, names_cells
 from calib_core.ranges import format_numbers
 from calib_core.store.by_cell import ByCell, Layout, free_bytes
 from calib_core.store.constants import StoredConstant
+from calib_core.store.stated import understood
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,12 +16,14 @@ from calib_core.errors import BadInput, BadParameter, and_others
 from calib_core.jobs.agreed import agreed, cells_of_all
 from calib_core.jobs.constant_blocks import ConstantBlocks, Entries, OfAxis, OfCells, OfGroups
 from calib_core.jobs.file_constant import FileConstant, turned
-from calib_core.jobs.said import groups_of, of_sets, understood
+from calib_core.jobs.said import groups_of, of_sets
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
 from calib_core.store.bare_files import with_axes
-from calib_core.store.constants import StoredConstant, list_constants, read_constant
-from calib_core.store.manifests import files_of, is_set
+from calib_core.store.base import ConstantStore, Query
+from calib_core.store.constants import StoredConstant
+from calib_core.store.opening import open_store
+from calib_core.store.stated import understood
 
 #: Constants of one module by their kind.
 Stored = Mapping[str, StoredConstant]
@@ -152,7 +154,7 @@ def path_of(spec: JobSpec, one: Input, needed: bool) -> Sequence[str]:
 def _found(family: Family, one: Arranged) -> list[StoredConstant]:
     """Constants of an input's kinds in its file or folder, the oldest first."""
     path = Path(one.path)
-    stored = _stored(path)
+    stored = _stored(open_store(one.path))
     kinds = {kind.name for kind in (*one.input.kinds, *one.input.also)}
     fitting = [constant for constant in stored if _kind_of(constant) in kinds]
     if not any(_kind_of(constant) in {kind.name for kind in one.input.kinds} for constant in fitting):
@@ -164,11 +166,9 @@ def _found(family: Family, one: Arranged) -> list[StoredConstant]:
     return sorted(fitting, key=lambda constant: constant.path.name)
 
 
-def _stored(path: Path) -> tuple[StoredConstant, ...]:
-    """Constants of a folder, of a set by its manifest, or of a file."""
-    if path.is_dir():
-        return list_constants(path)
-    return tuple(map(read_constant, files_of(path) if is_set(path) else (path,)))
+def _stored(store: ConstantStore) -> tuple[StoredConstant, ...]:
+    """Constants of a folder, of a set by its manifest, or of a file; of a store the accepted ones."""
+    return tuple(map(store.read, store.find(Query(take="all"))))
 
 
 def _kind_of(one: StoredConstant) -> str:

@@ -19,10 +19,11 @@ from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 from calib_core.jobs.board import Written
 from calib_core.jobs.provenance import software
-from calib_core.jobs.said import condition_of, understood
 from calib_core.jobs.whole_set import AboutSet, write_set
-from calib_core.store.constants import StoredConstant, list_constants, opened, read_constant
+from calib_core.store.constants import StoredConstant, opened
+from calib_core.store.folder import Folder
 from calib_core.store.manifests import name_of
+from calib_core.store.stated import condition_of, understood
 
 _KINDS = {one.name: one for one in (FF_HISTOGRAM, FF_HISTOGRAM_ISOLATED, FF_SUMS)}
 #: Numbers beside the values that are of the frames, and are summed as well.
@@ -77,7 +78,7 @@ def _found(given: Sequence[Path]) -> Iterator[StoredConstant]:
     """Histograms and sums of files and folders, each file once; a file that is neither is refused."""
     seen = set()
     for path in given:
-        stored = list_constants(path) if path.is_dir() else (read_constant(path),)
+        stored = Folder(path).stored
         fitting = [one for one in stored if _kind(one) in _KINDS]
         if not fitting:
             raise BadInput(f"{path} has no histograms of flat light; it has "

@@ -1,20 +1,17 @@
-"""What files of constants say of themselves: memory cells, operating condition, and whether their set is whole."""
+"""What files of constants say of themselves: memory cells, values, and whether their set is whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from calib_core.constants.condition import Condition, Found
-from calib_core.detector import DetectorType
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.libraries import h5py
 from calib_core.ranges import parse_numbers
 from calib_core.store.constants import StoredConstant, opened
 from calib_core.store.manifests import doubts
+from calib_core.store.stated import understood
 
 
 def cells_of(one: StoredConstant) -> tuple[int, ...]:
@@ -58,55 +55,6 @@ def groups_of(one: StoredConstant) -> tuple[tuple[int, ...], ...]:
 def names_cells(one: StoredConstant) -> bool:
     """Whether the file tells of which memory cells it is."""
     return "cell" in one.dims and "cells" in one.attributes
-
-
-@contextmanager
-def understood(one: StoredConstant) -> Iterator[None]:
-    """Turn attributes that are something else than they should be into one sentence."""
-    try:
-        yield
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise BadInput(f"{one.path} says of itself what cannot be understood ({type(error).__name__}: {error}); "
-                       "its attributes are damaged or another program's.") from error
-
-
-def condition_of(kind: DetectorType, one: StoredConstant) -> Condition:
-    """Operating condition that the file tells, with as many values as it tells.
-
-    The database neither stores nor asks for the old default of a newer parameter: of what a constant has, and a file
-    that tells others leaves out, it holds.
-
-    Parameters
-    ----------
-    kind : DetectorType
-        Declares the parameters.
-    one : StoredConstant
-
-    Raises
-    ------
-    BadInput
-        What it says cannot be understood.
-    """
-    with understood(one):
-        said = {**one.attributes.get("recorded", {}), **one.attributes.get("conditions", {})}
-        told = dict(_values(kind, said))
-    return Condition(kind.condition, {**dict(_left_out(kind, one)), **told} if told else {})
-
-
-def _left_out(kind: DetectorType, one: StoredConstant) -> Iterator[tuple[str, Found]]:
-    own = [calibration for calibration in kind.calibrations.values() if calibration.name == one.calibration]
-    names = {name for calibration in own for name in kind.condition_of(calibration)}
-    for parameter in kind.condition:
-        if parameter.name in names and parameter.left_out_at is not None:
-            yield parameter.name, Found(parameter.left_out_at, "constant: left out, as the old default is")
-
-
-def _values(kind: DetectorType, said: Mapping[str, Any]) -> Iterator[tuple[str, Found]]:
-    for parameter in kind.condition:
-        if parameter.database_name in said:
-            entry = said[parameter.database_name]
-            yield parameter.name, Found(entry["value"], f"constant: {entry.get('origin', '')}",
-                                        others=tuple(entry.get("values", ())))
 
 
 def zeros_in(one: StoredConstant) -> int:

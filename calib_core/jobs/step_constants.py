@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 
 from calib_core.characterisation.inputs import NEUTRAL, Input, inputs_of_steps
 from calib_core.characterisation.method import Method
 from calib_core.constants.condition import Condition
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
-from calib_core.detector import Detector, DetectorType
+from calib_core.detector import Detector
 from calib_core.errors import BadInput
 from calib_core.jobs.by_hand import check_by_hand
-from calib_core.jobs.choice import Chooser, Files, ModuleConstants, OfRun
+from calib_core.jobs.choice import Chooser, Given, ModuleConstants, OfRun
 from calib_core.jobs.choice_words import doubts_on, lines_of
 from calib_core.jobs.file_constant import turned
 from calib_core.jobs.given import path_of
@@ -22,7 +21,8 @@ from calib_core.jobs.said import of_sets
 from calib_core.jobs.same_steps import check_same_codes, check_same_steps, level_out, may_lack
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
-from calib_core.store.constants import StoredConstant, list_constants, read_constant
+from calib_core.store.base import ConstantStore, Query, Version
+from calib_core.store.opening import open_store
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
     if not steps:
         return Before()
     by_hand = check_by_hand(spec.constants, inputs, detector)
-    files = dict(_given(spec, inputs, detector.type, {
+    given = dict(_given(spec, inputs, detector, modules, run, {
         one.name for one in inputs if all((number, one.kinds[0].name) in by_hand for number in modules)}))
     choice = Chooser(detector, run, method.takes_other_conditions, len(modules) == 1, by_hand, may_lack(steps),
                      closest=method.takes_closest)
-    constants = {number: choice.of_module(inputs, files, number) for number in modules}
+    constants = {number: choice.of_module(inputs, given, number) for number in modules}
     there = {number: one.found for number, one in constants.items()}
     lacking = tuple(level_out(steps, there, choice.refusals))
     bound = {number: Pipeline(steps).bind(found, detector.type.module(number))
@@ -126,34 +126,36 @@ def _without(pipeline: BoundPipeline) -> Iterator[str]:
 
 
 def _given(
-    spec: JobSpec, inputs: Sequence[Input], kind: DetectorType, by_hand: set[str]
-) -> Iterator[tuple[str, Files]]:
+    spec: JobSpec, inputs: Sequence[Input], detector: Detector, modules: Sequence[int], run: OfRun,
+    by_hand: set[str],
+) -> Iterator[tuple[str, Given]]:
     """What was given for each input, by its name; those that are given by hand for all modules may have nothing."""
-    read = cache(_read)  # a folder that is given for all is read once
+    opened = cache(open_store)  # a folder that is given for all is read once
     for one in inputs:
         for path in path_of(spec, one, one.name not in by_hand and not one.optional):
-            lenient = one.name in by_hand or (one.optional and one.name not in spec.inputs)
             if path == NEUTRAL:
-                yield one.name, (NEUTRAL, ())
-            elif (found := _fitting(one, path, read(path), kind, lenient)) is not None:
-                yield one.name, (path, found)
+                yield one.name, Given(NEUTRAL)
+                continue
+            store, name = opened(path), detector.type.calibrations[one.kinds[0].name].name
+            lenient = one.name in by_hand or (one.optional and one.name not in spec.inputs)
+            if versions := _versions(store, name, _units(store, detector, modules, run), run):
+                yield one.name, Given(store.title, store, versions)
+            elif not lenient:
+                raise BadInput(f"{store.title} has no {one.label} {name}; it has {_kinds_in(store)}.")
 
 
-def _read(given: str) -> tuple[StoredConstant, ...]:
-    path = Path(given)
-    return list_constants(path) if path.is_dir() else (read_constant(path),)
+def _units(store: ConstantStore, detector: Detector, modules: Sequence[int], run: OfRun) -> tuple[str, ...]:
+    """Units of modules, as the store knows them or as they are called."""
+    wanted = [detector.module(number) for number in modules]
+    return tuple(store.unit_of(detector.identifier, one.aggregator, run.start) or one.pdu for one in wanted)
 
 
-def _fitting(
-    one: Input, path: str, found: Sequence[StoredConstant], kind: DetectorType, may_lack: bool
-) -> list[StoredConstant] | None:
-    """Constants of an input's kind among those that were given for it, or for all inputs."""
-    [wanted] = one.kinds
-    name = kind.calibrations[wanted.name].name
-    fitting = [constant for constant in found if constant.calibration == name]
-    if not fitting and may_lack:
-        return None
-    if not fitting:
-        raise BadInput(f"{path} has no {one.label} {name}; it has "
-                       f"{', '.join(sorted({constant.calibration for constant in found})) or 'no constants'}.")
-    return fitting
+def _versions(store: ConstantStore, name: str, units: tuple[str, ...], run: OfRun) -> tuple[Version, ...]:
+    """Versions of a kind that may go with a run; of all units where there are none of some."""
+    asked = Query((name,), units, at=run.start, take="around" if run.start else "all")
+    found = store.find(asked)
+    return found if {one.pdu for one in found} >= set(units) else store.find(replace(asked, units=()))
+
+
+def _kinds_in(store: ConstantStore) -> str:
+    return ", ".join(sorted({one.calibration for one in store.find(Query(take="all"))})) or "no constants"

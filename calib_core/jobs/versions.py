@@ -9,8 +9,9 @@ from pathlib import Path
 from calib_core.characterisation.inputs import NEUTRAL
 from calib_core.detector import Detector
 from calib_core.errors import BadInput
-from calib_core.jobs.choice import OfRun, difference
+from calib_core.jobs.choice import OfRun
 from calib_core.jobs.choice_words import age
+from calib_core.jobs.differences import difference
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.spec import JobSpec
 from calib_core.store.constants import StoredConstant, folder_of_type, read_constant
@@ -96,4 +97,4 @@ def _files(place: Path, detector: Detector, module: int) -> list[Path]:
 
 
 def _version(one: StoredConstant, detector: Detector, run: OfRun) -> Version:
-    return Version(one.path, age(one, run), difference(one, detector.type, run.condition) or "")
+    return Version(one.path, age(one, run), difference(one, detector.type, run.condition))

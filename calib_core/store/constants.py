@@ -93,6 +93,11 @@ class StoredConstant:
         """Begin of validity, aware UTC, where known."""
         return _time(self.attributes.get("begin_validity"))
 
+    @property
+    def conditions(self) -> Mapping[str, Any]:
+        """What the file tells of its operating condition by the database's names, as it stands there."""
+        return {**self.attributes.get("recorded", {}), **self.attributes.get("conditions", {})}
+
     def values(self, dims: Sequence[str] = INTERNAL_DIMS) -> Array:
         """All values with their axes in some order.
 

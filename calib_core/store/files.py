@@ -71,7 +71,7 @@ def prepare(path: Path, data: memoryview | bytes, overwrite: bool = False, mode:
     """
     view = memoryview(data).cast("B")
     with explained(path, len(view)):
-        _make_folder(path.parent)
+        make_folder(path.parent)
         _refuse_existing(path, overwrite)
         return _write_temporary(path.parent, view, mode)
 
@@ -98,7 +98,7 @@ def begin(path: Path, overwrite: bool = False) -> tuple[int, Path]:
         As in :func:`write_atomically`.
     """
     with explained(path, 0):
-        _make_folder(path.parent)
+        make_folder(path.parent)
         _refuse_existing(path, overwrite)
         return _open_temporary(path.parent)
 
@@ -130,7 +130,7 @@ def check_writable(folder: Path, needed_bytes: int = 0) -> None:
         The folder cannot be made or written, or has less than ``needed_bytes`` free.
     """
     with explained(folder, needed_bytes):
-        _make_folder(folder)
+        make_folder(folder)
         _write_temporary(folder, memoryview(b"")).unlink()
         if shutil.disk_usage(folder).free < needed_bytes:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -242,14 +242,20 @@ def reserve(descriptor: int, size: int) -> None:
 def _sync_name(path: Path, withdraw: bool) -> None:
     """Force the new name to the disk; where it replaced nothing, a name that may not last is taken back."""
     try:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except BaseException:
         if withdraw:
             path.unlink(missing_ok=True)
         raise
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Force the names in a folder to the disk.
+
+    Parameters
+    ----------
+    folder : Path
+    """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -260,11 +266,17 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it where they are missing, on the disk before this returns.
+
+    Parameters
+    ----------
+    folder : Path
+    """
     missing = [f for f in (folder, *folder.parents) if not f.exists()]
     for new in reversed(missing):
         new.mkdir(_FOLDER_MODE, exist_ok=True)
-        _sync_folder(new.parent)
+        sync_folder(new.parent)
 
 
 @contextmanager

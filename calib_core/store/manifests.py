@@ -258,8 +258,8 @@ def doubts(files: Iterable[StoredConstant]) -> tuple[str, ...]:
     return tuple(filter(None, (_doubt(*one) for one in named)))
 
 
-def set_file(one: StoredConstant) -> Path | None:
-    """Manifest of the set that a constant tells; None where it tells none, or it is gone.
+def set_of(one: StoredConstant) -> SetOnDisk | None:
+    """The set that a constant tells; None where it tells none, or its manifest is gone.
 
     Parameters
     ----------
@@ -267,10 +267,9 @@ def set_file(one: StoredConstant) -> Path | None:
     """
     folder, name = one.path.absolute().parent.parent, _set_of(one)
     try:
-        found = read_set(folder, name) if name and Path(name).name == name else None
+        return read_set(folder, name) if name and Path(name).name == name else None
     except BadInput:
         return None
-    return None if found is None else found.path
 
 
 def is_set(path: Path) -> bool:

@@ -16,7 +16,7 @@ from calib_core.errors import CalibrationError
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import reads_runs, without_runs
 from calib_core.store.constants import read_constant
-from calib_core.store.manifests import set_file
+from calib_core.store.manifests import set_of
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ def _looked(files: Sequence[Path]) -> tuple[frozenset[str], Path] | None:
     if not stored:
         return None
     kinds = frozenset(str(one.attributes.get("kind", one.calibration)) for one in stored)
-    return kinds, set_file(stored[0]) or _root_of(stored[0].path)
+    found = set_of(stored[0])
+    return kinds, found.path if found else _root_of(stored[0].path)
 
 
 def _root_of(path: Path) -> Path:

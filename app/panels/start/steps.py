@@ -30,7 +30,8 @@ from app.session.session import Session
 from app.widgets.plain import PlainLabel, tip
 from app.widgets.tones import tones_of
 from calib_core.characterisation.inputs import NEUTRAL
-from calib_core.jobs.choice import Taken, begin_of
+from calib_core.jobs.choice import Taken
+from calib_core.jobs.differences import begin_of
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.preview import Link
 from calib_core.subjects.preview import Passage, PreviewSubject

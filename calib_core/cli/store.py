@@ -1,0 +1,111 @@
+"""Commands on a store of constants: its flags. What they do is done by :mod:`calib_core.cli.store_acts`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from calib_core.cli.words import Parser
+from calib_core.store.statuses import STATUSES, STORE_VARIABLE
+from calib_core.typed import parse_path
+
+_VERSIONS = "versions by their numbers, such as 3,7-12, or files of constants, found by their checksums"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add a command for each thing to be done with a store."""
+    parser.description = ("Constants that are kept for good, with what was decided on them: files in the facility's "
+                          "layout, and an index of them. Nothing is ever changed or deleted.")
+    commands = parser.add_subparsers(title="what is done", metavar="ACTION", required=True)
+    for name, (told, fill) in _ACTIONS.items():
+        commands.add_parser(name, help=told, description=told, fill=partial(_fill, name, fill))
+
+
+def _fill(name: str, fill: Callable[[Any], None], parser: Parser) -> None:
+    parser.add_argument("--store", type=parse_path, metavar="FOLDER",
+                        help=f"the store (default: what {STORE_VARIABLE} names, else your own)")
+    parser.add_argument("--json", action="store_true", help="machine-readable")
+    fill(parser)
+    parser.set_defaults(act=partial(_act, name))
+
+
+def _act(name: str, namespace: argparse.Namespace) -> int:
+    """Load what a store needs, which help does not."""
+    return int(getattr(import_module("calib_core.cli.store_acts"), name)(namespace))
+
+
+def _find(parser: Any) -> None:
+    parser.add_argument("--karabo-id", default="", metavar="DETECTOR", help="detector whose units are asked for")
+    parser.add_argument("--pdu", action="append", default=[], metavar="NAME", help="physical detector unit; several")
+    parser.add_argument("--calibration", action="append", default=[], metavar="NAME",
+                        help="the database's name, such as Offset; several")
+    parser.add_argument("--detector-type", default="", metavar="NAME", help="the database's name of a detector type")
+    parser.add_argument("--condition", action="append", default=[], metavar="PARAMETER=VALUE",
+                        help='of the operating condition, all of them or none, such as "Memory cells=352"')
+    parser.add_argument("--at", metavar="TIME", help="time that the constants are wanted for (default: now)")
+    parser.add_argument("--take", choices=("prior", "closest", "around", "all"), default="all",
+                        help="of each kind and unit the newest before the time, the closest to it, the two on each "
+                             "side of it in each operating condition, or all (default)")
+    parser.add_argument("--snapshot", metavar="TIME", help="what was known and decided by then")
+    parser.add_argument("--status", choices=STATUSES, action="append", default=[],
+                        help="versions of this status; several (default: accepted)")
+    parser.add_argument("--drafts", action="store_true", help="drafts too")
+
+
+def _show(parser: Any) -> None:
+    parser.add_argument("versions", nargs="+", metavar="VERSION", help=_VERSIONS)
+
+
+def _inject(parser: Any) -> None:
+    parser.add_argument("given", nargs="+", type=parse_path, metavar="PATH",
+                        help="folders of constants, manifests of sets, or files")
+    parser.add_argument("--dry-run", action="store_true", help="tell what would be injected; nothing is written")
+    parser.add_argument("--confirm-units", action="store_true",
+                        help="take names that stand in for those of physical units, such as DETECTOR_AGGREGATOR")
+    _who(parser)
+
+
+def _check(parser: Any) -> None:
+    parser.add_argument("--repair", action="store_true",
+                        help="adopt files without a record as drafts or bring them into quarantine, bring back those "
+                             "that were moved, and make anew what the index keeps beside its records")
+    _author(parser)
+
+
+def _decide(parser: Any) -> None:
+    _show(parser)
+    _who(parser)
+
+
+def _install(parser: Any) -> None:
+    parser.add_argument("place", metavar="DETECTOR/AGGREGATOR", help="place of the unit")
+    parser.add_argument("unit", metavar="UNIT", help="physical detector unit; - where nothing is there any more")
+    parser.add_argument("--detector-type", required=True, metavar="NAME", help="the database's name of its type")
+    parser.add_argument("--from", dest="begin", required=True, metavar="TIME", help="when it was installed")
+    parser.add_argument("--module", type=int, metavar="N", help="number of the module")
+    _who(parser)
+
+
+def _author(parser: Any) -> None:
+    parser.add_argument("--author", default="", metavar="NAME", help="who (default: your login)")
+
+
+def _who(parser: Any) -> None:
+    _author(parser)
+    parser.add_argument("--comment", default="", metavar="TEXT", help="why")
+
+
+_ACTIONS: dict[str, tuple[str, Callable[[Any], None]]] = {
+    "find": ("find versions by kind, unit, operating condition and time", _find),
+    "show": ("show all that is known of versions, and what was decided on them", _show),
+    "inject": ("take constants as drafts", _inject),
+    "accept": ("accept drafts; what was accepted of the same kind, unit, condition and begin is superseded", _decide),
+    "reject": ("reject drafts", _decide),
+    "withdraw": ("withdraw accepted versions", _decide),
+    "undo": ("take back the last decision", _who),
+    "install": ("note which unit is at a place of a detector", _install),
+    "check": ("find records and files that are damaged, changed, gone or of no record", _check),
+}

@@ -1,0 +1,213 @@
+"""What the commands on a store of constants do."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from calib_core.cli.store_words import (
+    as_json,
+    candidate_as_json,
+    candidate_line,
+    detail_lines,
+    find_line,
+    heading,
+)
+from calib_core.errors import BadInput, BadParameter
+from calib_core.plain_text import shown
+from calib_core.ranges import parse_numbers
+from calib_core.store.base import Query, Version
+from calib_core.store.constants import STORE
+from calib_core.store.local.candidates import Candidate, candidates_of, sha256_of
+from calib_core.store.local.checking import check as check_store
+from calib_core.store.local.checking import left_over
+from calib_core.store.local.injecting import inject as inject_into
+from calib_core.store.local.records import Place
+from calib_core.store.local.store import LocalStore, described
+from calib_core.store.manifests import files_of, is_set
+from calib_core.store.opening import usual_store
+from calib_core.store.statuses import Status
+from calib_core.typed import is_number, parse_number, parse_path, parse_time
+
+Namespace = argparse.Namespace
+
+
+def find(namespace: Namespace) -> int:
+    """Find versions; returns 1 where there are none."""
+    with closing(_opened(namespace)) as store:
+        found = store.find(_query(namespace))
+        _print(namespace, [as_json(one) for one in found], [heading(), *map(find_line, found)] if found else [
+            f"{store.title} has no version that answers."])
+    return 0 if found else 1
+
+
+def show(namespace: Namespace) -> int:
+    """Show all that is known of versions."""
+    with closing(_opened(namespace)) as store:
+        found = [(one, store.history(one.number)) for one in _versions(store, namespace.versions)]
+        _print(namespace, [{**as_json(one), "history": list(map(as_json, history))} for one, history in found],
+               [line for one, history in found for line in detail_lines(one, history)])
+    return 0
+
+
+def inject(namespace: Namespace) -> int:
+    """Take constants as drafts, or tell what would be taken; in a dry run 1 where one of them could not be."""
+    paths = [path for given in namespace.given for path in _files(given)]
+    with closing(LocalStore(_folder(namespace), create=not namespace.dry_run)) as store:
+        found = candidates_of(store, paths, namespace.confirm_units)
+        if namespace.dry_run:
+            _print(namespace, [candidate_as_json(one) for one in found], list(map(candidate_line, found)))
+            return int(any(one.refused or one.stands_in for one in found))
+        made = inject_into(store, found, *_who(namespace))
+        lines = [*_notes(found), *(f"{described(one)} is there already, {one.status}." for one in made.known),
+                 f"{len(made.versions)} constant{'s' * (len(made.versions) != 1)} injected into {store.title} as "
+                 "drafts" + (f": versions {_numbers(made.versions)}" if made.versions else "")]
+        _print(namespace, {"injected": [as_json(one) for one in made.versions],
+                           "known": [as_json(one) for one in made.known]}, lines)
+    return 0
+
+
+def accept(namespace: Namespace) -> int:
+    """Accept drafts."""
+    return _decide(namespace, Status.ACCEPTED)
+
+
+def reject(namespace: Namespace) -> int:
+    """Reject drafts."""
+    return _decide(namespace, Status.REJECTED)
+
+
+def withdraw(namespace: Namespace) -> int:
+    """Withdraw accepted versions."""
+    return _decide(namespace, Status.WITHDRAWN)
+
+
+def undo(namespace: Namespace) -> int:
+    """Take back the last decision."""
+    with closing(_opened(namespace)) as store:
+        _tell_changed(namespace, store.undo(*_who(namespace)))
+    return 0
+
+
+def install(namespace: Namespace) -> int:
+    """Note which unit is at a place."""
+    detector, slash, aggregator = namespace.place.partition("/")
+    if not (detector and slash and aggregator):
+        raise BadParameter(f"{namespace.place!r} is no place; it takes DETECTOR/AGGREGATOR.")
+    unit = "" if namespace.unit == "-" else namespace.unit
+    with closing(LocalStore(_folder(namespace), create=True)) as store:
+        store.install(unit, Place(detector, aggregator, namespace.module), namespace.detector_type,
+                      parse_time(namespace.begin, "from"), *_who(namespace))
+    _print(namespace, {"installed": unit}, [f"{unit or 'Nothing'} is at {aggregator} of {detector} from "
+                                            f"{parse_time(namespace.begin, 'from'):%Y-%m-%d %H:%M} UTC on."])
+    return 0
+
+
+def check(namespace: Namespace) -> int:
+    """Look through the store; returns 1 where something is not as it should be and was not repaired."""
+    with closing(_opened(namespace)) as store:
+        found = list(check_store(store, namespace.repair, _author(namespace)))
+        rest = left_over(store)
+        lines = [f"! {one.sentence}{f' → {one.done}' if one.done else ''}" for one in found]
+        lines += [f"  {len(rest)} temporary files of programs that write or were ended"] if rest else []
+        number = len(store.every())
+        lines.append(f"{store.title}: {number} version{'s' * (number != 1)}, "
+                     f"{'all as it should be' if not found else f'{len(found)} faults'}")
+        _print(namespace, {"versions": number, "temporary": list(map(str, rest)), "faults": [
+            {"sentence": one.sentence, "done": one.done} for one in found]}, lines)
+    return int(any(not one.done for one in found))
+
+
+def _decide(namespace: Namespace, status: Status) -> int:
+    with closing(_opened(namespace)) as store:
+        chosen = [one.number for one in _versions(store, namespace.versions)]
+        _tell_changed(namespace, store.decide(chosen, status, *_who(namespace)))
+    return 0
+
+
+def _tell_changed(namespace: Namespace, changed: Sequence[Version]) -> None:
+    _print(namespace, [as_json(one) for one in changed], [f"{described(one)} is {one.status}." for one in changed])
+
+
+def _folder(namespace: Namespace) -> Path:
+    return Path(namespace.store) if namespace.store else usual_store()
+
+
+def _opened(namespace: Namespace) -> LocalStore:
+    return LocalStore(_folder(namespace))
+
+
+def _who(namespace: Namespace) -> tuple[str, str]:
+    return _author(namespace), namespace.comment
+
+
+def _author(namespace: Namespace) -> str:
+    """Who acts: as given, else the name of the login."""
+    try:
+        return str(namespace.author or getpass.getuser())
+    except (OSError, KeyError):
+        return "unknown"
+
+
+def _query(namespace: Namespace) -> Query:
+    statuses = {Status(word) for word in namespace.status} or {Status.ACCEPTED}
+    times = {name: parse_time(text, name) for name in ("at", "snapshot") if (text := getattr(namespace, name))}
+    return Query(tuple(namespace.calibration), tuple(namespace.pdu), namespace.karabo_id, namespace.detector_type,
+                 dict(map(_parameter, namespace.condition)) or None, take=namespace.take,
+                 statuses=frozenset(statuses | ({Status.DRAFT} if namespace.drafts else set())), **times)
+
+
+def _parameter(word: str) -> tuple[str, float | str]:
+    name, equals, value = word.partition("=")
+    if not (name.strip() and equals and value.strip()):
+        raise BadParameter(f"--condition {word} is not of the form PARAMETER=VALUE, such as Memory cells=352.")
+    return name.strip(), parse_number(value) if is_number(value) else value.strip()
+
+
+def _versions(store: LocalStore, words: Iterable[str]) -> list[Version]:
+    """Versions by numbers, or by the checksums of files."""
+    found: list[Version] = []
+    for word in words:
+        if re.fullmatch(r"[\d\s,–-]+", word):
+            found += store.named(parse_numbers(word))
+        else:
+            found += [_of_file(store, path) for path in _files(parse_path(word))]
+    return list({one.number: one for one in found}.values())
+
+
+def _of_file(store: LocalStore, path: Path) -> Version:
+    found = store.of_file(sha256_of(path))
+    if found is None:
+        raise BadInput(f"{path} is no version of {store.title}; no record has its checksum.")
+    return found
+
+
+def _files(given: Path) -> tuple[Path, ...]:
+    """Files of a folder of constants, of a set by its manifest, or the file itself."""
+    found = (tuple(sorted(given.glob(f"{STORE}/*/*/cal.*.h5"))) if given.is_dir() else
+             files_of(given) if is_set(given) else (given,))
+    if not found:
+        raise BadInput(f"{given} has no constants: there are no files {STORE}/<type>/<unit>/cal.*.h5.")
+    return found
+
+
+def _notes(found: Iterable[Candidate]) -> list[str]:
+    return list(dict.fromkeys(f"WARN  {note}" for one in found if one.known is None for note in one.notes))
+
+
+def _numbers(versions: Sequence[Version]) -> str:
+    numbers = sorted(one.number for one in versions)
+    return f"{numbers[0]}–{numbers[-1]}" if len(numbers) > 2 else ", ".join(map(str, numbers))
+
+
+def _print(namespace: Namespace, data: Any, lines: Iterable[str]) -> None:
+    if namespace.json:
+        print(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        print("\n".join(map(shown, lines)))

@@ -1,0 +1,80 @@
+"""Versions of a store and files that are to be injected, as lines of a table and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from calib_core.store.base import Version, settings_in
+from calib_core.store.local.candidates import Candidate
+
+_ROW = "{:>7}  {:<10}  {:<24}  {:<28}  {:<19}  {}"
+
+
+def heading() -> str:
+    """Line above versions."""
+    return _ROW.format("version", "status", "calibration", "unit", "valid from (UTC)", "of")
+
+
+def find_line(one: Version) -> str:
+    """A version in a line."""
+    return _ROW.format(one.number or "–", one.status or "–", one.calibration, one.pdu, _time(one.begin), one.raw_data)
+
+
+def detail_lines(one: Version, history: Sequence[Version]) -> Iterator[str]:
+    """All that is known of a version."""
+    yield f"Version {one.number}: {one.calibration} of {one.pdu} ({one.detector_type}), {one.status}"
+    yield f"  valid from  {_time(one.begin)} UTC"
+    yield f"  made        {_time(one.created)} UTC of {one.raw_data or 'runs that nobody has noted'}"
+    yield f"  file        {one.path}, {one.dataset}"
+    yield f"  SHA-256     {one.sha256 or 'not known'}"
+    for name, setting in settings_in(one.conditions).items():
+        within = f" (−{setting.lower:g}/+{setting.upper:g})" if setting.lower or setting.upper else ""
+        yield f"  {name}: {', '.join(map(str, setting.values))} {setting.unit}".rstrip() + within
+    for past in history:
+        said = f": {past.comment}" if past.comment else ""
+        yield f"  {_time(past.injected)} UTC  {past.status} by {past.author}{said}"
+
+
+def as_json(one: Version) -> dict[str, Any]:
+    """A version as plain JSON."""
+    return {
+        "version": one.number, "status": str(one.status), "calibration": one.calibration, "unit": one.pdu,
+        "detector_type": one.detector_type, "begin": _iso(one.begin), "created": _iso(one.created),
+        "injected": _iso(one.injected), "file": str(one.path), "dataset": one.dataset, "sha256": one.sha256,
+        "conditions": dict(one.conditions), "raw_data": one.raw_data, "author": one.author, "comment": one.comment,
+        "detector": one.detector, "aggregator": one.aggregator, "module": one.module}
+
+
+def candidate_line(one: Candidate) -> str:
+    """What would become of a file, in a line."""
+    if one.refused:
+        return f"refused  {one.refused}"
+    if one.known is not None:
+        return f"known    {one.path}: version {one.known.number}, {one.known.status}"
+    assert one.record is not None
+    record = one.record
+    doubt = f"; {one.stands_in} is not confirmed" if one.stands_in else ""
+    notes = "".join(f"; {note}" for note in one.notes)
+    return (f"{'unsure ' if one.stands_in else 'new    '}  {record.calibration} of {record.pdu}, valid from "
+            f"{_time(record.begin)} UTC, {' × '.join(map(str, record.shape))}, {one.missing:.2%} without a number"
+            f"{doubt}{notes}  ({one.path})")
+
+
+def candidate_as_json(one: Candidate) -> dict[str, Any]:
+    """The same as plain JSON."""
+    record = one.record
+    return {"file": str(one.path), "refused": one.refused, "known": one.known.number if one.known else None,
+            "unconfirmed": one.stands_in, "notes": list(one.notes), "missing": one.missing,
+            **({} if record is None else {
+                "calibration": record.calibration, "unit": record.pdu, "begin": record.begin.isoformat(),
+                "shape": list(record.shape), "dims": list(record.dims), "sha256": record.sha256})}
+
+
+def _time(time: datetime | None) -> str:
+    return "–" if time is None else f"{time:%Y-%m-%d %H:%M:%S}"
+
+
+def _iso(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()

@@ -1,0 +1,167 @@
+"""Constants that are taken into a store: their files first, then their rows, all of them or none."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from calib_core.errors import BadInput, BadParameter, OutputFailed, and_others
+from calib_core.store.base import Version
+from calib_core.store.constants import check_name, folder_of_type
+from calib_core.store.files import write_atomically
+from calib_core.store.local.candidates import Candidate, sha256_of
+from calib_core.store.local.records import Record, add_act, add_place, add_version
+from calib_core.store.local.store import LocalStore
+
+_FILE = re.compile(r"cal\.(\d+)\.(\d+)\.h5")
+Told = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Injected:
+    """What an injection has come to.
+
+    Attributes
+    ----------
+    versions : tuple of Version
+        New ones, which are drafts.
+    known : tuple of Version
+        Those that were there already.
+    """
+
+    versions: tuple[Version, ...]
+    known: tuple[Version, ...]
+
+
+def inject(
+    store: LocalStore, candidates: Sequence[Candidate], author: str, comment: str, told: Told | None = None
+) -> Injected:
+    """Take constants as drafts: all that are given, or none.
+
+    What is there already is no new version. A file that an injection has brought to its place before it was cut short
+    is taken as it is.
+
+    Parameters
+    ----------
+    store : LocalStore
+    candidates : sequence of Candidate
+    author, comment : str
+        Who, and why.
+    told : callable, optional
+        Told after each file how many are there, and of how many.
+
+    Raises
+    ------
+    BadInput
+        One cannot be taken, or was changed since it was looked at.
+    BadParameter
+        The name of a unit was not confirmed.
+    OutputFailed
+        The store cannot be written, or the disk is full; nothing is injected.
+    """
+    _check(store, candidates)
+    new = [one for one in candidates if one.known is None]
+    placed = []
+    for one in new:
+        placed.append(_placed(store, one))
+        if told is not None:
+            told(len(placed), len(new))
+    known = [one.known.number for one in candidates if one.known is not None]
+    made, there = _add_rows(store, new, placed, (author, comment)) if placed else ([], [])
+    return Injected(tuple(store.named(made)), tuple(store.named(list(dict.fromkeys([*known, *there])))))
+
+
+def _add_rows(
+    store: LocalStore, new: Sequence[Candidate], placed: Sequence[Record], who: tuple[str, str], what: str = "inject"
+) -> tuple[list[int], list[int]]:
+    """Write the rows of files in their places; numbers of new versions, and of those that are there meanwhile."""
+    made, there = [], []
+    with store.writing() as writing:
+        act = add_act(writing, what, *who, store.clock())
+        for one, record in zip(new, placed, strict=True):
+            same = writing.rows("SELECT id FROM version WHERE sha256 = ?", (record.sha256,))
+            if same:
+                there.append(int(same[0][0]))
+                continue
+            made.append(add_version(writing, act, record))
+            place = one.place
+            if place is not None and not store.unit_of(place.detector, place.aggregator, record.begin):
+                add_place(writing, act, place, record.pdu, record.detector_type, record.begin)
+    return made, there
+
+
+def _check(store: LocalStore, candidates: Sequence[Candidate]) -> None:
+    if store.index.read_only:
+        raise OutputFailed(f"{store.title} cannot be written: {store.index.read_only}.")
+    refused = [one.refused for one in candidates if one.refused]
+    if refused:
+        raise BadInput(refused[0] + and_others(len(refused) - 1, "file cannot be taken either") + " Nothing was "
+                       "injected.")
+    unsure = sorted({one.stands_in for one in candidates if one.stands_in})
+    if unsure:
+        raise BadParameter(f"Nobody has told the physical unit{'s' * (len(unsure) > 1)} behind {', '.join(unsure)}; "
+                           "name them with calibwb store install, or take these names with --confirm-units.")
+
+
+def _placed(store: LocalStore, one: Candidate) -> Record:
+    """What the index keeps of a file that is in its place by now."""
+    assert one.record is not None
+    check_name(one.record.pdu)
+    record = one.record
+    folder = folder_of_type(record.detector_type) / record.pdu.lower()
+    for name in _names(one.path, record):
+        path = store.folder / folder / name
+        if path.exists():
+            if sha256_of(path) == record.sha256:
+                return replace(record, path=str(folder / name))
+            continue
+        with _bytes_of(one.path) as data:
+            if hashlib.sha256(data).hexdigest() != record.sha256:
+                raise BadInput(f"{one.path} was changed since it was looked at; do it again.")
+            write_atomically(path, data)
+        return replace(record, path=str(folder / name))
+    raise AssertionError("names never end")
+
+
+def _names(path: Path, record: Record) -> Iterator[str]:
+    """Names for a file in its folder: its own, or by the time when it was made, then such as follow."""
+    told = _FILE.fullmatch(path.name)
+    if told:
+        yield path.name
+    second, micro = divmod(round(record.created.timestamp() * 1e6), 10**6)
+    number = 0
+    while True:
+        yield f"cal.{second}.{micro:06d}{number:03d}.h5"
+        number += 1
+
+
+@contextmanager
+def _bytes_of(path: Path) -> Iterator[memoryview]:
+    """All bytes of a file, without a copy of them in memory."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            view = memoryview(mapped)
+            try:
+                yield view
+            finally:
+                view.release()
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def adopt(store: LocalStore, one: Candidate, author: str) -> str:
+    """Take a file that lies in the store already as a draft; says as which.
+
+    Parameters
+    ----------
+    store : LocalStore
+    one : Candidate
+    author : str
+    """
+    made, there = _add_rows(store, [one], [_placed(store, one)], (author, "found by a check"), "adopt")
+    return f"taken as version {(made or there)[0]}, a draft"

@@ -1,0 +1,84 @@
+"""Tables of a store's index. Rows are written once: what refuses every change is in the index itself.
+
+What was decided on versions is a history of its own. Its last word on each is kept in ``standing``, which the index
+renews by itself and which can be made anew at any time; everything else is a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+#: Says that a database is an index of ours.
+APPLICATION = 0x43574953
+#: Format of the tables. A program knows those up to its own.
+FORMAT = 1
+
+#: Columns of the records, by their tables; times are whole microseconds since 1970, UTC.
+RECORDS = {
+    "act": """
+        what TEXT NOT NULL CHECK (what IN ('inject', 'accept', 'reject', 'withdraw', 'undo', 'install', 'adopt')),
+        author TEXT NOT NULL, comment TEXT NOT NULL, at INTEGER NOT NULL, undoes INTEGER REFERENCES act""",
+    "detector_type": "name TEXT NOT NULL UNIQUE",
+    "detector": "identifier TEXT NOT NULL UNIQUE",
+    "pdu": "name TEXT NOT NULL UNIQUE, detector_type INTEGER NOT NULL REFERENCES detector_type",
+    "mapping": """
+        detector INTEGER NOT NULL REFERENCES detector, aggregator TEXT NOT NULL, pdu INTEGER REFERENCES pdu,
+        module INTEGER, virtual_name TEXT NOT NULL, begin_at INTEGER NOT NULL, act INTEGER NOT NULL REFERENCES act""",
+    "parameter": "name TEXT NOT NULL UNIQUE, unit TEXT NOT NULL, is_text INTEGER NOT NULL",
+    "condition": "digest TEXT NOT NULL UNIQUE",
+    "setting": """
+        condition INTEGER NOT NULL REFERENCES condition, parameter INTEGER NOT NULL REFERENCES parameter,
+        value REAL, text TEXT, lower REAL NOT NULL, upper REAL NOT NULL, others TEXT NOT NULL,
+        absent INTEGER NOT NULL, UNIQUE (condition, parameter)""",
+    "calibration": "name TEXT NOT NULL UNIQUE",
+    "constant": """
+        calibration INTEGER NOT NULL REFERENCES calibration,
+        detector_type INTEGER NOT NULL REFERENCES detector_type,
+        condition INTEGER NOT NULL REFERENCES condition, UNIQUE (calibration, detector_type, condition)""",
+    "report": "path TEXT NOT NULL, sha256 TEXT NOT NULL, UNIQUE (path, sha256)",
+    "version": """
+        constant INTEGER NOT NULL REFERENCES constant, pdu INTEGER NOT NULL REFERENCES pdu,
+        begin_at INTEGER NOT NULL, created_at INTEGER NOT NULL, path TEXT NOT NULL UNIQUE, dataset TEXT NOT NULL,
+        sha256 TEXT UNIQUE, bytes INTEGER, shape TEXT NOT NULL, dims TEXT NOT NULL, dtype TEXT NOT NULL,
+        raw_data TEXT NOT NULL, job TEXT NOT NULL, provenance TEXT NOT NULL, report INTEGER REFERENCES report,
+        act INTEGER NOT NULL REFERENCES act""",
+    "decision": """
+        version INTEGER NOT NULL REFERENCES version,
+        status TEXT NOT NULL CHECK (status IN ('draft', 'accepted', 'rejected', 'superseded', 'withdrawn')),
+        act INTEGER NOT NULL REFERENCES act""",
+}
+#: The chain of checksums over all records, in the order in which they were written.
+_CHAIN = "of_table TEXT NOT NULL, of_row INTEGER NOT NULL, sha256 TEXT NOT NULL, UNIQUE (of_table, of_row)"
+_STANDING = """
+    CREATE TABLE standing (
+        version INTEGER PRIMARY KEY REFERENCES version, constant INTEGER NOT NULL, pdu INTEGER NOT NULL,
+        begin_at INTEGER NOT NULL, status TEXT NOT NULL) STRICT"""
+_INDICES = (
+    "CREATE UNIQUE INDEX one_accepted ON standing (pdu, constant, begin_at) WHERE status = 'accepted'",
+    "CREATE INDEX by_time ON standing (pdu, constant, status, begin_at, version)",
+    "CREATE INDEX decisions_on ON decision (version)",
+    "CREATE INDEX acts_on_versions ON version (act)",
+    "CREATE INDEX decisions_of ON decision (act)",
+    "CREATE INDEX versions_of ON version (pdu, constant, begin_at)",
+)
+#: The last decision on a version is what it stands at.
+_DECIDED = """
+    CREATE TRIGGER decided AFTER INSERT ON decision BEGIN
+        INSERT INTO standing (version, constant, pdu, begin_at, status)
+            SELECT id, constant, pdu, begin_at, NEW.status FROM version WHERE id = NEW.version
+            ON CONFLICT (version) DO UPDATE SET status = excluded.status;
+    END"""
+
+
+def statements() -> Iterator[str]:
+    """Statements that make an empty index."""
+    for name, columns in {**RECORDS, "chain": _CHAIN}.items():
+        yield f"CREATE TABLE {name} (id INTEGER PRIMARY KEY AUTOINCREMENT, {columns}) STRICT"
+        for verb in ("UPDATE", "DELETE"):
+            yield (f"CREATE TRIGGER no_{verb.lower()}_of_{name} BEFORE {verb} ON {name} BEGIN "
+                   f"SELECT RAISE (ABORT, 'records are never changed'); END")
+    yield _STANDING
+    yield from _INDICES
+    yield _DECIDED
+    yield f"PRAGMA application_id = {APPLICATION}"
+    yield f"PRAGMA user_version = {FORMAT}"

@@ -1,0 +1,40 @@
+"""The store behind what an operator gives: our own where a folder has its index, else the folder or file itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from calib_core.store.base import ConstantStore
+from calib_core.store.folder import Folder
+from calib_core.store.local.index import is_index
+from calib_core.store.local.store import LocalStore
+from calib_core.store.statuses import STORE_VARIABLE
+
+#: Stands in place of a folder for the operator's own store.
+STORE_WORD = "store"
+
+
+def usual_store() -> Path:
+    """Folder of the operator's own store."""
+    said = os.environ.get(STORE_VARIABLE, "")
+    return Path(said) if said else platformdirs.user_data_path("calibwb") / "store"
+
+
+def open_store(given: str) -> ConstantStore:
+    """The store behind a path.
+
+    Parameters
+    ----------
+    given : str
+        Folder of a store or of constants, manifest of a set, or file; :data:`STORE_WORD` for the operator's own.
+
+    Raises
+    ------
+    BadInput
+        A store is of a newer program, or damaged.
+    """
+    path = usual_store() if given == STORE_WORD else Path(given)
+    return LocalStore(path) if given == STORE_WORD or is_index(path) else Folder(path)

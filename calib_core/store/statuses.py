@@ -1,0 +1,23 @@
+"""What may be decided on constants of a store, as words; loaded where nothing of a store is."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+#: Names the operator's own store, if it is not in the usual place.
+STORE_VARIABLE = "CALIBWB_STORE"
+
+
+class Status(StrEnum):
+    """What was decided on a version; all of it is kept."""
+
+    DRAFT = "draft"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+
+
+STATUSES = tuple(map(str, Status))
+#: What nobody has to ask for.
+ACCEPTED = frozenset({Status.ACCEPTED})
