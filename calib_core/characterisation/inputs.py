@@ -13,6 +13,7 @@ from calib_core.constants.constant import ConstantKind
 from calib_core.correction.step import Step
 from calib_core.detector import Detector, ScanEvidence, StageEvidence
 from calib_core.io.inventory import Problem
+from calib_core.store.statuses import STORE_WORD
 
 #: Name under which a file or folder is given for all inputs of constants that have none of their own.
 ALL_CONSTANTS = "constants"
@@ -20,8 +21,9 @@ ALL_CONSTANTS = "constants"
 NEUTRAL = "neutral"
 #: Flag of a constant that is given for a module and kind, and the form of what follows it.
 BY_HAND, BY_HAND_FORM = "--constant", "N:KIND=FILE"
-_ALL_HELP = ("file or folder of constants, for all that are not given for themselves; the word "
-             f"{NEUTRAL} takes such as change nothing (a folder of that name is ./{NEUTRAL})")
+_ALL_HELP = ("file or folder of constants, or a store, for all that are not given for themselves; the word "
+             f"{STORE_WORD} takes your own store, {NEUTRAL} such as change nothing (folders of these names are "
+             f"./{STORE_WORD} and ./{NEUTRAL})")
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,8 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
                        help="refuse where a value of the operating condition is not sure")
     group.add_argument("--again", action="store_true",
                        help="write constants once more that the same job has written already")
+    group.add_argument("--drafts", action="store_true",
+                       help="of a store take drafts of constants too, and not only what was accepted")
     group.add_argument("--all-or-nothing", action="store_true",
                        help="let constants appear only when those of all modules are written")
     group.add_argument("--begin", metavar="TIME",

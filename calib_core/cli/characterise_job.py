@@ -22,6 +22,7 @@ from calib_core.jobs.condition_of_runs import checked_conditions
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import parse_numbers
 from calib_core.store.files import write_atomically
+from calib_core.store.statuses import STORE_WORD
 from calib_core.typed import parse_path, parse_time, plain
 
 Namespace = argparse.Namespace
@@ -65,7 +66,7 @@ def _spec(namespace: Namespace, family: Family, method: Method) -> JobSpec:
         out_folder=namespace.out_folder.absolute(), threads=namespace.threads,
         **({"memory_mb": namespace.memory_mb} if namespace.memory_mb is not None else {}),
         parts=namespace.parts, strict=namespace.strict,
-        again=namespace.again, all_or_nothing=namespace.all_or_nothing,
+        again=namespace.again, drafts=namespace.drafts, all_or_nothing=namespace.all_or_nothing,
         begin=parse_time(namespace.begin, "begin") if namespace.begin else None,
         keep_order=getattr(namespace, "keep_order", False), **(_of_detector(namespace) if family.types else {}),
     )
@@ -90,7 +91,7 @@ def _inputs(namespace: Namespace, family: Family, method: Method) -> dict[str, t
 def _given(namespace: Namespace, one: Input) -> tuple[str, ...]:
     given = getattr(namespace, destination(one))
     if one.of != "raw":
-        return (given if given == NEUTRAL else str(parse_path(given).absolute()),) if given else ()
+        return (given if given in (NEUTRAL, STORE_WORD) else str(parse_path(given).absolute()),) if given else ()
     words = given if one.many else [given] if given else []
     return tuple(str(path) for word in words for path in _run_folders(word, namespace, one.many))
 

@@ -40,6 +40,7 @@ def _running(spec: JobSpec) -> list[str]:
     words = ["--keep-order"] if spec.keep_order else []
     words += ["--strict"] if spec.strict else []
     words += ["--again"] if spec.again else []
+    words += ["--drafts"] if spec.drafts else []
     words += ["--all-or-nothing"] if spec.all_or_nothing else []
     words += ["--begin", spec.begin.isoformat()] if spec.begin else []
     if spec.memory_mb != default_memory_mb(spec.threads):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from calib_core.cli.store_words import (
@@ -27,6 +28,7 @@ from calib_core.store.constants import STORE
 from calib_core.store.local.candidates import Candidate, candidates_of, sha256_of
 from calib_core.store.local.checking import check as check_store
 from calib_core.store.local.checking import left_over
+from calib_core.store.local.index import is_index
 from calib_core.store.local.injecting import inject as inject_into
 from calib_core.store.local.records import Place
 from calib_core.store.local.store import LocalStore, described
@@ -59,11 +61,10 @@ def show(namespace: Namespace) -> int:
 def inject(namespace: Namespace) -> int:
     """Take constants as drafts, or tell what would be taken; in a dry run 1 where one of them could not be."""
     paths = [path for given in namespace.given for path in _files(given)]
-    with closing(LocalStore(_folder(namespace), create=not namespace.dry_run)) as store:
+    if namespace.dry_run:
+        return _tell_of(namespace, paths)
+    with closing(LocalStore(_folder(namespace), create=True)) as store:
         found = candidates_of(store, paths, namespace.confirm_units)
-        if namespace.dry_run:
-            _print(namespace, [candidate_as_json(one) for one in found], list(map(candidate_line, found)))
-            return int(any(one.refused or one.stands_in for one in found))
         made = inject_into(store, found, *_who(namespace))
         lines = [*_notes(found), *(f"{described(one)} is there already, {one.status}." for one in made.known),
                  f"{len(made.versions)} constant{'s' * (len(made.versions) != 1)} injected into {store.title} as "
@@ -71,6 +72,17 @@ def inject(namespace: Namespace) -> int:
         _print(namespace, {"injected": [as_json(one) for one in made.versions],
                            "known": [as_json(one) for one in made.known]}, lines)
     return 0
+
+
+def _tell_of(namespace: Namespace, paths: Sequence[Path]) -> int:
+    """Tell what would be injected; a store that is not there yet is like an empty one."""
+    with TemporaryDirectory() as empty:
+        there = is_index(_folder(namespace))
+        with closing(LocalStore(_folder(namespace) if there else Path(empty), create=not there)) as store:
+            found = candidates_of(store, paths, namespace.confirm_units)
+    lines = [] if there else [f"There is no store at {_folder(namespace)} yet; it would be made."]
+    _print(namespace, list(map(candidate_as_json, found)), [*lines, *map(candidate_line, found), *_notes(found)])
+    return int(any(one.refused or one.stands_in for one in found))
 
 
 def accept(namespace: Namespace) -> int:
@@ -118,10 +130,14 @@ def check(namespace: Namespace) -> int:
         lines += [f"  {len(rest)} temporary files of programs that write or were ended"] if rest else []
         number = len(store.every())
         lines.append(f"{store.title}: {number} version{'s' * (number != 1)}, "
-                     f"{'all as it should be' if not found else f'{len(found)} faults'}")
+                     f"{'all as it should be' if not found else _faults(len(found))}")
         _print(namespace, {"versions": number, "temporary": list(map(str, rest)), "faults": [
             {"sentence": one.sentence, "done": one.done} for one in found]}, lines)
     return int(any(not one.done for one in found))
+
+
+def _faults(number: int) -> str:
+    return f"{number} fault{'s' * (number != 1)}"
 
 
 def _decide(namespace: Namespace, status: Status) -> int:

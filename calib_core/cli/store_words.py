@@ -56,10 +56,9 @@ def candidate_line(one: Candidate) -> str:
     assert one.record is not None
     record = one.record
     doubt = f"; {one.stands_in} is not confirmed" if one.stands_in else ""
-    notes = "".join(f"; {note}" for note in one.notes)
     return (f"{'unsure ' if one.stands_in else 'new    '}  {record.calibration} of {record.pdu}, valid from "
             f"{_time(record.begin)} UTC, {' × '.join(map(str, record.shape))}, {one.missing:.2%} without a number"
-            f"{doubt}{notes}  ({one.path})")
+            f"{doubt}  ({one.path})")
 
 
 def candidate_as_json(one: Candidate) -> dict[str, Any]:

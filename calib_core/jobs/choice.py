@@ -98,6 +98,11 @@ class Chosen:
     earlier: bool = False
     version: Version | None = None
 
+    @property
+    def of_store(self) -> bool:
+        """Whether a store has given it that knows what was decided."""
+        return self.version is not None and self.version.status is not None
+
 
 @dataclass(frozen=True)
 class ModuleConstants:
@@ -211,7 +216,8 @@ class Chooser:
         """Versions of the module's unit; a single file of a single module, whatever it says."""
         versions, pdu = () if given is None else given.versions, self._unit(given, number)
         mine = [version for version in versions if version.pdu == pdu]
-        return mine or (list(versions) if self.alone and len(versions) == 1 else [])
+        bare = self.alone and len(versions) == 1 and versions[0].status is None
+        return mine or (list(versions) if bare else [])
 
     def _unit(self, given: Given | None, number: int) -> str:
         """Unit that was there when the run was recorded, as the store knows it, else as it is called."""

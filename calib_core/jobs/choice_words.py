@@ -15,6 +15,7 @@ from calib_core.jobs.said import stages_without_values, zeros_in
 from calib_core.ranges import format_numbers
 from calib_core.store.base import Version
 from calib_core.store.stated import Stated, condition_of
+from calib_core.store.statuses import Status
 
 #: Units of an age with their seconds, and how many of the one before are still told in that.
 _UNITS = (("s", 1, 120), ("min", 60, 120), ("h", 3600, 48), ("d", 86400, 1 << 30))
@@ -90,10 +91,19 @@ def as_json(constants: ModuleConstants, kinds: Iterable[str], run: OfRun) -> dic
 
 
 def chosen_words(chosen: Chosen) -> str:
-    """What chose a constant, such as “by condition and time”."""
+    """What chose a constant, such as “by condition and time”, and what it is in its store."""
     if chosen.by_hand:
         return "by hand"
-    return "by condition, the closest in time" if chosen.closest else "by condition and time"
+    how = "by condition, the closest in time" if chosen.closest else "by condition and time"
+    return f"{how}: {version_words(chosen.version)}" if chosen.of_store else how
+
+
+def version_words(one: Version | None) -> str:
+    """A version of a store, such as “version 12, accepted by anna”; empty for files of a folder."""
+    if one is None or one.status is None:
+        return ""
+    by = f" by {one.author}" if one.status == Status.ACCEPTED and one.author else ""
+    return f"version {one.number}, {one.status}{by}"
 
 
 def lines_of(constants: OfModules, run: OfRun) -> tuple[str, ...]:
@@ -159,6 +169,8 @@ def _modules(numbers: list[int]) -> str:
 def _doubts_of(one: FileConstant, run: OfRun, chosen: Chosen) -> Iterator[str]:
     """What speaks against a constant, in words that follow its name and module."""
     yield from _of_condition(one.detector, chosen.version or one.stored, run)
+    if chosen.version is not None and chosen.version.status == Status.DRAFT:
+        yield "is a draft that nobody has accepted."
     yield from _of_time(begin_of(one.stored), run, chosen)
     if one.kind == LUT:  # its step looks codes up, and refuses what is no table of the detector
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from calib_core.store.base import ConstantStore, Query
 from calib_core.store.constants import StoredConstant
 from calib_core.store.opening import open_store
 from calib_core.store.stated import understood
+from calib_core.store.statuses import Status
 
 #: Constants of one module by their kind.
 Stored = Mapping[str, StoredConstant]
@@ -85,7 +86,7 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
     """
     arranged = {one.name: Arranged(one.name, one, None, path=path) for one in _inputs(family, method)
                 for path in path_of(spec, one, not one.optional)}
-    found = {key: _found(family, one) for key, one in arranged.items()}
+    found = {key: _found(spec, family, one) for key, one in arranged.items()}
     arranged = {key: one for key, one in arranged.items() if found[key]}
     every = [one for constants in found.values() for one in constants]
     if not every:
@@ -151,24 +152,40 @@ def path_of(spec: JobSpec, one: Input, needed: bool) -> Sequence[str]:
     return given[:1]
 
 
-def _found(family: Family, one: Arranged) -> list[StoredConstant]:
-    """Constants of an input's kinds in its file or folder, the oldest first."""
-    path = Path(one.path)
-    stored = _stored(open_store(one.path))
+def _found(spec: JobSpec, family: Family, one: Arranged) -> list[StoredConstant]:
+    """Constants of an input's kinds in its file, folder or store, the oldest first."""
+    path, store = Path(one.path), open_store(one.path)
     kinds = {kind.name for kind in (*one.input.kinds, *one.input.also)}
+    stored = _stored(store, tuple(sorted(_names(family, kinds))), spec.detector)
     fitting = [constant for constant in stored if _kind_of(constant) in kinds]
     if not any(_kind_of(constant) in {kind.name for kind in one.input.kinds} for constant in fitting):
         if one.input.optional and path.is_dir():  # it may be the folder that was given for all
             return []
         wanted = ", ".join(sorted(kind.name for kind in one.input.kinds))
         raise BadInput(f"{path} has no constant of {wanted} for {family.name}; it has "
-                       f"{', '.join(sorted({c.calibration for c in stored})) or 'no constants'}.")
+                       f"{kinds_in(store)}.")
     return sorted(fitting, key=lambda constant: constant.path.name)
 
 
-def _stored(store: ConstantStore) -> tuple[StoredConstant, ...]:
-    """Constants of a folder, of a set by its manifest, or of a file; of a store the accepted ones."""
-    return tuple(map(store.read, store.find(Query(take="all"))))
+def _stored(store: ConstantStore, names: tuple[str, ...], detector: str) -> tuple[StoredConstant, ...]:
+    """The newest constant of each unit and kind; a folder does not ask for the detector."""
+    return tuple(map(store.read, store.find(Query(names, detector=detector, take="newest"))))
+
+
+def _names(family: Family, kinds: Collection[str]) -> Iterator[str]:
+    """The database's names of kinds, of each of the family's types; others are called as they are."""
+    for name in kinds:
+        yield name
+        yield from (kind.calibrations[name].name for kind in family.types if name in kind.calibrations)
+
+
+def kinds_in(store: ConstantStore) -> str:
+    """Kinds of constants that a store has, for the end of a sentence."""
+    drafts = Query(take="newest", statuses=frozenset({Status.DRAFT}))
+    kinds, waiting = ({one.calibration for one in store.find(asked)} for asked in (Query(take="newest"), drafts))
+    more = ", ".join(sorted(waiting - kinds))
+    there = ", ".join(sorted(kinds)) or "no constants"
+    return f"{there}, and drafts of {more} (--drafts takes them)" if more else there
 
 
 def _kind_of(one: StoredConstant) -> str:

@@ -12,6 +12,7 @@ from calib_core import __version__
 from calib_core.characterisation.inputs import Arranged
 from calib_core.detector import Module
 from calib_core.io.frames import ModuleFrames
+from calib_core.jobs.choice_words import version_words
 from calib_core.jobs.plan import Plan
 from calib_core.remarks import Remark
 from calib_core.store.manifests import name_of
@@ -60,11 +61,12 @@ def _taken(plan: Plan, module: int) -> dict[str, dict[str, str]]:
 
 
 def _files(plan: Plan, module: int) -> dict[str, dict[str, str]]:
-    """Files of these constants by the constant's kind, with the checksum of each."""
+    """Files of these constants by the constant's kind, with the checksum of each, and what a store knows of it."""
     used = {kind for kinds in _taken(plan, module).values() for kind in kinds}
     chosen = plan.before.constants.get(module)
-    return {kind: {"path": str(one.stored.path), "sha256": one.stored.identity}
-            for kind, one, _ in (() if chosen is None else chosen.files()) if kind in used}
+    return {kind: {"path": str(one.stored.path), "sha256": one.stored.identity,
+                   **({"version": version_words(how.version)} if how.of_store else {})}
+            for kind, one, how in (() if chosen is None else chosen.files()) if kind in used}
 
 
 def _input(plan: Plan, module: int, key: str, arranged: Arranged) -> dict[str, Any]:

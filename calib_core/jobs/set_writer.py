@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,13 +19,13 @@ from calib_core.detector import Module
 from calib_core.errors import AlreadyWritten, BadInput
 from calib_core.io.buffers import Buffers
 from calib_core.io.handles import Identity
-from calib_core.io.run import Run
 from calib_core.jobs.board import Written
 from calib_core.jobs.constant_files import layouts
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.provenance import index_hash
 from calib_core.store.constants import Write, folder_of_type, write_constant
 from calib_core.store.files import write_atomically
+from calib_core.store.local.index import is_index
 from calib_core.store.manifests import Manifest, Member, SetOnDisk, Writer, list_sets, name_of, put, remove
 from calib_core.store.withheld import Withheld
 
@@ -243,26 +243,35 @@ def key_of(plan: Plan) -> str:
     """
     said = plan.spec.model_dump(mode="json", exclude=_NOT_OF_KEY)
     used = {f"{module} {key}": index_hash(frames) for (module, key), frames in sorted(plan.frames.items())}
-    given = {name: [_of_input(path, plan.runs.values()) for path in plan.spec.paths(name)]
-             for name in sorted(plan.spec.inputs)}
-    given |= {f"{module}:{kind}": [_of_input(Path(path), ())] for module, of_module in plan.spec.constants.items()
+    given = {name: [_of_input(path, plan) for path in plan.spec.paths(name)] for name in sorted(plan.spec.inputs)}
+    given |= {f"{module}:{kind}": [_of_input(Path(path), plan)] for module, of_module in plan.spec.constants.items()
               for kind, path in of_module.items()}
     text = json.dumps([__version__, said, used, given], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _of_input(path: Path, runs: Sequence[Run] | Any) -> list[Any]:
+def _of_input(path: Path, plan: Plan) -> list[Any]:
     """Path, and name, size and time of each file behind it, of a run's as they were when it was surveyed."""
     if str(path) == NEUTRAL:
         return [NEUTRAL]
-    run = next((one for one in runs if one.path == path), None)
+    run = next((one for one in plan.runs.values() if one.path == path), None)
     found = ([(file.path, file.identity) for file in run.files] if run
-             else [(file, _identity(file)) for file in _constants_at(path)])
+             else [(file, _identity(file)) for file in _constants_at(path, plan)])
     return [str(path.resolve()), *([file.name, one.size, one.changed] for file, one in found)]
 
 
-def _constants_at(path: Path) -> list[Path]:
+def _constants_at(path: Path, plan: Plan) -> list[Path]:
+    """Files of a folder; of a store, which has those of years, the ones that are taken."""
+    if is_index(path):
+        return sorted(file for file in _taken(plan) if file.is_relative_to(path))
     return sorted(path.rglob("cal.*.h5")) if path.is_dir() else [path]
+
+
+def _taken(plan: Plan) -> Iterator[Path]:
+    for of_module in plan.before.constants.values():
+        yield from (one.stored.path for _, one, _ in of_module.files())
+    for blocks in plan.source.constants.values():
+        yield from (one.path for one in blocks.stored.values())
 
 
 def _identity(file: Path) -> Identity:

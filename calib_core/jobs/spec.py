@@ -15,6 +15,8 @@ from pydantic_core import ErrorDetails
 from calib_core.characterisation.inputs import NEUTRAL
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import LEAST_MEMORY_MB, default_memory_mb
+from calib_core.store.opening import usual_store
+from calib_core.store.statuses import STORE_WORD
 
 MOST_MEMORY_MB = 1 << 24
 MOST_THREADS = 256
@@ -51,6 +53,8 @@ class JobSpec(BaseModel):
         Whether the job is refused where a value of the operating condition is not sure.
     again : bool
         Whether constants are written once more that the same job has written already.
+    drafts : bool
+        Whether drafts of a store are taken too, and not only what was accepted.
     all_or_nothing : bool
         Whether constants appear only when all of them are written.
     begin : datetime, optional
@@ -83,6 +87,7 @@ class JobSpec(BaseModel):
     keep_order: bool = False
     strict: bool = False
     again: bool = False
+    drafts: bool = False
     all_or_nothing: bool = False
     begin: datetime | None = None
     notes: tuple[str, ...] = ()
@@ -162,7 +167,9 @@ def _reason(error: ErrorDetails) -> str:
 
 
 def _given(path: str, info: ValidationInfo) -> str:
-    """An absolute path, or the word in place of constants."""
+    """An absolute path, also of the operator's own store, or the word in place of constants."""
+    if path == STORE_WORD:
+        return str(usual_store().absolute())
     return path if path == NEUTRAL else str(_absolute(path, info))
 
 

@@ -16,13 +16,14 @@ from calib_core.jobs.by_hand import check_by_hand
 from calib_core.jobs.choice import Chooser, Given, ModuleConstants, OfRun
 from calib_core.jobs.choice_words import doubts_on, lines_of
 from calib_core.jobs.file_constant import turned
-from calib_core.jobs.given import path_of
+from calib_core.jobs.given import kinds_in, path_of
 from calib_core.jobs.said import of_sets
 from calib_core.jobs.same_steps import check_same_codes, check_same_steps, level_out, may_lack
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
 from calib_core.store.base import ConstantStore, Query, Version
 from calib_core.store.opening import open_store
+from calib_core.store.statuses import ACCEPTED, Status
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
     check_same_steps(bound)
     codes = check_same_codes(steps, bound, there)
     told = (f"The {inputs[0].label} of module {number} {text}." for number, one in bound.items() for text in one.told)
-    used = ({kind: one.stored for kind, one, _ in of_module.files()} for of_module in constants.values())
+    used = ({kind: one.stored for kind, one, chosen in of_module.files() if not chosen.of_store}
+            for of_module in constants.values())
     without = dict.fromkeys(text for one in bound.values() for text in _without(one))
     return Before(run, bound, constants, lines_of(constants, run), (
         *lacking, *skipped, *without, *told, *codes, *doubts_on(constants, run), *of_sets(used),
@@ -138,10 +140,10 @@ def _given(
                 continue
             store, name = opened(path), detector.type.calibrations[one.kinds[0].name].name
             lenient = one.name in by_hand or (one.optional and one.name not in spec.inputs)
-            if versions := _versions(store, name, _units(store, detector, modules, run), run):
+            if versions := _versions(store, _asked(spec, name, _units(store, detector, modules, run), run)):
                 yield one.name, Given(store.title, store, versions)
             elif not lenient:
-                raise BadInput(f"{store.title} has no {one.label} {name}; it has {_kinds_in(store)}.")
+                raise BadInput(f"{store.title} has no {one.label} {name}; it has {kinds_in(store)}.")
 
 
 def _units(store: ConstantStore, detector: Detector, modules: Sequence[int], run: OfRun) -> tuple[str, ...]:
@@ -150,12 +152,14 @@ def _units(store: ConstantStore, detector: Detector, modules: Sequence[int], run
     return tuple(store.unit_of(detector.identifier, one.aggregator, run.start) or one.pdu for one in wanted)
 
 
-def _versions(store: ConstantStore, name: str, units: tuple[str, ...], run: OfRun) -> tuple[Version, ...]:
-    """Versions of a kind that may go with a run; of all units where there are none of some."""
-    asked = Query((name,), units, at=run.start, take="around" if run.start else "all")
+def _asked(spec: JobSpec, name: str, units: tuple[str, ...], run: OfRun) -> Query:
+    """What may go with a run: of each operating condition those next to it in time."""
+    return Query((name,), units, at=run.start, take="around" if run.start else "all",
+                 statuses=ACCEPTED | {Status.DRAFT} if spec.drafts else ACCEPTED)
+
+
+def _versions(store: ConstantStore, asked: Query) -> tuple[Version, ...]:
+    """Versions of a kind; of all units where there are none of some, so that it can be said of which."""
     found = store.find(asked)
-    return found if {one.pdu for one in found} >= set(units) else store.find(replace(asked, units=()))
+    return found if {one.pdu for one in found} >= set(asked.units) else store.find(replace(asked, units=()))
 
-
-def _kinds_in(store: ConstantStore) -> str:
-    return ", ".join(sorted({one.calibration for one in store.find(Query(take="all"))})) or "no constants"

@@ -19,7 +19,7 @@ from calib_core.store.stated import understood
 from calib_core.store.statuses import ACCEPTED, Status
 
 #: Which of the versions that answer: one of each kind and unit, those next to the time, or all.
-Take = Literal["prior", "closest", "around", "all"]
+Take = Literal["prior", "closest", "newest", "around", "all"]
 #: How many of each operating condition are next to a time, on both of its sides.
 AROUND = 2
 
@@ -43,8 +43,9 @@ class Query:
     at : datetime, optional
         Aware; now unless given.
     take : str
-        ``prior`` or ``closest``: one of each kind and unit. ``around``: of each kind, unit and operating condition
-        the two before and the two after. ``all``: all of them.
+        ``prior`` or ``closest``: one of each kind and unit, by its time. ``newest``: the last of each, whatever
+        ``at`` is. ``around``: of each kind, unit and operating condition the two before and the two after. ``all``:
+        all of them.
     snapshot : datetime, optional
         Aware: what was known by then, with what had been decided by then; None for what is known now.
     mapped_at : datetime, optional
@@ -90,8 +91,8 @@ class Version:
         Group of the file that has the values, such as ``/<PDU>/<Calibration>/0``.
     status : Status, optional
         None where nobody decides.
-    sha256 : str
-        Of the file with its seal; empty where nobody has noted it.
+    sha256, identity : str
+        Of the file with its seal, and without; empty where nobody has noted them.
     injected : datetime, optional
         When the store got it, aware UTC.
     author, comment : str
@@ -118,6 +119,7 @@ class Version:
     dataset: str = ""
     status: Status | None = None
     sha256: str = ""
+    identity: str = ""
     injected: datetime | None = None
     author: str = ""
     comment: str = ""
@@ -273,6 +275,8 @@ def taken(group: Iterable[Version], query: Query, at: datetime) -> list[Version]
         return ordered
     if query.take == "around":
         return _around(ordered, at)
+    if query.take == "newest":
+        return ordered[-1:]
     found = best(ordered, at, query.take)
     return [found] if found is not None else []
 

@@ -13,9 +13,6 @@ from calib_core.store.local.index import is_index
 from calib_core.store.local.store import LocalStore
 from calib_core.store.statuses import STORE_VARIABLE
 
-#: Stands in place of a folder for the operator's own store.
-STORE_WORD = "store"
-
 
 def usual_store() -> Path:
     """Folder of the operator's own store."""
@@ -29,12 +26,12 @@ def open_store(given: str) -> ConstantStore:
     Parameters
     ----------
     given : str
-        Folder of a store or of constants, manifest of a set, or file; :data:`STORE_WORD` for the operator's own.
+        Folder of a store or of constants, manifest of a set, or file.
 
     Raises
     ------
     BadInput
         A store is of a newer program, or damaged.
     """
-    path = usual_store() if given == STORE_WORD else Path(given)
-    return LocalStore(path) if given == STORE_WORD or is_index(path) else Folder(path)
+    path = Path(given)
+    return LocalStore(path) if is_index(path) or path == usual_store() else Folder(path)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-#: Names the operator's own store, if it is not in the usual place.
+#: Stands in place of a folder for the operator's own store.
+STORE_WORD = "store"
+#: Names that store, if it is not in the usual place.
 STORE_VARIABLE = "CALIBWB_STORE"
 
 

@@ -27,6 +27,7 @@ from calib_core.jobs.spec import MOST_PARTS, MOST_THREADS, JobSpec
 from calib_core.jobs.survey import Survey
 from calib_core.params import Knobs, knob
 from calib_core.ranges import format_numbers, parse_numbers
+from calib_core.store.statuses import STORE_WORD
 from calib_core.typed import parse_path
 
 
@@ -184,7 +185,7 @@ def read_constants(one: Input, text: str, of_all: str = "") -> tuple[str, ...]:
         There is no such path, or nothing was given that is needed.
     """
     path = text.strip()
-    if path == NEUTRAL:
+    if path in (NEUTRAL, STORE_WORD):
         return (path,)
     if not path and not one.optional and not of_all.strip():
         raise BadParameter(f"Nothing was given for {one.label}; choose a file or a folder of constants.")

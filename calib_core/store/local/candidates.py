@@ -129,10 +129,10 @@ def _checked(store: LocalStore, stored: StoredConstant, digest: str, confirmed: 
         provenance = _provenance(named)
         record = Record(
             unit, named.calibration, kind.database_type, settings, begin, created, "",
-            f"/{named.pdu}/{named.calibration}/0", digest, named.path.stat().st_size, named.shape, named.dims,
-            named.dtype, raw_data_words(named.attributes["raw_data"]), _job_of(provenance),
+            f"/{named.pdu}/{named.calibration}/0", digest, named.identity, named.path.stat().st_size,
+            named.shape, named.dims, named.dtype, raw_data_words(named.attributes["raw_data"]), _job_of(provenance),
             {name: provenance[name] for name in _KEPT if name in provenance})
-    return Candidate(stored.path, "", record, place, None, missing, told,
+    return Candidate(stored.path, "", record, place, None, missing, (*told, *_guessed(named)),
                      unit if place is not None and not confirmed and _stands_in(unit, place) else "")
 
 
@@ -267,6 +267,13 @@ def _unit_of(store: LocalStore, stored: StoredConstant, begin: datetime) -> tupl
         raise BadInput(f"{stored.path} is of {stored.pdu}, but {known} is installed at {aggregator} of {detector}; "
                        "say which it is with calibwb store install.")
     return stored.pdu, place, ()
+
+
+def _guessed(stored: StoredConstant) -> Iterator[str]:
+    """Sentences on values of the operating condition that no run has told."""
+    for name, one in stored.conditions.items():
+        if (origin := str(one.get("origin", ""))).startswith("default"):
+            yield f"{name} {one['value']} {one.get('unit', '')}".rstrip() + f" was not told by a run ({origin})."
 
 
 def _stands_in(unit: str, place: Place) -> bool:

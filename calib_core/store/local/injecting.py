@@ -6,7 +6,6 @@ import hashlib
 import mmap
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,7 +64,7 @@ def inject(
         The store cannot be written, or the disk is full; nothing is injected.
     """
     _check(store, candidates)
-    new = [one for one in candidates if one.known is None]
+    new = sorted((one for one in candidates if one.known is None), key=_by_unit)
     placed = []
     for one in new:
         placed.append(_placed(store, one))
@@ -95,6 +94,11 @@ def _add_rows(
     return made, there
 
 
+def _by_unit(one: Candidate) -> tuple[str, str, float]:
+    assert one.record is not None
+    return one.record.pdu, one.record.calibration, one.record.begin.timestamp()
+
+
 def _check(store: LocalStore, candidates: Sequence[Candidate]) -> None:
     if store.index.read_only:
         raise OutputFailed(f"{store.title} cannot be written: {store.index.read_only}.")
@@ -120,10 +124,10 @@ def _placed(store: LocalStore, one: Candidate) -> Record:
             if sha256_of(path) == record.sha256:
                 return replace(record, path=str(folder / name))
             continue
-        with _bytes_of(one.path) as data:
-            if hashlib.sha256(data).hexdigest() != record.sha256:
-                raise BadInput(f"{one.path} was changed since it was looked at; do it again.")
-            write_atomically(path, data)
+        data = _bytes_of(one.path)
+        if hashlib.sha256(data).hexdigest() != record.sha256:
+            raise BadInput(f"{one.path} was changed since it was looked at; do it again.")
+        write_atomically(path, data)
         return replace(record, path=str(folder / name))
     raise AssertionError("names never end")
 
@@ -140,16 +144,11 @@ def _names(path: Path, record: Record) -> Iterator[str]:
         number += 1
 
 
-@contextmanager
-def _bytes_of(path: Path) -> Iterator[memoryview]:
-    """All bytes of a file, without a copy of them in memory."""
+def _bytes_of(path: Path) -> memoryview:
+    """All bytes of a file, without a copy of them in memory; let go of with the last view of them."""
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            view = memoryview(mapped)
-            try:
-                yield view
-            finally:
-                view.release()
+        with path.open("rb") as file:
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
 

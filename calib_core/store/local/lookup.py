@@ -17,13 +17,15 @@ from calib_core.store.local.records import Place, as_time, microseconds
 from calib_core.store.statuses import Status
 
 _VERSION = """
-    SELECT v.id, v.constant, v.path, v.dataset, v.begin_at, v.created_at, v.sha256, v.raw_data, p.name AS pdu,
-           s.status, d.act, r.path AS report, i.at AS injected, a.author, a.comment
+    SELECT v.id, v.constant, v.path, v.dataset, v.begin_at, v.created_at, v.sha256, v.identity, v.raw_data,
+           p.name AS pdu, s.status, d.act, r.path AS report, i.at AS injected, a.author, a.comment
     FROM version v JOIN pdu p ON p.id = v.pdu JOIN standing s ON s.version = v.id
     JOIN decision d ON d.id = (SELECT max(id) FROM decision WHERE version = v.id)
     JOIN act a ON a.id = d.act JOIN act i ON i.id = v.act LEFT JOIN report r ON r.id = v.report
 """
 _NOWHERE = Place("", "")
+#: A time at which nothing begins.
+_NEVER = -1 << 62
 
 
 @dataclass(frozen=True)
@@ -157,8 +159,9 @@ class Lookup:
                   "statuses": json.dumps(sorted(map(str, query.statuses)))}
         if query.snapshot is None:
             sides = _SIDES[query.take]
+            time = _NEVER if query.take == "newest" else microseconds(at)
             return self.versions((row[0] for sql in sides for row in self._index.rows(
-                sql, {**values, "at": microseconds(at)})), places)
+                sql, {**values, "at": time})), places)
         then = {row[0]: Status(row[1]) for row in self._index.rows(
             _KNOWN_THEN, {**values, "then": microseconds(query.snapshot)})}
         return [replace(one, status=then[one.number]) for one in self.versions(then, places)]
@@ -167,8 +170,9 @@ class Lookup:
         return Version(
             self._folder / row["path"], row["pdu"], constant.calibration, constant.detector_type,
             as_time(row["begin_at"]), as_time(row["created_at"]), constant.conditions, True, row["id"],
-            row["dataset"], Status(row["status"]), row["sha256"] or "", as_time(row["injected"]), row["author"],
-            row["comment"], row["raw_data"], place.detector, place.aggregator, place.module, row["report"] or "")
+            row["dataset"], Status(row["status"]), row["sha256"] or "", row["identity"], as_time(row["injected"]),
+            row["author"], row["comment"], row["raw_data"], place.detector, place.aggregator, place.module,
+            row["report"] or "")
 
 
 def _placed(rows: Sequence[Any], at: int) -> dict[str, Place]:
@@ -199,6 +203,7 @@ def _next(number: int, comparison: str, order: str) -> str:
 _SIDES = {
     "prior": (_next(1, "<=", "DESC"),),
     "closest": (_next(1, "<=", "DESC"), _next(1, ">", "ASC")),
+    "newest": (_next(1, "!=", "DESC"),),
     "around": (_next(AROUND, "<=", "DESC"), _next(AROUND, ">", "ASC")),
     "all": ("""SELECT s.version FROM json_each(:units) u, json_each(:constants) c, json_each(:statuses) t
                JOIN standing s ON s.pdu = u.value AND s.constant = c.value AND s.status = t.value""",),

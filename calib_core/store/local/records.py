@@ -50,6 +50,8 @@ class Record:
         File below the store's folder, and group in it.
     sha256 : str, optional
         Of the whole file; None for versions whose files are elsewhere.
+    identity : str
+        The same without its seal.
     bytes : int
     shape, dims : tuple
     dtype, raw_data, job : str
@@ -69,6 +71,7 @@ class Record:
     path: str
     dataset: str
     sha256: str | None = None
+    identity: str = ""
     bytes: int = 0
     shape: tuple[int, ...] = ()
     dims: tuple[str, ...] = ()
@@ -132,7 +135,8 @@ def add_version(writing: Writing, act: int, one: Record, status: Status = Status
     report = writing.same("report", path=one.report[0], sha256=one.report[1]) if one.report else None
     number = writing.add(
         "version", constant=constant, pdu=unit_of(writing, one.pdu, kind), begin_at=microseconds(one.begin),
-        created_at=microseconds(one.created), path=one.path, dataset=one.dataset, sha256=one.sha256, bytes=one.bytes,
+        created_at=microseconds(one.created), path=one.path, dataset=one.dataset, sha256=one.sha256,
+        identity=one.identity, bytes=one.bytes,
         shape=json.dumps(one.shape), dims=json.dumps(one.dims), dtype=one.dtype, raw_data=one.raw_data, job=one.job,
         provenance=json.dumps(one.provenance, sort_keys=True), report=report, act=act)
     add_decision(writing, act, number, status)

@@ -39,9 +39,9 @@ RECORDS = {
     "version": """
         constant INTEGER NOT NULL REFERENCES constant, pdu INTEGER NOT NULL REFERENCES pdu,
         begin_at INTEGER NOT NULL, created_at INTEGER NOT NULL, path TEXT NOT NULL UNIQUE, dataset TEXT NOT NULL,
-        sha256 TEXT UNIQUE, bytes INTEGER, shape TEXT NOT NULL, dims TEXT NOT NULL, dtype TEXT NOT NULL,
-        raw_data TEXT NOT NULL, job TEXT NOT NULL, provenance TEXT NOT NULL, report INTEGER REFERENCES report,
-        act INTEGER NOT NULL REFERENCES act""",
+        sha256 TEXT UNIQUE, identity TEXT NOT NULL, bytes INTEGER, shape TEXT NOT NULL, dims TEXT NOT NULL,
+        dtype TEXT NOT NULL, raw_data TEXT NOT NULL, job TEXT NOT NULL, provenance TEXT NOT NULL,
+        report INTEGER REFERENCES report, act INTEGER NOT NULL REFERENCES act""",
     "decision": """
         version INTEGER NOT NULL REFERENCES version,
         status TEXT NOT NULL CHECK (status IN ('draft', 'accepted', 'rejected', 'superseded', 'withdrawn')),

@@ -84,6 +84,8 @@ class LocalStore:
     def read(self, version: Version) -> StoredConstant:
         """The file of a version, after it was made sure that it is the one that was injected.
 
+        Its seal says which file it is, and is made sure of when the values are read.
+
         Parameters
         ----------
         version : Version
@@ -96,7 +98,11 @@ class LocalStore:
         if not version.sha256:
             raise BadInput(f"{self.title} has no file of {described(version)}; it is in the database that it was "
                            "recorded from.")
-        return read_constant(version.path, version.sha256)
+        stored = read_constant(version.path)
+        if stored.identity != version.identity:
+            raise BadInput(f"{version.path} is another file than the one that was injected as version "
+                           f"{version.number}: its checksum (SHA-256) differs; calibwb store check tells more.")
+        return stored
 
     def unit_of(self, detector: str, aggregator: str, at: datetime | None) -> str:
         """Physical unit at a place of a detector; empty where nobody has told.

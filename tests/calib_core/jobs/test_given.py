@@ -98,7 +98,7 @@ def test_the_newest_constant_of_each_unit_is_taken(tmp_path: Path) -> None:
     assert found.modules == (0, 1)
     assert [float(found.files[m, "Offset"].data().max()) for m in (0, 1)] == [50.0, 3.0]
     [silent] = found.notes
-    assert found.lines == (f"dark constants: 4 constants of {tmp_path}.",)
+    assert found.lines == (f"dark constants: 2 constants of {tmp_path}.",)
     assert silent.startswith("2 of 2 constants tell no operating condition")
     assert found.files[0, "Offset"].path.name in silent
 
