@@ -125,6 +125,13 @@ class Result:
         Kept, but not offered on the screen.
     marks : tuple of (number, str)
         Places along its curve that have a name.
+    verdict : str
+        How new values are tested against accepted ones: by their ``shift`` in units of :attr:`noise`, by their
+        ``ratio``, or by their relative ``change``; empty where they are not.
+    noise : str
+        Result that is the spread of a sample in what this one is for, which an offset need not have been made with.
+    tested : tuple of Label
+        Entries of its first axis that are tested; all unless given.
     """
 
     name: str
@@ -143,6 +150,9 @@ class Result:
     missing: float = float("nan")
     hidden: bool = False
     marks: tuple[tuple[float, str], ...] = ()
+    verdict: Literal["", "shift", "ratio", "change"] = ""
+    noise: str = ""
+    tested: tuple[Label, ...] = ()
 
     @property
     def is_table(self) -> bool:

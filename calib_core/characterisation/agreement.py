@@ -60,7 +60,7 @@ def _of_result(one: Result, axes: set[str], names: set[str]) -> Iterator[str]:
     yield from (f"the result “{one.name}” is over an axis “{axis}” that is not declared" for axis in one.over
                 if axis not in axes)
     yield from (f"the result “{one.name}” names a result “{other}” that is not declared"
-                for other in (one.error, one.count, one.scale_of) if other and other not in names)
+                for other in (one.error, one.count, one.scale_of, one.noise) if other and other not in names)
     if one.is_table and (one.pixels or one.over):
         yield f"the table “{one.name}” has pixels or axes beside its columns"
 

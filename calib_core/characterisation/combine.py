@@ -185,17 +185,18 @@ class Combine(Method):
         tuple of Result
         """
         unit = "" if self.unit == "relative" else self.unit
-        gain = Result("gain", "Gain", unit, "f4", "Gain of each stage", over=("gain", "cell"))
+        gain = Result("gain", "Gain", unit, "f4", "Gain of each stage", over=("gain", "cell"), verdict="change")
         return (
             Result("relative_gain", "Relative gain", "", "f4",
-                   "Factor that brings signals of a stage onto the scale of high gain", over=("gain", "cell")),
+                   "Factor that brings signals of a stage onto the scale of high gain", over=("gain", "cell"),
+                   verdict="change"),
             *([gain] if self.use_ff else ()),
             Result("bad_pixels", "Bad pixels", "", "u4", "Flags of dark, scans and flat field, and of what is not "
                    "the pixel's own", over=("gain", "cell"), role="flags", missing=float(BadPixels.NO_DARK_DATA)),
             Result("shift", "Shift", "ADU", "f4", "What is added to signals of a stage on the scale of high gain",
                    over=("shift", "cell")),
             Result("thresholds", "Threshold", "ADU", "f4", "Gain signal between two stages",
-                   over=("threshold", "cell")),
+                   over=("threshold", "cell"), verdict="change"),
             Result("fields", "Field", "", "f4", "Beginnings of lines, errors, and where values came from",
                    over=("field", "cell")),
             Result("origins", "Pixels by origin", "pixels", "i8", "Pixels whose value came from where",

@@ -121,7 +121,8 @@ class CurrentSource(ScanMethod):
         return (
             Result("lines", "CS", "", "f4", "Lines over the integration time, of the first current that fits: slopes "
                    "in ADU per step, intercepts at 0, ratio of medium and low gain, status",
-                   over=("parameter", "cell")),
+                   over=("parameter", "cell"), verdict="change",
+                   tested=("slope HG", "slope MG", "slope LG", "ratio")),
             Result("bad_pixels", "Bad pixels", "", "u4", "Flags of each gain stage", over=("gain", "cell"),
                    role="flags", missing=float(BadPixels.NO_DARK_DATA)),
             Result("fits", "CS", "", "f4", "Errors of these lines, regions and quality of the fits, and the current",

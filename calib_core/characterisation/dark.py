@@ -17,7 +17,7 @@ from calib_core.characterisation.checks import Check
 from calib_core.characterisation.dark_asic_checks import BadAsics, Outside
 from calib_core.characterisation.dark_asics import BAD, bad_shares
 from calib_core.characterisation.dark_checks import Drift, FewFrames, unbiasing
-from calib_core.characterisation.dark_closure import bytes_of, with_numbers
+from calib_core.characterisation.dark_closure import CLOSURE, bytes_of, with_numbers
 from calib_core.characterisation.dark_closure_check import Closure
 from calib_core.characterisation.dark_files import Files
 from calib_core.characterisation.dark_separation import GAIN_SIGNAL, Separation, among_all_stages
@@ -149,10 +149,11 @@ class Dark(TrainSelection, Method):
         Returns
         -------
         tuple of ConstantOutput
-            All but the flags with 0 for NaN where :attr:`legacy_zeros` asks for it.
+            All but the flags with 0 for NaN where :attr:`legacy_zeros` asks for it; beside the offset is how halves
+            of the samples agree, where there is a gate.
         """
-        zeros = self.legacy_zeros
-        common = (ConstantOutput(OFFSET, "offset", "samples", zeros),
+        zeros, halves = self.legacy_zeros, ((CLOSURE.name,) if self._has_gate else ())
+        common = (ConstantOutput(OFFSET, "offset", "samples", zeros, halves),
                   ConstantOutput(NOISE, "noise", "samples", zeros), ConstantOutput(BAD_PIXELS_DARK, "bad_pixels"))
         signal = kind is not None and kind.signal_plane is not None
         return (*common, ConstantOutput(THRESHOLDS_DARK, "thresholds", zeros=zeros)) if signal else common

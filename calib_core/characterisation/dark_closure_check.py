@@ -43,6 +43,33 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """How halves of the samples of a gain stage agree.
+
+    Attributes
+    ----------
+    what, split : str
+        Offset or noise, and which halves, as in :data:`PULLS`.
+    shift, width : float
+        Median pull, and width of the pulls over the expected one.
+    width_error : float
+        Standard error of the width.
+    pulls : float
+        Their number.
+    common : float
+        What the pulls of a bank move by together.
+    """
+
+    what: str
+    split: str
+    shift: float
+    width: float
+    width_error: float
+    pulls: float
+    common: float
+
+
+@dataclass(frozen=True)
 class Closure(Check):
     """Halves of the samples from which the gate is taken agree.
 
@@ -112,6 +139,20 @@ def findings(numbers: Array) -> Iterator[Finding]:
     numbers : (cell, number) float32
         :data:`NUMBERS` of the memory cells that were looked at.
     """
+    for one in agreements(numbers):
+        yield from _of_width(one.what, one.split, one.width, max(_WIDTH, _ERRORS * one.width_error))
+        yield from _of_shift(one.what, one.split, one.shift, one.common)
+
+
+def agreements(numbers: Array) -> Iterator[Agreement]:
+    """How halves of a gain stage agree, over all memory cells that were looked at.
+
+    Parameters
+    ----------
+    numbers : (cell, number) float32
+        :data:`NUMBERS` of each memory cell; those of which there are none are passed over.
+    """
+    numbers = numbers[numbers[:, 0] > 0]
     if not len(numbers):
         return
     by_name = dict(zip(NUMBERS, numbers.T.astype(float), strict=True))
@@ -120,9 +161,9 @@ def findings(numbers: Array) -> Iterator[Finding]:
     for what, split in PULLS:
         shift, width = (by_name[f"{one} of {what}, {split}"] for one in ("shift", "width"))
         if np.isfinite(width).any():
-            allowed = max(_WIDTH, _ERRORS * _error(pulls, samples, common, POWERS[what]))
-            yield from _of_width(what, split, sqrt(float(np.nanmean(width**2))), allowed)
-            yield from _of_shift(what, split, float(np.nanmedian(shift)), common ** (POWERS[what] / 2))
+            yield Agreement(
+                what, split, float(np.nanmedian(shift)), sqrt(float(np.nanmean(width**2))),
+                _error(pulls, samples, common, POWERS[what]), pulls, common ** (POWERS[what] / 2))
 
 
 def _error(pulls: float, samples: float, common: float, power: int) -> float:

@@ -11,8 +11,10 @@ from calib_core.detector import DetectorType
 THRESHOLD = Axis("threshold", "Threshold", (
     "threshold 1-2", "threshold 2-3", "mean signal 1", "mean signal 2", "mean signal 3"), of_slot=True)
 
-OFFSET = Result("offset", "Offset", "ADU", "f4", "Mean dark signal", error="noise", count="samples")
-NOISE_MAP = Result("noise", "Noise", "ADU", "f4", "Standard deviation of the dark signal", count="samples")
+OFFSET = Result("offset", "Offset", "ADU", "f4", "Mean dark signal", error="noise", count="samples", verdict="shift",
+                noise="noise")
+NOISE_MAP = Result("noise", "Noise", "ADU", "f4", "Standard deviation of the dark signal", count="samples",
+                    verdict="ratio")
 BAD_PIXELS = Result("bad_pixels", "Bad pixels", "", "u4", "Why a pixel is not to be trusted", role="flags",
                      missing=float(BadPixels.NO_DARK_DATA))
 SAMPLES = Result("samples", "Samples", "frames", "u4", "Samples behind offset and noise", role="count", missing=0.0)
@@ -22,7 +24,7 @@ SIGNAL = Result("gain_signal", "Gain signal", "ADU", "f4", "Mean of the analogue
 SIGNAL_NOISE = Result("gain_signal_noise", "Gain signal noise", "ADU", "f4",
                        "Standard deviation of the gain signal", hidden=True)
 THRESHOLDS = Result("thresholds", "Thresholds", "ADU", "f4", "Gain signal that separates the gain stages",
-                     over=("threshold", "cell"))
+                     over=("threshold", "cell"), verdict="change", tested=THRESHOLD.labels[:2])
 NORMALITY = Result("normality", "Normality", "", "f4",
                     "Probability that normal samples look at least so little normal")
 OUTSIDE = Result("outside", "Outside the gate", "%", "f2", "Share of the samples that the gate leaves out")

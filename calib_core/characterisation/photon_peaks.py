@@ -188,7 +188,7 @@ class PhotonPeaks(Method):
             Result("flags_of_group", "Bad pixels of groups", "", "u4", "Flags of each pixel and group",
                    over=("group",), role="flags", missing=float(BadPixels.FF_NO_ENTRIES)),
             Result("slopes", "Slope", unit, "f4", "Signal of high gain for each energy; memory cells of a group have "
-                   "the same", over=("cell",)),
+                   "the same", over=("cell",), verdict="change"),
             Result("bad_pixels", "Bad pixels", "", "u4", "Flags of each gain stage, all those of high gain",
                    over=("gain", "cell"), role="flags", missing=float(BadPixels.FF_NO_ENTRIES)),
             Result("module_median", "Median of module", "ADU/keV", "f8", "Median of the gains of a group",

@@ -90,7 +90,8 @@ class PulseCapacitor(ScanMethod):
         """
         return (
             Result("lines", "PC", "", "f4", "Lines over the steps of the scan: slopes in ADU per step, "
-                   "intercepts at step 0, ratio of the slopes", over=("parameter", "cell"), quality="fits"),
+                   "intercepts at step 0, ratio of the slopes", over=("parameter", "cell"), quality="fits",
+                   verdict="change", tested=("slope HG", "slope MG", "threshold", "ratio")),
             Result("bad_pixels", "Bad pixels", "", "u4", "Flags of each gain stage", over=("gain", "cell"),
                    role="flags", missing=float(BadPixels.NO_DARK_DATA)),
             Result("fits", "PC", "", "f4", "Errors of the lines, regions and quality of the fits",

@@ -82,7 +82,7 @@ class RefinedDark(Dark):
         """
         # its samples are those before the last gate and before tracks were left out, which are not kept
         before = replace(NOISE_MAP, name="noise_raw", title="Noise before common mode", scale_of=NOISE_MAP.name,
-                         help="Standard deviation of the raw dark signal", count="")
+                         help="Standard deviation of the raw dark signal", count="", verdict="")
         # the mean of the common mode stays in the offset, so its samples spread as they did before
         offset, *others = super().results(kind)
         cosmics = (_COSMICS,) if self._takes_out else ()

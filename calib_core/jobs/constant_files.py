@@ -130,7 +130,7 @@ def constant_of(
         recorded=plan.condition, begin=_begin(plan), provenance=provenance, read=reader(output.result),
         read_count=reader(output.count) if output.count else None,
         packed_count=packed.setdefault((output.count, layout.calibration.dims, layout.lengths), {}),
-        split=layout.split, beside={name: _plain(results.values(name)) for name in output.beside},
+        split=layout.split, beside={name: _plain(_beside(plan, results, name)) for name in output.beside},
         goes_with=dict(_identities(plan, module, output)),
     )
 
@@ -151,7 +151,17 @@ def _plain(values: Array) -> Any:
 
 def _with_all_entries(plan: Plan, results: Results, result: Result, split: str, part: slice) -> Array:
     """Images over all axes of a result, a part of the one that is split; missing where a file's entry has none."""
-    found = results.stack(result.name, result.over, {}, split, part)
+    return _as_in_files(plan, result, results.stack(result.name, result.over, {}, split, part))
+
+
+def _beside(plan: Plan, results: Results, name: str) -> Array:
+    """A result without pixels over all entries that files have."""
+    result = next(one for one in plan.results if one.name == name)
+    return _as_in_files(plan, result, results.values(name))
+
+
+def _as_in_files(plan: Plan, result: Result, found: Array) -> Array:
+    """Values with all entries of the axes that files have, missing where nothing was made of one."""
     for place, axis in enumerate(result.over):
         have, wanted = plan.context.axes[axis].labels, _file_labels(plan, axis)
         if have != wanted:

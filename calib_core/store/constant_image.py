@@ -115,12 +115,12 @@ def _beside(constant: Constant) -> Condition:
 def conditions_as_json(condition: Condition) -> dict[str, Any]:
     """Operating condition as plain JSON under the database's names: value, unit, tolerance, origin.
 
-    What the database leaves out is left out; ``values`` are there where several hold.
+    What the database leaves out is left out; ``values`` are there where several hold, ``sure`` is where it is not.
     """
     return {
         p.database_name: {
             "value": found.value, "unit": p.unit, "tolerance": p.tolerance, "origin": found.origin,
-            **({"values": list(found.values)} if found.others else {}),
+            **({"values": list(found.values)} if found.others else {}), **({} if found.sure else {"sure": False}),
         }
         for p in condition.parameters
         if (found := condition.values.get(p.name)) is not None and set(found.values) != {p.left_out_at}

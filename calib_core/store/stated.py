@@ -86,4 +86,5 @@ def _values(kind: DetectorType, said: Mapping[str, Any]) -> Iterator[tuple[str, 
         if parameter.database_name in said:
             entry = said[parameter.database_name]
             yield parameter.name, Found(entry["value"], f"constant: {entry.get('origin', '')}",
+                                        bool(entry.get("sure", True)),
                                         others=tuple(entry.get("values", ())))

@@ -180,8 +180,13 @@ def _held(
 def _linked(results: tuple[Result, ...]) -> tuple[Result, ...]:
     """Results without references to others that the set does not have."""
     names = {one.name for one in results}
-    return tuple(replace(one, error=one.error if one.error in names else "",
+    return tuple(replace(_of_what_is_there(one, names), noise=one.noise if one.noise in names else "",
                          scale_of=one.scale_of if one.scale_of in names else "") for one in results)
+
+
+def _of_what_is_there(one: Result, names: set[str]) -> Result:
+    """A mean whose spread is not there does not name its samples either: it would pass for a spread itself."""
+    return one if not one.error or one.error in names else replace(one, error="", count="")
 
 
 def _notes(declared: Mapping[str, _Declared], guessed: set[str]) -> Iterator[str]:

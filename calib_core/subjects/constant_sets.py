@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,6 +68,15 @@ class ConstantSet:
     files: tuple[StoredConstant, ...]
     modules: Mapping[str, int]
     notes: tuple[str, ...] = ()
+
+    @property
+    def beside(self) -> dict[int | None, list[Mapping[str, Any]]]:
+        """What files have beside their images, by module: results without pixels by their names."""
+        found: dict[int | None, list[Mapping[str, Any]]] = {}
+        for one in self.files:
+            if isinstance(said := one.attributes.get("beside"), Mapping):
+                found.setdefault(self.modules[one.pdu], []).append(said)
+        return found
 
 
 @dataclass(frozen=True)

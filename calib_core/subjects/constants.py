@@ -53,6 +53,7 @@ class ConstantsSubject:
         self.files: tuple[Path, ...] = tuple(one.path for one in found.files)
         self._maker, untold = maker_of(found)
         self.remarks = remarks_of(found.files)
+        self._beside = found.beside
         said = dict.fromkeys(one.sentence for one in self.remarks)
         self._notes = tuple(filter(None, (*found.notes, *contents.notes, untold, *said)))
         self._trouble: tuple[str, ...] = ()
@@ -128,8 +129,15 @@ class ConstantsSubject:
         return None if found is None else found.copy()
 
     def values(self, result: str, module: int | None = None) -> Array | None:
-        """None: constants are images."""
-        return None
+        """What the files of a module have beside their images; see `Subject.values`.
+
+        Returns
+        -------
+        float64 array or None
+            NaN where there is no number; None where the files have nothing of the name.
+        """
+        found = next((one[result] for one in self._beside.get(module, ()) if result in one), None)
+        return None if found is None else np.array(found, np.float64)
 
     def explain(self, module: int, row: int, col: int, at: At, asked: Asked = PLAINLY) -> Explanation | None:
         """What results say of a pixel where their characterisation explains pixels so; see `Subject.explain`.
