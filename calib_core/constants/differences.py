@@ -215,7 +215,8 @@ class Flags:
         for row, bits in enumerate((a & ~b, b & ~a)):
             changed = bits[bits != 0]
             if changed.size:
-                self.by_flag[row] += (changed[:, None] >> np.arange(32, dtype=np.uint32) & 1).sum(axis=0, dtype=np.int64)
+                single = changed[:, None] >> np.arange(32, dtype=np.uint32) & 1
+                self.by_flag[row] += single.sum(axis=0, dtype=np.int64)
 
     @property
     def shares(self) -> tuple[float, float]:
