@@ -89,6 +89,11 @@ def _install(parser: Any) -> None:
     _who(parser)
 
 
+def _serve(parser: Any) -> None:
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="port (default: one that is free)")
+    parser.add_argument("--drafts", action="store_true", help="let drafts be seen too, to try them before they count")
+
+
 def _author(parser: Any) -> None:
     parser.add_argument("--author", default="", metavar="NAME", help="who (default: your login)")
 
@@ -107,5 +112,7 @@ _ACTIONS: dict[str, tuple[str, Callable[[Any], None]]] = {
     "withdraw": ("withdraw accepted versions", _decide),
     "undo": ("take back the last decision", _who),
     "install": ("note which unit is at a place of a detector", _install),
+    "serve": ("answer as the facility's database does, on this machine alone, until Ctrl-C; nothing is changed",
+              _serve),
     "check": ("find records and files that are damaged, changed, gone or of no record", _check),
 }

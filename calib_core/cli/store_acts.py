@@ -6,8 +6,9 @@ import argparse
 import getpass
 import json
 import re
+import sys
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,6 +20,7 @@ from calib_core.cli.store_words import (
     detail_lines,
     find_line,
     heading,
+    serve_lines,
 )
 from calib_core.errors import BadInput, BadParameter
 from calib_core.plain_text import shown
@@ -34,6 +36,7 @@ from calib_core.store.local.records import Place
 from calib_core.store.local.store import LocalStore, described
 from calib_core.store.manifests import files_of, is_set
 from calib_core.store.opening import usual_store
+from calib_core.store.serving.server import Server
 from calib_core.store.statuses import Status
 from calib_core.typed import is_number, parse_number, parse_path, parse_time
 
@@ -134,6 +137,18 @@ def check(namespace: Namespace) -> int:
         _print(namespace, {"versions": number, "temporary": list(map(str, rest)), "faults": [
             {"sentence": one.sentence, "done": one.done} for one in found]}, lines)
     return int(any(not one.done for one in found))
+
+
+def serve(namespace: Namespace) -> int:
+    """Answer other programs until the operator ends it."""
+    with closing(_opened(namespace)) as store, Server(store, namespace.port, namespace.drafts) as server:
+        seen = sorted(server.statuses)
+        _print(namespace, {"url": server.url, "folder": str(store.folder.absolute()), "statuses": seen},
+               serve_lines(server.url, store.folder.absolute(), seen))
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+    return 0
 
 
 def _faults(number: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from calib_core.store.base import Version, settings_in
@@ -69,6 +70,14 @@ def candidate_as_json(one: Candidate) -> dict[str, Any]:
             **({} if record is None else {
                 "calibration": record.calibration, "unit": record.pdu, "begin": record.begin.isoformat(),
                 "shape": list(record.shape), "dims": list(record.dims), "sha256": record.sha256})}
+
+
+def serve_lines(url: str, folder: Path, statuses: Sequence[str]) -> Iterator[str]:
+    """What a server of a store says, and how the facility's own library is told of it."""
+    yield f"{folder} answers at {url}/api/ on this machine, read-only; seen are versions that are " + (
+        f"{' or '.join(statuses)}. Ctrl-C ends it.")
+    yield "In Python:  from extra.calibration import setup_client, set_default_caldb_root"
+    yield f"            setup_client({url!r}, None, None, None); set_default_caldb_root({str(folder)!r})"
 
 
 def _time(time: datetime | None) -> str:

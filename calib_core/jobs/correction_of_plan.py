@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from calib_core.jobs.by_hand import by_hand_words
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.plan import Plan
+from calib_core.store.base import Version
 from calib_core.store.correction_record import Correction, RetrievedConstant, RetrievedModule
 
 
@@ -29,13 +30,21 @@ def correction_of(plan: Plan) -> Correction:
         module = plan.detector.module(number)
         used = {one.stored.calibration: one for kind in used_kinds(plan, number)
                 if isinstance(one := plan.before.constants[number].found.get(kind), FileConstant)}
-        modules[module.aggregator] = RetrievedModule(module.pdu, {
+        versions = {chosen.version.path: chosen.version for chosen in plan.before.constants[number].chosen.values()
+                    if chosen.version is not None}
+        modules[module.aggregator] = RetrievedModule(_unit_of(module.pdu, versions.values()), {
             name: RetrievedConstant(one.stored.path, f"/{one.stored.pdu}/{name}/0",
-                                    one.stored.begin or one.stored.created or _changed(one.stored.path))
+                                    one.stored.begin or one.stored.created or _changed(one.stored.path),
+                                    versions[one.stored.path].number if one.stored.path in versions else 0)
             for name, one in used.items()})
     title = f"{plan.detector_type.title} {plan.method.title}"
     return Correction(plan.detector.identifier, run.path, plan.spec.out_folder, run.run_number or 0, modules,
                       {**plan.method.values(), **_not_as_usual(plan)}, title)
+
+
+def _unit_of(pdu: str, versions: Iterable[Version]) -> str:
+    """Unit that a store knows a module's constants by; else as it is called."""
+    return next((one.pdu for one in versions if one.number), pdu)
 
 
 def used_kinds(plan: Plan, module: int) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ class RetrievedConstant:
     created : datetime
         Begin of its validity, with a time zone.
     ccv_id : int
-        Its number in the facility's database; 0 for one that is not from there.
+        Its number in the facility's database, or in the store that it was taken of; 0 for one of a folder or file.
     """
 
     path: Path

@@ -131,7 +131,7 @@ def _checked(store: LocalStore, stored: StoredConstant, digest: str, confirmed: 
             unit, named.calibration, kind.database_type, settings, begin, created, "",
             f"/{named.pdu}/{named.calibration}/0", digest, named.identity, named.path.stat().st_size,
             named.shape, named.dims, named.dtype, raw_data_words(named.attributes["raw_data"]), _job_of(provenance),
-            {name: provenance[name] for name in _KEPT if name in provenance})
+            {name: provenance[name] for name in _KEPT if name in provenance}, _report_of(stored))
     return Candidate(stored.path, "", record, place, None, missing, (*told, *_guessed(named)),
                      unit if place is not None and not confirmed and _stands_in(unit, place) else "")
 
@@ -213,6 +213,14 @@ def _check_member(stored: StoredConstant, digest: str) -> None:
         same = bool(member.path) and stored.path.absolute() == (found.folder / member.path).absolute()
         if same and member.sha256 not in ("", digest):
             raise BadInput(f"{stored.path} has another checksum than {found.path} has for it; it was changed since.")
+
+
+def _report_of(stored: StoredConstant) -> tuple[str, str] | None:
+    """What tells of all constants that were made together: the manifest of their set, once that is complete."""
+    found = set_of(stored)
+    if found is None or found.manifest.state != "complete":
+        return None
+    return str(found.path.absolute()), sha256_of(found.path)
 
 
 def _times(store: LocalStore, stored: StoredConstant) -> tuple[datetime, datetime]:

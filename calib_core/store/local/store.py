@@ -12,6 +12,7 @@ from calib_core.store.base import Query, Version
 from calib_core.store.constants import StoredConstant, read_constant
 from calib_core.store.local.index import Index
 from calib_core.store.local.lookup import Lookup
+from calib_core.store.local.numbers import Numbers
 from calib_core.store.local.records import Place, add_act, add_decision, add_place, as_time
 from calib_core.store.local.writing import Writing
 from calib_core.store.statuses import Status
@@ -51,7 +52,7 @@ class LocalStore:
     def __init__(self, folder: Path, create: bool = False, clock: Clock = now) -> None:
         self.folder, self.clock = folder, clock
         self.index = Index(folder, create)
-        self.lookup = Lookup(self.index, folder)
+        self.lookup, self.numbers = Lookup(self.index, folder), Numbers(self.index)
 
     @property
     def title(self) -> str:

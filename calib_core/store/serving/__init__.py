@@ -1,0 +1,1 @@
+"""A store that answers as the facility's database does, so that programs which ask that can ask it."""
