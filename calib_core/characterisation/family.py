@@ -88,7 +88,7 @@ class Family:
         Parameters
         ----------
         command : str
-            Such as ``DARK``, in any case.
+            Such as ``DARK``, or another name of it, in any case.
 
         Returns
         -------
@@ -101,7 +101,7 @@ class Family:
             This family has no such characterisation.
         """
         for method in self.methods:
-            if method.command == command.upper():
+            if command.upper() in (method.command, *method.aliases):
                 return method
         known = ", ".join(m.command for m in self.methods)
         raise BadParameter(f"{self.name} has no characterisation “{command}”; it has {known}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +27,29 @@ _ALL_HELP = ("file or folder of constants, or a store, for all that are not give
 
 
 @dataclass(frozen=True)
+class History:
+    """Which versions of constants an input takes that has all of them, not only the newest.
+
+    Attributes
+    ----------
+    calibrations : tuple of str
+        Names in the database, in any case; all unless given.
+    since, until : datetime, optional
+        Begins of validity.
+    newest : int
+        Of each unit, calibration, condition and shape; 0 takes all.
+    map_within : timedelta, optional
+        How far in time the bad-pixel map of a constant may be; None takes none.
+    """
+
+    calibrations: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    newest: int = 0
+    map_within: timedelta | None = None
+
+
+@dataclass(frozen=True)
 class Input:
     """Something that a method reads.
 
@@ -46,6 +69,8 @@ class Input:
         Constants that are read of a file or folder, and without which it is of no use.
     also : tuple of ConstantKind
         Constants that are read where they are there.
+    history : History, optional
+        That all versions are taken of what is there, of whatever kind.
     help : str
         For the command line and the form.
     """
@@ -57,6 +82,7 @@ class Input:
     optional: bool = False
     kinds: tuple[ConstantKind, ...] = ()
     also: tuple[ConstantKind, ...] = ()
+    history: History | None = None
     help: str = ""
 
     @property

@@ -26,11 +26,13 @@ from calib_core.params import Knobs
 class Method(Explains, Knobs):
     """A characterisation; its fields are its parameters.
 
-    Subclasses set ``command`` (command line), ``title`` (screen), ``use_when`` and ``caution`` (help), and those that
-    read constants alone ``verb``: what a button says that does it with constants that are there.
+    Subclasses set ``command`` (command line), ``title`` (screen), ``use_when`` and ``caution`` (help), and those
+    that read constants alone ``verb``: what a button says that does it with constants that are there. ``aliases`` are
+    other names under which people know the command.
     """
 
     command: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
     title: ClassVar[str]
     verb: ClassVar[str] = ""
     use_when: ClassVar[str] = ""

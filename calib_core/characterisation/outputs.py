@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from calib_core.axes import Array
+from calib_core.characterisation.unit import Context
 from calib_core.constants.constant import ConstantKind
+from calib_core.constants.statistics import VersionStatistics
 from calib_core.correction.of_frames import OfFrames
 from calib_core.correction.step import Step
 from calib_core.detector.corrected_layout import CorrectedLayout
@@ -54,6 +57,22 @@ class TableOutput:
     def results(self) -> tuple[str, ...]:
         """Names of the results that it is made of."""
         return (self.result,)
+
+
+@dataclass(frozen=True)
+class StatisticsOutput:
+    """Statistics of versions of constants: one file for the whole job, and its lines and changes as tables.
+
+    Attributes
+    ----------
+    results : tuple of str
+        Names of the results that it is made of.
+    versions : callable
+        Numbers of a module's versions: takes the context, the module, and what gives a result by its name.
+    """
+
+    results: tuple[str, ...]
+    versions: Callable[[Context, int, Callable[[str], Array]], tuple[VersionStatistics, ...]]
 
 
 @dataclass(frozen=True)
@@ -167,4 +186,4 @@ class CorrectedOutput:
         return cls(tuple(images), tuple(found), tuple(of_frames))
 
 
-Output = ConstantOutput | TableOutput | CorrectedOutput
+Output = ConstantOutput | TableOutput | StatisticsOutput | CorrectedOutput

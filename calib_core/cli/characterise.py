@@ -44,6 +44,7 @@ def with_known_words(words: list[str]) -> list[str]:
     start = [word.upper() for word in itertools.takewhile(lambda word: not word.startswith("-"), words[:2])]
     if len(start) < 2:
         return [*start, *words[len(start):]]
+    start[1] = next((one.command for one in named(start[0]).methods if start[1] in one.aliases), start[1])
     found, ignored = with_known_names(words[2:], original_names(*start))
     for sentence in ignored:
         print(f"calibwb {' '.join(start)}: {sentence}", file=sys.stderr)
@@ -90,11 +91,17 @@ def _add_input(parser: argparse.ArgumentParser, family: Family, method: Method) 
     for one in inputs:
         _add_one(group, one, alone=sum(other.many for other in inputs) == 1)
     group.add_argument("--out-folder", type=parse_path, required=True, metavar="FOLDER", help="where results go")
-    if family.types:
-        group.add_argument("--karabo-id", default="", metavar="DETECTOR", help="detector, where a run has several")
+    if of_a_detector(family, method):
+        group.add_argument("--karabo-id", default="", metavar="DETECTOR", help="detector, where there are several")
         group.add_argument("--modules", default="", metavar="RANGE", help="modules, such as 0-3,7 (default: all)")
+    if family.types:
         group.add_argument("--pdu", action="append", default=[], metavar="N=NAME",
                            help="physical detector unit of module N; may be given several times")
+
+
+def of_a_detector(family: Family, method: Method) -> bool:
+    """Whether a characterisation works on a detector's modules: one of its family's, or of the constants given."""
+    return bool(family.types) or any(one.history is not None for one in method.inputs(None))
 
 
 def _add_presets(parser: argparse.ArgumentParser, family: Family, method: Method) -> None:

@@ -16,6 +16,7 @@ from calib_core.errors import BadInput, BadParameter, and_others
 from calib_core.jobs.agreed import agreed, cells_of_all
 from calib_core.jobs.constant_blocks import ConstantBlocks, Entries, OfAxis, OfCells, OfGroups
 from calib_core.jobs.file_constant import FileConstant, turned
+from calib_core.jobs.histories import HistoryBlocks, histories_of, modules_of, of_one_detector
 from calib_core.jobs.said import groups_of, of_sets
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
@@ -44,7 +45,7 @@ class GivenConstants:
         Memory cells that are made something of.
     arranged : mapping
         Inputs that were given, by their names.
-    blocks : dict
+    blocks : mapping
         Constants by module and name of the input.
     condition : Condition
         In which all of them agree.
@@ -61,7 +62,7 @@ class GivenConstants:
     modules: tuple[int | None, ...] = (None,)
     cells: tuple[int, ...] = ()
     arranged: Mapping[str, Arranged] = field(default_factory=dict)
-    blocks: dict[tuple[int, str], ConstantBlocks] = field(default_factory=dict)
+    blocks: Mapping[tuple[int, str], ConstantBlocks | HistoryBlocks] = field(default_factory=dict)
     condition: Condition = field(default_factory=lambda: Condition(()))
     left_out: dict[int, str] = field(default_factory=dict)
     lines: tuple[str, ...] = ()
@@ -86,6 +87,8 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
     """
     arranged = {one.name: Arranged(one.name, one, None, path=path) for one in _inputs(family, method)
                 for path in path_of(spec, one, not one.optional)}
+    if with_history := [one for one in arranged.values() if one.input.history is not None]:
+        return _with_history(spec, with_history[0])
     found = {key: _found(spec, family, one) for key, one in arranged.items()}
     arranged = {key: one for key, one in arranged.items() if found[key]}
     every = [one for constants in found.values() for one in constants]
@@ -112,6 +115,23 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
         kind, Detector(identifier, kind, tuple(wanted)), modules, cells, arranged, blocks, condition, left_out,
         tuple(taken), (*missing, *unread, *left, *lacking, *differences, *of_cells, *of_sets(stored.values()),
                        *turned(as_whole)))
+
+
+def _with_history(spec: JobSpec, arranged: Arranged) -> GivenConstants:
+    """All versions of the constants of one detector; in which condition each is decides with which it is compared."""
+    history = arranged.input.history
+    assert history is not None
+    store = open_store(arranged.path)
+    every, kind, identifier = of_one_detector(list(map(store.read, store.find(Query(take="all")))), spec.detector)
+    numbers = modules_of(every, kind)
+    modules = {number: Module(number, "", "", pdu) for pdu, number in numbers.items()}
+    wanted, missing = _asked(spec, [modules[number] for number in sorted(modules)])
+    asked = {module.number for module in wanted}
+    found = histories_of(every, {pdu: number for pdu, number in numbers.items() if number in asked}, kind, history)
+    blocks = {(number, arranged.key): one for number, one in found.blocks.items()}
+    line = f"{arranged.input.label}: {len(every)} constants of {arranged.path}."
+    return GivenConstants(kind, Detector(identifier, kind, tuple(wanted)), tuple(found.blocks), (),
+                          {arranged.key: arranged}, blocks, lines=(line,), notes=(*missing, *found.notes))
 
 
 def _inputs(family: Family, method: Method) -> list[Input]:

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from calib_core.axes import Array, Axis, Result
-from calib_core.characterisation.outputs import TableOutput
+from calib_core.characterisation.outputs import StatisticsOutput, TableOutput
 from calib_core.constants.constant import Constant
 from calib_core.detector import Module
 from calib_core.errors import BadParameter
@@ -20,6 +20,7 @@ from calib_core.jobs.corrected_files import corrected_bytes
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.provenance import provenance
 from calib_core.jobs.results import Results
+from calib_core.jobs.statistics_files import write_statistics_files
 from calib_core.remarks import Remark
 from calib_core.store.table import Cell, Column, write_csv
 
@@ -83,9 +84,11 @@ def write_module(
 
 
 def write_tables(plan: Plan, results: Mapping[int | None, Results]) -> list[Written]:
-    """Write the tables of a job, those of all modules in one."""
+    """Write the tables and statistics of a job, those of all modules in one."""
     wanted = [one.result for one in plan.outputs if isinstance(one, TableOutput)]
-    return [_write_table(plan, results, next(r for r in plan.results if r.name == name)) for name in wanted]
+    tables = [_write_table(plan, results, next(r for r in plan.results if r.name == name)) for name in wanted]
+    return [*tables, *(file for one in plan.outputs if isinstance(one, StatisticsOutput)
+                       for file in write_statistics_files(plan, one, results))]
 
 
 def _write_table(plan: Plan, results: Mapping[int | None, Results], result: Result) -> Written:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 
@@ -11,6 +11,7 @@ from calib_core.characterisation.unit import Chunk, Context, Unit
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.jobs.constant_blocks import ConstantBlocks
+from calib_core.jobs.histories import HistoryBlocks
 from calib_core.jobs.room import cells_of, chunk_of
 
 
@@ -24,7 +25,7 @@ class Source:
         Frames by (module, key of the arranged input).
     runs : dict
         Open runs by key.
-    constants : dict
+    constants : mapping
         Constants by (module, key).
     chunk_bytes : int
         Length of a chunk of frames, at most.
@@ -34,7 +35,7 @@ class Source:
 
     frames: dict[tuple[int, str], ModuleFrames]
     runs: dict[str, Run]
-    constants: dict[tuple[int, str], ConstantBlocks]
+    constants: Mapping[tuple[int, str], ConstantBlocks | HistoryBlocks]
     chunk_bytes: int
     context: Context = field(default_factory=Context)
 

@@ -1,0 +1,117 @@
+"""What a version of a constant is of, as its file tells it: unit, operating condition, shape and time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from calib_core.axes import Array, Label
+from calib_core.constants.history import Comparable
+from calib_core.constants.statistics import About
+from calib_core.errors import BadInput
+from calib_core.store.constants import StoredConstant
+from calib_core.store.images import PIXELS
+from calib_core.store.stated import understood
+
+#: Begin of the names of all constants that are flags.
+FLAGS = "BadPixels"
+#: Axes that are gone through as memory cells are.
+_CELLS = ("cell", "group")
+
+
+def is_flags(stored: StoredConstant) -> bool:
+    """Whether a constant is a bad-pixel map.
+
+    Parameters
+    ----------
+    stored : StoredConstant
+    """
+    return stored.calibration.startswith(FLAGS)
+
+
+def is_stack(stored: StoredConstant) -> bool:
+    """Whether a constant has images over memory cells and one axis more, at most.
+
+    Parameters
+    ----------
+    stored : StoredConstant
+        With names of its axes.
+    """
+    others = set(stored.dims) - set(PIXELS)
+    return "fast_scan" in stored.dims and len(others - set(_CELLS)) <= 1 and len(others & set(_CELLS)) <= 1
+
+
+def about_of(stored: StoredConstant) -> About:
+    """What a version is of.
+
+    Parameters
+    ----------
+    stored : StoredConstant
+        With names of its axes, a stack of images.
+
+    Raises
+    ------
+    BadInput
+        It does not tell when it begins to be valid, or what it says cannot be understood.
+    """
+    begin = stored.begin or stored.created
+    if begin is None:
+        raise BadInput(f"{stored.path} does not tell when it begins to be valid, so that it has no place in time.")
+    axis = _entry_axis(stored)
+    number = dict(zip(stored.dims, stored.shape, strict=True)).get(axis, 1)
+    with understood(stored):
+        said: Mapping[str, Any] = stored.attributes.get("conditions", {})
+        condition = tuple(sorted((name, entry["value"]) for name, entry in said.items()))
+        labels: tuple[Label, ...] = tuple(stored.attributes.get("axes", {}).get(axis, range(number)))
+        module, unit = int(stored.attributes.get("module", 0)), str(stored.attributes.get("unit", ""))
+    shape = tuple(sorted(zip(stored.dims, stored.shape, strict=True)))
+    return About(Comparable(stored.pdu, stored.calibration, condition, shape), module, begin, axis, labels, unit,
+                 str(stored.path))
+
+
+def _entry_axis(stored: StoredConstant) -> str:
+    """Name of the axis beside memory cells and pixels; gain stages where there is none."""
+    return next((dim for dim in stored.dims if dim not in (*PIXELS, *_CELLS)), "gain")
+
+
+def _cell_axis(stored: StoredConstant) -> str:
+    return next((dim for dim in stored.dims if dim in _CELLS), _CELLS[0])
+
+
+def shape_of(stored: StoredConstant) -> tuple[int, int, int, int]:
+    """Lengths (entries, cells, slow_scan, fast_scan) of a stack of images.
+
+    Parameters
+    ----------
+    stored : StoredConstant
+        With names of its axes.
+    """
+    length = dict(zip(stored.dims, stored.shape, strict=True))
+    entries, cells, slow, fast = (length.get(dim, 1) for dim in (_entry_axis(stored), _cell_axis(stored), *PIXELS))
+    return entries, cells, slow, fast
+
+
+def values_of(stored: StoredConstant) -> Array:
+    """All values (entries, cells, slow_scan, fast_scan): uint32 of flags, else floating point.
+
+    Parameters
+    ----------
+    stored : StoredConstant
+        With names of its axes.
+
+    Returns
+    -------
+    array
+        In the order of the file in memory.
+
+    Raises
+    ------
+    BadInput
+        The file is gone or damaged.
+    """
+    values = stored.entries(slice(None), (_entry_axis(stored), _cell_axis(stored), *PIXELS))
+    if is_flags(stored):
+        return values.astype(np.uint32, copy=False)
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
