@@ -82,6 +82,15 @@ class Family:
         strange = others - {name for one in known for name in kind.condition_of(one)}
         return tuple(one for one in kind.condition if one.name not in strange)
 
+    def of_modules(self, method: Method) -> bool:
+        """Whether a characterisation works on a detector's modules: of its types, or of constants that it is given.
+
+        Parameters
+        ----------
+        method : Method
+        """
+        return bool(self.types) or any(one.history is not None for one in method.inputs(None))
+
     def method(self, command: str) -> Method:
         """Characterisation by its command name.
 

@@ -91,17 +91,12 @@ def _add_input(parser: argparse.ArgumentParser, family: Family, method: Method) 
     for one in inputs:
         _add_one(group, one, alone=sum(other.many for other in inputs) == 1)
     group.add_argument("--out-folder", type=parse_path, required=True, metavar="FOLDER", help="where results go")
-    if of_a_detector(family, method):
+    if family.of_modules(method):
         group.add_argument("--karabo-id", default="", metavar="DETECTOR", help="detector, where there are several")
         group.add_argument("--modules", default="", metavar="RANGE", help="modules, such as 0-3,7 (default: all)")
     if family.types:
         group.add_argument("--pdu", action="append", default=[], metavar="N=NAME",
                            help="physical detector unit of module N; may be given several times")
-
-
-def of_a_detector(family: Family, method: Method) -> bool:
-    """Whether a characterisation works on a detector's modules: one of its family's, or of the constants given."""
-    return bool(family.types) or any(one.history is not None for one in method.inputs(None))
 
 
 def _add_presets(parser: argparse.ArgumentParser, family: Family, method: Method) -> None:

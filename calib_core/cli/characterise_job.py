@@ -11,7 +11,7 @@ from typing import Any
 from calib_core.characterisation.family import Family
 from calib_core.characterisation.inputs import NEUTRAL, Input
 from calib_core.characterisation.method import Method
-from calib_core.cli.characterise import ALL, destination, of_a_detector
+from calib_core.cli.characterise import ALL, destination
 from calib_core.cli.follow import follow
 from calib_core.cli.knob_flags import changes_from
 from calib_core.cli.telling import telling_of
@@ -69,7 +69,7 @@ def _spec(namespace: Namespace, family: Family, method: Method) -> JobSpec:
         again=namespace.again, drafts=namespace.drafts, all_or_nothing=namespace.all_or_nothing,
         begin=parse_time(namespace.begin, "begin") if namespace.begin else None,
         keep_order=getattr(namespace, "keep_order", False),
-        **(_of_detector(namespace) if of_a_detector(family, method) else {}),
+        **(_of_detector(namespace) if family.of_modules(method) else {}),
     )
 
 

@@ -180,7 +180,7 @@ def _method(family: Family, method: Method) -> list[str]:
     rules = () if family.kind is None else method.rules(family.kind)
     if rules:
         parts += ["### Bad pixels", "A pixel is flagged where it does not keep one of these.", _rules(rules)]
-    checks = [check.text for check in method.checks(family.kind)] if family.kind is not None else []
+    checks = [check.text for check in method.checks(family.kind)] if family.of_modules(method) else []
     if checks:
         parts += ["### Checks", "What is remarkable of a module is told in one list, with its numbers: in the log, "
                   "in the closing lines, in the notes of the maps, and in the provenance of the constants. None of "

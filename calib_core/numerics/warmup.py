@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib_core.numerics import (
+    changes,
     checksums,
     closure,
     common_mode,
@@ -16,7 +17,9 @@ from calib_core.numerics import (
     dark_means,
     dark_planes,
     first_samples,
+    flag_counts,
     frame_sums,
+    group_statistics,
     histograms,
     limits,
     lut,
@@ -109,10 +112,22 @@ def _calls() -> list[Callable[[], object]]:
         lambda: median.count(values, near - near),
         lambda: median.refine(values, near - near),
         lambda: checksums.fletcher32(np.ones(3, np.uint8)),
+        *_of_statistics(),
         *_of_scans(np.arange(8, dtype=np.int32), np.ones((1, 8), np.uint16), np.zeros((1, 8), np.uint8)),
         *_of_light(np.ones((1, 8), np.uint32), np.arange(9.0)),
         *_of_histograms(image, use),
         *_of_corrections(block, gain, slot),
+    ]
+
+
+def _of_statistics() -> list[Callable[[], object]]:
+    """Statistics of constants as files have them, and a line over time."""
+    flags, cut = np.zeros((1, 1, 2, 2), np.uint32), group_statistics.Cut((2, 2), 1)
+    line, rule = np.ones(4), changes.Rule(3, 3, 3, 3.0, 1.57, 0.1, 0.9, 6.0, 7.0, 3.0)
+    return [
+        lambda: group_statistics.numbers_of(np.ones((1, 1, 2, 2)), flags, cut),
+        lambda: flag_counts.flagged(flags, cut),
+        lambda: changes.scores(line, changes.reference_of(line, 0 * line, rule), rule),
     ]
 
 

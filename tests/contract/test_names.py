@@ -17,7 +17,8 @@ from calib_core.params import Knobs, Part
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME_OF_NAMES = ROOT / "calib_core" / "detectors"
-NAMES = sorted({kind.name for kind in detector_types()} | {family.name for family in families()})
+#: Families without types are of no detector, and their names are plain words.
+NAMES = sorted({kind.name for kind in detector_types()} | {family.name for family in families() if family.types})
 MENTIONED = re.compile(rf"(?<![a-z])({'|'.join(map(re.escape, NAMES))})", re.IGNORECASE)
 
 

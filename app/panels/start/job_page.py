@@ -274,7 +274,7 @@ class JobPage(QWidget):
         button.setObjectName("choose_out_folder")
         button.clicked.connect(self.browse)
         row = 0
-        modules = (self.modules,) if self.survey.family.types else ()
+        modules = (self.modules,) if self.survey.family.of_modules(self.survey.method) else ()
         by_hand = (self.by_hand,) if takes_by_hand(self.survey) else ()
         for line in (*self.constants.values(), *by_hand, *modules, self.folder):
             row = line.add_to(grid, row)
