@@ -33,6 +33,11 @@ class Given:
     store: ConstantStore | None = None
     versions: Sequence[Version] = ()
 
+    def close(self) -> None:
+        """Let go of the store."""
+        if self.store is not None:
+            self.store.close()
+
 
 @dataclass(frozen=True)
 class OfRun:

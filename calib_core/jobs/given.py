@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -174,8 +175,12 @@ def path_of(spec: JobSpec, one: Input, needed: bool) -> Sequence[str]:
 
 def _found(spec: JobSpec, family: Family, one: Arranged) -> list[StoredConstant]:
     """Constants of an input's kinds in its file, folder or store, the oldest first."""
-    path, store = Path(one.path), open_store(one.path)
-    kinds = {kind.name for kind in (*one.input.kinds, *one.input.also)}
+    with closing(open_store(one.path)) as store:
+        return _found_in(store, spec, family, one)
+
+
+def _found_in(store: ConstantStore, spec: JobSpec, family: Family, one: Arranged) -> list[StoredConstant]:
+    path, kinds = Path(one.path), {kind.name for kind in (*one.input.kinds, *one.input.also)}
     stored = _stored(store, tuple(sorted(_names(family, kinds))), spec.detector)
     fitting = [constant for constant in stored if _kind_of(constant) in kinds]
     if not any(_kind_of(constant) in {kind.name for kind in one.input.kinds} for constant in fitting):

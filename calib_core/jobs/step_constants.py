@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -79,7 +80,10 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
         one.name for one in inputs if all((number, one.kinds[0].name) in by_hand for number in modules)}))
     choice = Chooser(detector, run, method.takes_other_conditions, len(modules) == 1, by_hand, may_lack(steps),
                      closest=method.takes_closest)
-    constants = {number: choice.of_module(inputs, given, number) for number in modules}
+    with ExitStack() as stack:
+        for one in given.values():
+            stack.callback(one.close)
+        constants = {number: choice.of_module(inputs, given, number) for number in modules}
     there = {number: one.found for number, one in constants.items()}
     lacking = tuple(level_out(steps, there, choice.refusals))
     bound = {number: Pipeline(steps).bind(found, detector.type.module(number))
@@ -155,7 +159,12 @@ def _units(store: ConstantStore, detector: Detector, modules: Sequence[int], run
 def _asked(spec: JobSpec, name: str, units: tuple[str, ...], run: OfRun) -> Query:
     """What may go with a run: of each operating condition those next to it in time."""
     return Query((name,), units, at=run.start, take="around" if run.start else "all",
-                 statuses=ACCEPTED | {Status.DRAFT} if spec.drafts else ACCEPTED)
+                 statuses=statuses_of(spec))
+
+
+def statuses_of(spec: JobSpec) -> frozenset[Status]:
+    """What versions of a store may be that a job takes."""
+    return ACCEPTED | {Status.DRAFT} if spec.drafts else ACCEPTED
 
 
 def _versions(store: ConstantStore, asked: Query) -> tuple[Version, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,13 @@ from calib_core.jobs.choice_words import age
 from calib_core.jobs.differences import difference
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.spec import JobSpec
-from calib_core.store.constants import StoredConstant, folder_of_type, read_constant
+from calib_core.jobs.step_constants import statuses_of
+from calib_core.store.base import Query
+from calib_core.store.base import Version as StoreVersion
+from calib_core.store.constants import folder_of_type, read_constant
+from calib_core.store.local.index import is_index
+from calib_core.store.local.store import LocalStore
+from calib_core.store.stated import Stated
 
 #: Roots of the facility's constants, online and offline: European-XFEL/EXtra, ``calibration/calcat.py``.
 STORES = (Path("/common/cal/caldb_store"), Path("/gpfs/exfel/d/cal/caldb_store"))
@@ -67,18 +74,28 @@ def versions_of(plan: Plan, module: int, kind: str, folders: Sequence[Path] = ()
     """
     assert plan.detector is not None
     places = dict.fromkeys(path.absolute() for path in (*_given(plan.spec), *folders, *STORES))
-    stored: list[StoredConstant] = []
+    stored: list[Stated] = []
     unread: list[str] = []
     name = plan.detector.type.calibrations[kind].name
+    pdu, run = plan.detector.module(module).pdu, plan.before.run
     for path in dict.fromkeys(path for place in places for path in _files(place, plan.detector, module)):
         try:
-            stored.append(read_constant(path))
+            one = read_constant(path)
+            stored += [one] if (one.calibration, one.pdu) == (name, pdu) else []
         except BadInput as error:
             unread.append(str(error))
-    pdu, run = plan.detector.module(module).pdu, plan.before.run
-    mine = sorted((one for one in stored if (one.calibration, one.pdu) == (name, pdu)),
-                  key=lambda one: (run.apart(one), str(one.path)))
+    stored += [one for place in places if is_index(place) for one in _of_store(place, name, plan, module)]
+    mine = sorted(stored, key=lambda one: (run.apart(one), str(one.path)))
     return Versions(module, kind, tuple(_version(one, plan.detector, run) for one in mine), tuple(unread))
+
+
+def _of_store(folder: Path, name: str, plan: Plan, module: int) -> tuple[StoreVersion, ...]:
+    """Versions of the unit that was there when the run was recorded, of those that a job may take."""
+    assert plan.detector is not None
+    one, start = plan.detector.module(module), plan.before.run.start
+    with closing(LocalStore(folder)) as store:
+        unit = store.unit_of(plan.detector.identifier, one.aggregator, start) or one.pdu
+        return store.find(Query((name,), (unit,), take="all", statuses=statuses_of(plan.spec)))
 
 
 def _given(spec: JobSpec) -> Iterator[Path]:
@@ -89,12 +106,12 @@ def _given(spec: JobSpec) -> Iterator[Path]:
 
 
 def _files(place: Path, detector: Detector, module: int) -> list[Path]:
-    """Files of a module's unit below a root of constants; the file itself where it is one."""
-    if place.is_file():
-        return [place]
+    """Files of a module's unit below a root of constants; the file itself where it is one; none of a store."""
+    if place.is_file() or is_index(place):
+        return [place] if place.is_file() else []
     folder = place / folder_of_type(detector.type.database_type) / detector.module(module).pdu.lower()
     return sorted(folder.glob("cal.*.h5"))
 
 
-def _version(one: StoredConstant, detector: Detector, run: OfRun) -> Version:
+def _version(one: Stated, detector: Detector, run: OfRun) -> Version:
     return Version(one.path, age(one, run), difference(one, detector.type, run.condition))

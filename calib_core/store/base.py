@@ -1,7 +1,7 @@
 """Stores of constants: what all of them answer, wherever the constants are and whoever keeps them.
 
 A store finds versions by what is asked, and reads those that are wanted. A folder of files is one, our own store with
-its index is another, and so is the facility's database. Those that take constants have the face of a keeper too.
+its index is another, and so is the facility's database.
 """
 
 from __future__ import annotations
@@ -178,51 +178,8 @@ class ConstantStore(Protocol):
             Empty where the store does not know.
         """
 
-
-class Keeper(ConstantStore, Protocol):
-    """A store that takes constants and decisions on them; nothing that it has taken is ever changed or deleted."""
-
-    def decide(self, numbers: Sequence[int], status: Status, author: str, comment: str) -> tuple[Version, ...]:
-        """Accept, reject or withdraw versions, all of them or none.
-
-        Parameters
-        ----------
-        numbers : sequence of int
-        status : Status
-        author, comment : str
-            Who, and why.
-
-        Returns
-        -------
-        tuple of Version
-            Those whose status has changed, also those that others have superseded.
-
-        Raises
-        ------
-        BadParameter
-            One of them is not there, or cannot become that.
-        """
-
-    def undo(self, author: str, comment: str) -> tuple[Version, ...]:
-        """Take back the last decision, by another one.
-
-        Parameters
-        ----------
-        author, comment : str
-
-        Raises
-        ------
-        BadParameter
-            There is none, or it was taken back already.
-        """
-
-    def history(self, number: int) -> tuple[Version, ...]:
-        """A version after each decision on it, the oldest first: status, author, comment, and when (``injected``).
-
-        Parameters
-        ----------
-        number : int
-        """
+    def close(self) -> None:
+        """Let go of what it holds open; it opens that again when it is asked."""
 
 
 def settings_in(conditions: Mapping[str, Any]) -> dict[str, Setting]:
@@ -260,17 +217,17 @@ def answering(versions: Iterable[Version], query: Query, now: datetime) -> tuple
     return tuple(one for _, group in sorted(groups.items()) for one in taken(group, query, query.at or now))
 
 
-def taken(group: Iterable[Version], query: Query, at: datetime) -> list[Version]:
+def taken(group: Sequence[Version], query: Query, at: datetime) -> list[Version]:
     """Those that a query takes of the versions of one kind and unit.
 
     Parameters
     ----------
-    group : iterable of Version
+    group : sequence of Version
     query : Query
     at : datetime
         Aware.
     """
-    ordered = sorted(group, key=in_time)
+    ordered = sorted(group, key=in_time) if len(group) > 1 else list(group)
     if query.take == "all":
         return ordered
     if query.take == "around":

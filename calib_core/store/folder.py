@@ -64,6 +64,9 @@ class Folder:
         """
         return self._by_path[version.path]
 
+    def close(self) -> None:
+        """Nothing: files are open only while they are read."""
+
     def unit_of(self, detector: str, aggregator: str, at: datetime | None) -> str:
         """Nothing: files do not tell where their units are.
 

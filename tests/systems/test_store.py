@@ -11,6 +11,9 @@ import pytest
 from extra_data import RunDirectory
 
 from calib_core.cli.main import main
+from calib_core.jobs.plan import make_plan
+from calib_core.jobs.survey import survey
+from calib_core.jobs.versions import versions_of
 from calib_core.simulate import default_settings, simulate
 
 from .command import Capture, Result
@@ -169,3 +172,34 @@ def test_a_file_that_was_put_in_place_of_another_is_not_taken(
     assert done.errors == [f"{offset} is another file than the one that was injected as version 3: its checksum "
                            "(SHA-256) differs; calibwb store check tells more."]
     assert said(capsys, "check", status=1).splitlines()[-1] == f"{store}: 3 versions, 1 fault"
+
+
+def test_versions_of_a_store_are_offered_in_place_of_the_one_that_is_taken(
+    runs: list[Path], darks: Path, store: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    said(capsys, "inject", str(darks), "--confirm-units")
+    said(capsys, "accept", "1-3")
+    spec = survey([runs[0]], family="JUNGFRAU", method="CORRECT").spec(
+        tmp_path / "out", inputs={"run": (str(runs[0]),), "constants": ("store",)},
+        conditions={"sensor_temperature": 291.0})
+    assert spec.inputs["constants"] == (str(store),)
+    plan = make_plan(spec)
+    [offered] = versions_of(plan, 1, "Offset").found
+    assert (str(offered.path), offered.age, offered.differs) == (
+        as_json(capsys, "show", "3")[0]["file"], "at the begin of the run", "")
+    [chosen] = [one for name, _, one in plan.before.constants[1].files() if name == "Offset"]
+    assert (chosen.version.number, chosen.version.status) == (3, "accepted")
+    said(capsys, "withdraw", "3")
+    assert versions_of(plan, 1, "Offset").found == ()
+    plan.close()
+
+
+def test_what_was_taken_is_in_the_provenance(
+    runs: list[Path], darks: Path, store: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    said(capsys, "inject", str(darks), "--confirm-units")
+    said(capsys, "accept", "1-3", "--author", "ben")
+    done = corrected(runs, tmp_path / "out", "store", capsys)
+    assert done.status == 0
+    [record] = (tmp_path / "out").rglob("calibration_metadata_*.yml")
+    assert as_json(capsys, "show", "3")[0]["file"] in record.read_text("utf-8")

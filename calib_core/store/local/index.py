@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from calib_core.errors import BadInput, OutputFailed
-from calib_core.store.local.making import INDEX, PATIENCE, keep_log, make, sentence_of
+from calib_core.store.local.making import INDEX, PATIENCE, make, sentence_of
 from calib_core.store.local.schema import APPLICATION, FORMAT
 from calib_core.store.local.writing import Writing
 
@@ -26,8 +26,7 @@ def is_index(folder: Path) -> bool:
     ----------
     folder : Path
     """
-    path = folder / INDEX
-    return path.is_file() and path.stat().st_size > 0
+    return (folder / INDEX).is_file()
 
 
 class Index:
@@ -144,10 +143,7 @@ class Index:
         with self._told():
             if self.read_only:
                 return self._for_reading()
-            made = self._connected("mode=rw")
-            if made.execute("PRAGMA journal_mode").fetchone()[0] != "wal":  # its maker was killed at the last step
-                keep_log(made)
-            return made
+            return self._connected("mode=rw")
 
     def _for_reading(self) -> sqlite3.Connection:
         """A connection to an index that cannot be written; what is still in its log must be readable too."""

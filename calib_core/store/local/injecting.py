@@ -120,16 +120,23 @@ def _placed(store: LocalStore, one: Candidate) -> Record:
     folder = folder_of_type(record.detector_type) / record.pdu.lower()
     for name in _names(one.path, record):
         path = store.folder / folder / name
-        if path.exists():
-            if sha256_of(path) == record.sha256:
-                return replace(record, path=str(folder / name))
-            continue
-        data = _bytes_of(one.path)
-        if hashlib.sha256(data).hexdigest() != record.sha256:
-            raise BadInput(f"{one.path} was changed since it was looked at; do it again.")
-        write_atomically(path, data)
-        return replace(record, path=str(folder / name))
+        if not path.exists():
+            _copy(one.path, path, record)
+        if sha256_of(path) == record.sha256:  # else another file has this name
+            return replace(record, path=str(folder / name))
     raise AssertionError("names never end")
+
+
+def _copy(path: Path, target: Path, record: Record) -> None:
+    """Bring a file to its place, unless another program has been faster."""
+    data = _bytes_of(path)
+    if hashlib.sha256(data).hexdigest() != record.sha256:
+        raise BadInput(f"{path} was changed since it was looked at; do it again.")
+    try:
+        write_atomically(target, data)
+    except OutputFailed:
+        if not target.exists():
+            raise
 
 
 def _names(path: Path, record: Record) -> Iterator[str]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from calib_core.errors import BadInput, OutputFailed
-from calib_core.store.files import explained
+from calib_core.store.files import TEMPORARY_PREFIX, appear, explained
 from calib_core.store.local.schema import statements
 
 #: Names in the store's folder.
@@ -33,45 +32,27 @@ def make(folder: Path) -> None:
         It cannot be made.
     """
     path = folder / INDEX
-    if path.is_file() and path.stat().st_size:
+    if path.is_file():
         return
     with explained(folder, 0):
         folder.mkdir(0o755, parents=True, exist_ok=True)
     with _locked(folder):
+        if path.is_file():
+            return
+        temporary = folder / (TEMPORARY_PREFIX + INDEX)
+        for left in folder.glob(temporary.name + "*"):  # its maker was killed, since nobody else has the lock
+            left.unlink()
         try:
-            with closing(sqlite3.connect(path, PATIENCE, isolation_level=None)) as made:
-                if not made.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                    _fill(made)
+            with closing(sqlite3.connect(temporary, PATIENCE, isolation_level=None)) as made:
+                made.execute("PRAGMA synchronous = FULL")
+                made.execute("PRAGMA journal_mode = WAL")
+                made.execute("BEGIN IMMEDIATE")
+                for statement in statements():
+                    made.execute(statement)
+                made.execute("COMMIT")
         except sqlite3.Error as error:
             raise sentence_of(path, error) from error
-
-
-def _fill(made: sqlite3.Connection) -> None:
-    """Make the tables, all of them or none; then the log, which stays the file's own way from then on."""
-    made.execute("PRAGMA synchronous = FULL")
-    made.execute("BEGIN IMMEDIATE")
-    for statement in statements():
-        made.execute(statement)
-    made.execute("COMMIT")
-    keep_log(made)
-
-
-def keep_log(made: sqlite3.Connection) -> None:
-    """Switch to the write-ahead log; that does not wait by itself where another connection is open.
-
-    Parameters
-    ----------
-    made : Connection
-    """
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            made.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
+        appear(temporary, path)
 
 
 @contextmanager

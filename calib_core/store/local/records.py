@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from calib_core.constants.condition import Value
@@ -93,6 +94,7 @@ def microseconds(time: datetime) -> int:
     return (time - _EPOCH) // timedelta(microseconds=1)
 
 
+@lru_cache(4096)
 def as_time(number: int) -> datetime:
     """Time of whole microseconds since 1970, aware UTC.
 

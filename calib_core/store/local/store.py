@@ -60,7 +60,7 @@ class LocalStore:
         return str(self.folder)
 
     def close(self) -> None:
-        """Let go of the index."""
+        """Let go of the index; it is opened again when it is asked."""
         self.index.close()
 
     @contextmanager

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,8 +23,11 @@ from calib_core.jobs.given import GivenConstants, constants_of
 from calib_core.jobs.spec import JobSpec
 from calib_core.params import knob
 from calib_core.store.constants import read_constant
+from calib_core.store.local.records import Place, Record, add_act, add_version
+from calib_core.store.local.store import LocalStore
+from calib_core.store.statuses import Status
 
-from .tiny import FAMILY, Tiny, put_constant
+from .tiny import FAMILY, PDU, Tiny, put_constant
 
 
 def spec(path: Path | None, name: str = "dark", **fields: Any) -> JobSpec:
@@ -87,6 +92,37 @@ def test_what_is_no_constant_for_the_input_is_named(
 def test_an_input_that_was_not_given_is_told_with_its_flag() -> None:
     with pytest.raises(BadParameter, match=r"^Nothing was given for dark constants; give --constants-dark\.$"):
         given(None)
+
+
+def accept(store: LocalStore, path: Path, number: int, pdu: str) -> int:
+    """Put a file that lies in a store into its index, from a day on that is its number; returns its own there."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    at = datetime(2025, 6, number, tzinfo=UTC)
+    with store.writing() as writing:
+        return add_version(writing, add_act(writing, "inject", "anna", "", at), Record(
+            pdu, "Offset", "AGIPD-Type", {}, at, at, str(path.relative_to(store.folder)), f"/{pdu}/Offset/0", digest,
+            digest), Status.ACCEPTED)
+
+
+def test_of_a_store_the_newest_that_was_accepted_is_taken(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path, create=True)
+    values = {(3, PDU): 1.0, (9, PDU): 2.0, (7, PDU): 3.0, (5, "TINY_M001"): 50.0}
+    made = {key: accept(store, put_constant(tmp_path, np.full((3, 2, 2), value), key[1], number=key[0]), *key)
+            for key, value in values.items()}
+
+    def taken(**fields: Any) -> dict[str, float]:
+        found = given(tmp_path, **fields).files.values()
+        return {one.pdu: float(one.data().max()) for one in found}
+
+    assert taken() == {PDU: 2.0, "TINY_M001": 50.0}
+    store.decide([made[9, PDU]], Status.WITHDRAWN, "anna", "")
+    assert taken() == {PDU: 3.0, "TINY_M001": 50.0}
+    store.install(PDU, Place("LAB_TINY", "TINY03", 3), "AGIPD-Type", datetime(2025, 1, 1, tzinfo=UTC), "anna", "")
+    assert taken(detector="LAB_TINY") == {PDU: 3.0}
+    store.decide(list(made.values())[:1] + list(made.values())[2:], Status.WITHDRAWN, "anna", "")
+    store.close()
+    with pytest.raises(BadInput, match="has no constant of Offset for TINY; it has no constants"):
+        given(tmp_path)
 
 
 def test_the_newest_constant_of_each_unit_is_taken(tmp_path: Path) -> None:

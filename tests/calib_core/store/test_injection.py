@@ -335,3 +335,24 @@ def test_a_family_with_deviations_of_its_own(store: LocalStore, tmp_path: Path) 
     for asked, number in ((10.025, 1), (10.0251, 0), (9.975, 1)):
         condition = {name: one["value"] for name, one in made.conditions.items()} | {"Integration Time": asked}
         assert len(store.find(Query(condition=condition, at=BEGIN, statuses=ANY))) == number
+
+
+def test_a_disk_that_is_full_at_the_index_leaves_the_store_as_it_was(store: LocalStore, tmp_path: Path) -> None:
+    """The file is in its place already, and no row goes into the log any more."""
+    path = put(tmp_path / "out")
+    looked = candidates_of(store, [path])
+    record = looked[0].record
+    assert record is not None
+    target = store.folder / "xfel" / "cal" / "epix100-type" / UNIT.lower() / path.name
+    target.parent.mkdir(parents=True)
+    shutil.copy(path, target)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(OutputFailed, match=r"index\.sqlite could not be written: .*; make room on the disk"):
+            inject(store, looked, "anna", "")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert store.find(Query(take="all", statuses=ANY)) == ()
+    assert len(take(store, path).versions) == 1
+    assert faults(store) == []

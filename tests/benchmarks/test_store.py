@@ -1,0 +1,114 @@
+"""A look-up by operating condition, place and time in a store of years, against its rows by their numbers."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from calib_core.constants.matching import Setting
+from calib_core.store.base import Query
+from calib_core.store.local.lookup import _VERSION
+from calib_core.store.local.records import (
+    Place,
+    Record,
+    add_act,
+    add_place,
+    add_version,
+    microseconds,
+)
+from calib_core.store.local.store import LocalStore
+from calib_core.store.statuses import Status
+
+START = datetime(2020, 1, 1, tzinfo=UTC)
+MODULES, KINDS, CONDITIONS = 16, ("Offset", "Noise", "BadPixelsDark", "ThresholdsDark"), 12
+SMALL, LARGE = 1_600, 100_000
+
+
+def condition(number: int) -> dict[str, Setting]:
+    values = {"Sensor Bias Voltage": 300, "Pixels X": 512, "Pixels Y": 128,
+              "Memory cells": (352, 250, 202)[number % 3], "Acquisition rate": (1.1, 4.5)[number % 2],
+              "Gain setting": number // 6}
+    return {name: Setting(float(value)) for name, value in values.items()}
+
+
+def made(folder: Path, number: int) -> LocalStore:
+    """A store of so many accepted versions: those of the first day by its own means, the others as they are alike."""
+    store = LocalStore(folder, create=True)
+    with store.writing() as writing:
+        act = add_act(writing, "inject", "anna", "", START)
+        for which in range(CONDITIONS):
+            for module in range(MODULES):
+                for kind in KINDS:
+                    add_version(writing, act, Record(
+                        f"UNIT_{module}", kind, "Some-Type", condition(which), START, START,
+                        f"{which}.{module}.{kind}", "/"), Status.ACCEPTED)
+        for module in range(MODULES):
+            add_place(writing, act, Place("DET", f"A{module:02d}", module), f"UNIT_{module}", "Some-Type", START)
+    first = store.index.one("SELECT count(*) FROM version")
+    connection = store.index.connection
+    for table, columns in (("version", "constant, pdu, begin_at, created_at, path, dataset, sha256, identity, bytes, "
+                                       "shape, dims, dtype, raw_data, job, provenance, report, act"),
+                           ("decision", "version, status, act")):
+        others = columns.replace("begin_at", "begin_at + :time").replace("path", "path || :day").replace(
+            "version", "version + :before")
+        connection.execute("BEGIN")
+        for day in range(1, math.ceil(number / first)):
+            connection.execute(
+                f"INSERT INTO {table} ({columns}) SELECT {others} FROM {table} WHERE id <= :first ORDER BY id",
+                {"time": microseconds(START + timedelta(days=day)) - microseconds(START), "day": day,
+                 "before": day * first, "first": first})
+        connection.execute("COMMIT")
+    return store
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    found = {number: made(tmp_path_factory.mktemp("store"), number) for number in (SMALL, LARGE)}
+    yield found
+    for one in found.values():
+        one.close()
+
+
+def question(store: LocalStore) -> Query:
+    days = store.index.one("SELECT count(*) FROM version") / (CONDITIONS * MODULES * len(KINDS))
+    asked = {name: one.value for name, one in condition(3).items()}
+    return Query(("Offset",), detector="DET", condition=asked, at=START + timedelta(days=0.7 * days), take="prior")
+
+
+def test_a_look_up_by_condition_costs_little_more_than_its_rows(bar, stores):
+    store = stores[LARGE]
+    asked = question(store)
+    found = store.find(asked)
+    numbers = [one.number for one in found]
+    connection, sql = store.index.connection, f"{_VERSION} ({', '.join('?' * MODULES)})"
+    assert len(numbers) == MODULES
+    assert sorted(row["id"] for row in connection.execute(sql, numbers)) == sorted(numbers)
+
+    def by_condition():
+        for _ in range(200):
+            store.find(asked)
+
+    def by_key():
+        for _ in range(200):
+            [dict(row) for row in connection.execute(sql, numbers)]
+
+    bar("store_look_up_by_condition", by_condition, by_key, 1 / 3)
+
+
+def test_a_look_up_grows_no_faster_than_the_logarithm(bar, stores):
+    small, large = stores[SMALL], stores[LARGE]
+    questions = question(small), question(large)
+    assert len(large.find(questions[1])) == len(small.find(questions[0])) == MODULES
+
+    def of(store, asked):
+        def call():
+            for _ in range(200):
+                store.find(asked)
+
+        return call
+
+    bar("store_of_100000_versions_against_1600", of(large, questions[1]), of(small, questions[0]),
+        math.log(SMALL) / math.log(LARGE))
