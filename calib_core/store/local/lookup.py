@@ -11,7 +11,7 @@ from typing import Any
 
 from calib_core.store.base import AROUND, Query, Version, taken
 from calib_core.store.local.index import Index
-from calib_core.store.local.kept import Kept
+from calib_core.store.local.kept import Kept, KnownConstant
 from calib_core.store.local.records import Place, as_time, microseconds
 from calib_core.store.statuses import Status
 
@@ -88,6 +88,17 @@ class Lookup:
                              injected=as_time(row["at"])) for row in self._index.rows(
             "SELECT d.status, a.author, a.comment, a.at FROM decision d JOIN act a ON a.id = d.act "
             "WHERE d.version = ? ORDER BY d.id", (one.number,)))
+
+    def constant(self, number: int) -> KnownConstant:
+        """What versions of a constant have in common.
+
+        Parameters
+        ----------
+        number : int
+            That there is.
+        """
+        self._kept.renew()
+        return self._kept.constants[number]
 
     def places(self, at: datetime) -> dict[str, Place]:
         """Where units are at a time, by their names.

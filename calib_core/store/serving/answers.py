@@ -211,7 +211,7 @@ class Answers:
         if found is None:
             raise _Unknown
         constant, digest = found
-        [one] = [one for one in self._store.lookup.constants() if one.number == constant]
+        one = self._store.lookup.constant(constant)
         return rows.condition_row(number, digest, one.conditions)
 
     def _seen(self, numbers: Sequence[int]) -> list[Version]:
