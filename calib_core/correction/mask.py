@@ -10,6 +10,7 @@ import numpy as np
 
 from calib_core.constants.badpixels import BadPixels, flags_named
 from calib_core.constants.constant import (
+    BAD_PIXELS_CS,
     BAD_PIXELS_DARK,
     BAD_PIXELS_FF,
     BAD_PIXELS_GAIN,
@@ -18,8 +19,9 @@ from calib_core.constants.constant import (
 )
 from calib_core.correction.bound_constant import Constants, Given
 from calib_core.correction.images import Images
-from calib_core.correction.of_samples import images_of, together
+from calib_core.correction.of_samples import OfSamples, images_of, together
 from calib_core.correction.step import Bound, Step
+from calib_core.correction.when_read import WhenRead
 from calib_core.detector import DetectorType
 from calib_core.numerics.operations import AddFlags, FlagNotFinite, GiveUpFlagged, LeaveOut, Operation
 from calib_core.params import knob
@@ -89,23 +91,35 @@ class MaskOfDark(Mask):
     optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK,)
 
 
-class MaskWithCapacitor(Mask):
-    """Give each sample the bad-pixel flags of its pixel, those of the pulse capacitor among them.
+class MaskWithScans(Mask):
+    """Give each sample the bad-pixel flags of its pixel, those of pulse capacitor and current source among them.
 
-    Combined flags stand for those of scans and flat fields; flags of the dark may be of another one than those.
+    Of the current source the last gain stage alone is scaled, and so it alone has its flags. Combined flags stand for
+    those of scans and flat fields; flags of the dark may be of another one than those.
     """
 
-    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK, BAD_PIXELS_PC, BAD_PIXELS_FF)
+    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK, BAD_PIXELS_PC, BAD_PIXELS_FF, BAD_PIXELS_CS)
     instead: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_GAIN,)
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
         """Take combined flags with those of the dark, else all that are there."""
         combined, bound = constants.get(BAD_PIXELS_GAIN), super().bind(constants, kind)
-        if combined is None:
-            return bound
-        dark = {name: one for name, one in bound.given.items() if name == BAD_PIXELS_DARK.name}
-        return replace(bound, given={**dark, BAD_PIXELS_GAIN.name: combined})
+        if combined is not None:
+            dark = {name: one for name, one in bound.given.items() if name == BAD_PIXELS_DARK.name}
+            return replace(bound, given={**dark, BAD_PIXELS_GAIN.name: combined})
+        given = {name: WhenRead(one, _of_last_stage) if name == BAD_PIXELS_CS.name else one
+                 for name, one in bound.given.items()}
+        return replace(bound, given=given)
 
     def missing(self, given: Given, kind: DetectorType) -> tuple[str, ...]:
         """None beside combined flags, which have those of all."""
         return () if BAD_PIXELS_GAIN.name in given else super().missing(given, kind)
+
+
+def _of_last_stage(flags: OfSamples) -> OfSamples:
+    """Flags of the last gain stage, in their own memory; memory cells that are not there have none.
+
+    What scales such samples without slopes flags them itself.
+    """
+    flags.data[:-1] = 0
+    return replace(flags, missing=0)

@@ -12,7 +12,7 @@ from calib_core.correction.gain_stage import StageOfSignal
 from calib_core.correction.isolated import Isolated
 from calib_core.correction.large_pixels import LargePixels
 from calib_core.correction.low_medium_gap import LowMediumGap
-from calib_core.correction.mask import MaskWithCapacitor
+from calib_core.correction.mask import MaskWithScans
 from calib_core.correction.match_asics import MatchAsics
 from calib_core.correction.match_histograms import MatchHistograms
 from calib_core.correction.melt_snow import MeltSnow
@@ -34,7 +34,7 @@ CORRECT = Correct(steps=(
     ZeroDeviation(on=False), Offset(), TrustedFlags(on=False), NoisyConverters(on=False), QuietAsics(on=False),
     SetMinimum(on=False), Stripes(on=False), NoisePeak(on=False), MatchAsics(on=False),
     AsicCommonMode(on=False), AsicDiagonal(on=False), RelativeGain(), MatchHistograms(on=False), MeltSnow(on=False),
-    XrayGain(), LargePixels(on=False), MaskWithCapacitor(), RoundPhotons(on=False),
+    XrayGain(), LargePixels(on=False), MaskWithScans(), RoundPhotons(on=False),
     ZeroNans(on=False), ZeroOrange(on=False)))
 
 #: Histograms are of high gain in ADU; neighbours are looked at when all is taken off.

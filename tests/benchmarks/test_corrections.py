@@ -9,7 +9,7 @@ from numba import njit
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.images import Images
-from calib_core.correction.mask import Mask, MaskWithCapacitor
+from calib_core.correction.mask import Mask, MaskWithScans
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import Pipeline
@@ -96,7 +96,7 @@ def test_against_jungfrau_utils_as_recorded(bars):
 @pytest.mark.parametrize(("kind", "cells", "in_train_order", "goal"), [
     (AGIPD1M, CELLS, False, 0.35), (AGIPD1M, CELLS, True, 0.25), (JUNGFRAU, 1, False, 0.35)])
 def test_three_outputs(kind, cells, in_train_order, goal, bar):
-    steps = ([StageOfSignal(), Offset(), RelativeGain(), XrayGain(), MaskWithCapacitor()] if kind.planes == 2
+    steps = ([StageOfSignal(), Offset(), RelativeGain(), XrayGain(), MaskWithScans()] if kind.planes == 2
              else [StageOfBits(), Offset(), GainPerEnergy(), Mask()])
     pipeline = Pipeline(steps).bind(Memory(cells, kind.shape), kind).read()
     given = frames_of(kind, cells, 2 * TRAINS if cells == 1 else TRAINS, in_train_order)

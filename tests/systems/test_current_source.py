@@ -28,6 +28,9 @@ SETTINGS = default_settings("AGIPD500K").with_changes({
     "modules": str(MODULE), "memory_cells": 4, "frames_per_train": 1, "trains": 200, "trains_per_sequence": 90})
 #: A scan that is short, of larger steps after the first: the first current hardly reaches low gain, the second does.
 SCENE = CurrentSource(currents="60,120", single_steps=80, spacing=25, transition=2, order="1,0,3,2")
+#: Frames in which pixels are in low gain.
+LIT = SETTINGS.with_changes({"trains": 6, "first_run": 20})
+BRIGHT = Photons(photon_energy=9.2, photons=6000.0, pattern="flat")
 TIMES = ["--single-steps", "80", "--spacing", "25"]
 
 
@@ -199,22 +202,33 @@ def test_what_is_no_such_scan_is_refused(scans: Simulated, tmp_path: Path, capsy
     refused(["AGIPD", "PC", "--runs", str(runs[0]), "--out-folder", str(out)], out, capsys, "charges no columns")
 
 
-def test_a_correction_takes_these_ratios_for_low_gain(done: Path, tmp_path: Path, capsys: Any) -> None:
-    """Low gain comes out on the scale of high gain although the number for all pixels is a tenth too small."""
-    settings = SETTINGS.with_changes({"trains": 6, "first_run": 20})
-    scene = Photons(photon_energy=9.2, photons=6000.0, pattern="flat")
-    light, out = simulate(settings, tmp_path / "light", scene=scene), tmp_path / "out"
-    write_truth(light)
+@pytest.fixture(scope="module")
+def light(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
+    """Frames of the same detector whose samples are of low gain."""
+    made = simulate(LIT, tmp_path_factory.mktemp("light"), scene=BRIGHT)
+    write_truth(made)
+    return made
+
+
+def corrected(light: Simulated, out: Path, capsys: Any, *more: str) -> tuple[Result, list[Array]]:
+    """What was said, and values, mask, stage, train and memory cell of each frame."""
     result = Result(["AGIPD", "CORRECT", "--run", str(light.runs["photons"]), "--constants", str(folder_of(light)),
-                     "--constants-slopescs", str(done), "--no-xray-gain", "--rel-gain-medium-low-ratio", "4.0",
-                     "--out-folder", str(out)], out, capsys)
+                     "--no-xray-gain", "--out-folder", str(out), *more], out, capsys)
     assert result.status == 0, result.errors
     source = RunDirectory(out)[f"HED_DET_AGIPD500K2G/CORR/{MODULE}CH0:output"]
-    values, mask, stage, train, cell = (
-        source[f"image.{key}"].ndarray().squeeze() for key in ("data", "mask", "gain", "trainId", "cellId"))
-    truth, ratios = ModuleTruth(settings, MODULE), []
-    for one, bad, of, number, at in zip(values, mask, stage, train, cell, strict=True):
-        charge, _ = scene.truth_of(settings, MODULE, int(number), int(at))
+    return result, [source[f"image.{key}"].ndarray().squeeze()
+                    for key in ("data", "mask", "gain", "trainId", "cellId")]
+
+
+def test_a_correction_takes_these_ratios_for_low_gain(
+    done: Path, light: Simulated, tmp_path: Path, capsys: Any,
+) -> None:
+    """Low gain comes out on the scale of high gain although the number for all pixels is a tenth too small."""
+    _, frames = corrected(light, tmp_path, capsys, "--constants-slopescs", str(done),
+                          "--rel-gain-medium-low-ratio", "4.0")
+    truth, ratios = ModuleTruth(LIT, MODULE), []
+    for one, bad, of, number, at in zip(*frames, strict=True):
+        charge, _ = BRIGHT.truth_of(LIT, MODULE, int(number), int(at))
         low = (bad == 0) & (of == 2)
         ratios.append((one / (truth.gain(0, int(at)) * charge))[low])
         flagged = (of == 2) & (bad & np.uint32(BadPixels.CI2_EVAL_ERROR) > 0)
@@ -222,3 +236,16 @@ def test_a_correction_takes_these_ratios_for_low_gain(done: Path, tmp_path: Path
     found = np.concatenate(ratios)
     assert found.size > 10000
     assert np.mean(found) == pytest.approx(1, abs=0.01)
+
+
+def test_samples_of_low_gain_have_the_flags_of_the_scan(
+    done: Path, whole: Found, light: Simulated, tmp_path: Path, capsys: Any,
+) -> None:
+    """Without them that is said, and all else is the same."""
+    before, (_, plain, stage, _, _) = corrected(light, tmp_path / "a", capsys)
+    after, (_, mask, *_) = corrected(light, tmp_path / "b", capsys, "--constants-badpixelscs", str(done))
+    assert any("BadPixelsCS" in one and one.startswith("Mask is done without") for one in before.warnings)
+    assert not any("BadPixelsCS" in one for one in after.warnings if one.startswith("Mask is done without"))
+    assert 0.0005 < (whole.flags[2] != 0).mean() < 0.05
+    assert (stage == 2).mean() > 0.5
+    np.testing.assert_array_equal(mask, plain | np.where(stage == 2, whole.flags[2], 0))

@@ -14,7 +14,7 @@ from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.force_gain import ForceHigh, ForceMedium
 from calib_core.correction.gain_stage import StageOfSignal
 from calib_core.correction.images import Images
-from calib_core.correction.mask import MaskWithCapacitor
+from calib_core.correction.mask import MaskWithScans
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.one_scale import Scale
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
@@ -285,10 +285,24 @@ def test_combined_flags_stand_for_those_of_scans_beside_those_of_the_dark() -> N
 
     known = Memory(BadPixelsDark=flags(1), BadPixelsPC=flags(16), BadPixelsFF=flags(128), BadPixelsGain=flags(64))
     one = images()
-    bound = done(MaskWithCapacitor(), known, one)
+    bound = done(MaskWithScans(), known, one)
     assert (one.mask == 65).all()
     [step] = bound.steps
     assert step.step.missing(step.given, KIND) == ()
+
+
+def test_flags_of_the_current_source_are_those_of_low_gain_alone() -> None:
+    """High and medium gain are scaled by the capacitor; of memory cells that the scan lacks nothing is said."""
+    stages = np.random.default_rng(9).integers(0, 3, (4, *SHAPE))
+    flags = np.full((3, 1, *SHAPE), 16, np.uint32)
+    flags[2, 0, 1] = 32
+    dark = OfSamples(np.full((3, 2, *SHAPE), 1, np.uint32), CELLS, 8)
+    one = images(stages)
+    done(MaskWithScans(), Memory(BadPixelsDark=dark, BadPixelsCS=OfSamples(flags, (3,), 8)), one)
+    expected = np.where(stages == 2, 16, 0)
+    expected[:, 1] = np.where(stages[:, 1] == 2, 32, 0)
+    expected[one.cell == 0] = 0
+    np.testing.assert_array_equal(one.mask, expected | 1)
 
 
 def test_without_slopes_the_step_is_left_out_although_there_is_an_offset() -> None:

@@ -16,7 +16,7 @@ from calib_core.correction.force_gain import ForceHigh
 from calib_core.correction.fused import AtOnce, fused
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.images import Images
-from calib_core.correction.mask import Mask, MaskWithCapacitor
+from calib_core.correction.mask import Mask, MaskWithScans
 from calib_core.correction.noise_peak import NoisePeak
 from calib_core.correction.of_samples import OfSamples
 from calib_core.correction.offset import Offset
@@ -74,6 +74,7 @@ def constants(without: tuple[str, ...] = (), cells: tuple[int, ...] | None = CEL
         "BadPixelsDark": (rng.random((3, number, *SHAPE)) < 0.05).astype(np.uint32) << np.uint32(3),
         "BadPixelsPC": (rng.random((3, number, *SHAPE)) < 0.05).astype(np.uint32) << np.uint32(6),
         "BadPixelsFF": (rng.random((3, number, *SHAPE)) < 0.05).astype(np.uint32) << np.uint32(7),
+        "BadPixelsCS": (rng.random((3, number, *SHAPE)) < 0.05).astype(np.uint32) << np.uint32(10),
         "SlopesCS": spoiled(rng, rng.normal(4.48, 0.2, (1, number, *SHAPE))),
     }
     missing = {name: NO_DATA if name.startswith("Bad") else np.nan for name in made}
@@ -113,15 +114,15 @@ def check(steps: list[Step], kind: Any, memory: Memory, bits: bool, at_once: boo
 @pytest.mark.parametrize("fixed", [None, 0, 1, 2])
 def test_frames_with_a_gain_signal(ratio: bool, xray: bool, mask: bool, fixed: int | None) -> None:
     kind = replace(AGIPD, fixed_stage=fixed)
-    steps = [StageOfSignal(), Offset(), RelativeGain(on=ratio), XrayGain(on=xray), MaskWithCapacitor(on=mask)]
+    steps = [StageOfSignal(), Offset(), RelativeGain(on=ratio), XrayGain(on=xray), MaskWithScans(on=mask)]
     check(steps, kind, of_lines(), bits=False)
 
 
 @pytest.mark.parametrize("without", [
-    ("BadPixelsPC",), ("BadPixelsDark", "BadPixelsPC", "BadPixelsFF"), ("SlopesPC",), ("SlopesFF",), ("SlopesCS",),
-    ("SlopesPC", "SlopesFF", "BadPixelsFF")])
+    ("BadPixelsPC",), ("BadPixelsDark", "BadPixelsPC", "BadPixelsFF", "BadPixelsCS"), ("SlopesPC",), ("SlopesFF",),
+    ("SlopesCS",), ("BadPixelsCS",), ("SlopesPC", "SlopesFF", "BadPixelsFF")])
 def test_frames_with_a_gain_signal_without_some_constants(without: tuple[str, ...]) -> None:
-    steps = [StageOfSignal(), Offset(), RelativeGain(adjust_baseline=False), XrayGain(), MaskWithCapacitor()]
+    steps = [StageOfSignal(), Offset(), RelativeGain(adjust_baseline=False), XrayGain(), MaskWithScans()]
     check(steps, AGIPD, of_lines(without), bits=False)
 
 
@@ -146,7 +147,7 @@ def test_frames_with_combined_constants(shifts: bool) -> None:
     memory._found |= {name: OfSamples(spoiled(rng, one), CELLS) for name, one in values.items()}
     memory._found["BadPixelsGain"] = OfSamples(
         (rng.random((3, len(CELLS), *SHAPE)) < 0.05).astype(np.uint32) << np.uint32(6), CELLS, NO_DATA)
-    steps = [StageOfSignal(), Offset(), RelativeGain(adjust_baseline=shifts), XrayGain(), MaskWithCapacitor()]
+    steps = [StageOfSignal(), Offset(), RelativeGain(adjust_baseline=shifts), XrayGain(), MaskWithScans()]
     bound = check(steps, AGIPD, memory, bits=False)
     assert [one.step.word for one in bound.steps] == [step.word for step in steps]
 
@@ -155,9 +156,9 @@ def test_one_image_for_all_frames() -> None:
     check([StageOfBits(), Offset(), GainPerEnergy(), Mask()], JF, constants(cells=None), bits=True)
 
 
-@pytest.mark.parametrize("name", ["BadPixelsFF", "SlopesFF", "Offset"])
+@pytest.mark.parametrize("name", ["BadPixelsFF", "BadPixelsCS", "SlopesFF", "Offset"])
 def test_constants_may_have_other_memory_cells(name: str) -> None:
-    steps = [StageOfSignal(), Offset(), RelativeGain(), XrayGain(), MaskWithCapacitor()]
+    steps = [StageOfSignal(), Offset(), RelativeGain(), XrayGain(), MaskWithScans()]
     check(steps, AGIPD, of_lines(**{name: (0, 3, 4)}), bits=False)
 
 
@@ -198,7 +199,7 @@ def test_of_a_chain_with_other_steps_between_the_first_are_done_in_one_pass() ->
     block[:, 1] = rng.choice([5000, 7000, 9000], (FRAMES, *SHAPE), p=(0.9, 0.05, 0.05))
     given = Frames(block, rng.choice(CELLS, FRAMES), np.arange(FRAMES, dtype=np.uint64), None, 1)
     steps = [StageOfSignal(), Offset(), SetMinimum(), NoisePeak(widest_filter=30), AsicCommonMode(), RelativeGain(),
-             XrayGain(), MaskWithCapacitor()]
+             XrayGain(), MaskWithScans()]
     bound = Pipeline(steps).bind(memory, replace(AGIPD, asic_shape=(37, 65))).read()
     assert [len(one.steps) if isinstance(one, AtOnce) else 1 for one in fused(bound.steps)] == [2, 1, 1, 1, 3]
     one_by_one = Images.of_frames(given)
@@ -225,5 +226,5 @@ def test_a_step_with_other_work_is_not_taken_for_the_one_that_it_stems_from() ->
 
 
 def test_flags_that_are_chosen_take_values_away_and_are_left_out() -> None:
-    mask = MaskWithCapacitor(no_value="no dark data", left_out="ci_eval_error, ff_gain_eval_error")
+    mask = MaskWithScans(no_value="no dark data", left_out="ci_eval_error, ff_gain_eval_error")
     check([StageOfSignal(), Offset(), RelativeGain(), XrayGain(), mask], AGIPD, of_lines(), bits=False)
