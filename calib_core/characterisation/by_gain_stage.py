@@ -7,12 +7,13 @@ from itertools import pairwise
 
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, RunFacts
 from calib_core.characterisation.unit import Context
+from calib_core.constants.common_condition import common_condition
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 
 
 def inputs_of(kind: DetectorType) -> tuple[Input, ...]:
-    """A run for each gain stage of a detector type; each may be left out.
+    """A run for each gain stage that a detector type may have; each may be left out.
 
     Parameters
     ----------
@@ -23,7 +24,7 @@ def inputs_of(kind: DetectorType) -> tuple[Input, ...]:
     tuple of Input
         Named by the role of the gain stage, in the order of the stages.
     """
-    return tuple(Input(stage.role, stage.label, optional=True) for stage in kind.stages)
+    return tuple(Input(stage.role, stage.label, optional=True) for stage in kind.all_stages)
 
 
 def arrange(kind: DetectorType, given: Given, keep: bool) -> Arrangement:
@@ -40,17 +41,19 @@ def arrange(kind: DetectorType, given: Given, keep: bool) -> Arrangement:
     Raises
     ------
     BadInput
-        Two runs are of the same gain stage, or a run that holds all of them is not alone.
+        Two runs are of the same gain stage, one is of a stage that there is not at their operating condition, or a
+        run that holds all of them is not alone.
     """
-    stages = [number for number, stage in enumerate(kind.stages) if given.get(stage.role)]
-    runs = [given[kind.stages[stage].role][0] for stage in stages]
+    stages = [number for number, stage in enumerate(kind.all_stages) if given.get(stage.role)]
+    runs = [given[kind.all_stages[stage].role][0] for stage in stages]
     if any(run.stages > 1 for run in runs):
         return _all_of_one(kind, runs)
-    taken = dict(zip(stages if keep else _order(kind, stages, runs), runs, strict=True))
-    asked = dict(zip(stages, runs, strict=True))
-    found = _at_places(kind, [_choice(kind, number, taken, asked) for number in range(len(kind.stages))])
-    operated = kind.operated_at(runs[0].condition.values) if runs and runs[0].condition else kind
-    return Arrangement(found, (*_notes(found, keep), *_without_dark(kind, operated), *_other_bits(operated, found)))
+    operated = kind.operated_at(common_condition(kind.condition, [(run.label, run.condition) for run in runs]).values)
+    order = _only(kind, operated, runs) or (stages if keep else _order(kind, stages, runs))
+    taken, asked = dict(zip(order, runs, strict=True)), dict(zip(stages, runs, strict=True))
+    _check_stages(kind, operated, taken)
+    found = _at_places(kind, [_choice(kind, number, taken, asked) for number in range(len(kind.all_stages))])
+    return Arrangement(found, (*_notes(operated, found, keep), *_other_bits(operated, found)))
 
 
 def number_of(context: Context, key: str) -> int:
@@ -151,6 +154,22 @@ def _all_of_one(kind: DetectorType, runs: Sequence[RunFacts]) -> Arrangement:
     return Arrangement(found, (note,))
 
 
+def _only(kind: DetectorType, operated: DetectorType, runs: Sequence[RunFacts]) -> list[int]:
+    """The only gain stage that there is at the operating condition, of a run that is alone; else none."""
+    if len(runs) != 1 or len(operated.stages) != 1:
+        return []
+    return [[stage.role for stage in kind.all_stages].index(operated.stages[0].role)]
+
+
+def _check_stages(kind: DetectorType, operated: DetectorType, taken: Mapping[int, RunFacts]) -> None:
+    """Refuse a run of a gain stage that there is not at the operating condition of all runs."""
+    roles = {stage.role for stage in operated.stages}
+    for number, run in taken.items():
+        if kind.all_stages[number].role not in roles:
+            raise BadInput(f"Run {run.label} is taken for {kind.all_stages[number].label}, which there is not at the "
+                           "operating condition of the runs; give it alone, or say of which condition they are.")
+
+
 def _order(kind: DetectorType, asked: Sequence[int], runs: Sequence[RunFacts]) -> list[int]:
     """Gain stages that the runs really have, in the order of the runs."""
     evidence = [run.evidence for run in runs]
@@ -165,7 +184,7 @@ def _by_stage(kind: DetectorType, runs: Sequence[RunFacts]) -> list[int]:
     for first, stage in enumerate(stages):
         if stage in stages[first + 1 :]:
             second = stages.index(stage, first + 1)
-            _refuse_twice(runs[first], runs[second], kind.stages[stage].label)
+            _refuse_twice(runs[first], runs[second], kind.all_stages[stage].label)
     return stages
 
 
@@ -186,25 +205,18 @@ def _refuse_twice(first: RunFacts, second: RunFacts, why: str) -> None:
     )
 
 
-def _notes(choices: Sequence[Arranged], keep: bool) -> Iterator[str]:
+def _notes(operated: DetectorType, choices: Sequence[Arranged], keep: bool) -> Iterator[str]:
+    roles = {stage.role for stage in operated.stages}
     if any(choice.moved for choice in choices):
         order = ", ".join(f"{c.input.label} = {c.run.label} ({c.origin})" for c in choices if c.run)
         yield f"Runs re-ordered by gain stage: {order}."
     for choice in choices:
-        if choice.run is None:
+        if choice.run is None and choice.input.name in roles:
             yield f"No run for {choice.input.label}: its constants are marked as without dark data."
-        elif choice.run.evidence and choice.run.evidence.conflict:
+        elif choice.run and choice.run.evidence and choice.run.evidence.conflict:
             yield f"Run {choice.run.label}: {choice.run.evidence.conflict}."
     if keep:
         yield "The order of the runs was kept as given."
-
-
-def _without_dark(kind: DetectorType, operated: DetectorType) -> Iterator[str]:
-    """Sentences on gain stages that an operating condition has beside those that runs can be given for."""
-    known = {stage.role for stage in kind.stages}
-    for stage in operated.stages:
-        if stage.role not in known:
-            yield f"No dark run can be of {stage.label}: its constants are marked as without dark data."
 
 
 def _other_bits(operated: DetectorType, choices: Sequence[Arranged]) -> list[str]:

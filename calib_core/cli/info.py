@@ -150,7 +150,7 @@ def _stage(one: DetectorReport) -> str:
     if one.stages > 1:
         return f"all {one.stages} in each train ({one.evidence.origin})"
     if one.evidence.stage is not None:
-        return f"{one.detector.type.stages[one.evidence.stage].label} ({one.evidence.origin})"
+        return f"{one.detector.type.all_stages[one.evidence.stage].label} ({one.evidence.origin})"
     if one.evidence.gain_signal is not None:
         return f"told by comparing runs; gain signal {one.evidence.gain_signal:.0f} ADU"
     return "not told by this run alone"

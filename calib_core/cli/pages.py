@@ -113,10 +113,10 @@ def _modules(types: Iterable[DetectorType]) -> str:
 
 
 def _stages(kind: DetectorType) -> str:
-    bits = [(f"`{stage.code:02b}`",) if kind.has_gain_bits else () for stage in kind.stages]
+    bits = [(f"`{stage.code:02b}`",) if kind.has_gain_bits else () for stage in kind.all_stages]
     return _table(("stage", "meaning", "run", *(("gain bits",) if kind.has_gain_bits else ())), [
         (stage.short, stage.label, f"`--run-{stage.role}`", *one)
-        for stage, one in zip(kind.stages, bits, strict=True)])
+        for stage, one in zip(kind.all_stages, bits, strict=True)])
 
 
 def _raw(types: Sequence[DetectorType]) -> str:

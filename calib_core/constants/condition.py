@@ -34,6 +34,8 @@ class ConditionParameter:
     automatic : float, optional
         Value of a parameter that follows the gain stage at which the stage follows the signal; what was made of runs
         of several stages goes with it.
+    of_several : tuple of (frozenset of float, float)
+        Values of the runs of several gain stages that go together, and the one that what is made of them has.
     lowest, highest : float, optional
         Smallest and largest value that the detector can have, both allowed.
     choices : tuple of float
@@ -56,6 +58,7 @@ class ConditionParameter:
     left_out_at: Value | None = None
     per_stage: bool = False
     automatic: float | None = None
+    of_several: tuple[tuple[frozenset[float], float], ...] = ()
     text: bool = False
     of_hardware: bool = False
     stand_in: Value | None = None
@@ -79,6 +82,17 @@ class ConditionParameter:
             return " or ".join(f"{choice:g}" for choice in self.choices)
         ends = [f"{word} {end:g}" for word, end in (("from", self.lowest), ("to", self.highest)) if end is not None]
         return " ".join(["a number", *ends])
+
+    def together(self, values: Iterable[Value]) -> float | None:
+        """The value that what is made of runs of several values has; None where they do not go together.
+
+        Parameters
+        ----------
+        values : iterable of float or str
+            Of the runs.
+        """
+        wanted = frozenset(values)
+        return next((made for several, made in self.of_several if several == wanted), None)
 
     def shown(self, value: Value) -> str:
         """A value with its unit, for people."""
@@ -115,12 +129,15 @@ class Found:
         False where the operator should look at it.
     others : tuple of float or str
         Further values that hold as well: of a parameter that follows the gain stage, those of the other runs.
+    parts : tuple of float or str
+        Values of the runs of several gain stages that it was put together of; none where it is that of all.
     """
 
     value: Value
     origin: str
     sure: bool = True
     others: tuple[Value, ...] = ()
+    parts: tuple[Value, ...] = ()
 
     @property
     def values(self) -> tuple[Value, ...]:

@@ -145,6 +145,8 @@ class DetectorType:
     asic_shape : (int, int)
         Pixels of one ASIC (slow_scan, fast_scan); ASICs tile the module.
     stages : tuple of GainStage
+    later_stages : tuple of GainStage
+        Further ones that it has at some operating conditions alone; a dark takes a run for each of them.
     raw : RawLayout
     decode : callable
         ``decode(arrays by key) -> Frames``; arrays are flat in frames. Pure.
@@ -208,6 +210,7 @@ class DetectorType:
     calibrations: Mapping[str, Calibration]
     geometry: Callable[[int], Any]
     geometry_note: str = ""
+    later_stages: tuple[GainStage, ...] = ()
     signal_plane: int | None = None
     least_signal_step: float = 0.0
     regions: tuple[Region, ...] = ()
@@ -236,6 +239,11 @@ class DetectorType:
     def pixels(self) -> int:
         """Pixels of one module."""
         return self.shape[0] * self.shape[1]
+
+    @property
+    def all_stages(self) -> tuple[GainStage, ...]:
+        """Gain stages that it has at any operating condition."""
+        return (*self.stages, *self.later_stages)
 
     @property
     def is_strips(self) -> bool:

@@ -1,8 +1,9 @@
 """ePix10K: one module of four ASICs, gain fixed or switching by itself once, told by bit 14 of a word.
 
 Each gain setting has constants of its own. In fixed gain bit 14 says nothing, and all samples are of one stage.
-Where the gain switches by itself constants have two, and a dark knows the first alone: no frame without light is in
-the other.
+Where the gain switches by itself constants have two stages. No frame without light is in the second, so a dark takes
+two runs: one in the gain that pixels begin with, one in fixed low gain. Without the latter nothing is known of that
+gain.
 Sources: EXtra-geom (layout), SLAC's psana (gain modes, gain bit, pedestals), public facility notes.
 """
 
@@ -26,8 +27,9 @@ from calib_core.correction.mask import MaskOfDark
 from calib_core.correction.nominal_gain import NominalGain
 from calib_core.correction.offset import Offset
 from calib_core.detector import Array, Calibration, DetectorType, GainStage
-from calib_core.detector.clues import Told, Usual
+from calib_core.detector.clues import Coded, Told, Usual, stage_told
 from calib_core.detector.defaults import defaults
+from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
 from calib_core.detector.simulated import Electronics, read_simulated
 from calib_core.detectors._epix import (
     CONDITION,
@@ -36,19 +38,21 @@ from calib_core.detectors._epix import (
     active_only,
     calibration_rows,
     clues,
-    find_stage,
     layout,
     simulate_control,
 )
 from calib_core.detectors._geometry import known_geometry
 
 _SHAPE = (356, 384)
-#: Gain settings from which on the gain switches by itself.
-_FIRST_SWITCHING = 3
+#: Gain settings from which on the gain switches by itself, and that of fixed low gain.
+_FIRST_SWITCHING, _LOW = 3, 2
+#: Settings of two dark runs, and that of the constants of both gain stages which are made of them.
+_OF_TWO = tuple((frozenset({float(first), float(_LOW)}), float(made))
+                for first, made in ((0, 3), (3, 3), (1, 4), (4, 4)))
 _GAIN_SHIFT = 14
 _CONDITION = (
     *CONDITION,
-    ConditionParameter("gain_setting", "Gain Setting", choices=(0, 1, 2, 3, 4),
+    ConditionParameter("gain_setting", "Gain Setting", choices=(0, 1, 2, 3, 4), of_several=_OF_TWO,
                        help="0 high, 1 medium, 2 low, 3 high to low by itself, 4 medium to low by itself"),
 )
 #: Axes in constant files, slowest first.
@@ -64,16 +68,25 @@ def _encode(block: Array, stage: int, gain: Array | None) -> Mapping[str, Array]
     return {"data.image.pixels": block[:, 0] | bits, TEMPERATURE: np.full(len(block), 1485, np.uint16)}
 
 
+#: Which of two dark runs is the one of low gain.
+_STAGE = Told(CONTROL, ("gainSetting",), Coded({setting: float(setting == _LOW) for setting in range(len(_GAINS))}))
+
+
+def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> StageEvidence:
+    return stage_told(run, detector, _STAGE) or StageEvidence(None, "the run does not tell its gain setting")
+
+
 def _operated(kind: DetectorType, found: Mapping[str, Found]) -> DetectorType:
     """In fixed gain the gain bit says nothing, so no sample is left out for it; else there are two stages."""
-    setting = int(float(found["gain_setting"].value)) if "gain_setting" in found else 0
+    told = found.get("gain_setting", Found(0.0, "usual"))
+    setting = int(float(told.value))
     first = replace(kind.stages[0], label=f"{_GAINS[setting]} gain", nominal_gain=_NOMINAL[_GAINS[setting]])
+    raw = replace(kind.raw, gain_shift=None) if setting < _FIRST_SWITCHING or told.parts else kind.raw
     if setting < _FIRST_SWITCHING:
-        return replace(kind, stages=(first,), fixed_stage=0, raw=replace(kind.raw, gain_shift=None))
-    low = GainStage("L", "low", "low gain, by itself", code=1, nominal_gain=_NOMINAL["low"])
+        return replace(kind, stages=(first,), later_stages=(), fixed_stage=0, raw=raw)
     of_two = {name: replace(one, dims=(*one.dims, "gain"), first_alone=True)
               for name, one in kind.calibrations.items()}
-    return replace(kind, stages=(first, low), calibrations=of_two)
+    return replace(kind, stages=(first, *kind.later_stages), later_stages=(), calibrations=of_two, raw=raw)
 
 
 def _simulate_control(
@@ -99,13 +112,14 @@ _WHOLE = DetectorType(
     border_pixels=(2.5, 2.5),
     regions=(calibration_rows(_SHAPE),),
     stages=(GainStage("G", "dark", "dark", code=0),),
+    later_stages=(GainStage("L", "low", "low gain", code=1, nominal_gain=_NOMINAL["low"]),),
     raw=_RAW,
     decode=_RAW.frames,
     encode=_encode,
     condition=_CONDITION,
     clues={**clues(_SHAPE), "gain_setting": (
         Told(CONTROL, ("gainSetting",)), Usual(0.0, "no gain setting in the run"))},
-    find_stage=find_stage,
+    find_stage=_find_stage,
     operated=_operated,
     calibrations={k: Calibration(f"{k}EPix10K", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
     geometry=partial(known_geometry, "Epix10KGeometry", "monolithic_geometry"),

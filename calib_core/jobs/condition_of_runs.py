@@ -1,50 +1,17 @@
-"""Operating condition of several runs: what they have in common, what is doubtful, and what an operator may give."""
+"""Operating condition of several runs: what is doubtful, whether they agree, and what an operator may give."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from calib_core.characterisation.inputs import RunFacts
-from calib_core.constants.condition import Condition, ConditionParameter, Found
+from calib_core.constants.condition import Condition, ConditionParameter
 from calib_core.errors import BadInput, BadParameter
 
 if TYPE_CHECKING:
     from calib_core.jobs.survey import Survey
-
-
-def common_condition(
-    parameters: Sequence[ConditionParameter], runs: Sequence[tuple[str, Condition | None]],
-) -> Condition:
-    """Condition of all runs: the first run's values; of what follows the gain stage, those of all.
-
-    Parameters
-    ----------
-    parameters : sequence of ConditionParameter
-    runs : sequence of (str, Condition or None)
-        What each is called, and its own condition where it is known.
-    """
-    values: dict[str, Found] = {}
-    for parameter in parameters:
-        found = [(label, one) for label, own in runs
-                 if own and (one := own.values.get(parameter.name)) is not None]
-        if found:
-            values[parameter.name] = _together(parameter, found)
-    return Condition(tuple(parameters), values)
-
-
-def _together(parameter: ConditionParameter, found: Sequence[tuple[str, Found]]) -> Found:
-    _, first = found[0]
-    if parameter.per_stage:
-        first = replace(first, others=tuple(dict.fromkeys(one.value for _, one in found if one.value != first.value)))
-    doubtful = next(((label, one) for label, one in found if not one.sure), None)
-    if not first.sure or doubtful is None:
-        return first
-    label, other = doubtful
-    more = f"run {label}: {parameter.shown(other.value)} ({other.origin})"
-    return replace(first, sure=False, origin=f"{first.origin}; {more}")
 
 
 def doubts(condition: Condition) -> Iterator[str]:
@@ -69,7 +36,9 @@ def check_same_condition(found: Survey, given: Collection[str] = ()) -> None:
     BadInput
         Two runs differ in what both are sure of; the message has both values.
     """
-    compared = [p for p in found.condition.parameters if not p.per_stage and p.name not in given]
+    put_together = {name for name, one in found.condition.values.items() if one.parts}
+    compared = [p for p in found.condition.parameters
+                if not p.per_stage and p.name not in given and p.name not in put_together]
     for run in found.runs[1:]:
         for parameter in compared:
             _compare(parameter, found.runs[0], run)

@@ -10,6 +10,7 @@ from calib_core.characterisation.family import Family, characterisations, named
 from calib_core.characterisation.inputs import Arranged, Input, RunFacts
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.scan_method import ScanMethod
+from calib_core.constants.common_condition import common_condition
 from calib_core.constants.condition import Condition
 from calib_core.detector import Detector, DetectorType, FrameSelection
 from calib_core.detector.injection import Injection
@@ -18,7 +19,7 @@ from calib_core.io.cells import NOT_IN_USE
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
 from calib_core.io.scan_evidence import scan_evidence
-from calib_core.jobs.condition_of_runs import checked_conditions, common_condition
+from calib_core.jobs.condition_of_runs import checked_conditions
 from calib_core.jobs.spec import JobSpec
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from calib_core.axes import Array, Label
 from calib_core.characterisation.dark_results import THRESHOLD
 from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.common_condition import common_condition
 from calib_core.constants.condition import Condition
 from calib_core.constants.constant import (
     ADU_PER_PHOTON,
@@ -38,7 +39,6 @@ from calib_core.detector import Detector, DetectorType, Module
 from calib_core.errors import BadInput
 from calib_core.io.run import Run
 from calib_core.jobs.board import Written
-from calib_core.jobs.condition_of_runs import common_condition
 from calib_core.jobs.provenance import software
 from calib_core.jobs.survey import found_condition
 from calib_core.jobs.whole_set import AboutSet, write_set

@@ -16,8 +16,9 @@ from extra_data import RunDirectory
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector.registry import detector_type
 from calib_core.jobs.truth_constants import folder_of
-from calib_core.simulate import Simulated
+from calib_core.simulate import Simulated, read_truth
 from calib_core.simulate.scenes.photons import Photons
+from calib_core.simulate.truth import ModuleTruth
 from calib_core.store.constants import list_constants
 from calib_core.store.exdf import ExdfFile, FileHeader, Trains
 
@@ -141,14 +142,7 @@ def switching(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     dark = of.darks(root / "data")
     characterise(dark, root / "dark")
     offset = np.array([rng.normal(2354, 60, SHAPE), rng.normal(2119, 60, SHAPE)])
-    charge = 10.0 ** rng.uniform(0, 4.5, (TRAINS, *SHAPE))
-    stage = (charge > SWITCH).astype(int)
-    sigma, gain = np.array([HIGH_NOISE, LOW_NOISE])[stage], np.array([HIGH_GAIN, LOW_GAIN])[stage]
-    noise = sigma * rng.standard_normal(stage.shape)
-    code = np.floor(np.where(stage, offset[1], offset[0]) + gain * charge + noise + 0.5)
-    words = code.astype(np.uint16) | (stage << 14).astype(np.uint16)
-    odd = rng.random(stage.shape) < 0.001
-    words[odd] |= np.uint16(1 << 15)
+    words, drawn = thrown(rng, offset)
     run = write(root / "raw" / "r0020", words, dark.runs["dark"])
     constants = Path(shutil.copytree(root / "dark", root / "constants"))
     for one in list_constants(constants):
@@ -165,7 +159,28 @@ def switching(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             group["data"] = values
             group["data"].attrs["dims"] = dims
             group.attrs.update({name: value for name, value in attributes.items() if name != "sealed"})
-    return {"run": run, "charge": charge, "stage": stage, "odd": odd, "constants": constants, "dark": root / "dark"}
+    return {"run": run, **drawn, "constants": constants, "dark": root / "dark"}
+
+
+def thrown(rng: Any, offset: Array) -> tuple[Array, dict[str, Any]]:
+    """Words of frames with any charge above offsets (2, slow_scan, fast_scan), and what is in them."""
+    charge = 10.0 ** rng.uniform(0, 4.5, (TRAINS, *SHAPE))
+    stage = (charge > SWITCH).astype(int)
+    sigma, gain = np.array([HIGH_NOISE, LOW_NOISE])[stage], np.array([HIGH_GAIN, LOW_GAIN])[stage]
+    noise = sigma * rng.standard_normal(stage.shape)
+    code = np.floor(np.where(stage, offset[1], offset[0]) + gain * charge + noise + 0.5)
+    words = code.astype(np.uint16) | (stage << 14).astype(np.uint16)
+    odd = rng.random(stage.shape) < 0.001
+    words[odd] |= np.uint16(1 << 15)
+    return words, {"charge": charge, "stage": stage, "odd": odd}
+
+
+def check_energies(values: Array, drawn: dict[str, Any], good: Array, width: float = 1.0) -> None:
+    """Energies of both stages are the charge that was put in, within the noise."""
+    for index, (per_kev, nominal, noise) in enumerate(((HIGH_GAIN, 16.4, HIGH_NOISE), (LOW_GAIN, 0.164, LOW_NOISE))):
+        mine = good & (drawn["stage"] == index)
+        error = np.sqrt(noise**2 + 1 / 12) / nominal
+        check({index: (values[mine] - drawn["charge"][mine] * per_kev / nominal) / error}, width)
 
 
 def switched(switching: dict[str, Any], constants: Path, out: Path, capsys: Any) -> tuple[Result, list[Array]]:
@@ -180,15 +195,104 @@ def test_both_stages_of_switching_gain_are_what_was_put_in(
     switching: dict[str, Any], tmp_path: Path, capsys: Any,
 ) -> None:
     _, (values, mask, gain) = switched(switching, switching["constants"], tmp_path, capsys)
-    stage, odd, charge = switching["stage"], switching["odd"], switching["charge"]
+    stage, odd = switching["stage"], switching["odd"]
     np.testing.assert_array_equal(mask & int(BadPixels.WRONG_GAIN_VALUE) != 0, odd)
     np.testing.assert_array_equal(gain[~odd], stage[~odd])
     np.testing.assert_array_equal(mask[~odd], 0)
-    for index, (per_kev, nominal, noise) in enumerate(((HIGH_GAIN, 16.4, HIGH_NOISE), (LOW_GAIN, 0.164, LOW_NOISE))):
-        mine = ~odd & (stage == index)
-        error = np.sqrt(noise**2 + 1 / 12) / nominal
-        found = (values[mine] - charge[mine] * per_kev / nominal) / error
-        check({index: found})
+    check_energies(values, switching, ~odd)
+
+
+DARK_TRAINS = 100
+
+
+@pytest.fixture(scope="module")
+def two_darks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Simulated]:
+    """Darks in fixed high and low gain, whose bit 14 is anything."""
+    root, rng = tmp_path_factory.mktemp("two"), np.random.default_rng(11)
+    made = {name: of_gain(name).darks(root / name, trains=DARK_TRAINS, first_run=number)
+            for number, name in enumerate(FIXED, 1)}
+    [raw] = made["low"].runs["dark"].glob("RAW-*-EPIX01-*.h5")
+    with h5py.File(raw, "r+") as file:
+        pixels = file[f"INSTRUMENT/{SOURCE.format('DET')}/data/image/pixels"]
+        pixels[:] = pixels[:].astype(np.uint16) | rng.integers(0, 2, pixels.shape).astype(np.uint16) << 14
+    return made
+
+
+def of_two(darks: dict[str, Simulated], first: str, second: str, out: Path, capsys: Any, *more: str) -> Result:
+    return Result(["EPIX10K", "DARK", "--run-dark", str(darks[first].runs["dark"]), "--run-low",
+                   str(darks[second].runs["dark"]), "--out-folder", str(out), *more], out, capsys)
+
+
+@pytest.mark.parametrize(("first", "setting"), [("high", 3), ("medium", 4)])
+def test_a_dark_of_two_runs_serves_gain_that_switches_by_itself(
+    first: str, setting: int, two_darks: dict[str, Simulated], tmp_path: Path, capsys: Any,
+) -> None:
+    """Constants are those of both runs, of the condition of frames in which the gain switches."""
+    done = of_two(two_darks, first, "low", tmp_path / "dark", capsys)
+    assert done.status == 0, done.errors
+    assert not [text for text in done.warnings if "without dark data" in text or "re-ordered" in text]
+    truth = [ModuleTruth(read_truth(two_darks[name].truth_file).settings, 1) for name in (first, "low")]
+    offset = np.array([one.offset(0, 0) for one in truth])
+    good = np.array([one.bad == 0 for one in truth]).all(axis=0)
+    good[[0, 1, -2, -1]] = False
+    [made] = [one for one in list_constants(tmp_path / "dark") if one.attributes["kind"] == "Offset"]
+    assert made.attributes["conditions"]["Gain Setting"]["value"] == setting
+    pulls = [((found - expected) / one.noise(0) * np.sqrt(DARK_TRAINS))[good]
+             for found, expected, one in zip(made.values()[:, 0], offset, truth, strict=True)]
+    check(dict(enumerate(pulls)))
+    words, drawn = thrown(np.random.default_rng(9), offset)
+    control = replace(LIGHT, settings={"trains": TRAINS, "gain_setting": setting}).darks(tmp_path / "lit")
+    run = {"run": write(tmp_path / "raw" / "r0020", words, control.runs["dark"])}
+    if setting == 3:  # the nominal gain of which the charge was thrown
+        _, (values, mask, gain) = switched(run, tmp_path / "dark", tmp_path / "out", capsys)
+        sure = good & ~drawn["odd"]
+        np.testing.assert_array_equal(gain[sure], drawn["stage"][sure])
+        np.testing.assert_array_equal(mask[sure], 0)
+        check_energies(values, drawn, sure, np.sqrt(1 + 1 / DARK_TRAINS))
+        return
+    done, (values, mask, _) = switched(run, tmp_path / "dark", tmp_path / "out", capsys)
+    assert np.isfinite(values[:, good]).all()
+    assert not [text for text in done.warnings if "gain stage L" in text]
+
+
+def test_two_dark_runs_are_told_apart_by_their_gain_setting(
+    two_darks: dict[str, Simulated], tmp_path: Path, capsys: Any,
+) -> None:
+    right = of_two(two_darks, "high", "low", tmp_path / "right", capsys)
+    swapped = of_two(two_darks, "low", "high", tmp_path / "swapped", capsys)
+    assert [text for text in swapped.warnings if text.startswith("Runs re-ordered by gain stage")]
+    for kind, values in right.constants[1].items():
+        np.testing.assert_array_equal(values, swapped.constants[1][kind], err_msg=kind)
+
+
+@pytest.mark.parametrize(("given", "told"), [
+    (("high", "medium"), "are of the same gain stage"), (("low", "low"), "are of the same gain stage")])
+def test_dark_runs_that_are_not_of_two_stages_are_refused(
+    given: tuple[str, str], told: str, two_darks: dict[str, Simulated], tmp_path: Path, capsys: Any,
+) -> None:
+    done = of_two(two_darks, *given, tmp_path, capsys)
+    assert done.status != 0
+    assert not done.constants
+    assert [text for text in done.errors if told in text]
+    kept = of_two(two_darks, *given, tmp_path, capsys, "--keep-order")
+    assert [text for text in kept.errors if "is taken for low gain, which there is not" in text]
+
+
+def test_a_dark_of_low_gain_alone_is_one_of_its_own_setting(
+    two_darks: dict[str, Simulated], tmp_path: Path, capsys: Any,
+) -> None:
+    """Whichever flag it was given for: in fixed gain there is one stage."""
+    found = []
+    for flag in ("--run-dark", "--run-low"):
+        out = tmp_path / flag
+        done = Result(["EPIX10K", "DARK", flag, str(two_darks["low"].runs["dark"]), "--out-folder", str(out)], out,
+                      capsys)
+        assert done.status == 0, done.errors
+        assert not [text for text in done.warnings if "without dark data" in text]
+        [made] = [one for one in list_constants(out) if one.attributes["kind"] == "Offset"]
+        assert made.attributes["conditions"]["Gain Setting"]["value"] == 2
+        found.append(made.values())
+    np.testing.assert_array_equal(*found)
 
 
 def test_with_a_dark_of_one_stage_samples_of_the_other_are_masked_and_that_is_told(

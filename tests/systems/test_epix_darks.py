@@ -220,7 +220,7 @@ def test_gain_bits_count_only_where_the_gain_switches(setting: int, tmp_path: Pa
         assert np.isnan(found.values("Offset")[1]).all()
         assert (found.values("BadPixelsDark")[1] & BadPixels.NO_DARK_DATA).all()
     told = [m.text for m in found.board.messages if "without dark data" in m.text]
-    assert told == (["No dark run can be of low gain, by itself: its constants are marked as without dark data."]
+    assert told == (["No run for low gain: its constants are marked as without dark data."]
                     if setting else [])
     assert counts.max() == (20 if setting else 30)
     told = [m.text for m in found.board.messages if "gain bits" in m.text]

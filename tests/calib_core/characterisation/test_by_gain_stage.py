@@ -14,7 +14,7 @@ from calib_core.characterisation.by_gain_stage import arrange, code_of, inputs_o
 from calib_core.characterisation.inputs import Arrangement, RunFacts
 from calib_core.characterisation.train_selection import TrainSelection
 from calib_core.characterisation.unit import Context
-from calib_core.constants.condition import Condition, Found
+from calib_core.constants.condition import Condition, ConditionParameter, Found
 from calib_core.detector import FrameSelection, StageEvidence
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput, BadParameter
@@ -135,9 +135,11 @@ def test_gain_bits_of_another_stage_are_told() -> None:
 
 def test_gain_bits_are_those_of_the_operating_condition() -> None:
     swapped = replace(BITS, stages=tuple(replace(stage, code=7) for stage in BITS.stages))
-    kind = replace(BITS, operated=lambda kind, found: swapped if found["odd"].value else kind)
+    parameter = ConditionParameter("odd", "Odd")
+    kind = replace(BITS, condition=(parameter,),
+                   operated=lambda kind, found: swapped if found["odd"].value else kind)
     for odd, notes in ((1.0, 0), (0.0, 1)):
-        condition = Condition((), {"odd": Found(odd, "control")})
+        condition = Condition((parameter,), {"odd": Found(odd, "control")})
         runs = [run(str(n), n, gain_bits=bits, condition=condition) for n, bits in enumerate((7, None, None))]
         assert len(arrange(kind, given(runs), keep=False).notes) == notes
 

@@ -62,7 +62,7 @@ def test_constants_stages_and_conditions_are_listed(pages, name):
     outputs = named(name).methods[0].outputs(kind)
     assert [row[1] for row in rows(pages[name], "Constants")] == [
         kind.calibrations[one.kind.name].name for one in outputs]
-    assert [row[0] for row in rows(pages[name], "Gain stages")] == [stage.short for stage in kind.stages]
+    assert [row[0] for row in rows(pages[name], "Gain stages")] == [stage.short for stage in kind.all_stages]
     assert [row[1] for row in rows(pages[name], "Operating condition")] == [
         parameter.database_name for parameter in kind.condition]
 
