@@ -15,10 +15,10 @@ from calib_core.detector import DetectorType
 from calib_core.numerics.split_events import CLASSES, SHAPELESS, SPOILED, TOO_LARGE
 from calib_core.remarks import CheckText, Remark
 
-#: Code of each class, that of its first direction.
-CODES = (100, 200, 300, 400, SHAPELESS, SPOILED, TOO_LARGE)
+#: Code of each class, that of its first direction; 0 stands for events of small sums, which have any code.
+CODES = (100, 200, 300, 400, SHAPELESS, SPOILED, TOO_LARGE, 0)
 #: Shares are of those that are no artefact of flagged samples.
-_VALID, _COUNTED = slice(0, 4), slice(0, 5)
+_VALID, _COUNTED, _LARGE, _SMALL = slice(0, 4), slice(0, 5), slice(0, 7), 7
 _COLUMNS = (("code", "i8"), ("events", "i8"), ("share", "f8"), ("expected", "f8"))
 #: Events of a pixel above which neighbours are often of other photons.
 _MOST = 0.01
@@ -30,12 +30,13 @@ def result(kind: DetectorType | None) -> Result:
     Returns
     -------
     Result
-        Columns code, events, share and expected share in per cent of the events that are not beside flagged samples
-        or too large, NaN where there is none.
+        Columns code, events, share and expected share in per cent of the events that are not beside flagged samples,
+        too large or of small sums, NaN where there is none.
     """
     words = ("Events by class: codes 100 to 400 have one to four samples, 1000 another shape or lies at an edge, "
-             "1001 lies beside flagged samples, 1002 is too large. Below split_events_counted_above none is counted; "
-             "it is half of the photon energy where it is given. Shares are per cent of those without the last two")
+             "1001 lies beside flagged samples, 1002 is too large, 0 is of any kind and has a sum up to "
+             "split_events_counted_above, which is half of the photon energy where it is given. Shares are per cent "
+             "of those without the last three")
     expected = "" if kind is None or kind.events is None else f"; expected: {kind.events.source}"
     return Result("events", "Events, shares in %", "", _COLUMNS, words + expected, over=(), pixels=False)
 
@@ -46,12 +47,12 @@ def table(kind: DetectorType, counts: Array) -> Array:
     Parameters
     ----------
     kind : DetectorType
-    counts : (7,) int64
+    counts : (8,) int64
         Events by class.
 
     Returns
     -------
-    (7,) array
+    (8,) array
         With the columns of :func:`result`.
     """
     rows = np.zeros(CLASSES, list(_COLUMNS))
@@ -83,7 +84,7 @@ class Crowded(Check):
             In per cent of the pixels.
         """
         rows, frames = finished.values("events"), int(finished.values("frames").sum())
-        events = int(rows["events"].sum())
+        events = int(rows["events"][_LARGE].sum())
         share = events / (frames * context.detector.pixels) if frames else 0.0
         if share > _MOST:
             valid = rows["events"][_VALID].sum() / events
@@ -124,12 +125,55 @@ class ByChance(Check):
         primary, pixels = self._step.primary, context.detector.pixels
         expected = pixels * math.erfc(primary / math.sqrt(2)) / 2
         frames = int(finished.values("frames").sum())
-        steps = (one.step for one in context.before[module].steps)
-        counted_above = next((one.counted_above for one in steps if isinstance(one, SplitEvents)), None)
-        if expected > 1 and frames and not counted_above:
+        if expected > 1 and frames and not _counted_above(context, module):
             found = int(finished.values("events")["events"][_COUNTED].sum()) / frames
             yield Remark(
                 self.text.kind, module, "", expected, 1.0, "events",
                 f"Module {module}: above {primary:g} σ noise alone makes {expected:.0f} events in a frame of "
                 f"{pixels:,} pixels, and {found:,.0f} are found; with --absolute-gain-photon-energy only those "
                 "above half of a photon are counted, with --split-events-counted-above those with a larger sum.")
+
+
+class TooSmall(Check):
+    """Events of small sums are few, or it is known how many they are."""
+
+    @property
+    def text(self) -> CheckText:
+        """The check in words."""
+        return CheckText(
+            "small events", "events whose sum is up to split_events_counted_above", "any",
+            "as many as noise makes above the primary threshold",
+            "they are in no share of a class, and the files have them")
+
+    def remarks(self, context: Context, module: int, finished: Finished) -> Iterator[Remark]:
+        """A sentence with their number, and their share of all events.
+
+        Yields
+        ------
+        Remark
+            In events.
+        """
+        counts = finished.values("events")["events"]
+        small, every = int(counts[_SMALL]), int(counts.sum())
+        if small:
+            yield Remark(
+                self.text.kind, module, "", small, 0.0, "events",
+                f"Module {module}: {small:,} of {every:,} events ({small / every:.1%}) have a sum of "
+                f"{_counted_above(context, module):.4g} ADU at most, and are in no share of a class.")
+
+
+def checks_of(step: SplitEvents) -> tuple[Check, ...]:
+    """What is asked of the events of a module.
+
+    Parameters
+    ----------
+    step : SplitEvents
+        As it was asked for.
+    """
+    return Crowded(), ByChance(step), TooSmall()
+
+
+def _counted_above(context: Context, module: int) -> float:
+    """Sum above which the events of a module are counted in their classes, ADU; 0 where all are."""
+    steps = (one.step for one in context.before[module].steps)
+    return next((one.counted_above or 0.0 for one in steps if isinstance(one, SplitEvents)), 0.0)

@@ -47,8 +47,8 @@ class SplitEvents(Step):
     use_when: ClassVar[str] = "Single photons are far apart: fewer than about one in a hundred pixels."
     caution: ClassVar[str] = (
         "What a photon left below the secondary threshold is lost; each class has its own gain. Noise alone makes "
-        "N · P(> n σ) events in a frame of N pixels: 33 of 1024 × 1024 at 4 σ, 0.3 at 5 σ. They are not counted "
-        "where the energy of a photon is given; else they are told.")
+        "N · P(> n σ) events in a frame of N pixels: 33 of 1024 × 1024 at 4 σ, 0.3 at 5 σ. They are in no share "
+        "of a class where the energy of a photon is given; both is told.")
 
     primary: float = knob(7.0, ge=1, le=1000, unit="σ", help="The largest sample of an event is above this")
     secondary: float = knob(5.0, ge=0, le=1000, unit="σ", help="Other samples of an event are above this, or "
@@ -58,8 +58,9 @@ class SplitEvents(Step):
                             "gain map tells their peaks")
     strict_quads: bool = knob(False, help="Of four samples the one at the corner must be the smallest")
     counted_above: float | None = knob(None, ge=0, le=1e9, unit="ADU", help="Events of a smaller sum are not counted "
-                                       "in the shares of classes, since noise makes such. Half of a photon unless "
-                                       "given, where absolute_gain_photon_energy tells its energy; 0 counts all")
+                                       "in the shares of classes, since noise makes such; how many they are is told. "
+                                       "Half of a photon unless given, where absolute_gain_photon_energy tells its "
+                                       "energy; 0 counts all")
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
         """Take the noise, and the gain of each class from the gain map.
@@ -121,7 +122,7 @@ class SplitEvents(Step):
         """Put sums of events in place of the samples.
 
         Found are the codes of events at their largest samples, (n, slow_scan, fast_scan) int32, 0 elsewhere, and
-        under :data:`COUNTS` the events of each frame by class, (n, 7) int64.
+        under :data:`COUNTS` the events of each frame by class, (n, 8) int64.
 
         Parameters
         ----------

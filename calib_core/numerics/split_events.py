@@ -23,10 +23,10 @@ _Array = NDArray[Any]
 PATTERNS = 256
 #: Codes of events of no allowed pattern or at the edge of a block, beside bad samples, and too large.
 SHAPELESS, SPOILED, TOO_LARGE = 1000, 1001, 1002
-#: Classes that are counted: one to four samples, then the three kinds that are refused.
-CLASSES = 7
-#: Class of the smallest of the refused codes.
-_REFUSED = 4
+#: Classes of events: one to four samples, the three kinds that are refused, and those of a small sum, of any kind.
+CLASSES = 8
+#: Class of the smallest of the refused codes, and of small sums.
+_REFUSED, _SMALL = 4, 7
 #: Codes of events of one sample, of two and so on are multiples of this, and one number for each direction.
 _STEP = 100
 
@@ -54,7 +54,7 @@ def classify(
     strict : bool
         Refuse four samples unless the one at the corner is the smallest.
     counted_above : float
-        Only events of a larger sum are counted.
+        Only events of a larger sum are counted in their class; the others together.
 
     Returns
     -------
@@ -63,8 +63,8 @@ def classify(
     sums : (n, slow, fast) float32
         Sum of an event's samples above the secondary threshold and of its largest, at that; 0 elsewhere, and where
         it was refused.
-    counts : (n, 7) int64
-        Events by class.
+    counts : (n, 8) int64
+        Events by class, the last of which has those of small sums.
 
     Raises
     ------
@@ -108,7 +108,9 @@ def _classify(  # type: ignore[no-untyped-def]
                 patterns[frame, row, col] = code
                 if code < SHAPELESS:
                     sums[frame, row, col] = total
-                if total > counted_above:
+                if not total > counted_above:
+                    counts[frame, _SMALL] += 1
+                else:
                     counts[frame, _REFUSED + code - SHAPELESS if code >= SHAPELESS else code // _STEP - 1] += 1
 
 

@@ -125,8 +125,10 @@ def test_the_table_counts_the_events_of_the_files(case: Case, few: Simulated, tm
     rows = table_of(tmp_path)
     for row in rows[:4]:
         assert row["events"] == (codes // 100 == row["code"] // 100).sum()
-    for row in rows[4:]:
+    for row in rows[4:7]:
         assert row["events"] == (codes == row["code"]).sum()
+    assert rows[7]["events"] == 0
+    assert not any("are in no share of a class" in text for text in found.said)
     counted = sum(row["events"] for row in rows[:5])
     assert counted > 5_000
     for row in rows[:5]:
@@ -146,11 +148,17 @@ def test_events_of_more_than_half_a_photon_are_counted(
     for row in rows[:4]:
         mine = codes // 100 == row["code"] // 100
         assert row["events"] == pytest.approx((mine & (photons > 0.5)).sum(), abs=(mine & near).sum() + 0.5)
-    for row in rows[4:]:
+    for row in rows[4:7]:
         assert row["events"] <= (codes == row["code"]).sum()
+    every, small = (codes > 0).sum(), rows[7]["events"]
+    assert sum(row["events"] for row in rows) == every
+    half, told = share * case.energy / 2 / kev_of(found), [t for t in found.said if "are in no share of a class" in t]
+    assert told == ([f"Module {case.module}: {small:,.0f} of {every:,} events ({small / every:.1%}) have a sum of "
+                     f"{half:.4g} ADU at most, and are in no share of a class."] if small else [])
     assert not any("noise alone makes" in text for text in found.said)
     if case.name == "PNCCD":  # so that this can fail: there are events of noise
         assert ((codes == 100) & (photons < 0.5)).sum() > 10 * len(codes)
+        assert small > 10 * len(codes)
 
 
 def test_crowded_photons_are_told(case: Case, tmp_path: Path, capsys: Any) -> None:

@@ -55,13 +55,14 @@ def test_a_type_without_a_layout_has_one_image() -> None:
 
 def test_the_table_has_shares_of_what_counts() -> None:
     kind = detector_type("EPIX100")
-    rows = events.table(kind, np.array([50, 30, 10, 6, 4, 900, 100]))
-    assert rows["code"].tolist() == [100, 200, 300, 400, 1000, 1001, 1002]
+    rows = events.table(kind, np.array([50, 30, 10, 6, 4, 900, 100, 70]))
+    assert rows["code"].tolist() == [100, 200, 300, 400, 1000, 1001, 1002, 0]
+    assert rows["events"][-1] == 70
     assert rows["share"][:5].tolist() == [50, 30, 10, 6, 4]
     assert rows["expected"][:5].sum() == pytest.approx(100)
     assert np.isnan([*rows["share"][5:], *rows["expected"][5:]]).all()
 
 
 def test_nothing_has_no_shares_and_nothing_may_be_expected() -> None:
-    rows = events.table(replace(detector_type("EPIX100"), events=None), np.zeros(7, int))
+    rows = events.table(replace(detector_type("EPIX100"), events=None), np.zeros(8, int))
     assert np.isnan([*rows["share"], *rows["expected"]]).all()

@@ -46,7 +46,7 @@ def test_codes_and_sums_are_those_of_a_second_classification(strict: bool, whole
         np.testing.assert_array_equal(sums[i], total)
         classes = [int((expected // 100 == code // 100).sum() if code < 1000 else (expected == code).sum())
                    for code in CLASSES]
-        np.testing.assert_array_equal(counts[i], classes)
+        np.testing.assert_array_equal(counts[i], [*classes, 0])
         met |= set(np.unique(expected).tolist())
     assert met >= {0, *SHAPES.values(), 1000, 1001, 1002}
 
@@ -86,7 +86,24 @@ def test_only_events_above_a_sum_are_counted() -> None:
     values[0, 3, 3], values[0, 8, 8] = 6, 20
     flat = np.ones((1, 12, 12), np.float32)
     patterns, _, counts = classify(values, values < 0, 5 * flat, 3 * flat, 100.0, codes(), (12, 12), counted_above=10)
-    assert (patterns[0, 3, 3], patterns[0, 8, 8], counts[0].tolist()) == (100, 100, [1, 0, 0, 0, 0, 0, 0])
+    assert (patterns[0, 3, 3], patterns[0, 8, 8], counts[0].tolist()) == (100, 100, [1, 0, 0, 0, 0, 0, 0, 1])
+
+
+def test_small_events_of_any_kind_are_counted_together() -> None:
+    """So many as a second classification finds; codes and sums do not change."""
+    values = frames(20, 6)
+    bad = np.random.default_rng(7).random(values.shape) < 0.01
+    first, second = thresholds(8)
+    patterns, sums, all_of_them = classify(values, bad, first, second, 60.0, codes(), ASIC)
+    same, alike, counts = classify(values, bad, first, second, 60.0, codes(), ASIC, counted_above=18.0)
+    np.testing.assert_array_equal(same, patterns)
+    np.testing.assert_array_equal(alike, sums)
+    np.testing.assert_array_equal(counts.sum(axis=1), all_of_them.sum(axis=1))
+    for i in range(len(values)):
+        for place, code in enumerate(CLASSES[:4]):  # sums of refused events are not in the files
+            mine = patterns[i] // 100 == code // 100
+            assert counts[i, place] == (sums[i][mine] > np.float32(18)).sum()
+    assert counts[:, 7].sum() > 30
 
 
 def test_what_does_not_fit_is_refused() -> None:
