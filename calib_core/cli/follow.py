@@ -49,9 +49,9 @@ def _tell_plan(spec: JobSpec, telling: Telling) -> int:
     try:
         found = estimate_of(plan)
         if telling.as_json:
-            _print_json({**found.to_json(), "constants_taken": list(plan.before.lines), "notes": list(plan.notes)})
+            _print_json({**found.to_json(), "constants_taken": list(plan.lines), "notes": list(plan.notes)})
         else:
-            print("\n".join(map(shown, [*found.lines(), *plan.before.lines, *(f"! {note}" for note in plan.notes)])))
+            print("\n".join(map(shown, [*found.lines(), *plan.lines, *(f"! {note}" for note in plan.notes)])))
         check_memory(plan)
     finally:
         plan.close()

@@ -47,12 +47,15 @@ class Renamed:
         Its values are a list of numbers, or of names that end in one, as those of modules.
     steps : bool
         Its values are those of a range: last, or first and last, or first, last and step.
+    beside : tuple of str
+        Further words where it has a value.
     """
 
     flags: tuple[str, ...]
     unset: tuple[str, ...] | None = None
     numbers: bool = False
     steps: bool = False
+    beside: tuple[str, ...] = ()
 
     def words(self, flag: str, values: Sequence[str]) -> list[str]:
         """Words that stand for a flag and its values."""
@@ -61,11 +64,11 @@ class Renamed:
         given = [",".join(_number(value) for value in values)] if self.numbers and values else values
         if self.steps and values:
             given = [":".join(values if len(values) > 1 else ("", *values))]
-        return [word for name in self.flags for word in (name, *given)]
+        return [*(word for name in self.flags for word in (name, *given)), *self.beside]
 
     def told(self, flag: str) -> str:
         """For the help; nothing where it has the same name here."""
-        return "" if self.flags == (flag,) else f"{flag}: {', '.join(self.flags)}"
+        return "" if self.flags == (flag,) else f"{flag}: {' '.join((', '.join(self.flags), *self.beside))}"
 
 
 @dataclass(frozen=True)
@@ -208,7 +211,8 @@ def _meaning(entry: Any) -> Original:
         [flag] = _flags(entry["switch"])
         return Chosen({_YES[:1]: (flag,), _NO[:1]: (f"--no-{flag[2:]}",)}, "it is yes or no")
     how = next(name for name in ("is", "is_list", "is_steps") if name in entry)
-    return Renamed(_flags(entry[how]), _as_words(entry["unset"]), how == "is_list", how == "is_steps")
+    return Renamed(_flags(entry[how]), _as_words(entry["unset"]), how == "is_list", how == "is_steps",
+                   tuple(entry.get("with", ())))
 
 
 def _flags(names: str | list[str]) -> tuple[str, ...]:

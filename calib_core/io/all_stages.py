@@ -20,15 +20,25 @@ WITHOUT_OTHERS, LAST_OF_STAGE = "without all gain stages", "last of their gain s
 class FramesOfAllStages(ModuleFrames):
     """Frames of the first gain stage, each with the frames of the others beside it.
 
-    Frames that lack one of the others are left out and counted, and so are the last of each train that the selection
-    drops. All that is told of single frames, such as samples of a pixel, is of the first stage.
+    Frames that lack one of the others are left out and counted. All that is told of single frames, such as samples of
+    a pixel, is of the first stage.
+
+    Parameters
+    ----------
+    run, detector, selection, loss
+        As of :class:`~calib_core.io.frames.ModuleFrames`.
+    index : ModuleIndex
+        Of the frames of the first stage that are wanted, as :func:`first_stage` gives it.
+    every : ModuleIndex
+        Of the frames of all stages.
     """
 
     def __init__(
-        self, run: str, detector: DetectorType, index: ModuleIndex, selection: FrameSelection, loss: Loss,
+        self, run: str, detector: DetectorType, index: ModuleIndex, every: ModuleIndex, selection: FrameSelection,
+        loss: Loss,
     ) -> None:
-        super().__init__(run, detector, _without_last(index, selection.drop_last), replace(selection, part=0), loss)
-        self._others = [ModuleFrames(run, detector, index, replace(selection, part=part, min_trains=0), loss)
+        super().__init__(run, detector, index, replace(selection, part=0), loss)
+        self._others = [ModuleFrames(run, detector, every, replace(selection, part=part, min_trains=0), loss)
                         for part in range(1, selection.parts)]
         places = [_places(self, one) for one in self._others]
         lacking = np.any([place < 0 for place in places], axis=0)
@@ -87,15 +97,21 @@ def _places(first: ModuleFrames, other: ModuleFrames) -> Indices:
     return np.where(found, np.append(order, -1)[place], -1)
 
 
-def _without_last(index: ModuleIndex, number: int) -> ModuleIndex:
-    """Index without the last frames of each train's first part; those of the other parts follow them."""
-    mine = np.flatnonzero(index.piece == 0)
-    if not number or not mine.size:
+def first_stage(index: ModuleIndex, drop_last: int) -> ModuleIndex:
+    """Frames of the first gain stage, of which each stands for those of all.
+
+    Parameters
+    ----------
+    index : ModuleIndex
+        Of the frames of all stages.
+    drop_last : int
+        Frames at the end of the stage in each train that are left out, as they are stored.
+    """
+    index = index.kept(index.piece == 0)
+    if not drop_last or not len(index.train):
         return index
-    train = index.train[mine]  # the frames of a train follow each other
+    train = index.train  # the frames of a train follow each other
     first = np.flatnonzero(np.diff(train, prepend=train[:1] - np.uint64(1)))
     counts = np.diff(first, append=len(train))
-    left = np.repeat(counts, counts) - (np.arange(len(mine)) - np.repeat(first, counts))
-    last = np.zeros(len(index.train), bool)
-    last[mine[left <= number]] = True
-    return index.left_out(last, LAST_OF_STAGE)
+    left = np.repeat(counts, counts) - (np.arange(len(train)) - np.repeat(first, counts))
+    return index.left_out(left <= drop_last, LAST_OF_STAGE)

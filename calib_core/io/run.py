@@ -17,7 +17,7 @@ from calib_core.detector import Array, ControlReader, Detector, FrameSelection, 
 from calib_core.detector.raw_layout import CORRECTED, RAW
 from calib_core.detector.registry import identify
 from calib_core.errors import BadInput, StillWritten, and_others
-from calib_core.io.all_stages import FramesOfAllStages
+from calib_core.io.all_stages import FramesOfAllStages, first_stage
 from calib_core.io.belonging import own_files
 from calib_core.io.cells import without_strays
 from calib_core.io.control import RunControl
@@ -225,9 +225,11 @@ class Run:
         with self._lock:
             index = without_strays(detector.type, self.index(detector, module, selection.parts),
                                    selection.cells_in_use)
-            index = by_light(index, detector.type, self.label, self.files, selection)
-            make = FramesOfAllStages if selection.together else ModuleFrames
-            return make(self.label, detector.type, index, selection, self.loss(detector, module, selection))
+            loss, told = self.loss(detector, module, selection), (detector.type, self.label, self.files, selection)
+            if not selection.together:
+                return ModuleFrames(self.label, detector.type, by_light(index, *told), selection, loss)
+            first = by_light(first_stage(index, selection.drop_last), *told)
+            return FramesOfAllStages(self.label, detector.type, first, index, selection, loss)
 
     def sample(self, detector: Detector, selection: FrameSelection | None = None) -> SampleStatistics:
         """Statistics of three frames of the first module that has any.

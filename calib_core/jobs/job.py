@@ -358,7 +358,7 @@ class Job:
         check_memory(plan)
         check_room(len(plan.modules))
         check_writable(self.spec.out_folder, output_bytes(plan))
-        for line in plan.before.lines:
+        for line in plan.lines:
             self.say("INFO", line)
         for note in (*look_before(plan), *plan.notes):
             self.say("WARN", note)

@@ -29,7 +29,7 @@ from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import MOST_PARTS, JobSpec
 from calib_core.jobs.step_constants import Before, bind_before
 from calib_core.jobs.survey import Survey, assign, cells_in_use, check_strays, choose_detector
-from calib_core.jobs.wanted_trains import devices_not_there, trains_not_there
+from calib_core.jobs.wanted_trains import devices_not_there, frames_left_out, trains_not_there
 from calib_core.store.constants import check_name
 
 #: Blocks that a run is cut into at least, where it has so many memory cells: fewer leave threads without work.
@@ -69,6 +69,8 @@ class Plan:
         Sentences for the log and the provenance.
     before : Before
         Steps that frames go through, and how the constants of each module were chosen for them.
+    frames_left_out : tuple of str
+        How many frames are used, and why others are not, where some were chosen.
     started : datetime
         When the job was begun, aware UTC; it tells apart what the same specification made at another time.
     """
@@ -89,7 +91,13 @@ class Plan:
     left_out: dict[int, str]
     notes: tuple[str, ...]
     before: Before = field(default_factory=Before, repr=False)
+    frames_left_out: tuple[str, ...] = ()
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What the log has of the constants and frames that are taken."""
+        return (*self.before.lines, *self.frames_left_out)
 
     @property
     def kind(self) -> DetectorType | None:
@@ -282,7 +290,7 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
         (*_notes(spec, found, left_out), *absent, *trains_not_there(method.frame_selection(), frames.values()),
          *devices_not_there(method.frame_selection(), opened.values()), *unsure,
          *_of_time(spec, runs, method.outputs(kind)), *before.told, *source.fewer_parts(spec.parts)),
-        before,
+        before, tuple(frames_left_out(method.frame_selection(), frames, runs)),
     ))
 
 

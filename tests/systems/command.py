@@ -36,6 +36,7 @@ class Result:
         printed = capsys.readouterr()
         assert "Traceback" not in printed.err
         lines = printed.err.splitlines()
+        self.said = [line[6:] for line in lines if line.startswith(("INFO", "WARN"))]
         self.warnings = [line[6:] for line in lines if line.startswith("WARN")]
         self.errors = [line.partition(" ")[2] for line in lines if line.startswith(("ERROR", "calibwb"))]
         self.constants = constants_in(out)

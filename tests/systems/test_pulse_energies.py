@@ -141,6 +141,34 @@ def test_trains_of_which_the_monitor_tells_nothing_are_left_out(
     assert corrected_frames(tmp_path / "out") == pairs(trains, cells, trains != lost)
 
 
+@pytest.mark.parametrize("parallel", [False, True])
+def test_frames_beyond_the_last_pulse_are_left_out_by_the_name_of_a_notebook(
+    parallel: bool, tmp_path: Path, capsys: Any
+) -> None:
+    """Of all gain stages, where a train holds them; the empty name leaves all."""
+    settings = default_settings("LPD1M").with_changes({
+        "modules": "3", "memory_cells": CELLS, "trains": TRAINS, "parallel_gain": parallel})
+    light = simulate(settings, tmp_path / "data", scene=Photons(photons=5.0, xgm_energy=MEAN, xgm_pulses=3))
+    write_truth(light)
+    [run] = light.runs.values()
+    device = f"{settings.instrument}_XTD_XGM/DOOCS/MAIN"
+    told = RunDirectory(run)[f"{device}:output", "data.intensityTD"]
+    pulses = dict(zip(told.train_id_coordinates().tolist(), (told.ndarray() != 1).sum(axis=1).tolist(), strict=True))
+    assert set(pulses.values()) == {3}
+    for name, left in ((device, pulses), ("", dict.fromkeys(pulses, CELLS - parallel))):
+        out = tmp_path / f"out{bool(name)}"
+        done = Result(["LPD", "CORRECT", "--run", str(run), "--constants", str(folder_of(light)), "--out-folder",
+                       str(out), "--xgm-source", name], out, capsys)
+        assert done.status == 0, done.errors
+        cells = RunDirectory(out)["FXE_DET_LPD1M-1/CORR/3CH0:output", "image.cellId"]
+        found = zip(cells.train_id_coordinates().tolist(), cells.ndarray().ravel().tolist(), strict=True)
+        assert set(found) == {(train, cell) for train, number in left.items() for cell in range(number)}
+        last, unlit = TRAINS * parallel, TRAINS * (CELLS - 3 - parallel)
+        causes = (f"{last} last of their gain stage, " if last else "") + f"{unlit} without light"
+        told = f"Of module 3 {3 * TRAINS} frames of p900000 r0001 are used; left out are {causes}."
+        assert (told in done.said) == bool(name)
+
+
 @pytest.mark.parametrize("words", [("--energy-threshold", "10"), ("--lit-frames", "offline")])
 def test_energies_of_no_monitor_are_refused(
     words: tuple[str, str], light: Simulated, tmp_path: Path, capsys: Any

@@ -16,8 +16,6 @@ from calib_core.jobs.spec import JobSpec
 
 RECORDS = {"AGIPD": "cal-metadata-agipd-p900508-r22.yml", "JUNGFRAU": "cal-metadata-jf-p900491-r487.yml",
            "LPD": "cal-metadata-lpd-p900491-r445.yml"}
-#: What the recorded corrections did and is not done here, and the value with which it is taken.
-NOT_DONE: dict[str, dict[str, Any]] = {"AGIPD": {}, "JUNGFRAU": {}, "LPD": {"xgm-source": ""}}
 METHODS = [(family.name, method.command) for family in families() for method in family.methods]
 
 
@@ -52,23 +50,11 @@ def test_every_name_of_a_recorded_correction_is_taken(family: str, real_data: Pa
     record = here(tmp_path, recorded(real_data, family))
     needed = [word for name in ("run", "in-folder", "out-folder") for word in typed(name, record[name])]
     assert len(record) > 30
-    for name in record.keys() - {"run", "in-folder", "out-folder", *NOT_DONE[family]}:
+    for name in record.keys() - {"run", "in-folder", "out-folder"}:
         job_of(tmp_path, family, "CORRECT", *needed, *typed(name, record[name]))
         told = capsys.readouterr().err
         ignored = rf"calibwb {family} CORRECT: --(no-)?{name} is ignored: [^\n]+\.\n"
         assert told == "" or re.fullmatch(ignored, told), name
-
-
-@pytest.mark.parametrize("family", [family for family, names in NOT_DONE.items() if names])
-def test_what_is_not_done_is_refused_by_name(family: str, real_data: Path, tmp_path: Path, capsys) -> None:
-    record = here(tmp_path, recorded(real_data, family))
-    needed = [word for name in ("run", "in-folder", "out-folder") for word in typed(name, record[name])]
-    for name, value in NOT_DONE[family].items():
-        assert main([family, "CORRECT", *needed, *typed(name, record[name])]) == 2
-        told = capsys.readouterr().err
-        other = "false" if value is False else '""'
-        assert re.fullmatch(rf"calibwb: --{name}[^\n:]*: [^\n]+; give {other}, or leave it out\.\n", told)
-    assert not (tmp_path / "out").exists()
 
 
 def test_the_recorded_corrections_make_jobs(real_data: Path, tmp_path: Path) -> None:
@@ -81,9 +67,10 @@ def test_the_recorded_corrections_make_jobs(real_data: Path, tmp_path: Path) -> 
     assert spec.parameters == {**dict.fromkeys(on, True), "rel_gain": False, "xray_gain": False}
     assert (spec.conditions, spec.modules, spec.again) == ({"bias_voltage": 300}, tuple(range(16)), True)
     lpd = here(tmp_path, recorded(real_data, "LPD"))
-    words = [word for name, value in lpd.items() for word in typed(name, NOT_DONE["LPD"].get(name, value))]
-    spec = job_of(tmp_path, "LPD", "CORRECT", *words)
-    assert (spec.parameters, spec.modules, spec.again) == ({}, tuple(range(16)), True)  # as the defaults are
+    spec = job_of(tmp_path, "LPD", "CORRECT", *(word for item in lpd.items() for word in typed(*item)))
+    # all else is as the defaults are
+    assert spec.parameters == {"lit_frames": "offline", "xgm_device": "SA1_XTD2_XGM/DOOCS/MAIN"}
+    assert (spec.modules, spec.again) == (tuple(range(16)), True)
     assert spec.conditions == {"bias_voltage": 250, "memory_cells": 512, "feedback_capacitor": 5, "category": 0,
                                "source_energy": 9.2}
 
@@ -142,6 +129,8 @@ def test_a_name_stands_for_what_it_means_here(
     (("--count-lit-pixels", "true"), "--count-lit-pixels true: lit pixels are not counted; give false"),
     (("--require_ppu_trigger",), "--require_ppu_trigger: trains are not chosen by the pulse picker; give false"),
     (("--sequences", "2", "3"), "--sequences 2 3: all files of a run are taken; give -1"),
+    (("--use-super-selection", "cm"),
+     "--use-super-selection cm: the common mode takes the frames that are corrected; give off or final"),
     (("--recast-image-data", "int16"), '--recast-image-data int16: frames are written as float32; give ""'),
 ])
 def test_what_is_not_done_is_refused_in_one_sentence(

@@ -12,7 +12,7 @@ from extra_data import RunDirectory
 
 from calib_core.detector import FrameSelection
 from calib_core.io.all_stages import LAST_OF_STAGE, WITHOUT_OTHERS
-from calib_core.io.frames import ALL_ZERO, NEVER_WRITTEN
+from calib_core.io.frames import ALL_ZERO
 from calib_core.io.run import Run
 from calib_core.simulate import default_settings, simulate
 
@@ -89,4 +89,4 @@ def test_frames_that_lack_one_of_their_stages_are_left_out_and_counted(run: Path
     kept = np.ones(TRAINS * CELLS, bool)
     kept[[1, 3]] = False  # second frame of the first train, first frame of the second
     np.testing.assert_array_equal(found, whole[:, kept])
-    assert frames.excluded == {NEVER_WRITTEN: 1, WITHOUT_OTHERS: 1, ALL_ZERO: 1}
+    assert frames.excluded == {WITHOUT_OTHERS: 1, ALL_ZERO: 1}
