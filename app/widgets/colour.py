@@ -43,7 +43,8 @@ SCALES = {
 #: Colours of Okabe and Ito, in the order in which neighbouring flags are told apart best.
 OKABE_ITO = (0x56B4E9, 0xE69F00, 0xF0E442, 0xD55E00, 0x009E73, 0xCC79A7, 0x0072B2)
 
-SAMPLE_LIMIT = 1 << 16
+#: Pixels that stand for all of a map at most, and the seed of their draw.
+SAMPLE_LIMIT, _DRAW = 1 << 16, 0
 
 
 @dataclass(frozen=True)
@@ -322,18 +323,17 @@ def sample_places(index: np.ndarray, window: tuple[int, int, int, int]) -> np.nd
     Returns
     -------
     (m,) int32
-        At most about 65 000 flat indices of pixels, taken at a regular stride, rising: they are read many times.
+        At most :data:`SAMPLE_LIMIT` flat indices of pixels, rising, since they are read many times. One is drawn of
+        each stretch of as many pixels, always the same: a regular stride would see one value of some patterns.
     """
     top, bottom, left, right = window
     part = index[top:bottom, left:right]
     if part.size == 0:
         return np.empty(0, np.int32)
-    stride = max(1, part.size // SAMPLE_LIMIT)
-    # a stride that shares a factor with the width would look at a few columns only
-    while math.gcd(stride, part.shape[1]) != 1:
-        stride += 1
-    rows, columns = np.divmod(np.arange(0, part.size, stride), part.shape[1])
-    places = part[rows, columns]
+    stretch = -(-part.size // SAMPLE_LIMIT)
+    first = np.arange(0, part.size, stretch)
+    drawn = first + np.random.default_rng(_DRAW).integers(0, stretch, first.size)
+    places = part[np.divmod(np.minimum(drawn, part.size - 1), part.shape[1])]
     return np.sort(places[places >= 0])
 
 

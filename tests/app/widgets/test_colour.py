@@ -168,6 +168,21 @@ def test_sample_sees_every_column():
     assert len(np.unique(columns[colour.sample_places(index, (0, 8192, 0, 128))])) == 128
 
 
+@pytest.mark.parametrize("width", [127, 128, 129, 1024, 1025])
+@pytest.mark.parametrize("of", ["columns", "rows", "diagonals", "other diagonals"])
+def test_levels_do_not_follow_a_pattern_of_the_detector(of, width):
+    """Shares of 1 to 64 equal parts come out as they are, within five errors of a share that is drawn."""
+    index = np.arange(8192 * width, dtype=np.int32).reshape(8192, width)
+    row, column = np.divmod(index, width)
+    places = colour.sample_places(index, (0, 8192, 0, width))
+    assert len(places) <= colour.SAMPLE_LIMIT
+    along = {"columns": column, "rows": row, "diagonals": row + column, "other diagonals": row - column}[of].ravel()
+    for period in (2, 3, 8, 16, 17, 64):
+        expected = np.bincount(along % period, minlength=period) / along.size
+        found = np.bincount(along[places] % period, minlength=period) / len(places)
+        assert np.abs(found - expected).max() < 5 * np.sqrt(expected.max() / len(places)), period
+
+
 @pytest.mark.parametrize(("sample", "expected"), [([], (0, 1)), ([7, 7, 7], (6.5, 7.5))])
 def test_levels_always_rise(sample, expected):
     assert colour.percentile_levels(np.array(sample, "f4"), 1, 99) == expected
