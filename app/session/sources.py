@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from app.session.session import Session
+from calib_core.detector import DetectorType
 from calib_core.errors import CalibrationError
 from calib_core.subjects.base import Subject
 from calib_core.subjects.pair import PairSubject
@@ -22,10 +24,14 @@ class Source:
     title : str
     opens : callable
         Makes the subject.
+    known_kind, known_files
+        Of what is on disk: type of the detector, and files, before the subject is made.
     """
 
     title: str
     opens: Callable[[], Subject]
+    known_kind: DetectorType | None = None
+    known_files: tuple[Path, ...] = ()
     _subject: Subject | None = field(default=None, init=False)
 
     @property
@@ -39,6 +45,18 @@ class Source:
     def opened(self) -> Subject | None:
         """The subject where it has been made."""
         return self._subject
+
+    @property
+    def kind(self) -> DetectorType | None:
+        """Type of the detector, where it is known."""
+        return self.known_kind if self._subject is None else self._subject.kind
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Where its results are kept: all of them once it has ended, none before."""
+        if self._subject is None:
+            return self.known_files
+        return tuple(self._subject.files) if self._subject.ended else ()
 
 
 class Sources(QObject):

@@ -10,6 +10,7 @@ from clicks import Clicks
 from PyQt6.QtWidgets import QPushButton
 
 from calib_core.jobs.board import State
+from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import default_settings, simulate
@@ -47,6 +48,12 @@ def bring_sources(window):
 
 def taking(window):
     return window.findChild(QPushButton, "take_sources")
+
+
+def correcting(window, source):
+    """What the menu of a row has for corrections."""
+    menu = window.sources_panel.menu_for(source)
+    return next(one for one in menu.actions() if one.text() == "Correct a run…")
 
 
 def test_a_click_on_the_row_one_on_run_and_one_on_a_pixel_show_its_spectrum(opened, light, tmp_path, qtbot):
@@ -116,16 +123,65 @@ def test_histograms_that_a_job_has_just_made_are_fitted_from_its_row(open_window
         parameters={"photon_energy": 8.041, "min_entries": 100}))
     bring_sources(window)
     assert not taking(window).isVisible()  # as long as it runs
+    correct = window.findChild(QPushButton, "correct_with_source")
     qtbot.waitUntil(lambda: window.session.subject is not None and window.session.subject.ended)
     [job] = window.jobs.jobs
     assert job.board.state is State.DONE, job.board.error
     qtbot.waitUntil(taking(window).isVisible)
+    assert not correct.isEnabled()  # no step of a correction takes histograms
+    assert not correcting(window, window.sources.entries[0]).isEnabled()
     clicks.button(taking(window))
     page = window.form.page
     assert (clicks.number, page.survey.method.command) == (1, "FF")
     [made_as_a_set] = (tmp_path / "out").rglob("set.*.json")
     assert [line.value() for line in page.constants.values() if line.value()] == [str(made_as_a_set)]
     assert page.folder.value() == str(tmp_path / "out")
+
+
+def test_each_of_several_sets_in_a_folder_is_fitted_by_itself(open_window, run_of_light, tmp_path, qtbot):
+    """Also those that nobody has looked at yet; what is given is the set of the row, not the newest."""
+    for energy in (8.041, 9.2):
+        job = Job(JobSpec(
+            family="AGIPD", method="FF_HISTS", out_folder=tmp_path / "out",
+            inputs={"light": (str(run_of_light.runs["ff"]),), "constants": (str(folder_of(run_of_light)),)},
+            parameters={"photon_energy": energy, "min_entries": 100}))
+        job.start()
+        assert job.wait(60)
+        assert job.board.state is State.DONE, job.board.error
+        job.close()
+    window, clicks = open_window(), Clicks(qtbot)
+    window.results.open([tmp_path / "out"])
+    qtbot.waitUntil(lambda: len(window.sources.entries) == 2 and window.session.subject is not None)
+    bring_sources(window)
+    older, newer = sorted((tmp_path / "out").rglob("set.*.json"))
+    for row, made in enumerate((newer, older)):
+        bring_sources(window)
+        clicks.row(window.sources_panel.table, row)
+        assert taking(window).isVisible()
+        assert taking(window).text() == "Fit"
+        clicks.button(taking(window))
+        page = window.form.page
+        assert [line.value() for line in page.constants.values() if line.value()] == [str(made)]
+        assert not window.findChild(QPushButton, "correct_with_source").isEnabled()
+
+
+def test_files_that_tell_no_set_are_given_themselves_where_they_lie_beside_others(
+    open_window, light, tmp_path, qtbot,
+):
+    folder = tmp_path / "histograms"
+    many = replace(light, counts=np.tile(light.counts, (TIMES, 1)))
+    files = [write_histograms(folder, [many], module=MODULE, energy=energy) for energy in (9.2, 9.0)]
+    window, clicks = open_window(), Clicks(qtbot)
+    window.results.open([folder])
+    qtbot.waitUntil(lambda: len(window.sources.entries) == 2 and window.session.subject is not None)
+    for row, path in enumerate(reversed(files)):
+        bring_sources(window)
+        clicks.row(window.sources_panel.table, row)
+        assert taking(window).text() == "Fit"
+        clicks.button(taking(window))
+        page = window.form.page
+        assert [line.value() for line in page.constants.values() if line.value()] == [str(path)]
+        assert page.folder.value() == str(folder)
 
 
 def test_darks_alone_are_fitted_and_combined_by_nothing(open_window, run_of_light, qtbot):
@@ -136,5 +192,7 @@ def test_darks_alone_are_fitted_and_combined_by_nothing(open_window, run_of_ligh
     bring_sources(window)
     Clicks(qtbot).row(window.sources_panel.table, 0)
     assert not taking(window).isVisible()
+    assert window.findChild(QPushButton, "correct_with_source").isEnabled()
+    assert correcting(window, window.sources.a).isEnabled()
     assert [one.text() for one in window.sources_panel.menu_for(window.sources.a).actions() if one.text()] == [
         "Show as A", "Compare A with this", "Correct a run…", "Close"]

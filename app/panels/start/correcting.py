@@ -64,12 +64,6 @@ class Correcting(QObject):
             self._opened = survey
 
 
-def can_correct(source: Source) -> bool:
-    """Whether a run can be corrected with what a source has; nothing is opened to know."""
-    subject = source.opened
-    return subject is not None and subject.ended and _folder_of(subject) is not None and _task_of(subject) is not None
-
-
 def _read_runs(job: Job) -> bool:
     """Whether a job has read runs."""
     return job.plan is not None and bool(job.plan.runs)

@@ -1,8 +1,8 @@
-"""From sources of constants to the characterisation that takes all of them; knows no widgets but signals."""
+"""From sources of constants to what takes them: a characterisation of all, or a correction; knows no widgets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from app.session.session import Session
 from app.session.sources import Source
 from calib_core.characterisation.family import Family, families
 from calib_core.characterisation.method import Method
+from calib_core.constants.constant import ConstantKind
+from calib_core.detector import DetectorType
 from calib_core.errors import CalibrationError
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import reads_runs, without_runs
-from calib_core.store.constants import read_constant
+from calib_core.store.constants import STORE, read_constant
 from calib_core.store.manifests import set_of
 
 
@@ -52,7 +54,7 @@ class Offering(QObject):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._kinds: dict[Source, tuple[frozenset[str], Path]] = {}
+        self._kinds: dict[Source, _Held] = {}
 
     def offer(self, sources: Sequence[Source]) -> Offer | None:
         """What takes the constants of some sources, each for an input of its own.
@@ -67,13 +69,13 @@ class Offering(QObject):
             None where one has no constants, or nothing takes all of them. What takes those of several sources is for
             two or more: one alone leaves nothing to be put together.
         """
-        kind = sources[0].opened.kind if sources and sources[0].opened is not None else None
+        kind = sources[0].kind if sources else None
         if kind is None:
             return None
         tasks = [(family, method) for family in families() if family.has(kind) for method in family.methods
                  if not reads_runs(family, method) and min(2, len(method.inputs(family.kind))) <= len(sources)]
         found = [self._held(one) for one in sources] if tasks else []
-        known = [one for one in found if one is not None]
+        known = [(one.kinds, one.given) for one in found if one is not None and one.given is not None]
         offers = (_offer(family, method, known) for family, method in tasks if len(known) == len(sources))
         return next((one for one in offers if one is not None), None)
 
@@ -88,21 +90,41 @@ class Offering(QObject):
         self.wanted.emit(JobSpec.checked(family=offer.family.name, method=offer.method.command, inputs=inputs,
                                          out_folder=offer.out_folder))
 
-    def _held(self, source: Source) -> tuple[frozenset[str], Path] | None:
-        """Kinds of the constants of a source that has ended, and their set or folder; it is looked once."""
-        subject = source.opened
-        if subject is None or not subject.ended:
-            return None
+    def can_correct(self, source: Source) -> bool:
+        """Whether a run can be corrected with a source: its detector's correction takes some of its constants.
+
+        Parameters
+        ----------
+        source : Source
+        """
+        held, kind = self._held(source), source.kind
+        return held is not None and kind is not None and any(
+            one.name in held.kinds for family in families() if family.has(kind)
+            for method in family.methods if method.corrects for one in _taken(family, method))
+
+    def _held(self, source: Source) -> _Held | None:
+        """Constants of a source that has ended; it is looked once."""
         if source not in self._kinds:
-            held = _looked(subject.files)
+            held = _looked(source.files, source.kind)
             if held is None:
                 return None
             self._kinds[source] = held
         return self._kinds[source]
 
 
-def _looked(files: Sequence[Path]) -> tuple[frozenset[str], Path] | None:
-    """Kinds of the constants of the first unit; None where there are no constants."""
+@dataclass(frozen=True)
+class _Held:
+    """Constants of a source: names of their kinds, and what is given for an input so that it takes them.
+
+    Nothing can be given where they tell no set, and lie beside others.
+    """
+
+    kinds: frozenset[str]
+    given: Path | None
+
+
+def _looked(files: Sequence[Path], kind: DetectorType | None) -> _Held | None:
+    """Constants of the first unit; None where there are no constants."""
     constants = [path for path in files if path.name.startswith("cal.")]
     try:
         stored = [read_constant(path) for path in constants if path.parent == constants[0].parent]
@@ -110,9 +132,23 @@ def _looked(files: Sequence[Path]) -> tuple[frozenset[str], Path] | None:
         return None
     if not stored:
         return None
-    kinds = frozenset(str(one.attributes.get("kind", one.calibration)) for one in stored)
+    named = {} if kind is None else {one.name: name for name, one in kind.calibrations.items()}
+    kinds = frozenset(str(one.attributes.get("kind", named.get(one.calibration, one.calibration))) for one in stored)
     found = set_of(stored[0])
-    return kinds, found.path if found else _root_of(stored[0].path)
+    return _Held(kinds, found.path if found else _alone(constants))
+
+
+def _alone(files: Sequence[Path]) -> Path | None:
+    """Folder that has some files of constants and no other, else the file where it is one."""
+    root = _root_of(files[0])
+    if len(list(root.glob(f"{STORE}/*/*/cal.*.h5"))) <= len(files):
+        return root
+    return files[0] if len(files) == 1 else None
+
+
+def _taken(family: Family, method: Method) -> Iterator[ConstantKind]:
+    """Kinds of constants that a characterisation takes."""
+    return (kind for one in method.inputs(family.kind) for kind in one.kinds)
 
 
 def _root_of(path: Path) -> Path:

@@ -12,6 +12,7 @@ from app.running.background import Background
 from app.session.session import Session
 from app.session.sources import Source, Sources
 from calib_core.errors import CalibrationError
+from calib_core.subjects.constants import ConstantSet
 from calib_core.subjects.on_disk import Found, find_on_disk, opened
 
 _WORK = "Opening results"
@@ -119,4 +120,6 @@ class ResultsOpener(QObject):
 
 
 def _source(found: Found) -> Source:
-    return Source(found.title, partial(opened, found))
+    if not isinstance(found, ConstantSet):
+        return Source(found.title, partial(opened, found))
+    return Source(found.title, partial(opened, found), found.kind, tuple(one.path for one in found.files))

@@ -16,7 +16,6 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from app.panels.start.correcting import can_correct
 from app.panels.start.offering import Offering
 from app.session.session import Session
 from app.session.sources import Source, Sources
@@ -91,7 +90,8 @@ class SourcesPanel(QWidget):
         compared = source is self._sources.b
         menu.addAction("Stop comparing" if compared else "Compare A with this",
                        lambda: self._sources.compare(None if compared else source))
-        menu.addAction("Correct a run…", lambda: self.correction_wanted.emit(source)).setEnabled(can_correct(source))
+        correct = menu.addAction("Correct a run…", lambda: self.correction_wanted.emit(source))
+        correct.setEnabled(self._offering.can_correct(source))
         offer = self._offering.offer((source,))
         if offer is not None:
             menu.addAction(offer.method.verb, lambda: self._offering.take((source,)))
@@ -156,7 +156,7 @@ class SourcesPanel(QWidget):
         self.compare_button.setText("Stop" if compared else "Compare")
         self.compare_button.setEnabled(current is not None and sources.a is not None and current is not sources.a)
         self._offer_taking()
-        self.correct_button.setEnabled(current is not None and can_correct(current))
+        self.correct_button.setEnabled(current is not None and self._offering.can_correct(current))
         self.close_button.setEnabled(current is not None and _can_close(current))
 
     def _offer_taking(self) -> None:
