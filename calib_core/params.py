@@ -116,7 +116,7 @@ class Knobs(BaseModel):
         return self
 
     def knobs(self) -> tuple[Knob, ...]:
-        """Declared parameters in the order of their declaration, those of parts at the place of their part."""
+        """Declared parameters in the order of their declaration, those of parts behind all others."""
         return tuple(one for one, _ in self._placed())
 
     def value(self, name: str) -> Any:
@@ -165,10 +165,11 @@ class Knobs(BaseModel):
             raise BadParameter(_sentence(whole, error, name)) from error
 
     def _placed(self) -> Iterator[tuple[Knob, _Place]]:
-        for name, field in type(self).model_fields.items():
+        fields = type(self).model_fields
+        for name, field in fields.items():
             if not _is_of_parts(field):
                 yield _describe(name, field, getattr(self, name)), _Place(name)
-                continue
+        for name in (name for name, field in fields.items() if _is_of_parts(field)):
             for index, part in enumerate(getattr(self, name)):
                 yield from ((one, _Place(name, index, inner)) for inner, one in part.flat())
 

@@ -6,18 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
-from pydantic import field_validator
-
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import events
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.correct_checks import Flagged
 from calib_core.characterisation.correct_sums import LARGEST, TOGETHER, Summary
 from calib_core.characterisation.found_of_frames import checks_of, finding, results_of
-from calib_core.characterisation.frame_choice import FrameChoice
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, as_given, inputs_of_steps
-from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import CorrectedOutput, Output, TableOutput
+from calib_core.characterisation.through_steps import ThroughSteps
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.constant import ConstantKind
 from calib_core.correction.pipeline import Pipeline
@@ -39,7 +36,7 @@ _FRAMES = Result("frames", "Frames", "frames", "i8", "Corrected frames of each m
 _SUMMED = f"the corrected samples without flags, as far as they are finite and below {LARGEST:,}"
 
 
-class Correct(FrameChoice, Method):
+class Correct(ThroughSteps):
     """Corrected frames of a run, with the mask and the gain stage of each sample."""
 
     command: ClassVar[str] = "CORRECT"
@@ -49,36 +46,14 @@ class Correct(FrameChoice, Method):
     by_sequence: ClassVar[bool] = True
     work: ClassVar[Literal["dark", "correction", "gain"]] = "correction"
 
-    max_trains: int = knob(65536, ge=1, le=65536, unit="trains", help="Most trains used of the run")
-    min_trains: int = knob(1, ge=1, le=65536, unit="trains", help="Least trains the run must have")
-    max_lost: float = knob(100.0, ge=0, le=100, unit="%", help="Most of the run's trains that a module may have lost")
     virtual_cxi: bool = knob(False, help="Write a virtual CXI file too, which shows the frames of all modules as one")
-    other_conditions: bool = knob(False, help="Take constants of another operating condition than the run's")
     constants_strategy: Literal["prior", "closest"] = knob("prior", help="Which constants are taken by their time. "
         "prior: the newest that are valid before the run. closest: the closest, also later ones, which is told")
-
-    steps: tuple[Step, ...] = ()
-
-    @field_validator("steps")
-    @classmethod
-    def _go_together(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-        """Each step takes the unit that the one before gives."""
-        Pipeline(steps)
-        return steps
-
-    @property
-    def takes_other_conditions(self) -> bool:
-        """Whether constants may be of another operating condition than the run."""
-        return self.other_conditions
 
     @property
     def takes_closest(self) -> bool:
         """Whether the constants that are the closest in time are taken, be they later than the run."""
         return self.constants_strategy == "closest"
-
-    def steps_before(self) -> tuple[Step, ...]:
-        """All steps: each frame goes through them."""
-        return self.steps
 
     def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
         """The run, and constants of the steps.
@@ -208,7 +183,7 @@ class Correct(FrameChoice, Method):
         tuple of Check
         """
         classify = (one for one in self.steps if isinstance(one, SplitEvents) and one.on)
-        of_events = (check for one in classify for check in (events.Crowded(), events.ByChance(one)))
+        of_events = (check for one in classify for check in events.checks_of(one))
         more = (*of_events, *checks_of(self.steps))
         return (*super().checks(kind), Flagged(), *more)
 

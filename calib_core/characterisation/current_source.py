@@ -25,10 +25,8 @@ from calib_core.characterisation.current_fits import (
 from calib_core.characterisation.current_plots import Drawn, Judged, explanation_of
 from calib_core.characterisation.current_rules import CurrentRules
 from calib_core.characterisation.inputs import Arrangement, Given
-from calib_core.characterisation.outputs import ConstantOutput, Output
-from calib_core.characterisation.scan_method import Known, ScanMethod
+from calib_core.characterisation.scan_method import FLAGS, Known, ScanMethod
 from calib_core.characterisation.unit import Context, Maps, Unit
-from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import (
     BAD_PIXELS_CS,
     CS_FIT,
@@ -37,6 +35,7 @@ from calib_core.constants.constant import (
     CS_UNITS,
     FITS_CS,
     SLOPES_CS,
+    ConstantKind,
 )
 from calib_core.detector import DetectorType
 from calib_core.explanation import Explanation, RuleText
@@ -54,6 +53,7 @@ class CurrentSource(ScanMethod):
 
     source: ClassVar[str] = "current"
     values_of_pixel: ClassVar[int] = len(CS_PARAMETERS) + len(CS_FIT) + 1
+    made: ClassVar[tuple[ConstantKind, ConstantKind, ConstantKind]] = SLOPES_CS, FITS_CS, BAD_PIXELS_CS
     command: ClassVar[str] = "CS"
     title: ClassVar[str] = "Current source"
     use_when: ClassVar[str] = "For the ratio of medium to low gain, after a change of the operating condition."
@@ -123,8 +123,7 @@ class CurrentSource(ScanMethod):
                    "in ADU per step, intercepts at 0, ratio of medium and low gain, status",
                    over=("parameter", "cell"), verdict="change",
                    tested=("slope HG", "slope MG", "slope LG", "ratio")),
-            Result("bad_pixels", "Bad pixels", "", "u4", "Flags of each gain stage", over=("gain", "cell"),
-                   role="flags", missing=float(BadPixels.NO_DARK_DATA)),
+            FLAGS,
             Result("fits", "CS", "", "f4", "Errors of these lines, regions and quality of the fits, and the current",
                    over=("quantity", "cell")),
             Result("scans", "Scan", "", "f4", "Lines over the integration time of each current",
@@ -135,18 +134,6 @@ class CurrentSource(ScanMethod):
                    over=("current", "gain", "cell"), pixels=False, hidden=True),
             *self.scan_results(kind, "current"),
         )
-
-    def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
-        """Slopes in the historical layout, what is known of them, and bad pixels.
-
-        Returns
-        -------
-        tuple of ConstantOutput
-        """
-        if kind is None:
-            return ()
-        return (ConstantOutput(SLOPES_CS, "lines"), ConstantOutput(FITS_CS, "fits"),
-                ConstantOutput(BAD_PIXELS_CS, "bad_pixels"))
 
     def fit(self, at: At, x: Array, signal: Array, code: Array) -> Maps:
         """Numbers of some pixels.

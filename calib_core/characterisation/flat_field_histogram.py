@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import field_validator
 
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.checks import Check
@@ -18,8 +17,8 @@ from calib_core.characterisation.histogram import LARGEST, PART, TOGETHER, Histo
 from calib_core.characterisation.histogram_plots import explanation_of
 from calib_core.characterisation.inputs import Arrangement, Given, Input, as_given, inputs_of_steps
 from calib_core.characterisation.light_of_flat_field import Light, first_gains
-from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput, Output
+from calib_core.characterisation.through_steps import ThroughSteps
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import (
@@ -32,8 +31,6 @@ from calib_core.constants.constant import (
     FF_SUMS,
 )
 from calib_core.correction.isolated import Isolated
-from calib_core.correction.pipeline import Pipeline
-from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput, BadParameter
 from calib_core.explanation import Explanation, Mark, RuleText
@@ -48,7 +45,7 @@ _STEP_BYTES, _READ_BYTES = 64, 12
 _BESIDE = ("edges", "photon_energy", "frames", "samples_of_module", "sum_of_module")
 
 
-class FlatFieldHistogram(FrameChoice, Method):
+class FlatFieldHistogram(ThroughSteps):
     """Histograms of the signals of high gain in flat light, of each pixel and group of memory cells."""
 
     command: ClassVar[str] = "FF_HISTS"
@@ -62,9 +59,6 @@ class FlatFieldHistogram(FrameChoice, Method):
     split: ClassVar[str] = "group"
     work: ClassVar[Literal["dark", "correction", "gain"]] = "gain"
 
-    max_trains: int = knob(65536, ge=1, le=65536, unit="trains", help="Most trains used of each run")
-    min_trains: int = knob(1, ge=1, le=65536, unit="trains", help="Least trains a run must have")
-    max_lost: float = knob(100.0, ge=0, le=100, unit="%", help="Most of a run's trains that a module may have lost")
     photon_energy: float = knob(9.2, ge=0.1, le=100, unit="keV", help="Energy of the photons")
     expected_gain: float = knob(7.2, ge=0.001, le=10000, unit="ADU/keV",
                                 help="Usual gain, by which photons are counted until gains are known")
@@ -78,31 +72,12 @@ class FlatFieldHistogram(FrameChoice, Method):
                             help="Largest mean light of a pixel and frame; with more peaks cannot be told apart")
     min_entries: int = knob(1000, ge=0, le=10**9, unit="samples",
                             help="Least samples in a pixel's histogram; with fewer it is flagged")
-    other_conditions: bool = knob(False, help="Take constants of another operating condition than the run's")
-
-    steps: tuple[Step, ...] = ()
-
-    @field_validator("steps")
-    @classmethod
-    def _go_together(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-        """Each step takes the unit that the one before gives."""
-        Pipeline(steps)
-        return steps
 
     @classmethod
     def of_frames(cls) -> set[str]:
         """Names of parameters that say which frames are taken, or how they are looked at, not how they count."""
         own = {"expected_gain", "min_light", "max_light", "min_entries", "other_conditions"}
         return {*FrameChoice.model_fields, *own}
-
-    @property
-    def takes_other_conditions(self) -> bool:
-        """Whether constants may be of another operating condition than the run."""
-        return self.other_conditions
-
-    def steps_before(self) -> tuple[Step, ...]:
-        """Steps that frames go through before their samples are counted."""
-        return self.steps
 
     def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
         """The runs, and constants of the steps.

@@ -11,10 +11,9 @@ import numpy as np
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.inputs import RunFacts
-from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.scan_checks import StraightLines, Switched
 from calib_core.characterisation.scan_expected import Expected, expected
-from calib_core.characterisation.scan_method import Known, ScanMethod
+from calib_core.characterisation.scan_method import FLAGS, Known, ScanMethod
 from calib_core.characterisation.scan_opinions import OTHERS, compared
 from calib_core.characterisation.scan_periods import Periodic
 from calib_core.characterisation.scan_plots import Fitted, explanation_of
@@ -29,6 +28,7 @@ from calib_core.constants.constant import (
     PC_PARAMETERS,
     PC_UNITS,
     SLOPES_PC,
+    ConstantKind,
 )
 from calib_core.detector import DetectorType
 from calib_core.explanation import Explanation, RuleText, Span
@@ -45,6 +45,7 @@ class PulseCapacitor(ScanMethod):
 
     source: ClassVar[str] = "capacitor"
     values_of_pixel: ClassVar[int] = len(PC_PARAMETERS) + len(PC_FIT) + 4
+    made: ClassVar[tuple[ConstantKind, ConstantKind, ConstantKind]] = SLOPES_PC, FITS_PC, BAD_PIXELS_PC
     command: ClassVar[str] = "PC"
     title: ClassVar[str] = "Pulse capacitor"
     use_when: ClassVar[str] = "After a change of the operating condition, and some times a year."
@@ -92,24 +93,11 @@ class PulseCapacitor(ScanMethod):
             Result("lines", "PC", "", "f4", "Lines over the steps of the scan: slopes in ADU per step, "
                    "intercepts at step 0, ratio of the slopes", over=("parameter", "cell"), quality="fits",
                    verdict="change", tested=("slope HG", "slope MG", "threshold", "ratio")),
-            Result("bad_pixels", "Bad pixels", "", "u4", "Flags of each gain stage", over=("gain", "cell"),
-                   role="flags", missing=float(BadPixels.NO_DARK_DATA)),
+            FLAGS,
             Result("fits", "PC", "", "f4", "Errors of the lines, regions and quality of the fits",
                    over=("quantity", "cell")),
             *self.scan_results(kind),
         )
-
-    def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
-        """Slopes in the historical layout, what is known of them, and bad pixels.
-
-        Returns
-        -------
-        tuple of ConstantOutput
-        """
-        if kind is None:
-            return ()
-        return (ConstantOutput(SLOPES_PC, "lines"), ConstantOutput(FITS_PC, "fits"),
-                ConstantOutput(BAD_PIXELS_PC, "bad_pixels"))
 
     def explanation(self, x: Array, signal: Array, code: Array, notes: Sequence[str], known: Known) -> Explanation:
         """The scan of a pixel with its regions, fits, residuals, gain signal and clusters.

@@ -15,9 +15,12 @@ from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import by_pattern
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, RunFacts
 from calib_core.characterisation.method import Method
+from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.scan_series import ScanSeries
 from calib_core.characterisation.train_selection import TrainSelection
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
+from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.constant import ConstantKind
 from calib_core.detector import DetectorType
 from calib_core.detector.injection import Injection
 from calib_core.errors import BadInput
@@ -26,6 +29,9 @@ from calib_core.params import knob
 
 #: Gives a result without pixels by its name, or None before there is one.
 Known = Callable[[str], Array | None]
+#: Flags of pixels of scans.
+FLAGS = Result("bad_pixels", "Bad pixels", "", "u4", "Flags of each gain stage", over=("gain", "cell"), role="flags",
+               missing=float(BadPixels.NO_DARK_DATA))
 #: Bytes of a sample that is kept of both planes, and of a value that is made of a pixel.
 _SAMPLE_BYTES, _VALUE_BYTES = 4, 4
 #: Samples of so many pixels are fitted at once, with their regions and features.
@@ -44,12 +50,14 @@ class ScanSamples:
 class ScanMethod(TrainSelection, Method):
     """A characterisation of scans: of its runs it is looked which pixels they charge.
 
-    Subclasses set ``source``, the word of what charges the pixels among the detector type's injections, and
-    ``values_of_pixel``, how many values of 4 bytes are made of a pixel.
+    Subclasses set ``source``, the word of what charges the pixels among the detector type's injections,
+    ``values_of_pixel``, how many values of 4 bytes are made of a pixel, and ``made``, the constants of lines, of what
+    is known of them, and of bad pixels.
     """
 
     source: ClassVar[str]
     values_of_pixel: ClassVar[int]
+    made: ClassVar[tuple[ConstantKind, ConstantKind, ConstantKind]]
 
     max_trains: int = knob(65536, ge=1, le=65536, unit="trains", help="Most trains used of each run")
     min_trains: int = knob(50, ge=1, le=65536, unit="trains", help="Least trains a run must have")
@@ -99,6 +107,18 @@ class ScanMethod(TrainSelection, Method):
         runs : sequence of RunFacts
         """
         return ()
+
+    def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
+        """Slopes in the historical layout, what is known of them, and bad pixels.
+
+        Returns
+        -------
+        tuple of ConstantOutput
+        """
+        if kind is None:
+            return ()
+        lines, fits, bad_pixels = self.made
+        return ConstantOutput(lines, "lines"), ConstantOutput(fits, "fits"), ConstantOutput(bad_pixels, FLAGS.name)
 
     @property
     def least_step(self) -> float:

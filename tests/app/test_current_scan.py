@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import Qt
 
 from calib_core.explanation import Line, Points
-from calib_core.jobs.board import State
 from calib_core.simulate import Simulated, default_settings, simulate
 from calib_core.simulate.scenes.cs import CurrentSource
 from calib_core.simulate.truth import ModuleTruth
 
-from .test_scan import explained, is_whole, press
+from .scans import explained, run_whole, typed
 
 MODULE, ROW, COLUMN = 3, 99, 7  # that the first pattern charges
 SETTINGS = default_settings("AGIPD500K").with_changes({
@@ -31,25 +29,9 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
 @pytest.fixture
 def fitted(open_window, scans, tmp_path, qtbot):
     """A window in the layout that F7 brings, with the runs of both scans, and the finished job."""
-    window = open_window()
-    window.resize(1680, 1050)
-    window.session.out_folder = tmp_path / "proc"
-    window.picker.set_root(scans.data_root)
-    qtbot.keyClicks(window.picker.box, "p900471 r1-4")
-    with qtbot.waitSignal(window.picker.opener.opened):
-        qtbot.keyClick(window.picker.box, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: window.form.page is not None)
-    press(window, qtbot, Qt.Key.Key_F7)
-    for name, value in TIMES.items():
-        window.form.page.knobs.put(name, value)
+    window = typed(open_window(), scans, "p900471 r1-4", TIMES, tmp_path / "proc", qtbot)
     qtbot.keyClicks(window.form.page.knobs.fields["currents"].editor, "40,120")
-    qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.session.subject is not None)
-    job = window.session.subject.job
-    qtbot.waitUntil(lambda: job.board.state.ended)
-    assert job.board.state is State.DONE, job.board.error
-    qtbot.waitUntil(lambda: is_whole(window.session.shown.picture))
-    return window
+    return run_whole(window, qtbot)
 
 
 def test_a_pixel_is_explained_for_each_current(fitted, qtbot):

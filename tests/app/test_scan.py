@@ -17,6 +17,8 @@ from calib_core.simulate import Simulated, default_settings, simulate
 from calib_core.simulate.scenes.pc import PulseCapacitor
 from calib_core.simulate.truth import ModuleTruth
 
+from .scans import explained, is_whole, press, run_whole, typed
+
 MODULE, ROW, COLUMN = 3, 100, 7  # that the first pattern charges
 SETTINGS = default_settings("AGIPD500K").with_changes({
     "modules": str(MODULE), "memory_cells": 4, "frames_per_train": 1, "trains": 100, "proposal": 900461,
@@ -27,10 +29,6 @@ SCENE = PulseCapacitor(step_charge=30.0, hook_length=8.0, transition=2, order="0
 SHORT = {"margin_hg": 4, "margin_mg": 5, "hook_c": [2.0, 40.0]}
 
 
-def is_whole(picture) -> bool:
-    return picture is not None and picture.coverage.min() == 1
-
-
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
     return simulate(SETTINGS, tmp_path_factory.mktemp("scans"), scene=SCENE)
@@ -39,46 +37,13 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
 @pytest.fixture
 def opened(open_window, scans, tmp_path, qtbot):
     """A window with the runs of the scan open, in the layout that F7 brings."""
-    window = open_window()
-    window.resize(1680, 1050)
-    window.session.out_folder = tmp_path / "proc"
-    window.picker.set_root(scans.data_root)
-    qtbot.keyClicks(window.picker.box, "p900461 r1-4")
-    with qtbot.waitSignal(window.picker.opener.opened):
-        qtbot.keyClick(window.picker.box, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: window.form.page is not None)
-    press(window, qtbot, Qt.Key.Key_F7)
-    for name, value in SHORT.items():
-        window.form.page.knobs.put(name, value)
-    return window
+    return typed(open_window(), scans, "p900461 r1-4", SHORT, tmp_path / "proc", qtbot)
 
 
 @pytest.fixture
 def fitted(opened, qtbot):
     """The same window with the finished job in it."""
-    qtbot.mouseClick(opened.form.run_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: opened.session.subject is not None)
-    job = opened.session.subject.job
-    qtbot.waitUntil(lambda: job.board.state.ended)
-    assert job.board.state is State.DONE, job.board.error
-    qtbot.waitUntil(lambda: is_whole(opened.session.shown.picture))
-    return opened
-
-
-def press(window, qtbot, key):
-    """Press a key in the maps; docks that move take the activation away where there is no window manager."""
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    qtbot.keyClick(window.maps, key)
-
-
-def explained(window, qtbot, pixel):
-    """Numbers by name of a pixel that is selected."""
-    presenter = window.inspector.samples.presenter
-    before = presenter.found
-    window.session.set_pixel(pixel)
-    qtbot.waitUntil(lambda: presenter.found is not before and presenter.found is not None)
-    return {one.name: one for one in presenter.found.numbers}
+    return run_whole(opened, qtbot)
 
 
 def refitted(window, qtbot):

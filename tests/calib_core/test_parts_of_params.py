@@ -38,9 +38,9 @@ class Work(Knobs):
     seed: int = knob(1, help="Seed")
 
 
-def test_names_are_flat_and_stand_at_the_place_of_their_part() -> None:
+def test_names_are_flat_and_those_of_parts_stand_behind_all_others() -> None:
     names = [one.name for one in Work().knobs()]
-    assert names == ["trains", "level_limit", "smooth", "smooth_width", "smooth_mode", "seed"]
+    assert names == ["trains", "seed", "level_limit", "smooth", "smooth_width", "smooth_mode"]
 
 
 def test_a_knob_of_a_part_is_described_as_any_other() -> None:
@@ -78,7 +78,7 @@ def test_what_is_not_allowed_is_told_by_the_flat_name(changes: dict[str, object]
 
 @pytest.mark.parametrize("name", ["steps", "width", "level", "level_on", "smooth_on", "smooth_limit"])
 def test_which_parts_there_are_is_not_for_the_operator(name: str) -> None:
-    with pytest.raises(BadParameter, match=f"no parameter “{name}”; known parameters are trains, level_limit,"):
+    with pytest.raises(BadParameter, match=f"no parameter “{name}”; known parameters are trains, seed, level_limit,"):
         Work().with_changes({name: ()})
 
 

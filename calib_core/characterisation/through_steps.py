@@ -1,0 +1,38 @@
+"""Characterisations whose frames go through the steps of a correction, one after the other."""
+
+from __future__ import annotations
+
+from pydantic import field_validator
+
+from calib_core.characterisation.frame_choice import FrameChoice
+from calib_core.characterisation.method import Method
+from calib_core.correction.pipeline import Pipeline
+from calib_core.correction.step import Step
+from calib_core.params import knob
+
+
+class ThroughSteps(FrameChoice, Method):
+    """A characterisation that takes frames through :attr:`steps` itself; runs may have lost any of their trains."""
+
+    max_trains: int = knob(65536, ge=1, le=65536, unit="trains", help="Most trains used of each run")
+    min_trains: int = knob(1, ge=1, le=65536, unit="trains", help="Least trains a run must have")
+    max_lost: float = knob(100.0, ge=0, le=100, unit="%", help="Most of a run's trains that a module may have lost")
+    other_conditions: bool = knob(False, help="Take constants of another operating condition than the run's")
+
+    steps: tuple[Step, ...] = ()
+
+    @field_validator("steps")
+    @classmethod
+    def _go_together(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """Each step takes the unit that the one before gives."""
+        Pipeline(steps)
+        return steps
+
+    @property
+    def takes_other_conditions(self) -> bool:
+        """Whether constants may be of another operating condition than the run."""
+        return self.other_conditions
+
+    def steps_before(self) -> tuple[Step, ...]:
+        """All steps: each frame goes through them."""
+        return self.steps
