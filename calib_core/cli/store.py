@@ -89,6 +89,19 @@ def _install(parser: Any) -> None:
     _who(parser)
 
 
+def _why(parser: Any) -> None:
+    parser.add_argument("run", nargs="+", metavar="RUN", help="folder of a run, or such as: p900450 r12")
+    parser.add_argument("--kind", action="append", default=[], metavar="NAME",
+                        help="kind of constant, such as Offset; several (default: all that a correction takes)")
+    parser.add_argument("--karabo-id", default="", metavar="DETECTOR", help="detector, where the run has several")
+    parser.add_argument("--modules", default="", metavar="N", help="modules, such as 0-3,7 (default: all)")
+    parser.add_argument("--condition", action="append", default=[], metavar="PARAMETER=VALUE",
+                        help="in place of what the run tells of its operating condition; several")
+    parser.add_argument("--closest", action="store_true",
+                        help="take the closest in time, be it later than the run, and not the newest before it")
+    parser.add_argument("--drafts", action="store_true", help="take drafts too")
+
+
 def _serve(parser: Any) -> None:
     parser.add_argument("--port", type=int, default=0, metavar="N", help="port (default: one that is free)")
     parser.add_argument("--drafts", action="store_true", help="let drafts be seen too, to try them before they count")
@@ -112,6 +125,8 @@ _ACTIONS: dict[str, tuple[str, Callable[[Any], None]]] = {
     "withdraw": ("withdraw accepted versions", _decide),
     "undo": ("take back the last decision", _who),
     "install": ("note which unit is at a place of a detector", _install),
+    "why": ("tell which versions a run resolves to, what was compared, and what just missed by which parameter",
+            _why),
     "serve": ("answer as the facility's database does, on this machine alone, until Ctrl-C; nothing is changed",
               _serve),
     "check": ("find records and files that are damaged, changed, gone or of no record", _check),

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from calib_core.cli.store_why import found_of
 from calib_core.cli.store_words import (
     as_json,
     candidate_as_json,
@@ -23,6 +24,8 @@ from calib_core.cli.store_words import (
     serve_lines,
 )
 from calib_core.errors import BadInput, BadParameter
+from calib_core.jobs.why_words import as_json as why_as_json
+from calib_core.jobs.why_words import lines_of as why_lines
 from calib_core.plain_text import shown
 from calib_core.ranges import parse_numbers
 from calib_core.store.base import Query, Version
@@ -35,7 +38,7 @@ from calib_core.store.local.injecting import inject as inject_into
 from calib_core.store.local.records import Place
 from calib_core.store.local.store import LocalStore, described
 from calib_core.store.manifests import files_of, is_set
-from calib_core.store.opening import usual_store
+from calib_core.store.opening import open_store, usual_store
 from calib_core.store.serving.server import Server
 from calib_core.store.statuses import Status
 from calib_core.typed import is_number, parse_number, parse_path, parse_time
@@ -137,6 +140,18 @@ def check(namespace: Namespace) -> int:
         _print(namespace, {"versions": number, "temporary": list(map(str, rest)), "faults": [
             {"sentence": one.sentence, "done": one.done} for one in found]}, lines)
     return int(any(not one.done for one in found))
+
+
+def why(namespace: Namespace) -> int:
+    """Tell which versions a run resolves to; returns 1 where a kind of a module has none."""
+    store = open_store(str(_folder(namespace)))
+    try:
+        found = found_of(namespace, store, dict(map(_parameter, namespace.condition)))
+        _print(namespace, why_as_json(found), list(why_lines(found)))
+    finally:
+        if isinstance(store, LocalStore):
+            store.close()
+    return int(any(one.taken is None for one in found.found))
 
 
 def serve(namespace: Namespace) -> int:

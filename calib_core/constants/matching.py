@@ -6,7 +6,7 @@ question that has the same parameters, each with a value within. Of those that d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -72,8 +72,29 @@ class Setting:
         return f"{self.value} {self.unit}".rstrip()
 
 
-def difference(held: Mapping[str, Setting], asked: Mapping[str, Sequence[Value]]) -> str:
-    """What speaks against a constant's operating condition, by the parameters' names.
+@dataclass(frozen=True)
+class Compared:
+    """A parameter in which a constant and a question were compared.
+
+    Attributes
+    ----------
+    name : str
+    held : Setting, optional
+        The constant's; None where it has none.
+    asked : tuple of float or str
+        Values of the question; empty where it has none.
+    against : str
+        What speaks against the constant, in words; empty where nothing does.
+    """
+
+    name: str
+    held: Setting | None
+    asked: tuple[Value, ...]
+    against: str = ""
+
+
+def compare(held: Mapping[str, Setting], asked: Mapping[str, Sequence[Value]]) -> Iterator[Compared]:
+    """Compare a constant's operating condition with that of a question, parameter by parameter.
 
     Parameters
     ----------
@@ -82,20 +103,39 @@ def difference(held: Mapping[str, Setting], asked: Mapping[str, Sequence[Value]]
     asked : mapping of str to sequence
         Values of a question; where there are several, one of them is enough.
 
+    Yields
+    ------
+    Compared
+        A parameter that one side alone has speaks against the constant, and so do numbers beyond a deviation by
+        however little.
+    """
+    for name in dict.fromkeys((*held, *asked)):
+        mine, theirs = held.get(name), tuple(asked.get(name, ()))
+        yield Compared(name, mine, theirs, _against(name, mine, theirs))
+
+
+def _against(name: str, mine: Setting | None, theirs: tuple[Value, ...]) -> str:
+    if mine is None or not theirs:
+        return "" if mine is not None and mine.absent else f"{name} is known on one side only"
+    if any(mine.admits(value) for value in theirs):
+        return ""
+    return f"{name} differs: {mine.shown()} and {theirs[0]}{mine.unit and f' {mine.unit}'}"
+
+
+def difference(held: Mapping[str, Setting], asked: Mapping[str, Sequence[Value]]) -> str:
+    """What speaks against a constant's operating condition, by the parameters' names.
+
+    Parameters
+    ----------
+    held : mapping of str to Setting
+    asked : mapping of str to sequence
+
     Returns
     -------
     str
-        The first difference in words; empty where the constant answers. A parameter that one side alone has is one,
-        and numbers beyond a deviation by however little.
+        The first difference of :func:`compare`; empty where the constant answers.
     """
-    for name in dict.fromkeys((*held, *asked)):
-        mine, theirs = held.get(name), asked.get(name)
-        if mine is None or theirs is None:
-            if mine is None or not mine.absent:
-                return f"{name} is known on one side only"
-        elif not any(mine.admits(value) for value in theirs):
-            return f"{name} differs: {mine.shown()} and {theirs[0]}{mine.unit and f' {mine.unit}'}"
-    return ""
+    return next((one.against for one in compare(held, asked) if one.against), "")
 
 
 class Dated(Protocol):

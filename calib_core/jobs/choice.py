@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 from calib_core.characterisation.inputs import NEUTRAL, Input
-from calib_core.constants import matching
-from calib_core.constants.condition import Condition
 from calib_core.constants.constant import LUT, ConstantKind
 from calib_core.detector import Detector
 from calib_core.errors import BadInput
 from calib_core.jobs.by_hand import read_by_hand
-from calib_core.jobs.differences import begin_of, difference, stands_in
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.neutral import NeutralConstant, neutral_of
+from calib_core.jobs.resolution import Missed, OfRun, Resolution
 from calib_core.store.bare_files import with_axes
-from calib_core.store.base import ConstantStore, Version, in_time
+from calib_core.store.base import ConstantStore, Version
 from calib_core.store.constants import StoredConstant
-from calib_core.store.stated import Stated
 
 #: A constant as steps take it.
 Taken = FileConstant | NeutralConstant
@@ -37,43 +33,6 @@ class Given:
         """Let go of the store."""
         if self.store is not None:
             self.store.close()
-
-
-@dataclass(frozen=True)
-class OfRun:
-    """What constants must go with.
-
-    Attributes
-    ----------
-    condition : Condition
-        Operating condition of the run.
-    start : datetime, optional
-        When it was recorded, aware UTC; None where it does not tell.
-    cells : tuple of int
-        Memory cells of its frames.
-    """
-
-    condition: Condition
-    start: datetime | None = None
-    cells: tuple[int, ...] = ()
-
-    def apart(self, one: Stated) -> timedelta:
-        """How far a constant is from the run, whichever is first; the longest time there is where one tells none."""
-        begin = begin_of(one)
-        return timedelta.max if begin is None or self.start is None else abs(begin - self.start)
-
-    def is_earlier_than(self, one: Stated) -> bool:
-        """Whether a constant is valid only after the run began."""
-        begin = begin_of(one)
-        return begin is not None and self.start is not None and begin > self.start
-
-
-@dataclass(frozen=True)
-class Missed:
-    """The constant that was not taken although it is the nearest of the others to the run, and why."""
-
-    version: Version
-    why: str
 
 
 @dataclass(frozen=True)
@@ -247,7 +206,7 @@ class Chooser:
         if given is None or given.store is None:
             return None if given is None else neutral_of(kind, self.detector.type)
         if mine:
-            return self._with_axes(given.store.read(self._by_time(self._of_condition(mine))), kind)
+            return self._with_axes(given.store.read(self._resolved(mine).chosen), kind)
         why = (f"{given.path} has no {one.label} of module {number} ({self._unit(given, number)}); it has those of "
                f"{', '.join(sorted({version.pdu for version in given.versions})) or 'no module'}.")
         if kind.name not in self.may_lack:
@@ -262,77 +221,15 @@ class Chooser:
         named, _ = with_axes(stored, self.detector.type, 0 if stored.dims else len(self.run.cells))
         return FileConstant(named, wanted, self.detector.type, not stored.dims).checked()
 
-    def _of_condition(self, constants: list[Version]) -> list[Version]:
-        """Those of the run's operating condition; BadInput where there are none and others are not to be taken."""
-        reasons = [difference(one, self.detector.type, self.run.condition) for one in constants]
-        same = [one for one, why in zip(constants, reasons, strict=True) if not why]
-        others = [one for one, why in zip(constants, reasons, strict=True) if why and self._stands_in(one)]
-        if others:
-            return self._nearer(same, others)
-        if not same and not self.others:
-            raise BadInput(f"{constants[-1].path} is of another operating condition than the run: {reasons[-1]} "
-                           "(--other-conditions takes it all the same).")
-        return same or constants
+    def _resolved(self, versions: list[Version]) -> Resolution:
+        """Which of some versions of a unit goes with the run."""
+        return Resolution(tuple(versions), self.detector.type, self.run, self.others, self.closest)
 
     def _chosen(self, taken: Taken, mine: list[Version], by_hand: bool) -> Chosen:
         """How a constant came to be taken, of all of the module's unit."""
-        missed = self._missed(taken, mine, by_hand)
+        found = self._resolved(mine)
+        missed = found.missed(taken.stored.path if isinstance(taken, FileConstant) else None, by_hand)
+        nearest = missed[0] if missed else None
         if by_hand or not mine:
-            return Chosen(by_hand, missed=missed)
-        fitting = self._of_condition(mine)
-        return Chosen(by_hand, len(fitting) > 1, missed, self.closest, self._has_earlier(fitting),
-                      self._by_time(fitting))
-
-    def _stands_in(self, one: Version) -> bool:
-        return stands_in(one, self.detector.type, self.run.condition)
-
-    def _nearer(self, same: list[Version], others: list[Version]) -> list[Version]:
-        """Those of the run's own condition, unless such as stand in for them are nearer by more than they may be."""
-        if not same or self.run.start is None:
-            return same or others
-        days = timedelta(max(one.stand_in_days for one in self.detector.type.condition))
-        own, other = (self.run.apart(self._by_time(ones)) for ones in (same, others))
-        return others if own - days > other else same
-
-    def _by_time(self, constants: list[Version]) -> Version:
-        """The newest that is valid before the run, else the first after it; the newest where no time is known.
-
-        Where the closest is asked for it is that. One that tells no time goes before those after the run.
-        """
-        ordered, start = sorted(constants, key=in_time), self.run.start
-        if start is None:
-            return ordered[-1]
-        found = matching.best(ordered, start, "closest" if self.closest else "prior")
-        undated = [one for one in ordered if one.begin is None]
-        return found or (undated[-1] if undated else ordered[0])
-
-    def _has_earlier(self, constants: list[Version]) -> bool:
-        return any(one.begin is not None and not self.run.is_earlier_than(one) for one in constants)
-
-    def _missed(self, taken: Taken, mine: list[Version], by_hand: bool) -> Missed | None:
-        """The nearest of those that were not taken."""
-        path = taken.stored.path if isinstance(taken, FileConstant) else None
-        others = [one for one in mine if one.path != path]
-        if not others:
-            return None
-        nearest = min(others, key=lambda one: (self.run.apart(one), one.path.name))
-        usual = "another was given" if by_hand else f"another {'is closer' if self.closest else 'goes before it'}"
-        return Missed(nearest, self.why_not(nearest) or usual)
-
-    def why_not(self, one: Version) -> str:
-        """What speaks against a constant for the run.
-
-        Parameters
-        ----------
-        one : Version
-
-        Returns
-        -------
-        str
-            Words: what differs, or that it tells no time or a later one; empty where nothing speaks against it.
-        """
-        if why := difference(one, self.detector.type, self.run.condition):
-            return why
-        if begin_of(one) is None:
-            return "it does not tell from when on it is valid"
-        return "valid only after the run began" if self.run.is_earlier_than(one) and not self.closest else ""
+            return Chosen(by_hand, missed=nearest)
+        return Chosen(by_hand, len(found.fitting) > 1, nearest, self.closest, found.earlier, found.chosen)

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from calib_core.characterisation.inputs import NEUTRAL
+from calib_core.constants.condition import ConditionParameter
 from calib_core.constants.constant import LUT
+from calib_core.constants.matching import Compared
 from calib_core.detector import DetectorType
-from calib_core.jobs.choice import Chosen, Missed, ModuleConstants, OfRun
-from calib_core.jobs.differences import begin_of, compared, difference, stands_in
+from calib_core.jobs.choice import Chosen, ModuleConstants
+from calib_core.jobs.differences import begin_of, compare, difference, stands_in
 from calib_core.jobs.file_constant import FileConstant
+from calib_core.jobs.resolution import Missed, OfRun
 from calib_core.jobs.said import stages_without_values, zeros_in
 from calib_core.ranges import format_numbers
 from calib_core.store.base import Version
@@ -61,12 +64,33 @@ def missed_words(missed: Missed | None, run: OfRun) -> str:
     return "" if missed is None else f"{age(missed.version, run)} ({missed.why})"
 
 
-def compared_words(one: FileConstant, run: OfRun, version: Version | None = None) -> str:
-    """Parameters of the operating condition in which a constant was compared with the run, with the run's values."""
-    names = compared(version or one.stored, one.detector, run.condition)
-    parameters = {parameter.name: parameter for parameter in one.detector.condition}
-    said = (f"{parameters[name].database_name} {parameters[name].shown(run.condition[name])}" for name in names)
+def compared_words(one: Stated, kind: DetectorType, run: OfRun) -> str:
+    """Parameters of the operating condition in which a constant was compared with the run, with the run's values.
+
+    Parameters
+    ----------
+    one : StoredConstant or Version
+    kind : DetectorType
+    run : OfRun
+
+    Returns
+    -------
+    str
+        With the constant's values where they are others.
+    """
+    parameters = {parameter.database_name: parameter for parameter in kind.condition}
+    said = (_compared(parameters[found.name], found) for found in compare(one, kind, run.condition))
     return ", ".join(said) or "nothing, since it does not tell its operating condition"
+
+
+def _compared(parameter: ConditionParameter, found: Compared) -> str:
+    asked = parameter.shown(found.asked[0]) if found.asked else "not told by the run"
+    if found.held is None:
+        return f"{found.name} {asked} (the constant does not tell it)"
+    if found.held.value in found.asked:
+        return f"{found.name} {asked}"
+    within = f" −{found.held.lower:g}/+{found.held.upper:g}" if found.held.lower or found.held.upper else ""
+    return f"{found.name} {asked} (the constant's: {parameter.shown(found.held.value)}{within})"
 
 
 def as_json(constants: ModuleConstants, kinds: Iterable[str], run: OfRun) -> dict[str, dict[str, str]]:

@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 
 def doubts(condition: Condition) -> Iterator[str]:
     """Sentences on the values of a condition that are not sure, and how to say what is right."""
+    for parameter, said in unsure(condition):
+        yield f"{said}; give the right one in the form, or with {parameter.flag}."
+
+
+def unsure(condition: Condition) -> Iterator[tuple[ConditionParameter, str]]:
+    """Parameters of a condition whose values are not sure, and the begin of a sentence on each."""
     for parameter in condition.parameters:
         found = condition.values.get(parameter.name)
         if found is not None and not found.sure:
-            yield (f"{parameter.database_name}: {parameter.shown(found.value)} is taken, but it is not sure "
-                   f"({found.origin}); give the right one in the form, or with {parameter.flag}.")
+            yield parameter, (f"{parameter.database_name}: {parameter.shown(found.value)} is taken, but it is not "
+                              f"sure ({found.origin})")
 
 
 def check_same_condition(found: Survey, given: Collection[str] = ()) -> None:

@@ -9,11 +9,12 @@ from calib_core.characterisation.inputs import NEUTRAL
 from calib_core.constants.constant import ConstantKind
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
-from calib_core.jobs.choice import Chosen, ModuleConstants, OfRun
+from calib_core.jobs.choice import Chosen, ModuleConstants
 from calib_core.jobs.choice_words import age, chosen_words, compared_words, missed_words
 from calib_core.jobs.differences import begin_of
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.neutral import neutral_of
+from calib_core.jobs.resolution import OfRun
 from calib_core.jobs.step_constants import Before
 
 NONE = "none"
@@ -91,7 +92,7 @@ def _about(found: FileConstant, chosen: Chosen, run: OfRun) -> Iterator[str]:
     begin = begin_of(found.stored)
     yield found.why
     yield f"{age(found.stored, run)}{'' if begin is None else f', valid from {begin:%Y-%m-%d %H:%M:%S} UTC'}"
-    yield f"compared: {compared_words(found, run, chosen.version)}"
+    yield f"compared: {compared_words(chosen.version or found.stored, found.detector, run)}"
     yield f"{'given' if chosen.by_hand else 'chosen'} {chosen_words(chosen)}"
     if chosen.missed is not None:
         yield f"just missed: {missed_words(chosen.missed, run)}, {chosen.missed.version.path}"

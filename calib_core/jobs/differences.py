@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from calib_core.constants import matching
 from calib_core.constants.condition import Condition, ConditionParameter, Found, Value
-from calib_core.constants.matching import Setting
+from calib_core.constants.matching import Compared, Setting
 from calib_core.detector import DetectorType
 from calib_core.store.base import Version
 from calib_core.store.stated import Stated, condition_of
 
 
-def difference(one: Stated, kind: DetectorType, condition: Condition) -> str:
-    """First difference between what a constant tells of its operating condition and that of a run.
+def compare(one: Stated, kind: DetectorType, condition: Condition) -> Iterator[Compared]:
+    """Compare what a constant tells of its operating condition with that of a run, parameter by parameter.
 
     Parameters
     ----------
@@ -23,21 +24,38 @@ def difference(one: Stated, kind: DetectorType, condition: Condition) -> str:
     condition : Condition
         Of the run.
 
-    Returns
-    -------
-    str
-        Empty where there is none in what both know; of a version whose condition is whole, parameters that one side
-        alone has count too.
+    Yields
+    ------
+    Compared
+        What both know; of a version whose condition is whole, also parameters that one side alone has.
     """
     theirs, own = condition_of(kind, one), _own(one, kind)
-    shared = compared(one, kind, condition)
+    shared = {name for name in own if name in theirs.values and name in condition.values}
     whole = isinstance(one, Version) and one.whole
     told = {name for name in own if name in kind.clues or name in condition.values}  # others no run can tell
     parameters = [p for p in kind.condition if p.name in (told if whole else shared)]
     held = {p.database_name: _setting(p, theirs.values[p.name], one) for p in parameters if p.name in theirs.values}
     asked = {p.database_name: _asked(p, condition.values[p.name], theirs.values.get(p.name))
              for p in parameters if p.name in condition.values}
-    return matching.difference(held, asked)
+    return matching.compare(held, asked)
+
+
+def difference(one: Stated, kind: DetectorType, condition: Condition) -> str:
+    """First difference between what a constant tells of its operating condition and that of a run.
+
+    Parameters
+    ----------
+    one : StoredConstant or Version
+    kind : DetectorType
+    condition : Condition
+        Of the run.
+
+    Returns
+    -------
+    str
+        Empty where nothing that :func:`compare` looks at speaks against it.
+    """
+    return next((found.against for found in compare(one, kind, condition) if found.against), "")
 
 
 def _setting(parameter: ConditionParameter, found: Found, one: Stated) -> Setting:
@@ -60,25 +78,6 @@ def _own(one: Stated, kind: DetectorType) -> tuple[str, ...]:
     """Parameters that the database's queries of a constant have, by our names."""
     own = next(calibration for calibration in kind.calibrations.values() if calibration.name == one.calibration)
     return kind.condition_of(own)
-
-
-def compared(one: Stated, kind: DetectorType, condition: Condition) -> tuple[str, ...]:
-    """Parameters of the operating condition in which a constant and a run are compared, by our names.
-
-    Parameters
-    ----------
-    one : StoredConstant or Version
-    kind : DetectorType
-    condition : Condition
-        Of the run.
-
-    Returns
-    -------
-    tuple of str
-        Those of its calibration of which both know a value.
-    """
-    theirs = condition_of(kind, one)
-    return tuple(name for name in _own(one, kind) if name in theirs.values and name in condition.values)
 
 
 def stands_in(one: Stated, kind: DetectorType, condition: Condition) -> bool:

@@ -20,10 +20,10 @@ from calib_core.errors import BadInput, BadParameter, and_others
 from calib_core.io.budget import cells_per_block, usable_processors
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
-from calib_core.jobs.choice import OfRun
 from calib_core.jobs.condition_of_runs import check_same_condition, doubts
 from calib_core.jobs.given import constants_of
 from calib_core.jobs.patience import Wait, check_unchanged, open_runs, patiently
+from calib_core.jobs.resolution import OfRun
 from calib_core.jobs.room import CELLS_AT_ONCE, cells_of, check_index, chunk_bytes_of, room_of, share_of
 from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import MOST_PARTS, JobSpec

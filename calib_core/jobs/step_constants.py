@@ -14,10 +14,11 @@ from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.detector import Detector
 from calib_core.errors import BadInput
 from calib_core.jobs.by_hand import check_by_hand
-from calib_core.jobs.choice import Chooser, Given, ModuleConstants, OfRun
+from calib_core.jobs.choice import Chooser, Given, ModuleConstants
 from calib_core.jobs.choice_words import doubts_on, lines_of
 from calib_core.jobs.file_constant import turned
 from calib_core.jobs.given import kinds_in, path_of
+from calib_core.jobs.resolution import OfRun
 from calib_core.jobs.said import of_sets
 from calib_core.jobs.same_steps import check_same_codes, check_same_steps, level_out, may_lack
 from calib_core.jobs.spec import JobSpec

@@ -10,10 +10,10 @@ from pathlib import Path
 from calib_core.characterisation.inputs import NEUTRAL
 from calib_core.detector import Detector
 from calib_core.errors import BadInput
-from calib_core.jobs.choice import OfRun
 from calib_core.jobs.choice_words import age
 from calib_core.jobs.differences import difference
 from calib_core.jobs.plan import Plan
+from calib_core.jobs.resolution import OfRun
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.step_constants import statuses_of
 from calib_core.store.base import Query

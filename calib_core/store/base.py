@@ -137,6 +137,9 @@ class ConstantStore(Protocol):
     def title(self) -> str:
         """What people call it, such as its folder."""
 
+    #: Whether it can be asked for any operating condition, so that what just missed can be told.
+    tells_others: bool
+
     def find(self, query: Query) -> tuple[Version, ...]:
         """Versions that answer, by kind, unit and begin.
 

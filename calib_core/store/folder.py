@@ -21,6 +21,8 @@ class Folder:
         All of it is read when it is asked for the first time, and not again.
     """
 
+    tells_others = True
+
     def __init__(self, path: Path) -> None:
         self.path = path
 

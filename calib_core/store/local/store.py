@@ -49,6 +49,8 @@ class LocalStore:
         It cannot be made.
     """
 
+    tells_others = True
+
     def __init__(self, folder: Path, create: bool = False, clock: Clock = now) -> None:
         self.folder, self.clock = folder, clock
         self.index = Index(folder, create)

@@ -26,11 +26,11 @@ from calib_core.detector import Detector, Module
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput, BadParameter
 from calib_core.jobs.by_hand import by_hand_words, parse_by_hand
-from calib_core.jobs.choice import OfRun
 from calib_core.jobs.choice_words import age, as_json, duration
 from calib_core.jobs.constant_rows import rows_of
 from calib_core.jobs.neutral import neutral_of
 from calib_core.jobs.plan import make_plan
+from calib_core.jobs.resolution import OfRun
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.step_constants import Before, bind_before
 from calib_core.store.constants import read_constant

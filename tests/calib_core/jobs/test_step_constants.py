@@ -22,7 +22,7 @@ from calib_core.correction.step import Skipped
 from calib_core.detector import Detector, Module
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput
-from calib_core.jobs.choice import OfRun
+from calib_core.jobs.resolution import OfRun
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.step_constants import bind_before, left_out
 

@@ -1,0 +1,190 @@
+"""Why this constant? Which version a run resolves to, kind by kind and module by module, and what just missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from calib_core.characterisation.family import characterisations
+from calib_core.characterisation.inputs import inputs_of_steps
+from calib_core.constants.condition import Condition, Value
+from calib_core.constants.constant import LUT
+from calib_core.detector import Detector, DetectorType, Module
+from calib_core.errors import BadParameter
+from calib_core.io.run import Run
+from calib_core.jobs.condition_of_runs import checked_conditions, unsure
+from calib_core.jobs.resolution import Missed, OfRun, Resolution
+from calib_core.jobs.survey import choose_detector, found_condition
+from calib_core.store.base import ConstantStore, Query, Version
+from calib_core.store.statuses import ACCEPTED, Status
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked about a run.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        Our names or the database's; empty for all that a correction takes.
+    modules : tuple of int
+        Empty for all.
+    detector : str
+        Empty where the run has but one.
+    conditions : mapping
+        The operator's values in place of those of the run, by our names.
+    statuses : frozenset of Status
+        What is taken of a store that knows decisions.
+    closest : bool
+        Whether the closest in time is taken, be it later than the run.
+    """
+
+    kinds: tuple[str, ...] = ()
+    modules: tuple[int, ...] = ()
+    detector: str = ""
+    conditions: Mapping[str, Value] | None = None
+    statuses: frozenset[Status] = ACCEPTED
+    closest: bool = False
+
+
+@dataclass(frozen=True)
+class Why:
+    """How the constant of one kind and module is found.
+
+    Attributes
+    ----------
+    module : int
+    unit : str
+        Physical unit, as the store knows it or as it is called.
+    kind, calibration : str
+        Our name and the database's.
+    resolution : Resolution
+        All versions of the unit that are next to the run.
+    """
+
+    module: int
+    unit: str
+    kind: str
+    calibration: str
+    resolution: Resolution
+
+    @property
+    def taken(self) -> Version | None:
+        """The version that is taken; None where there is none."""
+        return self.resolution.taken
+
+    @property
+    def missed(self) -> tuple[Missed, ...]:
+        """The others, the nearest to the run first."""
+        return self.resolution.missed(None if self.taken is None else self.taken.path)
+
+
+@dataclass(frozen=True)
+class WhyOfRun:
+    """Answers for a run.
+
+    Attributes
+    ----------
+    label, store : str
+        What the run and the store are called.
+    detector : Detector
+    run : OfRun
+    found : tuple of Why
+        By kind, then by module.
+    notes : tuple of str
+        What is doubtful or was not to be asked.
+    """
+
+    label: str
+    store: str
+    detector: Detector
+    run: OfRun
+    found: tuple[Why, ...]
+    notes: tuple[str, ...] = ()
+
+
+def why(path: Path, store: ConstantStore, asked: Asked) -> WhyOfRun:
+    """Look which versions a run resolves to; its frames are not read.
+
+    Parameters
+    ----------
+    path : Path
+        Of the run.
+    store : ConstantStore
+    asked : Asked
+
+    Raises
+    ------
+    BadInput
+        The run cannot be read, or the store.
+    BadParameter
+        The detector has no such kind, module or condition.
+    """
+    opened = Run.open(path)
+    try:
+        detector = choose_detector([opened], None, asked.detector)
+        said = checked_conditions(detector.type.condition, asked.conditions or {})
+        condition, _ = found_condition(opened, detector, said)
+        run, label = OfRun(condition, opened.start_time), opened.label
+    finally:
+        opened.close()
+    modules, absent = detector.held(asked.modules or [one.number for one in detector.modules])
+    kinds = [_kind_named(detector.type, name) for name in asked.kinds] or list(kinds_of_correction(detector.type))
+    found = tuple(one for kind in kinds for one in _of_kind(store, detector, modules, kind, run, asked))
+    return WhyOfRun(label, store.title, detector, run, found, (
+        *filter(None, [absent, _not_told(store)]), *(f"{text}." for _, text in unsure(condition))))
+
+
+def kinds_of_correction(kind: DetectorType) -> tuple[str, ...]:
+    """Kinds of constants that corrections of a type take, by our names.
+
+    Parameters
+    ----------
+    kind : DetectorType
+    """
+    methods = (method for _, method in characterisations(kind) if method.corrects)
+    found = (one.kinds[0].name for method in methods for one in inputs_of_steps(method.steps_before()))
+    return tuple(dict.fromkeys(name for name in found if name in kind.calibrations and name != LUT.name))
+
+
+def _kind_named(kind: DetectorType, name: str) -> str:
+    for own, calibration in kind.calibrations.items():
+        if name.lower() in (own.lower(), calibration.name.lower()):
+            return own
+    raise BadParameter(f"{kind.title} has no constant “{name}”; it has {', '.join(sorted(kind.calibrations))}.")
+
+
+def _of_kind(
+    store: ConstantStore, detector: Detector, modules: Sequence[Module], kind: str, run: OfRun, asked: Asked
+) -> Iterator[Why]:
+    name = detector.type.calibrations[kind].name
+    units = {one.number: store.unit_of(detector.identifier, one.aggregator, run.start) or one.pdu for one in modules}
+    versions = _versions(store, detector, name, tuple(units.values()), run)
+    for number, unit in units.items():
+        mine = tuple(one for one in versions if one.pdu == unit)
+        yield Why(number, unit, kind, name, Resolution(
+            mine, detector.type, run, closest=asked.closest, statuses=asked.statuses))
+
+
+def _versions(
+    store: ConstantStore, detector: Detector, name: str, units: tuple[str, ...], run: OfRun
+) -> list[Version]:
+    """Versions next to a run, whatever was decided on them: of each decision those that are nearest."""
+    condition = None if store.tells_others else _query(detector.type, name, run.condition)
+    found = [one for status in Status for one in store.find(Query(
+        (name,), units, "" if store.tells_others else detector.identifier, condition=condition, at=run.start,
+        take="around" if run.start else "all", statuses=frozenset({status})))]
+    return list({one.path: one for one in found}.values())
+
+
+def _query(kind: DetectorType, name: str, condition: Condition) -> dict[str, Value]:
+    """What a database is asked for that wants to know all of the operating condition of a kind."""
+    [calibration] = {one.name: one for one in kind.calibrations.values() if one.name == name}.values()
+    return condition.of(kind.condition_of(calibration)).queries()[0]
+
+
+def _not_told(store: ConstantStore) -> str:
+    return "" if store.tells_others else (
+        f"{store.title} is asked for the run's operating condition alone, so that it does not tell what just missed "
+        "by a parameter.")
