@@ -33,9 +33,12 @@ class SentenceList(QFrame):
         column.addWidget(self.text)
 
     def show_at(self, place: QPoint, heading: str, sentences: Sequence[str]) -> None:
-        """Show sentences with their top left corner at a place of the screen, or as near as there is room."""
+        """Show sentences with their top left corner at a place of the screen, or as near as there is room.
+
+        Further lines of a sentence stand below it.
+        """
         self.heading.setText(heading)
-        self.text.setPlainText("\n".join(f"• {' '.join(one.split())}" for one in sentences))
+        self.text.setPlainText("\n".join(map(_item, sentences)))
         self.text.document().setTextWidth(_WIDTH - 30)
         high = round(self.text.document().size().height()) + self.heading.sizeHint().height() + 40
         self.resize(_WIDTH, min(high, _TALLEST))
@@ -43,3 +46,8 @@ class SentenceList(QFrame):
         self.move(max(room.left(), min(place.x(), room.right() - self.width())),
                   max(room.top(), min(place.y(), room.bottom() - self.height())))
         self.show()
+
+
+def _item(sentence: str) -> str:
+    lines = (" ".join(line.split()) for line in sentence.splitlines() or [""])
+    return "• " + "\n    ".join(lines)

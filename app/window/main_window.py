@@ -37,6 +37,7 @@ from app.panels.start.run_picker import RunPicker
 from app.panels.start.sources import SourcesPanel
 from app.panels.start.steps import StepsPanel
 from app.panels.start.tasks import TaskPanel
+from app.panels.start.why_constants import WhyConstants
 from app.running.background import Background
 from app.running.jobs_model import HIDDEN_INTERVAL, LIVE_INTERVAL, JobsModel
 from app.running.supervision import LoopProbe, Supervisor
@@ -137,6 +138,9 @@ class MainWindow(QMainWindow):
         self.files = FilesPanel(self.jobs)
         self.courses, self.spectrum = CoursesPanel(session), SpectrumPanel(session, background)
         self.previewer = Previewer(session, self.sources, background, self)
+        self.why_constants = WhyConstants(session, background, self)
+        self.form.why_asked.connect(self.why_constants.ask)
+        self.why_constants.told.connect(self.form.explain)
         self.choosing = Choosing(session, self.previewer, background, self)
         self.steps = StepsPanel(session, self.previewer, self.choosing)
         self._panels = {

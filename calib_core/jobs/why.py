@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from calib_core.characterisation.family import characterisations
+from calib_core.characterisation.family import characterisations, named
 from calib_core.characterisation.inputs import inputs_of_steps
 from calib_core.constants.condition import Condition, Value
 from calib_core.constants.constant import LUT
@@ -15,6 +15,7 @@ from calib_core.errors import BadParameter
 from calib_core.io.run import Run
 from calib_core.jobs.condition_of_runs import checked_conditions, unsure
 from calib_core.jobs.resolution import Missed, OfRun, Resolution
+from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import choose_detector, found_condition
 from calib_core.store.base import ConstantStore, Query, Version
 from calib_core.store.statuses import ACCEPTED, Status
@@ -46,6 +47,18 @@ class Asked:
     conditions: Mapping[str, Value] | None = None
     statuses: frozenset[Status] = ACCEPTED
     closest: bool = False
+
+
+def asked_by(spec: JobSpec) -> Asked:
+    """What a job asks about the run of its specification.
+
+    Parameters
+    ----------
+    spec : JobSpec
+    """
+    method = named(spec.family).method(spec.method).with_changes(spec.parameters)
+    return Asked((), tuple(spec.modules), spec.detector, spec.conditions,
+                 ACCEPTED | ({Status.DRAFT} if spec.drafts else frozenset()), method.takes_closest)
 
 
 @dataclass(frozen=True)

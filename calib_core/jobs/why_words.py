@@ -16,6 +16,8 @@ from calib_core.store.base import Version
 
 #: Versions that were missed and are told; how many more there are is said.
 MOST = 3
+#: Names of units that are told; of more the first.
+_FEW = 2
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def run_words(found: WhyOfRun) -> str:
 
 
 def answers_of(found: WhyOfRun) -> tuple[Answer, ...]:
-    """An answer for each kind; modules of which the same is to be said are together.
+    """An answer for each kind, what is taken first; modules of which the same is to be said are together.
 
     Parameters
     ----------
@@ -50,7 +52,8 @@ def answers_of(found: WhyOfRun) -> tuple[Answer, ...]:
     alike: dict[tuple[str, ...], list[Why]] = {}
     for one in found.found:
         alike.setdefault(tuple(_said(one, found)), []).append(one)
-    return tuple(_answer(said, together) for said, together in alike.items())
+    in_order = sorted(alike.items(), key=lambda one: (one[1][0].taken is None, not one[1][0].missed))
+    return tuple(_answer(said, together) for said, together in in_order)
 
 
 def _said(one: Why, found: WhyOfRun) -> Iterator[str]:
@@ -59,7 +62,7 @@ def _said(one: Why, found: WhyOfRun) -> Iterator[str]:
     yield one.calibration
     if taken is None:
         there = f"{len(one.missed)} version{'s' * (len(one.missed) != 1)}, and none goes with the run"
-        yield there if one.missed else f"{found.store} has no version"
+        yield there if one.missed else "no version at all"
     else:
         yield f"{_status(taken)}{age(taken, run)}{_fitting(one)}"
     nearest = taken or (one.missed[0].version if one.missed else None)
@@ -88,12 +91,16 @@ def _answer(said: Sequence[str], together: Sequence[Why]) -> Answer:
     calibration, first, compared, *missed, more = said
     modules = [one.module for one in together]
     taken = [one.taken for one in together if one.taken is not None]
-    unit = "" if taken else f" ({', '.join(one.unit for one in together)})"
+    unit = "" if taken else f" ({_units([one.unit for one in together])})"
     lines = [compared, *(f"missed: {_called([one.missed[i].version for one in together])}, {text}"
                          for i, text in enumerate(missed)), more]
     called = f"{_called(taken)}, " if taken else ""
     of = f"{calibration} of module{'s' * (len(modules) > 1)} {format_numbers(modules)}{unit}"
     return Answer(f"{of}: {called}{first}", tuple(filter(None, lines)))
+
+
+def _units(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= _FEW else f"{names[0]} and {len(names) - 1} more units"
 
 
 def _called(versions: Sequence[Version]) -> str:

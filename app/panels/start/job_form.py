@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from app.running.jobs_model import JobsModel
 from app.session.session import Session
 from app.widgets.icons import icon
 from app.widgets.plain import PlainLabel
+from app.widgets.sentence_list import SentenceList
 from calib_core.characterisation.method import Method
 from calib_core.errors import CalibrationError
 from calib_core.jobs.spec import JobSpec
@@ -28,10 +30,12 @@ NOTHING_OPEN = "Open runs first: type proposal and runs above, or drop run folde
 class JobForm(QWidget):
     """Form of a job for the session's survey; its specification follows every valid change.
 
-    ``run_action`` (Ctrl+Enter) may also stand in a tool bar. ``refused`` has why nothing was started.
+    ``run_action`` (Ctrl+Enter) may also stand in a tool bar. ``refused`` has why nothing was started; ``why_asked``
+    a run whose constants are to be explained, and the specification that the form shows.
     """
 
     refused = pyqtSignal(str)
+    why_asked = pyqtSignal(Path, object)
 
     def __init__(self, session: Session, jobs: JobsModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,7 +44,7 @@ class JobForm(QWidget):
         self.repetition = Repetition(session, jobs, self)
         self.run_action = QAction("Run", self)
         self.run_button, self.reason = QPushButton("Run"), NoteLabel()
-        self._scroll = QScrollArea()
+        self._scroll, self.explained = QScrollArea(), SentenceList(self)
         self._lay_out()
         self.run_action.setShortcuts([QKeySequence("Ctrl+Return"), QKeySequence("Ctrl+Enter")])
         self.run_action.triggered.connect(lambda: self.run())
@@ -144,6 +148,17 @@ class JobForm(QWidget):
         if any(job.spec == spec for job in self._jobs.running):
             raise CalibrationError("This job is running already; change something or cancel it first.")
 
+    def explain(self, heading: str, sentences: Sequence[str]) -> None:
+        """Show why constants are taken, below the inputs that were asked for."""
+        place = self if self.page is None else self.page.inputs
+        self.explained.show_at(place.mapToGlobal(place.rect().bottomLeft()), heading, sentences)
+
+    def _ask_why(self, run: Path) -> None:
+        try:
+            self.why_asked.emit(run, self.spec())
+        except CalibrationError as error:
+            self.explain("Why cannot be told before the form is right", (str(error),))
+
     def changeEvent(self, event: QEvent) -> None:
         """Follow the theme."""
         super().changeEvent(event)
@@ -153,6 +168,7 @@ class JobForm(QWidget):
     def _connect(self, page: JobPage, before: JobPage | None) -> None:
         page.changed.connect(self._update)
         page.browse.connect(self._ask_folder)
+        page.inputs.why_asked.connect(self._ask_why)
         page.detector_chosen.connect(self._choose_detector)
         page.method_chosen.connect(self._choose_method)
         if before is not None:
