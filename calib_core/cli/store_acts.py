@@ -144,13 +144,9 @@ def check(namespace: Namespace) -> int:
 
 def why(namespace: Namespace) -> int:
     """Tell which versions a run resolves to; returns 1 where a kind of a module has none."""
-    store = open_store(str(_folder(namespace)))
-    try:
+    with closing(open_store(str(_folder(namespace)))) as store:
         found = found_of(namespace, store, dict(map(_parameter, namespace.condition)))
         _print(namespace, why_as_json(found), list(why_lines(found)))
-    finally:
-        if isinstance(store, LocalStore):
-            store.close()
     return int(any(one.taken is None for one in found.found))
 
 

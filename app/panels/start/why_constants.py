@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -71,4 +72,5 @@ def _has_constants(folder: Path) -> bool:
 
 
 def _found(run: Path, store: Path, spec: JobSpec) -> WhyOfRun:
-    return why(run, open_store(str(store)), asked_by(spec))
+    with closing(open_store(str(store))) as opened:
+        return why(run, opened, asked_by(spec))
