@@ -22,6 +22,8 @@ MISSING = "missing"
 LABELLED_BY = {"thresholds": "threshold", "bad_pixels_passes": "pass"}
 #: Names in sentences, as recorded and as they are now.
 RENAMED = {"--lut-file": "--constants-lut"}
+#: What files tell of a value of the condition since they were recorded: that it is not sure.
+LATER = "sure"
 _PATH = re.compile(r"(?<![\w.])/[\w./-]+")
 
 
@@ -60,13 +62,15 @@ def of_constants(folder: Path) -> dict[str, Any]:
 
 def _constant(one: StoredConstant) -> dict[str, Any]:
     count = one.count()
-    condition = json.dumps(one.attributes["conditions"], sort_keys=True).encode()
+    said = {name: {key: value for key, value in entry.items() if key != LATER}
+            for name, entry in one.attributes["conditions"].items()}
+    condition = json.dumps(said, sort_keys=True).encode()
     cells = np.asarray(one.attributes["cells"]).tolist()
-    said = (one.attributes[name] for name in ("kind", "module", "unit", "begin_validity"))
+    words = (one.attributes[name] for name in ("kind", "module", "unit", "begin_validity"))
     return {
         "values": of_arrays([one.values()]), "count": "" if count is None else of_arrays([count]),
         "condition": hashlib.sha256(condition).hexdigest()[:20],
-        "layout": f"{one.dtype} {one.shape} {one.dims} cells {cells}", "said": " ".join(map(str, said)),
+        "layout": f"{one.dtype} {one.shape} {one.dims} cells {cells}", "said": " ".join(map(str, words)),
     }
 
 
