@@ -97,10 +97,16 @@ class Docks:
         return [name for name, place in self.layout.places.items() if place.area == area and name in self._docks]
 
     def _stack(self, area: Qt.DockWidgetArea, names: Iterable[str]) -> None:
-        """Put docks one below the other."""
+        """Put docks one below the other, or as tabs with those that they belong beside."""
         for name in names:
-            self._window.addDockWidget(area, self._docks[name])
-            self._docks[name].show()
+            dock = self._docks[name]
+            beside = self._docks.get(self._place(dock).beside)
+            self._window.addDockWidget(area, dock)
+            if beside is not None and self._area_of(beside) == area:
+                self._window.tabifyDockWidget(beside, dock)
+            dock.show()
+            if beside is not None:
+                beside.raise_()
 
     def _pile(self, area: Qt.DockWidgetArea, names: list[str]) -> None:
         """Put docks into one place as tabs, at once: side by side they would widen the window."""
@@ -127,7 +133,10 @@ class Docks:
         return self._window.width() < NARROW
 
     def _area(self, name: str) -> Qt.DockWidgetArea:
-        return self._window.dockWidgetArea(self._docks[name])
+        return self._area_of(self._docks[name])
+
+    def _area_of(self, dock: QDockWidget) -> Qt.DockWidgetArea:
+        return self._window.dockWidgetArea(dock)
 
     def _in(self, area: Qt.DockWidgetArea) -> list[QDockWidget]:
         """Docks that are at a side now, whoever put them there."""
@@ -151,10 +160,9 @@ class Docks:
         left = [dock for dock in self._in(LEFT) if dock not in right]
         for dock in (*left, *right):
             self._window.removeDockWidget(dock)
+        names = {dock: name for name, dock in self._docks.items()}
         for area, docks in ((LEFT, left), (RIGHT, right)):
-            for dock in docks:
-                self._window.addDockWidget(area, dock)
-                dock.show()
+            self._stack(area, [names[dock] for dock in docks])
         self._folded = []
         self.share()
 

@@ -26,12 +26,14 @@ _COLUMNS = {LEFT: (0.18, 285, 300), RIGHT: (0.23, 325, 480), None: (0.27, 330, 3
 class Place:
     """Where the dock of a panel is.
 
-    ``share`` is its part of the height in per cent: of its column at a side, of the window at the bottom.
+    ``share`` is its part of the height in per cent: of its column at a side, of the window at the bottom. ``beside``
+    is the panel at a side that it is a tab with.
     """
 
     title: str
     area: Qt.DockWidgetArea
     share: int
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,14 @@ DARKS = Layout("darks", "Darks", "F5", {
     "sources": Place("Sources", LEFT, 26),
     "navigation": Place("Navigator", RIGHT, 36),
     "inspector": Place("Inspector", RIGHT, 64),
+    "verdict": Place("Verdict", RIGHT, 64, "inspector"),
     "log": Place("Log", BOTTOM, 18),
     "asics": Place("ASICs", BOTTOM, 30),
     "stages": Place("Gain stages", BOTTOM, 30),
     "changes": Place("Changes", BOTTOM, 30),
     "frames": Place("Frames", BOTTOM, 30),
     "export": Place("Export", BOTTOM, 30),
-})
+}, columns={**_COLUMNS, RIGHT: (0.26, 325, 480)})
 CORRECT = Layout("correct", "Correct", "F6", {
     "runs": Place("Runs", LEFT, 16),
     "job": Place("Job", LEFT, 58),
@@ -107,6 +110,7 @@ GAIN = Layout("gain", "Gain", "F7", {
     "sources": Place("Sources", LEFT, 26),
     "navigation": Place("Navigator", RIGHT, 14),
     "inspector": Place("Fit", RIGHT, 86),
+    "verdict": Place("Verdict", RIGHT, 86, "inspector"),
     "similar": Place("Failing alike", BOTTOM, 28),
     "log": Place("Log", BOTTOM, 18),
     "courses": Place("Over cells", BOTTOM, 30),

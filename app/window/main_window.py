@@ -19,6 +19,8 @@ from app.panels.inspect.inspector import InspectorPanel
 from app.panels.inspect.similar import SimilarTable
 from app.panels.inspect.spectrum import SpectrumPanel
 from app.panels.inspect.tables import AsicTable, StageTable
+from app.panels.inspect.verdict import VerdictPanel
+from app.panels.inspect.verdict_presenter import VerdictPresenter
 from app.panels.maps.comparison import WAYS, Comparison
 from app.panels.maps.maps import MapsPanel
 from app.panels.maps.navigation import NavigationPanel
@@ -43,6 +45,7 @@ from app.running.jobs_model import HIDDEN_INTERVAL, LIVE_INTERVAL, JobsModel
 from app.running.supervision import LoopProbe, Supervisor
 from app.session.session import LAYOUTS, Session
 from app.session.sources import Source, Sources
+from app.session.standings import Standings
 from app.widgets.banner import Banner
 from app.widgets.key_sheet import KeySheet
 from app.widgets.log_view import LogView
@@ -61,6 +64,7 @@ from calib_core.cli.command_line import command_line
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey
+from calib_core.store.statuses import Status
 from calib_core.subjects.base import Subject
 from calib_core.subjects.job import JobSubject
 
@@ -112,11 +116,12 @@ class MainWindow(QMainWindow):
 
     def _make_panels(self) -> None:
         session, background = self.session, self.background
-        self.maps = MapsPanel(session, background)
+        self.standings = Standings(session, self.sources, background, self)
+        self.maps = MapsPanel(session, background, self.standings)
         self.picker, self.form = RunPicker(session, Background(self)), JobForm(session, self.jobs)
         self.results = ResultsOpener(session, self.sources, background, self)
         self.offering = Offering(session, self)
-        self.sources_panel = SourcesPanel(session, self.sources, self.offering)
+        self.sources_panel = SourcesPanel(session, self.sources, self.offering, self.standings)
         self.tasks = TaskPanel(session, self.jobs, self.sources)
         self.comparison = Comparison(session, self.maps.presenter, self)
         self.kept = QTabWidget(objectName="kept")
@@ -125,6 +130,7 @@ class MainWindow(QMainWindow):
         self.kept.addTab(self.tasks, "Tasks")
         self.navigation = NavigationPanel(session, background)
         self.inspector = InspectorPanel(session, background, self.maps.presenter, self.maps.regions)
+        self.verdict = VerdictPanel(VerdictPresenter(session, background, self.standings, self))
         self.log = LogView()
         self.asics = AsicTable(session, background, self.maps.presenter)
         self.stages = StageTable(session, background, self.maps.presenter)
@@ -148,6 +154,7 @@ class MainWindow(QMainWindow):
             "steps": self.steps, "files": self.files, "courses": self.courses, "spectrum": self.spectrum,
             "inspector": self.inspector, "log": self.log, "asics": self.asics, "stages": self.stages,
             "changes": self.changes, "similar": self.similar, "frames": self.frames, "export": self.export,
+            "verdict": self.verdict,
         }
 
     def _make_centre(self) -> None:
@@ -179,6 +186,8 @@ class MainWindow(QMainWindow):
             **{f"mark_{form}": lambda form=form: maps.regions.set_tool(form) for form in REGIONS},
             "no_region": maps.regions.remove,
             "similar": lambda: self.docks.bring("similar"),
+            "accept": lambda: self._begin_decision(Status.ACCEPTED),
+            "reject": lambda: self._begin_decision(Status.REJECTED),
             "log": lambda: self.docks.toggle("log"), "flag_list": lambda: self.docks.toggle("navigation"),
             **{name: lambda name=name: session.set_arrangement(name) for name in LAYOUTS},
             **{f"slots_{n}": lambda n=n: self.set_slots(n) for n in SLOT_COUNTS},
@@ -216,6 +225,8 @@ class MainWindow(QMainWindow):
         for name, table in (("asics", self.asics), ("stages", self.stages), ("changes", self.changes),
                             ("courses", self.courses), ("spectrum", self.spectrum)):
             self.docks[name].visibilityChanged.connect(table.presenter.set_shown)
+        self.docks["verdict"].visibilityChanged.connect(self.verdict.presenter.set_shown)
+        jobs.ended.connect(self._offer_verdict)
         self.docks["export"].visibilityChanged.connect(self.export.set_shown)
         self.docks["similar"].visibilityChanged.connect(self.similar.set_shown)
         self.leaving.left.connect(self.keeper.save)
@@ -257,6 +268,15 @@ class MainWindow(QMainWindow):
         self.sources.show(source)
         if self.docks.layout.samples:  # the form has done its part: next is what a click tells
             self.docks.bring("inspector")
+
+    def _offer_verdict(self, job: Job) -> None:
+        """What was made is judged next, where the layout is about that."""
+        if job is self._shown_job and job.board.outputs and "verdict" in self.docks.layout.places:
+            self.docks.bring("verdict")
+
+    def _begin_decision(self, status: Status) -> None:
+        self.docks.bring("verdict")
+        self.verdict.begin(status)
 
     def _forget(self, subject: Subject) -> None:
         """A job that is not looked at any more is no row of the tasks either."""
@@ -434,6 +454,7 @@ class MainWindow(QMainWindow):
             self.hide()
             self.jobs.set_interval(None)
             self.probe.stop()
+            self.verdict.presenter.close()
             self.background.close()
             self.sources.close()
             self.picker.close_background()

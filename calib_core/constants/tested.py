@@ -115,7 +115,7 @@ class Test:
     @property
     def bounds(self) -> tuple[str, str]:
         """Limits as a table has them, amber and red; a dash where there is none."""
-        sign = "± " if self.rule in _BOTH_SIDES else ""
+        sign = "±" if self.rule in _BOTH_SIDES else ""
         unit = {"%": " %"}.get(_UNITS.get(self.rule, ""), "")
         both = (self.limits.amber, self.limits.red)
         amber, red = (f"{sign}{one:g}{unit}" if isfinite(one) else "–" for one in both)

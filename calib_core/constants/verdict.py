@@ -20,7 +20,7 @@ from calib_core.constants.condition import Condition
 from calib_core.constants.differences import Coverage, Differences, Flags, Images, OfAsics, error_of_shift
 from calib_core.constants.tested import MARKS, Limits, Mark, Test, expected
 
-_MISSING = "Samples or memory cells missing"
+_MISSING = "Missing"
 
 
 @dataclass(frozen=True)
@@ -174,11 +174,11 @@ class _OfModule:
         yield from self._of_words()
 
     def _of_differences(self, quantity: Quantity, stage: str, found: OfAsics) -> Iterator[Test]:
-        title = {"shift": f"{quantity.title} shift / noise", "ratio": f"{quantity.title} ratio",
+        title = {"shift": f"{quantity.title} shift", "ratio": f"{quantity.title} ratio",
                  "change": f"{quantity.title} change"}[quantity.rule]
         yield self._furthest(quantity.rule, title, quantity, stage, found, found.centre, found.centre_error)
         if quantity.rule == "shift":
-            yield self._furthest("scatter", f"Scatter of the {quantity.title.lower()} shift", quantity, stage, found,
+            yield self._furthest("scatter", f"{quantity.title} scatter", quantity, stage, found,
                                  found.scatter, found.scatter_error)
 
     def _furthest(self, rule: str, title: str, quantity: Quantity, stage: str, found: OfAsics, values: Array,
@@ -191,12 +191,12 @@ class _OfModule:
         test = Test(rule, title, self.module, stage, limits.mark(float(away[asic]), error), "", float(values[asic]),
                     error, limits, result=quantity.name, asic=asic, cell=cell)
         typical = replace(test, value=float(np.nanmedian(values))).number
-        return _with_words(test, f"{test.number} in ASIC {asic}, {typical} in the median ASIC; memory cell {cell} is "
-                                 "furthest from the others there")
+        furthest = f"; memory cell {cell} is furthest from the others there" if len(found.cells) > 1 else ""
+        return _with_words(test, f"{test.number} in ASIC {asic}, {typical} in the median ASIC{furthest}")
 
     def _of_flags(self, quantity: Quantity, stage: str, flags: Flags) -> Iterator[Test]:
         for rule, title, share, counts in zip(
-                ("new", "healed"), ("Newly bad pixels", "Recovered pixels"), flags.shares, (flags.new, flags.healed),
+                ("new", "healed"), ("Newly bad", "Recovered"), flags.shares, (flags.new, flags.healed),
                 strict=True):
             limits, asic = self._limits.get(rule, Limits()), int(np.argmax(counts))
             test = Test(rule, title, self.module, stage, limits.mark(share, 0.0), "", share, nan, limits,
@@ -209,11 +209,11 @@ class _OfModule:
         limits = self._limits["closure"]
         sides = ((one.mean, error_of_shift(one.pulls, one.common)), (one.width - 1, one.width_error))
         value, error = min(sides, key=lambda one: (MARKS.index(limits.mark(abs(one[0]), one[1])), -abs(one[0])))
-        test = Test("closure", f"Closure of even and odd trains, {one.what}", self.module, stage,
+        test = Test("closure", f"Closure, {one.what}", self.module, stage,
                     limits.mark(abs(value), error), "", value, error, limits,
                     words=f"{one.mean:+.2f}  {one.width:.3f}")
-        return _with_words(test, f"pulls of the {one.what} have the mean {one.mean:+.3f} and {one.width:.3f} times "
-                                 f"the expected width, of {one.pulls:,.0f} pixels")
+        return _with_words(test, f"pulls between even and odd trains of {one.pulls:,.0f} pixels have the mean "
+                                 f"{one.mean:+.3f} and {one.width:.3f} times the expected width")
 
     def _of_words(self) -> Iterator[Test]:
         """Tests of condition and age."""
@@ -227,7 +227,7 @@ class _OfModule:
         elif mine.begin is not None and theirs.begin is not None:
             days = (mine.begin - theirs.begin).total_seconds() / 86400
             limits = self._limits["age"]
-            test = Test("age", "Age of the accepted", self.module, "", limits.mark(abs(days), 0.0), "", days, nan,
+            test = Test("age", "Age of accepted", self.module, "", limits.mark(abs(days), 0.0), "", days, nan,
                         limits)
             yield _with_words(test, f"{abs(days):.1f} days {'older' if days >= 0 else 'newer'} than these")
 
@@ -247,7 +247,7 @@ def _of_coverage(module: int, stage: str, coverage: Coverage, most: float, limit
     is_wanted = coverage.is_accepted or most > 0
     mark = limits.mark(max(samples, cells), 0.0) if is_wanted else "told"
     test = Test("coverage", _MISSING, module, stage, mark, "", max(samples, cells), nan, limits)
-    return _with_words(test, f"{samples:.1f} % of the samples and {cells:.1f} % of the memory cells are missing"
+    return _with_words(test, f"{samples:.1f} % of the samples and {cells:.1f} % of the memory cells"
                              if is_wanted else "there is nothing of this gain stage")
 
 
@@ -271,7 +271,7 @@ def _of_condition(module: int, mine: Stated, theirs: Stated | None) -> Test:
     words = "other" if reason else "unsure" if mine.unsure else "sure" if theirs is None else "same"
     said = reason or (f"not sure: {', '.join(mine.unsure)}" if mine.unsure else
                       "all of it is sure" if theirs is None else "the same as that of the accepted ones")
-    return Test("condition", "Operating condition", module, "", mark,
+    return Test("condition", "Condition", module, "", mark,
                 f"Operating condition of module {module}: {said}.", words=words)
 
 

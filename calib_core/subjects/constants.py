@@ -37,6 +37,7 @@ class ConstantsSubject:
     Parameters
     ----------
     found : ConstantSet
+        Kept as it is.
     memory_mb : int
         Most memory that images which have been looked at may take, MiB.
     """
@@ -44,7 +45,7 @@ class ConstantsSubject:
     ended, state = True, "on disk"
 
     def __init__(self, found: ConstantSet, memory_mb: int = 512) -> None:
-        contents = contents_of(found)
+        self.found, contents = found, contents_of(found)
         self.title, self.identifier, self.kind = found.title, found.identifier, found.kind
         self.axes: Mapping[str, Axis] = contents.axes
         self.results: tuple[Result, ...] = contents.results

@@ -39,6 +39,12 @@ def garbage(qapp, loaded):
     gc.enable()  # tests without a window come between
 
 
+@pytest.fixture(autouse=True)
+def own_store(tmp_path, monkeypatch):
+    """A store of constants of the test's own, so that nobody's is looked at."""
+    monkeypatch.setenv("CALIBWB_STORE", str(tmp_path / "store"))
+
+
 #: Milliseconds that a test waits for what must come: the machine may be busy.
 PATIENCE = 60000
 

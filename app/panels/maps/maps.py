@@ -28,6 +28,7 @@ from app.panels.maps.source_line import SourceLine
 from app.panels.maps.values import ValuesPresenter
 from app.running.background import Background
 from app.session.session import Session
+from app.session.standings import Standings
 from app.widgets.camera import CameraModel
 from app.widgets.colour import COLOUR_MAPS, SCALES
 from app.widgets.curve_view import CurveView
@@ -72,7 +73,9 @@ class _Slot(QStackedWidget):
 class MapsPanel(QWidget):
     """Slots in a grid, each with a menu on its title and its picture."""
 
-    def __init__(self, session: Session, background: Background, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, background: Background, standings: Standings, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("maps")
         # a click on a map takes the keyboard back from editors
@@ -81,7 +84,7 @@ class MapsPanel(QWidget):
         self._session, self.presenter = session, MapsPresenter(session, background, self)
         self.regions = Regions(session, self.presenter, self)
         self.outlines = Outlines(session, self.presenter, self)
-        self.source = SourceLine(session, self)
+        self.source = SourceLine(session, standings, self)
         self._slots: list[_Slot] = []
         self._grid = EvenGrid()
         self._grid.setContentsMargins(4, 2, 4, 2)

@@ -8,6 +8,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 from app.forms.tone_label import colour_text
 from app.panels.maps.pixel_text import asic_number
 from app.session.session import Session
+from app.session.standings import Standings
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.plain import tip
 from app.widgets.sentence_list import SentenceList
@@ -19,15 +20,15 @@ NOTHING = "Nothing is shown yet: open runs and press Run, or open constants."
 class SourceLine(ElidedLabel):
     """One line, always there, so that it moves no map; a click lists the notes, which the tool tip has too."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, standings: Standings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session, self.list = session, SentenceList(self)
+        self._session, self._standings, self.list = session, standings, SentenceList(self)
         self._said: tuple[str, str, tuple[str, ...]] | None = None
         self.setObjectName("source_line")
         self.setMargin(3)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         for signal in (session.subject_changed, session.subject_told, session.picture_changed, session.view_changed,
-                       session.module_changed, session.frozen_changed):
+                       session.module_changed, session.frozen_changed, standings.changed):
             signal.connect(self.refresh)
         self.refresh()
 
@@ -41,7 +42,7 @@ class SourceLine(ElidedLabel):
         # place and notes first: they are to be seen where there is no room for all
         tried = "" if shown.picture is None or shown.picture.tried is None else tried_text(shown)
         parts = [shown.place_text or "waiting for the first picture", tried, f"! {_number(notes)}" if notes else "",
-                 shown.subject.title, self._state()]
+                 self._standings.word(shown.subject), shown.subject.title, self._state()]
         self._say("   │   ".join(filter(None, parts)), self._tone(bool(notes)), notes)
 
     def _state(self) -> str:

@@ -19,6 +19,7 @@ from PyQt6.QtWidgets import (
 from app.panels.start.offering import Offering
 from app.session.session import Session
 from app.session.sources import Source, Sources
+from app.session.standings import Standings
 from app.widgets.plain import PlainLabel, tip
 
 NOTHING = "Nothing to look at yet: run a job, or open constants or corrected files."
@@ -41,10 +42,11 @@ class SourcesPanel(QWidget):
     correction_wanted = pyqtSignal(object)
 
     def __init__(
-        self, session: Session, sources: Sources, offering: Offering, parent: QWidget | None = None
+        self, session: Session, sources: Sources, offering: Offering, standings: Standings,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._session, self._sources, self._offering = session, sources, offering
+        self._session, self._sources, self._offering, self._standings = session, sources, offering, standings
         self.table, self.empty = QTableWidget(0, 3), PlainLabel(NOTHING, wordWrap=True)
         self.open_button = QPushButton("Open…", objectName="open_results")
         self.compare_button = QPushButton("Compare", objectName="compare_source")
@@ -73,9 +75,9 @@ class SourcesPanel(QWidget):
         entries, row = self._sources.entries, self.table.currentRow()
         self.table.setRowCount(len(entries))
         for i, one in enumerate(entries):
-            for column, text in enumerate((self._sources.letter(one), _title(one), _state(one))):
+            for column, text in enumerate((self._sources.letter(one), _title(one), self._state(one))):
                 item = QTableWidgetItem(text)
-                item.setToolTip(tip(_tip(one)))
+                item.setToolTip(tip(self._tip(one)))
                 self.table.setItem(i, column, item)
         if entries:
             self.table.setCurrentCell(min(max(row, 0), len(entries) - 1), 1)
@@ -136,6 +138,7 @@ class SourcesPanel(QWidget):
     def _connect(self) -> None:
         self._sources.changed.connect(self.refresh)
         self._session.subject_told.connect(self._show_states)
+        self._standings.changed.connect(self.refresh)
         self.table.cellDoubleClicked.connect(lambda row, _: self._sources.show(self._sources.entries[row]))
         self.table.currentCellChanged.connect(lambda *_: self._offer())
         self.table.itemSelectionChanged.connect(self._offer)
@@ -180,9 +183,23 @@ class SourcesPanel(QWidget):
     def _show_states(self) -> None:
         for row, one in enumerate(self._sources.entries):
             item = self.table.item(row, 2)
-            if item is not None and item.text() != _state(one):
-                item.setText(_state(one))
+            if item is not None and item.text() != self._state(one):
+                item.setText(self._state(one))
                 self._offer()
+
+    def _state(self, source: Source) -> str:
+        """What was decided, else the state, with a mark where there is something to be read."""
+        if source.opened is None:
+            return "on disk"  # nobody looked at it yet
+        word = self._standings.word(source.opened) or source.opened.state
+        return f"{word} !" if source.opened.notes else word
+
+    def _tip(self, source: Source) -> str:
+        opened = source.opened
+        notes = opened.notes if opened is not None else ()
+        standing = None if opened is None else self._standings.of(opened)
+        told = () if standing is None or opened is None else (f"{opened.state}; {standing.sentence}",)
+        return "\n".join((_title(source), *told, *(f"• {note}" for note in notes)))
 
     def _show_menu(self, at: QPoint) -> None:
         row = self.table.rowAt(at.y())
@@ -194,18 +211,6 @@ class SourcesPanel(QWidget):
 
 def _title(source: Source) -> str:
     return source.opened.title if source.opened is not None else source.title
-
-
-def _state(source: Source) -> str:
-    """State, with a mark where there is something to be read; constants that nobody looked at yet are on disk."""
-    if source.opened is None:
-        return "on disk"
-    return f"{source.opened.state} !" if source.opened.notes else source.opened.state
-
-
-def _tip(source: Source) -> str:
-    notes = source.opened.notes if source.opened is not None else ()
-    return "\n".join((_title(source), *(f"• {note}" for note in notes)))
 
 
 def _can_close(source: Source) -> bool:

@@ -197,6 +197,14 @@ class LocalStore:
                 add_decision(writing, act, number, status)
         return tuple(self.lookup.versions(before))
 
+    def last_decided(self) -> tuple[int, ...]:
+        """Numbers of the versions that the last decision was about; none where nothing can be taken back."""
+        last = self.index.rows(f"SELECT * FROM act WHERE what IN {(*_DECISIONS, 'undo')} ORDER BY id DESC LIMIT 1")
+        if not last or last[0]["what"] == "undo":
+            return ()
+        return tuple(row[0] for row in self.index.rows(
+            "SELECT version FROM decision WHERE act = ?", (last[0]["id"],)))
+
     def history(self, number: int) -> tuple[Version, ...]:
         """A version after each decision on it, the oldest first; ``injected`` is the time of each.
 

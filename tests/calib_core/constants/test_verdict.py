@@ -78,7 +78,7 @@ def test_what_was_drawn_is_found_where_it_is() -> None:
     assert (new.mark, new.asic) == ("amber", 3)
     assert {one.mark for one in tests if one.module == 3} <= {"ok", "told"}
     assert "ASIC 1" in shift.sentence
-    assert "limits ± 0.5, ± 2" in shift.sentence
+    assert "limits ±0.5, ±2" in shift.sentence
 
 
 def test_shift_of_some_memory_cells_is_scatter() -> None:
@@ -119,7 +119,7 @@ def test_missing_samples_memory_cells_and_modules() -> None:
     assert of(tests, "coverage", "MG").value == pytest.approx(40.0)
     assert of(tests, "coverage", "MG").mark == "red"
     low = of(tests, "coverage", "HG", 5)
-    assert "20.0 % of the samples and 20.0 % of the memory cells are missing" in low.sentence
+    assert "20.0 % of the samples and 20.0 % of the memory cells" in low.sentence
     lost = of(tests, "coverage", "", 4)
     assert (lost.mark, lost.sentence) == ("red", "Module 4 is accepted and has no new constants.")
     assert not [one for one in compare(a, b, LIMITS, (3,)) if one.module != 3]
