@@ -115,6 +115,8 @@ class Test:
     @property
     def bounds(self) -> tuple[str, str]:
         """Limits as a table has them, amber and red; a dash where there is none."""
+        if self.rule == "condition":
+            return "unsure", "other"
         sign = "±" if self.rule in _BOTH_SIDES else ""
         unit = {"%": " %"}.get(_UNITS.get(self.rule, ""), "")
         both = (self.limits.amber, self.limits.red)

@@ -221,9 +221,8 @@ class _OfModule:
         theirs = None if self._b is None else self._b.stated(self.module)
         yield _of_condition(self.module, mine, theirs)
         if theirs is None:
-            yield Test("accepted", "Accepted before", self.module, "", "told",
-                       f"Nothing is accepted of module {self.module}: nothing to compare.",
-                       words="nothing to compare")
+            yield Test("accepted", "Nothing to compare", self.module, "", "told",
+                       f"Nothing is accepted of module {self.module}: nothing to compare.", words="–")
         elif mine.begin is not None and theirs.begin is not None:
             days = (mine.begin - theirs.begin).total_seconds() / 86400
             limits = self._limits["age"]

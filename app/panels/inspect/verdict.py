@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QColor
+from PyQt6.QtGui import QColor, QResizeEvent
 from PyQt6.QtWidgets import (
     QCheckBox,
     QGridLayout,
@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import (
     QHeaderView,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QStackedWidget,
     QTableWidget,
     QTableWidgetItem,
@@ -32,7 +33,7 @@ HINT = "Constants that are shown are tested against those that were accepted bef
 SIGNS = {"ok": "✓", "amber": "!", "red": "✗", "told": "·"}
 _TONES = {"ok": "ok", "amber": "warning", "red": "error"}
 _HEADINGS = ("", "test", "ASIC", "number", "amber", "red")
-_ACROSS = 8
+_ASIC, _RED, _WIDE, _ACROSS = 2, 5, 400, 8
 #: What is done, on the button that confirms it.
 _VERBS = {Status.ACCEPTED: "Accept", Status.REJECTED: "Reject"}
 
@@ -82,6 +83,7 @@ class VerdictPanel(QWidget):
         table.setWordWrap(False)
         table.setMinimumHeight(110)
         header.setMinimumSectionSize(16)
+        header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.every.setToolTip("Every test of every module and gain stage, worst first, in place of the worst of each")
@@ -89,15 +91,20 @@ class VerdictPanel(QWidget):
         grid = QGridLayout(self.modules)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(2)
-        self.steps.addWidget(_column(_row(self.counts, None, self.undo, self.reject, self.accept)))
-        self.steps.addWidget(_column(self.question, _row(None, self.back, self.confirm)))
+        grid.setColumnStretch(_ACROSS, 1)
+        for row in ((self.counts, None, self.undo, self.reject, self.accept), (None, self.back, self.confirm)):
+            step = QWidget()
+            step.setLayout(_row(*row))
+            self.steps.addWidget(step)
+        self.steps.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         for button in (self.undo, self.reject, self.accept, self.back, self.confirm):
             button.setMinimumWidth(40)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 4, 6, 4)
         column.setSpacing(4)
         column.addLayout(_row(self.heading, self.every))
-        for widget in (self.state, self.table, self.sentence, self.modules, self.comment, self.steps):
+        below = (self.sentence, self.modules, self.comment, self.question, self.steps)
+        for widget in (self.state, self.table, *below):
             column.addWidget(widget, int(widget is self.table))
 
     def _connect(self) -> None:
@@ -183,6 +190,13 @@ class VerdictPanel(QWidget):
         self.modules.layout().addWidget(box, place // _ACROSS, place % _ACROSS)
         return box
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """A narrow table does without ASICs and the red limit, which the sentence below has too."""
+        super().resizeEvent(event)
+        for column in (_ASIC, _RED):
+            self.table.setColumnHidden(column, self.width() < _WIDE)
+        self._count()
+
     # -- sign-off
 
     def _count(self) -> None:
@@ -193,8 +207,8 @@ class VerdictPanel(QWidget):
                             if judged is not None else "")
         can = judged is not None and any(
             judged.standing.by_module[module] is Status.DRAFT for module in chosen)
-        number = f" {len(chosen)} module{'s' if len(chosen) != 1 else ''}" if chosen else ""
-        self.accept.setText(f"Accept…{number}")
+        word = f" module{'s' if len(chosen) != 1 else ''}" if self.width() >= _WIDE else ""
+        self.accept.setText(f"Accept… {len(chosen)}{word}" if chosen else "Accept…")
         self.accept.setEnabled(can)
         self.reject.setEnabled(can)
         self.undo.setVisible(judged is not None and judged.standing.last is not None)
@@ -204,6 +218,7 @@ class VerdictPanel(QWidget):
         self._wanted = status
         self.steps.setCurrentIndex(int(status is not None))
         self.modules.setEnabled(status is None)
+        self.question.setVisible(status is not None)
         if status is not None:
             self.question.setText(self._question(status))
             self.confirm.setText(f"{_VERBS[status]} {len(self.chosen)} module{'s' if len(self.chosen) != 1 else ''}")
@@ -217,7 +232,9 @@ class VerdictPanel(QWidget):
         units = [one.pdu for one in judged.found.files if judged.found.modules[one.pdu] in self.chosen]
         names = sorted(set(units) & set(judged.stands_in))
         some = f"{', '.join(names[:2])}{' …' if names[2:] else ''}"
-        confirmed = f" {some} is taken for the unit's name." if names else ""
+        several = len(names) > 1
+        taken = f" {some} {'are' if several else 'is'} taken for the name{'s' * several} of units."
+        confirmed = taken if names else ""
         red = counts["red"]
         needs = f" {red} red: say in the comment why." if red and status is Status.ACCEPTED else ""
         return f"They are {status} in {self.presenter.store}, by {self.presenter.author}.{confirmed}{needs}"
@@ -262,16 +279,3 @@ def _row(*widgets: QWidget | None) -> QHBoxLayout:
         else:
             row.addWidget(widget, int(isinstance(widget, ElidedLabel)))
     return row
-
-
-def _column(*parts: QWidget | QHBoxLayout) -> QWidget:
-    """Parts below each other in a widget of their own."""
-    widget = QWidget()
-    column = QVBoxLayout(widget)
-    column.setContentsMargins(0, 0, 0, 0)
-    for part in parts:
-        if isinstance(part, QWidget):
-            column.addWidget(part)
-        else:
-            column.addLayout(part)
-    return widget

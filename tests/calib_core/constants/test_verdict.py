@@ -149,7 +149,7 @@ def test_without_accepted_ones_there_is_nothing_to_compare() -> None:
     a.halves = {"HG": [Halves("offset", 0.01, 1.0, 0.01, 4000.0, 0.0)]}
     tests = compare(a, None, LIMITS)
     assert {one.rule for one in tests} == {"coverage", "closure", "condition", "accepted"}
-    assert of(tests, "accepted", "").number == "nothing to compare"
+    assert of(tests, "accepted", "").title == "Nothing to compare"
     other = Drawn(2, (9,))
     told = [one for one in compare(a, other, LIMITS, (3,)) if one.rule == "accepted"]
     assert told[0].sentence == "Nothing is accepted of module 3: nothing to compare."
