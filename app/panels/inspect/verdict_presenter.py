@@ -155,7 +155,7 @@ class VerdictPresenter(QObject):
     def _act(self, work: Callable[[], Standing]) -> None:
         self.said.emit("Writing into the store …")
         assert self.judged is not None
-        self._background.run(_DECISION, work, partial(self._decided, self.judged), self._fail)
+        self._background.run(_DECISION, work, partial(self._decided, self.judged), self._refused)
 
     def _decided(self, judged: Judged, standing: Standing) -> None:
         self._standings.tell(judged.subject, standing)
@@ -174,9 +174,11 @@ class VerdictPresenter(QObject):
 
     def _fail(self, error: Exception) -> None:
         if not isinstance(error, Cancelled):
-            sentence = str(error) if isinstance(error, CalibrationError) else f"No verdict: {error!r}."
-            self.said.emit(sentence)
-            self._session.say("ERROR", sentence)
+            self.said.emit(_sentence(error))
+
+    def _refused(self, error: Exception) -> None:
+        self.said.emit(_sentence(error))
+        self._session.say("ERROR", _sentence(error))
 
     def _step(self, number: int, module: int) -> None:
         """From the thread that tests: go on, or leave what nobody waits for."""
@@ -189,6 +191,10 @@ class VerdictPresenter(QObject):
     def _tell_module(self, number: int, module: int) -> None:
         if number == self._number and self._asked is not None and self.judged is None:
             self.said.emit(f"Testing module {module} …")
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) if isinstance(error, CalibrationError) else f"That failed: {error!r}."
 
 
 def _judge(a: Subject, b: Subject | None, step: Callable[[int], None]) -> Judged | None:

@@ -150,7 +150,7 @@ def test_the_next_window_has_the_layout_and_its_docks(open_window):
 
 
 @pytest.mark.parametrize(("area", "width", "expected"), [
-    (LEFT, 1400, 285), (LEFT, 1650, 297), (LEFT, 2560, 300), (RIGHT, 1400, 325), (RIGHT, 1700, 391),
+    (LEFT, 1400, 285), (LEFT, 1650, 297), (LEFT, 2560, 300), (RIGHT, 1400, 332), (RIGHT, 1700, 442),
     (RIGHT, 2560, 480), (None, 1024, 330),
 ])
 def test_columns_follow_the_window_between_bounds(area, width, expected):
