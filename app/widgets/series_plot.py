@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
@@ -105,6 +106,24 @@ class PixelPlot(QWidget):
             self._take_colours()
 
 
+@dataclass(frozen=True)
+class _Curve:
+    """A curve that is shown: its name, positions, line, dots where they are few, and whether errors go with it."""
+
+    name: str
+    x: np.ndarray
+    line: pg.PlotDataItem
+    dots: pg.PlotDataItem | None
+    has_band: bool
+
+    def put(self, y: np.ndarray) -> None:
+        """Show other values."""
+        self.line.setData(self.x, y)
+        if self.dots is not None:
+            shown = np.isfinite(y)
+            self.dots.setData(self.x[shown], y[shown])
+
+
 class SeriesPlot(PixelPlot):
     """Curves over the memory cells (or trains, or scan points) with bands of their errors and a marker."""
 
@@ -116,6 +135,7 @@ class SeriesPlot(PixelPlot):
         super().__init__(hint, parent)
         self.setObjectName("series_plot")
         self._count = 0
+        self._curves: list[_Curve] = []
         self._marker: list[pg.GraphicsObject] = []
         self._marker_at: tuple[float | None, float] = (None, np.nan)
         # two names side by side leave room for the curves of low plots
@@ -142,12 +162,30 @@ class SeriesPlot(PixelPlot):
         colour = QColor(curve_colour(self._count))
         if error is not None:
             self._add_band(x, y, np.asarray(error, float), colour)
-        self.plot.plot(x, y, pen=pg.mkPen(colour, width=1), name=escaped(name) or None, connect="finite")
-        shown = np.isfinite(y)
-        if x.size <= _FEW and shown.any():
-            self.plot.plot(x[shown], y[shown], pen=None, symbol="o", symbolSize=5, symbolPen=None, symbolBrush=colour)
+        line = self.plot.plot(x, y, pen=pg.mkPen(colour, width=1), name=escaped(name) or None, connect="finite")
+        few = {"pen": None, "symbol": "o", "symbolSize": 5, "symbolPen": None, "symbolBrush": colour}
+        dots = self.plot.plot([], [], **few) if x.size <= _FEW and np.isfinite(y).any() else None
+        self._curves.append(_Curve(name, x, line, dots, error is not None))
+        self._curves[-1].put(y)
         self._count += 1
-        self.set_marker(*self._marker_at)
+        self._mark_anew()
+
+    def renew(self, x: np.ndarray, curves: Sequence[tuple[str, np.ndarray]]) -> bool:
+        """Put other values in place of those that are shown, which costs a part of showing them anew.
+
+        Returns
+        -------
+        bool
+            False, and nothing is changed, where other curves or positions are shown, or errors.
+        """
+        same = [name for name, _ in curves] == [one.name for one in self._curves] and all(
+            np.array_equal(one.x, x) and not one.has_band and (one.dots is not None or one.x.size > _FEW)
+            for one in self._curves)
+        if not self._count or not same:
+            return False
+        for one, (_, y) in zip(self._curves, curves, strict=True):
+            one.put(np.asarray(y, float))
+        return True
 
     def add_marks(self, x: np.ndarray, y: np.ndarray, colours: Sequence[str], size: int = 7) -> None:
         """Add a mark at each of (n,) positions and values, in its colour."""
@@ -187,7 +225,13 @@ class SeriesPlot(PixelPlot):
 
     def set_marker(self, x: float | None, y: float = np.nan) -> None:
         """Mark a position, usually the memory cell, by a line and a value there by a ring; None removes both."""
+        if self._marker and np.array_equal((x, y), self._marker_at, equal_nan=x is not None):
+            return
         self._marker_at = (x, y)
+        self._mark_anew()
+
+    def _mark_anew(self) -> None:
+        x, y = self._marker_at
         for item in self._marker:
             self.plot.removeItem(item)
         self._marker = []
@@ -202,7 +246,7 @@ class SeriesPlot(PixelPlot):
 
     def clear(self) -> None:
         """Remove all curves."""
-        self._count, self._marker = 0, []
+        self._count, self._curves, self._marker = 0, [], []
         super().clear()
 
     def _clicked(self, event) -> None:

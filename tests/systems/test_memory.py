@@ -92,6 +92,23 @@ def test_peak_memory_does_not_grow_with_the_trains(make_dataset: Callable[..., D
     assert many < 1.05 * few
 
 
+def test_peak_memory_of_a_correction_does_not_grow_with_the_trains(tmp_path: Path) -> None:
+    """Of the looked-through frames nothing stays but sums."""
+    peaks = []
+    for trains in (60, 180):
+        settings = default_settings("AGIPD1M").with_changes(
+            {"modules": "2", "memory_cells": 4, "trains": trains, "trains_per_sequence": 60})
+        made = simulate(settings, tmp_path / f"data{trains}", scene=Photons())
+        write_truth(made)
+        [run] = made.runs.values()
+        folder = tmp_path / str(trains)
+        folder.mkdir()
+        peaks.append(peak_of_job(JobSpec(
+            family="AGIPD", method="CORRECT", out_folder=folder / "out", memory_mb=1024, threads=1,
+            inputs={"run": (str(run),), "constants": (str(folder_of(made)),)}), folder))
+    assert peaks[1] < 1.05 * peaks[0]
+
+
 def test_a_budget_that_cannot_do_is_refused_with_one_that_can(whole: Dataset, tmp_path: Path) -> None:
     spec = survey(list(whole.simulated.runs.values())).spec(
         tmp_path, memory_mb=512, parameters={"min_trains": 1})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +27,8 @@ _ONE = "There is one memory cell; its numbers stand above."
 _NO_FRAMES = "No frame of this module has come yet."
 #: So little that several side by side do not widen a small window.
 _LEAST_WIDTH = 80
-#: Shortest time between two looks at the numbers, ms.
-_INTERVAL = 250
+#: Shortest time between two looks at the numbers, s.
+_INTERVAL = 0.25
 
 Array = npt.NDArray[np.float64]
 
@@ -123,7 +125,8 @@ class CoursesPresenter(QObject):
         super().__init__(parent)
         self._session, self._shown = session, False
         self.courses: tuple[Course, ...] = ()
-        self._timer = QTimer(self, singleShot=True, interval=_INTERVAL)
+        self._looked = -_INTERVAL
+        self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._look)
         for signal in (session.subject_told, session.picture_changed, session.pixel_changed, session.subject_changed):
             signal.connect(self._soon)
@@ -134,10 +137,12 @@ class CoursesPresenter(QObject):
         self._soon()
 
     def _soon(self) -> None:
+        """Look once those that ask now are done, or as soon as the last look is long enough ago."""
         if self._shown and not self._timer.isActive():
-            self._timer.start()
+            self._timer.start(max(0, round(1000 * (self._looked + _INTERVAL - time.monotonic()))))
 
     def _look(self) -> None:
+        self._looked = time.monotonic()
         shown = self._session.shown
         found = courses_of(shown)
         self.courses = tuple(one for one in found if len(one.axis) > 1)
@@ -164,6 +169,7 @@ class CoursesPanel(QWidget):
         super().__init__(parent)
         self.presenter = CoursesPresenter(session, self)
         self.heading, self.plots = heading_label("courses_heading"), list[SeriesPlot]()
+        self._drawn: dict[int, Result] = {}
         self._row, self.table = QHBoxLayout(), ValuesView(self)
         self.table.setObjectName("course_table")
         self.table.setMinimumWidth(_LEAST_WIDTH)
@@ -184,26 +190,32 @@ class CoursesPanel(QWidget):
         self.heading.setText(heading)
         self.heading.setToolTip(tip(heading))
         self._have(len(found) if found or tables else 1)
-        for plot in self.plots:
-            plot.clear()
+        for plot, course in zip_longest(self.plots, found):
+            if course is None or course.is_empty:
+                plot.clear()
+                plot.say(_NO_FRAMES)
+            else:
+                self._draw(plot, course)
         self.plots[0].say(_NO_FRAMES if found else _ONE if heading else HINT)
-        for plot, course in zip(self.plots, found, strict=False):
-            self._draw(plot, course)
         self.table.setVisible(bool(tables))
         for choice, rows in tables[:1]:
             self.table.show_content(choice.title, choice.unit, rows)
 
     def _draw(self, plot: SeriesPlot, course: Course) -> None:
-        plot.say(_NO_FRAMES)
-        if course.is_empty:
-            return
+        place = self.plots.index(plot)
+        if self._drawn.get(place) != course.result or not plot.renew(positions(course.axis), course.curves):
+            self._draw_anew(plot, course)
+        self._drawn[place] = course.result
+        at = self.presenter.at(course)
+        plot.set_marker(at if np.isfinite(at) else None)
+
+    def _draw_anew(self, plot: SeriesPlot, course: Course) -> None:
+        plot.clear()
         plot.set_labels(course.result.title, name_of(course.axis).lower(), course.result.unit or "value",
                         course.axis.unit)
         for name, values in course.curves:
             plot.add_curve(positions(course.axis), values, None, name)
         plot.mark(course.result.marks)
-        at = self.presenter.at(course)
-        plot.set_marker(at if np.isfinite(at) else None)
 
     def _have(self, number: int) -> None:
         """Show so many plots."""

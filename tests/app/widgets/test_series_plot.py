@@ -46,6 +46,41 @@ def test_marker_moves_and_outlives_new_curves(series):
     assert not [item for item in series.plot.items() if isinstance(item, pg.InfiniteLine)]
 
 
+def drawn(plot):
+    """Positions and values of all that is drawn as curves and dots, and names in the legend."""
+    values = [[np.asarray(one).tolist() for one in item.getOriginalDataset()] for item in curves(plot)]
+    return values, [label.text for _, label in plot.plot.getPlotItem().legend.items]
+
+
+@pytest.mark.parametrize("number", [5, 100])
+def test_renewed_values_are_drawn_as_new_ones_are(series, qtbot, number):
+    x, rng, other = np.arange(number, dtype=float), np.random.default_rng(1), SeriesPlot()
+    qtbot.addWidget(other)
+    before, after = ([(name, rng.normal(size=number)) for name in ("HG", "MG")] for _ in range(2))
+    after[0][1][2] = np.nan
+    assert not series.renew(x, before)  # nothing is shown yet
+    for plot, values in ((series, before), (other, after)):
+        for name, one in values:
+            plot.add_curve(x, one, None, name)
+    items = curves(series)
+    assert series.renew(x, after)
+    assert curves(series) == items
+    assert str(drawn(series)) == str(drawn(other))  # NaN is like NaN
+
+
+def test_other_curves_are_not_taken_for_renewed_ones(series):
+    x = np.arange(4.0)
+    series.set_curve(x, x, name="HG")
+    shown = str(drawn(series))
+    for at, values in ((x, [("MG", x + 1)]), (x + 1, [("HG", x + 1)]), (x, [("HG", x + 1), ("MG", x)]), (x, [])):
+        assert not series.renew(at, values)
+    assert str(drawn(series)) == shown
+    series.set_curve(x, x, np.ones(4), "HG")
+    assert not series.renew(x, [("HG", x + 1)])  # its errors would stay
+    series.set_curve(x, np.full(4, np.nan), name="HG")
+    assert not series.renew(x, [("HG", x)])  # without dots
+
+
 def test_labels_have_units_and_no_markup(series):
     series.set_labels("pixel <b>", "memory cell", "offset", y_unit="ADU")
     assert series.plot.getAxis("left").labelText == "offset [ADU]"
