@@ -210,6 +210,21 @@ def test_what_is_whole_stays_and_what_is_another_jobs_is_not_touched(
             assert source["data/adc"].attrs["unit"] == ("ADU" if "JNGFR02" in path.name else "keV")
 
 
+def test_a_module_that_the_run_lacks_is_told_and_the_other_corrected(
+    case: Case, corrected: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    run = Path(shutil.copytree(case.run, tmp_path / "r0001", ignore=shutil.ignore_patterns("*-JNGFR02-*")))
+    done = correct(Case(run, case.constants), tmp_path / "out", capsys)
+    assert done.status == 0, done.errors
+    whole, made = content(corrected), content(tmp_path / "out")
+    assert sorted(made) == [name for name in sorted(whole) if "JNGFR01" in name]
+    for name, arrays in made.items():
+        for key, values in arrays.items():
+            np.testing.assert_array_equal(values, whole[name][key], err_msg=f"{name} {key}")
+    asked = correct(Case(run, case.constants), tmp_path / "asked", capsys, "--modules", "1,2")
+    assert any("module 2" in text for text in (*asked.warnings, *asked.errors)), (asked.warnings, asked.errors)
+
+
 def test_a_gain_of_one_module_alone_is_refused(case: Case, tmp_path: Path, capsys: Capture) -> None:
     alone = tmp_path / "constants"
     shutil.copytree(case.constants, alone)
