@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from calib_core.cli.words import Parser
+from calib_core.store.calcat.addresses import ADDRESS_VARIABLE
 from calib_core.store.statuses import STATUSES, STORE_VARIABLE
 from calib_core.typed import parse_path
 
@@ -53,6 +54,20 @@ def _find(parser: Any) -> None:
     parser.add_argument("--status", choices=STATUSES, action="append", default=[],
                         help="versions of this status; several (default: accepted)")
     parser.add_argument("--drafts", action="store_true", help="drafts too")
+    _calcat(parser)
+
+
+def _calcat(parser: Any) -> None:
+    parser.add_argument("--calcat", nargs="?", const="", metavar="ADDRESS",
+                        help=f"ask the facility's database too (default address: what {ADDRESS_VARIABLE} names, else "
+                             "the one inside of the facility)")
+
+
+def _login(parser: Any) -> None:
+    parser.add_argument("address", metavar="ADDRESS", help="of the database, such as https://in.xfel.eu/calibration")
+    parser.add_argument("--client-id", metavar="ID", help="of the client that the database's pages have made for you")
+    parser.add_argument("--email", default="", metavar="NAME", help="whose it is")
+    parser.add_argument("--forget", action="store_true", help="take the login out of the keyring")
 
 
 def _show(parser: Any) -> None:
@@ -100,6 +115,7 @@ def _why(parser: Any) -> None:
     parser.add_argument("--closest", action="store_true",
                         help="take the closest in time, be it later than the run, and not the newest before it")
     parser.add_argument("--drafts", action="store_true", help="take drafts too")
+    _calcat(parser)
 
 
 def _serve(parser: Any) -> None:
@@ -127,6 +143,8 @@ _ACTIONS: dict[str, tuple[str, Callable[[Any], None]]] = {
     "install": ("note which unit is at a place of a detector", _install),
     "why": ("tell which versions a run resolves to, what was compared, and what just missed by which parameter",
             _why),
+    "login": ("keep a login to the facility's database in the system's keyring; its secret is asked for, and is in "
+              "no file", _login),
     "serve": ("answer as the facility's database does, on this machine alone, until Ctrl-C; nothing is changed",
               _serve),
     "check": ("find records and files that are damaged, changed, gone or of no record", _check),

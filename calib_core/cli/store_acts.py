@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from calib_core.cli.store_calcat import calcat_of, log_in, notes_of
 from calib_core.cli.store_why import found_of
 from calib_core.cli.store_words import (
     as_json,
@@ -28,7 +29,7 @@ from calib_core.jobs.why_words import as_json as why_as_json
 from calib_core.jobs.why_words import lines_of as why_lines
 from calib_core.plain_text import shown
 from calib_core.ranges import parse_numbers
-from calib_core.store.base import Query, Version
+from calib_core.store.base import ConstantStore, Query, Version
 from calib_core.store.constants import STORE
 from calib_core.store.local.candidates import Candidate, candidates_of, sha256_of
 from calib_core.store.local.checking import check as check_store
@@ -47,12 +48,27 @@ Namespace = argparse.Namespace
 
 
 def find(namespace: Namespace) -> int:
-    """Find versions; returns 1 where there are none."""
-    with closing(_opened(namespace)) as store:
-        found = store.find(_query(namespace))
-        _print(namespace, [as_json(one) for one in found], [heading(), *map(find_line, found)] if found else [
-            f"{store.title} has no version that answers."])
-    return 0 if found else 1
+    """Find versions, of the facility's database too where that is asked; returns 1 where there are none."""
+    query = _query(namespace)
+    with closing(_opened(namespace)) as store, calcat_of(namespace) as calcat:
+        told = [(one, one.find(query)) for one in (store, calcat) if one is not None]
+        lines = [line for one, found in told for line in (*_found_lines(one, found, len(told) > 1), *notes_of(one))]
+        _print(namespace, [{**as_json(version), "store": one.title} for one, found in told for version in found],
+               lines)
+    return 0 if any(found for _, found in told) else 1
+
+
+def _found_lines(store: ConstantStore, found: Sequence[Version], several: bool) -> list[str]:
+    if not found:
+        return [f"{store.title} has no version that answers."]
+    return [*([f"{store.title}:"] if several else []), heading(), *map(find_line, found)]
+
+
+def login(namespace: Namespace) -> int:
+    """Keep a login to the facility's database, or forget it."""
+    said = log_in(namespace)
+    _print(namespace, {"said": said}, [said])
+    return 0
 
 
 def show(namespace: Namespace) -> int:
@@ -144,10 +160,13 @@ def check(namespace: Namespace) -> int:
 
 def why(namespace: Namespace) -> int:
     """Tell which versions a run resolves to; returns 1 where a kind of a module has none."""
-    with closing(open_store(str(_folder(namespace)))) as store:
-        found = found_of(namespace, store, dict(map(_parameter, namespace.condition)))
-        _print(namespace, why_as_json(found), list(why_lines(found)))
-    return int(any(one.taken is None for one in found.found))
+    conditions = dict(map(_parameter, namespace.condition))
+    with closing(open_store(str(_folder(namespace)))) as store, calcat_of(namespace) as calcat:
+        told = [(one, found_of(namespace, one, conditions)) for one in (store, calcat) if one is not None]
+        lines = [line for one, found in told for line in (*why_lines(found), *notes_of(one))]
+        as_plain = [why_as_json(found) for _, found in told]
+        _print(namespace, as_plain if calcat is not None else as_plain[0], lines)
+    return int(any(one.taken is None for _, found in told for one in found.found))
 
 
 def serve(namespace: Namespace) -> int:

@@ -18,13 +18,11 @@ from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.step_constants import statuses_of
 from calib_core.store.base import Query
 from calib_core.store.base import Version as StoreVersion
+from calib_core.store.calcat.addresses import ROOTS
 from calib_core.store.constants import folder_of_type, read_constant
 from calib_core.store.local.index import is_index
 from calib_core.store.local.store import LocalStore
 from calib_core.store.stated import Stated
-
-#: Roots of the facility's constants, online and offline: European-XFEL/EXtra, ``calibration/calcat.py``.
-STORES = (Path("/common/cal/caldb_store"), Path("/gpfs/exfel/d/cal/caldb_store"))
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def versions_of(plan: Plan, module: int, kind: str, folders: Sequence[Path] = ()
         Those of the module's unit; each file once.
     """
     assert plan.detector is not None
-    places = dict.fromkeys(path.absolute() for path in (*_given(plan.spec), *folders, *STORES))
+    places = dict.fromkeys(path.absolute() for path in (*_given(plan.spec), *folders, *ROOTS))
     stored: list[Stated] = []
     unread: list[str] = []
     name = plan.detector.type.calibrations[kind].name

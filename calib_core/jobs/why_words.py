@@ -119,7 +119,7 @@ def lines_of(found: WhyOfRun) -> Iterator[str]:
     ----------
     found : WhyOfRun
     """
-    yield run_words(found)
+    yield f"{run_words(found)}. Constants of {found.store}"
     for answer in answers_of(found):
         yield answer.heading
         yield from (f"    {line}" for line in answer.lines)

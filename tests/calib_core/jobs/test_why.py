@@ -18,6 +18,7 @@ from calib_core.io.run import Run
 from calib_core.jobs.why import Asked, why
 from calib_core.jobs.why_words import answers_of, run_words
 from calib_core.simulate import default_settings, simulate
+from calib_core.store.serving.server import serving
 from calib_core.store.statuses import Status
 from tests.made_store import DETECTOR, MadeStore
 
@@ -149,6 +150,31 @@ def test_the_command_line_tells_it(run: Path, made: MadeStore, capsys: pytest.Ca
     assert "Sensor Bias Voltage differs: 90.0 V and 100.0 V" in capsys.readouterr().out
     assert main([*words[:2], str(run), str(run.with_name("r0002")), *words[3:]]) == 2
     assert "2 runs were given; give one" in capsys.readouterr().err
+
+
+def test_the_facilitys_database_is_asked_too(
+    run: Path, made: MadeStore, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It tells what answers the run's operating condition, and that it does not tell what just missed."""
+    pytest.importorskip("extra.calibration", reason="EXtra is not installed (group calcat)")
+    monkeypatch.setattr("calib_core.store.calcat.connection.usual_folder", lambda: tmp_path / "kept")
+    before, after = made.put(3), made.put(-2)
+    made.put(1, Integration_Time=Setting(20.0, 0.025, 0.025, unit="µs"))
+    with serving(made.store) as server:
+        words = ["store", "why", str(run), "--store", str(made.store.folder), "--kind", "Offset", "--calcat",
+                 server.url]
+        assert main(words) == 0
+        said = capsys.readouterr().out
+        assert main([*words, "--json"]) == 0
+    both = json.loads(capsys.readouterr().out)
+    for told in both:
+        assert [one["taken"]["version"] for one in told["constants"]] == before
+        assert [each["against"] for each in told["constants"][0]["compared"]] == [""] * 9
+    ours, theirs = ([each["version"] for each in told["constants"][0]["missed"]] for told in both)
+    assert len(ours) == 2
+    assert theirs == [after[0]]
+    assert f"Constants of CalCat at {server.url}" in said
+    assert said.count("does not tell what just missed by a parameter") == 1
 
 
 def test_a_folder_of_constants_tells_files(run: Path, tmp_path: Path) -> None:
