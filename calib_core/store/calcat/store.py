@@ -272,7 +272,7 @@ class CalCat:
 def _check(query: Query, title: str) -> None:
     """Refuse what the database cannot be asked."""
     if not query.detector:
-        raise BadParameter(f"{title} is asked by detector; name one, such as --karabo-id SPB_DET_AGIPD1M-1.")
+        raise BadParameter(f"{title} is asked by detector; name one with --karabo-id.")
     if query.condition is None:
         raise BadParameter(f"{title} is asked by operating condition; give all of its parameters, such as "
                            '--condition "Memory cells=352", or ask for a run with calibwb store why.')
