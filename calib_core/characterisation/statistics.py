@@ -24,8 +24,7 @@ from calib_core.numerics.flag_counts import BITS, Flagged
 from calib_core.numerics.group_statistics import SETS, Cut, Numbers
 from calib_core.params import knob
 from calib_core.resource_files import read_resource
-from calib_core.store.about import FLAGS, about_of, shape_of
-from calib_core.store.constants import StoredConstant
+from calib_core.store.about import FLAGS, about_of, abouts_of, shape_of
 from calib_core.typed import parse_time, plain
 
 #: Names under which a version's values, and the flags that go with them, are handed over.
@@ -266,20 +265,17 @@ def versions_of(
         A result by its name, over its axes.
     cut : Cut
     """
+    abouts = abouts_of(context.files.values())
     of = {name: values(name) for name in (*_NAMES, *(f"whole_{one}" for one in _NAMES), *_COUNTS)}
     found = []
     for index, label in enumerate(context.axes["version"].labels):
         stored = context.files.get((module, str(label)))
         if stored is not None:
-            about, arrays = replace(about_of(stored), module=module), {name: of[name][index] for name in of}
+            map_, arrays = context.files.get((module, map_of(str(label)))), {name: of[name][index] for name in of}
+            about = replace(abouts[stored.path], module=module)
             found.append(_of_arrays(about, cut, arrays, cut.shape(shape_of(stored)),
-                                    _paired(stored, context.files.get((module, map_of(str(label)))))))
+                                    None if map_ is None else paired(about, abouts[map_.path])))
     return tuple(found)
-
-
-def _paired(one: StoredConstant, map_: StoredConstant | None) -> PairedMap | None:
-    """The map of a version."""
-    return None if map_ is None else paired(about_of(one), about_of(map_))
 
 
 def _of_arrays(

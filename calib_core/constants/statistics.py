@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import isclose
 from typing import Any
 
 import numpy as np
@@ -169,13 +168,7 @@ def agree(one: Comparable, other: Comparable) -> bool:
     one, other : Comparable
     """
     theirs = dict(other.condition)
-    return all(_same(value, theirs[name]) for name, value in one.condition if name in theirs)
-
-
-def _same(one: float | str, other: float | str) -> bool:
-    if isinstance(one, str) or isinstance(other, str):
-        return one == other
-    return isclose(one, other, rel_tol=1e-6)
+    return all(value == theirs[name] for name, value in one.condition if name in theirs)
 
 
 @dataclass(frozen=True)

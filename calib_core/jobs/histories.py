@@ -16,7 +16,7 @@ from calib_core.constants.statistics import About, nearest_map
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 from calib_core.jobs.file_constant import FileConstant
-from calib_core.store.about import about_of, is_flags, is_stack, shape_of, values_of
+from calib_core.store.about import abouts_of, is_flags, is_stack, shape_of, values_of
 from calib_core.store.bare_files import numbers_of, types_of, with_axes
 from calib_core.store.constants import StoredConstant
 from calib_core.store.images import PIXELS
@@ -189,6 +189,15 @@ def _known(
     stored: Sequence[StoredConstant], numbers: Mapping[str, int], kind: DetectorType, left_out: Counter[str]
 ) -> Iterator[_Version]:
     """Versions that have a place in time and are stacks of images."""
+    named = list(_stacks(stored, numbers, kind, left_out))
+    abouts = abouts_of(named)
+    for one in named:
+        yield replace(abouts[one.path], module=numbers[one.pdu]), one
+
+
+def _stacks(
+    stored: Sequence[StoredConstant], numbers: Mapping[str, int], kind: DetectorType, left_out: Counter[str]
+) -> Iterator[StoredConstant]:
     for one in stored:
         named = with_axes(one, kind)[0] if is_stack(one) or not one.dims else one
         if not is_stack(named):
@@ -198,7 +207,7 @@ def _known(
         elif one.pdu not in numbers:
             left_out["they are of modules that were not asked for"] += 1
         else:
-            yield replace(about_of(named), module=numbers[one.pdu]), named
+            yield named
 
 
 def _is_asked(one: About, history: History, left_out: Counter[str]) -> bool:

@@ -19,7 +19,7 @@ from calib_core.jobs.constant_files import Layout, constant_of, largest_constant
 from calib_core.jobs.corrected_files import corrected_bytes
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.provenance import provenance
-from calib_core.jobs.results import Results
+from calib_core.jobs.results import MOST_WITHOUT_PIXELS, Results
 from calib_core.jobs.statistics_files import write_statistics_files
 from calib_core.remarks import Remark
 from calib_core.store.table import Cell, Column, write_csv
@@ -122,6 +122,7 @@ def check_memory(plan: Plan) -> None:
     BadParameter
         One does not; the message says how much would do.
     """
+    _check_numbers(plan)
     needs = {"characterising one memory cell": max((plan.unit_bytes(unit) for unit in plan.units), default=0)}
     if largest := largest_constant(plan):
         needs[f"writing a constant of {len(plan.context.cells)} memory cells"] = largest
@@ -132,6 +133,17 @@ def check_memory(plan: Plan) -> None:
         enough = plan.spec.memory_mb + (lacking * 5 // 4 >> 20) + 1
         raise BadParameter(
             f"memory_mb = {plan.spec.memory_mb} is too small: {what} needs a budget of {enough} MiB.")
+
+
+def _check_numbers(plan: Plan) -> None:
+    """Refuse more numbers than are kept in memory; BadParameter says of which axis there is too much."""
+    numbers = [one for one in plan.results if not one.pixels and not one.is_table]
+    size = sum(int(np.prod(one.shape(plan.context.axes))) * one.numpy_dtype.itemsize for one in numbers)
+    if size > MOST_WITHOUT_PIXELS:
+        longest = max((plan.context.axes[name] for one in numbers for name in one.over), key=len)
+        raise BadParameter(f"Numbers of a module would take {size / (1 << 20):.1f} MiB, and may take "
+                           f"{MOST_WITHOUT_PIXELS / (1 << 20):g} MiB; take fewer than {len(longest)} entries of "
+                           f"“{longest.title}”.")
 
 
 def output_bytes(plan: Plan) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,8 +45,43 @@ def is_stack(stored: StoredConstant) -> bool:
     return "fast_scan" in stored.dims and len(others - set(_CELLS)) <= 1 and len(others & set(_CELLS)) <= 1
 
 
+def abouts_of(stored: Iterable[StoredConstant]) -> dict[Path, About]:
+    """What versions are of, by their files; numbers of conditions that are one within tolerance are the oldest's.
+
+    Parameters
+    ----------
+    stored : iterable of StoredConstant
+        With names of their axes, stacks of images.
+
+    Raises
+    ------
+    BadInput
+        As in :func:`about_of`.
+    """
+    found = sorted(((about_of(one), one) for one in stored), key=lambda one: (one[0].begin, one[1].path))
+    levels: dict[str, list[Any]] = {}
+    made = {}
+    for about, one in found:
+        with understood(one):
+            said = one.attributes.get("conditions", {})
+            condition = tuple((name, _level(value, said[name].get("tolerance", 0.0), levels.setdefault(name, [])))
+                              for name, value in about.comparable.condition)
+        made[one.path] = replace(about, comparable=replace(about.comparable, condition=condition))
+    return made
+
+
+def _level(value: float | str, tolerance: float, known: list[Any]) -> float | str:
+    """The first known value that is one with another, which is known from then on."""
+    for one in known:
+        if one == value or (not isinstance(one, str) and not isinstance(value, str)
+                            and abs(one - value) <= max(tolerance, 1e-6 * abs(value))):
+            return one  # type: ignore[no-any-return]
+    known.append(value)
+    return value
+
+
 def about_of(stored: StoredConstant) -> About:
-    """What a version is of.
+    """What a version is of, its operating condition as the file has it.
 
     Parameters
     ----------
@@ -63,12 +100,19 @@ def about_of(stored: StoredConstant) -> About:
     number = dict(zip(stored.dims, stored.shape, strict=True)).get(axis, 1)
     with understood(stored):
         said: Mapping[str, Any] = stored.attributes.get("conditions", {})
-        condition = tuple(sorted((name, entry["value"]) for name, entry in said.items()))
+        condition = tuple(sorted((name, _value(entry)) for name, entry in said.items()))
         labels: tuple[Label, ...] = tuple(stored.attributes.get("axes", {}).get(axis, range(number)))
         module, unit = int(stored.attributes.get("module", 0)), str(stored.attributes.get("unit", ""))
     shape = tuple(sorted(zip(stored.dims, stored.shape, strict=True)))
     return About(Comparable(stored.pdu, stored.calibration, condition, shape), module, begin, axis, labels, unit,
                  str(stored.path))
+
+
+def _value(entry: Mapping[str, Any]) -> float | str:
+    """A value of a condition; of one that has several, as those of gain stages, all of them as a text."""
+    several = entry.get("values", ())
+    value: float | str = entry["value"] if len(several) < 2 else " / ".join(map(str, several))
+    return value
 
 
 def _entry_axis(stored: StoredConstant) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from calib_core.cli.main import main
 from calib_core.constants.statistics import lines_of, together
+from calib_core.jobs import outputs
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
 from calib_core.store.statistics import read_statistics
@@ -22,6 +24,7 @@ DAY, CELLS, VERSIONS = 86400.0, 2, 70
 #: Version from which on module 0 has another offset, ADU.
 STEP, SIZE = 62, 12.0
 SHAPE = (512, 128, CELLS)
+#: Another operating condition; the tolerance makes one of values that were measured.
 BIAS = {"Sensor Bias Voltage": {"value": 80.0, "unit": "V", "tolerance": 1, "origin": "KEY x"}}
 
 
@@ -45,7 +48,8 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for module in (0, 1):
             if module == 1 and 10 <= version < 65:
                 continue
-            put_ours(root, module, "Offset", offsets(module, version), version * DAY)
+            bias = {"Sensor Bias Voltage": {**BIAS["Sensor Bias Voltage"], "value": 100 + 0.4 * (version % 2)}}
+            put_ours(root, module, "Offset", offsets(module, version), version * DAY, conditions=bias)
             if version != 5:
                 flags = np.where(hot(module), np.uint32(2), np.uint32(0))
                 put_ours(root, module, "BadPixelsDark", flags, version * DAY + 60)
@@ -170,6 +174,14 @@ def test_bad_input_is_one_sentence(sets: Path, tmp_path: Path, words: list[str],
     assert said in told.err + told.out
     assert "Traceback" not in told.err + told.out
     assert not list(tmp_path.rglob("statistics*"))
+
+
+def test_more_numbers_than_are_kept_are_refused_before_anything_is_read(sets: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(outputs, "MOST_WITHOUT_PIXELS", 1 << 18)
+    one = job(sets, tmp_path)
+    one.close()
+    assert re.fullmatch(r"Numbers of a module would take 0\.\d MiB, and may take 0\.25 MiB; take fewer than 141 "
+                        "entries of “Version”.", one.board.error)
 
 
 def test_names_of_the_notebook_are_taken(sets: Path, tmp_path: Path):
