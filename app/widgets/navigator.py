@@ -24,8 +24,8 @@ from app.widgets.plain import PlainLabel
 from app.widgets.tones import tones_of
 from app.widgets.wheel_guard import guard_wheel
 
-#: Axes of no more entries have a button for each.
-MOST_BUTTONS = 5
+#: Axes of no more entries have a button for each, as long as their labels have no more letters together.
+MOST_BUTTONS, MOST_LETTERS = 5, 48
 
 
 class NumberSpinBox(QSpinBox):
@@ -208,7 +208,7 @@ class AxisChoice:
     @property
     def is_short(self) -> bool:
         """Whether each label has a button of its own."""
-        return len(self.labels) <= MOST_BUTTONS
+        return len(self.labels) <= MOST_BUTTONS and sum(len(str(one)) for one in self.labels) <= MOST_LETTERS
 
 
 class Navigator(QWidget):

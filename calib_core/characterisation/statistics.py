@@ -116,11 +116,14 @@ class Statistics(Method):
         labels = tuple(sorted({label for _, label in context.files if not label.startswith(_MAP_OF)}))
         shapes = [self.cut(context.detector).shape(shape_of(one)) for one in context.files.values()] or [(1, 1, 1, 1)]
         entries, rows, down, across = (range(max(lengths)) for lengths in zip(*shapes, strict=True))
+        known = {about_of(one).entries for one in context.files.values()}
         return (
-            Axis("version", "Version", labels), Axis("set", "Pixels", SETS), Axis("entry", "Entry", tuple(entries)),
-            Axis("cell_row", "Row of memory cells", tuple(rows)),
-            Axis("block_y", "Block along slow scan", tuple(down)),
-            Axis("block_x", "Block along fast scan", tuple(across)), Axis("bit", "Flag", tuple(range(BITS))),
+            Axis("version", "Version", labels), Axis("set", "Pixels", SETS),
+            Axis("entry", "Entry", known.pop() if len(known) == 1 else tuple(entries)),
+            Axis("cell_row", "Row of memory cells", tuple(rows), of_slot=True),
+            Axis("block_y", "Block along slow scan", tuple(down), of_slot=True),
+            Axis("block_x", "Block along fast scan", tuple(across), of_slot=True),
+            Axis("bit", "Flag", tuple(range(BITS)), of_slot=True),
         )
 
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
@@ -136,7 +139,8 @@ class Statistics(Method):
         help_of = {"number": ("Flagged", "Values of a group that are flagged"),
                    "by_flag": ("Flagged by", "The same by flag"), "total": ("Values", "All values of a group")}
         counts = (Result(name, title, "pixels", "i4", text, over=(*_FLAGS, *(("bit",) if name == "by_flag" else ())),
-                         pixels=False, role="count", missing=-1.0) for name, (title, text) in help_of.items())
+                         pixels=False, role="count", missing=-1.0, hidden=True)
+                  for name, (title, text) in help_of.items())
         return (*groups, *whole, *counts)
 
     def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
@@ -194,7 +198,8 @@ def _time(text: str, name: str) -> datetime | None:
 def _number(name: str, text: str, over: tuple[str, ...]) -> Result:
     counts = name.endswith("n") and not name.endswith("an")
     return Result(name, text, "", "i8" if counts else "f8", f"{text}, for all values and for good ones", over=over,
-                  pixels=False, role="count" if counts else "value", missing=0.0 if counts else np.nan)
+                  pixels=False, role="count" if counts else "value", missing=0.0 if counts else np.nan,
+                  hidden="cell_row" in over)  # tables of all groups are too long to be looked at
 
 
 class OfVersions(Accumulator):

@@ -49,3 +49,4 @@ def test_statistics_from_the_menu(open_window, sets, tmp_path, qtbot, size):
     qtbot.wait(500)
     if folder:
         window.grab().save(f"{folder}/done-{size[0]}.png")
+    assert (window.width(), window.height()) == size
