@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib_core.numerics.kernels import njit
-from calib_core.numerics.medians import SAMPLE, median_of, middle
+from calib_core.numerics.medians import SAMPLE, medians_of, middles
 
 _Array = NDArray[Any]
 _Float = NDArray[np.float64]
@@ -39,6 +39,11 @@ class Cut:
 
     block_shape: tuple[int, int]
     cells: int
+
+    @property
+    def boxes(self) -> tuple[int, int, int]:
+        """Memory cells, rows and columns of a group."""
+        return (self.cells, *self.block_shape)
 
     def shape(self, values: Sequence[int]) -> tuple[int, int, int, int]:
         """Groups of values (entries, cells, slow_scan, fast_scan): (entries, cell rows, blocks y, blocks x).
@@ -97,6 +102,17 @@ class Numbers:
         """
         return Numbers(self.mean[:, entry], self.std[:, entry], self.median[:, entry], self.n[:, entry])
 
+    def transposed(self, order: Sequence[int]) -> Numbers:
+        """The same with its axes after the first in another order.
+
+        Parameters
+        ----------
+        order : sequence of int
+        """
+        axes = (0, *(axis + 1 for axis in order))
+        return Numbers(self.mean.transpose(axes), self.std.transpose(axes), self.median.transpose(axes),
+                       self.n.transpose(axes))
+
 
 def numbers_of(values: _Array, flags: _Array | None, cut: Cut) -> tuple[Numbers, Numbers]:
     """Numbers of all groups, and of each entry as a whole.
@@ -127,12 +143,17 @@ def numbers_of(values: _Array, flags: _Array | None, cut: Cut) -> tuple[Numbers,
     mask = _mask(flags, values.shape)
     groups, whole = Numbers.empty(shape), Numbers.empty(shape[:1])
     for entry in range(shape[0]):
-        part = groups.of_entry(entry)
-        _entry(values[entry], mask[entry], cut, part)
+        part, order = groups.of_entry(entry), _order(values[entry])
+        one, flagged = values[entry].transpose(order), mask[entry].transpose(order)
+        _entry(one, flagged, [cut.boxes[axis] for axis in order], part.transposed(order))
         _together(part, whole, entry)
-        whole.median[ALL, entry] = median_of(values[entry], mask[entry], False, int(whole.n[ALL, entry]))
-        whole.median[GOOD, entry] = median_of(values[entry], mask[entry], True, int(whole.n[GOOD, entry]))
+        whole.median[:, entry] = medians_of(one, flagged, *whole.n[:, entry].tolist())
     return groups, whole
+
+
+def _order(values: _Array) -> tuple[int, ...]:
+    """Axes in their order in memory, the one last whose values lie next to each other."""
+    return tuple(sorted(range(values.ndim), key=lambda axis: (-abs(values.strides[axis]), axis)))
 
 
 def _mask(flags: _Array | None, shape: tuple[int, ...]) -> _Array:
@@ -144,9 +165,9 @@ def _mask(flags: _Array | None, shape: tuple[int, ...]) -> _Array:
     return np.broadcast_to(flags, shape)
 
 
-def _entry(values: _Array, flags: _Array, cut: Cut, out: Numbers) -> None:
-    size = min(cut.cells, len(values)) * cut.block_shape[0] * cut.block_shape[1]
-    _groups(values, flags, cut.cells, *cut.block_shape, np.empty((2, size)), np.empty(SAMPLE),
+def _entry(values: _Array, flags: _Array, boxes: Sequence[int], out: Numbers) -> None:
+    size = int(np.prod(np.minimum(boxes, values.shape)))
+    _groups(values, flags, tuple(boxes), np.empty((2, size + 1)), np.empty(SAMPLE),
             out.mean, out.std, out.median, out.n)
 
 
@@ -163,54 +184,83 @@ def _together(groups: Numbers, whole: Numbers, entry: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _groups(values, flags, cells, slow, fast, work, spare, mean, std, median, n):  # type: ignore[no-untyped-def]
-    """Fill in the numbers of each group of (cells, slow_scan, fast_scan) values."""
+def _groups(values, flags, boxes, work, spare, mean, std, median, n):  # type: ignore[no-untyped-def]
+    """Fill in the numbers of each group, a box of three axes in their order in memory."""
     copied, inside = work
-    for row in range(mean.shape[1]):
-        last = min((row + 1) * cells, values.shape[0])
-        for top in range(mean.shape[2]):
-            for left in range(mean.shape[3]):
-                good, total, size, bad_sum = 0, 0.0, copied.size, 0.0
-                for c in range(row * cells, last):
-                    for y in range(top * slow, (top + 1) * slow):
-                        for x in range(left * fast, (left + 1) * fast):
-                            value = np.float64(values[c, y, x])
-                            if not np.isfinite(value):
-                                continue
-                            if flags[c, y, x]:
-                                size -= 1
-                                copied[size] = value
-                                bad_sum += value
-                            else:
-                                copied[good] = value
-                                good += 1
-                                total += value
-                bad = copied.size - size
-                for i in range(bad):  # flagged ones behind the good ones
-                    copied[good + i] = copied[size + i]
-                _of_group(copied, good, bad, total, bad_sum, inside, spare, mean[:, row, top, left],
-                          std[:, row, top, left], median[:, row, top, left], n[:, row, top, left])
+    for i in range(mean.shape[1]):
+        for j in range(mean.shape[2]):
+            for k in range(mean.shape[3]):
+                good, bad = _copy(values, flags, _part(i, boxes[0], values.shape[0]),
+                                  _part(j, boxes[1], values.shape[1]), _part(k, boxes[2], values.shape[2]), copied)
+                _of_group(copied, good, good + bad, inside, spare, mean[:, i, j, k], std[:, i, j, k],
+                          median[:, i, j, k], n[:, i, j, k])
+
+
+@njit(nogil=True, cache=True)
+def _part(number, length, end):  # type: ignore[no-untyped-def]
+    return number * length, min((number + 1) * length, end)
+
+
+@njit(nogil=True, cache=True)
+def _copy(values, flags, first, second, third, copied):  # type: ignore[no-untyped-def]
+    """Copy the finite values of a group, the good ones first; how many there are of these and of the others."""
+    good, end = 0, copied.size - 1
+    for c in range(first[0], first[1]):
+        for y in range(second[0], second[1]):
+            for x in range(third[0], third[1]):
+                value = np.float64(values[c, y, x])
+                if flags[c, y, x]:
+                    copied[end] = value
+                    end -= value - value == 0
+                else:
+                    copied[good] = value
+                    good += value - value == 0
+    bad = copied.size - 1 - end
+    for i in range(bad):
+        copied[good + i] = copied[end + 1 + i]
+    return good, bad
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _of_group(copied, good, bad, total, bad_sum, inside, spare, mean, std, median, n):  # type: ignore[no-untyped-def]
+def _of_group(copied, good, every, inside, spare, mean, std, median, n):  # type: ignore[no-untyped-def]
     """Numbers of a group: the good values first, then the others."""
-    every = good + bad
     n[0], n[1] = every, good
     if every == 0:
         return
-    mean[0], mean[1] = (total + bad_sum) / every, total / good
-    squares = 0.0
-    for i in range(good):
-        away = copied[i] - mean[1]
-        squares += away * away
-    std[1] = np.sqrt(squares / good)
-    rest = 0.0
-    for i in range(good, every):
-        away = copied[i] - mean[0]
-        rest += away * away
-    away = mean[1] - mean[0] if good else 0.0
-    std[0] = np.sqrt((squares + good * away * away + rest) / every)
+    total = _sum(copied, 0, good)
+    mean[1] = total / good
+    mean[0] = (total + _sum(copied, good, every)) / every
+    squares, away = 0.0, 0.0
     if good:
-        median[1] = middle(copied, good, inside, spare)
-    median[0] = median[1] if bad == 0 else middle(copied, every, inside, spare)
+        squares, away = _squares(copied, 0, good, mean[1]), mean[1] - mean[0]
+    std[1] = np.sqrt(squares / good)
+    std[0] = np.sqrt((squares + good * away * away + _squares(copied, good, every, mean[0])) / every)
+    median[0], median[1] = middles(copied, good, every, inside, spare)
+
+
+@njit(nogil=True, cache=True)
+def _sum(values, begin, end):  # type: ignore[no-untyped-def]
+    """Sum of some values, in eight parts so that none waits for the one before."""
+    parts = np.zeros(8)
+    whole = begin + (end - begin) // 8 * 8
+    for i in range(begin, whole, 8):
+        for part in range(8):
+            parts[part] += values[i + part]
+    for i in range(whole, end):
+        parts[0] += values[i]
+    return parts.sum()
+
+
+@njit(nogil=True, cache=True)
+def _squares(values, begin, end, middle):  # type: ignore[no-untyped-def]
+    """Sum of the squares of some values less another, in eight parts."""
+    parts = np.zeros(8)
+    whole = begin + (end - begin) // 8 * 8
+    for i in range(begin, whole, 8):
+        for part in range(8):
+            away = values[i + part] - middle
+            parts[part] += away * away
+    for i in range(whole, end):
+        away = values[i] - middle
+        parts[0] += away * away
+    return parts.sum()

@@ -1,4 +1,4 @@
-"""Exact medians of many values by a bracket that some of them tell.
+"""Exact medians of many values, of the good ones and of all, by a bracket that some of them tell.
 
 What lies inside of the bracket is collected and sorted out, what lies below is counted. A bracket that has missed, as
 it does once in a hundred thousand times, is opened, and all values are collected.
@@ -19,108 +19,154 @@ _Array = NDArray[Any]
 SAMPLE, _LARGE_SAMPLE = 4096, 1 << 16
 #: Half width of the bracket, in errors of the sample's median.
 _REACH = 4.5
+#: Part of the values for which there is room inside of a bracket.
+_PART = 8
 _EVERYTHING = -np.inf, np.inf
 
 
-def median_of(values: _Array, flags: _Array, good: bool, n: int) -> float:
-    """Take the exact median of finite values.
+def medians_of(values: _Array, flags: _Array, every: int, good: int) -> tuple[float, float]:
+    """Take the exact medians of all finite values and of the good ones.
 
     Parameters
     ----------
     values : (cells, slow_scan, fast_scan) float32 or float64
     flags : (cells, slow_scan, fast_scan) uint32
-    good : bool
-        Whether values with a flag do not count.
-    n : int
-        Values that count.
+        Values with a flag are not good.
+    every, good : int
+        How many finite values there are, and how many of them are good.
 
     Returns
     -------
-    float
+    of_all, of_good : float
         The mean of the two in the middle where their number is even; NaN without any.
     """
+    low, high = _bracket(values, flags) if good > _LARGE_SAMPLE else _EVERYTHING
+    found = _within(values, flags, low, high, (every, good))
+    return found if found is not None else _known(_within(values, flags, *_EVERYTHING, (every, good)))
+
+
+def _known(found: tuple[float, float] | None) -> tuple[float, float]:
+    assert found is not None  # all values are inside
+    return found
+
+
+def _within(
+    values: _Array, flags: _Array, low: float, high: float, numbers: tuple[int, int]
+) -> tuple[float, float] | None:
+    """Medians of all and of good values by those inside of a bracket; None where one of them is not inside."""
+    every, good = numbers
+    is_open = (low, high) == _EVERYTHING
+    inside = np.empty((good if is_open else good // _PART) + 1)
+    beside = np.empty(every - good + 1)
+    below, number, below_bad, number_bad = _collect(values, flags, low, high, inside, beside)
+    if number >= len(inside):
+        return None
+    of_good = _of_rank(inside[:number], good, below)
+    of_all = of_good if every == good else _of_rank(
+        np.concatenate([inside[:number], beside[:number_bad]]), every, below + below_bad)
+    return None if of_good is None or of_all is None else (of_all, of_good)
+
+
+def _of_rank(inside: _Array, n: int, below: int) -> float | None:
+    """Median of n values, so many of which are below those that are there; None where it is not among these."""
     if not n:
         return float("nan")
-    low, high = _bracket(values, flags, good) if n > _LARGE_SAMPLE else _EVERYTHING
-    inside = np.empty(n if (low, high) == _EVERYTHING else n // 8)
-    below, number = _collect(values, flags, good, low, high, inside)
-    if number > len(inside) or (n - 1) // 2 < below or n // 2 >= below + number:
-        inside = np.empty(n)
-        below, number = _collect(values, flags, good, *_EVERYTHING, inside)
     ranks = [(n - 1) // 2 - below, n // 2 - below]
-    one, two = np.partition(inside[:number], ranks)[ranks]
+    if ranks[0] < 0 or ranks[1] >= len(inside):
+        return None
+    one, two = np.partition(inside, ranks)[ranks]
     return float(one / 2 + two / 2)
 
 
-def _bracket(values: _Array, flags: _Array, good: bool) -> tuple[float, float]:
-    """Values between which the median lies, as far as some that are spread over all of them tell."""
+def _bracket(values: _Array, flags: _Array) -> tuple[float, float]:
+    """Values between which the medians lie, as far as good ones that are spread over all of them tell."""
     some = np.empty(_LARGE_SAMPLE)
-    number = _spread_out(values, flags, good, some)
-    if not number:
+    some = np.sort(some[:_spread_out(values, flags, some)])
+    if not len(some):
         return _EVERYTHING
-    some = np.sort(some[:number])
-    away = int(_REACH * np.sqrt(number) / 2) + 1
-    return float(some[max(0, number // 2 - away)]), float(some[min(number - 1, number // 2 + away)])
+    away = int(_REACH * np.sqrt(len(some)) / 2) + len(some) // 100 + 1
+    return float(some[max(0, len(some) // 2 - away)]), float(some[min(len(some) - 1, len(some) // 2 + away)])
 
 
 @njit(nogil=True, cache=True)
-def _spread_out(values, flags, good, some):  # type: ignore[no-untyped-def]
-    """Values at places that differ in memory cell, row and column; how many there are of those that count."""
+def _spread_out(values, flags, some):  # type: ignore[no-untyped-def]
+    """Good values at places that differ in memory cell, row and column; how many there are."""
     cells, slow, fast = values.shape
     step = max(1, cells * slow * fast // some.size)
     number = 0
     for i in range(some.size):
         jump = i * step + (i * 7919) % step
         c, y, x = jump // (slow * fast), jump // fast % slow, jump % fast
-        value = values[c, y, x]
-        if np.isfinite(value) and not (good and flags[c, y, x]):
-            some[number] = value
+        if np.isfinite(values[c, y, x]) and not flags[c, y, x]:
+            some[number] = values[c, y, x]
             number += 1
     return number
 
 
 @njit(nogil=True, cache=True)
-def _collect(values, flags, good, low, high, inside):  # type: ignore[no-untyped-def]
-    """Number of values below, and number and values from low to high, as far as there is room."""
-    below, number, room = 0, 0, inside.size
+def _collect(values, flags, low, high, inside, beside):  # type: ignore[no-untyped-def]
+    """Number below and number inside of a bracket, of good values and of others; those inside, as far as there is
+    room for good ones."""
+    below, number, below_bad, number_bad, last = 0, 0, 0, 0, inside.size - 1
     for c in range(values.shape[0]):
         for y in range(values.shape[1]):
             for x in range(values.shape[2]):
-                value = values[c, y, x]
-                if value <= high and not (good and flags[c, y, x]) and np.isfinite(value):
-                    if value < low:
-                        below += 1
-                    else:
-                        if number < room:
-                            inside[number] = value
-                        number += 1
-    return below, number
+                value = np.float64(values[c, y, x])
+                is_number = value - value == 0
+                if flags[c, y, x]:
+                    if is_number:
+                        below_bad += value < low
+                        if low <= value <= high:
+                            beside[number_bad] = value
+                            number_bad += 1
+                else:  # without a branch, since nobody could guess it
+                    inside[min(number, last)] = value
+                    below += is_number & (value < low)
+                    number += is_number & (value >= low) & (value <= high)
+    return below, number, below_bad, number_bad
 
 
 @njit(nogil=True, cache=True)
-def middle(values, n, inside, spare):  # type: ignore[no-untyped-def]
-    """Median of the first n values, which stay where they are; inside has room for them, spare for a sample."""
-    first, second = (n - 1) // 2, n // 2
+def middles(values, good, every, inside, spare):  # type: ignore[no-untyped-def]
+    """Medians of all values and of the good ones, which are the first; they stay where they are.
+
+    There is room for all of them inside, and for a sample in spare.
+    """
     low, high = -np.inf, np.inf
-    if n > 4 * SAMPLE:
-        step = n // SAMPLE
+    if good > 4 * SAMPLE:
+        step = good // SAMPLE
         for i in range(SAMPLE):
             spare[i] = values[i * step + (i * 7919) % step]
-        away = int(_REACH * np.sqrt(SAMPLE) / 2) + 1
+        away = int(_REACH * np.sqrt(SAMPLE) / 2) + SAMPLE // 100 + 1
         low = _select(spare, SAMPLE, SAMPLE // 2 - away)
         high = _select(spare, SAMPLE, SAMPLE // 2 + away)
-    below, number = _between(values, n, low, high, inside)
-    if first < below or second >= below + number:
-        below, number = _between(values, n, -np.inf, np.inf, inside)
-    one = _select(inside, number, first - below)
-    return one if second == first else one / 2 + _least(inside, first - below + 1, number) / 2
+    of_all, of_good, found = _between(values, good, every, low, high, inside)
+    if not found:
+        of_all, of_good, found = _between(values, good, every, -np.inf, np.inf, inside)
+    return of_all, of_good
 
 
 @njit(nogil=True, cache=True)
-def _between(values, n, low, high, inside):  # type: ignore[no-untyped-def]
-    """Number of values below, and number and values from low to high."""
-    below, number = 0, 0
-    for i in range(n):
+def _between(values, good, every, low, high, inside):  # type: ignore[no-untyped-def]
+    """Medians of all and of good values by those inside of a bracket, and whether both are there."""
+    below, number = _inside(values, 0, good, low, high, inside, 0)
+    if good and ((good - 1) // 2 < below or good // 2 >= below + number):
+        return 0.0, 0.0, False
+    of_good = _of_two(inside, number, (good - 1) // 2 - below, good // 2 - below) if good else np.nan
+    if every == good:
+        return of_good, of_good, True
+    more, total = _inside(values, good, every, low, high, inside, number)
+    below += more
+    if (every - 1) // 2 < below or every // 2 >= below + total:
+        return 0.0, 0.0, False
+    return _of_two(inside, total, (every - 1) // 2 - below, every // 2 - below), of_good, True
+
+
+@njit(nogil=True, cache=True)
+def _inside(values, begin, end, low, high, inside, number):  # type: ignore[no-untyped-def]
+    """Number of some values below, and all that are inside behind those that are there already."""
+    below = 0
+    for i in range(begin, end):
         value = values[i]
         inside[number] = value  # it is written over unless it counts
         below += value < low
@@ -129,11 +175,15 @@ def _between(values, n, low, high, inside):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _least(values, begin, end):  # type: ignore[no-untyped-def]
-    found = values[begin]
-    for i in range(begin + 1, end):
-        found = min(found, values[i])
-    return found
+def _of_two(values, n, first, second):  # type: ignore[no-untyped-def]
+    """Mean of the values of two neighbouring ranks, or of one."""
+    one = _select(values, n, first)
+    if second == first:
+        return one
+    two = values[second]
+    for i in range(second + 1, n):
+        two = min(two, values[i])
+    return one / 2 + two / 2
 
 
 @njit(nogil=True, cache=True)

@@ -110,9 +110,13 @@ def test_a_sample_that_misses_is_told_by_its_counts(monkeypatch):
     """A bracket in which the median is not."""
     values = np.random.default_rng(6).normal(size=(1, 40, 64, 64))
     flags = np.zeros(values.shape, np.uint32)
-    for wrong in ((2.0, 3.0), (-3.0, -2.0), (-1.0, 1.0)):
+    flags[0, ::3] = 1
+    values[0, ::3] += 5
+    every, good = values.size, int((flags == 0).sum())
+    for wrong in ((2.0, 3.0), (-3.0, -2.0), (-1.0, 1.0), (-0.1, 0.1)):
         monkeypatch.setattr(medians, "_bracket", lambda *_, wrong=wrong: wrong)
-        assert medians.median_of(values[0], flags[0], True, values.size) == np.median(values)
+        assert medians.medians_of(values[0], flags[0], every, good) == (
+            np.median(values), np.median(values[flags == 0]))
 
 
 def test_groups_without_a_value_have_none():
