@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib_core.numerics.kernels import njit
-from calib_core.numerics.medians import SAMPLE, medians_of, middles
+from calib_core.numerics.medians import EVERYTHING, SAMPLE, Bracket, Collected, inside_of, middles
 
 _Array = NDArray[Any]
 _Float = NDArray[np.float64]
@@ -145,9 +145,14 @@ def numbers_of(values: _Array, flags: _Array | None, cut: Cut) -> tuple[Numbers,
     for entry in range(shape[0]):
         part, order = groups.of_entry(entry), _order(values[entry])
         one, flagged = values[entry].transpose(order), mask[entry].transpose(order)
-        _entry(one, flagged, [cut.boxes[axis] for axis in order], part.transposed(order))
+        boxes, transposed = tuple(cut.boxes[axis] for axis in order), part.transposed(order)
+        collected = _entry(one, flagged, boxes, Bracket.of(one, flagged), transposed)
         _together(part, whole, entry)
-        whole.median[:, entry] = medians_of(one, flagged, *whole.n[:, entry].tolist())
+        every, good = whole.n[:, entry].tolist()
+        found = collected.medians(every, good)
+        if found is None:
+            found = _entry(one, flagged, boxes, EVERYTHING, transposed).medians(every, good)
+        whole.median[:, entry] = np.nan if found is None else found
     return groups, whole
 
 
@@ -165,10 +170,14 @@ def _mask(flags: _Array | None, shape: tuple[int, ...]) -> _Array:
     return np.broadcast_to(flags, shape)
 
 
-def _entry(values: _Array, flags: _Array, boxes: Sequence[int], out: Numbers) -> None:
+def _entry(values: _Array, flags: _Array, boxes: tuple[int, ...], bracket: Bracket, out: Numbers) -> Collected:
+    """Fill in the numbers of groups, and collect what may be in the middle of all of them."""
     size = int(np.prod(np.minimum(boxes, values.shape)))
-    _groups(values, flags, tuple(boxes), np.empty((2, size + 1)), np.empty(SAMPLE),
-            out.mean, out.std, out.median, out.n)
+    good, bad = (np.empty(bracket.room(values.size, size)) for _ in range(2))
+    below, number, below_bad, number_bad, whole = _groups(
+        values, flags, boxes, np.empty((2, size + 1)), np.empty(SAMPLE), (bracket.low, bracket.high), (good, bad),
+        out.mean, out.std, out.median, out.n)
+    return Collected(good[:number], bad[:number_bad], below, below_bad, bool(whole))
 
 
 def _together(groups: Numbers, whole: Numbers, entry: int) -> None:
@@ -184,9 +193,13 @@ def _together(groups: Numbers, whole: Numbers, entry: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _groups(values, flags, boxes, work, spare, mean, std, median, n):  # type: ignore[no-untyped-def]
-    """Fill in the numbers of each group, a box of three axes in their order in memory."""
+def _groups(  # type: ignore[no-untyped-def]
+    values, flags, boxes, work, spare, bracket, collected, mean, std, median, n
+):
+    """Fill in the numbers of each group, a box of three axes in their order in memory; collect what is in a bracket,
+    and count what is below."""
     copied, inside = work
+    below, number, below_bad, number_bad, whole = 0, 0, 0, 0, True
     for i in range(mean.shape[1]):
         for j in range(mean.shape[2]):
             for k in range(mean.shape[3]):
@@ -194,6 +207,14 @@ def _groups(values, flags, boxes, work, spare, mean, std, median, n):  # type: i
                                   _part(j, boxes[1], values.shape[1]), _part(k, boxes[2], values.shape[2]), copied)
                 _of_group(copied, good, good + bad, inside, spare, mean[:, i, j, k], std[:, i, j, k],
                           median[:, i, j, k], n[:, i, j, k])
+                whole &= number + good < collected[0].size and number_bad + bad < collected[1].size
+                if whole:
+                    more, number = inside_of(copied, 0, good, bracket[0], bracket[1], collected[0], number)
+                    below += more
+                    more, number_bad = inside_of(
+                        copied, good, good + bad, bracket[0], bracket[1], collected[1], number_bad)
+                    below_bad += more
+    return below, number, below_bad, number_bad, whole
 
 
 @njit(nogil=True, cache=True)

@@ -6,6 +6,7 @@ it does once in a hundred thousand times, is opened, and all values are collecte
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,50 +22,88 @@ SAMPLE, _LARGE_SAMPLE = 4096, 1 << 16
 _REACH = 4.5
 #: Part of the values for which there is room inside of a bracket.
 _PART = 8
-_EVERYTHING = -np.inf, np.inf
 
 
-def medians_of(values: _Array, flags: _Array, every: int, good: int) -> tuple[float, float]:
-    """Take the exact medians of all finite values and of the good ones.
+@dataclass(frozen=True)
+class Bracket:
+    """Values between which the medians lie, most probably.
 
-    Parameters
+    Attributes
     ----------
-    values : (cells, slow_scan, fast_scan) float32 or float64
-    flags : (cells, slow_scan, fast_scan) uint32
-        Values with a flag are not good.
-    every, good : int
-        How many finite values there are, and how many of them are good.
-
-    Returns
-    -------
-    of_all, of_good : float
-        The mean of the two in the middle where their number is even; NaN without any.
+    low, high : float
     """
-    low, high = _bracket(values, flags) if good > _LARGE_SAMPLE else _EVERYTHING
-    found = _within(values, flags, low, high, (every, good))
-    return found if found is not None else _known(_within(values, flags, *_EVERYTHING, (every, good)))
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: _Array, flags: _Array) -> Bracket:
+        """What good values that are spread over all of them tell.
+
+        Parameters
+        ----------
+        values : (n, m, k) float32 or float64
+        flags : (n, m, k) uint32
+        """
+        if values.size <= _LARGE_SAMPLE:
+            return EVERYTHING
+        some = np.empty(_LARGE_SAMPLE)
+        some = np.sort(some[:_spread_out(values, flags, some)])
+        if not len(some):
+            return EVERYTHING
+        middle, away = len(some) // 2, int(_REACH * np.sqrt(len(some)) / 2) + len(some) // 100 + 1
+        return cls(float(some[max(0, middle - away)]), float(some[min(len(some) - 1, middle + away)]))
+
+    def room(self, values: int, together: int) -> int:
+        """How many of some values may be inside, which are collected so many at a time.
+
+        Parameters
+        ----------
+        values, together : int
+        """
+        return (values if self == EVERYTHING else values // _PART) + together + 1
 
 
-def _known(found: tuple[float, float] | None) -> tuple[float, float]:
-    assert found is not None  # all values are inside
-    return found
+EVERYTHING = Bracket(-np.inf, np.inf)
 
 
-def _within(
-    values: _Array, flags: _Array, low: float, high: float, numbers: tuple[int, int]
-) -> tuple[float, float] | None:
-    """Medians of all and of good values by those inside of a bracket; None where one of them is not inside."""
-    every, good = numbers
-    is_open = (low, high) == _EVERYTHING
-    inside = np.empty((good if is_open else good // _PART) + 1)
-    beside = np.empty(every - good + 1)
-    below, number, below_bad, number_bad = _collect(values, flags, low, high, inside, beside)
-    if number >= len(inside):
-        return None
-    of_good = _of_rank(inside[:number], good, below)
-    of_all = of_good if every == good else _of_rank(
-        np.concatenate([inside[:number], beside[:number_bad]]), every, below + below_bad)
-    return None if of_good is None or of_all is None else (of_all, of_good)
+@dataclass(frozen=True)
+class Collected:
+    """Values inside of a bracket, and how many there are below.
+
+    Attributes
+    ----------
+    good, bad : float64 array
+        Good values inside, and others.
+    below, below_bad : int
+    whole : bool
+        Whether there was room for all of them.
+    """
+
+    good: _Array
+    bad: _Array
+    below: int
+    below_bad: int
+    whole: bool
+
+    def medians(self, every: int, good: int) -> tuple[float, float] | None:
+        """Exact medians of all values and of the good ones.
+
+        Parameters
+        ----------
+        every, good : int
+            How many there are.
+
+        Returns
+        -------
+        (float, float) or None
+            The mean of the two in the middle where their number is even, NaN without any; None where one of them is
+            not inside.
+        """
+        of_good = _of_rank(self.good, good, self.below) if self.whole else None
+        of_all = of_good if every == good or of_good is None else _of_rank(
+            np.concatenate([self.good, self.bad]), every, self.below + self.below_bad)
+        return None if of_good is None or of_all is None else (of_all, of_good)
 
 
 def _of_rank(inside: _Array, n: int, below: int) -> float | None:
@@ -76,16 +115,6 @@ def _of_rank(inside: _Array, n: int, below: int) -> float | None:
         return None
     one, two = np.partition(inside, ranks)[ranks]
     return float(one / 2 + two / 2)
-
-
-def _bracket(values: _Array, flags: _Array) -> tuple[float, float]:
-    """Values between which the medians lie, as far as good ones that are spread over all of them tell."""
-    some = np.empty(_LARGE_SAMPLE)
-    some = np.sort(some[:_spread_out(values, flags, some)])
-    if not len(some):
-        return _EVERYTHING
-    away = int(_REACH * np.sqrt(len(some)) / 2) + len(some) // 100 + 1
-    return float(some[max(0, len(some) // 2 - away)]), float(some[min(len(some) - 1, len(some) // 2 + away)])
 
 
 @njit(nogil=True, cache=True)
@@ -101,29 +130,6 @@ def _spread_out(values, flags, some):  # type: ignore[no-untyped-def]
             some[number] = values[c, y, x]
             number += 1
     return number
-
-
-@njit(nogil=True, cache=True)
-def _collect(values, flags, low, high, inside, beside):  # type: ignore[no-untyped-def]
-    """Number below and number inside of a bracket, of good values and of others; those inside, as far as there is
-    room for good ones."""
-    below, number, below_bad, number_bad, last = 0, 0, 0, 0, inside.size - 1
-    for c in range(values.shape[0]):
-        for y in range(values.shape[1]):
-            for x in range(values.shape[2]):
-                value = np.float64(values[c, y, x])
-                is_number = value - value == 0
-                if flags[c, y, x]:
-                    if is_number:
-                        below_bad += value < low
-                        if low <= value <= high:
-                            beside[number_bad] = value
-                            number_bad += 1
-                else:  # without a branch, since nobody could guess it
-                    inside[min(number, last)] = value
-                    below += is_number & (value < low)
-                    number += is_number & (value >= low) & (value <= high)
-    return below, number, below_bad, number_bad
 
 
 @njit(nogil=True, cache=True)
@@ -149,13 +155,13 @@ def middles(values, good, every, inside, spare):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _between(values, good, every, low, high, inside):  # type: ignore[no-untyped-def]
     """Medians of all and of good values by those inside of a bracket, and whether both are there."""
-    below, number = _inside(values, 0, good, low, high, inside, 0)
+    below, number = inside_of(values, 0, good, low, high, inside, 0)
     if good and ((good - 1) // 2 < below or good // 2 >= below + number):
         return 0.0, 0.0, False
     of_good = _of_two(inside, number, (good - 1) // 2 - below, good // 2 - below) if good else np.nan
     if every == good:
         return of_good, of_good, True
-    more, total = _inside(values, good, every, low, high, inside, number)
+    more, total = inside_of(values, good, every, low, high, inside, number)
     below += more
     if (every - 1) // 2 < below or every // 2 >= below + total:
         return 0.0, 0.0, False
@@ -163,8 +169,8 @@ def _between(values, good, every, low, high, inside):  # type: ignore[no-untyped
 
 
 @njit(nogil=True, cache=True)
-def _inside(values, begin, end, low, high, inside, number):  # type: ignore[no-untyped-def]
-    """Number of some values below, and all that are inside behind those that are there already."""
+def inside_of(values, begin, end, low, high, inside, number):  # type: ignore[no-untyped-def]
+    """Number of some values below, and of all that are inside, which come behind those that are there already."""
     below = 0
     for i in range(begin, end):
         value = values[i]
