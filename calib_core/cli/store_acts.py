@@ -36,6 +36,7 @@ from calib_core.store.local.checking import check as check_store
 from calib_core.store.local.checking import left_over
 from calib_core.store.local.index import is_index
 from calib_core.store.local.injecting import inject as inject_into
+from calib_core.store.local.making import shared_over_a_network
 from calib_core.store.local.records import Place
 from calib_core.store.local.store import LocalStore, described
 from calib_core.store.manifests import files_of, is_set
@@ -88,7 +89,8 @@ def inject(namespace: Namespace) -> int:
     with closing(LocalStore(_folder(namespace), create=True)) as store:
         found = candidates_of(store, paths, namespace.confirm_units)
         made = inject_into(store, found, *_who(namespace))
-        lines = [*_notes(found), *(f"{described(one)} is there already, {one.status}." for one in made.known),
+        there = (f"{described(one)} is there already, {one.status}." for one in made.known)
+        lines = [*_notes(found), *_shared(store), *there,
                  f"{len(made.versions)} constant{'s' * (len(made.versions) != 1)} injected into {store.title} as "
                  "drafts" + (f": versions {_numbers(made.versions)}" if made.versions else "")]
         _print(namespace, {"injected": [as_json(one) for one in made.versions],
@@ -149,6 +151,7 @@ def check(namespace: Namespace) -> int:
         found = list(check_store(store, namespace.repair, _author(namespace)))
         rest = left_over(store)
         lines = [f"! {one.sentence}{f' → {one.done}' if one.done else ''}" for one in found]
+        lines += [*_shared(store)]
         lines += [f"  {len(rest)} temporary files of programs that write or were ended"] if rest else []
         number = len(store.every())
         lines.append(f"{store.title}: {number} version{'s' * (number != 1)}, "
@@ -260,6 +263,13 @@ def _files(given: Path) -> tuple[Path, ...]:
 
 def _notes(found: Iterable[Candidate]) -> list[str]:
     return list(dict.fromkeys(f"WARN  {note}" for one in found if one.known is None for note in one.notes))
+
+
+def _shared(store: LocalStore) -> list[str]:
+    """A warning where other machines may have the store's folder too."""
+    kind = shared_over_a_network(store.folder)
+    return [f"WARN  {store.title} is on a file system of a network ({kind}): one machine at a time may write there."
+            ] if kind else []
 
 
 def _numbers(versions: Sequence[Version]) -> str:

@@ -146,7 +146,8 @@ def lines_of(constants: OfModules, run: OfRun) -> tuple[str, ...]:
     def said(name: str, one: FileConstant, chosen: Chosen) -> Iterator[tuple[str, str]]:
         how = ", given by hand" if chosen.by_hand else ", the closest" if chosen.closest else ""
         missed = missed_words(chosen.missed, run)
-        yield name, f"{age(one.stored, run)}{how}{f'; just missed: {missed}' if missed else ''}"
+        version = f", {version_words(chosen.version)}" if chosen.of_store else ""
+        yield name, f"{age(one.stored, run)}{how}{version}{f'; just missed: {missed}' if missed else ''}"
 
     return tuple(f"{name} of {modules}: {text} ({file})." for name, text, modules, file in _together(constants, said))
 

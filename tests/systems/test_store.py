@@ -178,7 +178,7 @@ def test_versions_of_a_store_are_offered_in_place_of_the_one_that_is_taken(
     runs: list[Path], darks: Path, store: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     said(capsys, "inject", str(darks), "--confirm-units")
-    said(capsys, "accept", "1-3")
+    said(capsys, "accept", "1-3", "--author", "ben")
     spec = survey([runs[0]], family="JUNGFRAU", method="CORRECT").spec(
         tmp_path / "out", inputs={"run": (str(runs[0]),), "constants": ("store",)},
         conditions={"sensor_temperature": 291.0})
@@ -189,6 +189,8 @@ def test_versions_of_a_store_are_offered_in_place_of_the_one_that_is_taken(
         as_json(capsys, "show", "3")[0]["file"], "at the begin of the run", "")
     [chosen] = [one for name, _, one in plan.before.constants[1].files() if name == "Offset"]
     assert (chosen.version.number, chosen.version.status) == (3, "accepted")
+    assert f"Offset of module 1: at the begin of the run, version 3, accepted by ben ({offered.path})." in (
+        plan.before.lines)
     said(capsys, "withdraw", "3")
     assert versions_of(plan, 1, "Offset").found == ()
     plan.close()

@@ -17,6 +17,8 @@ from calib_core.store.local.schema import statements
 INDEX, LOCK = "index.sqlite", ".calibwb-store.lock"
 #: Longest wait for another program that writes, seconds.
 PATIENCE = 30.0
+#: Kinds of file systems that several machines may have at once, by their first letters.
+_SHARED = ("nfs", "cifs", "smb", "gpfs", "lustre", "beegfs", "ceph", "afs", "9p", "fuse.sshfs")
 
 
 def make(folder: Path) -> None:
@@ -55,6 +57,27 @@ def make(folder: Path) -> None:
         appear(temporary, path)
 
 
+def shared_over_a_network(folder: Path, mounts: str | None = None) -> str:
+    """Kind of the file system of a folder, where several machines may have it; empty where it is one's own.
+
+    Parameters
+    ----------
+    folder : Path
+        That is there.
+    mounts : str, optional
+        What is mounted where, as the system tells it; what it tells now unless given.
+    """
+    try:
+        told = Path("/proc/self/mounts").read_text("utf-8", "replace") if mounts is None else mounts
+    except OSError:
+        return ""
+    kinds = {fields[1].replace("\\040", " "): fields[2] for fields in map(str.split, told.splitlines())
+             if len(fields) > 2}
+    place = folder.resolve()
+    kind = next((kinds[str(one)] for one in (place, *place.parents) if str(one) in kinds), "")
+    return kind if kind.startswith(_SHARED) else ""
+
+
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Hold the store's lock, which ends with the process that has it."""
@@ -86,5 +109,5 @@ def sentence_of(path: Path, error: sqlite3.Error) -> BadInput | OutputFailed:
         return OutputFailed(f"{path} cannot be written: it is read-only.")
     if "never changed" in said:
         return OutputFailed(f"{path} was not written: records are never changed.")
-    return BadInput(f"{path} cannot be read as an index of constants: {said}; take a copy from before, and compare "
-                    "it with the files by calibwb store check.")
+    return BadInput(f"{path} cannot be read as an index of constants: {said}; take a copy from before, or inject the "
+                    "files of its folder into a new store.")

@@ -19,7 +19,7 @@ import pytest
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput, BadParameter, OutputFailed
 from calib_core.store import manifests
-from calib_core.store.base import Query
+from calib_core.store.base import Query, Version
 from calib_core.store.constants import read_constant
 from calib_core.store.local import injecting
 from calib_core.store.local.candidates import candidates_of
@@ -356,3 +356,38 @@ def test_a_disk_that_is_full_at_the_index_leaves_the_store_as_it_was(store: Loca
     assert store.find(Query(take="all", statuses=ANY)) == ()
     assert len(take(store, path).versions) == 1
     assert faults(store) == []
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename"])
+def test_whichever_call_fails_nothing_is_taken_and_nothing_is_left(
+    call: str, store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails at the first such call, at the second, and so on, until none fails."""
+    path, really, calls = put(tmp_path / "out"), getattr(os, call), 0
+    fails_at, told = 1, []
+
+    def failing(*args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == fails_at:
+            raise OSError(5, "Input/output error")
+        return really(*args)
+
+    monkeypatch.setattr(os, call, failing)
+    while not (made := _taken_or_told(store, path, told)):
+        assert told.pop().endswith("could not be written: Input/output error.")
+        assert store.find(Query(take="all", statuses=ANY)) == ()
+        assert not list(store.folder.rglob(".calibwb-tmp-*"))
+        assert faults(store) == []
+        fails_at, calls = fails_at + 1, 0
+    assert fails_at > 1
+    assert len(made) == 1
+    assert faults(store) == []
+
+
+def _taken_or_told(store: LocalStore, path: Path, told: list[str]) -> tuple[Version, ...]:
+    try:
+        return take(store, path).versions
+    except OutputFailed as error:
+        told.append(str(error))
+        return ()

@@ -20,7 +20,7 @@ from calib_core.constants.matching import Setting
 from calib_core.errors import BadInput, BadParameter, OutputFailed
 from calib_core.store.base import Query, Version, answering
 from calib_core.store.local.checking import broken_links
-from calib_core.store.local.making import INDEX
+from calib_core.store.local.making import INDEX, shared_over_a_network
 from calib_core.store.local.records import Place, Record, add_act, add_version
 from calib_core.store.local.schema import FORMAT, RECORDS
 from calib_core.store.local.store import LocalStore
@@ -276,6 +276,26 @@ def test_a_folder_without_index_and_what_is_none_are_refused(tmp_path: Path) -> 
     other.close()
     with pytest.raises(BadInput, match="is no index of a store of constants"):
         LocalStore(tmp_path, create=True)
+
+
+@pytest.mark.parametrize(("folder", "kind"), [
+    ("/data/mine", ""), ("/gpfs/mine/store", "gpfs"), ("/home/with blank/store", "nfs4"), ("/home/store", ""),
+    ("/gpfsx", ""),
+])
+def test_a_file_system_of_several_machines_is_known(folder: str, kind: str) -> None:
+    mounts = ("/dev/a / ext4 rw 0 0\ngpfs /gpfs gpfs rw 0 0\nhost:/x /home/with\\040blank nfs4 rw 0 0\n"
+              "tmpfs /data tmpfs rw 0 0\nwrong\n")
+    assert shared_over_a_network(Path(folder), mounts) == kind
+
+
+def test_a_damaged_index_is_told_and_its_files_are_not(store: LocalStore) -> None:
+    put(store, *(record(number) for number in range(40)))
+    store.close()
+    data = bytearray(store.index.path.read_bytes())
+    data[4096:len(data) - 4096] = bytes(len(data) - 8192)
+    store.index.path.write_bytes(data)
+    with pytest.raises(BadInput, match=r"cannot be read as an index of constants: .*; take a copy from before"):
+        LocalStore(store.folder).find(Query(take="all", statuses=ANY))
 
 
 def test_a_store_that_cannot_be_written_answers_and_takes_nothing(
