@@ -7,12 +7,13 @@ import getpass
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from calib_core.cli.progress import ProgressLine
 from calib_core.cli.store_calcat import calcat_of, log_in, notes_of
 from calib_core.cli.store_why import found_of
 from calib_core.cli.store_words import (
@@ -35,6 +36,7 @@ from calib_core.store.local.candidates import Candidate, candidates_of, sha256_o
 from calib_core.store.local.checking import check as check_store
 from calib_core.store.local.checking import left_over
 from calib_core.store.local.index import is_index
+from calib_core.store.local.injecting import Told
 from calib_core.store.local.injecting import inject as inject_into
 from calib_core.store.local.making import shared_over_a_network
 from calib_core.store.local.records import Place
@@ -87,8 +89,10 @@ def inject(namespace: Namespace) -> int:
     if namespace.dry_run:
         return _tell_of(namespace, paths)
     with closing(LocalStore(_folder(namespace), create=True)) as store:
-        found = candidates_of(store, paths, namespace.confirm_units)
-        made = inject_into(store, found, *_who(namespace))
+        with _progress(namespace, "looked at") as told:
+            found = candidates_of(store, paths, namespace.confirm_units, told)
+        with _progress(namespace, "in place") as told:
+            made = inject_into(store, found, *_who(namespace), told)
         there = (f"{described(one)} is there already, {one.status}." for one in made.known)
         lines = [*_notes(found), *_shared(store), *there,
                  f"{len(made.versions)} constant{'s' * (len(made.versions) != 1)} injected into {store.title} as "
@@ -102,8 +106,9 @@ def _tell_of(namespace: Namespace, paths: Sequence[Path]) -> int:
     """Tell what would be injected; a store that is not there yet is like an empty one."""
     with TemporaryDirectory() as empty:
         there = is_index(_folder(namespace))
-        with closing(LocalStore(_folder(namespace) if there else Path(empty), create=not there)) as store:
-            found = candidates_of(store, paths, namespace.confirm_units)
+        folder = _folder(namespace) if there else Path(empty)
+        with closing(LocalStore(folder, create=not there)) as store, _progress(namespace, "looked at") as told:
+            found = candidates_of(store, paths, namespace.confirm_units, told)
     lines = [] if there else [f"There is no store at {_folder(namespace)} yet; it would be made."]
     _print(namespace, list(map(candidate_as_json, found)), [*lines, *map(candidate_line, found), *_notes(found)])
     return int(any(one.refused or one.stands_in for one in found))
@@ -148,7 +153,8 @@ def install(namespace: Namespace) -> int:
 def check(namespace: Namespace) -> int:
     """Look through the store; returns 1 where something is not as it should be and was not repaired."""
     with closing(_opened(namespace)) as store:
-        found = list(check_store(store, namespace.repair, _author(namespace)))
+        with _progress(namespace, "looked at") as told:
+            found = list(check_store(store, namespace.repair, _author(namespace), told))
         rest = left_over(store)
         lines = [f"! {one.sentence}{f' → {one.done}' if one.done else ''}" for one in found]
         lines += [*_shared(store)]
@@ -263,6 +269,16 @@ def _files(given: Path) -> tuple[Path, ...]:
 
 def _notes(found: Iterable[Candidate]) -> list[str]:
     return list(dict.fromkeys(f"WARN  {note}" for one in found if one.known is None for note in one.notes))
+
+
+@contextmanager
+def _progress(namespace: Namespace, what: str) -> Iterator[Told]:
+    """A line on the terminal that moves with the files; none where there is no terminal, or a program reads."""
+    line = ProgressLine(silent=namespace.json or not sys.stderr.isatty())
+    try:
+        yield lambda done, of: line.show(done / of, f"{done} of {of} files {what}")
+    finally:
+        line.end()
 
 
 def _shared(store: LocalStore) -> list[str]:

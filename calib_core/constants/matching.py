@@ -62,9 +62,10 @@ class Setting:
         Parameters
         ----------
         asked : float or str
+            An empty text is one of its own, and the begin of no other.
         """
         if isinstance(asked, str):
-            return any(isinstance(one, str) and one.startswith(asked) for one in self.values)
+            return any(isinstance(one, str) and (one.startswith(asked) if asked else not one) for one in self.values)
         return any(low <= asked <= high for low, high in self._bounds)
 
     def shown(self) -> str:

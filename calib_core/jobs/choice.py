@@ -12,7 +12,7 @@ from calib_core.errors import BadInput
 from calib_core.jobs.by_hand import read_by_hand
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.neutral import NeutralConstant, neutral_of
-from calib_core.jobs.resolution import Missed, OfRun, Resolution
+from calib_core.jobs.resolution import Missed, OfRun, Resolution, unit_in
 from calib_core.store.bare_files import with_axes
 from calib_core.store.base import ConstantStore, Version
 from calib_core.store.constants import StoredConstant
@@ -184,11 +184,9 @@ class Chooser:
         return mine or (list(versions) if bare else [])
 
     def _unit(self, given: Given | None, number: int) -> str:
-        """Unit that was there when the run was recorded, as the store knows it, else as it is called."""
-        module = self.detector.module(number)
-        known = given.store.unit_of(self.detector.identifier, module.aggregator, self.run.start) if (
-            given is not None and given.store is not None) else ""
-        return known or module.pdu
+        store = None if given is None else given.store
+        return self.detector.module(number).pdu if store is None else unit_in(
+            store, self.detector, number, self.run.start)
 
     def _given(self, path: str, kind: ConstantKind, number: int) -> Taken:
         """What the operator gave in place of a choice."""

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from calib_core.constants import matching
 from calib_core.constants.condition import Condition
-from calib_core.detector import DetectorType
+from calib_core.detector import Detector, DetectorType
+from calib_core.detector.registry import unit_name
 from calib_core.errors import BadInput
 from calib_core.jobs.differences import begin_of, compare, difference, stands_in
-from calib_core.store.base import Version, in_time
+from calib_core.store.base import ConstantStore, Version, in_time
 from calib_core.store.stated import Stated
 from calib_core.store.statuses import ACCEPTED, Status
 
@@ -192,3 +193,26 @@ def _decided(one: Version) -> str:
         return "it is a draft that nobody has accepted"
     by = f" by {one.author}" if one.author else ""
     return f"it was {one.status}{by}{f' ({one.comment})' if one.comment else ''}"
+
+
+def unit_in(store: ConstantStore, detector: Detector, number: int, at: datetime | None) -> str:
+    """Unit of a module: as the operator called it, else the one that a store knows to have been there then.
+
+    Parameters
+    ----------
+    store : ConstantStore
+    detector : Detector
+    number : int
+        Of the module.
+    at : datetime, optional
+        Begin of the run.
+
+    Returns
+    -------
+    str
+        The name that stands in for it, where nobody knows another.
+    """
+    module = detector.module(number)
+    if module.pdu != unit_name(detector.identifier, module.aggregator):
+        return module.pdu
+    return store.unit_of(detector.identifier, module.aggregator, at) or module.pdu

@@ -18,7 +18,7 @@ from calib_core.jobs.choice import Chooser, Given, ModuleConstants
 from calib_core.jobs.choice_words import doubts_on, lines_of
 from calib_core.jobs.file_constant import turned
 from calib_core.jobs.given import kinds_in, path_of
-from calib_core.jobs.resolution import OfRun
+from calib_core.jobs.resolution import OfRun, unit_in
 from calib_core.jobs.said import of_sets
 from calib_core.jobs.same_steps import check_same_codes, check_same_steps, level_out, may_lack
 from calib_core.jobs.spec import JobSpec
@@ -152,9 +152,7 @@ def _given(
 
 
 def _units(store: ConstantStore, detector: Detector, modules: Sequence[int], run: OfRun) -> tuple[str, ...]:
-    """Units of modules, as the store knows them or as they are called."""
-    wanted = [detector.module(number) for number in modules]
-    return tuple(store.unit_of(detector.identifier, one.aggregator, run.start) or one.pdu for one in wanted)
+    return tuple(unit_in(store, detector, number, run.start) for number in modules)
 
 
 def _asked(spec: JobSpec, name: str, units: tuple[str, ...], run: OfRun) -> Query:

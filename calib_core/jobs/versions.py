@@ -13,7 +13,7 @@ from calib_core.errors import BadInput
 from calib_core.jobs.choice_words import age
 from calib_core.jobs.differences import difference
 from calib_core.jobs.plan import Plan
-from calib_core.jobs.resolution import OfRun
+from calib_core.jobs.resolution import OfRun, unit_in
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.step_constants import statuses_of
 from calib_core.store.base import Query
@@ -90,9 +90,8 @@ def versions_of(plan: Plan, module: int, kind: str, folders: Sequence[Path] = ()
 def _of_store(folder: Path, name: str, plan: Plan, module: int) -> tuple[StoreVersion, ...]:
     """Versions of the unit that was there when the run was recorded, of those that a job may take."""
     assert plan.detector is not None
-    one, start = plan.detector.module(module), plan.before.run.start
     with closing(LocalStore(folder)) as store:
-        unit = store.unit_of(plan.detector.identifier, one.aggregator, start) or one.pdu
+        unit = unit_in(store, plan.detector, module, plan.before.run.start)
         return store.find(Query((name,), (unit,), take="all", statuses=statuses_of(plan.spec)))
 
 

@@ -14,7 +14,7 @@ from calib_core.detector import Detector, DetectorType, Module
 from calib_core.errors import BadParameter
 from calib_core.io.run import Run
 from calib_core.jobs.condition_of_runs import checked_conditions, unsure
-from calib_core.jobs.resolution import Missed, OfRun, Resolution
+from calib_core.jobs.resolution import Missed, OfRun, Resolution, unit_in
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import choose_detector, found_condition
 from calib_core.store.base import ConstantStore, Query, Version
@@ -172,7 +172,7 @@ def _of_kind(
     store: ConstantStore, detector: Detector, modules: Sequence[Module], kind: str, run: OfRun, asked: Asked
 ) -> Iterator[Why]:
     name = detector.type.calibrations[kind].name
-    units = {one.number: store.unit_of(detector.identifier, one.aggregator, run.start) or one.pdu for one in modules}
+    units = {one.number: unit_in(store, detector, one.number, run.start) for one in modules}
     versions = _versions(store, detector, name, tuple(units.values()), run)
     for number, unit in units.items():
         mine = tuple(one for one in versions if one.pdu == unit)

@@ -159,6 +159,8 @@ def test_constants_of_the_unit_that_was_there_are_taken(
          "2026-02-01")
     gone = corrected(runs, tmp_path / "gone", str(store), capsys)
     assert "of module 1 (Jungfrau_M999); it has those of Jungfrau_M035." in gone.errors[0]
+    told = corrected(runs, tmp_path / "told", str(store), capsys, "--pdu", "1=Jungfrau_M035")
+    assert told.status == 0
 
 
 def test_a_file_that_was_put_in_place_of_another_is_not_taken(

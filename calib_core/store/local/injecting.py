@@ -120,15 +120,14 @@ def _placed(store: LocalStore, one: Candidate) -> Record:
     folder = folder_of_type(record.detector_type) / record.pdu.lower()
     for name in _names(one.path, record):
         path = store.folder / folder / name
-        if not path.exists():
-            _copy(one.path, path, record)
-        if sha256_of(path) == record.sha256:  # else another file has this name
+        mine = not path.exists() and _copied(one.path, path, record)
+        if mine or sha256_of(path) == record.sha256:  # else another file has this name
             return replace(record, path=str(folder / name))
     raise AssertionError("names never end")
 
 
-def _copy(path: Path, target: Path, record: Record) -> None:
-    """Bring a file to its place, unless another program has been faster."""
+def _copied(path: Path, target: Path, record: Record) -> bool:
+    """Bring a file to its place; false where another program has been faster."""
     data = _bytes_of(path)
     if hashlib.sha256(data).hexdigest() != record.sha256:
         raise BadInput(f"{path} was changed since it was looked at; do it again.")
@@ -137,6 +136,8 @@ def _copy(path: Path, target: Path, record: Record) -> None:
     except OutputFailed:
         if not target.exists():
             raise
+        return False
+    return True
 
 
 def _names(path: Path, record: Record) -> Iterator[str]:

@@ -56,7 +56,7 @@ def test_the_servers_own_examples() -> None:
 
 @pytest.mark.parametrize(("held", "asked", "answers"), [
     ("8,24,", "8,24,", True), ("8,24,40,", "8,24,", True), ("8,240,", "8,24,", False), ("8,", "8,24,", False),
-    ("8,24,", "", True),
+    ("8,24,", "", False), ("", "", True), ("", "8,24,", False),
 ])
 def test_a_text_answers_what_it_begins_with(held: str, asked: str, answers: bool) -> None:
     assert Setting(held).admits(asked) == answers
