@@ -235,6 +235,9 @@ class Picture:
         How much is behind each module's maps, and how much there will be; None where it is not counted.
     counted : str
         What is counted: frames behind the maps, or entries of an axis of which there are maps.
+    there : mapping of str to (entries,) arrays
+        Of an axis by whose entries maps come, while some are to come: the share of the modules that have each entry,
+        0 to 1, those whose data are being read counted half; NaN where there will be none.
     """
 
     view: View
@@ -244,6 +247,7 @@ class Picture:
     tried: Tried | None = None
     counts: Array | None = None
     counted: str = "frame"
+    there: Mapping[str, Array] = field(default_factory=dict)
 
 
 def unit_of(result: Result, at: At, axes: Mapping[str, Axis]) -> str:
@@ -252,9 +256,14 @@ def unit_of(result: Result, at: At, axes: Mapping[str, Axis]) -> str:
     return units[0] if units else result.unit
 
 
+def side_by_side(result: Result, axes: Mapping[str, Axis]) -> tuple[str, ...]:
+    """Names of those of its axes whose entries are looked at side by side."""
+    return tuple(name for name in result.over if name in axes and axes[name].of_slot)
+
+
 def picks_of(result: Result, axes: Mapping[str, Axis]) -> tuple[Pick, ...]:
     """All that can be looked at of a result: one, or each entry of its axes of slots."""
-    side = [name for name in result.over if axes[name].of_slot]
+    side = side_by_side(result, axes)
     entries = product(*(axes[name].in_order for name in side))
     return tuple(Pick(result.name, tuple(zip(side, entry, strict=True))) for entry in entries)
 

@@ -15,16 +15,21 @@ from app.widgets.tones import Tones, tones_of
 #: Least width of a line that can be told from its neighbour, in pixels of the screen.
 _LEAST = 1.0
 _GAP, _SMALL = 6, 0.8
+_LIGHT = 0.35
 
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """One run: what stands before it, the lines that are marked, whether in the colour of a warning, its tooltip."""
+    """One run: what stands before it, the lines that are marked, whether in the colour of a warning, its tooltip.
+
+    Those of a run that is still to be read are light.
+    """
 
     label: str
     lines: tuple[int, ...]
     marked: bool
     told: str
+    light: bool = False
 
 
 class ChargeMatrix(QWidget):
@@ -86,6 +91,8 @@ class ChargeMatrix(QWidget):
         colour = QColor(tones.warning if row.marked else tones.accent)
         painter.setPen(colour if row.marked else QColor(tones.muted))
         painter.drawText(QRectF(0, index * height, field.left(), height), Qt.AlignmentFlag.AlignVCenter, row.label)
+        if row.light:
+            colour.setAlphaF(_LIGHT)
         for line in row.lines:
             if line < self.drawn:
                 painter.fillRect(self.place_of(index, line), colour)

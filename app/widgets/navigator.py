@@ -7,20 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from PyQt6.QtCore import QSignalBlocker, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QPalette
+import numpy as np
+from PyQt6.QtCore import QRectF, QSignalBlocker, pyqtSignal
+from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPalette
 from PyQt6.QtWidgets import (
     QApplication,
     QButtonGroup,
     QGridLayout,
     QHBoxLayout,
-    QSlider,
     QSpinBox,
     QToolButton,
     QWidget,
 )
 
-from app.widgets.plain import PlainLabel
+from app.widgets.plain import PlainLabel, tip
+from app.widgets.there import STRIP, MarkedSlider, Shares, draw_there
 from app.widgets.tones import tones_of
 from app.widgets.wheel_guard import guard_wheel
 
@@ -61,7 +62,7 @@ class NumberChoice(QWidget):
         super().__init__(parent)
         self._numbers: list[int] = []
         self._number = 0
-        self.slider = QSlider(Qt.Orientation.Horizontal, objectName=f"{name}_slider")
+        self.slider = MarkedSlider(f"{name}_slider")
         self.spin = NumberSpinBox(self)
         self.spin.setObjectName(f"{name}_spin")
         guard_wheel(self.slider, self.spin)
@@ -95,6 +96,10 @@ class NumberChoice(QWidget):
             self.slider.setValue(bisect_left(self._numbers, self._number))
             self.spin.setValue(self._number)
 
+    def set_there(self, there: Shares | None) -> None:
+        """Mark which numbers there is something of; None marks nothing."""
+        self.slider.set_there(there)
+
     def step(self, steps: int) -> None:
         """Go on by some places; stays at the ends."""
         if self._numbers:
@@ -116,7 +121,8 @@ class LabelButtons(QWidget):
     def __init__(self, name: str, labels: Sequence[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(0, 0, 0, STRIP)
+        self.there: Shares | None = None
         self._group = QButtonGroup(self)
         for number, label in enumerate(labels):
             button = QToolButton(text=label, checkable=True, objectName=f"{name}_{number}")
@@ -140,6 +146,21 @@ class LabelButtons(QWidget):
         self.set_index(before + steps)
         if self._index != before:
             self.chosen.emit(self._index)
+
+    def set_there(self, there: Shares | None) -> None:
+        """Mark which labels there is something of; None marks nothing."""
+        self.there = there
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw marks below the buttons."""
+        super().paintEvent(event)
+        if self.there is not None and len(self.there) == len(self._group.buttons()):
+            draw_there(QPainter(self), tones_of(self.palette()), self.there, self._place)
+
+    def _place(self, first: int, last: int) -> QRectF:
+        left, right = (self._group.button(index).geometry() for index in (first, last))
+        return QRectF(left.left(), self.height() - STRIP, right.right() - left.left(), STRIP)
 
     def _clicked(self, index: int) -> None:
         if index != self._index:
@@ -172,7 +193,7 @@ class LabelSlider(QWidget):
     def __init__(self, name: str, labels: Sequence[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._labels = list(labels)
-        self.slider, self.label = QSlider(Qt.Orientation.Horizontal, objectName=f"{name}_slider"), PlainLabel()
+        self.slider, self.label = MarkedSlider(f"{name}_slider"), PlainLabel()
         self.slider.setRange(0, len(labels) - 1)
         guard_wheel(self.slider)
         layout = QHBoxLayout(self)
@@ -187,6 +208,10 @@ class LabelSlider(QWidget):
         with QSignalBlocker(self.slider):
             self.slider.setValue(index)
         self.label.setText(self._labels[self.slider.value()])
+
+    def set_there(self, there: Shares | None) -> None:
+        """Mark which labels there is something of; None marks nothing."""
+        self.slider.set_there(there)
 
     def step(self, steps: int) -> None:
         """Go on by some places; stays at the ends."""
@@ -261,6 +286,12 @@ class Navigator(QWidget):
                 marked.setColor(role, colour)
         self.setPalette(marked)
 
+    def set_there(self, there: Mapping[str, Shares]) -> None:
+        """Mark, by axis, which entries there is something of while some are to come."""
+        for axis in self._axes:
+            self._controls[axis.name].set_there(there.get(axis.name))
+            self._controls[axis.name].setToolTip(tip(there_text(axis, there.get(axis.name))))
+
     def step_module(self, steps: int) -> None:
         """Go to the next (+1) or previous (-1) module."""
         self._module.step(steps)
@@ -312,6 +343,15 @@ class Navigator(QWidget):
         for column, widget in enumerate((label, hint, control)):
             self._grid.addWidget(widget, row, column)
             self._rows.append(widget)
+
+
+def there_text(axis: AxisChoice, there: Shares | None) -> str:
+    """How many entries are there, and what the marks mean; empty where nothing is marked."""
+    if there is None:
+        return ""
+    wanted = np.isfinite(there)
+    return (f"{axis.title}: {np.count_nonzero(there[wanted] >= 1):,} of {np.count_nonzero(wanted):,} are done; those "
+            "that are being read are light, those to come hatched.")
 
 
 def _control(axis: AxisChoice) -> LabelButtons | NumberSlider | LabelSlider:

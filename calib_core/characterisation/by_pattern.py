@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from calib_core.axes import Array
 from calib_core.characterisation.inputs import Arranged, Arrangement, Input, RunFacts
 from calib_core.detector import DetectorType
 from calib_core.detector.injection import Injection
@@ -48,7 +49,8 @@ def arrange(kind: DetectorType, injection: Injection, runs: Sequence[RunFacts], 
     taken: dict[int, Arranged] = {}
     for place, (number, run) in enumerate(zip(numbers, runs, strict=True)):
         origin = "as given" if keep else f"its {injection.lines} that are charged"
-        arranged = Arranged(f"{SCAN.name}/{number}", SCAN, run, origin, number != place, {"pattern": number})
+        arranged = Arranged(f"{SCAN.name}/{number}", SCAN, run, origin, number != place, {"pattern": number},
+                            name=f"pattern {number}")
         taken.setdefault(number, arranged)
     in_order = tuple(taken[number] for number in sorted(taken))
     notes = (*_moved(injection, in_order), *_twice(injection, in_order, runs, numbers),
@@ -90,11 +92,25 @@ def charged(injection: Injection, run: RunFacts) -> tuple[int, ...]:
     changes = np.array(run.scan.changes if run.scan else ())
     if not changes.size:
         raise BadInput(f"Run {run.label} has no frames to tell which {injection.lines} it charges.")
-    lines = np.flatnonzero(changes > max(_LEAST, _TIMES * float(np.median(changes))))
+    lines = changed(changes)
     if not lines.size:
         raise BadInput(f"Run {run.label} charges no {injection.lines}: none changes by more than {changes.max():.0f} "
                        f"ADU. Give the runs of a scan of the {injection.title}.")
     return tuple(lines.tolist())
+
+
+def changed(changes: Array) -> Array:
+    """Lines that change so much more than most that they are charged, ascending.
+
+    Parameters
+    ----------
+    changes : (lines,) array, ADU
+
+    Returns
+    -------
+    (n,) int64
+    """
+    return np.flatnonzero(changes > max(_LEAST, _TIMES * float(np.median(changes))))
 
 
 def _check_trains(run: RunFacts) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,8 @@ class ChargedLines:
         Which scan it is of, where there are several, from 0.
     moved : bool
         Whether its place is another than the one that it was given at.
+    by_job : bool
+        Whether a job has seen so in all of its trains; else a few frames show it.
     """
 
     label: str
@@ -38,6 +40,7 @@ class ChargedLines:
     pattern: int
     scan: int
     moved: bool
+    by_job: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,11 @@ class Charges:
     def is_whole(self) -> bool:
         """Whether each line is charged in exactly one run of each scan."""
         return all((self.times(scan) == 1).all() for scan in self.scans)
+
+    @property
+    def read(self) -> int:
+        """How many of the runs a job has read."""
+        return sum(run.by_job for run in self.runs)
 
     def times(self, scan: int) -> Array:
         """In how many runs of a scan each line is charged, (line,) int64.
@@ -117,6 +125,25 @@ def charges_of(method: Method, kind: DetectorType, arranged: Iterable[Arranged])
     if not isinstance(method, ScanMethod) or not runs:
         return None
     return _charges(method.injection(kind), kind, runs)
+
+
+def as_read(found: Charges, arranged: Iterable[Arranged], changes: Array) -> Charges:
+    """What runs of a scan charge, of those that a job has read by what it saw.
+
+    Parameters
+    ----------
+    found : Charges
+        By a few frames.
+    arranged : iterable of Arranged
+        The runs of the job.
+    changes : ([current,] pattern, line) float32, ADU
+        How much lines change; NaN in runs that were not read yet.
+    """
+    seen = {one.run.label: changes[tuple(one.at[name] for name in ("current", "pattern") if name in one.at)]
+            for one in arranged if one.run is not None}
+    rows = (replace(row, lines=tuple(by_pattern.changed(seen[row.label]).tolist()), by_job=True)
+            if row.label in seen and np.isfinite(seen[row.label]).all() else row for row in found.runs)
+    return replace(found, runs=tuple(rows))
 
 
 def _charges(injection: Injection, kind: DetectorType, runs: Sequence[Arranged]) -> Charges:

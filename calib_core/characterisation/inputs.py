@@ -141,6 +141,8 @@ class Arranged:
         Of each train: a run whose trains hold the frames of several gain stages is arranged several times.
     together : bool
         Whether it is arranged once, and its frames are read with those of all parts.
+    name : str
+        What it is called on the screen, where its input and the number in its key say too little.
     """
 
     key: str
@@ -153,10 +155,13 @@ class Arranged:
     part: int = 0
     parts: int = 1
     together: bool = False
+    name: str = ""
 
     @property
     def label(self) -> str:
-        """Input, and the number of the run where there are several, for the screen."""
+        """Its name; else the input, and the number of the run where there are several; for the screen."""
+        if self.name:
+            return self.name
         number = self.key.partition("/")[2]
         return f"{self.input.label} {int(number) + 1}" if number else self.input.label
 

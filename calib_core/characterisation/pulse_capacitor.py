@@ -147,17 +147,18 @@ class PulseCapacitor(ScanMethod):
         -------
         tuple of str
         """
-        usual = self.injection(kind).usual
+        source = self.injection(kind)
+        usual, noise = source.usual, source.noise
         if usual is None or not runs:
             return ()
         scan = expected(runs, usual, self.max_trains)
         decay = min(max(usual.decay, self.hook_c[0]), self.hook_c[1])
-        lines = ScanLines(scan.slope, usual.ratio, usual.noise, usual.hook, decay)
+        lines = ScanLines(scan.slope, usual.ratio, (noise[0], noise[1]), usual.hook, decay)
         hook = self.fit_hook and self.intervals == "regions"
         errors = scan_errors(*self._fitted_steps(scan), scan.switch, lines, hook)
         shape = f", and a hook of {usual.hook:g} ADU and {decay:g} steps" if hook else ""
-        return (_sentence(errors), f"One scan of {scan.steps:,} steps {scan.told}; noise of {usual.noise[0]:g} and "
-                f"{usual.noise[1]:g} ADU{shape}.")
+        return (_sentence(errors), f"One scan of {scan.steps:,} steps {scan.told}; noise of {noise[0]:g} and "
+                f"{noise[1]:g} ADU{shape}.")
 
     def _fitted_steps(self, scan: Expected) -> tuple[Array, Array]:
         """Steps of high and of medium gain that lines will be fitted to; none where they are fewer than it takes."""

@@ -212,8 +212,9 @@ class ScanMethod(TrainSelection, Method):
                    over=(*over, "pattern", "cell"), pixels=False, hidden=True),
             Result("lengths", "Length of the scan", "steps", "f4", "Steps of the scan of each pattern",
                    over=(*over, "pattern", "cell"), pixels=False, hidden=True),
-            Result("changes", "Change of lines", "ADU", "f4", "Range of the median signal of each line of pixels in "
-                   "the run of each pattern", over=(*over, "pattern", "line"), pixels=False, hidden=True),
+            Result("changes", "Change of lines", "ADU", "f4", "Range of the median signal of each line of pixels "
+                   "above the others in the run of each pattern",
+                   over=(*over, "pattern", "line"), pixels=False, hidden=True),
         )
 
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
@@ -259,7 +260,7 @@ class ScanMethod(TrainSelection, Method):
         place = {name: index for name, index in context.place(unit).items() if name != "pattern"}
         for slot, index in enumerate(unit.block):
             yield {**place, "cell": index}, {**accumulator.maps[slot], **_scans(context, accumulator.taken[slot])}
-        yield place, {"changes": _changes(context, unit)}
+        yield place, {"changes": accumulator.changes}
 
     def key_at(self, context: Context, at: At, pixel: tuple[int, int] | None = None) -> str:
         """The run that charges a pixel."""
@@ -359,12 +360,3 @@ def _scans(context: Context, taken: Mapping[str, Sequence[tuple[int, int]]]) -> 
         if scans:
             found[:, context.arranged[key].at["pattern"]] = scans[0][0], min(length for _, length in scans)
     return {"begins": found[0], "lengths": found[1]}
-
-
-def _changes(context: Context, unit: Unit) -> Array:
-    """How much each line changes in the run of each pattern, (pattern, line) float32, ADU; NaN without one."""
-    found = np.full((len(context.axes["pattern"]), len(context.axes["line"])), np.nan, np.float32)
-    for one in _arranged(context, unit):
-        if one.run is not None and one.run.scan is not None and one.run.scan.changes:
-            found[one.at["pattern"]] = one.run.scan.changes
-    return found

@@ -14,11 +14,15 @@ from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.detector import DetectorType, Frames
 from calib_core.detector.injection import Injection
 from calib_core.numerics.scan_columns import keep_pixels, one_series, scan_starts, whole_scans
+from calib_core.numerics.scan_lines import LineRanges
 
 #: Pixels that are fitted at once.
 _PIXELS = 512
 #: One pixel in so many is enough to find where scans begin; no divisor of the pixels in a row or column.
 _EVERY = 7
+#: Which lines a run charges is seen in one train in so many, of the first memory cell of a unit, and in one pixel of
+#: a line in so many: a hundredth of the time that reading and fitting take.
+_TRAINS, _OF_LINE = 4, 8
 
 
 class Fitting(Protocol):
@@ -116,6 +120,8 @@ class ScanSeries(Accumulator):
         self._kept: list[Array | None] = [
             context.buffers.full((longest, 2, self._pixels), np.uint16, 0) for _ in unit.block]
         self.seen = np.zeros(len(unit.block), np.int64)
+        places = injection.pixels_of_lines(context.detector.shape, _OF_LINE)
+        self._lines = {key: LineRanges(places) for key in self._patterns}
         self.maps: list[Maps] = [{} for _ in unit.block]
         #: By slot and key of the run: first position and length of each scan that was taken.
         self.taken: list[dict[str, Sequence[tuple[int, int]]]] = [{} for _ in unit.block]
@@ -139,6 +145,7 @@ class ScanSeries(Accumulator):
             mine, kept = np.flatnonzero(slot == place), self._kept[place]
             assert kept is not None
             keep_pixels(chunk.block[mine], plane, pattern.pixels, position[mine], kept)
+        self._lines[name].add(chunk.adc[(slot == 0) & (position % _TRAINS == 0)])
         self.seen += np.bincount(slot, minlength=len(self.seen))
 
     def merge(self, other: ScanSeries) -> None:
@@ -153,6 +160,8 @@ class ScanSeries(Accumulator):
             assert mine is not None  # nothing is fitted yet
             assert theirs is not None
             np.maximum(mine, theirs, out=mine)  # 0 where there is no sample
+        for key, lines in self._lines.items():
+            lines.merge(other._lines[key])
         self.seen += other.seen
 
     def settle(self) -> Iterator[None]:
@@ -226,6 +235,26 @@ class ScanSeries(Accumulator):
             return {}
         number = np.count_nonzero(kept[:, 0], axis=0).astype(np.uint32)
         return {"samples": number.reshape(self._context.detector.shape)}
+
+    def numbers(self) -> Maps:
+        """By how much each line of pixels changes in the runs that have been read so far.
+
+        Returns
+        -------
+        dict of arrays
+            Over (pattern, line), without an axis that all runs of the unit share the place of.
+        """
+        place = self._context.place(self._unit)
+        return {"changes": self.changes[place["pattern"]] if "pattern" in place else self.changes}
+
+    @property
+    def changes(self) -> Array:
+        """How much each line changes in the run of each pattern, (pattern, line) float32, ADU; NaN without one."""
+        axes = self._context.axes
+        found = np.full((len(axes["pattern"]), len(axes["line"])), np.nan, np.float32)
+        for key, lines in self._lines.items():
+            found[self._patterns[key].at["pattern"]] = lines.changes
+        return found
 
     @property
     def coverage(self) -> Array:

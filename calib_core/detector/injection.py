@@ -21,8 +21,6 @@ class UsualScan:
         Of high gain.
     ratio : float
         This slope in units of that of medium gain.
-    noise : (float, float), ADU
-        Of a sample in high and in medium gain.
     hook, decay : float, ADU and steps
         Of the exponential at the begin of medium gain.
     switch : float, steps
@@ -31,7 +29,6 @@ class UsualScan:
 
     slope: float
     ratio: float
-    noise: tuple[float, float]
     hook: float
     decay: float
     switch: float
@@ -60,6 +57,8 @@ class Injection:
         Of the same device: where it tells the current of a source that has one.
     usual : UsualScan, optional
         What pixels usually do, of a source that is scanned through high and medium gain.
+    noise : tuple of float, ADU
+        Of a sample in each gain stage that is scanned through, as usual; empty where nobody tells.
     """
 
     title: str
@@ -71,6 +70,7 @@ class Injection:
     halves: int = 1
     current_key: str = ""
     usual: UsualScan | None = None
+    noise: tuple[float, ...] = ()
 
     def number_of(self, lines: Collection[int]) -> int | None:
         """Number of the pattern that has just these lines; None where there is none such.
@@ -91,6 +91,17 @@ class Injection:
         """
         place, other = np.indices(shape)[:: 1 if self.axis == 0 else -1]
         return np.asarray(place + shape[self.axis] * (other * self.halves // shape[1 - self.axis]), np.int64)
+
+    def pixels_of_lines(self, shape: tuple[int, int], every: int = 1) -> npt.NDArray[np.int64]:
+        """Flat places of the pixels of each line of a module, (lines, k); one pixel in so many.
+
+        Parameters
+        ----------
+        shape : (int, int)
+        every : int
+        """
+        order = np.argsort(self.line_of(shape), axis=None, kind="stable")
+        return np.asarray(order.reshape(shape[self.axis] * self.halves, -1)[:, ::every], np.int64)
 
     def charged(self, shape: tuple[int, int], *patterns: int) -> npt.NDArray[np.bool_]:
         """Pixels of some patterns, (slow_scan, fast_scan).

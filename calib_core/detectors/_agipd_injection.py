@@ -27,14 +27,11 @@ def injections(device: Device) -> Mapping[str, Injection]:
     device : Device
         Whose registers tell what is charged.
     """
+    scans = read_resource("scans", "agipd")
+    noise = {source: tuple(one["noise"]) for source, one in scans.items()}
     return {
         "capacitor": Injection("pulse capacitor", "columns", _CAPACITOR, device, "pcRowNr",
-                               usual=_usual("capacitor")),
+                               usual=UsualScan(**scans["capacitor"]["usual"]), noise=noise["capacitor"]),
         "current": Injection("current source", "half rows", _CURRENT, device, CURRENT_KEYS["charged"], axis=0,
-                             halves=2, current_key=CURRENT_KEYS["current"]),
+                             halves=2, current_key=CURRENT_KEYS["current"], noise=noise["current"]),
     }
-
-
-def _usual(source: str) -> UsualScan:
-    values = {name: value for name, value in read_resource("scans", "agipd")[source].items() if name != "source"}
-    return UsualScan(**{**values, "noise": tuple(values["noise"])})

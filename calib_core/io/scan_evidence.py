@@ -9,12 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from calib_core.detector import Array, Detector, Frames, FrameSelection, ScanEvidence
+from calib_core.detector import Detector, FrameSelection, ScanEvidence
 from calib_core.detector.clues import as_number
 from calib_core.detector.injection import Injection
 from calib_core.errors import BadInput
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
+from calib_core.numerics.scan_lines import lines_above_others
 
 #: Frames that are looked at: a few of any steps show which lines of pixels change.
 _FRAMES = 24
@@ -63,30 +64,12 @@ def _changes(
         with suppress(BadInput):
             some = one.some(_FRAMES)
             if len(some) > 1:
-                above = above_others(some, injection)
+                above = lines_above_others(some.adc, injection.pixels_of_lines(some.adc.shape[1:]))
                 changes = np.ptp(above, axis=0)
                 course = above[:, changes > changes.max() / 2].mean(axis=1)
                 steps = (some.train.astype(np.int64) - first).tolist()
                 return tuple(changes.tolist()), tuple(zip(steps, course.tolist(), strict=True))
     return (), ()
-
-
-def above_others(frames: Frames, injection: Injection) -> Array:
-    """Median signal of each line of pixels in each frame, after what all lines share was taken away.
-
-    Parameters
-    ----------
-    frames : Frames
-    injection : Injection
-
-    Returns
-    -------
-    (n, lines) float64, ADU
-    """
-    order = np.argsort(injection.line_of(frames.adc.shape[1:]), axis=None, kind="stable")
-    number = frames.adc.shape[1 + injection.axis] * injection.halves
-    lines = np.median(frames.adc.reshape(len(frames.adc), -1)[:, order].reshape(len(frames.adc), number, -1), axis=2)
-    return np.asarray(lines - np.median(lines, axis=1, keepdims=True))
 
 
 def _told(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,13 +52,16 @@ class Live:
         #: Result that counts the frames of each entry of the axis of units, where the method has one.
         self._counted = next((one.name for one in plan.results if one.role == "count" and not one.pixels
                               and one.over == (plan.method.split,)), None)
-        #: Image that tells which entries of that axis are there, where the method has them one by one.
-        self._whole = next((one.name for one in plan.results if plan.method.by_entry and one.pixels
-                            and plan.method.split in one.over), "")
+        #: Image that tells which entries of that axis are there; maps are whole one by one where the method says so.
+        self._image = next((one.name for one in plan.results if one.pixels and plan.method.split in one.over), "")
+        self._whole = self._image if plan.method.by_entry else ""
+        self._work = planned_entries(plan) if self._image else {}
         self._view: View | None = None
         self._trouble = ""
         self._partial: dict[int | None, _Partial] = {}
         self._due: dict[int | None, float] = {}
+        #: Units that are being worked on, by their number.
+        self._running: dict[int, Unit] = {}
         self._lock = threading.Lock()
         self._composer = Composer(self._pictures, publish, self._tell, pause=_PICTURE_INTERVAL)
 
@@ -76,6 +79,7 @@ class Live:
     def offer(self, unit: Unit, accumulator: Accumulator) -> None:
         """Take a snapshot of a running unit if it is being looked at and the last one is old enough."""
         view, now = self._view, time.monotonic()
+        self._running.setdefault(unit.index, unit)
         if view is None:
             return
         index = self._index(view)
@@ -97,9 +101,17 @@ class Live:
 
     def finished(self, unit: Unit) -> None:
         """Tell that a unit's results are kept."""
+        self._running.pop(unit.index, None)
         with self._lock:
             self._partial.pop(unit.module, None)
         self.changed(unit.module)
+
+    def dropped(self, module: int | None) -> None:
+        """Tell that nobody works on units of a module any more, since it failed."""
+        for unit in list(self._running.values()):
+            if unit.module == module:
+                self._running.pop(unit.index, None)
+        self.changed(module)
 
     def changed(self, module: int | None) -> None:
         """Tell that results of a module were written again."""
@@ -188,12 +200,30 @@ class Live:
                 self._tell(str(error))
         for array in maps.values():
             array.setflags(write=False)
+        there = self._there(modules, view)
         if self._counted:
-            return Picture(view, modules, maps, coverage, counts=counts)
+            return Picture(view, modules, maps, coverage, counts=counts, there=there)
         if not self._whole or (counts[0] == counts[1]).all():
-            return Picture(view, modules, maps, coverage)
+            return Picture(view, modules, maps, coverage, there=there)
         entries = self._plan.context.axes[self._plan.method.split].title.lower()
-        return Picture(view, modules, maps, coverage, counts=counts, counted=entries)
+        return Picture(view, modules, maps, coverage, counts=counts, counted=entries, there=there)
+
+    def _there(self, modules: Sequence[int], view: View) -> dict[str, Array]:
+        """Share of the modules that have each entry of the axis of units; nothing once all are there."""
+        if not self._image or not modules:
+            return {}
+        split, running = self._plan.method.split, list(self._running.values())
+        done = np.array([self._results[module].there(self._image, split, view.at) for module in modules])
+        due = done | [self._planned(module, view) for module in modules]
+        if (done == due).all():
+            return {}
+        share = done.astype(np.float64)
+        for row, module in zip(share, modules, strict=True):
+            for one in running:
+                if one.module == module and self._is_at(view, self._plan.context.place(one)):
+                    row[list(one.block)] = np.maximum(row[list(one.block)], 0.5)
+        wanted = due.sum(axis=0)
+        return {split: np.divide(share.sum(axis=0), wanted, where=wanted > 0, out=np.full(len(wanted), np.nan))}
 
     def _picked(self, view: View) -> dict[Pick, Result]:
         """Results of images that the view wants, or all that are offered."""
@@ -228,13 +258,16 @@ class Live:
             return self._frames(self._counted, module, view, partial)
         if not self._whole:
             return 0, 0
-        done = self._results[module].number(self._whole, self._plan.method.split, view.at)
-        return done, max(done, len(self._planned(module, view)))
+        done = int(self._results[module].there(self._whole, self._plan.method.split, view.at).sum())
+        return done, max(done, int(self._planned(module, view).sum()))
 
-    def _planned(self, module: int, view: View) -> set[int]:
+    def _planned(self, module: int, view: View) -> Array:
         """Entries of the axis of units that there is work for, at the place of a view; others have no frames."""
-        return {entry for unit in self._plan.units if unit.module == module
-                and self._is_at(view, self._plan.context.place(unit)) for entry in unit.block}
+        found = np.zeros(len(self._plan.context.axes[self._plan.method.split]), np.bool_)
+        for place, entries in self._work.get(module, ()):
+            if self._is_at(view, place):
+                found |= entries
+        return found
 
     def _frames(self, name: str, module: int, view: View, partial: _Partial | None) -> tuple[int, int]:
         """Frames behind the maps of a module by the result that counts them, and those that there will be."""
@@ -254,6 +287,22 @@ class Live:
         index = tuple(chosen.get(axis, 0) for axis in result.over if axis not in partial.at)
         image: Array = partial.maps[pick.result][index]
         return image
+
+
+def planned_entries(plan: Plan) -> dict[int | None, list[tuple[At, Array]]]:
+    """Entries of the axis of units that there is work for, (entries,) bool, by module and place along other axes.
+
+    Parameters
+    ----------
+    plan : Plan
+    """
+    found: dict[int | None, dict[tuple[str, ...], tuple[At, Array]]] = {}
+    number = len(plan.context.axes[plan.method.split])
+    for unit in plan.units:
+        _, entries = found.setdefault(unit.module, {}).setdefault(
+            unit.inputs, (plan.context.place(unit), np.zeros(number, np.bool_)))
+        entries[list(unit.block)] = True
+    return {module: list(of.values()) for module, of in found.items()}
 
 
 def _of(view: View, module: int | None) -> bool:

@@ -180,11 +180,11 @@ class Results:
         """Whether there is something at a place."""
         return bool(self._written[name][self._index(name, at)])
 
-    def number(self, name: str, axis: str, at: At) -> int:
-        """At how many entries of an axis there is something, at one place along the other axes."""
+    def there(self, name: str, axis: str, at: At) -> Array:
+        """At which entries of an axis there is something, (entries,) bool, at one place along the other axes."""
         index: list[int | slice] = list(self._index(name, at))
         index[self._results[name].over.index(axis)] = slice(None)
-        return int(np.count_nonzero(self._written[name][tuple(index)]))
+        return self._written[name][tuple(index)].copy()
 
     def read(self, name: str, at: At) -> Array | None:
         """Image (slow_scan, fast_scan) at a place, or None where nothing was written."""

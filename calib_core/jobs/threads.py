@@ -138,6 +138,7 @@ class Workers:
         if self._progress.fail(module, sentence):
             self._report.say("ERROR", sentence)
         self._queue.drop(module)
+        self._live.dropped(module)
 
     def _unit(self, unit: Unit, held: Held) -> None:
         def progress(accumulator: Accumulator, n: int) -> None:

@@ -7,10 +7,12 @@ import re
 import h5py
 import numpy as np
 import pytest
+from extra_data import RunDirectory
 from PyQt6.QtCore import QEvent, QPoint, QPointF, Qt
 from PyQt6.QtGui import QMouseEvent
-from PyQt6.QtWidgets import QApplication, QPushButton, QToolButton
+from PyQt6.QtWidgets import QApplication, QPushButton, QSlider, QToolButton
 
+from app.widgets.dots import Dots
 from app.widgets.tones import tones_of
 from calib_core.jobs.board import State
 from calib_core.simulate import Simulated, default_settings, simulate
@@ -82,8 +84,7 @@ def test_a_pixel_of_a_scan_is_explained_by_a_click(fitted, qtbot):
         "Scan", "Medium gain", "Residuals", "Gain signal", "Clusters"]
     for one in view.plots:
         assert one.isVisible()
-        drawn = one.plot.getPlotItem().listDataItems()
-        assert sum(len(item.xData) for item in drawn if item.opts["symbol"] is not None) > 50
+        assert sum(len(item.x) for item in one.plot.getPlotItem().items if isinstance(item, Dots)) > 50
     # strips have one axis along x, and its numbers stand in the last of them
     strips = view.plots[:4]
     assert len({tuple(np.round(one.plot.getViewBox().viewRange()[0], 6)) for one in strips}) == 1
@@ -100,7 +101,7 @@ def charged_by_truth(scene, kind, run):
     return np.flatnonzero(scene.pixels(kind, run)[0])
 
 
-def test_what_runs_charge_is_drawn_before_anything_runs_and_is_what_the_job_finds(opened, qtbot):
+def test_what_runs_charge_is_drawn_before_anything_runs_and_filled_by_the_job(opened, scans, qtbot):
     charged, kind = opened.form.page.charged, opened.form.page.survey.detector.type
     assert charged.isVisible()
     assert [row.label for row in charged.matrix.rows] == ["r0001", "r0002", "r0003", "r0004"]
@@ -115,12 +116,34 @@ def test_what_runs_charge_is_drawn_before_anything_runs_and_is_what_the_job_find
     assert charged.matrix.drawn == 128
     assert colour(1, int(charged_by_truth(SCENE, kind, 1)[3])) == tones_of(charged.palette()).accent
     assert colour(1, int(charged_by_truth(SCENE, kind, 0)[3])) == tones_of(charged.palette()).base
+    assert charged.heading.text() == "Charged: run × columns"
+    told, light = [], []
+
+    def look():
+        told.append(charged.heading.text())
+        light.append([row.light for row in charged.matrix.rows])
+    opened.session.subject_told.connect(look)
     qtbot.mouseClick(opened.form.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: opened.session.subject is not None and opened.session.subject.ended)
     assert opened.session.subject.job.board.state is State.DONE
+    qtbot.waitUntil(lambda: charged.heading.text() == "Charged: run × columns · 4 of 4 as the job finds them")
+    for number, row in enumerate(charged.matrix.rows):
+        np.testing.assert_array_equal(row.lines, charged_by_truth(SCENE, kind, number))
+        assert not row.light
+    # it was filled run by run, those to come being light, and is what frames say
+    fills = [one.count(False) for one in light if any(one)]
+    assert fills
+    assert fills == sorted(fills)
+    frames = RunDirectory(sorted(scans.runs.values())[1])["HED_DET_AGIPD500K2G/DET/3CH0:xtdf", "image.data"]
+    medians = np.median(frames.ndarray()[::4, 0, ::8].astype(float), axis=1)
+    expected = np.ptp(medians - np.median(medians, axis=1, keepdims=True), axis=0)
     changes = opened.session.subject.job.values("changes", MODULE)
-    for number, row in enumerate(opened.form.page.charged.matrix.rows):
-        assert set(np.argsort(changes[number])[-16:]) == set(row.lines)
+    np.testing.assert_allclose(changes[1], expected, rtol=1e-6)
+    # other runs in the form are no longer those of the job
+    combo = opened.form.page.inputs.combos["scan/3"]
+    combo.setCurrentIndex(combo.count() - 1)
+    combo.activated.emit(combo.count() - 1)
+    assert charged.heading.text() == "Charged: run × columns"
 
 
 def test_the_form_says_which_errors_the_scan_allows_and_what_is_seen_of_its_switch(opened, qtbot):
@@ -178,6 +201,37 @@ def test_titles_say_how_many_memory_cells_are_done_while_a_job_runs(opened, qtbo
     assert [0, 1] in counts
     assert any(title.endswith("· 0 of 1 memory cell") for title in titles)
     qtbot.waitUntil(lambda: opened.maps.views[0]._title.text() == "PC slope HG  [ADU/step]")
+
+
+def test_the_slider_marks_memory_cells_that_are_done_and_those_to_come(open_window, tmp_path, qtbot):
+    settings = SETTINGS.with_changes({"memory_cells": 8, "frames_per_train": 6, "trains": 60, "proposal": 900464})
+    made = simulate(settings, tmp_path / "data", scene=SCENE.with_changes({"order": "0"}))
+    window, seen = open_window(), []
+    window.session.out_folder = tmp_path / "proc"
+    window.session.open_runs(sorted(made.runs.values()))
+    qtbot.waitUntil(lambda: window.form.page is not None)
+    press(window, qtbot, Qt.Key.Key_F7)
+    qtbot.waitUntil(lambda: window.form.page.survey.method.command == "PC")
+
+    def slider():
+        return window.navigation.navigator.findChild(QSlider, "cell_slider")
+
+    def look():
+        if slider() is not None and slider().there is not None:
+            seen.append(slider().there.copy())
+    window.session.picture_changed.connect(look)
+    window.form.page.knobs.set_changes(SHORT)
+    window.form.page.resources.put("threads", 1)
+    qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.session.subject is not None and window.session.subject.ended)
+    # six of eight memory cells have frames; they come one after the other, and in the end nothing is marked
+    assert seen
+    for one in seen:
+        np.testing.assert_array_equal(np.isnan(one), [False] * 6 + [True] * 2)
+    done = [int((one >= 1).sum()) for one in seen]
+    assert done == sorted(done)
+    assert {0.0, 0.5, 1.0} <= set(np.concatenate(seen)[np.isfinite(np.concatenate(seen))].tolist())
+    qtbot.waitUntil(lambda: slider().there is None)
 
 
 def test_a_dragged_bound_refits_the_pixel_and_writes_the_form(fitted, qtbot):

@@ -60,6 +60,8 @@ class NavigationPresenter(QObject):
         """Show what is wished, marked as long as something else is on the screen."""
         if self._session.axes:
             self._navigator.set_state(self._session.module, self._session.view.at, bool(self._session.pending))
+            picture = self._session.shown.picture
+            self._navigator.set_there({} if picture is None else picture.there)
 
     def _count_soon(self) -> None:
         if not self._count_timer.isActive():

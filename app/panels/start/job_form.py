@@ -11,6 +11,7 @@ from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import QFileDialog, QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.forms.tone_label import NoteLabel
+from app.panels.start.charged import ChargedAsRead
 from app.panels.start.folders import folders
 from app.panels.start.job_page import JobPage
 from app.panels.start.repetition import Repetition
@@ -42,6 +43,7 @@ class JobForm(QWidget):
         self._session, self._jobs = session, jobs
         self.page: JobPage | None = None
         self.repetition = Repetition(session, jobs, self)
+        self.charged = ChargedAsRead(session, lambda: None if self.page is None else self.page.charged, self)
         self.run_action = QAction("Run", self)
         self.run_button, self.reason = QPushButton("Run"), NoteLabel()
         self._scroll, self.explained = QScrollArea(), SentenceList(self)

@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtGui import QColor
 from PyQt6.QtWidgets import QSlider, QSpinBox, QToolButton
 
 from app.widgets.navigator import AxisChoice, LabelSlider, Navigator
+from app.widgets.there import LACKING, PARTLY, STRIP, WHOLE, stretches
 from app.widgets.tones import tones_of
 
 
@@ -84,6 +86,52 @@ def test_numbers_that_are_not_whole_have_a_slider(navigator, qtbot):
         navigator.step(3)
     assert heard.args == ["current", 3]
     assert navigator.findChild(LabelSlider).label.text() == "1.5"
+
+
+def strip_colours(control):
+    """Colours along the lower edge of a control, and whether any stretch of them is hatched."""
+    image = control.grab().toImage()
+    rows = range(image.height() - STRIP, image.height())
+    return [{image.pixelColor(x, y).name() for y in rows} for x in range(image.width())]
+
+
+def test_the_slider_marks_which_entries_are_there(navigator):
+    navigator.resize(500, 120)
+    slider, tones = child(navigator, QSlider, "cell_slider"), tones_of(navigator.palette())
+    before = strip_colours(slider)
+    there = np.zeros(176)
+    there[:60], there[60:80], there[150:] = 1.0, 0.5, np.nan
+    navigator.set_there({"cell": there})
+    seen = strip_colours(slider)
+    for kind, first, last in stretches(there):
+        middle = int(slider.place(first, last).center().x())
+        assert (seen[middle] == {tones.accent}) == (kind == WHOLE)
+        if kind == LACKING:  # lines and gaps between them
+            columns = set().union(*seen[middle - 6:middle + 6])
+            assert tones.muted in columns
+            assert len(columns) > 1
+    assert [kind for kind, *_ in stretches(there)] == [WHOLE, PARTLY, LACKING]
+    end = int(slider.place(165, 165).center().x())
+    assert seen[end] == before[end]
+    assert slider.parent().toolTip().startswith("Memory cell: 60 of 150 are done")
+    # the mark of an entry is where the handle is when it is chosen
+    navigator.set_state(1, {"cell": 60})
+    assert abs(slider.place(60, 60).center().x() - (slider.place(0, 0).left() + 60 / 175 * (
+        slider.place(175, 175).right() - slider.place(0, 0).left()))) < 8
+    navigator.set_there({})
+    assert slider.there is None
+    assert slider.parent().toolTip() == ""
+
+
+def test_few_entries_have_marks_below_their_buttons(navigator):
+    buttons = child(navigator, QToolButton, "gain_0").parent()
+    navigator.set_there({"gain": np.array([1.0, 0.0, np.nan])})
+    seen = strip_colours(buttons)
+    middles = [child(navigator, QToolButton, f"gain_{n}").geometry().center().x() for n in range(3)]
+    tones = tones_of(navigator.palette())
+    assert seen[middles[0]] == {tones.accent}
+    assert tones.muted in set().union(*seen[middles[1] - 6:middles[1] + 6])
+    assert not {tones.accent, tones.muted} & seen[middles[2]]
 
 
 def test_nothing_to_choose(navigator):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calib_core.characterisation.charges import Charges, charges_of
+from calib_core.characterisation.charges import Charges, as_read, charges_of
 from calib_core.characterisation.family import named
 
 from . import test_by_current as current
@@ -45,6 +45,34 @@ def test_scans_of_several_currents_are_counted_each_for_itself() -> None:
         "Scan 1: 1,024 of 1,024 half rows charged in exactly one run",
         "Scan 2: 768 of 1,024 half rows charged in exactly one run, 256 in none")
     assert not found.is_whole
+
+
+def test_what_a_job_has_read_stands_in_place_of_what_a_few_frames_show() -> None:
+    arranged = pattern.arrange(*(pattern.run(place, place) for place in range(8))).runs
+    found = charges_of(named("AGIPD").method("PC"), pattern.KIND, arranged)
+    assert found is not None
+    changes = np.full((8, 128), np.nan, np.float32)
+    changes[:3] = 9.0
+    for one in (0, 1, 2):
+        changes[one, pattern.columns(one)] = 6000
+    changes[2, 50] = 3000  # which frames that were looked at before did not show
+    shown = as_read(found, arranged, changes)
+    assert shown.read == 3
+    assert [one.by_job for one in shown.runs] == [True] * 3 + [False] * 5
+    assert set(shown.runs[2].lines) == {*pattern.columns(2), 50}
+    assert shown.sentences() == ("127 of 128 columns charged in exactly one run, 1 in several",)
+    assert as_read(found, arranged, np.full((8, 128), np.nan)) == found
+
+
+def test_scans_of_several_currents_are_filled_each_for_itself() -> None:
+    arranged = current.arrange(*current.two_scans()).runs
+    found = charges_of(named("AGIPD").method("CS"), current.KIND, arranged)
+    assert found is not None
+    changes = np.full((2, 4, 1024), np.nan, np.float32)
+    changes[1, 3] = 5.0  # nothing at all in the last run
+    shown = as_read(found, arranged, changes)
+    assert [one.lines for one in shown.runs if one.by_job] == [()]
+    assert shown.sentences()[1] == "Scan 2: 768 of 1,024 half rows charged in exactly one run, 256 in none"
 
 
 def test_runs_that_are_no_scan_charge_nothing() -> None:

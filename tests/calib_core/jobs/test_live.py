@@ -106,6 +106,30 @@ def test_a_running_unit_is_shown_where_it_is_looked_at(gain: int, cell: int, see
     np.testing.assert_array_equal(picture.maps[MEAN][1], expected)
 
 
+def test_entries_that_are_there_are_told_until_all_are(
+    plan: Plan, results: dict[int | None, Results], last: Callable[..., Picture]
+) -> None:
+    """Of module 3 all is there, of module 5 there will be two memory cells of three, of which one is being read."""
+    object.__setattr__(plan, "units", (
+        Unit(0, 3, ("high",), (0, 1, 2), 20), Unit(1, 5, ("high",), (0,), 20), Unit(2, 5, ("high",), (1,), 20),
+        Unit(3, 5, ("low",), (2,), 20)))
+    np.testing.assert_array_equal(last(View({"gain": 0})).there["cell"], [0.5, 0.5, 1.0])
+    begun = last(View({"gain": 0}), lambda live: live.offer(plan.units[2], Half()))
+    np.testing.assert_array_equal(begun.there["cell"], [0.5, 0.75, 1.0])
+    assert last(View({"gain": 0}, modules=(3,))).there == {}
+    np.testing.assert_array_equal(last(View({"gain": 0}, modules=(5,))).there["cell"], [0.0, 0.0, np.nan])
+    # another gain stage has its own units
+    np.testing.assert_array_equal(last(View({"gain": 1}, modules=(5,))).there["cell"], [np.nan, np.nan, 0.0])
+
+    def fails(live: Live) -> None:
+        live.offer(plan.units[2], Half())
+        live.dropped(5)
+    np.testing.assert_array_equal(last(View({"gain": 0}), fails).there["cell"], [0.5, 0.5, 1.0])
+    for cell in (0, 1):
+        results[5].write({"gain": 0, "cell": cell}, {"mean": TRUTH[0, cell]})
+    assert last(View({"gain": 0})).there == {}
+
+
 def test_the_table_of_a_running_unit_is_that_of_the_last_snapshot(
     plan: Plan, results: dict[int | None, Results]
 ) -> None:
