@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -11,6 +11,7 @@ from PyQt6.QtCore import QEvent, QSignalBlocker, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QColor
 from PyQt6.QtWidgets import QWidget
 
+from app.widgets.dots import Dots
 from app.widgets.series_plot import BAND_ALPHA, PixelPlot, curve_colour, escaped
 from app.widgets.tones import tones_of
 from calib_core.explanation import Bars, Level, Line, Mark, Plot, Points, Span
@@ -44,8 +45,9 @@ class ExplanationPlot(PixelPlot):
         self.shown: Plot | None = None
         self._ranges: dict[str, _Range] = {}
         #: Groups of points and curves that are drawn, by their look: others of that look take their place.
-        self._drawn: dict[tuple[Hashable, ...], pg.PlotDataItem] = {}
+        self._drawn: dict[tuple[Hashable, ...], Dots | pg.PlotDataItem | pg.PlotCurveItem] = {}
         self._levels: list[pg.InfiniteLine] = []
+        self._level_names: tuple[str, ...] = ()
         self._named: object = None
         self._heading = pg.LabelItem("", size="8pt", justify="left")
         self._heading.setParentItem(self.plot.getPlotItem().vb)
@@ -72,12 +74,10 @@ class ExplanationPlot(PixelPlot):
         groups += [item for item in plot.items if isinstance(item, Line)]
         self._layout.setCurrentWidget(self.plot)
         self.shown = plot
-        looks = [_look_of(item) for item in groups]
-        if bars or list(self._drawn) != looks:
+        if bars:
             self._remove_items()
-            self._drawn = {look: self._draw(item) for look, item in zip(looks, groups, strict=True)}
-        for look, item in zip(looks, groups, strict=True):
-            self._drawn[look].setData(item.x, item.y)
+            self._drawn.clear()
+        self._draw_groups({_look_of(item): item for item in groups})
         self._name(plot, in_strip, last, [item for item in groups if item.name and item.name not in named])
         self._draw_levels(plot)
         spans = [item for item in plot.items if isinstance(item, Span)]
@@ -86,6 +86,24 @@ class ExplanationPlot(PixelPlot):
             self._draw_lines(plot, QColor(tones_of(self.palette()).muted), QColor(tones_of(self.palette()).pending))
         else:
             self._show_ranges(spans)
+
+    def _draw_groups(self, groups: Mapping[tuple[Hashable, ...], Points | Line]) -> None:
+        """Draw points and curves by items that are there already, as far as they look so, and let others go."""
+        for look in [look for look in self._drawn if look not in groups]:
+            self.plot.removeItem(self._drawn.pop(look))
+        for place, (look, one) in enumerate(groups.items()):
+            if look not in self._drawn:
+                self._drawn[look] = self._draw(one)
+            self._drawn[look].setData(one.x, one.y)
+            self._drawn[look].setZValue(place)
+
+    def settle(self) -> None:
+        """Take the range of what is drawn now: found while it is painted, it would have all painted twice.
+
+        Sizes of points in the new range move its ends again.
+        """
+        for _ in range(2):
+            self.plot.getViewBox().prepareForPaint()
 
     def clear(self) -> None:
         """Show the hint again."""
@@ -134,23 +152,35 @@ class ExplanationPlot(PixelPlot):
         plain = isinstance(one, Line) or (one.large and not one.number)
         return QColor(tones_of(self.palette()).text if plain else curve_colour(one.number))
 
-    def _draw(self, one: Points | Line) -> pg.PlotDataItem:
+    def _draw(self, one: Points | Line) -> Dots | pg.PlotDataItem | pg.PlotCurveItem:
         """A group of points in the colour that others have for curves, or a line over them."""
         colour = self._colour(one)
         if isinstance(one, Line):
             style = Qt.PenStyle.DashLine if one.dashed else Qt.PenStyle.SolidLine
-            return self.plot.plot(pen=pg.mkPen(colour, width=1, style=style), connect="finite")
+            return self._added(pg.PlotCurveItem(pen=pg.mkPen(colour, width=1, style=style), connect="finite"))
         if not one.large:
-            return self.plot.plot(pen=None, symbol="o", symbolSize=4, symbolPen=None, symbolBrush=colour)
+            return self._added(Dots(colour))
         sign, size = ("o", 15) if one.number else ("x", 11)
         return self.plot.plot(pen=None, symbol=sign, symbolSize=size, symbolPen=pg.mkPen(colour, width=2),
                               symbolBrush=None)
 
+    def _added(self, item: Dots | pg.PlotCurveItem) -> Dots | pg.PlotCurveItem:
+        self.plot.addItem(item)
+        return item
+
     def _draw_levels(self, plot: Plot) -> None:
-        for line in self._levels:
-            self.plot.removeItem(line)
-        colour = QColor(tones_of(self.palette()).muted)
-        self._levels = [self._level(item.y, item.name, colour) for item in plot.items if isinstance(item, Level)]
+        """Move the lines of levels that are there, where they are as many and have the same names."""
+        levels = [item for item in plot.items if isinstance(item, Level)]
+        names = tuple(item.name for item in levels)
+        if names != self._level_names or len(self._levels) != len(levels):
+            for line in self._levels:
+                self.plot.removeItem(line)
+            colour = QColor(tones_of(self.palette()).muted)
+            self._levels, self._level_names = [self._level(item.y, item.name, colour) for item in levels], names
+        for line, item in zip(self._levels, levels, strict=True):
+            line.setValue(item.y)
+            if item.name:
+                line.label.setFormat(f"{item.name} {item.y:.5g}")
 
     def _level(self, y: float, label: str, colour: QColor) -> pg.InfiniteLine:
         pen = pg.mkPen(colour, style=Qt.PenStyle.DashLine)

@@ -80,6 +80,8 @@ class ExplanationView(QSplitter):
         if (len(strips), len(others)) != self._parts:
             self._parts = len(strips), len(others)
             self._share()
+        for one in self.plots:
+            one.settle()
         self._shown = found
 
     def _share(self) -> None:

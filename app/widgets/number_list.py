@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QColor
+from PyQt6.QtGui import QBrush, QColor
 from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from app.widgets.plain import tip
@@ -44,12 +44,19 @@ class NumberList(QTableWidget):
         for row, one in enumerate(numbers):
             texts = [name_text(one), value_text(one), *([_theirs(one), _away(one)] if by else [])]
             for column, text in enumerate(texts):
-                item = QTableWidgetItem(text)
-                if column:
-                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                if one.is_beyond:
-                    item.setForeground(QColor(tones.error))
-                self.setItem(row, column, item)
+                item = self._item(row, column)
+                item.setText(text)
+                item.setForeground(QColor(tones.error) if one.is_beyond else QBrush())
+
+    def _item(self, row: int, column: int) -> QTableWidgetItem:
+        """The item of a place, made where there is none yet."""
+        item = self.item(row, column)
+        if item is None:
+            item = QTableWidgetItem()
+            if column:
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            self.setItem(row, column, item)
+        return item
 
     @property
     def text(self) -> str:

@@ -38,7 +38,7 @@ def truthful(open_window):
     """A window on a subject that tells its coordinates, with six maps."""
     window = open_window()
     window.set_slots(6)
-    window.inspector.tabs.setCurrentWidget(window.inspector.histograms.parentWidget())
+    window.inspector.presenter.set_counts(True)  # the curve is drawn where somebody looks, so its tab stays in front
     put(window, TruthSubject())
     window.session.subject.deliver()
     window.jobs.poll()

@@ -57,6 +57,7 @@ class InspectorPanel(QWidget):
         self.why_over = WhyOver(session, background, self)
         self._session = session
         self._module: ModuleCurve | None = None
+        self._curve_drawn = True
         self._flag_colours = flag_table()
         self.text = PlainLabel("Click a pixel to inspect it.", wordWrap=True, objectName="pixel_text")
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -118,6 +119,7 @@ class InspectorPanel(QWidget):
         self.samples.set_about(bool(title))
 
     def _take_tab(self, _index: int) -> None:
+        self._draw_curve()
         self.region.presenter.set_shown(self.tabs.currentWidget() is self.region)
         self.presenter.set_counts(self.tabs.currentWidget() is self.histograms.parentWidget())
         self.why_over.set_wanted(self.tabs.currentWidget() is self.why)
@@ -134,7 +136,7 @@ class InspectorPanel(QWidget):
     def _mark(self) -> None:
         curve, at = self.presenter.curve, self._session.shown.at
         self.why.set_place(at)
-        if curve is not None and curve.axis.name in at:
+        if curve is not None and curve.axis.name in at and self._curve_drawn:
             self.curve_plot.set_marker(float(curve.cells[min(at[curve.axis.name], len(curve.cells) - 1)]))
 
     def _offer(self) -> None:
@@ -153,8 +155,16 @@ class InspectorPanel(QWidget):
         self._show_curve(self.presenter.curve)
 
     def _show_curve(self, curve: Curve | None) -> None:
-        """The pixel, and its module in another colour; either may be missing."""
-        module = self._module
+        """Draw the pixel's curve, at once or when somebody looks."""
+        self._curve_drawn = False
+        self._draw_curve()
+
+    def _draw_curve(self) -> None:
+        """The pixel, and its module in another colour, where they are looked at; either may be missing."""
+        if self._curve_drawn or self.tabs.currentWidget() is not self.curve_plot.parentWidget():
+            return
+        self._curve_drawn = True
+        curve, module = self.presenter.curve, self._module
         self.curve_plot.clear()
         if curve is not None and np.isfinite(curve.values).any():
             self._name_axes(curve.choice, curve.axis)

@@ -97,7 +97,7 @@ class ModuleCurvePresenter(QObject):
         number = self._number
         self._background.run(_READING, partial(
             read_module, shown, choice, self._session.excluded, lambda: number != self._number), self.ready.emit,
-            self._session.tell_trouble)
+            self._session.tell_trouble, in_turn=True)
 
 
 def read_module(shown: Shown, choice: Choice, excluded: int, stopped: Callable[[], bool]) -> ModuleCurve | None:

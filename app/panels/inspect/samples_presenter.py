@@ -105,7 +105,7 @@ class SamplesPresenter(QObject):
         self.explained.emit(found)
         if found is not None and self.follows:
             self._background.run(_TRY, partial(of.subject.try_part, *of.pixel, of.at, self._tried),
-                                 lambda _: self._session.refresh(), self._session.tell_trouble)
+                                 lambda _: self._session.refresh(), self._session.tell_trouble, in_turn=True)
 
     def _fail(self, error: Exception) -> None:
         sentence = str(error) if isinstance(error, CalibrationError) else f"Samples cannot be read: {error!r}."

@@ -1,0 +1,122 @@
+"""What is drawn of an explanation: points where they belong, items that stay, and each plot painted once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QEvent, QObject, QPointF
+from PyQt6.QtGui import QColor
+
+from app.widgets.dots import Dots
+from app.widgets.explanation_view import ExplanationView
+from app.widgets.series_plot import curve_colour
+from app.widgets.tones import tones_of
+from calib_core.explanation import Explanation, Level, Line, Number, Plot, Points
+
+
+def plots(slope: float = 3.0, n: int = 60, levels: tuple[str, ...] = ("threshold",), transition: bool = True):
+    """Two strips and a plot beside the numbers."""
+    x = np.arange(float(n))
+    y = 100 + slope * x
+    y[5] = np.nan
+    groups = (Points("high gain", x[:30], y[:30], 0), *((Points("transition", x[30:33], y[30:33], 1),) * transition),
+              Points("medium gain", x[33:], y[33:], 2), Line("line", x, y))
+    lines = tuple(Level(name, 100 + slope) for name in levels)
+    return Explanation((Plot("Scan", "step", "signal", "steps", "ADU", groups),
+                        Plot("Gain signal", "step", "gain signal", "steps", "ADU", (*groups[:1], *lines)),
+                        Plot("Clusters", "slope", "gain", items=(Points("all", y, x, 0),))),
+                       (Number("slope", slope, "ADU/step", 0.1), Number("curvature", 9.0, "σ", limit=5.0)))
+
+
+@pytest.fixture
+def view(qtbot):
+    made = ExplanationView("nothing yet")
+    qtbot.addWidget(made)
+    made.resize(500, 700)
+    made.show()
+    qtbot.waitExposed(made)
+    return made
+
+
+def colour_at(plot, x, y):
+    """Colour that is on the screen at a place of a plot."""
+    box, image = plot.plot.getViewBox(), plot.plot.grab().toImage()
+    at = plot.plot.mapFromScene(box.mapViewToScene(QPointF(x, y)))
+    return {image.pixelColor(at.x() + i, at.y() + j).name() for i in (-1, 0, 1) for j in (-1, 0, 1)}
+
+
+def test_points_are_drawn_where_they_are_in_the_colour_of_their_group(view):
+    view.show_explanation(plots())
+    clusters = view.plots[2]
+    for x in (0, 12, 40):
+        assert QColor(curve_colour(0)).name() in colour_at(clusters, 100 + 3.0 * x, x)
+    assert QColor(curve_colour(0)).name() not in colour_at(clusters, 150, 50)
+    # what is no number is nowhere, and does not count for the range
+    [dots] = [item for item in clusters.plot.getPlotItem().items if isinstance(item, Dots)]
+    assert len(dots.x) == 59
+    (left, right), (bottom, top) = clusters.plot.getViewBox().viewRange()
+    assert left < 100
+    assert right > 100 + 3 * 59
+    assert bottom < 0
+    assert top > 59
+    assert right - left < 1.3 * 3 * 59
+
+
+def test_items_stay_from_one_explanation_to_the_next_as_far_as_they_look_alike(view):
+    view.show_explanation(plots())
+    before = set(view.plots[0].plot.getPlotItem().items)
+    view.show_explanation(plots(slope=5.0))
+    assert set(view.plots[0].plot.getPlotItem().items) == before
+    view.show_explanation(plots(transition=False))
+    fewer = set(view.plots[0].plot.getPlotItem().items)
+    assert len(before - fewer) == 1
+    assert fewer < before
+    view.show_explanation(plots(n=33))  # no samples of medium gain
+    drawn = [len(item.x) for item in view.plots[0].plot.getPlotItem().items if isinstance(item, Dots)]
+    assert sorted(drawn) == [3, 29]
+
+
+def test_levels_move_and_have_their_own_numbers(view):
+    gain = view.plots[1] if view.plots else None
+    for slope, levels in ((3.0, ("threshold",)), (7.0, ("threshold",)), (7.0, ("threshold HG", "threshold MG"))):
+        view.show_explanation(plots(slope, levels=levels))
+        gain = view.plots[1]
+        assert [line.value() for line in gain._levels] == [100 + slope] * len(levels)
+        assert [line.label.toPlainText() for line in gain._levels] == [f"{name} {100 + slope:.5g}" for name in levels]
+        assert len([item for item in gain.plot.getPlotItem().items if item in gain._levels]) == len(levels)
+
+
+def test_numbers_that_are_beyond_are_coloured_and_others_are_not_any_more(view):
+    view.show_explanation(plots())
+    found, tones = view.numbers, tones_of(view.palette())
+    assert found.item(1, 1).foreground().color() == QColor(tones.error)
+    item = found.item(0, 1)
+    view.show_explanation(Explanation(plots().plots, (Number("a", 1.0), Number("curvature", 1.0, limit=5.0))))
+    assert found.item(0, 1) is item
+    assert item.text() == "1"
+    assert found.item(1, 1).foreground().color() != QColor(tones.error)
+    view.show_explanation(Explanation(plots().plots, (Number("a", 1.0, theirs=2.0, by="iminuit"),)))
+    assert (found.rowCount(), found.columnCount(), found.item(0, 2).text()) == (1, 4, "2")
+
+
+class Paints(QObject):
+    """Counts how often widgets are painted."""
+
+    def __init__(self, widgets):
+        super().__init__()
+        self.number = dict.fromkeys(widgets, 0)
+        for widget in widgets:
+            widget.installEventFilter(self)
+
+    def eventFilter(self, widget, event):
+        self.number[widget] += event.type() == QEvent.Type.Paint
+        return False
+
+
+def test_another_explanation_paints_each_plot_once(view, qtbot):
+    view.show_explanation(plots())
+    qtbot.wait(100)
+    paints = Paints([one.plot.viewport() for one in view.plots])
+    view.show_explanation(plots(slope=5.0))
+    qtbot.wait(100)
+    assert set(paints.number.values()) == {1}
