@@ -43,11 +43,12 @@ def arrange(
     sets = _sets(injection, runs, keep, currents)
     found: list[Arranged] = []
     notes = list(_left(sets, runs))
-    for number, (_, own) in enumerate(sets):
+    for number, (name, own) in enumerate(sets):
         one = by_pattern.arrange(kind, injection, own, keep)
         first = number * len(injection.patterns)
-        found += [replace(run, key=f"{run.input.name}/{first + run.at['pattern']}", at={**run.at, "current": number})
-                  for run in one.runs]
+        of = f"current {_plain(name)}, " if len(sets) > 1 else ""
+        found += [replace(run, key=f"{run.input.name}/{first + run.at['pattern']}", at={**run.at, "current": number},
+                          name=f"{of}{run.name}") for run in one.runs]
         notes += [note if len(sets) == 1 else f"Scan {number + 1}: {note}" for note in one.notes]
     return Arrangement(tuple(found), tuple(notes), tuple(_names(sets, currents, runs)))
 

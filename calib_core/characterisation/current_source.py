@@ -11,6 +11,7 @@ from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import by_current, by_pattern
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.current_checks import Taken
+from calib_core.characterisation.current_expected import seen_stages, sentence, stage_errors
 from calib_core.characterisation.current_fits import (
     NAMES,
     TWICE,
@@ -24,7 +25,7 @@ from calib_core.characterisation.current_fits import (
 )
 from calib_core.characterisation.current_plots import Drawn, Judged, explanation_of
 from calib_core.characterisation.current_rules import CurrentRules
-from calib_core.characterisation.inputs import Arrangement, Given
+from calib_core.characterisation.inputs import Arrangement, Given, RunFacts
 from calib_core.characterisation.scan_method import FLAGS, Known, ScanMethod
 from calib_core.characterisation.unit import Context, Maps, Unit
 from calib_core.constants.constant import (
@@ -84,6 +85,40 @@ class CurrentSource(ScanMethod):
         """
         runs = given.get(by_pattern.SCAN.name, ())
         return by_current.arrange(kind, self.injection(kind), runs, keep, self._currents)
+
+    def allowed(self, kind: DetectorType, runs: Sequence[RunFacts]) -> tuple[str, ...]:
+        """Errors of slopes and of the ratio of the last two, for each current, by what frames of its runs show.
+
+        Returns
+        -------
+        tuple of str
+        """
+        source = self.injection(kind)
+        if not source.noise or not runs:
+            return ()
+        arranged = by_current.arrange(kind, source, runs, False, self._currents).runs
+        names = by_current.labels(arranged, self._currents)
+        scans = [[one.run for one in arranged if one.at["current"] == index and one.run is not None]
+                 for index in range(len(names))]
+        told = [self._allowed(own, source.noise) for own in scans]
+        if len(told) > 1:
+            told = [f"Current {name}: {one}" for name, one in zip(names, told, strict=True)]
+        noise = ", ".join(f"{one:g}" for one in source.noise)
+        return (f"These scans allow, for each pixel and memory cell, with noise of {noise} ADU:", *told)
+
+    def _allowed(self, runs: Sequence[RunFacts], noise: tuple[float, ...]) -> str:
+        """What the scan of a current allows; of its runs the one whose frames tell where pixels switch is asked."""
+        scans = [run.scan for run in runs if run.scan is not None]
+        length = min(self.max_trains, *(one.last_train - one.first_train + 1 for one in scans), 1 << 31)
+        x = self.steps(length)
+        for one in scans:
+            train, signal = np.array([two for two in one.course if two[0] < length], float).reshape(-1, 2).T
+            if (seen := seen_stages(x[train.astype(int)], signal)) is not None:
+                errors = sentence(stage_errors(x, seen, noise, self.trim / 100, self.min_points), NAMES,
+                                  self.min_points)
+                places = " and ".join(f"between {low:.0f} and {high:.0f}" for low, high in seen.switch)
+                return f"{errors}; {length:,} trains to step {x[-1]:,}, which switch {places}, by frames of the runs."
+        return "nothing that can be said beforehand: the frames that were looked at do not show three gain stages."
 
     def steps(self, length: int) -> Array:
         """Integration times: by single steps at first, then by several.

@@ -95,6 +95,24 @@ def scan_errors(high: _Array, medium: _Array, switch: float, lines: ScanLines, w
     return ScanErrors(float(slope), float(np.hypot(slope, other)), float(step))
 
 
+def slope_error(steps: _Array, noise: float) -> float:
+    """Standard error of the slope of a line; NaN where steps are too few.
+
+    Parameters
+    ----------
+    steps : (s,) int, steps
+        That it is fitted to.
+    noise : float, ADU
+        Of a sample.
+
+    Returns
+    -------
+    float
+        ADU per step.
+    """
+    return float(noise * np.sqrt(_covariance(_line(steps))[0, 0]))
+
+
 def _line(steps: _Array) -> _Array:
     """Derivatives of a line by slope and intercept, (s, 2)."""
     return np.column_stack([steps, np.ones(len(steps))]).astype(float)
