@@ -14,6 +14,7 @@ from calib_core.characterisation.checks import Check
 from calib_core.characterisation.combine_cell import PLACES, VALUES, Cell, Limiting
 from calib_core.characterisation.combine_checks import StandIns, Thresholds
 from calib_core.characterisation.combine_plots import explanation_of
+from calib_core.characterisation.combine_reasons import Rule, reasons_of, rules_of, texts
 from calib_core.characterisation.explains import OfPixel
 from calib_core.characterisation.inputs import Input
 from calib_core.characterisation.method import Method
@@ -45,7 +46,7 @@ from calib_core.constants.constant import (
 )
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
-from calib_core.explanation import Explanation
+from calib_core.explanation import Explanation, Reason, RuleText
 from calib_core.numerics.combined_gain import Origin
 from calib_core.params import Limits, knob
 from calib_core.ranges import format_numbers
@@ -275,6 +276,40 @@ class Combine(Method):
         unit = "" if self.unit == "relative" else self.unit
         return explanation_of(context, at, pixel, unit if self.use_ff else None)
 
+    def judged(self, kind: DetectorType | None) -> tuple[str, ...]:
+        """Fields, which tell where values came from, and flags.
+
+        Returns
+        -------
+        tuple of str
+        """
+        return ("fields", "bad_pixels")
+
+    def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
+        """The rules by which pixels are flagged beside those of the inputs."""
+        return texts(self._rules)
+
+    def reasons(
+        self, context: Context, at: At, maps: Mapping[str, Array], row: int, col: int, frames: float = np.nan
+    ) -> tuple[Reason, ...]:
+        """What each rule says of a pixel, and which inputs have its flags.
+
+        Returns
+        -------
+        tuple of Reason
+        """
+        stages = [str(label) for label in context.axes["gain"].labels]
+        return reasons_of(self._rules, stages, min(at.get("gain", 0), len(stages) - 1), maps, (row, col))
+
+    @property
+    def _rules(self) -> tuple[Rule, ...]:
+        return rules_of(self._limiting, self.use_pc, self.use_ff, self.use_cs)
+
+    @property
+    def _limiting(self) -> Limiting:
+        return Limiting(self.ff_range, self.hm_range, self.ml_range, self.fallback_hm, self.fallback_ml, self.unit,
+                        self.thresholds_from == "PC")
+
     def cell_of(self, context: Context, unit: Unit, given: Mapping[str, Array], stand_in: bool) -> Cell:
         """A memory cell with what was read of it.
 
@@ -286,10 +321,9 @@ class Combine(Method):
         stand_in : bool
             Whether another one stands for it in any of them.
         """
-        limits = Limiting(self.ff_range, self.hm_range, self.ml_range, self.fallback_hm, self.fallback_ml, self.unit,
-                          self.thresholds_from == "PC")
         wanted = tuple(kind.name for one in self.inputs(context.kind) for kind in one.kinds)
-        return Cell(_without_other_thresholds(context, unit, given), wanted, stand_in, context.detector.shape, limits)
+        return Cell(_without_other_thresholds(context, unit, given), wanted, stand_in, context.detector.shape,
+                    self._limiting)
 
 
 def _without_errors(files: Files) -> Iterator[str]:

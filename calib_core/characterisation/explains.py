@@ -53,7 +53,8 @@ class Explains:
         Returns
         -------
         tuple of str
-            Names of results over the axis that :attr:`combines` names and that of :attr:`split`.
+            Names of results over the axis that :attr:`combines` names, or over one whose entries are looked at side
+            by side, and that of :attr:`split`.
         """
         return ()
 
@@ -83,9 +84,10 @@ class Explains:
             With the detector type and the axes; nothing else is looked at.
         at : mapping
             Indices along axes.
-        maps : mapping of (combined axis, slow_scan, fast_scan) arrays
+        maps : mapping of (axis, slow_scan, fast_scan) arrays
             Finished results of one module, those of :meth:`judged` that are there, at one index of the axis by which
-            work is split.
+            work is split; over the axis whose entries are looked at side by side where they have one, else over the
+            combined one.
         row, col : int
         frames : float
             Frames that the run has at this place; NaN where that is not known.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from calib_core.axes import Array, At
+from calib_core.axes import Array, At, side_by_side
 from calib_core.characterisation.by_gain_stage import code_of
 from calib_core.characterisation.family import named
 from calib_core.characterisation.method import Method
@@ -52,8 +52,9 @@ def reasons_of(plan: Plan, module: int, results: Results, row: int, col: int, at
     names = method.judged(plan.kind)
     if not all(results.has(name, place) for name in names) and _is_to_come(plan, module, place):
         return ()
-    together = (method.combines,) if method.combines else ()
-    maps = {name: results.stack(name, together, place) for name in names}
+    combined = (method.combines,) if method.combines else ()
+    maps = {one.name: results.stack(one.name, side_by_side(one, axes) or combined, place) for one in plan.results
+            if one.name in names}
     return method.reasons(plan.context, place, maps, row, col, _frames(plan, module, place))
 
 

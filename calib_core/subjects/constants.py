@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from calib_core.axes import Array, At, Axis, Pick, Picture, Result, View, picks_of
+from calib_core.axes import Array, At, Axis, Pick, Picture, Result, View, picks_of, side_by_side
 from calib_core.characterisation.explains import OfPixel
 from calib_core.characterisation.unit import Context
 from calib_core.composer import Composer
@@ -191,7 +191,8 @@ class ConstantsSubject:
         method, context = self._maker.method, Context(self._maker.kind, axes=self.axes)
         place = {name: min(max(at.get(name, 0), 0), len(axis) - 1) for name, axis in self.axes.items()}
         judged = [one for one in self.results if one.name in method.judged(self._maker.kind)]
-        maps = {one.name: self._over(one, method.combines, module, place) for one in judged
+        combined = (method.combines,) if method.combines else ()
+        maps = {one.name: self._over(one, side_by_side(one, self.axes) or combined, module, place) for one in judged
                 if (one.name, module) in self._held}
         return method.reasons(context, place, maps, row, col) if maps else ()
 
@@ -210,12 +211,15 @@ class ConstantsSubject:
         index = None if held is None else held.index(at)
         return None if held is None or index is None else self._reader.image(held.stack, index)
 
-    def _over(self, result: Result, axis: str, module: int, at: At) -> Array:
-        """Images (axis, slow_scan, fast_scan) of a result over an axis, the missing value where files have none."""
-        entries = range(len(self.axes[axis]) if axis in self.axes else 1)
-        found = [self._image(result.name, module, {**at, axis: i}) for i in entries]
-        blank = np.full(self.kind.shape, result.filling, result.numpy_dtype)
-        return np.array([blank if image is None else image for image in found])
+    def _over(self, result: Result, over: Sequence[str], module: int, at: At) -> Array:
+        """Images (…, slow_scan, fast_scan) of a result over axes, the missing value where files have none."""
+        shape = tuple(len(self.axes[axis]) if axis in self.axes else 1 for axis in over)
+        found = np.full((*shape, *self.kind.shape), result.filling, result.numpy_dtype)
+        for index in np.ndindex(*shape):
+            image = self._image(result.name, module, {**at, **dict(zip(over, index, strict=True))})
+            if image is not None:
+                found[index] = image
+        return found
 
     def _compose(self, view: View) -> Iterator[Picture | None]:
         """Pictures of a view, the modules looked at last first; those that take long come before they are whole."""

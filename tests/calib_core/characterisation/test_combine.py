@@ -12,6 +12,7 @@ import pytest
 
 from calib_core.characterisation.combine import Combine
 from calib_core.characterisation.combine_cell import USED, VALUES, Cell, Limiting
+from calib_core.characterisation.combine_reasons import reasons_of, rules_of
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.constant import CS_PARAMETERS, FLAGGED_BY, GAIN_FIELDS
 from calib_core.detectors.agipd import AGIPD1M
@@ -303,3 +304,64 @@ def test_memory_of_a_memory_cell_is_what_the_plan_counts(truth: Truth) -> None:
 def test_planes_are_found_by_their_names() -> None:
     assert [CS_PARAMETERS.index(name) for name in USED["SlopesCS"]] == sorted(
         CS_PARAMETERS.index(name) for name in ("intercept MG", "intercept LG", "ratio"))
+
+
+def reasons(found: Any, stage: int, pixel: tuple[int, int] = AT, **changes: Any) -> dict[tuple[int, str], Any]:
+    rules = rules_of(replace(LIMITS, **changes), True, True, True)
+    told = reasons_of(rules, ("HG", "MG", "LG"), stage, found, pixel)
+    return {(one.flag, one.what): one for one in told}
+
+
+@pytest.mark.parametrize(("spoil", "flag", "what", "stages"), [
+    (lambda given: given["SlopesPC"].__setitem__((2, *AT), np.nan), NO_LINE, "ratio HG/MG", (0, 1, 2)),
+    (lambda given: given["SlopesPC"].__setitem__((0, *AT), 1e4), OUT, "ratio HG/MG", (0, 1, 2)),
+    (lambda given: given["SlopesFF"].__setitem__((0, *AT), 10.0), int(BadPixels.FF_GAIN_DEVIATION), "gain",
+     (0, 1, 2)),
+    (lambda given: given["SlopesFF"].__setitem__((0, *AT), np.nan), int(BadPixels.FF_GAIN_EVAL_ERROR), "gain",
+     (0, 1, 2)),
+    (lambda given: given["SlopesCS"].__setitem__((USED["SlopesCS"].index("ratio"), *AT), 1.5), OUT, "ratio MG/LG",
+     (2,)),
+    (lambda given: given["SlopesCS"].__setitem__((slice(None), *AT), np.nan), NO_CURRENT, "ratio MG/LG", (2,)),
+    (lambda given: given["BadPixelsDark"].__setitem__((1, *AT), 2), 2, "flags of dark", (1,)),
+    (lambda given: given["BadPixelsPC"].__setitem__((0, *AT), 32), 32, "flags of pulse capacitor", (0,)),
+    (lambda given: given["BadPixelsFF"].__setitem__((0, *AT), 256), 256, "flags of flat field", (0, 1, 2)),
+    (lambda given: given["BadPixelsCS"].__setitem__((2, *AT), 1024), 1024, "flags of current source", (2,)),
+])
+def test_each_flag_of_a_pixel_has_its_reason(
+    truth: Truth, spoil: Callable[[Any], None], flag: int, what: str, stages: tuple[int, ...]
+) -> None:
+    given = truth.given()
+    spoil(given)
+    found = maps(given)
+    for stage in range(3):
+        told = reasons(found, stage)
+        mask = int(found["bad_pixels"][(stage, *AT)])
+        explained = 0
+        for (bit, _), one in told.items():
+            explained |= bit if one.set else 0
+        assert explained == mask, stage
+        assert told[flag, what].set if stage in stages else (flag, what) not in told or not told[flag, what].set
+        # a neighbour has the same rules and breaks none
+        assert not any(one.set for one in reasons(found, stage, (5, 6)).values())
+
+
+def test_a_rule_tells_value_limits_and_the_median_of_the_memory_cell(truth: Truth) -> None:
+    given = truth.given()
+    given["SlopesPC"][0][AT] = 1e4
+    found = maps(given)
+    ratios = truth.gain[0] / truth.gain[1]
+    one = reasons(found, 1, (5, 6))[OUT, "ratio HG/MG"]
+    assert one.value == pytest.approx(ratios[5, 6], rel=1e-6)
+    assert (one.low, one.high) == (20, 80)
+    assert one.median == pytest.approx(np.median(np.delete(ratios.ravel(), AT[0] * SHAPE[1] + AT[1])), rel=1e-6)
+    assert "It is: own measurement." in one.words
+    other = reasons(found, 1)[OUT, "ratio HG/MG"]
+    assert np.isnan(other.value)  # what stands in is not the pixel's
+    assert "It is: median of the memory cell." in other.words
+
+
+def test_a_memory_cell_that_stands_in_is_a_reason_of_its_own(truth: Truth) -> None:
+    found = maps(truth.given(), stand_in=True)
+    for stage in range(3):
+        assert reasons(found, stage)[INTERPOLATED, "memory cell"].set
+        assert found["bad_pixels"][(stage, *AT)] == INTERPOLATED
