@@ -30,6 +30,8 @@ class FrameChoice(TrainSelection):
                                     "SA1_XTD2_XGM/DOOCS/MAIN")
     energy_threshold: float | None = knob(None, ge=0, le=1e6, unit="µJ", help="Lowest energy of the pulse of a frame "
                                           "that is used, by the X-ray gas monitor; all unless given")
+    highest_energy: float | None = knob(None, ge=0, le=1e6, unit="µJ", help="Highest energy of the pulse of a frame "
+                                        "that is used, by the X-ray gas monitor; all unless given")
     super_selection: Literal["off", "final"] = knob("off", expert=True, help="Which memory cells are used. off: in "
         "each train those with light, or enough of it. final: those that have it in any train, in all trains")
 
@@ -50,7 +52,7 @@ class FrameChoice(TrainSelection):
         return replace(super().frame_selection(), trains=parse_ranges(self.train_ids),
                        pulses=parse_steps(self.pulses), lit=self.lit_frames, lit_device=self.lit_frames_device,
                        xgm=self.xgm_device, least_energy=self.energy_threshold,
-                       whole_run=self.super_selection == "final")
+                       most_energy=self.highest_energy, whole_run=self.super_selection == "final")
 
     def check_light(self, kind: DetectorType) -> None:
         """Refuse lit frames of a type of which nothing tells them, with BadParameter.
@@ -59,8 +61,10 @@ class FrameChoice(TrainSelection):
         ----------
         kind : DetectorType
         """
-        if not self.xgm_device and (self.energy_threshold is not None or self.lit_frames == "offline"):
-            name = "energy_threshold" if self.energy_threshold is not None else "lit_frames"
+        asked = [name for name in ("energy_threshold", "highest_energy") if getattr(self, name) is not None]
+        asked += ["lit_frames"] if self.lit_frames == "offline" else []
+        if not self.xgm_device and asked:
+            name = asked[0]
             raise BadParameter(f"{name} = {getattr(self, name)!r} is not allowed without a monitor that tells "
                                "energies; name it with xgm_device.")
         if self.lit_frames == "device" and not kind.lit_device:

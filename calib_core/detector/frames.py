@@ -89,7 +89,7 @@ class FrameSelection:
         Name of the device; empty takes the only one.
     xgm : str
         Name of the monitor that tells the energies of pulses; empty for none.
-    least_energy : float, optional
+    least_energy, most_energy : float, optional
         Of the pulse of a frame that is used, µJ; None takes all.
     whole_run : bool
         Whether a memory cell that has light, or enough of it, in one train is used in all.
@@ -121,6 +121,7 @@ class FrameSelection:
     lit_device: str = ""
     xgm: str = ""
     least_energy: float | None = None
+    most_energy: float | None = None
     whole_run: bool = False
 
     def __post_init__(self) -> None:

@@ -82,6 +82,9 @@ def _asked(
     if selection.least_energy is not None and energies is not None:
         yield _Asked(energies.source, energies.known, energies.energy >= selection.least_energy,
                      f"below {selection.least_energy:g} µJ")
+    if selection.most_energy is not None and energies is not None:
+        yield _Asked(energies.source, energies.known, energies.energy <= selection.most_energy,
+                     f"above {selection.most_energy:g} µJ")
 
 
 def _left_out(index: ModuleIndex, stay: _Places, asked: _Asked, whole_run: bool) -> tuple[ModuleIndex, _Places]:

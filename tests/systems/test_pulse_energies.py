@@ -16,6 +16,9 @@ from extra_data import RunDirectory
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import Simulated, default_settings, simulate
 from calib_core.simulate.scenes.photons import Photons
+from calib_core.simulate.truth import ModuleTruth
+from calib_core.store.constants import list_constants
+from calib_core.store.histograms import read_histograms
 
 from .command import Result
 
@@ -91,6 +94,42 @@ def test_frames_below_the_threshold_are_left_out(light: Simulated, tmp_path: Pat
     wanted = pairs(trains, cells, energies >= MEAN)
     assert 0.25 < len(wanted) / len(trains) < 0.75
     assert corrected_frames(tmp_path) == wanted
+
+
+def test_frames_between_two_energies_are_taken(light: Simulated, tmp_path: Path, capsys: Any) -> None:
+    trains, cells, energies = raw_frames(light.runs["photons"])
+    between = ("--energy-threshold", "950", "--highest-energy", "1050")
+    corrected(light, tmp_path, capsys, "--xgm-device", DEVICE, *between)
+    wanted = pairs(trains, cells, (energies >= 950) & (energies <= 1050))
+    assert 0 < len(wanted) < len(pairs(trains, cells, energies >= 950))
+    assert corrected_frames(tmp_path) == wanted
+
+
+def test_flat_light_is_counted_in_frames_of_such_energies(tmp_path: Path, capsys: Any) -> None:
+    """As many samples of each pixel and group of memory cells as the monitor's energies allow frames."""
+    settings = default_settings("AGIPD1M").with_changes({
+        "modules": "3", "memory_cells": CELLS, "trains": 40, "acquisition_rate": 1.1})
+    light = simulate(settings, tmp_path / "data", scene=Photons(
+        photons=0.3, photon_energy=9.2, pattern="flat", xgm_energy=MEAN))
+    write_truth(light)
+    _, cells, energies = raw_frames(light.runs["photons"])
+    out = tmp_path / "out"
+    done = Result(["AGIPD", "FF_HISTS", "--runs", str(light.runs["photons"]), "--constants", str(folder_of(light)),
+                   "--out-folder", str(out), "--cell-group", "4", "--photon-energy", "9.2", "--min-entries", "10",
+                   "--xgm-device", DEVICE, "--energy-threshold", "950", "--highest-energy", "1050"], out, capsys)
+    assert done.status == 0, done.errors
+    [found] = [read_histograms(one.path) for one in list_constants(out) if one.calibration == "FFHistogram"]
+    taken = (energies >= 950) & (energies <= 1050)
+    assert 0.2 < taken.mean() < 0.6
+    expected = [int(np.isin(cells[taken], own).sum()) for own in found.cells]
+    assert found.frames.tolist() == expected
+    samples = [found.counts(group).sum(axis=0) + found.outside(group).sum(axis=0) for group in range(len(expected))]
+    good = ModuleTruth(settings, 3).bad == 0  # others may be of another gain stage
+    for number, group in zip(expected, samples, strict=True):
+        assert (group[good] == number).mean() > 0.999
+    [said] = found.stored.attributes["raw_data"]
+    left = {reason: number for reason, number in said["excluded"].items() if "µJ" in reason}
+    assert left == {"below 950 µJ": int((energies < 950).sum()), "above 1050 µJ": int((energies > 1050).sum())}
 
 
 def test_the_original_names_are_understood(light: Simulated, tmp_path: Path, capsys: Any) -> None:
@@ -169,7 +208,8 @@ def test_frames_beyond_the_last_pulse_are_left_out_by_the_name_of_a_notebook(
         assert (told in done.said) == bool(name)
 
 
-@pytest.mark.parametrize("words", [("--energy-threshold", "10"), ("--lit-frames", "offline")])
+@pytest.mark.parametrize("words", [
+    ("--energy-threshold", "10"), ("--highest-energy", "10"), ("--lit-frames", "offline")])
 def test_energies_of_no_monitor_are_refused(
     words: tuple[str, str], light: Simulated, tmp_path: Path, capsys: Any
 ) -> None:
