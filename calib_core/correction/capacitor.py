@@ -62,6 +62,11 @@ class RelativeGain(Step):
         4.48, ge=1, le=100, unit="times",
         help="Ratio of medium to low gain where slopes of the current source do not tell it")
 
+    medium_shift: float | None = knob(
+        None, ge=-1e6, le=1e6, unit="ADU", expert=True,
+        help="Shift of medium gain on the scale of high gain, one number for all pixels that have lines, in place of "
+             "what the lines say, where slopes of the current source are taken; by the lines unless given")
+
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
         """Take combined constants, else slopes and offsets of the module.
 
@@ -86,30 +91,41 @@ class RelativeGain(Step):
             raise CannotBeDone(f"{self.title} is left out: there is no {SLOPES_PC.name}. Signals of "
                                f"{' and '.join(others)} are not on the scale of {high}.")
         given = super().bind(constants, kind).given
-        make = partial(Scale.of_lines, ratio=self.high_medium_ratio, low=self.medium_low_ratio,
-                       adjust=self.adjust_baseline)
         low = {name: one for name, one in given.items() if name == SLOPES_CS.name}
+        number = self.medium_shift if low else None
+        make = partial(Scale.of_lines, ratio=self.high_medium_ratio, low=self.medium_low_ratio,
+                       adjust=self.adjust_baseline, number=number)
         lines = WhenRead(given[SLOPES_PC.name], make, (given[OFFSET.name], *low.values()))
-        return Bound(self, {SLOPES_PC.name: lines, **low}, kind)
+        return Bound(self, {SLOPES_PC.name: lines, **low}, kind,
+                     self._unused(f"there is no {SLOPES_CS.name}" if number is None else ""))
+
+    def _unused(self, why: str) -> tuple[Skipped, ...]:
+        """What is told where a shift was given that is not taken."""
+        if self.medium_shift is None or not why:
+            return ()
+        return (Skipped(self.title, f"medium_shift = {self.medium_shift:g} ADU is not used: {why}; medium gain is "
+                        "shifted by what is known of each pixel."),)
 
     def _combined(self, factors: BoundConstant, constants: Constants, kind: DetectorType) -> Bound:
         """With the shifts that belong to the offsets, or made anew of the beginnings of lines."""
         shift, offset, fields = (constants.get(one) for one in (OFFSET_SHIFT, OFFSET, FIELDS_GAIN))
         if unit := unit_of(factors, ""):
             raise CannotBeDone(f"{self.title} is left out: {factors.why} is in “{unit}”, not factors.")
+        unused = self._unused(f"{factors.why} has shifts of its own")
         if not self.adjust_baseline:
-            return Bound(self, {_FACTORS.name: WhenRead(factors, Scale.of_factors)}, kind)
+            return Bound(self, {_FACTORS.name: WhenRead(factors, Scale.of_factors)}, kind, unused)
         same = None if shift is None or offset is None else goes_with(shift, offset, OFFSET.name)
         if shift is not None and same is not False:
             told = () if same else (Skipped(self.title, f"{shift.why} does not tell with which offsets it was made; "
                                             "its shifts are taken as they are."),)
-            return Bound(self, {_FACTORS.name: WhenRead(factors, Scale.combined, (shift,))}, kind, told)
+            return Bound(self, {_FACTORS.name: WhenRead(factors, Scale.combined, (shift,))}, kind,
+                         (*unused, *told))
         if offset is None or fields is None:
             raise CannotBeDone(f"{self.title} is left out: {factors.why} has no shifts for these offsets, and there "
                                f"is no {FIELDS_GAIN.name} of which they could be made.")
         anew = Skipped(self.title, f"Shifts of {factors.why} are made anew for the offsets {offset.why}: they were "
                        "made with others.")
-        return Bound(self, {_FACTORS.name: WhenRead(factors, Scale.anew, (offset, fields))}, kind, (anew,))
+        return Bound(self, {_FACTORS.name: WhenRead(factors, Scale.anew, (offset, fields))}, kind, (*unused, anew))
 
     def missing(self, given: Given, kind: DetectorType) -> tuple[str, ...]:
         """Slopes of the current source, unless combined constants have what they tell."""

@@ -60,7 +60,7 @@ class Scale:
     @classmethod
     def of_lines(
         cls, slopes: OfSamples, offset: OfSamples, ratios: OfSamples | None = None, *, ratio: float, low: float,
-        adjust: bool,
+        adjust: bool, number: float | None = None,
     ) -> Scale:
         """Scale by lines of high and medium gain, whose memory it takes.
 
@@ -78,6 +78,8 @@ class Scale:
             Ratio of medium to low gain of memory cells in which no pixel has one.
         adjust : bool
             Whether medium gain is shifted to the line of high gain.
+        number : float, optional
+            ADU of high gain by which all pixels are shifted in place of what their lines say.
         """
         slopes = _by_cells(slopes, offset)
         guessed = np.zeros((1, *slopes.data.shape[1:]), np.uint8)
@@ -99,7 +101,7 @@ class Scale:
                 further = known.values
                 guessed[0, cell] |= np.where(known.own, 0, Guess.LOW).astype(np.uint8)
             values[0], values[1] = factor, factor * further
-            values[2], values[3] = np.where(good & adjust, shift, 0), 0
+            values[2], values[3] = np.where(good & adjust, shift if number is None else number, 0), 0
         return cls(OfSamples(slopes.data[:2], slopes.cells, why=slopes.why),
                    OfSamples(slopes.data[2:], slopes.cells, why=slopes.why),
                    OfSamples(guessed, slopes.cells, 1, slopes.why), slopes.why)

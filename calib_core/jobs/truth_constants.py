@@ -20,6 +20,7 @@ from calib_core.constants.condition import Condition
 from calib_core.constants.constant import (
     ADU_PER_PHOTON,
     BAD_PIXELS_DARK,
+    CS_PARAMETERS,
     FF_MAP,
     GAIN_AMP_MAP,
     GAIN_MAP,
@@ -29,6 +30,7 @@ from calib_core.constants.constant import (
     OFFSET,
     PC_PARAMETERS,
     RELATIVE_GAIN,
+    SLOPES_CS,
     SLOPES_FF,
     SLOPES_PC,
     THRESHOLDS_DARK,
@@ -170,6 +172,7 @@ def _contents(known: _Known, module: int) -> Iterator[tuple[ConstantKind, tuple[
         yield GAIN_MAP, stages, lambda cells: truth.settings.levels.gain[0].mean / truth.gain(module, cells)
     if truth.settings.levels.above_line:
         yield SLOPES_PC, PC_PARAMETERS, partial(_slopes, truth, module)
+        yield SLOPES_CS, CS_PARAMETERS, partial(_lines_of_current, truth, module)
 
 
 def _numbers(known: _Known, kind: ConstantKind) -> dict[str, float]:
@@ -217,6 +220,15 @@ def _slopes(truth: Truth, module: int, cells: slice) -> Array:
         values[3 * stage], values[3 * stage + 1] = slopes[stage], begins[stage]
     values[-2:] = truth.thresholds(module, cells)[0], slopes[0] / slopes[1]
     return values
+
+
+def _lines_of_current(truth: Truth, module: int, cells: slice) -> Array:
+    """Lines of all stages over steps of the current source, any of which would do as those of the capacitor."""
+    slopes, begins = truth.gain(module, cells) * _STEP, truth.offset(module, cells) - truth.above_line(module, cells)
+    known = {f"{what} {name}": values[stage] for what, values in (("slope", slopes), ("intercept", begins))
+             for stage, name in enumerate(("HG", "MG", "LG"))}
+    known |= {"ratio": slopes[1] / slopes[2], "status": np.zeros(slopes.shape[1:])}
+    return np.array([known[name] for name in CS_PARAMETERS], np.float32)
 
 
 def _thresholds(truth: Truth, module: int, cells: slice) -> Array:

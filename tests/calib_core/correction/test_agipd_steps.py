@@ -159,6 +159,30 @@ def test_low_gain_has_the_ratio_that_slopes_of_the_current_source_tell() -> None
     assert [one.step.missing(one.given, KIND) for one in bound.steps] == [("SlopesCS",)]
 
 
+def test_one_number_stands_for_shifts_of_medium_gain_with_slopes_of_the_current_source_alone() -> None:
+    offset, slopes = lines()
+    slopes[0, 0, 1, 1] = np.nan  # without lines there is no shift
+    ratio = np.full((1, 2, *SHAPE), 4.0)
+
+    def memory(**more: OfSamples) -> Memory:  # slopes give their memory away
+        return Memory(SlopesPC=of(slopes), Offset=of(offset), **more)
+    one, other, usual = (images(1) for _ in range(3))
+    bound = done(RelativeGain(medium_shift=700.0), memory(SlopesCS=of(ratio)), one)
+    assert not [skipped for skipped in bound.skipped if "medium_shift" in skipped.reason]
+    done(RelativeGain(adjust_baseline=False), memory(SlopesCS=of(ratio)), usual)
+    shifts = one.values - usual.values
+    bad = (one.cell == 0)[:, None, None] & (np.indices(SHAPE) == 1).all(axis=0)
+    np.testing.assert_allclose(shifts[~bad], 700, rtol=1e-4)
+    np.testing.assert_array_equal(shifts[bad], 0)
+    lacking = done(RelativeGain(medium_shift=700.0), memory(), other)
+    [said] = [skipped.reason for skipped in lacking.skipped if "medium_shift" in skipped.reason]
+    assert said == ("medium_shift = 700 ADU is not used: there is no SlopesCS; medium gain is shifted by what is "
+                    "known of each pixel.")
+    by_lines = images(1)
+    done(RelativeGain(), memory(), by_lines)
+    np.testing.assert_array_equal(other.values, by_lines.values)
+
+
 def test_the_scale_takes_the_memory_of_its_slopes() -> None:
     offset, slopes = lines()
     found = of(slopes)

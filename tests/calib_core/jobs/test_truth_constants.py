@@ -31,7 +31,7 @@ NAMES = {
     "JUNGFRAU": {
         "Offset10Hz": "offset", "Noise10Hz": "noise", "BadPixelsDark10Hz": "bad", "RelativeGain10Hz": "gain"},
     "AGIPD500K": {"Offset": "offset", "Noise": "noise", "BadPixelsDark": "bad", "ThresholdsDark": "gain_signal",
-                  "SlopesFF": "gain of HG", "SlopesPC": "lines"},
+                  "SlopesFF": "gain of HG", "SlopesPC": "lines", "SlopesCS": "lines of all"},
     "PNCCD": {"OffsetCCD": "offset", "NoiseCCD": "noise", "BadPixelsDarkCCD": "bad",
               "RelativeGainCCD": "factor"},
 }
@@ -81,6 +81,8 @@ def expected(made: Simulated, quantity: str) -> np.ndarray:
         stored = {name: one[()] for name, one in module.items()}
     if quantity == "lines":
         return lines(stored, cells)
+    if quantity == "lines of all":
+        return lines_of_all(stored)
     values = stored["gain" if quantity == "gain of HG" else quantity]
     if quantity == "gain of HG":
         return np.broadcast_to(values[:1], (1, cells, *values.shape[2:]))
@@ -102,6 +104,14 @@ def lines(stored: dict[str, np.ndarray], cells: int) -> np.ndarray:
     return found
 
 
+def lines_of_all(stored: dict[str, np.ndarray]) -> np.ndarray:
+    """The eight entries of current-source slopes: lines of HG, MG and LG, ratio of the last two, a status."""
+    offset = stored["offset"]
+    gain, above = (np.broadcast_to(stored[name], offset.shape) for name in ("gain", "above_line"))
+    of_stages = [(gain[stage] * np.float32(3.5), offset[stage] - above[stage]) for stage in range(3)]
+    return np.array([*sum(of_stages, ()), gain[1] / gain[2], np.zeros(gain.shape[1:])], np.float32)
+
+
 @pytest.mark.parametrize(("name", "kind"), [
     ("JUNGFRAU", "dark"), ("AGIPD500K", "dark"), ("JUNGFRAU", "photons"), ("AGIPD500K", "photons")])
 def test_constants_are_the_arrays_of_the_truth_file_to_the_bit(name: str, kind: str, written: Make) -> None:
@@ -118,11 +128,12 @@ def test_constants_are_the_arrays_of_the_truth_file_to_the_bit(name: str, kind: 
             assert (values[alone] == truth[alone]).all()
             assert alone[truth > 0].all()
         else:
-            exact = values.astype(np.float32)[:10] if quantity == "lines" else values.astype(np.float32)
+            known = {"lines": 10, "lines of all": 6}.get(quantity, len(values))
+            exact = values.astype(np.float32)[:known]
             np.testing.assert_array_equal(exact, truth[:len(exact)])
             np.testing.assert_allclose(values, truth, rtol=3e-7)  # a ratio is rounded once or twice
             assert truth.dtype == np.float32
-        first = "parameter" if constant == "SlopesPC" else "gain"
+        first = "parameter" if constant in ("SlopesPC", "SlopesCS") else "gain"
         read = read_constant(path).values((first, "cell", "slow_scan", "fast_scan"))
         np.testing.assert_array_equal(read, values)
 
@@ -210,9 +221,9 @@ def test_the_command_writes_them_when_asked(tmp_path: Path, capsys: pytest.Captu
     words = ["simulate", "AGIPD500K", "--out", str(tmp_path), "--modules", "1", "--trains", "1"]
     assert main([*words, "--memory-cells", "2", "--kind", "photons", "--constants"]) == 0
     folder = tmp_path / "HED" / "202601" / "p900000" / "usr" / "simulation" / "constants"
-    assert f"constants: {folder} (6 files)" in capsys.readouterr().out
+    assert f"constants: {folder} (7 files)" in capsys.readouterr().out
     assert main(["info", str(folder)]) == 0
     assert "of no set" not in capsys.readouterr().out
-    assert len(list_constants(folder)) == 6
+    assert len(list_constants(folder)) == 7
     assert main([*words, "--first-run", "2"]) == 0
-    assert len(list_constants(folder)) == 6
+    assert len(list_constants(folder)) == 7
