@@ -34,8 +34,11 @@ class Flat:
 
 
 def flat(number: int, photons: float, cloud: float, lines: Any = ONE, *, frames: int = 20_000, seed: int = 1,
-         spread: float = 0.0, gain: float = GAIN, noise: float = 9.0) -> Flat:
-    """Histograms of some pixels with a cloud in µm, whose gains, offsets and noise differ by a relative spread."""
+         spread: float = 0.0, gain: float = GAIN, noise: float = 9.0, cells: int = 1, of_cells: float = 0.0) -> Flat:
+    """Histograms of some pixels with a cloud in µm, whose gains, offsets and noise differ by a relative spread.
+
+    Frames are of several memory cells in turns, whose gains may have a relative spread in each pixel.
+    """
     draw = np.random.default_rng(seed)
     gains, noises = gain * (1 + spread * draw.normal(size=number)), noise * (1 + spread * draw.normal(size=number))
     zeros = 40 * spread * draw.normal(size=number)
@@ -47,7 +50,9 @@ def flat(number: int, photons: float, cloud: float, lines: Any = ONE, *, frames:
         share = ndtr((0.5 - place) * PIXEL / cloud) - ndtr((-0.5 - place) * PIXEL / cloud)
         energy = draw.choice([one[0] for one in lines], share.shape[1], p=[one[1] for one in lines])
         charge = np.bincount(np.repeat(np.arange(frames), hits), share[0] * share[1] * energy, frames)
-        counts[p] = np.histogram(signal + gains[p] * charge, EDGES)[0]
+        own = gains[p] * (1 + of_cells * draw.normal(size=cells)) if of_cells else gains[p:p + 1]
+        gains[p] = own.mean()
+        counts[p] = np.histogram(signal + own[np.arange(frames) % len(own)] * charge, EDGES)[0]
     return Flat(counts, gains, zeros, noises)
 
 

@@ -111,6 +111,21 @@ def test_iminuit_finds_the_same_top_of_the_exact_likelihood(photons, cloud, line
             assert found.error(name)[p] == pytest.approx(fit.errors[name], rel=0.12), name
 
 
+@pytest.mark.parametrize(("of_cells", "larger", "high"), [(0.02, 0.017, 0.0013), (0.05, 0.112, 0.0073)])
+def test_memory_cells_of_other_gains_in_one_histogram_make_the_cloud_larger_and_the_gain_little(
+    of_cells, larger, high
+):
+    """Cloud and gain of 32 memory cells together, by how much a larger study had found them above what was drawn."""
+    light = flat(200, 0.3, 8.0, frames=6400, spread=0.03, seed=12, cells=32, of_cells=of_cells)
+    cloud, error = common_cloud(light.counts, EDGES, START)
+    assert cloud * PIXEL / 8 - 1 == pytest.approx(larger, abs=3.5 * error / cloud)
+    found = fit_shared(light.counts, EDGES, START, shared_templates(EDGES, START, cloud))
+    off = found["gain"] / light.gain - 1
+    assert off.mean() == pytest.approx(high, abs=4 * off.std() / np.sqrt(200))
+    assert (abs(off.mean()) < 0.005) == (of_cells < 0.05)
+    assert off.std() < 1.15 * np.median(found.error("gain") / found["gain"])
+
+
 def test_results_do_not_depend_on_tiles():
     light = flat(30, 0.2, 8.0, spread=0.05)
     templates = shared_templates(EDGES, START, 8 / PIXEL)
