@@ -105,6 +105,8 @@ def test_the_recorded_corrections_make_jobs(real_data: Path, tmp_path: Path) -> 
     (("--max-pulses", "0", "352", "1"), {"parameters": {}}),
     (("--train-ids", "1600000010", "1600000012"), {"parameters": {"train_ids": "1600000010,1600000012"}}),
     (("--train-ids", "-1"), {"parameters": {}}),
+    (("--cs-mg-adjust", "7000.0"), {"parameters": {}}),
+    (("--cs_mg_adjust", "6500"), {"parameters": {"rel_gain_medium_shift": 6500.0}}),
     (("--blc-stripes", "--blc_hmatch", "--corr-asic-diag", "true", "--melt_snow"),
      {"parameters": {"blc_stripes": True, "blc_hmatch": True, "corr_asic_diag": True, "melt_snow": True}}),
     (("--use-litframe-finder", "device", "--litframe-device-id", "A/REDU/LITFRM"),
