@@ -19,6 +19,8 @@ MARKS: tuple[Mark, ...] = ("red", "amber", "ok", "told")
 _FORMS = {"shift": "{:+.2f}", "scatter": "{:.2f}", "ratio": "{:.3f}", "change": "{:+.2f}", "new": "{:.3f}",
           "healed": "{:.3f}", "coverage": "{:.1f}", "age": "{:.1f}", "closure": "{:+.3f}"}
 _UNITS = {"shift": "σ", "scatter": "σ", "change": "%", "new": "%", "healed": "%", "coverage": "%", "age": "days"}
+#: Limits of rules without a number.
+_IN_WORDS = {"condition": ("unsure", "other"), "exchange": ("–", "any")}
 #: Rules whose numbers may lie on either side, and where they lie when nothing has changed.
 _BOTH_SIDES = {"shift": 0.0, "ratio": 1.0, "change": 0.0, "closure": 0.0}
 
@@ -115,8 +117,8 @@ class Test:
     @property
     def bounds(self) -> tuple[str, str]:
         """Limits as a table has them, amber and red; a dash where there is none."""
-        if self.rule == "condition":
-            return "unsure", "other"
+        if self.rule in _IN_WORDS:
+            return _IN_WORDS[self.rule]
         sign = "±" if self.rule in _BOTH_SIDES else ""
         unit = {"%": " %"}.get(_UNITS.get(self.rule, ""), "")
         both = (self.limits.amber, self.limits.red)

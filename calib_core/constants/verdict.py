@@ -19,6 +19,8 @@ from calib_core.axes import Array, Label
 from calib_core.constants.condition import Condition
 from calib_core.constants.differences import Coverage, Differences, Flags, Images, OfAsics, error_of_shift
 from calib_core.constants.tested import MARKS, Limits, Mark, Test, expected
+from calib_core.numerics.exchange import correlations, exchanges, pattern
+from calib_core.resource_files import read_resource
 
 _MISSING = "Missing"
 
@@ -116,7 +118,8 @@ def compare(
         one.read(step)
     most = _most(made)
     lost = () if b is None or modules else sorted(set(b.modules) - set(a.modules))
-    return (*(test for one in made for test in one.tests(most)), *(_no_module(module, limits) for module in lost))
+    return (*(test for one in made for test in one.tests(most)), *_exchanged([one for one in made if one.patterns]),
+            *(_no_module(module, limits) for module in lost))
 
 
 class _OfModule:
@@ -130,6 +133,7 @@ class _OfModule:
         self._compared = {place: Differences(place[0].rule, a.asic_shape)
                           for place in places if place[0].rule != "flags"}
         self._flags = {place: Flags(a.asic_shape) for place in places if place[0].rule == "flags"}
+        self.patterns: tuple[Array, ...] = ()
         first = [place for place in self._compared if place[0] == places[0][0]]
         self.coverage = {place: Coverage() for place in first}
 
@@ -148,8 +152,11 @@ class _OfModule:
             return
         if place in self._flags:
             self._flags[place].add(a.values, b.values)
-        else:
-            self._compared[place].add(cell, a, b)
+            return
+        self._compared[place].add(cell, a, b)
+        if place[0].rule == "shift" and not self.patterns:
+            self.patterns = tuple(
+                pattern(one.values, ~one.good, self._a.asic_shape, _exchange()["clip"]) for one in (a, b))
 
     def _image(self, side: Judged | None, quantity: Quantity, entry: Label, cell: Label) -> Images | None:
         if side is None or cell not in side.cells:
@@ -229,6 +236,29 @@ class _OfModule:
             test = Test("age", "Age of accepted", self.module, "", limits.mark(abs(days), 0.0), "", days, nan,
                         limits)
             yield _with_words(test, f"{abs(days):.1f} days {'older' if days >= 0 else 'newer'} than these")
+
+
+def _exchange() -> Mapping[str, float]:
+    """How modules that were exchanged are told, as changes over time have it."""
+    found: Mapping[str, float] = read_resource("statistics", "changes")["exchange"]
+    return found
+
+
+def _exchanged(made: Sequence[_OfModule]) -> Iterator[Test]:
+    """Whether the map of a module fits the accepted one of another better than its own; one alone has no other."""
+    if len(made) < 2:
+        return
+    new, old = (np.stack([one.patterns[side] for one in made]) for side in (0, 1))
+    fits = correlations(new, old)
+    told = {one.module: one for one in exchanges(fits, new[0].size, _exchange()["sigma"])}
+    for place, one in enumerate(made):
+        own, found = float(fits[place, place]), told.get(place)
+        words = f"like m{made[found.fits].module}" if found else "none"
+        said = (f"its offsets fit those of module {made[found.fits].module} with a correlation of {found.other:.3f}, "
+                f"and its own with {own:.3f}: the modules were exchanged") if found else (
+                f"its offsets fit its own accepted ones best, with a correlation of {own:.3f}")
+        test = Test("exchange", "Exchanged", one.module, "", "red" if found else "ok", "", words=words)
+        yield _with_words(test, said)
 
 
 def _most(made: Sequence[_OfModule]) -> dict[Label, float]:

@@ -188,6 +188,16 @@ def test_condition_and_age() -> None:
     assert "31.0 days older" in of(tests, "age", "").sentence
 
 
+def test_exchanged_modules_are_told() -> None:
+    """Each has a pattern of its own; those of two are exchanged."""
+    a, b = Drawn(1, (3, 4, 5)), Drawn(2, (3, 4, 5))
+    own = np.random.default_rng(5).normal(0, 40, (3, 1, 1, *SHAPE))
+    a.offset += own[[1, 0, 2]]
+    b.offset += own
+    marks = {one.module: (one.mark, one.number) for one in compare(a, b, LIMITS) if one.rule == "exchange"}
+    assert marks == {3: ("red", "like m4"), 4: ("red", "like m3"), 5: ("ok", "none")}
+
+
 def test_worst_of_each_kind_comes_and_is_counted() -> None:
     tests = compare(*spoiled(), LIMITS)
     rows = worst(tests)
