@@ -67,6 +67,8 @@ ENTRIES = (
     Entry("open_results", "Open results…", "Look at constants or corrected files on disk", ("Ctrl+Shift+O",), "open",
           menu="File"),
     Entry("export", "Export", "Show the export panel", ("Ctrl+E",), "export", bar="icon", before=True, menu="File"),
+    Entry("report", "Report", "Write a report on the constants that are shown, as HTML and PDF beside them", (),
+          "report", menu="File"),
     Entry("copy", "Copy as command", "Copy the command line that gives the same constants", ("Ctrl+Shift+C",), "copy",
           bar="icon", menu="Run"),
     Entry("accept", "Accept…", "Accept the constants that are shown, after one more question", ("Ctrl+Shift+A",),

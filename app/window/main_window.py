@@ -12,6 +12,7 @@ from PyQt6.QtGui import QCloseEvent, QGuiApplication, QHideEvent, QKeyEvent, QRe
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QTabWidget, QToolBar, QVBoxLayout, QWidget
 
 from app.panels.deliver.export_panel import ExportPanel
+from app.panels.deliver.reporting import Reporting
 from app.panels.inspect.changes import ChangesTable
 from app.panels.inspect.courses import CoursesPanel
 from app.panels.inspect.frames import FramesPanel
@@ -139,6 +140,7 @@ class MainWindow(QMainWindow):
         self.frames = FramesPanel(session, background)
         self.export = ExportPanel(session, self.jobs, background, self.maps, self.inspector.presenter,
                                   self.inspector.samples.presenter)
+        self.reporting = Reporting(session, background, self)
         self.scale = ScaleEditor()
         self.correcting = Correcting(session, self)
         self.files = FilesPanel(self.jobs)
@@ -186,6 +188,7 @@ class MainWindow(QMainWindow):
             **{f"mark_{form}": lambda form=form: maps.regions.set_tool(form) for form in REGIONS},
             "no_region": maps.regions.remove,
             "similar": lambda: self.docks.bring("similar"),
+            "report": self.reporting.write,
             "accept": lambda: self._begin_decision(Status.ACCEPTED),
             "reject": lambda: self._begin_decision(Status.REJECTED),
             "log": lambda: self.docks.toggle("log"), "flag_list": lambda: self.docks.toggle("navigation"),

@@ -119,6 +119,12 @@ def test_from_runs_to_accepted_constants_in_four_clicks(operator, qtbot, days, t
     assert len(own) == len(MODULES) * kinds
     assert {one.author for one in own} == {SignOff().author}
     assert not panel.accept.isEnabled()
+    # a report, of one entry of the menu
+    window.actions_by_name["report"].trigger()
+    qtbot.waitUntil(lambda: len(list((tmp_path / "constants").glob("report-*.pdf"))) == 1)
+    [pdf] = (tmp_path / "constants").glob("report-*.pdf")
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert "warm-up" in pdf.with_suffix(".html").read_text()
     # one step back
     qtbot.mouseClick(panel.undo, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "draft" in panel.state.text().lower())

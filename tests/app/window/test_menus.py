@@ -17,7 +17,7 @@ def texts(menu):
 def test_the_menu_bar_is_the_table(open_window):
     window = open_window()
     assert [action.text() for action in window.menuBar().actions()] == ["&File", "&View", "&Run", "&Help"]
-    assert texts(window.menus["File"]) == ["Open run…", "Open results…", "Export", "Quit"]
+    assert texts(window.menus["File"]) == ["Open run…", "Open results…", "Export", "Report", "Quit"]
     assert texts(window.menus["Help"]) == ["Keys"]
     assert texts(window.menus["Run"])[:3] == ["Run", "Cancel", "Copy as command"]
     assert "Darks  F5" in texts(window.menus["View"])
