@@ -148,8 +148,13 @@ class Index:
     def _for_reading(self) -> sqlite3.Connection:
         """A connection to an index that cannot be written; what is still in its log must be readable too."""
         log = self.path.with_name(INDEX + "-wal")
-        still = log.exists() and log.stat().st_size > 0
-        return self._connected("mode=ro" if still else "mode=ro&immutable=1")
+        if not log.exists() or not log.stat().st_size:
+            return self._connected("mode=ro&immutable=1")
+        try:
+            return self._connected("mode=ro")
+        except sqlite3.OperationalError as error:
+            raise BadInput(f"{self.path} cannot be read: it is read-only, and a program that was ended has left "
+                           f"records in {log.name}; copy the store to where it can be written.") from error
 
     def _connected(self, mode: str) -> sqlite3.Connection:
         uri = f"{self.path.absolute().as_uri()}?{mode}"

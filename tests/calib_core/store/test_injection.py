@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 import resource
+import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -237,6 +240,54 @@ def test_a_store_that_cannot_be_written_takes_nothing(
         take(one, path)
     one.close()
     assert content(store.folder) == before
+
+
+READ_ONLY = """
+import sys
+from pathlib import Path
+from calib_core.store.base import Query
+from calib_core.store.local.candidates import candidates_of
+from calib_core.store.local.injecting import inject
+from calib_core.store.local.store import LocalStore
+from calib_core.store.statuses import Status
+folder, file = map(Path, sys.argv[1:])
+try:
+    store = LocalStore(folder)
+    print([one.number for one in store.find(Query(take="all", statuses=frozenset(Status)))])
+    inject(store, candidates_of(store, [file]), "anna", "")
+except Exception as error:
+    print(f"{type(error).__name__}: {error}")
+"""
+
+
+@pytest.mark.parametrize(("left", "told"), [
+    ((), ["[1]", "OutputFailed: {store} cannot be written: it is read-only."]),
+    (("-wal", "-shm"), ["[1]", "OutputFailed: {store} cannot be written: it is read-only."]),
+    (("-wal",), ["BadInput: {store}/index.sqlite cannot be read: it is read-only, and a program that was ended has "
+                 "left records in index.sqlite-wal; copy the store to where it can be written."]),
+])
+def test_a_file_system_that_is_read_only(
+    left: tuple[str, ...], told: list[str], store: LocalStore, tmp_path: Path
+) -> None:
+    """Really: in a name space of its own. What an ended program has left is the log, and what its readers shared."""
+    if shutil.which("unshare") is None:
+        pytest.skip("there is no unshare")
+    take(store, put(tmp_path / "out"))
+    mounted, other = tmp_path / "mounted", put(tmp_path / "out", 2)
+    if not left:
+        store.close()
+    shutil.copytree(store.folder, mounted)
+    for ending in {"-wal", "-shm"} - set(left):
+        (mounted / f"index.sqlite{ending}").unlink(missing_ok=True)
+    words = " ".join(map(shlex.quote, (sys.executable, "-c", READ_ONLY, str(mounted), str(other))))
+    bound = shlex.quote(str(mounted))
+    made = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f"mount --bind {bound} {bound} && mount -o remount,ro,bind {bound} && {words}"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}, capture_output=True, text=True,
+        check=False)
+    if made.returncode:
+        pytest.skip(f"this machine does not let file systems be mounted: {made.stderr}")
+    assert made.stdout.splitlines() == [line.format(store=mounted) for line in told]
 
 
 def test_a_full_disk_leaves_the_store_as_it_was(store: LocalStore, tmp_path: Path) -> None:
