@@ -78,6 +78,8 @@ def _inject(parser: Any) -> None:
     parser.add_argument("given", nargs="+", type=parse_path, metavar="PATH",
                         help="folders of constants, manifests of sets, or files")
     parser.add_argument("--dry-run", action="store_true", help="tell what would be injected; nothing is written")
+    parser.add_argument("--condition", action="append", default=[], metavar="PARAMETER=VALUE",
+                        help='of the operating condition, where files do not tell it, such as "Source energy=8.04"')
     parser.add_argument("--confirm-units", action="store_true",
                         help="take names that stand in for those of physical units, such as DETECTOR_AGGREGATOR")
     _who(parser)

@@ -90,7 +90,7 @@ def inject(namespace: Namespace) -> int:
         return _tell_of(namespace, paths)
     with closing(LocalStore(_folder(namespace), create=True)) as store:
         with _progress(namespace, "looked at") as told:
-            found = candidates_of(store, paths, namespace.confirm_units, told)
+            found = candidates_of(store, paths, namespace.confirm_units, told, _conditions(namespace))
         with _progress(namespace, "in place") as told:
             made = inject_into(store, found, *_who(namespace), told)
         there = (f"{described(one)} is there already, {one.status}." for one in made.known)
@@ -108,7 +108,7 @@ def _tell_of(namespace: Namespace, paths: Sequence[Path]) -> int:
         there = is_index(_folder(namespace))
         folder = _folder(namespace) if there else Path(empty)
         with closing(LocalStore(folder, create=not there)) as store, _progress(namespace, "looked at") as told:
-            found = candidates_of(store, paths, namespace.confirm_units, told)
+            found = candidates_of(store, paths, namespace.confirm_units, told, _conditions(namespace))
     lines = [] if there else [f"There is no store at {_folder(namespace)} yet; it would be made."]
     _print(namespace, list(map(candidate_as_json, found)), [*lines, *map(candidate_line, found), *_notes(found)])
     return int(any(one.refused or one.stands_in for one in found))
@@ -229,8 +229,12 @@ def _query(namespace: Namespace) -> Query:
     statuses = {Status(word) for word in namespace.status} or {Status.ACCEPTED}
     times = {name: parse_time(text, name) for name in ("at", "snapshot") if (text := getattr(namespace, name))}
     return Query(tuple(namespace.calibration), tuple(namespace.pdu), namespace.karabo_id, namespace.detector_type,
-                 dict(map(_parameter, namespace.condition)) or None, take=namespace.take,
+                 _conditions(namespace) or None, take=namespace.take,
                  statuses=frozenset(statuses | ({Status.DRAFT} if namespace.drafts else set())), **times)
+
+
+def _conditions(namespace: Namespace) -> dict[str, float | str]:
+    return dict(map(_parameter, namespace.condition))
 
 
 def _parameter(word: str) -> tuple[str, float | str]:

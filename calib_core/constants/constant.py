@@ -144,6 +144,8 @@ GAIN_MAP = ConstantKind(
     "GainMap", "", "f8", "Factor that brings a pixel's signals onto one scale", "gain map", neutral=1)
 CTE = ConstantKind("CTE", "", "f8", "Share of a pixel's charge that reaches the read-out", "charge transfer",
                    neutral=1)
+#: All of them by their names.
+KINDS = {one.name: one for one in tuple(globals().values()) if isinstance(one, ConstantKind)}
 #: Attribute of a gain map: whether it gives back too what charge loses on its way to the read-out.
 WITH_CTE = "with_cte"
 #: Attributes of a gain map: peak of a line in the signals of single pixels after it, ADU, and the line's energy, keV.

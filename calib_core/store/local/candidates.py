@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from calib_core.constants.condition import Condition, ConditionParameter
+from calib_core.constants.condition import Condition, ConditionParameter, Value
+from calib_core.constants.constant import KINDS
 from calib_core.constants.matching import Setting
 from calib_core.detector import Calibration, DetectorType
 from calib_core.detector.registry import unit_name
@@ -21,6 +23,7 @@ from calib_core.resource_files import read_resource
 from calib_core.store.bare_files import calibration_of, types_of, with_axes
 from calib_core.store.base import Version
 from calib_core.store.constants import StoredConstant, opened, read_constant
+from calib_core.store.images import PIXELS
 from calib_core.store.local.records import Place, Record
 from calib_core.store.local.store import LocalStore, described
 from calib_core.store.manifests import set_of
@@ -67,7 +70,8 @@ class Candidate:
 
 
 def candidates_of(
-    store: LocalStore, paths: Sequence[Path], confirmed: bool = False, told: Callable[[int, int], None] | None = None
+    store: LocalStore, paths: Sequence[Path], confirmed: bool = False,
+    told: Callable[[int, int], None] | None = None, conditions: Mapping[str, Value] = MappingProxyType({}),
 ) -> tuple[Candidate, ...]:
     """Look through files before anything of them is injected.
 
@@ -80,6 +84,9 @@ def candidates_of(
         Whether names that stand in for those of physical units are theirs.
     told : callable, optional
         Told after each file how many are done, and of how many.
+    conditions : mapping
+        Values of operating conditions, by the database's names, of files that do not tell them, such as the energy of
+        a source, which no run tells.
 
     Returns
     -------
@@ -88,7 +95,7 @@ def candidates_of(
     """
     found: list[Candidate] = []
     for path in paths:
-        found.append(_candidate(store, path, confirmed))
+        found.append(_candidate(store, path, confirmed, conditions))
         if told is not None:
             told(len(found), len(paths))
     return tuple(_told_apart(found))
@@ -106,22 +113,24 @@ def _told_apart(found: Sequence[Candidate]) -> Iterator[Candidate]:
         seen.setdefault(digest, one.path)
 
 
-def _candidate(store: LocalStore, path: Path, confirmed: bool) -> Candidate:
+def _candidate(store: LocalStore, path: Path, confirmed: bool, conditions: Mapping[str, Value]) -> Candidate:
     try:
         digest = sha256_of(path)
         if known := store.of_file(digest):
             return Candidate(path, known=known, notes=(f"{described(known)} has these bytes and is {known.status}.",))
-        return _checked(store, read_constant(path), digest, confirmed)
+        return _checked(store, read_constant(path), digest, confirmed, conditions)
     except BadInput as error:
         return Candidate(path, refused=str(error))
 
 
-def _checked(store: LocalStore, stored: StoredConstant, digest: str, confirmed: bool) -> Candidate:
+def _checked(
+    store: LocalStore, stored: StoredConstant, digest: str, confirmed: bool, conditions: Mapping[str, Value]
+) -> Candidate:
     """What the index would keep of a file; BadInput where it cannot be taken."""
     kind, named = _kind_of(stored)
     calibration = _calibration_of(kind, named)
     _check_member(stored, digest)
-    settings = settings_of(kind, calibration, named)
+    settings = settings_of(kind, calibration, named, conditions)
     begin, created = _times(store, named)
     missing = _check_values(named)
     unit, place, told = _unit_of(store, named, begin)
@@ -155,7 +164,9 @@ def _calibration_of(kind: DetectorType, stored: StoredConstant) -> Calibration:
     return found
 
 
-def settings_of(kind: DetectorType, calibration: Calibration, stored: StoredConstant) -> dict[str, Setting]:
+def settings_of(
+    kind: DetectorType, calibration: Calibration, stored: StoredConstant, given: Mapping[str, Value]
+) -> dict[str, Setting]:
     """Operating condition of a constant as the index keeps it, with the deviations that are usual.
 
     Parameters
@@ -163,6 +174,8 @@ def settings_of(kind: DetectorType, calibration: Calibration, stored: StoredCons
     kind : DetectorType
     calibration : Calibration
     stored : StoredConstant
+    given : mapping
+        Values that the operator gave, by the database's names, where the file tells none.
 
     Returns
     -------
@@ -174,19 +187,34 @@ def settings_of(kind: DetectorType, calibration: Calibration, stored: StoredCons
     BadInput
         The file does not tell all of it, or tells what the detector cannot have.
     """
-    condition = condition_of(kind, stored)
     names = kind.condition_of(calibration)
     parameters = [one for one in kind.condition if one.name in names]
+    told = condition_of(kind, stored)
+    _check_given(kind, stored, told, given)
+    condition = told.overridden({one.name: given[one.database_name] for one in parameters
+                                 if one.database_name in given and one.name not in told.values})
     lacking = [one.database_name for one in parameters if one.name not in condition.values]
     if lacking:
-        raise BadInput(f"{stored.path} does not tell {', '.join(lacking)} of its operating condition; nobody would "
-                       "find it again.")
+        raise BadInput(f"{stored.path} does not tell {', '.join(lacking)} of its operating condition, so that nobody "
+                       "would find it again; give what is missing with --condition.")
     for one in parameters:
         for value in condition.values[one.name].values:
             if not one.allows(value):
                 raise BadInput(f"{stored.path} tells {one.database_name} {one.shown(value)}, which {kind.title} "
                                f"cannot have; it takes {one.takes}.")
     return dict(_settings(kind, parameters, condition))
+
+
+def _check_given(kind: DetectorType, stored: StoredConstant, told: Condition, given: Mapping[str, Value]) -> None:
+    """Refuse values of parameters that there are not, and of such as the file tells otherwise."""
+    known = {one.database_name: one for one in kind.condition}
+    for name, value in given.items():
+        if name not in known:
+            raise BadInput(f"{stored.path} is of {kind.title}, which has no “{name}”; it has {', '.join(known)}.")
+        found = told.values.get(known[name].name)
+        if found is not None and value not in found.values:
+            raise BadInput(f"{stored.path} tells {name} {known[name].shown(found.value)} itself, and not "
+                           f"{known[name].shown(value)}; leave it out.")
 
 
 def _settings(
@@ -245,18 +273,25 @@ def _check_values(stored: StoredConstant) -> float:
             return 0.0
     limits = read_resource("store", "injection")["missing"]
     kind = str(stored.attributes.get("kind", stored.calibration))
-    most = limits.get(kind, limits[""])
-    axis, step = piece_of(stored.shape, stored.chunks["data"], np.dtype(stored.dtype).itemsize,
-                          range(len(stored.shape)))
-    with opened(stored, whole=True) as data:
-        part = (slice(None),) * axis
-        missing = sum(int(np.count_nonzero(~np.isfinite(data[(*part, slice(at, at + step))])))
-                      for at in range(0, stored.shape[axis], step))
-    share = missing / max(int(np.prod(stored.shape)), 1)
+    most, share = limits.get(kind, limits[""]), _missing(stored, KINDS[kind].used if kind in KINDS else ())
     if share > most:
         raise BadInput(f"{stored.path} has no number in {share:.1%} of its values; at most {most:.0%} may have none "
                        f"in {stored.calibration}.")
     return share
+
+
+def _missing(stored: StoredConstant, used: Sequence[int]) -> float:
+    """Share of the values that are no number, of the entries of the leading axis that corrections read."""
+    leading = next((place for place, dim in enumerate(stored.dims) if dim not in ("cell", *PIXELS)), 0)
+    axes = [place for place in range(len(stored.shape)) if place != leading or not used]
+    axis, step = piece_of(stored.shape, stored.chunks["data"], np.dtype(stored.dtype).itemsize, axes)
+    missing = looked = 0
+    with opened(stored, whole=True) as data:
+        for at in range(0, stored.shape[axis], step):
+            some = data[(*(slice(None),) * axis, slice(at, at + step))]
+            values = np.take(some, used, leading) if used else some
+            missing, looked = missing + int(np.count_nonzero(~np.isfinite(values))), looked + values.size
+    return missing / max(looked, 1)
 
 
 def _unit_of(store: LocalStore, stored: StoredConstant, begin: datetime) -> tuple[str, Place | None, tuple[str, ...]]:

@@ -21,6 +21,8 @@ import pytest
 
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput, BadParameter, OutputFailed
+from calib_core.jobs.truth_constants import write_truth
+from calib_core.simulate import default_settings, simulate
 from calib_core.store import manifests
 from calib_core.store.base import Query, Version
 from calib_core.store.constants import read_constant
@@ -178,6 +180,38 @@ def test_what_cannot_be_taken_is_refused_in_a_sentence(name: str, store: LocalSt
     assert str(told.value).endswith("Nothing was injected.")
     assert content(store.folder) == before
     assert faults(store) == []
+
+
+def test_what_files_do_not_tell_may_be_given(store: LocalStore, tmp_path: Path) -> None:
+    """In the index alone: the file stays as it is."""
+    path = put(tmp_path / "out", integration_time=None)
+
+    def told(**given: float) -> str:
+        return candidates_of(store, [path], conditions={name.replace("_", " "): one for name, one in given.items()}
+                             )[0].refused
+
+    assert "so that nobody would find it again; give what is missing with --condition." in told()
+    assert "is of ePix100, which has no “Exposure”; it has Sensor Bias Voltage, " in told(Exposure=1.0)
+    assert "tells Sensor Bias Voltage 200 V itself, and not 100 V; leave it out." in told(
+        Integration_time=50.0, Sensor_Bias_Voltage=100.0)
+    assert "tells Integration time 0 µs, which ePix100 cannot have" in told(Integration_time=0.0)
+    [made] = inject(store, candidates_of(store, [path], conditions={"Integration time": 50.0}), "anna", "").versions
+    assert made.conditions["Integration time"]["value"] == 50.0
+    assert made.path.read_bytes() == path.read_bytes()
+
+
+def test_of_lines_of_a_scan_only_what_corrections_read_must_be_there(store: LocalStore, tmp_path: Path) -> None:
+    """Slopes have planes that nobody reads, and that have no numbers."""
+    settings = default_settings("AGIPD1M").with_changes({"modules": "0", "memory_cells": 2, "trains": 4})
+    made = write_truth(simulate(settings, tmp_path / "raw"))
+    slopes = next(one.path for one in made if read_constant(one.path).calibration == "SlopesPC")
+    values = read_constant(slopes).data()
+    share = np.isnan(values).mean()
+    assert share > 0.4
+    assert read_constant(slopes).dims[-1] == "parameter"
+    assert np.isnan(values[..., [0, 1, 3, 4]]).mean() == 0
+    [one] = candidates_of(store, [slopes], confirmed=True)
+    assert (one.refused, one.missing) == ("", 0.0)
 
 
 def test_just_so_many_values_may_be_missing(store: LocalStore, tmp_path: Path) -> None:
