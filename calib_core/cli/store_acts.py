@@ -7,8 +7,8 @@ import getpass
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -53,12 +53,23 @@ Namespace = argparse.Namespace
 def find(namespace: Namespace) -> int:
     """Find versions, of the facility's database too where that is asked; returns 1 where there are none."""
     query = _query(namespace)
-    with closing(_opened(namespace)) as store, calcat_of(namespace) as calcat:
-        told = [(one, one.find(query)) for one in (store, calcat) if one is not None]
+    with _asked(namespace, LocalStore) as stores:
+        told = [(one, one.find(query)) for one in stores]
         lines = [line for one, found in told for line in (*_found_lines(one, found, len(told) > 1), *notes_of(one))]
         _print(namespace, [{**as_json(version), "store": one.title} for one, found in told for version in found],
                lines)
     return 0 if any(found for _, found in told) else 1
+
+
+@contextmanager
+def _asked(namespace: Namespace, opened: Callable[[Path], ConstantStore]) -> Iterator[list[ConstantStore]]:
+    """The store, and the facility's database beside it; that alone where there is no store of one's own yet."""
+    folder = _folder(namespace)
+    with ExitStack() as stack:
+        beside = stack.enter_context(calcat_of(namespace))
+        alone = beside is not None and not namespace.store and not folder.exists()
+        own = [] if alone else [stack.enter_context(closing(opened(folder)))]
+        yield [*own, *([] if beside is None else [beside])]
 
 
 def _found_lines(store: ConstantStore, found: Sequence[Version], several: bool) -> list[str]:
@@ -170,11 +181,11 @@ def check(namespace: Namespace) -> int:
 def why(namespace: Namespace) -> int:
     """Tell which versions a run resolves to; returns 1 where a kind of a module has none."""
     conditions = dict(map(_parameter, namespace.condition))
-    with closing(open_store(str(_folder(namespace)))) as store, calcat_of(namespace) as calcat:
-        told = [(one, found_of(namespace, one, conditions)) for one in (store, calcat) if one is not None]
+    with _asked(namespace, lambda folder: open_store(str(folder))) as stores:
+        told = [(one, found_of(namespace, one, conditions)) for one in stores]
         lines = [line for one, found in told for line in (*why_lines(found), *notes_of(one))]
         as_plain = [why_as_json(found) for _, found in told]
-        _print(namespace, as_plain if calcat is not None else as_plain[0], lines)
+        _print(namespace, as_plain if namespace.calcat is not None else as_plain[0], lines)
     return int(any(one.taken is None for _, found in told for one in found.found))
 
 

@@ -58,6 +58,28 @@ def test_the_row_of_a_run_tells_why_in_one_click(size, open_window, made, store,
     assert window.rect().contains(window.mapFromGlobal(explained.pos()))
 
 
+def test_the_row_of_a_run_that_is_to_be_corrected_tells_why_too(open_window, made, store, tmp_path, qtbot):
+    """Without constants in the form those of the operator's own store are explained; a wrong folder is told."""
+    window = open_window()
+    window.session.out_folder = tmp_path / "out"
+    open_by_keys(window, qtbot, made.data_root, "p900461 r1")
+    with qtbot.waitSignal(window.session.survey_changed):
+        window.form.choose_work("correction")
+    page, explained = window.form.page, window.form.explained
+    assert page.survey.method.corrects
+    assert not next(iter(page.constants.values())).value()
+    [button] = page.inputs.why_buttons.values()
+    Clicks(qtbot).button(button)
+    qtbot.waitUntil(explained.isVisible)
+    first, second = store.numbers
+    assert f"• Offset10Hz of modules 1-2: versions {first}-{second}, accepted by ben" in explained.text.toPlainText()
+    explained.hide()
+    next(iter(page.constants.values())).editor.set_value(str(tmp_path / "nowhere"))
+    Clicks(qtbot).button(button)
+    qtbot.waitUntil(explained.isVisible)
+    assert "there is no such file or folder" in explained.text.toPlainText()
+
+
 def test_without_any_constants_it_says_what_to_do(open_window, made, tmp_path, qtbot, monkeypatch):
     monkeypatch.setenv("CALIBWB_STORE", str(tmp_path / "none"))
     window = open_window()

@@ -156,8 +156,9 @@ class JobForm(QWidget):
         self.explained.show_at(place.mapToGlobal(place.rect().bottomLeft()), heading, sentences)
 
     def _ask_why(self, run: Path) -> None:
+        assert self.page is not None
         try:
-            self.why_asked.emit(run, self.spec())
+            self.why_asked.emit(run, self.page.asked())
         except CalibrationError as error:
             self.explain("Why cannot be told before the form is right", (str(error),))
 

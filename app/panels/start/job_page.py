@@ -114,6 +114,19 @@ class JobPage(QWidget):
             conditions, self.resources.changes(),
         ))
 
+    def asked(self) -> JobSpec:
+        """What constants are to be explained for: what is shown, without constants where none are given yet.
+
+        Raises
+        ------
+        BadParameter, BadInput
+            A value is not allowed.
+        """
+        if self.constants and not any(line.value().strip() for line in self.constants.values()):
+            return self.survey.spec(read_folder(self.folder.value()), conditions=self.condition.changes(),
+                                    modules=read_modules(self.survey, self.modules.value()))
+        return self.spec()
+
     def show_spec(self, spec: JobSpec) -> None:
         """Show all choices of a specification."""
         self.inputs.set_table(InputTable.of_spec(self.survey, spec))

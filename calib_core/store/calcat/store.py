@@ -44,6 +44,7 @@ class CalCat:
         self.connection = connection or Connection(usual_address())
         self.root = root or root_of_files()
         self._skipped: set[str] = set()
+        self._in_part = False
         self._units: dict[tuple[str, str], list[Row]] = {}
 
     @property
@@ -55,7 +56,10 @@ class CalCat:
     def notes(self) -> tuple[str, ...]:
         """Sentences on answers that are not of now, and on what it does not know."""
         kinds = ", ".join(sorted(self._skipped))
-        return (*self.connection.notes, *([f"{self.title} has no kind {kinds}."] if kinds else []))
+        return tuple(filter(None, (
+            *self.connection.notes, f"{self.title} has no kind {kinds}." if kinds else "",
+            f"{self.title} tells of each kind and unit the newest before the time and the closest to it alone."
+            if self._in_part else "")))
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -79,6 +83,7 @@ class CalCat:
         _check(query, self.title)
         if Status.ACCEPTED not in query.statuses:
             return ()
+        self._in_part = self._in_part or len(_STRATEGIES[query.take]) > 1
         places = {row["physical_name"]: row for row in self.units(query.detector, query.mapped_at or query.at)}
         kinds = self._kinds(query, places.values())
         found = {one.number: one for strategy in _STRATEGIES[query.take] if kinds

@@ -52,6 +52,8 @@ class Server(ThreadingHTTPServer):
             raise BadParameter(f"port = {port} is not allowed: {why}; give another, or 0 for one that is free."
                                ) from error
         self.url = f"http://{HOST}:{self.server_address[1]}"
+        # pages of other sites that lead a browser here ask by names of their own
+        self.names = {f"{name}:{self.server_address[1]}" for name in (HOST, "localhost")}
         self.statuses = ACCEPTED | ({Status.DRAFT} if drafts else frozenset())
         self._answers = Answers(store, self.statuses, self.url)
         # one thread asks the store, so that it has one connection however many programs come and go
@@ -88,6 +90,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer; a question of another form gets a sentence."""
+        if self.headers.get("Host", "") not in cast(Server, self.server).names:
+            self._send(refused("This store is served to programs of this machine, by its own address.", 403))
+            return
         length = self.headers.get("Content-Length") or "0"
         if not length.isdecimal() or int(length) > LONGEST:
             self.close_connection = True

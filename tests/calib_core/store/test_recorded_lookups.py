@@ -14,8 +14,12 @@ import pytest
 
 from calib_core.constants.matching import Setting
 from calib_core.store.base import Query, Version
+from calib_core.store.calcat.connection import Connection
+from calib_core.store.calcat.kept_answers import KeptAnswers
+from calib_core.store.calcat.store import CalCat
 from calib_core.store.local.records import Place, Record, add_act, add_place, add_version
 from calib_core.store.local.store import LocalStore
+from calib_core.store.serving.server import serving
 from calib_core.store.statuses import Status
 
 pytestmark = pytest.mark.real
@@ -88,6 +92,29 @@ def as_query(one: dict[str, Any], **changes: Any) -> Query:
 def test_each_recorded_question_gets_the_recorded_answer(one: dict[str, Any], loaded: Any) -> None:
     store, numbers = loaded
     assert sorted(numbers[version.number] for version in store.find(as_query(one))) == one["answer"]
+
+
+@pytest.fixture(scope="module")
+def served(loaded: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CalCat]:
+    """The store as the facility's database, asked through EXtra's client."""
+    pytest.importorskip("extra.calibration", reason="EXtra is not installed (group calcat)")
+    with serving(loaded[0]) as server:
+        one = CalCat(Connection(server.url, KeptAnswers(tmp_path_factory.mktemp("kept"))), loaded[0].folder)
+        yield one
+        one.close()
+
+
+@pytest.mark.parametrize("one", RECORDED["queries"], ids=lambda one: f"{one['detector']}-{one['take']}-{one['at']}")
+def test_a_server_of_the_store_gives_the_recorded_answers(
+    one: dict[str, Any], loaded: Any, served: CalCat
+) -> None:
+    store, numbers = loaded
+    found = served.find(as_query(one))
+    assert sorted(numbers[version.number] for version in found) == one["answer"]
+    own = {version.number: version for version in store.find(as_query(one))}
+    for version in found:
+        assert (version.aggregator, version.pdu, version.begin) == (
+            own[version.number].aggregator, own[version.number].pdu, own[version.number].begin)
 
 
 def newest_before(found: list[Version], at: datetime) -> Version | None:

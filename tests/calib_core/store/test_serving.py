@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from calib_core.cli.main import main
 from calib_core.constants.matching import Setting
@@ -97,6 +99,25 @@ def test_conditions_reports_and_places_come_back(made: MadeStore, calcat: CalCat
         calcat.find(replace(ASKED, calibrations=("Offset77",)))
 
 
+def test_many_programs_ask_at_once(made: MadeStore, tmp_path: Path) -> None:
+    """And what is accepted meanwhile is seen; other names of the machine than its own address are refused."""
+    [draft, _] = made.put(1, Status.DRAFT)
+    expected = sorted(made.put(3))
+    with serving(made.store) as server:
+        def ask(_: int) -> list[int]:
+            one = CalCat(Connection(server.url, KeptAnswers(tmp_path / "kept")))
+            found = sorted(version.number for version in one.find(replace(ASKED, calibrations=("Offset10Hz",))))
+            one.close()
+            return found
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(ask, range(12))) == [expected] * 12
+        made.store.decide([draft], Status.ACCEPTED, "anna", "")
+        assert ask(0) == sorted([draft, expected[1]])
+        answer = requests.get(f"{server.url}/api/me", headers={"Host": "elsewhere.example"}, timeout=10)
+        assert (answer.status_code, answer.json()["info"][:20]) == (403, "This store is served")
+
+
 def test_drafts_are_unseen_by_number_too(made: MadeStore, calcat: CalCat) -> None:
     [draft, _] = made.put(1, Status.DRAFT)
     with pytest.raises(BadInput, match=f"has no calibration_constant_versions/{draft}"):
@@ -126,6 +147,10 @@ def test_both_stores_are_shown_side_by_side(
     said = capsys.readouterr().out
     assert "WARN  CalCat cannot be reached at" in said
     assert said.count("accepted") == 4
+    monkeypatch.setenv("CALIBWB_STORE", str(tmp_path / "not made"))
+    alone = [word for word in words if word not in ("--store", str(made.store.folder))]
+    assert main([*alone, "--json"]) == 0
+    assert {one["store"] for one in json.loads(capsys.readouterr().out)} == {f"CalCat at {server.url}"}
     words[words.index("--karabo-id") + 1] = "FXE_XAD_JF1M"
     assert main(words) == 2
     assert "(Connection refused), and nothing was kept that answers detectors" in capsys.readouterr().err
