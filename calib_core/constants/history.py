@@ -83,9 +83,9 @@ class Judged:
 
     @property
     def now(self) -> Change | None:
-        """The change that the newest version still shows."""
-        last = len(self.score) - 1
-        return next((one for one in self.changes if one.until == last), None)
+        """The change that the newest version still shows, of those that have a value."""
+        scored = np.flatnonzero(np.isfinite(self.score))
+        return next((one for one in self.changes if one.until == scored[-1]), None)
 
 
 def judged(

@@ -88,6 +88,13 @@ def test_what_has_ended_is_not_now():
     assert judge(values).now is None
 
 
+def test_a_gap_at_the_end_ends_no_change():
+    values = line(200, seed=9)
+    values[100:] += 12
+    assert judge(np.append(values, [np.nan, np.nan])).now == judge(values).changes[-1]
+    assert judge(np.full(5, np.nan)).now is None
+
+
 @pytest.mark.parametrize(("values", "errors", "confirmed", "said"), [
     (np.zeros(3), np.zeros(4), (), "errors"), (np.zeros((3, 3)), np.zeros((3, 3)), (), "errors"),
     (np.zeros(3), np.zeros(3), (3,), "version 3 of 3")])
