@@ -123,7 +123,10 @@ def _with_history(spec: JobSpec, arranged: Arranged) -> GivenConstants:
     history = arranged.input.history
     assert history is not None
     store = open_store(arranged.path)
-    every, kind, identifier = of_one_detector(list(map(store.read, store.find(Query(take="all")))), spec.detector)
+    stored = list(map(store.read, store.find(Query(take="all"))))
+    if not stored:
+        raise BadInput(f"{store.title} has no constants of which there could be a history; it has {kinds_in(store)}.")
+    every, kind, identifier = of_one_detector(stored, spec.detector)
     numbers = modules_of(every, kind)
     modules = {number: Module(number, "", "", pdu) for pdu, number in numbers.items()}
     wanted, missing = _asked(spec, [modules[number] for number in sorted(modules)])

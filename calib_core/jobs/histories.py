@@ -94,8 +94,7 @@ def of_one_detector(stored: Sequence[StoredConstant], asked: str) -> tuple[list[
               if asked.lower() in ("", key[1].lower(), key[0].lower(), kinds[key[0]].database_type.lower())}
     if len(wanted) != 1:
         names = ", ".join(sorted(identifier or name for name, identifier in wanted or found))
-        raise BadInput(f"There are constants of {names}; name one of them (--karabo-id)." if names else
-                       "There are no constants in what was given.")
+        raise BadInput(f"There are constants of {names}; name one of them (--karabo-id).")
     [((name, identifier), some)] = wanted.items()
     return some, kinds[name], identifier
 

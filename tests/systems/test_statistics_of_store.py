@@ -1,4 +1,4 @@
-"""Statistics over time of what a store has: accepted constants alone, with the numbers of the folder they came from."""
+"""Statistics over time of what a store has: accepted constants, with the numbers of the folder they came from."""
 
 from __future__ import annotations
 
@@ -77,8 +77,15 @@ def test_numbers_of_real_darks_are_those_of_numpy(darks: Path, tmp_path: Path) -
         assert found.flags.number[gain, 0, 1, 2] == np.count_nonzero(bad[block])
 
 
-def test_drafts_that_nobody_accepted_are_no_history(darks: Path, tmp_path: Path, monkeypatch, capsys: Capture) -> None:
+def test_drafts_and_empty_folders_are_no_history(darks: Path, tmp_path: Path, monkeypatch, capsys: Capture) -> None:
     monkeypatch.setenv("CALIBWB_STORE", str(tmp_path / "store"))
     assert main(["store", "inject", str(darks), "--confirm-units"]) == 0
-    assert main(["GENERIC", "STATS", "--constants", "store", "--out-folder", str(tmp_path / "out"), "--quiet"]) == 1
-    assert "There are no constants in what was given." in "".join(capsys.readouterr())
+    (tmp_path / "empty").mkdir()
+    for given, has in ((str(tmp_path / "store"), "drafts of BadPixelsDark10Hz"), ("store", "drafts of"),
+                       (str(tmp_path / "empty"), "no constants")):
+        words = ["--constants", given, "--out-folder", str(tmp_path / "out"), "--quiet"]
+        assert main(["GENERIC", "STATS", *words]) == 1
+        said = "".join(capsys.readouterr())
+        assert "has no constants of which there could be a history" in said
+        assert has in said
+        assert str(tmp_path) in said
