@@ -45,7 +45,8 @@ def run_whole(window, qtbot):
 
 
 def explained(window, qtbot, pixel):
-    """Numbers by name of a pixel that is selected."""
+    """Numbers by name of a pixel that is selected, in front of what else stands in its place, as a click has it."""
+    window.docks.bring("inspector")
     presenter = window.inspector.samples.presenter
     before = presenter.found
     window.session.set_pixel(pixel)
