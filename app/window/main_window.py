@@ -243,6 +243,7 @@ class MainWindow(QMainWindow):
         self.files.open_wanted.connect(self.results.open)
         self.steps.switched.connect(self.form.put)
         self.inspector.samples.presenter.knob_moved.connect(self.form.put)
+        self.maps.presenter.clicked.connect(self._bring_samples)
         self.steps.constants.taken.connect(self.form.give)
         self.steps.constants.all_taken.connect(self.form.give_all)
         self.steps.looked_at.connect(lambda key: self.maps.presenter.assign(min(2, self.maps.slots - 1), key))
@@ -269,7 +270,11 @@ class MainWindow(QMainWindow):
         source = Source(job.spec.detector, partial(JobSubject, job))
         self.sources.add(source)
         self.sources.show(source)
-        if self.docks.layout.samples:  # the form has done its part: next is what a click tells
+        self._bring_samples()  # the form has done its part: next is what a click tells
+
+    def _bring_samples(self) -> None:
+        """What a click on a pixel tells comes in front where the layout is about that."""
+        if self.docks.layout.samples:
             self.docks.bring("inspector")
 
     def _offer_verdict(self, job: Job) -> None:

@@ -69,6 +69,8 @@ class MapsPresenter(QObject):
     -------
     hovered(pixel)
         The pixel (module number, row, column) under the cursor, or None.
+    clicked()
+        The operator has selected a pixel in a map.
     slots_changed()
         Other maps are shown.
     drawn()
@@ -78,6 +80,7 @@ class MapsPresenter(QObject):
     """
 
     hovered = pyqtSignal(object)
+    clicked = pyqtSignal()
     slots_changed = pyqtSignal()
     drawn = pyqtSignal()
     form_changed = pyqtSignal(str)
@@ -215,6 +218,7 @@ class MapsPresenter(QObject):
             if self.form == "cells":
                 self._session.look_at({self._rows.name: pixel[1]})
             self._session.set_pixel(chosen)
+            self.clicked.emit()
 
     def _snapped(self, pixel: Sequence[int]) -> Sequence[int]:
         """The flagged pixel close to one that was clicked, where pixels are too small to be hit."""
