@@ -278,8 +278,9 @@ class MainWindow(QMainWindow):
             self.docks.bring("inspector")
 
     def _offer_verdict(self, job: Job) -> None:
-        """What was made is judged next, where the layout is about that."""
-        if job is self._shown_job and job.board.outputs and "verdict" in self.docks.layout.places:
+        """What was made is judged next, unless the layout is about what a click tells."""
+        layout = self.docks.layout
+        if job is self._shown_job and job.board.outputs and "verdict" in layout.places and not layout.samples:
             self.docks.bring("verdict")
 
     def _begin_decision(self, status: Status) -> None:
