@@ -1,0 +1,172 @@
+"""What stands in a plot over time beside its lines: gaps, the reference, changes, operating conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyqtgraph as pg
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QColor, QFont
+
+from app.widgets.time_lines import TimeLine, TimeMark, TimeScene
+from app.widgets.tones import Tones
+
+#: Changes that have their words in the plot; all are in the table.
+MOST_WORDS = 3
+#: Height of the bar over the reference, of the first words and of each further line, pixels from above.
+_BAR, _TOP, _LINE = 18, 3, 19
+_DAY = 86400.0
+#: Width of a letter, pixels, as far as words in gaps are concerned.
+_LETTER = 6.5
+#: Rows of operating conditions that have their marks; all further ones share the last.
+MOST_ROWS = 4
+
+
+def level_colour(tones: Tones, level: str) -> QColor:
+    """Colour of a line with a change of a level, or with none."""
+    return QColor({"red": tones.error, "amber": tones.warning}.get(level, tones.muted))
+
+
+def marked(scene: TimeScene) -> list[tuple[TimeLine, TimeMark]]:
+    """Changes of all lines, the largest first."""
+    found = [(line, mark) for line in scene.lines for mark in line.marks]
+    return sorted(found, key=lambda one: -one[1].score)
+
+
+def words_of(line: TimeLine, mark: TimeMark, unit: str) -> str:
+    """A change as it stands in the plot."""
+    sign = "▲" if mark.size > 0 else "▼"
+    what = f"{sign} {line.name}" if mark.steps else f"{sign} {line.name} drifts"
+    return f"{what} {mark.size:+.3g} {unit}".rstrip() + f"  S {mark.score:.1f}"
+
+
+class Marks:
+    """Draws into a plot and takes it away again; what has its place by the size of the plot is laid out anew.
+
+    Parameters
+    ----------
+    plot : pyqtgraph.PlotItem
+    """
+
+    def __init__(self, plot: pg.PlotItem) -> None:
+        self._plot = plot
+        self._items: list[pg.GraphicsObject] = []
+        self._gaps: list[tuple[pg.TextItem, float, float]] = []
+        self._words: list[tuple[pg.TextItem, float]] = []
+        self._reference: list[tuple[pg.GraphicsObject, tuple[float, float]]] = []
+
+    def show_scene(self, scene: TimeScene, tones: Tones) -> None:
+        """Draw the marks of a scene in place of those before."""
+        for item in self._items:
+            self._plot.removeItem(item)
+        self._items, self._gaps, self._words, self._reference = [], [], [], []
+        for first, last in scene.gaps():
+            self._add_gap(first, last, tones)
+        if scene.reference is not None:
+            self._add_reference(scene.reference, scene.forming, tones)
+        for line, mark in marked(scene)[:MOST_WORDS]:
+            self._add_change(line, mark, scene.unit, tones)
+
+    @property
+    def room(self) -> int:
+        """Pixels above the lines that the marks need."""
+        return (_BAR + _LINE * len(self._words)) if self._words or self._reference else 0
+
+    def lay_out(self, span: tuple[float, float], heights: tuple[float, float], width: float, pixel: float) -> None:
+        """Put words where they are in sight; those that a gap has no room for are left out.
+
+        ``width`` is in pixels of the screen, ``pixel`` the height of one in the unit of the values.
+        """
+        per_pixel = (span[1] - span[0]) / max(1.0, width)
+        bar, top = (heights[1] - down * pixel for down in (_BAR, _TOP))
+        for text, first, last in self._gaps:
+            first, last = max(first, span[0]), min(last, span[1])
+            text.setVisible(bool((last - first) / per_pixel > _LETTER * len(text.toPlainText())))
+            text.setPos((first + last) / 2, top)
+        for item, (first, last) in self._reference:
+            if isinstance(item, pg.TextItem):
+                item.setPos(max(first, span[0]), top)
+            else:
+                item.setData([first, last], [bar, bar])
+        for number, (text, x) in enumerate(self._words):
+            right = x + len(text.toPlainText()) * _LETTER * per_pixel > span[1]
+            text.setAnchor((1, 0) if right else (0, 0))
+            text.setPos(x, top - (number * _LINE + _BAR) * pixel)
+
+    def _add(self, item: pg.GraphicsObject, z: float = 0.0) -> None:
+        item.setZValue(z)
+        self._plot.addItem(item, ignoreBounds=True)
+        self._items.append(item)
+
+    def _text(self, words: str, colour: str | QColor, anchor: tuple[float, float], fill: str = "") -> pg.TextItem:
+        text = pg.TextItem(words, color=QColor(colour), anchor=anchor, fill=QColor(fill) if fill else None)
+        font = QFont()
+        font.setPointSizeF(8.5)
+        text.setFont(font)
+        self._add(text, 20)
+        return text
+
+    def _add_gap(self, first: float, last: float, tones: Tones) -> None:
+        colour = QColor(tones.border)
+        colour.setAlpha(60)
+        shade = pg.LinearRegionItem((first, last), movable=False, brush=colour, pen=pg.mkPen(None))
+        self._add(shade, -20)
+        words = f"no versions, {(last - first) / _DAY:.0f} d"
+        self._gaps.append((self._text(words, tones.muted, (0.5, 0)), first, last))
+
+    def _add_reference(self, ends: tuple[float, float], forming: str, tones: Tones) -> None:
+        bar = pg.PlotCurveItem(pen=pg.mkPen(tones.muted, width=2))
+        self._add(bar)
+        words = forming or "reference"
+        self._reference = [(bar, ends), (self._text(words, tones.muted, (0, 0)), ends)]
+
+    def _add_change(self, line: TimeLine, mark: TimeMark, unit: str, tones: Tones) -> None:
+        colour = level_colour(tones, mark.level)
+        at = mark.start if mark.steps else mark.seen
+        if mark.steps:
+            pen = pg.mkPen(colour, style=Qt.PenStyle.DashLine)
+            self._add(pg.InfiniteLine(at, angle=90, pen=pen), 5)
+        text = self._text(words_of(line, mark, unit), colour, (0, 0), tones.base)
+        self._words.append((text, at))
+
+
+class Conditions:
+    """Draws a tick for each version of each operating condition, a row for each condition.
+
+    Parameters
+    ----------
+    plot : pyqtgraph.PlotItem
+    """
+
+    def __init__(self, plot: pg.PlotItem) -> None:
+        self._plot = plot
+        self._items: list[pg.PlotCurveItem] = []
+
+    def show_scene(self, scene: TimeScene, tones: Tones) -> int:
+        """Draw the ticks of a scene; returns the number of rows."""
+        for item in self._items:
+            self._plot.removeItem(item)
+        rows = list(_rows(scene))
+        self._items = [self._ticks(times, len(rows) - 1 - place, tones.accent if place == 0 else tones.pending)
+                       for place, (_, times) in enumerate(rows)]
+        axis = self._plot.getAxis("left")
+        axis.setTicks([[(len(rows) - 0.5 - place, name) for place, (name, _) in enumerate(rows)]])
+        self._plot.vb.setYRange(0, max(1, len(rows)), padding=0)
+        return len(rows)
+
+    def _ticks(self, times: np.ndarray, row: int, colour: str) -> pg.PlotCurveItem:
+        x = np.repeat(times, 2)
+        y = np.tile([row + 0.15, row + 0.85], len(times))
+        item = pg.PlotCurveItem(x, y, connect="pairs", pen=pg.mkPen(colour))
+        self._plot.addItem(item, ignoreBounds=True)
+        return item
+
+
+def _rows(scene: TimeScene) -> Iterator[tuple[str, np.ndarray]]:
+    """Conditions that have a row; the last row is that of all others where there are too many."""
+    few = len(scene.conditions) <= MOST_ROWS
+    yield from scene.conditions[:MOST_ROWS if few else MOST_ROWS - 1]
+    if not few:
+        others = scene.conditions[MOST_ROWS - 1:]
+        yield f"{len(others)} others", np.sort(np.concatenate([times for _, times in others]))
