@@ -24,9 +24,11 @@ class Standings(QObject):
     -------
     changed()
         It is known of another source, or something was decided.
+    decided()
+        Something was decided.
     """
 
-    changed = pyqtSignal()
+    changed, decided = pyqtSignal(), pyqtSignal()
 
     def __init__(
         self, session: Session, sources: Sources, background: Background, parent: QObject | None = None
@@ -67,6 +69,8 @@ class Standings(QObject):
             self._known = {subject: standing}
             self.look()
         self.changed.emit()
+        if before is not None and before != standing:
+            self.decided.emit()
 
 
 def _standing(subject: Subject) -> Standing | None:

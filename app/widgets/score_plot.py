@@ -20,7 +20,7 @@ class ScorePlot(PixelPlot):
     def __init__(self) -> None:
         super().__init__("No version has a score yet")
         self.setObjectName("score_plot")
-        self.plot.setAxisItems({"bottom": pg.DateAxisItem(utcOffset=0)})
+        self.plot.setAxisItems({"bottom": pg.DateAxisItem()})
         self.plot.setMouseEnabled(x=False, y=False)
         self._shown: tuple = ()
 
@@ -53,8 +53,9 @@ class ScorePlot(PixelPlot):
         self._fit(there, limits)
 
     def _limit(self, limit: float, level: str, colour: QColor) -> None:
+        side = (0, 1) if level == "red" else (0, 0)  # above the upper line and below the lower one
         line = pg.InfiniteLine(limit, angle=0, pen=pg.mkPen(colour, style=Qt.PenStyle.DashLine), label=(
-            f"{level} > {limit:g}"), labelOpts={"position": 0.02, "color": colour, "anchors": [(0, 1), (0, 1)]})
+            f"{level} > {limit:g}"), labelOpts={"position": 0.02, "color": colour, "anchors": [side, side]})
         self.plot.addItem(line, ignoreBounds=True)
 
     def _fit(self, curves: Sequence[tuple[str, np.ndarray, np.ndarray]], limits: tuple[float, float]) -> None:

@@ -53,3 +53,11 @@ class TimeBox(pg.ViewBox):
         """Width and height of a pixel of the screen in the units of the plot."""
         (left, right), (bottom, top) = self.viewRange()
         return (right - left) / max(1.0, self.width()), (top - bottom) / max(1.0, self.height())
+
+
+class Dots(pg.ScatterPlotItem):
+    """Dots that leave clicks to the box that they lie in."""
+
+    def mouseClickEvent(self, event) -> None:
+        """Take none."""
+        event.ignore()

@@ -41,6 +41,8 @@ class TimeLine:
     level : str
         ``amber`` or ``red`` where there is a change, else nothing.
     marks : tuple of TimeMark
+    chosen : bool
+        Whether it is the one that is looked at.
     """
 
     key: int
@@ -49,6 +51,7 @@ class TimeLine:
     values: np.ndarray
     level: str = ""
     marks: tuple[TimeMark, ...] = ()
+    chosen: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from app.widgets.heat_rows import HeatRows
 from app.widgets.series_plot import escaped
-from app.widgets.time_box import TimeBox
+from app.widgets.time_box import Dots, TimeBox
 from app.widgets.time_lines import TimeLine, TimeScene, drawn, nearest
 from app.widgets.timeline_marks import Conditions, Marks, level_colour
 from app.widgets.tones import Tones, tones_of
@@ -66,7 +66,7 @@ class TimelinePlot(QWidget):
         self.plot, self.strip = self._add(0, self.box), self._add(1, TimeBox())
         self.heat = HeatRows(self._add(2, TimeBox()))
         self.marks, self._conditions = Marks(self.plot), Conditions(self.strip)
-        self.brush, self._dots = pg.LinearRegionItem(), pg.ScatterPlotItem(size=4, pen=None)
+        self.brush, self._dots = pg.LinearRegionItem(), Dots(size=4, pen=None)
         self._hint = pg.TextItem(anchor=(0.5, 0.5))
         self._arrange()
         self._connect()
@@ -75,7 +75,7 @@ class TimelinePlot(QWidget):
     # -- making
 
     def _add(self, row: int, box: TimeBox) -> pg.PlotItem:
-        plot = pg.PlotItem(viewBox=box, enableMenu=False, axisItems={"bottom": pg.DateAxisItem(utcOffset=0)})
+        plot = pg.PlotItem(viewBox=box, enableMenu=False, axisItems={"bottom": pg.DateAxisItem()})
         plot.hideButtons()
         plot.getAxis("left").setWidth(_AXIS)
         plot.getAxis("left").enableAutoSIPrefix(False)
@@ -190,9 +190,9 @@ class TimelinePlot(QWidget):
         for curve, _ in self._curves:
             self.plot.removeItem(curve)
         tones, lines = tones_of(self.palette()), self.scene.lines
-        quiet = tuple(one for one in lines if not one.level)
+        quiet = tuple(one for one in lines if not one.level and not one.chosen)
         groups = [quiet] if quiet else []
-        groups += [(one,) for one in lines if one.level]
+        groups += [(one,) for one in lines if one.level or one.chosen]
         self._curves = [(pg.PlotCurveItem(connect="finite", pen=pg.mkPen(
             _colour(tones, some[0], len(lines)), width=2 if some[0].level else 1)), some) for some in groups]
         for curve, _ in self._curves:
@@ -248,7 +248,7 @@ class TimelinePlot(QWidget):
         line = pg.InfiniteLine(x, angle=90, pen=pg.mkPen(colour))
         if not np.isfinite(y):
             return [line]
-        dot = pg.ScatterPlotItem([x], [y], size=10, brush=pg.mkBrush(colour), pen=None)
+        dot = Dots([x], [y], size=10, brush=pg.mkBrush(colour), pen=None)
         text = pg.TextItem(letter, color=colour, anchor=(1.3, 0.5) if letter == "B" else (-0.3, 0.5))
         font = QFont()
         font.setBold(True)
@@ -261,7 +261,7 @@ class TimelinePlot(QWidget):
     # -- the pointer
 
     def _point(self, x: float, y: float, shift: bool) -> None:
-        by_level = sorted(self.scene.lines, key=lambda one: one.level == "")
+        by_level = sorted(self.scene.lines, key=lambda one: (not one.chosen, one.level == ""))
         found = nearest(tuple(by_level), (x, y), self.box.pixel(), _REACH)
         if found is not None:
             self.pointed.emit(found[0].key, found[1], shift)
@@ -306,8 +306,8 @@ class TimelinePlot(QWidget):
 
 
 def _colour(tones: Tones, line: TimeLine, number: int) -> QColor:
-    """Colour of one of so many lines: faint where it has no change and is not alone."""
-    if line.level or number == 1:
+    """Colour of one of so many lines: faint where it has no change, is not looked at and not alone."""
+    if line.level or line.chosen or number == 1:
         return level_colour(tones, line.level) if line.level else QColor(tones.accent)
     faint = QColor(tones.muted)
     faint.setAlpha(_FAINT)

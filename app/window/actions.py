@@ -56,7 +56,8 @@ ENTRIES = (
       for way, text, tip in (
           ("a", "A", "Show A of the comparison"), ("b", "B", "Show B of the comparison"),
           ("difference", "A−B", "Show the difference"), ("ratio", "A/B", "Show the ratio"),
-          ("pull", "(A−B)/σ", "Show the difference in units of its statistical error"))),
+          ("pull", "(A−B)/σ", "Show the difference in units of its statistical error"),
+          ("beside", "Side by side", "Show one map as A, B, A−B and (A−B)/σ"))),
     Entry("blink", "Blink", "Show A and B in turns", ("X",), "", toggles=True, menu="View"),
     Entry("next_comparison", "Next comparison", "Go on from A to B, A−B, A/B, (A−B)/σ", ("D",)),
     Entry("flags", "Flags", "Draw bad-pixel flags over the maps", ("B",), "flags", toggles=True, bar="icon",
@@ -179,14 +180,20 @@ def fill_bar(bar: QToolBar, actions: Mapping[str, QAction], spacer_before: str, 
 
 
 def show_texts(bar: QToolBar, actions: Mapping[str, QAction], wide: bool) -> None:
-    """Let the buttons of a wide window have their texts; in a narrow one the maps need the room."""
+    """Let the buttons of a wide window have their texts; in a narrow one they stand close together."""
+    if bar.property("close") != (not wide):  # the style sheet of the theme follows
+        bar.setProperty("close", not wide)
+        for widget in (bar, *bar.findChildren(QToolButton)):
+            bar.style().unpolish(widget)
+            bar.style().polish(widget)
     style = Qt.ToolButtonStyle
     for entry in ENTRIES:
         button = bar.widgetForAction(actions[entry.name]) if entry.bar else None
         if isinstance(button, QToolButton):
             with_text = entry.bar == "text" or (wide and entry.bar == "short")
             if entry.short:
-                button.setText(entry.text if wide else entry.short)
+                # the button's own text would be lost as soon as the action is another, such as checked
+                actions[entry.name].setIconText(entry.text if wide else entry.short)
             button.setToolButtonStyle(style.ToolButtonTextBesideIcon if with_text else style.ToolButtonIconOnly)
 
 

@@ -28,8 +28,6 @@ class Docks:
         self._growth = QTimer(window, singleShot=True, interval=0)
         self._growth.timeout.connect(self._give_height)
         self._states: dict[str, QByteArray] = {}
-        window.setCorner(Qt.Corner.BottomLeftCorner, LEFT)
-        window.setCorner(Qt.Corner.BottomRightCorner, RIGHT)
         window.setTabPosition(LEFT | RIGHT, QTabWidget.TabPosition.North)
         self.reset()
         for name, dock in self._docks.items():
@@ -78,6 +76,7 @@ class Docks:
     def reset(self) -> None:
         """Put all docks back where they belong."""
         self._window.setUpdatesEnabled(False)
+        self._take_corners()
         for name, dock in self._docks.items():
             dock.setFloating(False)
             self._window.removeDockWidget(dock)
@@ -92,6 +91,11 @@ class Docks:
         self._pile(BOTTOM, self._of(BOTTOM))
         self.share()
         self._window.setUpdatesEnabled(True)
+
+    def _take_corners(self) -> None:
+        """Let the bottom be as wide as the window, or between the side columns."""
+        for corner, side in ((Qt.Corner.BottomLeftCorner, LEFT), (Qt.Corner.BottomRightCorner, RIGHT)):
+            self._window.setCorner(corner, BOTTOM if self.layout.wide_bottom else side)
 
     def _of(self, area: Qt.DockWidgetArea) -> list[str]:
         return [name for name, place in self.layout.places.items() if place.area == area and name in self._docks]

@@ -54,6 +54,10 @@ class Layout:
         Title of the inspector's samples where they are what the layout is about: each click reads them.
     previews : bool
         Whether what the form shows is looked at before it runs.
+    begins_with : str
+        Way in which a comparison begins.
+    wide_bottom : bool
+        Whether the bottom has the whole width of the window, below the side columns too.
     columns : mapping
         Share of the window, least and most width of a side column; None is the only column of a narrow window.
     """
@@ -66,6 +70,8 @@ class Layout:
     work: str = ""
     samples: str = ""
     previews: bool = False
+    begins_with: str = "difference"
+    wide_bottom: bool = False
     columns: Mapping[Qt.DockWidgetArea | None, tuple[float, int, int]] = field(default_factory=lambda: _COLUMNS)
 
     def width(self, area: Qt.DockWidgetArea | None, window: int) -> int:
@@ -117,6 +123,18 @@ GAIN = Layout("gain", "Gain", "F7", {
     "asics": Place("ASICs", BOTTOM, 30),
     "export": Place("Export", BOTTOM, 30),
 }, work="gain", samples="Fit", columns={**_COLUMNS, RIGHT: (0.27, 340, 480), None: (0.38, 360, 520)})
-LAYOUTS = (DARKS, CORRECT, GAIN)
+TIMELINE = Layout("timeline", "Timeline", "F8", {
+    "constants": Place("Constants", LEFT, 40),
+    "sources": Place("Sources", LEFT, 20),
+    "navigation": Place("Navigator", RIGHT, 20),
+    "inspector": Place("Inspector", RIGHT, 40),
+    "verdict": Place("Verdict", RIGHT, 40, "inspector"),
+    "timeline": Place("Timeline", BOTTOM, 40),
+    "log": Place("Log", BOTTOM, 18),
+    "asics": Place("ASICs", BOTTOM, 30),
+    "changes": Place("Changes", BOTTOM, 30),
+    "export": Place("Export", BOTTOM, 30),
+}, begins_with="beside", wide_bottom=True)
+LAYOUTS = (DARKS, CORRECT, GAIN, TIMELINE)
 #: Where a panel comes that a layout does not name, once somebody wants it.
 ELSEWHERE = Place("", BOTTOM, 30)

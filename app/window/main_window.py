@@ -13,6 +13,9 @@ from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QTabWidget, 
 
 from app.panels.deliver.export_panel import ExportPanel
 from app.panels.deliver.reporting import Reporting
+from app.panels.history.constants_panel import ConstantsPanel
+from app.panels.history.history_presenter import HistoryPresenter
+from app.panels.history.timeline_panel import TimelinePanel
 from app.panels.inspect.changes import ChangesTable
 from app.panels.inspect.courses import CoursesPanel
 from app.panels.inspect.frames import FramesPanel
@@ -22,7 +25,7 @@ from app.panels.inspect.spectrum import SpectrumPanel
 from app.panels.inspect.tables import AsicTable, StageTable
 from app.panels.inspect.verdict import VerdictPanel
 from app.panels.inspect.verdict_presenter import VerdictPresenter
-from app.panels.maps.comparison import WAYS, Comparison
+from app.panels.maps.comparison import BESIDE, WAYS, Comparison
 from app.panels.maps.maps import MapsPanel
 from app.panels.maps.navigation import NavigationPanel
 from app.panels.maps.regions import FORMS as REGIONS
@@ -108,7 +111,8 @@ class MainWindow(QMainWindow):
         self.docks = Docks(self, self._panels, DARKS)
         self.focus = Focus(self.session, self.picker, self.form, self.docks, self.maps, self.banner, self)
         self._connect(supervisor)
-        self.maps.offer([self.actions_by_name[f"compare_{way}"] for way in WAYS] + [self.actions_by_name["blink"]])
+        self.maps.offer([self.actions_by_name[f"compare_{way}"] for way in (*WAYS, BESIDE)]
+                        + [self.actions_by_name["blink"]])
         self._show_comparison("")
         self.comeback.begin(restores)
         self.probe.start()
@@ -151,12 +155,15 @@ class MainWindow(QMainWindow):
         self.why_constants.told.connect(self.form.explain)
         self.choosing = Choosing(session, self.previewer, background, self)
         self.steps = StepsPanel(session, self.previewer, self.choosing)
+        self.history = HistoryPresenter(session, self.sources, self)
+        self.constants = ConstantsPanel(self.history)
+        self.timeline = TimelinePanel(session, self.history)
         self._panels = {
             "runs": self.picker, "job": self.form, "sources": self.kept, "navigation": self.navigation,
             "steps": self.steps, "files": self.files, "courses": self.courses, "spectrum": self.spectrum,
             "inspector": self.inspector, "log": self.log, "asics": self.asics, "stages": self.stages,
             "changes": self.changes, "similar": self.similar, "frames": self.frames, "export": self.export,
-            "verdict": self.verdict,
+            "verdict": self.verdict, "constants": self.constants, "timeline": self.timeline,
         }
 
     def _make_centre(self) -> None:
@@ -181,7 +188,7 @@ class MainWindow(QMainWindow):
             "next_module": lambda: navigator.step_module(1), "previous_module": lambda: navigator.step_module(-1),
             "open_results": self.ask_results, "blink": self.comparison.blink,
             "next_comparison": self.comparison.step,
-            **{f"compare_{way}": lambda way=way: self.comparison.choose(way) for way in WAYS},
+            **{f"compare_{way}": lambda way=way: self.comparison.choose(way) for way in (*WAYS, BESIDE)},
             "escape": self.escape, "quit": self.close,
             **{f"layout_{one.name}": lambda one=one: self.set_layout(one) for one in DOCK_LAYOUTS},
             "next_bad": lambda: maps.walk.step(1), "previous_bad": lambda: maps.walk.step(-1),
@@ -232,6 +239,11 @@ class MainWindow(QMainWindow):
         jobs.ended.connect(self._offer_verdict)
         self.docks["export"].visibilityChanged.connect(self.export.set_shown)
         self.docks["similar"].visibilityChanged.connect(self.similar.set_shown)
+        self.docks["timeline"].visibilityChanged.connect(self.history.set_shown)
+        self.timeline.part_chosen.connect(self.constants.set_part)
+        self.constants.place_wanted.connect(self.ask_history)
+        jobs.ended.connect(self.history.take_ended)
+        self.standings.decided.connect(self.history.find)
         self.leaving.left.connect(self.keeper.save)
         self.leaving.over.connect(self.end)
         self.tasks.removal_wanted.connect(self.results.put_in_place_of)
@@ -259,6 +271,12 @@ class MainWindow(QMainWindow):
         folder = self.ask_folder("Folder of constants or of corrected files")
         if folder:
             self.results.open([Path(folder)])
+
+    def ask_history(self) -> None:
+        """Ask for a folder of constants, or of a store, and list its versions."""
+        folder = self.ask_folder("Folder of constants, or of a store")
+        if folder:
+            self.history.add_place(folder)
 
     def ask_folder(self, title: str) -> str:
         """Let the operator choose a folder; empty where it was left."""
@@ -349,6 +367,7 @@ class MainWindow(QMainWindow):
         self.actions_by_name[f"layout_{layout.name}"].setChecked(True)
         self.previewer.set_wanted(layout.previews)
         self.inspector.set_about_samples(layout.samples)
+        self.comparison.begins_with = layout.begins_with
 
     def escape(self) -> None:
         """Close the sheet of keys, else the message over the maps, else stop marking, else go on after a freeze."""
@@ -465,6 +484,7 @@ class MainWindow(QMainWindow):
             self.probe.stop()
             self.verdict.presenter.close()
             self.background.close()
+            self.history.close()
             self.sources.close()
             self.picker.close_background()
             self._end_jobs()

@@ -77,6 +77,7 @@ QToolBar {{ background: {tones.window}; border: none; border-bottom: 1px solid {
     spacing: 3px; }}
 QToolBar::separator {{ background: {tones.border}; width: 1px; margin: 4px 3px; }}
 QToolButton {{ border: 1px solid transparent; border-radius: 4px; padding: 4px 7px; }}
+QToolBar[close="true"] QToolButton {{ padding: 4px 2px; }}
 QToolButton:hover {{ background: {tones.raised}; border-color: {tones.border}; }}
 QToolButton:checked {{ background: {tones.raised}; border-color: {tones.accent}; }}
 QToolButton:focus {{ border-color: {tones.accent}; }}

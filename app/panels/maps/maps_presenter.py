@@ -178,6 +178,16 @@ class MapsPresenter(QObject):
         """Show another variant of a comparison in all slots, the nearest that there is of each map."""
         self._want([(pair.variant(result_of(key), way), key) for key in self._last])
 
+    @property
+    def last(self) -> tuple[str, ...]:
+        """Keys of the maps in the slots, or of those that were there last."""
+        return self._last
+
+    def show_beside(self, pair: PairSubject, ways: Sequence[str]) -> None:
+        """Show the map of the first slot in several ways of a comparison, side by side."""
+        found = ((pair.variant(result_of(key), way), key) for key in self._last[:1] for way in ways)
+        self._want(list(dict.fromkeys(found)))  # a way that there is not stands for the difference
+
     def show_bases(self) -> None:
         """Show what was compared instead of comparisons of it."""
         self._want([(base_of(result_of(key)), key) for key in self._last])

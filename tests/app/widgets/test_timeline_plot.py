@@ -87,6 +87,16 @@ def test_a_click_on_a_point_tells_it_and_shift_too(plot, scene, qtbot):
     assert told.args == [5, 119, True]
 
 
+def test_dots_of_the_brushed_part_leave_clicks_to_the_plot(plot, scene, times, qtbot):
+    plot.set_part((times[80], times[119] + DAY))
+    line = scene.lines[4]
+    viewport, at = place(plot, line.times[100], line.values[100])
+    with qtbot.waitSignal(plot.pointed) as told:
+        qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=at)
+    assert told.args == [5, 100, False]
+    assert plot.part is not None
+
+
 def test_a_click_where_nothing_is_tells_nothing(plot, scene, qtbot):
     viewport, at = place(plot, scene.lines[0].times[30], 30.0)
     with qtbot.assertNotEmitted(plot.pointed):

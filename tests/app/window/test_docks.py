@@ -9,7 +9,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QToolBar
 
 from app.session.state import read_state
-from app.window.layouts import CORRECT, DARKS, GAIN
+from app.window.layouts import CORRECT, DARKS, GAIN, TIMELINE
 
 SIZES = [(1024, 768), (1280, 800), (1399, 900), (1400, 900), (1680, 1050), (2560, 1440)]
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
@@ -32,7 +32,7 @@ def check(window, size):
     assert [action.text() for action in bar.actions() if not bar.widgetForAction(action).isVisible()] == []
 
 
-@pytest.mark.parametrize("layout", [DARKS, CORRECT, GAIN])
+@pytest.mark.parametrize("layout", [DARKS, CORRECT, GAIN, TIMELINE])
 @pytest.mark.parametrize("size", SIZES)
 def test_maps_come_first_in_fresh_and_reset_windows(open_window, qtbot, size, layout):
     window = open_window()

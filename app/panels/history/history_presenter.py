@@ -1,0 +1,319 @@
+"""Which constants are looked at over time, their lines as they grow, and what is compared of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
+
+from app.panels.history.working import Known, Worked, work
+from app.running.background import Background
+from app.session.session import Session
+from app.session.sources import Source, Sources
+from calib_core.errors import CalibrationError
+from calib_core.store.local.index import is_index
+from calib_core.store.opening import usual_store
+from calib_core.subjects.constant_sets import ConstantSet
+from calib_core.subjects.on_disk import lasting, opened
+from calib_core.subjects.timeline import Asked, ModuleLine, Quantity, Timeline, groups_over_time
+from calib_core.subjects.version_list import Condition, Listed, VersionList, decisions_on, list_versions, set_of
+
+_FINDING, _WORKING, _OPENING = "Looking for versions", "Reading versions", "Opening a version"
+_GROUPING, _DECISIONS = "Groups of pixels over time", "Decisions on a version"
+#: What is looked at first where there is such a kind.
+_FIRST = "Offset"
+#: Seconds of reading between two looks at the lines: short at first, then seldom enough to leave most of the time.
+_WHILES = (0.2, 2.0)
+#: Pause after which places are gone through again, ms: jobs write the constants of each module by themselves.
+_AGAIN = 1500
+NOTHING = "No constants yet: open a folder of constants or a store."
+
+
+class HistoryPresenter(QObject):
+    """Knows the versions in some places, and of one kind of one detector their numbers.
+
+    Signals
+    -------
+    listed()
+        Other versions are there, or another kind is looked at.
+    drawn()
+        Lines are others, or the module that is looked at.
+    grouped(line, groups)
+        Groups of pixels of the module that is looked at, (groups, versions).
+    decided(row, versions)
+        The version after each decision on it, the newest first.
+    told(words)
+        How far it is, or why there is nothing.
+    """
+
+    listed = pyqtSignal()
+    drawn = pyqtSignal()
+    grouped = pyqtSignal(object, object)
+    decided = pyqtSignal(object, object)
+    told = pyqtSignal(str)
+
+    def __init__(self, session: Session, sources: Sources, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._sources = session, sources
+        self._background = Background(self)
+        self._places: list[str] = []
+        self._added = ""
+        self._shown = self._asked_once = False
+        self._known = Known()
+        self._picked: list[Source] = []
+        self._while = _WHILES[0]
+        self.versions = VersionList(())
+        self.detector = self.calibration = ""
+        self.rows: tuple[Listed, ...] = ()
+        self.asked = Asked()
+        self.timeline: Timeline | None = None
+        self._again = QTimer(self, singleShot=True, interval=_AGAIN)
+        self._again.timeout.connect(self.find)
+        self._background.failed.connect(lambda text: session.say("ERROR", text))
+        sources.changed.connect(self._take_sources)
+        session.module_changed.connect(lambda _: self._take_module())
+        session.subject_changed.connect(self.drawn.emit)
+
+    # -- places
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Folders, stores and files whose versions are listed."""
+        return tuple(self._places)
+
+    def set_shown(self, shown: bool) -> None:
+        """Tell whether anybody looks; nothing is read while nobody does."""
+        self._shown = shown
+        if shown:
+            self._take_sources()
+            self._work()
+        else:
+            self._background.drop(_WORKING)
+
+    def add_place(self, given: str) -> None:
+        """Take the versions of one more folder, store or file; one that cannot be used is forgotten again."""
+        self._added = given
+        if given not in self._places:
+            self._places.append(given)
+        self.find()
+
+    def find(self) -> None:
+        """Go through the places again."""
+        if not self._places:
+            self.told.emit(NOTHING)
+        elif self._shown:
+            self.told.emit(f"Looking for versions in {', '.join(self._places)} …")
+            self._background.run(_FINDING, partial(list_versions, *self._places), self._take_versions, self._fail)
+
+    def _take_sources(self) -> None:
+        """Places of what is open, and the operator's own store; a line grows as constants are opened and made."""
+        known = len(self._places)
+        store = usual_store()
+        found = [str(store)] if is_index(store) else []
+        found += [place for source in self._sources.entries if source not in self._picked
+                  and (place := _place_of(source))]
+        self._places += [one for one in dict.fromkeys(found) if one not in self._places]
+        if self._shown and (len(self._places) > known or not self._asked_once):
+            self._asked_once = True
+            self.find()
+        self.drawn.emit()
+
+    def take_ended(self) -> None:
+        """Look again: a job has ended, which may have written constants."""
+        if self._shown:
+            self._take_sources()
+            self._again.start()
+
+    def _take_versions(self, found: VersionList) -> None:
+        self._added = ""
+        self.versions = found
+        self._known.numbers.update(found.numbers)
+        subject = self._session.subject
+        preset = subject.identifier if subject is not None else ""
+        detectors = found.detectors
+        if self.detector not in detectors:
+            self.detector = preset if preset in detectors else next(iter(detectors), "")
+        kinds = found.calibrations(self.detector)
+        if self.calibration not in kinds:
+            self.calibration = _FIRST if _FIRST in kinds else next(iter(kinds), "")
+        self._begin()
+        self.listed.emit()
+        if self.rows and self._sources.a is None:
+            self._open((self.rows[-1],), True)
+
+    def _fail(self, error: Exception) -> None:
+        sentence = str(error) if isinstance(error, CalibrationError) else f"Versions cannot be listed: {error!r}."
+        self._places = [one for one in self._places if one != self._added]
+        self.told.emit(sentence)
+        self._session.say("ERROR", sentence)
+
+    # -- what is asked
+
+    def choose(self, detector: str, calibration: str) -> None:
+        """Look at another detector or kind."""
+        kinds = self.versions.calibrations(detector)
+        self.detector = detector
+        self.calibration = calibration if calibration in kinds else next(iter(kinds), "")
+        self.asked = Asked(quantity=self.asked.quantity, confirmed=self.asked.confirmed)
+        self._begin()
+        self.listed.emit()
+
+    def ask(self, *, condition: Condition | None = None, entry: int | None = None,
+            quantity: Quantity | None = None) -> None:
+        """Look at another operating condition, gain stage or number."""
+        changes = {"condition": condition, "entry": entry, "quantity": quantity}
+        self.asked = replace(self.asked, **{name: value for name, value in changes.items() if value is not None})
+        self._begin()
+
+    def confirm(self, line: ModuleLine) -> None:
+        """Take the change of a line as it is: what comes from its start on is the new reference."""
+        if line.change is not None:
+            begin = line.rows[line.change.start].begin
+            self.asked = replace(self.asked, confirmed=self.asked.confirmed | {(line.unit, begin)})
+            self._begin()
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Units of the parameters of operating conditions, by the database's names."""
+        told = self.rows[-1].version.conditions if self.rows else {}
+        return {name: str(one.get("unit", "")) for name, one in told.items()}
+
+    def _begin(self) -> None:
+        self.rows = self.versions.of(self.detector, self.calibration)
+        self._while = _WHILES[0]
+        self._work(0.0)
+
+    def _work(self, seconds: float | None = None) -> None:
+        if self._shown and self.rows:
+            call = partial(work, self.versions, self.rows, self._known, self.asked,
+                           self._while if seconds is None else seconds)
+            self._background.run(_WORKING, call, self._take_worked)
+
+    def _take_worked(self, worked: Worked) -> None:
+        self.timeline = worked.timeline
+        if self.asked.entry >= max(1, len(worked.timeline.entries)):
+            self.ask(entry=0)
+            return
+        self.told.emit(self._progress(worked))
+        self.drawn.emit()
+        self._group()
+        if worked.lacking:
+            self._while = min(2 * self._while, _WHILES[1])
+            self._work()
+
+    def _progress(self, worked: Worked) -> str:
+        """How many versions are read, and what is missing of them."""
+        number, unread, without = len(self.rows), worked.unread, worked.timeline.without_map
+        read = f"{number - worked.lacking:,} of " if worked.lacking else ""
+        parts = [f"{read}{number:,} versions{' read' if read else ''}",
+                 f"{without:,} without a bad-pixel map: all their pixels count as good" if without else "",
+                 f"{len(unread):,} cannot be read: {unread[0]}" if unread else ""]
+        return " · ".join(filter(None, parts))
+
+    def _group(self) -> None:
+        """Make the groups of the module that is looked at; a line that has no version has none."""
+        line = self.line()
+        if line is None or not self._shown:
+            return
+        call = partial(groups_over_time, line, self._known.numbers, self.timeline.asked)
+        self._background.run(_GROUPING, call, lambda groups: self.grouped.emit(line, groups))
+
+    # -- the module, A and B
+
+    def _take_module(self) -> None:
+        self.drawn.emit()
+        self._group()
+
+    def line(self, module: int | None = None) -> ModuleLine | None:
+        """The newest line of a module, or of the one that is looked at; the first one where that has none."""
+        lines = self.timeline.lines if self.timeline is not None else ()
+        wanted = self._session.module if module is None else module
+        of_module = sorted((one for one in lines if one.module == wanted), key=lambda one: one.times[-1])
+        return of_module[-1] if of_module else lines[0] if lines and module is None else None
+
+    def letters(self) -> dict[str, datetime]:
+        """Begins of what is compared, as far as it is among the versions."""
+        known, found = self.versions.by_path, {}
+        for letter, source in (("A", self._sources.a), ("B", self._sources.b)):
+            files = source.opened.files if source is not None and source.opened is not None else ()
+            own = [known[path.absolute()] for path in files if path.absolute() in known]
+            begins = [one.begin for one in own if one.version.calibration == self.calibration]
+            if begins:
+                found[letter] = max(begins)
+        return found
+
+    def look_at(self, module: int) -> None:
+        """Look at another module."""
+        self._session.set_module(module)
+
+    def pick(self, row: Listed, as_a: bool = False) -> None:
+        """Show the constants of a version's time as B beside A, or as A; of several asked for the last counts."""
+        self._session.set_module(row.module)
+        self._open((row,), as_a)
+
+    def pick_both(self, a: Listed, b: Listed) -> None:
+        """Compare the constants of two versions' times."""
+        self._session.set_module(a.module)
+        self._open((a, b), True)
+
+    def _open(self, rows: Sequence[Listed], as_a: bool) -> None:
+        """Open versions, the first as A or B, a second one as B."""
+        def find() -> list[ConstantSet]:
+            return [set_of(one, self.versions) for one in rows]
+
+        self._background.run(_OPENING, find, partial(self._show, as_a),
+                             lambda error: self._session.say("ERROR", str(error)))
+
+    def _show(self, as_a: bool, found: Sequence[ConstantSet]) -> None:
+        sources = [self._source_of(one) for one in found]
+        if as_a or self._sources.a is None:
+            self._sources.show(sources[0])
+        elif sources[0] is not self._sources.a:
+            self._sources.compare(sources[0])
+        for other in sources[1:]:
+            self._sources.compare(other)
+        self._let_go()
+
+    def _source_of(self, found: ConstantSet) -> Source:
+        """What shows a set: one that is open already, or a new one."""
+        files = {one.path for one in found.files}
+        for one in self._sources.entries:
+            if one.opened is not None and files <= set(one.opened.files):
+                return one
+        source = Source(found.title, partial(opened, found))
+        self._picked.append(source)
+        self._sources.add(source)
+        return source
+
+    def _let_go(self) -> None:
+        """Versions that were looked at and are neither A nor B any more are no sources."""
+        for one in [one for one in self._picked if not self._sources.letter(one)]:
+            self._picked.remove(one)
+            if one in self._sources.entries:
+                self._sources.remove(one)
+
+    def ask_decisions(self, row: Listed) -> None:
+        """Ask what was decided on a version."""
+        self._background.run(_DECISIONS, partial(decisions_on, row),
+                             lambda found: self.decided.emit(row, tuple(reversed(found))))
+
+    def close(self) -> None:
+        """Read no more."""
+        self._background.close()
+
+
+def _place_of(source: Source) -> str:
+    """Folder of the tree that the constants of a source lie in; empty where there are none."""
+    files: Sequence[Path] = lasting(source.opened) if source.opened is not None else ()
+    constants = [path for path in files if path.name.startswith("cal.")]
+    return str(_root_of(constants[0])) if constants else ""
+
+
+def _root_of(path: Path) -> Path:
+    """Folder above the tree of constants that a file lies in; its own where it lies in none."""
+    folders = path.absolute().parents
+    return folders[4] if len(folders) > 4 and (folders[3].name, folders[2].name) == ("xfel", "cal") else folders[0]

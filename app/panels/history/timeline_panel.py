@@ -1,0 +1,197 @@
+"""Panel of lines over time: what is drawn at the left, the plot, and what has changed at the right."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from PyQt6.QtCore import QSignalBlocker, Qt, QTimer, pyqtSignal
+from PyQt6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QSizePolicy,
+    QSplitter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.forms.tone_label import NoteLabel
+from app.panels.history.changed import ChangedPanel
+from app.panels.history.history_presenter import HistoryPresenter
+from app.panels.history.scene import at_letters, scene_of, shifts_at
+from app.session.session import Session
+from app.widgets.plain import PlainLabel
+from app.widgets.timeline_plot import TimelinePlot
+from calib_core.axes import Array
+from calib_core.subjects.timeline import QUANTITIES, ModuleLine
+
+#: Lengths of time by their names, days; a cycle is half a year.
+SPANS = {"week": 7, "month": 30, "cycle": 182, "all": 0}
+_FORMS = ("shift from reference", "value")
+_DAY = 86400.0
+#: Shortest time between two drawings while lines grow, ms.
+_INTERVAL = 100
+_LEFT, _RIGHT = 216, 290
+
+
+class TimelinePanel(QWidget):
+    """Lines of all modules; a click on a point shows its maps as B, with Shift as A.
+
+    Signals
+    -------
+    part_chosen(part)
+        Another part of the time is brushed: (first, last) seconds since 1970, or None.
+    """
+
+    part_chosen = pyqtSignal(object)
+
+    def __init__(self, session: Session, presenter: HistoryPresenter, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session, self.presenter = session, presenter
+        self.plot, self.changed = TimelinePlot(self), ChangedPanel(presenter, self)
+        self.quantity, self.form, self.stage = (
+            QComboBox(objectName=name) for name in ("history_quantity", "history_form", "history_stage"))
+        self.spans, self.told = QButtonGroup(self), NoteLabel("muted")
+        self.told.setObjectName("history_told")
+        self._drawn: object = None
+        self._timer = QTimer(self, singleShot=True, interval=_INTERVAL)
+        self._timer.timeout.connect(self.draw)
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        left, grid = QVBoxLayout(), QGridLayout()
+        spans = QHBoxLayout()
+        spans.setSpacing(2)
+        for name in SPANS:
+            button = QToolButton(text=name, checkable=True, objectName=f"span_{name}")
+            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(name) + 18)
+            self.spans.addButton(button)
+            spans.addWidget(button)
+        for row, (name, box, texts) in enumerate((
+                ("Show", self.quantity, QUANTITIES.values()), ("As", self.form, _FORMS), ("Stage", self.stage, ()))):
+            box.addItems(texts)
+            box.setMinimumContentsLength(6)
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            grid.addWidget(PlainLabel(name), row, 0)
+            grid.addWidget(box, row, 1)
+        grid.setColumnStretch(1, 1)
+        help_ = NoteLabel("muted")
+        help_.say("click B · Shift-click A · drag a part · wheel zoom · double click all")
+        for item in (spans, grid):
+            left.addLayout(item)
+        left.addWidget(help_)
+        left.addWidget(self.told)
+        left.addStretch(1)
+        side = QWidget()
+        side.setLayout(left)
+        side.setFixedWidth(_LEFT)
+        left.setContentsMargins(6, 4, 2, 4)
+        self._split = QSplitter(Qt.Orientation.Horizontal)
+        for widget in (side, self.plot, self.changed):
+            self._split.addWidget(widget)
+        self._split.setStretchFactor(1, 1)
+        self._split.setSizes([_LEFT, 10_000, _RIGHT])
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._split)
+
+    def _connect(self) -> None:
+        presenter = self.presenter
+        presenter.drawn.connect(self._soon)
+        presenter.grouped.connect(self._show_groups)
+        presenter.told.connect(self._tell)
+        self.plot.pointed.connect(self._point)
+        self.plot.row_pointed.connect(self._point_row)
+        self.plot.brushed.connect(self._take_part)
+        self.quantity.activated.connect(lambda i: presenter.ask(quantity=list(QUANTITIES)[i]))
+        self.stage.activated.connect(lambda i: presenter.ask(entry=i))
+        self.form.activated.connect(lambda _: self.draw())
+        for button in self.spans.buttons():
+            button.clicked.connect(partial(self.show_span, button.text()))
+        self._session.pixel_changed.connect(self._frame_asic)
+
+    @property
+    def shifted(self) -> bool:
+        """Whether lines are shown as shifts from their references."""
+        return self.form.currentIndex() == 0
+
+    def show_span(self, name: str) -> None:
+        """Show the newest versions of a length of time, one of :data:`SPANS`."""
+        first, last = self.plot.scene.span
+        if SPANS[name]:
+            first = max(first, last - SPANS[name] * _DAY)
+        if np.isfinite(first):
+            self.plot.show_times(first, last)
+
+    def _soon(self) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _tell(self, words: str) -> None:
+        self.told.say(words)
+        timeline = self.presenter.timeline
+        self.plot.say("" if timeline is not None and timeline.lines else words)
+
+    def draw(self) -> None:
+        """Draw the lines as they are known now."""
+        presenter, timeline = self.presenter, self.presenter.timeline
+        if timeline is None:
+            return
+        self._show_entries()
+        line = presenter.line()
+        self.changed.show_changes(timeline, line)
+        key = (timeline, self.shifted, line)
+        if key != self._drawn:
+            self._drawn = key
+            self.plot.show_scene(scene_of(timeline, presenter.calibration, self.shifted,
+                                          -1 if line is None else line.module, presenter.units))
+        self.plot.show_letters(at_letters(presenter.letters(), shifts_at(line, self.shifted)))
+        self._frame_asic()
+
+    def _show_entries(self) -> None:
+        labels = [str(one) for one in self.presenter.timeline.entries]
+        if [self.stage.itemText(i) for i in range(self.stage.count())] != labels:
+            with QSignalBlocker(self.stage):
+                self.stage.clear()
+                self.stage.addItems(labels)
+        self.stage.setCurrentIndex(min(self.presenter.asked.entry, len(labels) - 1))
+        self.stage.setEnabled(len(labels) > 1)
+
+    def _show_groups(self, line: ModuleLine, groups: Array) -> None:
+        """ASICs of the module that is looked at."""
+        self.plot.show_heat(f"ASIC of m{line.module}", line.times, groups)
+        self._frame_asic()
+
+    def _frame_asic(self) -> None:
+        """Frame the ASIC of the selected pixel."""
+        shown = self._session.shown
+        line = self.presenter.line()
+        row = -1
+        if shown.pixel is not None and shown.kind is not None and line is not None and shown.pixel[0] == line.module:
+            height, width = shown.kind.asic_shape
+            row = shown.pixel[1] // height * (shown.kind.shape[1] // width) + shown.pixel[2] // width
+        self.plot.heat.choose(row)
+
+    # -- the pointer
+
+    def _point(self, key: int, index: int, shift: bool) -> None:
+        lines = self.presenter.timeline.lines if self.presenter.timeline is not None else ()
+        if key < len(lines):
+            self.presenter.pick(lines[key].rows[index], shift)
+
+    def _point_row(self, row: int) -> None:
+        """Select the pixel in the middle of an ASIC, which is looked at over time as well."""
+        shown, line = self._session.shown, self.presenter.line()
+        if shown.kind is None or line is None or shown.picture is None:
+            return
+        height, width = shown.kind.asic_shape
+        down, across = divmod(row, shown.kind.shape[1] // width)
+        self._session.set_pixel((line.module, down * height + height // 2, across * width + width // 2))
+
+    def _take_part(self) -> None:
+        self.part_chosen.emit(self.plot.part)
+        self.changed.show_part(self.plot.part)
