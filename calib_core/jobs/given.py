@@ -127,7 +127,7 @@ def _with_history(spec: JobSpec, arranged: Arranged) -> GivenConstants:
     if not stored:
         raise BadInput(f"{store.title} has no constants of which there could be a history; it has {kinds_in(store)}.")
     every, kind, identifier = of_one_detector(stored, spec.detector)
-    numbers = modules_of(every, kind)
+    numbers, guessed = modules_of(every, kind)
     modules = {number: Module(number, "", "", pdu) for pdu, number in numbers.items()}
     wanted, missing = _asked(spec, [modules[number] for number in sorted(modules)])
     asked = {module.number for module in wanted}
@@ -135,7 +135,7 @@ def _with_history(spec: JobSpec, arranged: Arranged) -> GivenConstants:
     blocks = {(number, arranged.key): one for number, one in found.blocks.items()}
     line = f"{arranged.input.label}: {len(every)} constants of {arranged.path}."
     return GivenConstants(kind, Detector(identifier, kind, tuple(wanted)), tuple(found.blocks), (),
-                          {arranged.key: arranged}, blocks, lines=(line,), notes=(*missing, *found.notes))
+                          {arranged.key: arranged}, blocks, lines=(line,), notes=(*missing, *guessed, *found.notes))
 
 
 def _inputs(family: Family, method: Method) -> list[Input]:

@@ -16,7 +16,7 @@ from calib_core.constants.statistics import About, nearest_map
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 from calib_core.jobs.file_constant import FileConstant
-from calib_core.store.about import abouts_of, is_flags, is_stack, shape_of, values_of
+from calib_core.store.about import abouts_of, begin_of, is_flags, is_stack, shape_of, values_of
 from calib_core.store.bare_files import numbers_of, types_of, with_axes
 from calib_core.store.constants import StoredConstant
 from calib_core.store.images import PIXELS
@@ -90,6 +90,7 @@ def of_one_detector(stored: Sequence[StoredConstant], asked: str) -> tuple[list[
         kind = _type_of(one)
         kinds[kind.name] = kind
         found.setdefault((kind.name, _identifier(one)), []).append(one)
+    _join_silent(found)
     wanted = {key: some for key, some in found.items()
               if asked.lower() in ("", key[1].lower(), key[0].lower(), kinds[key[0]].database_type.lower())}
     if len(wanted) != 1:
@@ -97,6 +98,14 @@ def of_one_detector(stored: Sequence[StoredConstant], asked: str) -> tuple[list[
         raise BadInput(f"There are constants of {names}; name one of them (--karabo-id).")
     [((name, identifier), some)] = wanted.items()
     return some, kinds[name], identifier
+
+
+def _join_silent(found: dict[tuple[str, str], list[StoredConstant]]) -> None:
+    """Have files that tell no detector be of the only one of their type that others tell."""
+    for name, identifier in [key for key in found if not key[1]]:
+        told = [key for key in found if key[0] == name and key[1]]
+        if len(told) == 1:
+            found[told[0]] += found.pop((name, identifier))
 
 
 def _type_of(one: StoredConstant) -> DetectorType:
@@ -111,8 +120,10 @@ def _identifier(one: StoredConstant) -> str:
     return str(said.get("detector") or "") if isinstance(said, Mapping) else ""
 
 
-def modules_of(stored: Sequence[StoredConstant], kind: DetectorType) -> dict[str, int]:
-    """Numbers of modules by the names of their units; a unit that has taken another's place has its number.
+def modules_of(stored: Sequence[StoredConstant], kind: DetectorType) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Numbers of modules by the names of their units, and how they were found where files do not tell them.
+
+    A unit that has taken another's place has its number.
 
     Parameters
     ----------
@@ -129,7 +140,8 @@ def modules_of(stored: Sequence[StoredConstant], kind: DetectorType) -> dict[str
         with understood(one):
             told |= {one.pdu: int(one.attributes["module"])} if "module" in one.attributes else {}
     silent = sorted({one.pdu for one in stored} - set(told))
-    return {**numbers_of(kind, silent)[0], **told}
+    found, how = numbers_of(kind, silent)
+    return {**found, **told}, (how,) if silent else ()
 
 
 def _bytes(stored: StoredConstant) -> int:
@@ -177,7 +189,7 @@ def histories_of(
         paired = {map_of(label): found for label, one in own.items()
                   if (found := _paired(one, maps, history)) is not None}
         blocks[number] = HistoryBlocks({**{label: one for label, (_, one) in own.items()}, **paired})
-    return Histories(blocks, (*notes, *_without_maps(blocks, history)))
+    return Histories(blocks, (*notes, *_timed_by_name([one for _, one in taken]), *_without_maps(blocks, history)))
 
 
 #: A version: what it is of, and its file with names of its axes.
@@ -201,7 +213,7 @@ def _stacks(
         named = with_axes(one, kind)[0] if is_stack(one) or not one.dims else one
         if not is_stack(named):
             left_out["they are no images over memory cells and gain stages"] += 1
-        elif one.begin is None and one.created is None:
+        elif begin_of(one)[0] is None:
             left_out["they do not tell when they begin to be valid"] += 1
         elif one.pdu not in numbers:
             left_out["they are of modules that were not asked for"] += 1
@@ -257,6 +269,14 @@ def _paired(one: _Version, maps: Sequence[_Version], history: History) -> Stored
     fitting = {other.path: map_ for other, map_ in maps if shape_of(map_)[1:] == shape_of(stored)[1:]}
     found = nearest_map(about, [other for other, _ in maps if other.path in fitting], history.map_within)
     return None if found is None else fitting[found[0].path]
+
+
+def _timed_by_name(stored: Sequence[StoredConstant]) -> Iterator[str]:
+    """Sentence on files of which the name alone tells a time."""
+    by_name = sum(begin_of(one)[1] for one in stored)
+    if by_name:
+        yield (f"{by_name} of {len(stored)} constants do not tell when they begin to be valid; the times in the "
+               "names of their files are taken, at which they were made.")
 
 
 def _without_maps(blocks: Mapping[int, HistoryBlocks], history: History) -> Iterator[str]:

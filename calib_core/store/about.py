@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from calib_core.store.stated import understood
 
 #: Begin of the names of all constants that are flags.
 FLAGS = "BadPixels"
+#: Name of a file with the time at which it was made.
+_NAME = re.compile(r"cal\.(\d{1,11}(?:\.\d+)?)\.h5")
 #: Axes that are gone through as memory cells are.
 _CELLS = ("cell", "group")
 
@@ -31,6 +35,26 @@ def is_flags(stored: StoredConstant) -> bool:
     stored : StoredConstant
     """
     return stored.calibration.startswith(FLAGS)
+
+
+def begin_of(stored: StoredConstant) -> tuple[datetime | None, bool]:
+    """When a version begins to be valid, and whether the name of its file alone tells a time: that of its making.
+
+    Parameters
+    ----------
+    stored : StoredConstant
+
+    Returns
+    -------
+    datetime or None
+        Aware UTC.
+    bool
+    """
+    told = stored.begin or stored.created
+    named = _NAME.fullmatch(stored.path.name)
+    if told is not None or named is None:
+        return told, False
+    return datetime.fromtimestamp(float(named[1]), UTC), True
 
 
 def is_stack(stored: StoredConstant) -> bool:
@@ -93,7 +117,7 @@ def about_of(stored: StoredConstant) -> About:
     BadInput
         It does not tell when it begins to be valid, or what it says cannot be understood.
     """
-    begin = stored.begin or stored.created
+    begin, _ = begin_of(stored)
     if begin is None:
         raise BadInput(f"{stored.path} does not tell when it begins to be valid, so that it has no place in time.")
     axis = _entry_axis(stored)
