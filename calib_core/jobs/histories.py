@@ -54,9 +54,10 @@ class HistoryBlocks:
 
     @property
     def bytes_beside(self) -> int:
-        """Memory of the largest version with its map, as it is read and as it is used."""
-        return 2 * max((_bytes(one) + (_bytes(self.stored[map_of(label)]) if map_of(label) in self.stored else 0)
-                        for label, one in self.stored.items()), default=0)
+        """Memory of the largest version with its map, and of what is collected of its values."""
+        maps = {label: self.stored.get(map_of(label)) for label in self.stored}
+        return max((_bytes(one) * 5 // 4 + (0 if (found := maps[label]) is None else _bytes(found))
+                    for label, one in self.stored.items()), default=0) + _BESIDE
 
     @property
     def files(self) -> tuple[FileConstant, ...]:
@@ -192,6 +193,8 @@ def histories_of(
     return Histories(blocks, (*notes, *_timed_by_name([one for _, one in taken]), *_without_maps(blocks, history)))
 
 
+#: Memory for a group of values and for what HDF5 reads ahead, bytes.
+_BESIDE = 32 << 20
 #: A version: what it is of, and its file with names of its axes.
 _Version = tuple[About, StoredConstant]
 

@@ -184,6 +184,19 @@ def test_more_numbers_than_are_kept_are_refused_before_anything_is_read(sets: Pa
                         "entries of “Version”.", one.board.error)
 
 
+def test_a_cancelled_job_leaves_nothing(sets: Path, tmp_path: Path):
+    inputs = {"sets": (str(sets),)}
+    one = Job(JobSpec(family="GENERIC", method="STATS", inputs=inputs, out_folder=tmp_path, threads=1))
+    one.start()
+    while one.board.done == 0 and not one.board.state.ended:
+        one.wait(0.001)
+    one.cancel()
+    assert one.wait(20)
+    one.close()
+    assert one.board.state.value == "cancelled"
+    assert list(tmp_path.rglob("*.*")) == []
+
+
 def test_names_of_the_notebook_are_taken(sets: Path, tmp_path: Path):
     file = tmp_path / "job.json"
     words = ["--nconstants", "5", "--spShape", "64", "64", "--nMemToShow", "16", "--write-job", str(file)]
