@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,8 +21,10 @@ import h5py
 import numpy as np
 import pytest
 import requests
+import yaml
 
 from calib_core.cli.main import main
+from calib_core.jobs.why import Asked, why
 from calib_core.simulate import Simulated, default_settings, simulate
 from calib_core.store.constants import StoredConstant, list_constants
 from calib_core.store.local.store import LocalStore
@@ -207,6 +209,9 @@ def test_constants_are_found_from_a_correction(accepted: Case, tmp_path: Path, c
                    "--out-folder", str(tmp_path)], tmp_path, capsys)
     assert done.status == 0, done.errors
     [record] = tmp_path.glob("calibration_metadata_*.yml")
+    taken = taken_by_correction(record)
+    assert taken
+    assert taken <= taken_by_why(accepted, run)  # of steps that are off too
     with accepted.served():
         found = extra.CalibrationData.from_correction(record)
         assert set(found) <= {kind for _, kind in accepted.written}
@@ -218,6 +223,22 @@ def test_constants_are_found_from_a_correction(accepted: Case, tmp_path: Path, c
                 with h5py.File(accepted.written[unit, name].path) as file:
                     np.testing.assert_array_equal(constant.ndarray()[module], file[f"{unit}/{name}/0/data"][()])
         assert found.module_nums == sorted({one.attributes["module"] for one in accepted.written.values()})
+
+
+def taken_by_correction(record: Path) -> set[tuple[str, str, int]]:
+    """Aggregator, kind and number of each version that was taken."""
+    told = yaml.safe_load(record.read_text())["retrieved-constants"]
+    return {(aggregator, kind, one["ccv_id"]) for aggregator, of_module in told.items()
+            for kind, one in of_module.get("constants", {}).items()}
+
+
+def taken_by_why(case: Case, run: Path) -> set[tuple[str, str, int]]:
+    """The same by what is told of the run, of the kinds that the darks have made."""
+    with closing(LocalStore(case.folder)) as store:
+        found = why(run, store, Asked())
+    aggregators = {one.number: one.aggregator for one in found.detector.modules}
+    return {(aggregators[one.module], one.calibration, one.taken.number) for one in found.found
+            if one.taken is not None}
 
 
 def test_a_run_finds_its_constants(accepted: Case) -> None:

@@ -87,6 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = 60  # s; a program that says nothing for so long is let go
+    wbufsize = -1  # head and rows go out at once: in two pieces the second waits 40 ms for the other side's answer
 
     def do_GET(self) -> None:
         """Answer; a question of another form gets a sentence."""
