@@ -12,7 +12,7 @@ from calib_core.errors import BadInput, BadParameter
 from calib_core.store.base import ConstantStore
 from calib_core.store.calcat.addresses import needs_login, usual_address
 from calib_core.store.calcat.connection import Connection
-from calib_core.store.calcat.credentials import Credentials, forget, keep
+from calib_core.store.calcat.credentials import Credentials, check_keyring, forget, keep
 from calib_core.store.calcat.store import CalCat
 
 
@@ -62,6 +62,7 @@ def log_in(namespace: argparse.Namespace) -> str:
         return f"The login to {address} was {'forgotten' if forget(address) else 'not in the keyring'}."
     if not namespace.client_id:
         raise BadParameter("Give --client-id, as the database's pages have made it.")
+    check_keyring(address)
     keep(address, Credentials(namespace.client_id, _secret(), namespace.email))
     return f"The login to {address} is in the system's keyring."
 

@@ -47,6 +47,22 @@ def credentials_for(address: str) -> Credentials:
                        "calibwb store login.") from error
 
 
+def check_keyring(address: str) -> None:
+    """Make sure that logins can be kept, before anybody types one.
+
+    Parameters
+    ----------
+    address : str
+
+    Raises
+    ------
+    BadInput
+        There is no keyring, or it refuses.
+    """
+    with _keyring() as keyring:
+        keyring.get_password(_SERVICE, address)
+
+
 def keep(address: str, credentials: Credentials) -> None:
     """Put a login into the keyring in place of the one before.
 

@@ -48,7 +48,7 @@ class Server(ThreadingHTTPServer):
         try:
             super().__init__((HOST, port), _Handler)
         except (OSError, OverflowError) as error:
-            why = getattr(error, "strerror", None) or error
+            why = getattr(error, "strerror", None) or "it is no number from 0 to 65535"
             raise BadParameter(f"port = {port} is not allowed: {why}; give another, or 0 for one that is free."
                                ) from error
         self.url = f"http://{HOST}:{self.server_address[1]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -157,11 +158,29 @@ def test_both_stores_are_shown_side_by_side(
     other.store.close()
 
 
+def test_nobody_types_a_secret_that_cannot_be_kept(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    monkeypatch.setattr("calib_core.cli.store_calcat._secret", lambda: pytest.fail("a secret was asked for"))
+    assert main(["store", "login", "https://in.xfel.eu/calibration", "--client-id", "me"]) == 2
+    assert "keyring is not installed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", [99999, -1])
+def test_ports_that_there_are_not_are_refused(
+    port: int, made: MadeStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["store", "serve", "--store", str(made.store.folder), "--port", str(port)]) == 2
+    assert f"port = {port} is not allowed: it is no number from 0 to 65535; give another" in capsys.readouterr().err
+
+
 def test_the_login_is_typed_and_kept_in_the_keyring(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: dict[str, Any] = {}
     monkeypatch.setattr("calib_core.cli.store_calcat.keep", kept.__setitem__)
+    monkeypatch.setattr("calib_core.cli.store_calcat.check_keyring", lambda address: None)
     monkeypatch.setattr("calib_core.cli.store_calcat.forget", lambda address: kept.pop(address, None) is not None)
     monkeypatch.setattr("sys.stdin", open(__file__))  # noqa: SIM115 - its first line is what another program gives
     address = "https://in.xfel.eu/calibration"
@@ -175,6 +194,4 @@ def test_the_login_is_typed_and_kept_in_the_keyring(
     assert "needs no login" in capsys.readouterr().err
     assert main(["store", "login", address]) == 2
     assert "Give --client-id" in capsys.readouterr().err
-    import sys
-
     sys.stdin.close()
