@@ -38,7 +38,7 @@ def _act(name: str, namespace: argparse.Namespace) -> int:
     return int(getattr(import_module("calib_core.cli.store_acts"), name)(namespace))
 
 
-def _find(parser: Any) -> None:
+def _find(parser: Any, take: str = "all") -> None:
     parser.add_argument("--karabo-id", default="", metavar="DETECTOR", help="detector whose units are asked for")
     parser.add_argument("--pdu", action="append", default=[], metavar="NAME", help="physical detector unit; several")
     parser.add_argument("--calibration", action="append", default=[], metavar="NAME",
@@ -47,9 +47,9 @@ def _find(parser: Any) -> None:
     parser.add_argument("--condition", action="append", default=[], metavar="PARAMETER=VALUE",
                         help='of the operating condition, all of them or none, such as "Memory cells=352"')
     parser.add_argument("--at", metavar="TIME", help="time that the constants are wanted for (default: now)")
-    parser.add_argument("--take", choices=("prior", "closest", "around", "all"), default="all",
+    parser.add_argument("--take", choices=("prior", "closest", "around", "all"), default=take,
                         help="of each kind and unit the newest before the time, the closest to it, the two on each "
-                             "side of it in each operating condition, or all (default)")
+                             f"side of it in each operating condition, or all (default: {take})")
     parser.add_argument("--snapshot", metavar="TIME", help="what was known and decided by then")
     parser.add_argument("--status", choices=STATUSES, action="append", default=[],
                         help="versions of this status; several (default: accepted)")
@@ -125,6 +125,19 @@ def _serve(parser: Any) -> None:
     parser.add_argument("--drafts", action="store_true", help="let drafts be seen too, to try them before they count")
 
 
+def _export(parser: Any) -> None:
+    _find(parser, "prior")
+    parser.add_argument("--out-folder", type=parse_path, required=True, metavar="FOLDER", help="where copies go")
+    parser.add_argument("--layout", choices=("modules", "facility"), default="modules",
+                        help="a file of each constant with /MODULE/CALIBRATION (default), or files as they are in "
+                             "the facility's tree")
+    parser.add_argument("--fallback", action="append", default=[], metavar="PARAMETER=VALUE",
+                        help="of another operating condition, whose constant is taken where there is none of the "
+                             "exact one, or where it is much closer in time; several")
+    parser.add_argument("--fallback-days", type=float, metavar="N",
+                        help="how many days closer that is (default: 7)")
+
+
 def _author(parser: Any) -> None:
     parser.add_argument("--author", default="", metavar="NAME", help="who (default: your login)")
 
@@ -147,6 +160,8 @@ _ACTIONS: dict[str, tuple[str, Callable[[Any], None]]] = {
             _why),
     "login": ("keep a login to the facility's database in the system's keyring; its secret is asked for, and is in "
               "no file", _login),
+    "export": ("copy versions into files, with a table of their ages and of what is missing; 3 where some are "
+               "missing", _export),
     "serve": ("answer as the facility's database does, on this machine alone, until Ctrl-C; nothing is changed",
               _serve),
     "check": ("find records and files that are damaged, changed, gone or of no record", _check),

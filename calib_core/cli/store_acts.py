@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from calib_core.cli import store_export
 from calib_core.cli.progress import ProgressLine
 from calib_core.cli.store_calcat import calcat_of, log_in, notes_of
 from calib_core.cli.store_why import found_of
@@ -187,6 +188,15 @@ def why(namespace: Namespace) -> int:
         as_plain = [why_as_json(found) for _, found in told]
         _print(namespace, as_plain if namespace.calcat is not None else as_plain[0], lines)
     return int(any(one.taken is None for _, found in told for one in found.found))
+
+
+def export(namespace: Namespace) -> int:
+    """Copy versions into files; returns 3 where some that were asked for are missing, 1 where all are."""
+    with closing(_opened(namespace)) as store:
+        made, summary, at = store_export.exported(
+            namespace, store, _query(namespace), dict(map(_parameter, namespace.fallback)))
+        _print(namespace, store_export.as_json(made), store_export.lines_of(made, summary, at, store.title))
+    return store_export.status_of(made)
 
 
 def serve(namespace: Namespace) -> int:

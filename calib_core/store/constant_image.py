@@ -36,21 +36,21 @@ def image_of(constant: Constant, created: datetime, buffers: Buffers) -> tuple[M
     with h5py.File(image, "w", libver=("v110", "v110")) as file:
         group = _new_group(file, constant.dataset)
         for name, text in _attributes(constant, created).items():
-            _put_text(group, name, text)
+            put_text(group, name, text)
         group.attrs["module"] = int(constant.provenance["module"])
         group.attrs["cells"] = np.asarray(constant.labels.get("cell", ()), "u2")
         for name, number in constant.numbers.items():
             group.attrs[name] = float(number)
         group.attrs["sealed"] = np.uint8(1)
         _put(group, "data", constant, constant.read, constant.kind.dtype)
-        _put_text(group["data"], "unit", constant.kind.unit)
+        put_text(group["data"], "unit", constant.kind.unit)
         # the only text in a heap, which has no checksum: EXtra needs it so. The group has it too, under one
         group["data"].attrs.create("dims", list(constant.file_dims), dtype=h5py.string_dtype())
         if constant.read_count is not None:
             _put(group, "count", constant, constant.read_count, "u4", constant.packed_count)
             group["count"].attrs["dims"] = np.array(constant.file_dims, "S")
         file.flush()
-        values = [span for name in ("data", "count") if name in group for span in _chunks_of(group[name])]
+        values = [span for name in ("data", "count") if name in group for span in chunks_of(group[name])]
     return image, put_seal(image, values)
 
 
@@ -62,8 +62,14 @@ def _new_group(file: h5py.File, path: str) -> h5py.Group:
     return h5py.Group(h5py.h5g.create(file.require_group(parent).id, name.encode(), gcpl=creation))
 
 
-def _put_text(node: h5py.HLObject, name: str, text: str) -> None:
-    """Store a text under the checksum of the object's header, or of a dataset where it is too long for that."""
+def put_text(node: h5py.HLObject, name: str, text: str) -> None:
+    """Store a text under the checksum of the object's header, or of a dataset where it is too long for that.
+
+    Parameters
+    ----------
+    node : Group or Dataset
+    name, text : str
+    """
     said = text.encode() or b"\0"
     if len(said) <= _LONGEST_TEXT:
         node.attrs.create(name, said, dtype=h5py.string_dtype("utf-8", len(said)))
@@ -71,8 +77,14 @@ def _put_text(node: h5py.HLObject, name: str, text: str) -> None:
         node.create_dataset(name, data=np.frombuffer(said, np.uint8), chunks=(len(said),), fletcher32=True)
 
 
-def _chunks_of(dataset: h5py.Dataset) -> list[tuple[int, int]]:
-    """First byte in the file and end of each chunk."""
+def chunks_of(dataset: h5py.Dataset) -> list[tuple[int, int]]:
+    """First byte in the file and end of each chunk.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        In chunks.
+    """
     found: list[tuple[int, int]] = []
     dataset.id.chunk_iter(lambda chunk: found.append((chunk.byte_offset, chunk.byte_offset + chunk.size)))
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import mmap
 import os
 import secrets
 import shutil
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calib_core.errors import OutputFailed
+from calib_core.errors import BadInput, OutputFailed
 
 #: Of this program alone: what others leave behind is theirs.
 TEMPORARY_PREFIX = ".calibwb-tmp-"
@@ -119,6 +120,25 @@ def appear(temporary: Path, path: Path, overwrite: bool = False) -> None:
             temporary.unlink(missing_ok=True)
             raise
         _sync_name(path, withdraw=not overwrite)
+
+
+def mapped(path: Path) -> memoryview:
+    """All bytes of a file, without a copy of them in memory; it is let go of with the last view of them.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    BadInput
+        It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
 
 
 def check_writable(folder: Path, needed_bytes: int = 0) -> None:

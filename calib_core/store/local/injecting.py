@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from pathlib import Path
 from calib_core.errors import BadInput, BadParameter, OutputFailed, and_others
 from calib_core.store.base import Version
 from calib_core.store.constants import check_name, folder_of_type
-from calib_core.store.files import write_atomically
+from calib_core.store.files import mapped, write_atomically
 from calib_core.store.local.candidates import Candidate, sha256_of
 from calib_core.store.local.records import Record, add_act, add_place, add_version
 from calib_core.store.local.store import LocalStore
@@ -128,7 +127,7 @@ def _placed(store: LocalStore, one: Candidate) -> Record:
 
 def _copied(path: Path, target: Path, record: Record) -> bool:
     """Bring a file to its place; false where another program has been faster."""
-    data = _bytes_of(path)
+    data = mapped(path)
     if hashlib.sha256(data).hexdigest() != record.sha256:
         raise BadInput(f"{path} was changed since it was looked at; do it again.")
     try:
@@ -150,15 +149,6 @@ def _names(path: Path, record: Record) -> Iterator[str]:
     while True:
         yield f"cal.{second}.{micro:06d}{number:03d}.h5"
         number += 1
-
-
-def _bytes_of(path: Path) -> memoryview:
-    """All bytes of a file, without a copy of them in memory; let go of with the last view of them."""
-    try:
-        with path.open("rb") as file:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
 
 
 def adopt(store: LocalStore, one: Candidate, author: str) -> str:

@@ -1,0 +1,179 @@
+"""Constants that are taken out of a store: as they are, by modules, and what is missing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from calib_core.cli.main import main
+from calib_core.errors import BadInput, OutputFailed
+from calib_core.store.base import Query, Version
+from calib_core.store.constants import read_constant
+from calib_core.store.exporting import LAYOUTS, export, missing, with_fallback
+from calib_core.store.local.candidates import candidates_of
+from calib_core.store.local.injecting import inject
+from calib_core.store.local.store import LocalStore
+from calib_core.store.seals import Seals
+from calib_core.store.statuses import Status
+
+from .constant_files import AGGREGATOR, BEGIN, DETECTOR, KIND, UNIT, put
+
+CALIBRATION = KIND.calibrations["Offset"].name
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LocalStore]:
+    made = LocalStore(tmp_path / "store", create=True)
+    yield made
+    made.close()
+
+
+def accepted(store: LocalStore, *paths: Path) -> tuple[Version, ...]:
+    made = inject(store, candidates_of(store, paths), "anna", "first").versions
+    return store.decide([one.number for one in made], Status.ACCEPTED, "ben", "as last week")
+
+
+def found(store: LocalStore) -> tuple[Version, ...]:
+    return store.find(Query(detector=DETECTOR, at=BEGIN + timedelta(days=2)))
+
+
+def test_a_file_by_modules_has_the_values_and_all_that_the_constant_tells(store: LocalStore, tmp_path: Path) -> None:
+    path = put(tmp_path / "made")
+    accepted(store, path)
+    [one] = export(store, found(store), tmp_path / "out", "modules")
+    assert one.path is not None
+    assert one.path.name == f"{DETECTOR}_{CALIBRATION}_{AGGREGATOR}_20260302T080000.000000Z.h5"
+    source = read_constant(path)
+    with h5py.File(one.path) as file:
+        group = file[f"1/{CALIBRATION}"]
+        np.testing.assert_array_equal(group["data"][()], source.data())
+        assert tuple(group["data"].attrs["dims"]) == source.dims
+        told = {name: group.attrs[name].decode() for name in ("version", "status", "source_sha256", "unit_name")}
+        assert told == {"version": "1", "status": "accepted", "unit_name": UNIT,
+                        "source_sha256": subprocess.check_output(["sha256sum", path], text=True).split()[0]}
+        assert json.loads(group.attrs["conditions"]) == source.attributes["conditions"]
+        assert group["data"].chunks == source.chunks["data"]
+    assert Seals().check(one.path, whole=True)
+
+
+def test_a_copy_in_the_facility_s_tree_has_the_same_bytes_and_can_be_injected_elsewhere(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    path = put(tmp_path / "made")
+    accepted(store, path)
+    [one] = export(store, found(store), tmp_path / "out", "facility")
+    assert one.path is not None
+    assert one.path.read_bytes() == path.read_bytes()
+    other = LocalStore(tmp_path / "other", create=True)
+    try:
+        accepted(other, one.path)
+        [again] = export(other, found(other), tmp_path / "again", "facility")
+        assert again.path is not None
+        assert again.path.read_bytes() == path.read_bytes()
+        [before], [after] = found(store), found(other)
+        assert (after.conditions, after.begin, after.pdu) == (before.conditions, before.begin, before.pdu)
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_is_there_already_stays_and_is_never_replaced(store: LocalStore, tmp_path: Path, layout: str) -> None:
+    accepted(store, put(tmp_path / "made"))
+    [one] = export(store, found(store), tmp_path / "out", layout)
+    assert one.path is not None
+    before = one.path.stat().st_ino, one.path.stat().st_mtime_ns
+    [again] = export(store, found(store), tmp_path / "out", layout)
+    assert again == one
+    assert (one.path.stat().st_ino, one.path.stat().st_mtime_ns) == before
+    one.path.write_bytes(b"of somebody else")
+    with pytest.raises(OutputFailed, match="is there already and has other bytes; give another folder"):
+        export(store, found(store), tmp_path / "out", layout)
+    assert one.path.read_bytes() == b"of somebody else"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_file_that_was_changed_is_not_copied(store: LocalStore, tmp_path: Path, layout: str) -> None:
+    [made] = accepted(store, put(tmp_path / "made"))
+    damaged = bytearray(made.path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    made.path.chmod(0o644)
+    made.path.write_bytes(damaged)
+    with pytest.raises(BadInput, match="checksum"):
+        export(store, found(store), tmp_path / "out", layout)
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+def version(unit: str, days: float, name: str) -> Version:
+    return Version(Path(name), unit, "Offset", "Some-Type", BEGIN + timedelta(days=days), BEGIN)
+
+
+def test_another_condition_is_taken_where_it_is_much_closer_in_time() -> None:
+    exact = [version("A", -30, "exact"), version("B", -8, "exact"), version("C", -20, "exact")]
+    others = [version("A", -1, "other"), version("B", -1, "other"), version("D", -40, "other")]
+    taken = with_fallback(exact, others, BEGIN, 7)
+    assert [(one.pdu, str(one.path)) for one in taken] == [
+        ("A", "other"), ("B", "exact"), ("C", "exact"), ("D", "other")]
+    [closer] = with_fallback(exact[1:2], [version("B", -0.99, "other")], BEGIN, 7)
+    assert str(closer.path) == "other"  # 7.01 days closer
+
+
+def test_what_has_no_version_is_named() -> None:
+    there = [version("A", 0, "a"), replace(version("B", 0, "b"), calibration="Noise")]
+    assert [(one.unit, one.calibration) for one in missing(there, ["Offset", "Noise"], ["A", "B", "C"])] == [
+        ("A", "Noise"), ("B", "Offset"), ("C", "Offset"), ("C", "Noise")]
+    assert [(one.unit, one.calibration) for one in missing(there, (), ())] == [("A", "Noise"), ("B", "Offset")]
+
+
+def test_the_command_writes_a_table_and_tells_what_is_missing(
+    store: LocalStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accepted(store, put(tmp_path / "made"))
+    words = ["store", "export", "--store", str(store.folder), "--out-folder", str(tmp_path / "out"),
+             "--karabo-id", DETECTOR, "--at", "2026-03-04T20:00Z"]
+    assert main(words) == 0
+    assert "1 constant copied" in capsys.readouterr().out
+    assert main([*words, "--calibration", CALIBRATION, "--calibration", "NoiseEPix100"]) == 3
+    assert "1 constant copied, 4.4 MB; 1 is missing: " in capsys.readouterr().out
+    lines = (tmp_path / "out" / "summary.csv").read_text().splitlines()
+    assert lines[0] == "# Constants as of 2026-03-04 20:00:00 UTC."
+    rows = {row["calibration"]: row for row in csv.DictReader(lines[1:])}
+    assert rows["NoiseEPix100"]["state"] == "missing"
+    assert (rows[CALIBRATION]["module"], rows[CALIBRATION]["age [days]"]) == ("1", "2.5")
+    assert main([*words, "--calibration", "NoiseEPix100"]) == 1
+    assert "nothing was copied" in capsys.readouterr().out
+    assert main([*words, "--take", "all", "--fallback", "In vacuum=1"]) == 2
+    assert "--fallback goes with --take prior or closest, not all" in capsys.readouterr().err
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from calib_core.store.base import Query
+from calib_core.store.exporting import export
+from calib_core.store.local.store import LocalStore
+store = LocalStore(Path(sys.argv[1]))
+versions = store.find(Query(take="all"))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+export(store, versions * int(sys.argv[4]), Path(sys.argv[2]), sys.argv[3])
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_memory_is_that_of_one_constant_whatever_their_number(store: LocalStore, tmp_path: Path, layout: str) -> None:
+    paths = [put(tmp_path / "made", seed, begin=BEGIN + timedelta(days=seed)) for seed in range(6)]
+    accepted(store, *paths)
+    size = paths[0].stat().st_size / 2**20
+    told = subprocess.run([sys.executable, "-c", MEMORY, store.folder, tmp_path / layout, layout, "1"],
+                          capture_output=True, text=True, check=True).stdout
+    assert int(told) < 4 * size + 24
