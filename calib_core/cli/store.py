@@ -38,7 +38,7 @@ def _act(name: str, namespace: argparse.Namespace) -> int:
     return int(getattr(import_module("calib_core.cli.store_acts"), name)(namespace))
 
 
-def _find(parser: Any, take: str = "all") -> None:
+def _find(parser: Any, take: str = "all", calcat: str = "ask the facility's database too") -> None:
     parser.add_argument("--karabo-id", default="", metavar="DETECTOR", help="detector whose units are asked for")
     parser.add_argument("--pdu", action="append", default=[], metavar="NAME", help="physical detector unit; several")
     parser.add_argument("--calibration", action="append", default=[], metavar="NAME",
@@ -54,12 +54,12 @@ def _find(parser: Any, take: str = "all") -> None:
     parser.add_argument("--status", choices=STATUSES, action="append", default=[],
                         help="versions of this status; several (default: accepted)")
     parser.add_argument("--drafts", action="store_true", help="drafts too")
-    _calcat(parser)
+    _calcat(parser, calcat)
 
 
-def _calcat(parser: Any) -> None:
+def _calcat(parser: Any, told: str = "ask the facility's database too") -> None:
     parser.add_argument("--calcat", nargs="?", const="", metavar="ADDRESS",
-                        help=f"ask the facility's database too (default address: what {ADDRESS_VARIABLE} names, else "
+                        help=f"{told} (default address: what {ADDRESS_VARIABLE} names, else "
                              "the one inside of the facility)")
 
 
@@ -126,7 +126,7 @@ def _serve(parser: Any) -> None:
 
 
 def _export(parser: Any) -> None:
-    _find(parser, "prior")
+    _find(parser, "prior", "copy from the facility's database, and not from the store")
     parser.add_argument("--out-folder", type=parse_path, required=True, metavar="FOLDER", help="where copies go")
     parser.add_argument("--layout", choices=("modules", "facility"), default="modules",
                         help="a file of each constant with /MODULE/CALIBRATION (default), or files as they are in "

@@ -191,11 +191,12 @@ def why(namespace: Namespace) -> int:
 
 
 def export(namespace: Namespace) -> int:
-    """Copy versions into files; returns 3 where some that were asked for are missing, 1 where all are."""
-    with closing(_opened(namespace)) as store:
+    """Copy versions into files, those of the facility's database where it is asked; 3 where some are missing."""
+    with calcat_of(namespace) as calcat, closing(calcat or _opened(namespace)) as store:
         made, summary, at = store_export.exported(
             namespace, store, _query(namespace), dict(map(_parameter, namespace.fallback)))
-        _print(namespace, store_export.as_json(made), store_export.lines_of(made, summary, at, store.title))
+        lines = [*store_export.lines_of(made, summary, at, store.title), *notes_of(store)]
+        _print(namespace, store_export.as_json(made), lines)
     return store_export.status_of(made)
 
 

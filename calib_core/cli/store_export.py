@@ -10,7 +10,7 @@ from typing import Any
 
 from calib_core.constants.condition import Value
 from calib_core.errors import BadParameter
-from calib_core.store.base import Query, Version
+from calib_core.store.base import ConstantStore, Query, Version
 from calib_core.store.exporting import (
     Exported,
     days_that_count,
@@ -21,7 +21,6 @@ from calib_core.store.exporting import (
     write_summary,
 )
 from calib_core.store.files import check_writable
-from calib_core.store.local.store import LocalStore
 
 #: Exit status where some were copied and others are missing.
 SOME_MISSING = 3
@@ -29,7 +28,7 @@ _ROW = "{:<10}  {:<24}  {:<28}  {:>10}  {}"
 
 
 def exported(
-    namespace: argparse.Namespace, store: LocalStore, query: Query, other: Mapping[str, Value],
+    namespace: argparse.Namespace, store: ConstantStore, query: Query, other: Mapping[str, Value],
     told: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Exported], Path | None, datetime]:
     """Copy what answers; with the path of the table, and the time that ages are told for.
@@ -38,7 +37,7 @@ def exported(
     ----------
     namespace : Namespace
         With the flags of the command.
-    store : LocalStore
+    store : ConstantStore
     query : Query
     other : mapping
         What differs in the operating condition that may be taken instead; empty where none may.
@@ -55,7 +54,7 @@ def exported(
     return made, write_summary(folder, made, at), at
 
 
-def _found(namespace: argparse.Namespace, store: LocalStore, query: Query, other: Mapping[str, Value],
+def _found(namespace: argparse.Namespace, store: ConstantStore, query: Query, other: Mapping[str, Value],
            at: datetime) -> Sequence[Version]:
     found = store.find(query)
     if not other:
@@ -67,12 +66,11 @@ def _found(namespace: argparse.Namespace, store: LocalStore, query: Query, other
     return with_fallback(found, store.find(other_condition(query, other)), at, days)
 
 
-def _units(store: LocalStore, query: Query, at: datetime) -> tuple[str, ...]:
+def _units(store: ConstantStore, query: Query, at: datetime) -> tuple[str, ...]:
     """Units that were asked for, by name or as those of a detector."""
     if query.units or not query.detector:
         return query.units
-    places = store.lookup.places(query.mapped_at or at)
-    return tuple(sorted(name for name, place in places.items() if place.detector == query.detector))
+    return tuple(sorted(store.units_of(query.detector, query.mapped_at or at).values()))
 
 
 def lines_of(made: Sequence[Exported], summary: Path | None, at: datetime, title: str) -> Iterator[str]:

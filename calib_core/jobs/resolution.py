@@ -215,4 +215,4 @@ def unit_in(store: ConstantStore, detector: Detector, number: int, at: datetime 
     module = detector.module(number)
     if module.pdu != unit_name(detector.identifier, module.aggregator):
         return module.pdu
-    return store.unit_of(detector.identifier, module.aggregator, at) or module.pdu
+    return store.units_of(detector.identifier, at).get(module.aggregator) or module.pdu

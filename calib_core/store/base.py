@@ -166,19 +166,19 @@ class ConstantStore(Protocol):
             It is gone, damaged or another one.
         """
 
-    def unit_of(self, detector: str, aggregator: str, at: datetime | None) -> str:
-        """Physical unit that was installed at a place of a detector.
+    def units_of(self, detector: str, at: datetime | None) -> Mapping[str, str]:
+        """Physical units that were installed in a detector, by their aggregators.
 
         Parameters
         ----------
-        detector, aggregator : str
+        detector : str
         at : datetime or None
             Aware; now where there is none.
 
         Returns
         -------
-        str
-            Empty where the store does not know.
+        mapping of str to str
+            Without those that the store does not know.
         """
 
     def close(self) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 from calib_core.constants.condition import Value
 from calib_core.errors import BadInput, OutputFailed
 from calib_core.io.buffers import Buffers
+from calib_core.io.files import HDF5_ERRORS
+from calib_core.io.foreign import open_hdf5
 from calib_core.io.libraries import h5py
 from calib_core.resource_files import read_resource
 from calib_core.store.base import ConstantStore, Query, Version
@@ -23,7 +25,7 @@ from calib_core.store.constants import STORE, StoredConstant, opened
 from calib_core.store.files import mapped, write_atomically
 from calib_core.store.local.candidates import sha256_of
 from calib_core.store.memory_file import MemoryFile
-from calib_core.store.seals import put_seal
+from calib_core.store.seals import Seals, put_seal
 from calib_core.store.table import Column, write_csv
 
 #: Copies of files in the facility's tree, or a file of each constant by modules.
@@ -161,7 +163,7 @@ def _copy(one: Version, stored: StoredConstant, folder: Path, buffers: Buffers) 
     path = folder / STORE / type_ / unit / name
     data = mapped(stored.path)
     digest = hashlib.sha256(data).hexdigest()
-    if digest != one.sha256:
+    if one.sha256 and digest != one.sha256:
         raise BadInput(f"{stored.path} has another checksum than the store has noted; it was changed since.")
     return _put(one, path, data, digest)
 
@@ -204,11 +206,25 @@ def _name(one: Version) -> str:
 
 
 def _put(one: Version, path: Path, data: memoryview, digest: str) -> Exported:
-    if not path.exists():
-        write_atomically(path, data)
-    elif sha256_of(path) != digest:
-        raise OutputFailed(f"{path} is there already and has other bytes; give another folder.")
+    if path.exists():
+        there = sha256_of(path)
+        if there != digest and not _is_of(one, path):  # HDF5 does not make the same bytes each time
+            raise OutputFailed(f"{path} is there already and is something else; give another folder.")
+        return Exported(one.pdu, one.calibration, one, path, there, path.stat().st_size)
+    write_atomically(path, data)
     return Exported(one.pdu, one.calibration, one, path, digest, len(data))
+
+
+def _is_of(one: Version, path: Path) -> bool:
+    """Whether a file by modules is as it was made of a version."""
+    try:
+        if not one.sha256 or not Seals().check(path, whole=True):
+            return False
+        with open_hdf5(path) as file:
+            told = file[f"{_module_of(one)}/{one.calibration}"].attrs["source_sha256"]
+            return bool(told.decode() == one.sha256)
+    except HDF5_ERRORS:
+        return False
 
 
 _COLUMNS = (Column("module"), Column("aggregator"), Column("unit"), Column("calibration"), Column("state"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -69,15 +70,15 @@ class Folder:
     def close(self) -> None:
         """Nothing: files are open only while they are read."""
 
-    def unit_of(self, detector: str, aggregator: str, at: datetime | None) -> str:
+    def units_of(self, detector: str, at: datetime | None) -> Mapping[str, str]:
         """Nothing: files do not tell where their units are.
 
         Parameters
         ----------
-        detector, aggregator : str
+        detector : str
         at : datetime or None
         """
-        return ""
+        return {}
 
 
 def version_of(one: StoredConstant) -> Version:

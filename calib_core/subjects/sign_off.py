@@ -243,7 +243,7 @@ def _unit(store: LocalStore, one: StoredConstant) -> str:
     """Unit that the store knows where a file says that it is; else the file's own name of it."""
     detector = str(one.attributes.get("provenance", {}).get("detector", ""))
     aggregator = str(one.attributes.get("karabo_da", ""))
-    return store.unit_of(detector, aggregator, one.begin) or one.pdu
+    return store.units_of(detector, one.begin).get(aggregator) or one.pdu
 
 
 def _stands_in(one: StoredConstant) -> bool:

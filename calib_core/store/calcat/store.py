@@ -108,17 +108,16 @@ class CalCat:
                            "facility's files are read where its folder is; CALIBWB_CALCAT_FOLDER names another.")
         return read_constant(version.path)
 
-    def unit_of(self, detector: str, aggregator: str, at: datetime | None) -> str:
-        """Physical unit that was installed at a place; empty where CalCat knows none.
+    def units_of(self, detector: str, at: datetime | None) -> Mapping[str, str]:
+        """Physical units that were installed in a detector, by their aggregators.
 
         Parameters
         ----------
-        detector, aggregator : str
+        detector : str
         at : datetime or None
-            Aware.
+            Aware; now where there is none.
         """
-        return next((str(row["physical_name"]) for row in self.units(detector, at)
-                     if row["karabo_da"] == aggregator), "")
+        return {str(row["karabo_da"]): str(row["physical_name"]) for row in self.units(detector, at)}
 
     def units(self, detector: str, at: datetime | None) -> list[Row]:
         """Units of a detector at a time, as CalCat tells them; none where none was installed.

@@ -303,7 +303,7 @@ def _unit_of(store: LocalStore, stored: StoredConstant, begin: datetime) -> tupl
         place = Place(detector, aggregator, None if module is None else int(module))
     if not detector or not aggregator:
         return stored.pdu, None, (f"{stored.path} does not tell where {stored.pdu} is installed.",)
-    known = store.unit_of(detector, aggregator, begin)
+    known = store.units_of(detector, begin).get(aggregator, "")
     if known and known != stored.pdu and _stands_in(stored.pdu, place):
         return known, place, (f"{stored.pdu} is {known}, which is installed there.",)
     if known and known != stored.pdu:

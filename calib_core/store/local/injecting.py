@@ -88,7 +88,7 @@ def _add_rows(
                 continue
             made.append(add_version(writing, act, record))
             place = one.place
-            if place is not None and not store.unit_of(place.detector, place.aggregator, record.begin):
+            if place is not None and place.aggregator not in store.units_of(place.detector, record.begin):
                 add_place(writing, act, place, record.pdu, record.detector_type, record.begin)
     return made, there
 

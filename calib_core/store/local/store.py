@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,17 +107,17 @@ class LocalStore:
                            f"{version.number}: its checksum (SHA-256) differs; calibwb store check tells more.")
         return stored
 
-    def unit_of(self, detector: str, aggregator: str, at: datetime | None) -> str:
-        """Physical unit at a place of a detector; empty where nobody has told.
+    def units_of(self, detector: str, at: datetime | None) -> Mapping[str, str]:
+        """Physical units that were installed in a detector, by their aggregators; nothing where nobody has told.
 
         Parameters
         ----------
-        detector, aggregator : str
+        detector : str
         at : datetime or None
+            Aware; now where there is none.
         """
         places = self.lookup.places(at or self.clock())
-        return next((name for name, place in places.items()
-                     if (place.detector, place.aggregator) == (detector, aggregator)), "")
+        return {place.aggregator: name for name, place in places.items() if place.detector == detector}
 
     def install(
         self, unit: str, place: Place, detector_type: str, begin: datetime, author: str, comment: str

@@ -76,7 +76,7 @@ def test_a_recorded_session_gets_the_same_answers(name: str, real_data: Path, tm
         assert {one.calibration for one in found} <= set(query.calibrations)
         assert {one.status for one in found} <= {Status.ACCEPTED}
         for one in found:
-            assert store.unit_of(query.detector, one.aggregator, query.mapped_at) == one.pdu
+            assert store.units_of(query.detector, query.mapped_at)[one.aggregator] == one.pdu
     assert number >= 2
     store.close()
 
@@ -145,8 +145,8 @@ def test_detectors_and_units_are_those_that_were_recorded(real_data: Path, tmp_p
             at = datetime.fromisoformat(dict(words)["pdu_snapshot_at"])
             rows = json.loads(one["response"]["body"]["string"])
             assert {row["karabo_da"]: row["physical_name"] for row in rows} == {
-                row["karabo_da"]: store.unit_of("HED_DET_AGIPD500K2G", row["karabo_da"], at) for row in rows}
-            assert store.unit_of("HED_DET_AGIPD500K2G", "AGIPD99", at) == ""
+                row["karabo_da"]: store.units_of("HED_DET_AGIPD500K2G", at)[row["karabo_da"]] for row in rows}
+            assert "AGIPD99" not in store.units_of("HED_DET_AGIPD500K2G", at)
 
 
 @pytest.mark.real

@@ -96,7 +96,7 @@ def test_what_is_there_already_stays_and_is_never_replaced(store: LocalStore, tm
     assert again == one
     assert (one.path.stat().st_ino, one.path.stat().st_mtime_ns) == before
     one.path.write_bytes(b"of somebody else")
-    with pytest.raises(OutputFailed, match="is there already and has other bytes; give another folder"):
+    with pytest.raises(OutputFailed, match="is there already and is something else; give another folder"):
         export(store, found(store), tmp_path / "out", layout)
     assert one.path.read_bytes() == b"of somebody else"
 

@@ -76,7 +76,7 @@ def test_a_version_is_read_as_the_file_that_it_is(tmp_path: Path) -> None:
     [one] = store.find(Query(at=AT))
     assert store.read(one) is store.stored[0]
     assert store.read(one).path == path
-    assert store.unit_of("ANY", "A00", AT) == ""
+    assert store.units_of("ANY", AT) == {}
 
 
 def test_what_cannot_be_understood_is_named(tmp_path: Path) -> None:

@@ -167,8 +167,8 @@ def test_units_are_where_they_were_installed(store: LocalStore) -> None:
     assert there(-5) == {"00": "UNIT_A", "01": "UNIT_B"}  # nobody knows of others
     mapped = Query(detector="DET", at=START + timedelta(days=25), mapped_at=START + timedelta(days=5))
     assert {one.pdu: one.aggregator for one in store.find(mapped)} == {"UNIT_A": "00", "UNIT_B": "01"}
-    assert store.unit_of("DET", "01", START) == "UNIT_B"
-    assert store.unit_of("DET", "07", START) == ""
+    assert store.units_of("DET", START)["01"] == "UNIT_B"
+    assert "07" not in store.units_of("DET", START)
 
 
 VERSIONS = st.lists(st.tuples(

@@ -89,7 +89,7 @@ def test_conditions_reports_and_places_come_back(made: MadeStore, calcat: CalCat
     own = {name: replace(one, unit="") for name, one in settings_in(
         made.store.named(numbers)[0].conditions).items()}
     assert settings_in(found[0].conditions) == own
-    assert calcat.unit_of(DETECTOR, "JNGFR02", START) == UNITS["JNGFR02"]
+    assert calcat.units_of(DETECTOR, START)["JNGFR02"] == UNITS["JNGFR02"]
     assert calcat.detectors_of("SPB") == [DETECTOR]
     assert [one.aggregator for one in found] == list(UNITS)
     with pytest.raises(BadInput, match="has no calibration_constant_versions/99"):
