@@ -37,7 +37,7 @@ class Standings(QObject):
         self._session, self._sources, self._background = session, sources, background
         self._known: dict[Subject, Standing | None] = {}
         sources.changed.connect(self.look)
-        sources.closed.connect(lambda subject: self._known.pop(subject, None))
+        sources.closed.connect(self._forget)
         session.subject_told.connect(self.look)
 
     def of(self, subject: Subject) -> Standing | None:
@@ -63,6 +63,8 @@ class Standings(QObject):
 
     def tell(self, subject: Subject, standing: Standing | None) -> None:
         """Take what is known of a subject now; the others are asked again, since they may be superseded."""
+        if all(one.opened is not subject for one in self._sources.entries):
+            return  # it was let go meanwhile, and nobody holds it any more
         before = self._known.get(subject)
         self._known[subject] = standing
         if before is not None:
@@ -71,6 +73,10 @@ class Standings(QObject):
         self.changed.emit()
         if before is not None and before != standing:
             self.decided.emit()
+
+    def _forget(self, subject: Subject) -> None:
+        self._background.drop(f"Standing of {id(subject)}")
+        self._known.pop(subject, None)
 
 
 def _standing(subject: Subject) -> Standing | None:

@@ -87,9 +87,8 @@ class VerdictPresenter(QObject):
         """Test what is shown now, if it is something else and has ended."""
         subject = self._session.subject
         sides = (subject.a, subject.b) if isinstance(subject, PairSubject) else (subject, None)
-        if self.judged is not None and self.judged.subject is not sides[0]:
-            self.judged = None
-            self.changed.emit()
+        if self._asked is not None and self._asked != sides:
+            self._leave()
         if not self._shown or sides[0] is None or sides == self._asked:
             return
         a, b = sides
@@ -105,6 +104,14 @@ class VerdictPresenter(QObject):
     def close(self) -> None:
         """Leave what is being tested."""
         self._number += 1
+
+    def _leave(self) -> None:
+        """Hold nothing of what is no longer shown."""
+        self.close()
+        self._background.drop(_TESTS)
+        self._asked, was_judged, self.judged = None, self.judged is not None, None
+        if was_judged:
+            self.changed.emit()
 
     @property
     def store(self) -> str:
@@ -173,8 +180,7 @@ class VerdictPresenter(QObject):
         self.changed.emit()
 
     def _fail(self, error: Exception) -> None:
-        if not isinstance(error, Cancelled):
-            self.said.emit(_sentence(error))
+        self.said.emit(_sentence(error))
 
     def _refused(self, error: Exception) -> None:
         self.said.emit(_sentence(error))
@@ -198,11 +204,15 @@ def _sentence(error: Exception) -> str:
 
 
 def _judge(a: Subject, b: Subject | None, step: Callable[[int], None]) -> Judged | None:
+    """What is found of A; None where there are no constants, or nobody waits any more."""
     found = set_of(a)
     if found is None:
         return None
     sign_off = SignOff()
     accepted = set_of(b) if b is not None else sign_off.accepted_before(found)
-    tests = judge(found, accepted, step=step)
+    try:
+        tests = judge(found, accepted, step=step)
+    except Cancelled:
+        return None
     stands_in = sign_off.stands_in(found, tuple(found.modules.values()))
     return Judged(a, found, accepted, tests, sign_off.standing(found), stands_in)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
@@ -54,7 +55,7 @@ class Offering(QObject):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._kinds: dict[Source, _Held] = {}
+        self._kinds: WeakKeyDictionary[Source, _Held] = WeakKeyDictionary()
 
     def offer(self, sources: Sequence[Source]) -> Offer | None:
         """What takes the constants of some sources, each for an input of its own.
