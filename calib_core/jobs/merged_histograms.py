@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -20,9 +21,10 @@ from calib_core.errors import BadInput
 from calib_core.jobs.board import Written
 from calib_core.jobs.provenance import software
 from calib_core.jobs.whole_set import AboutSet, write_set
+from calib_core.store.base import Query
 from calib_core.store.constants import StoredConstant, opened
-from calib_core.store.folder import Folder
 from calib_core.store.manifests import name_of
+from calib_core.store.opening import open_store
 from calib_core.store.stated import condition_of, understood
 
 _KINDS = {one.name: one for one in (FF_HISTOGRAM, FF_HISTOGRAM_ISOLATED, FF_SUMS)}
@@ -78,7 +80,8 @@ def _found(given: Sequence[Path]) -> Iterator[StoredConstant]:
     """Histograms and sums of files and folders, each file once; a file that is neither is refused."""
     seen = set()
     for path in given:
-        stored = Folder(path).stored
+        with closing(open_store(str(path))) as store:
+            stored = [store.read(one) for one in store.find(Query(take="all"))]
         fitting = [one for one in stored if _kind(one) in _KINDS]
         if not fitting:
             raise BadInput(f"{path} has no histograms of flat light; it has "
