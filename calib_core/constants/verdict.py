@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from calib_core.axes import Array, Label
+from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import Condition
 from calib_core.constants.differences import Coverage, Differences, Flags, Images, OfAsics, error_of_shift
 from calib_core.constants.tested import MARKS, Limits, Mark, Test, expected
@@ -202,14 +203,14 @@ class _OfModule:
         return _with_words(test, f"{test.number} in ASIC {asic}, {typical} in the median ASIC{furthest}")
 
     def _of_flags(self, quantity: Quantity, stage: str, flags: Flags) -> Iterator[Test]:
-        for rule, title, share, counts in zip(
-                ("new", "healed"), ("Newly bad", "Recovered"), flags.shares, (flags.new, flags.healed),
+        for rule, title, share, counts, by_flag in zip(
+                ("new", "healed"), ("Newly bad", "Recovered"), flags.shares, (flags.new, flags.healed), flags.by_flag,
                 strict=True):
             limits, asic = self._limits.get(rule, Limits()), int(np.argmax(counts))
             test = Test(rule, title, self.module, stage, limits.mark(share, 0.0), "", share, nan, limits,
                         result=quantity.name, asic=asic)
             yield _with_words(test, f"{int(counts.sum()):,} of {flags.compared:,} values, {test.number}; "
-                                    f"{int(counts[asic]):,} of them in ASIC {asic}")
+                                    f"{int(counts[asic]):,} of them in ASIC {asic}{_by_flag(by_flag)}")
 
     def _of_halves(self, stage: str, one: Halves) -> Test:
         """Of mean and width, the one that is further off."""
@@ -236,6 +237,13 @@ class _OfModule:
             test = Test("age", "Age of accepted", self.module, "", limits.mark(abs(days), 0.0), "", days, nan,
                         limits)
             yield _with_words(test, f"{abs(days):.1f} days {'older' if days >= 0 else 'newer'} than these")
+
+
+def _by_flag(counts: Array) -> str:
+    """Flags that came or went, also on pixels that have others, the most first."""
+    found = sorted(((int(counts[one.bit_length() - 1]), one.label) for one in BadPixels), reverse=True)
+    told = ", ".join(f"{label} {number:,}" for number, label in found if number)
+    return f"; by flag: {told}" if told else ""
 
 
 def _exchange() -> Mapping[str, float]:

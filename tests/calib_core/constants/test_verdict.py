@@ -76,6 +76,8 @@ def test_what_was_drawn_is_found_where_it_is() -> None:
     assert ratio.mark == "amber"
     assert new.value == pytest.approx(100 * 100 / (3 * SHAPE[0] * SHAPE[1]))
     assert (new.mark, new.asic) == ("amber", 3)
+    assert "by flag: noise out of threshold 100;" in new.sentence
+    assert "by flag: offset out of threshold 21;" in of(tests, "healed", module=5).sentence.replace(".", ";")
     assert {one.mark for one in tests if one.module == 3} <= {"ok", "told"}
     assert "ASIC 1" in shift.sentence
     assert "limits ±0.5, ±2" in shift.sentence
