@@ -238,6 +238,8 @@ class Picture:
     there : mapping of str to (entries,) arrays
         Of an axis by whose entries maps come, while some are to come: the share of the modules that have each entry,
         0 to 1, those whose data are being read counted half; NaN where there will be none.
+    made_of : Picture, optional
+        The picture that this one is with something added.
     """
 
     view: View
@@ -248,6 +250,7 @@ class Picture:
     counts: Array | None = None
     counted: str = "frame"
     there: Mapping[str, Array] = field(default_factory=dict)
+    made_of: Picture | None = None
 
 
 def unit_of(result: Result, at: At, axes: Mapping[str, Axis]) -> str:

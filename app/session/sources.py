@@ -12,6 +12,7 @@ from app.session.session import Session
 from calib_core.detector import DetectorType
 from calib_core.errors import CalibrationError
 from calib_core.subjects.base import Subject
+from calib_core.subjects.masked import Masks, masked
 from calib_core.subjects.pair import PairSubject
 
 
@@ -60,7 +61,12 @@ class Source:
 
 
 class Sources(QObject):
-    """Keeps what was opened, and shows one of it or two compared.
+    """Keeps what was opened, and shows one of it or two compared, with what people masked.
+
+    Parameters
+    ----------
+    session : Session
+    masks : Masks
 
     Signals
     -------
@@ -73,9 +79,10 @@ class Sources(QObject):
     changed = pyqtSignal()
     closed = pyqtSignal(object)
 
-    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+    def __init__(self, session: Session, masks: Masks, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._session, self._masks = session, masks
+        self._masked: dict[Source, Subject] = {}
         self._entries: list[Source] = []
         self._pair: PairSubject | None = None
         self.a: Source | None = None
@@ -137,6 +144,7 @@ class Sources(QObject):
         self._let_go(source)
 
     def _let_go(self, source: Source) -> None:
+        self._masked.pop(source, None)
         if source.opened is not None:
             source.opened.close()
             self.closed.emit(source.opened)
@@ -151,10 +159,10 @@ class Sources(QObject):
 
     def _present(self) -> None:
         before, self._pair = self._pair, None
-        subject = None if self.a is None else self.a.subject
+        subject = None if self.a is None else self._looked_at(self.a)
         if self.a is not None and self.b is not None:
             try:
-                subject = self._pair = PairSubject(self.a.subject, self.b.subject)
+                subject = self._pair = PairSubject(self._looked_at(self.a), self._looked_at(self.b))
             except CalibrationError as error:
                 self.b = None
                 self._session.say("ERROR", str(error))
@@ -163,6 +171,12 @@ class Sources(QObject):
         if before is not None:
             before.close()
         self.changed.emit()
+
+    def _looked_at(self, source: Source) -> Subject:
+        """A source's subject with what people masked, always the same one."""
+        if source not in self._masked:
+            self._masked[source] = masked(source.subject, self._masks)
+        return self._masked[source]
 
     def _leave_pair(self) -> None:
         if self._pair is not None:

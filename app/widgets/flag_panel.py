@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PyQt6.QtCore import QEvent, QObject, QRectF, QSignalBlocker, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QPainter
-from PyQt6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QWidget
+from PyQt6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QWidget
 
 from app.widgets.colour import first_bit, flag_table
 from app.widgets.plain import PlainLabel
@@ -75,10 +75,50 @@ class FlagPanel(QWidget):
         layout.setContentsMargins(6, 6, 6, 6)
         self._area = QScrollArea(widgetResizable=True, frameShape=QScrollArea.Shape.NoFrame)
         self._total = PlainLabel(objectName="flags_total")
-        layout.addWidget(self._area, 0, 0)
-        layout.addLayout(self._make_buttons(), 1, 0)
-        layout.addWidget(self._total, 2, 0)
+        self.preset = QComboBox(objectName="flag_preset")
+        # a long text must not widen the panel
+        self.preset.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.preset.setMinimumContentsLength(8)
+        self.preset.activated.connect(self._choose_preset)
+        self._presets: dict[str, int] = {}
+        layout.addLayout(self._make_presets(), 0, 0)
+        layout.addWidget(self._area, 1, 0)
+        layout.addLayout(self._make_buttons(), 2, 0)
+        layout.addWidget(self._total, 3, 0)
         self.set_flags([])
+
+    def _make_presets(self) -> QHBoxLayout:
+        row, label = QHBoxLayout(), PlainLabel("bad are")
+        tip = "Which flags make a pixel bad: left out of statistics, colour levels and exports"
+        for widget in (label, self.preset):
+            widget.setToolTip(tip)
+            row.addWidget(widget, int(widget is self.preset))
+        return row
+
+    def set_presets(self, presets: Sequence[tuple[str, str, int]]) -> None:
+        """Offer sets of flags that are left out: name, what they are, bits."""
+        self._presets = {name: bits for name, _, bits in presets}
+        with QSignalBlocker(self.preset):
+            self.preset.clear()
+            for name, help_text, _ in presets:
+                self.preset.addItem(f"{name}: {help_text}", name)
+            self.preset.addItem(CHOSEN, "")
+        self._show_preset()
+
+    def _choose_preset(self) -> None:
+        """Leave out the flags of the preset that was chosen; those that were ticked one by one stay."""
+        name = self.preset.currentData()
+        if name:
+            self.set_excluded(self._presets[name])
+            self.excluded_changed.emit(self.excluded)
+        self._show_preset()
+
+    def _show_preset(self) -> None:
+        """Show the preset that the flags that are left out are of, if any."""
+        known, excluded = self._known(), self.excluded
+        name = next((name for name, bits in self._presets.items() if bits & known == excluded), "")
+        with QSignalBlocker(self.preset):
+            self.preset.setCurrentIndex(self.preset.findData(name))
 
     def _make_buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -115,6 +155,7 @@ class FlagPanel(QWidget):
         self._area.setWidget(rows)
         self._before_solo = None
         self._show_rows()
+        self._show_preset()
 
     def _add_row(self, grid: QGridLayout, row: int, flag: int, name: str, drawn: bool, excluded: bool) -> None:
         bit = first_bit(flag)
@@ -125,7 +166,7 @@ class FlagPanel(QWidget):
         box.installEventFilter(self)
         out = QCheckBox(checked=excluded, objectName=f"exclude_{bit}")
         out.setToolTip(f"Leave pixels with “{name}” out of statistics, colour levels and exports")
-        out.toggled.connect(lambda: self.excluded_changed.emit(self.excluded))
+        out.toggled.connect(self._exclude)
         one = _Row(Swatch(int(self._colours[bit]), str(bit)), box, out, PlainLabel("–"), PlainLabel(""))
         for label in (one.count, one.part):
             label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -183,6 +224,11 @@ class FlagPanel(QWidget):
         for flag, row in self._rows.items():
             with QSignalBlocker(row.excluded):
                 row.excluded.setChecked(bool(flag & excluded))
+        self._show_preset()
+
+    def _exclude(self) -> None:
+        self._show_preset()
+        self.excluded_changed.emit(self.excluded)
 
     def solo(self, flag: int) -> None:
         """Draw one flag alone; a second time brings back the choice before."""
@@ -217,6 +263,8 @@ class FlagPanel(QWidget):
         self.selection_changed.emit(self.selection)
 
 
+#: Of flags that were ticked one by one.
+CHOSEN = "as ticked under “out”"
 _HEADINGS = (
     ("", ""), ("drawn", "Flags that are drawn over the maps"), ("pixels", "Pixels that have the flag"),
     ("share", "Of the pixels that there are data of"),

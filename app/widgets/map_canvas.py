@@ -24,7 +24,7 @@ from app.widgets import map_marks as marks
 from app.widgets.camera import CameraModel
 from app.widgets.colour import Paint, Viewport, flag_table, lay_flags, render
 from app.widgets.placement import Pixel, Placement
-from app.widgets.region_tool import RegionTool, border_path, draw_path
+from app.widgets.region_tool import RegionTool, border_path, draw_path, draw_region, is_scattered, veil
 from app.widgets.tones import tones_of
 
 WHEEL_FACTOR = 1.25
@@ -63,7 +63,7 @@ class MapCanvas(QWidget):
         self._selected_place: tuple[int, int] | None = None
         self._tool = RegionTool()
         self._region: np.ndarray | None = None
-        self._border: QPainterPath | None = None
+        self._border: QPainterPath | QImage | None = None
         self._outlined: np.ndarray | None = None
         self._outlines: QPainterPath | None = None
         self._pressed: QPointF | None = None
@@ -296,8 +296,9 @@ class MapCanvas(QWidget):
         if self._region is not None:
             if self._border is None:
                 index = self._placement.index
-                self._border = border_path(self._region[index] & (index >= 0))
-            draw_path(painter, self._border, self._to_widget())
+                inside = self._region[index] & (index >= 0)
+                self._border = veil(inside) if is_scattered(inside) else border_path(inside)
+            draw_region(painter, self._border, self._to_widget())
         if self._tool.points:
             draw_path(painter, self._tool.path, self._to_widget(), dashed=True)
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 from PyQt6.QtCore import QPointF, QRectF, Qt
-from PyQt6.QtGui import QColor, QPainter, QPainterPath, QPen, QTransform
+from PyQt6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen, QTransform
 
 from app.widgets.map_marks import BLACK_HALO, WHITE_HALO
 
 Point = tuple[float, float]
 #: Least number of points of each form; more than that only a lasso has.
-LEAST_POINTS = {"rectangle": 2, "ring": 3, "lasso": 3}
+LEAST_POINTS = {"rectangle": 2, "ring": 3, "lasso": 3, "asic": 1}
 
 
 class RegionTool:
     """Makes an outline of presses, moves and releases, each with a place in the picture.
 
-    A rectangle and a lasso are drawn in one drag. A ring is dragged from its middle to one of its circles; the other
-    follows the pointer until the next click.
+    An ASIC is clicked; a rectangle and a lasso are drawn in one drag. A ring is dragged from its middle to one of its
+    circles; the other follows the pointer until the next click.
     """
 
     def __init__(self) -> None:
@@ -90,6 +90,22 @@ def border_path(inside: np.ndarray) -> QPainterPath:
     return path
 
 
+#: Regions with more pieces have no border but a veil: it is drawn as fast, however many pieces there are.
+MOST_PIECES = 5000
+
+
+def is_scattered(inside: np.ndarray) -> bool:
+    """Whether the pixels of a picture, (height, width) bool, that are in a region are in very many pieces."""
+    return int(np.count_nonzero(inside[:, 1:] & ~inside[:, :-1])) > MOST_PIECES
+
+
+def veil(inside: np.ndarray) -> QImage:
+    """Picture that is white, half transparent, where pixels are in a region, else nothing."""
+    colours = np.where(inside, np.uint32(0xB0B0B0B0), np.uint32(0))  # colours are multiplied by how opaque they are
+    height, width = inside.shape
+    return QImage(colours.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied).copy()
+
+
 def draw_path(
     painter: QPainter, path: QPainterPath, to_widget: QTransform, dashed: bool = False, colour: QColor = WHITE_HALO
 ) -> None:
@@ -101,4 +117,15 @@ def draw_path(
         pen.setCosmetic(True)
         painter.setPen(pen)
         painter.drawPath(path)
+    painter.restore()
+
+
+def draw_region(painter: QPainter, region: QPainterPath | QImage, to_widget: QTransform) -> None:
+    """Draw a region of the picture: its border, or its veil."""
+    if isinstance(region, QPainterPath):
+        draw_path(painter, region, to_widget)
+        return
+    painter.save()
+    painter.setTransform(to_widget, True)
+    painter.drawImage(QRectF(0, 0, region.width(), region.height()), region)
     painter.restore()

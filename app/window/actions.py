@@ -99,8 +99,11 @@ ENTRIES = (
           menu="View"),
     Entry("similar", "Pixels that fail alike", "List and mark the pixels that fail as the selected one does",
           ("Ctrl+L",), menu="View"),
-    *(Entry(f"mark_{form}", f"Mark a {form}", how, (key,), before=form == "rectangle", menu="View")
-      for (form, how), key in zip(REGIONS.items(), ("R", "O", "P"), strict=True)),
+    *(Entry(f"mark_{form}", f"Mark a{'n' * (form == 'asic')} {form.upper() if form == 'asic' else form}", how, (key,),
+            before=form == "rectangle", menu="View")
+      for (form, how), key in zip(REGIONS.items(), ("R", "O", "P", "I"), strict=True)),
+    Entry("mask", "Mask…", "Mask the marked pixels for a reason", ("K",), menu="View"),
+    Entry("unmask", "Take back the mask", "Take back your last entry of the expert mask", ("Ctrl+Z",), menu="View"),
     Entry("no_region", "Remove the region", "Mark nothing any more", ("Shift+R",), menu="View"),
     Entry("quit", "Quit", "Close the window", ("Ctrl+Q",), before=True, menu="File"),
 )

@@ -47,6 +47,7 @@ from app.panels.start.why_constants import WhyConstants
 from app.running.background import Background
 from app.running.jobs_model import HIDDEN_INTERVAL, LIVE_INTERVAL, JobsModel
 from app.running.supervision import LoopProbe, Supervisor
+from app.session.expert_masks import ExpertMasks
 from app.session.session import LAYOUTS, Session
 from app.session.sources import Source, Sources
 from app.session.standings import Standings
@@ -71,6 +72,7 @@ from calib_core.jobs.survey import Survey
 from calib_core.store.statuses import Status
 from calib_core.subjects.base import Subject
 from calib_core.subjects.job import JobSubject
+from calib_core.subjects.masked import bare
 
 CLOSE_TIMEOUT = 5.0
 _SIZE = (1680, 1020)
@@ -95,7 +97,8 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.session, self.background = Session(self), Background(self)
         self.jobs, self.probe = JobsModel(self), LoopProbe(self)
-        self.sources = Sources(self.session, self)
+        self.masks = ExpertMasks(self.session, self.background, self)
+        self.sources = Sources(self.session, self.masks.masks, self)
         self._ended = self._shown = False
         self._maps_of: dict[str, tuple[str, ...]] = {}
         self._make_panels()
@@ -112,8 +115,9 @@ class MainWindow(QMainWindow):
         self.focus = Focus(self.session, self.picker, self.form, self.docks, self.maps, self.banner, self)
         self._connect(supervisor)
         self.maps.offer([self.actions_by_name[f"compare_{way}"] for way in (*WAYS, BESIDE)]
-                        + [self.actions_by_name["blink"]])
+                        + [self.actions_by_name[name] for name in ("blink", "mask")])
         self._show_comparison("")
+        self._offer_mask()
         self.comeback.begin(restores)
         self.probe.start()
 
@@ -134,7 +138,8 @@ class MainWindow(QMainWindow):
         self.kept.addTab(self.sources_panel, "Sources")
         self.kept.addTab(self.tasks, "Tasks")
         self.navigation = NavigationPanel(session, background)
-        self.inspector = InspectorPanel(session, background, self.maps.presenter, self.maps.regions)
+        self.inspector = InspectorPanel(session, background, self.maps.presenter, self.maps.regions,
+                                        self.masks)
         self.verdict = VerdictPanel(VerdictPresenter(session, background, self.standings, self))
         self.log = LogView()
         self.asics = AsicTable(session, background, self.maps.presenter)
@@ -194,6 +199,7 @@ class MainWindow(QMainWindow):
             "next_bad": lambda: maps.walk.step(1), "previous_bad": lambda: maps.walk.step(-1),
             **{f"mark_{form}": lambda form=form: maps.regions.set_tool(form) for form in REGIONS},
             "no_region": maps.regions.remove,
+            "mask": self.begin_mask, "unmask": self.masks.undo,
             "similar": lambda: self.docks.bring("similar"),
             "report": self.reporting.write,
             "accept": lambda: self._begin_decision(Status.ACCEPTED),
@@ -222,6 +228,8 @@ class MainWindow(QMainWindow):
         session.job_started.connect(self._take_job)
         session.results_requested.connect(self.results.open)
         self.comparison.changed.connect(self._show_comparison)
+        for signal in (session.region_changed, session.picture_changed, session.subject_changed):
+            signal.connect(self._offer_mask)
         self.results.opened.connect(lambda: self.docks.bring("navigation"))
         self.results.several.connect(self.picker.ask_constants_of)
         self.picker.constants_chosen.connect(self.results.choose)
@@ -278,6 +286,11 @@ class MainWindow(QMainWindow):
         if folder:
             self.history.add_place(folder)
 
+    def begin_mask(self) -> None:
+        """Ask why the marked pixels are to be masked."""
+        self.docks.bring("inspector")
+        self.inspector.begin_mask()
+
     def ask_folder(self, title: str) -> str:
         """Let the operator choose a folder; empty where it was left."""
         return QFileDialog.getExistingDirectory(self, title, str(self.session.out_folder))
@@ -317,6 +330,9 @@ class MainWindow(QMainWindow):
         if way:
             self.actions_by_name[f"compare_{way}"].setChecked(True)
         self.actions_by_name["blink"].setChecked(self.comparison.blinks)
+
+    def _offer_mask(self) -> None:
+        self.actions_by_name["mask"].setVisible(self.session.shown.region is not None)
 
     def report(self, sentence: str) -> None:
         """Show an unexpected error in banner and log."""
@@ -394,7 +410,7 @@ class MainWindow(QMainWindow):
 
     @property
     def _shown_job(self) -> Job | None:
-        subject = self.session.subject
+        subject = bare(self.session.subject)
         return subject.job if isinstance(subject, JobSubject) else None
 
     def _take_without_runs(self, survey: Survey) -> None:

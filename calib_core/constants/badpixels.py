@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntFlag
+from functools import cache, reduce
+from operator import or_
 
 from calib_core.errors import BadParameter
+from calib_core.resource_files import read_resource
+
+#: All bits of a mask.
+ALL = 0xFFFFFFFF
 
 
 class BadPixels(IntFlag):
@@ -44,26 +52,53 @@ class BadPixels(IntFlag):
         return (self.name or "").replace("_", " ").lower()
 
 
+@dataclass(frozen=True)
+class FlagPreset:
+    """Flags that make a pixel bad together: a word for them, what they are, and their bits."""
+
+    name: str
+    help: str
+    flags: int
+
+
+@cache
+def flag_presets() -> tuple[FlagPreset, ...]:
+    """Named sets of flags, in the order of ``resources/flags/presets.yaml``."""
+    return tuple(FlagPreset(str(name), one["help"], _every(one["flags"]) & ~_every(one.get("without", ())))
+                 for name, one in read_resource("flags", "presets").items())
+
+
+def _every(names: Sequence[str] | str) -> int:
+    """Bits of flags by their names; a star stands for all 32, also such as have no name."""
+    return ALL if names == "*" else reduce(or_, (int(BadPixels[name]) for name in names), 0)
+
+
 def flags_named(text: str, parameter: str = "flags") -> int:
-    """Flags by their names, as bits.
+    """Flags by their names, or by those of presets, as bits.
 
     Parameters
     ----------
     text : str
-        Names, or labels, in any case, with commas between.
+        Names, or labels, or words of :func:`flag_presets`, in any case, with commas between.
     parameter : str
         What is told to have them.
 
     Raises
     ------
     BadParameter
-        One is no flag; the nearest names are told.
+        One is no flag and no preset; the nearest names are told.
     """
-    found = 0
+    found, presets = 0, {one.name.upper(): one.flags for one in flag_presets()}
+    known = {**presets, **{name: int(flag) for name, flag in BadPixels.__members__.items()}}
     for word in filter(None, (one.strip() for one in text.split(","))):
         name = word.upper().replace(" ", "_").replace("-", "_")
-        if name not in BadPixels.__members__:
-            near = ", ".join(difflib.get_close_matches(name, BadPixels.__members__, 3, 0.0))
+        if name not in known:
+            near = ", ".join(_shown(one) for one in difflib.get_close_matches(name, known, 3, 0.0))
             raise BadParameter(f"{parameter} = {text!r} is not allowed; {word!r} is no flag, the nearest are {near}.")
-        found |= BadPixels[name]
-    return int(found)
+        found |= known[name]
+    return found
+
+
+def _shown(name: str) -> str:
+    """A known name as it is written in pages: presets in small letters."""
+    return name if name in BadPixels.__members__ else name.lower()

@@ -25,7 +25,9 @@ class ConstantKind:
 
     ``used`` are the entries of its first axis that corrections read, where it has more of them than gain stages;
     ``neutral`` is the value with which nothing changes, as long as it is of no other unit than codes. Files have
-    ``rows`` rows of pixels in a piece, where they are read pixel by pixel; 0 for whole images.
+    ``rows`` rows of pixels in a piece, where they are read pixel by pixel; 0 for whole images. What is ``by_people``
+    modules have only where somebody made it, so that without it nothing is lacking, and it holds from its begin on
+    alone; it is nearly all zeros, and compressed.
     """
 
     name: str
@@ -36,6 +38,7 @@ class ConstantKind:
     used: tuple[int, ...] = ()
     neutral: float | None = None
     rows: int = 0
+    by_people: bool = False
 
     @property
     def title(self) -> str:
@@ -47,6 +50,8 @@ OFFSET = ConstantKind("Offset", "ADU", "f8", "Pedestal of each pixel", neutral=0
 NOISE = ConstantKind("Noise", "ADU", "f8", "Standard deviation of each pixel in the dark")
 BAD_PIXELS_DARK = ConstantKind("BadPixelsDark", "", "u4", "Bad-pixel flags found in the dark", neutral=0)
 BAD_PIXELS_FF = ConstantKind("BadPixelsFF", "", "u4", "Bad-pixel flags found with flat light", neutral=0)
+BAD_PIXELS_MANUAL = ConstantKind("BadPixelsManual", "", "u4", "Bad-pixel flags that people chose", "expert mask",
+                                 neutral=0, by_people=True)
 LUT = ConstantKind("Lut", "ADU", "u2", "Linear code of each code of the converter", "look-up table")
 THRESHOLDS_DARK = ConstantKind(
     "ThresholdsDark", "ADU", "f8", "Thresholds between gain stages and mean gain signal of each stage", used=(0, 1),

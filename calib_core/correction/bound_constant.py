@@ -156,3 +156,25 @@ def shared(values: Array) -> Array:
 
 #: Constants that a step was bound to, by the name of their kind.
 Given = Mapping[str, BoundConstant]
+
+
+def is_flagged(given: Given, images: Images, *kinds: ConstantKind) -> Array:
+    """Which pixels have a flag of some constants, of images that share what is known of them.
+
+    Parameters
+    ----------
+    given : mapping
+    images : Images
+        Of one memory cell and gain stage.
+    *kinds : ConstantKind
+        Flags; those that are not given flag nothing.
+
+    Returns
+    -------
+    (slow_scan, fast_scan) bool
+    """
+    found = np.zeros(images.values.shape[1:], bool)
+    for one in kinds:
+        if (flags := given.get(one.name)) is not None:
+            found |= shared(flags.of(images)) != 0
+    return found

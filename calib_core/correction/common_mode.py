@@ -8,8 +8,8 @@ from typing import ClassVar, Literal, cast
 import numpy as np
 
 from calib_core.axes import Array
-from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, ConstantKind
-from calib_core.correction.bound_constant import Given, shared
+from calib_core.constants.constant import BAD_PIXELS_DARK, BAD_PIXELS_MANUAL, NOISE, ConstantKind
+from calib_core.correction.bound_constant import Given, is_flagged, shared
 from calib_core.correction.images import Images
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
@@ -30,7 +30,7 @@ class CommonMode(Step):
     word: ClassVar[str] = "common_mode"
     title: ClassVar[str] = "Common mode"
     needs: ClassVar[tuple[ConstantKind, ...]] = (NOISE,)
-    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK,)
+    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK, BAD_PIXELS_MANUAL)
     use_when: ClassVar[str] = "Pixels of one amplifier rise and fall together from frame to frame."
     caution: ClassVar[str] = (
         "Where light hits most pixels of a segment, their median is signal, not common mode; charge that few photons "
@@ -71,9 +71,8 @@ class CommonMode(Step):
         if self.axis == "auto":
             raise BadParameter("common_mode_axis = 'auto' is not allowed here; only a dark can try both axes.")
         counting = self.counting(images)
-        bad, reach = given.get(BAD_PIXELS_DARK.name), self.sigma * shared(given[NOISE.name].of(counting))
-        if bad is not None:
-            reach = np.where(shared(bad.of(counting)) != 0, np.nan, reach)
+        reach = self.sigma * shared(given[NOISE.name].of(counting))
+        reach = np.where(is_flagged(given, counting, *self.optional), np.nan, reach)
         axes = [cast(Axis, axis) for axis in self.axis.split()]
         found = [self._take_off(counting, reach, kind, axis) for axis in axes]
         images.found[self.word] = np.concatenate(found, axis=-1)

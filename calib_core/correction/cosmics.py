@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from calib_core.constants.badpixels import BadPixels
-from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, ConstantKind
-from calib_core.correction.bound_constant import Given, shared
+from calib_core.constants.constant import BAD_PIXELS_DARK, BAD_PIXELS_MANUAL, NOISE, ConstantKind
+from calib_core.correction.bound_constant import Given, is_flagged, shared
 from calib_core.correction.images import Images
 from calib_core.correction.of_frames import OfFrames
 from calib_core.correction.step import Step
@@ -27,7 +27,7 @@ class RejectCosmics(Step):
     word: ClassVar[str] = "cosmics"
     title: ClassVar[str] = "Reject cosmic rays"
     needs: ClassVar[tuple[ConstantKind, ...]] = (NOISE,)
-    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK,)
+    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK, BAD_PIXELS_MANUAL)
     takes_out: ClassVar[bool] = True
     use_when: ClassVar[str] = "Dark frames of thick sensors or long exposures, after offset and common mode."
     caution: ClassVar[str] = "Takes photons out too: for frames without light only."
@@ -53,9 +53,8 @@ class RejectCosmics(Step):
         kind : DetectorType
             Not asked.
         """
-        noise, bad = shared(given[NOISE.name].of(images)), given.get(BAD_PIXELS_DARK.name)
-        unusable = ~(noise > 0) if bad is None else (shared(bad.of(images)) != 0) | ~(noise > 0)
-        unit = np.where(unusable, np.nan, noise)
+        noise = shared(given[NOISE.name].of(images))
+        unit = np.where((noise > 0) & ~is_flagged(given, images, *self.optional), noise, np.nan)
         thresholds = self.sigma, min(self.neighbour_sigma, self.sigma)
         seed, neighbour = ((sigma * unit).astype(np.float32) for sigma in thresholds)
         images.found[self.word] = tracks.take_out(images.values, images.use, seed, neighbour, self.min_pixels)

@@ -7,7 +7,13 @@ from typing import ClassVar
 import numpy as np
 
 from calib_core.axes import Array
-from calib_core.constants.constant import BAD_PIXELS_DARK, BAD_PIXELS_FF, BAD_PIXELS_PC, ConstantKind
+from calib_core.constants.constant import (
+    BAD_PIXELS_DARK,
+    BAD_PIXELS_FF,
+    BAD_PIXELS_MANUAL,
+    BAD_PIXELS_PC,
+    ConstantKind,
+)
 from calib_core.correction.bound_constant import Given
 from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
@@ -15,7 +21,7 @@ from calib_core.correction.step import CannotBeDone, Step
 from calib_core.detector import DetectorType
 
 #: Constants whose flags keep a sample out; each is taken where it is there.
-FLAGS = (BAD_PIXELS_DARK, BAD_PIXELS_PC, BAD_PIXELS_FF)
+FLAGS = (BAD_PIXELS_DARK, BAD_PIXELS_PC, BAD_PIXELS_FF, BAD_PIXELS_MANUAL)
 
 
 class Estimator(Step):
@@ -25,7 +31,8 @@ class Estimator(Step):
 
     def missing(self, given: Given, kind: DetectorType) -> tuple[str, ...]:
         """Flags, where there are none of any kind; which kinds are missing is told of the mask."""
-        return () if any(one.name in given for one in FLAGS) else tuple(one.name for one in FLAGS)
+        found = [one.name for one in FLAGS if not one.by_people]
+        return () if any(name in given for name in found) else tuple(found)
 
 
 def good_samples(images: Images, given: Given, stage: int, stages: Array | None = None) -> Array:

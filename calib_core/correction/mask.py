@@ -14,6 +14,7 @@ from calib_core.constants.constant import (
     BAD_PIXELS_DARK,
     BAD_PIXELS_FF,
     BAD_PIXELS_GAIN,
+    BAD_PIXELS_MANUAL,
     BAD_PIXELS_PC,
     ConstantKind,
 )
@@ -34,14 +35,16 @@ class Mask(Step):
     title: ClassVar[str] = "Mask"
     unit_in: ClassVar[str] = ""
     unit_out: ClassVar[str] = ""
-    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK, BAD_PIXELS_FF)
+    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK, BAD_PIXELS_FF, BAD_PIXELS_MANUAL)
     use_when: ClassVar[str] = "Always: whoever uses the data leaves flagged samples out."
     caution: ClassVar[str] = (
         "Values of flagged samples stay, unless no_value names their flag; they are marked, not removed. Flags that "
         "are left out are nowhere in the files, and their samples are good ones for all that follows.")
 
-    no_value: str = knob("", unit="names of flags", help="Flags, commas between, whose samples have no value (NaN)")
-    left_out: str = knob("", unit="names of flags", help="Flags, commas between, that are left out of the mask")
+    no_value: str = knob("", unit="names of flags", help="Flags, or presets such as expert, commas between, whose "
+                         "samples have no value (NaN)")
+    left_out: str = knob("", unit="names of flags", help="Flags, or presets such as expert, commas between, that are "
+                         "left out of the mask")
 
     def check(self) -> None:
         """Refuse names that are no flags, with BadParameter."""
@@ -56,7 +59,7 @@ class Mask(Step):
         images : Images
             Samples that are no finite number get the flag VALUE_IS_NAN, those without a value for their flags too.
         given : mapping
-            Flags of dark, flat field and others, uint32, as far as there are any.
+            Flags of dark, flat field, people and others, uint32, as far as there are any.
         kind : DetectorType
             Not asked.
         """
@@ -88,7 +91,7 @@ class Mask(Step):
 class MaskOfDark(Mask):
     """Give each sample the bad-pixel flags of its pixel, where darks alone find such."""
 
-    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK,)
+    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK, BAD_PIXELS_MANUAL)
 
 
 class MaskWithScans(Mask):
@@ -98,15 +101,17 @@ class MaskWithScans(Mask):
     those of scans and flat fields; flags of the dark may be of another one than those.
     """
 
-    optional: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_DARK, BAD_PIXELS_PC, BAD_PIXELS_FF, BAD_PIXELS_CS)
+    optional: ClassVar[tuple[ConstantKind, ...]] = (
+        BAD_PIXELS_DARK, BAD_PIXELS_PC, BAD_PIXELS_FF, BAD_PIXELS_CS, BAD_PIXELS_MANUAL)
     instead: ClassVar[tuple[ConstantKind, ...]] = (BAD_PIXELS_GAIN,)
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
-        """Take combined flags with those of the dark, else all that are there."""
+        """Take combined flags with those of the dark and of people, else all that are there."""
         combined, bound = constants.get(BAD_PIXELS_GAIN), super().bind(constants, kind)
         if combined is not None:
-            dark = {name: one for name, one in bound.given.items() if name == BAD_PIXELS_DARK.name}
-            return replace(bound, given={**dark, BAD_PIXELS_GAIN.name: combined})
+            beside = {one.name: bound.given[one.name] for one in (BAD_PIXELS_DARK, BAD_PIXELS_MANUAL)
+                      if one.name in bound.given}
+            return replace(bound, given={**beside, BAD_PIXELS_GAIN.name: combined})
         given = {name: WhenRead(one, _of_last_stage) if name == BAD_PIXELS_CS.name else one
                  for name, one in bound.given.items()}
         return replace(bound, given=given)

@@ -115,7 +115,7 @@ def images_of(found: BoundConstant, dtype: type, *entries: int) -> Constant:
 
 
 def together(flags: Sequence[BoundConstant]) -> Sequence[BoundConstant]:
-    """Flags of several constants in one array, where all have the same images.
+    """Flags of several constants, those that have the same images in one array.
 
     Parameters
     ----------
@@ -124,14 +124,21 @@ def together(flags: Sequence[BoundConstant]) -> Sequence[BoundConstant]:
     Returns
     -------
     sequence of BoundConstant
-        One, or those that are given.
+        As few as there are sorts of images; those that are not in memory as they are given.
     """
-    known = [one for one in flags if isinstance(one, OfSamples)]
-    same = {(one.cells, one.data.shape) for one in known}
-    if len(flags) < 2 or len(known) < len(flags) or len(same) > 1:
-        return flags
-    missing = np.bitwise_or.reduce([int(one.missing) for one in known])
-    return [OfSamples(np.bitwise_or.reduce([one.data for one in known]), known[0].cells, int(missing))]
+    alike: dict[object, list[OfSamples]] = {}
+    for one in flags:
+        if isinstance(one, OfSamples):
+            alike.setdefault((one.cells, one.data.shape), []).append(one)
+    return [*(one for one in flags if not isinstance(one, OfSamples)), *map(_united, alike.values())]
+
+
+def _united(flags: Sequence[OfSamples]) -> OfSamples:
+    first, *others = flags
+    if not others:
+        return first
+    missing = np.bitwise_or.reduce([int(one.missing) for one in flags])
+    return OfSamples(np.bitwise_or.reduce([one.data for one in flags]), first.cells, int(missing))
 
 
 def places_of(own: tuple[int, ...] | None, cells: Array) -> Array:

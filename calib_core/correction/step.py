@@ -268,7 +268,7 @@ class Step(Part):
         return f"{self.title} is left out: there is no {' or '.join(one.name for one in self.needs)}."
 
     def missing(self, given: Given, kind: DetectorType) -> tuple[str, ...]:
-        """Names of optional constants that it would take and is done without.
+        """Names of optional constants that it would take and is done without; none of those that people make.
 
         Parameters
         ----------
@@ -277,7 +277,7 @@ class Step(Part):
         kind : DetectorType
             For steps that take some at some operating conditions only.
         """
-        return tuple(one.name for one in self.optional if one.name not in given)
+        return tuple(one.name for one in self.optional if one.name not in given and not one.by_people)
 
     def saturation(self, given: Given, kind: DetectorType) -> int:
         """Highest code that comes out.

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.constants.constant import BAD_PIXELS_DARK, BAD_PIXELS_MANUAL
 from calib_core.detector.clues import Clue, found_values
 from calib_core.detector.corrected_layout import CorrectedLayout
 from calib_core.detector.evidence import ControlReader, SampleStatistics, StageEvidence
@@ -87,6 +88,8 @@ class Calibration:
         Of its values, where that is not the one that constants of this kind have elsewhere.
     first_alone : bool
         Whether files may have the first gain stage alone, without an axis of them.
+    of_all : bool
+        Whether a file without an axis of gain stages, or of memory cells, holds for all of them.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Calibration:
     parameters: tuple[str, ...] | None = None
     unit: str | None = None
     first_alone: bool = False
+    of_all: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +165,7 @@ class DetectorType:
     find_stage : callable
         ``find_stage(ControlReader, detector name, SampleStatistics) -> StageEvidence``.
     calibrations : mapping
-        How constants stand in the database and in files, by their kind.
+        How constants stand in the database and in files, by their kind; the expert mask comes by itself.
     component : str
         Name of EXtra-data's component for its modules together; empty where there is none.
     corrected : CorrectedLayout, optional
@@ -234,6 +238,14 @@ class DetectorType:
     injections: Mapping[str, Injection] = field(default_factory=dict)
     simulated: Simulated | None = None
     simulate_control: Callable[..., Mapping[str, Mapping[str, Any]]] | None = None
+
+    def __post_init__(self) -> None:
+        """Modules of any type may have an expert mask, at any operating condition, in the order of other flags."""
+        like = self.calibrations.get(BAD_PIXELS_DARK.name)
+        dims = ("fast_scan", "slow_scan") if like is None else like.dims
+        own = Calibration(BAD_PIXELS_MANUAL.name, tuple(dict.fromkeys((*dims, "cell", "gain"))), parameters=(),
+                          of_all=True)
+        object.__setattr__(self, "calibrations", {**self.calibrations, own.name: own})
 
     @property
     def pixels(self) -> int:

@@ -166,7 +166,7 @@ class Chooser:
         chosen: dict[str, Chosen] = {}
         for one in inputs:
             [kind] = one.kinds
-            mine = self._mine(given.get(one.name), number)
+            mine = self._mine(given.get(one.name), kind, number)
             hand = self.by_hand.get((number, kind.name), "")
             taken = self._given(hand, kind, number) if hand else self._of_store(
                 one, given.get(one.name), mine, number)
@@ -176,12 +176,16 @@ class Chooser:
             chosen[kind.name] = self._chosen(taken, mine, bool(hand))
         return ModuleConstants(found, chosen)
 
-    def _mine(self, given: Given | None, number: int) -> list[Version]:
-        """Versions of the module's unit; a single file of a single module, whatever it says."""
+    def _mine(self, given: Given | None, kind: ConstantKind, number: int) -> list[Version]:
+        """Versions of the module's unit; a single file of a single module, whatever it says.
+
+        What people made holds from its begin on, never before.
+        """
         versions, pdu = () if given is None else given.versions, self._unit(given, number)
         mine = [version for version in versions if version.pdu == pdu]
         bare = self.alone and len(versions) == 1 and versions[0].status is None
-        return mine or (list(versions) if bare else [])
+        mine = mine or (list(versions) if bare else [])
+        return [one for one in mine if not self.run.is_earlier_than(one)] if kind.by_people else mine
 
     def _unit(self, given: Given | None, number: int) -> str:
         store = None if given is None else given.store
@@ -205,6 +209,8 @@ class Chooser:
             return None if given is None else neutral_of(kind, self.detector.type)
         if mine:
             return self._with_axes(given.store.read(self._resolved(mine).chosen), kind)
+        if kind.by_people:
+            return None
         why = (f"{given.path} has no {one.label} of module {number} ({self._unit(given, number)}); it has those of "
                f"{', '.join(sorted({version.pdu for version in given.versions})) or 'no module'}.")
         if kind.name not in self.may_lack:

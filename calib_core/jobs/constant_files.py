@@ -183,10 +183,11 @@ def _begin(plan: Plan) -> datetime:
     """Begin of validity: the operator's, the start of the earliest run or constant; now where nothing tells it."""
     if plan.spec.begin is not None:
         return plan.spec.begin.astimezone(UTC)
-    return min(_begins(plan), default=datetime.now(UTC))
+    return min(begins(plan), default=datetime.now(UTC))
 
 
-def _begins(plan: Plan) -> Iterator[datetime]:
+def begins(plan: Plan) -> Iterator[datetime]:
+    """When the runs of a job began, and from when on its constants hold, as far as they tell it."""
     yield from (run.start_time for run in plan.runs.values() if run.start_time is not None)
     for found in plan.source.constants.values():
         yield from (one.begin for one in found.stored.values() if one.begin is not None)

@@ -55,6 +55,8 @@ class ConstantRow:
 def rows_of(before: Before, steps: Sequence[Step], detector: DetectorType) -> tuple[ConstantRow, ...]:
     """Rows of all constants that steps take, in the order of the steps, then of the modules.
 
+    Of what people make there is a row only where there is some.
+
     Parameters
     ----------
     before : Before
@@ -72,7 +74,8 @@ def rows_of(before: Before, steps: Sequence[Step], detector: DetectorType) -> tu
             first.setdefault(kind.name, (kind, step.word))
     return tuple(replace(_row(number, kind, word, constants, before.run),
                          neutral=neutral_of(kind, detector) is not None)
-                 for kind, word in first.values() for number, constants in sorted(before.constants.items()))
+                 for kind, word in first.values() for number, constants in sorted(before.constants.items())
+                 if constants.get(kind) is not None or not kind.by_people)
 
 
 def _row(module: int, kind: ConstantKind, word: str, constants: ModuleConstants, run: OfRun) -> ConstantRow:

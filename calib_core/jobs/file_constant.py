@@ -104,6 +104,11 @@ class FileConstant:
         return self._calibration().first_alone and "gain" not in self.stored.dims and len(self.detector.stages) > 1
 
     @property
+    def _of_all_stages(self) -> bool:
+        """Whether what it has holds for all gain stages."""
+        return self._calibration().of_all and "gain" not in self.stored.dims
+
+    @property
     def codes_after(self) -> frozenset[str] | None:
         """Words of the steps that the codes went through which it was made of; None where the file does not tell."""
         with understood(self.stored):
@@ -160,7 +165,7 @@ class FileConstant:
         wanted = dict(zip(INTERNAL_DIMS[2:], kind.shape, strict=True))
         if few := self.kind.used and found[order[0]] <= max(self.kind.used):
             wanted[order[0]] = max(self.kind.used) + 1
-        elif order[0] in self._declared() and not self.kind.used and not self.first_alone:
+        elif order[0] in self._declared() and not self.kind.used and not self.first_alone and not self._of_all_stages:
             wanted[order[0]] = len(kind.stages)
         if few or not set(self.stored.dims) <= set(order) or any(found[name] != n for name, n in wanted.items()):
             lengths = ", ".join(f"{name} of {length}" for name, length in wanted.items())

@@ -42,7 +42,7 @@ def image_of(constant: Constant, created: datetime, buffers: Buffers) -> tuple[M
         for name, number in constant.numbers.items():
             group.attrs[name] = float(number)
         group.attrs["sealed"] = np.uint8(1)
-        _put(group, "data", constant, constant.read, constant.kind.dtype)
+        _put(group, "data", constant, constant.read, constant.kind.dtype, {} if constant.kind.by_people else None)
         put_text(group["data"], "unit", constant.kind.unit)
         # the only text in a heap, which has no checksum: EXtra needs it so. The group has it too, under one
         group["data"].attrs.create("dims", list(constant.file_dims), dtype=h5py.string_dtype())

@@ -269,6 +269,20 @@ def read_constant(path: Path, sha256: str | None = None) -> StoredConstant:
             return _stored(path, _group(file))
 
 
+def named_calibration(path: Path) -> str:
+    """Name in the database of the calibration that a file is of, without looking further; empty where it tells none.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    try:
+        with open_hdf5(path) as file:
+            return next(iter(next(iter(file.values()))), "")
+    except _DAMAGE:
+        return ""
+
+
 @contextmanager
 def opened(stored: StoredConstant, part: str = "data", whole: bool = False) -> Iterator[h5py.Dataset]:
     """Values of a constant, or their samples, while the file is open.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from calib_core.constants.badpixels import BadPixels
-from calib_core.detector import DetectorType
+from calib_core.constants.expert_mask import MaskEntry
+from calib_core.detector import Detector, DetectorType
 from calib_core.errors import BadInput
 from calib_core.io.foreign import open_hdf5
 from calib_core.io.libraries import h5py
+
+Array = npt.NDArray[Any]
 
 
 def read_mask(
@@ -50,10 +54,58 @@ def read_mask(
                 raise BadInput(f"{path} has no array {dataset}; its arrays are {have}.")
             values = _checked(path, found, detector)
     except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BadInput(f"{path} cannot be read as a mask: {reason}.") from error
+        raise _unreadable(path, error) from error
     flags = values * np.uint32(flag) if values.dtype == bool else values
     return np.asarray(flags, np.uint32).reshape(-1, *detector.shape)
+
+
+def entries_of_mask(path: Path, detector: Detector, entry: MaskEntry) -> list[tuple[MaskEntry, dict[int, Array]]]:
+    """What others masked, as entries of an expert mask: one for each flag.
+
+    Parameters
+    ----------
+    path : Path
+        As :func:`read_mask` takes it; its first module is the detector's first.
+    detector : Detector
+        With the modules of which it is taken.
+    entry : MaskEntry
+        Author, reason and time; where the file tells no flags, its pixels get those of the entry.
+
+    Returns
+    -------
+    list of (MaskEntry, dict)
+        Pixels by the number of the module.
+
+    Raises
+    ------
+    BadInput
+        The file cannot be read, is no mask of such a detector, or masks no pixel of its modules.
+    """
+    dataset, source = "bad_pixels", _source(path)
+    found = read_mask(path, detector.type, dataset, BadPixels(entry.flags))
+    first = detector.type.raw.first_module
+    numbers = [one.number for one in detector.modules if one.number - first < len(found)]
+    planes = {number: found[number - first] for number in numbers}
+    flags = [flag for flag in BadPixels if any((plane & np.uint32(flag)).any() for plane in planes.values())]
+    if not flags:
+        raise BadInput(f"{path} masks no pixel of the modules that are shown; nothing is taken.")
+    return [(replace(entry, flags=int(flag), name=f"{entry.name}-{int(flag).bit_length() - 1}",
+                     drawn=f"{flag.label} of {dataset} in {path.name}{source}"),
+             {number: (plane & np.uint32(flag)) != 0 for number, plane in planes.items()}) for flag in flags]
+
+
+def _source(path: Path) -> str:
+    """Whom a file names as its source, in words."""
+    try:
+        with open_hdf5(path) as file:
+            said = file.attrs.get("source", "")
+    except (OSError, RuntimeError) as error:
+        raise _unreadable(path, error) from error
+    return f", by {said}" if isinstance(said, str) and said else ""
+
+
+def _unreadable(path: Path, error: Exception) -> BadInput:
+    return BadInput(f"{path} cannot be read as a mask: {getattr(error, 'strerror', None) or error}.")
 
 
 def _checked(path: Path, found: h5py.Dataset, detector: DetectorType) -> npt.NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -35,6 +36,10 @@ class Subject(Protocol):
         Whether no more pictures come by themselves.
     state : str
         In words, such as ``running`` or ``on disk``.
+    when : datetime, optional
+        When its data were recorded, aware; None where nothing tells it.
+    units : mapping of int to str
+        Physical detector units of the modules, as far as they are known.
     about : mapping of str to str
         What is known of where the results come from, by headings: runs, condition, parameters, versions.
     files : tuple of Path
@@ -65,6 +70,10 @@ class Subject(Protocol):
     def ended(self) -> bool: ...  # noqa: D102
     @property
     def state(self) -> str: ...  # noqa: D102
+    @property
+    def when(self) -> datetime | None: ...  # noqa: D102
+    @property
+    def units(self) -> Mapping[int, str]: ...  # noqa: D102
     @property
     def about(self) -> Mapping[str, str]: ...  # noqa: D102
     @property

@@ -12,6 +12,7 @@ from calib_core.axes import At, Axis, Result
 from calib_core.characterisation.family import characterisations
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput
+from calib_core.constants.constant import BAD_PIXELS_MANUAL
 from calib_core.store.bare_files import calibration_of
 from calib_core.store.constants import StoredConstant
 from calib_core.store.images import Stack
@@ -19,6 +20,9 @@ from calib_core.subjects.constant_axes import Labels, axes_of, known_axes, label
 from calib_core.subjects.constant_reasons import named_method
 from calib_core.subjects.constant_sets import ConstantSet
 
+#: What people masked, which no characterisation makes.
+EXPERT_MASK = Result("expert_mask", "Expert mask", "", "u4", BAD_PIXELS_MANUAL.help, over=(), role="flags",
+                     missing=0.0)
 #: Place of what no characterisation declares: after all others.
 _LAST = 1 << 30
 
@@ -142,6 +146,8 @@ def _declared(one: StoredConstant, found: ConstantSet, methods: Sequence[Method]
                 place, result = order[output.result]
                 place_of_count, count = order.get(output.count, (_LAST, unknown))
                 return _Declared(result, count, renamed, number, (place, place_of_count))
+    if kind == BAD_PIXELS_MANUAL.name:
+        return _Declared(EXPERT_MASK, unknown, renamed, len(methods), (_LAST, _LAST))
     dtype = np.dtype(one.dtype)
     plain = "f4" if dtype.kind == "f" else dtype.newbyteorder("=").str
     unit = str(one.attributes.get("unit", ""))

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.constants.constant import BAD_PIXELS_MANUAL
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput, and_others
 from calib_core.store.bare_files import calibration_of, numbers_of, types_of, with_axes
@@ -106,7 +107,7 @@ def find_sets(paths: Sequence[Path], detector_type: str = "") -> tuple[ConstantS
     Returns
     -------
     tuple of ConstantSet
-        The newest first, at least one.
+        The newest first, at least one; expert masks come after all others.
 
     Raises
     ------
@@ -126,7 +127,7 @@ def find_sets(paths: Sequence[Path], detector_type: str = "") -> tuple[ConstantS
     ]
     if not found:
         raise BadInput(left_out[0] + and_others(len(left_out) - 1, "file cannot be used either"))
-    newest_first = sorted(found, key=lambda one: one.created, reverse=True)
+    newest_first = sorted(found, key=lambda one: (not _are_masks(one.files), one.created), reverse=True)
     return tuple(replace(one, notes=(*one.notes, *left_out)) for one in newest_first)
 
 
@@ -181,9 +182,16 @@ def _entry(stored: StoredConstant) -> _Entry:
     said = stored.attributes.get("provenance")
     if not isinstance(said, Mapping) or "module" not in stored.attributes:
         return _Entry(stored, time, "", 0)
-    tree = str(stored.path.absolute().parent.parent)
+    tree, module = str(stored.path.absolute().parent.parent), int(stored.attributes["module"])
+    if _are_masks([stored]):  # each version has all that was masked before it
+        return _Entry(stored, time, json.dumps([tree, BAD_PIXELS_MANUAL.name, said.get("detector")]), module)
     job = json.dumps([tree, *(said.get(name) for name in _OF_JOB)], sort_keys=True)
-    return _Entry(stored, time, job, int(stored.attributes["module"]), bool(said.get("started")))
+    return _Entry(stored, time, job, module, bool(said.get("started")))
+
+
+def _are_masks(files: Sequence[StoredConstant]) -> bool:
+    """Whether files are expert masks."""
+    return all(one.attributes.get("kind") == BAD_PIXELS_MANUAL.name for one in files)
 
 
 def _time_of(path: Path) -> datetime:
@@ -195,7 +203,13 @@ def _time_of(path: Path) -> datetime:
 
 
 def _runs(entries: Sequence[_Entry], left_out: list[str]) -> Iterator[list[_Entry]]:
-    """Files of the same job, cut where it was run again; copies of a file of one job are told."""
+    """Files of the same job, cut where it was run again; copies of a file of one job are told.
+
+    Of expert masks it is the last version of each unit.
+    """
+    if _are_masks([one.stored for one in entries]):
+        yield list({_place(one): one for one in sorted(entries, key=_as_mask)}.values())
+        return
     if entries[0].exact:
         newest = {_place(one): one for one in sorted(entries, key=lambda one: one.time)}
         left_out += [f"Left out: {one.stored.path} is a copy of {newest[_place(one)].stored.path}, of the same job."
@@ -211,6 +225,10 @@ def _runs(entries: Sequence[_Entry], left_out: list[str]) -> Iterator[list[_Entr
         run.append(one)
     if run:
         yield run
+
+
+def _as_mask(one: _Entry) -> tuple[datetime, datetime]:
+    return one.stored.begin or one.time, one.time
 
 
 def _place(one: _Entry) -> tuple[str, str]:
@@ -247,7 +265,8 @@ def _set_of_job(entries: list[_Entry], asked: str) -> ConstantSet:
     kind, files, notes = _understood(known or list(candidates), entries)
     created = max(one.time for one in entries)
     not_whole = doubts(one.stored for one in entries)
-    words = (identifier or kind.title, runs_text(said.get("raw_data")), time_text(created, datetime.now(UTC)),
+    what = BAD_PIXELS_MANUAL.title if _are_masks(files) else runs_text(said.get("raw_data"))
+    words = (identifier or kind.title, what, time_text(created, datetime.now(UTC)),
              "not complete" if not_whole else "")
     told = said["provenance"].get("notes")
     return ConstantSet(

@@ -49,6 +49,8 @@ class ConstantsSubject:
         self.title, self.identifier, self.kind = found.title, found.identifier, found.kind
         self.axes: Mapping[str, Axis] = contents.axes
         self.results: tuple[Result, ...] = contents.results
+        self.when = min((one.begin for one in found.files if one.begin is not None), default=found.created)
+        self.units: Mapping[int, str] = {number: unit for unit, number in found.modules.items()}
         self.modules = tuple(sorted({module for _, module in contents.held}))
         self.about: Mapping[str, str] = about(found.files)
         self.files: tuple[Path, ...] = tuple(one.path for one in found.files)

@@ -31,7 +31,7 @@ class CorrectedSubject(FrameSubject[int]):
         self.about: Mapping[str, str] = found.about
         cells, trains = (np.unique(np.concatenate([getattr(one, name) for one in found.modules.values()])).tolist()
                          for name in ("cell", "train"))
-        super().__init__(found.detector, sorted(found.modules), cells, trains, found.results)
+        super().__init__(found.detector, sorted(found.modules), cells, trains, found.results, found.began)
 
     @property
     def state(self) -> str:

@@ -49,6 +49,8 @@ class CorrectedSet:
         What files and record tell of how they were made, by headings.
     notes : tuple of str
         Sentences on what was left out, or is not told.
+    began : datetime, optional
+        When the run began, aware UTC.
     """
 
     detector: Detector
@@ -60,6 +62,7 @@ class CorrectedSet:
     files: tuple[Path, ...]
     about: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    began: datetime | None = None
 
     @property
     def identifier(self) -> str:
@@ -145,7 +148,7 @@ def _set_of(run: Run, detector: Detector) -> CorrectedSet:
     files = dict.fromkeys(part.file.path for index in kept.values() for part in index.parts)
     return CorrectedSet(
         detector, run.path, " · ".join((detector.identifier, _run_text(run), "corrected")), modules, keys, results,
-        tuple(sorted(files)), _about(run, detector, usual[0], record), tuple(filter(None, notes)))
+        tuple(sorted(files)), _about(run, detector, usual[0], record), tuple(filter(None, notes)), run.start_time)
 
 
 def _run_text(run: Run) -> str:

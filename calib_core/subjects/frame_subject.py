@@ -6,6 +6,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -37,6 +38,8 @@ class FrameSubject(ABC, Generic[Loaded]):
         Ascending.
     results : tuple of Result
         All over (cell, train).
+    when : datetime, optional
+        When the run began, aware.
     """
 
     ended = True
@@ -47,8 +50,9 @@ class FrameSubject(ABC, Generic[Loaded]):
 
     def __init__(
         self, detector: Detector, modules: Sequence[int], cells: Sequence[int], trains: Sequence[int],
-        results: tuple[Result, ...],
+        results: tuple[Result, ...], when: datetime | None,
     ) -> None:
+        self.when, self.units = when, {one.number: one.pdu for one in detector.modules}
         self.kind, self.identifier, self.modules = detector.type, detector.identifier, tuple(modules)
         self.axes: Mapping[str, Axis] = {
             "cell": Axis("cell", "Memory cell", tuple(cells)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from calib_core.axes import Array, At, Axis, Picture, Result, View
@@ -14,6 +15,7 @@ from calib_core.detector import DetectorType
 from calib_core.errors import BadParameter
 from calib_core.explanation import PLAINLY, Asked, Explanation, Reason, RowFrames
 from calib_core.io.locate import label
+from calib_core.jobs.constant_files import begins
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.trial import Trial
@@ -80,6 +82,18 @@ class JobSubject:
     def state(self) -> str:
         """State of the job in a word."""
         return self.job.board.state.value
+
+    @property
+    def when(self) -> datetime | None:
+        """When the first of the runs began, or the first constant that it is made of."""
+        return None if self.job.plan is None else min(begins(self.job.plan), default=None)
+
+    @property
+    def units(self) -> Mapping[int, str]:
+        """Units of the modules; none until the runs have been looked at."""
+        plan = self.job.plan
+        detector = None if plan is None else plan.detector
+        return {} if detector is None else {one.number: one.pdu for one in detector.modules}
 
     @property
     def about(self) -> Mapping[str, str]:

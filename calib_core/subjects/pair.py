@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,16 @@ class PairSubject:
     def state(self) -> str:
         """States of both."""
         return f"A {self.a.state} · B {self.b.state}"
+
+    @property
+    def when(self) -> datetime | None:
+        """When the data of A were recorded."""
+        return self.a.when
+
+    @property
+    def units(self) -> Mapping[int, str]:
+        """Units of the modules of A."""
+        return self.a.units
 
     @property
     def about(self) -> Mapping[str, str]:

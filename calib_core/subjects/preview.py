@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from calib_core.axes import Array, Picture, Result
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import Frames
+from calib_core.jobs.constant_files import begins
 from calib_core.jobs.making_ready import MakingReady
 from calib_core.jobs.preview import Link, Passed, Preview
 from calib_core.subjects.frame_subject import FrameSubject
@@ -84,7 +85,7 @@ class PreviewSubject(FrameSubject[_Frame]):
         self._selected: int | None = None
         self._error: tuple[_Frame, tuple[int, int], float] | None = None
         super().__init__(plan.detector, sorted(module for module in plan.modules if module is not None),
-                         preview.cells, preview.trains, results_of(preview))
+                         preview.cells, preview.trains, results_of(preview), min(begins(plan), default=None))
         self._making = MakingReady(self.composer.renew)
         preview.around.check = self.composer.check
 
@@ -236,8 +237,9 @@ class PreviewSubject(FrameSubject[_Frame]):
         """What is behind a picture."""
         if picture is None:
             return None
+        own = picture.made_of or picture
         with self.lock:
-            return next((looked for known, looked in self._behind if known() is picture), None)
+            return next((looked for known, looked in self._behind if known() is own), None)
 
     # -- frames
 

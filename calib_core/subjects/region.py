@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 Form = Literal["rectangle", "ring", "lasso"]
+#: How a region can have come about: drawn, as a whole ASIC, or by values of a map.
+Origin = Literal["rectangle", "ring", "lasso", "asic", "threshold"]
 #: A place in a picture: to the right, downwards, in its pixels; the first pixel is from 0 to 1.
 Point = tuple[float, float]
 Mask = npt.NDArray[np.bool_]
@@ -106,11 +108,14 @@ class RegionOfInterest:
         Of a module.
     spans : tuple of (module, row, first, last)
         Pixels from column ``first`` to ``last``, both of them in it, in the order of modules, rows and columns.
+    rule : str
+        What chose its pixels where nobody drew it, such as ``Noise above 12 ADU``.
     """
 
-    form: Form
+    form: Origin
     shape: tuple[int, int]
     spans: tuple[tuple[int, int, int, int], ...]
+    rule: str = ""
 
     @property
     def modules(self) -> tuple[int, ...]:
@@ -128,7 +133,8 @@ class RegionOfInterest:
         modules = self.modules
         named = ", ".join(map(str, modules)) if len(modules) <= 8 else f"{modules[0]} to {modules[-1]}"
         pixels, whose = ("pixel" if self.size == 1 else "pixels"), ("module" if len(modules) == 1 else "modules")
-        return f"{self.form} of {self.size} {pixels} in {whose} {named}"
+        drawn = f"{self.rule}:" if self.rule else f"{'ASIC' if self.form == 'asic' else self.form} of"
+        return f"{drawn} {self.size} {pixels} in {whose} {named}"
 
     def box(self, module: int) -> Box:
         """The least rectangle about its pixels in a module that has some.
@@ -169,7 +175,9 @@ class RegionOfInterest:
         return found
 
 
-def region_of(form: Form, masks: Mask, modules: Sequence[int]) -> RegionOfInterest | None:
+def region_of(
+    form: Origin, masks: Mask, modules: Sequence[int], rule: str = ""
+) -> RegionOfInterest | None:
     """Region of the pixels of some modules.
 
     Parameters
@@ -178,6 +186,8 @@ def region_of(form: Form, masks: Mask, modules: Sequence[int]) -> RegionOfIntere
     masks : (modules, slow_scan, fast_scan) bool
     modules : sequence of int
         Their numbers.
+    rule : str
+        What chose them where nobody drew it.
 
     Returns
     -------
@@ -189,7 +199,7 @@ def region_of(form: Form, masks: Mask, modules: Sequence[int]) -> RegionOfIntere
     begins, ends = (np.argwhere(edges == sign) for sign in (1, -1))
     spans = tuple((int(modules[place]), int(row), int(first), int(end) - 1)
                   for (place, row, first), (_, _, end) in zip(begins, ends, strict=True))
-    return RegionOfInterest(form, (slow, fast), spans) if spans else None
+    return RegionOfInterest(form, (slow, fast), spans, rule) if spans else None
 
 
 def outlined(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,19 @@ from calib_core.io.foreign import open_hdf5
 from calib_core.io.unlocked import open_unlocked
 from calib_core.remarks import Remark
 from calib_core.subjects.region import Box
-from calib_core.subjects.selection import AXES, BESIDE, DATA, IDENTIFIER, KIND, LAYOUT, MODULES, RESULTS, TOLD
+from calib_core.subjects.selection import (
+    AXES,
+    BESIDE,
+    DATA,
+    IDENTIFIER,
+    KIND,
+    LAYOUT,
+    MODULES,
+    RECORDED,
+    RESULTS,
+    TOLD,
+    UNITS,
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,10 @@ class SelectedSet:
         Pixels of each module that there are images of.
     about : mapping of str to str
     notes : tuple of str
+    when : datetime, optional
+        When what was taken was recorded.
+    units : mapping of int to str
+        Units of the modules.
     """
 
     path: Path
@@ -54,6 +71,8 @@ class SelectedSet:
     boxes: Mapping[int, Box]
     about: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    when: datetime | None = None
+    units: Mapping[int, str] = field(default_factory=dict)
 
 
 def holds_selection(path: Path) -> bool:
@@ -111,7 +130,12 @@ class _Reader:
         about = {str(key): str(value) for key, value in json.loads(told["about"]).items()}
         notes = (*filter(None, str(told["notes"]).split("\n")), *self._missing(results), *self._left_out(boxes))
         return SelectedSet(self._path, str(told[IDENTIFIER]), f"{told['subject']} · selection", self._kind,
-                           self._modules, axes, results, boxes, about, notes)
+                           self._modules, axes, results, boxes, about, notes, *self._whose())
+
+    def _whose(self) -> tuple[datetime | None, dict[int, str]]:
+        """When it was recorded and the units of the modules, as far as the file tells them."""
+        when, units = str(self._file.attrs.get(RECORDED, "")), json.loads(self._file.attrs.get(UNITS, "{}"))
+        return (datetime.fromisoformat(when) if when else None), {int(one): str(unit) for one, unit in units.items()}
 
     def _data(self, module: int, name: str) -> Any:
         return self._file[DATA.format(module=module, result=name)]
@@ -184,6 +208,7 @@ class SelectedSubject:
     def __init__(self, found: SelectedSet) -> None:
         self.title, self.identifier, self.kind = found.title, found.identifier, found.kind
         self.modules, self.axes, self.results = found.modules, found.axes, found.results
+        self.when, self.units = found.when, found.units
         self.about, self.files, self._boxes = found.about, (found.path,), found.boxes
         self._notes, self._trouble, self._path = found.notes, "", found.path
         self.version = 1

@@ -26,6 +26,8 @@ from calib_core.subjects.region import Box, RegionOfInterest
 #: of results, and modules, each in its order.
 LAYOUT, IDENTIFIER, KIND, AXES, RESULTS, MODULES = (
     "layout", "identifier", "detector_type", "axes", "results", "modules")
+#: When what was taken was recorded, and the units of the modules.
+RECORDED, UNITS = "recorded", "units"
 #: Where a map of a module is, and of the pixels of a region.
 DATA, REGION = "/{module}/{result}/data", "/{module}/region_of_interest/data"
 #: What is told of a result among the attributes of its dataset as it is.
@@ -165,6 +167,8 @@ def _describe(file: h5py.File, subject: Subject, selection: Selection, modules: 
             for one in _axes(subject, selection.results)]
     told = {LAYOUT: DATA, IDENTIFIER: subject.identifier, KIND: subject.kind.name, AXES: json.dumps(axes),
             RESULTS: [one.name for one in selection.results], MODULES: list(modules), "subject": subject.title,
+            RECORDED: "" if subject.when is None else subject.when.isoformat(),
+            UNITS: json.dumps(dict(subject.units)),
             "about": json.dumps(dict(subject.about), ensure_ascii=False), "notes": "\n".join(subject.notes),
             **(selection.words or {})}
     for name, one in told.items():

@@ -2,7 +2,35 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QPoint, Qt
+import numpy as np
+from PyQt6.QtCore import QEvent, QPoint, QPointF, Qt
+from PyQt6.QtGui import QMouseEvent
+from PyQt6.QtWidgets import QApplication
+
+LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+
+
+def mouse(widget, kind, point, button=LEFT):
+    """One event of the mouse, as the pointer would give it."""
+    held = NONE if kind == QEvent.Type.MouseButtonRelease else button
+    event = QMouseEvent(kind, point, widget.mapToGlobal(point), button, held, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(widget, event)
+
+
+def drag(widget, *points):
+    """Press at the first point, move over the others, let go at the last."""
+    mouse(widget, QEvent.Type.MouseButtonPress, points[0])
+    for point in points[1:]:
+        mouse(widget, QEvent.Type.MouseMove, point)
+    mouse(widget, QEvent.Type.MouseButtonRelease, points[-1])
+
+
+def module_point(window, module, row, col) -> QPointF:
+    """Point of the first map over the upper left corner of a detector pixel as the picture shows it."""
+    placement, shape = window.maps.presenter.placement, window.session.shown.kind.shape
+    place = placement.modules.index(module)
+    y, x = np.argwhere(placement.index == (place * shape[0] + row) * shape[1] + col)[0]
+    return window.maps.views[0].canvas.area_of(x, y, x, y).topLeft()
 
 
 class Clicks:
@@ -29,4 +57,8 @@ class Clicks:
         across = (x + 0.5 - window.x) * window.scale + window.width / 2
         down = (y + 0.5 - window.y) * window.scale + window.height / 2
         self.qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=QPoint(int(across / ratio), int(down / ratio)))
+        self.number += 1
+
+    def drag(self, widget, *points):
+        drag(widget, *points)
         self.number += 1

@@ -54,7 +54,8 @@ class FakeJob:
         self.type = detector_type(kind)
         first = self.type.raw.first_module
         numbers = tuple(range(first, first + modules))
-        detector = Detector("SPB_DET_AGIPD1M-1", self.type, tuple(Module(n, "", "", "") for n in numbers))
+        detector = Detector("SPB_DET_AGIPD1M-1", self.type, tuple(
+            Module(n, "", f"AGIPD{n:02d}", f"UNIT_{n:02d}") for n in numbers))
         self.spec = JobSpec(
             family="AGIPD", method="DARK", detector=detector.identifier, out_folder=out_folder,
             inputs={"high": ("/gpfs/r0012",), "med": ("/gpfs/r0013",), "low": ("/gpfs/r0014",)},
@@ -63,7 +64,7 @@ class FakeJob:
         self.plan = SimpleNamespace(
             detector=detector, kind=self.type, method=named("AGIPD").methods[0], modules=numbers, results=maps,
             context=Context(self.type, tuple(range(cells)), axes=axes_of(self.type, cells)),
-            condition=Condition(self.type.condition), notes=(), runs={},
+            condition=Condition(self.type.condition), notes=(), runs={}, source=SimpleNamespace(constants={}),
         )
         self.coverage, self.created = coverage, time.time()
         self.looks, self.cancelled, self.closed = [], False, False

@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import QPushButton
 
 from calib_core.axes import Pick
 from calib_core.subjects.corrected import CorrectedSubject
+from calib_core.subjects.masked import bare
 from calib_core.subjects.selected import SelectedSubject
 from tests import corrected_files as files
 
@@ -51,7 +52,7 @@ def typed(window, path):
 
 def shows(window, modules):
     shown = window.session.shown
-    return (isinstance(shown.subject, CorrectedSubject) and shown.picture is not None
+    return (isinstance(bare(shown.subject), CorrectedSubject) and shown.picture is not None
             and Pick("corrected") in shown.picture.maps and shown.picture.modules == modules
             and bool((shown.picture.coverage == 1).all()))
 
@@ -105,7 +106,7 @@ def test_a_selection_is_written_in_two_clicks_and_opened_again(open_window, made
         qtbot.mouseClick(window.export.findChild(QPushButton, "export_selection"), Qt.MouseButton.LeftButton)
     assert said.args[0] == "INFO", said.args
     drop(window, tmp_path / "chosen.h5")
-    qtbot.waitUntil(lambda: isinstance(window.session.shown.subject, SelectedSubject)
+    qtbot.waitUntil(lambda: isinstance(bare(window.session.shown.subject), SelectedSubject)
                     and window.session.shown.picture is not None
                     and Pick("corrected") in window.session.shown.picture.maps)
     subject = window.session.subject
@@ -123,7 +124,7 @@ def test_two_are_compared(open_window, made, qtbot):
     [path] = made[0].glob("*JNGFR02*.h5")
     window.results.open([path], compare=True)
     qtbot.waitUntil(lambda: window.session.subject is not None
-                    and not isinstance(window.session.subject, CorrectedSubject))
+                    and not isinstance(bare(window.session.subject), CorrectedSubject))
     plane = window.session.subject.plane("corrected.difference", 2, {"train": 0, "cell": 0})
     assert np.nanmax(np.abs(plane)) == 0
 
@@ -139,7 +140,7 @@ def test_strips_are_an_image_over_trains(open_window, tmp_path, qtbot):
     window = open_window()
     window.set_slots(1)
     drop(window, tmp_path / "proc")
-    qtbot.waitUntil(lambda: isinstance(window.session.shown.subject, CorrectedSubject)
+    qtbot.waitUntil(lambda: isinstance(bare(window.session.shown.subject), CorrectedSubject)
                     and window.session.shown.picture is not None)
     window.session.look_at({"cell": 1})
     window.maps.presenter.set_form("cells")

@@ -17,6 +17,7 @@ from calib_core.simulate import default_settings, simulate
 from calib_core.simulate.scenes.photons import Photons
 from calib_core.store import by_cell
 from calib_core.subjects.corrected import CorrectedSubject
+from calib_core.subjects.masked import bare
 from calib_core.subjects.preview import PreviewSubject
 from tests.facility_files import facility_files
 
@@ -44,7 +45,7 @@ def shown(window):
 def has_preview(window):
     """Whether a whole picture of the preview is on the screen."""
     subject = shown(window).subject
-    return (isinstance(subject, PreviewSubject) and subject.state.startswith("preview,")
+    return (isinstance(bare(subject), PreviewSubject) and subject.state.startswith("preview,")
             and shown(window).picture is subject.picture and shown(window).picture.coverage.min() == 1
             and Pick("corrected") in shown(window).picture.maps)  # maps of the slots come after those wished before
 
@@ -100,7 +101,7 @@ def test_a_step_is_switched_and_the_run_is_corrected_in_three_clicks(looking, op
     after, high = values(window, "corrected"), stage == 0
     np.testing.assert_array_equal(after[high], before[high])
     qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not isinstance(window.session.subject, PreviewSubject))
+    qtbot.waitUntil(lambda: not isinstance(bare(window.session.subject), PreviewSubject))
     job = window.session.subject.job
     qtbot.waitUntil(lambda: job.board.state.ended)
     assert job.board.state is State.DONE, job.board.error
@@ -115,14 +116,16 @@ def test_a_step_is_switched_and_the_run_is_corrected_in_three_clicks(looking, op
     assert window.files.heading.text().endswith("1 of 1 files are whole")
     qtbot.waitUntil(window.files.open_button.isEnabled)
     qtbot.mouseClick(window.files.open_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: isinstance(shown(window).subject, CorrectedSubject) and shown(window).picture is not None
+    qtbot.waitUntil(lambda: isinstance(bare(shown(window).subject), CorrectedSubject)
+                    and shown(window).picture is not None
                     and Pick("corrected") in shown(window).picture.maps)
     np.testing.assert_array_equal(values(window, "corrected"), after)
     assert "in files" in window.maps.source.text()
     window.close()  # corrected frames come back, in the layout that was chosen; a preview does not
     second = open_window()
     assert (second.keeper.found.shown, second.keeper.found.compared) == ((path,), ())
-    qtbot.waitUntil(lambda: isinstance(shown(second).subject, CorrectedSubject) and shown(second).picture is not None)
+    qtbot.waitUntil(lambda: isinstance(bare(shown(second).subject), CorrectedSubject)
+                    and shown(second).picture is not None)
     assert second.docks.layout is CORRECT
 
 
@@ -251,7 +254,7 @@ def test_a_finished_dark_corrects_its_own_run_in_two_clicks(open_window, darks, 
     assert window.docks.layout is CORRECT
     assert window.form.page.constants["constants"].value() == str(tmp_path / "proc")
     qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not isinstance(window.session.subject, PreviewSubject))
+    qtbot.waitUntil(lambda: not isinstance(bare(window.session.subject), PreviewSubject))
     job = window.session.subject.job
     qtbot.waitUntil(lambda: job.board.state is State.DONE and shown(window).picture is not None
                     and shown(window).picture.coverage.min() == 1)

@@ -32,7 +32,7 @@ class TruthSubject:
         self.title = self.identifier = title
         self.kind, self.number = detector_type(kind), number
         self.modules = modules
-        self.remarks = ()
+        self.remarks, self.when, self.units = (), None, {}
         self.axes = {axis.name: axis for axis in (
             Axis("gain", "Gain stage", gains), Axis("cell", "Memory cell", cells))}
         self.version, self.picture, self.queue, self._places = 1, None, [], []

@@ -49,8 +49,10 @@ def place_words(shown: Shown, module: int | None = None, but: str = "") -> str:
 def caption(shown: Shown, place: str) -> list[str]:
     """Lines that say whose pictures are, at which place, and when they were exported."""
     region = [] if shown.region is None else [f"region: {shown.region.words}"]
+    when = None if shown.subject is None else shown.subject.when
+    recorded = [] if when is None else [f"recorded {when.astimezone():%Y-%m-%d %H:%M %Z}"]
     return [
-        shown.subject.title if shown.subject is not None else "", place, *region,
+        shown.subject.title if shown.subject is not None else "", place, *recorded, *region,
         f"exported {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
     ]
 

@@ -16,6 +16,7 @@ from PyQt6.QtWidgets import (
 )
 
 from app.panels.inspect.inspector_presenter import CURVE_HINT, WHY_HINT, Curve, InspectorPresenter
+from app.panels.inspect.mask import MaskPanel
 from app.panels.inspect.module_curve import ModuleCurve, ModuleCurvePresenter
 from app.panels.inspect.region import RegionPanel
 from app.panels.inspect.samples import SamplesPanel
@@ -27,6 +28,7 @@ from app.panels.maps.regions import Regions
 from app.panels.maps.slots import Choice
 from app.panels.maps.values import name_of
 from app.running.background import Background
+from app.session.expert_masks import ExpertMasks
 from app.session.session import Session
 from app.widgets.colour import first_bit, flag_table
 from app.widgets.plain import PlainLabel
@@ -47,11 +49,12 @@ class InspectorPanel(QWidget):
     """Under the selected pixel in words, one tab for each way to look closer at it."""
 
     def __init__(
-        self, session: Session, background: Background, maps: MapsPresenter, regions: Regions,
+        self, session: Session, background: Background, maps: MapsPresenter, regions: Regions, masks: ExpertMasks,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.region = RegionPanel(session, background, maps, regions)
+        self.mask = MaskPanel(session, masks)
         self.presenter = InspectorPresenter(session, background, maps, self)
         self.module_curve = ModuleCurvePresenter(session, background, lambda: self.presenter.chosen, self)
         self.why_over = WhyOver(session, background, self)
@@ -83,6 +86,7 @@ class InspectorPanel(QWidget):
         tabs.addTab(self.samples, _SAMPLES)
         tabs.addTab(_column(_row(self.by_stage), self.histograms), "Histogram")
         tabs.addTab(self.region, "Region")
+        tabs.addTab(self.mask, "Mask")
         for plot in (self.curve_plot, self.histograms):
             plot.setMinimumHeight(90)
         layout = QVBoxLayout(self)
@@ -117,6 +121,11 @@ class InspectorPanel(QWidget):
             self.tabs.setCurrentIndex(place)
         self.tabs.setTabText(place, title or _SAMPLES)
         self.samples.set_about(bool(title))
+
+    def begin_mask(self) -> None:
+        """Bring the mask forward, and wait for a reason."""
+        self.tabs.setCurrentWidget(self.mask)
+        self.mask.begin()
 
     def _take_tab(self, _index: int) -> None:
         self._draw_curve()

@@ -19,6 +19,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from app.panels.maps.age import AgeLabel
 from app.panels.maps.bad_pixels import BadPixelWalk
 from app.panels.maps.maps_presenter import FORMS, MapsPresenter
 from app.panels.maps.outlines import Outlines
@@ -95,6 +96,8 @@ class MapsPanel(QWidget):
         self._ways = QHBoxLayout()
         self._ways.setSpacing(2)
         self._ways.addWidget(self.source, 1)
+        self.age = AgeLabel(session, self)
+        self._ways.addWidget(self.age)
         whole.addLayout(self._ways)
         whole.addLayout(self._grid, 1)
         self._values = ValuesPresenter(session, self._of_values, self)
@@ -109,6 +112,7 @@ class MapsPanel(QWidget):
         """Put buttons beside the line that says whose maps these are; each is there while its action is."""
         for action in actions:
             button = QToolButton(self, objectName=action.objectName())
+            action.setIconText(action.text())  # Qt takes the dots away from what is asked further
             button.setDefaultAction(action)
             button.setAutoRaise(True)
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -13,7 +13,7 @@ from app.session.session import Session
 from app.widgets.flag_panel import FlagPanel
 from app.widgets.navigator import AxisChoice, Navigator
 from calib_core.axes import Pick, Picture
-from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.badpixels import BadPixels, flag_presets
 
 _COUNTING = "Counting flags"
 _COUNT_INTERVAL = 150
@@ -32,6 +32,7 @@ class NavigationPresenter(QObject):
         self._count_timer = QTimer(self, singleShot=True, interval=_COUNT_INTERVAL)
         self._count_timer.timeout.connect(self._count)
         flags.set_flags([(int(flag), flag.label) for flag in BadPixels])
+        flags.set_presets([(one.name, one.help, one.flags) for one in flag_presets()])
         flags.selection_changed.connect(lambda bits: session.set_overlay(_with_unknown(bits)))
         flags.excluded_changed.connect(lambda bits: session.set_excluded(_with_unknown(bits)))
         navigator.module_changed.connect(session.set_module)

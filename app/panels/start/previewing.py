@@ -17,6 +17,7 @@ from calib_core.jobs.plan import make_plan
 from calib_core.jobs.preview import Preview
 from calib_core.jobs.spec import JobSpec
 from calib_core.subjects.base import Subject
+from calib_core.subjects.masked import bare
 from calib_core.subjects.preview import PreviewSubject
 
 _WORK = "Preview of the correction"
@@ -97,7 +98,7 @@ class Previewer(QObject):
         self._present()
 
     def _present(self) -> None:
-        shown = self._session.subject
+        shown = bare(self._session.subject)
         if self._source is not None and shown is not self.subject and (shown is None or shown.ended):
             self._sources.show(self._source)
 

@@ -34,6 +34,7 @@ from calib_core.jobs.choice import Taken
 from calib_core.jobs.differences import begin_of
 from calib_core.jobs.file_constant import FileConstant
 from calib_core.jobs.preview import Link
+from calib_core.subjects.masked import bare
 from calib_core.subjects.preview import Passage, PreviewSubject
 
 CLICK = "Click a pixel to see what the steps make of it."
@@ -86,7 +87,7 @@ class StepsPanel(QWidget):
     @property
     def subject(self) -> PreviewSubject | None:
         """The preview that is shown, or could be."""
-        found = self._session.shown.subject
+        found = bare(self._session.shown.subject)
         return found if isinstance(found, PreviewSubject) else self._previewer.subject
 
     def say(self, text: str) -> None:
@@ -105,11 +106,11 @@ class StepsPanel(QWidget):
         if subject is None:
             return
         shown = self._session.shown
-        picture = shown.picture if shown.subject is subject else None
+        picture = shown.picture if bare(shown.subject) is subject else None
         seconds = subject.seconds(picture)
-        pixel = shown.pixel if shown.subject is subject else None
+        pixel = shown.pixel if bare(shown.subject) is subject else None
         passed = {one.word: one for one in subject.passages(picture, *pixel)} if pixel is not None else {}
-        text = CLICK if shown.subject is subject else ELSEWHERE
+        text = CLICK if bare(shown.subject) is subject else ELSEWHERE
         self.heading.setText(text if pixel is None else self._heading(subject, pixel, list(passed.values())))
         with QSignalBlocker(self.table):
             self.table.setRowCount(len(subject.links))
@@ -170,7 +171,7 @@ class StepsPanel(QWidget):
         if item is not None:
             self.constants.bring(item.data(_WORD))
         button = self.ways.checkedButton()
-        if item is None or button is None or self.subject is not self._session.shown.subject:
+        if item is None or button is None or self.subject is not bare(self._session.shown.subject):
             return
         names = {one.name for one in self._session.results}
         wanted = f"{button.objectName()}_{item.data(_WORD)}"

@@ -15,6 +15,7 @@ from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import default_settings, simulate
 from calib_core.simulate.scenes.photons import Photons
 from calib_core.subjects.corrected import CorrectedSubject
+from calib_core.subjects.masked import bare
 from calib_core.subjects.pair import PairSubject
 from tests.calib_core.subjects.files import images, put_ours
 
@@ -70,7 +71,7 @@ def test_the_files_of_a_finished_correction_come_back(open_window, lit, tmp_path
     qtbot.waitUntil(lambda: first.session.shown.picture is not None)
     [path] = out.glob("CORR-*.h5")
     second = open_window(close(first, qtbot, monkeypatch, killed, path.name))
-    qtbot.waitUntil(lambda: isinstance(second.session.subject, CorrectedSubject)
+    qtbot.waitUntil(lambda: isinstance(bare(second.session.subject), CorrectedSubject)
                     and second.session.shown.picture is not None
                     and Pick("corrected") in second.session.shown.picture.maps)
     assert second.session.subject.files == (path,)

@@ -16,6 +16,7 @@ from calib_core.jobs.board import State
 from calib_core.jobs.survey import survey
 from calib_core.simulate import default_settings, simulate
 from calib_core.subjects.constants import ConstantsSubject
+from calib_core.subjects.masked import bare
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_maps_of_a_job_that_is_removed_stay_as_those_of_its_constants(open_windo
     window.session.set_pixel((2, 100, 200))
     before, line = window.session.shown.picture.maps[Pick("offset")], window.status.pixel.text()
     press_delete(window, qtbot)
-    qtbot.waitUntil(lambda: isinstance(window.session.subject, ConstantsSubject))
+    qtbot.waitUntil(lambda: isinstance(bare(window.session.subject), ConstantsSubject))
     look(window, qtbot)
     assert window.jobs.jobs == ()
     assert len(window.sources.entries) == 1
@@ -136,7 +137,7 @@ def test_nothing_holds_a_job_that_was_removed(open_window, runs, tmp_path, qtbot
     window = open_window()
     gone = weakref.ref(run(window, runs, tmp_path / "out", qtbot))
     press_delete(window, qtbot)
-    qtbot.waitUntil(lambda: isinstance(window.session.subject, ConstantsSubject))
+    qtbot.waitUntil(lambda: isinstance(bare(window.session.subject), ConstantsSubject))
     look(window, qtbot)
     gc.unfreeze()
     gc.collect()

@@ -156,6 +156,17 @@ def test_one_image_for_all_frames() -> None:
     check([StageOfBits(), Offset(), GainPerEnergy(), Mask()], JF, constants(cells=None), bits=True)
 
 
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_mask_of_people_has_one_image_or_one_of_each_stage(number: int) -> None:
+    rng, memory = np.random.default_rng(9), constants()
+    flags = (rng.random((number, 1, *SHAPE)) < 0.3).astype(np.uint32) << np.uint32(23)
+    memory._found["BadPixelsManual"] = OfSamples(flags, None, NO_DATA)
+    bound = check([StageOfBits(), Offset(), GainPerEnergy(), Mask()], JF, memory, bits=True)
+    images = bound.corrected(frames(JF, bits=True))
+    wanted = flags[:, 0][np.minimum(images.stage, number - 1), np.arange(SHAPE[0])[:, None], np.arange(SHAPE[1])]
+    np.testing.assert_array_equal(images.mask & np.uint32(1 << 23), wanted)
+
+
 @pytest.mark.parametrize("name", ["BadPixelsFF", "BadPixelsCS", "SlopesFF", "Offset"])
 def test_constants_may_have_other_memory_cells(name: str) -> None:
     steps = [StageOfSignal(), Offset(), RelativeGain(), XrayGain(), MaskWithScans()]

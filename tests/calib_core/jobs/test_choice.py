@@ -229,7 +229,7 @@ def test_with_neutral_constants_what_comes_out_is_what_went_in() -> None:
     assert images.use.all()
     assert before.lines == ()
     assert [text for text in before.told if "is left out: there is no Noise" in text]
-    kinds = "ThresholdsDark, BadPixelsDark, BadPixelsPC, BadPixelsFF, Offset"
+    kinds = "ThresholdsDark, BadPixelsDark, BadPixelsPC, BadPixelsFF, BadPixelsManual, Offset"
     assert [text for text in before.told if text.startswith(f"Neutral constants are taken for {kinds} of module 3: ")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ import pytest
 from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.family import named
 from calib_core.constants.condition import Condition, Found
+from calib_core.correction.images import Images
 from calib_core.correction.mask import Mask
 from calib_core.correction.offset import Offset
 from calib_core.correction.pipeline import BoundPipeline
 from calib_core.correction.step import Skipped
-from calib_core.detector import Detector, Module
+from calib_core.detector import Detector, Frames, Module
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput
 from calib_core.jobs.resolution import OfRun
@@ -254,3 +255,59 @@ def test_a_step_that_is_left_out_of_many_modules_is_one_sentence() -> None:
     bound = {module: without(same, f"Step 1 is left out: offsets lie {module}00 ADU above.") for module in (2, 3, 5)}
     assert list(left_out(bound)) == [
         same, "Step 1 is left out: offsets lie 200 ADU above (module 2; likewise modules 3,5)."]
+
+
+def mask(root: Path, flags: int, hours: float, number: int) -> Path:
+    """A mask of people for all memory cells and gain stages, that holds from so many hours after the run began on."""
+    begin = (START + timedelta(hours=hours)).isoformat()
+    values = np.full(KIND.shape, flags, "u4")
+    return put_constant(root, values, "TINY_M003", "BadPixelsManual", number, dims=("slow_scan", "fast_scan"),
+                        begin_validity=begin)
+
+
+def test_a_mask_of_people_is_taken_from_its_begin_on_and_modules_need_none(tmp_path: Path) -> None:
+    put(tmp_path, number=1)
+    put(tmp_path, number=1, pdu="TINY_M005")
+    mask(tmp_path, 1 << 23, -30, 3)
+    newest = mask(tmp_path, 1 << 30, -2, 4)
+    mask(tmp_path, 1 << 31, 1, 5)
+    method = Correct(steps=(Offset(), Mask()))
+    before = bind_before(spec(tmp_path, "constants"), method, TINY, (3, 5), run())
+    given = {number: one.steps[-1].given for number, one in before.bound.items()}
+    assert {number: list(one) for number, one in given.items()} == {3: ["BadPixelsManual"], 5: []}
+    assert given[3]["BadPixelsManual"].why == str(newest)
+    assert not [one for one in before.told if "BadPixelsManual" in one]
+    assert [one for one in before.lines if "BadPixelsManual of module 3: 2 h before the run" in one]
+
+
+def test_only_a_later_mask_of_people_is_none(tmp_path: Path) -> None:
+    put(tmp_path, number=1)
+    mask(tmp_path, 1 << 23, 1, 2)
+    for closest in (False, True):
+        method = Correct(steps=(Offset(), Mask())).with_changes(
+            {"constants_strategy": "closest" if closest else "prior"})
+        before = bind_before(spec(tmp_path, "constants"), method, TINY, (3,), run())
+        assert list(before.bound[3].steps[-1].given) == []
+
+
+def test_a_mask_of_people_is_left_out_by_a_word(tmp_path: Path) -> None:
+    put(tmp_path, number=1)
+    mask(tmp_path, 1 << 23, -1, 2)
+    inputs = {"constants": (str(tmp_path),), "badpixelsmanual": ("neutral",)}
+    job = JobSpec(family="TINY", method="MAKE", out_folder=Path("/out"), inputs=inputs)
+    before = bind_before(job, Correct(steps=(Offset(), Mask())), TINY, (3,), run())
+    [one] = before.bound[3].steps[-1].given.values()
+    assert not np.any(one.data)
+    assert [text for text in before.told if "Neutral constants are taken for BadPixelsManual of module 3" in text]
+
+
+def test_one_image_of_a_mask_flags_all_memory_cells_and_gain_stages(tmp_path: Path) -> None:
+    put(tmp_path, number=1)
+    mask(tmp_path, 1 << 23, -1, 2)
+    [*_, masked] = bind_before(spec(tmp_path, "constants"), Correct(steps=(Offset(), Mask())), TINY, (3,), run()
+                               ).bound[3].read().steps
+    frames = Frames(np.zeros((STAGES, 1, *KIND.shape), np.uint16), np.arange(STAGES), np.arange(STAGES))
+    images = Images.of_frames(frames)
+    images.stage[:] = np.arange(STAGES, dtype=np.uint8)[:, None, None]
+    masked.apply(images)
+    assert (images.mask & (1 << 23)).all()

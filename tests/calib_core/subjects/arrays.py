@@ -53,7 +53,8 @@ class Arrays:
         self.about: dict[str, str] = {"runs": title}
         self.files: tuple[Path, ...] = ()
         self.notes = (f"All of {title} is guessed.",)
-        self.remarks = ()
+        self.remarks, self.when = (), None
+        self.units = {module: f"UNIT_{module:02d}" for module in self.modules}
         self.closed, self.looks, self.read = False, [], []
         self.trouble: Exception | None = None
         self.arrays: dict[tuple[str, int], Array] = {}

@@ -8,6 +8,7 @@ from PyQt6.QtCore import Qt
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import default_settings, simulate
 from calib_core.simulate.scenes.photons import Photons
+from calib_core.subjects.masked import bare
 from calib_core.subjects.preview import PreviewSubject
 from calib_core.subjects.region import RegionOfInterest
 
@@ -34,7 +35,7 @@ def window(open_window, lit, tmp_path, qtbot):
     with qtbot.waitSignal(window.picker.opener.opened):
         qtbot.keyClick(window.picker.box, Qt.Key.Key_Return)
     window.actions_by_name["layout_correct"].trigger()
-    qtbot.waitUntil(lambda: isinstance(window.session.shown.subject, PreviewSubject)
+    qtbot.waitUntil(lambda: isinstance(bare(window.session.shown.subject), PreviewSubject)
                     and window.session.shown.picture is not None)
     window.docks.bring("spectrum")
     return window

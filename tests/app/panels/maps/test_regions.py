@@ -8,29 +8,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from clicks import LEFT, NONE, drag, module_point, mouse
 from fake_job import show
 from PyQt6.QtCore import QEvent, QPointF, Qt
-from PyQt6.QtGui import QImage, QMouseEvent
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtGui import QImage
 
 from app.panels.deliver.export import Extent
-
-LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
-
-
-def mouse(widget, kind, point, button=LEFT):
-    """One event of the mouse, as the pointer would give it."""
-    held = NONE if kind == QEvent.Type.MouseButtonRelease else button
-    event = QMouseEvent(kind, point, widget.mapToGlobal(point), button, held, Qt.KeyboardModifier.NoModifier)
-    QApplication.sendEvent(widget, event)
-
-
-def drag(widget, *points):
-    """Press at the first point, move over the others, let go at the last."""
-    mouse(widget, QEvent.Type.MouseButtonPress, points[0])
-    for point in points[1:]:
-        mouse(widget, QEvent.Type.MouseMove, point)
-    mouse(widget, QEvent.Type.MouseButtonRelease, points[-1])
 
 
 def canvas(window):
@@ -40,14 +23,6 @@ def canvas(window):
 def point_of(window, x, y):
     """Point of the first map over a place of the picture."""
     return canvas(window).area_of(x, y, x, y).topLeft()
-
-
-def module_point(window, module, row, col):
-    """The same over the upper left corner of a detector pixel as the picture shows it."""
-    index, shape = window.maps.presenter.placement.index, window.session.shown.kind.shape
-    place = window.maps.presenter.placement.modules.index(module)
-    y, x = np.argwhere(index == (place * shape[0] + row) * shape[1] + col)[0]
-    return point_of(window, x, y)
 
 
 @pytest.fixture

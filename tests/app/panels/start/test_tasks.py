@@ -22,6 +22,7 @@ from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
 from calib_core.jobs.found import Median, ModuleFound, StageFound
 from calib_core.jobs.summary import summary_of
 from calib_core.subjects.job import JobSubject
+from calib_core.subjects.masked import Masks
 
 TASKS = (
     TaskProgress("high", "r0012 high gain", 1.0, State.DONE), TaskProgress("med", "r0013", 0.74, State.RUNNING),
@@ -40,7 +41,7 @@ def model(job):
 
 @pytest.fixture
 def panel(qtbot, session, model, job):
-    sources = Sources(session)
+    sources = Sources(session, Masks())
     source = Source("a job", lambda: JobSubject(job))
     assert source.subject
     sources.add(source)
