@@ -10,6 +10,7 @@ from app.running.background import Background
 from app.session.session import Session
 from app.session.sources import Sources
 from calib_core.subjects.base import Subject
+from calib_core.subjects.masked import bare
 from calib_core.subjects.pair import PairSubject
 from calib_core.subjects.sign_off import SignOff, Standing, set_of
 
@@ -49,7 +50,8 @@ class Standings(QObject):
         if isinstance(subject, PairSubject):
             both = (("A", self.word(subject.a)), ("B", self.word(subject.b)))
             return " · ".join(f"{letter} {word}" for letter, word in both if word)
-        found = None if subject is None else self.of(subject)
+        own = bare(subject)
+        found = None if own is None else self.of(own)
         return "" if found is None else f"{_MARKS.get(found.word, '')}{found.word}"
 
     def look(self) -> None:

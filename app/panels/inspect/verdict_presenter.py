@@ -17,6 +17,7 @@ from calib_core.store.statuses import Status
 from calib_core.subjects.base import Subject
 from calib_core.subjects.constant_sets import ConstantSet
 from calib_core.subjects.judging import judge
+from calib_core.subjects.masked import bare
 from calib_core.subjects.pair import PairSubject
 from calib_core.subjects.sign_off import SignOff, Standing, set_of
 
@@ -86,7 +87,8 @@ class VerdictPresenter(QObject):
     def refresh(self) -> None:
         """Test what is shown now, if it is something else and has ended."""
         subject = self._session.subject
-        sides = (subject.a, subject.b) if isinstance(subject, PairSubject) else (subject, None)
+        # what people masked is no part of what was measured
+        sides = (bare(subject.a), bare(subject.b)) if isinstance(subject, PairSubject) else (bare(subject), None)
         if self._asked is not None and self._asked != sides:
             self._leave()
         if not self._shown or sides[0] is None or sides == self._asked:
