@@ -12,6 +12,7 @@ from clicks import Clicks
 from PyQt6.QtCore import QPoint, QPointF, Qt
 from PyQt6.QtWidgets import QComboBox, QPushButton
 
+from app.panels.history.history_presenter import first_kind
 from app.panels.maps.comparison import BESIDE
 from calib_core.constants.matching import Setting
 from calib_core.store.constants import read_constant
@@ -300,6 +301,12 @@ def test_a_decision_is_seen_in_the_list(window, timeline, folder, tmp_path, qtbo
     table.selectRow(0)
     qtbot.waitUntil(lambda: "ben · ✓ accepted · as last week" in window.constants.about.text())
     assert "anna · draft" in window.constants.about.text()
+
+
+def test_offsets_come_first_under_any_of_their_names():
+    assert first_kind(("BadPixelsDark10Hz", "Noise10Hz", "Offset10Hz")) == "Offset10Hz"
+    assert first_kind(("BadPixelsFF", "SlopesFF")) == "BadPixelsFF"
+    assert first_kind(()) == ""
 
 
 def test_nothing_and_bad_folders_are_told(open_window, tmp_path, qtbot):

@@ -24,7 +24,7 @@ from calib_core.subjects.version_list import Condition, Listed, VersionList, dec
 
 _FINDING, _WORKING, _OPENING = "Looking for versions", "Reading versions", "Opening a version"
 _GROUPING, _DECISIONS = "Groups of pixels over time", "Decisions on a version"
-#: What is looked at first where there is such a kind.
+#: Begin of the names of the kind that is looked at first where there is one.
 _FIRST = "Offset"
 #: Seconds of reading between two looks at the lines: short at first, then seldom enough to leave most of the time.
 _WHILES = (0.2, 2.0)
@@ -139,10 +139,10 @@ class HistoryPresenter(QObject):
             self.detector = preset if preset in detectors else next(iter(detectors), "")
         kinds = found.calibrations(self.detector)
         if self.calibration not in kinds:
-            self.calibration = _FIRST if _FIRST in kinds else next(iter(kinds), "")
+            self.calibration = first_kind(kinds)
         self._begin()
         self.listed.emit()
-        if self.rows and self._sources.a is None:
+        if self._shown and self.rows and self._sources.a is None:
             self._open((self.rows[-1],), True)
 
     def _fail(self, error: Exception) -> None:
@@ -157,7 +157,7 @@ class HistoryPresenter(QObject):
         """Look at another detector or kind."""
         kinds = self.versions.calibrations(detector)
         self.detector = detector
-        self.calibration = calibration if calibration in kinds else next(iter(kinds), "")
+        self.calibration = calibration if calibration in kinds else first_kind(kinds)
         self.asked = Asked(quantity=self.asked.quantity, confirmed=self.asked.confirmed)
         self._begin()
         self.listed.emit()
@@ -304,6 +304,11 @@ class HistoryPresenter(QObject):
     def close(self) -> None:
         """Read no more."""
         self._background.close()
+
+
+def first_kind(kinds: Sequence[str]) -> str:
+    """Kind of constants that is looked at first: the database's name of offsets has an ending for some detectors."""
+    return next((one for one in kinds if one.startswith(_FIRST)), next(iter(kinds), ""))
 
 
 def _place_of(source: Source) -> str:
