@@ -119,7 +119,10 @@ Item = Bars | Mark | Span | Points | Line | Level
 
 @dataclass(frozen=True)
 class Plot:
-    """Items over common axes, whose names and units stand at them."""
+    """Items over common axes, whose names and units stand at them.
+
+    ``log`` values are drawn by their logarithm, those of 0 and below not at all.
+    """
 
     title: str
     x: str
@@ -127,6 +130,7 @@ class Plot:
     x_unit: str = ""
     y_unit: str = ""
     items: tuple[Item, ...] = ()
+    log: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from calib_core.explanation import Bars, Level, Line, Mark, Plot, Points, Span
 
 #: Milliseconds between two tellings of a range that is being dragged.
 _INTERVAL = 30
+#: Logarithm that stands for no count.
+_NO_COUNT = -0.3
 #: Width of the axis of values, device pixels, so that plots one below the other have the same places along x.
 _AXIS_WIDTH = 56
 
@@ -74,6 +76,7 @@ class ExplanationPlot(PixelPlot):
         groups += [item for item in plot.items if isinstance(item, Line)]
         self._layout.setCurrentWidget(self.plot)
         self.shown = plot
+        self.plot.getAxis("left").setLogMode(y=plot.log)
         if bars:
             self._remove_items()
             self._drawn.clear()
@@ -94,7 +97,7 @@ class ExplanationPlot(PixelPlot):
         for place, (look, one) in enumerate(groups.items()):
             if look not in self._drawn:
                 self._drawn[look] = self._draw(one)
-            self._drawn[look].setData(one.x, one.y)
+            self._drawn[look].setData(one.x, self._drawn_values(one.y))
             self._drawn[look].setZValue(place)
 
     def settle(self) -> None:
@@ -189,13 +192,25 @@ class ExplanationPlot(PixelPlot):
         self.plot.addItem(line, ignoreBounds=True)
         return line
 
+    @property
+    def _floor(self) -> float:
+        """Where bars stand."""
+        return _NO_COUNT if self.shown is not None and self.shown.log else 0.0
+
+    def _drawn_values(self, values: np.ndarray) -> np.ndarray:
+        """Values as they are drawn: by their logarithm where the plot says so, NaN for those that have none."""
+        if self.shown is None or not self.shown.log:
+            return values
+        return np.log10(values, where=values > 0, out=np.full(len(values), np.nan))
+
     def _draw_bars(self, bars: Sequence[Bars], spans: Sequence[Span]) -> None:
         for number, one in enumerate(bars):
             colour = QColor(curve_colour(number))
             fill = QColor(colour)
             fill.setAlpha(BAND_ALPHA)
-            self.plot.plot(one.edges, one.counts, stepMode="center", fillLevel=0, pen=pg.mkPen(colour), brush=fill,
-                           name=one.name if len(bars) > 1 else None)
+            values = np.nan_to_num(self._drawn_values(one.counts), nan=_NO_COUNT)
+            self.plot.plot(one.edges, values, stepMode="center", fillLevel=self._floor, pen=pg.mkPen(colour),
+                           brush=fill, name=one.name if len(bars) > 1 else None)
         # lines do not count for the automatic range, yet the spans must be in sight
         ends = [*(end for one in bars for end in (one.edges[0], one.edges[-1])),
                 *(end for one in spans for end in (one.low, one.high) if np.isfinite(end))]

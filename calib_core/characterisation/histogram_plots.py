@@ -40,12 +40,12 @@ def explanation_of(
     """
     there = {name: one for name, one in counts.items() if one.size == len(edges) + 1 and np.isfinite(one).any()}
     bars = tuple(Bars(_NAMES[name], edges, one[1:-1]) for name, one in there.items())
-    plots = [Plot("Pixel", "Signal", "Samples", "ADU", items=(*bars, *marks))] if bars else []
+    plots = [Plot("Pixel", "Signal", "Samples", "ADU", items=(*bars, *marks), log=True)] if bars else []
     spectrum, gains = (None if values is None else values[place[0]] for values in
                        (pixel.values("spectrum"), pixel.values("asic_gain")))
     if spectrum is not None and spectrum.any():
         plots.append(Plot("Module", "Signal", "Samples", "ADU",
-                          items=(Bars("all pixels", edges, spectrum), *marks)))
+                          items=(Bars("all pixels", edges, spectrum), *marks), log=True))
     gain = float("nan") if gains is None else float(gains[place[1]])
     first = (Number(f"ASIC {place[1]}, first gain", gain, "ADU/keV"),) if np.isfinite(gain) else ()
     numbers = _numbers(edges, there["histogram"]) if "histogram" in there else ()

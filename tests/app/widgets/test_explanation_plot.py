@@ -11,7 +11,7 @@ from app.widgets.dots import Dots
 from app.widgets.explanation_view import ExplanationView
 from app.widgets.series_plot import curve_colour
 from app.widgets.tones import tones_of
-from calib_core.explanation import Explanation, Level, Line, Number, Plot, Points
+from calib_core.explanation import Bars, Explanation, Level, Line, Number, Plot, Points
 
 
 def plots(slope: float = 3.0, n: int = 60, levels: tuple[str, ...] = ("threshold",), transition: bool = True):
@@ -60,6 +60,19 @@ def test_points_are_drawn_where_they_are_in_the_colour_of_their_group(view):
     assert bottom < 0
     assert top > 59
     assert right - left < 1.3 * 3 * 59
+
+
+def test_counts_are_drawn_by_their_logarithm_where_a_plot_says_so(view):
+    edges, counts = np.arange(6.0), np.array([1000.0, 0, 10, 1, 100])
+    for log in (True, False):
+        view.show_explanation(Explanation((Plot("Module", "signal", "samples", "ADU", items=(
+            Bars("all", edges, counts), Line("model", edges, counts[[0, 1, 2, 3, 4, 4]])), log=log),)))
+        drawn = {len(item.yData): item for item in view.plots[0].plot.getPlotItem().listDataItems()}
+        bars, line = drawn[5], drawn[6]
+        expected = [3, -0.3, 1, 0, 2] if log else counts
+        np.testing.assert_allclose(bars.yData, expected)
+        np.testing.assert_allclose(line.yData, [3, np.nan, 1, 0, 2, 2] if log else counts[[0, 1, 2, 3, 4, 4]])
+        assert view.plots[0].plot.getAxis("left").logMode == log
 
 
 def test_items_stay_from_one_explanation_to_the_next_as_far_as_they_look_alike(view):
