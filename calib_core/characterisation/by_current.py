@@ -46,7 +46,8 @@ def arrange(
     for number, (name, own) in enumerate(sets):
         one = by_pattern.arrange(kind, injection, own, keep)
         first = number * len(injection.patterns)
-        of = f"current {_plain(name)}, " if len(sets) > 1 else ""
+        what = "current" if _are_told(currents, runs) else "scan"
+        of = f"{what} {_plain(name)}, " if len(sets) > 1 else ""
         found += [replace(run, key=f"{run.input.name}/{first + run.at['pattern']}", at={**run.at, "current": number},
                           name=f"{of}{run.name}") for run in one.runs]
         notes += [note if len(sets) == 1 else f"Scan {number + 1}: {note}" for note in one.notes]
@@ -115,11 +116,16 @@ def _by_position(injection: Injection, runs: Sequence[RunFacts], keep: bool) -> 
     return found
 
 
+def _are_told(currents: Sequence[float], runs: Sequence[RunFacts]) -> bool:
+    """Whether anybody tells the currents of scans."""
+    return bool(currents) or all(run.scan is not None and run.scan.current is not None for run in runs)
+
+
 def _names(sets: Sequence[_Set], currents: Sequence[float], runs: Sequence[RunFacts]) -> Iterator[str]:
     """What is said of the currents of several scans, also where nobody tells them."""
     if len(sets) > 1:
         order = "; ".join(f"{name:g}: {', '.join(run.label for run in own)}" for name, own in sets)
-        known = currents or all(run.scan is not None and run.scan.current is not None for run in runs)
+        known = _are_told(currents, runs)
         yield (f"Scans by their currents, in the order in which they are tried: {order}." if known else
                f"Nobody tells the currents of the {len(sets)} scans; they are numbered, and tried in this order: "
                f"{order}. --currents names them.")

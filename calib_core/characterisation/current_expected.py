@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from functools import lru_cache
+from itertools import combinations, product
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from calib_core.numerics.scan_errors import slope_error
 _LEAST = (2, 3, 3)
 #: Lines are those of three stages where no frame is so far off them, in units of the range of the signal.
 _STRAIGHT = 0.05
+#: Part of that distance of which nothing is told.
+_SMALL = 0.02
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class SeenStages:
 def seen_stages(x: Array, signal: Array) -> SeenStages | None:
     """Slopes and switches of a scan by a few of its frames: three rising lines, each flatter and lower than the last.
 
+    At each switch a frame may be left out, in which some pixels have switched and others not.
+
     Parameters
     ----------
     x : (n,) array, steps
@@ -56,22 +61,41 @@ def seen_stages(x: Array, signal: Array) -> SeenStages | None:
     """
     x, first = np.unique(x, return_index=True)
     signal = signal[first]
-    least, best = _STRAIGHT * float(np.ptp(signal)) if len(x) else 0.0, None
+    most = _STRAIGHT * float(np.ptp(signal)) if len(x) else 0.0
+    least, best = np.inf, None
     for cuts in combinations(range(_LEAST[0], len(x) - _LEAST[2] + 1), 2):
-        if cuts[1] - cuts[0] >= _LEAST[1] and (found := _in_three(x, signal, cuts))[0] < least:
-            least, best = found
+        for left in product((0, 1), repeat=2):
+            parts = (slice(0, cuts[0]), slice(cuts[0] + left[0], cuts[1]), slice(cuts[1] + left[1], None))
+            enough = all(len(x[part]) >= number for part, number in zip(parts, _LEAST, strict=True))
+            off, found = _in_three(x, signal, parts) if enough else (np.inf, None)
+            # a frame is left out where all others are twice as near to their lines without it
+            worth = (off + _SMALL * most) * 2 ** sum(left)
+            if off < most and worth < least:
+                least, best = worth, found
     return best
 
 
-def _in_three(x: Array, signal: Array, cuts: tuple[int, int]) -> tuple[float, SeenStages]:
+@lru_cache(256)
+def seen_of(course: tuple[tuple[int, float], ...]) -> SeenStages | None:
+    """As :func:`seen_stages`, of pairs of a step and a signal; kept, since a form asks at each change of a value.
+
+    Parameters
+    ----------
+    course : tuple of (int, float)
+    """
+    steps, signal = np.array(course, float).reshape(-1, 2).T
+    return seen_stages(steps, signal)
+
+
+def _in_three(x: Array, signal: Array, parts: tuple[slice, slice, slice]) -> tuple[float, SeenStages]:
     """How far frames are off three lines at most, infinite where these are no gain stages, and what they say."""
-    parts = (slice(0, cuts[0]), slice(*cuts), slice(cuts[1], None))
     lines = [_line(x[part], signal[part]) for part in parts]
     slopes = np.array([slope for slope, _ in lines])
     off = max(float(np.abs(signal[part] - slope * x[part] - begin).max())
               for part, (slope, begin) in zip(parts, lines, strict=True))
-    falls = all(slope * x[at] + begin > signal[at] for at, (slope, begin) in zip(cuts, lines, strict=False))
-    steps = [(float(x[at - 1]), float(x[at])) for at in cuts]
+    first = [part.start for part in parts[1:]]
+    falls = all(slope * x[at] + begin > signal[at] for at, (slope, begin) in zip(first, lines, strict=False))
+    steps = [(float(x[part.stop - 1]), float(x[at])) for part, at in zip(parts, first, strict=False)]
     is_one = falls and slopes[2] > 0 and bool((np.diff(slopes) < 0).all())
     return off if is_one else np.inf, SeenStages(slopes, (steps[0], steps[1]))
 

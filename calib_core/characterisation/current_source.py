@@ -11,7 +11,7 @@ from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import by_current, by_pattern
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.current_checks import Taken
-from calib_core.characterisation.current_expected import seen_stages, sentence, stage_errors
+from calib_core.characterisation.current_expected import seen_of, sentence, stage_errors
 from calib_core.characterisation.current_fits import (
     NAMES,
     TWICE,
@@ -112,8 +112,8 @@ class CurrentSource(ScanMethod):
         length = min(self.max_trains, *(one.last_train - one.first_train + 1 for one in scans), 1 << 31)
         x = self.steps(length)
         for one in scans:
-            train, signal = np.array([two for two in one.course if two[0] < length], float).reshape(-1, 2).T
-            if (seen := seen_stages(x[train.astype(int)], signal)) is not None:
+            course = tuple((int(x[train]), signal) for train, signal in one.course if train < length)
+            if (seen := seen_of(course)) is not None:
                 errors = sentence(stage_errors(x, seen, noise, self.trim / 100, self.min_points), NAMES,
                                   self.min_points)
                 places = " and ".join(f"between {low:.0f} and {high:.0f}" for low, high in seen.switch)

@@ -52,6 +52,14 @@ def test_lines_are_half_rows_and_patterns_are_of_pixels() -> None:
     assert sum(SOURCE.charged((512, 128), one).sum() for one in range(4)) == 512 * 128
 
 
+def test_runs_are_called_by_their_current_and_pattern_on_the_screen() -> None:
+    assert [one.label for one in arrange(*two_scans(), currents=(80.0, 150.0)).runs][::5] == [
+        "current 80, pattern 0", "current 150, pattern 1"]
+    assert [one.label for one in arrange(*two_scans(60.0, 120.0)).runs][:1] == ["current 60, pattern 0"]
+    assert [one.label for one in arrange(*two_scans()).runs][::5] == ["scan 1, pattern 0", "scan 2, pattern 1"]
+    assert [one.label for one in arrange(*two_scans()[:4]).runs][:1] == ["pattern 0"]
+
+
 def test_one_scan_needs_no_current() -> None:
     found = arrange(*(run(one, one) for one in range(4)))
     assert places(found) == {(0, one): f"r{one}" for one in range(4)}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calib_core.characterisation.current_expected import seen_stages, sentence, stage_errors
+from calib_core.characterisation.current_expected import seen_of, seen_stages, sentence, stage_errors
 from calib_core.characterisation.current_fits import FitLimits, stage_fits
 from calib_core.characterisation.current_source import CurrentSource
 from calib_core.characterisation.inputs import RunFacts
@@ -55,11 +55,28 @@ def test_frames_tell_slopes_and_where_pixels_switch() -> None:
     for (low, high), true in zip(seen.switch, SWITCHES, strict=True):
         assert low < true <= high
     # a frame in which some pixels have switched and others not is off all lines, and does no harm
-    mixed = signal.copy()
-    mixed[np.searchsorted(times()[at.astype(int)], 950)] += 300
-    again = seen_stages(times()[at.astype(int)], mixed)
+    mixed, x = signal.copy(), times()[at.astype(int)]
+    places = [int(np.searchsorted(x, switch)) for switch in SWITCHES]
+    for place in places:
+        mixed[place] += 900
+    again = seen_stages(x, mixed)
     assert again is not None
-    assert again.slope[1] == pytest.approx(SLOPES[1], rel=0.2)
+    np.testing.assert_allclose(again.slope, SLOPES, rtol=0.01)
+    assert again.switch == tuple((x[place - 1], x[place + 1]) for place in places)
+
+
+#: What 24 frames of a simulated scan show, whose pixels switch at 34 and 1,228, with slopes of 183.5, 4.08, 0.91.
+SIMULATED = (
+    (3, 249), (24, 4103), (46, -17), (68, 65), (89, 138), (111, 226), (133, 310), (154, 394), (176, 485), (198, 575),
+    (363, 1248), (583, 2147), (803, 3042), (1023, 3941), (1233, 2278), (1453, 992), (1673, 1193), (1883, 1384),
+    (2103, 1584), (2323, 1783), (2533, 1976), (2753, 2173), (2973, 2375), (3193, 2575))
+
+
+def test_frames_of_a_simulated_scan_are_understood() -> None:
+    seen = seen_of(SIMULATED)
+    assert seen is not None
+    np.testing.assert_allclose(seen.slope, [183.5, 4.08, 0.91], rtol=0.01)
+    assert seen.switch == ((24, 46), (1023, 1453))
 
 
 @pytest.mark.parametrize("signal", [
