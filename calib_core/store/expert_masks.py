@@ -11,7 +11,7 @@ import fcntl
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -44,6 +44,11 @@ from calib_core.store.constants import (
     write_constant,
 )
 from calib_core.store.files import explained
+from calib_core.store.local.candidates import candidates_of
+from calib_core.store.local.index import is_index
+from calib_core.store.local.injecting import inject
+from calib_core.store.local.store import LocalStore
+from calib_core.store.statuses import Status
 from calib_core.store.withheld import Withheld
 
 _LOCK = ".calibwb-expert-masks.lock"
@@ -115,7 +120,18 @@ class MaskFiles:
                 withheld.release()
             finally:
                 withheld.drop()
+            if is_index(self.root):
+                self._accept(written, entries[0][0])
         return tuple(written)
+
+    def _accept(self, written: Sequence[WrittenConstant], entry: MaskEntry) -> None:
+        """Take files into the index of the store that they lie in; who masks has decided already."""
+        with closing(LocalStore(self.root)) as store:
+            # the names of the units are those of the constants that are masked
+            found = candidates_of(store, [one.path for one in written], confirmed=True)
+            made = inject(store, found, entry.author, entry.reason)
+            numbers = [one.number for one in made.versions]
+            store.decide(numbers, Status.ACCEPTED, entry.author, entry.reason)
 
     def _of_unit(self, unit: str, trouble: list[str]) -> ModuleMask:
         kind, mask = self.detector.type, ModuleMask(self.detector.type.shape)
@@ -236,12 +252,16 @@ def _constant(detector: Detector, module: Module, mask: ModuleMask, begin: datet
     return Constant(
         BAD_PIXELS_MANUAL, own.name, module.pdu, dims, (*map(len, labels.values()), *kind.shape),
         tuple(one for one in own.dims if one in dims), labels, Condition(()), begin,
-        _provenance(detector, module), read, beside={_ENTRIES: [one.as_json() for one in mask.history]})
+        _provenance(detector, module, mask), read, beside={_ENTRIES: [one.as_json() for one in mask.history]})
 
 
-def _provenance(detector: Detector, module: Module) -> dict[str, Any]:
+def _provenance(detector: Detector, module: Module, mask: ModuleMask) -> dict[str, Any]:
+    """What it was made of: what people drew, as far as it counts."""
+    drawn = [{"input": "masked", "path": one.entry.drawn} for one in mask.counting]
     return {"detector_type": detector.type.database_type, "detector": detector.identifier,
-            "aggregator": module.aggregator, "module": module.number, "raw_data": [], "parameters": {},
+            "aggregator": module.aggregator, "module": module.number,
+            "raw_data": drawn or [{"input": "masked", "path": "nothing"}],
+            "parameters": {"entries": len(mask.history), "counting": len(mask.counting)},
             "software": {"calibwb": __version__, "python": platform.python_version()}}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
@@ -23,8 +24,11 @@ from calib_core.detector import Detector, Module
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput, BadParameter, OutputFailed
 from calib_core.store import withheld
+from calib_core.store.base import Query
 from calib_core.store.constants import list_constants
 from calib_core.store.expert_masks import MaskFiles
+from calib_core.store.local.store import LocalStore
+from calib_core.store.statuses import Status
 
 JF = detector_type("JUNGFRAU")
 UNITS = {1: "JF_M001", 2: "JF_M002"}
@@ -198,3 +202,15 @@ def test_two_programs_lose_nothing(tmp_path: Path) -> None:
     assert int((arrays(newest.path, "JF_M001") != 0).sum()) == 6 * 9
     assert [one.entry.reason for one in MaskFiles(tmp_path, DETECTOR).read().told] == [
         f"entry {number}" for number in range(5, -1, -1)]
+
+
+def test_in_a_store_with_an_index_the_last_mask_is_what_was_accepted(files: MaskFiles) -> None:
+    LocalStore(files.root, create=True).close()
+    files.add([(entry(), {1: CORNER})])
+    [second] = files.add([(entry("a line", 1, author="bert"), {1: LINE})])
+    with closing(LocalStore(files.root)) as store:
+        [found] = store.find(Query(calibrations=("BadPixelsManual",), take="all"))
+        assert (found.path, found.status, found.author, found.comment) == (
+            second.path, Status.ACCEPTED, "bert", "a line")
+        every = Query(calibrations=("BadPixelsManual",), take="all", statuses=frozenset(Status))
+        assert sorted(one.status for one in store.find(every)) == [Status.ACCEPTED, Status.SUPERSEDED]
