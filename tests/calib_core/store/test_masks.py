@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import h5py
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 
 from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.expert_mask import MaskEntry
+from calib_core.detector import Detector, Module
 from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput
-from calib_core.store.masks import read_mask
+from calib_core.store.masks import entries_of_mask, read_mask
 
 DSSC = detector_type("DSSC1M")
 
@@ -70,3 +73,14 @@ def test_what_is_no_file_of_masks_is_refused(tmp_path):
     for path in (tmp_path / "mask.h5", tmp_path / "missing.h5"):
         with pytest.raises(BadInput, match=rf"{path.name} cannot be read as a mask"):
             read_mask(path, DSSC)
+
+
+def test_a_real_mask_becomes_an_entry_with_its_source(real_data: Path):
+    path = real_data / "masks" / "dssc_p3004_r0195.h5"
+    detector = Detector("SCS_DET_DSSC1M-1", DSSC, tuple(Module(n, "", f"DSSC{n:02d}", f"UNIT_{n}") for n in (4, 7)))
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    [(entry, pixels)] = entries_of_mask(path, detector, MaskEntry("anna", "theirs", "", now, now))
+    assert entry.drawn == "expert choice of bad_pixels in dssc_p3004_r0195.h5, by FXIhub/xfel3004"
+    with h5py.File(path) as file:
+        for number in (4, 7):
+            np.testing.assert_array_equal(pixels[number], file["bad_pixels"][number])
