@@ -7,8 +7,10 @@ import getpass
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -56,7 +58,8 @@ def find(namespace: Namespace) -> int:
     query = _query(namespace)
     with _asked(namespace, LocalStore) as stores:
         told = [(one, one.find(query)) for one in stores]
-        lines = [line for one, found in told for line in (*_found_lines(one, found, len(told) > 1), *notes_of(one))]
+        lines = [line for one, found in told
+                 for line in (*_found_lines(one, found, len(told) > 1, query), *notes_of(one))]
         _print(namespace, [{**as_json(version), "store": one.title} for one, found in told for version in found],
                lines)
     return 0 if any(found for _, found in told) else 1
@@ -73,9 +76,12 @@ def _asked(namespace: Namespace, opened: Callable[[Path], ConstantStore]) -> Ite
         yield [*own, *([] if beside is None else [beside])]
 
 
-def _found_lines(store: ConstantStore, found: Sequence[Version], several: bool) -> list[str]:
+def _found_lines(store: ConstantStore, found: Sequence[Version], several: bool, query: Query) -> list[str]:
     if not found:
-        return [f"{store.title} has no version that answers."]
+        others = Counter(one.status for one in store.find(replace(query, statuses=frozenset(Status))) if one.status)
+        there = ", ".join(f"{number} {status}" for status, number in sorted(others.items()))
+        told = f"; of others there are: {there} (--status shows them, --drafts drafts)" if there else ""
+        return [f"{store.title} has no version that answers{told}."]
     return [*([f"{store.title}:"] if several else []), heading(), *map(find_line, found)]
 
 
