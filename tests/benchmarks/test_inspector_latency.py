@@ -50,6 +50,7 @@ def window(qtbot, tmp_path):
     window.show()
     qtbot.waitExposed(window)
     window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
     for key in (Qt.Key.Key_F7, Qt.Key.Key_M, Qt.Key.Key_B):
         QTest.keyClick(window.maps, key)
     yield window
