@@ -19,8 +19,11 @@ _WORTH_RETURNING = 64 << 20
 POLL_SECONDS = 0.1
 #: Of glibc alone; other C libraries give memory back by themselves.
 _TRIM, _OPTION = (getattr(ctypes.CDLL(None), name, None) for name in ("malloc_trim", "mallopt"))
-#: glibc's number for how many heaps there may be (malloc.h, M_ARENA_MAX).
-_HEAPS = -8
+#: glibc's numbers (malloc.h) for how many heaps there may be, from which size on memory is asked of the system alone,
+#: and how much that is free at the end of the heap goes back to it: M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD.
+_HEAPS, _ALONE, _KEPT = -8, -3, -1
+#: The largest that glibc takes for the second; and more than any budget's arrays of that size for the third.
+_LARGE, _MUCH = 32 << 20, 1 << 30
 #: Memory that a job takes unless told: for each thread, in all at least, and of what there is at most one part in so
 #: many.
 _THREAD_MEMORY_MB, _USUAL_MEMORY_MB, _MEMORY_SHARE = 512, 2048, 4
@@ -113,12 +116,14 @@ class MemoryBudget:
 
 
 def share_heap() -> None:
-    """Have threads use memory that others have freed, where glibc would give each a heap that only it uses again.
+    """Have threads use memory that was freed, which glibc would keep for one thread alone or give back to the system.
 
-    It takes hold for threads that allocate for the first time, so a program asks for it before it has any.
+    Memory that nobody has touched costs a fault for each page. What is free goes back when a reservation ends. It
+    takes hold for threads that allocate for the first time, so a program asks for it before it has any.
     """
     if _OPTION is not None:
-        _OPTION(_HEAPS, 1)
+        for option, value in ((_HEAPS, 1), (_ALONE, _LARGE), (_KEPT, _MUCH)):
+            _OPTION(option, value)
 
 
 def _return_to_system() -> None:
