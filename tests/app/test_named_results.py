@@ -17,6 +17,7 @@ from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 from app.__main__ import main
 from app.window.main_window import MainWindow
+from calib_core.subjects.masked import bare
 
 app = QApplication([])
 timer = QTimer(interval=50)
@@ -26,7 +27,7 @@ def look():
         shown = window.session.shown if isinstance(window, MainWindow) else None
         if shown is not None and shown.subject is not None and shown.picture is not None:
             timer.stop()
-            print(type(shown.subject).__name__, shown.subject.title, shown.subject.plane(
+            print(type(bare(shown.subject)).__name__, shown.subject.title, shown.subject.plane(
                 "corrected", 1, {"train": 1, "cell": 0})[3, 5])
             window.end()
 

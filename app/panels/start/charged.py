@@ -14,6 +14,7 @@ from app.widgets.charge_matrix import ChargeMatrix, MatrixRow
 from calib_core.characterisation.charges import ChargedLines, Charges, as_read
 from calib_core.ranges import format_numbers
 from calib_core.subjects.job import JobSubject
+from calib_core.subjects.masked import bare
 
 
 class ChargedRuns(QWidget):
@@ -68,7 +69,7 @@ class ChargedAsRead(QObject):
 
     def _as_read(self, found: Charges) -> Charges:
         """By what the job has read that is looked at, where it is one of what the form shows."""
-        subject, spec = self._session.subject, self._session.spec
+        subject, spec = bare(self._session.subject), self._session.spec
         if not isinstance(subject, JobSubject) or spec is None or subject.job.plan is None:
             return found
         own, plan = subject.job.spec, subject.job.plan
