@@ -44,7 +44,7 @@ def test_maps_come_first_in_fresh_and_reset_windows(open_window, qtbot, size, la
     qtbot.wait(30)
     check(window, size)
     if size[0] >= 1400:
-        assert 260 <= window.docks["job"].width() <= 300
+        assert 260 <= window.docks["constants" if layout is TIMELINE else "job"].width() <= 300
         assert window.docks["inspector"].width() <= 480
 
 
