@@ -59,7 +59,7 @@ def ours(simulated: Simulated, role: str) -> tuple[Any, Condition]:
 
 
 OWN = {"FitsPC", "FitsCS", "FitsFF", "FFHistogram", "FFHistogramIsolated", "FFSums", "GainADUperkeV", "OffsetShift",
-       "ThresholdsGain", "BadPixelsGain", "FieldsGain"}
+       "ThresholdsGain", "BadPixelsGain", "FieldsGain", "BadPixelsManual"}
 
 
 def known_elsewhere(kind: Any) -> list[Any]:
