@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping
 from functools import partial
 
@@ -55,7 +56,7 @@ class Docks:
 
     def states(self) -> dict[str, QByteArray]:
         """What Qt keeps of the docks, by the names of the layouts that were there."""
-        return {**self._states, self.layout.name: self._window.saveState(int(bool(self._folded)))}
+        return {**self._states, self.layout.name: self._window.saveState(self._version(bool(self._folded)))}
 
     def restore(self, states: Mapping[str, QByteArray], layout: Layout) -> None:
         """Bring back states, and a layout as it was."""
@@ -66,12 +67,16 @@ class Docks:
         self._restore()
 
     def _restore(self) -> None:
-        """The state's version tells whether it is of a narrow window."""
+        """Put docks where they were; a state of other docks, of a program before this one, is left."""
         state = self._states.get(self.layout.name)
-        for version in () if state is None else (0, 1):
-            if self._window.restoreState(state, version):
-                self._folded = [name for name in self._of(RIGHT) if version and self._area(name) == LEFT]
+        for narrow in () if state is None else (False, True):
+            if self._window.restoreState(state, self._version(narrow)):
+                self._folded = [name for name in self._of(RIGHT) if narrow and self._area(name) == LEFT]
         self.fit()
+
+    def _version(self, narrow: bool) -> int:
+        """Version of a state: of which docks it is, and whether it is of a narrow window."""
+        return (zlib.crc32(" ".join(sorted(self.layout.places)).encode()) & 0x3FFFFFFF) * 2 + narrow
 
     def reset(self) -> None:
         """Put all docks back where they belong."""

@@ -136,6 +136,22 @@ def test_layouts_are_left_and_found_as_they_were(open_window, qtbot):
     assert (second.docks["inspector"].isHidden(), second.docks["navigation"].isHidden()) == (True, False)
 
 
+def test_a_state_of_other_docks_is_left(open_window, qtbot):
+    """As of a program that did not have a panel yet: Qt would put it wherever it likes."""
+    before = replace(DARKS, places={name: place for name, place in DARKS.places.items() if name != "verdict"})
+    first = open_window()
+    first.resize(1680, 1050)
+    first.docks.restore({}, before)
+    first.docks["export"].hide()
+    second = open_window()
+    second.resize(1680, 1050)
+    second.docks.restore(first.docks.states(), DARKS)
+    qtbot.wait(30)
+    assert second.dockWidgetArea(second.docks["verdict"]) == areas(second)["inspector"] == RIGHT
+    assert not second.docks["export"].isHidden()
+    check(second, (1680, 1050))
+
+
 def test_the_next_window_has_the_layout_and_its_docks(open_window):
     first = open_window()
     first.docks["export"].hide()
