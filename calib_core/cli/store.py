@@ -11,7 +11,7 @@ from typing import Any
 from calib_core.cli.words import Parser
 from calib_core.store.calcat.addresses import ADDRESS_VARIABLE
 from calib_core.store.statuses import STATUSES, STORE_VARIABLE
-from calib_core.typed import parse_path
+from calib_core.typed import parse_number, parse_path
 
 _VERSIONS = "versions by their numbers, such as 3,7-12, or files of constants, found by their checksums"
 
@@ -134,8 +134,15 @@ def _export(parser: Any) -> None:
     parser.add_argument("--fallback", action="append", default=[], metavar="PARAMETER=VALUE",
                         help="of another operating condition, whose constant is taken where there is none of the "
                              "exact one, or where it is much closer in time; several")
-    parser.add_argument("--fallback-days", type=float, metavar="N",
+    parser.add_argument("--fallback-days", type=_number, metavar="N",
                         help="how many days closer that is (default: 7)")
+
+
+def _number(text: str) -> float:
+    try:
+        return parse_number(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _author(parser: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from calib_core.store.files import check_writable
 
 #: Exit status where some were copied and others are missing.
 SOME_MISSING = 3
+#: A century: no constant is further away.
+_MOST_DAYS = 36_525
 _ROW = "{:<10}  {:<24}  {:<28}  {:>10}  {}"
 
 
@@ -44,26 +47,28 @@ def exported(
     told : callable, optional
     """
     at = query.at or datetime.now(UTC)
-    found = _found(namespace, store, query, other, at)
+    exact = store.find(query)
+    found = _with_others(namespace, store, query, other, at, exact) if other else exact
     absent = missing(found, query.calibrations, _units(store, query, at))
     if not found:
         return list(absent), None, at
     folder = Path(namespace.out_folder)
     check_writable(folder, sum(one.path.stat().st_size for one in found if one.path.is_file()))
-    made = [*export(store, found, folder, namespace.layout, told), *absent]
+    copied = export(store, found, folder, namespace.layout, told)
+    made = [*(replace(one, fallback=one.version not in exact) for one in copied), *absent]
     return made, write_summary(folder, made, at), at
 
 
-def _found(namespace: argparse.Namespace, store: ConstantStore, query: Query, other: Mapping[str, Value],
-           at: datetime) -> Sequence[Version]:
-    found = store.find(query)
-    if not other:
-        return found
+def _with_others(namespace: argparse.Namespace, store: ConstantStore, query: Query, other: Mapping[str, Value],
+                 at: datetime, exact: Sequence[Version]) -> Sequence[Version]:
+    """What answers, or what does under the other operating condition where that is much closer in time."""
     if query.take not in ("prior", "closest"):
         raise BadParameter(f"--fallback goes with --take prior or closest, not {query.take}: it chooses one of each "
                            "kind and unit.")
     days = days_that_count() if namespace.fallback_days is None else namespace.fallback_days
-    return with_fallback(found, store.find(other_condition(query, other)), at, days)
+    if not 0 <= days <= _MOST_DAYS:
+        raise BadParameter(f"--fallback-days {days:g} is not allowed; it takes 0 to {_MOST_DAYS:,}.")
+    return with_fallback(exact, store.find(other_condition(query, other)), at, days)
 
 
 def _units(store: ConstantStore, query: Query, at: datetime) -> tuple[str, ...]:
@@ -96,8 +101,11 @@ def lines_of(made: Sequence[Exported], summary: Path | None, at: datetime, title
             yield _ROW.format("missing", one.calibration, one.unit, "–", "–")
         else:
             age = f"{(at - version.begin).total_seconds() / 86400:.1f}" if version.begin else "–"
-            yield _ROW.format(version.status or "found", one.calibration, one.unit, age, one.path)
-    lost = len(made) - len(there)
+            state = "fallback" if one.fallback else version.status or "found"
+            yield _ROW.format(state, one.calibration, one.unit, age, one.path)
+    lost, others = len(made) - len(there), sum(one.fallback for one in made)
+    if others:
+        yield f"WARN  {others} of {len(there)} constants are of the other operating condition (fallback)."
     yield (f"{len(there)} constant{'s' * (len(there) != 1)} copied, {sum(one.bytes for one in there) / 1e6:.1f} MB"
            + (f"; {lost} {'is' if lost == 1 else 'are'} missing" if lost else "") + f": {summary}")
 

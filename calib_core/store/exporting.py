@@ -50,6 +50,8 @@ class Exported:
     sha256 : str
         Of the copy, hexadecimal.
     bytes : int
+    fallback : bool
+        Whether it is of the other operating condition.
     """
 
     unit: str
@@ -58,6 +60,12 @@ class Exported:
     path: Path | None = None
     sha256: str = ""
     bytes: int = 0
+    fallback: bool = False
+
+    @property
+    def condition(self) -> str:
+        """Whether it is of the operating condition that was asked for, in words."""
+        return "another: fallback" if self.fallback else "as asked"
 
 
 def days_that_count() -> float:
@@ -228,8 +236,8 @@ def _is_of(one: Version, path: Path) -> bool:
 
 
 _COLUMNS = (Column("module"), Column("aggregator"), Column("unit"), Column("calibration"), Column("state"),
-            Column("valid from (UTC)"), Column("made (UTC)"), Column("age", "days"), Column("version"),
-            Column("raw data"), Column("file"), Column("bytes"), Column("SHA-256"))
+            Column("condition"), Column("valid from (UTC)"), Column("made (UTC)"), Column("age", "days"),
+            Column("version"), Column("raw data"), Column("file"), Column("bytes"), Column("SHA-256"))
 
 
 def write_summary(folder: Path, made: Sequence[Exported], at: datetime) -> Path:
@@ -252,8 +260,9 @@ def write_summary(folder: Path, made: Sequence[Exported], at: datetime) -> Path:
 def _row(one: Exported, folder: Path, at: datetime) -> tuple[str | int | float | None, ...]:
     version = one.version
     if version is None or one.path is None:
-        return (None, None, one.unit, one.calibration, "missing", *[None] * 8)
+        return (None, None, one.unit, one.calibration, "missing", *[None] * 9)
     age = None if version.begin is None else round((at - version.begin) / timedelta(days=1), 3)
     times = (f"{time:%Y-%m-%d %H:%M:%S}" if time else None for time in (version.begin, version.created))
-    return (version.module, version.aggregator, one.unit, one.calibration, version.status or "found", *times, age,
-            version.number or None, version.raw_data, str(one.path.relative_to(folder)), one.bytes, one.sha256)
+    return (version.module, version.aggregator, one.unit, one.calibration, version.status or "found", one.condition,
+            *times, age, version.number or None, version.raw_data, str(one.path.relative_to(folder)), one.bytes,
+            one.sha256)

@@ -26,7 +26,7 @@ from calib_core.store.local.store import LocalStore
 from calib_core.store.seals import Seals
 from calib_core.store.statuses import Status
 
-from .constant_files import AGGREGATOR, BEGIN, DETECTOR, KIND, UNIT, put
+from .constant_files import AGGREGATOR, BEGIN, DETECTOR, KIND, UNIT, VALUES, put
 
 CALIBRATION = KIND.calibrations["Offset"].name
 
@@ -155,6 +155,24 @@ def test_the_command_writes_a_table_and_tells_what_is_missing(
     assert "--fallback goes with --take prior or closest, not all" in capsys.readouterr().err
 
 
+def test_what_is_of_another_condition_is_told(
+    store: LocalStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accepted(store, put(tmp_path / "made", begin=BEGIN - timedelta(days=9)), put(tmp_path / "made", 2, in_vacuum=1.0))
+    asked = [f"{one.database_name}={VALUES[one.name]}" for one in KIND.condition if one.name in VALUES]
+    words = ["store", "export", "--store", str(store.folder), "--out-folder", str(tmp_path / "out"), "--karabo-id",
+             DETECTOR, "--at", "2026-03-04T20:00Z", *(word for one in asked for word in ("--condition", one))]
+    assert main([*words, "--fallback", "In vacuum=1"]) == 0
+    said = capsys.readouterr().out
+    assert "WARN  1 of 1 constants are of the other operating condition (fallback)." in said
+    assert "another: fallback" in (tmp_path / "out" / "summary.csv").read_text()
+    assert main([*words, "--fallback", "In vacuum=1", "--fallback-days", "10"]) == 0
+    assert "WARN" not in capsys.readouterr().out
+    assert "as asked" in (tmp_path / "out" / "summary.csv").read_text()
+    assert main([*words, "--fallback", "In vacuum=1", "--fallback-days", "-1"]) == 2
+    assert "--fallback-days -1 is not allowed; it takes 0 to 36,525" in capsys.readouterr().err
+
+
 MEMORY = """
 import resource, sys
 from pathlib import Path
@@ -164,16 +182,16 @@ from calib_core.store.local.store import LocalStore
 store = LocalStore(Path(sys.argv[1]))
 versions = store.find(Query(take="all"))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-export(store, versions * int(sys.argv[4]), Path(sys.argv[2]), sys.argv[3])
+export(store, versions, Path(sys.argv[2]), sys.argv[3])
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_memory_is_that_of_one_constant_whatever_their_number(store: LocalStore, tmp_path: Path, layout: str) -> None:
-    paths = [put(tmp_path / "made", seed, begin=BEGIN + timedelta(days=seed)) for seed in range(6)]
+    paths = [put(tmp_path / "made", seed, begin=BEGIN + timedelta(days=seed)) for seed in range(18)]
     accepted(store, *paths)
     size = paths[0].stat().st_size / 2**20
-    told = subprocess.run([sys.executable, "-c", MEMORY, store.folder, tmp_path / layout, layout, "1"],
+    told = subprocess.run([sys.executable, "-c", MEMORY, store.folder, tmp_path / layout, layout],
                           capture_output=True, text=True, check=True).stdout
-    assert int(told) < 4 * size + 24
+    assert int(told) < 4 * size + 24 < 0.6 * len(paths) * size
