@@ -389,7 +389,7 @@ class Dark(TrainSelection, Method):
         limited = partial(
             dark_rules.Limited, block=kind.asic_shape if self.group == "asic" else kind.shape,
             group="ASIC" if self.group == "asic" else "module", robust=self.spread == "robust",
-            ordinary=dark_rules.region_flags(kind) == 0)
+            ordinary=dark_rules.ordinary_pixels(kind))
         return (
             dark_rules.NoData(), dark_rules.NotEvaluated(), dark_rules.Stuck(),
             limited(BadPixels.OFFSET_OUT_OF_THRESHOLD, ("offset",), "Offset", self.thresholds_offset_sigma,

@@ -7,9 +7,10 @@ from functools import cache
 import numpy as np
 
 from calib_core.axes import Array, Axis, Result
-from calib_core.characterisation.dark_rules import PROOFS, region_flags
+from calib_core.characterisation.dark_rules import PROOFS, ordinary_pixels, region_flags
 from calib_core.characterisation.unit import Maps
 from calib_core.detector import DetectorType
+from calib_core.numerics.middle import row_medians
 from calib_core.remarks import Box
 
 #: Pixels, spread evenly, from which the medians of an ASIC are taken: their error is 8 % of the spread.
@@ -72,11 +73,11 @@ def with_statistics(kind: DetectorType, maps: Maps) -> Maps:
     """
     index = spread_pixels(kind.shape, kind.asic_shape, _PIXELS)
     # what rules flag stays: a median does not see a few of them, and is wanted where they are all
-    good = ((maps["bad_pixels"] & _NEVER) | region_flags(kind)).ravel()[index] == 0
-    offset, noise = (np.where(good, maps[name].ravel()[index], np.float32(np.nan)) for name in ("offset", "noise"))
-    middle = _medians(offset)
-    return {**maps, OFFSET.name: middle, SPREAD.name: 1.4826 * _medians(np.abs(offset - middle[:, None])),
-            NOISE.name: _medians(noise), BAD.name: bad_shares(kind, maps["bad_pixels"])}
+    good = ((maps["bad_pixels"].take(index) & _NEVER) | region_flags(kind).take(index)) == 0
+    offset, noise = (np.where(good, maps[name].take(index), np.float32(np.nan)) for name in ("offset", "noise"))
+    middle = row_medians(offset)
+    return {**maps, OFFSET.name: middle, SPREAD.name: 1.4826 * row_medians(np.abs(offset - middle[:, None])),
+            NOISE.name: row_medians(noise), BAD.name: bad_shares(kind, maps["bad_pixels"])}
 
 
 def bad_shares(kind: DetectorType, flags: Array) -> Array:
@@ -92,13 +93,10 @@ def bad_shares(kind: DetectorType, flags: Array) -> Array:
     (..., asic) float32
         NaN where an ASIC has no ordinary pixel.
     """
-    (slow, fast), (high, wide) = kind.shape, kind.asic_shape
-    split = (slow // high, high, fast // wide, wide)
-    ordinary = region_flags(kind) == 0
-    number = np.count_nonzero(ordinary.reshape(split), axis=(1, 3)).ravel()
-    bad = np.count_nonzero(((flags != 0) & ordinary).reshape(*flags.shape[:-2], *split), axis=(-3, -1))
-    share = bad.reshape(*flags.shape[:-2], -1) / np.where(number > 0, number, np.nan)
-    return np.asarray(share, np.float32)
+    ordinary = ordinary_pixels(kind)
+    number = _in_asics(kind, ordinary)
+    bad = _in_asics(kind, (flags != 0) & ordinary)
+    return np.asarray(bad / np.where(number > 0, number, np.nan), np.float32)
 
 
 @cache
@@ -126,9 +124,11 @@ def spread_pixels(shape: tuple[int, int], block: tuple[int, int], number: int) -
     return np.asarray(first[:, None] + rows * shape[1] + columns)
 
 
-def _medians(values: Array) -> Array:
-    """Medians along the last axis without NaN; NaN where nothing is left."""
-    ranked, n = np.sort(values, axis=-1), np.count_nonzero(~np.isnan(values), axis=-1)
-    middle = np.stack([np.maximum((n - 1) // 2, 0), n // 2], axis=-1)
-    low, high = np.moveaxis(np.take_along_axis(ranked, middle, -1), -1, 0)
-    return np.asarray((low + high) / 2, np.float32)
+def _in_asics(kind: DetectorType, some: Array) -> Array:
+    """Number of pixels of each ASIC, (..., slow_scan, fast_scan) bool to (..., asic)."""
+    (slow, fast), (high, wide) = kind.shape, kind.asic_shape
+    # rows first, in the smallest numbers: whole vectors of pixels, and a seventh of the time
+    columns = np.add.reduce(some.reshape(*some.shape[:-2], slow // high, high, fast), axis=-2,
+                            dtype=np.uint8 if high < 256 else np.uint16)
+    parts = columns.reshape(*some.shape[:-2], slow // high, fast // wide, wide)
+    return np.asarray(parts.sum(axis=-1, dtype=np.intp).reshape(*some.shape[:-2], -1))

@@ -13,6 +13,7 @@ from calib_core.characterisation.checks import Check
 from calib_core.characterisation.dark_unstable import FEWEST
 from calib_core.characterisation.drift import FRAMES, drift_over_run
 from calib_core.characterisation.unit import Context, Finished
+from calib_core.numerics.middle import median
 from calib_core.remarks import CheckText, Remark
 
 
@@ -67,8 +68,7 @@ def _drift(context: Context, key: str, finished: Finished) -> tuple[float, float
             continue
         offsets[cell] = finished.filled("offset", at)
         good[cell] = finished.filled("bad_pixels", at) == 0
-        noises.append(float(np.median(finished.filled("noise", at)[good[cell]], axis=None))
-                      if good[cell].any() else np.nan)
+        noises.append(median(finished.filled("noise", at)[good[cell]]))
     noise = float(np.nanmedian(noises)) if np.isfinite(noises).any() else np.inf
     return drift_over_run(frames, offsets, good), noise
 

@@ -225,7 +225,7 @@ def with_numbers(context: Context, maps: Maps, found: closure.Quarters | None) -
 
 def _numbers(context: Context, found: closure.Quarters, flags: Array) -> Array:
     at = places(context.detector, len(context.axes["cell"]))
-    good = (flags | region_flags(context.detector)).ravel()[at.pixel] == 0
+    good = (flags | region_flags(context.detector)).take(at.pixel) == 0
     numbers, pixels, samples = [], [], []
     for split in closure.SPLITS:
         for power, one in zip(POWERS.values(), closure.pulls(found, split, good, at.bank), strict=True):

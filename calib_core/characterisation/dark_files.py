@@ -13,6 +13,7 @@ from calib_core.characterisation.by_gain_stage import code_of
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.unit import Context, Finished
 from calib_core.detector import Frames
+from calib_core.numerics.middle import median
 from calib_core.numerics.robust import MAD_TO_SIGMA
 from calib_core.remarks import CheckText, Remark
 
@@ -170,7 +171,7 @@ def level_of(residuals: Sequence[Array]) -> Level:
     kept = [one for one in kept if one.size]
     if not kept:
         return Level(np.nan, np.nan, np.nan)
-    medians = np.array([np.median(one) for one in kept], np.float64)
-    noises = [np.median(np.abs(one - median)) for one, median in zip(kept, medians, strict=True)]
+    medians = np.array([median(one) for one in kept])
+    noises = [median(np.abs(one - middle)) for one, middle in zip(kept, medians, strict=True)]
     scatter = float(medians.std(ddof=1)) if len(medians) > 1 else 0.0
     return Level(float(np.median(medians)), MAD_TO_SIGMA * float(np.median(noises)), scatter / np.sqrt(len(medians)))

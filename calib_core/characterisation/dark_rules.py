@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 from math import erfc, inf, nan, sqrt
 
 import numpy as np
@@ -309,6 +310,7 @@ def untold(missing: str, is_set: bool) -> str:
     return f"It cannot be told from these maps, since there is no {name}; the flag is {state}."
 
 
+@lru_cache(8)
 def region_flags(detector: DetectorType) -> Array:
     """Flags of the parts that are no ordinary pixels.
 
@@ -319,11 +321,31 @@ def region_flags(detector: DetectorType) -> Array:
     Returns
     -------
     (slow_scan, fast_scan) uint32
+        Not to be written to: it is made once.
     """
     flags = np.zeros(detector.shape, np.uint32)
     for region in detector.regions:
         region.mark(flags)
+    flags.flags.writeable = False
     return flags
+
+
+@lru_cache(8)
+def ordinary_pixels(detector: DetectorType) -> Array:
+    """Where pixels are of no such part.
+
+    Parameters
+    ----------
+    detector : DetectorType
+
+    Returns
+    -------
+    (slow_scan, fast_scan) bool
+        Not to be written to: it is made once.
+    """
+    ordinary = np.asarray(region_flags(detector) == 0)
+    ordinary.flags.writeable = False
+    return ordinary
 
 
 def flags_of(detector: DetectorType, rules: tuple[Rule, ...], maps: Maps) -> Array:
@@ -340,15 +362,20 @@ def flags_of(detector: DetectorType, rules: tuple[Rule, ...], maps: Maps) -> Arr
     -------
     (slow_scan, fast_scan) uint32
     """
-    bad = region_flags(detector)
+    bad = region_flags(detector).copy()
     for rule in rules:
-        bad[rule.sets(maps)] |= np.uint32(rule.flag)
+        found = rule.sets(maps)
+        if found.any():
+            np.bitwise_or(bad, np.uint32(rule.flag), out=bad, where=found)
     return bad
 
 
 def _median_count(samples: Array, ordinary: Array) -> int:
     """Median of the samples of ordinary pixels that have any, the lower of two; 0 where there are none."""
-    numbers = np.bincount((samples if ordinary.all() else samples[ordinary]).ravel())
+    taken = (samples if ordinary.all() else samples[ordinary]).ravel()
+    if taken.size and taken.min() == taken.max():
+        return int(taken[0])
+    numbers = np.bincount(taken)
     numbers[:1] = 0
     below = numbers.cumsum()
     return int(np.searchsorted(below, (below[-1] + 1) // 2)) if below.size and below[-1] else 0

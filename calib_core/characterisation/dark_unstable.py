@@ -10,7 +10,7 @@ import numpy as np
 from calib_core.axes import Array
 from calib_core.characterisation.accumulators import Statistics
 from calib_core.characterisation.dark_asics import COMMON
-from calib_core.characterisation.dark_rules import Rule, region_flags
+from calib_core.characterisation.dark_rules import Rule, ordinary_pixels
 from calib_core.characterisation.unit import Maps
 from calib_core.constants.badpixels import BadPixels
 from calib_core.detector import DetectorType
@@ -53,12 +53,14 @@ class Unstable(Rule):
 
     def sets(self, maps: Maps) -> Array:
         """Where more lie outside; nowhere where there are fewer than :data:`FEWEST` samples."""
-        tried, chance = (maps[name].astype(np.float64) for name in ("tried", "chance"))
-        outside = tried - maps["samples"]
+        found = np.zeros(maps["tried"].shape, bool)
+        some = np.flatnonzero((maps["tried"] >= FEWEST) & (maps["tried"] - maps["samples"] >= 2))
+        tried, chance = (maps[name].take(some).astype(np.float64) for name in ("tried", "chance"))
+        outside = tried - maps["samples"].take(some)
         with np.errstate(invalid="ignore"):
-            asked = (tried >= FEWEST) & (outside >= 2) & (outside - tried * chance >= self.least * tried)
-        found = np.zeros(tried.shape, bool)
-        found[asked] = stability.improbable(outside[asked], tried[asked], chance[asked]) < self.alpha
+            asked = outside - tried * chance >= self.least * tried
+        found.ravel()[some[asked]] = (
+            stability.improbable(outside[asked], tried[asked], chance[asked]) < self.alpha)
         return found
 
     def reason(self, maps: Maps, row: int, col: int) -> Reason:
@@ -103,7 +105,7 @@ def judged(kind: DetectorType, statistics: Statistics) -> Maps:
     mean, std, low, high = (np.ascontiguousarray(one, np.float32).reshape(shape)
                             for one in (statistics.mean[0], statistics.std[0], *statistics.gate))
     tried = statistics.tried.reshape(shape)
-    chance, common = stability.explained(mean, std, low, high, count, tried, region_flags(kind) == 0, kind.asic_shape)
+    chance, common = stability.explained(mean, std, low, high, count, tried, ordinary_pixels(kind), kind.asic_shape)
     return {"tried": tried, "count": count, "chance": chance, "common": common.ravel()}
 
 

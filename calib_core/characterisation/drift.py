@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calib_core.detector import Frames
+from calib_core.numerics.middle import median
 
 Array = npt.NDArray[Any]
 
@@ -37,7 +38,7 @@ def drift_over_run(frames: Frames, offsets: Mapping[int, Array], good: Mapping[i
     for adc, cell, train in zip(frames.adc, frames.cell, frames.train, strict=True):
         where = good.get(int(cell))
         if where is not None and where.any():
-            found.append((float(train), float(np.median(adc[where] - offsets[int(cell)][where]))))
+            found.append((float(train), median(adc[where] - offsets[int(cell)][where])))
     if len(found) < 3:
         return float("nan")
     trains, residuals = np.array(found).T

@@ -31,6 +31,7 @@ from calib_core.io.loss import FileTrains, Loss, control_trains, lost_trains
 from calib_core.io.module_index import ModuleIndex, index_module
 from calib_core.io.pulse_energies import has_energies
 from calib_core.io.stocktaking import take_stock
+from calib_core.numerics.middle import median
 
 _FIRST_LIGHT = datetime(2017, 1, 1, tzinfo=UTC)
 
@@ -327,7 +328,7 @@ def _parsed(text: bytes) -> datetime | None:
 
 
 def _median(values: Array | None) -> float | None:
-    return None if values is None or not values.size else float(np.median(values))
+    return None if values is None or not values.size else median(values)
 
 
 def _mode(bits: Array | None) -> int | None:

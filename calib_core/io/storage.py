@@ -238,7 +238,10 @@ class DirectStore:
 
     def _fill(self, fd: int, target: memoryview, offset: int) -> None:
         while len(target):
-            n = _guarded(self._name, lambda: os.preadv(fd, [target], offset))  # noqa: B023
+            try:
+                n = os.preadv(fd, [target], offset)
+            except HDF5_ERRORS as error:
+                raise _unreadable(self._name, error) from error
             if n == 0:
                 raise BadInput(f"{self._name} ends before its data do; the file is damaged or was cut.")
             target, offset = target[n:], offset + n
@@ -390,4 +393,8 @@ def _guarded(name: str, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except HDF5_ERRORS as error:
-        raise BadInput(f"{name} cannot be read: {cause_of(error)}.") from error
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> BadInput:
+    return BadInput(f"{name} cannot be read: {cause_of(error)}.")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.panels.maps.slots import Choice, flags_of
+from calib_core.numerics.middle import median
 from calib_core.store.table import Cell, Column
 from calib_core.subjects.shown import Shown
 
@@ -70,8 +71,8 @@ def median_spread(finite: npt.NDArray[np.float64]) -> tuple[float | None, float 
     """Median, and 1.4826 × median absolute deviation, of finite values; None without any."""
     if finite.size == 0:
         return None, None
-    median = np.median(finite)
-    return float(median), float(MAD_TO_SIGMA * np.median(np.abs(finite - median)))
+    middle = median(finite)
+    return middle, MAD_TO_SIGMA * median(np.abs(finite - middle))
 
 
 def asic_blocks(values: Array, asic_shape: tuple[int, int]) -> Array:
@@ -86,5 +87,5 @@ def describe(values: Array) -> tuple[Cell, ...]:
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return (values.size, values.size, None, None, None, None, None)
-    numbers = (finite.mean(), finite.std(), np.median(finite), finite.min(), finite.max())
+    numbers = (finite.mean(), finite.std(), median(finite), finite.min(), finite.max())
     return (values.size, values.size - finite.size, *map(float, numbers))
