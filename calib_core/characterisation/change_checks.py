@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from calib_core.axes import Array
 from calib_core.characterisation.checks import Check
-from calib_core.characterisation.unit import Context, Finished
+from calib_core.characterisation.finished import Finished
+from calib_core.characterisation.unit import Context
 from calib_core.constants.history import Judged, change_rule, judged
 from calib_core.constants.statistics import Line, VersionStatistics, lines_of, together
 from calib_core.numerics.changes import Change

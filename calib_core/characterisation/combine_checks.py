@@ -9,7 +9,8 @@ import numpy as np
 from calib_core.axes import Array
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.combine_plots import FILES
-from calib_core.characterisation.unit import Context, Finished
+from calib_core.characterisation.finished import Finished
+from calib_core.characterisation.unit import Context
 from calib_core.numerics.combined_gain import Origin
 from calib_core.remarks import CheckText, Remark
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from calib_core.characterisation.checks import Check
-from calib_core.characterisation.unit import Context, Finished
+from calib_core.characterisation.finished import Finished
+from calib_core.characterisation.unit import Context
 from calib_core.constants.badpixels import BadPixels
 from calib_core.remarks import CheckText, Remark
 

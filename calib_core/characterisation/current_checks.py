@@ -9,7 +9,8 @@ import numpy as np
 
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.current_fits import WHY
-from calib_core.characterisation.unit import Context, Finished
+from calib_core.characterisation.finished import Finished
+from calib_core.characterisation.unit import Context
 from calib_core.numerics.scan_regions import OK
 from calib_core.remarks import CheckText, Remark
 

@@ -11,7 +11,8 @@ import numpy as np
 from calib_core.axes import Array
 from calib_core.characterisation import dark_asics
 from calib_core.characterisation.checks import Check
-from calib_core.characterisation.unit import Context, Finished
+from calib_core.characterisation.finished import Finished
+from calib_core.characterisation.unit import Context
 from calib_core.numerics.outliers import medians_of_others, outlying, scale
 from calib_core.ranges import format_numbers
 from calib_core.remarks import CheckText, Remark

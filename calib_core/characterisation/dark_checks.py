@@ -12,7 +12,8 @@ from calib_core.axes import Array
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.dark_unstable import FEWEST
 from calib_core.characterisation.drift import FRAMES, drift_over_run
-from calib_core.characterisation.unit import Context, Finished
+from calib_core.characterisation.finished import Finished
+from calib_core.characterisation.unit import Context
 from calib_core.numerics.middle import median
 from calib_core.remarks import CheckText, Remark
 

@@ -11,7 +11,8 @@ import numpy as np
 from calib_core.axes import Array
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.dark_closure import CELLS, CLOSURE, NUMBERS, PIXELS, POWERS, PULLS
-from calib_core.characterisation.unit import Context, Finished
+from calib_core.characterisation.finished import Finished
+from calib_core.characterisation.unit import Context
 from calib_core.numerics.closure import FEWEST, FEWEST_TOGETHER, SPLITS
 from calib_core.remarks import CheckText, Remark
 

@@ -11,7 +11,8 @@ import numpy as np
 from calib_core.axes import Array
 from calib_core.characterisation.by_gain_stage import code_of
 from calib_core.characterisation.checks import Check
-from calib_core.characterisation.unit import Context, Finished
+from calib_core.characterisation.finished import Finished
+from calib_core.characterisation.unit import Context
 from calib_core.detector import Frames
 from calib_core.numerics.middle import median
 from calib_core.numerics.robust import MAD_TO_SIGMA

@@ -9,7 +9,8 @@ import numpy as np
 
 from calib_core.axes import Array, Result
 from calib_core.characterisation.checks import Check
-from calib_core.characterisation.unit import Context, Finished
+from calib_core.characterisation.finished import Finished
+from calib_core.characterisation.unit import Context
 from calib_core.correction.split_events import SplitEvents
 from calib_core.detector import DetectorType
 from calib_core.numerics.split_events import CLASSES, SHAPELESS, SPOILED, TOO_LARGE

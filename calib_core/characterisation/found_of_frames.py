@@ -8,7 +8,8 @@ import numpy as np
 
 from calib_core.axes import Array, Result
 from calib_core.characterisation.checks import Check
-from calib_core.characterisation.unit import Context, Finished, Maps
+from calib_core.characterisation.finished import Finished
+from calib_core.characterisation.unit import Context, Maps
 from calib_core.correction.images import Images
 from calib_core.correction.step import Step
 from calib_core.remarks import CheckText, Remark

@@ -8,8 +8,9 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.characterisation.checks import Check
+from calib_core.characterisation.finished import Finished
 from calib_core.characterisation.flat_field_model import is_fitted
-from calib_core.characterisation.unit import Context, Finished
+from calib_core.characterisation.unit import Context
 from calib_core.constants.constant import FF_FIT
 from calib_core.numerics.photon_peaks import BRIGHT, FAINT, frames_needed
 from calib_core.remarks import CheckText, Remark

@@ -8,7 +8,8 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.characterisation.checks import Check
-from calib_core.characterisation.unit import Context, Finished
+from calib_core.characterisation.finished import Finished
+from calib_core.characterisation.unit import Context
 from calib_core.detector.injection import Injection
 from calib_core.numerics import limits
 from calib_core.remarks import CheckText, Remark

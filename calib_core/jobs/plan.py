@@ -15,7 +15,7 @@ from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.unit import Context, Unit
 from calib_core.constants.condition import Condition
 from calib_core.correction.pipeline import BoundPipeline
-from calib_core.detector import Detector, DetectorType, FrameSelection, Module
+from calib_core.detector import Detector, DetectorType
 from calib_core.errors import BadInput, BadParameter, and_others
 from calib_core.io.budget import cells_per_block, usable_processors
 from calib_core.io.frames import ModuleFrames
@@ -23,14 +23,14 @@ from calib_core.io.run import Run
 from calib_core.jobs.condition_of_runs import check_same_condition, doubts
 from calib_core.jobs.given import constants_of
 from calib_core.jobs.patience import Wait, check_unchanged, open_runs, patiently
+from calib_core.jobs.planned_modules import cells_of_constants, frames_of_modules, named_modules, none_left
 from calib_core.jobs.resolution import OfRun
 from calib_core.jobs.room import CELLS_AT_ONCE, cells_of, check_index, chunk_bytes_of, room_of, share_of
 from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import MOST_PARTS, JobSpec
 from calib_core.jobs.step_constants import Before, bind_before
-from calib_core.jobs.survey import Survey, assign, cells_in_use, check_strays, choose_detector
+from calib_core.jobs.survey import Survey, assign, choose_detector
 from calib_core.jobs.wanted_trains import devices_not_there, frames_left_out, trains_not_there
-from calib_core.store.constants import check_name
 
 #: Blocks that a run is cut into at least, where it has so many memory cells: fewer leave threads without work.
 _LEAST_BLOCKS = 4
@@ -265,13 +265,13 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
         raise BadInput(f"Not every value of the operating condition is sure, and --strict asks for that: {unsure[0]}"
                        + and_others(len(unsure) - 1, "value is not sure either", "values are not sure either"))
     runs = {one.key: opened[one.run.path] for one in found.taken if one.run}
-    asked, absent = _named(chosen, runs, spec)
+    asked, absent = named_modules(chosen, runs, spec)
     detector = replace(asked, type=asked.type.operated_at(found.condition.values))
-    frames, left_out = _frames(detector, method, runs, found)
+    frames, left_out = frames_of_modules(detector, method, runs, found)
     modules = tuple(m.number for m in detector.modules if m.number not in left_out)
     if not modules:
-        raise BadInput(_none_left(left_out))
-    cells = _cells(detector.type, found.condition, frames.values())
+        raise BadInput(none_left(left_out))
+    cells = cells_of_constants(detector.type, found.condition, frames.values())
     seen = sorted({cell for one in frames.values() for cell in one.cells})
     start = min((run.start_time for run in runs.values() if run.start_time is not None), default=None)
     before = bind_before(spec, method, detector, modules, OfRun(found.condition, start, tuple(seen)))
@@ -305,85 +305,6 @@ def _after(kind: DetectorType, before: Mapping[int, BoundPipeline]) -> DetectorT
     """The detector type with the range of codes that comes out of the steps before, if there are any."""
     codes = [one.saturation for one in before.values() if one.steps]
     return replace(kind, saturation=max(codes)) if codes else kind
-
-
-def _named(chosen: Detector, runs: dict[str, Run], spec: JobSpec) -> tuple[Detector, tuple[str, ...]]:
-    """The detector with those modules asked for that any run has, with the operator's PDUs, and what it has not."""
-    seen = {m.number: m for run in runs.values() for d in run.detectors if d.identifier == chosen.identifier
-            for m in d.modules}
-    whole = replace(chosen, modules=tuple(seen[n] for n in sorted(seen)))
-    wanted, absent = whole.held(spec.modules) if spec.modules else (whole.modules, "")
-    _check_units(spec, whole)
-    named = tuple(replace(m, pdu=spec.pdus.get(m.number, m.pdu)) for m in wanted)
-    return replace(chosen, modules=named), (absent,) if absent else ()
-
-
-def _check_units(spec: JobSpec, detector: Detector) -> None:
-    """Refuse physical detector units that cannot be meant before the work, not when constants are written."""
-    for number, pdu in spec.pdus.items():
-        detector.module(number)
-        check_name(pdu)
-    for pdu in spec.pdus.values():
-        same = [str(number) for number, other in spec.pdus.items() if other == pdu]
-        if len(same) > 1:
-            raise BadParameter(f"Modules {' and '.join(same)} are both given as {pdu}; name each unit once.")
-
-
-def _frames(
-    detector: Detector, method: Method, runs: dict[str, Run], found: Survey
-) -> tuple[dict[tuple[int, str], ModuleFrames], dict[int, str]]:
-    frames: dict[tuple[int, str], ModuleFrames] = {}
-    left_out: dict[int, str] = {}
-    for one in found.taken:
-        run = runs[one.key]
-        here = next(d for d in run.detectors if d.identifier == detector.identifier)
-        selection = replace(method.frame_selection(), part=one.part, parts=one.parts, together=one.together,
-                            cells_in_use=cells_in_use(detector.type, found.condition))
-        if run.being_written:  # it is only here if it is to be used in part
-            selection = replace(selection, max_lost=1.0)
-        refused = _refused(run, here, selection.parts)
-        for module in detector.modules:
-            if module.number in left_out:
-                continue
-            try:
-                if module.number in refused:
-                    raise BadInput(refused[module.number])
-                frames[module.number, one.key] = _module_frames(here, selection, run, module)
-            except BadInput as error:
-                left_out[module.number] = str(error)
-    return frames, left_out
-
-
-def _refused(run: Run, detector: Detector, parts: int) -> dict[int, str]:
-    """First cause by module why it cannot be used."""
-    problems = run.inventory(detector, parts=parts).problems
-    return {p.module: p.sentence() for p in reversed(problems) if p.severity == "refuse" and p.module is not None}
-
-
-def _module_frames(detector: Detector, selection: FrameSelection, run: Run, module: Module) -> ModuleFrames:
-    if all(m.number != module.number for m in detector.modules):
-        raise BadInput(f"Run {run.label} has no data of module {module.number} ({module.aggregator}).")
-    frames = run.frames(detector, module, selection)
-    if frames.trains < selection.min_trains:
-        raise BadInput(f"Run {run.label} has {frames.trains} trains with frames of module {module.number}; "
-                       f"at least {selection.min_trains} are needed (--min-trains).")
-    check_strays(frames, selection, detector.type)
-    return frames
-
-
-def _none_left(left_out: dict[int, str]) -> str:
-    first, *others = left_out.values()
-    return (f"No module can be characterised: {first.rstrip('.')}."
-            + and_others(len(others), "module cannot be used either"))
-
-
-def _cells(kind: DetectorType, condition: Condition, frames: Iterable[ModuleFrames]) -> tuple[int, ...]:
-    """Memory cells of the constants: all in use, also those that no frame was stored for."""
-    seen = sorted({cell for one in frames for cell in one.cells})
-    in_use = cells_in_use(kind, condition)
-    if in_use <= 1 and len(seen) == 1:
-        return tuple(seen)
-    return tuple(range(max(in_use, seen[-1] + 1)))
 
 
 def _units(plan: Plan) -> Iterator[Unit]:
