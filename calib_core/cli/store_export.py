@@ -4,37 +4,26 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from calib_core.constants.condition import Value
-from calib_core.errors import BadParameter
-from calib_core.store.base import ConstantStore, Query, Version
-from calib_core.store.exporting import (
-    Exported,
-    days_that_count,
-    export,
-    missing,
-    other_condition,
-    with_fallback,
-    write_summary,
-)
-from calib_core.store.files import check_writable
+from calib_core.store.base import ConstantStore, Query
+from calib_core.store.export_choice import check_room, choose
+from calib_core.store.export_summary import Summary, write_summary
+from calib_core.store.exporting import Exported, export
 
 #: Exit status where some were copied and others are missing.
 SOME_MISSING = 3
-#: A century: no constant is further away.
-_MOST_DAYS = 36_525
 _ROW = "{:<10}  {:<24}  {:<28}  {:>10}  {}"
 
 
 def exported(
     namespace: argparse.Namespace, store: ConstantStore, query: Query, other: Mapping[str, Value],
     told: Callable[[int, int], None] | None = None,
-) -> tuple[list[Exported], Path | None, datetime]:
-    """Copy what answers; with the path of the table, and the time that ages are told for.
+) -> tuple[Sequence[Exported], Summary | None, datetime]:
+    """Copy what answers; with the table, and the time that ages are told for.
 
     Parameters
     ----------
@@ -47,44 +36,21 @@ def exported(
     told : callable, optional
     """
     at = query.at or datetime.now(UTC)
-    exact = store.find(query)
-    found = _with_others(namespace, store, query, other, at, exact) if other else exact
-    absent = missing(found, query.calibrations, _units(store, query, at))
-    if not found:
-        return list(absent), None, at
-    folder = Path(namespace.out_folder)
-    check_writable(folder, sum(one.path.stat().st_size for one in found if one.path.is_file()))
-    copied = export(store, found, folder, namespace.layout, told)
-    made = [*(replace(one, fallback=one.version not in exact) for one in copied), *absent]
+    chosen, folder = choose(store, query, at, other, namespace.fallback_days), Path(namespace.out_folder)
+    if not chosen.versions:
+        return chosen.absent, None, at
+    check_room(chosen, folder)
+    made = chosen.marked(export(store, chosen.versions, folder, namespace.layout, told))
     return made, write_summary(folder, made, at), at
 
 
-def _with_others(namespace: argparse.Namespace, store: ConstantStore, query: Query, other: Mapping[str, Value],
-                 at: datetime, exact: Sequence[Version]) -> Sequence[Version]:
-    """What answers, or what does under the other operating condition where that is much closer in time."""
-    if query.take not in ("prior", "closest"):
-        raise BadParameter(f"--fallback goes with --take prior or closest, not {query.take}: it chooses one of each "
-                           "kind and unit.")
-    days = days_that_count() if namespace.fallback_days is None else namespace.fallback_days
-    if not 0 <= days <= _MOST_DAYS:
-        raise BadParameter(f"--fallback-days {days:g} is not allowed; it takes 0 to {_MOST_DAYS:,}.")
-    return with_fallback(exact, store.find(other_condition(query, other)), at, days)
-
-
-def _units(store: ConstantStore, query: Query, at: datetime) -> tuple[str, ...]:
-    """Units that were asked for, by name or as those of a detector."""
-    if query.units or not query.detector:
-        return query.units
-    return tuple(sorted(store.units_of(query.detector, query.mapped_at or at).values()))
-
-
-def lines_of(made: Sequence[Exported], summary: Path | None, at: datetime, title: str) -> Iterator[str]:
+def lines_of(made: Sequence[Exported], summary: Summary | None, at: datetime, title: str) -> Iterator[str]:
     """What was copied and what is missing, in lines.
 
     Parameters
     ----------
     made : sequence of Exported
-    summary : Path or None
+    summary : Summary or None
     at : datetime
         Aware.
     title : str
@@ -107,7 +73,10 @@ def lines_of(made: Sequence[Exported], summary: Path | None, at: datetime, title
     if others:
         yield f"WARN  {others} of {len(there)} constants are of the other operating condition (fallback)."
     yield (f"{len(there)} constant{'s' * (len(there) != 1)} copied, {sum(one.bytes for one in there) / 1e6:.1f} MB"
-           + (f"; {lost} {'is' if lost == 1 else 'are'} missing" if lost else "") + f": {summary}")
+           + (f"; {lost} {'is' if lost == 1 else 'are'} missing" if lost else "")
+           + (f": {summary.path}" if summary else ""))
+    if summary is not None and summary.kept:
+        yield summary.words
 
 
 def as_json(made: Sequence[Exported]) -> list[dict[str, Any]]:

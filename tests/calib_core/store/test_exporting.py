@@ -19,7 +19,8 @@ from calib_core.cli.main import main
 from calib_core.errors import BadInput, OutputFailed
 from calib_core.store.base import Query, Version
 from calib_core.store.constants import read_constant
-from calib_core.store.exporting import LAYOUTS, export, missing, with_fallback
+from calib_core.store.export_choice import missing, with_fallback
+from calib_core.store.exporting import LAYOUTS, export
 from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.injecting import inject
 from calib_core.store.local.store import LocalStore
@@ -171,6 +172,46 @@ def test_what_is_of_another_condition_is_told(
     assert "as asked" in (tmp_path / "out" / "summary.csv").read_text()
     assert main([*words, "--fallback", "In vacuum=1", "--fallback-days", "-1"]) == 2
     assert "--fallback-days -1 is not allowed; it takes 0 to 36,525" in capsys.readouterr().err
+
+
+def test_lines_of_earlier_exports_into_a_folder_stay(
+    store: LocalStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of the same file are made anew, and what was missing then and is there now is no line of its own."""
+    accepted(store, put(tmp_path / "made"), put(tmp_path / "made", 2, begin=BEGIN - timedelta(days=9)))
+    out = tmp_path / "out"
+    words = ["store", "export", "--store", str(store.folder), "--out-folder", str(out), "--karabo-id", DETECTOR]
+    assert main([*words, "--at", "2026-02-25", "--calibration", CALIBRATION, "--calibration", "NoiseEPix100"]) == 3
+    assert "of earlier exports" not in capsys.readouterr().out
+    assert main([*words, "--at", "2026-03-04T20:00Z"]) == 0
+    assert f"{out / 'summary.csv'} keeps 2 lines of earlier exports into this folder." in capsys.readouterr().out
+    table = (out / "summary.csv").read_text()
+    rows = list(csv.DictReader(line for line in table.splitlines() if line[0] != "#"))
+    assert "# Below them 2 of earlier exports into this folder, as of their own times." in table
+    assert [(row["calibration"], row["valid from (UTC)"], row["age [days]"], row["as of (UTC)"]) for row in rows] == [
+        (CALIBRATION, "2026-03-02 08:00:00", "2.5", "2026-03-04 20:00:00"),
+        ("NoiseEPix100", "", "", "2026-02-25 00:00:00"),
+        (CALIBRATION, "2026-02-21 08:00:00", "3.667", "2026-02-25 00:00:00")]
+    assert {path.name for path in out.glob("*.h5")} == {row["file"] for row in rows if row["file"]}
+    assert main([*words, "--at", "2026-02-20T08:00Z", "--take", "closest"]) == 0  # later than what is asked for
+    again = list(csv.DictReader(line for line in (out / "summary.csv").read_text().splitlines() if line[0] != "#"))
+    assert [(row["age [days]"], row["bytes"], row["SHA-256"]) for row in again[1:]] == [
+        (row["age [days]"], row["bytes"], row["SHA-256"]) for row in rows[:2]]
+    assert again[0]["age [days]"] == "-1.0"
+
+
+def test_a_table_of_something_else_is_not_replaced(
+    store: LocalStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accepted(store, put(tmp_path / "made"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "summary.csv").write_text("energy,counts\n9.3,17\n")
+    assert main(["store", "export", "--store", str(store.folder), "--out-folder", str(tmp_path / "out"),
+                 "--karabo-id", DETECTOR]) == 2
+    assert "summary.csv is there already and is no table of an export; give another folder." in (
+        capsys.readouterr().err)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["summary.csv"]
+    assert (tmp_path / "out" / "summary.csv").read_text() == "energy,counts\n9.3,17\n"
 
 
 MEMORY = """
