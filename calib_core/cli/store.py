@@ -80,6 +80,12 @@ def _inject(parser: Any) -> None:
     parser.add_argument("--dry-run", action="store_true", help="tell what would be injected; nothing is written")
     parser.add_argument("--condition", action="append", default=[], metavar="PARAMETER=VALUE",
                         help='of the operating condition, where files do not tell it, such as "Source energy=8.04"')
+    parser.add_argument("--karabo-id", default="", metavar="DETECTOR",
+                        help="detector, where files tell a module alone")
+    parser.add_argument("--detector-type", default="", metavar="NAME",
+                        help="the database's name of the detector type, where neither files nor folders tell it")
+    parser.add_argument("--begin", default="", metavar="TIME",
+                        help="from when on those are valid that do not tell it")
     parser.add_argument("--confirm-units", action="store_true",
                         help="take names that stand in for those of physical units, such as DETECTOR_AGGREGATOR")
     _who(parser)

@@ -34,17 +34,18 @@ from calib_core.jobs.why_words import lines_of as why_lines
 from calib_core.plain_text import shown
 from calib_core.ranges import parse_numbers
 from calib_core.store.base import ConstantStore, Query, Version
-from calib_core.store.constants import STORE
+from calib_core.store.constant_paths import constant_files
+from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import Candidate, candidates_of, sha256_of
 from calib_core.store.local.checking import check as check_store
 from calib_core.store.local.checking import left_over
 from calib_core.store.local.index import is_index
 from calib_core.store.local.injecting import Told
 from calib_core.store.local.injecting import inject as inject_into
+from calib_core.store.local.injection_table import REFUSED, UNSURE, examine_all, numbers_of
 from calib_core.store.local.making import shared_over_a_network
 from calib_core.store.local.records import Place
 from calib_core.store.local.store import LocalStore, described
-from calib_core.store.manifests import files_of, is_set
 from calib_core.store.opening import open_store, usual_store
 from calib_core.store.serving.server import Server
 from calib_core.store.statuses import Status
@@ -103,12 +104,12 @@ def show(namespace: Namespace) -> int:
 
 def inject(namespace: Namespace) -> int:
     """Take constants as drafts, or tell what would be taken; in a dry run 1 where one of them could not be."""
-    paths = [path for given in namespace.given for path in _files(given)]
+    paths = [path for given in namespace.given for path in constant_files(given)]
     if namespace.dry_run:
         return _tell_of(namespace, paths)
     with closing(LocalStore(_folder(namespace), create=True)) as store:
         with _progress(namespace, "looked at") as told:
-            found = candidates_of(store, paths, namespace.confirm_units, told, _conditions(namespace))
+            found = candidates_of(store, paths, _by_operator(namespace), told)
         with _progress(namespace, "in place") as told:
             made = inject_into(store, found, *_who(namespace), told)
         there = (f"{described(one)} is there already, {one.status}." for one in made.known)
@@ -126,10 +127,12 @@ def _tell_of(namespace: Namespace, paths: Sequence[Path]) -> int:
         there = is_index(_folder(namespace))
         folder = _folder(namespace) if there else Path(empty)
         with closing(LocalStore(folder, create=not there)) as store, _progress(namespace, "looked at") as told:
-            found = candidates_of(store, paths, namespace.confirm_units, told, _conditions(namespace))
+            found = examine_all(store, paths, _by_operator(namespace), told)
     lines = [] if there else [f"There is no store at {_folder(namespace)} yet; it would be made."]
-    _print(namespace, list(map(candidate_as_json, found)), [*lines, *map(candidate_line, found), *_notes(found)])
-    return int(any(one.refused or one.stands_in for one in found))
+    notes = _notes(one.candidate for one in found)
+    _print(namespace, list(map(candidate_as_json, found)),
+           [*lines, *map(candidate_line, found), *notes, numbers_of(found)])
+    return int(any(one.state in (REFUSED, UNSURE) for one in found))
 
 
 def accept(namespace: Namespace) -> int:
@@ -265,6 +268,13 @@ def _conditions(namespace: Namespace) -> dict[str, float | str]:
     return dict(map(_parameter, namespace.condition))
 
 
+def _by_operator(namespace: Namespace) -> ByOperator:
+    """What was typed of files that do not tell it themselves."""
+    begin = parse_time(namespace.begin, "begin") if namespace.begin else None
+    return ByOperator(_conditions(namespace), namespace.karabo_id, namespace.detector_type, begin,
+                      namespace.confirm_units)
+
+
 def _parameter(word: str) -> tuple[str, float | str]:
     name, equals, value = word.partition("=")
     if not (name.strip() and equals and value.strip()):
@@ -279,7 +289,7 @@ def _versions(store: LocalStore, words: Iterable[str]) -> list[Version]:
         if re.fullmatch(r"[\d\s,–-]+", word):
             found += store.named(parse_numbers(word))
         else:
-            found += [_of_file(store, path) for path in _files(parse_path(word))]
+            found += [_of_file(store, path) for path in constant_files(parse_path(word))]
     return list({one.number: one for one in found}.values())
 
 
@@ -287,15 +297,6 @@ def _of_file(store: LocalStore, path: Path) -> Version:
     found = store.of_file(sha256_of(path))
     if found is None:
         raise BadInput(f"{path} is no version of {store.title}; no record has its checksum.")
-    return found
-
-
-def _files(given: Path) -> tuple[Path, ...]:
-    """Files of a folder of constants, of a set by its manifest, or the file itself."""
-    found = (tuple(sorted(given.glob(f"{STORE}/*/*/cal.*.h5"))) if given.is_dir() else
-             files_of(given) if is_set(given) else (given,))
-    if not found:
-        raise BadInput(f"{given} has no constants: there are no files {STORE}/<type>/<unit>/cal.*.h5.")
     return found
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 from calib_core.store.base import Version, settings_in
-from calib_core.store.local.candidates import Candidate
+from calib_core.store.local.comparing import Difference
+from calib_core.store.local.injection_table import Examined
 
 _ROW = "{:>7}  {:<10}  {:<24}  {:<28}  {:<19}  {}"
 
@@ -48,8 +50,9 @@ def as_json(one: Version) -> dict[str, Any]:
         "detector": one.detector, "aggregator": one.aggregator, "module": one.module}
 
 
-def candidate_line(one: Candidate) -> str:
-    """What would become of a file, in a line."""
+def candidate_line(found: Examined) -> str:
+    """What would become of a file, and what it changes, in a line."""
+    one = found.candidate
     if one.refused:
         return f"refused  {one.refused}"
     if one.known is not None:
@@ -57,19 +60,32 @@ def candidate_line(one: Candidate) -> str:
     assert one.record is not None
     record = one.record
     doubt = f"; {one.stands_in} is not confirmed" if one.stands_in else ""
+    place = f"; takes the place of version {found.replaces.number}" if found.replaces is not None else ""
+    compared = f"; {found.compared}" if found.compared else ""
     return (f"{'unsure ' if one.stands_in else 'new    '}  {record.calibration} of {record.pdu}, valid from "
-            f"{_time(record.begin)} UTC, {' × '.join(map(str, record.shape))}, {one.missing:.2%} without a number"
-            f"{doubt}  ({one.path})")
+            f"{_time(record.begin)} UTC, {' × '.join(map(str, record.shape))} ({', '.join(record.dims)}), "
+            f"{one.missing:.2%} without a number{place}{compared}{doubt}  ({one.path})")
 
 
-def candidate_as_json(one: Candidate) -> dict[str, Any]:
+def candidate_as_json(found: Examined) -> dict[str, Any]:
     """The same as plain JSON."""
-    record = one.record
+    one, record = found.candidate, found.candidate.record
     return {"file": str(one.path), "refused": one.refused, "known": one.known.number if one.known else None,
             "unconfirmed": one.stands_in, "notes": list(one.notes), "missing": one.missing,
             **({} if record is None else {
+                "limit": None if one.looked is None else one.looked.limit,
+                "replaces": None if found.replaces is None else found.replaces.number,
+                "difference": None if found.difference is None else _difference(found.difference),
+                "conditions": {name: list(each.values) for name, each in record.settings.items()},
                 "calibration": record.calibration, "unit": record.pdu, "begin": record.begin.isoformat(),
                 "shape": list(record.shape), "dims": list(record.dims), "sha256": record.sha256})}
+
+
+def _difference(one: Difference) -> dict[str, Any]:
+    """A difference as plain JSON, which has no NaN."""
+    numbers = {"median": one.median, "beyond": one.beyond}
+    return {"version": one.version.number, "sigma": one.sigma, "every": one.every, "why": one.why,
+            **{name: None if isnan(value) else value for name, value in numbers.items()}}
 
 
 def serve_lines(url: str, folder: Path, statuses: Sequence[str]) -> Iterator[str]:

@@ -26,6 +26,7 @@ from calib_core.io.buffers import Buffers
 from calib_core.io.foreign import open_hdf5
 from calib_core.io.libraries import h5py
 from calib_core.store.constant_image import image_of
+from calib_core.store.constant_layouts import ALONE, beside_values, group_of, names_of
 from calib_core.store.files import write_atomically
 from calib_core.store.seals import Seals
 
@@ -72,6 +73,8 @@ class StoredConstant:
         Attributes of the group; those that are JSON are decoded. Files of other programs may have none.
     chunks : mapping
         Shape of the chunks of ``data`` and, where there is one, of ``count``; None for what lies in one piece.
+    dataset : str
+        Group of the file that has them.
     """
 
     path: Path
@@ -82,6 +85,7 @@ class StoredConstant:
     dtype: str
     attributes: Mapping[str, Any]
     chunks: Mapping[str, tuple[int, ...] | None]
+    dataset: str = ""
 
     @property
     def created(self) -> datetime | None:
@@ -122,12 +126,12 @@ class StoredConstant:
             The data are damaged.
         """
         with _sealed(self.path, whole=True) as file:
-            return np.asarray(_group(file)["data"][()])
+            return np.asarray(group_of(file)["data"][()])
 
     def count(self, dims: Sequence[str] = INTERNAL_DIMS) -> Array | None:
         """Number of samples behind each value, like :meth:`values`, or None where the file has none."""
         with _sealed(self.path) as file:
-            present = "count" in _group(file)
+            present = "count" in group_of(file)
         return self._ordered("count", dims) if present else None
 
     @property
@@ -166,7 +170,7 @@ class StoredConstant:
         if not self.dims or not set(self.dims) <= set(dims):
             raise BadInput(f"{self.path} has the axes {self.dims or 'without names'}, not {tuple(dims)}.")
         with _sealed(self.path, whole=True) as file:
-            stored: Array = _group(file)[name][part or ()]
+            stored: Array = group_of(file)[name][part or ()]
         missing = [dim for dim in dims if dim not in self.dims]
         order = [*missing, *self.dims]
         whole = stored[(np.newaxis,) * len(missing)]
@@ -266,7 +270,7 @@ def read_constant(path: Path, sha256: str | None = None) -> StoredConstant:
         if sha256 is not None and _sha256(path) != sha256:
             raise ValueError("its checksum differs from the one that was recorded")
         with _sealed(path) as file:
-            return _stored(path, _group(file))
+            return _stored(path, group_of(file))
 
 
 def named_calibration(path: Path) -> str:
@@ -304,7 +308,7 @@ def opened(stored: StoredConstant, part: str = "data", whole: bool = False) -> I
         if not stored.path.is_file():
             raise OSError("there is no such file")
         with _sealed(stored.path, whole) as file:
-            found = _group(file)[part]
+            found = group_of(file)[part]
             if found.shape != stored.shape:
                 raise ValueError(f"its shape was {stored.shape} and is {found.shape} by now")
             yield found
@@ -328,20 +332,15 @@ def list_constants(folder: Path) -> tuple[StoredConstant, ...]:
 
 def _stored(path: Path, group: h5py.Group) -> StoredConstant:
     data = group["data"]
-    _, pdu, calibration, _ = group.name.split("/")
+    pdu, calibration = names_of(path, group)
     dims = tuple(data.attrs["dims"].tolist()) if "dims" in data.attrs else ()
     # as a list: while its iterator lives, as in the traceback of an error, no other thread can use HDF5
     attributes = {name: _decoded(name, value) for name, value in [*group.attrs.items(), *_long_texts(group)]}
+    attributes |= dict(beside_values(group)) if group.name == ALONE else {}
     if "dims" in attributes and tuple(attributes["dims"]) != dims:
         raise ValueError(f"the names of its axes were {attributes['dims']} and are {dims} by now")
     chunks = {part: group[part].chunks for part in ("data", "count") if part in group}
-    return StoredConstant(path, pdu, calibration, data.shape, dims, data.dtype.str, attributes, chunks)
-
-
-def _group(file: h5py.File) -> h5py.Group:
-    """The group ``/<PDU>/<Calibration>/0``: a constant file has one."""
-    pdu = next(iter(file.values()))
-    return next(iter(pdu.values()))["0"]
+    return StoredConstant(path, pdu, calibration, data.shape, dims, data.dtype.str, attributes, chunks, group.name)
 
 
 def _long_texts(group: h5py.Group) -> Iterator[tuple[str, bytes]]:
@@ -374,7 +373,7 @@ def _sealed(path: Path, whole: bool = False) -> Iterator[h5py.File]:
     with _understood(path):
         sealed = _seals.check(path, whole)
         with open_hdf5(path) as file:
-            if not sealed and "sealed" in _group(file).attrs:
+            if not sealed and "sealed" in group_of(file).attrs:
                 raise ValueError("its checksum (SHA-256) is gone; the end of the file was cut or changed")
             yield file
 

@@ -44,6 +44,7 @@ from calib_core.store.constants import (
     write_constant,
 )
 from calib_core.store.files import explained
+from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.index import is_index
 from calib_core.store.local.injecting import inject
@@ -128,7 +129,7 @@ class MaskFiles:
         """Take files into the index of the store that they lie in; who masks has decided already."""
         with closing(LocalStore(self.root)) as store:
             # the names of the units are those of the constants that are masked
-            found = candidates_of(store, [one.path for one in written], confirmed=True)
+            found = candidates_of(store, [one.path for one in written], ByOperator(confirmed=True))
             made = inject(store, found, entry.author, entry.reason)
             numbers = [one.number for one in made.versions]
             store.decide(numbers, Status.ACCEPTED, entry.author, entry.reason)

@@ -15,6 +15,7 @@ from calib_core.errors import BadInput
 from calib_core.store.bare_files import with_axes
 from calib_core.store.base import Query, Version
 from calib_core.store.constants import StoredConstant
+from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.index import is_index
 from calib_core.store.local.injecting import inject
@@ -178,7 +179,7 @@ class SignOff:
         """
         with closing(LocalStore(self.folder, create=True)) as store:
             paths = [one.path for one in _files(found, modules)]
-            made = inject(store, candidates_of(store, paths, confirmed=True), self.author, comment)
+            made = inject(store, candidates_of(store, paths, ByOperator(confirmed=True)), self.author, comment)
             numbers = [one.number for one in (*made.versions, *made.known) if one.status is not status]
             if not numbers:
                 raise BadInput(f"All of {found.title} is {status} already; undo takes the last decision back.")

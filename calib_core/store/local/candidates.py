@@ -8,32 +8,55 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from calib_core.constants.condition import Condition, ConditionParameter, Value
+from calib_core.constants.condition import Condition
 from calib_core.constants.constant import KINDS
-from calib_core.constants.matching import Setting
 from calib_core.detector import Calibration, DetectorType
 from calib_core.detector.registry import unit_name
 from calib_core.errors import BadInput
 from calib_core.resource_files import read_resource
 from calib_core.store.bare_files import calibration_of, types_of, with_axes
 from calib_core.store.base import Version
+from calib_core.store.constant_layouts import ALONE
 from calib_core.store.constants import StoredConstant, opened, read_constant
 from calib_core.store.images import PIXELS
+from calib_core.store.local.by_operator import NOTHING, ByOperator, completed, doubts_of
+from calib_core.store.local.conditions import settings_of, whole_condition
+from calib_core.store.local.rebuilt import MADE_OF
 from calib_core.store.local.records import Place, Record
 from calib_core.store.local.store import LocalStore, described
 from calib_core.store.manifests import set_of
 from calib_core.store.scratch import piece_of
-from calib_core.store.stated import condition_of, understood
+from calib_core.store.stated import understood
 
 #: What a file must tell of how it was made.
 _PROVENANCE = ("raw_data", "software", "parameters")
 #: What of it the index keeps too.
-_KEPT = ("software", "set", "started", "module")
+_KEPT = ("software", "set", "started", "module", MADE_OF)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was found in a file that can be taken.
+
+    Attributes
+    ----------
+    kind : DetectorType
+    stored : StoredConstant
+        With names of its axes, and with what the operator told of it.
+    condition : Condition
+        Whole.
+    limit : float
+        Share of its values that may be no number.
+    """
+
+    kind: DetectorType
+    stored: StoredConstant
+    condition: Condition
+    limit: float
 
 
 @dataclass(frozen=True)
@@ -57,6 +80,8 @@ class Candidate:
         What is doubtful.
     stands_in : str
         Name of its unit that nobody has confirmed; empty where it is a name that was given.
+    looked : Looked, optional
+        What was found in the file; None where it was refused or is known.
     """
 
     path: Path
@@ -67,11 +92,12 @@ class Candidate:
     missing: float = 0.0
     notes: tuple[str, ...] = ()
     stands_in: str = ""
+    looked: Looked | None = None
 
 
 def candidates_of(
-    store: LocalStore, paths: Sequence[Path], confirmed: bool = False,
-    told: Callable[[int, int], None] | None = None, conditions: Mapping[str, Value] = MappingProxyType({}),
+    store: LocalStore, paths: Sequence[Path], about: ByOperator = NOTHING,
+    told: Callable[[int, int], None] | None = None,
 ) -> tuple[Candidate, ...]:
     """Look through files before anything of them is injected.
 
@@ -80,13 +106,10 @@ def candidates_of(
     store : LocalStore
     paths : sequence of Path
         Files.
-    confirmed : bool
-        Whether names that stand in for those of physical units are theirs.
+    about : ByOperator
+        What the operator tells of those that do not tell it themselves.
     told : callable, optional
         Told after each file how many are done, and of how many.
-    conditions : mapping
-        Values of operating conditions, by the database's names, of files that do not tell them, such as the energy of
-        a source, which no run tells.
 
     Returns
     -------
@@ -95,14 +118,23 @@ def candidates_of(
     """
     found: list[Candidate] = []
     for path in paths:
-        found.append(_candidate(store, path, confirmed, conditions))
+        found.append(candidate_of(store, path, about))
         if told is not None:
             told(len(found), len(paths))
+    return told_apart(found)
+
+
+def told_apart(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Files of which the same bytes are refused when they come again: they are one version.
+
+    Parameters
+    ----------
+    found : sequence of Candidate
+    """
     return tuple(_told_apart(found))
 
 
 def _told_apart(found: Sequence[Candidate]) -> Iterator[Candidate]:
-    """The same bytes that are given twice are one version."""
     seen: dict[str, Path] = {}
     for one in found:
         digest = (one.record.sha256 if one.record else None) or ""
@@ -113,44 +145,68 @@ def _told_apart(found: Sequence[Candidate]) -> Iterator[Candidate]:
         seen.setdefault(digest, one.path)
 
 
-def _candidate(store: LocalStore, path: Path, confirmed: bool, conditions: Mapping[str, Value]) -> Candidate:
+def candidate_of(store: LocalStore, path: Path, about: ByOperator) -> Candidate:
+    """Look through a file before it is injected.
+
+    Parameters
+    ----------
+    store : LocalStore
+    path : Path
+    about : ByOperator
+    """
     try:
         digest = sha256_of(path)
         if known := store.of_file(digest):
             return Candidate(path, known=known, notes=(f"{described(known)} has these bytes and is {known.status}.",))
-        return _checked(store, read_constant(path), digest, confirmed, conditions)
+        stored = read_constant(path)
+        if known := _copy_of(store, stored, digest):
+            note = f"{described(known)} has these values and is {known.status}."
+            return Candidate(path, known=known, notes=(note,))
+        return _checked(store, stored, digest, about)
     except BadInput as error:
         return Candidate(path, refused=str(error))
 
 
-def _checked(
-    store: LocalStore, stored: StoredConstant, digest: str, confirmed: bool, conditions: Mapping[str, Value]
-) -> Candidate:
+def _copy_of(store: LocalStore, stored: StoredConstant, digest: str) -> Version | None:
+    """The version that a file was exported from, or that was made of it."""
+    source = str(stored.attributes.get("source_sha256", ""))
+    if source and (known := store.of_file(source)):
+        return known
+    return store.made_of(digest) if stored.dataset == ALONE else None
+
+
+def _checked(store: LocalStore, stored: StoredConstant, digest: str, about: ByOperator) -> Candidate:
     """What the index would keep of a file; BadInput where it cannot be taken."""
-    kind, named = _kind_of(stored)
+    kind, with_names, order = _kind_of(stored, about.detector_type)
+    named = completed(store, kind, with_names, about)
     calibration = _calibration_of(kind, named)
     _check_member(stored, digest)
-    settings = settings_of(kind, calibration, named, conditions)
+    condition = whole_condition(kind, calibration, named, about.conditions_of(kind))
     begin, created = _times(store, named)
-    missing = _check_values(named)
+    limit, missing = _check_values(named)
     unit, place, told = _unit_of(store, named, begin)
     with understood(named):
-        provenance = _provenance(named)
+        provenance = {**_provenance(named), **({MADE_OF: digest} if stored.dataset == ALONE else {})}
         record = Record(
-            unit, named.calibration, kind.database_type, settings, begin, created, "",
-            f"/{named.pdu}/{named.calibration}/0", digest, named.identity, named.path.stat().st_size,
+            unit, named.calibration, kind.database_type, settings_of(kind, calibration, condition), begin, created,
+            "", stored.dataset, digest, named.identity, named.path.stat().st_size,
             named.shape, named.dims, named.dtype, raw_data_words(named.attributes["raw_data"]), _job_of(provenance),
             {name: provenance[name] for name in _KEPT if name in provenance}, _report_of(stored))
-    return Candidate(stored.path, "", record, place, None, missing, (*told, *_guessed(named)),
-                     unit if place is not None and not confirmed and _stands_in(unit, place) else "")
+    notes = (*filter(None, (order,)), *doubts_of(with_names, named), *told, *_guessed(named))
+    return Candidate(stored.path, "", record, place, None, missing, notes,
+                     unit if place is not None and not about.confirmed and _stands_in(unit, place) else "",
+                     Looked(kind, named, condition, limit))
 
 
-def _kind_of(stored: StoredConstant) -> tuple[DetectorType, StoredConstant]:
-    """The detector type whose images a file has, and the file with names of its axes."""
+def _kind_of(stored: StoredConstant, asked: str) -> tuple[DetectorType, StoredConstant, str]:
+    """The detector type whose images a file has, the file with names of its axes, and how they were found."""
     reasons = []
-    for kind in types_of(stored.path, "", str(stored.attributes.get("detector_type", ""))):
+    kinds = types_of(stored.path, asked, str(stored.attributes.get("detector_type", "")))
+    if asked and not any(asked.lower() in (one.name.lower(), one.database_type.lower()) for one in kinds):
+        raise BadInput(f"{stored.path} is of {kinds[0].database_type}, and constants of {asked} are asked for.")
+    for kind in kinds:
         try:
-            return kind, with_axes(stored, kind)[0]
+            return kind, *with_axes(stored, kind)
         except BadInput as error:
             reasons.append(error)
     raise reasons[0]
@@ -162,74 +218,6 @@ def _calibration_of(kind: DetectorType, stored: StoredConstant) -> Calibration:
         raise BadInput(f"{stored.path} is a constant {stored.calibration}, which {kind.title} has not; it has "
                        f"{', '.join(sorted(one.name for one in kind.calibrations.values()))}.")
     return found
-
-
-def settings_of(
-    kind: DetectorType, calibration: Calibration, stored: StoredConstant, given: Mapping[str, Value]
-) -> dict[str, Setting]:
-    """Operating condition of a constant as the index keeps it, with the deviations that are usual.
-
-    Parameters
-    ----------
-    kind : DetectorType
-    calibration : Calibration
-    stored : StoredConstant
-    given : mapping
-        Values that the operator gave, by the database's names, where the file tells none.
-
-    Returns
-    -------
-    dict of str to Setting
-        By the database's names; without what it leaves out.
-
-    Raises
-    ------
-    BadInput
-        The file does not tell all of it, or tells what the detector cannot have.
-    """
-    names = kind.condition_of(calibration)
-    parameters = [one for one in kind.condition if one.name in names]
-    told = condition_of(kind, stored)
-    _check_given(kind, stored, told, given)
-    condition = told.overridden({one.name: given[one.database_name] for one in parameters
-                                 if one.database_name in given and one.name not in told.values})
-    lacking = [one.database_name for one in parameters if one.name not in condition.values]
-    if lacking:
-        raise BadInput(f"{stored.path} does not tell {', '.join(lacking)} of its operating condition, so that nobody "
-                       "would find it again; give what is missing with --condition.")
-    for one in parameters:
-        for value in condition.values[one.name].values:
-            if not one.allows(value):
-                raise BadInput(f"{stored.path} tells {one.database_name} {one.shown(value)}, which {kind.title} "
-                               f"cannot have; it takes {one.takes}.")
-    return dict(_settings(kind, parameters, condition))
-
-
-def _check_given(kind: DetectorType, stored: StoredConstant, told: Condition, given: Mapping[str, Value]) -> None:
-    """Refuse values of parameters that there are not, and of such as the file tells otherwise."""
-    known = {one.database_name: one for one in kind.condition}
-    for name, value in given.items():
-        if name not in known:
-            raise BadInput(f"{stored.path} is of {kind.title}, which has no “{name}”; it has {', '.join(known)}.")
-        found = told.values.get(known[name].name)
-        if found is not None and value not in found.values:
-            raise BadInput(f"{stored.path} tells {name} {known[name].shown(found.value)} itself, and not "
-                           f"{known[name].shown(value)}; leave it out.")
-
-
-def _settings(
-    kind: DetectorType, parameters: Sequence[ConditionParameter], condition: Condition
-) -> Iterator[tuple[str, Setting]]:
-    usual = read_resource("store", "injection")["deviations"]
-    deviations = {**usual[""], **usual.get(kind.database_type, {})}
-    for one in parameters:
-        found = condition.values[one.name]
-        if set(found.values) == {one.left_out_at}:
-            continue
-        lower, upper = deviations.get(one.database_name, (0, 0))
-        automatic = (one.automatic,) if one.automatic is not None and found.others else ()
-        yield one.database_name, Setting(found.value, lower, upper, (*found.values[1:], *automatic),
-                                         one.left_out_at in found.values, one.unit)
 
 
 def _check_member(stored: StoredConstant, digest: str) -> None:
@@ -256,7 +244,8 @@ def _times(store: LocalStore, stored: StoredConstant) -> tuple[datetime, datetim
     with understood(stored):
         begin, created = stored.begin, stored.created
     if begin is None or created is None or begin.tzinfo is None or created.tzinfo is None:
-        lacking = "from when on it is valid" if begin is None else "when it was made, or in which zone its times are"
+        lacking = ("from when on it is valid; give it with --begin" if begin is None
+                   else "when it was made, or in which zone its times are")
         raise BadInput(f"{stored.path} does not tell {lacking}.")
     hours = read_resource("store", "injection")["ahead"]
     for time, what in ((begin, "valid from"), (created, "made at")):
@@ -266,18 +255,19 @@ def _times(store: LocalStore, stored: StoredConstant) -> tuple[datetime, datetim
     return begin, created
 
 
-def _check_values(stored: StoredConstant) -> float:
-    """Share of the values that are no number; BadInput where there are too many, or they are damaged."""
-    if np.dtype(stored.dtype).kind != "f":
-        with opened(stored, whole=True):
-            return 0.0
+def _check_values(stored: StoredConstant) -> tuple[float, float]:
+    """Share of the values that may be no number, and that are; BadInput where there are too many, or are damaged."""
     limits = read_resource("store", "injection")["missing"]
     kind = str(stored.attributes.get("kind", stored.calibration))
-    most, share = limits.get(kind, limits[""]), _missing(stored, KINDS[kind].used if kind in KINDS else ())
+    most = float(limits.get(kind, limits[""]))
+    if np.dtype(stored.dtype).kind != "f":
+        with opened(stored, whole=True):
+            return most, 0.0
+    share = _missing(stored, KINDS[kind].used if kind in KINDS else ())
     if share > most:
         raise BadInput(f"{stored.path} has no number in {share:.1%} of its values; at most {most:.0%} may have none "
                        f"in {stored.calibration}.")
-    return share
+    return most, share
 
 
 def _missing(stored: StoredConstant, used: Sequence[int]) -> float:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from calib_core.errors import BadInput, BadParameter, OutputFailed, and_others
 from calib_core.store.base import Version
-from calib_core.store.constants import check_name, folder_of_type
+from calib_core.store.constant_layouts import ALONE
+from calib_core.store.constants import check_name, folder_of_type, read_constant
 from calib_core.store.files import mapped, write_atomically
 from calib_core.store.local.candidates import Candidate, sha256_of
+from calib_core.store.local.rebuilt import write_rebuilt
 from calib_core.store.local.records import Record, add_act, add_place, add_version
 from calib_core.store.local.store import LocalStore
 
@@ -119,17 +121,35 @@ def _placed(store: LocalStore, one: Candidate) -> Record:
     folder = folder_of_type(record.detector_type) / record.pdu.lower()
     for name in _names(one.path, record):
         path = store.folder / folder / name
+        if record.dataset == ALONE:
+            if not path.exists():
+                return replace(_rebuilt(one, path), path=str(folder / name))
+            continue
         mine = not path.exists() and _copied(one.path, path, record)
         if mine or sha256_of(path) == record.sha256:  # else another file has this name
             return replace(record, path=str(folder / name))
     raise AssertionError("names never end")
 
 
+def _rebuilt(one: Candidate, target: Path) -> Record:
+    """Make a file in the facility's layout of one of a single constant; what the index keeps of it."""
+    assert one.record is not None
+    assert one.looked is not None
+    if sha256_of(one.path) != one.record.sha256:
+        raise _changed(one.path)
+    made = write_rebuilt(one.looked.stored, one.looked.kind, one.looked.condition, one.record, target)
+    return replace(made, identity=read_constant(target).identity)
+
+
+def _changed(path: Path) -> BadInput:
+    return BadInput(f"{path} was changed since it was looked at; do it again.")
+
+
 def _copied(path: Path, target: Path, record: Record) -> bool:
     """Bring a file to its place; false where another program has been faster."""
     data = mapped(path)
     if hashlib.sha256(data).hexdigest() != record.sha256:
-        raise BadInput(f"{path} was changed since it was looked at; do it again.")
+        raise _changed(path)
     try:
         write_atomically(target, data)
     except OutputFailed:

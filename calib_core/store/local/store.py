@@ -228,6 +228,18 @@ class LocalStore:
         found = self.index.one("SELECT id FROM version WHERE sha256 = ?", (sha256,))
         return None if found is None else self.named([found])[0]
 
+    def made_of(self, sha256: str) -> Version | None:
+        """The version whose file was made of another file; None where there is none.
+
+        Parameters
+        ----------
+        sha256 : str
+            Of that file.
+        """
+        found = self.index.one("SELECT id FROM version WHERE provenance LIKE ? AND "
+                               "json_extract(provenance, '$.made_of') = ?", (f"%{sha256}%", sha256))
+        return None if found is None else self.named([found])[0]
+
     def named(self, numbers: Sequence[int]) -> list[Version]:
         """Versions of numbers, in their order.
 

@@ -27,6 +27,7 @@ from calib_core.store import manifests
 from calib_core.store.base import Query, Version
 from calib_core.store.constants import read_constant
 from calib_core.store.local import injecting
+from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.checking import QUARANTINE, check
 from calib_core.store.local.injecting import Injected, inject
@@ -49,7 +50,7 @@ def store(tmp_path: Path) -> Iterator[LocalStore]:
 
 
 def take(store: LocalStore, *paths: Path, confirmed: bool = False) -> Injected:
-    return inject(store, candidates_of(store, paths, confirmed), "anna", "first")
+    return inject(store, candidates_of(store, paths, ByOperator(confirmed=confirmed)), "anna", "first")
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -187,7 +188,7 @@ def test_what_files_do_not_tell_may_be_given(store: LocalStore, tmp_path: Path) 
     path = put(tmp_path / "out", integration_time=None)
 
     def told(**given: float) -> str:
-        return candidates_of(store, [path], conditions={name.replace("_", " "): one for name, one in given.items()}
+        return candidates_of(store, [path], ByOperator({name.replace("_", " "): one for name, one in given.items()})
                              )[0].refused
 
     assert "so that nobody would find it again; give what is missing with --condition." in told()
@@ -195,7 +196,7 @@ def test_what_files_do_not_tell_may_be_given(store: LocalStore, tmp_path: Path) 
     assert "tells Sensor Bias Voltage 200 V itself, and not 100 V; leave it out." in told(
         Integration_time=50.0, Sensor_Bias_Voltage=100.0)
     assert "tells Integration time 0 µs, which ePix100 cannot have" in told(Integration_time=0.0)
-    [made] = inject(store, candidates_of(store, [path], conditions={"Integration time": 50.0}), "anna", "").versions
+    [made] = inject(store, candidates_of(store, [path], ByOperator({"Integration time": 50.0})), "anna", "").versions
     assert made.conditions["Integration time"]["value"] == 50.0
     assert made.path.read_bytes() == path.read_bytes()
 
@@ -210,7 +211,7 @@ def test_of_lines_of_a_scan_only_what_corrections_read_must_be_there(store: Loca
     assert share > 0.4
     assert read_constant(slopes).dims[-1] == "parameter"
     assert np.isnan(values[..., [0, 1, 3, 4]]).mean() == 0
-    [one] = candidates_of(store, [slopes], confirmed=True)
+    [one] = candidates_of(store, [slopes], ByOperator(confirmed=True))
     assert (one.refused, one.missing) == ("", 0.0)
 
 
