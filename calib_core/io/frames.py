@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import pairwise, zip_longest
+from itertools import zip_longest
 from time import perf_counter
 from typing import Any
 
@@ -16,13 +16,13 @@ from calib_core.errors import BadInput, BadParameter
 from calib_core.io.around import Around, around_of
 from calib_core.io.empty_frames import all_zero, close_up
 from calib_core.io.files import RunFile
+from calib_core.io.frame_files import FrameFiles
 from calib_core.io.loss import Loss
 from calib_core.io.module_index import ModuleIndex
 from calib_core.io.read_ahead import ReadAhead
 from calib_core.io.selected import selected
 from calib_core.io.sequence_frames import SequenceFrames, frames_of_part
-from calib_core.io.storage import FrameStore, open_store
-from calib_core.io.words import BITS_KEY, are_signed, clip_negative, samples_of, split_words
+from calib_core.io.words import BITS_KEY
 
 ALL_ZERO, NEVER_WRITTEN = "all zero", "never written"
 #: Reasons of frames that hold nothing; no index tells them.
@@ -53,12 +53,10 @@ class ModuleFrames:
     ) -> None:
         self.detector = detector
         self.name = f"{run} {index.module.aggregator}"
-        slots = detector.raw.frames_per_entry
-        self._pixels = [open_store(p.file, p.pixels, slots) for p in index.parts]
-        self._gain = [open_store(p.file, p.gain, slots) for p in index.parts if p.gain is not None]
+        self._files = FrameFiles(detector, index.parts)
         self._sequence = np.array([p.file.sequence for p in index.parts], np.int64)
-        self._signed = [are_signed(detector.raw, p.pixels.dtype) for p in index.parts]
-        self._index = _in_train_order(selected(self._written(index), selection, detector))
+        written = index.left_out(self._files.never_written(index), NEVER_WRITTEN)
+        self._index = _in_train_order(selected(written, selection, detector))
         self.cell: npt.NDArray[np.int64] = self._index.cell
         self.train: npt.NDArray[np.uint64] = self._index.train
         self.trains = len(np.unique(self.train))
@@ -120,7 +118,7 @@ class ModuleFrames:
             started = perf_counter()
             frames = read(block)
             if ahead.pays(len(block) * self.bytes_of_frame, perf_counter() - started):
-                self._advise(following)
+                self._files.advise(self._index, following)
             if len(frames):
                 yield frames
 
@@ -138,11 +136,11 @@ class ModuleFrames:
         if not (0 <= row < slow and 0 <= col < fast):
             raise BadParameter(f"pixel = ({row}, {col}) is not allowed; it takes (0, 0) to ({slow - 1}, {fast - 1}).")
         chosen = self._without_zeros(self._chosen([cell]), row, col)
-        samples, bits = self._samples(chosen, plane, row, col)
-        if self._gain:
-            bits = self._points(self._gain, chosen, self._place(row, col)).astype(np.uint8)
+        samples, bits = self._files.samples(self._index, chosen, plane, row, col)
+        if self._files.have_gain:
+            bits = self._files.bits(self._index, chosen, row, col)
         elif bits is not None and plane:
-            _, bits = self._samples(chosen, 0, row, col)
+            _, bits = self._files.samples(self._index, chosen, 0, row, col)
         return self.train[chosen], samples, bits
 
     def read_row(self, row: int, cell: int, limit: int) -> tuple[Array, Array]:
@@ -262,8 +260,7 @@ class ModuleFrames:
 
     def close(self) -> None:
         """Close the files that frames are read from until they are read again."""
-        for store in (*self._pixels, *self._gain):
-            store.close()
+        self._files.close()
 
     def check_unchanged(self) -> None:
         """Raise StillWritten where a file was changed or replaced since it was surveyed."""
@@ -289,14 +286,6 @@ class ModuleFrames:
         if self.loss.share > selection.max_lost and not wanted:
             raise BadInput(f"{self.name} {self.loss}, and at most {selection.max_lost:.1%} may be (--max-lost)."
                            f"{self._causes()}")
-
-    def _written(self, index: ModuleIndex) -> ModuleIndex:
-        missing = np.zeros(len(index.cell), bool)
-        for stores in (self._pixels, self._gain):
-            for i, store in enumerate(stores):
-                mine = index.part == i
-                missing[mine] |= ~store.present(index.row[mine], index.slot[mine])
-        return index.left_out(missing, NEVER_WRITTEN)
 
     def _chosen(self, cells: Sequence[int], which: slice = slice(None)) -> Indices:
         chosen = np.flatnonzero(np.isin(self.cell, np.asarray(cells)))
@@ -380,10 +369,7 @@ class ModuleFrames:
 
     def _read(self, chosen: Indices, buffers: tuple[Array, Array | None]) -> Frames:
         block, gain = buffers[0], buffers[1]
-        self._fill(self._pixels, chosen, block)
-        if self._gain and gain is not None:
-            self._fill(self._gain, chosen, gain)
-        self._to_samples(chosen, block[:len(chosen)], None if gain is None else gain[:len(chosen)])
+        self._files.fill(self._index, chosen, block, gain)
         zero = all_zero(block[:len(chosen)])
         if zero.any():
             self._zero[chosen[zero]] = True
@@ -392,13 +378,6 @@ class ModuleFrames:
             chosen = chosen[~zero]
         return self._decoded(chosen, block[:len(chosen)], None if gain is None else gain[:len(chosen)])
 
-    def _to_samples(self, chosen: Indices, words: Array, bits: Array | None) -> None:
-        split_words(self.detector.raw, words, bits)
-        if any(self._signed):
-            for part, first, last in self._by_file(chosen):
-                if self._signed[part]:
-                    clip_negative(words[first:last])
-
     def _decoded(self, chosen: Indices, block: Array, gain: Array | None) -> Frames:
         raw = self.detector.raw
         arrays = {raw.pixels: block, raw.cell or CELL_KEY: self.cell[chosen], raw.train: self.train[chosen]}
@@ -406,46 +385,13 @@ class ModuleFrames:
             arrays[raw.gain_bits or BITS_KEY] = gain
         return self.detector.decode(arrays)
 
-    def _by_file(self, chosen: Indices) -> Iterator[tuple[int, int, int]]:
-        """File, first and last (exclusive) of neighbouring frames from the same file."""
-        part = self._index.part[chosen]
-        edges = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), len(chosen)] if len(chosen) else []
-        for first, last in pairwise(edges):
-            yield int(part[first]), first, last
-
-    def _fill(self, stores: Sequence[FrameStore], chosen: Indices, out: Array) -> None:
-        for part, first, last in self._by_file(chosen):
-            which = chosen[first:last]
-            stores[part].read(self._index.row[which], self._index.slot[which], out[first:last])
-
-    def _points(self, stores: Sequence[FrameStore], chosen: Indices, point: tuple[int, ...]) -> Array:
-        found = [np.empty(0, np.uint16)]
-        for part, first, last in self._by_file(chosen):
-            which = chosen[first:last]
-            found.append(stores[part].read_points(self._index.row[which], self._index.slot[which], point))
-        return np.concatenate(found[1:] or found)
-
-    def _samples(self, chosen: Indices, plane: int, row: int, col: int) -> tuple[Array, Array | None]:
-        words = self._points(self._pixels, chosen, (plane, *self._place(row, col)))
-        return samples_of(self.detector.raw, words)
-
-    def _place(self, row: int, col: int) -> tuple[int, ...]:
-        """Indices within a stored plane."""
-        return (col,) if self.detector.raw.strips else (row, col)
-
     def _without_zeros(self, chosen: Indices, row: int, col: int) -> Indices:
         """Frames that are not all zero; only those whose sample is zero must be read to know."""
-        doubtful = chosen[self._samples(chosen, 0, row, col)[0] == 0]
+        doubtful = chosen[self._files.samples(self._index, chosen, 0, row, col)[0] == 0]
         buffers = self._buffers(1)
         for i in doubtful[~self._zero[doubtful]]:
             self._read(np.array([i]), buffers)
         return chosen[~self._zero[chosen]]
-
-    def _advise(self, chosen: Indices) -> None:
-        for stores in (self._pixels, self._gain):
-            for part, first, last in self._by_file(chosen) if stores else ():
-                which = chosen[first:last]
-                stores[part].advise(self._index.row[which], self._index.slot[which])
 
 
 def _in_train_order(index: ModuleIndex) -> ModuleIndex:
