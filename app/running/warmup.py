@@ -8,7 +8,7 @@ import threading
 import numpy as np
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from app.widgets import colour
+from app.widgets import colour, levels
 from app.widgets.placement import Placement
 from calib_core.numerics import kept_code, warmup
 
@@ -62,7 +62,7 @@ def draw_once() -> None:
     colour.lay_flags(layer, view, placement.index, flags, 1, colour.flag_table())
     for shown in (values, None):
         colour.render(canvas, view, placement.index, shown, layer, paint)
-    sample = colour.good_sample(values, flags, 0, colour.sample_places(placement.index, (0, 2, 0, 2)))
-    colour.share_flagged(flags, 1, placement.index, np.ones(1, bool))
-    colour.count_bins(sample, 0.0, 1.0, np.zeros(8, np.int64))
+    sample = levels.good_sample(values, flags, 0, levels.sample_places(placement.index, (0, 2, 0, 2)))
+    levels.share_flagged(flags, 1, placement.index, np.ones(1, bool))
+    levels.count_bins(sample, 0.0, 1.0, np.zeros(8, np.int64))
     assert placement.module_boxes.shape == (1, 4)

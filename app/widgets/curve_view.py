@@ -10,6 +10,7 @@ from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from app.widgets import colour
+from app.widgets.levels import percentile_levels
 from app.widgets.map_title import MapTitle
 from app.widgets.placement import Pixel
 from app.widgets.series_plot import SeriesPlot
@@ -285,7 +286,7 @@ class CurveView(QWidget):
             bits = int(np.bitwise_or.reduce(self._values[self._modules], axis=None)) & self._selected_bits
             return -1.0, float(max(bits.bit_length(), 4))
         if self._percentiles is not None:
-            self._levels = colour.percentile_levels(self._good(), *self._percentiles)
+            self._levels = percentile_levels(self._good(), *self._percentiles)
             if self._middle is not None:
                 reach = max(self._levels[1] - self._middle, self._middle - self._levels[0], 1e-12)
                 self._levels = (self._middle - reach, self._middle + reach)

@@ -6,7 +6,8 @@ import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QRectF
 
-from app.widgets.colour import DARK_GROUND, IN_LIGHT, LIGHT_GROUND, colour_table, percentile_levels
+from app.widgets.colour import DARK_GROUND, IN_LIGHT, LIGHT_GROUND, colour_table
+from app.widgets.levels import percentile_levels
 from app.widgets.series_plot import escaped
 from app.widgets.time_lines import columns_of
 from app.widgets.tones import DARK, Tones

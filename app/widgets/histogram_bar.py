@@ -9,7 +9,7 @@ from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPen, QPolygonF
 from PyQt6.QtWidgets import QLineEdit, QSizePolicy, QWidget
 
-from app.widgets.colour import count_bins
+from app.widgets.levels import count_bins
 from app.widgets.tones import tones_of
 from calib_core.typed import is_number, parse_number
 

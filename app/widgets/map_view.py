@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import QGridLayout, QWidget
 from app.widgets import colour
 from app.widgets.camera import CameraModel
 from app.widgets.histogram_bar import HistogramBar
+from app.widgets.levels import good_sample, percentile_levels, sample_places, share_flagged
 from app.widgets.map_canvas import MapCanvas
 from app.widgets.map_picture import PaintedMap
 from app.widgets.map_title import MapTitle
@@ -204,7 +205,7 @@ class MapView(QWidget):
 
     def fit_levels_to_view(self) -> None:
         """Fix the levels at the percentiles of the pixels in sight."""
-        self._levels = colour.percentile_levels(
+        self._levels = percentile_levels(
             self._sample(in_sight=True), *(self._percentiles or (1.0, 99.0))
         )
         self._percentiles = None
@@ -315,7 +316,7 @@ class MapView(QWidget):
     def _show_values(self) -> None:
         if self._percentiles is not None:
             samples = [self._sample(values) for values in self._level_values] or [self._sample()]
-            low, high = colour.percentile_levels(np.concatenate(samples), *self._percentiles)
+            low, high = percentile_levels(np.concatenate(samples), *self._percentiles)
             if self._middle is not None:
                 reach = max(high - self._middle, self._middle - low, 1e-12)
                 low, high = self._middle - reach, self._middle + reach
@@ -362,9 +363,9 @@ class MapView(QWidget):
         whole = (0, index.shape[0], 0, index.shape[1])
         window = self.canvas.viewport().window(index.shape) if in_sight else whole
         linked = self.canvas.camera
-        places = linked.places.of((index,), window, lambda: colour.sample_places(index, window))
+        places = linked.places.of((index,), window, lambda: sample_places(index, window))
         return linked.samples.of((values, flags, places), excluded,
-                                 lambda: colour.good_sample(values, flags, excluded, places))
+                                 lambda: good_sample(values, flags, excluded, places))
 
     def _count(self) -> None:
         if not self._is_flag_map or self._values is None:
@@ -372,7 +373,7 @@ class MapView(QWidget):
             return
         # modules that nothing was read of have no flags yet
         begun = np.ones(1, bool) if self._coverage is None else self._coverage > 0
-        bad = colour.share_flagged(self._values, self._selected, self._placement.index, begun)
+        bad = share_flagged(self._values, self._selected, self._placement.index, begun)
         self.bar.set_message(f"{bad:.2%}\nflagged")
 
     def _take_levels(self, low: float, high: float) -> None:
