@@ -6,6 +6,8 @@ WORKERS ?= 2
 # tests of what is said of bad input
 PROVOKING := $(addprefix tests/calib_core/,cli io jobs detector store subjects test_params.py \
     characterisation/test_few_frames.py) $(addprefix tests/systems/test_,bad_input.py bad_output.py stray_cells.py)
+# what is compiled is kept: some thousand processes of tests would each compile it anew
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 

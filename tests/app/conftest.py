@@ -26,16 +26,26 @@ def loaded():
     gc.freeze()
 
 
+#: Collections of what is young before there is one of everything, which takes as long as fifty of them.
+YOUNG = 50
+
+
+def delete_widgets():
+    """Delete what asked for it; otherwise it would be given the look of the program once more."""
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+
+
 @pytest.fixture(autouse=True)
 def garbage(qapp, loaded):
-    """Collect garbage after each test and at no other time, as the window does.
+    """Collect garbage between tests and at no other time, as the window does.
 
-    Its own window goes with the next, since pytest still holds it.
+    A window goes before the next test: pytest holds it until then.
     """
     gc.disable()
+    gc.collect(1 if gc.get_count()[2] < YOUNG else 2)
     yield
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    gc.collect()
+    delete_widgets()
+    gc.collect(0)
     gc.enable()  # tests without a window come between
 
 
@@ -79,6 +89,7 @@ def open_window(qtbot, qapp, tmp_path):
     for window in opened:
         window.close()
         window.deleteLater()
+    delete_widgets()
     qapp.setStyle(look[1])
     qapp.setPalette(look[0])
 
