@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +25,14 @@ CALLS: dict[str, Callable[[Job, int], object]] = {
     "corrected": lambda job, module: job.explain(module, 2, 3, first(job), Asked(corrected=True)),
     "frames": lambda job, module: job.frames(module, 2, first(job)),
 }
+#: Opens files for writing and puts their times back: they were not written to.
+WRITER = """
+import h5py, os, sys
+for path in sys.argv[1:]:
+    times = os.stat(path)
+    h5py.File(path, "r+", locking=True).close()
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+"""
 
 
 def held(folder: Path) -> list[str]:
@@ -39,11 +46,12 @@ def held(folder: Path) -> list[str]:
     return [path for path in found if path.startswith(str(folder.resolve()))]
 
 
-@pytest.fixture(params=[*KINDS, "compressed"])
-def raw(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module", params=[*KINDS, "compressed"])
+def raw(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that is only read, or taken away for a while."""
     kind = "DSSC1M" if request.param == "compressed" else request.param
     settings = default_settings(kind).with_changes({"trains": 24, "trains_per_sequence": 12, **KINDS[kind]})
-    [run] = simulate(settings, tmp_path / "data").runs.values()
+    [run] = simulate(settings, tmp_path_factory.mktemp("data")).runs.values()
     for path in run.glob("*DSSC*.h5") if request.param == "compressed" else ():
         compress(path)
     return run
@@ -60,15 +68,23 @@ def compress(path: Path) -> None:
             file.create_dataset(name, data=values, chunks=(1, *values.shape[1:]), compression=1)
 
 
-@pytest.fixture
-def job(raw: Path, tmp_path: Path) -> Iterator[Job]:
+@pytest.fixture(scope="module")
+def job(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
     """A job that has ended and is still shown."""
-    made = Job(survey([raw]).spec(tmp_path / "out", parameters={"min_trains": 1}))
+    made = Job(survey([raw]).spec(tmp_path_factory.mktemp("out"), parameters={"min_trains": 1}))
     made.start()
     assert made.wait(120)
     assert made.board.error == ""
     yield made
     made.close()
+
+
+@pytest.fixture
+def vanished(job: Job, raw: Path) -> Iterator[None]:
+    """The run of the job is gone."""
+    aside = raw.rename(raw.with_name("aside"))
+    yield
+    aside.rename(raw)
 
 
 def first(job: Job) -> dict[str, int]:
@@ -90,9 +106,7 @@ def test_samples_are_shown_and_files_closed_again(job: Job, raw: Path, what: str
     for one in (CALLS[what](job, module_of(job)) for _ in range(2)):
         assert len(one.values if what == "frames" else one.plots)  # type: ignore[attr-defined]
     assert held(raw) == []
-    code = "import h5py, sys; h5py.File(sys.argv[1], 'r+', locking=True)"
-    for path in raw.glob("*.h5"):
-        subprocess.run([sys.executable, "-c", code, path], check=True)
+    subprocess.run([sys.executable, "-c", WRITER, *raw.glob("*.h5")], check=True)
 
 
 def test_the_samples_are_those_of_the_file(job: Job, raw: Path) -> None:
@@ -118,16 +132,16 @@ def stored(file: h5py.File, cell: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("what", CALLS)
-def test_a_run_that_has_vanished_is_told_in_a_sentence(job: Job, raw: Path, what: str) -> None:
-    shutil.rmtree(raw)
+@pytest.mark.usefixtures("vanished")
+def test_a_run_that_has_vanished_is_told_in_a_sentence(job: Job, what: str) -> None:
     with pytest.raises(CalibrationError) as caught:
         CALLS[what](job, module_of(job))
     assert str(caught.value).endswith(".h5 cannot be read: No such file or directory.")
     assert "RAW-R0001-" in str(caught.value)
 
 
+@pytest.mark.usefixtures("vanished")
 def test_maps_and_reasons_need_no_run(job: Job, raw: Path) -> None:
-    shutil.rmtree(raw)
     module = module_of(job)
     assert job.plan is not None
     offset = next(one.name for one in job.plan.results if one.pixels)

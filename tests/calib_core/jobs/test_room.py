@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tracemalloc
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -19,10 +18,11 @@ KINDS = {"DSSC": ("DSSC1M", {"modules": "0-1", "memory_cells": 40}, "dark"),
          "JUNGFRAU": ("JUNGFRAU", {"modules": "1", "memory_cells": 16}, "high"), "EPIX100": ("EPIX100", {}, "dark")}
 
 
-@pytest.fixture(params=KINDS)
-def spec(request: pytest.FixtureRequest, tmp_path: Path) -> JobSpec:
+@pytest.fixture(scope="module", params=KINDS)
+def spec(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> JobSpec:
     kind, changes, role = KINDS[request.param]
     settings = default_settings(kind).with_changes({"trains": 20, **changes})
+    tmp_path = tmp_path_factory.mktemp("room")
     run = next(iter(simulate(settings, tmp_path / "data").runs.values()))
     return JobSpec(family=request.param, method="DARK", inputs={role: (str(run),)}, out_folder=tmp_path / "out",
                    memory_mb=1024, parameters={"min_trains": 1})
