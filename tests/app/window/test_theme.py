@@ -8,7 +8,7 @@ from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import QApplication, QWidget
 
 from app.forms.tone_label import ToneLabel, colour_text
-from app.widgets import colour, icons
+from app.widgets import colour, icons, map_view
 from app.widgets.map_view import MapView
 from app.window import theme
 
@@ -128,7 +128,7 @@ def test_another_theme_changes_the_ground_of_maps_and_computes_nothing(window, q
         one._histogram_tick.isActive() or one._levels_stale for one in views))
     levels = view.levels
     sampled = []
-    monkeypatch.setattr(colour, "good_sample", lambda *what: sampled.append(what))
+    monkeypatch.setattr(map_view, "good_sample", lambda *what: sampled.append(what))
     window.set_theme("light")
     assert view.painted_map().paint.ground == colour.LIGHT_GROUND
     qtbot.wait(100)
