@@ -132,16 +132,28 @@ class ModuleFrames:
         gain : (n,) uint8 or None
             Gain bits, for detectors that have them.
         """
+        train, (samples,), bits = self.read_planes(row, col, cell, (plane,))
+        return train, samples, bits
+
+    def read_planes(self, row: int, col: int, cell: int, planes: Sequence[int]) -> tuple[Array, Array, Array | None]:
+        """Samples of one pixel in some planes of all frames of one memory cell.
+
+        Returns
+        -------
+        train : (n,) uint64
+        samples : (planes, n) uint16
+        gain : (n,) uint8 or None
+            Gain bits, for detectors that have them.
+        """
         slow, fast = self.detector.shape
         if not (0 <= row < slow and 0 <= col < fast):
             raise BadParameter(f"pixel = ({row}, {col}) is not allowed; it takes (0, 0) to ({slow - 1}, {fast - 1}).")
-        chosen = self._without_zeros(self._chosen([cell]), row, col)
-        samples, bits = self._files.samples(self._index, chosen, plane, row, col)
+        chosen, first, bits = self._without_zeros(self._chosen([cell]), row, col)
+        samples = [first if plane == 0 else self._files.samples(self._index, chosen, plane, row, col)[0]
+                   for plane in planes]
         if self._files.have_gain:
             bits = self._files.bits(self._index, chosen, row, col)
-        elif bits is not None and plane:
-            _, bits = self._files.samples(self._index, chosen, 0, row, col)
-        return self.train[chosen], samples, bits
+        return self.train[chosen], np.stack(samples), bits
 
     def read_row(self, row: int, cell: int, limit: int) -> tuple[Array, Array]:
         """Samples of a row of pixels in the first frames of one memory cell, without all-zero frames.
@@ -385,13 +397,17 @@ class ModuleFrames:
             arrays[raw.gain_bits or BITS_KEY] = gain
         return self.detector.decode(arrays)
 
-    def _without_zeros(self, chosen: Indices, row: int, col: int) -> Indices:
-        """Frames that are not all zero; only those whose sample is zero must be read to know."""
-        doubtful = chosen[self._files.samples(self._index, chosen, 0, row, col)[0] == 0]
+    def _without_zeros(self, chosen: Indices, row: int, col: int) -> tuple[Indices, Array, Array | None]:
+        """Frames that are not all zero, with a pixel's samples of their first plane and its bits.
+
+        Only those whose sample is zero must be read to know.
+        """
+        samples, bits = self._files.samples(self._index, chosen, 0, row, col)
         buffers = self._buffers(1)
-        for i in doubtful[~self._zero[doubtful]]:
+        for i in chosen[(samples == 0) & ~self._zero[chosen]]:
             self._read(np.array([i]), buffers)
-        return chosen[~self._zero[chosen]]
+        kept = ~self._zero[chosen]
+        return chosen[kept], samples[kept], None if bits is None else bits[kept]
 
 
 def _in_train_order(index: ModuleIndex) -> ModuleIndex:

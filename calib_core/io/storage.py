@@ -20,6 +20,7 @@ from calib_core.io.chunk_table import ChunkTable, chunk_table
 from calib_core.io.files import HDF5_ERRORS, RunFile, cause_of
 from calib_core.io.handles import Descriptor, StoredDataset
 from calib_core.io.libraries import h5py
+from calib_core.numerics.stretches import read_stretches
 
 Indices = npt.NDArray[np.int64]
 
@@ -266,10 +267,10 @@ class DirectStore:
             return self._points_of_frames(row, slot, point)
         values = np.empty(len(row), dtype)
         inside = int(np.ravel_multi_index(self._map.inside(point), self._map.frame_shape)) * dtype.itemsize
-        target = memoryview(values.data).cast("B")
+        offsets, samples = self._map.offsets(row, slot) + inside, values.view(np.uint8).reshape(-1, dtype.itemsize)
         with self._descriptor.use() as fd:
-            for i, offset in enumerate((self._map.offsets(row, slot) + inside).tolist()):
-                self._fill(fd, target[i * dtype.itemsize:(i + 1) * dtype.itemsize], offset)
+            for i in range(read_stretches(fd, offsets, samples), len(samples)):  # says what is wrong
+                self._fill(fd, memoryview(samples[i].data), int(offsets[i]))
         return values
 
     def _points_of_frames(self, row: Indices, slot: Indices, point: tuple[int, ...]) -> npt.NDArray[Any]:

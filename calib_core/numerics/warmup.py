@@ -37,6 +37,7 @@ from calib_core.numerics import (
     split_events,
     stability,
     stage_regions,
+    stretches,
     tracks,
 )
 
@@ -112,6 +113,7 @@ def _calls() -> list[Callable[[], object]]:
         lambda: median.count(values, near - near),
         lambda: median.refine(values, near - near),
         lambda: checksums.fletcher32(np.ones(3, np.uint8)),
+        lambda: stretches.read_stretches(-1, slot, np.zeros((2, 2), np.uint8)),
         *_of_statistics(),
         *_of_scans(np.arange(8, dtype=np.int32), np.ones((1, 8), np.uint16), np.zeros((1, 8), np.uint8)),
         *_of_light(np.ones((1, 8), np.uint32), np.arange(9.0)),

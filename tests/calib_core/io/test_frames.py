@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import h5py
@@ -299,3 +300,21 @@ def test_frames_outlive_their_run(agipd_run):
         detector = opened.detectors[0]
         frames = opened.frames(detector, detector.modules[0], ALL)
     assert len(whole(frames)[0]) == 2
+
+
+def test_planes_of_a_pixel_are_read_together(agipd_run):
+    run = agipd_run(modules=1, trains=3, frames=2, pixels=True)
+    data, cell = reference(run, "SPB_DET_AGIPD1M-1/DET/0CH0:xtdf", "image.data", "image.cellId")
+    train, samples, bits = frames_of(run).read_planes(511, 126, 1, (0, 1))
+    np.testing.assert_array_equal(train, [10000, 10001, 10002])
+    np.testing.assert_array_equal(samples, data[cell[:, 0] == 1, :, 511, 126].T)
+    assert bits is None
+
+
+def test_a_pixel_of_a_file_that_is_cut_meanwhile_is_told(agipd_run):
+    run = agipd_run(modules=1, trains=3, frames=1, pixels=True)
+    frames = frames_of(run)
+    assert len(frames.read_pixel(5, 6, 0)[1]) == 3  # the file stays open
+    os.truncate(run.file(), run.file().stat().st_size - 2 * ONE_FRAME)
+    with pytest.raises(BadInput, match="ends before its data do"):
+        frames.read_pixel(5, 6, 0)
