@@ -257,7 +257,7 @@ class ScanMethod(TrainSelection, Method):
         results : dict of arrays
         """
         assert isinstance(accumulator, ScanSeries)  # what begin() makes
-        place = {name: index for name, index in context.place(unit).items() if name != "pattern"}
+        place = context.place(unit)
         for slot, index in enumerate(unit.block):
             yield {**place, "cell": index}, {**accumulator.maps[slot], **_scans(context, accumulator.taken[slot])}
         yield place, {"changes": accumulator.changes}

@@ -242,10 +242,9 @@ class ScanSeries(Accumulator):
         Returns
         -------
         dict of arrays
-            Over (pattern, line), without an axis that all runs of the unit share the place of.
+            Over (pattern, line).
         """
-        place = self._context.place(self._unit)
-        return {"changes": self.changes[place["pattern"]] if "pattern" in place else self.changes}
+        return {"changes": self.changes}
 
     @property
     def changes(self) -> Array:

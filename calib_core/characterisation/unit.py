@@ -158,6 +158,8 @@ class Context:
     def place(self, unit: Unit) -> dict[str, int]:
         """Indices that all inputs of a unit have in common, such as its gain stage.
 
+        What is looked at side by side, as patterns of a scan, is no place: maps are of all of it.
+
         Parameters
         ----------
         unit : Unit
@@ -169,7 +171,8 @@ class Context:
         """
         places = [dict(self.arranged[key].at) for key in unit.inputs]
         return {name: index for name, index in (places[0] if places else {}).items()
-                if all(place.get(name) == index for place in places)}
+                if all(place.get(name) == index for place in places)
+                and not (name in self.axes and self.axes[name].of_slot)}
 
     def stage_of(self, key: str) -> str:
         """Short name of the gain stage of an arranged input; empty where it has none."""

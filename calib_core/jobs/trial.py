@@ -99,8 +99,8 @@ class Trials:
         rows, columns = asic_of(plan.detector_type.asic_shape, row, col)
         with self._lock:
             maps = self._series(plan, unit).part(rows, columns, method)
-        place = {name: index for name, index in plan.context.place(unit).items() if name != "pattern"}
-        return Trial(Tried(module, rows, columns, words), {**place, method.split: unit.block[0]}, maps)
+        place = {**plan.context.place(unit), method.split: unit.block[0]}
+        return Trial(Tried(module, rows, columns, words), place, maps)
 
     def read_ahead(self, plan: Plan, module: int, row: int, col: int, at: At) -> None:
         """Read the samples of a memory cell, so that parameters can be tried at once.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calib_core.axes import Pick, Picture, Result, View
+from calib_core.axes import Axis, Pick, Picture, Result, View
 from calib_core.characterisation.inputs import Arranged, Input
 from calib_core.characterisation.unit import Accumulator, Maps, Unit
 from calib_core.detector import DetectorType
@@ -406,6 +406,24 @@ def test_snapshots_that_come_fast_are_shown_at_least_ten_times_a_second(plan: Pl
     finally:
         live.stop()
     assert 15 <= len(pictures) <= 32
+
+
+def test_a_unit_is_seen_wherever_its_runs_lie_among_what_is_side_by_side(plan: Plan, tmp_path: Path) -> None:
+    """One run of a scan has a pattern, which nobody chooses: its maps are those of all patterns."""
+    arranged = {"scan": Arranged("scan", Input("scan", "scan"), None, at={"pattern": 2, "gain": 1})}
+    axes = {**plan.context.axes, "pattern": Axis("pattern", "Pattern", (0, 1, 2), of_slot=True)}
+    plan = replace(plan, context=replace(plan.context, arranged=arranged, axes=axes))
+    unit, pictures, found = Unit(0, 5, ("scan",), (0, 1), 20), [], {one: results_of(plan, tmp_path) for one in (3, 5)}
+    live = Live(plan, found, pictures.append, _nobody)
+    live.look_at(View({"gain": 1, "cell": 1}))
+    assert live.away(unit) == (False, 0)
+    live.offer(unit, Half())
+    live.stop()
+    np.testing.assert_array_equal(pictures[-1].maps[MEAN][1], 1.0)
+    assert pictures[-1].coverage.tolist() == [0.0, 0.5]
+    assert plan.context.place(unit) == {"gain": 1}
+    for one in found.values():
+        one.close()
 
 
 def _nobody(text: str) -> None:
