@@ -122,26 +122,13 @@ class ModuleFrames:
             if len(frames):
                 yield frames
 
-    def read_pixel(self, row: int, col: int, cell: int, plane: int = 0) -> tuple[Array, Array, Array | None]:
-        """Samples of one pixel in all frames of one memory cell.
+    def read_pixel(self, row: int, col: int, cell: int, *planes: int) -> tuple[Array, Array, Array | None]:
+        """Samples of one pixel in all frames of one memory cell: of the first plane, or of some.
 
         Returns
         -------
         train : (n,) uint64
-        samples : (n,) uint16
-        gain : (n,) uint8 or None
-            Gain bits, for detectors that have them.
-        """
-        train, (samples,), bits = self.read_planes(row, col, cell, (plane,))
-        return train, samples, bits
-
-    def read_planes(self, row: int, col: int, cell: int, planes: Sequence[int]) -> tuple[Array, Array, Array | None]:
-        """Samples of one pixel in some planes of all frames of one memory cell.
-
-        Returns
-        -------
-        train : (n,) uint64
-        samples : (planes, n) uint16
+        samples : (n,) uint16, or (planes, n) where some are named
         gain : (n,) uint8 or None
             Gain bits, for detectors that have them.
         """
@@ -149,11 +136,10 @@ class ModuleFrames:
         if not (0 <= row < slow and 0 <= col < fast):
             raise BadParameter(f"pixel = ({row}, {col}) is not allowed; it takes (0, 0) to ({slow - 1}, {fast - 1}).")
         chosen, first, bits = self._without_zeros(self._chosen([cell]), row, col)
-        samples = [first if plane == 0 else self._files.samples(self._index, chosen, plane, row, col)[0]
-                   for plane in planes]
+        named = [self._files.samples(self._index, chosen, one, row, col)[0] if one else first for one in planes]
         if self._files.have_gain:
             bits = self._files.bits(self._index, chosen, row, col)
-        return self.train[chosen], np.stack(samples), bits
+        return self.train[chosen], np.stack(named) if named else first, bits
 
     def read_row(self, row: int, cell: int, limit: int) -> tuple[Array, Array]:
         """Samples of a row of pixels in the first frames of one memory cell, without all-zero frames.
@@ -398,10 +384,7 @@ class ModuleFrames:
         return self.detector.decode(arrays)
 
     def _without_zeros(self, chosen: Indices, row: int, col: int) -> tuple[Indices, Array, Array | None]:
-        """Frames that are not all zero, with a pixel's samples of their first plane and its bits.
-
-        Only those whose sample is zero must be read to know.
-        """
+        """Frames that are not all zero, with a pixel's samples and bits; only those of sample 0 must be read to know."""
         samples, bits = self._files.samples(self._index, chosen, 0, row, col)
         buffers = self._buffers(1)
         for i in chosen[(samples == 0) & ~self._zero[chosen]]:

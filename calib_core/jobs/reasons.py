@@ -150,7 +150,7 @@ def scan_samples(plan: Plan, frames: ModuleFrames, row: int, col: int, at: At) -
         The run cannot be read.
     """
     cell, plane = plan.cell_at(at), plan.detector_type.signal_plane or 0
-    train, (signal, code), _ = frames.read_planes(row, col, cell, (0, plane))
+    train, (signal, code), _ = frames.read_pixel(row, col, cell, 0, plane)
     return ScanSamples(train, signal, code)
 
 

@@ -296,7 +296,7 @@ def check_points(frames: ModuleFrames, expected: Stack) -> None:
     block = mine.samples.reshape(-1, kind.planes, *kind.shape)
     for row, col in ((0, 0), (kind.shape[0] - 1, kind.shape[1] - 1), (kind.shape[0] // 2, 77)):
         for plane in range(kind.planes):
-            train, samples, gain = frames.read_pixel(row, col, cell, plane)
+            train, (samples,), gain = frames.read_pixel(row, col, cell, plane)
             np.testing.assert_array_equal(train, mine.train)
             np.testing.assert_array_equal(samples, block[:, plane, row, col])
             if mine.gain is not None:

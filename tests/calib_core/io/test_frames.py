@@ -305,7 +305,7 @@ def test_frames_outlive_their_run(agipd_run):
 def test_planes_of_a_pixel_are_read_together(agipd_run):
     run = agipd_run(modules=1, trains=3, frames=2, pixels=True)
     data, cell = reference(run, "SPB_DET_AGIPD1M-1/DET/0CH0:xtdf", "image.data", "image.cellId")
-    train, samples, bits = frames_of(run).read_planes(511, 126, 1, (0, 1))
+    train, samples, bits = frames_of(run).read_pixel(511, 126, 1, 0, 1)
     np.testing.assert_array_equal(train, [10000, 10001, 10002])
     np.testing.assert_array_equal(samples, data[cell[:, 0] == 1, :, 511, 126].T)
     assert bits is None
