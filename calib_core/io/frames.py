@@ -384,7 +384,7 @@ class ModuleFrames:
         return self.detector.decode(arrays)
 
     def _without_zeros(self, chosen: Indices, row: int, col: int) -> tuple[Indices, Array, Array | None]:
-        """Frames that are not all zero, with a pixel's samples and bits; only those of sample 0 must be read to know."""
+        """Frames that are not all zero, a pixel's samples, and bits; only those of sample 0 must be read to know."""
         samples, bits = self._files.samples(self._index, chosen, 0, row, col)
         buffers = self._buffers(1)
         for i in chosen[(samples == 0) & ~self._zero[chosen]]:
