@@ -134,9 +134,9 @@ class Session(QObject):
         self.task_requested.emit(tuple(paths), detector, task)
 
     def start(self, spec: JobSpec) -> Job:
-        """Start a job behind the window's own threads; who keeps what can be looked at shows it."""
+        """Start a job; who keeps what can be looked at shows it."""
         job = Job(spec)
-        job.start(stands_back=True)
+        job.start()
         self.job_started.emit(job)
         return job
 

@@ -91,19 +91,11 @@ class Job:
         self._files: CorrectedFiles | None = None
         self._learned = PassResults()
         self._samples, self._trials = Newest(), Trials()
-        self._stands_back = False
         self._begin_time, self._end_time = time.monotonic(), 0.0
         self._thread = threading.Thread(target=self._run, name="calibwb-job", daemon=True)
 
-    def start(self, stands_back: bool = False) -> None:
-        """Start in a thread of its own and return at once.
-
-        Parameters
-        ----------
-        stands_back : bool
-            Whether its workers leave the processors to other threads of this process, as those of a window.
-        """
-        self._stands_back = stands_back
+    def start(self) -> None:
+        """Start in a thread of its own and return at once."""
         self._begin_time = time.monotonic()
         share_heap()
         self._thread.start()
@@ -382,7 +374,7 @@ class Job:
         self._files = files = CorrectedFiles(plan, self.wrote, partial(self.say, "INFO"), self._learned)
         with closing(files):
             Workers(plan, self._results, self._live, self._progress, self, self._set.write, files,
-                    self._cancel.is_set, self._stands_back).run()
+                    self._cancel.is_set).run()
         self.check()
         if failed := self._progress.failed:
             sentences = in_words(failed)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
 import traceback
@@ -34,20 +32,6 @@ from calib_core.remarks import Remark
 
 #: Shortest time between two reports of the progress, s.
 _ANNOUNCE_INTERVAL = 0.1
-
-
-#: Niceness of threads that stand back: beside another of this process they have a tenth of a processor.
-_NICENESS = 10
-
-
-def stand_back() -> None:
-    """Let other threads of this process go first where they want a processor: who waits for an answer is there.
-
-    Linux alone knows how nice a single thread is; elsewhere nothing happens.
-    """
-    if sys.platform == "linux":
-        me = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, me, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, me)))
 
 
 class Report(Protocol):
@@ -85,16 +69,13 @@ class Workers:
         Where corrected frames go.
     cancelled : callable
         Whether the job was cancelled.
-    stands_back : bool
-        Whether the threads leave the processors to other threads of this process that want them.
     """
 
     def __init__(
         self, plan: Plan, results: Mapping[int | None, Results], live: Live, progress: Progress, report: Report,
         write: Callable[[Constant, Buffers], Written], files: CorrectedFiles, cancelled: Callable[[], bool],
-        stands_back: bool = False,
     ) -> None:
-        self._files, self._stands_back = files, stands_back
+        self._files = files
         self._plan, self._results, self._live, self._progress = plan, results, live, progress
         self._report, self._write, self._cancelled = report, write, cancelled
         self._queue = WorkQueue(plan.units, live.away)
@@ -123,8 +104,6 @@ class Workers:
 
     def _loop(self) -> None:
         held = Held(self._budget)
-        if self._stands_back:
-            stand_back()
         try:
             while not self._cancelled() and (
                     work := self._queue.next(held.release, held.take_now)) is not None:
