@@ -89,7 +89,7 @@ class Family:
         ----------
         method : Method
         """
-        return bool(self.types) or any(one.history is not None for one in method.inputs(None))
+        return bool(self.types) or any(one.history is not None or one.whole for one in method.inputs(None))
 
     def method(self, command: str) -> Method:
         """Characterisation by its command name.

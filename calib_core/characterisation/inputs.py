@@ -71,6 +71,8 @@ class Input:
         Constants that are read where they are there.
     history : History, optional
         That all versions are taken of what is there, of whatever kind.
+    whole : bool
+        Whether files of constants are taken one by one as they are, whatever they are of.
     help : str
         For the command line and the form.
     """
@@ -83,6 +85,7 @@ class Input:
     kinds: tuple[ConstantKind, ...] = ()
     also: tuple[ConstantKind, ...] = ()
     history: History | None = None
+    whole: bool = False
     help: str = ""
 
     @property

@@ -76,6 +76,30 @@ class StatisticsOutput:
 
 
 @dataclass(frozen=True)
+class ExportOutput:
+    """Copies of constants, made one by one while a job reads, and their table beside them."""
+
+    result: str
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """Names of the results that it is made of: the table."""
+        return (self.result,)
+
+
+@dataclass(frozen=True)
+class InjectionOutput:
+    """Files that a store takes when all of them were looked at: all of them, or none."""
+
+    result: str
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """Names of the results that it is made of: the table, whose rows tell what became of the files."""
+        return (self.result,)
+
+
+@dataclass(frozen=True)
 class CorrectedImage:
     """Samples of corrected frames after some steps, float32.
 
@@ -186,4 +210,4 @@ class CorrectedOutput:
         return cls(tuple(images), tuple(found), tuple(of_frames))
 
 
-Output = ConstantOutput | TableOutput | StatisticsOutput | CorrectedOutput
+Output = ConstantOutput | TableOutput | StatisticsOutput | CorrectedOutput | ExportOutput | InjectionOutput

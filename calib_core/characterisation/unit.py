@@ -203,8 +203,25 @@ class Block:
         return 1
 
 
+@dataclass(frozen=True)
+class Item:
+    """A file that was taken as a whole.
+
+    Attributes
+    ----------
+    row : sequence
+        What became of it: a value of each column of the method's table.
+    """
+
+    row: Sequence[Any]
+
+    def __len__(self) -> int:
+        """It counts as one item of progress."""
+        return 1
+
+
 #: What the driver hands to an accumulator.
-Chunk = Frames | Block
+Chunk = Frames | Block | Item
 
 
 class ChunkSource(Protocol):

@@ -130,7 +130,8 @@ def _add_one(group: Any, one: Input, alone: bool) -> None:
         group.add_argument(one.flag, metavar="RUN", dest=destination(one),
                            help=one.help or f"run of {one.label}: number or folder")
     else:
-        group.add_argument(one.flag, metavar="PATH", dest=destination(one),
+        several: dict[str, Any] = {"nargs": "+", "default": []} if one.many else {}
+        group.add_argument(one.flag, metavar="PATH", dest=destination(one), **several,
                            help=one.help or f"{one.label}: file or folder")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,15 @@ def characterise(namespace: Namespace, family: Family, method: Method) -> int:
     CalibrationError
         What was given does not make a job, or a file cannot be written.
     """
-    spec = _spec(namespace, family, method)
+    spec, telling = _spec(namespace, family, method), telling_of(namespace)
+    if telling.dry_run and method.looks_by:
+        spec = spec.model_copy(update={"parameters": {**spec.parameters, method.looks_by: True}})
+        telling = replace(telling, dry_run=False)
     if namespace.write_job:
         write_atomically(namespace.write_job, (spec.model_dump_json(indent=2) + "\n").encode())
         print(f"Job file {namespace.write_job} written; run it with: calibwb run {namespace.write_job}")
         return 0
-    return follow(spec, telling_of(namespace))
+    return follow(spec, telling)
 
 
 def _spec(namespace: Namespace, family: Family, method: Method) -> JobSpec:
@@ -91,9 +95,9 @@ def _inputs(namespace: Namespace, family: Family, method: Method) -> dict[str, t
 
 def _given(namespace: Namespace, one: Input) -> tuple[str, ...]:
     given = getattr(namespace, destination(one))
-    if one.of != "raw":
-        return (given if given in (NEUTRAL, STORE_WORD) else str(parse_path(given).absolute()),) if given else ()
     words = given if one.many else [given] if given else []
+    if one.of != "raw":
+        return tuple(word if word in (NEUTRAL, STORE_WORD) else str(parse_path(word).absolute()) for word in words)
     return tuple(str(path) for word in words for path in _run_folders(word, namespace, one.many))
 
 

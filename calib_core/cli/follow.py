@@ -72,7 +72,7 @@ def _follow(job: Job, screen: _Screen) -> int:
     screen.show(job)
     screen.end(job)
     job.close()
-    return _STATUS[job.board.state]
+    return job.board.status or _STATUS[job.board.state]
 
 
 def _print_json(document: dict[str, Any]) -> None:

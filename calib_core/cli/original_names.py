@@ -49,6 +49,8 @@ class Renamed:
         Its values are those of a range: last, or first and last, or first, last and step.
     beside : tuple of str
         Further words where it has a value.
+    form : str
+        Its value as a part of that of the other flag, which several may have, such as ``name={}``.
     """
 
     flags: tuple[str, ...]
@@ -56,19 +58,23 @@ class Renamed:
     numbers: bool = False
     steps: bool = False
     beside: tuple[str, ...] = ()
+    form: str = ""
 
     def words(self, flag: str, values: Sequence[str]) -> list[str]:
         """Words that stand for a flag and its values."""
         if self.unset is not None and _plain(values) == _plain(self.unset):
             return []
         given = [",".join(_number(value) for value in values)] if self.numbers and values else values
+        if self.form and values:
+            given = [self.form.format(",".join(values))]
         if self.steps and values:
             given = [":".join(values if len(values) > 1 else ("", *values))]
         return [*(word for name in self.flags for word in (name, *given)), *self.beside]
 
     def told(self, flag: str) -> str:
         """For the help; nothing where it has the same name here."""
-        return "" if self.flags == (flag,) else f"{flag}: {' '.join((', '.join(self.flags), *self.beside))}"
+        form = (self.form.format(flag[2:].upper()),) if self.form else ()
+        return "" if self.flags == (flag,) else f"{flag}: {' '.join((', '.join(self.flags), *form, *self.beside))}"
 
 
 @dataclass(frozen=True)
@@ -163,7 +169,8 @@ def with_known_names(words: Iterable[str], names: Mapping[str, Original]) -> tup
     BadParameter
         A flag asks for what is not done here.
     """
-    out, ignored, waiting = [], dict[str, list[str]](), list(words)
+    out, ignored, waiting = list[str](), dict[str, list[str]](), list(words)
+    parts: dict[str, list[str]] = {}
     while waiting:
         flag, equals, value = (word := waiting.pop(0)).partition("=")
         original, off = _known(flag, names)
@@ -174,11 +181,17 @@ def with_known_names(words: Iterable[str], names: Mapping[str, Original]) -> tup
         while not equals and not off and waiting and not _FLAG.match(waiting[0]):
             values.append(waiting.pop(0))
         try:
-            out += original.words(flag, values or _as_switch(original, off))
+            found = original.words(flag, values or _as_switch(original, off))
+            if isinstance(original, Renamed) and original.form and found:
+                parts.setdefault(found[0], []).append(found[1])
+            else:
+                out += found
         except BadParameter as error:
             raise BadParameter(f"{' '.join((flag, *values))}: {error}") from error
         if isinstance(original, Ignored):
             ignored.setdefault(original.why, []).append(flag)
+    for flag, texts in parts.items():
+        out += [flag, ", ".join(texts)]
     return out, [f"{', '.join(flags)} {'is' if len(flags) == 1 else 'are'} ignored: {why}."
                  for why, flags in ignored.items()]
 
@@ -212,7 +225,7 @@ def _meaning(entry: Any) -> Original:
         return Chosen({_YES[:1]: (flag,), _NO[:1]: (f"--no-{flag[2:]}",)}, "it is yes or no")
     how = next(name for name in ("is", "is_list", "is_steps") if name in entry)
     return Renamed(_flags(entry[how]), _as_words(entry["unset"]), how == "is_list", how == "is_steps",
-                   tuple(entry.get("with", ())))
+                   tuple(entry.get("with", ())), entry.get("form", ""))
 
 
 def _flags(names: str | list[str]) -> tuple[str, ...]:

@@ -22,7 +22,6 @@ from calib_core.cli.store_why import found_of
 from calib_core.cli.store_words import (
     as_json,
     candidate_as_json,
-    candidate_line,
     detail_lines,
     find_line,
     heading,
@@ -131,7 +130,7 @@ def _tell_of(namespace: Namespace, paths: Sequence[Path]) -> int:
     lines = [] if there else [f"There is no store at {_folder(namespace)} yet; it would be made."]
     notes = _notes(one.candidate for one in found)
     _print(namespace, list(map(candidate_as_json, found)),
-           [*lines, *map(candidate_line, found), *notes, numbers_of(found)])
+           [*lines, *(one.line for one in found), *notes, numbers_of(found)])
     return int(any(one.state in (REFUSED, UNSURE) for one in found))
 
 

@@ -50,23 +50,6 @@ def as_json(one: Version) -> dict[str, Any]:
         "detector": one.detector, "aggregator": one.aggregator, "module": one.module}
 
 
-def candidate_line(found: Examined) -> str:
-    """What would become of a file, and what it changes, in a line."""
-    one = found.candidate
-    if one.refused:
-        return f"refused  {one.refused}"
-    if one.known is not None:
-        return f"known    {one.path}: version {one.known.number}, {one.known.status}"
-    assert one.record is not None
-    record = one.record
-    doubt = f"; {one.stands_in} is not confirmed" if one.stands_in else ""
-    place = f"; takes the place of version {found.replaces.number}" if found.replaces is not None else ""
-    compared = f"; {found.compared}" if found.compared else ""
-    return (f"{'unsure ' if one.stands_in else 'new    '}  {record.calibration} of {record.pdu}, valid from "
-            f"{_time(record.begin)} UTC, {' × '.join(map(str, record.shape))} ({', '.join(record.dims)}), "
-            f"{one.missing:.2%} without a number{place}{compared}{doubt}  ({one.path})")
-
-
 def candidate_as_json(found: Examined) -> dict[str, Any]:
     """The same as plain JSON."""
     one, record = found.candidate, found.candidate.record

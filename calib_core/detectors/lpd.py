@@ -19,6 +19,7 @@ import numpy as np
 from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
+from calib_core.characterisation.whole_files import Inject
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.correction.factors import AmplifierFactor, FlatFieldFactor, GainFactor
 from calib_core.correction.full import MarkFull
@@ -163,4 +164,4 @@ LPDMINI = replace(
 _CORRECT = Correct(steps=(StageOfBitsOrParallel(), MarkFull(), Offset(), GainFactor(), AmplifierFactor(),
                           FlatFieldFactor(), Mask()))
 
-declare(Family("LPD", "LPD", (LPD1M, LPDMINI), with_defaults("lpd", Dark(), _CORRECT), __doc__))
+declare(Family("LPD", "LPD", (LPD1M, LPDMINI), with_defaults("lpd", Dark(), _CORRECT, Inject()), __doc__))

@@ -91,6 +91,7 @@ class Board:
     warning among the messages.
     ``files`` are those that are written while the job reads.
     ``left`` says which constants a job that was not done left on the disk.
+    ``status`` is the exit status of a command whose job is done, where it is not 0.
     ``same_as`` is the manifest of the set that the same job wrote before, where the job was not done for that.
     """
 
@@ -108,6 +109,7 @@ class Board:
     remarks: tuple[Remark, ...] = ()
     left: str = ""
     same_as: Path | None = None
+    status: int = 0
     modules: tuple[ModuleFound, ...] = ()
     files: tuple[FileProgress, ...] = ()
 

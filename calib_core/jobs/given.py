@@ -17,14 +17,17 @@ from calib_core.errors import BadInput, BadParameter, and_others
 from calib_core.jobs.agreed import agreed, cells_of_all
 from calib_core.jobs.constant_blocks import ConstantBlocks, Entries, OfAxis, OfCells, OfGroups
 from calib_core.jobs.file_constant import FileConstant, turned
-from calib_core.jobs.histories import HistoryBlocks, histories_of, modules_of, of_one_detector
+from calib_core.jobs.histories import histories_of, modules_of, of_one_detector
 from calib_core.jobs.said import groups_of, of_sets
+from calib_core.jobs.sources import Blocks
 from calib_core.jobs.spec import JobSpec
+from calib_core.jobs.whole_files import WholeFiles
+from calib_core.jobs.whole_files_of import whole_files_of
 from calib_core.ranges import format_numbers
 from calib_core.store.bare_files import with_axes
 from calib_core.store.base import ConstantStore, Query
 from calib_core.store.constants import StoredConstant
-from calib_core.store.opening import open_store
+from calib_core.store.opening import open_store, usual_store
 from calib_core.store.stated import understood
 from calib_core.store.statuses import Status
 
@@ -63,7 +66,7 @@ class GivenConstants:
     modules: tuple[int | None, ...] = (None,)
     cells: tuple[int, ...] = ()
     arranged: Mapping[str, Arranged] = field(default_factory=dict)
-    blocks: Mapping[tuple[int, str], ConstantBlocks | HistoryBlocks] = field(default_factory=dict)
+    blocks: Mapping[tuple[int | None, str], Blocks] = field(default_factory=dict)
     condition: Condition = field(default_factory=lambda: Condition(()))
     left_out: dict[int, str] = field(default_factory=dict)
     lines: tuple[str, ...] = ()
@@ -73,7 +76,7 @@ class GivenConstants:
     def files(self) -> dict[tuple[int, str], StoredConstant]:
         """All of them by module and kind."""
         return {(module, kind): one for (module, _), blocks in self.blocks.items()
-                for kind, one in blocks.stored.items()}
+                if module is not None and not isinstance(blocks, WholeFiles) for kind, one in blocks.stored.items()}
 
 
 def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstants:
@@ -86,6 +89,8 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
     BadParameter
         An input that is needed was not given.
     """
+    if whole := [one for one in _inputs(family, method) if one.whole]:
+        return _whole(spec, family, method, whole[0])
     arranged = {one.name: Arranged(one.name, one, None, path=path) for one in _inputs(family, method)
                 for path in path_of(spec, one, not one.optional)}
     if with_history := [one for one in arranged.values() if one.input.history is not None]:
@@ -98,7 +103,8 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
     kind = _kind(family, every)
     wanted, missing = _asked(spec, _modules(every))
     stored, left_out, lacking = _of_modules(arranged, found, wanted)
-    blocks = {(module.number, key): _blocks(one, kind, arranged[key].input, method.split)
+    blocks: dict[tuple[int | None, str], ConstantBlocks] = {
+        (module.number, key): _blocks(one, kind, arranged[key].input, method.split)
               for (module, key), one in stored.items()}
     with understood(every[0]):
         identifier = str(every[0].attributes.get("provenance", {}).get("detector", ""))
@@ -118,6 +124,16 @@ def constants_of(spec: JobSpec, family: Family, method: Method) -> GivenConstant
                        *turned(as_whole)))
 
 
+def _whole(spec: JobSpec, family: Family, method: Method, one: Input) -> GivenConstants:
+    """Files that are taken as they are, of whatever detector."""
+    paths: Sequence[str] = spec.inputs.get(one.name, ()) or spec.inputs.get(ALL_CONSTANTS, ())
+    if not paths:
+        paths = path_of(spec, one, not one.optional) or (str(usual_store()),)
+    files = whole_files_of(spec, method, tuple(map(Path, paths)))
+    arranged = {one.name: Arranged(one.name, one, None, path=", ".join(paths))}
+    return GivenConstants(arranged=arranged, blocks={(None, one.name): files}, lines=files.lines, notes=files.notes)
+
+
 def _with_history(spec: JobSpec, arranged: Arranged) -> GivenConstants:
     """All versions of the constants of one detector; in which condition each is decides with which it is compared."""
     history = arranged.input.history
@@ -132,7 +148,8 @@ def _with_history(spec: JobSpec, arranged: Arranged) -> GivenConstants:
     wanted, missing = _asked(spec, [modules[number] for number in sorted(modules)])
     asked = {module.number for module in wanted}
     found = histories_of(every, {pdu: number for pdu, number in numbers.items() if number in asked}, kind, history)
-    blocks = {(number, arranged.key): one for number, one in found.blocks.items()}
+    blocks: dict[tuple[int | None, str], Blocks] = {
+        (number, arranged.key): one for number, one in found.blocks.items()}
     line = f"{arranged.input.label}: {len(every)} constants of {arranged.path}."
     return GivenConstants(kind, Detector(identifier, kind, tuple(wanted)), tuple(found.blocks), (),
                           {arranged.key: arranged}, blocks, lines=(line,), notes=(*missing, *guessed, *found.notes))

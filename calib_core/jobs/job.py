@@ -46,6 +46,7 @@ from calib_core.jobs.set_writer import SetWriter, look_before, planned_set
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.threads import Workers
 from calib_core.jobs.trial import Trial, Trials
+from calib_core.jobs.whole_results import finish_whole_files, writes_files
 from calib_core.numerics import kernels
 from calib_core.plain_text import block, shown
 from calib_core.remarks import Remark
@@ -348,8 +349,9 @@ class Job:
         _refuse_runs(self.spec)
         # its start takes as long as the survey, which waits for files
         threading.Thread(target=kernels.prepare, name="calibwb-kernels").start()
-        check_writable(self.spec.out_folder)
-        self._tidy(self.spec.out_folder / STORE)
+        if writes_files(self.spec):
+            check_writable(self.spec.out_folder)
+            self._tidy(self.spec.out_folder / STORE)
         plan = replace(make_plan(self.spec, self._wait), started=datetime.fromtimestamp(self.created, UTC))
         if plan.method.by_sequence:  # its files are written beside whatever else the folder holds
             self._tidy(self.spec.out_folder, below=False)
@@ -357,7 +359,8 @@ class Job:
         self.check()
         check_memory(plan)
         check_room(len(plan.modules))
-        check_writable(self.spec.out_folder, output_bytes(plan))
+        if plan.method.writes:
+            check_writable(self.spec.out_folder, output_bytes(plan))
         for line in plan.lines:
             self.say("INFO", line)
         for note in (*look_before(plan), *plan.notes):
@@ -380,7 +383,9 @@ class Job:
             sentences = in_words(failed)
             self._fail(" ".join(sentences), told=len(sentences) == len(failed))
             return
-        self.wrote(write_tables(plan, self._results))
+        written, status = finish_whole_files(plan, self._results, self.say, self.check)
+        self.wrote([*written, *write_tables(plan, self._results)])
+        self._publish(status=status)
         files.record()
         self._set.complete()
         self._end(State.DONE, "")

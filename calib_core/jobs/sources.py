@@ -13,6 +13,10 @@ from calib_core.io.run import Run
 from calib_core.jobs.constant_blocks import ConstantBlocks
 from calib_core.jobs.histories import HistoryBlocks
 from calib_core.jobs.room import cells_of, chunk_of
+from calib_core.jobs.whole_files import WholeFiles
+
+#: Constants of a module, or files that are taken as a whole.
+Blocks = ConstantBlocks | HistoryBlocks | WholeFiles
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Source:
     runs : dict
         Open runs by key.
     constants : mapping
-        Constants by (module, key).
+        Constants by (module, key); of no module those that are taken as whole files.
     chunk_bytes : int
         Length of a chunk of frames, at most.
     context : Context
@@ -35,14 +39,13 @@ class Source:
 
     frames: dict[tuple[int, str], ModuleFrames]
     runs: dict[str, Run]
-    constants: Mapping[tuple[int, str], ConstantBlocks | HistoryBlocks]
+    constants: Mapping[tuple[int | None, str], Blocks]
     chunk_bytes: int
     context: Context = field(default_factory=Context)
 
     def chunks(self, unit: Unit, name: str, which: slice) -> Iterator[Chunk]:
         """Chunks of one arranged input of a unit: those frames of each memory cell."""
-        assert unit.module is not None  # only modules have data
-        if (unit.module, name) not in self.frames:
+        if unit.module is None or (unit.module, name) not in self.frames:
             return self._blocks(unit, name)
         frames, blocks = self.frames[unit.module, name], self.context.blocks(self.context.cells_of(unit))
         most = cells_of(self.chunk_bytes, frames.bytes_of_frame)
@@ -53,7 +56,7 @@ class Source:
 
     def _blocks(self, unit: Unit, name: str) -> Iterator[Chunk]:
         """Blocks of constants; none of a module that has none in an input."""
-        found = self.constants.get((unit.module, name)) if unit.module is not None else None
+        found = self.constants.get((unit.module, name))
         axis = self.context.axes.get(self.context.split)
         labels = dict(enumerate(axis.labels)) if axis is not None else {}
         return iter(()) if found is None else found.blocks({index: labels[index] for index in unit.block})
@@ -100,7 +103,8 @@ class Source:
     def items(self, unit: Unit, name: str, which: slice) -> int:
         """Frames, or blocks of constants, that one pass over an input of a unit reads."""
         if unit.module is None or (unit.module, name) not in self.frames:
-            return len(unit.block)
+            found = self.constants.get((unit.module, name))
+            return found.number if isinstance(found, WholeFiles) else len(unit.block)
         have = self.frames[unit.module, name].frames_per_cell
         return sum(len(range(have.get(cell, 0))[which]) for cell in self.context.cells_of(unit))
 

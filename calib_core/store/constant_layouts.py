@@ -19,8 +19,8 @@ from calib_core.resource_files import read_resource
 ALONE = "/"
 _NAMES = read_resource("store", "const_files")
 _FILE = re.compile(str(_NAMES["pattern"]))
-#: Detector, calibration, aggregator and begin of a constant that was exported.
-_EXPORTED = re.compile(r"\w.*_\w+_.+_(\d{8}T\d{6}\.\d{6}Z|no-time)\.h5")
+#: Detector, calibration, aggregator, begin, and sometimes version of a constant that was exported.
+_EXPORTED = re.compile(r"\w.*_\w+_.+_(\d{8}T\d{6}\.\d{6}Z|no-time)(_\w+)?\.h5")
 
 
 def stand_alone(path: Path) -> bool:

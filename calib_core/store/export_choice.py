@@ -16,7 +16,7 @@ from calib_core.store.exporting import Exported
 from calib_core.store.files import check_writable
 
 #: A century: no constant is further away.
-_MOST_DAYS = 36_525
+MOST_DAYS = 36_525
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def _with_others(store: ConstantStore, query: Query, at: datetime, other: Mappin
         raise BadParameter(f"--fallback goes with --take prior or closest, not {query.take}: it chooses one of each "
                            "kind and unit.")
     needed = days_that_count() if days is None else days
-    if not 0 <= needed <= _MOST_DAYS:
-        raise BadParameter(f"--fallback-days {needed:g} is not allowed; it takes 0 to {_MOST_DAYS:,}.")
+    if not 0 <= needed <= MOST_DAYS:
+        raise BadParameter(f"--fallback-days {needed:g} is not allowed; it takes 0 to {MOST_DAYS:,}.")
     return with_fallback(exact, store.find(other_condition(query, other)), at, needed)
 
 

@@ -18,6 +18,8 @@ _COLUMNS = (Column("module"), Column("aggregator"), Column("unit"), Column("cali
             Column("condition"), Column("valid from (UTC)"), Column("made (UTC)"), Column("age", "days"),
             Column("version"), Column("raw data"), Column("file"), Column("bytes"), Column("SHA-256"),
             Column("as of (UTC)"))
+#: The same as columns of a result, with the type of their values.
+TABLE_COLUMNS = tuple((one.heading, "f8" if one.name == "age" else "O") for one in _COLUMNS)
 _UNIT, _CALIBRATION, _FILE = (next(i for i, one in enumerate(_COLUMNS) if one.name == name)
                               for name in ("unit", "calibration", "file"))
 #: Columns of numbers, which are numbers again where a line is written anew.
@@ -88,7 +90,7 @@ def write_summary(folder: Path, made: Sequence[Exported], at: datetime) -> Summa
     OutputFailed
         It cannot be written, or what has its name is another table.
     """
-    new = [_row(one, folder, at) for one in sorted(made, key=lambda one: (one.unit, one.calibration))]
+    new = [row_of(one, folder, at) for one in sorted(made, key=lambda one: (one.unit, one.calibration))]
     there, places = {row[_FILE] for row in new}, {(row[_UNIT], row[_CALIBRATION]) for row in new}
     kept = [row for row in earlier_rows(folder)
             if (row[_FILE] not in there if row[_FILE] else (row[_UNIT], row[_CALIBRATION]) not in places)]
@@ -98,7 +100,17 @@ def write_summary(folder: Path, made: Sequence[Exported], at: datetime) -> Summa
     return Summary(folder / SUMMARY, len(kept))
 
 
-def _row(one: Exported, folder: Path, at: datetime) -> Row:
+def row_of(one: Exported, folder: Path, at: datetime) -> Row:
+    """What became of a constant that was asked for, a cell of each column; None where there is nothing to tell.
+
+    Parameters
+    ----------
+    one : Exported
+    folder : Path
+        Where copies are.
+    at : datetime
+        Its age is as of then, aware.
+    """
     version, as_of = one.version, f"{at:%Y-%m-%d %H:%M:%S}"
     if version is None or one.path is None:
         return (None, None, one.unit, one.calibration, "missing", *[None] * 9, as_of)

@@ -7,7 +7,8 @@ constant is ``/<module>/<calibration>``. Its chunks are copied as they are packe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,15 +90,28 @@ def export(
     OutputFailed
         The folder cannot be written, or another file has the name.
     """
-    buffers, made = Buffers(), list[Exported]()
+    buffers, made, twice = Buffers(), list[Exported](), names_of_several(versions)
     for one in versions:
-        made.append(copy(store, one, folder, layout, buffers))
+        made.append(copy(store, one, folder, layout, buffers, twice))
         if told is not None:
             told(len(made), len(versions))
     return tuple(made)
 
 
-def copy(store: ConstantStore, one: Version, folder: Path, layout: str, buffers: Buffers) -> Exported:
+def names_of_several(versions: Sequence[Version]) -> frozenset[str]:
+    """Names by modules that more than one of some versions would have, as those of several operating conditions.
+
+    Parameters
+    ----------
+    versions : sequence of Version
+    """
+    return frozenset(name for name, number in Counter(map(_name, versions)).items() if number > 1)
+
+
+def copy(
+    store: ConstantStore, one: Version, folder: Path, layout: str, buffers: Buffers,
+    twice: Collection[str] = frozenset(),
+) -> Exported:
     """Copy a version into a folder, as :func:`export` does with several.
 
     Parameters
@@ -108,12 +122,17 @@ def copy(store: ConstantStore, one: Version, folder: Path, layout: str, buffers:
     layout : str
     buffers : Buffers
         Where a file lies while it is made.
+    twice : collection of str
+        Names by modules that need the version beside them.
     """
-    put = {"facility": _copy, "modules": _by_module}[layout]
-    return put(one, store.read(one), folder, buffers)
+    if layout == "facility":
+        return _copy(one, store.read(one), folder)
+    name = _name(one)
+    told = f"_{one.number or one.sha256[:8] or one.path.stem}" if name in twice else ""
+    return _by_module(one, store.read(one), folder / f"{name}{told}.h5", buffers)
 
 
-def _copy(one: Version, stored: StoredConstant, folder: Path, buffers: Buffers) -> Exported:
+def _copy(one: Version, stored: StoredConstant, folder: Path) -> Exported:
     """The file as it is, below the folder where the facility has it."""
     type_, unit, name = stored.path.parts[-3:]
     path = folder / STORE / type_ / unit / name
@@ -124,7 +143,7 @@ def _copy(one: Version, stored: StoredConstant, folder: Path, buffers: Buffers) 
     return _put(one, path, data, digest)
 
 
-def _by_module(one: Version, stored: StoredConstant, folder: Path, buffers: Buffers) -> Exported:
+def _by_module(one: Version, stored: StoredConstant, path: Path, buffers: Buffers) -> Exported:
     """A file of its own; all that the constant's group has goes along."""
     with opened(stored, whole=True) as data:
         image = MemoryFile(buffers, stored.path.stat().st_size + _BESIDE)
@@ -138,7 +157,7 @@ def _by_module(one: Version, stored: StoredConstant, folder: Path, buffers: Buff
             spans = [span for part in ("data", "count") if part in group and group[part].chunks
                      for span in chunks_of(group[part])]
         digest = put_seal(image, spans)
-        return _put(one, folder / _name(one), image.getbuffer(), digest)
+        return _put(one, path, image.getbuffer(), digest)
 
 
 def _origin(one: Version) -> Iterator[tuple[str, str]]:
@@ -158,7 +177,7 @@ def _module_of(one: Version) -> int | str:
 def _name(one: Version) -> str:
     """Name of a file by detector, kind, place and begin."""
     begin = f"{one.begin:%Y%m%dT%H%M%S.%f}Z" if one.begin else "no-time"
-    return f"{one.detector or one.pdu}_{one.calibration}_{one.aggregator or one.pdu}_{begin}.h5"
+    return f"{one.detector or one.pdu}_{one.calibration}_{one.aggregator or one.pdu}_{begin}"
 
 
 def _put(one: Version, path: Path, data: memoryview, digest: str) -> Exported:

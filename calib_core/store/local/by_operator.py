@@ -9,6 +9,7 @@ from typing import Any
 
 from calib_core.constants.condition import Value
 from calib_core.detector import DetectorType
+from calib_core.detector.clues import Fixed
 from calib_core.detector.registry import unit_name
 from calib_core.errors import BadInput
 from calib_core.store.bare_files import calibration_of
@@ -82,8 +83,9 @@ def completed(store: LocalStore, kind: DetectorType, stored: StoredConstant, tol
     found = _named(kind, stored)
     unit, place = _unit_of(store, kind, found, told, begin or made) if stored.dataset == ALONE else (found.pdu, None)
     times = {"creation_time": made.isoformat(), **({"begin_validity": begin.isoformat()} if begin else {})}
+    conditions = {**_of_hardware(kind), **stored.attributes.get("conditions", {})}
     return replace(found, pdu=unit, attributes={
-        **stored.attributes, **times, **_provenance(kind, stored, place)})
+        **stored.attributes, "conditions": conditions, **times, **_provenance(kind, stored, place)})
 
 
 def doubts_of(before: StoredConstant, now: StoredConstant) -> Iterator[str]:
@@ -104,6 +106,13 @@ def doubts_of(before: StoredConstant, now: StoredConstant) -> Iterator[str]:
                f"{now.created:%Y-%m-%d %H:%M} UTC.")
     if now.begin is not None and now.begin == before.created:
         yield f"{now.path} is taken as valid from when it was made, {now.begin:%Y-%m-%d %H:%M} UTC."
+
+
+def _of_hardware(kind: DetectorType) -> dict[str, Any]:
+    """Values of the operating condition that all detectors of a type have."""
+    clues = {one.database_name: next(iter(kind.clues.get(one.name, ())), None) for one in kind.condition
+             if one.of_hardware}
+    return {name: {"value": one.value, "origin": one.why} for name, one in clues.items() if isinstance(one, Fixed)}
 
 
 def _check_begin(stored: StoredConstant, told: ByOperator) -> None:

@@ -72,6 +72,22 @@ class Examined:
                 f"{found.beyond:.2%} beyond {SIGMAS:g} σ")
 
     @property
+    def line(self) -> str:
+        """What would become of the file, and what it changes, in a line."""
+        one, record = self.candidate, self.candidate.record
+        if one.refused:
+            return f"refused  {one.refused}"
+        if one.known is not None:
+            return f"known    {one.path}: version {one.known.number}, {one.known.status}"
+        assert record is not None
+        doubt = f"; {one.stands_in} is not confirmed" if one.stands_in else ""
+        place = f"; takes the place of version {self.replaces.number}" if self.replaces is not None else ""
+        compared = f"; {self.compared}" if self.compared else ""
+        return (f"{self.state:7}  {record.calibration} of {record.pdu}, valid from {_time(record.begin)} UTC, "
+                f"{' × '.join(map(str, record.shape))} ({', '.join(record.dims)}), {one.missing:.2%} without a number"
+                f"{place}{compared}{doubt}  ({one.path})")
+
+    @property
     def row(self) -> Row:
         """Values of :data:`COLUMNS`; NaN and empty where there is none."""
         one, record, found, nothing = self.candidate, self.candidate.record, self.difference, float("nan")
