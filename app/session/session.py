@@ -100,6 +100,7 @@ class Session(QObject):
     open_requested = pyqtSignal(object, str, object)
     task_requested = pyqtSignal(object, str, object)
     results_requested = pyqtSignal(tuple)
+    injection_requested = pyqtSignal(tuple)
     message = pyqtSignal(str, str)
 
     def __init__(self, parent: QObject | None = None) -> None:

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from PyQt6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, pyqtSignal
 from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
+from app.widgets.plain import tip
+
+#: More columns than this do not share the width; none of them is longer than so many characters.
+_MANY, _LONGEST = 9, 40
 Value = str | int | float | None
 Row = tuple[Value, ...]
 
@@ -51,12 +55,16 @@ class _Model(QAbstractTableModel):
         return 0 if parent is not None and parent.isValid() else len(self.columns)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Text of a place, to the right for numbers."""
+        """Text of a place, to the right for numbers; of texts, which may be longer than a column, all as tool tip."""
+        value = self.rows[index.row()][index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            side = Qt.AlignmentFlag.AlignLeft if isinstance(value, str) else Qt.AlignmentFlag.AlignRight
+            return side | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.ToolTipRole and isinstance(value, str):
+            return tip(value)
         if role != Qt.ItemDataRole.DisplayRole:
             return None
-        return self.columns[index.column()].text(self.rows[index.row()][index.column()])
+        return self.columns[index.column()].text(value)
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
@@ -107,9 +115,21 @@ class NumberTable(QTableView):
 
     def set_rows(self, columns: Sequence[TableColumn], rows: Sequence[Row]) -> None:
         """Show other rows in the order that was chosen."""
-        place = self.verticalScrollBar().value()
+        place, same = self.verticalScrollBar().value(), self._model.columns == tuple(columns)
         self._model.replace(columns, rows)
+        if not same:
+            self._share(len(columns))
         self.verticalScrollBar().setValue(place)
+
+    def _share(self, columns: int) -> None:
+        """Give columns equal parts of the width, or of many each what it needs, up to a limit."""
+        header, many = self.horizontalHeader(), columns > _MANY
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive if many else QHeaderView.ResizeMode.Stretch)
+        if many:
+            self.resizeColumnsToContents()
+            most = self.fontMetrics().averageCharWidth() * _LONGEST
+            for column in range(columns):
+                header.resizeSection(column, min(header.sectionSize(column), most))
 
     @property
     def rows(self) -> list[Row]:

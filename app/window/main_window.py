@@ -34,6 +34,7 @@ from app.panels.start.choosing import Choosing
 from app.panels.start.correcting import Correcting
 from app.panels.start.files import FilesPanel
 from app.panels.start.job_form import JobForm
+from app.panels.start.keeping import Keeping
 from app.panels.start.log import LogPresenter
 from app.panels.start.offering import Offering
 from app.panels.start.open_results import ResultsOpener
@@ -130,6 +131,7 @@ class MainWindow(QMainWindow):
         self.picker, self.form = RunPicker(session, Background(self)), JobForm(session, self.jobs)
         self.results = ResultsOpener(session, self.sources, background, self)
         self.offering = Offering(session, self)
+        self.keeping = Keeping(session, self)
         self.sources_panel = SourcesPanel(session, self.sources, self.offering, self.standings)
         self.tasks = TaskPanel(session, self.jobs, self.sources)
         self.comparison = Comparison(session, self.maps.presenter, self)
@@ -259,6 +261,8 @@ class MainWindow(QMainWindow):
         self.sources_panel.correction_wanted.connect(self.correcting.correct_with)
         self.correcting.wanted.connect(lambda: self.set_layout(CORRECT))
         self.offering.wanted.connect(self._show_wanted)
+        self.keeping.wanted.connect(self._show_kept)
+        self.constants.export_wanted.connect(self.keeping.export)
         jobs.ended.connect(self.correcting.take_ended)
         self.files.open_wanted.connect(self.results.open)
         self.steps.switched.connect(self.form.put)
@@ -311,7 +315,8 @@ class MainWindow(QMainWindow):
     def _offer_verdict(self, job: Job) -> None:
         """What was made is judged next, unless the layout is about what a click tells."""
         layout = self.docks.layout
-        if job is self._shown_job and job.board.outputs and "verdict" in layout.places and not layout.samples:
+        made = any(one.what == "constant" for one in job.board.outputs) and self.session.shown.kind is not None
+        if job is self._shown_job and made and "verdict" in layout.places and not layout.samples:
             self.docks.bring("verdict")
 
     def _begin_decision(self, status: Status) -> None:
@@ -422,6 +427,13 @@ class MainWindow(QMainWindow):
         self.set_layout(GAIN)
         self.form.show_spec(spec)
         self.docks.bring("job")
+
+    def _show_kept(self, spec: JobSpec) -> None:
+        """Show a job that copies constants or takes them, with all the room for its one table; Enter starts it."""
+        self.set_slots(1)
+        self.form.show_spec(spec)
+        self.docks.bring("job")
+        self.form.run_button.setFocus()
 
     # -- events
 

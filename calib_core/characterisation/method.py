@@ -53,6 +53,11 @@ class Method(Explains, Knobs):
     combines: ClassVar[str] = ""
 
     @property
+    def starts_with(self) -> str:
+        """What a button says that starts it."""
+        return f"Run {self.title.lower()}"
+
+    @property
     def writes(self) -> bool:
         """Whether files are written."""
         return True

@@ -53,6 +53,11 @@ class WholeFiles(Method):
     table_help: ClassVar[str]
     columns: ClassVar[tuple[tuple[str, str], ...]]
 
+    @property
+    def starts_with(self) -> str:
+        """What is done, in a word."""
+        return self.verb
+
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
         """The table.
 

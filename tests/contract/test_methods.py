@@ -21,7 +21,7 @@ from calib_core.characterisation.inputs import Arranged, RunFacts
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput
 from calib_core.characterisation.scan_method import ScanMethod
-from calib_core.characterisation.unit import Accumulator, Block, Context, Unit
+from calib_core.characterisation.unit import Accumulator, Block, Context, Item, Unit
 from calib_core.constants.constant import (
     BAD_PIXELS_DARK,
     NOISE,
@@ -40,7 +40,11 @@ from calib_core.detector.injection import Injection
 FRAMES, CHUNK = 24, 5
 #: Bins of histograms.
 BINS = 20
-CASES = [(family, method, kind) for family in families() for method in family.methods for kind in family.types]
+CASES = [(family, method, kind) for family in families() for method in family.methods for kind in family.types
+         if not any(one.whole for one in method.inputs(kind))]
+#: Those that make nothing of values.
+OF_WHOLE_FILES = [(family, method) for family in families() for method in family.methods
+                  if any(one.whole for one in method.inputs(family.kind))]
 IDS = [f"{kind.name}-{method.command}" for _, method, kind in CASES]
 METHODS = pytest.mark.parametrize(("family", "method", "kind"), CASES, ids=IDS)
 
@@ -210,6 +214,22 @@ def test_declarations_agree(family: Family, method: Method, kind: DetectorType) 
     combined = method.combine(tiny, {method.split: 0}, stacks) if stacks else {}
     assert made | set(combined) == declared, "everything that is declared is made"
     assert all(picks_of(one, context.axes) for one in method.results(kind))
+
+
+@pytest.mark.parametrize(("family", "method"), OF_WHOLE_FILES, ids=[
+    f"{family.name}-{method.command}" for family, method in OF_WHOLE_FILES])
+def test_whole_files_have_a_table_of_what_became_of_them(family: Family, method: Method) -> None:
+    check(family.name, method, family.kind)
+    assert method.verb
+    assert all(knob.help for knob in method.knobs())
+    row = tuple(2.0 if kind == "f8" else "text" for _, kind in method.results(None)[0].dtype)
+    taken = method.begin(Context(), unit := Unit(0, None, ("files",), (), 0), 0, None)
+    for _ in range(3):
+        taken.update("files", Item(row))
+    [(at, made)] = method.reduce(Context(), unit, taken)
+    assert (at, list(made)) == ({}, [one.name for one in method.results(None)])
+    assert [tuple(one) for one in made["files"].tolist()] == [row] * 3
+    assert {one.results for one in method.outputs(None)} == {("files",)}
 
 
 @METHODS

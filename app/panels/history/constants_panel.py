@@ -26,9 +26,12 @@ class ConstantsPanel(QWidget):
     -------
     place_wanted()
         The operator wants to add a folder.
+    export_wanted(rows)
+        The operator wants copies of versions, those of all modules.
     """
 
     place_wanted = pyqtSignal()
+    export_wanted = pyqtSignal(tuple)
 
     def __init__(self, presenter: HistoryPresenter, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,6 +46,7 @@ class ConstantsPanel(QWidget):
         self.notes = QPushButton(objectName="history_notes", flat=True)
         self.a_button = QPushButton("Open as A", objectName="open_as_a")
         self.b_button = QPushButton("Open as B", objectName="open_as_b")
+        self.export_button = QPushButton("Export…", objectName="export_versions")
         self._list = SentenceList(self)
         self._lay_out()
         self._connect()
@@ -68,6 +72,8 @@ class ConstantsPanel(QWidget):
         for button, letter in ((self.a_button, "A"), (self.b_button, "B")):
             button.setToolTip(f"Show the maps of the version of the current row as {letter}")
             buttons.addWidget(button)
+        self.export_button.setToolTip("Copy the files of the selected versions, those of all modules")
+        buttons.addWidget(self.export_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 4, 6, 4)
         column.setSpacing(4)
@@ -92,6 +98,13 @@ class ConstantsPanel(QWidget):
         self.table.model().modelReset.connect(self._show_about)
         self.a_button.clicked.connect(lambda: self._open(self.table.current, True))
         self.b_button.clicked.connect(lambda: self._open(self.table.current, False))
+        self.export_button.clicked.connect(self._export)
+
+    def _export(self) -> None:
+        """Ask for copies of the selected versions."""
+        rows = tuple(row for moment in self.table.selected for row in moment.rows)
+        if rows:
+            self.export_wanted.emit(rows)
 
     def _show_choices(self) -> None:
         presenter, versions = self.presenter, self.presenter.versions
@@ -133,7 +146,7 @@ class ConstantsPanel(QWidget):
             self.about.say("" if current is None else words_of(current))
             if current is not None:
                 self.presenter.ask_decisions(self._row_of(current))
-        for button in (self.a_button, self.b_button):
+        for button in (self.a_button, self.b_button, self.export_button):
             button.setEnabled(current is not None)
 
     def _open(self, moment: Moment | None, as_a: bool) -> None:

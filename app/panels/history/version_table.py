@@ -96,7 +96,7 @@ class VersionTable(QTableView):
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         header = self.horizontalHeader()
         header.setMinimumSectionSize(18)
         header.setHighlightSections(False)
@@ -115,6 +115,12 @@ class VersionTable(QTableView):
         """Version of the current row."""
         row = self.currentIndex().row()
         return self.moments[row] if 0 <= row < len(self.moments) else None
+
+    @property
+    def selected(self) -> tuple[Moment, ...]:
+        """Versions of the selected rows, from above."""
+        rows = sorted({index.row() for index in self.selectionModel().selectedRows()})
+        return tuple(self.moments[row] for row in rows if row < len(self.moments))
 
     def show_versions(self, moments: Sequence[Moment], heading: str, numbers: Mapping[float, float],
                       letters: Mapping[str, datetime]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -169,7 +169,7 @@ def constant_inputs(survey: Survey) -> tuple[Input, ...]:
 
 
 def read_constants(one: Input, text: str, of_all: str = "") -> tuple[str, ...]:
-    """File or folder of an input of constants.
+    """File or folder of an input of constants, or several of one that takes them.
 
     Parameters
     ----------
@@ -184,14 +184,33 @@ def read_constants(one: Input, text: str, of_all: str = "") -> tuple[str, ...]:
     BadParameter
         There is no such path, or nothing was given that is needed.
     """
-    path = text.strip()
-    if path in (NEUTRAL, STORE_WORD):
-        return (path,)
-    if not path and not one.optional and not of_all.strip():
+    words = _words(text) if one.many else [text.strip()] if text.strip() else []
+    if not words and not one.optional and not of_all.strip():
         raise BadParameter(f"Nothing was given for {one.label}; choose a file or a folder of constants.")
-    if path and not parse_path(path).exists():
-        raise BadParameter(f"{one.name} = {path!r} is not allowed; there is no such file or folder.")
-    return (str(parse_path(path).absolute()),) if path else ()
+    for path in words:
+        if path not in (NEUTRAL, STORE_WORD) and not parse_path(path).exists():
+            raise BadParameter(f"{one.name} = {path!r} is not allowed; there is no such file or folder.")
+    return tuple(path if path in (NEUTRAL, STORE_WORD) else str(parse_path(path).absolute()) for path in words)
+
+
+def paths_text(paths: Sequence[str]) -> str:
+    """Text that :func:`read_constants` reads: a path as it is, several with quotes where they have blanks.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    """
+    return paths[0] if len(paths) == 1 else shlex.join(paths)
+
+
+def _words(text: str) -> list[str]:
+    """Several paths; a text that is one path as a whole is that one."""
+    if not text.strip() or parse_path(text.strip()).exists():
+        return [text.strip()] if text.strip() else []
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise BadParameter(f"{text!r} is not allowed for several paths; a quotation mark is open.") from error
 
 
 def takes_by_hand(survey: Survey) -> bool:

@@ -184,6 +184,7 @@ class JobForm(QWidget):
         self.run_button.setObjectName("run")
         self.run_button.setIcon(icon("play"))
         self.run_button.setMinimumHeight(36)
+        self.run_button.setAutoDefault(True)  # Enter presses it where it has the keyboard
         self.run_button.setToolTip("Start the job (Ctrl+Enter)")
         font = self.run_button.font()
         font.setBold(True)
@@ -213,9 +214,9 @@ class JobForm(QWidget):
             self._session.out_folder = spec.out_folder
 
     def _name_run(self) -> None:
-        word = self.page.survey.method.title.lower() if self.page else ""
-        self.run_button.setText(f"Run {word}   Ctrl+Enter" if word else "Run")
-        self.run_action.setText(f"Run {word}".strip())
+        words = "Run" if self.page is None else self.page.survey.method.starts_with
+        self.run_button.setText(f"{words}   Ctrl+Enter" if self.page is not None else words)
+        self.run_action.setText(words)
 
     def _say(self, sentence: str, wrong: bool) -> None:
         """Why Run cannot be pressed; a wrong value can be corrected and Run tried again at once."""

@@ -31,6 +31,7 @@ from app.panels.start.job_draft import (
     differing,
     facts,
     modules_text,
+    paths_text,
     problems,
     read_by_hand,
     read_constants,
@@ -137,7 +138,7 @@ class JobPage(QWidget):
         if spec.modules:
             self.modules.editor.set_value(format_numbers(spec.modules))
         for name, line in self.constants.items():
-            line.editor.set_value(next(iter(spec.inputs.get(name, ())), ""))
+            line.editor.set_value(paths_text(spec.inputs.get(name, ())))
             self._mark(name)
         self.by_hand.editor.set_value(by_hand_text(spec.constants))
         self._mark("by_hand")

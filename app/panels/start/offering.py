@@ -74,7 +74,8 @@ class Offering(QObject):
         if kind is None:
             return None
         tasks = [(family, method) for family in families() if family.has(kind) for method in family.methods
-                 if not reads_runs(family, method) and min(2, len(method.inputs(family.kind))) <= len(sources)]
+                 if not reads_runs(family, method) and not any(one.whole for one in method.inputs(family.kind))
+                 and min(2, len(method.inputs(family.kind))) <= len(sources)]
         found = [self._held(one) for one in sources] if tasks else []
         known = [(one.kinds, one.given) for one in found if one is not None and one.given is not None]
         offers = (_offer(family, method, known) for family, method in tasks if len(known) == len(sources))

@@ -15,6 +15,7 @@ from app.session.session import Session
 from calib_core.errors import CalibrationError, SeveralDetectors
 from calib_core.io.locate import label, parse_runs
 from calib_core.jobs.survey import Survey, survey
+from calib_core.store.constant_paths import stand_alone_in
 from calib_core.subjects.on_disk import are_results
 from calib_core.typed import parse_path
 
@@ -147,6 +148,7 @@ def dropped_runs(mime: QMimeData) -> tuple[Path, ...]:
 def accept_drop(session: Session, event: Any) -> bool:
     """Take a drag that enters, or a drop that opens runs or results; False where it holds nothing that is there.
 
+    Files of constants that stand alone cannot be opened: they are looked at for the store.
     Serves ``dragEnterEvent`` as well as ``dropEvent``: only a drop opens.
     """
     paths = dropped(event.mimeData())
@@ -155,7 +157,9 @@ def accept_drop(session: Session, event: Any) -> bool:
         return False
     event.acceptProposedAction()
     if event.type() == event.Type.Drop:
-        if are_results(paths):
+        if stand_alone_in(paths):
+            session.injection_requested.emit(paths)
+        elif are_results(paths):
             session.results_requested.emit(paths)
         else:
             session.open_runs(dropped_runs(event.mimeData()))

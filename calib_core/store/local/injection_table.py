@@ -19,10 +19,10 @@ from calib_core.store.table import Cell
 
 #: Columns with the type of their values, as results have them.
 COLUMNS = (
-    ("state", "O"), ("unit", "O"), ("calibration", "O"), ("valid from (UTC)", "O"), ("shape", "O"), ("axes", "O"),
-    ("no number [%]", "f8"), ("at most [%]", "f8"), ("condition", "O"), ("takes the place of", "O"),
-    ("compared with", "O"), ("median |difference| [σ]", "f8"), (f"beyond {SIGMAS:g} σ [%]", "f8"), ("σ of", "O"),
-    ("told", "O"), ("file", "O"))
+    ("state", "O"), ("unit", "O"), ("calibration", "O"), ("valid from (UTC)", "O"),
+    ("median |difference| [σ]", "f8"), (f"beyond {SIGMAS:g} σ [%]", "f8"), ("σ of", "O"), ("compared with", "O"),
+    ("takes the place of", "O"), ("no number [%]", "f8"), ("at most [%]", "f8"), ("told", "O"), ("shape", "O"),
+    ("axes", "O"), ("condition", "O"), ("file", "O"))
 #: What a row says of its file, when it is taken, and when it is not.
 NEW, UNSURE, KNOWN, REFUSED = "new", "unsure", "known", "refused"
 Row = tuple[Cell, ...]
@@ -94,15 +94,15 @@ class Examined:
         if record is None:
             known = one.known
             of = (known.pdu, known.calibration, _time(known.begin)) if known is not None else ("", "", "")
-            return (self.state, *of, "", "", nothing, nothing, "", "", _named(known), nothing, nothing, "", self.told,
+            return (self.state, *of, nothing, nothing, "", _named(known), "", nothing, nothing, self.told, "", "", "",
                     str(one.path))
         assert one.looked is not None
         numbers = (nothing, nothing) if found is None else (found.median, 100 * found.beyond)
-        return (self.state, record.pdu, record.calibration, _time(record.begin), " × ".join(map(str, record.shape)),
-                " ".join(record.dims), 100 * one.missing, 100 * one.looked.limit,
-                ", ".join(f"{name} {_value(each)}" for name, each in record.settings.items()),
-                _named(self.replaces), _named(None if found is None else found.version), *numbers,
-                "" if found is None else found.sigma or found.why, self.told, str(one.path))
+        return (self.state, record.pdu, record.calibration, _time(record.begin), *numbers,
+                "" if found is None else found.sigma or found.why, _named(None if found is None else found.version),
+                _named(self.replaces), 100 * one.missing, 100 * one.looked.limit, self.told,
+                " × ".join(map(str, record.shape)), " ".join(record.dims),
+                ", ".join(f"{name} {_value(each)}" for name, each in record.settings.items()), str(one.path))
 
 
 def examine(store: LocalStore, path: Path, about: ByOperator) -> Examined:

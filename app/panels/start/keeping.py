@@ -1,0 +1,84 @@
+"""Constants into the store and out of it: puts the jobs together that do so; knows no widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from app.session.session import Session
+from calib_core.characterisation.family import Family, families
+from calib_core.characterisation.method import Method
+from calib_core.jobs.spec import JobSpec
+from calib_core.jobs.survey import without_runs
+from calib_core.ranges import format_numbers
+from calib_core.store.local.store import LocalStore
+from calib_core.subjects.version_list import Listed
+
+#: Folder of copies beside that of a job's constants.
+EXPORTED = "exported"
+
+
+class Keeping(QObject):
+    """Proposes jobs that copy constants out of a store, or take them into it.
+
+    Signals
+    -------
+    wanted(spec)
+        The form is to show a job, which one key starts.
+    """
+
+    wanted = pyqtSignal(object)
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        session.injection_requested.connect(self.inject)
+
+    def inject(self, paths: Sequence[Path]) -> None:
+        """Look at files of constants at once, and show the job that takes them.
+
+        Parameters
+        ----------
+        paths : sequence of Path
+            Files, and folders of them.
+        """
+        family, method = _task("injection")
+        spec = self._show(family, method, tuple(map(str, paths)), self._session.out_folder, {})
+        self._session.start(spec.model_copy(update={"parameters": {method.looks_by: True}}))
+
+    def export(self, rows: Sequence[Listed]) -> None:
+        """Show the job that copies versions, those of a store by their numbers and others by their files.
+
+        Parameters
+        ----------
+        rows : sequence of Listed
+            At least one.
+        """
+        family, method = _task("export")
+        stores = {one.store.title: one.store for one in rows if isinstance(one.store, LocalStore)}
+        kept = next(iter(stores), "")
+        numbers = [one.version.number for one in rows if one.store is not None and one.store.title == kept]
+        files = [str(one.path) for one in rows if one.store is None or one.store.title != kept]
+        parameters = {"versions": format_numbers(sorted(set(numbers)))} if numbers else {"take": "all"}
+        self._show(family, method, tuple(dict.fromkeys([*([kept] if kept else []), *files])),
+                   self._session.out_folder.with_name(EXPORTED), parameters)
+
+    def _show(
+        self, family: Family, method: Method, given: tuple[str, ...], out_folder: Path, parameters: dict[str, Any]
+    ) -> JobSpec:
+        [one] = method.inputs(None)
+        self._session.set_survey(without_runs(family, method))
+        spec = JobSpec.checked(family=family.name, method=method.command, inputs={one.name: given},
+                               out_folder=out_folder, parameters=parameters)
+        self.wanted.emit(spec)
+        return spec
+
+
+def _task(work: str) -> tuple[Family, Method]:
+    """What does some work with constants of any detector."""
+    found: Iterable[tuple[Family, Method]] = (
+        (family, method) for family in families() if not family.types for method in family.methods)
+    return next(one for one in found if one[1].work == work)
