@@ -81,7 +81,8 @@ def test_help_of_a_characterisation_tells_every_parameter(
         assert f"--{parameter.name.replace('_', '-')} VALUE {parameter.help}" in text
     for one in method.inputs(kind):
         run = "RUN [RUN ...], --runs RUN [RUN ...], --run RUN [RUN ...]" if one.many else "RUN"
-        what = f"{run} {one.help or f'run of {one.label}'}" if one.of == "raw" else f"PATH {one.help}"
+        paths = "PATH [PATH ...]" if one.many else "PATH"
+        what = f"{run} {one.help or f'run of {one.label}'}" if one.of == "raw" else f"{paths} {one.help}"
         assert f"{one.flag} {what}" in text
     for sentence in (method.use_when, method.caution):
         assert sentence in text
