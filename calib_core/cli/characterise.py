@@ -15,7 +15,7 @@ from calib_core.characterisation.method import Method
 from calib_core.cli.knob_flags import add_knob_arguments, as_words
 from calib_core.cli.original_names import original_names, told_of, with_known_names
 from calib_core.cli.telling import add_telling
-from calib_core.cli.words import number, whole
+from calib_core.cli.words import RawHelp, number, whole
 from calib_core.errors import BadParameter
 from calib_core.io.budget import default_memory_mb
 from calib_core.io.locate import parse_proposal
@@ -31,7 +31,7 @@ def add_family(parser: argparse.ArgumentParser, name: str) -> None:
     methods = parser.add_subparsers(title="characterisations", metavar="METHOD", required=True)
     for method in family.methods:
         methods.add_parser(
-            method.command, help=method.title, formatter_class=argparse.RawDescriptionHelpFormatter,
+            method.command, help=method.title, formatter_class=RawHelp,
             description=f"{method.__doc__}\n\nUse when: {method.use_when}\nCaution: {method.caution}",
             epilog=_other_names(family, method), fill=partial(_fill, family, method))
 

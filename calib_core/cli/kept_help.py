@@ -1,8 +1,10 @@
 """Help that was shown before is kept: it is made of declarations, and to load those takes longer than to print them.
 
 A text is kept under a hash of all that it follows from: the words, every file of the program and its resources, what
-is installed beside it, the languages and the width of the terminal, and the memory that a job would take here. What
-has another hash is made anew. Families of other packages are in no hash, so nothing is kept where there are any.
+is installed beside it, the languages, the width, and the memory that a job would take here. What has another hash is
+made anew. Families of other packages are in no hash, so nothing is kept where there are any.
+
+Of the widths of terminals a few are taken, so that ``calibwb warmup`` can keep every help for nearly all of them.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from calib_core.io.budget import default_memory_mb
 from calib_core.numerics import kept_code
 
 _HELP = ("-h", "--help")
+#: Columns that help is made for; narrower and wider terminals have their own.
+WIDTHS = (80, 100, 120, 160)
 #: The window's words are its own.
 _WINDOW = "window"
 _PROGRAM = Path(__file__).resolve().parents[1]
@@ -31,6 +35,12 @@ _PACKAGES = (".dist-info", ".egg-info")
 _LANGUAGES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 #: Words that this process was started with, where they ask for help.
 _expected: list[str] = []
+
+
+def width() -> int:
+    """Columns of a help: the most of :data:`WIDTHS` that the terminal has, else its own."""
+    columns = shutil.get_terminal_size().columns
+    return max((one for one in WIDTHS if one <= columns), default=columns) if columns <= WIDTHS[-1] else columns
 
 
 def show(words: Sequence[str]) -> bool:
@@ -63,8 +73,22 @@ def keep(text: str) -> None:
     ----------
     text : str
     """
-    if _expected and kept_code.has_folder() and _is_ours_alone():
-        kept_code.save(_name(_expected), text.encode())
+    if _expected:
+        keep_for(_expected, text)
+
+
+def keep_for(words: Sequence[str], text: str) -> None:
+    """Keep a help of these words, where there is a folder and no other package adds families.
+
+    Parameters
+    ----------
+    words : sequence of str
+        With that which asks for help at their end.
+    text : str
+        As it is made for :func:`width`.
+    """
+    if kept_code.has_folder() and _is_ours_alone():
+        kept_code.save(_name(words), text.encode())
 
 
 def _asked(words: Sequence[str]) -> bool:
@@ -82,8 +106,8 @@ def _is_ours_alone() -> bool:
 
 def _name(words: Sequence[str]) -> str:
     """Name of the kept text, which follows from all that the text follows from."""
-    follows = (*words, __version__, sys.version, shutil.get_terminal_size().columns, default_memory_mb(0),
-               [os.environ.get(one) for one in _LANGUAGES], list(map(_installed, sys.path)),
+    follows = (*words[:-1], __version__, sys.version, width(), default_memory_mb(0),
+               [os.environ.get(one) for one in _LANGUAGES], [one for one in map(_installed, sys.path) if one],
                [_files(folder) for folder in _FOLDERS])
     return hashlib.sha256(repr(follows).encode()).hexdigest() + kept_code.TEXT
 

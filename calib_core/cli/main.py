@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
@@ -27,7 +26,7 @@ _COMMANDS = {
     "report": ("report", "write a report on constants: verdict, maps and bad pixels in one file"),
     "mask": ("mask", "show expert masks, take those of others, take entries back"),
     "docs": ("pages", "write reference pages of all detectors"),
-    "warmup": ("warmup", "compile all kernels now, and not in the first job"),
+    "warmup": ("warmup", "compile all kernels now, and not in the first job, and make all help"),
 }
 _WINDOW = "window"
 
@@ -78,7 +77,7 @@ def _families(words: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted({*known, *(family.name for family in loaded)}))
 
 
-def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+def parser(words: Sequence[str] = ()) -> Parser:
     """Parser of all commands; the arguments of a command are added when it is the one that was typed.
 
     Parameters

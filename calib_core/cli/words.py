@@ -6,7 +6,7 @@ import argparse
 import difflib
 import itertools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from calib_core.cli import kept_help
@@ -53,6 +53,17 @@ class _Once(argparse._StoreAction):
         super().__call__(parser, namespace, values, option_string)
 
 
+class Help(argparse.HelpFormatter):
+    """Help of the width that is kept."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=kept_help.width() - 2)
+
+
+class RawHelp(Help, argparse.RawDescriptionHelpFormatter):
+    """The same, with descriptions whose lines stay as they are."""
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose flags are given once each; those of its sub-commands too.
 
@@ -63,22 +74,48 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, *args: Any, fill: Callable[[Parser], None] | None = None, **options: Any) -> None:
-        super().__init__(*args, **options)
+        super().__init__(*args, **{"formatter_class": Help, **options})
         self._fill = fill
         for name in (None, "store"):
             self.register("action", name, _Once)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse words; a command refuses what it does not know itself, and so in its own name."""
-        fill, self._fill = self._fill, None
-        if fill is not None:
-            fill(self)
+        self._filled()
         if self._subparsers is None:
             self._refuse_flags(sys.argv[1:] if args is None else args)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(f"{unknown[0]!r} is one word too many")
         return found, unknown
+
+    def helps(self, *words: str) -> Iterator[tuple[tuple[str, ...], Callable[[], str]]]:
+        """Each help that this parser and those of its commands have.
+
+        Parameters
+        ----------
+        *words : str
+            That led here.
+
+        Yields
+        ------
+        words : tuple of str
+            That ask for it.
+        make : callable
+            Makes it.
+        """
+        self._filled()
+        if self.add_help:
+            yield (*words, "--help"), self.format_help
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for name, one in action.choices.items():
+                    yield from one.helps(*words, name)
+
+    def _filled(self) -> None:
+        fill, self._fill = self._fill, None
+        if fill is not None:
+            fill(self)
 
     def print_help(self, file: Any = None) -> None:
         """Print the help, and keep it for the next time."""

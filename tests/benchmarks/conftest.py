@@ -20,7 +20,7 @@ OPEN = frozenset({
     "dark_stream_16", "dark_gated_sums_48", "dark_robust_200", "dark_e2e_plain_vs_notebook",
     "common_mode_epix100_column", "residuals_add", "residuals_add_numpy",
     "whole_process_plain", "cold_kernels_of_a_dark",
-    "help_for_the_first_time", "correct_agipd1m_vs_numpy", "correct_jungfrau_vs_numpy",
+    "help_beside_other_words", "correct_agipd1m_vs_numpy", "correct_jungfrau_vs_numpy",
     "correct_jungfrau_vs_jungfrau_utils_recorded", "whole_correction_64_cells", "correction_of_more_frames",
     "timeline_of_a_module", "inspector_click_to_drawn_beside_2", "inspector_click_to_drawn_during_job"})
 #: A machine that others use too measures no better than this.

@@ -166,16 +166,17 @@ def test_start_of_a_small_dark(tmp_path, bars) -> None:
 
 
 @pytest.mark.parametrize(("name", "words"), [
-    ("version", ("--version",)), ("help_of_a_method", ("AGIPD", "DARK", "--help"))])
+    ("version", ("--version",)), ("help", ("--help",)), ("help_of_a_family", ("AGIPD", "--help")),
+    ("help_of_a_method", ("AGIPD", "DARK", "--help"))])
 def test_words_alone(name, words, bars) -> None:
-    """Against the import of NumPy, at most 1.5 of which they are to take; help is kept from the first time on."""
+    """Against the import of NumPy, at most 1.5 of which they are to take; help is kept when kernels are compiled."""
     compare(bars, name, lambda: [sys.executable, "-m", "calib_core", *words],
             [sys.executable, "-c", "import numpy"], 1 / 1.5, 9)
 
 
-def test_help_for_the_first_time(bars) -> None:
-    """Help is not kept for words with a value: what its declarations take, and so the first time of every other."""
-    compare(bars, "help_for_the_first_time",
+def test_help_that_is_made(bars) -> None:
+    """Help is not kept for words with a value: what its declarations take."""
+    compare(bars, "help_beside_other_words",
             lambda: [sys.executable, "-m", "calib_core", "AGIPD", "DARK", "--modules", "1", "--help"],
             [sys.executable, "-c", "import numpy"], 1 / 1.5, 9)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from calib_core import detectors
-from calib_core.cli import kept_help
+from calib_core.cli import kept_help, warmup
 from calib_core.numerics import kept_code
 
 WORDS = ("AGIPD", "DARK", "--help")
@@ -52,8 +52,24 @@ def test_the_second_time_is_as_the_first_and_loads_nothing(folder: Path, words: 
 
 
 def test_a_text_is_of_its_words_and_of_the_width_of_the_terminal(folder: Path) -> None:
-    cases = [(words, width) for words in (WORDS, ("LPD", "DARK", "--help")) for width in ("60", "99")]
+    cases = [(words, width) for words in (WORDS, ("LPD", "DARK", "--help")) for width in ("60", "119")]
     assert len({started(*words, COLUMNS=width)[0] for words, width in cases * 2}) == len(cases)
+
+
+@pytest.mark.parametrize(("columns", "width"), [(60, 60), (80, 80), (99, 80), (119, 100), (160, 160), (300, 300)])
+def test_few_widths_serve_most_terminals(columns: int, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert kept_help.width() == width
+
+
+def test_a_warm_up_keeps_every_help(folder: Path) -> None:
+    """Of families, methods, commands and their parts, for terminals of any usual width."""
+    warmup._keep_help()
+    kept = len(list(folder.glob("*.text")))
+    assert kept > 4 * 60
+    for words, columns in ((WORDS, "131"), (("--help",), "80"), (("store", "inject", "-h"), "160")):
+        assert "argparse" not in started(*words, COLUMNS=columns)[1], words
+    assert len(list(folder.glob("*.text"))) == kept
 
 
 @pytest.mark.parametrize("words", [
