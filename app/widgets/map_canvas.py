@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from time import perf_counter
 
 import numpy as np
@@ -28,8 +29,6 @@ from app.widgets.region_tool import RegionTool, border_path, draw_path, draw_reg
 from app.widgets.tones import tones_of
 
 WHEEL_FACTOR = 1.25
-#: Height of the names of modules, pixels.
-_NAME_SIZE = 10
 
 
 class MapCanvas(QWidget):
@@ -318,25 +317,23 @@ class MapCanvas(QWidget):
 
     def _draw_coverage(self, painter: QPainter) -> None:
         tones = tones_of(self.palette())
-        names, boxes = self._placement.names, self._placement.module_boxes
-        for name, box, part in zip(names, boxes, self._coverage, strict=False):
-            if box[2] > box[0] and part < 1:
-                tile = self.area_of(*(float(edge) for edge in box))
-                marks.draw_coverage(painter, tile, float(part), name, tones)
+        for number, name, tile in self._tiles():
+            if (part := float(self._coverage[number])) < 1:
+                marks.draw_coverage(painter, tile, part, name, tones)
 
     def _draw_names(self, painter: QPainter) -> None:
         """Names of the modules that have data; where there is none, the hatching has the name."""
-        boxes, parts = self._placement.module_boxes, self._coverage
-        painter.save()
-        font = painter.font()
-        font.setPixelSize(_NAME_SIZE)
-        painter.setFont(font)
-        to_widget = self._to_widget()
-        for number, (name, (left, top, right, bottom)) in enumerate(
-                zip(self._placement.names, boxes.tolist(), strict=False)):
-            if right > left and (parts is None or parts[number] > 0):
-                marks.draw_name(painter, to_widget.mapRect(QRectF(left, top, right - left, bottom - top)), name)
-        painter.restore()
+        with marks.small_letters(painter):
+            for number, name, tile in self._tiles():
+                if self._coverage is None or self._coverage[number] > 0:
+                    marks.draw_name(painter, tile, name)
+
+    def _tiles(self) -> Iterator[tuple[int, str, QRectF]]:
+        """Number, name and place on the screen of each module that has pixels here."""
+        to_widget, boxes = self._to_widget(), self._placement.module_boxes.tolist()
+        for number, (name, (left, top, right, bottom)) in enumerate(zip(self._placement.names, boxes, strict=False)):
+            if right > left:
+                yield number, name, to_widget.mapRect(QRectF(left, top, right - left, bottom - top))
 
     # -- events
 

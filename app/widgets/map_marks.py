@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from PyQt6.QtCore import QLineF, QPointF, QRectF, Qt
 from PyQt6.QtGui import QBrush, QColor, QPainter, QPen
@@ -10,6 +13,8 @@ from app.widgets.tones import Tones
 
 #: Smallest width, in logical pixels, of a pixel with its number in it.
 NUMBER_WIDTH = 46
+#: Height of the names of modules, pixels.
+_NAME_SIZE = 10
 WHITE_HALO = QColor(255, 255, 255, 210)
 BLACK_HALO = QColor(0, 0, 0, 170)
 
@@ -59,6 +64,17 @@ def draw_coverage(painter: QPainter, tile: QRectF, part: float, name: str, tones
         painter.fillRect(track, QColor(0, 0, 0, 160))
         painter.fillRect(QRectF(track.topLeft(), track.bottomRight() - QPointF((1 - part) * track.width(), 0)),
                          QColor(tones.accent))  # fmt: skip
+
+
+@contextmanager
+def small_letters(painter: QPainter) -> Iterator[None]:
+    """Write in the size of the modules' names."""
+    painter.save()
+    font = painter.font()
+    font.setPixelSize(_NAME_SIZE)
+    painter.setFont(font)
+    yield
+    painter.restore()
 
 
 def draw_name(painter: QPainter, tile: QRectF, name: str) -> None:

@@ -21,9 +21,10 @@ from PyQt6.QtWidgets import (
 
 from app.panels.maps.age import AgeLabel
 from app.panels.maps.bad_pixels import BadPixelWalk
-from app.panels.maps.maps_presenter import FORMS, MapsPresenter
+from app.panels.maps.maps_presenter import MapsPresenter
 from app.panels.maps.outlines import Outlines
 from app.panels.maps.regions import Regions
+from app.panels.maps.slot_view import FORMS
 from app.panels.maps.slots import SLOT_COUNTS, Choice, offered_in_menu
 from app.panels.maps.source_line import SourceLine
 from app.panels.maps.values import ValuesPresenter

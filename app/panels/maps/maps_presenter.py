@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
-from typing import Protocol
 
 import numpy as np
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from app.panels.maps.bad_pixels import REACH, nearest_flagged
 from app.panels.maps.pixel_text import Pixel
+from app.panels.maps.slot_view import SlotView
 from app.panels.maps.slots import (
     Choice,
     centre_of,
@@ -32,34 +32,10 @@ from calib_core.geometry import Placement, assembled, single, stacked
 from calib_core.subjects.pair import PairSubject
 from calib_core.subjects.variants import base_of
 
-#: Ways to show a map by their titles: an image of pixels, curves over strips, an image of strips and memory cells.
-FORMS = {"image": "Image", "curves": "Curves over strips", "cells": "Image of strips × memory cells or trains"}
 #: Colour maps of the first, second, … map that is not of flags, so that neighbours do not look alike.
 _COLOUR_MAPS = ("viridis", "cividis", "magma", "CET-CBL1")
 _DIVERGING = "diverging"
 _ASSEMBLING = "Assembling the picture"
-
-
-class SlotView(Protocol):
-    """What the presenter asks of a slot; maps and curves both have it."""
-
-    def set_placement(self, index: np.ndarray, shape: Pixel, names: Sequence[str] = ()) -> None: ...  # noqa: D102
-    def set_map(  # noqa: D102
-        self, values: np.ndarray, unit: str = "", title: str = "", counted: str = "") -> None: ...
-    def set_errors(self, errors: np.ndarray | None) -> None: ...  # noqa: D102
-    def set_level_values(self, values: Sequence[np.ndarray]) -> None: ...  # noqa: D102
-    def set_flags(self, flags: np.ndarray | None) -> None: ...  # noqa: D102
-    def set_coverage(self, coverage: np.ndarray | None) -> None: ...  # noqa: D102
-    def set_overlay(self, selected_bits: int, visible: bool = True) -> None: ...  # noqa: D102
-    def set_excluded(self, bits: int) -> None: ...  # noqa: D102
-    def set_levels(self, low: float, high: float) -> None: ...  # noqa: D102
-    def set_percentiles(self, low: float, high: float, middle: float | None = None) -> None: ...  # noqa: D102
-    def set_colour_map(self, name: str) -> None: ...  # noqa: D102
-    def set_crosshair(self, module: int | None, row: int | None = None, col: int | None = None) -> None: ...  # noqa: D102
-    def set_region(self, region: np.ndarray | None) -> None: ...  # noqa: D102
-    def set_outlined(self, pixels: np.ndarray | None) -> None: ...  # noqa: D102
-    def set_tool(self, form: str) -> None: ...  # noqa: D102
-    def clear(self) -> None: ...  # noqa: D102
 
 
 class MapsPresenter(QObject):
@@ -76,7 +52,7 @@ class MapsPresenter(QObject):
     drawn()
         The slots have their maps, in the arrangement that is shown.
     form_changed(name)
-        Maps are shown in another way, one of :data:`FORMS`; whoever owns the slots gives others.
+        Maps are shown in another way, one of `FORMS`; whoever owns the slots gives others.
     """
 
     hovered = pyqtSignal(object)
