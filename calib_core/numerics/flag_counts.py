@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calib_core.numerics.group_statistics import Cut
+from calib_core.numerics.group_statistics import Cut, in_memory
 from calib_core.numerics.kernels import njit
 
 _Array = NDArray[Any]
@@ -56,24 +56,28 @@ def flagged(flags: _Array, cut: Cut) -> Flagged:
     if flags.dtype != np.uint32:
         raise ValueError(f"flags must be uint32, but are {flags.dtype}")
     found = Flagged(np.zeros(shape, np.int64), np.zeros((*shape, BITS), np.int64), np.zeros(shape, np.int64))
-    _count(flags, cut.cells, *cut.block_shape, found.number, found.by_flag, found.total)
+    for entry in range(shape[0]):
+        order = in_memory(flags[entry])
+        number, total = (counts[entry].transpose(order) for counts in (found.number, found.total))
+        boxes = tuple(cut.boxes[axis] for axis in order)
+        _count(flags[entry].transpose(order), boxes, number, found.by_flag[entry].transpose((*order, 3)), total)
     return found
 
 
 @njit(nogil=True, cache=True)
-def _count(flags, cells, slow, fast, number, by_flag, total):  # type: ignore[no-untyped-def]
-    for entry in range(flags.shape[0]):
-        for c in range(flags.shape[1]):
-            row = c // cells
-            for y in range(flags.shape[2]):
-                top = y // slow
-                for left in range(number.shape[3]):
-                    some = 0
-                    for x in range(left * fast, (left + 1) * fast):
-                        value = flags[entry, c, y, x]
-                        if value:
-                            some += 1
-                            for bit in range(32):
-                                by_flag[entry, row, top, left, bit] += (value >> np.uint32(bit)) & np.uint32(1)
-                    number[entry, row, top, left] += some
-                    total[entry, row, top, left] += fast
+def _count(flags, boxes, number, by_flag, total):  # type: ignore[no-untyped-def]
+    """Count the flags of an entry, its axes in their order in memory."""
+    for i in range(flags.shape[0]):
+        for j in range(flags.shape[1]):
+            above = i // boxes[0], j // boxes[1]
+            for last in range(number.shape[2]):
+                first, end = last * boxes[2], min((last + 1) * boxes[2], flags.shape[2])
+                some = 0
+                for k in range(first, end):
+                    value = flags[i, j, k]
+                    if value:
+                        some += 1
+                        for bit in range(32):
+                            by_flag[above[0], above[1], last, bit] += (value >> np.uint32(bit)) & np.uint32(1)
+                number[above[0], above[1], last] += some
+                total[above[0], above[1], last] += end - first

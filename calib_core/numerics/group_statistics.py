@@ -143,7 +143,7 @@ def numbers_of(values: _Array, flags: _Array | None, cut: Cut) -> tuple[Numbers,
     mask = _mask(flags, values.shape)
     groups, whole = Numbers.empty(shape), Numbers.empty(shape[:1])
     for entry in range(shape[0]):
-        part, order = groups.of_entry(entry), _order(values[entry])
+        part, order = groups.of_entry(entry), in_memory(values[entry])
         one, flagged = values[entry].transpose(order), mask[entry].transpose(order)
         boxes, transposed = tuple(cut.boxes[axis] for axis in order), part.transposed(order)
         collected = _entry(one, flagged, boxes, Bracket.of(one, flagged), transposed)
@@ -156,8 +156,13 @@ def numbers_of(values: _Array, flags: _Array | None, cut: Cut) -> tuple[Numbers,
     return groups, whole
 
 
-def _order(values: _Array) -> tuple[int, ...]:
-    """Axes in their order in memory, the one last whose values lie next to each other."""
+def in_memory(values: _Array) -> tuple[int, ...]:
+    """Axes in their order in memory, the one last whose values lie next to each other.
+
+    Parameters
+    ----------
+    values : array
+    """
     return tuple(sorted(range(values.ndim), key=lambda axis: (-abs(values.strides[axis]), axis)))
 
 
