@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import Literal
 from calib_core.constants.condition import Condition
 from calib_core.constants.constant import ConstantKind
 from calib_core.correction.step import Step
-from calib_core.detector import Detector, ScanEvidence, StageEvidence
+from calib_core.detector import Detector, DetectorType, ScanEvidence, StageEvidence
 from calib_core.io.inventory import Problem
+from calib_core.numerics.group_statistics import Cut
 from calib_core.store.statuses import STORE_WORD
 
 #: Name under which a file or folder is given for all inputs of constants that have none of their own.
@@ -40,6 +41,9 @@ class History:
         Of each unit, calibration, condition and shape; 0 takes all.
     map_within : timedelta, optional
         How far in time the bad-pixel map of a constant may be; None takes none.
+    cut : callable, optional
+        How values of a detector type are cut into groups, so that numbers which a store keeps of the same groups are
+        taken in place of the values; None reads these.
     """
 
     calibrations: tuple[str, ...] = ()
@@ -47,6 +51,7 @@ class History:
     until: datetime | None = None
     newest: int = 0
     map_within: timedelta | None = None
+    cut: Callable[[DetectorType], Cut] | None = None
 
 
 @dataclass(frozen=True)

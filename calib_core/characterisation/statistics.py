@@ -84,7 +84,8 @@ class Statistics(Method):
         """
         history = History(
             tuple(filter(None, (one.strip() for one in self.calibrations.split(",")))), _time(self.since, "since"),
-            _time(self.until, "until"), self.newest, timedelta(minutes=self.map_within) if self.bad_pixels else None)
+            _time(self.until, "until"), self.newest, timedelta(minutes=self.map_within) if self.bad_pixels else None,
+            self.cut)
         return (Input("sets", "sets of constants", "constants", history=history,
                       help="folder of constants, all versions of which are taken"),)
 
@@ -222,7 +223,9 @@ class OfVersions(Accumulator):
 
     def update(self, name: str, chunk: Block) -> None:
         """Take a version; one that the module has not is empty."""
-        if VALUES in chunk.values:
+        if chunk.made is not None:
+            self.found[chunk.index] = chunk.made
+        elif VALUES in chunk.values:
             label = str(self._context.axes["version"].labels[chunk.index])
             about = about_of(self._context.files[self._unit.module or 0, label])
             self.found[chunk.index] = statistics_of(

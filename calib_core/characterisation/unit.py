@@ -11,6 +11,7 @@ import numpy as np
 from calib_core.axes import Array, Axis, Label
 from calib_core.characterisation.inputs import Arranged
 from calib_core.characterisation.sink import Sink
+from calib_core.constants.statistics import VersionStatistics
 from calib_core.correction.images import Images
 from calib_core.correction.pipeline import BoundPipeline
 from calib_core.detector import DetectorType, Frames
@@ -192,11 +193,14 @@ class Block:
         By the name of the constant's kind; those that have nothing here, nor near it, are not there.
     stand_in : mapping
         Label of the entry that was taken in place of one which a constant lacks, by its kind.
+    made : VersionStatistics, optional
+        Numbers that are kept in place of values.
     """
 
     index: int
     values: Mapping[str, Array]
     stand_in: Mapping[str, Label] = field(default_factory=dict)
+    made: VersionStatistics | None = None
 
     def __len__(self) -> int:
         """It counts as one item of progress."""

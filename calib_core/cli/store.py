@@ -98,6 +98,11 @@ def _check(parser: Any) -> None:
     _author(parser)
 
 
+def _statistics(parser: Any) -> None:
+    parser.add_argument("versions", nargs="*", metavar="VERSION",
+                        help=f"{_VERSIONS} (default: all that have none, and those whose bad-pixel map came later)")
+
+
 def _decide(parser: Any) -> None:
     _show(parser)
     _who(parser)
@@ -175,6 +180,7 @@ _ACTIONS: dict[str, tuple[str, Callable[[Any], None]]] = {
               "no file", _login),
     "export": ("copy versions into files, with a table of their ages and of what is missing; 3 where some are "
                "missing", _export),
+    "statistics": ("make statistics anew that timelines are drawn of, version by version", _statistics),
     "serve": ("answer as the facility's database does, on this machine alone, until Ctrl-C; nothing is changed",
               _serve),
     "check": ("find records and files that are damaged, changed, gone or of no record", _check),

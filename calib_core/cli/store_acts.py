@@ -27,7 +27,7 @@ from calib_core.cli.store_words import (
     heading,
     serve_lines,
 )
-from calib_core.errors import BadInput, BadParameter
+from calib_core.errors import BadInput, BadParameter, OutputFailed
 from calib_core.jobs.why_words import as_json as why_as_json
 from calib_core.jobs.why_words import lines_of as why_lines
 from calib_core.plain_text import shown
@@ -44,6 +44,7 @@ from calib_core.store.local.injecting import inject as inject_into
 from calib_core.store.local.injection_table import REFUSED, UNSURE, examine_all, numbers_of
 from calib_core.store.local.making import shared_over_a_network
 from calib_core.store.local.records import Place
+from calib_core.store.local.remaking import remade
 from calib_core.store.local.store import LocalStore, described
 from calib_core.store.opening import open_store, usual_store
 from calib_core.store.serving.server import Server
@@ -178,13 +179,34 @@ def check(namespace: Namespace) -> int:
         rest = left_over(store)
         lines = [f"! {one.sentence}{f' → {one.done}' if one.done else ''}" for one in found]
         lines += [*_shared(store)]
-        lines += [f"  {len(rest)} temporary files of programs that write or were ended"] if rest else []
+        lines += [f"  {len(rest)} files of programs that write or were ended"] if rest else []
         number = len(store.every())
         lines.append(f"{store.title}: {number} version{'s' * (number != 1)}, "
                      f"{'all as it should be' if not found else _faults(len(found))}")
         _print(namespace, {"versions": number, "temporary": list(map(str, rest)), "faults": [
             {"sentence": one.sentence, "done": one.done} for one in found]}, lines)
     return int(any(not one.done for one in found))
+
+
+def statistics(namespace: Namespace) -> int:
+    """Make statistics anew and keep them, version by version; returns 1 where some could not be made."""
+    with closing(_opened(namespace)) as store:
+        if store.index.read_only:
+            raise OutputFailed(f"{store.title} cannot be written: {store.index.read_only}.")
+        asked = _versions(store, namespace.versions) if namespace.versions else store.named(store.lines.lacking())
+        failed = list[str]()
+        with _progress(namespace, "done") as told:
+            for done, one in enumerate(asked, 1):
+                try:
+                    remade(store, one)
+                except BadInput as error:
+                    failed.append(str(error))
+                told(done, len(asked))
+        number = len(asked) - len(failed)
+        lines = [*(f"! {sentence}" for sentence in failed),
+                 f"{store.title}: statistics of {number} version{'s' * (number != 1)} made and kept"]
+        _print(namespace, {"made": number, "failed": failed}, lines)
+    return int(bool(failed))
 
 
 def why(namespace: Namespace) -> int:

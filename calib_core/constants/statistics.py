@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from calib_core.axes import Label
 from calib_core.constants.history import Comparable, share_line
 from calib_core.numerics.flag_counts import Flagged, flagged
-from calib_core.numerics.group_statistics import GOOD, Cut, Numbers, numbers_of
+from calib_core.numerics.group_statistics import GOOD, SETS, Cut, Numbers, numbers_of
 
 _Array = NDArray[Any]
 
@@ -125,6 +125,78 @@ def _fitting(flags: _Array, shape: Sequence[int]) -> _Array:
         return np.broadcast_to(flags, shape)
     except ValueError:
         raise ValueError(f"flags of {flags.shape} do not go with values of {tuple(shape)}") from None
+
+
+#: What a line keeps of each entry: numbers of all and of good values, and values with a flag of all values.
+COLUMNS = (*(f"{name} of {some}" for some in SETS for name in ("mean", "std", "median", "n")), "flagged", "values")
+_NUMBERS = ("mean", "std", "median", "n")
+
+
+@dataclass(frozen=True)
+class LineKind:
+    """What the numbers of versions have in common that may be on one line.
+
+    Attributes
+    ----------
+    shape : tuple of (str, int) pairs
+        Axes and their lengths, sorted by name.
+    entries : tuple of str or of numbers
+    unit : str
+        Of the values; empty for flags.
+    block_shape : (int, int)
+        Pixels of a group (slow_scan, fast_scan).
+    """
+
+    shape: tuple[tuple[str, int], ...]
+    entries: tuple[Label, ...]
+    unit: str
+    block_shape: tuple[int, int]
+
+
+class LineNumbers(NamedTuple):
+    """Numbers of the entries of one version as a whole: what a line has of it.
+
+    Attributes
+    ----------
+    kind : LineKind
+    numbers : bytes
+        (entries, :data:`COLUMNS`) float64; NaN of what there is none, such as flags without a map.
+    """
+
+    kind: LineKind
+    numbers: bytes
+
+
+def line_numbers(one: VersionStatistics) -> LineNumbers:
+    """Numbers of a version's entries as a whole.
+
+    Parameters
+    ----------
+    one : VersionStatistics
+    """
+    table = np.full((len(one.about.entries), len(COLUMNS)), np.nan)
+    if one.whole is not None:
+        parts = [getattr(one.whole, name)[place] for place in range(len(SETS)) for name in _NUMBERS]
+        table[:, :len(parts)] = np.stack(parts, axis=1)
+    if one.flags is not None:
+        for place, counts in enumerate((one.flags.number, one.flags.total)):
+            table[:, len(COLUMNS) - 2 + place] = counts.reshape(len(table), -1).sum(axis=1)
+    about = one.about
+    kind = LineKind(about.comparable.shape, about.entries, about.unit, one.cut.block_shape)
+    return LineNumbers(kind, table.tobytes())
+
+
+def columns_of(versions: Sequence[LineNumbers], entry: int) -> Mapping[str, NDArray[np.float64]]:
+    """Numbers of an entry of several versions, (versions,) float64 by the names in :data:`COLUMNS`.
+
+    Parameters
+    ----------
+    versions : sequence of LineNumbers
+        Of one kind.
+    entry : int
+    """
+    table = np.frombuffer(b"".join([one.numbers for one in versions])).reshape(len(versions), -1, len(COLUMNS))
+    return {name: table[:, entry, place] for place, name in enumerate(COLUMNS)}
 
 
 def nearest_map(one: About, maps: Iterable[About], most: timedelta) -> tuple[About, PairedMap] | None:

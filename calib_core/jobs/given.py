@@ -18,6 +18,7 @@ from calib_core.jobs.agreed import agreed, cells_of_all
 from calib_core.jobs.constant_blocks import ConstantBlocks, Entries, OfAxis, OfCells, OfGroups
 from calib_core.jobs.file_constant import FileConstant, turned
 from calib_core.jobs.histories import histories_of, modules_of, of_one_detector
+from calib_core.jobs.kept_numbers import kept_numbers
 from calib_core.jobs.said import groups_of, of_sets
 from calib_core.jobs.sources import Blocks
 from calib_core.jobs.spec import JobSpec
@@ -139,7 +140,8 @@ def _with_history(spec: JobSpec, arranged: Arranged) -> GivenConstants:
     history = arranged.input.history
     assert history is not None
     store = open_store(arranged.path)
-    stored = list(map(store.read, store.find(Query(take="all"))))
+    known = kept_numbers(store)
+    stored = known.stored()
     if not stored:
         raise BadInput(f"{store.title} has no constants of which there could be a history; it has {kinds_in(store)}.")
     every, kind, identifier = of_one_detector(stored, spec.detector)
@@ -147,7 +149,8 @@ def _with_history(spec: JobSpec, arranged: Arranged) -> GivenConstants:
     modules = {number: Module(number, "", "", pdu) for pdu, number in numbers.items()}
     wanted, missing = _asked(spec, [modules[number] for number in sorted(modules)])
     asked = {module.number for module in wanted}
-    found = histories_of(every, {pdu: number for pdu, number in numbers.items() if number in asked}, kind, history)
+    units = {pdu: number for pdu, number in numbers.items() if number in asked}
+    found = histories_of(every, units, kind, history, known)
     blocks: dict[tuple[int | None, str], Blocks] = {
         (number, arranged.key): one for number, one in found.blocks.items()}
     line = f"{arranged.input.label}: {len(every)} constants of {arranged.path}."

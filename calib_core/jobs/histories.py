@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,10 +16,13 @@ from calib_core.constants.statistics import About, nearest_map
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 from calib_core.jobs.file_constant import FileConstant
+from calib_core.jobs.kept_numbers import KeptNumbers
 from calib_core.store.about import abouts_of, begin_of, is_flags, is_stack, shape_of, values_of
 from calib_core.store.bare_files import numbers_of, types_of, with_axes
 from calib_core.store.constants import StoredConstant
 from calib_core.store.images import PIXELS
+from calib_core.store.local.blocks import read_blocks
+from calib_core.store.local.lines import Kept
 from calib_core.store.stated import understood
 
 
@@ -31,9 +34,12 @@ class HistoryBlocks:
     ----------
     stored : mapping
         Files by the labels of the versions, and the bad-pixel maps that go with them by what :func:`map_of` says.
+    kept : mapping
+        Numbers that a store keeps, by the labels of their versions: the files of these are not opened.
     """
 
     stored: Mapping[str, StoredConstant]
+    kept: Mapping[str, Kept] = field(default_factory=dict)
 
     def blocks(self, labels: Mapping[int, Label]) -> Iterator[Block]:
         """One version after the other, each as a whole.
@@ -49,6 +55,9 @@ class HistoryBlocks:
             Empty where the module has no such version.
         """
         for index, label in labels.items():
+            if (kept := self.kept.get(str(label))) is not None:
+                yield Block(index, {}, made=read_blocks(kept.blocks, kept.sha256))
+                continue
             there = {VALUES: self.stored.get(str(label)), MAP: self.stored.get(map_of(str(label)))}
             yield Block(index, {name: values_of(one) for name, one in there.items() if one is not None})
 
@@ -57,7 +66,7 @@ class HistoryBlocks:
         """Memory of the largest version with its map, and of what is collected of its values."""
         maps = {label: self.stored.get(map_of(label)) for label in self.stored}
         return max((_bytes(one) * 5 // 4 + (0 if (found := maps[label]) is None else _bytes(found))
-                    for label, one in self.stored.items()), default=0) + _BESIDE
+                    for label, one in self.stored.items() if label not in self.kept), default=0) + _BESIDE
 
     @property
     def files(self) -> tuple[FileConstant, ...]:
@@ -158,7 +167,8 @@ class Histories:
 
 
 def histories_of(
-    stored: Sequence[StoredConstant], numbers: Mapping[str, int], kind: DetectorType, history: History
+    stored: Sequence[StoredConstant], numbers: Mapping[str, int], kind: DetectorType, history: History,
+    known: KeptNumbers,
 ) -> Histories:
     """Versions of some constants.
 
@@ -170,6 +180,8 @@ def histories_of(
     kind : DetectorType
     history : History
         Which are taken.
+    known : KeptNumbers
+        What is kept of them already.
 
     Raises
     ------
@@ -177,20 +189,33 @@ def histories_of(
         None is left.
     """
     left_out = Counter[str]()
-    known = list(_known(stored, numbers, kind, left_out))
-    taken = _newest([one for one in known if _is_asked(one[0], history, left_out)], history.newest, left_out)
+    versions = list(_known(stored, numbers, kind, left_out))
+    taken = _newest([one for one in versions if _is_asked(one[0], history, left_out)], history.newest, left_out)
     notes = tuple(f"{number} of {len(stored)} constants are left out: {why}." for why, number in left_out.items())
     if not taken:
         raise BadInput("No version of a constant is left of what was given. " + " ".join(notes))
-    maps = [one for one in known if is_flags(one[1])]
+    maps = [one for one in versions if is_flags(one[1])]
     labels = _labels(taken)
     blocks = {}
     for number in sorted({about.module for about, _ in taken}):
         own = {label: one for label, one in zip(labels, taken, strict=True) if one[0].module == number}
         paired = {map_of(label): found for label, one in own.items()
                   if (found := _paired(one, maps, history)) is not None}
-        blocks[number] = HistoryBlocks({**{label: one for label, (_, one) in own.items()}, **paired})
+        blocks[number] = _blocks({label: one for label, (_, one) in own.items()}, paired, known, kind, history)
     return Histories(blocks, (*notes, *_timed_by_name([one for _, one in taken]), *_without_maps(blocks, history)))
+
+
+def _blocks(
+    own: Mapping[str, StoredConstant], paired: Mapping[str, StoredConstant], known: KeptNumbers, kind: DetectorType,
+    history: History,
+) -> HistoryBlocks:
+    """Versions of a module: numbers that are kept of the same map and groups, and files of all others."""
+    cut = None if history.cut is None else history.cut(kind)
+    kept = {label: found for label, one in own.items() if cut is not None
+            and (found := known.fitting(one.path, paired.get(map_of(label)), cut)) is not None}
+    read = {label: one if label in kept or one.path not in known.kept else with_axes(known.read(one.path), kind)[0]
+            for label, one in own.items()}
+    return HistoryBlocks({**read, **paired}, kept)
 
 
 #: Memory for a group of values and for what HDF5 reads ahead, bytes.

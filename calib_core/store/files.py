@@ -14,7 +14,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,6 +75,30 @@ def prepare(path: Path, data: memoryview | bytes, overwrite: bool = False, mode:
         make_folder(path.parent)
         _refuse_existing(path, overwrite)
         return _write_temporary(path.parent, view, mode)
+
+
+def write_together(files: Mapping[Path, memoryview | bytes]) -> None:
+    """Write files whose names appear one after the other, once the contents of all are on the disk.
+
+    Parameters
+    ----------
+    files : mapping
+        Contents by targets, in the order in which they appear.
+
+    Raises
+    ------
+    OutputFailed
+        As in :func:`write_atomically`; of the files before there may be names.
+    """
+    prepared = dict[Path, Path]()
+    try:
+        for path, data in files.items():
+            prepared[path] = prepare(path, data)
+        for path in files:
+            appear(prepared.pop(path), path)
+    finally:
+        for temporary in prepared.values():
+            temporary.unlink(missing_ok=True)
 
 
 def begin(path: Path, overwrite: bool = False) -> tuple[int, Path]:

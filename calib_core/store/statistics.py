@@ -51,12 +51,23 @@ def write_statistics(path: Path, versions: Iterable[VersionStatistics], overwrit
     OutputFailed
         The file cannot be written.
     """
+    write_atomically(path, image_of(versions), overwrite)
+
+
+def image_of(versions: Iterable[VersionStatistics]) -> memoryview:
+    """The file of some statistics in memory.
+
+    Parameters
+    ----------
+    versions : iterable of VersionStatistics
+        In any order.
+    """
     image = MemoryFile(Buffers(), 1 << 20)
     with h5py.File(image, "w", libver=("v110", "v110")) as file:
         file.attrs["format"] = FORMAT
         for comparable, some in together(versions).items():
             _put(file.create_group(_free_name(file, comparable.calibration, some[0].about.module)), some)
-    write_atomically(path, image.getbuffer(), overwrite)
+    return image.getbuffer()
 
 
 def _free_name(file: h5py.File, calibration: str, module: int) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -28,6 +32,30 @@ def darks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@contextmanager
+def opened_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
+    """Files that this process opens meanwhile, in any way that Python sees."""
+    found: list[Path] = []
+    watching = [True]
+
+    def hook(event: str, args: tuple[object, ...]) -> None:
+        if watching[0] and event == "open" and isinstance(args[0], str | os.PathLike):
+            found.append(Path(args[0]))
+
+    really = h5py.File.__init__
+
+    def opened(self: h5py.File, name: object, *args: object, **keys: object) -> None:
+        if isinstance(name, str | os.PathLike):
+            found.append(Path(name))
+        really(self, name, *args, **keys)
+
+    sys.addaudithook(hook)
+    with monkeypatch.context() as patch:
+        patch.setattr(h5py.File, "__init__", opened)
+        yield found
+    watching[0] = False
+
+
 def statistics(constants: Path, out: Path) -> dict[str, VersionStatistics]:
     assert main(["GENERIC", "STATS", "--constants", str(constants), "--out-folder", str(out), "--quiet"]) == 0
     return {one.about.comparable.calibration: one for one in read_statistics(out / "statistics.h5")}
@@ -38,7 +66,11 @@ def test_accepted_constants_have_the_numbers_of_their_folder(darks: Path, tmp_pa
     monkeypatch.setenv("CALIBWB_STORE", str(store))
     assert main(["store", "inject", str(darks), "--confirm-units"]) == 0
     assert main(["store", "accept", "1-3"]) == 0
-    ours, theirs = statistics(store, tmp_path / "a"), statistics(darks, tmp_path / "b")
+    with opened_files(monkeypatch) as opened:
+        ours = statistics(store, tmp_path / "a")
+    assert not [path for path in opened if path.name.startswith("cal.")]
+    assert len({path for path in opened if path.name.startswith("statistics.1")}) == 3
+    theirs = statistics(darks, tmp_path / "b")
     assert set(ours) == set(theirs) == {"Offset10Hz", "Noise10Hz", "BadPixelsDark10Hz"}
     for name, one in ours.items():
         assert one.about.comparable == theirs[name].about.comparable
@@ -50,6 +82,22 @@ def test_accepted_constants_have_the_numbers_of_their_folder(darks: Path, tmp_pa
                 np.testing.assert_array_equal(getattr(a, key), getattr(b, key))
     assert ours["Offset10Hz"].map is not None
     assert ours["Offset10Hz"].map.seconds == 0
+
+
+def test_other_groups_are_made_of_the_files(darks: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("CALIBWB_STORE", str(tmp_path / "store"))
+    assert main(["store", "inject", str(darks), "--confirm-units"]) == 0
+    assert main(["store", "accept", "1-3"]) == 0
+    words = ["GENERIC", "STATS", "--constants", str(tmp_path / "store"), "--quiet", "--block", "128x128"]
+    assert main([*words, "--out-folder", str(tmp_path / "a")]) == 0
+    words[3] = str(darks)
+    assert main([*words, "--out-folder", str(tmp_path / "b")]) == 0
+    ours, theirs = ({one.about.comparable.calibration: one for one in read_statistics(tmp_path / name /
+                     "statistics.h5")}["Offset10Hz"] for name in "ab")
+    assert ours.groups is not None
+    assert theirs.groups is not None
+    assert ours.groups.median.shape == (2, 3, 1, 4, 8)
+    np.testing.assert_array_equal(ours.groups.median, theirs.groups.median)
 
 
 def test_numbers_of_real_darks_are_those_of_numpy(darks: Path, tmp_path: Path) -> None:

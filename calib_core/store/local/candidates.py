@@ -10,10 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from calib_core.constants.condition import Condition
-from calib_core.constants.constant import KINDS
 from calib_core.detector import Calibration, DetectorType
 from calib_core.detector.registry import unit_name
 from calib_core.errors import BadInput
@@ -21,15 +18,15 @@ from calib_core.resource_files import read_resource
 from calib_core.store.bare_files import calibration_of, types_of, with_axes
 from calib_core.store.base import Version
 from calib_core.store.constant_layouts import ALONE
-from calib_core.store.constants import StoredConstant, opened, read_constant
-from calib_core.store.images import PIXELS
+from calib_core.store.constants import StoredConstant, read_constant
+from calib_core.store.local.blocks import Made
 from calib_core.store.local.by_operator import NOTHING, ByOperator, completed, doubts_of
 from calib_core.store.local.conditions import settings_of, whole_condition
 from calib_core.store.local.rebuilt import MADE_OF
 from calib_core.store.local.records import Place, Record
 from calib_core.store.local.store import LocalStore, described
+from calib_core.store.local.values import Maps, looked_at
 from calib_core.store.manifests import set_of
-from calib_core.store.scratch import piece_of
 from calib_core.store.stated import understood
 
 #: What a file must tell of how it was made.
@@ -82,6 +79,8 @@ class Candidate:
         Name of its unit that nobody has confirmed; empty where it is a name that was given.
     looked : Looked, optional
         What was found in the file; None where it was refused or is known.
+    made : Made, optional
+        Its numbers; None where they were not made.
     """
 
     path: Path
@@ -93,6 +92,7 @@ class Candidate:
     notes: tuple[str, ...] = ()
     stands_in: str = ""
     looked: Looked | None = None
+    made: Made | None = None
 
 
 def candidates_of(
@@ -117,8 +117,9 @@ def candidates_of(
         In the order of the paths.
     """
     found: list[Candidate] = []
+    maps = Maps(paths, store.maps_near, sha256_of)
     for path in paths:
-        found.append(candidate_of(store, path, about))
+        found.append(candidate_of(store, path, about, maps))
         if told is not None:
             told(len(found), len(paths))
     return told_apart(found)
@@ -145,7 +146,7 @@ def _told_apart(found: Sequence[Candidate]) -> Iterator[Candidate]:
         seen.setdefault(digest, one.path)
 
 
-def candidate_of(store: LocalStore, path: Path, about: ByOperator) -> Candidate:
+def candidate_of(store: LocalStore, path: Path, about: ByOperator, maps: Maps | None = None) -> Candidate:
     """Look through a file before it is injected.
 
     Parameters
@@ -153,16 +154,18 @@ def candidate_of(store: LocalStore, path: Path, about: ByOperator) -> Candidate:
     store : LocalStore
     path : Path
     about : ByOperator
+    maps : Maps, optional
+        Bad-pixel maps by which its numbers are made; without these they are not made.
     """
     try:
-        digest = sha256_of(path)
+        digest = sha256_of(path) if maps is None else maps.sha256_of(path)
         if known := store.of_file(digest):
             return Candidate(path, known=known, notes=(f"{described(known)} has these bytes and is {known.status}.",))
-        stored = read_constant(path)
+        stored = read_constant(path) if maps is None else maps.stored(path)
         if known := _copy_of(store, stored, digest):
             note = f"{described(known)} has these values and is {known.status}."
             return Candidate(path, known=known, notes=(note,))
-        return _checked(store, stored, digest, about)
+        return _checked(store, (stored, digest), about, maps)
     except BadInput as error:
         return Candidate(path, refused=str(error))
 
@@ -175,15 +178,17 @@ def _copy_of(store: LocalStore, stored: StoredConstant, digest: str) -> Version 
     return store.made_of(digest) if stored.dataset == ALONE else None
 
 
-def _checked(store: LocalStore, stored: StoredConstant, digest: str, about: ByOperator) -> Candidate:
-    """What the index would keep of a file; BadInput where it cannot be taken."""
-    kind, with_names, order = _kind_of(stored, about.detector_type)
+def _checked(
+    store: LocalStore, file: tuple[StoredConstant, str], about: ByOperator, maps: Maps | None
+) -> Candidate:
+    """What the index would keep of a file, of its checksum; BadInput where it cannot be taken."""
+    stored, digest = file
+    kind, with_names, order = kind_of(stored, about.detector_type)
     named = completed(store, kind, with_names, about)
     calibration = _calibration_of(kind, named)
     _check_member(stored, digest)
     condition = whole_condition(kind, calibration, named, about.conditions_of(kind))
     begin, created = _times(store, named)
-    limit, missing = _check_values(named)
     unit, place, told = _unit_of(store, named, begin)
     with understood(named):
         provenance = {**_provenance(named), **({MADE_OF: digest} if stored.dataset == ALONE else {})}
@@ -192,14 +197,27 @@ def _checked(store: LocalStore, stored: StoredConstant, digest: str, about: ByOp
             "", stored.dataset, digest, named.identity, named.path.stat().st_size,
             named.shape, named.dims, named.dtype, raw_data_words(named.attributes["raw_data"]), _job_of(provenance),
             {name: provenance[name] for name in _KEPT if name in provenance}, _report_of(stored))
-    notes = (*filter(None, (order,)), *doubts_of(with_names, named), *told, *_guessed(named))
-    return Candidate(stored.path, "", record, place, None, missing, notes,
+    values = looked_at(named, kind, unit, maps)
+    notes = (*filter(None, (order, values.note)), *doubts_of(with_names, named), *told, *_guessed(named))
+    return Candidate(stored.path, "", record, place, None, values.missing, notes,
                      unit if place is not None and not about.confirmed and _stands_in(unit, place) else "",
-                     Looked(kind, named, condition, limit))
+                     Looked(kind, named, condition, values.limit), values.made)
 
 
-def _kind_of(stored: StoredConstant, asked: str) -> tuple[DetectorType, StoredConstant, str]:
-    """The detector type whose images a file has, the file with names of its axes, and how they were found."""
+def kind_of(stored: StoredConstant, asked: str = "") -> tuple[DetectorType, StoredConstant, str]:
+    """The detector type whose images a file has, the file with names of its axes, and how they were found.
+
+    Parameters
+    ----------
+    stored : StoredConstant
+    asked : str
+        Name of a type, which it must be of; empty for any.
+
+    Raises
+    ------
+    BadInput
+        No type has such images, or it is of another one.
+    """
     reasons = []
     kinds = types_of(stored.path, asked, str(stored.attributes.get("detector_type", "")))
     if asked and not any(asked.lower() in (one.name.lower(), one.database_type.lower()) for one in kinds):
@@ -253,35 +271,6 @@ def _times(store: LocalStore, stored: StoredConstant) -> tuple[datetime, datetim
             raise BadInput(f"{stored.path} is {what} {time:%Y-%m-%d %H:%M} UTC, more than {hours} h ahead of the "
                            f"clock ({store.clock():%Y-%m-%d %H:%M} UTC); set the clock, or make it again.")
     return begin, created
-
-
-def _check_values(stored: StoredConstant) -> tuple[float, float]:
-    """Share of the values that may be no number, and that are; BadInput where there are too many, or are damaged."""
-    limits = read_resource("store", "injection")["missing"]
-    kind = str(stored.attributes.get("kind", stored.calibration))
-    most = float(limits.get(kind, limits[""]))
-    if np.dtype(stored.dtype).kind != "f":
-        with opened(stored, whole=True):
-            return most, 0.0
-    share = _missing(stored, KINDS[kind].used if kind in KINDS else ())
-    if share > most:
-        raise BadInput(f"{stored.path} has no number in {share:.1%} of its values; at most {most:.0%} may have none "
-                       f"in {stored.calibration}.")
-    return most, share
-
-
-def _missing(stored: StoredConstant, used: Sequence[int]) -> float:
-    """Share of the values that are no number, of the entries of the leading axis that corrections read."""
-    leading = next((place for place, dim in enumerate(stored.dims) if dim not in ("cell", *PIXELS)), 0)
-    axes = [place for place in range(len(stored.shape)) if place != leading or not used]
-    axis, step = piece_of(stored.shape, stored.chunks["data"], np.dtype(stored.dtype).itemsize, axes)
-    missing = looked = 0
-    with opened(stored, whole=True) as data:
-        for at in range(0, stored.shape[axis], step):
-            some = data[(*(slice(None),) * axis, slice(at, at + step))]
-            values = np.take(some, used, leading) if used else some
-            missing, looked = missing + int(np.count_nonzero(~np.isfinite(values))), looked + values.size
-    return missing / max(looked, 1)
 
 
 def _unit_of(store: LocalStore, stored: StoredConstant, begin: datetime) -> tuple[str, Place | None, tuple[str, ...]]:

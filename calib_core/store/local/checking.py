@@ -11,9 +11,11 @@ from calib_core.errors import BadInput
 from calib_core.store.base import Version
 from calib_core.store.constants import STORE
 from calib_core.store.files import TEMPORARY_PREFIX, explained, make_folder, sync_folder
+from calib_core.store.local.blocks import PREFIX, read_blocks, same_line
 from calib_core.store.local.candidates import candidates_of, sha256_of
 from calib_core.store.local.index import Index
 from calib_core.store.local.injecting import adopt
+from calib_core.store.local.lines import drop_lines
 from calib_core.store.local.schema import RECORDS
 from calib_core.store.local.store import LocalStore, described
 from calib_core.store.local.writing import BEGINNING, linked
@@ -61,6 +63,7 @@ def check(store: LocalStore, repair: bool, author: str, told: Told | None = None
             lost.append((version, fault))
         if told is not None:
             told(done, len(named))
+    yield from _numbers(store, repair)
     spare = {sha256_of(path): path for path in strangers}
     for version, fault in lost:
         found = spare.get(version.sha256) if not version.path.exists() else None
@@ -130,6 +133,24 @@ def _standing(store: LocalStore, repair: bool) -> Iterator[Fault]:
                 "decided last.", done)
 
 
+def _numbers(store: LocalStore, repair: bool) -> Iterator[Fault]:
+    """Files of numbers that are not those that were kept, or not those of the lines."""
+    wrong = []
+    for number, kept in store.lines.of(one.number for one in store.every()).items():
+        if kept.numbers is None:
+            continue
+        try:
+            if not same_line(read_blocks(kept.blocks, kept.sha256), kept.numbers):
+                raise BadInput(f"{kept.blocks} has other numbers than the line of version {number}.")
+        except BadInput as error:
+            wrong.append((number, str(error)))
+    if repair and wrong:
+        with store.writing() as writing:
+            drop_lines(writing, [number for number, _ in wrong])
+    for _, sentence in wrong:
+        yield Fault(sentence, "forgotten, to be made anew with calibwb store statistics" if repair else "")
+
+
 def _changed(path: Path, version: Version) -> str:
     """Sentence on a file that is not what was injected; empty where it is."""
     if not version.sha256:
@@ -185,10 +206,12 @@ def _free(target: Path) -> Iterator[Path]:
 
 
 def left_over(store: LocalStore) -> tuple[Path, ...]:
-    """Temporary files that an interrupted program has left.
+    """Files that an interrupted program has left: temporary ones, and numbers of constants that are of no record.
 
     Parameters
     ----------
     store : LocalStore
     """
-    return tuple(sorted(store.folder.rglob(TEMPORARY_PREFIX + "*")))
+    named = store.lines.named_files()
+    numbers = (path for path in (store.folder / STORE).glob(f"*/*/{PREFIX}*.h5") if path not in named)
+    return tuple(sorted((*store.folder.rglob(TEMPORARY_PREFIX + "*"), *numbers)))

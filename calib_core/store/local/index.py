@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from calib_core.errors import BadInput, OutputFailed
-from calib_core.store.local.making import INDEX, PATIENCE, make, sentence_of
-from calib_core.store.local.schema import APPLICATION, FORMAT
+from calib_core.store.local.making import INDEX, PATIENCE, make, renew, sentence_of
+from calib_core.store.local.schema import APPLICATION, FORMAT, stand_ins
 from calib_core.store.local.writing import Writing
 
 
@@ -63,7 +63,10 @@ class Index:
                            "calibwb store inject makes one.")
         writable = os.access(folder, os.W_OK) and os.access(self.path, os.W_OK)
         self.read_only = "" if writable else "it is read-only"
-        self._check_format()
+        self._format = FORMAT
+        self._format = self._check_format()
+        if self._format < FORMAT:
+            self._bring_up(folder)
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -129,7 +132,15 @@ class Index:
                     self.connection.execute("ROLLBACK")
                 raise
 
-    def _check_format(self) -> None:
+    def _bring_up(self, folder: Path) -> None:
+        """Bring an older index up; one that cannot be written has what it lacks empty."""
+        self.close()
+        if not self.read_only:
+            renew(folder, self._format)
+            self._format = self._check_format()
+
+    def _check_format(self) -> int:
+        """Format of the index; BadInput where it is another's, or newer."""
         with self._told():
             application = self.one("PRAGMA application_id")
             found = self.one("PRAGMA user_version")
@@ -138,6 +149,7 @@ class Index:
         if found > FORMAT:
             raise BadInput(f"{self.path} was made by a newer program (format {found}, and this one knows {FORMAT}); "
                            "use that one, or a newer.")
+        return int(found)
 
     def _connect(self) -> sqlite3.Connection:
         with self._told():
@@ -163,6 +175,8 @@ class Index:
         made.execute("PRAGMA synchronous = FULL")
         made.execute("PRAGMA foreign_keys = ON")
         made.execute("PRAGMA recursive_triggers = ON")
+        for statement in stand_ins(self._format):
+            made.execute(statement)
         return made
 
     @contextmanager

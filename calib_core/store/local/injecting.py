@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calib_core.errors import BadInput, BadParameter, OutputFailed, and_others
+from calib_core.store.about import FLAGS
 from calib_core.store.base import Version
 from calib_core.store.constant_layouts import ALONE
 from calib_core.store.constants import check_name, folder_of_type, read_constant
-from calib_core.store.files import mapped, write_atomically
+from calib_core.store.files import mapped, write_together
 from calib_core.store.local.candidates import Candidate, sha256_of
+from calib_core.store.local.lines import drop_lines_without_map, put_line
 from calib_core.store.local.rebuilt import write_rebuilt
 from calib_core.store.local.records import Record, add_act, add_place, add_version
 from calib_core.store.local.store import LocalStore
+from calib_core.store.local.values import pair_span
+from calib_core.store.local.writing import Writing
 
 _FILE = re.compile(r"cal\.(\d+)\.(\d+)\.h5")
 Told = Callable[[int, int], None]
@@ -92,7 +96,22 @@ def _add_rows(
             place = one.place
             if place is not None and place.aggregator not in store.units_of(place.detector, record.begin):
                 add_place(writing, act, place, record.pdu, record.detector_type, record.begin)
+        _add_lines(writing, new, placed)
     return made, there
+
+
+def _add_lines(writing: Writing, new: Sequence[Candidate], placed: Sequence[Record]) -> None:
+    """Keep the numbers of versions, which have their maps by now; what may have a new map without these has none."""
+    numbers = [writing.rows("SELECT id FROM version WHERE sha256 = ?", (one.sha256,))[0][0] for one in placed]
+    rebuilt = {str(one.record.sha256): str(record.sha256) for one, record in zip(new, placed, strict=True)
+               if one.record is not None}
+    for one, record, number in zip(new, placed, numbers, strict=True):
+        if one.made is not None:
+            map_ = rebuilt.get(one.made.map_sha256, one.made.map_sha256)
+            put_line(writing, number, replace(one.made, map_sha256=map_), record.blocks)
+    for record, number in zip(placed, numbers, strict=True):
+        if record.calibration.startswith(FLAGS):
+            drop_lines_without_map(writing, number, pair_span())
 
 
 def _by_unit(one: Candidate) -> tuple[str, str, float]:
@@ -121,22 +140,25 @@ def _placed(store: LocalStore, one: Candidate) -> Record:
     folder = folder_of_type(record.detector_type) / record.pdu.lower()
     for name in _names(one.path, record):
         path = store.folder / folder / name
+        if path.exists() and (record.dataset == ALONE or sha256_of(path) != record.sha256):
+            continue  # another file has this name
+        beside = one.made.beside(path) if one.made is not None else {}
+        record = replace(record, path=str(folder / name),
+                         blocks="".join(str(numbers.relative_to(store.folder)) for numbers in beside))
         if record.dataset == ALONE:
-            if not path.exists():
-                return replace(_rebuilt(one, path), path=str(folder / name))
-            continue
-        mine = not path.exists() and _copied(one.path, path, record)
-        if mine or sha256_of(path) == record.sha256:  # else another file has this name
-            return replace(record, path=str(folder / name))
+            return _rebuilt(replace(one, record=record), path, beside)
+        if _brought(one.path, path, record, beside) or sha256_of(path) == record.sha256:
+            return record
     raise AssertionError("names never end")
 
 
-def _rebuilt(one: Candidate, target: Path) -> Record:
+def _rebuilt(one: Candidate, target: Path, beside: Mapping[Path, bytes]) -> Record:
     """Make a file in the facility's layout of one of a single constant; what the index keeps of it."""
     assert one.record is not None
     assert one.looked is not None
     if sha256_of(one.path) != one.record.sha256:
         raise _changed(one.path)
+    write_together({path: image for path, image in beside.items() if not path.is_file()})
     made = write_rebuilt(one.looked.stored, one.looked.kind, one.looked.condition, one.record, target)
     return replace(made, identity=read_constant(target).identity)
 
@@ -145,15 +167,18 @@ def _changed(path: Path) -> BadInput:
     return BadInput(f"{path} was changed since it was looked at; do it again.")
 
 
-def _copied(path: Path, target: Path, record: Record) -> bool:
-    """Bring a file to its place; false where another program has been faster."""
-    data = mapped(path)
-    if hashlib.sha256(data).hexdigest() != record.sha256:
+def _brought(path: Path, target: Path, record: Record, beside: Mapping[Path, bytes]) -> bool:
+    """Bring a file to its place, and its numbers first, as far as they are not there; false where another program has
+    been faster."""
+    lacking = {numbers: image for numbers, image in beside.items() if not numbers.is_file()}
+    there = target.exists()
+    data = memoryview(b"") if there else mapped(path)
+    if not there and hashlib.sha256(data).hexdigest() != record.sha256:
         raise _changed(path)
     try:
-        write_atomically(target, data)
+        write_together({**lacking, **({} if there else {target: data})})
     except OutputFailed:
-        if not target.exists():
+        if there or not target.exists():
             raise
         return False
     return True

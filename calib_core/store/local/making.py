@@ -11,7 +11,7 @@ from pathlib import Path
 
 from calib_core.errors import BadInput, OutputFailed
 from calib_core.store.files import TEMPORARY_PREFIX, appear, explained
-from calib_core.store.local.schema import statements
+from calib_core.store.local.schema import bring_up, statements
 
 #: Names in the store's folder.
 INDEX, LOCK = "index.sqlite", ".calibwb-store.lock"
@@ -55,6 +55,34 @@ def make(folder: Path) -> None:
         except sqlite3.Error as error:
             raise sentence_of(path, error) from error
         appear(temporary, path)
+
+
+def renew(folder: Path, found: int) -> None:
+    """Bring an index of an older format up, in one go; programs that do so at once wait for each other.
+
+    Parameters
+    ----------
+    folder : Path
+    found : int
+        Its format.
+
+    Raises
+    ------
+    OutputFailed
+        It cannot be written.
+    """
+    path = folder / INDEX
+    try:
+        with _locked(folder), closing(sqlite3.connect(path, PATIENCE, isolation_level=None)) as made:
+            made.execute("PRAGMA synchronous = FULL")
+            made.execute("PRAGMA foreign_keys = OFF")  # since a table is put in place of another
+            made.execute("BEGIN IMMEDIATE")
+            if made.execute("PRAGMA user_version").fetchone()[0] == found:
+                for statement in bring_up(found):
+                    made.execute(statement)
+            made.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise sentence_of(path, error) from error
 
 
 def shared_over_a_network(folder: Path, mounts: str | None = None) -> str:

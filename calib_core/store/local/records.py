@@ -61,6 +61,8 @@ class Record:
         Plain JSON.
     report : (str, str), optional
         Path and SHA-256.
+    blocks : str
+        File of its numbers below the store's folder; empty without one.
     """
 
     pdu: str
@@ -81,6 +83,7 @@ class Record:
     job: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     report: tuple[str, str] | None = None
+    blocks: str = ""
 
 
 def microseconds(time: datetime) -> int:

@@ -1,7 +1,8 @@
 """Tables of a store's index. Rows are written once: what refuses every change is in the index itself.
 
 What was decided on versions is a history of its own. Its last word on each is kept in ``standing``, which the index
-renews by itself and which can be made anew at any time; everything else is a record.
+renews by itself; ``line`` has the numbers of each version, and ``told`` what several of them tell alike. These three
+can be made anew at any time; everything else is a record.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from collections.abc import Iterator
 #: Says that a database is an index of ours.
 APPLICATION = 0x43574953
 #: Format of the tables. A program knows those up to its own.
-FORMAT = 1
+FORMAT = 2
 
 #: Columns of the records, by their tables; times are whole microseconds since 1970, UTC.
 RECORDS = {
     "act": """
-        what TEXT NOT NULL CHECK (what IN ('inject', 'accept', 'reject', 'withdraw', 'undo', 'install', 'adopt')),
+        what TEXT NOT NULL CHECK (what IN ('inject', 'accept', 'reject', 'withdraw', 'undo', 'install', 'adopt',
+                                        'confirm', 'unconfirm')),
         author TEXT NOT NULL, comment TEXT NOT NULL, at INTEGER NOT NULL, undoes INTEGER REFERENCES act""",
     "detector_type": "name TEXT NOT NULL UNIQUE",
     "detector": "identifier TEXT NOT NULL UNIQUE",
@@ -46,6 +48,7 @@ RECORDS = {
         version INTEGER NOT NULL REFERENCES version,
         status TEXT NOT NULL CHECK (status IN ('draft', 'accepted', 'rejected', 'superseded', 'withdrawn')),
         act INTEGER NOT NULL REFERENCES act""",
+    "confirmation": "version INTEGER NOT NULL REFERENCES version, act INTEGER NOT NULL REFERENCES act",
 }
 #: The chain of checksums over all records, in the order in which they were written.
 _CHAIN = "of_table TEXT NOT NULL, of_row INTEGER NOT NULL, sha256 TEXT NOT NULL, UNIQUE (of_table, of_row)"
@@ -53,6 +56,16 @@ _STANDING = """
     CREATE TABLE standing (
         version INTEGER PRIMARY KEY REFERENCES version, constant INTEGER NOT NULL, pdu INTEGER NOT NULL,
         begin_at INTEGER NOT NULL, status TEXT NOT NULL) STRICT"""
+#: Numbers of versions in the order in which a line has them; blocks are a file beside that of the version.
+_LINES = (
+    "CREATE TABLE told (id INTEGER PRIMARY KEY, said TEXT NOT NULL UNIQUE) STRICT",
+    """
+    CREATE TABLE line (
+        pdu INTEGER NOT NULL, constant INTEGER NOT NULL, begin_at INTEGER NOT NULL,
+        version INTEGER NOT NULL UNIQUE REFERENCES version, told INTEGER REFERENCES told,
+        map INTEGER REFERENCES version, blocks TEXT NOT NULL, sha256 TEXT NOT NULL, numbers BLOB NOT NULL,
+        PRIMARY KEY (pdu, constant, begin_at, version)) STRICT, WITHOUT ROWID""",
+)
 _INDICES = (
     "CREATE UNIQUE INDEX one_accepted ON standing (pdu, constant, begin_at) WHERE status = 'accepted'",
     "CREATE INDEX by_time ON standing (pdu, constant, status, begin_at, version)",
@@ -73,12 +86,55 @@ _DECIDED = """
 def statements() -> Iterator[str]:
     """Statements that make an empty index."""
     for name, columns in {**RECORDS, "chain": _CHAIN}.items():
-        yield f"CREATE TABLE {name} (id INTEGER PRIMARY KEY AUTOINCREMENT, {columns}) STRICT"
-        for verb in ("UPDATE", "DELETE"):
-            yield (f"CREATE TRIGGER no_{verb.lower()}_of_{name} BEFORE {verb} ON {name} BEGIN "
-                   f"SELECT RAISE (ABORT, 'records are never changed'); END")
+        yield from _of_records(name, columns)
     yield _STANDING
+    yield from _LINES
     yield from _INDICES
     yield _DECIDED
     yield f"PRAGMA application_id = {APPLICATION}"
     yield f"PRAGMA user_version = {FORMAT}"
+
+
+def _of_records(name: str, columns: str) -> Iterator[str]:
+    """A table whose rows stay as they are."""
+    yield f"CREATE TABLE {name} (id INTEGER PRIMARY KEY AUTOINCREMENT, {columns}) STRICT"
+    for verb in ("UPDATE", "DELETE"):
+        yield (f"CREATE TRIGGER no_{verb.lower()}_of_{name} BEFORE {verb} ON {name} BEGIN "
+               f"SELECT RAISE (ABORT, 'records are never changed'); END")
+
+
+def bring_up(found: int) -> Iterator[str]:
+    """Statements that bring an index of an older format up, without a change of any record.
+
+    SQLite changes no condition of a column: the table of acts is copied into one that has the new one.
+
+    Parameters
+    ----------
+    found : int
+        Its format.
+    """
+    if found < 2:
+        columns = RECORDS["act"]
+        yield f"CREATE TABLE new_act (id INTEGER PRIMARY KEY AUTOINCREMENT, {columns}) STRICT"
+        yield "INSERT INTO new_act SELECT * FROM act ORDER BY id"
+        yield "DROP TABLE act"
+        yield "ALTER TABLE new_act RENAME TO act"
+        yield from list(_of_records("act", columns))[1:]
+        yield from _of_records("confirmation", RECORDS["confirmation"])
+        yield from _LINES
+    yield f"PRAGMA user_version = {FORMAT}"
+
+
+def stand_ins(found: int) -> Iterator[str]:
+    """Statements that make what an older index lacks, empty and for one connection: for one that cannot be written.
+
+    Parameters
+    ----------
+    found : int
+        Its format.
+    """
+    if found < 2:
+        yield "CREATE TEMP TABLE told (id INTEGER PRIMARY KEY, said TEXT)"
+        yield ("CREATE TEMP TABLE line (pdu INTEGER, constant INTEGER, begin_at INTEGER, version INTEGER, "
+               "told INTEGER, map INTEGER, blocks TEXT, sha256 TEXT, numbers BLOB)")
+        yield "CREATE TEMP TABLE confirmation (id INTEGER PRIMARY KEY, version INTEGER, act INTEGER)"

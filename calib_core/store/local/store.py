@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from calib_core.errors import BadInput, BadParameter
 from calib_core.store.base import Query, Version
 from calib_core.store.constants import StoredConstant, read_constant
 from calib_core.store.local.index import Index
+from calib_core.store.local.lines import Lines
 from calib_core.store.local.lookup import Lookup
 from calib_core.store.local.numbers import Numbers
 from calib_core.store.local.records import Place, add_act, add_decision, add_place, as_time
@@ -55,6 +56,7 @@ class LocalStore:
         self.folder, self.clock = folder, clock
         self.index = Index(folder, create)
         self.lookup, self.numbers = Lookup(self.index, folder), Numbers(self.index)
+        self.lines = Lines(self.index, folder)
 
     @property
     def title(self) -> str:
@@ -106,6 +108,24 @@ class LocalStore:
             raise BadInput(f"{version.path} is another file than the one that was injected as version "
                            f"{version.number}: its checksum (SHA-256) differs; calibwb store check tells more.")
         return stored
+
+    def maps_near(self, unit: str, begin: datetime, span: timedelta) -> list[StoredConstant]:
+        """Bad-pixel maps of a unit that begin within a span of a time, those that can be read.
+
+        Parameters
+        ----------
+        unit : str
+        begin : datetime
+            Aware.
+        span : timedelta
+        """
+        found = []
+        for one in self.named(self.lines.maps_near(unit, begin, span)):
+            try:
+                found.append(self.read(one))
+            except BadInput:  # a check tells of it; without it all pixels count as good, which is said
+                continue
+        return found
 
     def units_of(self, detector: str, at: datetime | None) -> Mapping[str, str]:
         """Physical units that were installed in a detector, by their aggregators; nothing where nobody has told.

@@ -71,6 +71,16 @@ class Writing:
             "v.begin_at, (SELECT status FROM decision d WHERE d.version = v.id ORDER BY d.id DESC LIMIT 1) "
             "FROM version v")
 
+    def beside(self, sql: str, values: Sequence[Any]) -> None:
+        """Write what is no record, since it can be made anew.
+
+        Parameters
+        ----------
+        sql : str
+        values : sequence
+        """
+        self._connection.execute(sql, values)
+
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Rows that a question gets, with what is being written.
 

@@ -26,6 +26,7 @@ from calib_core.simulate import default_settings, simulate
 from calib_core.store import manifests
 from calib_core.store.base import Query, Version
 from calib_core.store.constants import read_constant
+from calib_core.store.files import write_together
 from calib_core.store.local import injecting
 from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
@@ -424,14 +425,15 @@ def test_a_family_with_deviations_of_its_own(store: LocalStore, tmp_path: Path) 
 
 
 def test_a_disk_that_is_full_at_the_index_leaves_the_store_as_it_was(store: LocalStore, tmp_path: Path) -> None:
-    """The file is in its place already, and no row goes into the log any more."""
+    """The files are in their places already, and no row goes into the log any more."""
     path = put(tmp_path / "out")
     looked = candidates_of(store, [path])
-    record = looked[0].record
-    assert record is not None
+    made = looked[0].made
+    assert made is not None
     target = store.folder / "xfel" / "cal" / "epix100-type" / UNIT.lower() / path.name
     target.parent.mkdir(parents=True)
     shutil.copy(path, target)
+    write_together(made.beside(target))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
