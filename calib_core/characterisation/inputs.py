@@ -6,15 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from calib_core.constants.condition import Condition
 from calib_core.constants.constant import ConstantKind
 from calib_core.correction.step import Step
 from calib_core.detector import Detector, DetectorType, ScanEvidence, StageEvidence
 from calib_core.io.inventory import Problem
-from calib_core.numerics.group_statistics import Cut
 from calib_core.store.statuses import STORE_WORD
+
+if TYPE_CHECKING:
+    from calib_core.numerics.group_statistics import Cut
 
 #: Name under which a file or folder is given for all inputs of constants that have none of their own.
 ALL_CONSTANTS = "constants"

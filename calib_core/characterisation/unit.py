@@ -11,13 +11,13 @@ import numpy as np
 from calib_core.axes import Array, Axis, Label
 from calib_core.characterisation.inputs import Arranged
 from calib_core.characterisation.sink import Sink
-from calib_core.constants.statistics import VersionStatistics
 from calib_core.correction.images import Images
 from calib_core.correction.pipeline import BoundPipeline
 from calib_core.detector import DetectorType, Frames
 from calib_core.io.buffers import Buffers
 
 if TYPE_CHECKING:
+    from calib_core.constants.statistics import VersionStatistics
     from calib_core.store.constants import StoredConstant
 
 Maps = dict[str, Array]

@@ -108,6 +108,11 @@ def _decide(parser: Any) -> None:
     _who(parser)
 
 
+def _confirm(parser: Any) -> None:
+    parser.add_argument("version", metavar="VERSION", help="the first version that is changed, by its number or file")
+    _who(parser)
+
+
 def _install(parser: Any) -> None:
     parser.add_argument("place", metavar="DETECTOR/AGGREGATOR", help="place of the unit")
     parser.add_argument("unit", metavar="UNIT", help="physical detector unit; - where nothing is there any more")
@@ -173,6 +178,8 @@ _ACTIONS: dict[str, tuple[str, Callable[[Any], None]]] = {
     "reject": ("reject drafts", _decide),
     "withdraw": ("withdraw accepted versions", _decide),
     "undo": ("take back the last decision", _who),
+    "confirm": ("confirm a change over time: a new reference of its unit and constant begins at a version", _confirm),
+    "unconfirm": ("take the last confirmation of a change back", _who),
     "install": ("note which unit is at a place of a detector", _install),
     "why": ("tell which versions a run resolves to, what was compared, and what just missed by which parameter",
             _why),

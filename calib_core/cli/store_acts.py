@@ -38,13 +38,15 @@ from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import Candidate, candidates_of, sha256_of
 from calib_core.store.local.checking import check as check_store
 from calib_core.store.local.checking import left_over
+from calib_core.store.local.confirmations import confirm as confirm_change
+from calib_core.store.local.confirmations import unconfirm as unconfirm_change
 from calib_core.store.local.index import is_index
 from calib_core.store.local.injecting import Told
 from calib_core.store.local.injecting import inject as inject_into
 from calib_core.store.local.injection_table import REFUSED, UNSURE, examine_all, numbers_of
 from calib_core.store.local.making import shared_over_a_network
 from calib_core.store.local.records import Place
-from calib_core.store.local.remaking import remade
+from calib_core.store.local.remaking import keep, made_anew
 from calib_core.store.local.store import LocalStore, described
 from calib_core.store.opening import open_store, usual_store
 from calib_core.store.serving.server import Server
@@ -157,6 +159,23 @@ def undo(namespace: Namespace) -> int:
     return 0
 
 
+def confirm(namespace: Namespace) -> int:
+    """Confirm a change over time, whose first version begins a new reference."""
+    with closing(_opened(namespace)) as store:
+        [one] = _versions(store, [namespace.version])
+        confirm_change(store, one.number, *_who(namespace))
+        _print(namespace, as_json(one), [f"{described(one)} begins a new reference."])
+    return 0
+
+
+def unconfirm(namespace: Namespace) -> int:
+    """Take the last confirmation of a change back."""
+    with closing(_opened(namespace)) as store:
+        [one] = store.named([unconfirm_change(store, *_who(namespace))])
+        _print(namespace, as_json(one), [f"{described(one)} begins no new reference any more."])
+    return 0
+
+
 def install(namespace: Namespace) -> int:
     """Note which unit is at a place."""
     detector, slash, aggregator = namespace.place.partition("/")
@@ -198,7 +217,7 @@ def statistics(namespace: Namespace) -> int:
         with _progress(namespace, "done") as told:
             for done, one in enumerate(asked, 1):
                 try:
-                    remade(store, one)
+                    keep(store, one, made_anew(store, one))
                 except BadInput as error:
                     failed.append(str(error))
                 told(done, len(asked))

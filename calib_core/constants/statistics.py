@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import isnan
+from struct import Struct
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -130,6 +132,7 @@ def _fitting(flags: _Array, shape: Sequence[int]) -> _Array:
 #: What a line keeps of each entry: numbers of all and of good values, and values with a flag of all values.
 COLUMNS = (*(f"{name} of {some}" for some in SETS for name in ("mean", "std", "median", "n")), "flagged", "values")
 _NUMBERS = ("mean", "std", "median", "n")
+_DOUBLE = Struct("d")
 
 
 @dataclass(frozen=True)
@@ -145,12 +148,15 @@ class LineKind:
         Of the values; empty for flags.
     block_shape : (int, int)
         Pixels of a group (slow_scan, fast_scan).
+    is_flags : bool
+        Whether values are flags, which have a share alone.
     """
 
     shape: tuple[tuple[str, int], ...]
     entries: tuple[Label, ...]
     unit: str
     block_shape: tuple[int, int]
+    is_flags: bool = False
 
 
 class LineNumbers(NamedTuple):
@@ -165,6 +171,11 @@ class LineNumbers(NamedTuple):
 
     kind: LineKind
     numbers: bytes
+
+    @property
+    def has_flags(self) -> bool:
+        """Whether flags are known: those of its map, or it is one."""
+        return not isnan(_DOUBLE.unpack_from(self.numbers, len(self.numbers) - _DOUBLE.size)[0])
 
 
 def line_numbers(one: VersionStatistics) -> LineNumbers:
@@ -182,7 +193,8 @@ def line_numbers(one: VersionStatistics) -> LineNumbers:
         for place, counts in enumerate((one.flags.number, one.flags.total)):
             table[:, len(COLUMNS) - 2 + place] = counts.reshape(len(table), -1).sum(axis=1)
     about = one.about
-    kind = LineKind(about.comparable.shape, about.entries, about.unit, one.cut.block_shape)
+    kind = LineKind(about.comparable.shape, about.entries, about.unit, one.cut.block_shape,
+                    one.whole is None)
     return LineNumbers(kind, table.tobytes())
 
 

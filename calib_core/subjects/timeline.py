@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from calib_core.axes import Label
 from calib_core.constants.history import Judged, change_rule, judged, share_line
-from calib_core.constants.statistics import VersionStatistics
+from calib_core.constants.statistics import LineKind, LineNumbers, VersionStatistics, columns_of
 from calib_core.numerics.changes import Change, Reference
 from calib_core.numerics.group_statistics import GOOD
 from calib_core.store.images import PIXELS
@@ -61,6 +61,8 @@ class ModuleLine:
         Physical detector unit.
     rows : tuple of Listed
         Versions, in the order of time.
+    kind : LineKind
+        What its numbers have in common.
     times, values : (versions,) float64
         Seconds since 1970; in the unit of the constant, of shares their logit.
     judged : Judged
@@ -70,6 +72,7 @@ class ModuleLine:
     module: int
     unit: str
     rows: tuple[Listed, ...]
+    kind: LineKind
     times: _Float
     values: _Float
     judged: Judged
@@ -151,7 +154,7 @@ class Timeline:
     without_map: int
 
 
-def timeline_of(rows: Sequence[Listed], numbers: Mapping[Path, VersionStatistics], asked: Asked) -> Timeline:
+def timeline_of(rows: Sequence[Listed], numbers: Mapping[Path, LineNumbers], asked: Asked) -> Timeline:
     """Lines of versions whose numbers are known; conditions, units and shapes never share a line.
 
     Parameters
@@ -168,14 +171,14 @@ def timeline_of(rows: Sequence[Listed], numbers: Mapping[Path, VersionStatistics
     """
     conditions = _by_condition(rows, asked.condition)
     wanted = conditions[0][1] if conditions else ()
-    known = [(one, numbers[one.path]) for one in wanted if one.path in numbers]
+    known = [(one, found) for one in wanted if (found := numbers.get(one.path)) is not None]
     lines = tuple(_line(module, unit, some, asked) for (module, unit, _), some in sorted(
         _by_unit(known).items(), key=lambda one: one[0][:2]))
-    first = known[-1][1].about if known else None
+    first = known[-1][1].kind if known else None
     unit = "" if first is None else _unit(first.unit, asked.quantity)
     return Timeline(asked, lines, unit, first.entries if first is not None else (), tuple(
-        (condition, np.unique([one.begin.timestamp() for one in some])) for condition, some in conditions),
-        _moments(wanted), len(known), len(wanted), sum(version.flags is None for _, version in known))
+        (condition, np.unique([one.second for one in some])) for condition, some in conditions),
+        _moments(wanted), len(known), len(wanted), sum(not one.has_flags for _, one in known))
 
 
 def _unit(unit: str, quantity: Quantity) -> str:
@@ -198,45 +201,46 @@ def _moments(rows: Iterable[Listed]) -> tuple[Moment, ...]:
     return tuple(Moment(begin, tuple(found[begin])) for begin in sorted(found, reverse=True))
 
 
-_Known = tuple[Listed, VersionStatistics]
+_Known = tuple[Listed, LineNumbers]
 
 
 def _by_unit(known: Iterable[_Known]) -> dict[tuple[int, str, object], list[_Known]]:
     """Versions by module, unit and shape; of those of one time the last is taken."""
     found: dict[tuple[int, str, object], dict[datetime, _Known]] = {}
     for one, version in known:
-        key = one.module, one.version.pdu, version.about.comparable.shape
+        key = one.module, one.version.pdu, version.kind.shape
         found.setdefault(key, {})[one.begin] = one, version
     return {key: list(some.values()) for key, some in found.items()}
 
 
 def _line(module: int, unit: str, versions: Sequence[_Known], asked: Asked) -> ModuleLine:
-    values, errors = _values([version for _, version in versions], asked)
+    numbers = [one for _, one in versions]
+    values, errors = _values(numbers, asked)
     rows = tuple(one for one, _ in versions)
     confirmed = [place for place, one in enumerate(rows) if (unit, one.begin) in asked.confirmed]
-    times = np.array([one.begin.timestamp() for one in rows])
-    return ModuleLine(module, unit, rows, times, values, judged(values, errors, change_rule(), confirmed))
+    times = np.array([one.second for one in rows])
+    return ModuleLine(module, unit, rows, numbers[-1].kind, times, values,
+                      judged(values, errors, change_rule(), confirmed))
 
 
-def _values(versions: Sequence[VersionStatistics], asked: Asked) -> tuple[_Float, _Float]:
+def _values(versions: Sequence[LineNumbers], asked: Asked) -> tuple[_Float, _Float]:
     """Numbers of an entry, and the counting errors of shares; NaN where a version has none."""
-    if asked.quantity == "bad" or versions[0].whole is None:
-        counts = [(0, 0) if one.flags is None else (
-            one.flags.number[asked.entry].sum(), one.flags.total[asked.entry].sum()) for one in versions]
-        logits, errors = share_line(*np.array(counts).T)
-        return logits, np.nan_to_num(errors)
-    values = np.array([getattr(one.whole, asked.quantity)[GOOD, asked.entry] for one in versions])
-    return values, np.zeros(len(values))
+    columns = columns_of(versions, asked.entry)
+    if asked.quantity != "bad" and not versions[0].kind.is_flags:
+        values = columns[f"{asked.quantity} of good"]
+        return values, np.zeros(len(values))
+    logits, errors = share_line(columns["flagged"], np.nan_to_num(columns["values"]))
+    return logits, np.nan_to_num(errors)
 
 
-def groups_over_time(line: ModuleLine, numbers: Mapping[Path, VersionStatistics], asked: Asked) -> _Float:
+def groups_over_time(line: ModuleLine, groups: Mapping[Path, VersionStatistics], asked: Asked) -> _Float:
     """Shift of each group of pixels, such as an ASIC, from its own median over the reference of a line.
 
     Parameters
     ----------
     line : ModuleLine
-    numbers : mapping
-        By the files of the versions.
+    groups : mapping
+        By the files of the versions; those of others are not known.
     asked : Asked
 
     Returns
@@ -244,21 +248,23 @@ def groups_over_time(line: ModuleLine, numbers: Mapping[Path, VersionStatistics]
     (groups, versions) float64
         Groups row by row as they lie in the module, the median over rows of memory cells; NaN without a value.
     """
-    values = np.stack([_groups(numbers[one.path], asked) for one in line.rows], axis=1)
+    lengths = dict(line.kind.shape)
+    down, across = (lengths.get(name, 1) // size for name, size in zip(PIXELS, line.kind.block_shape, strict=True))
+    values = np.full((len(line.rows), down * across), np.nan)
+    for place, one in enumerate(line.rows):
+        if (found := groups.get(one.path)) is not None:
+            _put_groups(values[place], found, asked)
     begin, reference = line.reference
-    return values - _median(values[:, begin:begin + max(1, reference.versions)].T)[:, None]
+    return (values - _median(values[begin:begin + max(1, reference.versions)])).T
 
 
-def _groups(version: VersionStatistics, asked: Asked) -> _Float:
-    """Numbers of groups, (groups,) float64."""
+def _put_groups(out: _Float, version: VersionStatistics, asked: Asked) -> None:
+    """Numbers of groups, (groups,) float64; what there is none of stays as it is."""
     if asked.quantity != "bad" and version.groups is not None:
-        return _median(getattr(version.groups, asked.quantity)[GOOD, asked.entry]).ravel()
-    if version.flags is not None:
+        out[:] = _median(getattr(version.groups, asked.quantity)[GOOD, asked.entry]).ravel()
+    elif version.flags is not None:
         bad, total = (getattr(version.flags, name)[asked.entry].sum(axis=0) for name in ("number", "total"))
-        return share_line(bad.ravel(), total.ravel())[0]
-    lengths = dict(version.about.comparable.shape)
-    down, across = (lengths[name] // size for name, size in zip(PIXELS, version.cut.block_shape, strict=True))
-    return np.full(down * across, np.nan)
+        out[:] = share_line(bad.ravel(), total.ravel())[0]
 
 
 def _median(values: _Array) -> _Float:

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
 from calib_core.constants.condition import Value
-from calib_core.constants.statistics import About, VersionStatistics, nearest_map, statistics_of
+from calib_core.constants.statistics import About, VersionStatistics, nearest_map
 from calib_core.detector import DetectorType
 from calib_core.detector.registry import detector_types
 from calib_core.errors import BadInput
-from calib_core.numerics.group_statistics import Cut
-from calib_core.resource_files import read_resource
 from calib_core.store.about import FLAGS, about_of, is_flags, is_stack, shape_of, values_of
-from calib_core.store.bare_files import numbers_of, with_axes
+from calib_core.store.bare_files import numbers_of as modules_of
+from calib_core.store.bare_files import with_axes
 from calib_core.store.base import ConstantStore, Query, Version
 from calib_core.store.constants import StoredConstant
 from calib_core.store.folder import version_of
+from calib_core.store.local.blocks import numbers_of
 from calib_core.store.local.index import is_index
 from calib_core.store.local.store import LocalStore
+from calib_core.store.local.values import pair_span, too_large
 from calib_core.store.statistics import read_statistics
 from calib_core.store.statuses import Status
 from calib_core.subjects.constant_sets import ConstantSet, find_sets
@@ -29,8 +30,6 @@ from calib_core.subjects.provenance_words import runs_text
 
 #: Values of an operating condition by the database's names, sorted.
 Condition = tuple[tuple[str, Value], ...]
-_GROUPS = read_resource("statistics", "groups")
-_PAIRED = timedelta(minutes=float(_GROUPS["pair_minutes"]["value"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +66,15 @@ class Listed:
     stored: StoredConstant | None = None
     store: ConstantStore | None = None
 
-    @property
+    @cached_property
     def path(self) -> Path:
         """Its file."""
         return self.version.path
+
+    @cached_property
+    def second(self) -> float:
+        """Its begin, seconds since 1970."""
+        return self.begin.timestamp()
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +88,7 @@ class VersionList:
     notes : tuple of str
         Sentences on what was guessed or left out.
     numbers : mapping of Path to VersionStatistics
-        Of versions whose numbers are there already.
+        Of versions that are in a file of statistics.
     by_path : mapping of Path to Listed
         By the paths of the files as they were found, and by those that links lead to.
     """
@@ -211,7 +215,7 @@ def _numbers(versions: Iterable[Version], kinds: Mapping[str, DetectorType]) -> 
         else:
             silent.setdefault(one.detector_type.lower(), set()).add(one.pdu)
     for name, units in silent.items():
-        known = numbers_of(kinds[name], sorted(units))[0] if name in kinds else {}
+        known = modules_of(kinds[name], sorted(units))[0] if name in kinds else {}
         told |= {unit: known.get(unit, place) for place, unit in enumerate(sorted(units)) if unit not in told}
     return told
 
@@ -281,16 +285,15 @@ def numbers_for(one: Listed, among: VersionList) -> VersionStatistics | None:
     Raises
     ------
     BadInput
-        Its file is gone or damaged.
+        Its file is gone, damaged, or too large.
     """
     stored = _read(one)
     if one.kind is None or not is_stack(stored):
         return None
-    about, map_ = about_of(stored), None if is_flags(stored) else _map_of(one, stored, among)
-    cut = Cut(one.kind.asic_shape, int(_GROUPS["memory_cells"]["value"]))
-    flags = None if map_ is None else values_of(map_)
-    paired = None if map_ is None else nearest_map(about, [about_of(map_)], _PAIRED)
-    return statistics_of(about, values_of(stored), flags, cut, paired[1] if paired else None)
+    if note := too_large(stored):
+        raise BadInput(note)
+    map_ = None if is_flags(stored) else _map_of(one, stored, among)
+    return numbers_of(stored, one.kind, values_of(stored), map_, None if map_ is None else values_of(map_))
 
 
 def _read(one: Listed) -> StoredConstant:
@@ -304,9 +307,9 @@ def _read(one: Listed) -> StoredConstant:
 def _map_of(one: Listed, stored: StoredConstant, among: VersionList) -> StoredConstant | None:
     """The bad-pixel map that goes with a version, of the same pixels; None without one."""
     near = [_read(other) for other in among.maps.get(one.version.pdu, ())
-            if abs(other.begin - one.begin) <= _PAIRED]
+            if abs(other.begin - one.begin) <= pair_span()]
     fitting = {str(map_.path): map_ for map_ in near if is_stack(map_) and shape_of(map_)[1:] == shape_of(stored)[1:]}
-    found = nearest_map(about_of(stored), map(about_of, fitting.values()), _PAIRED)
+    found = nearest_map(about_of(stored), map(about_of, fitting.values()), pair_span())
     return None if found is None else fitting[found[0].path]
 
 
@@ -324,7 +327,7 @@ def set_of(one: Listed, among: VersionList) -> ConstantSet:
         Their files are gone or damaged.
     """
     together = [other for other in among.rows if other.detector == one.detector
-                and abs(other.begin - one.begin) <= _PAIRED]
+                and abs(other.begin - one.begin) <= pair_span()]
     there = [other.path for other in together if other.path.is_file()]
     if not there:
         raise BadInput(f"{one.path} is not there, nor any other of the {len(together)} constants of that time; "

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QHeaderView, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from app.forms.tone_label import NoteLabel
 from app.panels.history.history_presenter import HistoryPresenter
-from app.panels.history.scene import changes_of
+from app.panels.history.scene import changes_of, confirmed_words
 from app.widgets.number_table import NumberTable, Row, TableColumn
 from app.widgets.plain import tip
 from app.widgets.score_plot import ScorePlot
@@ -37,29 +37,35 @@ class ChangedPanel(QWidget):
         self.words.setObjectName("change_words")
         self.confirm = QPushButton("Confirm: new reference", objectName="confirm_change")
         self.maps = QPushButton("Show maps", objectName="show_change")
+        self.undo = QPushButton("Undo", objectName="undo_confirmation")
+        self.comment = QLineEdit(objectName="confirm_comment", placeholderText="why it is as it should be")
         self._lay_out()
         self.table.row_chosen.connect(self._choose)
-        self.confirm.clicked.connect(lambda: self._chosen is not None and presenter.confirm(self._chosen))
+        self.confirm.clicked.connect(lambda: self._chosen is not None and presenter.confirm(
+            self._chosen, self.comment.text().strip()))
+        self.undo.clicked.connect(presenter.unconfirm)
         self.maps.clicked.connect(self._show_maps)
         self._tell(None)
 
     def _lay_out(self) -> None:
         self.confirm.setToolTip("What comes from the start of this change on is as it should be: a new reference "
-                                "begins there, as long as this window is open")
+                                "begins there; a store keeps that of its versions, with your name and why; of "
+                                "others it holds as long as this window is open")
         self.maps.setToolTip("Show the newest version as A, and the last one before the change as B")
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(22)
         self.table.setMinimumHeight(44)
         buttons = QHBoxLayout()
-        buttons.addWidget(self.confirm)
-        buttons.addWidget(self.maps)
+        for button in (self.confirm, self.maps, self.undo):
+            buttons.addWidget(button)
         upper = QWidget()
         column = QVBoxLayout(upper)
         column.setContentsMargins(2, 2, 4, 2)
         column.setSpacing(3)
         column.addWidget(self.table, 1)
         column.addWidget(self.words)
+        column.addWidget(self.comment)
         column.addLayout(buttons)
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(upper)
@@ -75,6 +81,18 @@ class ChangedPanel(QWidget):
         self._lines = [one for one, _ in found]
         self.table.set_rows(_COLUMNS, [_row(one, change) for one, change in found])
         self._tell(line, timeline)
+        self._tell_confirmed(line)
+
+    def _tell_confirmed(self, line: ModuleLine | None) -> None:
+        """Who has confirmed what the reference of a line begins with, and what can be taken back."""
+        own = [confirmed_words(*one) for one in self._presenter.confirmed if line is not None and one[0] in line.rows]
+        if own:
+            self.words.say("\n".join((self.words.text(), own[-1])), "text" if self._chosen is not None else "muted")
+            self.words.setToolTip(tip("\n".join(own)))
+        last = self._presenter.last_confirmed
+        self.undo.setEnabled(last is not None)
+        self.undo.setToolTip("Nothing can be taken back here" if last is None else tip(
+            f"Take back: m{last[0].module}, {confirmed_words(*last)}"))
 
     def show_part(self, part: tuple[float, float] | None) -> None:
         """Show the scores of a part of the time, seconds since 1970."""
@@ -86,7 +104,7 @@ class ChangedPanel(QWidget):
 
     def _tell(self, line: ModuleLine | None, timeline: Timeline | None = None) -> None:
         self._chosen = line if line is not None and line.change is not None else None
-        for button in (self.confirm, self.maps):
+        for button in (self.confirm, self.maps, self.comment):
             button.setEnabled(self._chosen is not None)
         if timeline is None or line is None:
             self.words.say(_NONE, "muted")

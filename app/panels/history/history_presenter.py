@@ -10,26 +10,33 @@ from pathlib import Path
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
-from app.panels.history.working import Known, Worked, work
+from app.panels.history.working import Known, Worked, work, work_groups
 from app.running.background import Background
 from app.session.session import Session
 from app.session.sources import Source, Sources
+from calib_core.axes import Array
 from calib_core.errors import CalibrationError
+from calib_core.store.local.confirmations import Confirmed
 from calib_core.store.local.index import is_index
 from calib_core.store.opening import usual_store
 from calib_core.subjects.constant_sets import ConstantSet
+from calib_core.subjects.kept_lines import confirm, in_store, last_record, unconfirm
 from calib_core.subjects.on_disk import lasting, opened
-from calib_core.subjects.timeline import Asked, ModuleLine, Quantity, Timeline, groups_over_time
+from calib_core.subjects.sign_off import SignOff
+from calib_core.subjects.timeline import Asked, ModuleLine, Quantity, Timeline
 from calib_core.subjects.version_list import Condition, Listed, VersionList, decisions_on, list_versions, set_of
 
 _FINDING, _WORKING, _OPENING = "Looking for versions", "Reading versions", "Opening a version"
 _GROUPING, _DECISIONS = "Groups of pixels over time", "Decisions on a version"
+_WATCHING, _CONFIRMING = "Records of stores", "Confirming a change"
 #: Begin of the names of the kind that is looked at first where there is one.
 _FIRST = "Offset"
 #: Seconds of reading between two looks at the lines: short at first, then seldom enough to leave most of the time.
 _WHILES = (0.2, 2.0)
 #: Pause after which places are gone through again, ms: jobs write the constants of each module by themselves.
 _AGAIN = 1500
+#: Pause after which stores are asked whether anybody has written, ms.
+_WATCH = 2000
 NOTHING = "No constants yet: open a folder of constants or a store."
 
 
@@ -73,6 +80,10 @@ class HistoryPresenter(QObject):
         self.timeline: Timeline | None = None
         self._again = QTimer(self, singleShot=True, interval=_AGAIN)
         self._again.timeout.connect(self.find)
+        self._watch = QTimer(self, interval=_WATCH)
+        self._watch.timeout.connect(self._look_for_records)
+        self._records: tuple[int, ...] = ()
+        self.confirmed: tuple[tuple[Listed, Confirmed], ...] = ()
         self._background.failed.connect(lambda text: session.say("ERROR", text))
         sources.changed.connect(self._take_sources)
         session.module_changed.connect(lambda _: self._take_module())
@@ -91,8 +102,19 @@ class HistoryPresenter(QObject):
         if shown:
             self._take_sources()
             self._work()
+            self._watch.start()
         else:
             self._background.drop(_WORKING)
+            self._watch.stop()
+
+    def _look_for_records(self) -> None:
+        """Go through the places again where somebody has written into a store: another window, or a program."""
+        self._background.run(_WATCHING, partial(last_record, tuple(self._places)), self._take_records)
+
+    def _take_records(self, found: tuple[int, ...]) -> None:
+        if found != self._records:
+            self._records = found
+            self.find()
 
     def add_place(self, given: str) -> None:
         """Take the versions of one more folder, store or file; one that cannot be used is forgotten again."""
@@ -131,7 +153,8 @@ class HistoryPresenter(QObject):
     def _take_versions(self, found: VersionList) -> None:
         self._added = ""
         self.versions = found
-        self._known.numbers.update(found.numbers)
+        for path, one in found.numbers.items():
+            self._known.put(path, one)
         subject = self._session.subject
         preset = subject.identifier if subject is not None else ""
         detectors = found.detectors
@@ -169,12 +192,31 @@ class HistoryPresenter(QObject):
         self.asked = replace(self.asked, **{name: value for name, value in changes.items() if value is not None})
         self._begin()
 
-    def confirm(self, line: ModuleLine) -> None:
-        """Take the change of a line as it is: what comes from its start on is the new reference."""
-        if line.change is not None:
-            begin = line.rows[line.change.start].begin
-            self.asked = replace(self.asked, confirmed=self.asked.confirmed | {(line.unit, begin)})
+    def confirm(self, line: ModuleLine, comment: str = "") -> None:
+        """Take the change of a line as it is: what comes from its start on is the new reference.
+
+        A store keeps that of its versions, with who and why; of others it is this window's.
+        """
+        if line.change is None:
+            return
+        row = line.rows[line.change.start]
+        if in_store(row):
+            call = partial(confirm, row, SignOff().author, comment)
+            self._background.run(_CONFIRMING, call, lambda _: self._begin())
+        else:
+            self.asked = replace(self.asked, confirmed=self.asked.confirmed | {(line.unit, row.begin)})
             self._begin()
+
+    @property
+    def last_confirmed(self) -> tuple[Listed, Confirmed] | None:
+        """The confirmation that can be taken back: the last one in its store, of the kind that is looked at."""
+        return next((found for found in self.confirmed if found[1].last), None)
+
+    def unconfirm(self) -> None:
+        """Take the last confirmation back."""
+        if self.last_confirmed is not None:
+            call = partial(unconfirm, self.last_confirmed[0], SignOff().author)
+            self._background.run(_CONFIRMING, call, lambda _: self._begin())
 
     @property
     def units(self) -> Mapping[str, str]:
@@ -194,7 +236,7 @@ class HistoryPresenter(QObject):
             self._background.run(_WORKING, call, self._take_worked)
 
     def _take_worked(self, worked: Worked) -> None:
-        self.timeline = worked.timeline
+        self.timeline, self.confirmed = worked.timeline, worked.confirmed
         if self.asked.entry >= max(1, len(worked.timeline.entries)):
             self.ask(entry=0)
             return
@@ -208,9 +250,13 @@ class HistoryPresenter(QObject):
     def _progress(self, worked: Worked) -> str:
         """How many versions are read, and what is missing of them."""
         number, unread, without = len(self.rows), worked.unread, worked.timeline.without_map
+        unkept = [why for why in worked.unkept if why]
         read = f"{number - worked.lacking:,} of " if worked.lacking else ""
         parts = [f"{read}{number:,} versions{' read' if read else ''}",
                  f"{without:,} without a bad-pixel map: all their pixels count as good" if without else "",
+                 f"{len(worked.unkept):,} had no statistics in the store: made now and kept"
+                 if len(worked.unkept) > len(unkept) else "",
+                 f"{len(unkept):,} are not kept: {unkept[0]}" if unkept else "",
                  f"{len(unread):,} cannot be read: {unread[0]}" if unread else ""]
         return " · ".join(filter(None, parts))
 
@@ -219,8 +265,14 @@ class HistoryPresenter(QObject):
         line = self.line()
         if line is None or not self._shown:
             return
-        call = partial(groups_over_time, line, self._known.numbers, self.timeline.asked)
-        self._background.run(_GROUPING, call, lambda groups: self.grouped.emit(line, groups))
+        call = partial(work_groups, line, self._known, self.timeline.asked, _WHILES[1])
+        self._background.run(_GROUPING, call, partial(self._take_groups, line))
+
+    def _take_groups(self, line: ModuleLine, worked: tuple[Array, int]) -> None:
+        groups, lacking = worked
+        self.grouped.emit(line, groups)
+        if lacking and line is self.line():
+            self._group()
 
     # -- the module, A and B
 

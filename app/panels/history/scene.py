@@ -11,9 +11,11 @@ from app.widgets.time_lines import TimeLine, TimeMark, TimeScene
 from calib_core.axes import Array
 from calib_core.numerics.changes import Change
 from calib_core.store.base import Version
+from calib_core.store.local.confirmations import Confirmed
 from calib_core.store.statuses import Status
 from calib_core.subjects.provenance_words import time_text
 from calib_core.subjects.timeline import ModuleLine, Moment, Timeline, condition_names
+from calib_core.subjects.version_list import Listed
 
 #: Signs and tones of what was decided, so that no state is told by its colour alone.
 STATUSES = {
@@ -91,6 +93,20 @@ def decision_words(versions: Sequence[Version]) -> str:
     told = ((time_text(one.injected, now) if one.injected else "", one.author,
              STATUSES[one.status][0] if one.status else "", one.comment) for one in versions)
     return "\n".join(" · ".join(filter(None, one)) for one in told)
+
+
+def confirmed_words(row: Listed, found: Confirmed) -> str:
+    """Who has confirmed a change, when and why.
+
+    Parameters
+    ----------
+    row : Listed
+        At which the new reference begins.
+    found : Confirmed
+    """
+    why = f": {found.comment}" if found.comment else ""
+    return (f"reference from {row.begin:%-d %b %Y} on, confirmed by {found.author} "
+            f"{time_text(found.at, datetime.now(UTC))}{why}")
 
 
 def shifts_at(line: ModuleLine | None, shifted: bool) -> Mapping[float, float]:

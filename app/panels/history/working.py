@@ -1,15 +1,19 @@
-"""Numbers of versions that nobody has read yet: the newest first, a while at a time, so that lines grow."""
+"""Numbers of versions: those that are kept at once, all others the newest first, a while at a time, so that lines
+grow."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from calib_core.constants.statistics import VersionStatistics
+from calib_core.axes import Array
+from calib_core.constants.statistics import LineNumbers, VersionStatistics, line_numbers
 from calib_core.errors import CalibrationError
-from calib_core.subjects.timeline import Asked, Timeline, timeline_of
+from calib_core.store.local.confirmations import Confirmed
+from calib_core.subjects.kept_lines import confirmed_changes, in_store, kept_groups, kept_numbers, made_and_kept
+from calib_core.subjects.timeline import Asked, ModuleLine, Timeline, groups_over_time, timeline_of
 from calib_core.subjects.version_list import Listed, VersionList, numbers_for
 
 
@@ -22,28 +26,74 @@ class Known:
     Attributes
     ----------
     numbers : dict
+    groups : dict
+        Of groups of pixels.
     unread : dict of Path to str
         Files without numbers, and why.
+    unkept : dict of Path to str
+        Versions of stores whose numbers were made here, and why they are not kept; empty where they are.
+    unread_groups : dict of Path to str
+        Files without groups, and why.
     """
 
-    numbers: dict[Path, VersionStatistics] = field(default_factory=dict)
+    numbers: dict[Path, LineNumbers] = field(default_factory=dict)
+    groups: dict[Path, VersionStatistics] = field(default_factory=dict)
     unread: dict[Path, str] = field(default_factory=dict)
+    unkept: dict[Path, str] = field(default_factory=dict)
+    unread_groups: dict[Path, str] = field(default_factory=dict)
 
     def lacks(self, rows: Sequence[Listed]) -> list[Listed]:
         """Versions that nothing is known of, the newest first."""
         return [one for one in reversed(rows) if one.path not in self.numbers and one.path not in self.unread]
 
+    def put(self, path: Path, found: VersionStatistics | None) -> None:
+        """Take the numbers of a version; of what is no stack of images there are none."""
+        if found is None:
+            self.unread[path] = f"{path} is no stack of images, so that it has no numbers."
+        else:
+            self.groups[path] = found
+            self.numbers[path] = line_numbers(found)
+
+    def take_kept(self, rows: Sequence[Listed]) -> None:
+        """Take what stores keep: numbers that have changed are others from now on."""
+        kept = kept_numbers(rows)
+        for path, found in kept.items():
+            if found is None:
+                self.put(path, None)
+            elif self.numbers.get(path) != found:
+                self._forget(path)
+                self.numbers[path] = found
+        for one in rows:  # of which a store has forgotten the numbers, since a map came that is theirs
+            if in_store(one) and one.path not in kept and not self.unkept.get(one.path):
+                self._forget(one.path)
+
+    def _forget(self, path: Path) -> None:
+        for some in (self.numbers, self.groups, self.unread_groups):
+            some.pop(path, None)
+
     def read(self, one: Listed, versions: VersionList) -> None:
-        """Read a version of a list."""
+        """Read a version of a list; a store keeps the numbers of its own from now on."""
         try:
-            found = numbers_for(one, versions)
+            if in_store(one):
+                found, why = made_and_kept(one)
+                self.unkept[one.path] = why
+            else:
+                found = numbers_for(one, versions)
+            self.put(one.path, found)
         except CalibrationError as error:
             self.unread[one.path] = str(error)
-            return
-        if found is None:
-            self.unread[one.path] = f"{one.path} is no stack of images, so that it has no numbers."
+
+    def read_groups(self, one: Listed) -> None:
+        """Read the groups of a version; where they are gone or damaged there are none, which is told."""
+        try:
+            found = kept_groups(one) if in_store(one) else None
+        except CalibrationError as error:
+            self.unread_groups[one.path] = str(error)
         else:
-            self.numbers[one.path] = found
+            if found is not None:
+                self.groups[one.path] = found
+            else:
+                self.unread_groups[one.path] = f"{one.path} has no numbers of groups."
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +107,17 @@ class Worked:
         Versions that were not read yet.
     unread : tuple of str
         Why others cannot be read.
+    unkept : tuple of str
+        Versions of stores that had no numbers: for each why those made here are not kept; empty where they are.
+    confirmed : tuple of (Listed, Confirmed) pairs
+        Changes that were confirmed in stores.
     """
 
     timeline: Timeline
     lacking: int
     unread: tuple[str, ...]
+    unkept: tuple[str, ...] = ()
+    confirmed: tuple[tuple[Listed, Confirmed], ...] = ()
 
 
 def work(versions: VersionList, rows: Sequence[Listed], known: Known, asked: Asked, seconds: float) -> Worked:
@@ -77,12 +133,42 @@ def work(versions: VersionList, rows: Sequence[Listed], known: Known, asked: Ask
     asked : Asked
         Versions of its operating condition come first.
     seconds : float
-        How long; the version that is being read then is finished.
+        How long; the version that is being read then is finished. 0 begins anew with what stores keep.
     """
-    end = time.monotonic() + seconds
-    for one in sorted(known.lacks(rows), key=lambda one: asked.condition not in (None, one.condition)):
-        if time.monotonic() > end:
-            break
+    if not seconds:
+        known.take_kept(rows)
+    lacking = sorted(known.lacks(rows), key=lambda one: asked.condition not in (None, one.condition))
+    for one in _while(lacking, seconds):
         known.read(one, versions)
-    unread = tuple(known.unread[one.path] for one in rows if one.path in known.unread)
-    return Worked(timeline_of(rows, known.numbers, asked), len(known.lacks(rows)), unread)
+    confirmed = tuple(confirmed_changes(rows))
+    begins = {(one.version.pdu, one.begin) for one, _ in confirmed}
+    unread, unkept = (tuple(some[one.path] for one in rows if one.path in some)
+                      for some in (known.unread, known.unkept))
+    timeline = timeline_of(rows, known.numbers, replace(asked, confirmed=asked.confirmed | begins))
+    return Worked(timeline, len(known.lacks(rows)), unread, unkept, confirmed)
+
+
+def work_groups(line: ModuleLine, known: Known, asked: Asked, seconds: float) -> tuple[Array, int]:
+    """Read groups of some versions of a line, the newest first, and put together what is known of them.
+
+    Returns
+    -------
+    groups : (groups, versions) float64
+    lacking : int
+        Versions whose groups were not read yet.
+    """
+    lacking = [one for one in reversed(line.rows) if one.path not in known.groups
+               and one.path not in known.unread_groups]
+    read = 0
+    for one in _while(lacking, seconds):
+        known.read_groups(one)
+        read += 1
+    return groups_over_time(line, known.groups, asked), len(lacking) - read
+
+
+def _while(rows: Sequence[Listed], seconds: float) -> Iterator[Listed]:
+    end = time.monotonic() + seconds
+    for one in rows:
+        if time.monotonic() > end:
+            return
+        yield one

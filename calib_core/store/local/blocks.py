@@ -126,7 +126,8 @@ def made_of(stored: StoredConstant, numbers: VersionStatistics | None, map_sha25
     told = {**{name: stored.attributes[name] for name in _TOLD if name in stored.attributes},
             "provenance": {"detector": str(provenance.get("detector", ""))},
             "axes": {about.axis: list(about.entries)}, "conditions": dict(stored.attributes.get("conditions", {})),
-            "spShape": list(numbers.cut.block_shape), "nMemToShow": numbers.cut.cells}
+            "spShape": list(numbers.cut.block_shape), "nMemToShow": numbers.cut.cells,
+            "flags": is_flags(stored)}
     return Made(told, numbers, map_sha256)
 
 
@@ -166,7 +167,7 @@ def line_kind(told: str, shape: str, dims: str) -> LineKind:
     [entries] = said["axes"].values()
     lengths = tuple(sorted(zip(json.loads(dims), json.loads(shape), strict=True)))
     rows, columns = said["spShape"]
-    return LineKind(lengths, tuple(entries), str(said.get("unit", "")), (rows, columns))
+    return LineKind(lengths, tuple(entries), str(said.get("unit", "")), (rows, columns), said["flags"])
 
 
 def read_blocks(path: Path, sha256: str) -> VersionStatistics:

@@ -12,33 +12,40 @@ from calib_core.store.local.store import LocalStore
 from calib_core.store.local.values import Maps, looked_at
 
 
-def remade(store: LocalStore, version: Version) -> Made:
-    """Make the numbers of a version of its file and of its bad-pixel map, and keep them where that can be.
+def made_anew(store: LocalStore, version: Version) -> Made:
+    """Make the numbers of a version of its file and of its bad-pixel map.
 
     Parameters
     ----------
     store : LocalStore
-        One that is read-only keeps nothing.
     version : Version
 
     Raises
     ------
     BadInput
         Its file is gone, damaged, or too large.
-    OutputFailed
-        The store cannot be written.
     """
     kind, named = kind_of(store.read(version))
     _, made, note = looked_at(named, kind, Maps((), store.maps_near, sha256_of), version.pdu)
     if made is None:
         raise BadInput(note)
-    if not store.index.read_only:
-        _keep(store, version, made)
     return made
 
 
-def _keep(store: LocalStore, version: Version, made: Made) -> None:
-    """Bring the file of numbers to its place, then its row; files of other numbers of the same constant go."""
+def keep(store: LocalStore, version: Version, made: Made) -> None:
+    """Bring a file of numbers to its place, then its row; files of other numbers of the same constant go.
+
+    Parameters
+    ----------
+    store : LocalStore
+    version : Version
+    made : Made
+
+    Raises
+    ------
+    OutputFailed
+        The store cannot be written.
+    """
     beside = made.beside(version.path)
     for path, image in beside.items():
         write_atomically(path, image, overwrite=True)

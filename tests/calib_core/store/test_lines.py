@@ -21,7 +21,7 @@ from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.checking import check, left_over
 from calib_core.store.local.injecting import inject
 from calib_core.store.local.making import INDEX
-from calib_core.store.local.remaking import remade
+from calib_core.store.local.remaking import keep, made_anew
 from calib_core.store.local.store import LocalStore
 from calib_core.store.statuses import Status
 from tests.calib_core.subjects.files import images, put_ours
@@ -49,6 +49,10 @@ def flags_of(shape: tuple[int, ...], seed: int = 3) -> np.ndarray:
 
 def take(store: LocalStore, *paths: Path) -> tuple[Version, ...]:
     return inject(store, candidates_of(store, paths, confirmed=True), "anna", "").versions
+
+
+def remade(store: LocalStore, one: Version) -> None:
+    keep(store, one, made_anew(store, one))
 
 
 def numbers(store: LocalStore, one: Version) -> VersionStatistics:
@@ -82,10 +86,10 @@ def test_lines_and_blocks_are_those_of_numpy(store: LocalStore, files: Any) -> N
     assert found.flags is not None
     for row, (down, across) in ((row, block) for row in range(2) for block in np.ndindex(2, 8)):
         part = np.s_[64 * across:64 * (across + 1), 64 * down:64 * (down + 1), ROW * row:ROW * (row + 1)]
-        for place, keep in enumerate((np.ones_like(flags, bool), flags == 0)):
+        for place, kept in enumerate((np.ones_like(flags, bool), flags == 0)):
             got = [one[place, 0, row, down, across] for one in
                    (found.groups.mean, found.groups.std, found.groups.median, found.groups.n)]
-            np.testing.assert_allclose(got, twin(values[part], keep[part]), rtol=1e-12)
+            np.testing.assert_allclose(got, twin(values[part], kept[part]), rtol=1e-12)
         assert found.flags.number[0, row, down, across] == np.count_nonzero(flags[part])
         by_bit = [np.count_nonzero(flags[part] & 1 << bit) for bit in range(7)] + [0] * 25
         assert found.flags.by_flag[0, row, down, across].tolist() == by_bit
@@ -236,6 +240,5 @@ def test_an_old_store_that_cannot_be_written_is_read_without_numbers(
         assert old.index.one("PRAGMA user_version") == 1
         [one] = old.find(Query(take="all", statuses=ANY))
         assert old.lines.lacking() == [one.number]
-        made = remade(old, one)
-        assert made.line == store.lines.numbers_of([1])[1]
+        assert made_anew(old, one).line == store.lines.numbers_of([1])[1]
         assert old.lines.lacking() == [one.number]

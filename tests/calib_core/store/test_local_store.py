@@ -20,6 +20,7 @@ from calib_core.constants.matching import Setting
 from calib_core.errors import BadInput, BadParameter, OutputFailed
 from calib_core.store.base import Query, Version, answering
 from calib_core.store.local.checking import broken_links
+from calib_core.store.local.confirmations import confirm
 from calib_core.store.local.making import INDEX, shared_over_a_network
 from calib_core.store.local.records import Place, Record, add_act, add_version
 from calib_core.store.local.schema import FORMAT, RECORDS
@@ -225,6 +226,7 @@ def test_records_refuse_to_be_changed_or_deleted(table: str, store: LocalStore) 
     number, = put(store, record(1, report=("a", "b")))
     store.install("UNIT_A", Place("DET", "00", 0), "Some-Type", START, "anna", "")
     store.decide([number], Status.ACCEPTED, "anna", "")
+    confirm(store, number, "anna", "")
     with sqlite3.connect(store.index.path) as other:
         for sql in (f"DELETE FROM {table}", f"UPDATE {table} SET id = id + 1000"):
             with pytest.raises(sqlite3.IntegrityError, match="records are never changed"):

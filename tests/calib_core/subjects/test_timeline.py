@@ -12,6 +12,7 @@ import pytest
 
 from calib_core.cli.main import main
 from calib_core.constants.matching import Setting
+from calib_core.constants.statistics import line_numbers
 from calib_core.errors import BadInput
 from calib_core.store.constants import read_constant
 from calib_core.store.local.candidates import sha256_of
@@ -50,8 +51,17 @@ def listed(folder):
 
 
 @pytest.fixture(scope="module")
-def numbers(listed):
+def groups(listed):
     return {one.path: numbers_for(one, listed) for one in listed.of(DETECTOR, "Offset")}
+
+
+@pytest.fixture(scope="module")
+def numbers(groups):
+    return as_lines(groups)
+
+
+def as_lines(groups):
+    return {path: line_numbers(one) for path, one in groups.items()}
 
 
 @pytest.fixture(scope="module")
@@ -108,15 +118,17 @@ def test_conditions_are_kept_apart_and_named_by_what_differs(timeline, listed, n
     assert dict(other) == {name: one["value"] for name, one in BIAS.items()}
 
 
-def test_groups_are_asics_row_by_row(timeline, numbers):
+def test_groups_are_asics_row_by_row(timeline, groups):
     module, asic, side, size = OF_ASIC
     line = next(one for one in timeline.lines if one.module == module)
-    found = groups_over_time(line, numbers, Asked())
+    found = groups_over_time(line, groups, Asked())
     assert found.shape == (16, VERSIONS)
     own = np.array([np.median(offsets(module, version)[side * asic:side * (asic + 1), :side][
         ~hot(module)[side * asic:side * (asic + 1), :side]]) for version in range(VERSIONS)])
     # the ASIC is in the first row of blocks along slow scan, eight of which lie along fast scan
     np.testing.assert_allclose(found[asic], own - np.median(own[:60]), rtol=0, atol=1e-4)
+    known = {one.path: groups[one.path] for one in line.rows[1:]}
+    assert np.isnan(groups_over_time(line, known, Asked())[:, 0]).all()
     others = np.delete(found[:, STEP:], asic, axis=0)
     assert np.median(found[asic, STEP:] - others.mean(axis=0)) == pytest.approx(size, abs=0.3)
 
@@ -130,7 +142,8 @@ def test_spread_and_bad_pixels(listed, numbers):
     assert bad.unit == "logit"
     assert bad.lines[0].values[0] == pytest.approx(np.log((number + 0.5) / (hot(0).size - number + 0.5)))
     own = listed.of(DETECTOR, "BadPixelsDark")
-    flags = timeline_of(own, {one.path: numbers_for(one, listed) for one in own[:30]}, Asked(quantity="bad"))
+    known = as_lines({one.path: numbers_for(one, listed) for one in own[:30]})
+    flags = timeline_of(own, known, Asked(quantity="bad"))
     assert flags.lines[0].values[0] == bad.lines[0].values[0]
 
 
@@ -173,7 +186,7 @@ def test_a_file_of_statistics_has_the_same_lines(folder, timeline, tmp_path):
     assert main(["GENERIC", "STATS", "--constants", str(folder), "--out-folder", str(tmp_path)]) == 0
     found = list_versions(str(tmp_path / "statistics.h5"))
     [detector] = found.detectors
-    again = timeline_of(found.of(detector, "Offset"), found.numbers, Asked())
+    again = timeline_of(found.of(detector, "Offset"), as_lines(found.numbers), Asked())
     for line, other in zip(again.lines, timeline.lines, strict=True):
         np.testing.assert_array_equal(line.values, other.values)
         assert line.level == other.level
@@ -212,7 +225,7 @@ def test_versions_of_a_store_have_what_was_decided(store):
     decided = decisions_on(rows[1])
     assert [(str(one.status), one.author, one.comment) for one in decided] == [
         ("draft", "anna", ""), ("rejected", "ben", "chiller off")]
-    timeline = timeline_of(rows, {one.path: numbers_for(one, found) for one in rows}, Asked())
+    timeline = timeline_of(rows, as_lines({one.path: numbers_for(one, found) for one in rows}), Asked())
     for line in timeline.lines:  # without a map all pixels count
         np.testing.assert_allclose(line.values, [np.median(offsets(line.module, day)) for day in range(3)], rtol=1e-6)
     assert timeline.without_map == 6
