@@ -13,6 +13,7 @@ import numpy as np
 from calib_core.constants.statistics import VersionStatistics
 from calib_core.numerics.flag_counts import Flagged
 from calib_core.numerics.group_statistics import Numbers
+from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import Candidate, candidates_of
 from calib_core.store.local.injecting import inject
 from calib_core.store.local.lines import put_line
@@ -52,7 +53,7 @@ def make_kept_store(folder: Path, files: Path) -> KeptStore:
     store = LocalStore(folder, create=True)
     versions = {}
     for module in MODULES:
-        [first] = candidates_of(store, [put_real(files, module, 0)], confirmed=True)
+        [first] = candidates_of(store, [put_real(files, module, 0)], ByOperator(confirmed=True))
         [made] = inject(store, [first], "anna", "first").versions
         assert made.begin is not None
         place = Place("SCS_DET_DSSC1M-1", f"DSSC{module:02d}", module)

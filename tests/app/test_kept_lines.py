@@ -11,6 +11,7 @@ import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QLineEdit, QPushButton
 
+from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.confirmations import confirmed
 from calib_core.store.local.injecting import inject
@@ -84,7 +85,7 @@ def test_lines_and_asics_are_drawn_without_a_file_and_grow_with_the_store(kept, 
                     and np.isfinite(window.timeline.plot.heat.rows).all(), timeout=20_000)
     path = put_real(tmp_path / "files", 0, VERSIONS, 107.0)
     with closing(LocalStore(kept.store.folder, clock=lambda: LATER)) as other:  # as another program does
-        inject(other, candidates_of(other, [path], confirmed=True), "carl", "")
+        inject(other, candidates_of(other, [path], ByOperator(confirmed=True)), "carl", "")
     qtbot.waitUntil(lambda: len(line_of(window, 0).times) == VERSIONS + 1, timeout=20_000)
     expected = 107 - float(np.median([median(0, one) for one in range(60)]))
     assert line_of(window, 0).values[-1] == pytest.approx(expected, abs=1e-5)

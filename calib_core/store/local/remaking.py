@@ -25,11 +25,11 @@ def made_anew(store: LocalStore, version: Version) -> Made:
     BadInput
         Its file is gone, damaged, or too large.
     """
-    kind, named = kind_of(store.read(version))
-    _, made, note = looked_at(named, kind, Maps((), store.maps_near, sha256_of), version.pdu)
-    if made is None:
-        raise BadInput(note)
-    return made
+    kind, named, _ = kind_of(store.read(version))
+    found = looked_at(named, kind, version.pdu, Maps((), store.maps_near, sha256_of))
+    if found.made is None:
+        raise BadInput(found.note)
+    return found.made
 
 
 def keep(store: LocalStore, version: Version, made: Made) -> None:

@@ -17,6 +17,7 @@ from calib_core.errors import BadInput
 from calib_core.store.base import Query, Version
 from calib_core.store.local import injecting, schema
 from calib_core.store.local.blocks import read_blocks
+from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.checking import check, left_over
 from calib_core.store.local.injecting import inject
@@ -48,7 +49,7 @@ def flags_of(shape: tuple[int, ...], seed: int = 3) -> np.ndarray:
 
 
 def take(store: LocalStore, *paths: Path) -> tuple[Version, ...]:
-    return inject(store, candidates_of(store, paths, confirmed=True), "anna", "").versions
+    return inject(store, candidates_of(store, paths, ByOperator(confirmed=True)), "anna", "").versions
 
 
 def remade(store: LocalStore, one: Version) -> None:
