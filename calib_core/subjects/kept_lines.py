@@ -58,8 +58,10 @@ def kept_numbers(rows: Iterable[Listed]) -> dict[Path, LineNumbers | None]:
     """
     found: dict[Path, LineNumbers | None] = {}
     for some in _by_store(rows).values():
+        kept: dict[int, LineNumbers | None] = {}
         with _opened(some[0]) as store:
-            kept = store.lines.numbers_of([one.version.number for one in some])
+            for calibration in {one.version.calibration for one in some}:
+                kept |= store.lines.numbers_of({one.version.pdu for one in some}, calibration)
         found |= {one.path: kept[one.version.number] for one in some if one.version.number in kept}
     return found
 

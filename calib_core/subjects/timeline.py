@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -135,8 +136,8 @@ class Timeline:
         Labels of the gain stages, or what else the entries are.
     conditions : tuple of (Condition, (versions,) float64) pairs
         Times of the versions of each condition, each time once; the asked one is the first.
-    moments : tuple of Moment
-        Versions of the asked condition, the newest first.
+    rows : tuple of Listed
+        Versions of the asked condition, in the order of time.
     known, number : int
         Versions of the asked condition whose numbers are known, and all of them.
     without_map : int
@@ -148,10 +149,15 @@ class Timeline:
     unit: str
     entries: tuple[Label, ...]
     conditions: tuple[tuple[Condition, _Float], ...]
-    moments: tuple[Moment, ...]
+    rows: tuple[Listed, ...]
     known: int
     number: int
     without_map: int
+
+    @cached_property
+    def moments(self) -> tuple[Moment, ...]:
+        """Versions of the asked condition by their begins, the newest first."""
+        return _moments(self.rows)
 
 
 def timeline_of(rows: Sequence[Listed], numbers: Mapping[Path, LineNumbers], asked: Asked) -> Timeline:
@@ -178,7 +184,7 @@ def timeline_of(rows: Sequence[Listed], numbers: Mapping[Path, LineNumbers], ask
     unit = "" if first is None else _unit(first.unit, asked.quantity)
     return Timeline(asked, lines, unit, first.entries if first is not None else (), tuple(
         (condition, np.unique([one.second for one in some])) for condition, some in conditions),
-        _moments(wanted), len(known), len(wanted), sum(not one.has_flags for _, one in known))
+        tuple(wanted), len(known), len(wanted), sum(not one.has_flags for _, one in known))
 
 
 def _unit(unit: str, quantity: Quantity) -> str:

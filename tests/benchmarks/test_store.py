@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
+from shutil import rmtree
 
+import numpy as np
 import pytest
 
+from calib_core.constants.condition import Condition, Found
+from calib_core.constants.constant import BAD_PIXELS_DARK, OFFSET, Constant
 from calib_core.constants.matching import Setting
+from calib_core.detector.registry import detector_type
 from calib_core.store.base import Query
+from calib_core.store.constants import write_constant
+from calib_core.store.local.by_operator import ByOperator
+from calib_core.store.local.candidates import candidate_of, candidates_of
+from calib_core.store.local.injecting import inject
 from calib_core.store.local.lookup import _VERSION
 from calib_core.store.local.records import (
     Place,
@@ -62,6 +73,48 @@ def made(folder: Path, number: int) -> LocalStore:
                  "before": day * first, "first": first})
         connection.execute("COMMIT")
     return store
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> tuple[Path, ...]:
+    """Offsets and bad-pixel map of a module with 32 memory cells and three gain stages: 75 MB."""
+    kind, folder, rng = detector_type("AGIPD1M"), tmp_path_factory.mktemp("files"), np.random.default_rng(0)
+    shape = (3, 32, *kind.shape)
+    maps = {OFFSET: rng.normal(5000, 20, shape), BAD_PIXELS_DARK: np.where(rng.random(shape) < 0.01, 2, 0)}
+    told = {"bias_voltage": 300.0, "pixels_x": 512.0, "pixels_y": 128.0, "memory_cells": 32.0,
+            "acquisition_rate": 4.5, "gain_setting": 0.0, "gain_mode": 0.0, "integration_time": 12.0}
+    return tuple(_put(folder, kind, of, values, told) for of, values in maps.items())
+
+
+def _put(folder, kind, of, values, told) -> Path:
+    calibration = kind.calibrations[of.name]
+    names = kind.condition_of(calibration)
+    found = Condition(kind.condition, {name: Found(told[name], "a key") for name in names if name in told})
+    return write_constant(Constant(
+        kind=of, calibration=calibration.name, pdu="UNIT", dims=("gain", "cell", "slow_scan", "fast_scan"),
+        shape=values.shape, file_dims=calibration.dims, labels={"gain": ("HG", "MG", "LG"), "cell": tuple(range(32))},
+        condition=found, recorded=found, begin=START, provenance={
+            "detector_type": kind.database_type, "detector": "LAB", "aggregator": "AGIPD00", "module": 0,
+            "raw_data": [{"proposal": 900000, "run_number": 7}], "software": {"calibwb": "0"},
+            "parameters": {"method": "DARK"}},
+        read=lambda part: values[:, part].astype(of.dtype)), folder).path
+
+
+def test_statistics_at_injection(bar, files, tmp_path):
+    """Both with their bytes, values and checksums; one without the numbers of values."""
+    asked, number = ByOperator(confirmed=True), count()
+
+    def injected(with_numbers: bool):
+        with closing(LocalStore(tmp_path / str(next(number)), create=True)) as store:
+            found = candidates_of(store, files, asked) if with_numbers else [
+                candidate_of(store, path, asked) for path in files]
+            inject(store, found, "anna", "")
+            lacking = store.lines.lacking()
+        rmtree(store.folder)
+        return lacking
+
+    assert (injected(True), injected(False)) == ([], [1, 2])
+    bar("statistics_at_injection", lambda: injected(True), lambda: injected(False), 1 / 1.1)
 
 
 @pytest.fixture(scope="module")

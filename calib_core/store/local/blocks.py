@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +127,7 @@ def made_of(stored: StoredConstant, numbers: VersionStatistics | None, map_sha25
             "provenance": {"detector": str(provenance.get("detector", ""))},
             "axes": {about.axis: list(about.entries)}, "conditions": dict(stored.attributes.get("conditions", {})),
             "spShape": list(numbers.cut.block_shape), "nMemToShow": numbers.cut.cells,
-            "flags": is_flags(stored)}
+            "flags": is_flags(stored), "shape": list(stored.shape), "dims": list(stored.dims)}
     return Made(told, numbers, map_sha256)
 
 
@@ -155,17 +155,18 @@ def numbers_of(
     return statistics_of(about, values, flags, usual_cut(kind), paired(about, about_of(map_)))
 
 
-def line_kind(told: str, shape: str, dims: str) -> LineKind:
+@lru_cache(1024)
+def line_kind(told: str) -> LineKind:
     """What numbers of versions have in common, as an index tells it.
 
     Parameters
     ----------
-    told, shape, dims : str
-        JSON.
+    told : str
+        JSON of :attr:`Made.told`.
     """
     said: dict[str, Any] = json.loads(told)
     [entries] = said["axes"].values()
-    lengths = tuple(sorted(zip(json.loads(dims), json.loads(shape), strict=True)))
+    lengths = tuple(sorted(zip(said["dims"], said["shape"], strict=True)))
     rows, columns = said["spShape"]
     return LineKind(lengths, tuple(entries), str(said.get("unit", "")), (rows, columns), said["flags"])
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from calib_core.constants.statistics import LineKind, LineNumbers
+from calib_core.constants.statistics import LineNumbers
 from calib_core.numerics.group_statistics import Cut
 from calib_core.store.about import FLAGS
 from calib_core.store.base import Version
@@ -104,24 +104,30 @@ class Lines:
         return {row["version"]: self._kept(row) for row in rows}
 
     def _kept(self, row: Any) -> Kept:
-        numbers = None if row["told"] is None else LineNumbers(
-            _kind(row["said"], row["shape"], row["dims"]), row["numbers"])
+        numbers = None if row["told"] is None else LineNumbers(line_kind(row["said"]), row["numbers"])
         return Kept(numbers, self._folder / row["blocks"], row["sha256"], row["map"], _said(row["said"]),
                     tuple(json.loads(row["shape"])), tuple(json.loads(row["dims"])), row["dtype"])
 
-    def numbers_of(self, versions: Sequence[int]) -> dict[int, LineNumbers | None]:
-        """Lines of versions by their numbers; None of what has no numbers. Those that none is kept of are left out.
+    def numbers_of(self, units: Iterable[str], calibration: str) -> dict[int, LineNumbers | None]:
+        """Lines of all versions of some units and a kind, by their numbers; None of what has no numbers.
 
         Parameters
         ----------
-        versions : sequence of int
+        units : iterable of str
+        calibration : str
+            The database's name.
         """
+        units, constants = (json.dumps([row[0] for row in self._index.rows(sql, (asked,))]) for sql, asked in (
+            ("SELECT id FROM pdu WHERE name IN (SELECT value FROM json_each(?))", json.dumps(list(units))),
+            ("SELECT c.id FROM constant c JOIN calibration k ON k.id = c.calibration WHERE k.name = ?", calibration)))
         found = self._index.rows(
-            "SELECT l.version, l.numbers, t.said, v.shape, v.dims FROM line l JOIN version v ON v.id = l.version "
-            "LEFT JOIN told t ON t.id = l.told WHERE l.version IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(versions)),))
-        return {number: None if said is None else LineNumbers(_kind(said, shape, dims), numbers)
-                for number, numbers, said, shape, dims in found}
+            "SELECT l.version, l.told, l.numbers FROM json_each(?) p, json_each(?) c "
+            "JOIN line l ON l.pdu = p.value AND l.constant = c.value", (units, constants))
+        kinds = {None: None, **{number: line_kind(said) for number, said in self._index.rows(
+            "SELECT id, said FROM told WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list({row[1] for row in found} - {None})),))}}
+        return {number: None if (kind := kinds[told]) is None else LineNumbers(kind, numbers)
+                for number, told, numbers in found}
 
     def lacking(self) -> list[int]:
         """Numbers of the versions whose statistics are not kept; of those without a file there are none."""
@@ -148,11 +154,6 @@ class Lines:
             "SELECT v.id FROM version v JOIN pdu p ON p.id = v.pdu JOIN constant c ON c.id = v.constant "
             "JOIN calibration k ON k.id = c.calibration WHERE p.name = ? AND v.begin_at BETWEEN ? AND ? "
             f"AND v.sha256 IS NOT NULL AND k.name LIKE '{FLAGS}%' ORDER BY v.id", (unit, at - away, at + away))]
-
-
-@lru_cache(1024)
-def _kind(said: str, shape: str, dims: str) -> LineKind:
-    return line_kind(said, shape, dims)
 
 
 @lru_cache(1024)
