@@ -41,8 +41,7 @@ class ChangedPanel(QWidget):
         self.comment = QLineEdit(objectName="confirm_comment", placeholderText="why it is as it should be")
         self._lay_out()
         self.table.row_chosen.connect(self._choose)
-        self.confirm.clicked.connect(lambda: self._chosen is not None and presenter.confirm(
-            self._chosen, self.comment.text().strip()))
+        self.confirm.clicked.connect(self._confirm)
         self.undo.clicked.connect(presenter.unconfirm)
         self.maps.clicked.connect(self._show_maps)
         self._tell(None)
@@ -99,13 +98,19 @@ class ChangedPanel(QWidget):
         if part is not None and not self.scores.is_empty:
             self.scores.plot.setXRange(*part, padding=0)
 
+    def _confirm(self) -> None:
+        if self._chosen is not None:
+            self._presenter.confirm(self._chosen, self.comment.text().strip())
+            self.comment.clear()
+
     def _choose(self, row: Row) -> None:
         self._presenter.look_at(int(row[1]))
 
     def _tell(self, line: ModuleLine | None, timeline: Timeline | None = None) -> None:
         self._chosen = line if line is not None and line.change is not None else None
-        for button in (self.confirm, self.maps, self.comment):
+        for button in (self.confirm, self.maps):
             button.setEnabled(self._chosen is not None)
+        self.comment.setVisible(self._chosen is not None)  # room for words where there is nothing to confirm
         if timeline is None or line is None:
             self.words.say(_NONE, "muted")
             return

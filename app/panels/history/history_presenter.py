@@ -260,19 +260,19 @@ class HistoryPresenter(QObject):
                  f"{len(unread):,} cannot be read: {unread[0]}" if unread else ""]
         return " · ".join(filter(None, parts))
 
-    def _group(self) -> None:
-        """Make the groups of the module that is looked at; a line that has no version has none."""
+    def _group(self, seconds: float = _WHILES[0]) -> None:
+        """Make the groups of the module that is looked at, a while at a time; a line that has no version has none."""
         line = self.line()
         if line is None or not self._shown:
             return
-        call = partial(work_groups, line, self._known, self.timeline.asked, _WHILES[1])
+        call = partial(work_groups, line, self._known, self.timeline.asked, seconds)
         self._background.run(_GROUPING, call, partial(self._take_groups, line))
 
     def _take_groups(self, line: ModuleLine, worked: tuple[Array, int]) -> None:
         groups, lacking = worked
         self.grouped.emit(line, groups)
         if lacking and line is self.line():
-            self._group()
+            self._group(_WHILES[1])
 
     # -- the module, A and B
 
