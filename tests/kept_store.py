@@ -66,7 +66,8 @@ def _add(store: LocalStore, like: Candidate, module: int, days: Sequence[int]) -
     """Versions of other days with their numbers, without files."""
     assert like.record is not None
     assert like.made is not None
-    assert like.made.numbers is not None
+    made = like.made()
+    assert made.numbers is not None
     numbers = []
     with store.writing() as writing:
         act = add_act(writing, "inject", "anna", "first", store.clock())
@@ -75,7 +76,7 @@ def _add(store: LocalStore, like: Candidate, module: int, days: Sequence[int]) -
             path = Path("xfel", "cal", "dssc-type", f"m{module}", f"cal.{day}.0.h5")
             record = replace(like.record, begin=begin, created=begin, path=str(path), sha256=f"{module}{day:063x}")
             numbers.append(add_version(writing, act, record))
-            kept = replace(like.made, numbers=_numbers(like.made.numbers, module, day))
+            kept = replace(made, numbers=_numbers(made.numbers, module, day))
             for beside, image in kept.beside(store.folder / path).items():
                 beside.parent.mkdir(parents=True, exist_ok=True)
                 beside.write_bytes(image)

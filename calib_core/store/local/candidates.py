@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -79,8 +80,8 @@ class Candidate:
         Name of its unit that nobody has confirmed; empty where it is a name that was given.
     looked : Looked, optional
         What was found in the file; None where it was refused or is known.
-    made : Made, optional
-        Its numbers; None where they were not made.
+    made : callable, optional
+        Tells its numbers, once they are made; None where they are not.
     """
 
     path: Path
@@ -92,7 +93,7 @@ class Candidate:
     notes: tuple[str, ...] = ()
     stands_in: str = ""
     looked: Looked | None = None
-    made: Made | None = None
+    made: Callable[[], Made] | None = None
 
 
 def candidates_of(
@@ -117,11 +118,11 @@ def candidates_of(
         In the order of the paths.
     """
     found: list[Candidate] = []
-    maps = Maps(paths, store.maps_near, sha256_of)
-    for path in paths:
-        found.append(candidate_of(store, path, about, maps))
-        if told is not None:
-            told(len(found), len(paths))
+    with closing(Maps(paths, store.maps_near, sha256_of)) as maps:
+        for path in paths:
+            found.append(candidate_of(store, path, about, maps))
+            if told is not None:
+                told(len(found), len(paths))
     return told_apart(found)
 
 

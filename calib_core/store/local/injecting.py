@@ -107,8 +107,9 @@ def _add_lines(writing: Writing, new: Sequence[Candidate], placed: Sequence[Reco
                if one.record is not None}
     for one, record, number in zip(new, placed, numbers, strict=True):
         if one.made is not None:
-            map_ = rebuilt.get(one.made.map_sha256, one.made.map_sha256)
-            put_line(writing, number, replace(one.made, map_sha256=map_), record.blocks)
+            made = one.made()
+            map_ = rebuilt.get(made.map_sha256, made.map_sha256)
+            put_line(writing, number, replace(made, map_sha256=map_), record.blocks)
     for record, number in zip(placed, numbers, strict=True):
         if record.calibration.startswith(FLAGS):
             drop_lines_without_map(writing, number, pair_span())
@@ -142,7 +143,7 @@ def _placed(store: LocalStore, one: Candidate) -> Record:
         path = store.folder / folder / name
         if path.exists() and (record.dataset == ALONE or sha256_of(path) != record.sha256):
             continue  # another file has this name
-        beside = one.made.beside(path) if one.made is not None else {}
+        beside = one.made().beside(path) if one.made is not None else {}
         record = replace(record, path=str(folder / name),
                          blocks="".join(str(numbers.relative_to(store.folder)) for numbers in beside))
         if record.dataset == ALONE:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from calib_core.errors import BadInput
 from calib_core.store.base import Version
 from calib_core.store.files import write_atomically
@@ -26,10 +28,11 @@ def made_anew(store: LocalStore, version: Version) -> Made:
         Its file is gone, damaged, or too large.
     """
     kind, named, _ = kind_of(store.read(version))
-    found = looked_at(named, kind, version.pdu, Maps((), store.maps_near, sha256_of))
+    with closing(Maps((), store.maps_near, sha256_of)) as maps:
+        found = looked_at(named, kind, version.pdu, maps)
     if found.made is None:
         raise BadInput(found.note)
-    return found.made
+    return found.made()
 
 
 def keep(store: LocalStore, version: Version, made: Made) -> None:

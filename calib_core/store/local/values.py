@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,25 @@ class Maps:
         self._digests: dict[Path, str] = {}
         self._read: dict[Path, StoredConstant] = {}
         self._last: tuple[Path | None, Array | None] = None, None
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="calibwb-numbers")
+        self._making: Future[Made] | None = None
+
+    def make(self, numbers: Callable[[], Made]) -> Callable[[], Made]:
+        """Make numbers in a thread beside, while the next file is read or brought to its place; tells them when they
+        are there. One constant at a time: this waits for those before, so that no third is in memory.
+
+        Parameters
+        ----------
+        numbers : callable
+        """
+        if self._making is not None:
+            wait((self._making,))
+        self._making = self._beside.submit(numbers)
+        return self._making.result
+
+    def close(self) -> None:
+        """Take no more; what is being made is made."""
+        self._beside.shutdown(wait=False)
 
     def stored(self, path: Path) -> StoredConstant:
         """What a file tells of itself, read once.
@@ -170,15 +190,15 @@ class Values:
     ----------
     limit, missing : float
         Share of them that may be no number, and that are.
-    made : Made, optional
-        Their numbers; None where they were not made.
+    made : callable, optional
+        Tells their numbers, once they are made; None where they are not.
     note : str
         Why they were not; empty where they were, or nobody has asked.
     """
 
     limit: float
     missing: float
-    made: Made | None = None
+    made: Callable[[], Made] | None = None
     note: str = ""
 
 
@@ -203,12 +223,13 @@ def looked_at(stored: StoredConstant, kind: DetectorType, unit: str, maps: Maps 
     note = too_large(stored)
     if note or maps is None or not is_stack(stored):
         limit, share = _checked(stored, _missing_in_pieces(stored))
-        return Values(limit, share, None if note or maps is None else Made(), note if maps is not None else "")
+        return Values(limit, share, None if note or maps is None else Made, note if maps is not None else "")
     values = maps.flags(stored) if is_flags(stored) else values_of(stored)
     limit, share = _checked(stored, _missing(values, _used(stored)))
     map_ = maps.of(stored, kind, unit)
-    numbers = numbers_of(stored, kind, values, map_, None if map_ is None else maps.flags(map_))
-    return Values(limit, share, made_of(stored, numbers, "" if map_ is None else maps.sha256_of(map_.path)))
+    with_map = "" if map_ is None else maps.sha256_of(map_.path)
+    numbers = partial(numbers_of, stored, kind, values, map_, None if map_ is None else maps.flags(map_))
+    return Values(limit, share, maps.make(lambda: made_of(stored, numbers(), with_map)))
 
 
 def _checked(stored: StoredConstant, share: float) -> tuple[float, float]:

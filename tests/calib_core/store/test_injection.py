@@ -433,7 +433,7 @@ def test_a_disk_that_is_full_at_the_index_leaves_the_store_as_it_was(store: Loca
     target = store.folder / "xfel" / "cal" / "epix100-type" / UNIT.lower() / path.name
     target.parent.mkdir(parents=True)
     shutil.copy(path, target)
-    write_together(made.beside(target))
+    write_together(made().beside(target))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
