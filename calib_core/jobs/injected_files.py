@@ -15,6 +15,7 @@ from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.whole_files import Check, Finished, Say, WholeFiles, conditions_in, written
 from calib_core.store.constant_paths import constant_files
 from calib_core.store.local.by_operator import ByOperator
+from calib_core.store.local.candidates import sha256_of
 from calib_core.store.local.index import is_index
 from calib_core.store.local.injecting import Injected, inject
 from calib_core.store.local.injection_table import (
@@ -29,12 +30,15 @@ from calib_core.store.local.injection_table import (
     numbers_of,
 )
 from calib_core.store.local.store import LocalStore
+from calib_core.store.local.values import Maps
 from calib_core.store.opening import usual_store
 from calib_core.store.table import Column, write_csv
 from calib_core.typed import parse_path, parse_time
 
 #: Table of an injection.
 INJECTION = "injection.csv"
+#: Size of a constant with its map: offsets have eight bytes for a value, flags four.
+_WITH_MAP = 1.6
 
 
 class Injection(WholeFiles):
@@ -75,8 +79,9 @@ class Injection(WholeFiles):
 
     @property
     def largest(self) -> int:
-        """Bytes of the largest file."""
-        return max((path.stat().st_size for path in self._paths if path.is_file()), default=0)
+        """Bytes of the largest file, with its bad-pixel map where numbers are made of both."""
+        largest = max((path.stat().st_size for path in self._paths if path.is_file()), default=0)
+        return largest if self._method.look_only else int(_WITH_MAP * largest)
 
     def items(self) -> Iterator[Item]:
         """Look at one after the other.
@@ -87,8 +92,10 @@ class Injection(WholeFiles):
         """
         with ExitStack() as stack:
             store = stack.enter_context(closing(self._store(stack)))
+            maps = None if self._method.look_only else stack.enter_context(
+                closing(Maps(self._paths, store.maps_near, sha256_of)))
             for path in self._paths:
-                self._found.append(apart([*self._found, examine(store, path, self._about)])[-1])
+                self._found.append(apart([*self._found, examine(store, path, self._about, maps)])[-1])
                 yield Item(self._found[-1].row)
 
     def finish(self, say: Say, check: Check) -> Finished:

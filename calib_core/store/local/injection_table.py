@@ -15,6 +15,7 @@ from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import Candidate, candidate_of, told_apart
 from calib_core.store.local.comparing import SIGMAS, Difference, difference_of, replaced_by
 from calib_core.store.local.store import LocalStore
+from calib_core.store.local.values import Maps
 from calib_core.store.table import Cell
 
 #: Columns with the type of their values, as results have them.
@@ -105,7 +106,7 @@ class Examined:
                 ", ".join(f"{name} {_value(each)}" for name, each in record.settings.items()), str(one.path))
 
 
-def examine(store: LocalStore, path: Path, about: ByOperator) -> Examined:
+def examine(store: LocalStore, path: Path, about: ByOperator, maps: Maps | None = None) -> Examined:
     """Look through a file, and compare it with what is accepted.
 
     Parameters
@@ -113,8 +114,10 @@ def examine(store: LocalStore, path: Path, about: ByOperator) -> Examined:
     store : LocalStore
     path : Path
     about : ByOperator
+    maps : Maps, optional
+        Bad-pixel maps by which its numbers are made; without these they are not made.
     """
-    found = candidate_of(store, path, about)
+    found = candidate_of(store, path, about, maps)
     if found.record is None:
         return Examined(found)
     try:

@@ -27,11 +27,18 @@ from calib_core.store.scratch import piece_of
 #: Reads the bad-pixel maps of a unit that begin within a span of a time.
 Near = Callable[[str, datetime, timedelta], Sequence[StoredConstant]]
 _GIB = 1 << 30
+#: Values that may be in memory beside those of the constant before, bytes.
+_TOGETHER = 128 << 20
 
 
 def pair_span() -> timedelta:
     """How far in time a bad-pixel map may be from its constant."""
     return timedelta(minutes=float(read_resource("statistics", "groups")["pair_minutes"]["value"]))
+
+
+def _size(stored: StoredConstant) -> int:
+    """Bytes of the values."""
+    return int(np.prod(stored.shape, dtype=np.int64)) * np.dtype(stored.dtype).itemsize
 
 
 def too_large(stored: StoredConstant) -> str:
@@ -42,7 +49,7 @@ def too_large(stored: StoredConstant) -> str:
     stored : StoredConstant
     """
     most = float(read_resource("statistics", "groups")["most_gib"]["value"])
-    size = int(np.prod(stored.shape, dtype=np.int64)) * np.dtype(stored.dtype).itemsize / _GIB
+    size = _size(stored) / _GIB
     return "" if size <= most else (f"{stored.path} has {size:.1f} GiB of values, and statistics are made of up to "
                                     f"{most:g} GiB; it has none.")
 
@@ -71,16 +78,25 @@ class Maps:
 
     def make(self, numbers: Callable[[], Made]) -> Callable[[], Made]:
         """Make numbers in a thread beside, while the next file is read or brought to its place; tells them when they
-        are there. One constant at a time: this waits for those before, so that no third is in memory.
+        are there.
 
         Parameters
         ----------
         numbers : callable
         """
-        if self._making is not None:
-            wait((self._making,))
         self._making = self._beside.submit(numbers)
         return self._making.result
+
+    def make_room(self, needed: int) -> None:
+        """Wait for numbers that are being made where the next values are many, so that both are never in memory.
+
+        Parameters
+        ----------
+        needed : int
+            Bytes.
+        """
+        if self._making is not None and (needed > _TOGETHER or not self._making.running()):
+            wait((self._making,))
 
     def close(self) -> None:
         """Take no more; what is being made is made."""
@@ -224,6 +240,7 @@ def looked_at(stored: StoredConstant, kind: DetectorType, unit: str, maps: Maps 
     if note or maps is None or not is_stack(stored):
         limit, share = _checked(stored, _missing_in_pieces(stored))
         return Values(limit, share, None if note or maps is None else Made, note if maps is not None else "")
+    maps.make_room(_size(stored))
     values = maps.flags(stored) if is_flags(stored) else values_of(stored)
     limit, share = _checked(stored, _missing(values, _used(stored)))
     map_ = maps.of(stored, kind, unit)
