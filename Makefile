@@ -10,14 +10,19 @@ PROVOKING := $(addprefix tests/calib_core/,cli io jobs detector store subjects t
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+WARM := .venv/.warm
 
-.PHONY: demo test indices bench sentences biases lint venv clean
+.PHONY: demo test whole indices bench sentences biases lint installed venv clean
 
 demo: venv
 	$(BIN)/calibwb demo $(DETECTORS)
 
 test: venv
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# what `make test` tries a sample of: kills, damaged runs, flipped bytes, choices of steps; an hour and more
+whole: venv
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --whole tests/campaigns tests/contract/test_passes.py
 
 # what calls kernels, with a check of every index; numba would keep an overrun to itself
 indices: venv
@@ -40,20 +45,26 @@ sentences: venv
 biases: venv
 	$(BIN)/pytest -q tests/calib_core/correction/test_biases.py -k page --biases docs/corrections.md
 
-lint: venv
+lint: installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-venv: $(INSTALLED)
+venv: $(WARM)
+
+# without kernels, which checks of the text need not wait for
+installed: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "$(PYTHON) is older than 3.11; use make PYTHON=/path/to/a/newer/python3"; exit 1; }
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	-$(BIN)/calibwb warmup
 	touch $(INSTALLED)
+
+$(WARM): $(INSTALLED)
+	-$(BIN)/calibwb warmup
+	touch $(WARM)
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -39,8 +39,26 @@ class Folders:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Pages that tests write on request."""
+    """Pages that tests write on request, and how much is tried."""
+    parser.addoption("--whole", action="store_true", help="try all of what a sample stands for otherwise")
     parser.addoption("--biases", metavar="PAGE", help="write the page of what steps of corrections are off by")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def disks() -> Generator[None, None, None]:
+    """Disks that nobody waits for: a job of twelve constants would do so sixty times, as long as it works.
+
+    Power does not fail in a test; in what order things go to the disk is tested in processes of their own.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: os.fstat(descriptor) and None)
+        yield
+
+
+@pytest.fixture(scope="session")
+def whole(pytestconfig: pytest.Config) -> bool:
+    """Whether all is tried of what a sample stands for otherwise."""
+    return bool(pytestconfig.getoption("--whole"))
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -51,7 +52,13 @@ def provenance(plan: Plan, module: Module, remarks: Sequence[Remark]) -> dict[st
 def software() -> dict[str, str]:
     """Versions of the program and of what its numbers depend on."""
     return {"calibwb": __version__, "python": platform.python_version(),
-            **{name: version(name) for name in _LIBRARIES}}
+            **_libraries()}
+
+
+@cache
+def _libraries() -> dict[str, str]:
+    """Versions of libraries, read once: it takes longer than what else there is to a module."""
+    return {name: version(name) for name in _LIBRARIES}
 
 
 def _taken(plan: Plan, module: int) -> dict[str, dict[str, str]]:

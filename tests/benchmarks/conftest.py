@@ -87,6 +87,11 @@ class Bars:
         return "PASS" if met else "FAIL, not met yet" if name in OPEN else "FAIL"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def disks() -> None:
+    """Disks as they are: who measures waits for them."""
+
+
 @pytest.fixture
 def bars(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Bars:
     """Where measurements are told."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise, product
+from itertools import combinations, pairwise, product
 from typing import Any
 
 import numpy as np
@@ -34,20 +34,36 @@ def is_of_samples(step: Step) -> bool:
     return type(step).operations is not Step.operations
 
 
-def chains(steps: Steps) -> Iterator[Steps]:
-    """All choices of optional steps that work on single samples, and all of these with each of the others."""
+def chains(steps: Steps, whole: bool) -> Iterator[Steps]:
+    """Choices of optional steps that work on single samples, and all of these with each of the others."""
     steps = tuple(one.model_copy(update={"energy": 2.5}) if isinstance(one, RoundPhotons) else one for one in steps)
     free = [one.word for one in steps if not one.required and is_of_samples(one)]
     others = [one.word for one in steps if not one.required and not is_of_samples(one)]
-    chosen = [{word for word, on in zip(free, each, strict=True) if on} for each in product((1, 0), repeat=len(free))]
-    alone = [{*free, word} for word in others]
-    for on in (*chosen, *alone, {*free, *others}):
-        chain = tuple(one.model_copy(update={"on": one.required or one.word in on}) for one in steps)
-        try:
-            Pipeline(chain)
-        except BadParameter:
-            continue  # units do not go together
-        yield chain
+    each = [{word for word, on in zip(free, one, strict=True) if on} for one in product((1, 0), repeat=len(free))]
+    possible = [on for on in each if switched(steps, on)]
+    for on in (*(possible if whole else covering(possible, free)), *({*free, word} for word in others),
+               {*free, *others}):
+        yield from switched(steps, on)
+
+
+def switched(steps: Steps, on: set[str]) -> list[Steps]:
+    """The chain in which of optional steps these are on; none where their units do not go together."""
+    chain = tuple(one.model_copy(update={"on": one.required or one.word in on}) for one in steps)
+    try:
+        Pipeline(chain)
+    except BadParameter:
+        return []
+    return [chain]
+
+
+def covering(choices: Sequence[set[str]], words: Sequence[str]) -> Iterator[set[str]]:
+    """Few choices in which each two steps are on and off in all ways in which they are so in any of all choices."""
+    ways = [set(combinations([(word, word in one) for word in words], min(2, len(words)))) for one in choices]
+    left = set().union(*ways)
+    while left:
+        best = max(range(len(choices)), key=lambda i: len(left & ways[i]))
+        left -= ways[best]
+        yield choices[best]
 
 
 def methods() -> Iterator[tuple[DetectorType, Steps]]:
@@ -64,8 +80,14 @@ def small(kind: DetectorType) -> DetectorType:
                    regions=(), variants=())
 
 
-CASES = [(small(kind), chain) for kind, steps in methods() for chain in chains(steps)]
-IDS = [f"{kind.name}-" + "-".join(one.word for one in chain if one.on and not one.required) for kind, chain in CASES]
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Compiling the kernel of a chain takes most of its test, so all choices are tried on request only."""
+    if "chain" in metafunc.fixturenames:
+        whole = metafunc.config.getoption("--whole")
+        cases = [(small(kind), chain) for kind, steps in methods() for chain in chains(steps, whole)]
+        metafunc.parametrize(("kind", "chain"), cases, ids=[
+            f"{kind.name}-" + "-".join(one.word for one in chain if one.on and not one.required)
+            for kind, chain in cases])
 
 
 class Memory:
@@ -116,7 +138,6 @@ def bits_of(values: Any) -> Any:
     return np.where(np.isnan(values), np.float32(np.nan), values).view(np.uint32)
 
 
-@pytest.mark.parametrize(("kind", "chain"), CASES, ids=IDS)
 def test_one_pass_has_the_bits_of_the_steps_one_by_one(kind: DetectorType, chain: Steps) -> None:
     bound = Pipeline(chain).bind(Memory(kind), kind).read()
     given, one_by_one = frames(kind), Images.of_frames(frames(kind))

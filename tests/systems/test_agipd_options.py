@@ -207,10 +207,14 @@ def test_a_selection_of_nothing_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+#: Memory cells of which a row and a part of another are corrected together, and in what blocks they may be read.
+CELLS, ROW, BLOCK = 12, 8, 5
+
+
 @pytest.fixture(scope="module")
 def two_files(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
     """Frames with a common mode and little light, in two files of 4 and 3 trains."""
-    changes = {**SETTINGS, **COMMON, "memory_cells": 40, "trains": 7, "trains_per_sequence": 4, "first_run": 40}
+    changes = {**SETTINGS, **COMMON, "memory_cells": CELLS, "trains": 7, "trains_per_sequence": 4, "first_run": 40}
     made = simulate(default_settings("AGIPD1M").with_changes(changes), tmp_path_factory.mktemp("two"),
                     scene=Photons(photons=0.05, pattern="flat"))
     write_truth(made)
@@ -221,11 +225,11 @@ def test_memory_cells_have_in_common_what_is_so_in_their_file(
     two_files: Simulated, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A file is corrected as if there were no other; threads, chunks and blocks of memory cells change no bit."""
-    asked = ("--cm", "--cm-n-itr", "2", "--blc-set-min")
+    asked = ("--cm", "--cm-n-itr", "2", "--cm-row", str(ROW), "--blc-set-min")
     correct(two_files, tmp_path / "both", capsys, *asked)
     both = content(tmp_path / "both")
     correct(two_files, tmp_path / "thin", capsys, *asked, "--threads", "1", "--memory-mb", "900")
-    monkeypatch.setattr(plan, "_cells_at_once", lambda plan: 7)
+    monkeypatch.setattr(plan, "_cells_at_once", lambda plan: BLOCK)
     correct(two_files, tmp_path / "blocks", capsys, *asked)
     for other in (content(tmp_path / "thin"), content(tmp_path / "blocks")):
         assert both.keys() == other.keys()
@@ -264,7 +268,7 @@ def test_pixels_that_never_change_are_flagged_in_their_file(
     mask, trains = keys(tmp_path, "mask", "trainId")
     found = (mask & int(BadPixels.DATA_STD_IS_ZERO)) > 0
     second = trains >= np.unique(trains)[4]
-    for number, cell in np.ndindex(2, 40):
+    for number, cell in np.ndindex(2, CELLS):
         mine = (second == bool(number)) & (cells == cell)
         same = np.ptp(samples[mine], axis=0) == 0
         assert same.any()

@@ -101,7 +101,7 @@ def test_half_a_detector_is_no_good_news(window, fake_job, tmp_path, qtbot):
 
 
 def test_a_job_goes_on_after_its_window_and_its_terminal_have_gone(tmp_path):
-    settings = default_settings("AGIPD1M").with_changes({"modules": "0-3", "trains": 60, "memory_cells": 8})
+    settings = default_settings("AGIPD1M").with_changes({"modules": "0-3", "trains": 40, "memory_cells": 4})
     made = simulate(settings, tmp_path / "data")
     script = f"""
 import sys
@@ -114,7 +114,7 @@ begin = MainWindow.showEvent
 
 def shown(self, event):
     begin(self, event)
-    self.session.job_started.connect(lambda job: QTimer.singleShot(300, self.close))
+    self.session.job_started.connect(lambda job: QTimer.singleShot(50, self.close))
 
 MainWindow.showEvent = shown
 sys.exit(main(["--runs", {" ".join(map(str, made.runs.values()))!r}, "--start",

@@ -15,6 +15,9 @@ from calib_core.errors import BadParameter
 from calib_core.simulate import default_settings, simulate
 from calib_core.store.constants import list_constants
 
+#: The program, whose pictures do not wait long for what nobody looks at.
+START = "import sys; from app.window import tour; from app.__main__ import main; tour._SETTLE = 20; sys.exit(main())"
+
 
 def test_each_job_is_run_and_photographed_in_each_arrangement_and_theme(
     open_window, qtbot, tmp_path, monkeypatch, capsys
@@ -76,7 +79,7 @@ def test_runs_that_are_asked_for_win_over_those_of_the_last_session(tmp_path):
     for number, text in enumerate(texts):
         words = ["--runs", text, "--start", "--pictures", str(tmp_path / "pictures"),
                  "--out-folder", str(tmp_path / f"constants{number}")]
-        done = subprocess.run([sys.executable, "-m", "app", *words], env=environment, capture_output=True, text=True,
+        done = subprocess.run([sys.executable, "-c", START, *words], env=environment, capture_output=True, text=True,
                               timeout=120, check=True)
         assert f"constants written to {tmp_path}/constants{number}" in done.stdout
     kept = read_state(tmp_path / "state")[0]
