@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -16,12 +16,8 @@ from typing import Any
 import numpy as np
 
 from calib_core.axes import Array, At, Picture, View
-from calib_core.characterisation.explains import OfPixel
-from calib_core.characterisation.scan_method import ScanMethod
 from calib_core.errors import AlreadyWritten, BadParameter, CalibrationError, Cancelled
-from calib_core.explanation import PLAINLY, Asked, Explanation, Reason, RowFrames
 from calib_core.io.budget import share_heap
-from calib_core.io.frames import ModuleFrames
 from calib_core.io.handles import check_room
 from calib_core.io.locate import holds_run
 from calib_core.jobs.board import Board, Message, State, TaskProgress, Written
@@ -31,21 +27,13 @@ from calib_core.jobs.handed_over import in_constants, leaving
 from calib_core.jobs.live import Live
 from calib_core.jobs.outputs import NOTHING, check_memory, output_bytes, write_tables
 from calib_core.jobs.pass_results import PassResults
+from calib_core.jobs.pixel_questions import PixelQuestions
 from calib_core.jobs.plan import Plan, make_plan
 from calib_core.jobs.progress import Progress, in_words
-from calib_core.jobs.reasons import (
-    Newest,
-    explain_corrected,
-    reasons_of,
-    samples_of,
-    scan_samples,
-    tried_method,
-)
 from calib_core.jobs.results import Results
 from calib_core.jobs.set_writer import SetWriter, look_before, planned_set
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.threads import Workers
-from calib_core.jobs.trial import Trial, Trials
 from calib_core.jobs.whole_results import finish_whole_files, writes_files
 from calib_core.numerics import kernels
 from calib_core.plain_text import block, shown
@@ -55,8 +43,6 @@ from calib_core.store.files import check_writable, sweep
 from calib_core.store.images import ImageReader
 from calib_core.store.manifests import share
 
-#: Most frames, and bytes of them, behind a row of pixels over frames.
-_ROW_FRAMES, _ROW_BYTES = 512, 1 << 26
 #: Most memory for images of constants that are looked at after a job, bytes.
 _IMAGE_BYTES = 512 << 20
 #: Space that is taken after a job without a word, bytes.
@@ -75,6 +61,8 @@ class Job:
         None until the input has been surveyed.
     board : Board
         Newest state, replaced whole.
+    pixels : PixelQuestions
+        Told of single pixels.
     """
 
     def __init__(self, spec: JobSpec) -> None:
@@ -91,7 +79,7 @@ class Job:
         self._set: SetWriter | None = None
         self._files: CorrectedFiles | None = None
         self._learned = PassResults()
-        self._samples, self._trials = Newest(), Trials()
+        self.pixels = PixelQuestions(self._results, self.values, lambda: bool(self._end_time))
         self._begin_time, self._end_time = time.monotonic(), 0.0
         self._thread = threading.Thread(target=self._run, name="calibwb-job", daemon=True)
 
@@ -131,7 +119,7 @@ class Job:
         self._results.clear()
         self._reader.close()
         self._learned.close()
-        self._trials.close()
+        self.pixels.close()
         if self.plan is not None:
             self.plan.close()
 
@@ -171,132 +159,6 @@ class Job:
             return None
         seen = None if live is None else live.values(result, module)
         return results.values(result) if seen is None else seen
-
-    def explain(self, module: int, row: int, col: int, at: At, asked: Asked = PLAINLY) -> Explanation:
-        """Samples of one pixel at a place, and what the method makes of them; reads the run.
-
-        Parameters
-        ----------
-        module, row, col : int
-        at : mapping
-            Indices along axes.
-        asked : Asked
-            Behind the method's steps, where it has any and has been through them; with other parameters.
-
-        Raises
-        ------
-        CalibrationError
-            There is no such run, or it cannot be read; a parameter is not allowed.
-        """
-        if (made := self._by_results(module, row, col, at)) is not None:
-            return made
-        with self._frames(module, at, (row, col)) as (plan, frames, key):
-            method, tried = tried_method(plan, asked)
-            if isinstance(method, ScanMethod):
-                samples = self._samples.get((module, key, row, col, plan.cell_at(at)),
-                                            lambda: scan_samples(plan, frames, row, col, at))
-                made = method.explain_scan(plan.context, key, at, samples, lambda name: self.values(name, module),
-                                           asked.compared)
-                return replace(made, tried=tried)
-            if asked.corrected and (
-                    behind := explain_corrected(plan, self._results.get(module), frames, key, row, col, at)):
-                return behind
-            values, right = samples_of(plan, frames, key, module, row, col, plan.cell_at(at))
-        found, wrong = method.explain(values[right], plan.detector_type), int((~right).sum())
-        notes = [*found.notes, *([f"{wrong} samples with other gain bits are left out."] if wrong else [])]
-        if plan.context.is_prepared(module):
-            steps = ", ".join(one.step.title for one in plan.context.before[module].steps)
-            notes.append(f"The samples are not as they are stored, but after these steps: {steps}.")
-        return replace(found, notes=tuple(notes), tried=tried)
-
-    def _by_results(self, module: int, row: int, col: int, at: At) -> Explanation | None:
-        """What the method's own results say of a pixel, of methods that explain pixels so."""
-        if self.plan is None or module not in self._results:
-            return None
-        known = OfPixel(lambda result, axis: self.along(result, axis, module, row, col, at),
-                        lambda result: self.values(result, module),
-                        lambda result, place: self.plane(result, module, place), module, row, col)
-        return self.plan.method.explain_results(self.plan.context, at, known)
-
-    def try_part(self, module: int, row: int, col: int, at: At, asked: Asked) -> Trial | None:
-        """Results of the ASIC of a pixel with other parameters, where any are asked for that are not the job's.
-
-        Else the samples that this takes are read, once the job has ended, so that they are there when it is asked.
-
-        Parameters
-        ----------
-        module, row, col : int
-        at : mapping
-            Indices along axes.
-        asked : Asked
-
-        Raises
-        ------
-        CalibrationError
-            The runs cannot be read, or a parameter is not allowed.
-        """
-        plan = self.plan
-        if plan is None:
-            return None
-        try:
-            method, words = tried_method(plan, asked)
-            if words:
-                return self._trials.make(plan, method, module, row, col, at, words)
-            if self._end_time:  # while it runs it needs disk and processors for itself
-                self._trials.read_ahead(plan, module, row, col, at)
-            return None
-        finally:
-            if self._end_time:
-                plan.close()
-
-    def reasons(self, module: int, row: int, col: int, at: At) -> tuple[Reason, ...]:
-        """Why a pixel has the flags that it has at a place; reads results, not the run.
-
-        Returns
-        -------
-        tuple of Reason
-            Empty before there is a plan, where nothing was made yet, and from methods that give no reasons.
-
-        Raises
-        ------
-        CalibrationError
-            The module takes no part, there is no such pixel, or the results cannot be read.
-        """
-        plan = self.plan
-        if plan is None or not self._results or plan.kind is None:
-            return ()
-        if module not in self._results:
-            raise CalibrationError(f"Module {module} takes no part in this job.")
-        return reasons_of(plan, module, self._results[module], row, col, at)
-
-    def frames(self, module: int, row: int, at: At) -> RowFrames:
-        """Raw samples of a row of pixels in the first frames of a run, as many as fit into bounded memory.
-
-        Raises
-        ------
-        CalibrationError
-            There is no such run, or it cannot be read.
-        """
-        with self._frames(module, at) as (plan, frames, _):
-            limit = min(_ROW_FRAMES, max(1, _ROW_BYTES // plan.detector_type.frame_bytes))
-            trains, values = frames.read_row(row, plan.cell_at(at), limit)
-        return RowFrames(values, trains)
-
-    @contextmanager
-    def _frames(
-        self, module: int, at: At, pixel: tuple[int, int] | None = None,
-    ) -> Iterator[tuple[Plan, ModuleFrames, str]]:
-        """Frames of a module to be read; once the job has ended, its files are closed again."""
-        plan = self.plan
-        key = plan.key_at(at, pixel) if plan else ""
-        if plan is None or (module, key) not in plan.frames:
-            raise CalibrationError(f"Module {module} has no run for this place yet.")
-        frames = plan.frames[module, key]
-        try:
-            yield plan, frames, key
-        finally:
-            if self._end_time:
-                frames.close()
 
     def _run(self) -> None:
         try:
@@ -355,7 +217,7 @@ class Job:
         plan = replace(make_plan(self.spec, self._wait), started=datetime.fromtimestamp(self.created, UTC))
         if plan.method.by_sequence:  # its files are written beside whatever else the folder holds
             self._tidy(self.spec.out_folder, below=False)
-        self.plan = plan
+        self.plan = self.pixels.plan = plan
         self.check()
         check_memory(plan)
         check_room(len(plan.modules))

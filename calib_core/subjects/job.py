@@ -182,11 +182,11 @@ class JobSubject:
         -------
         Explanation
         """
-        return self.job.explain(module, row, col, at, asked)
+        return self.job.pixels.explain(module, row, col, at, asked)
 
     def try_part(self, module: int, row: int, col: int, at: At, asked: Asked) -> None:
         """Show the ASIC of a pixel with other parameters; see `Subject.try_part`."""
-        trial = self.job.try_part(module, row, col, at, asked)
+        trial = self.job.pixels.try_part(module, row, col, at, asked)
         if trial is not None or self._trial is not None:
             self._trial = trial
             self._tries += 1
@@ -198,7 +198,7 @@ class JobSubject:
         -------
         tuple of Reason
         """
-        return self.job.reasons(module, row, col, at)
+        return self.job.pixels.reasons(module, row, col, at)
 
     def frames(self, module: int, row: int, at: At) -> RowFrames | None:
         """Raw samples of a row of pixels; see `Subject.frames`.
@@ -207,7 +207,7 @@ class JobSubject:
         -------
         RowFrames
         """
-        return self.job.frames(module, row, at)
+        return self.job.pixels.frames(module, row, at)
 
     def close(self) -> None:
         """Cancel the job where it runs, and free its space."""

@@ -60,7 +60,7 @@ class FakeJob:
             family="AGIPD", method="DARK", detector=detector.identifier, out_folder=out_folder,
             inputs={"high": ("/gpfs/r0012",), "med": ("/gpfs/r0013",), "low": ("/gpfs/r0014",)},
         )
-        self.steps = ""
+        self.steps, self.pixels = "", self
         self.plan = SimpleNamespace(
             detector=detector, kind=self.type, method=named("AGIPD").methods[0], modules=numbers, results=maps,
             context=Context(self.type, tuple(range(cells)), axes=axes_of(self.type, cells)),

@@ -188,7 +188,7 @@ def test_the_inspected_pixel_has_the_numbers_of_the_constants(clean: Dataset, da
     assert job.wait(120)
     cells = job.plan.context.cells
     for row, col, stage in [(10, 20, 0), (200, 100, 1), (300, 7, 2)]:
-        found = job.explain(clean.module, row, col, {"cell": len(cells) - 1, "gain": stage})
+        found = job.pixels.explain(clean.module, row, col, {"cell": len(cells) - 1, "gain": stage})
         numbers = {one.name: one.value for one in found.numbers}
         where = (stage, len(cells) - 1, row, col)
         np.testing.assert_allclose(numbers["mean"], darks.values("Offset")[where], rtol=1e-6)

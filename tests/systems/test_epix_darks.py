@@ -91,7 +91,7 @@ def test_samples_of_a_pixel_are_offered_without_common_mode(dark: Stage) -> None
     samples, trains = dark.frames(len(dark.trains)), dark.trains
     row, col = np.argwhere(dark.good)[1234]
     at = {"gain": dark.gain, "cell": 0}
-    raw, corrected_ones = (dark.job.explain(dark.data.module, row, col, at, Asked(corrected=one))
+    raw, corrected_ones = (dark.job.pixels.explain(dark.data.module, row, col, at, Asked(corrected=one))
                            for one in (False, True))
     shared = bool(dark.data.truth.settings.common_mode)
     assert raw.steps == corrected_ones.steps == ("offset, common mode" if shared else "offset")

@@ -172,7 +172,7 @@ def test_fits_fill_tile_by_tile_and_a_pixel_is_explained(tmp_path: Path) -> None
     assert seen == sorted(seen)
     assert len({number for number in seen if 0 < number < len(many.counts)}) >= 2
     assert all(number % 1024 == 0 for number in seen)
-    found = job.explain(3, 0, 5, {"group": 0})
+    found = job.pixels.explain(3, 0, 5, {"group": 0})
     assert [one.title for one in found.plots] == ["Histogram", "Pulls"]
     gain = next(one for one in found.numbers if one.name == "gain")
     assert gain.value * ENERGY == pytest.approx(light.gain[5], abs=4 * gain.error * ENERGY)

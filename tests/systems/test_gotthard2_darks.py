@@ -195,7 +195,7 @@ def test_the_inspected_strip_has_the_numbers_of_the_constants(linear: Case) -> N
     assert job.wait(120)
     good = np.flatnonzero(linear.data.truth.bad(1)[0] == 0)
     for strip, cell, stage in zip(good[[3, 700, -1]].tolist(), (0, 1, 1), (0, 1, 2), strict=True):
-        found = job.explain(1, 0, strip, {"cell": cell, "gain": stage})
+        found = job.pixels.explain(1, 0, strip, {"cell": cell, "gain": stage})
         numbers = {one.name: one.value for one in found.numbers}
         assert next(item for item in found.plots[0].items if isinstance(item, Bars)).edges[-1] <= 1024
         np.testing.assert_allclose(numbers["mean"], linear.found.values("Offset")[stage, cell, 0, strip], rtol=1e-6)

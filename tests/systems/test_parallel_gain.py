@@ -255,7 +255,7 @@ def test_the_inspector_says_of_which_stage_samples_are(light: Simulated, tmp_pat
     job.start()
     assert job.wait(120)
     codes, _ = stored(light)
-    told = job.explain(MODULE, 10, 20, {"cell": 1, "gain": 0})
+    told = job.pixels.explain(MODULE, 10, 20, {"cell": 1, "gain": 0})
     numbers = {one.name: one.value for one in told.numbers}
     assert numbers["samples"] == TRAINS
     assert numbers["mean"] == pytest.approx(codes[:, 0, 1, 10, 20].mean())

@@ -94,7 +94,7 @@ def test_reasons_set_exactly_the_flags_of_the_maps(name: str, every: int, jobs: 
     for at in places(job):
         flags = job.plane("bad_pixels", module, at)
         for row, col in chosen_pixels(flags, every):
-            found = job.reasons(module, row, col, at)
+            found = job.pixels.reasons(module, row, col, at)
             assert union(found) == flags[row, col], (at, row, col, found)
             assert not any("cannot be told from these maps why" in one.words for one in found)
             seen |= union(found)
@@ -147,7 +147,7 @@ def test_medians_and_sigmas_are_those_of_numpy(name: str, jobs: Callable[[str], 
                 typical = np.median(samples[samples > 0]) if flag == NOISE else 0
                 median, scale = soft(
                     values[top : top + slow, left : left + fast], 5.0, method.spread == "robust", typical)
-                one = of_flag(job.reasons(module, row, col, at), flag, result.capitalize())
+                one = of_flag(job.pixels.reasons(module, row, col, at), flag, result.capitalize())
                 value = job.plane(result, module, at)[row, col]
                 hard = hards[flag][min(at["gain"], len(hards[flag]) - 1)]
                 assert one.median == pytest.approx(median, rel=1e-6)
@@ -361,7 +361,7 @@ def test_constants_on_a_disk_say_what_they_can(jobs: Callable[[str], Job]) -> No
     maps = {name: values[:, 1] for name, values in files.items()}
     seen = 0
     for row, col in chosen_pixels(maps["bad_pixels"][1], 5001):
-        found, full = job.plan.method.reasons(here, at, maps, row, col), job.reasons(module, row, col, at)
+        found, full = job.plan.method.reasons(here, at, maps, row, col), job.pixels.reasons(module, row, col, at)
         assert union(found) == maps["bad_pixels"][1, row, col]
         np.testing.assert_equal(astuple(of_flag(found, OFFSET)), astuple(of_flag(full, OFFSET)))
         # the least spread of a noise map follows from samples, which these files do not have

@@ -21,9 +21,9 @@ from calib_core.simulate import default_settings, simulate
 #: A detector whose frames are read straight from the file and one with corrected samples.
 KINDS = {"DSSC1M": {"modules": "0-1", "memory_cells": 2}, "EPIX100": {}}
 CALLS: dict[str, Callable[[Job, int], object]] = {
-    "explain": lambda job, module: job.explain(module, 2, 3, first(job)),
-    "corrected": lambda job, module: job.explain(module, 2, 3, first(job), Asked(corrected=True)),
-    "frames": lambda job, module: job.frames(module, 2, first(job)),
+    "explain": lambda job, module: job.pixels.explain(module, 2, 3, first(job)),
+    "corrected": lambda job, module: job.pixels.explain(module, 2, 3, first(job), Asked(corrected=True)),
+    "frames": lambda job, module: job.pixels.frames(module, 2, first(job)),
 }
 #: Opens files for writing and puts their times back: they were not written to.
 WRITER = """
@@ -117,7 +117,7 @@ def test_the_samples_are_those_of_the_file(job: Job, raw: Path) -> None:
     for path in sorted(raw.glob(f"*{'DSSC00' if 'DSSC' in job.spec.family else 'EPIX'}*.h5")):
         with h5py.File(path) as file:
             expected.append(stored(file, cell))
-    np.testing.assert_array_equal(job.frames(module, 2, first(job)).values, np.concatenate(expected))
+    np.testing.assert_array_equal(job.pixels.frames(module, 2, first(job)).values, np.concatenate(expected))
 
 
 def stored(file: h5py.File, cell: int) -> np.ndarray:
@@ -146,5 +146,5 @@ def test_maps_and_reasons_need_no_run(job: Job, raw: Path) -> None:
     assert job.plan is not None
     offset = next(one.name for one in job.plan.results if one.pixels)
     assert job.plane(offset, module, first(job)) is not None
-    job.reasons(module, 2, 3, first(job))
+    job.pixels.reasons(module, 2, 3, first(job))
     assert held(raw.parent) == []

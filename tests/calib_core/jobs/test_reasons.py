@@ -39,7 +39,7 @@ def job(runs: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_there_are_none_before_there_is_a_plan(job: Job) -> None:
-    assert Job(job.spec).reasons(2, 0, 0, {}) == ()
+    assert Job(job.spec).pixels.reasons(2, 0, 0, {}) == ()
 
 
 def test_there_are_none_of_what_is_not_made_yet(job: Job, tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_there_are_none_of_what_is_not_made_yet(job: Job, tmp_path: Path) -> Non
     for name in names:
         assert reasons_of(plan, 2, results, 3, 4, at) == ()
         results.write(at, {name: job.plane(name, 2, at)})
-    assert reasons_of(plan, 2, results, 3, 4, at) == job.reasons(2, 3, 4, at)
+    assert reasons_of(plan, 2, results, 3, 4, at) == job.pixels.reasons(2, 3, 4, at)
     assert reasons_of(plan, 2, results, 3, 4, {"gain": 0, "cell": 0}) == ()
     results.close()
 
@@ -67,7 +67,7 @@ def test_what_no_unit_makes_has_no_data(job: Job, tmp_path: Path) -> None:
 def test_they_are_of_the_place_that_is_asked_for(job: Job, gain: int) -> None:
     flags = job.plane("bad_pixels", 2, {"gain": gain, "cell": 0})
     row, col = np.argwhere(flags & BadPixels.WRONG_GAIN_VALUE)[0].tolist()
-    found = {one.what: one for one in job.reasons(2, row, col, {"gain": gain})}
+    found = {one.what: one for one in job.pixels.reasons(2, row, col, {"gain": gain})}
     assert found["Wrong gain bits"].set
     assert found["Wrong gain bits"].value == job.plane("wrong_gain", 2, {"gain": gain})[row, col]
     assert found["Offset"].value == job.plane("offset", 2, {"gain": gain})[row, col]
@@ -75,19 +75,19 @@ def test_they_are_of_the_place_that_is_asked_for(job: Job, gain: int) -> None:
 
 
 def test_places_beyond_an_axis_are_its_last_entry(job: Job) -> None:
-    np.testing.assert_equal(job.reasons(2, 9, 9, {"gain": 99, "cell": 5})[3].value,
+    np.testing.assert_equal(job.pixels.reasons(2, 9, 9, {"gain": 99, "cell": 5})[3].value,
                             float(job.plane("offset", 2, {"gain": 2, "cell": 0})[9, 9]))
 
 
 @pytest.mark.parametrize(("pixel", "words"), [((-1, 0), "pixel"), ((0, 1024), "pixel"), ((512, 0), "pixel")])
 def test_pixels_that_are_not_there_are_refused(job: Job, pixel: tuple[int, int], words: str) -> None:
     with pytest.raises(CalibrationError, match=words):
-        job.reasons(2, *pixel, {})
+        job.pixels.reasons(2, *pixel, {})
 
 
 def test_modules_that_take_no_part_are_named(job: Job) -> None:
     with pytest.raises(CalibrationError, match="Module 5 takes no part"):
-        job.reasons(5, 0, 0, {})
+        job.pixels.reasons(5, 0, 0, {})
 
 
 def test_methods_without_rules_give_none(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_raw_samples_are_those_of_the_file_with_the_right_gain_bits(job: Job, ru
     codes, bits = raw(runs.runs["med"], row, col)
     right = codes[bits == 1]
     assert 0 < len(right) < len(codes)
-    found = job.explain(2, row, col, {"gain": 1, "cell": 0})
+    found = job.pixels.explain(2, row, col, {"gain": 1, "cell": 0})
     bars = next(item for item in found.plots[0].items if isinstance(item, Bars))
     np.testing.assert_array_equal(bars.counts, np.histogram(right, bars.edges)[0])
     assert bars.counts.sum() == len(right)
@@ -127,4 +127,4 @@ def raw(run: Path, row: int, col: int) -> tuple[Any, Any]:
 
 def test_a_run_that_was_not_given_has_no_samples(job: Job) -> None:
     with pytest.raises(CalibrationError, match="Module 5 has no run"):
-        job.explain(5, 0, 0, {"gain": 0, "cell": 0})
+        job.pixels.explain(5, 0, 0, {"gain": 0, "cell": 0})

@@ -70,7 +70,7 @@ def test_rules_say_what_they_say_in_the_job(made: Any) -> None:
     for gain in range(3):
         at = {"gain": gain, "cell": 1}
         for row, col in flagged(job, module, at):
-            of_job, _ = split(job.reasons(module, row, col, at), lacking)
+            of_job, _ = split(job.pixels.reasons(module, row, col, at), lacking)
             found, _ = split(subject.reasons(module, row, col, at), lacking)
             np.testing.assert_equal([astuple(one) for one in found], [astuple(one) for one in of_job])
             seen |= {one.what for one in of_job if one.set}
@@ -81,7 +81,7 @@ def test_what_files_do_not_have_is_said_and_has_no_number(made: Any) -> None:
     job, module, subject, lacking = made
     at, told = {"gain": 1, "cell": 0}, 0
     for row, col in flagged(job, module, at):
-        _, of_job = split(job.reasons(module, row, col, at), lacking)
+        _, of_job = split(job.pixels.reasons(module, row, col, at), lacking)
         _, found = split(subject.reasons(module, row, col, at), lacking)
         assert [(one.what, one.flag) for one in found] == [(one.what, one.flag) for one in of_job]
         explained = {one.flag for one in subject.reasons(module, row, col, at) if one.set and one not in found}

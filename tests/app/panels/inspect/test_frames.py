@@ -25,7 +25,7 @@ def test_the_row_of_the_selected_pixel_is_read(window, fake_job, qtbot):
     assert panel.place.text() == "module 2 · row 10 · HG · memory cell 0"
     qtbot.mouseClick(panel.read_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.view.value_at(0, 0, 0) is not None)
-    expected = fake_job.frames(2, 10, {}).values
+    expected = fake_job.pixels.frames(2, 10, {}).values
     panel.minus_median.click()
     assert panel.view.value_at(0, 59, 127) == expected[59, 127]
     window.session.look_at({"cell": 3})
