@@ -28,7 +28,7 @@ def judged_lines(versions: Sequence[VersionStatistics]) -> tuple[tuple[int, Line
         With the number of the module.
     """
     rule = change_rule()
-    return tuple((some[0].about.module, line, judged(line.values, line.errors, rule))
+    return tuple((some[0].about.module, line, judged(line.values, line.errors, rule, line.confirmed))
                  for some in together(versions).values() for line in lines_of(some))
 
 

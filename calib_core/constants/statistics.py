@@ -52,6 +52,8 @@ class About:
         Of the values; empty for flags.
     path : str
         Its file.
+    confirmed : bool
+        Whether somebody has confirmed what came with it: a new reference begins there.
     """
 
     comparable: Comparable
@@ -61,6 +63,7 @@ class About:
     entries: tuple[Label, ...] = ()
     unit: str = ""
     path: str = ""
+    confirmed: bool = False
 
 
 @dataclass(frozen=True)
@@ -269,6 +272,8 @@ class Line:
         Medians of the good values, in the unit of the constant; of flags the logit of their share with the error of
         counting.
     unit : str
+    confirmed : tuple of int
+        Indices of versions at which a new reference begins.
     """
 
     comparable: Comparable
@@ -277,6 +282,7 @@ class Line:
     values: NDArray[np.float64]
     errors: NDArray[np.float64]
     unit: str
+    confirmed: tuple[int, ...] = ()
 
 
 def together(versions: Iterable[VersionStatistics]) -> Mapping[Comparable, tuple[VersionStatistics, ...]]:
@@ -302,7 +308,8 @@ def lines_of(versions: Sequence[VersionStatistics]) -> tuple[Line, ...]:
     """
     first, unit = versions[0].about, "logit" if versions[0].whole is None else versions[0].about.unit
     begins = tuple(one.about.begin for one in versions)
-    return tuple(Line(first.comparable, label, begins, *_numbers(versions, place), unit)
+    confirmed = tuple(place for place, one in enumerate(versions) if one.about.confirmed)
+    return tuple(Line(first.comparable, label, begins, *_numbers(versions, place), unit, confirmed)
                  for place, label in enumerate(first.entries))
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from calib_core.numerics.group_statistics import Cut
+from calib_core.store.about import CONFIRMED
 from calib_core.store.base import ConstantStore, Query, Version
 from calib_core.store.constants import StoredConstant
+from calib_core.store.local.confirmations import confirmed
 from calib_core.store.local.lines import Kept
 from calib_core.store.local.store import LocalStore
 
@@ -24,11 +26,14 @@ class KeptNumbers:
         By their files.
     kept : mapping of Path to Kept
         Of those that there are numbers of.
+    confirmed : frozenset of int
+        Numbers of the versions at which a new reference begins.
     """
 
     store: ConstantStore
     versions: Mapping[Path, Version] = field(default_factory=dict)
     kept: Mapping[Path, Kept] = field(default_factory=dict)
+    confirmed: frozenset[int] = frozenset()
 
     def stored(self) -> list[StoredConstant]:
         """What the files of all versions tell, which are opened where the store does not know it.
@@ -38,7 +43,7 @@ class KeptNumbers:
         BadInput
             A file is gone or damaged.
         """
-        return [self.kept[path].stored(one) if path in self.kept else self.read(path)
+        return [self._told(self.kept[path].stored(one), one) if path in self.kept else self.read(path)
                 for path, one in self.versions.items()]
 
     def read(self, path: Path) -> StoredConstant:
@@ -55,7 +60,13 @@ class KeptNumbers:
             It is gone, damaged or another one.
         """
         one = self.versions[path]
-        return replace(self.store.read(one), pdu=one.pdu)
+        return self._told(replace(self.store.read(one), pdu=one.pdu), one)
+
+    def _told(self, stored: StoredConstant, one: Version) -> StoredConstant:
+        """With what the store alone knows."""
+        if one.number not in self.confirmed:
+            return stored
+        return replace(stored, attributes={**stored.attributes, CONFIRMED: True})
 
     def fitting(self, path: Path, map_: StoredConstant | None, cut: Cut) -> Kept | None:
         """What is kept of a version with a bad-pixel map, cut into some groups; None where that is not kept.
@@ -86,4 +97,5 @@ def kept_numbers(store: ConstantStore) -> KeptNumbers:
         return KeptNumbers(store, versions)
     kept = store.lines.of(one.number for one in found)
     return KeptNumbers(store, versions, {one.path: kept[one.number] for one in found
-                                         if one.number in kept and kept[one.number].numbers is not None})
+                                         if one.number in kept and kept[one.number].numbers is not None},
+                       frozenset(one.version for one in confirmed(store)))

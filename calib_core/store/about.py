@@ -21,6 +21,8 @@ from calib_core.store.stated import understood
 
 #: Begin of the names of all constants that are flags.
 FLAGS = "BadPixels"
+#: Name under which it is told of a version of a store that a new reference begins there.
+CONFIRMED = "reference_begins"
 #: Name of a file with the time at which it was made.
 _NAME = re.compile(r"cal\.(\d{1,11}(?:\.\d+)?)\.h5")
 #: Axes that are gone through as memory cells are.
@@ -129,7 +131,7 @@ def about_of(stored: StoredConstant) -> About:
         module, unit = int(stored.attributes.get("module", 0)), str(stored.attributes.get("unit", ""))
     shape = tuple(sorted(zip(stored.dims, stored.shape, strict=True)))
     return About(Comparable(stored.pdu, stored.calibration, condition, shape), module, begin, axis, labels, unit,
-                 str(stored.path))
+                 str(stored.path), bool(stored.attributes.get(CONFIRMED, False)))
 
 
 def _value(entry: Mapping[str, Any]) -> float | str:

@@ -7,8 +7,10 @@ module are ``<module>_2`` and so on. In it are ``time``, what the versions are, 
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,7 @@ def _put(group: h5py.Group, versions: Sequence[VersionStatistics]) -> None:
     microseconds = np.array([(one.about.begin - _EPOCH) // _MICROSECOND for one in versions], np.int64)
     _dataset(group, "time", microseconds, ("version",), "µs since 1970-01-01 00:00 UTC")
     group["path"] = [one.about.path for one in versions]
+    _dataset(group, "confirmed", np.array([one.about.confirmed for one in versions], np.uint8), ("version",), "")
     group["map"] = ["" if one.map is None else one.map.path for one in versions]
     _dataset(group, "map_after", np.array([np.nan if one.map is None else one.map.seconds for one in versions]),
              ("version",), "s")
@@ -144,15 +147,43 @@ def read_statistics(path: Path) -> tuple[VersionStatistics, ...]:
     BadInput
         The file is missing, damaged, no such file, or of a newer program.
     """
+    with _understood(path), open_hdf5(path) as file:
+        return _all(file)
+
+
+def read_image(path: Path, data: bytes) -> tuple[VersionStatistics, ...]:
+    """The same of a file of ours whose bytes are in memory, and are those that were written.
+
+    Parameters
+    ----------
+    path : Path
+        For sentences.
+    data : bytes
+
+    Raises
+    ------
+    BadInput
+        It is no such file, or of a newer program.
+    """
+    with _understood(path), h5py.File(io.BytesIO(data), "r") as file:
+        return _all(file)
+
+
+@contextmanager
+def _understood(path: Path) -> Iterator[None]:
+    """Turn whatever a file that is something else causes into one sentence."""
     try:
-        with open_hdf5(path) as file:
-            if int(file.attrs["format"]) > FORMAT:
-                raise ValueError(f"it has format {file.attrs['format']}, and this program knows {FORMAT}")
-            groups = [of_module for calibration in list(file.values()) for of_module in list(calibration.values())]
-            return tuple(version for group in groups for version in _versions(group))
+        yield
     except _DAMAGE as error:
         said = (error.strerror if isinstance(error, OSError) else None) or str(error).strip("'\"")
         raise BadInput(f"{path} cannot be read as statistics of constants: {said.rstrip('.')}.") from error
+
+
+def _all(file: h5py.File) -> tuple[VersionStatistics, ...]:
+    if int(file.attrs["format"]) > FORMAT:
+        raise ValueError(f"it has format {file.attrs['format']}, and this program knows {FORMAT}")
+    groups = [of_module for calibration in list(file.values()) for of_module in list(calibration.values())]
+    return tuple(version for group in groups for version in _versions(group))
 
 
 def _versions(group: h5py.Group) -> Iterator[VersionStatistics]:
@@ -164,9 +195,10 @@ def _versions(group: h5py.Group) -> Iterator[VersionStatistics]:
     groups, whole, flags = _numbers(group), _numbers(group["whole"]), _flags(group)
     texts = {name: [text.decode() for text in group[name][()]] for name in ("path", "map")}
     after = group["map_after"][()]
+    confirmed = group["confirmed"][()] if "confirmed" in group else np.zeros(len(after), np.uint8)  # older files
     for place, microseconds in enumerate(group["time"][()]):
         about = About(comparable, int(said["module"]), _EPOCH + int(microseconds) * _MICROSECOND, str(said["axis"]),
-                      tuple(told["entries"]), str(said["unit"]), texts["path"][place])
+                      tuple(told["entries"]), str(said["unit"]), texts["path"][place], bool(confirmed[place]))
         paired = PairedMap(texts["map"][place], float(after[place])) if np.isfinite(after[place]) else None
         yield VersionStatistics(about, cut, _of_version(groups, place), _of_version(whole, place),
                                 _flags_of(flags, place), paired)

@@ -141,11 +141,17 @@ def work(versions: VersionList, rows: Sequence[Listed], known: Known, asked: Ask
     for one in _while(lacking, seconds):
         known.read(one, versions)
     confirmed = tuple(confirmed_changes(rows))
-    begins = {(one.version.pdu, one.begin) for one, _ in confirmed}
+    told = (*(row for row, _ in confirmed), *told_in_files(versions, rows))
+    begins = {(one.version.pdu, one.begin) for one in told}
     unread, unkept = (tuple(some[one.path] for one in rows if one.path in some)
                       for some in (known.unread, known.unkept))
     timeline = timeline_of(rows, known.numbers, replace(asked, confirmed=asked.confirmed | begins))
     return Worked(timeline, len(known.lacks(rows)), unread, unkept, confirmed)
+
+
+def told_in_files(versions: VersionList, rows: Sequence[Listed]) -> list[Listed]:
+    """Versions at which a new reference begins as files of statistics tell it."""
+    return [one for one in rows if (found := versions.numbers.get(one.path)) is not None and found.about.confirmed]
 
 
 def work_groups(line: ModuleLine, known: Known, asked: Asked, seconds: float) -> tuple[Array, int]:

@@ -25,7 +25,7 @@ from calib_core.numerics.group_statistics import Cut
 from calib_core.resource_files import read_resource
 from calib_core.store.about import about_of, is_flags, is_stack
 from calib_core.store.constants import StoredConstant
-from calib_core.store.statistics import image_of, read_statistics
+from calib_core.store.statistics import image_of, read_image
 
 #: Begin of the names of files of numbers; what follows is that of the constant's file, and of their checksum.
 PREFIX = "statistics."
@@ -186,13 +186,13 @@ def read_blocks(path: Path, sha256: str) -> VersionStatistics:
         It is gone, damaged or another one.
     """
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        data = path.read_bytes()
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}; calibwb store statistics makes it anew.") from error
-    if found != sha256:
+    if hashlib.sha256(data).hexdigest() != sha256:
         raise BadInput(f"{path} was changed since it was written: its checksum (SHA-256) differs; calibwb store "
                        "statistics makes it anew.")
-    [one] = read_statistics(path)
+    [one] = read_image(path, data)
     return one
 
 

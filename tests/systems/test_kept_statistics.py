@@ -1,0 +1,119 @@
+"""A store that keeps numbers, on the command line: statistics without files, confirmed changes, numbers anew."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calib_core.cli.main import main
+from calib_core.constants.statistics import line_numbers
+from calib_core.store.local.confirmations import confirmed
+from calib_core.store.local.lines import drop_lines
+from calib_core.store.statuses import Status
+from calib_core.subjects.kept_lines import kept_numbers
+from calib_core.subjects.timeline import Asked, Timeline, timeline_of
+from calib_core.subjects.version_list import list_versions
+from tests.kept_store import MODULES, STEP, VERSIONS, KeptStore, make_kept_store, median
+
+from .command import Capture
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptStore]:
+    root = tmp_path_factory.mktemp("months")
+    made = make_kept_store(root / "store", root / "files")
+    with closing(made.store):
+        made.store.decide([one for some in made.versions.values() for one in some], Status.ACCEPTED, "anna", "")
+        yield made
+
+
+def statistics(kept: KeptStore, out: Path) -> list[dict[str, str]]:
+    """Changes that the job tells."""
+    assert main(["GENERIC", "STATS", "--constants", str(kept.store.folder), "--out-folder", str(out), "--quiet"]) == 0
+    with (out / "statistics_changes.csv").open() as file:
+        return list(csv.DictReader(line for line in file if not line.startswith("# ")))
+
+
+def of_window(folder: Path, confirmed_at: frozenset[tuple[str, object]]) -> Timeline:
+    """Lines as the window has them of a store."""
+    found = list_versions(str(folder))
+    rows = found.of(found.detectors[0], "Offset")
+    numbers = {path: one for path, one in kept_numbers(rows).items() if one is not None}
+    return timeline_of(rows, numbers, Asked(confirmed=confirmed_at))  # type: ignore[arg-type]
+
+
+def of_file(path: Path) -> Timeline:
+    """Lines of a file of statistics alone."""
+    found = list_versions(str(path))
+    rows = found.of(found.detectors[0], "Offset")
+    begins = frozenset((one.version.pdu, one.begin) for one in rows if found.numbers[one.path].about.confirmed)
+    return timeline_of(rows, {key: line_numbers(one) for key, one in found.numbers.items()}, Asked(confirmed=begins))
+
+
+def test_the_job_the_window_and_its_file_have_the_same_lines(kept: KeptStore, tmp_path: Path) -> None:
+    """Of the constants but two there are no files; then with a change that was confirmed on the command line."""
+    [change] = statistics(kept, tmp_path / "a")
+    assert (change["module"], change["kind"], change["level"]) == ("1", "step", "red")
+    version = kept.versions[1][STEP]
+    store = ["--store", str(kept.store.folder)]
+    assert main(["store", "confirm", *store, str(version), "--author", "ben", "--comment", "new chiller"]) == 0
+    assert statistics(kept, tmp_path / "b") == []
+    [one] = confirmed(kept.store)
+    [found] = kept.store.named([version])
+    window = of_window(kept.store.folder, frozenset({(found.pdu, found.begin)}))
+    for line, again in zip(window.lines, of_file(tmp_path / "b" / "statistics.h5").lines, strict=True):
+        np.testing.assert_array_equal(line.values, again.values)
+        np.testing.assert_array_equal(line.shifts, again.shifts)
+        np.testing.assert_array_equal(line.judged.score, again.judged.score)
+        assert [begin for begin, _ in line.judged.references] == [begin for begin, _ in again.judged.references]
+        np.testing.assert_allclose(line.values, [median(line.module, day) for day in range(VERSIONS)], atol=1e-5)
+    assert (one.version, one.author, one.comment) == (version, "ben", "new chiller")
+    assert main(["store", "unconfirm", *store]) == 0
+    assert list(confirmed(kept.store)) == []
+
+
+def test_confirmations_and_decisions_are_taken_back_apart(kept: KeptStore, capsys: Capture) -> None:
+    store = ["--store", str(kept.store.folder)]
+    first, second = kept.versions[0][:2]
+    for words, status, sentence in (
+            (["confirm", *store, str(second)], 0, f"Version {second}"),
+            (["confirm", *store, str(second)], 2, "was confirmed already"),
+            (["withdraw", *store, str(first)], 0, "is withdrawn"),
+            (["unconfirm", *store], 0, "begins no new reference any more"),
+            (["unconfirm", *store], 2, "the last confirmation was taken back already"),
+            (["undo", *store], 0, "is accepted"),
+            (["confirm", *store, "100000"], 2, "has no version 100000")):
+        capsys.readouterr()
+        assert (main(["store", *words]) != 0) == (status != 0), words
+        assert sentence in "".join(capsys.readouterr())
+
+
+def test_numbers_are_made_anew_and_what_cannot_be_is_told(kept: KeptStore, capsys: Capture) -> None:
+    store = ["--store", str(kept.store.folder)]
+    first = [some[0] for some in kept.versions.values()]
+    before = {one: kept.store.lines.of([one])[one].sha256 for one in first}
+    with kept.store.writing() as writing:
+        drop_lines(writing, first)
+    assert main(["store", "statistics", *store]) == 0
+    assert f"statistics of {len(MODULES)} versions made and kept" in capsys.readouterr().out
+    assert {one: kept.store.lines.of([one])[one].sha256 for one in first} == before
+    assert main(["store", "statistics", *store]) == 0
+    assert "statistics of 0 versions made and kept" in capsys.readouterr().out
+    gone = kept.versions[0][5]
+    assert main(["store", "statistics", *store, str(gone)]) == 1
+    said = capsys.readouterr().out
+    assert "cal.5.0.h5 cannot be read" in said
+    assert gone not in kept.store.lines.lacking()  # what was kept stays
+
+
+def test_a_read_only_store_says_that_it_keeps_nothing(
+    kept: KeptStore, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calib_core.store.local.index.os.access", lambda path, mode: False)
+    assert main(["store", "statistics", "--store", str(kept.store.folder)]) != 0
+    assert "cannot be written: it is read-only" in "".join(capsys.readouterr())
