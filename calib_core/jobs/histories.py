@@ -202,7 +202,8 @@ def histories_of(
         paired = {map_of(label): found for label, one in own.items()
                   if (found := _paired(one, maps, history)) is not None}
         blocks[number] = _blocks({label: one for label, (_, one) in own.items()}, paired, known, kind, history)
-    return Histories(blocks, (*notes, *_timed_by_name([one for _, one in taken]), *_without_maps(blocks, history)))
+    return Histories(blocks, (*notes, *_timed_by_name([one for _, one in taken]), *_without_maps(blocks, history),
+                              *_without_numbers(blocks, known)))
 
 
 def _blocks(
@@ -305,6 +306,16 @@ def _timed_by_name(stored: Sequence[StoredConstant]) -> Iterator[str]:
     if by_name:
         yield (f"{by_name} of {len(stored)} constants do not tell when they begin to be valid; the times in the "
                "names of their files are taken, at which they were made.")
+
+
+def _without_numbers(blocks: Mapping[int, HistoryBlocks], known: KeptNumbers) -> Iterator[str]:
+    """Sentence on versions of a store whose numbers are made of their files."""
+    labels = [(one, label) for one in blocks.values() for label, stored in one.stored.items()
+              if stored.path in known.versions and not label.startswith(map_of(""))]
+    read = sum(label not in one.kept for one, label in labels)
+    if known.keeps and read:
+        yield (f"{read} of {len(labels)} versions are read, since {known.store.title} keeps no numbers of them by "
+               "these groups and maps; calibwb store statistics keeps the usual ones.")
 
 
 def _without_maps(blocks: Mapping[int, HistoryBlocks], history: History) -> Iterator[str]:

@@ -35,6 +35,11 @@ class KeptNumbers:
     kept: Mapping[Path, Kept] = field(default_factory=dict)
     confirmed: frozenset[int] = frozenset()
 
+    @property
+    def keeps(self) -> bool:
+        """Whether the store is one that keeps numbers."""
+        return isinstance(self.store, LocalStore)
+
     def stored(self) -> list[StoredConstant]:
         """What the files of all versions tell, which are opened where the store does not know it.
 

@@ -157,6 +157,7 @@ def _judge(folder: Path, told: Sequence[Sequence[str]], tally: Tally) -> None:
         tally.found["files without a record, adopted" if between else "other faults"] += 1
         tally.wrong += [] if between and fault.done else [fault.sentence]
     tally.wrong += [fault.sentence for fault in check(store, False, "anna")]
+    tally.wrong += [f"version {number} has no numbers" for number in store.lines.lacking()]
     for one in store.every():
         try:
             store.read(one).data()

@@ -84,12 +84,16 @@ def test_accepted_constants_have_the_numbers_of_their_folder(darks: Path, tmp_pa
     assert ours["Offset10Hz"].map.seconds == 0
 
 
-def test_other_groups_are_made_of_the_files(darks: Path, tmp_path: Path, monkeypatch) -> None:
+def test_other_groups_are_made_of_the_files(
+    darks: Path, tmp_path: Path, monkeypatch, capsys: Capture
+) -> None:
     monkeypatch.setenv("CALIBWB_STORE", str(tmp_path / "store"))
     assert main(["store", "inject", str(darks), "--confirm-units"]) == 0
     assert main(["store", "accept", "1-3"]) == 0
     words = ["GENERIC", "STATS", "--constants", str(tmp_path / "store"), "--quiet", "--block", "128x128"]
+    capsys.readouterr()
     assert main([*words, "--out-folder", str(tmp_path / "a")]) == 0
+    assert "3 of 3 versions are read, since" in "".join(capsys.readouterr())
     words[3] = str(darks)
     assert main([*words, "--out-folder", str(tmp_path / "b")]) == 0
     ours, theirs = ({one.about.comparable.calibration: one for one in read_statistics(tmp_path / name /

@@ -109,7 +109,13 @@ class HistoryPresenter(QObject):
 
     def _look_for_records(self) -> None:
         """Go through the places again where somebody has written into a store: another window, or a program."""
-        self._background.run(_WATCHING, partial(last_record, tuple(self._places)), self._take_records)
+        call = partial(last_record, tuple(self._places))
+        self._background.run(_WATCHING, call, self._take_records, self._watch_no_more)
+
+    def _watch_no_more(self, error: Exception) -> None:
+        """Say once that a store cannot be asked; the next look at the layout asks again."""
+        self._watch.stop()
+        self._session.say("ERROR", f"{error} What is written there meanwhile is not seen.")
 
     def _take_records(self, found: tuple[int, ...]) -> None:
         if found != self._records:
