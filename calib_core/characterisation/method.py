@@ -47,7 +47,7 @@ class Method(Explains, Knobs):
     #: Whether maps come whole for each entry of ``split``, so that entries are counted while a job runs.
     by_entry: ClassVar[bool] = False
     #: What it is good for: a window has panels for each kind of work.
-    work: ClassVar[Literal["dark", "correction", "gain", "export", "injection"]] = "dark"
+    work: ClassVar[Literal["dark", "correction", "gain", "export", "injection", "statistics"]] = "dark"
     #: Parameter with which a job tells what it would do and writes nothing; empty where it is planned and not run.
     looks_by: ClassVar[str] = ""
     combines: ClassVar[str] = ""

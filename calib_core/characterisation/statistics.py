@@ -61,6 +61,7 @@ class Statistics(Method):
     use_when: ClassVar[str] = "Several sets of constants of one detector are there."
     caution: ClassVar[str] = "A change is told only where 60 versions before make a reference."
     split: ClassVar[str] = "version"
+    work = "statistics"
 
     calibrations: str = knob("", help="Names in the database with commas between, such as Offset,Noise; all unless "
                              "given")

@@ -16,14 +16,17 @@ from PyQt6.QtTest import QTest
 
 from app.widgets.values_view import ValuesView
 from calib_core.jobs.board import State
+from calib_core.numerics.group_statistics import GOOD
 from calib_core.store.base import Query
 from calib_core.store.constants import read_constant
 from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.injecting import inject
 from calib_core.store.local.store import LocalStore
+from calib_core.store.statistics import read_statistics
 from calib_core.store.statuses import STORE_VARIABLE, Status
 from tests.calib_core.store.constant_files import BEGIN, DETECTOR, KIND, UNIT, VALUES, put
+from tests.calib_core.subjects.files import images, put_ours
 
 CALIBRATION = KIND.calibrations["Offset"].name
 ANY = Query(take="all", statuses=frozenset(Status))
@@ -85,11 +88,11 @@ def table_of(window, qtbot):
     return shown().rows
 
 
-def show_timeline(window, qtbot):
+def show_timeline(window, qtbot, versions=1):
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     qtbot.keyClick(window.maps, Qt.Key.Key_F8)
-    qtbot.waitUntil(lambda: len(window.constants.table.moments) == 1)
+    qtbot.waitUntil(lambda: len(window.constants.table.moments) == versions)
 
 
 def choose(window, clicks, row):
@@ -203,3 +206,35 @@ def test_names_that_stand_in_are_confirmed_in_the_form(open_window, store, tmp_p
     qtbot.waitUntil(lambda: len(window.jobs.jobs) == 2 and all(one.board.state.ended for one in window.jobs.jobs))
     assert [one.pdu for one in store.find(ANY)] == [UNIT, "LAB_OTHER_EPIX01"]
     assert candidates_of(store, [folder / f"const_{CALIBRATION}_EPIX01.h5"], ByOperator())[0].known is not None
+
+
+@SIZES
+def test_lines_over_time_are_written_by_a_click_and_enter(open_window, tmp_path, qtbot, size):
+    """And a plot of the file alone has the numbers of the window."""
+    for day in range(4):
+        for module in (0, 1):
+            put_ours(tmp_path / "sets", module, "Offset", images(seed=day), day * 86400.0)
+    window, clicks = open_window(), Clicks(qtbot)
+    window.resize(*size)
+    window.results.open([tmp_path / "sets"])
+    qtbot.waitUntil(lambda: window.session.shown.picture is not None)
+    show_timeline(window, qtbot, 4)
+    history = window.history
+    qtbot.waitUntil(lambda: history.timeline is not None and history.timeline.known == 8)
+    clicks.button(window.constants.lines_button)
+    qtbot.waitUntil(lambda: window.session.spec is not None and window.form.run_button.hasFocus())
+    picture(window, "lines", size)
+    QTest.keyClick(window.form.run_button, Qt.Key.Key_Return)
+    clicks.number += 1
+    assert clicks.number == 2
+    qtbot.waitUntil(lambda: bool(window.jobs.jobs) and window.jobs.jobs[0].board.state.ended)
+    job = window.jobs.jobs[0]
+    assert job.board.state is State.DONE, job.board.error
+    found = read_statistics(tmp_path / "here" / "statistics" / "statistics.h5")
+    for line in history.timeline.lines:
+        own = [one for one in found if one.about.comparable.unit == line.unit]
+        np.testing.assert_array_equal([one.about.begin.timestamp() for one in own], line.times)
+        np.testing.assert_array_equal([one.whole.median[GOOD, 0] for one in own], line.values)
+    assert {one.path.name for one in job.board.outputs} == {
+        "statistics.h5", "statistics_lines.csv", "statistics_changes.csv"}
+    assert (window.width(), window.height()) == size

@@ -28,10 +28,13 @@ class ConstantsPanel(QWidget):
         The operator wants to add a folder.
     export_wanted(rows)
         The operator wants copies of versions, those of all modules.
+    lines_wanted(rows, places)
+        The operator wants the lines of versions as files, and where these are.
     """
 
     place_wanted = pyqtSignal()
     export_wanted = pyqtSignal(tuple)
+    lines_wanted = pyqtSignal(tuple, tuple)
 
     def __init__(self, presenter: HistoryPresenter, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,6 +50,7 @@ class ConstantsPanel(QWidget):
         self.a_button = QPushButton("Open as A", objectName="open_as_a")
         self.b_button = QPushButton("Open as B", objectName="open_as_b")
         self.export_button = QPushButton("Export…", objectName="export_versions")
+        self.lines_button = QPushButton("Lines…", objectName="export_lines")
         self._list = SentenceList(self)
         self._lay_out()
         self._connect()
@@ -74,6 +78,9 @@ class ConstantsPanel(QWidget):
             buttons.addWidget(button)
         self.export_button.setToolTip("Copy the files of the selected versions, those of all modules")
         buttons.addWidget(self.export_button)
+        self.lines_button.setToolTip("Write the numbers of all versions of this constant over time, with what has "
+                                     "changed: HDF5 and tables")
+        buttons.addWidget(self.lines_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 4, 6, 4)
         column.setSpacing(4)
@@ -99,6 +106,8 @@ class ConstantsPanel(QWidget):
         self.a_button.clicked.connect(lambda: self._open(self.table.current, True))
         self.b_button.clicked.connect(lambda: self._open(self.table.current, False))
         self.export_button.clicked.connect(self._export)
+        self.lines_button.clicked.connect(
+            lambda: self.lines_wanted.emit(self.presenter.rows, self.presenter.places))
 
     def _export(self) -> None:
         """Ask for copies of the selected versions."""
@@ -148,6 +157,7 @@ class ConstantsPanel(QWidget):
                 self.presenter.ask_decisions(self._row_of(current))
         for button in (self.a_button, self.b_button, self.export_button):
             button.setEnabled(current is not None)
+        self.lines_button.setEnabled(bool(self.presenter.rows))
 
     def _open(self, moment: Moment | None, as_a: bool) -> None:
         if moment is not None:

@@ -19,6 +19,8 @@ from calib_core.subjects.version_list import Listed
 
 #: Folder of copies beside that of a job's constants.
 EXPORTED = "exported"
+#: Folder of lines over time beside it.
+STATISTICS = "statistics"
 
 
 class Keeping(QObject):
@@ -66,13 +68,34 @@ class Keeping(QObject):
         self._show(family, method, tuple(dict.fromkeys([*([kept] if kept else []), *files])),
                    self._session.out_folder.with_name(EXPORTED), parameters)
 
+    def lines(self, rows: Sequence[Listed], places: Sequence[str]) -> None:
+        """Show the job that writes the numbers of versions over time, of the place that has most of them.
+
+        Parameters
+        ----------
+        rows : sequence of Listed
+            Of one kind and detector, at least one.
+        places : sequence of str
+            Folders and stores that they are in.
+        """
+        family, method = _task("statistics")
+        inside = {place: sum(one.path.is_relative_to(place) for one in rows) for place in places}
+        place = max(inside, key=lambda one: inside[one])
+        if left := len(rows) - inside[place]:
+            self._session.say("WARN", f"{left} of {len(rows)} versions are not in {place}, and are left out.")
+        last = rows[-1]
+        named = last.kind is None or last.detector != last.kind.title  # else nothing tells the detector
+        self._show(family, method, (place,), self._session.out_folder.with_name(STATISTICS),
+                   {"calibrations": last.version.calibration}, last.detector if named else "")
+
     def _show(
-        self, family: Family, method: Method, given: tuple[str, ...], out_folder: Path, parameters: dict[str, Any]
+        self, family: Family, method: Method, given: tuple[str, ...], out_folder: Path, parameters: dict[str, Any],
+        detector: str = "",
     ) -> JobSpec:
         [one] = method.inputs(None)
         self._session.set_survey(without_runs(family, method))
         spec = JobSpec.checked(family=family.name, method=method.command, inputs={one.name: given},
-                               out_folder=out_folder, parameters=parameters)
+                               out_folder=out_folder, parameters=parameters, detector=detector)
         self.wanted.emit(spec)
         return spec
 
