@@ -264,6 +264,7 @@ class MainWindow(QMainWindow):
         self.keeping.wanted.connect(self._show_kept)
         self.constants.export_wanted.connect(self.keeping.export)
         self.constants.lines_wanted.connect(self.keeping.lines)
+        self.constants.dropped.connect(self.keeping.inject)
         jobs.ended.connect(self.correcting.take_ended)
         self.files.open_wanted.connect(self.results.open)
         self.steps.switched.connect(self.form.put)

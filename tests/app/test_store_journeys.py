@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import h5py
@@ -64,12 +65,12 @@ def single(folder: Path, name: str, missing: int = 0) -> None:
                 file[f"condition/{parameter.database_name}/value"] = VALUES[parameter.name]
 
 
-def drop(window, *paths):
+def drop(widget, *paths):
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     event = QDropEvent(QPointF(400, 300), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton,
                        Qt.KeyboardModifier.NoModifier)
-    window.dropEvent(event)
+    widget.dropEvent(event)
     assert event.isAccepted()
 
 
@@ -188,6 +189,28 @@ def test_versions_of_a_folder_are_exported_by_their_files(open_window, tmp_path,
     qtbot.waitUntil(lambda: window.session.spec is not None)
     assert window.session.spec.inputs == {"store": (str(path),)}
     assert window.session.spec.parameters == {"take": "all"}
+
+
+def test_sets_that_are_dropped_on_the_list_of_versions_are_for_the_store(open_window, store, tmp_path, qtbot):
+    """Anywhere else in the window they are opened."""
+    folder = tmp_path / "sets"
+    put(folder, 2, begin=BEGIN + timedelta(days=1))
+    window, clicks = open_window(), Clicks(qtbot)
+    show_timeline(window, qtbot)
+    drop(window.constants, folder)
+    clicks.number += 1
+    qtbot.waitUntil(lambda: bool(window.jobs.jobs) and window.jobs.jobs[0].board.state.ended)
+    [row] = table_of(window, qtbot)
+    assert (row[0], row[6]) == ("new", "scatter")
+    assert row[4] > 0
+    clicks.button(window.form.run_button)
+    assert clicks.number == 2
+    qtbot.waitUntil(lambda: len(window.jobs.jobs) == 2 and all(one.board.state.ended for one in window.jobs.jobs))
+    assert len(store.find(ANY)) == 2
+    qtbot.waitUntil(lambda: len(window.constants.table.moments) == 2)
+    drop(window, folder)
+    qtbot.waitUntil(lambda: any("sets" in str(one.files) for one in window.sources.entries))
+    assert len(window.jobs.jobs) == 2
 
 
 def test_names_that_stand_in_are_confirmed_in_the_form(open_window, store, tmp_path, qtbot):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from calib_core.jobs.spec import JobSpec
 from calib_core.store.base import Query
 from calib_core.store.constants import read_constant
 from calib_core.store.local.store import LocalStore
+from calib_core.store.serving.server import serving
 from calib_core.store.statuses import Status
 from tests.calib_core.store.constant_files import DETECTOR, KIND, UNIT, put
 
@@ -87,6 +89,43 @@ def test_files_are_injected_under_the_notebook_s_names(store: Path, tmp_path: Pa
     assert inject(tmp_path / "in", out, "--confirm-units") == 0
     assert "0 constants injected" in (again := capsys.readouterr().err)
     assert "; 2 were there already." in again
+
+
+def read_by_extra(folder: Path, root: Path) -> dict[str, Any]:
+    """Offsets that the facility's library finds in a store, by aggregator, with the names of their axes."""
+    extra = pytest.importorskip("extra.calibration", reason="EXtra is not installed (group calcat)")
+    calcat = pytest.importorskip("extra.calibration.calcat")
+    with closing(LocalStore(folder)) as store, serving(store) as server, pytest.MonkeyPatch.context() as patch:
+        for name in ("global_client", "_default_caldb_root"):
+            patch.setattr(calcat, name, getattr(calcat, name))
+        extra.setup_client(server.url, None, None, None)
+        extra.set_default_caldb_root(root)
+        found = extra.CalibrationData.from_condition(
+            extra.LPDConditions(sensor_bias_voltage=250, memory_cells=512), LPD,
+            event_at="2026-03-02T09:00:00+00:00")["Offset"]
+        loaded = found.ndarray()
+        extra.get_client().session.close()
+        return {"dims": found.dimensions, **dict(zip(found.aggregator_names, loaded, strict=True))}
+
+
+def test_the_facility_s_library_reads_what_came_in_alone_and_what_came_back(store: Path, tmp_path: Path) -> None:
+    """Files of single constants, then their export, then that export in an empty store."""
+    values = {f"LPD{module:02}": single(tmp_path / "in", f"LPD{module:02}", module) for module in (0, 7)}
+    told = ["--creation-time", "2026-03-02T08:00Z", "--bias-voltage", "250", "--mem-cells", "512", "--capacitor",
+            "5pf"]
+    words = ["LPD", "INJECT", "--karabo-id", LPD, "--confirm-units", "--out-folder", str(tmp_path / "out"), "--quiet"]
+    assert main([*words, "--in-folder", str(tmp_path / "in"), *told]) == 0
+    assert main(["store", "accept", "1-2"]) == 0
+    first = read_by_extra(store, store)
+    assert main(["GENERIC", "DBTOH5", "--karabo-id", LPD, "--out-folder", str(tmp_path / "copies"), "--quiet"]) == 0
+    other = tmp_path / "other"
+    assert main([*words[:2], "--in-folder", str(tmp_path / "copies"), "--store", str(other), *words[4:]]) == 0
+    assert main(["store", "accept", "1-2", "--store", str(other)]) == 0
+    second = read_by_extra(other, other)
+    assert first["dims"] == second["dims"] == ("module", "fast_scan", "slow_scan", "cell", "gain")
+    for aggregator, wanted in values.items():
+        np.testing.assert_array_equal(first[aggregator], wanted)
+        np.testing.assert_array_equal(second[aggregator], wanted)
 
 
 def test_what_cannot_be_taken_leaves_the_store_as_it_is(store: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from PyQt6.QtCore import QSignalBlocker, pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
@@ -30,11 +32,14 @@ class ConstantsPanel(QWidget):
         The operator wants copies of versions, those of all modules.
     lines_wanted(rows, places)
         The operator wants the lines of versions as files, and where these are.
+    dropped(paths)
+        Files of constants, or folders of them, were dropped here: they are for the store.
     """
 
     place_wanted = pyqtSignal()
     export_wanted = pyqtSignal(tuple)
     lines_wanted = pyqtSignal(tuple, tuple)
+    dropped = pyqtSignal(tuple)
 
     def __init__(self, presenter: HistoryPresenter, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,6 +57,8 @@ class ConstantsPanel(QWidget):
         self.export_button = QPushButton("Export…", objectName="export_versions")
         self.lines_button = QPushButton("Lines…", objectName="export_lines")
         self._list = SentenceList(self)
+        self.setAcceptDrops(True)
+        self.table.setToolTip("Drop files of constants here to look at them for the store")
         self._lay_out()
         self._connect()
         self._show_choices()
@@ -108,6 +115,16 @@ class ConstantsPanel(QWidget):
         self.export_button.clicked.connect(self._export)
         self.lines_button.clicked.connect(
             lambda: self.lines_wanted.emit(self.presenter.rows, self.presenter.places))
+
+    def dragEnterEvent(self, event: Any) -> None:
+        """Take folders and files."""
+        event.setAccepted(bool(_paths_of(event)))
+
+    def dropEvent(self, event: Any) -> None:
+        """Have them looked at for the store; elsewhere in the window constants are opened."""
+        if paths := _paths_of(event):
+            event.acceptProposedAction()
+            self.dropped.emit(paths)
 
     def _export(self) -> None:
         """Ask for copies of the selected versions."""
@@ -178,6 +195,12 @@ class ConstantsPanel(QWidget):
     def _list_notes(self) -> None:
         self._list.show_at(self.notes.mapToGlobal(self.notes.rect().bottomLeft()), "Versions of constants",
                            self.presenter.versions.notes)
+
+
+def _paths_of(event: Any) -> tuple[Path, ...]:
+    """Folders and files of a drag that are there."""
+    local = (Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile())
+    return tuple(path for path in local if path.exists())
 
 
 def _box(name: str) -> QComboBox:

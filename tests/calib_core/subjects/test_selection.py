@@ -17,7 +17,7 @@ from calib_core.errors import BadInput, BadParameter, Cancelled, OutputFailed
 from calib_core.subjects.region import region_of
 from calib_core.subjects.selection import Selection, write_selection
 
-from .arrays import FLAGS, NOISE, OFFSET, SAMPLES, SHAPE, Arrays, told
+from .arrays import FLAGS, NOISE, OFFSET, SAMPLES, SHAPE, Arrays, compared, permuted, told
 
 #: Offset out of threshold and no dark data.
 EXCLUDED = 0b1001
@@ -76,6 +76,18 @@ def test_of_a_pair_condition_and_runs_of_both_are_told(tmp_path):
     with h5py.File(tmp_path / "some.h5") as file:
         said = file["/3/offset/data"].attrs
         assert (said["inputs"], said["condition"]) == ("A: r1\nB: r2", "A: 300 V")
+
+
+def test_differences_of_a_pair_are_what_numpy_makes_of_both(tmp_path):
+    """At places that both have."""
+    with compared(Arrays(), permuted()) as pair:
+        wanted = [one for one in pair.results if one.name in ("offset.difference", "offset.ratio")]
+        assert write_selection(tmp_path / "pair.h5", pair, Selection(tuple(wanted), (5,), {"gain": (1,)}), go_on) == 0
+    truth = np.stack([told(5, "MG", cell) for cell in (0, 8)])
+    with h5py.File(tmp_path / "pair.h5") as file:
+        np.testing.assert_array_equal(file["5/offset.difference/data"][()].squeeze(), np.full_like(truth, -0.5))
+        np.testing.assert_allclose(file["5/offset.ratio/data"][()].squeeze(), truth / (truth + 0.5), rtol=1e-6)
+        assert file["5/offset.difference/data"].attrs["unit"] == "ADU"
 
 
 def test_flags_are_told_with_the_names_of_their_bits_and_the_mask_has_the_excluded_ones(tmp_path):
