@@ -197,6 +197,7 @@ def test_sets_that_are_dropped_on_the_list_of_versions_are_for_the_store(open_wi
     put(folder, 2, begin=BEGIN + timedelta(days=1))
     window, clicks = open_window(), Clicks(qtbot)
     show_timeline(window, qtbot)
+    qtbot.waitUntil(lambda: window.session.shown.picture is not None)  # else the store's own comes after it
     drop(window.constants, folder)
     clicks.number += 1
     qtbot.waitUntil(lambda: bool(window.jobs.jobs) and window.jobs.jobs[0].board.state.ended)

@@ -75,7 +75,7 @@ class ConstantsPanel(QWidget):
                                               ("Condition", self.condition))):
             grid.addWidget(PlainLabel(name), row, 0)
             grid.addWidget(widget, row, 1)
-        top, buttons = QHBoxLayout(), QHBoxLayout()
+        top, buttons, files = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.heading, 1)
         top.addWidget(self.notes)
         top.addWidget(self.place)
@@ -84,10 +84,10 @@ class ConstantsPanel(QWidget):
             button.setToolTip(f"Show the maps of the version of the current row as {letter}")
             buttons.addWidget(button)
         self.export_button.setToolTip("Copy the files of the selected versions, those of all modules")
-        buttons.addWidget(self.export_button)
+        files.addWidget(self.export_button)
         self.lines_button.setToolTip("Write the numbers of all versions of this constant over time, with what has "
                                      "changed: HDF5 and tables")
-        buttons.addWidget(self.lines_button)
+        files.addWidget(self.lines_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 4, 6, 4)
         column.setSpacing(4)
@@ -96,6 +96,7 @@ class ConstantsPanel(QWidget):
         column.addWidget(self.table, 1)
         column.addWidget(self.about)
         column.addLayout(buttons)
+        column.addLayout(files)
 
     def _connect(self) -> None:
         presenter = self.presenter

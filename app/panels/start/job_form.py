@@ -183,7 +183,7 @@ class JobForm(QWidget):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.run_button.setObjectName("run")
         self.run_button.setIcon(icon("play"))
-        self.run_button.setMinimumHeight(36)
+        self.run_button.setMinimumSize(120, 36)  # a long name must not widen the window
         self.run_button.setAutoDefault(True)  # Enter presses it where it has the keyboard
         self.run_button.setToolTip("Start the job (Ctrl+Enter)")
         font = self.run_button.font()
