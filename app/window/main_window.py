@@ -431,8 +431,7 @@ class MainWindow(QMainWindow):
         self.docks.bring("job")
 
     def _show_kept(self, spec: JobSpec) -> None:
-        """Show a job that copies constants or takes them, with all the room for its one table; Enter starts it."""
-        self.set_slots(1)
+        """Show a job that copies constants or takes them; Enter starts it."""
         self.form.show_spec(spec)
         self.docks.bring("job")
         self.form.run_button.setFocus()

@@ -119,6 +119,8 @@ def test_a_folder_that_is_dropped_is_looked_at_and_injected_by_a_click(open_wind
     assert store.find(ANY) == before
     assert window.form.run_button.text().startswith("Inject")
     assert not (window.session.out_folder / "injection.csv").exists()
+    assert [view.isVisible() for view in window.maps.views].count(True) == 1, "one table has all the room"
+    assert window.maps.slots == 4
     picture(window, "look", size)
     clicks.button(window.form.run_button)
     assert clicks.number == 2

@@ -88,6 +88,7 @@ class MapsPanel(QWidget):
         self.outlines = Outlines(session, self.presenter, self)
         self.source = SourceLine(session, standings, self)
         self._slots: list[_Slot] = []
+        self._count, self._alone = 0, False
         self._grid = EvenGrid()
         self._grid.setContentsMargins(4, 2, 4, 2)
         self._grid.setSpacing(6)
@@ -127,6 +128,14 @@ class MapsPanel(QWidget):
             raise ValueError(f"there are {SLOT_COUNTS} slots, not {count}")
         while len(self._slots) < count:
             self._slots.append(_Slot(len(self._slots), self))
+        self._count = count
+        self._place_slots()
+        self._change_form(self.presenter.form)
+        self.fit()
+
+    def _place_slots(self) -> None:
+        """Show as many slots as there are to be, or the first alone."""
+        count = 1 if self._alone else self._count
         columns = {1: 1, 2: 2, 4: 2, 6: 3}[count]
         self._grid.set_cells(count // columns, columns)
         for i, slot in enumerate(self._slots):
@@ -134,8 +143,6 @@ class MapsPanel(QWidget):
             slot.setVisible(i < count)
             if i < count:
                 self._grid.addWidget(slot, i // columns, i % columns)
-        self._change_form(self.presenter.form)
-        self.fit()
 
     def _change_form(self, form: str) -> None:
         views = [slot.show_form(form) for slot in self._slots]
@@ -146,7 +153,12 @@ class MapsPanel(QWidget):
         self._choose_views()
 
     def _choose_views(self) -> None:
-        """Give each slot the view that its result needs."""
+        """Give each slot the view that its result needs; one table that is all there is has all the room."""
+        chosen = self.presenter.chosen
+        alone = len({one.key for one in chosen}) == 1 and chosen[0].result.is_table
+        if alone != self._alone:
+            self._alone = alone
+            self._place_slots()
         for slot, choice in zip(self._slots, self.presenter.chosen, strict=False):
             if not choice.result.pixels:
                 slot.show_values()
@@ -161,8 +173,8 @@ class MapsPanel(QWidget):
 
     @property
     def slots(self) -> int:
-        """Number of maps that are shown."""
-        return sum(not slot.isHidden() for slot in self._slots)
+        """Number of maps that are shown where there are so many."""
+        return self._count
 
     @property
     def views(self) -> list[MapView | CurveView]:
