@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from calib_core.characterisation.family import declare, named
 from calib_core.jobs.board import Board, State
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
@@ -78,6 +80,17 @@ def make_dataset(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Data
         return Dataset(made, read_truth(made.truth_file), settings.module_numbers[0])
 
     return make
+
+
+@contextmanager
+def small_modules(name: str, *shape: int) -> Iterator[None]:
+    """Modules of a family have few ASICs: where each pixel is fitted, those of a whole module take minutes."""
+    family = named(name)
+    declare(replace(family, types=tuple(replace(kind, shape=shape) for kind in family.types)))
+    try:
+        yield
+    finally:
+        declare(family)
 
 
 CLEAN = {

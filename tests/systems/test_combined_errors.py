@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,18 @@ from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import Simulated, default_settings, simulate
 from calib_core.simulate.scenes.ff import FlatField
 from calib_core.simulate.scenes.pc import PulseCapacitor
+from calib_core.simulate.settings import Settings
 from calib_core.simulate.truth import ModuleTruth
 from calib_core.store.constants import list_constants
 
 from .command import Result
+from .conftest import small_modules
 
 Array = Any
 MODULE, CELLS, GROUP = 3, 4, 2
-SETTINGS = default_settings("AGIPD500K").with_changes({
-    "modules": str(MODULE), "memory_cells": CELLS, "trains": 140, "frames_per_train": 1, "trains_per_sequence": 60})
+SHAPE = (128, 128)
+SETTINGS = {
+    "modules": str(MODULE), "memory_cells": CELLS, "trains": 140, "frames_per_train": 1, "trains_per_sequence": 60}
 #: Cloud of a photon's charge, 8 µm in pixels of 200 µm: errors of gains are those where it is known.
 CLOUD = "0.04"
 SCANS = ["--margin-hg", "4", "--margin-mg", "5", "--hook-c", "2", "40"]
@@ -43,6 +47,7 @@ def stored(folder: Path, kind: str, order: tuple[str, ...]) -> Array:
 class Given:
     """A run with light whose truth is constants, and folders of what was made of a scan and of the light."""
 
+    settings: Settings
     light: Simulated
     scan: Path
     flat: Path
@@ -53,17 +58,25 @@ class Given:
                 "--constants-ff", str(flat), "--out-folder", str(out)]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_asics() -> Iterator[None]:
+    """Modules of four ASICs."""
+    with small_modules("AGIPD", *SHAPE):
+        yield
+
+
 @pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Given:
+def given(few_asics: None, tmp_path_factory: pytest.TempPathFactory) -> Given:
     """Flat light by groups of two memory cells, the second of which has other gains than the first."""
     root = tmp_path_factory.mktemp("errors")
-    scans = simulate(SETTINGS, root / "scans", scene=PulseCapacitor(step_charge=30.0, hook_length=8.0, transition=2))
+    settings = default_settings("AGIPD500K").with_changes(SETTINGS)
+    scans = simulate(settings, root / "scans", scene=PulseCapacitor(step_charge=30.0, hook_length=8.0, transition=2))
     runs = [str(path) for _, path in sorted(scans.runs.items())]
     assert main(["AGIPD", "PC", "--runs", *runs, "--out-folder", str(root / "scan"), "-q", *SCANS]) == 0
-    light = simulate(SETTINGS.with_changes({"trains": 400, "frames_per_train": CELLS, "first_run": 20}),
+    light = simulate(settings.with_changes({"trains": 400, "frames_per_train": CELLS, "first_run": 20}),
                      root / "light", scene=FlatField(light=0.3))
     write_truth(light)
-    made = Given(light, root / "scan", root / "flat", root / "out")
+    made = Given(settings, light, root / "scan", root / "flat", root / "out")
     assert main(["AGIPD", "FF_HISTS", "--runs", str(light.runs["ff"]), "--constants", str(folder_of(light)),
                  "--out-folder", str(root / "histograms"), "-q", "--cell-group", str(GROUP), "--min-entries", "300",
                  "--photon-energy", "8.041"]) == 0
@@ -97,7 +110,7 @@ def test_each_memory_cell_has_the_errors_of_its_group(given: Given) -> None:
 
 
 def test_gains_are_off_by_their_errors(given: Given) -> None:
-    truth, made = ModuleTruth(SETTINGS, MODULE), fields(given.combined)
+    truth, made = ModuleTruth(given.settings, MODULE), fields(given.combined)
     gains = stored(given.combined, "GainADUperkeV", ("gain", "cell"))
     for stage, name in ((0, "gain HG error"), (1, "gain MG error")):
         # gains of the memory cells of a group are one number
