@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ from calib_core.store.constants import list_constants
 from calib_core.store.histograms import Histograms, read_histograms
 
 from .command import Result, refused
+from .conftest import small_modules
 
 Array = Any
-MODULE, CELLS = 3, 6
+MODULE, CELLS, SHAPE = 3, 6, (256, 128)
 SETTINGS = default_settings("AGIPD500K").with_changes({
     "modules": str(MODULE), "memory_cells": CELLS, "trains": 60, "trains_per_sequence": 25})
 SCENE = FlatField(light=0.3)
@@ -47,8 +49,15 @@ class Light:
                 str(constants or folder_of(self.made)), "--out-folder", str(out), "-q", *knobs, *more]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_asics() -> Iterator[None]:
+    """Modules of eight ASICs."""
+    with small_modules("AGIPD", *SHAPE):
+        yield
+
+
 @pytest.fixture(scope="module")
-def light(tmp_path_factory: pytest.TempPathFactory) -> Light:
+def light(few_asics: None, tmp_path_factory: pytest.TempPathFactory) -> Light:
     made = simulate(SETTINGS, tmp_path_factory.mktemp("flat"), scene=SCENE)
     write_truth(made)
     return Light(made)
@@ -146,11 +155,12 @@ def test_counts_are_those_of_the_truth_through_the_response_of_the_pixels(light:
     good, shift = truth.bad(MODULE) == 0, found.edges[0]
     offset, gain = truth.offset(MODULE)[0].astype(float), truth.gain(MODULE)[0].astype(float)
     sigma = np.sqrt(np.maximum(truth.noise(MODULE)[0].astype(float) ** 2 - 1 / 12, 0))
-    bins, asic, cells = len(found.edges) - 1, np.arange(512)[:, None] // 64 * 2 + np.arange(128) // 64, found.cells[1]
+    bins, cells = len(found.edges) - 1, found.cells[1]
+    asic = np.arange(SHAPE[0])[:, None] // 64 * 2 + np.arange(SHAPE[1]) // 64
     [source] = [name for name in RunDirectory(light.run).instrument_sources if name.endswith(":xtdf")]
     trains = RunDirectory(light.run)[source, "image.cellId"].train_ids
-    expected, variance = np.zeros((2, 16, bins))
-    taken = good & (np.arange(512)[:, None] % 4 == 0)  # a quarter is enough
+    expected, variance = np.zeros((2, 8, bins))
+    taken = good & (np.arange(SHAPE[0])[:, None] % 2 == 0)  # a half is enough
     for train in trains:
         for cell in cells:
             charge, _ = SCENE.truth_of(SETTINGS, MODULE, int(train), cell)
@@ -165,8 +175,8 @@ def test_counts_are_those_of_the_truth_through_the_response_of_the_pixels(light:
                 inside = (place >= 0) & (place < bins)
                 np.add.at(expected, (asic[taken][inside], place[inside]), share[inside])
                 np.add.at(variance, (asic[taken][inside], place[inside]), (share * (1 - share))[inside])
-    counts, observed = found.counts(1).astype(float), np.zeros((16, bins))
-    for one in range(16):
+    counts, observed = found.counts(1).astype(float), np.zeros((8, bins))
+    for one in range(8):
         observed[one] = counts[:, taken & (asic == one)].sum(axis=1)
     enough = variance > 20
     chi2 = ((observed - expected)[enough] ** 2 / variance[enough]).sum() / enough.sum()
