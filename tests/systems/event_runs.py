@@ -116,12 +116,20 @@ def lit(case: Case, folder: Path, scene: Photons, **changes: Any) -> Simulated:
 def corrected(
     case: Case, light: Simulated, out: Path, capsys: Any, *more: str, constants: Path | None = None,
 ) -> Corrected:
-    [run] = light.runs.values()
-    done = Result([case.name, "CORRECT", "--run", str(run), "--constants", str(constants or folder_of(light)),
-                   "--out-folder", str(out), *more], out, capsys)
+    done = Result([*words(case, light, out, constants), *more], out, capsys)
     assert done.status == 0, done.errors
+    return found_in(case, light, out, done.warnings)
+
+
+def words(case: Case, light: Simulated, out: Path, constants: Path | None = None) -> list[str]:
+    [run] = light.runs.values()
+    return [case.name, "CORRECT", "--run", str(run), "--constants", str(constants or folder_of(light)),
+            "--out-folder", str(out)]
+
+
+def found_in(case: Case, light: Simulated, out: Path, said: list[str]) -> Corrected:
     truth = read_truth(light.truth_file)
-    return Corrected(case, truth.scene, truth.settings, out, done.warnings)
+    return Corrected(case, truth.scene, truth.settings, out, said)
 
 
 def pulls(found: Corrected, name: str, unit: float = 1.0) -> dict[int, Array]:
