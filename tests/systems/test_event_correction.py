@@ -269,7 +269,7 @@ def test_steps_without_their_constants_are_left_out_and_told(
 
 def test_offsets_of_our_own_dark_serve_as_well(case: Case, few: Simulated, tmp_path: Path, capsys: Any) -> None:
     """The error of an offset adds to that of a sample: by 1 / frames of its square."""
-    trains = 60
+    trains = 30
     made = simulate(default_settings(case.name).with_changes(
         {"seed": 5, "trains": trains, **case.settings}), tmp_path / "data")
     outcome = characterise(made, tmp_path / "dark")
