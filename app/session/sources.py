@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
@@ -12,7 +13,9 @@ from app.session.session import Session
 from calib_core.detector import DetectorType
 from calib_core.errors import CalibrationError
 from calib_core.subjects.base import Subject
+from calib_core.subjects.constant_sets import ConstantSet
 from calib_core.subjects.masked import Masks, masked
+from calib_core.subjects.on_disk import opened
 from calib_core.subjects.pair import PairSubject
 
 
@@ -106,6 +109,16 @@ class Sources(QObject):
         """Take sources, newest first, without showing them."""
         self._entries = [*sources, *self._entries]
         self.changed.emit()
+
+    def of_set(self, found: ConstantSet) -> Source:
+        """What shows a set of constants: a source that has it already, or a new one."""
+        files = {one.path for one in found.files}
+        for one in self._entries:
+            if one.opened is not None and files <= set(one.opened.files):
+                return one
+        source = Source(found.title, partial(opened, found))
+        self.add(source)
+        return source
 
     def show(self, source: Source) -> None:
         """Look at a source; it is compared with B, unless it is B."""

@@ -27,6 +27,11 @@ class Standings(QObject):
         It is known of another source, or something was decided.
     decided()
         Something was decided.
+
+    Attributes
+    ----------
+    letter : str
+        Which of two that are compared is decided on, ``A`` or ``B``.
     """
 
     changed, decided = pyqtSignal(), pyqtSignal()
@@ -37,6 +42,7 @@ class Standings(QObject):
         super().__init__(parent)
         self._session, self._sources, self._background = session, sources, background
         self._known: dict[Subject, Standing | None] = {}
+        self.letter = "A"
         sources.changed.connect(self.look)
         sources.closed.connect(self._forget)
         session.subject_told.connect(self.look)
@@ -53,6 +59,19 @@ class Standings(QObject):
         own = bare(subject)
         found = None if own is None else self.of(own)
         return "" if found is None else f"{_MARKS.get(found.word, '')}{found.word}"
+
+    def decide_on(self, letter: str) -> None:
+        """Tell which of two that are compared is decided on, ``A`` or ``B``."""
+        if letter != self.letter:
+            self.letter = letter
+            self.changed.emit()
+
+    def sides(self, subject: Subject | None) -> tuple[Subject | None, Subject | None]:
+        """What is decided on, and what it is compared with; without what people masked, which nobody measured."""
+        if not isinstance(subject, PairSubject):
+            return bare(subject), None
+        a, b = bare(subject.a), bare(subject.b)
+        return (a, b) if self.letter == "A" else (b, a)
 
     def look(self) -> None:
         """Ask for sources of which it is not known."""

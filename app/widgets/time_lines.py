@@ -43,6 +43,8 @@ class TimeLine:
     marks : tuple of TimeMark
     chosen : bool
         Whether it is the one that is looked at.
+    refused : (n,) bool, optional
+        Versions that do not count, since somebody has decided so.
     """
 
     key: int
@@ -52,6 +54,7 @@ class TimeLine:
     level: str = ""
     marks: tuple[TimeMark, ...] = ()
     chosen: bool = False
+    refused: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,13 @@ class TimeScene:
         every = (*(line.times for line in self.lines), *(at for _, at in self.conditions))
         times = [one for one in every if len(one)]
         return (min(one[0] for one in times), max(one[-1] for one in times)) if times else (np.nan, np.nan)
+
+    @property
+    def refused(self) -> tuple[np.ndarray, np.ndarray]:
+        """Times and values of the versions that do not count."""
+        some = [(one.times[one.refused], one.values[one.refused]) for one in self.lines if one.refused is not None]
+        times, values = (np.concatenate([np.empty(0), *(one[axis] for one in some)]) for axis in (0, 1))
+        return times, values
 
     def gaps(self) -> list[tuple[float, float]]:
         """Stretches without a version of any line."""

@@ -67,6 +67,8 @@ class TimelinePlot(QWidget):
         self.heat = HeatRows(self._add(2, TimeBox()))
         self.marks, self._conditions = Marks(self.plot), Conditions(self.strip)
         self.brush, self._dots = pg.LinearRegionItem(), Dots(size=4, pen=None)
+        self._refused = Dots(size=14, symbol="x")
+        self._refused.setZValue(40)  # over the dots of what is compared
         self._hint = pg.TextItem(anchor=(0.5, 0.5))
         self._arrange()
         self._connect()
@@ -91,7 +93,8 @@ class TimelinePlot(QWidget):
         self._view.ci.layout.setRowStretchFactor(0, 5)
         self._view.ci.layout.setRowStretchFactor(2, 3)
         self.brush.setZValue(-10)
-        self.plot.addItem(self._dots, ignoreBounds=True)
+        for item in (self._dots, self._refused):
+            self.plot.addItem(item, ignoreBounds=True)
         self.show_heat("", np.empty(0), np.empty((0, 0)))
 
     def _connect(self) -> None:
@@ -122,6 +125,7 @@ class TimelinePlot(QWidget):
         rows = self._conditions.show_scene(scene, tones)
         self.strip.setVisible(rows > 0)
         self.strip.setFixedHeight(rows * _ROW + 4 if rows else 0)
+        self._refused.setData(*scene.refused, brush=pg.mkBrush(tones.error), pen=pg.mkPen(tones.base))
         self._make_curves()
         if not had:
             self.show_all()

@@ -58,6 +58,8 @@ ENTRIES = (
           ("difference", "A−B", "Show the difference"), ("ratio", "A/B", "Show the ratio"),
           ("pull", "(A−B)/σ", "Show the difference in units of its statistical error"),
           ("beside", "Side by side", "Show one map as A, B, A−B and (A−B)/σ"))),
+    Entry("accepted_as_b", "Accepted as B", "Compare A with the newest accepted constants before it", ("Ctrl+B",),
+          menu="View"),
     Entry("blink", "Blink", "Show A and B in turns", ("X",), "", toggles=True, menu="View"),
     Entry("next_comparison", "Next comparison", "Go on from A to B, A−B, A/B, (A−B)/σ", ("D",)),
     Entry("flags", "Flags", "Draw bad-pixel flags over the maps", ("B",), "flags", toggles=True, bar="icon",

@@ -56,6 +56,8 @@ class Layout:
         Whether what the form shows is looked at before it runs.
     begins_with : str
         Way in which a comparison begins.
+    decides_on : str
+        Letter of what is judged and decided on where two are compared.
     wide_bottom : bool
         Whether the bottom has the whole width of the window, below the side columns too.
     columns : mapping
@@ -71,6 +73,7 @@ class Layout:
     samples: str = ""
     previews: bool = False
     begins_with: str = "difference"
+    decides_on: str = "A"
     wide_bottom: bool = False
     columns: Mapping[Qt.DockWidgetArea | None, tuple[float, int, int]] = field(default_factory=lambda: _COLUMNS)
 
@@ -134,7 +137,7 @@ TIMELINE = Layout("timeline", "Timeline", "F8", {
     "asics": Place("ASICs", BOTTOM, 30),
     "changes": Place("Changes", BOTTOM, 30),
     "export": Place("Export", BOTTOM, 30),
-}, begins_with="beside", wide_bottom=True)
+}, begins_with="beside", decides_on="B", wide_bottom=True)
 LAYOUTS = (DARKS, CORRECT, GAIN, TIMELINE)
 #: Where a panel comes that a layout does not name, once somebody wants it.
 ELSEWHERE = Place("", BOTTOM, 30)

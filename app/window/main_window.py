@@ -48,6 +48,7 @@ from app.panels.start.why_constants import WhyConstants
 from app.running.background import Background
 from app.running.jobs_model import HIDDEN_INTERVAL, LIVE_INTERVAL, JobsModel
 from app.running.supervision import LoopProbe, Supervisor
+from app.session.accepted import AcceptedBefore
 from app.session.expert_masks import ExpertMasks
 from app.session.session import LAYOUTS, Session
 from app.session.sources import Source, Sources
@@ -130,6 +131,7 @@ class MainWindow(QMainWindow):
         self.maps = MapsPanel(session, background, self.standings)
         self.picker, self.form = RunPicker(session, Background(self)), JobForm(session, self.jobs)
         self.results = ResultsOpener(session, self.sources, background, self)
+        self.accepted = AcceptedBefore(session, self.sources, background, self)
         self.offering = Offering(session, self)
         self.keeping = Keeping(session, self)
         self.sources_panel = SourcesPanel(session, self.sources, self.offering, self.standings)
@@ -151,7 +153,7 @@ class MainWindow(QMainWindow):
         self.frames = FramesPanel(session, background)
         self.export = ExportPanel(session, self.jobs, background, self.maps, self.inspector.presenter,
                                   self.inspector.samples.presenter)
-        self.reporting = Reporting(session, background, self)
+        self.reporting = Reporting(session, background, self.standings, self)
         self.scale = ScaleEditor()
         self.correcting = Correcting(session, self)
         self.files = FilesPanel(self.jobs)
@@ -203,7 +205,7 @@ class MainWindow(QMainWindow):
             "no_region": maps.regions.remove,
             "mask": self.begin_mask, "unmask": self.masks.undo,
             "similar": lambda: self.docks.bring("similar"),
-            "report": self.reporting.write,
+            "report": self.reporting.write, "accepted_as_b": self.accepted.compare,
             "accept": lambda: self._begin_decision(Status.ACCEPTED),
             "reject": lambda: self._begin_decision(Status.REJECTED),
             "log": lambda: self.docks.toggle("log"), "flag_list": lambda: self.docks.toggle("navigation"),
@@ -251,6 +253,9 @@ class MainWindow(QMainWindow):
         self.docks["similar"].visibilityChanged.connect(self.similar.set_shown)
         self.docks["timeline"].visibilityChanged.connect(self.history.set_shown)
         self.timeline.part_chosen.connect(self.constants.set_part)
+        self.timeline.point_shown.connect(lambda: self.docks.bring("verdict"))
+        self.verdict.decided.connect(self.maps.setFocus)
+        self.verdict.accepted_wanted.connect(self.accepted.compare)
         self.constants.place_wanted.connect(self.ask_history)
         jobs.ended.connect(self.history.take_ended)
         self.standings.decided.connect(self.history.find)
@@ -391,6 +396,7 @@ class MainWindow(QMainWindow):
         self.previewer.set_wanted(layout.previews)
         self.inspector.set_about_samples(layout.samples)
         self.comparison.begins_with = layout.begins_with
+        self.standings.decide_on(layout.decides_on)
 
     def escape(self) -> None:
         """Close the sheet of keys, else the message over the maps, else stop marking, else go on after a freeze."""

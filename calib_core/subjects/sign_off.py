@@ -155,7 +155,7 @@ class SignOff:
                                  if _stands_in(one) and _unit(store, one) == one.pdu}))
 
     def decide(self, found: ConstantSet, modules: Sequence[int], status: Status, comment: str) -> Standing:
-        """Accept or reject modules of a set; what the store has not yet is taken as drafts first.
+        """Accept, reject or withdraw modules of a set; what the store has not yet is taken as drafts first.
 
         Names of units that stand in are taken for theirs: whoever asks has confirmed them.
 
@@ -164,7 +164,7 @@ class SignOff:
         found : ConstantSet
         modules : sequence of int
         status : Status
-            Accepted or rejected.
+            Accepted, rejected or withdrawn.
         comment : str
 
         Returns

@@ -62,3 +62,28 @@ class Clicks:
     def drag(self, widget, *points):
         drag(widget, *points)
         self.number += 1
+
+
+def place(timeline, x, y):
+    """Where a time and a value of a plot over time are on the screen."""
+    plot = timeline.plot
+    return plot._view.viewport(), plot._view.mapFromScene(plot.box.mapViewToScene(QPointF(x, y)))
+
+
+class Pointer(Clicks):
+    """Clicks and drags on the plot over time, counted."""
+
+    def point(self, timeline, x, y, modifier=Qt.KeyboardModifier.NoModifier):
+        self.qtbot.wait(500)  # else it is the second of a double click
+        viewport, at = place(timeline, x, y)
+        self.qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, modifier, at)
+        self.number += 1
+
+    def drag(self, timeline, first, last, y):
+        viewport, begin = place(timeline, first, y)
+        _, end = place(timeline, last, y)
+        self.qtbot.mousePress(viewport, Qt.MouseButton.LeftButton, pos=begin)
+        for part in (0.3, 0.7, 1.0):
+            self.qtbot.mouseMove(viewport, begin + QPoint(round((end - begin).x() * part), 0))
+        self.qtbot.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=end)
+        self.number += 1

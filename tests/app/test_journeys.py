@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
+from by_h5py import stored
 from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
 from PyQt6.QtWidgets import QPushButton
@@ -72,19 +72,6 @@ def drop(window, path):
     mime.setUrls([QUrl.fromLocalFile(str(path))])
     buttons, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     window.dropEvent(QDropEvent(QPointF(10, 10), Qt.DropAction.CopyAction, mime, buttons, none))
-
-
-def stored(folder, calibration, module):
-    """Constant of a module, by h5py alone."""
-    for path in Path(folder).rglob("cal.*.h5"):
-        with h5py.File(path, locking=False) as file:
-            name, group = next(iter(next(iter(file.values())).items()))
-            if name.startswith(calibration) and int(group["0"].attrs["module"]) == module:
-                data = group["0/data"]
-                order = [list(data.attrs["dims"]).index(dim) for dim in ("gain", "cell", "slow_scan", "fast_scan")]
-                count = group["0/count"][()].transpose(order) if "count" in group["0"] else None
-                return data[()].transpose(order), count
-    raise AssertionError(f"no {calibration} of module {module}")
 
 
 def test_a_bad_pixel_why_and_the_next_one(operator, qtbot):

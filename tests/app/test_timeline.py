@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from clicks import Clicks
-from PyQt6.QtCore import QPoint, QPointF, Qt
+from clicks import Pointer
+from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtWidgets import QComboBox, QPushButton
 
 from app.panels.history.history_presenter import first_kind
@@ -79,31 +79,6 @@ def median(module, version):
 def shift(module, version):
     """The same less the median of the first 60 versions."""
     return median(module, version) - float(np.median([median(module, one) for one in range(60)]))
-
-
-def place(timeline, x, y):
-    """Where a time and a value are on the screen."""
-    plot = timeline.plot
-    return plot._view.viewport(), plot._view.mapFromScene(plot.box.mapViewToScene(QPointF(x, y)))
-
-
-class Pointer(Clicks):
-    """Clicks and drags on the plot over time, counted."""
-
-    def point(self, timeline, x, y, modifier=Qt.KeyboardModifier.NoModifier):
-        self.qtbot.wait(500)  # else it is the second of a double click
-        viewport, at = place(timeline, x, y)
-        self.qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, modifier, at)
-        self.number += 1
-
-    def drag(self, timeline, first, last, y):
-        viewport, begin = place(timeline, first, y)
-        _, end = place(timeline, last, y)
-        self.qtbot.mousePress(viewport, Qt.MouseButton.LeftButton, pos=begin)
-        for part in (0.3, 0.7, 1.0):
-            self.qtbot.mouseMove(viewport, begin + QPoint(round((end - begin).x() * part), 0))
-        self.qtbot.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=end)
-        self.number += 1
 
 
 def when(version):

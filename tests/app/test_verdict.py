@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from by_h5py import stored
 from PyQt6.QtCore import Qt
 
 from app.panels.inspect.verdict import SIGNS
+from calib_core.axes import Pick
 from calib_core.characterisation.family import named
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey
@@ -16,6 +19,7 @@ from calib_core.store.base import Query
 from calib_core.store.local.store import LocalStore
 from calib_core.store.statuses import Status
 from calib_core.subjects.constant_sets import find_sets
+from calib_core.subjects.pair import PairSubject
 from calib_core.subjects.sign_off import SignOff
 
 KIND, MODULES, ODD, TRAINS = "JUNGFRAU", (1, 2), 3, 20
@@ -103,6 +107,7 @@ def test_from_runs_to_accepted_constants_in_four_clicks(operator, qtbot, days, t
     assert f"{list(marks.values()).count('✗')} ✗" in panel.counts.text()
     qtbot.waitUntil(lambda: "draft" in window.maps.source.text())
     assert window.sources_panel.table.item(0, 2).text().startswith("draft")
+    check_accepted_as_b(window, qtbot, before)
     # red wants a comment
     hand.press(panel.accept)
     assert not panel.confirm.isEnabled()
@@ -132,6 +137,24 @@ def test_from_runs_to_accepted_constants_in_four_clicks(operator, qtbot, days, t
     assert panel.accept.isEnabled()
 
 
+def check_accepted_as_b(window, qtbot, before):
+    """One button shows the accepted maps beside the new ones, and is gone as long as they are there."""
+    panel, session = window.verdict, window.session
+    qtbot.mouseClick(panel.as_b, Qt.MouseButton.LeftButton)
+    b = Pick("offset.b")
+    qtbot.waitUntil(lambda: isinstance(session.subject, PairSubject) and window.sources.b is not None)
+    window.comparison.choose("b")
+    qtbot.waitUntil(lambda: session.shown.picture is not None and b in session.shown.picture.maps)
+    for place, module in enumerate(session.shown.picture.modules):
+        np.testing.assert_array_equal(
+            session.shown.picture.maps[b][place], stored(before, "Offset", module)[0][0, 0])
+    qtbot.waitUntil(lambda: panel.presenter.judged is not None)
+    assert not panel.as_b.isVisible()
+    window.sources.compare(None)
+    qtbot.waitUntil(lambda: panel.presenter.judged is not None)
+    assert panel.as_b.isVisible()
+
+
 def test_click_goes_there_and_ticked_modules_alone_are_rejected(operator, qtbot, days, tmp_path):
     """Without accepted ones there is nothing to compare; a rejection wants a comment."""
     today, before = days
@@ -139,6 +162,10 @@ def test_click_goes_there_and_ticked_modules_alone_are_rejected(operator, qtbot,
     run_darks(window, qtbot, today, hand)
     assert panel.heading.text() == "nothing accepted before"
     assert "Nothing to compare" in " ".join(row[1] for row in rows_of(panel.table))
+    qtbot.keyClick(window.maps, Qt.Key.Key_B, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: "has no accepted constants of the units and the operating condition" in
+                    window.banner.message)
+    assert window.sources.b is None
     window.results.open([before], compare=True)
     qtbot.waitUntil(lambda: panel.presenter.judged is not None and panel.presenter.judged.accepted is not None)
     [row] = [i for i, one in enumerate(rows_of(panel.table)) if one[1].endswith("Noise ratio")]

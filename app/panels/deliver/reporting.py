@@ -10,10 +10,10 @@ from PyQt6.QtGui import QPageLayout, QPageSize, QPdfWriter, QTextDocument
 
 from app.running.background import Background
 from app.session.session import Session
+from app.session.standings import Standings
 from calib_core.errors import CalibrationError
 from calib_core.store.files import write_atomically
 from calib_core.subjects.base import Subject
-from calib_core.subjects.pair import PairSubject
 from calib_core.subjects.report import write_report
 from calib_core.subjects.sign_off import SignOff, set_of
 
@@ -24,14 +24,15 @@ _MARGIN, _DOTS = 12.0, 96
 class Reporting(QObject):
     """Writes the report of what is shown, away from the window's thread; where it is, is said."""
 
-    def __init__(self, session: Session, background: Background, parent: QObject | None = None) -> None:
+    def __init__(
+        self, session: Session, background: Background, standings: Standings, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self._session, self._background = session, background
+        self._session, self._background, self._standings = session, background, standings
 
     def write(self) -> None:
-        """Write the report on the constants that are shown: of A, compared with B or what was accepted before."""
-        subject = self._session.subject
-        a, b = (subject.a, subject.b) if isinstance(subject, PairSubject) else (subject, None)
+        """Write the report on what is decided on, compared with the other or what was accepted before."""
+        a, b = self._standings.sides(self._session.subject)
         if a is None or not a.ended or not a.files:
             self._session.say("WARN", "There are no constants to report on yet; show some that are written.")
             return

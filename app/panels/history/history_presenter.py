@@ -21,7 +21,7 @@ from calib_core.store.local.index import is_index
 from calib_core.store.opening import usual_store
 from calib_core.subjects.constant_sets import ConstantSet
 from calib_core.subjects.kept_lines import confirm, in_store, last_record, unconfirm
-from calib_core.subjects.on_disk import lasting, opened
+from calib_core.subjects.on_disk import lasting
 from calib_core.subjects.sign_off import SignOff
 from calib_core.subjects.timeline import Asked, ModuleLine, Quantity, Timeline
 from calib_core.subjects.version_list import Condition, Listed, VersionList, decisions_on, list_versions, set_of
@@ -130,7 +130,8 @@ class HistoryPresenter(QObject):
         self.find()
 
     def find(self) -> None:
-        """Go through the places again."""
+        """Go through the places again; the operator's own store is made by the first decision."""
+        self._take_places()
         if not self._places:
             self.told.emit(NOTHING)
         elif self._shown:
@@ -138,17 +139,20 @@ class HistoryPresenter(QObject):
             self._background.run(_FINDING, partial(list_versions, *self._places), self._take_versions, self._fail)
 
     def _take_sources(self) -> None:
-        """Places of what is open, and the operator's own store; a line grows as constants are opened and made."""
-        known = len(self._places)
-        store = usual_store()
+        """A line grows as constants are opened and made."""
+        if self._shown and (self._take_places() or not self._asked_once):
+            self._asked_once = True
+            self.find()
+        self.drawn.emit()
+
+    def _take_places(self) -> bool:
+        """Take the operator's own store and the folders of what is open; says whether there is another place."""
+        known, store = len(self._places), usual_store()
         found = [str(store)] if is_index(store) else []
         found += [place for source in self._sources.entries if source not in self._picked
                   and (place := _place_of(source))]
         self._places += [one for one in dict.fromkeys(found) if one not in self._places]
-        if self._shown and (len(self._places) > known or not self._asked_once):
-            self._asked_once = True
-            self.find()
-        self.drawn.emit()
+        return len(self._places) > known
 
     def take_ended(self) -> None:
         """Look again: a job has ended, which may have written constants."""
@@ -337,14 +341,11 @@ class HistoryPresenter(QObject):
         self._let_go()
 
     def _source_of(self, found: ConstantSet) -> Source:
-        """What shows a set: one that is open already, or a new one."""
-        files = {one.path for one in found.files}
-        for one in self._sources.entries:
-            if one.opened is not None and files <= set(one.opened.files):
-                return one
-        source = Source(found.title, partial(opened, found))
-        self._picked.append(source)
-        self._sources.add(source)
+        """What shows a set: one that is open already, or a new one, which is let go after it was looked at."""
+        known = self._sources.entries
+        source = self._sources.of_set(found)
+        if source not in known:
+            self._picked.append(source)
         return source
 
     def _let_go(self) -> None:

@@ -25,6 +25,7 @@ STATUSES = {
 }
 _OF = {"median": "", "std": " spread", "bad": " bad share"}
 _NO_STATUS = ("on disk", "muted")
+_REFUSED = (Status.REJECTED, Status.WITHDRAWN)
 
 
 def scene_of(
@@ -48,7 +49,8 @@ def scene_of(
     reference, forming = _reference(shown if shown is not None else next(iter(timeline.lines), None))
     return TimeScene(
         tuple(TimeLine(key, f"m{one.module}", one.times, one.shifts if shifted else one.values, one.level,
-                       tuple(_mark(one, change) for change in one.judged.changes), one is shown)
+                       tuple(_mark(one, change) for change in one.judged.changes), one is shown,
+                       np.array([row.version.status in _REFUSED for row in one.rows], bool))
               for key, one in enumerate(timeline.lines)),
         f"shift of {what}" if shifted else what, timeline.unit,
         tuple(zip(names, (times for _, times in timeline.conditions), strict=True)), reference, forming)

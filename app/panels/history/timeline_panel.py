@@ -44,9 +44,11 @@ class TimelinePanel(QWidget):
     -------
     part_chosen(part)
         Another part of the time is brushed: (first, last) seconds since 1970, or None.
+    point_shown()
+        The version of a point is to be B, and may be decided on.
     """
 
-    part_chosen = pyqtSignal(object)
+    part_chosen, point_shown = pyqtSignal(object), pyqtSignal()
 
     def __init__(self, session: Session, presenter: HistoryPresenter, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -182,6 +184,8 @@ class TimelinePanel(QWidget):
         lines = self.presenter.timeline.lines if self.presenter.timeline is not None else ()
         if key < len(lines):
             self.presenter.pick(lines[key].rows[index], shift)
+            if not shift:
+                self.point_shown.emit()
 
     def _point_row(self, row: int) -> None:
         """Select the pixel in the middle of an ASIC, which is looked at over time as well."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QResizeEvent
 from PyQt6.QtWidgets import (
     QCheckBox,
@@ -35,20 +35,31 @@ _TONES = {"ok": "ok", "amber": "warning", "red": "error"}
 _HEADINGS = ("", "test", "ASIC", "number", "amber", "red")
 _ASIC, _RED, _WIDE, _ACROSS = 2, 5, 400, 8
 #: What is done, on the button that confirms it.
-_VERBS = {Status.ACCEPTED: "Accept", Status.REJECTED: "Reject"}
+_VERBS = {Status.ACCEPTED: "Accept", Status.REJECTED: "Reject", Status.WITHDRAWN: "Withdraw"}
 
 
 class VerdictPanel(QWidget):
     """A row for each kind of test, modules to choose, a comment, and two steps to a decision.
 
     A click on a row looks at its place. “Accept…” and “Reject…” ask once more, here, where the window stays alive.
+    What was accepted before is withdrawn in place of rejected.
+
+    Signals
+    -------
+    decided()
+        The operator has confirmed a decision.
+    accepted_wanted()
+        The operator wants to look at the accepted constants as B.
     """
+
+    decided, accepted_wanted = pyqtSignal(), pyqtSignal()
 
     def __init__(self, presenter: VerdictPresenter, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.presenter = presenter
         self.heading, self.state = ElidedLabel(), ElidedLabel()
         self.table = QTableWidget(0, len(_HEADINGS), objectName="verdict")
+        self.as_b = QToolButton(text="as B", objectName="accepted_as_b")
         self.every = QCheckBox("every module", objectName="verdict_every")
         self.sentence = PlainLabel("", wordWrap=True, objectName="verdict_sentence")
         self.comment = QLineEdit(objectName="verdict_comment", placeholderText="Comment")
@@ -88,6 +99,7 @@ class VerdictPanel(QWidget):
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.every.setToolTip("Every test of every module and gain stage, worst first, in place of the worst of each")
         self.undo.setToolTip("Take the last decision back")
+        self.as_b.setToolTip("Show the maps of the newest accepted constants before these as B (Ctrl+B)")
         grid = QGridLayout(self.modules)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(2)
@@ -102,7 +114,7 @@ class VerdictPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 4, 6, 4)
         column.setSpacing(4)
-        column.addLayout(_row(self.heading, self.every))
+        column.addLayout(_row(self.heading, self.as_b, self.every))
         below = (self.sentence, self.modules, self.comment, self.question, self.steps)
         for widget in (self.state, self.table, *below):
             column.addWidget(widget, int(widget is self.table))
@@ -114,8 +126,9 @@ class VerdictPanel(QWidget):
         self.table.cellClicked.connect(lambda row, _: presenter.go(self._tests[row]))
         self.table.currentCellChanged.connect(self._tell)
         self.every.toggled.connect(self._fill)
+        self.as_b.clicked.connect(self.accepted_wanted)
         self.accept.clicked.connect(lambda: self._ask(Status.ACCEPTED))
-        self.reject.clicked.connect(lambda: self._ask(Status.REJECTED))
+        self.reject.clicked.connect(lambda: self._ask(self._refusal()))
         self.back.clicked.connect(lambda: self._ask(None))
         self.confirm.clicked.connect(self._decide)
         self.undo.clicked.connect(presenter.undo)
@@ -132,12 +145,13 @@ class VerdictPanel(QWidget):
     def begin(self, status: Status) -> None:
         """Ask for a decision, as the buttons do; nothing where none can be made."""
         if (self.accept if status is Status.ACCEPTED else self.reject).isEnabled():
-            self._ask(status)
+            self._ask(status if status is Status.ACCEPTED else self._refusal())
 
     def _show(self) -> None:
         judged = self.presenter.judged
-        self.heading.setText("" if judged is None else against(judged))
+        self.heading.setText("" if judged is None else against(judged, self.presenter.letter))
         self.heading.setToolTip(tip(self.heading.text()))
+        self.as_b.setVisible(judged is not None and not self.presenter.letter)
         self._say(HINT if judged is None else judged.standing.sentence)
         self._offer_modules(() if judged is None else judged.modules)
         self._ask(None)
@@ -205,13 +219,19 @@ class VerdictPanel(QWidget):
         counts = self.presenter.counts(chosen)
         self.counts.setText("   ".join(f"{counts[mark]} {SIGNS[mark]}" for mark in ("ok", "amber", "red"))
                             if judged is not None else "")
-        can = judged is not None and any(
-            judged.standing.by_module[module] is Status.DRAFT for module in chosen)
+        statuses = set() if judged is None else {judged.standing.by_module[module] for module in chosen}
         word = f" module{'s' if len(chosen) != 1 else ''}" if self.width() >= _WIDE else ""
         self.accept.setText(f"Accept… {len(chosen)}{word}" if chosen else "Accept…")
-        self.accept.setEnabled(can)
-        self.reject.setEnabled(can)
+        self.accept.setEnabled(Status.DRAFT in statuses)
+        self.reject.setText(f"{_VERBS[self._refusal()]}…")
+        self.reject.setEnabled(bool(statuses & {Status.DRAFT, Status.ACCEPTED}))
         self.undo.setVisible(judged is not None and judged.standing.last is not None)
+
+    def _refusal(self) -> Status:
+        """What a refusal makes of the chosen modules: what was accepted is withdrawn where none is a draft."""
+        judged = self.presenter.judged
+        statuses = set() if judged is None else {judged.standing.by_module[module] for module in self.chosen}
+        return Status.WITHDRAWN if Status.ACCEPTED in statuses and Status.DRAFT not in statuses else Status.REJECTED
 
     def _ask(self, status: Status | None) -> None:
         """Ask for a decision once more, or leave that."""
@@ -240,9 +260,9 @@ class VerdictPanel(QWidget):
         return f"They are {status} in {self.presenter.store}, by {self.presenter.author}.{confirmed}{needs}"
 
     def _allow(self) -> None:
-        """Red needs a comment to be accepted, and so does a rejection."""
+        """Red needs a comment to be accepted, and so does a refusal."""
         red = self.presenter.counts(self.chosen).get("red", 0)
-        needs = self._wanted is Status.REJECTED or (self._wanted is Status.ACCEPTED and red > 0)
+        needs = self._wanted is not Status.ACCEPTED or red > 0
         self.confirm.setEnabled(self._wanted is not None and (not needs or bool(self.comment.text().strip())))
 
     def _decide(self) -> None:
@@ -250,13 +270,19 @@ class VerdictPanel(QWidget):
             self.presenter.decide(self.chosen, self._wanted, self.comment.text().strip())
             self.comment.clear()
             self._ask(None)
+            self.decided.emit()
 
 
-def against(judged: Judged) -> str:
-    """What the constants are compared with; without the detector where it is the same."""
+def against(judged: Judged, letter: str = "") -> str:
+    """What the constants are compared with; without the detector where it is the same.
+
+    Where it is not A that is judged, as ``letter`` says, that is told.
+    """
     if judged.accepted is None:
         return "nothing accepted before"
-    return f"against {judged.accepted.title.removeprefix(f'{judged.found.identifier} · ')}"
+    detector = f"{judged.found.identifier} · "
+    other = judged.accepted.title.removeprefix(detector)
+    return f"B {judged.found.title.removeprefix(detector)} against A {other}" if letter == "B" else f"against {other}"
 
 
 def title_of(test: Test) -> str:

@@ -17,8 +17,6 @@ from calib_core.store.statuses import Status
 from calib_core.subjects.base import Subject
 from calib_core.subjects.constant_sets import ConstantSet
 from calib_core.subjects.judging import judge
-from calib_core.subjects.masked import bare
-from calib_core.subjects.pair import PairSubject
 from calib_core.subjects.sign_off import SignOff, Standing, set_of
 
 _TESTS, _DECISION = "Verdict", "Decision"
@@ -31,7 +29,7 @@ class Judged:
     Attributes
     ----------
     subject : Subject
-        Whose they are: A where two are compared.
+        Whose they are.
     found, accepted : ConstantSet
         None where there is none.
     tests : tuple of Test
@@ -46,7 +44,6 @@ class Judged:
     tests: tuple[Test, ...]
     standing: Standing
     stands_in: tuple[str, ...] = ()
-
     @property
     def modules(self) -> tuple[int, ...]:
         """Numbers of the modules."""
@@ -77,6 +74,7 @@ class VerdictPresenter(QObject):
         self.judged: Judged | None = None
         session.subject_changed.connect(self.refresh)
         session.subject_told.connect(self.refresh)
+        standings.changed.connect(self.refresh)
         self._stepped.connect(self._tell_module)
 
     def set_shown(self, shown: bool) -> None:
@@ -86,9 +84,7 @@ class VerdictPresenter(QObject):
 
     def refresh(self) -> None:
         """Test what is shown now, if it is something else and has ended."""
-        subject = self._session.subject
-        # what people masked is no part of what was measured
-        sides = (bare(subject.a), bare(subject.b)) if isinstance(subject, PairSubject) else (bare(subject), None)
+        sides = self._standings.sides(self._session.subject)
         if self._asked is not None and self._asked != sides:
             self._leave()
         if not self._shown or sides[0] is None or sides == self._asked:
@@ -114,6 +110,11 @@ class VerdictPresenter(QObject):
         self._asked, was_judged, self.judged = None, self.judged is not None, None
         if was_judged:
             self.changed.emit()
+
+    @property
+    def letter(self) -> str:
+        """Which of two that are compared is judged; empty where there is one alone."""
+        return self._standings.letter if self._asked is not None and self._asked[1] is not None else ""
 
     @property
     def store(self) -> str:
@@ -151,7 +152,7 @@ class VerdictPresenter(QObject):
             session.set_pixel((test.module, row * high + high // 2, column * wide + wide // 2))
 
     def decide(self, modules: tuple[int, ...], status: Status, comment: str) -> None:
-        """Accept or reject modules."""
+        """Accept, reject or withdraw modules."""
         judged = self.judged
         if judged is not None:
             self._act(partial(SignOff().decide, judged.found, modules, status, comment))
