@@ -19,6 +19,7 @@ from calib_core.cli.words import RawHelp, number, whole
 from calib_core.errors import BadParameter
 from calib_core.io.budget import default_memory_mb
 from calib_core.io.locate import parse_proposal
+from calib_core.store.statuses import DRAFTS_HELP
 from calib_core.typed import parse_path
 
 #: What stands for each input of constants that is not given for itself.
@@ -153,8 +154,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
                        help="refuse where a value of the operating condition is not sure")
     group.add_argument("--again", action="store_true",
                        help="write constants once more that the same job has written already")
-    group.add_argument("--drafts", action="store_true",
-                       help="of a store take drafts of constants too, and not only what was accepted")
+    group.add_argument("--drafts", action="store_true", help=DRAFTS_HELP)
     group.add_argument("--all-or-nothing", action="store_true",
                        help="let constants appear only when those of all modules are written")
     group.add_argument("--begin", metavar="TIME",

@@ -18,6 +18,7 @@ from calib_core.jobs.choice import Chooser, Given, ModuleConstants
 from calib_core.jobs.choice_words import doubts_on, lines_of
 from calib_core.jobs.file_constant import turned
 from calib_core.jobs.given import kinds_in, path_of
+from calib_core.jobs.masks_elsewhere import masks_elsewhere
 from calib_core.jobs.resolution import OfRun, unit_in
 from calib_core.jobs.said import of_sets
 from calib_core.jobs.same_steps import check_same_codes, check_same_steps, level_out, may_lack
@@ -96,8 +97,9 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
     used = ({kind: one.stored for kind, one, chosen in of_module.files() if not chosen.of_store}
             for of_module in constants.values())
     without = dict.fromkeys(text for one in bound.values() for text in _without(one))
+    masks = masks_elsewhere(constants, detector, run) if any(one.kinds[0].by_people for one in inputs) else ()
     return Before(run, bound, constants, lines_of(constants, run), (
-        *lacking, *skipped, *without, *told, *codes, *doubts_on(constants, run), *of_sets(used),
+        *lacking, *skipped, *without, *told, *codes, *doubts_on(constants, run), *of_sets(used), *masks,
         *turned({number: one.images for number, one in constants.items()})))
 
 

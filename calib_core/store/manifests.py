@@ -23,6 +23,7 @@ from calib_core.errors import BadInput
 from calib_core.ranges import format_numbers
 from calib_core.store.constants import STORE, StoredConstant
 from calib_core.store.files import write_atomically
+from calib_core.store.local.index import is_index
 
 _SET, _WHOLE, _PART = "set.", ".json", ".incomplete.json"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -249,13 +250,15 @@ def files_of(path: Path) -> tuple[Path, ...]:
 def doubts(files: Iterable[StoredConstant]) -> tuple[str, ...]:
     """Sentences on the sets of constants of which not all is there, each once; older files tell no set.
 
+    A store has constants by themselves, with what was decided on each, and no manifests.
+
     Parameters
     ----------
     files : iterable of StoredConstant
         Some of one set or of several.
     """
     named = {(one.path.absolute().parent.parent, name): None for one in files if (name := _set_of(one))}
-    return tuple(filter(None, (_doubt(*one) for one in named)))
+    return tuple(filter(None, (_doubt(*one) for one in named if not _in_store(one[0]))))
 
 
 def set_of(one: StoredConstant) -> SetOnDisk | None:
@@ -270,6 +273,11 @@ def set_of(one: StoredConstant) -> SetOnDisk | None:
         return read_set(folder, name) if name and Path(name).name == name else None
     except BadInput:
         return None
+
+
+def _in_store(folder: Path) -> bool:
+    """Whether a folder of a type is below a store with an index."""
+    return folder.parts[-3:-1] == STORE.parts and is_index(folder.parents[len(STORE.parts)])
 
 
 def is_set(path: Path) -> bool:

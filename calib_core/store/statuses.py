@@ -8,6 +8,8 @@ from enum import StrEnum
 STORE_WORD = "store"
 #: Names that store, if it is not in the usual place.
 STORE_VARIABLE = "CALIBWB_STORE"
+#: What the switch for drafts does wherever a job takes constants.
+DRAFTS_HELP = "of a store take drafts of constants too, and not only what was accepted"
 
 
 class Status(StrEnum):

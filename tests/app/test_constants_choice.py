@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import closing
 from datetime import timedelta
 
 import h5py
@@ -19,6 +20,10 @@ from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import default_settings, simulate
 from calib_core.simulate.scenes.photons import Photons
 from calib_core.store.constants import list_constants
+from calib_core.store.local.candidates import candidates_of
+from calib_core.store.local.injecting import inject
+from calib_core.store.local.store import LocalStore
+from calib_core.store.statuses import DRAFTS_HELP
 
 from .test_preview import has_preview, open_by_keys, shown, values
 
@@ -191,6 +196,35 @@ def test_the_closest_is_taken_by_one_choice_and_a_later_one_is_marked(open_windo
     assert "chosen by condition, the closest in time" in items[0].toolTip()
     assert any(f"Offset of module 4 ({later}) is valid from" in note and "it is closer than any before" in note
                for note in window.session.subject.notes)
+
+
+def test_drafts_of_the_store_are_taken_by_a_switch_of_the_form(open_window, lit, tmp_path, qtbot):
+    """Off, a store's drafts do not count, and the sentence names the switch as the command line has it."""
+    made, older = lit
+    with closing(LocalStore(tmp_path / "store", create=True)) as store:
+        paths = [one.path for one in list_constants(folder_of(made)) if one.path != older]
+        inject(store, candidates_of(store, paths, True, conditions={"Source energy": 9.2}),
+               "anna", "trial")
+    window = open_window()
+    window.resize(1680, 1050)
+    window.session.out_folder = tmp_path / "proc"
+    open_by_keys(window, qtbot, made.data_root, "p900451 r4")
+    qtbot.keyClick(window.maps, Qt.Key.Key_F6)
+    qtbot.waitUntil(lambda: window.form.page is not None and window.form.page.survey.method.corrects)
+    page = window.form.page
+    line, drafts = page.constants["constants"], page.taking.fields["drafts"]
+    assert DRAFTS_HELP.capitalize() in drafts.editor.toolTip()
+    assert "--drafts" in drafts.editor.toolTip()
+    line.editor.set_value("store")
+    line.committed.emit("constants")
+    qtbot.waitUntil(lambda: "(--drafts takes them)" in window.steps.reason.text())
+    drafts.editor.setFocus()
+    qtbot.keyClick(drafts.editor, Qt.Key.Key_Space)
+    assert "--drafts" in command_line(window.session.spec).split()
+    qtbot.waitUntil(lambda: has_preview(window))
+    tooltip = window.steps.constants.table.item(row_of(window, "3  Offset"), 0).toolTip()
+    assert str(tmp_path / "store") in tooltip
+    assert page.asked().drafts
 
 
 def test_what_has_no_neutral_value_is_not_offered_as_such(looking, qtbot):

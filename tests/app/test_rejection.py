@@ -118,12 +118,24 @@ def test_an_outlier_is_rejected_in_four_clicks_and_brought_back(window, folder, 
     qtbot.keyClick(window.maps, Qt.Key.Key_D)
     assert ways == ["a", "b"]
     assert window.history.letters()["B"].timestamp() == when(WILD)
+    check_drafts_off(window, qtbot)
     report_says(window, folder, qtbot, "light leak")
     qtbot.mouseClick(panel.undo, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: status_at(window, WILD) == "draft")
     qtbot.waitUntil(lambda: not refused(window))
     assert found_in(tmp_path / "store", Status.REJECTED) == ()
     assert panel.reject.isEnabled()
+
+
+def check_drafts_off(window, qtbot):
+    """Without what does not count the point is gone from list and lines, which is said with its number."""
+    box = window.constants.drafts
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(window.timeline.plot.scene.lines[0].times) == VERSIONS - 1)
+    assert when(WILD) not in window.timeline.plot.scene.lines[0].times
+    assert "2 that are not accepted left out" in window.timeline.told.text()
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: refused(window) == {when(WILD)})
 
 
 def report_says(window, folder, qtbot, reason):

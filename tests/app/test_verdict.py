@@ -150,7 +150,7 @@ def check_accepted_as_b(window, qtbot, before):
             session.shown.picture.maps[b][place], stored(before, "Offset", module)[0][0, 0])
     qtbot.waitUntil(lambda: panel.presenter.judged is not None)
     assert not panel.as_b.isVisible()
-    window.sources.compare(None)
+    window.sources.remove(window.sources.b)
     qtbot.waitUntil(lambda: panel.presenter.judged is not None)
     assert panel.as_b.isVisible()
 

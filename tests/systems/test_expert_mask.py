@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,13 @@ from calib_core.cli.main import main
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.expert_mask import MaskEntry
 from calib_core.simulate import default_settings, simulate
+from calib_core.store.base import Query
+from calib_core.store.constants import list_constants
 from calib_core.store.expert_masks import MaskFiles
+from calib_core.store.local.candidates import candidates_of
+from calib_core.store.local.injecting import inject
+from calib_core.store.local.store import LocalStore
+from calib_core.store.statuses import STORE_VARIABLE, Status
 from calib_core.subjects.constants import ConstantsSubject, find_sets
 from calib_core.subjects.masked import detector_of
 
@@ -96,6 +103,34 @@ def test_corrected_files_have_what_was_masked_before_the_run_and_the_record_name
     assert told.pdu_names == [f"{DETECTOR}_JNGFR02"]
     [array] = told.ndarray(caldb_root="/")
     np.testing.assert_array_equal(array.T, np.where(wanted, EXPERT, 0))
+
+
+def test_masks_beside_the_constants_that_a_store_has_not_are_told(
+    case: Case, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what to do, which is enough; the entry of a time to come is no part of it."""
+    monkeypatch.setenv(STORE_VARIABLE, str(tmp_path / "store"))
+    every = list_constants(case.constants)
+    darks = [one.path for one in every if one.calibration != "BadPixelsManual"]
+    with closing(LocalStore(tmp_path / "store", create=True)) as store:
+        made = inject(store, candidates_of(store, darks, confirmed=True), "anna", "")
+        store.decide([one.number for one in made.versions], Status.ACCEPTED, "anna", "")
+    from_store = replace(case, constants=Path("store"))
+    done = from_store.corrected(tmp_path / "first", capsys)
+    assert done.status == 0, done.errors
+    [said] = [text for text in done.warnings if "expert mask" in text]
+    assert said.startswith(f"1 entry of the expert mask of module 2 in {case.constants}, where the constants were ")
+    assert f"calibwb store inject {case.constants} and calibwb store accept" in said
+    drawn = [str(one.path) for one in every if one.path not in darks and one.begin == case.begin]  # not the later one
+    assert main(["store", "inject", *drawn, "--confirm-units"]) == 0
+    with closing(LocalStore(tmp_path / "store")) as store:
+        drafts = store.find(Query(take="all", statuses=frozenset({Status.DRAFT})))
+    assert {one.calibration for one in drafts} == {"BadPixelsManual"}
+    capsys.readouterr()
+    assert main(["store", "accept", *(str(one.number) for one in drafts), "--comment", "drawn"]) == 0
+    done = from_store.corrected(tmp_path / "second", capsys)
+    assert not [text for text in done.warnings if "expert mask" in text]
+    assert (masks(tmp_path / "second")[2] & EXPERT).any()
 
 
 @pytest.mark.parametrize("word", [("--constants-badpixelsmanual", "neutral"), ("--mask-left-out", "expert")])

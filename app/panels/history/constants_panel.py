@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import QSignalBlocker, pyqtSignal
-from PyQt6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.forms.tone_label import NoteLabel, ToneLabel
 from app.panels.history.history_presenter import HistoryPresenter
@@ -48,6 +57,7 @@ class ConstantsPanel(QWidget):
         self._about: datetime | None = None
         self.detector, self.kind = _box("history_detector"), _box("history_kind")
         self.condition, self.place = _box("history_condition"), QPushButton("Add…", objectName="history_place")
+        self.drafts = QCheckBox("drafts", objectName="history_drafts", checked=True)
         self.heading, self.table, self.about = ToneLabel(), VersionTable(self), NoteLabel("muted")
         self.heading.setObjectName("versions_heading")
         self.about.setObjectName("version_about")
@@ -77,8 +87,11 @@ class ConstantsPanel(QWidget):
             grid.addWidget(widget, row, 1)
         top, buttons, files = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.heading, 1)
+        top.addWidget(self.drafts)
         top.addWidget(self.notes)
         top.addWidget(self.place)
+        self.drafts.setToolTip("Of a store list drafts too, and what was refused or superseded, not only what was "
+                               "accepted; of folders all are listed, since nobody decides there")
         self.place.setToolTip("Take the versions of one more folder of constants, store, or file of statistics")
         for button, letter in ((self.a_button, "A"), (self.b_button, "B")):
             button.setToolTip(f"Show the maps of the version of the current row as {letter}")
@@ -107,6 +120,7 @@ class ConstantsPanel(QWidget):
             box.activated.connect(lambda _: presenter.choose(self.detector.currentText(), self.kind.currentText()))
         self.condition.activated.connect(lambda _: presenter.ask(condition=self.condition.currentData()))
         self.place.clicked.connect(self.place_wanted)
+        self.drafts.toggled.connect(presenter.take_drafts)
         self.notes.clicked.connect(self._list_notes)
         self.table.wanted.connect(self._open)
         self.table.selectionModel().currentRowChanged.connect(lambda *_: self._show_about())

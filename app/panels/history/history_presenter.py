@@ -19,6 +19,7 @@ from calib_core.errors import CalibrationError
 from calib_core.store.local.confirmations import Confirmed
 from calib_core.store.local.index import is_index
 from calib_core.store.opening import usual_store
+from calib_core.store.statuses import Status
 from calib_core.subjects.constant_sets import ConstantSet
 from calib_core.subjects.kept_lines import confirm, in_store, last_record, unconfirm
 from calib_core.subjects.on_disk import lasting
@@ -37,6 +38,8 @@ _WHILES = (0.2, 2.0)
 _AGAIN = 1500
 #: Pause after which stores are asked whether anybody has written, ms.
 _WATCH = 2000
+#: Of folders nobody decides.
+_COUNT = (None, Status.ACCEPTED)
 NOTHING = "No constants yet: open a folder of constants or a store."
 
 
@@ -72,10 +75,11 @@ class HistoryPresenter(QObject):
         self._shown = self._asked_once = False
         self._known = Known()
         self._picked: list[Source] = []
-        self._while = _WHILES[0]
+        self._while, self._left_out = _WHILES[0], 0
         self.versions = VersionList(())
         self.detector = self.calibration = ""
         self.rows: tuple[Listed, ...] = ()
+        self.drafts = True
         self.asked = Asked()
         self.timeline: Timeline | None = None
         self._again = QTimer(self, singleShot=True, interval=_AGAIN)
@@ -202,6 +206,11 @@ class HistoryPresenter(QObject):
         self.asked = replace(self.asked, **{name: value for name, value in changes.items() if value is not None})
         self._begin()
 
+    def take_drafts(self, on: bool) -> None:
+        """Look at versions whatever was decided on them, or at those alone that were accepted or lie in folders."""
+        self.drafts = on
+        self._begin()
+
     def confirm(self, line: ModuleLine, comment: str = "") -> None:
         """Take the change of a line as it is: what comes from its start on is the new reference.
 
@@ -235,12 +244,14 @@ class HistoryPresenter(QObject):
         return {name: str(one.get("unit", "")) for name, one in told.items()}
 
     def _begin(self) -> None:
-        self.rows = self.versions.of(self.detector, self.calibration)
+        every = self.versions.of(self.detector, self.calibration)
+        self.rows = tuple(one for one in every if self.drafts or one.version.status in _COUNT)
+        self._left_out = len(every) - len(self.rows)
         self._while = _WHILES[0]
         self._work(0.0)
 
     def _work(self, seconds: float | None = None) -> None:
-        if self._shown and self.rows:
+        if self._shown and (self.rows or self._left_out):
             call = partial(work, self.versions, self.rows, self._known, self.asked,
                            self._while if seconds is None else seconds)
             self._background.run(_WORKING, call, self._take_worked)
@@ -263,6 +274,7 @@ class HistoryPresenter(QObject):
         unkept = [why for why in worked.unkept if why]
         read = f"{number - worked.lacking:,} of " if worked.lacking else ""
         parts = [f"{read}{number:,} versions{' read' if read else ''}",
+                 f"{self._left_out:,} that are not accepted left out" if self._left_out else "",
                  f"{without:,} without a bad-pixel map: all their pixels count as good" if without else "",
                  f"{len(worked.unkept):,} had no statistics in the store: made now and kept"
                  if len(worked.unkept) > len(unkept) else "",

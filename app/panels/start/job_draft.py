@@ -27,11 +27,26 @@ from calib_core.jobs.spec import MOST_PARTS, MOST_THREADS, JobSpec
 from calib_core.jobs.survey import Survey
 from calib_core.params import Knobs, knob
 from calib_core.ranges import format_numbers, parse_numbers
-from calib_core.store.statuses import STORE_WORD
+from calib_core.store.statuses import DRAFTS_HELP, STORE_WORD
 from calib_core.typed import parse_path
 
 
-class Resources(Knobs):
+class OfSpec(Knobs):
+    """Fields of a specification that are no parameters of the characterisation."""
+
+    @classmethod
+    def of_spec(cls, spec: JobSpec) -> dict[str, Any]:
+        """What a specification says of them."""
+        return {name: getattr(spec, name) for name in cls.model_fields}
+
+
+class Taking(OfSpec):
+    """What constants are taken of a store."""
+
+    drafts: bool = knob(False, help=DRAFTS_HELP.capitalize())
+
+
+class Resources(OfSpec):
     """How a job is done; its results do not depend on it."""
 
     memory_mb: int = knob(default_memory_mb(0), ge=LEAST_MEMORY_MB, unit="MiB", help="Memory budget of the job")
@@ -39,11 +54,6 @@ class Resources(Knobs):
     parts: int = knob(1, ge=1, le=MOST_PARTS, expert=True,
                       help="Parts, of whole sequences of files, in which work is done and merged")
     all_or_nothing: bool = knob(False, help="Let constants appear only when those of all modules are written")
-
-    @classmethod
-    def of_spec(cls, spec: JobSpec) -> dict[str, Any]:
-        """What a specification says of them."""
-        return {name: getattr(spec, name) for name in cls.model_fields}
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,7 @@ class Choices:
     by_hand: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     conditions: Mapping[str, float | str] = field(default_factory=dict)
+    taking: Mapping[str, Any] = field(default_factory=dict)
     resources: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -157,7 +168,8 @@ def build_spec(table: InputTable, choices: Choices) -> JobSpec:
     return table.survey.spec(
         choices.out_folder, inputs={**table.inputs(), **_paths(table.survey, choices.constants)}, **own_order,
         constants=read_by_hand(choices.by_hand), modules=read_modules(table.survey, choices.modules),
-        parameters=dict(choices.parameters), conditions=dict(choices.conditions), **choices.resources,
+        parameters=dict(choices.parameters), conditions=dict(choices.conditions), **choices.taking,
+        **choices.resources,
     )
 
 

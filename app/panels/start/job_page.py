@@ -22,6 +22,7 @@ from app.panels.start.job_draft import (
     Choices,
     InputTable,
     Resources,
+    Taking,
     allowed,
     banners,
     build_spec,
@@ -79,7 +80,7 @@ class JobPage(QWidget):
         self.condition = ConditionForm(survey.condition.of(asked), differing(survey))
         self.knobs = KnobForm(survey.method, [stage.short for stage in survey.family.stages])
         self.preset = PresetChoice(survey.family.presets_of(survey.method), self.knobs)
-        self.resources = KnobForm(Resources())
+        self.taking, self.resources = KnobForm(Taking()), KnobForm(Resources())
         self.detector = ChoiceEdit(detectors(survey))
         self.offers = offered(survey)
         self.method = ChoiceEdit([f"{one.title}  ·  {family.name} {one.command}" for family, one in self.offers])
@@ -112,7 +113,7 @@ class JobPage(QWidget):
         return build_spec(self.inputs.table, Choices(
             read_folder(self.folder.value()), self.modules.value(),
             {name: line.value() for name, line in self.constants.items()}, self.by_hand.value(), parameters,
-            conditions, self.resources.changes(),
+            conditions, self.taking.changes(), self.resources.changes(),
         ))
 
     def asked(self) -> JobSpec:
@@ -125,13 +126,15 @@ class JobPage(QWidget):
         """
         if self.constants and not any(line.value().strip() for line in self.constants.values()):
             return self.survey.spec(read_folder(self.folder.value()), conditions=self.condition.changes(),
-                                    modules=read_modules(self.survey, self.modules.value()))
+                                    modules=read_modules(self.survey, self.modules.value()),
+                                    **self.taking.changes())
         return self.spec()
 
     def show_spec(self, spec: JobSpec) -> None:
         """Show all choices of a specification."""
         self.inputs.set_table(InputTable.of_spec(self.survey, spec))
         self.knobs.set_changes(spec.parameters)
+        self.taking.set_changes(Taking.of_spec(spec))
         self.resources.set_changes(Resources.of_spec(spec))
         self.condition.set_changes(spec.conditions)
         self.set_out_folder(spec.out_folder)
@@ -148,6 +151,7 @@ class JobPage(QWidget):
         """Keep what the operator changed for the same characterisation with the same defaults."""
         if other.knobs.baseline == self.knobs.baseline:
             self.knobs.set_changes(other.knobs.draft().changes)
+        self.taking.set_changes(other.taking.draft().changes)
         self.resources.set_changes(other.resources.draft().changes)
 
     def set_out_folder(self, folder: Path) -> None:
@@ -227,7 +231,8 @@ class JobPage(QWidget):
         column.addWidget(self._heading())
         for part in (self.banner, self.charged, self.allowed, self.inputs):
             column.addWidget(part)
-        for part in (self._problems(), self._lines(), self._fold("Operating condition", self.condition),
+        self.taking.setHidden(not takes_by_hand(self.survey))
+        for part in (self._problems(), self._lines(), self.taking, self._fold("Operating condition", self.condition),
                      self.preset, self._fold("Parameters", self.knobs),
                      self._fold("Memory, threads, files", self.resources, False)):
             column.addWidget(part)
@@ -314,7 +319,7 @@ class JobPage(QWidget):
         self.inputs.changed.connect(self._show_banner)
         self.inputs.changed.connect(lambda: self.charged.show_table(self.inputs.table))
         self.knobs.changed.connect(self._show_allowed)
-        for part in (self.inputs, self.condition, self.knobs, self.resources):
+        for part in (self.inputs, self.condition, self.knobs, self.taking, self.resources):
             part.changed.connect(self.changed)
 
     def _show_banner(self) -> None:

@@ -56,6 +56,10 @@ def test_constants_are_drafts_until_somebody_accepts_them(make: Any, sign_off: S
     assert standing.by_module == {0: Status.ACCEPTED, 1: Status.REJECTED}
     assert "by anna" in standing.sentence
     assert "light leak" in standing.sentence
+    # whether a store has all of what a job wrote is no question: each version stands for itself
+    [stored] = find_sets([sign_off.folder])
+    assert "complete" not in stored.title
+    assert set(stored.notes) <= set(found.notes)
     # the bytes tell, wherever they are
     shutil.copytree(found.files[0].path.parents[4], tmp_path / "copy")
     assert sign_off.standing(find_sets([tmp_path / "copy"])[0]).by_module == standing.by_module
