@@ -13,7 +13,7 @@ from calib_core.constants.constant import ConstantKind
 from calib_core.correction.step import Step
 from calib_core.detector import Detector, DetectorType, ScanEvidence, StageEvidence
 from calib_core.io.inventory import Problem
-from calib_core.store.statuses import STORE_WORD
+from calib_core.store.statuses import CALCAT_WORD, STORE_WORD
 
 if TYPE_CHECKING:
     from calib_core.numerics.group_statistics import Cut
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 ALL_CONSTANTS = "constants"
 #: Stands in place of a file or folder of constants for those with which nothing changes.
 NEUTRAL = "neutral"
+#: All words that stand in place of a file or folder of constants.
+WORDS = (NEUTRAL, STORE_WORD, CALCAT_WORD)
 #: Flag of a constant that is given for a module and kind, and the form of what follows it.
 BY_HAND, BY_HAND_FORM = "--constant", "N:KIND=FILE"
 _ALL_HELP = ("file or folder of constants, or a store, for all that are not given for themselves; the word "
-             f"{STORE_WORD} takes your own store, {NEUTRAL} such as change nothing (folders of these names are "
-             f"./{STORE_WORD} and ./{NEUTRAL})")
+             f"{STORE_WORD} takes your own store, {CALCAT_WORD} the facility's database, {NEUTRAL} such as change "
+             f"nothing (folders of these names are ./{STORE_WORD}, ./{CALCAT_WORD} and ./{NEUTRAL})")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from calib_core.characterisation.family import Family
-from calib_core.characterisation.inputs import NEUTRAL, Input
+from calib_core.characterisation.inputs import WORDS, Input
 from calib_core.characterisation.method import Method
 from calib_core.cli.characterise import ALL, destination
 from calib_core.cli.follow import follow
@@ -23,7 +23,6 @@ from calib_core.jobs.condition_of_runs import checked_conditions
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import parse_numbers
 from calib_core.store.files import write_atomically
-from calib_core.store.statuses import STORE_WORD
 from calib_core.typed import parse_path, parse_time, plain
 
 Namespace = argparse.Namespace
@@ -97,7 +96,7 @@ def _given(namespace: Namespace, one: Input) -> tuple[str, ...]:
     given = getattr(namespace, destination(one))
     words = given if one.many else [given] if given else []
     if one.of != "raw":
-        return tuple(word if word in (NEUTRAL, STORE_WORD) else str(parse_path(word).absolute()) for word in words)
+        return tuple(word if word in WORDS else str(parse_path(word).absolute()) for word in words)
     return tuple(str(path) for word in words for path in _run_folders(word, namespace, one.many))
 
 

@@ -38,7 +38,7 @@ def notes_of(store: ConstantStore) -> list[str]:
     ----------
     store : ConstantStore
     """
-    return [f"WARN  {note}" for note in store.notes] if isinstance(store, CalCat) else []
+    return [f"WARN  {note}" for note in store.notes]
 
 
 def log_in(namespace: argparse.Namespace) -> str:

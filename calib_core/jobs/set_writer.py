@@ -27,6 +27,7 @@ from calib_core.store.constants import Write, folder_of_type, write_constant
 from calib_core.store.files import write_atomically
 from calib_core.store.local.index import is_index
 from calib_core.store.manifests import Manifest, Member, SetOnDisk, Writer, list_sets, name_of, put, remove
+from calib_core.store.statuses import CALCAT_WORD
 from calib_core.store.withheld import Withheld
 
 #: What a job's results do not depend on, or what differs between two starts of the same.
@@ -254,6 +255,8 @@ def _of_input(path: Path, plan: Plan) -> list[Any]:
     """Path, and name, size and time of each file behind it, of a run's as they were when it was surveyed."""
     if str(path) == NEUTRAL:
         return [NEUTRAL]
+    if str(path) == CALCAT_WORD:
+        return [CALCAT_WORD, *(str(file) for file in sorted(_taken(plan)))]
     run = next((one for one in plan.runs.values() if one.path == path), None)
     found = ([(file.path, file.identity) for file in run.files] if run
              else [(file, _identity(file)) for file in _constants_at(path, plan)])

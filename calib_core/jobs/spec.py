@@ -16,7 +16,7 @@ from calib_core.characterisation.inputs import NEUTRAL
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import LEAST_MEMORY_MB, default_memory_mb
 from calib_core.store.opening import usual_store
-from calib_core.store.statuses import STORE_WORD
+from calib_core.store.statuses import CALCAT_WORD, STORE_WORD
 
 MOST_MEMORY_MB = 1 << 24
 MOST_THREADS = 256
@@ -170,7 +170,7 @@ def _given(path: str, info: ValidationInfo) -> str:
     """An absolute path, also of the operator's own store, or the word in place of constants."""
     if path == STORE_WORD:
         return str(usual_store().absolute())
-    return path if path == NEUTRAL else str(_absolute(path, info))
+    return path if path in (NEUTRAL, CALCAT_WORD) else str(_absolute(path, info))
 
 
 def _absolute(path: str, info: ValidationInfo) -> Path:

@@ -13,18 +13,19 @@ from calib_core.constants.condition import Condition
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.detector import Detector
 from calib_core.errors import BadInput
+from calib_core.jobs.asking import asked_for, nothing_found
 from calib_core.jobs.by_hand import check_by_hand
 from calib_core.jobs.choice import Chooser, Given, ModuleConstants
 from calib_core.jobs.choice_words import doubts_on, lines_of
 from calib_core.jobs.file_constant import turned
-from calib_core.jobs.given import kinds_in, path_of
+from calib_core.jobs.given import path_of
 from calib_core.jobs.masks_elsewhere import masks_elsewhere
 from calib_core.jobs.resolution import OfRun, unit_in
 from calib_core.jobs.said import of_sets
 from calib_core.jobs.same_steps import check_same_codes, check_same_steps, level_out, may_lack
 from calib_core.jobs.spec import JobSpec
 from calib_core.ranges import format_numbers
-from calib_core.store.base import ConstantStore, Query, Version
+from calib_core.store.base import ConstantStore, Query, UnknownKind, Version
 from calib_core.store.opening import open_store
 from calib_core.store.statuses import ACCEPTED, Status
 
@@ -79,13 +80,15 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
         return Before()
     by_hand = check_by_hand(spec.constants, inputs, detector)
     given = dict(_given(spec, inputs, detector, modules, run, {
-        one.name for one in inputs if all((number, one.kinds[0].name) in by_hand for number in modules)}))
+        one.name for one in inputs if all((number, one.kinds[0].name) in by_hand for number in modules)},
+        method.takes_closest))
     choice = Chooser(detector, run, method.takes_other_conditions, len(modules) == 1, by_hand, may_lack(steps),
                      closest=method.takes_closest)
     with ExitStack() as stack:
         for one in given.values():
             stack.callback(one.close)
         constants = {number: choice.of_module(inputs, given, number) for number in modules}
+        notes = dict.fromkeys(note for one in given.values() if one.store is not None for note in one.store.notes)
     there = {number: one.found for number, one in constants.items()}
     lacking = tuple(level_out(steps, there, choice.refusals))
     bound = {number: Pipeline(steps).bind(found, detector.type.module(number))
@@ -99,7 +102,7 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
     without = dict.fromkeys(text for one in bound.values() for text in _without(one))
     masks = masks_elsewhere(constants, detector, run) if any(one.kinds[0].by_people for one in inputs) else ()
     return Before(run, bound, constants, lines_of(constants, run), (
-        *lacking, *skipped, *without, *told, *codes, *doubts_on(constants, run), *of_sets(used), *masks,
+        *lacking, *skipped, *without, *told, *codes, *doubts_on(constants, run), *of_sets(used), *masks, *notes,
         *turned({number: one.images for number, one in constants.items()})))
 
 
@@ -136,7 +139,7 @@ def _without(pipeline: BoundPipeline) -> Iterator[str]:
 
 def _given(
     spec: JobSpec, inputs: Sequence[Input], detector: Detector, modules: Sequence[int], run: OfRun,
-    by_hand: set[str],
+    by_hand: set[str], closest: bool,
 ) -> Iterator[tuple[str, Given]]:
     """What was given for each input, by its name; those that are given by hand for all modules may have nothing."""
     opened = cache(open_store)  # a folder that is given for all is read once
@@ -147,20 +150,17 @@ def _given(
                 continue
             store, name = opened(path), detector.type.calibrations[one.kinds[0].name].name
             lenient = one.name in by_hand or (one.optional and one.name not in spec.inputs)
-            if versions := _versions(store, _asked(spec, name, _units(store, detector, modules, run), run)):
+            asked = asked_for(store, detector, name, _units(store, detector, modules, run), run, statuses_of(spec),
+                              closest)
+            if versions := _versions(store, asked, lenient):
                 yield one.name, Given(store.title, store, versions)
             elif not lenient:
-                raise BadInput(f"{store.title} has no {one.label} {name}; it has {kinds_in(store)}.")
+                raise BadInput(f"{store.title} has no {one.label} {name}; "
+                               f"{nothing_found(store, detector, name, run)}.")
 
 
 def _units(store: ConstantStore, detector: Detector, modules: Sequence[int], run: OfRun) -> tuple[str, ...]:
     return tuple(unit_in(store, detector, number, run.start) for number in modules)
-
-
-def _asked(spec: JobSpec, name: str, units: tuple[str, ...], run: OfRun) -> Query:
-    """What may go with a run: of each operating condition those next to it in time."""
-    return Query((name,), units, at=run.start, take="around" if run.start else "all",
-                 statuses=statuses_of(spec))
 
 
 def statuses_of(spec: JobSpec) -> frozenset[Status]:
@@ -168,8 +168,16 @@ def statuses_of(spec: JobSpec) -> frozenset[Status]:
     return ACCEPTED | {Status.DRAFT} if spec.drafts else ACCEPTED
 
 
-def _versions(store: ConstantStore, asked: Query) -> tuple[Version, ...]:
-    """Versions of a kind; of all units where there are none of some, so that it can be said of which."""
-    found = store.find(asked)
+def _versions(store: ConstantStore, asked: Query, lenient: bool) -> tuple[Version, ...]:
+    """Versions of a kind; of all units where there are none of some, so that it can be said of which.
+
+    A kind that a store does not know has none where that may be (``lenient``).
+    """
+    try:
+        found = store.find(asked)
+    except UnknownKind:
+        if lenient:
+            return ()
+        raise
     return found if {one.pdu for one in found} >= set(asked.units) else store.find(replace(asked, units=()))
 

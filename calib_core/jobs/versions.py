@@ -23,6 +23,7 @@ from calib_core.store.constants import folder_of_type, read_constant
 from calib_core.store.local.index import is_index
 from calib_core.store.local.store import LocalStore
 from calib_core.store.stated import Stated
+from calib_core.store.statuses import CALCAT_WORD
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def _given(spec: JobSpec) -> Iterator[Path]:
     """Files and folders of constants that a job was given."""
     for of_module in spec.constants.values():
         yield from (Path(path) for path in of_module.values() if path != NEUTRAL)
-    yield from (Path(path) for paths in spec.inputs.values() for path in paths if path != NEUTRAL)
+    yield from (Path(path) for paths in spec.inputs.values() for path in paths
+                if path not in (NEUTRAL, CALCAT_WORD))
 
 
 def _files(place: Path, detector: Detector, module: int) -> list[Path]:

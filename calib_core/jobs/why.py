@@ -8,16 +8,17 @@ from pathlib import Path
 
 from calib_core.characterisation.family import characterisations, named
 from calib_core.characterisation.inputs import inputs_of_steps
-from calib_core.constants.condition import Condition, Value
+from calib_core.constants.condition import Value
 from calib_core.constants.constant import LUT
 from calib_core.detector import Detector, DetectorType, Module
 from calib_core.errors import BadParameter
 from calib_core.io.run import Run
+from calib_core.jobs.asking import asked_for
 from calib_core.jobs.condition_of_runs import checked_conditions, unsure
 from calib_core.jobs.resolution import Missed, OfRun, Resolution, unit_in
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import choose_detector, found_condition
-from calib_core.store.base import ConstantStore, Query, Version
+from calib_core.store.base import ConstantStore, UnknownKind, Version
 from calib_core.store.statuses import ACCEPTED, Status
 
 
@@ -144,9 +145,11 @@ def why(path: Path, store: ConstantStore, asked: Asked) -> WhyOfRun:
         opened.close()
     modules, absent = detector.held(asked.modules or [one.number for one in detector.modules])
     kinds = [_kind_named(detector.type, name) for name in asked.kinds] or list(kinds_of_correction(detector.type))
-    found = tuple(one for kind in kinds for one in _of_kind(store, detector, modules, kind, run, asked))
+    unknown: list[str] = []
+    found = tuple(one for kind in kinds for one in _of_kind(store, detector, modules, kind, run, asked, unknown))
     return WhyOfRun(label, store.title, detector, run, found, (
-        *filter(None, [absent, _not_told(store)]), *(f"{text}." for _, text in unsure(condition))))
+        *filter(None, [absent, _not_told(store)]), *unknown, *store.notes,
+        *(f"{text}." for _, text in unsure(condition))))
 
 
 def kinds_of_correction(kind: DetectorType) -> tuple[str, ...]:
@@ -169,11 +172,19 @@ def _kind_named(kind: DetectorType, name: str) -> str:
 
 
 def _of_kind(
-    store: ConstantStore, detector: Detector, modules: Sequence[Module], kind: str, run: OfRun, asked: Asked
+    store: ConstantStore, detector: Detector, modules: Sequence[Module], kind: str, run: OfRun, asked: Asked,
+    unknown: list[str],
 ) -> Iterator[Why]:
+    """Answers for the modules; a kind that the store does not know has none, which is told where nobody named it."""
     name = detector.type.calibrations[kind].name
     units = {one.number: unit_in(store, detector, one.number, run.start) for one in modules}
-    versions = _versions(store, detector, name, tuple(units.values()), run)
+    try:
+        versions = _versions(store, detector, name, tuple(units.values()), run, asked.closest)
+    except UnknownKind as error:
+        if asked.kinds:
+            raise
+        versions = []
+        unknown.append(str(error))
     for number, unit in units.items():
         mine = tuple(one for one in versions if one.pdu == unit)
         yield Why(number, unit, kind, name, Resolution(
@@ -181,20 +192,11 @@ def _of_kind(
 
 
 def _versions(
-    store: ConstantStore, detector: Detector, name: str, units: tuple[str, ...], run: OfRun
+    store: ConstantStore, detector: Detector, name: str, units: tuple[str, ...], run: OfRun, closest: bool
 ) -> list[Version]:
     """Versions next to a run, whatever was decided on them: of each decision those that are nearest."""
-    condition = None if store.tells_others else _query(detector.type, name, run.condition)
-    found = [one for status in Status for one in store.find(Query(
-        (name,), units, "" if store.tells_others else detector.identifier, condition=condition, at=run.start,
-        take="around" if run.start else "all", statuses=frozenset({status})))]
-    return list({one.path: one for one in found}.values())
-
-
-def _query(kind: DetectorType, name: str, condition: Condition) -> dict[str, Value]:
-    """What a database is asked for that wants to know all of the operating condition of a kind."""
-    [calibration] = {one.name: one for one in kind.calibrations.values() if one.name == name}.values()
-    return condition.of(kind.condition_of(calibration)).queries()[0]
+    asked = (asked_for(store, detector, name, units, run, frozenset({status}), closest) for status in Status)
+    return list({one.path: one for each in asked for one in store.find(each)}.values())
 
 
 def _not_told(store: ConstantStore) -> str:

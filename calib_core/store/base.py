@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 from calib_core.constants.condition import Value
 from calib_core.constants.matching import Setting, best, difference
+from calib_core.errors import BadInput
 from calib_core.store.constants import StoredConstant
 from calib_core.store.stated import understood
 from calib_core.store.statuses import ACCEPTED, Status
@@ -130,6 +131,10 @@ class Version:
     report: str = ""
 
 
+class UnknownKind(BadInput):
+    """A store does not know a kind of constants, so that it cannot have any."""
+
+
 class ConstantStore(Protocol):
     """What constants are taken of."""
 
@@ -139,6 +144,10 @@ class ConstantStore(Protocol):
 
     #: Whether it can be asked for any operating condition, so that what just missed can be told.
     tells_others: bool
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on answers so far that are not of now, and on what the store does not know."""
 
     def find(self, query: Query) -> tuple[Version, ...]:
         """Versions that answer, by kind, unit and begin.

@@ -23,6 +23,7 @@ class Folder:
     """
 
     tells_others = True
+    notes: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self.path = path

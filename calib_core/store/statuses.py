@@ -6,7 +6,9 @@ from enum import StrEnum
 
 #: Stands in place of a folder for the operator's own store.
 STORE_WORD = "store"
-#: Names that store, if it is not in the usual place.
+#: Stands in place of a folder for the facility's database.
+CALCAT_WORD = "calcat"
+#: Names the operator's own store, if it is not in the usual place.
 STORE_VARIABLE = "CALIBWB_STORE"
 #: What the switch for drafts does wherever a job takes constants.
 DRAFTS_HELP = "of a store take drafts of constants too, and not only what was accepted"

@@ -11,7 +11,7 @@ from typing import Any
 from calib_core.characterisation.charges import Charges, charges_of
 from calib_core.characterisation.inputs import (
     ALL_CONSTANTS,
-    NEUTRAL,
+    WORDS,
     Arranged,
     Input,
     RunFacts,
@@ -27,7 +27,7 @@ from calib_core.jobs.spec import MOST_PARTS, MOST_THREADS, JobSpec
 from calib_core.jobs.survey import Survey
 from calib_core.params import Knobs, knob
 from calib_core.ranges import format_numbers, parse_numbers
-from calib_core.store.statuses import DRAFTS_HELP, STORE_WORD
+from calib_core.store.statuses import DRAFTS_HELP
 from calib_core.typed import parse_path
 
 
@@ -200,9 +200,9 @@ def read_constants(one: Input, text: str, of_all: str = "") -> tuple[str, ...]:
     if not words and not one.optional and not of_all.strip():
         raise BadParameter(f"Nothing was given for {one.label}; choose a file or a folder of constants.")
     for path in words:
-        if path not in (NEUTRAL, STORE_WORD) and not parse_path(path).exists():
+        if path not in WORDS and not parse_path(path).exists():
             raise BadParameter(f"{one.name} = {path!r} is not allowed; there is no such file or folder.")
-    return tuple(path if path in (NEUTRAL, STORE_WORD) else str(parse_path(path).absolute()) for path in words)
+    return tuple(path if path in WORDS else str(parse_path(path).absolute()) for path in words)
 
 
 def paths_text(paths: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from calib_core.jobs.why import WhyOfRun, asked_by, why
 from calib_core.jobs.why_words import answers_of, run_words
 from calib_core.store.local.index import is_index
 from calib_core.store.opening import open_store, usual_store
+from calib_core.store.statuses import CALCAT_WORD
 from calib_core.subjects.constant_sets import holds_constants
 
 _WORK = "Why these constants"
@@ -46,7 +47,7 @@ class WhyConstants(QObject):
             Of the form: where constants are, and what is taken.
         """
         store = self._store(spec)
-        if not (store.is_file() or _has_constants(store)):
+        if store != CALCAT_WORD and not (Path(store).is_file() or _has_constants(Path(store))):
             self.told.emit(f"There are no constants in {store}", (
                 "Give a folder of constants or a store in the form, or inject constants into your own store "
                 f"({usual_store()}) with calibwb store inject.",))
@@ -54,13 +55,13 @@ class WhyConstants(QObject):
         self._background.run(_WORK, partial(_found, run, store, spec), self._tell,
                              lambda error: self.told.emit("Why cannot be told", (str(error),)))
 
-    def _store(self, spec: JobSpec) -> Path:
+    def _store(self, spec: JobSpec) -> str:
         """What the form gives; else the operator's own store, else the folder that constants go to."""
         [given] = spec.inputs.get(ALL_CONSTANTS, ())[:1] or ("",)
         if given not in ("", NEUTRAL):
-            return Path(given)
+            return given
         own = [self._session.constants_folder, usual_store(), self._session.out_folder]
-        return next((one for one in own if one is not None and _has_constants(one)), usual_store())
+        return str(next((one for one in own if one is not None and _has_constants(one)), usual_store()))
 
     def _tell(self, found: WhyOfRun) -> None:
         answers = ("\n".join((one.heading, *one.lines)) for one in answers_of(found))
@@ -71,6 +72,6 @@ def _has_constants(folder: Path) -> bool:
     return is_index(folder) or holds_constants(folder)
 
 
-def _found(run: Path, store: Path, spec: JobSpec) -> WhyOfRun:
-    with closing(open_store(str(store))) as opened:
+def _found(run: Path, store: str, spec: JobSpec) -> WhyOfRun:
+    with closing(open_store(store)) as opened:
         return why(run, opened, asked_by(spec))

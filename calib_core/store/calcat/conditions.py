@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+from calib_core.constants.condition import Value
 from calib_core.errors import BadInput
 from calib_core.store.calcat.connection import Connection
 
@@ -18,10 +19,12 @@ class LazyConditions(Mapping[str, Any]):
     connection : Connection
     number : int
         Of the condition.
+    asked : mapping, optional
+        Values by which it was found; they stand in, without deviations, where the database does not tell it.
     """
 
-    def __init__(self, connection: Connection, number: int) -> None:
-        self._connection, self.number = connection, number
+    def __init__(self, connection: Connection, number: int, asked: Mapping[str, Value] | None = None) -> None:
+        self._connection, self.number, self._asked = connection, number, asked
 
     def __getitem__(self, name: str) -> Any:
         return self._told[name]
@@ -37,7 +40,13 @@ class LazyConditions(Mapping[str, Any]):
 
     @cached_property
     def _told(self) -> dict[str, Any]:
-        row = self._connection.get(f"conditions/{self.number}", lasting=True)
+        try:
+            row = self._connection.get(f"conditions/{self.number}", lasting=True)
+        except BadInput as error:
+            if self._asked is None:
+                raise
+            self._connection.tell(f"Operating conditions are taken to be those that were asked for: {error}")
+            return {name: {"value": value, "unit": ""} for name, value in self._asked.items()}
         try:
             return {one["parameter_name"]: {
                 "value": one["value"] if one.get("txt_value") is None else one["txt_value"], "unit": "",

@@ -54,6 +54,7 @@ class Connection:
         self._client = client
         self._down, self._until = "", 0.0
         self._oldest: datetime | None = None
+        self._told_of: list[str] = []
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -61,7 +62,11 @@ class Connection:
         of_then = "" if self._oldest is None else (
             f"CalCat cannot be reached at {self.address} ({self._down}); what is told are answers that were kept, "
             f"the oldest of them of {self._oldest:%Y-%m-%d %H:%M} UTC.")
-        return tuple(filter(None, (of_then, self.kept.trouble)))
+        return tuple(filter(None, (of_then, self.kept.trouble, *self._told_of[:1])))
+
+    def tell(self, sentence: str) -> None:
+        """Note something; of several sentences the first is told."""
+        self._told_of.append(sentence)
 
     def get(self, path: str, words: Mapping[str, str] | None = None, content: str = "", lasting: bool = False) -> Any:
         """Answer to a question; the one that was kept where the database cannot be reached.

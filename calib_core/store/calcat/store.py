@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from calib_core.constants.condition import Value
 from calib_core.detector.registry import detector_types
 from calib_core.errors import BadInput, BadParameter
-from calib_core.store.base import Query, Version, in_time
+from calib_core.store.base import Query, UnknownKind, Version, in_time
 from calib_core.store.calcat.addresses import root_of_files, usual_address
 from calib_core.store.calcat.conditions import LazyConditions
 from calib_core.store.calcat.connection import Connection, NotThere
@@ -83,7 +84,7 @@ class CalCat:
         _check(query, self.title)
         if Status.ACCEPTED not in query.statuses:
             return ()
-        self._in_part = self._in_part or len(_STRATEGIES[query.take]) > 1
+        self._in_part = self._in_part or query.take == "all"
         places = {row["physical_name"]: row for row in self.units(query.detector, query.mapped_at or query.at)}
         kinds = self._kinds(query, places.values())
         found = {one.number: one for strategy in _STRATEGIES[query.take] if kinds
@@ -214,7 +215,7 @@ class CalCat:
             known = {name: self.connection.get("calibrations", {"name": name}) for name in names}
             unknown = {name for name, rows in known.items() if not rows}
             if unknown and query.calibrations:
-                raise BadInput(f"{self.title} has no kind of constants {', '.join(sorted(unknown))}.")
+                raise UnknownKind(f"{self.title} has no kind of constants {', '.join(sorted(unknown))}.")
             self._skipped |= unknown
             return {int(rows[0]["id"]): name for name, rows in known.items() if rows}
 
@@ -236,7 +237,8 @@ class CalCat:
                 if row["flg_deployed"] and row["flg_good_quality"]:
                     unit = row["physical_detector_unit"]
                     kind = str(places[unit["physical_name"]]["detector_type"]["name"])
-                    yield self._version(row, query.detector, unit["karabo_da"], unit["module_number"], kind)
+                    yield self._version(row, query.detector, unit["karabo_da"], unit["module_number"], kind,
+                                        query.condition)
 
     def _is_asked(self, one: Version, query: Query) -> bool:
         return ((not query.units or one.pdu in query.units)
@@ -250,14 +252,17 @@ class CalCat:
             return self._version(row, "", unit["karabo_da_at_ccv_begin_at"], unit["module_number_at_ccv_begin_at"],
                                  types[unit["detector_type_id"]])
 
-    def _version(self, row: Row, detector: str, aggregator: str | None, module: int | None, kind: str) -> Version:
+    def _version(
+        self, row: Row, detector: str, aggregator: str | None, module: int | None, kind: str,
+        asked: Mapping[str, Value] | None = None,
+    ) -> Version:
         accepted = row["flg_deployed"] and row["flg_good_quality"]
         created = _time(row["created_at"])
         digits = re.findall(r"\d+", aggregator or "")
         return Version(
             self.root / row["path_to_file"] / row["file_name"], row["physical_detector_unit"]["physical_name"],
             row["data_set_name"].split("/")[2], kind, _time(row["begin_at"]), created,
-            LazyConditions(self.connection, row["calibration_constant"]["condition_id"]), True, row["id"],
+            LazyConditions(self.connection, row["calibration_constant"]["condition_id"], asked), True, row["id"],
             row["data_set_name"], Status.ACCEPTED if accepted else Status.WITHDRAWN, injected=created,
             comment=row["description"] or "", raw_data=row["raw_data_location"] or "", detector=detector,
             aggregator=aggregator or "",

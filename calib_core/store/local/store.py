@@ -51,6 +51,7 @@ class LocalStore:
     """
 
     tells_others = True
+    notes: tuple[str, ...] = ()
 
     def __init__(self, folder: Path, create: bool = False, clock: Clock = now) -> None:
         self.folder, self.clock = folder, clock
