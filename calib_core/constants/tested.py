@@ -15,6 +15,8 @@ from calib_core.resource_files import read_resource
 Mark = Literal["ok", "amber", "red", "told"]
 #: From what is worst on.
 MARKS: tuple[Mark, ...] = ("red", "amber", "ok", "told")
+#: Stands behind limits of a detector type.
+OF_TYPE = "*"
 #: How numbers are written, by the rule.
 _FORMS = {"shift": "{:+.2f}", "scatter": "{:.2f}", "ratio": "{:.3f}", "change": "{:+.2f}", "new": "{:.3f}",
           "healed": "{:.3f}", "coverage": "{:.1f}", "age": "{:.1f}", "closure": "{:+.3f}"}
@@ -27,11 +29,16 @@ _BOTH_SIDES = {"shift": 0.0, "ratio": 1.0, "change": 0.0, "closure": 0.0}
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of a rule: furthest from what is expected, and so many statistical errors."""
+    """Limits of a rule: furthest from what is expected, and so many statistical errors.
+
+    ``of`` is the database's name of the detector type that they hold for, empty where they hold for all.
+    """
 
     amber: float = nan
     red: float = nan
     errors: float = 0.0
+    of: str = ""
+    source: str = ""
 
     def mark(self, away: float, error: float) -> Mark:
         """What becomes of a number that is so far away.
@@ -58,9 +65,10 @@ def limits_of(detector_type: str) -> Mapping[str, Limits]:
         The database's name.
     """
     found = read_resource("verdict", "limits")
-    entries = {**found["usual"], **found["types"].get(detector_type, {})}
-    return {rule: Limits(float(one["amber"]), float(one["red"]), float(one["errors"]))
-            for rule, one in entries.items()}
+    own = found["types"].get(detector_type, {})
+    return {rule: Limits(float(one["amber"]), float(one["red"]), float(one["errors"]),
+                         detector_type if rule in own else "", str(one["source"]))
+            for rule, one in {**found["usual"], **own}.items()}
 
 
 @dataclass(frozen=True)
@@ -123,6 +131,13 @@ class Test:
         unit = {"%": " %"}.get(_UNITS.get(self.rule, ""), "")
         both = (self.limits.amber, self.limits.red)
         amber, red = (f"{sign}{one:g}{unit}" if isfinite(one) else "–" for one in both)
+        return amber, red
+
+    @property
+    def marked_bounds(self) -> tuple[str, str]:
+        """The same, with a mark where they are those of the detector type."""
+        mark = OF_TYPE if self.limits.of else ""
+        amber, red = (one if one == "–" else f"{one}{mark}" for one in self.bounds)
         return amber, red
 
     @property

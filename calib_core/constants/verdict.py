@@ -315,5 +315,6 @@ def _of_condition(module: int, mine: Stated, theirs: Stated | None) -> Test:
 def _with_words(test: Test, said: str) -> Test:
     stage = f", {test.stage}" if test.stage else ""
     amber, red = test.bounds
-    told = "" if amber == "–" else f"; limits {amber}, {red}"
+    of = f" of {test.limits.of}" if test.limits.of else ""
+    told = "" if amber == "–" else f"; limits {amber}, {red}{of}"
     return replace(test, sentence=f"{test.title} of module {test.module}{stage}: {said}{told}.")

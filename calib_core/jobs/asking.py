@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calib_core.constants.condition import Condition, Value
-from calib_core.detector import Detector
+from calib_core.detector import Detector, DetectorType
 from calib_core.jobs.given import kinds_in
 from calib_core.jobs.resolution import OfRun
 from calib_core.store.base import ConstantStore, Query
@@ -30,19 +30,27 @@ def asked_for(
     """
     if store.tells_others:
         return Query((name,), units, at=run.start, take="around" if run.start else "all", statuses=statuses)
-    return Query((name,), units, detector.identifier, condition=_whole(detector, name, run), at=run.start,
+    condition = question_of(detector.type, name, run.condition)
+    return Query((name,), units, detector.identifier, condition=condition, at=run.start,
                  take="closest" if closest else "around", statuses=statuses)
 
 
-def _whole(detector: Detector, name: str, run: OfRun) -> dict[str, Value]:
-    """All of the operating condition of a kind, by the database's names, without what it leaves out."""
-    return _condition(detector, name, run).queries()[0]
+def question_of(kind: DetectorType, name: str, condition: Condition) -> dict[str, Value]:
+    """What of an operating condition a kind is asked by, by the database's names, without what that leaves out.
+
+    Parameters
+    ----------
+    kind : DetectorType
+    name : str
+        Kind, as the database calls it.
+    condition : Condition
+    """
+    return _of_kind(kind, name, condition).queries()[0]
 
 
-def _condition(detector: Detector, name: str, run: OfRun) -> Condition:
-    kind = detector.type
+def _of_kind(kind: DetectorType, name: str, condition: Condition) -> Condition:
     [calibration] = {one.name: one for one in kind.calibrations.values() if one.name == name}.values()
-    return run.condition.of(kind.condition_of(calibration))
+    return condition.of(kind.condition_of(calibration))
 
 
 def nothing_found(store: ConstantStore, detector: Detector, name: str, run: OfRun) -> str:
@@ -58,7 +66,7 @@ def nothing_found(store: ConstantStore, detector: Detector, name: str, run: OfRu
     """
     if store.tells_others:
         return f"it has {kinds_in(store)}"
-    own = _condition(detector, name, run)
+    own = _of_kind(detector.type, name, run.condition)
     values = ", ".join(f"{one} {value:g}" if isinstance(value, float) else f"{one} {value}"
                        for one, value in own.queries()[0].items())
     lacking = ", ".join(f"{one.database_name} ({one.flag})" for one in own.parameters if one.name not in own.values)

@@ -14,7 +14,7 @@ import numpy as np
 from calib_core import __version__
 from calib_core.axes import Array, Axis, Result
 from calib_core.constants.badpixels import BadPixels
-from calib_core.constants.tested import MARKS, Test, count, worst
+from calib_core.constants.tested import MARKS, OF_TYPE, Test, count, worst
 from calib_core.geometry import assembled
 from calib_core.ranges import format_numbers
 from calib_core.store.files import write_atomically
@@ -132,12 +132,20 @@ def _verdict(tests: Sequence[Test], accepted: ConstantSet | None) -> Iterator[st
     yield f"<h2>Verdict {' '.join(f'{counts[mark]} {_SIGNS[mark]}' for mark in ('ok', 'amber', 'red'))}</h2>"
     yield f"<p>{escape(f'Compared with {accepted.title}.' if accepted else 'Nothing was accepted before.')}</p>"
     yield _tests(worst(tests))
+    yield from _list("Limits", list(dict.fromkeys(map(_limits, worst(tests)))))
+
+
+def _limits(test: Test) -> str:
+    """Limits of a rule, whose they are and where they are from."""
+    amber, red = test.bounds
+    of = f" of {test.limits.of} ({OF_TYPE})" if test.limits.of else ""
+    return f"{test.title}{of}: amber {amber}, red {red}{f' ({test.limits.source})' if test.limits.source else ''}"
 
 
 def _tests(tests: Sequence[Test]) -> str:
     head = _row(("", "Test", "Module", "Stage", "ASIC", "Number", "Amber", "Red"), "th")
     rows = "".join(_row((f"{_SIGNS[one.mark]} {_WORDS[one.mark]}", one.title, one.module, one.stage,
-                         "–" if one.asic is None else one.asic, one.number, *one.bounds), "td",
+                         "–" if one.asic is None else one.asic, one.number, *one.marked_bounds), "td",
                         f" class={one.mark} title='{escape(one.sentence)}'") for one in tests)
     return f"<table>{head}{rows}</table>"
 

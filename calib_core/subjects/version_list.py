@@ -162,7 +162,7 @@ def list_versions(*given: str) -> VersionList:
     notes = dict.fromkeys((*(note for some in found for note in some.notes), *map(str, failed)))
     numbers = {path: version for some in found for path, version in some.numbers.items()}
     by_path = {path: one for real, one in rows.items() for path in (real, one.path.absolute())}
-    return VersionList(_in_time(dict.fromkeys(rows.values())), tuple(notes), numbers, by_path)
+    return VersionList(in_time(dict.fromkeys(rows.values())), tuple(notes), numbers, by_path)
 
 
 def _once(rows: Mapping[Path, Listed]) -> dict[Path, Listed]:
@@ -202,7 +202,7 @@ def _of_store(store: LocalStore) -> VersionList:
                    one.raw_data, None, store) for one in found if one.begin is not None]
     untold = len(found) - len(rows)
     notes = (f"{untold} of {len(found)} versions do not tell when they begin to be valid; they are left out.",)
-    return VersionList(_in_time(rows), notes if untold else ())
+    return VersionList(in_time(rows), notes if untold else ())
 
 
 def _numbers(versions: Iterable[Version], kinds: Mapping[str, DetectorType]) -> dict[str, int]:
@@ -247,7 +247,7 @@ def _of_sets(title: str, sets: Sequence[ConstantSet]) -> VersionList:
         raise BadInput(f"{title} has no constants that tell when they begin to be valid.")
     notes = dict.fromkeys(note for found in sets for note in found.notes)
     untold = (f"{silent} constants do not tell when they begin to be valid; they are left out.",) if silent else ()
-    return VersionList(_in_time(rows), (*notes, *untold))
+    return VersionList(in_time(rows), (*notes, *untold))
 
 
 def _of_statistics(path: Path) -> VersionList:
@@ -255,7 +255,7 @@ def _of_statistics(path: Path) -> VersionList:
     numbers = read_statistics(path)
     rows = [Listed(_version(one.about), path.stem, None, one.about.module, one.about.begin,
                    one.about.comparable.condition) for one in numbers]
-    return VersionList(_in_time(rows), (), {Path(one.about.path): one for one in numbers})
+    return VersionList(in_time(rows), (), {Path(one.about.path): one for one in numbers})
 
 
 def _version(about: About) -> Version:
@@ -264,7 +264,13 @@ def _version(about: About) -> Version:
                    {name: {"value": value} for name, value in of.condition})
 
 
-def _in_time(rows: Iterable[Listed]) -> tuple[Listed, ...]:
+def in_time(rows: Iterable[Listed]) -> tuple[Listed, ...]:
+    """Versions in the order of time, then of modules.
+
+    Parameters
+    ----------
+    rows : iterable of Listed
+    """
     return tuple(sorted(rows, key=lambda one: (one.begin, one.module, one.version.number, one.path.name)))
 
 

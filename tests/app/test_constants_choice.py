@@ -20,6 +20,7 @@ from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import default_settings, simulate
 from calib_core.simulate.scenes.photons import Photons
 from calib_core.store.constants import list_constants
+from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.injecting import inject
 from calib_core.store.local.store import LocalStore
@@ -203,7 +204,7 @@ def test_drafts_of_the_store_are_taken_by_a_switch_of_the_form(open_window, lit,
     made, older = lit
     with closing(LocalStore(tmp_path / "store", create=True)) as store:
         paths = [one.path for one in list_constants(folder_of(made)) if one.path != older]
-        inject(store, candidates_of(store, paths, True, conditions={"Source energy": 9.2}),
+        inject(store, candidates_of(store, paths, ByOperator(True, {"Source energy": 9.2})),
                "anna", "trial")
     window = open_window()
     window.resize(1680, 1050)

@@ -13,6 +13,7 @@ import pytest
 
 from calib_core.simulate import default_settings, simulate
 from calib_core.store.constants import list_constants
+from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.injecting import inject
 from calib_core.store.local.store import LocalStore
@@ -45,7 +46,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     characterise(made, folder / "dark")
     with closing(LocalStore(folder / "store", create=True)) as store:
         paths = [one.path for one in list_constants(folder / "dark")]
-        versions = inject(store, candidates_of(store, paths, confirmed=True), "anna", "").versions
+        versions = inject(store, candidates_of(store, paths, ByOperator(confirmed=True)), "anna", "").versions
         store.decide([one.number for one in versions], Status.ACCEPTED, "anna", "")
     return Case(made.runs["high"], folder / "store")
 

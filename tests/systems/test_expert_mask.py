@@ -22,6 +22,7 @@ from calib_core.simulate import default_settings, simulate
 from calib_core.store.base import Query
 from calib_core.store.constants import list_constants
 from calib_core.store.expert_masks import MaskFiles
+from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.injecting import inject
 from calib_core.store.local.store import LocalStore
@@ -113,7 +114,7 @@ def test_masks_beside_the_constants_that_a_store_has_not_are_told(
     every = list_constants(case.constants)
     darks = [one.path for one in every if one.calibration != "BadPixelsManual"]
     with closing(LocalStore(tmp_path / "store", create=True)) as store:
-        made = inject(store, candidates_of(store, darks, confirmed=True), "anna", "")
+        made = inject(store, candidates_of(store, darks, ByOperator(confirmed=True)), "anna", "")
         store.decide([one.number for one in made.versions], Status.ACCEPTED, "anna", "")
     from_store = replace(case, constants=Path("store"))
     done = from_store.corrected(tmp_path / "first", capsys)

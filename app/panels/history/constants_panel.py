@@ -20,6 +20,7 @@ from PyQt6.QtWidgets import (
 )
 
 from app.forms.tone_label import NoteLabel, ToneLabel
+from app.panels.history.calcat_panel import CalCatPanel
 from app.panels.history.history_presenter import HistoryPresenter
 from app.panels.history.scene import decision_words, shifts_at, within, words_of
 from app.panels.history.version_table import VersionTable
@@ -28,6 +29,9 @@ from app.widgets.sentence_list import SentenceList
 from calib_core.store.base import Version
 from calib_core.subjects.timeline import Moment, condition_names
 from calib_core.subjects.version_list import Listed
+
+#: Least height of the list, pixels: what is told above it may need the room.
+_LEAST = 48
 
 
 class ConstantsPanel(QWidget):
@@ -57,6 +61,7 @@ class ConstantsPanel(QWidget):
         self._about: datetime | None = None
         self.detector, self.kind = _box("history_detector"), _box("history_kind")
         self.condition, self.place = _box("history_condition"), QPushButton("Add…", objectName="history_place")
+        self.calcat = CalCatPanel(self)
         self.drafts = QCheckBox("drafts", objectName="history_drafts", checked=True)
         self.heading, self.table, self.about = ToneLabel(), VersionTable(self), NoteLabel("muted")
         self.heading.setObjectName("versions_heading")
@@ -84,10 +89,12 @@ class ConstantsPanel(QWidget):
         for row, (name, widget) in enumerate((("Detector", self.detector), ("Constant", self.kind),
                                               ("Condition", self.condition))):
             grid.addWidget(PlainLabel(name), row, 0)
-            grid.addWidget(widget, row, 1)
+            grid.addWidget(widget, row, 1, 1, 2 if widget is self.condition else 1)
+        for row, switch in enumerate((self.calcat.switch, self.drafts)):
+            grid.addWidget(switch, row, 2)
+        grid.setColumnStretch(1, 1)
         top, buttons, files = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.heading, 1)
-        top.addWidget(self.drafts)
         top.addWidget(self.notes)
         top.addWidget(self.place)
         self.drafts.setToolTip("Of a store list drafts too, and what was refused or superseded, not only what was "
@@ -106,6 +113,8 @@ class ConstantsPanel(QWidget):
         column.setSpacing(4)
         column.addLayout(grid)
         column.addLayout(top)
+        column.addWidget(self.calcat)
+        self.table.setMinimumHeight(_LEAST)
         column.addWidget(self.table, 1)
         column.addWidget(self.about)
         column.addLayout(buttons)
@@ -121,6 +130,9 @@ class ConstantsPanel(QWidget):
         self.condition.activated.connect(lambda _: presenter.ask(condition=self.condition.currentData()))
         self.place.clicked.connect(self.place_wanted)
         self.drafts.toggled.connect(presenter.take_drafts)
+        self.calcat.switch.toggled.connect(presenter.take_calcat)
+        self.calcat.login_given.connect(presenter.keep_login)
+        presenter.calcat_told.connect(self.calcat.tell)
         self.notes.clicked.connect(self._list_notes)
         self.table.wanted.connect(self._open)
         self.table.selectionModel().currentRowChanged.connect(lambda *_: self._show_about())

@@ -16,10 +16,13 @@ from app.session.session import Session
 from app.session.sources import Source, Sources
 from calib_core.axes import Array
 from calib_core.errors import CalibrationError
+from calib_core.store.calcat.addresses import usual_address
+from calib_core.store.calcat.credentials import Credentials, keep
 from calib_core.store.local.confirmations import Confirmed
 from calib_core.store.local.index import is_index
 from calib_core.store.opening import usual_store
 from calib_core.store.statuses import Status
+from calib_core.subjects.calcat_versions import with_calcat
 from calib_core.subjects.constant_sets import ConstantSet
 from calib_core.subjects.kept_lines import confirm, in_store, last_record, unconfirm
 from calib_core.subjects.on_disk import lasting
@@ -28,6 +31,7 @@ from calib_core.subjects.timeline import Asked, ModuleLine, Quantity, Timeline
 from calib_core.subjects.version_list import Condition, Listed, VersionList, decisions_on, list_versions, set_of
 
 _FINDING, _WORKING, _OPENING = "Looking for versions", "Reading versions", "Opening a version"
+_LOGIN = "Login to CalCat"
 _GROUPING, _DECISIONS = "Groups of pixels over time", "Decisions on a version"
 _WATCHING, _CONFIRMING = "Records of stores", "Confirming a change"
 #: Begin of the names of the kind that is looked at first where there is one.
@@ -58,6 +62,8 @@ class HistoryPresenter(QObject):
         The version after each decision on it, the newest first.
     told(words)
         How far it is, or why there is nothing.
+    calcat_told(words, lacks_login)
+        What the facility's database said, and whether a login would help.
     """
 
     listed = pyqtSignal()
@@ -65,6 +71,7 @@ class HistoryPresenter(QObject):
     grouped = pyqtSignal(object, object)
     decided = pyqtSignal(object, object)
     told = pyqtSignal(str)
+    calcat_told = pyqtSignal(str, bool)
 
     def __init__(self, session: Session, sources: Sources, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -79,7 +86,7 @@ class HistoryPresenter(QObject):
         self.versions = VersionList(())
         self.detector = self.calibration = ""
         self.rows: tuple[Listed, ...] = ()
-        self.drafts = True
+        self.drafts, self.calcat = True, False
         self.asked = Asked()
         self.timeline: Timeline | None = None
         self._again = QTimer(self, singleShot=True, interval=_AGAIN)
@@ -140,7 +147,7 @@ class HistoryPresenter(QObject):
             self.told.emit(NOTHING)
         elif self._shown:
             self.told.emit(f"Looking for versions in {', '.join(self._places)} …")
-            self._background.run(_FINDING, partial(list_versions, *self._places), self._take_versions, self._fail)
+            self._background.run(_FINDING, partial(_found, self._places, self.calcat), self._take, self._fail)
 
     def _take_sources(self) -> None:
         """A line grows as constants are opened and made."""
@@ -163,6 +170,23 @@ class HistoryPresenter(QObject):
         if self._shown:
             self._take_sources()
             self._again.start()
+
+    def take_calcat(self, on: bool) -> None:
+        """Ask the facility's database too, or no more."""
+        self.calcat = on
+        self.calcat_told.emit("Asking CalCat …" if on else "", False)
+        self.find()
+
+    def keep_login(self, credentials: Credentials) -> None:
+        """Put a login to the facility's database into the system's keyring, and ask again."""
+        self._background.run(_LOGIN, partial(keep, usual_address(), credentials), lambda _: self.find(),
+                             lambda error: self.calcat_told.emit(str(error), True))
+
+    def _take(self, found: tuple[VersionList, str, bool]) -> None:
+        versions, *said = found
+        if self.calcat:
+            self.calcat_told.emit(*said)
+        self._take_versions(versions)
 
     def _take_versions(self, found: VersionList) -> None:
         self._added = ""
@@ -375,6 +399,15 @@ class HistoryPresenter(QObject):
     def close(self) -> None:
         """Read no more."""
         self._background.close()
+
+
+def _found(places: Sequence[str], calcat: bool) -> tuple[VersionList, str, bool]:
+    """What is in some places, and in the facility's database where that is asked; what it said."""
+    listed = list_versions(*places)
+    if not calcat:
+        return listed, "", False
+    beside = with_calcat(listed)
+    return beside.versions, beside.sentence, beside.lacks_login
 
 
 def first_kind(kinds: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from app.widgets.time_lines import TimeLine, TimeMark, TimeScene
 from calib_core.axes import Array
 from calib_core.numerics.changes import Change
 from calib_core.store.base import Version
+from calib_core.store.calcat.store import CalCat
 from calib_core.store.local.confirmations import Confirmed
 from calib_core.store.statuses import Status
 from calib_core.subjects.provenance_words import time_text
@@ -73,6 +74,8 @@ def _mark(line: ModuleLine, change: Change) -> TimeMark:
 def status_of(moment: Moment) -> tuple[str, str]:
     """What was decided, with its sign, and its tone; of modules that differ how many are accepted."""
     found = {one.version.status for one in moment.rows}
+    if all(isinstance(one.store, CalCat) for one in moment.rows):
+        return "✓ CalCat", "ok"
     if len(found) == 1:
         [status] = found
         return _NO_STATUS if status is None else STATUSES[status]
@@ -83,7 +86,8 @@ def status_of(moment: Moment) -> tuple[str, str]:
 def words_of(moment: Moment) -> str:
     """When, runs, who decided and why, in lines."""
     told = dict.fromkeys(text for one in moment.rows for text in (
-        one.runs, f"{one.version.author}: {one.version.comment}".strip(": ")) if text)
+        one.store.title if isinstance(one.store, CalCat) else "", one.runs,
+        f"{one.version.author}: {one.version.comment}".strip(": ")) if text)
     number = len({one.module for one in moment.rows})
     when = time_text(moment.begin, datetime.now(UTC))
     return "\n".join((f"{when} · {status_of(moment)[0]} · {number} module{'s' if number > 1 else ''}", *told))

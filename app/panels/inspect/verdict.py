@@ -26,7 +26,7 @@ from app.panels.inspect.verdict_presenter import Judged, VerdictPresenter
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.plain import PlainLabel, tip
 from app.widgets.tones import tones_of
-from calib_core.constants.tested import MARKS, Test
+from calib_core.constants.tested import MARKS, OF_TYPE, Test
 from calib_core.store.statuses import Status
 
 HINT = "Constants that are shown are tested against those that were accepted before."
@@ -98,6 +98,8 @@ class VerdictPanel(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.every.setToolTip("Every test of every module and gain stage, worst first, in place of the worst of each")
+        for column in (_RED - 1, _RED):
+            table.horizontalHeaderItem(column).setToolTip(f"Limit; with {OF_TYPE} that of the detector type")
         self.undo.setToolTip("Take the last decision back")
         self.as_b.setToolTip("Show the maps of the newest accepted constants before these as B (Ctrl+B)")
         grid = QGridLayout(self.modules)
@@ -169,9 +171,10 @@ class VerdictPanel(QWidget):
         self.table.setRowCount(len(self._tests))
         for row, one in enumerate(self._tests):
             colour = QColor(getattr(tones, _TONES.get(one.mark, "muted")))
-            for column, text in enumerate((SIGNS[one.mark], title_of(one), asic_of(one), one.number, *one.bounds)):
+            texts = (SIGNS[one.mark], title_of(one), asic_of(one), one.number, *one.marked_bounds)
+            for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
-                item.setToolTip(tip(one.sentence))
+                item.setToolTip(tip(limits_words(one)))
                 if column > 1:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 if column == 0 or one.mark in ("amber", "red"):
@@ -288,6 +291,11 @@ def against(judged: Judged, letter: str = "") -> str:
 def title_of(test: Test) -> str:
     """Where a test is worst, by module and gain stage, and what it is of."""
     return f"m{test.module} {test.stage}".rstrip() + f" · {test.title}"
+
+
+def limits_words(test: Test) -> str:
+    """A test's sentence, and where its limits are from."""
+    return "\n".join(filter(None, (test.sentence, f"Limits: {test.limits.source}." if test.limits.source else "")))
 
 
 def asic_of(test: Test) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +15,7 @@ import platformdirs
 
 from calib_core.errors import BadInput
 from calib_core.store.calcat.addresses import needs_login
-from calib_core.store.calcat.credentials import credentials_for
+from calib_core.store.calcat.credentials import LoginNeeded, credentials_for
 from calib_core.store.calcat.kept_answers import KeptAnswers, Question
 
 #: Seconds that are waited for a connection, and for an answer.
@@ -63,6 +63,11 @@ class Connection:
             f"CalCat cannot be reached at {self.address} ({self._down}); what is told are answers that were kept, "
             f"the oldest of them of {self._oldest:%Y-%m-%d %H:%M} UTC.")
         return tuple(filter(None, (of_then, self.kept.trouble, *self._told_of[:1])))
+
+    @property
+    def as_of(self) -> datetime:
+        """When the oldest answer so far was given, aware; now where all were given now."""
+        return self._oldest or datetime.now(UTC)
 
     def tell(self, sentence: str) -> None:
         """Note something; of several sentences the first is told."""
@@ -151,8 +156,8 @@ class Connection:
         except ValueError as error:
             raise BadInput(f"{self.address} answers {path} with what is no JSON; it is no CalCat.") from error
         except login as error:
-            raise BadInput(f"{self.address} refuses the login that the system's keyring has: {error}; make it anew "
-                           "with calibwb store login.") from error
+            raise LoginNeeded(f"{self.address} refuses the login that the system's keyring has: {error}; make it "
+                              "anew with calibwb store login.") from error
 
     def _refusal(self, path: str, status: int, said: str) -> Exception:
         """What an answer is that has an error's status."""

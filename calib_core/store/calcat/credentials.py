@@ -14,6 +14,10 @@ from calib_core.errors import BadInput
 _SERVICE = "calibwb CalCat"
 
 
+class LoginNeeded(BadInput):
+    """The keyring has no login that the database takes."""
+
+
 @dataclass(frozen=True)
 class Credentials:
     """Client of the facility's login, as the database's pages make it, and whose it is."""
@@ -38,12 +42,12 @@ def credentials_for(address: str) -> Credentials:
     with _keyring() as keyring:
         told = keyring.get_password(_SERVICE, address)
     if told is None:
-        raise BadInput(f"{address} needs a login, and the system's keyring has none; calibwb store login puts it "
+        raise LoginNeeded(f"{address} needs a login, and the system's keyring has none; calibwb store login puts it "
                        "there.")
     try:
         return Credentials(**json.loads(told))
     except (ValueError, TypeError) as error:
-        raise BadInput(f"What the system's keyring has for {address} is no login of calibwb; make it anew with "
+        raise LoginNeeded(f"What the system's keyring has for {address} is no login of calibwb; make it anew with "
                        "calibwb store login.") from error
 
 

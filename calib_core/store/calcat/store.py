@@ -62,6 +62,11 @@ class CalCat:
             f"{self.title} tells of each kind and unit the newest before the time and the closest to it alone."
             if self._in_part else "")))
 
+    @property
+    def as_of(self) -> datetime:
+        """When the oldest answer so far was given, aware; now where all were given now."""
+        return self.connection.as_of
+
     def close(self) -> None:
         """Let go of the connection."""
         self.connection.close()

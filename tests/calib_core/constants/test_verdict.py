@@ -11,6 +11,8 @@ import pytest
 from calib_core.constants.condition import Condition, ConditionParameter, Found
 from calib_core.constants.tested import MARKS, Limits, Test, count, limits_of, worst
 from calib_core.constants.verdict import Halves, Stated, compare
+from calib_core.detector.registry import detector_types
+from calib_core.resource_files import read_resource
 
 from .made import ASIC, FRAMES, NOISE, SHAPE, SPREAD, Drawn, blocks
 
@@ -32,6 +34,27 @@ def spoiled() -> tuple[Drawn, Drawn]:
     b.flags[:, :, :, 0, :7] = 1
     a.flags[1, 0, 1, 40:50, 40:50] = 2
     return a, b
+
+
+def test_limits_of_a_type_are_its_own_and_all_have_a_source() -> None:
+    """What a type has not of its own is that of all; the sentence names the type."""
+    usual, own = LIMITS, limits_of("ePix100-Type")
+    assert set(own) == set(usual)
+    assert (usual["shift"].amber, own["shift"].amber, own["shift"].of) == (0.5, 1.5, "ePix100-Type")
+    assert own["ratio"] == usual["ratio"]
+    types = read_resource("verdict", "limits")["types"]
+    known = {one.database_type for one in detector_types()}
+    assert set(types) <= known
+    for name in ("", *types):
+        assert all(one.source and one.amber < one.red for one in limits_of(name).values())
+    a, b = spoiled()
+    found = of(compare(a, b, own), "shift", module=5)
+    assert found.mark == "ok"
+    assert found.sentence.endswith("; limits ±1.5, ±4 of ePix100-Type.")
+    assert found.marked_bounds == ("±1.5*", "±4*")
+    plain = of(compare(a, b, usual), "shift", module=5)
+    assert plain.mark == "amber"
+    assert plain.sentence.endswith("; limits ±0.5, ±2.")
 
 
 def test_numbers_are_those_of_numpy() -> None:
