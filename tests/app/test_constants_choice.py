@@ -204,7 +204,7 @@ def test_drafts_of_the_store_are_taken_by_a_switch_of_the_form(open_window, lit,
     made, older = lit
     with closing(LocalStore(tmp_path / "store", create=True)) as store:
         paths = [one.path for one in list_constants(folder_of(made)) if one.path != older]
-        inject(store, candidates_of(store, paths, ByOperator(True, {"Source energy": 9.2})),
+        inject(store, candidates_of(store, paths, ByOperator(conditions={"Source energy": 9.2}, confirmed=True)),
                "anna", "trial")
     window = open_window()
     window.resize(1680, 1050)
