@@ -69,5 +69,26 @@ def nothing_found(store: ConstantStore, detector: Detector, name: str, run: OfRu
     own = _of_kind(detector.type, name, run.condition)
     values = ", ".join(f"{one} {value:g}" if isinstance(value, float) else f"{one} {value}"
                        for one, value in own.queries()[0].items())
-    lacking = ", ".join(f"{one.database_name} ({one.flag})" for one in own.parameters if one.name not in own.values)
+    lacking = _lacking(own)
     return f"it was asked by {values}{f' and without {lacking}, which the run does not tell' if lacking else ''}"
+
+
+def asked_without(store: ConstantStore, detector: Detector, name: str, run: OfRun) -> tuple[str, ...]:
+    """A sentence where a store was asked without a parameter that it may know constants by.
+
+    Parameters
+    ----------
+    store : ConstantStore
+    detector : Detector
+    name : str
+        Kind, as the database calls it.
+    run : OfRun
+    """
+    lacking = "" if store.tells_others else _lacking(_of_kind(detector.type, name, run.condition))
+    return (f"{store.title} has no {name} without {lacking}, which the run does not tell; give it to have those that "
+            "are of a value of it.",) if lacking else ()
+
+
+def _lacking(own: Condition) -> str:
+    """Parameters that are not known, with their flags."""
+    return ", ".join(f"{one.database_name} ({one.flag})" for one in own.parameters if one.name not in own.values)

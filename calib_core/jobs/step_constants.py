@@ -13,7 +13,7 @@ from calib_core.constants.condition import Condition
 from calib_core.correction.pipeline import BoundPipeline, Pipeline
 from calib_core.detector import Detector
 from calib_core.errors import BadInput
-from calib_core.jobs.asking import asked_for, nothing_found
+from calib_core.jobs.asking import asked_for, asked_without, nothing_found
 from calib_core.jobs.by_hand import check_by_hand
 from calib_core.jobs.choice import Chooser, Given, ModuleConstants
 from calib_core.jobs.choice_words import doubts_on, lines_of
@@ -79,9 +79,10 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
     if not steps:
         return Before()
     by_hand = check_by_hand(spec.constants, inputs, detector)
+    lacking_words: list[str] = []
     given = dict(_given(spec, inputs, detector, modules, run, {
         one.name for one in inputs if all((number, one.kinds[0].name) in by_hand for number in modules)},
-        method.takes_closest))
+        method.takes_closest, lacking_words))
     choice = Chooser(detector, run, method.takes_other_conditions, len(modules) == 1, by_hand, may_lack(steps),
                      closest=method.takes_closest)
     with ExitStack() as stack:
@@ -103,6 +104,7 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
     masks = masks_elsewhere(constants, detector, run) if any(one.kinds[0].by_people for one in inputs) else ()
     return Before(run, bound, constants, lines_of(constants, run), (
         *lacking, *skipped, *without, *told, *codes, *doubts_on(constants, run), *of_sets(used), *masks, *notes,
+        *lacking_words,
         *turned({number: one.images for number, one in constants.items()})))
 
 
@@ -139,9 +141,12 @@ def _without(pipeline: BoundPipeline) -> Iterator[str]:
 
 def _given(
     spec: JobSpec, inputs: Sequence[Input], detector: Detector, modules: Sequence[int], run: OfRun,
-    by_hand: set[str], closest: bool,
+    by_hand: set[str], closest: bool, told: list[str],
 ) -> Iterator[tuple[str, Given]]:
-    """What was given for each input, by its name; those that are given by hand for all modules may have nothing."""
+    """What was given for each input, by its name; those that are given by hand for all modules may have nothing.
+
+    What a store may have had, were it asked by more, is added to ``told``.
+    """
     opened = cache(open_store)  # a folder that is given for all is read once
     for one in inputs:
         for path in path_of(spec, one, one.name not in by_hand and not one.optional):
@@ -157,6 +162,8 @@ def _given(
             elif not lenient:
                 raise BadInput(f"{store.title} has no {one.label} {name}; "
                                f"{nothing_found(store, detector, name, run)}.")
+            else:
+                told += asked_without(store, detector, name, run)
 
 
 def _units(store: ConstantStore, detector: Detector, modules: Sequence[int], run: OfRun) -> tuple[str, ...]:
