@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
+from app.panels.history.places import found_in, place_of
 from app.panels.history.working import Known, Worked, work, work_groups
 from app.running.background import Background
 from app.session.session import Session
@@ -22,13 +22,11 @@ from calib_core.store.local.confirmations import Confirmed
 from calib_core.store.local.index import is_index
 from calib_core.store.opening import usual_store
 from calib_core.store.statuses import Status
-from calib_core.subjects.calcat_versions import with_calcat
 from calib_core.subjects.constant_sets import ConstantSet
 from calib_core.subjects.kept_lines import confirm, in_store, last_record, unconfirm
-from calib_core.subjects.on_disk import lasting
 from calib_core.subjects.sign_off import SignOff
 from calib_core.subjects.timeline import Asked, ModuleLine, Quantity, Timeline
-from calib_core.subjects.version_list import Condition, Listed, VersionList, decisions_on, list_versions, set_of
+from calib_core.subjects.version_list import Condition, Listed, VersionList, decisions_on, set_of
 
 _FINDING, _WORKING, _OPENING = "Looking for versions", "Reading versions", "Opening a version"
 _LOGIN = "Login to CalCat"
@@ -147,7 +145,8 @@ class HistoryPresenter(QObject):
             self.told.emit(NOTHING)
         elif self._shown:
             self.told.emit(f"Looking for versions in {', '.join(self._places)} …")
-            self._background.run(_FINDING, partial(_found, self._places, self.calcat), self._take, self._fail)
+            find = partial(found_in, tuple(self._places), self.calcat)
+            self._background.run(_FINDING, find, self._take, self._fail)
 
     def _take_sources(self) -> None:
         """A line grows as constants are opened and made."""
@@ -161,7 +160,7 @@ class HistoryPresenter(QObject):
         known, store = len(self._places), usual_store()
         found = [str(store)] if is_index(store) else []
         found += [place for source in self._sources.entries if source not in self._picked
-                  and (place := _place_of(source))]
+                  and (place := place_of(source))]
         self._places += [one for one in dict.fromkeys(found) if one not in self._places]
         return len(self._places) > known
 
@@ -401,28 +400,6 @@ class HistoryPresenter(QObject):
         self._background.close()
 
 
-def _found(places: Sequence[str], calcat: bool) -> tuple[VersionList, str, bool]:
-    """What is in some places, and in the facility's database where that is asked; what it said."""
-    listed = list_versions(*places)
-    if not calcat:
-        return listed, "", False
-    beside = with_calcat(listed)
-    return beside.versions, beside.sentence, beside.lacks_login
-
-
 def first_kind(kinds: Sequence[str]) -> str:
     """Kind of constants that is looked at first: the database's name of offsets has an ending for some detectors."""
     return next((one for one in kinds if one.startswith(_FIRST)), next(iter(kinds), ""))
-
-
-def _place_of(source: Source) -> str:
-    """Folder of the tree that the constants of a source lie in; empty where there are none."""
-    files: Sequence[Path] = lasting(source.opened) if source.opened is not None else ()
-    constants = [path for path in files if path.name.startswith("cal.")]
-    return str(_root_of(constants[0])) if constants else ""
-
-
-def _root_of(path: Path) -> Path:
-    """Folder above the tree of constants that a file lies in; its own where it lies in none."""
-    folders = path.absolute().parents
-    return folders[4] if len(folders) > 4 and (folders[3].name, folders[2].name) == ("xfel", "cal") else folders[0]
