@@ -67,5 +67,5 @@ def test_constants_are_those_of_calcat_and_why_says_so(open_window, case, tmp_pa
             qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     heading, sentences = said.args
     assert heading.endswith(f"Constants of CalCat at {server.url}")
-    assert any(one.startswith("Offset") and str(folder) in one for one in sentences), sentences
+    assert any(one.startswith("Offset of module 3: version ") for one in sentences), sentences
     assert any("is asked for the run's operating condition alone" in one for one in sentences)
