@@ -10,7 +10,7 @@ from functools import partial
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from app.panels.history.places import found_in, place_of
-from app.panels.history.working import Known, Worked, work, work_groups
+from app.panels.history.working import Known, Worked, progress_of, work, work_groups
 from app.running.background import Background
 from app.session.session import Session
 from app.session.sources import Source, Sources
@@ -284,26 +284,12 @@ class HistoryPresenter(QObject):
         if self.asked.entry >= max(1, len(worked.timeline.entries)):
             self.ask(entry=0)
             return
-        self.told.emit(self._progress(worked))
+        self.told.emit(progress_of(worked, len(self.rows), self._left_out))
         self.drawn.emit()
         self._group()
         if worked.lacking:
             self._while = min(2 * self._while, _WHILES[1])
             self._work()
-
-    def _progress(self, worked: Worked) -> str:
-        """How many versions are read, and what is missing of them."""
-        number, unread, without = len(self.rows), worked.unread, worked.timeline.without_map
-        unkept = [why for why in worked.unkept if why]
-        read = f"{number - worked.lacking:,} of " if worked.lacking else ""
-        parts = [f"{read}{number:,} versions{' read' if read else ''}",
-                 f"{self._left_out:,} that are not accepted left out" if self._left_out else "",
-                 f"{without:,} without a bad-pixel map: all their pixels count as good" if without else "",
-                 f"{len(worked.unkept):,} had no statistics in the store: made now and kept"
-                 if len(worked.unkept) > len(unkept) else "",
-                 f"{len(unkept):,} are not kept: {unkept[0]}" if unkept else "",
-                 f"{len(unread):,} cannot be read: {unread[0]}" if unread else ""]
-        return " · ".join(filter(None, parts))
 
     def _group(self, seconds: float = _WHILES[0]) -> None:
         """Make the groups of the module that is looked at, a while at a time; a line that has no version has none."""

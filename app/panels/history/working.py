@@ -178,3 +178,25 @@ def _while(rows: Sequence[Listed], seconds: float) -> Iterator[Listed]:
         if time.monotonic() > end:
             return
         yield one
+
+
+def progress_of(worked: Worked, number: int, left_out: int) -> str:
+    """How many versions are read, and what is missing of them, in words.
+
+    Parameters
+    ----------
+    worked : Worked
+    number, left_out : int
+        Versions that are looked at, and those that are left out since they are not accepted.
+    """
+    unread, without = worked.unread, worked.timeline.without_map
+    unkept = [why for why in worked.unkept if why]
+    read = f"{number - worked.lacking:,} of " if worked.lacking else ""
+    parts = [f"{read}{number:,} versions{' read' if read else ''}",
+             f"{left_out:,} that are not accepted left out" if left_out else "",
+             f"{without:,} without a bad-pixel map: all their pixels count as good" if without else "",
+             f"{len(worked.unkept):,} had no statistics in the store: made now and kept"
+             if len(worked.unkept) > len(unkept) else "",
+             f"{len(unkept):,} are not kept: {unkept[0]}" if unkept else "",
+             f"{len(unread):,} cannot be read: {unread[0]}" if unread else ""]
+    return " · ".join(filter(None, parts))
