@@ -68,6 +68,7 @@ class Injection(WholeFiles):
         self._paths = tuple(file for path in paths for file in constant_files(path))
         self._folder = parse_path(method.store) if method.store else usual_store()
         self._found: list[Examined] = []
+        self._by_digest: dict[str, Examined] = {}
         there = is_index(self._folder)
         self.lines = (f"{len(self._paths)} files for {self._folder}"
                       f"{'' if there else ', which is not there yet and will be made'}.",)
@@ -95,8 +96,14 @@ class Injection(WholeFiles):
             maps = None if self._method.look_only else stack.enter_context(
                 closing(Maps(self._paths, store.maps_near, sha256_of)))
             for path in self._paths:
-                self._found.append(apart([*self._found, examine(store, path, self._about, maps)])[-1])
+                self._found.append(self._apart(examine(store, path, self._about, maps)))
                 yield Item(self._found[-1].row)
+
+    def _apart(self, one: Examined) -> Examined:
+        """A file, refused where another one has the same bytes."""
+        digest = (one.candidate.record.sha256 if one.candidate.record is not None else None) or ""
+        before = self._by_digest.setdefault(digest, one) if digest else one
+        return one if before is one else apart([before, one])[-1]
 
     def finish(self, say: Say, check: Check) -> Finished:
         """Tell of all files, and take them unless they were only to be looked at.

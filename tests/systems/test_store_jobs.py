@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -131,13 +132,15 @@ def test_the_facility_s_library_reads_what_came_in_alone_and_what_came_back(stor
 def test_what_cannot_be_taken_leaves_the_store_as_it_is(store: Path, tmp_path: Path, capsys: Capture) -> None:
     single(tmp_path / "in", "LPD00")
     single(tmp_path / "in", "LPD01", 2, missing=256 * 256 * 3 // 20 + 1)
+    shutil.copy(tmp_path / "in" / "const_Offset_LPD00.h5", tmp_path / "in" / "const_Offset_LPD02.h5")
     put(tmp_path / "in")
     assert inject(tmp_path / "in", tmp_path / "out", "--confirm-units") == 1
     said = capsys.readouterr().err
     assert "has no number in 5.0% of its values; at most 5% may have none in Offset." in said
     assert "is of ePix100-Type, and constants of LPD-Type are asked for." in said
-    assert "3 files: 1 new, 2 refused." in said
-    assert "1 other file cannot be taken either. Nothing was injected." in said
+    assert "const_Offset_LPD02.h5 has the same bytes as " in said
+    assert "4 files: 1 new, 3 refused." in said
+    assert "2 other files cannot be taken either. Nothing was injected." in said
     assert not list(store.rglob("cal.*.h5"))
     assert LocalStore(store).find(ANY) == ()
     assert inject(tmp_path / "in", tmp_path / "out", "--modules", "0") == 1

@@ -16,7 +16,7 @@ from calib_core.store.constants import check_name, folder_of_type, read_constant
 from calib_core.store.files import mapped, write_together
 from calib_core.store.local.candidates import Candidate, sha256_of
 from calib_core.store.local.lines import drop_lines_without_map, put_line
-from calib_core.store.local.rebuilt import write_rebuilt
+from calib_core.store.local.rebuilt import rebuilt_before, write_rebuilt
 from calib_core.store.local.records import Record, add_act, add_place, add_version
 from calib_core.store.local.store import LocalStore
 from calib_core.store.local.values import pair_span
@@ -141,11 +141,15 @@ def _placed(store: LocalStore, one: Candidate) -> Record:
     folder = folder_of_type(record.detector_type) / record.pdu.lower()
     for name in _names(one.path, record):
         path = store.folder / folder / name
-        if path.exists() and (record.dataset == ALONE or sha256_of(path) != record.sha256):
+        left = rebuilt_before(path, record) if record.dataset == ALONE and path.exists() else None
+        if path.exists() and left is None and (record.dataset == ALONE or sha256_of(path) != record.sha256):
             continue  # another file has this name
         beside = one.made().beside(path) if one.made is not None else {}
         record = replace(record, path=str(folder / name),
                          blocks="".join(str(numbers.relative_to(store.folder)) for numbers in beside))
+        if left is not None:
+            write_together({file: image for file, image in beside.items() if not file.is_file()})
+            return replace(left, path=record.path, blocks=record.blocks)
         if record.dataset == ALONE:
             return _rebuilt(replace(one, record=record), path, beside)
         if _brought(one.path, path, record, beside) or sha256_of(path) == record.sha256:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from calib_core.errors import BadInput
 from calib_core.io.buffers import Buffers
 from calib_core.store.bare_files import calibration_of
 from calib_core.store.constant_image import image_of
-from calib_core.store.constants import StoredConstant
+from calib_core.store.constants import StoredConstant, read_constant
 from calib_core.store.files import write_atomically
 from calib_core.store.images import PIXELS
 from calib_core.store.local.records import Record
@@ -47,6 +48,36 @@ def write_rebuilt(
     image, sha256 = image_of(constant, record.created, Buffers())
     write_atomically(target, image.getbuffer())
     return replace(record, sha256=sha256, bytes=len(image), dataset=constant.dataset)
+
+
+def rebuilt_before(path: Path, record: Record) -> Record | None:
+    """What the index keeps of a file that an injection has made of the same file before it was cut short.
+
+    Parameters
+    ----------
+    path : Path
+        That is there.
+    record : Record
+        Of the file that it may have been made of.
+
+    Returns
+    -------
+    Record or None
+        None where it is another file, or was made with other words of the operator.
+    """
+    try:
+        stored = read_constant(path)
+    except BadInput:
+        return None
+    told = {name: one.get("value") for name, one in stored.attributes.get("conditions", {}).items()}
+    same = (stored.attributes.get("provenance", {}).get(MADE_OF) == record.sha256
+            and (stored.pdu, stored.begin) == (record.pdu, record.begin)
+            and told == {name: one.value for name, one in record.settings.items()})
+    if not same:
+        return None
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return replace(record, sha256=digest, identity=stored.identity, bytes=path.stat().st_size, dataset=stored.dataset)
 
 
 def _constant(stored: StoredConstant, kind: DetectorType, condition: Condition, record: Record) -> Constant:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ import pytest
 from calib_core.cli.main import main
 from calib_core.constants.constant import NOISE
 from calib_core.detector.registry import detector_type
-from calib_core.errors import BadInput, BadParameter
+from calib_core.errors import BadInput, BadParameter, OutputFailed
 from calib_core.store.base import Query, Version
 from calib_core.store.constants import read_constant
 from calib_core.store.exporting import export
+from calib_core.store.local import injecting
 from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.checking import check
@@ -192,6 +194,26 @@ def test_a_single_constant_that_was_changed_after_it_was_looked_at_is_refused(
     assert store.find(Query(take="all", statuses=ANY)) == ()
 
 
+@pytest.mark.parametrize("other", [False, True], ids=["the same again", "with other words"])
+def test_what_an_injection_left_that_was_cut_short_is_taken_by_the_next(
+    other: bool, store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the operator says something else, the file is none of its; a check tells of what is left."""
+    path, values = whole(tmp_path / "in")
+    about = ByOperator(detector_type=KIND.name, confirmed=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(injecting, "_add_rows", lambda *_: (_ for _ in ()).throw(OutputFailed("cut short")))
+        with pytest.raises(OutputFailed, match="cut short"):
+            take(store, path, about=about)
+    [left] = store.folder.rglob("cal.*.h5")
+    begin = MADE + timedelta(hours=1) if other else None
+    [made] = take(store, path, about=replace(about, begin=begin)).versions
+    assert (made.path == left) == (not other)
+    np.testing.assert_array_equal(store.read(made).data(), values)
+    assert len(list(check(store, False, "anna"))) == int(other)
+    assert take(store, path, about=about).versions == ()
+
+
 def noise(folder: Path, seed: int, **changes: Any) -> Path:
     """Noise from 5 to 15, of another kind than an offset alone."""
     made = np.random.default_rng(seed).uniform(5, 15, (1, 1, *KIND.shape))
@@ -199,8 +221,6 @@ def noise(folder: Path, seed: int, **changes: Any) -> Path:
 
 
 def replace_kind(one: Any, made: Any) -> Any:
-    from dataclasses import replace
-
     return replace(one, kind=NOISE, calibration=KIND.calibrations["Noise"].name, read=lambda part: made[:, part])
 
 
