@@ -399,13 +399,15 @@ def test_snapshots_that_come_fast_are_shown_at_least_ten_times_a_second(plan: Pl
     live.look_at(View({"cell": 1}))
     begin = time.monotonic()
     try:
-        while time.monotonic() < begin + 1.5:
+        while len(pictures) < 20 and time.monotonic() < begin + 30:
             live.finished(unit)
             live.offer(unit, Half())
             time.sleep(0.001)
     finally:
         live.stop()
-    assert 15 <= len(pictures) <= 32
+    assert len(pictures) >= 20
+    # most of the time: others may take the processor for a while
+    assert 0.045 < np.median(np.diff([at for at, _ in pictures])) < 0.1
 
 
 def test_a_unit_is_seen_wherever_its_runs_lie_among_what_is_side_by_side(plan: Plan, tmp_path: Path) -> None:
