@@ -94,7 +94,7 @@ def _nearest(steep, level, seed, label):  # type: ignore[no-untyped-def]
 def _by_level(seed):  # type: ignore[no-untyped-def]
     """Sort clusters by their gain signal; about equal ones stay in the order of their seeds, which is that of steps.
 
-    Where a pixel switches within a gap the transition is a few samples of either level whose slopes reach over it.
+    Where a pixel switches within a gap there is no transition, and its cluster has no samples.
     """
     for k in (0, 1, 0):
         if seed[k, 1] > seed[k + 1, 1] + EQUAL:

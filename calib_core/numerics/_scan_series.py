@@ -20,6 +20,8 @@ OK, FEW_SAMPLES, SATURATED, NO_SWITCH, INVERTED, FEW_HIGH, FEW_MEDIUM, FLAT = ra
 WEIGHT, _BEYOND, _STEEPEST = 1.5, 0.75, 1.5
 #: Samples before and after of a slope, and between the first seeds and the crossing of the threshold.
 _REACH, _MARGIN = 3, 6
+#: No slope reaches over more steps without a sample than that, for there may be the switch.
+_GAP = 10
 #: A sample so far from the median of five is a spike, ADU.
 _SPIKE = 200
 #: Passes of the two means, and units of an ADU per step where slopes are sorted.
@@ -50,6 +52,8 @@ def features(  # type: ignore[no-untyped-def]
             continue
         _without_spikes(y, spare[:n], spike[p])
         _slopes(steps, spare[:n], y)
+        if _widest(steps[:-1], steps[1:]) > _GAP:
+            _beside_gaps(steps, spare[:n], analog[p], place[p], need[3], y)
         slope = median(_gathered(y, side, spare))
         if slope <= 0:
             found[p, 1] = FLAT
@@ -164,6 +168,31 @@ def _slopes(x, y, out):  # type: ignore[no-untyped-def]
         last, before = i + _REACH, n - 1 - i - _REACH
         out[i] = _slope(x[0], x[last], y[0], y[last])
         out[n - 1 - i] = _slope(x[before], x[n - 1], y[before], y[n - 1])
+
+
+@njit(nogil=True, cache=True)
+def _widest(x0, x1):  # type: ignore[no-untyped-def]
+    """Most steps from a sample to the next."""
+    most = np.int32(0)
+    for i in range(x1.size):
+        most = max(most, np.int32(x1[i] - x0[i]))
+    return most
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _beside_gaps(x, y, analog, place, top, out):  # type: ignore[no-untyped-def]
+    """Slopes of the samples on either side of a gap, over samples of their own side; saturated ones are no gap."""
+    begin, n = 0, x.size
+    for end in range(1, n + 1):
+        if end < n and (x[end] - x[end - 1] <= _GAP or analog[place[end - 1]:place[end]].max() >= top):
+            continue
+        last = end - 1
+        for k in range(min(_REACH, last - begin)):  # of one that is alone there is no other slope
+            first, at = begin + k, last - k
+            to, start = min(first + _REACH, last), max(at - _REACH, begin)
+            out[first] = _slope(x[begin], x[to], y[begin], y[to])
+            out[at] = _slope(x[start], x[last], y[start], y[last])
+        begin = end
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -64,10 +64,11 @@ def test_gain_cloud_and_errors_are_those_that_were_drawn(lines, photons, cloud):
     assert told * PIXEL == pytest.approx(cloud, rel=0.05)
     off = found["gain"] / light.gain - 1
     assert abs(off.mean()) < 0.005
-    least = bound(photons, cloud, lines)
+    least, most = bound(photons, cloud, lines), SCATTER[photons][lines is COPPER]
     assert off.std() < 1.18 * least  # a scatter of 150 pixels is known to 6 %
-    if least < 0.9 * SCATTER[photons][lines is COPPER]:
-        assert off.std() < SCATTER[photons][lines is COPPER]
+    of_one = np.median(found.error("gain") / found["gain"])  # and what the fit says of it, to 1 %
+    assert of_one < (most if least < most else 1.03 * least)
+    assert (least < most) != (lines is ONE and (photons, cloud) == (0.05, 13.0))
     for name, truth in (("gain", light.gain), ("photons", photons), ("zero", light.zero), ("noise", light.noise)):
         pull = (found[name] - truth) / found.error(name)
         assert pull.std() == pytest.approx(1, abs=0.17), name

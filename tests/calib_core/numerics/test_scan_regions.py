@@ -44,11 +44,10 @@ def test_regions_are_those_that_were_drawn(number, switch, losses):
     if (switch, losses) == (20, "gap over the switch"):  # five samples are left of high gain
         assert (r.status == regions.FEW_HIGH).all()
         return
-    over = losses == "gap over the switch"  # where slopes of three samples on either side of it reach over it
-    high = 0.92 if over and switch == 60 else 0.98 if over else 0.99
+    over = losses == "gap over the switch"
     assert (r.status == OK).mean() >= 0.998
-    assert share(r.label == HIGH, s.high) >= high
-    assert share(r.label == MEDIUM, s.medium) >= (0.98 if over else 0.99)
+    assert share(r.label == HIGH, s.high) >= 0.99
+    assert share(r.label == MEDIUM, s.medium) >= 0.99
     assert share(s.medium, r.label == MEDIUM) >= 0.99
     assert share(s.x < s.switch[:, None] + ZONE, r.label == HIGH) == 1
     good = r.status == OK
@@ -65,6 +64,21 @@ def test_regions_are_those_that_were_drawn(number, switch, losses):
     assert np.median(np.abs(r.first_switch[good] - s.switch[good] + ZONE)) < (15 if over else 4)
     assert np.median(np.abs(r.last_switch[good] - s.switch[good] - ZONE)) < (15 if over else 4)
     assert (r.first_switch[good] <= r.last_switch[good]).all()
+
+
+def test_samples_alone_between_gaps_have_slopes_and_regions():
+    """Runs of one to seven steps with gaps between have slopes of their own side, one alone that over the gaps."""
+    s = scan(100, 600, 200)
+    kept = np.ones(600, bool)
+    for start, length in ((20, 1), (50, 2), (80, 3), (110, 4), (140, 7)):
+        kept[start - 12:start] = kept[start + length:start + length + 12] = False
+    s = replace(s, x=s.x[kept], analog=s.analog[:, kept].copy(), code=s.code[:, kept].copy())
+    features, _, used = scan_features(s.x, s.analog[0], s.code[0])
+    alone = (s.x == 20)[used]
+    np.testing.assert_allclose(features[used][~alone], numpy_features(s, 0)[0][~alone], atol=2 / 4096)
+    r = found(s)
+    assert (r.status == OK).all()
+    assert share(r.label == HIGH, s.high) >= 0.99
 
 
 def test_levels_of_the_gain_signal_are_those_that_were_drawn():
@@ -92,7 +106,14 @@ def numpy_features(s: Scan, p: int) -> tuple[Any, Any, Any]:
     spike[2:-2] = np.abs(y[2:-2] - middle) >= 200
     y[spike] = middle[spike[2:-2]]
     i = np.arange(len(y))
-    before, after = np.maximum(i - 3, 0), np.minimum(i + 3, len(y) - 1)
+    full = s.x[s.analog[p] >= 16383]
+    over = np.searchsorted(full, x[1:]) > np.searchsorted(full, x[:-1])  # saturated samples are there
+    gap = np.flatnonzero((np.diff(x) > 10) & ~over)  # no slope reaches over one
+    first, last = np.append(0, gap + 1), np.append(gap, len(y) - 1)
+    side = np.searchsorted(gap, i)
+    before, after = np.maximum(i - 3, first[side]), np.minimum(i + 3, last[side])
+    alone = before == after
+    before, after = np.where(alone, i - 3, before), np.where(alone, i + 3, after)
     slope = (y[after] - y[before]) / (x[after] - x[before])
     typical = np.quantile(slope[below], 0.5, method="inverted_cdf")
     features = np.stack((np.clip(slope / typical, -1.5, 1.5), np.clip(1.5 * (d - a) / (b - a), -0.75, 2.25)), axis=1)
@@ -101,7 +122,8 @@ def numpy_features(s: Scan, p: int) -> tuple[Any, Any, Any]:
     return features, np.array([one.mean(axis=0) for one in seeds]), there
 
 
-@pytest.mark.parametrize(("switch", "losses"), [(60, ""), (200, "trains"), (350, "gaps")])
+@pytest.mark.parametrize(("switch", "losses"), [
+    (60, ""), (200, "trains"), (350, "gaps"), (60, "gap over the switch")])
 def test_features_and_seeds_are_those_of_numpy(switch, losses):
     s = scan(20, 600, switch, losses, sharp=True)
     s.analog[::2, 11] += 400
@@ -126,6 +148,9 @@ def test_clusters_are_those_of_scikit_learn():
                     features, seeds, used = scan_features(s.x, s.analog[p], s.code[p])
                     label, _ = scan_clusters(s.x, s.analog[p], s.code[p])
                     seeded = KMeans(3, init=seeds, n_init=1, tol=0).fit(features[used])
+                    if not (s.there[p] & (np.abs(s.x - s.switch[p]) < ZONE)).any():
+                        assert not (label == TRANSITION).any()  # scikit-learn gives it a part of another
+                        continue
                     equal += int((seeded.labels_ == label[used]).sum())
                     number += int(used.sum())
                     if switch >= 60 and p < 3:
