@@ -263,6 +263,10 @@ class Job:
         if self._cancel.is_set():
             raise Cancelled("The job was cancelled.")
 
+    def give_way(self) -> None:
+        """Wait while somebody waits for what a pixel's samples say."""
+        self.pixels.giving_way.wait()
+
     def say(self, level: str, text: str) -> None:
         """Tell the log something: level INFO, WARN or ERROR; further lines of it are indented."""
         with self._lock:

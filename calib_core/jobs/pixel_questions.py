@@ -12,6 +12,7 @@ from calib_core.characterisation.scan_method import ScanMethod
 from calib_core.errors import CalibrationError
 from calib_core.explanation import PLAINLY, Asked, Explanation, Reason, RowFrames
 from calib_core.io.frames import ModuleFrames
+from calib_core.jobs.giving_way import GivingWay
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.reasons import (
     Newest,
@@ -44,13 +45,15 @@ class PixelQuestions:
     ----------
     plan : Plan, optional
         None until the input has been surveyed.
+    giving_way : GivingWay
+        By which the job's work gives way to questions.
     """
 
     def __init__(self, results: Mapping[int | None, Results], values: Callable[[str, int | None], Array | None],
                  ended: Callable[[], bool]) -> None:
         self.plan: Plan | None = None
         self._results, self._values, self._ended = results, values, ended
-        self._samples, self._trials = Newest(), Trials()
+        self._samples, self._trials, self.giving_way = Newest(), Trials(), GivingWay()
 
     def close(self) -> None:
         """Free what was kept for further questions."""
@@ -74,7 +77,7 @@ class PixelQuestions:
         """
         if (made := self._by_results(module, row, col, at)) is not None:
             return made
-        with self._frames(module, at, (row, col)) as (plan, frames, key):
+        with self.giving_way.question(), self._frames(module, at, (row, col)) as (plan, frames, key):
             method, tried = tried_method(plan, asked)
             if isinstance(method, ScanMethod):
                 samples = self._samples.get((module, key, row, col, plan.cell_at(at)),

@@ -40,6 +40,9 @@ class Report(Protocol):
     def check(self) -> None:
         """Raise Cancelled where the job was cancelled."""
 
+    def give_way(self) -> None:
+        """Wait while somebody waits for an answer that takes processors."""
+
     def say(self, level: str, text: str) -> None:
         """Tell the log something."""
 
@@ -142,6 +145,7 @@ class Workers:
 
     def _unit(self, unit: Unit, held: Held) -> None:
         def progress(accumulator: Accumulator, n: int) -> None:
+            self._report.give_way()
             self._report.check()
             self._progress.add(unit, n)
             self._live.offer(unit, accumulator)
