@@ -8,6 +8,7 @@ from itertools import pairwise
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, RunFacts
 from calib_core.characterisation.unit import Context
 from calib_core.constants.common_condition import common_condition
+from calib_core.constants.condition import Condition
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
 
@@ -54,6 +55,20 @@ def arrange(kind: DetectorType, given: Given, keep: bool) -> Arrangement:
     _check_stages(kind, operated, taken)
     found = _at_places(kind, [_choice(kind, number, taken, asked) for number in range(len(kind.all_stages))])
     return Arrangement(found, (*_notes(operated, found, keep), *_other_bits(operated, found)))
+
+
+def lacking(kind: DetectorType, condition: Condition, found: Sequence[Arranged]) -> tuple[str, ...]:
+    """Gain stages that there are at an operating condition and that have no run, by their labels.
+
+    Parameters
+    ----------
+    kind : DetectorType
+    condition : Condition
+    found : sequence of Arranged
+        As :func:`arrange` has them.
+    """
+    roles = {stage.role for stage in kind.operated_at(condition.values).stages}
+    return tuple(one.input.label for one in found if one.run is None and one.input.name in roles)
 
 
 def number_of(context: Context, key: str) -> int:

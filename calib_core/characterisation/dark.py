@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -20,8 +20,9 @@ from calib_core.characterisation.dark_checks import Drift, FewFrames, unbiasing
 from calib_core.characterisation.dark_closure import CLOSURE, bytes_of, with_numbers
 from calib_core.characterisation.dark_closure_check import Closure
 from calib_core.characterisation.dark_files import Files
+from calib_core.characterisation.dark_light import why_no_dark
 from calib_core.characterisation.dark_separation import GAIN_SIGNAL, Separation, among_all_stages
-from calib_core.characterisation.inputs import Arrangement, Given, Input, inputs_of_steps
+from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, inputs_of_steps
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.sample_plot import moments, sample_plot
@@ -29,6 +30,7 @@ from calib_core.characterisation.samples import GateSamples, MedianSamples
 from calib_core.characterisation.train_selection import TrainSelection
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.constants.badpixels import BadPixels
+from calib_core.constants.condition import Condition
 from calib_core.constants.constant import BAD_PIXELS_DARK, NOISE, OFFSET, THRESHOLDS_DARK
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
@@ -46,6 +48,7 @@ class Dark(TrainSelection, Method):
     title: ClassVar[str] = "Darks"
     use_when: ClassVar[str] = "Daily, and after each change of the operating condition."
     combines: ClassVar[str] = "gain"
+    by_itself: ClassVar[bool] = True
     caution: ClassVar[str] = "Light on the detector shifts the offset; look at the drift and the count map."
 
     estimator: Literal["robust", "median", "plain"] = knob(
@@ -115,6 +118,25 @@ class Dark(TrainSelection, Method):
             As :func:`by_gain_stage.arrange` finds it; stages without a run are there too.
         """
         return by_gain_stage.arrange(kind, given, keep)
+
+    def lacking(self, kind: DetectorType, condition: Condition, found: Sequence[Arranged]) -> tuple[str, ...]:
+        """Gain stages that there are at the operating condition and that have no run.
+
+        Returns
+        -------
+        tuple of str
+        """
+        return by_gain_stage.lacking(kind, condition, found)
+
+    def why_not(self, samples: Array, bits: Array | None) -> str:
+        """Light in samples, samples that have switched, or a scatter beyond the hard limits of the noise.
+
+        Returns
+        -------
+        str
+            Empty where they may be those of a dark.
+        """
+        return why_no_dark(samples, bits, max(high for _, high in self.thresholds_noise_hard))
 
     def axes(self, context: Context) -> tuple[Axis, ...]:
         """Gain stages that have a run, memory cells and ASICs; thresholds where there is a gain signal.

@@ -8,16 +8,16 @@ of an axis); per unit it makes an accumulator for each pass, and reduces the las
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.checks import Check, Coverage
 from calib_core.characterisation.explains import Explains
-from calib_core.characterisation.inputs import Arrangement, Given, Input, as_given
+from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, as_given
 from calib_core.characterisation.outputs import Output
 from calib_core.characterisation.unit import Accumulator, Context, Files, Maps, Unit
-from calib_core.constants.condition import Found
+from calib_core.constants.condition import Condition, Found
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType, FrameSelection
 from calib_core.params import Knobs
@@ -51,6 +51,8 @@ class Method(Explains, Knobs):
     #: Parameter with which a job tells what it would do and writes nothing; empty where it is planned and not run.
     looks_by: ClassVar[str] = ""
     combines: ClassVar[str] = ""
+    #: Whether it may begin without an operator, as soon as the runs that it takes are there.
+    by_itself: ClassVar[bool] = False
 
     @property
     def starts_with(self) -> str:
@@ -126,6 +128,36 @@ class Method(Explains, Knobs):
             The runs do not go together.
         """
         return as_given(self.inputs(kind), given)
+
+    def lacking(self, kind: DetectorType, condition: Condition, found: Sequence[Arranged]) -> tuple[str, ...]:
+        """Inputs that there is no run for yet, by their labels.
+
+        Parameters
+        ----------
+        kind : DetectorType
+        condition : Condition
+            Of the runs that are there.
+        found : sequence of Arranged
+            Where these are.
+        """
+        return tuple(one.label for one in found if one.run is None and one.input.of == "raw")
+
+    def why_not(self, samples: Array, bits: Array | None) -> str:
+        """What speaks against a run for this method, by some of its samples; nothing unless it says so.
+
+        Parameters
+        ----------
+        samples : (n, slow_scan, fast_scan) number
+            Of n frames of one memory cell, ADU.
+        bits : (n, slow_scan, fast_scan) integer, optional
+            Gain bits, where the detector has any.
+
+        Returns
+        -------
+        str
+            Words to follow a colon; empty where nothing does.
+        """
+        return ""
 
     def with_files(self, files: Files) -> tuple[Self, tuple[str, ...]]:
         """The method as it is with the constants that its inputs have; the same unless it says otherwise.

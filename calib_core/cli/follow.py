@@ -36,9 +36,20 @@ def follow(spec: JobSpec, telling: Telling) -> int:
     """
     if telling.dry_run:
         return _tell_plan(spec, telling)
+    return follow_job(Job(spec), telling)
+
+
+def follow_job(job: Job, telling: Telling) -> int:
+    """Run a job that is to be looked at afterwards; returns the exit status.
+
+    Raises
+    ------
+    CalibrationError
+        The log file cannot be written.
+    """
     log = LogFile(telling.log_file) if telling.log_file else None
     try:
-        return _follow(Job(spec), _Screen(telling, log))
+        return _follow(job, _Screen(telling, log))
     finally:
         if log is not None:
             log.close()

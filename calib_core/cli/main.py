@@ -24,6 +24,7 @@ _COMMANDS = {
     "merge-histograms": ("merge_histograms", "add histograms of flat light of several jobs together"),
     "store": ("store", "keep constants, find them, and decide on them"),
     "report": ("report", "write a report on constants: verdict, maps and bad pixels in one file"),
+    "watch": ("watch", "characterise darks of a folder by themselves, as soon as their runs are closed"),
     "mask": ("mask", "show expert masks, take those of others, take entries back"),
     "docs": ("pages", "write reference pages of all detectors"),
     "warmup": ("warmup", "compile all kernels now, and not in the first job, and make all help"),

@@ -180,13 +180,15 @@ class ModuleFrames:
         found = self._reader(1)(chosen) if chosen.size else None
         return found if found is not None and len(found) else None
 
-    def some(self, n: int) -> Frames:
+    def some(self, n: int, cells: Sequence[int] = ()) -> Frames:
         """Read a few frames spread evenly over the run, the first and the last among them.
 
         Parameters
         ----------
         n : int
             Number of frames; those of all memory cells count alike.
+        cells : sequence of int
+            Memory cells of which they are; empty takes all.
 
         Returns
         -------
@@ -198,7 +200,8 @@ class ModuleFrames:
         BadInput
             A file cannot be read; the message names it.
         """
-        chosen = np.unique(np.linspace(0, len(self) - 1, n).astype(np.int64))
+        there = self._chosen(cells) if cells else np.arange(len(self))
+        chosen = there[np.unique(np.linspace(0, len(there) - 1, n).astype(np.int64))]
         return self._read(chosen, self._buffers(len(chosen)))
 
     def around(self, train: int, cell: int, n: int) -> Around:

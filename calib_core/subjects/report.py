@@ -41,10 +41,11 @@ img{image-rendering:pixelated}"""
 
 @dataclass(frozen=True)
 class Written:
-    """A report: the file, and the HTML in it."""
+    """A report: the file, the HTML in it, and the tests that it tells."""
 
     path: Path
     html: str
+    tests: tuple[Test, ...] = ()
 
 
 def write_report(
@@ -79,7 +80,7 @@ def write_report(
     html = "".join(_page(found, accepted, standing, tests))
     path = (folder or folder_of(found)) / name_of(found)
     write_atomically(path, html.encode(), overwrite=True)
-    return Written(path, html)
+    return Written(path, html, tests)
 
 
 def folder_of(found: ConstantSet) -> Path:
