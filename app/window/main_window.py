@@ -44,6 +44,8 @@ from app.panels.start.run_picker import RunPicker
 from app.panels.start.sources import SourcesPanel
 from app.panels.start.steps import StepsPanel
 from app.panels.start.tasks import TaskPanel
+from app.panels.start.watch_panel import WatchPanel
+from app.panels.start.watching import WatchPresenter
 from app.panels.start.why_constants import WhyConstants
 from app.running.background import Background
 from app.running.jobs_model import HIDDEN_INTERVAL, LIVE_INTERVAL, JobsModel
@@ -141,6 +143,8 @@ class MainWindow(QMainWindow):
         self.kept.setDocumentMode(True)
         self.kept.addTab(self.sources_panel, "Sources")
         self.kept.addTab(self.tasks, "Tasks")
+        self.watch = WatchPanel(WatchPresenter(session, background, self))
+        self.kept.addTab(self.watch, "Watch")
         self.navigation = NavigationPanel(session, background)
         self.inspector = InspectorPanel(session, background, self.maps.presenter, self.maps.regions,
                                         self.masks)
@@ -230,6 +234,9 @@ class MainWindow(QMainWindow):
     def _connect(self, supervisor: Supervisor | None) -> None:
         session, jobs = self.session, self.jobs
         session.job_started.connect(self._take_job)
+        self.watch.presenter.started.connect(self._take_watched)
+        jobs.ended.connect(self.watch.presenter.take_ended)
+        session.survey_changed.connect(self.watch.propose)
         session.results_requested.connect(self.results.open)
         self.comparison.changed.connect(self._show_comparison)
         for signal in (session.region_changed, session.picture_changed, session.subject_changed):
@@ -307,12 +314,21 @@ class MainWindow(QMainWindow):
         return QFileDialog.getExistingDirectory(self, title, str(self.session.out_folder))
 
     def _take_job(self, job: Job) -> None:
-        self.jobs.add(job)
         self.kept.setCurrentWidget(self.tasks)
+        self.sources.show(self._keep_job(job))
+        self._bring_samples()  # the form has done its part: next is what a click tells
+
+    def _take_watched(self, job: Job) -> None:
+        """A job that started by itself is shown where nothing is."""
+        source = self._keep_job(job)
+        if self.sources.a is None:
+            self.sources.show(source)
+
+    def _keep_job(self, job: Job) -> Source:
+        self.jobs.add(job)
         source = Source(job.spec.detector, partial(JobSubject, job))
         self.sources.add(source)
-        self.sources.show(source)
-        self._bring_samples()  # the form has done its part: next is what a click tells
+        return source
 
     def _bring_samples(self) -> None:
         """What a click on a pixel tells comes in front where the layout is about that."""
@@ -518,6 +534,7 @@ class MainWindow(QMainWindow):
             self.jobs.set_interval(None)
             self.probe.stop()
             self.verdict.presenter.close()
+            self.watch.presenter.close()
             self.background.close()
             self.history.close()
             self.sources.close()
