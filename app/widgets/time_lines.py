@@ -45,6 +45,8 @@ class TimeLine:
         Whether it is the one that is looked at.
     refused : (n,) bool, optional
         Versions that do not count, since somebody has decided so.
+    tone : str
+        Name of its colour, where it is a line of its own kind and has no change.
     """
 
     key: int
@@ -55,6 +57,7 @@ class TimeLine:
     marks: tuple[TimeMark, ...] = ()
     chosen: bool = False
     refused: np.ndarray | None = None
+    tone: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class TimeScene:
         Begin and end of the versions that the values are compared with.
     forming : str
         Words on a reference that is not there yet.
+    exchanges : tuple of (float, str) pairs
+        Times at which whose line is whose is in doubt, and words.
     """
 
     lines: tuple[TimeLine, ...] = ()
@@ -81,6 +86,7 @@ class TimeScene:
     conditions: tuple[tuple[str, np.ndarray], ...] = ()
     reference: tuple[float, float] | None = None
     forming: str = ""
+    exchanges: tuple[tuple[float, str], ...] = ()
     breaks: float = field(init=False, default=_LEAST_BREAK)
 
     def __post_init__(self) -> None:

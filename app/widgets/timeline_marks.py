@@ -65,6 +65,8 @@ class Marks:
             self._add_gap(first, last, tones)
         if scene.reference is not None:
             self._add_reference(scene.reference, scene.forming, tones)
+        for at, words in scene.exchanges[-MOST_WORDS:]:
+            self._add_words(at, words, QColor(tones.error), True, tones)
         for line, mark in marked(scene)[:MOST_WORDS]:
             self._add_change(line, mark, scene.unit, tones)
 
@@ -122,13 +124,15 @@ class Marks:
         self._reference = [(bar, ends), (self._text(words, tones.muted, (0, 0)), ends)]
 
     def _add_change(self, line: TimeLine, mark: TimeMark, unit: str, tones: Tones) -> None:
-        colour = level_colour(tones, mark.level)
         at = mark.start if mark.steps else mark.seen
-        if mark.steps:
+        self._add_words(at, words_of(line, mark, unit), level_colour(tones, mark.level), mark.steps, tones)
+
+    def _add_words(self, at: float, words: str, colour: QColor, upright: bool, tones: Tones) -> None:
+        """Words on something at a time, with an upright line there or without."""
+        if upright:
             pen = pg.mkPen(colour, style=Qt.PenStyle.DashLine)
             self._add(pg.InfiniteLine(at, angle=90, pen=pen), 5)
-        text = self._text(words_of(line, mark, unit), colour, (0, 0), tones.base)
-        self._words.append((text, at))
+        self._words.append((self._text(words, colour, (0, 0), tones.base), at))
 
 
 class Conditions:

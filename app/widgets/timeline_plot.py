@@ -194,11 +194,12 @@ class TimelinePlot(QWidget):
         for curve, _ in self._curves:
             self.plot.removeItem(curve)
         tones, lines = tones_of(self.palette()), self.scene.lines
-        quiet = tuple(one for one in lines if not one.level and not one.chosen)
+        quiet = tuple(one for one in lines if not (one.level or one.chosen or one.tone))
         groups = [quiet] if quiet else []
-        groups += [(one,) for one in lines if one.level or one.chosen]
+        groups += [(one,) for one in lines if one.level or one.chosen or one.tone]
         self._curves = [(pg.PlotCurveItem(connect="finite", pen=pg.mkPen(
-            _colour(tones, some[0], len(lines)), width=2 if some[0].level else 1)), some) for some in groups]
+            _colour(tones, some[0], len(lines)), width=2 if some[0].level or some[0].tone else 1)), some)
+                        for some in groups]
         for curve, _ in self._curves:
             self.plot.addItem(curve, ignoreBounds=True)
 
@@ -265,7 +266,7 @@ class TimelinePlot(QWidget):
     # -- the pointer
 
     def _point(self, x: float, y: float, shift: bool) -> None:
-        by_level = sorted(self.scene.lines, key=lambda one: (not one.chosen, one.level == ""))
+        by_level = sorted(self.scene.lines, key=lambda one: (not one.tone, not one.chosen, one.level == ""))
         found = nearest(tuple(by_level), (x, y), self.box.pixel(), _REACH)
         if found is not None:
             self.pointed.emit(found[0].key, found[1], shift)
@@ -311,6 +312,8 @@ class TimelinePlot(QWidget):
 
 def _colour(tones: Tones, line: TimeLine, number: int) -> QColor:
     """Colour of one of so many lines: faint where it has no change, is not looked at and not alone."""
+    if line.tone and not line.level:
+        return QColor(getattr(tones, line.tone))
     if line.level or line.chosen or number == 1:
         return level_colour(tones, line.level) if line.level else QColor(tones.accent)
     faint = QColor(tones.muted)

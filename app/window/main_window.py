@@ -537,6 +537,7 @@ class MainWindow(QMainWindow):
             self.watch.presenter.close()
             self.background.close()
             self.history.close()
+            self.timeline.close_background()
             self.sources.close()
             self.picker.close_background()
             self._end_jobs()

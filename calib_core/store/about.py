@@ -15,7 +15,7 @@ from calib_core.axes import Array, Label
 from calib_core.constants.history import Comparable
 from calib_core.constants.statistics import About
 from calib_core.errors import BadInput
-from calib_core.store.constants import StoredConstant
+from calib_core.store.constants import StoredConstant, opened
 from calib_core.store.images import PIXELS
 from calib_core.store.stated import understood
 
@@ -185,3 +185,37 @@ def values_of(stored: StoredConstant) -> Array:
     if is_flags(stored):
         return values.astype(np.uint32, copy=False)
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+
+
+def part_of(stored: StoredConstant, cell: int, rows: slice, columns: slice) -> Array:
+    """Some pixels of one memory cell (entries, rows, columns): uint32 of flags, else float64.
+
+    Nothing else is read of the file, as far as it is stored in pieces, and its values are not made sure of.
+
+    Parameters
+    ----------
+    stored : StoredConstant
+        With names of its axes.
+    cell : int
+        Index of the memory cell; the only one where there is one.
+    rows, columns : slice
+        Along slow_scan and fast_scan.
+
+    Raises
+    ------
+    BadInput
+        The file is gone or damaged, or has no such memory cell.
+    """
+    wanted = {_cell_axis(stored): slice(cell, cell + 1), PIXELS[0]: rows, PIXELS[1]: columns}
+    number = shape_of(stored)[1]
+    if number == 1:
+        del wanted[_cell_axis(stored)]
+    elif not 0 <= cell < number:
+        raise BadInput(f"{stored.path} has {number} memory cells, and none at place {cell}.")
+    with opened(stored) as data:
+        values = np.asarray(data[tuple(wanted.get(dim, slice(None)) for dim in stored.dims)])
+    order = (_entry_axis(stored), _cell_axis(stored), *PIXELS)
+    missing = [dim for dim in order if dim not in stored.dims]
+    there = [*missing, *stored.dims]
+    whole = values[(np.newaxis,) * len(missing)].transpose([there.index(dim) for dim in order])[:, 0]
+    return whole.astype(np.uint32 if is_flags(stored) else np.float64)

@@ -22,11 +22,12 @@ from calib_core.subjects.version_list import Condition, Listed
 
 _Float = NDArray[np.float64]
 _Array = NDArray[Any]
-Quantity = Literal["median", "std", "bad"]
+Quantity = Literal["median", "mean", "std", "bad"]
 
 #: What a line is of: its title, and whether it is in the unit of the constant.
 QUANTITIES: Mapping[Quantity, str] = {
-    "median": "median, good pixels", "std": "spread, good pixels", "bad": "share of bad pixels",
+    "median": "median, good pixels", "mean": "mean, good pixels", "std": "spread, good pixels",
+    "bad": "share of bad pixels",
 }
 
 

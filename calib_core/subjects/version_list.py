@@ -293,16 +293,27 @@ def numbers_for(one: Listed, among: VersionList) -> VersionStatistics | None:
     BadInput
         Its file is gone, damaged, or too large.
     """
-    stored = _read(one)
+    stored = stored_of(one)
     if one.kind is None or not is_stack(stored):
         return None
     if note := too_large(stored):
         raise BadInput(note)
-    map_ = None if is_flags(stored) else _map_of(one, stored, among)
+    map_ = None if is_flags(stored) else map_of(one, stored, among)
     return numbers_of(stored, one.kind, values_of(stored), map_, None if map_ is None else values_of(map_))
 
 
-def _read(one: Listed) -> StoredConstant:
+def stored_of(one: Listed) -> StoredConstant:
+    """A version's file with names of its axes; its values are not read.
+
+    Parameters
+    ----------
+    one : Listed
+
+    Raises
+    ------
+    BadInput
+        It is gone or damaged, or its numbers alone are known.
+    """
     if one.stored is not None:
         return one.stored
     if one.store is None or one.kind is None:
@@ -310,9 +321,18 @@ def _read(one: Listed) -> StoredConstant:
     return with_axes(one.store.read(one.version), one.kind)[0]
 
 
-def _map_of(one: Listed, stored: StoredConstant, among: VersionList) -> StoredConstant | None:
-    """The bad-pixel map that goes with a version, of the same pixels; None without one."""
-    near = [_read(other) for other in among.maps.get(one.version.pdu, ())
+def map_of(one: Listed, stored: StoredConstant, among: VersionList) -> StoredConstant | None:
+    """The bad-pixel map that goes with a version, of the same pixels and memory cells; None without one.
+
+    Parameters
+    ----------
+    one : Listed
+    stored : StoredConstant
+        Its file.
+    among : VersionList
+        That it is of.
+    """
+    near = [stored_of(other) for other in among.maps.get(one.version.pdu, ())
             if abs(other.begin - one.begin) <= pair_span()]
     fitting = {str(map_.path): map_ for map_ in near if is_stack(map_) and shape_of(map_)[1:] == shape_of(stored)[1:]}
     found = nearest_map(about_of(stored), map(about_of, fitting.values()), pair_span())

@@ -21,12 +21,14 @@ from calib_core.store.local.records import Record, add_act, add_version
 from calib_core.store.local.store import LocalStore
 from calib_core.store.statuses import STORE_VARIABLE, Status
 from calib_core.subjects.pair import PairSubject
+from calib_core.subjects.region import region_of
 from calib_core.subjects.variants import base_of
 from tests.calib_core.subjects.files import BEGIN, put_ours
 from tests.calib_core.subjects.histories import (
     CHANGED,
     DAY,
     MODULES,
+    OF_ASIC,
     STEP,
     VERSIONS,
     day_of,
@@ -292,3 +294,42 @@ def test_nothing_and_bad_folders_are_told(open_window, tmp_path, qtbot):
     qtbot.waitUntil(lambda: "does not exist" in window.timeline.told.text())
     assert window.history.places == ()
     assert not window.constants.a_button.isEnabled()
+
+
+def drawn_line(timeline, name):
+    """A line of chosen pixels that is whole, or None."""
+    found = [line for line in timeline.plot.scene.lines if line.name == name]
+    return found[0] if found and len(found[0].times) == VERSIONS else None
+
+
+def test_a_region_and_a_pixel_are_lines(window, timeline, qtbot):
+    """A region of 64 × 64 pixels, drawn as any other, then a good pixel that is clicked."""
+    pick(timeline, "history_form", "value")
+    pick(timeline, "history_scope", "modules, region")
+    assert timeline.of_chosen.text() == "Mark a region in a map: it becomes a line."
+    box = (slice(0, 64), slice(64 * OF_ASIC[1], 64 * (OF_ASIC[1] + 1)))
+    mask = np.zeros((1, 128, 512), bool)
+    mask[0][box] = True
+    window.session.set_module(OF_ASIC[0])
+    window.session.set_region(region_of("rectangle", mask, (OF_ASIC[0],)))
+    qtbot.waitUntil(lambda: drawn_line(timeline, "region") is not None)
+    good = [image(OF_ASIC[0], v)[box][~hot(OF_ASIC[0])[:, :, 0].T[box]] for v in range(VERSIONS)]
+    np.testing.assert_allclose(drawn_line(timeline, "region").values, [np.median(one) for one in good], atol=1e-4)
+    assert timeline.of_chosen.text() == f"region of {64 * 64} pixels of m{OF_ASIC[0]}, memory cell 0"
+    pick(timeline, "history_quantity", "mean, good pixels")
+    qtbot.waitUntil(lambda: drawn_line(timeline, "region") is not None and np.allclose(
+        drawn_line(timeline, "region").values, [one.mean(dtype=float) for one in good], atol=1e-3))
+    row, column = np.argwhere(~hot(OF_ASIC[0])[:, :, 0].T)[700]
+    window.session.set_pixel((OF_ASIC[0], int(row), int(column)))
+    pick(timeline, "history_scope", "modules, pixel")
+    qtbot.waitUntil(lambda: drawn_line(timeline, "pixel") is not None)
+    np.testing.assert_array_equal(drawn_line(timeline, "pixel").values,
+                                  [image(OF_ASIC[0], v)[row, column] for v in range(VERSIONS)])
+    pick(timeline, "history_scope", "modules alone")
+    qtbot.waitUntil(lambda: len(timeline.plot.scene.lines) == len(MODULES))
+    assert timeline.of_chosen.isHidden()
+    pick(timeline, "history_scope", "modules, region")
+    for w, h in ((1024, 768), (1680, 1050)):
+        window.resize(w, h)
+        qtbot.wait(500)
+        window.grab().save(f"/tmp/watch/t{w}.png")

@@ -105,6 +105,11 @@ class HistoryPresenter(QObject):
         """Folders, stores and files whose versions are listed."""
         return tuple(self._places)
 
+    @property
+    def shown(self) -> bool:
+        """Whether anybody looks."""
+        return self._shown
+
     def set_shown(self, shown: bool) -> None:
         """Tell whether anybody looks; nothing is read while nobody does."""
         self._shown = shown

@@ -24,15 +24,16 @@ STATUSES = {
     Status.REJECTED: ("✗ rejected", "error"),
     Status.SUPERSEDED: ("superseded", "muted"), Status.WITHDRAWN: ("✗ withdrawn", "error"),
 }
-_OF = {"median": "", "std": " spread", "bad": " bad share"}
+_OF = {"median": "", "mean": " mean", "std": " spread", "bad": " bad share"}
 _NO_STATUS = ("on disk", "muted")
 _REFUSED = (Status.REJECTED, Status.WITHDRAWN)
 
 
 def scene_of(
-    timeline: Timeline, calibration: str, shifted: bool, module: int, units: Mapping[str, str]
+    timeline: Timeline, calibration: str, shifted: bool, module: int, units: Mapping[str, str],
+    chosen: tuple[str, ModuleLine] | None = None,
 ) -> TimeScene:
-    """Lines of all modules, shifted to their references or as they are.
+    """Lines of all modules, shifted to their references or as they are; one of chosen pixels comes last.
 
     Parameters
     ----------
@@ -43,16 +44,20 @@ def scene_of(
         That is looked at.
     units : mapping
         Of parameters of operating conditions, by their names.
+    chosen : (str, ModuleLine), optional
+        Name and line of chosen pixels.
     """
     what = f"{calibration}{_OF[timeline.asked.quantity]}"
     names = condition_names([one for one, _ in timeline.conditions], units)
     shown = next((one for one in timeline.lines if one.module == module), None)
     reference, forming = _reference(shown if shown is not None else next(iter(timeline.lines), None))
+    named = [(f"m{one.module}", one, "") for one in timeline.lines]
+    named += [(*chosen, "info")] if chosen is not None else []
     return TimeScene(
-        tuple(TimeLine(key, f"m{one.module}", one.times, one.shifts if shifted else one.values, one.level,
+        tuple(TimeLine(key, name, one.times, one.shifts if shifted else one.values, one.level,
                        tuple(_mark(one, change) for change in one.judged.changes), one is shown,
-                       np.array([row.version.status in _REFUSED for row in one.rows], bool))
-              for key, one in enumerate(timeline.lines)),
+                       np.array([row.version.status in _REFUSED for row in one.rows], bool), tone)
+              for key, (name, one, tone) in enumerate(named)),
         f"shift of {what}" if shifted else what, timeline.unit,
         tuple(zip(names, (times for _, times in timeline.conditions), strict=True)), reference, forming)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -20,6 +21,8 @@ from PyQt6.QtWidgets import (
 
 from app.forms.tone_label import NoteLabel
 from app.panels.history.changed import ChangedPanel
+from app.panels.history.chosen_pixels import SCOPES, ChosenPresenter
+from app.panels.history.exchanged import ExchangedPresenter, marks_of
 from app.panels.history.history_presenter import HistoryPresenter
 from app.panels.history.scene import at_letters, scene_of, shifts_at
 from app.session.session import Session
@@ -54,10 +57,15 @@ class TimelinePanel(QWidget):
         super().__init__(parent)
         self._session, self.presenter = session, presenter
         self.plot, self.changed = TimelinePlot(self), ChangedPanel(presenter, self)
-        self.quantity, self.form, self.stage = (
-            QComboBox(objectName=name) for name in ("history_quantity", "history_form", "history_stage"))
-        self.spans, self.told = QButtonGroup(self), NoteLabel("muted")
+        self.chosen = ChosenPresenter(session, presenter, self)
+        self.exchanged = ExchangedPresenter(session, presenter, self)
+        self.quantity, self.form, self.stage, self.scope = (
+            QComboBox(objectName=f"history_{name}") for name in ("quantity", "form", "stage", "scope"))
+        self.spans, self.told, self.of_chosen = QButtonGroup(self), NoteLabel("muted"), NoteLabel("info")
         self.told.setObjectName("history_told")
+        self.of_chosen.setObjectName("history_chosen")
+        self.of_exchanged = NoteLabel("error")
+        self.of_exchanged.setObjectName("history_exchanged")
         self._drawn: object = None
         self._timer = QTimer(self, singleShot=True, interval=_INTERVAL)
         self._timer.timeout.connect(self.draw)
@@ -74,7 +82,8 @@ class TimelinePanel(QWidget):
             self.spans.addButton(button)
             spans.addWidget(button)
         for row, (name, box, texts) in enumerate((
-                ("Show", self.quantity, QUANTITIES.values()), ("As", self.form, _FORMS), ("Stage", self.stage, ()))):
+                ("Show", self.quantity, QUANTITIES.values()), ("As", self.form, _FORMS), ("Stage", self.stage, ()),
+                ("Of", self.scope, SCOPES.values()))):
             box.addItems(texts)
             box.setMinimumContentsLength(6)
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -87,6 +96,8 @@ class TimelinePanel(QWidget):
             left.addLayout(item)
         left.addWidget(help_)
         left.addWidget(self.told)
+        left.addWidget(self.of_chosen)
+        left.addWidget(self.of_exchanged)
         left.addStretch(1)
         side = QWidget()
         side.setLayout(left)
@@ -112,6 +123,9 @@ class TimelinePanel(QWidget):
         self.quantity.activated.connect(lambda i: presenter.ask(quantity=list(QUANTITIES)[i]))
         self.stage.activated.connect(lambda i: presenter.ask(entry=i))
         self.form.activated.connect(lambda _: self.draw())
+        self.scope.activated.connect(lambda i: self.chosen.choose(list(SCOPES)[i]))
+        self.chosen.changed.connect(self._show_chosen)
+        self.exchanged.changed.connect(self._show_exchanged)
         for button in self.spans.buttons():
             button.clicked.connect(partial(self.show_span, button.text()))
         self._session.pixel_changed.connect(self._frame_asic)
@@ -120,6 +134,11 @@ class TimelinePanel(QWidget):
     def shifted(self) -> bool:
         """Whether lines are shown as shifts from their references."""
         return self.form.currentIndex() == 0
+
+    def close_background(self) -> None:
+        """Read no more; for the end of the window."""
+        self.chosen.close()
+        self.exchanged.close()
 
     def show_span(self, name: str) -> None:
         """Show the newest versions of a length of time, one of :data:`SPANS`."""
@@ -146,13 +165,23 @@ class TimelinePanel(QWidget):
         self._show_entries()
         line = presenter.line()
         self.changed.show_changes(timeline, line)
-        key = (timeline, self.shifted, line)
+        chosen = self.chosen.line
+        key = (timeline, self.shifted, line, chosen, self.exchanged.found)
         if key != self._drawn:
             self._drawn = key
-            self.plot.show_scene(scene_of(timeline, presenter.calibration, self.shifted,
-                                          -1 if line is None else line.module, presenter.units))
+            scene = scene_of(timeline, presenter.calibration, self.shifted, -1 if line is None else line.module,
+                             presenter.units, None if chosen is None else (self.chosen.scope, chosen))
+            self.plot.show_scene(replace(scene, exchanges=marks_of(self.exchanged.found)))
         self.plot.show_letters(at_letters(presenter.letters(), shifts_at(line, self.shifted)))
         self._frame_asic()
+
+    def _show_chosen(self) -> None:
+        self.of_chosen.say(self.chosen.words)
+        self._soon()
+
+    def _show_exchanged(self) -> None:
+        self.of_exchanged.say(self.exchanged.words, "error" if self.exchanged.found else "muted")
+        self._soon()
 
     def _show_entries(self) -> None:
         labels = [str(one) for one in self.presenter.timeline.entries]
@@ -182,8 +211,9 @@ class TimelinePanel(QWidget):
 
     def _point(self, key: int, index: int, shift: bool) -> None:
         lines = self.presenter.timeline.lines if self.presenter.timeline is not None else ()
-        if key < len(lines):
-            self.presenter.pick(lines[key].rows[index], shift)
+        line = lines[key] if key < len(lines) else self.chosen.line
+        if line is not None and index < len(line.rows):
+            self.presenter.pick(line.rows[index], shift)
             if not shift:
                 self.point_shown.emit()
 
