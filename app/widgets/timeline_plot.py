@@ -10,6 +10,7 @@ from PyQt6.QtCore import QEvent, QSize, pyqtSignal
 from PyQt6.QtGui import QColor, QFont, QResizeEvent
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
+from app.widgets.beside_line import BesideLine
 from app.widgets.heat_rows import HeatRows
 from app.widgets.series_plot import escaped
 from app.widgets.time_box import Dots, TimeBox
@@ -63,8 +64,8 @@ class TimelinePlot(QWidget):
         self._curves: list[tuple[pg.PlotCurveItem, tuple[TimeLine, ...]]] = []
         self._view = pg.GraphicsLayoutWidget()
         self.box = TimeBox()
-        self.plot, self.strip = self._add(0, self.box), self._add(1, TimeBox())
-        self.heat = HeatRows(self._add(2, TimeBox()))
+        self.plot, self.beside = self._add(0, self.box), BesideLine(self._add(1, TimeBox()))
+        self.strip, self.heat = self._add(2, TimeBox()), HeatRows(self._add(3, TimeBox()))
         self.marks, self._conditions = Marks(self.plot), Conditions(self.strip)
         self.brush, self._dots = pg.LinearRegionItem(), Dots(size=4, pen=None)
         self._refused = Dots(size=14, symbol="x")
@@ -91,7 +92,7 @@ class TimelinePlot(QWidget):
         self._view.ci.setContentsMargins(0, 2, 6, 0)
         self._view.ci.setSpacing(2)
         self._view.ci.layout.setRowStretchFactor(0, 5)
-        self._view.ci.layout.setRowStretchFactor(2, 3)
+        self._view.ci.layout.setRowStretchFactor(3, 3)
         self.brush.setZValue(-10)
         for item in (self._dots, self._refused):
             self.plot.addItem(item, ignoreBounds=True)
@@ -103,7 +104,7 @@ class TimelinePlot(QWidget):
         self.box.pointed.connect(self._point)
         self.heat.plot.vb.pointed.connect(self._point_row)
         self.brush.sigRegionChangeFinished.connect(lambda *_: self._take_part())
-        boxes = (self.box, self.strip.vb, self.heat.plot.vb)
+        boxes = (self.box, self.beside.plot.vb, self.strip.vb, self.heat.plot.vb)
         for box in boxes:
             for other in boxes:  # links of the library shift the times by where the plots are on the screen
                 box.sigXRangeChanged.connect(lambda _, span, other=other: other.setXRange(*span, padding=0))
@@ -137,7 +138,8 @@ class TimelinePlot(QWidget):
         there = len(rows) > 0
         self.heat.plot.setVisible(there)
         self.heat.plot.setMaximumHeight(1 << 16 if there else 0)
-        for plot, last in ((self.plot, False), (self.strip, not there), (self.heat.plot, True)):
+        for plot, last in ((self.plot, False), (self.beside.plot, False), (self.strip, not there),
+                           (self.heat.plot, True)):
             plot.getAxis("bottom").setStyle(showValues=last)
             plot.getAxis("bottom").setHeight(None if last else 2)
         self.heat.show_rows(title, times, rows, self.scene.breaks, level)
@@ -283,7 +285,7 @@ class TimelinePlot(QWidget):
     def _take_colours(self) -> None:
         tones = tones_of(self.palette())
         self._view.setBackground(tones.base)
-        for plot in (self.plot, self.strip, self.heat.plot):
+        for plot in (self.plot, self.beside.plot, self.strip, self.heat.plot):
             for side in ("left", "bottom"):
                 plot.getAxis(side).setPen(tones.border)
                 plot.getAxis(side).setTextPen(tones.muted)
@@ -296,6 +298,7 @@ class TimelinePlot(QWidget):
             line.setPen(pg.mkPen(tones.accent))
         self._hint.setColor(QColor(tones.muted))
         self.heat.take_colours(tones)
+        self.beside.take_colours(tones)
         self.show_scene(self.scene)
 
     def changeEvent(self, event: QEvent | None) -> None:

@@ -27,6 +27,7 @@ from tests.calib_core.subjects.files import BEGIN, put_ours
 from tests.calib_core.subjects.histories import (
     CHANGED,
     DAY,
+    GAP,
     MODULES,
     OF_ASIC,
     STEP,
@@ -36,6 +37,8 @@ from tests.calib_core.subjects.histories import (
     make_history,
     offsets,
 )
+from tests.calib_core.subjects.test_exchanges_over_time import SWAP
+from tests.calib_core.subjects.test_exchanges_over_time import make as make_exchanged
 
 LAST = VERSIONS - 1
 
@@ -328,8 +331,43 @@ def test_a_region_and_a_pixel_are_lines(window, timeline, qtbot):
     pick(timeline, "history_scope", "modules alone")
     qtbot.waitUntil(lambda: len(timeline.plot.scene.lines) == len(MODULES))
     assert timeline.of_chosen.isHidden()
-    pick(timeline, "history_scope", "modules, region")
-    for w, h in ((1024, 768), (1680, 1050)):
-        window.resize(w, h)
-        qtbot.wait(500)
-        window.grab().save(f"/tmp/watch/t{w}.png")
+
+
+def test_what_was_recorded_is_a_line_with_its_own_axis(window, timeline, qtbot):
+    """The bias voltage of all versions, those of the other condition among them; a gap stays one."""
+    pick(timeline, "history_beside", "Sensor Bias Voltage")
+    beside = timeline.plot.beside
+    qtbot.waitUntil(lambda: len(beside.values) == VERSIONS + 2)
+    assert sorted(set(beside.values)) == [80.0, 100.0]
+    assert beside.values[beside.times == when(40) + 3600] == [80.0]
+    assert beside.plot.isVisible()
+    assert timeline.of_values.text() == f"Sensor Bias Voltage: {VERSIONS + 2} recorded with the constants"
+    x, y = beside._curve.getData()
+    assert np.isnan(y).sum() == 1
+    assert when(GAP[0] - 1) < x[np.isnan(y)][0] <= when(GAP[0])
+    assert beside.plot.vb.viewRange()[0] == timeline.plot.box.viewRange()[0]
+    timeline.beside.setCurrentText("SOURCE key.value")
+    qtbot.keyClick(timeline.beside.lineEdit(), Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "without: " in timeline.of_values.text() and "/raw/r0007" in timeline.of_values.text())
+    pick(timeline, "history_beside", "nothing")
+    qtbot.waitUntil(lambda: not beside.plot.isVisible())
+
+
+def test_exchanged_modules_are_marked(open_window, tmp_path, qtbot):
+    """At the first version after, with whose map is like whose."""
+    make_exchanged(tmp_path)
+    window = open_window()
+    window.resize(1680, 1050)
+    window.results.open([tmp_path])
+    qtbot.waitUntil(lambda: window.session.shown.picture is not None)
+    qtbot.keyClick(window.maps, Qt.Key.Key_F8)
+    scene = lambda: window.timeline.plot.scene  # noqa: E731
+    qtbot.waitUntil(lambda: len(scene().exchanges) == 1 and "like" not in scene().exchanges[0][1])
+    [(at, words)] = scene().exchanges
+    assert at == pytest.approx(BEGIN + SWAP * DAY)
+    assert words.startswith("⇄ m1 ↔ m2  0.8")
+    qtbot.waitUntil(lambda: "to be compared yet" not in window.timeline.of_exchanged.text())
+    words = window.timeline.changed.exchanged
+    assert "m2 is like m1 before: correlation 0.8" in words.text()
+    assert words.text().endswith("(and 1 more)")
+    assert "m1 is like m2 before" in words.toolTip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QHBoxLayout, QHeaderView, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
 
@@ -35,6 +37,8 @@ class ChangedPanel(QWidget):
         self.table, self.words, self.scores = NumberTable(self), NoteLabel(), ScorePlot()
         self.table.setObjectName("changed_lines")
         self.words.setObjectName("change_words")
+        self.exchanged = NoteLabel("error")
+        self.exchanged.setObjectName("exchanged_words")
         self.confirm = QPushButton("Confirm: new reference", objectName="confirm_change")
         self.maps = QPushButton("Show maps", objectName="show_change")
         self.undo = QPushButton("Undo", objectName="undo_confirmation")
@@ -62,6 +66,7 @@ class ChangedPanel(QWidget):
         column = QVBoxLayout(upper)
         column.setContentsMargins(2, 2, 4, 2)
         column.setSpacing(3)
+        column.addWidget(self.exchanged)
         column.addWidget(self.table, 1)
         column.addWidget(self.words)
         column.addWidget(self.comment)
@@ -92,6 +97,12 @@ class ChangedPanel(QWidget):
         self.undo.setEnabled(last is not None)
         self.undo.setToolTip("Nothing can be taken back here" if last is None else tip(
             f"Take back: m{last[0].module}, {confirmed_words(*last)}"))
+
+    def show_exchanged(self, told: Sequence[str]) -> None:
+        """Say which modules were exchanged, the newest first; the first of them where there is room."""
+        more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+        self.exchanged.say(f"{told[0]}{more}" if told else "")
+        self.exchanged.setToolTip(tip("\n".join(told)))
 
     def show_part(self, part: tuple[float, float] | None) -> None:
         """Show the scores of a part of the time, seconds since 1970."""

@@ -37,7 +37,8 @@ class ExchangedPresenter(QObject):
         self._search: ExchangeSearch | None = None
         self._asked: object = None
         self.found: tuple[Exchanged, ...] = ()
-        self.words = ""
+        self.words: tuple[str, ...] = ()
+        self.rest = ""
         self._timer = QTimer(self, singleShot=True, interval=_PAUSE)
         self._timer.timeout.connect(self._start)
         history.drawn.connect(self._timer.start)
@@ -55,7 +56,7 @@ class ExchangedPresenter(QObject):
         asked = _asked(timeline)
         if asked == self._asked:
             return
-        self._asked, self.found, self.words = asked, (), ""
+        self._asked, self.found, self.words, self.rest = asked, (), (), ""
         self._search = ExchangeSearch(timeline.lines, timeline.asked.entry, self._history.versions)
         self.changed.emit()
         self._work(self._search)
@@ -66,7 +67,8 @@ class ExchangedPresenter(QObject):
 
     def _take(self, search: ExchangeSearch) -> None:
         if search is self._search:
-            self.found, self.words = search.found, _words(search)
+            self.found, self.rest = search.found, _rest(search)
+            self.words = tuple(f"⇄ {one.begin.astimezone():%-d %b}: {one.words}" for one in reversed(search.found))
             self.changed.emit()
             self._work(search)
 
@@ -75,12 +77,11 @@ def _asked(timeline: Timeline) -> object:
     return timeline.asked.entry, tuple(one.path for line in timeline.lines for one in line.rows)
 
 
-def _words(search: ExchangeSearch) -> str:
-    """What was found, the newest first, and what is not looked at yet or cannot be."""
-    lines = [f"⇄ {one.begin.astimezone():%-d %b %Y %H:%M}: {one.words}" for one in reversed(search.found)]
-    lines += [f"maps of {search.lacking:,} moments are to be compared yet"] if search.lacking else []
-    lines += [f"{len(search.unread):,} maps cannot be read: {search.unread[0]}"] if search.unread else []
-    return "\n".join(lines)
+def _rest(search: ExchangeSearch) -> str:
+    """What is not looked at yet, or cannot be."""
+    return "\n".join((
+        *([f"maps of {search.lacking:,} moments are to be compared yet"] if search.lacking else []),
+        *([f"{len(search.unread):,} maps cannot be read: {search.unread[0]}"] if search.unread else [])))
 
 
 def marks_of(found: Sequence[Exchanged]) -> tuple[tuple[float, str], ...]:

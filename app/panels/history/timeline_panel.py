@@ -10,8 +10,10 @@ from PyQt6.QtCore import QSignalBlocker, Qt, QTimer, pyqtSignal
 from PyQt6.QtWidgets import (
     QButtonGroup,
     QComboBox,
+    QFrame,
     QGridLayout,
     QHBoxLayout,
+    QScrollArea,
     QSizePolicy,
     QSplitter,
     QToolButton,
@@ -20,6 +22,7 @@ from PyQt6.QtWidgets import (
 )
 
 from app.forms.tone_label import NoteLabel
+from app.panels.history.beside import BesidePresenter
 from app.panels.history.changed import ChangedPanel
 from app.panels.history.chosen_pixels import SCOPES, ChosenPresenter
 from app.panels.history.exchanged import ExchangedPresenter, marks_of
@@ -35,6 +38,7 @@ from calib_core.subjects.timeline import QUANTITIES, ModuleLine
 SPANS = {"week": 7, "month": 30, "cycle": 182, "all": 0}
 _FORMS = ("shift from reference", "value")
 _DAY = 86400.0
+_NOTHING = "nothing"
 #: Shortest time between two drawings while lines grow, ms.
 _INTERVAL = 100
 _LEFT, _RIGHT = 216, 290
@@ -59,13 +63,15 @@ class TimelinePanel(QWidget):
         self.plot, self.changed = TimelinePlot(self), ChangedPanel(presenter, self)
         self.chosen = ChosenPresenter(session, presenter, self)
         self.exchanged = ExchangedPresenter(session, presenter, self)
-        self.quantity, self.form, self.stage, self.scope = (
-            QComboBox(objectName=f"history_{name}") for name in ("quantity", "form", "stage", "scope"))
+        self.values = BesidePresenter(session, presenter, self)
+        self.quantity, self.form, self.stage, self.scope, self.beside = (
+            QComboBox(objectName=f"history_{name}") for name in ("quantity", "form", "stage", "scope", "beside"))
         self.spans, self.told, self.of_chosen = QButtonGroup(self), NoteLabel("muted"), NoteLabel("info")
         self.told.setObjectName("history_told")
         self.of_chosen.setObjectName("history_chosen")
-        self.of_exchanged = NoteLabel("error")
-        self.of_exchanged.setObjectName("history_exchanged")
+        self.of_exchanged = NoteLabel("muted")
+        self.of_values = NoteLabel("ok")
+        self.of_values.setObjectName("history_values")
         self._drawn: object = None
         self._timer = QTimer(self, singleShot=True, interval=_INTERVAL)
         self._timer.timeout.connect(self.draw)
@@ -83,12 +89,16 @@ class TimelinePanel(QWidget):
             spans.addWidget(button)
         for row, (name, box, texts) in enumerate((
                 ("Show", self.quantity, QUANTITIES.values()), ("As", self.form, _FORMS), ("Stage", self.stage, ()),
-                ("Of", self.scope, SCOPES.values()))):
+                ("Of", self.scope, SCOPES.values()), ("Beside", self.beside, (_NOTHING,)))):
             box.addItems(texts)
             box.setMinimumContentsLength(6)
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             grid.addWidget(PlainLabel(name), row, 0)
             grid.addWidget(box, row, 1)
+        self.beside.setEditable(True)
+        self.beside.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.beside.setToolTip("What constants recorded of their runs, such as a temperature; or type a control "
+                               "source and a key of it, with a blank between, which is read from the runs")
         grid.setColumnStretch(1, 1)
         help_ = NoteLabel("muted")
         help_.say("click B · Shift-click A · drag a part · wheel zoom · double click all")
@@ -97,12 +107,17 @@ class TimelinePanel(QWidget):
         left.addWidget(help_)
         left.addWidget(self.told)
         left.addWidget(self.of_chosen)
+        left.addWidget(self.of_values)
         left.addWidget(self.of_exchanged)
         left.addStretch(1)
-        side = QWidget()
-        side.setLayout(left)
+        inside, side = QWidget(), QScrollArea(objectName="history_side")
+        inside.setLayout(left)
+        side.setWidget(inside)  # what is told may be longer than the panel is high
+        side.setWidgetResizable(True)
+        side.setFrameShape(QFrame.Shape.NoFrame)
+        side.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         side.setFixedWidth(_LEFT)
-        left.setContentsMargins(6, 4, 2, 4)
+        left.setContentsMargins(6, 4, 6, 4)
         self._split = QSplitter(Qt.Orientation.Horizontal)
         for widget in (side, self.plot, self.changed):
             self._split.addWidget(widget)
@@ -126,6 +141,9 @@ class TimelinePanel(QWidget):
         self.scope.activated.connect(lambda i: self.chosen.choose(list(SCOPES)[i]))
         self.chosen.changed.connect(self._show_chosen)
         self.exchanged.changed.connect(self._show_exchanged)
+        self.values.changed.connect(self._show_values)
+        self.beside.activated.connect(lambda i: self.values.choose(self.beside.itemText(i) if i > 0 else ""))
+        self.beside.lineEdit().returnPressed.connect(lambda: self.values.choose(self.beside.currentText().strip()))
         for button in self.spans.buttons():
             button.clicked.connect(partial(self.show_span, button.text()))
         self._session.pixel_changed.connect(self._frame_asic)
@@ -139,6 +157,7 @@ class TimelinePanel(QWidget):
         """Read no more; for the end of the window."""
         self.chosen.close()
         self.exchanged.close()
+        self.values.close()
 
     def show_span(self, name: str) -> None:
         """Show the newest versions of a length of time, one of :data:`SPANS`."""
@@ -180,8 +199,22 @@ class TimelinePanel(QWidget):
         self._soon()
 
     def _show_exchanged(self) -> None:
-        self.of_exchanged.say(self.exchanged.words, "error" if self.exchanged.found else "muted")
+        self.of_exchanged.say(self.exchanged.rest)
+        self.changed.show_exchanged(self.exchanged.words)
         self._soon()
+
+    def _show_values(self) -> None:
+        """Control values below the lines, and the names that there are to choose from."""
+        names, found = [_NOTHING, *self.values.names], self.values.found
+        if [self.beside.itemText(i) for i in range(self.beside.count())] != names:
+            with QSignalBlocker(self.beside):
+                self.beside.clear()
+                self.beside.addItems(names)
+                self.beside.setCurrentText(self.values.name or _NOTHING)
+        self.of_values.say(found.words if found is not None else "")
+        title = "" if found is None else f"{found.name} [{found.unit}]" if found.unit else found.name
+        nothing = np.empty(0)
+        self.plot.beside.show_values(title, *((nothing, nothing) if found is None else (found.times, found.values)))
 
     def _show_entries(self) -> None:
         labels = [str(one) for one in self.presenter.timeline.entries]

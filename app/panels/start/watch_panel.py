@@ -52,6 +52,8 @@ class WatchPanel(QWidget):
         self.copy.setToolTip("Copy the lines for the log book")
         self.waiting.setObjectName("watch_waiting")
         self.told.setWordWrap(True)
+        for widget in (self.told, self.lines):
+            widget.setMinimumHeight(24)  # it shares a column that may be low
         self.told.setToolTip("What was not started and why, the newest first")
         top, head = QHBoxLayout(), QHBoxLayout()
         for widget, stretch in ((self.folder, 1), (self.choose, 0), (self.switch, 0)):
