@@ -39,6 +39,8 @@ class SavedState(BaseModel):
         Files of the results that were looked at, and of those that they were compared with.
     root : Path, optional
         Folder above all instruments.
+    watched : str
+        Folder of runs that was watched; it is not watched again before somebody says so.
     layout : str
         Which arrangement of the panels was there.
     layouts : dict
@@ -70,6 +72,7 @@ class SavedState(BaseModel):
     shown: tuple[Path, ...] = ()
     compared: tuple[Path, ...] = ()
     root: Path | None = None
+    watched: str = ""
     layout: str = ""
     layouts: dict[str, str] = Field(default_factory=dict)
     geometry: str = ""

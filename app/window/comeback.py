@@ -65,6 +65,7 @@ class Comeback(QObject):
             "percentiles": window.maps.presenter.percentiles,
             "recent": tuple(window.picker.recent),
             "root": window.picker.opener.root,
+            "watched": window.watch.folder.text(),
             "layout": window.docks.layout.name,
             "layouts": {name: _text(state) for name, state in window.docks.states().items()},
             "geometry": _text(window.saveGeometry()),
@@ -80,6 +81,7 @@ class Comeback(QObject):
         window.picker.recent = list(found.recent)
         if found.root is not None and found.root.is_dir():
             window.picker.set_root(found.root)
+        window.watch.folder.setText(found.watched)
         session.set_arrangement(found.arrangement)
         session.set_overlay(found.overlay)
         session.set_excluded(found.excluded)

@@ -117,6 +117,7 @@ class Watch:
         self.watched, self.place = watched, place_of(watched.folder, watched.out_folder)
         self._runs = WatchedRuns(watched.folder, watched.settle, watched.once)
         self._begun: list[tuple[str, Path]] = []
+        self._since: datetime | None = None
         self._surveys: dict[tuple[str, tuple[Recorded, ...]], Survey | str] = {}
         with ExitStack() as stack:
             stack.enter_context(watched_alone(self.place, watched.folder))
@@ -124,17 +125,20 @@ class Watch:
             self._held = stack.pop_all()
 
     def _known_before(self) -> WatchRecord:
+        """What was done, and from when on it is watched, which one look alone leaves as it was."""
         known, since = read_record(self.place), self.watched.since
-        if not self.watched.once and since is None:
-            since = (known.since if known else None) or datetime.now(UTC)
-        record = WatchRecord(folder=self.watched.folder, since=since, sets=known.sets if known else ())
+        before = known.since if known else None
+        if not self.watched.once:
+            since = before = since or before or datetime.now(UTC)
+        self._since = since
+        record = WatchRecord(folder=self.watched.folder, since=before, sets=known.sets if known else ())
         put_record(self.place, record)
         return record
 
     @property
     def since(self) -> float:
         """Begin of what is started, seconds since 1970; 0 where everything is."""
-        return self.record.since.timestamp() if self.record.since is not None else 0.0
+        return self._since.timestamp() if self._since is not None else 0.0
 
     def close(self) -> None:
         """Let others watch the folder."""

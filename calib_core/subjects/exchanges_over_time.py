@@ -20,6 +20,8 @@ from calib_core.subjects.timeline import ModuleLine
 from calib_core.subjects.version_list import Listed, VersionList, map_of, stored_of
 
 _Float = NDArray[np.float64]
+#: Gain stage, and files that were compared with those before.
+Compared = tuple[int, tuple[tuple[Path, Path], ...]]
 _RULE = read_resource("statistics", "changes")["exchange"]
 
 
@@ -66,14 +68,20 @@ class ExchangeSearch:
         Of the gain stages.
     among : VersionList
         That their versions are of.
+    known : dict, optional
+        What was found before by the files that were compared, so that a version more costs little; it grows.
     """
 
-    def __init__(self, lines: Sequence[ModuleLine], entry: int, among: VersionList) -> None:
+    def __init__(
+        self, lines: Sequence[ModuleLine], entry: int, among: VersionList,
+        known: dict[Compared, tuple[Exchanged, ...]] | None = None,
+    ) -> None:
         shape = max((_shape(one) for one in lines), key=[_shape(one) for one in lines].count, default=())
         self._lines = [one for one in lines if _shape(one) == shape]
         self._entry, self._among = entry, among
-        known = [one.times for one in self._lines]
-        self._times = [float(one) for one in np.unique(np.concatenate(known))] if len(known) > 1 else []
+        times = [one.times for one in self._lines]
+        self._times = [float(one) for one in np.unique(np.concatenate(times))] if len(times) > 1 else []
+        self._known = {} if known is None else known
         self._patterns: OrderedDict[Path, _Float | None] = OrderedDict()
         self.found: tuple[Exchanged, ...] = ()
         self.unread: tuple[str, ...] = ()
@@ -92,14 +100,21 @@ class ExchangeSearch:
         """
         end = time.monotonic() + seconds
         while self._times:
-            self.found = (*self._at(self._times.pop()), *self.found)
+            self.found = (*self._found_at(self._times.pop()), *self.found)
             if time.monotonic() > end:
                 break
 
-    def _at(self, when: float) -> Iterator[Exchanged]:
-        """What was exchanged at one moment."""
+    def _found_at(self, when: float) -> tuple[Exchanged, ...]:
+        """What was exchanged at one moment, as it was found before where the same files were compared."""
         pairs = [(one, int(np.searchsorted(one.times, when))) for one in self._lines]
         pairs = [(one, place) for one, place in pairs if 0 < place < len(one.times) and one.times[place] == when]
+        compared = self._entry, tuple((one.rows[place].path, one.rows[place - 1].path) for one, place in pairs)
+        if compared not in self._known:
+            self._known[compared] = tuple(self._compare(when, pairs))
+        return self._known[compared]
+
+    def _compare(self, when: float, pairs: Sequence[tuple[ModuleLine, int]]) -> Iterator[Exchanged]:
+        """Modules at one moment whose maps fit others better, of lines and the places of their versions."""
         read = [(one.module, self._pattern(one.rows[place]), self._pattern(one.rows[place - 1]))
                 for one, place in pairs]
         there = [(module, new, old) for module, new, old in read if new is not None and old is not None]

@@ -81,12 +81,15 @@ def test_darks_become_a_draft_by_themselves(window, qtbot, made, tmp_path):
     assert len(window.jobs.jobs) == 1
 
 
-def test_what_cannot_be_watched_is_told(window, qtbot, tmp_path):
+def test_what_cannot_be_watched_is_told_and_the_folder_kept(window, open_window, qtbot, tmp_path):
     start(window, qtbot, tmp_path / "none")
     qtbot.waitUntil(lambda: window.watch.waiting.text().startswith("! "))
     assert f"{tmp_path / 'none'} is no folder" in window.watch.waiting.text()
     assert not window.watch.switch.isChecked()
-    assert window.isVisible()
+    window.close()
+    again = open_window()
+    assert again.watch.folder.text() == str(tmp_path / "none")
+    assert not again.watch.switch.isChecked()
 
 
 def test_a_job_that_starts_by_itself_takes_no_maps_away(window, qtbot, made, tmp_path, fake_job):

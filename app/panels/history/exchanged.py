@@ -10,7 +10,7 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 from app.panels.history.history_presenter import HistoryPresenter
 from app.running.background import Background
 from app.session.session import Session
-from calib_core.subjects.exchanges_over_time import Exchanged, ExchangeSearch
+from calib_core.subjects.exchanges_over_time import Compared, Exchanged, ExchangeSearch
 from calib_core.subjects.timeline import Timeline
 
 _SEARCHING = "Looking for exchanged modules"
@@ -36,6 +36,7 @@ class ExchangedPresenter(QObject):
         self._background.failed.connect(lambda text: session.say("ERROR", text))
         self._search: ExchangeSearch | None = None
         self._asked: object = None
+        self._known: dict[Compared, tuple[Exchanged, ...]] = {}
         self.found: tuple[Exchanged, ...] = ()
         self.words: tuple[str, ...] = ()
         self.rest = ""
@@ -57,7 +58,8 @@ class ExchangedPresenter(QObject):
         if asked == self._asked:
             return
         self._asked, self.found, self.words, self.rest = asked, (), (), ""
-        self._search = ExchangeSearch(timeline.lines, timeline.asked.entry, self._history.versions)
+        self._search = ExchangeSearch(timeline.lines, timeline.asked.entry, self._history.versions,
+                                      self._known)
         self.changed.emit()
         self._work(self._search)
 

@@ -182,6 +182,8 @@ def test_the_begin_of_the_first_watch_is_kept(scene: Any, clock: Clock) -> None:
     first = scene.start(since=None).record.since
     assert first is not None
     assert scene.start(since=None).record.since == first
+    assert scene.start(since=None, once=True).since == 0
+    assert scene.start(since=None).record.since == first
     assert scene.start(since=NOW).record.since == NOW
 
 

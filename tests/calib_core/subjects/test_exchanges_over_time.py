@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,7 +59,8 @@ def lines(versions: VersionList) -> list[ModuleLine]:
 
 def test_exchanged_modules_are_found_once(tmp_path: Path) -> None:
     versions = make(tmp_path)
-    search = ExchangeSearch(lines(versions), 0, versions)
+    known: dict[Any, Any] = {}
+    search = ExchangeSearch(lines(versions), 0, versions, known)
     assert search.lacking == VERSIONS
     search.work(0.0)
     assert (search.lacking, search.found) == (VERSIONS - 1, ())
@@ -74,6 +76,11 @@ def test_exchanged_modules_are_found_once(tmp_path: Path) -> None:
         assert other == pytest.approx(25 / 29, abs=0.01)  # of variances 25 of the pattern and 4 of the noise
         assert one.sure == pytest.approx((one.other - one.own) / np.sqrt(2 / (512 * 128)))
         assert f"m{one.module} is like m{one.fits} before: correlation 0.8" in one.words
+    for one in tmp_path.rglob("cal.*.h5"):
+        one.unlink()  # nothing is read again
+    again = ExchangeSearch(lines(versions), 0, versions, known)
+    again.work(60.0)
+    assert (again.found, again.unread) == (search.found, ())
 
 
 def like(one: np.ndarray, other: np.ndarray) -> float:
