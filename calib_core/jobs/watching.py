@@ -147,13 +147,13 @@ class Watch:
     def look(self) -> Look:
         """Look at all runs that may matter; reads names, sizes and times, and a few frames of runs that are closed.
 
-        Raises
-        ------
-        BadInput
-            The folder cannot be read.
+        A folder that cannot be read now, as of a server that is away, is waited for.
         """
         told: dict[str, str] = {}
-        closed = list(self._runs.look(self.since - self.watched.within.total_seconds(), told))
+        try:
+            closed = list(self._runs.look(self.since - self.watched.within.total_seconds(), told))
+        except BadInput as error:
+            return Look((), {self.watched.folder.name: f"{WAITS} until it can be read: {error}"})
         wanted = self.watched.detectors
         names = sorted({name for one in closed for name in one.against if not wanted or name in wanted})
         ready = [made for name in names for made in self._sets(name, closed, told)]

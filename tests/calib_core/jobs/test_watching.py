@@ -225,6 +225,17 @@ def test_a_run_that_grows_afterwards_is_told_and_not_started_again(scene: Any, c
                                           "started again, do it by hand if it shall be")
 
 
+def test_a_folder_that_is_away_is_waited_for(scene: Any, clock: Clock) -> None:
+    scene.record(1, 2, 3)
+    watch = scene.start()
+    watch.look()
+    away = scene.folder.with_name("away")
+    scene.folder.rename(away)
+    assert watch.look().waiting.startswith("raw waits until it can be read: ")
+    away.rename(scene.folder)
+    assert runs(wait(watch, clock)) == [(NAME, "r1-3")]
+
+
 def test_one_program_watches_a_folder(scene: Any, tmp_path: Path) -> None:
     scene.start()
     with pytest.raises(BadInput, match="is watched already"):
