@@ -169,9 +169,11 @@ def pixel_line(
         return None
     known = [numbers[one.path] for one in rows]
     values, errors = _line_of(known, asked)
-    confirmed = [place for place, one in enumerate(rows) if (line.unit, one.begin) in asked.confirmed]
-    times = np.array([one.begin.timestamp() for one in rows])
-    return ModuleLine(line.module, line.unit, rows, times, values, judged(values, errors, change_rule(), confirmed))
+    begins = {line.rows[begin].begin for begin, _ in line.judged.references[1:]}
+    confirmed = [place for place, one in enumerate(rows) if one.begin in begins]
+    times = np.array([one.second for one in rows])
+    return ModuleLine(line.module, line.unit, rows, line.kind, times, values,
+                      judged(values, errors, change_rule(), confirmed))
 
 
 def _line_of(known: Sequence[PixelNumbers], asked: Asked) -> tuple[_Float, _Float]:

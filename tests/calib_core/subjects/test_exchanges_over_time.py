@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from calib_core.constants.history import change_rule, judged
+from calib_core.constants.statistics import LineKind
 from calib_core.subjects.exchanges_over_time import ExchangeSearch
 from calib_core.subjects.timeline import ModuleLine
 from calib_core.subjects.version_list import VersionList, list_versions
@@ -17,6 +18,7 @@ from tests.calib_core.subjects.files import BEGIN, put_ours
 SHAPE, MODULES, VERSIONS, DAY = (512, 128, 2), (0, 1, 2), 6, 86400.0
 #: From this version on modules 1 and 2 are at each other's place; module 0 misses one.
 SWAP, MISSING = 3, 4
+KIND = LineKind((), (0,), "ADU", (64, 64))
 
 
 def plane(unit: int) -> np.ndarray:
@@ -52,8 +54,9 @@ def lines(versions: VersionList) -> list[ModuleLine]:
     for module in MODULES:
         rows = tuple(one for one in versions.of("SCS_DET_DSSC1M-1", "Offset") if one.module == module)
         zeros = np.zeros(len(rows))
-        found.append(ModuleLine(module, rows[0].version.pdu, rows, np.array([one.begin.timestamp() for one in rows]),
-                                zeros, judged(zeros, zeros, change_rule())))
+        times = np.array([one.begin.timestamp() for one in rows])
+        found.append(ModuleLine(module, rows[0].version.pdu, rows, KIND, times, zeros,
+                                judged(zeros, zeros, change_rule())))
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from calib_core.constants.history import change_rule, judged
+from calib_core.constants.statistics import LineKind
 from calib_core.errors import BadInput
 from calib_core.store.about import values_of
 from calib_core.subjects.pixels_over_time import (
@@ -26,6 +27,7 @@ from tests.calib_core.subjects.files import put_ours
 
 SHAPE = (512, 128, 2)
 VERSIONS, MODULE, DAY = 4, 3, 86400.0
+KIND = LineKind((), (0,), "ADU", (64, 64))
 
 
 def values(version: int) -> np.ndarray:
@@ -84,7 +86,8 @@ def test_a_pixel_over_time(versions: VersionList) -> None:
     numbers = {one.path: numbers_of_pixels(one, versions, chosen) for one in rows(versions)}
     asked, own = Asked(), rows(versions)
     times, zeros = np.array([one.begin.timestamp() for one in own]), np.zeros(VERSIONS)
-    line = ModuleLine(MODULE, own[0].version.pdu, own, times, zeros, judged(zeros, zeros, change_rule()))
+    line = ModuleLine(MODULE, own[0].version.pdu, own, KIND, times, zeros,
+                      judged(zeros, zeros, change_rule()))
     found = pixel_line(line, numbers, asked)
     assert found is not None
     assert found.values.tolist() == [values(version)[column, row, 0] for version in range(VERSIONS)]
