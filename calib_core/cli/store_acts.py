@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import re
 import sys
@@ -27,6 +26,7 @@ from calib_core.cli.store_words import (
     heading,
     serve_lines,
 )
+from calib_core.constants.expert_mask import author_here
 from calib_core.errors import BadInput, BadParameter, OutputFailed
 from calib_core.jobs.why_words import as_json as why_as_json
 from calib_core.jobs.why_words import lines_of as why_lines
@@ -290,10 +290,7 @@ def _who(namespace: Namespace) -> tuple[str, str]:
 
 def _author(namespace: Namespace) -> str:
     """Who acts: as given, else the name of the login."""
-    try:
-        return str(namespace.author or getpass.getuser())
-    except (OSError, KeyError):
-        return "unknown"
+    return str(namespace.author or author_here())
 
 
 def _query(namespace: Namespace) -> Query:

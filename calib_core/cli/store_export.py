@@ -12,10 +12,8 @@ from calib_core.constants.condition import Value
 from calib_core.store.base import ConstantStore, Query
 from calib_core.store.export_choice import check_room, choose
 from calib_core.store.export_summary import Summary, write_summary
-from calib_core.store.exporting import Exported, export
+from calib_core.store.exporting import SOME_MISSING, Exported, export
 
-#: Exit status where some were copied and others are missing.
-SOME_MISSING = 3
 _ROW = "{:<10}  {:<24}  {:<28}  {:>10}  {}"
 
 

@@ -19,14 +19,12 @@ from calib_core.ranges import parse_numbers
 from calib_core.store.base import ConstantStore, Query, Version
 from calib_core.store.export_choice import Chosen, check_room, choose, missing
 from calib_core.store.export_summary import row_of, write_summary
-from calib_core.store.exporting import Exported, copy, names_of_several
+from calib_core.store.exporting import SOME_MISSING, Exported, copy, names_of_several
 from calib_core.store.local.store import LocalStore
 from calib_core.store.opening import open_store
 from calib_core.store.statuses import ACCEPTED, Status
 from calib_core.typed import parse_time
 
-#: Exit status where some were copied and others are missing.
-SOME_MISSING = 3
 _EVERY = frozenset(Status)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -10,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from calib_core.characterisation.unit import Item
 from calib_core.characterisation.whole_files import Inject
+from calib_core.constants.expert_mask import author_here
 from calib_core.errors import BadParameter
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.whole_files import Check, Finished, Say, WholeFiles, conditions_in, written
@@ -128,7 +128,7 @@ class Injection(WholeFiles):
 
     def _take(self, say: Say, check: Check) -> list[Row]:
         """Rows of the files, with what they are in the store."""
-        author = self._method.author or _login()
+        author = self._method.author or author_here()
         with closing(LocalStore(self._folder, create=True)) as store:
             made = inject(store, [one.candidate for one in self._found], author, self._method.comment,
                           lambda done, of: check())
@@ -154,10 +154,3 @@ class Injection(WholeFiles):
 
 def _were(number: int) -> str:
     return "was" if number == 1 else "were"
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"

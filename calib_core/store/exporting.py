@@ -25,6 +25,8 @@ from calib_core.store.local.candidates import sha256_of
 from calib_core.store.memory_file import MemoryFile
 from calib_core.store.seals import Seals, put_seal
 
+#: Exit status of a command that has copied some of what was asked for, while others are missing.
+SOME_MISSING = 3
 #: Copies of files in the facility's tree, or a file of each constant by modules.
 LAYOUTS = ("facility", "modules")
 #: In a file that HDF5 makes, what is not values.

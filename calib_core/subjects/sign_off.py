@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from calib_core.constants.condition import Condition
+from calib_core.constants.expert_mask import author_here
 from calib_core.detector.registry import unit_name
 from calib_core.errors import BadInput
 from calib_core.store.bare_files import with_axes
@@ -79,7 +79,7 @@ class SignOff:
     """
 
     def __init__(self, folder: Path | None = None, author: str = "") -> None:
-        self.folder, self.author = folder or usual_store(), author or _login()
+        self.folder, self.author = folder or usual_store(), author or author_here()
 
     def standing(self, found: ConstantSet) -> Standing:
         """What was decided on a set.
@@ -284,10 +284,3 @@ def _asked(one: StoredConstant, found: ConstantSet) -> Condition:
 
 def _when(one: Version) -> datetime:
     return one.injected or datetime.min.replace(tzinfo=UTC)
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
