@@ -120,15 +120,24 @@ def made_of(stored: StoredConstant, numbers: VersionStatistics | None, map_sha25
         None where it is no stack of images.
     map_sha256 : str
     """
-    if numbers is None:
-        return Made()
+    return Made() if numbers is None else Made(told_of(stored, numbers), numbers, map_sha256)
+
+
+def told_of(stored: StoredConstant, numbers: VersionStatistics) -> Mapping[str, Any]:
+    """What is kept of what the file of a constant tells, as plain JSON.
+
+    Parameters
+    ----------
+    stored : StoredConstant
+        With names of its axes.
+    numbers : VersionStatistics
+    """
     about, provenance = numbers.about, stored.attributes.get("provenance", {})
-    told = {**{name: stored.attributes[name] for name in _TOLD if name in stored.attributes},
+    return {**{name: stored.attributes[name] for name in _TOLD if name in stored.attributes},
             "provenance": {"detector": str(provenance.get("detector", ""))},
             "axes": {about.axis: list(about.entries)}, "conditions": dict(stored.attributes.get("conditions", {})),
             "spShape": list(numbers.cut.block_shape), "nMemToShow": numbers.cut.cells,
             "flags": is_flags(stored), "shape": list(stored.shape), "dims": list(stored.dims)}
-    return Made(told, numbers, map_sha256)
 
 
 def numbers_of(

@@ -14,6 +14,7 @@ from calib_core.store.base import Version
 from calib_core.store.constant_layouts import ALONE
 from calib_core.store.constants import check_name, folder_of_type, read_constant
 from calib_core.store.files import mapped, write_together
+from calib_core.store.local.blocks import Made, told_of
 from calib_core.store.local.candidates import Candidate, sha256_of
 from calib_core.store.local.lines import drop_lines_without_map, put_line
 from calib_core.store.local.rebuilt import rebuilt_before, write_rebuilt
@@ -96,23 +97,30 @@ def _add_rows(
             place = one.place
             if place is not None and place.aggregator not in store.units_of(place.detector, record.begin):
                 add_place(writing, act, place, record.pdu, record.detector_type, record.begin)
-        _add_lines(writing, new, placed)
+        _add_lines(store, writing, new, placed)
     return made, there
 
 
-def _add_lines(writing: Writing, new: Sequence[Candidate], placed: Sequence[Record]) -> None:
+def _add_lines(store: LocalStore, writing: Writing, new: Sequence[Candidate], placed: Sequence[Record]) -> None:
     """Keep the numbers of versions, which have their maps by now; what may have a new map without these has none."""
     numbers = [writing.rows("SELECT id FROM version WHERE sha256 = ?", (one.sha256,))[0][0] for one in placed]
     rebuilt = {str(one.record.sha256): str(record.sha256) for one, record in zip(new, placed, strict=True)
                if one.record is not None}
     for one, record, number in zip(new, placed, numbers, strict=True):
         if one.made is not None:
-            made = one.made()
+            made = _as_placed(store, one, one.made(), record)
             map_ = rebuilt.get(made.map_sha256, made.map_sha256)
             put_line(writing, number, replace(made, map_sha256=map_), record.blocks)
     for record, number in zip(placed, numbers, strict=True):
         if record.calibration.startswith(FLAGS):
             drop_lines_without_map(writing, number, pair_span())
+
+
+def _as_placed(store: LocalStore, one: Candidate, made: Made, record: Record) -> Made:
+    """Numbers with what the file in its place tells, which is more than one of a single constant does."""
+    if made.numbers is None or one.record is None or one.record.dataset != ALONE:
+        return made
+    return replace(made, told=told_of(read_constant(store.folder / record.path), made.numbers))
 
 
 def _by_unit(one: Candidate) -> tuple[str, str, float]:

@@ -27,6 +27,7 @@ from calib_core.store.local.checking import check
 from calib_core.store.local.injecting import Injected, inject
 from calib_core.store.local.injection_table import examine
 from calib_core.store.local.records import Place
+from calib_core.store.local.remaking import made_anew
 from calib_core.store.local.store import LocalStore
 from calib_core.store.statuses import Status
 
@@ -124,6 +125,9 @@ def test_a_file_of_a_single_constant_becomes_one_that_names_its_axes(store: Loca
         assert data.attrs["dims"].tolist() == ["slow_scan", "fast_scan"]
     np.testing.assert_array_equal(store.read(made).data(), values)
     assert list(check(store, False, "anna")) == []
+    kept, anew = store.lines.of([made.number])[made.number], made_anew(store, made)
+    assert (kept.numbers, kept.told) == (anew.line, anew.told)
+    assert {name: each["value"] for name, each in kept.told["conditions"].items()} == CONDITIONS
     again = take(store, path, about=ByOperator(detector_type=KIND.name))
     assert (again.versions, [each.number for each in again.known]) == ((), [made.number])
 

@@ -15,7 +15,7 @@ import pytest
 from calib_core.constants.statistics import COLUMNS, LineNumbers, VersionStatistics, columns_of
 from calib_core.errors import BadInput
 from calib_core.store.base import Query, Version
-from calib_core.store.local import injecting, schema
+from calib_core.store.local import injecting, schema, values
 from calib_core.store.local.blocks import read_blocks
 from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
@@ -141,6 +141,19 @@ def test_a_map_that_comes_later_takes_away_numbers_without_one(store: LocalStore
     assert found.flags.number.sum() == np.count_nonzero(flags)
     assert left_over(store) == ()
     assert list(check(store, False, "anna")) == []
+
+
+def test_what_is_too_large_has_no_numbers_and_says_so(
+    store: LocalStore, files: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(values, "_GIB", 1)
+    [found] = candidates_of(store, [files[0]], ByOperator(confirmed=True))
+    assert (found.refused, found.made) == ("", None)
+    assert any("statistics are made of up to 1.5 GiB; it has none." in note for note in found.notes)
+    [made] = inject(store, [found], "anna", "").versions
+    assert store.lines.lacking() == [made.number]
+    with pytest.raises(BadInput, match=r"statistics are made of up to 1\.5 GiB"):
+        made_anew(store, made)
 
 
 def test_what_ends_between_files_and_rows_leaves_neither(
