@@ -18,6 +18,8 @@ _Array = NDArray[Any]
 
 #: Values that tell where a median may lie: of those in the cache, and of those in memory.
 SAMPLE, _LARGE_SAMPLE = 4096, 1 << 16
+#: Values for each of the sample, so that to sort it costs little beside them.
+_OF_SAMPLE = 128
 #: Half width of the bracket, in errors of the sample's median.
 _REACH = 4.5
 #: Part of the values for which there is room inside of a bracket.
@@ -47,7 +49,7 @@ class Bracket:
         """
         if values.size <= _LARGE_SAMPLE:
             return EVERYTHING
-        some = np.empty(_LARGE_SAMPLE)
+        some = np.empty(min(_LARGE_SAMPLE, max(SAMPLE, values.size // _OF_SAMPLE)))
         some = np.sort(some[:_spread_out(values, flags, some)])
         if not len(some):
             return EVERYTHING
