@@ -181,8 +181,8 @@ def _changed(path: Path) -> BadInput:
 
 
 def _brought(path: Path, target: Path, record: Record, beside: Mapping[Path, bytes]) -> bool:
-    """Bring a file to its place, and its numbers first, as far as they are not there; false where another program has
-    been faster."""
+    """Bring a file to its place, and its numbers first, as far as they are not there; false where the file is there,
+    since another program has been faster."""
     lacking = {numbers: image for numbers, image in beside.items() if not numbers.is_file()}
     there = target.exists()
     data = memoryview(b"") if there else mapped(path)
@@ -191,10 +191,12 @@ def _brought(path: Path, target: Path, record: Record, beside: Mapping[Path, byt
     try:
         write_together({**lacking, **({} if there else {target: data})})
     except OutputFailed:
+        if any(numbers.is_file() for numbers in lacking):  # another program has brought them meanwhile
+            return _brought(path, target, record, beside)
         if there or not target.exists():
             raise
         return False
-    return True
+    return not there
 
 
 def _names(path: Path, record: Record) -> Iterator[str]:

@@ -175,6 +175,27 @@ def test_what_ends_between_files_and_rows_leaves_neither(
     assert numbers(store, made).flags is None
 
 
+def test_numbers_that_another_program_brings_meanwhile_are_taken(
+    store: LocalStore, files: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is between the look at what is lacking and the writing, and has not brought the constant yet."""
+    really, calls = injecting.write_together, []
+
+    def later(some: Any) -> None:
+        calls.append(len(some))
+        if len(calls) == 1:
+            [numbers] = [path for path in some if path.name.startswith("statistics.")]
+            really({numbers: some[numbers]})
+        really(some)
+
+    monkeypatch.setattr(injecting, "write_together", later)
+    [made] = take(store, files[0])
+    assert calls == [2, 1]
+    assert store.lines.lacking() == []
+    assert made.path.read_bytes() == files[0].read_bytes()
+    assert list(check(store, False, "anna")) == []
+
+
 def test_damaged_numbers_are_told_forgotten_and_made_anew(store: LocalStore, files: Any) -> None:
     [made] = take(store, files[0])
     kept = store.lines.of([made.number])[made.number]
