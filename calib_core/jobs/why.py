@@ -29,7 +29,7 @@ class Asked:
     Attributes
     ----------
     kinds : tuple of str
-        Our names or the database's; empty for all that a correction takes.
+        Our names or the database's; empty for all that the characterisation takes.
     modules : tuple of int
         Empty for all.
     detector : str
@@ -40,6 +40,8 @@ class Asked:
         What is taken of a store that knows decisions.
     closest : bool
         Whether the closest in time is taken, be it later than the run.
+    command : str
+        Characterisation that takes them; a correction where that takes none, or where it is empty.
     """
 
     kinds: tuple[str, ...] = ()
@@ -48,6 +50,7 @@ class Asked:
     conditions: Mapping[str, Value] | None = None
     statuses: frozenset[Status] = ACCEPTED
     closest: bool = False
+    command: str = ""
 
 
 def asked_by(spec: JobSpec) -> Asked:
@@ -59,7 +62,8 @@ def asked_by(spec: JobSpec) -> Asked:
     """
     method = named(spec.family).method(spec.method).with_changes(spec.parameters)
     return Asked((), tuple(spec.modules), spec.detector, spec.conditions,
-                 ACCEPTED | ({Status.DRAFT} if spec.drafts else frozenset()), method.takes_closest)
+                 ACCEPTED | ({Status.DRAFT} if spec.drafts else frozenset()), method.takes_closest,
+                 method.command)
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,8 @@ def why(path: Path, store: ConstantStore, asked: Asked) -> WhyOfRun:
     finally:
         opened.close()
     modules, absent = detector.held(asked.modules or [one.number for one in detector.modules])
-    kinds = [_kind_named(detector.type, name) for name in asked.kinds] or list(kinds_of_correction(detector.type))
+    kinds = [_kind_named(detector.type, name) for name in asked.kinds] or list(
+        kinds_taken(detector.type, asked.command) or kinds_taken(detector.type))
     unknown: list[str] = []
     found = tuple(one for kind in kinds for one in _of_kind(store, detector, modules, kind, run, asked, unknown))
     return WhyOfRun(label, store.title, detector, run, found, (
@@ -152,14 +157,17 @@ def why(path: Path, store: ConstantStore, asked: Asked) -> WhyOfRun:
         *(f"{text}." for _, text in unsure(condition))))
 
 
-def kinds_of_correction(kind: DetectorType) -> tuple[str, ...]:
-    """Kinds of constants that corrections of a type take, by our names.
+def kinds_taken(kind: DetectorType, command: str = "") -> tuple[str, ...]:
+    """Kinds of constants that steps of a characterisation take, by our names.
 
     Parameters
     ----------
     kind : DetectorType
+    command : str
+        Of the characterisation; corrections where it is empty.
     """
-    methods = (method for _, method in characterisations(kind) if method.corrects)
+    methods = (method for _, method in characterisations(kind)
+               if (method.command == command if command else method.corrects))
     found = (one.kinds[0].name for method in methods for one in inputs_of_steps(method.steps_before()))
     return tuple(dict.fromkeys(name for name in found if name in kind.calibrations and name != LUT.name))
 

@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from calib_core.characterisation.family import named
 from calib_core.cli.main import main
 from calib_core.constants.matching import Setting
+from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.run import Run
-from calib_core.jobs.why import Asked, why
+from calib_core.jobs.spec import JobSpec
+from calib_core.jobs.why import Asked, asked_by, kinds_taken, why
 from calib_core.jobs.why_words import answers_of, run_words
 from calib_core.simulate import default_settings, simulate
 from calib_core.store.serving.server import serving
@@ -188,3 +191,16 @@ def test_a_folder_of_constants_tells_files(run: Path, tmp_path: Path) -> None:
 
 def test_zone_of_the_run_is_utc(start: datetime) -> None:
     assert start.tzinfo == UTC
+
+
+def test_a_characterisation_asks_for_what_its_own_steps_take(run: Path, tmp_path: Path) -> None:
+    """Histograms of flat light have their steps; what takes no constants asks what a correction takes."""
+    agipd, corrected = detector_type("AGIPD1M"), named("AGIPD").method("CORRECT")
+    asked = {one: asked_by(JobSpec(family="AGIPD", method=one, out_folder=tmp_path)).command
+             for one in ("FF_HISTS", "PC", "CORRECT")}
+    assert asked == {"FF_HISTS": "FF_HISTS", "PC": "PC", "CORRECT": "CORRECT"}
+    of_histograms = kinds_taken(agipd, "FF_HISTS")
+    assert "Offset" in of_histograms
+    assert "SlopesFF" not in of_histograms  # that is what becomes of them
+    assert set(of_histograms) < set(kinds_taken(agipd)) == set(kinds_taken(agipd, corrected.command))
+    assert kinds_taken(agipd, "PC") == ()
