@@ -7,8 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import QEvent, QSize, Qt, QTimer
-from PyQt6.QtGui import QCloseEvent, QGuiApplication, QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
+from PyQt6.QtCore import QEvent, QSize, Qt, QTimer, QUrl
+from PyQt6.QtGui import (
+    QCloseEvent,
+    QDesktopServices,
+    QGuiApplication,
+    QHideEvent,
+    QKeyEvent,
+    QResizeEvent,
+    QShowEvent,
+)
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QTabWidget, QToolBar, QVBoxLayout, QWidget
 
 from app.panels.deliver.export_panel import ExportPanel
@@ -264,6 +272,7 @@ class MainWindow(QMainWindow):
         self.verdict.decided.connect(self.maps.setFocus)
         self.verdict.accepted_wanted.connect(self.accepted.compare)
         self.constants.place_wanted.connect(self.ask_history)
+        self.history.report_found.connect(lambda path: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))))
         jobs.ended.connect(self.history.take_ended)
         self.standings.decided.connect(self.history.find)
         self.leaving.left.connect(self.keeper.save)

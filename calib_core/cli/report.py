@@ -38,4 +38,5 @@ def _line(found: ConstantSet, against: ConstantSet | None, namespace: argparse.N
     accepted = against or sign_off.accepted_before(found)
     folder = Path(namespace.out_folder) if namespace.out_folder else None
     made = write_report(found, accepted, sign_off.standing(found), folder)
-    return f"report: {shown(found.title)} written to {made.path}"
+    kept = sign_off.keep_report(found, made.path.name, made.html.encode())
+    return f"report: {shown(found.title)} written to {made.path}{f', and kept as {kept}' if kept else ''}"

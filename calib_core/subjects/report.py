@@ -22,7 +22,7 @@ from calib_core.subjects.constant_sets import ConstantSet
 from calib_core.subjects.constants import ConstantsSubject
 from calib_core.subjects.judging import judge
 from calib_core.subjects.report_pictures import COLOURS, flags_png, histogram_png, levels, map_png
-from calib_core.subjects.sign_off import Standing
+from calib_core.subjects.sign_off import SignOff, Standing
 
 #: Largest side of a map, pixels, and most memory for images while a report is made, MiB.
 _MOST, _MEMORY = 460, 128
@@ -81,6 +81,28 @@ def write_report(
     path = (folder or folder_of(found)) / name_of(found)
     write_atomically(path, html.encode(), overwrite=True)
     return Written(path, html, tests)
+
+
+def keep_written(found: ConstantSet, sign_off: SignOff) -> Path | None:
+    """Take the report that lies beside a set's constants into the store that has some of them.
+
+    Parameters
+    ----------
+    found : ConstantSet
+    sign_off : SignOff
+
+    Returns
+    -------
+    Path or None
+        Where it is kept; None where there is no report, or the store has none of the constants.
+
+    Raises
+    ------
+    BadInput, OutputFailed
+        The store cannot be read, or not written.
+    """
+    path = folder_of(found) / name_of(found)
+    return sign_off.keep_report(found, path.name, path.read_bytes()) if path.is_file() else None
 
 
 def folder_of(found: ConstantSet) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from calib_core.errors import BadInput
 from calib_core.store.bare_files import with_axes
 from calib_core.store.base import Query, Version
 from calib_core.store.constants import StoredConstant
+from calib_core.store.files import write_atomically
 from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.index import is_index
@@ -29,6 +31,8 @@ from calib_core.subjects.constants import ConstantsSubject
 from calib_core.subjects.provenance_words import time_text
 
 _EVERY = frozenset(Status)
+#: Folder of a store that has the reports on its versions.
+_REPORTS = "reports"
 #: What becomes of constants, as people say it; the first that holds for a module's constants counts.
 _ORDER = (Status.DRAFT, Status.REJECTED, Status.WITHDRAWN, Status.SUPERSEDED, Status.ACCEPTED)
 
@@ -211,6 +215,61 @@ class SignOff:
                                "show those to take it back.")
             store.undo(self.author, comment)
         return self.standing(found)
+
+
+    def keep_report(self, found: ConstantSet, name: str, page: bytes) -> Path | None:
+        """Keep the report on a set beside its versions; it goes before an older one.
+
+        Parameters
+        ----------
+        found : ConstantSet
+        name : str
+            Of its file.
+        page : bytes
+
+        Returns
+        -------
+        Path or None
+            Where it is kept; None where the store has none of the constants.
+
+        Raises
+        ------
+        BadInput, OutputFailed
+            The store cannot be read, or not written.
+        """
+        if not is_index(self.folder):
+            return None
+        with closing(LocalStore(self.folder)) as store:
+            if all(_version(store, one, found) is None for one in found.files):
+                return None
+            path = self.folder / _REPORTS / name
+            write_atomically(path, page, overwrite=True)
+            with store.writing() as writing:
+                writing.same("report", path=f"{_REPORTS}/{name}", sha256=hashlib.sha256(page).hexdigest())
+        return path
+
+    def report_of(self, name: str) -> Path | None:
+        """The newest report of a name that is kept; None where there is none.
+
+        Parameters
+        ----------
+        name : str
+
+        Raises
+        ------
+        BadInput
+            It is gone, or another file than the one that was kept.
+        """
+        if not is_index(self.folder):
+            return None
+        with closing(LocalStore(self.folder)) as store:
+            known = store.index.one("SELECT sha256 FROM report WHERE path = ? ORDER BY id DESC LIMIT 1",
+                                    (f"{_REPORTS}/{name}",))
+        path = self.folder / _REPORTS / name
+        if known is not None and (not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != known):
+            raise BadInput(f"{path} is gone, or another file than the report that was kept; show the constants, and "
+                           "write it again.")
+        return None if known is None else path
 
 
 def set_of(subject: Subject) -> ConstantSet | None:

@@ -88,7 +88,7 @@ def brush_and_click(window, qtbot, clicks):
     qtbot.waitUntil(lambda: window.verdict.presenter.judged is not None)
 
 
-def test_an_outlier_is_rejected_in_four_clicks_and_brought_back(window, folder, tmp_path, qtbot):
+def test_an_outlier_is_rejected_in_four_clicks_and_brought_back(window, folder, tmp_path, qtbot, monkeypatch):
     clicks, panel = Pointer(qtbot), window.verdict
     brush_and_click(window, qtbot, clicks)
     # the verdict is in front, and it is on the point, not on what it is compared with
@@ -120,6 +120,7 @@ def test_an_outlier_is_rejected_in_four_clicks_and_brought_back(window, folder, 
     assert window.history.letters()["B"].timestamp() == when(WILD)
     check_drafts_off(window, qtbot)
     report_says(window, folder, qtbot, "light leak")
+    check_report_is_kept(window, tmp_path / "store", monkeypatch, qtbot)
     qtbot.mouseClick(panel.undo, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: status_at(window, WILD) == "draft")
     qtbot.waitUntil(lambda: not refused(window))
@@ -146,6 +147,27 @@ def report_says(window, folder, qtbot, reason):
     text = page.read_text("utf-8")
     assert reason in text
     assert f"{window.verdict.presenter.judged.found.title}</title>" in text
+
+
+def check_report_is_kept(window, store, monkeypatch, qtbot):
+    """In the store, opened from the list of versions; one that was changed is not, and says why."""
+    [kept] = (store / "reports").glob("report-*.html")
+    assert "light leak" in kept.read_text("utf-8")
+    opened, table = [], window.constants.table
+    monkeypatch.setattr("app.window.main_window.QDesktopServices.openUrl",
+                        lambda url: opened.append(url.toLocalFile()))
+    row = next(i for i, one in enumerate(table.moments) if one.begin.timestamp() == when(WILD))
+    table.selectRow(row)
+    button = window.constants.report_button
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: opened == [str(kept)])
+    kept.write_text("something else")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "another file than the report that was kept" in window.banner.message)
+    table.selectRow(row + 1)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "No report on" in window.banner.message)
+    assert len(opened) == 1
 
 
 def test_what_was_accepted_is_withdrawn(window, tmp_path, qtbot):

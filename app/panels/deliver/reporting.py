@@ -14,7 +14,7 @@ from app.session.standings import Standings
 from calib_core.errors import CalibrationError
 from calib_core.store.files import write_atomically
 from calib_core.subjects.base import Subject
-from calib_core.subjects.report import write_report
+from calib_core.subjects.report import keep_written, write_report
 from calib_core.subjects.sign_off import SignOff, set_of
 
 _WORK = "Report"
@@ -54,6 +54,7 @@ def _write(a: Subject, b: Subject | None) -> tuple[Path, Path] | None:
     sign_off = SignOff()
     accepted = set_of(b) if b is not None else sign_off.accepted_before(found)
     made = write_report(found, accepted, sign_off.standing(found))
+    keep_written(found, sign_off)
     pdf = made.path.with_suffix(".pdf")
     write_atomically(pdf, pdf_of(made.html), overwrite=True)
     return made.path, pdf

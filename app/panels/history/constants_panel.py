@@ -69,6 +69,7 @@ class ConstantsPanel(QWidget):
         self.notes = QPushButton(objectName="history_notes", flat=True)
         self.a_button = QPushButton("Open as A", objectName="open_as_a")
         self.b_button = QPushButton("Open as B", objectName="open_as_b")
+        self.report_button = QPushButton("Report", objectName="open_report")
         self.export_button = QPushButton("Export…", objectName="export_versions")
         self.lines_button = QPushButton("Lines…", objectName="export_lines")
         self._list = SentenceList(self)
@@ -108,6 +109,8 @@ class ConstantsPanel(QWidget):
         self.lines_button.setToolTip("Write the numbers of all versions of this constant over time, with what has "
                                      "changed: HDF5 and tables")
         files.addWidget(self.lines_button)
+        self.report_button.setToolTip("Open the report on the constants of the current row that the store keeps")
+        buttons.addWidget(self.report_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 4, 6, 4)
         column.setSpacing(4)
@@ -139,6 +142,7 @@ class ConstantsPanel(QWidget):
         self.table.model().modelReset.connect(self._show_about)
         self.a_button.clicked.connect(lambda: self._open(self.table.current, True))
         self.b_button.clicked.connect(lambda: self._open(self.table.current, False))
+        self.report_button.clicked.connect(self._open_report)
         self.export_button.clicked.connect(self._export)
         self.lines_button.clicked.connect(
             lambda: self.lines_wanted.emit(self.presenter.rows, self.presenter.places))
@@ -199,13 +203,17 @@ class ConstantsPanel(QWidget):
             self.about.say("" if current is None else words_of(current))
             if current is not None:
                 self.presenter.ask_decisions(self._row_of(current))
-        for button in (self.a_button, self.b_button, self.export_button):
+        for button in (self.a_button, self.b_button, self.report_button, self.export_button):
             button.setEnabled(current is not None)
         self.lines_button.setEnabled(bool(self.presenter.rows))
 
     def _open(self, moment: Moment | None, as_a: bool) -> None:
         if moment is not None:
             self.presenter.pick(self._row_of(moment), as_a)
+
+    def _open_report(self) -> None:
+        if self.table.current is not None:
+            self.presenter.find_report(self._row_of(self.table.current))
 
     def _row_of(self, moment: Moment) -> Listed:
         """Version of the module that is looked at, or of the first one."""

@@ -9,7 +9,7 @@ from functools import partial
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
-from app.panels.history.places import found_in, place_of
+from app.panels.history.places import found_in, place_of, report_on
 from app.panels.history.working import Known, Worked, progress_of, work, work_groups
 from app.running.background import Background
 from app.session.session import Session
@@ -29,7 +29,7 @@ from calib_core.subjects.timeline import Asked, ModuleLine, Quantity, Timeline
 from calib_core.subjects.version_list import Condition, Listed, VersionList, decisions_on, set_of
 
 _FINDING, _WORKING, _OPENING = "Looking for versions", "Reading versions", "Opening a version"
-_LOGIN = "Login to CalCat"
+_LOGIN, _REPORT = "Login to CalCat", "Report on a version"
 _GROUPING, _DECISIONS = "Groups of pixels over time", "Decisions on a version"
 _WATCHING, _CONFIRMING = "Records of stores", "Confirming a change"
 #: Begin of the names of the kind that is looked at first where there is one.
@@ -60,6 +60,8 @@ class HistoryPresenter(QObject):
         The version after each decision on it, the newest first.
     told(words)
         How far it is, or why there is nothing.
+    report_found(path)
+        The report on a version's constants that the store keeps.
     calcat_told(words, lacks_login)
         What the facility's database said, and whether a login would help.
     """
@@ -70,6 +72,7 @@ class HistoryPresenter(QObject):
     decided = pyqtSignal(object, object)
     told = pyqtSignal(str)
     calcat_told = pyqtSignal(str, bool)
+    report_found = pyqtSignal(object)
 
     def __init__(self, session: Session, sources: Sources, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -385,6 +388,11 @@ class HistoryPresenter(QObject):
         """Ask what was decided on a version."""
         self._background.run(_DECISIONS, partial(decisions_on, row),
                              lambda found: self.decided.emit(row, tuple(reversed(found))))
+
+    def find_report(self, row: Listed) -> None:
+        """Look for the report on the constants of a version."""
+        self._background.run(_REPORT, partial(report_on, row, self.versions), self.report_found.emit,
+                             lambda error: self._session.say("WARN", str(error)))
 
     def close(self) -> None:
         """Read no more."""

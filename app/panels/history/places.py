@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.session.sources import Source
+from calib_core.errors import BadInput
 from calib_core.subjects.calcat_versions import with_calcat
 from calib_core.subjects.on_disk import lasting
-from calib_core.subjects.version_list import VersionList, list_versions
+from calib_core.subjects.report import name_of
+from calib_core.subjects.sign_off import SignOff
+from calib_core.subjects.version_list import Listed, VersionList, list_versions, set_of
 
 
 def found_in(places: Sequence[str], calcat: bool) -> tuple[VersionList, str, bool]:
@@ -18,6 +21,22 @@ def found_in(places: Sequence[str], calcat: bool) -> tuple[VersionList, str, boo
         return listed, "", False
     beside = with_calcat(listed)
     return beside.versions, beside.sentence, beside.lacks_login
+
+
+def report_on(row: Listed, among: VersionList) -> Path:
+    """The report on the constants of a version that the store keeps.
+
+    Raises
+    ------
+    BadInput
+        There is none, or it is another file by now; or the constants are gone.
+    """
+    found = set_of(row, among)
+    kept = SignOff().report_of(name_of(found))
+    if kept is None:
+        raise BadInput(f"No report on {found.title} is kept in the store; show it, and “Report” in the menu File "
+                       "writes one, which is kept once something was decided.")
+    return kept
 
 
 def place_of(source: Source) -> str:

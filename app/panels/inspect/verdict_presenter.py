@@ -17,6 +17,7 @@ from calib_core.store.statuses import Status
 from calib_core.subjects.base import Subject
 from calib_core.subjects.constant_sets import ConstantSet
 from calib_core.subjects.judging import judge
+from calib_core.subjects.report import keep_written
 from calib_core.subjects.sign_off import SignOff, Standing, set_of
 
 _TESTS, _DECISION = "Verdict", "Decision"
@@ -155,7 +156,7 @@ class VerdictPresenter(QObject):
         """Accept, reject or withdraw modules."""
         judged = self.judged
         if judged is not None:
-            self._act(partial(SignOff().decide, judged.found, modules, status, comment))
+            self._act(partial(_decide, judged.found, modules, status, comment))
 
     def undo(self) -> None:
         """Take the last decision back."""
@@ -200,6 +201,14 @@ class VerdictPresenter(QObject):
     def _tell_module(self, number: int, module: int) -> None:
         if number == self._number and self._asked is not None and self.judged is None:
             self.said.emit(f"Testing module {module} …")
+
+
+def _decide(found: ConstantSet, modules: tuple[int, ...], status: Status, comment: str) -> Standing:
+    """Decide on modules; a report that was written before goes into the store with them."""
+    sign_off = SignOff()
+    standing = sign_off.decide(found, modules, status, comment)
+    keep_written(found, sign_off)
+    return standing
 
 
 def _sentence(error: Exception) -> str:

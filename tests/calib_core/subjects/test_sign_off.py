@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ from calib_core.errors import BadInput, BadParameter
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey
 from calib_core.simulate import default_settings, simulate
+from calib_core.store.local.checking import check
+from calib_core.store.local.store import LocalStore
 from calib_core.store.statuses import Status
 from calib_core.subjects.constant_sets import ConstantSet, find_sets
+from calib_core.subjects.report import folder_of, keep_written, name_of, write_report
 from calib_core.subjects.sign_off import SignOff
 
 MODULES = (0, 1)
@@ -51,11 +55,14 @@ def test_constants_are_drafts_until_somebody_accepts_them(make: Any, sign_off: S
     assert sign_off.accepted_before(found) is None
     assert not sign_off.folder.exists()
     assert len(sign_off.stands_in(found, MODULES)) == 2
+    assert sign_off.keep_report(found, "report-x.html", b"<p>draft") is None
+    write_report(found, None, sign_off.standing(found))
     assert sign_off.decide(found, (0,), Status.ACCEPTED, "good").word == "1 accepted, 1 draft"
     standing = sign_off.decide(found, (1,), Status.REJECTED, "light leak")
     assert standing.by_module == {0: Status.ACCEPTED, 1: Status.REJECTED}
     assert "by anna" in standing.sentence
     assert "light leak" in standing.sentence
+    check_report(sign_off, found)
     # whether a store has all of what a job wrote is no question: each version stands for itself
     [stored] = find_sets([sign_off.folder])
     assert "complete" not in stored.title
@@ -63,6 +70,23 @@ def test_constants_are_drafts_until_somebody_accepts_them(make: Any, sign_off: S
     # the bytes tell, wherever they are
     shutil.copytree(found.files[0].path.parents[4], tmp_path / "copy")
     assert sign_off.standing(find_sets([tmp_path / "copy"])[0]).by_module == standing.by_module
+
+
+def check_report(sign_off: SignOff, found: ConstantSet) -> None:
+    """It is kept as it was, the newest before others, and a store with it is whole."""
+    kept = keep_written(found, sign_off)
+    assert kept == sign_off.folder / "reports" / name_of(found)
+    assert kept.read_bytes() == (folder_of(found) / name_of(found)).read_bytes()
+    assert sign_off.report_of(name_of(found)) == kept
+    assert sign_off.report_of("report-other.html") is None
+    assert sign_off.keep_report(found, name_of(found), b"<p>newer") == kept
+    assert sign_off.report_of(name_of(found)) == kept
+    with closing(LocalStore(sign_off.folder)) as store:
+        assert list(check(store, False, "anna")) == []
+    kept.write_bytes(b"<p>changed")
+    with pytest.raises(BadInput, match="another file than the report that was kept"):
+        sign_off.report_of(name_of(found))
+    kept.unlink()
 
 
 def test_new_ones_are_compared_with_those_before_at_the_same_condition(make: Any, sign_off: SignOff) -> None:
