@@ -3,69 +3,28 @@
 from __future__ import annotations
 
 import threading
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import QEvent, QSize, Qt, QTimer, QUrl
+from PyQt6.QtCore import QEvent, QSize, Qt, QTimer
 from PyQt6.QtGui import (
     QCloseEvent,
-    QDesktopServices,
     QGuiApplication,
     QHideEvent,
     QKeyEvent,
     QResizeEvent,
     QShowEvent,
 )
-from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QTabWidget, QToolBar, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QApplication, QToolBar
 
-from app.panels.deliver.export_panel import ExportPanel
-from app.panels.deliver.reporting import Reporting
-from app.panels.history.constants_panel import ConstantsPanel
-from app.panels.history.history_presenter import HistoryPresenter
-from app.panels.history.timeline_panel import TimelinePanel
-from app.panels.inspect.changes import ChangesTable
-from app.panels.inspect.courses import CoursesPanel
-from app.panels.inspect.frames import FramesPanel
-from app.panels.inspect.inspector import InspectorPanel
-from app.panels.inspect.similar import SimilarTable
-from app.panels.inspect.spectrum import SpectrumPanel
-from app.panels.inspect.tables import AsicTable, StageTable
-from app.panels.inspect.verdict import VerdictPanel
-from app.panels.inspect.verdict_presenter import VerdictPresenter
-from app.panels.maps.comparison import BESIDE, WAYS, Comparison
-from app.panels.maps.maps import MapsPanel
-from app.panels.maps.navigation import NavigationPanel
+from app.panels.maps.comparison import BESIDE, WAYS
 from app.panels.maps.regions import FORMS as REGIONS
 from app.panels.maps.slots import SLOT_COUNTS
-from app.panels.start.choosing import Choosing
-from app.panels.start.correcting import Correcting
-from app.panels.start.files import FilesPanel
-from app.panels.start.job_form import JobForm
-from app.panels.start.keeping import Keeping
-from app.panels.start.log import LogPresenter
-from app.panels.start.offering import Offering
-from app.panels.start.open_results import ResultsOpener
 from app.panels.start.opening import accept_drop
-from app.panels.start.previewing import Previewer
-from app.panels.start.run_picker import RunPicker
-from app.panels.start.sources import SourcesPanel
-from app.panels.start.steps import StepsPanel
-from app.panels.start.tasks import TaskPanel
-from app.panels.start.watch_panel import WatchPanel
-from app.panels.start.watching import WatchPresenter
-from app.panels.start.why_constants import WhyConstants
-from app.running.background import Background
-from app.running.jobs_model import HIDDEN_INTERVAL, LIVE_INTERVAL, JobsModel
+from app.running.jobs_model import HIDDEN_INTERVAL, LIVE_INTERVAL
 from app.running.supervision import LoopProbe, Supervisor
-from app.session.accepted import AcceptedBefore
-from app.session.expert_masks import ExpertMasks
-from app.session.session import LAYOUTS, Session
-from app.session.sources import Source, Sources
-from app.session.standings import Standings
-from app.widgets.banner import Banner
+from app.session.session import LAYOUTS
 from app.widgets.key_sheet import KeySheet
-from app.widgets.log_view import LogView
 from app.window import theme
 from app.window.actions import draw_icons, fill_bar, fill_menus, make_actions, sheet_rows, show_texts
 from app.window.comeback import Comeback
@@ -75,14 +34,13 @@ from app.window.layouts import CORRECT, DARKS, GAIN, WITH_TEXTS, Layout
 from app.window.layouts import LAYOUTS as DOCK_LAYOUTS
 from app.window.leaving import Answer, Leaving
 from app.window.menus import offer_without_runs
-from app.window.scale import ScaleEditor
+from app.window.panel_window import PanelWindow
 from app.window.status import StatusBar
 from calib_core.cli.command_line import command_line
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey
 from calib_core.store.statuses import Status
-from calib_core.subjects.base import Subject
 from calib_core.subjects.job import JobSubject
 from calib_core.subjects.masked import bare
 
@@ -90,8 +48,8 @@ CLOSE_TIMEOUT = 5.0
 _SIZE = (1680, 1020)
 
 
-class MainWindow(QMainWindow):
-    """Makes the panels, connects them to the session, and ends what is running when it closes.
+class MainWindow(PanelWindow):
+    """Arranges the panels, does what actions ask for, and ends what is running when it closes.
 
     Parameters
     ----------
@@ -105,16 +63,9 @@ class MainWindow(QMainWindow):
 
     def __init__(self, folder: Path, supervisor: Supervisor | None = None, restores: bool = True) -> None:
         super().__init__()
-        self.setWindowTitle("Calibration workbench")
-        self.setAcceptDrops(True)
-        self.session, self.background = Session(self), Background(self)
-        self.jobs, self.probe = JobsModel(self), LoopProbe(self)
-        self.masks = ExpertMasks(self.session, self.background, self)
-        self.sources = Sources(self.session, self.masks.masks, self)
+        self.probe = LoopProbe(self)
         self._ended = self._shown = False
         self._maps_of: dict[str, tuple[str, ...]] = {}
-        self._make_panels()
-        self._make_centre()
         self.comeback = Comeback(folder, self)
         self.keeper = self.comeback.keeper
         self.leaving = Leaving(folder, self.jobs, self, self.keeper.saves)
@@ -123,7 +74,7 @@ class MainWindow(QMainWindow):
         self.setStatusBar(self.status)
         self.sheet = KeySheet(sheet_rows(), self)
         self.resize(*_fitting_size())
-        self.docks = Docks(self, self._panels, DARKS)
+        self.docks = Docks(self, self.panels, DARKS)
         self.focus = Focus(self.session, self.picker, self.form, self.docks, self.maps, self.banner, self)
         self._connect(supervisor)
         self.maps.offer([self.actions_by_name[f"compare_{way}"] for way in (*WAYS, BESIDE)]
@@ -134,68 +85,6 @@ class MainWindow(QMainWindow):
         self.probe.start()
 
     # -- making
-
-    def _make_panels(self) -> None:
-        session, background = self.session, self.background
-        self.standings = Standings(session, self.sources, background, self)
-        self.maps = MapsPanel(session, background, self.standings)
-        self.picker, self.form = RunPicker(session, Background(self)), JobForm(session, self.jobs)
-        self.results = ResultsOpener(session, self.sources, background, self)
-        self.accepted = AcceptedBefore(session, self.sources, background, self)
-        self.offering = Offering(session, self)
-        self.keeping = Keeping(session, self)
-        self.sources_panel = SourcesPanel(session, self.sources, self.offering, self.standings)
-        self.tasks = TaskPanel(session, self.jobs, self.sources)
-        self.comparison = Comparison(session, self.maps.presenter, self)
-        self.kept = QTabWidget(objectName="kept")
-        self.kept.setDocumentMode(True)
-        self.kept.addTab(self.sources_panel, "Sources")
-        self.kept.addTab(self.tasks, "Tasks")
-        self.watch = WatchPanel(WatchPresenter(session, background, self))
-        self.kept.addTab(self.watch, "Watch")
-        self.navigation = NavigationPanel(session, background)
-        self.inspector = InspectorPanel(session, background, self.maps.presenter, self.maps.regions,
-                                        self.masks)
-        self.verdict = VerdictPanel(VerdictPresenter(session, background, self.standings, self))
-        self.log = LogView()
-        self.asics = AsicTable(session, background, self.maps.presenter)
-        self.stages = StageTable(session, background, self.maps.presenter)
-        self.changes = ChangesTable(session, background)
-        self.similar = SimilarTable(session, background, self.maps.presenter)
-        self.frames = FramesPanel(session, background)
-        self.export = ExportPanel(session, self.jobs, background, self.maps, self.inspector.presenter,
-                                  self.inspector.samples.presenter)
-        self.reporting = Reporting(session, background, self.standings, self)
-        self.scale = ScaleEditor()
-        self.correcting = Correcting(session, self)
-        self.files = FilesPanel(self.jobs)
-        self.courses, self.spectrum = CoursesPanel(session), SpectrumPanel(session, background)
-        self.previewer = Previewer(session, self.sources, background, self)
-        self.why_constants = WhyConstants(session, background, self)
-        self.form.why_asked.connect(self.why_constants.ask)
-        self.why_constants.told.connect(self.form.explain)
-        self.choosing = Choosing(session, self.previewer, background, self)
-        self.steps = StepsPanel(session, self.previewer, self.choosing)
-        self.history = HistoryPresenter(session, self.sources, self)
-        self.constants = ConstantsPanel(self.history)
-        self.timeline = TimelinePanel(session, self.history)
-        self._panels = {
-            "runs": self.picker, "job": self.form, "sources": self.kept, "navigation": self.navigation,
-            "steps": self.steps, "files": self.files, "courses": self.courses, "spectrum": self.spectrum,
-            "inspector": self.inspector, "log": self.log, "asics": self.asics, "stages": self.stages,
-            "changes": self.changes, "similar": self.similar, "frames": self.frames, "export": self.export,
-            "verdict": self.verdict, "constants": self.constants, "timeline": self.timeline,
-        }
-
-    def _make_centre(self) -> None:
-        centre = QWidget()
-        column = QVBoxLayout(centre)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.maps, 1)
-        self.banner = Banner(self.maps, self.maps.source)
-        self.setCentralWidget(centre)
-        self.logger = LogPresenter(self.session, self.jobs, self.log, self.banner, self)
 
     def _make_actions(self) -> None:
         session, maps = self.session, self.maps
@@ -242,23 +131,13 @@ class MainWindow(QMainWindow):
     def _connect(self, supervisor: Supervisor | None) -> None:
         session, jobs = self.session, self.jobs
         session.job_started.connect(self._take_job)
-        self.watch.presenter.started.connect(self._take_watched)
-        jobs.ended.connect(self.watch.presenter.take_ended)
-        session.survey_changed.connect(self.watch.propose)
-        session.results_requested.connect(self.results.open)
         self.comparison.changed.connect(self._show_comparison)
         for signal in (session.region_changed, session.picture_changed, session.subject_changed):
             signal.connect(self._offer_mask)
         self.results.opened.connect(lambda: self.docks.bring("navigation"))
-        self.results.several.connect(self.picker.ask_constants_of)
-        self.picker.constants_chosen.connect(self.results.choose)
-        self.sources_panel.open_wanted.connect(self.ask_results)
-        jobs.polled.connect(session.refresh)
-        session.view_changed.connect(jobs.hurry)
         session.arrangement_changed.connect(self._show_arrangement)
         session.frozen_changed.connect(self.actions_by_name["freeze"].setChecked)
         self.scale.changed.connect(self._take_percentiles)
-        self.scale.left.connect(self.maps.setFocus)
         for name, table in (("asics", self.asics), ("stages", self.stages), ("changes", self.changes),
                             ("courses", self.courses), ("spectrum", self.spectrum)):
             self.docks[name].visibilityChanged.connect(table.presenter.set_shown)
@@ -267,77 +146,28 @@ class MainWindow(QMainWindow):
         self.docks["export"].visibilityChanged.connect(self.export.set_shown)
         self.docks["similar"].visibilityChanged.connect(self.similar.set_shown)
         self.docks["timeline"].visibilityChanged.connect(self.history.set_shown)
-        self.timeline.part_chosen.connect(self.constants.set_part)
         self.timeline.point_shown.connect(lambda: self.docks.bring("verdict"))
-        self.verdict.decided.connect(self.maps.setFocus)
-        self.verdict.accepted_wanted.connect(self.accepted.compare)
-        self.constants.place_wanted.connect(self.ask_history)
-        self.history.report_found.connect(lambda path: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))))
-        jobs.ended.connect(self.history.take_ended)
-        self.standings.decided.connect(self.history.find)
         self.leaving.left.connect(self.keeper.save)
         self.leaving.over.connect(self.end)
-        self.tasks.removal_wanted.connect(self.results.put_in_place_of)
-        self.sources.closed.connect(self._forget)
-        self.sources_panel.correction_wanted.connect(self.correcting.correct_with)
         self.correcting.wanted.connect(lambda: self.set_layout(CORRECT))
         self.offering.wanted.connect(self._show_wanted)
         self.keeping.wanted.connect(self._show_kept)
-        self.constants.export_wanted.connect(self.keeping.export)
-        self.constants.lines_wanted.connect(self.keeping.lines)
-        self.constants.dropped.connect(self.keeping.inject)
-        jobs.ended.connect(self.correcting.take_ended)
-        self.files.open_wanted.connect(self.results.open)
-        self.steps.switched.connect(self.form.put)
-        self.inspector.samples.presenter.knob_moved.connect(self.form.put)
         self.maps.presenter.clicked.connect(self._bring_samples)
-        self.steps.constants.taken.connect(self.form.give)
-        self.steps.constants.all_taken.connect(self.form.give_all)
-        self.steps.looked_at.connect(lambda key: self.maps.presenter.assign(min(2, self.maps.slots - 1), key))
         self.tasks.log_wanted.connect(lambda _: self.docks.bring("log"))
-        self.background.failed.connect(lambda text: session.say("ERROR", text))
         if supervisor is not None:
             supervisor.failed.connect(self.report, Qt.ConnectionType.QueuedConnection)
 
     # -- what the actions do
-
-    def ask_results(self) -> None:
-        """Ask for a folder of constants or of corrected files, and open it."""
-        folder = self.ask_folder("Folder of constants or of corrected files")
-        if folder:
-            self.results.open([Path(folder)])
-
-    def ask_history(self) -> None:
-        """Ask for a folder of constants, or of a store, and list its versions."""
-        folder = self.ask_folder("Folder of constants, or of a store")
-        if folder:
-            self.history.add_place(folder)
 
     def begin_mask(self) -> None:
         """Ask why the marked pixels are to be masked."""
         self.docks.bring("inspector")
         self.inspector.begin_mask()
 
-    def ask_folder(self, title: str) -> str:
-        """Let the operator choose a folder; empty where it was left."""
-        return QFileDialog.getExistingDirectory(self, title, str(self.session.out_folder))
-
     def _take_job(self, job: Job) -> None:
         self.kept.setCurrentWidget(self.tasks)
-        self.sources.show(self._keep_job(job))
+        self.sources.show(self.keep_job(job))
         self._bring_samples()  # the form has done its part: next is what a click tells
-
-    def _take_watched(self, job: Job) -> None:
-        """A job that started by itself is shown where nothing is."""
-        source = self._keep_job(job)
-        if self.sources.a is None:
-            self.sources.show(source)
-
-    def _keep_job(self, job: Job) -> Source:
-        self.jobs.add(job)
-        source = Source(job.spec.detector, partial(JobSubject, job))
-        self.sources.add(source)
-        return source
 
     def _bring_samples(self) -> None:
         """What a click on a pixel tells comes in front where the layout is about that."""
@@ -354,11 +184,6 @@ class MainWindow(QMainWindow):
     def _begin_decision(self, status: Status) -> None:
         self.docks.bring("verdict")
         self.verdict.begin(status)
-
-    def _forget(self, subject: Subject) -> None:
-        """A job that is not looked at any more is no row of the tasks either."""
-        if isinstance(subject, JobSubject):
-            self.jobs.remove(subject.job)
 
     def _show_comparison(self, way: str) -> None:
         for name, action in self.actions_by_name.items():
@@ -542,13 +367,7 @@ class MainWindow(QMainWindow):
             self.hide()
             self.jobs.set_interval(None)
             self.probe.stop()
-            self.verdict.presenter.close()
-            self.watch.presenter.close()
-            self.background.close()
-            self.history.close()
-            self.timeline.close_background()
-            self.sources.close()
-            self.picker.close_background()
+            self.close_panels()
             self._end_jobs()
         super().closeEvent(event)
 

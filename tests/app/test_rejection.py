@@ -154,7 +154,7 @@ def check_report_is_kept(window, store, monkeypatch, qtbot):
     [kept] = (store / "reports").glob("report-*.html")
     assert "light leak" in kept.read_text("utf-8")
     opened, table = [], window.constants.table
-    monkeypatch.setattr("app.window.main_window.QDesktopServices.openUrl",
+    monkeypatch.setattr("app.window.panel_window.QDesktopServices.openUrl",
                         lambda url: opened.append(url.toLocalFile()))
     row = next(i for i, one in enumerate(table.moments) if one.begin.timestamp() == when(WILD))
     table.selectRow(row)
