@@ -29,7 +29,7 @@ indices: venv
 	PYTHONPATH=tests $(BIN)/pytest -p checked_indices tests/calib_core/numerics tests/calib_core/io/test_layouts.py \
 	    tests/calib_core/simulate/test_noise.py tests/calib_core/simulate/test_light.py \
 	    tests/calib_core/simulate/scenes tests/calib_core/correction/test_fused.py \
-	    tests/calib_core/characterisation/test_correct_summary.py tests/app/widgets/test_colour.py tests/app/widgets/test_placement.py \
+	    tests/calib_core/characterisation/test_correct_summary.py tests/app/widgets/test_colour.py tests/app/widgets/test_levels.py tests/app/widgets/test_placement.py \
 	    --deselect tests/calib_core/numerics/test_kept_code.py --deselect tests/calib_core/numerics/test_processors.py \
 	    --deselect tests/calib_core/numerics/test_scan_errors.py -k "not generic_processor"
 
