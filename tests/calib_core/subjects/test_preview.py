@@ -71,7 +71,7 @@ def picture(subject: PreviewSubject, *names: str, act: Callable[[], Any] | None 
 
 def in_file(folder: Path, module: int, train: int, cell: int) -> tuple[Array, Array, Array]:
     """Values, mask and gain of a frame in a corrected file."""
-    with h5py.File(folder / f"CORR-R0004-AGIPD{module:02d}-S00000.h5") as file:
+    with h5py.File(folder / f"CORR-R0004-AGIPD{module:02d}-S00000.h5", locking=False) as file:
         group = file[SOURCE.format("CORR", module, "output")]
         [row] = np.flatnonzero((group["trainId"][()].ravel() == train) & (group["cellId"][()].ravel() == cell))
         return tuple(np.squeeze(group[key][row]) for key in ("data", "mask", "gain"))  # type: ignore[return-value]
@@ -116,7 +116,7 @@ def test_the_offset_is_that_of_the_constants(subject: PreviewSubject, light: Sim
         pdu = subject.preview.plan.detector.module(module).pdu  # type: ignore[union-attr]
         [stored] = [one for one in list_constants(folder_of(light))
                     if one.calibration == "Offset" and one.pdu == pdu]
-        with h5py.File(stored.path) as file:
+        with h5py.File(stored.path, locking=False) as file:
             [data] = [one for one in _datasets(file) if one.ndim == 4]
             offset = data[()].transpose([stored.dims.index(d) for d in ("gain", "cell", "slow_scan", "fast_scan")])
         stage = found.maps[Pick("stage")][i].astype(int)
