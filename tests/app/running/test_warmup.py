@@ -52,7 +52,8 @@ def test_it_touches_nothing_once_the_window_has_gone(qtbot: QtBot, monkeypatch: 
 def test_maps_compile_nothing_more_once_they_are_prepared(qtbot: QtBot) -> None:
     """Whatever memory their arrays lie in, and whether it may be written to."""
     draw_once()
-    kernels = [one for module in (colour, levels, placement) for one in vars(module).values() if hasattr(one, "signatures")]
+    kernels = [one for module in (colour, levels, placement) for one in vars(module).values()
+               if hasattr(one, "signatures")]
     assert len(kernels) > 5
     known = [list(one.signatures) for one in kernels]
     view = MapView()
