@@ -236,8 +236,7 @@ class Moments(Accumulator):
         bits = None
         if gain is not None and self.wrong is not None and self.sampling.code is not None:
             bits = gain, self.sampling.code, self.wrong
-        for sums, plane in zip(self.sums, planes, strict=True):
-            sums.add(block, plane, slot, bits)
+        moments.add(self.sums, block, planes, slot, bits)
 
     def _fold(self) -> None:
         """Move the sums into wider ones, which cannot overflow."""

@@ -17,10 +17,10 @@ MAX_FRAMES = 65536
 _Array = NDArray[Any]
 
 
-def check_number(slot: _Array, seen: _Array) -> None:
-    """Refuse more frames of a memory cell than sums can hold."""
+def check_number(cells: _Array, first: _Array, seen: _Array) -> None:
+    """Refuse more frames of a memory cell than sums can hold; ``cells`` and ``first`` as of :func:`grouped`."""
     check_array(seen, "seen", seen.shape, np.int64)
-    if (seen + np.bincount(slot, minlength=seen.size)).max(initial=0) > MAX_FRAMES:
+    if (seen[cells] + (first[1:] - first[:-1])).max(initial=0) > MAX_FRAMES:
         raise ValueError(f"more than {MAX_FRAMES} frames in one memory cell overflow the sums; fold them before")
 
 

@@ -13,7 +13,7 @@ samples of a pixel lie in a window of codes; they are summed about its lower end
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,12 +91,7 @@ class Sums:
         ValueError
             If a shape, type or index does not fit, or a memory cell would exceed `MAX_FRAMES`.
         """
-        check_block(block, plane, slot, self.low.shape)
-        check_number(slot, self.seen)
-        if bits:
-            check_bits(block, *bits, self.low.shape)
-        self._add(block, plane, grouped(slot), bits)
-        self.seen += np.bincount(slot, minlength=self.seen.size)
+        add((self,), block, (plane,), slot, bits)
 
     def _add(self, block: _Array, plane: int, order: tuple[_Array, ...], bits: Any = None) -> None:
         """Run the kernel on checked arguments; it is compiled with bits and without."""
@@ -179,6 +174,38 @@ class Sums:
         near, whole = (tuple(one[cells] for one in arrays) for arrays in (self._near, self._whole))
         finish((writable(low), writable(high)), near, whole, self._held[cells], self._marks[cells], ddof, *made)
         return made
+
+
+def add(
+    each: Sequence[Sums], block: _Array, planes: Sequence[int], slot: _Array,
+    bits: tuple[_Array, int, _Array] | None = None,
+) -> None:
+    """Add frames to the sums of several planes; where their memory cells are is found out once.
+
+    Parameters
+    ----------
+    each : sequence of Sums
+        With gates of as many memory cells and pixels.
+    planes : sequence of int
+        The plane of each.
+    block, slot, bits
+        As for `Sums.add`; wrong gain bits are counted for each plane.
+
+    Raises
+    ------
+    ValueError
+        As of `Sums.add`; nothing was added then.
+    """
+    for sums, plane in zip(each, planes, strict=True):
+        check_block(block, plane, slot, sums.low.shape)
+        if bits:
+            check_bits(block, *bits, sums.low.shape)
+    order = _, cells, first = grouped(slot)
+    for sums in each:
+        check_number(cells, first, sums.seen)
+    for sums, plane in zip(each, planes, strict=True):
+        sums._add(block, plane, order, bits)
+        sums.seen[cells] += first[1:] - first[:-1]
 
 
 def _tiles(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -266,14 +293,14 @@ def whole(
         If a shape, type or index does not fit, or a memory cell has more than `MAX_FRAMES`.
     """
     check_frames(block, plane, slot, cells)
-    check_number(slot, np.zeros(cells, np.int64))
+    order, numbers, first = grouped(slot)
+    check_number(numbers, first, np.zeros(cells, np.int64))
     shape = (cells, block.shape[2])
     check_array(gate[0], "low", shape, np.uint16)
     check_gate(*gate)
     mean, std, count = made = _made(shape, ddof, out)
     without = np.bincount(slot, minlength=cells) == 0
     mean[without], std[without], count[without] = np.nan, np.nan, 0
-    order, numbers, first = grouped(slot)
     sums = Sums(gate[0][:1], gate[1][:1])
     for run, cell in enumerate(numbers):
         one = slice(cell, cell + 1)
