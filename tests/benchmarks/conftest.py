@@ -22,8 +22,7 @@ OPEN = frozenset({
     "whole_process_plain", "cold_kernels_of_a_dark",
     "help_beside_other_words", "correct_agipd1m_vs_numpy", "correct_jungfrau_vs_numpy",
     "correct_jungfrau_vs_jungfrau_utils_recorded", "whole_correction_64_cells", "correction_of_more_frames",
-    "timeline_of_a_module", "statistics_at_injection", "inspector_click_to_drawn_beside_2",
-    "inspector_click_to_drawn_during_job"})
+    "timeline_of_a_module", "statistics_at_injection", "inspector_click_to_drawn_during_job"})
 #: A machine that others use too measures no better than this.
 ALLOWED = 0.05
 missed = pytest.StashKey[list[str]]()
