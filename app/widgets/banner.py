@@ -31,7 +31,7 @@ class _Message:
 class Banner(QWidget):
     """Messages with icon, word and colour of their level, one in sight, until they are closed or their cause is gone.
 
-    It lies over its widget and moves nothing there.
+    It lies over its widget and moves nothing there; ``covers(height)`` tells how much of it is out of sight.
 
     Parameters
     ----------
@@ -42,6 +42,7 @@ class Banner(QWidget):
     """
 
     closed = pyqtSignal()
+    covers = pyqtSignal(int)
 
     def __init__(self, over: QWidget, below: QWidget | None = None) -> None:
         super().__init__(over.parentWidget())
@@ -121,6 +122,7 @@ class Banner(QWidget):
                 one.button.hide()
         self.setVisible(bool(self._messages))
         if not self._messages:
+            self.covers.emit(0)
             return
         shown, more = self._messages[self._place], len(self._messages) - 1
         self._text.setPlainText(f"{_WORDS[shown.level]}: {' '.join(shown.text.split())}")
@@ -143,6 +145,7 @@ class Banner(QWidget):
         top = self._over.y() + (self._below.geometry().bottom() + 1 if shown else 0)
         self.setGeometry(self._over.x(), top, width, min(height, max(self._over.height() // 2, 32)))
         self.raise_()
+        self.covers.emit(self.height())
 
     def _take_colours(self) -> None:
         tones, level = tones_of(self.palette()), self._messages[self._place].level

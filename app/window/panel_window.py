@@ -136,6 +136,7 @@ class PanelWindow(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self.maps, 1)
         self.banner = Banner(self.maps, self.maps.source)
+        self.banner.covers.connect(self.maps.keep_clear)
         self.setCentralWidget(centre)
         self.logger = LogPresenter(self.session, self.jobs, self.log, self.banner, self)
 

@@ -56,9 +56,9 @@ class MaskedSubject:
 
     @property
     def results(self) -> tuple[Result, ...]:
-        """Those of the subject, flags among them."""
+        """Those of the subject, flags among them where there are pixels."""
         own = self.bare.results
-        return own if not own or final_flags(own) is not None else (*own, _OWN)
+        return own if not any(one.pixels for one in own) or final_flags(own) is not None else (*own, _OWN)
 
     @property
     def version(self) -> int:

@@ -121,6 +121,11 @@ def test_a_folder_that_is_dropped_is_looked_at_and_injected_by_a_click(open_wind
     assert not (window.session.out_folder / "injection.csv").exists()
     assert [view.isVisible() for view in window.maps.views].count(True) == 1, "one table has all the room"
     assert window.maps.slots == 4
+    assert window.banner.message.endswith("No file was written.")
+    [view] = [view for view in window.maps.findChildren(ValuesView) if view.isVisible() and view.rows]
+    top, end = (one.mapTo(window, one.rect().topLeft()).y() for one in (view, window.banner))
+    assert top >= end + window.banner.height(), "what is to be read before the click is not below the message"
+    assert "first picture" not in window.maps.source.text()
     picture(window, "look", size)
     clicks.button(window.form.run_button)
     assert clicks.number == 2

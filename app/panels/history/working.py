@@ -192,7 +192,7 @@ def progress_of(worked: Worked, number: int, left_out: int) -> str:
     unread, without = worked.unread, worked.timeline.without_map
     unkept = [why for why in worked.unkept if why]
     read = f"{number - worked.lacking:,} of " if worked.lacking else ""
-    parts = [f"{read}{number:,} versions{' read' if read else ''}",
+    parts = [f"{read}{number:,} version{'s' * (number != 1)}{' read' if read else ''}",
              f"{left_out:,} that are not accepted left out" if left_out else "",
              f"{without:,} without a bad-pixel map: all their pixels count as good" if without else "",
              f"{len(worked.unkept):,} had no statistics in the store: made now and kept"

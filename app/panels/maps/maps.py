@@ -88,9 +88,9 @@ class MapsPanel(QWidget):
         self.outlines = Outlines(session, self.presenter, self)
         self.source = SourceLine(session, standings, self)
         self._slots: list[_Slot] = []
-        self._count, self._alone = 0, False
+        self._count, self._alone, self._covered = 0, False, 0
         self._grid = EvenGrid()
-        self._grid.setContentsMargins(4, 2, 4, 2)
+        self._take_margins()
         self._grid.setSpacing(6)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
@@ -133,8 +133,17 @@ class MapsPanel(QWidget):
         self._change_form(self.presenter.form)
         self.fit()
 
+    def keep_clear(self, height: int) -> None:
+        """Let a table that is all there is begin below what lies over the top: its first rows are all it may have."""
+        self._covered = height
+        self._take_margins()
+
+    def _take_margins(self) -> None:
+        self._grid.setContentsMargins(4, 2 + (self._covered if self._alone else 0), 4, 2)
+
     def _place_slots(self) -> None:
         """Show as many slots as there are to be, or the first alone."""
+        self._take_margins()
         count = 1 if self._alone else self._count
         columns = {1: 1, 2: 2, 4: 2, 6: 3}[count]
         self._grid.set_cells(count // columns, columns)

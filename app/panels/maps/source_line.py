@@ -41,9 +41,14 @@ class SourceLine(ElidedLabel):
         notes = shown.subject.notes
         # place and notes first: they are to be seen where there is no room for all
         tried = "" if shown.picture is None or shown.picture.tried is None else tried_text(shown)
-        parts = [shown.place_text or "waiting for the first picture", tried, f"! {_number(notes)}" if notes else "",
+        parts = [shown.place_text or self._without_place(), tried, f"! {_number(notes)}" if notes else "",
                  self._standings.word(shown.subject), shown.subject.title, self._state()]
         self._say("   │   ".join(filter(None, parts)), self._tone(bool(notes)), notes)
+
+    def _without_place(self) -> str:
+        """Why there is no place: what has no pixels has none, and of the others none is there yet."""
+        results = self._session.shown.subject.results
+        return "" if results and not any(one.pixels for one in results) else "waiting for the first picture"
 
     def _state(self) -> str:
         session = self._session

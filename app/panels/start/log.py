@@ -55,7 +55,7 @@ class LogPresenter(QObject):
 
     def _take_end(self, job: Job) -> None:
         board, cause = job.board, _cause(job)
-        name, made = job_label(job), f"{told(board.outputs)} written to {job.spec.out_folder}."
+        name, made = job_label(job), _written(job, board)
         if board.error:
             kept = f" Of its constants, {board.left}." if board.left else ""
             self._banner.say("warning" if board.same_as else "error", f"{name}: {board.error}{kept}", cause)
@@ -71,6 +71,11 @@ class LogPresenter(QObject):
         """What a job that was removed has said is no news any more; its lines stay in the log."""
         self._told.pop(job, None)
         self._banner.clear(_cause(job))
+
+
+def _written(job: Job, board: Board) -> str:
+    """Sentence on what a job has written, and where."""
+    return f"{told(board.outputs)} written to {job.spec.out_folder}." if board.outputs else "No file was written."
 
 
 def _cause(job: Job) -> str:
