@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 #: Handles that the rest of the program needs: windows, pipes, scratch, libraries.
 _RESERVE = 64
+#: Files that HDF5 holds open at most: 1.3 to 2 MiB each with its tables of nodes and the chunks that it keeps, so a
+#: run of hundreds of files would take what no budget has foreseen. Some for each thread, or one would close another's.
+MOST_OPEN = max(48, 4 * (os.cpu_count() or 1))
 _NO_HANDLES = (errno.EMFILE, errno.ENFILE)
 
 
@@ -68,8 +71,8 @@ def check_room(files: int) -> None:
 
 
 def share_out() -> None:
-    """Let EXtra-data keep half of the handles that there are open, and close those that were used long ago."""
-    file_access.open_files_limiter.maxfiles = max(2, _room() // 2)
+    """Let EXtra-data keep few files open, half of the handles at most, and close those that were used long ago."""
+    file_access.open_files_limiter.maxfiles = max(2, min(_room() // 2, MOST_OPEN))
 
 
 def _room() -> int:

@@ -16,6 +16,8 @@ import h5py
 import pytest
 
 from calib_core.io import foreign
+from calib_core.io.handles import MOST_OPEN
+from calib_core.io.run import Run
 from calib_core.jobs import job as jobs
 from calib_core.jobs import patience
 from calib_core.simulate import default_settings, simulate
@@ -97,6 +99,16 @@ def test_a_file_that_is_being_written_is_called_so_and_the_run_refused(
     assert partial.status == 0
     assert [line for line in partial.warnings if path.name in line and "still being written" in line]
     assert [line for line in partial.warnings if "12 of the 24 trains of the run; 12 are lost (50.0%)" in line]
+
+
+def test_few_of_many_files_are_open_at_a_time(tmp_path: Path) -> None:
+    """HDF5 holds more than 1 MiB for each of them."""
+    made = simulate(default_settings("EPIX100").with_changes({"trains": 60, "trains_per_sequence": 1}), tmp_path)
+    [run] = made.runs.values()
+    with Run.open(run) as opened:
+        assert len(opened.files) > 2 * MOST_OPEN
+        held = [link for fd in Path("/proc/self/fd").iterdir() if "RAW-R" in (link := os.path.realpath(fd))]
+    assert 0 < len(held) <= MOST_OPEN
 
 
 def test_a_file_is_looked_at_again_until_its_writer_is_done(
