@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Handles that the rest of the program needs: windows, pipes, scratch, libraries.
 _RESERVE = 64
 #: Files that HDF5 holds open at most: 1.3 to 2 MiB each with its tables of nodes and the chunks that it keeps, so a
-#: run of hundreds of files would take what no budget has foreseen. Some for each thread, or one would close another's.
+#: run of hundreds of files would take what no budget has foreseen. Four a processor, or one thread closes another's.
 MOST_OPEN = max(48, 4 * (os.cpu_count() or 1))
 _NO_HANDLES = (errno.EMFILE, errno.ENFILE)
 
