@@ -192,22 +192,8 @@ class Moments(Accumulator):
             part = slice(start, start + moments.MAX_FRAMES)
             self._add(block[part], planes, None if gain is None else gain[part], slot[part])
 
-    def begin_with(self, slot: int, index: int, rows: Array) -> None:
-        """Add samples of one plane and memory cell that were kept, before any frame is added.
-
-        Parameters
-        ----------
-        slot : int
-            Place of the memory cell in the unit's block.
-        index : int
-            Place of the plane in :attr:`Sampling.planes`.
-        rows : (n, pixels) uint16, C-contiguous, ADU
-            At most :data:`moments.MAX_FRAMES`; 0 is no measurement.
-        """
-        self.sums[index].add(rows[:, None, :], 0, np.full(len(rows), slot, np.int64))
-
     def begin_after(self, seen: Array, wrong: Array | None) -> None:
-        """Count the frames of :meth:`begin_with`.
+        """Count the frames that the sums have begun with.
 
         Parameters
         ----------

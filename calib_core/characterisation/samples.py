@@ -93,31 +93,27 @@ class Samples(Accumulator):
         rows: Array = self.values[index, slot, : self.filled[slot]]
         return rows
 
-    def plain(self, slot: int, low: Array | None = None, high: Array | None = None) -> Statistics:
+    def plain(self, slot: int) -> Statistics:
         """Statistics of one memory cell's samples so far.
 
         Parameters
         ----------
         slot : int
             Its place in the unit's block.
-        low, high : (planes, pixels) uint16, optional, ADU
-            Gate, both ends inside; without it every measurement counts.
 
         Returns
         -------
         Statistics
-            Of all samples at once: their sums are not kept.
+            Of all samples at once that are measurements: their sums are not kept.
         """
         n, planes = int(self.filled[slot]), len(self.sampling.planes)
         mean, std = (np.empty((planes, 1, self.values.shape[-1]), np.float32) for _ in range(2))
         count = np.empty(mean.shape, np.uint32)
-        if low is None or high is None:
-            low, high = (np.full(mean[:, 0].shape, end, np.uint16)
-                         for end in (self.sampling.lowest, self.sampling.highest))
+        low, high = (np.full(mean[0].shape, end, np.uint16) for end in (self.sampling.lowest, self.sampling.highest))
         for index in range(planes):
             moments.whole(
-                self.rows(index, slot)[:, None, :], 0, np.zeros(n, np.int64), 1, self.sampling.ddof,
-                (low[index : index + 1], high[index : index + 1]), (mean[index], std[index], count[index]))
+                self.rows(index, slot)[:, None, :], 0, np.zeros(n, np.int64), 1, self.sampling.ddof, (low, high),
+                (mean[index], std[index], count[index]))
         wrong = None if self.wrong is None else self.wrong[slot].copy()
         return Statistics(mean[:, 0], std[:, 0], count[:, 0], n, wrong)
 
@@ -150,8 +146,8 @@ class Samples(Accumulator):
 class GateSamples(Samples):
     """First pass of the robust estimator: takes the gates of a second pass from the first samples.
 
-    Where the samples are all there is (``complete``), the statistics inside the gate are made of them; else their
-    sums are where the second pass begins. On demand the samples inside the gate are tested for normality.
+    Their sums inside the gate are where the second pass begins; it has nothing to add where the samples are all there
+    is (``complete``). On demand the samples inside the gate are tested for normality.
     """
 
     def __init__(self, context: Context, unit: Unit, sampling: Sampling, describe: Describe, depth: int,
@@ -168,26 +164,20 @@ class GateSamples(Samples):
         """Find the gate of each memory cell, one plane a step."""
         for slot in range(len(self.unit.block)):
             for index in range(len(self.sampling.planes)):
-                self._find_gate(index, slot)
-                if not self.complete:
-                    self.gated.begin_with(slot, index, self.rows(index, slot))
+                self._begin(index, slot)
                 yield
             if (number := self.extract.number[slot]) >= 0:
                 n = self.filled[slot]
                 self.gated.quarters[slot] = dark_closure.of_samples(
                     self.context, self.sampling, self.extract.values[number, :n], self.trains[slot, :n],
                     self.gated.sums[0].low[slot], self.gated.sums[0].high[slot])
+        self.gated.begin_after(self.filled, self.wrong)
 
-        if not self.complete:
-            self.gated.begin_after(self.filled, self.wrong)
-
-    def _find_gate(self, index: int, slot: int) -> None:
-        lowest, highest = self.sampling.lowest, self.sampling.highest
-        low, high = self.gated.sums[index].low[slot], self.gated.sums[index].high[slot]
-        median, mad, _ = robust.median_mad(self.rows(index, slot), lowest, highest)
-        robust.gate(median, mad, self._sigma, self._floor, lowest, highest, out=(low, high))
+    def _begin(self, index: int, slot: int) -> None:
+        sums, rows = self.gated.sums[index], self.rows(index, slot)
+        sums.begin(slot, rows, (self.sampling.lowest, self.sampling.highest), self._sigma, self._floor)
         if index == 0 and self.gated.normality is not None:
-            self.gated.normality[slot] = normality.normality(self.rows(0, slot), low, high)
+            self.gated.normality[slot] = normality.normality(rows, sums.low[slot], sums.high[slot])
 
     def statistics(self, slot: int) -> Statistics:
         """Statistics of one memory cell inside its gate.
@@ -197,11 +187,7 @@ class GateSamples(Samples):
         slot : int
             Its place in the unit's block; the pass has settled.
         """
-        gated = self.gated
-        if not self.complete:
-            return gated.statistics(slot)
-        low, high = (np.stack([getattr(one, end)[slot] for one in gated.sums]) for end in ("low", "high"))
-        return gated.with_gate(self.plain(slot, low, high), slot)
+        return self.gated.statistics(slot)
 
 
 class MedianSamples(Samples):

@@ -21,24 +21,41 @@ choose, fold = inner_loops("calib_core.numerics._window", "choose", "fold")
 def add_block(block, plane, grouped, gain, expected, wrong, gate, near, whole, held, marks):  # type: ignore[no-untyped-def]
     """Add a block to sums; without a check of gain bits, ``gain``, ``expected`` and ``wrong`` are None."""
     order, cells, first = grouped
-    pixels = block.shape[2]
-    work = np.empty(TILE, np.int64), np.full(TILE, 0 if expected is None else expected, np.uint8)
+    pixels, work = block.shape[2], work_of(expected)
     for run in range(cells.size):
-        cell, begin, end, last = cells[run], first[run], first[run + 1], first[min(run + 2, cells.size)]
+        cell, part = cells[run], (first[run], first[run + 1], first[min(run + 2, cells.size)])
         rows = held[cell]
         for start in range(0, pixels, TILE):
-            stop = min(start + TILE, pixels)
-            mark, ends = marks[cell, start // TILE:], (gate[0][cell, start:stop], gate[1][cell, start:stop])
-            sums = (near[0][cell, start:stop], near[1][cell, start:stop], near[2][cell, start:stop],
-                    near[3][cell, start:stop], near[4][cell, start:stop])
-            full = whole[0][cell, start:stop], whole[1][cell, start:stop], whole[2][cell, start:stop]
-            if rows < 0:
-                one, two, three = order[begin], order[min(begin + 1, end - 1)], order[min(begin + 2, end - 1)]
-                mark[0] = mark[0] & BEGUN | choose(
-                    block[one, plane, start:stop], block[two, plane, start:stop], block[three, plane, start:stop],
-                    *ends, sums[0], sums[1])
-            held[cell] = _add(block, plane, order, begin, end, last, start, gain, expected,
-                              tile_of(wrong, cell, start, stop), ends, sums, full, mark, max(rows, 0), work)
+            held[cell] = add_tile(
+                block, plane, order, part, cell, start, gain, expected, wrong, gate, near, whole, rows, marks, work)
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def work_of(expected):  # type: ignore[no-untyped-def]
+    """Room for places of patches, and a tile of right gain bits."""
+    return np.empty(TILE, np.int64), np.full(TILE, 0 if expected is None else expected, np.uint8)
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def add_tile(  # type: ignore[no-untyped-def]
+    block, plane, order, part, cell, start, gain, expected, wrong, gate, near, whole, rows, marks, work
+):
+    """Add frames of a memory cell to the tile that starts there; the number of frames in windows then.
+
+    The part of the order is where its frames begin, where they end, and where those of the next memory cell do.
+    """
+    (begin, end, last), stop = part, min(start + TILE, block.shape[2])
+    mark, ends = marks[cell, start // TILE:], (gate[0][cell, start:stop], gate[1][cell, start:stop])
+    sums = (near[0][cell, start:stop], near[1][cell, start:stop], near[2][cell, start:stop],
+            near[3][cell, start:stop], near[4][cell, start:stop])
+    full = whole[0][cell, start:stop], whole[1][cell, start:stop], whole[2][cell, start:stop]
+    if rows < 0:
+        one, two, three = order[begin], order[min(begin + 1, end - 1)], order[min(begin + 2, end - 1)]
+        mark[0] = mark[0] & BEGUN | choose(
+            block[one, plane, start:stop], block[two, plane, start:stop], block[three, plane, start:stop],
+            *ends, sums[0], sums[1])
+    return _add(block, plane, order, begin, end, last, start, gain, expected, tile_of(wrong, cell, start, stop), ends,
+                sums, full, mark, max(rows, 0), work)
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)

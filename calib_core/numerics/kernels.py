@@ -1,7 +1,8 @@
 """The door to numba: a kernel is declared where it stands, and numba is imported when the first one is called.
 
-Kernels call each other, and numba takes what a name means from the kernel's module when it compiles. So the first
-call of any kernel of a module puts numba's functions in place of all declarations of that module.
+Kernels call each other, and numba takes what a name means from the kernel's module when it compiles. So when the
+first kernel of a module is made, numba's functions are put in place of all declarations of that module, those that it
+has from other modules too.
 """
 
 from __future__ import annotations
@@ -63,10 +64,17 @@ class Kernel(Declared):
         self._names: dict[str, Any] = function.__globals__
         update_wrapper(self, function)
 
+    @property
+    def made(self) -> Any:
+        """The function that numba compiles, and finds by name all that it calls."""
+        with _LOCK:
+            if self._made is None:
+                self._made = self._make()
+                _replace(self._names)
+            return self._made
+
     def __call__(self, *args: Any) -> Any:
         """Call the compiled function."""
-        if self._made is None:
-            _replace(self._names)
         return self.made(*args)
 
     def __getattr__(self, name: str) -> Any:

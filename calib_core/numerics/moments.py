@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from calib_core.numerics import _frames
 from calib_core.numerics._arrays import check_array
+from calib_core.numerics._first_gate import gate_and_sums
 from calib_core.numerics._frames import (
     check_bits,
     check_block,
@@ -32,6 +33,7 @@ from calib_core.numerics._frames import (
 )
 from calib_core.numerics._tiles import TILE, add_block, finish
 from calib_core.numerics.kernels import BEGUN
+from calib_core.numerics.robust import MAD_TO_SIGMA, check_gate_inputs
 
 TOTAL_DTYPE, SQUARES_DTYPE, COUNT_DTYPE = _frames.TOTAL_DTYPE, _frames.SQUARES_DTYPE, _frames.COUNT_DTYPE
 MAX_FRAMES = _frames.MAX_FRAMES
@@ -92,6 +94,41 @@ class Sums:
             If a shape, type or index does not fit, or a memory cell would exceed `MAX_FRAMES`.
         """
         add((self,), block, (plane,), slot, bits)
+
+    def begin(self, cell: int, samples: _Array, limits: tuple[int, int], sigma: float, floor: float) -> None:
+        """Take the gate of a memory cell from its first samples, and begin its sums with those inside.
+
+        As :func:`calib_core.numerics.robust.median_mad`, :func:`calib_core.numerics.robust.gate` and :meth:`add` one
+        after the other; samples come from memory once.
+
+        Parameters
+        ----------
+        cell : int
+            Index in the sums, to which nothing was added yet.
+        samples : (n, P) uint16, C-contiguous, ADU
+        limits : (lowest, highest), ADU
+            Samples outside lowest ≤ v ≤ highest do not count, and no gate reaches there.
+        sigma, floor : float
+            Half width of the gate in standard deviations, 1.4826 · MAD, and the least one, ADU.
+
+        Raises
+        ------
+        ValueError
+            If a shape, type or range does not fit, the memory cell has samples already or would exceed `MAX_SAMPLES`
+            of the median.
+        """
+        frames = len(samples)
+        check_array(samples, "samples", (frames, self.low.shape[1]), np.uint16)
+        check_gate_inputs(frames, *limits)
+        if not 0 <= cell < len(self.seen):
+            raise ValueError(f"memory cell {cell} reaches outside 0 to {len(self.seen) - 1}")
+        if self.seen[cell]:
+            raise ValueError(f"memory cell {cell} has {self.seen[cell]} samples already")
+        rows, (lowest, highest) = writable(samples), map(np.uint16, limits)
+        gate_and_sums(
+            rows, rows[:, None], np.arange(frames), cell, lowest, highest, sigma * MAD_TO_SIGMA, float(floor),
+            (self.low, self.high), self._near, self._whole, self._held, self._marks)
+        self.seen[cell] = frames
 
     def _add(self, block: _Array, plane: int, order: tuple[_Array, ...], bits: Any = None) -> None:
         """Run the kernel on checked arguments; it is compiled with bits and without."""

@@ -122,8 +122,21 @@ def gate(
         check_array(each, name, median.shape, np.uint16)
     centre, spread = (np.ascontiguousarray(values, np.float32).ravel() for values in (median, mad))
     limits = sigma * MAD_TO_SIGMA, float(floor), float(lowest), float(highest)
-    _gate(centre, spread, *limits, low.reshape(-1), high.reshape(-1))
+    gates_of(centre, spread, *limits, low.reshape(-1), high.reshape(-1))
     return low, high
+
+
+def check_gate_inputs(frames: int, lowest: int, highest: int) -> None:
+    """Make sure that so many frames have a median, and that limits of 16 bits are in order.
+
+    Raises
+    ------
+    ValueError
+        There are too many, or they are not.
+    """
+    _check_range(lowest, highest)
+    if frames > MAX_SAMPLES:
+        raise ValueError(f"{frames} frames are more than {MAX_SAMPLES}; use fewer for the median")
 
 
 def _check_range(lowest: int, highest: int) -> None:
@@ -132,34 +145,33 @@ def _check_range(lowest: int, highest: int) -> None:
 
 
 def _run(samples: _Array, lowest: int, highest: int, spread: bool) -> tuple[_Float, _Float, NDArray[np.uint32]]:
-    _check_range(lowest, highest)
     if samples.ndim != 2 or samples.dtype != np.uint16:
         raise ValueError(f"samples must be (n, P) uint16, but are {samples.dtype} of shape {samples.shape}")
     frames, pixels = samples.shape
-    if frames > MAX_SAMPLES:
-        raise ValueError(f"{frames} frames are more than {MAX_SAMPLES}; use fewer for the median")
+    check_gate_inputs(frames, lowest, highest)
     middle = np.full(pixels, np.nan, np.float32)
     mad = np.full(pixels, np.nan, np.float32)
     count = np.zeros(pixels, np.uint32)
     rows = np.require(samples, np.uint16, ["C", "W"])
-    _medians(rows, np.uint16(lowest), np.uint16(highest), spread, middle, mad, count)
+    medians_of(rows, 0, pixels, np.uint16(lowest), np.uint16(highest), spread, middle, mad, count)
     return middle, mad, count
 
 
 @njit(nogil=True, cache=True)
-def _medians(samples, lowest, highest, spread, middle, mad, count):  # type: ignore[no-untyped-def]
-    """Fill in medians; the number of pixels that 8 bits did not do for."""
-    frames, pixels = samples.shape
+def medians_of(samples, first, last, lowest, highest, spread, middle, mad, count):  # type: ignore[no-untyped-def]
+    """Fill in medians of pixels from the first to before the last; the number of those that 8 bits did not do for."""
+    frames = samples.shape[0]
     is_short = _FEWEST_PACKED <= frames <= _MOST_PACKED
     padded = frames + -frames % NARROW_STEP if is_short else 0
-    room = np.full(padded * _STRIDE + _LINE, 127, np.uint8)
+    room = np.empty(padded * _STRIDE + _LINE, np.uint8)
     packed = room[-room.ctypes.data % _LINE:]
+    packed[frames * _STRIDE : padded * _STRIDE] = 127
     base, spare, valid = np.zeros(_TILE, np.uint16), np.empty((3, _TILE), np.uint16), np.empty(_TILE, np.uint8)
     tile, width = (_TILE, LANES) if is_short else (_WIDE_TILE, _WIDE_TILE)
     staged, work = np.zeros(frames * (width + LANES), np.uint16), np.empty(frames * LANES, np.uint16)
     found, again, lanes = np.zeros((5, _TILE), np.uint16), 0, packed_lanes()
-    for start in range(0, pixels, tile):
-        size = min(tile, pixels - start)
+    for start in range(first, last, tile):
+        size = min(tile, last - start)
         whole = size - size % lanes if is_short else 0
         if whole:
             _pack(samples, start, whole, lowest, highest, base, spare, packed, valid)
@@ -172,8 +184,8 @@ def _medians(samples, lowest, highest, spread, middle, mad, count):  # type: ign
         if whole < size:
             _in_16_bits(samples, start + whole, start + size, lowest, highest, spread, staged, work, found[:, whole:])
             again += size - whole
-        stop = start + size
-        _convert(found[:, :size], middle[start:stop], mad[start:stop], count[start:stop])
+        at, stop = start - first, start - first + size
+        _convert(found[:, :size], middle[at:stop], mad[at:stop], count[at:stop])
     return again
 
 
@@ -232,7 +244,7 @@ def _convert(found, middle, mad, count):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _gate(median, mad, scale, floor, lowest, highest, low, high):  # type: ignore[no-untyped-def]
+def gates_of(median, mad, scale, floor, lowest, highest, low, high):  # type: ignore[no-untyped-def]
     """Fill in gates; no comparison with NaN holds, so its gate is empty."""
     for i in range(median.size):
         half = scale * np.float64(mad[i])

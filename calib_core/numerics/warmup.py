@@ -82,6 +82,7 @@ def _calls() -> list[Callable[[], object]]:
     return [
         lambda: moments.Sums(low, high).add(block, 0, slot),
         lambda: moments.Sums(low, high).add(block, 0, slot, (gain, 0, count)),
+        lambda: moments.Sums(low.copy(), high.copy()).begin(0, block[:, 0], (0, 65535), 5.0, 3.0),
         lambda: moments.Sums(low, high).finish(),
         lambda: first_samples.keep(block, (0,), slot, frames.copy(), first),
         lambda: first_samples.keep(block, (0,), slot, frames.copy(), first, (gain, 0, count)),

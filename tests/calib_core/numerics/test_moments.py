@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from fractions import Fraction
 from itertools import pairwise
 from types import SimpleNamespace
@@ -278,6 +279,51 @@ def test_windows_do_not_matter(first, gate):
     data.block[:], data.slot[:], data.low[:], data.high[:] = samples[:, None, None], 2, *gate
     for parts in (None, [np.arange(5), np.arange(5, 9), np.arange(9, len(samples))]):
         assert_equal(accumulate(data, True, False, parts), reference(data, True, False))
+
+
+@pytest.mark.parametrize(("frames", "pixels"), [
+    *((n, 77) for n in (0, 1, 2, 3, 7, 8, 9, 17, 63, 64, 65, 127, 129, 257)), (30, 16384), (12, 16384 + 77),
+    (12, 40000)])
+def test_sums_begin_with_the_samples_that_their_gate_comes_from(frames, pixels):
+    rng = np.random.default_rng(frames + pixels)
+    spread = rng.choice([4, 60, 700], pixels)
+    samples = rng.normal(5000, spread, (frames + 20, pixels)).clip(0, 16383).astype(np.uint16)
+    samples[rng.random(samples.shape) < 0.02] = 0
+    samples[:, 5] = 0
+    sums = moments.Sums(np.zeros((3, pixels), np.uint16), np.zeros((3, pixels), np.uint16), anything)
+    sums.begin(1, samples[:frames], (1, 16382), 5.0, 3.0)
+    sums.add(samples[frames:, None], 0, np.full(20, 1))
+    counting = np.where((samples >= 1) & (samples <= 16382), samples, np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of NaN alone, where there is no sample
+        middle = np.nanmedian(counting[:frames], axis=0)
+        half = np.maximum(5 * 1.4826 * np.nanmedian(np.abs(counting[:frames] - middle), axis=0), 3)
+    low, high = np.maximum(np.ceil(middle - half), 1), np.minimum(np.floor(middle + half), 16382)
+    kept = (samples >= low) & (samples <= high)
+    np.testing.assert_array_equal(sums.low[1], np.where(np.isnan(low), 1, low))
+    np.testing.assert_array_equal(sums.high[1], np.where(np.isnan(high), 0, high))
+    total, squares, count = sums.whole()
+    value = samples.astype(np.uint64) * kept
+    np.testing.assert_array_equal(total[1], value.sum(axis=0))
+    np.testing.assert_array_equal(squares[1], (value * value).sum(axis=0))
+    np.testing.assert_array_equal(count[1], kept.sum(axis=0))
+    assert sums.seen.tolist() == [0, frames + 20, 0]
+    assert not count[[0, 2]].any()
+
+
+@pytest.mark.parametrize(("samples", "limits", "message"), [
+    (np.zeros((4, 8), np.uint16), (1, 9), "shape"), (np.zeros((4, 9), np.int16), (1, 9), "int16"),
+    (np.zeros((4, 9), np.uint16), (9, 1), "9 to 1"), (np.zeros((65536, 9), np.uint16), (1, 9), "65536 frames")])
+def test_sums_do_not_begin_with_what_does_not_fit(samples, limits, message):
+    sums = moments.Sums(np.zeros((1, 9), np.uint16), np.zeros((1, 9), np.uint16))
+    with pytest.raises(ValueError, match=message):
+        sums.begin(0, samples, limits, 5.0, 3.0)
+    sums.begin(0, np.ones((4, 9), np.uint16), (1, 9), 5.0, 3.0)
+    with pytest.raises(ValueError, match="memory cell 0 has 4 samples already"):
+        sums.begin(0, np.ones((4, 9), np.uint16), (1, 9), 5.0, 3.0)
+    for cell in (-1, 1):
+        with pytest.raises(ValueError, match="memory cell"):
+            sums.begin(cell, np.ones((4, 9), np.uint16), (1, 9), 5.0, 3.0)
 
 
 def test_noise_is_the_truth_within_statistics():

@@ -52,6 +52,10 @@ for frames, top in ((1, 300), (9, 16384), (17, 65536), (64, 200), (129, 16384)):
         for cell in range(3):
             np.testing.assert_array_equal(kept[0, cell, :filled[cell]], (block[:, 0] * right)[slot == cell][:20])
         digest.update(kept.tobytes())
+    begun = moments.Sums(np.zeros(shape, np.uint16), np.zeros(shape, np.uint16))
+    begun.begin(2, block[:, 0], (1, top - 1), 3.0, 2.0)
+    for one in (begun.low, begun.high, *begun.whole()):
+        digest.update(one.tobytes())
     middle, mad, _ = robust.median_mad(block[:, 0], 0, 65535)
     np.testing.assert_array_equal(middle, np.median(block[:, 0], axis=0))
     for one in robust.gate(middle, mad, 3.0, 2.0, 1, top - 1):
@@ -82,7 +86,7 @@ for stages in (operations.OfSignal(thresholds, np.uint16(65000), flag[0], flag[1
         for one in (out.values, out.stage, out.mask, out.use):
             digest.update(one.tobytes())
         corrections.go_on(out, bits, cell, operations.Kept(), chain[:4])
-kernels = (_tiles.add_block, robust._medians, corrections._correct)
+kernels = (_tiles.add_block, robust.medians_of, corrections._correct)
 code = [text for kernel in kernels for text in kernel.inspect_asm().values()]
 print(json.dumps({"digest": digest.hexdigest(), "wide": sum("ymm" in text or "zmm" in text for text in code),
                   "pairs": sum("pmaddwd" in text or "vpdpwssd" in text for text in code), "all": len(code)}))

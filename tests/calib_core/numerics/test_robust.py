@@ -68,7 +68,7 @@ def not_packed(samples, spread=True):
     """Pixels whose samples did not fit in 8 bits."""
     pixels = samples.shape[1]
     results = (np.empty(pixels, np.float32), np.empty(pixels, np.float32), np.empty(pixels, np.uint32))
-    return robust._medians(samples, np.uint16(1), np.uint16(16382), spread, *results)
+    return robust.medians_of(samples, 0, samples.shape[1], np.uint16(1), np.uint16(16382), spread, *results)
 
 
 @pytest.mark.parametrize("frames", [*range(1, 18), 63, 64, 65, 127, 128, 129, 251, 252, 253, 254, 255, 256, 257])

@@ -1,0 +1,30 @@
+"""The kernel that finds a gate from samples and sums up those inside, while a tile of them is near the core."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calib_core.numerics._tiles import TILE, add_tile, work_of
+from calib_core.numerics.kernels import njit
+from calib_core.numerics.robust import gates_of, medians_of
+
+
+@njit(nogil=True, cache=True)
+def gate_and_sums(  # type: ignore[no-untyped-def]
+    samples, block, order, cell, lowest, highest, scale, floor, gate, near, whole, held, marks
+):
+    """Fill in the gate of a memory cell and begin its sums, tile by tile.
+
+    The samples are those of the block, whose only plane is taken in that order.
+    """
+    frames, pixels = samples.shape
+    middle, mad, count = np.empty(TILE, np.float32), np.empty(TILE, np.float32), np.empty(TILE, np.uint32)
+    work, rows = work_of(None), held[cell]
+    for start in range(0, pixels, TILE):
+        stop = min(start + TILE, pixels)
+        medians_of(samples, start, stop, lowest, highest, True, middle, mad, count)
+        gates_of(middle[:stop - start], mad[:stop - start], scale, floor, np.float64(lowest), np.float64(highest),
+                 gate[0][cell, start:stop], gate[1][cell, start:stop])
+        if frames:
+            held[cell] = add_tile(block, 0, order, (0, frames, frames), cell, start, None, None, None, gate, near,
+                                  whole, rows, marks, work)
