@@ -82,10 +82,23 @@ def _file_labels(plan: Plan, axis: str) -> tuple[Label, ...]:
     return plan.context.axes[axis].labels
 
 
-def largest_constant(plan: Plan) -> int:
-    """Working memory for writing a module's largest constant, bytes; 0 where none is written."""
-    needs = [int(1.15 * one.size) + _whole_chunk(one) for one in layouts(plan)]
-    return max(needs) + _WRITING_BYTES if needs else 0
+def writing_bytes(plan: Plan) -> int:
+    """Working memory for writing any constant of a module, bytes; 0 where none is written."""
+    return max((_in_memory(one) if is_made_in_memory(plan, one) else _on_the_disk(one) for one in layouts(plan)),
+               default=0)
+
+
+def is_made_in_memory(plan: Plan, one: Layout) -> bool:
+    """Whether a constant's file is made in memory, and not on the disk: there is room for it."""
+    return _in_memory(one) <= plan.room
+
+
+def _in_memory(one: Layout) -> int:
+    return int(1.15 * one.size) + _on_the_disk(one)
+
+
+def _on_the_disk(one: Layout) -> int:
+    return _WRITING_BYTES + _whole_chunk(one)
 
 
 def _whole_chunk(one: Layout) -> int:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from calib_core.jobs.constant_files import largest_constant
+from calib_core.jobs.constant_files import writing_bytes
 from calib_core.jobs.outputs import constant_bytes, scratch_bytes
 from calib_core.jobs.plan import Plan
 from calib_core.ranges import format_numbers
@@ -108,8 +108,7 @@ def estimate_of(plan: Plan) -> Estimate:
     frames = sum(_frames(plan))
     read = frames * (plan.kind.stored_frame_bytes if plan.kind and plan.frames else 0)
     units = sorted((plan.unit_bytes(unit) for unit in plan.units), reverse=True)[: plan.threads]
-    largest = largest_constant(plan)
-    memory = max(min(sum(units), plan.room), *units[:1], largest)
+    memory = max(min(sum(units), plan.room), *units[:1], writing_bytes(plan))
     scratch, constants = scratch_bytes(plan), constant_bytes(plan)
     at_once = min(plan.threads, _MOST_AT_ONCE, max(len(plan.units), 1))
     images = sum(len(unit.block) for unit in plan.units)

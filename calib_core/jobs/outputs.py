@@ -15,7 +15,7 @@ from calib_core.detector import Module
 from calib_core.errors import BadParameter
 from calib_core.io.buffers import Buffers
 from calib_core.jobs.board import Written
-from calib_core.jobs.constant_files import Layout, constant_of, largest_constant, layouts
+from calib_core.jobs.constant_files import Layout, constant_of, is_made_in_memory, layouts, writing_bytes
 from calib_core.jobs.corrected_files import corrected_bytes
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.provenance import provenance
@@ -57,7 +57,7 @@ def one_by_one(pieces: Sequence[Piece]) -> None:
 
 def write_module(
     plan: Plan, module: Module, results: Results, remarks: Sequence[Remark], step: Step,
-    write: Callable[[Constant, Buffers], object], do: Callable[[Sequence[Piece]], None] = one_by_one,
+    write: Callable[[Constant, Buffers | None], object], do: Callable[[Sequence[Piece]], None] = one_by_one,
 ) -> None:
     """Make all constants of a module and have each written.
 
@@ -65,7 +65,7 @@ def write_module(
     ----------
     plan, module, results, remarks, step
     write : callable
-        Takes a constant, and where its file lies while it is made.
+        Takes a constant, and where its file lies while it is made: None for one that is too large for memory.
     do : callable
         Does pieces of work, each once and in any order, and returns when all are done.
     """
@@ -75,8 +75,8 @@ def write_module(
     written: list[Layout] = []
 
     def one(layout: Layout, buffers: Buffers) -> None:
-        write(constant_of(
-            plan, module, results, layout, known, lambda: step(len(written) / len(wanted)), packed), buffers)
+        write(constant_of(plan, module, results, layout, known, lambda: step(len(written) / len(wanted)), packed),
+              buffers if is_made_in_memory(plan, layout) else None)
         written.append(layout)
 
     do([partial(one, layout) for layout in wanted])
@@ -124,8 +124,8 @@ def check_memory(plan: Plan) -> None:
     """
     _check_numbers(plan)
     needs = {"characterising one memory cell": max((plan.unit_bytes(unit) for unit in plan.units), default=0)}
-    if largest := largest_constant(plan):
-        needs[f"writing a constant of {len(plan.context.cells)} memory cells"] = largest
+    if writing := writing_bytes(plan):
+        needs[f"writing a constant of {len(plan.context.cells)} memory cells"] = writing
     what = max(needs, key=lambda name: needs[name])
     lacking = needs[what] - plan.room
     if lacking > 0:

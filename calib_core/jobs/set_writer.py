@@ -23,8 +23,8 @@ from calib_core.jobs.board import Written
 from calib_core.jobs.constant_files import layouts
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.provenance import index_hash
-from calib_core.store.constants import Write, folder_of_type, write_constant
-from calib_core.store.files import write_atomically
+from calib_core.store.constants import Show, folder_of_type, write_constant
+from calib_core.store.files import appear
 from calib_core.store.local.index import is_index
 from calib_core.store.manifests import Manifest, Member, SetOnDisk, Writer, list_sets, name_of, put, remove
 from calib_core.store.statuses import CALCAT_WORD
@@ -75,14 +75,14 @@ class SetWriter:
         return {module: tuple(found.folder / one.path for one in found.there if one.module == module)
                 for module in sorted(whole)}
 
-    def write(self, constant: Constant, buffers: Buffers) -> Written:
+    def write(self, constant: Constant, buffers: Buffers | None) -> Written:
         """Write a constant; it is told, or withheld until all are there.
 
         Parameters
         ----------
         constant : Constant
-        buffers : Buffers
-            For the file while it is made.
+        buffers : Buffers, optional
+            For the file while it is made; without, it is made on the disk.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class SetWriter:
             It cannot be written.
         """
         place = (constant.pdu, constant.calibration)
-        made = write_constant(constant, self._root, partial(self._put, place), buffers)
+        made = write_constant(constant, self._root, partial(self._show, place), buffers)
         self._note(place, sha256=made.sha256, bytes=made.bytes)
         file = Written(made.path, "constant", made.sha256, made.bytes)
         if self._withheld is None:
@@ -151,11 +151,11 @@ class SetWriter:
                 one if one in there else one.model_copy(update=missing) for one in self._set.manifest.members))
             self._save()
 
-    def _put(self, place: tuple[str, str], path: Path, data: memoryview) -> None:
-        """Write a file after its name was noted, so that there is none that nobody knows."""
-        write: Write = write_atomically if self._withheld is None else self._withheld.write
+    def _show(self, place: tuple[str, str], temporary: Path, path: Path) -> None:
+        """Let a file appear after its name was noted, so that there is none that nobody knows."""
+        show: Show = appear if self._withheld is None else self._withheld.hold
         self._note(place, path=path)
-        write(path, data)
+        show(temporary, path)
 
     def _note(self, place: tuple[str, str], path: Path | None = None, **changes: Any) -> None:
         with self._lock:

@@ -17,7 +17,7 @@ from calib_core.errors import CalibrationError, Cancelled
 from calib_core.io.budget import MemoryBudget
 from calib_core.io.buffers import Buffers
 from calib_core.jobs.board import Written
-from calib_core.jobs.constant_files import largest_constant
+from calib_core.jobs.constant_files import writing_bytes
 from calib_core.jobs.corrected_files import CorrectedFiles
 from calib_core.jobs.finished import FinishedModule
 from calib_core.jobs.found import ModuleFound, found_in
@@ -76,7 +76,7 @@ class Workers:
 
     def __init__(
         self, plan: Plan, results: Mapping[int | None, Results], live: Live, progress: Progress, report: Report,
-        write: Callable[[Constant, Buffers], Written], files: CorrectedFiles, cancelled: Callable[[], bool],
+        write: Callable[[Constant, Buffers | None], Written], files: CorrectedFiles, cancelled: Callable[[], bool],
     ) -> None:
         self._files = files
         self._plan, self._results, self._live, self._progress = plan, results, live, progress
@@ -216,7 +216,7 @@ class Workers:
 
     def _do_together(self, number: int | None, held: Held, pieces: Sequence[Piece]) -> None:
         """Do pieces of work with the help of workers that have none, each in its own part of the memory budget."""
-        needed = largest_constant(self._plan)
+        needed = writing_bytes(self._plan)
 
         def one(piece: Piece, held: Held) -> None:
             held.take(needed)

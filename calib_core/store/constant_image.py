@@ -1,4 +1,4 @@
-"""Constants as HDF5 files in memory, everything in them under a checksum.
+"""Constants as HDF5 files, everything in them under a checksum.
 
 Metadata have one in file format 1.10; texts have fixed lengths and lie within them, since the heaps of others have
 none. Datasets have Fletcher-32, and the whole file a seal.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,10 @@ from calib_core.constants.constant import Constant, identity_name
 from calib_core.io.buffers import Buffers
 from calib_core.io.libraries import h5py
 from calib_core.store.chunks import put_values
+from calib_core.store.draft import Draft
+from calib_core.store.files import prepare
 from calib_core.store.memory_file import MemoryFile
+from calib_core.store.placed_file import PlacedFile
 from calib_core.store.seals import put_seal
 
 #: Of a file, what is not its values: texts, and counts where they are much the same.
@@ -30,10 +34,72 @@ _LONGEST_TEXT = 60_000
 _MOST_ATTRIBUTES = 1000
 
 
-def image_of(constant: Constant, created: datetime, buffers: Buffers) -> tuple[MemoryFile, str]:
-    """The whole file of a constant with its seal, and its SHA-256; HDF5's own memory driver would hand out a copy."""
-    image = MemoryFile(buffers, int(np.prod(constant.shape)) * np.dtype(constant.kind.dtype).itemsize + _BESIDE)
+class Prepared(NamedTuple):
+    """A whole file on the disk under a temporary name, SHA-256 of it (hexadecimal), and its size in bytes."""
+
+    temporary: Path
+    sha256: str
+    bytes: int
+
+
+def prepare_constant(constant: Constant, path: Path, created: datetime, buffers: Buffers | None) -> Prepared:
+    """Bring the file of a constant to the disk, for :func:`~calib_core.store.files.appear`.
+
+    Parameters
+    ----------
+    constant : Constant
+    path : Path
+        Name that it will get.
+    created : datetime
+    buffers : Buffers, optional
+        Where it lies in memory before, which is faster. Without, it is made on the disk chunk by chunk, with the same
+        bytes.
+
+    Raises
+    ------
+    OutputFailed
+        It cannot be written; nothing is left behind.
+    """
+    if buffers is None:
+        return _on_the_disk(constant, path, created)
+    image = MemoryFile(buffers, _bytes_of(constant) + _BESIDE)
+    sha256 = put_constant(image, constant, created)
+    return Prepared(prepare(path, image.getbuffer()), sha256, len(image))
+
+
+def _on_the_disk(constant: Constant, path: Path, created: datetime) -> Prepared:
+    draft = Draft(path)
+    try:
+        with draft.told():
+            sha256 = put_constant(draft, constant, created)
+            length = len(draft)
+        return Prepared(draft.finish(), sha256, length)
+    except BaseException:
+        draft.abandon()
+        raise
+
+
+def _bytes_of(constant: Constant) -> int:
+    return int(np.prod(constant.shape)) * np.dtype(constant.kind.dtype).itemsize
+
+
+def put_constant(image: PlacedFile, constant: Constant, created: datetime) -> str:
+    """Make the whole file of a constant, with its seal.
+
+    Parameters
+    ----------
+    image : PlacedFile
+        Empty; HDF5's own driver of files in memory would hand out a copy.
+    constant : Constant
+    created : datetime
+
+    Returns
+    -------
+    str
+        SHA-256 of the file, hexadecimal.
+    """
     with h5py.File(image, "w", libver=("v110", "v110")) as file:
+        image.reserve(_bytes_of(constant))  # HDF5 takes what is there before for a file of its own
         group = _new_group(file, constant.dataset)
         for name, text in _attributes(constant, created).items():
             put_text(group, name, text)
@@ -51,7 +117,7 @@ def image_of(constant: Constant, created: datetime, buffers: Buffers) -> tuple[M
             group["count"].attrs["dims"] = np.array(constant.file_dims, "S")
         file.flush()
         values = [span for name in ("data", "count") if name in group for span in chunks_of(group[name])]
-    return image, put_seal(image, values)
+    return put_seal(image, values)
 
 
 def _new_group(file: h5py.File, path: str) -> h5py.Group:

@@ -1,7 +1,7 @@
 """Constant files: one version of one constant of one module per HDF5 file, in the layout that EXtra reads.
 
-A file is built in memory and written whole, because HDF5 can end the process at a full disk. Its seal is made sure of
-at every load.
+A file is made in memory, or on the disk where it is too large for that, and appears whole. HDF5 writes into a file of
+ours, because it can end the process at a full disk. The seal is made sure of at every load.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from calib_core.errors import BadInput, BadParameter
 from calib_core.io.buffers import Buffers
 from calib_core.io.foreign import open_hdf5
 from calib_core.io.libraries import h5py
-from calib_core.store.constant_image import image_of
+from calib_core.store.constant_image import prepare_constant
 from calib_core.store.constant_layouts import ALONE, beside_values, group_of, names_of
-from calib_core.store.files import write_atomically
+from calib_core.store.files import appear
 from calib_core.store.seals import Seals
 
 Array = npt.NDArray[Any]
@@ -42,8 +42,8 @@ _seals = Seals()
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, StopIteration, MemoryError)
 #: Tree of constants below a folder, as the facility has it.
 STORE = Path("xfel", "cal")
-#: Brings a path and its content to the disk.
-Write = Callable[[Path, memoryview], None]
+#: Gives a file that is whole under a temporary name its own, now or later.
+Show = Callable[[Path, Path], None]
 
 
 @dataclass(frozen=True)
@@ -178,23 +178,23 @@ class StoredConstant:
 
 
 def write_constant(
-    constant: Constant, folder: Path, write: Write = write_atomically, buffers: Buffers | None = None
+    constant: Constant, folder: Path, show: Show = appear, buffers: Buffers | None = None
 ) -> WrittenConstant:
     """Write one constant below a folder that EXtra takes as root of its constants.
 
     The path is ``xfel/cal/<detector type>/<PDU>/cal.<unix time>.h5`` in lower case, the dataset
     ``/<PDU>/<Calibration>/0/data`` with attribute ``dims``; the number of samples behind each value is in
-    ``count`` beside it. Working memory is little more than the size of the file.
+    ``count`` beside it.
 
     Parameters
     ----------
     constant : Constant
         Its provenance has at least :data:`REQUIRED_PROVENANCE`.
     folder : Path
-    write : callable
-        What brings a path and its content to the disk.
+    show : callable
+        What gives the file its name.
     buffers : Buffers, optional
-        Where the file lies in memory before; memory of its own unless given.
+        Where the file lies in memory before: little more than its size. Without, it is made on the disk.
 
     Raises
     ------
@@ -206,9 +206,13 @@ def write_constant(
     _check(constant)
     created = time.time_ns()
     path = folder / _relative_path(constant, created)
-    image, sha256 = image_of(constant, datetime.fromtimestamp(created / 1e9, UTC), buffers or Buffers())
-    write(path, image.getbuffer())
-    return WrittenConstant(path, sha256, len(image))
+    made = prepare_constant(constant, path, datetime.fromtimestamp(created / 1e9, UTC), buffers)
+    try:
+        show(made.temporary, path)
+    except BaseException:
+        made.temporary.unlink(missing_ok=True)
+        raise
+    return WrittenConstant(path, made.sha256, made.bytes)
 
 
 def check_name(name: str) -> None:

@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from calib_core.store.files import appear, begin, explained, reserve
 from calib_core.store.placed_file import PlacedFile
+
+#: Read at once, bytes.
+_PIECE = 8 << 20
 
 
 class Draft(PlacedFile):
@@ -79,6 +84,21 @@ class Draft(PlacedFile):
         OutputFailed
             Something could not be written; nothing is left.
         """
+        appear(self.finish(), self.path, self._overwrite)
+
+    def finish(self) -> Path:
+        """Bring everything to the disk; whoever wrote into it must have finished.
+
+        Returns
+        -------
+        Path
+            The temporary name, for :func:`~calib_core.store.files.appear`.
+
+        Raises
+        ------
+        OutputFailed
+            Something could not be written; nothing is left.
+        """
         try:
             self._check()
             with explained(self.path, self._needed):
@@ -87,7 +107,7 @@ class Draft(PlacedFile):
         except BaseException:
             self.abandon()
             raise
-        appear(self._temporary, self.path, self._overwrite)
+        return self._temporary
 
     def abandon(self) -> None:
         """Remove what there is, if it has not got its name."""
@@ -106,6 +126,23 @@ class Draft(PlacedFile):
     def __len__(self) -> int:
         """Bytes that it has."""
         return os.fstat(self._fd).st_size
+
+    def pieces(self, begin: int, end: int) -> Iterator[memoryview]:
+        """What lies between two places, read piece by piece.
+
+        Parameters
+        ----------
+        begin, end : int
+
+        Yields
+        ------
+        memoryview
+            Shorter than asked for where the file is, which :meth:`told` explains.
+        """
+        memory = np.empty(min(_PIECE, max(0, end - begin)), np.uint8).data
+        for start in range(begin, end, _PIECE):
+            part = memory[: min(_PIECE, end - start)]
+            yield part[: os.preadv(self._fd, [part], start)]
 
     def readinto(self, into: memoryview) -> int:  # type: ignore[override]  # HDF5 hands over nothing else
         """Fill a buffer as far as there is something.

@@ -183,7 +183,7 @@ class MaskFiles:
         mask = before.with_entries(added)
         for begin in mask.begins(min(one.entry.begin for one in added)):
             constant = _constant(self.detector, module, mask, begin)
-            yield write_constant(constant, self.root, withheld.write, Buffers())
+            yield write_constant(constant, self.root, withheld.hold, Buffers())
 
 
 def entries_of(stored: StoredConstant, kind: DetectorType) -> Iterator[MaskedPixels]:

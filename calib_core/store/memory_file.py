@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from calib_core.axes import Array
@@ -33,6 +35,19 @@ class MemoryFile(PlacedFile):
     def getbuffer(self) -> memoryview:
         """All bytes, without a copy."""
         return self._memory[: self._end].data
+
+    def pieces(self, begin: int, end: int) -> Iterator[memoryview]:
+        """What lies between two places, without a copy.
+
+        Parameters
+        ----------
+        begin, end : int
+
+        Yields
+        ------
+        memoryview
+        """
+        yield self.getbuffer()[begin:end]
 
     def readinto(self, into: memoryview) -> int:  # type: ignore[override]  # HDF5 hands over nothing else
         """Fill a buffer as far as there is something.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from abc import abstractmethod
+from collections.abc import Iterator
 
 
 class PlacedFile(io.RawIOBase):
@@ -15,6 +16,25 @@ class PlacedFile(io.RawIOBase):
     @abstractmethod
     def __len__(self) -> int:
         """Bytes that it has."""
+
+    @abstractmethod
+    def pieces(self, begin: int, end: int) -> Iterator[memoryview]:
+        """What lies between two places, in one piece or several; each holds until the next is asked for.
+
+        Parameters
+        ----------
+        begin, end : int
+            First byte, and the one after the last.
+        """
+
+    def reserve(self, size: int) -> None:
+        """Claim space that is to be written; what lies in memory has it.
+
+        Parameters
+        ----------
+        size : int
+            Bytes at least.
+        """
 
     def readable(self) -> bool:
         """It can be read."""

@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
-from calib_core.store.memory_file import MemoryFile
+from calib_core.store.placed_file import PlacedFile
 
 _FOOTER = re.compile(rb"\n([0-9a-f]{8}) calibwb seal\n")
 _FOOTER_BYTES = 23
@@ -39,12 +39,12 @@ class _Seal:
     values: tuple[Span, ...]
 
 
-def put_seal(image: MemoryFile, values: Iterable[Span]) -> str:
-    """Seal a file in memory.
+def put_seal(image: PlacedFile, values: Iterable[Span]) -> str:
+    """Seal a file that is being made.
 
     Parameters
     ----------
-    image : MemoryFile
+    image : PlacedFile
         The whole file; the seal is written behind it.
     values : iterable of (int, int)
         First byte and end of its values, in any order; they do not overlap.
@@ -54,16 +54,22 @@ def put_seal(image: MemoryFile, values: Iterable[Span]) -> str:
     str
         SHA-256 of the file with its seal, hexadecimal.
     """
-    spans, rest, whole = tuple(_joined(sorted(values))), hashlib.sha256(), image.getbuffer()
-    digest = hashlib.sha256(whole)
-    for begin, end in _between(spans, len(whole)):
-        rest.update(whole[begin:end])
+    spans, size = tuple(_joined(sorted(values))), len(image)
+    digest, rest = _digest(image, [(0, size)]), _digest(image, _between(spans, size))
     told = json.dumps({"sha256": digest.hexdigest(), "rest": rest.hexdigest(), "values": spans}).encode()
     seal = told + b"\n%08x calibwb seal\n" % len(told)
     image.seek(0, os.SEEK_END)
     image.write(seal)
     digest.update(seal)
     return digest.hexdigest()
+
+
+def _digest(image: PlacedFile, spans: Iterable[Span]) -> hashlib._Hash:
+    digest = hashlib.sha256()
+    for begin, end in spans:
+        for piece in image.pieces(begin, end):
+            digest.update(piece)
+    return digest
 
 
 class Seals:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from calib_core.store.files import appear, prepare
+from calib_core.store.files import appear
 
 
 class Withheld:
@@ -24,9 +24,8 @@ class Withheld:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def write(self, path: Path, data: memoryview | bytes) -> None:
-        """Bring a file to the disk without its name; OutputFailed where that is not possible."""
-        temporary = prepare(path, data)
+    def hold(self, temporary: Path, path: Path) -> None:
+        """Take a file that is on the disk under a temporary name, and give it its name with the others."""
         with self._lock:
             self._waiting[path] = temporary
 

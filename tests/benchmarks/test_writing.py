@@ -14,7 +14,7 @@ import pytest
 from calib_core.constants.condition import Condition
 from calib_core.constants.constant import INTERNAL_DIMS, OFFSET, Constant
 from calib_core.io.buffers import Buffers
-from calib_core.store.constant_image import image_of
+from calib_core.store.constant_image import put_constant
 from calib_core.store.memory_file import MemoryFile
 
 CELLS, PIXELS = 88, (512, 128)
@@ -37,7 +37,9 @@ def ours(offsets: np.ndarray) -> MemoryFile:
         kind=OFFSET, calibration="Offset", pdu="AGIPD_SIV1_AGIPDV11_M305", dims=INTERNAL_DIMS, shape=offsets.shape,
         file_dims=FILE_DIMS, labels={"cell": tuple(range(CELLS))}, condition=Condition((), {}), provenance=PROVENANCE,
         begin=datetime(2026, 3, 1, tzinfo=UTC), read=lambda part: offsets[:, part], read_count=None)
-    return image_of(made, datetime(2026, 3, 1, tzinfo=UTC), BUFFERS)[0]
+    image = MemoryFile(BUFFERS, offsets.nbytes * 2 + (8 << 20))
+    put_constant(image, made, datetime(2026, 3, 1, tzinfo=UTC))
+    return image
 
 
 def plainly(offsets: np.ndarray) -> io.BytesIO:

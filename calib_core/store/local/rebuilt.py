@@ -12,11 +12,10 @@ from calib_core.constants.condition import Condition
 from calib_core.constants.constant import KINDS, Constant, ConstantKind
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
-from calib_core.io.buffers import Buffers
 from calib_core.store.bare_files import calibration_of
-from calib_core.store.constant_image import image_of
+from calib_core.store.constant_image import prepare_constant
 from calib_core.store.constants import StoredConstant, read_constant
-from calib_core.store.files import write_atomically
+from calib_core.store.files import appear
 from calib_core.store.images import PIXELS
 from calib_core.store.local.records import Record
 
@@ -45,9 +44,9 @@ def write_rebuilt(
         There is a file of this name, or it cannot be written.
     """
     constant = _constant(stored, kind, condition, record)
-    image, sha256 = image_of(constant, record.created, Buffers())
-    write_atomically(target, image.getbuffer())
-    return replace(record, sha256=sha256, bytes=len(image), dataset=constant.dataset)
+    made = prepare_constant(constant, target, record.created, None)
+    appear(made.temporary, target)
+    return replace(record, sha256=made.sha256, bytes=made.bytes, dataset=constant.dataset)
 
 
 def rebuilt_before(path: Path, record: Record) -> Record | None:

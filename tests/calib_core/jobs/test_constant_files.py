@@ -19,7 +19,7 @@ from calib_core.characterisation.unit import Context
 from calib_core.constants.constant import OFFSET
 from calib_core.errors import Cancelled
 from calib_core.jobs.constant_blocks import ConstantBlocks
-from calib_core.jobs.constant_files import largest_constant
+from calib_core.jobs.constant_files import writing_bytes
 from calib_core.jobs.outputs import write_module
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.results import Results
@@ -220,5 +220,22 @@ def test_a_kind_that_the_detector_does_not_declare_is_stored_over_its_own_axes(
 
 def test_a_job_without_constants_needs_no_memory_to_write_one(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
-    assert largest_constant(replace(plan, outputs=plan.outputs[2:])) == 0
-    assert largest_constant(plan) > 3 * 2 * 6 * 8
+    assert writing_bytes(replace(plan, outputs=plan.outputs[2:])) == 0
+    assert writing_bytes(plan) > 3 * 2 * 6 * 8
+
+
+def test_a_constant_is_made_in_memory_where_it_has_room_there_and_on_the_disk_where_not(tmp_path: Path) -> None:
+    """The larger of two, of 352 memory cells."""
+    plan = plan_of(tmp_path, cells=tuple(range(352)))
+    needed, results = writing_bytes(plan), results_of(plan, tmp_path)
+
+    def made_on_the_disk(room: int) -> list[str]:
+        given = list[str]()
+        write_module(replace(plan, room=room), MODULE, results, (), lambda share: None,
+                     lambda one, buffers: given.append(one.kind.name) if buffers is None else None)
+        return given
+
+    assert made_on_the_disk(needed) == []
+    assert made_on_the_disk(needed - 1) == ["Offset"]
+    assert writing_bytes(replace(plan, room=needed - 1)) < needed
+    results.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -21,7 +22,9 @@ from extra.calibration.calcat import set_default_caldb_root
 from calib_core.constants.condition import Condition, ConditionParameter, Found
 from calib_core.constants.constant import BAD_PIXELS_DARK, INTERNAL_DIMS, NOISE, OFFSET, Constant
 from calib_core.errors import BadInput, BadParameter, OutputFailed
+from calib_core.io.buffers import Buffers
 from calib_core.store import chunks
+from calib_core.store.constant_image import prepare_constant
 from calib_core.store.constants import list_constants, read_constant, write_constant
 
 FILE_DIMS = ("fast_scan", "slow_scan", "cell", "gain")
@@ -113,6 +116,45 @@ def test_checksum_and_size_are_the_file_s(tmp_path, values):
     content = written.path.read_bytes()
     assert written.sha256 == hashlib.sha256(content).hexdigest()
     assert written.bytes == len(content)
+
+
+@pytest.mark.parametrize("changes", [
+    {}, {"count": True}, {"count": True, "packed_count": {}}, {"kind": replace(OFFSET, rows=5)}])
+def test_made_on_the_disk_it_has_the_bytes_that_it_has_made_in_memory(tmp_path, monkeypatch, values, changes):
+    monkeypatch.setattr(chunks, "LEAST_BYTES", 7_000)
+    whole = np.arange(values.size, dtype=np.uint32).reshape(values.shape)
+    one = constant(values, whole if changes.pop("count", False) else None, **changes)
+    created = datetime(2026, 3, 2, tzinfo=UTC)
+    made = [prepare_constant(one, tmp_path / "constant.h5", created, where) for where in (None, Buffers())]
+    contents = [each.temporary.read_bytes() for each in made]
+    assert contents[0] == contents[1]
+    assert {each[1:] for each in made} == {(hashlib.sha256(contents[0]).hexdigest(), len(contents[0]))}
+
+
+@pytest.mark.parametrize("call", ["posix_fallocate", "pwrite", "fsync"])
+def test_a_disk_that_fills_up_under_it_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, values, call):
+    really, calls = getattr(os, call), iter(range(100))
+
+    def full(*arguments):
+        if next(calls) == (3 if call == "pwrite" else 0):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return really(*arguments)
+
+    monkeypatch.setattr(os, call, full)
+    with pytest.raises(OutputFailed, match=r"\.h5 could not be written: No space left on device; it needs [\d.]+ MB"):
+        prepare_constant(constant(values), tmp_path / "constant.h5", datetime(2026, 3, 2, tzinfo=UTC), None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("buffers", [None, Buffers()])
+def test_who_stops_it_finds_nothing(tmp_path, values, buffers):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    for one, show in ((constant(values, read=stopped), os.rename), (constant(values), stopped)):
+        with pytest.raises(KeyboardInterrupt):
+            write_constant(one, tmp_path, show, buffers)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize("file_dims", [FILE_DIMS, ("cell", "gain", "fast_scan", "slow_scan")])
@@ -365,8 +407,8 @@ def test_a_folder_that_takes_nothing(tmp_path, values):
         write_constant(constant(values), tmp_path)
 
 
-def test_working_memory_is_little_more_than_the_file(tmp_path):
-    """In a process of its own: the image and a chunk."""
+def test_working_memory_is_little_more_than_the_file_or_chunks_of_it_on_the_disk(tmp_path):
+    """In a process of its own: the image and a chunk, or chunks alone."""
     script = textwrap.dedent(f"""
         import re, sys
         from pathlib import Path
@@ -374,6 +416,7 @@ def test_working_memory_is_little_more_than_the_file(tmp_path):
         sys.path.insert(0, {os.path.dirname(__file__)!r})
         from test_constants import constant
         from calib_core.numerics.checksums import fletcher32
+        from calib_core.io.buffers import Buffers
         from calib_core.store import constants
         def peak():
             return int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
@@ -384,11 +427,14 @@ def test_working_memory_is_little_more_than_the_file(tmp_path):
         made = constant(Values())
         fletcher32(np.zeros(2, np.uint8))  # what numba takes is not counted
         before = peak()
-        written = constants.write_constant(made, Path({str(tmp_path)!r}))
-        print((peak() - before) / written.bytes)
+        for buffers in (None, Buffers()):
+            written = constants.write_constant(made, Path({str(tmp_path)!r}), buffers=buffers)
+            print((peak() - before) / written.bytes)
     """)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert 1.0 < float(done.stdout) < 1.5
+    on_the_disk, in_memory = map(float, done.stdout.split())
+    assert on_the_disk < 0.2
+    assert 1.0 < in_memory < 1.5
 
 
 def test_numbers_of_samples_are_read_and_compressed_once(tmp_path, values):
