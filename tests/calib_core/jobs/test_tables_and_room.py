@@ -114,10 +114,10 @@ def test_a_unit_that_does_not_fit_is_refused_with_a_budget_that_would_do(
         check_memory(replace(fitting, room=needed - 1))
 
 
-def test_a_constant_that_does_not_fit_is_refused(plan: Plan) -> None:
+def test_where_not_even_a_part_of_a_constant_fits_it_is_refused(plan: Plan) -> None:
     with pytest.raises(BadParameter, match=r"writing a constant of 2 memory cells needs a budget of \d+ MiB\.$"):
-        check_memory(replace(plan, room=112 << 20))
-    check_memory(replace(plan, room=113 << 20))
+        check_memory(replace(plan, room=(112 << 20) - 1))
+    check_memory(replace(plan, room=112 << 20))
 
 
 @pytest.mark.parametrize(("modules", "outputs", "size"), [
