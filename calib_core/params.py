@@ -16,6 +16,7 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -110,29 +111,29 @@ class Knobs(BaseModel):
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         """Two knobs of one name would be one flag; BadParameter, since a declaration is refused in one sentence."""
-        names = [one.name for one in self.knobs()]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        declared = self._declared()
+        if len(declared) > len(self._by_name()):
+            names = [one.name for one, _ in declared]
+            twice = sorted({name for name in names if names.count(name) > 1})
             raise BadParameter(f"{type(self).__name__} declares two parameters that are named {', '.join(twice)}.")
         return self
 
     def knobs(self) -> tuple[Knob, ...]:
         """Declared parameters in the order of their declaration, those of parts behind all others."""
-        return tuple(one for one, _ in self._placed())
+        return tuple(replace(one, default=self._value(place)) for one, place in self._declared())
 
     def value(self, name: str) -> Any:
         """Value of a parameter by its flat name; BadParameter where there is none such."""
-        place = self._places([name])[name]
-        owner = self if place.index is None else getattr(self, place.field)[place.index]
-        return getattr(owner, place.inner)
+        return self._value(self._places([name])[name])
 
     def values(self) -> dict[str, Any]:
         """All parameters by their flat names, as plain JSON values."""
-        parts = {place.field for _, place in self._placed() if place.index is not None}
-        own = self.model_dump(mode="json", exclude=parts)
-        inner = {(field, index): one.model_dump(mode="json") for field in parts
+        fields = _fields_of_parts(type(self))
+        own = self.model_dump(mode="json", exclude=set(fields))
+        inner = {(field, index): one.model_dump(mode="json") for field in fields
                  for index, one in enumerate(getattr(self, field))}
-        return {one.name: (own if place.index is None else inner[place.field, place.index])[place.inner]
-                for one, place in self._placed()}
+        return {name: (own if place.index is None else inner[place.field, place.index])[place.inner]
+                for name, place in self._by_name().items()}
 
     def with_changes(self, changes: Mapping[str, Any]) -> Self:
         """Copy with some parameters changed, by their flat names.
@@ -164,24 +165,29 @@ class Knobs(BaseModel):
         except ValidationError as error:
             raise BadParameter(_sentence(whole, error, name)) from error
 
-    def _placed(self) -> Iterator[tuple[Knob, _Place]]:
-        fields = type(self).model_fields
-        for name, field in fields.items():
-            if not _is_of_parts(field):
-                yield _describe(name, field, getattr(self, name)), _Place(name)
-        for name in (name for name, field in fields.items() if _is_of_parts(field)):
-            for index, part in enumerate(getattr(self, name)):
-                yield from ((one, _Place(name, index, inner)) for inner, one in part.flat())
+    def _value(self, place: _Place) -> Any:
+        owner = self if place.index is None else getattr(self, place.field)[place.index]
+        return getattr(owner, place.inner)
 
-    def _places(self, names: Iterable[str]) -> dict[str, _Place]:
-        known = {one.name: place for one, place in self._placed()}
+    def _declared(self) -> _Declared:
+        return _declared(type(self), self._parts())
+
+    def _by_name(self) -> Mapping[str, _Place]:
+        return _by_name(type(self), self._parts())
+
+    def _parts(self) -> tuple[tuple[type[Part], ...], ...]:
+        """Which parts there are, in each field that is made of them."""
+        return tuple(tuple(map(type, getattr(self, name))) for name in _fields_of_parts(type(self)))
+
+    def _places(self, names: Iterable[str]) -> Mapping[str, _Place]:
+        known = self._by_name()
         for name in names:
             if name not in known:
-                raise BadParameter(f"There is no parameter “{name}”; {_known(name, list(known))}.")
+                raise BadParameter(f"There is no parameter “{name}”; {_nearest(name, list(known))}.")
         return known
 
 
-def _known(name: str, known: list[str]) -> str:
+def _nearest(name: str, known: list[str]) -> str:
     """All names, or of many those that are nearest to one that there is not."""
     if len(known) <= _MOST_LISTED:
         return f"known parameters are {', '.join(known)}"
@@ -202,6 +208,9 @@ class _Place:
         return self.part_field or self.field
 
 
+_Declared = tuple[tuple[Knob, _Place], ...]
+
+
 class Part(Knobs):
     """A set of parameters that is part of another; its switch is offered unless it is required.
 
@@ -220,14 +229,36 @@ class Part(Knobs):
             raise BadParameter(f"{self.title} cannot be switched off.")
         return self
 
-    def flat(self) -> Iterator[tuple[str, Knob]]:
-        """Own names of its knobs, and the knobs with their flat names."""
-        for inner, field in type(self).model_fields.items():
-            one = _describe(inner, field, getattr(self, inner))
-            if inner != "on":
-                yield inner, replace(one, name=f"{self.word}_{inner}", part=self.title, word=self.word)
-            elif not self.required:
-                yield inner, replace(one, name=self.word, part=self.title, word=self.word, help=self.title)
+
+@cache
+def _fields_of_parts(model: type[Knobs]) -> tuple[str, ...]:
+    return tuple(name for name, field in model.model_fields.items() if _is_of_parts(field))
+
+
+@cache
+def _declared(model: type[Knobs], parts: tuple[tuple[type[Part], ...], ...]) -> _Declared:
+    """Knobs of a model that has these parts, each without its value, and where that is; found once."""
+    of_parts = _fields_of_parts(model)
+    own = [(_describe(name, field), _Place(name)) for name, field in model.model_fields.items()
+           if name not in of_parts]
+    return (*own, *((one, _Place(name, index, inner)) for name, those in zip(of_parts, parts, strict=True)
+                    for index, part in enumerate(those) for inner, one in _flat(part)))
+
+
+@cache
+def _by_name(model: type[Knobs], parts: tuple[tuple[type[Part], ...], ...]) -> Mapping[str, _Place]:
+    """Places by flat names."""
+    return {one.name: place for one, place in _declared(model, parts)}
+
+
+def _flat(part: type[Part]) -> Iterator[tuple[str, Knob]]:
+    """Own names of a part's knobs, and the knobs with their flat names."""
+    for inner, field in part.model_fields.items():
+        one = _describe(inner, field)
+        if inner != "on":
+            yield inner, replace(one, name=f"{part.word}_{inner}", part=part.title, word=part.word)
+        elif not part.required:
+            yield inner, replace(one, name=part.word, part=part.title, word=part.word, help=part.title)
 
 
 def _is_of_parts(field: FieldInfo) -> bool:
@@ -235,13 +266,13 @@ def _is_of_parts(field: FieldInfo) -> bool:
     return get_origin(field.annotation) is tuple and isinstance(inner[0], type) and issubclass(inner[0], Part)
 
 
-def _describe(name: str, field: FieldInfo, value: Any) -> Knob:
+def _describe(name: str, field: FieldInfo) -> Knob:
     annotation, optional = _without_none(field.annotation)
     extra = typing.cast(dict[str, Any], field.json_schema_extra or {})
     choices = tuple(str(c) for c in get_args(annotation)) if get_origin(annotation) is Literal else ()
     bounds = {bound: getattr(m, bound) for m in field.metadata for bound in ("ge", "le") if hasattr(m, bound)}
     return Knob(
-        name=name, kind="choice" if choices else _KINDS[annotation], default=value,
+        name=name, kind="choice" if choices else _KINDS[annotation], default=None,
         unit=extra.get("unit", ""), help=field.description or "", lower=bounds.get("ge"), upper=bounds.get("le"),
         choices=choices, expert=extra.get("expert", False), optional=optional,
     )

@@ -46,6 +46,9 @@ def _judged(baseline: Knobs, typed: Mapping[str, Any], changes: dict[str, Any]) 
     """Add values that are allowed beside the changes so far; sentences on the others."""
     beside, errors = dict(changes), dict[str, str]()
     for name, value in typed.items():
+        usual = baseline.value(name)
+        if type(value) is type(usual) and value == usual:  # nothing to judge: most are as they were
+            continue
         try:
             changes.update(baseline.with_changes({**beside, name: value}).changed_from(baseline))
         except BadParameter as error:
