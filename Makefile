@@ -25,13 +25,13 @@ whole: venv
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --whole tests/campaigns tests/contract/test_passes.py
 
 # what calls kernels, with a check of every index; numba would keep an overrun to itself
-indices: venv
+indices: installed
 	PYTHONPATH=tests $(BIN)/pytest -p checked_indices tests/calib_core/numerics tests/calib_core/io/test_layouts.py \
 	    tests/calib_core/simulate/test_noise.py tests/calib_core/simulate/test_light.py \
 	    tests/calib_core/simulate/scenes tests/calib_core/correction/test_fused.py \
 	    tests/calib_core/characterisation/test_correct_summary.py tests/app/widgets/test_colour.py tests/app/widgets/test_levels.py tests/app/widgets/test_placement.py \
 	    --deselect tests/calib_core/numerics/test_kept_code.py --deselect tests/calib_core/numerics/test_processors.py \
-	    --deselect tests/calib_core/numerics/test_scan_errors.py -k "not generic_processor"
+	    --deselect tests/calib_core/numerics/test_scan_errors.py -k "not generic_processor" -m "not many"
 
 bench: venv
 	$(BIN)/pytest -s -o addopts="--import-mode=importlib" tests/benchmarks

@@ -55,6 +55,7 @@ def bound(photons: float, cloud: float, lines: Any) -> float:
     return float(np.sqrt(np.linalg.inv(information)[2, 2]) / GAIN)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("cloud", [5.0, 8.0, 13.0])
 @pytest.mark.parametrize("photons", list(SCATTER))
 @pytest.mark.parametrize("lines", [ONE, COPPER], ids=["one line", "two lines"])
@@ -76,6 +77,7 @@ def test_gain_cloud_and_errors_are_those_that_were_drawn(lines, photons, cloud):
     assert found.chi2.mean() == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.many
 def test_pulls_are_one_wide():
     light = flat(500, 0.2, 8.0, spread=0.05, seed=8)
     found = fit_shared(light.counts, EDGES, START, shared_templates(EDGES, START, 8 / PIXEL))
@@ -112,6 +114,7 @@ def test_iminuit_finds_the_same_top_of_the_exact_likelihood(photons, cloud, line
             assert found.error(name)[p] == pytest.approx(fit.errors[name], rel=0.12), name
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(("of_cells", "larger", "high"), [(0.02, 0.017, 0.0013), (0.05, 0.112, 0.0073)])
 def test_memory_cells_of_other_gains_in_one_histogram_make_the_cloud_larger_and_the_gain_little(
     of_cells, larger, high
@@ -148,6 +151,7 @@ def test_wide_bins_are_no_noise():
     assert found["gain"].mean() == pytest.approx(GAIN, rel=0.002)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(("photons", "status"), [(0.012, FAINT), (3.2, BRIGHT)])
 def test_too_few_and_too_many_photons_are_told_with_their_number(photons, status):
     light = flat(20, photons, 8.0, frames=30_000)
@@ -181,6 +185,7 @@ def test_one_wild_sample_decides_nothing():
     assert np.abs((after["gain"] - before["gain"]) / before.error("gain")).max() < 0.3
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(("photons", "cloud", "low", "high"), [
     (0.05, 8.0, -0.02, -0.003), (0.5, 5.0, -0.02, 0.0), (0.5, 8.0, -0.03, -0.01)])
 def test_shelves_are_off_by_what_an_independent_study_has_found(photons, cloud, low, high):
