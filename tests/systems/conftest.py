@@ -61,6 +61,10 @@ def characterise(simulated: Simulated, out: Path, **changes: Any) -> Outcome:
     return outcome
 
 
+def _within(small: tuple[int, int], shape: tuple[int, ...]) -> tuple[int, int]:
+    return min(small[0], shape[0]), min(small[1], shape[1])
+
+
 @dataclass
 class Dataset:
     """Simulated runs with their truth."""
@@ -84,9 +88,10 @@ def make_dataset(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Data
 
 @contextmanager
 def small_modules(name: str, *shape: int) -> Iterator[None]:
-    """Modules of a family have few ASICs: where each pixel is fitted, those of a whole module take minutes."""
+    """Modules of a family have few ASICs, or small ones: where each pixel is fitted, whole modules take minutes."""
     family = named(name)
-    declare(replace(family, types=tuple(replace(kind, shape=shape) for kind in family.types)))
+    declare(replace(family, types=tuple(replace(kind, shape=shape, asic_shape=_within(kind.asic_shape, shape))
+                                        for kind in family.types)))
     try:
         yield
     finally:

@@ -19,7 +19,7 @@ from calib_core.simulate.truth import BadKind
 from calib_core.store.constants import read_constant
 from calib_core.subjects.constants import ConstantsSubject, find_sets
 
-from .conftest import Dataset, Outcome, characterise
+from .conftest import Dataset, Outcome, characterise, small_modules
 
 
 def good(data: Dataset) -> Any:
@@ -114,6 +114,7 @@ def test_one_percent_of_outliers_hardly_moves_the_constants(
     assert abs(noise.mean() - 1) < 0.03
 
 
+@small_modules("JUNGFRAU", 256, 256)
 def test_all_sixteen_memory_cells_of_a_burst_are_told_apart(
     make_dataset: Callable[..., Dataset], tmp_path: Path
 ) -> None:
