@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calib_core.numerics._tiles import TILE, add_tile, work_of
+from calib_core.numerics._tiles import TILE, add_tile, near_of, whole_of, work_of
 from calib_core.numerics.kernels import njit
 from calib_core.numerics.robust import gates_of, medians_of
 
@@ -22,9 +22,11 @@ def gate_and_sums(  # type: ignore[no-untyped-def]
     work, rows = work_of(None), held[cell]
     for start in range(0, pixels, TILE):
         stop = min(start + TILE, pixels)
+        ends = gate[0][cell, start:stop], gate[1][cell, start:stop]
         medians_of(samples, start, stop, lowest, highest, True, middle, mad, count)
         gates_of(middle[:stop - start], mad[:stop - start], scale, floor, np.float64(lowest), np.float64(highest),
-                 gate[0][cell, start:stop], gate[1][cell, start:stop])
+                 *ends)
         if frames:
-            held[cell] = add_tile(block, 0, order, (0, frames, frames), cell, start, None, None, None, gate, near,
-                                  whole, rows, marks, work)
+            held[cell] = add_tile(
+                block, 0, order, (0, frames, frames), start, None, None, None, ends, near_of(near, cell, start, stop),
+                whole_of(whole, cell, start, stop), rows, marks[cell, start // TILE:], work)

@@ -26,8 +26,28 @@ def add_block(block, plane, grouped, gain, expected, wrong, gate, near, whole, h
         cell, part = cells[run], (first[run], first[run + 1], first[min(run + 2, cells.size)])
         rows = held[cell]
         for start in range(0, pixels, TILE):
+            stop = min(start + TILE, pixels)
             held[cell] = add_tile(
-                block, plane, order, part, cell, start, gain, expected, wrong, gate, near, whole, rows, marks, work)
+                block, plane, order, part, start, gain, expected, tile_of(wrong, cell, start, stop),
+                (gate[0][cell, start:stop], gate[1][cell, start:stop]), near_of(near, cell, start, stop),
+                whole_of(whole, cell, start, stop), rows, marks[cell, start // TILE:], work)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def means_of_block(block, plane, grouped, gate, ddof, mean, std, count):  # type: ignore[no-untyped-def]
+    """Mean and deviation of memory cells of which a block has all frames, tile by tile; their sums are not kept."""
+    order, cells, first = grouped
+    pixels, work, own = block.shape[2], work_of(None), (np.empty(TILE, np.uint32), np.empty(TILE, np.uint64))
+    near, whole, mark = _near_sums(), _whole_sums(), np.zeros(1, np.uint8)
+    for run in range(cells.size):
+        cell, part = cells[run], (first[run], first[run + 1], first[min(run + 2, cells.size)])
+        for start in range(0, pixels, TILE):
+            stop, mark[0] = min(start + TILE, pixels), 0
+            ends = gate[0][cell, start:stop], gate[1][cell, start:stop]
+            sums, full = near_of(near, 0, 0, stop - start), whole_of(whole, 0, 0, stop - start)
+            rows = add_tile(block, plane, order, part, start, None, None, None, ends, sums, full, -1, mark, work)
+            _finish_tile(ends, sums, full, own, rows, mark, ddof,
+                         mean[cell, start:stop], std[cell, start:stop], count[cell, start:stop])
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
@@ -37,25 +57,48 @@ def work_of(expected):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def near_of(near, cell, start, stop):  # type: ignore[no-untyped-def]
+    """Windows and their sums of some pixels of a memory cell."""
+    return (near[0][cell, start:stop], near[1][cell, start:stop], near[2][cell, start:stop],
+            near[3][cell, start:stop], near[4][cell, start:stop])
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def whole_of(whole, cell, start, stop):  # type: ignore[no-untyped-def]
+    """Whole sums of some pixels of a memory cell."""
+    return whole[0][cell, start:stop], whole[1][cell, start:stop], whole[2][cell, start:stop]
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def _near_sums():  # type: ignore[no-untyped-def]
+    shape = 1, TILE
+    return (np.empty(shape, np.uint16), np.empty(shape, np.uint16), np.empty(shape, np.uint16),
+            np.empty(shape, np.uint32), np.empty(shape, np.uint16))
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def _whole_sums():  # type: ignore[no-untyped-def]
+    shape = 1, TILE
+    return np.empty(shape, np.uint32), np.empty(shape, np.uint64), np.empty(shape, np.uint32)
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
 def add_tile(  # type: ignore[no-untyped-def]
-    block, plane, order, part, cell, start, gain, expected, wrong, gate, near, whole, rows, marks, work
+    block, plane, order, part, start, gain, expected, wrong, gate, near, whole, rows, mark, work
 ):
-    """Add frames of a memory cell to the tile that starts there; the number of frames in windows then.
+    """Add frames of a memory cell to a tile, whose pixels begin there; the number of frames in windows then.
 
     The part of the order is where its frames begin, where they end, and where those of the next memory cell do.
     """
-    (begin, end, last), stop = part, min(start + TILE, block.shape[2])
-    mark, ends = marks[cell, start // TILE:], (gate[0][cell, start:stop], gate[1][cell, start:stop])
-    sums = (near[0][cell, start:stop], near[1][cell, start:stop], near[2][cell, start:stop],
-            near[3][cell, start:stop], near[4][cell, start:stop])
-    full = whole[0][cell, start:stop], whole[1][cell, start:stop], whole[2][cell, start:stop]
+    begin, end, last = part
     if rows < 0:
+        stop = start + near[0].size
         one, two, three = order[begin], order[min(begin + 1, end - 1)], order[min(begin + 2, end - 1)]
         mark[0] = mark[0] & BEGUN | choose(
             block[one, plane, start:stop], block[two, plane, start:stop], block[three, plane, start:stop],
-            *ends, sums[0], sums[1])
-    return _add(block, plane, order, begin, end, last, start, gain, expected, tile_of(wrong, cell, start, stop), ends,
-                sums, full, mark, max(rows, 0), work)
+            *gate, near[0], near[1])
+    return _add(block, plane, order, begin, end, last, start, gain, expected, wrong, gate, near, whole, mark,
+                max(rows, 0), work)
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
@@ -146,24 +189,26 @@ def finish(gate, near, whole, held, marks, ddof, mean, std, count):  # type: ign
     own, pixels = (np.empty(TILE, np.uint32), np.empty(TILE, np.uint64)), mean.shape[1]
     for cell in range(held.size):
         for start in range(0, pixels, TILE):
-            stop, mark = min(start + TILE, pixels), marks[cell, start // TILE:].copy()
-            full = own[0][:stop - start], own[1][:stop - start], count[cell, start:stop]
-            if not mark[0] & (BEGUN | EMPTY) and held[cell] > 0:
-                _finish_near(near[0][cell, start:stop], held[cell], near[2][cell, start:stop],
-                             near[3][cell, start:stop], near[4][cell, start:stop], ddof,
-                             mean[cell, start:stop], std[cell, start:stop], full[2])
-                continue
-            before = whole[0][cell, start:stop], whole[1][cell, start:stop], whole[2][cell, start:stop]
-            if held[cell] > 0:
-                ends = gate[0][cell, start:stop], gate[1][cell, start:stop]
-                sums = (near[0][cell, start:stop], near[1][cell, start:stop], near[2][cell, start:stop],
-                        near[3][cell, start:stop], near[4][cell, start:stop])
-                _fold(mark, ends, held[cell], sums, before, full)
-            elif mark[0] & BEGUN:
-                _copy(*before, *full)
-            else:
-                _clear(*full)
-            _finish_row(*full, ddof, mean[cell, start:stop], std[cell, start:stop])
+            stop = min(start + TILE, pixels)
+            ends, mark = (gate[0][cell, start:stop], gate[1][cell, start:stop]), marks[cell, start // TILE:].copy()
+            _finish_tile(ends, near_of(near, cell, start, stop), whole_of(whole, cell, start, stop), own, held[cell],
+                         mark, ddof, mean[cell, start:stop], std[cell, start:stop], count[cell, start:stop])
+
+
+@njit(nogil=True, cache=True, error_model="numpy", no_cpython_wrapper=True)
+def _finish_tile(gate, near, whole, own, rows, mark, ddof, mean, std, count):  # type: ignore[no-untyped-def]
+    """Mean and deviation of a tile; whole sums stay, the mark may not."""
+    if not mark[0] & (BEGUN | EMPTY) and rows > 0:
+        _finish_near(near[0], rows, near[2], near[3], near[4], ddof, mean, std, count)
+        return
+    full = own[0][:count.size], own[1][:count.size], count
+    if rows > 0:
+        _fold(mark, gate, rows, near, whole, full)
+    elif mark[0] & BEGUN:
+        _copy(*whole, *full)
+    else:
+        _clear(*full)
+    _finish_row(*full, ddof, mean, std)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", no_cpython_wrapper=True)

@@ -31,7 +31,7 @@ from calib_core.numerics._frames import (
     grouped,
     writable,
 )
-from calib_core.numerics._tiles import TILE, add_block, finish
+from calib_core.numerics._tiles import TILE, add_block, finish, means_of_block
 from calib_core.numerics.kernels import BEGUN
 from calib_core.numerics.robust import MAD_TO_SIGMA, check_gate_inputs
 
@@ -330,7 +330,7 @@ def whole(
         If a shape, type or index does not fit, or a memory cell has more than `MAX_FRAMES`.
     """
     check_frames(block, plane, slot, cells)
-    order, numbers, first = grouped(slot)
+    order = _, numbers, first = grouped(slot)
     check_number(numbers, first, np.zeros(cells, np.int64))
     shape = (cells, block.shape[2])
     check_array(gate[0], "low", shape, np.uint16)
@@ -338,11 +338,6 @@ def whole(
     mean, std, count = made = _made(shape, ddof, out)
     without = np.bincount(slot, minlength=cells) == 0
     mean[without], std[without], count[without] = np.nan, np.nan, 0
-    sums = Sums(gate[0][:1], gate[1][:1])
-    for run, cell in enumerate(numbers):
-        one = slice(cell, cell + 1)
-        sums.forget()
-        sums.low, sums.high = gate[0][one], gate[1][one]
-        sums._add(block, plane, (order, numbers[:1] * 0, first[run:run + 2]))
-        sums.finish(ddof, (mean[one], std[one], count[one]))
+    low, high = map(writable, gate)
+    means_of_block(writable(block), plane, order, (low, high), ddof, mean, std, count)
     return made
