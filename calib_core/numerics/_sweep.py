@@ -16,7 +16,19 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from calib_core.numerics._vectors import I8, I16, I32, I64, Value, Vectors, each_patch, pair_products, pointer, tree
+from calib_core.numerics._vectors import (
+    I8,
+    I16,
+    I32,
+    I64,
+    Value,
+    Vectors,
+    bytes_of,
+    each_patch,
+    pair_products,
+    pointer,
+    tree,
+)
 from calib_core.numerics.kernels import REACHES
 
 _Pointers = dict[str, Any]
@@ -34,7 +46,7 @@ class _Patch:
         if v.lanes > 1:
             for row in self.p["ahead"]:
                 v.prefetch(row)
-        away, width, differ = self._away(), v.load(self.p["width"], I16), self._differ()
+        away, width, differ = self._away(), self._width(), self._differ()
         some = v.some(b.icmp_unsigned(">", tree(v.larger, away), width))
         if differ:
             some = b.or_(some, v.some(b.icmp_unsigned("!=", tree(b.or_, differ), v.constant(I8, 0))))
@@ -42,13 +54,13 @@ class _Patch:
         with b.if_then(some):
             self._leave_out(width, places, differ)
         kept, product = [b.load(place) for place in places], self.p["product"] if v.lanes > 1 else ""
-        v.add_to(self.p["near"], I16, v.sum(kept))
-        v.add_to(self.p["near_squares"], I32, v.in_order(v.sum_squares(kept, product), product))
+        self._add_to("near", I16, v.sum(kept))
+        self._add_to("near_squares", I32, v.in_order(v.sum_squares(kept, product), product))
 
     def add_beyond(self) -> None:
         """Add samples inside the gate but not the window, of 16 bits, with the right gain bits, to the whole sums."""
         v, b = self.v, self.b
-        samples, width, (low, high) = self._samples(), v.load(self.p["width"], I16), self._gate()
+        samples, width, (low, high) = self._samples(), self._width(), self._gate()
         kept = [b.icmp_unsigned(">", one, width) for one in self._away()]
         kept = [b.and_(k, b.icmp_unsigned(">=", x, low)) for k, x in zip(kept, samples, strict=True)]
         kept = [b.and_(k, b.icmp_unsigned("<=", x, high)) for k, x in zip(kept, samples, strict=True)]
@@ -59,6 +71,12 @@ class _Patch:
         wide = [v.widen(x, I32) for x in v.keep(kept, samples)]
         v.add_to(self.p["total"], I32, v.sum(wide))
         v.add_to(self.p["squares"], I64, v.sum([v.widen(b.mul(x, x), I64) for x in wide]))
+
+    def _add_to(self, name: str, scalar: Any, value: Value) -> None:
+        """Add to sums that are begun, else put in their place, whatever was there."""
+        v, b = self.v, self.b
+        before = b.and_(v.load(self.p[name], scalar), v.spread(b.trunc(self.p["begun"], scalar)))
+        b.store(b.add(before, value), v.place(self.p[name], scalar), align=bytes_of(scalar))
 
     def _leave_out(self, width: Value, places: list[Any], differ: list[Value]) -> None:
         """Count samples outside of the window or with other gain bits, and set them to 0."""
@@ -93,6 +111,9 @@ class _Patch:
         base = self.v.load(self.p["base"], I16)
         return [self.b.sub(x, base) for x in self._samples()]
 
+    def _width(self) -> Value:
+        return self.b.sub(self.v.load(self.p["top"], I16), self.v.load(self.p["base"], I16))
+
     def _gate(self) -> tuple[Value, Value]:
         return self.v.load(self.p["low"], I16), self.v.load(self.p["high"], I16)
 
@@ -102,8 +123,8 @@ class _Patch:
         return [self.b.xor(v.load(row, I8), v.spread(self.p["expected"])) for row in self.p.get("bits", ())]
 
 
-_GIVEN = ("block", "rows", "gain", "right", "bits", "expected", "low", "high", "base", "width")
-_SWEEP = (*_GIVEN, "ahead", "near", "near_squares", "outside", "wrong", "marks", "where")
+_GIVEN = ("block", "rows", "gain", "right", "bits", "expected", "low", "high", "base", "top")
+_SWEEP = (*_GIVEN, "ahead", "near", "near_squares", "outside", "begun", "wrong", "marks", "where")
 _BEYOND = (*_GIVEN, "total", "squares", "count", "at")
 
 
@@ -143,19 +164,20 @@ def _generate_sweep(context: Any, builder: Any, signature: Any, arguments: Any) 
 @intrinsic  # type: ignore[untyped-decorator]
 def sweep(
     typing_context: Any, block: Any, rows: Any, gain: Any, right: Any, bits: Any, expected: Any, low: Any, high: Any,
-    base: Any, width: Any, ahead: Any, near: Any, near_squares: Any, outside: Any, wrong: Any, marks: Any,
+    base: Any, top: Any, ahead: Any, near: Any, near_squares: Any, outside: Any, begun: Any, wrong: Any, marks: Any,
     where: Any,
 ) -> Any:
     """Add eight rows of a tile to the sums of their windows; tell how many patches reach beyond.
 
     Uint16 samples and a tuple of eight offsets of their rows, negative beyond the last frame; gain bits, a tile of
-    right ones, eight offsets of their rows and the expected gain bits; slices of gates and windows; offsets of the
-    rows that come next; and slices of the sums of the windows, all of the tile's size. Without a check of gain bits,
+    right ones, eight offsets of their rows and the expected gain bits; slices of gates and windows, both ends;
+    offsets of the rows that come next; and slices of the sums of the windows, all of the tile's size, of which the
+    first two need be nothing where ``begun``, int64, is 0 and not −1. Without a check of gain bits,
     ``gain`` and ``wrong`` are None. Where the marks of the tile say `REACHES`, places of patches for
     :func:`add_beyond` are written to ``where``, int64, at most one for each pixel.
     """
-    given = (block, rows, gain, right, bits, expected, low, high, base, width, ahead, near, near_squares, outside,
-             wrong, marks, where)
+    given = (block, rows, gain, right, bits, expected, low, high, base, top, ahead, near, near_squares, outside,
+             begun, wrong, marks, where)
     return types.int64(*given), _generate_sweep
 
 
@@ -173,10 +195,10 @@ def _generate_beyond(context: Any, builder: Any, signature: Any, arguments: Any)
 @intrinsic  # type: ignore[untyped-decorator]
 def add_beyond(
     typing_context: Any, block: Any, rows: Any, gain: Any, right: Any, bits: Any, expected: Any, low: Any, high: Any,
-    base: Any, width: Any, total: Any, squares: Any, count: Any, at: Any,
+    base: Any, top: Any, total: Any, squares: Any, count: Any, at: Any,
 ) -> Any:
     """Add what a patch has inside of gates but not of windows to whole sums; arguments are those of :func:`sweep`."""
-    given = (block, rows, gain, right, bits, expected, low, high, base, width, total, squares, count, at)
+    given = (block, rows, gain, right, bits, expected, low, high, base, top, total, squares, count, at)
     return types.void(*given), _generate_beyond
 
 

@@ -1,20 +1,20 @@
 """The kernels of the moments: blocks of frames, walked in tiles of pixels, eight frames at a time.
 
-Arrays come as they stand in :class:`calib_core.numerics.moments.Sums`: ``gate`` both ends; ``near`` lower ends and
-widths of windows, sums, sums of squares and numbers of samples outside; ``whole`` sums, their squares' and numbers.
+Arrays come as they stand in :class:`calib_core.numerics.moments.Sums`: ``gate`` both ends; ``near`` both ends of
+windows, sums, sums of squares and numbers of samples outside; ``whole`` sums, their squares' and numbers.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from calib_core.numerics.kernels import BEGUN, EMPTY, NARROW_ROWS, ROWS, inner_loops, njit
+from calib_core.numerics.kernels import BEGUN, EMPTY, NARROW_ROWS, REACHES, ROWS, inner_loops, njit
 
 #: Pixels of a tile: rows of 32 KiB, long enough to be recognised as streams, with sums that stay in the core's cache.
 TILE = 16384
 
 sweep, add_beyond, tile_of = inner_loops("calib_core.numerics._sweep", "sweep", "add_beyond", "tile_of")
-choose, fold = inner_loops("calib_core.numerics._window", "choose", "fold")
+mark_of, choose, fold = inner_loops("calib_core.numerics._window", "mark_of", "choose", "fold")
 
 
 @njit(nogil=True, cache=True)
@@ -92,13 +92,20 @@ def add_tile(  # type: ignore[no-untyped-def]
     """
     begin, end, last = part
     if rows < 0:
-        stop = start + near[0].size
-        one, two, three = order[begin], order[min(begin + 1, end - 1)], order[min(begin + 2, end - 1)]
-        mark[0] = mark[0] & BEGUN | choose(
-            block[one, plane, start:stop], block[two, plane, start:stop], block[three, plane, start:stop],
-            *gate, near[0], near[1])
+        mark[0] = mark[0] & BEGUN | mark_of(*gate)
+        if mark[0] & REACHES:
+            stop = start + near[0].size
+            one, two, three = order[begin], order[min(begin + 1, end - 1)], order[min(begin + 2, end - 1)]
+            choose(block[one, plane, start:stop], block[two, plane, start:stop], block[three, plane, start:stop],
+                   *gate, near[0], near[1])
     return _add(block, plane, order, begin, end, last, start, gain, expected, wrong, gate, near, whole, mark,
                 max(rows, 0), work)
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def _window(gate, near, mark):  # type: ignore[no-untyped-def]
+    """Both ends of windows: the gates, unless some are too wide."""
+    return (near[0], near[1]) if mark[0] & REACHES else gate
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
@@ -106,7 +113,8 @@ def _add(  # type: ignore[no-untyped-def]
     block, plane, order, begin, end, last, start, gain, expected, wrong, gate, near, whole, mark, rows, work
 ):
     """Add frames of a memory cell to a tile; the number of frames that the sums inside of windows then have."""
-    (low, high), (base, width, sums, squares, outside), (where, right) = gate, near, work
+    (low, high), (_, _, sums, squares, outside), (where, right) = gate, near, work
+    base, top = _window(gate, near, mark)
     pixels = block.shape[2]
     stride, place = block.shape[1] * pixels, plane * pixels + start
     for frame in range(begin, end, ROWS):
@@ -115,16 +123,18 @@ def _add(  # type: ignore[no-untyped-def]
             _fold(mark, gate, rows, near, whole, whole)
             rows = 0
         if rows == 0:
-            _clear(sums, squares, outside)
+            _clear(outside)
         offsets, bits = _rows(order, frame, end, stride, place), _rows(order, frame, end, pixels, start)
         ahead = _ahead(order, begin, frame + ROWS, end, last, stride, place, start, pixels)
-        told = sweep(block, offsets, gain, right, bits, expected, low, high, base, width, ahead, sums, squares,
-                     outside, wrong, mark[0], where)
+        told = sweep(block, offsets, gain, right, bits, expected, low, high, base, top, ahead, sums, squares,
+                     outside, -1 if rows else 0, wrong, mark[0], where)
         if told and not mark[0] & BEGUN:
-            _clear(*whole)
+            _clear(whole[0])
+            _clear(whole[1])
+            _clear(whole[2])
             mark[0] |= BEGUN
         for k in range(told):
-            add_beyond(block, offsets, gain, right, bits, expected, low, high, base, width, *whole, where[k])
+            add_beyond(block, offsets, gain, right, bits, expected, low, high, base, top, *whole, where[k])
         rows += more
     return rows
 
@@ -164,7 +174,7 @@ def _ahead(order, begin, frame, end, last, stride, place, start, pixels):  # typ
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
 def _fold(mark, gate, rows, near, before, whole):  # type: ignore[no-untyped-def]
     """Add what is inside of windows to whole sums before; nothing where gates are empty."""
-    base, _, sums, squares, outside = near
+    (base, _), (_, _, sums, squares, outside) = _window(gate, near, mark), near
     if mark[0] & EMPTY:
         for i in range(base.size):
             if gate[0][i] > gate[1][i]:
@@ -174,13 +184,9 @@ def _fold(mark, gate, rows, near, before, whole):  # type: ignore[no-untyped-def
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
-def _clear(one, two, three):  # type: ignore[no-untyped-def]
-    for i in range(one.size):
-        one[i] = 0
-    for i in range(two.size):
-        two[i] = 0
-    for i in range(three.size):
-        three[i] = 0
+def _clear(sums):  # type: ignore[no-untyped-def]
+    for i in range(sums.size):
+        sums[i] = 0
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -199,7 +205,7 @@ def finish(gate, near, whole, held, marks, ddof, mean, std, count):  # type: ign
 def _finish_tile(gate, near, whole, own, rows, mark, ddof, mean, std, count):  # type: ignore[no-untyped-def]
     """Mean and deviation of a tile; whole sums stay, the mark may not."""
     if not mark[0] & (BEGUN | EMPTY) and rows > 0:
-        _finish_near(near[0], rows, near[2], near[3], near[4], ddof, mean, std, count)
+        _finish_near(_window(gate, near, mark)[0], rows, near[2], near[3], near[4], ddof, mean, std, count)
         return
     full = own[0][:count.size], own[1][:count.size], count
     if rows > 0:
@@ -207,7 +213,9 @@ def _finish_tile(gate, near, whole, own, rows, mark, ddof, mean, std, count):  #
     elif mark[0] & BEGUN:
         _copy(*whole, *full)
     else:
-        _clear(*full)
+        _clear(full[0])
+        _clear(full[1])
+        _clear(full[2])
     _finish_row(*full, ddof, mean, std)
 
 

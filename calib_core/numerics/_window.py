@@ -19,9 +19,19 @@ from calib_core.numerics.kernels import BEGUN, EMPTY, NARROW_ROWS, REACHES
 #: From the lower end of a window to the upper one, at most.
 WIDTH = 0xFFFF // NARROW_ROWS
 
-_CHOOSE = ("one", "two", "three", "low", "high", "base", "width")
+_CHOOSE = ("one", "two", "three", "low", "high", "base", "top")
 _FOLD = ("base", "rows", "near", "near_squares", "outside", "total_before", "squares_before", "count_before", "total",
          "squares", "count", "marks")
+
+
+def _mark(v: Vectors, p: dict[str, Any]) -> None:
+    """Tell of gates that are wider than a window, and of empty ones."""
+    b = v.builder
+    low, high = v.load(p["low"], I16), v.load(p["high"], I16)
+    wide, empty = b.icmp_unsigned(">", b.sub(high, low), v.constant(I16, WIDTH)), b.icmp_unsigned(">", low, high)
+    for flag, mask in ((REACHES, wide), (EMPTY, empty)):
+        one = b.select(v.some(mask), I64(flag), I64(0))
+        b.store(b.or_(b.load(p["found"]), one), p["found"])
 
 
 def _choose(v: Vectors, p: dict[str, Any]) -> None:
@@ -33,12 +43,9 @@ def _choose(v: Vectors, p: dict[str, Any]) -> None:
     half = v.constant(I16, WIDTH // 2)
     base = v.smaller(v.larger(b.sub(v.larger(middle, half), half), low), b.sub(high, most))
     width = b.sub(high, low)
-    is_narrow = b.icmp_unsigned("<=", width, most)
-    b.store(b.select(is_narrow, low, base), v.place(p["base"], I16), align=2)
-    b.store(v.smaller(width, most), v.place(p["width"], I16), align=2)
-    for flag, mask in ((REACHES, b.icmp_unsigned(">", width, most)), (EMPTY, b.icmp_unsigned(">", low, high))):
-        one = b.select(v.some(mask), I64(flag), I64(0))
-        b.store(b.or_(b.load(p["found"]), one), p["found"])
+    base = b.select(b.icmp_unsigned("<=", width, most), low, base)
+    b.store(base, v.place(p["base"], I16), align=2)
+    b.store(b.add(base, v.smaller(width, most)), v.place(p["top"], I16), align=2)
 
 
 def _fold(v: Vectors, p: dict[str, Any]) -> None:
@@ -55,29 +62,37 @@ def _fold(v: Vectors, p: dict[str, Any]) -> None:
         b.store(b.add(old, more), v.place(p[name], scalar), align=scalar.width // 8)
 
 
-def _everywhere(names: tuple[str, ...], patch: Any) -> Any:
-    """Do something with each patch of a tile, whose size is that of the lower ends of the windows."""
+def _everywhere(names: tuple[str, ...], size_of: str, patch: Any) -> Any:
+    """Do something with each patch of a tile, whose size is that of an array."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         p = {name: pointer(context, builder, kind, value)
              for name, kind, value in zip(names, signature.args, arguments, strict=True)}
         p["found"] = cgutils.alloca_once_value(builder, I64(0))
-        at, (most, _) = names.index("base"), pair_products(context)
+        at, (most, _) = names.index(size_of), pair_products(context)
         size = context.make_array(signature.args[at])(context, builder, arguments[at]).nitems
-        each_patch(builder, p["base"], size, most, lambda vectors: patch(vectors, p))
+        each_patch(builder, p[size_of], size, most, lambda vectors: patch(vectors, p))
         return builder.load(p["found"])
 
     return generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def choose(typing_context: Any, one: Any, two: Any, three: Any, low: Any, high: Any, base: Any, width: Any) -> Any:
-    """Choose the windows of a tile from three rows of samples, uint16, as all that is given.
+def mark_of(typing_context: Any, low: Any, high: Any) -> Any:
+    """Marks of a tile's gates, uint16: `REACHES` where some are wider than `WIDTH` or empty, `EMPTY` for the latter.
+
+    Without them the gates are windows themselves.
+    """
+    return types.int64(low, high), _everywhere(("low", "high"), "low", _mark)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def choose(typing_context: Any, one: Any, two: Any, three: Any, low: Any, high: Any, base: Any, top: Any) -> Any:
+    """Choose the windows of a tile, both ends inside, from three rows of samples, uint16, as all that is given.
 
     Windows of gates of at most `WIDTH` are those gates. Others lie inside of their gates, about the middle sample.
-    Returned are marks, `REACHES` and `EMPTY`.
     """
-    return types.int64(one, two, three, low, high, base, width), _everywhere(_CHOOSE, _choose)
+    return types.int64(one, two, three, low, high, base, top), _everywhere(_CHOOSE, "base", _choose)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -93,4 +108,4 @@ def fold(
     """
     given = (base, rows, near, near_squares, outside, total_before, squares_before, count_before, total, squares,
              count, marks)
-    return types.int64(*given), _everywhere(_FOLD, _fold)
+    return types.int64(*given), _everywhere(_FOLD, "base", _fold)

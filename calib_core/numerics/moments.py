@@ -32,13 +32,13 @@ from calib_core.numerics._frames import (
     writable,
 )
 from calib_core.numerics._tiles import TILE, add_block, finish, means_of_block
-from calib_core.numerics.kernels import BEGUN
+from calib_core.numerics.kernels import BEGUN, REACHES
 from calib_core.numerics.robust import MAD_TO_SIGMA, check_gate_inputs
 
 TOTAL_DTYPE, SQUARES_DTYPE, COUNT_DTYPE = _frames.TOTAL_DTYPE, _frames.SQUARES_DTYPE, _frames.COUNT_DTYPE
 MAX_FRAMES = _frames.MAX_FRAMES
 
-#: Of lower ends and widths of windows, sums, sums of squares, and numbers of samples outside.
+#: Of both ends of windows where gates are too wide for that, sums, sums of squares, and numbers of samples outside.
 _NEAR_DTYPES = (np.uint16, np.uint16, np.uint16, np.uint32, np.uint16)
 
 _Array = NDArray[Any]
@@ -172,7 +172,9 @@ class Sums:
     def _fold(self, cell: int, tile: slice, rows: int) -> None:
         """Add sums inside of windows to whole ones."""
         some = self.low[cell, tile] <= self.high[cell, tile]
-        base, _, near, squares, outside = (one[cell, tile].astype(np.uint64) * some for one in self._near)
+        reaches = self._marks[cell, tile.start // TILE] & REACHES
+        lower = (self._near[0] if reaches else self.low, *self._near[2:])
+        base, near, squares, outside = (one[cell, tile].astype(np.uint64) * some for one in lower)
         n = rows * some - outside
         for sums, more in zip(self._whole, (near + n * base, squares + base * (2 * near + n * base), n), strict=True):
             sums[cell, tile] += more.astype(sums.dtype)
