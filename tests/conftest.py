@@ -61,6 +61,15 @@ def whole(pytestconfig: pytest.Config) -> bool:
     return bool(pytestconfig.getoption("--whole"))
 
 
+@pytest.fixture(scope="module")
+def small_fastccd() -> Generator[None, None, None]:
+    """A FastCCD of few columns."""
+    from tests.small_modules import FASTCCD, small_modules
+
+    with small_modules(*FASTCCD):
+        yield
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of real detector data beside the project; the test is skipped where it is missing."""

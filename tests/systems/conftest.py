@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from calib_core.characterisation.family import declare, named
 from calib_core.jobs.board import Board, State
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
@@ -61,10 +59,6 @@ def characterise(simulated: Simulated, out: Path, **changes: Any) -> Outcome:
     return outcome
 
 
-def _within(small: tuple[int, int], shape: tuple[int, ...]) -> tuple[int, int]:
-    return min(small[0], shape[0]), min(small[1], shape[1])
-
-
 @dataclass
 class Dataset:
     """Simulated runs with their truth."""
@@ -84,18 +78,6 @@ def make_dataset(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Data
         return Dataset(made, read_truth(made.truth_file), settings.module_numbers[0])
 
     return make
-
-
-@contextmanager
-def small_modules(name: str, *shape: int) -> Iterator[None]:
-    """Modules of a family have few ASICs, or small ones: where each pixel is fitted, whole modules take minutes."""
-    family = named(name)
-    declare(replace(family, types=tuple(replace(kind, shape=shape, asic_shape=_within(kind.asic_shape, shape))
-                                        for kind in family.types)))
-    try:
-        yield
-    finally:
-        declare(family)
 
 
 CLEAN = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 from calib_core.remarks import Remark
 from calib_core.store.constants import read_constant
 
+from ..small_modules import small_modules
 from .conftest import Dataset, Outcome, characterise
 
 Make = Callable[..., Dataset]
@@ -25,6 +26,13 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "JUNGFRAU": ("adc", {}), "DSSC1M": ("image/data", {"memory_cells": 3}),
     "EPIX100": ("image/pixels", {"modules": "1"}),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_asics() -> Iterator[None]:
+    """Modules of two ASICs: NumPy has the numbers of all their pixels."""
+    with small_modules("JUNGFRAU", 256, 512), small_modules("EPIX100", 354, 768):
+        yield
 
 
 def dataset(kind: str, make: Make, **changes: Any) -> Dataset:

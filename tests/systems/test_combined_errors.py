@@ -21,8 +21,8 @@ from calib_core.simulate.settings import Settings
 from calib_core.simulate.truth import ModuleTruth
 from calib_core.store.constants import list_constants
 
+from ..small_modules import small_modules
 from .command import Result
-from .conftest import small_modules
 
 Array = Any
 MODULE, CELLS, GROUP = 3, 4, 2

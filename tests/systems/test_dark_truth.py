@@ -19,7 +19,8 @@ from calib_core.simulate.truth import BadKind
 from calib_core.store.constants import read_constant
 from calib_core.subjects.constants import ConstantsSubject, find_sets
 
-from .conftest import Dataset, Outcome, characterise, small_modules
+from ..small_modules import small_modules
+from .conftest import Dataset, Outcome, characterise
 
 
 def good(data: Dataset) -> Any:

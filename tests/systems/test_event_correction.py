@@ -7,8 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +24,16 @@ from calib_core.simulate.scenes.photons import Photons
 from calib_core.store.constants import list_constants
 
 from ..events import classified
-from .conftest import characterise, small_modules
+from .conftest import characterise
 from .event_runs import CASES, Case, Corrected, check, corrected, found_in, kev_of, lit, pulls, words
 
 Array = Any
+pytestmark = pytest.mark.usefixtures("small_fastccd")
 
 
 @pytest.fixture(scope="module", params=CASES)
-def case(request: pytest.FixtureRequest) -> Iterator[Case]:
-    """A family; FastCCD's two million pixels are tested by their darks."""
-    with small_modules("FASTCCD", 1934, 240) if request.param == "FASTCCD" else nullcontext():
-        yield CASES[request.param]
+def case(request: pytest.FixtureRequest) -> Case:
+    return CASES[request.param]
 
 
 @pytest.fixture(scope="module")

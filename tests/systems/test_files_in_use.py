@@ -202,7 +202,7 @@ def test_a_file_that_changes_during_the_survey_is_looked_at_again(
 @pytest.fixture(scope="module")
 def many_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of 80 files; not to be changed."""
-    settings = default_settings("JUNGFRAU").with_changes(
+    settings = default_settings("DSSC1M").with_changes(
         {"modules": "1-3", "memory_cells": 1, "trains": 20, "trains_per_sequence": 1})
     run = next(iter(simulate(settings, tmp_path_factory.mktemp("many")).runs.values()))
     assert len(list(run.glob("*.h5"))) == 80
@@ -219,14 +219,14 @@ def limited(given: list[str], handles: int) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_run_of_more_files_than_handles_is_used_wholly(many_files: Path, tmp_path: Path) -> None:
-    done = limited(words({"high": many_files}, tmp_path / "out", "JUNGFRAU"), 64)
+    done = limited(words({"dark": many_files}, tmp_path / "out", "DSSC"), 64)
     assert done.returncode == 0, done.stderr
     assert {one.attributes["provenance"]["raw_data"][0]["trains"] for one in list_constants(tmp_path / "out")} == {20}
 
 
 @pytest.mark.parametrize("handles", [10, 14, 24])
 def test_very_few_handles_are_told_with_numbers_or_are_enough(handles: int, many_files: Path, tmp_path: Path) -> None:
-    done = limited(words({"high": many_files}, tmp_path / "out", "JUNGFRAU"), handles)
+    done = limited(words({"dark": many_files}, tmp_path / "out", "DSSC"), handles)
     assert "Traceback" not in done.stderr
     if done.returncode == 0:
         found = list_constants(tmp_path / "out")

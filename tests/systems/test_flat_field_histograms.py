@@ -21,8 +21,8 @@ from calib_core.simulate.scenes.ff import FlatField
 from calib_core.store.constants import list_constants
 from calib_core.store.histograms import Histograms, read_histograms
 
+from ..small_modules import small_modules
 from .command import Result, refused
-from .conftest import small_modules
 
 Array = Any
 MODULE, CELLS, SHAPE = 3, 6, (256, 128)

@@ -12,6 +12,7 @@ import pytest
 
 from calib_core.axes import Pick, Picture, View
 from calib_core.characterisation.family import families
+from calib_core.detector.registry import detector_type
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job
 from calib_core.jobs.plan import make_plan
@@ -23,6 +24,7 @@ from calib_core.simulate.scenes.photons import Photons
 from calib_core.subjects.corrected import CorrectedSubject, find_corrected
 from calib_core.subjects.preview import PreviewSubject
 
+pytestmark = pytest.mark.usefixtures("small_fastccd")
 FAMILIES = [one for one in families() if any(method.corrects for method in one.methods)]
 #: Settings of simulated runs by detector type, beside few trains.
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -66,7 +68,7 @@ OPTIONS = {"blc_stripes": True, "corr_asic_diag": True, "melt_snow": True, "larg
 @pytest.mark.parametrize(("family", "options"), [*((one.name, {}) for one in FAMILIES), ("AGIPD", OPTIONS)])
 def test_the_frame_is_in_the_corrected_file(family: str, options: dict[str, Any], tmp_path: Path) -> None:
     [one] = [one for one in FAMILIES if one.name == family]
-    kind = one.types[0]
+    kind = detector_type(one.types[0].name)
     settings = default_settings(kind.name).with_changes({"trains": 6, "first_run": 4, **SETTINGS.get(kind.name, {})})
     made = simulate(settings, tmp_path / "light", scene=Photons(photons=300.0))
     write_truth(made)

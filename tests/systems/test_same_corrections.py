@@ -23,6 +23,7 @@ from calib_core.jobs.spec import JobSpec
 from calib_core.store.corrected import SourceWriter
 from tests.light_of_families import FAMILIES, Content, content, light_of, spec_of
 
+pytestmark = pytest.mark.usefixtures("small_fastccd")
 #: Steps that are off by default and look at many frames.
 STEPS: dict[str, dict[str, Any]] = {"AGIPD": {"cm": True, "mask_zero_std": True, "blc_noise": True}}
 
@@ -104,6 +105,8 @@ KILLED = textwrap.dedent("""
     from calib_core.jobs.job import Job
     from calib_core.jobs.spec import JobSpec
     from calib_core.store.corrected import SourceWriter
+    sys.path.append(sys.argv[3])
+    from small_modules import FASTCCD, small_modules
     write, left = SourceWriter.write, [int(sys.argv[2])]
     def counting(self, *words):
         left[0] -= 1
@@ -111,10 +114,11 @@ KILLED = textwrap.dedent("""
             os.kill(os.getpid(), signal.SIGKILL)
         write(self, *words)
     SourceWriter.write = counting
-    job = Job(JobSpec.read(Path(sys.argv[1])))
-    job.start()
-    job.wait()
-    job.close()
+    with small_modules(*FASTCCD):
+        job = Job(JobSpec.read(Path(sys.argv[1])))
+        job.start()
+        job.wait()
+        job.close()
 """)
 
 
@@ -123,8 +127,8 @@ def test_a_job_that_is_killed_while_it_writes_and_started_again(case: Case, tmp_
     out.mkdir()
     spec = case.again(out, threads=1, memory_mb=2048)
     job.write_text(spec.model_dump_json())
-    done = subprocess.run([sys.executable, "-c", KILLED, str(job), str(int(case.writes * 0.7))], check=False,
-                          capture_output=True)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(job), str(int(case.writes * 0.7)),
+                           str(Path(__file__).parents[1])], check=False, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     half = list(out.glob(".calibwb-tmp-*"))
     assert half, "it was to be killed while it wrote"
