@@ -2,8 +2,37 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QPaintEvent
+from PyQt6.QtWidgets import (
+    QHBoxLayout,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionToolButton,
+    QStylePainter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+#: Width of a heading that no form has to be wider for.
+_LEAST = 120
+#: Arrow, and what is left free at both sides of the text.
+_BESIDE_TEXT = 34
+
+
+class _Heading(QToolButton):
+    """A heading that ends with … where there is no room for it, so that a long one cuts nothing else off."""
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(min(_LEAST, super().minimumSizeHint().width()), super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        option = QStyleOptionToolButton()
+        self.initStyleOption(option)
+        room = self.width() - _BESIDE_TEXT
+        option.text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room)
+        QStylePainter(self).drawComplexControl(QStyle.ComplexControl.CC_ToolButton, option)
 
 
 class Fold(QWidget):
@@ -15,7 +44,7 @@ class Fold(QWidget):
         super().__init__(parent)
         self._title = title
         self.content = QWidget()
-        self.heading = QToolButton()
+        self.heading = _Heading()
         self.heading.setText(title)
         self.heading.setCheckable(True)
         self.heading.setAutoRaise(True)

@@ -13,6 +13,7 @@ import pytest
 from PyQt6.QtCore import Qt, QTimer
 
 from app.panels.start.constants_list import AS_CHOSEN, NEUTRAL_TEXT, NOT_NEUTRAL
+from app.panels.start.job_page import SINGLE
 from calib_core.axes import Pick
 from calib_core.cli.command_line import command_line
 from calib_core.jobs.board import State
@@ -149,6 +150,8 @@ def test_another_version_for_one_module_is_two_clicks_and_back_again_two(looking
     click_action(qtbot, menu, older.name)
     assert window.session.spec.constants == {3: {"Offset": str(older)}}
     assert window.form.page.by_hand.value() == f"3:Offset={older}"
+    single = window.form.page.single  # lines that stand for themselves are folded away, and told
+    assert (single.heading.text(), single.heading.isChecked()) == (f"{SINGLE}  (* 1 changed)", False)
     assert f"--constant 3:Offset={older}" in command_line(window.session.spec)
     qtbot.waitUntil(lambda: has_preview(window) and not np.array_equal(
         shown(window).picture.maps[Pick("corrected")], before, True))
@@ -162,6 +165,7 @@ def test_another_version_for_one_module_is_two_clicks_and_back_again_two(looking
     assert any("is of another operating condition than the run" in note for note in window.session.subject.notes)
     click_action(qtbot, click_row(window, qtbot, "3  Offset"), AS_CHOSEN)
     assert window.session.spec.constants == {}
+    assert single.heading.text() == SINGLE
     qtbot.waitUntil(lambda: has_preview(window) and np.array_equal(
         shown(window).picture.maps[Pick("corrected")], before, True))
 

@@ -129,6 +129,30 @@ def test_a_step_is_switched_and_the_run_is_corrected_in_three_clicks(looking, op
     assert second.docks.layout is CORRECT
 
 
+def test_nothing_is_cut_off_at_any_size(looking, qtbot):
+    """Low and small screens too, with a pixel, whose words are long; steps have room for many of them."""
+    window = looking
+    window.session.set_pixel((3, 100, 60))
+    click_switch(window, qtbot, "blc_noise")  # a long name with a change behind it
+    for size in ((1680, 1050), (1440, 790), (1399, 768), (1024, 768)):
+        window.resize(*size)
+        window.docks.bring("job")
+        qtbot.wait(30)
+        assert (window.width(), window.height()) == size
+        assert window.form.page.width() <= window.form._scroll.viewport().width()
+        window.docks.bring("steps")
+        qtbot.wait(30)
+        table = window.steps.table
+        assert sum(table.visualItemRect(table.item(row, 0)).bottom() < table.viewport().height()
+                   for row in range(table.rowCount())) >= (9 if size[1] > 800 else 5)
+    editor, single = window.form.page.constants["offset"].editor, window.form.page.single
+    assert not editor.isVisible()
+    editor.set_value("/nowhere")
+    window.form.page.constants["offset"].committed.emit("offset")
+    assert single.heading.isChecked()  # what is wrong does not stay hidden
+    assert "no such file" in window.form.reason.text()
+
+
 def test_a_step_that_has_to_see_many_trains_says_which_it_has_seen(looking, qtbot):
     window = looking
     click_switch(window, qtbot, "mask_zero_std")

@@ -225,9 +225,14 @@ def _words(text: str) -> list[str]:
         raise BadParameter(f"{text!r} is not allowed for several paths; a quotation mark is open.") from error
 
 
+def of_single_kinds(survey: Survey) -> frozenset[str]:
+    """Names of the inputs that are of one kind of constant of the steps each."""
+    return frozenset(one.name for one in inputs_of_steps(survey.method.steps_before()))
+
+
 def takes_by_hand(survey: Survey) -> bool:
     """Whether steps take constants, so that one may be given for a module and kind."""
-    return bool(inputs_of_steps(survey.method.steps_before()))
+    return bool(of_single_kinds(survey))
 
 
 def read_by_hand(text: str) -> dict[int, dict[str, str]]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.forms.condition_form import ConditionForm
 from app.forms.editors import ChoiceEdit, TextEdit
-from app.forms.field import Field, Mark, form_grid
+from app.forms.field import COLUMNS, Field, Mark, form_grid
 from app.forms.fold import Fold
 from app.forms.knob_form import KnobForm
 from app.forms.preset_choice import PresetChoice
@@ -32,6 +32,7 @@ from app.panels.start.job_draft import (
     differing,
     facts,
     modules_text,
+    of_single_kinds,
     paths_text,
     problems,
     read_by_hand,
@@ -46,6 +47,8 @@ from calib_core.errors import CalibrationError
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import Survey, offered
 from calib_core.ranges import format_numbers
+
+SINGLE = "Constants of one kind or module"
 
 
 class JobPage(QWidget):
@@ -90,6 +93,7 @@ class JobPage(QWidget):
         self.constants = {one.name: self._constants_line(one, "" if i or constants is None else str(constants))
                           for i, one in enumerate(constant_inputs(survey))}
         self.by_hand = self._by_hand_line()
+        self.single, self._folded = Fold(SINGLE), self._lines_to_fold()
         self.modules = self._line("modules", "Modules", "Modules to work on, such as 0-3,7; empty takes all\n"
                                   "Command line: --modules", lambda text: read_modules(survey, text))
         self.folder = self._line("out_folder", "Output folder", "Folder that the constants are written to\n"
@@ -223,6 +227,22 @@ class JobPage(QWidget):
         else:
             own = field.value().strip() not in ("", self._defaults[name])
             field.show_mark(Mark.CHANGED if own else Mark.PLAIN)
+        self._tell_folded()
+
+    def _lines_to_fold(self) -> tuple[Field, ...]:
+        """Lines of single constants of the steps, as many as there are kinds: one line above them stands for all."""
+        if ALL_CONSTANTS not in self.constants:
+            return ()
+        of_steps = of_single_kinds(self.survey)
+        by_hand = (self.by_hand,) if takes_by_hand(self.survey) else ()
+        return (*(line for name, line in self.constants.items() if name in of_steps), *by_hand)
+
+    def _tell_folded(self) -> None:
+        """Tell how many single constants were given; what is wrong with one is seen."""
+        given = [line for line in self._folded if line.value().strip()]
+        self.single.say_changed(len(given))
+        if any(line.mark is Mark.WRONG for line in given):
+            self.single.open(True)
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
@@ -292,11 +312,14 @@ class JobPage(QWidget):
         button = QPushButton("Choose…")
         button.setObjectName("choose_out_folder")
         button.clicked.connect(self.browse)
-        row = 0
         modules = (self.modules,) if self.survey.family.of_modules(self.survey.method) else ()
         by_hand = (self.by_hand,) if takes_by_hand(self.survey) else ()
-        for line in (*self.constants.values(), *by_hand, *modules, self.folder):
-            row = line.add_to(grid, row)
+        given = [line for line in (*self.constants.values(), *by_hand) if line not in self._folded]
+        row = _fill(grid, given)
+        if self._folded:
+            _fill(form_grid(self.single.content), self._folded)
+            grid.addWidget(self.single, row, 0, 1, COLUMNS)
+        row = _fill(grid, (*modules, self.folder), row + 1)
         below = QHBoxLayout()
         below.addStretch(1)
         below.addWidget(button)
@@ -329,3 +352,10 @@ class JobPage(QWidget):
     def _show_allowed(self) -> None:
         with suppress(CalibrationError):  # a value that is not allowed is told at its editor; what stands stays
             self.allowed.say("\n".join(allowed(self.survey, self.knobs.changes())))
+
+
+def _fill(grid: QGridLayout, lines: Sequence[Field], row: int = 0) -> int:
+    """Put lines into a grid, one below the other; the row that follows."""
+    for line in lines:
+        row = line.add_to(grid, row)
+    return row

@@ -70,7 +70,7 @@ class StepsPanel(QWidget):
         self._session, self._previewer, self._choosing = session, previewer, choosing
         self.constants = ConstantsList()
         self.table, self.empty = QTableWidget(0, len(_HEADINGS), objectName="steps"), PlainLabel(HINT, wordWrap=True)
-        self.heading, self.reason = PlainLabel("", objectName="steps_heading"), NoteLabel()
+        self.heading, self.reason = PlainLabel("", objectName="steps_heading", wordWrap=True), NoteLabel()
         self.ways = QButtonGroup(self)
         self._buttons = QWidget()
         self._lay_out()
@@ -112,6 +112,8 @@ class StepsPanel(QWidget):
         passed = {one.word: one for one in subject.passages(picture, *pixel)} if pixel is not None else {}
         text = CLICK if bare(shown.subject) is subject else ELSEWHERE
         self.heading.setText(text if pixel is None else self._heading(subject, pixel, list(passed.values())))
+        for column in (_BEFORE, _AFTER):  # without a pixel the names of steps have their room
+            self.table.setColumnHidden(column, not passed)
         with QSignalBlocker(self.table):
             self.table.setRowCount(len(subject.links))
             for row, link in enumerate(subject.links):
@@ -188,7 +190,7 @@ class StepsPanel(QWidget):
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         header.setSectionResizeMode(_STEP, QHeaderView.ResizeMode.Stretch)
-        for column, text in ((_BEFORE, "−12345.6 keV"), (_AFTER, "−12345.6 keV"), (_TIME, "123.4M")):
+        for column, text in ((_BEFORE, "−12345.6 keV"), (_AFTER, "−12345.6 keV"), (_TIME, "123.4")):
             header.resizeSection(column, table.fontMetrics().horizontalAdvance(text))
         self.heading.setToolTip(tip("± is what read noise, the statistics of the charge, and the steps of the "
                                     "converter make; errors of the constants are not in it"))
