@@ -10,6 +10,7 @@ from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput
 from calib_core.characterisation.presets import Preset
 from calib_core.constants.condition import ConditionParameter
+from calib_core.constants.constant import ConstantKind
 from calib_core.detector import DetectorType, GainStage, registry
 from calib_core.detector.defaults import defaults
 from calib_core.errors import BadParameter
@@ -114,6 +115,16 @@ class Family:
                 return method
         known = ", ".join(m.command for m in self.methods)
         raise BadParameter(f"{self.name} has no characterisation “{command}”; it has {known}.")
+
+    def makers_of(self, kind: ConstantKind) -> tuple[str, ...]:
+        """Commands of the characterisations that make a constant; none where it comes from elsewhere.
+
+        Parameters
+        ----------
+        kind : ConstantKind
+        """
+        return tuple(method.command for method in self.methods if any(
+            isinstance(one, ConstantOutput) and one.kind.name == kind.name for one in method.outputs(self.kind)))
 
     def presets_of(self, method: Method) -> tuple[Preset, ...]:
         """Named sets of parameters of a characterisation, for a list to choose from; none where it has none.

@@ -171,6 +171,7 @@ def _method(family: Family, method: Method) -> list[str]:
     parts += [f"{what}: {text}" for what, text in said if text]
     if steps := method.steps_before():
         parts += ["### Steps", "In this order, each with its constants.", _steps(steps)]
+        parts += _from_elsewhere(family, steps)
     parts += ["### Results", _results(method.results(family.kind))]
     constants = [one for one in method.outputs(family.kind) if isinstance(one, ConstantOutput)]
     if constants and family.kind:
@@ -196,6 +197,13 @@ def _steps(steps: Sequence[Step]) -> str:
     return _table(head, [
         (step.title, "yes" if step.on else "on request", *_names(step), step.unit_out, step.use_when, step.caution)
         for step in steps])
+
+
+def _from_elsewhere(family: Family, steps: Sequence[Step]) -> list[str]:
+    """Constants of steps that nothing here makes."""
+    kinds = {kind.name: kind for step in steps for kind in step.takes if not kind.by_people}
+    names = ", ".join(name for name, kind in kinds.items() if not family.makers_of(kind))
+    return [f"No job of this family makes {names}: such constants come from elsewhere, as files."] if names else []
 
 
 def _names(step: Step) -> tuple[str, str]:

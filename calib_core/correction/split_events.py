@@ -96,7 +96,8 @@ class SplitEvents(Step):
         told = found.attributes if isinstance(found, WithAttributes) else {}
         peaks, thresholds = (np.atleast_1d(told.get(name, ())) for name in (ADU_PER_CLASS, CLASS_THRESHOLDS))
         if peaks.shape != (4,) or not (peaks > 0).all() or not np.isfinite(peaks).all():
-            return None, f"{found.why} does not tell {ADU_PER_CLASS}, the peaks of events of one to four samples"
+            return None, (f"{found.why} does not tell {ADU_PER_CLASS}, the peaks of events of one to four samples, "
+                          "which no job here measures")
         own = self.primary, self.secondary
         if thresholds.shape != (2,) or not np.allclose(thresholds, own, rtol=_SAME, atol=0):
             others = " and ".join(f"{one:g}" for one in thresholds) or "unknown"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from calib_core.characterisation.family import Family
 from calib_core.characterisation.inputs import NEUTRAL
 from calib_core.constants.constant import ConstantKind
 from calib_core.correction.step import Step
@@ -52,7 +53,9 @@ class ConstantRow:
     about: tuple[str, ...] = ()
 
 
-def rows_of(before: Before, steps: Sequence[Step], detector: DetectorType) -> tuple[ConstantRow, ...]:
+def rows_of(
+    before: Before, steps: Sequence[Step], detector: DetectorType, family: Family
+) -> tuple[ConstantRow, ...]:
     """Rows of all constants that steps take, in the order of the steps, then of the modules.
 
     Of what people make there is a row only where there is some.
@@ -63,6 +66,8 @@ def rows_of(before: Before, steps: Sequence[Step], detector: DetectorType) -> tu
     steps : sequence of Step
         Those that are on.
     detector : DetectorType
+    family : Family
+        Its jobs make some of them, which is told where there is none.
 
     Returns
     -------
@@ -72,16 +77,22 @@ def rows_of(before: Before, steps: Sequence[Step], detector: DetectorType) -> tu
     for step in steps:
         for kind in step.takes:
             first.setdefault(kind.name, (kind, step.word))
-    return tuple(replace(_row(number, kind, word, constants, before.run),
+    return tuple(replace(_row(number, kind, word, constants, before.run) or _no_row(number, kind, word, family),
                          neutral=neutral_of(kind, detector) is not None)
                  for kind, word in first.values() for number, constants in sorted(before.constants.items())
                  if constants.get(kind) is not None or not kind.by_people)
 
 
-def _row(module: int, kind: ConstantKind, word: str, constants: ModuleConstants, run: OfRun) -> ConstantRow:
+def _no_row(module: int, kind: ConstantKind, word: str, family: Family) -> ConstantRow:
+    makers = " or ".join(f"{family.name} {command}" for command in family.makers_of(kind))
+    return ConstantRow(module, kind.name, word, NONE, about=(
+        f"{makers} makes it." if makers else f"No job of {family.name} makes it; a file of it is given.",))
+
+
+def _row(module: int, kind: ConstantKind, word: str, constants: ModuleConstants, run: OfRun) -> ConstantRow | None:
     found = constants.get(kind)
     if found is None:
-        return ConstantRow(module, kind.name, word, NONE)
+        return None
     if not isinstance(found, FileConstant):
         return ConstantRow(module, kind.name, word, NEUTRAL, usual=False,
                            about=("It changes nothing, and is in no file.",))

@@ -131,7 +131,9 @@ def test_each_constant_is_shown_with_its_age_and_what_just_missed(looking, lit):
     assert "Sensor Bias Voltage 300 V" in tooltip
     assert str(older) in tooltip
     assert list_of.table.item(row_of(looking, "4  Offset"), 2).text() == ""
-    assert list_of.table.item(row_of(looking, "3  BadPixelsFF"), 1).text() == "none"
+    for kind, said in (("BadPixelsFF", "AGIPD FF makes it"), ("RelativeGain", "AGIPD COMBINE makes it")):
+        item = list_of.table.item(row_of(looking, f"3  {kind}"), 1)
+        assert (item.text(), said in item.toolTip()) == ("none", True)
 
 
 def test_another_version_for_one_module_is_two_clicks_and_back_again_two(looking, lit, qtbot):

@@ -10,6 +10,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from app.panels.start.previewing import Previewer
 from app.running.background import Background
 from app.session.session import Session
+from calib_core.characterisation.family import named
 from calib_core.jobs.constant_rows import ConstantRow, rows_of
 from calib_core.jobs.preview import Preview
 from calib_core.jobs.versions import versions_of
@@ -64,4 +65,4 @@ class Choosing(QObject):
 
 def _rows(preview: Preview) -> tuple[ConstantRow, ...]:
     steps = [link.step for link in preview.links if link.step.on]
-    return rows_of(preview.plan.before, steps, preview.plan.detector_type)
+    return rows_of(preview.plan.before, steps, preview.plan.detector_type, named(preview.plan.spec.family))

@@ -202,7 +202,8 @@ def test_classes_have_their_own_gain_where_the_map_tells_it(kind, noise: np.ndar
 
 
 @pytest.mark.parametrize(("told", "why"), [
-    ({}, "gain.h5 does not tell adu_per_class, the peaks of events of one to four samples"),
+    ({}, "gain.h5 does not tell adu_per_class, the peaks of events of one to four samples, which no job here "
+         "measures"),
     ({"adu_per_class": [1.0, 2.0]}, "gain.h5 does not tell adu_per_class"),
     ({"adu_per_class": [128.0, 130.0, 0.0, 134.0], "class_thresholds": [7.0, 5.0]}, "gain.h5 does not tell"),
     ({"adu_per_class": [128.0, 130.0, 120.0, 134.0], "class_thresholds": [5.0, 3.0]},

@@ -10,6 +10,7 @@ from calib_core.characterisation.family import named
 from calib_core.characterisation.refined_dark import RefinedDark
 from calib_core.constants.badpixels import BadPixels
 from calib_core.constants.condition import Condition
+from calib_core.constants.constant import CTE, NOISE
 from calib_core.detector import SampleStatistics
 from calib_core.detector.registry import detector_type, identify
 from calib_core.simulate.settings import default_settings
@@ -123,3 +124,8 @@ def test_darks_have_three_passes_with_the_better_axis_and_without_cosmic_rays():
     dark = named("PNCCD").method("DARK")
     assert isinstance(dark, RefinedDark)
     assert (dark.iterations, dark.value("common_mode_axis"), dark.value("cosmics")) == (2, "auto", True)
+
+
+def test_a_family_tells_which_of_its_jobs_make_a_constant() -> None:
+    assert named("PNCCD").makers_of(NOISE) == ("DARK",)
+    assert named("PNCCD").makers_of(CTE) == ()
