@@ -24,7 +24,9 @@ from calib_core.params import knob
 
 #: Of combined gains that of the first stage, on whose scale signals are.
 _GAIN = replace(GAIN, used=(0,))
-_INVERSE = "keV/ADU"
+_INVERSE, _RELATIVE = "keV/ADU", "relative"
+#: Slopes that do not tell their unit are no relative ones where their median lies outside of this.
+_ABOUT_ONE = (0.5, 2.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +60,7 @@ class FlatField:
         return self.gain.entry(0, images)
 
     @classmethod
-    def made(cls, found: OfSamples, lowest: float, highest: float) -> FlatField:
+    def made(cls, found: OfSamples, lowest: float, highest: float, about_one: bool = False) -> FlatField:
         """Gains within limits about their median.
 
         Parameters
@@ -66,12 +68,23 @@ class FlatField:
         found : OfSamples
         lowest, highest : float
             In units of the median of all pixels of a memory cell; one in which no gain is a positive number has none.
+        about_one : bool
+            Whether medians are to lie about 1.
+
+        Raises
+        ------
+        BadInput
+            They do not.
         """
         values = found.data[:1]
         known = np.isfinite(values) & (values > 0)
         some = known.any(axis=(0, 2, 3))
         usual = np.array([np.median(one[mine]) if mine.any() else np.nan
                           for one, mine in zip(values[0], known[0], strict=True)], np.float32)[None, :, None, None]
+        if about_one and ((usual < _ABOUT_ONE[0]) | (usual > _ABOUT_ONE[1])).any():
+            raise BadInput(f"{SLOPES_FF.title} of {found.why} have medians from {np.nanmin(usual):.3g} to "
+                           f"{np.nanmax(usual):.3g} and do not tell their unit, so they are not relative; leave "
+                           "--xray-gain-relative out.")
         good = known & (values >= lowest * usual) & (values <= highest * usual)
         flag = np.where(some, int(BadPixels.FF_GAIN_DEVIATION), int(BadPixels.FF_NO_ENTRIES))[None, :, None, None]
         flags = np.where(good, 0, flag).astype(np.uint32)
@@ -102,14 +115,23 @@ class XrayGain(Step):
     unit_out: ClassVar[str] = "keV"
     needs: ClassVar[tuple[ConstantKind, ...]] = (SLOPES_FF,)
     instead: ClassVar[tuple[ConstantKind, ...]] = (_GAIN,)
-    use_when: ClassVar[str] = "Combined gains or flat-field slopes in ADU/keV are known: signals become energies."
+    use_when: ClassVar[str] = (
+        "Combined gains or flat-field slopes are known: by those in ADU/keV signals become energies, by relative "
+        "ones pixels become alike.")
     caution: ClassVar[str] = "Pixels far from the others have the median gain of their memory cell, and a flag."
 
     lowest_gain: float = knob(0.8, ge=0, le=1, unit="of the median", help="Lowest gain that a pixel may have")
     highest_gain: float = knob(1.2, ge=1, le=100, unit="of the median", help="Highest gain that a pixel may have")
+    relative: bool = knob(False, help="Take gains in units of their median: pixels become alike, and signals stay in "
+                          "ADU")
+
+    @property
+    def unit_after(self) -> str:
+        """ADU, where gains are relative."""
+        return self.unit_in if self.relative else self.unit_out
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
-        """Take gains in ADU/keV.
+        """Take gains in ADU/keV, or relative ones.
 
         Parameters
         ----------
@@ -119,26 +141,29 @@ class XrayGain(Step):
         Raises
         ------
         BadInput
-            There are none, or they do not say that this is their unit: with relative ones nothing becomes an energy.
+            There are none, or they say another unit than is wanted: with relative ones nothing becomes an energy.
         """
         if (combined := constants.get(_GAIN)) is not None:
             return self._combined(combined, kind)
         found = super().bind(constants, kind).given[SLOPES_FF.name]
-        unit = unit_of(found, SLOPES_FF.unit)
-        if unit != SLOPES_FF.unit:
+        unit = unit_of(found, _RELATIVE if self.relative else SLOPES_FF.unit)
+        if unit not in ((_RELATIVE, "") if self.relative else (SLOPES_FF.unit,)):
             told = f"are in “{unit}”" if unit else "do not tell their unit"
-            raise BadInput(f"{SLOPES_FF.title} of {found.why} {told}; {self.title.lower()} takes those that say "
-                           f"{SLOPES_FF.unit} (--no-xray-gain leaves it out).")
-        make = partial(FlatField.made, lowest=self.lowest_gain, highest=self.highest_gain)
+            takes = ("leave --xray-gain-relative out" if self.relative else
+                     f"{self.title.lower()} takes those that say {SLOPES_FF.unit} (--xray-gain-relative takes "
+                     "relative ones, --no-xray-gain leaves it out)")
+            raise BadInput(f"{SLOPES_FF.title} of {found.why} {told}; {takes}.")
+        make = partial(FlatField.made, lowest=self.lowest_gain, highest=self.highest_gain, about_one=not unit)
         return Bound(self, {SLOPES_FF.name: WhenRead(found, make)}, kind)
 
     def _combined(self, found: BoundConstant, kind: DetectorType) -> Bound:
-        """Combined gains, in either unit; those of pixels without their own have flags already."""
-        unit = unit_of(found, _GAIN.unit)
-        if unit not in (_GAIN.unit, _INVERSE):
+        """Combined gains, in either unit or relative; those of pixels without their own have flags already."""
+        unit = unit_of(found, "" if self.relative else _GAIN.unit)
+        if unit not in (("", _RELATIVE) if self.relative else (_GAIN.unit, _INVERSE)):
             told = f"“{unit}”" if unit else "units of their median"
-            raise CannotBeDone(f"{self.title} is left out: {found.why} has gains in {told}, of which nothing becomes "
-                               "energies.")
+            but = ("which are not relative; leave --xray-gain-relative out" if self.relative
+                   else "of which nothing becomes energies; --xray-gain-relative takes them")
+            raise CannotBeDone(f"{self.title} is left out: {found.why} has gains in {told}, {but}.")
         make = partial(FlatField.combined, inverse=unit == _INVERSE)
         return Bound(self, {SLOPES_FF.name: WhenRead(found, make)}, kind)
 
@@ -148,9 +173,9 @@ class XrayGain(Step):
         Parameters
         ----------
         images : Images
-            Values (n, slow_scan, fast_scan) float32, ADU of high gain; keV after it. Samples of pixels whose gain is
-            not their own get the flag FF_GAIN_DEVIATION; those of other gain stages that nothing has brought onto the
-            scale of high gain have no energy (NaN) and get the flag CI_EVAL_ERROR.
+            Values (n, slow_scan, fast_scan) float32, ADU of high gain; :attr:`unit_after` after it. Samples of pixels
+            whose gain is not their own get the flag FF_GAIN_DEVIATION; those of other gain stages that nothing has
+            brought onto the scale of high gain have no value (NaN) and get the flag CI_EVAL_ERROR.
         given : mapping
             Gains.
         kind : DetectorType

@@ -309,6 +309,15 @@ def test_flat_field_slopes_of_another_unit_are_refused(
     assert done.status != 0
     assert [one for one in done.errors if words in one and "--no-xray-gain leaves it out" in one]
     assert not list((tmp_path / "out").rglob("CORR-*"))
+    relative = Result(["AGIPD", "CORRECT", "--run", str(run), "--constants", str(root), "--xray-gain-relative",
+                       "--out-folder", str(tmp_path / "adu")], tmp_path / "adu", capsys)
+    if unit != "relative":  # values say that they are energies
+        assert [one for one in relative.errors if "so they are not relative" in one]
+        return
+    [path] = (tmp_path / "adu").glob("CORR-*.h5")
+    with h5py.File(path) as file:
+        [data] = file["INSTRUMENT"]["SPB_DET_AGIPD1M-1"]["CORR"].values()
+        assert data["image/data"].attrs["unit"] == "ADU"
 
 
 def unsealed(path: Path) -> list[bytes]:

@@ -292,6 +292,30 @@ def test_combined_gains_in_units_of_their_median_make_no_energies() -> None:
     assert "in units of their median" in bound.skipped[0].reason
 
 
+@pytest.mark.parametrize("made", [{"SlopesFF": "relative"}, {"SlopesFF": ""}, {"GainADUperkeV": ""}])
+def test_by_relative_gains_pixels_become_alike_and_signals_stay_in_adu(made: dict[str, str]) -> None:
+    one, gain = images(), np.random.default_rng(5).normal(1, 0.03, (1, 2, *SHAPE))
+    one.one_scale, before = True, one.values.astype(float)
+    step = XrayGain(relative=True)
+    done(step, Memory(**{name: told(gain, unit=unit) for name, unit in made.items()}), one)
+    for frame in range(4):
+        own = gain[0, CELLS.index(one.cell[frame])]
+        np.testing.assert_allclose(one.values[frame], before[frame] / own, rtol=1e-5)
+    assert not one.mask.any()
+    assert (Pipeline([step]).unit, Pipeline([XrayGain()]).unit) == ("ADU", "keV")
+
+
+def test_gains_of_energies_are_not_taken_for_relative_ones() -> None:
+    pipeline = Pipeline([XrayGain(relative=True)])
+    with pytest.raises(BadInput, match="are in “ADU/keV”; leave --xray-gain-relative out"):
+        pipeline.bind(Memory(SlopesFF=told(gains(), unit="ADU/keV")), KIND)
+    bound = pipeline.bind(Memory(SlopesFF=told(gains(), unit="")), KIND)
+    with pytest.raises(BadInput, match="do not tell their unit, so they are not relative"):
+        bound.read()
+    together = pipeline.bind(Memory(GainADUperkeV=told(gains(), unit="ADU/keV")), KIND)
+    assert "not relative; leave --xray-gain-relative out" in together.skipped[0].reason
+
+
 def test_combined_thresholds_go_before_those_of_darks() -> None:
     signal = np.full((4, *SHAPE), 6100, np.uint16)
     darks, scans = np.full((2, 2, *SHAPE), 6000), np.full((2, 2, *SHAPE), 6200)
