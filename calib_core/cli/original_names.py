@@ -224,7 +224,8 @@ def _meaning(entry: Any) -> Original:
         [flag] = _flags(entry["switch"])
         return Chosen({_YES[:1]: (flag,), _NO[:1]: (f"--no-{flag[2:]}",)}, "it is yes or no")
     how = next(name for name in ("is", "is_list", "is_steps") if name in entry)
-    return Renamed(_flags(entry[how]), _as_words(entry["unset"]), how == "is_list", how == "is_steps",
+    unset = _as_words(entry["unset"]) if "unset" in entry else None
+    return Renamed(_flags(entry[how]), unset, how == "is_list", how == "is_steps",
                    tuple(entry.get("with", ())), entry.get("form", ""))
 
 

@@ -23,6 +23,7 @@ from calib_core.correction.full import MarkFull
 from calib_core.correction.mask import MaskOfDark
 from calib_core.correction.offset import Offset
 from calib_core.correction.overflow import Overflow
+from calib_core.correction.whole_asics import WholeAsics
 from calib_core.detector import Calibration, DetectorType, GainStage
 from calib_core.detector.clues import Combined, Device, Seen, Told, Usual, as_number
 from calib_core.detector.condition_parts import ACQUISITION_RATE, BIAS_VOLTAGE, PIXELS_FAST_SLOW, memory_cells, pixels
@@ -147,6 +148,6 @@ DSSC1M = DetectorType(
     simulate_control=_simulate_control,
 )
 
-_CORRECT = Correct(steps=(Overflow(on=False), MarkFull(), Offset(), MaskOfDark()))
+_CORRECT = Correct(steps=(Overflow(on=False), MarkFull(), Offset(), WholeAsics(on=False), MaskOfDark()))
 
 declare(Family("DSSC", "DSSC", (DSSC1M,), with_defaults("dssc", Dark(), _CORRECT), __doc__))

@@ -58,6 +58,7 @@ from calib_core.correction.step import Step
 from calib_core.correction.stripes import Stripes
 from calib_core.correction.transfer import ChargeTransfer
 from calib_core.correction.trusted import TrustedFlags
+from calib_core.correction.whole_asics import WholeAsics
 from calib_core.correction.xray_gain import XrayGain
 from calib_core.correction.zero_deviation import ZeroDeviation
 from calib_core.correction.zeros import ZeroNans, ZeroOrange
@@ -174,7 +175,7 @@ def test_every_step_is_tried() -> None:
         # whose constants have an axis of memory cells, against loops in tests/calib_core/correction
         StageOfSignal, ForceHigh, ForceMedium, RelativeGain, XrayGain, NoisePeak,
         SetMinimum, AsicCommonMode, MatchAsics, ZeroDeviation, LowMediumGap, NoisyConverters, Stripes, AsicDiagonal,
-        MatchHistograms, MeltSnow, TrustedFlags, QuietAsics,
+        MatchHistograms, MeltSnow, TrustedFlags, QuietAsics, WholeAsics,
         # against NumPy there
         RoundPhotons, Isolated, ZeroNans, ZeroOrange, Overflow, LargePixels, ChargeTransfer,
         # whose constant has a number beside its values
