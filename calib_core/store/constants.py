@@ -336,6 +336,8 @@ def list_constants(folder: Path) -> tuple[StoredConstant, ...]:
 
 def _stored(path: Path, group: h5py.Group) -> StoredConstant:
     data = group["data"]
+    if data.dtype.kind not in "biuf":
+        raise ValueError(f"its values are of the type {data.dtype}, which are no real numbers")
     pdu, calibration = names_of(path, group)
     dims = tuple(data.attrs["dims"].tolist()) if "dims" in data.attrs else ()
     # as a list: while its iterator lives, as in the traceback of an error, no other thread can use HDF5

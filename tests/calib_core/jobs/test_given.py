@@ -59,6 +59,10 @@ def cut(root: Path) -> Path:
     return path
 
 
+def complex_numbers(root: Path) -> Path:
+    return put_constant(root, np.zeros((3, 2, 2), complex))
+
+
 def noise(root: Path) -> Path:
     return put_constant(root, name="Noise")
 
@@ -75,6 +79,8 @@ def other_type(root: Path) -> Path:
     (nothing, "cannot be read as a calibration constant: there is no such file."),
     (text, "cannot be read as a calibration constant"),
     (cut, "cannot be read as a calibration constant"),
+    (complex_numbers, "cannot be read as a calibration constant: its values are of the type complex128, which are no "
+                      "real numbers."),
     (no_constant, "has no constant of Offset for TINY; it has no constants."),
     (noise, "has no constant of Offset for TINY; it has Noise."),
     (larger, "is no constant of TINY: it is of an unknown type with the shape (4, 2, 2, 3)."),
