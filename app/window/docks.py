@@ -182,7 +182,8 @@ class Docks:
             self._window.resizeDocks(docks, [self._height(dock) for dock in docks], _DOWN)
             first = docks[:1]
             self._window.resizeDocks(first, [self.layout.width(area if right else None, width)] * len(first), _ACROSS)
-        bottom = self._in(BOTTOM)[:1]
+        bottom = self._in(BOTTOM)
+        bottom = [dock for dock in bottom if not dock.visibleRegion().isEmpty()][:1] or bottom[:1]  # that in front
         self._window.resizeDocks(bottom, [self._height(dock) for dock in bottom], _DOWN)
 
     def _place(self, dock: QDockWidget) -> Place:

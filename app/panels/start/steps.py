@@ -190,7 +190,7 @@ class StepsPanel(QWidget):
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         header.setSectionResizeMode(_STEP, QHeaderView.ResizeMode.Stretch)
-        for column, text in ((_BEFORE, "−12345.6 keV"), (_AFTER, "−12345.6 keV"), (_TIME, "123.4")):
+        for column, text in ((_BEFORE, "−12345.6 keV"), (_AFTER, "−12345.6 keV"), (_TIME, "1234.5")):
             header.resizeSection(column, table.fontMetrics().horizontalAdvance(text))
         self.heading.setToolTip(tip("± is what read noise, the statistics of the charge, and the steps of the "
                                     "converter make; errors of the constants are not in it"))

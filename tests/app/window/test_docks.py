@@ -88,6 +88,16 @@ def test_tables_at_the_bottom_have_the_height_to_be_read(window, qtbot):
     assert low < 0.19 * window.height()
 
 
+def test_the_table_in_front_keeps_its_height_in_a_window_of_another_width(window, qtbot):
+    window.resize(1680, 1050)
+    window.docks.bring("stages")
+    qtbot.waitUntil(lambda: window.docks["stages"].height() >= 0.26 * window.height())
+    for size in ((1300, 900), (1680, 1050)):
+        window.resize(*size)
+        qtbot.wait(30)
+        assert window.docks["stages"].height() >= 0.26 * size[1]
+
+
 def test_form_rows_are_not_cut(open_window, make_survey, qtbot):
     window = open_window()
     window.session.set_survey(make_survey())

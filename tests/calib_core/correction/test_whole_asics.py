@@ -57,7 +57,8 @@ def test_without_noise_it_is_left_out_and_told() -> None:
 
 
 def test_names_of_the_original_ask_for_it() -> None:
-    words, told = with_known_names(["--mask_noisy_asic", "0.5", "--noisy_pix_threshold=2"],
-                                   original_names("DSSC", "CORRECT"))
-    assert words == ["--whole-asics-noisy-share", "0.5", "--whole-asics", "--whole-asics-noisy-above", "2"]
+    given = ["--mask_noisy_asic", "0.5", "--noisy_pix_threshold=2", "--max-pulses", "500"]
+    words, told = with_known_names(given, original_names("DSSC", "CORRECT"))
+    assert words == ["--whole-asics-noisy-share", "0.5", "--whole-asics", "--whole-asics-noisy-above", "2",
+                     "--pulses", ":500"]
     assert told == []
