@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PyQt6.QtCore import QMimeData, QPointF, QRect, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
 from PyQt6.QtTest import QTest
 
+from app.panels.history import history_presenter
 from app.widgets.values_view import ValuesView
 from calib_core.jobs.board import State
 from calib_core.numerics.group_statistics import GOOD
@@ -187,6 +189,25 @@ def test_selected_versions_are_exported_by_two_clicks_and_enter(open_window, sto
     assert "accepted" in shown
     picture(window, "exported", size)
     assert (window.width(), window.height()) == size
+
+
+def test_what_nobody_asked_for_takes_no_table_away(open_window, store, monkeypatch, qtbot):
+    """The newest version, opened where nothing is looked at, comes after a job that was started meanwhile."""
+    there, opened = threading.Event(), history_presenter.set_of
+    monkeypatch.setattr(history_presenter, "set_of", lambda *words: there.wait(60) and opened(*words))
+    window, clicks = open_window(), Clicks(qtbot)
+    show_timeline(window, qtbot)
+    choose(window, clicks, 0)
+    clicks.button(window.constants.export_button)
+    qtbot.waitUntil(lambda: window.session.spec is not None and window.form.run_button.hasFocus())
+    clicks.button(window.form.run_button)
+    table_of(window, qtbot)
+    [job], subject = window.jobs.jobs, window.session.subject
+    there.set()
+    qtbot.waitUntil(lambda: not window.history._background._waiting)
+    assert window.session.subject is subject
+    assert subject.job is job
+    assert table_of(window, qtbot)
 
 
 def test_versions_of_a_folder_are_exported_by_their_files(open_window, tmp_path, qtbot):

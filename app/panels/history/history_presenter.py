@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -211,7 +211,7 @@ class HistoryPresenter(QObject):
         self._begin()
         self.listed.emit()
         if self._shown and self.rows and self._sources.a is None:
-            self._open((self.rows[-1],), True)
+            self._open((self.rows[-1],), self._show_unasked)
 
     def _fail(self, error: Exception) -> None:
         sentence = str(error) if isinstance(error, CalibrationError) else f"Versions cannot be listed: {error!r}."
@@ -344,22 +344,27 @@ class HistoryPresenter(QObject):
     def pick(self, row: Listed, as_a: bool = False) -> None:
         """Show the constants of a version's time as B beside A, or as A; of several asked for the last counts."""
         self._session.set_module(row.module)
-        self._open((row,), as_a)
+        self._open((row,), partial(self._show, as_a))
 
     def pick_both(self, a: Listed, b: Listed) -> None:
         """Compare the constants of two versions' times."""
         self._session.set_module(a.module)
-        self._open((a, b), True)
+        self._open((a, b), partial(self._show, True))
 
-    def _open(self, rows: Sequence[Listed], as_a: bool) -> None:
-        """Open versions, the first as A or B, a second one as B."""
+    def _open(self, rows: Sequence[Listed], show: Callable[[Sequence[ConstantSet]], None]) -> None:
+        """Open versions."""
         def find() -> list[ConstantSet]:
             return [set_of(one, self.versions) for one in rows]
 
-        self._background.run(_OPENING, find, partial(self._show, as_a),
-                             lambda error: self._session.say("ERROR", str(error)))
+        self._background.run(_OPENING, find, show, lambda error: self._session.say("ERROR", str(error)))
+
+    def _show_unasked(self, found: Sequence[ConstantSet]) -> None:
+        """Look at versions if there is still nothing else, such as a job that was started meanwhile."""
+        if self._sources.a is None:
+            self._show(True, found)
 
     def _show(self, as_a: bool, found: Sequence[ConstantSet]) -> None:
+        """Look at versions, the first as A or B, a second one as B."""
         sources = [self._source_of(one) for one in found]
         if as_a or self._sources.a is None:
             self._sources.show(sources[0])
