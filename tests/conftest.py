@@ -117,7 +117,7 @@ class Owners:
 
 
 #: Folders whose files take longest: they come first, since a run ends with the last of its files.
-LONGEST = ("net", "systems", "campaigns")
+LONGEST = ("net", "systems", "campaigns", "app", "contract")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
