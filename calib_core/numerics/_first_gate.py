@@ -11,13 +11,15 @@ from calib_core.numerics.robust import gates_of, medians_of
 
 @njit(nogil=True, cache=True)
 def gate_and_sums(  # type: ignore[no-untyped-def]
-    samples, block, order, cell, lowest, highest, scale, floor, gate, near, whole, held, marks
+    samples, block, plane, grouped, lowest, highest, scale, floor, gate, near, whole, held, marks
 ):
     """Fill in the gate of a memory cell and begin its sums, tile by tile.
 
-    The samples are those of the block, whose only plane is taken in that order.
+    The samples are those of the block in that plane. No number is written out: with it, numba would compile what adds
+    to a tile once more.
     """
-    frames, pixels = samples.shape
+    order, cells, first = grouped
+    cell, part, pixels = cells[0], (first[0], first[1], first[1]), samples.shape[1]
     middle, mad, count = np.empty(TILE, np.float32), np.empty(TILE, np.float32), np.empty(TILE, np.uint32)
     work, rows = work_of(None), held[cell]
     for start in range(0, pixels, TILE):
@@ -26,7 +28,7 @@ def gate_and_sums(  # type: ignore[no-untyped-def]
         medians_of(samples, start, stop, lowest, highest, True, middle, mad, count)
         gates_of(middle[:stop - start], mad[:stop - start], scale, floor, np.float64(lowest), np.float64(highest),
                  *ends)
-        if frames:
+        if first[1]:
             held[cell] = add_tile(
-                block, 0, order, (0, frames, frames), start, None, None, None, ends, near_of(near, cell, start, stop),
+                block, plane, order, part, start, None, None, None, ends, near_of(near, cell, start, stop),
                 whole_of(whole, cell, start, stop), rows, marks[cell, start // TILE:], work)

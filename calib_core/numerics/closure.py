@@ -190,9 +190,14 @@ def pulls(found: Quarters, split: str, good: _Array, bank: _Array) -> tuple[Pull
 def _pulls(values: _Array, bank: _Array, samples: float) -> Pulls:
     if not values.size:
         return Pulls(0, nan, nan, nan)
-    medians = np.full(int(bank.max()) + 1, nan)
-    width = _take_medians_out(values, bank, medians)
-    return Pulls(values.size, samples, float(np.nanmedian(medians)), float(width))
+    order = np.lexsort((values, bank))
+    values, bank = values[order], bank[order]
+    number = np.bincount(bank)
+    medians, first, some = np.full(len(number), nan), np.cumsum(number) - number, number > 0
+    middle = first[some], number[some]
+    medians[some] = (values[middle[0] + (middle[1] - 1) // 2] + values[middle[0] + middle[1] // 2]) / 2
+    left = np.clip(values - medians[bank], -_FURTHEST, _FURTHEST)
+    return Pulls(values.size, samples, float(np.nanmedian(medians)), float(left.std()))
 
 
 def expected_width(samples: float, common: float, power: int) -> float:
@@ -220,30 +225,6 @@ def _sum_quarters(values, quarter, low, high, middle, count, total, squares):  #
             n[j] += inside
             t[j] += distance
             q[j] += distance * distance
-
-
-@njit(nogil=True, cache=True)
-def _take_medians_out(values, bank, medians):  # type: ignore[no-untyped-def]
-    """Width of values about the medians of their banks, which it finds; NaN for a bank without values."""
-    number = np.zeros(medians.size + 1, np.int64)
-    for one in bank:
-        number[one + 1] += 1
-    first = np.cumsum(number)
-    place, sorted_in = first.copy(), np.empty_like(values)
-    for i in range(values.size):
-        sorted_in[place[bank[i]]] = values[i]
-        place[bank[i]] += 1
-    total, squares = 0.0, 0.0
-    for one in range(medians.size):
-        some = np.sort(sorted_in[first[one] : first[one + 1]])
-        if some.size:
-            medians[one] = (some[(some.size - 1) // 2] + some[some.size // 2]) / 2
-            for value in some:
-                left = min(max(value - medians[one], -_FURTHEST), _FURTHEST)
-                total += left
-                squares += left * left
-    mean = total / values.size
-    return np.sqrt(squares / values.size - mean * mean)
 
 
 @njit(nogil=True, cache=True)

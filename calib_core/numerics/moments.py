@@ -125,9 +125,10 @@ class Sums:
         if self.seen[cell]:
             raise ValueError(f"memory cell {cell} has {self.seen[cell]} samples already")
         rows, (lowest, highest) = writable(samples), map(np.uint16, limits)
+        order = np.arange(frames), np.array([cell]), np.array([0, frames])
         gate_and_sums(
-            rows, rows[:, None], np.arange(frames), cell, lowest, highest, sigma * MAD_TO_SIGMA, float(floor),
-            (self.low, self.high), self._near, self._whole, self._held, self._marks)
+            rows, rows[:, None], 0, order, lowest, highest, sigma * MAD_TO_SIGMA, float(floor), (self.low, self.high),
+            self._near, self._whole, self._held, self._marks)
         self.seen[cell] = frames
 
     def _add(self, block: _Array, plane: int, order: tuple[_Array, ...], bits: Any = None) -> None:
