@@ -112,7 +112,7 @@ CORRECT = Layout("correct", "Correct", "F6", {
     "spectrum": Place("Spectrum", BOTTOM, 34),
     "log": Place("Log", BOTTOM, 18),
     "export": Place("Export", BOTTOM, 30),
-}, work="correction", previews=True)
+}, work="correction", previews=True, columns={**_COLUMNS, None: (0.34, 350, 380)})
 GAIN = Layout("gain", "Gain", "F7", {
     "runs": Place("Runs", LEFT, 16),
     "job": Place("Job", LEFT, 58),

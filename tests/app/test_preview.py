@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtWidgets import QTabBar
 
 from app.window.layouts import CORRECT
 from calib_core.axes import Pick
@@ -145,6 +146,12 @@ def test_nothing_is_cut_off_at_any_size(looking, qtbot):
         table = window.steps.table
         assert sum(table.visualItemRect(table.item(row, 0)).bottom() < table.viewport().height()
                    for row in range(table.rowCount())) >= (9 if size[1] > 800 else 5)
+    for size in ((1680, 1050), (1024, 768)):
+        window.resize(*size)
+        qtbot.wait(30)
+    bars = [bar for bar in window.findChildren(QTabBar) if "Runs" in map(bar.tabText, range(bar.count()))]
+    for tabs, place in ((bar, number) for bar in bars for number in range(bar.count())):
+        assert tabs.tabRect(place).width() > tabs.fontMetrics().horizontalAdvance(tabs.tabText(place)) + 15
     editor, single = window.form.page.constants["offset"].editor, window.form.page.single
     assert not editor.isVisible()
     editor.set_value("/nowhere")

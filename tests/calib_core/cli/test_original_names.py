@@ -147,8 +147,9 @@ def test_what_has_no_meaning_is_told_once_for_each_reason(tmp_path: Path, capsys
     job_of(tmp_path, "LPD", "DARK", "--run-high", str(tmp_path / "r0001"), "--out-folder", str(tmp_path),
            "--cal-db-root", "", "--max-nodes", "8", "--cal-db-timeout=30000")
     assert capsys.readouterr().err.splitlines() == [
-        "calibwb LPD DARK: --cal-db-root, --cal-db-timeout are ignored: constants are read from files, no server is "
-        "asked.", "calibwb LPD DARK: --max-nodes is ignored: all work is done on this machine."]
+        "calibwb LPD DARK: --cal-db-root, --cal-db-timeout are ignored: constants come from what is given, "
+        "and calcat given there asks the facility's database.",
+        "calibwb LPD DARK: --max-nodes is ignored: all work is done on this machine."]
 
 
 def test_a_notebooks_name_sets_all_that_it_stands_for(tmp_path: Path) -> None:
