@@ -70,6 +70,15 @@ def small_fastccd() -> Generator[None, None, None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def small_jungfrau() -> Generator[None, None, None]:
+    """Modules of two of eight ASICs."""
+    from tests.small_modules import small_modules
+
+    with small_modules("JUNGFRAU", 256, 512):
+        yield
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of real detector data beside the project; the test is skipped where it is missing."""

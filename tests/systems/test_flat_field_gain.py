@@ -155,7 +155,7 @@ def test_light_that_tells_no_gain_is_refused_with_its_number(
 
 def test_fits_fill_tile_by_tile_and_a_pixel_is_explained(tmp_path: Path) -> None:
     light = flat(256, 0.3, 8.0)
-    many = replace(light, counts=np.tile(light.counts, (64, 1)))
+    many = replace(light, counts=np.tile(light.counts, (32, 1)))
     file = write_histograms(tmp_path / "in", [many])
     job = Job(JobSpec(family="AGIPD", method="FF", out_folder=tmp_path / "out", threads=1,
                       inputs={"histograms": (str(file),)}))

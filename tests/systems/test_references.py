@@ -17,6 +17,7 @@ from calib_core.constants.badpixels import BadPixels
 from .conftest import Dataset, Outcome, characterise
 
 Array = Any
+pytestmark = pytest.mark.usefixtures("small_jungfrau")
 
 #: What both converters of 14 bit deliver where there is no measurement: nothing, and all bits set.
 NOTHING, FULL = 0, (1 << 14) - 1

@@ -18,6 +18,7 @@ from calib_core.simulate.run import simulate
 from calib_core.simulate.settings import default_settings
 
 FULL = 1000
+pytestmark = pytest.mark.usefixtures("small_jungfrau")
 FAMILIES = {
     "EPIX10K": {}, "GOTTHARD2_25UM": {"frames_per_train": 10}, "LPDMINI": {"modules": "0", "memory_cells": 2},
     "JUNGFRAU": {"modules": "1"},

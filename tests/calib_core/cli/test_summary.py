@@ -18,6 +18,7 @@ from calib_core.jobs.survey import survey
 from calib_core.simulate import default_settings, simulate
 from calib_core.store.constants import list_constants
 
+pytestmark = pytest.mark.usefixtures("small_jungfrau")
 KINDS = ("Offset", "Noise", "BadPixelsDark")
 
 
