@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isnan
@@ -91,7 +91,8 @@ class VersionStatistics:
 
 
 def statistics_of(
-    about: About, values: _Array, flags: _Array | None, cut: Cut, map_: PairedMap | None = None
+    about: About, values: _Array, flags: _Array | None, cut: Cut, map_: PairedMap | None = None,
+    count: Callable[[_Array, Cut], Flagged] = flagged,
 ) -> VersionStatistics:
     """Make the numbers of a version.
 
@@ -104,6 +105,8 @@ def statistics_of(
     cut : Cut
     map_ : PairedMap, optional
         Where the flags are from.
+    count : callable
+        Counts flags in groups.
 
     Returns
     -------
@@ -115,15 +118,17 @@ def statistics_of(
         A shape or type does not fit.
     """
     if values.dtype == np.uint32:
-        return VersionStatistics(about, cut, None, None, flagged(values, cut))
+        return VersionStatistics(about, cut, None, None, count(values, cut))
     mask = None if flags is None else _fitting(flags, values.shape)
     groups, whole = numbers_of(values, mask, cut)
-    counted = None if mask is None else flagged(mask, cut)
+    counted = None if mask is None else count(mask, cut)
     return VersionStatistics(about, cut, groups, whole, counted, None if mask is None else map_)
 
 
 def _fitting(flags: _Array, shape: Sequence[int]) -> _Array:
-    """Flags with the shape of values."""
+    """Flags with the shape of values; the same array where it has it."""
+    if flags.shape == tuple(shape):
+        return flags
     if len(flags) not in (1, shape[0]):
         flags = np.bitwise_or.reduce(flags, axis=0, keepdims=True)
     try:

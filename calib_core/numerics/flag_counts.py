@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,26 @@ def flagged(flags: _Array, cut: Cut) -> Flagged:
         boxes = tuple(cut.boxes[axis] for axis in order)
         _count(flags[entry].transpose(order), boxes, number, found.by_flag[entry].transpose((*order, 3)), total)
     return found
+
+
+class CountedOnce:
+    """Counts flags in groups, those of a map once for all constants that it goes with; for one thread."""
+
+    def __init__(self) -> None:
+        self._last: tuple[weakref.ref[_Array], Cut, Flagged] | None = None
+
+    def __call__(self, flags: _Array, cut: Cut) -> Flagged:
+        """Count flags, as :func:`flagged`; of the same array as before what was counted then.
+
+        Parameters
+        ----------
+        flags : (entries, cells, slow_scan, fast_scan) uint32
+            Which nobody changes.
+        cut : Cut
+        """
+        if self._last is None or self._last[0]() is not flags or self._last[1] != cut:
+            self._last = weakref.ref(flags), cut, flagged(flags, cut)
+        return self._last[2]
 
 
 @njit(nogil=True, cache=True)

@@ -93,12 +93,12 @@ class Numbers:
         whole = (len(SETS), *shape)
         return cls(np.full(whole, np.nan), np.full(whole, np.nan), np.full(whole, np.nan), np.zeros(whole, np.int64))
 
-    def of_entry(self, entry: int) -> Numbers:
+    def of_entry(self, entry: int | slice) -> Numbers:
         """Numbers of one entry of the axis after the first; changed in place they are these.
 
         Parameters
         ----------
-        entry : int
+        entry : int, or slice of several
         """
         return Numbers(self.mean[:, entry], self.std[:, entry], self.median[:, entry], self.n[:, entry])
 
@@ -140,18 +140,19 @@ def numbers_of(values: _Array, flags: _Array | None, cut: Cut) -> tuple[Numbers,
     shape = cut.shape(values.shape)
     if values.dtype.kind != "f":
         raise ValueError(f"values must be floating point, but are {values.dtype}")
-    mask = _mask(flags, values.shape)
+    order = (0, *(axis + 1 for axis in in_memory(values[0])))
+    boxes = tuple(cut.boxes[axis - 1] for axis in order[1:])
+    one, flagged = values.transpose(order), _mask(flags, values.shape).transpose(order)
     groups, whole = Numbers.empty(shape), Numbers.empty(shape[:1])
-    for entry in range(shape[0]):
-        part, order = groups.of_entry(entry), in_memory(values[entry])
-        one, flagged = values[entry].transpose(order), mask[entry].transpose(order)
-        boxes, transposed = tuple(cut.boxes[axis] for axis in order), part.transposed(order)
-        collected = _entry(one, flagged, boxes, Bracket.of(one, flagged), transposed)
-        _together(part, whole, entry)
+    brackets = [Bracket.of(*some) for some in zip(one, flagged, strict=True)]
+    for entry, some in enumerate(_collected(one, flagged, boxes, brackets, groups.transposed(order))):
+        _together(groups.of_entry(entry), whole, entry)
         every, good = whole.n[:, entry].tolist()
-        found = collected.medians(every, good)
+        found = some.medians(every, good)
         if found is None:
-            found = _entry(one, flagged, boxes, EVERYTHING, transposed).medians(every, good)
+            part = slice(entry, entry + 1)
+            again = groups.of_entry(part).transposed(order)
+            found = _collected(one[part], flagged[part], boxes, [EVERYTHING], again)[0].medians(every, good)
         whole.median[:, entry] = np.nan if found is None else found
     return groups, whole
 
@@ -175,14 +176,19 @@ def _mask(flags: _Array | None, shape: tuple[int, ...]) -> _Array:
     return np.broadcast_to(flags, shape)
 
 
-def _entry(values: _Array, flags: _Array, boxes: tuple[int, ...], bracket: Bracket, out: Numbers) -> Collected:
-    """Fill in the numbers of groups, and collect what may be in the middle of all of them."""
-    size = int(np.prod(np.minimum(boxes, values.shape)))
-    good, bad = (np.empty(bracket.room(values.size, size)) for _ in range(2))
-    below, number, below_bad, number_bad, whole = _groups(
-        values, flags, boxes, np.empty((2, size + 1)), np.empty(SAMPLE), (bracket.low, bracket.high), (good, bad),
-        out.mean, out.std, out.median, out.n)
-    return Collected(good[:number], bad[:number_bad], below, below_bad, bool(whole))
+def _collected(
+    values: _Array, flags: _Array, boxes: tuple[int, ...], brackets: Sequence[Bracket], out: Numbers
+) -> list[Collected]:
+    """Fill in the numbers of groups, and collect of each entry what may be in the middle of all of them."""
+    entries, size = len(values), int(np.prod(np.minimum(boxes, values.shape[1:])))
+    room = max(bracket.room(values[0].size, size) for bracket in brackets)
+    inside, counts = np.empty((2, entries, room)), np.zeros((2, entries, 2), np.int64)
+    _groups(values, flags, boxes, np.empty((2, size + 1)), np.empty(SAMPLE),
+            np.array([(bracket.low, bracket.high) for bracket in brackets]), inside, counts,
+            out.mean, out.std, out.median, out.n)
+    return [Collected(inside[0, e, : counts[0, e, 1]], inside[1, e, : counts[1, e, 1]], int(counts[0, e, 0]),
+                      int(counts[1, e, 0]), bool((counts[:, e, 1] < room).all()), bracket)
+            for e, bracket in enumerate(brackets)]
 
 
 def _together(groups: Numbers, whole: Numbers, entry: int) -> None:
@@ -199,27 +205,32 @@ def _together(groups: Numbers, whole: Numbers, entry: int) -> None:
 
 @njit(nogil=True, cache=True)
 def _groups(  # type: ignore[no-untyped-def]
-    values, flags, boxes, work, spare, bracket, collected, mean, std, median, n
+    values, flags, boxes, work, spare, brackets, inside, counts, mean, std, median, n
 ):
-    """Fill in the numbers of each group, a box of three axes in their order in memory; collect what is in a bracket,
-    and count what is below."""
-    copied, inside = work
-    below, number, below_bad, number_bad, whole = 0, 0, 0, 0, True
-    for i in range(mean.shape[1]):
-        for j in range(mean.shape[2]):
-            for k in range(mean.shape[3]):
-                good, bad = _copy(values, flags, _part(i, boxes[0], values.shape[0]),
-                                  _part(j, boxes[1], values.shape[1]), _part(k, boxes[2], values.shape[2]), copied)
-                _of_group(copied, good, good + bad, inside, spare, mean[:, i, j, k], std[:, i, j, k],
-                          median[:, i, j, k], n[:, i, j, k])
-                whole &= number + good < collected[0].size and number_bad + bad < collected[1].size
-                if whole:
-                    more, number = inside_of(copied, 0, good, bracket[0], bracket[1], collected[0], number)
-                    below += more
-                    more, number_bad = inside_of(
-                        copied, good, good + bad, bracket[0], bracket[1], collected[1], number_bad)
-                    below_bad += more
-    return below, number, below_bad, number_bad, whole
+    """Fill in the numbers of each group, a box of three axes in their order in memory, of all entries one after the
+    other since they may lie side by side; collect what is in a bracket, and count what is below and inside."""
+    copied = work[0]
+    for i in range(mean.shape[2]):
+        for j in range(mean.shape[3]):
+            for k in range(mean.shape[4]):
+                for e in range(values.shape[0]):
+                    good, bad = _copy(
+                        values[e], flags[e], _part(i, boxes[0], values.shape[1]), _part(j, boxes[1], values.shape[2]),
+                        _part(k, boxes[2], values.shape[3]), copied)
+                    _of_group(copied, good, good + bad, work[1], spare, mean[:, e, i, j, k], std[:, e, i, j, k],
+                              median[:, e, i, j, k], n[:, e, i, j, k])
+                    _collect(copied, 0, good, brackets[e], inside[0, e], counts[0, e])
+                    _collect(copied, good, good + bad, brackets[e], inside[1, e], counts[1, e])
+
+
+@njit(nogil=True, cache=True)
+def _collect(values, begin, end, bracket, inside, counts):  # type: ignore[no-untyped-def]
+    """Add what is in a bracket to what is there, as long as there is room for all that may be."""
+    if counts[1] + end - begin < inside.size:
+        below, counts[1] = inside_of(values, begin, end, bracket[0], bracket[1], inside, counts[1])
+        counts[0] += below
+    else:
+        counts[1] = inside.size
 
 
 @njit(nogil=True, cache=True)

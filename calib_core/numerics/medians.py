@@ -16,12 +16,17 @@ from calib_core.numerics.kernels import njit
 
 _Array = NDArray[Any]
 
-#: Values that tell where a median may lie: of those in the cache, and of those in memory.
-SAMPLE, _LARGE_SAMPLE = 4096, 1 << 16
+#: Values that tell where a median may lie: of those in the cache, and of those in memory, at least and at most.
+SAMPLE, _LEAST_SAMPLE, _LARGE_SAMPLE = 1024, 4096, 1 << 16
 #: Values for each of the sample, so that to sort it costs little beside them.
 _OF_SAMPLE = 128
 #: Half width of the bracket, in errors of the sample's median.
 _REACH = 4.5
+#: Part of the sample by which the bracket is wider: the median of all values lies a little beside that of the good.
+_SLACK = 100
+#: Values of which those far from the rank are put aside before one is picked out, and how far that is, in errors of
+#: the rank of a value whose neighbours lie anywhere.
+_MANY, _FAR = 512, 4.5
 #: Part of the values for which there is room inside of a bracket.
 _PART = 8
 
@@ -49,11 +54,11 @@ class Bracket:
         """
         if values.size <= _LARGE_SAMPLE:
             return EVERYTHING
-        some = np.empty(min(_LARGE_SAMPLE, max(SAMPLE, values.size // _OF_SAMPLE)))
+        some = np.empty(min(_LARGE_SAMPLE, max(_LEAST_SAMPLE, values.size // _OF_SAMPLE)))
         some = np.sort(some[:_spread_out(values, flags, some)])
         if not len(some):
             return EVERYTHING
-        middle, away = len(some) // 2, int(_REACH * np.sqrt(len(some)) / 2) + len(some) // 100 + 1
+        middle, away = len(some) // 2, int(_REACH * np.sqrt(len(some)) / 2) + len(some) // _SLACK + 1
         return cls(float(some[max(0, middle - away)]), float(some[min(len(some) - 1, middle + away)]))
 
     def room(self, values: int, together: int) -> int:
@@ -80,6 +85,7 @@ class Collected:
     below, below_bad : int
     whole : bool
         Whether there was room for all of them.
+    bracket : Bracket
     """
 
     good: _Array
@@ -87,6 +93,7 @@ class Collected:
     below: int
     below_bad: int
     whole: bool
+    bracket: Bracket
 
     def medians(self, every: int, good: int) -> tuple[float, float] | None:
         """Exact medians of all values and of the good ones.
@@ -102,21 +109,19 @@ class Collected:
             The mean of the two in the middle where their number is even, NaN without any; None where one of them is
             not inside.
         """
-        of_good = _of_rank(self.good, good, self.below) if self.whole else None
-        of_all = of_good if every == good or of_good is None else _of_rank(
+        of_good = self._of_rank(self.good, good, self.below) if self.whole else None
+        of_all = of_good if every == good or of_good is None else self._of_rank(
             np.concatenate([self.good, self.bad]), every, self.below + self.below_bad)
         return None if of_good is None or of_all is None else (of_all, of_good)
 
-
-def _of_rank(inside: _Array, n: int, below: int) -> float | None:
-    """Median of n values, so many of which are below those that are there; None where it is not among these."""
-    if not n:
-        return float("nan")
-    ranks = [(n - 1) // 2 - below, n // 2 - below]
-    if ranks[0] < 0 or ranks[1] >= len(inside):
-        return None
-    one, two = np.partition(inside, ranks)[ranks]
-    return float(one / 2 + two / 2)
+    def _of_rank(self, inside: _Array, n: int, below: int) -> float | None:
+        """Median of n values, so many of which are below those that are there; None where it is not among these."""
+        if not n:
+            return float("nan")
+        first, second = (n - 1) // 2 - below, n // 2 - below
+        if first < 0 or second >= len(inside):
+            return None
+        return float(_of_two(inside, len(inside), first, second, self.bracket.low, self.bracket.high))
 
 
 @njit(nogil=True, cache=True)
@@ -145,7 +150,7 @@ def middles(values, good, every, inside, spare):  # type: ignore[no-untyped-def]
         step = good // SAMPLE
         for i in range(SAMPLE):
             spare[i] = values[i * step + (i * 7919) % step]
-        away = int(_REACH * np.sqrt(SAMPLE) / 2) + SAMPLE // 100 + 1
+        away = int(_REACH * np.sqrt(SAMPLE) / 2) + SAMPLE // _SLACK + 1
         low = _select(spare, SAMPLE, SAMPLE // 2 - away)
         high = _select(spare, SAMPLE, SAMPLE // 2 + away)
     of_all, of_good, found = _between(values, good, every, low, high, inside)
@@ -160,14 +165,14 @@ def _between(values, good, every, low, high, inside):  # type: ignore[no-untyped
     below, number = inside_of(values, 0, good, low, high, inside, 0)
     if good and ((good - 1) // 2 < below or good // 2 >= below + number):
         return 0.0, 0.0, False
-    of_good = _of_two(inside, number, (good - 1) // 2 - below, good // 2 - below) if good else np.nan
+    of_good = _of_two(inside, number, (good - 1) // 2 - below, good // 2 - below, low, high) if good else np.nan
     if every == good:
         return of_good, of_good, True
     more, total = inside_of(values, good, every, low, high, inside, number)
     below += more
     if (every - 1) // 2 < below or every // 2 >= below + total:
         return 0.0, 0.0, False
-    return _of_two(inside, total, (every - 1) // 2 - below, every // 2 - below), of_good, True
+    return _of_two(inside, total, (every - 1) // 2 - below, every // 2 - below, low, high), of_good, True
 
 
 @njit(nogil=True, cache=True)
@@ -183,8 +188,14 @@ def inside_of(values, begin, end, low, high, inside, number):  # type: ignore[no
 
 
 @njit(nogil=True, cache=True)
-def _of_two(values, n, first, second):  # type: ignore[no-untyped-def]
-    """Mean of the values of two neighbouring ranks, or of one."""
+def _of_two(values, n, first, second, low, high):  # type: ignore[no-untyped-def]
+    """Mean of the values of two neighbouring ranks, or of one; all lie in a bracket, where they are about as dense
+    everywhere."""
+    if n > _MANY and high - low < np.inf:
+        width, away = (high - low) / n, _FAR * np.sqrt(n) / 2 + 2
+        below, inside = _to_the_front(values, n, low + width * (first - away), low + width * (second + away))
+        if below <= first and second < below + inside:
+            n, first, second = inside, first - below, second - below
     one = _select(values, n, first)
     if second == first:
         return one
@@ -192,6 +203,19 @@ def _of_two(values, n, first, second):  # type: ignore[no-untyped-def]
     for i in range(second + 1, n):
         two = min(two, values[i])
     return one / 2 + two / 2
+
+
+@njit(nogil=True, cache=True)
+def _to_the_front(values, n, low, high):  # type: ignore[no-untyped-def]
+    """Bring values that lie inside of a bracket before all others; how many are below it, and inside."""
+    below, number = 0, 0
+    for i in range(n):
+        value = values[i]
+        values[i] = values[number]
+        values[number] = value
+        below += value < low
+        number += (value >= low) & (value <= high)
+    return below, number
 
 
 @njit(nogil=True, cache=True)

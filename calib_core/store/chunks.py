@@ -1,7 +1,8 @@
-"""Values into the chunks of a dataset, as HDF5 stores them: in the file's order, maybe compressed, with a checksum.
+"""Values into the chunks of a dataset and out of them, as HDF5 stores them: in the file's order, maybe compressed,
+with a checksum.
 
-HDF5 would do the same, several times slower: it gathers each chunk number by number and sums its checksum byte by
-byte. It makes sure of the checksums at every reading.
+HDF5 would do the same, several times slower: it gathers each chunk number by number, sums its checksum byte by byte,
+and holds Python's lock meanwhile.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ Array = npt.NDArray[Any]
 #: read alone without reading many times what it needs.
 LEAST_BYTES = 1 << 20
 _CHECKSUM = 4
+#: Neighbouring values that are so few that to copy them is less than to begin with it.
+_FEW = 16
 #: How much gzip tries.
 _LEVEL = 1
 
@@ -78,6 +81,72 @@ def put_values(
         if packed is not None:
             packed[start] = chunk
         dataset.id.write_direct_chunk(tuple(start if axis == place else 0 for axis in range(len(shape))), chunk)
+
+
+def all_values(dataset: h5py.Dataset) -> Array | None:
+    """All values of a dataset whose chunks split one axis at most and are not compressed.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+
+    Returns
+    -------
+    array or None
+        Axes as in the file; in memory that which is split is the slowest. None where values are stored otherwise, are
+        not all there, or have another checksum: HDF5 reads them, and says what is wrong.
+    """
+    chunks, shape = dataset.chunks, dataset.shape
+    split = [axis for axis, n in enumerate(shape) if chunks is not None and chunks[axis] != n]
+    if chunks is None or len(split) > 1 or not dataset.size or dataset.dtype.kind not in "fiu":
+        return None
+    checks = _are_plain(dataset)
+    if checks is None:
+        return None
+    place = split[0] if split else 0
+    found = np.empty((shape[place], int(np.prod(shape[:place])), int(np.prod(shape[place + 1:]))), dataset.dtype)
+    stored = np.empty(dataset.dtype.itemsize * int(np.prod(chunks)) + _CHECKSUM * checks, np.uint8)
+    for start in range(0, shape[place], chunks[place]):
+        some = _chunk(dataset, tuple(start if axis == place else 0 for axis in range(len(shape))), stored, checks)
+        if some is None:
+            return None
+        part = found[start : start + chunks[place]]
+        _turn(some.view(dataset.dtype).reshape(found.shape[1], chunks[place], -1), part)
+    return np.moveaxis(found.reshape(shape[place], *shape[:place], *shape[place + 1:]), 0, place)
+
+
+def _turn(chunk: Array, found: Array) -> None:
+    """Copy (before, step, after) values to (step, before, after); the last chunk may have more of them.
+
+    Few values that lie side by side would cost NumPy a loop each; so it goes the long way.
+    """
+    turned = chunk.transpose(1, 0, 2)[: len(found)]
+    if len(found) == 1 or chunk.shape[2] > _FEW:
+        np.copyto(found, turned)
+        return
+    for at in range(chunk.shape[2]):
+        np.copyto(found[..., at], turned[..., at])
+
+
+def _are_plain(dataset: h5py.Dataset) -> bool | None:
+    """Whether chunks have a checksum; None where they are compressed, lacking, or of another machine."""
+    made = dataset.id.get_create_plist()
+    filters = [made.get_filter(at)[0] for at in range(made.get_nfilters())]
+    number = int(np.prod([-(-n // step) for n, step in zip(dataset.shape, dataset.chunks, strict=True)]))
+    if filters not in ([], [h5py.h5z.FILTER_FLETCHER32]) or dataset.id.get_num_chunks() != number:
+        return None
+    return bool(filters) if dataset.dtype.isnative else None
+
+
+def _chunk(dataset: h5py.Dataset, at: tuple[int, ...], stored: Array, checks: bool) -> Array | None:
+    """Bytes of a chunk's values, brought to where there is room; None where they are not as its checksum says."""
+    size = dataset.id.get_chunk_info_by_coord(at).size
+    if size != stored.size:
+        return None
+    left_out, _ = dataset.id.read_direct_chunk(at, out=stored)
+    values = stored[: -_CHECKSUM] if checks else stored
+    same = not checks or fletcher32(values) == int.from_bytes(stored[-_CHECKSUM:].tobytes(), "little")
+    return values if same and not left_out else None
 
 
 def _put_in_rows(

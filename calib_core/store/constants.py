@@ -25,6 +25,7 @@ from calib_core.errors import BadInput, BadParameter
 from calib_core.io.buffers import Buffers
 from calib_core.io.foreign import open_hdf5
 from calib_core.io.libraries import h5py
+from calib_core.store.chunks import all_values
 from calib_core.store.constant_image import prepare_constant
 from calib_core.store.constant_layouts import ALONE, beside_values, group_of, names_of
 from calib_core.store.files import appear
@@ -166,15 +167,18 @@ class StoredConstant:
         return np.ascontiguousarray(self._as_stored(name, dims))
 
     def _as_stored(self, name: str, dims: Sequence[str], part: tuple[slice, ...] = ()) -> Array:
-        """Values with their axes in some order, and in the file's in memory."""
+        """Values with their axes in some order, and about the file's in memory."""
         if not self.dims or not set(self.dims) <= set(dims):
             raise BadInput(f"{self.path} has the axes {self.dims or 'without names'}, not {tuple(dims)}.")
         with _sealed(self.path, whole=True) as file:
-            stored: Array = group_of(file)[name][part or ()]
+            dataset = group_of(file)[name]
+            whole = all(one == slice(None) for one in part)
+            stored: Array | None = all_values(dataset) if whole else None
+            if stored is None:
+                stored = dataset[part or ()]
         missing = [dim for dim in dims if dim not in self.dims]
         order = [*missing, *self.dims]
-        whole = stored[(np.newaxis,) * len(missing)]
-        return whole.transpose([order.index(dim) for dim in dims])
+        return stored[(np.newaxis,) * len(missing)].transpose([order.index(dim) for dim in dims])
 
 
 def write_constant(

@@ -14,7 +14,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -77,13 +77,18 @@ def prepare(path: Path, data: memoryview | bytes, overwrite: bool = False, mode:
         return _write_temporary(path.parent, view, mode)
 
 
-def write_together(files: Mapping[Path, memoryview | bytes]) -> None:
+def write_together(
+    files: Mapping[Path, memoryview | bytes],
+    before: Callable[[], Mapping[Path, memoryview | bytes]] = dict[Path, bytes],
+) -> None:
     """Write files whose names appear one after the other, once the contents of all are on the disk.
 
     Parameters
     ----------
     files : mapping
         Contents by targets, in the order in which they appear.
+    before : callable
+        Tells contents that appear before these; asked when these are on the disk, so that they may be made meanwhile.
 
     Raises
     ------
@@ -94,7 +99,10 @@ def write_together(files: Mapping[Path, memoryview | bytes]) -> None:
     try:
         for path, data in files.items():
             prepared[path] = prepare(path, data)
-        for path in files:
+        others = before()
+        for path, data in others.items():
+            prepared[path] = prepare(path, data)
+        for path in (*others, *files):
             appear(prepared.pop(path), path)
     finally:
         for temporary in prepared.values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from calib_core.constants.statistics import (
 )
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
+from calib_core.numerics.flag_counts import Flagged, flagged
 from calib_core.numerics.group_statistics import Cut
 from calib_core.resource_files import read_resource
 from calib_core.store.about import about_of, is_flags, is_stack
@@ -56,26 +57,17 @@ class Made:
         None for what is no stack of images, which has none.
     map_sha256 : str
         Of the file of its bad-pixel map; empty without one.
+    line : LineNumbers, optional
+        Numbers of its entries as a whole.
+    image : bytes
+        The file of all of its numbers; the constant's and its map's have their names there, without a folder.
     """
 
     told: Mapping[str, Any] | None = None
     numbers: VersionStatistics | None = None
     map_sha256: str = ""
-
-    @cached_property
-    def line(self) -> LineNumbers | None:
-        """Numbers of its entries as a whole."""
-        return None if self.numbers is None else line_numbers(self.numbers)
-
-    @cached_property
-    def image(self) -> bytes:
-        """The file of all of its numbers; the constant's and its map's have their names there, without a folder."""
-        if self.numbers is None:
-            return b""
-        about, map_ = self.numbers.about, self.numbers.map
-        beside = replace(self.numbers, about=replace(about, path=Path(about.path).name),
-                         map=None if map_ is None else replace(map_, path=Path(map_.path).name))
-        return bytes(image_of([beside]))
+    line: LineNumbers | None = None
+    image: bytes = b""
 
     @cached_property
     def sha256(self) -> str:
@@ -120,7 +112,17 @@ def made_of(stored: StoredConstant, numbers: VersionStatistics | None, map_sha25
         None where it is no stack of images.
     map_sha256 : str
     """
-    return Made() if numbers is None else Made(told_of(stored, numbers), numbers, map_sha256)
+    if numbers is None:
+        return Made()
+    return Made(told_of(stored, numbers), numbers, map_sha256, line_numbers(numbers), _image_of(numbers))
+
+
+def _image_of(numbers: VersionStatistics) -> bytes:
+    """The file of the numbers of a version."""
+    about, map_ = numbers.about, numbers.map
+    beside = replace(numbers, about=replace(about, path=Path(about.path).name),
+                     map=None if map_ is None else replace(map_, path=Path(map_.path).name))
+    return bytes(image_of([beside]))
 
 
 def told_of(stored: StoredConstant, numbers: VersionStatistics) -> Mapping[str, Any]:
@@ -141,7 +143,8 @@ def told_of(stored: StoredConstant, numbers: VersionStatistics) -> Mapping[str, 
 
 
 def numbers_of(
-    stored: StoredConstant, kind: DetectorType, values: Any, map_: StoredConstant | None, flags: Any
+    stored: StoredConstant, kind: DetectorType, values: Any, map_: StoredConstant | None, flags: Any,
+    count: Callable[[Any, Cut], Flagged] = flagged,
 ) -> VersionStatistics | None:
     """Numbers of a constant whose values are in memory; None where it is no stack of images.
 
@@ -155,13 +158,15 @@ def numbers_of(
         Its bad-pixel map.
     flags : (entries, cells, slow_scan, fast_scan) uint32, optional
         Of the map.
+    count : callable
+        Counts flags in groups.
     """
     if not is_stack(stored):
         return None
     about = about_of(stored)
     if map_ is None or is_flags(stored):
-        return statistics_of(about, values, None, usual_cut(kind))
-    return statistics_of(about, values, flags, usual_cut(kind), paired(about, about_of(map_)))
+        return statistics_of(about, values, None, usual_cut(kind), count=count)
+    return statistics_of(about, values, flags, usual_cut(kind), paired(about, about_of(map_)), count)
 
 
 @lru_cache(1024)

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from calib_core.errors import BadInput, BadParameter, OutputFailed, and_others
@@ -152,17 +153,27 @@ def _placed(store: LocalStore, one: Candidate) -> Record:
         left = rebuilt_before(path, record) if record.dataset == ALONE and path.exists() else None
         if path.exists() and left is None and (record.dataset == ALONE or sha256_of(path) != record.sha256):
             continue  # another file has this name
-        beside = one.made().beside(path) if one.made is not None else {}
-        record = replace(record, path=str(folder / name),
-                         blocks="".join(str(numbers.relative_to(store.folder)) for numbers in beside))
+        record = replace(record, path=str(folder / name))
+        beside = partial(_beside, one, path)
         if left is not None:
-            write_together({file: image for file, image in beside.items() if not file.is_file()})
-            return replace(left, path=record.path, blocks=record.blocks)
-        if record.dataset == ALONE:
-            return _rebuilt(replace(one, record=record), path, beside)
-        if _brought(one.path, path, record, beside) or sha256_of(path) == record.sha256:
-            return record
+            write_together(_lacking(beside()))
+            record = replace(left, path=record.path)
+        elif record.dataset == ALONE:
+            record = _rebuilt(replace(one, record=record), path, beside())
+        elif not _brought(one.path, path, record, beside) and sha256_of(path) != record.sha256:
+            continue
+        return replace(record, blocks="".join(str(numbers.relative_to(store.folder)) for numbers in beside()))
     raise AssertionError("names never end")
+
+
+def _beside(one: Candidate, path: Path) -> dict[Path, bytes]:
+    """The file of numbers of a constant beside its place, waited for where it is being made."""
+    return one.made().beside(path) if one.made is not None else {}
+
+
+def _lacking(files: Mapping[Path, bytes]) -> dict[Path, bytes]:
+    """Those of some files that are not there."""
+    return {path: image for path, image in files.items() if not path.is_file()}
 
 
 def _rebuilt(one: Candidate, target: Path, beside: Mapping[Path, bytes]) -> Record:
@@ -171,7 +182,7 @@ def _rebuilt(one: Candidate, target: Path, beside: Mapping[Path, bytes]) -> Reco
     assert one.looked is not None
     if sha256_of(one.path) != one.record.sha256:
         raise _changed(one.path)
-    write_together({path: image for path, image in beside.items() if not path.is_file()})
+    write_together(_lacking(beside))
     made = write_rebuilt(one.looked.stored, one.looked.kind, one.looked.condition, one.record, target)
     return replace(made, identity=read_constant(target).identity)
 
@@ -180,16 +191,21 @@ def _changed(path: Path) -> BadInput:
     return BadInput(f"{path} was changed since it was looked at; do it again.")
 
 
-def _brought(path: Path, target: Path, record: Record, beside: Mapping[Path, bytes]) -> bool:
-    """Bring a file to its place, and its numbers first, as far as they are not there; false where the file is there,
-    since another program has been faster."""
-    lacking = {numbers: image for numbers, image in beside.items() if not numbers.is_file()}
+def _brought(path: Path, target: Path, record: Record, beside: Callable[[], Mapping[Path, bytes]]) -> bool:
+    """Bring a file to its place as far as it is not there, and its numbers, whose name appears first; false where the
+    file is there, since another program has been faster."""
     there = target.exists()
     data = memoryview(b"") if there else mapped(path)
     if not there and hashlib.sha256(data).hexdigest() != record.sha256:
         raise _changed(path)
+    lacking: dict[Path, bytes] = {}
+
+    def before() -> Mapping[Path, bytes]:
+        lacking.update(_lacking(beside()))
+        return lacking
+
     try:
-        write_together({**lacking, **({} if there else {target: data})})
+        write_together({} if there else {target: data}, before)
     except OutputFailed:
         if any(numbers.is_file() for numbers in lacking):  # another program has brought them meanwhile
             return _brought(path, target, record, beside)

@@ -16,6 +16,7 @@ from calib_core.constants.constant import KINDS
 from calib_core.constants.statistics import About, nearest_map
 from calib_core.detector import DetectorType
 from calib_core.errors import BadInput
+from calib_core.numerics.flag_counts import CountedOnce
 from calib_core.resource_files import read_resource
 from calib_core.store.about import about_of, begin_of, is_flags, is_stack, shape_of, values_of
 from calib_core.store.bare_files import with_axes
@@ -75,6 +76,8 @@ class Maps:
         self._last: tuple[Path | None, Array | None] = None, None
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="calibwb-numbers")
         self._making: Future[Made] | None = None
+        #: Counts flags of a map once, in the thread that makes numbers.
+        self.count = CountedOnce()
 
     def make(self, numbers: Callable[[], Made]) -> Callable[[], Made]:
         """Make numbers in a thread beside, while the next file is read or brought to its place; tells them when they
@@ -245,7 +248,8 @@ def looked_at(stored: StoredConstant, kind: DetectorType, unit: str, maps: Maps 
     limit, share = _checked(stored, _missing(values, _used(stored)))
     map_ = maps.of(stored, kind, unit)
     with_map = "" if map_ is None else maps.sha256_of(map_.path)
-    numbers = partial(numbers_of, stored, kind, values, map_, None if map_ is None else maps.flags(map_))
+    numbers = partial(numbers_of, stored, kind, values, map_, None if map_ is None else maps.flags(map_),
+                      maps.count)
     return Values(limit, share, maps.make(lambda: made_of(stored, numbers(), with_map)))
 
 
