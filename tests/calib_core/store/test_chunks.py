@@ -55,7 +55,7 @@ def test_what_is_stored_otherwise_is_left_to_hdf5(tmp_path, options):
 
 def test_chunks_that_were_never_written_are_left_to_hdf5(tmp_path):
     with h5py.File(tmp_path / "values.h5", "w") as file:
-        file.create_dataset("data", SHAPE, chunks=(6, 8, 1, 3), fletcher32=True)[:, :, 0] = 1
+        file.create_dataset("data", SHAPE, "f4", chunks=(6, 8, 1, 3), fletcher32=True)[:, :, 0] = 1
     assert read(tmp_path / "values.h5")[0] is None
 
 
