@@ -163,6 +163,24 @@ def drawn(
     return np.insert(x, places, x[places]), np.insert(y, places, np.nan)
 
 
+def one_in_each(times: np.ndarray, span: tuple[float, float], columns: int) -> np.ndarray:
+    """The first time of each column of the screen that has any.
+
+    Parameters
+    ----------
+    times : (n,) float64
+        Seconds, rising.
+    span : (float, float)
+        Times at the edges of the plot.
+    columns : int
+    """
+    inside = times[np.searchsorted(times, span[0]):np.searchsorted(times, span[1], "right")]
+    if len(inside) <= columns:
+        return inside
+    starts = np.searchsorted(inside, np.linspace(*span, columns + 1)[:-1])
+    return inside[np.unique(starts[starts < len(inside)])]
+
+
 def _broken(times: np.ndarray, breaks: float) -> np.ndarray:
     """Whether each is too far from the one before, (n,) bool."""
     return np.concatenate(([False], np.diff(times) > breaks)) if len(times) else np.zeros(0, bool)

@@ -9,7 +9,7 @@ import pyqtgraph as pg
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor, QFont
 
-from app.widgets.time_lines import TimeLine, TimeMark, TimeScene
+from app.widgets.time_lines import TimeLine, TimeMark, TimeScene, one_in_each
 from app.widgets.tones import Tones
 
 #: Changes that have their words in the plot; all are in the table.
@@ -145,26 +145,30 @@ class Conditions:
 
     def __init__(self, plot: pg.PlotItem) -> None:
         self._plot = plot
-        self._items: list[pg.PlotCurveItem] = []
+        self._items: list[tuple[pg.PlotCurveItem, np.ndarray, int]] = []
 
     def show_scene(self, scene: TimeScene, tones: Tones) -> int:
         """Draw the ticks of a scene; returns the number of rows."""
-        for item in self._items:
+        for item, _, _ in self._items:
             self._plot.removeItem(item)
         rows = list(_rows(scene))
-        self._items = [self._ticks(times, len(rows) - 1 - place, tones.accent if place == 0 else tones.pending)
+        self._items = [self._row(times, len(rows) - 1 - place, tones.accent if place == 0 else tones.pending)
                        for place, (_, times) in enumerate(rows)]
         axis = self._plot.getAxis("left")
         axis.setTicks([[(len(rows) - 0.5 - place, name) for place, (name, _) in enumerate(rows)]])
         self._plot.vb.setYRange(0, max(1, len(rows)), padding=0)
         return len(rows)
 
-    def _ticks(self, times: np.ndarray, row: int, colour: str) -> pg.PlotCurveItem:
-        x = np.repeat(times, 2)
-        y = np.tile([row + 0.15, row + 0.85], len(times))
-        item = pg.PlotCurveItem(x, y, connect="pairs", pen=pg.mkPen(colour))
+    def lay_out(self, span: tuple[float, float], columns: int) -> None:
+        """Draw the ticks that are in sight: one in each column of the screen that has any."""
+        for item, times, row in self._items:
+            x = np.repeat(one_in_each(times, span, columns), 2)
+            item.setData(x, np.tile([row + 0.15, row + 0.85], len(x) // 2))
+
+    def _row(self, times: np.ndarray, row: int, colour: str) -> tuple[pg.PlotCurveItem, np.ndarray, int]:
+        item = pg.PlotCurveItem(connect="pairs", pen=pg.mkPen(colour), skipFiniteCheck=True)
         self._plot.addItem(item, ignoreBounds=True)
-        return item
+        return item, times, row
 
 
 def _rows(scene: TimeScene) -> Iterator[tuple[str, np.ndarray]]:

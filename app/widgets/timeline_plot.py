@@ -82,6 +82,7 @@ class TimelinePlot(QWidget):
         plot.hideButtons()
         plot.getAxis("left").setWidth(_AXIS)
         plot.getAxis("left").enableAutoSIPrefix(False)
+        plot.getAxis("left").setStyle(maxTickLevel=1)  # lines of the grid are as dear to paint as those of values
         self._view.addItem(plot, row=row, col=0)
         return plot
 
@@ -121,7 +122,9 @@ class TimelinePlot(QWidget):
         """Show other lines; the times in sight and the brushed part stay, unless there was nothing before."""
         had, self.scene = np.isfinite(self.scene.span[0]), scene
         tones = tones_of(self.palette())
-        self.plot.setLabel("left", escaped(f"{scene.title} [{scene.unit}]" if scene.unit else scene.title))
+        title = escaped(f"{scene.title} [{scene.unit}]" if scene.unit else scene.title)
+        if title != self.plot.getAxis("left").labelText:
+            self.plot.setLabel("left", title)
         self.marks.show_scene(scene, tones)
         rows = self._conditions.show_scene(scene, tones)
         self.strip.setVisible(rows > 0)
@@ -218,6 +221,7 @@ class TimelinePlot(QWidget):
         if low <= high:
             self._fit(low, high)
         self._draw_dots()
+        self._conditions.lay_out(span, width)
         self.marks.lay_out(span, tuple(self.box.viewRange()[1]), width, self.box.pixel()[1])
 
     def _fit(self, low: float, high: float) -> None:

@@ -12,6 +12,7 @@ import pyqtgraph as pg
 import pytest
 
 from app.panels.history.scene import scene_of
+from app.running.garbage import Garbage
 from app.widgets.time_lines import TimeLine, TimeScene
 from app.widgets.timeline_plot import TimelinePlot
 from calib_core.constants.matching import Setting
@@ -82,6 +83,15 @@ def _add_others(store: LocalStore, first: list[int], act: int) -> None:
             "INSERT INTO line SELECT pdu, constant, begin_at, id, 1, NULL, '', '', ? FROM version WHERE id = ?",
             [(some.tobytes(), version) for some, version in zip(numbers, ids, strict=True)])
     connection.execute("COMMIT")
+
+
+@pytest.fixture(autouse=True)
+def garbage(qapp):
+    """Collected as in the program: between events."""
+    made = Garbage()
+    made.start()
+    yield
+    made.stop()
 
 
 @pytest.fixture

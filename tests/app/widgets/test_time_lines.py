@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.widgets.time_lines import TimeLine, TimeScene, columns_of, drawn, longest_step, nearest
+from app.widgets.time_lines import TimeLine, TimeScene, columns_of, drawn, longest_step, nearest, one_in_each
 
 DAY = 86400.0
 
@@ -90,3 +90,12 @@ def test_columns_have_the_mean_and_last_until_the_next_version():
     far = columns_of(times, rows, (0, 10), 10, breaks=100.0)
     np.testing.assert_array_equal(far[0], [1, 1, 3, 4, 4, 4, 4, 4, 4, 7])
     assert np.isnan(columns_of(np.empty(0), np.empty((2, 0)), (0, 1), 5, 1.0)).all()
+
+
+@pytest.mark.parametrize(("span", "columns"), [((0, 1000 * DAY), 200), ((200 * DAY, 700 * DAY), 300), ((0, DAY), 50)])
+def test_each_column_that_has_a_version_has_one_tick(many, span, columns):
+    times, width = many[0], (span[1] - span[0]) / columns
+    ticks = one_in_each(times, span, columns)
+    inside = times[(times >= span[0]) & (times <= span[1])]
+    assert set(((ticks - span[0]) // width).tolist()) == set(((inside - span[0]) // width).tolist())
+    assert len(ticks) == len(set(((inside - span[0]) // width).tolist())) or len(inside) <= columns
