@@ -244,6 +244,19 @@ def test_spans_show_the_newest(window, timeline, qtbot):
     assert when(LAST) - first == pytest.approx(30 * DAY, rel=0.1)
 
 
+@pytest.mark.parametrize("size", [(1024, 768), (1680, 1050)])
+def test_there_are_as_many_slots_as_maps(window, size, qtbot):
+    """Offsets and flags are two; each has half of the width and all of the height."""
+    window.resize(*size)
+    qtbot.keyClick(window.maps, Qt.Key.Key_F8)
+    shown = [slot for slot in window.maps._slots if slot.isVisible()]
+    qtbot.waitUntil(lambda: shown[0].height() > 0.7 * window.maps.height())
+    assert [choice.key for choice in window.maps.presenter.chosen] == ["offset", "bad_pixels"]
+    assert len(shown) == 2
+    assert shown[0].y() == shown[1].y()
+    assert window.maps.slots == 4
+
+
 def test_side_by_side_gives_the_maps_back(window, timeline, qtbot):
     before = window.maps.presenter.last
     line = window.history.line(CHANGED)

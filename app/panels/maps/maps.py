@@ -39,6 +39,9 @@ from app.widgets.map_view import MapView
 from app.widgets.values_view import ValuesView
 from calib_core.subjects.pair import PairSubject
 
+#: Columns of so many maps that are shown.
+_COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
+
 
 class _Slot(QStackedWidget):
     """Room for one map, as an image or as curves; curves are made when they are wanted first."""
@@ -88,7 +91,7 @@ class MapsPanel(QWidget):
         self.outlines = Outlines(session, self.presenter, self)
         self.source = SourceLine(session, standings, self)
         self._slots: list[_Slot] = []
-        self._count, self._alone, self._covered = 0, False, 0
+        self._count, self._placed, self._alone, self._covered = 0, 0, False, 0
         self._grid = EvenGrid()
         self._take_margins()
         self._grid.setSpacing(6)
@@ -128,7 +131,7 @@ class MapsPanel(QWidget):
             raise ValueError(f"there are {SLOT_COUNTS} slots, not {count}")
         while len(self._slots) < count:
             self._slots.append(_Slot(len(self._slots), self))
-        self._count = count
+        self._count = self._placed = count
         self._place_slots()
         self._change_form(self.presenter.form)
         self.fit()
@@ -142,11 +145,11 @@ class MapsPanel(QWidget):
         self._grid.setContentsMargins(4, 2 + (self._covered if self._alone else 0), 4, 2)
 
     def _place_slots(self) -> None:
-        """Show as many slots as there are to be, or the first alone."""
+        """Show as many slots as there are to be, as far as there are maps for them."""
         self._take_margins()
-        count = 1 if self._alone else self._count
-        columns = {1: 1, 2: 2, 4: 2, 6: 3}[count]
-        self._grid.set_cells(count // columns, columns)
+        count = self._placed
+        columns = _COLUMNS[count]
+        self._grid.set_cells(-(-count // columns), columns)
         for i, slot in enumerate(self._slots):
             self._grid.removeWidget(slot)
             slot.setVisible(i < count)
@@ -164,9 +167,10 @@ class MapsPanel(QWidget):
     def _choose_views(self) -> None:
         """Give each slot the view that its result needs; one table that is all there is has all the room."""
         chosen = self.presenter.chosen
-        alone = len({one.key for one in chosen}) == 1 and chosen[0].result.is_table
-        if alone != self._alone:
-            self._alone = alone
+        alone = len(chosen) == 1 and chosen[0].result.is_table
+        placed = len(chosen) or self._count
+        if (alone, placed) != (self._alone, self._placed):
+            self._alone, self._placed = alone, placed
             self._place_slots()
         for slot, choice in zip(self._slots, self.presenter.chosen, strict=False):
             if not choice.result.pixels:

@@ -19,6 +19,7 @@ from app.panels.maps.slots import (
     counted,
     fill,
     flags_of,
+    level_values,
     picks_behind,
     result_of,
     scale_owner,
@@ -99,7 +100,7 @@ class MapsPresenter(QObject):
 
     @property
     def chosen(self) -> tuple[Choice, ...]:
-        """Map of each slot."""
+        """Map of each slot; those after them have none, as there are no more maps."""
         known = {choice.key: choice for choice in self.offered}
         return tuple(known[key] for key in fill(self.wanted, self.offered, len(self._views)))
 
@@ -145,9 +146,9 @@ class MapsPresenter(QObject):
         self._take_picture()
 
     def assign(self, slot: int, key: str) -> None:
-        """Put a map into a slot."""
+        """Put a map into a slot, or into the first that has none."""
         keys = [choice.key for choice in self.chosen]
-        keys[slot] = key
+        keys[slot:slot + 1] = [key]
         self.want(keys)
 
     def show_variant(self, pair: PairSubject, way: str) -> None:
@@ -161,16 +162,16 @@ class MapsPresenter(QObject):
 
     def show_beside(self, pair: PairSubject, ways: Sequence[str]) -> None:
         """Show the map of the first slot in several ways of a comparison, side by side."""
-        found = ((pair.variant(result_of(key), way), key) for key in self._last[:1] for way in ways)
-        self._want(list(dict.fromkeys(found)))  # a way that there is not stands for the difference
+        self._want([(pair.variant(result_of(key), way), key) for key in self._last[:1] for way in ways])
 
     def show_bases(self) -> None:
         """Show what was compared instead of comparisons of it."""
         self._want([(base_of(result_of(key)), key) for key in self._last])
 
     def _want(self, named: Sequence[tuple[str, str]]) -> None:
-        """Put results into the slots, each with the entries that the key before had."""
-        self.want(["/".join((name, *key.split("/")[1:])) for name, key in named])
+        """Put results into the slots, each with the entries that the key before had, and once though it stands for
+        several: a way that there is not stands for the difference."""
+        self.want(list(dict.fromkeys("/".join((name, *key.split("/")[1:])) for name, key in named)))
 
     def set_percentiles(self, low: float, high: float) -> None:
         """Let the colours of all slots follow these percentiles."""
@@ -263,7 +264,7 @@ class MapsPresenter(QObject):
 
     @property
     def _arrangement(self) -> str:
-        """The session's arrangement; strips are never assembled, since they have no image."""
+        """The session's; strips are never assembled, since they have no image."""
         wanted = self._session.arrangement
         return "stacked" if wanted == "assembled" and self.form != "image" else wanted
 
@@ -298,17 +299,22 @@ class MapsPresenter(QObject):
     def _draw(self) -> None:
         picture = self._drawn
         if picture is None or self._kind is None or not picture.modules:
-            self._shown = [None] * len(self._views)
-            for view in self._views:
-                view.clear()
+            self._clear(0)
             return
         placement = self._place(picture)
         for i, choice in enumerate(self.chosen):
             if choice.result.pixels:
                 self._place_slot(i, placement)
                 self._fill(self._views[i], choice, picture)
+        self._clear(len(self.chosen))
         self._mark()
         self.drawn.emit()
+
+    def _clear(self, first: int) -> None:
+        """Leave the slots from one on without a map."""
+        self._shown[first:] = [None] * (len(self._views) - first)
+        for view in self._views[first:]:
+            view.clear()
 
     def _place_slot(self, slot: int, placement: Placement) -> None:
         if self._shown[slot] is not placement:
@@ -327,18 +333,11 @@ class MapsPresenter(QObject):
         if not choice.is_flags:
             values = np.asarray(values, np.float32)
             view.set_flags(flags_of(picture, self._session.shown))
-            view.set_level_values(self._level_values(choice, picture))
+            view.set_level_values(level_values(choice, self.chosen, self.offered, picture))
             view.set_errors(picture.maps.get(Pick(choice.result.error)))
         title = choice.title if picture.tried is None else f"{choice.title} · part tried"
         view.set_map(values, choice.unit, title, counted(picture))
         view.set_coverage(None if picture.coverage.min(initial=1.0) >= 1 else picture.coverage)
-
-    def _level_values(self, choice: Choice, picture: Picture) -> list[np.ndarray]:
-        """What the levels follow: the owner of the scale and all shown maps that share it, so that none saturates."""
-        owner = scale_owner(choice, self.offered)
-        sharing = [other for other in self.chosen if scale_owner(other, self.offered) == owner]
-        found = [one.values(picture) for one in dict.fromkeys([owner, *sharing])]
-        return [values for values in found if values is not None]
 
     def _place(self, picture: Picture) -> Placement:
         """Arrangement for a picture; modules are stacked until they have been assembled."""

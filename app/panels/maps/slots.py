@@ -140,6 +140,16 @@ def scale_owner(choice: Choice, offered: Sequence[Choice]) -> Choice:
     return next((c for c in offered if c.result.name == choice.result.scale_of), choice)
 
 
+def level_values(
+    choice: Choice, chosen: Sequence[Choice], offered: Sequence[Choice], picture: Picture
+) -> list[npt.NDArray[np.generic]]:
+    """What the levels follow: the owner of the scale and all shown maps that share it, so that none saturates."""
+    owner = scale_owner(choice, offered)
+    sharing = [other for other in chosen if scale_owner(other, offered) == owner]
+    found = [one.values(picture) for one in dict.fromkeys([owner, *sharing])]
+    return [values for values in found if values is not None]
+
+
 def picks_behind(chosen: Sequence[Choice], results: Sequence[Result], *, errors: bool) -> tuple[Pick, ...]:
     """All that is needed to show some: themselves, flags, gain stages, owners of levels, and errors if wanted."""
     flags = final_flags(results)
@@ -154,8 +164,20 @@ def picks_behind(chosen: Sequence[Choice], results: Sequence[Result], *, errors:
 
 
 def fill(keys: Sequence[str], offered: Sequence[Choice], count: int) -> tuple[str, ...]:
-    """Keys for ``count`` slots: those wanted as far as they exist, then the maps that are not shown yet."""
-    known = [choice.key for choice in offered]
-    wanted = [key for key in keys[:count] if key in known]
-    spare = [key for key in known if key not in wanted]
-    return tuple((wanted + spare + known * count)[:count]) if known else ()
+    """Keys for ``count`` slots: those wanted as far as they exist, then maps that are not shown yet in any variant.
+
+    There are fewer where there are fewer maps, since none is shown twice unless somebody wants it.
+    """
+    known = {choice.key: choice for choice in offered}
+    found = [key for key in keys[:count] if key in known]
+    shown = {_map_of(known[key]) for key in found}
+    for key, choice in known.items():
+        if _map_of(choice) not in shown:
+            shown.add(_map_of(choice))
+            found.append(key)
+    return tuple(found[:count])
+
+
+def _map_of(choice: Choice) -> tuple[str, tuple[tuple[str, int], ...]]:
+    """What a choice is a variant of."""
+    return base_of(choice.result.name), choice.pick.at
