@@ -13,6 +13,7 @@ import numpy as np
 from calib_core.constants.statistics import VersionStatistics
 from calib_core.numerics.flag_counts import Flagged
 from calib_core.numerics.group_statistics import Numbers
+from calib_core.store.local.blocks import Made
 from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import Candidate, candidates_of
 from calib_core.store.local.injecting import inject
@@ -68,6 +69,7 @@ def _add(store: LocalStore, like: Candidate, module: int, days: Sequence[int]) -
     assert like.made is not None
     made = like.made()
     assert made.numbers is not None
+    assert made.told is not None
     numbers = []
     with store.writing() as writing:
         act = add_act(writing, "inject", "anna", "first", store.clock())
@@ -76,7 +78,7 @@ def _add(store: LocalStore, like: Candidate, module: int, days: Sequence[int]) -
             path = Path("xfel", "cal", "dssc-type", f"m{module}", f"cal.{day}.0.h5")
             record = replace(like.record, begin=begin, created=begin, path=str(path), sha256=f"{module}{day:063x}")
             numbers.append(add_version(writing, act, record))
-            kept = replace(made, numbers=_numbers(made.numbers, module, day))
+            kept = Made.of(made.told, _numbers(made.numbers, module, day), made.map_sha256)
             for beside, image in kept.beside(store.folder / path).items():
                 beside.parent.mkdir(parents=True, exist_ok=True)
                 beside.write_bytes(image)

@@ -136,6 +136,31 @@ def _why(parser: Any) -> None:
     _calcat(parser)
 
 
+def _timeline(parser: Any) -> None:
+    parser.add_argument("given", nargs="*", type=parse_path, metavar="PATH",
+                        help="folders of constants, or files of statistics, in place of the store")
+    parser.add_argument("--karabo-id", default="", metavar="DETECTOR", help="detector, where there are several")
+    parser.add_argument("--calibration", default="", metavar="NAME",
+                        help="the database's name, such as Offset, where there are several")
+    parser.add_argument("--modules", default="", metavar="N", help="modules, such as 0-3,7 (default: all)")
+    parser.add_argument("--quantity", choices=("median", "mean", "std", "bad"), default="median",
+                        help="of the good pixels; bad is the logit of the share of bad ones (default: median)")
+    parser.add_argument("--entry", default="", metavar="LABEL",
+                        help="gain stage, or what else the constant has entries of (default: the first)")
+    parser.add_argument("--condition", action="append", default=[], metavar="PARAMETER=VALUE",
+                        help='of the operating condition, as far as it is to be told, such as "Memory cells=352" '
+                             "(default: that of the newest version)")
+    parser.add_argument("--region", default="", metavar="MODULE:ROW-ROW,COLUMN-COLUMN",
+                        help="these pixels alone, the first and the last one in it, such as 3:0-63,64-127; they are "
+                             "read of each file")
+    parser.add_argument("--cell", default="0", metavar="LABEL", help="memory cell of the region (default: 0)")
+    parser.add_argument("--status", choices=STATUSES, action="append", default=[],
+                        help="versions of this status; several (default: accepted)")
+    parser.add_argument("--drafts", action="store_true", help="drafts too")
+    parser.add_argument("--csv", type=parse_path, metavar="FILE", help="write them as a table too")
+    parser.add_argument("--overwrite", action="store_true", help="replace that file")
+
+
 def _serve(parser: Any) -> None:
     parser.add_argument("--port", type=int, default=0, metavar="N", help="port (default: one that is free)")
     parser.add_argument("--drafts", action="store_true", help="let drafts be seen too, to try them before they count")
@@ -188,6 +213,7 @@ _ACTIONS: dict[str, tuple[str, Callable[[Any], None]]] = {
     "export": ("copy versions into files, with a table of their ages and of what is missing; 3 where some are "
                "missing", _export),
     "statistics": ("make statistics anew that timelines are drawn of, version by version", _statistics),
+    "timeline": ("tell numbers of versions over time, of modules or of a region, and what has changed", _timeline),
     "serve": ("answer as the facility's database does, on this machine alone, until Ctrl-C; nothing is changed",
               _serve),
     "check": ("find records and files that are damaged, changed, gone or of no record", _check),

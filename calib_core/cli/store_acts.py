@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from calib_core.cli import store_export
+from calib_core.cli import store_export, store_timeline
 from calib_core.cli.progress import ProgressLine
 from calib_core.cli.store_calcat import calcat_of, log_in, notes_of
 from calib_core.cli.store_why import found_of
@@ -247,6 +247,16 @@ def export(namespace: Namespace) -> int:
         lines = [*store_export.lines_of(made, summary, at, store.title), *notes_of(store)]
         _print(namespace, store_export.as_json(made), lines)
     return store_export.status_of(made)
+
+
+def timeline(namespace: Namespace) -> int:
+    """Tell numbers of versions over time, and what has changed; written as a table too where that is asked."""
+    told = store_timeline.told_of(namespace, _folder(namespace), _conditions(namespace))
+    lines = list(store_timeline.lines_of(told))
+    if namespace.csv:
+        lines.append(store_timeline.write_table(Path(namespace.csv), told, namespace.overwrite))
+    _print(namespace, store_timeline.as_json(told), lines)
+    return 0
 
 
 def serve(namespace: Namespace) -> int:

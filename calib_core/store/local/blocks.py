@@ -69,6 +69,18 @@ class Made:
     line: LineNumbers | None = None
     image: bytes = b""
 
+    @classmethod
+    def of(cls, told: Mapping[str, Any], numbers: VersionStatistics, map_sha256: str) -> Made:
+        """What is kept of some numbers.
+
+        Parameters
+        ----------
+        told : mapping
+        numbers : VersionStatistics
+        map_sha256 : str
+        """
+        return cls(told, numbers, map_sha256, line_numbers(numbers), _image_of(numbers))
+
     @cached_property
     def sha256(self) -> str:
         """Of that file, hexadecimal; empty without numbers."""
@@ -112,9 +124,7 @@ def made_of(stored: StoredConstant, numbers: VersionStatistics | None, map_sha25
         None where it is no stack of images.
     map_sha256 : str
     """
-    if numbers is None:
-        return Made()
-    return Made(told_of(stored, numbers), numbers, map_sha256, line_numbers(numbers), _image_of(numbers))
+    return Made() if numbers is None else Made.of(told_of(stored, numbers), numbers, map_sha256)
 
 
 def _image_of(numbers: VersionStatistics) -> bytes:
