@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true",
                         help="look once, start every set that was not, and end; 3 where one of them failed")
     parser.add_argument("--store", type=parse_path, metavar="FOLDER",
-                        help="the store that has what was accepted before (default: your own)")
+                        help="the store that has what was accepted before, and takes constants as drafts (default: "
+                             "your own, where there is one)")
     parser.add_argument("--threads", type=whole, default=0, metavar="N",
                         help="worker threads of each job (default: one per processor)")
     parser.add_argument("-q", "--quiet", action="store_true", help="log book, warnings and errors alone")

@@ -30,14 +30,14 @@ class LogEntry:
 
 
 def log_entry(job: Job, sign_off: SignOff) -> LogEntry:
-    """Write the report on what a job has made, and say it all in a line.
+    """Write the report on what a job has made by itself, take it into the store as drafts, and say it all in a line.
 
     Parameters
     ----------
     job : Job
         Which has ended.
     sign_off : SignOff
-        Of the store that has what was accepted before.
+        Of the store that has what was accepted before, and takes the drafts where it is there, or was named.
 
     Returns
     -------
@@ -59,10 +59,11 @@ def log_entry(job: Job, sign_off: SignOff) -> LogEntry:
     accepted = sign_off.accepted_before(found)
     standing = sign_off.standing(found)
     made = write_report(found, accepted, standing)
+    kept = sign_off.take(found, "started by itself")
     state = "" if board.state is State.DONE or board.same_as else f"{board.state.value}: {board.error.rstrip('.')}"
     return LogEntry(" · ".join(filter(None, (
-        *head, modules_text(found), condition_text(found), state, standing.word, verdict_text(made.tests, accepted),
-        f"report {made.path}"))), made.path)
+        *head, modules_text(found), condition_text(found), state, standing.word, kept,
+        verdict_text(made.tests, accepted), f"report {made.path}"))), made.path)
 
 
 def modules_text(found: ConstantSet) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from calib_core.constants.condition import Condition
 from calib_core.constants.expert_mask import author_here
 from calib_core.detector.registry import unit_name
-from calib_core.errors import BadInput
+from calib_core.errors import BadInput, CalibrationError
 from calib_core.store.bare_files import with_axes
 from calib_core.store.base import Query, Version
 from calib_core.store.constants import StoredConstant
@@ -84,6 +84,7 @@ class SignOff:
 
     def __init__(self, folder: Path | None = None, author: str = "") -> None:
         self.folder, self.author = folder or usual_store(), author or author_here()
+        self._named = folder is not None
 
     def standing(self, found: ConstantSet) -> Standing:
         """What was decided on a set.
@@ -157,6 +158,36 @@ class SignOff:
         with closing(LocalStore(self.folder)) as store:
             return tuple(sorted({one.pdu for one in _files(found, modules)
                                  if _stands_in(one) and _unit(store, one) == one.pdu}))
+
+    def take(self, found: ConstantSet, why: str) -> str:
+        """Take a set as drafts without a question, so that who looks for versions finds them.
+
+        Without a store, unless one was named, nothing is done. Constants of units whose names stand in are left in
+        their folder: nobody is there to confirm them.
+
+        Parameters
+        ----------
+        found : ConstantSet
+        why : str
+            What is noted.
+
+        Returns
+        -------
+        str
+            What became of it, to be part of a line; empty where there is no store.
+        """
+        if not (self._named or is_index(self.folder)):
+            return ""
+        try:
+            unsure = self.stands_in(found, tuple(found.modules.values()))
+            paths = [one.path for one in found.files if one.pdu not in unsure]
+            with closing(LocalStore(self.folder, create=True)) as store:
+                made = inject(store, candidates_of(store, paths), self.author, why)
+        except CalibrationError as error:
+            return f"not in the store: {str(error).rstrip('.')}"
+        number = len(made.versions) + len(made.known)
+        left = f"not in the store: units behind {', '.join(unsure)}, which nobody has told" if unsure else ""
+        return ", ".join(filter(None, (f"{number} versions in {self.folder}" if number else "", left)))
 
     def decide(self, found: ConstantSet, modules: Sequence[int], status: Status, comment: str) -> Standing:
         """Accept, reject or withdraw modules of a set; what the store has not yet is taken as drafts first.

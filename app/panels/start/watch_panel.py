@@ -48,7 +48,8 @@ class WatchPanel(QWidget):
         self.folder.setClearButtonEnabled(True)
         self.choose.setFixedWidth(28)
         self.switch.setToolTip("Characterise darks of this folder by themselves as soon as their last run is closed; "
-                               "they wait as drafts in the output folder of the form")
+                               "they wait as drafts in the output folder of the form, and in your store where there "
+                               "is one")
         self.copy.setToolTip("Copy the lines for the log book")
         self.waiting.setObjectName("watch_waiting")
         self.told.setWordWrap(True)

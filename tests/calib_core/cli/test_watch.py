@@ -65,13 +65,17 @@ def test_a_set_becomes_a_draft_and_a_line_once(runs: Path, tmp_path: Path, capsy
 
 
 def test_a_record_that_is_lost_makes_nothing_twice(runs: Path, tmp_path: Path, capsys: Any) -> None:
-    """The constants are there, so that the job refuses; the line tells what they are all the same."""
-    out = tmp_path / "out"
-    assert main(words(runs, out, "--once", "--settle", "0.01")) == 0
+    """The constants are there, so that the job refuses; the line tells what they are all the same.
+
+    The store that was named has none of them: nobody has told their unit.
+    """
+    out, store = tmp_path / "out", ("--store", str(tmp_path / "named"))
+    assert main(words(runs, out, "--once", "--settle", "0.01", *store)) == 0
     [place] = out.glob("watched-*.json")
     before, files = capsys.readouterr().out, sorted(out.rglob("cal.*.h5"))
+    assert " · draft · not in the store: units behind " in before
     place.unlink()
-    assert main(words(runs, out, "--once", "--settle", "0.01")) == 0
+    assert main(words(runs, out, "--once", "--settle", "0.01", *store)) == 0
     assert capsys.readouterr().out.partition(" UTC")[2].partition(" · report")[0] == (
         before.partition(" UTC")[2].partition(" · report")[0])
     assert sorted(out.rglob("cal.*.h5")) == files

@@ -15,8 +15,9 @@ from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey
 from calib_core.simulate import default_settings, simulate
 from calib_core.store.local.checking import check
+from calib_core.store.local.records import Place
 from calib_core.store.local.store import LocalStore
-from calib_core.store.statuses import Status
+from calib_core.store.statuses import STORE_VARIABLE, Status
 from calib_core.subjects.constant_sets import ConstantSet, find_sets
 from calib_core.subjects.report import folder_of, keep_written, name_of, write_report
 from calib_core.subjects.sign_off import SignOff
@@ -70,6 +71,45 @@ def test_constants_are_drafts_until_somebody_accepts_them(make: Any, sign_off: S
     # the bytes tell, wherever they are
     shutil.copytree(found.files[0].path.parents[4], tmp_path / "copy")
     assert sign_off.standing(find_sets([tmp_path / "copy"])[0]).by_module == standing.by_module
+
+
+def test_what_started_by_itself_waits_in_the_store_where_units_are_told(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nowhere without a store; of two modules the one whose unit is known; the other once somebody has told it."""
+    found, folder = make(21), tmp_path / "store"
+    monkeypatch.setenv(STORE_VARIABLE, str(folder))
+    assert SignOff().take(found, "by itself") == ""
+    assert not folder.exists()
+    one, other = sorted(found.modules, key=lambda pdu: found.modules[pdu])
+    with closing(LocalStore(folder, create=True)) as store:
+        install(store, found, one, "UNIT_A")
+    number = sum(file.pdu == one for file in found.files)
+    assert SignOff().take(found, "by itself") == (
+        f"{number} versions in {folder}, not in the store: units behind {other}, which nobody has told")
+    with closing(LocalStore(folder)) as store:
+        assert {(version.pdu, version.status, version.comment) for version in store.every()} == {
+            ("UNIT_A", Status.DRAFT, "by itself")}
+        assert len(store.every()) == number
+        install(store, found, other, "UNIT_B")
+    assert SignOff().take(found, "by itself") == f"{len(found.files)} versions in {folder}"
+    assert SignOff().decide(found, MODULES, Status.ACCEPTED, "good").word == "accepted"
+    with closing(LocalStore(folder)) as store:
+        assert len(store.every()) == len(found.files)
+
+
+def test_what_cannot_be_taken_is_part_of_the_line(make: Any, tmp_path: Path) -> None:
+    found = make(21)
+    (tmp_path / "store").write_text("a file")
+    assert SignOff(tmp_path / "store").take(found, "").startswith(f"not in the store: {tmp_path / 'store'}")
+
+
+def install(store: LocalStore, found: ConstantSet, pdu: str, unit: str) -> None:
+    """Tell which unit is where a file says that it is."""
+    file = next(one for one in found.files if one.pdu == pdu)
+    assert file.begin is not None
+    place = Place(file.attributes["provenance"]["detector"], file.attributes["karabo_da"], found.modules[pdu])
+    store.install(unit, place, found.kind.database_type, file.begin, "anna", "")
 
 
 def check_report(sign_off: SignOff, found: ConstantSet) -> None:
