@@ -15,7 +15,7 @@ import pytest
 
 from calib_core.errors import OutputFailed
 from calib_core.store import files
-from calib_core.store.files import check_writable, sweep, write_atomically
+from calib_core.store.files import check_writable, sweep, write_atomically, write_together
 
 CONTENT = bytes(range(256)) * 40
 
@@ -305,3 +305,22 @@ def test_a_disk_that_fails_past_the_cache_is_told(tmp_path, large, monkeypatch):
     with pytest.raises(OutputFailed, match="could not be written"):
         write_atomically(tmp_path / "file", large.data)
     assert everything_below(tmp_path) == []
+
+
+def test_what_is_asked_for_last_appears_first(tmp_path, monkeypatch):
+    """It is asked for once the others are on the disk under no name of theirs; where that fails nothing is left."""
+    there, named = [], []
+    really = files.appear
+
+    def before():
+        there.extend(path.read_bytes() for path in everything_below(tmp_path))
+        return {tmp_path / "numbers": b"n"}
+
+    monkeypatch.setattr(files, "appear", lambda *args: (named.append(args[1].name), really(*args))[1])
+    write_together({tmp_path / "constant": CONTENT}, before)
+    assert there == [CONTENT]
+    assert named == ["numbers", "constant"]
+    assert (tmp_path / "numbers").read_bytes() == b"n"
+    with pytest.raises(OutputFailed):
+        write_together({tmp_path / "other": CONTENT}, lambda: {tmp_path / "numbers": b"m"})
+    assert {path.name for path in everything_below(tmp_path)} == {"numbers", "constant"}
