@@ -35,7 +35,7 @@ from calib_core.ranges import parse_numbers
 from calib_core.store.base import ConstantStore, Query, Version
 from calib_core.store.constant_paths import constant_files
 from calib_core.store.local.by_operator import ByOperator
-from calib_core.store.local.candidates import Candidate, candidates_of, sha256_of
+from calib_core.store.local.candidates import Candidate, candidates_of
 from calib_core.store.local.checking import check as check_store
 from calib_core.store.local.checking import left_over
 from calib_core.store.local.confirmations import confirm as confirm_change
@@ -49,6 +49,7 @@ from calib_core.store.local.records import Place
 from calib_core.store.local.remaking import keep, made_anew
 from calib_core.store.local.store import LocalStore, described
 from calib_core.store.opening import open_store, usual_store
+from calib_core.store.seals import sha256_of
 from calib_core.store.serving.server import Server
 from calib_core.store.statuses import Status
 from calib_core.typed import is_number, parse_number, parse_path, parse_time

@@ -15,7 +15,6 @@ from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.whole_files import Check, Finished, Say, WholeFiles, conditions_in, written
 from calib_core.store.constant_paths import constant_files
 from calib_core.store.local.by_operator import ByOperator
-from calib_core.store.local.candidates import sha256_of
 from calib_core.store.local.index import is_index
 from calib_core.store.local.injecting import Injected, inject
 from calib_core.store.local.injection_table import (
@@ -32,6 +31,7 @@ from calib_core.store.local.injection_table import (
 from calib_core.store.local.store import LocalStore
 from calib_core.store.local.values import Maps
 from calib_core.store.opening import usual_store
+from calib_core.store.seals import sha256_of
 from calib_core.store.table import Column, write_csv
 from calib_core.typed import parse_path, parse_time
 

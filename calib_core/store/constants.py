@@ -6,7 +6,6 @@ ours, because it can end the process at a full disk. The seal is made sure of at
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import time
@@ -29,7 +28,7 @@ from calib_core.store.chunks import all_values
 from calib_core.store.constant_image import prepare_constant
 from calib_core.store.constant_layouts import ALONE, beside_values, group_of, names_of
 from calib_core.store.files import appear
-from calib_core.store.seals import Seals
+from calib_core.store.seals import seals
 
 Array = npt.NDArray[Any]
 
@@ -38,7 +37,6 @@ REQUIRED_PROVENANCE = ("detector_type", "aggregator", "module", "raw_data", "sof
 _NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")
 _JSON_ATTRIBUTES = ("axes", "dims", "raw_data", "software", "parameters", "conditions", "recorded", "provenance",
                     "beside")
-_seals = Seals()
 #: What HDF5 and our own decoding raise on files that are damaged or something else.
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, StopIteration, MemoryError)
 #: Tree of constants below a folder, as the facility has it.
@@ -145,7 +143,7 @@ class StoredConstant:
             The file is gone or damaged.
         """
         with _understood(self.path):
-            return _seals.told(self.path) or _sha256(self.path)
+            return seals.told(self.path) or seals.sha256(self.path)
 
     def entries(self, some: slice, dims: Sequence[str] = INTERNAL_DIMS, axis: str = "cell") -> Array:
         """Like :meth:`values`, of some memory cells, or entries of another axis; all where the file has it not.
@@ -275,7 +273,7 @@ def read_constant(path: Path, sha256: str | None = None) -> StoredConstant:
     with _understood(path):
         if not path.is_file():
             raise OSError("there is no such file")
-        if sha256 is not None and _sha256(path) != sha256:
+        if sha256 is not None and seals.sha256(path) != sha256:
             raise ValueError("its checksum differs from the one that was recorded")
         with _sealed(path) as file:
             return _stored(path, group_of(file))
@@ -372,16 +370,11 @@ def _time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @contextmanager
 def _sealed(path: Path, whole: bool = False) -> Iterator[h5py.File]:
     """A constant file open for reading, after its seal was made sure of: of all of it, or of all but the values."""
     with _understood(path):
-        sealed = _seals.check(path, whole)
+        sealed = seals.check(path, whole)
         with open_hdf5(path) as file:
             if not sealed and "sealed" in group_of(file).attrs:
                 raise ValueError("its checksum (SHA-256) is gone; the end of the file was cut or changed")

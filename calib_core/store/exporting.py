@@ -21,9 +21,8 @@ from calib_core.store.base import ConstantStore, Version
 from calib_core.store.constant_image import chunks_of, put_text
 from calib_core.store.constants import STORE, StoredConstant, opened
 from calib_core.store.files import mapped, write_atomically
-from calib_core.store.local.candidates import sha256_of
 from calib_core.store.memory_file import MemoryFile
-from calib_core.store.seals import Seals, put_seal
+from calib_core.store.seals import Seals, put_seal, sha256_of
 
 #: Exit status of a command that has copied some of what was asked for, while others are missing.
 SOME_MISSING = 3

@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
+from calib_core.errors import BadInput
 from calib_core.store.placed_file import PlacedFile
 
 _FOOTER = re.compile(rb"\n([0-9a-f]{8}) calibwb seal\n")
@@ -100,12 +101,36 @@ class Seals:
             It cannot be read.
         """
         with path.open("rb") as file:
-            info = os.fstat(file.fileno())
-            key = (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns), whole
+            version, size = _version(file)
+            key = version, whole
             if key not in self._sure:
-                self._sure[key] = _is_sure(file, info.st_size, whole)
+                self._sure[key] = _is_sure(file, size, whole)
             return self._sure[key]
 
+    def sha256(self, path: Path) -> str:
+        """SHA-256 of all bytes of a file, hexadecimal; a seal that holds is made sure of on the way.
+
+        Parameters
+        ----------
+        path : Path
+
+        Raises
+        ------
+        OSError
+            The file cannot be read.
+        """
+        with path.open("rb") as file:
+            version, size = _version(file)
+            try:
+                seal = _read(file, size)
+            except ValueError:  # told when it is checked
+                seal = None
+            digest, end = hashlib.sha256(), size if seal is None else seal.size
+            _update(digest, file, 0, end)
+            if seal is not None and digest.hexdigest() == seal.sha256:
+                self._sure[version, True] = True
+            _update(digest, file, end, size)
+        return digest.hexdigest()
 
     def told(self, path: Path) -> str:
         """SHA-256 of a file without its seal, as the seal tells it; empty where it has none.
@@ -126,6 +151,41 @@ class Seals:
         return "" if seal is None else seal.sha256
 
 
+#: Those that this process has made sure of.
+seals = Seals()
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal; a seal of it that holds need not be made sure of again.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    BadInput
+        It cannot be read.
+    """
+    try:
+        return seals.sha256(path)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _version(file: IO[bytes]) -> tuple[_Version, int]:
+    """What tells a file and its content from others, and its size."""
+    info = os.fstat(file.fileno())
+    return (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns), info.st_size
+
+
+def _update(digest: hashlib._Hash, file: IO[bytes], begin: int, end: int) -> None:
+    """Take a stretch of a file into a checksum, piece by piece."""
+    file.seek(begin)
+    for start in range(begin, end, _PIECE):
+        digest.update(file.read(min(_PIECE, end - start)))
+
+
 def _is_sure(file: IO[bytes], size: int, whole: bool) -> bool:
     seal = _read(file, size)
     if seal is None:
@@ -133,9 +193,7 @@ def _is_sure(file: IO[bytes], size: int, whole: bool) -> bool:
     spans: Iterable[Span] = [(0, seal.size)] if whole else _between(seal.values, seal.size)
     digest = hashlib.sha256()
     for begin, end in spans:
-        file.seek(begin)
-        for start in range(begin, end, _PIECE):
-            digest.update(file.read(min(_PIECE, end - start)))
+        _update(digest, file, begin, end)
     if digest.hexdigest() != (seal.sha256 if whole else seal.rest):
         raise ValueError("it was damaged or changed since it was written: its checksum (SHA-256) differs")
     return True

@@ -16,9 +16,9 @@ from app.panels.history.history_presenter import first_kind
 from app.panels.maps.comparison import BESIDE
 from calib_core.constants.matching import Setting
 from calib_core.store.constants import read_constant
-from calib_core.store.local.candidates import sha256_of
 from calib_core.store.local.records import Record, add_act, add_version
 from calib_core.store.local.store import LocalStore
+from calib_core.store.seals import sha256_of
 from calib_core.store.statuses import STORE_VARIABLE, Status
 from calib_core.subjects.pair import PairSubject
 from calib_core.subjects.region import region_of

@@ -28,6 +28,7 @@ from calib_core.store.local.records import Place, Record
 from calib_core.store.local.store import LocalStore, described
 from calib_core.store.local.values import Maps, looked_at
 from calib_core.store.manifests import set_of
+from calib_core.store.seals import sha256_of
 from calib_core.store.stated import understood
 
 #: What a file must tell of how it was made.
@@ -335,22 +336,3 @@ def raw_data_words(raw_data: Any) -> str:
             runs.setdefault("", []).append(str(one.get("run") or one.get("path", "")))
     return "; ".join(f"{proposal}, runs {' '.join(names)}" if proposal else " ".join(names)
                      for proposal, names in runs.items())
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal.
-
-    Parameters
-    ----------
-    path : Path
-
-    Raises
-    ------
-    BadInput
-        It cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error

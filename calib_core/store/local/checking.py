@@ -12,13 +12,14 @@ from calib_core.store.base import Version
 from calib_core.store.constants import STORE
 from calib_core.store.files import TEMPORARY_PREFIX, explained, make_folder, sync_folder
 from calib_core.store.local.blocks import PREFIX, read_blocks, same_line
-from calib_core.store.local.candidates import candidates_of, sha256_of
+from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.index import Index
 from calib_core.store.local.injecting import adopt
 from calib_core.store.local.lines import drop_lines
 from calib_core.store.local.schema import RECORDS
 from calib_core.store.local.store import LocalStore, described
 from calib_core.store.local.writing import BEGINNING, linked
+from calib_core.store.seals import sha256_of
 
 #: Where files are brought that are no constants of the store; nothing is deleted.
 QUARANTINE = "quarantine"

@@ -16,13 +16,14 @@ from calib_core.store.constant_layouts import ALONE
 from calib_core.store.constants import check_name, folder_of_type, read_constant
 from calib_core.store.files import mapped, write_together
 from calib_core.store.local.blocks import Made, told_of
-from calib_core.store.local.candidates import Candidate, sha256_of
+from calib_core.store.local.candidates import Candidate
 from calib_core.store.local.lines import drop_lines_without_map, put_line
 from calib_core.store.local.rebuilt import rebuilt_before, write_rebuilt
 from calib_core.store.local.records import Record, add_act, add_place, add_version
 from calib_core.store.local.store import LocalStore
 from calib_core.store.local.values import pair_span
 from calib_core.store.local.writing import Writing
+from calib_core.store.seals import sha256_of
 
 _FILE = re.compile(r"cal\.(\d+)\.(\d+)\.h5")
 Told = Callable[[int, int], None]

@@ -8,10 +8,11 @@ from calib_core.errors import BadInput
 from calib_core.store.base import Version
 from calib_core.store.files import write_atomically
 from calib_core.store.local.blocks import Made, beside_of
-from calib_core.store.local.candidates import kind_of, sha256_of
+from calib_core.store.local.candidates import kind_of
 from calib_core.store.local.lines import put_line
 from calib_core.store.local.store import LocalStore
 from calib_core.store.local.values import Maps, looked_at
+from calib_core.store.seals import sha256_of
 
 
 def made_anew(store: LocalStore, version: Version) -> Made:

@@ -23,7 +23,7 @@ from calib_core.constants.condition import Condition, ConditionParameter, Found
 from calib_core.constants.constant import BAD_PIXELS_DARK, INTERNAL_DIMS, NOISE, OFFSET, Constant
 from calib_core.errors import BadInput, BadParameter, OutputFailed
 from calib_core.io.buffers import Buffers
-from calib_core.store import chunks
+from calib_core.store import chunks, seals
 from calib_core.store.constant_image import prepare_constant
 from calib_core.store.constants import list_constants, read_constant, write_constant
 
@@ -454,3 +454,19 @@ def test_numbers_of_samples_are_read_and_compressed_once(tmp_path, values):
     other = replace(second, calibration="Other", packed_count={})
     np.testing.assert_array_equal(read_constant(write_constant(other, tmp_path).path).count(), count)
     assert read
+
+
+def test_a_checksum_makes_sure_of_the_seal_on_the_way(tmp_path, values, monkeypatch):
+    """A file is not read twice for both; one that was damaged is told all the same, when it is read."""
+    path = write_constant(constant(values), tmp_path).path
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert seals.sha256_of(path) == expected
+    with monkeypatch.context() as changed:
+        changed.setattr(seals, "_is_sure", lambda _file, _size, whole: pytest.fail("read again") if whole else True)
+        assert read_constant(path).values().shape == values.shape
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert seals.sha256_of(path) == hashlib.sha256(data).hexdigest()
+    with pytest.raises(BadInput, match="checksum"):
+        read_constant(path).values()

@@ -15,9 +15,9 @@ from calib_core.constants.matching import Setting
 from calib_core.constants.statistics import line_numbers
 from calib_core.errors import BadInput
 from calib_core.store.constants import read_constant
-from calib_core.store.local.candidates import sha256_of
 from calib_core.store.local.records import Record, add_act, add_version
 from calib_core.store.local.store import LocalStore
+from calib_core.store.seals import sha256_of
 from calib_core.store.statuses import Status
 from calib_core.subjects.timeline import Asked, change_words, condition_names, groups_over_time, timeline_of
 from calib_core.subjects.version_list import decisions_on, list_versions, numbers_for, set_of
