@@ -21,6 +21,7 @@ from .command import Result
 from .conftest import characterise
 
 Array = Any
+pytestmark = pytest.mark.usefixtures("small_jungfrau")
 SETTINGS = {"identifier": "FXE_XAD_JF1M", "instrument": "FXE", "modules": "2", "memory_cells": 1, "seed": 5}
 MODULE, TRAINS = 2, 30
 SCENE = Photons(photon_energy=9.2, photons=3000.0)
