@@ -309,7 +309,7 @@ def test_a_job_file_that_exists_is_not_overwritten(runs: dict[str, Path], tmp_pa
     assert job.read_text() == "precious"
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o077])
+@pytest.mark.parametrize("umask", [0o000, 0o077])  # what lies between forbids, or allows, less
 def test_only_the_owner_may_write_what_is_written(runs: dict[str, Path], tmp_path: Path, umask: int) -> None:
     out, program = tmp_path / "out", [sys.executable, "-m", "calib_core"]
     job = ["AGIPD", "DARK", "--run-high", str(runs["high"]), "--out-folder", str(out / "constants")]
