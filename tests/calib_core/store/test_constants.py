@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -125,7 +126,11 @@ def test_made_on_the_disk_it_has_the_bytes_that_it_has_made_in_memory(tmp_path, 
     whole = np.arange(values.size, dtype=np.uint32).reshape(values.shape)
     one = constant(values, whole if changes.pop("count", False) else None, **changes)
     created = datetime(2026, 3, 2, tzinfo=UTC)
-    made = [prepare_constant(one, tmp_path / "constant.h5", created, where) for where in (None, Buffers())]
+    for _ in range(9):  # HDF5 notes the second in which it makes a group
+        second = int(time.time())
+        made = [prepare_constant(one, tmp_path / "constant.h5", created, where) for where in (None, Buffers())]
+        if int(time.time()) == second:
+            break
     contents = [each.temporary.read_bytes() for each in made]
     assert contents[0] == contents[1]
     assert {each[1:] for each in made} == {(hashlib.sha256(contents[0]).hexdigest(), len(contents[0]))}
