@@ -20,6 +20,8 @@ from calib_core.explanation import Bars, Level, Line, Mark, Plot, Points, Span
 _INTERVAL = 30
 #: Logarithm that stands for no count.
 _NO_COUNT = -0.3
+#: Where names of marks stand, in parts of the height: below a title inside the plot, or at its top.
+_BELOW_HEADING, _AT_TOP = 0.55, 0.92
 #: Width of the axis of values, device pixels, so that plots one below the other have the same places along x.
 _AXIS_WIDTH = 56
 
@@ -54,6 +56,7 @@ class ExplanationPlot(PixelPlot):
         self._heading = pg.LabelItem("", size="8pt", justify="left")
         self._heading.setParentItem(self.plot.getPlotItem().vb)
         self._heading.anchor(itemPos=(0, 0), parentPos=(0, 0), offset=(2, -4))
+        self.plot.getViewBox().sigResized.connect(self._wrap)
 
     def show_plot(self, plot: Plot, in_strip: bool = False, named: Collection[str] = (), last: bool = True) -> None:
         """Draw a plot in place of what was drawn before.
@@ -86,7 +89,8 @@ class ExplanationPlot(PixelPlot):
         spans = [item for item in plot.items if isinstance(item, Span)]
         if bars:
             self._draw_bars(bars, spans)
-            self._draw_lines(plot, QColor(tones_of(self.palette()).muted), QColor(tones_of(self.palette()).pending))
+            self._draw_lines(plot, QColor(tones_of(self.palette()).muted), QColor(tones_of(self.palette()).pending),
+                             in_strip)
         else:
             self._show_ranges(spans)
 
@@ -142,14 +146,22 @@ class ExplanationPlot(PixelPlot):
         self.set_labels("" if in_strip else plot.title, plot.x, y, plot.x_unit, y_unit)
         tones = tones_of(self.palette())
         heading = [escaped(plot.title) if in_strip else "",
-                   *(f"<span style='color:{self._colour(one).name()}'>{_sign(one)} {escaped(one.name)}</span>"
+                   *(f"<span style='color:{self._colour(one).name()}'>{_sign(one)}&nbsp;{_together(one.name)}</span>"
                      for one in named)]
-        self._heading.setText("&nbsp;&nbsp;".join(filter(None, heading)), color=tones.muted)
+        self._heading.setText("&nbsp; ".join(filter(None, heading)), color=tones.muted)
+        self._wrap()
         bottom, left = self.plot.getAxis("bottom"), self.plot.getAxis("left")
         bottom.showLabel(last)
         bottom.setStyle(showValues=last)
         left.setWidth(_AXIS_WIDTH if in_strip else None)
         self.plot.showGrid(x=not in_strip, y=not in_strip, alpha=0.12)  # a grid takes as long as all else
+
+    def _wrap(self) -> None:
+        """Have names that are too long for one line go on in another."""
+        text, room = self._heading.item, int(self.plot.getViewBox().width()) - 4
+        text.setTextWidth(-1)
+        if 0 < room < text.boundingRect().width():
+            text.setTextWidth(room)
 
     def _colour(self, one: Points | Line) -> QColor:
         plain = isinstance(one, Line) or (one.large and not one.number)
@@ -216,14 +228,14 @@ class ExplanationPlot(PixelPlot):
                 *(end for one in spans for end in (one.low, one.high) if np.isfinite(end))]
         self.plot.setXRange(min(ends), max(ends), padding=0.04)
 
-    def _draw_lines(self, plot: Plot, of_spans: QColor, of_marks: QColor) -> None:
+    def _draw_lines(self, plot: Plot, of_spans: QColor, of_marks: QColor, in_strip: bool) -> None:
         for item in plot.items:
             if isinstance(item, Span):
                 for end in (item.low, item.high):
                     self._line(float(end), item.name, of_spans)
             elif isinstance(item, Mark) and np.isfinite(item.x):
                 label = item.name if item.one_of_many else f"{item.name} {item.x:.6g}"
-                self._line(float(item.x), label, of_marks)
+                self._line(float(item.x), label, of_marks, _BELOW_HEADING if in_strip else _AT_TOP)
 
     # -- ranges
 
@@ -282,6 +294,11 @@ class _Range:
 def _look_of(one: Points | Line) -> tuple[Hashable, ...]:
     """What tells groups apart, and what they are drawn like."""
     return (one.name, "line", one.dashed) if isinstance(one, Line) else (one.name, one.number, one.large)
+
+
+def _together(name: str) -> str:
+    """A name as rich text that is not broken."""
+    return escaped(name).replace(" ", "&nbsp;")
 
 
 def _sign(one: Points | Line) -> str:

@@ -13,6 +13,8 @@ from calib_core.explanation import Bars, Explanation, Line, Plot, Points
 
 #: Parts of the height: the first strip and one of the others, all strips, a plot that is alone, and what is below.
 _FIRST, _OTHERS, _ABOVE, _ALONE, _BELOW = 8, 5, 7, 3, 3
+#: Parts of the height: plots under one that is alone, and the table under those.
+_UNDER = 4, 3
 #: Parts of the width: a plot, and the table beside it.
 _PLOT, _TABLE = 1, 2
 #: Sizes are given as if there were so many pixels for each part, and least height of a strip.
@@ -36,11 +38,13 @@ class ExplanationView(QSplitter):
         self._restyle = QTimer(self, singleShot=True, interval=0)
         self._restyle.timeout.connect(self._draw_again)
         self._strips, self._below = _splitter(Qt.Orientation.Vertical), _splitter(Qt.Orientation.Horizontal)
+        self._beside = _splitter(Qt.Orientation.Horizontal)
         self.numbers = NumberList(self)
         self._strip_plots = [self._plot(self._strips, 0, hint)]
         self._other_plots: list[ExplanationPlot] = []
         self._parts, self._shown = (0, 0), None
-        self._below.addWidget(self.numbers)
+        for part in (self._beside, self.numbers):
+            self._below.addWidget(part)
         for part in (self._strips, self._below):
             self.addWidget(part)
         self.clear()
@@ -71,8 +75,10 @@ class ExplanationView(QSplitter):
     def show_explanation(self, found: Explanation) -> None:
         """Draw plots, and write numbers, in place of those before."""
         strips, others = in_strips([one for one in found.plots if has_samples(one)])
-        self._fill(self._strip_plots, strips, self._strips)
-        self._fill(self._other_plots, others, self._below, names_of(strips))
+        low = len(strips) > 1 or bool(others)
+        self._fill(self._strip_plots, strips, self._strips, low)
+        self._fill(self._other_plots, others, self._beside, len(strips) == 1, names_of(strips))
+        self._beside.setVisible(bool(others))
         self._show_first(self._strip_plots, max(1, len(strips)))
         self._show_first(self._other_plots, len(others))
         self.numbers.show_numbers(found.numbers)
@@ -88,23 +94,31 @@ class ExplanationView(QSplitter):
         """Give each part its share of the height and of the width."""
         others = [_UNIT * _OTHERS] * (len(self._strip_plots) - 1)
         self._strips.setSizes([_UNIT * _FIRST, *others])
-        self._below.setSizes([_UNIT * _PLOT] * len(self._other_plots) + [_UNIT * _TABLE])
-        self.setSizes([_UNIT * one for one in (_ABOVE if len(self._strip_plots) > 1 else _ALONE, _BELOW)])
+        strips, beside = self._parts
+        # one strip leaves room below it, where plots beside the table would be too narrow to be read
+        stacked = strips < 2 and beside > 0
+        self._below.setOrientation(Qt.Orientation.Vertical if stacked else Qt.Orientation.Horizontal)
+        self._below.setSizes([_UNIT * one for one in (_UNDER if stacked else (_PLOT * beside, _TABLE))])
+        self._beside.setSizes([_UNIT] * beside)
+        self.setSizes([_UNIT * one for one in ((_ALONE, sum(_UNDER)) if stacked else (
+            _ABOVE if strips > 1 else _ALONE, _BELOW))])
 
     def _draw_again(self) -> None:
         if self._shown is not None:
             self.show_explanation(self._shown)
 
     def _fill(
-        self, plots: list[ExplanationPlot], shown: Sequence[Plot], parent: QSplitter, known: Collection[str] = (),
+        self, plots: list[ExplanationPlot], shown: Sequence[Plot], parent: QSplitter, low: bool,
+        known: Collection[str] = (),
     ) -> None:
+        """Draw plots in a part of the view; ``low`` ones have their titles inside."""
         while len(plots) < len(shown):
             plots.append(self._plot(parent, len(plots), ""))
-        stacked = len(shown) > 1 and parent is self._strips
+        in_strips = len(shown) > 1 and parent is self._strips
         for number, (view, plot) in enumerate(zip(plots, shown, strict=False)):
             # points are named where they come first, curves where they are large at last
             named = {*known, *names_of(shown[:number], Points), *names_of(shown[number + 1:], Line)}
-            view.show_plot(plot, stacked, named, not stacked or number == len(shown) - 1)
+            view.show_plot(plot, low, named, not in_strips or number == len(shown) - 1)
         for view in plots[len(shown):]:
             view.clear()
 

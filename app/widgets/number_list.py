@@ -13,6 +13,9 @@ from app.widgets.plain import tip
 from app.widgets.tones import tones_of
 from calib_core.explanation import Number
 
+#: Least width of a column, pixels: of names, of which the rest is cut where numbers take the room.
+_LEAST_NAME = 56
+
 
 class NumberList(QTableWidget):
     """A row for each number; those beyond their limit are told by a mark and a colour."""
@@ -24,7 +27,8 @@ class NumberList(QTableWidget):
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 3)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.horizontalHeader().setStretchLastSection(True)
+        self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.horizontalHeader().setMinimumSectionSize(_LEAST_NAME)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ContiguousSelection)
         self.setShowGrid(False)
@@ -46,6 +50,7 @@ class NumberList(QTableWidget):
             for column, text in enumerate(texts):
                 item = self._item(row, column)
                 item.setText(text)
+                item.setToolTip(tip(text) if not column else "")
                 item.setForeground(QColor(tones.error) if one.is_beyond else QBrush())
 
     def _item(self, row: int, column: int) -> QTableWidgetItem:

@@ -30,6 +30,8 @@ FILES = {
     "ratio HG/MG": (SLOPES_PC,), "ratio MG/LG": (SLOPES_CS,), "gain": (SLOPES_FF,), "shift MG": (SLOPES_PC, OFFSET),
     "shift LG": (SLOPES_CS, SLOPES_PC, OFFSET), "threshold HG-MG": (SLOPES_PC,), "threshold MG-LG": (FITS_CS,),
 }
+#: Sources of flags in as few letters as an axis has room for.
+_SOURCES = ("dark", "PC", "FF", "CS", "combining")
 _RATIOS = ("ratio HG/MG", "ratio MG/LG")
 
 
@@ -81,7 +83,7 @@ def _ratios(name: str, at: At, pixel: OfPixel, fields: Mapping[str, float]) -> P
         return None
     low, high = np.percentile(own, (0.1, 99.9))
     counts, edges = np.histogram(own, _BINS, (low, max(high, low + 1e-6)))
-    title = f"{_begun(name)}, {own.size} of {values.size} pixels with their own"
+    title = f"{_begun(name)}, {own.size} of {values.size} own"
     return Plot(title, name, "pixels", items=(Bars("pixels", edges, counts), Mark("this pixel", float(fields[name]))))
 
 
@@ -91,10 +93,12 @@ def _flagged(stage: str, at: At, pixel: OfPixel) -> Plot | None:
     if by is None:
         return None
     masks = np.nan_to_num(by).astype(np.int64)
-    bars = (Bars(name, np.array([place + 0.6, place + 1.4]), np.array([np.count_nonzero(masks >> place & 1)]))
-            for place, name in enumerate(FLAGGED_BY))
-    names = ", ".join(f"{number} {name}" for number, name in enumerate(FLAGGED_BY, 1))
-    return Plot(f"Flagged pixels of {stage} by source", names, "pixels", items=tuple(bars))
+    places = range(len(FLAGGED_BY))
+    edges = np.array([place + end for place in places for end in (0.6, 1.4)])
+    counts = np.zeros(len(edges) - 1, np.int64)  # nothing between two of them
+    counts[::2] = [np.count_nonzero(masks >> place & 1) for place in places]
+    names = ", ".join(f"{number} {name}" for number, name in enumerate(_SOURCES, 1))
+    return Plot(f"Flagged pixels of {stage} by source", names, "pixels", items=(Bars("pixels", edges, counts),))
 
 
 def _begun(name: str) -> str:

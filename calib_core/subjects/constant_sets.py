@@ -29,7 +29,7 @@ from calib_core.errors import BadInput, and_others
 from calib_core.store.bare_files import calibration_of, numbers_of, types_of, with_axes
 from calib_core.store.constants import StoredConstant, read_constant
 from calib_core.store.manifests import doubts
-from calib_core.subjects.provenance_words import runs_text, time_text
+from calib_core.subjects.provenance_words import made_text, time_text
 
 #: Where constants lie below a root, the folder in it, its types, a type, a unit.
 _TREES = ("xfel/cal/*/*/", "cal/*/*/", "*/*/", "*/", "")
@@ -265,7 +265,7 @@ def _set_of_job(entries: list[_Entry], asked: str) -> ConstantSet:
     kind, files, notes = _understood(known or list(candidates), entries)
     created = max(one.time for one in entries)
     not_whole = doubts(one.stored for one in entries)
-    what = BAD_PIXELS_MANUAL.title if _are_masks(files) else runs_text(said.get("raw_data"))
+    what = BAD_PIXELS_MANUAL.title if _are_masks(files) else made_text(said)
     words = (identifier or kind.title, what, time_text(created, datetime.now(UTC)),
              "not complete" if not_whole else "")
     told = said["provenance"].get("notes")

@@ -41,10 +41,11 @@ class JobSubject:
 
     @property
     def title(self) -> str:
-        """Detector, runs, and when this job was begun."""
+        """Detector, characterisation, runs, and when this job was begun."""
         spec = self.job.spec
         begun = time.strftime("%d %b %H:%M", time.localtime(self.job.created))
-        return " · ".join(filter(None, (self.identifier or spec.family, self._runs, begun)))
+        return " · ".join(filter(None, (
+            self.identifier or spec.family, f"{spec.method} {self._runs}".rstrip(), begun)))
 
     @property
     def identifier(self) -> str:

@@ -32,6 +32,19 @@ def runs_text(raw_data: Any) -> str:
     return ", ".join(dict.fromkeys(filter(None, (*runs, *others))))
 
 
+def made_text(said: Mapping[str, Any]) -> str:
+    """Characterisation and runs of constants, such as ``DARK p900100 r1-3``, as far as a file tells them.
+
+    Parameters
+    ----------
+    said : mapping
+        Attributes of the file.
+    """
+    parameters = said.get("parameters")
+    method = parameters.get("method") if isinstance(parameters, Mapping) else None
+    return " ".join(filter(None, (str(method or ""), runs_text(said.get("raw_data")))))
+
+
 def _inputs(raw_data: Any) -> list[Mapping[str, Any]]:
     entries = raw_data if isinstance(raw_data, list) else []
     return [one if isinstance(one, Mapping) else {"path": str(one)} for one in entries]

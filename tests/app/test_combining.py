@@ -66,6 +66,12 @@ def test_combined_in_two_clicks_and_a_run_corrected_with_it(operator, folders, q
     for row in range(3):
         clicks.row(panel.table, row, Qt.KeyboardModifier.ControlModifier if row else Qt.KeyboardModifier.NoModifier)
     assert len(panel.selected) == 3
+    # what is told of a source meanwhile fills the table again
+    operator.sources.changed.emit()
+    assert len(panel.selected) == 3
+    # what rows differ in comes first: the detector is that of all
+    assert all(panel.table.item(row, 1).text().startswith("simulate p900452 r4") for row in range(3))
+    assert all("SPB_DET_AGIPD1M-1" in panel.table.item(row, 1).toolTip() for row in range(3))
     clicks.button(operator.findChild(QPushButton, "take_sources"))
     page = operator.form.page
     assert page.survey.method.command == "COMBINE"

@@ -62,7 +62,7 @@ class LogPresenter(QObject):
         elif board.state is State.CANCELLED:
             self._banner.say("warning", f"{name} was cancelled: {board.left or NOTHING}.", cause)
         elif board.warnings:
-            self._banner.say("warning", f"{name} is {board.outcome}: {board.warnings[0]} {made}", cause)
+            self._banner.say("warning", f"{name} is {board.outcome}: {board.warnings[0].rstrip('.')}. {made}", cause)
         elif board.outputs:
             self._banner.say("ok", f"{name}: {made}", GOOD_NEWS)
             self._fading.start()

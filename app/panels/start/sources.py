@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QPoint, Qt, pyqtSignal
+from collections.abc import Sequence
+
+from PyQt6.QtCore import QItemSelectionModel, QPoint, Qt, pyqtSignal
 from PyQt6.QtGui import QKeySequence, QShortcut
 from PyQt6.QtWidgets import (
     QAbstractItemView,
@@ -47,6 +49,7 @@ class SourcesPanel(QWidget):
     ) -> None:
         super().__init__(parent)
         self._session, self._sources, self._offering, self._standings = session, sources, offering, standings
+        self._listed: tuple[Source, ...] = ()
         self.table, self.empty = QTableWidget(0, 3), PlainLabel(NOTHING, wordWrap=True)
         self.open_button = QPushButton("Open…", objectName="open_results")
         self.compare_button = QPushButton("Compare", objectName="compare_source")
@@ -71,19 +74,35 @@ class SourcesPanel(QWidget):
         return tuple(entries[row] for row in rows if row < len(entries))
 
     def refresh(self) -> None:
-        """Show the sources as they are now; the current one stays."""
-        entries, row = self._sources.entries, self.table.currentRow()
+        """Show the sources as they are now; the current row stays, and several that are selected stay so."""
+        entries, row, chosen = self._sources.entries, self.table.currentRow(), self._chosen()
+        self._listed = entries
         self.table.setRowCount(len(entries))
-        for i, one in enumerate(entries):
-            for column, text in enumerate((self._sources.letter(one), _title(one), self._state(one))):
+        for i, (one, title) in enumerate(zip(entries, differing([_title(one) for one in entries]), strict=True)):
+            for column, text in enumerate((self._sources.letter(one), title, self._state(one))):
                 item = QTableWidgetItem(text)
                 item.setToolTip(tip(self._tip(one)))
                 self.table.setItem(i, column, item)
         if entries:
             self.table.setCurrentCell(min(max(row, 0), len(entries) - 1), 1)
+        if len(chosen) > 1:
+            self._choose([i for i, one in enumerate(entries) if one in chosen])
         self.table.setVisible(bool(entries))
         self.empty.setVisible(not entries)
         self._offer()
+
+    def _chosen(self) -> tuple[Source, ...]:
+        """Sources of the selected rows, as these were filled."""
+        model = self.table.selectionModel()
+        rows = {index.row() for index in model.selectedRows()} if model is not None else set()
+        return tuple(one for row, one in enumerate(self._listed) if row in rows)
+
+    def _choose(self, rows: Sequence[int]) -> None:
+        """Select rows and no others."""
+        model, way = self.table.selectionModel(), QItemSelectionModel.SelectionFlag
+        self.table.clearSelection()
+        for row in rows:
+            model.select(self.table.model().index(row, 1), way.Select | way.Rows)
 
     def menu_for(self, source: Source) -> QMenu:
         """Context menu of a row."""
@@ -211,6 +230,13 @@ class SourcesPanel(QWidget):
 
 def _title(source: Source) -> str:
     return source.opened.title if source.opened is not None else source.title
+
+
+def differing(titles: Sequence[str]) -> list[str]:
+    """Titles of rows without their first part, the detector, where it is that of all of several."""
+    parts = [title.partition(" · ") for title in titles]
+    same = len(titles) > 1 and len({first for first, *_ in parts}) == 1 and all(rest for *_, rest in parts)
+    return [rest for *_, rest in parts] if same else list(titles)
 
 
 def _can_close(source: Source) -> bool:

@@ -133,3 +133,43 @@ def test_another_explanation_paints_each_plot_once(view, qtbot):
     view.show_explanation(plots(slope=5.0))
     qtbot.wait(100)
     assert set(paints.number.values()) == {1}
+
+
+def of_one_strip(others: int = 1) -> Explanation:
+    """A plot, others of axes of their own, and numbers with long names."""
+    bars = Bars("pixels", np.arange(11.0), np.arange(10.0))
+    found = (Plot(f"Ratio {n}", f"ratio {n}", "pixels", items=(bars,)) for n in range(others + 1))
+    return Explanation(tuple(found), (Number("beginning of medium gain", 4767.25, "ADU/step", 0.13),))
+
+
+def test_names_that_are_too_long_for_one_line_go_on_in_another(view):
+    view.show_explanation(plots())
+    scan = view.plots[0]
+    one_line = scan._heading.item.boundingRect().height()
+    view.resize(230, 700)
+    text = scan._heading.item.boundingRect()
+    assert text.width() <= scan.plot.getViewBox().width()
+    assert text.height() > 1.5 * one_line
+    view.resize(500, 700)
+    assert scan._heading.item.boundingRect().height() == one_line
+
+
+def test_where_there_is_little_room_names_are_cut_and_not_numbers(view):
+    view.show_explanation(plots())
+    view.resize(300, 700)
+    numbers, header = view.numbers, view.numbers.horizontalHeader()
+    assert header.sectionSize(1) >= numbers.sizeHintForColumn(1)
+    assert not numbers.horizontalScrollBar().isVisible()
+    assert numbers.item(0, 0).toolTip() == "slope [ADU/step]"
+
+
+def test_plots_under_one_that_is_alone_are_as_wide_as_it_and_those_under_several_stand_beside_the_table(view):
+    view.show_explanation(of_one_strip())
+    assert view.plots[1].width() == view.plots[0].width() == view.numbers.width()
+    assert view.plots[1].geometry().height() > 100
+    view.show_explanation(of_one_strip(2))
+    widths = [one.width() for one in view.plots[1:]]
+    assert abs(widths[0] - widths[1]) <= 2
+    assert sum(widths) > 0.9 * view.width()
+    view.show_explanation(plots())
+    assert view.plots[2].width() < view.plots[0].width() / 2 < view.numbers.width()

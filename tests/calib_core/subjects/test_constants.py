@@ -138,7 +138,7 @@ def test_axes_and_results_are_those_of_the_job(darks: tuple[Job, Path], opened: 
     assert subject.identifier == plan.detector.identifier
     assert (subject.kind.name, subject.kind.shape) == (plan.kind.name, plan.kind.shape)
     assert (subject.state, subject.ended) == ("on disk", True)
-    assert subject.title.startswith(f"{plan.detector.identifier} · p900000 r1")
+    assert subject.title.startswith(f"{plan.detector.identifier} · DARK p900000 r1")
     assert subject.values("offset", subject.modules[0]) is None
 
 
