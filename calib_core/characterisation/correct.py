@@ -43,12 +43,16 @@ class Correct(ThroughSteps):
     title: ClassVar[str] = "Correct"
     use_when: ClassVar[str] = "Constants of the run's operating condition are there."
     caution: ClassVar[str] = "Constants decide the result: look at their age and at the steps that are left out."
-    by_sequence: ClassVar[bool] = True
     work: ClassVar[Literal["dark", "correction", "gain"]] = "correction"
 
     virtual_cxi: bool = knob(False, help="Write a virtual CXI file too, which shows the frames of all modules as one")
     constants_strategy: Literal["prior", "closest"] = knob("prior", help="Which constants are taken by their time. "
         "prior: the newest that are valid before the run. closest: the closest, also later ones, which is told")
+
+    @property
+    def by_sequence(self) -> bool:
+        """Each raw file becomes a corrected one."""
+        return True
 
     @property
     def takes_closest(self) -> bool:
@@ -199,15 +203,6 @@ class Correct(ThroughSteps):
             return found
         said = f"The samples are those of {detector.stages[0].label}; each frame has one of every stage."
         return replace(found, notes=(*found.notes, said))
-
-    def passes(self, context: Context, unit: Unit) -> tuple[slice, ...]:
-        """One over all frames, behind those that a step needs before it can be done.
-
-        Returns
-        -------
-        tuple of slice
-        """
-        return (slice(None),) * (1 + sum(one.passes for one in self.steps if one.on))
 
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
         """Sums of a memory cell.

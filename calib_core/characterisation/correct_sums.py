@@ -12,6 +12,7 @@ from calib_core.axes import Array
 from calib_core.characterisation import events
 from calib_core.characterisation.file_passes import FilePasses
 from calib_core.characterisation.found_of_frames import Counts
+from calib_core.characterisation.locks import Locks
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.correction.images import Images
 from calib_core.correction.pipeline import BoundPipeline
@@ -28,22 +29,6 @@ TOGETHER = 1 << 21
 _PART = 64
 #: Largest signal that is summed: 65,536 squares of it in those parts fit into 63 bits. No detector comes near it.
 LARGEST = 180_000
-
-
-class _Locks:
-    """Locks of memory cells, so that files that are gone through at the same time add to the same sums.
-
-    A copy, pickled or not, has its own.
-    """
-
-    def __init__(self, number: int) -> None:
-        self._number, self._all = number, [Lock() for _ in range(number)]
-
-    def __reduce__(self) -> tuple[type[_Locks], tuple[int]]:
-        return _Locks, (self._number,)
-
-    def __getitem__(self, place: int) -> Lock:
-        return self._all[place]
 
 
 class _Constants:
@@ -109,7 +94,7 @@ class Summary(Accumulator):
         self._of_stages = np.zeros((len(kind.stages), cells), np.int64)
         self._events: Array = np.zeros(CLASSES, np.int64)
         self._found = Counts(finding, cells)
-        self._locks = _Locks(len(unit.block))
+        self._locks = Locks(len(unit.block))
         self._passes = FilePasses(pipeline, context.cells_of(unit))
 
     def beside(self, buffers: Buffers) -> Summary:

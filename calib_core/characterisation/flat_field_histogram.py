@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -101,13 +101,9 @@ class FlatFieldHistogram(ThroughSteps):
         BadInput
             A run is of a fixed gain other than high, or given twice.
         BadParameter
-            Frames with light are wanted of a type of which nothing tells them, or a step needs passes over files.
+            Frames with light are wanted of a type of which nothing tells them.
         """
         self.check_light(kind)
-        for step in self.steps:
-            if step.on and step.passes:
-                raise BadParameter(f"{step.word}_cells = True is not allowed; histograms are filled in one pass over "
-                                   f"the runs, and “{step.title}” would look at each file before.")
         found = as_given(self.inputs(kind), given)
         runs = [one.run for one in found.runs if one.run is not None]
         for run in runs:
@@ -126,9 +122,15 @@ class FlatFieldHistogram(ThroughSteps):
         tuple of Axis
             ``group`` (ranges of memory cells), ``cell`` (numbers), ``bin`` (lower edges, and what is below and above
             all), ``signal`` (middles of the bins), ``edge``, ``moment``, ``asic``.
+
+        Raises
+        ------
+        BadParameter
+            A step looks at memory cells together that would be in several groups.
         """
         size, cells = self.cell_group or 1, context.cells
         groups = tuple(cells[i:i + size] for i in range(0, len(cells), size))
+        self._check_rows(groups)
         edges = tuple(self.edges.tolist())
         numbers = tuple(range(number_of_asics(context.kind))) if context.kind else ()
         return (
@@ -140,6 +142,18 @@ class FlatFieldHistogram(ThroughSteps):
             Axis("moment", "Sum", FF_MOMENTS, of_slot=True, value_units=FF_MOMENT_UNITS),
             Axis("asic", "ASIC", numbers, of_slot=True),
         )
+
+    def _check_rows(self, groups: Sequence[tuple[int, ...]]) -> None:
+        """Refuse groups that part memory cells at which a step looks together."""
+        cells = tuple(cell for group in groups for cell in group)
+        for step in self.steps:
+            parted = [group for group in groups if step.on and step.passes
+                      and not set(step.beside(group[0], cells)) | set(step.beside(group[-1], cells)) <= set(group)]
+            if parted:
+                raise BadParameter(
+                    f"cell_group = {self.cell_group} is not allowed: “{step.title}” looks at memory cells "
+                    f"{format_numbers(step.beside(parted[0][0], cells))} together, and a group has "
+                    f"{format_numbers(parted[0])}. Take groups of whole rows, or --no-{step.word}-cells.")
 
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
         """Light, entries and flags of each pixel, histograms and sums, and what is known of the module.
@@ -218,7 +232,8 @@ class FlatFieldHistogram(ThroughSteps):
         assert kind is not None
         kinds = sum(len(one.kinds) for one in inputs_of_steps(self.steps))
         images = entries * (self.cell_group or 1) * kinds * len(kind.stages)
-        return images * kind.pixels * _READ_BYTES + max(TOGETHER, kind.pixels) * _STEP_BYTES
+        gathered = sum(one.bytes_of_file(kind) for one in self.steps if one.on)
+        return images * kind.pixels * _READ_BYTES + gathered + max(TOGETHER, kind.pixels) * _STEP_BYTES
 
     def begin(self, context: Context, unit: Unit, index: int, previous: Accumulator | None) -> Histogram:
         """Histograms without samples yet.

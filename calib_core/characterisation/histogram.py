@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -9,10 +10,13 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.characterisation.accumulators import Slots
+from calib_core.characterisation.file_passes import FilePasses
+from calib_core.characterisation.locks import Locks
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.correction.images import Images
 from calib_core.correction.pipeline import BoundPipeline
 from calib_core.detector import DetectorType, Frames
+from calib_core.io.buffers import Buffers
 from calib_core.numerics.histograms import add_moments, fill_histograms
 
 #: Pixels of frames that go through the steps together.
@@ -153,6 +157,7 @@ class Histogram(Accumulator):
         self.unit, self.kind, self.edges, self.cells = unit, context.detector, edges, context.cells_of(unit)
         self._buffers, self._isolated, self._views = context.buffers, isolated, views
         self._steps = pipeline.read(self.cells).prepared()
+        self._passes, self._locks = FilePasses(pipeline, self.cells), Locks(1)
         self._slots, self._asic = Slots(context, unit), asics(self.kind).reshape(-1)
         full, cells = context.buffers.full, len(self.cells)
         shape, pixels = (self.kind.pixels, len(edges) + 1), (cells, self.kind.pixels)
@@ -162,8 +167,29 @@ class Histogram(Accumulator):
         self.sums = Sums(full(pixels, np.uint32, 0), full(pixels, np.int64, 0), full(pixels, np.int64, 0),
                          np.zeros((cells, 2), np.int64), np.zeros(cells, np.int64))
 
+    def beside(self, buffers: Buffers) -> Histogram:
+        """Another one that adds to the same counts, with passes of its own over its file.
+
+        Parameters
+        ----------
+        buffers : Buffers
+        """
+        other = copy.copy(self)
+        other._buffers, other._passes = buffers, self._passes.beside()
+        return other
+
+    def goes_on(self, part: Unit, number: int) -> None:
+        """Take the frames of a file in a pass, of which those of the last are counted.
+
+        Parameters
+        ----------
+        part : Unit
+        number : int
+        """
+        self._passes.begin(number)
+
     def update(self, name: str, chunk: Frames) -> None:
-        """Correct frames, a few at a time, and count their samples.
+        """Correct frames, a few at a time, and count their samples; in passes before the last, look at them.
 
         Parameters
         ----------
@@ -174,14 +200,17 @@ class Histogram(Accumulator):
         """
         step = max(1, TOGETHER // self.kind.pixels)
         for first in range(0, len(chunk), step):
-            self._add(self._steps.corrected(chunk.part(slice(first, first + step)), self._buffers.array))
+            images = self._passes.images(self._steps, chunk.part(slice(first, first + step)), self._buffers.array)
+            if images is not None:
+                self._add(images)
 
     def _add(self, images: Images) -> None:
         good = images.use & (images.stage == 0)
-        self.counts.add(images, good, self._asic, self.edges)
-        self.sums.add(images, good, self._slots(images.cell), float(self.edges[0]))
-        if self.alone is not None:
-            self.alone.add(images, good & images.found[self._isolated], self._asic, self.edges)
+        with self._locks[0]:
+            self.counts.add(images, good, self._asic, self.edges)
+            self.sums.add(images, good, self._slots(images.cell), float(self.edges[0]))
+            if self.alone is not None:
+                self.alone.add(images, good & images.found[self._isolated], self._asic, self.edges)
 
     def merge(self, other: Histogram) -> None:
         """Add another one of the same group; whole numbers, so the order does not matter.

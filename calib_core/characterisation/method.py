@@ -41,9 +41,6 @@ class Method(Explains, Knobs):
     #: Axis of the results along which work is cut into units, and the one whose entries :meth:`combine` brings
     #: together: inputs at each of its places are a unit's own.
     split: ClassVar[str] = "cell"
-    #: Whether a unit is a whole module, whose sequences of files are gone through one after the other, each with all
-    #: passes.
-    by_sequence: ClassVar[bool] = False
     #: Whether maps come whole for each entry of ``split``, so that entries are counted while a job runs.
     by_entry: ClassVar[bool] = False
     #: What it is good for: a window has panels for each kind of work.
@@ -53,6 +50,11 @@ class Method(Explains, Knobs):
     combines: ClassVar[str] = ""
     #: Whether it may begin without an operator, as soon as the runs that it takes are there.
     by_itself: ClassVar[bool] = False
+
+    @property
+    def by_sequence(self) -> bool:
+        """Whether files are gone through one after the other, each with all passes, as if there were no other."""
+        return False
 
     @property
     def starts_with(self) -> str:

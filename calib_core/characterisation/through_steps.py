@@ -6,6 +6,7 @@ from pydantic import field_validator
 
 from calib_core.characterisation.frame_choice import FrameChoice
 from calib_core.characterisation.method import Method
+from calib_core.characterisation.unit import Context, Unit
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.step import Step
 from calib_core.params import knob
@@ -32,6 +33,24 @@ class ThroughSteps(FrameChoice, Method):
     def takes_other_conditions(self) -> bool:
         """Whether constants may be of another operating condition than the run."""
         return self.other_conditions
+
+    @property
+    def by_sequence(self) -> bool:
+        """Whether a step looks at all frames of a file before it can be done."""
+        return self._passes_of_steps > 0
+
+    @property
+    def _passes_of_steps(self) -> int:
+        return sum(one.passes for one in self.steps if one.on)
+
+    def passes(self, context: Context, unit: Unit) -> tuple[slice, ...]:
+        """One over all frames, behind those that a step needs before it can be done.
+
+        Returns
+        -------
+        tuple of slice
+        """
+        return (slice(None),) * (1 + self._passes_of_steps)
 
     def steps_before(self) -> tuple[Step, ...]:
         """All steps: each frame goes through them."""

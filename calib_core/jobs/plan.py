@@ -27,7 +27,7 @@ from calib_core.jobs.planned_modules import cells_of_constants, frames_of_module
 from calib_core.jobs.resolution import OfRun
 from calib_core.jobs.room import CELLS_AT_ONCE, cells_of, check_index, chunk_bytes_of, room_of, share_of
 from calib_core.jobs.sources import Source
-from calib_core.jobs.spec import MOST_PARTS, JobSpec
+from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.step_constants import Before, bind_before
 from calib_core.jobs.survey import Survey, assign, choose_detector
 from calib_core.jobs.wanted_trains import devices_not_there, frames_left_out, trains_not_there
@@ -140,8 +140,9 @@ class Plan:
 
     def parts(self, unit: Unit) -> tuple[Unit, ...]:
         """Parts of a unit that are done one after the other and merged; none where it is done in one piece."""
-        number = MOST_PARTS if self.method.by_sequence else self.spec.parts
-        return self.source.parts(unit, number) if number > 1 else ()
+        if self.method.by_sequence:
+            return self.source.files(unit)
+        return self.source.parts(unit, self.spec.parts) if self.spec.parts > 1 else ()
 
     def key_at(self, at: At, pixel: tuple[int, int] | None = None) -> str:
         """Key of the arranged input whose samples a place has, at a pixel; empty where there is none."""
@@ -332,11 +333,11 @@ def _blocks(plan: Plan, module: int | None, keys: tuple[str, ...]) -> Iterator[t
         yield (), 0
         return
     entries, samples = plan.source.entries(axis, module, keys)
-    if plan.method.by_sequence:
-        yield entries, samples
-        return
     if axis.members:  # groups are as large as they are meant to be
         yield from (((one,), samples) for one in entries)
+        return
+    if plan.method.by_sequence:
+        yield entries, samples
         return
     kind, chunk_bytes = plan.kind, plan.source.chunk_bytes
     per_item = plan.method.bytes_per_item(kind, samples)

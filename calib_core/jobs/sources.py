@@ -92,6 +92,14 @@ class Source:
         edges = [len(sequences) * i // cut for i in range(cut + 1)]
         return tuple(replace(unit, sequences=tuple(sequences[a:b])) for a, b in pairwise(edges))
 
+    def files(self, unit: Unit) -> tuple[Unit, ...]:
+        """A unit again for each sequence of each of its runs; none where it has one file."""
+        of_runs = {key: self.frames[unit.module, key] for key in unit.inputs if unit.module is not None
+                   and (unit.module, key) in self.frames}
+        found = tuple(replace(unit, inputs=(key,), sequences=(sequence,)) for key, frames in of_runs.items()
+                      for sequence in sorted(frames.sequences))
+        return found if len(found) > 1 else ()
+
     def fewer_parts(self, number: int) -> list[str]:
         """Sentences on runs that have fewer sequences than parts were asked for."""
         most: dict[str, int] = {}

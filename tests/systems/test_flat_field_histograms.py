@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from extra_data import RunDirectory
@@ -149,6 +150,56 @@ def test_threads_parts_and_memory_change_no_bit(light: Light, done: Path, tmp_pa
             assert first.stored.attributes["beside"] == other.stored.attributes["beside"]
 
 
+@pytest.fixture(scope="module")
+def moved(light: Light, tmp_path_factory: pytest.TempPathFactory) -> Light:
+    """The same run, whose pixels have moved by 10 ADU in its second file, every other one up and down."""
+    root = tmp_path_factory.mktemp("moved")
+    run = root / "p900000" / "raw" / light.run.name
+    shutil.copytree(light.run, run)
+    [path] = run.glob(f"*-AGIPD{MODULE:02d}-S00001.h5")
+    with h5py.File(path, "r+") as file:
+        [data] = [one["image/data"] for one in file["INSTRUMENT"].values() for one in _sources(one)]
+        values = data[()].astype(np.int32)
+        values[:, 0] += np.where(np.arange(SHAPE[1]) % 2, -10, 10)
+        data[...] = values.astype(np.uint16)
+    return Light(replace(light.made, runs={"ff": run}))
+
+
+def _sources(group: h5py.Group) -> list[h5py.Group]:
+    """Sources of images below a group, at any depth."""
+    return [group] if "image" in group else [found for one in group.values() if isinstance(one, h5py.Group)
+                                             for found in _sources(one)]
+
+
+def peak_of_none(out: Path) -> tuple[float, float]:
+    """By how much the peaks of no photon of even columns lie above those of others, and their width, ADU."""
+    found = histograms(out)
+    middles = (found.edges[:-1] + found.edges[1:]) / 2
+    near = np.abs(middles) < 25
+    counts = found.counts(0)[near].astype(float)
+    number = counts.sum(axis=0)
+    mean = np.tensordot(middles[near], counts, (0, 0)) / number
+    square = np.tensordot(middles[near] ** 2, counts, (0, 0)) / number
+    even, odd = mean[:, ::2].mean(), mean[:, 1::2].mean()
+    return float(even - odd), float(np.sqrt((square - mean**2).mean()))
+
+
+def test_what_a_pixel_has_in_common_in_the_memory_cells_of_a_file_is_taken_off(
+    light: Light, moved: Light, tmp_path: Path
+) -> None:
+    """Each file by itself: of what 10 ADU in a file of three leave on average, peaks would be an eighth wider."""
+    whole = ("--cell-group", "32", "--cm")
+    found = {}
+    for name, of, more in (("still", light, ("--cm-cells",)), ("off", moved, ("--no-cm-cells",)),
+                           ("on", moved, ("--cm-cells",)), ("alone", moved, ("--cm-cells", "--threads", "1"))):
+        assert main(of.words(tmp_path / name, *whole, *more, constants=folder_of(light.made))) == 0
+        found[name] = peak_of_none(tmp_path / name)
+    assert found["off"][0] > 5
+    assert abs(found["on"][0]) < 0.5
+    assert found["on"][1] == pytest.approx(found["still"][1], rel=0.02)
+    np.testing.assert_array_equal(histograms(tmp_path / "on").counts(0), histograms(tmp_path / "alone").counts(0))
+
+
 def test_counts_are_those_of_the_truth_through_the_response_of_the_pixels(light: Light, done: Path) -> None:
     """Each sample's code is a normal number about offset and charge, rounded: so counts are expected, and χ²."""
     found, truth = histograms(done), read_truth(light.made.truth_file)
@@ -240,7 +291,7 @@ def test_what_cannot_be_counted_is_refused_in_one_sentence(light: Light, tmp_pat
         ("--gain-mode", "2"): ("fixed gain, medium gain",),
         ("--integration-time", "20"): ("Integration time",),
         ("--cell-group", "0", "--n-bins", "4000", "--memory-mb", "400"): ("memory_mb = 400 is too small", "MiB"),
-        ("--cm", "--cm-cells"): ("cm_cells = True is not allowed", "one pass"),
+        ("--cm", "--cm-cells"): ("cell_group = 4 is not allowed", "memory cells 0-5 together", "a group has 0-3"),
     }.items():
         refused(light.words(out, *more), out, capsys, *told)
     refused(light.words(out, runs=2), out, capsys, "is given twice; its frames would be counted twice")
