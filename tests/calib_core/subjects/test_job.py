@@ -54,7 +54,7 @@ def at_five(job: Job) -> Job:
     return job
 
 
-def test_the_title_has_detector_characterisation_runs_and_begin(runs: Simulated, done: JobSubject, tmp_path: Path) -> None:
+def test_the_title_has_detector_method_runs_and_begin(runs: Simulated, done: JobSubject, tmp_path: Path) -> None:
     asked = spec_of(runs, tmp_path)
     assert JobSubject(at_five(Job(asked))).title == f"{DETECTOR} · DARK p900000 r1, r2, r3 · 04 Mar 05:06"
     unknown = asked.model_copy(update={"detector": "", "inputs": {"high": asked.inputs["low"]}})
