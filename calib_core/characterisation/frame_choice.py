@@ -18,6 +18,8 @@ class FrameChoice(TrainSelection):
     """Parameters of methods that take some frames of each train."""
 
     train_ids: str = knob("", help="Trains that are used, such as 1600000010-1600000050,1600000061; all unless given")
+    sequences: str = knob("", expert=True, help="Files of each module that are used, by their sequence "
+                                                "numbers such as 0-2,5; all unless given")
     pulses: str = knob("", help="Frames of each train that are used, counted from 0: first:last:step, the last left "
                                 "out; all unless given")
     lit_frames: Literal["off", "device", "offline", "auto"] = knob("off", help="Frames of each train that are used "
@@ -35,9 +37,9 @@ class FrameChoice(TrainSelection):
     super_selection: Literal["off", "final"] = knob("off", expert=True, help="Which memory cells are used. off: in "
         "each train those with light, or enough of it. final: those that have it in any train, in all trains")
 
-    @field_validator("train_ids")
+    @field_validator("train_ids", "sequences")
     @classmethod
-    def _are_trains(cls, text: str) -> str:
+    def _are_numbers(cls, text: str) -> str:
         parse_ranges(text)
         return text
 
@@ -50,7 +52,8 @@ class FrameChoice(TrainSelection):
     def frame_selection(self) -> FrameSelection:
         """Trains and pulses that are used."""
         return replace(super().frame_selection(), trains=parse_ranges(self.train_ids),
-                       pulses=parse_steps(self.pulses), lit=self.lit_frames, lit_device=self.lit_frames_device,
+                       sequences=parse_ranges(self.sequences), pulses=parse_steps(self.pulses),
+                       lit=self.lit_frames, lit_device=self.lit_frames_device,
                        xgm=self.xgm_device, least_energy=self.energy_threshold,
                        most_energy=self.highest_energy, whole_run=self.super_selection == "final")
 

@@ -82,6 +82,8 @@ class FrameSelection:
         Whether trains without confirmed train id are used.
     trains : tuple of (int, int)
         First and last id of trains of which others are left out; none where all are used.
+    sequences : tuple of (int, int)
+        First and last sequence number of files of which others are left out; none where all are used.
     lit : str
         Whether frames without light are left out: ``off``; ``device``, those of which a device of the run tells it;
         ``offline``, those whose pulse has no energy; ``auto``, by the device where there is one, else by energies.
@@ -116,6 +118,7 @@ class FrameSelection:
     together: bool = False
     drop_last: int = 0
     trains: tuple[tuple[int, int], ...] = ()
+    sequences: tuple[tuple[int, int], ...] = ()
     pulses: Steps = ALL
     lit: str = "off"
     lit_device: str = ""

@@ -1,4 +1,4 @@
-"""Which frames of a module are used: those of wanted trains and pulses."""
+"""Which frames of a module are used: those of wanted files, trains and pulses."""
 
 from __future__ import annotations
 
@@ -39,6 +39,9 @@ def selected(index: ModuleIndex, selection: FrameSelection, kind: DetectorType) 
         index = index.kept(index.piece == selection.part)
     if not selection.keep_suspect:
         index = index.left_out(index.suspect, "of suspect trains")
+    if selection.sequences:
+        sequence = np.asarray(index.sequences, np.uint64)[index.part]
+        index = index.left_out(~_among(sequence, selection.sequences), "of files that are not wanted")
     if selection.trains:
         index = index.left_out(~_among(index.train, selection.trains), "of trains that are not wanted")
     if selection.pulses != ALL:
@@ -54,11 +57,11 @@ def selected(index: ModuleIndex, selection: FrameSelection, kind: DetectorType) 
     return index if stop is None else index.left_out(place >= stop, "beyond the trains wanted")
 
 
-def _among(train: npt.NDArray[np.uint64], wanted: Sequence[tuple[int, int]]) -> _Mask:
-    """Whether trains lie in one of the ranges."""
-    found = np.zeros(len(train), bool)
+def _among(numbers: npt.NDArray[np.uint64], wanted: Sequence[tuple[int, int]]) -> _Mask:
+    """Whether numbers lie in one of the ranges."""
+    found = np.zeros(len(numbers), bool)
     for first, last in wanted:
-        found |= (train >= first) & (train <= last)
+        found |= (numbers >= first) & (numbers <= last)
     return found
 
 

@@ -67,7 +67,8 @@ def frames_left_out(
     """
     by_light = selection.lit != "off" or selection.least_energy is not None
     found: dict[str, list[int]] = {}
-    for (module, key), one in frames.items() if by_light or selection.trains or selection.pulses != ALL else ():
+    some = by_light or selection.sequences or selection.trains or selection.pulses != ALL
+    for (module, key), one in frames.items() if some else ():
         causes = ", ".join(f"{number:,} {reason}" for reason, number in one.excluded.items()) or "none"
         text = f"{len(one):,} frames of {runs[key].label} are used; left out are {causes}"
         found.setdefault(text, []).append(module)

@@ -191,7 +191,19 @@ def test_pulses_and_trains_that_are_not_wanted_are_not_in_the_files(
         int(train): 2 if train in trains[[1, 2, 3, 5]] else 0 for train in trains}
 
 
+def test_files_that_are_not_wanted_are_not_made(two_files: Simulated, tmp_path: Path, capsys: Any) -> None:
+    for out, words in (("all", ()), ("some", ("--sequences", "1"))):
+        correct(two_files, tmp_path / out, capsys, *words)
+    whole, [made] = sorted((tmp_path / "all").glob("CORR-*.h5")), (tmp_path / "some").glob("CORR-*.h5")
+    assert [len(whole), made.name] == [2, whole[1].name]
+    with h5py.File(whole[1]) as theirs, h5py.File(made) as mine:
+        group = f"INSTRUMENT/SPB_DET_AGIPD1M-1/CORR/{MODULE}CH0:output/image"
+        for name in ("data", "mask", "gain", "trainId", "cellId"):
+            np.testing.assert_array_equal(mine[group][name][()], theirs[group][name][()])
+
+
 @pytest.mark.parametrize(("words", "told"), [
+    (("--sequences", "7"), "of files that are not wanted"),
     (("--pulses", "9:3"), "'9:3' are no numbers from a first to before a last"),
     (("--train-ids", "x"), "'x' is not a number or a range of numbers"),
     (("--train-ids", "5"), "0 trains with usable frames"),
