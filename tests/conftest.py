@@ -62,11 +62,11 @@ def whole(pytestconfig: pytest.Config) -> bool:
 
 
 @pytest.fixture(scope="module")
-def small_fastccd() -> Generator[None, None, None]:
-    """A FastCCD of few columns."""
-    from tests.small_modules import FASTCCD, small_modules
+def few_columns() -> Generator[None, None, None]:
+    """Large cameras of few columns."""
+    from tests.small_modules import few_columns
 
-    with small_modules(*FASTCCD):
+    with few_columns():
         yield
 
 

@@ -8,9 +8,6 @@ from dataclasses import replace
 
 from calib_core.characterisation.family import declare, named
 
-#: A FastCCD of a quarter of its columns, where one of any family is tried; its darks are of all two million pixels.
-FASTCCD = ("FASTCCD", 1934, 240)
-
 
 @contextmanager
 def small_modules(name: str, *shape: int) -> Iterator[None]:
@@ -22,6 +19,13 @@ def small_modules(name: str, *shape: int) -> Iterator[None]:
         yield
     finally:
         declare(family)
+
+
+@contextmanager
+def few_columns() -> Iterator[None]:
+    """Large cameras have a quarter of their columns, where one of any family is tried; their darks are of all."""
+    with small_modules("FASTCCD", 1934, 240), small_modules("PNCCD", 1024, 256):
+        yield
 
 
 def _within(asic: tuple[int, int], shape: tuple[int, ...]) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from calib_core.jobs.survey import survey
 from calib_core.simulate import default_settings, simulate
 from calib_core.subjects.constants import ConstantsSubject, find_sets
 
-pytestmark = pytest.mark.usefixtures("small_fastccd")
+pytestmark = pytest.mark.usefixtures("few_columns")
 #: One type of each family.
 SMALL = {
     "AGIPD1M": {"modules": "0-1", "memory_cells": 2}, "DSSC1M": {"modules": "4,6", "memory_cells": 3},

@@ -18,7 +18,7 @@ from calib_core.simulate import default_settings, simulate
 from calib_core.simulate.scenes.photons import Photons
 from tests.light_of_families import FAMILIES, content, light_of, spec_of
 
-pytestmark = pytest.mark.usefixtures("small_fastccd")
+pytestmark = pytest.mark.usefixtures("few_columns")
 RUN = {"trains": 12, "proposal": 900451, "first_run": 4}
 #: Settings by type, what the window says before constants are given, and the corrected source.
 CASES = {

@@ -15,7 +15,7 @@ from calib_core.simulate.scenes.photons import Photons
 from .corrected_light import Found, Light
 
 Array = Any
-pytestmark = pytest.mark.usefixtures("small_fastccd")
+pytestmark = pytest.mark.usefixtures("few_columns")
 #: Samples so near the switch of their pixel, as a part of the charge there, are looked at.
 NEAR = 0.1
 

@@ -28,7 +28,7 @@ from .conftest import characterise
 from .event_runs import CASES, Case, Corrected, check, corrected, found_in, kev_of, lit, pulls, words
 
 Array = Any
-pytestmark = pytest.mark.usefixtures("small_fastccd")
+pytestmark = pytest.mark.usefixtures("few_columns")
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -165,8 +165,8 @@ def test_events_of_more_than_half_a_photon_are_counted(
                      f"{half:.4g} ADU at most, and are in no share of a class."] if small else [])
     assert not any("noise alone makes" in text for text in found.said)
     if case.name == "PNCCD":  # so that this can fail: there are events of noise
-        assert ((codes == 100) & (photons < 0.5)).sum() > 10 * len(codes)
-        assert small > 10 * len(codes)
+        assert ((codes == 100) & (photons < 0.5)).sum() > 5 * len(codes)
+        assert small > 5 * len(codes)
 
 
 def test_crowded_photons_are_told(case: Case, tmp_path: Path, capsys: Any) -> None:

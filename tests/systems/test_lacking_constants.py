@@ -32,7 +32,7 @@ from calib_core.store.constants import StoredConstant, list_constants
 from .command import Result
 
 Array = Any
-pytestmark = pytest.mark.usefixtures("small_fastccd")
+pytestmark = pytest.mark.usefixtures("few_columns")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from calib_core.simulate.truth import BadKind
 from .conftest import Dataset, Outcome, characterise
 
 Make = Callable[..., Dataset]
-pytestmark = pytest.mark.usefixtures("small_fastccd")
+pytestmark = pytest.mark.usefixtures("few_columns")
 
 #: Small darks of each family, and the ASIC of their module that is spoilt.
 FAMILIES = {

@@ -24,7 +24,7 @@ from calib_core.simulate.scenes.photons import Photons
 from calib_core.subjects.corrected import CorrectedSubject, find_corrected
 from calib_core.subjects.preview import PreviewSubject
 
-pytestmark = pytest.mark.usefixtures("small_fastccd")
+pytestmark = pytest.mark.usefixtures("few_columns")
 FAMILIES = [one for one in families() if any(method.corrects for method in one.methods)]
 #: Settings of simulated runs by detector type, beside few trains.
 SETTINGS: dict[str, dict[str, Any]] = {

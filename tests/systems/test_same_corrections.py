@@ -23,7 +23,7 @@ from calib_core.jobs.spec import JobSpec
 from calib_core.store.corrected import SourceWriter
 from tests.light_of_families import FAMILIES, Content, content, light_of, spec_of
 
-pytestmark = pytest.mark.usefixtures("small_fastccd")
+pytestmark = pytest.mark.usefixtures("few_columns")
 #: Steps that are off by default and look at many frames.
 STEPS: dict[str, dict[str, Any]] = {"AGIPD": {"cm": True, "mask_zero_std": True, "blc_noise": True}}
 
@@ -106,7 +106,7 @@ KILLED = textwrap.dedent("""
     from calib_core.jobs.spec import JobSpec
     from calib_core.store.corrected import SourceWriter
     sys.path.append(sys.argv[3])
-    from small_modules import FASTCCD, small_modules
+    from small_modules import few_columns
     write, left = SourceWriter.write, [int(sys.argv[2])]
     def counting(self, *words):
         left[0] -= 1
@@ -114,7 +114,7 @@ KILLED = textwrap.dedent("""
             os.kill(os.getpid(), signal.SIGKILL)
         write(self, *words)
     SourceWriter.write = counting
-    with small_modules(*FASTCCD):
+    with few_columns():
         job = Job(JobSpec.read(Path(sys.argv[1])))
         job.start()
         job.wait()
