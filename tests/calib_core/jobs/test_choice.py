@@ -36,7 +36,7 @@ from calib_core.jobs.step_constants import Before, bind_before
 from calib_core.store.constants import read_constant
 
 from .test_step_constants import BIAS, DIMS, STAGES, TINY, offsets, put, run
-from .tiny import KIND, put_constant
+from .tiny import FAMILY, KIND, put_constant
 
 OTHER_BIAS = {"Sensor Bias Voltage": {"value": 90.0, "origin": "key"}}
 
@@ -110,11 +110,11 @@ def test_a_later_one_that_is_the_closest_is_marked_and_told(tmp_path: Path) -> N
     assert list(of.told) == [
         f"Offset of module 3 ({later}) is valid from 2025-06-01 14:00:00 UTC, after the run began "
         "(2025-06-01 12:00:00); it is closer than any before."]
-    [row] = rows_of(of, (Offset(),), KIND)
+    [row] = rows_of(of, (Offset(),), KIND, FAMILY)
     assert not row.usual
     assert row.about[-2] == "chosen by condition, the closest in time"
     assert as_json(of.constants[3], ["Offset"], run())["Offset"]["chosen"] == "by condition, the closest in time"
-    [usual] = rows_of(chosen(tmp_path), (Offset(),), KIND)
+    [usual] = rows_of(chosen(tmp_path), (Offset(),), KIND, FAMILY)
     assert usual.usual
     put(tmp_path, number=3, begin_validity=at(1), conditions=OTHER_BIAS)
     [line] = chosen(tmp_path, constants_strategy="closest").lines
