@@ -139,6 +139,20 @@ def busy():
 
 
 @pytest.fixture
+def as_program(qapp):
+    """Threads take turns, and garbage is collected, as where the program runs."""
+    from app.__main__ import SWITCH_INTERVAL
+    from app.running.garbage import Garbage
+
+    before, garbage = sys.getswitchinterval(), Garbage()
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    garbage.start()
+    yield
+    garbage.stop()
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture
 def read_limit():
     """Make a call that reads an array once."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from time import perf_counter
 
@@ -11,7 +10,6 @@ import pytest
 from PyQt6.QtCore import QEvent, QObject, QPoint, Qt
 from PyQt6.QtTest import QTest
 
-from app.__main__ import SWITCH_INTERVAL
 from app.running.warmup import Preparation
 from app.window.main_window import MainWindow
 from calib_core.jobs.survey import survey
@@ -41,10 +39,8 @@ def spec(runs, tmp_path):
 
 
 @pytest.fixture
-def window(qtbot, tmp_path):
+def window(as_program, qtbot, tmp_path):
     """The window as it starts, in the layout of gains, its four maps with one module and without flags."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_INTERVAL)
     window = MainWindow(tmp_path / "state")
     window.resize(1680, 1050)
     window.show()
@@ -55,7 +51,6 @@ def window(qtbot, tmp_path):
         QTest.keyClick(window.maps, key)
     yield window
     window.close()
-    sys.setswitchinterval(before)
 
 
 class Paints(QObject):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from time import perf_counter, process_time
 
 import numpy as np
 import pytest
 from PyQt6.QtCore import QEventLoop
 
-from app.__main__ import SWITCH_INTERVAL
 from app.running.warmup import Preparation
 from app.window.main_window import MainWindow
 from calib_core.jobs.board import State
@@ -38,9 +36,7 @@ def spec(request, tmp_path):
 
 
 @pytest.fixture
-def window(qtbot, tmp_path):
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_INTERVAL)
+def window(as_program, qtbot, tmp_path):
     window = MainWindow(tmp_path / "state")
     window.resize(1680, 1050)
     window.show()
@@ -48,7 +44,6 @@ def window(qtbot, tmp_path):
     window.docks.bring("courses")
     yield window
     window.close()
-    sys.setswitchinterval(before)
 
 
 class Seen:

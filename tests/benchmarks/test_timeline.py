@@ -12,7 +12,6 @@ import pyqtgraph as pg
 import pytest
 
 from app.panels.history.scene import scene_of
-from app.running.garbage import Garbage
 from app.widgets.time_lines import TimeLine, TimeScene
 from app.widgets.timeline_plot import TimelinePlot
 from calib_core.constants.matching import Setting
@@ -85,13 +84,7 @@ def _add_others(store: LocalStore, first: list[int], act: int) -> None:
     connection.execute("COMMIT")
 
 
-@pytest.fixture(autouse=True)
-def garbage(qapp):
-    """Collected as in the program: between events."""
-    made = Garbage()
-    made.start()
-    yield
-    made.stop()
+pytestmark = pytest.mark.usefixtures("as_program")
 
 
 @pytest.fixture

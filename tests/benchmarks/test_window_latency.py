@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from time import perf_counter
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 from PyQt6.QtCore import QEventLoop, Qt, QTimer
 from PyQt6.QtTest import QTest
 
-from app.__main__ import SWITCH_INTERVAL
 from app.running.warmup import Preparation
 from app.window.main_window import MainWindow
 from calib_core.jobs.survey import survey
@@ -34,16 +32,13 @@ def spec(tmp_path_factory):
 
 
 @pytest.fixture
-def window(qtbot, tmp_path):
+def window(as_program, qtbot, tmp_path):
     """The window as it starts, with four maps."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_INTERVAL)
     window = MainWindow(tmp_path)
     window.show()
     qtbot.waitExposed(window)
     yield window
     window.close()
-    sys.setswitchinterval(before)
 
 
 def wait(qapp, done, seconds: float) -> None:
