@@ -14,6 +14,21 @@ from calib_core.axes import Array
 _LINE = 64
 
 
+def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Array with anything in it that begins with a line of the cache; NumPy's own large ones begin 16 bytes later.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : dtype or what makes one
+    """
+    size = prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + _LINE, np.uint8)
+    begin = -memory.ctypes.data % _LINE
+    made: Array = memory[begin:begin + size].view(dtype).reshape(shape)
+    return made
+
+
 class Buffers:
     """Large arrays of one worker, whose memory comes back when nobody holds them or a view of them any more.
 
@@ -72,9 +87,7 @@ class Buffers:
         if fitting:
             return self._free.pop(min(fitting, key=lambda i: self._free[i].nbytes))
         self.clear()
-        memory = np.empty(size + _LINE, np.uint8)
-        begin = -memory.ctypes.data % _LINE
-        return memory[begin:begin + size]
+        return aligned((size,), np.uint8)
 
     def clear(self) -> None:
         """Give up what nobody uses."""

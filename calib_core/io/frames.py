@@ -14,6 +14,7 @@ import numpy.typing as npt
 from calib_core.detector import DetectorType, Frames, FrameSelection
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.around import Around, around_of
+from calib_core.io.buffers import aligned
 from calib_core.io.empty_frames import all_zero, close_up
 from calib_core.io.files import RunFile
 from calib_core.io.frame_files import FrameFiles
@@ -311,10 +312,6 @@ class ModuleFrames:
         ----------
         sequence : int
             One of :attr:`sequences`.
-
-        Returns
-        -------
-        RunFile
         """
         [part] = np.flatnonzero(self._sequence == sequence)
         return self._index.parts[int(part)].file
@@ -326,10 +323,6 @@ class ModuleFrames:
         ----------
         sequence : int
             One of :attr:`sequences`.
-
-        Returns
-        -------
-        int
         """
         return int(np.count_nonzero(self._sequence[self._index.part] == sequence))
 
@@ -355,8 +348,8 @@ class ModuleFrames:
 
     def _buffers(self, n: int) -> tuple[Array, Array | None]:
         kind = self.detector
-        gain = np.empty((n, *kind.shape), np.uint8) if kind.has_gain_bits else None
-        return np.empty((n, kind.planes, *kind.shape), np.uint16), gain
+        gain = aligned((n, *kind.shape), np.uint8) if kind.has_gain_bits else None
+        return aligned((n, kind.planes, *kind.shape), np.uint16), gain
 
     def _reader(self, n: int) -> Callable[[Indices], Frames]:
         """Reads up to ``n`` frames at a time, into the same arrays each time."""
@@ -369,7 +362,7 @@ class ModuleFrames:
         self.trains = len(np.unique(self.train))
 
     def _read(self, chosen: Indices, buffers: tuple[Array, Array | None]) -> Frames:
-        block, gain = buffers[0], buffers[1]
+        block, gain = buffers
         self._files.fill(self._index, chosen, block, gain)
         zero = all_zero(block[:len(chosen)])
         if zero.any():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calib_core.numerics.kernels import BEGUN, EMPTY, NARROW_ROWS, REACHES, ROWS, inner_loops, njit
+from calib_core.numerics.kernels import BEGUN, EMPTY, LINE, NARROW_ROWS, REACHES, ROWS, inner_loops, njit
 
 #: Pixels of a tile: rows of 32 KiB, long enough to be recognised as streams, with sums that stay in the core's cache.
 TILE = 16384
@@ -38,13 +38,14 @@ def means_of_block(block, plane, grouped, gate, ddof, mean, std, count):  # type
     """Mean and deviation of memory cells of which a block has all frames, tile by tile; their sums are not kept."""
     order, cells, first = grouped
     pixels, work, own = block.shape[2], work_of(None), (np.empty(TILE, np.uint32), np.empty(TILE, np.uint64))
-    near, whole, mark = _near_sums(), _whole_sums(), np.zeros(1, np.uint8)
+    (near, whole), mark = _sums_of_tile(), np.zeros(1, np.uint8)
     for run in range(cells.size):
         cell, part = cells[run], (first[run], first[run + 1], first[min(run + 2, cells.size)])
         for start in range(0, pixels, TILE):
             stop, mark[0] = min(start + TILE, pixels), 0
-            ends = gate[0][cell, start:stop], gate[1][cell, start:stop]
-            sums, full = near_of(near, 0, 0, stop - start), whole_of(whole, 0, 0, stop - start)
+            size, ends = stop - start, (gate[0][cell, start:stop], gate[1][cell, start:stop])
+            sums = near[0][:size], near[1][:size], near[2][:size], near[3][:size], near[4][:size]
+            full = whole[0][:size], whole[1][:size], whole[2][:size]
             rows = add_tile(block, plane, order, part, start, None, None, None, ends, sums, full, -1, mark, work)
             _finish_tile(ends, sums, full, own, rows, mark, ddof,
                          mean[cell, start:stop], std[cell, start:stop], count[cell, start:stop])
@@ -70,16 +71,15 @@ def whole_of(whole, cell, start, stop):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
-def _near_sums():  # type: ignore[no-untyped-def]
-    shape = 1, TILE
-    return (np.empty(shape, np.uint16), np.empty(shape, np.uint16), np.empty(shape, np.uint16),
-            np.empty(shape, np.uint32), np.empty(shape, np.uint16))
-
-
-@njit(nogil=True, cache=True, no_cpython_wrapper=True)
-def _whole_sums():  # type: ignore[no-untyped-def]
-    shape = 1, TILE
-    return np.empty(shape, np.uint32), np.empty(shape, np.uint64), np.empty(shape, np.uint32)
+def _sums_of_tile():  # type: ignore[no-untyped-def]
+    """Windows with their sums, and whole sums, of any tile; each begins with a line of the cache."""
+    room = np.empty(28 * TILE + LINE, np.uint8)
+    room = room[-room.ctypes.data % LINE:]
+    near = (room[:2 * TILE].view(np.uint16), room[2 * TILE:4 * TILE].view(np.uint16),
+            room[4 * TILE:6 * TILE].view(np.uint16), room[8 * TILE:12 * TILE].view(np.uint32),
+            room[6 * TILE:8 * TILE].view(np.uint16))
+    return near, (room[12 * TILE:16 * TILE].view(np.uint32), room[16 * TILE:24 * TILE].view(np.uint64),
+                  room[24 * TILE:28 * TILE].view(np.uint32))
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)

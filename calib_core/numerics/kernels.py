@@ -14,6 +14,8 @@ from functools import update_wrapper
 from importlib import import_module
 from typing import Any
 
+#: Bytes of a line of the cache.
+LINE = 64
 #: Pixels that an inner loop takes at once.
 LANES = 32
 #: Samples that go through the operations of a correction together, and those of a tile, which stays in the cache.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib_core.numerics._arrays import check_array
-from calib_core.numerics.kernels import LANES, NARROW_STEP, inner_loops, njit
+from calib_core.numerics.kernels import LANES, LINE, NARROW_STEP, inner_loops, njit
 
 MAX_SAMPLES = 65535
 #: Standard deviation of a normal distribution per median absolute deviation.
@@ -20,10 +20,8 @@ MAD_TO_SIGMA = 1.4826
 
 #: Pixels of a tile: samples of 128 frames in 8 bits, or of 16 bits copied, take about a quarter of a megabyte.
 _TILE, _WIDE_TILE = 2048, 1024
-#: Bytes of a cache line.
-_LINE = 64
 #: Pixels from one frame of a tile to the next, whole lines; no power of two, so that frames do not share cache sets.
-_STRIDE = _TILE + _LINE
+_STRIDE = _TILE + LINE
 #: Rows are read so many frames after they were asked for.
 _AHEAD = 4
 #: Fewest and most frames whose samples are bisected in 8 bits.
@@ -163,8 +161,8 @@ def medians_of(samples, first, last, lowest, highest, spread, middle, mad, count
     frames = samples.shape[0]
     is_short = _FEWEST_PACKED <= frames <= _MOST_PACKED
     padded = frames + -frames % NARROW_STEP if is_short else 0
-    room = np.empty(padded * _STRIDE + _LINE, np.uint8)
-    packed = room[-room.ctypes.data % _LINE:]
+    room = np.empty(padded * _STRIDE + LINE, np.uint8)
+    packed = room[-room.ctypes.data % LINE:]
     packed[frames * _STRIDE : padded * _STRIDE] = 127
     base, spare, valid = np.zeros(_TILE, np.uint16), np.empty((3, _TILE), np.uint16), np.empty(_TILE, np.uint8)
     tile, width = (_TILE, LANES) if is_short else (_WIDE_TILE, _WIDE_TILE)

@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 
-from calib_core.io.buffers import Buffers
+from calib_core.io.buffers import Buffers, aligned
 
 
 def address(array: np.ndarray) -> int:
@@ -29,7 +29,9 @@ def test_memory_comes_back_when_nobody_holds_it():
 def test_arrays_begin_with_a_line_of_the_cache():
     buffers = Buffers()
     held = [buffers.array((n,), np.uint8) for n in (1, 77, 5000, 3 << 20)]
-    assert [address(array) % 64 for array in held] == [0] * 4
+    held += [aligned((3, n), np.uint16) for n in (1, 77, 1 << 20)]
+    assert [address(array) % 64 for array in held] == [0] * 7
+    assert [(array.shape[0], array.dtype) for array in held[4:]] == [(3, np.uint16)] * 3
 
 
 def test_a_view_of_a_view_holds_its_memory():
