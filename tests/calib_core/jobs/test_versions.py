@@ -13,7 +13,7 @@ from calib_core.jobs.versions import versions_of
 
 from .test_choice import OTHER_BIAS, at, chosen
 from .test_step_constants import TINY, Mask, Offset, put
-from .tiny import KIND, plan_of, put_constant
+from .tiny import FAMILY, KIND, plan_of, put_constant
 
 
 def planned(folder: Path, given: Path, **by_hand: str) -> Plan:
@@ -47,7 +47,7 @@ def test_rows_are_in_the_order_of_steps_and_modules(tmp_path: Path) -> None:
     missed = put(tmp_path, number=2, begin_validity=at(-30))
     put(tmp_path, pdu="TINY_M005", begin_validity=at(3))
     before = chosen(tmp_path, {3: {"BadPixelsFF": NEUTRAL}}, modules=(3, 5), steps=(Offset(), Mask()))
-    rows = rows_of(before, [Offset(), Mask()], KIND)
+    rows = rows_of(before, [Offset(), Mask()], KIND, FAMILY)
     assert [(row.word, row.kind, row.module, row.age, row.usual) for row in rows] == [
         ("offset", "Offset", 3, "3 h before the run", True),
         ("offset", "Offset", 5, "later than the run by 3 h", False),

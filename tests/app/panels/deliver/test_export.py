@@ -64,7 +64,7 @@ def test_the_picture_has_every_pixel_a_caption_and_colours(exporting, fake_job, 
     go(exporting, qtbot, cell=17, gain=1)
     level, _, path = press(exporting, qtbot, "export_picture")
     assert level == "INFO"
-    assert exporting.export.asked == ["SPB_DET_AGIPD1M-1_r0012_maps_MG_cell17.png"]
+    assert exporting.export.asked == ["SPB_DET_AGIPD1M-1_DARK_r0012_maps_MG_cell17.png"]
     image = QImage(path)
     rows, columns = exporting.maps.presenter.placement.index.shape
     assert image.width() >= 2 * columns
@@ -76,7 +76,7 @@ def test_the_picture_has_every_pixel_a_caption_and_colours(exporting, fake_job, 
 def test_each_map_is_a_file_of_its_own_under_its_name(exporting, qtbot, tmp_path):
     press(exporting, qtbot, "export_pictures")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    whose = "SPB_DET_AGIPD1M-1_r0012"
+    whose = "SPB_DET_AGIPD1M-1_DARK_r0012"
     assert names == [f"{whose}_{title}_HG_cell0.png" for title in ("Bad_pixels", "Noise", "Offset", "Samples")]
     assert QImage(str(tmp_path / "out" / names[2])).text("Title") == "Offset [ADU]"
 
@@ -108,7 +108,7 @@ def test_a_picture_keeps_the_place_of_the_click(exporting, fake_job, qtbot, monk
     [(_, write, _, _)] = waiting
     write()
     [path] = Path(exporting.export.ask_folder("")).iterdir()
-    assert path.name == "SPB_DET_AGIPD1M-1_r0012_maps_MG_cell5.png"
+    assert path.name == "SPB_DET_AGIPD1M-1_DARK_r0012_maps_MG_cell5.png"
     assert QImage(str(path)).text("Place") == "MG · memory cell 5"
 
 
@@ -119,7 +119,7 @@ def test_one_module_is_named_in_picture_and_name(exporting, qtbot, tmp_path):
     qtbot.waitUntil(lambda: not exporting.session.pending)
     press(exporting, qtbot, "export_pictures")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names[2] == "SPB_DET_AGIPD1M-1_r0012_m02_Offset_HG_cell0.png"
+    assert names[2] == "SPB_DET_AGIPD1M-1_DARK_r0012_m02_Offset_HG_cell0.png"
     assert QImage(str(tmp_path / "out" / names[2])).text("Place") == "module 2 · HG · memory cell 0"
 
 
