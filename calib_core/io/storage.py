@@ -191,7 +191,7 @@ class _FrameMap:
 
 
 class DirectStore:
-    """Frames read with ``pread`` at their places in the file, adjacent ones together."""
+    """Frames read with ``pread`` at their places in the file, adjacent ones together, by a kernel without a lock."""
 
     def __init__(self, file: RunFile, map_: _FrameMap) -> None:
         self._map, self._name = map_, file.name
@@ -218,10 +218,11 @@ class DirectStore:
             with self._descriptor.use() as fd:
                 self._read_small(fd, offsets, out)
             return
-        target = memoryview(out.data).cast("B")
+        frames = out[:len(offsets)].reshape(len(offsets), -1).view(np.uint8)
         with self._descriptor.use() as fd:
-            for first, last, offset in _stretches(offsets, size):
-                self._fill(fd, target[first * size:last * size], offset)
+            done = read_stretches(fd, offsets, frames)
+            for first, last, offset in _stretches(offsets[done:], size):  # says what is wrong, or goes on
+                self._fill(fd, memoryview(frames[done + first:done + last].data).cast("B"), offset)
 
     def _read_small(self, fd: int, offsets: Indices, out: npt.NDArray[Any]) -> None:
         """Small frames with what lies between them, as far as that is quicker than a call for each stretch."""

@@ -26,6 +26,17 @@ def test_stretches_are_those_of_the_file(content, size):
     assert [one.tobytes() for one in found] == [whole[at:at + size] for at in offsets]
 
 
+def test_those_that_follow_each_other_are_read_as_one(content):
+    descriptor, whole = content
+    offsets = np.concatenate([np.arange(0, 80, 8), np.arange(400, 480, 8), [3, 500, 508, 200]])
+    found = np.zeros((len(offsets), 8), np.uint8)
+    assert read_stretches(descriptor, offsets, found) == len(offsets)
+    assert [one.tobytes() for one in found] == [whole[at:at + 8] for at in offsets]
+    at_end = np.array([0, 500, 976, 984, 992, 1000])
+    assert read_stretches(descriptor, at_end, found[:6]) == 2  # the last four are one, which is not whole
+    assert [one.tobytes() for one in found[:2]] == [whole[at:at + 8] for at in at_end[:2]]
+
+
 def test_it_stops_where_one_is_not_whole(content):
     descriptor, _ = content
     found = np.zeros((3, 2), np.uint8)
