@@ -28,6 +28,8 @@ Indices = npt.NDArray[np.int64]
 _SMALL = 32 << 10
 #: Largest stretch of small frames that is read at once, bytes.
 _SPAN = 4 << 20
+#: Frames that are a chunk of a job, which has kernels; who looks at fewer need not wait for numba.
+_CHUNK = 8
 
 
 class FrameStore(Protocol):
@@ -220,7 +222,7 @@ class DirectStore:
             return
         frames = out[:len(offsets)].reshape(len(offsets), -1).view(np.uint8)
         with self._descriptor.use() as fd:
-            done = read_stretches(fd, offsets, frames)
+            done = read_stretches(fd, offsets, frames) if len(offsets) >= _CHUNK else 0
             for first, last, offset in _stretches(offsets[done:], size):  # says what is wrong, or goes on
                 self._fill(fd, memoryview(frames[done + first:done + last].data).cast("B"), offset)
 

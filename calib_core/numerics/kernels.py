@@ -71,7 +71,10 @@ class Kernel(Declared):
         """The function that numba compiles, and finds by name all that it calls."""
         with _LOCK:
             if self._made is None:
-                self._made = self._make()
+                try:
+                    self._made = self._make()
+                except AttributeError as error:  # of a property, it would be asked for as an attribute, without end
+                    raise RuntimeError(f"{self.__name__} could not be compiled: {error}") from error
                 _replace(self._names)
             return self._made
 

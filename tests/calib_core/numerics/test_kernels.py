@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numba.core.dispatcher import Dispatcher
 
+from calib_core.numerics import kernels
 from calib_core.numerics.kernels import Kernel, inner_loops
 
 SOURCE = """
@@ -103,3 +104,18 @@ print(found[0].__name__)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["tabnanny is not looked for here", "tabnanny"]
+
+
+def test_a_kernel_that_cannot_be_made_says_why(monkeypatch):
+    """As where numba is imported without handles for its files."""
+    def fails(function, options):
+        raise AttributeError("module 'numba' has no attribute 'njit'")
+
+    monkeypatch.setattr(kernels, "_compiled", fails)
+
+    @kernels.njit()
+    def twice(value):
+        return 2 * value
+
+    with pytest.raises(RuntimeError, match="twice could not be compiled: module 'numba' has no attribute"):
+        twice(1)
