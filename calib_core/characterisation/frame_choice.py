@@ -11,7 +11,7 @@ from calib_core.characterisation.train_selection import TrainSelection
 from calib_core.detector import DetectorType, FrameSelection
 from calib_core.errors import BadParameter
 from calib_core.params import knob
-from calib_core.ranges import parse_ranges, parse_steps
+from calib_core.ranges import parse_numbers, parse_ranges, parse_steps
 
 
 class FrameChoice(TrainSelection):
@@ -37,10 +37,16 @@ class FrameChoice(TrainSelection):
     super_selection: Literal["off", "final"] = knob("off", expert=True, help="Which memory cells are used. off: in "
         "each train those with light, or enough of it. final: those that have it in any train, in all trains")
 
-    @field_validator("train_ids", "sequences")
+    @field_validator("train_ids")
+    @classmethod
+    def _are_trains(cls, text: str) -> str:
+        parse_ranges(text)
+        return text
+
+    @field_validator("sequences")
     @classmethod
     def _are_numbers(cls, text: str) -> str:
-        parse_ranges(text)
+        parse_numbers(text)  # each of them stands in the record of a correction
         return text
 
     @field_validator("pulses")

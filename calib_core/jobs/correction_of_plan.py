@@ -1,4 +1,4 @@
-"""What is written down beside corrected files: the constants that were used, and what is not as usual with them."""
+"""What is written down beside corrected files: the constants that were used, and what is not as usual."""
 
 from __future__ import annotations
 
@@ -39,7 +39,14 @@ def correction_of(plan: Plan) -> Correction:
             for name, one in used.items()})
     title = f"{plan.detector_type.title} {plan.method.title}"
     return Correction(plan.detector.identifier, run.path, plan.spec.out_folder, run.run_number or 0, modules,
-                      {**plan.method.values(), **_not_as_usual(plan)}, title)
+                      {**plan.method.values(), **_asked_for(plan), **_not_as_usual(plan)}, title)
+
+
+def _asked_for(plan: Plan) -> dict[str, list[int]]:
+    """Modules and sequences as the facility's record has them: -1 for all."""
+    ranges = plan.method.frame_selection().sequences
+    sequences = sorted({number for first, last in ranges for number in range(first, last + 1)})
+    return {"modules": list(plan.spec.modules) or [-1], "sequences": sequences or [-1]}
 
 
 def _unit_of(pdu: str, versions: Iterable[Version]) -> str:
@@ -53,13 +60,14 @@ def used_kinds(plan: Plan, module: int) -> tuple[str, ...]:
 
 
 def _not_as_usual(plan: Plan) -> dict[str, Any]:
-    """Constants that were given by hand, that are later than the run, and neutral ones, which are in no file."""
+    """Constants by hand, those later than the run, neutral ones, which are in no file, and what is not there."""
     run, of_modules = plan.before.run, plan.before.constants
     later = {number: [name for name, file, _ in one.files() if run.is_earlier_than(file.stored)]
              for number, one in of_modules.items()}
     told = {"constants by hand": by_hand_words(plan.spec.constants),
             "constants later than the run": _used(plan, later),
-            "neutral constants": _used(plan, {number: one.neutral for number, one in of_modules.items()})}
+            "neutral constants": _used(plan, {number: one.neutral for number, one in of_modules.items()}),
+            "asked for and not there": list(plan.not_there)}
     return {name: one for name, one in told.items() if one}
 
 

@@ -20,6 +20,7 @@ from calib_core.errors import BadInput, BadParameter, and_others
 from calib_core.io.budget import cells_per_block, usable_processors
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
+from calib_core.jobs.asked_for import frames_left_out, not_there
 from calib_core.jobs.condition_of_runs import check_same_condition, doubts
 from calib_core.jobs.given import constants_of
 from calib_core.jobs.patience import Wait, check_unchanged, open_runs, patiently
@@ -30,7 +31,6 @@ from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.step_constants import Before, bind_before
 from calib_core.jobs.survey import Survey, assign, choose_detector
-from calib_core.jobs.wanted_trains import devices_not_there, frames_left_out, trains_not_there
 
 #: Blocks that a run is cut into at least, where it has so many memory cells: fewer leave threads without work.
 _LEAST_BLOCKS = 4
@@ -71,6 +71,8 @@ class Plan:
         Steps that frames go through, and how the constants of each module were chosen for them.
     frames_left_out : tuple of str
         How many frames are used, and why others are not, where some were chosen.
+    not_there : tuple of str
+        What was asked for and is not there, or only in part; it is among the notes too.
     started : datetime
         When the job was begun, aware UTC; it tells apart what the same specification made at another time.
     """
@@ -92,6 +94,7 @@ class Plan:
     notes: tuple[str, ...]
     before: Before = field(default_factory=Before, repr=False)
     frames_left_out: tuple[str, ...] = ()
+    not_there: tuple[str, ...] = ()
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -281,6 +284,7 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     arranged = {one.key: one for one in found.taken}
     context = Context(kind, cells, arranged, before=before.bound)
     source = Source(frames, runs, {}, chunk_bytes_of(spec, chosen.type.frame_bytes))
+    lacking = (*absent, *not_there(method.frame_selection(), frames, runs))
     for run in opened.values():
         run.forget_indexes()
     check_index(spec.memory_mb, source.index_bytes)
@@ -288,10 +292,9 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
         spec, found, detector, method, modules, _with_axes(method, context), method.results(kind),
         method.outputs(kind), found.condition, (), source, spec.threads or usable_processors(),
         room_of(spec.memory_mb << 20, source.index_bytes), left_out,
-        (*_notes(spec, found, left_out), *absent, *trains_not_there(method.frame_selection(), frames.values()),
-         *devices_not_there(method.frame_selection(), opened.values()), *unsure,
-         *_of_time(spec, runs, method.outputs(kind)), *before.told, *source.fewer_parts(spec.parts)),
-        before, tuple(frames_left_out(method.frame_selection(), frames, runs)),
+        (*_notes(spec, found, left_out), *lacking, *unsure, *_of_time(spec, runs, method.outputs(kind)),
+         *before.told, *source.fewer_parts(spec.parts)),
+        before, tuple(frames_left_out(method.frame_selection(), frames, runs)), lacking,
     ))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import yaml
 from extra_data import RunDirectory
 from extra_data.components import AGIPD1M
 
@@ -181,7 +182,7 @@ def test_pulses_and_trains_that_are_not_wanted_are_not_in_the_files(
     trains = np.unique(whole[2])
     asked = f"{trains[1]}-{trains[3]},{trains[5]},7-9"
     done = correct(shifted, tmp_path / "some", capsys, "--train-ids", asked, "--max-pulses", "1", "4", "2")
-    assert "Of the trains that were asked for, 7-9 have no frames that are used." in done.warnings
+    assert "Of the trains that were asked for, 7-9 have no frames that are used: 3 of 7." in done.warnings
     wanted = np.isin(whole[2], trains[[1, 2, 3, 5]]) & np.isin(whole[3], (1, 3))
     for mine, theirs in zip(keys(tmp_path / "some", *names), whole, strict=True):
         np.testing.assert_array_equal(mine, theirs[wanted])
@@ -200,6 +201,27 @@ def test_files_that_are_not_wanted_are_not_made(two_files: Simulated, tmp_path: 
         group = f"INSTRUMENT/SPB_DET_AGIPD1M-1/CORR/{MODULE}CH0:output/image"
         for name in ("data", "mask", "gain", "trainId", "cellId"):
             np.testing.assert_array_equal(mine[group][name][()], theirs[group][name][()])
+
+
+def test_what_is_there_only_in_part_is_told_and_recorded(two_files: Simulated, tmp_path: Path, capsys: Any) -> None:
+    """Of files, frames of a train, and modules; where all is there nothing is said."""
+    [path], mine = two_files.runs.values(), f"Of module {MODULE}"
+    asked = ("--sequences", "0,5-6,6", "--max-pulses", "0", "500", "2", "--modules", f"{MODULE},{MODULE + 2}")
+    done, record = correct(two_files, tmp_path / "part", capsys, *asked), "calibration_metadata_SPB_DET_AGIPD1M-1.yml"
+    told = [f"SPB_DET_AGIPD1M-1 has no module {MODULE + 2} in this run; it has {MODULE}.",
+            f"{mine} no frames of sequence 5-6 of {path.parts[-3]} {path.name} are used: 2 of the 3 sequences that "
+            "were asked for.",
+            f"{mine} at most {CELLS // 2} of the 250 frames of each train that were asked for are used of "
+            f"{path.parts[-3]} {path.name}."]
+    assert [text for text in done.warnings if text in told] == told
+    part = yaml.safe_load((tmp_path / "part" / record).read_text())["calibration-configurations"]
+    assert (part["asked-for-and-not-there"], part["sequences"], part["modules"]) == (
+        told, [0, 5, 6], [MODULE, MODULE + 2])
+    whole = correct(two_files, tmp_path / "whole", capsys, "--sequences", "0-1", "--max-pulses", "0", str(CELLS), "1")
+    assert not [text for text in whole.warnings if "asked for" in text]
+    all_of_it = yaml.safe_load((tmp_path / "whole" / record).read_text())["calibration-configurations"]
+    assert "asked-for-and-not-there" not in all_of_it
+    assert (all_of_it["sequences"], all_of_it["modules"]) == ([0, 1], [-1])
 
 
 @pytest.mark.parametrize(("words", "told"), [
