@@ -20,8 +20,8 @@ _Range = tuple[int, int]
 _TOLD = 5
 
 
-def not_there(selection: FrameSelection, frames: _Frames, runs: _Runs) -> Iterator[str]:
-    """Say what was asked for and is not used, or only in part: trains, files, frames of a train, energies.
+def not_there(selection: FrameSelection, frames: _Frames, runs: _Runs, cells: int = 0) -> Iterator[str]:
+    """Say what was asked for and is not used, or only in part: trains, files, frames, memory cells, energies.
 
     Parameters
     ----------
@@ -30,6 +30,8 @@ def not_there(selection: FrameSelection, frames: _Frames, runs: _Runs) -> Iterat
         By module and key of the run.
     runs : mapping
         By key.
+    cells : int
+        Memory cells that the operator says are in use; 0 where he says nothing.
 
     Yields
     ------
@@ -39,6 +41,7 @@ def not_there(selection: FrameSelection, frames: _Frames, runs: _Runs) -> Iterat
     yield from _trains_not_there(selection, frames.values())
     yield from _of_modules(frames, runs, lambda one, run: _files_not_there(selection, one, run))
     yield from _of_modules(frames, runs, lambda one, run: _pulses_not_there(selection, one, run))
+    yield from _of_modules(frames, runs, lambda one, run: _cells_not_there(cells, one, run))
     yield from dict.fromkeys(filter(None, (run.lacks(selection) for run in runs.values())))
 
 
@@ -100,6 +103,13 @@ def _pulses_not_there(selection: FrameSelection, frames: ModuleFrames, run: str)
     wanted, most = len(range(first, end, step)), int(np.unique(frames.train, return_counts=True)[1].max(initial=0))
     return "" if most >= wanted else (f"at most {most:,} of the {wanted:,} frames of each train that were asked for "
                                       f"are used of {run}.")
+
+
+def _cells_not_there(cells: int, frames: ModuleFrames, run: str) -> str:
+    """Words on memory cells that hold nothing; a single one may have any number."""
+    absent = _gaps([(0, cells - 1)], frames.cells) if cells > 1 else []
+    return "" if not absent else (f"no frames of memory cells {_named(absent)} of {run} are used: "
+                                  f"{_number(absent):,} of the {cells:,} that were asked for.")
 
 
 def _number(ranges: Iterable[_Range]) -> int:

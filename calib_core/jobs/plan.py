@@ -30,7 +30,7 @@ from calib_core.jobs.room import CELLS_AT_ONCE, cells_of, check_index, chunk_byt
 from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.step_constants import Before, bind_before
-from calib_core.jobs.survey import Survey, assign, choose_detector
+from calib_core.jobs.survey import Survey, assign, cells_in_use, choose_detector
 
 #: Blocks that a run is cut into at least, where it has so many memory cells: fewer leave threads without work.
 _LEAST_BLOCKS = 4
@@ -284,7 +284,8 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     arranged = {one.key: one for one in found.taken}
     context = Context(kind, cells, arranged, before=before.bound)
     source = Source(frames, runs, {}, chunk_bytes_of(spec, chosen.type.frame_bytes))
-    lacking = (*absent, *not_there(method.frame_selection(), frames, runs))
+    told = cells_in_use(chosen.type, found.condition) if chosen.type.cells_told_by in spec.conditions else 0
+    lacking = (*absent, *not_there(method.frame_selection(), frames, runs, told))
     for run in opened.values():
         run.forget_indexes()
     check_index(spec.memory_mb, source.index_bytes)

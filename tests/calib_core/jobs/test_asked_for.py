@@ -20,15 +20,16 @@ def frames(trains: list[int], sequences: tuple[int, ...] = (0,), **excluded: int
             return len(self.train)
 
     some: Any = Some()
-    some.sequences, some.excluded = sequences, excluded
+    some.sequences, some.excluded, some.cells = sequences, excluded, (0, 1, 4)
     return some
 
 
 RUNS: Any = {"run": SimpleNamespace(label="p1 r1", lacks=lambda _: "")}
 
 
-def told(of: dict[int, Any], **selection: Any) -> list[str]:
-    return list(not_there(FrameSelection(**selection), {(number, "run"): one for number, one in of.items()}, RUNS))
+def told(of: dict[int, Any], cells: int = 0, **selection: Any) -> list[str]:
+    by_key = {(number, "run"): one for number, one in of.items()}
+    return list(not_there(FrameSelection(**selection), by_key, RUNS, cells))
 
 
 @pytest.mark.parametrize(("asked", "words"), [
@@ -58,6 +59,14 @@ def test_files_that_a_module_lacks_are_told_of_it_alone() -> None:
 def test_frames_of_a_train_that_no_train_has(pulses: Any, words: str) -> None:
     found = told({0: frames([1, 2, 2, 2, 3, 3])}, pulses=pulses)
     assert found == ([f"Of module 0 {words}"] if words else [])
+
+
+@pytest.mark.parametrize(("cells", "words"), [
+    (0, ""), (1, ""), (2, ""),
+    (8, "no frames of memory cells 2-3, 5-7 of p1 r1 are used: 5 of the 8 that were asked for."),
+])
+def test_memory_cells_without_frames(cells: int, words: str) -> None:
+    assert told({0: frames([1]), 1: frames([1])}, cells) == ([f"Of modules 0-1 {words}"] if words else [])
 
 
 def test_frames_that_are_left_out_for_too_much_energy_are_counted() -> None:
