@@ -29,6 +29,7 @@ from calib_core.io.lit_frames import by_light
 from calib_core.io.locate import label
 from calib_core.io.loss import FileTrains, Loss, control_trains, lost_trains
 from calib_core.io.module_index import ModuleIndex, index_module
+from calib_core.io.numbering import numbered
 from calib_core.io.pulse_energies import has_energies
 from calib_core.io.stocktaking import take_stock
 from calib_core.numerics.middle import median
@@ -93,7 +94,8 @@ class Run:
             file.close()
         if not mine:
             raise BadInput(f"Run {path} cannot be used: {foreign[0].sentence()}.")
-        return cls(path, mine, (*problems, *foreign), category)
+        mine, renumbered = numbered(mine)
+        return cls(path, mine, (*problems, *foreign, *renumbered), category)
 
     @property
     def lost_files(self) -> str:

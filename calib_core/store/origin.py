@@ -20,6 +20,8 @@ Array = npt.NDArray[Any]
 
 #: Versions that are written; files of older ones become files of the first.
 _VERSIONS = ("1.2", "1.3")
+#: Headers hold numbers of 32 bits.
+_LARGEST_NUMBER = 2**32 - 1
 _RUN = re.compile(r"-R(\d{4})-")
 _NO_TRAINS = np.empty(0, np.uint64)
 
@@ -69,13 +71,15 @@ def origin_of(raw: RunFile, used: Array = _NO_TRAINS) -> Origin:
         trains, told = _trains(raw, used), raw.access.metadata()
     except HDF5_ERRORS as error:
         raise BadInput(f"{raw.name} cannot be read: {cause_of(error)}.") from error
-    numbers = {name: int(value) for name, value in told.items() if isinstance(value, np.integer)}
-    texts = {name: value for name, value in told.items() if isinstance(value, str)}
-    if texts.get("dataFormatVersion") not in _VERSIONS:
-        texts["dataFormatVersion"] = _VERSIONS[0]
+    numbers = {name: int(value) for name, value in told.items()
+               if isinstance(value, np.integer) and 0 <= value <= _LARGEST_NUMBER}
     numbers.setdefault("sequenceNumber", raw.sequence)
     if "runNumber" not in numbers:
         numbers["runNumber"] = _run_in_name(raw.path)
+    # what should be a number and is a text is known from elsewhere
+    texts = {name: value for name, value in told.items() if isinstance(value, str) and name not in numbers}
+    if texts.get("dataFormatVersion") not in _VERSIONS:
+        texts["dataFormatVersion"] = _VERSIONS[0]
     return Origin(numbers["runNumber"], raw.aggregator, raw.sequence, trains, FileHeader(numbers, texts))
 
 

@@ -157,6 +157,15 @@ def test_a_name_without_run_and_no_number_inside_is_refused(tmp_path: Path) -> N
         origin_of(raw)
 
 
+@pytest.mark.parametrize("name", ["runNumber", "sequenceNumber"])
+@pytest.mark.parametrize("wrong", [[b"first"], np.array([-1], "i4"), np.array([1 << 40], "u8")], ids=repr)
+def test_a_number_in_the_header_that_is_none_is_taken_from_the_name(name: str, wrong: Any, tmp_path: Path) -> None:
+    origin = origin_of(raw_file(tmp_path, IDS, change=put(f"METADATA/{name}", wrong)))
+    assert origin.name == "CORR-R0007-AGIPD03-S00002.h5"
+    with h5py.File(corrected(tmp_path / "proc", origin)) as file:
+        assert file[f"METADATA/{name}"][()] == {"runNumber": 7, "sequenceNumber": 2}[name]
+
+
 def test_counts_of_frames_follow_their_trains() -> None:
     ids = np.array([3, 5, 9], np.uint64)
     trains = Trains(ids, ids, ids > 0)
