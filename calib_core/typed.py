@@ -103,5 +103,31 @@ def parse_time(text: str, name: str) -> datetime:
 
 
 def parse_path(text: str) -> Path:
-    """Path with ``~`` as the home folder, which shells leave alone behind ``=``; a user that is not known stays."""
+    """Path with ``~`` as the home folder, which shells leave alone behind ``=``; a user that is not known stays.
+
+    Raises
+    ------
+    BadParameter
+        The text is empty, which would mean the working folder, or no file could keep it.
+    """
+    if not text.strip():
+        raise BadParameter("A path is empty; give a folder or a file.")
+    try:
+        check_path(text)
+    except ValueError as error:
+        raise BadParameter(f"{text!r} is not allowed: {error}.") from error
     return Path(os.path.expanduser(text))
+
+
+def check_path(text: str) -> None:
+    """Refuse a path that no file could keep: what a job was made of is written beside its results.
+
+    Raises
+    ------
+    ValueError
+        It has a NUL character, or bytes that are no UTF-8.
+    """
+    if "\0" in text:
+        raise ValueError("a path has no NUL character")
+    if text != text.encode(errors="replace").decode():
+        raise ValueError("a path of other bytes than UTF-8 cannot be noted; rename the folder, or link to it")

@@ -15,8 +15,7 @@ from calib_core.characterisation.method import Method
 from calib_core.cli.knob_flags import add_knob_arguments, as_words
 from calib_core.cli.original_names import original_names, told_of, with_known_names
 from calib_core.cli.telling import add_telling
-from calib_core.cli.words import RawHelp, number, whole
-from calib_core.errors import BadParameter
+from calib_core.cli.words import RawHelp, given, number, whole
 from calib_core.io.budget import default_memory_mb
 from calib_core.io.locate import parse_proposal
 from calib_core.store.statuses import DRAFTS_HELP
@@ -84,7 +83,7 @@ def _add_input(parser: argparse.ArgumentParser, family: Family, method: Method) 
     if any(one.of == "raw" for one in inputs):
         _add_runs(group)
     if any(one.of == "constants" for one in inputs):
-        group.add_argument(ALL.flag, metavar="PATH", dest=destination(ALL), help=ALL.help)
+        group.add_argument(ALL.flag, type=given, metavar="PATH", dest=destination(ALL), help=ALL.help)
     if inputs_of_steps(method.steps_before()):
         group.add_argument(BY_HAND, action="append", default=[], metavar=BY_HAND_FORM, dest="by_hand",
                            help="constant of a kind for module N in place of the one that would be chosen, such as "
@@ -115,7 +114,7 @@ def _add_presets(parser: argparse.ArgumentParser, family: Family, method: Method
 def _add_runs(group: Any) -> None:
     group.add_argument("--in-folder", type=parse_path, metavar="FOLDER",
                        help="folder with the runs (…/raw); run numbers are looked up there")
-    group.add_argument("--proposal", type=_proposal, metavar="N",
+    group.add_argument("--proposal", type=parse_proposal, metavar="N",
                        help="proposal below the data root, such as 900450 or p900450, instead of --in-folder")
     group.add_argument("--keep-order", action="store_true",
                        help="take the runs as given, do not sort by what the data say")
@@ -125,14 +124,14 @@ def _add_one(group: Any, one: Input, alone: bool) -> None:
     """Flag of an input; ``--runs`` and ``--run`` too where it is the only one that takes several runs."""
     if one.of == "raw" and one.many:
         flags = (one.flag, "--runs", "--run") if alone else (one.flag,)
-        group.add_argument(*flags, nargs="+", default=[], metavar="RUN", dest=destination(one),
+        group.add_argument(*flags, nargs="+", type=given, default=[], metavar="RUN", dest=destination(one),
                            help=one.help or f"runs of {one.label}: numbers such as 1-8, or folders")
     elif one.of == "raw":
-        group.add_argument(one.flag, metavar="RUN", dest=destination(one),
+        group.add_argument(one.flag, type=given, metavar="RUN", dest=destination(one),
                            help=one.help or f"run of {one.label}: number or folder")
     else:
         several: dict[str, Any] = {"nargs": "+", "default": []} if one.many else {}
-        group.add_argument(one.flag, metavar="PATH", dest=destination(one), **several,
+        group.add_argument(one.flag, type=given, metavar="PATH", dest=destination(one), **several,
                            help=one.help or f"{one.label}: file or folder")
 
 
@@ -157,14 +156,9 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--drafts", action="store_true", help=DRAFTS_HELP)
     group.add_argument("--all-or-nothing", action="store_true",
                        help="let constants appear only when those of all modules are written")
-    group.add_argument("--begin", metavar="TIME",
+    group.add_argument("--begin", type=given, metavar="TIME",
                        help="begin of validity, such as 2026-03-02T09:00+01:00; UTC without an offset "
                             "(default: begin of the earliest run)")
     group.add_argument("--write-job", type=parse_path, metavar="FILE", help="write a job file instead of running")
 
 
-def _proposal(text: str) -> int:
-    try:
-        return parse_proposal(text)
-    except BadParameter as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

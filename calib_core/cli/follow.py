@@ -132,6 +132,8 @@ class _Screen:
             _print_json(summary.to_json())
         elif not self._telling.quiet:
             print(table)
+            if self._line.lost:
+                print(f"Messages are lost: standard error could not be written ({self._line.lost}).")
 
     def _message(self, one: Message) -> None:
         if self._log is not None:

@@ -10,7 +10,7 @@ from functools import partial
 from importlib import import_module
 
 from calib_core import __version__
-from calib_core.cli.printing import let_go, show_any_character
+from calib_core.cli import printing
 from calib_core.cli.words import Parser, with_negative_numbers
 from calib_core.detectors import names
 from calib_core.errors import CalibrationError
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status (0 done, 1 failed, 2 refused, 130 cancelled)."""
     words = list(sys.argv[1:] if argv is None else argv)
     os.umask(os.umask(0o022) | 0o022)  # what is written is the owner's alone to write
-    show_any_character()
+    printing.show_any_character()
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(PlainFormatter())
     try:
@@ -49,8 +49,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("calibwb: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        return let_go()
+        return printing.let_go()
+    except OSError as error:
+        return _explained(error)
     return status
+
+
+def _explained(error: OSError) -> int:
+    """Say in a sentence what of the system no input causes, and return the exit status; raises all else."""
+    if printing.refuses():
+        print(f"calibwb: Standard output cannot be written: {error.strerror}; what was to be told is lost.",
+              file=sys.stderr)
+        return printing.let_go()
+    try:
+        os.getcwd()
+    except OSError:
+        print("calibwb: The working folder is gone; go to another one.", file=sys.stderr)
+        return 2
+    raise error
 
 
 def _act(words: list[str]) -> int:

@@ -1,10 +1,21 @@
-"""Standard output that takes any character, and that nobody may read any more."""
+"""Standard streams that take any character, that may be closed or full, and that nobody may read any more."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
+
+
+def hold_all() -> None:
+    """Nothing else gets the number of a standard stream that was closed: what libraries print would go into it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def show_any_character() -> None:
@@ -19,3 +30,12 @@ def let_go() -> int:
     """Write to nobody from now on, where nobody reads any more, such as head; returns the exit status."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
+
+
+def refuses() -> bool:
+    """Whether standard output takes nothing more, as on a full disk; the line that tries it may appear."""
+    try:
+        print(flush=True)  # what could not be written before is not kept, so that flushing alone would tell nothing
+    except OSError:
+        return True
+    return False

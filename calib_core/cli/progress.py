@@ -18,6 +18,8 @@ class ProgressLine:
         self._silent, self._live = silent, sys.stderr.isatty() and not silent
         self._told = -1
         self._open = False
+        #: Why something could not be said; empty where all was.
+        self.lost = ""
 
     def show(self, done: float, text: str) -> None:
         """Show how far the work is.
@@ -31,19 +33,28 @@ class ProgressLine:
         """
         step = int(done / _STEP + 1e-9)
         if self._live:
-            print(f"{_TO_BEGIN}{shown(text)}", end="", file=sys.stderr, flush=True)
+            self._print(f"{_TO_BEGIN}{shown(text)}", end="")
             self._open = True
         elif step != self._told and not self._silent:
-            print(shown(text), file=sys.stderr, flush=True)
+            self._print(shown(text))
         self._told = step
 
     def say(self, text: str) -> None:
         """Write a line above it."""
-        print(f"{_TO_BEGIN}{text}" if self._open else text, file=sys.stderr, flush=True)
+        self._print(f"{_TO_BEGIN}{text}" if self._open else text)
         self._open = False
 
     def end(self) -> None:
         """Leave the line as it is, and begin a new one."""
         if self._open:
-            print(file=sys.stderr, flush=True)
+            self._print("")
         self._open = False
+
+    def _print(self, text: str, end: str = "\n") -> None:
+        """Print, unless what is printed to is full: a job is worth more than what is told of it."""
+        try:
+            print(text, end=end, file=sys.stderr, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self.lost = error.strerror or str(error)

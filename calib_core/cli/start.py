@@ -17,6 +17,7 @@ def main() -> int:
     try:
         from calib_core.cli import kept_help, printing
 
+        printing.hold_all()
         if kept_help.show(sys.argv[1:]):
             return 0
         kept_help.expect(sys.argv[1:])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from calib_core.cli import kept_help
+from calib_core.errors import BadParameter
 from calib_core.plain_text import shown
 from calib_core.typed import is_number, parse_number, parse_whole, plain
 
@@ -22,6 +23,19 @@ def number(text: str) -> float:
 def whole(text: str) -> int:
     """Whole number of an argument."""
     return int(_read(text, parse_whole))
+
+
+def given(text: str) -> str:
+    """A word that is not empty, as one from a variable of the shell that nobody has set is.
+
+    Raises
+    ------
+    BadParameter
+        It is empty.
+    """
+    if not text.strip():
+        raise BadParameter("Nothing was given; give a value, or leave the flag out.")
+    return text
 
 
 def _read(text: str, read: Callable[[str], Any]) -> Any:
@@ -127,6 +141,13 @@ class Parser(argparse.ArgumentParser):
         """Refuse words with one sentence, and say where there are more."""
         stop = "" if message.endswith(("?", ".")) else "."
         self.exit(2, f"{self.prog}: {shown(message)}{stop}\n{self.prog} --help shows what it takes.\n")
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """Value of a word; what refuses it is told with the flag that it was given for."""
+        try:
+            return super()._get_value(action, arg_string)
+        except BadParameter as error:
+            raise argparse.ArgumentError(action, str(error)) from error
 
     def _refuse_flags(self, words: Sequence[str]) -> None:
         """Refuse a flag that nobody knows, before what is lacking is asked for."""

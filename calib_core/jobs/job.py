@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import traceback
@@ -351,8 +352,8 @@ def _refuse_runs(spec: JobSpec) -> None:
     BadParameter
         The output folder is a run, or lies in one.
     """
-    out = spec.out_folder.resolve()
-    for path in (path.resolve() for name in spec.inputs for path in spec.paths(name)):
+    out = Path(os.path.realpath(spec.out_folder))  # links in a loop are refused where they are opened
+    for path in (Path(os.path.realpath(path)) for name in spec.inputs for path in spec.paths(name)):
         if holds_run(path) and out.is_relative_to(path):
             raise BadParameter(
                 f"{spec.out_folder} lies in the run {path}, which is read; choose another output folder.")

@@ -17,6 +17,7 @@ from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import LEAST_MEMORY_MB, default_memory_mb
 from calib_core.store.opening import usual_store
 from calib_core.store.statuses import CALCAT_WORD, STORE_WORD
+from calib_core.typed import check_path
 
 MOST_MEMORY_MB = 1 << 24
 MOST_THREADS = 256
@@ -175,9 +176,9 @@ def _given(path: str, info: ValidationInfo) -> str:
 
 def _absolute(path: str, info: ValidationInfo) -> Path:
     """Path from the folder of the job file, or from the working folder where there is no file."""
-    if "\0" in path:
-        raise ValueError("a path has no NUL character")
-    return Path(info.context["folder"] if info.context else Path.cwd(), path)
+    found = Path(info.context["folder"], path) if info.context else Path(path).absolute()
+    check_path(str(found))
+    return found
 
 
 def _content(path: Path) -> str:

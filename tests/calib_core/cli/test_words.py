@@ -158,3 +158,44 @@ def test_conditions_that_the_detector_cannot_have_are_refused(
     typed = ["JUNGFRAU", "DARK", "--in-folder", str(raw), "--run-high", "1", "--out-folder", str(tmp_path), *words]
     assert main(typed) == 2
     assert "is not allowed; it takes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [
+    ("--in-folder", "{raw}", "--run-high", "1", "--run-med", ""), ("--in-folder", "", "--run-high", "1"),
+    ("--in-folder", "{raw}", "--run-high", "1", "--begin", ""), ("--run-high", "{raw}/r0001", "--write-job", " "),
+    ("--run-high", "{raw}/r0001", "--log-file", ""),
+], ids=lambda words: [word for word in words if word.startswith("--")][-1])
+def test_a_value_that_is_empty_is_refused_by_its_flag(
+    words: tuple[str, ...], raw: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """As a variable of the shell that is not set: left out it would be the working folder, or a stage without run."""
+    flag = words[[not word.strip() for word in words].index(True) - 1]
+    with pytest.raises(SystemExit, match="2"):
+        main(["JUNGFRAU", "DARK", *(word.format(raw=raw) for word in words), "--out-folder", str(tmp_path / "out")])
+    assert f"argument {flag}: " in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_output_folder_is_not_the_working_folder(raw: Path, tmp_path: Path, capsys: Capture) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["JUNGFRAU", "DARK", "--run-high", str(raw / "r0001"), "--out-folder", ""])
+    assert "argument --out-folder: A path is empty; give a folder or a file" in capsys.readouterr().err
+
+
+def test_a_run_in_a_folder_whose_name_is_no_text_is_refused_before_its_dark(
+    raw: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """Its constants note where they are from, which failed only when all was computed."""
+    (tmp_path / "caf\udce9").symlink_to(raw)
+    words = ["--run-high", "1", "--in-folder", str(tmp_path / "caf\udce9"), "--out-folder", str(tmp_path / "out")]
+    with pytest.raises(SystemExit, match="2"):
+        main(["JUNGFRAU", "DARK", *words])
+    assert "a path of other bytes than UTF-8 cannot be noted" in capsys.readouterr().err
+
+
+def test_links_that_lead_in_a_loop_are_named(raw: Path, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    assert main(["JUNGFRAU", "DARK", "--run-high", str(raw / "r0001"), "--out-folder", str(tmp_path / "loop")]) == 1
+    printed = capsys.readouterr().err
+    assert "Unexpected error" not in printed
+    assert f"ERROR {tmp_path}/loop could not be written: " in printed
