@@ -263,7 +263,7 @@ def _paths(survey: Survey, texts: Mapping[str, str]) -> dict[str, tuple[str, ...
 
 def read_folder(text: str) -> Path:
     """Output folder of a text; BadParameter where it is empty or no absolute path."""
-    folder = parse_path(text.strip())
+    folder = parse_path(text.strip() or ".")
     if not folder.is_absolute():
         raise BadParameter(f"out_folder = {text.strip()!r} is not allowed; it takes the whole path of a folder.")
     return folder
