@@ -65,7 +65,8 @@ def test_home_is_known_in_paths(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    ("", "A path is empty; give a folder or a file"), (" ", "A path is empty"), ("a\0b", "a path has no NUL character"),
+    ("", "A path is empty; give a folder or a file"), (" ", "A path is empty"),
+    ("a\0b", "a path has no NUL character"),
     ("/data/r\udcff", r"'/data/r\\udcff' is not allowed: a path of other bytes than UTF-8 cannot be noted; rename"),
 ])
 def test_what_is_no_path_or_could_not_be_noted_is_refused(text, said):
