@@ -102,6 +102,11 @@ def parse_time(text: str, name: str) -> datetime:
                            "2026-03-02T09:00:00+01:00.") from error
 
 
+def has_zone(text: str) -> bool:
+    """Whether a text that :func:`parse_time` reads tells its offset from UTC."""
+    return datetime.fromisoformat(plain(text)).tzinfo is not None
+
+
 def parse_path(text: str) -> Path:
     """Path with ``~`` as the home folder, which shells leave alone behind ``=``; a user that is not known stays.
 

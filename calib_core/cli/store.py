@@ -15,6 +15,8 @@ from calib_core.typed import parse_number, parse_path
 
 _VERSIONS = "versions by their numbers, such as 3,7-12, or files of constants, found by their checksums"
 
+_UTC = "UTC without an offset such as +01:00"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add a command for each thing to be done with a store."""
@@ -38,7 +40,7 @@ def _act(name: str, namespace: argparse.Namespace) -> int:
     return int(getattr(import_module("calib_core.cli.store_acts"), name)(namespace))
 
 
-def _find(parser: Any, take: str = "all", calcat: str = "ask the facility's database too") -> None:
+def _find(parser: Any, take: str = "", calcat: str = "ask the facility's database too") -> None:
     parser.add_argument("--karabo-id", default="", metavar="DETECTOR", help="detector whose units are asked for")
     parser.add_argument("--pdu", action="append", default=[], metavar="NAME", help="physical detector unit; several")
     parser.add_argument("--calibration", action="append", default=[], metavar="NAME",
@@ -46,11 +48,12 @@ def _find(parser: Any, take: str = "all", calcat: str = "ask the facility's data
     parser.add_argument("--detector-type", default="", metavar="NAME", help="the database's name of a detector type")
     parser.add_argument("--condition", action="append", default=[], metavar="PARAMETER=VALUE",
                         help='of the operating condition, all of them or none, such as "Memory cells=352"')
-    parser.add_argument("--at", metavar="TIME", help="time that the constants are wanted for (default: now)")
+    parser.add_argument("--at", metavar="TIME", help=f"time that the constants are wanted for; {_UTC} (default: now)")
     parser.add_argument("--take", choices=("prior", "closest", "around", "all"), default=take,
                         help="of each kind and unit the newest before the time, the closest to it, the two on each "
-                             f"side of it in each operating condition, or all (default: {take})")
-    parser.add_argument("--snapshot", metavar="TIME", help="what was known and decided by then")
+                             "side of it in each operating condition, or all (default: "
+                             f"{take or 'prior where --at is given, else all'})")
+    parser.add_argument("--snapshot", metavar="TIME", help=f"what was known and decided by then; {_UTC}")
     parser.add_argument("--status", choices=STATUSES, action="append", default=[],
                         help="versions of this status; several (default: accepted)")
     parser.add_argument("--drafts", action="store_true", help="drafts too")
@@ -85,7 +88,7 @@ def _inject(parser: Any) -> None:
     parser.add_argument("--detector-type", default="", metavar="NAME",
                         help="the database's name of the detector type, where neither files nor folders tell it")
     parser.add_argument("--begin", default="", metavar="TIME",
-                        help="from when on those are valid that do not tell it")
+                        help=f"from when on those are valid that do not tell it; {_UTC}")
     parser.add_argument("--confirm-units", action="store_true",
                         help="take names that stand in for those of physical units, such as DETECTOR_AGGREGATOR")
     _who(parser)
@@ -117,7 +120,7 @@ def _install(parser: Any) -> None:
     parser.add_argument("place", metavar="DETECTOR/AGGREGATOR", help="place of the unit")
     parser.add_argument("unit", metavar="UNIT", help="physical detector unit; - where nothing is there any more")
     parser.add_argument("--detector-type", required=True, metavar="NAME", help="the database's name of its type")
-    parser.add_argument("--from", dest="begin", required=True, metavar="TIME", help="when it was installed")
+    parser.add_argument("--from", dest="begin", required=True, metavar="TIME", help=f"when it was installed; {_UTC}")
     parser.add_argument("--module", type=int, metavar="N", help="number of the module")
     _who(parser)
 

@@ -6,10 +6,9 @@ import argparse
 import json
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -45,6 +44,7 @@ from calib_core.store.local.injecting import Told
 from calib_core.store.local.injecting import inject as inject_into
 from calib_core.store.local.injection_table import REFUSED, UNSURE, examine_all, numbers_of
 from calib_core.store.local.making import shared_over_a_network
+from calib_core.store.local.placing import check_ahead, type_of_unit
 from calib_core.store.local.records import Place
 from calib_core.store.local.remaking import keep, made_anew
 from calib_core.store.local.store import LocalStore, described
@@ -52,7 +52,8 @@ from calib_core.store.opening import open_store, usual_store
 from calib_core.store.seals import sha256_of
 from calib_core.store.serving.server import Server
 from calib_core.store.statuses import Status
-from calib_core.typed import is_number, parse_number, parse_path, parse_time
+from calib_core.store.unanswered import just_missed
+from calib_core.typed import has_zone, is_number, parse_number, parse_path, parse_time
 
 Namespace = argparse.Namespace
 
@@ -82,10 +83,7 @@ def _asked(namespace: Namespace, opened: Callable[[Path], ConstantStore]) -> Ite
 
 def _found_lines(store: ConstantStore, found: Sequence[Version], several: bool, query: Query) -> list[str]:
     if not found:
-        others = Counter(one.status for one in store.find(replace(query, statuses=frozenset(Status))) if one.status)
-        there = ", ".join(f"{number} {status}" for status, number in sorted(others.items()))
-        told = f"; of others there are: {there} (--status shows them, --drafts drafts)" if there else ""
-        return [f"{store.title} has no version that answers{told}."]
+        return [f"{store.title} has no version that answers.", *just_missed(store, query)]
     return [*([f"{store.title}:"] if several else []), heading(), *map(find_line, found)]
 
 
@@ -182,12 +180,14 @@ def install(namespace: Namespace) -> int:
     detector, slash, aggregator = namespace.place.partition("/")
     if not (detector and slash and aggregator):
         raise BadParameter(f"{namespace.place!r} is no place; it takes DETECTOR/AGGREGATOR.")
-    unit = "" if namespace.unit == "-" else namespace.unit
+    unit, begin = "" if namespace.unit == "-" else namespace.unit, _time(namespace.begin, "from")
+    place = Place(detector, aggregator, namespace.module)
+    kind = type_of_unit(unit, place, namespace.detector_type)
     with closing(LocalStore(_folder(namespace), create=True)) as store:
-        store.install(unit, Place(detector, aggregator, namespace.module), namespace.detector_type,
-                      parse_time(namespace.begin, "from"), *_who(namespace))
+        check_ahead(store, begin, f"{unit or 'Nothing'} cannot be at {aggregator} from")
+        store.install(unit, place, kind, begin, *_who(namespace))
     _print(namespace, {"installed": unit}, [f"{unit or 'Nothing'} is at {aggregator} of {detector} from "
-                                            f"{parse_time(namespace.begin, 'from'):%Y-%m-%d %H:%M} UTC on."])
+                                            f"{begin:%Y-%m-%d %H:%M} UTC on."])
     return 0
 
 
@@ -243,9 +243,9 @@ def why(namespace: Namespace) -> int:
 def export(namespace: Namespace) -> int:
     """Copy versions into files, those of the facility's database where it is asked; 3 where some are missing."""
     with calcat_of(namespace) as calcat, closing(calcat or _opened(namespace)) as store:
-        made, summary, at = store_export.exported(
-            namespace, store, _query(namespace), dict(map(_parameter, namespace.fallback)))
-        lines = [*store_export.lines_of(made, summary, at, store.title), *notes_of(store)]
+        query = _query(namespace)
+        made, summary, at = store_export.exported(namespace, store, query, dict(map(_parameter, namespace.fallback)))
+        lines = [*store_export.lines_of(made, summary, at, store, query), *notes_of(store)]
         _print(namespace, store_export.as_json(made), lines)
     return store_export.status_of(made)
 
@@ -306,10 +306,19 @@ def _author(namespace: Namespace) -> str:
 
 def _query(namespace: Namespace) -> Query:
     statuses = {Status(word) for word in namespace.status} or {Status.ACCEPTED}
-    times = {name: parse_time(text, name) for name in ("at", "snapshot") if (text := getattr(namespace, name))}
+    times = {name: _time(text, name) for name in ("at", "snapshot") if (text := getattr(namespace, name))}
     return Query(tuple(namespace.calibration), tuple(namespace.pdu), namespace.karabo_id, namespace.detector_type,
-                 _conditions(namespace) or None, take=namespace.take,
+                 _conditions(namespace) or None, take=namespace.take or ("prior" if "at" in times else "all"),
                  statuses=frozenset(statuses | ({Status.DRAFT} if namespace.drafts else set())), **times)
+
+
+def _time(text: str, name: str) -> datetime:
+    """A time that was typed; one without a zone is taken as UTC, which is said."""
+    found = parse_time(text, name)
+    if not has_zone(text):
+        print(f"WARN  --{name} {text} tells no zone: it is taken as UTC, {found:%Y-%m-%d %H:%M:%S}+00:00.",
+              file=sys.stderr)
+    return found
 
 
 def _conditions(namespace: Namespace) -> dict[str, float | str]:
@@ -318,7 +327,7 @@ def _conditions(namespace: Namespace) -> dict[str, float | str]:
 
 def _by_operator(namespace: Namespace) -> ByOperator:
     """What was typed of files that do not tell it themselves."""
-    begin = parse_time(namespace.begin, "begin") if namespace.begin else None
+    begin = _time(namespace.begin, "begin") if namespace.begin else None
     return ByOperator(_conditions(namespace), namespace.karabo_id, namespace.detector_type, begin,
                       namespace.confirm_units)
 
@@ -336,8 +345,11 @@ def _versions(store: LocalStore, words: Iterable[str]) -> list[Version]:
     for word in words:
         if re.fullmatch(r"[\d\s,–-]+", word):
             found += store.named(parse_numbers(word))
-        else:
+        elif parse_path(word).exists():
             found += [_of_file(store, path) for path in constant_files(parse_path(word))]
+        else:
+            raise BadParameter(f"“{word}” is neither the number of a version, such as 3,7-12, nor a file that is "
+                               "there.")
     return list({one.number: one for one in found}.values())
 
 

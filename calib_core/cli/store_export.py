@@ -13,6 +13,7 @@ from calib_core.store.base import ConstantStore, Query
 from calib_core.store.export_choice import check_room, choose
 from calib_core.store.export_summary import Summary, write_summary
 from calib_core.store.exporting import SOME_MISSING, Exported, export
+from calib_core.store.unanswered import just_missed
 
 _ROW = "{:<10}  {:<24}  {:<28}  {:>10}  {}"
 
@@ -42,7 +43,9 @@ def exported(
     return made, write_summary(folder, made, at), at
 
 
-def lines_of(made: Sequence[Exported], summary: Summary | None, at: datetime, title: str) -> Iterator[str]:
+def lines_of(
+    made: Sequence[Exported], summary: Summary | None, at: datetime, store: ConstantStore, query: Query
+) -> Iterator[str]:
     """What was copied and what is missing, in lines.
 
     Parameters
@@ -51,12 +54,13 @@ def lines_of(made: Sequence[Exported], summary: Summary | None, at: datetime, ti
     summary : Summary or None
     at : datetime
         Aware.
-    title : str
-        Of the store.
+    store : ConstantStore
+    query : Query
     """
     there = [one for one in made if one.version is not None]
     if not there:
-        yield f"{title} has no version that answers; nothing was copied."
+        yield f"{store.title} has no version that answers; nothing was copied."
+        yield from just_missed(store, query)
         return
     yield _ROW.format("state", "calibration", "unit", "age [d]", "file")
     for one in made:

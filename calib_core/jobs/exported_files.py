@@ -23,6 +23,7 @@ from calib_core.store.exporting import SOME_MISSING, Exported, copy, names_of_se
 from calib_core.store.local.store import LocalStore
 from calib_core.store.opening import open_store
 from calib_core.store.statuses import ACCEPTED, Status
+from calib_core.store.unanswered import just_missed
 from calib_core.typed import parse_time
 
 _EVERY = frozenset(Status)
@@ -53,8 +54,8 @@ class Copies(WholeFiles):
         self._chosen = [_chosen(store, spec, method, self._at) for store in self._stores]
         self._made: list[Exported] = []
         if not self.number:
-            raise BadInput(f"{', '.join(store.title for store in self._stores)}: no version answers; nothing was "
-                           "copied.")
+            raise BadInput(" ".join((f"{', '.join(store.title for store in self._stores)}: no version answers; "
+                                     "nothing was copied.", *self._just_missed())))
         self.lines = tuple(f"{len(one.versions)} version{'s' * (len(one.versions) != 1)} of {store.title} answer"
                            f"{'s' * (len(one.versions) == 1)}." for one, store in zip(
                                self._chosen, self._stores, strict=True))
@@ -116,6 +117,11 @@ class Copies(WholeFiles):
         there = {(one.pdu, one.calibration) for chosen in self._chosen for one in chosen.versions}
         every = {(one.unit, one.calibration): one for chosen in self._chosen for one in chosen.absent}
         return tuple(one for key, one in every.items() if key not in there)
+
+    def _just_missed(self) -> Iterator[str]:
+        for store, chosen in zip(self._stores, self._chosen, strict=True):
+            if chosen.asked is not None:
+                yield from just_missed(store, chosen.asked)
 
     def _doubts(self) -> Iterator[str]:
         for one in self._absent:
@@ -183,7 +189,8 @@ def _of_modules(
     there = {number: one.pdu for one, number in numbers if number in modules}
     names = [there.get(number, f"module {number}") for number in modules]
     kinds = calibrations or sorted({one.calibration for one in found.versions})
-    return Chosen(own, tuple(one for one in found.instead if one in own), missing(own, kinds, names), found.at)
+    instead = tuple(one for one in found.instead if one in own)
+    return Chosen(own, instead, missing(own, kinds, names), found.at, found.asked)
 
 
 def _module(store: ConstantStore, one: Version) -> int | None:

@@ -32,12 +32,15 @@ class Chosen:
         What was asked for and has no version.
     at : datetime
         Time that was asked for, aware.
+    asked : Query, optional
+        What was asked of the store; None where versions were named.
     """
 
     versions: tuple[Version, ...]
     instead: tuple[Version, ...]
     absent: tuple[Exported, ...]
     at: datetime
+    asked: Query | None = None
 
     def marked(self, made: Sequence[Exported]) -> tuple[Exported, ...]:
         """Copies of the versions with those told that are of the other condition, and behind them what is missing.
@@ -74,7 +77,7 @@ def choose(
     exact = store.find(query)
     found = _with_others(store, query, at, other, exact, days) if other else exact
     absent = missing(found, query.calibrations, _units(store, query, at))
-    return Chosen(tuple(found), tuple(one for one in found if one not in exact), absent, at)
+    return Chosen(tuple(found), tuple(one for one in found if one not in exact), absent, at, query)
 
 
 def check_room(chosen: Chosen, folder: Path) -> None:
@@ -166,9 +169,12 @@ def missing(
     ----------
     found : sequence of Version
     calibrations, units : sequence of str
-        All that was asked for by name; where none was, those that any version was found of count.
+        All that was asked for by name. Where no unit was, those of which any version was found count, and where no
+        kind was, those that were found of a unit's own detector type, or of any where nothing was found of the unit.
     """
-    kinds = calibrations or sorted({one.calibration for one in found})
-    names = units or sorted({one.pdu for one in found})
     there = {(one.calibration, one.pdu) for one in found}
-    return tuple(Exported(unit, kind) for unit in names for kind in kinds if (kind, unit) not in there)
+    types = {one.pdu: one.detector_type for one in found}
+    kinds = {type_: sorted({one.calibration for one in found if type_ in ("", one.detector_type)})
+             for type_ in {"", *types.values()}}
+    return tuple(Exported(unit, kind) for unit in units or sorted(types)
+                 for kind in calibrations or kinds[types.get(unit, "")] if (kind, unit) not in there)

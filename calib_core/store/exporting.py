@@ -28,6 +28,8 @@ from calib_core.store.seals import Seals, put_seal, sha256_of
 SOME_MISSING = 3
 #: Copies of files in the facility's tree, or a file of each constant by modules.
 LAYOUTS = ("facility", "modules")
+#: Attribute of a copy: checksum of the file whose values it has, the first where it is a copy of a copy.
+SOURCE = "source_sha256"
 #: In a file that HDF5 makes, what is not values.
 _BESIDE = 8 << 20
 Told = Callable[[int, int], None]
@@ -146,25 +148,26 @@ def _copy(one: Version, stored: StoredConstant, folder: Path) -> Exported:
 
 def _by_module(one: Version, stored: StoredConstant, path: Path, buffers: Buffers) -> Exported:
     """A file of its own; all that the constant's group has goes along."""
+    origin = str(stored.attributes.get(SOURCE) or one.sha256)
     with opened(stored, whole=True) as data:
         image = MemoryFile(buffers, stored.path.stat().st_size + _BESIDE)
         with h5py.File(image, "w", libver=("v110", "v110")) as file:
             name = f"{_module_of(one)}/{one.calibration}"
             data.parent.copy(data.parent, file.require_group(str(_module_of(one))), name=one.calibration)
             group = file[name]
-            for key, text in _origin(one):
+            for key, text in _origin(one, origin):
                 put_text(group, key, text)
             file.flush()
             spans = [span for part in ("data", "count") if part in group and group[part].chunks
                      for span in chunks_of(group[part])]
         digest = put_seal(image, spans)
-        return _put(one, path, image.getbuffer(), digest)
+        return _put(one, path, image.getbuffer(), digest, origin)
 
 
-def _origin(one: Version) -> Iterator[tuple[str, str]]:
+def _origin(one: Version, origin: str) -> Iterator[tuple[str, str]]:
     """What the store tells of a version beside what its file does."""
     yield "unit_name", one.pdu
-    yield "source_sha256", one.sha256
+    yield SOURCE, origin
     if one.number:
         yield "version", str(one.number)
     if one.status is not None:
@@ -181,23 +184,23 @@ def _name(one: Version) -> str:
     return f"{one.detector or one.pdu}_{one.calibration}_{one.aggregator or one.pdu}_{begin}"
 
 
-def _put(one: Version, path: Path, data: memoryview, digest: str) -> Exported:
+def _put(one: Version, path: Path, data: memoryview, digest: str, origin: str = "") -> Exported:
     if path.exists():
         there = sha256_of(path)
-        if there != digest and not _is_of(one, path):  # HDF5 does not make the same bytes each time
+        if there != digest and not _is_of(one, path, origin):  # HDF5 does not make the same bytes each time
             raise OutputFailed(f"{path} is there already and is something else; give another folder.")
         return Exported(one.pdu, one.calibration, one, path, there, path.stat().st_size)
     write_atomically(path, data)
     return Exported(one.pdu, one.calibration, one, path, digest, len(data))
 
 
-def _is_of(one: Version, path: Path) -> bool:
+def _is_of(one: Version, path: Path, origin: str) -> bool:
     """Whether a file by modules is as it was made of a version."""
     try:
-        if not one.sha256 or not Seals().check(path, whole=True):
+        if not origin or not Seals().check(path, whole=True):
             return False
         with open_hdf5(path) as file:
-            told = file[f"{_module_of(one)}/{one.calibration}"].attrs["source_sha256"]
-            return bool(told.decode() == one.sha256)
+            told = file[f"{_module_of(one)}/{one.calibration}"].attrs[SOURCE]
+            return bool(told.decode() == origin)
     except HDF5_ERRORS:
         return False

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from calib_core.axes import Label
 from calib_core.constants.history import change_rule, judged, share_line
 from calib_core.errors import BadInput
 from calib_core.store.about import is_flags, is_stack, part_of, shape_of
+from calib_core.store.constants import StoredConstant
 from calib_core.subjects.region import Box, RegionOfInterest
 from calib_core.subjects.timeline import Asked, ModuleLine
 from calib_core.subjects.version_list import Listed, VersionList, map_of, stored_of
@@ -119,7 +119,7 @@ def numbers_of_pixels(one: Listed, among: VersionList, chosen: ChosenPixels) -> 
     stored = stored_of(one)
     if not is_stack(stored):
         raise BadInput(f"{one.path} is no stack of images, so that it has no pixels to look at.")
-    place = _cell(stored.attributes, chosen.cell, shape_of(stored)[1])
+    place = _cell(stored, chosen.cell, shape_of(stored)[1])
     if any(stop > length for stop, length in zip(chosen.box.stop, shape_of(stored)[2:], strict=True)):
         raise BadInput(f"{one.path} has {' × '.join(map(str, shape_of(stored)[2:]))} pixels, and not those chosen.")
     values = part_of(stored, place, *chosen.box.slices)[:, chosen.mask]
@@ -128,10 +128,12 @@ def numbers_of_pixels(one: Listed, among: VersionList, chosen: ChosenPixels) -> 
     return _numbers(values if not is_flags(stored) else np.full(values.shape, np.nan), flags)
 
 
-def _cell(attributes: Mapping[str, Any], cell: Label, number: int) -> int:
-    """Place of a memory cell in a file by its label, where the file has labels."""
-    labels = list(attributes.get("axes", {}).get("cell", range(number)))
-    return labels.index(cell) if cell in labels else 0 if number == 1 else -1
+def _cell(stored: StoredConstant, cell: Label, number: int) -> int:
+    """Place of a memory cell in a file by its label, where the file has labels; the only one of a file has any."""
+    labels = list(stored.attributes.get("axes", {}).get("cell", range(number)))
+    if cell not in labels and number > 1:
+        raise BadInput(f"{stored.path} has memory cells {labels[0]} to {labels[-1]}, and no {cell}.")
+    return labels.index(cell) if cell in labels else 0
 
 
 def _numbers(values: _Float, flags: NDArray[np.uint32] | None) -> PixelNumbers:

@@ -82,7 +82,7 @@ def test_from_a_dark_to_an_accepted_constant_and_back(
     assert "unsure" not in said(capsys, "inject", str(darks), "--dry-run", "--confirm-units")
     told = said(capsys, "inject", str(darks), "--confirm-units", "--author", "anna", "--comment", "first")
     assert told.splitlines()[-1] == f"3 constants injected into {store} as drafts: versions 1–3"
-    assert "of others there are: 3 draft (--status shows" in said(capsys, "find", status=1)
+    assert "Of others there are: 3 draft (--status shows" in said(capsys, "find", status=1)
 
     refused = corrected(runs, tmp_path / "none", "store", capsys)
     assert refused.errors == [f"{store} has no Offset Offset10Hz; it has no constants, and drafts of "

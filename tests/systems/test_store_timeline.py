@@ -108,7 +108,7 @@ def test_a_table_for_people_tells_what_is_missing(folder: Path, capsys: Capture)
 @pytest.mark.parametrize(("words", "said"), [
     (["--region", "1:8-4,0-9"], "--region 1:8-4,0-9 is none; it takes MODULE:ROW-ROW,COLUMN-COLUMN"),
     (["--region", "1:0-4,0-900"], "row 4, column 900 is outside of them"),
-    (["--region", "1:0-4,0-9", "--cell", "7"], "has 2 memory cells, and none at place"),
+    (["--region", "1:0-4,0-9", "--cell", "7"], "has memory cells 0 to 1, and no "),
     (["--region", "9:0-4,0-9"], "There is no version of Offset of SCS_DET_DSSC1M-1 that answers."),
     (["--entry", "HG"], "--entry HG is none of LIN."),
     (["--condition", "Sensor Bias Voltage=80"], "None of the 8 versions was made at Sensor Bias Voltage=80"),

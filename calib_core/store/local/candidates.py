@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,18 @@ from calib_core.constants.condition import Condition
 from calib_core.detector import Calibration, DetectorType
 from calib_core.detector.registry import unit_name
 from calib_core.errors import BadInput
-from calib_core.resource_files import read_resource
 from calib_core.store.bare_files import calibration_of, types_of, with_axes
 from calib_core.store.base import Version
 from calib_core.store.constant_layouts import ALONE
 from calib_core.store.constants import StoredConstant, read_constant
+from calib_core.store.exporting import SOURCE
 from calib_core.store.local.blocks import Made
 from calib_core.store.local.by_operator import NOTHING, ByOperator, completed, doubts_of
 from calib_core.store.local.conditions import settings_of, whole_condition
+from calib_core.store.local.placing import check_ahead
 from calib_core.store.local.rebuilt import MADE_OF
 from calib_core.store.local.records import Place, Record
-from calib_core.store.local.store import LocalStore, described
+from calib_core.store.local.store import COPY_OF, LocalStore, described
 from calib_core.store.local.values import Maps, looked_at
 from calib_core.store.manifests import set_of
 from calib_core.store.seals import sha256_of
@@ -34,7 +35,7 @@ from calib_core.store.stated import understood
 #: What a file must tell of how it was made.
 _PROVENANCE = ("raw_data", "software", "parameters")
 #: What of it the index keeps too.
-_KEPT = ("software", "set", "started", "module", MADE_OF)
+_KEPT = ("software", "set", "started", "module", MADE_OF, COPY_OF)
 
 
 @dataclass(frozen=True)
@@ -173,11 +174,15 @@ def candidate_of(store: LocalStore, path: Path, about: ByOperator, maps: Maps | 
 
 
 def _copy_of(store: LocalStore, stored: StoredConstant, digest: str) -> Version | None:
-    """The version that a file was exported from, or that was made of it."""
-    source = str(stored.attributes.get("source_sha256", ""))
+    """The version that a file was exported from, that was made of it, or that is a copy of the same file."""
+    source = str(stored.attributes.get(SOURCE, ""))
     if source and (known := store.of_file(source)):
         return known
-    return store.made_of(digest) if stored.dataset == ALONE else None
+    if stored.dataset == ALONE:
+        return store.made_of(digest)
+    with understood(stored):
+        begin = stored.begin
+    return None if begin is None or begin.tzinfo is None else store.copy_of(source or digest, begin)
 
 
 def _checked(
@@ -193,7 +198,8 @@ def _checked(
     begin, created = _times(store, named)
     unit, place, told = _unit_of(store, named, begin)
     with understood(named):
-        provenance = {**_provenance(named), **({MADE_OF: digest} if stored.dataset == ALONE else {})}
+        provenance = {**_provenance(named), **({MADE_OF: digest} if stored.dataset == ALONE else {}),
+                      **({COPY_OF: source} if (source := stored.attributes.get(SOURCE)) else {})}
         record = Record(
             unit, named.calibration, kind.database_type, settings_of(kind, calibration, condition), begin, created,
             "", stored.dataset, digest, named.identity, named.path.stat().st_size,
@@ -267,11 +273,8 @@ def _times(store: LocalStore, stored: StoredConstant) -> tuple[datetime, datetim
         lacking = ("from when on it is valid; give it with --begin" if begin is None
                    else "when it was made, or in which zone its times are")
         raise BadInput(f"{stored.path} does not tell {lacking}.")
-    hours = read_resource("store", "injection")["ahead"]
     for time, what in ((begin, "valid from"), (created, "made at")):
-        if time > store.clock() + timedelta(hours=hours):
-            raise BadInput(f"{stored.path} is {what} {time:%Y-%m-%d %H:%M} UTC, more than {hours} h ahead of the "
-                           f"clock ({store.clock():%Y-%m-%d %H:%M} UTC); set the clock, or make it again.")
+        check_ahead(store, time, f"{stored.path} is {what}")
     return begin, created
 
 

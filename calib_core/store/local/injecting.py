@@ -14,7 +14,7 @@ from calib_core.store.about import FLAGS
 from calib_core.store.base import Version
 from calib_core.store.constant_layouts import ALONE
 from calib_core.store.constants import check_name, folder_of_type, read_constant
-from calib_core.store.files import mapped, write_together
+from calib_core.store.files import check_writable, mapped, write_together
 from calib_core.store.local.blocks import Made, told_of
 from calib_core.store.local.candidates import Candidate
 from calib_core.store.local.lines import drop_lines_without_map, put_line
@@ -73,6 +73,7 @@ def inject(
     """
     _check(store, candidates)
     new = sorted((one for one in candidates if one.known is None), key=_by_unit)
+    check_writable(store.folder, sum(_lacked_bytes(store, one) for one in new))
     placed = []
     for one in new:
         placed.append(_placed(store, one))
@@ -143,18 +144,29 @@ def _check(store: LocalStore, candidates: Sequence[Candidate]) -> None:
                            "name them with calibwb store install, or take these names with --confirm-units.")
 
 
+def _lacked_bytes(store: LocalStore, one: Candidate) -> int:
+    """Bytes that a file needs in the store; none where one of its name and size is there already."""
+    assert one.record is not None
+    size = one.path.stat().st_size if one.path.is_file() else 0
+    there = _folder_of(store, one.record) / next(_names(one.path, one.record))
+    return 0 if there.is_file() and there.stat().st_size == size else size
+
+
+def _folder_of(store: LocalStore, record: Record) -> Path:
+    check_name(record.pdu)
+    return store.folder / folder_of_type(record.detector_type) / record.pdu.lower()
+
+
 def _placed(store: LocalStore, one: Candidate) -> Record:
     """What the index keeps of a file that is in its place by now."""
     assert one.record is not None
-    check_name(one.record.pdu)
     record = one.record
-    folder = folder_of_type(record.detector_type) / record.pdu.lower()
     for name in _names(one.path, record):
-        path = store.folder / folder / name
+        path = _folder_of(store, record) / name
         left = rebuilt_before(path, record) if record.dataset == ALONE and path.exists() else None
         if path.exists() and left is None and (record.dataset == ALONE or sha256_of(path) != record.sha256):
             continue  # another file has this name
-        record = replace(record, path=str(folder / name))
+        record = replace(record, path=str(path.relative_to(store.folder)))
         beside = partial(_beside, one, path)
         if left is not None:
             write_together(_lacking(beside()))

@@ -14,7 +14,7 @@ from calib_core.store.local.index import Index
 from calib_core.store.local.lines import Lines
 from calib_core.store.local.lookup import Lookup
 from calib_core.store.local.numbers import Numbers
-from calib_core.store.local.records import Place, add_act, add_decision, add_place, as_time
+from calib_core.store.local.records import Place, add_act, add_decision, add_place, as_time, microseconds
 from calib_core.store.local.writing import Writing
 from calib_core.store.statuses import Status
 
@@ -23,6 +23,8 @@ _FROM = {Status.ACCEPTED: (Status.DRAFT, "accept"), Status.REJECTED: (Status.DRA
          Status.WITHDRAWN: (Status.ACCEPTED, "withdraw")}
 #: Acts that can be taken back.
 _DECISIONS = ("accept", "reject", "withdraw")
+#: Where the checksum of the file that it is an exported copy of is in the provenance of a version.
+COPY_OF = "copy_of"
 Clock = Callable[[], datetime]
 
 
@@ -259,6 +261,21 @@ class LocalStore:
         """
         found = self.index.one("SELECT id FROM version WHERE provenance LIKE ? AND "
                                "json_extract(provenance, '$.made_of') = ?", (f"%{sha256}%", sha256))
+        return None if found is None else self.named([found])[0]
+
+    def copy_of(self, sha256: str, begin: datetime) -> Version | None:
+        """The version that came as an exported copy of a file; None where there is none.
+
+        Parameters
+        ----------
+        sha256 : str
+            Of that file.
+        begin : datetime
+            From when on it is valid, aware: by that it is found among very many.
+        """
+        found = self.index.one(
+            "SELECT id FROM version WHERE pdu IN (SELECT id FROM pdu) AND constant IN (SELECT id FROM constant) "
+            "AND begin_at = ? AND json_extract(provenance, ?) = ?", (microseconds(begin), f"$.{COPY_OF}", sha256))
         return None if found is None else self.named([found])[0]
 
     def named(self, numbers: Sequence[int]) -> list[Version]:

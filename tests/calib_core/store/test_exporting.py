@@ -87,6 +87,31 @@ def test_a_copy_in_the_facility_s_tree_has_the_same_bytes_and_can_be_injected_el
         other.close()
 
 
+def test_a_copy_of_a_copy_is_the_same_version_in_each_store(store: LocalStore, tmp_path: Path) -> None:
+    """What was exported by modules has other bytes: the store that took it knows the original, and others do its
+    copies."""
+    path = put(tmp_path / "made")
+    accepted(store, path)
+    [copy] = export(store, found(store), tmp_path / "out", "modules")
+    other = LocalStore(tmp_path / "other", create=True)
+    try:
+        assert copy.path is not None
+        [taken] = accepted(other, copy.path)
+        [again] = export(other, found(other), tmp_path / "again", "modules")
+        assert again.path is not None
+        assert again.path.read_bytes() != path.read_bytes()
+        for some in (other, store):
+            for file in (path, copy.path, again.path):
+                [one] = candidates_of(some, [file])
+                assert (one.refused, one.known and one.known.number) == ("", 1)
+        assert export(other, found(other), tmp_path / "out", "modules")[0].path == copy.path
+        other_runs = put(tmp_path / "made", 2)
+        assert candidates_of(other, [other_runs])[0].known is None
+        assert taken.number == 1
+    finally:
+        other.close()
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_is_there_already_stays_and_is_never_replaced(store: LocalStore, tmp_path: Path, layout: str) -> None:
     accepted(store, put(tmp_path / "made"))
@@ -133,6 +158,9 @@ def test_what_has_no_version_is_named() -> None:
     assert [(one.unit, one.calibration) for one in missing(there, ["Offset", "Noise"], ["A", "B", "C"])] == [
         ("A", "Noise"), ("B", "Offset"), ("C", "Offset"), ("C", "Noise")]
     assert [(one.unit, one.calibration) for one in missing(there, (), ())] == [("A", "Noise"), ("B", "Offset")]
+    others = [replace(version("C", 0, "c"), detector_type="Other-Type", calibration="Offset10Hz")]
+    assert [(one.unit, one.calibration) for one in missing([*there, *others], (), ["A", "B", "C", "D"])] == [
+        ("A", "Noise"), ("B", "Offset"), ("D", "Noise"), ("D", "Offset"), ("D", "Offset10Hz")]
 
 
 def test_the_command_writes_a_table_and_tells_what_is_missing(

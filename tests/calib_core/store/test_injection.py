@@ -342,6 +342,21 @@ def test_a_full_disk_leaves_the_store_as_it_was(store: LocalStore, tmp_path: Pat
     assert len(take(store, path).versions) == 1
 
 
+def test_a_disk_without_room_is_told_before_anything_is_written(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room for one file is none for two, of which the first would lie there without a record."""
+    paths = [put(tmp_path / "out"), put(tmp_path / "out", 2)]
+    looked, before = candidates_of(store, paths), content(store.folder)
+    usage, needed = shutil.disk_usage(tmp_path), sum(path.stat().st_size for path in paths)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=needed - 1))
+    with pytest.raises(OutputFailed, match=rf"No space left on device; it needs {needed / 1e6:.1f} MB and"):
+        inject(store, looked, "anna", "")
+    assert content(store.folder) == before
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=needed))
+    assert len(inject(store, looked, "anna", "").versions) == 2
+
+
 @pytest.mark.parametrize("repair", [False, True])
 def test_what_an_injection_left_is_taken_by_the_next_or_by_a_check(
     repair: bool, store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -130,7 +130,7 @@ def test_what_is_not_there_is_told(versions: VersionList) -> None:
     one = rows(versions)[0]
     with pytest.raises(BadInput, match="128 × 512 pixels, and not those chosen"):
         numbers_of_pixels(one, versions, chosen_pixel(MODULE, 128, 0, 0))
-    with pytest.raises(BadInput, match="has 2 memory cells"):
+    with pytest.raises(BadInput, match="has memory cells 0 to 1, and no 7"):
         numbers_of_pixels(one, versions, chosen_pixel(MODULE, 0, 0, 7))
     gone = replace(one, stored=replace(stored_of(one), path=one.path.with_name("gone.h5")))
     with pytest.raises(BadInput, match="gone"):
