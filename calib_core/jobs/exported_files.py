@@ -12,7 +12,6 @@ from calib_core.characterisation.whole_files import Export
 from calib_core.constants.condition import Value
 from calib_core.detector.registry import detector_types
 from calib_core.errors import BadInput, BadParameter
-from calib_core.io.buffers import Buffers
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.whole_files import Check, Finished, Left, Say, WholeFiles, conditions_in, written
 from calib_core.ranges import parse_numbers
@@ -48,7 +47,7 @@ class Copies(WholeFiles):
     """
 
     def __init__(self, spec: JobSpec, method: Export, paths: Sequence[Path]) -> None:
-        self._folder, self._layout, self._buffers = spec.out_folder, method.layout, Buffers()
+        self._folder, self._layout = spec.out_folder, method.layout
         self._at = parse_time(method.at, "at") if method.at else datetime.now(UTC)
         self._stores = [open_store(str(path)) for path in paths]
         self._chosen = [_chosen(store, spec, method, self._at) for store in self._stores]
@@ -84,7 +83,7 @@ class Copies(WholeFiles):
         twice = names_of_several([version for one in self._chosen for version in one.versions])
         for store, chosen in zip(self._stores, self._chosen, strict=True):
             for version in chosen.versions:
-                made = copy(store, version, self._folder, self._layout, self._buffers, twice)
+                made = copy(store, version, self._folder, self._layout, twice)
                 self._made.append(replace(made, fallback=version in chosen.instead))
                 yield self._item(self._made[-1])
         yield from map(self._item, self._absent)

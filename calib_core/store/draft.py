@@ -202,3 +202,26 @@ class Draft(PlacedFile):
         except OSError as error:
             self._error = self._error or error
         return wanted
+
+
+@contextmanager
+def drafted(path: Path) -> Iterator[Draft]:
+    """A file that has its name when the block ends, and is gone where the block fails.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    OutputFailed
+        It cannot be written, or is there already.
+    """
+    draft = Draft(path)
+    try:
+        with draft.told():
+            yield draft
+        draft.commit()
+    except BaseException:
+        draft.abandon()
+        raise

@@ -6,22 +6,20 @@ constant is ``/<module>/<calibration>``. Its chunks are copied as they are packe
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from calib_core.errors import BadInput, OutputFailed
-from calib_core.io.buffers import Buffers
 from calib_core.io.files import HDF5_ERRORS
 from calib_core.io.foreign import open_hdf5
 from calib_core.io.libraries import h5py
 from calib_core.store.base import ConstantStore, Version
 from calib_core.store.constant_image import chunks_of, put_text
 from calib_core.store.constants import STORE, StoredConstant, opened
-from calib_core.store.files import mapped, write_atomically
-from calib_core.store.memory_file import MemoryFile
+from calib_core.store.draft import Draft, drafted
+from calib_core.store.files import appear, copied
 from calib_core.store.seals import Seals, put_seal, sha256_of
 
 #: Exit status of a command that has copied some of what was asked for, while others are missing.
@@ -30,8 +28,6 @@ SOME_MISSING = 3
 LAYOUTS = ("facility", "modules")
 #: Attribute of a copy: checksum of the file whose values it has, the first where it is a copy of a copy.
 SOURCE = "source_sha256"
-#: In a file that HDF5 makes, what is not values.
-_BESIDE = 8 << 20
 Told = Callable[[int, int], None]
 
 
@@ -93,9 +89,9 @@ def export(
     OutputFailed
         The folder cannot be written, or another file has the name.
     """
-    buffers, made, twice = Buffers(), list[Exported](), names_of_several(versions)
+    made, twice = list[Exported](), names_of_several(versions)
     for one in versions:
-        made.append(copy(store, one, folder, layout, buffers, twice))
+        made.append(copy(store, one, folder, layout, twice))
         if told is not None:
             told(len(made), len(versions))
     return tuple(made)
@@ -112,10 +108,11 @@ def names_of_several(versions: Sequence[Version]) -> frozenset[str]:
 
 
 def copy(
-    store: ConstantStore, one: Version, folder: Path, layout: str, buffers: Buffers,
-    twice: Collection[str] = frozenset(),
+    store: ConstantStore, one: Version, folder: Path, layout: str, twice: Collection[str] = frozenset()
 ) -> Exported:
     """Copy a version into a folder, as :func:`export` does with several.
+
+    It goes piece by piece, so that memory has a few megabytes of it, whatever its size.
 
     Parameters
     ----------
@@ -123,45 +120,55 @@ def copy(
     one : Version
     folder : Path
     layout : str
-    buffers : Buffers
-        Where a file lies while it is made.
     twice : collection of str
         Names by modules that need the version beside them.
     """
+    stored = store.read(one)
     if layout == "facility":
-        return _copy(one, store.read(one), folder)
+        return _as_it_is(one, stored, folder / STORE / Path(*stored.path.parts[-3:]))
     name = _name(one)
     told = f"_{one.number or one.sha256[:8] or one.path.stem}" if name in twice else ""
-    return _by_module(one, store.read(one), folder / f"{name}{told}.h5", buffers)
+    return _by_module(one, stored, folder / f"{name}{told}.h5")
 
 
-def _copy(one: Version, stored: StoredConstant, folder: Path) -> Exported:
+def _as_it_is(one: Version, stored: StoredConstant, path: Path) -> Exported:
     """The file as it is, below the folder where the facility has it."""
-    type_, unit, name = stored.path.parts[-3:]
-    path = folder / STORE / type_ / unit / name
-    data = mapped(stored.path)
-    digest = hashlib.sha256(data).hexdigest()
+    if path.exists():
+        there = sha256_of(path)
+        if there != (one.sha256 or sha256_of(stored.path)):
+            raise _something_else(path)
+        return _exported(one, path, there)
+    temporary, digest = copied(stored.path, path)
     if one.sha256 and digest != one.sha256:
+        temporary.unlink()
         raise BadInput(f"{stored.path} has another checksum than the store has noted; it was changed since.")
-    return _put(one, path, data, digest)
+    appear(temporary, path)
+    return _exported(one, path, digest)
 
 
-def _by_module(one: Version, stored: StoredConstant, path: Path, buffers: Buffers) -> Exported:
+def _by_module(one: Version, stored: StoredConstant, path: Path) -> Exported:
     """A file of its own; all that the constant's group has goes along."""
-    origin = str(stored.attributes.get(SOURCE) or one.sha256)
-    with opened(stored, whole=True) as data:
-        image = MemoryFile(buffers, stored.path.stat().st_size + _BESIDE)
-        with h5py.File(image, "w", libver=("v110", "v110")) as file:
-            name = f"{_module_of(one)}/{one.calibration}"
-            data.parent.copy(data.parent, file.require_group(str(_module_of(one))), name=one.calibration)
-            group = file[name]
-            for key, text in _origin(one, origin):
-                put_text(group, key, text)
-            file.flush()
-            spans = [span for part in ("data", "count") if part in group and group[part].chunks
-                     for span in chunks_of(group[part])]
-        digest = put_seal(image, spans)
-        return _put(one, path, image.getbuffer(), digest, origin)
+    origin = str(stored.attributes.get(SOURCE) or one.sha256 or sha256_of(stored.path))
+    if path.exists():
+        if not _is_of(one, path, origin):
+            raise _something_else(path)
+        return _exported(one, path, sha256_of(path))
+    with opened(stored, whole=True) as data, drafted(path) as draft:
+        digest = put_seal(draft, _put_group(draft, one, data.parent, origin))
+    return _exported(one, path, digest)
+
+
+def _put_group(draft: Draft, one: Version, group: h5py.Group, origin: str) -> list[tuple[int, int]]:
+    """Write a constant's group by modules, chunks as they are packed; where its values are in the file."""
+    with h5py.File(draft, "w", libver=("v110", "v110")) as file:
+        draft.reserve(group["data"].id.get_storage_size())  # HDF5 takes what is there before for a file of its own
+        group.copy(group, file.require_group(str(_module_of(one))), name=one.calibration)
+        made = file[f"{_module_of(one)}/{one.calibration}"]
+        for key, text in _origin(one, origin):
+            put_text(made, key, text)
+        file.flush()
+        return [span for part in ("data", "count") if part in made and made[part].chunks
+                for span in chunks_of(made[part])]
 
 
 def _origin(one: Version, origin: str) -> Iterator[tuple[str, str]]:
@@ -184,20 +191,18 @@ def _name(one: Version) -> str:
     return f"{one.detector or one.pdu}_{one.calibration}_{one.aggregator or one.pdu}_{begin}"
 
 
-def _put(one: Version, path: Path, data: memoryview, digest: str, origin: str = "") -> Exported:
-    if path.exists():
-        there = sha256_of(path)
-        if there != digest and not _is_of(one, path, origin):  # HDF5 does not make the same bytes each time
-            raise OutputFailed(f"{path} is there already and is something else; give another folder.")
-        return Exported(one.pdu, one.calibration, one, path, there, path.stat().st_size)
-    write_atomically(path, data)
-    return Exported(one.pdu, one.calibration, one, path, digest, len(data))
+def _exported(one: Version, path: Path, digest: str) -> Exported:
+    return Exported(one.pdu, one.calibration, one, path, digest, path.stat().st_size)
+
+
+def _something_else(path: Path) -> OutputFailed:
+    return OutputFailed(f"{path} is there already and is something else; give another folder.")
 
 
 def _is_of(one: Version, path: Path, origin: str) -> bool:
-    """Whether a file by modules is as it was made of a version."""
+    """Whether a file by modules is as it was made of a version; HDF5 does not make the same bytes each time."""
     try:
-        if not origin or not Seals().check(path, whole=True):
+        if not Seals().check(path, whole=True):
             return False
         with open_hdf5(path) as file:
             told = file[f"{_module_of(one)}/{one.calibration}"].attrs[SOURCE]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import mmap
 import os
 import secrets
@@ -166,9 +167,71 @@ def mapped(path: Path) -> memoryview:
     BadInput
         It cannot be read.
     """
+    with _readable(path), path.open("rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def copied(source: Path, path: Path) -> tuple[Path, str]:
+    """Bring a copy of a file to the disk piece by piece, under a temporary name which :func:`appear` takes.
+
+    Parameters
+    ----------
+    source : Path
+    path : Path
+        Name that the copy will get.
+
+    Returns
+    -------
+    Path
+        The temporary name.
+    str
+        SHA-256 of what was copied, hexadecimal.
+
+    Raises
+    ------
+    BadInput
+        The source cannot be read.
+    OutputFailed
+        As in :func:`write_atomically`.
+    """
+    descriptor, temporary = begin(path)
     try:
-        with path.open("rb") as file:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        try:
+            return temporary, _copy(source, descriptor, path)
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _copy(source: Path, descriptor: int, path: Path) -> str:
+    with _readable(source):
+        size = source.stat().st_size
+    digest = hashlib.sha256()
+    with explained(path, size):
+        reserve(descriptor, size)
+    for piece in _pieces(source):
+        digest.update(piece)
+        with explained(path, size):
+            _put(descriptor, piece)
+    with explained(path, size):
+        os.fsync(descriptor)
+    return digest.hexdigest()
+
+
+def _pieces(source: Path) -> Iterator[memoryview]:
+    """All bytes of a file; each piece holds until the next is asked for."""
+    memory = memoryview(mmap.mmap(-1, _LARGE))  # begins with a page, as the disk wants it
+    with _readable(source), source.open("rb", buffering=0) as file:
+        while number := file.readinto(memory):
+            yield memory[:number]
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
 
@@ -246,10 +309,14 @@ def _open_temporary(folder: Path, mode: int = READABLE) -> tuple[int, Path]:
 
 def _fill(descriptor: int, view: memoryview) -> None:
     reserve(descriptor, len(view))
+    _put(descriptor, view)
+    os.fsync(descriptor)
+
+
+def _put(descriptor: int, view: memoryview) -> None:
     written = _past_the_cache(descriptor, view)
     while written < len(view):
         written += os.write(descriptor, view[written:])
-    os.fsync(descriptor)
 
 
 def _past_the_cache(descriptor: int, view: memoryview) -> int:
