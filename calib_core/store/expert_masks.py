@@ -7,11 +7,9 @@ reads takes no lock.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +32,7 @@ from calib_core.constants.expert_mask import (
 from calib_core.detector import Detector, DetectorType, Module
 from calib_core.errors import BadInput, BadParameter
 from calib_core.io.buffers import Buffers
+from calib_core.store.alone import alone
 from calib_core.store.constants import (
     StoredConstant,
     WrittenConstant,
@@ -43,7 +42,6 @@ from calib_core.store.constants import (
     read_constant,
     write_constant,
 )
-from calib_core.store.files import explained
 from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.index import is_index
@@ -110,7 +108,7 @@ class MaskFiles:
         folder = self.root / folder_of_type(self.detector.type.database_type)
         for one in self.detector.modules:
             check_name(one.pdu)
-        with _alone(folder):
+        with alone(folder / _LOCK):
             book, withheld = self.read(), Withheld()
             if self.trouble:
                 raise BadInput(f"{self.trouble[0]} Nothing was masked, since entries in it could be lost; put the "
@@ -264,18 +262,3 @@ def _provenance(detector: Detector, module: Module, mask: ModuleMask) -> dict[st
             "raw_data": drawn or [{"input": "masked", "path": "nothing"}],
             "parameters": {"entries": len(mask.history), "counting": len(mask.counting)},
             "software": {"calibwb": __version__, "python": platform.python_version()}}
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Nobody else writes masks below a folder meanwhile; whoever comes second waits."""
-    path = folder / _LOCK
-    with explained(path, 0):
-        folder.mkdir(0o755, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
-    try:
-        with explained(path, 0):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -9,11 +9,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from calib_core.errors import OutputFailed
+from calib_core.store.alone import alone
 from calib_core.store.exporting import Exported
 from calib_core.store.table import Cell, Column, write_csv
 from calib_core.typed import is_number
 
 SUMMARY = "summary.csv"
+#: Exports into one folder add their lines one after the other.
+_LOCK = ".summary.lock"
 _COLUMNS = (Column("module"), Column("aggregator"), Column("unit"), Column("calibration"), Column("state"),
             Column("condition"), Column("valid from (UTC)"), Column("made (UTC)"), Column("age", "days"),
             Column("version"), Column("raw data"), Column("file"), Column("bytes"), Column("SHA-256"),
@@ -92,11 +95,13 @@ def write_summary(folder: Path, made: Sequence[Exported], at: datetime) -> Summa
     """
     new = [row_of(one, folder, at) for one in sorted(made, key=lambda one: (one.unit, one.calibration))]
     there, places = {row[_FILE] for row in new}, {(row[_UNIT], row[_CALIBRATION]) for row in new}
-    kept = [row for row in earlier_rows(folder)
-            if (row[_FILE] not in there if row[_FILE] else (row[_UNIT], row[_CALIBRATION]) not in places)]
-    said = f"Constants as of {at:%Y-%m-%d %H:%M:%S} UTC."
-    earlier = f"\nBelow them {len(kept)} of earlier exports into this folder, as of their own times." if kept else ""
-    write_csv(folder / SUMMARY, _COLUMNS, [*new, *kept], said + earlier, overwrite=True)
+    with alone(folder / _LOCK):
+        kept = [row for row in earlier_rows(folder)
+                if (row[_FILE] not in there if row[_FILE] else (row[_UNIT], row[_CALIBRATION]) not in places)]
+        said = f"Constants as of {at:%Y-%m-%d %H:%M:%S} UTC."
+        if kept:
+            said += f"\nBelow them {len(kept)} of earlier exports into this folder, as of their own times."
+        write_csv(folder / SUMMARY, _COLUMNS, [*new, *kept], said, overwrite=True)
     return Summary(folder / SUMMARY, len(kept))
 
 

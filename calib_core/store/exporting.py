@@ -18,8 +18,9 @@ from calib_core.io.libraries import h5py
 from calib_core.store.base import ConstantStore, Version
 from calib_core.store.constant_image import chunks_of, put_text
 from calib_core.store.constants import STORE, StoredConstant, opened
+from calib_core.store.copies import copied
 from calib_core.store.draft import Draft, drafted
-from calib_core.store.files import appear, copied
+from calib_core.store.files import appear
 from calib_core.store.seals import Seals, put_seal, sha256_of
 
 #: Exit status of a command that has copied some of what was asked for, while others are missing.

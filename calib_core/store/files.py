@@ -7,8 +7,6 @@ most a temporary file, which :func:`sweep` removes.
 from __future__ import annotations
 
 import errno
-import fcntl
-import hashlib
 import mmap
 import os
 import secrets
@@ -19,9 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from calib_core.errors import BadInput, OutputFailed
+from calib_core.store.disk import put, reserve
 
 #: Of this program alone: what others leave behind is theirs.
 TEMPORARY_PREFIX = ".calibwb-tmp-"
@@ -31,12 +28,6 @@ _FOLDER_MODE = 0o755
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 #: File systems without it; a disk that fails says EIO.
 _CANNOT_SYNC_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
-_CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
-_CANNOT_PASS_CACHE = (errno.EINVAL, errno.EOPNOTSUPP)
-#: Where large data begin, so that they need not go through the system's cache.
-PAGE = 4096
-#: Data that are worth it, bytes.
-_LARGE = 16 << 20
 
 
 def write_atomically(
@@ -167,69 +158,23 @@ def mapped(path: Path) -> memoryview:
     BadInput
         It cannot be read.
     """
-    with _readable(path), path.open("rb") as file:
+    with readable(path), path.open("rb") as file:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
-def copied(source: Path, path: Path) -> tuple[Path, str]:
-    """Bring a copy of a file to the disk piece by piece, under a temporary name which :func:`appear` takes.
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what the system says of a file that is read into one sentence.
 
     Parameters
     ----------
-    source : Path
     path : Path
-        Name that the copy will get.
-
-    Returns
-    -------
-    Path
-        The temporary name.
-    str
-        SHA-256 of what was copied, hexadecimal.
 
     Raises
     ------
     BadInput
-        The source cannot be read.
-    OutputFailed
-        As in :func:`write_atomically`.
+        It says something.
     """
-    descriptor, temporary = begin(path)
-    try:
-        try:
-            return temporary, _copy(source, descriptor, path)
-        finally:
-            os.close(descriptor)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _copy(source: Path, descriptor: int, path: Path) -> str:
-    with _readable(source):
-        size = source.stat().st_size
-    digest = hashlib.sha256()
-    with explained(path, size):
-        reserve(descriptor, size)
-    for piece in _pieces(source):
-        digest.update(piece)
-        with explained(path, size):
-            _put(descriptor, piece)
-    with explained(path, size):
-        os.fsync(descriptor)
-    return digest.hexdigest()
-
-
-def _pieces(source: Path) -> Iterator[memoryview]:
-    """All bytes of a file; each piece holds until the next is asked for."""
-    memory = memoryview(mmap.mmap(-1, _LARGE))  # begins with a page, as the disk wants it
-    with _readable(source), source.open("rb", buffering=0) as file:
-        while number := file.readinto(memory):
-            yield memory[:number]
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
@@ -309,53 +254,8 @@ def _open_temporary(folder: Path, mode: int = READABLE) -> tuple[int, Path]:
 
 def _fill(descriptor: int, view: memoryview) -> None:
     reserve(descriptor, len(view))
-    _put(descriptor, view)
+    put(descriptor, view)
     os.fsync(descriptor)
-
-
-def _put(descriptor: int, view: memoryview) -> None:
-    written = _past_the_cache(descriptor, view)
-    while written < len(view):
-        written += os.write(descriptor, view[written:])
-
-
-def _past_the_cache(descriptor: int, view: memoryview) -> int:
-    """Write the whole pages of large data past the system's cache, where it can be; says how many bytes were written.
-
-    They are forced to the disk anyhow; a copy of them would cost time, and push out raw data that others read.
-    """
-    whole, written = len(view) // PAGE * PAGE, 0
-    if whole < _LARGE or np.frombuffer(view, np.uint8).ctypes.data % PAGE or not hasattr(os, "O_DIRECT"):
-        return 0
-    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_DIRECT)
-        while written < whole and written % PAGE == 0:
-            written += os.write(descriptor, view[written:whole])
-    except OSError as error:  # what was written before is there
-        if error.errno not in _CANNOT_PASS_CACHE:
-            raise
-    finally:
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags)
-    return written
-
-
-def reserve(descriptor: int, size: int) -> None:
-    """Claim the space first, so that a full disk shows before anything is written.
-
-    Parameters
-    ----------
-    descriptor : int
-        Of a new file.
-    size : int
-        Bytes.
-    """
-    try:
-        if size:
-            os.posix_fallocate(descriptor, 0, size)
-    except OSError as error:
-        if error.errno not in _CANNOT_RESERVE:
-            raise
 
 
 def _sync_name(path: Path, withdraw: bool) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.io.buffers import Buffers
-from calib_core.store.files import PAGE
+from calib_core.store.disk import PAGE
 from calib_core.store.placed_file import PlacedFile
 
 

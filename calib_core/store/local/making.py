@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 from calib_core.errors import BadInput, OutputFailed
-from calib_core.store.files import TEMPORARY_PREFIX, appear, explained
+from calib_core.store.alone import alone
+from calib_core.store.files import TEMPORARY_PREFIX, appear, explained, make_folder
 from calib_core.store.local.schema import bring_up, statements
 
 #: Names in the store's folder.
@@ -37,8 +35,8 @@ def make(folder: Path) -> None:
     if path.is_file():
         return
     with explained(folder, 0):
-        folder.mkdir(0o755, parents=True, exist_ok=True)
-    with _locked(folder):
+        make_folder(folder)
+    with alone(folder / LOCK):
         if path.is_file():
             return
         temporary = folder / (TEMPORARY_PREFIX + INDEX)
@@ -73,7 +71,7 @@ def renew(folder: Path, found: int) -> None:
     """
     path = folder / INDEX
     try:
-        with _locked(folder), closing(sqlite3.connect(path, PATIENCE, isolation_level=None)) as made:
+        with alone(folder / LOCK), closing(sqlite3.connect(path, PATIENCE, isolation_level=None)) as made:
             made.execute("PRAGMA synchronous = FULL")
             made.execute("PRAGMA foreign_keys = OFF")  # since a table is put in place of another
             made.execute("BEGIN IMMEDIATE")
@@ -104,18 +102,6 @@ def shared_over_a_network(folder: Path, mounts: str | None = None) -> str:
     place = folder.resolve()
     kind = next((kinds[str(one)] for one in (place, *place.parents) if str(one) in kinds), "")
     return kind if kind.startswith(_SHARED) else ""
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the store's lock, which ends with the process that has it."""
-    with explained(folder / LOCK, 0):
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def sentence_of(path: Path, error: sqlite3.Error) -> BadInput | OutputFailed:

@@ -6,10 +6,13 @@ import csv
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,10 +20,12 @@ import pytest
 
 from calib_core.cli.main import main
 from calib_core.errors import BadInput, OutputFailed
+from calib_core.store import export_summary
 from calib_core.store.base import Query, Version
 from calib_core.store.constants import read_constant
 from calib_core.store.export_choice import missing, with_fallback
-from calib_core.store.exporting import LAYOUTS, export
+from calib_core.store.export_summary import earlier_rows, write_summary
+from calib_core.store.exporting import LAYOUTS, Exported, export
 from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.injecting import inject
@@ -229,6 +234,20 @@ def test_lines_of_earlier_exports_into_a_folder_stay(
     assert [(row["age [days]"], row["bytes"], row["SHA-256"]) for row in again[1:]] == [
         (row["age [days]"], row["bytes"], row["SHA-256"]) for row in rows[:2]]
     assert again[0]["age [days]"] == "-1.0"
+
+
+def test_exports_into_a_folder_at_once_lose_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes long over the table that it has read, so that without a lock all would begin with the same one."""
+    def slow(folder: Path) -> tuple[Any, ...]:
+        found = earlier_rows(folder)
+        time.sleep(0.05)
+        return found
+
+    monkeypatch.setattr(export_summary, "earlier_rows", slow)
+    made = [Exported(f"UNIT_{number}", "Offset") for number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda one: write_summary(tmp_path, [one], BEGIN), made))
+    assert sorted(row[2] for row in earlier_rows(tmp_path)) == [one.unit for one in made]
 
 
 def test_a_table_of_something_else_is_not_replaced(

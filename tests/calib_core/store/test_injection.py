@@ -500,7 +500,7 @@ def test_large_files_go_past_the_cache_to_the_same_bytes(
     store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From memory that is a file itself; what is large is made small here."""
-    monkeypatch.setattr("calib_core.store.files._LARGE", 1 << 20)
+    monkeypatch.setattr("calib_core.store.disk.LARGE", 1 << 20)
     path = put(tmp_path / "out")
     assert path.stat().st_size > 2 << 20
     [made] = take(store, path).versions
