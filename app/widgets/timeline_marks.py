@@ -54,6 +54,7 @@ class Marks:
         self._items: list[pg.GraphicsObject] = []
         self._gaps: list[tuple[pg.TextItem, float, float]] = []
         self._words: list[tuple[pg.TextItem, float]] = []
+        self._exchanges: list[tuple[pg.TextItem, float]] = []
         self._reference: list[tuple[pg.GraphicsObject, tuple[float, float]]] = []
 
     def show_scene(self, scene: TimeScene, tones: Tones) -> None:
@@ -67,6 +68,8 @@ class Marks:
             self._add_reference(scene.reference, scene.forming, tones)
         for at, words in scene.exchanges[-MOST_WORDS:]:
             self._add_words(at, words, QColor(tones.error), True, tones)
+            self._words[-1][0].setToolTip("Click: maps of before as A, of then as B")
+        self._exchanges = list(self._words)
         for line, mark in marked(scene)[:MOST_WORDS]:
             self._add_change(line, mark, scene.unit, tones)
 
@@ -95,6 +98,14 @@ class Marks:
             right = x + len(text.toPlainText()) * _LETTER * per_pixel > span[1]
             text.setAnchor((1, 0) if right else (0, 0))
             text.setPos(x, top - (number * _LINE + _BAR) * pixel)
+
+    def exchange_at(self, place: tuple[float, float], reach: float) -> float | None:
+        """Time of the exchange whose words or line are at a place; ``reach`` is how far beside the line, seconds."""
+        for text, at in self._exchanges:
+            box = text.mapRectToParent(text.boundingRect())
+            if box.contains(*place) or abs(place[0] - at) <= reach:
+                return at
+        return None
 
     def _add(self, item: pg.GraphicsObject, z: float = 0.0) -> None:
         item.setZValue(z)

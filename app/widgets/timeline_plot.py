@@ -22,6 +22,8 @@ from app.widgets.tones import Tones, tones_of
 _AXIS = 66
 #: Pixels that a click may be away from a point.
 _REACH = 16
+#: Pixels that a click may be beside the line of a mark.
+_NEAR = 4
 #: Height of a row of operating conditions.
 _ROW = 15
 #: Points of the brushed part are drawn as dots up to so many.
@@ -49,11 +51,14 @@ class TimelinePlot(QWidget):
         A part was chosen, or none any more.
     row_pointed(row)
         A row of the heat map was clicked.
+    exchange_pointed(time)
+        The mark of an exchange was clicked, seconds since 1970.
     """
 
     pointed = pyqtSignal(int, int, bool)
     brushed = pyqtSignal()
     row_pointed = pyqtSignal(int)
+    exchange_pointed = pyqtSignal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -276,6 +281,8 @@ class TimelinePlot(QWidget):
         found = nearest(tuple(by_level), (x, y), self.box.pixel(), _REACH)
         if found is not None:
             self.pointed.emit(found[0].key, found[1], shift)
+        elif (at := self.marks.exchange_at((x, y), _NEAR * self.box.pixel()[0])) is not None:
+            self.exchange_pointed.emit(at)
         elif self.part is not None and not self.part[0] <= x <= self.part[1]:
             self.set_part(None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from app.panels.history.history_presenter import HistoryPresenter
@@ -12,6 +13,7 @@ from app.running.background import Background
 from app.session.session import Session
 from calib_core.subjects.exchanges_over_time import Compared, Exchanged, ExchangeSearch
 from calib_core.subjects.timeline import Timeline
+from calib_core.subjects.version_list import Listed
 
 _SEARCHING = "Looking for exchanged modules"
 #: Pause before maps are read, so that lines come first, ms, and how long is read until it is told anew, s.
@@ -100,3 +102,24 @@ def marks_of(found: Sequence[Exchanged]) -> tuple[tuple[float, str], ...]:
         first, second = sorted(place[1]) if place in marks else (one.module, one.fits)
         marks[place] = f"⇄ m{first} {sign} m{second}  {one.other:.2f} : {one.own:.2f}"
     return tuple((when, words) for (when, _), words in marks.items())
+
+
+def around(
+    found: Sequence[Exchanged], timeline: Timeline | None, at: float
+) -> tuple[Listed, Listed] | None:
+    """The version before the first exchange of a time and the one of then, of the module that was exchanged.
+
+    Parameters
+    ----------
+    found : sequence of Exchanged
+    timeline : Timeline, optional
+        None has none.
+    at : float
+        Seconds since 1970.
+    """
+    for one in found:
+        for line in timeline.lines if timeline is not None else ():
+            if line.module == one.module and one.begin.timestamp() == at in line.times[1:]:
+                place = int(np.searchsorted(line.times, at))
+                return line.rows[place - 1], line.rows[place]
+    return None

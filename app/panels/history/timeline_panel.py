@@ -25,7 +25,7 @@ from app.forms.tone_label import NoteLabel
 from app.panels.history.beside import BesidePresenter
 from app.panels.history.changed import ChangedPanel
 from app.panels.history.chosen_pixels import SCOPES, ChosenPresenter
-from app.panels.history.exchanged import ExchangedPresenter, marks_of
+from app.panels.history.exchanged import ExchangedPresenter, around, marks_of
 from app.panels.history.history_presenter import HistoryPresenter
 from app.panels.history.scene import at_letters, scene_of, shifts_at
 from app.session.session import Session
@@ -134,6 +134,7 @@ class TimelinePanel(QWidget):
         presenter.told.connect(self._tell)
         self.plot.pointed.connect(self._point)
         self.plot.row_pointed.connect(self._point_row)
+        self.plot.exchange_pointed.connect(self._point_exchange)
         self.plot.brushed.connect(self._take_part)
         self.quantity.activated.connect(lambda i: presenter.ask(quantity=list(QUANTITIES)[i]))
         self.stage.activated.connect(lambda i: presenter.ask(entry=i))
@@ -249,6 +250,13 @@ class TimelinePanel(QWidget):
             self.presenter.pick(line.rows[index], shift)
             if not shift:
                 self.point_shown.emit()
+
+    def _point_exchange(self, at: float) -> None:
+        """Compare the maps of the first module that was exchanged at a time with those before."""
+        pair = around(self.exchanged.found, self.presenter.timeline, at)
+        if pair is not None:
+            self.presenter.pick_both(*pair)
+            self.point_shown.emit()
 
     def _point_row(self, row: int) -> None:
         """Select the pixel in the middle of an ASIC, which is looked at over time as well."""
