@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from calib_core.numerics._scan_series import FEW_HIGH, FEW_MEDIUM, OK, SCALE, WEIGHT, first_run, last_run, median
+from calib_core.numerics._scan_series import (
+    FEW_HIGH,
+    FEW_MEDIUM,
+    OK,
+    SCALE,
+    SPIKE,
+    WEIGHT,
+    first_run,
+    last_run,
+    median,
+)
 from calib_core.numerics.kernels import njit
 from calib_core.numerics.robust import MAD_TO_SIGMA
 
@@ -16,6 +26,9 @@ PASSES = 300
 EQUAL = 0.25 * WEIGHT * SCALE
 #: Codes count within so many standard deviations of their median.
 _WIDTH = 4.0
+#: A sample may still be of high gain that is so few samples behind the begin of medium gain, or behind another such;
+#: medium gain's level is that of as many samples after these, and high gain's that of its last ones.
+_NEAR, _LAST = 16, 5
 
 
 @njit(nogil=True, cache=True)
@@ -104,7 +117,7 @@ def _by_level(seed):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def regions(  # type: ignore[no-untyped-def]
-    x, code, place, spike, cluster, need, work, found, label, levels, switch, counts, misordered
+    x, analog, code, place, spike, cluster, need, work, found, label, levels, switch, counts, misordered
 ):
     """Turn clusters into regions, one after the other, and tell the gain signal of both stages, for each series.
 
@@ -115,6 +128,7 @@ def regions(  # type: ignore[no-untyped-def]
             continue
         n = found[p, 0]
         first, last = first_run(cluster[p, :n], HIGH), last_run(cluster[p, :n], MEDIUM)
+        last = _behind_high(analog[p], place[p, :n], first, last, work)
         misordered[p] = _ordered(cluster[p, :n], spike[p], first, last, place[p, :n], label[p])
         _count(label[p], counts[p])
         if counts[p, HIGH] < need[1] or counts[p, MEDIUM] < need[2]:
@@ -127,6 +141,36 @@ def regions(  # type: ignore[no-untyped-def]
             switch[p, 0], switch[p, 1] = x[place[p, first]], x[place[p, last - 1]]
         else:
             switch[p] = (x[place[p, first - 1]] + x[place[p, first]]) / 2
+
+
+@njit(nogil=True, cache=True)
+def _behind_high(analog, place, first, last, work):  # type: ignore[no-untyped-def]
+    """Begin of medium gain behind the last sample whose signal is still that of high gain.
+
+    Near the switch codes and slopes do not tell: a pixel that goes to and fro has both of medium gain, and the signal
+    of high gain, thousands of ADU from the line of medium gain.
+    """
+    n = place.size
+    if last < first or first < _LAST or n - last < _LAST:
+        return last
+    high = _typical(analog, place[first - _LAST:first], work[0])
+    behind = min(last + _NEAR, n - _LAST)
+    medium = _typical(analog, place[behind:behind + _NEAR], work[0])
+    begin = i = last
+    while i < min(begin + _NEAR, behind):
+        y = int(analog[place[i]])
+        i += 1
+        if (abs(y - medium) >= SPIKE) & (abs(y - high) < abs(y - medium)):
+            begin = i
+    return begin
+
+
+@njit(nogil=True, cache=True)
+def _typical(analog, place, work):  # type: ignore[no-untyped-def]
+    """Median of some samples."""
+    for i in range(place.size):
+        work[i] = analog[place[i]]
+    return int(median(work[:place.size]))
 
 
 @njit(nogil=True, cache=True)

@@ -23,7 +23,7 @@ _REACH, _MARGIN = 3, 6
 #: No slope reaches over more steps without a sample than that, for there may be the switch.
 _GAP = 10
 #: A sample so far from the median of five is a spike, ADU.
-_SPIKE = 200
+SPIKE = 200
 #: Passes of the two means, and units of an ADU per step where slopes are sorted.
 _PASSES, _SLOPE_UNITS = 25, 1024
 
@@ -150,7 +150,7 @@ def _without_spikes(y, out, spike):  # type: ignore[no-untyped-def]
         high = min(max(a[i], b[i]), max(d[i], e[i]))
         inner[i] = max(min(low, high), min(max(low, high), c[i]))
     for i in range(inner.size):
-        one = (c[i] - inner[i] >= _SPIKE) | (inner[i] - c[i] >= _SPIKE)
+        one = (c[i] - inner[i] >= SPIKE) | (inner[i] - c[i] >= SPIKE)
         far[i] = one
         inner[i] = inner[i] if one else c[i]
     for i in (0, 1, n - 2, n - 1):

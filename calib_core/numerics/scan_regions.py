@@ -12,7 +12,8 @@ scan, whose method calls :func:`scan_regions` tile by tile):
 Levels and threshold of the gain signal come from two means in it. The clusters start with the samples clearly before,
 about and clearly after the crossing of the threshold, and are moved until nothing changes. Then their order is
 enforced: high gain is what most samples from the beginning are of, medium gain what most up to the end are of, and
-all between is the transition. Where a pixel switches within a gap, the three samples on either side of it are the
+all between is the transition. Medium gain begins behind the last sample near the switch whose signal is still that of
+high gain, whatever its code. Where a pixel switches within a gap, the three samples on either side of it are the
 transition, for their slopes reach over it.
 
 Samples that are lost (0) or saturated are left out first. A spike, 200 ADU or more from the median of five samples,
@@ -175,7 +176,7 @@ def scan_regions(
         tile = slice(start, start + _TILE)
         work.find(x, analog[tile], code[tile], need)
         work.gather()
-        _labels.regions(x, code[tile], work.place, work.spike, work.cluster, need, work.buffers,
+        _labels.regions(x, analog[tile], code[tile], work.place, work.spike, work.cluster, need, work.buffers,
                         work.found, label[tile], levels[tile], switch[tile], counts[tile], misordered[tile])
         status[tile] = work.found[:, 1]
     low, low_spread, high, high_spread, first, last = np.ascontiguousarray(np.hstack((levels, switch)).T)

@@ -59,9 +59,12 @@ def steps(number: int, losses: str, switch: int, rng: Array) -> Array:
 
 def scan(
     pixels: int, number: int = 600, switch: int = 200, losses: str = "", compression: float = 0.0, seed: int = 1,
-    slope: float = 30.0, sharp: bool = False, hook: float = 120.0,
+    slope: float = 30.0, sharp: bool = False, hook: float = 120.0, loose: bool = False,
 ) -> Scan:
-    """Draw series, in ADU and steps; a sharp switch has no gain signal between the levels."""
+    """Draw series, in ADU and steps; a sharp switch has no gain signal between the levels.
+
+    About a loose one a pixel goes to and fro between the stages, and the gain signal has nothing to do with it.
+    """
     rng = np.random.default_rng(seed)
     x = steps(number, losses, switch, rng)
     spread = 2 if losses.endswith("switch") else 0.06 * switch
@@ -74,11 +77,16 @@ def scan(
     part = ((x - at + ZONE) / (2 * ZONE) + rng.normal(0, 0.2, (pixels, len(x)))).clip(0, 1)
     part = np.where(x < at - ZONE, 0, np.where(x >= at + ZONE, 1, part))
     part = np.where(sharp, x >= at, part)
+    stage = part > 0.5
+    if loose:
+        near, drawn = abs(x - at) < ZONE, rng.random((2, *part.shape))
+        stage = np.where(near, drawn[0] < (x - at + ZONE) / (2 * ZONE), x >= at)
+        part = np.where(near, drawn[1], x >= at)
     before = base + high * x * (1 - compression * (x / at) ** 2) + rng.normal(0, 10, part.shape)
     with np.errstate(over="ignore"):
         curve = of_hook * np.exp(-(x - at) / decay)
-    after = middle + high / ratio * x + np.where(part > 0.5, curve, 0) + rng.normal(0, 8, part.shape)
-    analog = np.rint(np.where(part > 0.5, after, before)).clip(1, 16383).astype(np.uint16)
+    after = middle + high / ratio * x + np.where(stage, curve, 0) + rng.normal(0, 8, part.shape)
+    analog = np.rint(np.where(stage, after, before)).clip(1, 16383).astype(np.uint16)
     analog[rng.random(part.shape) < 0.003] = 0
     code = np.rint(low + part * step + rng.normal(0, 25, part.shape)).clip(0, 16383).astype(np.uint16)
     code[analog == 0] = 0

@@ -73,6 +73,18 @@ def test_slopes_and_ratio_are_unbiased_and_have_their_errors(number, switch, los
         assert switch == 350 or abs(np.median(off)) < 0.001
 
 
+def test_pixels_that_go_to_and_fro_at_the_switch_have_their_lines_too():
+    s = scan(4000, 600, 200, "trains", seed=3, loose=True)
+    label = scan_regions(s.x, s.analog, s.code).label
+    high, medium = region_lines(s.x, s.analog, label), medium_fits(s.x, s.analog, label)
+    assert np.isin(medium.status, (HOOK, STRAIGHT)).mean() >= 0.999
+    good = medium.status == HOOK
+    value, error = ratio(high, medium)
+    assert is_pull(((value - s.high_slope / s.medium_slope) / error)[good])
+    assert is_pull(((medium.slope - s.medium_slope) / medium.slope_error)[good])
+    assert (medium.largest[good] < 8 * medium.deviation[good]).mean() > 0.999
+
+
 @pytest.mark.parametrize(("number", "switch"), [(600, 60), (600, 200), (1200, 200)])
 def test_hooks_and_intercepts_are_those_that_were_drawn(number, switch):
     s, label, _, medium = fitted(number, switch)

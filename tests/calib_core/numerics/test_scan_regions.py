@@ -54,7 +54,7 @@ def test_regions_are_those_that_were_drawn(number, switch, losses):
     for k in range(3):
         np.testing.assert_array_equal(r.counts[:, k], (r.label == k).sum(axis=1))
     assert (r.label[~s.there] == NONE).all()
-    assert r.misordered.mean() < 0.2
+    assert r.misordered.mean() < 0.3
     expected = 25 / 2 * np.sqrt(1 / r.counts[good, HIGH] + 1 / r.counts[good, MEDIUM])
     error = r.threshold[good] - s.threshold[good]
     assert abs(np.median(error)) < 1
@@ -64,6 +64,21 @@ def test_regions_are_those_that_were_drawn(number, switch, losses):
     assert np.median(np.abs(r.first_switch[good] - s.switch[good] + ZONE)) < (15 if over else 4)
     assert np.median(np.abs(r.last_switch[good] - s.switch[good] - ZONE)) < (15 if over else 4)
     assert (r.first_switch[good] <= r.last_switch[good]).all()
+
+
+@pytest.mark.parametrize(("number", "switch", "losses"), [(600, 20, ""), (600, 200, "trains"), (1200, 350, "")])
+def test_no_sample_of_high_gain_is_in_medium_gain_where_pixels_go_to_and_fro(number, switch, losses):
+    """Samples of high gain lie thousands of ADU from medium gain's line: one of them makes a hook of 8 steps."""
+    s = scan(2000, number, switch, losses, seed=switch, loose=True)
+    r = found(s)
+    assert (r.status == OK).mean() >= 0.99
+    assert share(r.label == HIGH, s.high) >= 0.99
+    assert share(r.label == MEDIUM, s.medium) >= 0.995
+    if switch == 20:  # high gain begins where medium gain ends, so that neither line is harmed
+        assert share(s.medium, r.label == MEDIUM) >= 0.99
+        return
+    still = (s.analog > s.middle[:, None] + 2000) & (r.label == MEDIUM)
+    assert still.any(axis=1).mean() < 0.0005
 
 
 def test_samples_alone_between_gaps_have_slopes_and_regions():
