@@ -36,8 +36,9 @@ def arrange(
     Raises
     ------
     BadInput
-        Runs are no such scans, or there are other numbers of currents than of scans.
+        Runs are no such scans, or one is given twice, or there are other numbers of currents than of scans.
     """
+    by_pattern.check_once(runs)
     for run in runs:
         by_pattern.check_run(kind, run)
     sets = _sets(injection, runs, keep, currents)

@@ -37,8 +37,10 @@ def arrange(kind: DetectorType, injection: Injection, runs: Sequence[RunFacts], 
     Raises
     ------
     BadInput
-        A run charges no pixels, or others than those of patterns; there are more runs than patterns.
+        A run charges no pixels, or others than those of patterns, or is given twice; there are more runs than
+        patterns.
     """
+    check_once(runs)
     if len(runs) > len(injection.patterns):
         raise BadInput(f"{len(runs)} runs were given; a scan of {kind.title} has {len(injection.patterns)}, one for "
                        f"each pattern of charged {injection.lines}.")
@@ -46,13 +48,12 @@ def arrange(kind: DetectorType, injection: Injection, runs: Sequence[RunFacts], 
         check_run(kind, run)
     found = {run.path: patterns_of(injection, run) for run in runs}
     numbers = list(range(len(runs))) if keep else [_number(run, found[run.path]) for run in runs]
-    taken: dict[int, Arranged] = {}
-    for place, (number, run) in enumerate(zip(numbers, runs, strict=True)):
-        origin = "as given" if keep else f"its {injection.lines} that are charged"
-        arranged = Arranged(f"{SCAN.name}/{number}", SCAN, run, origin, number != place, {"pattern": number},
-                            name=f"pattern {number}")
-        taken.setdefault(number, arranged)
-    in_order = tuple(taken[number] for number in sorted(taken))
+    origin = "as given" if keep else f"its {injection.lines} that are charged"
+    first = dict(zip(reversed(numbers), reversed(runs), strict=True))
+    order = list(dict.fromkeys(numbers))
+    in_order = tuple(Arranged(f"{SCAN.name}/{number}", SCAN, first[number], origin, order[place] != number,
+                              {"pattern": number}, name=f"pattern {number}")
+                     for place, number in enumerate(sorted(first)))
     notes = (*_moved(injection, in_order), *_twice(injection, in_order, runs, numbers),
              *_others(injection, runs, found, numbers),
              *_missing(injection, in_order), *_told(runs, numbers, keep))
@@ -76,6 +77,23 @@ def check_run(kind: DetectorType, run: RunFacts) -> None:
     _check_gain(kind, run)
 
 
+def check_once(runs: Sequence[RunFacts]) -> None:
+    """Refuse a run that is given twice, in whose place another was meant.
+
+    Parameters
+    ----------
+    runs : sequence of RunFacts
+
+    Raises
+    ------
+    BadInput
+        With the first of them.
+    """
+    paths = [run.path for run in runs]
+    if twice := [run for i, run in enumerate(runs) if run.path in paths[:i]]:
+        raise BadInput(f"Run {twice[0].label} is given twice; give each run of the scan once.")
+
+
 def charged(injection: Injection, run: RunFacts) -> tuple[int, ...]:
     """Lines of pixels that a run charges.
 
@@ -94,8 +112,10 @@ def charged(injection: Injection, run: RunFacts) -> tuple[int, ...]:
         raise BadInput(f"Run {run.label} has no frames to tell which {injection.lines} it charges.")
     lines = changed(changes)
     if not lines.size:
-        raise BadInput(f"Run {run.label} charges no {injection.lines}: none changes by more than {changes.max():.0f} "
-                       f"ADU. Give the runs of a scan of the {injection.title}.")
+        raise BadInput(
+            f"Run {run.label} charges no {injection.lines}: none changes by more than {changes.max():.0f} ADU, where "
+            f"those that are charged, and do not switch at once, do by {_limit(changes):.0f} or more. Give the runs "
+            f"of a scan of the {injection.title}.")
     return tuple(lines.tolist())
 
 
@@ -110,7 +130,11 @@ def changed(changes: Array) -> Array:
     -------
     (n,) int64
     """
-    return np.flatnonzero(changes > max(_LEAST, _TIMES * float(np.median(changes))))
+    return np.flatnonzero(changes > _limit(changes))
+
+
+def _limit(changes: Array) -> float:
+    return max(_LEAST, _TIMES * float(np.median(changes)))
 
 
 def _check_trains(run: RunFacts) -> None:

@@ -12,6 +12,7 @@ from calib_core.constants.constant import FF_FIT
 from calib_core.numerics.photon_comb import fit_comb
 from calib_core.numerics.photon_peaks import (
     FAILED,
+    FEW_ENTRIES,
     FITTED,
     MODELS,
     SHARED,
@@ -98,7 +99,7 @@ class Model:
             From :meth:`templates`.
         """
         if self.name == "F3":
-            return _failed(counts) if templates is None else fit_shared(
+            return _failed(counts, self.min_entries) if templates is None else fit_shared(
                 counts, edges, start, templates, min_entries=self.min_entries)
         if self.name == "F2":
             return fit_shelves(counts, edges, start, min_entries=self.min_entries)
@@ -131,12 +132,12 @@ class Model:
         return np.stack([np.asarray(rows.get(name, nothing), np.float32) for name in FF_FIT])
 
 
-def _failed(counts: Array) -> PeakFits:
+def _failed(counts: Array, least: int) -> PeakFits:
     """Fits where there is no cloud, since no histogram can be fitted with any."""
     values = np.full((len(counts), len(MODELS[SHARED])), np.nan)
     nothing, entries = values[:, 0], counts.sum(axis=1, dtype=np.int64)
     return PeakFits(MODELS[SHARED], values, np.full((*values.shape, values.shape[1]), np.nan), nothing, nothing,
-                    entries, np.full(len(counts), FAILED, np.uint8))
+                    entries, np.where(entries < least, FEW_ENTRIES, FAILED).astype(np.uint8))
 
 
 def _named(found: PeakFits) -> tuple[dict[str, Array], dict[str, Array]]:

@@ -224,6 +224,12 @@ class Histogram(Accumulator):
         if self.alone is not None and other.alone is not None:
             self.alone.merge(other.alone)
 
+    @property
+    def share_of_high(self) -> float:
+        """Samples of high gain that are counted, in units of all of the frames."""
+        frames = int(self.sums.frames.sum())
+        return int(self.sums.samples.sum()) / (frames * self.kind.pixels) if frames else float("nan")
+
     def settle(self) -> Iterator[None]:
         """Look at what came together.
 

@@ -15,6 +15,8 @@ from calib_core.ranges import format_numbers
 _ENOUGH = 100_000
 #: Where the peak of one photon is looked for, in units of where it is expected, and bins that are looked at together.
 _NEAR, _SMOOTH = (0.6, 1.4), 5
+#: Share of the samples that are of high gain in flat light; where there are fewer, that is what is wrong.
+_MOST = 0.5
 #: Part of the distance on each side of a peak that its place is taken from.
 _WINDOW = 0.2
 #: A peak stands so many standard deviations of its counts above the valley before it.
@@ -58,10 +60,12 @@ class Light:
         cells = format_numbers(found.cells)
         if np.isnan(light):
             raise BadInput(f"memory cells {cells} have no sample of high gain within the range of the histograms.")
+        high = found.share_of_high
+        few = f", of the {high:.2%} of the samples that are of high gain" if high < _MOST else ""
         what, flag = ("weak", "--min-light") if light < least else ("strong", "--max-light")
         raise BadInput(
             f"the light is too {what}: a pixel has {light:.3g} photons of {self.energy:g} keV in a frame on average "
-            f"({mean:.3g} ADU, memory cells {cells}), where {least:g} to {most:g} are taken; give other runs or "
+            f"({mean:.3g} ADU, memory cells {cells}{few}), where {least:g} to {most:g} are taken; give other runs or "
             f"pulses, the right energy, or {flag}.")
 
 

@@ -12,9 +12,12 @@ from calib_core.characterisation.finished import Finished
 from calib_core.characterisation.flat_field_model import is_fitted
 from calib_core.characterisation.unit import Context
 from calib_core.constants.constant import FF_FIT
-from calib_core.numerics.photon_peaks import BRIGHT, FAINT, frames_needed
+from calib_core.numerics.photon_peaks import AT_END, BRIGHT, FAILED, FAINT, FEW_ENTRIES, frames_needed
 from calib_core.remarks import CheckText, Remark
 
+#: Why there is no gain, by the status of a fit.
+_WHY = {FEW_ENTRIES: "too few samples", FAINT: "less than 0.02 photons in a frame", BRIGHT: "more than 2.5",
+        AT_END: "a fit at an end of its range", FAILED: "a fit that has not ended"}
 #: Share of the pixels with enough samples that may have no gain.
 _UNTOLD = 0.02
 
@@ -38,19 +41,20 @@ class GainsTold(Check):
         Remark
             In per cent.
         """
-        with_samples = untold = faint = bright = 0
+        with_samples = untold = 0
+        why = dict.fromkeys(_WHY, 0)
         for _, known in _groups(context, finished):
             status = known["status"][known["entries"] > 0]
             with_samples += status.size
             untold += int(np.count_nonzero(~is_fitted(status)))
-            faint, bright = (number + int(np.count_nonzero(status == one))
-                             for number, one in ((faint, FAINT), (bright, BRIGHT)))
+            why = {one: number + int(np.count_nonzero(status == one)) for one, number in why.items()}
         if untold > _UNTOLD * with_samples:
+            reasons = ", ".join(f"{number / with_samples:.1%} for {_WHY[one]}" for one, number in why.items()
+                                if number)
             yield Remark(
                 self.text.kind, module, "", 100 * untold / with_samples, 100 * _UNTOLD, "%",
                 f"Module {module}: {untold / with_samples:.1%} of the pixels and groups with samples have no gain, "
-                f"{faint / with_samples:.1%} for less than 0.02 photons in a frame and {bright / with_samples:.1%} "
-                "for more than 2.5.")
+                f"{reasons}.")
 
 
 class GainErrors(Check):

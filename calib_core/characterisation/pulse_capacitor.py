@@ -11,7 +11,7 @@ import numpy as np
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.inputs import RunFacts
-from calib_core.characterisation.scan_checks import StraightLines, Switched
+from calib_core.characterisation.scan_checks import Lined, StraightLines
 from calib_core.characterisation.scan_expected import Expected, expected
 from calib_core.characterisation.scan_method import FLAGS, Known, ScanMethod
 from calib_core.characterisation.scan_opinions import OTHERS, compared
@@ -172,8 +172,8 @@ class PulseCapacitor(ScanMethod):
         return _enough(steps[high], self.min_hg_points), _enough(steps[medium], self.min_mg_points)
 
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
-        """What is asked of each module: frames without data, pixels that never switch, hooks, and slopes by run."""
-        return (*super().checks(kind), Switched(), StraightLines(), Periodic(self.source))
+        """What is asked of each module: frames without data, pixels without lines, hooks, and slopes by run."""
+        return (*super().checks(kind), Lined(), StraightLines(), Periodic(self.source))
 
     def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
         """The rules by which pixels are flagged."""
@@ -246,8 +246,9 @@ def _steps(limits: tuple[float, float]) -> tuple[int, int]:
 
 def _numbers(regions: ScanRegions, high: RegionLines, medium: MediumFits) -> Maps:
     """Lines and fits of some pixels, (pixels, entries) float32, in the order of their names."""
-    ratio = high.slope / medium.slope
-    error = np.abs(ratio) * np.hypot(high.slope_error / high.slope, medium.slope_error / medium.slope)
+    steep = np.where(medium.slope == 0, np.float32(np.nan), medium.slope)
+    ratio = high.slope / steep
+    error = np.abs(ratio) * np.hypot(high.slope_error / high.slope, medium.slope_error / steep)
     lines = (high.slope, high.intercept, high.deviation, medium.slope, medium.intercept, medium.deviation,
              medium.start, medium.decay, medium.hook, regions.threshold, ratio)
     fits = (high.slope_error, high.intercept_error, medium.slope_error, medium.intercept_error, error,

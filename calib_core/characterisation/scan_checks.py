@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.finished import Finished
+from calib_core.characterisation.scan_rules import why_no_lines
 from calib_core.characterisation.unit import Context
 from calib_core.numerics.scan_fits import STRAIGHT
-from calib_core.numerics.scan_regions import NO_SWITCH, OK
+from calib_core.numerics.scan_regions import OK
 from calib_core.remarks import CheckText, Remark
 
-#: Share of the pixels and memory cells that may have a straight line for want of a hook, and that may never switch.
-_STRAIGHT, _UNSWITCHED = 0.01, 0.01
+#: Share of the pixels and memory cells that may have a straight line for want of a hook, and that may lack a line.
+_STRAIGHT, _UNLINED = 0.01, 0.01
+#: Reasons that are told, and statuses of regions and fits are below that.
+_REASONS, _STATUSES = 2, 10
 
 
 class StraightLines(Check):
@@ -49,33 +53,39 @@ class StraightLines(Check):
                 "errors. A longer scan would tell.")
 
 
-class Switched(Check):
-    """Pixels that are charged change their gain stage."""
+class Lined(Check):
+    """Pixels that are charged have lines of both gain stages."""
 
     @property
     def text(self) -> CheckText:
         """The check in words."""
         return CheckText(
-            "switched", "share of the charged pixels and memory cells that stay in one gain stage",
-            f"> {_UNSWITCHED:.0%}", "none", "the scan has too few steps, or too little charge in each")
+            "lines", "share of the charged pixels and memory cells without a line of high or of medium gain, by what "
+            "is wrong", f"> {_UNLINED:.0%}", "none",
+            "the scan has too few steps, or too little or too much charge in each")
 
     def remarks(self, context: Context, module: int, finished: Finished) -> Iterator[Remark]:
-        """A sentence on the share.
+        """A sentence on the share, with the most frequent reasons.
 
         Yields
         ------
         Remark
             In per cent.
         """
-        charged = never = 0
-        for (regions,) in _statuses(context, finished, "regions"):
-            charged += int(np.count_nonzero(np.isfinite(regions)))
-            never += int(np.count_nonzero(regions == NO_SWITCH))
-        if never > _UNSWITCHED * charged:
+        found: Counter[str] = Counter()
+        for statuses in _statuses(context, finished, "regions", "fit HG", "fit MG"):
+            known = [np.nan_to_num(one[np.isfinite(statuses[0])]).astype(int) for one in statuses]
+            numbers = np.bincount(np.ravel_multi_index(tuple(known), (_STATUSES,) * 3))
+            for place in np.flatnonzero(numbers).tolist():
+                found[why_no_lines(*map(int, np.unravel_index(place, (_STATUSES,) * 3)))] += int(numbers[place])
+        charged, bad = found.total(), found.total() - found[""]
+        if bad > _UNLINED * charged:
+            del found[""]
+            why = "; ".join(f"{number / charged:.1%}: {one}" for one, number in found.most_common(_REASONS))
             yield Remark(
-                self.text.kind, module, "", 100 * never / charged, 100 * _UNSWITCHED, "%",
-                f"Module {module}: {never / charged:.1%} of the charged pixels and memory cells never switch to "
-                "medium gain; they have no slopes of it, and are flagged.")
+                self.text.kind, module, "", 100 * bad / charged, 100 * _UNLINED, "%",
+                f"Module {module}: {bad / charged:.1%} of the charged pixels and memory cells have no lines of both "
+                f"gain stages and are flagged ({why}).")
 
 
 def _statuses(context: Context, finished: Finished, *names: str) -> Iterator[tuple[np.ndarray, ...]]:

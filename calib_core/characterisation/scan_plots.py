@@ -8,17 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from calib_core.axes import Array
+from calib_core.characterisation.scan_rules import why_no_lines
 from calib_core.explanation import Explanation, Level, Line, Number, Plot, Points, Span
-from calib_core.numerics.scan_fits import MediumFits, RegionLines
+from calib_core.numerics.scan_fits import STRAIGHT, MediumFits, RegionLines
 from calib_core.numerics.scan_regions import HIGH, MEDIUM, NONE, OK, TRANSITION, ScanRegions
 
 _REGIONS = {HIGH: "high gain", TRANSITION: "transition", MEDIUM: "medium gain", NONE: "left out"}
 _STEP, _ADU = ("step", "steps"), ("signal", "ADU")
-#: What the status of regions and fits says where there is no result.
-_WHY = {1: "there are fewer samples than both stages need", 2: "most samples are saturated",
-        3: "the gain signal has no step that is large enough: the pixel does not switch",
-        4: "the gain signal falls where it should rise", 5: "there are too few samples in high gain",
-        6: "there are too few samples in medium gain", 7: "the signal does not rise: the pixel gets no charge"}
 
 
 @dataclass(frozen=True)
@@ -78,8 +74,12 @@ def explanation_of(
     notes : tuple of str
         What is to be said beside them.
     """
-    status = int(found.regions.status[0])
-    why = () if status == OK else (f"There are no fits: {_WHY.get(status, 'the regions were not found')}.",)
+    regions, high, medium = (int(one.status[0]) for one in (found.regions, found.high, found.medium))
+    missing = why_no_lines(regions, high, medium)
+    why = (f"There are {'no fits' if regions != OK else 'no fits of both stages'}: {missing}.",) if missing else ()
+    if medium == STRAIGHT:
+        why = (*why, "Medium gain is a straight line, since its hook is below three of its errors; where it has one "
+               "all the same, the slope is low by more than its error.")
     return Explanation((_scan(found, spans), _hook(found), _residuals(found), _gain(found), _clusters(found)),
                        _numbers(found, limits), (*why, *notes))
 
@@ -145,8 +145,9 @@ def _names() -> tuple[str, str, str, str]:
 
 def _numbers(found: Fitted, limits: Mapping[str, float]) -> tuple[Number, ...]:
     high, medium, regions = found.high, found.medium, found.regions
-    ratio = high.slope[0] / medium.slope[0]
-    error = abs(ratio) * np.hypot(high.slope_error[0] / high.slope[0], medium.slope_error[0] / medium.slope[0])
+    steep = medium.slope[0] or np.float32(np.nan)
+    ratio = high.slope[0] / steep
+    error = abs(ratio) * np.hypot(high.slope_error[0] / high.slope[0], medium.slope_error[0] / steep)
     rows = [("slope HG", high.slope[0], high.slope_error[0], "ADU/step"),
             ("intercept HG", high.intercept[0], high.intercept_error[0], "ADU"),
             ("slope MG", medium.slope[0], medium.slope_error[0], "ADU/step"),

@@ -15,6 +15,16 @@ from calib_core.numerics import limits
 from calib_core.numerics.scan_fits import DECAY_AT_END, FAILED, FEW_POINTS
 from calib_core.numerics.scan_regions import OK
 
+#: What the status of regions says where there are none, as the end of a sentence.
+_NO_REGIONS = {
+    1: "there are fewer samples than both stages need", 2: "most samples are saturated",
+    3: "the gain signal has no step that is large enough: the pixel does not switch",
+    4: "the gain signal falls where it should rise", 5: "there are too few samples in high gain",
+    6: "there are too few samples in medium gain", 7: "the signal does not rise: the pixel gets no charge"}
+#: What the status of the fit of medium gain says where its line is not to be trusted.
+_NO_MEDIUM = {FEW_POINTS: "there are too few samples in medium gain before its margin",
+              FAILED: "the samples of medium gain determine no line with a hook",
+              DECAY_AT_END: "the hook is as short or as long as is allowed, so that the line is not to be trusted"}
 #: Least separation of the gain signals of two stages, in the sum of their spreads.
 SEPARATION = 5.0
 
@@ -79,6 +89,20 @@ class ScanRules:
     def _evaluated(maps: dict[str, Array], failed: tuple[int, ...]) -> Array:
         bad = (maps["regions"] != OK) | np.isin(maps["status"], failed) | ~np.isfinite(maps["slope"])
         return where(bad, BadPixels.CI_EVAL_ERROR)
+
+
+def why_no_lines(regions: int, high: int, medium: int) -> str:
+    """Why a pixel lacks a line of one of its stages, as the end of a sentence; empty where it has both.
+
+    Parameters
+    ----------
+    regions, high, medium : int
+        Statuses of regions and of both fits.
+    """
+    if regions != OK:
+        return _NO_REGIONS.get(regions, "the regions were not found")
+    return "there are too few samples in high gain before its margin" if high == FEW_POINTS else _NO_MEDIUM.get(
+        medium, "")
 
 
 def away_from_asic(

@@ -47,7 +47,8 @@ def _rows(module: ModuleFound, remarks: Sequence[Remark]) -> Iterator[dict[str, 
         row = {"Module": str(module.module), "Gain": stage.stage or _NONE,
                "Frames": _NONE if stage.frames is None else str(stage.frames)}
         for one in stage.medians:
-            row[f"{one.title} [{one.unit}]" if one.unit else one.title] = _number(one)
+            name = f"{one.title} [{one.unit}]" if one.unit else one.title
+            row[f"{name} (median)" if name in _WORDS else name] = _number(one)
         here = [one for one in remarks if one.module == module.module and one.stage in ("", stage.stage)]
         yield {**row, _BAD: _share(stage.bad), _REMARKS: _in_short(here), _FLAGS: _by_flag(stage.flags)}
 

@@ -207,7 +207,7 @@ def _found_in(store: ConstantStore, spec: JobSpec, family: Family, one: Arranged
     stored = _stored(store, tuple(sorted(_names(family, kinds))), spec.detector)
     fitting = [constant for constant in stored if _kind_of(constant) in kinds]
     if not any(_kind_of(constant) in {kind.name for kind in one.input.kinds} for constant in fitting):
-        if one.input.optional and path.is_dir():  # it may be the folder that was given for all
+        if one.input.optional and path.is_dir() and one.input.name not in spec.inputs:  # the folder given for all
             return []
         wanted = ", ".join(sorted(kind.name for kind in one.input.kinds))
         raise BadInput(f"{path} has no constant of {wanted} for {family.name}; it has "

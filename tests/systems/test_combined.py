@@ -314,6 +314,11 @@ def swapped(given: Given, folder: Path) -> list[str]:
     return combine(folder, given.scan, given.darks, given.truth)
 
 
+def no_slopes(given: Given, folder: Path) -> list[str]:
+    """The folder that is given for the flat field alone has none, so it is no folder for all."""
+    return combine(folder, given.darks, given.scan, given.scan)
+
+
 def relative(given: Given, folder: Path) -> list[str]:
     """A flat field whose file does not tell its unit."""
     for one in list_constants(given.truth):
@@ -328,6 +333,7 @@ def relative(given: Given, folder: Path) -> list[str]:
 @pytest.mark.parametrize(("words", "told"), [
     (nothing, ("Nothing was given for dark", "--constants-dark")),
     (swapped, ("has no constant of Offset for AGIPD; it has", "SlopesPC")),
+    (no_slopes, ("has no constant of SlopesFF for AGIPD; it has BadPixelsPC, FitsPC, SlopesPC",)),
     (relative, ("do not tell their unit, of which no ADU/keV can be made", "--unit relative")),
 ])
 def test_what_cannot_be_combined_is_refused_in_one_sentence(

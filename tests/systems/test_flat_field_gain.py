@@ -153,6 +153,16 @@ def test_light_that_tells_no_gain_is_refused_with_its_number(
     assert np.isnan(slopes[0].ravel()[:64]).all()
 
 
+def test_pixels_with_too_few_samples_are_told_with_their_share(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Even where all of them have, so that no cloud is found either."""
+    assert main(words(made.file, tmp_path, "--min-entries", "1000000")) == 0
+    assert "100.0% of the pixels and groups with samples have no gain, 100.0% for too few samples." in "".join(
+        capsys.readouterr())
+    assert (found(tmp_path, "BadPixelsFF").values() == int(BadPixels.FF_NO_ENTRIES)).all()
+
+
 def test_fits_fill_tile_by_tile_and_a_pixel_is_explained(tmp_path: Path) -> None:
     light = flat(256, 0.3, 8.0)
     many = replace(light, counts=np.tile(light.counts, (32, 1)))

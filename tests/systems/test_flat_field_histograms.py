@@ -295,6 +295,9 @@ def test_what_cannot_be_counted_is_refused_in_one_sentence(light: Light, tmp_pat
     }.items():
         refused(light.words(out, *more), out, capsys, *told)
     refused(light.words(out, runs=2), out, capsys, "is given twice; its frames would be counted twice")
+    dark = simulate(SETTINGS.with_changes({"trains": 2, "first_run": 40}), tmp_path / "dark")
+    of_medium = [str(list(dark.runs.values())[1]) if word == str(light.run) else word for word in light.words(out)]
+    refused(of_medium, out, capsys, "too weak", "of the 0.", "% of the samples that are of high gain")
     without = [word for word in light.words(out) if word not in ("--constants", str(folder_of(light.made)))]
     refused(without, out, capsys, "Nothing was given for Offset; give --constants-offset")
     result = Result(light.words(out, "--min-light", "1"), out, capsys)

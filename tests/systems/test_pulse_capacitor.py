@@ -139,7 +139,8 @@ def test_a_scan_that_is_too_short_is_told(scans: Simulated, tmp_path: Path, caps
     none = Result([*words(one, tmp_path / "b", "--max-trains", "20", "--min-trains", "10", "--min-mg-points", "6")],
                   tmp_path / "b", capsys)
     assert none.status == 0
-    assert any("never switch to medium gain" in told for told in none.warnings)
+    assert any("have no lines of both gain stages and are flagged (" in told and "the pixel does not switch" in told
+               for told in none.warnings)
     flags = none.constants[MODULE]["BadPixelsPC"][:2, 0]
     assert (flags & np.uint32(BadPixels.CI_EVAL_ERROR)).all()
 

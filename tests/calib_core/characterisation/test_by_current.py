@@ -117,6 +117,7 @@ def test_the_order_is_kept_where_that_is_asked_for() -> None:
     (two_scans(60.0, 150.0), (60.0, 80.0), "No run is of current 80; the runs tell 60, 150"),
     ([RunFacts(Path("r"), "r", (), None, 0, scan=ScanEvidence((), None, 0, 0))], (), "which half rows it charges"),
     ([run(0, 0), run(1, 1), run(2, 2)], (60.0, 60.0, 150.0, 150.0), "3 runs are 1 scan of"),
+    ([run(0, 0), run(1, 1), run(0, 0)], (), "Run r0 is given twice"),
 ])
 def test_what_does_not_go_together_is_refused(
     runs: list[RunFacts], currents: tuple[float, ...], told: str,

@@ -61,6 +61,8 @@ def test_a_missing_run_is_told_with_its_share() -> None:
     found = arrange(*(run(one, one) for one in (0, 1, 2, 4, 5, 6, 7)))
     assert len(found.runs) == 7
     assert any("pattern 3" in one and "12.5 %" in one for one in found.notes)
+    assert not any("re-ordered" in one for one in found.notes)  # those that are there are in their order
+    assert not any(one.moved for one in found.runs)
 
 
 def test_two_runs_of_one_pattern_are_told_and_the_first_is_taken() -> None:
@@ -90,6 +92,8 @@ def test_the_order_is_kept_where_that_is_asked_for() -> None:
 @pytest.mark.parametrize(("runs", "told"), [
     ((run(0),), "charges no columns"), ((run(0, 0, more=(3,)),), "charges the columns 3, which are no whole pattern"),
     (tuple(run(one, one % 8) for one in range(9)), "9 runs were given"),
+    ((run(0, 0), run(1, 1), run(0, 0)), "Run r0 is given twice"),
+    ((run(0),), "none changes by more than 6 ADU, where .* do by 50 or more"),
     ((replace(run(0, 0), scan=replace(run(0, 0).scan, first_train=0, last_train=2_000_000_599)),),
      "has 600 trains, but their ids go over 2000000600"),
     ((RunFacts(Path("r"), "r", (), None, 0, scan=ScanEvidence((), None, 0, 0)),), "no frames"),

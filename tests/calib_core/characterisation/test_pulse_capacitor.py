@@ -12,6 +12,7 @@ from calib_core.characterisation.inputs import RunFacts
 from calib_core.characterisation.pulse_capacitor import PulseCapacitor
 from calib_core.characterisation.scan_method import ScanSamples
 from calib_core.characterisation.unit import Context
+from calib_core.constants.constant import PC_FIT, PC_PARAMETERS
 from calib_core.detector import ScanEvidence
 from calib_core.detector.registry import detector_type
 from calib_core.explanation import Explanation, Level, Line, Points
@@ -100,6 +101,32 @@ def test_a_pixel_that_never_switches_says_so() -> None:
     assert any("does not switch" in one for one in told.notes)
     assert [one.name for one in told.numbers] == ["samples HG", "samples transition", "samples MG"]
     assert sum(len(one.x) for one in told.plots[0].items if isinstance(one, Points)) == STEPS - 1
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    ("late", "no fits of both stages: there are too few samples in medium gain before its margin"),
+    ("short hook", "the hook is as short or as long as is allowed"),
+    ("no hook", "a straight line, since its hook is below three of its errors")])
+def test_a_pixel_without_a_line_says_why(change: str, told: str) -> None:
+    signal, code = series(np.random.default_rng(9))
+    x = np.arange(STEPS)
+    method = PulseCapacitor(hook_c=(8.0, 20.0)) if change == "short hook" else PulseCapacitor()
+    if change == "no hook":
+        signal = signal - np.where(x >= SWITCH, HOOK[0] * np.exp(-(x - SWITCH) / HOOK[1]), 0)
+    if change == "late":  # all but 40 of its samples are within the margin
+        method = PulseCapacitor(margin_mg=STEPS - SWITCH - 20)
+    assert any(told in one for one in explained(method, signal, code).notes)
+
+
+def test_medium_gain_that_does_not_rise_has_no_ratio() -> None:
+    """A few samples may have a slope of 0, which is no warning of NumPy's and no infinite number in a file."""
+    x = np.arange(100, dtype=np.int32)
+    signal = np.where(x < 50, 5000 + 30 * x, 4800).astype(np.uint16)[np.newaxis]
+    code = np.where(x < 50, 5750, 7250).astype(np.uint16)[np.newaxis]
+    made = PulseCapacitor(fit_hook=False, min_mg_points=6, margin_mg=5).fit({}, x, signal, code)
+    assert made["lines"][0, PC_PARAMETERS.index("slope MG")] == 0
+    assert np.isnan(made["lines"][0, PC_PARAMETERS.index("ratio")])
+    assert np.isnan(made["fits"][0, PC_FIT.index("ratio error")])
 
 
 def test_where_the_scan_begins_is_not_known_before_it_was_looked_for() -> None:

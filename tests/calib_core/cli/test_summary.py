@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from math import exp, lgamma, sqrt
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from calib_core.cli.summary import closing_table
 from calib_core.constants.badpixels import BadPixels
+from calib_core.jobs.found import Median
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.summary import summary_of
@@ -43,6 +45,17 @@ def stored(folder):
     for one in list_constants(folder):
         found.setdefault(one.attributes["module"], {})[one.attributes["kind"]] = one.values()
     return found
+
+
+def test_a_result_that_is_called_like_the_gain_stage_has_a_column_of_its_own(tmp_path):
+    summary = summary_of(job_of(tmp_path, "EPIX100", trains=12))
+    [module] = summary.modules
+    stage = replace(module.stages[0], stage="HG", medians=(Median("gain", "Gain", "", 1.25),))
+    head, row, *_ = closing_table(replace(summary, modules=(replace(module, stages=(stage,)),))).splitlines()
+    assert head.split("  ")[:2] == ["Module", "Gain"]
+    assert "Gain (median)" in head
+    assert " HG " in row
+    assert " 1.25 " in row
 
 
 @pytest.mark.parametrize(("name", "settings", "stages"), [
